@@ -1,0 +1,1 @@
+"""Who may do what: tenants, people, tokens, and the channel that administers them."""

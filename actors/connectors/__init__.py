@@ -1,0 +1,1 @@
+"""Actors that reach outside services for tenants that subscribed."""

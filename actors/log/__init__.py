@@ -1,0 +1,1 @@
+"""Actors that write the logs; nobody else does."""

@@ -1,0 +1,53 @@
+"""What actors say to each other: frozen values, one screen for each conversation."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from transport.message import Encoding, Request
+
+
+class Principal(NamedTuple):
+    """Who is calling, as the token says."""
+
+    id: str
+    """Stable name of the caller, such as `t_4f1c…`: the same for every message under one token."""
+    tenant: str | None
+    """The tenant the token belongs to; None for a platform token."""
+    role: str
+    """member, owner, admin owner, developer or developer admin (docs/message-api.md)."""
+
+
+ANYONE = Principal(id="", tenant=None, role="public")
+"""A caller without a token: may call public actions and nothing else."""
+
+
+class Peer(NamedTuple):
+    """Where a reply goes: a connection of one socket, never a proof of who is calling."""
+
+    routing_id: bytes
+    """ZeroMQ's name for the connection, given by the ROUTER socket."""
+    delimited: bool
+    """True where the request came with an empty delimiter frame (REQ), which then goes back first."""
+    encoding: Encoding
+    """The encoding of the request, and so of its reply."""
+
+
+class Work(NamedTuple):
+    """One authenticated request on its way to the tenant that will serve it."""
+
+    request: Request
+    principal: Principal
+    peer: Peer
+    outlet: Any
+    """The mailbox of the actor that owns the peer's socket: `outlet.put(Replies(...))`."""
+    received: float
+    """time.monotonic() when the frame was read, in seconds."""
+    trace_id: str
+    """32 hexadecimal digits, from `traceparent` or made on arrival."""
+
+
+class Replies(NamedTuple):
+    """Packed replies whose commit is on disk, ready for the socket, in the order they were made."""
+
+    frames: list[tuple[Peer, bytes]]

@@ -1,0 +1,1 @@
+"""One actor and one database per tenant."""

@@ -1,0 +1,58 @@
+"""What a function is given besides its params: who calls, when, and the tenant's database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from sqlalchemy import Executable
+
+from actors.messages import Principal
+
+Binds = Mapping[str, Any]
+
+
+class Row(Protocol):
+    """A row of a result: columns are attributes, in the order of the statement."""
+
+    def __getattr__(self, name: str) -> Any: ...
+
+    def _asdict(self) -> dict[str, Any]: ...
+
+
+class Database(Protocol):
+    """The tenant's database, as a function may use it: expressions with bound parameters, nothing else.
+
+    A function cannot end the transaction it runs in: raising rolls its own effects back, returning keeps
+    them, and the commit comes at the end of the turn. Anything else raises StatementRefused.
+    """
+
+    def all(self, statement: Executable, binds: Binds | None = None) -> Sequence[Row]:
+        """Every row of a result."""
+        ...
+
+    def first(self, statement: Executable, binds: Binds | None = None) -> Row | None:
+        """The first row, or None."""
+        ...
+
+    def scalar(self, statement: Executable, binds: Binds | None = None) -> Any:
+        """The first column of the first row, or None: also for `insert(...).returning(table.c.id)`."""
+        ...
+
+    def run(self, statement: Executable, binds: Binds | Sequence[Binds] | None = None) -> int:
+        """Run an INSERT, UPDATE or DELETE; how many rows it changed. A list of binds runs it for each."""
+        ...
+
+
+class Context(NamedTuple):
+    """Given to every function as its first argument."""
+
+    db: Database
+    tenant: str
+    """The tenant's name."""
+    caller: Principal
+    action: str
+    now: datetime
+    """When this message was begun, in UTC; the same for the whole message."""
+    trace_id: str

@@ -1,0 +1,1 @@
+"""Moves messages between processes; knows no actor."""

@@ -1,0 +1,133 @@
+"""The message API as values: what a client sends and what comes back.
+
+docs/message-api.md is the law; this module is its vocabulary. Nothing here touches a socket or a byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Encoding = Literal["msgpack", "json"]
+
+VERSION = 1
+
+ID_PATTERN = r"^[ -~]{1,64}\z"
+TENANT_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}\z"
+ACTION_PATTERN = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*\z"
+
+INVALID_ARGUMENT = "invalid_argument"
+UNAUTHENTICATED = "unauthenticated"
+PERMISSION_DENIED = "permission_denied"
+NOT_SUBSCRIBED = "not_subscribed"
+REJECTED = "rejected"
+NOT_FOUND = "not_found"
+ALREADY_EXISTS = "already_exists"
+FAILED_PRECONDITION = "failed_precondition"
+ABORTED = "aborted"
+UNIMPLEMENTED = "unimplemented"
+RESOURCE_EXHAUSTED = "resource_exhausted"
+DEADLINE_EXCEEDED = "deadline_exceeded"
+UNAVAILABLE = "unavailable"
+INTERNAL = "internal"
+
+CODES = frozenset(
+    {
+        INVALID_ARGUMENT,
+        UNAUTHENTICATED,
+        PERMISSION_DENIED,
+        NOT_SUBSCRIBED,
+        REJECTED,
+        NOT_FOUND,
+        ALREADY_EXISTS,
+        FAILED_PRECONDITION,
+        ABORTED,
+        UNIMPLEMENTED,
+        RESOURCE_EXHAUSTED,
+        DEADLINE_EXCEEDED,
+        UNAVAILABLE,
+        INTERNAL,
+    }
+)
+
+
+class Request(BaseModel):
+    """One request, checked against the envelope and nothing else.
+
+    The fields are those of the page; unknown ones are refused, so that a misspelt `timeout` is noticed.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    v: Literal[1] = 1
+    """Protocol version."""
+    id: str = Field(pattern=ID_PATTERN)
+    """Names this request and is its idempotency key for 24 h; 1-64 printable ASCII characters."""
+    tenant: str | None = Field(default=None, pattern=TENANT_PATTERN)
+    """Whose database; required for tenant actions."""
+    action: str = Field(max_length=128, pattern=ACTION_PATTERN)
+    """A name in the index, dotted lower case."""
+    params: dict[str, Any] = Field(default_factory=dict)
+    """Checked later, against the action's own schema."""
+    token: str | None = Field(default=None, max_length=512)
+    """Bearer token; required unless the action is public."""
+    timeout_ms: int = Field(default=30_000, ge=1, le=600_000)
+    """Milliseconds; work that has not begun by then is not begun."""
+    traceparent: str | None = Field(
+        default=None, pattern=r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\z"
+    )
+    """W3C Trace Context, level 1, section 3.2."""
+
+
+class Problem(NamedTuple):
+    """One thing wrong with one field of a request."""
+
+    field: str
+    """Dotted path from the request's root, such as `params.email`; empty for the whole."""
+    problem: str
+    """What is wrong, without the offending value."""
+
+    def as_map(self) -> dict[str, str]:
+        """The form it has on the wire."""
+        return {"field": self.field, "problem": self.problem}
+
+
+class Refusal(NamedTuple):
+    """Why a request was not served: the `error` map of a reply."""
+
+    code: str
+    """One of CODES."""
+    message: str
+    """For developers: names the thing, what is wrong and what to do."""
+    user_message: str | None = None
+    """For end users, with the tenant's whitelabel applied."""
+    details: tuple[Problem, ...] = ()
+    """What is wrong with which field."""
+    retry_after_ms: int | None = None
+    """Milliseconds after which trying again makes sense; None where waiting does not help."""
+
+    def as_map(self) -> dict[str, Any]:
+        """The form it has on the wire: absent fields are left out."""
+        error: dict[str, Any] = {"code": self.code, "message": self.message}
+        if self.user_message is not None:
+            error["user_message"] = self.user_message
+        if self.details:
+            error["details"] = [detail.as_map() for detail in self.details]
+        if self.retry_after_ms is not None:
+            error["retry_after_ms"] = self.retry_after_ms
+        return error
+
+
+class Reply(NamedTuple):
+    """What a client gets back for one request; exactly one of `result` and `error` is set."""
+
+    id: str
+    ok: bool
+    result: Mapping[str, Any] | None
+    error: Refusal | None
+    message: str | None
+    """Text for a person, such as `to be implemented`."""
+    meta: Mapping[str, Any]
+    """version, state, reason, replayed (present when true), trace_id."""
