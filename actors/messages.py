@@ -51,3 +51,61 @@ class Replies(NamedTuple):
     """Packed replies whose commit is on disk, ready for the socket, in the order they were made."""
 
     frames: list[tuple[Peer, bytes]]
+
+
+class DeadLetter(NamedTuple):
+    """To a tenant: set this request aside, it has taken two incarnations with it; answer `internal`."""
+
+    work: Work
+    reason: str
+    """The error that ended the last incarnation, for the table and the log."""
+
+
+class Passivate(NamedTuple):
+    """To a tenant: close the database and leave, if no mail waits; answered by Left or Stayed."""
+
+
+class Stayed(NamedTuple):
+    """To the supervisor: mail came, so the tenant did not leave."""
+
+    mailbox: Any
+
+
+class FindTenant(NamedTuple):
+    """To the supervisor: which mailbox is this tenant's? Answered by Address."""
+
+    tenant: TenantRecord
+    reply_to: Any
+
+
+class Address(NamedTuple):
+    """A tenant's mailbox; valid as long as the process lives, whether or not the tenant is resident."""
+
+    tenant: TenantRecord
+    mailbox: Any
+
+
+class TenantRecord(NamedTuple):
+    """What the directory knows of a tenant."""
+
+    name: str
+    """What clients call it."""
+    id: str
+    """32 hexadecimal digits, made once; names the database file and is stamped into it."""
+
+
+class Token(NamedTuple):
+    """A bearer token as the router needs it: its hash, and whom it stands for."""
+
+    digest: bytes
+    """SHA-256 of the token's text; the text itself is nowhere kept."""
+    principal: Principal
+
+
+class DirectoryChanged(NamedTuple):
+    """To the router: what came and went since the last one; the first one brings everything."""
+
+    tenants: tuple[TenantRecord, ...] = ()
+    tokens: tuple[Token, ...] = ()
+    revoked: tuple[bytes, ...] = ()
+    """Digests of tokens that are no longer good."""

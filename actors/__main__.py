@@ -1,0 +1,82 @@
+"""`scripts/serve`: read the settings, start the system, say ready, wait for a signal, stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+
+import structlog
+
+from actors import demo
+from actors.errors import TenantryError
+from actors.settings import Settings, read_settings
+from actors.system import System
+
+EXIT_CONFIGURATION = 78
+"""sysexits.h EX_CONFIG: starting again will not help."""
+
+EXIT_FAILURE = 70
+"""sysexits.h EX_SOFTWARE: the supervisor gave up; whoever runs the server should start it again."""
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def main(arguments: list[str]) -> int:
+    """Run until SIGTERM or SIGINT; the exit status."""
+    log_to_standard_error()
+    # Blocked before any thread starts, so that every thread inherits it and sigwait below gets them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        settings = read_settings(arguments)
+        system = System(settings)
+        system.start(on_failure=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    except (TenantryError, ValueError) as error:
+        print(f"tenantry: {error}", file=sys.stderr)  # noqa: T201 - for the person at the terminal
+        return EXIT_CONFIGURATION
+    try:
+        prepare(system, settings)
+        say(f"ready {system.endpoint}")
+        signal.sigwait(SIGNALS)
+    finally:
+        system.stop()
+    return EXIT_FAILURE if system.failure else 0
+
+
+def prepare(system: System, settings: Settings) -> None:
+    """Make the tenants that the command line asks for."""
+    for name in settings.tenant:
+        if system.find_tenant(name) is None:
+            system.create_tenant(name)
+            token = system.issue_token(name, "admin owner", "made at start")
+            say(f"tenant {name} token {token}")
+    if settings.demo:
+        for line in demo.prepare(system, settings.data):
+            say(line)
+
+
+def say(line: str) -> None:
+    """One line on standard output, at once: whoever started the server may be reading a pipe."""
+    print(line, flush=True)  # noqa: T201 - the protocol with whoever started the server
+
+
+def log_to_standard_error() -> None:
+    """Structured lines for whoever runs the process; never a token, never a message's content."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer()
+            if not sys.stderr.isatty()
+            else structlog.dev.ConsoleRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

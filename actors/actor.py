@@ -1,0 +1,187 @@
+"""An actor that lives in a mailbox: Pykka's, with its loop replaced by turns.
+
+What Pykka does on an error, and what is done here instead:
+
+- a `tell` that raises kills the actor and drops its mail: the mail stays, the supervisor is told;
+- `on_start` that raises runs no hook: the supervisor is told;
+- SystemExit in one actor stops every actor: it is a failure of that one like any other;
+- an answer set twice leaves a dead actor that says it is alive: the second answer is dropped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Any, NamedTuple
+
+import pykka
+from pykka import ActorDeadError, ActorRef, ActorRegistry
+from pykka._envelope import Envelope
+from pykka.messages import _ActorStop  # its own name for `stop`: there is no public one
+
+from actors.future import Answer, settle, settle_with_error
+from actors.mailbox import Failed, Killer, Left, Mailbox
+
+MOST_PER_TURN = 256
+"""Messages in one turn: enough to fill a commit, few enough to be fair to the other actors."""
+
+DEADLY = 2
+"""Incarnations a message may take with it before it is set aside."""
+
+
+PONG = "pong"
+
+
+class Ping(NamedTuple):
+    """Ask: are you there? Every actor answers PONG."""
+
+
+class Actor(pykka.Actor):
+    """One incarnation. Subclasses implement `on_receive`, and `on_start`, `on_stop`, `on_failure`."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        super().__init__()
+        self.actor_inbox = mailbox
+        self._actor_ref = ActorRef(self)  # again: the first one was made with the placeholder inbox
+        self.mailbox = mailbox
+        self._started = False
+        self.at = 0
+
+    @staticmethod
+    def _create_actor_inbox() -> Mailbox:
+        """Pykka asks before __init__ can say which mailbox; this one is thrown away."""
+        return Mailbox("placeholder", lambda _: None)
+
+    @staticmethod
+    def _create_future() -> Answer:
+        return Answer()
+
+    def _start_actor_loop(self) -> None:
+        self.mailbox.adopt(self)
+
+    def turn(self) -> None:
+        """Handle some of the mail, then hand the mailbox on. Called by the dispatcher."""
+        mail: deque[Any] = deque()
+        try:
+            if not self._started:
+                self._started = True
+                self.on_start()
+            mail.extend(self.mailbox.take(MOST_PER_TURN))
+            self.mailbox.last_turn = time.monotonic()
+            self.handle(mail)
+        except BaseException as error:  # noqa: BLE001 - one actor's SystemExit must not stop the others
+            self._leave_after(error, mail)
+        else:
+            self._end_turn(mail)
+
+    def handle(self, mail: deque[Any]) -> None:
+        """Deal with a turn's mail, taking out what is dealt with; what is left is put back.
+
+        On an exception, `self.at` says which of what is left was at fault.
+        """
+        self.at = 0
+        while mail and not self.actor_stopped.is_set():
+            self._handle(mail[0])
+            mail.popleft()
+
+    def bury(self, message: Any, error: BaseException) -> list[Any]:
+        """What to put in the place of a message that took DEADLY incarnations with it."""
+        settle_with_error(getattr(message, "reply_to", None) or Answer(), error)
+        return []
+
+    def _end_turn(self, mail: deque[Any]) -> None:
+        self.mailbox.give_back(mail)
+        if self.actor_stopped.is_set():
+            self._leave()
+        else:
+            self.mailbox.rest()
+
+    def _handle(self, message: Any) -> None:
+        if isinstance(message, Killer):
+            message = message.message
+        if not isinstance(message, Envelope):
+            self.on_receive(message)
+        elif isinstance(message.message, _ActorStop):
+            self._stop()
+            self._settle(message, None)
+        else:
+            self._answer(message)
+
+    def _answer(self, envelope: Any) -> None:
+        if envelope.reply_to is None:
+            self._handle_receive(envelope.message)
+            return
+        try:
+            message = envelope.message
+            answer = PONG if isinstance(message, Ping) else self._handle_receive(message)
+        except Exception as error:  # noqa: BLE001 - the asker gets it; the actor goes on
+            settle_with_error(envelope.reply_to, error)
+        else:
+            settle(envelope.reply_to, answer)
+
+    def _settle(self, envelope: Any, value: Any) -> None:
+        if envelope.reply_to is not None:
+            settle(envelope.reply_to, value)
+
+    def _leave(self) -> None:
+        """Leave as asked. Mail that came meanwhile wakes the mailbox again; askers are told."""
+        self.mailbox.occupant = None
+        if self.mailbox.supervisor is None:
+            self._refuse_askers()
+            return
+        self.mailbox.supervisor.tell(Left(self.mailbox))
+        self.mailbox.rest()
+
+    def _refuse_askers(self) -> None:
+        while not self.mailbox.empty():
+            envelope = self.mailbox.get()
+            reply_to = getattr(envelope, "reply_to", None)
+            if reply_to is not None:
+                settle_with_error(reply_to, ActorDeadError(f"{self.mailbox.name} has stopped"))
+
+    def _leave_after(self, error: BaseException, mail: deque[Any]) -> None:
+        """Leave after a failure: the mail stays, the message at fault marked or set aside."""
+        culprit = self._mark(mail, error) if mail else None
+        self.mailbox.give_back(mail)
+        self.mailbox.occupant = None
+        self._unregister()
+        try:
+            self.on_failure(type(error), error, error.__traceback__)
+        except BaseException as again:  # noqa: BLE001 - cleaning up may fail too; the first error tells more
+            error.add_note(f"on_failure failed too: {again!r}")
+        if self.mailbox.supervisor is not None:
+            self.mailbox.supervisor.tell(Failed(self.mailbox, error, culprit))
+
+    def _mark(self, mail: deque[Any], error: BaseException) -> Killer:
+        culprit = marked(mail[self.at])
+        del mail[self.at]
+        replacement = [culprit] if culprit.deaths < DEADLY else self.bury(culprit.message, error)
+        for message in replacement:
+            mail.insert(self.at, message)
+        return culprit
+
+    def _unregister(self) -> None:
+        ActorRegistry.unregister(self.actor_ref)
+        self.actor_stopped.set()
+
+
+def marked(message: Any) -> Killer:
+    """The message, with one more death to its account."""
+    if isinstance(message, Killer):
+        return Killer(message.message, message.deaths + 1)
+    return Killer(message, 1)
+
+
+def ask(mailbox: Mailbox, message: Any, timeout: float) -> Any:
+    """Ask the occupant of a mailbox and wait; for the wiring and for asks down the tree.
+
+    Raises pykka.Timeout after `timeout` seconds, and whatever the actor raised.
+    """
+    answer = Answer()
+    mailbox.tell(Envelope(message, reply_to=answer))
+    return answer.get(timeout=timeout)
+
+
+def stop(mailbox: Mailbox, timeout: float) -> None:
+    """Have the occupant handle the mail it has and leave; waits until it has."""
+    ask(mailbox, _ActorStop(), timeout)

@@ -1,0 +1,65 @@
+"""Replies as bytes: what a tenant holds until the commit is on disk, and what refuses at once."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from actors.messages import Replies, Work
+from actors.routing import Route
+from transport import codec
+from transport.message import VERSION, Encoding, Refusal
+
+TO_BE_IMPLEMENTED = "to be implemented"
+"""What a dummy says, in the guidelines' words."""
+
+
+def success(
+    work: Work, route: Route, result: Mapping[str, Any], message: str | None = None
+) -> bytes:
+    """A reply with `ok: true`, in the request's encoding."""
+    reply: dict[str, Any] = {
+        "v": VERSION,
+        "id": work.request.id,
+        "ok": True,
+        "result": result,
+        "meta": {**route.meta, "trace_id": work.trace_id},
+    }
+    if message is not None:
+        reply["message"] = message
+    return codec.encode(reply, work.peer.encoding)
+
+
+def replayed(work: Work, stored: bytes) -> bytes:
+    """A stored reply again, marked as such, in the encoding that is asked for now."""
+    reply, _ = codec.decode(stored)
+    reply["meta"] = {**reply["meta"], "replayed": True, "trace_id": work.trace_id}
+    return codec.encode(reply, work.peer.encoding)
+
+
+def refusal_bytes(id_: str, refusal: Refusal, trace_id: str, encoding: Encoding) -> bytes:
+    """A reply with `ok: false`."""
+    reply = {
+        "v": VERSION,
+        "id": id_,
+        "ok": False,
+        "error": refusal.as_map(),
+        "meta": {"trace_id": trace_id},
+    }
+    return codec.encode(reply, encoding)
+
+
+def packed_refusal(work: Work, refusal: Refusal) -> bytes:
+    """The refusal of one request, in its encoding."""
+    return refusal_bytes(work.request.id, refusal, work.trace_id, work.peer.encoding)
+
+
+def refuse(work: Work, refusal: Refusal) -> None:
+    """Send a refusal back to where a request came from."""
+    work.outlet.tell(Replies([(work.peer, packed_refusal(work, refusal))]))
+
+
+def new_trace_id() -> str:
+    """32 hexadecimal digits, as W3C Trace Context has them."""
+    return secrets.token_hex(16)

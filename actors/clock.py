@@ -1,0 +1,81 @@
+"""The Clock: tells actors things later. Nobody else waits for time."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+import time
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple
+
+from actors.actor import Actor
+from actors.mailbox import Mailbox
+
+
+class After(NamedTuple):
+    """Tell `to` the message once, `seconds` from now."""
+
+    seconds: float
+    to: Mailbox
+    message: Any
+
+
+class Every(NamedTuple):
+    """Tell `to` the message every `seconds`, first one period from now, until the Clock stops."""
+
+    seconds: float
+    to: Mailbox
+    message: Any
+
+
+class ClockMailbox(Mailbox):
+    """A mailbox with a thread of its own, which sleeps until mail comes or a time is due."""
+
+    __slots__ = ("_bell", "_timers", "_turn_of_insertion")
+
+    def __init__(self, supervisor: Mailbox | None = None) -> None:
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        super().__init__("clock", lambda _: self._bell.put(None), supervisor=supervisor)
+        self._timers: list[tuple[float, int, After | Every]] = []
+        self._turn_of_insertion = (
+            itertools.count()
+        )  # keeps equal times in order, and tuples comparable
+        threading.Thread(target=self._live, name="clock", daemon=True).start()
+
+    def set_timer(self, timer: After | Every) -> None:
+        """For the Clock only."""
+        due = time.monotonic() + timer.seconds
+        heapq.heappush(self._timers, (due, next(self._turn_of_insertion), timer))
+
+    def _live(self) -> None:
+        while True:
+            try:
+                self._bell.get(timeout=self._until_next())
+            except Empty:
+                self._fire()
+            else:
+                self._fire()  # also under a stream of mail, times that are due come first
+                self.run()
+
+    def _until_next(self) -> float | None:
+        return max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
+
+    def _fire(self) -> None:
+        while self._timers and self._timers[0][0] <= time.monotonic():
+            _, _, timer = heapq.heappop(self._timers)
+            timer.to.tell(timer.message)
+            if isinstance(timer, Every):
+                self.set_timer(timer)
+
+
+class Clock(Actor):
+    """Keeps timers in its mailbox, so that they outlive an incarnation of it."""
+
+    mailbox: ClockMailbox
+
+    def on_receive(self, message: Any) -> None:
+        """After and Every; anything else is a defect of the sender."""
+        if not isinstance(message, After | Every):
+            raise TypeError(f"the Clock takes After and Every, not {type(message).__name__}")
+        self.mailbox.set_timer(message)

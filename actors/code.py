@@ -1,0 +1,165 @@
+"""The code of one version: loaded fresh from its file, under a module name of its own.
+
+So two versions of one module can run side by side, and what ran before goes on running. What such a
+module imports, its siblings included, is imported in the ordinary way and shared.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import itertools
+import re
+import sys
+from collections.abc import Callable
+from hashlib import sha256
+from importlib.abc import SourceLoader
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from actors.errors import CodeProblem
+
+REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*\Z", re.ASCII)
+"""`package.module:name`. No other spelling can name a file outside the index's directory."""
+
+_numbers = itertools.count(1)
+
+
+class Loaded(NamedTuple):
+    """A function that can be served, and where it came from."""
+
+    reference: str
+    function: Callable[..., Any]
+    is_async: bool
+    """True for `async def`, which has to be stepped and cannot simply be called."""
+    module: ModuleType
+    """Its globals hold the statements that the code was written with."""
+    file: Path
+    digest: str
+    """SHA-256 of the file as it was loaded, in hexadecimal."""
+
+
+class Unit(NamedTuple):
+    """One file of code, loaded."""
+
+    module: ModuleType
+    file: Path
+    digest: str
+
+
+class Codebase:
+    """Loads from one directory. Each file is loaded once for each Codebase, and anew by the next one."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+        self._units: dict[str, Unit] = {}
+
+    @property
+    def modules(self) -> tuple[ModuleType, ...]:
+        """Everything loaded so far."""
+        return tuple(unit.module for unit in self._units.values())
+
+    def load(self, reference: str) -> Loaded:
+        """Load `package.module:name`, a function of (ctx, params).
+
+        CodeProblem names the reference, the file and what is wrong with them: outside the directory, not
+        there, an import that raises or tries to exit, no such name, not such a function.
+        """
+        if not REFERENCE.match(reference):
+            raise CodeProblem(f"code {reference!r} must be written package.module:name")
+        path, _, name = reference.partition(":")
+        unit = self._units.get(path)
+        if unit is None:
+            unit = self._units[path] = self._load(reference, path)
+        function = _function(reference, unit, name)
+        is_async = inspect.iscoroutinefunction(function)
+        return Loaded(reference, function, is_async, unit.module, unit.file, unit.digest)
+
+    def _load(self, reference: str, path: str) -> Unit:
+        file = self._find(reference, path)
+        try:
+            text = file.read_bytes()
+        except OSError as error:
+            raise CodeProblem(f"code {reference}: {file}: {error.strerror}") from error
+        digest = sha256(text).hexdigest()
+        self._make_importable()
+        return Unit(_executed(reference, path, _Snapshot(file, text), digest), file, digest)
+
+    def _find(self, reference: str, path: str) -> Path:
+        file = self._root.joinpath(*path.split(".")).with_suffix(".py")
+        if not file.is_file():
+            raise CodeProblem(f"code {reference}: there is no file {file}")
+        if not file.resolve().is_relative_to(self._root):
+            raise CodeProblem(
+                f"code {reference}: {file} leads out of {self._root}; code is beside its index"
+            )
+        return file
+
+    def _make_importable(self) -> None:
+        """Let the code import its siblings; last, so that nothing installed is hidden by them."""
+        if str(self._root) not in sys.path:
+            sys.path.append(str(self._root))
+
+
+def load(reference: str, root: Path) -> Loaded:
+    """Load one reference fresh from below `root`; as Codebase.load."""
+    return Codebase(root).load(reference)
+
+
+class _Snapshot(SourceLoader):
+    """Executes the very bytes of which the digest was taken, never a cached .pyc."""
+
+    def __init__(self, file: Path, text: bytes) -> None:
+        self.file = file
+        self._text = text
+
+    def get_filename(self, fullname: str) -> str:  # noqa: ARG002 - there is one file for every name
+        return str(self.file)
+
+    def get_data(self, path: str | bytes) -> bytes:  # noqa: ARG002 - as above
+        return self._text
+
+
+def _executed(reference: str, path: str, loader: _Snapshot, digest: str) -> ModuleType:
+    """Run the module under a name of its own, in its true package, so that `from .x import y` works."""
+    package, dot, stem = path.rpartition(".")
+    name = f"{package}{dot}tenantry_code_{stem}_{digest[:12]}_{next(_numbers)}"
+    spec = importlib.util.spec_from_loader(name, loader, origin=str(loader.file))
+    assert spec is not None
+    spec.has_location = True
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise CodeProblem(
+            f"code {reference}: {loader.file} does not import: {type(error).__name__}: {error}"
+        ) from error
+    return module
+
+
+def _function(reference: str, unit: Unit, name: str) -> Callable[..., Any]:
+    function = getattr(unit.module, name, None)
+    if function is None:
+        raise CodeProblem(f"code {reference}: {unit.file} has no {name}")
+    if not inspect.isfunction(function) or _yields(function):
+        raise CodeProblem(
+            f"code {reference}: {name} in {unit.file} is not a function: write def {name}(ctx, params)"
+        )
+    _check_signature(reference, unit.file, function)
+    return function
+
+
+def _yields(function: Any) -> bool:
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+
+
+def _check_signature(reference: str, file: Path, function: Callable[..., Any]) -> None:
+    signature = inspect.signature(function)
+    kinds = [parameter.kind.name for parameter in signature.parameters.values()]
+    if len(kinds) != 2 or not set(kinds) <= {"POSITIONAL_ONLY", "POSITIONAL_OR_KEYWORD"}:
+        raise CodeProblem(
+            f"code {reference}: {file} defines it with {signature}; it takes exactly (ctx, params)"
+        )

@@ -1,0 +1,98 @@
+"""A small pool of threads on which many actors take their turns.
+
+One thread per tenant lost 3-4 times the throughput to GIL convoys at 16 tenants (docs/benchmark.md), so a
+mailbox with mail is queued here, runs one turn on some thread, and leaves. When every thread has been in
+its turn for long (a function that blocks), a thread is added, so that other actors go on.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from queue import Empty, SimpleQueue
+
+from actors.mailbox import Mailbox
+
+STALLED_AFTER = 0.01
+"""Seconds in one turn after which a thread counts as blocked: several times a turn with its commit."""
+
+IDLE_AFTER = 5.0
+"""Seconds without work after which a thread above the pool's size leaves."""
+
+
+class Dispatcher:
+    """Runs scheduled mailboxes on `threads` threads, and on up to `most` while some are blocked."""
+
+    def __init__(self, name: str, threads: int = 1, most: int | None = None) -> None:
+        self.name = name
+        self._most = most or threads
+        self._ready: SimpleQueue[Mailbox | None] = SimpleQueue()
+        self._workers: dict[
+            threading.Thread, float
+        ] = {}  # thread → monotonic start of its turn; 0.0 idle
+        self._extra: deque[None] = deque()  # one element for each thread that may leave again
+        self._made = 0
+        for _ in range(threads):
+            self._add()
+
+    def schedule(self, mailbox: Mailbox) -> None:
+        """Queue a mailbox whose token the caller holds."""
+        self._ready.put(mailbox)
+
+    @property
+    def threads(self) -> int:
+        """How many threads there are now."""
+        return len(self._workers)
+
+    def relieve(self) -> bool:
+        """Add a thread if mail waits and every thread is blocked. Called often, by one caller only."""
+        if self._ready.empty() or len(self._workers) >= self._most:
+            return False
+        before = time.monotonic() - STALLED_AFTER
+        if any(not began or began > before for began in list(self._workers.values())):
+            return False
+        self._add()
+        self._extra.append(None)
+        return True
+
+    def stop(self, timeout: float = 5.0) -> bool:
+        """End every thread after its turn; False where one is still blocked after `timeout` seconds."""
+        workers = list(self._workers)
+        for _ in workers:
+            self._ready.put(None)
+        deadline = time.monotonic() + timeout
+        for worker in workers:
+            if worker is not threading.current_thread():
+                worker.join(max(0.0, deadline - time.monotonic()))
+        return not any(worker.is_alive() for worker in workers)
+
+    def _add(self) -> None:
+        self._made += 1
+        # Daemon: a function that never returns must not keep a stopped process alive.
+        worker = threading.Thread(target=self._work, name=f"{self.name}-{self._made}", daemon=True)
+        self._workers[worker] = 0.0
+        worker.start()
+
+    def _work(self) -> None:
+        me = threading.current_thread()
+        while (mailbox := self._next()) is not None:
+            self._workers[me] = time.monotonic()
+            mailbox.run()
+            self._workers[me] = 0.0
+        del self._workers[me]
+
+    def _next(self) -> Mailbox | None:
+        while True:
+            try:
+                return self._ready.get(timeout=IDLE_AFTER)
+            except Empty:
+                if self._may_leave():
+                    return None
+
+    def _may_leave(self) -> bool:
+        try:
+            self._extra.pop()
+        except IndexError:
+            return False
+        return True

@@ -1,0 +1,144 @@
+"""The index as values: environments, actions and their versions, connectors, storage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from actors.errors import SettingsError
+from actors.schema import Schema
+from actors.spelling import hint
+
+DUMMY = "dummy"
+ERRORING = "erroring"
+UNDER_DEV = "under dev"
+POTENTIAL_RELEASE = "potential release"
+UNDER_USER_TEST = "under user test"
+RELEASE = "release"
+REVERTED = "reverted"
+
+STATES = (
+    DUMMY,
+    ERRORING,
+    UNDER_DEV,
+    POTENTIAL_RELEASE,
+    UNDER_USER_TEST,
+    RELEASE,
+    REVERTED,
+)
+"""The seven states of a version, spelt as the index spells them."""
+
+CHANNELS = ("data", "admin")
+EFFECTS = ("read", "write")
+
+RESERVED = "system."
+"""Prefix of the actions that are built in; an index cannot describe one."""
+
+
+class Environment(NamedTuple):
+    """Which states are served in one place where the server runs."""
+
+    name: str
+    serves: frozenset[str]
+    testers: frozenset[str] = frozenset()
+    """States served besides, to tenants that are enrolled as testers of the action."""
+
+
+DEFAULT_ENVIRONMENTS: tuple[Environment, ...] = (
+    Environment("local-dev", frozenset(STATES) - {REVERTED}),
+    Environment("local-test", frozenset({DUMMY, POTENTIAL_RELEASE, UNDER_USER_TEST, RELEASE})),
+    Environment("local-qa", frozenset({POTENTIAL_RELEASE, UNDER_USER_TEST, RELEASE})),
+    Environment("hosted-test", frozenset({UNDER_USER_TEST, RELEASE})),
+    Environment("hosted-live", frozenset({RELEASE}), frozenset({UNDER_USER_TEST})),
+)
+"""What holds for an environment that the file does not state (docs/index.md has the same table)."""
+
+
+class Version(NamedTuple):
+    """One implementation; any number may stand side by side."""
+
+    number: int
+    """Positive, and unique within its action or connector; a higher one is newer."""
+    state: str
+    """One of STATES."""
+    code: str | None
+    """`package.module:name`, below the index's directory; None for a dummy."""
+    request: str | None
+    """The user request it answers, such as `R-12`."""
+
+
+class Action(NamedTuple):
+    """One thing that callers can ask for."""
+
+    name: str
+    summary: str
+    access: str
+    """One of actors.access.LEVELS: who may call it."""
+    channel: str
+    """data or admin: where it is answered."""
+    effect: str
+    """read or write: what a read action writes is rolled back."""
+    connectors: tuple[str, ...]
+    """Operations that it may call, such as `mail.send`."""
+    instructions: str
+    """What the developer of this one function needs to know."""
+    params: Schema
+    result: Schema
+    versions: tuple[Version, ...]
+    """The newest first; empty where nothing is written yet."""
+
+
+class Operation(NamedTuple):
+    """One thing that a connector can do, in the inner form of its data."""
+
+    name: str
+    """With the connector's name: `mail.send`."""
+    summary: str
+    params: Schema
+    result: Schema
+
+
+class Connector(NamedTuple):
+    """A way to an outside service, used by functions only."""
+
+    name: str
+    summary: str
+    not_subscribed: str | None
+    """The action that words the error for end users of a tenant without a subscription."""
+    operations: Mapping[str, Operation]
+    """By their full names."""
+    versions: tuple[Version, ...]
+    """The newest first."""
+
+
+class Storage(NamedTuple):
+    """What a tenant's database is made of."""
+
+    migrations: Path | None
+    """Directory of Alembic scripts; None where the index needs no tables of its own."""
+
+
+class Index(NamedTuple):
+    """One index file, read and found sound as a whole."""
+
+    path: Path
+    root: Path
+    """The directory beside the file: `code` and `migrations` resolve here, and nowhere else."""
+    digest: str
+    """SHA-256 of the file, in hexadecimal: names this state of the index."""
+    environments: Mapping[str, Environment]
+    actions: Mapping[str, Action]
+    connectors: Mapping[str, Connector]
+    storage: Storage
+
+    def environment(self, name: str) -> Environment:
+        """The environment of that name; SettingsError lists the names where there is none."""
+        found = self.environments.get(name)
+        if found is None:
+            known = ", ".join(self.environments)
+            raise SettingsError(
+                f"environment {name!r} is not in {self.path}: set TENANTRY_ENVIRONMENT "
+                f"(--environment) to one of {known}{hint(name, self.environments)}"
+            )
+        return found

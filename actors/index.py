@@ -1,0 +1,226 @@
+"""Reads the index: one TOML file, taken whole or refused whole with every problem it has."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from types import MappingProxyType
+
+from actors.access import LEVELS
+from actors.code import REFERENCE
+from actors.entries import (
+    CHANNELS,
+    DEFAULT_ENVIRONMENTS,
+    DUMMY,
+    EFFECTS,
+    RESERVED,
+    STATES,
+    Action,
+    Connector,
+    Environment,
+    Index,
+    Operation,
+    Storage,
+    Version,
+)
+from actors.schema import Schema, SchemaProblem
+from actors.source import Finding, Source, read_source, refusal
+from actors.spelling import hint
+from actors.table import Table
+from transport.message import ACTION_PATTERN
+
+MOST_SCHEMA_BYTES = 64 * 1024
+"""Params and result of one action as JSON: keeps a page of system.describe below a message's limit."""
+
+_ACTION_NAME = re.compile(ACTION_PATTERN)
+_LONGEST_NAME = 128
+_PLAIN_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+_ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
+
+
+def read_index(path: Path) -> Index:
+    """Read an index file; IndexProblem lists everything wrong with it by file, line and key."""
+    source = read_source(path)
+    findings: list[Finding] = []
+    index = _Reader(source, findings).index()
+    if findings:
+        raise refusal(source, findings)
+    return index
+
+
+class _Reader:
+    """One reading of one file. Goes on after a problem, so that all are reported together."""
+
+    def __init__(self, source: Source, findings: list[Finding]) -> None:
+        self._source = source
+        self._findings = findings
+        self._root = source.path.resolve().parent
+
+    def index(self) -> Index:
+        top = Table(self._source.values, (), self._findings)
+        top.only("environments", "storage", "actions", "connectors")
+        actions = {name: self._action(name, table) for name, table in top.tables("actions")}
+        connectors = {
+            name: self._connector(name, table) for name, table in top.tables("connectors")
+        }
+        self._check_references(actions, connectors)
+        return Index(
+            path=self._source.path,
+            root=self._root,
+            digest=sha256(self._source.text.encode()).hexdigest(),
+            environments=MappingProxyType(self._environments(top)),
+            actions=MappingProxyType(actions),
+            connectors=MappingProxyType(connectors),
+            storage=self._storage(Table(top.mapping("storage"), ("storage",), self._findings)),
+        )
+
+    def _environments(self, top: Table) -> dict[str, Environment]:
+        found = {each.name: each for each in DEFAULT_ENVIRONMENTS}
+        for name, table in top.tables("environments"):
+            table.only("serves", "testers")
+            if not _ENVIRONMENT_NAME.match(name):
+                table.note("must be named in lower case, with - between words")
+            if "serves" not in table:
+                table.note("serves is missing: it must list the states served here")
+            testers = table.choices("testers", STATES)
+            if "testers" not in table and name in found:
+                testers = found[name].testers
+            found[name] = Environment(name, table.choices("serves", STATES), testers)
+        return found
+
+    def _storage(self, table: Table) -> Storage:
+        table.only("migrations")
+        stated = table.optional_text("migrations")
+        if stated is None:
+            return Storage(None)
+        migrations = (self._root / stated).resolve()
+        if not migrations.is_relative_to(self._root):
+            table.note(f"must be below {self._root}", "migrations")
+        elif not migrations.is_dir():
+            table.note(f"{migrations} is not a directory", "migrations")
+        return Storage(migrations)
+
+    # Actions
+
+    def _action(self, name: str, table: Table) -> Action:
+        self._check_action_name(name, table)
+        table.only(
+            "summary", "access", "channel", "effect", "connectors", "instructions",
+            "params", "result", "versions",
+        )  # fmt: skip
+        action = Action(
+            name=name,
+            summary=table.text("summary"),
+            access=table.choice("access", LEVELS),
+            channel=table.choice("channel", CHANNELS, "data"),
+            effect=table.choice("effect", EFFECTS),
+            connectors=table.texts("connectors"),
+            instructions=table.text("instructions", ""),
+            params=self._schema(f"{name}.params", table, "params"),
+            result=self._schema(f"{name}.result", table, "result"),
+            versions=self._versions(table),
+        )
+        size = len(json.dumps([action.params.source, action.result.source]))
+        if size > MOST_SCHEMA_BYTES:
+            table.note(
+                f"params and result take {size} bytes as JSON, of at most {MOST_SCHEMA_BYTES}"
+            )
+        return action
+
+    def _check_action_name(self, name: str, table: Table) -> None:
+        if name.startswith(RESERVED):
+            table.note(f"{RESERVED} is reserved for what is built in: choose another name")
+        elif not _ACTION_NAME.match(name) or len(name) > _LONGEST_NAME:
+            table.note(
+                "must be named in dotted lower case (letters, digits, _), at most "
+                f"{_LONGEST_NAME} characters"
+            )
+        elif "summary" not in table and "access" not in table:
+            table.note(f'is this the beginning of a dotted name? Quote it: [actions."{name}.…"]')
+
+    def _schema(self, name: str, table: Table, part: str) -> Schema:
+        try:
+            return Schema.build(name, table.mapping(part))
+        except SchemaProblem as problem:
+            for key, text in problem.findings:
+                table.note(text, part, *key)
+            return Schema.build(name, {})
+
+    def _versions(self, owner: Table) -> tuple[Version, ...]:
+        versions: dict[int, Version] = {}
+        for table in owner.array("versions"):
+            version = self._version(table)
+            if version.number in versions:
+                table.note(f"version {version.number} is there already", "version")
+            versions[version.number] = version
+        return tuple(versions[number] for number in sorted(versions, reverse=True))
+
+    def _version(self, table: Table) -> Version:
+        table.only("version", "state", "code", "request")
+        version = Version(
+            number=table.number("version"),
+            state=table.choice("state", STATES),
+            code=table.optional_text("code"),
+            request=table.optional_text("request"),
+        )
+        if version.code is None and version.state != DUMMY:
+            table.note("code is missing: only a dummy does without")
+        elif version.code is not None and not REFERENCE.match(version.code):
+            table.note("must be written package.module:name", "code")
+        return version
+
+    # Connectors
+
+    def _connector(self, name: str, table: Table) -> Connector:
+        if not _PLAIN_NAME.match(name):
+            table.note("must be named in lower case (letters, digits, _)")
+        table.only("summary", "not_subscribed", "operations", "versions")
+        operations = [
+            self._operation(f"{name}.{each}", inner) for each, inner in table.tables("operations")
+        ]
+        return Connector(
+            name=name,
+            summary=table.text("summary"),
+            not_subscribed=table.optional_text("not_subscribed"),
+            operations=MappingProxyType({each.name: each for each in operations}),
+            versions=self._versions(table),
+        )
+
+    def _operation(self, name: str, table: Table) -> Operation:
+        if not _PLAIN_NAME.match(name.partition(".")[2]):
+            table.note("must be named in lower case (letters, digits, _)")
+        table.only("summary", "params", "result")
+        return Operation(
+            name=name,
+            summary=table.text("summary", ""),
+            params=self._schema(f"{name}.params", table, "params"),
+            result=self._schema(f"{name}.result", table, "result"),
+        )
+
+    # Between the two
+
+    def _check_references(
+        self, actions: Mapping[str, Action], connectors: Mapping[str, Connector]
+    ) -> None:
+        operations = {name for each in connectors.values() for name in each.operations}
+        for action in actions.values():
+            for at, name in enumerate(action.connectors):
+                if name not in operations:
+                    self._findings.append(
+                        Finding(
+                            ("actions", action.name, "connectors", at),
+                            f"{name!r} is no operation of a connector{hint(name, operations)}",
+                        )
+                    )
+        for connector in connectors.values():
+            name = connector.not_subscribed or ""
+            if name and name not in actions:
+                self._findings.append(
+                    Finding(
+                        ("connectors", connector.name, "not_subscribed"),
+                        f"{name!r} is no action{hint(name, actions)}",
+                    )
+                )

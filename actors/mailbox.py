@@ -1,0 +1,155 @@
+"""A mailbox: the address of an actor, which outlives each incarnation living in it.
+
+The law of this file: a mailbox is on at most one thread at a time. Whoever holds its one token may run
+it or adopt a new occupant into it; everybody else may only append mail and try to take the token. A deque
+with one element is that token: `pop` and `append` are atomic, so no lock is needed. An actor that fails or
+is passivated leaves; the mail stays, in order, for the next occupant.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, Protocol
+
+
+class Occupant(Protocol):
+    """What lives in a mailbox: an incarnation of an actor."""
+
+    def turn(self) -> None:
+        """Handle some of the mail; called by one thread at a time. Never raises."""
+        ...
+
+
+class Vacant(NamedTuple):
+    """To the supervisor: there is mail and nobody in. The mailbox's token comes with this message."""
+
+    mailbox: Mailbox
+
+
+class Failed(NamedTuple):
+    """To the supervisor: the occupant is gone after an error. The mailbox's token comes with it."""
+
+    mailbox: Mailbox
+    error: BaseException
+    culprit: Any
+    """The message that was being handled, at the front of the mailbox; None where it was none."""
+
+
+class Left(NamedTuple):
+    """To the supervisor: the occupant stopped or was passivated as asked; mail wakes the mailbox again."""
+
+    mailbox: Mailbox
+
+
+class Killer(NamedTuple):
+    """A message that was being handled when its actor failed, put back in its place."""
+
+    message: Any
+    deaths: int
+    """How many incarnations it has taken with it."""
+
+
+class Mailbox:
+    """A bounded queue that refuses at once, and schedules itself on whoever runs actors."""
+
+    __slots__ = (
+        "_items",
+        "_schedule",
+        "_token",
+        "closing",
+        "last_turn",
+        "limit",
+        "name",
+        "occupant",
+        "supervisor",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        schedule: Callable[[Mailbox], None],
+        *,
+        supervisor: Mailbox | None = None,
+        limit: int = 10_000,
+    ) -> None:
+        self.name = name
+        self.limit = limit
+        """Messages from outside that may wait; messages of the engine itself are never refused."""
+        self.supervisor = supervisor
+        self.occupant: Occupant | None = None
+        self.last_turn = 0.0
+        """time.monotonic() of the last turn, in seconds: what passivation goes by."""
+        self.closing: float | None = None
+        """time.monotonic() after which the occupant refuses what it has not begun; None while serving."""
+        self._items: deque[Any] = deque()
+        self._token: deque[None] = deque()  # made empty: whoever makes a mailbox holds its token
+        self._schedule = schedule
+
+    def __repr__(self) -> str:
+        return f"<Mailbox {self.name}: {len(self._items)} waiting>"
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def tell(self, message: Any) -> None:
+        """Append a message of the engine's own; never refused, never waits."""
+        self._items.append(message)
+        self.wake()
+
+    put = tell  # pykka's name for it: ActorRef.tell and ask put an Envelope
+
+    def offer(self, message: Any) -> bool:
+        """Append a message from outside; False where the mailbox is full. Call `wake` afterwards."""
+        if len(self._items) >= self.limit:
+            return False
+        self._items.append(message)
+        return True
+
+    def wake(self) -> None:
+        """Have the mailbox run soon, unless it is running, scheduled or held already."""
+        try:
+            self._token.pop()
+        except IndexError:
+            return
+        self._schedule(self)
+
+    def get(self) -> Any:
+        """The oldest message. For the occupant only; IndexError where there is none."""
+        return self._items.popleft()
+
+    def empty(self) -> bool:
+        """True where no mail waits."""
+        return not self._items
+
+    def take(self, most: int) -> list[Any]:
+        """Up to `most` messages, oldest first. For the occupant only."""
+        items = self._items
+        return [items.popleft() for _ in range(min(most, len(items)))]
+
+    def give_back(self, messages: Iterable[Any]) -> None:
+        """Put messages back at the front, in their order. For the occupant only."""
+        self._items.extendleft(reversed(list(messages)))
+
+    def run(self) -> None:
+        """One turn of the occupant; where there is none, the supervisor is told. Needs the token."""
+        occupant = self.occupant
+        if occupant is None:
+            if self.supervisor is not None:
+                self.supervisor.tell(Vacant(self))
+            return
+        occupant.turn()
+
+    def adopt(self, occupant: Occupant) -> None:
+        """Let a new incarnation live here and give it a turn. Needs the token."""
+        self.occupant = occupant
+        self._schedule(self)
+
+    def rest(self) -> None:
+        """Hand the token back; where mail has come meanwhile, run again. Needs the token."""
+        if self._items:
+            self._schedule(self)
+            return
+        self._token.append(None)
+        if self._items:  # mail that came between the look and the append found no token to take
+            self.wake()

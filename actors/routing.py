@@ -1,0 +1,182 @@
+"""The routing table: for each action the version served in one environment, with all that needs.
+
+Everything that can be prepared is prepared when a table is built, because each message reads it. A table
+never changes: another index, state or environment makes another table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType, ModuleType
+from typing import Any, NamedTuple
+
+from actors.access import allowed_roles
+from actors.code import Codebase
+from actors.entries import DUMMY, ERRORING, REVERTED, Action, Environment, Index, Version
+from actors.errors import CodeProblem, NotFound
+from actors.schema import Schema
+from actors.spelling import nearest
+
+NEWEST = "newest"
+TESTER = "tester"
+FALLBACK = {
+    ERRORING: "fallback after erroring",
+    REVERTED: "fallback after reverted",
+}
+NONE_SERVED = "none served"
+
+
+class Decision(NamedTuple):
+    """Which version is served, and why."""
+
+    version: Version | None
+    """None where no version is written; for NONE_SERVED the newest one, which is not served."""
+    reason: str
+    """Travels in `meta.reason`: newest, tester, a fallback, dummy or none served."""
+
+    @property
+    def is_served(self) -> bool:
+        """False where callers are told that nothing is there yet."""
+        return self.reason != NONE_SERVED
+
+
+def serve(action: Action, environment: Environment, tester: bool = False) -> Decision:
+    """Decide which version of an action an environment serves: the newest whose state it serves.
+
+    An erroring one is served only where nothing else is. An action without versions is a dummy. The
+    reason is the first that holds: `tester` where only testers get the version; a fallback where a newer
+    one is erroring or reverted (the newest such decides which); `dummy`; `newest`.
+    """
+    versions = action.versions
+    if not versions:
+        return Decision(None, DUMMY if DUMMY in environment.serves else NONE_SERVED)
+    states = environment.serves | environment.testers if tester else environment.serves
+    served = [version for version in versions if version.state in states]
+    if not served:
+        return Decision(versions[0], NONE_SERVED)
+    sound = [version for version in served if version.state != ERRORING]
+    chosen = (sound or served)[0]
+    return Decision(chosen, _reason(chosen, versions, environment))
+
+
+def _reason(chosen: Version, versions: tuple[Version, ...], environment: Environment) -> str:
+    if chosen.state not in environment.serves:
+        return TESTER
+    newer = versions[: versions.index(chosen)]
+    passed_over = next((each.state for each in newer if each.state in FALLBACK), None)
+    if passed_over is not None:
+        return FALLBACK[passed_over]
+    return DUMMY if chosen.state == DUMMY else NEWEST
+
+
+class Route(NamedTuple):
+    """All that serving one message of one action needs."""
+
+    action: Action
+    name: str
+    allowed: frozenset[str]
+    """Roles that may call it."""
+    writes: bool
+    """False for a read: what it writes is rolled back."""
+    channel: str
+    params: Schema
+    result: Schema
+    version: int
+    """0 where no version is written."""
+    state: str
+    reason: str
+    function: Callable[..., Any] | None
+    """None for a dummy, for what is built in, and where no version is served."""
+    example: Mapping[str, Any] | None
+    """What a dummy answers; None for everything else."""
+    meta: Mapping[str, Any]
+    """version, state and reason for a reply; to be copied, never changed."""
+
+
+def route_of(action: Action, decision: Decision, function: Callable[..., Any] | None) -> Route:
+    """Prepare the route for what was decided."""
+    number, state = decision.version[:2] if decision.version else (0, DUMMY)
+    is_dummy = decision.is_served and state == DUMMY
+    return Route(
+        action=action,
+        name=action.name,
+        allowed=allowed_roles(action.access),
+        writes=action.effect == "write",
+        channel=action.channel,
+        params=action.params,
+        result=action.result,
+        version=number,
+        state=state,
+        reason=decision.reason,
+        function=function,
+        example=action.result.example() if is_dummy else None,
+        meta={"version": number, "state": state, "reason": decision.reason},
+    )
+
+
+class RoutingTable(NamedTuple):
+    """What one environment serves of one index."""
+
+    routes: Mapping[str, Route]
+    """By the name of the action."""
+    environment: str
+    digest: str
+    """Of the index it was made from."""
+    modules: tuple[ModuleType, ...]
+    """All code that was loaded; its globals hold the statements it was written with."""
+
+    @classmethod
+    def build(cls, index: Index, environment: str) -> RoutingTable:
+        """Decide for every action and load the code of what is served.
+
+        SettingsError for an environment that the index does not have; CodeProblem names each action and
+        version whose code cannot be served.
+        """
+        place = index.environment(environment)
+        codebase = Codebase(index.root)
+        problems: list[str] = []
+        routes = {}
+        for action in index.actions.values():
+            decision = serve(action, place)
+            try:
+                routes[action.name] = route_of(action, decision, _function(decision, codebase))
+            except CodeProblem as problem:
+                problems.append(f"{index.path}: {_spelt(action, decision)}: {problem}")
+        if problems:
+            raise CodeProblem("\n".join(problems))
+        return cls(MappingProxyType(routes), environment, index.digest, codebase.modules)
+
+    def find(self, name: str, role: str | None = None) -> Route:
+        """The route of an action; NotFound with the nearest names (those this role may call)."""
+        route = self.routes.get(name)
+        if route is not None:
+            return route
+        near = self.nearest(name, role=role)
+        advice = (
+            f"did you mean {', '.join(near)}?" if near else "system.describe lists what there is"
+        )
+        raise NotFound(f"there is no action {name!r}; {advice}")
+
+    def nearest(self, name: str, n: int = 3, *, role: str | None = None) -> list[str]:
+        """At most `n` names that look like this one, likeliest first; of those a role may call."""
+        known = (
+            each for each, route in self.routes.items() if role is None or role in route.allowed
+        )
+        return nearest(name, known, n)
+
+
+def _function(decision: Decision, codebase: Codebase) -> Callable[..., Any] | None:
+    version = decision.version
+    if version is None or not decision.is_served or version.state == DUMMY:
+        return None
+    loaded = codebase.load(version.code or "")
+    if loaded.is_async:
+        raise CodeProblem(
+            f"code {loaded.reference}: {loaded.file} defines it with async def, which cannot be served: "
+            "write def"
+        )
+    return loaded.function
+
+
+def _spelt(action: Action, decision: Decision) -> str:
+    return f"{action.name} version {decision.version.number if decision.version else 0}"

@@ -1,0 +1,79 @@
+"""Every setting of the server, with its unit and default: from the environment, or a flag of `serve`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict
+
+from actors.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """TENANTRY_<NAME> in the environment, or --<name> on the command line, which wins."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TENANTRY_",
+        extra="forbid",
+        frozen=True,
+        cli_prog_name="scripts/serve",
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        cli_hide_none_type=True,
+        use_attribute_docstrings=True,
+    )
+
+    data: Path = Path("var")
+    """Directory of all databases; made with mode 0700 if it is not there."""
+    endpoint: str = "tcp://127.0.0.1:5570"
+    """Data channel: where clients connect. Port 0 or * takes a free one. Beyond loopback only with CURVE."""
+    admin_endpoint: str | None = None
+    """Admin channel; by default a socket file in the data directory, mode 0600."""
+    environment: str = "local-dev"
+    """Which function states are served; one of the index's environments."""
+    registry: Path = Path(__file__).parent.parent / "registry.toml"
+    """The index; `code` references resolve beside it."""
+    curve_keys: Path | None = None
+    """File with the server's CURVE key pair (a *.key_secret certificate); turns encryption on."""
+    curve_clients: Path | None = None
+    """Directory of allowed client keys (*.key); without it every client key is accepted."""
+
+    threads: int = Field(default=4, ge=1, le=64)
+    """Threads on which tenants take their turns."""
+    threads_most: int = Field(default=32, ge=1, le=512)
+    """Threads there may be while functions block some of them."""
+    resident: int = Field(default=1000, ge=1, le=100_000)
+    """Tenants with an open database at a time, least recently used closed first; 3 descriptors each."""
+    idle_seconds: float = Field(default=300.0, gt=0)
+    """Seconds without a message after which a tenant's database is closed."""
+    mailbox: int = Field(default=1000, ge=1)
+    """Messages that may wait for one tenant; further ones are answered resource_exhausted."""
+    drain_seconds: float = Field(default=10.0, ge=0)
+    """Seconds that a stopping server gives to messages it has accepted."""
+
+    body_bytes: int = Field(default=256 * 1024, ge=1024, le=16 * 1024 * 1024)
+    """Largest request body, in bytes."""
+    database_bytes: int = Field(default=1024**3, ge=1024 * 1024)
+    """Largest tenant database, in bytes."""
+    memory_bytes: int = Field(default=8 * 1024**3, ge=0)
+    """Address space the process may use, in bytes (RLIMIT_AS); 0 for no limit. See docs/operations.md."""
+
+    demo: bool = False
+    """Create the tenants acme and globex with data, print lines to paste, write demo.json."""
+    tenant: list[str] = []
+    """Create this tenant if it is not there and print an owner's token for it, once; may be repeated."""
+
+
+def read_settings(arguments: list[str]) -> Settings:
+    """Settings from the environment and these command-line arguments; exits on --help and unknown flags."""
+    try:
+        return CliApp.run(Settings, cli_args=arguments)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_problem(one) for one in error.errors())) from None
+
+
+def _problem(error: ErrorDetails) -> str:
+    name = "_".join(str(part) for part in error["loc"])
+    return f"TENANTRY_{name.upper()} (--{name.replace('_', '-')}): {error['msg']}"

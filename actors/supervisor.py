@@ -1,0 +1,315 @@
+"""The Supervisor: starts, watches, restarts and passivates every other actor.
+
+Vocabulary and rules are OTP's (erlang.org/doc/design_principles/sup_princ): a child is permanent, transient
+or temporary; more than `max_restarts` within `max_seconds` and the supervisor gives up on it. What OTP lacks
+and is here: exponential backoff between restarts. The mailbox of a child outlives it, so its mail is handed
+over, and a message that has taken two incarnations with it is set aside.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import structlog
+
+from actors.actor import Actor
+from actors.clock import After
+from actors.errors import DatabaseProblem
+from actors.future import Answer, settle
+from actors.mailbox import Failed, Killer, Left, Mailbox, Vacant
+from actors.messages import Address, FindTenant, Passivate, Stayed, TenantRecord
+from actors.refuser import Refuser
+from actors.residents import Residents
+from transport.message import UNAVAILABLE, Refusal
+
+log = structlog.get_logger()
+
+BACKOFF_FIRST = 0.05
+"""Seconds before the second restart in a row; the first is at once, each later one waits twice as long."""
+
+BACKOFF_MOST = 30.0
+"""Seconds; also how long a tenant that keeps failing is refused before it is tried again."""
+
+
+class ChildSpec(NamedTuple):
+    """How to start a child, and when to start it again."""
+
+    name: str
+    start: Callable[[Mailbox], object]
+    """Makes and starts an incarnation in the given mailbox."""
+    restart: Literal["permanent", "transient", "temporary"] = "permanent"
+    """Always; only after a failure; never."""
+    max_restarts: int = 5
+    max_seconds: float = 10.0
+    essential: bool = True
+    """When given up: True stops the system, False refuses the child's mail for a while and tries again."""
+
+
+class Adopt(NamedTuple):
+    """From the wiring: watch this child, whose mailbox is made and held, and start it."""
+
+    spec: ChildSpec
+    mailbox: Mailbox
+
+
+class Restart(NamedTuple):
+    """From the Clock: the backoff is over."""
+
+    mailbox: Mailbox
+
+
+class Sweep(NamedTuple):
+    """From the Clock: passivate tenants that have been idle for long."""
+
+
+class Relieve(NamedTuple):
+    """From the Clock: see whether functions block every thread of the tenants."""
+
+
+class Drain(NamedTuple):
+    """From the wiring: have every tenant answer what it has and leave; `done` is set when all have left."""
+
+    done: Answer
+    closing: float
+    """time.monotonic() after which what has not begun is refused."""
+
+
+class Migrate(NamedTuple):
+    """To the Migrator: bring this tenant's file to head; answered by Migrated."""
+
+    tenant: TenantRecord
+    mailbox: Mailbox
+    reply_to: Mailbox
+
+
+class Migrated(NamedTuple):
+    """From the Migrator."""
+
+    mailbox: Mailbox
+    error: BaseException | None
+
+
+class MigrationNeeded(Exception):
+    """Raised by a tenant's on_start: its file is older than the code."""
+
+
+class Child:
+    """What the Supervisor remembers of a child. Its own, shown to nobody."""
+
+    def __init__(self, spec: ChildSpec, tenant: TenantRecord | None = None) -> None:
+        self.spec = spec
+        self.tenant = tenant
+        self.restarts: deque[float] = deque()
+
+    def count_restart(self, now: float) -> int:
+        """How many restarts there were within max_seconds, this one included."""
+        self.restarts.append(now)
+        while self.restarts[0] < now - self.spec.max_seconds:
+            self.restarts.popleft()
+        return len(self.restarts)
+
+
+class Supervisor(Actor):
+    """Root of the tree; the only actor that makes others."""
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        *,
+        clock: Mailbox,
+        migrator: Mailbox,
+        make_tenant: Callable[[TenantRecord, Mailbox], object],
+        schedule_tenant: Callable[[Mailbox], None],
+        relieve: Callable[[], object],
+        tenant_mail: int,
+        resident_cap: int,
+        idle_seconds: float,
+        give_up: Callable[[str, BaseException], None],
+    ) -> None:
+        super().__init__(mailbox)
+        self._clock = clock
+        self._migrator = migrator
+        self._make_tenant = make_tenant
+        self._schedule_tenant = schedule_tenant
+        self._relieve = relieve
+        self._tenant_mail = tenant_mail
+        self._idle_seconds = idle_seconds
+        self._give_up = give_up
+        self._children: dict[Mailbox, Child] = {}
+        self._addresses: dict[str, Mailbox] = {}
+        self._residents = Residents(resident_cap)
+        self._drain: Drain | None = None
+        self._handlers: dict[type, Callable[[Any], object]] = {
+            Adopt: self._adopt,
+            Vacant: self._vacant,
+            Failed: self._failed,
+            Left: self._left,
+            Stayed: self._stayed,
+            Restart: lambda message: self._start(message.mailbox),
+            FindTenant: self._find_tenant,
+            Migrated: self._migrated,
+            Sweep: lambda _: self._sweep(),
+            Relieve: lambda _: self._relieve(),
+            Drain: self._begin_drain,
+        }
+
+    def on_receive(self, message: Any) -> None:
+        """One handler for each kind of message above."""
+        handler = self._handlers.get(type(message))
+        if handler is None:
+            raise TypeError(f"the Supervisor has no handler for {type(message).__name__}")
+        handler(message)
+
+    def on_failure(self, *info: Any) -> None:
+        """Nobody supervises the Supervisor: the system stops."""
+        self._give_up(self.mailbox.name, info[1])
+
+    # Starting
+
+    def _adopt(self, message: Adopt) -> None:
+        self._children[message.mailbox] = Child(message.spec)
+        self._start(message.mailbox)
+
+    def _start(self, mailbox: Mailbox) -> None:
+        child = self._children[mailbox]
+        try:
+            child.spec.start(mailbox)
+        except Exception as error:  # noqa: BLE001 - a constructor that fails is a failure of the child
+            self._failed(Failed(mailbox, error, None))
+
+    def _find_tenant(self, message: FindTenant) -> None:
+        tenant = message.tenant
+        if tenant.id not in self._addresses:
+            self._addresses[tenant.id] = self._new_address(tenant)
+        message.reply_to.tell(Address(tenant, self._addresses[tenant.id]))
+
+    def _new_address(self, tenant: TenantRecord) -> Mailbox:
+        mailbox = Mailbox(
+            f"tenant {tenant.name}",
+            self._schedule_tenant,
+            supervisor=self.mailbox,
+            limit=self._tenant_mail,
+        )
+        spec = ChildSpec(
+            mailbox.name,
+            lambda box: self._make_tenant(tenant, box),
+            restart="transient",
+            essential=False,
+        )
+        self._children[mailbox] = Child(spec, tenant)
+        mailbox.rest()  # nobody lives there until the first mail comes
+        return mailbox
+
+    # Residence: which tenants hold an open database
+
+    def _vacant(self, message: Vacant) -> None:
+        """Mail for an actor that is not there; a tenant may have to wait for a place."""
+        if self._children[message.mailbox].tenant is None:
+            self._start(message.mailbox)
+            return
+        if self._drain is not None:
+            Refuser.start(
+                message.mailbox, Refusal(UNAVAILABLE, "the server is stopping", retry_after_ms=1000)
+            )
+            return
+        self._residents.wait(message.mailbox)
+        self._settle_residence()
+
+    def _settle_residence(self) -> None:
+        for mailbox in self._residents.admit():
+            self._start(mailbox)
+        for mailbox in self._residents.evict():
+            mailbox.tell(Passivate())
+
+    def _left(self, message: Left) -> None:
+        child = self._children[message.mailbox]
+        if child.tenant is None:
+            if child.spec.restart == "permanent" and self._drain is None:
+                message.mailbox.wake()  # comes back as Vacant, with the token that starting needs
+            return
+        self._residents.leave(message.mailbox)
+        self._settle_residence()
+        self._check_drained()
+
+    def _stayed(self, message: Stayed) -> None:
+        self._residents.stay(message.mailbox)
+        if self._drain is not None:
+            message.mailbox.tell(Passivate())
+        self._settle_residence()
+
+    def _sweep(self) -> None:
+        for mailbox in self._residents.idle_since(time.monotonic() - self._idle_seconds):
+            mailbox.tell(Passivate())
+
+    # Failing
+
+    def _failed(self, message: Failed) -> None:
+        mailbox, error, culprit = message
+        child = self._children[mailbox]
+        if isinstance(error, MigrationNeeded) and child.tenant is not None:
+            self._migrator.tell(Migrate(child.tenant, mailbox, self.mailbox))
+            return
+        log.error("actor failed", actor=mailbox.name, culprit=described(culprit), exc_info=error)
+        if child.spec.restart == "temporary":
+            return
+        restarts = child.count_restart(time.monotonic())
+        if restarts > child.spec.max_restarts or isinstance(error, DatabaseProblem):
+            self._stop_trying(mailbox, child, error)
+        else:
+            self._start_later(mailbox, backoff(restarts))
+
+    def _start_later(self, mailbox: Mailbox, seconds: float) -> None:
+        if seconds == 0:
+            self._start(mailbox)
+        else:
+            self._clock.tell(After(seconds, self.mailbox, Restart(mailbox)))
+
+    def _stop_trying(self, mailbox: Mailbox, child: Child, error: BaseException) -> None:
+        """Give up: the system on an essential child, on a tenant for a while."""
+        if child.spec.essential:
+            self._give_up(mailbox.name, error)
+            return
+        log.error("actor given up for a while", actor=mailbox.name, seconds=BACKOFF_MOST)
+        child.restarts.clear()
+        refusal = Refusal(
+            UNAVAILABLE,
+            "the tenant cannot be served now; operators find the cause in the error log",
+            retry_after_ms=int(BACKOFF_MOST * 1000),
+        )
+        Refuser.start(mailbox, refusal)
+        self._clock.tell(After(BACKOFF_MOST, mailbox, Passivate()))
+
+    def _migrated(self, message: Migrated) -> None:
+        if message.error is None:
+            self._start(message.mailbox)
+        else:
+            self._failed(Failed(message.mailbox, message.error, None))
+
+    # Stopping
+
+    def _begin_drain(self, message: Drain) -> None:
+        self._drain = message
+        for mailbox in self._addresses.values():
+            mailbox.closing = message.closing
+        for mailbox in self._residents.everybody():
+            mailbox.tell(Passivate())
+        for mailbox in self._residents.withdraw_waiting():
+            self._vacant(Vacant(mailbox))
+        self._check_drained()
+
+    def _check_drained(self) -> None:
+        if self._drain is not None and not self._residents.everybody():
+            settle(self._drain.done, True)
+
+
+def described(culprit: Killer | None) -> str | None:
+    """A message's kind and how often it has killed, without its content."""
+    return culprit and f"{type(culprit.message).__name__}, death {culprit.deaths}"
+
+
+def backoff(restarts: int) -> float:
+    """Seconds to wait before the given restart in a row: 0, 0.05, 0.1, 0.2 … up to 30."""
+    return 0.0 if restarts <= 1 else min(BACKOFF_FIRST * 2.0 ** (restarts - 2), BACKOFF_MOST)

@@ -1,0 +1,245 @@
+"""The wiring, read top-down: start in order, ping each, stop in reverse."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pykka
+import structlog
+import zmq
+from transport.security import Security, bind_router
+
+from actors.actor import Ping, ask, stop
+from actors.admin.directory import (
+    CreateTenant,
+    Directory,
+    FindTenantByName,
+    IssueToken,
+    RevokeToken,
+    TellEverything,
+)
+from actors.clock import Clock, ClockMailbox, Every
+from actors.dispatcher import Dispatcher
+from actors.errors import SettingsError
+from actors.future import Answer
+from actors.mailbox import Mailbox
+from actors.messages import TenantRecord
+from actors.registry import Published, Registry, load_table
+from actors.router import Draining, Router, RouterMailbox
+from actors.settings import Settings
+from actors.supervisor import Adopt, ChildSpec, Drain, Relieve, Supervisor, Sweep
+from actors.tenant.actor import Tenant
+from actors.tenant.migrator import CreateFile, Migrator
+from actors.tenant.storage import Storage
+from transport.limits import Limits
+from transport.mailbox import SocketMailbox
+
+log = structlog.get_logger()
+
+ASK_SECONDS = 30.0
+"""How long the wiring waits for an actor before it counts as defective."""
+
+SWEEP_SECONDS = 5.0
+"""How often idle tenants are looked for."""
+
+RELIEF_SECONDS = 0.02
+"""How often the pool looks whether all its threads are blocked."""
+
+DESCRIPTORS_PER_TENANT = 3
+"""The database, its -wal and its -shm."""
+
+DESCRIPTORS_BESIDES = 128
+"""Sockets, logs, libraries: what the process needs besides tenants."""
+
+
+class System:
+    """A running server. `start` returns once every actor answers; `stop` once all have left."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.failure: BaseException | None = None
+        """Why the supervisor gave up, if it did."""
+        self._on_failure: Callable[[], None] = lambda: None
+        self._lock = claim(settings.data)
+        limit_memory(settings.memory_bytes)
+        require_descriptors(settings.resident)
+        self.tables = Published(load_table(settings.registry, settings.environment))
+        self._storage = Storage(settings, self.tables.current)
+        self._context = zmq.Context()
+        self._security = Security.from_files(settings.curve_keys, settings.curve_clients)
+        self._limits = Limits(body_bytes=settings.body_bytes)
+        self._tenants = Dispatcher("tenants", settings.threads, settings.threads_most)
+        self._dispatchers = [self._tenants]
+
+    def start(self, on_failure: Callable[[], None] = lambda: None) -> None:
+        """Start in order, ping each. Raises SettingsError, IndexProblem, DatabaseProblem."""
+        self._on_failure = on_failure
+        settings = self.settings
+        socket = bind_router(self._context, settings.endpoint, self._security, self._limits)
+        self.endpoint: str = socket.last_endpoint
+        """Where clients connect: the setting, with the port that was free in place of 0."""
+
+        self.supervisor = self._mailbox("supervisor", None)
+        self.clock = ClockMailbox(self.supervisor)
+        self.migrator = self._mailbox("migrator", self.supervisor)
+        self.registry = self._mailbox("registry", self.supervisor)
+        self.directory = self._mailbox("directory", self.supervisor)
+        self.router = RouterMailbox("router", SocketMailbox(socket), self.supervisor)
+
+        Supervisor.start(
+            self.supervisor,
+            clock=self.clock,
+            migrator=self.migrator,
+            make_tenant=self._make_tenant,
+            schedule_tenant=self._tenants.schedule,
+            relieve=self._tenants.relieve,
+            tenant_mail=settings.mailbox,
+            resident_cap=settings.resident,
+            idle_seconds=settings.idle_seconds,
+            give_up=self._give_up,
+        )
+        self._supervise("clock", self.clock, Clock.start)
+        self._supervise("migrator", self.migrator, lambda box: Migrator.start(box, self._storage))
+        self._supervise(
+            "registry",
+            self.registry,
+            lambda box: Registry.start(box, settings.registry, settings.environment, self.tables),
+        )
+        self._supervise("directory", self.directory, self._start_directory)
+        self._supervise("router", self.router, self._start_router)
+        for mailbox in (self.supervisor, *self._children()):
+            ask(mailbox, Ping(), ASK_SECONDS)
+        self.clock.tell(Every(SWEEP_SECONDS, self.supervisor, Sweep()))
+        self.clock.tell(Every(RELIEF_SECONDS, self.supervisor, Relieve()))
+        log.info("started", endpoint=self.endpoint, environment=settings.environment)
+
+    def stop(self) -> None:
+        """Answer what was accepted, refuse the rest, close everything; in reverse order of starting."""
+        self.router.tell(Draining())
+        self._drain()
+        for mailbox in reversed(self._children()):
+            self._stop(mailbox)
+        self._stop(self.supervisor)
+        for dispatcher in self._dispatchers:
+            dispatcher.stop()
+        self._security.close()
+        self._context.destroy(linger=0)
+        os.close(self._lock)
+        log.info("stopped")
+
+    # What the wiring does for people
+
+    def create_tenant(self, name: str) -> TenantRecord:
+        """Make a tenant; AlreadyExists, InvalidArgument."""
+        record: TenantRecord = ask(self.directory, CreateTenant(name), ASK_SECONDS)
+        return record
+
+    def find_tenant(self, name: str) -> TenantRecord | None:
+        """The tenant of that name, or None."""
+        record: TenantRecord | None = ask(self.directory, FindTenantByName(name), ASK_SECONDS)
+        return record
+
+    def issue_token(self, tenant: str, role: str, label: str) -> str:
+        """A new token's text, which is kept nowhere; NotFound, InvalidArgument."""
+        text: str = ask(self.directory, IssueToken(tenant, role, label), ASK_SECONDS)
+        return text
+
+    def revoke_token(self, text: str) -> None:
+        """From the next message on the token is no longer good; NotFound."""
+        ask(self.directory, RevokeToken(text), ASK_SECONDS)
+
+    # Wiring
+
+    def _children(self) -> list[Mailbox]:
+        return [self.clock, self.migrator, self.registry, self.directory, self.router]
+
+    def _mailbox(self, name: str, supervisor: Mailbox | None) -> Mailbox:
+        """A mailbox for an actor with a thread of its own: a blocked tenant must not hold it up."""
+        dispatcher = Dispatcher(name)
+        self._dispatchers.append(dispatcher)
+        return Mailbox(name, dispatcher.schedule, supervisor=supervisor)
+
+    def _supervise(self, name: str, mailbox: Mailbox, start: Callable[[Mailbox], object]) -> None:
+        self.supervisor.tell(Adopt(ChildSpec(name, start), mailbox))
+
+    def _start_directory(self, mailbox: Mailbox) -> object:
+        return Directory.start(
+            mailbox,
+            self.settings.data / "directory.db",
+            lambda tenant_id: ask(self.migrator, CreateFile(tenant_id), ASK_SECONDS),
+            [self.router],
+        )
+
+    def _start_router(self, mailbox: Mailbox) -> object:
+        return Router.start(
+            mailbox,
+            supervisor=self.supervisor,
+            tables=self.tables,
+            limits=self._limits,
+            read_directory=lambda: self.directory.tell(TellEverything(self.router)),
+        )
+
+    def _make_tenant(self, record: TenantRecord, mailbox: Mailbox) -> object:
+        return Tenant.start(mailbox, record, self._storage.open, self.tables)
+
+    def _give_up(self, name: str, error: BaseException) -> None:
+        log.critical("the system stops: an actor it cannot do without keeps failing", actor=name)
+        self.failure = error
+        self._on_failure()
+
+    def _drain(self) -> None:
+        done = Answer()
+        seconds = self.settings.drain_seconds
+        self.supervisor.tell(Drain(done, time.monotonic() + seconds))
+        try:
+            done.get(timeout=seconds + 2.0)
+        except pykka.Timeout:
+            log.error("stopped with work undone: a function did not return", seconds=seconds)
+
+    def _stop(self, mailbox: Mailbox) -> None:
+        try:
+            stop(mailbox, timeout=5.0)
+        except pykka.Timeout:
+            log.error("actor did not stop", actor=mailbox.name)
+
+
+def claim(data: Path) -> int:
+    """Make the data directory and lock it for this process; a second server on it would ruin databases."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise SettingsError(
+            f"another server uses the data directory {data}: stop it, or give this one "
+            "a directory of its own with TENANTRY_DATA (--data)"
+        ) from None
+    return lock
+
+
+def limit_memory(most: int) -> None:
+    """One message of a million parts passes every limit of the socket: the process has one of its own."""
+    if most:
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (most if hard < 0 else min(most, hard), hard))
+
+
+def require_descriptors(resident: int) -> None:
+    """Raise the soft limit of open files as far as needed; SettingsError where the hard one is too low."""
+    needed = resident * DESCRIPTORS_PER_TENANT + DESCRIPTORS_BESIDES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= needed:
+        return
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        most = (hard - DESCRIPTORS_BESIDES) // DESCRIPTORS_PER_TENANT
+        raise SettingsError(
+            f"TENANTRY_RESIDENT={resident} needs {needed} open files and this process may have {hard}: "
+            f"raise `ulimit -Hn`, or set TENANTRY_RESIDENT to {most} or less"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

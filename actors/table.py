@@ -1,0 +1,109 @@
+"""One table of a TOML file while it is being read: takes typed values out, notes what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from actors.source import Finding, Key
+from actors.spelling import hint
+
+
+class Table:
+    """A table and where it stands. Every reader returns something, so that all findings are found."""
+
+    def __init__(self, values: Any, key: Key, findings: list[Finding]) -> None:
+        self.key = key
+        self._findings = findings
+        self._values: dict[str, Any] = values if isinstance(values, dict) else {}
+        if not isinstance(values, dict):
+            self.note("must be a table")
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def note(self, problem: str, *within: str | int) -> None:
+        """Note something wrong with this table, or with what stands within it."""
+        self._findings.append(Finding((*self.key, *within), problem))
+
+    def only(self, *known: str) -> None:
+        """Refuse every other key, so that a misspelt one is noticed."""
+        for name in self._values:
+            if name not in known:
+                self.note(f"unknown key{hint(name, known) or '; known: ' + ', '.join(known)}", name)
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A text; required, and not blank, unless it has a default."""
+        value = self._values.get(name, default)
+        if isinstance(value, str) and (value.strip() or default is not None):
+            return value
+        self._wrong(name, "must be a text")
+        return default or ""
+
+    def optional_text(self, name: str) -> str | None:
+        """A text, or None where it is absent."""
+        return self.text(name) if name in self._values else None
+
+    def choice(self, name: str, words: Collection[str], default: str | None = None) -> str:
+        """One of these words; required unless it has a default."""
+        value = self._values.get(name, default)
+        if isinstance(value, str) and value in words:
+            return value
+        known = ", ".join(words)
+        self._wrong(name, f"must be one of {known}{hint(str(value), words)}")
+        return default or next(iter(words))
+
+    def number(self, name: str) -> int:
+        """A whole number from 1 on."""
+        value = self._values.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return value
+        self._wrong(name, "must be a whole number from 1 on")
+        return 0
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of different texts; empty where it is absent."""
+        value = self._values.get(name, [])
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            self.note("must be a list of texts", name)
+            return ()
+        if len(set(value)) < len(value):
+            self.note("says something twice", name)
+        return tuple(value)
+
+    def choices(self, name: str, words: Collection[str]) -> frozenset[str]:
+        """A list of some of these words."""
+        found = self.texts(name)
+        for at, word in enumerate(found):
+            if word not in words:
+                known = ", ".join(words)
+                self.note(f"{word!r} is none of {known}{hint(word, words)}", name, at)
+        return frozenset(found)
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        """What a table within holds, as it is; empty where it is absent."""
+        value = self._values.get(name, {})
+        if not isinstance(value, dict):
+            self.note("must be a table", name)
+            return {}
+        return value
+
+    def tables(self, name: str) -> Iterator[tuple[str, Table]]:
+        """Each table within a table, such as those of `[actions]`."""
+        for each, values in self.mapping(name).items():
+            yield each, Table(values, (*self.key, name, each), self._findings)
+
+    def array(self, name: str) -> Iterator[Table]:
+        """Each table of an array, such as `[[versions]]`."""
+        value = self._values.get(name, [])
+        if not isinstance(value, list):
+            self.note(f"must be an array of tables: write [[{name}]]", name)
+            value = []
+        for at, values in enumerate(value):
+            yield Table(values, (*self.key, name, at), self._findings)
+
+    def _wrong(self, name: str, problem: str) -> None:
+        if name in self._values:
+            self.note(problem, name)
+        else:
+            self.note(f"{name} is missing: it {problem}")

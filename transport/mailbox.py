@@ -1,0 +1,156 @@
+"""A ROUTER socket as the mailbox of an actor: frames from the network and messages from inside, one queue.
+
+Only the owner's thread may touch the socket. Other threads append to a deque and ring a bell that the
+owner's poll also listens to, once for each time it sleeps.
+"""
+
+from __future__ import annotations
+
+import socket as sockets
+from collections import deque
+from typing import Any, NamedTuple
+
+import zmq
+
+MOST_FRAMES = 256
+"""Frames taken from the socket at a time, so that messages from inside are not kept waiting."""
+
+OUTBOX = 1000
+"""Replies kept for one peer that does not read; further ones are dropped and counted."""
+
+RETRY_MS = 5
+"""How soon a peer whose queue was full is tried again, in milliseconds."""
+
+
+class Frame(NamedTuple):
+    """One message from the network, cut at its frames; the first is the connection's routing id."""
+
+    parts: list[bytes]
+
+
+class Counters:
+    """What the socket could not do for somebody; read by whoever shows figures."""
+
+    def __init__(self) -> None:
+        self.gone = 0
+        """Replies whose peer had disconnected."""
+        self.overflowed = 0
+        """Replies dropped because their peer did not read."""
+        self.undecodable = 0
+        """Messages dropped because no id could be read."""
+
+
+class SocketMailbox:
+    """The network side of a mailbox. All methods but `append` and `ring` are for the owner's thread."""
+
+    def __init__(self, socket: zmq.Socket[bytes]) -> None:
+        self.counters = Counters()
+        self._socket = socket
+        self._inside: deque[Any] = deque()
+        self._asleep: deque[None] = deque()  # one element while the owner sleeps and wants the bell
+        self._outboxes: dict[bytes, deque[list[bytes]]] = {}
+        self._bell, self._ringer = sockets.socketpair()
+        self._bell.setblocking(False)
+        self._ringer.setblocking(False)
+        self._poller = zmq.Poller()
+        self._poller.register(socket, zmq.POLLIN)
+        self._poller.register(self._bell, zmq.POLLIN)
+
+    def __len__(self) -> int:
+        return len(self._inside)
+
+    def append(self, message: Any) -> None:
+        """Leave a message from inside; from any thread."""
+        self._inside.append(message)
+        self.ring()
+
+    def ring(self) -> None:
+        """Wake the owner if it sleeps; from any thread."""
+        try:
+            self._asleep.pop()
+        except IndexError:
+            return
+        self._ringer.send(b"\0")
+
+    def take(self) -> list[Any]:
+        """Wait for mail, then bring messages from inside first, then frames; at least one of them."""
+        while True:
+            self._flush()
+            mail = self._messages() + self._frames()
+            if mail:
+                return mail
+            self._sleep()
+
+    def send(self, routing_id: bytes, parts: list[bytes]) -> None:
+        """Send without waiting; a peer that does not read gets an outbox, a peer that is gone is counted."""
+        outbox = self._outboxes.get(routing_id)
+        message = [routing_id, *parts]
+        if outbox is None:
+            if not self._try(message):
+                self._outboxes[routing_id] = deque([message])
+        elif len(outbox) < OUTBOX:
+            outbox.append(message)
+        else:
+            self.counters.overflowed += 1
+
+    @property
+    def unsent(self) -> int:
+        """Replies that wait for their peers to read."""
+        return sum(len(outbox) for outbox in self._outboxes.values())
+
+    def drain(self, timeout_ms: int) -> None:
+        """Give peers up to `timeout_ms` to take what waits for them."""
+        for _ in range(timeout_ms // RETRY_MS):
+            self._flush()
+            if not self._outboxes:
+                return
+            self._poller.poll(RETRY_MS)
+
+    def close(self) -> None:
+        """Close the socket, letting ZeroMQ deliver what it has taken (the socket's LINGER)."""
+        self._socket.close()
+        self._bell.close()
+        self._ringer.close()
+
+    def _messages(self) -> list[Any]:
+        inside = self._inside
+        return [inside.popleft() for _ in range(len(inside))]
+
+    def _frames(self) -> list[Any]:
+        frames: list[Any] = []
+        receive = self._socket.recv_multipart
+        try:
+            while len(frames) < MOST_FRAMES:
+                frames.append(Frame(receive(zmq.NOBLOCK)))
+        except zmq.Again:
+            pass
+        return frames
+
+    def _sleep(self) -> None:
+        self._asleep.append(None)
+        if self._inside:  # left between the last look and lying down: nobody will ring for it
+            self._asleep.clear()
+            return
+        ready = self._poller.poll(RETRY_MS if self._outboxes else None)
+        self._asleep.clear()
+        if any(source == self._bell.fileno() for source, _ in ready):
+            self._bell.recv(64)
+
+    def _try(self, message: list[bytes]) -> bool:
+        """True where the message needs no more attention: sent, or its peer is gone."""
+        try:
+            self._socket.send_multipart(message, zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
+            self.counters.gone += 1
+        return True
+
+    def _flush(self) -> None:
+        for routing_id, outbox in list(self._outboxes.items()):
+            while outbox and self._try(outbox[0]):
+                outbox.popleft()
+            if not outbox:
+                del self._outboxes[routing_id]
