@@ -61,8 +61,8 @@ class Request(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    v: Literal[1] = 1
-    """Protocol version."""
+    v: int = Field(default=VERSION, ge=VERSION, le=VERSION)
+    """Protocol version. Not a literal, which would take `true` for 1."""
     id: str = Field(pattern=ID_PATTERN)
     """Names this request and is its idempotency key for 24 h; 1-64 printable ASCII characters."""
     tenant: str | None = Field(default=None, pattern=TENANT_PATTERN)

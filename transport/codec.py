@@ -1,0 +1,316 @@
+"""Bytes to messages and messages to bytes, in msgpack and in JSON; pure, and hostile to bad input.
+
+docs/message-api.md is the law. Whatever bytes come in, `parse_request` returns a Request or raises
+BadRequest; nothing else.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgpack
+from msgpack import packb, unpackb
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails, from_json, to_json
+
+from transport import message as api
+from transport.limits import LIMITS, REPLIES, Fault, Limits, check, shown
+from transport.message import Encoding, Problem, Refusal, Reply, Request
+from transport.salvage import find_id, valid_id
+
+__all__ = [
+    "LIMITS",
+    "REPLIES",
+    "BadReply",
+    "BadRequest",
+    "Limits",
+    "Unencodable",
+    "decode",
+    "encode",
+    "encode_request",
+    "parse_reply",
+    "parse_request",
+]
+
+# Every byte of msgpack that can stand for nothing worse than text, nil, a boolean or an integer of
+# 64 bits. What remains when these are deleted: NUL, headers of containers, binary, extensions,
+# floats, uint64, the unused 0xc1, and some continuation bytes of UTF-8.
+_HARMLESS = bytes(
+    byte
+    for byte in range(1, 256)
+    if not (
+        0x80 <= byte <= 0x9F  # fixmap, fixarray
+        or byte == 0xC1  # unused
+        or 0xC4 <= byte <= 0xCB  # bin, ext, float
+        or byte == 0xCF  # uint64
+        or 0xD4 <= byte <= 0xD8  # fixext
+        or 0xDC <= byte <= 0xDF  # array, map
+    )
+)
+
+_EXPECTED = {
+    "v": "must be 1, the version that this server speaks",
+    "id": "must be a string of 1-64 printable ASCII characters",
+    "tenant": "must be a string of 1-63 of a-z, 0-9 and -, not beginning with -",
+    "action": "must be a string of at most 128 characters, dotted lower case, such as contacts.add",
+    "params": "must be a map",
+    "token": "must be a string of at most 512 characters",
+    "timeout_ms": "must be an integer from 1 to 600000",
+    "traceparent": "must be a W3C traceparent: 2, 32, 16 and 2 hexadecimal digits, joined by -",
+}
+"""What each field of a request must be; also the list of fields that there are."""
+
+_DETAILS = 20
+"""Problems named in one refusal; who sent more has enough to go on."""
+
+_NUL = {"msgpack": b"\0", "json": b"\\u0000"}
+"""Bytes without which no text of a body holds NUL."""
+
+_validate = Request.__pydantic_validator__.validate_python
+
+
+class BadRequest(Exception):
+    """A body that is no request of version 1.
+
+    `refusal` is the error to answer with. `id` is the request's id where it could be read and is
+    valid, and None where the body can only be dropped and counted. `encoding` is the reply's.
+    """
+
+    def __init__(self, problems: list[Problem], id: str | None, encoding: Encoding) -> None:
+        text = "; ".join(f"{at}: {problem}" if at else problem for at, problem in problems)
+        super().__init__(text)
+        self.refusal = Refusal(api.INVALID_ARGUMENT, text, details=tuple(problems))
+        self.id = id
+        self.encoding = encoding
+
+
+class BadReply(ValueError):
+    """A body that is no reply of version 1; the message says why."""
+
+
+class Unencodable(ValueError):
+    """A message that no body can hold; the message names the value and what is wrong with it."""
+
+
+class Undecodable(ValueError):
+    """A body that breaks a limit or is neither msgpack nor JSON; `problem` says what and where."""
+
+    def __init__(self, problem: str, field: str = "") -> None:
+        super().__init__(f"{field}: {problem}" if field else problem)
+        self.problem = Problem(field, problem)
+
+
+def encoding_of(body: bytes) -> Encoding:
+    """The encoding that the first byte tells: no msgpack map begins with `{`."""
+    return "json" if body[:1] == b"{" else "msgpack"
+
+
+def decode(body: bytes, limits: Limits = LIMITS) -> tuple[dict[str, Any], Encoding]:
+    """The map that a body holds, every limit kept; raises Undecodable."""
+    if len(body) > limits.body_bytes:
+        raise Undecodable(f"the body is longer than {limits.body_bytes} bytes")
+    if body[:1] == b"{":
+        return _decode_json(body, limits), "json"
+    return _decode_msgpack(body, limits), "msgpack"
+
+
+def parse_request(body: bytes, limits: Limits = LIMITS) -> tuple[Request, Encoding]:
+    """The request that a body holds, with its encoding; raises BadRequest and nothing else.
+
+    A refused body is searched for its id in the outermost map, also where it is longer than the
+    limit but within four times of it, which is what the socket lets through.
+    """
+    try:
+        value, encoding = decode(body, limits)
+    except Undecodable as error:
+        raise BadRequest([error.problem], find_id(body, limits), encoding_of(body)) from None
+    try:
+        return _validate(value), encoding
+    except ValidationError as error:
+        problems = _problems(error.errors(include_url=False, include_input=False))
+        raise BadRequest(problems, valid_id(value.get("id")), encoding) from None
+
+
+def encode(value: Mapping[str, Any], encoding: Encoding, limits: Limits = REPLIES) -> bytes:
+    """Make the bytes of a message; raises Unencodable for what no body may hold."""
+    content = value if type(value) is dict else dict(value)
+    body = b""
+    try:
+        body = packb(content) if encoding == "msgpack" else to_json(content)
+        check(content, limits, nul=body.find(_NUL[encoding]) >= 0, keys=True)
+    except Fault as fault:
+        raise Unencodable(f"{fault.field or 'the message'}: {fault.problem}") from None
+    except (TypeError, ValueError, OverflowError):
+        raise _unencodable(content, limits) from None
+    if len(body) > limits.body_bytes:
+        raise Unencodable(f"the message: longer than {limits.body_bytes} bytes")
+    return body
+
+
+def encode_request(request: Request, encoding: Encoding, limits: Limits = LIMITS) -> bytes:
+    """Make the bytes of a request, absent fields left out; raises Unencodable, also past `limits`."""
+    given = {name: getattr(request, name) for name in request.model_fields_set}
+    return encode(
+        {name: value for name, value in given.items() if value is not None}, encoding, limits
+    )
+
+
+def parse_reply(body: bytes) -> Reply:
+    """The reply that a body holds; raises BadReply."""
+    try:
+        value, _ = decode(body, REPLIES)
+        return _reply(value)
+    except Undecodable as error:
+        raise BadReply(str(error)) from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadReply(f"not a reply of version 1: {error}") from None
+
+
+def _decode_msgpack(body: bytes, limits: Limits) -> dict[str, Any]:
+    try:
+        value = unpackb(
+            body,
+            max_str_len=limits.body_bytes,
+            max_bin_len=0,
+            max_array_len=limits.array,
+            max_map_len=limits.map,
+            max_ext_len=0,
+        )
+    except (ValueError, msgpack.UnpackException) as error:
+        raise Undecodable(_msgpack_problem(error, limits)) from None
+    if type(value) is not dict:
+        raise Undecodable("the body is not a map")
+    if not _is_plain(body, value, limits):
+        _check_decoded(value, limits, nul=body.find(_NUL["msgpack"]) >= 0)
+        # A body that packs to itself holds no key twice: cheaper to see than a hook for each map.
+        if packb(value) != body:
+            unpackb(body, object_pairs_hook=_refuse_twins)
+    return value
+
+
+def _is_plain(body: bytes, value: dict[str, Any], limits: Limits) -> bool:
+    """Whether the bytes alone prove that every limit holds: so most requests are spared the walk.
+
+    Without its harmless bytes a body of two small maps is two bytes long: the outer map's header
+    and that of `params`. Each header tells how many entries the map has, so none was overwritten by
+    a duplicate key, and no other container, float, binary or NUL can be in there.
+    """
+    params = value.get("params")
+    if type(params) is not dict or len(body) > limits.values:
+        return False
+    rest = body.translate(None, _HARMLESS)
+    return len(rest) == 2 and rest[0] == 0x80 | len(value) and rest[1] == 0x80 | len(params)
+
+
+def _decode_json(body: bytes, limits: Limits) -> dict[str, Any]:
+    try:
+        value: dict[str, Any] = from_json(body, allow_inf_nan=False, cache_strings="none")
+    except ValueError as error:
+        raise Undecodable(_json_problem(str(error), limits)) from None
+    entries = _check_decoded(value, limits, nul=body.find(_NUL["json"]) >= 0)
+    # Every entry has a colon of its own: as many colons as entries means that none was overwritten.
+    if entries != body.count(b":"):
+        json.loads(body, object_pairs_hook=_refuse_twins)
+    return value
+
+
+def _check_decoded(value: dict[str, Any], limits: Limits, *, nul: bool) -> int:
+    try:
+        # A key of msgpack that is not text is empty binary, whose length is a zero byte.
+        return check(value, limits, nul=nul, keys=nul)
+    except Fault as fault:
+        raise Undecodable(fault.problem, fault.field) from None
+
+
+def _unencodable(content: dict[str, Any], limits: Limits) -> Unencodable:
+    """Say why an encoder gave up: the walk knows the place of everything but lone surrogates."""
+    try:
+        check(content, limits, nul=True, keys=True)
+    except Fault as fault:
+        return Unencodable(f"{fault.field or 'the message'}: {fault.problem}")
+    return Unencodable("the message: text that is not valid Unicode")
+
+
+def _refuse_twins(entries: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object_pairs_hook that keeps no key twice."""
+    seen: dict[str, Any] = {}
+    for key, value in entries:
+        if key in seen:
+            raise Undecodable(f"the key {shown(key)} is there twice in one map")
+        seen[key] = value
+    return seen
+
+
+def _msgpack_problem(error: Exception, limits: Limits) -> str:
+    """What the decoder's error means to a client; its own words are about buffers and options."""
+    if isinstance(error, msgpack.ExtraData):
+        return "bytes after the end of the map; one message is one body"
+    if isinstance(error, msgpack.StackError):
+        return f"nested deeper than {limits.depth} levels"
+    if isinstance(error, UnicodeDecodeError):
+        return "text that is not UTF-8"
+    words = str(error)
+    for sign, meaning in _msgpack_meanings(limits):
+        if sign in words:
+            return meaning
+    return "neither msgpack nor JSON, or cut short"
+
+
+def _msgpack_meanings(limits: Limits) -> tuple[tuple[str, str], ...]:
+    return (
+        ("max_array_len", f"more than {limits.array} elements in one array"),
+        ("max_map_len", f"more than {limits.map} entries in one map"),
+        ("max_bin_len", "binary data; send text, base64 for example"),
+        ("max_ext_len", "an extension type"),
+        ("map key", "a key that is not text"),
+    )
+
+
+def _json_problem(words: str, limits: Limits) -> str:
+    """The decoder's words, which name a position and never a value, save for two limits of ours."""
+    if words.startswith("recursion limit"):
+        return f"nested deeper than {limits.depth} levels"
+    if words.startswith("number out of range"):
+        return "an integer outside signed 64 bits"
+    return f"not JSON: {words}"
+
+
+def _problems(errors: list[ErrorDetails]) -> list[Problem]:
+    return [_problem(error) for error in errors[:_DETAILS]]
+
+
+def _problem(error: ErrorDetails) -> Problem:
+    field = str(error["loc"][0])
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(field[:64], _EXPECTED, n=1)
+        return Problem(
+            shown(field), "unknown field" + (f"; did you mean {near[0]}?" if near else "")
+        )
+    return Problem(field, ("missing; " if error["type"] == "missing" else "") + _EXPECTED[field])
+
+
+def _reply(value: dict[str, Any]) -> Reply:
+    ok, error = value["ok"], value.get("error")
+    if ok is not (error is None) or value["v"] != api.VERSION:
+        raise ValueError("`ok`, `error` and `v` do not fit each other")
+    return Reply(
+        id=value["id"],
+        ok=ok,
+        result=value["result"] if ok else None,
+        error=None if error is None else _refusal(error),
+        message=value.get("message"),
+        meta=value.get("meta", {}),
+    )
+
+
+def _refusal(error: dict[str, Any]) -> Refusal:
+    return Refusal(
+        code=error["code"],
+        message=error["message"],
+        user_message=error.get("user_message"),
+        details=tuple(Problem(at["field"], at["problem"]) for at in error.get("details", ())),
+        retry_after_ms=error.get("retry_after_ms"),
+    )

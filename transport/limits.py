@@ -1,0 +1,146 @@
+"""What one body may hold: the limits of docs/message-api.md, and the walk that checks them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from math import isfinite
+from typing import Any, NamedTuple
+
+
+class Limits(NamedTuple):
+    """What a body may hold; every default is the one that docs/message-api.md states."""
+
+    body_bytes: int = 256 * 1024
+    """Bytes of one body. Maps of empty maps grow 75-fold when unpacked: 256 KiB are then 19 MB."""
+    depth: int = 16
+    """Maps and arrays inside each other, counting the outermost; far below any recursion limit."""
+    values: int = 20_000
+    """Elements of arrays and values of maps in all: about 2 ms of checking in Python."""
+    array: int = 1_000
+    """Elements of one array: the largest import of rows in one message."""
+    map: int = 200
+    """Entries of one map: more than a record has columns, few enough for hashing to stay cheap."""
+
+
+LIMITS = Limits()
+"""What a request may hold."""
+
+REPLIES = Limits(body_bytes=16 * 1024 * 1024, depth=64, values=1_000_000, array=100_000, map=10_000)
+"""What a reply may hold: the server made it, so the sizes only stop a runaway."""
+
+SMALLEST_INT, LARGEST_INT = -(2**63), 2**63 - 1
+"""What SQLite stores as an integer."""
+
+_NUL = "text with a NUL character"
+_TOO_LARGE = "an integer outside signed 64 bits"
+_NAME = re.compile(r"[\w.\-]{1,64}", re.ASCII)
+
+
+class Fault(Exception):
+    """Something that no body may hold; `field` says where, such as `params.rows[3].name`."""
+
+    def __init__(self, problem: str, field: str = "") -> None:
+        super().__init__(f"{field}: {problem}" if field else problem)
+        self.problem = problem
+        self.field = field
+
+
+def shown(name: str) -> str:
+    """Make a field's name fit to print: a name stays, anything else (text, controls) does not."""
+    return name if _NAME.fullmatch(name) else "(unprintable name)"
+
+
+def check(body: dict[str, Any], limits: Limits, *, nul: bool, keys: bool) -> int:
+    """Look at everything in a body, level by level; raise Fault for what may not be there.
+
+    Returns how many entries its maps have. `nul` and `keys` say whether text can hold NUL and
+    whether keys can be anything but plain text: the caller often knows it from the bytes, at less
+    cost.
+    """
+    entries = values = 0
+    level: list[Any] = [body]
+    for _ in range(limits.depth):
+        below: list[Any] = []
+        for container in level:
+            size = len(container)
+            values += size
+            if type(container) is dict:
+                entries += size
+                if size > limits.map:
+                    raise _at(body, container, f"more than {limits.map} entries in one map")
+                if keys and _joined(body, container).find("\0") >= 0:
+                    raise _at(body, container, "a key with a NUL character")
+                content: Iterable[Any] = container.values()
+            else:
+                if size > limits.array:
+                    raise _at(body, container, f"more than {limits.array} elements in one array")
+                content = container
+            for value in content:
+                kind = type(value)
+                if kind is str:
+                    if nul and "\0" in value:
+                        raise _of(body, container, value, _NUL)
+                elif kind is int:
+                    if not SMALLEST_INT <= value <= LARGEST_INT:
+                        raise _of(body, container, value, _TOO_LARGE)
+                elif kind is dict or kind is list or kind is tuple:
+                    below.append(value)
+                elif value is not None and kind is not bool and (wrong := _what_is_wrong(value)):
+                    raise _of(body, container, value, wrong)
+        if values > limits.values:
+            raise Fault(f"more than {limits.values} values in all")
+        if not below:
+            return entries
+        level = below
+    raise _at(body, level[0], f"nested deeper than {limits.depth} levels")
+
+
+def _joined(body: dict[str, Any], container: dict[Any, Any]) -> str:
+    """All keys of a map as one text: the cheapest way to see that each of them is text."""
+    try:
+        return "".join(container)
+    except TypeError:
+        raise _at(body, container, "a key that is not text") from None
+
+
+def _what_is_wrong(value: Any) -> str | None:
+    """Judge a float, a subclass of text or of a number, or what no body holds."""
+    if isinstance(value, float):
+        return None if isfinite(value) else "a number that is not finite"
+    if isinstance(value, str):
+        return _NUL if "\0" in value else None
+    if isinstance(value, int):
+        return None if SMALLEST_INT <= value <= LARGEST_INT else _TOO_LARGE
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return "binary data; send text, base64 for example"
+    return f"a value of type {type(value).__name__}, which no body holds"
+
+
+def _of(body: Any, container: Any, value: Any, problem: str) -> Fault:
+    name = next(name for name, each in _named(container) if each is value)
+    return Fault(problem, _path(body, container, name))
+
+
+def _at(body: Any, container: Any, problem: str) -> Fault:
+    return Fault(problem, _path(body, container))
+
+
+def _path(body: Any, container: Any, *names: str | int) -> str:
+    """Find a container by its identity: paid for only when something is wrong."""
+    ways: list[tuple[Any, tuple[str | int, ...]]] = [(body, ())]
+    for at, way in ways:
+        if at is container:
+            parts = (*way, *names)
+            text = (f"[{part}]" if isinstance(part, int) else f".{shown(part)}" for part in parts)
+            return "".join(text).removeprefix(".")
+        ways += [(each, (*way, name)) for name, each in _named(at) if _is_container(each)]
+    return ""
+
+
+def _named(container: Any) -> Iterable[tuple[Any, Any]]:
+    return container.items() if isinstance(container, dict) else enumerate(container)
+
+
+def _is_container(value: Any) -> bool:
+    return type(value) in (dict, list, tuple)
