@@ -1,0 +1,165 @@
+"""The command line: scripts/bench --help."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NamedTuple
+
+from rich.console import Console
+
+from scripts.benchmark.calls import ACTIONS
+from scripts.benchmark.child import ChildFailed
+from scripts.benchmark.load import LoadFailed
+from scripts.benchmark.peers import HERE, chosen
+from scripts.benchmark.plan import BEFORE, PEERS, TENANTRY, Plan
+from scripts.benchmark.report import document, remarks, table
+from scripts.benchmark.result import figures
+from scripts.benchmark.run import ceiling, run
+from scripts.benchmark.stretch import Measurement
+
+
+class Size(NamedTuple):
+    """How long a run takes: what each option is when it is not given."""
+
+    rounds: int
+    seconds: float
+    warm_up: float
+    rows: int
+
+
+FULL = Size(rounds=5, seconds=2.0, warm_up=0.5, rows=200)
+QUICK = Size(rounds=2, seconds=0.5, warm_up=0.15, rows=50)
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """What can be chosen."""
+    made = argparse.ArgumentParser(
+        prog="scripts/bench",
+        description="Measures Tenantry between a hand-written floor and FastAPI, in turns, on this"
+        " machine. Figures of one run are comparable with each other and with nothing else.",
+    )
+    add = made.add_argument
+    add("--quick", action="store_true", help="a run under 60 s: two short rounds")
+    add("--tenants", type=numbers, default=(1, 16, 128), help="tenant counts (1,16,128)")
+    add("--actions", type=words, default=ACTIONS, help=f"actions ({','.join(ACTIONS)})")
+    add("--only", type=words, default=PEERS, help=f"peers ({','.join(PEERS)})")
+    add("--rounds", type=int, help=f"rounds ({FULL.rounds}; quick: {QUICK.rounds})")
+    add("--seconds", type=float, help="seconds of a timed stretch (2; quick: 0.5)")
+    add("--warm-up", type=float, help="seconds of load before each stretch (0.5; quick: 0.15)")
+    add("--rows", type=int, help="contacts in each tenant beforehand (200; quick: 50)")
+    add("--flag", action="append", default=[], metavar="NAME=VALUE", help="passed on to the server")
+    add("--against", type=Path, metavar="DIR", help="another checkout to run beside this one")
+    add("--pool-size", type=int, default=1, help="connections per tenant in the FastAPI peer (1)")
+    add("--ceiling", action="store_true", help="also measure the load generator against an echo")
+    add("--folder", type=Path, help="where temporary data goes (TENANTRY_DATA, or var)")
+    add("--json", type=Path, metavar="FILE", help="write everything measured")
+    add("--plot", type=Path, metavar="FILE.png", help="draw the table")
+    return made
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Counts separated by commas."""
+    found = tuple(int(part) for part in text.split(","))
+    if min(found) < 1 or len(set(found)) < len(found):
+        raise argparse.ArgumentTypeError(f"{text!r}: give different counts of at least 1")
+    return found
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Names separated by commas."""
+    return tuple(text.split(","))
+
+
+def plan_of(options: argparse.Namespace, folder: Path) -> Plan:
+    """The plan, with --quick or the full run for what was not said."""
+    size = QUICK if options.quick else FULL
+    for name, offered, known in (
+        ("only", options.only, PEERS),
+        ("actions", options.actions, ACTIONS),
+    ):
+        if unknown := set(offered) - set(known):
+            raise SystemExit(f"--{name}: {', '.join(unknown)}: choose from {', '.join(known)}")
+    return Plan(
+        peers=turns(options.only, options.against),
+        actions=options.actions,
+        tenants=options.tenants,
+        folder=folder,
+        flags=dict(flag.split("=", 1) for flag in options.flag),
+        against=options.against,
+        pool_size=options.pool_size,
+        rounds=size.rounds if options.rounds is None else options.rounds,
+        seconds=size.seconds if options.seconds is None else options.seconds,
+        warm_up=size.warm_up if options.warm_up is None else options.warm_up,
+        rows=size.rows if options.rows is None else options.rows,
+    )
+
+
+def turns(only: Sequence[str], against: Path | None) -> tuple[str, ...]:
+    """The peers in their order; the checkout compared with takes its turn next to Tenantry."""
+    order = [name for name in PEERS if name in only]
+    if against:
+        order.insert(order.index(TENANTRY) + 1 if TENANTRY in order else len(order), BEFORE)
+    return tuple(order)
+
+
+def measure(plan: Plan, console: Console) -> list[Measurement]:
+    """Run the plan, saying on standard error what is going on: in one place, or line by line."""
+    if not console.is_terminal:
+        return list(run(plan, chosen(plan), lambda line: print(line, file=sys.stderr, flush=True)))
+    with console.status("") as status:
+        return list(run(plan, chosen(plan), status.update))
+
+
+def report(options: argparse.Namespace, plan: Plan, measured: Sequence[Measurement]) -> None:
+    """Print the table and write the files asked for."""
+    cells = figures(measured)
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print(table(cells))
+    top = ceiling(plan.folder, plan.seconds) if options.ceiling else None
+    if top is not None:
+        console.print(f"generator: {top:,.0f} messages/s against a server that only echoes")
+    for remark in remarks(cells, measured):
+        console.print(remark, highlight=False)
+    if options.json:
+        options.json.write_text(json.dumps(document(plan, cells, measured, top), indent=1) + "\n")
+    if options.plot:
+        from scripts.benchmark.plot import plot  # a second to import: only when asked for
+
+        plot(cells, options.plot)
+
+
+def interrupt(_signal: int, _frame: FrameType | None) -> None:
+    """End as after Ctrl-C, so that children and data go."""
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """Measure, report; the exit status."""
+    options = parser().parse_args()
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, interrupt)
+    folder = options.folder or Path(os.environ.get("TENANTRY_DATA", HERE / "var"))
+    folder.mkdir(parents=True, exist_ok=True)
+    plan = plan_of(options, folder.resolve())
+    try:
+        report(options, plan, measure(plan, Console(stderr=True)))
+    except (LoadFailed, ChildFailed, ChildProcessError) as problem:
+        print(f"scripts/bench: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("scripts/bench: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

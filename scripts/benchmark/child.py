@@ -1,0 +1,113 @@
+"""A server as a child process: started, known to be ready, and always ended."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+READY = 60.0
+"""Seconds a server may take to say that it is ready."""
+GRACE = 10.0
+"""Seconds between the request to end and the kill."""
+
+
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+
+
+def end_with_parent() -> None:
+    """Have the kernel end this process when its parent dies, however it dies: prctl(2)."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class ChildFailed(Exception):
+    """A server did not start; the message carries the end of its output."""
+
+
+class Child:
+    """One `python -m MODULE …`, in a session of its own so that Ctrl-C is ours to handle."""
+
+    def __init__(self, module: str, arguments: Sequence[str], log: Path, root: Path) -> None:
+        self.module = module
+        self.log = log
+        self._ready: Future[str] = Future()
+        self._output = log.open("w")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            cwd=root,
+            env=environment(root),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._output,
+            text=True,
+            start_new_session=True,
+            preexec_fn=end_with_parent,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._seen = psutil.Process(self._process.pid)
+
+    def _read(self) -> None:
+        """Watch for the ready line; read on, so that the server never waits for a full pipe."""
+        assert self._process.stdout is not None
+        lines: IO[str] = self._process.stdout
+        for line in lines:
+            if line.startswith("ready") and not self._ready.done():
+                self._ready.set_result(line)
+        if not self._ready.done():
+            self._ready.set_result("")
+
+    def wait_ready(self) -> None:
+        """Return once the server has said `ready`; ChildFailed when it ends or says nothing."""
+        with suppress(TimeoutError):
+            if self._ready.result(READY):
+                return
+        self.end()
+        told = self.log.read_text(errors="replace")[-2000:]
+        raise ChildFailed(f"python -m {self.module} did not get ready; it said:\n{told}")
+
+    def cpu_seconds(self) -> float:
+        """Processor time used so far, user and system, all threads."""
+        times = self._seen.cpu_times()
+        return float(times.user + times.system)
+
+    def end(self) -> None:
+        """Ask it to end, kill it if it does not, and reap it."""
+        with suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            self._process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._reader.join(GRACE)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._output.close()
+
+
+def environment(root: Path) -> Mapping[str, str]:
+    """The caller's environment without its settings: only flags given here may change a peer."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("TENANTRY_")}
+    search = [str(root), *filter(None, [kept.get("PYTHONPATH")])]
+    return {**kept, "PYTHONPATH": os.pathsep.join(search)}
+
+
+def free_port() -> int:
+    """A TCP port on loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,81 @@
+"""What one stretch of load brings back, whichever way it was driven."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from scripts.benchmark.calls import ADD, Call
+
+IN_FLIGHT = 256
+PATIENCE = 30.0
+"""Seconds without any reply after which a peer is taken for dead."""
+
+
+class LoadFailed(Exception):
+    """A peer did not answer, or answered wrongly: its figures would mean nothing."""
+
+
+class Answer(NamedTuple):
+    """One reply, matched to its request."""
+
+    number: int
+    """The request's place in the sequence that was sent."""
+    at: float
+    """Arrival, on the clock of `Flight.sent`."""
+    problem: str
+    """Empty when the peer said it was done; else its error, in short."""
+    result: Mapping[str, Any]
+
+
+class Flight(NamedTuple):
+    """Everything sent and received in one stretch, in seconds of time.perf_counter()."""
+
+    began: float
+    sent: Sequence[float]
+    answers: Sequence[Answer]
+
+
+class Door(Protocol):
+    """A way to reach a peer: packs calls beforehand, then drives them as fast as it answers."""
+
+    def pack(self, call: Call) -> bytes:
+        """The call as the bytes that go out."""
+        ...
+
+    def drive(self, bodies: Sequence[bytes], seconds: float) -> Flight:
+        """Send for so many seconds or until none is left, IN_FLIGHT at once; await the rest."""
+        ...
+
+    def close(self) -> None:
+        """Let go of sockets."""
+        ...
+
+
+def problems(asked: Sequence[Call], answers: Sequence[Answer]) -> Iterator[str]:
+    """What is wrong with the answers: refusals, wrong rows, the same new id twice in one tenant."""
+    given: set[tuple[str, int]] = set()
+    for answer in answers:
+        call = asked[answer.number]
+        if answer.problem:
+            yield answer.problem
+        elif call.action != ADD and answer.result.get("id") != call.params["id"]:
+            yield f"{call.action} answered another row"
+        elif call.action == ADD and (call.tenant, answer.result["id"]) in given:
+            yield f"{call.action} gave one id twice"
+        elif call.action == ADD:
+            given.add((call.tenant, answer.result["id"]))
+
+
+def check(peer: str, asked: Sequence[Call], flight: Flight) -> None:
+    """Raise LoadFailed unless every request was answered once, and rightly."""
+    missing = len(flight.sent) - len({answer.number for answer in flight.answers})
+    counted = Counter(problems(asked, flight.answers))
+    if missing:
+        counted["no answer"] += missing
+    if counted:
+        found = "; ".join(f"{count} x {problem}" for problem, count in counted.most_common(5))
+        raise LoadFailed(
+            f"{peer}: {counted.total()} of {len(flight.sent)} requests went wrong: {found}"
+        )

@@ -1,0 +1,185 @@
+"""The peers: how each one's data is made, its server started and its door opened."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from scripts.benchmark.calls import preload
+from scripts.benchmark.child import Child, environment, free_port
+from scripts.benchmark.contacts import fill
+from scripts.benchmark.load import Door, check
+from scripts.benchmark.load_http import HttpDoor
+from scripts.benchmark.load_zeromq import ZeromqDoor
+from scripts.benchmark.plan import BEFORE, FASTAPI, FLOOR, TENANTRY, Plan
+
+HERE = Path(__file__).resolve().parents[2]
+CHUNK = 10_000
+"""Calls packed at a time while tenants are filled."""
+
+
+class Started(NamedTuple):
+    """A server on its way up."""
+
+    child: Child
+    port: int
+
+
+class Peer(Protocol):
+    """One of the servers compared."""
+
+    name: str
+
+    def prepare(self, folder: Path, tenants: Sequence[str], rows: int) -> None:
+        """Make the folder with everything the server starts from; each round gets a copy."""
+        ...
+
+    def start(self, folder: Path) -> Started:
+        """Start the server on a copy; it need not be ready yet."""
+        ...
+
+    def door(self, port: int) -> Door:
+        """Connect to the server once it is ready."""
+        ...
+
+
+class Floor:
+    """The hand-written loop (floor.py)."""
+
+    name = FLOOR
+
+    def prepare(self, folder: Path, tenants: Sequence[str], rows: int) -> None:
+        """One file per tenant."""
+        fill(folder, tenants, rows)
+        self._tokens = dict.fromkeys(tenants, "unchecked")
+
+    def start(self, folder: Path) -> Started:
+        """Start the loop."""
+        port = free_port()
+        arguments = ["--data", str(folder), "--endpoint", address(port)]
+        return Started(child_of("scripts.benchmark.floor", arguments, folder), port)
+
+    def door(self, port: int) -> Door:
+        """One DEALER."""
+        return ZeromqDoor(address(port), self._tokens)
+
+
+class FastApi:
+    """FastAPI with SQLAlchemy asyncio and aiosqlite (fastapi_peer.py)."""
+
+    name = FASTAPI
+
+    def __init__(self, pool_size: int) -> None:
+        self._pool_size = pool_size
+
+    def prepare(self, folder: Path, tenants: Sequence[str], rows: int) -> None:
+        """One file per tenant, and the tokens."""
+        fill(folder, tenants, rows)
+        self._tokens = {tenant: f"token-of-{tenant}" for tenant in tenants}
+        (folder / "tokens.json").write_text(json.dumps(self._tokens))
+
+    def start(self, folder: Path) -> Started:
+        """Start one uvicorn worker."""
+        port = free_port()
+        arguments = ["--data", str(folder), "--port", str(port)]
+        arguments += ["--pool-size", str(self._pool_size)]
+        return Started(child_of("scripts.benchmark.fastapi_peer", arguments, folder), port)
+
+    def door(self, port: int) -> Door:
+        """As many connections as are in flight on the ZeroMQ side."""
+        return HttpDoor(port, self._tokens)
+
+
+class Tenantry:
+    """The server of a checkout, started as scripts/serve starts it, everything on."""
+
+    def __init__(self, name: str, root: Path, flags: Mapping[str, str]) -> None:
+        self.name = name
+        self._root = root
+        self._flags = flags
+
+    def prepare(self, folder: Path, tenants: Sequence[str], rows: int) -> None:
+        """Create tenants and tokens with the server's own code; fill them through its own door."""
+        folder.mkdir()
+        # Room for every tenant to stay open, as the other peers keep all of theirs open.
+        self._flags = {"resident": str(len(tenants)), **self._flags}
+        self._tokens = seed(folder, tenants, self._root)
+        started = self.start(folder)
+        try:
+            started.child.wait_ready()
+            self._fill(self.door(started.port), tenants, rows)
+        finally:
+            started.child.end()
+
+    def _fill(self, door: Door, tenants: Sequence[str], rows: int) -> None:
+        calls = preload(tenants, rows)
+        while asked := list(islice(calls, CHUNK)):
+            numbered = [
+                call._replace(id=f"fill-{call.tenant}-{n:06x}") for n, call in enumerate(asked)
+            ]
+            flight = door.drive([door.pack(call) for call in numbered], float("inf"))
+            check(f"{self.name}, filling its tenants", numbered, flight)
+        door.close()
+
+    def start(self, folder: Path) -> Started:
+        """Start the server."""
+        port = free_port()
+        given = {"data": str(folder), "endpoint": address(port), **self._flags}
+        arguments = [f"--{name}={value}" for name, value in given.items()]
+        return Started(child_of("actors", arguments, folder, self._root), port)
+
+    def door(self, port: int) -> Door:
+        """One DEALER."""
+        return ZeromqDoor(address(port), self._tokens)
+
+
+def child_of(module: str, arguments: Sequence[str], folder: Path, root: Path = HERE) -> Child:
+    """Start a server whose messages go into a file beside its data."""
+    return Child(module, arguments, folder.with_suffix(".log"), root)
+
+
+def address(port: int) -> str:
+    """A ZeroMQ endpoint on loopback."""
+    return f"tcp://127.0.0.1:{port}"
+
+
+def seed(folder: Path, tenants: Sequence[str], root: Path) -> dict[str, str]:
+    """Create the tenants in a data directory before the server starts; tenant to token."""
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.benchmark.seeding", str(folder)],
+        input=json.dumps(list(tenants)),
+        capture_output=True,
+        text=True,
+        cwd=root,
+        env=environment(root),
+        check=False,
+    )
+    if done.returncode:
+        raise ChildProcessError(f"tenants could not be created in {folder}:\n{done.stderr[-2000:]}")
+    tokens: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return tokens
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a prepared folder for one round, leaving out sockets of servers that have ended."""
+    shutil.copytree(
+        source, target, ignore=lambda at, names: [n for n in names if (Path(at) / n).is_socket()]
+    )
+
+
+def chosen(plan: Plan) -> list[Peer]:
+    """The peers of a plan, in its order; the checkout compared with comes right after Tenantry."""
+    made: dict[str, Peer] = {
+        FLOOR: Floor(),
+        TENANTRY: Tenantry(TENANTRY, HERE, plan.flags),
+        FASTAPI: FastApi(plan.pool_size),
+    }
+    if plan.against:
+        made[BEFORE] = Tenantry(BEFORE, plan.against.resolve(), {})
+    return [made[name] for name in plan.peers]

@@ -1,0 +1,210 @@
+"""scripts/bench: that it works, refuses wrong answers and cleans up; never how fast anything is."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+
+from scripts.benchmark.calls import ADD, GET, Call, Cell, calls, preload
+from scripts.benchmark.child import Child, ChildFailed
+from scripts.benchmark.contacts import contact
+from scripts.benchmark.load import Answer, Flight, LoadFailed, check
+from scripts.benchmark.load_http import complete
+from scripts.benchmark.noise import Calibration, Crowd
+from scripts.benchmark.peers import HERE
+from scripts.benchmark.plan import FASTAPI, FLOOR, PEERS, TENANTRY
+from scripts.benchmark.result import figures
+from scripts.benchmark.stretch import Measurement, percentile, rate
+
+TINY = ["--tenants=1,2", "--rounds=1", "--seconds=0.05", "--warm-up=0", "--rows=3"]
+QUIET = Crowd(others=0.01, stolen=0.0)
+STEADY = Calibration(cpu_ms=1.2, fsync_us=200.0)
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """The benchmark as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "scripts.benchmark", f"--folder={folder}", *TINY, *arguments],
+        cwd=HERE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_short_run_measures_every_peer_in_every_cell(tmp_path: Path) -> None:
+    """Table, JSON and picture come out, and nothing is left in the folder."""
+    work, json_file, picture = tmp_path / "work", tmp_path / "b.json", tmp_path / "b.png"
+    process = start(work, f"--json={json_file}", f"--plot={picture}", "--ceiling")
+    output, errors = process.communicate()
+    assert process.returncode == 0, errors
+    document = json.loads(json_file.read_text())
+    assert [(cell["action"], cell["tenants"]) for cell in document["cells"]] == [
+        (ADD, 1),
+        (ADD, 2),
+        (GET, 1),
+        (GET, 2),
+    ]
+    for cell in document["cells"]:
+        assert set(cell["peers"]) == set(PEERS)
+        assert set(cell["ratios"]) == {"tenantry/floor", "tenantry/fastapi"}
+        assert all(peer["rate"]["median"] > 0 for peer in cell["peers"].values())
+        assert all(peer["messages"] >= 256 for peer in cell["peers"].values())
+    assert "replies/s" in output
+    assert output.count(TENANTRY) >= 4
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert not list(work.iterdir())
+
+
+def test_an_interrupted_run_ends_its_children_and_removes_its_data(tmp_path: Path) -> None:
+    """As after Ctrl-C, which shells send to the benchmark alone: its children have their own session."""
+    process = start(tmp_path, "--only=floor,fastapi", "--seconds=30")
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("round 1"):
+            break
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 130, errors
+    assert len(children) == 2
+    assert not any(child.is_running() for child in children)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_server_that_does_not_start_is_named_with_its_last_words(tmp_path: Path) -> None:
+    """Here it lacks its arguments."""
+    child = Child("scripts.benchmark.floor", [], tmp_path / "floor.log", HERE)
+    with pytest.raises(ChildFailed, match=r"floor did not get ready(.|\n)*--data"):
+        child.wait_ready()
+
+
+def flight(results: Sequence[dict[str, int]], sent: int | None = None) -> Flight:
+    """Answers to requests 0, 1, 2 … a tenth of a second apart."""
+    answers = [Answer(number, 0.1 * number, "", result) for number, result in enumerate(results)]
+    return Flight(0.0, [0.0] * (len(results) if sent is None else sent), answers)
+
+
+def test_right_answers_pass() -> None:
+    """One new id for each add of a tenant, the asked row for each get."""
+    adds = [Call(str(n), "a", ADD, contact(n)) for n in range(2)]
+    check("peer", adds, flight([{"id": 1}, {"id": 2}]))
+    check("peer", [Call("0", "a", GET, {"id": 7})], flight([{"id": 7}]))
+
+
+@pytest.mark.parametrize(
+    ("action", "wrong", "words"),
+    [
+        (GET, flight([{"id": 1}, {"id": 9}]), "1 x contacts.get answered another row"),
+        (ADD, flight([{"id": 1}, {"id": 1}]), "1 x contacts.add gave one id twice"),
+        (ADD, flight([{"id": 1}], sent=2), "1 x no answer"),
+        (
+            ADD,
+            Flight(0.0, [0.0], [Answer(0, 0.0, "unavailable: stopping", {})]),
+            "1 x unavailable: stopping",
+        ),
+    ],
+)
+def test_wrong_answers_fail_loudly(action: str, wrong: Flight, words: str) -> None:
+    """A benchmark of errors would be fast and worthless."""
+    asked = [Call(str(n), "a", action, {"id": n + 1}) for n in range(2)]
+    with pytest.raises(LoadFailed, match=words):
+        check("peer", asked, wrong)
+
+
+def test_calls_touch_every_tenant_and_repeat_for_the_same_seed() -> None:
+    """Every peer is asked the same things in the same order."""
+    cell = Cell(GET, 16)
+    first = [call for _, call in zip(range(100), calls(cell, "x", 1, 5), strict=False)]
+    again = [call for _, call in zip(range(100), calls(cell, "x", 1, 5), strict=False)]
+    assert first == again
+    assert {call.tenant for call in first[:16]} == set(cell.names())
+    assert len({call.id for call in first}) == 100
+    assert {call.params["id"] for call in first} <= set(range(1, 6))
+
+
+def test_preloading_gives_each_tenant_its_contacts_in_order() -> None:
+    """So that ids 1 to n are contacts 1 to n in every peer."""
+    made = list(preload(["a", "b"], 3))
+    assert [call.params for call in made if call.tenant == "b"] == [contact(n) for n in (1, 2, 3)]
+
+
+def test_a_reply_is_complete_when_its_body_is() -> None:
+    """Heads may come in any case and bodies in pieces; a closed connection is an error."""
+    whole = b"HTTP/1.1 200 OK\r\nCONTENT-length: 9\r\nx: y\r\n\r\n" + b'{"id": 1}'
+    assert complete(whole)
+    assert not any(complete(whole[:end]) for end in range(1, len(whole)))
+    with pytest.raises(LoadFailed, match="closed"):
+        complete(b"")
+
+
+def test_replies_after_the_last_send_do_not_count_towards_the_rate() -> None:
+    """Ten replies, a tenth of a second apart, in a stretch of half a second."""
+    assert rate(flight([{"id": 1}] * 10), 0.5) == pytest.approx(6 / 0.5)
+    assert rate(flight([{"id": 1}] * 10), 5.0) == pytest.approx(10 / 0.9)
+
+
+def test_percentiles_of_few_values() -> None:
+    """The ends are values that were measured."""
+    assert percentile([1.0, 2.0, 3.0, 4.0], 0.5) == 3.0
+    assert percentile([1.0], 0.99) == 1.0
+
+
+def measurement(number: int, peer: str, reached: float, crowd: Crowd = QUIET) -> Measurement:
+    """One stretch of `contacts.add` at 16 tenants."""
+    return Measurement(number, Cell(ADD, 16), peer, 1000, reached, 5.0, 9.0, 50.0, STEADY, crowd)
+
+
+def rounds(ratios: Sequence[float], crowd: Crowd = QUIET) -> list[Measurement]:
+    """Rounds in which the floor's speed doubles each time, but Tenantry's share is as given."""
+    measured = []
+    for number, share in enumerate(ratios):
+        floor = 1000.0 * 2**number
+        measured.append(measurement(number, FLOOR, floor, crowd))
+        measured.append(measurement(number, TENANTRY, floor * share, crowd))
+        measured.append(measurement(number, FASTAPI, floor / 10, crowd))
+    return measured
+
+
+def test_ratios_are_taken_within_rounds() -> None:
+    """A machine that changes its speed between rounds does not change them."""
+    (cell,) = figures(rounds([0.4, 0.5, 0.45]))
+    assert cell.ratios[FLOOR].median == pytest.approx(0.45)
+    assert (cell.ratios[FLOOR].low, cell.ratios[FLOOR].high) == pytest.approx((0.4, 0.5))
+    assert cell.ratios[FASTAPI].median == pytest.approx(4.5)
+    assert cell.peers[FLOOR].rate.median == 2000
+    assert not cell.doubts
+
+
+def test_ratios_that_wander_are_not_believed() -> None:
+    """One outlier among five is what medians are for; half of them is too many."""
+    (steady,) = figures(rounds([0.4, 0.41, 0.4, 0.39, 0.9]))
+    assert not steady.doubts
+    (wandering,) = figures(rounds([0.4, 0.41, 0.7, 0.39, 0.9]))
+    assert any("ratio to floor wanders" in doubt for doubt in wandering.doubts)
+
+
+@pytest.mark.parametrize(
+    ("crowd", "words"),
+    [(Crowd(0.4, 0.0), "other processes"), (Crowd(0.0, 0.1), "hypervisor")],
+)
+def test_a_busy_machine_is_not_believed(crowd: Crowd, words: str) -> None:
+    """Even when the ratios agree."""
+    (cell,) = figures(rounds([0.4, 0.4, 0.4], crowd))
+    assert any(words in doubt for doubt in cell.doubts)
+
+
+def test_a_disk_that_does_not_sync_is_not_believed() -> None:
+    """On a memory file system durability costs nothing, and nothing would be compared."""
+    unsynced = [
+        Measurement(**{**vars(one), "calibration": Calibration(1.2, 2.0)}) for one in rounds([0.4])
+    ]
+    (cell,) = figures(unsynced)
+    assert any("no real disk" in doubt for doubt in cell.doubts)
