@@ -52,7 +52,10 @@ class Dispatcher:
         before = time.monotonic() - STALLED_AFTER
         if any(not began or began > before for began in list(self._workers.values())):
             return False
-        self._add()
+        try:
+            self._add()
+        except RuntimeError:  # no more threads or memory: those there are go on
+            return False
         self._extra.append(None)
         return True
 
@@ -72,7 +75,11 @@ class Dispatcher:
         # Daemon: a function that never returns must not keep a stopped process alive.
         worker = threading.Thread(target=self._work, name=f"{self.name}-{self._made}", daemon=True)
         self._workers[worker] = 0.0
-        worker.start()
+        try:
+            worker.start()
+        except RuntimeError:
+            del self._workers[worker]  # it would count as idle for ever
+            raise
 
     def _work(self) -> None:
         me = threading.current_thread()
