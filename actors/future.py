@@ -6,6 +6,7 @@ Pykka's own `await future` blocks the event loop that awaits it; this one lets t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 from collections.abc import Callable, Generator
 from types import TracebackType
@@ -40,6 +41,8 @@ class Answer(ThreadingFuture[Any]):
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait without blocking the running event loop."""
         loop = asyncio.get_running_loop()
+        if self._get_hook is not None:  # made from others, as by `map`: nobody will set it
+            return (yield from loop.run_in_executor(None, self.get).__await__())
         arrived = asyncio.Event()
         self._listeners.append(lambda: loop.call_soon_threadsafe(arrived.set))
         if self.answered():  # set before the listener was there: nobody will announce it
@@ -47,9 +50,14 @@ class Answer(ThreadingFuture[Any]):
         yield from arrived.wait().__await__()
         return self.get()
 
+    __iter__ = __await__  # as Pykka has it, whose own would block
+
     def _announce(self) -> None:
         for listener in list(self._listeners):
-            listener()
+            with contextlib.suppress(
+                RuntimeError
+            ):  # the loop that waited is closed: nobody listens
+                listener()
 
 
 def settle(answer: Any, value: Any) -> bool:
