@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import runpy
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,10 +14,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine
 
 from scripts.benchmark.calls import ADD, GET, Call, Cell, calls, preload
 from scripts.benchmark.child import Child, ChildFailed
-from scripts.benchmark.contacts import contact
+from scripts.benchmark.contacts import SCHEMA, connect, contact
 from scripts.benchmark.load import Answer, Flight, LoadFailed, check
 from scripts.benchmark.load_http import complete
 from scripts.benchmark.noise import Calibration, Crowd
@@ -23,6 +29,7 @@ from scripts.benchmark.plan import FASTAPI, FLOOR, PEERS, TENANTRY
 from scripts.benchmark.result import figures
 from scripts.benchmark.stretch import Measurement, percentile, rate
 
+MIGRATION = "actors/tenant/functions/migrations/versions/0001_contacts.py"
 TINY = ["--tenants=1,2", "--rounds=1", "--seconds=0.05", "--warm-up=0", "--rows=3"]
 QUIET = Crowd(others=0.01, stolen=0.0)
 STEADY = Calibration(cpu_ms=1.2, fsync_us=200.0)
@@ -84,6 +91,34 @@ def test_a_server_that_does_not_start_is_named_with_its_last_words(tmp_path: Pat
     child = Child("scripts.benchmark.floor", [], tmp_path / "floor.log", HERE)
     with pytest.raises(ChildFailed, match=r"floor did not get ready(.|\n)*--data"):
         child.wait_ready()
+
+
+def shape(connection: sqlite3.Connection) -> dict[str, object]:
+    """What costs time in an add: columns, the index's definition, what each trigger does."""
+    rows = connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql NOT NULL")
+    objects = [(kind, name, re.sub(r"\s+", "", sql)) for kind, name, sql in rows]
+    return {
+        "columns": connection.execute(
+            "SELECT name, type, pk FROM pragma_table_info('contacts')"
+        ).fetchall(),
+        "index": [sql for _, name, sql in objects if name == "contacts_fts"],
+        "triggers": sorted(sql.split("AFTER")[1] for kind, _, sql in objects if kind == "trigger"),
+    }
+
+
+def test_the_peers_do_the_same_sql_work_as_tenantry(tmp_path: Path) -> None:
+    """Their schema is that of the migration."""
+    peer = connect(tmp_path / "peer.db")
+    peer.executescript(SCHEMA)
+    migrated = create_engine(f"sqlite:///{tmp_path}/migrated.db")
+    with migrated.begin() as connection:
+        with Operations.context(MigrationContext.configure(connection)):
+            runpy.run_path(str(HERE / MIGRATION))["upgrade"]()
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        assert shape(peer) == shape(driver)
+    migrated.dispose()
+    peer.close()
 
 
 def flight(results: Sequence[dict[str, int]], sent: int | None = None) -> Flight:
