@@ -1,0 +1,93 @@
+"""The address book, one contact at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from actors.errors import FailedPrecondition, InvalidArgument
+from actors.tenant.context import Context, Row
+from actors.tenant.functions import missing, search_index
+from actors.tenant.functions.tables import bound, contacts, tickets, timestamp
+
+FIELDS = ("name", "email", "phone", "company")
+"""What a caller may set; the rest is ours."""
+
+ADD = insert(contacts).values(bound(*FIELDS, "created_at", "updated_at")).returning(contacts.c.id)
+GET = select(contacts).where(contacts.c.id == bindparam("contact_id"))
+UPDATE = (
+    update(contacts)
+    .where(contacts.c.id == bindparam("contact_id"))
+    .values(bound(*FIELDS, "updated_at"))
+)
+REMOVE = delete(contacts).where(contacts.c.id == bindparam("contact_id"))
+TICKETS_KEPT = (
+    select(tickets.c.id)
+    .where(tickets.c.contact_id == bindparam("contact_id"))
+    .order_by(tickets.c.id.desc())
+    .limit(4)
+)
+
+
+def add(ctx: Context, params: Any) -> dict[str, Any]:
+    """Store a contact. Names and emails may repeat: two people can share both."""
+    now = timestamp(ctx.now)
+    binds = {
+        "name": params.name,
+        "email": params.email,
+        "phone": params.phone,
+        "company": params.company,
+        "created_at": now,
+        "updated_at": now,
+    }
+    contact_id = ctx.db.scalar(ADD, binds)
+    search_index.learn(ctx, contact_id, binds)
+    return {"id": contact_id}
+
+
+def get(ctx: Context, params: Any) -> dict[str, Any]:
+    """Show one contact with every field."""
+    return _present(ctx, params.id)._asdict()
+
+
+def change(ctx: Context, params: Any) -> dict[str, Any]:
+    """Change the fields that were given; null empties a field, an absent one stays as it is."""
+    given = {name: getattr(params, name) for name in FIELDS if name in params.model_fields_set}
+    if not given:
+        raise InvalidArgument(f"nothing to change: give at least one of {', '.join(FIELDS)}")
+    before = _present(ctx, params.id)._asdict()
+    contact = before | given | {"updated_at": timestamp(ctx.now)}
+    written = {name: contact[name] for name in (*FIELDS, "updated_at")}
+    search_index.forget(ctx, params.id, before)
+    ctx.db.run(UPDATE, {"contact_id": params.id, **written})
+    search_index.learn(ctx, params.id, contact)
+    return contact
+
+
+def remove(ctx: Context, params: Any) -> dict[str, Any]:
+    """Remove a contact and the notes on it; one with tickets stays, so that they keep theirs."""
+    contact = _present(ctx, params.id)._asdict()
+    binds = {"contact_id": params.id}
+    if kept := ctx.db.all(TICKETS_KEPT, binds):
+        raise FailedPrecondition(
+            f"contact {params.id} has tickets ({_first_ids(kept)}), which are kept with their "
+            "contact: empty its fields with contacts.update instead"
+        )
+    search_index.forget(ctx, params.id, contact)
+    ctx.db.run(REMOVE, binds)
+    return {"id": params.id}
+
+
+def _present(ctx: Context, contact_id: int) -> Row:
+    row = ctx.db.first(GET, {"contact_id": contact_id})
+    if row is None:
+        raise missing.contact(contact_id)
+    return row
+
+
+def _first_ids(rows: Sequence[Row]) -> str:
+    """Up to three ids, and an ellipsis where there are more."""
+    ids = [str(row.id) for row in rows[:3]]
+    return ", ".join([*ids, "…"] if len(rows) > len(ids) else ids)
