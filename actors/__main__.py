@@ -9,7 +9,7 @@ import sys
 
 import structlog
 
-from actors import demo
+from actors import showcase
 from actors.errors import TenantryError
 from actors.settings import Settings, read_settings
 from actors.system import System
@@ -52,7 +52,7 @@ def prepare(system: System, settings: Settings) -> None:
             token = system.issue_token(name, "admin owner", "made at start")
             say(f"tenant {name} token {token}")
     if settings.demo:
-        for line in demo.prepare(system, settings.data):
+        for line in showcase.prepare(system, settings.data):
             say(line)
 
 

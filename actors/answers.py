@@ -9,10 +9,13 @@ from typing import Any
 from actors.messages import Replies, Work
 from actors.routing import Route
 from transport import codec
-from transport.message import VERSION, Encoding, Refusal
+from transport.message import INTERNAL, VERSION, Encoding, Refusal
 
 TO_BE_IMPLEMENTED = "to be implemented"
 """What a dummy says, in the guidelines' words."""
+
+A_DEFECT = Refusal(INTERNAL, "a defect on our side; the trace id finds it in the error log")
+"""What a client sees of an unexpected error: never a stack trace."""
 
 
 def success(

@@ -32,6 +32,10 @@ class DatabaseProblem(TenantryError):
     """A database file is not what it should be: another tenant's, damaged, or of a newer schema."""
 
 
+class MigrationNeeded(DatabaseProblem):
+    """The file is older than the code: it has to be migrated before it is opened."""
+
+
 class StatementRefused(TenantryError):
     """A function tried what ctx.db does not allow; the message says why and what to do instead."""
 

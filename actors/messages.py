@@ -109,3 +109,20 @@ class DirectoryChanged(NamedTuple):
     tokens: tuple[Token, ...] = ()
     revoked: tuple[bytes, ...] = ()
     """Digests of tokens that are no longer good."""
+
+
+class Migrate(NamedTuple):
+    """To the Migrator: bring this tenant's file, open nowhere, to head; answered by Migrated."""
+
+    tenant: TenantRecord
+    mailbox: Any
+    """The tenant's, so that the answer tells whose it is."""
+    reply_to: Any
+
+
+class Migrated(NamedTuple):
+    """From the Migrator."""
+
+    mailbox: Any
+    error: Exception | None
+    """Why the file is as it was; None where it is at head."""

@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from actors.actor import Actor
-from actors.answers import new_trace_id, packed_refusal, refusal_bytes, success
+from actors.answers import A_DEFECT, new_trace_id, packed_refusal, refusal_bytes, success
 from actors.discovery import answer_system, is_system
 from actors.errors import (
     ActionError,
@@ -26,7 +26,7 @@ from actors.errors import (
     Unauthenticated,
     Unavailable,
 )
-from actors.mailbox import Mailbox
+from actors.mailbox import Mailbox, Occupant
 from actors.messages import (
     ANYONE,
     Address,
@@ -43,7 +43,7 @@ from actors.routing import Route
 from transport import codec
 from transport.limits import Limits
 from transport.mailbox import Frame, SocketMailbox
-from transport.message import INTERNAL, Refusal, Request
+from transport.message import Refusal, Request
 
 log = structlog.get_logger()
 
@@ -77,7 +77,7 @@ class RouterMailbox(Mailbox):
         """What was put back, or else wait for mail of either kind."""
         return super().take(most) or self.socket.take()
 
-    def adopt(self, occupant: Any) -> None:
+    def adopt(self, occupant: Occupant) -> None:
         """Each incarnation gets a thread; the one before it has ended."""
         self.occupant = occupant
         threading.Thread(target=self._live, args=[occupant], name=self.name, daemon=True).start()
@@ -85,9 +85,9 @@ class RouterMailbox(Mailbox):
     def rest(self) -> None:
         """Nothing to hand back: the thread goes on with the next turn."""
 
-    def _live(self, occupant: Any) -> None:
-        while self.occupant is occupant:
-            occupant.turn()
+    def _live(self, incarnation: Occupant) -> None:
+        while self.occupant is incarnation:
+            incarnation.turn()
 
 
 class Router(Actor):
@@ -154,19 +154,18 @@ class Router(Actor):
             return
         peer = Peer(parts[0], delimited, encoding)
         trace_id = request.traceparent[3:35] if request.traceparent else new_trace_id()
-        work = Work(request, ANYONE, peer, self.mailbox, time.monotonic(), trace_id)
         try:
             if len(parts) != 2 + delimited:
                 raise malformed()
-            self._admit(work)
+            self._admit(request, peer, trace_id)
         except ActionError as error:
-            self._reply(peer, packed_refusal(work, error.refusal))
-        except Exception as error:
+            self._refuse(request, peer, trace_id, error.refusal)
+        except Exception as error:  # one client's message must not cost the others theirs
             log.error("router failed", trace_id=trace_id, action=request.action, exc_info=error)
-            defect = Refusal(
-                INTERNAL, "a defect on our side; the trace id finds it in the error log"
-            )
-            self._reply(peer, packed_refusal(work, defect))
+            self._refuse(request, peer, trace_id, A_DEFECT)
+
+    def _refuse(self, request: Request, peer: Peer, trace_id: str, refusal: Refusal) -> None:
+        self._reply(peer, refusal_bytes(request.id, refusal, trace_id, peer.encoding))
 
     def _refuse_bad(self, routing_id: bytes, delimited: bool, bad: codec.BadRequest) -> None:
         if bad.id is None:
@@ -175,19 +174,19 @@ class Router(Actor):
         body = refusal_bytes(bad.id, bad.refusal, new_trace_id(), bad.encoding)
         self._reply(Peer(routing_id, delimited, bad.encoding), body)
 
-    def _admit(self, work: Work) -> None:
+    def _admit(self, request: Request, peer: Peer, trace_id: str) -> None:
         if self._draining:
             raise Unavailable("the server is stopping; nothing was done", retry_after_ms=1000)
-        request = work.request
         principal = self._principal(request)
+        work = Work(request, principal, peer, self.mailbox, time.monotonic(), trace_id)
         if is_system(request.action):
-            self._answer_system(work._replace(principal=principal))
+            self._answer_system(work)
             return
         tenant = self._tenant(request, principal)
-        route = self._tables.current.find(request.action)
+        route = self._tables.current.find(request.action, principal.role)
         if principal is ANYONE:
             self._require_public(route, tenant)
-        self._hand_on(work._replace(principal=principal), tenant)
+        self._hand_on(work, tenant)
 
     def _principal(self, request: Request) -> Principal:
         if request.token is None:

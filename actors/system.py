@@ -12,7 +12,6 @@ from pathlib import Path
 import pykka
 import structlog
 import zmq
-from transport.security import Security, bind_router
 
 from actors.actor import Ping, ask, stop
 from actors.admin.directory import (
@@ -23,14 +22,17 @@ from actors.admin.directory import (
     RevokeToken,
     TellEverything,
 )
+from actors.admin.file import prepare_directory
 from actors.clock import Clock, ClockMailbox, Every
 from actors.dispatcher import Dispatcher
 from actors.errors import SettingsError
 from actors.future import Answer
+from actors.index import read_index
 from actors.mailbox import Mailbox
 from actors.messages import TenantRecord
-from actors.registry import Published, Registry, load_table
+from actors.registry import Published, Registry
 from actors.router import Draining, Router, RouterMailbox
+from actors.routing import RoutingTable
 from actors.settings import Settings
 from actors.supervisor import Adopt, ChildSpec, Drain, Relieve, Supervisor, Sweep
 from actors.tenant.actor import Tenant
@@ -38,6 +40,7 @@ from actors.tenant.migrator import CreateFile, Migrator
 from actors.tenant.storage import Storage
 from transport.limits import Limits
 from transport.mailbox import SocketMailbox
+from transport.security import Security, bind_router, endpoint_of
 
 log = structlog.get_logger()
 
@@ -68,8 +71,10 @@ class System:
         self._lock = claim(settings.data)
         limit_memory(settings.memory_bytes)
         require_descriptors(settings.resident)
-        self.tables = Published(load_table(settings.registry, settings.environment))
-        self._storage = Storage(settings, self.tables.current)
+        index = read_index(settings.registry)
+        self.tables = Published(RoutingTable.build(index, settings.environment))
+        self._storage = Storage(settings.data, index.storage.migrations, settings.database_bytes)
+        prepare_directory(settings.data / "directory.db")
         self._context = zmq.Context()
         self._security = Security.from_files(settings.curve_keys, settings.curve_clients)
         self._limits = Limits(body_bytes=settings.body_bytes)
@@ -81,7 +86,7 @@ class System:
         self._on_failure = on_failure
         settings = self.settings
         socket = bind_router(self._context, settings.endpoint, self._security, self._limits)
-        self.endpoint: str = socket.last_endpoint
+        self.endpoint = endpoint_of(socket)
         """Where clients connect: the setting, with the port that was free in place of 0."""
 
         self.supervisor = self._mailbox("supervisor", None)
@@ -185,7 +190,7 @@ class System:
         )
 
     def _make_tenant(self, record: TenantRecord, mailbox: Mailbox) -> object:
-        return Tenant.start(mailbox, record, self._storage.open, self.tables)
+        return Tenant.start(mailbox, record, self._storage, self.tables)
 
     def _give_up(self, name: str, error: BaseException) -> None:
         log.critical("the system stops: an actor it cannot do without keeps failing", actor=name)

@@ -11,14 +11,13 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import structlog
 
 from actors.actor import Actor
-from actors.answers import TO_BE_IMPLEMENTED, packed_refusal, refuse, replayed, success
+from actors.answers import A_DEFECT, TO_BE_IMPLEMENTED, packed_refusal, refuse, replayed, success
 from actors.errors import (
     ActionError,
     DeadlineExceeded,
@@ -30,11 +29,12 @@ from actors.errors import (
 from actors.mailbox import Killer, Mailbox
 from actors.messages import DeadLetter, Passivate, Replies, Stayed, TenantRecord, Work
 from actors.registry import Published
-from actors.routing import Route
+from actors.routing import Route, RoutingTable
 from actors.tenant.context import Context
 from actors.tenant.database import TenantDatabase
 from actors.tenant.digest import content_digest
-from transport.message import INTERNAL, UNAVAILABLE, Refusal
+from actors.tenant.storage import Storage
+from transport.message import UNAVAILABLE, Refusal
 
 log = structlog.get_logger()
 
@@ -44,7 +44,6 @@ KEEP_REPLIES = 24 * 3600.0
 FORGET_EVERY = 600.0
 """Seconds between two sweeps of replies that are older, while the tenant has work."""
 
-A_DEFECT = Refusal(INTERNAL, "a defect on our side; the trace id finds it in the error log")
 NOT_ON_DISK = Refusal(
     UNAVAILABLE,
     "the commit failed and nothing of this request was kept; send it again with the same id",
@@ -72,13 +71,14 @@ class Tenant(Actor):
         self,
         mailbox: Mailbox,
         record: TenantRecord,
-        open_database: Callable[[TenantRecord], TenantDatabase],
+        storage: Storage,
         tables: Published,
     ) -> None:
         super().__init__(mailbox)
         self._record = record
-        self._open_database = open_database
+        self._storage = storage
         self._tables = tables
+        self._table = tables.current
         self._database: TenantDatabase | None = None
         self._next_sweep = 0.0
         self._more_mail = False
@@ -87,7 +87,11 @@ class Tenant(Actor):
 
     def on_start(self) -> None:
         """Open the database; raises MigrationNeeded where its tables are older than the code."""
-        self._database = self._open_database(self._record)
+        self._open()
+
+    def _open(self) -> None:
+        self._database = self._storage.open(self._record)
+        self._database.known = self._storage.known_text(self._table.modules)
 
     def on_stop(self) -> None:
         """Checkpoint and close, so that the file stands alone."""
@@ -173,7 +177,7 @@ class Tenant(Actor):
         log.error("commit failed", tenant=self._record.name, messages=len(held), exc_info=error)
         self.database.close()
         try:
-            self._database = self._open_database(self._record)
+            self._open()
         except BaseException:
             self._release([self._refused(one.work, NOT_ON_DISK) for one in held])
             raise
@@ -204,13 +208,13 @@ class Tenant(Actor):
         if isinstance(message, DeadLetter):
             return self._set_aside(message)
         try:
-            return self._answer(message)
+            return self._served(message)
         except ActionError as error:
             return self._refused(message, error.refusal)
         except BaseException as error:  # noqa: BLE001 - whatever a function raises is its own failure
             return self._refused(message, self._explain(message, error))
 
-    def _answer(self, work: Work) -> Held:
+    def _served(self, work: Work) -> Held:
         route = self._route(work)
         params = route.params.parse(work.request.params)
         if route.function is None:
@@ -231,7 +235,9 @@ class Tenant(Actor):
     def _route(self, work: Work) -> Route:
         """The version to run, if this caller may run it now."""
         request = work.request
-        route = self._tables.current.find(request.action)
+        if self._tables.current is not self._table:
+            self._switch(self._tables.current)
+        route = self._table.find(request.action, work.principal.role)
         waited = time.monotonic() - work.received
         if waited * 1000 > request.timeout_ms:
             raise DeadlineExceeded(f"not begun within {request.timeout_ms} ms; nothing was done")
@@ -243,11 +249,16 @@ class Tenant(Actor):
             )
         return route
 
+    def _switch(self, table: RoutingTable) -> None:
+        """Between two messages: what has begun has ended, everything after runs on the new table."""
+        self._table = table
+        self.database.known = self._storage.known_text(table.modules)
+
     def _stand_in(self, work: Work, route: Route) -> Held:
         if route.example is None:
             raise Unimplemented(
                 f"{route.name}: {TO_BE_IMPLEMENTED}; no version is served in "
-                f"{self._tables.current.environment}"
+                f"{self._table.environment}"
             )
         return Held(work, success(work, route, route.example, TO_BE_IMPLEMENTED), False)
 

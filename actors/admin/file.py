@@ -1,0 +1,51 @@
+"""directory.db as a file: made, brought to head, opened."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, NullPool, create_engine, event
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+SETTINGS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA trusted_schema=OFF",
+    "PRAGMA cell_size_check=ON",
+    "PRAGMA mmap_size=0",
+)
+
+
+def prepare_directory(path: Path) -> None:
+    """Make the file for the server's user alone, and bring its tables to head.
+
+    By the wiring, before any actor runs: Alembic keeps its context in module globals.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    with open_directory(path) as connection, connection.begin():
+        config.attributes["connection"] = connection
+        config.attributes["version_table"] = "alembic_version"
+        command.upgrade(config, "head")
+
+
+def open_directory(path: Path) -> Connection:
+    """The one connection to directory.db; every use is in a `with connection.begin()`."""
+
+    def connect() -> sqlite3.Connection:
+        driver = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        for setting in SETTINGS:
+            driver.execute(setting)
+        return driver
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
+    # The driver left to itself begins with the first change, and not for DDL at all.
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine.connect()

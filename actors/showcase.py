@@ -1,0 +1,59 @@
+"""`serve --demo`: makes the demo tenants, fills them as any client would, and says how to call them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from actors import demo
+from actors.errors import SettingsError
+from actors.system import System
+from transport.client import Client
+
+TENANTS = ("acme", "globex")
+
+LABEL = "demo"
+
+
+def prepare(system: System, data: Path) -> Iterator[str]:
+    """Make what is missing, write demo.json, and give the lines to print."""
+    if system.settings.curve_keys is not None:
+        raise SettingsError("--demo is for trying out on loopback: leave TENANTRY_CURVE_KEYS unset")
+    tokens = {name: _token(system, name) for name in TENANTS}
+    _write(data / "demo.json", {"endpoint": system.endpoint, "tokens": tokens})
+    yield "demo tenants: acme and globex; in another terminal:"
+    yield "  scripts/call acme contacts.find text=ada"
+    yield "  scripts/call acme tickets.list state=open"
+    yield "  scripts/call globex contacts.add name='Grace Hopper' email=grace@example.com"
+    yield "  scripts/call - system.ping"
+
+
+def _token(system: System, name: str) -> str:
+    """A token for the tenant, which is made and filled where it is not there."""
+    is_new = system.find_tenant(name) is None
+    if is_new:
+        system.create_tenant(name)
+    token = system.issue_token(name, "admin owner", LABEL)
+    if is_new:
+        _fill(system.endpoint, name, token)
+    return token
+
+
+def _fill(endpoint: str, name: str, token: str) -> None:
+    with Client(endpoint, tenant=name, token=token) as client:
+        sent = [
+            client.submit(action, params, id=f"demo-{number}")
+            for number, (action, params) in enumerate(demo.requests(name), start=1)
+        ]
+        for pending in sent:
+            pending.result()
+
+
+def _write(path: Path, content: object) -> None:
+    """For the server's user alone: it holds tokens."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(content, file, indent=2)
+        file.write("\n")
+    path.chmod(0o600)

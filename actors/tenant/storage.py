@@ -1,0 +1,62 @@
+"""Where tenants' databases are, and what is needed to make, migrate and open one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+from actors.messages import TenantRecord
+from actors.tenant.creation import create_tenant, tenant_path
+from actors.tenant.database import TenantDatabase
+from actors.tenant.engine import SharedEngine
+from actors.tenant.loaded_text import static_fragments
+from actors.tenant.opening import StorageLimits, open_tenant
+from actors.tenant.sqltext import KnownText
+from actors.tenant.upgrades import Migrations
+
+
+class Storage:
+    """Made once, by the wiring. `open` is for a tenant's turn; `create` and `migrate` for the Migrator."""
+
+    def __init__(self, data: Path, application: Path | None, database_bytes: int) -> None:
+        self._tenants = data / "tenants"
+        self._migrations = Migrations(application)
+        self._template = self._migrations.template(data / "templates")
+        self._schema = self._migrations.schema_info()
+        self._limits = StorageLimits(database_bytes)
+        self._shared = SharedEngine()
+        self._known: tuple[tuple[ModuleType, ...], KnownText] = ((), KnownText())
+
+    def path(self, tenant_id: str) -> Path:
+        """The tenant's file."""
+        return tenant_path(self._tenants, tenant_id)
+
+    def open(self, tenant: TenantRecord) -> TenantDatabase:
+        """Open the tenant's file; MigrationNeeded, DatabaseProblem."""
+        return open_tenant(
+            self.path(tenant.id),
+            tenant.id,
+            shared=self._shared,
+            schema=self._schema,
+            limits=self._limits,
+        )
+
+    def create(self, tenant_id: str) -> None:
+        """Make the tenant's file, on disk when this returns; DatabaseProblem."""
+        create_tenant(self._template, self.path(tenant_id), tenant_id)
+
+    def migrate(self, tenant_id: str) -> None:
+        """Bring the tenant's file, open nowhere, to head: wholly or not at all; DatabaseProblem."""
+        self._migrations.upgrade(self.path(tenant_id), tenant_id)
+
+    def known_text(self, modules: tuple[ModuleType, ...]) -> KnownText:
+        """The SQL text that this code holds as constants: the only text its functions may run.
+
+        Reading it takes milliseconds, so the last one is kept, for every tenant's turn. Two turns that meet
+        new code at once both read it, and get the same.
+        """
+        of, known = self._known
+        if of is not modules:
+            known = KnownText(static_fragments(modules))
+            self._known = (modules, known)
+        return known

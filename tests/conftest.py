@@ -1,0 +1,53 @@
+"""A real server for tests: real sockets on loopback, real files in a temporary directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.settings import Settings
+from actors.system import System
+from transport.client import Client
+
+
+class Server:
+    """A running system with the tenants acme and globex."""
+
+    def __init__(self, data: Path, **settings: Any) -> None:
+        given = {"endpoint": "tcp://127.0.0.1:*", "memory_bytes": 0, **settings}
+        self.system = System(Settings(data=data, **given))
+        self.system.start()
+        self.tokens: dict[str, str] = {}
+        for name in ("acme", "globex"):
+            self.add_tenant(name)
+
+    @property
+    def endpoint(self) -> str:
+        """Where clients connect."""
+        return self.system.endpoint
+
+    def add_tenant(self, name: str) -> str:
+        """Make a tenant unless it is there; the token of a member."""
+        if self.system.find_tenant(name) is None:
+            self.system.create_tenant(name)
+        self.tokens[name] = self.system.issue_token(name, "member", "test")
+        return self.tokens[name]
+
+    def client(self, tenant: str = "acme", **options: Any) -> Client:
+        """A client of that tenant's member; a context manager."""
+        return Client(self.endpoint, tenant=tenant, token=self.tokens[tenant], **options)
+
+    def stop(self) -> None:
+        """Stop as SIGTERM does."""
+        self.system.stop()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for a module's tests."""
+    running = Server(tmp_path_factory.mktemp("data"))
+    yield running
+    running.stop()

@@ -1,0 +1,123 @@
+"""Functions that misbehave, each in the way that `kind` names."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Column, Integer, MetaData, Table, Text, bindparam, func, insert, select, text
+
+from actors.errors import FailedPrecondition
+from actors.tenant.context import Context
+
+marks = Table("marks", MetaData(), Column("id", Integer, primary_key=True), Column("text", Text))
+
+ADD = insert(marks).values(text=bindparam("text")).returning(marks.c.id)
+COUNT = select(func.count()).select_from(marks)
+COUNT_OF = COUNT.where(marks.c.text == bindparam("text"))
+SLOW = text(
+    "INSERT INTO marks(text) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
+)
+
+
+def add(ctx: Context, params: Any) -> dict[str, Any]:
+    """Behaves."""
+    return {"id": ctx.db.scalar(ADD, {"text": params.text})}
+
+
+def count(ctx: Context, params: Any) -> dict[str, Any]:
+    """Behaves."""
+    if params.text is None:
+        return {"count": ctx.db.scalar(COUNT)}
+    return {"count": ctx.db.scalar(COUNT_OF, {"text": params.text})}
+
+
+def nothing(ctx: Context, params: Any) -> dict[str, Any]:
+    """Behaves."""
+    return {}
+
+
+def read_that_writes(ctx: Context, params: Any) -> dict[str, Any]:
+    """Its action says `read`."""
+    return {"id": ctx.db.scalar(ADD, {"text": "written by a read"})}
+
+
+def make_trouble(ctx: Context, params: Any) -> Any:
+    """Write a mark, then do what `kind` says."""
+    mark = ctx.db.scalar(ADD, {"text": params.kind})
+    return TROUBLES[params.kind](ctx, params) or {"id": mark}
+
+
+def fail(ctx: Context, params: Any) -> None:
+    """A defect."""
+    raise RuntimeError("secret detail of the defect")
+
+
+def leave(ctx: Context, params: Any) -> None:
+    """Tries to end the process."""
+    sys.exit(3)
+
+
+def interrupt(ctx: Context, params: Any) -> None:
+    """Raises what Ctrl-C raises."""
+    raise KeyboardInterrupt
+
+
+def misshape(ctx: Context, params: Any) -> dict[str, Any]:
+    """A result that does not fit the schema."""
+    return {"id": "seven"}
+
+
+def return_list(ctx: Context, params: Any) -> list[int]:
+    """A result that is no map at all."""
+    return [1]
+
+
+def refuse(ctx: Context, params: Any) -> None:
+    """An expected refusal."""
+    raise FailedPrecondition("the mark is not in the mood", user_message="Please try tomorrow.")
+
+
+def block(ctx: Context, params: Any) -> None:
+    """Waits until somebody opens the other end of a pipe."""
+    Path(params.path).read_bytes()
+
+
+def recurse(ctx: Context, params: Any) -> None:
+    """Never comes back."""
+    recurse(ctx, params)
+
+
+def commit(ctx: Context, params: Any) -> None:
+    """Tries to end the transaction it runs in."""
+    ctx.db.run(text("COMMIT"))
+
+
+def run_long(ctx: Context, params: Any) -> None:
+    """A statement that never ends."""
+    ctx.db.run(SLOW)
+
+
+def fill(ctx: Context, params: Any) -> None:
+    """Writes until the quota ends it."""
+    for _ in range(100_000):
+        ctx.db.run(ADD, {"text": "x" * 100_000})
+
+
+TROUBLES = {
+    function.__name__: function
+    for function in (
+        fail,
+        leave,
+        interrupt,
+        misshape,
+        return_list,
+        refuse,
+        block,
+        recurse,
+        commit,
+        run_long,
+        fill,
+    )
+}
