@@ -15,7 +15,7 @@ from collections import deque
 from typing import Any, NamedTuple
 
 import pykka
-from pykka import ActorDeadError, ActorRef, ActorRegistry
+from pykka import ActorDeadError, ActorRef, ActorRegistry, Future
 from pykka._envelope import Envelope
 from pykka.messages import _ActorStop  # its own name for `stop`: there is no public one
 
@@ -85,8 +85,14 @@ class Actor(pykka.Actor):
             mail.popleft()
 
     def bury(self, message: Any, error: BaseException) -> list[Any]:
-        """What to put in the place of a message that took DEADLY incarnations with it."""
-        settle_with_error(getattr(message, "reply_to", None) or Answer(), error)
+        """What to put in the place of a message that took DEADLY incarnations with it.
+
+        Nothing, here; an asker gets the error, and not as one that would end the asker as well.
+        """
+        if not isinstance(error, Exception):
+            error = ActorDeadError(f"{self.mailbox.name} ended on this message: {error!r}")
+        if (answer := answer_to(message)) is not None:
+            settle_with_error(answer, error)
         return []
 
     def _end_turn(self, mail: deque[Any]) -> None:
@@ -124,24 +130,20 @@ class Actor(pykka.Actor):
             settle(envelope.reply_to, value)
 
     def _leave(self) -> None:
-        """Leave as asked. Mail that came meanwhile wakes the mailbox again; askers are told."""
+        """Leave as asked. Mail that came meanwhile stays for the supervisor to deal with."""
         self.mailbox.occupant = None
-        if self.mailbox.supervisor is None:
-            self._refuse_askers()
-            return
-        self.mailbox.supervisor.tell(Left(self.mailbox))
-        self.mailbox.rest()
+        self._report(Left(self.mailbox))
 
-    def _refuse_askers(self) -> None:
-        while not self.mailbox.empty():
-            envelope = self.mailbox.get()
-            reply_to = getattr(envelope, "reply_to", None)
-            if reply_to is not None:
-                settle_with_error(reply_to, ActorDeadError(f"{self.mailbox.name} has stopped"))
+    def _report(self, departure: Left | Failed) -> None:
+        """Hand the token on with the news; where nobody supervises, nobody will live here again."""
+        if self.mailbox.supervisor is None:
+            abandon(self.mailbox)
+        else:
+            self.mailbox.supervisor.tell(departure)
 
     def _leave_after(self, error: BaseException, mail: deque[Any]) -> None:
         """Leave after a failure: the mail stays, the message at fault marked or set aside."""
-        culprit = self._mark(mail, error) if mail else None
+        culprit = self._mark(mail, error) if self.at < len(mail) else None
         self.mailbox.give_back(mail)
         self.mailbox.occupant = None
         self._unregister()
@@ -149,20 +151,58 @@ class Actor(pykka.Actor):
             self.on_failure(type(error), error, error.__traceback__)
         except BaseException as again:  # noqa: BLE001 - cleaning up may fail too; the first error tells more
             error.add_note(f"on_failure failed too: {again!r}")
-        if self.mailbox.supervisor is not None:
-            self.mailbox.supervisor.tell(Failed(self.mailbox, error, culprit))
+        self._report(Failed(self.mailbox, error, culprit))
 
     def _mark(self, mail: deque[Any], error: BaseException) -> Killer:
         culprit = marked(mail[self.at])
         del mail[self.at]
-        replacement = [culprit] if culprit.deaths < DEADLY else self.bury(culprit.message, error)
+        replacement = [culprit] if culprit.deaths < DEADLY else self._bury(culprit.message, error)
         for message in replacement:
             mail.insert(self.at, message)
         return culprit
 
+    def _bury(self, message: Any, error: BaseException) -> list[Any]:
+        try:
+            return self.bury(message, error)
+        except BaseException as again:  # noqa: BLE001 - the supervisor must be told whatever happens
+            error.add_note(f"bury failed too: {again!r}")
+            return []
+
     def _unregister(self) -> None:
         ActorRegistry.unregister(self.actor_ref)
         self.actor_stopped.set()
+
+
+class Gone:
+    """Lives in a mailbox that no actor will enter again: drops its mail and tells those who ask."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
+
+    def turn(self) -> None:
+        """As Pykka does at an actor's end: a stop is done already, anything else meets a dead actor."""
+        while not self._mailbox.empty():
+            message = self._mailbox.get()
+            if (answer := answer_to(message)) is None:
+                continue
+            if isinstance(message, Envelope) and isinstance(message.message, _ActorStop):
+                settle(answer, None)
+            else:
+                settle_with_error(answer, ActorDeadError(f"{self._mailbox.name} has stopped"))
+        self._mailbox.rest()
+
+
+def abandon(mailbox: Mailbox) -> None:
+    """Nobody will live here again. Needs the mailbox's token."""
+    mailbox.occupant = Gone(mailbox)
+    mailbox.occupant.turn()
+
+
+def answer_to(message: Any) -> Future[Any] | None:
+    """Where the answer to a message goes; None where nobody asked."""
+    if isinstance(message, Killer):
+        message = message.message
+    return message.reply_to if isinstance(message, Envelope) else None
 
 
 def marked(message: Any) -> Killer:

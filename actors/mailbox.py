@@ -37,7 +37,11 @@ class Failed(NamedTuple):
 
 
 class Left(NamedTuple):
-    """To the supervisor: the occupant stopped or was passivated as asked; mail wakes the mailbox again."""
+    """To the supervisor: the occupant stopped or was passivated as asked. The token comes with this, too.
+
+    Were it handed back at the same time, a supervisor that wants the occupant replaced could find neither
+    token nor mail, and mail could be told as Vacant before the place counts as left.
+    """
 
     mailbox: Mailbox
 

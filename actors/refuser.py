@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import structlog
@@ -16,11 +17,21 @@ log = structlog.get_logger()
 
 
 class Refuser(Actor):
-    """Refuses every request with one refusal, at once, until it is passivated."""
+    """Refuses every request with one refusal, at once, until it is passivated.
 
-    def __init__(self, mailbox: Mailbox, refusal: Refusal) -> None:
+    With `once` it leaves by itself after one turn, so that its leaving says: all that came is answered.
+    """
+
+    def __init__(self, mailbox: Mailbox, refusal: Refusal, *, once: bool = False) -> None:
         super().__init__(mailbox)
         self._refusal = refusal
+        self._once = once
+
+    def handle(self, mail: deque[Any]) -> None:
+        """Answer a turn's mail."""
+        super().handle(mail)
+        if self._once and not self.actor_stopped.is_set():
+            self._stop()
 
     def on_receive(self, message: Any) -> None:
         """Answer a request; leave when told to; other mail of the engine is let go with a note."""

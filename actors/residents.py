@@ -27,6 +27,10 @@ class Residents:
     def __len__(self) -> int:
         return len(self._in)
 
+    def enter(self, mailbox: Mailbox) -> None:
+        """Someone comes in who opens no database and so needs no place."""
+        self._in.add(mailbox)
+
     def wait(self, mailbox: Mailbox) -> None:
         """Someone wants in."""
         self._waiting.append(mailbox)
