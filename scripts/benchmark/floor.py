@@ -18,7 +18,7 @@ from typing import Any
 import msgpack
 import zmq
 
-from scripts.benchmark.contacts import COLUMNS, INSERT, SELECT, connect
+from scripts.benchmark.contacts import COLUMNS, SELECT, add, connect
 
 DRAIN = 256
 """Messages per drain at most: all that the load generator keeps in flight."""
@@ -46,11 +46,10 @@ def by_tenant(
 
 
 def perform(connection: sqlite3.Connection, request: dict[str, Any], now: str) -> dict[str, Any]:
-    """Run one request's statement; its result."""
+    """Run one request's statements; its result."""
     params = request["params"]
     if request["action"] == "contacts.add":
-        values = (params["name"], params["email"], params["phone"], params["company"], now, now)
-        return {"id": connection.execute(INSERT, values).lastrowid}
+        return {"id": add(connection, params, now)}
     row = connection.execute(SELECT, (params["id"],)).fetchone()
     return dict(zip(COLUMNS, row, strict=True))
 

@@ -56,7 +56,7 @@ class Floor:
 
     def prepare(self, folder: Path, tenants: Sequence[str], rows: int) -> None:
         """One file per tenant."""
-        fill(folder, tenants, rows)
+        fill(folder, tenants, rows, trigger=False)
         self._tokens = dict.fromkeys(tenants, "unchecked")
 
     def start(self, folder: Path) -> Started:
@@ -80,7 +80,7 @@ class FastApi:
 
     def prepare(self, folder: Path, tenants: Sequence[str], rows: int) -> None:
         """One file per tenant, and the tokens."""
-        fill(folder, tenants, rows)
+        fill(folder, tenants, rows, trigger=True)
         self._tokens = {tenant: f"token-of-{tenant}" for tenant in tenants}
         (folder / "tokens.json").write_text(json.dumps(self._tokens))
 

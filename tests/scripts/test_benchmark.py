@@ -20,7 +20,7 @@ from sqlalchemy import create_engine
 
 from scripts.benchmark.calls import ADD, GET, Call, Cell, calls, preload
 from scripts.benchmark.child import Child, ChildFailed
-from scripts.benchmark.contacts import INSERT, SCHEMA, connect, contact
+from scripts.benchmark.contacts import INSERT, SCHEMA, add, connect, contact, fill
 from scripts.benchmark.load import Answer, Flight, LoadFailed, check
 from scripts.benchmark.load_http import complete
 from scripts.benchmark.noise import Calibration, Crowd
@@ -105,7 +105,7 @@ def shape(connection: sqlite3.Connection) -> dict[str, object]:
 
 
 def test_the_peers_do_the_same_sql_work_as_tenantry(tmp_path: Path) -> None:
-    """Their tables are those of the migration, and what they add can be found."""
+    """Their tables are those of the migration."""
     peer = connect(tmp_path / "peer.db")
     peer.executescript(SCHEMA)
     migrated = create_engine(f"sqlite:///{tmp_path}/migrated.db")
@@ -116,10 +116,21 @@ def test_the_peers_do_the_same_sql_work_as_tenantry(tmp_path: Path) -> None:
         assert isinstance(driver, sqlite3.Connection)
         assert shape(peer) == shape(driver)
     migrated.dispose()
-    peer.execute(INSERT, ("Ada Lovelace", "ada@example.com", None, "Engines", "now", "now"))
-    found = "SELECT rowid FROM contacts_fts WHERE contacts_fts MATCH 'lovelace engines'"
-    assert peer.execute(found).fetchall() == [(1,)]
     peer.close()
+
+
+@pytest.mark.parametrize("trigger", [False, True])
+def test_what_a_peer_adds_can_be_found(tmp_path: Path, trigger: bool) -> None:
+    """Whether its index is kept by a statement (the floor) or by a trigger (FastAPI)."""
+    fill(tmp_path / "peer", ["a"], 3, trigger)
+    connection = connect(tmp_path / "peer" / "a.db")
+    if trigger:
+        connection.execute(INSERT, (*contact(4).values(), "now", "now"))
+    else:
+        assert add(connection, contact(4), "now") == 4
+    found = "SELECT rowid FROM contacts_fts WHERE contacts_fts MATCH 'lovelace'"
+    assert connection.execute(found).fetchall() == [(1,), (2,), (3,), (4,)]
+    connection.close()
 
 
 def flight(results: Sequence[dict[str, int]], sent: int | None = None) -> Flight:
