@@ -8,16 +8,13 @@ from pathlib import Path
 import pytest
 
 from actors.demo import TENANTS, requests
-from tests.actors.tenant.functions.desk import Desk, engine_of, migrate, open_desk
+from tests.actors.tenant.functions.desk import Desk, make_file, open_desk
 
 
 @pytest.fixture(params=sorted(TENANTS))
 def told(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
     """A new desk that was sent everything, in order."""
-    file = tmp_path / "tenant.db"
-    with engine_of(file).begin() as connection:
-        migrate(connection)
-    with open_desk(file) as desk:
+    with open_desk(make_file(tmp_path)) as desk:
         for action, params in requests(request.param):
             desk(action, **params)
         yield desk

@@ -7,16 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.actors.tenant.functions.desk import Desk, engine_of, migrate, open_desk
+from tests.actors.tenant.functions.desk import Desk, make_file, open_desk
 
 
 @pytest.fixture(scope="session")
 def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with the desk's tables and nothing in them; open_desk leaves it so."""
-    file = tmp_path_factory.mktemp("desk") / "empty.db"
-    with engine_of(file).begin() as connection:
-        migrate(connection)
-    return file
+    return make_file(tmp_path_factory.mktemp("desk"))
 
 
 @pytest.fixture

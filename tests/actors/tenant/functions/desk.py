@@ -1,26 +1,43 @@
-"""A desk to test: real tables in a real file, called through the index as the tenant calls it."""
+"""A desk to test: a tenant's own file, opened as the server opens it, called through the index."""
 
 from __future__ import annotations
 
-import importlib
-import tomllib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, Engine, Executable, NullPool, create_engine, event
+from sqlalchemy import Executable
+from sqlalchemy.dialects import sqlite
 
+from actors.code import Codebase, Loaded
+from actors.index import read_index
 from actors.messages import Principal
-from actors.schema import Schema
-from actors.tenant.context import Binds, Context, Row
-from actors.tenant.rows import row_maker
+from actors.tenant.context import Binds, Context, Database, Row
+from actors.tenant.creation import create_tenant
+from actors.tenant.database import TenantDatabase
+from actors.tenant.engine import SharedEngine
+from actors.tenant.loaded_text import static_fragments
+from actors.tenant.opening import open_tenant
+from actors.tenant.sqltext import KnownText
+from actors.tenant.upgrades import Migrations
 
-ROOT = Path(__file__).parents[4]
-INDEX: dict[str, Any] = tomllib.loads((ROOT / "registry.toml").read_text())
+INDEX = read_index(Path(__file__).parents[4] / "registry.toml")
+CODE = Codebase(INDEX.root)
+FUNCTIONS: dict[str, Loaded] = {
+    action.name: CODE.load(version.code)
+    for action in INDEX.actions.values()
+    for version in action.versions[:1]
+    if version.code
+}
+"""Of every action that is implemented, the newest version."""
+
+MIGRATIONS = Migrations(INDEX.storage.migrations)
+KNOWN = KnownText(static_fragments(CODE.modules))
+SHARED = SharedEngine()
+TENANT_ID = "0" * 32
 MEMBER = Principal(id="t_4f1c", tenant="acme", role="member")
 BEGIN = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 
@@ -69,77 +86,64 @@ HOSTILE = (
 """Text that means something to SQL, to FTS5, to a template, a terminal or a mail header."""
 
 
-class ConnectionDatabase:
-    """The four calls of ctx.db over a plain connection."""
+class Recorded:
+    """ctx.db, with a record of what went through it."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, database: Database, ran: list[tuple[Executable, Any]]) -> None:
+        self._database = database
+        self._ran = ran
 
     def all(self, statement: Executable, binds: Binds | None = None) -> Sequence[Row]:
         """Every row."""
-        result = self._run(statement, binds)
-        make = row_maker(tuple(map(str, result.keys())))
-        return [make(each) for each in result]
+        self._ran.append((statement, binds))
+        return self._database.all(statement, binds)
 
     def first(self, statement: Executable, binds: Binds | None = None) -> Row | None:
         """The first row, or None."""
-        return next(iter(self.all(statement, binds)), None)
+        self._ran.append((statement, binds))
+        return self._database.first(statement, binds)
 
     def scalar(self, statement: Executable, binds: Binds | None = None) -> Any:
         """The first column of the first row, or None."""
-        return self._run(statement, binds).scalar()
+        self._ran.append((statement, binds))
+        return self._database.scalar(statement, binds)
 
     def run(self, statement: Executable, binds: Binds | Sequence[Binds] | None = None) -> int:
         """How many rows it changed."""
-        changed: int = self._run(statement, binds).rowcount
-        return changed
-
-    def _run(self, statement: Executable, binds: Any) -> Any:
-        return self._connection.execute(statement, binds)
-
-
-class Action:
-    """One action of the index, ready to be called."""
-
-    def __init__(self, name: str) -> None:
-        entry = INDEX["actions"][name]
-        self.params = Schema.build(f"{name}.params", entry["params"])
-        self.result = Schema.build(f"{name}.result", entry["result"])
-        module, _, function = entry["versions"][-1]["code"].partition(":")
-        self.function = getattr(importlib.import_module(module), function)
-
-
-IMPLEMENTED = {
-    name: Action(name) for name, entry in INDEX["actions"].items() if entry.get("versions")
-}
+        self._ran.append((statement, binds))
+        return self._database.run(statement, binds)
 
 
 class Desk:
     """A tenant's desk: each call is one message, begun a second after the one before."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+    def __init__(self, database: TenantDatabase) -> None:
+        self._database = database
+        self._ran: list[tuple[Executable, Any]] = []
         self.now = BEGIN
-        self._ran: list[tuple[str, Any]] = []
-
-    @property
-    def statements(self) -> list[str]:
-        """The SQL that the calls sent to SQLite, in its order."""
-        return [sql for sql, _ in self._ran]
 
     def __call__(self, name: str, /, **params: Any) -> dict[str, Any]:
         """Call an action; what it writes is undone where it raises, as in a tenant's turn."""
-        action = IMPLEMENTED[name]
+        parsed = INDEX.actions[name].params.parse(params)
         self.now += timedelta(seconds=1)
-        ctx = Context(ConnectionDatabase(self.connection), "acme", MEMBER, name, self.now, "0" * 32)
-        with self.connection.begin_nested(), self._watching():
-            result: Mapping[str, Any] = action.function(ctx, action.params.parse(params))
-        action.result.check(result)
+        self._database.savepoint()
+        try:
+            result = self._run(name, params, parsed)
+        except BaseException:
+            self._database.rollback_to()
+            raise
+        self._database.release()
         return dict(result)
 
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """What a statement of the test itself returns."""
-        return [tuple(row) for row in self.connection.exec_driver_sql(sql).all()]
+    def _run(self, name: str, params: Mapping[str, Any], parsed: Any) -> Mapping[str, Any]:
+        action = INDEX.actions[name]
+        read_only = action.effect == "read"
+        with self._database.lent(params, math.inf, read_only=read_only, known=KNOWN) as database:
+            recorded = Recorded(database, self._ran)
+            ctx = Context(recorded, "acme", MEMBER, name, self.now, "0" * 32)
+            result: Mapping[str, Any] = FUNCTIONS[name].function(ctx, parsed)
+        action.result.check(result)
+        return result
 
     def pages(self, name: str, /, **params: Any) -> Iterator[dict[str, Any]]:
         """Every page of a listing, the first one first."""
@@ -149,55 +153,47 @@ class Desk:
             page = self(name, **params, after=page["next"])
             yield page
 
+    @property
+    def statements(self) -> list[str]:
+        """The statements that the functions ran, in their order."""
+        return [_written(statement)[0] for statement, _ in self._ran]
+
     def plan(self) -> str:
-        """How SQLite ran the last statement (sqlite.org/eqp.html)."""
-        sql, binds = self._ran[-1]
-        steps = self.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", binds)
-        return "\n".join(step[3] for step in steps)
+        """How SQLite runs the last statement (sqlite.org/eqp.html)."""
+        statement, binds = self._ran[-1]
+        sql, defaults = _written(statement)
+        return "\n".join(row[3] for row in self.rows(f"EXPLAIN QUERY PLAN {sql}", defaults | binds))
+
+    def rows(self, sql: str, binds: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """Run a statement of the test itself, past everything that functions are held to."""
+        return self._database._driver.execute(sql, binds or {}).fetchall()
 
     def check_search_index(self) -> None:
         """Raise where the full-text index and the contacts disagree."""
-        check = "INSERT INTO contacts_fts(contacts_fts, rank) VALUES ('integrity-check', 1)"
-        self.connection.exec_driver_sql(check)
-
-    @contextmanager
-    def _watching(self) -> Iterator[None]:
-        def note(*seen: Any) -> None:
-            self._ran.append((seen[2], seen[3]))
-
-        event.listen(self.connection, "before_cursor_execute", note)
-        yield
-        event.remove(self.connection, "before_cursor_execute", note)
+        self.rows("INSERT INTO contacts_fts(contacts_fts, rank) VALUES ('integrity-check', 1)")
 
 
-def engine_of(file: Path) -> Engine:
-    """An engine that begins transactions itself and enforces foreign keys, as a tenant's does."""
-    engine = create_engine(f"sqlite:///{file}", poolclass=NullPool)
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _: Any) -> None:
-        connection.isolation_level = None
-        connection.execute("PRAGMA foreign_keys=ON")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
-
-    return engine
+def _written(statement: Any) -> tuple[str, dict[str, Any]]:
+    """A statement as SQL with named parameters, and the values it brings itself."""
+    compiled = statement.compile(dialect=sqlite.dialect(paramstyle="named"))
+    return str(compiled), dict(compiled.params)
 
 
-def migrate(connection: Connection, revision: str = "head") -> None:
-    """Bring a database to a revision, up or down."""
-    config = Config()
-    config.set_main_option("script_location", str(ROOT / INDEX["storage"]["migrations"]))
-    config.set_main_option("path_separator", "os")
-    config.attributes.update(connection=connection, version_table="migrations")
-    move = command.downgrade if revision == "base" else command.upgrade
-    move(config, revision)
+def make_file(directory: Path) -> Path:
+    """A tenant's file with the desk's tables and nothing in them."""
+    file = directory / "tenant.db"
+    create_tenant(MIGRATIONS.template(directory), file, TENANT_ID)
+    return file
 
 
 @contextmanager
 def open_desk(file: Path) -> Iterator[Desk]:
-    """The desk in a file that has its tables; nothing is committed, so the file stays as it was."""
-    with engine_of(file).connect() as connection:
-        yield Desk(connection)
+    """The desk in that file, for one transaction; it is not committed, so the file stays as it was."""
+    schema = MIGRATIONS.schema_info()
+    database = open_tenant(file, TENANT_ID, shared=SHARED, schema=schema)
+    try:
+        database.begin()
+        yield Desk(database)
+        database.rollback()
+    finally:
+        database.close()

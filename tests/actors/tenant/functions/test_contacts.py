@@ -7,7 +7,7 @@ import re
 import pytest
 
 from actors.errors import FailedPrecondition, InvalidArgument, NotFound
-from tests.actors.tenant.functions.desk import HOSTILE, IMPLEMENTED, Desk
+from tests.actors.tenant.functions.desk import HOSTILE, INDEX, Desk
 
 ADA = {
     "name": "Ada Lovelace",
@@ -41,7 +41,7 @@ def test_adding_takes_two_statements(desk: Desk) -> None:
     desk("contacts.add", **ADA)
 
     contact, words = desk.statements
-    assert re.fullmatch(r"INSERT INTO contacts .* RETURNING id", contact)
+    assert re.fullmatch(r"INSERT INTO contacts \(.*\) RETURNING id", contact)
     assert words.startswith("INSERT INTO contacts_fts (rowid, name, email, company)")
 
 
@@ -146,7 +146,7 @@ def test_fields_outside_their_limits_are_refused_by_name(field: dict[str, object
     name = next(iter(field))
     for action, given in (("contacts.add", {"name": "x"}), ("contacts.update", {"id": 1})):
         with pytest.raises(InvalidArgument) as refused:
-            IMPLEMENTED[action].params.parse(given | field)
+            INDEX.actions[action].params.parse(given | field)
         assert {detail.field for detail in refused.value.refusal.details} == {f"params.{name}"}
 
 
@@ -154,4 +154,4 @@ def test_fields_outside_their_limits_are_refused_by_name(field: dict[str, object
 def test_an_id_is_an_integer_that_every_client_can_hold(contact_id: object) -> None:
     """Larger ones would reach SQLite as an overflow, or a JSON client as another number."""
     with pytest.raises(InvalidArgument):
-        IMPLEMENTED["contacts.get"].params.parse({"id": contact_id})
+        INDEX.actions["contacts.get"].params.parse({"id": contact_id})
