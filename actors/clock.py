@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
 from actors.actor import Actor
-from actors.mailbox import Mailbox
+from actors.mailbox import Mailbox, Occupant
 
 
 class After(NamedTuple):
@@ -30,9 +30,12 @@ class Every(NamedTuple):
 
 
 class ClockMailbox(Mailbox):
-    """A mailbox with a thread of its own, which sleeps until mail comes or a time is due."""
+    """A mailbox with a thread of its own, which sleeps until mail comes or a time is due.
 
-    __slots__ = ("_bell", "_timers", "_turn_of_insertion")
+    The thread comes with the first incarnation, outlives failures, and ends when the Clock is stopped.
+    """
+
+    __slots__ = ("_bell", "_thread", "_timers", "_turn_of_insertion")
 
     def __init__(self, supervisor: Mailbox | None = None) -> None:
         self._bell: SimpleQueue[None] = SimpleQueue()
@@ -41,7 +44,19 @@ class ClockMailbox(Mailbox):
         self._turn_of_insertion = (
             itertools.count()
         )  # keeps equal times in order, and tuples comparable
-        threading.Thread(target=self._live, name="clock", daemon=True).start()
+        self._thread: threading.Thread | None = None
+
+    def adopt(self, occupant: Occupant) -> None:
+        """Let a new incarnation live here, with the thread of the one before where that only failed."""
+        super().adopt(occupant)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._live, name="clock", daemon=True)
+            self._thread.start()
+
+    def silence(self) -> None:
+        """For the Clock only: forget every timer, and end the thread after this turn."""
+        self._timers.clear()
+        self._thread = None
 
     def set_timer(self, timer: After | Every) -> None:
         """For the Clock only."""
@@ -49,7 +64,8 @@ class ClockMailbox(Mailbox):
         heapq.heappush(self._timers, (due, next(self._turn_of_insertion), timer))
 
     def _live(self) -> None:
-        while True:
+        me = threading.current_thread()
+        while self._thread is me:
             try:
                 self._bell.get(timeout=self._until_next())
             except Empty:
@@ -62,7 +78,9 @@ class ClockMailbox(Mailbox):
         return max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
 
     def _fire(self) -> None:
-        while self._timers and self._timers[0][0] <= time.monotonic():
+        # Looked at once: a period shorter than the look itself must not hold us here for ever.
+        now = time.monotonic()
+        while self._timers and self._timers[0][0] <= now:
             _, _, timer = heapq.heappop(self._timers)
             timer.to.tell(timer.message)
             if isinstance(timer, Every):
@@ -73,6 +91,10 @@ class Clock(Actor):
     """Keeps timers in its mailbox, so that they outlive an incarnation of it."""
 
     mailbox: ClockMailbox
+
+    def on_stop(self) -> None:
+        """Nothing fires any more."""
+        self.mailbox.silence()
 
     def on_receive(self, message: Any) -> None:
         """After and Every; anything else is a defect of the sender."""

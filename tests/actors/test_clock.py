@@ -1,0 +1,185 @@
+"""The Clock: tells things later, in order, under any load, and across its own failures."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from actors.actor import Ping, ask, stop
+from actors.clock import After, Clock, ClockMailbox, Every
+from actors.mailbox import Failed, Left
+from tests.actors.house import WAIT, Watch
+
+
+class Reader(Watch):
+    """An address whose mail a test reads."""
+
+    __slots__ = ()
+
+
+@pytest.fixture
+def watch() -> Watch:
+    """The Clock's supervisor."""
+    return Watch()
+
+
+@pytest.fixture
+def clock(watch: Watch) -> Iterator[ClockMailbox]:
+    """A running Clock."""
+    mailbox = ClockMailbox(watch)
+    Clock.start(mailbox)
+    yield mailbox
+    if mailbox.occupant is not None:
+        stop(mailbox, WAIT)
+
+
+def clock_threads() -> list[threading.Thread]:
+    """Those that are alive."""
+    return [thread for thread in threading.enumerate() if thread.name == "clock"]
+
+
+def test_after_is_told_once(clock: ClockMailbox) -> None:
+    """What comes next comes from another timer."""
+    reader = Reader()
+
+    clock.tell(After(0.001, reader, "first"))
+    assert reader.hear() == "first"
+    clock.tell(After(0.001, reader, "second"))
+
+    assert reader.hear() == "second"
+
+
+def test_times_decide_the_order_not_the_order_of_asking() -> None:
+    """All are asked for in one turn, so that none is over before the others are known."""
+    reader = Reader()
+    clock = ClockMailbox()
+    for seconds in (0.1, 0.0, 0.05):
+        clock.tell(After(seconds, reader, seconds))
+
+    Clock.start(clock)
+
+    assert [reader.hear() for _ in range(3)] == [0.0, 0.05, 0.1]
+    stop(clock, WAIT)
+
+
+def test_equal_times_keep_the_order_of_asking(clock: ClockMailbox) -> None:
+    """And messages are never compared."""
+    reader = Reader()
+    messages: list[Any] = [object() for _ in range(50)]
+
+    for message in messages:
+        clock.tell(After(0.0, reader, message))
+
+    assert [reader.hear() for _ in messages] == messages
+
+
+def test_every_is_told_again_and_again(clock: ClockMailbox) -> None:
+    """Until the Clock stops."""
+    reader = Reader()
+
+    clock.tell(Every(0.001, reader, "tick"))
+
+    assert [reader.hear() for _ in range(5)] == ["tick"] * 5
+
+
+def test_a_period_of_nothing_does_not_keep_the_clock_from_its_mail(clock: ClockMailbox) -> None:
+    """However fast it repeats, others are served."""
+    reader, other = Reader(), Reader()
+
+    clock.tell(Every(0.0, reader, "tick"))
+    clock.tell(After(0.001, other, "served"))
+
+    assert other.hear() == "served"
+
+
+def test_what_is_due_is_told_under_a_stream_of_mail(clock: ClockMailbox) -> None:
+    """The Clock never gets to wait, and looks at its times all the same."""
+    reader = Reader()
+    enough = threading.Event()
+    elsewhere = Reader()
+
+    def stream() -> None:
+        while not enough.is_set():
+            for _ in range(100):
+                clock.tell(After(3600.0, elsewhere, None))
+            ask(clock, Ping(), WAIT)
+
+    teller = threading.Thread(target=stream)
+    teller.start()
+    try:
+        clock.tell(Every(0.001, reader, "tick"))
+        assert [reader.hear() for _ in range(5)] == ["tick"] * 5
+    finally:
+        enough.set()
+        teller.join(WAIT)
+
+
+def test_timers_survive_a_failure_of_the_clock(clock: ClockMailbox, watch: Watch) -> None:
+    """They live in the mailbox; they fire even while nobody lives there."""
+    reader = Reader()
+    clock.tell(Every(0.001, reader, "tick"))
+    assert reader.hear() == "tick"
+
+    clock.tell("neither After nor Every")
+    news = watch.hear()
+    assert isinstance(news, Failed)
+    assert isinstance(news.error, TypeError)
+    reader.heard()
+    assert reader.hear() == "tick"
+
+    clock.take(1)  # what killed it; otherwise it would be tried once more
+    Clock.start(clock)
+    clock.tell(After(0.001, reader, "from the next incarnation"))
+    while reader.hear() != "from the next incarnation":
+        pass
+
+
+def test_mail_for_a_failed_clock_waits_for_the_next(clock: ClockMailbox, watch: Watch) -> None:
+    """As for any actor."""
+    reader = Reader()
+    clock.tell("neither After nor Every")
+    clock.tell(After(0.0, reader, "asked for before"))
+    for _ in range(2):
+        assert isinstance(watch.hear(), Failed)
+        Clock.start(clock)
+
+    assert reader.hear() == "asked for before"
+
+
+def test_one_thread_serves_all_incarnations_and_ends_with_the_stop(
+    clock: ClockMailbox, watch: Watch
+) -> None:
+    """Nothing keeps ticking, and no thread is left, where a server is stopped inside a process."""
+    before = clock_threads()
+    clock.tell("neither After nor Every")
+    watch.hear()
+    Clock.start(clock)
+    watch.hear()
+    Clock.start(clock)
+    assert clock_threads() == before
+
+    clock.tell(Every(0.001, watch, "tick"))
+    stop(clock, WAIT)
+
+    thread = before[-1]
+    thread.join(WAIT)
+    assert not thread.is_alive()
+    assert watch.heard()[-1] == Left(clock)
+
+
+def test_a_clock_that_was_stopped_can_be_started_again(clock: ClockMailbox, watch: Watch) -> None:
+    """A permanent child that stops is; it begins without timers."""
+    reader = Reader()
+    clock.tell(Every(0.001, reader, "of the former life"))
+    reader.hear()
+    stop(clock, WAIT)
+    assert watch.hear() == Left(clock)
+    reader.heard()
+
+    Clock.start(clock)
+    clock.tell(After(0.005, reader, "now"))
+
+    assert reader.hear() == "now"
