@@ -1,0 +1,125 @@
+"""The Refuser: lives where a tenant cannot, and lets nobody wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgpack
+import pytest
+
+from actors.actor import PONG, Ping, ask
+from actors.mailbox import Left, Mailbox
+from actors.messages import DeadLetter, Passivate, Peer, Principal, Replies, Work
+from actors.refuser import Refuser
+from tests.actors.house import WAIT, House, Watch
+from transport.message import UNAVAILABLE, Refusal, Request
+
+REFUSAL = Refusal(UNAVAILABLE, "not now", retry_after_ms=1000)
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    """Two threads."""
+    made = House()
+    yield made
+    made.empty()
+
+
+def work(id_: str, outlet: Mailbox) -> Work:
+    """A request on its way to a tenant."""
+    return Work(
+        request=Request(id=id_, tenant="acme", action="contacts.get"),
+        principal=Principal("t_1", "acme", "member"),
+        peer=Peer(b"peer", delimited=False, encoding="msgpack"),
+        outlet=outlet,
+        received=0.0,
+        trace_id="0" * 32,
+    )
+
+
+def decoded(replies: Replies) -> dict[str, Any]:
+    """The one reply in there."""
+    ((peer, body),) = replies.frames
+    assert peer.routing_id == b"peer"
+    reply: dict[str, Any] = msgpack.unpackb(body)
+    return reply
+
+
+def test_every_request_gets_the_refusal_in_its_order(house: House) -> None:
+    """With its own id, trace and encoding."""
+    outlet = Watch()
+    mailbox = house.mailbox()
+    for n in range(3):
+        mailbox.tell(work(f"r{n}", outlet))
+
+    Refuser.start(mailbox, REFUSAL)
+
+    for n in range(3):
+        reply = decoded(outlet.hear())
+        assert reply["id"] == f"r{n}"
+        assert reply["ok"] is False
+        assert reply["error"]["code"] == "unavailable"
+        assert reply["error"]["retry_after_ms"] == 1000
+        assert reply["meta"]["trace_id"] == "0" * 32
+
+
+def test_a_dead_letter_is_refused_as_well(house: House) -> None:
+    """Its sender waits, too."""
+    outlet = Watch()
+    mailbox = house.mailbox()
+    mailbox.tell(DeadLetter(work("deadly", outlet), "Crash()"))
+
+    Refuser.start(mailbox, REFUSAL)
+
+    assert decoded(outlet.hear())["id"] == "deadly"
+
+
+def test_it_leaves_when_it_is_passivated(house: House) -> None:
+    """Then the tenant is tried again, with the mail that came behind."""
+    outlet = Watch()
+    mailbox = house.mailbox()
+    for message in (work("before", outlet), Passivate(), work("behind", outlet)):
+        mailbox.tell(message)
+
+    Refuser.start(mailbox, REFUSAL)
+
+    assert house.watch.hear() == Left(mailbox)
+    assert [decoded(news)["id"] for news in outlet.heard()] == ["before"]
+    assert [message.request.id for message in mailbox.take(10)] == ["behind"]
+
+
+def test_it_stays_while_nobody_tells_it_to_leave(house: House) -> None:
+    """Other mail of the engine does it no harm."""
+    mailbox = house.mailbox()
+    Refuser.start(mailbox, REFUSAL)
+
+    mailbox.tell("something of the engine's")
+
+    assert ask(mailbox, Ping(), WAIT) == PONG
+    assert house.watch.heard() == []
+
+
+def test_with_once_it_leaves_as_soon_as_all_is_answered(house: House) -> None:
+    """Its leaving tells a draining supervisor so."""
+    outlet = Watch()
+    mailbox = house.mailbox()
+    for n in range(3):
+        mailbox.tell(work(f"r{n}", outlet))
+
+    Refuser.start(mailbox, REFUSAL, once=True)
+
+    assert house.watch.hear() == Left(mailbox)
+    assert len(outlet.heard()) == 3
+    assert mailbox.empty()
+
+
+def test_with_once_a_passivation_on_the_way_is_no_trouble(house: House) -> None:
+    """It leaves once."""
+    mailbox = house.mailbox()
+    mailbox.tell(Passivate())
+
+    Refuser.start(mailbox, REFUSAL, once=True)
+
+    assert house.watch.hear() == Left(mailbox)
+    assert mailbox.empty()

@@ -1,0 +1,193 @@
+"""Who may hold an open database: a cap, first come first served, least recently used out first."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.mailbox import Mailbox
+from actors.residents import EVICT_AT_LEAST, Residents
+
+
+def mailboxes(count: int) -> list[Mailbox]:
+    """Mailboxes that nobody runs."""
+    return [Mailbox(f"tenant {n}", lambda _: None) for n in range(count)]
+
+
+def full_house(cap: int) -> tuple[Residents, list[Mailbox]]:
+    """Residents at their cap; the lower the number, the longer ago the last turn."""
+    residents = Residents(cap)
+    inside = mailboxes(cap)
+    for mailbox in inside:
+        residents.wait(mailbox)
+    assert residents.admit() == inside
+    for n, mailbox in enumerate(inside):
+        mailbox.last_turn = float(n)
+    return residents, inside
+
+
+def test_the_first_to_come_are_let_in_up_to_the_cap() -> None:
+    """Those who come in count from then on."""
+    residents = Residents(2)
+    a, b, c = mailboxes(3)
+    for mailbox in (a, b, c):
+        residents.wait(mailbox)
+
+    assert residents.admit() == [a, b]
+    assert len(residents) == 2
+    assert residents.admit() == []
+
+
+def test_a_place_becomes_free_when_someone_has_left_and_not_before() -> None:
+    """Being asked to leave is not leaving: the file is still open."""
+    residents, (a, b) = full_house(2)
+    (c,) = mailboxes(1)
+    residents.wait(c)
+
+    assert residents.evict() == [a]
+    assert residents.admit() == []
+
+    residents.leave(a)
+    assert residents.admit() == [c]
+    assert residents.everybody() == {b, c}
+
+
+def test_nobody_is_asked_to_leave_while_nobody_waits() -> None:
+    """A full house is no trouble by itself."""
+    residents, _ = full_house(3)
+
+    assert residents.evict() == []
+
+
+def test_the_least_recently_used_are_asked_first_and_each_once() -> None:
+    """As many as wait, less those that are on their way out."""
+    residents, inside = full_house(5)
+    waiting = mailboxes(3)
+
+    residents.wait(waiting[0])
+    assert residents.evict() == [inside[0]]
+    assert residents.evict() == []
+
+    residents.wait(waiting[1])
+    residents.wait(waiting[2])
+    assert residents.evict() == [inside[1], inside[2]]
+
+
+def test_one_who_stays_may_be_asked_again() -> None:
+    """Mail had come; by the next time it may be the least recently used still."""
+    residents, inside = full_house(2)
+    residents.wait(mailboxes(1)[0])
+    assert residents.evict() == [inside[0]]
+
+    residents.stay(inside[0])
+
+    assert residents.evict() == [inside[0]]
+
+
+def test_one_who_has_just_come_in_is_not_the_next_to_go() -> None:
+    """Its last turn was in a former life, perhaps long ago."""
+    residents, (old,) = full_house(1)
+    returning, other = mailboxes(2)
+    residents.wait(returning)
+    residents.evict()
+    residents.leave(old)
+    residents.admit()
+
+    assert returning.last_turn > 0.0
+    residents.wait(other)
+    assert residents.evict() == [returning], "it is the only one"
+
+
+def test_a_large_house_is_cleared_in_batches() -> None:
+    """So that a stream of strangers does not scan everybody for each of them."""
+    residents, inside = full_house(4 * EVICT_AT_LEAST)
+    residents.wait(mailboxes(1)[0])
+
+    assert residents.evict() == inside[:4]
+
+
+def test_the_idle_are_those_without_a_turn_since_then_and_each_is_named_once() -> None:
+    """They count as leaving."""
+    residents, inside = full_house(3)
+
+    assert set(residents.idle_since(1.5)) == {inside[0], inside[1]}
+    assert residents.idle_since(1.5) == []
+    assert residents.idle_since(math.inf) == [inside[2]]
+
+
+def test_one_who_needs_no_place_is_let_in_over_the_cap() -> None:
+    """It counts as being there, until it leaves."""
+    residents, inside = full_house(1)
+    (refusing,) = mailboxes(1)
+
+    residents.enter(refusing)
+
+    assert residents.everybody() == {inside[0], refusing}
+    residents.leave(refusing)
+    assert residents.everybody() == {inside[0]}
+
+
+def test_those_that_wait_can_be_withdrawn() -> None:
+    """None of them is admitted any more."""
+    residents, inside = full_house(1)
+    waiting = mailboxes(2)
+    for mailbox in waiting:
+        residents.wait(mailbox)
+
+    assert residents.withdraw_waiting() == waiting
+    residents.leave(inside[0])
+    assert residents.admit() == []
+
+
+@given(
+    cap=st.integers(1, 5),
+    steps=st.lists(
+        st.tuples(st.sampled_from(["wake", "leave", "stay", "sweep"]), st.integers(0, 9))
+    ),
+)
+def test_the_cap_holds_and_whoever_waits_gets_in(cap: int, steps: list[tuple[str, int]]) -> None:
+    """Whatever the order: never more than the cap inside, and nobody waits while a place is free."""
+    residents = Residents(cap)
+    everyone = mailboxes(10)
+    inside: set[Mailbox] = set()
+    asked: set[Mailbox] = set()
+    waiting: list[Mailbox] = []
+
+    def settle() -> None:
+        for mailbox in residents.admit():
+            assert waiting.pop(0) is mailbox, "first come, first served"
+            inside.add(mailbox)
+        chosen = residents.evict()
+        assert not asked & set(chosen), "asked twice"
+        asked.update(chosen)
+
+    def leave(mailbox: Mailbox) -> None:
+        inside.discard(mailbox)
+        asked.discard(mailbox)
+        residents.leave(mailbox)
+        settle()
+
+    for step, n in steps:
+        mailbox = everyone[n]
+        if step == "wake" and mailbox not in inside and mailbox not in waiting:
+            waiting.append(mailbox)
+            residents.wait(mailbox)
+            settle()
+        elif step == "leave" and mailbox in inside:
+            leave(mailbox)
+        elif step == "stay" and mailbox in asked:
+            asked.discard(mailbox)
+            residents.stay(mailbox)
+            settle()
+        elif step == "sweep":
+            asked.update(residents.idle_since(math.inf))
+        assert residents.everybody() == inside
+        assert len(inside) <= cap
+        assert not waiting or len(inside) == cap
+        assert len(asked) >= min(len(waiting), cap), "somebody is on the way out for each who waits"
+
+    while asked:
+        leave(next(iter(asked)))
+    assert waiting == []
