@@ -27,12 +27,14 @@ __all__ = [
     "BadReply",
     "BadRequest",
     "Limits",
+    "Undecodable",
     "Unencodable",
     "decode",
     "encode",
     "encode_request",
     "parse_reply",
     "parse_request",
+    "problems_of",
 ]
 
 # Every byte of msgpack that can stand for nothing worse than text, nil, a boolean or an integer of
@@ -91,16 +93,20 @@ class BadReply(ValueError):
     """A body that is no reply of version 1; the message says why."""
 
 
-class Unencodable(ValueError):
-    """A message that no body can hold; the message names the value and what is wrong with it."""
-
-
-class Undecodable(ValueError):
-    """A body that breaks a limit or is neither msgpack nor JSON; `problem` says what and where."""
+class UnfitBody(ValueError):
+    """Bytes and a map that do not go together; `problem` says what is wrong, and where."""
 
     def __init__(self, problem: str, field: str = "") -> None:
         super().__init__(f"{field}: {problem}" if field else problem)
         self.problem = Problem(field, problem)
+
+
+class Unencodable(UnfitBody):
+    """A map that no body can hold."""
+
+
+class Undecodable(UnfitBody):
+    """A body that breaks a limit, or is neither msgpack nor JSON."""
 
 
 def encoding_of(body: bytes) -> Encoding:
@@ -130,8 +136,13 @@ def parse_request(body: bytes, limits: Limits = LIMITS) -> tuple[Request, Encodi
     try:
         return _validate(value), encoding
     except ValidationError as error:
-        problems = _problems(error.errors(include_url=False, include_input=False))
-        raise BadRequest(problems, valid_id(value.get("id")), encoding) from None
+        raise BadRequest(problems_of(error), valid_id(value.get("id")), encoding) from None
+
+
+def problems_of(error: ValidationError) -> list[Problem]:
+    """Word what is wrong with a request's fields, without their values."""
+    errors = error.errors(include_url=False, include_input=False)
+    return [_problem(one) for one in errors[:_DETAILS]]
 
 
 def encode(value: Mapping[str, Any], encoding: Encoding, limits: Limits = REPLIES) -> bytes:
@@ -142,11 +153,11 @@ def encode(value: Mapping[str, Any], encoding: Encoding, limits: Limits = REPLIE
         body = packb(content) if encoding == "msgpack" else to_json(content)
         check(content, limits, nul=body.find(_NUL[encoding]) >= 0, keys=True)
     except Fault as fault:
-        raise Unencodable(f"{fault.field or 'the message'}: {fault.problem}") from None
+        raise Unencodable(fault.problem, fault.field) from None
     except (TypeError, ValueError, OverflowError):
         raise _unencodable(content, limits) from None
     if len(body) > limits.body_bytes:
-        raise Unencodable(f"the message: longer than {limits.body_bytes} bytes")
+        raise Unencodable(f"the message is longer than {limits.body_bytes} bytes")
     return body
 
 
@@ -230,8 +241,8 @@ def _unencodable(content: dict[str, Any], limits: Limits) -> Unencodable:
     try:
         check(content, limits, nul=True, keys=True)
     except Fault as fault:
-        return Unencodable(f"{fault.field or 'the message'}: {fault.problem}")
-    return Unencodable("the message: text that is not valid Unicode")
+        return Unencodable(fault.problem, fault.field)
+    return Unencodable("text that is not valid Unicode")
 
 
 def _refuse_twins(entries: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -276,10 +287,6 @@ def _json_problem(words: str, limits: Limits) -> str:
     if words.startswith("number out of range"):
         return "an integer outside signed 64 bits"
     return f"not JSON: {words}"
-
-
-def _problems(errors: list[ErrorDetails]) -> list[Problem]:
-    return [_problem(error) for error in errors[:_DETAILS]]
 
 
 def _problem(error: ErrorDetails) -> Problem:

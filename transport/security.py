@@ -120,7 +120,7 @@ def bind_router(
     except zmq.ZMQError as error:
         socket.close(linger=0)
         raise UnusableEndpoint(
-            f"cannot bind {endpoint}: {zmq.strerror(error.errno)}. Is another server running? "
+            f"cannot bind {endpoint}: {zmq.strerror(error.errno or 0)}. Is another server running? "
             "TENANTRY_ENDPOINT (--endpoint) takes another address"
         ) from error
     return socket

@@ -1,0 +1,187 @@
+"""Talk to a Tenantry server: Client for ordinary code, AsyncClient for asyncio.
+
+    with Client("tcp://127.0.0.1:5570", tenant="acme", token="…") as client:
+        client.call("contacts.add", {"name": "Ada Lovelace"})
+
+What both promise:
+
+- One effect. Every request has an id, made unless one is given. It is sent again when the connection
+  breaks, when the server asks for patience, and `retries` times while the server stays silent; always
+  with the same id, so that it takes effect once. When a call ends in NoAnswer, make it again with
+  `id=error.id`.
+- Many requests at a time over one connection, answered in any order; those to one tenant are begun in
+  the order in which they were made.
+- A server that restarts is reconnected to, and asked again for what it has not answered.
+- Errors are typed: a subclass of CallError (transport/failure.py) for each code, and NoAnswer, which is
+  also a TimeoutError.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from types import TracebackType
+from typing import Self, Unpack
+
+from transport.caller import Caller, Options, Params, Result, reply_of
+from transport.conversation import Flight
+from transport.failure import result_of
+from transport.message import Reply
+
+
+class Pending:
+    """A request under way, from Client.submit."""
+
+    def __init__(self, client: Client, flight: Flight) -> None:
+        self._client = client
+        self._flight = flight
+
+    @property
+    def id(self) -> str:
+        """The request's id."""
+        return self._flight.request.id
+
+    @property
+    def done(self) -> bool:
+        """Whether `reply` returns at once; changes only while the client waits for something."""
+        return self._flight.outcome is not None
+
+    def reply(self) -> Reply:
+        """Wait for the whole reply; a refusal is returned, not raised. NoAnswer."""
+        return self._client.wait(self._flight)
+
+    def result(self) -> Result:
+        """Wait for the result; raises the refusal's CallError, or NoAnswer."""
+        return result_of(self.reply())
+
+
+class Client(Caller):
+    """A client for ordinary code, and for one thread: give each thread its own, or submit many calls."""
+
+    def call(self, action: str, params: Params | None = None, **options: Unpack[Options]) -> Result:
+        """Wait for the result of one action; raises a CallError."""
+        return self.submit(action, params, **options).result()
+
+    def request(
+        self, action: str, params: Params | None = None, **options: Unpack[Options]
+    ) -> Reply:
+        """Wait for the whole reply, with message and meta; a refusal is returned, not raised."""
+        return self.submit(action, params, **options).reply()
+
+    def submit(
+        self, action: str, params: Params | None = None, **options: Unpack[Options]
+    ) -> Pending:
+        """Send a request without waiting; InvalidArgument, ValueError for an id that is under way.
+
+        Answers are taken in, and requests sent again, while the client waits for any of them.
+        """
+        return Pending(self, self._begin(action, params, options))
+
+    def gather(self, *pending: Pending) -> list[Reply]:
+        """Wait for all; their replies in the same order, refusals included. NoAnswer."""
+        return [each.reply() for each in pending]
+
+    def wait(self, flight: Flight) -> Reply:
+        """Wait for one request under way, serving all; NoAnswer."""
+        while flight.outcome is None:
+            self._line.absorb()
+            self._line.flush()
+            alarm = self._line.conversation.next_alarm
+            if flight.outcome is None and alarm is not None:
+                self._line.wait(alarm - time.monotonic())
+        return reply_of(flight)
+
+    def close(self) -> None:
+        """Disconnect; what is unanswered ends in NoAnswer."""
+        self._line.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class AsyncClient(Caller):
+    """A client for asyncio, and for one event loop: the one that makes the first call.
+
+    Calls are simply awaited together. A cancelled call is given up, though the server may serve it.
+    """
+
+    _loop: asyncio.AbstractEventLoop | None = None
+    _next_turn = math.inf
+
+    async def call(
+        self, action: str, params: Params | None = None, **options: Unpack[Options]
+    ) -> Result:
+        """Wait for the result of one action; raises a CallError."""
+        return result_of(await self.request(action, params, **options))
+
+    async def request(
+        self, action: str, params: Params | None = None, **options: Unpack[Options]
+    ) -> Reply:
+        """Wait for the whole reply, with message and meta; a refusal is returned, not raised."""
+        ended = self._listen().create_future()
+        flight = self._begin(action, params, options)
+        flight.on_end = lambda: None if ended.done() else ended.set_result(None)
+        self._turn()
+        try:
+            if flight.outcome is None:
+                await ended
+        finally:
+            self._line.conversation.forget(flight)
+        return reply_of(flight)
+
+    async def close(self) -> None:
+        """Disconnect; what is unanswered ends in NoAnswer."""
+        if self._loop is not None and not self._line.closed:
+            for source in self._line.sources:
+                self._loop.remove_reader(source)
+        self._line.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def _listen(self) -> asyncio.AbstractEventLoop:
+        """Have the running loop watch the line, from the first call on."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            for source in self._line.sources:
+                self._loop.add_reader(source, self._turn)
+        return self._loop
+
+    def _turn(self) -> None:
+        """Take in and send what can be. ZeroMQ's descriptors tell of changes only: look again."""
+        if self._line.closed or self._loop is None:
+            return
+        self._line.absorb()
+        self._line.flush()
+        if self._line.has_mail:
+            self._loop.call_soon(self._turn)
+        self._set_timer(self._loop)
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Come back for the next alarm, unless a timer does so already."""
+        alarm = self._line.conversation.next_alarm
+        if alarm is None or alarm >= self._next_turn:
+            return
+        self._next_turn = alarm
+        loop.call_later(alarm - time.monotonic(), self._timed_turn)
+
+    def _timed_turn(self) -> None:
+        self._next_turn = math.inf
+        self._turn()

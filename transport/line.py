@@ -1,0 +1,144 @@
+"""A client's DEALER socket and its monitor: carries a Conversation to a server and back."""
+
+from __future__ import annotations
+
+import time
+from typing import cast
+
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+from transport.conversation import Conversation, Flight
+from transport.limits import REPLIES
+from transport.message import Request
+from transport.security import HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS
+
+RECONNECT_MS, RECONNECT_MOST_MS = 50, 1_000
+"""Pauses between attempts to reach a server that is away: the first, and the longest."""
+
+MOST_REPLIES = 1_000
+"""Replies read at a time, so that one caller's flood leaves room for others in an event loop."""
+
+_NEWS = (
+    zmq.EVENT_HANDSHAKE_SUCCEEDED
+    | zmq.EVENT_DISCONNECTED
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+)
+
+
+class Line:
+    """One connection. `flush` and `absorb` never wait; who owns it waits for `sources` to be readable."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        conversation: Conversation,
+        *,
+        server_key: bytes | None,
+        keys: tuple[bytes, bytes] | None,
+        context: zmq.Context[zmq.Socket[bytes]] | None,
+    ) -> None:
+        self.conversation = conversation
+        self._socket = (context or zmq.Context.instance()).socket(zmq.DEALER)
+        self._monitor = self._socket.get_monitor_socket(_NEWS)
+        self._poller = zmq.Poller()
+        for source in self.sources:
+            self._poller.register(source, zmq.POLLIN)
+        try:
+            self._set_options(server_key, keys, ipv6="[" in endpoint)
+            self._socket.connect(endpoint)
+        except zmq.ZMQError as error:
+            self.close()
+            raise ValueError(f"cannot connect to {endpoint!r}: {error}") from None
+
+    @property
+    def sources(self) -> tuple[zmq.Socket[bytes], zmq.Socket[bytes]]:
+        """What to wait for."""
+        return self._socket, self._monitor
+
+    @property
+    def has_mail(self) -> bool:
+        """Whether there is anything to absorb."""
+        return any(_is_ready(source, zmq.POLLIN) for source in self.sources)
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._socket.closed
+
+    def wait(self, seconds: float) -> None:
+        """Wait until there is something to absorb, or that long."""
+        self._poller.poll(max(0, 1 + int(1000 * seconds)))
+
+    def begin(self, request: Request, timeout: float) -> Flight:
+        """Send a request, or keep it until there is a connection; Unencodable, ValueError."""
+        if self.closed:
+            raise ValueError("the client is closed: make a new one")
+        flight = self.conversation.begin(request, timeout, time.monotonic())
+        self.flush()
+        return flight
+
+    def flush(self) -> None:
+        """Do what is due and send what waits, as far as there is a connection."""
+        now = time.monotonic()
+        self.conversation.wake(now)
+        # Asking, unlike sending, always notices a connection that was just made.
+        while self.conversation.has_unsent and _is_ready(self._socket, zmq.POLLOUT):
+            self._socket.send(self.conversation.take_unsent(now), zmq.NOBLOCK)
+
+    def absorb(self) -> None:
+        """Read news of the connection, and replies; not more than a few at a time."""
+        while _is_ready(self._monitor, zmq.POLLIN):
+            self._hear(recv_monitor_message(self._monitor)["event"])
+        now = time.monotonic()
+        try:
+            for _ in range(MOST_REPLIES):
+                self.conversation.received(self._socket.recv(zmq.NOBLOCK), now)
+        except zmq.Again:
+            pass
+
+    def close(self) -> None:
+        """Close both sockets and end what is unanswered; a second time does nothing."""
+        if self.closed:
+            return
+        self.conversation.close()
+        self._socket.disable_monitor()
+        self._monitor.close(linger=0)
+        self._socket.close(linger=0)
+
+    def _hear(self, event: int) -> None:
+        if event == zmq.EVENT_DISCONNECTED:
+            self.conversation.disconnected()
+        elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            self.conversation.connected()
+        elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+            self.conversation.trouble = ": it does not admit this client's CURVE key"
+        else:
+            self.conversation.trouble = ": it does not speak ZeroMQ with the same security (CURVE)"
+
+    def _set_options(
+        self, server_key: bytes | None, keys: tuple[bytes, bytes] | None, *, ipv6: bool
+    ) -> None:
+        option = self._socket.setsockopt
+        # Nothing is queued for a server that is away: what its caller gave up must not run later.
+        option(zmq.IMMEDIATE, 1)
+        # No high-water marks: the calls that are under way are the bound.
+        option(zmq.SNDHWM, 0)
+        option(zmq.RCVHWM, 0)
+        option(zmq.MAXMSGSIZE, REPLIES.body_bytes)
+        option(zmq.LINGER, 0)
+        option(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
+        option(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
+        option(zmq.RECONNECT_IVL, RECONNECT_MS)
+        option(zmq.RECONNECT_IVL_MAX, RECONNECT_MOST_MS)
+        option(zmq.IPV6, int(ipv6))
+        if server_key is not None:
+            option(zmq.CURVE_SERVERKEY, server_key)
+            public, secret = keys or zmq.curve_keypair()
+            option(zmq.CURVE_PUBLICKEY, public)
+            option(zmq.CURVE_SECRETKEY, secret)
+
+
+def _is_ready(socket: zmq.Socket[bytes], event: int) -> bool:
+    return bool(cast(int, socket.getsockopt(zmq.EVENTS)) & event)
