@@ -32,6 +32,18 @@ def test_a_thousand_rows_go_in_with_three_statements(desk: Desk) -> None:
     desk.check_search_index()
 
 
+def test_rows_join_the_contacts_that_are_there(desk: Desk) -> None:
+    """Each is learnt once by the search index, also after the last contact was removed."""
+    desk("contacts.add", **GRACE)
+    desk("contacts.import", rows=[{"name": "Ada Lovelace"}])
+    desk("contacts.remove", id=2)
+    desk("contacts.import", rows=[{"name": "Alan Turing"}, {"name": "Ada Yonath"}])
+
+    found = desk("contacts.find", text="a")["contacts"]
+    assert [contact["name"] for contact in found] == ["Alan Turing", "Ada Yonath"]
+    desk.check_search_index()
+
+
 @pytest.mark.parametrize(
     ("row", "field", "problem"),
     [
