@@ -54,6 +54,10 @@ MOST_UNADDRESSED = 1000
 """Messages that may wait for one tenant while the supervisor is asked for its mailbox."""
 
 
+FAREWELL_MS = 2000
+"""Milliseconds that a stopping server gives to peers that do not read."""
+
+
 class Draining:
     """From the wiring: refuse everything new; what was accepted is still answered."""
 
@@ -126,6 +130,11 @@ class Router(Actor):
     def on_start(self) -> None:
         """Ask the Directory for everything; until it has come, nobody is known."""
         self._read_directory()
+
+    def on_stop(self) -> None:
+        """Give peers a moment to take what waits for them, then close the socket."""
+        self.mailbox.socket.drain(FAREWELL_MS)
+        self.mailbox.socket.close()
 
     def handle(self, mail: deque[Any]) -> None:
         """Take in all that has come before waking any tenant: their commits are shared by more messages."""

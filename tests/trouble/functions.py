@@ -17,7 +17,8 @@ ADD = insert(marks).values(text=bindparam("text")).returning(marks.c.id)
 COUNT = select(func.count()).select_from(marks)
 COUNT_OF = COUNT.where(marks.c.text == bindparam("text"))
 SLOW = text(
-    "INSERT INTO marks(text) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
+    "INSERT INTO marks(text) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+    "SELECT i FROM n WHERE i < 0"
 )
 
 

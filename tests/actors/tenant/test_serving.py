@@ -9,10 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import pytest
+import zmq
 
 from tests.conftest import Server
-from transport.client import CallError, Client
+from transport.client import Client
+from transport.failure import CallError
 
 INDEX = Path(__file__).parent.parent.parent / "trouble" / "registry.toml"
 
@@ -117,15 +120,26 @@ def test_one_bad_message_of_a_turn_costs_the_others_nothing(client: Client) -> N
     assert marks(client, "turn") == 80
 
 
-def test_a_statement_past_the_deadline_ends_and_costs_the_turn_nothing(client: Client) -> None:
-    before = [client.submit("marks.add", {"text": "deadline"}) for _ in range(20)]
-    slow = client.submit("trouble.make", {"kind": "run_long"}, timeout=0.3)
-    after = [client.submit("marks.add", {"text": "deadline"}) for _ in range(20)]
-    assert all(handle.reply().ok for handle in before + after)
-    error = slow.reply().error
-    assert error is not None
-    assert error.code == "deadline_exceeded"
+def test_a_statement_past_the_deadline_ends_and_costs_the_turn_nothing(
+    server: Server, client: Client
+) -> None:
+    adding = {"action": "marks.add", "params": {"text": "deadline"}}
+    endless = {"action": "trouble.make", "params": {"kind": "run_long"}, "timeout_ms": 300}
+    replies = exchange(server, [*[adding] * 20, endless, *[adding] * 20])
+    assert replies.pop(20)["error"]["code"] == "deadline_exceeded"
+    assert all(reply["ok"] for reply in replies)
     assert marks(client, "deadline") == 40
+
+
+def exchange(server: Server, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Send all at once over a socket of its own; the replies in the order of the requests."""
+    with zmq.Context.instance().socket(zmq.DEALER) as socket:
+        socket.connect(server.endpoint)
+        common = {"tenant": "acme", "token": server.tokens["acme"]}
+        for number, request in enumerate(requests):
+            socket.send(msgpack.packb({"id": f"{socket.fd}-{number}", **common, **request}))
+        replies = [msgpack.unpackb(socket.recv()) for _ in requests]
+    return sorted(replies, key=lambda reply: int(reply["id"].split("-")[1]))
 
 
 def test_a_full_database_says_so_and_keeps_serving(client: Client) -> None:
@@ -168,6 +182,7 @@ def test_other_tenants_go_on_while_a_function_blocks_every_thread(
     for name in names:
         server.add_tenant(name)
         clients.append(server.client(name))
+        clients[-1].call("marks.count")  # connected, so that what follows is sent at once
     blocked = [
         client.submit("trouble.make", {"kind": "block", "path": str(pipe)})
         for client, pipe in zip(clients, pipes, strict=True)
