@@ -29,13 +29,16 @@ class Size(NamedTuple):
     """How long a run takes: what each option is when it is not given."""
 
     rounds: int
+    budget: float
     seconds: float
     warm_up: float
     rows: int
 
 
-FULL = Size(rounds=5, seconds=2.0, warm_up=0.5, rows=200)
-QUICK = Size(rounds=2, seconds=0.5, warm_up=0.15, rows=50)
+FULL = Size(rounds=5, budget=24 * 3600.0, seconds=2.0, warm_up=0.5, rows=200)
+QUICK = Size(rounds=2, budget=55.0, seconds=0.5, warm_up=0.15, rows=50)
+PAGE = 170
+"""Characters to a line where standard output is no terminal."""
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 
@@ -48,7 +51,11 @@ def parser() -> argparse.ArgumentParser:
         " machine. Figures of one run are comparable with each other and with nothing else.",
     )
     add = made.add_argument
-    add("--quick", action="store_true", help="a run under 60 s: two short rounds")
+    add(
+        "--quick",
+        action="store_true",
+        help="a run under 60 s: two short rounds, or one on a slow day",
+    )
     add("--tenants", type=numbers, default=(1, 16, 128), help="tenant counts (1,16,128)")
     add("--actions", type=words, default=ACTIONS, help=f"actions ({','.join(ACTIONS)})")
     add("--only", type=words, default=PEERS, help=f"peers ({','.join(PEERS)})")
@@ -97,6 +104,7 @@ def plan_of(options: argparse.Namespace, folder: Path) -> Plan:
         against=options.against,
         pool_size=options.pool_size,
         rounds=size.rounds if options.rounds is None else options.rounds,
+        budget=size.budget,
         seconds=size.seconds if options.seconds is None else options.seconds,
         warm_up=size.warm_up if options.warm_up is None else options.warm_up,
         rows=size.rows if options.rows is None else options.rows,
@@ -122,13 +130,13 @@ def measure(plan: Plan, console: Console) -> list[Measurement]:
 def report(options: argparse.Namespace, plan: Plan, measured: Sequence[Measurement]) -> None:
     """Print the table and write the files asked for."""
     cells = figures(measured)
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = Console(width=None if sys.stdout.isatty() else PAGE)
     console.print(table(cells))
     top = ceiling(plan.folder, plan.seconds) if options.ceiling else None
     if top is not None:
         console.print(f"generator: {top:,.0f} messages/s against a server that only echoes")
     for remark in remarks(cells, measured):
-        console.print(remark, highlight=False)
+        console.print(remark, highlight=False, soft_wrap=True)
     if options.json:
         options.json.write_text(json.dumps(document(plan, cells, measured, top), indent=1) + "\n")
     if options.plot:

@@ -24,6 +24,8 @@ class Plan:
     actions: tuple[str, ...]
     tenants: tuple[int, ...]
     rounds: int
+    budget: float
+    """Seconds after which no further round is begun that would not end by then, as the last one went."""
     seconds: float
     """Length of a timed stretch: one peer, one cell, one round."""
     warm_up: float

@@ -34,12 +34,12 @@ PACKAGES = (
 def table(cells: Sequence[CellFigures]) -> Table:
     """One row for each peer in each cell; Tenantry's row carries the ratios."""
     against = any(BEFORE in cell.ratios for cell in cells)
-    made = Table(title="median over rounds; ratios within rounds (lowest to highest)")
+    made = Table(title="median over rounds; ratios within rounds (lowest–highest)")
     for name in ("action", "tenants", "peer"):
         made.add_column(name)
     for name in (
         "replies/s",
-        "low to high",
+        "lowest–highest",
         "p50 ms",
         "p99 ms",
         "CPU µs/msg",
@@ -65,7 +65,7 @@ def row(cell: CellFigures, name: str, against: bool) -> list[str]:
         str(cell.cell.tenants),
         name,
         f"{peer.rate.median:,.0f}",
-        f"{peer.rate.low:,.0f} to {peer.rate.high:,.0f}",
+        f"{peer.rate.low:,.0f}–{peer.rate.high:,.0f}",
         f"{peer.p50_ms.median:.1f}",
         f"{peer.p99_ms.median:.1f}",
         f"{peer.cpu_us.median:.0f}",
@@ -76,7 +76,7 @@ def row(cell: CellFigures, name: str, against: bool) -> list[str]:
 
 def ratio(found: Spread | None) -> str:
     """A ratio with its spread."""
-    return f"{found.median:.2f} ({found.low:.2f} to {found.high:.2f})" if found else ""
+    return f"{found.median:.2f} ({found.low:.2f}–{found.high:.2f})" if found else ""
 
 
 def remarks(cells: Sequence[CellFigures], measured: Sequence[Measurement]) -> Iterable[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -22,12 +23,16 @@ Tell = Callable[[str], None]
 
 def run(plan: Plan, peers: Sequence[Peer], tell: Tell) -> Iterator[Measurement]:
     """Measure everything in the plan; children and data are gone when it ends, however it ends."""
+    ends = time.monotonic() + plan.budget
     with scratch(plan.folder) as folder:
         for peer in peers:
             tell(f"preparing {peer.name}: {len(plan.names())} tenants of {plan.rows} contacts")
             peer.prepare(folder / peer.name, plan.names(), plan.rows)
         for number in range(plan.rounds):
+            began = time.monotonic()
             yield from one_round(plan, peers, number, folder, tell)
+            if (now := time.monotonic()) + now - began > ends:
+                return
 
 
 def one_round(

@@ -24,9 +24,10 @@ from scripts.benchmark.contacts import INSERT, SCHEMA, add, connect, contact, fi
 from scripts.benchmark.load import Answer, Flight, LoadFailed, check
 from scripts.benchmark.load_http import complete
 from scripts.benchmark.noise import Calibration, Crowd
-from scripts.benchmark.peers import HERE
-from scripts.benchmark.plan import FASTAPI, FLOOR, PEERS, TENANTRY
+from scripts.benchmark.peers import HERE, Floor
+from scripts.benchmark.plan import FASTAPI, FLOOR, PEERS, TENANTRY, Plan
 from scripts.benchmark.result import figures
+from scripts.benchmark.run import run
 from scripts.benchmark.stretch import Measurement, percentile, rate
 
 MIGRATION = "actors/tenant/functions/migrations/versions/0001_contacts.py"
@@ -84,6 +85,26 @@ def test_an_interrupted_run_ends_its_children_and_removes_its_data(tmp_path: Pat
     assert len(children) == 2
     assert not any(child.is_running() for child in children)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_is_out_of_time_begins_no_further_round(tmp_path: Path) -> None:
+    """So that --quick stays quick on a slow day; the first round is always whole."""
+    plan = Plan(
+        peers=(FLOOR,),
+        actions=(ADD, GET),
+        tenants=(1,),
+        rounds=5,
+        budget=0.0,
+        seconds=0.02,
+        warm_up=0.0,
+        rows=3,
+        folder=tmp_path,
+        flags={},
+        against=None,
+        pool_size=1,
+    )
+    measured = list(run(plan, [Floor()], lambda _line: None))
+    assert [(one.round, one.cell.action) for one in measured] == [(0, GET), (0, ADD)]
 
 
 def test_a_server_that_does_not_start_is_named_with_its_last_words(tmp_path: Path) -> None:
