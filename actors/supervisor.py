@@ -8,6 +8,7 @@ over, and a message that has taken two incarnations with it is set aside.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -15,12 +16,20 @@ from typing import Any, Literal, NamedTuple
 
 import structlog
 
-from actors.actor import Actor
+from actors.actor import Actor, abandon
 from actors.clock import After
-from actors.errors import DatabaseProblem
+from actors.errors import DatabaseProblem, MigrationNeeded
 from actors.future import Answer, settle
 from actors.mailbox import Failed, Killer, Left, Mailbox, Vacant
-from actors.messages import Address, FindTenant, Passivate, Stayed, TenantRecord
+from actors.messages import (
+    Address,
+    FindTenant,
+    Migrate,
+    Migrated,
+    Passivate,
+    Stayed,
+    TenantRecord,
+)
 from actors.refuser import Refuser
 from actors.residents import Residents
 from transport.message import UNAVAILABLE, Refusal
@@ -32,6 +41,8 @@ BACKOFF_FIRST = 0.05
 
 BACKOFF_MOST = 30.0
 """Seconds; also how long a tenant that keeps failing is refused before it is tried again."""
+
+STOPPING = Refusal(UNAVAILABLE, "the server is stopping; nothing was done", retry_after_ms=1000)
 
 
 class ChildSpec(NamedTuple):
@@ -77,23 +88,8 @@ class Drain(NamedTuple):
     """time.monotonic() after which what has not begun is refused."""
 
 
-class Migrate(NamedTuple):
-    """To the Migrator: bring this tenant's file to head; answered by Migrated."""
-
-    tenant: TenantRecord
-    mailbox: Mailbox
-    reply_to: Mailbox
-
-
-class Migrated(NamedTuple):
-    """From the Migrator."""
-
-    mailbox: Mailbox
-    error: BaseException | None
-
-
-class MigrationNeeded(Exception):
-    """Raised by a tenant's on_start: its file is older than the code."""
+class ChildStopped(Exception):
+    """A permanent child stopped although nobody is stopping the system."""
 
 
 class Child:
@@ -177,7 +173,7 @@ class Supervisor(Actor):
         child = self._children[mailbox]
         try:
             child.spec.start(mailbox)
-        except Exception as error:  # noqa: BLE001 - a constructor that fails is a failure of the child
+        except BaseException as error:  # noqa: BLE001 - a constructor's failure is the child's
             self._failed(Failed(mailbox, error, None))
 
     def _find_tenant(self, message: FindTenant) -> None:
@@ -211,9 +207,8 @@ class Supervisor(Actor):
             self._start(message.mailbox)
             return
         if self._drain is not None:
-            Refuser.start(
-                message.mailbox, Refusal(UNAVAILABLE, "the server is stopping", retry_after_ms=1000)
-            )
+            self._residents.enter(message.mailbox)  # the drain waits until its mail is refused
+            Refuser.start(message.mailbox, STOPPING, once=True)
             return
         self._residents.wait(message.mailbox)
         self._settle_residence()
@@ -226,13 +221,23 @@ class Supervisor(Actor):
 
     def _left(self, message: Left) -> None:
         child = self._children[message.mailbox]
-        if child.tenant is None:
-            if child.spec.restart == "permanent" and self._drain is None:
-                message.mailbox.wake()  # comes back as Vacant, with the token that starting needs
-            return
-        self._residents.leave(message.mailbox)
-        self._settle_residence()
-        self._check_drained()
+        if child.tenant is not None:
+            self._residents.leave(message.mailbox)
+            message.mailbox.rest()  # mail that came meanwhile comes back as Vacant
+            self._settle_residence()
+            self._check_drained()
+        elif child.spec.restart == "temporary":
+            self._forget(message.mailbox)
+        elif child.spec.restart == "transient":
+            message.mailbox.rest()  # started again when there is mail for it
+        elif self._drain is None:  # otherwise the wiring has stopped it, for good
+            error = ChildStopped(f"{message.mailbox.name} is permanent and stopped by itself")
+            self._start_again(message.mailbox, child, error)
+
+    def _forget(self, mailbox: Mailbox) -> None:
+        """A temporary child is never started again; whoever asks it is told so."""
+        del self._children[mailbox]
+        abandon(mailbox)
 
     def _stayed(self, message: Stayed) -> None:
         self._residents.stay(message.mailbox)
@@ -249,12 +254,22 @@ class Supervisor(Actor):
     def _failed(self, message: Failed) -> None:
         mailbox, error, culprit = message
         child = self._children[mailbox]
-        if isinstance(error, MigrationNeeded) and child.tenant is not None:
-            self._migrator.tell(Migrate(child.tenant, mailbox, self.mailbox))
+        if isinstance(error, MigrationNeeded) and self._migrate(mailbox, child):
             return
         log.error("actor failed", actor=mailbox.name, culprit=described(culprit), exc_info=error)
         if child.spec.restart == "temporary":
-            return
+            self._forget(mailbox)
+        else:
+            self._start_again(mailbox, child, error)
+
+    def _migrate(self, mailbox: Mailbox, child: Child) -> bool:
+        """Have the tenant's file migrated; False where that has been done in vain, time and again."""
+        if child.tenant is None or child.count_restart(time.monotonic()) > child.spec.max_restarts:
+            return False
+        self._migrator.tell(Migrate(child.tenant, mailbox, self.mailbox))
+        return True
+
+    def _start_again(self, mailbox: Mailbox, child: Child, error: BaseException) -> None:
         restarts = child.count_restart(time.monotonic())
         if restarts > child.spec.max_restarts or isinstance(error, DatabaseProblem):
             self._stop_trying(mailbox, child, error)
@@ -262,7 +277,7 @@ class Supervisor(Actor):
             self._start_later(mailbox, backoff(restarts))
 
     def _start_later(self, mailbox: Mailbox, seconds: float) -> None:
-        if seconds == 0:
+        if seconds == 0 or mailbox is self._clock:  # the Clock cannot time its own return
             self._start(mailbox)
         else:
             self._clock.tell(After(seconds, self.mailbox, Restart(mailbox)))
@@ -294,7 +309,7 @@ class Supervisor(Actor):
         self._drain = message
         for mailbox in self._addresses.values():
             mailbox.closing = message.closing
-        for mailbox in self._residents.everybody():
+        for mailbox in self._residents.idle_since(math.inf):
             mailbox.tell(Passivate())
         for mailbox in self._residents.withdraw_waiting():
             self._vacant(Vacant(mailbox))

@@ -83,6 +83,10 @@ class Gate:
     def block(self, schedule: Callable[[Mailbox], None]) -> None:
         """Occupy a thread, and wait until it is."""
         Mailbox("gate", schedule).adopt(self)
+        self.entered()
+
+    def entered(self) -> None:
+        """Wait until a thread is kept."""
         self._entered.get(timeout=WAIT)
 
     def open(self) -> None:

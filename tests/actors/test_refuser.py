@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-import msgpack
 import pytest
 
 from actors.actor import PONG, Ping, ask
-from actors.mailbox import Left, Mailbox
-from actors.messages import DeadLetter, Passivate, Peer, Principal, Replies, Work
+from actors.mailbox import Left
+from actors.messages import DeadLetter, Passivate
 from actors.refuser import Refuser
 from tests.actors.house import WAIT, House, Watch
-from transport.message import UNAVAILABLE, Refusal, Request
+from tests.actors.letters import decoded, work
+from transport.message import UNAVAILABLE, Refusal
 
 REFUSAL = Refusal(UNAVAILABLE, "not now", retry_after_ms=1000)
 
@@ -24,26 +23,6 @@ def house() -> Iterator[House]:
     made = House()
     yield made
     made.empty()
-
-
-def work(id_: str, outlet: Mailbox) -> Work:
-    """A request on its way to a tenant."""
-    return Work(
-        request=Request(id=id_, tenant="acme", action="contacts.get"),
-        principal=Principal("t_1", "acme", "member"),
-        peer=Peer(b"peer", delimited=False, encoding="msgpack"),
-        outlet=outlet,
-        received=0.0,
-        trace_id="0" * 32,
-    )
-
-
-def decoded(replies: Replies) -> dict[str, Any]:
-    """The one reply in there."""
-    ((peer, body),) = replies.frames
-    assert peer.routing_id == b"peer"
-    reply: dict[str, Any] = msgpack.unpackb(body)
-    return reply
 
 
 def test_every_request_gets_the_refusal_in_its_order(house: House) -> None:

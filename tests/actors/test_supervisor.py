@@ -1,0 +1,670 @@
+"""The Supervisor: who is started again, when, with which mail; and who may reside."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, MutableMapping
+from queue import SimpleQueue
+from typing import Any
+
+import pykka
+import pytest
+from structlog.testing import capture_logs
+
+from actors.actor import Actor, Ping, ask, stop
+from actors.clock import After, Clock, ClockMailbox
+from actors.errors import DatabaseProblem, MigrationNeeded
+from actors.future import Answer
+from actors.mailbox import Left, Mailbox, Vacant
+from actors.messages import Passivate, Stayed
+from actors.supervisor import (
+    BACKOFF_MOST,
+    Child,
+    ChildSpec,
+    ChildStopped,
+    Drain,
+    Relieve,
+    Sweep,
+    backoff,
+)
+from tests.actors.hotel import Hotel, RunningAhead
+from tests.actors.house import WAIT, Gate, Watch
+from tests.actors.letters import decoded, work
+
+
+class Crash(Exception):
+    """What a test's message does to its actor."""
+
+
+class Servant(Actor):
+    """A child that is no tenant: raises, calls or records what it is told."""
+
+    def __init__(self, mailbox: Mailbox, seen: SimpleQueue[Any]) -> None:
+        super().__init__(mailbox)
+        self._seen = seen
+
+    def on_start(self) -> None:
+        """Say so."""
+        self._seen.put("started")
+
+    def on_receive(self, message: Any) -> Any:
+        """Raise it, call it, or record it."""
+        if isinstance(message, BaseException):
+            raise message
+        if callable(message):
+            return message()
+        self._seen.put(message)
+        return None
+
+
+HotelMaker = Callable[..., Hotel]
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[list[MutableMapping[str, Any]]]:
+    """What is logged meanwhile."""
+    with capture_logs() as lines:
+        yield lines
+
+
+@pytest.fixture
+def make_hotel() -> Iterator[HotelMaker]:
+    """Hotels that are closed at the end."""
+    hotels: list[Hotel] = []
+
+    def make(**options: Any) -> Hotel:
+        hotels.append(Hotel(**options))
+        return hotels[-1]
+
+    yield make
+    for hotel in hotels:
+        hotel.close()
+
+
+@pytest.fixture
+def hotel(make_hotel: HotelMaker) -> Hotel:
+    """With room for everybody."""
+    return make_hotel()
+
+
+@pytest.fixture
+def seen() -> SimpleQueue[Any]:
+    """What the servants of a test record."""
+    return SimpleQueue()
+
+
+def hear(queue: SimpleQueue[Any], count: int) -> list[Any]:
+    """The next ones, when they come."""
+    return [queue.get(timeout=WAIT) for _ in range(count)]
+
+
+def servant(hotel: Hotel, seen: SimpleQueue[Any], **spec: Any) -> Mailbox:
+    """A servant that has been started."""
+    mailbox = hotel.child_mailbox("servant")
+    hotel.adopt(ChildSpec("servant", lambda box: Servant.start(box, seen), **spec), mailbox)
+    assert seen.get(timeout=WAIT) == "started"
+    return mailbox
+
+
+def once(error: BaseException) -> Callable[[], None]:
+    """A message that kills the first who handles it, and nobody after."""
+    errors = [error]
+
+    def call() -> None:
+        if errors:
+            raise errors.pop()
+
+    return call
+
+
+# Restarts of children
+
+
+def test_backoff_is_none_first_and_doubles_up_to_its_most() -> None:
+    """OTP has none; a child that cannot start must not spin."""
+    assert [backoff(n) for n in range(1, 6)] == [0.0, 0.05, 0.1, 0.2, 0.4]
+    assert backoff(11) == 25.6
+    assert backoff(12) == backoff(1000) == BACKOFF_MOST
+
+
+def test_restarts_are_counted_within_their_time() -> None:
+    """OTP's intensity: those longer ago do not count."""
+    child = Child(ChildSpec("child", lambda _: None, max_seconds=10.0))
+
+    assert [child.count_restart(now) for now in (100.0, 105.0, 110.0)] == [1, 2, 3]
+    assert child.count_restart(110.1) == 3, "the one at 100.0 is over"
+    assert child.count_restart(200.0) == 1
+
+
+@pytest.mark.parametrize("error", [Crash(), SystemExit()], ids=repr)
+def test_a_child_that_fails_is_started_again_and_its_mail_handed_over(
+    hotel: Hotel, seen: SimpleQueue[Any], error: BaseException
+) -> None:
+    """In order; what killed it is tried twice."""
+    mailbox = servant(hotel, seen)
+    gate = Gate()
+    for message in (gate.turn, "before", error, "behind", "last"):
+        mailbox.tell(message)
+    gate.open()
+
+    assert hear(seen, 5) == ["before", "started", "started", "behind", "last"]
+    assert hotel.given_up.empty()
+
+
+def test_restarts_in_a_row_are_further_and_further_apart(
+    make_hotel: HotelMaker, seen: SimpleQueue[Any]
+) -> None:
+    """The first is at once; the Clock is asked for the others."""
+    clock = RunningAhead()
+    mailbox = servant(make_hotel(clock=clock), seen)
+    for _ in range(4):
+        mailbox.tell(once(Crash()))
+    mailbox.tell("done")
+
+    assert hear(seen, 5) == ["started"] * 4 + ["done"]
+    assert list(clock.waits) == [0.05, 0.1, 0.2]
+
+
+def test_nobody_is_in_while_a_restart_waits(make_hotel: HotelMaker, seen: SimpleQueue[Any]) -> None:
+    """Mail does not cut the wait short; it is handled after."""
+    clock = RunningAhead()
+    clock.holding = True
+    hotel = make_hotel(clock=clock)
+    mailbox = servant(hotel, seen)
+    mailbox.tell(once(Crash()))
+    mailbox.tell(once(Crash()))
+    wait = clock.held.get(timeout=WAIT)
+    mailbox.tell("mail")
+    hotel.settled()
+    assert seen.get_nowait() == "started"
+    assert seen.empty()
+
+    wait.to.tell(wait.message)
+
+    assert hear(seen, 2) == ["started", "mail"]
+
+
+def test_too_many_restarts_of_an_essential_child_give_up_the_system(
+    hotel: Hotel, seen: SimpleQueue[Any]
+) -> None:
+    """More than max_restarts within max_seconds; it is told with the name and the last error."""
+    mailbox = servant(hotel, seen, max_restarts=2, max_seconds=3600.0)
+    last = Crash("last")
+    for error in (Crash(), Crash(), last):
+        mailbox.tell(once(error))
+
+    assert hotel.given_up.get(timeout=WAIT) == ("servant", last)
+    assert hear(seen, 2) == ["started", "started"]
+    assert mailbox.occupant is None
+
+
+@pytest.mark.parametrize("error", [Crash(), SystemExit()], ids=repr)
+def test_a_constructor_that_fails_is_a_failure_of_the_child(
+    hotel: Hotel, seen: SimpleQueue[Any], error: BaseException
+) -> None:
+    """And not of the Supervisor."""
+    errors = [error, error]
+
+    def start(mailbox: Mailbox) -> object:
+        if errors:
+            raise errors.pop()
+        return Servant.start(mailbox, seen)
+
+    mailbox = hotel.child_mailbox("servant")
+    mailbox.tell("early")
+    hotel.adopt(ChildSpec("servant", start), mailbox)
+
+    assert hear(seen, 2) == ["started", "early"]
+
+
+def test_a_permanent_child_that_stops_is_started_again(
+    hotel: Hotel, seen: SimpleQueue[Any]
+) -> None:
+    """Every time, whether mail waits or not: no wake-up is lost between leaving and coming back."""
+    mailbox = servant(hotel, seen, max_restarts=1000)
+    for _ in range(200):
+        stop(mailbox, WAIT)
+        assert seen.get(timeout=WAIT) == "started"
+
+
+def test_a_permanent_child_that_stops_time_and_again_is_given_up(
+    hotel: Hotel, seen: SimpleQueue[Any]
+) -> None:
+    """It would spin otherwise."""
+    mailbox = servant(hotel, seen, max_restarts=3)
+    for _ in range(4):
+        stop(mailbox, WAIT)
+
+    name, error = hotel.given_up.get(timeout=WAIT)
+    assert name == "servant"
+    assert isinstance(error, ChildStopped)
+
+
+def test_a_transient_child_is_started_again_after_a_failure_but_not_after_a_stop(
+    hotel: Hotel, seen: SimpleQueue[Any]
+) -> None:
+    """Until there is mail for it."""
+    mailbox = servant(hotel, seen, restart="transient")
+    mailbox.tell(once(Crash()))
+    assert seen.get(timeout=WAIT) == "started"
+
+    stop(mailbox, WAIT)
+    hotel.supervisor.hear(Left(mailbox))
+    hotel.settled()
+    assert mailbox.occupant is None
+
+    mailbox.tell("mail")
+    assert hear(seen, 2) == ["started", "mail"]
+
+
+@pytest.mark.parametrize("end", ["stop", "failure"])
+def test_a_temporary_child_is_never_started_again(
+    hotel: Hotel, seen: SimpleQueue[Any], end: str
+) -> None:
+    """Whoever asks it is told so at once."""
+    mailbox = servant(hotel, seen, restart="temporary")
+    if end == "stop":
+        stop(mailbox, WAIT)
+    else:
+        mailbox.tell(Crash())
+
+    with pytest.raises(pykka.ActorDeadError):
+        ask(mailbox, "anybody?", WAIT)
+    assert seen.empty()
+
+
+def test_the_clock_is_restarted_without_the_clock(make_hotel: HotelMaker) -> None:
+    """It cannot time its own return; a few bad messages must not end all timers."""
+    clock = ClockMailbox()
+    hotel = make_hotel(clock=clock)
+    clock.supervisor = hotel.supervisor
+    hotel.adopt(ChildSpec("clock", Clock.start), clock)
+    for _ in range(2):
+        clock.tell("neither After nor Every")
+
+    reader = Watch()
+    clock.tell(After(0.0, reader, "still there"))
+
+    assert reader.hear() == "still there"
+    stop(hotel.supervisor, WAIT)
+    stop(clock, WAIT)
+
+
+def test_a_failure_of_the_supervisor_itself_gives_up_the_system(hotel: Hotel) -> None:
+    """Nobody supervises it."""
+    hotel.supervisor.tell("nonsense")
+
+    name, error = hotel.given_up.get(timeout=WAIT)
+
+    assert name == "supervisor"
+    assert isinstance(error, TypeError)
+    with pytest.raises(pykka.ActorDeadError):
+        ask(hotel.supervisor, Ping(), WAIT)
+
+
+def test_pykkas_registry_holds_who_lives_and_nobody_else(
+    hotel: Hotel, seen: SimpleQueue[Any]
+) -> None:
+    """It does not grow with restarts."""
+    mailbox = servant(hotel, seen, max_restarts=1000)
+    ask(mailbox, Ping(), WAIT)
+    before = len(pykka.ActorRegistry.get_all())
+    for _ in range(50):
+        mailbox.tell(once(Crash()))
+        assert seen.get(timeout=WAIT) == "started"
+
+    assert len(pykka.ActorRegistry.get_all()) == before
+
+
+# Tenants that fail
+
+
+def test_a_tenant_has_one_address_for_good(hotel: Hotel) -> None:
+    """Whoever asks for it, and whether it is resident or not."""
+    assert hotel.address("acme") is hotel.address("acme")
+    assert hotel.address("acme") is not hotel.address("globex")
+
+
+def test_a_tenant_is_opened_by_its_first_mail(hotel: Hotel) -> None:
+    """Asking for its address opens nothing."""
+    mailbox = hotel.address("acme")
+    hotel.settled()
+    assert hotel.life.empty()
+
+    mailbox.tell("mail")
+
+    assert hotel.seen.get(timeout=WAIT) == ("acme", "mail")
+    assert hotel.life.get_nowait() == "+acme"
+
+
+def test_mail_survives_a_tenants_failure_in_order(hotel: Hotel) -> None:
+    """Handed over to the next incarnation."""
+    mailbox = hotel.address("acme")
+    for message in ("before", once(Crash()), "behind", once(SystemExit()), "last"):
+        mailbox.tell(message)
+
+    assert hear(hotel.seen, 3) == [("acme", "before"), ("acme", "behind"), ("acme", "last")]
+
+
+def test_a_message_that_kills_twice_is_buried_and_the_others_are_served(hotel: Hotel) -> None:
+    """Tenants beside it notice nothing."""
+    crash = Crash()
+    acme, globex = hotel.address("acme"), hotel.address("globex")
+    for message in ("before", crash, "behind"):
+        acme.tell(message)
+    globex.tell("next door")
+
+    news = hear(hotel.seen, 4)
+
+    assert [what for who, what in news if who == "acme"] == ["before", ("buried", crash), "behind"]
+    assert ("globex", "next door") in news
+
+
+def test_a_tenant_that_keeps_failing_is_refused_for_a_while_and_tried_again(
+    make_hotel: HotelMaker,
+) -> None:
+    """It costs nobody but its own callers anything, and them no waiting."""
+    clock = RunningAhead()
+    hotel = make_hotel(clock=clock)
+    outlet = Watch()
+    hotel.troubles["acme"] = deque([Crash()])
+    mailbox = hotel.address("acme")
+    mailbox.tell(work("first", outlet))
+
+    assert decoded(outlet.hear())["error"]["code"] == "unavailable"
+    assert list(clock.waits) == [0.05, 0.1, 0.2, 0.4, BACKOFF_MOST]
+    assert hotel.given_up.empty()
+
+    hotel.troubles.clear()
+    mailbox.tell(
+        Passivate()
+    )  # what the Clock was asked for: told at once, it found the mail before it
+    mailbox.tell("later")
+    assert hotel.seen.get(timeout=WAIT) == ("acme", "later")
+
+
+def test_a_tenant_whose_file_is_wrong_is_not_tried_again_at_once(make_hotel: HotelMaker) -> None:
+    """A restart does not mend a damaged file."""
+    clock = RunningAhead()
+    clock.holding = True
+    hotel = make_hotel(clock=clock)
+    outlet = Watch()
+    hotel.troubles["acme"] = deque([DatabaseProblem("another tenant's file")])
+    mailbox = hotel.address("acme")
+    mailbox.tell(work("first", outlet))
+
+    assert decoded(outlet.hear())["error"]["retry_after_ms"] == 30_000
+    mailbox.tell(work("second", outlet))
+    assert decoded(outlet.hear())["id"] == "second"
+    assert clock.held.get(timeout=WAIT) == After(BACKOFF_MOST, mailbox, Passivate())
+    assert clock.held.empty()
+
+
+def test_what_is_logged_of_a_failure_names_the_message_and_shows_nothing_of_it(
+    hotel: Hotel, logged: list[MutableMapping[str, Any]]
+) -> None:
+    """Content is the tenant's; the kind and the number of deaths are ours."""
+
+    class Secret(str):
+        def __call__(self) -> None:
+            raise Crash
+
+    mailbox = hotel.address("acme")
+    mailbox.tell(Secret("4111 1111 1111 1111"))
+    mailbox.tell("for the third incarnation")
+    hear(hotel.seen, 2)
+
+    assert [line["culprit"] for line in logged] == ["Secret, death 1", "Secret, death 2"]
+    assert {line["actor"] for line in logged} == {"tenant acme"}
+    assert "4111" not in repr(logged)
+
+
+# Migrations
+
+
+def test_a_tenant_of_an_older_schema_is_migrated_and_served(hotel: Hotel) -> None:
+    """Its mail waits for that."""
+    hotel.troubles["acme"] = deque([MigrationNeeded("at 1, head is 3")])
+
+    hotel.address("acme").tell("mail")
+
+    assert hotel.seen.get(timeout=WAIT) == ("acme", "mail")
+    assert hotel.migrations.get_nowait() == "acme"
+    assert hotel.migrations.empty()
+
+
+def test_a_tenant_whose_migration_fails_is_refused(hotel: Hotel) -> None:
+    """And the others are served."""
+    outlet = Watch()
+    hotel.troubles["acme"] = deque([MigrationNeeded("at 1, head is 3")])
+    hotel.migration_error = DatabaseProblem("revision 2 failed")
+
+    hotel.address("acme").tell(work("r1", outlet))
+    hotel.address("globex").tell("mail")
+
+    assert decoded(outlet.hear())["error"]["code"] == "unavailable"
+    assert hotel.seen.get(timeout=WAIT) == ("globex", "mail")
+
+
+def test_migrations_in_vain_come_to_an_end(hotel: Hotel) -> None:
+    """A Migrator that reports success and changes nothing does not keep the two busy for ever."""
+    outlet = Watch()
+    hotel.troubles["acme"] = deque([MigrationNeeded("at 1, head is 3")] * 100)
+
+    hotel.address("acme").tell(work("r1", outlet))
+
+    assert decoded(outlet.hear())["error"]["code"] == "unavailable"
+    assert hotel.migrations.qsize() < 10
+
+
+# Residence
+
+
+def test_the_least_recently_used_leaves_for_one_who_waits(make_hotel: HotelMaker) -> None:
+    """And comes back when there is mail for it."""
+    hotel = make_hotel(cap=2)
+    addresses = {name: hotel.address(name) for name in "abc"}
+    for name in "aba":
+        addresses[name].tell("mail")
+        hotel.seen.get(timeout=WAIT)
+
+    addresses["c"].tell("mail")
+    assert hotel.seen.get(timeout=WAIT) == ("c", "mail")
+    assert hear(hotel.life, 4) == ["+a", "+b", "-b", "+c"]
+
+    addresses["b"].tell("mail")
+    assert hotel.seen.get(timeout=WAIT) == ("b", "mail")
+    assert hear(hotel.life, 2) == ["-a", "+b"]
+
+
+def test_one_to_whom_mail_has_come_stays_until_it_is_done(make_hotel: HotelMaker) -> None:
+    """It is not closed and opened again between two messages; the one who waits comes in after."""
+    hotel = make_hotel(cap=1)
+    a, b = hotel.address("a"), hotel.address("b")
+    gate = Gate()
+    a.tell(gate.turn)
+    gate.entered()
+    b.tell("waiting")
+    hotel.supervisor.hear(Vacant(b))
+    hotel.settled()  # a has been told to leave
+    a.tell("more")
+    gate.open()
+
+    assert hear(hotel.seen, 2) == [("a", "more"), ("b", "waiting")]
+    assert hear(hotel.life, 3) == ["+a", "-a", "+b"]
+    hotel.supervisor.hear(Stayed(a))
+
+
+def test_a_sweep_passivates_the_idle(make_hotel: HotelMaker) -> None:
+    """Their addresses stay good."""
+    hotel = make_hotel(idle_seconds=0.0)
+    mailbox = hotel.address("acme")
+    mailbox.tell("mail")
+    hotel.seen.get(timeout=WAIT)
+
+    hotel.supervisor.tell(Sweep())
+
+    assert hear(hotel.life, 2) == ["+acme", "-acme"]
+    mailbox.tell("mail again")
+    assert hotel.seen.get(timeout=WAIT) == ("acme", "mail again")
+
+
+def test_a_sweep_leaves_those_alone_who_had_a_turn_lately(hotel: Hotel) -> None:
+    """Within idle_seconds."""
+    mailbox = hotel.address("acme")
+    mailbox.tell("mail")
+    hotel.seen.get(timeout=WAIT)
+
+    hotel.supervisor.tell(Sweep())
+    hotel.settled()
+    ask(mailbox, Ping(), WAIT)
+
+    assert hotel.life.get_nowait() == "+acme"
+    assert hotel.life.empty()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_tenants_in_few_places_under_failures(make_hotel: HotelMaker, seed: int) -> None:
+    """Every message once and in its order, never more than the cap inside, whatever fails and leaves."""
+    names, each, cap = [f"t{n}" for n in range(12)], 60, 3
+    hotel = make_hotel(cap=cap, idle_seconds=0.0)
+    chance = random.Random(seed)
+    addresses = {name: hotel.address(name) for name in names}
+    plan = [(name, n) for name in names for n in range(each)]
+    failing = {step: once(Crash()) for step in chance.sample(plan, 10)}
+
+    def produce(mine: list[str]) -> None:
+        for n in range(each):
+            for name in mine:
+                addresses[name].offer(n)
+                if (name, n) in failing:
+                    addresses[name].offer(failing[name, n])
+                addresses[name].wake()
+            if n % 10 == 0:
+                hotel.supervisor.tell(Sweep())
+
+    producers = [threading.Thread(target=produce, args=[names[n::3]]) for n in range(3)]
+    for producer in producers:
+        producer.start()
+    for producer in producers:
+        producer.join()
+
+    found: dict[str, list[int]] = {name: [] for name in names}
+    for name, n in hear(hotel.seen, len(plan)):
+        found[name].append(n)
+    assert all(found[name] == list(range(each)) for name in names)
+    assert not hotel.overfull
+    assert hotel.seen.empty()
+
+
+# Draining
+
+
+def drain(hotel: Hotel) -> Answer:
+    """Have the Supervisor drain; what is set when all have left."""
+    done = Answer()
+    hotel.supervisor.tell(Drain(done, closing=0.0))
+    return done
+
+
+def test_a_drain_without_tenants_is_done_at_once(hotel: Hotel) -> None:
+    """Nothing to wait for."""
+    assert drain(hotel).get(timeout=WAIT) is True
+
+
+def test_a_drain_waits_for_the_mail_that_tenants_have(hotel: Hotel) -> None:
+    """Each answers what it has, closes and leaves; those told to close by a certain time know it."""
+    gate = Gate()
+    mailbox = hotel.address("acme")
+    mailbox.tell(gate.turn)
+    gate.entered()
+    mailbox.tell("accepted before")
+
+    done = drain(hotel)
+    hotel.settled()
+    assert not done.answered()
+    assert mailbox.closing == 0.0
+    gate.open()
+
+    assert done.get(timeout=WAIT) is True
+    assert hotel.seen.get_nowait() == ("acme", "accepted before")
+    assert hear(hotel.life, 2) == ["+acme", "-acme"]
+
+
+def test_what_comes_after_a_drain_is_refused(hotel: Hotel) -> None:
+    """No tenant is opened any more."""
+    outlet = Watch()
+    mailbox = hotel.address("acme")
+    assert drain(hotel).get(timeout=WAIT) is True
+
+    for n in range(3):
+        mailbox.tell(work(f"r{n}", outlet))
+
+    replies = [decoded(outlet.hear()) for _ in range(3)]
+    assert [reply["id"] for reply in replies] == ["r0", "r1", "r2"]
+    assert {reply["error"]["code"] for reply in replies} == {"unavailable"}
+    assert hotel.life.empty()
+
+
+def test_those_that_wait_for_a_place_are_refused_before_the_drain_is_done(
+    make_hotel: HotelMaker,
+) -> None:
+    """When it is done, the way of their replies is still open."""
+    hotel = make_hotel(cap=1)
+    outlet = Watch()
+    gate = Gate()
+    inside, waiting = hotel.address("inside"), hotel.address("waiting")
+    inside.tell(gate.turn)
+    gate.entered()
+    waiting.tell(work("r1", outlet))
+    hotel.supervisor.hear(Vacant(waiting))
+
+    done = drain(hotel)
+    assert decoded(outlet.hear())["error"]["code"] == "unavailable"
+    gate.open()
+
+    assert done.get(timeout=WAIT) is True
+
+
+def test_a_drain_reaches_a_tenant_that_waits_for_its_restart(make_hotel: HotelMaker) -> None:
+    """It is started, answers, and leaves."""
+    clock = RunningAhead()
+    clock.holding = True
+    hotel = make_hotel(clock=clock)
+    mailbox = hotel.address("acme")
+    for message in (once(Crash()), once(Crash()), "behind"):
+        mailbox.tell(message)
+    wait = clock.held.get(timeout=WAIT)
+
+    done = drain(hotel)
+    hotel.settled()
+    assert not done.answered()
+    wait.to.tell(wait.message)
+
+    assert done.get(timeout=WAIT) is True
+    assert hotel.seen.get_nowait() == ("acme", "behind")
+
+
+def test_a_child_that_the_wiring_stops_during_a_drain_stays_away(
+    hotel: Hotel, seen: SimpleQueue[Any]
+) -> None:
+    """Permanent or not, and whatever is still told to it."""
+    mailbox = servant(hotel, seen)
+    drain(hotel)
+
+    stop(mailbox, WAIT)
+    hotel.supervisor.hear(Left(mailbox))
+    mailbox.tell("mail")
+    hotel.settled()
+
+    assert seen.empty()
+    assert mailbox.occupant is None
+
+
+def test_relief_is_asked_for_when_the_clock_says_so(hotel: Hotel) -> None:
+    """By the Supervisor alone, as the dispatcher wants it."""
+    hotel.supervisor.tell(Relieve())
+
+    hotel.relieved.get(timeout=WAIT)
