@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket as sockets
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +65,12 @@ def dealer(
     return socket
 
 
-def event(socket: Socket, wanted: int, endpoint: str | None = None) -> None:
-    """Wait until a socket's monitor reports an event; connects first where an endpoint is given."""
+@contextmanager
+def event(socket: Socket, wanted: int) -> Iterator[None]:
+    """Wait at the end until the socket's monitor has reported an event."""
     monitor = socket.get_monitor_socket(wanted)
     monitor.setsockopt(zmq.RCVTIMEO, PATIENCE_MS)
-    if endpoint is not None:
-        socket.connect(endpoint)
+    yield
     try:
         recv_monitor_message(monitor)
     finally:
@@ -231,8 +232,8 @@ def test_a_message_past_four_times_the_limit_drops_its_peer_and_nobody_else(
     still_serves(server, honest)
     hostile.send(b"x" * 4096)
     assert len(receive(server)[1]) == 4096
-    hostile.send(b"x" * 4097)
-    event(hostile, zmq.EVENT_DISCONNECTED)
+    with event(hostile, zmq.EVENT_DISCONNECTED):
+        hostile.send(b"x" * 4097)
     still_serves(server, honest)
     assert not server.poll(0)
 
@@ -255,7 +256,8 @@ def test_nobody_takes_over_the_name_of_another(context: Context) -> None:
         client.setsockopt(zmq.ROUTING_ID, b"acme")
     first.connect(endpoint_of(server))
     still_serves(server, first)
-    event(second, zmq.EVENT_HANDSHAKE_SUCCEEDED, endpoint_of(server))
+    with event(second, zmq.EVENT_HANDSHAKE_SUCCEEDED):
+        second.connect(endpoint_of(server))
     still_serves(server, first)
 
 
@@ -306,7 +308,8 @@ def rejection(context: Context, server: Socket, keys: Path, name: str) -> None:
     socket.curve_serverkey = read_public(keys / "server.key")
     socket.curve_publickey, socket.curve_secretkey = read_pair(keys / f"{name}.key_secret")
     failed = zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_DISCONNECTED
-    event(socket, failed | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, endpoint_of(server))
+    with event(socket, failed | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL):
+        socket.connect(endpoint_of(server))
 
 
 def test_a_known_key_is_admitted_and_its_owner_named(
@@ -333,7 +336,8 @@ def test_a_client_without_a_key_is_refused(context: Context, keys: Path, guarded
     """Encryption is not a matter of taste."""
     server = bind_router(context, LOOPBACK, guarded, LIMITS)
     plain = context.socket(zmq.DEALER)
-    event(plain, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL, endpoint_of(server))
+    with event(plain, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL):
+        plain.connect(endpoint_of(server))
     still_serves(server, with_keys(context, server, keys, "ada"))
 
 
