@@ -31,7 +31,7 @@ from scripts.benchmark.run import run
 from scripts.benchmark.stretch import Measurement, percentile, rate
 
 MIGRATION = "actors/tenant/functions/migrations/versions/0001_contacts.py"
-TINY = ["--tenants=1,2", "--rounds=1", "--seconds=0.05", "--warm-up=0", "--rows=3"]
+TINY = ["--tenants=2", "--rounds=1", "--seconds=0.05", "--warm-up=0", "--rows=3"]
 QUIET = Crowd(others=0.01, stolen=0.0)
 STEADY = Calibration(cpu_ms=1.2, fsync_us=200.0)
 
@@ -55,9 +55,7 @@ def test_a_short_run_measures_every_peer_in_every_cell(tmp_path: Path) -> None:
     assert process.returncode == 0, errors
     document = json.loads(json_file.read_text())
     assert [(cell["action"], cell["tenants"]) for cell in document["cells"]] == [
-        (ADD, 1),
         (ADD, 2),
-        (GET, 1),
         (GET, 2),
     ]
     for cell in document["cells"]:
@@ -66,7 +64,7 @@ def test_a_short_run_measures_every_peer_in_every_cell(tmp_path: Path) -> None:
         assert all(peer["rate"]["median"] > 0 for peer in cell["peers"].values())
         assert all(peer["messages"] >= 256 for peer in cell["peers"].values())
     assert "replies/s" in output
-    assert output.count(TENANTRY) >= 4
+    assert output.count(TENANTRY) >= 2
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert not list(work.iterdir())
 
