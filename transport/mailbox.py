@@ -6,7 +6,9 @@ owner's poll also listens to, once for each time it sleeps.
 
 from __future__ import annotations
 
+import contextlib
 import socket as sockets
+import time
 from collections import deque
 from typing import Any, NamedTuple
 
@@ -70,13 +72,15 @@ class SocketMailbox:
             self._asleep.pop()
         except IndexError:
             return
-        self._ringer.send(b"\0")
+        with contextlib.suppress(OSError):  # closed in between: there is nobody left to wake
+            self._ringer.send(b"\0")
 
     def take(self) -> list[Any]:
         """Wait for mail, then bring messages from inside first, then frames; at least one of them."""
         while True:
             self._flush()
-            mail = self._messages() + self._frames()
+            frames = self._frames()  # looked at first: if it raises, what is inside stays there
+            mail = [*self._messages(), *frames]
             if mail:
                 return mail
             self._sleep()
@@ -99,12 +103,12 @@ class SocketMailbox:
         return sum(len(outbox) for outbox in self._outboxes.values())
 
     def drain(self, timeout_ms: int) -> None:
-        """Give peers up to `timeout_ms` to take what waits for them."""
-        for _ in range(timeout_ms // RETRY_MS):
+        """Give peers up to `timeout_ms` to take what waits for them; nothing is read any more."""
+        deadline = time.monotonic() + timeout_ms / 1000
+        self._flush()
+        while self._outboxes and time.monotonic() < deadline:
+            zmq.zmq_poll([], RETRY_MS)  # there is no event for a peer that begins to read
             self._flush()
-            if not self._outboxes:
-                return
-            self._poller.poll(RETRY_MS)
 
     def close(self) -> None:
         """Close the socket, letting ZeroMQ deliver what it has taken (the socket's LINGER)."""
