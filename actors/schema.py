@@ -1,0 +1,141 @@
+"""One object schema of the index, prepared at load: what goes into an action, or what comes out.
+
+Two steps, with their reasons in docs/decisions/0002-json-schema.md: jsonschema-rs decides whether a
+value fits, exactly as JSON Schema 2020-12 says and in linear time; the pydantic model then gives the
+function typed attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from actors.contract import contract, flaws
+from actors.dialect import normalized
+from actors.errors import IndexProblem, InvalidArgument, TenantryError
+from actors.example import NoExample, example
+from actors.model import model_of
+from actors.source import Finding, spelt
+from actors.wording import dotted, foreign, summary, worded
+from transport.message import Problem
+
+MOST_PROBLEMS = 20
+"""Details in one reply: enough to mend a form, and no large reply out of a small request."""
+
+
+class SchemaProblem(IndexProblem):
+    """A schema of the index cannot be used; `findings` say where, relative to the schema."""
+
+    def __init__(self, name: str, findings: list[Finding]) -> None:
+        super().__init__(
+            "\n".join(f"{name}: {spelt(each.key)}: {each.problem}" for each in findings)
+        )
+        self.findings = findings
+
+
+class ResultProblem(TenantryError):
+    """A function returned what does not fit its action's result schema: a defect of the function."""
+
+    def __init__(self, owner: str, problems: tuple[Problem, ...]) -> None:
+        super().__init__(summary(owner, "the result does not fit its schema", problems))
+        self.problems = problems
+
+
+class Schema:
+    """The schema of one map; made by `Schema.build`, and never changed afterwards."""
+
+    __slots__ = ("_contract", "_example", "_fits", "_owner", "_part", "_typed", "model", "source")
+
+    source: dict[str, Any]
+    """JSON Schema 2020-12 with everything implied written out. Shared: not to be changed."""
+    model: type[BaseModel]
+    """Frozen, with an attribute for each property: None or the default where it was absent."""
+
+    def __init__(self, name: str, source: dict[str, Any], model: type[BaseModel]) -> None:
+        self._owner, _, self._part = name.rpartition(".")
+        self.source = source
+        self.model = model
+        self._contract = contract(source)
+        self._fits: Callable[[Any], bool] = self._contract.is_valid
+        self._typed: Callable[[Any], BaseModel] = model.__pydantic_validator__.validate_python
+        self._example: dict[str, Any] = {}
+
+    @classmethod
+    def build(cls, name: str, schema: Mapping[str, Any]) -> Schema:
+        """Prepare the schema called `name` (such as `contacts.add.params`) as the index states it.
+
+        SchemaProblem names what is not JSON Schema 2020-12, what an index may not use, defaults and
+        examples that do not fit, and a schema for which an example is neither given nor can be made.
+        """
+        source, findings = normalized(schema)
+        findings = findings or flaws(source)
+        if findings:
+            raise SchemaProblem(name, findings)
+        model, findings = model_of(name, source)
+        if findings:
+            raise SchemaProblem(name, findings)
+        built = cls(name, source, model)
+        built._prove_example(name)
+        return built
+
+    def parse(self, params: Mapping[str, Any]) -> BaseModel:
+        """The params as typed attributes; InvalidArgument, with a detail for each problem, if not."""
+        if self._fits(params):
+            try:
+                return self._typed(params)
+            except ValidationError as error:
+                raise self._refusal(tuple(self._unreadable(error))) from None
+        raise self._refusal(self._problems(params))
+
+    def check(self, result: Mapping[str, Any]) -> None:
+        """Return if the result fits; ResultProblem, naming the fields, if not.
+
+        Where a schema says nothing about a value, it may be a Python object that no message can
+        carry: that shows when the reply is packed.
+        """
+        try:
+            if self._fits(result):
+                return
+            problems = self._problems(result)
+        except ValueError:  # the validator met an object that is no JSON value
+            found = foreign(result, (self._part,))
+            problems = (found or Problem(self._part, "is no JSON value"),)
+        raise ResultProblem(self._owner, problems)
+
+    def example(self) -> dict[str, Any]:
+        """A plausible value that fits, the same one every time. Shared: not to be changed."""
+        return self._example
+
+    def _refusal(self, problems: tuple[Problem, ...]) -> InvalidArgument:
+        message = summary(self._owner, f"{self._part} do not fit the schema", problems)
+        return InvalidArgument(message, details=problems)
+
+    def _problems(self, value: Mapping[str, Any]) -> tuple[Problem, ...]:
+        found = (
+            problem
+            for error in self._contract.iter_errors(value)
+            for problem in worded(error, self._part, self.source)
+        )
+        return tuple(islice(found, MOST_PROBLEMS))
+
+    def _unreadable(self, error: ValidationError) -> Iterator[Problem]:
+        """What JSON Schema allows and Python cannot hold, such as a leap second or the year 0."""
+        for each in error.errors(include_url=False, include_context=False, include_input=False):
+            kind = each["type"].replace("_", " ")
+            yield Problem(dotted((self._part, *each["loc"])), f"cannot be represented ({kind})")
+
+    def _prove_example(self, name: str) -> None:
+        """Make the example; SchemaProblem asks the author for one where ours would not do."""
+        try:
+            self._example = example(self.source, self._contract)
+            self._typed(self._example)
+        except NoExample as problem:
+            raise SchemaProblem(name, [problem.finding]) from None
+        except ValidationError as error:
+            place = ("properties", *error.errors()[0]["loc"])
+            raise SchemaProblem(
+                name, [Finding(place, "the example cannot be represented")]
+            ) from None

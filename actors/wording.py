@@ -1,0 +1,89 @@
+"""What a validator found, in words for a reply: each names a field, and none repeats a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jsonschema_rs import ValidationError, ValidationErrorKind
+
+from actors.source import Key
+from actors.spelling import LONGEST, hint
+from transport.message import Problem
+
+MASK = "it"
+"""Stands for the value in the validator's messages, which may be secret."""
+
+
+def worded(error: ValidationError, part: str, source: Mapping[str, Any]) -> Iterator[Problem]:
+    """One problem for each field: an unknown or missing one is named itself, not what holds it."""
+    place = (part, *error.instance_path)
+    match error.kind:
+        case ValidationErrorKind.Required(name):
+            yield Problem(dotted((*place, name)), "is required")
+        case ValidationErrorKind.AdditionalProperties(names):
+            known = _holder(source, error.schema_path).get("properties", {})
+            for name in names:
+                yield Problem(dotted((*place, name)), f"is unknown{hint(name, known)}")
+        case ValidationErrorKind.PropertyNames():
+            yield Problem(dotted(place), "has a field whose name does not fit")
+        case _:
+            yield Problem(dotted(place), without_value(error))
+
+
+def without_value(error: ValidationError) -> str:
+    """What is wrong, to be read after the name of the field."""
+    match error.kind:
+        case ValidationErrorKind.Format(name):
+            return f"is not a valid {name}"
+        case ValidationErrorKind.Required(name):
+            return f"lacks {name}"
+        case ValidationErrorKind.AnyOf() | ValidationErrorKind.OneOfNotValid():
+            return "fits none of the alternatives"
+    if error.message.startswith(f"{MASK} "):
+        return error.message.removeprefix(f"{MASK} ")
+    return f"does not fit the schema ({error.kind.name})"
+
+
+def foreign(value: Any, place: Key) -> Problem | None:
+    """The first value within that neither msgpack nor JSON can carry."""
+    if isinstance(value, dict):
+        if not all(isinstance(name, str) for name in value):
+            return Problem(dotted(place), "has a key that is no text")
+        return _first_foreign(value.items(), place)
+    if isinstance(value, list | tuple):
+        return _first_foreign(enumerate(value), place)
+    if isinstance(value, str | int | float | None):
+        return None
+    return Problem(dotted(place), f"is a {type(value).__name__}, which no message can carry")
+
+
+def dotted(place: Key) -> str:
+    """A path for a reply; names may come from outside, so they are cut and kept printable."""
+    return ".".join(_printable(str(part)[:LONGEST]) for part in place)
+
+
+def summary(owner: str, what: str, problems: tuple[Problem, ...]) -> str:
+    """One line for all problems: the first of them, and how many more there are."""
+    more = f"; and {len(problems) - 1} more" if len(problems) > 1 else ""
+    return f"{owner}: {what}: {problems[0].field} {problems[0].problem}{more}"
+
+
+def _first_foreign(pairs: Any, place: Key) -> Problem | None:
+    found = (foreign(inner, (*place, name)) for name, inner in pairs)
+    return next((problem for problem in found if problem is not None), None)
+
+
+def _holder(source: Mapping[str, Any], path: list[str | int]) -> Mapping[str, Any]:
+    """The schema that holds the keyword at this path; empty where a reference leads elsewhere."""
+    found: Any = source
+    for part in path[:-1]:
+        try:
+            found = found[part]
+        except (KeyError, IndexError, TypeError):
+            return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _printable(text: str) -> str:
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
