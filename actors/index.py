@@ -30,12 +30,11 @@ from actors.schema import Schema, SchemaProblem
 from actors.source import Finding, Source, read_source, refusal
 from actors.spelling import hint
 from actors.table import Table
-from transport.message import ACTION_PATTERN
 
 MOST_SCHEMA_BYTES = 64 * 1024
 """Params and result of one action as JSON: keeps a page of system.describe below a message's limit."""
 
-_ACTION_NAME = re.compile(ACTION_PATTERN)
+_ACTION_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*\Z")
 _LONGEST_NAME = 128
 _PLAIN_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
