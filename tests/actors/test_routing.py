@@ -1,0 +1,217 @@
+"""Which version is served, and the table that says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.entries import DEFAULT_ENVIRONMENTS, STATES, Action, Environment, Version
+from actors.errors import CodeProblem, NotFound, SettingsError
+from actors.index import read_index
+from actors.routing import RoutingTable, serve
+from actors.schema import Schema
+
+EMPTY = Schema.build("a.b.params", {})
+PLACES = {place.name: place for place in DEFAULT_ENVIRONMENTS}
+
+
+def action(*states: str) -> Action:
+    """Versions 1, 2, … in these states."""
+    versions = tuple(Version(n, state, "a:b", None) for n, state in enumerate(states, 1))
+    return Action(
+        "a.b", "S", "member", "data", "read", (), "", EMPTY, EMPTY, tuple(reversed(versions))
+    )
+
+
+def decided(place: str, *states: str, tester: bool = False) -> tuple[int, str]:
+    decision = serve(action(*states), PLACES[place], tester)
+    return decision.version.number if decision.version else 0, decision.reason
+
+
+def model(states: tuple[str, ...], place: Environment, tester: bool) -> tuple[int, str]:
+    """The rules of docs/index.md, said once more."""
+    if not states:
+        return 0, "dummy" if "dummy" in place.serves else "none served"
+    here = place.serves | (place.testers if tester else frozenset())
+    served = [n for n, state in enumerate(states, 1) if state in here]
+    if not served:
+        return len(states), "none served"
+    chosen = max(served, key=lambda n: (states[n - 1] != "erroring", n))
+    if states[chosen - 1] not in place.serves:
+        return chosen, "tester"
+    bad = [state for state in states[chosen:] if state in ("erroring", "reverted")]
+    plain = "dummy" if states[chosen - 1] == "dummy" else "newest"
+    return chosen, f"fallback after {bad[-1]}" if bad else plain
+
+
+STATE_LISTS = st.lists(st.sampled_from(STATES), max_size=6).map(tuple)
+ENVIRONMENTS = st.sampled_from(DEFAULT_ENVIRONMENTS) | st.builds(
+    Environment,
+    st.just("made-up"),
+    st.frozensets(st.sampled_from(STATES)),
+    st.frozensets(st.sampled_from(STATES)),
+)
+
+
+@given(STATE_LISTS, ENVIRONMENTS, st.booleans())
+def test_serving_follows_the_model(
+    states: tuple[str, ...], place: Environment, tester: bool
+) -> None:
+    """Any states, any environment, tester or not."""
+    decision = serve(action(*states), place, tester)
+    number = decision.version.number if decision.version else 0
+    assert (number, decision.reason) == model(states, place, tester)
+
+
+class TestServing:
+    """The table of docs/index.md, line by line."""
+
+    def test_the_newest_served_version_wins(self) -> None:
+        assert decided("local-dev", "release", "under dev") == (2, "newest")
+        assert decided("hosted-live", "release", "release", "under dev") == (2, "newest")
+
+    def test_erroring_is_served_in_local_dev_only_when_nothing_else_is_there(self) -> None:
+        assert decided("local-dev", "erroring") == (1, "newest")
+        assert decided("local-dev", "release", "erroring") == (1, "fallback after erroring")
+        assert decided("local-test", "erroring") == (1, "none served")
+
+    def test_reverted_is_served_nowhere(self) -> None:
+        for name in PLACES:
+            assert decided(name, "reverted") == (1, "none served")
+            assert decided(name, "release", "reverted") == (1, "fallback after reverted")
+
+    def test_an_action_without_versions_is_a_dummy_where_dummies_are_served(self) -> None:
+        assert decided("local-dev") == (0, "dummy")
+        assert decided("local-test") == (0, "dummy")
+        for name in ("local-qa", "hosted-test", "hosted-live"):
+            assert decided(name) == (0, "none served")
+
+    def test_testers_get_what_is_under_user_test_in_hosted_live(self) -> None:
+        states = ("release", "under user test")
+        assert decided("hosted-live", *states) == (1, "newest")
+        assert decided("hosted-live", *states, tester=True) == (2, "tester")
+        assert decided("hosted-live", *reversed(states), tester=True) == (2, "newest")
+
+    def test_what_is_under_dev_stays_in_local_dev(self) -> None:
+        for name in set(PLACES) - {"local-dev"}:
+            assert decided(name, "under dev") == (1, "none served")
+
+
+INDEX = """
+[actions."contacts.add"]
+summary = "S"
+access = "owner"
+effect = "write"
+result.properties.id = { type = "integer" }
+[[actions."contacts.add".versions]]
+version = 1
+state = "release"
+code = "desk:add"
+[[actions."contacts.add".versions]]
+version = 2
+state = "under dev"
+code = "desk:add_better"
+
+[actions."contacts.merge"]
+summary = "S"
+access = "member"
+effect = "read"
+channel = "admin"
+result.properties.id = { type = "integer" }
+
+[actions."contacts.open"]
+summary = "S"
+access = "public"
+effect = "read"
+[[actions."contacts.open".versions]]
+version = 1
+state = "under dev"
+code = "desk:missing"
+"""
+
+
+class TestTable:
+    """A table built from a file and its code."""
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        """An index and its code."""
+        (tmp_path / "index.toml").write_text(INDEX)
+        (tmp_path / "desk.py").write_text("def add(ctx, params): return {'id': 1}\n")
+        return tmp_path / "index.toml"
+
+    def test_a_route_has_all_that_serving_needs(self, path: Path) -> None:
+        route = RoutingTable.build(read_index(path), "hosted-live").find("contacts.add")
+        assert route.function is not None
+        assert route.function(None, None) == {"id": 1}
+        assert (route.writes, route.channel) == (True, "data")
+        assert route.allowed == {"owner", "admin owner"}
+        assert route.meta == {"version": 1, "state": "release", "reason": "newest"}
+        assert route.example is None
+
+    def test_a_dummy_has_an_example_and_no_function(self, path: Path) -> None:
+        path.write_text(
+            INDEX.partition('[actions."contacts.open"]')[0].replace("add_better", "add")
+        )
+        route = RoutingTable.build(read_index(path), "local-dev").find("contacts.merge")
+        assert route.function is None
+        assert route.example == {"id": 1}
+        assert (route.writes, route.channel) == (False, "admin")
+        assert route.meta == {"version": 0, "state": "dummy", "reason": "dummy"}
+
+    def test_where_nothing_is_served_there_is_neither(self, path: Path) -> None:
+        table = RoutingTable.build(read_index(path), "hosted-live")
+        for name, state in (("contacts.open", "under dev"), ("contacts.merge", "dummy")):
+            route = table.find(name)
+            assert (route.function, route.example) == (None, None)
+            assert (route.state, route.reason) == (state, "none served")
+
+    def test_only_served_code_is_loaded(self, path: Path) -> None:
+        """Version 2 of contacts.add, and contacts.open, name functions that are not there."""
+        table = RoutingTable.build(read_index(path), "hosted-live")
+        assert [module.__file__ for module in table.modules] == [str(path.parent / "desk.py")]
+
+    def test_code_that_cannot_be_loaded_is_named_with_action_and_version(self, path: Path) -> None:
+        with pytest.raises(CodeProblem) as caught:
+            RoutingTable.build(read_index(path), "local-dev")
+        said = str(caught.value).split("\n")
+        assert [f"{path}: {name}:" in line for name, line in
+                zip(("contacts.add version 2", "contacts.open version 1"), said, strict=True)] == [
+            True, True]  # fmt: skip
+
+    def test_async_code_is_refused_for_now(self, path: Path) -> None:
+        (path.parent / "desk.py").write_text("async def add(ctx, params): ...\n")
+        with pytest.raises(CodeProblem, match="async def, which cannot be served: write def"):
+            RoutingTable.build(read_index(path), "hosted-live")
+
+    def test_an_unknown_environment_is_refused(self, path: Path) -> None:
+        with pytest.raises(SettingsError, match="hosted-live"):
+            RoutingTable.build(read_index(path), "live")
+
+    def test_a_table_cannot_be_changed(self, path: Path) -> None:
+        table = RoutingTable.build(read_index(path), "hosted-live")
+        with pytest.raises(TypeError):
+            table.routes["x"] = table.find("contacts.add")  # type: ignore[index]  # that is the test
+
+    def test_a_misspelt_action_is_answered_with_the_nearest_names(self, path: Path) -> None:
+        table = RoutingTable.build(read_index(path), "hosted-live")
+        with pytest.raises(NotFound, match=r"'contacts\.ad'; did you mean contacts\.add"):
+            table.find("contacts.ad")
+        with pytest.raises(NotFound, match=r"system\.describe"):
+            table.find("zzz")
+        assert table.nearest("contacts.ad", n=1) == ["contacts.add"]
+        assert table.nearest("contacts.add", role="public") == ["contacts.open"]
+
+    def test_another_table_has_its_own_code(self, path: Path) -> None:
+        first = RoutingTable.build(read_index(path), "hosted-live").find("contacts.add")
+        (path.parent / "desk.py").write_text("def add(ctx, params): return {'id': 2}\n")
+        second = RoutingTable.build(read_index(path), "hosted-live").find("contacts.add")
+        assert first.function is not None
+        assert second.function is not None
+        assert [each.function(None, None)["id"] for each in (first, second) if each.function] == [
+            1,
+            2,
+        ]
