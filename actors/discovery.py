@@ -1,0 +1,232 @@
+"""The built-in actions: is anybody there, who am I, and what can I ask for.
+
+Pure functions of the routing table, the caller and the params: they need no tenant and no database.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+from actors.access import ANY_TOKEN, AUTHENTICATED, LEVELS, PLATFORM_ROLES, PUBLIC
+from actors.entries import CHANNELS, EFFECTS, RELEASE, RESERVED, STATES, Action, Version
+from actors.errors import NotFound, PermissionDenied, Unauthenticated
+from actors.messages import Principal
+from actors.routing import NEWEST, Decision, Route, RoutingTable, route_of
+from actors.schema import Schema
+from actors.spelling import nearest
+
+SERVER_VERSION = "0.1.0"
+"""What system.ping says is running: the version in pyproject.toml."""
+
+PAGE_BYTES = 128 * 1024
+"""A page of system.describe ends before its actions take more than this as JSON.
+
+An action takes 64 KiB at most (actors/index.py), so that the largest page stays below 256 KiB, the limit
+of a message."""
+
+MOST_ACTIONS = 200
+"""Actions on one page."""
+
+Answer = Callable[[RoutingTable, Principal, Any], dict[str, Any]]
+
+
+def is_system(action: str) -> bool:
+    """Whether an action is one that no index can describe."""
+    return action.startswith(RESERVED)
+
+
+def answer_system(
+    table: RoutingTable, caller: Principal, action: str, params: Mapping[str, Any]
+) -> tuple[Route, dict[str, Any]]:
+    """Answer a built-in action: its route, for `meta`, and its result.
+
+    NotFound for a name that is none of them; Unauthenticated and PermissionDenied as for any other
+    action; InvalidArgument for params that do not fit.
+    """
+    route = built_in().get(action)
+    if route is None:
+        near = ", ".join(nearest(action, built_in()))
+        raise NotFound(f"there is no action {action!r}; did you mean {near or 'system.describe'}?")
+    _check_access(route, caller)
+    return route, _ANSWERS[action](table, caller, route.params.parse(params))
+
+
+def ping(table: RoutingTable, caller: Principal, params: Any) -> dict[str, Any]:  # noqa: ARG001
+    """Say what is running, and when."""
+    return {
+        "pong": True,
+        "version": SERVER_VERSION,
+        "environment": table.environment,
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+    }
+
+
+def whoami(table: RoutingTable, caller: Principal, params: Any) -> dict[str, Any]:  # noqa: ARG001
+    """Say whom the token stands for."""
+    return {"id": caller.id, "tenant": caller.tenant, "role": caller.role}
+
+
+def describe(table: RoutingTable, caller: Principal, params: Any) -> dict[str, Any]:
+    """Say what this caller may ask for here: one page, by name; `next` is None on the last."""
+    routes = _visible(table, caller)
+    if params.action is not None:
+        return _page(table, [_one(routes, params.action)], None)
+    entries: list[dict[str, Any]] = []
+    size = 0
+    for name in sorted(routes):
+        if not name.startswith(params.prefix) or name <= params.after:
+            continue
+        entry = _entry(routes[name])
+        size += len(json.dumps(entry))
+        if entries and (size > PAGE_BYTES or len(entries) == params.limit):
+            return _page(table, entries, entries[-1]["name"])
+        entries.append(entry)
+    return _page(table, entries, None)
+
+
+def _check_access(route: Route, caller: Principal) -> None:
+    if caller.role in route.allowed:
+        return
+    if caller.role == PUBLIC:
+        raise Unauthenticated(f"{route.name} needs a token")
+    raise PermissionDenied(f"{route.name} is for {route.action.access}")
+
+
+def _visible(table: RoutingTable, caller: Principal) -> dict[str, Route]:
+    """What the caller may call; developers, who build it, see everything."""
+    routes = {**built_in(), **table.routes}
+    if caller.role in PLATFORM_ROLES:
+        return routes
+    return {name: route for name, route in routes.items() if caller.role in route.allowed}
+
+
+def _one(routes: Mapping[str, Route], name: str) -> dict[str, Any]:
+    if name not in routes:
+        near = ", ".join(nearest(name, routes))
+        raise NotFound(f"there is no action {name!r} for you; nearest: {near or 'none'}")
+    return _entry(routes[name])
+
+
+def _entry(route: Route) -> dict[str, Any]:
+    return {
+        "name": route.name,
+        "summary": route.action.summary,
+        "access": route.action.access,
+        "channel": route.channel,
+        "effect": route.action.effect,
+        **route.meta,
+        "params": route.params.source,
+        "result": route.result.source,
+    }
+
+
+def _page(table: RoutingTable, entries: list[dict[str, Any]], after: str | None) -> dict[str, Any]:
+    return {
+        "environment": table.environment,
+        "index": table.digest,
+        "actions": entries,
+        "next": after,
+    }
+
+
+@functools.cache
+def built_in() -> Mapping[str, Route]:
+    """The routes of the built-in actions, by name; made once, at first use."""
+    return MappingProxyType({route.name: route for route in _routes()})
+
+
+def _routes() -> Iterator[Route]:
+    yield _route("ping", "Ask whether the server answers.", PUBLIC, {}, _PONG)
+    yield _route("whoami", "Ask whom the token stands for.", ANY_TOKEN, {}, _CALLER)
+    yield _route("describe", "Ask what you may call here.", PUBLIC, _WANTED, _DESCRIPTION)
+
+
+def _route(
+    name: str, summary: str, access: str, params: Mapping[str, Any], result: Mapping[str, Any]
+) -> Route:
+    name = RESERVED + name
+    version = Version(1, RELEASE, None, None)
+    action = Action(
+        name=name,
+        summary=summary,
+        access=access,
+        channel="data",
+        effect="read",
+        connectors=(),
+        instructions="",
+        params=Schema.build(f"{name}.params", params),
+        result=Schema.build(f"{name}.result", result),
+        versions=(version,),
+    )
+    return route_of(action, Decision(version, NEWEST), None)
+
+
+_ANSWERS: Mapping[str, Answer] = {
+    f"{RESERVED}ping": ping,
+    f"{RESERVED}whoami": whoami,
+    f"{RESERVED}describe": describe,
+}
+
+_TEXT = {"type": "string"}
+_NAME = {"type": "string", "maxLength": 128}
+
+_PONG = {
+    "required": ["pong", "version", "environment", "time"],
+    "properties": {
+        "pong": {"const": True},
+        "version": {**_TEXT, "description": "Of the server."},
+        "environment": _TEXT,
+        "time": {"type": "string", "format": "date-time", "description": "The server's, in UTC."},
+    },
+}
+
+_CALLER = {
+    "required": ["id", "tenant", "role"],
+    "properties": {
+        "id": {**_TEXT, "description": "The same for every message under one token."},
+        "tenant": {"type": ["string", "null"], "description": "null for a platform token."},
+        "role": {"enum": sorted(AUTHENTICATED)},
+    },
+}
+
+_WANTED = {
+    "properties": {
+        "action": {**_NAME, "description": "Only this one."},
+        "prefix": {**_NAME, "default": "", "description": "Only names that begin so."},
+        "after": {**_NAME, "default": "", "description": "`next` of the page before."},
+        "limit": {"type": "integer", "minimum": 1, "maximum": MOST_ACTIONS, "default": 50},
+    },
+}
+
+_ENTRY = {
+    "properties": {
+        "name": _TEXT,
+        "summary": _TEXT,
+        "access": {"enum": [*LEVELS, ANY_TOKEN]},
+        "channel": {"enum": list(CHANNELS)},
+        "effect": {"enum": list(EFFECTS)},
+        "version": {"type": "integer", "minimum": 0, "description": "0 where none is written."},
+        "state": {"enum": list(STATES)},
+        "reason": {**_TEXT, "description": "Why this version; `none served` if it is not."},
+        "params": {"type": "object", "description": "JSON Schema 2020-12."},
+        "result": {"type": "object", "description": "JSON Schema 2020-12."},
+    },
+}
+
+_DESCRIPTION = {
+    "required": ["environment", "index", "actions", "next"],
+    "properties": {
+        "environment": _TEXT,
+        "index": {**_TEXT, "description": "Digest of the index: changes when the index does."},
+        "actions": {"type": "array", "maxItems": MOST_ACTIONS, "items": _ENTRY},
+        "next": {
+            "type": ["string", "null"],
+            "description": "Hand it on as `after`; null: no more.",
+        },
+    },
+}

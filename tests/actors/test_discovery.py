@@ -1,0 +1,194 @@
+"""The built-in actions, as each kind of caller sees them."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors import discovery
+from actors.discovery import SERVER_VERSION, answer_system, is_system
+from actors.errors import InvalidArgument, NotFound, PermissionDenied, Unauthenticated
+from actors.index import read_index
+from actors.messages import ANYONE, Principal
+from actors.routing import RoutingTable
+
+LARGEST_BODY = 256 * 1024
+MEMBER = Principal("t_1", "acme", "member")
+DEVELOPER = Principal("t_2", None, "developer")
+SYSTEM = {"system.ping", "system.whoami", "system.describe"}
+
+ENTRY = """
+[actions."{name}"]
+summary = "{summary}"
+access = "{access}"
+effect = "read"
+params.properties.name = {{ type = "string" }}
+"""
+
+
+def table_of(root: Path, *entries: tuple[str, str], summary: str = "S") -> RoutingTable:
+    file = root / "index.toml"
+    file.write_text("".join(ENTRY.format(name=n, access=a, summary=summary) for n, a in entries))
+    return RoutingTable.build(read_index(file), "local-dev")
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> RoutingTable:
+    """One action for each of four kinds of callers."""
+    return table_of(
+        tmp_path,
+        ("desk.hello", "public"),
+        ("desk.work", "member"),
+        ("desk.pay", "owner"),
+        ("desk.mend", "developer"),
+    )
+
+
+def ask(table: RoutingTable, caller: Principal, built_in: str, /, **params: Any) -> dict[str, Any]:
+    """The result, proved to fit the schema that describe shows."""
+    route, result = answer_system(table, caller, built_in, params)
+    assert route.name == built_in
+    route.result.check(result)
+    return result
+
+
+def names(result: dict[str, Any]) -> set[str]:
+    return {entry["name"] for entry in result["actions"]}
+
+
+def test_anybody_may_ask_whether_the_server_answers(table: RoutingTable) -> None:
+    pong = ask(table, ANYONE, "system.ping")
+    assert pong["pong"] is True
+    assert (pong["version"], pong["environment"]) == (SERVER_VERSION, "local-dev")
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    assert project["project"]["version"] == SERVER_VERSION
+
+
+def test_a_caller_can_ask_whom_his_token_stands_for(table: RoutingTable) -> None:
+    assert ask(table, MEMBER, "system.whoami") == {
+        "id": "t_1",
+        "tenant": "acme",
+        "role": "member",
+    }
+    assert ask(table, DEVELOPER, "system.whoami")["tenant"] is None
+
+
+def test_without_a_token_there_is_nobody_to_tell_of(table: RoutingTable) -> None:
+    with pytest.raises(Unauthenticated):
+        ask(table, ANYONE, "system.whoami")
+
+
+def test_a_role_that_is_none_is_refused(table: RoutingTable) -> None:
+    with pytest.raises(PermissionDenied):
+        ask(table, Principal("x", None, "stranger"), "system.ping")
+
+
+@pytest.mark.parametrize(
+    ("caller", "seen"),
+    [
+        (ANYONE, {"desk.hello", "system.ping", "system.describe"}),
+        (MEMBER, {"desk.hello", "desk.work"} | SYSTEM),
+        (Principal("o", "acme", "owner"), {"desk.hello", "desk.work", "desk.pay"} | SYSTEM),
+        (DEVELOPER, {"desk.hello", "desk.work", "desk.pay", "desk.mend"} | SYSTEM),
+    ],
+)
+def test_each_caller_sees_what_he_may_call(
+    table: RoutingTable, caller: Principal, seen: set[str]
+) -> None:
+    """And developers everything, since they build it."""
+    assert names(ask(table, caller, "system.describe")) == seen
+
+
+def test_an_entry_says_how_to_call_and_what_is_served(table: RoutingTable) -> None:
+    (entry,) = ask(table, MEMBER, "system.describe", action="desk.work")["actions"]
+    assert entry["params"]["properties"]["name"] == {"type": "string"}
+    assert (entry["version"], entry["state"], entry["reason"]) == (0, "dummy", "dummy")
+    assert (entry["access"], entry["channel"], entry["effect"]) == ("member", "data", "read")
+
+
+def test_what_a_caller_may_not_see_is_not_there(table: RoutingTable) -> None:
+    """Nor is it among the nearest names."""
+    with pytest.raises(NotFound) as caught:
+        ask(table, MEMBER, "system.describe", action="desk.pay")
+    assert "nearest" in str(caught.value)
+    assert "desk.pay" not in str(caught.value).partition("nearest")[2]
+
+
+def test_a_prefix_narrows(table: RoutingTable) -> None:
+    found = names(ask(table, MEMBER, "system.describe", prefix="system."))
+    assert found == SYSTEM
+
+
+def test_unknown_params_are_refused(table: RoutingTable) -> None:
+    with pytest.raises(InvalidArgument, match=r"params\.prefx is unknown; did you mean prefix\?"):
+        ask(table, MEMBER, "system.describe", prefx="desk")
+
+
+def test_an_unknown_system_action_is_answered_with_the_nearest(table: RoutingTable) -> None:
+    assert is_system("system.pin")
+    with pytest.raises(NotFound, match=r"did you mean system\.ping"):
+        ask(table, ANYONE, "system.pin")
+
+
+def test_the_built_in_actions_describe_themselves(table: RoutingTable) -> None:
+    entries = ask(table, MEMBER, "system.describe", prefix="system.")["actions"]
+    described = {entry["name"]: entry["result"] for entry in entries}
+    assert described == {name: route.result.source for name, route in discovery.built_in().items()}
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> RoutingTable:
+    """120 actions of about 4 KiB each."""
+    entries = [(f"desk.a{n}", "member") for n in range(120)]
+    return table_of(tmp_path_factory.mktemp("large"), *entries, summary="x" * 4000)
+
+
+class TestPaging:
+    """An index of any size can be read without a message growing too large."""
+
+    @staticmethod
+    def pages(table: RoutingTable, **params: Any) -> list[dict[str, Any]]:
+        """Every page, as a client would ask for them."""
+        found = [ask(table, MEMBER, "system.describe", **params)]
+        while found[-1]["next"] is not None:
+            found.append(ask(table, MEMBER, "system.describe", after=found[-1]["next"], **params))
+        return found
+
+    @given(limit=st.integers(1, 200))
+    def test_pages_hold_every_action_once(self, large: RoutingTable, limit: int) -> None:
+        pages = self.pages(large, limit=limit)
+        listed = [entry["name"] for page in pages for entry in page["actions"]]
+        assert listed == sorted({*large.routes, *SYSTEM})
+        assert all(len(page["actions"]) <= limit for page in pages)
+
+    def test_no_page_is_larger_than_a_message(self, large: RoutingTable) -> None:
+        pages = self.pages(large, limit=200)
+        assert len(pages) > 1
+        assert max(len(json.dumps(page)) for page in pages) < LARGEST_BODY
+
+    def test_the_largest_actions_that_an_index_takes_fit_on_a_page(self, tmp_path: Path) -> None:
+        table = table_of(tmp_path, *[(f"desk.a{n}", "member") for n in range(4)])
+        text = (tmp_path / "index.toml").read_text()
+        big = 'params.properties.name = {{ type = "string", description = "{}" }}'
+        text = text.replace(
+            'params.properties.name = { type = "string" }', big.format("x" * 65_000)
+        )
+        (tmp_path / "index.toml").write_text(text)
+        table = RoutingTable.build(read_index(tmp_path / "index.toml"), "local-dev")
+        pages = self.pages(table)
+        assert max(len(json.dumps(page)) for page in pages) < LARGEST_BODY
+        assert {entry["name"] for page in pages for entry in page["actions"]} >= set(table.routes)
+
+    def test_the_index_of_this_repository_fits_on_few_pages(self) -> None:
+        file = Path(__file__).parents[2] / "registry.toml"
+        table = RoutingTable.build(read_index(file), "local-dev")
+        assert len(self.pages(table)) == 1
