@@ -17,6 +17,7 @@ from transport.message import (
     RESOURCE_EXHAUSTED,
     UNAVAILABLE,
     Encoding,
+    Problem,
     Refusal,
     Reply,
     Request,
@@ -135,7 +136,7 @@ class Conversation:
 
     def close(self) -> None:
         """End everything without an answer."""
-        self.trouble = ": the client was closed"
+        self.trouble = "the client was closed"
         for flight in tuple(self._flights.values()):
             self._end(flight, self._no_answer(flight))
 
@@ -176,11 +177,13 @@ class Conversation:
             self._set_alarm(flight, flight.deadline)
 
     def _no_answer(self, flight: Flight) -> NoAnswer:
+        why = f": {self.trouble}" if self.trouble else ""
         words = (
-            f"no answer from {self._server} in time{self.trouble}; whether the request was served "
+            f"no answer from {self._server} in time{why}; whether the request was served "
             f"is not known: the same call with id={flight.request.id!r} has its effect once"
         )
-        return NoAnswer(Refusal(NoAnswer.code, words), flight.request.id)
+        details = (Problem("", self.trouble),) if self.trouble else ()
+        return NoAnswer(Refusal(NoAnswer.code, words, details=details), flight.request.id)
 
     def _end(self, flight: Flight, outcome: Reply | CallError) -> None:
         self.forget(flight)

@@ -113,9 +113,9 @@ class Line:
         elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self.conversation.connected()
         elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
-            self.conversation.trouble = ": it does not admit this client's CURVE key"
+            self.conversation.trouble = "it does not admit this client's CURVE key"
         else:
-            self.conversation.trouble = ": it does not speak ZeroMQ with the same security (CURVE)"
+            self.conversation.trouble = "it does not speak ZeroMQ with the same security (CURVE)"
 
     def _set_options(
         self, server_key: bytes | None, keys: tuple[bytes, bytes] | None, *, ipv6: bool

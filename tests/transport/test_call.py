@@ -1,0 +1,230 @@
+"""The command line of scripts/call, against a real socket."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.transport.peer import Peers, no, yes
+from transport.call import main
+
+ROWS = [
+    {"id": 1, "name": "Ada Lovelace", "email": None, "tags": ["a", 1]},
+    {"id": 2, "name": "[red]Grace[/red] \x1b[31mHopper\x07", "email": "grace@example.org"},
+]
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An environment without settings, and a data directory that is empty."""
+    for name in ("TENANTRY_ENDPOINT", "TENANTRY_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TENANTRY_DATA", str(tmp_path))
+    return tmp_path
+
+
+def with_result(result: dict[str, Any], **more: Any) -> Any:
+    """A server that always answers so."""
+    return lambda request: [{**yes(request), "result": result, **more}]
+
+
+def test_params_are_json_where_they_read_as_json_and_text_otherwise(peers: Peers) -> None:
+    """With `:=` a value must be JSON."""
+    peer = peers()
+    words = ["name=Ada Lovelace", "age=36", "gone=null", 'phone="36"', "eq=a=b", "tags:=[1, 2]"]
+    assert main(["acme", "contacts.add", *words, "--endpoint", peer.endpoint]) == 0
+    seen = peer.next_seen()
+    assert seen["tenant"] == "acme"
+    assert seen["params"] == {
+        "name": "Ada Lovelace",
+        "age": 36,
+        "gone": None,
+        "phone": "36",
+        "eq": "a=b",
+        "tags": [1, 2],
+    }
+
+
+def test_params_come_from_standard_input_too(peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A map, to which the command line adds."""
+    peer = peers()
+    monkeypatch.setattr("sys.stdin", io.StringIO('{"rows": [{"name": "Ada"}], "n": 1}'))
+    assert main(["acme", "contacts.import", "-", "n=2", "--endpoint", peer.endpoint]) == 0
+    assert peer.next_seen()["params"] == {"rows": [{"name": "Ada"}], "n": 2}
+
+
+def test_a_dash_stands_for_no_tenant(peers: Peers) -> None:
+    """For system.ping and its like."""
+    peer = peers()
+    assert main(["-", "system.ping", "--endpoint", peer.endpoint, "--id", "mine"]) == 0
+    seen = peer.next_seen()
+    assert "tenant" not in seen
+    assert "token" not in seen
+    assert seen["id"] == "mine"
+
+
+def test_endpoint_and_token_are_found_in_the_order_that_help_says(
+    peers: Peers, surroundings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flag, environment, demo.json."""
+    peer = peers()
+    demo = {"endpoint": peer.endpoint, "tokens": {"acme": "from the demo"}}
+    (surroundings / "demo.json").write_text(json.dumps(demo))
+    main(["acme", "contacts.find"])
+    main(["globex", "contacts.find"])
+    monkeypatch.setenv("TENANTRY_TOKEN", "from the environment")
+    main(["acme", "contacts.find"])
+    main(["acme", "contacts.find", "--token", "from the flag"])
+    assert [peer.next_seen().get("token") for _ in range(4)] == [
+        "from the demo",
+        None,
+        "from the environment",
+        "from the flag",
+    ]
+
+
+def test_rows_are_a_table_and_whence_they_came_is_on_standard_error(
+    peers: Peers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Standard output holds nothing but what was asked for."""
+    peer = peers(with_result({"contacts": ROWS, "next": "abc"}, message="to be implemented"))
+    assert main(["acme", "contacts.find", "--endpoint", peer.endpoint]) == 0
+    out, err = capsys.readouterr()
+    lines = [line.split() for line in out.splitlines() if line.strip()]
+    assert lines[0] == ["to", "be", "implemented"]
+    assert ["next", "abc"] in lines
+    assert ["id", "name", "email", "tags"] in lines
+    assert ["1", "Ada", "Lovelace", '["a",', "1]"] in lines
+    assert err.strip() == "version 1 · trace_id " + "f" * 32
+
+
+def test_text_from_a_server_moves_nothing_in_the_terminal(
+    peers: Peers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither control sequences nor markup."""
+    peer = peers(with_result({"contacts": ROWS}))
+    main(["acme", "contacts.find", "--endpoint", peer.endpoint])
+    out, _ = capsys.readouterr()
+    assert "\x1b" not in out
+    assert "\x07" not in out
+    assert r"[red]Grace[/red] \x1b[31mHopper\x07" in out
+
+
+def test_a_long_row_stays_on_one_line_in_a_pipe(
+    peers: Peers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For grep, and whoever counts lines."""
+    peer = peers(with_result({"contacts": [{"name": "Ada " * 100, "note": "x" * 300}]}))
+    main(["acme", "contacts.find", "--endpoint", peer.endpoint])
+    out, _ = capsys.readouterr()
+    assert any("Ada " * 100 in line and "x" * 300 in line for line in out.splitlines())
+
+
+def test_json_prints_the_whole_reply(peers: Peers, capsys: pytest.CaptureFixture[str]) -> None:
+    """And nothing else on either stream; also where it is a refusal."""
+    peer = peers(with_result({"contacts": ROWS}, message="hello"))
+    assert (
+        main(["acme", "contacts.find", "--json", "--id", "r-1", "--endpoint", peer.endpoint]) == 0
+    )
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {
+        "v": 1,
+        "id": "r-1",
+        "ok": True,
+        "result": {"contacts": ROWS},
+        "message": "hello",
+        "meta": {"version": 1, "trace_id": "f" * 32},
+    }
+    assert err == ""
+    peer = peers(lambda request: [no(request, "not_found")])
+    assert main(["acme", "contacts.get", "--json", "--endpoint", peer.endpoint]) == 1
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "not_found"
+
+
+def test_a_refusal_says_what_why_and_when_to_try_again(
+    peers: Peers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On standard error, with status 1."""
+    details = [{"field": "params.email", "problem": "is no address"}]
+    more = {"details": details, "user_message": "Sorry", "retry_after_ms": 60_000}
+    peer = peers(lambda request: [no(request, "resource_exhausted", **more)])
+    assert main(["acme", "contacts.add", "--id", "r-1", "--endpoint", peer.endpoint]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "resource_exhausted: the resource_exhausted message",
+        "  params.email: is no address",
+        "for the user: Sorry",
+        "try again in 60 s with --id r-1",
+        "trace_id " + "f" * 32,
+    ]
+
+
+def test_a_missing_token_is_hinted_at(peers: Peers, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the server only says that it does not know the caller."""
+    peer = peers(lambda request: [no(request, "unauthenticated")])
+    main(["acme", "contacts.find", "--endpoint", peer.endpoint])
+    assert "no token was found" in capsys.readouterr().err
+    main(["acme", "contacts.find", "--endpoint", peer.endpoint, "--token", "wrong"])
+    assert "no token was found" not in capsys.readouterr().err
+
+
+def test_silence_says_what_to_do(peers: Peers, capsys: pytest.CaptureFixture[str]) -> None:
+    """Status 3, the endpoint, and the id under which asking again is safe."""
+    endpoint = peers(lambda request: []).endpoint
+    words = ["acme", "contacts.add", "--endpoint", endpoint, "--timeout", "0.2", "--id", "r-1"]
+    assert main(words) == 3
+    err = capsys.readouterr().err
+    assert f"no answer from {endpoint} within 0.2 s: is the server running?" in err
+    assert "start it with scripts/serve" in err
+    assert "--id r-1" in err
+
+
+def test_what_is_no_request_is_refused_like_by_the_server(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Without a server being there."""
+    assert main(["acme", "No Action"]) == 1
+    assert capsys.readouterr().err.startswith("invalid_argument: action: must be")
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["acme"], "the following arguments are required: ACTION"),
+        (["acme", "a.b", "name"], "'name' is no param: write name=value"),
+        (["acme", "a.b", "=1"], "'=1' is no param"),
+        (["acme", "a.b", "n:=x"], "n:='x' is not JSON"),
+        (["acme", "a.b", "n:=NaN"], "n:='NaN' is not JSON"),
+        (["acme", "a.b", "-"], "standard input is JSON but no map"),
+        (["acme", "a.b", "--timeout", "0"], "must be more than 0"),
+        (["acme", "a.b", "--endpoint", "nowhere"], "cannot connect to 'nowhere'"),
+        (["acme", "a.b", "--server-key", "missing.key"], "missing.key is no CURVE certificate"),
+    ],
+)
+def test_wrong_usage_is_explained(
+    words: list[str],
+    problem: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With status 2, before anything is sent."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("[]"))
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+    assert problem in capsys.readouterr().err
+
+
+def test_a_broken_demo_file_is_named(
+    surroundings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rather than a token silently not being found."""
+    (surroundings / "demo.json").write_text("{")
+    with pytest.raises(SystemExit):
+        main(["acme", "a.b"])
+    assert "demo.json is not JSON" in capsys.readouterr().err

@@ -1,0 +1,105 @@
+"""A reply as a person reads it in a terminal: results on standard output, all else on standard error.
+
+What comes from a server is data: nothing in it is taken for markup or reaches the terminal as a control
+sequence.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from transport.failure import CallError, NoAnswer
+from transport.message import Reply
+
+_PIPE_WIDTH = 10_000
+"""Columns where no terminal is: rows are for grep and stay on one line."""
+
+
+def show_reply(reply: Reply) -> None:
+    """Print the message and the result; where it came from on standard error."""
+    out = _console(sys.stdout)
+    if reply.message is not None:
+        out.print(_text(reply.message, "bold yellow"))
+    _show_map(out, reply.result or {})
+    parts = [f"{name} {value}" for name, value in reply.meta.items()]
+    _console(sys.stderr).print(_text(" · ".join(parts), "dim"))
+
+
+def show_error(error: CallError, hint: str = "") -> None:
+    """Print a refusal: what, which fields, what to tell the user, when to try again."""
+    err = _console(sys.stderr)
+    err.print(_text(f"{error.code}: {error.message}", "bold red"))
+    for field, problem in error.details:
+        if problem not in error.message:
+            err.print(_text(f"  {field}: {problem}" if field else f"  {problem}"))
+    if error.user_message is not None:
+        err.print(_text(f"for the user: {error.user_message}"))
+    if error.retry_after_ms is not None:
+        err.print(_text(f"try again in {error.retry_after_ms / 1000:g} s with --id {error.id}"))
+    if hint:
+        err.print(_text(hint))
+    if error.trace_id is not None:
+        err.print(_text(f"trace_id {error.trace_id}", "dim"))
+
+
+def show_no_answer(endpoint: str, seconds: float, error: NoAnswer) -> None:
+    """Print that nothing came, why that may be, and how to ask again safely."""
+    err = _console(sys.stderr)
+    words = f"no answer from {endpoint} within {seconds:g} s: is the server running?"
+    err.print(_text(f"{words} start it with scripts/serve", "bold red"))
+    for _, problem in error.details:
+        err.print(_text(f"  {problem}"))
+    err.print(_text(f"it may have been served all the same; to ask again: --id {error.id}"))
+
+
+def _console(file: IO[str]) -> Console:
+    return Console(file=file, width=None if file.isatty() else _PIPE_WIDTH, highlight=False)
+
+
+def _show_map(out: Console, result: Mapping[str, Any]) -> None:
+    """Plain fields first, as a list of names and values, then each list of maps as a table."""
+    tables = {name: value for name, value in result.items() if _is_rows(value)}
+    fields = Table.grid(padding=(0, 2))
+    for name, value in result.items():
+        if name not in tables:
+            fields.add_row(_text(name, "cyan"), _cell(value))
+    if fields.row_count:
+        out.print(fields)
+    for name, rows in tables.items():
+        if len(result) > 1:
+            out.print(_text(f"{name} ({len(rows)})", "cyan"))
+        out.print(_table(rows))
+
+
+def _is_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        table.add_column(_text(name))
+    for row in rows:
+        table.add_row(*[_cell(row.get(name)) for name in columns])
+    return table
+
+
+def _cell(value: Any) -> Text:
+    if isinstance(value, str):
+        return _text(value)
+    return _text("" if value is None else json.dumps(value, ensure_ascii=False))
+
+
+def _text(words: str, style: str = "") -> Text:
+    """Text as it is, with line breaks and tabs; other control characters are spelt out."""
+    shown = (char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in words)
+    return Text("".join(shown), style)
