@@ -1,0 +1,105 @@
+"""What SQLite's errors mean here: whom they concern, and whether the transaction outlived them.
+
+Result codes: sqlite.org/rescode.html. SQLITE_FULL, IOERR, NOMEM and INTERRUPT may roll back the whole
+transaction by themselves (sqlite.org/lang_transaction.html), and on 3.40.1 they do so for any statement
+that inserts a single row; only `in_transaction` tells.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final, cast
+
+from sqlalchemy import Dialect
+from sqlalchemy.exc import DBAPIError
+
+from actors.errors import StatementRefused
+from actors.tenant.guard import Guard
+from transport import message as api
+from transport.message import Refusal
+
+PRIMARY: Final = 0xFF
+"""The low byte of an extended result code is the primary one."""
+
+NO_ROOM: Final = Refusal(
+    api.RESOURCE_EXHAUSTED,
+    "the tenant's database has no room left: its quota is used up, or the disk is full; remove data or "
+    "raise the quota",
+)
+TOO_LATE: Final = Refusal(
+    api.DEADLINE_EXCEEDED,
+    "a statement was still running when the request's timeout passed: it was interrupted and had no effect",
+)
+BUSY: Final = Refusal(
+    api.UNAVAILABLE, "the tenant's database is held by another process", retry_after_ms=1_000
+)
+UNWRITABLE: Final = Refusal(
+    api.UNAVAILABLE, "the tenant's database cannot be read or written", retry_after_ms=5_000
+)
+NO_MEMORY: Final = Refusal(api.UNAVAILABLE, "the server is out of memory", retry_after_ms=5_000)
+
+SEVERAL: Final = "You can only execute one statement"
+"""How the driver's ProgrammingError begins, which has no result code."""
+
+REFUSALS: Final = {
+    sqlite3.SQLITE_FULL: NO_ROOM,
+    sqlite3.SQLITE_INTERRUPT: TOO_LATE,
+    sqlite3.SQLITE_BUSY: BUSY,
+    sqlite3.SQLITE_LOCKED: BUSY,
+    sqlite3.SQLITE_NOMEM: NO_MEMORY,
+    sqlite3.SQLITE_READONLY: UNWRITABLE,
+    sqlite3.SQLITE_IOERR: UNWRITABLE,
+    sqlite3.SQLITE_CANTOPEN: UNWRITABLE,
+    sqlite3.SQLITE_PROTOCOL: UNWRITABLE,
+    sqlite3.SQLITE_CORRUPT: UNWRITABLE,
+    sqlite3.SQLITE_NOTADB: UNWRITABLE,
+}
+
+
+def classify(error: BaseException) -> Refusal | None:
+    """The refusal that a database error stands for, whether the driver or SQLAlchemy raised it.
+
+    None for what is not a matter of the database's condition (a broken constraint, a wrong statement): a
+    function may catch that, and where it does not, it is a defect.
+    """
+    return REFUSALS.get(result_code(error))
+
+
+def result_code(error: BaseException) -> int:
+    """SQLite's primary result code; SQLITE_OK where the error is not SQLite's."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_OK) & PRIMARY
+
+
+class Failures:
+    """Turns errors of one tenant's statements into what a function gets to see."""
+
+    __slots__ = ("_dialect", "_driver", "_guard")
+
+    def __init__(self, driver: sqlite3.Connection, dialect: Dialect, guard: Guard) -> None:
+        self._driver = driver
+        self._dialect = dialect
+        self._guard = guard
+
+    def wrapped(self, error: sqlite3.Error, sql: str) -> Exception:
+        """Of the driver: in SQLAlchemy's class, such as sqlalchemy.exc.IntegrityError, without values."""
+        return self.explained(
+            cast(
+                "DBAPIError",
+                DBAPIError.instance(
+                    sql, None, error, sqlite3.Error, hide_parameters=True, dialect=self._dialect
+                ),
+            )
+        )
+
+    def explained(self, error: DBAPIError) -> Exception:
+        """Of SQLAlchemy: StatementRefused where the statement was forbidden, else the error as it is."""
+        guard = self._guard
+        if not self._driver.in_transaction:
+            guard.breaks(str(error.orig))
+        if guard.denied is not None:
+            denied, guard.denied = guard.denied, None
+            return StatementRefused(f"{denied} is not open to functions")
+        if str(error.orig).startswith(SEVERAL):
+            return StatementRefused("one text holds more than one statement: run them one by one")
+        return error
