@@ -1,0 +1,178 @@
+"""A tenant's database: the one connection to one file, opened hardened and closed clean.
+
+The turn drives transactions here, with texts that the driver has prepared; functions get `lent(...)`.
+One connection for each file, in one process: SQLite before 3.51.3 can corrupt a WAL when two connections
+checkpoint at the same instant (sqlite.org/wal.html#walresetbug).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from actors.errors import DatabaseProblem
+from actors.tenant import engine_text as text
+from actors.tenant import failures
+from actors.tenant.guard import Guard
+from actors.tenant.plans import Plans
+from actors.tenant.sqltext import KnownText
+from actors.tenant.statements import FunctionDatabase
+from transport.message import Refusal
+
+FORGOTTEN_AT_ONCE: Final = 500
+"""Replies one sweep removes at most: about 1 ms of a turn."""
+
+
+class TenantDatabase:
+    """Open until `close`. Every method belongs to the tenant's turn; errors are the driver's own.
+
+    Some errors end the transaction by themselves (failures.py): after any, ask `in_transaction`.
+    """
+
+    __slots__ = ("_connection", "_driver", "_execute", "_guard", "_loan", "known", "path")
+
+    def __init__(
+        self,
+        path: Path,
+        driver: sqlite3.Connection,
+        connection: Connection,
+        guard: Guard,
+        plans: Plans,
+    ) -> None:
+        self.path = path
+        self.known = KnownText()
+        """The SQL text of the code that is loaded, replaced when other code is; at first nothing."""
+        self._driver = driver
+        self._execute = driver.execute
+        self._connection = connection
+        self._guard = guard
+        self._loan = Loan(FunctionDatabase(driver, connection, guard, plans), guard)
+
+    # ------------------------------------------------------------ the transaction
+
+    def begin(self) -> None:
+        """Begin the turn's transaction. Deferred: it takes the write lock with the first write."""
+        self._execute(text.BEGIN)
+
+    def commit(self) -> None:
+        """Commit the turn, synced. Where it raises, the effects may still be on disk: reopen and look."""
+        self._execute(text.COMMIT)
+
+    def rollback(self) -> None:
+        """Take back the whole turn; nothing where SQLite has done so itself."""
+        if self._driver.in_transaction:
+            self._execute(text.ROLLBACK)
+
+    def savepoint(self) -> None:
+        """Begin one message."""
+        self._execute(text.SAVEPOINT)
+
+    def release(self) -> None:
+        """Keep the message's effects. May raise for want of room: full-text indexes write here."""
+        self._execute(text.RELEASE)
+
+    def rollback_to(self) -> None:
+        """Take the message's effects back, and end it."""
+        self._execute(text.ROLLBACK_TO)
+        self._execute(text.RELEASE)
+
+    @property
+    def in_transaction(self) -> bool:
+        """False after an error means that SQLite has rolled back the whole turn."""
+        return self._driver.in_transaction
+
+    @property
+    def changes(self) -> int:
+        """Rows written since the file was opened, triggers included."""
+        return self._driver.total_changes
+
+    # ------------------------------------------------------------ functions
+
+    def lent(
+        self,
+        params: Mapping[str, Any],
+        deadline: float,
+        *,
+        read_only: bool,
+        known: KnownText | None = None,
+    ) -> Loan:
+        """`with database.lent(...) as db:` lends it to one function, and takes it back.
+
+        `params` are the message's; `deadline` is in seconds of time.monotonic(); `known` is the text of the
+        code that runs, or else that of all loaded code.
+        """
+        if not self._driver.in_transaction:
+            raise DatabaseProblem(f"{self.path}: begin() comes before a function")
+        self._guard.enter(known or self.known, params, deadline, not read_only)
+        return self._loan
+
+    # ------------------------------------------------------------ the engine's own tables
+
+    def recall(self, caller: str, request_id: str) -> tuple[bytes, bytes] | None:
+        """The digest and the packed reply stored for this id of this caller."""
+        found: tuple[bytes, bytes] | None = self._execute(
+            text.RECALL, (caller, request_id)
+        ).fetchone()
+        return found
+
+    def remember(
+        self, caller: str, request_id: str, digest: bytes, reply: bytes, now: float
+    ) -> None:
+        """Store a reply in the transaction of its effect. `now` is time.time()."""
+        self._execute(text.REMEMBER, (caller, request_id, digest, reply, int(now)))
+
+    def forget_before(self, moment: float, most: int = FORGOTTEN_AT_ONCE) -> int:
+        """Remove replies stored before `moment` (of time.time()), oldest first; how many it were."""
+        return self._execute(text.FORGET, (int(moment), most)).rowcount
+
+    def bury(
+        self, caller: str, request_id: str, action: str, request: bytes, reason: str, now: float
+    ) -> None:
+        """Set a request aside among the dead letters. `now` is time.time()."""
+        self._execute(text.BURY, (caller, request_id, action, request, reason, int(now)))
+
+    # ------------------------------------------------------------ the end
+
+    def classify(self, error: BaseException) -> Refusal | None:
+        """The refusal that an error of the database stands for; None where it is the function's matter."""
+        return failures.classify(error)
+
+    def checkpoint_and_close(self) -> None:
+        """Bring everything into the file and close it: no -wal stays beside it."""
+        self._guard.leave()
+        try:
+            self.rollback()
+            self._execute(text.CHECKPOINT).fetchall()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close without ceremony. What was not committed is gone; closing twice is nothing."""
+        self._guard.leave()
+        self._connection.close()
+
+
+class Loan:
+    """Takes the database back from a function, however that ends."""
+
+    __slots__ = ("_functions", "_guard")
+
+    def __init__(self, functions: FunctionDatabase, guard: Guard) -> None:
+        self._functions = functions
+        self._guard = guard
+
+    def __enter__(self) -> FunctionDatabase:
+        return self._functions
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._guard.leave()

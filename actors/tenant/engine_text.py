@@ -1,0 +1,42 @@
+"""The engine's own SQL for a tenant's database: the turn's transaction and the engine's tables.
+
+Constants, so that the driver finds each prepared. They are marked: SQLite asks the authorizer when it
+prepares a text, and the driver keeps what is prepared, so that without the mark a function could run the
+same text, already allowed for the engine.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Final
+
+MARK: Final = secrets.token_hex(8)
+"""New in each process, so that no function's code can hold it."""
+
+
+def _marked(sql: str) -> str:
+    return f"{sql} /* {MARK} */"
+
+
+BEGIN: Final = _marked("BEGIN")
+COMMIT: Final = _marked("COMMIT")
+ROLLBACK: Final = _marked("ROLLBACK")
+SAVEPOINT: Final = _marked("SAVEPOINT message")
+RELEASE: Final = _marked("RELEASE message")
+ROLLBACK_TO: Final = _marked("ROLLBACK TO message")
+CHECKPOINT: Final = _marked("PRAGMA wal_checkpoint(TRUNCATE)")
+
+RECALL: Final = _marked("SELECT digest, reply FROM tenantry_replies WHERE caller = ? AND id = ?")
+REMEMBER: Final = _marked(
+    "INSERT INTO tenantry_replies (caller, id, digest, reply, at) VALUES (?, ?, ?, ?, ?)"
+)
+FORGET: Final = _marked(
+    "DELETE FROM tenantry_replies WHERE at < ?1 AND n <= "
+    "(SELECT max(n) FROM (SELECT n FROM tenantry_replies ORDER BY n LIMIT ?2))"
+)
+"""Looks at the oldest rows only: they were inserted in the order of time, so `at` needs no index."""
+BURY: Final = _marked(
+    "INSERT INTO tenantry_dead_letters (caller, id, action, request, reason, at) "
+    "VALUES (?, ?, ?, ?, ?, ?)"
+)
+CHANGES: Final = "SELECT changes()"

@@ -1,0 +1,175 @@
+"""Opening a tenant's file: everything that makes the connection safe, in the order that makes it so.
+
+The order and the numbers are those of docs/decisions/0003: settings first, the limits, the deadline, and
+last the authorizer, which would deny what comes before it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from time import monotonic
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+from actors.errors import DatabaseProblem, MigrationNeeded
+from actors.tenant.authorizer import authorizer
+from actors.tenant.database import TenantDatabase
+from actors.tenant.dialect import MOST_VARIABLES
+from actors.tenant.engine import SharedEngine
+from actors.tenant.failures import result_code
+from actors.tenant.guard import Guard
+from actors.tenant.schema_info import SchemaInfo, Version
+
+TEXTS_PREPARED: Final = 256
+"""Prepared statements that the driver keeps for a connection."""
+
+BUSY_SECONDS: Final = 1.0
+"""How long to wait for another process that holds the file; it should not be there at all."""
+
+STEPS_BETWEEN_LOOKS: Final = 10_000
+"""Instructions of SQLite's machine between two looks at the clock: about 0.2 ms."""
+
+SETTINGS: Final = (
+    ("journal_mode", "WAL"),
+    ("synchronous", "FULL"),
+    ("foreign_keys", "ON"),
+    ("trusted_schema", "OFF"),
+    ("cell_size_check", "ON"),
+    ("mmap_size", "0"),
+)
+
+LIMITS: Final = (
+    (sqlite3.SQLITE_LIMIT_LENGTH, 4_000_000),
+    (sqlite3.SQLITE_LIMIT_SQL_LENGTH, 100_000),
+    (sqlite3.SQLITE_LIMIT_COLUMN, 200),
+    (sqlite3.SQLITE_LIMIT_EXPR_DEPTH, 100),
+    (sqlite3.SQLITE_LIMIT_COMPOUND_SELECT, 10),
+    (sqlite3.SQLITE_LIMIT_FUNCTION_ARG, 16),
+    (sqlite3.SQLITE_LIMIT_ATTACHED, 0),
+    (sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1_000),
+    (sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, MOST_VARIABLES),
+    (sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 5),
+)
+"""sqlite.org/c3ref/c_limit_attached.html; bytes, columns, levels and counts."""
+
+
+class StorageLimits(NamedTuple):
+    """What one tenant may take."""
+
+    database_bytes: int = 1024**3
+    """Size of the database file. Not kept in the file, so set at each opening; the -wal is not counted."""
+
+
+DEFAULT_LIMITS: Final = StorageLimits()
+
+
+def open_tenant(
+    path: Path,
+    tenant_id: str,
+    *,
+    shared: SharedEngine,
+    schema: SchemaInfo,
+    limits: StorageLimits = DEFAULT_LIMITS,
+) -> TenantDatabase:
+    """Open the tenant's file, which has to be there.
+
+    MigrationNeeded: migrate it and come again. DatabaseProblem: it is missing, damaged, another tenant's, no
+    tenant's at all, or newer than the code; the message names the file and says what to do.
+    """
+    try:
+        driver = connect(path)
+    except sqlite3.Error as error:
+        raise problem(path, error) from error
+    try:
+        return _opened(path, driver, tenant_id, shared, schema, limits)
+    except sqlite3.Error as error:
+        driver.close()
+        raise problem(path, error) from error
+    except BaseException:
+        driver.close()
+        raise
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """The driver's connection to a file that exists; any thread may use it, one at a time."""
+    return sqlite3.connect(
+        f"file:{quote(str(path))}?mode=rw",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=TEXTS_PREPARED,
+    )
+
+
+def _opened(
+    path: Path,
+    driver: sqlite3.Connection,
+    tenant_id: str,
+    shared: SharedEngine,
+    schema: SchemaInfo,
+    limits: StorageLimits,
+) -> TenantDatabase:
+    for name, value in SETTINGS:
+        driver.execute(f"PRAGMA {name}={value}")
+    _set_quota(driver, limits.database_bytes)
+    check_stamp(path, driver, tenant_id)
+    _check_version(path, driver, schema.user_version)
+    for limit, most in LIMITS:
+        driver.setlimit(limit, most)
+    guard = Guard()
+    driver.set_progress_handler(lambda: monotonic() > guard.deadline, STEPS_BETWEEN_LOOKS)
+    connection = shared.connection(driver, guard)
+    driver.set_authorizer(authorizer(guard, schema))
+    return TenantDatabase(path, driver, connection, guard, shared.plans)
+
+
+def _set_quota(driver: sqlite3.Connection, most: int) -> None:
+    """A file that is larger already keeps its size, and does not grow."""
+    (page_size,) = driver.execute("PRAGMA page_size").fetchone()
+    driver.execute(f"PRAGMA max_page_count={max(1, most // page_size)}")
+
+
+def _check_version(path: Path, driver: sqlite3.Connection, head: int) -> None:
+    (found,) = driver.execute("PRAGMA user_version").fetchone()
+    if found == head:
+        return
+    at, known = Version.of(found), Version.of(head)
+    if at.is_newer_than(known):
+        raise DatabaseProblem(
+            f"{path} has {at}, and this code knows {known}: it was used by newer code; run that, or "
+            "restore an older backup"
+        )
+    raise MigrationNeeded(f"{path} has {at}, and this code needs {known}: it has to be migrated")
+
+
+def check_stamp(path: Path, driver: sqlite3.Connection, tenant_id: str) -> None:
+    """DatabaseProblem unless the file says that it is this tenant's."""
+    found = [row[0] for row in driver.execute("SELECT id FROM tenantry_tenant")]
+    if found != [tenant_id]:
+        whose = f"tenant {found[0]}" if found else "no tenant"
+        raise DatabaseProblem(
+            f"{path} belongs to {whose}, and tenant {tenant_id} was asked for: files have been mixed up; "
+            "put the right one in its place"
+        )
+
+
+ADVICE: Final = {
+    sqlite3.SQLITE_NOTADB: "it is not an SQLite database; restore it from a backup",
+    sqlite3.SQLITE_CORRUPT: "it is damaged; restore it from a backup",
+    sqlite3.SQLITE_ERROR: "it is not a tenant's database; restore it from a backup",
+    sqlite3.SQLITE_BUSY: "another process has it open; stop that one",
+    sqlite3.SQLITE_READONLY: "it cannot be written; look at the rights of the file and its directory",
+    sqlite3.SQLITE_FULL: "the disk is full; make room",
+}
+
+
+def problem(path: Path, error: sqlite3.Error) -> DatabaseProblem:
+    """What an error while opening or migrating means, in words."""
+    advice = ADVICE.get(
+        result_code(error), "look at the disk, the rights of the file and the limit of open files"
+    )
+    if not path.exists():
+        advice = "it is missing; restore it from a backup"
+    return DatabaseProblem(f"{path} cannot be used ({error}): {advice}")
