@@ -1,0 +1,201 @@
+"""Bringing tenants' files to head with Alembic: the engine's own tables first, then the application's.
+
+Alembic keeps its context in module globals, so one actor alone may call what is here.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from alembic import command
+from sqlalchemy import Connection, StaticPool, create_engine
+
+from actors.errors import CodeProblem, DatabaseProblem
+from actors.tenant.creation import private_directory, private_file
+from actors.tenant.opening import check_stamp, connect, problem
+from actors.tenant.revisions import Line, read_line
+from actors.tenant.schema_info import SchemaInfo, Version, read_schema
+
+ENGINE_MIGRATIONS: Final = Path(__file__).with_name("migrations")
+"""The folder of the engine's own."""
+
+ENDS: Final = frozenset({"COMMIT", "ROLLBACK"})
+
+
+class Status(NamedTuple):
+    """How far a file is."""
+
+    at: Version
+    head: Version
+    pending: tuple[str, ...]
+    """What an upgrade would run, in order, such as `engine 0001`."""
+
+
+class Migrations:
+    """The engine's and an application's migrations, read once.
+
+    `application` is a folder as Alembic has it (versions/, and an env.py like the engine's own), or None
+    where a backend has no tables. CodeProblem where a folder cannot be used.
+    """
+
+    def __init__(self, application: Path | None, *, engine: Path = ENGINE_MIGRATIONS) -> None:
+        own = read_line(engine, "engine", "tenantry_alembic")
+        theirs = read_line(application, "application", "alembic_version")
+        self._lines = (own, theirs)
+        self.version = Version(len(own.revisions), len(theirs.revisions))
+        self._schema: SchemaInfo | None = None
+
+    @property
+    def head(self) -> int:
+        """`PRAGMA user_version` of a file at head."""
+        return self.version.user_version
+
+    def schema_info(self) -> SchemaInfo:
+        """The schema at head; the first call migrates a database in memory to see it, some 30 ms."""
+        if self._schema is None:
+            with closing(sqlite3.connect(":memory:", isolation_level=None)) as driver:
+                self._run(driver)
+                self._schema = read_schema(driver)
+        return self._schema
+
+    def status(self, path: Path) -> Status:
+        """How far the file is; changes nothing. DatabaseProblem as with `upgrade`."""
+        with _opened(path) as driver:
+            at = self._version_of(path, driver)
+        pending = [
+            f"{line.name} {revision}"
+            for line, done in zip(self._lines, at, strict=True)
+            for revision in line.revisions[done:]
+        ]
+        return Status(at, self.version, tuple(pending))
+
+    def upgrade(self, path: Path, tenant_id: str | None = None) -> None:
+        """Bring a tenant's file, open nowhere else, to head: wholly or not at all.
+
+        DatabaseProblem where it is damaged, not that tenant's, or newer than the code, and where a
+        migration fails, which leaves the file as it was.
+        """
+        with _opened(path) as driver:
+            if tenant_id is not None:
+                check_stamp(path, driver, tenant_id)
+            if self._version_of(path, driver) == self.version:
+                return
+            try:
+                self._run(driver)
+            except CodeProblem as error:
+                raise DatabaseProblem(f"{path} is as it was: {error}") from error
+
+    def template(self, directory: Path) -> Path:
+        """An empty file at head in this directory, from which tenants are copied; made once for each head.
+
+        Its name holds a digest of the migrations, so that an edited one makes another template.
+        """
+        private_directory(directory)
+        path = directory / f"template-{self.head}-{self._digest()}.db"
+        if not path.exists():
+            draft = path.with_suffix(".new")
+            self._make_template(draft)
+            draft.rename(path)
+        return path
+
+    def _make_template(self, draft: Path) -> None:
+        draft.unlink(missing_ok=True)
+        os.close(private_file(draft))
+        with closing(connect(draft)) as driver:
+            driver.execute("PRAGMA journal_mode=WAL")
+            self._run(driver)
+
+    def _digest(self) -> str:
+        digest = sha256()
+        for line in self._lines:
+            for file in line.files():
+                digest.update(file.read_bytes())
+        return digest.hexdigest()[:16]
+
+    def _version_of(self, path: Path, driver: sqlite3.Connection) -> Version:
+        driver.execute("SELECT id FROM tenantry_tenant").fetchall()  # or it is no tenant's
+        at = Version.of(driver.execute("PRAGMA user_version").fetchone()[0])
+        if at.is_newer_than(self.version):
+            raise DatabaseProblem(
+                f"{path} has {at}, and this code knows {self.version}: it was used by newer code; run "
+                "that, or restore an older backup"
+            )
+        return at
+
+    def _run(self, driver: sqlite3.Connection) -> None:
+        """Run what is pending in one transaction, and write the new number in it."""
+        engine = create_engine("sqlite://", poolclass=StaticPool, creator=lambda: driver)
+        with engine.connect() as connection:
+            driver.execute(
+                "PRAGMA foreign_keys=OFF"
+            )  # rebuilding a table would take its children along
+            driver.execute("BEGIN IMMEDIATE")
+            with connection.begin():
+                for line in self._lines:
+                    _upgrade(line, driver, connection)
+                _check_references(driver)
+                driver.execute(f"PRAGMA user_version={self.head}")
+
+
+def _upgrade(line: Line, driver: sqlite3.Connection, connection: Connection) -> None:
+    if not line.revisions:
+        return
+    driver.set_authorizer(_undivided)
+    try:
+        command.upgrade(line.config(connection), "head")
+    except Exception as error:  # a migration is foreign code: whatever it raises is its failure
+        raise CodeProblem(
+            f"the {line.name}'s migrations in {line.folder} failed ({type(error).__name__}: {error}): "
+            "mend them and try again"
+        ) from error
+    finally:
+        driver.set_authorizer(None)
+    _check_applied(line, driver)
+
+
+def _undivided(action: int, first: str | None, *_: str | None) -> int:
+    """Keeps a migration from ending the transaction, which would leave half of it behind."""
+    ends = action == sqlite3.SQLITE_TRANSACTION and first in ENDS
+    return sqlite3.SQLITE_DENY if ends else sqlite3.SQLITE_OK
+
+
+def _check_applied(line: Line, driver: sqlite3.Connection) -> None:
+    """Alembic is content when env.py did nothing at all."""
+    if _noted(line, driver) != [line.revisions[-1]]:
+        raise CodeProblem(
+            f"{line.folder}/env.py did not bring the database to {line.revisions[-1]}: it has to run on "
+            "config.attributes['connection'] with the table config.attributes['version_table']"
+        )
+
+
+def _noted(line: Line, driver: sqlite3.Connection) -> list[str]:
+    """The revisions that Alembic has written down in the file."""
+    table = line.version_table
+    if not driver.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
+        return []
+    query = f"SELECT version_num FROM {table}"  # noqa: S608  # one of two names of ours
+    return [revision for (revision,) in driver.execute(query)]
+
+
+def _check_references(driver: sqlite3.Connection) -> None:
+    broken = driver.execute("PRAGMA foreign_key_check").fetchone()
+    if broken is not None:
+        raise CodeProblem(
+            f"the migrations leave rows of {broken[0]} that refer to missing rows of {broken[2]}"
+        )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """The file, with the driver's errors in words."""
+    try:
+        with closing(connect(path)) as driver:
+            yield driver
+    except sqlite3.Error as error:
+        raise problem(path, error) from error
