@@ -1,0 +1,41 @@
+"""Tenants for the tests of the tenant's database: real files, with the tables of a small library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from actors.tenant.database import TenantDatabase
+from actors.tenant.engine import SharedEngine
+from actors.tenant.upgrades import Migrations
+from tests.actors.tenant.shelving import MIGRATIONS, Library
+
+
+@pytest.fixture(scope="session")
+def migrations() -> Migrations:
+    """The engine's and the library's."""
+    return Migrations(MIGRATIONS)
+
+
+@pytest.fixture(scope="session")
+def shared() -> SharedEngine:
+    """The process's Engine."""
+    return SharedEngine()
+
+
+@pytest.fixture
+def library(tmp_path: Path, migrations: Migrations, shared: SharedEngine) -> Iterator[Library]:
+    """Tenants, closed when the test ends."""
+    made = Library(tmp_path, migrations, shared)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def tenant(library: Library) -> TenantDatabase:
+    """An open tenant's database, in a turn's transaction."""
+    database = library.open(library.create())
+    database.begin()
+    return database
