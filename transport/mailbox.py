@@ -17,6 +17,9 @@ import zmq
 MOST_FRAMES = 256
 """Frames taken from the socket at a time, so that messages from inside are not kept waiting."""
 
+MOST_PARTS = 4
+"""Parts kept of one message: an envelope has three at the most, so that one more tells it is none."""
+
 OUTBOX = 1000
 """Replies kept for one peer that does not read; further ones are dropped and counted."""
 
@@ -28,6 +31,7 @@ class Frame(NamedTuple):
     """One message from the network, cut at its frames; the first is the connection's routing id."""
 
     parts: list[bytes]
+    """At most MOST_PARTS; of a message with more, the first ones and the very last."""
 
 
 class Counters:
@@ -49,6 +53,7 @@ class SocketMailbox:
         self.counters = Counters()
         self._socket = socket
         self._inside: deque[Any] = deque()
+        self._read: list[Frame] = []  # frames that are read and not yet taken
         self._asleep: deque[None] = deque()  # one element while the owner sleeps and wants the bell
         self._outboxes: dict[bytes, deque[list[bytes]]] = {}
         self._bell, self._ringer = sockets.socketpair()
@@ -120,15 +125,35 @@ class SocketMailbox:
         inside = self._inside
         return [inside.popleft() for _ in range(len(inside))]
 
-    def _frames(self) -> list[Any]:
-        frames: list[Any] = []
-        receive = self._socket.recv_multipart
+    def _frames(self) -> list[Frame]:
         try:
-            while len(frames) < MOST_FRAMES:
-                frames.append(Frame(receive(zmq.NOBLOCK)))
+            while len(self._read) < MOST_FRAMES:
+                self._read.append(self._receive())
         except zmq.Again:
             pass
+        except BaseException:  # out of memory, say: what was read before waits for the next take
+            self._skip_rest()
+            raise
+        frames, self._read = self._read, []
         return frames
+
+    def _receive(self) -> Frame:
+        """One message; a million parts of one pass through here without being kept."""
+        receive, option = self._socket.recv, self._socket.getsockopt
+        parts = [receive(zmq.NOBLOCK)]
+        while option(zmq.RCVMORE):
+            part = receive(zmq.NOBLOCK)
+            if len(parts) < MOST_PARTS:
+                parts.append(part)
+            else:
+                parts[-1] = part
+        return Frame(parts)
+
+    def _skip_rest(self) -> None:
+        """Leave a message that was read in part, or its next part would pass for a routing id."""
+        nothing = bytearray()
+        while self._socket.getsockopt(zmq.RCVMORE):
+            self._socket.recv_into(nothing)
 
     def _sleep(self) -> None:
         self._asleep.append(None)
