@@ -54,9 +54,7 @@ class Answer(ThreadingFuture[Any]):
 
     def _announce(self) -> None:
         for listener in list(self._listeners):
-            with contextlib.suppress(
-                RuntimeError
-            ):  # the loop that waited is closed: nobody listens
+            with contextlib.suppress(RuntimeError):  # the loop that waited is closed by now
                 listener()
 
 

@@ -151,9 +151,6 @@ class Mailbox:
 
     def rest(self) -> None:
         """Hand the token back; where mail has come meanwhile, run again. Needs the token."""
-        if self._items:
-            self._schedule(self)
-            return
         self._token.append(None)
-        if self._items:  # mail that came between the look and the append found no token to take
+        if self._items:  # whoever told it while the token was away could not wake the mailbox
             self.wake()

@@ -30,7 +30,7 @@ class Refuser(Actor):
     def handle(self, mail: deque[Any]) -> None:
         """Answer a turn's mail."""
         super().handle(mail)
-        if self._once and not self.actor_stopped.is_set():
+        if self._once:
             self._stop()
 
     def on_receive(self, message: Any) -> None:

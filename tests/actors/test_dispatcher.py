@@ -138,6 +138,23 @@ def test_no_relief_while_a_turn_has_only_begun(
     blocking.release(3)
 
 
+def test_no_relief_while_a_thread_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mail that waits at this very moment is on its way to that thread, however long ago its last turn."""
+    monkeypatch.setattr(module, "IDLE_AFTER", WAIT)
+    dispatcher = Dispatcher("idle", threads=1, most=2)
+    run_and_wait(dispatcher)
+    while any(dispatcher._workers.values()):
+        pass  # the turn is over, and its thread about to say so
+    on_its_way = SimpleQueue[Mailbox | None]()
+    on_its_way.put(None)
+
+    with monkeypatch.context() as this_moment:
+        this_moment.setattr(dispatcher, "_ready", on_its_way)
+        assert not dispatcher.relieve()
+
+    assert dispatcher.stop()
+
+
 def test_the_pool_grows_to_its_most_and_no_further(pool: Dispatcher) -> None:
     """A runaway that blocks everything does not eat the process."""
     blocking = Blocking(pool)

@@ -70,6 +70,22 @@ def test_offer_does_not_schedule_until_the_mailbox_is_woken() -> None:
     assert scheduled == [mailbox]
 
 
+def test_mail_that_comes_in_the_last_moment_before_rest_is_not_forgotten() -> None:
+    """Its teller finds no token to take; so whoever hands the token back looks once more."""
+    scheduled: list[Mailbox] = []
+    mailbox = Mailbox("test", scheduled.append)
+
+    class Moment(deque[None]):
+        def append(self, token: None) -> None:
+            mailbox.tell("mail")
+            super().append(token)
+
+    mailbox._token = Moment()
+    mailbox.rest()
+
+    assert scheduled == [mailbox]
+
+
 def test_mail_for_nobody_is_told_to_the_supervisor_once_and_kept() -> None:
     """Vacant brings the token: until the supervisor acts, more mail tells nobody."""
     supervisor = unscheduled()

@@ -381,8 +381,9 @@ def test_a_tenant_that_keeps_failing_is_refused_for_a_while_and_tried_again(
     mailbox.tell(
         Passivate()
     )  # what the Clock was asked for: told at once, it found the mail before it
+    mailbox.tell(once(Crash()))
     mailbox.tell("later")
-    assert hotel.seen.get(timeout=WAIT) == ("acme", "later")
+    assert hotel.seen.get(timeout=WAIT) == ("acme", "later"), "it begins with a clean record"
 
 
 def test_a_tenant_whose_file_is_wrong_is_not_tried_again_at_once(make_hotel: HotelMaker) -> None:
@@ -612,9 +613,17 @@ def test_those_that_wait_for_a_place_are_refused_before_the_drain_is_done(
     make_hotel: HotelMaker,
 ) -> None:
     """When it is done, the way of their replies is still open."""
+
+    class Slow(Watch):
+        __slots__ = ()
+
+        def tell(self, message: Any) -> None:
+            on_the_way.turn()
+            super().tell(message)
+
     hotel = make_hotel(cap=1)
-    outlet = Watch()
-    gate = Gate()
+    outlet = Slow()
+    gate, on_the_way = Gate(), Gate()
     inside, waiting = hotel.address("inside"), hotel.address("waiting")
     inside.tell(gate.turn)
     gate.entered()
@@ -622,10 +631,32 @@ def test_those_that_wait_for_a_place_are_refused_before_the_drain_is_done(
     hotel.supervisor.hear(Vacant(waiting))
 
     done = drain(hotel)
+    on_the_way.entered()
+    gate.open()
+    hotel.supervisor.hear(Left(inside))
+    hotel.settled()
+    assert not done.answered()
+    on_the_way.open()
+
+    assert done.get(timeout=WAIT) is True
     assert decoded(outlet.hear())["error"]["code"] == "unavailable"
+
+
+def test_a_drain_comes_back_to_one_who_stayed(hotel: Hotel) -> None:
+    """Mail that came behind its Passivate is answered first."""
+    gate = Gate()
+    mailbox = hotel.address("acme")
+    mailbox.tell(gate.turn)
+    gate.entered()
+
+    done = drain(hotel)
+    hotel.settled()
+    mailbox.tell("behind")
     gate.open()
 
     assert done.get(timeout=WAIT) is True
+    hotel.supervisor.hear(Stayed(mailbox))
+    assert hotel.seen.get_nowait() == ("acme", "behind")
 
 
 def test_a_drain_reaches_a_tenant_that_waits_for_its_restart(make_hotel: HotelMaker) -> None:
