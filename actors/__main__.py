@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -20,6 +21,9 @@ EXIT_CONFIGURATION = 78
 EXIT_FAILURE = 70
 """sysexits.h EX_SOFTWARE: the supervisor gave up; whoever runs the server should start it again."""
 
+GARBAGE_YOUNG = 10_000
+"""New objects after which the collector looks for cycles; messages make none, so it seldom finds any."""
+
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -37,6 +41,7 @@ def main(arguments: list[str]) -> int:
         return EXIT_CONFIGURATION
     try:
         prepare(system, settings)
+        spare_the_collector()
         say(f"ready {system.endpoint}")
         signal.sigwait(SIGNALS)
     finally:
@@ -54,6 +59,13 @@ def prepare(system: System, settings: Settings) -> None:
     if settings.demo:
         for line in showcase.prepare(system, settings.data):
             say(line)
+
+
+def spare_the_collector() -> None:
+    """What is there at start stays: looking through it again and again took 7 % of a busy server."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_YOUNG)
 
 
 def say(line: str) -> None:

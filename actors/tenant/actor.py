@@ -31,7 +31,7 @@ from actors.messages import DeadLetter, Passivate, Replies, Stayed, TenantRecord
 from actors.registry import Published
 from actors.routing import Route, RoutingTable
 from actors.tenant.context import Context
-from actors.tenant.database import TenantDatabase
+from actors.tenant.database import FORGOTTEN_AT_ONCE, TenantDatabase
 from actors.tenant.digest import content_digest
 from actors.tenant.storage import Storage
 from transport.message import UNAVAILABLE, Refusal
@@ -43,6 +43,12 @@ KEEP_REPLIES = 24 * 3600.0
 
 FORGET_EVERY = 600.0
 """Seconds between two sweeps of replies that are older, while the tenant has work."""
+
+FORGET_MORE = 0.1
+"""Seconds between sweeps while there is more to forget: 5,000 replies a second at most."""
+
+TURN_SECONDS = 0.02
+"""A turn that has taken so long is committed and makes room for other actors; about 500 messages' work."""
 
 NOT_ON_DISK = Refusal(
     UNAVAILABLE,
@@ -125,41 +131,43 @@ class Tenant(Actor):
 
     def handle(self, mail: deque[Any]) -> None:
         """Serve runs of requests, each run in one transaction; other mail between them."""
-        while mail and not self.actor_stopped.is_set():
+        ends = time.monotonic() + TURN_SECONDS
+        while mail and not self.actor_stopped.is_set() and time.monotonic() < ends:
             if is_request(mail[0]):
-                self._serve_run(mail)
+                self._serve_run(mail, ends)
             else:
                 self.at = 0
                 self._more_mail = len(mail) > 1
                 self._handle(mail[0])
                 mail.popleft()
 
-    def _serve_run(self, mail: deque[Any]) -> None:
+    def _serve_run(self, mail: deque[Any], ends: float) -> None:
         settled: dict[int, Held] = {}
-        while (held := self._attempt(mail, settled)) is None:
+        while (held := self._attempt(mail, settled, ends)) is None:
             pass
         for _ in held:
             mail.popleft()
         self._commit(held)
 
-    def _attempt(self, mail: deque[Any], settled: dict[int, Held]) -> list[Held] | None:
-        """Serve each request of the run; None where SQLite ended the transaction by itself.
+    def _attempt(
+        self, mail: deque[Any], settled: dict[int, Held], ends: float
+    ) -> list[Held] | None:
+        """Serve requests until other mail comes or time is up; None where it has to be done again.
 
-        It does so on a full quota, an interrupted write, an I/O error. The request at fault is settled
-        with its refusal; those before it lost their effects and are served again: none was answered yet.
+        That is where SQLite ended the transaction by itself: a full quota, an interrupted write, an I/O
+        error. The message at fault is settled with its refusal; those before it lost their effects and are
+        served again, since none of them was answered yet.
         """
         database = self.database
         database.begin()
         held: list[Held] = []
         for self.at, message in enumerate(mail):
-            if not is_request(message):
+            if not is_request(message) or (held and time.monotonic() > ends):
                 break
-            answer = settled.get(self.at)
-            if answer is None:
-                answer = self._serve(message)
-                if not database.in_transaction:
-                    settled[self.at] = answer
-                    return None
+            answer = settled.get(self.at) or self._serve(message)
+            if not database.in_transaction:
+                settled[self.at] = answer
+                return None
             held.append(answer)
         return held
 
@@ -195,10 +203,13 @@ class Tenant(Actor):
             outlet.tell(Replies(frames))
 
     def _sweep(self) -> None:
+        """Forget old replies; where more are due than one sweep takes, sweep again soon."""
         now = time.monotonic()
         if now >= self._next_sweep:
-            self._next_sweep = now + FORGET_EVERY
-            self.database.forget_before(time.time() - KEEP_REPLIES)
+            forgotten = self.database.forget_before(time.time() - KEEP_REPLIES)
+            self._next_sweep = now + (
+                FORGET_EVERY if forgotten < FORGOTTEN_AT_ONCE else FORGET_MORE
+            )
 
     # One request
 
@@ -265,29 +276,17 @@ class Tenant(Actor):
     def _read(self, work: Work, route: Route, params: Any) -> bytes:
         database = self.database
         before = database.changes
-        database.savepoint()
-        try:
+        with self.database.message():
             result = self._run(work, route, params)
             if database.changes != before:
                 raise ReadWrote(f'{route.name} has effect = "read" in the index, and wrote')
-            body = success(work, route, result)
-        except BaseException:
-            self._undo()
-            raise
-        database.release()
-        return body
+            return success(work, route, result)
 
     def _write(self, work: Work, route: Route, params: Any, digest: bytes) -> bytes:
-        database = self.database
-        database.savepoint()
-        try:
+        with self.database.message():
             body = success(work, route, self._run(work, route, params))
-            database.remember(work.principal.id, work.request.id, digest, body, time.time())
-        except BaseException:
-            self._undo()
-            raise
-        database.release()
-        return body
+            self.database.remember(work.principal.id, work.request.id, digest, body, time.time())
+            return body
 
     def _run(self, work: Work, route: Route, params: Any) -> Any:
         request = work.request
@@ -304,10 +303,6 @@ class Tenant(Actor):
             result = route.function(context, params)  # type: ignore[misc]  # None was a stand-in
         route.result.check(result)
         return result
-
-    def _undo(self) -> None:
-        if self.database.in_transaction:
-            self.database.rollback_to()
 
     # Refusing
 
@@ -335,7 +330,7 @@ class Tenant(Actor):
             work.principal.id,
             request.id,
             request.action,
-            request.model_dump_json().encode(),
+            request.model_dump_json(exclude={"token"}).encode(),
             reason,
             time.time(),
         )

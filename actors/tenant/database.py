@@ -34,7 +34,16 @@ class TenantDatabase:
     Some errors end the transaction by themselves (failures.py): after any, ask `in_transaction`.
     """
 
-    __slots__ = ("_connection", "_driver", "_execute", "_guard", "_loan", "known", "path")
+    __slots__ = (
+        "_connection",
+        "_driver",
+        "_execute",
+        "_guard",
+        "_loan",
+        "_message",
+        "known",
+        "path",
+    )
 
     def __init__(
         self,
@@ -51,6 +60,7 @@ class TenantDatabase:
         self._execute = driver.execute
         self._connection = connection
         self._guard = guard
+        self._message = Message(self)
         self._loan = Loan(FunctionDatabase(driver, connection, guard, plans), guard)
 
     # ------------------------------------------------------------ the transaction
@@ -80,6 +90,10 @@ class TenantDatabase:
         """Take the message's effects back, and end it."""
         self._execute(text.ROLLBACK_TO)
         self._execute(text.RELEASE)
+
+    def message(self) -> Message:
+        """`with database.message():` one message's effects: all kept, or taken back where it raises."""
+        return self._message
 
     @property
     def in_transaction(self) -> bool:
@@ -155,6 +169,30 @@ class TenantDatabase:
         """Close without ceremony. What was not committed is gone; closing twice is nothing."""
         self._guard.leave()
         self._connection.close()
+
+
+class Message:
+    """A savepoint around one message; where SQLite has ended the transaction, nothing is left to undo."""
+
+    __slots__ = ("_database",)
+
+    def __init__(self, database: TenantDatabase) -> None:
+        self._database = database
+
+    def __enter__(self) -> None:
+        self._database.savepoint()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        database = self._database
+        if kind is None:
+            database.release()
+        elif database.in_transaction:
+            database.rollback_to()
 
 
 class Loan:
