@@ -1,7 +1,7 @@
 """Opening a tenant's file: everything that makes the connection safe, in the order that makes it so.
 
-The order and the numbers are those of docs/decisions/0003: settings first, the limits, the deadline, and
-last the authorizer, which would deny what comes before it.
+Settings first, then whose file it is and how new, then limits and the deadline, and last the authorizer,
+which would deny what comes before it.
 """
 
 from __future__ import annotations

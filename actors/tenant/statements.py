@@ -78,9 +78,7 @@ class FunctionDatabase:
             return None
         try:
             cursor = self._driver.execute(plan.sql, values)
-            if most is None or plan.written.writes:  # what writes is run to its end
-                return cursor.fetchall()
-            return cursor.fetchmany(most)
+            return cursor.fetchall() if most is None else cursor.fetchmany(most)
         except sqlite3.Error as error:
             raise self._failures.wrapped(error, plan.sql) from error
 
