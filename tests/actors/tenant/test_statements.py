@@ -59,7 +59,7 @@ with_default = Table(
     "readers",
     MetaData(),
     Column("id", Integer, primary_key=True),
-    Column("name", Text, default="nobody"),
+    Column("name", Text, default="nobody", onupdate="renamed"),
 )
 b = books.c
 TOP = select(b.id, b.title).where(b.id <= bindparam("top")).cte("top")
@@ -105,6 +105,7 @@ WRITES: list[tuple[str, Executable, Any, int, bool]] = [
     ("insert typed", insert(books), {**BOOKS[0], "id": 9}, 1, True),
     ("insert with a server's default", insert(books), {"title": "x"}, 1, True),
     ("insert with Python's default", insert(with_default), {}, 1, False),
+    ("update with Python's default", update(with_default).where(with_default.c.id == 1), {"id": 2}, 1, False),
     ("insert many", insert(shelves), [{"name": f"n{i}"} for i in range(1_500)], 1_500, True),
     ("insert many typed", insert(books), [{**book, "id": book["id"] + 50} for book in BOOKS], 3, True),
     ("insert a list of one", insert(shelves), [{"name": "one"}], 1, True),
@@ -184,6 +185,8 @@ def stocked(library: Library) -> TenantDatabase:
         db.run(insert(shelves), [{"id": 1, "name": "fiction"}, {"id": 2, "name": "science"}])
         for book in BOOKS:
             db.run(insert(books), book)
+        db.run(insert(readers), {"id": 1, "name": "Ada"})
+        for book in BOOKS:
             db.run(insert(titles).values(rowid=bindparam("n"), title=bindparam("t")),
                    {"n": book["id"], "t": book["title"]})  # fmt: skip
     return database
