@@ -37,16 +37,22 @@ def main(arguments: list[str]) -> int:
         system = System(settings)
         system.start(on_failure=lambda: os.kill(os.getpid(), signal.SIGTERM))
     except (TenantryError, ValueError) as error:
-        print(f"tenantry: {error}", file=sys.stderr)  # noqa: T201 - for the person at the terminal
-        return EXIT_CONFIGURATION
+        return refused(error)
     try:
         prepare(system, settings)
-        spare_the_collector()
         say(f"ready {system.endpoint}")
         signal.sigwait(SIGNALS)
+    except TenantryError as error:
+        return refused(error)
     finally:
         system.stop()
     return EXIT_FAILURE if system.failure else 0
+
+
+def refused(error: Exception) -> int:
+    """Say why the server cannot run as configured; the exit status."""
+    print(f"tenantry: {error}", file=sys.stderr)  # noqa: T201 - for the person at the terminal
+    return EXIT_CONFIGURATION
 
 
 def prepare(system: System, settings: Settings) -> None:

@@ -36,7 +36,7 @@ def success(
 
 def replayed(work: Work, stored: bytes) -> bytes:
     """A stored reply again, marked as such, in the encoding that is asked for now."""
-    reply, _ = codec.decode(stored)
+    reply, _ = codec.decode(stored, codec.REPLIES)
     reply["meta"] = {**reply["meta"], "replayed": True, "trace_id": work.trace_id}
     return codec.encode(reply, work.peer.encoding)
 

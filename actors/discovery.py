@@ -13,12 +13,12 @@ from types import MappingProxyType
 from typing import Any
 
 from actors.access import ANY_TOKEN, AUTHENTICATED, LEVELS, PLATFORM_ROLES, PUBLIC
-from actors.entries import CHANNELS, EFFECTS, RELEASE, RESERVED, STATES, Action, Version
 from actors.errors import NotFound, PermissionDenied, Unauthenticated
+from actors.index.entries import CHANNELS, EFFECTS, RELEASE, RESERVED, STATES, Action, Version
+from actors.index.schema import Schema
+from actors.index.spelling import nearest
 from actors.messages import Principal
 from actors.routing import NEWEST, Decision, Route, RoutingTable, route_of
-from actors.schema import Schema
-from actors.spelling import nearest
 
 SERVER_VERSION = "0.1.0"
 """What system.ping says is running: the version in pyproject.toml."""
@@ -26,7 +26,7 @@ SERVER_VERSION = "0.1.0"
 PAGE_BYTES = 128 * 1024
 """A page of system.describe ends before its actions take more than this as JSON.
 
-An action takes 64 KiB at most (actors/index.py), so that the largest page stays below 256 KiB, the limit
+An action takes 64 KiB at most (actors/index/reader.py), so the largest page stays below 256 KiB, the limit
 of a message."""
 
 MOST_ACTIONS = 200

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from actors.actor import Actor
-from actors.index import read_index
+from actors.index.reader import read_index
 from actors.mailbox import Mailbox
 from actors.routing import RoutingTable
 

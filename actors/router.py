@@ -39,11 +39,10 @@ from actors.messages import (
     Work,
 )
 from actors.registry import Published
-from actors.routing import Route
 from transport import codec
 from transport.limits import Limits
 from transport.mailbox import Frame, SocketMailbox
-from transport.message import Refusal, Request
+from transport.message import Problem, Refusal, Request
 
 log = structlog.get_logger()
 
@@ -192,9 +191,10 @@ class Router(Actor):
             self._answer_system(work)
             return
         tenant = self._tenant(request, principal)
-        route = self._tables.current.find(request.action, principal.role)
         if principal is ANYONE:
-            self._require_public(route, tenant)
+            self._require_public(request.action, tenant)
+        else:
+            self._tables.current.find(request.action, principal.role)
         self._hand_on(work, tenant)
 
     def _principal(self, request: Request) -> Principal:
@@ -206,18 +206,25 @@ class Router(Actor):
         return principal
 
     def _tenant(self, request: Request, principal: Principal) -> TenantRecord:
+        if request.tenant is None and principal is not ANYONE:
+            raise no_tenant()
         tenant = self._tenants.get(request.tenant or "")
         if tenant is None or (principal is not ANYONE and principal.tenant != tenant.name):
             raise not_you()
         return tenant
 
-    def _require_public(self, route: Route, tenant: TenantRecord) -> None:
-        """A caller without a token reaches only public actions, and only tenants that are awake."""
-        if ANYONE.role not in route.allowed:
-            raise not_you()
+    def _require_public(self, action: str, tenant: TenantRecord) -> None:
+        """A caller without a token reaches only public actions, and only tenants that are awake.
+
+        Everything else is answered as for a tenant that is not there: an action that is none, or a tenant
+        that is asleep, would otherwise tell a stranger that the tenant exists.
+        """
+        route = self._tables.current.routes.get(action)
         address = self._addresses.get(tenant.id)
+        if route is None or ANYONE.role not in route.allowed:
+            raise not_you()
         if address is None or address.occupant is None:
-            raise Unavailable("the tenant is asleep and only a token wakes it", retry_after_ms=5000)
+            raise not_you()
 
     def _answer_system(self, work: Work) -> None:
         route, result = answer_system(
@@ -281,6 +288,12 @@ def not_you() -> Unauthenticated:
         "no valid token for this tenant: it is missing, unknown, expired or revoked, "
         "or there is no such tenant"
     )
+
+
+def no_tenant() -> InvalidArgument:
+    """The refusal of a request that has to say whose database it is about."""
+    problem = Problem("tenant", "missing; every action that is not a system action needs it")
+    return InvalidArgument(f"{problem.field}: {problem.problem}", details=(problem,))
 
 
 def malformed() -> InvalidArgument:

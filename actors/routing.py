@@ -11,11 +11,11 @@ from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
 from actors.access import allowed_roles
-from actors.code import Codebase
-from actors.entries import DUMMY, ERRORING, REVERTED, Action, Environment, Index, Version
 from actors.errors import CodeProblem, NotFound
-from actors.schema import Schema
-from actors.spelling import nearest
+from actors.index.code import Codebase
+from actors.index.entries import DUMMY, ERRORING, REVERTED, Action, Environment, Index, Version
+from actors.index.schema import Schema
+from actors.index.spelling import nearest
 
 NEWEST = "newest"
 TESTER = "tester"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from actors.admin.directory import DirectoryFile
 from actors.admin.file import open_directory, prepare_directory
-from actors.index import read_index
+from actors.index.reader import read_index
 from actors.system import claim
 from actors.tenant.storage import Storage
 

@@ -21,6 +21,7 @@ def prepare(system: System, data: Path) -> Iterator[str]:
     """Make what is missing, write demo.json, and give the lines to print."""
     if system.settings.curve_keys is not None:
         raise SettingsError("--demo is for trying out on loopback: leave TENANTRY_CURVE_KEYS unset")
+    _require_desk(system)
     tokens = {name: _token(system, name) for name in TENANTS}
     _write(data / "demo.json", {"endpoint": system.endpoint, "tokens": tokens})
     yield "demo tenants: acme and globex; in another terminal:"
@@ -28,6 +29,17 @@ def prepare(system: System, data: Path) -> Iterator[str]:
     yield "  scripts/call acme tickets.list state=open"
     yield "  scripts/call globex contacts.add name='Grace Hopper' email=grace@example.com"
     yield "  scripts/call - system.ping"
+
+
+def _require_desk(system: System) -> None:
+    """SettingsError where the index is another one, before anything is made."""
+    asked = {action for name in TENANTS for action, _ in demo.requests(name)}
+    missing = sorted(asked - system.tables.current.routes.keys())
+    if missing:
+        raise SettingsError(
+            f"--demo needs {missing[0]}, which {system.settings.registry} does not describe: "
+            "leave TENANTRY_REGISTRY (--registry) unset, or --demo"
+        )
 
 
 def _token(system: System, name: str) -> str:
@@ -54,6 +66,6 @@ def _fill(endpoint: str, name: str, token: str) -> None:
 def _write(path: Path, content: object) -> None:
     """For the server's user alone: it holds tokens."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        os.fchmod(file.fileno(), 0o600)  # the file may have been there before, open to others
         json.dump(content, file, indent=2)
         file.write("\n")
-    path.chmod(0o600)

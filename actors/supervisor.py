@@ -286,6 +286,7 @@ class Supervisor(Actor):
         """Give up: the system on an essential child, on a tenant for a while."""
         if child.spec.essential:
             self._give_up(mailbox.name, error)
+            abandon(mailbox)  # whoever asks it while the system stops must not wait
             return
         log.error("actor given up for a while", actor=mailbox.name, seconds=BACKOFF_MOST)
         child.restarts.clear()
@@ -316,7 +317,10 @@ class Supervisor(Actor):
         self._check_drained()
 
     def _check_drained(self) -> None:
-        if self._drain is not None and not self._residents.everybody():
+        """Mail without an occupant is on its way here as Vacant, to be refused."""
+        if self._drain is None or self._residents.everybody():
+            return
+        if all(mailbox.empty() for mailbox in self._addresses.values()):
             settle(self._drain.done, True)
 
 

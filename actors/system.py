@@ -13,7 +13,7 @@ import pykka
 import structlog
 import zmq
 
-from actors.actor import Ping, ask, stop
+from actors.actor import Gone, Ping, ask, stop
 from actors.admin.directory import (
     CreateTenant,
     Directory,
@@ -27,7 +27,7 @@ from actors.clock import Clock, ClockMailbox, Every
 from actors.dispatcher import Dispatcher
 from actors.errors import SettingsError
 from actors.future import Answer
-from actors.index import read_index
+from actors.index.reader import read_index
 from actors.mailbox import Mailbox
 from actors.messages import TenantRecord
 from actors.registry import Published, Registry
@@ -46,6 +46,9 @@ log = structlog.get_logger()
 
 ASK_SECONDS = 30.0
 """How long the wiring waits for an actor before it counts as defective."""
+
+STOP_SECONDS = 5.0
+"""How long the wiring waits for an actor when it stops."""
 
 SWEEP_SECONDS = 5.0
 """How often idle tenants are looked for."""
@@ -69,26 +72,48 @@ class System:
         """Why the supervisor gave up, if it did."""
         self._on_failure: Callable[[], None] = lambda: None
         self._lock = claim(settings.data)
+        try:
+            self._prepare(settings)
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def _prepare(self, settings: Settings) -> None:
+        """Everything that can be found wrong before a thread or a socket is there."""
         limit_memory(settings.memory_bytes)
         require_descriptors(settings.resident)
         index = read_index(settings.registry)
         self.tables = Published(RoutingTable.build(index, settings.environment))
         self._storage = Storage(settings.data, index.storage.migrations, settings.database_bytes)
         prepare_directory(settings.data / "directory.db")
-        self._context = zmq.Context()
         self._security = Security.from_files(settings.curve_keys, settings.curve_clients)
         self._limits = Limits(body_bytes=settings.body_bytes)
-        self._tenants = Dispatcher("tenants", settings.threads, settings.threads_most)
-        self._dispatchers = [self._tenants]
 
     def start(self, on_failure: Callable[[], None] = lambda: None) -> None:
-        """Start in order, ping each. Raises SettingsError, IndexProblem, DatabaseProblem."""
+        """Start in order, ping each. SocketProblem where the endpoint cannot be bound."""
         self._on_failure = on_failure
-        settings = self.settings
-        socket = bind_router(self._context, settings.endpoint, self._security, self._limits)
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._dispatchers: list[Dispatcher] = []
+        try:
+            socket = bind_router(
+                self._context, self.settings.endpoint, self._security, self._limits
+            )
+        except BaseException:
+            self._close()
+            raise
         self.endpoint = endpoint_of(socket)
         """Where clients connect: the setting, with the port that was free in place of 0."""
+        try:
+            self._start_actors(socket)
+        except BaseException:
+            self.stop()
+            raise
+        log.info("started", endpoint=self.endpoint, environment=self.settings.environment)
 
+    def _start_actors(self, socket: zmq.Socket[bytes]) -> None:
+        settings = self.settings
+        self._tenants = Dispatcher("tenants", settings.threads, settings.threads_most)
+        self._dispatchers.append(self._tenants)
         self.supervisor = self._mailbox("supervisor", None)
         self.clock = ClockMailbox(self.supervisor)
         self.migrator = self._mailbox("migrator", self.supervisor)
@@ -121,20 +146,18 @@ class System:
             ask(mailbox, Ping(), ASK_SECONDS)
         self.clock.tell(Every(SWEEP_SECONDS, self.supervisor, Sweep()))
         self.clock.tell(Every(RELIEF_SECONDS, self.supervisor, Relieve()))
-        log.info("started", endpoint=self.endpoint, environment=settings.environment)
 
     def stop(self) -> None:
         """Answer what was accepted, refuse the rest, close everything; in reverse order of starting."""
-        self.router.tell(Draining())
-        self._drain()
+        self._try(self.router, Draining())
+        # Tenants that are being looked for are found, and then their mail is in their mailboxes.
+        if self._try(self.supervisor, Ping()):
+            self._try(self.router, Ping())
+            self._drain()
         for mailbox in reversed(self._children()):
             self._stop(mailbox)
         self._stop(self.supervisor)
-        for dispatcher in self._dispatchers:
-            dispatcher.stop()
-        self._security.close()
-        self._context.destroy(linger=0)
-        os.close(self._lock)
+        self._close()
         log.info("stopped")
 
     # What the wiring does for people
@@ -206,17 +229,48 @@ class System:
         except pykka.Timeout:
             log.error("stopped with work undone: a function did not return", seconds=seconds)
 
+    def _try(self, mailbox: Mailbox, message: object) -> bool:
+        """Ask an actor that may be gone; False where it did not answer."""
+        if not is_there(mailbox):
+            return False
+        try:
+            ask(mailbox, message, STOP_SECONDS)
+        except (pykka.Timeout, pykka.ActorDeadError):
+            log.error("actor did not answer", actor=mailbox.name)
+            return False
+        return True
+
     def _stop(self, mailbox: Mailbox) -> None:
         try:
-            stop(mailbox, timeout=5.0)
+            if is_there(mailbox):
+                stop(mailbox, STOP_SECONDS)
         except pykka.Timeout:
             log.error("actor did not stop", actor=mailbox.name)
+
+    def _close(self) -> None:
+        """What is left when every actor has gone, or none has come."""
+        for dispatcher in self._dispatchers:
+            dispatcher.stop()
+        self._security.close()
+        self._context.destroy(linger=0)
+        os.close(self._lock)
+
+
+def is_there(mailbox: Mailbox) -> bool:
+    """False where nobody will answer: the actor was given up."""
+    return not (mailbox.occupant is None or isinstance(mailbox.occupant, Gone))
 
 
 def claim(data: Path) -> int:
     """Make the data directory and lock it for this process; a second server on it would ruin databases."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise SettingsError(
+            f"the data directory {data} cannot be used ({error.strerror}): TENANTRY_DATA (--data) "
+            "takes another"
+        ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -8,7 +8,11 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, NullPool, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
+
+from actors.errors import DatabaseProblem
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -23,17 +27,23 @@ SETTINGS = (
 
 
 def prepare_directory(path: Path) -> None:
-    """Make the file for the server's user alone, and bring its tables to head.
+    """Make the file for the server's user alone, and bring its tables to head; DatabaseProblem.
 
     By the wiring, before any actor runs: Alembic keeps its context in module globals.
     """
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    with open_directory(path) as connection, connection.begin():
-        config.attributes["connection"] = connection
-        config.attributes["version_table"] = "alembic_version"
-        command.upgrade(config, "head")
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        with open_directory(path) as connection, connection.begin():
+            config.attributes["connection"] = connection
+            config.attributes["version_table"] = "alembic_version"
+            command.upgrade(config, "head")
+    except (OSError, SQLAlchemyError, CommandError) as error:
+        raise DatabaseProblem(
+            f"{path}, which lists the tenants, cannot be used ({error}): it is damaged, of newer code, or "
+            "not to be written; restore it from a backup"
+        ) from error
 
 
 def open_directory(path: Path) -> Connection:

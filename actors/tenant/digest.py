@@ -16,9 +16,9 @@ def content_digest(action: str, params: Mapping[str, Any]) -> bytes:
 
 
 def canonical(value: Any) -> Any:
-    """Maps become sorted lists of pairs, at any depth."""
+    """The same value with the keys of its maps in order, at any depth: msgpack packs them as they come."""
     if isinstance(value, dict):
-        return [[key, canonical(value[key])] for key in sorted(value)]
+        return {key: canonical(value[key]) for key in sorted(value)}
     if isinstance(value, list):
         return [canonical(item) for item in value]
     return value

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from actors import discovery
 from actors.discovery import SERVER_VERSION, answer_system, is_system
 from actors.errors import InvalidArgument, NotFound, PermissionDenied, Unauthenticated
-from actors.index import read_index
+from actors.index.reader import read_index
 from actors.messages import ANYONE, Principal
 from actors.routing import RoutingTable
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.entries import DEFAULT_ENVIRONMENTS, STATES, Action, Environment, Version
 from actors.errors import CodeProblem, NotFound, SettingsError
-from actors.index import read_index
+from actors.index.entries import DEFAULT_ENVIRONMENTS, STATES, Action, Environment, Version
+from actors.index.reader import read_index
+from actors.index.schema import Schema
 from actors.routing import RoutingTable, serve
-from actors.schema import Schema
 
 EMPTY = Schema.build("a.b.params", {})
 PLACES = {place.name: place for place in DEFAULT_ENVIRONMENTS}

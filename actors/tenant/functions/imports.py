@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from jsonschema_rs import ValidationError, ValidationErrorKind
 from sqlalchemy import func, insert, select
 
-from actors.contract import contract
 from actors.errors import InvalidArgument
+from actors.index.contract import contract
 from actors.tenant.context import Context
 from actors.tenant.functions import search_index
 from actors.tenant.functions.tables import bound, contacts, timestamp

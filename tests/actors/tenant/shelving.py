@@ -37,7 +37,10 @@ MIGRATIONS = Path(__file__).with_name("library")
 metadata = MetaData()
 
 shelves = Table(
-    "shelves", metadata, Column("id", Integer, primary_key=True), Column("name", Text, nullable=False)
+    "shelves",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
 )
 books = Table(
     "books",
@@ -53,11 +56,18 @@ books = Table(
     Column("source", Text, server_default="bought"),
 )
 titles = table(
-    "titles", column("rowid", Integer), column("title", Text), column("titles", Text), column("rank")
+    "titles",
+    column("rowid", Integer),
+    column("title", Text),
+    column("titles", Text),
+    column("rank"),
 )
 history = Table("history", metadata, Column("title", Text, nullable=False))
 readers = Table(
-    "readers", metadata, Column("id", Integer, primary_key=True), Column("name", Text, nullable=False)
+    "readers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
 )
 
 

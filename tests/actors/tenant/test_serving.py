@@ -133,6 +133,7 @@ def test_a_statement_past_the_deadline_ends_and_costs_the_turn_nothing(
 
 def exchange(server: Server, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Send all at once over a socket of its own; the replies in the order of the requests."""
+    socket: zmq.Socket[bytes]
     with zmq.Context.instance().socket(zmq.DEALER) as socket:
         socket.connect(server.endpoint)
         common = {"tenant": "acme", "token": server.tokens["acme"]}

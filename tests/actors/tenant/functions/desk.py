@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Executable
 from sqlalchemy.dialects import sqlite
 
-from actors.code import Codebase, Loaded
-from actors.index import read_index
+from actors.index.code import Codebase, Loaded
+from actors.index.reader import read_index
 from actors.messages import Principal
 from actors.tenant.context import Binds, Context, Database, Row
 from actors.tenant.creation import create_tenant

@@ -1,7 +1,17 @@
 """Shelves, books on them, a full-text index of titles, and a history that a trigger writes."""
 
 from alembic import op
-from sqlalchemy import JSON, Boolean, Column, DateTime, ForeignKey, Integer, LargeBinary, Numeric, Text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    Numeric,
+    Text,
+)
 
 revision = "0001"
 down_revision = None

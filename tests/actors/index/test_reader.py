@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from actors.entries import DEFAULT_ENVIRONMENTS, STATES, Index
 from actors.errors import IndexProblem, SettingsError
-from actors.index import read_index
+from actors.index.entries import DEFAULT_ENVIRONMENTS, STATES, Index
+from actors.index.reader import read_index
 
 WHOLE = """
 [environments.local-dev]
@@ -154,7 +154,7 @@ class TestReading:
         assert [each.state for each in reversed(versions)] == list(STATES)
 
     def test_the_index_of_this_repository_is_sound(self) -> None:
-        index = read_index(Path(__file__).parents[2] / "registry.toml")
+        index = read_index(Path(__file__).parents[3] / "registry.toml")
         assert "contacts.add" in index.actions
         stated = {each.name: index.environment(each.name) for each in DEFAULT_ENVIRONMENTS}
         assert stated == {each.name: each for each in DEFAULT_ENVIRONMENTS}

@@ -12,10 +12,10 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from actors.contract import Contract
 from actors.errors import TenantryError
-from actors.source import Finding, Key
-from actors.wording import without_value
+from actors.index.contract import Contract
+from actors.index.source import Finding, Key
+from actors.index.wording import without_value
 
 Json = Mapping[str, Any]
 

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from actors.dialect import TYPES
 from actors.errors import InvalidArgument
-from actors.schema import MOST_PROBLEMS, ResultProblem, Schema, SchemaProblem
+from actors.index.dialect import TYPES
+from actors.index.schema import MOST_PROBLEMS, ResultProblem, Schema, SchemaProblem
 
 CONTACT = {
     "required": ["name"],

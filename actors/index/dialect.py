@@ -15,8 +15,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from actors.source import Finding, Key
-from actors.spelling import hint
+from actors.index.source import Finding, Key
+from actors.index.spelling import hint
 
 TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
 

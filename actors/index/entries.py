@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from actors.errors import SettingsError
-from actors.schema import Schema
-from actors.spelling import hint
+from actors.index.schema import Schema
+from actors.index.spelling import hint
 
 DUMMY = "dummy"
 ERRORING = "erroring"

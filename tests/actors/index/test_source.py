@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from actors.errors import IndexProblem
-from actors.source import Key, line_numbers, read_source, spelt
+from actors.index.source import Key, line_numbers, read_source, spelt
 
 TEXT = '''# a comment
 top = 1
@@ -64,7 +64,7 @@ def every_key(value: Any, key: Key = ()) -> list[Key]:
 
 def test_every_key_of_the_index_of_this_repository_has_a_line() -> None:
     """And the last word of each, where it is a word, stands on that line or the statement's next."""
-    source = read_source(Path(__file__).parents[2] / "registry.toml")
+    source = read_source(Path(__file__).parents[3] / "registry.toml")
     lines = line_numbers(source.text)
     written = source.text.split("\n")
     for key in every_key(source.values):

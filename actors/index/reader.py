@@ -10,8 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from actors.access import LEVELS
-from actors.code import REFERENCE
-from actors.entries import (
+from actors.index.code import REFERENCE
+from actors.index.entries import (
     CHANNELS,
     DEFAULT_ENVIRONMENTS,
     DUMMY,
@@ -26,10 +26,10 @@ from actors.entries import (
     Storage,
     Version,
 )
-from actors.schema import Schema, SchemaProblem
-from actors.source import Finding, Source, read_source, refusal
-from actors.spelling import hint
-from actors.table import Table
+from actors.index.schema import Schema, SchemaProblem
+from actors.index.source import Finding, Source, read_source, refusal
+from actors.index.spelling import hint
+from actors.index.table import Table
 
 MOST_SCHEMA_BYTES = 64 * 1024
 """Params and result of one action as JSON: keeps a page of system.describe below a message's limit."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from actors.code import Codebase, load
 from actors.errors import CodeProblem
+from actors.index.code import Codebase, load
 
 ADD = "def add(ctx, params):\n    return {'n': %d}\n"
 

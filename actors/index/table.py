@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from actors.source import Finding, Key
-from actors.spelling import hint
+from actors.index.source import Finding, Key
+from actors.index.spelling import hint
 
 
 class Table:

@@ -13,13 +13,13 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from actors.contract import contract, flaws
-from actors.dialect import normalized
 from actors.errors import IndexProblem, InvalidArgument, TenantryError
-from actors.example import NoExample, example
-from actors.model import model_of
-from actors.source import Finding, spelt
-from actors.wording import dotted, foreign, summary, worded
+from actors.index.contract import contract, flaws
+from actors.index.dialect import normalized
+from actors.index.example import NoExample, example
+from actors.index.model import model_of
+from actors.index.source import Finding, spelt
+from actors.index.wording import dotted, foreign, summary, worded
 from transport.message import Problem
 
 MOST_PROBLEMS = 20

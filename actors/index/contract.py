@@ -7,9 +7,9 @@ from typing import Any
 
 import jsonschema_rs
 
-from actors.dialect import subschemas
-from actors.source import Finding, Key
-from actors.wording import MASK, without_value
+from actors.index.dialect import subschemas
+from actors.index.source import Finding, Key
+from actors.index.wording import MASK, without_value
 
 Contract = jsonschema_rs.Draft202012Validator
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
-from actors.source import Key
-from actors.spelling import LONGEST, hint
+from actors.index.source import Key
+from actors.index.spelling import LONGEST, hint
 from transport.message import Problem
 
 MASK = "it"
