@@ -197,7 +197,8 @@ def test_too_many_restarts_of_an_essential_child_give_up_the_system(
 
     assert hotel.given_up.get(timeout=WAIT) == ("servant", last)
     assert hear(seen, 2) == ["started", "started"]
-    assert mailbox.occupant is None
+    with pytest.raises(pykka.ActorDeadError):
+        ask(mailbox, Ping(), WAIT)
 
 
 @pytest.mark.parametrize("error", [Crash(), SystemExit()], ids=repr)
@@ -637,6 +638,21 @@ def test_those_that_wait_for_a_place_are_refused_before_the_drain_is_done(
     hotel.settled()
     assert not done.answered()
     on_the_way.open()
+
+    assert done.get(timeout=WAIT) is True
+    assert decoded(outlet.hear())["error"]["code"] == "unavailable"
+
+
+def test_a_drain_waits_for_mail_that_has_not_been_noticed_yet(hotel: Hotel) -> None:
+    """The router has left it and is about to wake the mailbox."""
+    outlet = Watch()
+    mailbox = hotel.address("acme")
+    mailbox.offer(work("r1", outlet))
+
+    done = drain(hotel)
+    hotel.settled()
+    assert not done.answered()
+    mailbox.wake()
 
     assert done.get(timeout=WAIT) is True
     assert decoded(outlet.hear())["error"]["code"] == "unavailable"
