@@ -149,15 +149,16 @@ class System:
 
     def stop(self) -> None:
         """Answer what was accepted, refuse the rest, close everything; in reverse order of starting."""
+        drained = False
         self._try(self.router, Draining())
         # Tenants that are being looked for are found, and then their mail is in their mailboxes.
         if self._try(self.supervisor, Ping()):
             self._try(self.router, Ping())
-            self._drain()
+            drained = self._drain()
         for mailbox in reversed(self._children()):
             self._stop(mailbox)
         self._stop(self.supervisor)
-        self._close()
+        self._close(STOP_SECONDS if drained else 0.0)
         log.info("stopped")
 
     # What the wiring does for people
@@ -220,7 +221,8 @@ class System:
         self.failure = error
         self._on_failure()
 
-    def _drain(self) -> None:
+    def _drain(self) -> bool:
+        """False where a function still runs: its thread ends with the process."""
         done = Answer()
         seconds = self.settings.drain_seconds
         self.supervisor.tell(Drain(done, time.monotonic() + seconds))
@@ -228,6 +230,8 @@ class System:
             done.get(timeout=seconds + 2.0)
         except pykka.Timeout:
             log.error("stopped with work undone: a function did not return", seconds=seconds)
+            return False
+        return True
 
     def _try(self, mailbox: Mailbox, message: object) -> bool:
         """Ask an actor that may be gone; False where it did not answer."""
@@ -247,10 +251,10 @@ class System:
         except pykka.Timeout:
             log.error("actor did not stop", actor=mailbox.name)
 
-    def _close(self) -> None:
-        """What is left when every actor has gone, or none has come."""
+    def _close(self, patience: float = STOP_SECONDS) -> None:
+        """What is left when every actor has gone, or none has come; `patience` is for threads, in seconds."""
         for dispatcher in self._dispatchers:
-            dispatcher.stop()
+            dispatcher.stop(patience)
         self._security.close()
         self._context.destroy(linger=0)
         os.close(self._lock)
