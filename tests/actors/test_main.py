@@ -1,0 +1,357 @@
+"""`scripts/serve` as a process: what it prints, how it ends, and what it refuses to start with."""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import shutil
+import signal
+import stat
+from pathlib import Path
+
+import pytest
+import zmq.auth
+
+from actors.settings import Settings
+from tests.child import Child
+from tests.pipe import Pipe
+from tests.wire import Map, Wire
+from transport.certificates import read_pair, read_public
+from transport.client import Client
+from transport.failure import NoAnswer
+
+INDEX = Path(__file__).parent.parent / "trouble" / "registry.toml"
+
+CONFIGURATION = 78
+FAILURE = 70
+
+
+def refused(*arguments: object, **more: object) -> str:
+    """Why a server did not start: the one thing it says, beside its log."""
+    with Child(*arguments, **more) as child:  # type: ignore[arg-type]  # `before` among the settings
+        assert child.output() == ""
+        assert child.ended() == CONFIGURATION, child.log()
+        lines = [line for line in child.log().splitlines() if not line.startswith("{")]
+    assert lines[0].startswith("tenantry: ")
+    assert "Traceback" not in "\n".join(lines)
+    return "\n".join(lines)
+
+
+# ---------------------------------------------------------------- life
+
+
+def test_it_says_ready_with_its_endpoint_and_answers(tmp_path: Path) -> None:
+    """The port is the one that was free; a token for a tenant made on the way is printed once."""
+    data = tmp_path / "new" / "data"
+    with Child("--tenant", "initech", "--tenant", "hooli", data=data) as child:
+        endpoint = child.ready()
+        assert re.fullmatch(r"tcp://127\.0\.0\.1:[1-9][0-9]+", endpoint)
+        tokens = dict(re.findall(r"tenant (\S+) token (tnt_\S+)", "\n".join(child.said)))
+        assert set(tokens) == {"initech", "hooli"}
+        with Client(endpoint, tenant="initech", token=tokens["initech"]) as client:
+            assert client.call("system.whoami")["role"] == "admin owner"
+            client.call("contacts.add", {"name": "Ada"})
+        assert stat.S_IMODE(data.stat().st_mode) == 0o700
+        assert open_to_others(data) == []
+        assert child.stop() == 0
+        assert tokens["initech"] not in child.log()
+    with Child("--tenant", "initech", data=data) as again:
+        endpoint = again.ready()
+        assert again.said == []
+        with Client(endpoint, tenant="initech", token=tokens["initech"]) as client:
+            assert client.call("contacts.find", {"text": "ada"})["contacts"][0]["name"] == "Ada"
+        assert again.stop() == 0
+
+
+def open_to_others(data: Path) -> list[Path]:
+    """Files and directories that group or others may use."""
+    return [path for path in (data, *data.rglob("*")) if path.stat().st_mode & 0o077]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_when_what_it_accepted_is_answered(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """Exit status 0, and no file beside the databases."""
+    data = tmp_path / "data"
+    pipe = Pipe(tmp_path)
+    with Child("--tenant", "acme", data=data, registry=INDEX) as child:
+        endpoint = child.ready()
+        who = {"tenant": "acme", "token": child.said[0].split()[-1]}
+        with Wire(endpoint) as wire:
+            begun = wire.post(**who, action="trouble.make", params=pipe.params)
+            pipe.reached()
+            waiting = wire.post(**who, action="marks.add", params={"text": "waiting"})
+            assert wire.ask(action="system.ping")["ok"]
+            child.process.send_signal(number)
+            while (reply := wire.ask(action="system.ping"))["ok"]:
+                pass
+            assert reply["error"]["code"] == "unavailable"
+            pipe.release()
+            replies = wire.replies(2)
+        assert replies[begun]["ok"]
+        assert replies[waiting]["ok"]
+        assert child.ended() == 0
+    assert [path.suffix for path in (data / "tenants").iterdir()] == [".db"]
+
+
+def test_a_function_that_never_returns_holds_it_up_only_so_long(tmp_path: Path) -> None:
+    """TENANTRY_DRAIN_SECONDS; the status is 0 all the same."""
+    pipe = Pipe(tmp_path)
+    with Child(
+        "--tenant", "acme", data=tmp_path / "data", registry=INDEX, drain_seconds=0
+    ) as child:
+        endpoint = child.ready()
+        with Wire(endpoint) as wire:
+            token = child.said[0].split()[-1]
+            wire.post(tenant="acme", token=token, action="trouble.make", params=pipe.params)
+            pipe.reached()
+            assert child.stop() == 0
+        assert "work undone" in child.log()
+
+
+def test_it_ends_with_70_when_an_actor_it_needs_keeps_failing(tmp_path: Path) -> None:
+    """Soon enough for whoever starts it again; the log tells why."""
+    sabotage = """
+import sys
+from actors import __main__ as program
+
+def prepare(system, settings):
+    path = settings.data / "directory.db"
+    path.unlink()
+    path.mkdir()
+    for _ in range(2):
+        system.directory.tell("a message that the Directory does not know")
+
+program.prepare = prepare
+sys.exit(program.main(sys.argv[1:]))
+"""
+    with Child(data=tmp_path / "data", program=("-c", sabotage)) as child:
+        child.ready()
+        assert child.ended() == FAILURE
+        log = child.log()
+    assert "an actor it cannot do without keeps failing" in log
+    assert "unable to open database file" in log
+    assert "did not stop" not in log
+    assert "did not answer" not in log
+
+
+# ---------------------------------------------------------------- what it refuses
+
+
+def test_a_second_server_on_the_same_data_is_refused(tmp_path: Path) -> None:
+    """Two would ruin each other's databases."""
+    data = tmp_path / "data"
+    with Child(data=data) as child:
+        child.ready()
+        message = refused(data=data)
+        assert f"another server uses the data directory {data}" in message
+        assert "TENANTRY_DATA" in message
+        assert child.stop() == 0
+
+
+def broken_index(directory: Path, old: str, new: str) -> Path:
+    """The index of tests/trouble with one thing changed."""
+    path = directory / "index" / "registry.toml"
+    shutil.copytree(INDEX.parent, path.parent)
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    return path
+
+
+def test_a_broken_index_is_refused_with_file_line_and_key(tmp_path: Path) -> None:
+    """And with what is wrong there."""
+    path = broken_index(tmp_path, 'effect  = "write"', 'effect  = "writes"')
+    message = refused(data=tmp_path / "data", registry=path)
+    line = 1 + path.read_text().splitlines().index('effect  = "writes"')
+    assert f'{path}:{line}: actions."marks.add".effect: ' in message
+    assert "write" in message
+
+
+def test_code_that_is_not_there_is_refused_with_its_action(tmp_path: Path) -> None:
+    """Not at the first call."""
+    path = broken_index(tmp_path, '"functions:add"', '"functions:ad"')
+    message = refused(data=tmp_path / "data", registry=path)
+    assert "marks.add version 1: code functions:ad" in message
+
+
+def test_an_index_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    """By its path."""
+    path = tmp_path / "nowhere.toml"
+    assert f"{path}: cannot be read" in refused(data=tmp_path / "data", registry=path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--environment", "hosted-life"], ["TENANTRY_ENVIRONMENT", "hosted-live", "local-qa"]),
+        (["--endpoint", "tcp://0.0.0.0:*"], ["without CURVE", "TENANTRY_CURVE_KEYS", "127.0.0.1"]),
+        (["--endpoint", "tcp://localhost:*"], ["without CURVE", "loopback"]),
+        (["--endpoint", "127.0.0.1:5570"], ["is no endpoint", "tcp://127.0.0.1:5570"]),
+        (["--threads", "0"], ["TENANTRY_THREADS (--threads)", "greater than or equal to 1"]),
+        (["--body-bytes", "many"], ["TENANTRY_BODY_BYTES (--body-bytes)", "integer"]),
+        (["--curve-keys", "nowhere.key_secret"], ["nowhere.key_secret", "certificate"]),
+        (["--curve-clients", "clients"], ["TENANTRY_CURVE_KEYS"]),
+        (["--tenant", "No Name"], ["'No Name' is no tenant name", "a-z"]),
+        (["--demo", "--registry", str(INDEX)], ["--demo", "contacts.", str(INDEX)]),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_with_what_to_do(
+    tmp_path: Path, arguments: list[str], words: list[str]
+) -> None:
+    """Named as one sets it."""
+    message = refused(*arguments, data=tmp_path / "data")
+    assert [word for word in words if word not in message] == []
+
+
+def test_a_data_directory_that_cannot_be_one_is_refused(tmp_path: Path) -> None:
+    """A file is in its place."""
+    (tmp_path / "data").write_text("")
+    assert "TENANTRY_DATA (--data)" in refused(data=tmp_path / "data")
+
+
+def test_a_damaged_directory_database_is_refused(tmp_path: Path) -> None:
+    """It lists the tenants; without it nobody can be let in."""
+    (tmp_path / "directory.db").write_bytes(b"no database" * 1000)
+    message = refused(data=tmp_path)
+    assert str(tmp_path / "directory.db") in message
+    assert "restore it from a backup" in message
+
+
+def test_more_residents_than_open_files_are_refused_with_the_most_there_can_be(
+    tmp_path: Path,
+) -> None:
+    """Three files each, and 128 besides."""
+
+    def few_files() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200, 428))
+
+    message = refused(data=tmp_path / "no", resident=101, before=few_files)
+    assert "TENANTRY_RESIDENT=101 needs 431 open files" in message
+    assert "set TENANTRY_RESIDENT to 100 or less" in message
+    with Child(data=tmp_path / "yes", resident=100, before=few_files) as child:
+        child.ready()
+        pid = child.process.pid
+        assert resource.prlimit(pid, resource.RLIMIT_NOFILE) == (428, 428)
+        assert child.stop() == 0
+
+
+def test_the_memory_limit_is_the_process_s(tmp_path: Path) -> None:
+    """TENANTRY_MEMORY_BYTES."""
+    most = 6 * 1024**3
+    with Child(data=tmp_path, memory_bytes=most) as child:
+        child.ready()
+        assert resource.prlimit(child.process.pid, resource.RLIMIT_AS)[0] == most
+        assert child.stop() == 0
+
+
+# ---------------------------------------------------------------- help
+
+
+def test_help_lists_every_setting_with_its_default(tmp_path: Path) -> None:
+    """In words with units; it makes nothing and exits with 0."""
+    with Child("--help", data=tmp_path / "data") as child:
+        text = " ".join(child.output().split())
+        assert child.ended() == 0
+    for name, field in Settings.model_fields.items():
+        assert f"--{name.replace('_', '-')}" in text
+        assert field.description is not None
+        assert " ".join(field.description.split()) in text
+    assert "(default: tcp://127.0.0.1:5570)" in text
+    assert "(default: 262144)" in text
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_flag_that_is_none_is_refused(tmp_path: Path) -> None:
+    """With its name."""
+    with Child("--no-such-flag", data=tmp_path / "data") as child:
+        assert child.ended() != 0
+        assert "--no-such-flag" in child.log()
+
+
+# ---------------------------------------------------------------- demo
+
+
+def demo(data: Path) -> Map:
+    """What --demo wrote."""
+    path = data / "demo.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    content: Map = json.loads(path.read_text())
+    return content
+
+
+def found(endpoint: str, tenant: str, token: str) -> int:
+    """How many people called Ada the tenant knows."""
+    with Client(endpoint, tenant=tenant, token=token) as client:
+        return len(client.call("contacts.find", {"text": "ada"})["contacts"])
+
+
+def test_the_demo_can_be_tried_at_once_and_again(tmp_path: Path) -> None:
+    """A second start keeps the tenants as they are, and gives tokens that work, as the first still do."""
+    data = tmp_path / "data"
+    with Child("--demo", data=data) as child:
+        endpoint = child.ready()
+        assert any("scripts/call acme contacts.find text=ada" in line for line in child.said)
+        first = demo(data)
+        assert first["endpoint"] == endpoint
+        assert set(first["tokens"]) == {"acme", "globex"}
+        adas = {name: found(endpoint, name, first["tokens"][name]) for name in first["tokens"]}
+        assert adas["acme"] > 0
+        assert child.stop() == 0
+    with Child("--demo", data=data) as again:
+        endpoint = again.ready()
+        second = demo(data)
+        assert second["endpoint"] == endpoint
+        for tokens in (first["tokens"], second["tokens"]):
+            assert {name: found(endpoint, name, tokens[name]) for name in tokens} == adas
+        assert again.stop() == 0
+
+
+# ---------------------------------------------------------------- environments
+
+
+def test_hosted_live_serves_what_is_released_and_no_dummies(tmp_path: Path) -> None:
+    """A dummy is `unimplemented` there, and an example here."""
+    with Child("--tenant", "acme", data=tmp_path, environment="hosted-live") as child:
+        endpoint = child.ready()
+        with Client(endpoint, tenant="acme", token=child.said[0].split()[-1]) as client:
+            assert client.call("system.ping")["environment"] == "hosted-live"
+            assert client.call("contacts.add", {"name": "Ada"}) == {"id": 1}
+            merge = client.request("contacts.merge", {"keep": 1, "remove": 2})
+            assert merge.error is not None
+            assert merge.error.code == "unimplemented"
+            assert "to be implemented" in merge.error.message
+            entry = client.call("system.describe", {"action": "contacts.merge"})["actions"][0]
+            assert entry["reason"] == "none served"
+        assert child.stop() == 0
+
+
+# ---------------------------------------------------------------- encryption
+
+
+def test_with_keys_only_curve_gets_in(tmp_path: Path) -> None:
+    """Of those, only clients on the list; a plain client never gets an answer."""
+    known = tmp_path / "clients"
+    known.mkdir()
+    for name in ("server", "friend", "stranger"):
+        zmq.auth.create_certificates(tmp_path, name)
+        (tmp_path / f"{name}.key_secret").chmod(0o600)
+    shutil.copy(tmp_path / "friend.key", known)
+    server_key = read_public(tmp_path / "server.key")
+    secret = tmp_path / "server.key_secret"
+    with Child(data=tmp_path / "data", curve_keys=secret, curve_clients=known) as child:
+        endpoint = child.ready()
+        friend = read_pair(tmp_path / "friend.key_secret")
+        with Client(endpoint, server_key=server_key, keys=friend) as client:
+            assert client.call("system.ping")["pong"]
+        stranger = read_pair(tmp_path / "stranger.key_secret")
+        with (
+            Client(endpoint, server_key=server_key, keys=stranger, timeout=0.5) as client,
+            pytest.raises(NoAnswer, match="does not admit"),
+        ):
+            client.call("system.ping")
+        with Client(endpoint, timeout=0.5) as client, pytest.raises(NoAnswer):
+            client.call("system.ping")
+        assert child.stop() == 0

@@ -1,0 +1,87 @@
+"""A server as a child process, as whoever runs `scripts/serve` has it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+ROOT = Path(__file__).parent.parent
+
+WAIT = 30.0
+"""Seconds after which a test gives up on a process."""
+
+
+class Child:
+    """`python -m actors` with these arguments and TENANTRY_ settings; a context manager that ends it."""
+
+    def __init__(
+        self,
+        *arguments: object,
+        program: Sequence[str] = ("-m", "actors"),
+        before: Callable[[], None] | None = None,
+        **settings: object,
+    ) -> None:
+        """`before` runs in the child before Python does: for limits of resources."""
+        clean = {name: each for name, each in os.environ.items() if "TENANTRY_" not in name}
+        given = {f"TENANTRY_{name.upper()}": str(each) for name, each in settings.items()}
+        self._log = tempfile.TemporaryFile("a+")  # noqa: SIM115 - closed in __exit__
+        self.process = subprocess.Popen(
+            [sys.executable, *program, *map(str, arguments)],
+            cwd=ROOT,
+            env={"TENANTRY_ENDPOINT": "tcp://127.0.0.1:*", **clean, **given},
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            preexec_fn=before,
+        )
+        self.said: list[str] = []
+        """Lines of standard output before `ready`."""
+
+    def ready(self) -> str:
+        """Wait until the server says so; the endpoint."""
+        while (line := self._line()) and not line.startswith("ready "):
+            self.said.append(line)
+        assert line, f"it ended instead of being ready: {self.ended()} {self.log()}"
+        return line.removeprefix("ready ")
+
+    def ended(self) -> int:
+        """Wait until the process has ended; its exit status."""
+        return self.process.wait(WAIT)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and wait; the exit status."""
+        self.process.send_signal(number)
+        return self.ended()
+
+    def log(self) -> str:
+        """What it has written to standard error up to now."""
+        self._log.seek(0)
+        return self._log.read()
+
+    def output(self) -> str:
+        """The rest of standard output, of a process that ends by itself."""
+        return self.process.communicate(timeout=WAIT)[0]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.process.kill()
+        self.process.communicate()
+        self._log.close()
+
+    def _line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().rstrip("\n")

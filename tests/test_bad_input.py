@@ -1,0 +1,491 @@
+"""Bad input over a real socket: answered or counted, and nobody else notices."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket as sockets
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgpack
+import pytest
+import zmq
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import Server
+from tests.deadline import until
+from tests.wire import Encoding, Map, Wire, packed
+from transport.client import Client
+from transport.message import CODES
+
+INDEX = Path(__file__).parent / "trouble" / "registry.toml"
+
+BODY_BYTES = 64 * 1024
+
+FEW = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
+)
+"""Examples are short and many go over one connection; the same ones every time."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all this; limits smaller than by default, so that long bodies are cheap."""
+    running = Server(tmp_path_factory.mktemp("data"), registry=INDEX, body_bytes=BODY_BYTES)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def wire(server: Server) -> Iterator[Wire]:
+    """The connection that misbehaves."""
+    with Wire(server.endpoint) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def bystander(server: Server) -> Iterator[Client]:
+    """A client of another tenant that is connected all the time."""
+    with server.client("globex", retries=0) as one:
+        yield one
+
+
+@pytest.fixture(autouse=True)
+def _others_see_nothing(server: Server, bystander: Client) -> Iterator[None]:
+    """After each test who is connected is served, and so is who comes anew."""
+    yield
+    assert bystander.call("marks.add", {"text": "as if nothing had happened"}, timeout=10)["id"] > 0
+    with Wire(server.endpoint) as newcomer:
+        assert newcomer.ask(action="system.ping")["ok"]
+
+
+def undecodable(server: Server) -> int:
+    """Messages that were dropped and counted, up to now."""
+    return server.system.router.socket.counters.undecodable
+
+
+def valid(server: Server, **more: Any) -> Map:
+    """A request that is served."""
+    token = server.tokens["acme"]
+    params = {"text": "one"}
+    request = {"id": "good", "tenant": "acme", "action": "marks.add", "token": token}
+    return {**request, "params": params, **more}
+
+
+def refused(server: Server, wire: Wire, body: bytes) -> Map:
+    """The one refusal that a body gets; the same connection is served afterwards."""
+    before = undecodable(server)
+    wire.send(body)
+    reply = wire.receive()
+    assert wire.until_ping() == []
+    assert undecodable(server) == before
+    assert reply["ok"] is False
+    assert reply["error"]["code"] == "invalid_argument"
+    return reply
+
+
+def is_dropped(server: Server, wire: Wire, *frames: bytes) -> bool:
+    """Whether a message is counted and not answered; the same connection is served afterwards."""
+    before = undecodable(server)
+    wire.send(*frames)
+    return wire.until_ping() == [] and undecodable(server) == before + 1
+
+
+# ---------------------------------------------------------------- bodies with an id: answered
+
+
+def padded(request: Map, length: int) -> bytes:
+    """The request as msgpack, of exactly this length by a long text at its end."""
+    text = "x" * (length - 200)
+    missing = length - len(packed({**request, "params": {"text": text}}))
+    body = packed({**request, "params": {"text": text + "x" * missing}})
+    assert len(body) == length
+    return body
+
+
+def test_one_byte_over_the_limit_is_answered_and_at_the_limit_it_is_read(
+    server: Server, wire: Wire
+) -> None:
+    """What is read is refused for another reason: the text is longer than the action takes."""
+    over = refused(server, wire, padded(valid(server), BODY_BYTES + 1))
+    assert over["id"] == "good"
+    assert "the body is longer than 65536 bytes" in over["error"]["message"]
+    at = refused(server, wire, padded(valid(server), BODY_BYTES))
+    assert at["error"]["details"][0]["field"] == "params.text"
+
+
+def test_past_four_times_the_limit_the_connection_is_closed(server: Server, wire: Wire) -> None:
+    """Up to there it is answered; ZeroMQ connects anew by itself."""
+    assert refused(server, wire, padded(valid(server), 4 * BODY_BYTES))["id"] == "good"
+    wire.send(padded(valid(server), 4 * BODY_BYTES + 1))
+    wire.dropped()
+    assert wire.ask(action="system.ping")["ok"]
+
+
+@pytest.mark.parametrize("encoding", ["msgpack", "json"])
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"timeout": 5}, "timeout"),
+        ({"v": 2}, "v"),
+        ({"v": True}, "v"),
+        ({"action": 7}, "action"),
+        ({"action": "Marks.Add"}, "action"),
+        ({"action": "marks..add"}, "action"),
+        ({"action": "a" * 129}, "action"),
+        ({"action": "../registry"}, "action"),
+        ({"params": [1]}, "params"),
+        ({"params": None}, "params"),
+        ({"token": ["t"]}, "token"),
+        ({"token": "t" * 513}, "token"),
+        ({"timeout_ms": 0}, "timeout_ms"),
+        ({"timeout_ms": 1.5}, "timeout_ms"),
+        ({"timeout_ms": "5000"}, "timeout_ms"),
+        ({"timeout_ms": 600_001}, "timeout_ms"),
+        ({"traceparent": "00-xyz"}, "traceparent"),
+        ({"tenant": 5}, "tenant"),
+        ({"params": {"text": 5}}, "params.text"),
+        ({"params": {}}, "params.text"),
+        ({"params": {"text": "one", "txt": "two"}}, "params.txt"),
+        ({"params": {"text": "a\0b"}}, "params.text"),
+    ],
+)
+def test_a_field_that_is_wrong_is_named(
+    server: Server, wire: Wire, encoding: Encoding, change: Map, field: str
+) -> None:
+    """Also the fields of params, which the tenant checks."""
+    reply = refused(server, wire, packed(valid(server, **change), encoding))
+    assert reply["id"] == "good"
+    assert reply["error"]["details"][0]["field"] == field
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../x", "a/b", "acme/../globex", "..", ".", "", "/etc/passwd", "ACME", "acme.db", "acme\n",
+     "acme\\", "-acme", "a" * 64, "аcme", "acme%2f", "C:\\x"],
+)  # fmt: skip
+def test_a_tenant_named_like_a_path_reaches_no_file(server: Server, wire: Wire, name: str) -> None:
+    """Nor does it make one."""
+    data = server.system.settings.data
+    before = sorted(data.parent.rglob("*"))
+    reply = refused(server, wire, packed(valid(server, tenant=name)))
+    assert reply["error"]["details"] == [
+        {
+            "field": "tenant",
+            "problem": "must be a string of 1-63 of a-z, 0-9 and -, not beginning with -",
+        }
+    ]
+    assert sorted(data.parent.rglob("*")) == before
+
+
+def nested(levels: int, encoding: Encoding) -> bytes:
+    """A body with that many maps inside each other, put together by hand."""
+    if encoding == "json":
+        inside = b'{"a":' * levels + b"1" + b"}" * levels
+        return b'{"id":"deep","action":"system.ping","params":' + inside + b"}"
+    head = packed({"id": "deep", "action": "system.ping", "params": 0})[:-1]
+    return head + b"\x81\xa1a" * levels + b"\x01"
+
+
+@pytest.mark.parametrize("encoding", ["msgpack", "json"])
+@pytest.mark.parametrize("levels", [16, 600, 10_000])
+def test_deep_nesting_is_refused(
+    server: Server, wire: Wire, encoding: Encoding, levels: int
+) -> None:
+    """Whatever the depth, the id that stands before it is found."""
+    reply = refused(server, wire, nested(levels, encoding))
+    assert reply["id"] == "deep"
+    assert "nested deeper" in reply["error"]["message"]
+
+
+def beginning(encoding: Encoding) -> bytes:
+    """The beginning of a request, up to the value of its second field."""
+    return b'{"id":"odd","action":' if encoding == "json" else b"\x82\xa2id\xa3odd\xa6action"
+
+
+ODD = {
+    "nan": (b"NaN}", struct.pack(">Bd", 0xCB, float("nan"))),
+    "infinity": (b"Infinity}", struct.pack(">Bd", 0xCB, float("inf"))),
+    "a number past a double": (b"1e999}", struct.pack(">Bf", 0xCA, float("-inf"))),
+    "2**63": (b"9223372036854775808}", b"\xcf" + b"\x80" + bytes(7)),
+    "400 digits": (b"9" * 400 + b"}", b"\xcf" + b"\xff" * 8),
+    "binary": (b'"\\u0000"}', b"\xc4\x03abc"),
+    "an extension": (b"undefined}", msgpack.packb(msgpack.ExtType(5, b"x"))),
+    "a timestamp": (b"'system.ping'}", msgpack.packb(msgpack.Timestamp(1))),
+    "a lone surrogate": (b'"\\ud800"}', b"\xa3\xed\xa0\x80"),
+    "no utf-8": (b'"\xe9t\xe9"}', b"\xa3\xe9t\xe9"),
+    "the same key twice": (b'"system.ping","id":"other"}', b"\xabsystem.ping\xa2id\xa1x"),
+    "cut short": (b'"system.pi', b"\xabsystem.pi"),
+    "more behind it": (b'"system.ping"}{}', b"\xabsystem.ping\x80"),
+    "no value": (b"}", b""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ["msgpack", "json"])
+@pytest.mark.parametrize("kind", ODD)
+def test_a_value_that_no_body_may_hold_is_refused(
+    server: Server, wire: Wire, encoding: Encoding, kind: str
+) -> None:
+    """The id before it is found, and the reply has the request's encoding."""
+    body = beginning(encoding) + ODD[kind][encoding == "msgpack"]
+    if kind == "the same key twice" and encoding == "msgpack":
+        body = b"\x83" + body[1:]
+    wire.send(body)
+    raw = wire.socket.recv()
+    assert (raw[:1] == b"{") is (encoding == "json")
+    reply = json.loads(raw) if encoding == "json" else msgpack.unpackb(raw)
+    assert (reply["id"], reply["error"]["code"]) == ("odd", "invalid_argument")
+
+
+# ---------------------------------------------------------------- bodies without one: counted
+
+
+@pytest.mark.parametrize(
+    "id",
+    ["", "a" * 65, "tab\t", "line\n", "bell\x07", "nul\0", "delete\x7f", "größe", "\u202e", 7, None,
+     True, ["good"], {"id": "good"}, 1.5],
+)  # fmt: skip
+@pytest.mark.parametrize("encoding", ["msgpack", "json"])
+def test_an_id_that_is_none_is_not_echoed(
+    server: Server, wire: Wire, encoding: Encoding, id: Any
+) -> None:
+    """A control character in an id would reach terminals and logs."""
+    assert is_dropped(server, wire, packed(valid(server, id=id), encoding))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"{}",
+        b"\x80",
+        b"\xc1",
+        b"null",
+        b"[]",
+        b"\x93\x01\x02\x03",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"<?xml version='1.0'?><id>good</id>",
+        json.dumps({"id": "good", "action": "system.ping"}).encode("utf-16"),
+        json.dumps({"id": "good", "action": "system.ping"}).encode("utf-16-le"),
+        json.dumps({"id": "good", "action": "system.ping"}).encode("utf-32"),
+        b"\xef\xbb\xbf" + json.dumps({"id": "good", "action": "system.ping"}).encode(),
+        b" " + json.dumps({"id": "good", "action": "system.ping"}).encode(),
+        b"\xdf\xff\xff\xff\xff",
+        b"\xdd\xff\xff\xff\xff",
+        b"\xc6\xff\xff\xff\xff",
+        b"\x81\xa2id\xc4\x04good",
+        b"\x81\xc4\x02id\xa4good",
+        b"\x81" * 10_000,
+        b'{"' * 10_000,
+        bytes(BODY_BYTES),
+    ],
+)
+def test_what_has_no_id_is_dropped_and_counted(server: Server, wire: Wire, body: bytes) -> None:
+    """Nothing can be answered."""
+    assert is_dropped(server, wire, body)
+
+
+# ---------------------------------------------------------------- frames
+
+
+@pytest.mark.parametrize(
+    "before",
+    [[b"x"], [b"", b""], [b"x", b""], [b"", b"x"], [b""] * 5_000],
+    ids=["a frame", "two empty", "a frame, an empty", "an empty, a frame", "five thousand"],
+)
+def test_frames_that_are_no_envelope_are_refused_where_the_last_has_an_id(
+    server: Server, wire: Wire, before: list[bytes]
+) -> None:
+    """Also where that last frame is a request that would have been served."""
+    wire.send(*before, packed(valid(server)))
+    (reply,) = wire.until_ping()
+    assert (reply["id"], reply["error"]["code"]) == ("good", "invalid_argument")
+    assert "one body frame" in reply["error"]["message"]
+    assert is_dropped(server, wire, *before, b"no id")
+
+
+@pytest.mark.parametrize("frames", [[b""], [b"", b""], [b"", b"", b""], [packed({"id": "a"}), b""]])
+def test_empty_frames_are_dropped_and_counted(
+    server: Server, wire: Wire, frames: list[bytes]
+) -> None:
+    """The body is the last frame, and an empty one has no id."""
+    assert is_dropped(server, wire, *frames)
+
+
+def test_a_req_socket_gets_its_refusal_behind_the_delimiter(server: Server) -> None:
+    """It could not read it otherwise, and would wait for ever."""
+    with Wire(server.endpoint, zmq.REQ) as wire:
+        assert wire.ask(**valid(server, timeout=5))["error"]["code"] == "invalid_argument"
+        assert wire.ask("json", **valid(server, id="again"))["ok"]
+
+
+def test_a_req_socket_whose_message_has_no_id_is_counted(server: Server, wire: Wire) -> None:
+    """It gets no answer; its owner closes it."""
+    before = undecodable(server)
+    with Wire(server.endpoint, zmq.REQ) as other:
+        other.send(b"no id")
+        until(lambda: undecodable(server) == before + 1, "the message to be counted")
+
+
+# ---------------------------------------------------------------- anything at all
+
+
+def accounted(server: Server, wire: Wire, messages: list[list[bytes]]) -> None:
+    """Each message is answered once, by a reply that the page knows, or counted."""
+    before = undecodable(server)
+    for frames in messages:
+        wire.send(*frames)
+    replies = wire.until_ping()
+    assert len(replies) + undecodable(server) - before == len(messages)
+    assert all(reply["ok"] or reply["error"]["code"] in CODES for reply in replies)
+    assert all(reply["ok"] or reply["error"]["code"] != "internal" for reply in replies)
+
+
+@FEW
+@given(st.lists(st.lists(st.binary(max_size=300), min_size=1, max_size=4), max_size=20))
+def test_random_bytes_are_answered_or_counted(
+    server: Server, wire: Wire, messages: list[list[bytes]]
+) -> None:
+    """Each exactly once."""
+    accounted(server, wire, messages)
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | st.text(max_size=20)
+    | st.binary(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+FIELDS = ["v", "id", "tenant", "action", "params", "token", "timeout_ms", "traceparent", "other"]
+
+
+def as_msgpack(value: Any) -> bytes:
+    """Whatever msgpack can say; integers it cannot become their text."""
+    try:
+        return packed(value)
+    except (OverflowError, ValueError):
+        return packed(str(value))
+
+
+@FEW
+@given(st.lists(st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=5), max_size=20))
+def test_random_values_in_the_fields_of_a_request_are_answered_or_counted(
+    server: Server, wire: Wire, requests: list[Map]
+) -> None:
+    """The rest of each request is as it should be, and `system.ping` answers at once."""
+    bodies = [
+        as_msgpack({"id": "good", "action": "system.whoami", **request}) for request in requests
+    ]
+    accounted(server, wire, [[body] for body in bodies])
+
+
+@FEW
+@given(
+    st.sampled_from(["msgpack", "json"]),
+    st.integers(0, 200),
+    st.integers(0, 200),
+    st.binary(max_size=4),
+)
+def test_a_request_with_bytes_changed_is_answered_or_counted(
+    server: Server, wire: Wire, encoding: Encoding, at: int, length: int, instead: bytes
+) -> None:
+    """Cut short, too long, or with something else inside."""
+    body = packed({"id": "good", "action": "system.describe", "params": {"limit": 1}}, encoding)
+    changed = body[:at] + instead + body[at + length :]
+    accounted(server, wire, [[changed], [body[:at]], [body + instead]])
+
+
+# ---------------------------------------------------------------- peers
+
+
+def connected(server: Server) -> sockets.socket:
+    """A plain TCP connection."""
+    address = urlsplit(server.endpoint)
+    return sockets.create_connection((address.hostname, address.port), timeout=10)
+
+
+def test_peers_that_connect_and_say_nothing_hold_nobody_up(server: Server) -> None:
+    """Fifty of them, while others come and are served."""
+    silent = [connected(server) for _ in range(50)]
+    with Wire(server.endpoint) as wire:
+        assert wire.ask(action="system.ping")["ok"]
+    for one in silent:
+        one.close()
+
+
+GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16) + b"\x00" + bytes(31)
+
+
+READY = b"\x04\x19\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [GREETING[:20], GREETING + b"\x04\xff" * 100, GREETING + READY + b"\x02" + b"\xff" * 8],
+    ids=["half a greeting", "no commands", "a frame of exabytes"],
+)
+def test_broken_zeromq_is_cut_off(server: Server, said: bytes) -> None:
+    """The server closes the connection, at the latest when the time for a handshake is over."""
+    with connected(server) as one:
+        one.sendall(said)
+        with contextlib.suppress(ConnectionResetError):
+            while one.recv(4096):
+                pass
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", bytes(1_000)],
+    ids=["HTTP", "TLS", "zeros"],
+)
+def test_other_protocols_cost_nobody_anything(server: Server, said: bytes) -> None:
+    """ZeroMQ takes them for its first version, which had no greeting, and finds no messages."""
+    with connected(server) as one:
+        one.sendall(said)
+        with Wire(server.endpoint) as wire:
+            assert wire.ask(action="system.ping")["ok"]
+
+
+def test_who_leaves_before_the_reply_is_counted(server: Server) -> None:
+    """Nobody waits for them, and what they asked is done."""
+    gone = server.system.router.socket.counters.gone
+
+    def leave() -> bool:
+        with Wire(server.endpoint) as wire:
+            wire.ask(action="system.ping")
+            wire.socket.linger = 1000
+            for number in range(50):
+                wire.post(**valid(server, id=f"left-{number}"))
+        return server.system.router.socket.counters.gone > gone
+
+    until(leave, "a reply to somebody who has left")
+
+
+def test_who_sends_and_never_reads_loses_replies_and_costs_nobody_else_anything(
+    server: Server, bystander: Client
+) -> None:
+    """The outbox of one peer is bounded; what is over is dropped and counted."""
+    counters = server.system.router.socket.counters
+    body = packed({"id": "deaf", "action": "system.describe", "token": server.tokens["acme"]})
+    with Wire(server.endpoint, RCVHWM=1, RCVBUF=4096, SNDHWM=0) as deaf:
+
+        def more() -> bool:
+            for _ in range(250):
+                deaf.send(body)
+            assert bystander.call("marks.count")["count"] >= 0
+            return counters.overflowed > 0
+
+        until(more, "replies that found no room")
