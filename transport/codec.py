@@ -194,7 +194,7 @@ def _decode_msgpack(body: bytes, limits: Limits) -> dict[str, Any]:
         raise Undecodable(_msgpack_problem(error, limits)) from None
     if type(value) is not dict:
         raise Undecodable("the body is not a map")
-    if not _is_plain(body, value, limits):
+    if not _is_plain(body, value):
         _check_decoded(value, limits, nul=body.find(_NUL["msgpack"]) >= 0)
         # A body that packs to itself holds no key twice: cheaper to see than a hook for each map.
         if packb(value) != body:
@@ -202,15 +202,16 @@ def _decode_msgpack(body: bytes, limits: Limits) -> dict[str, Any]:
     return value
 
 
-def _is_plain(body: bytes, value: dict[str, Any], limits: Limits) -> bool:
+def _is_plain(body: bytes, value: dict[str, Any]) -> bool:
     """Whether the bytes alone prove that every limit holds: so most requests are spared the walk.
 
     Without its harmless bytes a body of two small maps is two bytes long: the outer map's header
     and that of `params`. Each header tells how many entries the map has, so none was overwritten by
-    a duplicate key, and no other container, float, binary or NUL can be in there.
+    a duplicate key, and no other container, float, binary or NUL can be in there. Both are of the
+    short form, which stops at 15 entries, so no count can be exceeded either.
     """
     params = value.get("params")
-    if type(params) is not dict or len(body) > limits.values:
+    if type(params) is not dict:
         return False
     rest = body.translate(None, _HARMLESS)
     return len(rest) == 2 and rest[0] == 0x80 | len(value) and rest[1] == 0x80 | len(params)

@@ -334,6 +334,16 @@ def test_a_float_of_32_bits_may_not_be_infinite_either() -> None:
 
 
 @both
+def test_nul_is_refused_in_the_plainest_of_requests(encoding: Encoding) -> None:
+    """Where nothing else gives reason to look closely."""
+    value = body_of(encoding, params={"name": "a\0b"})
+    assert problem_of(value) == Problem("params.name", "text with a NUL character")
+    key = body_of(encoding, params={"a\0b": "name"})
+    assert problem_of(key) == Problem("params", "a key with a NUL character")
+    assert refused(body_of(encoding, tenant="acme\0")).id == "r-1"
+
+
+@both
 def test_nul_is_refused_in_text(encoding: Encoding) -> None:
     """Anywhere in a value, with the field named."""
     body = body_of(encoding, params={"rows": [{}, {"name": "a\0b"}]})
@@ -615,7 +625,7 @@ def test_the_id_is_read_from_broken_bodies(body: bytes) -> None:
         b'{"x":' + b'"\\' * 100_000,
         b'{"x":[' + b'"\\' * 100_000,
         b'{"x":' + b"[" * 250_000,
-        b'{"x":' + b"[]," * 80_000 + b'"id":"a"}',
+        b'{"x":[' + b"[]," * 80_000 + b'[]],"id":"a"}',
         b"\xdf\xff\xff\xff\xff" + b"\0" * 200_000,
         b"\x82\xa1x\xdb\xff\xff\xff\xff",
         b"\x82\xa1x" + b"\x91" * 200_000,

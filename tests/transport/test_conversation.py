@@ -178,6 +178,16 @@ def test_a_lost_connection_makes_everything_unanswered_be_sent_again_in_order() 
     assert [sent["id"] for sent in send_all(talk, 0.3)] == ["a", "c"]
 
 
+def test_what_had_not_left_stays_behind_what_had() -> None:
+    """The order in which requests were made outlasts the connection."""
+    talk = conversation()
+    talk.begin(Request(id="first", action="x"), timeout=7.0, now=0.0)
+    send_all(talk, 0.0)
+    talk.begin(Request(id="second", action="x"), timeout=7.0, now=0.0)
+    talk.disconnected()
+    assert [sent["id"] for sent in send_all(talk, 0.1)] == ["first", "second"]
+
+
 def test_a_request_that_waits_for_its_retry_is_not_sent_early_by_a_lost_connection() -> None:
     """The server asked for patience; that it restarted does not shorten it."""
     talk = conversation()
