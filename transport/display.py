@@ -65,11 +65,14 @@ def _console(file: IO[str]) -> Console:
 
 
 def _show_map(out: Console, result: Mapping[str, Any]) -> None:
-    """Plain fields first, as a list of names and values, then each list of maps as a table."""
+    """Plain fields first, as a list of names and values, then each list of maps as a table.
+
+    Beside a table a field that is null, such as the last page's `next`, says nothing and is left out.
+    """
     tables = {name: value for name, value in result.items() if _is_rows(value)}
     fields = Table.grid(padding=(0, 2))
     for name, value in result.items():
-        if name not in tables:
+        if name not in tables and not (tables and value is None):
             fields.add_row(_text(name, "cyan"), _cell(value))
     if fields.row_count:
         out.print(fields)

@@ -91,12 +91,14 @@ def test_rows_are_a_table_and_whence_they_came_is_on_standard_error(
     peers: Peers, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Standard output holds nothing but what was asked for."""
-    peer = peers(with_result({"contacts": ROWS, "next": "abc"}, message="to be implemented"))
+    result = {"contacts": ROWS, "next": "abc", "previous": None}
+    peer = peers(with_result(result, message="to be implemented"))
     assert main(["acme", "contacts.find", "--endpoint", peer.endpoint]) == 0
     out, err = capsys.readouterr()
     lines = [line.split() for line in out.splitlines() if line.strip()]
     assert lines[0] == ["to", "be", "implemented"]
     assert ["next", "abc"] in lines
+    assert ["previous"] not in lines
     assert ["id", "name", "email", "tags"] in lines
     assert ["1", "Ada", "Lovelace", '["a",', "1]"] in lines
     assert err.strip() == "version 1 · trace_id " + "f" * 32
