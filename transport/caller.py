@@ -9,11 +9,13 @@ from typing import Any, TypedDict
 import zmq
 from pydantic import ValidationError
 
-from transport.codec import Unencodable, problems_of
+from transport.codec import Unencodable
 from transport.conversation import Conversation, Flight
 from transport.failure import CallError, InvalidArgument
+from transport.limits import LIMITS, Limits
 from transport.line import Line
 from transport.message import INVALID_ARGUMENT, Encoding, Problem, Refusal, Reply, Request
+from transport.problems import problems_of
 
 ENDPOINT = "tcp://127.0.0.1:5570"
 """Where a server listens unless it was told otherwise."""
@@ -45,13 +47,15 @@ class Caller:
         encoding: Encoding = "msgpack",
         timeout: float = 30.0,
         retries: int = 2,
+        limits: Limits = LIMITS,
         server_key: bytes | None = None,
         keys: tuple[bytes, bytes] | None = None,
         context: zmq.Context[zmq.Socket[bytes]] | None = None,
     ) -> None:
         """`tenant`, `token` and `timeout` (seconds) are for calls that are not given their own.
 
-        `retries` is how often a request is sent again for want of a good answer. `server_key` (40
+        `retries` is how often a request is sent again for want of a good answer. `limits` is what the
+        server takes, where its settings are not the defaults. `server_key` (40
         characters of Z85) turns CURVE on; `keys` is this client's public and secret key
         (transport/certificates.py reads them), made for the occasion where the server admits any.
         Raises ValueError for an endpoint that is none.
@@ -62,7 +66,7 @@ class Caller:
         self._timeout = timeout
         self._line = Line(
             endpoint,
-            Conversation(encoding, retries, endpoint),
+            Conversation(encoding, retries, endpoint, limits),
             server_key=server_key,
             keys=keys,
             context=context,

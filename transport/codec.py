@@ -6,7 +6,6 @@ BadRequest; nothing else.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -14,11 +13,12 @@ from typing import Any
 import msgpack
 from msgpack import packb, unpackb
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails, from_json, to_json
+from pydantic_core import from_json, to_json
 
 from transport import message as api
 from transport.limits import LIMITS, REPLIES, Fault, Limits, check, shown
 from transport.message import Encoding, Problem, Refusal, Reply, Request
+from transport.problems import json_problem, msgpack_problem, problems_of
 from transport.salvage import find_id, valid_id
 
 __all__ = [
@@ -34,7 +34,6 @@ __all__ = [
     "encode_request",
     "parse_reply",
     "parse_request",
-    "problems_of",
 ]
 
 # Every byte of msgpack that can stand for nothing worse than text, nil, a boolean or an integer of
@@ -52,21 +51,6 @@ _HARMLESS = bytes(
         or 0xDC <= byte <= 0xDF  # array, map
     )
 )
-
-_EXPECTED = {
-    "v": "must be 1, the version that this server speaks",
-    "id": "must be a string of 1-64 printable ASCII characters",
-    "tenant": "must be a string of 1-63 of a-z, 0-9 and -, not beginning with -",
-    "action": "must be a string of at most 128 characters, dotted lower case, such as contacts.add",
-    "params": "must be a map",
-    "token": "must be a string of at most 512 characters",
-    "timeout_ms": "must be an integer from 1 to 600000",
-    "traceparent": "must be a W3C traceparent: 2, 32, 16 and 2 hexadecimal digits, joined by -",
-}
-"""What each field of a request must be; also the list of fields that there are."""
-
-_DETAILS = 20
-"""Problems named in one refusal; who sent more has enough to go on."""
 
 _NUL = {"msgpack": b"\0", "json": b"\\u0000"}
 """Bytes without which no text of a body holds NUL."""
@@ -139,12 +123,6 @@ def parse_request(body: bytes, limits: Limits = LIMITS) -> tuple[Request, Encodi
         raise BadRequest(problems_of(error), valid_id(value.get("id")), encoding) from None
 
 
-def problems_of(error: ValidationError) -> list[Problem]:
-    """Word what is wrong with a request's fields, without their values."""
-    errors = error.errors(include_url=False, include_input=False)
-    return [_problem(one) for one in errors[:_DETAILS]]
-
-
 def encode(value: Mapping[str, Any], encoding: Encoding, limits: Limits = REPLIES) -> bytes:
     """Make the bytes of a message; raises Unencodable for what no body may hold."""
     content = value if type(value) is dict else dict(value)
@@ -191,7 +169,7 @@ def _decode_msgpack(body: bytes, limits: Limits) -> dict[str, Any]:
             max_ext_len=0,
         )
     except (ValueError, msgpack.UnpackException) as error:
-        raise Undecodable(_msgpack_problem(error, limits)) from None
+        raise Undecodable(msgpack_problem(error, limits)) from None
     if type(value) is not dict:
         raise Undecodable("the body is not a map")
     if not _is_plain(body, value):
@@ -221,7 +199,7 @@ def _decode_json(body: bytes, limits: Limits) -> dict[str, Any]:
     try:
         value: dict[str, Any] = from_json(body, allow_inf_nan=False, cache_strings="none")
     except ValueError as error:
-        raise Undecodable(_json_problem(str(error), limits)) from None
+        raise Undecodable(json_problem(str(error), limits)) from None
     entries = _check_decoded(value, limits, nul=body.find(_NUL["json"]) >= 0)
     # Every entry has a colon of its own: as many colons as entries means that none was overwritten.
     if entries != body.count(b":"):
@@ -254,50 +232,6 @@ def _refuse_twins(entries: list[tuple[str, Any]]) -> dict[str, Any]:
             raise Undecodable(f"the key {shown(key)} is there twice in one map")
         seen[key] = value
     return seen
-
-
-def _msgpack_problem(error: Exception, limits: Limits) -> str:
-    """What the decoder's error means to a client; its own words are about buffers and options."""
-    if isinstance(error, msgpack.ExtraData):
-        return "bytes after the end of the map; one message is one body"
-    if isinstance(error, msgpack.StackError):
-        return f"nested deeper than {limits.depth} levels"
-    if isinstance(error, UnicodeDecodeError):
-        return "text that is not UTF-8"
-    words = str(error)
-    for sign, meaning in _msgpack_meanings(limits):
-        if sign in words:
-            return meaning
-    return "neither msgpack nor JSON, or cut short"
-
-
-def _msgpack_meanings(limits: Limits) -> tuple[tuple[str, str], ...]:
-    return (
-        ("max_array_len", f"more than {limits.array} elements in one array"),
-        ("max_map_len", f"more than {limits.map} entries in one map"),
-        ("max_bin_len", "binary data; send text, base64 for example"),
-        ("max_ext_len", "an extension type"),
-        ("map key", "a key that is not text"),
-    )
-
-
-def _json_problem(words: str, limits: Limits) -> str:
-    """The decoder's words, which name a position and never a value, save for two limits of ours."""
-    if words.startswith("recursion limit"):
-        return f"nested deeper than {limits.depth} levels"
-    if words.startswith("number out of range"):
-        return "an integer outside signed 64 bits"
-    return f"not JSON: {words}"
-
-
-def _problem(error: ErrorDetails) -> Problem:
-    field = str(error["loc"][0])
-    if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(field[:64], _EXPECTED, n=1)
-        return Problem(
-            shown(field), "unknown field" + (f"; did you mean {near[0]}?" if near else "")
-        )
-    return Problem(field, ("missing; " if error["type"] == "missing" else "") + _EXPECTED[field])
 
 
 def _reply(value: dict[str, Any]) -> Reply:

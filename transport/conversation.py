@@ -12,6 +12,7 @@ from heapq import heapify, heappop, heappush
 
 from transport.codec import BadReply, encode_request, parse_reply
 from transport.failure import CallError, NoAnswer
+from transport.limits import LIMITS, Limits
 from transport.message import (
     ABORTED,
     RESOURCE_EXHAUSTED,
@@ -53,8 +54,11 @@ class Flight:
 class Conversation:
     """All requests of one client; times are monotonic seconds, given by the caller."""
 
-    def __init__(self, encoding: Encoding, retries: int, server: str) -> None:
+    def __init__(
+        self, encoding: Encoding, retries: int, server: str, limits: Limits = LIMITS
+    ) -> None:
         self._encoding = encoding
+        self._limits = limits
         self._retries = retries
         self._server = server
         self.trouble = ""
@@ -151,7 +155,7 @@ class Conversation:
         """The server learns how long it still makes sense to begin."""
         left_ms = max(1, min(600_000, round(1000 * (flight.deadline - now))))
         request = flight.request.model_copy(update={"timeout_ms": left_ms})
-        return encode_request(request, self._encoding)
+        return encode_request(request, self._encoding, self._limits)
 
     def _will_wait(self, flight: Flight, error: Refusal, now: float) -> bool:
         """Whether to ask again, under the same id, after the time that the server named."""

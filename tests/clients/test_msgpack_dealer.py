@@ -161,13 +161,21 @@ def test_only_the_right_token_opens_a_tenant(server: Server) -> None:
         ("acme", "wrong"),
         ("acme", server.tokens["globex"]),
         ("nobody", server.tokens["acme"]),
-        (None, server.tokens["acme"]),
     ]:
         client = MsgpackDealer(server.endpoint, tenant, token)
         answers.append(client.ask("contacts.get", {"id": 1})["error"])
         client.close()
     assert {answer["code"] for answer in answers} == {"unauthenticated"}
     assert len({answer["message"] for answer in answers}) == 1
+
+
+def test_a_tenants_action_needs_a_tenant(server: Server) -> None:
+    """The token alone does not say whose data is meant."""
+    client = MsgpackDealer(server.endpoint, None, server.tokens["acme"])
+    error = client.ask("contacts.get", {"id": 1})["error"]
+    client.close()
+    assert error["code"] == "invalid_argument"
+    assert [detail["field"] for detail in error["details"]] == ["tenant"]
 
 
 def test_what_is_wrong_with_params_is_said_field_by_field(client: MsgpackDealer) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import zmq
 
 from transport.codec import decode, encode
-from transport.limits import Limits
+from transport.limits import LIMITS, Limits
 from transport.security import Security, bind_router, endpoint_of
 
 Answer = Callable[[dict[str, Any]], list[dict[str, Any]]]
@@ -42,12 +42,14 @@ class Peer:
         answer: Answer,
         endpoint: str = "tcp://127.0.0.1:*",
         security: Security | None = None,
+        limits: Limits = LIMITS,
     ) -> None:
+        self._limits = limits
         self.seen: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._answer = answer
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._security = security or Security()
-        self._socket = bind_router(self._context, endpoint, self._security, Limits())
+        self._socket = bind_router(self._context, endpoint, self._security, limits)
         self.endpoint = endpoint_of(self._socket)
         self._stop, self._stopped = self._pair()
         self._thread = threading.Thread(target=self._serve)
@@ -78,7 +80,7 @@ class Peer:
         poller.register(self._stopped, zmq.POLLIN)
         while self._stopped not in dict(poller.poll()):
             *way, body = self._socket.recv_multipart()
-            request, encoding = decode(body)
+            request, encoding = decode(body, self._limits)
             self.seen.put(request)
             for reply in self._answer(request):
                 self._socket.send_multipart([*way, encode(reply, encoding)])

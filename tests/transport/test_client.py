@@ -15,6 +15,7 @@ from tests.transport.peer import Peers, no, yes
 from transport.certificates import read_pair, read_public
 from transport.client import Client
 from transport.failure import CallError, InvalidArgument, NoAnswer, NotFound, Unavailable, failure
+from transport.limits import Limits
 from transport.message import CODES, Encoding, Problem, Refusal
 from transport.security import Security
 
@@ -267,6 +268,13 @@ def test_what_is_no_request_is_not_sent(
         assert [detail.field for detail in caught.value.details] == [field]
         client.call("system.ping")
     assert peer.next_seen()["action"] == "system.ping"
+
+
+def test_a_server_with_larger_limits_is_sent_larger_requests(peers: Peers) -> None:
+    """Where the client was told of them."""
+    peer = peers(limits=Limits(body_bytes=1024**2))
+    with Client(peer.endpoint, limits=Limits(body_bytes=1024**2)) as client:
+        assert client.call("contacts.add", {"text": "x" * 300_000})
 
 
 def test_an_id_under_way_is_not_taken_twice(peers: Peers) -> None:
