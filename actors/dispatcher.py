@@ -14,8 +14,8 @@ from queue import Empty, SimpleQueue
 
 from actors.mailbox import Mailbox
 
-STALLED_AFTER = 0.01
-"""Seconds in one turn after which a thread counts as blocked: several times a turn with its commit."""
+STALLED_AFTER = 0.05
+"""Seconds in one turn after which a thread counts as blocked; a turn ends after 0.02 s and a commit."""
 
 IDLE_AFTER = 5.0
 """Seconds without work after which a thread above the pool's size leaves."""

@@ -62,7 +62,10 @@ class DeadLetter(NamedTuple):
 
 
 class Passivate(NamedTuple):
-    """To a tenant: close the database and leave, if no mail waits; answered by Left or Stayed."""
+    """To a tenant: close the database and leave; answered by Left, or Stayed where mail waits."""
+
+    insist: bool = False
+    """Leave also where mail waits, which then wakes the tenant again: others wait for its place."""
 
 
 class Stayed(NamedTuple):

@@ -64,11 +64,15 @@ class Draining:
 class RouterMailbox(Mailbox):
     """The socket as a mailbox, with a thread of its own that no other actor uses."""
 
-    __slots__ = ("socket",)
+    __slots__ = ("draining", "socket", "unaddressed")
 
     def __init__(self, name: str, socket: SocketMailbox, supervisor: Mailbox | None) -> None:
         super().__init__(name, lambda _: None, supervisor=supervisor)
         self.socket = socket
+        self.draining = False
+        """Whether everything new is refused. Here, as the next, because it outlives an incarnation."""
+        self.unaddressed: dict[str, deque[Work]] = {}
+        """First mail for tenants whose mailboxes the supervisor has been asked for, by the tenant's id."""
 
     def tell(self, message: Any) -> None:
         """Leave a message from inside and wake the router if it sleeps."""
@@ -115,9 +119,8 @@ class Router(Actor):
         self._principals: dict[bytes, Principal] = {}
         self._tenants: dict[str, TenantRecord] = {}
         self._addresses: dict[str, Mailbox] = {}
-        self._unaddressed: dict[str, deque[Work]] = {}
         self._touched: dict[Mailbox, None] = {}
-        self._draining = False
+        self._informed = False
         self._handlers: dict[type, Callable[[Any], None]] = {
             Frame: self._frame,
             Replies: self._send,
@@ -137,10 +140,12 @@ class Router(Actor):
 
     def handle(self, mail: deque[Any]) -> None:
         """Take in all that has come before waking any tenant: their commits are shared by more messages."""
-        super().handle(mail)
-        touched, self._touched = self._touched, {}
-        for mailbox in touched:
-            mailbox.wake()
+        try:
+            super().handle(mail)
+        finally:
+            touched, self._touched = self._touched, {}
+            for mailbox in touched:
+                mailbox.wake()
 
     def on_receive(self, message: Any) -> None:
         """One handler for each kind of message."""
@@ -183,7 +188,7 @@ class Router(Actor):
         self._reply(Peer(routing_id, delimited, bad.encoding), body)
 
     def _admit(self, request: Request, peer: Peer, trace_id: str) -> None:
-        if self._draining:
+        if self.mailbox.draining:
             raise Unavailable("the server is stopping; nothing was done", retry_after_ms=1000)
         principal = self._principal(request)
         work = Work(request, principal, peer, self.mailbox, time.monotonic(), trace_id)
@@ -201,6 +206,10 @@ class Router(Actor):
         if request.token is None:
             return ANYONE
         principal = self._principals.get(sha256(request.token.encode()).digest())
+        if principal is None and not self._informed:
+            raise Unavailable(
+                "the server is starting; nothing was done", retry_after_ms=RETRY_FULL_MS
+            )
         if principal is None:
             raise not_you()
         return principal
@@ -245,9 +254,9 @@ class Router(Actor):
 
     def _keep(self, work: Work, tenant: TenantRecord) -> None:
         """The first mail for a tenant waits here, in order, until the supervisor names its mailbox."""
-        waiting = self._unaddressed.get(tenant.id)
+        waiting = self.mailbox.unaddressed.get(tenant.id)
         if waiting is None:
-            waiting = self._unaddressed[tenant.id] = deque()
+            waiting = self.mailbox.unaddressed[tenant.id] = deque()
             self._supervisor.tell(FindTenant(tenant, self.mailbox))
         if len(waiting) >= MOST_UNADDRESSED:
             raise full(tenant, MOST_UNADDRESSED)
@@ -256,7 +265,7 @@ class Router(Actor):
     def _addressed(self, message: Address) -> None:
         tenant, address = message
         self._addresses[tenant.id] = address
-        for work in self._unaddressed.pop(tenant.id, ()):
+        for work in self.mailbox.unaddressed.pop(tenant.id, ()):
             if not address.offer(work):
                 self._reply(work.peer, packed_refusal(work, full(tenant, address.limit).refusal))
         self._touched[address] = None
@@ -273,13 +282,14 @@ class Router(Actor):
     # From inside
 
     def _directory_changed(self, change: DirectoryChanged) -> None:
+        self._informed = True
         self._tenants.update((tenant.name, tenant) for tenant in change.tenants)
         self._principals.update(change.tokens)
         for digest in change.revoked:
             self._principals.pop(digest, None)
 
     def _drain(self, _: Draining) -> None:
-        self._draining = True
+        self.mailbox.draining = True
 
 
 def not_you() -> Unauthenticated:

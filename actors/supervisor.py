@@ -217,7 +217,7 @@ class Supervisor(Actor):
         for mailbox in self._residents.admit():
             self._start(mailbox)
         for mailbox in self._residents.evict():
-            mailbox.tell(Passivate())
+            mailbox.tell(Passivate(insist=True))
 
     def _left(self, message: Left) -> None:
         child = self._children[message.mailbox]

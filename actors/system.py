@@ -149,7 +149,7 @@ class System:
 
     def stop(self) -> None:
         """Answer what was accepted, refuse the rest, close everything; in reverse order of starting."""
-        drained = False
+        drained = True
         self._try(self.router, Draining())
         # Tenants that are being looked for are found, and then their mail is in their mailboxes.
         if self._try(self.supervisor, Ping()):

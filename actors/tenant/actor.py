@@ -113,7 +113,7 @@ class Tenant(Actor):
         """Mail that is not a request."""
         if not isinstance(message, Passivate):
             raise TypeError(f"a tenant takes requests and Passivate, not {type(message).__name__}")
-        if self._more_mail or not self.mailbox.empty():
+        if not message.insist and (self._more_mail or not self.mailbox.empty()):
             self._tell_supervisor(Stayed(self.mailbox))
         else:
             self._stop()
@@ -147,6 +147,7 @@ class Tenant(Actor):
             pass
         for _ in held:
             mail.popleft()
+        self.at = len(mail)  # what fails from here on is no message's fault
         self._commit(held)
 
     def _attempt(

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from actors.actor import Actor
+from actors.errors import DatabaseProblem
 from actors.mailbox import Mailbox
 from actors.messages import Migrate, Migrated
 from actors.tenant.storage import Storage
@@ -39,6 +40,13 @@ class Migrator(Actor):
                 reply_to.tell(Migrated(mailbox, self._migrated(tenant.id)))
             case _:
                 raise TypeError(f"the Migrator has no handler for {type(message).__name__}")
+
+    def bury(self, message: Any, error: BaseException) -> list[Any]:
+        """A migration that ended the Migrator twice: the tenant that waits for it hears of it."""
+        if isinstance(message, Migrate):
+            message.reply_to.tell(Migrated(message.mailbox, DatabaseProblem(repr(error))))
+            return []
+        return super().bury(message, error)
 
     def _migrated(self, tenant_id: str) -> Exception | None:
         """Why it could not be, or None."""

@@ -375,3 +375,13 @@ def test_first_messages_are_answered_although_the_server_stops_at_that_moment(
     assert set(replies) == {ping, *sent}
     codes = {reply["error"]["code"] for reply in replies.values() if not reply["ok"]}
     assert codes <= {"unavailable"}
+
+
+# ------------------------------------------------------------------ a router that fails
+
+
+def test_a_router_that_fails_takes_no_good_token_for_a_bad_one(server: Server) -> None:
+    with server.client(retries=5) as client:
+        for _ in range(3):
+            server.system.router.tell("no handler for this")
+            assert client.call("marks.count")
