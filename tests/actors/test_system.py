@@ -1,0 +1,158 @@
+"""The wiring: what is there after a start, and what is left after a stop."""
+
+from __future__ import annotations
+
+import socket as sockets
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import pykka
+import pytest
+import zmq.auth
+from structlog.testing import capture_logs
+
+from actors.actor import Ping, ask
+from actors.errors import IndexProblem, SettingsError
+from actors.registry import Reload
+from actors.settings import Settings
+from actors.system import System
+from tests.actors.servers import INDEX, Servers, request
+from tests.conftest import Server
+from tests.wire import Wire
+from transport.client import Client
+from transport.security import UnusableEndpoint
+
+WAIT = 20.0
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left() -> Iterator[None]:
+    """No thread and no actor of a system outlives it."""
+    threads, actors = set(threading.enumerate()), set(pykka.ActorRegistry.get_all())
+    yield
+    assert set(threading.enumerate()) <= threads
+    assert set(pykka.ActorRegistry.get_all()) <= actors
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Servers]:
+    """Makes servers, and stops the last at the end of the test."""
+    servers = Servers(tmp_path / "data")
+    yield servers
+    servers.stop()
+
+
+def made(data: Path, **settings: Any) -> System:
+    """A system that was not started."""
+    return System(Settings(data=data, memory_bytes=0, registry=INDEX, **settings))
+
+
+# ---------------------------------------------------------------- starting and stopping
+
+
+def test_a_taken_port_is_refused_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Neither a thread, nor an actor, nor the hold on the data directory."""
+    with sockets.create_server(("127.0.0.1", 0)) as taken:
+        endpoint = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        zmq.auth.create_certificates(tmp_path, "server")
+        keys = tmp_path / "server.key_secret"
+        keys.chmod(0o600)
+        for options in ({}, {"curve_keys": keys}):
+            system = made(tmp_path / "data", endpoint=endpoint, **options)
+            with pytest.raises(UnusableEndpoint, match="TENANTRY_ENDPOINT"):
+                system.start()
+    Server(tmp_path / "data").stop()
+
+
+def test_what_is_refused_before_the_start_lets_the_data_directory_go(tmp_path: Path) -> None:
+    """Mend the setting and start again, also within one process."""
+    with pytest.raises(IndexProblem):
+        System(Settings(data=tmp_path, memory_bytes=0, registry=tmp_path / "none.toml"))
+    with pytest.raises(SettingsError):
+        made(tmp_path, environment="nowhere")
+    Server(tmp_path).stop()
+
+
+def test_an_actor_that_cannot_start_ends_the_start_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has come up by then is taken down; who waits for the failure hears of it."""
+    told: SimpleQueue[None] = SimpleQueue()
+
+    def broken(path: Path) -> None:
+        raise OSError(f"no {path.name} today")
+
+    system = made(tmp_path, endpoint="tcp://127.0.0.1:*")
+    monkeypatch.setattr("actors.admin.directory.open_directory", broken)
+    with pytest.raises(pykka.ActorDeadError, match="directory"):
+        system.start(lambda: told.put(None))
+    told.get(timeout=WAIT)
+    assert "no directory.db today" in repr(system.failure)
+
+
+def test_a_stopped_server_has_closed_every_file(tmp_path: Path) -> None:
+    """Descriptors are as many as before, and no file stands beside a database."""
+    Server(tmp_path / "first", registry=INDEX).stop()  # whatever a first time leaves open
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    server = Server(tmp_path / "data", registry=INDEX)
+    with Wire(server.endpoint) as wire:
+        for tenant in ("acme", "globex"):
+            assert wire.ask(**request(server, tenant, "marks.add", text="one"))["ok"]
+    assert list((tmp_path / "data" / "tenants").glob("*-wal"))
+    server.stop()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert list((tmp_path / "data").rglob("*-wal")) == []
+
+
+def test_the_supervisor_s_own_failure_stops_the_system(tmp_path: Path) -> None:
+    """Nobody supervises it: whoever runs the system is told, and stopping does not wait for it."""
+    told: SimpleQueue[None] = SimpleQueue()
+    system = made(tmp_path, endpoint="tcp://127.0.0.1:*", drain_seconds=600)
+    system.start(lambda: told.put(None))
+    system.supervisor.tell("a message that it does not know")
+    told.get(timeout=WAIT)
+    system.stop()
+    assert isinstance(system.failure, TypeError)
+
+
+@pytest.mark.parametrize("name", ["router", "directory", "registry", "migrator", "clock"])
+def test_each_actor_comes_back_after_a_failure(serve: Servers, name: str) -> None:
+    """A message that it does not know takes it down twice and is then dropped; all works as before."""
+    server = serve()
+    system = server.system
+    with Wire(server.endpoint) as wire:
+        assert wire.ask(**request(server, "acme", "marks.add", text="before"))["ok"]
+        with capture_logs() as logs:
+            getattr(system, name).tell("a message that it does not know")
+            server.add_tenant("initech")
+            ask(system.registry, Reload(), WAIT)
+            ask(system.clock, Ping(), WAIT)
+            assert wire.ask(**request(server, "initech", "marks.add", text="after"))["ok"]
+        assert [log["actor"] for log in logs if log["event"] == "actor failed"] == [name, name]
+        assert wire.ask(**request(server, "acme", "marks.count"))["result"] == {"count": 1}
+        system.revoke_token(server.tokens["acme"])
+        refused = wire.ask(**request(server, "acme", "marks.count"))
+        assert refused["error"]["code"] == "unauthenticated"
+    assert system.failure is None
+
+
+# ---------------------------------------------------------------- what it does for people
+
+
+def test_tenants_and_tokens_outlive_the_server(serve: Servers) -> None:
+    """A revoked token stays revoked."""
+    server = serve()
+    gone = server.system.issue_token("acme", "member", "gone")
+    server.system.revoke_token(gone)
+    kept = dict(server.tokens)
+    with server.client() as client:
+        client.call("marks.add", {"text": "kept"})
+    server = serve()
+    with Client(server.endpoint, tenant="acme", token=kept["acme"]) as client:
+        assert client.call("marks.count") == {"count": 1}
+    with Wire(server.endpoint) as wire:
+        refused = wire.ask(tenant="acme", token=gone, action="marks.count")
+        assert refused["error"]["code"] == "unauthenticated"
