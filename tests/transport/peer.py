@@ -83,9 +83,17 @@ class Peer:
             request, encoding = decode(body, self._limits)
             self.seen.put(request)
             for reply in self._answer(request):
-                self._socket.send_multipart([*way, encode(reply, encoding)])
+                self._send([*way, encode(reply, encoding)])
         self._socket.close(linger=1000)
         self._stopped.close()
+
+    def _send(self, parts: list[bytes]) -> None:
+        """Send a reply; a client that has what it wanted may have left before its copies come."""
+        try:
+            self._socket.send_multipart(parts)
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
 
 
 Peers = Callable[..., Peer]
