@@ -56,6 +56,13 @@ NOT_ON_DISK = Refusal(
     retry_after_ms=1000,
 )
 
+NOT_KNOWN = Refusal(
+    UNAVAILABLE,
+    "the commit failed and the database cannot be read, so that it is not known whether this request was "
+    "kept; send it again with the same id, and it has its effect once",
+    retry_after_ms=1000,
+)
+
 
 class Held(NamedTuple):
     """A packed reply that waits for the commit it depends on."""
@@ -188,7 +195,7 @@ class Tenant(Actor):
         try:
             self._open()
         except BaseException:
-            self._release([self._refused(one.work, NOT_ON_DISK) for one in held])
+            self._release([self._refused(one.work, NOT_KNOWN) for one in held])
             raise
         return [one if self._kept(one) else self._refused(one.work, NOT_ON_DISK) for one in held]
 

@@ -1,0 +1,240 @@
+"""A commit that fails: nobody is told `ok` about what is not on disk, and nothing on disk is denied."""
+
+from __future__ import annotations
+
+import resource
+import sqlite3
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from actors.tenant import engine_text
+from tests.actors.servers import INDEX, request
+from tests.child import Child
+from tests.conftest import Server
+from tests.deadline import until
+from tests.pipe import Pipe
+from tests.wire import Map, Wire
+
+FINE: Final = "fine"
+LOST: Final = "lost"
+"""The commit reports failure, and nothing of it is on disk."""
+KEPT: Final = "kept"
+"""The commit reports failure, and all of it is on disk: a sync that failed after the write."""
+KEPT_AND_CLOSED: Final = "kept, and the file cannot be opened"
+"""The disk is gone for a while."""
+
+
+class Disk(deque[str]):
+    """What becomes of the next commits of tenants, in their order; afterwards all is fine."""
+
+    closed = False
+    """True once the file cannot be opened, until somebody has tried."""
+
+    def next(self) -> str:
+        """What becomes of this commit."""
+        return self.popleft() if self else FINE
+
+
+class OnDisk(sqlite3.Connection):
+    """The driver's connection, on a disk that fails as planned."""
+
+    disk: Disk
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """Fail a tenant's commit if its time has come."""
+        if sql != engine_text.COMMIT:
+            return super().execute(sql, parameters)
+        fate = self.disk.next()
+        cursor = super().execute(engine_text.ROLLBACK if fate == LOST else sql)
+        self.disk.closed = fate == KEPT_AND_CLOSED
+        if fate != FINE:
+            raise io_error()
+        return cursor
+
+
+def io_error() -> sqlite3.OperationalError:
+    """As the driver raises it when a sync fails."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = 1034  # SQLITE_IOERR_FSYNC, sqlite.org/rescode.html
+    return error
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """The disk on which every connection made from now on works."""
+    plan = Disk()
+    connect = sqlite3.connect
+
+    def connected(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        if plan.closed:
+            plan.closed = False
+            raise io_error()
+        found = connect(*arguments, factory=OnDisk, **options)
+        assert isinstance(found, OnDisk)
+        found.disk = plan
+        return found
+
+    monkeypatch.setattr(sqlite3, "connect", connected)
+    return plan
+
+
+@pytest.fixture
+def server(disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """Its turns end with their mail, however slow the machine; who was given up comes back soon."""
+    monkeypatch.setattr("actors.tenant.actor.TURN_SECONDS", 60.0)
+    monkeypatch.setattr("actors.supervisor.BACKOFF_MOST", 0.05)
+    running = Server(tmp_path / "data", registry=INDEX)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def wire(server: Server) -> Iterator[Wire]:
+    """A connection."""
+    with Wire(server.endpoint) as one:
+        yield one
+
+
+def add(server: Server, text: str) -> Map:
+    """A write."""
+    return request(server, "acme", "marks.add", text=text)
+
+
+def count(server: Server, wire: Wire, text: str) -> int:
+    """How many marks there are."""
+    found: int = wire.ask(**request(server, "acme", "marks.count", text=text))["result"]["count"]
+    return found
+
+
+def one_turn(
+    server: Server, wire: Wire, pipe: Pipe, disk: Disk, fate: str, requests: list[Map]
+) -> list[Map]:
+    """The replies to these requests, served in one turn whose commit ends so."""
+    blocked = wire.post(**request(server, "acme", "trouble.make", **pipe.params))
+    pipe.reached()
+    sent = [wire.post(**one) for one in requests]
+    assert wire.ask(action="system.ping")["ok"]
+    disk.extend([FINE, fate])
+    pipe.release()
+    replies = wire.replies(len(requests) + 1)
+    assert replies[blocked]["ok"]
+    assert not disk
+    return [replies[id] for id in sent]
+
+
+def mixed(server: Server, text: str) -> list[Map]:
+    """Writes with ids of their own, a read, a refusal and a dummy."""
+    writes = [{**add(server, text), "id": f"{text}-{number}"} for number in range(5)]
+    return [
+        *writes,
+        request(server, "acme", "marks.count"),
+        request(server, "acme", "trouble.make", kind="refuse"),
+        request(server, "acme", "marks.later", text=text),
+    ]
+
+
+def is_patient(reply: Map) -> bool:
+    """Whether a reply asks to come again with the same id."""
+    error = reply["error"]
+    return bool(error["code"] == "unavailable" and error["retry_after_ms"] > 0)
+
+
+def test_what_was_lost_is_refused_and_takes_effect_once_when_sent_again(
+    server: Server, wire: Wire, disk: Disk, tmp_path: Path
+) -> None:
+    """Every message of the turn, whatever it was: it may have seen what is not there any more."""
+    requests = mixed(server, "lost")
+    replies = one_turn(server, wire, Pipe(tmp_path), disk, LOST, requests)
+    assert all(is_patient(reply) for reply in replies)
+    assert count(server, wire, "lost") == 0
+    again = [wire.ask(**one) for one in requests[:5]]
+    assert all(reply["ok"] and "replayed" not in reply["meta"] for reply in again)
+    assert count(server, wire, "lost") == 5
+
+
+def test_what_is_on_disk_all_the_same_is_answered_with_its_reply(
+    server: Server, wire: Wire, disk: Disk, tmp_path: Path
+) -> None:
+    """The table of ids tells; the same id again has no second effect."""
+    requests = mixed(server, "kept")
+    replies = one_turn(server, wire, Pipe(tmp_path), disk, KEPT, requests)
+    assert [reply["ok"] for reply in replies] == [True] * 5 + [False] * 3
+    assert all(is_patient(reply) for reply in replies[5:])
+    assert count(server, wire, "kept") == 5
+    again = wire.ask(**requests[0])
+    assert again["result"] == replies[0]["result"]
+    assert again["meta"]["replayed"] is True
+    assert count(server, wire, "kept") == 5
+
+
+def test_while_the_disk_cannot_be_asked_nothing_is_claimed_about_it(
+    server: Server, wire: Wire, disk: Disk, tmp_path: Path
+) -> None:
+    """The refusal does not say that nothing was kept, since all of it was."""
+    requests = mixed(server, "unknown")
+    replies = one_turn(server, wire, Pipe(tmp_path), disk, KEPT_AND_CLOSED, requests)
+    assert all(is_patient(reply) for reply in replies)
+    assert all("not known" in reply["error"]["message"] for reply in replies)
+    read = request(server, "acme", "marks.count")
+    until(lambda: wire.ask(**read)["ok"], "the tenant to be served again")
+    assert count(server, wire, "unknown") == 5
+    assert wire.ask(**requests[0])["meta"]["replayed"] is True
+
+
+def test_other_tenants_and_later_messages_see_nothing_of_it(
+    server: Server, wire: Wire, disk: Disk
+) -> None:
+    """Ten commits fail in a row; each is a turn of its own."""
+    assert wire.ask(**add(server, "before"))["ok"]
+    disk.extend([LOST, KEPT] * 5)
+    replies = [wire.ask(**add(server, "in between")) for _ in range(10)]
+    assert [reply["ok"] for reply in replies] == [False, True] * 5
+    assert wire.ask(**request(server, "globex", "marks.add", text="other"))["ok"]
+    assert wire.ask(**add(server, "after"))["ok"]
+    assert count(server, wire, "in between") == 5
+
+
+# ---------------------------------------------------------------- a disk that is really full
+
+
+def test_nothing_acknowledged_is_missing_when_writes_really_fail(tmp_path: Path) -> None:
+    """The kernel refuses to let any file grow, again and again, under load; then the process is killed."""
+    data = tmp_path / "data"
+    free = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    with Child("--tenant", "acme", data=data, registry=INDEX) as child:
+        endpoint, pid = child.ready(), child.process.pid
+        token = child.said[0].split()[-1]
+        who: Map = {"tenant": "acme", "token": token, "action": "marks.add"}
+        acknowledged: set[str] = set()
+        refused: set[str] = set()
+        with Wire(endpoint) as wire:
+            for wave in range(6):
+                wal = max((each.stat().st_size for each in data.glob("tenants/*-wal")), default=0)
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (wal, free[1]) if wave % 2 else free)
+                names = [f"{wave}-{number}" for number in range(40)]
+                for name in names:
+                    wire.post(**who, id=name, params={"text": name})
+                for name, reply in wire.replies(40).items():
+                    (acknowledged if reply["ok"] else refused).add(name)
+                    assert reply["ok"] or is_patient(reply)
+        child.process.kill()
+        assert "disk I/O error" in child.log()
+    assert refused
+    with Child(data=data, registry=INDEX) as child, Wire(child.ready()) as wire:
+        for name in acknowledged:
+            assert marks(wire, who, name) == 1
+        for name in refused:
+            assert wire.ask(**who, id=name, params={"text": name})["ok"]
+            assert marks(wire, who, name) == 1
+        assert child.stop() == 0
+
+
+def marks(wire: Wire, who: Map, text: str) -> int:
+    """How many marks say this."""
+    reply = wire.ask(**{**who, "action": "marks.count", "params": {"text": text}})
+    found: int = reply["result"]["count"]
+    return found
