@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict
+from pydantic_settings import SettingsError as Unparsable
 
 from actors.errors import SettingsError
 
@@ -72,6 +73,10 @@ def read_settings(arguments: list[str]) -> Settings:
         return CliApp.run(Settings, cli_args=arguments)
     except ValidationError as error:
         raise SettingsError("; ".join(_problem(one) for one in error.errors())) from None
+    except Unparsable as error:
+        raise SettingsError(
+            f"{error}: in the environment a list is JSON, such as TENANTRY_TENANT='[\"acme\"]'"
+        ) from None
 
 
 def _problem(error: ErrorDetails) -> str:

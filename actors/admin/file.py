@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection, NullPool, create_engine, event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from actors.errors import DatabaseProblem
 
@@ -40,8 +40,9 @@ def prepare_directory(path: Path) -> None:
             config.attributes["version_table"] = "alembic_version"
             command.upgrade(config, "head")
     except (OSError, SQLAlchemyError, CommandError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
         raise DatabaseProblem(
-            f"{path}, which lists the tenants, cannot be used ({error}): it is damaged, of newer code, or "
+            f"{path}, which lists the tenants, cannot be used ({cause}): it is damaged, of newer code, or "
             "not to be written; restore it from a backup"
         ) from error
 
