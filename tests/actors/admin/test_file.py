@@ -1,0 +1,103 @@
+"""directory.db as a file: made for the server's user alone, brought to head, opened safely."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from actors.admin.file import open_directory, prepare_directory
+from actors.admin.tables import metadata
+from actors.errors import DatabaseProblem
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A new file."""
+    made = tmp_path / "directory.db"
+    prepare_directory(made)
+    return made
+
+
+def test_it_is_for_the_server_s_user_alone(path: Path) -> None:
+    """So are the files that SQLite puts beside it."""
+    with open_directory(path) as connection, connection.begin():
+        connection.execute(text("INSERT INTO tenants VALUES ('id', 'acme', 'now')"))
+        files = sorted(path.parent.glob("directory.db*"))
+        assert len(files) == 3
+        assert all(stat.S_IMODE(each.stat().st_mode) == 0o600 for each in files)
+
+
+def test_the_code_sees_the_tables_that_the_migrations_make(path: Path) -> None:
+    """Columns, types, keys and constraints."""
+    with open_directory(path) as connection, connection.begin():
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_a_file_that_is_there_is_kept(path: Path) -> None:
+    """Each start prepares it again."""
+    with open_directory(path) as connection, connection.begin():
+        connection.execute(text("INSERT INTO tenants VALUES ('id', 'acme', 'now')"))
+    prepare_directory(path)
+    with open_directory(path) as connection, connection.begin():
+        assert connection.execute(text("SELECT name FROM tenants")).all() == [("acme",)]
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"),
+    [
+        ("journal_mode", "wal"),
+        ("synchronous", 2),
+        ("foreign_keys", 1),
+        ("trusted_schema", 0),
+        ("cell_size_check", 1),
+        ("mmap_size", 0),
+    ],
+)
+def test_it_is_opened_as_safely_as_a_tenant_s(path: Path, pragma: str, value: object) -> None:
+    """And a commit is synced: a token that was given out is there after a crash."""
+    with open_directory(path) as connection, connection.begin():
+        assert connection.execute(text(f"PRAGMA {pragma}")).scalar() == value
+
+
+def test_what_fails_in_a_transaction_is_taken_back(path: Path) -> None:
+    """All of it, from the first statement on."""
+    with open_directory(path) as connection:
+        with suppress(ZeroDivisionError), connection.begin():
+            connection.execute(text("INSERT INTO tenants VALUES ('id', 'acme', 'now')"))
+            raise ZeroDivisionError
+        with connection.begin():
+            assert connection.execute(text("SELECT count(*) FROM tenants")).scalar() == 0
+
+
+def overwrite(path: Path) -> None:
+    """No database."""
+    path.write_bytes(b"garbage" * 1000)
+
+
+def replace(path: Path) -> None:
+    """No file."""
+    path.unlink()
+    path.mkdir()
+
+
+def advance(path: Path) -> None:
+    """Used by newer code."""
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("UPDATE alembic_version SET version_num = '9999'")
+
+
+@pytest.mark.parametrize("damage", [overwrite, replace, advance])
+def test_what_cannot_be_used_is_refused_by_name(path: Path, damage: object) -> None:
+    """With what to do."""
+    assert callable(damage)
+    damage(path)
+    with pytest.raises(DatabaseProblem, match=r"directory\.db, .*restore it from a backup"):
+        prepare_directory(path)

@@ -1,0 +1,154 @@
+"""The Registry: another index takes effect between two messages, or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from actors.actor import ask
+from actors.errors import CodeProblem, IndexProblem, SettingsError
+from actors.registry import Published, Reload, load_table
+from tests.actors.servers import INDEX, request
+from tests.conftest import Server
+from tests.pipe import Pipe
+from tests.wire import Map, Wire
+
+WAIT = 20.0
+
+SECOND = """
+[[actions."marks.add".versions]]
+version = 2
+state   = "release"
+code    = "second:add"
+"""
+
+CODE = '''"""Another way to add a mark."""
+
+from functions import ADD
+
+
+def add(ctx, params):
+    """Writes it louder."""
+    return {"id": ctx.db.scalar(ADD, {"text": params.text.upper()})}
+'''
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Path:
+    """A copy of tests/trouble that the test may change."""
+    return Path(shutil.copytree(INDEX.parent, tmp_path / "index")) / INDEX.name
+
+
+@pytest.fixture
+def server(index: Path, tmp_path: Path) -> Iterator[Server]:
+    """A server of that index."""
+    running = Server(tmp_path / "data", registry=index)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def wire(server: Server) -> Iterator[Wire]:
+    """A connection."""
+    with Wire(server.endpoint) as one:
+        yield one
+
+
+def write_second(index: Path, code: str = CODE) -> None:
+    """Add a version to the index, and its code beside it."""
+    (index.parent / "second.py").write_text(code)
+    with index.open("a") as file:
+        file.write(SECOND)
+
+
+def reload(server: Server) -> None:
+    """Have the index read again; raises what is wrong with it."""
+    ask(server.system.registry, Reload(), WAIT)
+
+
+def add(server: Server, wire: Wire) -> Map:
+    """The reply to a call of the action that has two versions."""
+    return wire.ask(**request(server, "acme", "marks.add", text="mark"))
+
+
+def marks(server: Server, wire: Wire, text: str) -> int:
+    """How many marks there are."""
+    reply = wire.ask(**request(server, "acme", "marks.count", text=text))
+    return int(reply["result"]["count"])
+
+
+def test_a_new_version_serves_the_next_message(server: Server, wire: Wire, index: Path) -> None:
+    """The tenant is awake and stays so; `meta` says which version answered."""
+    assert add(server, wire)["meta"]["version"] == 1
+    write_second(index)
+    assert add(server, wire)["meta"]["version"] == 1
+    reload(server)
+    assert add(server, wire)["meta"]["version"] == 2
+    assert (marks(server, wire, "mark"), marks(server, wire, "MARK")) == (2, 1)
+
+
+def test_a_new_version_serves_what_waits_and_not_what_has_begun(
+    server: Server, wire: Wire, index: Path, tmp_path: Path
+) -> None:
+    """The swap lies between two messages of one tenant, and nobody waits for it."""
+    pipe = Pipe(tmp_path)
+    begun = wire.post(**request(server, "acme", "trouble.make", **pipe.params))
+    pipe.reached()
+    waiting = wire.post(**request(server, "acme", "marks.add", text="mark"))
+    assert wire.ask(action="system.ping")["ok"]
+    write_second(index)
+    reload(server)
+    pipe.release()
+    replies = wire.replies(2)
+    assert replies[begun]["meta"]["version"] == 1
+    assert replies[waiting]["meta"]["version"] == 2
+
+
+def test_new_actions_are_known_to_the_router_at_once(
+    server: Server, wire: Wire, index: Path
+) -> None:
+    """And those that are gone are not found."""
+    index.write_text(index.read_text().replace('"marks.later"', '"marks.sooner"'))
+    reload(server)
+    sooner = wire.ask(**request(server, "acme", "marks.sooner", text="x"))
+    assert sooner["message"] == "to be implemented"
+    later = wire.ask(**request(server, "acme", "marks.later", text="x"))
+    assert later["error"]["code"] == "not_found"
+    assert "marks.sooner" in later["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("break_it", "error", "words"),
+    [
+        (lambda index: index.write_text("[actions"), IndexProblem, "registry.toml:1"),
+        (lambda index: index.unlink(), IndexProblem, "cannot be read"),
+        (lambda index: write_second(index, "def add(ctx"), CodeProblem, "second.py"),
+        (lambda index: write_second(index, "def add(ctx): ..."), CodeProblem, "(ctx, params)"),
+        (lambda index: write_second(index, "import sys; sys.exit(1)"), CodeProblem, "second.py"),
+        (lambda index: write_second(index, "import nothing_such"), CodeProblem, "nothing_such"),
+    ],
+)
+def test_a_broken_index_changes_nothing(
+    server: Server, wire: Wire, index: Path, break_it: object, error: type[Exception], words: str
+) -> None:
+    """Whoever asked is told why; the old table stays in force."""
+    assert add(server, wire)["ok"]
+    before = server.system.tables.current
+    assert callable(break_it)
+    break_it(index)
+    with pytest.raises(error, match=words.replace("(", r"\(").replace(")", r"\)")):
+        reload(server)
+    assert server.system.tables.current is before
+    assert add(server, wire)["meta"]["version"] == 1
+
+
+def test_a_table_is_of_one_environment() -> None:
+    """One that the index does not have is refused."""
+    table = load_table(INDEX, "hosted-live")
+    assert Published(table).current.environment == "hosted-live"
+    assert not table.find("marks.later").example
+    with pytest.raises(SettingsError, match="hosted-live"):
+        load_table(INDEX, "hosted-alive")

@@ -1,0 +1,69 @@
+"""Tenants made while no server runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from actors.errors import AlreadyExists, InvalidArgument, SettingsError
+from actors.seed import seed
+from tests.actors.servers import INDEX, Servers
+from tests.wire import Wire
+
+
+def test_a_server_finds_what_was_seeded(tmp_path: Path) -> None:
+    """A member's token for each tenant, and the tables of the index that was named."""
+    names = [f"seeded-{number}" for number in range(20)]
+    tokens = seed(tmp_path, names, INDEX)
+    assert list(tokens) == names
+    assert len(set(tokens.values())) == 20
+    serve = Servers(tmp_path)
+    with Wire(serve().endpoint) as wire:
+        for name, token in tokens.items():
+            who = {"tenant": name, "token": token}
+            assert wire.ask(**who, action="system.whoami")["result"]["role"] == "member"
+            added = wire.ask(**who, action="marks.add", params={"text": name})
+            assert added["result"] == {"id": 1}
+    serve.stop()
+
+
+def test_the_repository_s_index_is_the_default(tmp_path: Path) -> None:
+    """As for a server."""
+    tokens = seed(tmp_path, ["acme"])
+    serve = Servers(tmp_path)
+    server = serve(registry=Path(__file__).parents[2] / "registry.toml")
+    with Wire(server.endpoint) as wire:
+        added = wire.ask(
+            tenant="acme", token=tokens["acme"], action="contacts.add", params={"name": "Ada"}
+        )
+    assert added["ok"]
+    serve.stop()
+
+
+def test_more_can_be_seeded_later_but_none_twice(tmp_path: Path) -> None:
+    """Those named before the one that is there are made."""
+    seed(tmp_path, ["acme"], INDEX)
+    with pytest.raises(AlreadyExists, match="acme"):
+        seed(tmp_path, ["globex", "acme", "initech"], INDEX)
+    with pytest.raises(AlreadyExists, match="globex"):
+        seed(tmp_path, ["globex"], INDEX)
+    assert set(seed(tmp_path, ["initech"], INDEX)) == {"initech"}
+
+
+@pytest.mark.parametrize("name", ["", "../x", "Acme", "a" * 64])
+def test_a_name_that_no_request_could_have_is_refused(tmp_path: Path, name: str) -> None:
+    """And no file is made for it."""
+    with pytest.raises(InvalidArgument):
+        seed(tmp_path, [name], INDEX)
+    assert not (tmp_path / "tenants").exists()
+
+
+def test_while_a_server_runs_nothing_is_seeded(tmp_path: Path) -> None:
+    """It has the files open; afterwards it can be done."""
+    serve = Servers(tmp_path)
+    serve()
+    with pytest.raises(SettingsError, match="another server"):
+        seed(tmp_path, ["initech"], INDEX)
+    serve.stop()
+    assert set(seed(tmp_path, ["initech"], INDEX)) == {"initech"}

@@ -1,0 +1,117 @@
+"""Settings: from the environment or the command line, whole or refused with what to change."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from actors.errors import SettingsError
+from actors.settings import Settings, read_settings
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whatever the machine has set does not count, nor does the directory that tests run in."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"TENANTRY_{name.upper()}", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_defaults_are_those_of_the_manual() -> None:
+    """And the index is the repository's own, wherever one stands."""
+    settings = read_settings([])
+    assert settings.data == Path("var")
+    assert settings.endpoint == "tcp://127.0.0.1:5570"
+    assert settings.environment == "local-dev"
+    assert settings.registry.resolve() == ROOT / "registry.toml"
+    assert settings.body_bytes == 256 * 1024
+    assert (settings.curve_keys, settings.admin_endpoint) == (None, None)
+    assert (settings.demo, settings.tenant) == (False, [])
+
+
+def test_each_setting_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As TENANTRY_ and its name in capitals."""
+    monkeypatch.setenv("TENANTRY_THREADS_MOST", "7")
+    monkeypatch.setenv("TENANTRY_IDLE_SECONDS", "0.5")
+    monkeypatch.setenv("TENANTRY_DATA", "elsewhere")
+    monkeypatch.setenv("TENANTRY_DEMO", "true")
+    settings = read_settings([])
+    assert (settings.threads_most, settings.idle_seconds) == (7, 0.5)
+    assert (settings.data, settings.demo) == (Path("elsewhere"), True)
+
+
+def test_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over the environment; what it does not say stays."""
+    monkeypatch.setenv("TENANTRY_MAILBOX", "1")
+    monkeypatch.setenv("TENANTRY_RESIDENT", "2")
+    settings = read_settings(["--mailbox", "3", "--demo", "--tenant", "a", "--tenant=b"])
+    assert (settings.mailbox, settings.resident) == (3, 2)
+    assert (settings.demo, settings.tenant) == (True, ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("threads", "0"),
+        ("threads", "65"),
+        ("threads_most", "many"),
+        ("resident", "-1"),
+        ("idle_seconds", "0"),
+        ("mailbox", "1.5"),
+        ("drain_seconds", "-1"),
+        ("body_bytes", "10"),
+        ("database_bytes", "1"),
+        ("memory_bytes", "-1"),
+    ],
+)
+def test_a_value_that_cannot_be_names_its_setting(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """Both as a variable and as a flag, wherever it came from."""
+    flag = f"--{name.replace('_', '-')}"
+    words = re.escape(f"TENANTRY_{name.upper()} ({flag}): ")
+    with pytest.raises(SettingsError, match=words):
+        read_settings([f"{flag}={value}"])
+    monkeypatch.setenv(f"TENANTRY_{name.upper()}", value)
+    with pytest.raises(SettingsError, match=words):
+        read_settings([])
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    """One run, one message."""
+    with pytest.raises(SettingsError, match=r"TENANTRY_THREADS .*TENANTRY_MAILBOX "):
+        read_settings(["--threads=0", "--mailbox=0"])
+
+
+def test_a_list_in_the_environment_that_is_none_is_refused_in_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is JSON there, and the message names the setting."""
+    monkeypatch.setenv("TENANTRY_TENANT", '["a", "b"]')
+    assert read_settings([]).tenant == ["a", "b"]
+    monkeypatch.setenv("TENANTRY_TENANT", "acme")
+    with pytest.raises(SettingsError, match="TENANTRY_TENANT"):
+        read_settings([])
+
+
+@pytest.mark.parametrize("arguments", [["--no-such"], ["stray"], ["--threads"]])
+def test_a_command_line_that_is_none_ends_with_a_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On standard error, as command lines do."""
+    with pytest.raises(SystemExit) as left:
+        read_settings(arguments)
+    assert left.value.code not in (0, None)
+    assert "usage: scripts/serve" in capsys.readouterr().err
+
+
+def test_settings_do_not_change() -> None:
+    """Every actor may read them at any time."""
+    settings = read_settings([])
+    with pytest.raises(ValidationError):
+        settings.mailbox = 5
