@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from actors.admin.directory import DirectoryFile
@@ -20,15 +21,13 @@ def seed(data: Path, names: Sequence[str], registry: Path | None = None) -> dict
 
     The tables are those of `registry`, by default the index of this repository.
     """
-    lock = claim(data)
-    index = read_index(registry or Path(__file__).parent.parent / "registry.toml")
-    storage = Storage(data, index.storage.migrations, DATABASE_BYTES)
-    prepare_directory(data / "directory.db")
-    directory = DirectoryFile(open_directory(data / "directory.db"), storage.create)
-    try:
+    with ExitStack() as afterwards:
+        afterwards.callback(os.close, claim(data))
+        index = read_index(registry or Path(__file__).parent.parent / "registry.toml")
+        storage = Storage(data, index.storage.migrations, DATABASE_BYTES)
+        prepare_directory(data / "directory.db")
+        directory = DirectoryFile(open_directory(data / "directory.db"), storage.create)
+        afterwards.callback(directory.close)
         for name in names:
             directory.create_tenant(name)
         return {name: directory.issue_token(name, "member", "seeded")[0] for name in names}
-    finally:
-        directory.close()
-        os.close(lock)

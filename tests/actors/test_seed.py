@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.errors import AlreadyExists, InvalidArgument, SettingsError
+from actors.errors import AlreadyExists, IndexProblem, InvalidArgument, SettingsError
 from actors.seed import seed
 from tests.actors.servers import INDEX, Servers
 from tests.wire import Wire
@@ -67,3 +67,10 @@ def test_while_a_server_runs_nothing_is_seeded(tmp_path: Path) -> None:
         seed(tmp_path, ["initech"], INDEX)
     serve.stop()
     assert set(seed(tmp_path, ["initech"], INDEX)) == {"initech"}
+
+
+def test_what_is_refused_lets_the_data_directory_go(tmp_path: Path) -> None:
+    """Mend it and seed again, also within one process."""
+    with pytest.raises(IndexProblem):
+        seed(tmp_path, ["acme"], tmp_path / "nowhere.toml")
+    assert set(seed(tmp_path, ["acme"], INDEX)) == {"acme"}
