@@ -56,7 +56,7 @@ def answer_system(
     return route, _ANSWERS[action](table, caller, route.params.parse(params))
 
 
-def ping(table: RoutingTable, caller: Principal, params: Any) -> dict[str, Any]:  # noqa: ARG001
+def ping(table: RoutingTable, caller: Principal, params: Any) -> dict[str, Any]:  # noqa: ARG001 - all take the same
     """Say what is running, and when."""
     return {
         "pong": True,
@@ -66,7 +66,7 @@ def ping(table: RoutingTable, caller: Principal, params: Any) -> dict[str, Any]:
     }
 
 
-def whoami(table: RoutingTable, caller: Principal, params: Any) -> dict[str, Any]:  # noqa: ARG001
+def whoami(table: RoutingTable, caller: Principal, params: Any) -> dict[str, Any]:  # noqa: ARG001 - all take the same
     """Say whom the token stands for."""
     return {"id": caller.id, "tenant": caller.tenant, "role": caller.role}
 
