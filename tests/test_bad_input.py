@@ -25,7 +25,7 @@ INDEX = Path(__file__).parent / "trouble" / "registry.toml"
 BODY_BYTES = 64 * 1024
 
 FEW = settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=True,

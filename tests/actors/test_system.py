@@ -25,6 +25,8 @@ from tests.wire import Wire
 from transport.client import Client
 from transport.security import UnusableEndpoint
 
+ROOT = Path(__file__).parents[2]
+
 WAIT = 20.0
 
 
@@ -156,3 +158,17 @@ def test_tenants_and_tokens_outlive_the_server(serve: Servers) -> None:
     with Wire(server.endpoint) as wire:
         refused = wire.ask(tenant="acme", token=gone, action="marks.count")
         assert refused["error"]["code"] == "unauthenticated"
+
+
+def test_hosted_live_serves_what_is_released_and_no_dummies(serve: Servers) -> None:
+    """A dummy is `unimplemented` there, and an example elsewhere."""
+    server = serve(environment="hosted-live", registry=ROOT / "registry.toml")
+    with server.client() as client:
+        assert client.call("system.ping")["environment"] == "hosted-live"
+        assert client.call("contacts.add", {"name": "Ada"}) == {"id": 1}
+        merge = client.request("contacts.merge", {"keep": 1, "remove": 2})
+        assert merge.error is not None
+        assert merge.error.code == "unimplemented"
+        assert "to be implemented" in merge.error.message
+        entry = client.call("system.describe", {"action": "contacts.merge"})["actions"][0]
+        assert entry["reason"] == "none served"
