@@ -106,12 +106,14 @@ class Token(NamedTuple):
 
 
 class DirectoryChanged(NamedTuple):
-    """To the router: what came and went since the last one; the first one brings everything."""
+    """To the router: what came and went since the last one."""
 
     tenants: tuple[TenantRecord, ...] = ()
     tokens: tuple[Token, ...] = ()
     revoked: tuple[bytes, ...] = ()
     """Digests of tokens that are no longer good."""
+    complete: bool = False
+    """True where this is all there is: what else the router knows has gone."""
 
 
 class Migrate(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,8 +37,17 @@ def load_table(path: Path, environment: str) -> RoutingTable:
 class Registry(Actor):
     """Replaces the published table between two messages; what has begun ends on its own version."""
 
-    def __init__(self, mailbox: Mailbox, path: Path, environment: str, tables: Published) -> None:
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        path: Path,
+        environment: str,
+        tables: Published,
+        prepare: Callable[[RoutingTable], object] = lambda _: None,
+    ) -> None:
+        """`prepare` does beforehand what the first message on a new table would otherwise wait for."""
         super().__init__(mailbox)
+        self._prepare = prepare
         self._path = path
         self._environment = environment
         self._tables = tables
@@ -46,6 +56,8 @@ class Registry(Actor):
         """Reload."""
         if not isinstance(message, Reload):
             raise TypeError(f"the Registry takes Reload, not {type(message).__name__}")
-        self._tables.current = load_table(self._path, self._environment)
+        table = load_table(self._path, self._environment)
+        self._prepare(table)
+        self._tables.current = table
         log.info("index loaded", path=str(self._path), actions=len(self._tables.current.routes))
         return self._tables.current

@@ -283,6 +283,9 @@ class Router(Actor):
 
     def _directory_changed(self, change: DirectoryChanged) -> None:
         self._informed = True
+        if change.complete:
+            self._tenants.clear()
+            self._principals.clear()
         self._tenants.update((tenant.name, tenant) for tenant in change.tenants)
         self._principals.update(change.tokens)
         for digest in change.revoked:

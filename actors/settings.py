@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     endpoint: str = "tcp://127.0.0.1:5570"
     """Data channel: where clients connect. Port 0 or * takes a free one. Beyond loopback only with CURVE."""
     admin_endpoint: str | None = None
-    """Admin channel; by default a socket file in the data directory, mode 0600."""
+    """Where the admin channel will listen; nothing does yet: tenants are made with --tenant."""
     environment: str = "local-dev"
     """Which function states are served; one of the index's environments."""
     registry: Path = Path(__file__).parent.parent / "registry.toml"

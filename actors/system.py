@@ -85,6 +85,7 @@ class System:
         index = read_index(settings.registry)
         self.tables = Published(RoutingTable.build(index, settings.environment))
         self._storage = Storage(settings.data, index.storage.migrations, settings.database_bytes)
+        self._read_text(self.tables.current)
         prepare_directory(settings.data / "directory.db")
         self._security = Security.from_files(settings.curve_keys, settings.curve_clients)
         self._limits = Limits(body_bytes=settings.body_bytes)
@@ -138,7 +139,9 @@ class System:
         self._supervise(
             "registry",
             self.registry,
-            lambda box: Registry.start(box, settings.registry, settings.environment, self.tables),
+            lambda box: Registry.start(
+                box, settings.registry, settings.environment, self.tables, self._read_text
+            ),
         )
         self._supervise("directory", self.directory, self._start_directory)
         self._supervise("router", self.router, self._start_router)
@@ -215,6 +218,10 @@ class System:
 
     def _make_tenant(self, record: TenantRecord, mailbox: Mailbox) -> object:
         return Tenant.start(mailbox, record, self._storage, self.tables)
+
+    def _read_text(self, table: RoutingTable) -> None:
+        """Read the code's SQL text, some 100 ms, before a message has to wait for it."""
+        self._storage.known_text(table.modules)
 
     def _give_up(self, name: str, error: BaseException) -> None:
         log.critical("the system stops: an actor it cannot do without keeps failing", actor=name)

@@ -141,6 +141,7 @@ class DirectoryFile:
             tuple(
                 Token(row.digest, Principal(row.id, row.name, row.role)) for row in self._all(good)
             ),
+            complete=True,
         )
 
     def close(self) -> None:

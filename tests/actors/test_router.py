@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pykka
 import pytest
 
 from actors.actor import Ping, ask
+from actors.admin.directory import TellEverything
 from actors.tenant.actor import Tenant
 from tests.conftest import Server
 from tests.pipe import Pipe
@@ -385,3 +387,16 @@ def test_a_router_that_fails_takes_no_good_token_for_a_bad_one(server: Server) -
         for _ in range(2):  # each ends two incarnations; the sixth would end the system
             server.system.router.tell("no handler for this")
             assert client.call("marks.count")
+
+
+def test_what_the_directory_does_not_name_any_more_is_gone(server: Server, wire: Wire) -> None:
+    """A revocation whose message was lost with the Directory takes effect when that is back."""
+    token = server.system.issue_token("acme", "member", "for a while")
+    assert wire.ask(token=token, action="system.whoami")["ok"]
+    with sqlite3.connect(server.system.settings.data / "directory.db") as behind_its_back:
+        behind_its_back.execute("UPDATE tokens SET revoked_at = 'now' WHERE label = 'for a while'")
+    behind_its_back.close()
+    server.system.directory.tell(TellEverything(server.system.router))
+    ask(server.system.directory, Ping(), 10)
+    ask(server.system.router, Ping(), 10)
+    assert wire.ask(token=token, action="system.whoami")["error"]["code"] == "unauthenticated"

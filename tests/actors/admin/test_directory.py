@@ -96,7 +96,7 @@ def digest(text: str) -> bytes:
 
 def test_at_first_there_is_nobody(office: Office) -> None:
     """Subscribers hear so as well."""
-    assert office.at_first == DirectoryChanged()
+    assert office.at_first == DirectoryChanged(complete=True)
     assert office.ask(FindTenantByName("acme")) is None
 
 
@@ -230,7 +230,7 @@ def test_the_next_incarnation_finds_everything_and_tells_it(office: Office) -> N
     assert isinstance(failed.error, TypeError)
     office.mailbox.take(1)
     office.open()
-    assert office.at_first == DirectoryChanged((acme,), (token,))
+    assert office.at_first == DirectoryChanged((acme,), (token,), complete=True)
     assert office.ask(FindTenantByName("acme")) == acme
 
 
