@@ -1,0 +1,186 @@
+"""One message of a million parts against a limit on memory: survive it, or end and be back at once."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import psutil
+
+from scripts.benchmark.child import Child
+from scripts.benchmark.peers import HERE
+from scripts.endurance.ledger import Ledger, Sight, look
+from scripts.endurance.report import Report
+from scripts.endurance.server import Server, Site
+from scripts.endurance.wire import Wire
+
+PATIENCE: Final = 30.0
+"""Seconds that a server may be silent without having ended before it counts as hanging."""
+LOOK_EVERY: Final = 0.02
+"""Seconds between two looks at the process, where no reply comes before."""
+MOST_ADDS: Final = 100_000
+MEGABYTE: Final = 1024**2
+TENANTS: Final = ("memory-0", "memory-1", "memory-2", "memory-3")
+
+
+class Plan(NamedTuple):
+    """How long and how hard."""
+
+    memory_bytes: int
+    parts: int
+    part_bytes: int
+    in_flight: int
+    within: float
+
+
+FULL: Final = Plan(memory_bytes=1024**3, parts=1_000_000, part_bytes=400, in_flight=16, within=2.0)
+QUICK: Final = FULL._replace(parts=600_000)
+
+MEANINGS: Final = {
+    "memory_bytes": "the server's TENANTRY_MEMORY_BYTES",
+    "parts": "parts of the message: first empty ones, then others",
+    "part_bytes": "bytes of each of the others",
+    "in_flight": "requests of other clients under way meanwhile",
+    "within": "seconds between the server's end and its next `ready` that are too many",
+}
+
+
+class Flood(Child):
+    """The sender of the message (flood.py)."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether the server has dealt with the message."""
+        return self._ready.done() and self._ready.result() != ""
+
+
+class Meeting(NamedTuple):
+    """What one message did."""
+
+    status: int | None
+    """How the process ended: minus a signal's number, or an exit status; None where it did not end."""
+    hung: bool
+    """Neither ended nor answered anybody for PATIENCE seconds."""
+    stalled: float
+    """Seconds that the other clients were without any reply at a time, at the most, before an end."""
+    peak: int
+    """Resident memory at the most, in bytes."""
+    ended: float
+    """time.perf_counter() when the end was seen."""
+
+
+def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
+    """Empty parts, then others, each on a new server; ChildFailed, NoReply."""
+    report = Report(
+        f"memory: one message of {plan.parts:,} parts, {plan.memory_bytes / MEGABYTE:,.0f} MB to live in"
+    )
+    trial = Trial(plan, folder)
+    for part_bytes in (0, plan.part_bytes):
+        tell(f"{plan.parts:,} parts of {part_bytes} bytes")
+        trial.run(part_bytes, report)
+    return report
+
+
+class Trial:
+    """A server that serves others when the message comes."""
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._site = Site(folder, TENANTS, {"memory_bytes": plan.memory_bytes})
+        self._ledger = Ledger(TENANTS)
+
+    def run(self, part_bytes: int, report: Report) -> None:
+        """Meet the message; start again where that ended the process; look for what was acknowledged."""
+        server = self._site.start()
+        ready = 0.0
+        try:
+            before = server.usage().rss
+            meeting = self._meet(server, part_bytes)
+            if meeting.status is not None or meeting.hung:
+                server.end()
+                server = self._site.start()
+                ready = time.perf_counter() - meeting.ended
+            sight, left = self._look(server)
+        finally:
+            server.end()
+        what = f"{self._plan.parts:,} parts of {part_bytes} bytes"
+        report.figure(what, f"{fate(meeting)}; others waited {meeting.stalled:.2f} s at the most")
+        report.figure(
+            "memory",
+            f"{before / MEGABYTE:.0f} MB before, {meeting.peak / MEGABYTE:.0f} MB at the most",
+        )
+        report.promise(f"{what}: the process answers or ends, and does not hang", not meeting.hung)
+        report.promise(
+            f"{what}: of {sight['looked for']:,} adds {sight['lost']} lost, {sight['doubled']} doubled, "
+            f"{left} not answered in the end",
+            sight.wrong == left == 0,
+        )
+        if ready:
+            report.promise(
+                f"{what}: ready again {ready:.2f} s after the end, less than {self._plan.within:g} s",
+                ready < self._plan.within,
+            )
+
+    def _meet(self, server: Server, part_bytes: int) -> Meeting:
+        """Serve others until the message has been dealt with, or the process has ended or hangs."""
+        wire = Wire(server.endpoint, self._site.tokens)
+        flood = self._flood(server, part_bytes)
+        adds = islice(self._ledger.adds(), MOST_ADDS)
+        for call in islice(adds, self._plan.in_flight):
+            wire.send(call)
+        peak, stalled, last = 0, 0.0, time.perf_counter()
+        try:
+            while server.running and not flood.answered and time.perf_counter() - last < PATIENCE:
+                with suppress(psutil.Error):  # it has just ended
+                    peak = max(peak, server.usage().rss)
+                reply = wire.receive(LOOK_EVERY)
+                stalled = max(stalled, time.perf_counter() - last)
+                if reply is None:
+                    continue
+                last = time.perf_counter()
+                self._ledger.take(reply)
+                for call in islice(adds, 1):
+                    wire.send(call)
+        finally:
+            flood.end()
+        ended = time.perf_counter()
+        status = None if server.running else server.status(0)
+        for reply in wire.rest():
+            self._ledger.take(reply)
+        wire.close()
+        return Meeting(status, ended - last >= PATIENCE, stalled, peak, ended)
+
+    def _flood(self, server: Server, part_bytes: int) -> Flood:
+        plan = self._plan
+        arguments = [f"--endpoint={server.endpoint}", f"--parts={plan.parts}"]
+        arguments.append(f"--part-bytes={part_bytes}")
+        return Flood("scripts.endurance.flood", arguments, self._folder / "flood.log", HERE)
+
+    def _look(self, server: Server) -> tuple[Sight, int]:
+        """Send again what was not answered, then look for everything; how many have no answer still."""
+        ledger = self._ledger
+        wire = Wire(server.endpoint, self._site.tokens)
+        sight = look(wire, ledger, list(ledger.acknowledged))
+        calls = ledger.unacknowledged()
+        for reply in wire.exchange(calls).values():
+            ledger.take(reply)
+        sight.update(look(wire, ledger, [c.id for c in calls if c.id in ledger.acknowledged]))
+        wire.close()
+        return sight, len(ledger.unacknowledged())
+
+
+def fate(meeting: Meeting) -> str:
+    """What became of the process, in words."""
+    if meeting.hung:
+        return f"the process hung: nobody was answered for {PATIENCE:.0f} s"
+    if meeting.status is None:
+        return "the process survived"
+    if meeting.status < 0:
+        return f"the process ended with {signal.Signals(-meeting.status).name}"
+    return f"the process ended with status {meeting.status}"

@@ -1,0 +1,193 @@
+"""scripts/endure: a short run of each harness keeps its promises, and what is broken is seen; no timing."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+
+import psutil
+import pytest
+
+from scripts.benchmark.peers import HERE
+from scripts.endurance import blocked, files, kill, memory
+from scripts.endurance.crowd import Touch, wrong_row
+from scripts.endurance.ledger import Ledger, judge
+from scripts.endurance.report import Report
+from scripts.endurance.steady import Window
+from scripts.endurance.wire import NoReply
+
+KILL = kill.FULL._replace(rounds=2, tenants=2, seconds=0.3, within=60.0)
+BLOCKED = blocked.FULL._replace(
+    trials=1, tenants=2, threads=2, rate=50.0, seconds=0.3, ratio=1e6, relief=60.0
+)
+MEMORY = memory.FULL._replace(parts=400_000, part_bytes=400, within=60.0)
+
+
+def quietly(_line: str) -> None:
+    """Nobody waits for these runs."""
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """A harness as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "scripts.endurance", *arguments, f"--folder={folder}"],
+        cwd=HERE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+# The harnesses
+
+
+def test_killed_servers_lose_nothing_and_a_loss_would_be_seen(tmp_path: Path) -> None:
+    """The same check, on the files as the server left them and on files that were tampered with."""
+    with kill.Trial(KILL, tmp_path) as trial:
+        trial.round(0)
+        trial.round(1)
+    sound, tampered = Report("sound"), Report("tampered with")
+    trial.tell(sound)
+    trial.tell_files(sound)
+    assert not sound.broken, list(sound.lines())
+
+    one, other = files.tenant_files(tmp_path / "data").values()
+    with closing(sqlite3.connect(one)) as file, file:
+        file.execute("DELETE FROM contacts WHERE id = 1")
+    with closing(sqlite3.connect(other)) as file, file:
+        file.execute(
+            "INSERT INTO contacts SELECT 999999, name, NULL, NULL, NULL, '', '' FROM contacts LIMIT 1"
+        )
+
+    trial.tell_files(tampered)
+    said = "\n".join(tampered.lines())
+    assert "1 lost, 1 doubled, 0 changed, 0 unknown" in said
+    assert said.count("BROKEN") == 2
+    assert said.count("contacts_fts: ") == 2
+
+
+def test_functions_that_misbehave_get_the_right_replies_and_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As few blocking as leave a thread, as many as there are threads, and one more."""
+    monkeypatch.setattr(blocked, "WARM_UP", 0.2)
+    report = blocked.run(BLOCKED, tmp_path, quietly)
+
+    said = "\n".join(report.lines())
+    assert not report.broken, said
+    assert [f"{n} blocking: each answered ok" in said for n in (1, 2, 3)] == [True] * 3
+
+
+def test_a_full_memory_ends_the_server_and_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
+    """As many empty parts fit; 400 bytes in each do not."""
+    report = memory.run(MEMORY, tmp_path, quietly)
+
+    said = "\n".join(report.lines())
+    assert not report.broken, said
+    assert "400,000 parts of 0 bytes " in said
+    assert "the process survived" in said
+    assert "the process ended with" in said
+    assert "ready again" in said
+
+
+# The command
+
+
+def test_a_promise_that_is_broken_shows_in_the_exit_status(tmp_path: Path) -> None:
+    """Memory may not shrink to less than nothing; the other promises of a small crowd are kept."""
+    run = start(tmp_path, "crowd", "--tenants=12", "--resident=3", "--touches=4", "--growth=-2")
+    output, errors = run.communicate()
+
+    assert run.returncode == 1, errors
+    assert "kept    every reply is right: 48 of 48 touches" in output
+    assert "kept    descriptors are bounded by 3 x 3 + 128 = 137" in output
+    assert "BROKEN  memory levels off" in output
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_keeps_everything_exits_0(tmp_path: Path) -> None:
+    """And leaves nothing behind."""
+    run = start(tmp_path, "kill", "--quick", "--rounds=1", "--seconds=0.3", "--within=60")
+    output, errors = run.communicate()
+
+    assert run.returncode == 0, errors
+    assert "BROKEN" not in output
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_interrupted_run_ends_its_server_and_removes_its_data(tmp_path: Path) -> None:
+    """As after Ctrl-C."""
+    run = start(tmp_path, "kill", "--seconds=60")
+    assert run.stderr is not None
+    assert run.stderr.readline().startswith("round 1")
+    children = psutil.Process(run.pid).children(recursive=True)
+
+    run.send_signal(signal.SIGINT)
+    _, errors = run.communicate()
+
+    assert run.returncode == 130, errors
+    assert len(children) == 1
+    assert not any(child.is_running() for child in children)
+    assert not list(tmp_path.iterdir())
+
+
+# What they judge by
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdict"),
+    [([7], []), ([], ["lost"]), ([7, 8], ["doubled"]), ([7, 7], ["doubled"]), ([8], ["changed"])],
+)
+def test_an_add_is_there_once_as_acknowledged_or_something_is_wrong(
+    rows: list[int], verdict: list[str]
+) -> None:
+    """Contact 7 was acknowledged."""
+    assert list(judge(rows, 7)) == ["looked for", *verdict]
+
+
+def test_the_ledger_notices_two_contacts_for_one_id() -> None:
+    """The worst that a server can say."""
+    ledger = Ledger(["acme"])
+    (call,) = islice(ledger.adds(), 1)
+    ledger.take({"id": call.id, "ok": True, "result": {"id": 1}})
+    ledger.take({"id": call.id, "ok": True, "result": {"id": 1}})
+    with pytest.raises(NoReply, match="two contacts"):
+        ledger.take({"id": call.id, "ok": True, "result": {"id": 2}})
+
+
+def test_a_refusal_acknowledges_nothing() -> None:
+    """It is counted, and the id is sent again."""
+    ledger = Ledger(["acme"])
+    (call,) = islice(ledger.adds(), 1)
+    ledger.take({"id": call.id, "ok": False, "error": {"code": "unavailable", "message": "wait"}})
+    assert ledger.unacknowledged() == [call]
+    assert ledger.refused == Counter({"unavailable: wait": 1})
+
+
+def test_a_row_of_another_tenant_is_noticed() -> None:
+    """The one thing that must never be."""
+    touch = Touch(3, "acme")
+    assert wrong_row(touch, touch.name) == ""
+    assert "acme was shown 'globex was touched" in wrong_row(touch, Touch(4, "globex").name)
+
+
+def test_a_report_that_promises_nothing_has_shown_nothing() -> None:
+    """An empty run must not pass for a good one."""
+    report = Report("empty")
+    states = [report.broken]
+    for kept in (True, False, True):
+        report.promise("something", kept)
+        states.append(report.broken)
+    assert states == [True, False, True, True]
+
+
+def test_percentiles_of_a_window_are_values_that_were_measured() -> None:
+    """In milliseconds."""
+    window = Window([0.001, 0.004, 0.002, 0.003], Counter())
+    assert [window.percentile(share) for share in (0.0, 0.5, 0.99, 1.0)] == [1.0, 3.0, 4.0, 4.0]
