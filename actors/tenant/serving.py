@@ -1,0 +1,203 @@
+"""Serving one request: from a message to a packed reply that waits for its commit.
+
+The way of one message: routing table → version; access; params; seen this id before? → SAVEPOINT →
+function → RELEASE. Runs inside the turn's transaction (actors/tenant/actor.py): a message that fails takes
+back its own effects and nobody else's.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import structlog
+
+from actors.answers import A_DEFECT, TO_BE_IMPLEMENTED, packed_refusal, replayed, success
+from actors.errors import (
+    ActionError,
+    DeadlineExceeded,
+    InvalidArgument,
+    PermissionDenied,
+    Unavailable,
+    Unimplemented,
+)
+from actors.mailbox import Killer, Mailbox
+from actors.messages import DeadLetter, TenantRecord, Work
+from actors.registry import Published
+from actors.routing import Route, RoutingTable
+from actors.tenant.context import Context
+from actors.tenant.database import TenantDatabase
+from actors.tenant.digest import content_digest
+from actors.tenant.storage import Storage
+from transport.message import Refusal
+
+log = structlog.get_logger()
+
+
+class Held(NamedTuple):
+    """A packed reply that waits for the commit it depends on."""
+
+    work: Work
+    body: bytes
+    wrote: bool
+    """True where the reply stands in the table of ids, so that the disk knows whether it holds."""
+
+
+class ReadWrote(Exception):
+    """A function of a `read` action changed the database; it was rolled back."""
+
+
+class Serving:
+    """One tenant's requests, one at a time, on one open database."""
+
+    def __init__(
+        self,
+        record: TenantRecord,
+        mailbox: Mailbox,
+        storage: Storage,
+        tables: Published,
+        database: TenantDatabase,
+    ) -> None:
+        self.database = database
+        self._record = record
+        self._mailbox = mailbox
+        self._storage = storage
+        self._tables = tables
+        self._switch(tables.current)
+
+    def serve(self, message: Any) -> Held:
+        """Answer a request, a dead letter, or work that has killed before; refusals are answers too."""
+        if isinstance(message, Killer):
+            message = message.message
+        if isinstance(message, DeadLetter):
+            return self._set_aside(message)
+        try:
+            return self._served(message)
+        except ActionError as error:
+            return refused(message, error.refusal)
+        except BaseException as error:  # noqa: BLE001 - whatever a function raises is its own failure
+            return refused(message, self._explain(message, error))
+
+    def _served(self, work: Work) -> Held:
+        route = self._route(work)
+        params = route.params.parse(work.request.params)
+        if route.function is None:
+            return self._stand_in(work, route)
+        if not route.writes:
+            return Held(work, self._read(work, route, params), False)
+        digest = content_digest(route.name, work.request.params)
+        stored = self.database.recall(work.principal.id, work.request.id)
+        if stored is None:
+            return Held(work, self._write(work, route, params, digest), True)
+        if stored[0] != digest:
+            raise InvalidArgument(
+                f"id {work.request.id!r} was used for another request within 24 h; "
+                "a request with different content needs an id of its own"
+            )
+        return Held(work, replayed(work, stored[1]), True)
+
+    def _route(self, work: Work) -> Route:
+        """The version to run, if this caller may run it now."""
+        request = work.request
+        if self._tables.current is not self._table:
+            self._switch(self._tables.current)
+        route = self._table.find(request.action, work.principal.role)
+        waited = time.monotonic() - work.received
+        if waited * 1000 > request.timeout_ms:
+            raise DeadlineExceeded(f"not begun within {request.timeout_ms} ms; nothing was done")
+        if self._mailbox.closing is not None and time.monotonic() > self._mailbox.closing:
+            raise Unavailable("the server is stopping; nothing was done", retry_after_ms=1000)
+        if work.principal.role not in route.allowed:
+            raise PermissionDenied(
+                f"{route.name} is for {route.action.access}, and this token is a {work.principal.role}'s"
+            )
+        return route
+
+    def _switch(self, table: RoutingTable) -> None:
+        """Between two messages: what has begun has ended, everything after runs on the new table."""
+        self._table = table
+        self.database.known = self._storage.known_text(table.modules)
+
+    def _stand_in(self, work: Work, route: Route) -> Held:
+        if route.example is None:
+            raise Unimplemented(
+                f"{route.name}: {TO_BE_IMPLEMENTED}; no version is served in "
+                f"{self._table.environment}"
+            )
+        return Held(work, success(work, route, route.example, TO_BE_IMPLEMENTED), False)
+
+    def _read(self, work: Work, route: Route, params: Any) -> bytes:
+        database = self.database
+        before = database.changes
+        with self.database.message():
+            result = self._run(work, route, params)
+            if database.changes != before:
+                raise ReadWrote(f'{route.name} has effect = "read" in the index, and wrote')
+            return success(work, route, result)
+
+    def _write(self, work: Work, route: Route, params: Any, digest: bytes) -> bytes:
+        with self.database.message():
+            body = success(work, route, self._run(work, route, params))
+            self.database.remember(work.principal.id, work.request.id, digest, body, time.time())
+            return body
+
+    def _run(self, work: Work, route: Route, params: Any) -> Any:
+        request = work.request
+        deadline = work.received + request.timeout_ms / 1000
+        with self.database.lent(request.params, deadline, read_only=not route.writes) as functions:
+            context = Context(
+                functions,
+                self._record.name,
+                work.principal,
+                route.name,
+                datetime.now(UTC),
+                work.trace_id,
+            )
+            result = route.function(context, params)  # type: ignore[misc]  # None was a stand-in
+        route.result.check(result)
+        return result
+
+    def _explain(self, work: Work, error: BaseException) -> Refusal:
+        """Expected troubles of the database have codes of their own; everything else is a defect."""
+        known = self.database.classify(error)
+        if known is not None:
+            return known
+        log.error(
+            "function failed",
+            tenant=self._record.name,
+            action=work.request.action,
+            trace_id=work.trace_id,
+            exc_info=error,
+        )
+        return A_DEFECT
+
+    def _set_aside(self, letter: DeadLetter) -> Held:
+        work, reason = letter
+        request = work.request
+        self.database.bury(
+            work.principal.id,
+            request.id,
+            request.action,
+            request.model_dump_json(exclude={"token"}).encode(),
+            reason,
+            time.time(),
+        )
+        log.error(
+            "message set aside",
+            tenant=self._record.name,
+            action=request.action,
+            trace_id=work.trace_id,
+        )
+        return refused(work, A_DEFECT)
+
+
+def refused(work: Work, refusal: Refusal) -> Held:
+    """A refusal to be sent with the turn's other replies."""
+    return Held(work, packed_refusal(work, refusal), False)
+
+
+def is_request(message: Any) -> bool:
+    """Work, a dead letter, or work that has killed before: what needs a transaction."""
+    kind = type(message)
+    return kind is Work or kind is DeadLetter or (kind is Killer and is_request(message.message))
