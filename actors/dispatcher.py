@@ -10,9 +10,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from actors.mailbox import Mailbox
+from actors.permit import Permit
 
 STALLED_AFTER = 0.05
 """Seconds in one turn after which a thread counts as blocked; a turn ends after 0.02 s and a commit."""
@@ -24,8 +26,12 @@ IDLE_AFTER = 5.0
 class Dispatcher:
     """Runs scheduled mailboxes on `threads` threads, and on up to `most` while some are blocked."""
 
-    def __init__(self, name: str, threads: int = 1, most: int | None = None) -> None:
+    def __init__(
+        self, name: str, threads: int = 1, most: int | None = None, permit: Permit | None = None
+    ) -> None:
+        """With a permit, one of its threads computes at a time (actors/permit.py)."""
         self.name = name
+        self._permit = permit or Permit()
         self._most = most or threads
         self._ready: SimpleQueue[Mailbox | None] = SimpleQueue()
         self._workers: dict[
@@ -84,12 +90,18 @@ class Dispatcher:
     def _work(self) -> None:
         me = threading.current_thread()
         while (mailbox := self._next()) is not None:
+            self._permit.take()
             self._workers[me] = time.monotonic()
             mailbox.run()
             self._workers[me] = 0.0
+        self._permit.let_go()
         del self._workers[me]
 
     def _next(self) -> Mailbox | None:
+        """The next mailbox to run; the permit is kept from one to the next, but not while there is none."""
+        with suppress(Empty):
+            return self._ready.get_nowait()
+        self._permit.let_go()
         while True:
             try:
                 return self._ready.get(timeout=IDLE_AFTER)

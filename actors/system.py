@@ -30,6 +30,7 @@ from actors.future import Answer
 from actors.index.reader import read_index
 from actors.mailbox import Mailbox
 from actors.messages import TenantRecord
+from actors.permit import Permit
 from actors.registry import Published, Registry
 from actors.router import Draining, Router, RouterMailbox
 from actors.routing import RoutingTable
@@ -113,14 +114,16 @@ class System:
 
     def _start_actors(self, socket: zmq.Socket[bytes]) -> None:
         settings = self.settings
-        self._tenants = Dispatcher("tenants", settings.threads, settings.threads_most)
+        self._permit = Permit()
+        self._tenants = Dispatcher("tenants", settings.threads, settings.threads_most, self._permit)
         self._dispatchers.append(self._tenants)
         self.supervisor = self._mailbox("supervisor", None)
         self.clock = ClockMailbox(self.supervisor)
         self.migrator = self._mailbox("migrator", self.supervisor)
         self.registry = self._mailbox("registry", self.supervisor)
         self.directory = self._mailbox("directory", self.supervisor)
-        self.router = RouterMailbox("router", SocketMailbox(socket), self.supervisor)
+        inbox = SocketMailbox(socket, self._permit.let_go, self._permit.take)
+        self.router = RouterMailbox("router", inbox, self.supervisor)
 
         Supervisor.start(
             self.supervisor,
@@ -217,7 +220,7 @@ class System:
         )
 
     def _make_tenant(self, record: TenantRecord, mailbox: Mailbox) -> object:
-        return Tenant.start(mailbox, record, self._storage, self.tables)
+        return Tenant.start(mailbox, record, self._storage, self.tables, self._permit.let_go)
 
     def _read_text(self, table: RoutingTable) -> None:
         """Read the code's SQL text, some 100 ms, before a message has to wait for it."""

@@ -10,6 +10,7 @@ import contextlib
 import socket as sockets
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import zmq
@@ -49,7 +50,14 @@ class Counters:
 class SocketMailbox:
     """The network side of a mailbox. All methods but `append` and `ring` are for the owner's thread."""
 
-    def __init__(self, socket: zmq.Socket[bytes]) -> None:
+    def __init__(
+        self,
+        socket: zmq.Socket[bytes],
+        before_sleep: Callable[[], None] = lambda: None,
+        after_sleep: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._before_sleep = before_sleep
+        self._after_sleep = after_sleep
         self.counters = Counters()
         self._socket = socket
         self._inside: deque[Any] = deque()
@@ -160,8 +168,10 @@ class SocketMailbox:
         if self._inside:  # left between the last look and lying down: nobody will ring for it
             self._asleep.clear()
             return
+        self._before_sleep()
         ready = self._poller.poll(RETRY_MS if self._outboxes else None)
         self._asleep.clear()
+        self._after_sleep()
         if any(source == self._bell.fileno() for source, _ in ready):
             self._bell.recv(64)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -61,11 +62,14 @@ class Tenant(Actor):
         record: TenantRecord,
         storage: Storage,
         tables: Published,
+        let_go: Callable[[], None] = lambda: None,
     ) -> None:
+        """`let_go` is called before the turn waits for the disk: others may compute meanwhile."""
         super().__init__(mailbox)
         self._record = record
         self._storage = storage
         self._tables = tables
+        self._let_go = let_go
         self._serving: Serving | None = None
         self._next_sweep = 0.0
         self._more_mail = False
@@ -157,6 +161,8 @@ class Tenant(Actor):
     def _commit(self, held: list[Held]) -> None:
         try:
             self._sweep()
+            if any(one.wrote for one in held):
+                self._let_go()
             self.database.commit()
         except sqlite3.Error as error:
             self._release(self._after_failed_commit(held, error))
