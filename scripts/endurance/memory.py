@@ -115,6 +115,8 @@ class Trial:
             "memory",
             f"{before / MEGABYTE:.0f} MB before, {meeting.peak / MEGABYTE:.0f} MB at the most",
         )
+        for refusal, count in self._ledger.refused.most_common(3):
+            report.figure("refused", f"{count} x {refusal}")
         report.promise(f"{what}: the process answers or ends, and does not hang", not meeting.hung)
         report.promise(
             f"{what}: of {sight['looked for']:,} adds {sight['lost']} lost, {sight['doubled']} doubled, "
