@@ -2,7 +2,9 @@
 
 One thread per tenant lost 3-4 times the throughput to GIL convoys at 16 tenants (docs/benchmark.md), so a
 mailbox with mail is queued here, runs one turn on some thread, and leaves. When every thread has been in
-its turn for long (a function that blocks), a thread is added, so that other actors go on.
+its turn for long (a function that blocks), a thread is added, so that other actors go on. It leaves again
+when as many as the pool's size are free: under a load that never pauses, a slow disk would else add one
+with each of its hiccups, and they would stay.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ class Dispatcher:
     ) -> None:
         """With a permit, one of its threads computes at a time (actors/permit.py)."""
         self.name = name
+        self._size = threads
         self._permit = permit or Permit()
         self._most = most or threads
         self._ready: SimpleQueue[Mailbox | None] = SimpleQueue()
@@ -94,6 +97,8 @@ class Dispatcher:
             self._workers[me] = time.monotonic()
             mailbox.run()
             self._workers[me] = 0.0
+            if self._extra and self._is_surplus() and self._may_leave():
+                break
         self._permit.let_go()
         del self._workers[me]
 
@@ -108,6 +113,12 @@ class Dispatcher:
             except Empty:
                 if self._may_leave():
                     return None
+
+    def _is_surplus(self) -> bool:
+        """More threads than the pool's size are free of functions that block."""
+        before = time.monotonic() - STALLED_AFTER
+        free = sum(not began or began > before for began in list(self._workers.values()))
+        return free > self._size
 
     def _may_leave(self) -> bool:
         try:

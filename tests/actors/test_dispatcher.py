@@ -191,6 +191,45 @@ def test_extra_threads_leave_when_they_are_idle_and_the_others_stay(pool: Dispat
     assert run_and_wait(pool) not in gone
 
 
+def test_an_extra_thread_leaves_once_the_others_are_free_again(
+    pool: Dispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not wait to be idle: a load that never pauses would keep every thread it was ever given."""
+    monkeypatch.setattr(module, "IDLE_AFTER", 3600.0)
+    blocking = Blocking(pool)
+    blocked = []
+    for _ in range(2):
+        blocking.schedule()
+        blocked.append(blocking.entered())
+    blocking.schedule()
+    assert pool.relieve()
+    blocked.append(blocking.entered())
+
+    blocking.release(3)
+
+    assert len([thread for thread in blocked if ended(thread, blocked)]) == 1
+    assert pool.threads == 2
+
+
+def test_an_extra_thread_stays_while_it_is_needed(
+    pool: Dispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often it has nothing to do for a moment: without it everybody would wait for relief again."""
+    monkeypatch.setattr(module, "IDLE_AFTER", 3600.0)
+    blocking = Blocking(pool)
+    for _ in range(2):
+        blocking.schedule()
+        blocking.entered()
+    ran: SimpleQueue[threading.Thread] = SimpleQueue()
+    for _ in range(5):
+        Mailbox("other", pool.schedule).adopt(Turn(lambda: ran.put(threading.current_thread())))
+        pool.relieve()
+        ran.get(timeout=WAIT)
+
+    assert pool.threads == 3
+    blocking.release(2)
+
+
 def ended(thread: threading.Thread, others: list[threading.Thread]) -> bool:
     """True where this is the one that leaves; waits for any of them to."""
     while all(other.is_alive() for other in others):
