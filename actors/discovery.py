@@ -12,7 +12,15 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from actors.access import ANY_TOKEN, AUTHENTICATED, LEVELS, PLATFORM_ROLES, PUBLIC
+from actors.access import (
+    ANY_TOKEN,
+    AUTHENTICATED,
+    FOR_ANY_TOKEN,
+    FOR_ANYONE,
+    LEVELS,
+    PLATFORM_ROLES,
+    PUBLIC,
+)
 from actors.errors import NotFound, PermissionDenied, Unauthenticated
 from actors.index.entries import CHANNELS, EFFECTS, RELEASE, RESERVED, STATES, Action, Version
 from actors.index.schema import Schema
@@ -90,7 +98,7 @@ def describe(table: RoutingTable, caller: Principal, params: Any) -> dict[str, A
 
 
 def _check_access(route: Route, caller: Principal) -> None:
-    if caller.role in route.allowed:
+    if caller.role in route.rule.allowed:
         return
     if caller.role == PUBLIC:
         raise Unauthenticated(f"{route.name} needs a token")
@@ -102,7 +110,7 @@ def _visible(table: RoutingTable, caller: Principal) -> dict[str, Route]:
     routes = {**built_in(), **table.routes}
     if caller.role in PLATFORM_ROLES:
         return routes
-    return {name: route for name, route in routes.items() if caller.role in route.allowed}
+    return {name: route for name, route in routes.items() if caller.role in route.rule.allowed}
 
 
 def _one(routes: Mapping[str, Route], name: str) -> dict[str, Any]:
@@ -117,7 +125,7 @@ def _entry(route: Route) -> dict[str, Any]:
         "name": route.name,
         "summary": route.action.summary,
         "access": route.action.access,
-        "channel": route.channel,
+        "channel": route.action.channel,
         "effect": route.action.effect,
         **route.meta,
         "params": route.params.source,
@@ -163,7 +171,9 @@ def _route(
         result=Schema.build(f"{name}.result", result),
         versions=(version,),
     )
-    return route_of(action, Decision(version, NEWEST), None)
+    return route_of(
+        action, Decision(version, NEWEST), None, FOR_ANYONE if access == PUBLIC else FOR_ANY_TOKEN
+    )._replace(built_in=True)
 
 
 _ANSWERS: Mapping[str, Answer] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from transport.message import Encoding, Request
@@ -15,7 +16,15 @@ class Principal(NamedTuple):
     tenant: str | None
     """The tenant the token belongs to; None for a platform token."""
     role: str
-    """member, owner, admin owner, developer or developer admin (docs/message-api.md)."""
+    """The role acted in: one of actors.access.ROLES; a token itself never says super admin."""
+    person: str = ""
+    """Id of the person that the token was issued to, such as `p_91ab…`; empty for nobody."""
+    areas: frozenset[str] = frozenset()
+    """What is delegated to an owner: of actors.access.AREAS."""
+    scope: frozenset[str] | None = None
+    """Names of the only actions that the token is good for; None for all that the role may call."""
+    expires: float | None = None
+    """Seconds since the epoch from which on the token is no longer good; None for never."""
 
 
 ANYONE = Principal(id="", tenant=None, role="public")
@@ -95,6 +104,14 @@ class TenantRecord(NamedTuple):
     """What clients call it."""
     id: str
     """32 hexadecimal digits, made once; names the database file and is stamped into it."""
+    status: str = "active"
+    """ACTIVE, SUSPENDED or DELETING: only an active tenant is served on the data channel."""
+
+
+ACTIVE = "active"
+SUSPENDED = "suspended"
+DELETING = "deleting"
+"""Its last day is set; until then it can be resumed."""
 
 
 class Token(NamedTuple):
@@ -105,15 +122,56 @@ class Token(NamedTuple):
     principal: Principal
 
 
+class Grant(NamedTuple):
+    """A developer admin is super admin on one tenant until then, or until the grant is withdrawn."""
+
+    id: str
+    """Such as `g_07d2…`."""
+    person: str
+    tenant: str
+    """The tenant's name."""
+    until: float
+    """Seconds since the epoch."""
+
+
 class DirectoryChanged(NamedTuple):
-    """To the router: what came and went since the last one."""
+    """To the router and the console: what came and went since the last one."""
 
     tenants: tuple[TenantRecord, ...] = ()
     tokens: tuple[Token, ...] = ()
     revoked: tuple[bytes, ...] = ()
     """Digests of tokens that are no longer good."""
+    grants: tuple[Grant, ...] = ()
+    ended: tuple[str, ...] = ()
+    """Ids of grants that hold no longer."""
+    forgotten: tuple[TenantRecord, ...] = ()
+    """Tenants that are deleted, for good."""
     complete: bool = False
     """True where this is all there is: what else the router knows has gone."""
+
+
+class TokensUsed(NamedTuple):
+    """To the Directory: when tokens were last used, by their ids; told every minute and at the end."""
+
+    at: Mapping[str, float]
+    """Seconds since the epoch, by `Principal.id`."""
+
+
+class Retire(NamedTuple):
+    """To the supervisor: this tenant is deleted; have it leave and never come back. Answered by Retired.
+
+    Its mail is refused `unavailable` from now on. Known or not, resident or not, the answer comes once its
+    file is closed.
+    """
+
+    tenant: TenantRecord
+    reply_to: Any
+
+
+class Retired(NamedTuple):
+    """From the supervisor: the tenant's file is open nowhere."""
+
+    tenant: TenantRecord
 
 
 class Migrate(NamedTuple):

@@ -230,7 +230,7 @@ class Router(Actor):
         """
         route = self._tables.current.routes.get(action)
         address = self._addresses.get(tenant.id)
-        if route is None or ANYONE.role not in route.allowed:
+        if route is None or ANYONE.role not in route.rule.allowed:
             raise not_you()
         if address is None or address.occupant is None:
             raise not_you()

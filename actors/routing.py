@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
-from actors.access import allowed_roles
+from actors.access import Rule, rule_of
 from actors.errors import CodeProblem, NotFound
 from actors.index.code import Codebase
 from actors.index.entries import DUMMY, ERRORING, REVERTED, Action, Environment, Index, Version
@@ -74,11 +74,10 @@ class Route(NamedTuple):
 
     action: Action
     name: str
-    allowed: frozenset[str]
-    """Roles that may call it."""
+    rule: Rule
+    """Who may call it, and where it is answered."""
     writes: bool
     """False for a read: what it writes is rolled back."""
-    channel: str
     params: Schema
     result: Schema
     version: int
@@ -91,18 +90,24 @@ class Route(NamedTuple):
     """What a dummy answers; None for everything else."""
     meta: Mapping[str, Any]
     """version, state and reason for a reply; to be copied, never changed."""
+    built_in: bool = False
+    """True for what the engine itself describes and does; an index cannot change it."""
 
 
-def route_of(action: Action, decision: Decision, function: Callable[..., Any] | None) -> Route:
-    """Prepare the route for what was decided."""
+def route_of(
+    action: Action,
+    decision: Decision,
+    function: Callable[..., Any] | None,
+    rule: Rule | None = None,
+) -> Route:
+    """Prepare the route for what was decided; `rule` in place of what the action states."""
     number, state = decision.version[:2] if decision.version else (0, DUMMY)
     is_dummy = decision.is_served and state == DUMMY
     return Route(
         action=action,
         name=action.name,
-        allowed=allowed_roles(action.access),
+        rule=rule or rule_of(action.access, action.channel),
         writes=action.effect == "write",
-        channel=action.channel,
         params=action.params,
         result=action.result,
         version=number,
@@ -160,7 +165,9 @@ class RoutingTable(NamedTuple):
     def nearest(self, name: str, n: int = 3, *, role: str | None = None) -> list[str]:
         """At most `n` names that look like this one, likeliest first; of those a role may call."""
         known = (
-            each for each, route in self.routes.items() if role is None or role in route.allowed
+            each
+            for each, route in self.routes.items()
+            if role is None or role in route.rule.allowed
         )
         return nearest(name, known, n)
 

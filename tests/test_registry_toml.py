@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actors.access import allowed_roles
+from actors.access import LEVELS
 from actors.index.code import Codebase
 from actors.index.entries import DEFAULT_ENVIRONMENTS, DUMMY, RELEASE, Action, Version
 from actors.index.reader import read_index
@@ -74,7 +74,7 @@ def test_an_action_is_described_for_whoever_calls_it(action: Action) -> None:
     assert action.summary[0].isupper()
     assert action.summary.endswith(".")
     assert len(action.summary) > 15
-    assert allowed_roles(action.access)
+    assert LEVELS[action.access]
     action.result.check(action.result.example())
     action.params.parse(action.params.example())
 

@@ -108,7 +108,7 @@ class Serving:
             raise DeadlineExceeded(f"not begun within {request.timeout_ms} ms; nothing was done")
         if self._mailbox.closing is not None and time.monotonic() > self._mailbox.closing:
             raise Unavailable("the server is stopping; nothing was done", retry_after_ms=1000)
-        if work.principal.role not in route.allowed:
+        if work.principal.role not in route.rule.allowed:
             raise PermissionDenied(
                 f"{route.name} is for {route.action.access}, and this token is a {work.principal.role}'s"
             )

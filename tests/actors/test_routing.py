@@ -147,8 +147,8 @@ class TestTable:
         route = RoutingTable.build(read_index(path), "hosted-live").find("contacts.add")
         assert route.function is not None
         assert route.function(None, None) == {"id": 1}
-        assert (route.writes, route.channel) == (True, "data")
-        assert route.allowed == {"owner", "admin owner"}
+        assert (route.writes, route.rule.channel) == (True, "data")
+        assert route.rule.allowed == {"owner", "admin owner", "super admin"}
         assert route.meta == {"version": 1, "state": "release", "reason": "newest"}
         assert route.example is None
 
@@ -159,7 +159,7 @@ class TestTable:
         route = RoutingTable.build(read_index(path), "local-dev").find("contacts.merge")
         assert route.function is None
         assert route.example == {"id": 1}
-        assert (route.writes, route.channel) == (False, "admin")
+        assert (route.writes, route.rule.channel) == (False, "admin")
         assert route.meta == {"version": 0, "state": "dummy", "reason": "dummy"}
 
     def test_where_nothing_is_served_there_is_neither(self, path: Path) -> None:

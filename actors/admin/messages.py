@@ -1,0 +1,366 @@
+"""What the Directory is asked, by whom, and what it answers.
+
+Every change comes as an Order, so that who gave it is known to the Directory, which decides once more what
+depends on its own state: a transfer counts only while its giver is still the admin owner. Questions come as
+they are. Results are JSON maps that fit the results in registry.toml beside this file; they and the errors
+(subclasses of ActionError) go to the caller as they are. Tenants are given by name, people, tokens and
+grants by id (`p_…`, `t_…`, `g_…`); times are seconds since the epoch in values and RFC 3339 in results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from actors.mailbox import Mailbox
+from actors.messages import Principal
+
+# How an order is given
+
+
+class Receipt(NamedTuple):
+    """Makes an order safe to repeat: same caller, id and digest get the first result again for 24 h."""
+
+    caller: str
+    """`Principal.id`: the token's."""
+    id: str
+    """The request's id."""
+    digest: bytes
+    """SHA-256 of action, tenant and params: the same id for something else is InvalidArgument."""
+
+
+class Order(NamedTuple):
+    """Ask the Directory to change something, in one transaction. Answered by Done."""
+
+    command: Any
+    """One of the commands below."""
+    by: Principal
+    """Who gives it, in the role acted in."""
+    receipt: Receipt | None
+    """None for orders of the engine itself."""
+
+
+class Done(NamedTuple):
+    """The order is on disk, and all that follows from it has been told."""
+
+    result: dict[str, Any]
+    replayed: bool = False
+    """True where it had been done before and nothing was done now.
+
+    A result that held a token's text is not kept: repeating such an order is AlreadyExists, whose message
+    says which token it made and that its text is shown once.
+    """
+
+
+class TellEverything(NamedTuple):
+    """Tell this subscriber all there is, as DirectoryChanged: it has just started."""
+
+    mailbox: Mailbox
+
+
+class SweepDue(NamedTuple):
+    """From the Clock: end what has expired, retire tenants whose grace is over, forget old receipts."""
+
+
+# Tenants
+
+
+class CreateTenant(NamedTuple):
+    """Make a tenant with its database and its admin owner. AlreadyExists, InvalidArgument."""
+
+    name: str
+    owner: str
+    """The admin owner's name."""
+    email: str | None
+    token: bool
+    """Whether to issue the admin owner's first token; its text is in the result."""
+
+
+class ListTenants(NamedTuple):
+    """Ask: a page of tenants, by name."""
+
+    after: str
+    limit: int
+    status: str | None
+
+
+class ShowTenant(NamedTuple):
+    """Ask: one tenant. NotFound."""
+
+    tenant: str
+
+
+class SuspendTenant(NamedTuple):
+    """Answer its callers `unavailable` until it is resumed. FailedPrecondition where it is not active."""
+
+    tenant: str
+    reason: str
+
+
+class ResumeTenant(NamedTuple):
+    """Serve it again; calls a deletion off. FailedPrecondition where it is active."""
+
+    tenant: str
+
+
+class DeleteTenant(NamedTuple):
+    """Stop serving it now; after the grace, back its database up a last time and remove it."""
+
+    tenant: str
+    grace_days: float
+    reason: str
+
+
+# Owners and members
+
+
+class ListOwners(NamedTuple):
+    """Ask: the admin owner and the owners."""
+
+    tenant: str
+
+
+class Delegate(NamedTuple):
+    """Make a member an owner with exactly these areas, or set an owner's areas. FailedPrecondition."""
+
+    tenant: str
+    person: str
+    areas: frozenset[str]
+
+
+class WithdrawOwner(NamedTuple):
+    """Make an owner a member; what he made keeps working. FailedPrecondition for the admin owner."""
+
+    tenant: str
+    person: str
+
+
+class TransferOwnership(NamedTuple):
+    """Make someone else the admin owner; the one before becomes an owner with every area.
+
+    Aborted where the giver is no longer the admin owner (a super admin may always).
+    """
+
+    tenant: str
+    to: str
+
+
+class ListMembers(NamedTuple):
+    """Ask: a page of all people of a tenant, by id."""
+
+    tenant: str
+    after: str
+    limit: int
+
+
+class AddMember(NamedTuple):
+    """Add a person without a token."""
+
+    tenant: str
+    name: str
+    email: str | None
+
+
+class ChangeMember(NamedTuple):
+    """Change a name or address; None leaves it.
+
+    PermissionDenied for an owner changing another owner or the admin owner; oneself one may change.
+    """
+
+    tenant: str
+    person: str
+    name: str | None
+    email: str | None
+
+
+class RemoveMember(NamedTuple):
+    """Remove a person and revoke the tokens; FailedPrecondition for the admin owner.
+
+    PermissionDenied for an owner removing an owner: only the admin owner and super admins may.
+    """
+
+    tenant: str
+    person: str
+
+
+# Tokens
+
+
+class ListTokens(NamedTuple):
+    """Ask: a page of tokens, by id, never their texts; of the platform where there is no tenant."""
+
+    tenant: str | None
+    person: str | None
+    after: str
+    limit: int
+
+
+class IssueToken(NamedTuple):
+    """Make a token; its text is in the result and nowhere else.
+
+    PermissionDenied for an owner issuing one for another owner or the admin owner, and for a scope wider
+    than that of the token the order was given with.
+    """
+
+    tenant: str | None
+    """None for a developer's."""
+    person: str
+    label: str
+    scope: frozenset[str] | None
+    days: float | None
+    """None for one that does not expire."""
+
+
+class RevokeToken(NamedTuple):
+    """No longer good from the next message on. NotFound; FailedPrecondition where it was before."""
+
+    tenant: str | None
+    token: str
+
+
+# Config
+
+
+class ShowConfig(NamedTuple):
+    """Ask: the config now, or as it was at a revision. NotFound."""
+
+    tenant: str
+    revision: int | None
+
+
+class PatchConfig(NamedTuple):
+    """JSON Merge Patch (RFC 7396). Aborted where the revision moved; InvalidArgument names the field."""
+
+    tenant: str
+    patch: Mapping[str, Any]
+    revision: int
+    """The one the patch was made for."""
+
+
+class ListConfigs(NamedTuple):
+    """Ask: a page of revisions with who and when, the newest first."""
+
+    tenant: str
+    before: int | None
+    limit: int
+
+
+class RevertConfig(NamedTuple):
+    """Make a new revision that says what an old one said. NotFound, Aborted, InvalidArgument."""
+
+    tenant: str
+    to: int
+    revision: int
+
+
+# Subscriptions
+
+
+class ListSubscriptions(NamedTuple):
+    """Ask: all of a tenant's, those that are over included."""
+
+    tenant: str
+
+
+class SetSubscription(NamedTuple):
+    """Subscribe, or set the days of a subscription that is there. InvalidArgument where from >= until."""
+
+    tenant: str
+    connector: str
+    since: float | None
+    until: float | None
+
+
+class EndSubscription(NamedTuple):
+    """Over from now on. NotFound; FailedPrecondition where it is over."""
+
+    tenant: str
+    connector: str
+
+
+# Limits
+
+
+class ShowLimits(NamedTuple):
+    """Ask: a tenant's limits; null where only the server's own hold."""
+
+    tenant: str
+
+
+class SetLimits(NamedTuple):
+    """Set the limits that are named; None takes one away."""
+
+    tenant: str
+    limits: Mapping[str, float | int | None]
+    """By the names of the fields of actors.profiles.TenantLimits."""
+
+
+# Super admins
+
+
+class ListSupers(NamedTuple):
+    """Ask: grants on a tenant, the newest first, those that are over included."""
+
+    tenant: str
+
+
+class GrantSuper(NamedTuple):
+    """Make a developer admin super admin on a tenant.
+
+    PermissionDenied for oneself, FailedPrecondition for someone who is no developer admin, AlreadyExists
+    where a grant of his holds there.
+    """
+
+    tenant: str
+    person: str
+    minutes: float
+    reason: str
+
+
+class WithdrawSuper(NamedTuple):
+    """End a grant now. NotFound; FailedPrecondition where it is over."""
+
+    tenant: str
+    grant: str
+
+
+# Developers
+
+
+class ListDevelopers(NamedTuple):
+    """Ask: everyone of the platform."""
+
+
+class AddDeveloper(NamedTuple):
+    """Add a person of the platform, without a token."""
+
+    name: str
+    email: str | None
+    role: str
+    """developer or developer admin."""
+
+
+class ChangeDeveloper(NamedTuple):
+    """Promote or demote. FailedPrecondition for the last developer admin."""
+
+    person: str
+    role: str
+
+
+class RemoveDeveloper(NamedTuple):
+    """Remove, revoke the tokens, end the grants. FailedPrecondition for the last developer admin."""
+
+    person: str
+
+
+class MakeFirstAdmin(NamedTuple):
+    """Of the engine, at the first start: a developer admin and a token, where there is no developer admin.
+
+    Done.result is that of `developers.issue`, or {} where there is one already.
+    """
+
+    name: str
+
+
+class ResetAdmin(NamedTuple):
+    """Of the engine, where the token is lost: another for the oldest developer admin, as `developers.issue`."""

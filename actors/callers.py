@@ -1,0 +1,1 @@
+"""Who is calling, on either channel: what the Directory said of tokens, tenants and grants."""

@@ -1,0 +1,104 @@
+"""What the Directory says of a tenant besides its name: config, limits, subscriptions, as one snapshot.
+
+The Directory alone replaces snapshots; routers, the console and tenants read them, each time anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+class Config(NamedTuple):
+    """A tenant's config at one revision, frozen at every depth: maps that cannot be set, tuples for lists."""
+
+    revision: int = 0
+    """0 before the first change; each change adds 1."""
+    settings: Mapping[str, Any] = EMPTY
+    whitelabel: Mapping[str, Any] = EMPTY
+
+
+class TenantLimits(NamedTuple):
+    """What one tenant may use; None where nothing but the server's own limits holds."""
+
+    requests_per_second: float | None = None
+    burst: int | None = None
+    """Requests at once, where the tenant was quiet before; None for one second's worth, at least 1."""
+    database_bytes: int | None = None
+    """Largest database, in bytes; in place of the server's setting."""
+    mailbox: int | None = None
+    """Messages that may wait; in place of the server's setting."""
+    function_ms_per_second: float | None = None
+    """Milliseconds of functions' time in each second, on average over ten."""
+
+
+class Subscription(NamedTuple):
+    """A tenant's right to use a connector, for a time."""
+
+    connector: str
+    since: float | None
+    """Seconds since the epoch; None for always before."""
+    until: float | None
+    """Seconds since the epoch; None for as long as nobody ends it."""
+
+    def is_live(self, now: float) -> bool:
+        """Whether it holds at this moment, in seconds since the epoch."""
+        return (self.since is None or self.since <= now) and (
+            self.until is None or now < self.until
+        )
+
+
+class Profile(NamedTuple):
+    """All of it, at one moment."""
+
+    config: Config = Config()
+    limits: TenantLimits = TenantLimits()
+    subscriptions: Mapping[str, Subscription] = EMPTY
+    """By the connector's name, those that are over included."""
+
+
+UNREMARKABLE = Profile()
+"""Of a tenant that nobody has said anything about."""
+
+
+class Profiles:
+    """The newest snapshot of every tenant, by the tenant's id. Written by the Directory alone."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Profile] = {}
+
+    def of(self, tenant_id: str) -> Profile:
+        """The newest; UNREMARKABLE where there is none."""
+        return self._by_id.get(tenant_id, UNREMARKABLE)
+
+    def publish(self, tenant_id: str, profile: Profile) -> None:
+        """Replace one tenant's."""
+        if profile == UNREMARKABLE:
+            self._by_id.pop(tenant_id, None)
+        else:
+            self._by_id[tenant_id] = profile
+
+    def forget(self, tenant_id: str) -> None:
+        """The tenant has gone."""
+        self._by_id.pop(tenant_id, None)
+
+
+def frozen(value: Any) -> Any:
+    """A JSON value that nobody can change: read-only maps, tuples for lists, at every depth."""
+    if isinstance(value, Mapping):
+        return MappingProxyType({key: frozen(each) for key, each in value.items()})
+    if isinstance(value, list | tuple):
+        return tuple(frozen(each) for each in value)
+    return value
+
+
+def thawed(value: Any) -> Any:
+    """A frozen JSON value as plain dicts and lists, for the wire."""
+    if isinstance(value, Mapping):
+        return {key: thawed(each) for key, each in value.items()}
+    if isinstance(value, tuple):
+        return [thawed(each) for each in value]
+    return value
