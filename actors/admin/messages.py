@@ -363,4 +363,4 @@ class MakeFirstAdmin(NamedTuple):
 
 
 class ResetAdmin(NamedTuple):
-    """Of the engine, where the token is lost: another for the oldest developer admin, as `developers.issue`."""
+    """Of the engine, where the token is lost: another for the oldest developer admin; as developers.issue."""
