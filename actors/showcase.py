@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from actors import demo
 from actors.errors import SettingsError
+from actors.private_file import write_private
 from actors.system import System
 from transport.client import Client
 
@@ -23,7 +23,8 @@ def prepare(system: System, data: Path) -> Iterator[str]:
         raise SettingsError("--demo is for trying out on loopback: leave TENANTRY_CURVE_KEYS unset")
     _require_desk(system)
     tokens = {name: _token(system, name) for name in TENANTS}
-    _write(data / "demo.json", {"endpoint": system.endpoint, "tokens": tokens})
+    content = {"endpoint": system.endpoint, "tokens": tokens}
+    write_private(data / "demo.json", json.dumps(content, indent=2) + "\n")
     yield "demo tenants: acme and globex; in another terminal:"
     yield "  scripts/call acme contacts.find text=ada"
     yield "  scripts/call acme tickets.list state=open"
@@ -61,11 +62,3 @@ def _fill(endpoint: str, name: str, token: str) -> None:
         ]
         for pending in sent:
             pending.result()
-
-
-def _write(path: Path, content: object) -> None:
-    """For the server's user alone: it holds tokens."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        os.fchmod(file.fileno(), 0o600)  # the file may have been there before, open to others
-        json.dump(content, file, indent=2)
-        file.write("\n")

@@ -1,0 +1,101 @@
+"""What the process itself asks of the AdminConsole, for whoever started it: recorded like anybody's orders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from actors.access import ADMIN_OWNER, AREAS, DEVELOPER_ADMIN, OWNER
+from actors.admin.actor import Locally
+from actors.errors import NotFound
+from actors.future import Answer
+from actors.mailbox import Mailbox
+from actors.messages import TenantRecord
+from actors.private_file import write_private
+
+ASK_SECONDS = 30.0
+"""How long the console may take before it counts as defective."""
+
+TOKEN_FILE = "admin.token"  # noqa: S105 - a name, not a token
+"""In the data directory: the first developer admin's token."""
+
+
+class Issued(NamedTuple):
+    """A token that has just been made."""
+
+    id: str
+    text: str
+    """The token itself, which is kept nowhere."""
+
+
+class LocalAdmin:
+    """Administration in capacity `console`: whoever may start the server may do all of it."""
+
+    def __init__(self, console: Mailbox) -> None:
+        self._console = console
+
+    def ask(self, action: str, tenant: str | None = None, **params: Any) -> dict[str, Any]:
+        """Do one administrative action and wait; raises its refusal, an ActionError."""
+        answer = Answer()
+        self._console.tell(Locally(action, tenant, params, answer))
+        result: dict[str, Any] = answer.get(timeout=ASK_SECONDS)
+        return result
+
+    def create_tenant(self, name: str, owner: str = "admin owner") -> TenantRecord:
+        """Make a tenant and its admin owner, who gets no token yet; AlreadyExists, InvalidArgument."""
+        made = self.ask("tenants.create", name=name, owner={"name": owner}, token=False)
+        return _record(made["tenant"])
+
+    def find_tenant(self, name: str) -> TenantRecord | None:
+        """The tenant of that name, or None."""
+        try:
+            return _record(self.ask("tenants.show", name)["tenant"])
+        except NotFound:
+            return None
+
+    def issue_token(self, tenant: str, role: str, label: str) -> Issued:
+        """A token of the admin owner, or of a new member or owner of every area, who is named by the label."""
+        if role == ADMIN_OWNER:
+            person = self._admin_owner(tenant)
+        else:
+            person = self.ask("members.add", tenant, name=label)["member"]["id"]
+        if role == OWNER:
+            self.ask("owners.delegate", tenant, person=person, areas=list(AREAS))
+        return _issued(self.ask("tokens.issue", tenant, person=person, label=label))
+
+    def revoke_token(self, tenant: str, token: str) -> None:
+        """From the next message on the token of this id is no longer good; NotFound."""
+        self.ask("tokens.revoke", tenant, token=token)
+
+    def make_first_admin(self, data: Path) -> bool:
+        """Where the platform has no developer admin: make one, and leave the token in a file. True if so."""
+        people = self.ask("developers.list")["developers"]
+        if any(person["role"] == DEVELOPER_ADMIN for person in people):
+            return False
+        made = self.ask("developers.add", name="first developer admin", role=DEVELOPER_ADMIN)
+        self._leave_token(data, made["developer"], "made at the first start")
+        return True
+
+    def replace_admin_token(self, data: Path) -> None:
+        """Leave a new token of the oldest developer admin in the file: the one before was lost."""
+        people = self.ask("developers.list")["developers"]
+        admins = [person for person in people if person["role"] == DEVELOPER_ADMIN]
+        oldest = min(admins, key=lambda person: (person["created_at"], person["id"]))
+        self._leave_token(data, oldest, "made with --admin-token")
+
+    def _leave_token(self, data: Path, person: Mapping[str, Any], label: str) -> None:
+        issued = _issued(self.ask("developers.issue", person=person["id"], label=label))
+        write_private(data / TOKEN_FILE, issued.text + "\n")
+
+    def _admin_owner(self, tenant: str) -> str:
+        owners = self.ask("owners.list", tenant)["owners"]
+        return next(str(one["id"]) for one in owners if one["role"] == ADMIN_OWNER)
+
+
+def _record(tenant: Mapping[str, Any]) -> TenantRecord:
+    return TenantRecord(tenant["name"], tenant["id"], tenant["status"])
+
+
+def _issued(result: Mapping[str, Any]) -> Issued:
+    return Issued(result["token"]["id"], result["text"])
