@@ -13,7 +13,17 @@ from typing import Any, NamedTuple
 from actors.access import Rule, rule_of
 from actors.errors import CodeProblem, NotFound
 from actors.index.code import Codebase
-from actors.index.entries import DUMMY, ERRORING, REVERTED, Action, Environment, Index, Version
+from actors.index.entries import (
+    DUMMY,
+    ERRORING,
+    REVERTED,
+    Action,
+    ConfigSchemas,
+    Connector,
+    Environment,
+    Index,
+    Version,
+)
 from actors.index.schema import Schema
 from actors.index.spelling import nearest
 
@@ -129,6 +139,10 @@ class RoutingTable(NamedTuple):
     """Of the index it was made from."""
     modules: tuple[ModuleType, ...]
     """All code that was loaded; its globals hold the statements it was written with."""
+    config: ConfigSchemas
+    """What a tenant's config may say."""
+    connectors: Mapping[str, Connector]
+    """By name: what a tenant can be subscribed to."""
 
     @classmethod
     def build(cls, index: Index, environment: str) -> RoutingTable:
@@ -149,7 +163,14 @@ class RoutingTable(NamedTuple):
                 problems.append(f"{index.path}: {_spelt(action, decision)}: {problem}")
         if problems:
             raise CodeProblem("\n".join(problems))
-        return cls(MappingProxyType(routes), environment, index.digest, codebase.modules)
+        return cls(
+            routes=MappingProxyType(routes),
+            environment=environment,
+            digest=index.digest,
+            modules=codebase.modules,
+            config=index.config,
+            connectors=index.connectors,
+        )
 
     def find(self, name: str, role: str | None = None) -> Route:
         """The route of an action; NotFound with the nearest names (those this role may call)."""

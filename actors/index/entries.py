@@ -112,6 +112,15 @@ class Connector(NamedTuple):
     """The newest first."""
 
 
+class ConfigSchemas(NamedTuple):
+    """What a tenant's config may say."""
+
+    settings: Schema
+    """Of what functions go by; any object where the index does not state it."""
+    whitelabel: Schema
+    """Of what end users see (actors/index/config.py has what holds where the index does not state it)."""
+
+
 class Storage(NamedTuple):
     """What a tenant's database is made of."""
 
@@ -131,6 +140,7 @@ class Index(NamedTuple):
     actions: Mapping[str, Action]
     connectors: Mapping[str, Connector]
     storage: Storage
+    config: ConfigSchemas
 
     def environment(self, name: str) -> Environment:
         """The environment of that name; SettingsError lists the names where there is none."""

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from actors.access import LEVELS
 from actors.index.code import REFERENCE
+from actors.index.config import default_schema
 from actors.index.entries import (
     CHANNELS,
     DEFAULT_ENVIRONMENTS,
@@ -19,6 +20,7 @@ from actors.index.entries import (
     RESERVED,
     STATES,
     Action,
+    ConfigSchemas,
     Connector,
     Environment,
     Index,
@@ -60,7 +62,7 @@ class _Reader:
 
     def index(self) -> Index:
         top = Table(self._source.values, (), self._findings)
-        top.only("environments", "storage", "actions", "connectors")
+        top.only("environments", "storage", "config", "actions", "connectors")
         actions = {name: self._action(name, table) for name, table in top.tables("actions")}
         connectors = {
             name: self._connector(name, table) for name, table in top.tables("connectors")
@@ -73,7 +75,8 @@ class _Reader:
             environments=MappingProxyType(self._environments(top)),
             actions=MappingProxyType(actions),
             connectors=MappingProxyType(connectors),
-            storage=self._storage(Table(top.mapping("storage"), ("storage",), self._findings)),
+            storage=self._storage(top.table("storage")),
+            config=self._config(top.table("config")),
         )
 
     def _environments(self, top: Table) -> dict[str, Environment]:
@@ -101,6 +104,15 @@ class _Reader:
         elif not migrations.is_dir():
             table.note(f"{migrations} is not a directory", "migrations")
         return Storage(migrations)
+
+    def _config(self, table: Table) -> ConfigSchemas:
+        table.only("settings", "whitelabel")
+        return ConfigSchemas(*(self._config_part(table, part) for part in ConfigSchemas._fields))
+
+    def _config_part(self, table: Table, part: str) -> Schema:
+        if part not in table:
+            return default_schema(part)
+        return self._schema(f"config.{part}", table, part)
 
     # Actions
 

@@ -88,6 +88,10 @@ class Table:
             return {}
         return value
 
+    def table(self, name: str) -> Table:
+        """A table within; empty where it is absent."""
+        return Table(self.mapping(name), (*self.key, name), self._findings)
+
     def tables(self, name: str) -> Iterator[tuple[str, Table]]:
         """Each table within a table, such as those of `[actions]`."""
         for each, values in self.mapping(name).items():
