@@ -7,7 +7,9 @@ for later connections.
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from zmq.utils import z85
 
 from transport.certificates import UnusableKeys, read_clients, read_pair
 from transport.limits import Limits
+from transport.socket_file import LONGEST, for_us_alone, is_served, path_of
 
 HANDSHAKE_MS = 2_000
 """A connection that has not finished its greeting by then is closed. At ZeroMQ's 30 s, silent
@@ -41,6 +44,16 @@ BACKLOG = 1_024
 """Connections that may wait to be accepted: all clients come at once after a restart."""
 
 ZAP_DOMAIN = b"tenantry"
+
+SETTING = "TENANTRY_ENDPOINT (--endpoint)"
+"""Where the data channel's address comes from."""
+
+ADMIN_SETTING = "TENANTRY_ADMIN_ENDPOINT (--admin-endpoint)"
+"""Where the admin channel's comes from."""
+
+_GIVE_KEYS = (
+    "make a key pair with scripts/keys server and give it with TENANTRY_CURVE_KEYS (--curve-keys)"
+)
 
 
 class SocketProblem(ValueError):
@@ -107,22 +120,32 @@ class Security:
 
 
 def bind_router(
-    context: zmq.Context[zmq.Socket[bytes]], endpoint: str, security: Security, limits: Limits
+    context: zmq.Context[zmq.Socket[bytes]],
+    endpoint: str,
+    security: Security,
+    limits: Limits,
+    *,
+    admin: bool = False,
 ) -> zmq.Socket[bytes]:
-    """Make and bind a server's socket; UnsafeEndpoint, UnusableEndpoint."""
-    require_safe(endpoint, curve=security.curve)
+    """Make and bind a server's socket, the admin channel's or the data channel's.
+
+    UnsafeEndpoint, UnusableEndpoint. A file that a killed server left at an ipc endpoint is replaced.
+    """
+    require_safe(endpoint, curve=security.curve, admin=admin)
+    require_free(endpoint, admin=admin)
     socket = context.socket(zmq.ROUTER)
     try:
         set_options(socket, limits, ipv6="[" in endpoint)
-        security.protect(context, socket)
-        socket.bind(endpoint)
+        if not (
+            admin and path_of(endpoint)
+        ):  # who may open that file may read the server's keys too
+            security.protect(context, socket)
+        with for_us_alone():
+            socket.bind(endpoint)
         _close_to_others(endpoint_of(socket))
     except zmq.ZMQError as error:
         socket.close(linger=0)
-        raise UnusableEndpoint(
-            f"cannot bind {endpoint}: {zmq.strerror(error.errno or 0)}. Is another server running? "
-            "TENANTRY_ENDPOINT (--endpoint) takes another address"
-        ) from error
+        raise UnusableEndpoint(_cannot_bind(endpoint, error.errno or 0, admin=admin)) from error
     return socket
 
 
@@ -149,22 +172,15 @@ def set_options(socket: zmq.Socket[bytes], limits: Limits, *, ipv6: bool = False
     socket.setsockopt(zmq.IPV6, int(ipv6))
 
 
-def require_safe(endpoint: str, *, curve: bool) -> None:
+def require_safe(endpoint: str, *, curve: bool, admin: bool = False) -> None:
     """Raise UnsafeEndpoint for an address that others can reach, unless CURVE is on.
 
     Only what is plainly local passes: a numeric loopback address, a socket file, or inproc. Names are
-    refused, since what they resolve to is not ours to say.
+    refused, since what they resolve to is not ours to say. The admin channel has a narrower door: loopback,
+    where every user of the machine can connect, is not local enough.
     """
+    _require_address(endpoint)
     scheme, _, address = endpoint.partition("://")
-    host, _, port = address.rpartition(":")
-    if (
-        scheme not in ("tcp", "ipc", "inproc")
-        or not address
-        or (scheme == "tcp" and not (host and _is_port(port)))
-    ):
-        raise UnusableEndpoint(
-            f"{endpoint!r} is no endpoint to bind: write tcp://127.0.0.1:5570 or ipc://path"
-        )
     if curve or scheme == "inproc" or (scheme == "ipc" and not address.startswith("@")):
         return
     if scheme == "ipc":
@@ -172,12 +188,48 @@ def require_safe(endpoint: str, *, curve: bool) -> None:
             f"refusing to bind {endpoint} without CURVE: an abstract socket has no mode, anyone on "
             "this machine can connect; use a socket file, ipc://path"
         )
-    if not _is_loopback(host):
+    if admin:
+        raise UnsafeEndpoint(
+            f"refusing to bind the admin channel to {endpoint} without CURVE: every user of this machine "
+            "can connect to a TCP port, on loopback too, and administrators' tokens would cross it "
+            "unencrypted. Use a socket file, ipc://path, which only the server's user may open (without "
+            f"{ADMIN_SETTING} it is admin.sock in the data directory), or {_GIVE_KEYS}"
+        )
+    if not _is_loopback(address.rpartition(":")[0]):
         raise UnsafeEndpoint(
             f"refusing to bind {endpoint} without CURVE: whoever reaches it could read and alter "
-            "messages. Bind a numeric loopback address such as tcp://127.0.0.1:5570, or give the "
-            "server a key pair with TENANTRY_CURVE_KEYS (--curve-keys)"
+            f"messages. Bind a numeric loopback address such as tcp://127.0.0.1:5570, or {_GIVE_KEYS}"
         )
+
+
+def require_free(endpoint: str, *, admin: bool = False) -> None:
+    """Raise UnusableEndpoint where binding a socket file would fail, or do harm: ZeroMQ removes first.
+
+    It would remove any file that has the path, and take the address from a server that listens there.
+    """
+    path = path_of(endpoint)
+    if path is None:
+        return
+    setting = ADMIN_SETTING if admin else SETTING
+    length = len(os.fsencode(path))
+    if length > LONGEST:
+        raise UnusableEndpoint(
+            f"cannot bind {endpoint}: its path has {length} bytes, and a socket file's may have {LONGEST}; "
+            f"{setting} takes a shorter one, such as ipc:///run/tenantry/{'admin' if admin else 'data'}.sock"
+        )
+    try:
+        if not path.is_socket() and (path.exists() or path.is_symlink()):
+            raise UnusableEndpoint(
+                f"cannot bind {endpoint}: {path} is there and is no socket. Move it away, or give "
+                f"{setting} another path"
+            )
+        if is_served(path):
+            raise UnusableEndpoint(
+                f"cannot bind {endpoint}: another server listens there. Stop it, or give {setting} "
+                "another path"
+            )
+    except OSError as error:
+        raise UnusableEndpoint(_cannot_bind(endpoint, error.errno or 0, admin=admin)) from error
 
 
 def key_owner(frame: zmq.Frame) -> str | None:
@@ -212,6 +264,20 @@ class _ZapHandler(ThreadAuthenticator):
         return key.decode() if self._clients is None else self._clients[key]
 
 
+def _require_address(endpoint: str) -> None:
+    """Raise UnusableEndpoint for what a server cannot bind whatever its keys."""
+    scheme, _, address = endpoint.partition("://")
+    host, _, port = address.rpartition(":")
+    if (
+        scheme not in ("tcp", "ipc", "inproc")
+        or not address
+        or (scheme == "tcp" and not (host and _is_port(port)))
+    ):
+        raise UnusableEndpoint(
+            f"{endpoint!r} is no endpoint to bind: write tcp://127.0.0.1:5570 or ipc://path"
+        )
+
+
 def _is_port(text: str) -> bool:
     """Whether ZeroMQ will take it as it is meant: of a number past 65535 it keeps 16 bits."""
     return text == "*" or (text.isdecimal() and text.isascii() and int(text) <= 65535)
@@ -226,6 +292,16 @@ def _is_loopback(host: str) -> bool:
 
 def _close_to_others(endpoint: str) -> None:
     """A socket file is for its owner alone; connecting to it needs the right to write."""
-    scheme, _, path = endpoint.partition("://")
-    if scheme == "ipc" and not path.startswith("@"):
-        Path(path).chmod(0o600)
+    if path := path_of(endpoint):
+        path.chmod(0o600)
+
+
+def _cannot_bind(endpoint: str, number: int, *, admin: bool) -> str:
+    """What to say about an errno of binding."""
+    advice = "Is another server running? " if number == zmq.EADDRINUSE else ""
+    if number == errno.ENOENT:
+        advice = "Make its directory first, for the server's user alone (mode 0700). "
+    setting = ADMIN_SETTING if admin else SETTING
+    return (
+        f"cannot bind {endpoint}: {zmq.strerror(number)}. {advice}{setting} takes another address"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket as sockets
 import stat
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from transport.security import (
     key_owner,
     require_safe,
 )
+from transport.socket_file import LONGEST
 
 Socket = zmq.Socket[bytes]
 
@@ -162,6 +164,31 @@ def test_what_is_no_address_is_refused(endpoint: str, curve: bool) -> None:
         require_safe(endpoint, curve=curve)
 
 
+def test_beyond_loopback_the_refusal_says_how_to_make_keys() -> None:
+    """With the command and the setting."""
+    with pytest.raises(UnsafeEndpoint, match=r"scripts/keys server .*TENANTRY_CURVE_KEYS"):
+        require_safe("tcp://0.0.0.0:5570", curve=False)
+
+
+@pytest.mark.parametrize("endpoint", ["tcp://127.0.0.1:5571", "tcp://[::1]:*", "tcp://0.0.0.0:1"])
+def test_the_admin_channel_takes_no_port_without_curve(endpoint: str) -> None:
+    """Not even on loopback, where every user of the machine can connect; the message says so."""
+    words = r"every user of this machine .*ipc://path.*scripts/keys server .*TENANTRY_CURVE_KEYS"
+    with pytest.raises(UnsafeEndpoint, match=words):
+        require_safe(endpoint, curve=False, admin=True)
+    require_safe(endpoint, curve=True, admin=True)
+
+
+@pytest.mark.parametrize(("endpoint", "safe"), [("ipc://var/a", True), ("ipc://@abstract", False)])
+def test_the_admin_channel_takes_a_socket_file_without_curve(endpoint: str, safe: bool) -> None:
+    """Its mode says who may connect; an abstract socket has none."""
+    if safe:
+        require_safe(endpoint, curve=False, admin=True)
+    else:
+        with pytest.raises(UnsafeEndpoint, match="use a socket file"):
+            require_safe(endpoint, curve=False, admin=True)
+
+
 def test_an_unsafe_address_is_refused_before_anything_listens(context: Context) -> None:
     """Binding asks first."""
     with pytest.raises(UnsafeEndpoint):
@@ -179,6 +206,93 @@ def test_a_socket_file_is_its_owners_alone(context: Context, tmp_path: Path) -> 
     """Connecting needs the right to write."""
     bind_router(context, f"ipc://{tmp_path}/admin", Security(), LIMITS)
     assert stat.S_IMODE((tmp_path / "admin").stat().st_mode) == 0o600
+
+
+def test_a_socket_file_is_never_open_to_others(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not for the moment before its mode is set either; other files get the modes they got before."""
+    modes: list[int] = []
+    really = zmq.Socket.bind
+
+    def bind(socket: Socket, address: str) -> None:
+        really(socket, address)
+        modes.append(stat.S_IMODE((tmp_path / "admin").stat().st_mode))
+
+    monkeypatch.setattr(zmq.Socket, "bind", bind)
+    bind_router(context, f"ipc://{tmp_path}/admin", Security(), LIMITS)
+    assert [mode & 0o077 for mode in modes] == [0]
+    (tmp_path / "other").touch()
+    assert stat.S_IMODE((tmp_path / "other").stat().st_mode) == 0o666 & ~_umask()
+
+
+def _umask() -> int:
+    os.umask(mask := os.umask(0))
+    return mask
+
+
+def test_the_file_of_a_killed_server_is_replaced(context: Context, tmp_path: Path) -> None:
+    """It is there, nobody listens, and whoever starts the server again need not remove it."""
+    path = tmp_path / "admin"
+    with sockets.socket(sockets.AF_UNIX) as killed:
+        killed.bind(str(path))
+        killed.listen()
+    assert path.is_socket()
+    server = bind_router(context, f"ipc://{path}", Security(), LIMITS)
+    still_serves(server, dealer(context, endpoint_of(server)))
+
+
+@pytest.mark.parametrize("crowded", [False, True])
+def test_a_socket_file_in_use_is_left_to_its_server(
+    context: Context, tmp_path: Path, crowded: bool
+) -> None:
+    """ZeroMQ would take it over, and the other server would go on without ever hearing anything."""
+    path = tmp_path / "admin"
+    with sockets.socket(sockets.AF_UNIX) as other, sockets.socket(sockets.AF_UNIX) as waiting:
+        other.bind(str(path))
+        other.listen(0)
+        if crowded:  # nobody accepts, and no more can wait
+            waiting.connect(str(path))
+        with pytest.raises(
+            UnusableEndpoint, match=r"another server listens there.*TENANTRY_ADMIN_ENDPOINT"
+        ):
+            bind_router(context, f"ipc://{path}", Security(), LIMITS, admin=True)
+        with pytest.raises(UnusableEndpoint, match=r"another server .* TENANTRY_ENDPOINT \("):
+            bind_router(context, f"ipc://{path}", Security(), LIMITS)
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "directory"])
+def test_what_is_no_socket_is_not_removed(context: Context, tmp_path: Path, kind: str) -> None:
+    """ZeroMQ would, whatever it holds."""
+    path = tmp_path / "admin"
+    if kind == "file":
+        path.write_text("precious")
+    elif kind == "link":
+        path.symlink_to(tmp_path / "nowhere")
+    else:
+        path.mkdir()
+    with pytest.raises(UnusableEndpoint, match=r"admin is there and is no socket\. Move it away"):
+        bind_router(context, f"ipc://{path}", Security(), LIMITS)
+    assert path.is_symlink() or path.exists()
+
+
+def test_a_path_that_no_socket_can_have_names_its_setting(context: Context, tmp_path: Path) -> None:
+    """The longest that fits is bound; bytes count, not letters."""
+    room = LONGEST - len(str(tmp_path)) - 1
+    fits = bind_router(context, f"ipc://{tmp_path}/{'s' * room}", Security(), LIMITS)
+    still_serves(fits, dealer(context, endpoint_of(fits)))
+    for name in ("s" * (room + 1), "é" * (room // 2 + 1)):
+        with pytest.raises(
+            UnusableEndpoint,
+            match=r"path has 10[89] bytes, .* have 107; TENANTRY_ADMIN_ENDPOINT \(--admin-endpoint\)",
+        ):
+            bind_router(context, f"ipc://{tmp_path}/{name}", Security(), LIMITS, admin=True)
+
+
+def test_a_missing_directory_is_said_to_be_missing(context: Context, tmp_path: Path) -> None:
+    """And for whom to make it."""
+    with pytest.raises(UnusableEndpoint, match=r"No such file.*Make its directory first"):
+        bind_router(context, f"ipc://{tmp_path}/missing/admin", Security(), LIMITS)
 
 
 def test_ipv6_is_there_for_who_asks(context: Context) -> None:
@@ -372,6 +486,23 @@ def test_two_sockets_of_one_server_share_the_handler(
     for _ in range(2):
         server = bind_router(context, LOOPBACK, guarded, LIMITS)
         still_serves(server, with_keys(context, server, keys, "ada"))
+
+
+def test_the_admin_socket_file_needs_no_key(
+    context: Context, guarded: Security, tmp_path: Path
+) -> None:
+    """Its mode admits the server's user alone, who may read every key of the server anyway."""
+    server = bind_router(context, f"ipc://{tmp_path}/admin", guarded, LIMITS, admin=True)
+    still_serves(server, dealer(context, endpoint_of(server)))
+
+
+def test_the_admin_channel_on_a_port_admits_known_keys_only(
+    context: Context, keys: Path, guarded: Security
+) -> None:
+    """On loopback as elsewhere."""
+    server = bind_router(context, LOOPBACK, guarded, LIMITS, admin=True)
+    rejection(context, server, keys, "stranger")
+    still_serves(server, with_keys(context, server, keys, "ada"))
 
 
 def test_without_curve_frames_name_no_owner(context: Context) -> None:
