@@ -31,15 +31,15 @@ class Settings(BaseSettings):
     endpoint: str = "tcp://127.0.0.1:5570"
     """Data channel: where clients connect. Port 0 or * takes a free one. Beyond loopback only with CURVE."""
     admin_endpoint: str | None = None
-    """Where the admin channel will listen; nothing does yet: tenants are made with --tenant."""
+    """Admin channel: by default ipc://DATA/admin.sock, for the server's user alone. A port only with CURVE."""
     environment: str = "local-dev"
     """Which function states are served; one of the index's environments."""
     registry: Path = Path(__file__).parent.parent / "registry.toml"
     """The index; `code` references resolve beside it."""
     curve_keys: Path | None = None
-    """File with the server's CURVE key pair (a *.key_secret certificate); turns encryption on."""
+    """The server's CURVE key pair (*.key_secret), as scripts/keys server makes it; turns encryption on."""
     curve_clients: Path | None = None
-    """Directory of allowed client keys (*.key); without it every client key is accepted."""
+    """Directory of allowed client keys (*.key), read at start; without it every client key is accepted."""
 
     threads: int = Field(default=4, ge=1, le=64)
     """Threads on which tenants take their turns."""
@@ -50,14 +50,14 @@ class Settings(BaseSettings):
     idle_seconds: float = Field(default=300.0, gt=0)
     """Seconds without a message after which a tenant's database is closed."""
     mailbox: int = Field(default=1000, ge=1)
-    """Messages that may wait for one tenant; further ones are answered resource_exhausted."""
+    """Messages that may wait for one tenant, whose limits may say otherwise; further ones are refused."""
     drain_seconds: float = Field(default=10.0, ge=0)
     """Seconds that a stopping server gives to messages it has accepted."""
 
     body_bytes: int = Field(default=256 * 1024, ge=1024, le=16 * 1024 * 1024)
     """Largest request body, in bytes."""
     database_bytes: int = Field(default=1024**3, ge=1024 * 1024)
-    """Largest tenant database, in bytes."""
+    """Largest tenant database, in bytes, where a tenant's own limits do not say otherwise."""
     memory_bytes: int = Field(default=8 * 1024**3, ge=0)
     """Address space the process may use, in bytes (RLIMIT_AS); 0 for no limit. See docs/operations.md."""
 
@@ -65,6 +65,13 @@ class Settings(BaseSettings):
     """Create the tenants acme and globex with data, print lines to paste, write demo.json."""
     tenant: list[str] = []
     """Create this tenant if it is not there and print an owner's token for it, once; may be repeated."""
+    admin_token: bool = False
+    """Leave a new token of the oldest developer admin in DATA/admin.token: for one that was lost."""
+
+    @property
+    def admin_address(self) -> str:
+        """Where the admin channel listens."""
+        return self.admin_endpoint or f"ipc://{self.data / 'admin.sock'}"
 
 
 def read_settings(arguments: list[str]) -> Settings:

@@ -30,8 +30,9 @@ def test_the_defaults_are_those_of_the_manual() -> None:
     assert settings.environment == "local-dev"
     assert settings.registry.resolve() == ROOT / "registry.toml"
     assert settings.body_bytes == 256 * 1024
-    assert (settings.curve_keys, settings.admin_endpoint) == (None, None)
-    assert (settings.demo, settings.tenant) == (False, [])
+    assert (settings.curve_keys, settings.curve_clients) == (None, None)
+    assert settings.admin_address == "ipc://var/admin.sock"
+    assert (settings.demo, settings.tenant, settings.admin_token) == (False, [], False)
 
 
 def test_each_setting_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,6 +53,14 @@ def test_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = read_settings(["--mailbox", "3", "--demo", "--tenant", "a", "--tenant=b"])
     assert (settings.mailbox, settings.resident) == (3, 2)
     assert (settings.demo, settings.tenant) == (True, ["a", "b"])
+
+
+def test_the_admin_channel_is_in_the_data_directory_unless_told_otherwise() -> None:
+    """Two servers with data of their own do not meet there."""
+    assert read_settings(["--data=elsewhere"]).admin_address == "ipc://elsewhere/admin.sock"
+    given = read_settings(["--data=elsewhere", "--admin-endpoint=tcp://127.0.0.1:5571"])
+    assert given.admin_address == "tcp://127.0.0.1:5571"
+    assert read_settings(["--admin-token"]).admin_token
 
 
 @pytest.mark.parametrize(
