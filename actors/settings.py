@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     endpoint: str = "tcp://127.0.0.1:5570"
     """Data channel: where clients connect. Port 0 or * takes a free one. Beyond loopback only with CURVE."""
     admin_endpoint: str | None = None
-    """Admin channel: by default ipc://DATA/admin.sock, for the server's user alone. A port only with CURVE."""
+    """Admin channel: by default ipc://DATA/admin.sock, for the server's user alone. Ports need CURVE."""
     environment: str = "local-dev"
     """Which function states are served; one of the index's environments."""
     registry: Path = Path(__file__).parent.parent / "registry.toml"
