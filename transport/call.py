@@ -4,47 +4,49 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from transport.caller import ENDPOINT
 from transport.certificates import read_pair, read_public
 from transport.client import Client
-from transport.display import show_error, show_no_answer, show_reply
+from transport.destination import (
+    Destination,
+    Unreachable,
+    admin_channel,
+    data_channel,
+    read_token,
+    require_listener,
+)
+from transport.display import show_error, show_no_answer, show_problem, show_reply
 from transport.failure import CallError, NoAnswer, failure
 from transport.message import UNAUTHENTICATED, VERSION, Reply
+from transport.params import FORMS, Unusable, read_params
 
 REFUSED, USAGE, SILENT = 1, 2, 3
 """What the command exits with: the server said no, the command line is wrong, nothing came."""
 
-EXAMPLES = """\
+EXAMPLES = f"""\
 examples:
   scripts/call acme contacts.find text=ada
   scripts/call acme contacts.add name='Ada Lovelace' email=ada@example.org
   scripts/call acme contacts.get id=1 --json
-  echo '{"rows": [{"name": "Alan Turing"}]}' | scripts/call acme contacts.import -
+  echo '{{"rows": [{{"name": "Alan Turing"}}]}}' | scripts/call acme contacts.import -
   scripts/call - system.ping
+  scripts/call --admin - tenants.create name=acme owner.name='Ada Lovelace'
+  scripts/call --admin acme config.patch revision=0 patch.whitelabel.product_name=Desk
 
-A value is JSON where it reads as JSON (7, true, null, "7", [1, 2]) and text otherwise; name:=value must
-be JSON. The token is --token, or TENANTRY_TOKEN, or that of the tenant in demo.json in TENANTRY_DATA
-(default var), which scripts/serve --demo writes; the endpoint is found in the same way.
+params:
+{FORMS}
+The token is --token, or that in --token-file, or TENANTRY_TOKEN, or that of the tenant in demo.json in
+TENANTRY_DATA (default var), which scripts/serve --demo writes; the endpoint is --endpoint, TENANTRY_ENDPOINT,
+or found there too. With --admin, the last resorts are admin.token and admin.sock in TENANTRY_DATA, and
+TENANTRY_ADMIN_ENDPOINT is asked instead: see docs/admin.md.
 
 exit status: 0 done, 1 refused, 2 wrong usage, 3 no answer
 """
-
-
-class Unusable(Exception):
-    """The command line, standard input or a file makes no call; the message says why."""
-
-
-class Demo(NamedTuple):
-    """What `scripts/serve --demo` leaves for others to find."""
-
-    endpoint: str | None = None
-    tokens: Mapping[str, str] = {}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,22 +55,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         return call(given)
-    except (Unusable, ValueError) as error:
+    except ValueError as error:
         parser.error(str(error))
+    except Unreachable as error:
+        show_problem(str(error))
+        return SILENT
     except KeyboardInterrupt:
         return 130
 
 
 def call(given: argparse.Namespace) -> int:
-    """Send the request; Unusable, ValueError."""
-    demo = read_demo(Path(os.environ.get("TENANTRY_DATA") or "var") / "demo.json")
-    endpoint = given.endpoint or os.environ.get("TENANTRY_ENDPOINT") or demo.endpoint or ENDPOINT
-    token = given.token or os.environ.get("TENANTRY_TOKEN") or demo.tokens.get(given.tenant)
+    """Send the request; Unusable, ValueError, Unreachable."""
+    where = destination(given)
     params = read_params(given.params)
+    require_listener(where.endpoint)
     with Client(
-        endpoint,
+        where.endpoint,
         tenant=None if given.tenant == "-" else given.tenant,
-        token=token,
+        token=where.token,
         timeout=given.timeout,
         server_key=given.server_key and read_public(given.server_key),
         keys=given.key and read_pair(given.key),
@@ -76,27 +80,38 @@ def call(given: argparse.Namespace) -> int:
         try:
             reply = client.request(given.action, params, id=given.id)
         except NoAnswer as error:
-            show_no_answer(endpoint, given.timeout, error)
+            show_no_answer(where.endpoint, given.timeout, error)
             return SILENT
         except CallError as error:
             show_error(error)
             return REFUSED
-    return show(reply, has_token=token is not None, as_json=given.json)
+    return show(reply, where.hint, as_json=given.json)
 
 
-def show(reply: Reply, *, has_token: bool, as_json: bool) -> int:
-    """Print a reply for people, or as it is."""
+def destination(given: argparse.Namespace) -> Destination:
+    """Where to, as the command line says; Unusable."""
+    token = given.token
+    if given.token_file is not None:
+        try:
+            token = read_token(given.token_file)
+        except FileNotFoundError:
+            raise Unusable(f"{given.token_file} is not there") from None
+    if given.admin:
+        return admin_channel(given.endpoint, token)
+    return data_channel(given.endpoint, token, given.tenant)
+
+
+def show(reply: Reply, hint: str, *, as_json: bool) -> int:
+    """Print a reply for people, with the hint where the caller is not known, or as it is."""
     if as_json:
         print(json.dumps(as_map(reply), ensure_ascii=False, indent=2))  # noqa: T201 - for a pipe
     elif reply.error is None:
         show_reply(reply)
     else:
-        hint = ""
-        if reply.error.code == UNAUTHENTICATED and not has_token:
-            hint = (
-                "no token was found: give --token, set TENANTRY_TOKEN, or run scripts/serve --demo"
-            )
-        show_error(failure(reply.error, reply.id, reply.meta.get("trace_id")), hint)
+        is_unknown = reply.error.code == UNAUTHENTICATED
+        show_error(
+            failure(reply.error, reply.id, reply.meta.get("trace_id")), hint if is_unknown else ""
+        )
     return 0 if reply.ok else REFUSED
 
 
@@ -112,57 +127,6 @@ def as_map(reply: Reply) -> dict[str, Any]:
     return {**body, "meta": reply.meta}
 
 
-def read_params(words: Sequence[str]) -> dict[str, Any]:
-    """Read `name=value` and `name:=json`; `-` stands for a JSON map on standard input. Unusable."""
-    params: dict[str, Any] = {}
-    if "-" in words:
-        params |= read_map(sys.stdin.read(), "standard input")
-    for word in words:
-        if word != "-":
-            name, value = read_param(word)
-            params[name] = value
-    return params
-
-
-def read_param(word: str) -> tuple[str, Any]:
-    """Read one `name=value` or `name:=json`; Unusable."""
-    name, equals, text = word.partition("=")
-    if not name or not equals:
-        raise Unusable(
-            f"{word!r} is no param: write name=value, or - to read them from standard input"
-        )
-    try:
-        value = json.loads(text, parse_constant=_no_constant)
-    except ValueError as error:
-        if name.endswith(":"):
-            raise Unusable(f"{name}={text!r} is not JSON: {error}") from None
-        value = text
-    return name.removesuffix(":"), value
-
-
-def read_map(text: str, source: str) -> dict[str, Any]:
-    """Read a JSON map; Unusable names the source."""
-    try:
-        value = json.loads(text, parse_constant=_no_constant)
-    except ValueError as error:
-        raise Unusable(f"{source} is not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise Unusable(f"{source} is JSON but no map")
-    return value
-
-
-def read_demo(file: Path) -> Demo:
-    """Read demo.json; nothing where there is none. Unusable where it is not what it should be."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return Demo()
-    except OSError as error:
-        raise Unusable(f"{file} cannot be read: {error.strerror}") from None
-    content = read_map(text, str(file))
-    return Demo(content.get("endpoint"), content.get("tokens") or {})
-
-
 def make_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(
@@ -176,8 +140,11 @@ def make_parser() -> argparse.ArgumentParser:
     add("action", metavar="ACTION", help="such as contacts.find; system.describe lists them")
     add("params", metavar="name=value", nargs="*", help="params; - reads a JSON map")
     add("--json", action="store_true", help="print the whole reply as JSON")
+    add("--admin", action="store_true", help="ask on the admin channel")
     add("--endpoint", help=f"where the server listens (default {ENDPOINT})")
-    add("--token", help="bearer token")
+    token = parser.add_mutually_exclusive_group().add_argument
+    token("--token", help="bearer token; other users of this machine can see it here")
+    token("--token-file", type=Path, metavar="FILE", help="file with the token, mode 0600")
     add("--timeout", type=_seconds, default=30.0, help="seconds to wait (default 30)")
     add("--id", help="the request's id: the same id again has its effect once (default: a new one)")
     add("--server-key", type=Path, metavar="FILE", help="the server's CURVE key (*.key)")
@@ -190,10 +157,6 @@ def _seconds(text: str) -> float:
     if not 0 < seconds <= 600:
         raise argparse.ArgumentTypeError("must be more than 0 and at most 600")
     return seconds
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON")
 
 
 if __name__ == "__main__":

@@ -60,6 +60,11 @@ def show_no_answer(endpoint: str, seconds: float, error: NoAnswer) -> None:
     err.print(_text(f"it may have been served all the same; to ask again: --id {error.id}"))
 
 
+def show_problem(words: str) -> None:
+    """Print what stands in the way of asking at all."""
+    _console(sys.stderr).print(_text(words, "bold red"))
+
+
 def _console(file: IO[str]) -> Console:
     return Console(file=file, width=None if file.isatty() else _PIPE_WIDTH, highlight=False)
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.transport.peer import Peers, no, yes
+from tests.transport.peer import Peer, Peers, no, yes
 from transport.call import main
+from transport.destination import Unreachable, read_token, require_listener
+from transport.params import Unusable
 
 ROWS = [
     {"id": 1, "name": "Ada Lovelace", "email": None, "tags": ["a", 1]},
@@ -21,7 +26,7 @@ ROWS = [
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An environment without settings, and a data directory that is empty."""
-    for name in ("TENANTRY_ENDPOINT", "TENANTRY_TOKEN"):
+    for name in ("TENANTRY_ENDPOINT", "TENANTRY_TOKEN", "TENANTRY_ADMIN_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TENANTRY_DATA", str(tmp_path))
     return tmp_path
@@ -55,6 +60,33 @@ def test_params_come_from_standard_input_too(peers: Peers, monkeypatch: pytest.M
     monkeypatch.setattr("sys.stdin", io.StringIO('{"rows": [{"name": "Ada"}], "n": 1}'))
     assert main(["acme", "contacts.import", "-", "n=2", "--endpoint", peer.endpoint]) == 0
     assert peer.next_seen()["params"] == {"rows": [{"name": "Ada"}], "n": 2}
+
+
+def test_params_may_be_deep(peers: Peers, tmp_path: Path) -> None:
+    """Dots lead into maps, brackets add to arrays, and a file holds what is too long for a line."""
+    peer = peers()
+    (tmp_path / "colours.json").write_text('{"ink": "#102030"}')
+    words = [
+        "revision=3",
+        "patch.whitelabel.product_name=Desk",
+        f"patch.whitelabel.colours:=@{tmp_path}/colours.json",
+        "patch.whitelabel.colours.paper=#ffffff",
+        "patch.settings=null",
+        "areas[]=members",
+        "areas[]=tokens",
+        "scope=[]",
+        "scope[]=a.b",
+        "owner.name:=7",
+    ]
+    main(["acme", "config.patch", *words, "--endpoint", peer.endpoint])
+    whitelabel = {"product_name": "Desk", "colours": {"ink": "#102030", "paper": "#ffffff"}}
+    assert peer.next_seen()["params"] == {
+        "revision": 3,
+        "patch": {"whitelabel": whitelabel, "settings": None},
+        "areas": ["members", "tokens"],
+        "scope": ["a.b"],
+        "owner": {"name": 7},
+    }
 
 
 def test_a_dash_stands_for_no_tenant(peers: Peers) -> None:
@@ -202,6 +234,15 @@ def test_what_is_no_request_is_refused_like_by_the_server(
         (["acme", "a.b", "=1"], "'=1' is no param"),
         (["acme", "a.b", "n:=x"], "n:='x' is not JSON"),
         (["acme", "a.b", "n:=NaN"], "n:='NaN' is not JSON"),
+        (["acme", "a.b", "n:=@missing.json"], "missing.json cannot be read"),
+        (["acme", "a.b", "n=1", "n.m=2"], "n.m= has no place: 'n' is no map"),
+        (["acme", "a.b", "n.m=1", "n.m.o.p=2"], "n.m.o.p= has no place: 'n.m.o' is no map"),
+        (["acme", "a.b", "n=1", "n[]=2"], "n[]= has no place: n is no array"),
+        (["acme", "a.b", ".n=1"], ".n= has no place"),
+        (["acme", "a.b", "n..m=1"], "n..m= has no place"),
+        (["acme", "a.b", "n:=" + 100_000 * "["], "is not JSON"),
+        (["acme", "a.b", "--token-file", "missing"], "missing is not there"),
+        (["acme", "a.b", "--token-file", "x", "--token", "y"], "not allowed with"),
         (["acme", "a.b", "-"], "standard input is JSON but no map"),
         (["acme", "a.b", "--timeout", "0"], "must be more than 0"),
         (["acme", "a.b", "--endpoint", "nowhere"], "cannot connect to 'nowhere'"),
@@ -230,3 +271,132 @@ def test_a_broken_demo_file_is_named(
     with pytest.raises(SystemExit):
         main(["acme", "a.b"])
     assert "demo.json is not JSON" in capsys.readouterr().err
+
+
+# The admin channel
+
+
+@pytest.fixture
+def admin(peers: Peers, surroundings: Path) -> Peer:
+    """A server's admin socket in the data directory, with a token beside it."""
+    leave_token(surroundings / "admin.token", "tnt_admin\n")
+    return peers(endpoint=f"ipc://{surroundings}/admin.sock")
+
+
+def leave_token(file: Path, text: str, mode: int = 0o600) -> None:
+    """Write a file as the server does."""
+    file.write_text(text)
+    file.chmod(mode)
+
+
+def test_with_admin_socket_and_token_are_those_of_the_data_directory(admin: Peer) -> None:
+    """For a tenant, and for the platform."""
+    assert main(["--admin", "acme", "members.list"]) == 0
+    assert main(["--admin", "-", "tenants.list", "limit=5"]) == 0
+    of_tenant, of_platform = admin.next_seen(), admin.next_seen()
+    assert (of_tenant["tenant"], of_tenant["token"]) == ("acme", "tnt_admin")
+    assert ("tenant" in of_platform, of_platform["token"]) == (False, "tnt_admin")
+
+
+def test_with_admin_too_the_nearer_wins(
+    peers: Peers, admin: Peer, surroundings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flags, then the environment; what --demo left does not count there."""
+    elsewhere = peers()
+    leave_token(surroundings / "owner.token", "tnt_owner\n")
+    (surroundings / "demo.json").write_text('{"endpoint": "x", "tokens": {"acme": "demo"}}')
+    main(["--admin", "acme", "a.b"])
+    main(["--admin", "acme", "a.b", "--token-file", str(surroundings / "owner.token")])
+    monkeypatch.setenv("TENANTRY_ENDPOINT", "tcp://127.0.0.1:1")
+    monkeypatch.setenv("TENANTRY_TOKEN", "tnt_environment")
+    main(["--admin", "acme", "a.b"])
+    seen = [admin.next_seen()["token"] for _ in range(3)]
+    assert seen == ["tnt_admin", "tnt_owner", "tnt_environment"]
+    monkeypatch.setenv("TENANTRY_ADMIN_ENDPOINT", elsewhere.endpoint)
+    main(["--admin", "acme", "a.b", "--token", "tnt_flag"])
+    assert elsewhere.next_seen()["token"] == "tnt_flag"
+
+
+def test_where_no_server_is_that_is_said_at_once(
+    surroundings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With status 3; also where a killed server left its socket."""
+    leave_token(surroundings / "admin.token", "tnt_admin\n")
+    for _ in range(2):
+        assert main(["--admin", "acme", "members.list"]) == 3
+        err = capsys.readouterr().err
+        assert f"nobody listens at {surroundings}/admin.sock: is the server running?" in err
+        assert "scripts/serve" in err
+        assert "TENANTRY_DATA" in err
+        with socket.socket(socket.AF_UNIX) as killed:
+            if not (surroundings / "admin.sock").exists():
+                killed.bind(str(surroundings / "admin.sock"))
+
+
+@pytest.mark.parametrize(
+    ("token", "words"), [(None, "no token was found: there is no"), ("x", "is not good")]
+)
+def test_a_token_that_is_missing_or_no_longer_good_is_hinted_at(
+    token: str | None,
+    words: str,
+    peers: Peers,
+    surroundings: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With its file and how to come by another; not where the caller gave one."""
+    if token is not None:
+        leave_token(surroundings / "admin.token", token)
+    endpoint = f"ipc://{surroundings}/admin.sock"
+    peers(lambda request: [no(request, "unauthenticated")], endpoint=endpoint)
+    assert main(["--admin", "-", "tenants.list"]) == 1
+    err = capsys.readouterr().err
+    assert words in err
+    assert f"{surroundings}/admin.token" in err
+    assert "--admin-token" in err
+    main(["--admin", "-", "tenants.list", "--token", "y"])
+    assert "--admin-token" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "problem"),
+    [
+        ("tnt_admin", 0o644, "is open to others: chmod 600"),
+        ("", 0o600, "holds no token"),
+        ("two\nlines", 0o600, "holds no token"),
+        ("two words", 0o600, "holds no token"),
+    ],
+)
+def test_a_token_file_that_is_none_is_refused_without_showing_it(
+    text: str, mode: int, problem: str, surroundings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is sent."""
+    leave_token(surroundings / "admin.token", text, mode)
+    with pytest.raises(SystemExit):
+        main(["--admin", "-", "tenants.list"])
+    err = capsys.readouterr().err
+    assert f"admin.token {problem}" in err
+    assert not text or text not in err
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Iterator[Path]:
+    """A directory that we may not enter: another user's, while the test runs."""
+    leave_token(tmp_path / "admin.token", "tnt_admin")
+    tmp_path.chmod(0)
+    is_root = os.geteuid() == 0
+    if is_root:  # for whom modes say nothing
+        os.seteuid(65534)
+    yield tmp_path
+    if is_root:
+        os.seteuid(0)
+    tmp_path.chmod(0o700)
+
+
+def test_another_user_is_told_who_may(closed: Path) -> None:
+    """Both by the socket and by the token."""
+    with pytest.raises(
+        Unreachable, match=r"admin\.sock is for the server's user alone: run this as"
+    ):
+        require_listener(f"ipc://{closed}/admin.sock")
+    with pytest.raises(Unusable, match=r"admin\.token is for the server's user alone: run this as"):
+        read_token(closed / "admin.token")

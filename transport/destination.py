@@ -1,0 +1,121 @@
+"""Where a call from a shell goes, and with whose token: flag, environment, or a file of the server."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import NamedTuple
+
+from transport.caller import ENDPOINT
+from transport.params import Unusable, read_map
+from transport.socket_file import is_served, path_of
+
+NO_TOKEN = "no token was found: give --token, set TENANTRY_TOKEN, or run scripts/serve --demo"  # noqa: S105 - advice
+
+
+class Unreachable(Exception):
+    """Nobody can answer at that address, or not to this user; the message says what to do."""
+
+
+class Destination(NamedTuple):
+    """One channel of one server, and who calls."""
+
+    endpoint: str
+    token: str | None
+    hint: str
+    """What to do where the server does not know the caller; empty for a token that was given."""
+
+
+def data_directory() -> Path:
+    """The server's data directory, as scripts/serve finds it."""
+    return Path(os.environ.get("TENANTRY_DATA") or "var")
+
+
+def data_channel(endpoint: str | None, token: str | None, tenant: str) -> Destination:
+    """The data channel, by default the one that demo.json names, with the tenant's token from there."""
+    demo = _read_demo(data_directory() / "demo.json")
+    endpoint = endpoint or os.environ.get("TENANTRY_ENDPOINT") or demo.endpoint or ENDPOINT
+    token = token or os.environ.get("TENANTRY_TOKEN") or demo.tokens.get(tenant)
+    return Destination(endpoint, token, "" if token else NO_TOKEN)
+
+
+def admin_channel(endpoint: str | None, token: str | None) -> Destination:
+    """The admin channel, by default admin.sock in the data directory, with the token in admin.token."""
+    data = data_directory()
+    endpoint = endpoint or os.environ.get("TENANTRY_ADMIN_ENDPOINT") or f"ipc://{data}/admin.sock"
+    token = token or os.environ.get("TENANTRY_TOKEN")
+    if token:
+        return Destination(endpoint, token, "")
+    file = data / "admin.token"
+    advice = "start the server once with --admin-token to have another made, or give --token-file"
+    try:
+        return Destination(endpoint, read_token(file), f"the token in {file} is not good: {advice}")
+    except FileNotFoundError:
+        return Destination(
+            endpoint, None, f"no token was found: there is no {file}. If it is lost, {advice}"
+        )
+
+
+def require_listener(endpoint: str) -> None:
+    """Raise Unreachable where a socket file leads nowhere: ZeroMQ would wait, and not say why."""
+    path = path_of(endpoint)
+    if path is None:
+        return
+    try:
+        if is_served(path):
+            return
+    except PermissionError:
+        raise Unreachable(f"{path} is for the server's user alone: {_as_its_user(path)}") from None
+    except OSError as error:
+        raise Unreachable(f"{path} cannot be reached: {error}") from None
+    raise Unreachable(
+        f"nobody listens at {path}: is the server running? Start it with scripts/serve; "
+        "TENANTRY_DATA says where its data directory is"
+    )
+
+
+def read_token(file: Path) -> str:
+    """Read the token in a file; FileNotFoundError, Unusable."""
+    try:
+        if stat.S_ISREG(mode := file.stat().st_mode) and mode & 0o077:
+            raise Unusable(f"{file} is open to others: chmod 600 {file}")
+        token = file.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        raise
+    except PermissionError:
+        raise Unusable(f"{file} is for the server's user alone: {_as_its_user(file)}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unusable(f"{file} cannot be read: {type(error).__name__}") from None
+    if not token.isprintable() or not token or " " in token:
+        raise Unusable(f"{file} holds no token: one line of text is what it should be")
+    return token
+
+
+class _Demo(NamedTuple):
+    """What `scripts/serve --demo` leaves for others to find."""
+
+    endpoint: str | None
+    tokens: dict[str, str]
+
+
+def _read_demo(file: Path) -> _Demo:
+    """Nothing where there is no such file; Unusable where it is not what it should be."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return _Demo(None, {})
+    except OSError as error:
+        raise Unusable(f"{file} cannot be read: {error.strerror}") from None
+    content = read_map(text, str(file))
+    return _Demo(content.get("endpoint"), content.get("tokens") or {})
+
+
+def _as_its_user(path: Path) -> str:
+    """How to become the user who may; the directory's owner where the file itself cannot be seen."""
+    for place in (path, path.parent):
+        try:
+            return f"run this as that user (sudo -u {place.owner()} scripts/call …)"
+        except (OSError, KeyError):
+            continue
+    return "run this as that user"

@@ -1,0 +1,98 @@
+"""A request's params as they are written on a command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+FORMS = """\
+  name=value        JSON where it reads as JSON (7, true, null, "7", [1, 2]), and text otherwise
+  name:=json        must be JSON; name:=@FILE reads it from a file
+  name.key=value    a value within a map: patch.whitelabel.product_name=Desk
+  name[]=value      one more value of an array: areas[]=members areas[]=tokens
+  -                 a JSON map on standard input, to which the others are added
+"""
+
+
+class Unusable(ValueError):
+    """The command line, standard input or a file makes no call; the message says why."""
+
+
+def read_params(words: Sequence[str]) -> dict[str, Any]:
+    """Read words of the forms above, in their order; Unusable."""
+    params: dict[str, Any] = {}
+    if "-" in words:
+        params |= read_map(sys.stdin.read(), "standard input")
+    for word in words:
+        if word != "-":
+            name, value = read_param(word)
+            put(params, name, value)
+    return params
+
+
+def read_param(word: str) -> tuple[str, Any]:
+    """Split one word into its name, dots and brackets included, and its value; Unusable."""
+    name, equals, text = word.partition("=")
+    if not name or not equals:
+        raise Unusable(
+            f"{word!r} is no param: write name=value, or - to read them from standard input"
+        )
+    if not name.endswith(":"):
+        return name, _json_or_text(text)
+    if text.startswith("@"):
+        return name[:-1], read_json(_text_of(Path(text[1:])), text[1:])
+    return name[:-1], read_json(text, f"{name}={text!r}")
+
+
+def put(params: dict[str, Any], name: str, value: Any) -> None:
+    """Put a value where its name says, making maps and arrays on the way; Unusable where others are."""
+    *way, last = name.removesuffix("[]").split(".")
+    place: Any = params
+    for step in way:
+        place = place.setdefault(step, {}) if isinstance(place, dict) else None
+    if not isinstance(place, dict) or "" in (*way, last):
+        raise Unusable(f"{name}= has no place: {'.'.join(way) or name!r} is no map")
+    if not name.endswith("[]"):
+        place[last] = value
+        return
+    values = place.setdefault(last, [])
+    if not isinstance(values, list):
+        raise Unusable(f"{name}= has no place: {name.removesuffix('[]')} is no array")
+    values.append(value)
+
+
+def read_map(text: str, source: str) -> dict[str, Any]:
+    """Read a JSON map; Unusable names the source."""
+    value = read_json(text, source)
+    if not isinstance(value, dict):
+        raise Unusable(f"{source} is JSON but no map")
+    return value
+
+
+def read_json(text: str, source: str) -> Any:
+    """Read a JSON value; Unusable names the source."""
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Unusable(f"{source} is not JSON: {error}") from None
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return read_json(text, "")
+    except Unusable:
+        return text
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unusable(f"{file} cannot be read: {error}") from None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
