@@ -38,15 +38,19 @@ class Answer(ThreadingFuture[Any]):
         """True once set."""
         return self._result is not None
 
+    def listen(self, listener: Callable[[], object]) -> None:
+        """Call this once answered: by the thread that answers, or at once; at times by both."""
+        self._listeners.append(listener)
+        if self.answered():  # set before the listener was there: nobody will announce it
+            listener()
+
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait without blocking the running event loop."""
         loop = asyncio.get_running_loop()
         if self._get_hook is not None:  # made from others, as by `map`: nobody will set it
             return (yield from loop.run_in_executor(None, self.get).__await__())
         arrived = asyncio.Event()
-        self._listeners.append(lambda: loop.call_soon_threadsafe(arrived.set))
-        if self.answered():  # set before the listener was there: nobody will announce it
-            arrived.set()
+        self.listen(lambda: loop.call_soon_threadsafe(arrived.set))
         yield from arrived.wait().__await__()
         return self.get()
 

@@ -154,3 +154,17 @@ def test_set_itself_refuses_a_second_answer() -> None:
 
     with pytest.raises(queue.Full):
         answer.set(2)
+
+
+def test_a_listener_hears_of_an_answer_whether_it_comes_before_or_after() -> None:
+    """Whoever waits without a thread of its own is told, and never forgotten."""
+    early, late = Answer(), Answer()
+    heard: list[str] = []
+
+    settle(early, 1)
+    early.listen(lambda: heard.append("early"))
+    late.listen(lambda: heard.append("late"))
+    assert heard == ["early"]
+    settle_with_error(late, KeyError("an error is an answer, too"))
+
+    assert heard == ["early", "late"]

@@ -1,0 +1,115 @@
+"""A function stepped by hand: what an actor does with an `async def` function, without any actor."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from pykka._envelope import Envelope
+
+from actors.future import Answer, settle, settle_with_error
+from actors.mailbox import Mailbox
+from actors.stepper import FOREIGN, Awaiting, Pending, Raised, Returned, Stepper, asked
+
+
+async def sum_of(*answers: Answer) -> int:
+    """Await each in turn."""
+    return sum([await Pending(answer) for answer in answers])
+
+
+def test_a_function_that_awaits_nothing_ends_in_its_first_step() -> None:
+    """As a plain function would."""
+    assert Stepper(sum_of()).step() == Returned(0)
+
+
+def test_a_function_runs_to_each_await_and_goes_on_with_the_answer() -> None:
+    """The answers are given in the order in which they are awaited, whenever they came."""
+    first, second = Answer(), Answer()
+    stepper = Stepper(sum_of(first, second))
+
+    assert stepper.step() == Awaiting(first)
+    settle(second, 2)
+    settle(first, 1)
+    assert stepper.step(first) == Awaiting(second)
+    assert stepper.step(second) == Returned(3)
+
+
+def test_an_error_that_is_answered_is_raised_where_it_was_awaited() -> None:
+    """A function may catch it, as any other."""
+
+    async def forgiving(answer: Answer) -> str:
+        try:
+            await Pending(answer)
+        except LookupError as error:
+            return f"caught {error}"
+        return "none"
+
+    answer = Answer()
+    settle_with_error(answer, LookupError("nobody"))
+    stepper = Stepper(forgiving(answer))
+
+    assert stepper.step() == Awaiting(answer)
+    assert stepper.step(answer) == Returned("caught nobody")
+
+
+@pytest.mark.parametrize("error", [ValueError("wrong"), SystemExit(3), StopIteration(1)])
+def test_whatever_a_function_raises_is_a_value_for_its_actor(error: BaseException) -> None:
+    """Whoever steps goes on, whatever it was; StopIteration would pass for a return otherwise."""
+
+    async def fails() -> None:
+        raise error
+
+    step = Stepper(fails()).step()
+
+    assert isinstance(step, Raised)
+    assert error in (step.error, step.error.__cause__)
+
+
+def test_awaiting_anything_else_raises_an_error_that_says_so() -> None:
+    """At the await, so that the traceback shows it; and what the function cleans up may still wait."""
+    cleaned = Answer()
+
+    async def sleeps() -> None:
+        try:
+            await asyncio.sleep(0)
+        finally:
+            await Pending(cleaned)
+
+    stepper = Stepper(sleeps())
+    assert stepper.step() == Awaiting(cleaned)
+    settle(cleaned, None)
+    step = stepper.step(cleaned)
+
+    assert isinstance(step, Raised)
+    assert (type(step.error), str(step.error)) == (TypeError, FOREIGN)
+
+
+def test_an_abandoned_function_cleans_up() -> None:
+    """What it holds is let go, without a warning of a coroutine that was never awaited."""
+    let_go: list[str] = []
+
+    async def holds(answer: Answer) -> None:
+        try:
+            await Pending(answer)
+        finally:
+            let_go.append("it")
+
+    stepper = Stepper(holds(Answer()))
+    stepper.step()
+    stepper.abandon()
+
+    assert let_go == ["it"]
+
+
+def test_asking_happens_at_once_and_awaiting_later() -> None:
+    """So a function can ask two actors and then wait for both."""
+    told: list[Any] = []
+    mailbox = Mailbox("asked", lambda box: told.extend(box.take(9)))
+    mailbox.rest()
+
+    pending = asked(mailbox, "how much?")
+
+    assert [type(each) for each in told] == [Envelope]
+    assert told[0].message == "how much?"
+    assert told[0].reply_to is pending.answer
