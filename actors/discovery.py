@@ -14,15 +14,18 @@ from typing import Any
 
 from actors.access import (
     ANY_TOKEN,
+    AREAS,
     AUTHENTICATED,
+    CHANNELS,
     FOR_ANY_TOKEN,
     FOR_ANYONE,
     LEVELS,
+    PLATFORM_LEVELS,
     PLATFORM_ROLES,
     PUBLIC,
 )
 from actors.errors import NotFound, PermissionDenied, Unauthenticated
-from actors.index.entries import CHANNELS, EFFECTS, RELEASE, RESERVED, STATES, Action, Version
+from actors.index.entries import EFFECTS, RELEASE, RESERVED, STATES, Action, Version
 from actors.index.schema import Schema
 from actors.index.spelling import nearest
 from actors.messages import Principal
@@ -70,13 +73,22 @@ def ping(table: RoutingTable, caller: Principal, params: Any) -> dict[str, Any]:
         "pong": True,
         "version": SERVER_VERSION,
         "environment": table.environment,
-        "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "time": _moment(datetime.now(UTC)),
     }
 
 
 def whoami(table: RoutingTable, caller: Principal, params: Any) -> dict[str, Any]:  # noqa: ARG001 - all take the same
-    """Say whom the token stands for."""
-    return {"id": caller.id, "tenant": caller.tenant, "role": caller.role}
+    """Say whom the token stands for, and what narrows it."""
+    scope, expires = caller.scope, caller.expires
+    return {
+        "id": caller.id,
+        "person": caller.person or None,
+        "tenant": caller.tenant,
+        "role": caller.role,
+        "areas": sorted(caller.areas),
+        "scope": None if scope is None else sorted(scope),
+        "expires": None if expires is None else _moment(datetime.fromtimestamp(expires, UTC)),
+    }
 
 
 def describe(table: RoutingTable, caller: Principal, params: Any) -> dict[str, Any]:
@@ -106,11 +118,11 @@ def _check_access(route: Route, caller: Principal) -> None:
 
 
 def _visible(table: RoutingTable, caller: Principal) -> dict[str, Route]:
-    """What the caller may call; developers, who build it, see everything."""
+    """What the caller may call, on either channel; developers, who build it, see everything."""
     routes = {**built_in(), **table.routes}
     if caller.role in PLATFORM_ROLES:
         return routes
-    return {name: route for name, route in routes.items() if caller.role in route.rule.allowed}
+    return {name: route for name, route in routes.items() if route.is_for(caller)}
 
 
 def _one(routes: Mapping[str, Route], name: str) -> dict[str, Any]:
@@ -125,12 +137,18 @@ def _entry(route: Route) -> dict[str, Any]:
         "name": route.name,
         "summary": route.action.summary,
         "access": route.action.access,
+        "area": route.action.area,
+        "platform": route.action.platform,
         "channel": route.action.channel,
         "effect": route.action.effect,
         **route.meta,
         "params": route.params.source,
         "result": route.result.source,
     }
+
+
+def _moment(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _page(table: RoutingTable, entries: list[dict[str, Any]], after: str | None) -> dict[str, Any]:
@@ -163,6 +181,8 @@ def _route(
         name=name,
         summary=summary,
         access=access,
+        area=None,
+        platform=None,
         channel="data",
         effect="read",
         connectors=(),
@@ -196,11 +216,27 @@ _PONG = {
 }
 
 _CALLER = {
-    "required": ["id", "tenant", "role"],
+    "required": ["id", "person", "tenant", "role", "areas", "scope", "expires"],
     "properties": {
         "id": {**_TEXT, "description": "The same for every message under one token."},
+        "person": {"type": ["string", "null"], "description": "Whom it was issued to."},
         "tenant": {"type": ["string", "null"], "description": "null for a platform token."},
         "role": {"enum": sorted(AUTHENTICATED)},
+        "areas": {
+            "type": "array",
+            "items": {"enum": list(AREAS)},
+            "description": "What is delegated to an owner; the admin owner has all without that.",
+        },
+        "scope": {
+            "type": ["array", "null"],
+            "items": _NAME,
+            "description": "The only actions it is good for; null for all that the role may call.",
+        },
+        "expires": {
+            "type": ["string", "null"],
+            "format": "date-time",
+            "description": "null for never.",
+        },
     },
 }
 
@@ -218,6 +254,11 @@ _ENTRY = {
         "name": _TEXT,
         "summary": _TEXT,
         "access": {"enum": [*LEVELS, ANY_TOKEN]},
+        "area": {"enum": [None, *AREAS], "description": "What an owner needs besides."},
+        "platform": {
+            "enum": [None, *PLATFORM_LEVELS],
+            "description": "The level of the platform that may call it too.",
+        },
         "channel": {"enum": list(CHANNELS)},
         "effect": {"enum": list(EFFECTS)},
         "version": {"type": "integer", "minimum": 0, "description": "0 where none is written."},

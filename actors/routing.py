@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
-from actors.access import Rule, rule_of
+from actors.access import AREAS, Rule, rule_of
 from actors.errors import CodeProblem, NotFound
 from actors.index.code import Codebase
 from actors.index.entries import (
@@ -26,6 +26,7 @@ from actors.index.entries import (
 )
 from actors.index.schema import Schema
 from actors.index.spelling import nearest
+from actors.messages import Principal
 
 NEWEST = "newest"
 TESTER = "tester"
@@ -103,6 +104,15 @@ class Route(NamedTuple):
     built_in: bool = False
     """True for what the engine itself describes and does; an index cannot change it."""
 
+    def is_for(self, caller: Principal) -> bool:
+        """Whether this caller may call it on a channel that answers it: by rule, areas and scope."""
+        channel = self.rule.channel
+        if channel is None:
+            return caller.role in self.rule.allowed
+        if caller.scope is not None and self.name not in caller.scope:
+            return False
+        return self.rule.admits(caller.role, caller.areas, channel)
+
 
 def route_of(
     action: Action,
@@ -116,7 +126,7 @@ def route_of(
     return Route(
         action=action,
         name=action.name,
-        rule=rule or rule_of(action.access, action.channel),
+        rule=rule or rule_of(action.access, action.channel, action.area, action.platform),
         writes=action.effect == "write",
         params=action.params,
         result=action.result,
@@ -172,23 +182,26 @@ class RoutingTable(NamedTuple):
             connectors=index.connectors,
         )
 
-    def find(self, name: str, role: str | None = None) -> Route:
-        """The route of an action; NotFound with the nearest names (those this role may call)."""
+    def find(self, name: str, caller: Principal | str | None = None) -> Route:
+        """The route of an action; NotFound with the nearest names, of those that the caller may call.
+
+        A role in place of a caller stands for everyone in that role.
+        """
         route = self.routes.get(name)
         if route is not None:
             return route
-        near = self.nearest(name, role=role)
+        near = self.nearest(name, caller=caller)
         advice = (
             f"did you mean {', '.join(near)}?" if near else "system.describe lists what there is"
         )
         raise NotFound(f"there is no action {name!r}; {advice}")
 
-    def nearest(self, name: str, n: int = 3, *, role: str | None = None) -> list[str]:
-        """At most `n` names that look like this one, likeliest first; of those a role may call."""
+    def nearest(self, name: str, n: int = 3, *, caller: Principal | str | None = None) -> list[str]:
+        """At most `n` names that look like this one, likeliest first; of those the caller may call."""
+        if isinstance(caller, str):
+            caller = Principal("", None, caller, areas=frozenset(AREAS))
         known = (
-            each
-            for each, route in self.routes.items()
-            if role is None or role in route.rule.allowed
+            each for each, route in self.routes.items() if caller is None or route.is_for(caller)
         )
         return nearest(name, known, n)
 

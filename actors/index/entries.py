@@ -29,7 +29,6 @@ STATES = (
 )
 """The seven states of a version, spelt as the index spells them."""
 
-CHANNELS = ("data", "admin")
 EFFECTS = ("read", "write")
 
 RESERVED = "system."
@@ -75,6 +74,10 @@ class Action(NamedTuple):
     summary: str
     access: str
     """One of actors.access.LEVELS: who may call it."""
+    area: str | None
+    """One of actors.access.AREAS, which an owner needs; only where access is owner."""
+    platform: str | None
+    """The level of the platform that may call it besides; only on the admin channel."""
     channel: str
     """data or admin: where it is answered."""
     effect: str

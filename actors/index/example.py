@@ -12,6 +12,8 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
+from jsonschema_rs import ValidationError
+
 from actors.errors import TenantryError
 from actors.index.contract import Contract
 from actors.index.source import Finding, Key
@@ -72,12 +74,17 @@ def example(source: Json, contract: Contract) -> dict[str, Any]:
     which nothing fits (a `pattern`, mostly) is left out.
     """
     made: dict[str, Any] = _Maker(source.get("$defs", {})).value(source, "", ())
+    taken_for: ValidationError | None = None
     while (error := next(iter(contract.iter_errors(made)), None)) is not None:
         if not _without_one(made, error.instance_path, contract):
-            raise NoExample(
-                tuple(error.schema_path[:-1]), f"our example of it {without_value(error)}"
-            )
+            lacks_it = taken_for is not None and error.kind.name == "required"
+            raise _none_fits(taken_for if taken_for and lacks_it else error)
+        taken_for = error
     return made
+
+
+def _none_fits(error: ValidationError) -> NoExample:
+    return NoExample(tuple(error.schema_path[:-1]), f"our example of it {without_value(error)}")
 
 
 def _without_one(made: Any, path: list[str | int], contract: Contract) -> bool:

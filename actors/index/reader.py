@@ -9,11 +9,10 @@ from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 
-from actors.access import LEVELS
+from actors.access import ADMIN, AREAS, CHANNELS, LEVELS, OWNER, PLATFORM_LEVELS
 from actors.index.code import REFERENCE
 from actors.index.config import default_schema
 from actors.index.entries import (
-    CHANNELS,
     DEFAULT_ENVIRONMENTS,
     DUMMY,
     EFFECTS,
@@ -29,6 +28,7 @@ from actors.index.entries import (
     Version,
 )
 from actors.index.schema import Schema, SchemaProblem
+from actors.index.shapes import Shapes, expanded, flaws_of
 from actors.index.source import Finding, Source, read_source, refusal
 from actors.index.spelling import hint
 from actors.index.table import Table
@@ -59,10 +59,13 @@ class _Reader:
         self._source = source
         self._findings = findings
         self._root = source.path.resolve().parent
+        self._shapes: Shapes = {}
+        self._broken_shapes: set[str] = set()
 
     def index(self) -> Index:
         top = Table(self._source.values, (), self._findings)
-        top.only("environments", "storage", "config", "actions", "connectors")
+        top.only("environments", "storage", "config", "shapes", "actions", "connectors")
+        self._read_shapes(top)
         actions = {name: self._action(name, table) for name, table in top.tables("actions")}
         connectors = {
             name: self._connector(name, table) for name, table in top.tables("connectors")
@@ -105,6 +108,18 @@ class _Reader:
             table.note(f"{migrations} is not a directory", "migrations")
         return Storage(migrations)
 
+    def _read_shapes(self, top: Table) -> None:
+        """Check each by itself, so that a problem is told once and not by all who refer to it."""
+        self._shapes = top.mapping("shapes")
+        for name, table in top.tables("shapes"):
+            if not _PLAIN_NAME.match(name):
+                table.note("must be named in lower case (letters, digits, _)")
+            flaws = flaws_of(name, self._shapes)
+            if flaws != []:
+                self._broken_shapes.add(name)
+            for key, text in flaws or ():
+                table.note(text, *key)
+
     def _config(self, table: Table) -> ConfigSchemas:
         table.only("settings", "whitelabel")
         return ConfigSchemas(*(self._config_part(table, part) for part in ConfigSchemas._fields))
@@ -117,15 +132,18 @@ class _Reader:
     # Actions
 
     def _action(self, name: str, table: Table) -> Action:
+        before = len(self._findings)
         self._check_action_name(name, table)
         table.only(
-            "summary", "access", "channel", "effect", "connectors", "instructions",
-            "params", "result", "versions",
+            "summary", "access", "area", "platform", "channel", "effect", "connectors",
+            "instructions", "params", "result", "versions",
         )  # fmt: skip
         action = Action(
             name=name,
             summary=table.text("summary"),
             access=table.choice("access", LEVELS),
+            area=table.optional_choice("area", AREAS),
+            platform=table.optional_choice("platform", PLATFORM_LEVELS),
             channel=table.choice("channel", CHANNELS, "data"),
             effect=table.choice("effect", EFFECTS),
             connectors=table.texts("connectors"),
@@ -134,6 +152,8 @@ class _Reader:
             result=self._schema(f"{name}.result", table, "result"),
             versions=self._versions(table),
         )
+        if len(self._findings) == before:
+            _check_access(action, table)
         size = len(json.dumps([action.params.source, action.result.source]))
         if size > MOST_SCHEMA_BYTES:
             table.note(
@@ -153,12 +173,16 @@ class _Reader:
             table.note(f'is this the beginning of a dotted name? Quote it: [actions."{name}.…"]')
 
     def _schema(self, name: str, table: Table, part: str) -> Schema:
-        try:
-            return Schema.build(name, table.mapping(part))
-        except SchemaProblem as problem:
-            for key, text in problem.findings:
-                table.note(text, part, *key)
-            return Schema.build(name, {})
+        whole = expanded(table.mapping(part), self._shapes)
+        findings = whole.findings
+        if not findings and not whole.shapes & self._broken_shapes:
+            try:
+                return Schema.build(name, whole.schema)
+            except SchemaProblem as problem:
+                findings = problem.findings
+        for key, text in findings:
+            table.note(text, part, *key)
+        return Schema.build(name, {})
 
     def _versions(self, owner: Table) -> tuple[Version, ...]:
         versions: dict[int, Version] = {}
@@ -235,3 +259,24 @@ class _Reader:
                         f"{name!r} is no action{hint(name, actions)}",
                     )
                 )
+
+
+def _check_access(action: Action, table: Table) -> None:
+    """Refuse what would promise access that nobody has, or ask for what nobody asks."""
+    on_platform = action.access in PLATFORM_LEVELS
+    if on_platform and action.channel != ADMIN:
+        table.note(
+            f'{action.access} needs channel = "admin": a token of the platform belongs to no tenant, '
+            "and the data channel serves tenants' own",
+            "access",
+        )
+    if action.area is not None and action.access != OWNER:
+        table.note(
+            f'is delegated to owners: it needs access = "owner", not "{action.access}"', "area"
+        )
+    if action.platform is None:
+        return
+    if on_platform:
+        table.note(f"leave it out: access is {action.access} already", "platform")
+    elif action.channel != ADMIN:
+        table.note('needs channel = "admin": the data channel serves tenants\' own', "platform")

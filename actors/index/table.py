@@ -53,6 +53,10 @@ class Table:
         self._wrong(name, f"must be one of {known}{hint(str(value), words)}")
         return default or next(iter(words))
 
+    def optional_choice(self, name: str, words: Collection[str]) -> str | None:
+        """One of these words, or None where it is absent."""
+        return self.choice(name, words) if name in self._values else None
+
     def number(self, name: str) -> int:
         """A whole number from 1 on."""
         value = self._values.get(name)

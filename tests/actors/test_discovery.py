@@ -19,22 +19,31 @@ from actors.messages import ANYONE, Principal
 from actors.routing import RoutingTable
 
 LARGEST_BODY = 256 * 1024
-MEMBER = Principal("t_1", "acme", "member")
+MEMBER = Principal("t_1", "acme", "member", person="p_1")
+OWNER = Principal("t_3", "acme", "owner")
 DEVELOPER = Principal("t_2", None, "developer")
 SYSTEM = {"system.ping", "system.whoami", "system.describe"}
+
+CHANNEL = {"developer": "admin"}
 
 ENTRY = """
 [actions."{name}"]
 summary = "{summary}"
 access = "{access}"
+channel = "{channel}"
 effect = "read"
 params.properties.name = {{ type = "string" }}
 """
 
 
+def entry(name: str, access: str, summary: str) -> str:
+    channel = CHANNEL.get(access, "data")
+    return ENTRY.format(name=name, access=access, channel=channel, summary=summary)
+
+
 def table_of(root: Path, *entries: tuple[str, str], summary: str = "S") -> RoutingTable:
     file = root / "index.toml"
-    file.write_text("".join(ENTRY.format(name=n, access=a, summary=summary) for n, a in entries))
+    file.write_text("".join(entry(name, access, summary) for name, access in entries))
     return RoutingTable.build(read_index(file), "local-dev")
 
 
@@ -76,10 +85,31 @@ def test_the_version_is_that_of_the_project() -> None:
 def test_a_caller_can_ask_whom_his_token_stands_for(table: RoutingTable) -> None:
     assert ask(table, MEMBER, "system.whoami") == {
         "id": "t_1",
+        "person": "p_1",
         "tenant": "acme",
         "role": "member",
+        "areas": [],
+        "scope": None,
+        "expires": None,
     }
     assert ask(table, DEVELOPER, "system.whoami")["tenant"] is None
+
+
+def test_a_caller_can_ask_what_narrows_his_token(table: RoutingTable) -> None:
+    """In an order that stays the same; moments as RFC 3339 has them."""
+    narrowed = OWNER._replace(
+        areas=frozenset({"tokens", "members"}),
+        scope=frozenset({"desk.work", "desk.hello"}),
+        expires=1_800_000_000.5,
+    )
+    me = ask(table, narrowed, "system.whoami")
+    assert me["areas"] == ["members", "tokens"]
+    assert me["scope"] == ["desk.hello", "desk.work"]
+    assert me["expires"] == "2027-01-15T08:00:00.500Z"
+
+
+def test_a_token_of_nobody_is_of_no_person(table: RoutingTable) -> None:
+    assert ask(table, DEVELOPER, "system.whoami")["person"] is None
 
 
 def test_without_a_token_there_is_nobody_to_tell_of(table: RoutingTable) -> None:
@@ -97,7 +127,7 @@ def test_a_role_that_is_none_is_refused(table: RoutingTable) -> None:
     [
         (ANYONE, {"desk.hello", "system.ping", "system.describe"}),
         (MEMBER, {"desk.hello", "desk.work"} | SYSTEM),
-        (Principal("o", "acme", "owner"), {"desk.hello", "desk.work", "desk.pay"} | SYSTEM),
+        (OWNER, {"desk.hello", "desk.work", "desk.pay"} | SYSTEM),
         (DEVELOPER, {"desk.hello", "desk.work", "desk.pay", "desk.mend"} | SYSTEM),
     ],
 )
@@ -121,6 +151,49 @@ def test_what_a_caller_may_not_see_is_not_there(table: RoutingTable) -> None:
         ask(table, MEMBER, "system.describe", action="desk.pay")
     assert "nearest" in str(caught.value)
     assert "desk.pay" not in str(caught.value).partition("nearest")[2]
+
+
+class TestAreas:
+    """What is delegated to owners, on either channel."""
+
+    @pytest.fixture
+    def table(self, tmp_path: Path) -> RoutingTable:
+        """An action of an area, for developers besides."""
+        text = entry("desk.pay", "owner", "S").replace('"data"', '"admin"')
+        text += 'area = "members"\nplatform = "developer admin"\n'
+        file = tmp_path / "index.toml"
+        file.write_text(text)
+        return RoutingTable.build(read_index(file), "local-dev")
+
+    @pytest.mark.parametrize(
+        ("caller", "sees"),
+        [
+            (MEMBER, False),
+            (OWNER, False),
+            (OWNER._replace(areas=frozenset({"tokens"})), False),
+            (OWNER._replace(areas=frozenset({"members"})), True),
+            (OWNER._replace(role="admin owner"), True),
+            (OWNER._replace(role="super admin"), True),
+            (DEVELOPER, True),
+        ],
+    )
+    def test_an_owner_sees_what_is_delegated_to_him(
+        self, table: RoutingTable, caller: Principal, sees: bool
+    ) -> None:
+        assert ("desk.pay" in names(ask(table, caller, "system.describe"))) is sees
+
+    def test_an_entry_says_what_is_needed(self, table: RoutingTable) -> None:
+        (shown,) = ask(table, DEVELOPER, "system.describe", action="desk.pay")["actions"]
+        assert (shown["area"], shown["platform"]) == ("members", "developer admin")
+        (shown,) = ask(table, DEVELOPER, "system.describe", action="system.ping")["actions"]
+        assert (shown["area"], shown["platform"]) == (None, None)
+
+
+def test_a_token_with_a_scope_sees_that_and_what_is_built_in(table: RoutingTable) -> None:
+    """Of a scope only what the role may call."""
+    scope = frozenset({"desk.work", "desk.pay", "desk.gone"})
+    seen = names(ask(table, MEMBER._replace(scope=scope), "system.describe"))
+    assert seen == {"desk.work"} | SYSTEM
 
 
 def test_a_prefix_narrows(table: RoutingTable) -> None:

@@ -12,6 +12,7 @@ from actors.errors import CodeProblem, NotFound, SettingsError
 from actors.index.entries import DEFAULT_ENVIRONMENTS, STATES, Action, Environment, Version
 from actors.index.reader import read_index
 from actors.index.schema import Schema
+from actors.messages import Principal
 from actors.routing import RoutingTable, serve
 
 EMPTY = Schema.build("a.b.params", {})
@@ -22,7 +23,18 @@ def action(*states: str) -> Action:
     """Versions 1, 2, … in these states."""
     versions = tuple(Version(n, state, "a:b", None) for n, state in enumerate(states, 1))
     return Action(
-        "a.b", "S", "member", "data", "read", (), "", EMPTY, EMPTY, tuple(reversed(versions))
+        "a.b",
+        "S",
+        "member",
+        None,
+        None,
+        "data",
+        "read",
+        (),
+        "",
+        EMPTY,
+        EMPTY,
+        tuple(reversed(versions)),
     )
 
 
@@ -203,7 +215,20 @@ class TestTable:
         with pytest.raises(NotFound, match=r"system\.describe"):
             table.find("zzz")
         assert table.nearest("contacts.ad", n=1) == ["contacts.add"]
-        assert table.nearest("contacts.add", role="public") == ["contacts.open"]
+        assert table.nearest("contacts.add", caller="public") == ["contacts.open"]
+
+    def test_only_names_that_the_caller_may_call_are_suggested(self, path: Path) -> None:
+        """Of an owner those of his areas, of a token those of its scope."""
+        path.write_text(INDEX.replace('access = "owner"', 'access = "owner"\narea = "members"'))
+        table = RoutingTable.build(read_index(path), "hosted-live")
+        owner = Principal("t_1", "acme", "owner")
+        assert "contacts.add" not in table.nearest("contacts.add", caller=owner)
+        trusted = owner._replace(areas=frozenset({"members"}))
+        assert table.nearest("contacts.add", caller=trusted)[0] == "contacts.add"
+        narrowed = trusted._replace(scope=frozenset({"contacts.open"}))
+        assert table.nearest("contacts.add", caller=narrowed) == ["contacts.open"]
+        with pytest.raises(NotFound, match=r"did you mean contacts\.open\?"):
+            table.find("contacts.ad", narrowed)
 
     def test_another_table_has_its_own_code(self, path: Path) -> None:
         first = RoutingTable.build(read_index(path), "hosted-live").find("contacts.add")

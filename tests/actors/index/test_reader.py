@@ -66,6 +66,7 @@ summary = "S"
 access = "member"
 effect = "read"
 """
+OWNERS = ACTION.replace('"member"', '"owner"') + 'channel = "admin"\n'
 VERSION = ACTION + '[[actions."a.b".versions]]\nversion = 1\n'
 
 
@@ -137,6 +138,14 @@ class TestReading:
         assert (action.channel, action.connectors, action.versions) == ("data", (), ())
         assert action.result.example() == {}
 
+    def test_an_owners_area_and_a_level_of_the_platform_may_be_named_besides(
+        self, tmp_path: Path
+    ) -> None:
+        plain = read(tmp_path, ACTION).actions["a.b"]
+        assert (plain.area, plain.platform) == (None, None)
+        action = read(tmp_path, OWNERS + 'area = "members"\nplatform = "developer"').actions["a.b"]
+        assert (action.area, action.platform) == ("members", "developer")
+
     def test_an_empty_file_is_an_index_without_actions(self, tmp_path: Path) -> None:
         index = read(tmp_path, "")
         assert not index.actions
@@ -201,6 +210,18 @@ class TestRefusing:
                 VERSION + 'state = "dummy"\n[[actions."a.b".versions]]\nversion = 1\nstate = "dummy"',
                 '10: actions."a.b".versions[1].version: version 1 is there already',
             ),
+            (ACTION + 'area = "members"', '6: actions."a.b".area: is delegated to owners: it needs '
+                'access = "owner", not "member"'),
+            (OWNERS + 'area = "member"', "area: must be one of members, config, subscriptions, tokens, "
+                "backups, testers; did you mean members?"),
+            (OWNERS + "area = 1", "7: actions.\"a.b\".area: must be one of"),
+            (OWNERS + 'platform = "owner"', "platform: must be one of developer, developer admin"),
+            (ACTION + 'platform = "developer"', '6: actions."a.b".platform: needs channel = "admin"'),
+            (OWNERS.replace("owner", "developer") + 'platform = "developer admin"',
+                '7: actions."a.b".platform: leave it out: access is developer already'),
+            (ACTION.replace("member", "developer"),
+                '4: actions."a.b".access: developer needs channel = "admin": a token of the platform'),
+            (ACTION.replace("member", "developer admin"), "developer admin needs channel"),
             ('[environments.local-dev]\nserves = ["relase"]', "'relase' is none of"),
             ('[environments.local-dev]\nserves = "release"', "must be a list of texts"),
             ('[environments.local-dev]\nserves = ["release", "release"]', "says something twice"),
