@@ -1,16 +1,78 @@
-"""CURVE keys in files: the certificates that zmq.auth.create_certificates writes."""
+"""CURVE keys in files: ZeroMQ's certificates, NAME.key for the public half and NAME.key_secret for both."""
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
+from typing import NamedTuple
 
 import zmq
 from zmq.auth import load_certificate
 from zmq.utils import z85
 
+from transport.socket_file import for_us_alone
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+"""What a key may be called: the name of its files, and of its owner in the server's eyes."""
+
 
 class UnusableKeys(ValueError):
-    """A key file is missing, malformed, or readable by others; the message says what to do."""
+    """A key file is missing, there already, malformed, or readable by others; the message says what to do."""
+
+
+class Pair(NamedTuple):
+    """The two files of a key pair."""
+
+    public: Path
+    """NAME.key, for whoever is to know the owner."""
+    secret: Path
+    """NAME.key_secret, mode 0600: for the owner alone."""
+
+
+def make_pair(directory: Path, name: str) -> Pair:
+    """Make a key pair in a directory, which is made with mode 0700 if it is not there; UnusableKeys.
+
+    Nothing is ever overwritten: whoever has the public half of a key would be locked out.
+    """
+    require_name(name)
+    pair = Pair(directory / f"{name}.key", directory / f"{name}.key_secret")
+    for file in pair:
+        if file.exists():
+            raise UnusableKeys(f"{file} is there already: choose another name, or move it away")
+    public, secret = zmq.curve_keypair()
+    _write(pair.secret, 0o600, public, secret)
+    _write(pair.public, 0o644, public)
+    return pair
+
+
+def allow(file: Path, directory: Path) -> Path:
+    """Copy a client's *.key into the directory of those that a server admits; the copy. UnusableKeys."""
+    public, secret = _read(file)
+    if secret is not None:
+        raise UnusableKeys(
+            f"{file} holds a secret, which stays with its owner: give the *.key file"
+        )
+    require_name(file.stem)
+    known = read_clients(directory) if directory.is_dir() else {}
+    target = directory / f"{file.stem}.key"
+    if known.get(public, file.stem) != file.stem:
+        raise UnusableKeys(f"{file} is allowed already, as {known[public]}")
+    if public not in known:
+        if target.exists():
+            raise UnusableKeys(
+                f"{target} is there with another key: remove it first, or rename {file}"
+            )
+        _write(target, 0o644, public)
+    return target
+
+
+def require_name(name: str) -> None:
+    """Raise UnusableKeys for what cannot be a key's name."""
+    if not NAME.fullmatch(name):
+        raise UnusableKeys(
+            f"{name!r} cannot be a key's name: letters, digits, dots, dashes and underscores, at most 63"
+        )
 
 
 def read_pair(file: Path) -> tuple[bytes, bytes]:
@@ -34,7 +96,12 @@ def read_clients(directory: Path) -> dict[bytes, str]:
     """Read the public keys of a directory's *.key files, with the name of each file; UnusableKeys."""
     if not directory.is_dir():
         raise UnusableKeys(f"{directory} is no directory of client keys (*.key)")
-    return {read_public(file): file.stem for file in sorted(directory.glob("*.key"))}
+    owners: dict[bytes, str] = {}
+    for file in sorted(directory.glob("*.key")):
+        owner = owners.setdefault(read_public(file), file.stem)
+        if owner != file.stem:
+            raise UnusableKeys(f"{file} and {owner}.key are the same key: remove one of them")
+    return owners
 
 
 def _read(file: Path) -> tuple[bytes, bytes | None]:
@@ -46,3 +113,17 @@ def _read(file: Path) -> tuple[bytes, bytes | None]:
     if lengths != {32}:
         raise UnusableKeys(f"{file} is no CURVE certificate: a key has 40 characters of Z85")
     return public, secret
+
+
+def _write(file: Path, mode: int, public: bytes, secret: bytes | None = None) -> None:
+    """Write a certificate that was not there; its mode holds from the first byte on. UnusableKeys."""
+    keys = {"public-key": public, "secret-key": secret}
+    lines = [f'    {name} = "{key.decode()}"\n' for name, key in keys.items() if key is not None]
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        with for_us_alone():
+            file.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(file, flags, mode), "w", encoding="ascii") as opened:
+            opened.write("".join(["metadata\n", "curve\n", *lines]))
+    except OSError as error:
+        raise UnusableKeys(f"cannot write {file}: {error.strerror}") from None

@@ -532,6 +532,8 @@ def test_key_files_are_checked(keys: Path) -> None:
     refused(secret, keys / "clients", "broken.key is no CURVE certificate")
     (keys / "clients" / "broken.key").write_text('curve\n    public-key = "' + "\x7f" * 40 + '"\n')
     refused(secret, keys / "clients", "broken.key is no CURVE certificate")
+    (keys / "clients" / "broken.key").write_bytes((keys / "ada.key").read_bytes())
+    refused(secret, keys / "clients", r"broken.key and ada.key are the same key: remove one")
     own, other = secret.read_text(), (keys / "ada.key_secret").read_text()
     secret.write_text(
         own.partition("secret-key")[0] + "secret-key" + other.partition("secret-key")[2]
