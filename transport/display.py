@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
 
 from rich import box
@@ -72,12 +72,14 @@ def _console(file: IO[str]) -> Console:
 def _show_map(out: Console, result: Mapping[str, Any]) -> None:
     """Plain fields first, as a list of names and values, then each list of maps as a table.
 
-    Beside a table a field that is null, such as the last page's `next`, says nothing and is left out.
+    A value within a map has a dotted name, as params are written. Beside a table a field that is null, such
+    as the last page's `next`, says nothing and is left out.
     """
     tables = {name: value for name, value in result.items() if _is_rows(value)}
     fields = Table.grid(padding=(0, 2))
-    for name, value in result.items():
-        if name not in tables and not (tables and value is None):
+    plain = {name: value for name, value in result.items() if name not in tables}
+    for name, value in _flat(plain):
+        if not (tables and value is None):
             fields.add_row(_text(name, "cyan"), _cell(value))
     if fields.row_count:
         out.print(fields)
@@ -85,6 +87,15 @@ def _show_map(out: Console, result: Mapping[str, Any]) -> None:
         if len(result) > 1:
             out.print(_text(f"{name} ({len(rows)})", "cyan"))
         out.print(_table(rows))
+
+
+def _flat(fields: Mapping[str, Any], way: str = "") -> Iterator[tuple[str, Any]]:
+    """Each value that is no map, with the dotted name that leads to it; an empty map is a value."""
+    for name, value in fields.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{way}{name}.")
+        else:
+            yield f"{way}{name}", value
 
 
 def _is_rows(value: Any) -> bool:

@@ -136,6 +136,21 @@ def test_rows_are_a_table_and_whence_they_came_is_on_standard_error(
     assert err.strip() == "version 1 · trace_id " + "f" * 32
 
 
+def test_maps_are_shown_as_they_would_be_written(
+    peers: Peers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line for each value, however deep, under its dotted name."""
+    config = {"whitelabel": {"colours": {"ink": "#102030"}, "texts": {}}, "scope": ["a.b"]}
+    peer = peers(with_result({"config": config, "revision": 2}))
+    main(["acme", "config.show", "--endpoint", peer.endpoint])
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["config.whitelabel.colours.ink", "#102030"],
+        ["config.whitelabel.texts", "{}"],
+        ["config.scope", '["a.b"]'],
+        ["revision", "2"],
+    ]
+
+
 def test_text_from_a_server_moves_nothing_in_the_terminal(
     peers: Peers, capsys: pytest.CaptureFixture[str]
 ) -> None:
