@@ -19,9 +19,10 @@ from actors.actor import Actor
 from actors.answers import A_DEFECT, refuse
 from actors.mailbox import Mailbox
 from actors.messages import DeadLetter, Passivate, Replies, Stayed, TenantRecord, Work
+from actors.profiles import Profiles
 from actors.registry import Published
 from actors.tenant.database import FORGOTTEN_AT_ONCE, TenantDatabase
-from actors.tenant.serving import Held, Serving, is_request, refused
+from actors.tenant.serving import Held, Serving, is_request
 from actors.tenant.storage import Storage
 from transport.message import UNAVAILABLE, Refusal
 
@@ -38,6 +39,9 @@ FORGET_MORE = 0.1
 
 TURN_SECONDS = 0.02
 """A turn that has taken so long is committed and makes room for other actors; about 500 messages' work."""
+
+NOTHING_SAID = Profiles()
+"""Every tenant is as the server's settings have it."""
 
 NOT_ON_DISK = Refusal(
     UNAVAILABLE,
@@ -63,6 +67,7 @@ class Tenant(Actor):
         storage: Storage,
         tables: Published,
         let_go: Callable[[], None] = lambda: None,
+        profiles: Profiles = NOTHING_SAID,
     ) -> None:
         """`let_go` is called before the turn waits for the disk: others may compute meanwhile."""
         super().__init__(mailbox)
@@ -70,6 +75,7 @@ class Tenant(Actor):
         self._storage = storage
         self._tables = tables
         self._let_go = let_go
+        self._profiles = profiles
         self._serving: Serving | None = None
         self._next_sweep = 0.0
         self._more_mail = False
@@ -82,7 +88,9 @@ class Tenant(Actor):
 
     def _open(self) -> None:
         database = self._storage.open(self._record)
-        self._serving = Serving(self._record, self.mailbox, self._storage, self._tables, database)
+        self._serving = Serving(
+            self._record, self.mailbox, self._storage, self._tables, self._profiles, database
+        )
 
     def on_stop(self) -> None:
         """Checkpoint and close, so that the file stands alone."""
@@ -176,8 +184,9 @@ class Tenant(Actor):
         try:
             self._open()
         except BaseException:
-            self._release([refused(one.work, NOT_KNOWN) for one in held])
+            self._release([self.serving.refused(one.work, NOT_KNOWN) for one in held])
             raise
+        refused = self.serving.refused
         return [one if self._kept(one) else refused(one.work, NOT_ON_DISK) for one in held]
 
     def _kept(self, held: Held) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy import Executable
 
 from actors.messages import Principal
+from actors.profiles import Config
 
 Binds = Mapping[str, Any]
 
@@ -56,3 +57,6 @@ class Context(NamedTuple):
     now: datetime
     """When this message was begun, in UTC; the same for the whole message."""
     trace_id: str
+    config: Config
+    """The tenant's settings and whitelabel at one revision, the same for the whole message; nobody can
+    change it. What the index's schema has as a default is not filled in: ask with `.get(name, default)`."""

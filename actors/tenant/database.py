@@ -150,6 +150,12 @@ class TenantDatabase:
         """Set a request aside among the dead letters. `now` is time.time()."""
         self._execute(text.BURY, (caller, request_id, action, request, reason, int(now)))
 
+    # ------------------------------------------------------------ the quota
+
+    def limit_size(self, most: int) -> None:
+        """Let the file grow to `most` bytes; see `limit_size` below. Between two messages."""
+        limit_size(self._driver, most)
+
     # ------------------------------------------------------------ the end
 
     def classify(self, error: BaseException) -> Refusal | None:
@@ -169,6 +175,16 @@ class TenantDatabase:
         """Close without ceremony. What was not committed is gone; closing twice is nothing."""
         self._guard.leave()
         self._connection.close()
+
+
+def limit_size(driver: sqlite3.Connection, most: int) -> None:
+    """Let a file grow to `most` bytes, from the next write on; it holds until the connection closes.
+
+    A file that is larger already keeps its size and does not grow: what it has can be read and removed, and
+    room that becomes free within it can be used (sqlite.org/pragma.html#pragma_max_page_count).
+    """
+    (page_size,) = driver.execute(text.PAGE_SIZE).fetchone()
+    driver.execute(text.max_page_count(max(1, most // page_size))).fetchone()
 
 
 class Message:

@@ -24,6 +24,7 @@ ROLLBACK: Final = _marked("ROLLBACK")
 SAVEPOINT: Final = _marked("SAVEPOINT message")
 RELEASE: Final = _marked("RELEASE message")
 ROLLBACK_TO: Final = _marked("ROLLBACK TO message")
+PAGE_SIZE: Final = _marked("PRAGMA page_size")
 CHECKPOINT: Final = _marked("PRAGMA wal_checkpoint(TRUNCATE)")
 
 RECALL: Final = _marked("SELECT digest, reply FROM tenantry_replies WHERE caller = ? AND id = ?")
@@ -40,3 +41,8 @@ BURY: Final = _marked(
     "VALUES (?, ?, ?, ?, ?, ?)"
 )
 CHANGES: Final = "SELECT changes()"
+
+
+def max_page_count(pages: int) -> str:
+    """The text that sets the quota; a PRAGMA takes no parameters."""
+    return _marked(f"PRAGMA max_page_count={pages}")

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from actors.errors import DatabaseProblem, MigrationNeeded
 from actors.tenant.authorizer import authorizer
-from actors.tenant.database import TenantDatabase
+from actors.tenant.database import TenantDatabase, limit_size
 from actors.tenant.dialect import MOST_VARIABLES
 from actors.tenant.engine import SharedEngine
 from actors.tenant.failures import result_code
@@ -113,7 +113,7 @@ def _opened(
 ) -> TenantDatabase:
     for name, value in SETTINGS:
         driver.execute(f"PRAGMA {name}={value}")
-    _set_quota(driver, limits.database_bytes)
+    limit_size(driver, limits.database_bytes)
     check_stamp(path, driver, tenant_id)
     _check_version(path, driver, schema.user_version)
     for limit, most in LIMITS:
@@ -123,12 +123,6 @@ def _opened(
     connection = shared.connection(driver, guard)
     driver.set_authorizer(authorizer(guard, schema))
     return TenantDatabase(path, driver, connection, guard, shared.plans)
-
-
-def _set_quota(driver: sqlite3.Connection, most: int) -> None:
-    """A file that is larger already keeps its size, and does not grow."""
-    (page_size,) = driver.execute("PRAGMA page_size").fetchone()
-    driver.execute(f"PRAGMA max_page_count={max(1, most // page_size)}")
 
 
 def _check_version(path: Path, driver: sqlite3.Connection, head: int) -> None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
+from actors.access import DATA
 from actors.answers import A_DEFECT, TO_BE_IMPLEMENTED, packed_refusal, replayed, success
 from actors.errors import (
     ActionError,
@@ -23,13 +24,16 @@ from actors.errors import (
     Unimplemented,
 )
 from actors.mailbox import Killer, Mailbox
-from actors.messages import DeadLetter, TenantRecord, Work
+from actors.messages import DeadLetter, Principal, TenantRecord, Work
+from actors.profiles import UNREMARKABLE, Profile, Profiles
 from actors.registry import Published
 from actors.routing import Route, RoutingTable
 from actors.tenant.context import Context
 from actors.tenant.database import TenantDatabase
 from actors.tenant.digest import content_digest
+from actors.tenant.function_time import FunctionTime, function_time
 from actors.tenant.storage import Storage
+from actors.wording import worded
 from transport.message import Refusal
 
 log = structlog.get_logger()
@@ -57,6 +61,7 @@ class Serving:
         mailbox: Mailbox,
         storage: Storage,
         tables: Published,
+        profiles: Profiles,
         database: TenantDatabase,
     ) -> None:
         self.database = database
@@ -64,6 +69,9 @@ class Serving:
         self._mailbox = mailbox
         self._storage = storage
         self._tables = tables
+        self._profiles = profiles
+        self._profile = UNREMARKABLE
+        self._function_time: FunctionTime | None = None
         self._switch(tables.current)
 
     def serve(self, message: Any) -> Held:
@@ -75,11 +83,19 @@ class Serving:
         try:
             return self._served(message)
         except ActionError as error:
-            return refused(message, error.refusal)
+            return self.refused(message, error.refusal)
         except BaseException as error:  # noqa: BLE001 - whatever a function raises is its own failure
-            return refused(message, self._explain(message, error))
+            return self.refused(message, self._explain(message, error))
+
+    def refused(self, work: Work, refusal: Refusal) -> Held:
+        """A refusal in the tenant's words, to be sent with the turn's other replies."""
+        refusal = worded(refusal, self._profile.config)
+        return Held(work, packed_refusal(work, refusal), False)
 
     def _served(self, work: Work) -> Held:
+        profile = self._profiles.of(self._record.id)
+        if profile is not self._profile:
+            self._heed(profile)
         route = self._route(work)
         params = route.params.parse(work.request.params)
         if route.function is None:
@@ -108,11 +124,17 @@ class Serving:
             raise DeadlineExceeded(f"not begun within {request.timeout_ms} ms; nothing was done")
         if self._mailbox.closing is not None and time.monotonic() > self._mailbox.closing:
             raise Unavailable("the server is stopping; nothing was done", retry_after_ms=1000)
-        if work.principal.role not in route.rule.allowed:
-            raise PermissionDenied(
-                f"{route.name} is for {route.action.access}, and this token is a {work.principal.role}'s"
-            )
+        require(work.principal, route)
         return route
+
+    def _heed(self, profile: Profile) -> None:
+        """Between two messages, too: everything after sees this config and keeps these limits."""
+        before, now = self._profile.limits, profile.limits
+        if now.database_bytes != before.database_bytes:
+            self.database.limit_size(now.database_bytes or self._storage.database_bytes)
+        if now.function_ms_per_second != before.function_ms_per_second:
+            self._function_time = function_time(self._record.name, now.function_ms_per_second)
+        self._profile = profile
 
     def _switch(self, table: RoutingTable) -> None:
         """Between two messages: what has begun has ended, everything after runs on the new table."""
@@ -153,10 +175,17 @@ class Serving:
                 route.name,
                 datetime.now(UTC),
                 work.trace_id,
+                self._profile.config,
             )
-            result = route.function(context, params)  # type: ignore[misc]  # None was a stand-in
+            result = self._called(route.function, context, params)
         route.result.check(result)
         return result
+
+    def _called(self, function: Any, context: Context, params: Any) -> Any:
+        if self._function_time is None:
+            return function(context, params)
+        with self._function_time:
+            return function(context, params)
 
     def _explain(self, work: Work, error: BaseException) -> Refusal:
         """Expected troubles of the database have codes of their own; everything else is a defect."""
@@ -189,12 +218,25 @@ class Serving:
             action=request.action,
             trace_id=work.trace_id,
         )
-        return refused(work, A_DEFECT)
+        return self.refused(work, A_DEFECT)
 
 
-def refused(work: Work, refusal: Refusal) -> Held:
-    """A refusal to be sent with the turn's other replies."""
-    return Held(work, packed_refusal(work, refusal), False)
+def require(principal: Principal, route: Route) -> None:
+    """PermissionDenied unless this caller may call the action, on the channel where it is answered."""
+    role, areas, rule = principal.role, principal.areas, route.rule
+    if not rule.admits(role, areas, rule.channel or DATA):
+        raise PermissionDenied(_why_not(role, route))
+    if principal.scope is not None and route.name not in principal.scope:
+        raise PermissionDenied(f"{route.name} is not among the actions that this token is good for")
+
+
+def _why_not(role: str, route: Route) -> str:
+    if role in route.rule.allowed:
+        return (
+            f"{route.name} is for owners with the area {route.rule.area!r}, which the admin owner can "
+            "delegate"
+        )
+    return f"{route.name} is for {route.action.access}, and this token is a {role}'s"
 
 
 def is_request(message: Any) -> bool:

@@ -23,7 +23,8 @@ class Storage:
         self._migrations = Migrations(application)
         self._template = self._migrations.template(data / "templates")
         self._schema = self._migrations.schema_info()
-        self._limits = StorageLimits(database_bytes)
+        self.database_bytes = database_bytes
+        """Largest database of a tenant with no limit of its own, in bytes."""
         self._shared = SharedEngine()
         self._known: tuple[tuple[ModuleType, ...], KnownText] = ((), KnownText())
 
@@ -38,7 +39,7 @@ class Storage:
             tenant.id,
             shared=self._shared,
             schema=self._schema,
-            limits=self._limits,
+            limits=StorageLimits(self.database_bytes),
         )
 
     def create(self, tenant_id: str) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.dialects import sqlite
 from actors.index.code import Codebase, Loaded
 from actors.index.reader import read_index
 from actors.messages import Principal
+from actors.profiles import Config
 from actors.tenant.context import Binds, Context, Database, Row
 from actors.tenant.creation import create_tenant
 from actors.tenant.database import TenantDatabase
@@ -140,7 +141,7 @@ class Desk:
         read_only = action.effect == "read"
         with self._database.lent(params, math.inf, read_only=read_only, known=KNOWN) as database:
             recorded = Recorded(database, self._ran)
-            ctx = Context(recorded, "acme", MEMBER, name, self.now, "0" * 32)
+            ctx = Context(recorded, "acme", MEMBER, name, self.now, "0" * 32, Config())
             result: Mapping[str, Any] = FUNCTIONS[name].function(ctx, parsed)
         action.result.check(result)
         return result
