@@ -42,9 +42,9 @@ def create_tenant(template: Path, path: Path, tenant_id: str) -> None:
         _stamp(draft, tenant_id)
     except sqlite3.Error as error:
         raise problem(draft, error) from error
-    _sync(draft)
+    sync(draft)
     draft.rename(path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def private_directory(directory: Path) -> None:
@@ -73,7 +73,7 @@ def _stamp(draft: Path, tenant_id: str) -> None:
         )
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Make a file's content, or a directory's names, last."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

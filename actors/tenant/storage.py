@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 from actors.messages import TenantRecord
+from actors.tenant.archive import archive_tenant
 from actors.tenant.creation import create_tenant, tenant_path
 from actors.tenant.database import TenantDatabase
 from actors.tenant.engine import SharedEngine
@@ -16,10 +17,11 @@ from actors.tenant.upgrades import Migrations
 
 
 class Storage:
-    """Made once, by the wiring. `open` is for a tenant's turn; `create` and `migrate` for the Migrator."""
+    """Made once, by the wiring. `open` is for a tenant's turn; the rest for the Migrator."""
 
     def __init__(self, data: Path, application: Path | None, database_bytes: int) -> None:
         self._tenants = data / "tenants"
+        self._backups = data / "backups"
         self._migrations = Migrations(application)
         self._template = self._migrations.template(data / "templates")
         self._schema = self._migrations.schema_info()
@@ -49,6 +51,10 @@ class Storage:
     def migrate(self, tenant_id: str) -> None:
         """Bring the tenant's file, open nowhere, to head: wholly or not at all; DatabaseProblem."""
         self._migrations.upgrade(self.path(tenant_id), tenant_id)
+
+    def archive(self, tenant_id: str) -> Path:
+        """Move the tenant's file, open nowhere, into a last backup, whose path it is; DatabaseProblem."""
+        return archive_tenant(self.path(tenant_id), self._backups, tenant_id)
 
     def known_text(self, modules: tuple[ModuleType, ...]) -> KnownText:
         """The SQL text that this code holds as constants: the only text its functions may run.

@@ -14,7 +14,7 @@ from actors.actor import PONG, Ping, ask
 from actors.errors import DatabaseProblem, MigrationNeeded
 from actors.mailbox import Mailbox
 from actors.messages import Migrate, Migrated, TenantRecord
-from actors.tenant.migrator import CreateFile, Migrator
+from actors.tenant.migrator import Archive, CreateFile, Migrator
 from actors.tenant.storage import Storage
 from tests.actors.house import WAIT, House, Watch
 from tests.actors.servers import INDEX
@@ -125,3 +125,30 @@ def test_a_file_that_is_not_there_is_an_answer(
     storage = storage_of(tmp_path, migrations)
     assert isinstance(migrated(moved_in(house, storage)).error, DatabaseProblem)
     assert not storage.path(ACME.id).exists()
+
+
+def test_a_tenants_last_backup_is_made_when_the_answer_comes(
+    house: House, tmp_path: Path, migrations: Path
+) -> None:
+    """Also of a file that is older than the code; asked again, it answers the same."""
+    storage = storage_of(tmp_path, migrations)
+    storage.create(ACME.id)
+    (migrations / "versions" / "0002_counts.py").write_text(SECOND)
+    migrator = moved_in(house, storage_of(tmp_path, migrations))
+    backup = ask(migrator, Archive(ACME.id), WAIT)
+    assert backup.parent == tmp_path / "data" / "backups"
+    assert backup.exists()
+    assert not storage.path(ACME.id).exists()
+    assert ask(migrator, Archive(ACME.id), WAIT) == backup
+
+
+def test_a_backup_that_cannot_be_made_is_an_answer_and_not_the_migrator_s_end(
+    house: House, tmp_path: Path, migrations: Path
+) -> None:
+    """The next tenant's is made."""
+    storage = storage_of(tmp_path, migrations)
+    storage.create(ACME.id)
+    migrator = moved_in(house, storage)
+    with pytest.raises(DatabaseProblem, match="is missing"):
+        ask(migrator, Archive("b" * 32), WAIT)
+    assert ask(migrator, Archive(ACME.id), WAIT).exists()
