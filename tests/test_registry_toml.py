@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 from actors.access import LEVELS
 from actors.index.code import Codebase
 from actors.index.entries import DEFAULT_ENVIRONMENTS, DUMMY, RELEASE, Action, Version
-from actors.index.reader import read_index
+from actors.index.reader import built_in_index, read_index
 from actors.registry import load_table
 from actors.routing import NONE_SERVED
 
@@ -23,7 +25,12 @@ ENVIRONMENTS = ["local-dev", "local-test", "local-qa", "hosted-test", "hosted-li
 
 VERSIONS = [(action, version) for action in INDEX.actions.values() for version in action.versions]
 
-each_action = pytest.mark.parametrize("action", INDEX.actions.values(), ids=lambda each: each.name)
+BUILT_IN = built_in_index()
+"""The engine's own part, which is held to the same."""
+
+ACTIONS = [*INDEX.actions.values(), *BUILT_IN.actions.values()]
+
+each_action = pytest.mark.parametrize("action", ACTIONS, ids=lambda each: each.name)
 
 
 def test_it_states_where_each_state_is_served() -> None:
@@ -79,6 +86,22 @@ def test_an_action_is_described_for_whoever_calls_it(action: Action) -> None:
     action.params.parse(action.params.example())
 
 
+@pytest.mark.parametrize("action", BUILT_IN.actions.values(), ids=lambda each: each.name)
+def test_what_is_built_in_is_administration_and_released(action: Action) -> None:
+    """On the admin channel; members read their config where they read everything else."""
+    assert action.channel == ("data" if action.name == "config.get" else "admin")
+    assert [version.state for version in action.versions] == [RELEASE]
+
+
+@each_action
+def test_schemas_stand_alone(action: Action) -> None:
+    """Each reference leads to a definition that comes with it, and is needed."""
+    for schema in (action.params.source, action.result.source):
+        told = json.dumps(schema)
+        referred = set(re.findall(r'"\$ref": "([^"]*)"', told))
+        assert referred == {f"#/$defs/{name}" for name in schema.get("$defs", {})}
+
+
 @each_action
 def test_a_dummy_tells_its_developer_what_to_do(action: Action) -> None:
     """Separate instructions for each function that is to be written."""
@@ -89,15 +112,21 @@ def test_a_dummy_tells_its_developer_what_to_do(action: Action) -> None:
 def parts(schema: dict[str, Any], at: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """A schema and those inside it, with their places."""
     yield at, schema
-    for name, inner in schema.get("properties", {}).items():
-        yield from parts(inner, f"{at}.{name}")
+    for word in ("properties", "$defs"):
+        for name, inner in schema.get(word, {}).items():
+            yield from parts(inner, f"{at}.{name}")
     if isinstance(schema.get("items"), dict):
         yield from parts(schema["items"], f"{at}[]")
 
 
 def is_bounded(schema: dict[str, Any]) -> bool:
     """Whether a value that fits can only be so large."""
-    if "enum" in schema or "const" in schema or ("pattern" in schema and "$" in schema["pattern"]):
+    if (
+        "enum" in schema
+        or "const" in schema
+        or "$ref" in schema
+        or ("pattern" in schema and "$" in schema["pattern"])
+    ):
         return True
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     needed = {"string": ["maxLength"], "array": ["maxItems"], "integer": ["minimum", "maximum"]}

@@ -136,7 +136,9 @@ class Index(NamedTuple):
 
     path: Path
     root: Path
-    """The directory beside the file: `code` and `migrations` resolve here, and nowhere else."""
+    """The directory of the file: `code` and `migrations` resolve here, and nowhere else.
+
+    For the engine's own part, the directory that holds `actors`."""
     digest: str
     """SHA-256 of the file, in hexadecimal: names this state of the index."""
     environments: Mapping[str, Environment]

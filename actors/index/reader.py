@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
@@ -42,11 +43,25 @@ _PLAIN_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
 
 
+BUILT_IN = Path(__file__).parents[1] / "admin" / "registry.toml"
+"""The engine's own part; its code lies below the directory that holds `actors`."""
+
+
 def read_index(path: Path) -> Index:
     """Read an index file; IndexProblem lists everything wrong with it by file, line and key."""
+    return _read(path, path.resolve().parent, built_in_index().actions)
+
+
+@functools.cache
+def built_in_index() -> Index:
+    """What the engine itself can be asked for, besides whatever index a server runs."""
+    return _read(BUILT_IN, BUILT_IN.parents[2], ())
+
+
+def _read(path: Path, root: Path, taken: Collection[str]) -> Index:
     source = read_source(path)
     findings: list[Finding] = []
-    index = _Reader(source, findings).index()
+    index = _Reader(source, root, taken, findings).index()
     if findings:
         raise refusal(source, findings)
     return index
@@ -55,10 +70,14 @@ def read_index(path: Path) -> Index:
 class _Reader:
     """One reading of one file. Goes on after a problem, so that all are reported together."""
 
-    def __init__(self, source: Source, findings: list[Finding]) -> None:
+    def __init__(
+        self, source: Source, root: Path, taken: Collection[str], findings: list[Finding]
+    ) -> None:
+        """`root` is where code and migrations resolve; an action may have no name that is `taken`."""
         self._source = source
+        self._root = root
+        self._taken = taken
         self._findings = findings
-        self._root = source.path.resolve().parent
         self._shapes: Shapes = {}
         self._broken_shapes: set[str] = set()
 
@@ -162,7 +181,9 @@ class _Reader:
         return action
 
     def _check_action_name(self, name: str, table: Table) -> None:
-        if name.startswith(RESERVED):
+        if name in self._taken:
+            table.note("is built in: choose another name")
+        elif name.startswith(RESERVED):
             table.note(f"{RESERVED} is reserved for what is built in: choose another name")
         elif not _ACTION_NAME.match(name) or len(name) > _LONGEST_NAME:
             table.note(

@@ -9,7 +9,7 @@ import pytest
 
 from actors.errors import IndexProblem, SettingsError
 from actors.index.entries import DEFAULT_ENVIRONMENTS, STATES, Index
-from actors.index.reader import read_index
+from actors.index.reader import built_in_index, read_index
 
 WHOLE = """
 [environments.local-dev]
@@ -169,6 +169,26 @@ class TestReading:
         assert stated == {each.name: each for each in DEFAULT_ENVIRONMENTS}
 
 
+class TestBuiltIn:
+    """The engine's own part has the form of every index."""
+
+    def test_its_code_lies_beside_the_engine(self) -> None:
+        root = Path(__file__).parents[3]
+        assert built_in_index().path == root / "actors" / "admin" / "registry.toml"
+        assert built_in_index().root == root
+
+    def test_no_index_can_describe_what_it_describes(self, tmp_path: Path) -> None:
+        """Not one of its actions; other names that begin alike are free."""
+        for name in built_in_index().actions:
+            text = ACTION.replace("a.b", name)
+            assert refused(tmp_path, text) == [
+                f'2: actions."{name}": is built in: choose another name'
+            ]
+        assert read(tmp_path, ACTION.replace("a.b", "tenants.greet")).actions.keys() == {
+            "tenants.greet"
+        }
+
+
 class TestRefusing:
     """Each problem names file, line and key, and says what to do."""
 
@@ -181,6 +201,8 @@ class TestRefusing:
             ("[actions.contacts.add]\nsummary = 'S'", 'Quote it: [actions."contacts.…"]'),
             ('[actions."Contacts.Add"]\nsummary = ""', "must be named in dotted lower case"),
             ('[actions."system.ping"]\nsummary = ""', "system. is reserved"),
+            ('[actions."tenants.create"]\nsummary = ""',
+                '1: actions."tenants.create": is built in: choose another name'),
             (f'[actions."{"a" * 129}"]\nsummary = ""', "at most 128 characters"),
             ('[actions."a.b"]', '1: actions."a.b": summary is missing: it must be a text'),
             ('[actions."a.b"]\nsummary = " "', '2: actions."a.b".summary: must be a text'),
