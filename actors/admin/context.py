@@ -1,0 +1,92 @@
+"""What a function of the admin channel is given besides its params: who gives the order, on which tenant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from actors.admin.messages import Done, Order, Receipt
+from actors.errors import InvalidArgument
+from actors.mailbox import Mailbox
+from actors.messages import Principal, TenantRecord
+from actors.routing import RoutingTable
+from actors.stepper import Pending, asked
+from transport.message import Problem
+
+
+class Actors(NamedTuple):
+    """Whom the console and its functions talk to."""
+
+    directory: Mailbox
+    supervisor: Mailbox
+    registry: Mailbox
+    audit_log: Mailbox
+    audit_reader: Mailbox
+    clock: Mailbox
+
+
+class AdminContext:
+    """Given to every function as its first argument, for one call."""
+
+    def __init__(
+        self,
+        *,
+        tenant: TenantRecord | None,
+        caller: Principal,
+        action: str,
+        now: datetime,
+        trace_id: str,
+        table: RoutingTable,
+        actors: Actors,
+        receipt: Receipt | None,
+    ) -> None:
+        self.tenant = tenant
+        """Whom the call is about; None where the caller named nobody, which only the platform's may."""
+        self.caller = caller
+        """In the role acted in: a super admin's is `super admin`."""
+        self.action = action
+        self.now = now
+        """When this call was begun, in UTC."""
+        self.trace_id = trace_id
+        self.table = table
+        self.actors = actors
+        self.replayed = False
+        """True once an order turned out to have been done before."""
+        self._receipt = receipt
+
+    @property
+    def tenant_name(self) -> str:
+        """Whom the call is about; InvalidArgument where the caller did not say."""
+        if self.tenant is None:
+            raise unnamed(self.action)
+        return self.tenant.name
+
+    async def order(self, command: Any) -> dict[str, Any]:
+        """Have the Directory change something; its result, and whatever ActionError it refuses with.
+
+        Once in a call: the request's id makes one order safe to repeat, not two.
+        """
+        done: Done = await self.ask(
+            self.actors.directory, Order(command, self.caller, self._receipt)
+        )
+        self.replayed = done.replayed
+        return done.result
+
+    def ask(self, mailbox: Mailbox, message: Any) -> Pending:
+        """Ask an actor now; await the answer, or ask another one before."""
+        return asked(mailbox, message)
+
+
+def order_digest(action: str, tenant: str | None, params: Mapping[str, Any]) -> bytes:
+    """SHA-256 that is equal for equal content, whatever the order of keys: what a Receipt holds."""
+    content = json.dumps([action, tenant, params], sort_keys=True, separators=(",", ":"))
+    return sha256(content.encode(errors="surrogatepass")).digest()
+
+
+def unnamed(action: str) -> InvalidArgument:
+    """The refusal of a call that has to say which tenant it is about."""
+    problem = Problem("tenant", f"missing; {action} is about one tenant")
+    return InvalidArgument(f"{problem.field}: {problem.problem}", details=(problem,))

@@ -1,0 +1,33 @@
+"""The admin log, as its readers see it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.access import TENANT_ROLES
+from actors.admin.context import AdminContext, unnamed
+from actors.log.messages import AskHead, ReadPage, Verify
+
+
+async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:
+    """One page of records: of the tenant that was named, of all where a developer named none."""
+    if ctx.tenant is None and ctx.caller.role in TENANT_ROLES:
+        raise unnamed(ctx.action)
+    tenant_id = None if ctx.tenant is None else ctx.tenant.id
+    page: dict[str, Any] = await ctx.ask(
+        ctx.actors.audit_reader,
+        ReadPage(params.before, params.limit, tenant_id, params.action, params.person),
+    )
+    return page
+
+
+async def verify(ctx: AdminContext, params: Any) -> dict[str, Any]:
+    """Whether the chain holds, and where it breaks."""
+    found: dict[str, Any] = await ctx.ask(ctx.actors.audit_reader, Verify(params.head))
+    return found
+
+
+async def head(ctx: AdminContext, params: Any) -> dict[str, Any]:  # noqa: ARG001 - every function takes params
+    """What to keep elsewhere, so that a cut tail shows."""
+    found: dict[str, Any] = await ctx.ask(ctx.actors.audit_log, AskHead())
+    return found

@@ -1,0 +1,26 @@
+"""Who is super admin on a tenant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.admin.context import AdminContext
+from actors.admin.messages import GrantSuper, ListSupers, WithdrawSuper
+
+
+async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:  # noqa: ARG001 - every function takes params
+    """Who is, and who was, and why."""
+    found: dict[str, Any] = await ctx.ask(ctx.actors.directory, ListSupers(ctx.tenant_name))
+    return found
+
+
+async def grant(ctx: AdminContext, params: Any) -> dict[str, Any]:
+    """Someone else becomes one, for a time."""
+    return await ctx.order(
+        GrantSuper(ctx.tenant_name, params.person, params.minutes, params.reason)
+    )
+
+
+async def withdraw(ctx: AdminContext, params: Any) -> dict[str, Any]:
+    """Someone is one no longer."""
+    return await ctx.order(WithdrawSuper(ctx.tenant_name, params.grant))
