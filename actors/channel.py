@@ -1,1 +1,224 @@
-"""A channel: frames of one socket become requests, and what is refused or answered goes back."""
+"""A channel: frames of one socket become requests, and what is refused or answered goes back.
+
+Its mailbox is its socket. What both channels do alike is here: read a request, find out who is calling,
+answer the `system.` actions, refuse. What is done with everything else is the subclass's.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from actors.actor import Actor
+from actors.answers import A_DEFECT, new_trace_id, packed_refusal, refusal_bytes, success
+from actors.callers import Callers
+from actors.discovery import answer_system, is_system
+from actors.epoch import Epoch
+from actors.errors import ActionError, InvalidArgument, Unavailable
+from actors.mailbox import Mailbox, Occupant
+from actors.messages import ANYONE, DirectoryChanged, Peer, Replies, TokensUsed, Work
+from actors.registry import Published
+from transport import codec
+from transport.limits import Limits
+from transport.mailbox import Frame, SocketMailbox
+from transport.message import Refusal
+
+log = structlog.get_logger()
+
+FAREWELL_MS = 2000
+"""Milliseconds that a stopping server gives to peers that do not read."""
+
+
+class Draining:
+    """From the wiring: refuse everything new; what was accepted is still answered."""
+
+
+class FlushUses:
+    """From the Clock: tell the Directory which tokens were used."""
+
+
+class ChannelMailbox(Mailbox):
+    """The socket as a mailbox, with a thread of its own that no other actor uses."""
+
+    __slots__ = ("draining", "socket")
+
+    def __init__(self, name: str, socket: SocketMailbox, supervisor: Mailbox | None) -> None:
+        super().__init__(name, lambda _: None, supervisor=supervisor)
+        self.socket = socket
+        self.draining = False
+        """Whether everything new is refused. Here because it outlives an incarnation."""
+
+    def tell(self, message: Any) -> None:
+        """Leave a message from inside and wake the actor if it sleeps."""
+        self.socket.append(message)
+
+    put = tell
+
+    def take(self, most: int) -> list[Any]:
+        """What was put back, or else wait for mail of either kind."""
+        return super().take(most) or self.socket.take()
+
+    def adopt(self, occupant: Occupant) -> None:
+        """Each incarnation gets a thread; the one before it has ended."""
+        self.occupant = occupant
+        threading.Thread(target=self._live, args=[occupant], name=self.name, daemon=True).start()
+
+    def rest(self) -> None:
+        """Nothing to hand back: the thread goes on with the next turn."""
+
+    def _live(self, incarnation: Occupant) -> None:
+        while self.occupant is incarnation:
+            incarnation.turn()
+
+
+class Channel(Actor):
+    """Owns one ROUTER socket; never waits for anybody. Subclasses implement `_admit`."""
+
+    mailbox: ChannelMailbox
+
+    def __init__(
+        self,
+        mailbox: ChannelMailbox,
+        *,
+        directory: Mailbox | None,
+        tables: Published,
+        limits: Limits,
+        read_directory: Callable[[], None],
+        epoch: Epoch,
+    ) -> None:
+        super().__init__(mailbox)
+        self.callers = Callers(epoch)
+        self._directory = directory
+        self._tables = tables
+        self._limits = limits
+        self._read_directory = read_directory
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            Frame: self._frame,
+            Replies: self._send,
+            DirectoryChanged: self._directory_changed,
+            FlushUses: self._flush_uses,
+            Draining: self._drain,
+        }
+        """By the kind of message; subclasses add theirs."""
+
+    def on_start(self) -> None:
+        """Ask the Directory for everything; until it has come, nobody is known."""
+        self._read_directory()
+
+    def on_stop(self) -> None:
+        """Give peers a moment to take what waits for them, then close the socket."""
+        self.mailbox.socket.drain(FAREWELL_MS)
+        self.mailbox.socket.close()
+
+    def on_receive(self, message: Any) -> None:
+        """One handler for each kind of message."""
+        handler = self._handlers.get(type(message))
+        if handler is None:
+            name, kind = type(self).__name__, type(message).__name__
+            raise TypeError(f"the {name} has no handler for {kind}")
+        handler(message)
+
+    # For subclasses
+
+    @abstractmethod
+    def _admit(self, work: Work) -> None:
+        """Deal with a request that is no system action, from a known caller or ANYONE.
+
+        An ActionError goes back as the refusal; any other exception is logged and goes back as `internal`.
+        """
+
+    def _refuse(self, work: Work, refusal: Refusal) -> None:
+        """Send a refusal back. All refusals of readable requests pass here.
+
+        The caller is ANYONE where it had no token, and where a token was not even looked at or was not known.
+        """
+        self._reply(work.peer, packed_refusal(work, refusal))
+
+    # From the network
+
+    def _frame(self, frame: Frame) -> None:
+        """One message from a peer: [routing id, body] or [routing id, empty, body]."""
+        parts = frame.parts
+        delimited = len(parts) > 2 and parts[1] == b""
+        try:
+            request, encoding = codec.parse_request(parts[-1], self._limits)
+        except codec.BadRequest as bad:
+            self._refuse_bad(parts[0], delimited, bad)
+            return
+        peer = Peer(parts[0], delimited, encoding)
+        trace_id = request.traceparent[3:35] if request.traceparent else new_trace_id()
+        received = time.monotonic()
+        caller = ANYONE
+        try:
+            if len(parts) != 2 + delimited:
+                raise malformed()
+            if self.mailbox.draining:
+                raise stopping()
+            caller = self.callers.caller(request.token)
+            work = Work(request, caller, peer, self.mailbox, received, trace_id)
+            if is_system(request.action):
+                self._answer_system(work)
+            else:
+                self._admit(work)
+        except ActionError as error:
+            work = Work(request, caller, peer, self.mailbox, received, trace_id)
+            self._refuse(work, error.refusal)
+        except Exception as error:  # one client's message must not cost the others theirs
+            name = self.mailbox.name
+            log.error(f"{name} failed", trace_id=trace_id, action=request.action, exc_info=error)
+            work = Work(request, caller, peer, self.mailbox, received, trace_id)
+            self._refuse(work, A_DEFECT)
+
+    def _refuse_bad(self, routing_id: bytes, delimited: bool, bad: codec.BadRequest) -> None:
+        if bad.id is None:
+            self.mailbox.socket.counters.undecodable += 1
+            return
+        body = refusal_bytes(bad.id, bad.refusal, new_trace_id(), bad.encoding)
+        self._reply(Peer(routing_id, delimited, bad.encoding), body)
+
+    def _answer_system(self, work: Work) -> None:
+        request = work.request
+        route, result = answer_system(
+            self._tables.current, work.principal, request.action, request.params
+        )
+        self._reply(work.peer, success(work, route, result))
+
+    # To the network
+
+    def _send(self, message: Replies) -> None:
+        for peer, body in message.frames:
+            self._reply(peer, body)
+
+    def _reply(self, peer: Peer, body: bytes) -> None:
+        self.mailbox.socket.send(peer.routing_id, [b"", body] if peer.delimited else [body])
+
+    # From inside
+
+    def _directory_changed(self, change: DirectoryChanged) -> None:
+        self.callers.change(change)
+
+    def _flush_uses(self, _: FlushUses | Draining) -> None:
+        uses = self.callers.take_uses()
+        if uses and self._directory is not None:
+            self._directory.tell(TokensUsed(uses))
+
+    def _drain(self, message: Draining) -> None:
+        self.mailbox.draining = True
+        self._flush_uses(message)
+
+
+def malformed() -> InvalidArgument:
+    """The refusal of a message whose frames are not an envelope."""
+    return InvalidArgument(
+        "one message is one body frame, after an empty delimiter frame or none; this one had others"
+    )
+
+
+def stopping() -> Unavailable:
+    """The refusal of everything new while the server stops."""
+    return Unavailable("the server is stopping; nothing was done", retry_after_ms=1000)

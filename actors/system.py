@@ -23,6 +23,7 @@ from actors.admin.directory import (
     TellEverything,
 )
 from actors.admin.file import prepare_directory
+from actors.channel import Draining
 from actors.clock import Clock, ClockMailbox, Every
 from actors.dispatcher import Dispatcher
 from actors.errors import SettingsError
@@ -32,7 +33,7 @@ from actors.mailbox import Mailbox
 from actors.messages import TenantRecord
 from actors.permit import Permit
 from actors.registry import Published, Registry
-from actors.router import Draining, Router, RouterMailbox
+from actors.router import Router, RouterMailbox
 from actors.routing import RoutingTable
 from actors.settings import Settings
 from actors.supervisor import Adopt, ChildSpec, Drain, Relieve, Supervisor, Sweep
