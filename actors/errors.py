@@ -121,3 +121,7 @@ class Unavailable(ActionError):
     """The tenant is suspended, restarting or stopping, or its database cannot be written."""
 
     code = api.UNAVAILABLE
+
+
+class AuditProblem(Unavailable):
+    """The admin log cannot be written or read; the message says which file, why and what to do."""

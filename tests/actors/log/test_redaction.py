@@ -1,0 +1,283 @@
+"""Redaction: no secret gets into a log, whatever it is called and wherever it stands; what is none, stays."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.index.schema import Schema
+from actors.log.redaction import (
+    MOST_BYTES,
+    SECRET,
+    SECRET_NAMES,
+    SUMMARY,
+    is_secret_name,
+    redacted,
+    scrubbed,
+)
+
+NEEDLE = "hunter2-XYZZY"
+"""The secret text that must not survive."""
+
+TOKEN = "tnt_" + "Ab-9_" * 8 + "xyz"
+
+
+def shown(params: dict[str, Any], properties: dict[str, Any], **schema: Any) -> dict[str, Any]:
+    """Redacted by a schema as the index prepares it."""
+    return redacted(params, Schema.build("a.b.params", {"properties": properties, **schema}).source)
+
+
+# ---------------------------------------------------------------- by schema
+
+
+@pytest.mark.parametrize("mark", [{"writeOnly": True}, {"format": "password"}])
+def test_what_a_schema_marks_is_redacted(mark: dict[str, Any]) -> None:
+    """And what stands beside it is not."""
+    properties = {"pin": {"type": "string", **mark}, "name": {"type": "string"}}
+
+    assert shown({"pin": NEEDLE, "name": "Ada"}, properties) == {"pin": SECRET, "name": "Ada"}
+
+
+SECRET_TEXT = {"type": "string", "format": "password", "maxLength": 40}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"properties": {"inner": SECRET_TEXT}}, {"inner": NEEDLE}),
+        ({"type": "array", "items": SECRET_TEXT}, [NEEDLE, NEEDLE]),
+        ({"type": "array", "prefixItems": [SECRET_TEXT], "items": {"type": "string"}}, [NEEDLE]),
+        ({"type": "object", "additionalProperties": SECRET_TEXT}, {"any": NEEDLE}),
+        ({"type": "object", "patternProperties": {"^p": SECRET_TEXT}}, {"pin": NEEDLE}),
+        ({"$ref": "#/$defs/pin"}, NEEDLE),
+        ({"type": "array", "items": {"$ref": "#/$defs/pin"}}, [NEEDLE]),
+        ({"anyOf": [{"type": "integer"}, SECRET_TEXT]}, NEEDLE),
+        ({"oneOf": [{"type": "integer"}, {"$ref": "#/$defs/pin"}]}, NEEDLE),
+        ({"type": "string", "allOf": [{"format": "password"}]}, NEEDLE),
+        ({"type": "string", "if": {"minLength": 3}, "then": {"writeOnly": True}}, NEEDLE),
+        ({"type": "object", "properties": {"a": {"type": "string"}}, "writeOnly": True}, {"a": NEEDLE}),
+        ({"$ref": "#/$defs/tree"}, {"below": {"below": {"pin": NEEDLE}}}),
+    ],
+)  # fmt: skip
+def test_a_mark_is_found_wherever_a_schema_can_have_it(schema: dict[str, Any], value: Any) -> None:
+    """In maps and arrays, behind references and among alternatives."""
+    definitions = {
+        "pin": SECRET_TEXT,
+        "tree": {
+            "type": "object",
+            "properties": {"pin": SECRET_TEXT, "below": {"$ref": "#/$defs/tree"}},
+        },
+    }
+
+    found = redacted({"at": value}, {"properties": {"at": schema}, "$defs": definitions})
+
+    assert NEEDLE not in json.dumps(found)
+    assert SECRET in json.dumps(found)
+
+
+def test_a_secret_that_is_left_out_stays_null() -> None:
+    """There is nothing to hide."""
+    properties = {"pin": {"type": ["string", "null"], "writeOnly": True}}
+
+    assert shown({"pin": None}, properties) == {"pin": None}
+
+
+def test_definitions_that_refer_to_each_other_come_to_an_end() -> None:
+    """A schema that the index would refuse does not stop the log."""
+    source = {
+        "properties": {"a": {"$ref": "#/$defs/b"}},
+        "$defs": {"b": {"$ref": "#/$defs/c"}, "c": {"$ref": "#/$defs/b"}},
+    }
+
+    assert redacted({"a": "text"}, source) == {"a": "text"}
+
+
+# ---------------------------------------------------------------- by name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("token", "TOKEN", "access_token", "refreshToken", "tokens", "client-secret", "Secret"),
+        *("password", "passwd", "newPassword", "user.passwd", "passphrase", "db_credentials"),
+        *("api_key", "apiKey", "X-API-Key", "apikey", "private_key", "privateKey"),
+        *(
+            "Authorization",
+            "proxy-authorization",
+            "ｐａｓｓｗｏｒｄ",
+            "pass\u200bword",
+            "p a s s w d",
+        ),
+    ],
+)
+def test_names_of_secrets_are_known_however_they_are_spelt(name: str) -> None:
+    """At any depth, for actions that no schema describes."""
+    assert is_secret_name(name)
+    for params in ({name: NEEDLE}, {"deep": [{"er": {name: NEEDLE}}]}, {name: {"text": NEEDLE}}):
+        assert NEEDLE not in json.dumps(redacted(params, None))
+
+
+@pytest.mark.parametrize(
+    "name", ["name", "person", "key", "label", "text", "scope", "pass", "author"]
+)
+def test_other_names_are_none(name: str) -> None:
+    """Their values are what the log is read for."""
+    assert redacted({name: "value"}, None) == {name: "value"}
+
+
+@pytest.mark.parametrize("value", ["t_4f1c22ab90de7731", "p_91ab03f7c2d45e68", True, False, None])
+def test_ids_and_flags_stay_under_any_name(value: Any) -> None:
+    """`tokens.revoke token=t_…` says which one, and that is no secret."""
+    params = {"token": value, "tokens": [value]}
+
+    assert redacted(params, None) == params
+
+
+@pytest.mark.parametrize(
+    "value", ["t_4f1c22ab90de773", "t_4f1c22ab90de7731\n", "x_4f1c22ab90de7731", 4711, 0.5]
+)
+def test_what_is_nearly_an_id_is_a_secret(value: Any) -> None:
+    """Numbers, too: a PIN is one."""
+    assert redacted({"token": value, "tokens": [value]}, None) == {
+        "token": SECRET,
+        "tokens": [SECRET],
+    }
+
+
+def test_a_schema_s_mark_holds_for_ids_too() -> None:
+    """Whoever wrote it knows better."""
+    properties = {"token": {"type": "string", "writeOnly": True}}
+
+    assert shown({"token": "t_4f1c22ab90de7731"}, properties) == {"token": SECRET}
+
+
+# ---------------------------------------------------------------- by text
+
+
+def test_our_tokens_are_taken_out_of_any_text() -> None:
+    """Of values, of what is in the middle of them, and of names."""
+    params = {"note": f"use {TOKEN}, please", "list": [TOKEN], TOKEN: 1}
+
+    found = redacted(params, None)
+
+    assert found == {
+        "note": f"use tnt_{SECRET}, please",
+        "list": [f"tnt_{SECRET}"],
+        f"tnt_{SECRET}": 1,
+    }
+
+
+def test_a_token_that_is_cut_short_is_taken_out_too() -> None:
+    """Most of one is too much."""
+    assert scrubbed(TOKEN[:12]) == f"tnt_{SECRET}"
+
+
+# ---------------------------------------------------------------- form
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (float("nan"), "nan"),
+        (float("-inf"), "-inf"),
+        (b"\x00\xff", "(2 bytes)"),
+        ("\ud800", "?"),
+        ((1, 2), [1, 2]),
+    ],
+)
+def test_what_json_cannot_say_is_described(value: Any, expected: Any) -> None:
+    """Params of msgpack hold more than JSON does."""
+    assert redacted({"a": value}, None) == {"a": expected}
+
+
+def test_endless_depth_is_cut_off() -> None:
+    """Whatever a caller may send, the log is not what fails."""
+    deep: dict[str, Any] = {"text": NEEDLE}
+    for _ in range(500):
+        deep = {"a": deep}
+
+    assert "(too deep)" in json.dumps(redacted(deep, None))
+
+
+def test_large_params_are_shown_in_outline() -> None:
+    """Short ones whole, of large ones the size, and of all of them a hash."""
+    params = {"name": "Ada", "patch": {"text": "x" * 10_000}, "password": NEEDLE}
+
+    found = redacted(params, None)
+
+    assert found["name"] == "Ada"
+    assert found["patch"] == "(10011 bytes)"
+    assert found["password"] == SECRET
+    assert found[SUMMARY].startswith("10058 bytes, SHA-256 ")
+    assert NEEDLE not in json.dumps(found)
+
+
+def test_the_hash_in_an_outline_says_nothing_of_a_secret() -> None:
+    """Guesses cannot be tried on it."""
+    one, other = (redacted({"password": each, "big": "x" * 5000}, None) for each in ("a", "b"))
+
+    assert one == other
+
+
+def test_many_params_are_shown_as_far_as_they_fit() -> None:
+    """The outline says that there are more."""
+    found = redacted({f"name{number}": "x" * 100 for number in range(200)}, None)
+
+    assert len(json.dumps(found)) <= MOST_BYTES
+    assert found["name0"] == "x" * 100
+    assert found[SUMMARY].endswith("; 200 params, not all of them here")
+
+
+# ---------------------------------------------------------------- properties
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.text(), JSON))
+def test_whatever_is_asked_gives_json_of_bounded_size(params: dict[str, Any]) -> None:
+    """In UTF-8, too."""
+    found = redacted(params, None)
+
+    assert len(json.dumps(found, allow_nan=False, ensure_ascii=False).encode()) <= MOST_BYTES * 1.5
+
+
+def planted(secret: Any) -> st.SearchStrategy[Any]:
+    """The secret under a name of one, somewhere within maps and arrays."""
+    beside = st.dictionaries(st.text(max_size=5), st.integers(), max_size=3)
+    name = st.sampled_from(SECRET_NAMES).flatmap(
+        lambda part: st.tuples(st.sampled_from(["", "my_", "X-"]), st.just(part)).map("".join)
+    )
+    leaf = st.tuples(beside, name).map(lambda each: {**each[0], each[1]: secret})
+    return st.recursive(
+        leaf,
+        lambda inner: (
+            st.lists(inner, min_size=1, max_size=3)
+            | st.tuples(beside, st.text(max_size=5), inner).map(
+                lambda each: {**each[0], each[1]: each[2]}
+            )
+        ),
+        max_leaves=5,
+    )
+
+
+@given(st.sampled_from([NEEDLE, [NEEDLE], {"a": [NEEDLE]}, {"t": {"a": NEEDLE}}]).flatmap(planted))
+def test_no_secret_survives_under_a_secret_s_name(params: Any) -> None:
+    """Wherever it is put."""
+    assert NEEDLE not in json.dumps(redacted({"params": params}, None))
+
+
+@given(st.text(), st.text(), st.from_regex(r"\Atnt_[A-Za-z0-9_-]{1,60}\Z"))
+def test_no_token_survives_in_any_text(before: str, after: str, token: str) -> None:
+    """Its first characters are all that is left."""
+    found = redacted({"text": before + token + after}, None)["text"]
+
+    assert "tnt_" in found
+    assert token not in found
