@@ -26,7 +26,7 @@ from actors.registry import Published
 from transport import codec
 from transport.limits import Limits
 from transport.mailbox import Frame, SocketMailbox
-from transport.message import Refusal
+from transport.message import UNAUTHENTICATED, Refusal, Request
 
 log = structlog.get_logger()
 
@@ -89,10 +89,10 @@ class Channel(Actor):
         tables: Published,
         limits: Limits,
         read_directory: Callable[[], None],
-        epoch: Epoch,
+        epoch: Epoch | None = None,
     ) -> None:
         super().__init__(mailbox)
-        self.callers = Callers(epoch)
+        self._callers = Callers(epoch or Epoch())
         self._directory = directory
         self._tables = tables
         self._limits = limits
@@ -139,6 +139,14 @@ class Channel(Actor):
         """
         self._reply(work.peer, packed_refusal(work, refusal))
 
+    def _stranger(self, request: Request, trace_id: str) -> None:
+        """Somebody was refused as unauthenticated, here or by `_admit`; called before the refusal goes."""
+
+    def _require_open(self) -> None:
+        """Unavailable while the server stops."""
+        if self.mailbox.draining:
+            raise stopping()
+
     # From the network
 
     def _frame(self, frame: Frame) -> None:
@@ -157,15 +165,16 @@ class Channel(Actor):
         try:
             if len(parts) != 2 + delimited:
                 raise malformed()
-            if self.mailbox.draining:
-                raise stopping()
-            caller = self.callers.caller(request.token)
+            self._require_open()
+            caller = self._callers.caller(request.token)
             work = Work(request, caller, peer, self.mailbox, received, trace_id)
             if is_system(request.action):
                 self._answer_system(work)
             else:
                 self._admit(work)
         except ActionError as error:
+            if error.code == UNAUTHENTICATED:
+                self._stranger(request, trace_id)
             work = Work(request, caller, peer, self.mailbox, received, trace_id)
             self._refuse(work, error.refusal)
         except Exception as error:  # one client's message must not cost the others theirs
@@ -200,10 +209,10 @@ class Channel(Actor):
     # From inside
 
     def _directory_changed(self, change: DirectoryChanged) -> None:
-        self.callers.change(change)
+        self._callers.change(change)
 
     def _flush_uses(self, _: FlushUses | Draining) -> None:
-        uses = self.callers.take_uses()
+        uses = self._callers.take_uses()
         if uses and self._directory is not None:
             self._directory.tell(TokensUsed(uses))
 

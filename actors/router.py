@@ -66,7 +66,7 @@ class Router(Channel):
             tables=tables,
             limits=limits,
             read_directory=read_directory,
-            epoch=epoch or Epoch(),
+            epoch=epoch,
         )
         self._supervisor = supervisor
         self._addresses: dict[str, Mailbox] = {}
@@ -97,7 +97,7 @@ class Router(Channel):
         name, principal = work.request.tenant, work.principal
         if name is None and principal is not ANYONE:
             raise no_tenant()
-        tenant = self.callers.tenant(name)
+        tenant = self._callers.tenant(name)
         if tenant is None or (principal is not ANYONE and principal.tenant != tenant.name):
             raise not_you()
         return tenant
