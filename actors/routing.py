@@ -6,11 +6,13 @@ never changes: another index, state or environment makes another table.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
-from actors.access import AREAS, Rule, rule_of
+from actors.access import ADMIN, AREAS, Rule, rule_of
 from actors.errors import CodeProblem, NotFound
 from actors.index.code import Codebase
 from actors.index.entries import (
@@ -24,6 +26,7 @@ from actors.index.entries import (
     Index,
     Version,
 )
+from actors.index.reader import built_in_index
 from actors.index.schema import Schema
 from actors.index.spelling import nearest
 from actors.messages import Principal
@@ -143,12 +146,12 @@ class RoutingTable(NamedTuple):
     """What one environment serves of one index."""
 
     routes: Mapping[str, Route]
-    """By the name of the action."""
+    """By the name of the action; those of the engine's own are among them."""
     environment: str
     digest: str
-    """Of the index it was made from."""
+    """Of the index it was made from, the engine's own part included."""
     modules: tuple[ModuleType, ...]
-    """All code that was loaded; its globals hold the statements it was written with."""
+    """All code that tenants run; its globals hold the statements it was written with."""
     config: ConfigSchemas
     """What a tenant's config may say."""
     connectors: Mapping[str, Connector]
@@ -162,22 +165,13 @@ class RoutingTable(NamedTuple):
         version whose code cannot be served.
         """
         place = index.environment(environment)
-        codebase = Codebase(index.root)
-        problems: list[str] = []
-        routes = {}
-        for action in index.actions.values():
-            decision = serve(action, place)
-            try:
-                routes[action.name] = route_of(action, decision, _function(decision, codebase))
-            except CodeProblem as problem:
-                problems.append(f"{index.path}: {_spelt(action, decision)}: {problem}")
-        if problems:
-            raise CodeProblem("\n".join(problems))
+        stated = _loaded(index, lambda action: serve(action, place))
+        built_in = built_in_part()
         return cls(
-            routes=MappingProxyType(routes),
+            routes=MappingProxyType({**stated.routes, **built_in.routes}),
             environment=environment,
-            digest=index.digest,
-            modules=codebase.modules,
+            digest=sha256(f"{stated.digest} {built_in.digest}".encode()).hexdigest(),
+            modules=(*stated.modules, *built_in.modules),
             config=index.config,
             connectors=index.connectors,
         )
@@ -206,12 +200,50 @@ class RoutingTable(NamedTuple):
         return nearest(name, known, n)
 
 
-def _function(decision: Decision, codebase: Codebase) -> Callable[..., Any] | None:
+class Part(NamedTuple):
+    """What one index file contributes to a table."""
+
+    routes: Mapping[str, Route]
+    modules: tuple[ModuleType, ...]
+    """As in RoutingTable."""
+    digest: str
+    """Of the file."""
+
+
+@functools.cache
+def built_in_part() -> Part:
+    """The engine's own actions, served in every environment.
+
+    Loaded once: they are as old as the engine that they are part of, however often an index is read anew.
+    """
+    part = _loaded(built_in_index(), lambda action: Decision(action.versions[0], NEWEST), own=True)
+    routes = {name: route._replace(built_in=True) for name, route in part.routes.items()}
+    return part._replace(routes=MappingProxyType(routes))
+
+
+def _loaded(index: Index, decide: Callable[[Action], Decision], own: bool = False) -> Part:
+    """Load the code of what is served; `own` for the engine's, whose console steps `async def`."""
+    tenants, console = Codebase(index.root), Codebase(index.root)
+    problems: list[str] = []
+    routes = {}
+    for action in index.actions.values():
+        decision, steps = decide(action), own and action.channel == ADMIN
+        try:
+            function = _function(decision, console if steps else tenants, steps)
+            routes[action.name] = route_of(action, decision, function)
+        except CodeProblem as problem:
+            problems.append(f"{index.path}: {_spelt(action, decision)}: {problem}")
+    if problems:
+        raise CodeProblem("\n".join(problems))
+    return Part(routes, tenants.modules, index.digest)
+
+
+def _function(decision: Decision, codebase: Codebase, may_wait: bool) -> Callable[..., Any] | None:
     version = decision.version
     if version is None or not decision.is_served or version.state == DUMMY:
         return None
     loaded = codebase.load(version.code or "")
-    if loaded.is_async:
+    if loaded.is_async and not may_wait:
         raise CodeProblem(
             f"code {loaded.reference}: {loaded.file} defines it with async def, which cannot be served: "
             "write def"

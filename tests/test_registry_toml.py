@@ -46,8 +46,9 @@ def test_it_states_where_each_state_is_served() -> None:
 def test_it_can_be_served_in_every_environment(environment: str) -> None:
     """All code of what is served there loads."""
     table = load_table(PATH, environment)
-    assert set(table.routes) == set(INDEX.actions)
+    assert set(table.routes) == {*INDEX.actions, *BUILT_IN.actions}
     served = [route for route in table.routes.values() if route.reason != NONE_SERVED]
+    assert {route.name for route in served} >= set(BUILT_IN.actions)
     assert all((route.function is None) == (route.example is not None) for route in served)
 
 
@@ -62,7 +63,8 @@ def test_dummies_are_served_to_developers_and_not_to_customers() -> None:
 
 def referring() -> list[tuple[Action, Version]]:
     """Versions with code."""
-    return [(action, version) for action, version in VERSIONS if version.code is not None]
+    found = [*VERSIONS, *((each, each.versions[0]) for each in BUILT_IN.actions.values())]
+    return [(action, version) for action, version in found if version.code is not None]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from actors import discovery
 from actors.discovery import SERVER_VERSION, answer_system, is_system
 from actors.errors import InvalidArgument, NotFound, PermissionDenied, Unauthenticated
-from actors.index.reader import read_index
+from actors.index.reader import built_in_index, read_index
 from actors.messages import ANYONE, Principal
 from actors.routing import RoutingTable
 
@@ -22,6 +22,8 @@ LARGEST_BODY = 256 * 1024
 MEMBER = Principal("t_1", "acme", "member", person="p_1")
 OWNER = Principal("t_3", "acme", "owner")
 DEVELOPER = Principal("t_2", None, "developer")
+ADMINISTRATION = built_in_index().actions
+"""In every table besides what its index states."""
 SYSTEM = {"system.ping", "system.whoami", "system.describe"}
 
 CHANNEL = {"developer": "admin"}
@@ -68,7 +70,19 @@ def ask(table: RoutingTable, caller: Principal, built_in: str, /, **params: Any)
 
 
 def names(result: dict[str, Any]) -> set[str]:
-    return {entry["name"] for entry in result["actions"]}
+    """What is listed, administration aside."""
+    return {entry["name"] for entry in result["actions"]} - ADMINISTRATION.keys()
+
+
+def administration(table: RoutingTable, caller: Principal) -> set[str]:
+    """What is listed of administration."""
+    found: set[str] = set()
+    after: str | None = ""
+    while after is not None:
+        page = ask(table, caller, "system.describe", after=after, limit=200)
+        found |= {entry["name"] for entry in page["actions"]}
+        after = page["next"]
+    return found & ADMINISTRATION.keys()
 
 
 def test_anybody_may_ask_whether_the_server_answers(table: RoutingTable) -> None:
@@ -151,6 +165,30 @@ def test_what_a_caller_may_not_see_is_not_there(table: RoutingTable) -> None:
         ask(table, MEMBER, "system.describe", action="desk.pay")
     assert "nearest" in str(caught.value)
     assert "desk.pay" not in str(caught.value).partition("nearest")[2]
+
+
+@pytest.mark.parametrize(
+    ("caller", "sees", "misses"),
+    [
+        (ANYONE, set(), {"config.get"}),
+        (MEMBER, {"config.get"}, {"config.show", "members.list"}),
+        (OWNER, {"config.show", "audit.list"}, {"members.add", "tokens.list", "tenants.list"}),
+        (
+            OWNER._replace(areas=frozenset({"tokens"})),
+            {"tokens.issue", "tokens.list"},
+            {"members.add", "owners.delegate"},
+        ),
+        (OWNER._replace(role="admin owner"), {"owners.delegate", "members.add"}, {"limits.set"}),
+        (DEVELOPER, set(ADMINISTRATION), set()),
+    ],
+)
+def test_administration_is_shown_to_those_whom_it_is_for(
+    table: RoutingTable, caller: Principal, sees: set[str], misses: set[str]
+) -> None:
+    """By role and areas, as everything is; developers see everything, also what they may not call."""
+    shown = administration(table, caller)
+    assert sees <= shown
+    assert not misses & shown
 
 
 class TestAreas:
@@ -240,7 +278,9 @@ class TestPaging:
     def test_pages_hold_every_action_once(self, large: RoutingTable, limit: int) -> None:
         pages = self.pages(large, limit=limit)
         listed = [entry["name"] for page in pages for entry in page["actions"]]
-        assert listed == sorted({*large.routes, *SYSTEM})
+        seen = {name for name, route in large.routes.items() if route.is_for(MEMBER)}
+        assert len(seen) > 120
+        assert listed == sorted(seen | SYSTEM)
         assert all(len(page["actions"]) <= limit for page in pages)
 
     def test_no_page_is_larger_than_a_message(self, large: RoutingTable) -> None:
@@ -259,7 +299,9 @@ class TestPaging:
         table = RoutingTable.build(read_index(tmp_path / "index.toml"), "local-dev")
         pages = self.pages(table)
         assert max(len(json.dumps(page)) for page in pages) < LARGEST_BODY
-        assert {entry["name"] for page in pages for entry in page["actions"]} >= set(table.routes)
+        assert {entry["name"] for page in pages for entry in page["actions"]} >= (
+            set(table.routes) - ADMINISTRATION.keys()
+        )
 
     def test_the_index_of_this_repository_fits_on_few_pages(self) -> None:
         file = Path(__file__).parents[2] / "registry.toml"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,10 @@ from hypothesis import strategies as st
 
 from actors.errors import CodeProblem, NotFound, SettingsError
 from actors.index.entries import DEFAULT_ENVIRONMENTS, STATES, Action, Environment, Version
-from actors.index.reader import read_index
+from actors.index.reader import built_in_index, read_index
 from actors.index.schema import Schema
 from actors.messages import Principal
-from actors.routing import RoutingTable, serve
+from actors.routing import RoutingTable, built_in_part, serve
 
 EMPTY = Schema.build("a.b.params", {})
 PLACES = {place.name: place for place in DEFAULT_ENVIRONMENTS}
@@ -184,7 +185,8 @@ class TestTable:
     def test_only_served_code_is_loaded(self, path: Path) -> None:
         """Version 2 of contacts.add, and contacts.open, name functions that are not there."""
         table = RoutingTable.build(read_index(path), "hosted-live")
-        assert [module.__file__ for module in table.modules] == [str(path.parent / "desk.py")]
+        stated = [each for each in table.modules if each not in built_in_part().modules]
+        assert [module.__file__ for module in stated] == [str(path.parent / "desk.py")]
 
     def test_code_that_cannot_be_loaded_is_named_with_action_and_version(self, path: Path) -> None:
         with pytest.raises(CodeProblem) as caught:
@@ -198,6 +200,50 @@ class TestTable:
         (path.parent / "desk.py").write_text("async def add(ctx, params): ...\n")
         with pytest.raises(CodeProblem, match="async def, which cannot be served: write def"):
             RoutingTable.build(read_index(path), "hosted-live")
+
+    @pytest.mark.parametrize("name", PLACES)
+    def test_what_is_built_in_is_served_with_every_index_everywhere(
+        self, path: Path, name: str
+    ) -> None:
+        """Whatever states the environment serves, here none."""
+        path.write_text(f"[environments.{name}]\nserves = []")
+        table = RoutingTable.build(read_index(path), name)
+        assert set(table.routes) == set(built_in_index().actions)
+        for route in table.routes.values():
+            assert route.built_in
+            assert route.function is not None
+            assert route.meta == {"version": 1, "state": "release", "reason": "newest"}
+
+    def test_what_the_index_states_is_not_built_in(self, path: Path) -> None:
+        assert not RoutingTable.build(read_index(path), "hosted-live").find("contacts.add").built_in
+
+    def test_the_console_steps_what_is_built_in_and_tenants_call_it(self) -> None:
+        """On the data channel nothing waits; on the admin channel everything does."""
+        for route in built_in_part().routes.values():
+            waits = inspect.iscoroutinefunction(route.function)
+            assert waits is (route.rule.channel == "admin"), route.name
+
+    def test_tenants_know_the_text_of_what_they_run_and_of_nothing_else(self) -> None:
+        """The Directory's statements are no statements of a tenant's."""
+        files = {Path(module.__file__ or "").name for module in built_in_part().modules}
+        assert files == {"config.py"}
+        assert "tenant" in str(built_in_part().modules[0].__file__)
+
+    def test_the_digest_is_of_the_index_and_of_what_is_built_in(self, path: Path) -> None:
+        table = RoutingTable.build(read_index(path), "hosted-live")
+        again = RoutingTable.build(read_index(path), "hosted-live")
+        assert table.digest == again.digest
+        assert table.digest not in {read_index(path).digest, built_in_index().digest}
+        path.write_text(INDEX + "# a remark")
+        assert RoutingTable.build(read_index(path), "hosted-live").digest != table.digest
+
+    def test_members_are_not_led_to_administration(self, path: Path) -> None:
+        table = RoutingTable.build(read_index(path), "hosted-live")
+        admin = Principal("t_2", None, "developer admin")
+        member = Principal("t_1", "acme", "member")
+        assert table.nearest("tenants.creat", caller=admin)[0] == "tenants.create"
+        assert "tenants.create" not in table.nearest("tenants.creat", caller=member)
+        assert table.nearest("config.got", caller=member)[0] == "config.get"
 
     def test_an_unknown_environment_is_refused(self, path: Path) -> None:
         with pytest.raises(SettingsError, match="hosted-live"):
