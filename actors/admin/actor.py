@@ -1,0 +1,238 @@
+"""The AdminConsole: reads the admin channel and does what is asked there, one record in the log for each.
+
+It waits for nobody: what a call needs from other actors it asks, and it goes on with other calls until the
+answer is there. How one call is served stands in serving.py; here is only who is told what, and when.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import structlog
+
+from actors.admin.call import Call, Locally
+from actors.admin.context import Actors
+from actors.admin.errand import Arrived, Errand, Errands, Overdue
+from actors.admin.recorder import RETRY_MS, Recorder
+from actors.admin.serving import DEFECT, Forwarded, Outcome, Refused, Served, Serving
+from actors.admin.strangers import WINDOW_SECONDS, Strangers
+from actors.callers import not_you
+from actors.channel import Channel, ChannelMailbox
+from actors.clock import After
+from actors.epoch import Epoch
+from actors.errors import ActionError
+from actors.future import Answer, settle, settle_with_error
+from actors.log.messages import Append, Entry
+from actors.mailbox import Mailbox
+from actors.messages import ANYONE, DirectoryChanged, Work
+from actors.registry import Published
+from actors.stepper import Awaiting, Raised, Returned, Stepper
+from transport.limits import Limits
+from transport.mailbox import SocketMailbox
+from transport.message import Request
+
+log = structlog.get_logger()
+
+
+class Finish(NamedTuple):
+    """From the wiring, after Draining: `done` is set once every call under way has ended."""
+
+    done: Answer
+
+
+class CatchUp(NamedTuple):
+    """From the Clock: try again to have written what could not be recorded."""
+
+
+class CountStrangers(NamedTuple):
+    """From the Clock: record how many tries of strangers have no record."""
+
+
+class ConsoleMailbox(ChannelMailbox):
+    """The admin socket as a mailbox."""
+
+    __slots__ = ("kept",)
+
+    def __init__(self, name: str, socket: SocketMailbox, supervisor: Mailbox | None) -> None:
+        super().__init__(name, socket, supervisor)
+        self.kept: deque[Entry] = deque()
+        """What has happened and could not be recorded yet. Here, because it outlives an incarnation."""
+
+
+class AdminConsole(Channel):
+    """The actor of the admin channel."""
+
+    mailbox: ConsoleMailbox
+
+    def __init__(
+        self,
+        mailbox: ConsoleMailbox,
+        *,
+        actors: Actors,
+        tables: Published,
+        limits: Limits,
+        read_directory: Callable[[], None],
+        epoch: Epoch | None = None,
+    ) -> None:
+        super().__init__(
+            mailbox,
+            directory=actors.directory,
+            tables=tables,
+            limits=limits,
+            read_directory=read_directory,
+            epoch=epoch,
+        )
+        self._actors = actors
+        self._recorder = Recorder(actors.audit_log, mailbox.kept)
+        self._serving = Serving(actors, tables, self._callers, self._recorder)
+        self._errands = Errands()
+        self._strangers = Strangers()
+        self._early: deque[Locally] = deque()
+        self._finishing: deque[Answer] = deque()
+        self._is_reminded = False
+        self._handlers.update(
+            {
+                Arrived: self._arrived,
+                Overdue: self._overdue,
+                Locally: self._locally,
+                CatchUp: self._catch_up,
+                CountStrangers: self._count_strangers,
+                Finish: self._finish,
+            }
+        )
+
+    def on_failure(self, *info: Any) -> None:
+        """Callers of what was under way hear that nobody knows what came of it."""
+        super().on_failure(*info)
+        for errand in self._errands:
+            errand.stepper.abandon()
+            if errand.call is not None:
+                self._refuse_call(errand.call, errand.call.unknown("the admin console failed"))
+
+    # Calls
+
+    def _admit(self, work: Work) -> None:
+        """Whoever has no token reaches nothing here, also where an index says that anyone may."""
+        if work.principal is ANYONE:
+            raise not_you()
+        self._begin_call(Call.of_work(work))
+
+    def _stranger(self, request: Request, trace_id: str) -> None:
+        for entry in self._strangers.note(request, trace_id, time.monotonic()):
+            self._actors.audit_log.tell(Append(entry))
+        if self._strangers.uncounted == 1:
+            self._later(WINDOW_SECONDS, CountStrangers())
+
+    def _locally(self, message: Locally) -> None:
+        if not self._callers.informed:
+            self._early.append(message)
+            return
+        try:
+            self._require_open()
+            self._begin_call(Call.of_console(message))
+        except ActionError as error:
+            settle_with_error(message.reply_to, error)
+
+    def _begin_call(self, call: Call) -> None:
+        self._errands.require_room()
+        self._go_on(self._errands.begin(Stepper(self._serving.serve(call)), call))
+
+    # Errands
+
+    def _arrived(self, message: Arrived) -> None:
+        errand = self._errands.awaiting(message)
+        if errand is not None:
+            self._go_on(errand, message.answer)
+
+    def _go_on(self, errand: Errand, arrived: Answer | None = None) -> None:
+        step = errand.stepper.step(arrived)
+        if isinstance(step, Awaiting):
+            self._park(errand, step.answer)
+        else:
+            self._end(errand, step)
+
+    def _park(self, errand: Errand, answer: Answer) -> None:
+        arrived = Arrived(errand.number, answer)
+        is_new = self._errands.park(errand, answer)
+        if is_new and errand.call is not None:
+            self._later(errand.call.deadline - time.monotonic(), Overdue(errand.number))
+        answer.listen(lambda: self.mailbox.tell(arrived))
+
+    def _end(self, errand: Errand, step: Returned | Raised) -> None:
+        self._errands.end(errand)
+        if isinstance(step, Raised):
+            log.error("admin console failed", action=errand.action, exc_info=step.error)
+        if errand.call is not None:
+            self._answer_call(
+                errand.call, step.value if isinstance(step, Returned) else Refused(DEFECT)
+            )
+        self._remind()
+        self._settle_finish()
+
+    def _overdue(self, message: Overdue) -> None:
+        errand = self._errands.late(message)
+        if errand is not None and errand.call is not None:
+            self._refuse_call(errand.call, errand.call.overdue())
+
+    # Answers
+
+    def _answer_call(self, call: Call, outcome: Outcome) -> None:
+        if isinstance(outcome, Refused):
+            self._refuse_call(call, outcome.error)
+        elif not call.answered:
+            call.answered = True
+            self._tell_result(call, outcome)
+
+    def _tell_result(self, call: Call, outcome: Served | Forwarded) -> None:
+        if call.work is not None:
+            self._reply(call.work.peer, outcome.body)
+        elif isinstance(outcome, Served):
+            settle(call.reply_to, outcome.result)
+
+    def _refuse_call(self, call: Call, error: ActionError) -> None:
+        """Unless its caller has heard something already."""
+        if call.answered:
+            return
+        call.answered = True
+        if call.work is None:
+            settle_with_error(call.reply_to, error)
+        else:
+            self._refuse(call.work, error.refusal)
+
+    # Records that could not be written, and those of strangers
+
+    def _remind(self) -> None:
+        """What could not be recorded is tried again also where nobody calls."""
+        if self._recorder.is_behind and not self._is_reminded:
+            self._is_reminded = True
+            self._later(RETRY_MS / 1000, CatchUp())
+
+    def _catch_up(self, _: CatchUp) -> None:
+        self._is_reminded = False
+        self._go_on(self._errands.begin(Stepper(self._recorder.catch_up()), None))
+
+    def _count_strangers(self, _: CountStrangers) -> None:
+        for entry in self._strangers.counted():
+            self._actors.audit_log.tell(Append(entry))
+
+    # From inside
+
+    def _later(self, seconds: float, message: Any) -> None:
+        self._actors.clock.tell(After(max(0.0, seconds), self.mailbox, message))
+
+    def _directory_changed(self, change: DirectoryChanged) -> None:
+        super()._directory_changed(change)
+        while self._early and self._callers.informed:
+            self._locally(self._early.popleft())
+
+    def _finish(self, message: Finish) -> None:
+        self._count_strangers(CountStrangers())
+        self._finishing.append(message.done)
+        self._catch_up(CatchUp())
+
+    def _settle_finish(self) -> None:
+        while self._finishing and not self._errands:
+            settle(self._finishing.popleft(), True)

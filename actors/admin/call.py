@@ -1,0 +1,162 @@
+"""One call on the admin channel: what was asked, what is found out about it, and what the log says of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from actors.admin.capacity import CONSOLE, Capacity, capacity_text
+from actors.answers import new_trace_id
+from actors.errors import ActionError, DeadlineExceeded, Unavailable
+from actors.future import Answer
+from actors.log.messages import ACTION, INTENT, OUTCOME, Entry
+from actors.log.redaction import redacted
+from actors.messages import Principal, TenantRecord, Work
+from actors.routing import Route
+
+LOCAL_MS = 20_000
+"""The timeout of what the process itself asks: less than its wiring waits, so that it hears why."""
+
+RETRY_UNKNOWN_MS = 1000
+"""What a caller is told to wait who cannot be told what came of a call, in milliseconds."""
+
+MOST_MESSAGE = 1000
+"""Characters of a refusal's message that the log keeps."""
+
+
+class Locally(NamedTuple):
+    """From the wiring: do this in capacity `console`. The answer is the result, or the ActionError raised."""
+
+    action: str
+    tenant: str | None
+    params: Mapping[str, Any]
+    reply_to: Answer
+
+
+class Call:
+    """Changed by whoever serves it, and by nobody else."""
+
+    def __init__(
+        self,
+        action: str,
+        tenant: str | None,
+        params: Mapping[str, Any],
+        caller: Principal,
+        trace_id: str,
+        *,
+        timeout_ms: int = LOCAL_MS,
+        work: Work | None = None,
+        reply_to: Answer | None = None,
+    ) -> None:
+        self.action = action
+        self.tenant = tenant
+        """The name that was given, whether or not there is such a tenant."""
+        self.params = params
+        self.caller = caller
+        """As the token says."""
+        self.trace_id = trace_id
+        self.timeout_ms = timeout_ms
+        self.work = work
+        """None for what the process itself asks."""
+        self.reply_to = reply_to
+        received = time.monotonic() if work is None else work.received
+        self.deadline = received + timeout_ms / 1000
+        """time.monotonic() by which the caller has an answer."""
+        self.about: TenantRecord | None = None
+        """The tenant that the log counts it to."""
+        self.capacity: Capacity | None = None
+        self.route: Route | None = None
+        self.intended = False
+        """Whether the log has it already."""
+        self.begun = False
+        """Whether it may have had an effect."""
+        self.answered = False
+        """Whether the caller has heard something."""
+
+    @classmethod
+    def of_work(cls, work: Work) -> Call:
+        """What came through the socket."""
+        request = work.request
+        return cls(
+            request.action,
+            request.tenant,
+            request.params,
+            work.principal,
+            work.trace_id,
+            timeout_ms=request.timeout_ms,
+            work=work,
+        )
+
+    @classmethod
+    def of_console(cls, message: Locally) -> Call:
+        """What the process itself asks."""
+        return cls(
+            message.action,
+            message.tenant,
+            message.params,
+            CONSOLE,
+            new_trace_id(),
+            reply_to=message.reply_to,
+        )
+
+    @property
+    def request_id(self) -> str | None:
+        """What its caller calls it."""
+        return None if self.work is None else self.work.request.id
+
+    @property
+    def may_write(self) -> bool:
+        """False where it is known that nothing can be changed by it."""
+        return self.route is None or self.route.writes
+
+    def begin(self) -> None:
+        """From here on it may have an effect; DeadlineExceeded where it is too late for that."""
+        if self.answered or time.monotonic() >= self.deadline:
+            raise self.overdue()
+        self.begun = True
+
+    def overdue(self) -> ActionError:
+        """What its caller hears at the deadline; what is under way goes on, and is recorded when it ends."""
+        waited = f"within {self.timeout_ms} ms"
+        if not self.begun:
+            return DeadlineExceeded(f"not begun {waited}; nothing was done")
+        if not self.may_write:
+            return DeadlineExceeded(f"not answered {waited}; nothing was changed")
+        return self.unknown(f"{self.action} did not end {waited}")
+
+    def unknown(self, cause: str) -> Unavailable:
+        """What its caller hears who cannot be told what came of it."""
+        return Unavailable(
+            f"{cause}, so that it is not known whether it was done: send it again with the same id",
+            retry_after_ms=RETRY_UNKNOWN_MS,
+        )
+
+    def intent(self) -> Entry:
+        """The record ahead of it."""
+        return self._entry(INTENT, None, None)
+
+    def outcome(self, outcome: str, message: str | None) -> Entry:
+        """The record after it."""
+        kind = OUTCOME if self.intended else ACTION
+        if self.about is not None and self.tenant not in (None, self.about.name):
+            message = f"asked for tenant {self.tenant!r}: {message}"
+        return self._entry(kind, outcome, message and message[:MOST_MESSAGE])
+
+    def _entry(self, kind: str, outcome: str | None, message: str | None) -> Entry:
+        capacity = capacity_text(self.caller) if self.capacity is None else str(self.capacity)
+        is_token = self.work is not None
+        return Entry(
+            kind=kind,
+            action=self.action,
+            capacity=capacity,
+            person=self.caller.person or None,
+            token=self.caller.id if is_token else None,
+            tenant=self.about and self.about.name,
+            tenant_id=self.about and self.about.id,
+            params=redacted(self.params, None if self.route is None else self.route.params.source),
+            outcome=outcome,
+            message=message,
+            request_id=self.request_id,
+            trace_id=self.trace_id,
+        )

@@ -1,0 +1,94 @@
+"""Errands: calls under way, each parked wherever it waits for another actor."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from actors.admin.call import Call
+from actors.errors import ResourceExhausted
+from actors.future import Answer
+from actors.stepper import Stepper
+
+MOST_ERRANDS = 1000
+"""Calls under way at once; what comes on top is refused before anything is looked at."""
+
+RETRY_BUSY_MS = 1000
+"""What a caller is told to wait where there are as many, in milliseconds."""
+
+
+class Arrived(NamedTuple):
+    """To the console: an errand can go on."""
+
+    number: int
+    answer: Answer
+
+
+class Overdue(NamedTuple):
+    """From the Clock: an errand's caller should have an answer by now."""
+
+    number: int
+
+
+class Errand:
+    """One coroutine on its way."""
+
+    def __init__(self, number: int, stepper: Stepper, call: Call | None) -> None:
+        self.number = number
+        self.stepper = stepper
+        self.call = call
+        """None for the console's own housekeeping."""
+        self.awaits: Answer | None = None
+
+    @property
+    def action(self) -> str | None:
+        """What it is about, for the error log."""
+        return None if self.call is None else self.call.action
+
+
+class Errands:
+    """All that are under way, by their numbers; for one actor."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._parked: dict[int, Errand] = {}
+
+    def __len__(self) -> int:
+        return len(self._parked)
+
+    def __iter__(self) -> Iterator[Errand]:
+        return iter(list(self._parked.values()))
+
+    def require_room(self) -> None:
+        """ResourceExhausted where as many are under way as may be."""
+        if len(self._parked) >= MOST_ERRANDS:
+            raise ResourceExhausted(
+                f"{len(self._parked)} calls are under way on the admin channel already; send this one "
+                "again, with the same id",
+                retry_after_ms=RETRY_BUSY_MS,
+            )
+
+    def begin(self, stepper: Stepper, call: Call | None) -> Errand:
+        """One more, which is not parked yet."""
+        return Errand(next(self._numbers), stepper, call)
+
+    def park(self, errand: Errand, answer: Answer) -> bool:
+        """Until the answer is there; True the first time."""
+        is_new = errand.number not in self._parked
+        self._parked[errand.number] = errand
+        errand.awaits = answer
+        return is_new
+
+    def awaiting(self, message: Arrived) -> Errand | None:
+        """Whose answer that is; None where it was heard of before."""
+        errand = self._parked.get(message.number)
+        return errand if errand is not None and errand.awaits is message.answer else None
+
+    def late(self, message: Overdue) -> Errand | None:
+        """Who is overdue; None where it has ended."""
+        return self._parked.get(message.number)
+
+    def end(self, errand: Errand) -> None:
+        """It is not under way any more, or never was for long."""
+        self._parked.pop(errand.number, None)

@@ -1,0 +1,213 @@
+"""Serving one call on the admin channel, from who may to what the log says.
+
+The way of one call: tenant and capacity → route → rule, scope → a super admin's intent on disk → function, or
+the tenant itself → outcome on disk → reply. The functions here are stepped: each await is an actor asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import structlog
+
+from actors.access import ADMIN
+from actors.admin.call import Call
+from actors.admin.capacity import CONSOLE, Capacity, capacity_of, require
+from actors.admin.context import Actors, AdminContext, order_digest, unnamed
+from actors.admin.messages import Receipt
+from actors.admin.outlet import Outlet
+from actors.admin.recorder import OK, Recorder
+from actors.answers import A_DEFECT, success
+from actors.callers import Callers
+from actors.errors import ActionError, InvalidArgument, NotFound, ResourceExhausted, Unavailable
+from actors.messages import ACTIVE, FindTenant, TenantRecord
+from actors.registry import Published
+from actors.routing import Route, RoutingTable
+from transport import codec
+from transport.message import Reply
+
+log = structlog.get_logger()
+
+RETRY_FULL_MS = 100
+"""What a tenant's full mailbox tells callers to wait, in milliseconds."""
+
+
+class Defect(ActionError):
+    """Not expected; the trace id finds it in the error log."""
+
+
+DEFECT = Defect(A_DEFECT.message)
+"""What callers hear of any."""
+
+
+class Served(NamedTuple):
+    """What the engine itself has done."""
+
+    result: Mapping[str, Any]
+    replayed: bool
+    body: bytes
+    """The packed reply; empty for what the process itself asks."""
+
+    @property
+    def outcome(self) -> tuple[str, str | None]:
+        """Code and message for the log."""
+        return OK, "replayed" if self.replayed else None
+
+
+class Refused(NamedTuple):
+    """What was not done, or failed."""
+
+    error: ActionError
+
+    @property
+    def outcome(self) -> tuple[str, str | None]:
+        """Code and message for the log."""
+        refusal = self.error.refusal
+        return refusal.code, refusal.message
+
+
+class Forwarded(NamedTuple):
+    """What a tenant has answered."""
+
+    body: bytes
+    reply: Reply
+
+    @property
+    def outcome(self) -> tuple[str, str | None]:
+        """Code and message for the log."""
+        error = self.reply.error
+        if error is not None:
+            return error.code, error.message
+        return OK, "replayed" if self.reply.meta.get("replayed") else None
+
+
+Outcome = Served | Refused | Forwarded
+
+
+class Serving:
+    """The console's work on calls; it is the console who steps it and who answers."""
+
+    def __init__(
+        self, actors: Actors, tables: Published, callers: Callers, recorder: Recorder
+    ) -> None:
+        self._actors = actors
+        self._tables = tables
+        self._callers = callers
+        self._recorder = recorder
+
+    async def serve(self, call: Call) -> Outcome:
+        """Do it or refuse it, and have that written down."""
+        outcome = await self._attempt(call)
+        await self._recorder.after(call.outcome(*outcome.outcome))
+        return outcome
+
+    async def _attempt(self, call: Call) -> Outcome:
+        try:
+            return await self._do(call)
+        except ActionError as error:
+            return Refused(error)
+        except Exception as error:
+            log.error(
+                "admin action failed", action=call.action, trace_id=call.trace_id, exc_info=error
+            )
+            return Refused(DEFECT)
+
+    async def _do(self, call: Call) -> Outcome:
+        table = self._tables.current
+        capacity = self._capacity(call)
+        route = call.route = table.find(call.action, capacity.principal)
+        if call.caller is not CONSOLE:
+            require(route, capacity)
+        is_ours = route.built_in and route.rule.channel == ADMIN
+        params = route.params.parse(call.params) if is_ours else None
+        await self._recorder.allow(writes=route.writes)
+        if capacity.is_super:
+            await self._recorder.ahead(call.intent())
+            call.intended = True
+        if is_ours:
+            return await self._run(call, route, self._context(call, capacity, table), params)
+        return await self._hand_on(call, capacity)
+
+    def _capacity(self, call: Call) -> Capacity:
+        """The tenant is known to the log also where the capacity is refused: a caller's own."""
+        call.about = self._callers.tenant(call.caller.tenant or call.tenant or "")
+        if call.caller is CONSOLE:
+            call.capacity = self._console(call)
+        else:
+            call.capacity = capacity_of(self._callers, call.caller, call.tenant)
+        return call.capacity
+
+    def _console(self, call: Call) -> Capacity:
+        if call.tenant is not None and call.about is None:
+            raise NotFound(f"there is no tenant {call.tenant!r}")
+        return Capacity(CONSOLE, call.about)
+
+    def _context(self, call: Call, capacity: Capacity, table: RoutingTable) -> AdminContext:
+        return AdminContext(
+            tenant=capacity.tenant,
+            caller=capacity.principal,
+            action=call.action,
+            now=datetime.now(UTC),
+            trace_id=call.trace_id,
+            table=table,
+            actors=self._actors,
+            receipt=_receipt(call),
+        )
+
+    async def _run(self, call: Call, route: Route, ctx: AdminContext, params: Any) -> Served:
+        assert (
+            route.function is not None
+        )  # the engine's own actions are served in every environment
+        call.begin()
+        result = await route.function(ctx, params)
+        route.result.check(result)
+        return Served(result, ctx.replayed, _packed(call, route, result, ctx.replayed))
+
+    async def _hand_on(self, call: Call, capacity: Capacity) -> Forwarded:
+        """A tenant's own action: its actor does it, in its database."""
+        tenant = capacity.tenant
+        if tenant is None:
+            raise unnamed(call.action)
+        if call.work is None:
+            raise InvalidArgument(f"{call.action} is the tenant's own: it is called with a token")
+        _require_active(tenant)
+        found = Outlet()
+        self._actors.supervisor.tell(FindTenant(tenant, found))
+        address = (await found.message()).mailbox
+        outlet = Outlet()
+        call.begin()
+        if not address.offer(call.work._replace(principal=capacity.principal, outlet=outlet)):
+            raise _full(tenant, address.limit)
+        address.wake()
+        ((_, body),) = (await outlet.message()).frames
+        return Forwarded(body, codec.parse_reply(body))
+
+
+def _receipt(call: Call) -> Receipt | None:
+    if call.request_id is None:
+        return None
+    digest = order_digest(call.action, call.tenant, call.params)
+    return Receipt(call.caller.id, call.request_id, digest)
+
+
+def _packed(call: Call, route: Route, result: Mapping[str, Any], replayed: bool) -> bytes:
+    if call.work is None:
+        return b""
+    meta = {**route.meta, "replayed": True} if replayed else route.meta
+    return success(call.work, route._replace(meta=meta), result)
+
+
+def _require_active(tenant: TenantRecord) -> None:
+    if tenant.status != ACTIVE:
+        raise Unavailable(
+            f"tenant {tenant.name} is {tenant.status}: its own actions are not served until tenants.resume"
+        )
+
+
+def _full(tenant: TenantRecord, limit: int) -> ResourceExhausted:
+    return ResourceExhausted(
+        f"{limit} messages wait for tenant {tenant.name} already; send this one again, with the same id",
+        retry_after_ms=RETRY_FULL_MS,
+    )
