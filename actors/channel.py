@@ -101,7 +101,7 @@ class Channel(Actor):
             Frame: self._frame,
             Replies: self._send,
             DirectoryChanged: self._directory_changed,
-            FlushUses: self._flush_uses,
+            FlushUses: self._flush,
             Draining: self._drain,
         }
         """By the kind of message; subclasses add theirs."""
@@ -211,14 +211,14 @@ class Channel(Actor):
     def _directory_changed(self, change: DirectoryChanged) -> None:
         self._callers.change(change)
 
-    def _flush_uses(self, _: FlushUses | Draining) -> None:
+    def _flush(self, _: FlushUses | Draining) -> None:
         uses = self._callers.take_uses()
         if uses and self._directory is not None:
             self._directory.tell(TokensUsed(uses))
 
     def _drain(self, message: Draining) -> None:
         self.mailbox.draining = True
-        self._flush_uses(message)
+        self._flush(message)
 
 
 def malformed() -> InvalidArgument:

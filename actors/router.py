@@ -6,42 +6,52 @@ router's own tables, which the Directory tells it.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from actors.access import DATA
-from actors.answers import packed_refusal
+from actors.access import ADMIN, DATA
+from actors.attempts import Attempt, Attempts
 from actors.callers import no_tenant, not_you
-from actors.channel import Channel, ChannelMailbox
+from actors.channel import Channel, ChannelMailbox, Draining, FlushUses
 from actors.epoch import Epoch
-from actors.errors import ResourceExhausted
+from actors.errors import ActionError, Unavailable
+from actors.inlet import Inlet, full
+from actors.log.messages import Append, Entry
 from actors.mailbox import Mailbox
-from actors.messages import ANYONE, Address, FindTenant, TenantRecord, Work
+from actors.messages import (
+    ACTIVE,
+    ANYONE,
+    SUSPENDED,
+    Address,
+    DirectoryChanged,
+    FindTenant,
+    Principal,
+    TenantRecord,
+    Work,
+)
 from actors.permission import require
+from actors.profiles import Profiles
 from actors.registry import Published
+from actors.wording import worded
 from transport.limits import Limits
 from transport.mailbox import SocketMailbox
+from transport.message import UNAUTHENTICATED, Refusal, Request
 
-RETRY_FULL_MS = 100
-"""What a full mailbox tells its callers to wait, in milliseconds: about the time to work through it."""
-
-MOST_UNADDRESSED = 1000
-"""Messages that may wait for one tenant while the supervisor is asked for its mailbox."""
+RETRY_SUSPENDED_MS = 60_000
+"""What callers of a suspended tenant are told to wait, in milliseconds: people decide when it ends."""
 
 
 class RouterMailbox(ChannelMailbox):
     """The data channel's socket as a mailbox."""
 
-    __slots__ = ("unaddressed",)
+    __slots__ = ("inlets",)
 
     def __init__(self, name: str, socket: SocketMailbox, supervisor: Mailbox | None) -> None:
         super().__init__(name, socket, supervisor)
-        self.unaddressed: dict[str, deque[Work]] = {}
-        """First mail for tenants whose mailboxes the supervisor has been asked for, by the tenant's id.
-
-        Here because it outlives an incarnation.
-        """
+        self.inlets: dict[str, Inlet] = {}
+        """Of tenants that mail has come for, by their ids. Here because they outlive an incarnation."""
 
 
 class Router(Channel):
@@ -58,6 +68,8 @@ class Router(Channel):
         limits: Limits,
         read_directory: Callable[[], None],
         directory: Mailbox | None = None,
+        audit: Mailbox | None = None,
+        profiles: Profiles | None = None,
         epoch: Epoch | None = None,
     ) -> None:
         super().__init__(
@@ -69,7 +81,10 @@ class Router(Channel):
             epoch=epoch,
         )
         self._supervisor = supervisor
-        self._addresses: dict[str, Mailbox] = {}
+        self._audit = audit
+        self._profiles = profiles or Profiles()
+        self._inlets = mailbox.inlets
+        self._attempts = Attempts()
         self._touched: dict[Mailbox, None] = {}
         self._handlers[Address] = self._addressed
 
@@ -82,72 +97,135 @@ class Router(Channel):
             for mailbox in touched:
                 mailbox.wake()
 
-    # From the network
+    # Who may
 
     def _admit(self, work: Work) -> None:
-        request, caller = work.request, work.principal
-        tenant = self._tenant(work)
-        if caller is ANYONE:
-            self._require_public(request.action, tenant)
-        else:
-            require(self._tables.current.find(request.action, caller), caller, DATA)
-        self._hand_on(work, tenant)
+        is_stranger = work.principal is ANYONE
+        inlet = self._public(work.request) if is_stranger else self._inlet(self._allowed(work))
+        inlet.count(self._profiles.of(inlet.tenant.id).limits, work.received)
+        self._hand_on(work, inlet)
 
-    def _tenant(self, work: Work) -> TenantRecord:
-        name, principal = work.request.tenant, work.principal
-        if name is None and principal is not ANYONE:
-            raise no_tenant()
+    def _allowed(self, work: Work) -> TenantRecord:
+        """The tenant, where the caller may have it do this now."""
+        caller = work.principal
+        tenant = self._tenant(work)
+        route = self._tables.current.find(work.request.action, caller)
+        if route.rule.channel == ADMIN:
+            self._attempted(work, tenant)
+        require(route, caller, DATA)
+        if tenant is None:
+            raise no_tenant() if work.request.tenant is None else not_you()
+        if tenant.status != ACTIVE:
+            raise not_served(tenant)
+        return tenant
+
+    def _tenant(self, work: Work) -> TenantRecord | None:
+        """The caller's own; None where he names nobody, and for people of the platform, who have none."""
+        caller, name = work.principal, work.request.tenant
+        if name is None or caller.tenant is None:
+            return None
         tenant = self._callers.tenant(name)
-        if tenant is None or (principal is not ANYONE and principal.tenant != tenant.name):
+        if tenant is None or caller.tenant != tenant.name:
             raise not_you()
         return tenant
 
-    def _require_public(self, action: str, tenant: TenantRecord) -> None:
-        """A caller without a token reaches only public actions, and only tenants that are awake.
+    def _public(self, request: Request) -> Inlet:
+        """A caller without a token reaches only public actions, and only tenants that are awake and served.
 
-        Everything else is answered as for a tenant that is not there: an action that is none, or a tenant
-        that is asleep, would otherwise tell a stranger that the tenant exists.
+        Everything else is answered as for a tenant that is not there, after the same looks at the same
+        tables: an action that is none, or a tenant that is asleep, would otherwise tell a stranger that the
+        tenant exists.
         """
-        route = self._tables.current.routes.get(action)
-        address = self._addresses.get(tenant.id)
-        if route is None or ANYONE.role not in route.rule.allowed:
+        tenant = self._callers.tenant(request.tenant) or NO_TENANT
+        route = self._tables.current.routes.get(request.action)
+        inlet = self._inlets.get(tenant.id)
+        if route is None or not route.rule.admits(ANYONE.role, ANYONE.areas, DATA):
             raise not_you()
-        if address is None or address.occupant is None:
+        if inlet is None or not inlet.is_awake or tenant.status != ACTIVE:
             raise not_you()
+        return inlet
+
+    def _attempted(self, work: Work, tenant: TenantRecord | None) -> None:
+        attempt = Attempt(work.principal, work.request.action, tenant)
+        self._record(self._attempts.note(attempt, work.received))
+
+    def _record(self, entries: list[Entry]) -> None:
+        if self._audit is None:
+            return
+        for entry in entries:
+            self._audit.tell(Append(entry))
+
+    def _refuse(self, work: Work, refusal: Refusal) -> None:
+        super()._refuse(work, self._worded(work.principal, refusal))
+
+    def _worded(self, caller: Principal, refusal: Refusal) -> Refusal:
+        """In the words of the caller's tenant; one that is not known hears nothing of any tenant."""
+        tenant = self._callers.tenant(caller.tenant)
+        if tenant is None or refusal.code == UNAUTHENTICATED:
+            return refusal
+        return worded(refusal, self._profiles.of(tenant.id).config)
 
     # To the tenants
 
-    def _hand_on(self, work: Work, tenant: TenantRecord) -> None:
-        address = self._addresses.get(tenant.id)
-        if address is None:
-            self._keep(work, tenant)
-        elif address.offer(work):
-            self._touched[address] = None
-        else:
-            raise full(tenant, address.limit)
+    def _inlet(self, tenant: TenantRecord) -> Inlet:
+        inlet = self._inlets.get(tenant.id)
+        if inlet is None:
+            inlet = self._inlets[tenant.id] = Inlet(tenant)
+        return inlet
 
-    def _keep(self, work: Work, tenant: TenantRecord) -> None:
-        """The first mail for a tenant waits here, in order, until the supervisor names its mailbox."""
-        waiting = self.mailbox.unaddressed.get(tenant.id)
-        if waiting is None:
-            waiting = self.mailbox.unaddressed[tenant.id] = deque()
-            self._supervisor.tell(FindTenant(tenant, self.mailbox))
-        if len(waiting) >= MOST_UNADDRESSED:
-            raise full(tenant, MOST_UNADDRESSED)
-        waiting.append(work)
+    def _hand_on(self, work: Work, inlet: Inlet) -> None:
+        mailbox = inlet.mailbox
+        if mailbox is None:
+            if inlet.keep(work):
+                self._supervisor.tell(FindTenant(inlet.tenant, self.mailbox))
+        elif mailbox.offer(work):
+            self._touched[mailbox] = None
+        else:
+            raise full(inlet.tenant, mailbox.limit)
 
     def _addressed(self, message: Address) -> None:
-        tenant, address = message
-        self._addresses[tenant.id] = address
-        for work in self.mailbox.unaddressed.pop(tenant.id, ()):
-            if not address.offer(work):
-                self._reply(work.peer, packed_refusal(work, full(tenant, address.limit).refusal))
-        self._touched[address] = None
+        tenant, mailbox = message
+        inlet = self._inlets.get(tenant.id)
+        if inlet is None:  # deleted meanwhile, and what waited is refused
+            return
+        for work in inlet.open(mailbox):
+            if not mailbox.offer(work):
+                self._refuse(work, full(tenant, mailbox.limit).refusal)
+        self._touched[mailbox] = None
+
+    # From inside
+
+    def _directory_changed(self, change: DirectoryChanged) -> None:
+        super()._directory_changed(change)
+        gone = {tenant.id for tenant in change.forgotten}
+        if change.complete:
+            gone |= self._inlets.keys() - {tenant.id for tenant in change.tenants}
+        for id_ in gone & self._inlets.keys():
+            self._close(self._inlets.pop(id_))
+
+    def _close(self, inlet: Inlet) -> None:
+        for work in inlet.waiting:
+            self._refuse(work, deleted(inlet.tenant).refusal)
+
+    def _flush(self, message: FlushUses | Draining) -> None:
+        super()._flush(message)
+        self._record(self._attempts.take(time.monotonic()))
 
 
-def full(tenant: TenantRecord, limit: int) -> ResourceExhausted:
-    """The refusal of a mailbox that holds all it may."""
-    return ResourceExhausted(
-        f"{limit} messages wait for tenant {tenant.name} already; send this one again, with the same id",
-        retry_after_ms=RETRY_FULL_MS,
-    )
+NO_TENANT = TenantRecord("", "")
+"""In the place of a tenant that is not there."""
+
+
+def not_served(tenant: TenantRecord) -> ActionError:
+    """The refusal of whatever is asked of a tenant that is not active."""
+    if tenant.status == SUSPENDED:
+        return Unavailable(
+            f"tenant {tenant.name} is suspended; nothing was done",
+            retry_after_ms=RETRY_SUSPENDED_MS,
+        )
+    return Unavailable(f"tenant {tenant.name} is about to be deleted; nothing was done")
+
+
+def deleted(tenant: TenantRecord) -> ActionError:
+    """The refusal of what still waited for a tenant that is deleted."""
+    return Unavailable(f"tenant {tenant.name} is deleted; nothing was done")

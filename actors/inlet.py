@@ -1,0 +1,106 @@
+"""The way into one tenant: its mailbox once that is known, what waits until then, and how much may go in."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+from actors.bucket import Bucket
+from actors.errors import ResourceExhausted
+from actors.mailbox import Mailbox
+from actors.messages import TenantRecord, Work
+from actors.profiles import UNREMARKABLE, TenantLimits
+
+RETRY_FULL_MS = 100
+"""What a full mailbox tells its callers to wait, in milliseconds: about the time to work through it."""
+
+MOST_UNADDRESSED = 1000
+"""Messages that may wait for one tenant while the supervisor is asked for its mailbox."""
+
+
+class Inlet:
+    """One tenant's; used by one thread at a time."""
+
+    __slots__ = ("_bucket", "_limits", "_usual", "mailbox", "tenant", "waiting")
+
+    def __init__(self, tenant: TenantRecord) -> None:
+        self.tenant = tenant
+        self.mailbox: Mailbox | None = None
+        """None until `open`."""
+        self.waiting: deque[Work] = deque()
+        """What came until then, in order."""
+        self._usual = MOST_UNADDRESSED
+        self._limits = UNREMARKABLE.limits
+        self._bucket: Bucket | None = None
+
+    @property
+    def is_awake(self) -> bool:
+        """Whether the tenant is resident."""
+        return self.mailbox is not None and self.mailbox.occupant is not None
+
+    def count(self, limits: TenantLimits, now: float) -> None:
+        """Count one request at this time.monotonic(), under the newest limits.
+
+        ResourceExhausted, and not counted, where the tenant has sent as many as it may.
+        """
+        if limits is not self._limits:
+            self._apply(limits)
+        if self._bucket is not None:
+            wait = self._bucket.take(1.0, now)
+            if wait > 0.0:
+                raise too_many(self.tenant, limits, wait)
+
+    def keep(self, work: Work) -> bool:
+        """Let a message wait for the mailbox; True for the first, whose sender has to ask for it."""
+        if len(self.waiting) >= MOST_UNADDRESSED:
+            raise full(self.tenant, MOST_UNADDRESSED)
+        self.waiting.append(work)
+        return len(self.waiting) == 1
+
+    def open(self, mailbox: Mailbox) -> deque[Work]:
+        """This is the tenant's mailbox; what waits is the caller's now."""
+        self.mailbox = mailbox
+        self._usual = mailbox.limit
+        self._resize()
+        waiting, self.waiting = self.waiting, deque()
+        return waiting
+
+    def _apply(self, limits: TenantLimits) -> None:
+        """The bucket stays where its own limits did: another would be full again."""
+        was, self._limits = self._limits, limits
+        if (limits.requests_per_second, limits.burst) != (was.requests_per_second, was.burst):
+            self._bucket = bucket_of(limits)
+        self._resize()
+
+    def _resize(self) -> None:
+        if self.mailbox is not None:
+            self.mailbox.limit = self._limits.mailbox or self._usual
+
+
+def bucket_of(limits: TenantLimits) -> Bucket | None:
+    """A full one; None where requests are not limited."""
+    rate = limits.requests_per_second
+    return None if rate is None else Bucket(rate, burst_of(limits, rate))
+
+
+def burst_of(limits: TenantLimits, rate: float) -> float:
+    """Requests at once."""
+    return limits.burst or max(1.0, rate)
+
+
+def too_many(tenant: TenantRecord, limits: TenantLimits, wait: float) -> ResourceExhausted:
+    """The refusal of a request past the limit; `wait` is in seconds."""
+    rate = limits.requests_per_second or 0.0
+    return ResourceExhausted(
+        f"tenant {tenant.name} may send {rate:g} requests a second, {burst_of(limits, rate):g} at once; "
+        "send this one again, with the same id",
+        retry_after_ms=max(1, math.ceil(wait * 1000)),
+    )
+
+
+def full(tenant: TenantRecord, limit: int) -> ResourceExhausted:
+    """The refusal of a mailbox that holds all it may."""
+    return ResourceExhausted(
+        f"{limit} messages wait for tenant {tenant.name} already; send this one again, with the same id",
+        retry_after_ms=RETRY_FULL_MS,
+    )
