@@ -372,6 +372,14 @@ class TestAuthors:
             "properties": {"code": {"type": "string", "pattern": "^[A-Z]{3}$"}},
         }
         assert "add `examples = [...]`" in refused(schema)
+
+    def test_the_property_for_which_no_example_can_be_made_is_named(self) -> None:
+        """And not the object without it, where two stand in one."""
+        number = {"type": "string", "pattern": "^[0-9]+$"}
+        inner = {"required": ["a", "b"], "properties": {"a": number, "b": number}}
+        said = refused({"required": ["inner"], "properties": {"inner": inner}})
+        assert "properties.inner.properties." in said
+        assert "does not match" in said
         schema["properties"]["code"]["examples"] = ["ABC"]
         assert built(schema).example() == {"code": "ABC"}
 
