@@ -180,16 +180,19 @@ class Gone:
         self._mailbox = mailbox
 
     def turn(self) -> None:
-        """As Pykka does at an actor's end: a stop is done already, anything else meets a dead actor."""
+        """Drop all there is."""
         while not self._mailbox.empty():
-            message = self._mailbox.get()
-            if (answer := answer_to(message)) is None:
-                continue
-            if isinstance(message, Envelope) and isinstance(message.message, _ActorStop):
-                settle(answer, None)
-            else:
-                settle_with_error(answer, ActorDeadError(f"{self._mailbox.name} has stopped"))
+            self.drop(self._mailbox.get())
         self._mailbox.rest()
+
+    def drop(self, message: Any) -> None:
+        """As Pykka does at an actor's end: a stop is done already, anything else meets a dead actor."""
+        if (answer := answer_to(message)) is None:
+            return
+        if isinstance(message, Envelope) and isinstance(message.message, _ActorStop):
+            settle(answer, None)
+        else:
+            settle_with_error(answer, ActorDeadError(f"{self._mailbox.name} has stopped"))
 
 
 def abandon(mailbox: Mailbox) -> None:

@@ -1,4 +1,4 @@
-"""An occupant that answers `unavailable`: lives in the mailbox of a tenant that cannot be served now."""
+"""Occupants that answer `unavailable`: for a tenant that cannot be served now, or that is deleted."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import structlog
 
-from actors.actor import Actor
+from actors.actor import Actor, Gone
 from actors.answers import refuse
-from actors.mailbox import Mailbox
+from actors.mailbox import Killer, Mailbox
 from actors.messages import DeadLetter, Passivate, Work
 from transport.message import Refusal
 
@@ -35,11 +35,42 @@ class Refuser(Actor):
 
     def on_receive(self, message: Any) -> None:
         """Answer a request; leave when told to; other mail of the engine is let go with a note."""
-        if isinstance(message, Work):
-            refuse(message, self._refusal)
-        elif isinstance(message, DeadLetter):
-            refuse(message.work, self._refusal)
+        if (work := work_in(message)) is not None:
+            refuse(work, self._refusal)
         elif isinstance(message, Passivate):
             self._stop()
         else:
             log.warning("mail dropped", mailbox=self.mailbox.name, message=type(message).__name__)
+
+
+class Tombstone(Gone):
+    """Refuses every request for good, in a mailbox that no actor will enter again.
+
+    It is no actor, so that nothing remembers it: it goes when the last one who has the address forgets it.
+    """
+
+    def __init__(self, mailbox: Mailbox, refusal: Refusal) -> None:
+        super().__init__(mailbox)
+        self._refusal = refusal
+
+    def drop(self, message: Any) -> None:
+        """Answer a request; whoever asks hears that nobody is there, and other mail is let go."""
+        if (work := work_in(message)) is not None:
+            refuse(work, self._refusal)
+        else:
+            super().drop(message)
+
+
+def entomb(mailbox: Mailbox, refusal: Refusal) -> None:
+    """Refuse what waits, and all that will come. Needs the mailbox's token."""
+    mailbox.occupant = Tombstone(mailbox, refusal)
+    mailbox.occupant.turn()
+
+
+def work_in(message: Any) -> Work | None:
+    """The request that a message is about, whatever it has been through; None where it is about none."""
+    if isinstance(message, Killer):
+        message = message.message
+    if isinstance(message, DeadLetter):
+        return message.work
+    return message if isinstance(message, Work) else None

@@ -76,6 +76,14 @@ class Residents:
         """All that are in."""
         return frozenset(self._in)
 
+    def withdraw(self, mailbox: Mailbox) -> bool:
+        """Someone will not come in after all; whether that one was waiting."""
+        try:
+            self._waiting.remove(mailbox)
+        except ValueError:
+            return False
+        return True
+
     def withdraw_waiting(self) -> list[Mailbox]:
         """Those that wait, who will not be admitted any more."""
         waiting = list(self._waiting)

@@ -27,10 +27,12 @@ from actors.messages import (
     Migrate,
     Migrated,
     Passivate,
+    Retire,
+    Retired,
     Stayed,
     TenantRecord,
 )
-from actors.refuser import Refuser
+from actors.refuser import Refuser, entomb
 from actors.residents import Residents
 from transport.message import UNAVAILABLE, Refusal
 
@@ -88,6 +90,11 @@ class Drain(NamedTuple):
     """time.monotonic() after which what has not begun is refused."""
 
 
+def deleted(tenant: TenantRecord) -> Refusal:
+    """What callers of a tenant hear that will not come back: waiting does not help."""
+    return Refusal(UNAVAILABLE, f"tenant {tenant.name} is deleted")
+
+
 class ChildStopped(Exception):
     """A permanent child stopped although nobody is stopping the system."""
 
@@ -99,6 +106,10 @@ class Child:
         self.spec = spec
         self.tenant = tenant
         self.restarts: deque[float] = deque()
+        self.is_backing_off = False
+        """True while the Clock has the next start; the mailbox's token is the Supervisor's meanwhile."""
+        self.retirements: list[Retire] = []
+        """Who waits for it to be gone, for good."""
 
     def count_restart(self, now: float) -> int:
         """How many restarts there were within max_seconds, this one included."""
@@ -137,6 +148,8 @@ class Supervisor(Actor):
         self._children: dict[Mailbox, Child] = {}
         self._addresses: dict[str, Mailbox] = {}
         self._residents = Residents(resident_cap)
+        self._retired: set[str] = set()
+        """Ids of tenants that are deleted. None comes twice, so it only grows: 100 bytes for each."""
         self._drain: Drain | None = None
         self._handlers: dict[type, Callable[[Any], object]] = {
             Adopt: self._adopt,
@@ -144,8 +157,9 @@ class Supervisor(Actor):
             Failed: self._failed,
             Left: self._left,
             Stayed: self._stayed,
-            Restart: lambda message: self._start(message.mailbox),
+            Restart: self._restart,
             FindTenant: self._find_tenant,
+            Retire: self._retire,
             Migrated: self._migrated,
             Sweep: lambda _: self._sweep(),
             Relieve: lambda _: self._relieve(),
@@ -178,17 +192,24 @@ class Supervisor(Actor):
 
     def _find_tenant(self, message: FindTenant) -> None:
         tenant = message.tenant
-        if tenant.id not in self._addresses:
-            self._addresses[tenant.id] = self._new_address(tenant)
-        message.reply_to.tell(Address(tenant, self._addresses[tenant.id]))
+        mailbox = self._addresses.get(tenant.id)
+        if mailbox is None and tenant.id in self._retired:  # whoever asks has not heard of it yet
+            mailbox = self._tenant_mailbox(tenant)
+            entomb(mailbox, deleted(tenant))
+        elif mailbox is None:
+            mailbox = self._addresses[tenant.id] = self._new_address(tenant)
+        message.reply_to.tell(Address(tenant, mailbox))
 
-    def _new_address(self, tenant: TenantRecord) -> Mailbox:
-        mailbox = Mailbox(
+    def _tenant_mailbox(self, tenant: TenantRecord) -> Mailbox:
+        return Mailbox(
             f"tenant {tenant.name}",
             self._schedule_tenant,
             supervisor=self.mailbox,
             limit=self._tenant_mail,
         )
+
+    def _new_address(self, tenant: TenantRecord) -> Mailbox:
+        mailbox = self._tenant_mailbox(tenant)
         spec = ChildSpec(
             mailbox.name,
             lambda box: self._make_tenant(tenant, box),
@@ -203,7 +224,11 @@ class Supervisor(Actor):
 
     def _vacant(self, message: Vacant) -> None:
         """Mail for an actor that is not there; a tenant may have to wait for a place."""
-        if self._children[message.mailbox].tenant is None:
+        child = self._children[message.mailbox]
+        if child.retirements:
+            self._lay_to_rest(message.mailbox, child)
+            return
+        if child.tenant is None:
             self._start(message.mailbox)
             return
         if self._drain is not None:
@@ -221,7 +246,9 @@ class Supervisor(Actor):
 
     def _left(self, message: Left) -> None:
         child = self._children[message.mailbox]
-        if child.tenant is not None:
+        if child.retirements:
+            self._lay_to_rest(message.mailbox, child)
+        elif child.tenant is not None:
             self._residents.leave(message.mailbox)
             message.mailbox.rest()  # mail that came meanwhile comes back as Vacant
             self._settle_residence()
@@ -257,14 +284,18 @@ class Supervisor(Actor):
         if isinstance(error, MigrationNeeded) and self._migrate(mailbox, child):
             return
         log.error("actor failed", actor=mailbox.name, culprit=described(culprit), exc_info=error)
-        if child.spec.restart == "temporary":
+        if child.retirements:
+            self._lay_to_rest(mailbox, child)
+        elif child.spec.restart == "temporary":
             self._forget(mailbox)
         else:
             self._start_again(mailbox, child, error)
 
     def _migrate(self, mailbox: Mailbox, child: Child) -> bool:
         """Have the tenant's file migrated; False where that has been done in vain, time and again."""
-        if child.tenant is None or child.count_restart(time.monotonic()) > child.spec.max_restarts:
+        if child.tenant is None or child.retirements:
+            return False
+        if child.count_restart(time.monotonic()) > child.spec.max_restarts:
             return False
         self._migrator.tell(Migrate(child.tenant, mailbox, self.mailbox))
         return True
@@ -274,13 +305,20 @@ class Supervisor(Actor):
         if restarts > child.spec.max_restarts or isinstance(error, DatabaseProblem):
             self._stop_trying(mailbox, child, error)
         else:
-            self._start_later(mailbox, backoff(restarts))
+            self._start_later(mailbox, child, backoff(restarts))
 
-    def _start_later(self, mailbox: Mailbox, seconds: float) -> None:
+    def _start_later(self, mailbox: Mailbox, child: Child, seconds: float) -> None:
         if seconds == 0 or mailbox is self._clock:  # the Clock cannot time its own return
             self._start(mailbox)
         else:
+            child.is_backing_off = True
             self._clock.tell(After(seconds, self.mailbox, Restart(mailbox)))
+
+    def _restart(self, message: Restart) -> None:
+        child = self._children.get(message.mailbox)
+        if child is not None:  # it may have been retired meanwhile
+            child.is_backing_off = False
+            self._start(message.mailbox)
 
     def _stop_trying(self, mailbox: Mailbox, child: Child, error: BaseException) -> None:
         """Give up: the system on an essential child, on a tenant for a while."""
@@ -299,10 +337,40 @@ class Supervisor(Actor):
         self._clock.tell(After(BACKOFF_MOST, mailbox, Passivate()))
 
     def _migrated(self, message: Migrated) -> None:
-        if message.error is None:
+        child = self._children[message.mailbox]
+        if child.retirements:
+            self._lay_to_rest(message.mailbox, child)
+        elif message.error is None:
             self._start(message.mailbox)
         else:
             self._failed(Failed(message.mailbox, message.error, None))
+
+    # Retiring: a tenant that is deleted leaves and never comes back
+
+    def _retire(self, message: Retire) -> None:
+        """Get hold of the mailbox's token: it is here already, or comes with what the tenant does next."""
+        self._retired.add(message.tenant.id)
+        mailbox = self._addresses.get(message.tenant.id)
+        if mailbox is None:
+            message.reply_to.tell(Retired(message.tenant))
+            return
+        child = self._children[mailbox]
+        child.retirements.append(message)
+        if child.is_backing_off or self._residents.withdraw(mailbox):
+            self._lay_to_rest(mailbox, child)
+        else:
+            mailbox.tell(Passivate(insist=True))  # it leaves, or is Vacant if nobody is in
+
+    def _lay_to_rest(self, mailbox: Mailbox, child: Child) -> None:
+        """Nobody is in, and nobody will be: refuse what waits, forget the address, tell. Needs the token."""
+        assert child.tenant is not None
+        del self._children[mailbox], self._addresses[child.tenant.id]
+        entomb(mailbox, deleted(child.tenant))
+        for message in child.retirements:
+            message.reply_to.tell(Retired(message.tenant))
+        self._residents.leave(mailbox)
+        self._settle_residence()
+        self._check_drained()
 
     # Stopping
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
@@ -34,7 +35,8 @@ class Guest(Actor):
         self._turn: deque[Any] = deque()
 
     def on_start(self) -> None:
-        """Fail as the hotel says, or open."""
+        """Take as long as the hotel says, and fail, or open."""
+        self._hotel.opening()
         for trouble in self._hotel.troubles.get(self._name, ()):
             raise trouble
         self._hotel.opened(self._name)
@@ -60,12 +62,15 @@ class Guest(Actor):
             return message()
         if not isinstance(message, Passivate):
             self._hotel.seen.put((self._name, message))
-        elif len(self._turn) > 1 or not self.mailbox.empty():
+        elif self._may_stay(message) and (len(self._turn) > 1 or not self.mailbox.empty()):
             assert self.mailbox.supervisor is not None
             self.mailbox.supervisor.tell(Stayed(self.mailbox))
         else:
             self._stop()
         return None
+
+    def _may_stay(self, message: Passivate) -> bool:
+        return self._hotel.stubborn or not message.insist
 
     def bury(self, message: Any, error: BaseException) -> list[Any]:
         """Say so."""
@@ -83,6 +88,7 @@ class FakeMigrator(Actor):
     def on_receive(self, message: Any) -> None:
         """Cure the guest's trouble, or not."""
         assert isinstance(message, Migrate)
+        self._hotel.migrating()
         self._hotel.migrations.put(message.tenant.name)
         troubles = self._hotel.troubles[message.tenant.name]
         error = self._hotel.migration_error
@@ -145,6 +151,11 @@ class Hotel:
         self.seen: SimpleQueue[tuple[str, Any]] = SimpleQueue()
         self.troubles: dict[str, deque[BaseException]] = {}
         """For each guest, what its on_start raises: the first of them, until it is taken away."""
+        self.stubborn = False
+        """True where guests to whom mail has come stay, also if they are told to go."""
+        self.opening: Callable[[], object] = lambda: None
+        """What a guest does before it is open, and the migrator before it answers: a Gate's turn, say."""
+        self.migrating = self.opening
         self.migrations: SimpleQueue[str] = SimpleQueue()
         self.migration_error: Exception | None = None
         self.given_up: SimpleQueue[tuple[str, BaseException]] = SimpleQueue()

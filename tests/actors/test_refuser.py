@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pykka
 import pytest
 
 from actors.actor import PONG, Ping, ask
-from actors.mailbox import Left
+from actors.mailbox import Killer, Left
 from actors.messages import DeadLetter, Passivate
-from actors.refuser import Refuser
+from actors.refuser import Refuser, entomb
 from tests.actors.house import WAIT, House, Watch
 from tests.actors.letters import decoded, work
 from transport.message import UNAVAILABLE, Refusal
@@ -102,3 +103,23 @@ def test_with_once_a_passivation_on_the_way_is_no_trouble(house: House) -> None:
 
     assert house.watch.hear() == Left(mailbox)
     assert mailbox.empty()
+
+
+def test_behind_a_tombstone_everything_is_answered_and_nobody_registered(house: House) -> None:
+    """What waits at once, what comes later in its turn; whoever asks hears that nobody is there."""
+    outlet = Watch()
+    mailbox = house.mailbox()
+    before = len(pykka.ActorRegistry.get_all())
+    mailbox.tell(Passivate())
+    mailbox.tell(Killer(work("killer", outlet), 1))
+    mailbox.tell(DeadLetter(work("deadly", outlet), "Crash()"))
+    mailbox.tell(Killer(DeadLetter(work("deadlier", outlet), "Crash()"), 1))
+    entomb(mailbox, REFUSAL)
+    assert len(outlet.heard()) == 3
+
+    with pytest.raises(pykka.ActorDeadError):
+        ask(mailbox, Ping(), WAIT)
+    mailbox.tell(work("late", outlet))
+
+    assert decoded(outlet.hear())["id"] == "late"
+    assert len(pykka.ActorRegistry.get_all()) == before

@@ -191,3 +191,19 @@ def test_the_cap_holds_and_whoever_waits_gets_in(cap: int, steps: list[tuple[str
     while asked:
         leave(next(iter(asked)))
     assert waiting == []
+
+
+def test_one_who_does_not_want_in_any_more_is_passed_over() -> None:
+    """The order of the others stays; withdrawing who does not wait is nothing."""
+    residents = Residents(1)
+    a, b, c = mailboxes(3)
+    for mailbox in (a, b, c):
+        residents.wait(mailbox)
+    assert residents.admit() == [a]
+
+    assert residents.withdraw(b)
+    assert not residents.withdraw(b)
+    assert not residents.withdraw(a), "inside is not waiting"
+
+    residents.leave(a)
+    assert residents.admit() == [c]

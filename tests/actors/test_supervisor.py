@@ -18,7 +18,7 @@ from actors.clock import After, Clock, ClockMailbox
 from actors.errors import DatabaseProblem, MigrationNeeded
 from actors.future import Answer
 from actors.mailbox import Left, Mailbox, Vacant
-from actors.messages import Passivate, Stayed
+from actors.messages import FindTenant, Passivate, Retire, Retired, Stayed, TenantRecord
 from actors.supervisor import (
     BACKOFF_MOST,
     Child,
@@ -484,6 +484,7 @@ def test_the_least_recently_used_leaves_for_one_who_waits(make_hotel: HotelMaker
 def test_one_to_whom_mail_has_come_stays_until_it_is_done(make_hotel: HotelMaker) -> None:
     """It is not closed and opened again between two messages; the one who waits comes in after."""
     hotel = make_hotel(cap=1)
+    hotel.stubborn = True
     a, b = hotel.address("a"), hotel.address("b")
     gate = Gate()
     a.tell(gate.turn)
@@ -559,6 +560,353 @@ def test_many_tenants_in_few_places_under_failures(make_hotel: HotelMaker, seed:
     assert all(found[name] == list(range(each)) for name in names)
     assert not hotel.overfull
     assert hotel.seen.empty()
+
+
+# Retiring: a tenant that is deleted
+
+
+def record(name: str) -> TenantRecord:
+    """As Hotel.address has it."""
+    return TenantRecord(name, f"id of {name}")
+
+
+def retire(hotel: Hotel, name: str) -> Watch:
+    """Have a tenant retired; where the answer comes."""
+    watch = Watch()
+    hotel.supervisor.tell(Retire(record(name), watch))
+    return watch
+
+
+def is_deleted(reply: Any, id_: str, name: str) -> bool:
+    """Whether a request was refused for good, by the name of the tenant."""
+    error = decoded(reply)["error"]
+    return (
+        decoded(reply)["id"] == id_
+        and error["code"] == "unavailable"
+        and error["message"] == f"tenant {name} is deleted"
+        and "retry_after_ms" not in error
+    )
+
+
+def test_retiring_a_tenant_that_nobody_asked_for_is_done_at_once(hotel: Hotel) -> None:
+    """Its file is open nowhere, and it is not opened for that."""
+    assert retire(hotel, "acme").hear() == Retired(record("acme"))
+    assert hotel.life.empty()
+
+
+def test_retiring_a_tenant_that_is_not_resident_opens_nothing(hotel: Hotel) -> None:
+    """Its address is known and refuses from then on, for good."""
+    outlet = Watch()
+    mailbox = hotel.address("acme")
+
+    assert retire(hotel, "acme").hear() == Retired(record("acme"))
+
+    for n in range(3):
+        mailbox.tell(work(f"r{n}", outlet))
+        assert is_deleted(outlet.hear(), f"r{n}", "acme")
+    assert hotel.life.empty()
+
+
+def test_a_resident_closes_its_file_before_it_counts_as_retired(hotel: Hotel) -> None:
+    """What it had begun is done; what waited behind is refused before the answer is there."""
+    outlet, gate = Watch(), Gate()
+    mailbox = hotel.address("acme")
+    mailbox.tell(gate.turn)
+    gate.entered()
+
+    answer = retire(hotel, "acme")
+    hotel.settled()
+    for n in range(3):
+        mailbox.tell(work(f"r{n}", outlet))
+    assert answer.heard() == []
+    gate.open()
+
+    assert answer.hear() == Retired(record("acme"))
+    assert hotel.rooms == set()
+    refused = outlet.heard()
+    assert len(refused) == 3
+    assert all(is_deleted(reply, f"r{n}", "acme") for n, reply in enumerate(refused))
+    assert hear(hotel.life, 2) == ["+acme", "-acme"]
+    assert hotel.seen.empty()
+
+
+def test_a_retired_tenant_is_not_brought_back_by_whoever_has_not_heard_of_it(hotel: Hotel) -> None:
+    """The router may ask with a record of yesterday; its callers get an answer."""
+    outlet = Watch()
+    retire(hotel, "acme").hear()
+
+    mailbox = hotel.address("acme")
+    mailbox.tell(work("r1", outlet))
+
+    assert is_deleted(outlet.hear(), "r1", "acme")
+    assert hotel.life.empty()
+
+
+def test_another_tenant_of_the_same_name_is_another_tenant(hotel: Hotel) -> None:
+    """A name is free again; the id is not the old one's."""
+    retire(hotel, "acme").hear()
+    reader = Watch()
+    hotel.supervisor.tell(FindTenant(TenantRecord("acme", "another id"), reader))
+
+    reader.hear().mailbox.tell("mail")
+
+    assert hotel.seen.get(timeout=WAIT) == ("acme", "mail")
+
+
+def test_everybody_who_has_a_tenant_retired_is_told(hotel: Hotel) -> None:
+    """While it is under way and when it is over: whoever is not sure asks again."""
+    gate = Gate()
+    mailbox = hotel.address("acme")
+    mailbox.tell(gate.turn)
+    gate.entered()
+    first, second = retire(hotel, "acme"), retire(hotel, "acme")
+    hotel.settled()
+    gate.open()
+
+    assert first.hear() == second.hear() == Retired(record("acme"))
+    assert retire(hotel, "acme").hear() == Retired(record("acme"))
+
+
+def test_one_that_waits_for_a_place_is_retired_without_it(make_hotel: HotelMaker) -> None:
+    """Those behind it in the queue come in before it would have."""
+    hotel = make_hotel(cap=1)
+    outlet, gate = Watch(), Gate()
+    inside, waiting, behind = (hotel.address(name) for name in ("inside", "waiting", "behind"))
+    inside.tell(gate.turn)
+    gate.entered()
+    waiting.tell(work("r1", outlet))
+    hotel.supervisor.hear(Vacant(waiting))
+    behind.tell("mail")
+    hotel.supervisor.hear(Vacant(behind))
+
+    assert retire(hotel, "waiting").hear() == Retired(record("waiting"))
+    assert is_deleted(outlet.hear(), "r1", "waiting")
+    gate.open()
+
+    assert hotel.seen.get(timeout=WAIT) == ("behind", "mail")
+    assert hear(hotel.life, 3) == ["+inside", "-inside", "+behind"]
+
+
+def test_the_place_of_one_that_retires_is_free_for_others(make_hotel: HotelMaker) -> None:
+    """It counts until its file is closed, and not longer."""
+    hotel = make_hotel(cap=1)
+    inside, waiting = hotel.address("inside"), hotel.address("waiting")
+    inside.tell("mail")
+    hotel.seen.get(timeout=WAIT)
+    retire(hotel, "inside").hear()
+
+    waiting.tell("mail")
+
+    assert hotel.seen.get(timeout=WAIT) == ("waiting", "mail")
+    assert not hotel.overfull
+
+
+def test_one_that_is_starting_retires_when_it_has(hotel: Hotel) -> None:
+    """Opening a file is not cut short."""
+    outlet, gate = Watch(), Gate()
+    hotel.opening = gate.turn
+    mailbox = hotel.address("acme")
+    mailbox.wake()
+    gate.entered()
+
+    answer = retire(hotel, "acme")
+    hotel.settled()
+    mailbox.tell(work("r1", outlet))
+    assert answer.heard() == []
+    gate.open()
+
+    assert answer.hear() == Retired(record("acme"))
+    assert is_deleted(outlet.hear(), "r1", "acme")
+    assert hotel.rooms == set()
+
+
+@pytest.mark.parametrize("trouble", [Crash(), DatabaseProblem("gone"), MigrationNeeded("old")])
+def test_one_that_cannot_start_is_not_tried_again(hotel: Hotel, trouble: BaseException) -> None:
+    """Nor migrated: a file that will be archived needs no new tables."""
+    gate = Gate()
+    hotel.opening = gate.turn
+    hotel.troubles["acme"] = deque([trouble])
+    hotel.address("acme").wake()
+    gate.entered()
+    answer = retire(hotel, "acme")
+    hotel.settled()
+    gate.open()
+
+    assert answer.hear() == Retired(record("acme"))
+    assert hotel.migrations.empty()
+    assert hotel.life.empty()
+
+
+def test_one_that_fails_while_it_should_leave_is_not_started_again(hotel: Hotel) -> None:
+    """Whatever it died of, its mail is refused like the rest."""
+    outlet, gate = Watch(), Gate()
+    mailbox = hotel.address("acme")
+    mailbox.tell(gate.turn)
+    gate.entered()
+    mailbox.tell(once(Crash()))
+    mailbox.tell(work("r1", outlet))
+
+    answer = retire(hotel, "acme")
+    hotel.settled()
+    gate.open()
+
+    assert answer.hear() == Retired(record("acme"))
+    assert is_deleted(outlet.hear(), "r1", "acme")
+    assert hear(hotel.life, 2) == ["+acme", "-acme"]
+    assert hotel.life.empty()
+
+
+def test_one_that_waits_for_its_restart_is_retired_at_once(make_hotel: HotelMaker) -> None:
+    """The restart finds nothing to start."""
+    clock = RunningAhead()
+    clock.holding = True
+    hotel = make_hotel(clock=clock)
+    outlet = Watch()
+    mailbox = hotel.address("acme")
+    for message in (once(Crash()), once(Crash()), work("r1", outlet)):
+        mailbox.tell(message)
+    wait = clock.held.get(timeout=WAIT)
+
+    assert retire(hotel, "acme").hear() == Retired(record("acme"))
+    assert is_deleted(outlet.hear(), "r1", "acme")
+    wait.to.tell(wait.message)
+    hotel.settled()
+
+    assert hear(hotel.life, 4) == ["+acme", "-acme", "+acme", "-acme"]
+    assert hotel.life.empty()
+    assert hotel.given_up.empty()
+
+
+@pytest.mark.parametrize("error", [None, DatabaseProblem("migration failed")], ids=repr)
+def test_one_that_is_being_migrated_retires_when_that_is_over(
+    hotel: Hotel, error: Exception | None
+) -> None:
+    """The Migrator has its file open until then."""
+    outlet, gate = Watch(), Gate()
+    hotel.troubles["acme"] = deque([MigrationNeeded("old")])
+    hotel.migration_error = error
+    hotel.migrating = gate.turn
+    hotel.address("acme").tell(work("r1", outlet))
+    gate.entered()
+
+    answer = retire(hotel, "acme")
+    hotel.settled()
+    assert answer.heard() == []
+    gate.open()
+
+    assert answer.hear() == Retired(record("acme"))
+    assert is_deleted(outlet.hear(), "r1", "acme")
+    assert hotel.life.empty()
+
+
+def test_one_that_was_given_up_for_a_while_is_retired_for_good(make_hotel: HotelMaker) -> None:
+    """What the Clock has for it later finds nobody."""
+    clock = RunningAhead()
+    clock.holding = True
+    hotel = make_hotel(clock=clock)
+    outlet = Watch()
+    hotel.troubles["acme"] = deque([DatabaseProblem("damaged")])
+    mailbox = hotel.address("acme")
+    mailbox.tell(work("r1", outlet))
+    assert "cannot be served now" in decoded(outlet.hear())["error"]["message"]
+    wait = clock.held.get(timeout=WAIT)
+
+    assert retire(hotel, "acme").hear() == Retired(record("acme"))
+    wait.to.tell(wait.message)
+    mailbox.tell(work("r2", outlet))
+
+    assert is_deleted(outlet.hear(), "r2", "acme")
+
+
+@pytest.mark.parametrize("resident", [True, False])
+def test_a_drain_waits_for_one_that_retires(hotel: Hotel, resident: bool) -> None:
+    """Whichever came first; its mail is refused while the way of the replies is open."""
+    outlet, gate = Watch(), Gate()
+    mailbox, other = hotel.address("acme"), hotel.address("other")
+    other.tell(gate.turn)
+    gate.entered()
+    if resident:
+        mailbox.tell("mail")
+        hotel.seen.get(timeout=WAIT)
+    done = drain(hotel)
+    answer = retire(hotel, "acme")
+    hotel.settled()
+    mailbox.tell(work("r1", outlet))
+
+    assert answer.hear() == Retired(record("acme"))
+    assert is_deleted(outlet.hear(), "r1", "acme")
+    assert not done.answered()
+    gate.open()
+
+    assert done.get(timeout=WAIT) is True
+
+
+def test_a_drain_is_done_when_the_last_one_has_retired(hotel: Hotel) -> None:
+    """Leaving for good is leaving."""
+    gate = Gate()
+    hotel.address("acme").tell(gate.turn)
+    gate.entered()
+    done = drain(hotel)
+    answer = retire(hotel, "acme")
+    hotel.settled()
+    gate.open()
+
+    assert answer.hear() == Retired(record("acme"))
+    assert done.get(timeout=WAIT) is True
+
+
+def test_a_retired_tenant_leaves_nothing_behind(hotel: Hotel) -> None:
+    """Neither a registered actor nor a place; asks find nobody."""
+    ask(hotel.migrator, Ping(), WAIT)
+    before = len(pykka.ActorRegistry.get_all())
+    mailbox = hotel.address("acme")
+    mailbox.tell("mail")
+    hotel.seen.get(timeout=WAIT)
+
+    retire(hotel, "acme").hear()
+
+    assert len(pykka.ActorRegistry.get_all()) == before
+    with pytest.raises(pykka.ActorDeadError):
+        ask(mailbox, Ping(), WAIT)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_tenants_retire_while_others_come_and_fail(make_hotel: HotelMaker, seed: int) -> None:
+    """Every retirement is answered, every request served or refused, and nobody is open afterwards."""
+
+    class Refused(Watch):
+        __slots__ = ()
+
+        def tell(self, message: Any) -> None:
+            made.seen.put(("refused", message))
+
+    names = [f"t{n}" for n in range(12)]
+    made = make_hotel(cap=3, idle_seconds=0.0)
+    chance = random.Random(seed)
+    addresses = {name: made.address(name) for name in names}
+    answers = []
+    sent = 0
+    for step in range(300):
+        mailbox = addresses[chance.choice(names)]
+        if chance.random() < 0.1:
+            mailbox.tell(once(Crash()))
+        if chance.random() < 0.2:
+            made.supervisor.tell(Sweep())
+        if step % 25 == 24:
+            answers.append((names[step // 25], retire(made, names[step // 25])))
+        mailbox.tell(work(f"r{step}", Refused()))
+        sent += 1
+
+    for name, answer in answers:
+        assert answer.hear() == Retired(record(name))
+    hear(made.seen, sent)
+    assert made.seen.empty()
+    assert made.rooms == set()
+    assert not made.overfull
+    outlet = Watch()
+    for name in names:
+        addresses[name].tell(work("late", outlet))
+        assert is_deleted(outlet.hear(), "late", name)
 
 
 # Draining
