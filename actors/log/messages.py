@@ -14,7 +14,7 @@ OUTCOME = "outcome"
 ATTEMPTS = "attempts"
 """Tries to reach administration through the data channel, counted for some seconds."""
 REPAIR = "repair"
-"""By the log itself: a record was cut off in the writing and has been taken out."""
+"""By the log itself: a record was cut off in the writing and has been taken out, or could not be kept."""
 
 
 class Entry(NamedTuple):

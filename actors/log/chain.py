@@ -1,0 +1,153 @@
+"""Records that hold each other: each carries the hash of the one before.
+
+The law of this file: a record is one line of canonical JSON (sorted keys, no spaces, UTF-8, closed by a line
+break). Its `hash` is the SHA-256, in hexadecimal, of that line without the line break and without the member
+`hash`; its `prev` is the hash of the record before, and is thereby hashed, too. So whoever changes a record
+has to make anew every record after it, and then the newest hash is another one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from types import NoneType
+from typing import Any, NamedTuple
+
+from actors.errors import TenantryError
+from actors.log.messages import Entry
+from actors.log.redaction import redacted, scrubbed
+
+
+class Link(NamedTuple):
+    """A record as the next one knows it."""
+
+    seq: int
+    """1 for the first record."""
+    hash: str
+    """64 hexadecimal digits."""
+
+
+GENESIS = Link(0, "0" * 64)
+"""What stands before the first record."""
+
+LINE_BYTES = 65_536
+"""More than a record can have: 4 KiB of params, and texts of MOST_TEXT characters."""
+
+MOST_TEXT: Mapping[str, int] = {
+    "kind": 20,
+    "action": 128,
+    "capacity": 100,
+    "person": 18,
+    "token": 18,
+    "tenant": 63,
+    "tenant_id": 32,
+    "outcome": 40,
+    "message": 4000,
+    "request_id": 64,
+    "trace_id": 32,
+}
+"""Characters of each text in a record, as the result of `audit.list` promises; the rest is cut off."""
+
+TEXT = (str,)
+OPTIONAL = (str, NoneType)
+FIELDS: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(MOST_TEXT, OPTIONAL),
+    **dict.fromkeys(("at", "kind", "action", "capacity", "prev", "hash"), TEXT),
+    "seq": (int,),
+    "params": (dict, NoneType),
+}
+"""The members of every record."""
+
+
+class Broken(TenantryError):
+    """A line that is not the record that belongs there; the message says why."""
+
+
+canonical_text = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+).encode
+
+
+def canonical(value: Any) -> bytes:
+    """The one way in which this JSON value is written."""
+    return canonical_text(value).encode()
+
+
+def moment(seconds: float) -> str:
+    """RFC 3339 in UTC, to the millisecond, of seconds since the epoch."""
+    at = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return at.replace("+00:00", "Z")
+
+
+def sealed(entry: Entry, at: str, after: Link) -> tuple[bytes, Link]:
+    """The line that records this entry after that record, and the link for the next one."""
+    record: dict[str, Any] = {"seq": after.seq + 1, "at": at, "prev": after.hash, **_told(entry)}
+    digest = sha256(canonical(record)).hexdigest()
+    return canonical({**record, "hash": digest}) + b"\n", Link(after.seq + 1, digest)
+
+
+def follow(line: bytes, after: Link) -> Link:
+    """The link of the record in this line, which has to be the one after that; Broken."""
+    record = parsed(line)
+    if _hash_of(line, record["hash"]) != record["hash"]:
+        raise Broken("was changed: it does not fit its own hash")
+    if record["seq"] != after.seq + 1:
+        raise Broken(
+            f"has record {record['seq']} in its place: records are missing, doubled or in another order"
+        )
+    if record["prev"] != after.hash:
+        raise Broken(
+            f"does not carry the hash of record {after.seq}: that one was changed and its hash made anew, "
+            "or this one comes from another log"
+        )
+    return Link(record["seq"], record["hash"])
+
+
+def parsed(line: bytes) -> dict[str, Any]:
+    """The record in this line, sound or not; Broken where it does not even look like one."""
+    if not line.endswith(b"\n"):
+        raise Broken("is not complete: it was cut off, or is being written at this moment")
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        raise Broken("is no JSON") from None
+    if not isinstance(record, dict) or record.keys() != FIELDS.keys():
+        raise Broken("is no record: it has other members")
+    if not all(type(record[name]) in types for name, types in FIELDS.items()):
+        raise Broken("is no record: its members have other types")
+    return record
+
+
+def readable(line: bytes) -> dict[str, Any] | None:
+    """The record in this line, sound or not; None where it does not even look like one."""
+    try:
+        return parsed(line)
+    except Broken:
+        return None
+
+
+def link_of(record: Mapping[str, Any]) -> Link:
+    """What the record says of itself."""
+    return Link(record["seq"], record["hash"])
+
+
+def _hash_of(line: bytes, stated: str) -> str:
+    """The hash of a line as it stands: the texts before `hash` have no bare quotes, so the first is it."""
+    before, _, behind = line.partition(b',"hash":"' + stated.encode(errors="replace") + b'"')
+    return sha256(before + behind.removesuffix(b"\n")).hexdigest()
+
+
+def _told(entry: Entry) -> dict[str, Any]:
+    """The entry's members, fit for a record whatever they are: an entry is never too odd to be recorded."""
+    told = {name: _text(getattr(entry, name), most) for name, most in MOST_TEXT.items()}
+    params = None if entry.params is None else redacted(entry.params, None)
+    return {**told, "params": params}
+
+
+def _text(value: str | None, most: int) -> str | None:
+    if value is None:
+        return None
+    text = scrubbed(value)
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,108 @@
+"""The AuditReader: reads the admin log for others. It writes nothing, and needs no AdminLog to be there.
+
+A verification goes step by step: between two steps pages are read.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from actors.actor import Actor
+from actors.errors import AuditProblem, ResourceExhausted, Unavailable
+from actors.future import settle, settle_with_error
+from actors.log.messages import ReadPage, Verify
+from actors.log.page import Page
+from actors.log.verification import Steps, Verification
+from actors.log.volume import said
+from actors.mailbox import Mailbox
+
+MOST_VERIFICATIONS = 8
+"""Verifications that may be under way or wait."""
+
+RETRY_MS = 5000
+"""What a caller is told to wait where a verification has no place, in milliseconds."""
+
+
+class GoOn(NamedTuple):
+    """To itself: the next step of the verification under way."""
+
+
+class UnderWay(NamedTuple):
+    """A verification, and who waits for it."""
+
+    steps: Steps
+    reply_to: Any
+
+
+class AuditReader(Actor):
+    """Best on a thread of its own: a verification reads all there is."""
+
+    def __init__(self, mailbox: Mailbox, directory: Path) -> None:
+        super().__init__(mailbox)
+        self._directory = directory
+        self._under_way: deque[UnderWay] = deque()
+
+    def on_receive(self, message: Any) -> Any:
+        """ReadPage, asked; AuditProblem where the files cannot be read. Verify is answered later."""
+        match message:
+            case ReadPage():
+                return self._read(message)
+            case GoOn():
+                return self._go_on()
+        raise TypeError(f"the AuditReader has no handler for {type(message).__name__}")
+
+    def on_stop(self) -> None:
+        """Whoever waits for a verification hears that there will be none."""
+        while self._under_way:
+            problem = Unavailable("the server stops: verify again later", retry_after_ms=RETRY_MS)
+            settle_with_error(self._under_way.popleft().reply_to, problem)
+
+    def on_failure(self, *_: Any) -> None:
+        """As when it stops."""
+        self.on_stop()
+
+    def _answer(self, envelope: Any) -> None:
+        if isinstance(envelope.message, Verify) and envelope.reply_to is not None:
+            self._begin(envelope.message, envelope.reply_to)
+        else:
+            super()._answer(envelope)
+
+    def _read(self, ask: ReadPage) -> dict[str, Any]:
+        try:
+            return Page(ask).read(self._directory)
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    def _begin(self, ask: Verify, reply_to: Any) -> None:
+        if len(self._under_way) >= MOST_VERIFICATIONS:
+            problem = ResourceExhausted(
+                f"{MOST_VERIFICATIONS} verifications are under way: wait for one of them",
+                retry_after_ms=RETRY_MS,
+            )
+            settle_with_error(reply_to, problem)
+            return
+        steps = Verification(self._directory, ask.head).steps()
+        self._under_way.append(UnderWay(steps, reply_to))
+        if len(self._under_way) == 1:
+            self.mailbox.tell(GoOn())
+
+    def _go_on(self) -> None:
+        """One step; whoever comes first is served first."""
+        if not self._under_way:
+            return
+        steps, reply_to = self._under_way[0]
+        try:
+            next(steps)
+        except StopIteration as end:
+            settle(reply_to, end.value.answer())
+            self._under_way.popleft()
+        except OSError as error:
+            settle_with_error(reply_to, self._unreadable(error))
+            self._under_way.popleft()
+        if self._under_way:
+            self.mailbox.tell(GoOn())
+
+    def _unreadable(self, error: OSError) -> AuditProblem:
+        return AuditProblem(f"the audit log cannot be read: {said(error, self._directory)}")

@@ -1,0 +1,125 @@
+"""The end of the admin log: the volume that records are appended to, as long as it is as it was left."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from actors.errors import AuditProblem
+from actors.log.volume import Volume, shown
+
+FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class Tail:
+    """One volume, open for appending. Every method raises OSError where the system refuses."""
+
+    def __init__(self, path: Path, flags: int = FLAGS) -> None:
+        self.path = path
+        self._fd = os.open(path, flags, 0o600)
+        self.size = os.fstat(self._fd).st_size
+        """Bytes that the log knows of."""
+        self._is_ragged = False
+        """Whether what a failed write left behind is still there."""
+
+    @classmethod
+    def create(cls, path: Path) -> Tail:
+        """Begin a volume; AuditProblem where the directory is closed to writing, or a file is in the way."""
+        _require_writable(path.parent.stat(), path.parent.name)
+        tail = cls(path, FLAGS | os.O_CREAT)
+        try:
+            if tail.size:
+                raise AuditProblem(
+                    f"{shown(path)} is there and is not the log's own: move it elsewhere"
+                )
+            sync_directory(path.parent)
+        except BaseException:
+            tail.close()
+            raise
+        return tail
+
+    def check(self) -> None:
+        """AuditProblem where the volume is not as the log left it, or is closed to writing."""
+        mine = os.fstat(self._fd)
+        if not self.is_in_place():
+            raise AuditProblem(
+                f"{shown(self.path)} is another file than the one the log was writing: put that one back, "
+                "or start the server again, which goes on from what is there"
+            )
+        _require_writable(mine, shown(self.path))
+        if self._is_ragged:
+            self.cut(self.size)
+        elif mine.st_size != self.size:
+            raise AuditProblem(
+                f"{shown(self.path)} has {mine.st_size} bytes where the log left {self.size}: somebody else "
+                "writes to it; start the server again, which goes on from what is there"
+            )
+
+    def is_in_place(self) -> bool:
+        """Whether the volume's name still leads to the file that was opened."""
+        there, mine = os.lstat(self.path), os.fstat(self._fd)
+        return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
+
+    def append(self, line: bytes) -> None:
+        """Write and sync; where that fails, what was written of it is taken back."""
+        try:
+            _write(self._fd, line)
+            os.fsync(self._fd)
+        except BaseException:
+            self._is_ragged = True
+            with suppress(OSError):
+                self.cut(self.size)
+            raise
+        self.size += len(line)
+
+    def cut(self, size: int) -> None:
+        """Make the volume this long, and have that on disk."""
+        os.ftruncate(self._fd, size)
+        self._is_ragged = False
+        self.size = size
+        os.fsync(self._fd)
+
+    def last_line(self) -> bytes:
+        """The last line, or what is there of it; empty where there is none."""
+        with Volume(self.path) as volume:
+            return next(volume.backwards(volume.size), b"")
+
+    def close(self) -> None:
+        """Let go of the volume."""
+        os.close(self._fd)
+
+
+def put_aside(line: bytes, volume: Path) -> Path:
+    """Keep what is no record in a file beside its volume; the file."""
+    aside = volume.with_suffix(".torn")
+    fd = os.open(aside, FLAGS | os.O_CREAT, 0o600)
+    try:
+        _write(fd, line.removesuffix(b"\n") + b"\n")
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    sync_directory(volume.parent)
+    return aside
+
+
+def sync_directory(path: Path) -> None:
+    """Have the names in a directory on disk."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _write(fd: int, data: bytes) -> None:
+    """One write, unless the system takes only a part: the next one then says why, or takes the rest."""
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def _require_writable(found: os.stat_result, name: str) -> None:
+    """The owner's permission counts for root, too, whom the system would let write all the same."""
+    if not found.st_mode & stat.S_IWUSR:
+        raise AuditProblem(f"{name} is closed to writing: chmod u+w opens it")

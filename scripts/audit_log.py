@@ -1,0 +1,102 @@
+"""The command line of scripts/audit: check the admin log where its files are, or show its head."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from actors.log.head import find_head
+from actors.log.verification import Verification
+from actors.log.volume import DIRECTORY, said, volumes
+
+SOUND = 0
+BROKEN = 1
+UNREADABLE = 2
+"""Also the status of wrong usage, as argparse has it."""
+
+EXAMPLES = """\
+examples:
+  scripts/audit verify                    every record, from the first one on
+  scripts/audit verify --head 3f0c…       and the record with this hash must be among them
+  scripts/audit head                      the newest record's number and hash, to be kept elsewhere
+
+Both read only, and may be run while the server is running. docs/audit.md says what they show.
+
+exit status: 0 sound, 1 broken, 2 wrong usage or the log cannot be read
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; the exit status."""
+    given = make_parser().parse_args(arguments)
+    directory = given.data / DIRECTORY
+    try:
+        status: int = given.does(directory, given)
+    except OSError as error:
+        print(
+            f"scripts/audit: the log cannot be read: {said(error, directory)}; run this as the server's "
+            "user, with its data directory in TENANTRY_DATA or --data",
+            file=sys.stderr,
+        )
+        return UNREADABLE
+    return status
+
+
+def verify(directory: Path, given: argparse.Namespace) -> int:
+    """Print one line that says whether the chain holds; OSError."""
+    verdict = Verification(directory, given.head).run()
+    if verdict.broken is None:
+        print(f"sound: {verdict.records} records, head {verdict.head}")
+        return SOUND
+    seq, file, line, problem = verdict.broken
+    print(f"broken: record {seq} ({file} line {line}) {problem}")
+    return BROKEN
+
+
+def show_head(directory: Path, _: argparse.Namespace) -> int:
+    """Print the newest record's number and hash; OSError."""
+    (seq, digest), problem = find_head(volumes(directory))
+    print(seq, digest)
+    if problem is None:
+        return SOUND
+    print(f"scripts/audit: the log does not hold at its end: {problem}", file=sys.stderr)
+    return BROKEN
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/audit",
+        description="Check the log of everything administrative, or show its head.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    check = commands.add_parser("verify", help="follow the chain, name the first broken record")
+    check.set_defaults(does=verify)
+    check.add_argument(
+        "--head", type=_digest, metavar="HASH", help="of a record that has to be there"
+    )
+    head = commands.add_parser("head", help="show the newest record's number and hash")
+    head.set_defaults(does=show_head)
+    data = Path(os.environ.get("TENANTRY_DATA") or "var")
+    for command in (check, head):
+        command.add_argument(
+            "--data", type=Path, metavar="DIR", default=data, help=f"the server's (default {data})"
+        )
+    return parser
+
+
+def _digest(text: str) -> str:
+    digest = text.strip().lower()
+    if not re.fullmatch("[0-9a-f]{64}", digest):
+        raise argparse.ArgumentTypeError("a hash has 64 hexadecimal digits")
+    return digest
+
+
+if __name__ == "__main__":
+    sys.exit(main())
