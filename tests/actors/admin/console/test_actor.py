@@ -1,0 +1,635 @@
+"""The AdminConsole over a real socket: who may, what is recorded when, and what waits for what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import pytest
+
+from actors.admin import errand as errands
+from actors.admin import recorder as recording
+from actors.admin.actor import CatchUp, CountStrangers, Finish
+from actors.admin.errand import Overdue
+from actors.admin.messages import Done, RemoveMember
+from actors.admin.strangers import MOST_RECORDED
+from actors.answers import success
+from actors.channel import Draining
+from actors.errors import (
+    ActionError,
+    AlreadyExists,
+    InvalidArgument,
+    NotFound,
+    Unavailable,
+)
+from actors.future import Answer
+from actors.log.messages import ACTION, ATTEMPTS, INTENT, OUTCOME
+from actors.mailbox import Failed
+from actors.messages import Replies, Work
+from tests.actors.admin.console.office import (
+    LIMITS,
+    PEOPLE,
+    PERSON,
+    REMOVED,
+    Office,
+    fields,
+)
+from tests.actors.house import WAIT
+from tests.wire import Encoding, Map, Wire
+
+
+def code(reply: Map) -> str:
+    """What came of it, as the log calls it."""
+    return "ok" if reply["ok"] else str(reply["error"]["code"])
+
+
+# ---------------------------------------------------------------- who may, in which capacity
+
+PARAMS: dict[str, Map] = {"members.remove": {"person": PERSON}, "limits.set": {"mailbox": 5}}
+"""Of actions that need any."""
+
+ALLOWED = [
+    ("owner", "limits.show", "acme", "owner"),
+    ("admin owner", "limits.show", "acme", "admin owner"),
+    ("developer", "limits.show", "acme", "developer"),
+    ("developer", "limits.show", "asleep", "developer"),
+    ("owner of members", "members.remove", "acme", "owner"),
+    ("developer", "limits.set", "globex", "developer"),
+    ("developer admin", "limits.set", "acme", "developer admin"),
+    ("super admin", "members.remove", "acme", "super admin until "),
+    ("super admin", "limits.show", "acme", "super admin until "),
+    ("super admin", "limits.set", "globex", "developer admin"),
+    ("scoped", "limits.show", "acme", "admin owner"),
+]
+
+REFUSED = [
+    ("member", "limits.show", "acme", "permission_denied", "a member's"),
+    ("owner", "members.remove", "acme", "permission_denied", "'members'"),
+    ("owner", "limits.set", "acme", "permission_denied", "for developer"),
+    ("owner", "limits.show", "globex", "unauthenticated", "no valid token"),
+    ("owner", "limits.show", "nowhere", "unauthenticated", "no valid token"),
+    ("owner", "limits.show", None, "invalid_argument", "tenant"),
+    ("owner", "tenants.list", None, "permission_denied", "for developer"),
+    ("owner", "notes.add", "acme", "permission_denied", "data channel"),
+    ("scoped", "members.list", "acme", "permission_denied", "limits.show"),
+    ("developer", "limits.show", "nowhere", "not_found", "'nowhere'"),
+    ("developer", "limits.show", None, "invalid_argument", "tenant"),
+    ("developer", "members.remove", "acme", "permission_denied", "super admin on acme"),
+    ("developer admin", "notes.add", "acme", "permission_denied", "supers.grant"),
+    ("super admin", "notes.add", "globex", "permission_denied", "super admin on globex"),
+    ("super admin", "notes.add", "asleep", "permission_denied", "super admin on asleep"),
+    ("developer", "tenants.create", None, "permission_denied", "developer admin"),
+    ("developer", "limits.shwo", "acme", "not_found", "limits.show"),
+]
+
+
+@pytest.mark.parametrize(("who", "action", "tenant", "capacity"), ALLOWED)
+def test_a_caller_acts_in_the_capacity_that_his_token_and_the_tenant_give_him(
+    office: Office, wire: Wire, who: str, action: str, tenant: str, capacity: str
+) -> None:
+    """And the log has it, with whom, where, and how it came out."""
+    params = PARAMS.get(action, {})
+    reply = wire.ask(**fields(who, action, tenant, **params))
+
+    assert reply["result"] == (REMOVED if action == "members.remove" else LIMITS)
+    entry = office.entries[-1]
+    assert entry.capacity.startswith(capacity)
+    assert (entry.person, entry.token) == (PEOPLE[who].person, PEOPLE[who].id)
+    assert (entry.action, entry.tenant, entry.params) == (action, tenant, params)
+    assert (entry.outcome, entry.message) == ("ok", None)
+    assert (entry.request_id, entry.trace_id) == (reply["id"], reply["meta"]["trace_id"])
+
+
+@pytest.mark.parametrize(("who", "action", "tenant", "refusal", "said"), REFUSED)
+def test_whoever_may_not_is_told_why_and_is_recorded(
+    office: Office,
+    wire: Wire,
+    who: str,
+    action: str,
+    tenant: str | None,
+    refusal: str,
+    said: str,
+) -> None:
+    """One record for each refusal, counted to the tenant of a tenant's caller."""
+    params = PARAMS.get(action, {})
+    reply = wire.ask(**fields(who, action, tenant, **params))
+
+    assert code(reply) == refusal
+    assert said in reply["error"]["message"]
+    (entry,) = office.entries
+    assert (entry.kind, entry.outcome) == (ACTION, refusal)
+    assert reply["error"]["message"] in str(entry.message)
+    known = {"acme", "asleep", "globex"} & {str(tenant)}
+    assert entry.tenant == (PEOPLE[who].tenant or (known.pop() if known else None))
+    assert office.ordered() == []
+
+
+def test_a_super_admins_grant_makes_the_order_his_as_super_admin(
+    office: Office, wire: Wire
+) -> None:
+    """The Directory goes by the role acted in."""
+    wire.ask(**fields("super admin", "members.remove", person=PERSON))
+    (order,) = office.ordered()
+    assert order.command == RemoveMember("acme", PERSON)
+    assert order.by == PEOPLE["super admin"]._replace(role="super admin", tenant="acme")
+
+
+def test_what_a_tenant_of_anothers_was_asked_for_stands_in_the_record(
+    office: Office, wire: Wire
+) -> None:
+    """His own owners see it; the other tenant's do not hear of it."""
+    wire.ask(**fields("owner", "limits.show", "globex"))
+    (entry,) = office.entries
+    assert (entry.tenant, entry.tenant_id) == ("acme", "a" * 32)
+    assert "'globex'" in str(entry.message)
+
+
+def test_system_actions_are_answered_and_not_recorded(office: Office, wire: Wire) -> None:
+    """They administer nothing."""
+    assert wire.ask(action="system.ping")["ok"]
+    assert wire.ask(**fields("owner", "system.whoami"))["result"]["role"] == "owner"
+    assert office.entries == []
+
+
+@pytest.mark.parametrize("encoding", ["msgpack", "json"])
+def test_both_encodings_are_spoken(office: Office, wire: Wire, encoding: Encoding) -> None:
+    """The reply is in the request's."""
+    assert wire.ask(encoding, **fields("owner", "limits.show"))["result"] == LIMITS
+
+
+def test_secrets_in_params_stay_out_of_the_log(office: Office, wire: Wire) -> None:
+    """Also where the action does not exist, and so has no schema."""
+    wire.ask(**fields("owner", "no.such", password="hunter2", text="my tnt_abcdef"))
+    wire.ask(**fields("owner", "limits.show", api_key="hunter2"))
+    assert [entry.outcome for entry in office.entries] == [
+        "not_found",
+        "invalid_argument",
+    ]
+    assert "hunter2" not in repr(office.log)
+    assert "tnt_abcdef" not in repr(office.log)
+
+
+# ---------------------------------------------------------------- strangers
+
+
+def test_strangers_hear_the_same_whatever_they_try(office: Office, wire: Wire) -> None:
+    """Neither tenants nor actions nor tokens can be found by trying, and nothing is asked of anybody."""
+    tries: list[Map] = [
+        {"action": "limits.show", "tenant": "acme"},
+        {"action": "limits.show", "tenant": "nowhere"},
+        {"action": "no.such"},
+        {"action": "desk.door", "tenant": "acme"},
+        fields("unknown", "limits.show"),
+        fields("unknown", "limits.show", "nowhere"),
+        fields("unknown", "desk.door"),
+        fields("owne", "limits.show"),
+        fields("", "limits.show"),
+    ]
+    replies = [wire.ask(**each) for each in tries]
+    assert {reply["error"]["code"] for reply in replies} == {"unauthenticated"}
+    assert len({reply["error"]["message"] for reply in replies}) == 1
+    assert {name for name, _ in office.log} <= {"audit_log", "clock"}
+
+
+def test_strangers_do_not_fill_the_log(office: Office, wire: Wire) -> None:
+    """A few of each minute have records of their own, with no word of theirs but the names they used."""
+    for _ in range(3 * MOST_RECORDED):
+        wire.ask(**fields("unknown", "limits.show", filler="x" * 1000))
+    office.settled()
+    assert [entry.kind for entry in office.entries] == [ACTION] * MOST_RECORDED
+    assert {entry.outcome for entry in office.entries} == {"unauthenticated"}
+    assert {entry.params for entry in office.entries} == {None}
+
+    office.due(CountStrangers)
+    office.settled()
+    assert office.entries[-1].kind == ATTEMPTS
+    assert str(office.entries[-1].message).startswith(f"{2 * MOST_RECORDED} more")
+
+
+# ---------------------------------------------------------------- what is recorded when
+
+
+def test_a_super_admins_action_stands_in_the_log_before_it_happens(
+    office: Office, wire: Wire
+) -> None:
+    """Intent, effect, outcome; both records of one trace, and the reply comes last."""
+    office.desks["audit_log"].holding = True
+    wire.post(**fields("super admin", "members.remove", person=PERSON))
+
+    intent = office.desks["audit_log"].asked()
+    office.settled()
+    assert office.order() == [INTENT]
+    office.desks["audit_log"].settle(intent)
+    outcome = office.desks["audit_log"].asked()
+    assert office.order() == [INTENT, "RemoveMember", OUTCOME]
+    assert wire.until_ping() == []
+    office.desks["audit_log"].settle(outcome)
+
+    assert wire.receive()["result"] == REMOVED
+    first, second = office.entries
+    assert (first.outcome, second.outcome) == (None, "ok")
+    assert first.trace_id == second.trace_id
+    assert first.params == second.params == {"person": PERSON}
+
+
+@pytest.mark.parametrize("action", ["members.remove", "limits.show", "notes.add"])
+def test_what_a_super_admin_wants_is_not_done_where_it_cannot_be_recorded(
+    office: Office, wire: Wire, action: str
+) -> None:
+    """Whatever it is: a change, a look, or work of the tenant's own."""
+    office.is_full = True
+    params = {"person": PERSON} if action == "members.remove" else {}
+    reply = wire.ask(**fields("super admin", action, **params))
+
+    assert code(reply) == "unavailable"
+    assert "nothing was done" in reply["error"]["message"]
+    assert reply["error"]["retry_after_ms"] > 0
+    assert {name for name, _ in office.log} <= {"audit_log", "clock"}
+    assert office.tenant.is_idle()
+
+
+def test_everybody_elses_reply_waits_for_the_record(office: Office, wire: Wire) -> None:
+    """What a caller knows to be done is in the log."""
+    office.desks["audit_log"].holding = True
+    wire.post(**fields("developer", "limits.set", mailbox=5))
+    record = office.desks["audit_log"].asked()
+
+    assert office.order() == ["SetLimits", ACTION]
+    assert wire.until_ping() == []
+    office.desks["audit_log"].settle(record)
+    assert wire.receive()["ok"]
+
+
+def test_what_has_happened_is_told_truly_and_recorded_later(office: Office, wire: Wire) -> None:
+    """Until then nothing more is changed; looking is allowed."""
+    office.is_full = True
+    done = wire.ask(**fields("developer", "limits.set", "acme", mailbox=5))
+    refused = wire.ask(**fields("developer", "limits.set", "globex", mailbox=6))
+    seen = wire.ask(**fields("developer", "limits.show", "acme"))
+
+    assert [code(done), code(refused), code(seen)] == ["ok", "unavailable", "ok"]
+    assert "nothing was done" in refused["error"]["message"]
+    assert len(office.ordered()) == 1
+    assert office.entries == []
+
+    office.is_full = False
+    assert wire.ask(**fields("developer", "limits.set", "globex", mailbox=7))["ok"]
+    assert [(entry.action, entry.outcome) for entry in office.entries] == [
+        ("limits.set", "ok"),
+        ("limits.set", "unavailable"),
+        ("limits.show", "ok"),
+        ("limits.set", "ok"),
+    ]
+
+
+def test_what_was_kept_is_recorded_also_where_nobody_calls(office: Office, wire: Wire) -> None:
+    """The Clock reminds of it, again and again, once at a time."""
+    office.is_full = True
+    wire.ask(**fields("developer", "limits.show"))
+    wire.ask(**fields("developer", "limits.show"))
+    assert office.due(CatchUp) > 0
+    office.settled()
+    office.is_full = False
+    office.due(CatchUp)
+    office.settled()
+
+    assert len(office.entries) == 2
+    with pytest.raises(AssertionError, match="nobody asked"):
+        office.due(CatchUp)
+
+
+def test_with_too_much_unrecorded_nothing_is_done_at_all(
+    office: Office, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory is not the place for a log; refusals are then left out, and said so in the error log."""
+    monkeypatch.setattr(recording, "MOST_KEPT", 2)
+    office.is_full = True
+    replies = [wire.ask(**fields("developer", "limits.show")) for _ in range(4)]
+
+    assert [code(reply) for reply in replies] == ["ok", "ok", "unavailable", "unavailable"]
+    assert len(office.mailbox.kept) == 2
+
+
+def test_a_defect_is_recorded_as_one(office: Office, wire: Wire) -> None:
+    """The caller gets the trace id, never the error; the console goes on."""
+
+    def fails(message: Any) -> Any:
+        raise ZeroDivisionError("a secret of the engine")
+
+    office.desks["directory"].answer = fails
+    reply = wire.ask(**fields("developer", "limits.show"))
+    assert code(reply) == "internal"
+    assert "secret" not in str(reply)
+    assert office.entries[-1].outcome == "internal"
+    assert wire.ask(action="system.ping")["ok"]
+
+
+def test_what_the_directory_refuses_is_refused_in_its_words(office: Office, wire: Wire) -> None:
+    """Code, message and all."""
+
+    def refuses(message: Any) -> Any:
+        raise AlreadyExists("token t_1 was made and shown", user_message="Schon da.")
+
+    office.desks["directory"].answer = refuses
+    reply = wire.ask(**fields("developer", "limits.set", mailbox=1))
+    assert reply["error"] == {
+        "code": "already_exists",
+        "message": "token t_1 was made and shown",
+        "user_message": "Schon da.",
+    }
+    assert office.entries[-1].outcome == "already_exists"
+
+
+# ---------------------------------------------------------------- once for each id
+
+
+def test_an_order_carries_what_makes_it_safe_to_repeat(office: Office, wire: Wire) -> None:
+    """The same for the same content; another for another tenant or other params."""
+    same = fields("developer", "limits.set", "acme", mailbox=5, burst=6)
+    again = fields("developer", "limits.set", "acme", burst=6, mailbox=5)
+    others = [
+        fields("developer", "limits.set", "globex", mailbox=5, burst=6),
+        fields("developer", "limits.set", "acme", mailbox=5),
+    ]
+    for each in (same, again, *others):
+        wire.ask(**each, id="r1")
+
+    receipts = [order.receipt for order in office.ordered()]
+    assert [(each.caller, each.id) for each in receipts if each] == [
+        (PEOPLE["developer"].id, "r1")
+    ] * 4
+    digests = [each.digest for each in receipts if each]
+    assert digests[0] == digests[1]
+    assert len(set(digests)) == 3
+
+
+def test_a_repeated_order_says_so_to_its_caller_and_to_the_log(office: Office, wire: Wire) -> None:
+    """Nothing was done twice."""
+    office.desks["directory"].answer = lambda _: Done(LIMITS, replayed=True)
+    reply = wire.ask(**fields("developer", "limits.set", mailbox=5))
+    assert reply["meta"]["replayed"] is True
+    assert (office.entries[-1].outcome, office.entries[-1].message) == ("ok", "replayed")
+    assert "replayed" not in wire.ask(**fields("developer", "limits.show"))["meta"]
+
+
+# ---------------------------------------------------------------- waiting
+
+
+def test_a_call_that_waits_holds_up_nobody(office: Office, wire: Wire) -> None:
+    """Neither others, nor the same caller's next one."""
+    directory = office.desks["directory"]
+    directory.holding = True
+    slow = wire.post(**fields("developer", "limits.show"))
+    waiting = directory.asked()
+    directory.holding = False
+
+    assert wire.ask(**fields("owner", "limits.show"))["ok"]
+    directory.settle(waiting)
+    assert wire.receive()["id"] == slow
+
+
+def test_a_change_whose_end_does_not_come_in_time_is_unknown_to_its_caller(
+    office: Office, wire: Wire
+) -> None:
+    """What comes late is still recorded, and answered to nobody."""
+    office.desks["directory"].holding = True
+    wire.post(**fields("developer", "limits.set", mailbox=5), timeout_ms=7000)
+    late = office.desks["directory"].asked()
+    assert 0 < office.due(Overdue) <= 7
+    reply = wire.receive()
+
+    assert code(reply) == "unavailable"
+    assert "not known" in reply["error"]["message"]
+    assert "same id" in reply["error"]["message"]
+    office.desks["directory"].settle(late)
+    assert wire.until_ping() == []
+    assert [(entry.kind, entry.outcome) for entry in office.entries] == [(ACTION, "ok")]
+
+
+def test_a_look_that_comes_too_late_has_changed_nothing(office: Office, wire: Wire) -> None:
+    """And its caller is told that."""
+    office.desks["directory"].holding = True
+    wire.post(**fields("developer", "limits.show"))
+    office.desks["directory"].asked()
+    office.due(Overdue)
+    reply = wire.receive()
+    assert code(reply) == "deadline_exceeded"
+    assert "nothing was changed" in reply["error"]["message"]
+
+
+def test_what_is_not_begun_in_time_is_not_begun(office: Office, wire: Wire) -> None:
+    """A super admin's intent may take longer than he waits: then it stays one."""
+    office.desks["audit_log"].holding = True
+    wire.post(**fields("super admin", "members.remove", person=PERSON))
+    intent = office.desks["audit_log"].asked()
+    office.due(Overdue)
+    reply = wire.receive()
+    assert (code(reply), "nothing was done" in reply["error"]["message"]) == (
+        "deadline_exceeded",
+        True,
+    )
+
+    office.desks["audit_log"].holding = False
+    office.desks["audit_log"].settle(intent)
+    office.settled()
+    assert office.order() == [INTENT, OUTCOME]
+    assert office.entries[-1].outcome == "deadline_exceeded"
+
+
+def test_only_so_many_calls_are_under_way(
+    office: Office, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes on top is refused at once, before anything is looked at."""
+    monkeypatch.setattr(errands, "MOST_ERRANDS", 2)
+    directory = office.desks["directory"]
+    directory.holding = True
+    for _ in range(2):
+        wire.post(**fields("developer", "limits.show"))
+    waiting = [directory.asked(), directory.asked()]
+    reply = wire.ask(**fields("developer", "limits.show"))
+    assert code(reply) == "resource_exhausted"
+    assert reply["error"]["retry_after_ms"] > 0
+
+    for each in waiting:
+        directory.settle(each)
+    assert [wire.receive()["ok"], wire.receive()["ok"]] == [True, True]
+    directory.holding = False
+    assert wire.ask(**fields("developer", "limits.show"))["ok"]
+
+
+def test_a_console_that_fails_leaves_nobody_without_a_reply(office: Office, wire: Wire) -> None:
+    """What was under way may have been done: its callers are told that nobody knows."""
+    office.desks["directory"].holding = True
+    wire.post(**fields("developer", "limits.set", mailbox=5))
+    office.desks["directory"].asked()
+    local = office.locally("limits.show", "acme")
+    office.desks["directory"].asked()
+    office.mailbox.tell("a message of no kind")
+
+    reply = wire.receive()
+    assert code(reply) == "unavailable"
+    assert "not known" in reply["error"]["message"]
+    with pytest.raises(Unavailable):
+        local.get(timeout=WAIT)
+    assert isinstance(office.supervisor.hear(), Failed)
+    office.mailbox.socket.close()
+
+
+# ---------------------------------------------------------------- what is the tenant's own
+
+
+def answered(work: Work, office: Office, result: Map) -> None:
+    """Do a tenant's work."""
+    route = office.table.routes[work.request.action]
+    work.outlet.tell(Replies([(work.peer, success(work, route, result))]))
+
+
+@pytest.mark.parametrize("encoding", ["msgpack", "json"])
+def test_a_super_admin_reaches_the_tenants_own_actions(
+    office: Office, wire: Wire, encoding: Encoding
+) -> None:
+    """The tenant does the work in its database and answers; the log has it before and after."""
+    id_ = wire.post(encoding, **fields("super admin", "notes.add", text="by the book"))
+    work = office.tenant.work()
+    assert office.order() == [INTENT]
+    assert (work.principal.role, work.principal.tenant) == ("super admin", "acme")
+    assert work.request.params == {"text": "by the book"}
+    answered(work, office, {"id": 7})
+
+    reply = wire.receive()
+    assert (reply["id"], reply["result"]) == (id_, {"id": 7})
+    assert [entry.kind for entry in office.entries] == [INTENT, OUTCOME]
+    assert office.entries[-1].outcome == "ok"
+    assert office.entries[-1].params == {"text": "by the book"}
+
+
+def test_an_owner_reaches_what_his_index_puts_on_the_admin_channel(
+    office: Office, wire: Wire
+) -> None:
+    """As himself, and recorded like all administration."""
+    wire.post(**fields("owner", "desk.open"))
+    work = office.tenant.work()
+    assert work.principal == PEOPLE["owner"]
+    answered(work, office, {})
+    assert wire.receive()["ok"]
+    assert [(entry.kind, entry.capacity) for entry in office.entries] == [(ACTION, "owner")]
+
+
+def test_what_a_tenant_refuses_is_recorded_with_its_code(office: Office, wire: Wire) -> None:
+    """The reply goes on as it came."""
+    wire.post(**fields("super admin", "notes.add"))
+    work = office.tenant.work()
+    refusal = {"v": 1, "id": work.request.id, "ok": False, "meta": {"trace_id": work.trace_id}}
+    refusal["error"] = {"code": "aborted", "message": "a revision moved"}
+    work.outlet.tell(Replies([(work.peer, msgpack.packb(refusal))]))
+
+    assert wire.receive()["error"]["message"] == "a revision moved"
+    assert (office.entries[-1].outcome, office.entries[-1].message) == (
+        "aborted",
+        "a revision moved",
+    )
+
+
+def test_a_tenant_with_a_full_mailbox_refuses_at_once(office: Office, wire: Wire) -> None:
+    """As on the data channel."""
+    office.tenant.is_full = True
+    reply = wire.ask(**fields("super admin", "notes.add"))
+    assert code(reply) == "resource_exhausted"
+    assert reply["error"]["retry_after_ms"] > 0
+
+
+def test_a_suspended_tenant_is_administered_and_does_not_work(office: Office, wire: Wire) -> None:
+    """Its own actions wait for better days."""
+    grant = PEOPLE["super admin"].person
+    assert code(wire.ask(**fields("developer", "limits.show", "asleep"))) == "ok"
+    office.promote(grant, "asleep")
+    reply = wire.ask(**fields("super admin", "notes.add", "asleep"))
+    assert code(reply) == "unavailable"
+    assert "suspended" in reply["error"]["message"]
+
+
+# ---------------------------------------------------------------- from within
+
+
+def test_the_process_itself_asks_in_capacity_console(office: Office) -> None:
+    """No rule is asked; the log has it all the same, and no receipt is needed."""
+    result = office.locally("members.remove", "acme", person=PERSON).get(timeout=WAIT)
+    assert result == REMOVED
+    (order,) = office.ordered()
+    assert (order.by.id, order.by.role, order.by.person, order.receipt) == (
+        "console",
+        "console",
+        "",
+        None,
+    )
+    (entry,) = office.entries
+    assert (entry.capacity, entry.person, entry.token) == ("console", None, None)
+    assert (entry.tenant, entry.outcome) == ("acme", "ok")
+
+
+@pytest.mark.parametrize(
+    ("action", "tenant", "params", "error"),
+    [
+        ("limits.show", "nowhere", {}, NotFound),
+        ("limits.show", None, {}, InvalidArgument),
+        ("no.such", None, {}, NotFound),
+        ("notes.add", "acme", {}, InvalidArgument),
+        ("members.remove", "acme", {"person": "Bob"}, InvalidArgument),
+    ],
+)
+def test_what_is_refused_from_within_is_raised(
+    office: Office, action: str, tenant: str | None, params: Map, error: type[ActionError]
+) -> None:
+    """As the error that it is; and recorded."""
+    with pytest.raises(error):
+        office.locally(action, tenant, **params).get(timeout=WAIT)
+    assert office.entries[-1].outcome == error.code
+
+
+def test_the_wiring_may_ask_before_the_directory_has_spoken(tmp_path: Path) -> None:
+    """The first developer admin is made while everything starts; callers on the socket wait a little."""
+    office = Office(tmp_path, informed=False)
+    with office.wire() as wire:
+        early = office.locally("limits.show", "acme")
+        office.settled()
+        assert not early.answered()
+        assert code(wire.ask(**fields("owner", "limits.show"))) == "unavailable"
+        office.inform()
+        assert early.get(timeout=WAIT) == LIMITS
+    office.close()
+
+
+# ---------------------------------------------------------------- stopping
+
+
+def test_a_stopping_console_refuses_the_new_and_finishes_the_old(
+    office: Office, wire: Wire
+) -> None:
+    """Its end is told once all that was accepted is answered."""
+    directory = office.desks["directory"]
+    directory.holding = True
+    old = wire.post(**fields("developer", "limits.show"))
+    waiting = directory.asked()
+    office.mailbox.tell(Draining())
+    done = Answer()
+    office.mailbox.tell(Finish(done))
+
+    refused = wire.ask(**fields("developer", "limits.show"))
+    assert code(refused) == "unavailable"
+    with pytest.raises(Unavailable):
+        office.locally("limits.show", "acme").get(timeout=WAIT)
+    assert not done.answered()
+    directory.settle(waiting)
+    assert wire.receive()["id"] == old
+    assert done.get(timeout=WAIT)
+
+
+def test_an_idle_console_is_finished_at_once(office: Office, wire: Wire) -> None:
+    """Having counted the strangers that have no record."""
+    for _ in range(MOST_RECORDED + 1):
+        wire.ask(action="limits.show")
+    done = Answer()
+    office.mailbox.tell(Finish(done))
+    assert done.get(timeout=WAIT)
+    assert office.entries[-1].kind == ATTEMPTS
