@@ -11,6 +11,7 @@ import math
 import time
 from typing import Final
 
+from actors.bucket import Bucket
 from actors.errors import ResourceExhausted
 
 BURST_SECONDS: Final = 10.0
@@ -26,8 +27,6 @@ class FunctionTime:
         """`limit` is in milliseconds a second."""
         self._tenant = tenant
         self._limit = limit
-        from actors.bucket import Bucket  # type: ignore[attr-defined]  # soon
-
         self._bucket = Bucket(limit, limit * BURST_SECONDS)
         self._began = 0.0
 

@@ -19,12 +19,12 @@ from actors.errors import (
     ActionError,
     DeadlineExceeded,
     InvalidArgument,
-    PermissionDenied,
     Unavailable,
     Unimplemented,
 )
 from actors.mailbox import Killer, Mailbox
-from actors.messages import DeadLetter, Principal, TenantRecord, Work
+from actors.messages import DeadLetter, TenantRecord, Work
+from actors.permission import require
 from actors.profiles import UNREMARKABLE, Profile, Profiles
 from actors.registry import Published
 from actors.routing import Route, RoutingTable
@@ -118,13 +118,13 @@ class Serving:
         request = work.request
         if self._tables.current is not self._table:
             self._switch(self._tables.current)
-        route = self._table.find(request.action, work.principal.role)
+        route = self._table.find(request.action, work.principal)
         waited = time.monotonic() - work.received
         if waited * 1000 > request.timeout_ms:
             raise DeadlineExceeded(f"not begun within {request.timeout_ms} ms; nothing was done")
         if self._mailbox.closing is not None and time.monotonic() > self._mailbox.closing:
             raise Unavailable("the server is stopping; nothing was done", retry_after_ms=1000)
-        require(work.principal, route)
+        require(route, work.principal, route.rule.channel or DATA)
         return route
 
     def _heed(self, profile: Profile) -> None:
@@ -219,24 +219,6 @@ class Serving:
             trace_id=work.trace_id,
         )
         return self.refused(work, A_DEFECT)
-
-
-def require(principal: Principal, route: Route) -> None:
-    """PermissionDenied unless this caller may call the action, on the channel where it is answered."""
-    role, areas, rule = principal.role, principal.areas, route.rule
-    if not rule.admits(role, areas, rule.channel or DATA):
-        raise PermissionDenied(_why_not(role, route))
-    if principal.scope is not None and route.name not in principal.scope:
-        raise PermissionDenied(f"{route.name} is not among the actions that this token is good for")
-
-
-def _why_not(role: str, route: Route) -> str:
-    if role in route.rule.allowed:
-        return (
-            f"{route.name} is for owners with the area {route.rule.area!r}, which the admin owner can "
-            "delegate"
-        )
-    return f"{route.name} is for {route.action.access}, and this token is a {role}'s"
 
 
 def is_request(message: Any) -> bool:
