@@ -6,6 +6,7 @@ answer is there. How one call is served stands in serving.py; here is only who i
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import deque
 from collections.abc import Callable
@@ -28,11 +29,13 @@ from actors.future import Answer, settle, settle_with_error
 from actors.log.messages import Append, Entry
 from actors.mailbox import Mailbox
 from actors.messages import ANYONE, DirectoryChanged, Work
+from actors.profiles import Profiles
 from actors.registry import Published
 from actors.stepper import Awaiting, Raised, Returned, Stepper
+from actors.wording import worded
 from transport.limits import Limits
 from transport.mailbox import SocketMailbox
-from transport.message import Request
+from transport.message import UNAUTHENTICATED, Refusal, Request
 
 log = structlog.get_logger()
 
@@ -54,12 +57,14 @@ class CountStrangers(NamedTuple):
 class ConsoleMailbox(ChannelMailbox):
     """The admin socket as a mailbox."""
 
-    __slots__ = ("kept",)
+    __slots__ = ("kept", "numbers")
 
     def __init__(self, name: str, socket: SocketMailbox, supervisor: Mailbox | None) -> None:
         super().__init__(name, socket, supervisor)
         self.kept: deque[Entry] = deque()
-        """What has happened and could not be recorded yet. Here, because it outlives an incarnation."""
+        """What has happened and is not recorded yet. Here, as the next, to outlive an incarnation."""
+        self.numbers = itertools.count(1)
+        """Of errands: what the Clock says of an earlier incarnation's must not meet another's."""
 
 
 class AdminConsole(Channel):
@@ -73,6 +78,7 @@ class AdminConsole(Channel):
         *,
         actors: Actors,
         tables: Published,
+        profiles: Profiles,
         limits: Limits,
         read_directory: Callable[[], None],
         epoch: Epoch | None = None,
@@ -86,9 +92,10 @@ class AdminConsole(Channel):
             epoch=epoch,
         )
         self._actors = actors
+        self._profiles = profiles
         self._recorder = Recorder(actors.audit_log, mailbox.kept)
         self._serving = Serving(actors, tables, self._callers, self._recorder)
-        self._errands = Errands()
+        self._errands = Errands(mailbox.numbers)
         self._strangers = Strangers()
         self._early: deque[Locally] = deque()
         self._finishing: deque[Answer] = deque()
@@ -111,6 +118,10 @@ class AdminConsole(Channel):
             errand.stepper.abandon()
             if errand.call is not None:
                 self._refuse_call(errand.call, errand.call.unknown("the admin console failed"))
+        for message in self._early:
+            settle_with_error(message.reply_to, DEFECT)
+        for done in self._finishing:
+            settle(done, True)
 
     # Calls
 
@@ -200,7 +211,13 @@ class AdminConsole(Channel):
         if call.work is None:
             settle_with_error(call.reply_to, error)
         else:
-            self._refuse(call.work, error.refusal)
+            self._refuse(call.work, self._worded(call, error.refusal))
+
+    def _worded(self, call: Call, refusal: Refusal) -> Refusal:
+        """A tenant's people are refused in their tenant's words, as on the data channel."""
+        if call.about is None or call.caller.tenant is None or refusal.code == UNAUTHENTICATED:
+            return refusal
+        return worded(refusal, self._profiles.of(call.about.id).config)
 
     # Records that could not be written, and those of strangers
 

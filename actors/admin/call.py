@@ -11,7 +11,7 @@ from actors.answers import new_trace_id
 from actors.errors import ActionError, DeadlineExceeded, Unavailable
 from actors.future import Answer
 from actors.log.messages import ACTION, INTENT, OUTCOME, Entry
-from actors.log.redaction import redacted
+from actors.log.redaction import redacted, scrubbed
 from actors.messages import Principal, TenantRecord, Work
 from actors.routing import Route
 
@@ -141,7 +141,7 @@ class Call:
         kind = OUTCOME if self.intended else ACTION
         if self.about is not None and self.tenant not in (None, self.about.name):
             message = f"asked for tenant {self.tenant!r}: {message}"
-        return self._entry(kind, outcome, message and message[:MOST_MESSAGE])
+        return self._entry(kind, outcome, message and scrubbed(message)[:MOST_MESSAGE])
 
     def _entry(self, kind: str, outcome: str | None, message: str | None) -> Entry:
         capacity = capacity_text(self.caller) if self.capacity is None else str(self.capacity)

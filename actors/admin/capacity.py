@@ -8,6 +8,7 @@ from typing import NamedTuple
 from actors import permission
 from actors.access import (
     ADMIN,
+    DEVELOPER_ADMIN,
     PLATFORM_LEVELS,
     PLATFORM_ROLES,
     PUBLIC,
@@ -74,7 +75,7 @@ def capacity_of(callers: Callers, caller: Principal, tenant: str | None) -> Capa
     if record is None:
         raise NotFound(f"there is no tenant {tenant!r}; tenants.list lists those there are")
     grant = callers.grant(caller.person, record.name)
-    if grant is None:
+    if grant is None or caller.role != DEVELOPER_ADMIN:
         return Capacity(caller, record)
     return Capacity(caller._replace(role=SUPER_ADMIN, tenant=record.name), record, grant.until)
 

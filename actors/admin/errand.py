@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -50,8 +49,9 @@ class Errand:
 class Errands:
     """All that are under way, by their numbers; for one actor."""
 
-    def __init__(self) -> None:
-        self._numbers = itertools.count(1)
+    def __init__(self, numbers: Iterator[int]) -> None:
+        """`numbers` belong to the actor's mailbox: none is given twice."""
+        self._numbers = numbers
         self._parked: dict[int, Errand] = {}
 
     def __len__(self) -> int:

@@ -10,7 +10,7 @@ from collections import deque
 
 import structlog
 
-from actors.errors import Unavailable
+from actors.errors import AuditProblem, Unavailable
 from actors.log.messages import Append, Entry
 from actors.mailbox import Mailbox
 from actors.stepper import asked
@@ -82,6 +82,8 @@ class Recorder:
     async def _append(self, entry: Entry) -> bool:
         try:
             await asked(self._audit_log, Append(entry))
+        except AuditProblem:  # the log has said so itself
+            return False
         except Exception as error:  # noqa: BLE001 - whatever it was, the record is not there
             log.error(
                 "audit record not written",

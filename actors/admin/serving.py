@@ -22,7 +22,7 @@ from actors.admin.recorder import OK, Recorder
 from actors.answers import A_DEFECT, success
 from actors.callers import Callers
 from actors.errors import ActionError, InvalidArgument, NotFound, ResourceExhausted, Unavailable
-from actors.messages import ACTIVE, FindTenant, TenantRecord
+from actors.messages import ACTIVE, SUSPENDED, FindTenant, TenantRecord
 from actors.registry import Published
 from actors.routing import Route, RoutingTable
 from transport import codec
@@ -32,6 +32,9 @@ log = structlog.get_logger()
 
 RETRY_FULL_MS = 100
 """What a tenant's full mailbox tells callers to wait, in milliseconds."""
+
+RETRY_SUSPENDED_MS = 60_000
+"""What callers are told to wait for a suspended tenant, in milliseconds: people decide when it ends."""
 
 
 class Defect(ActionError):
@@ -202,7 +205,8 @@ def _packed(call: Call, route: Route, result: Mapping[str, Any], replayed: bool)
 def _require_active(tenant: TenantRecord) -> None:
     if tenant.status != ACTIVE:
         raise Unavailable(
-            f"tenant {tenant.name} is {tenant.status}: its own actions are not served until tenants.resume"
+            f"tenant {tenant.name} is {tenant.status}: its own actions are not served until tenants.resume",
+            retry_after_ms=RETRY_SUSPENDED_MS if tenant.status == SUSPENDED else None,
         )
 
 

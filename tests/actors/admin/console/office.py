@@ -35,6 +35,7 @@ from actors.messages import (
     Token,
     Work,
 )
+from actors.profiles import Profiles
 from actors.registry import Published
 from actors.routing import RoutingTable
 from tests.actors.house import WAIT, Watch
@@ -189,6 +190,7 @@ class Office:
         self.is_full = False
         """Whether the admin log cannot be written."""
         self.supervisor = Watch()
+        self.profiles = Profiles()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.desks["audit_log"].answer = self._record
         self.desks["directory"].answer = self._direct
@@ -214,6 +216,7 @@ class Office:
             self.mailbox,
             actors=Actors(**self.desks),
             tables=Published(self.table),
+            profiles=self.profiles,
             limits=Limits(),
             read_directory=lambda: None,
             epoch=Epoch(),

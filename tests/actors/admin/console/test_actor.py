@@ -27,6 +27,7 @@ from actors.future import Answer
 from actors.log.messages import ACTION, ATTEMPTS, INTENT, OUTCOME
 from actors.mailbox import Failed
 from actors.messages import Replies, Work
+from actors.profiles import Config, Profile
 from tests.actors.admin.console.office import (
     LIMITS,
     PEOPLE,
@@ -143,6 +144,17 @@ def test_what_a_tenant_of_anothers_was_asked_for_stands_in_the_record(
     (entry,) = office.entries
     assert (entry.tenant, entry.tenant_id) == ("acme", "a" * 32)
     assert "'globex'" in str(entry.message)
+
+
+def test_a_tenants_people_are_refused_in_their_tenants_words(office: Office, wire: Wire) -> None:
+    """As on the data channel; developers are not."""
+    texts = {"texts": {"permission_denied": "Ask {product_name}."}, "product_name": "Acme"}
+    office.profiles.publish("a" * 32, Profile(Config(1, {}, texts)))
+    theirs = wire.ask(**fields("member", "limits.show"))
+    ours = wire.ask(**fields("developer", "members.remove", person=PERSON))
+    assert theirs["error"]["user_message"] == "Ask Acme."
+    assert code(ours) == "permission_denied"
+    assert "user_message" not in ours["error"]
 
 
 def test_system_actions_are_answered_and_not_recorded(office: Office, wire: Wire) -> None:
@@ -465,6 +477,8 @@ def test_a_console_that_fails_leaves_nobody_without_a_reply(office: Office, wire
     office.desks["directory"].asked()
     local = office.locally("limits.show", "acme")
     office.desks["directory"].asked()
+    done = Answer()
+    office.mailbox.tell(Finish(done))
     office.mailbox.tell("a message of no kind")
 
     reply = wire.receive()
@@ -472,6 +486,7 @@ def test_a_console_that_fails_leaves_nobody_without_a_reply(office: Office, wire
     assert "not known" in reply["error"]["message"]
     with pytest.raises(Unavailable):
         local.get(timeout=WAIT)
+    assert done.get(timeout=WAIT)
     assert isinstance(office.supervisor.hear(), Failed)
     office.mailbox.socket.close()
 
