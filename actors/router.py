@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from actors.access import ADMIN, DATA
+from actors.access import ADMIN, DATA, Rule
 from actors.attempts import Attempt, Attempts
 from actors.callers import no_tenant, not_you
 from actors.channel import Channel, ChannelMailbox, Draining, FlushUses
@@ -138,10 +138,10 @@ class Router(Channel):
         """
         tenant = self._callers.tenant(request.tenant) or NO_TENANT
         route = self._tables.current.routes.get(request.action)
-        inlet = self._inlets.get(tenant.id)
-        if route is None or not route.rule.admits(ANYONE.role, ANYONE.areas, DATA):
-            raise not_you()
-        if inlet is None or not inlet.is_awake or tenant.status != ACTIVE:
+        inlet = self._inlets.get(tenant.id, NO_INLET)
+        is_there = inlet.is_awake and tenant.status == ACTIVE
+        rule = FOR_NOBODY if route is None else route.rule
+        if not rule.admits(ANYONE.role, ANYONE.areas, DATA) or not is_there:
             raise not_you()
         return inlet
 
@@ -213,7 +213,9 @@ class Router(Channel):
 
 
 NO_TENANT = TenantRecord("", "")
-"""In the place of a tenant that is not there."""
+NO_INLET = Inlet(NO_TENANT)
+FOR_NOBODY = Rule(frozenset(), None)
+"""In the place of a tenant, an inlet and an action's rule that are not there."""
 
 
 def not_served(tenant: TenantRecord) -> ActionError:

@@ -1,0 +1,165 @@
+"""A Router alone with its socket, for tests, which are in the place of everybody else."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from actors.actor import Actor, Ping, ask, stop
+from actors.epoch import Epoch
+from actors.index.reader import read_index
+from actors.mailbox import Mailbox
+from actors.messages import (
+    Address,
+    DirectoryChanged,
+    FindTenant,
+    Principal,
+    Replies,
+    TenantRecord,
+    Token,
+    Work,
+)
+from actors.profiles import Profile, Profiles, TenantLimits
+from actors.registry import Published
+from actors.router import Router, RouterMailbox
+from actors.routing import RoutingTable
+from tests.actors.house import WAIT, House, Watch
+from tests.wire import Wire, new_id, packed
+from transport import codec
+from transport.limits import LIMITS
+from transport.mailbox import Frame, SocketMailbox
+from transport.security import Security, bind_router, endpoint_of
+
+INDEX = Path(__file__).parent.parent / "trouble" / "registry.toml"
+TABLES = Published(RoutingTable.build(read_index(INDEX), "local-dev"))
+
+ACME = TenantRecord("acme", "a" * 32)
+GLOBEX = TenantRecord("globex", "b" * 32)
+
+
+class Wall:
+    """A wall clock that stands until it is set."""
+
+    def __init__(self) -> None:
+        self.time = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+def token(text: str, role: str = "member", tenant: str | None = "acme", **more: Any) -> Token:
+    """The token of that text, whose id says the text as well."""
+    return Token(digest(text), Principal(f"t_{text}", tenant, role, person=f"p_{text}", **more))
+
+
+def digest(text: str) -> bytes:
+    """As the Directory keeps it."""
+    return sha256(text.encode()).digest()
+
+
+class Guest(Actor):
+    """Lives where a tenant would, and answers `ok` with the action's name."""
+
+    def on_receive(self, work: Work) -> None:
+        """Answer."""
+        reply = {"v": 1, "id": work.request.id, "ok": True, "result": {}, "meta": {}}
+        body = codec.encode({**reply, "message": work.request.action}, work.peer.encoding)
+        work.outlet.tell(Replies([(work.peer, body)]))
+
+
+class Reception:
+    """The Router, and the test in the place of everybody else. `close` leaves nobody behind."""
+
+    def __init__(self, *, started: bool = True, mailbox: int = 1000) -> None:
+        self.house = House()
+        self.supervisor, self.directory, self.audit = Watch(), Watch(), Watch()
+        self.profiles = Profiles()
+        self.wall = Wall()
+        self.asked_for_everything = 0
+        self._mailbox_limit = mailbox
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        socket = bind_router(self._context, "tcp://127.0.0.1:*", Security(), LIMITS)
+        self.endpoint = endpoint_of(socket)
+        self.mailbox = RouterMailbox("router", SocketMailbox(socket), self.supervisor)
+        self.router = self.incarnation() if not started else None
+        if started:
+            self.start()
+
+    def options(self) -> dict[str, Any]:
+        """What the wiring gives to the Router."""
+        return {
+            "supervisor": self.supervisor,
+            "directory": self.directory,
+            "audit": self.audit,
+            "tables": TABLES,
+            "profiles": self.profiles,
+            "limits": LIMITS,
+            "read_directory": self._read_directory,
+            "epoch": Epoch(self.wall),
+        }
+
+    def incarnation(self) -> Router:
+        """One that no thread runs: the test does."""
+        return Router(self.mailbox, **self.options())
+
+    def start(self) -> None:
+        """A Router that runs."""
+        Router.start(self.mailbox, **self.options())
+
+    def told(self, message: Any) -> None:
+        """Tell the Router, and wait until it has taken it in."""
+        if self.router is not None:
+            self.router.on_receive(message)
+            return
+        self.mailbox.tell(message)
+        self.settled()
+
+    def settled(self) -> None:
+        """Wait until the Router has dealt with all it was told by now."""
+        ask(self.mailbox, Ping(), WAIT)
+
+    def knows(self, *tokens: Token, tenants: tuple[TenantRecord, ...] = (ACME, GLOBEX)) -> None:
+        """The Directory has spoken."""
+        self.told(DirectoryChanged(tenants=tenants, tokens=tokens))
+
+    def limit(self, tenant: TenantRecord, **limits: Any) -> None:
+        """The Directory has published these limits."""
+        self.profiles.publish(tenant.id, Profile(limits=TenantLimits(**limits)))
+
+    def guest(self, tenant: TenantRecord = ACME) -> Mailbox:
+        """Let somebody live where the tenant would, and tell the Router where; it must have asked."""
+        mailbox = self.place(tenant)
+        Guest.start(mailbox)
+        return mailbox
+
+    def place(self, tenant: TenantRecord = ACME) -> Mailbox:
+        """The same, without anybody in."""
+        found = self.supervisor.hear()
+        assert isinstance(found, FindTenant)
+        assert found.tenant.id == tenant.id
+        mailbox = self.house.mailbox(tenant.name, limit=self._mailbox_limit)
+        self.told(Address(tenant, mailbox))
+        return mailbox
+
+    def wire(self) -> Wire:
+        """A connection; a context manager."""
+        return Wire(self.endpoint)
+
+    def frame(self, **fields: Any) -> Frame:
+        """A request as it comes from the socket, of a peer that has gone."""
+        return Frame([b"peer", packed({"id": new_id(), **fields})])
+
+    def close(self) -> None:
+        """Stop everybody."""
+        if self.router is None:
+            stop(self.mailbox, WAIT)
+        else:
+            self.mailbox.socket.close()
+        self.house.empty()
+        self._context.destroy(linger=0)
+
+    def _read_directory(self) -> None:
+        self.asked_for_everything += 1

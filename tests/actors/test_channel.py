@@ -1,0 +1,194 @@
+"""A channel over a real socket: what both do alike, whatever is done with what they let in."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import zmq
+
+from actors.actor import Ping, ask, stop
+from actors.answers import refuse
+from actors.channel import Channel, ChannelMailbox, Draining, FlushUses
+from actors.epoch import Epoch
+from actors.errors import NotFound, Unauthenticated
+from actors.messages import ANYONE, DirectoryChanged, TokensUsed, Work
+from tests.actors.house import WAIT, Watch
+from tests.actors.reception import TABLES, Wall, digest, token
+from tests.wire import Wire, packed, unpacked
+from transport.limits import LIMITS
+from transport.mailbox import SocketMailbox
+from transport.message import Refusal, Request
+from transport.security import Security, bind_router, endpoint_of
+
+REFUSED_LATER = Refusal("aborted", "as it was meant")
+
+
+class Desk(Channel):
+    """Lets in whatever comes: keeps it, and answers `later.*` with a refusal of its own."""
+
+    def __init__(self, place: Place, **options: Any) -> None:
+        super().__init__(place.mailbox, **options)
+        self._kept = place.kept
+        self._strange = place.strange
+
+    def _admit(self, work: Work) -> None:
+        self._kept.append(work)
+        if work.request.action == "defect":
+            raise ValueError("secret")
+        if work.request.action == "not.here":
+            raise NotFound("it is not here")
+        if work.principal is ANYONE:
+            raise Unauthenticated("who are you?")
+        refuse(work, REFUSED_LATER)
+
+    def _stranger(self, request: Request, trace_id: str) -> None:
+        self._strange.append(request.action)
+
+
+class Place:
+    """A channel that runs, and what comes in."""
+
+    def __init__(self) -> None:
+        self.kept: deque[Work] = deque()
+        self.strange: deque[str] = deque()
+        self.directory = Watch()
+        self.wall = Wall()
+        self.asked = 0
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        socket = bind_router(self._context, "tcp://127.0.0.1:*", Security(), LIMITS)
+        self.endpoint = endpoint_of(socket)
+        self.mailbox = ChannelMailbox("desk", SocketMailbox(socket), None)
+        Desk.start(
+            self,
+            directory=self.directory,
+            tables=TABLES,
+            limits=LIMITS,
+            read_directory=self._read_directory,
+            epoch=Epoch(self.wall),
+        )
+
+    def told(self, message: Any) -> None:
+        """Tell it, and wait until it has taken that in."""
+        self.mailbox.tell(message)
+        ask(self.mailbox, Ping(), WAIT)
+
+    def close(self) -> None:
+        """Stop it."""
+        stop(self.mailbox, WAIT)
+        self._context.destroy(linger=0)
+
+    def _read_directory(self) -> None:
+        self.asked += 1
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    """Where ann is known."""
+    place = Place()
+    place.told(DirectoryChanged(tokens=(token("ann"),), complete=True))
+    yield place
+    place.close()
+
+
+@pytest.fixture
+def wire(place: Place) -> Iterator[Wire]:
+    """A connection to it."""
+    with Wire(place.endpoint) as one:
+        yield one
+
+
+def test_what_it_lets_in_names_the_caller_and_where_replies_go(place: Place, wire: Wire) -> None:
+    reply = wire.ask(action="later.on", token="ann", tenant="acme")
+    assert reply["error"] == REFUSED_LATER.as_map()
+    (work,) = place.kept
+    assert work.principal == token("ann").principal
+    assert work.request.tenant == "acme"
+    assert work.trace_id == reply["meta"]["trace_id"]
+
+
+@pytest.mark.parametrize("encoding", ["msgpack", "json"])
+def test_a_reply_goes_back_in_the_way_its_request_came(place: Place, encoding: Any) -> None:
+    """Delimited or not, in its encoding."""
+    for kind in (zmq.REQ, zmq.DEALER):
+        with Wire(place.endpoint, kind) as wire:
+            wire.send(packed({"id": "same", "action": "later.on", "token": "ann"}, encoding))
+            (body,) = wire.socket.recv_multipart()
+            assert (body[:1] == b"{") == (encoding == "json")
+            assert unpacked(body)["error"]["code"] == "aborted"
+
+
+def test_it_asks_the_directory_for_everything_when_it_starts(place: Place) -> None:
+    assert place.asked == 1
+
+
+def test_a_refusal_goes_back_and_a_defect_without_its_text(place: Place, wire: Wire) -> None:
+    assert wire.ask(action="not.here", token="ann")["error"]["message"] == "it is not here"
+    defect = wire.ask(action="defect", token="ann")
+    assert defect["error"]["code"] == "internal"
+    assert "secret" not in str(defect)
+    assert wire.ask(action="system.ping")["ok"]
+
+
+def test_it_hears_of_everybody_who_is_not_known(place: Place, wire: Wire) -> None:
+    """Whether their token is none, or is needed and missing."""
+    assert wire.ask(action="later.on")["error"]["code"] == "unauthenticated"
+    assert wire.ask(action="later.on", token="wrong")["error"]["code"] == "unauthenticated"
+    assert wire.ask(action="system.whoami")["error"]["code"] == "unauthenticated"
+    wire.ask(action="later.on", token="ann")
+    assert list(place.strange) == ["later.on", "later.on", "system.whoami"]
+
+
+def test_system_actions_are_answered_before_anything_is_let_in(place: Place, wire: Wire) -> None:
+    assert wire.ask(action="system.ping")["ok"]
+    assert wire.ask(action="system.whoami", token="ann")["result"]["person"] == "p_ann"
+    assert wire.ask(action="system.nothing", token="ann")["error"]["code"] == "not_found"
+    assert not place.kept
+
+
+def test_the_directory_hears_which_tokens_were_used_once_for_many_messages(
+    place: Place, wire: Wire
+) -> None:
+    for _ in range(3):
+        wire.ask(action="system.ping", token="ann")
+    wire.ask(action="system.ping", token="wrong")
+    place.told(FlushUses())
+    assert place.directory.hear() == TokensUsed({"t_ann": place.wall.time})
+    place.told(FlushUses())
+    assert place.directory.heard() == []
+
+
+def test_a_stopping_channel_refuses_what_is_new_and_tells_what_it_knows(
+    place: Place, wire: Wire
+) -> None:
+    wire.ask(action="system.ping", token="ann")
+    place.told(Draining())
+    assert place.directory.hear() == TokensUsed({"t_ann": place.wall.time})
+    for fields in ({"action": "later.on", "token": "ann"}, {"action": "system.ping"}):
+        refused = wire.ask(**fields)["error"]
+        assert refused["code"] == "unavailable"
+        assert refused["retry_after_ms"] > 0
+    assert not place.kept
+
+
+def test_a_token_that_is_revoked_is_not_let_in_again(place: Place, wire: Wire) -> None:
+    wire.ask(action="later.on", token="ann")
+    place.told(DirectoryChanged(revoked=(digest("ann"),)))
+    assert wire.ask(action="later.on", token="ann")["error"]["code"] == "unauthenticated"
+    assert len(place.kept) == 1
+
+
+def test_frames_that_are_no_envelope_are_refused_where_they_have_an_id(
+    place: Place, wire: Wire
+) -> None:
+    """And counted where they have none."""
+    body = packed({"id": "odd", "action": "later.on", "token": "ann"})
+    wire.send(b"more", body)
+    refused = wire.receive()
+    assert (refused["id"], refused["error"]["code"]) == ("odd", "invalid_argument")
+    wire.send(b"\xc1")
+    assert wire.until_ping() == []
+    assert place.mailbox.socket.counters.undecodable == 1
+    assert not place.kept
