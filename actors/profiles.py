@@ -32,7 +32,7 @@ class TenantLimits(NamedTuple):
     mailbox: int | None = None
     """Messages that may wait; in place of the server's setting."""
     function_ms_per_second: float | None = None
-    """Milliseconds of functions' time in each second, on average over ten."""
+    """Milliseconds of the processor's time that functions may take in each second, on average over ten."""
 
 
 class Subscription(NamedTuple):

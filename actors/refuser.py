@@ -10,8 +10,8 @@ import structlog
 from actors.actor import Actor, Gone
 from actors.answers import refuse
 from actors.mailbox import Killer, Mailbox
-from actors.messages import DeadLetter, Passivate, Work
-from transport.message import Refusal
+from actors.messages import DeadLetter, Passivate, TenantRecord, Work
+from transport.message import UNAVAILABLE, Refusal
 
 log = structlog.get_logger()
 
@@ -65,6 +65,11 @@ def entomb(mailbox: Mailbox, refusal: Refusal) -> None:
     """Refuse what waits, and all that will come. Needs the mailbox's token."""
     mailbox.occupant = Tombstone(mailbox, refusal)
     mailbox.occupant.turn()
+
+
+def deleted(tenant: TenantRecord) -> Refusal:
+    """What callers of a tenant hear that will not come back: waiting does not help."""
+    return Refusal(UNAVAILABLE, f"tenant {tenant.name} is deleted")
 
 
 def work_in(message: Any) -> Work | None:

@@ -32,7 +32,7 @@ from actors.messages import (
     Stayed,
     TenantRecord,
 )
-from actors.refuser import Refuser, entomb
+from actors.refuser import Refuser, deleted, entomb
 from actors.residents import Residents
 from transport.message import UNAVAILABLE, Refusal
 
@@ -88,11 +88,6 @@ class Drain(NamedTuple):
     done: Answer
     closing: float
     """time.monotonic() after which what has not begun is refused."""
-
-
-def deleted(tenant: TenantRecord) -> Refusal:
-    """What callers of a tenant hear that will not come back: waiting does not help."""
-    return Refusal(UNAVAILABLE, f"tenant {tenant.name} is deleted")
 
 
 class ChildStopped(Exception):
