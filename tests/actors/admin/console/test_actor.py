@@ -40,6 +40,11 @@ from tests.actors.house import WAIT
 from tests.wire import Encoding, Map, Wire
 
 
+def refuses(_: Any) -> Any:
+    """In the Directory's place."""
+    raise AlreadyExists("tnt_abcdef was made and shown", user_message="Schon da.")
+
+
 def code(reply: Map) -> str:
     """What came of it, as the log calls it."""
     return "ok" if reply["ok"] else str(reply["error"]["code"])
@@ -134,6 +139,14 @@ def test_a_super_admins_grant_makes_the_order_his_as_super_admin(
     (order,) = office.ordered()
     assert order.command == RemoveMember("acme", PERSON)
     assert order.by == PEOPLE["super admin"]._replace(role="super admin", tenant="acme")
+
+
+def test_a_grant_is_good_for_a_developer_admin_alone(office: Office, wire: Wire) -> None:
+    """Whoever is one no longer is not helped by a grant that is still about."""
+    office.promote(PEOPLE["developer"].person, "acme")
+    reply = wire.ask(**fields("developer", "members.remove", person=PERSON))
+    assert code(reply) == "permission_denied"
+    assert office.entries[-1].capacity == "developer"
 
 
 def test_what_a_tenant_of_anothers_was_asked_for_stands_in_the_record(
@@ -338,19 +351,23 @@ def test_a_defect_is_recorded_as_one(office: Office, wire: Wire) -> None:
 
 
 def test_what_the_directory_refuses_is_refused_in_its_words(office: Office, wire: Wire) -> None:
-    """Code, message and all."""
-
-    def refuses(message: Any) -> Any:
-        raise AlreadyExists("token t_1 was made and shown", user_message="Schon da.")
-
+    """Code, message and all; but no token of ours gets into the log."""
     office.desks["directory"].answer = refuses
     reply = wire.ask(**fields("developer", "limits.set", mailbox=1))
     assert reply["error"] == {
         "code": "already_exists",
-        "message": "token t_1 was made and shown",
+        "message": "tnt_abcdef was made and shown",
         "user_message": "Schon da.",
     }
     assert office.entries[-1].outcome == "already_exists"
+    assert "tnt_abcdef" not in str(office.entries[-1].message)
+
+
+def test_a_result_that_does_not_fit_is_a_defect(office: Office, wire: Wire) -> None:
+    """What is promised in the index is what callers get, or they hear that something is wrong."""
+    office.desks["directory"].answer = lambda _: {"limits": "none"}
+    assert code(wire.ask(**fields("developer", "limits.show"))) == "internal"
+    assert office.entries[-1].outcome == "internal"
 
 
 # ---------------------------------------------------------------- once for each id
@@ -415,6 +432,7 @@ def test_a_change_whose_end_does_not_come_in_time_is_unknown_to_its_caller(
     assert "not known" in reply["error"]["message"]
     assert "same id" in reply["error"]["message"]
     office.desks["directory"].settle(late)
+    office.settled()
     assert wire.until_ping() == []
     assert [(entry.kind, entry.outcome) for entry in office.entries] == [(ACTION, "ok")]
 
@@ -423,11 +441,17 @@ def test_a_look_that_comes_too_late_has_changed_nothing(office: Office, wire: Wi
     """And its caller is told that."""
     office.desks["directory"].holding = True
     wire.post(**fields("developer", "limits.show"))
-    office.desks["directory"].asked()
+    late = office.desks["directory"].asked()
     office.due(Overdue)
     reply = wire.receive()
     assert code(reply) == "deadline_exceeded"
     assert "nothing was changed" in reply["error"]["message"]
+
+    office.desks["directory"].answer = refuses
+    office.desks["directory"].settle(late)
+    office.settled()
+    assert wire.until_ping() == []
+    assert office.entries[-1].outcome == "already_exists"
 
 
 def test_what_is_not_begun_in_time_is_not_begun(office: Office, wire: Wire) -> None:
