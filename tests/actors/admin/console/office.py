@@ -183,7 +183,8 @@ class House(Mailbox):
 class Office:
     """`log` has all that was told or asked, in order; `entries` what the admin log took of it."""
 
-    def __init__(self, directory: Path, informed: bool = True) -> None:
+    def __init__(self, directory: Path, informed: bool = True, **instead: Mailbox) -> None:
+        """`instead` of stand-ins, real actors' mailboxes."""
         self.log: deque[tuple[str, Any]] = deque()
         self.desks = {name: Desk(name, self.log) for name in Actors._fields}
         self.entries: list[Entry] = []
@@ -197,6 +198,7 @@ class Office:
         self.desks["supervisor"].answer = self._find
         self.tenant = House()
         """The mailbox of every tenant."""
+        self._actors = Actors(**{**self.desks, **instead})
         self.table = self._table(directory)
         self._open(directory)
         if informed:
@@ -214,7 +216,7 @@ class Office:
         self.endpoint = endpoint_of(socket)
         AdminConsole.start(
             self.mailbox,
-            actors=Actors(**self.desks),
+            actors=self._actors,
             tables=Published(self.table),
             profiles=self.profiles,
             limits=Limits(),
