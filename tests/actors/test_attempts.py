@@ -67,6 +67,7 @@ def test_callers_without_end_take_no_memory_without_end() -> None:
     assert len(apart) == MOST_COUNTED
     assert (others.action, others.token) == (OTHERS, None)
     assert others.message == "by others: 50 times in 2 s over the data channel"
+    assert attempts.take(1003.0) == []
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.floats(0.0, 10.0)), max_size=60))

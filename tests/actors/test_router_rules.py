@@ -404,5 +404,6 @@ def test_refusals_speak_the_words_of_the_callers_tenant_and_of_no_other(
     assert error(wire.ask(**ann))["user_message"] == "Acme CRM says no"
     gus = {"tenant": "globex", "token": "gus", "action": "owners.only"}
     assert "user_message" not in error(wire.ask(**gus))
-    for fields in ({**gus, "tenant": "acme"}, {"tenant": "acme", "action": "marks.add"}):
+    stranger = {"tenant": "acme", "action": "marks.add"}
+    for fields in ({**gus, "tenant": "acme"}, {**ann, "tenant": "globex"}, stranger):
         assert "user_message" not in error(wire.ask(**fields))
