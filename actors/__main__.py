@@ -11,7 +11,9 @@ import sys
 import structlog
 
 from actors import showcase
+from actors.access import ADMIN_OWNER
 from actors.errors import TenantryError
+from actors.local_admin import TOKEN_FILE
 from actors.settings import Settings, read_settings
 from actors.system import System
 
@@ -56,11 +58,16 @@ def refused(error: Exception) -> int:
 
 
 def prepare(system: System, settings: Settings) -> None:
-    """Make the tenants that the command line asks for."""
+    """Make the first developer admin, and the tenants that the command line asks for."""
+    if system.local.make_first_admin(settings.data):
+        say(f"admin token in {settings.data / TOKEN_FILE}")
+    elif settings.admin_token:
+        system.local.replace_admin_token(settings.data)
+        say(f"new admin token in {settings.data / TOKEN_FILE}")
     for name in settings.tenant:
-        if system.find_tenant(name) is None:
-            system.create_tenant(name)
-            token = system.issue_token(name, "admin owner", "made at start")
+        if system.local.find_tenant(name) is None:
+            system.local.create_tenant(name)
+            token = system.local.issue_token(name, ADMIN_OWNER, "made at start").text
             say(f"tenant {name} token {token}")
     if settings.demo:
         for line in showcase.prepare(system, settings.data):

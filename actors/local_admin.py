@@ -1,4 +1,4 @@
-"""What the process itself asks of the AdminConsole, for whoever started it: recorded like anybody's orders."""
+"""What the process itself asks of the AdminConsole, for whoever started it: recorded like any order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from actors.access import ADMIN_OWNER, AREAS, DEVELOPER_ADMIN, OWNER
-from actors.admin.actor import Locally
+from actors.admin.call import Locally
 from actors.errors import NotFound
 from actors.future import Answer
 from actors.mailbox import Mailbox
@@ -35,7 +35,7 @@ class LocalAdmin:
     def __init__(self, console: Mailbox) -> None:
         self._console = console
 
-    def ask(self, action: str, tenant: str | None = None, **params: Any) -> dict[str, Any]:
+    def ask(self, action: str, tenant: str | None = None, /, **params: Any) -> dict[str, Any]:
         """Do one administrative action and wait; raises its refusal, an ActionError."""
         answer = Answer()
         self._console.tell(Locally(action, tenant, params, answer))
@@ -55,7 +55,7 @@ class LocalAdmin:
             return None
 
     def issue_token(self, tenant: str, role: str, label: str) -> Issued:
-        """A token of the admin owner, or of a new member or owner of every area, who is named by the label."""
+        """A token of the admin owner, or of a new member or owner of every area, named by the label."""
         if role == ADMIN_OWNER:
             person = self._admin_owner(tenant)
         else:

@@ -5,29 +5,66 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
+from actors.admin import tenancy
+from actors.admin.book import Book
 from actors.admin.directory import DirectoryFile
 from actors.admin.file import open_directory, prepare_directory
+from actors.admin.messages import AddMember, CreateTenant, IssueToken
+from actors.admin.people import add_member
+from actors.admin.tokens import issue
 from actors.index.reader import read_index
+from actors.log.journal import Journal
+from actors.log.messages import ACTION, Entry
+from actors.messages import Principal
 from actors.system import claim
 from actors.tenant.storage import Storage
 
 DATABASE_BYTES = 1024**3
 
+CONSOLE = Principal(id="console", tenant=None, role="console")
+"""Whoever may write the data directory may do all of this."""
+
 
 def seed(data: Path, names: Sequence[str], registry: Path | None = None) -> dict[str, str]:
     """Make these tenants and a member's token for each; SettingsError while a server uses `data`.
 
-    The tables are those of `registry`, by default the index of this repository.
+    The tables are those of `registry`, by default the index of this repository. One record in the audit log
+    says what was made.
     """
     with ExitStack() as afterwards:
         afterwards.callback(os.close, claim(data))
         index = read_index(registry or Path(__file__).parent.parent / "registry.toml")
         storage = Storage(data, index.storage.migrations, DATABASE_BYTES)
         prepare_directory(data / "directory.db")
-        directory = DirectoryFile(open_directory(data / "directory.db"), storage.create)
+        connection = open_directory(data / "directory.db")
+        directory = DirectoryFile(connection, storage.create, lambda: index.config)
         afterwards.callback(directory.close)
-        for name in names:
-            directory.create_tenant(name)
-        return {name: directory.issue_token(name, "member", "seeded")[0] for name in names}
+        made = {name: directory.read(partial(_make, name)) for name in names}
+        _record(data, names)
+        return made
+
+
+def _make(name: str, book: Book) -> str:
+    tenancy.create(book, CreateTenant(name, "admin owner", None, token=False), CONSOLE)
+    member = add_member(book, AddMember(name, "seeded", None), CONSOLE)["member"]["id"]
+    wanted = IssueToken(name, member, "seeded", scope=None, days=None)
+    return str(issue(book, wanted, CONSOLE)["text"])
+
+
+def _record(data: Path, names: Sequence[str]) -> None:
+    journal = Journal(data / "audit")
+    try:
+        journal.append(
+            Entry(
+                kind=ACTION,
+                action="tenants.seed",
+                capacity=CONSOLE.role,
+                params={"count": len(names), "first": names[0] if names else None},
+                outcome="ok",
+            )
+        )
+    finally:
+        journal.close()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from actors import demo
+from actors.access import ADMIN_OWNER
 from actors.errors import SettingsError
 from actors.private_file import write_private
 from actors.system import System
@@ -45,10 +46,10 @@ def _require_desk(system: System) -> None:
 
 def _token(system: System, name: str) -> str:
     """A token for the tenant, which is made and filled where it is not there."""
-    is_new = system.find_tenant(name) is None
+    is_new = system.local.find_tenant(name) is None
     if is_new:
-        system.create_tenant(name)
-    token = system.issue_token(name, "admin owner", LABEL)
+        system.local.create_tenant(name)
+    token = system.local.issue_token(name, ADMIN_OWNER, LABEL).text
     if is_new:
         _fill(system.endpoint, name, token)
     return token

@@ -14,31 +14,32 @@ import structlog
 import zmq
 
 from actors.actor import Gone, Ping, ask, stop
-from actors.admin.directory import (
-    CreateTenant,
-    Directory,
-    FindTenantByName,
-    IssueToken,
-    RevokeToken,
-    TellEverything,
-)
+from actors.admin.actor import AdminConsole, ConsoleMailbox, Finish
+from actors.admin.context import Actors
+from actors.admin.directory import Directory
 from actors.admin.file import prepare_directory
-from actors.channel import Draining
+from actors.admin.messages import SweepDue, TellEverything
+from actors.channel import Draining, FlushUses
 from actors.clock import Clock, ClockMailbox, Every
 from actors.dispatcher import Dispatcher
+from actors.epoch import Epoch
 from actors.errors import SettingsError
 from actors.future import Answer
 from actors.index.reader import read_index
+from actors.local_admin import LocalAdmin
+from actors.log.actor import AdminLog
+from actors.log.reader import AuditReader
 from actors.mailbox import Mailbox
 from actors.messages import TenantRecord
 from actors.permit import Permit
+from actors.profiles import Profiles
 from actors.registry import Published, Registry
 from actors.router import Router, RouterMailbox
 from actors.routing import RoutingTable
 from actors.settings import Settings
 from actors.supervisor import Adopt, ChildSpec, Drain, Relieve, Supervisor, Sweep
 from actors.tenant.actor import Tenant
-from actors.tenant.migrator import CreateFile, Migrator
+from actors.tenant.migrator import Archive, CreateFile, Migrator
 from actors.tenant.storage import Storage
 from transport.limits import Limits
 from transport.mailbox import SocketMailbox
@@ -58,6 +59,9 @@ SWEEP_SECONDS = 5.0
 RELIEF_SECONDS = 0.02
 """How often the pool looks whether all its threads are blocked."""
 
+RECKON_SECONDS = 60.0
+"""How often the Directory ends what has expired, and hears which tokens were used."""
+
 DESCRIPTORS_PER_TENANT = 3
 """The database, its -wal and its -shm."""
 
@@ -68,8 +72,10 @@ DESCRIPTORS_BESIDES = 128
 class System:
     """A running server. `start` returns once every actor answers; `stop` once all have left."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+        """`clock` says seconds since the epoch, for whatever expires."""
         self.settings = settings
+        self._now = clock
         self.failure: BaseException | None = None
         """Why the supervisor gave up, if it did."""
         self._on_failure: Callable[[], None] = lambda: None
@@ -91,6 +97,7 @@ class System:
         prepare_directory(settings.data / "directory.db")
         self._security = Security.from_files(settings.curve_keys, settings.curve_clients)
         self._limits = Limits(body_bytes=settings.body_bytes)
+        self._profiles = Profiles()
 
     def start(self, on_failure: Callable[[], None] = lambda: None) -> None:
         """Start in order, ping each. SocketProblem where the endpoint cannot be bound."""
@@ -98,22 +105,34 @@ class System:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._dispatchers: list[Dispatcher] = []
         try:
-            socket = bind_router(
-                self._context, self.settings.endpoint, self._security, self._limits
-            )
+            data, admin = self._bind()
         except BaseException:
             self._close()
             raise
-        self.endpoint = endpoint_of(socket)
+        self.endpoint = endpoint_of(data)
         """Where clients connect: the setting, with the port that was free in place of 0."""
+        self.admin_endpoint = endpoint_of(admin)
+        """Where administration is answered."""
         try:
-            self._start_actors(socket)
+            self._start_actors(data, admin)
         except BaseException:
             self.stop()
             raise
         log.info("started", endpoint=self.endpoint, environment=self.settings.environment)
 
-    def _start_actors(self, socket: zmq.Socket[bytes]) -> None:
+    def _bind(self) -> tuple[zmq.Socket[bytes], zmq.Socket[bytes]]:
+        settings = self.settings
+        data = bind_router(self._context, settings.endpoint, self._security, self._limits)
+        try:
+            admin = bind_router(
+                self._context, settings.admin_address, self._security, self._limits, admin=True
+            )
+        except BaseException:
+            data.close(linger=0)
+            raise
+        return data, admin
+
+    def _start_actors(self, data: zmq.Socket[bytes], admin: zmq.Socket[bytes]) -> None:
         settings = self.settings
         self._permit = Permit()
         self._tenants = Dispatcher("tenants", settings.threads, settings.threads_most, self._permit)
@@ -122,9 +141,14 @@ class System:
         self.clock = ClockMailbox(self.supervisor)
         self.migrator = self._mailbox("migrator", self.supervisor)
         self.registry = self._mailbox("registry", self.supervisor)
+        self.admin_log = self._mailbox("admin log", self.supervisor)
+        self.audit_reader = self._mailbox("audit reader", self.supervisor)
         self.directory = self._mailbox("directory", self.supervisor)
-        inbox = SocketMailbox(socket, self._permit.let_go, self._permit.take)
+        inbox = SocketMailbox(data, self._permit.let_go, self._permit.take)
         self.router = RouterMailbox("router", inbox, self.supervisor)
+        self.console = ConsoleMailbox("console", SocketMailbox(admin), self.supervisor)
+        self.local = LocalAdmin(self.console)
+        """For whoever runs the process: administration without a token, recorded like any other."""
 
         Supervisor.start(
             self.supervisor,
@@ -147,16 +171,29 @@ class System:
                 box, settings.registry, settings.environment, self.tables, self._read_text
             ),
         )
+        audit = settings.data / "audit"
+        self._supervise(
+            "admin log", self.admin_log, lambda box: AdminLog.start(box, audit, self._now)
+        )
+        self._supervise(
+            "audit reader", self.audit_reader, lambda box: AuditReader.start(box, audit)
+        )
         self._supervise("directory", self.directory, self._start_directory)
         self._supervise("router", self.router, self._start_router)
+        self._supervise("console", self.console, self._start_console)
         for mailbox in (self.supervisor, *self._children()):
             ask(mailbox, Ping(), ASK_SECONDS)
         self.clock.tell(Every(SWEEP_SECONDS, self.supervisor, Sweep()))
         self.clock.tell(Every(RELIEF_SECONDS, self.supervisor, Relieve()))
+        self.clock.tell(Every(RECKON_SECONDS, self.directory, SweepDue()))
+        for channel in (self.router, self.console):
+            self.clock.tell(Every(RECKON_SECONDS, channel, FlushUses()))
 
     def stop(self) -> None:
         """Answer what was accepted, refuse the rest, close everything; in reverse order of starting."""
         drained = True
+        self._try(self.console, Draining())
+        self._finish()
         self._try(self.router, Draining())
         # Tenants that are being looked for are found, and then their mail is in their mailboxes.
         if self._try(self.supervisor, Ping()):
@@ -168,31 +205,19 @@ class System:
         self._close(STOP_SECONDS if drained else 0.0)
         log.info("stopped")
 
-    # What the wiring does for people
-
-    def create_tenant(self, name: str) -> TenantRecord:
-        """Make a tenant; AlreadyExists, InvalidArgument."""
-        record: TenantRecord = ask(self.directory, CreateTenant(name), ASK_SECONDS)
-        return record
-
-    def find_tenant(self, name: str) -> TenantRecord | None:
-        """The tenant of that name, or None."""
-        record: TenantRecord | None = ask(self.directory, FindTenantByName(name), ASK_SECONDS)
-        return record
-
-    def issue_token(self, tenant: str, role: str, label: str) -> str:
-        """A new token's text, which is kept nowhere; NotFound, InvalidArgument."""
-        text: str = ask(self.directory, IssueToken(tenant, role, label), ASK_SECONDS)
-        return text
-
-    def revoke_token(self, text: str) -> None:
-        """From the next message on the token is no longer good; NotFound."""
-        ask(self.directory, RevokeToken(text), ASK_SECONDS)
-
     # Wiring
 
     def _children(self) -> list[Mailbox]:
-        return [self.clock, self.migrator, self.registry, self.directory, self.router]
+        return [
+            self.clock,
+            self.migrator,
+            self.registry,
+            self.admin_log,
+            self.audit_reader,
+            self.directory,
+            self.router,
+            self.console,
+        ]
 
     def _mailbox(self, name: str, supervisor: Mailbox | None) -> Mailbox:
         """A mailbox for an actor with a thread of its own: a blocked tenant must not hold it up."""
@@ -206,22 +231,52 @@ class System:
     def _start_directory(self, mailbox: Mailbox) -> object:
         return Directory.start(
             mailbox,
-            self.settings.data / "directory.db",
-            lambda tenant_id: ask(self.migrator, CreateFile(tenant_id), ASK_SECONDS),
-            [self.router],
+            path=self.settings.data / "directory.db",
+            create_file=lambda tenant_id: ask(self.migrator, CreateFile(tenant_id), ASK_SECONDS),
+            archive=lambda tenant_id: ask(self.migrator, Archive(tenant_id), ASK_SECONDS),
+            subscribers=[self.router, self.console],
+            supervisor=self.supervisor,
+            audit=self.admin_log,
+            profiles=self._profiles,
+            tables=self.tables,
+            epoch=Epoch(self._now),
         )
 
     def _start_router(self, mailbox: Mailbox) -> object:
         return Router.start(
             mailbox,
             supervisor=self.supervisor,
+            directory=self.directory,
+            audit=self.admin_log,
             tables=self.tables,
+            profiles=self._profiles,
             limits=self._limits,
             read_directory=lambda: self.directory.tell(TellEverything(self.router)),
+            epoch=Epoch(self._now),
+        )
+
+    def _start_console(self, mailbox: Mailbox) -> object:
+        return AdminConsole.start(
+            mailbox,
+            actors=Actors(
+                directory=self.directory,
+                supervisor=self.supervisor,
+                registry=self.registry,
+                audit_log=self.admin_log,
+                audit_reader=self.audit_reader,
+                clock=self.clock,
+            ),
+            tables=self.tables,
+            profiles=self._profiles,
+            limits=self._limits,
+            read_directory=lambda: self.directory.tell(TellEverything(self.console)),
+            epoch=Epoch(self._now),
         )
 
     def _make_tenant(self, record: TenantRecord, mailbox: Mailbox) -> object:
-        return Tenant.start(mailbox, record, self._storage, self.tables, self._permit.let_go)
+        return Tenant.start(
+            mailbox, record, self._storage, self.tables, self._permit.let_go, self._profiles
+        )
 
     def _read_text(self, table: RoutingTable) -> None:
         """Read the code's SQL text, some 100 ms, before a message has to wait for it."""
@@ -243,6 +298,16 @@ class System:
             log.error("stopped with work undone: a function did not return", seconds=seconds)
             return False
         return True
+
+    def _finish(self) -> None:
+        """Let the console answer what it has begun, while all whom it asks are still there."""
+        if is_there(self.console):
+            done = Answer()
+            self.console.tell(Finish(done))
+            try:
+                done.get(timeout=STOP_SECONDS)
+            except (pykka.Timeout, pykka.ActorDeadError):
+                log.error("the console stopped with work undone")
 
     def _try(self, mailbox: Mailbox, message: object) -> bool:
         """Ask an actor that may be gone; False where it did not answer."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,9 @@ def _logging() -> None:
 class Server:
     """A running system with the tenants acme and globex."""
 
-    def __init__(self, data: Path, **settings: Any) -> None:
+    def __init__(self, data: Path, clock: Callable[[], float] = time.time, **settings: Any) -> None:
         given = {"endpoint": "tcp://127.0.0.1:*", "memory_bytes": 0, **settings}
-        self.system = System(Settings(data=data, **given))
+        self.system = System(Settings(data=data, **given), clock)
         self.system.start()
         self.tokens: dict[str, str] = {}
         for name in ("acme", "globex"):
@@ -38,9 +39,9 @@ class Server:
 
     def add_tenant(self, name: str) -> str:
         """Make a tenant unless it is there; the token of a member."""
-        if self.system.find_tenant(name) is None:
-            self.system.create_tenant(name)
-        self.tokens[name] = self.system.issue_token(name, "member", "test")
+        if self.system.local.find_tenant(name) is None:
+            self.system.local.create_tenant(name)
+        self.tokens[name] = self.system.local.issue_token(name, "member", "test").text
         return self.tokens[name]
 
     def client(self, tenant: str = "acme", **options: Any) -> Client:

@@ -1,60 +1,67 @@
-"""The Directory: tenants and tokens, in a database of its own that it alone owns.
+"""The Directory: tenants, people, tokens, grants, config and limits, in a database that it alone owns.
 
-Others work from what it tells them: the router holds the hashes of all tokens in memory, so that finding
-out who is calling costs no message and no disk.
+Others work from what it tells them: each channel holds the hashes of all tokens in memory, so that finding
+out who is calling costs no message and no disk, and reads config and limits from one snapshot a tenant.
 """
 
 from __future__ import annotations
 
-import re
-import secrets
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from hashlib import sha256
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+import structlog
+from sqlalchemy import Connection
 
 from actors.actor import Actor
+from actors.admin import (
+    book,
+    configs,
+    grants,
+    limits,
+    people,
+    receipts,
+    subscriptions,
+    tenancy,
+    tokens,
+)
+from actors.admin.book import Book, Result
 from actors.admin.file import open_directory
-from actors.admin.tables import tenants, tokens
-from actors.errors import AlreadyExists, InvalidArgument, NotFound
+from actors.admin.messages import Done, Order, SweepDue, TellEverything
+from actors.admin.tables import tenants
+from actors.epoch import Epoch
+from actors.index.entries import ConfigSchemas
+from actors.log.messages import ACTION, Append, Entry
 from actors.mailbox import Mailbox
-from actors.messages import DirectoryChanged, Principal, TenantRecord, Token
-from transport.message import TENANT_PATTERN
+from actors.messages import (
+    DirectoryChanged,
+    Principal,
+    Retire,
+    Retired,
+    TenantRecord,
+    TokensUsed,
+)
+from actors.profiles import Profiles
+from actors.registry import Published
 
-TENANT_NAME = re.compile(TENANT_PATTERN.replace(r"\z", r"\Z"))
+log = structlog.get_logger()
 
-TENANT_ROLES = frozenset({"member", "owner", "admin owner"})
+HANDLERS: Mapping[type, Callable[[Book, Any, Principal], Result]] = MappingProxyType(
+    {
+        **tenancy.HANDLERS,
+        **people.HANDLERS,
+        **tokens.HANDLERS,
+        **configs.HANDLERS,
+        **subscriptions.HANDLERS,
+        **limits.HANDLERS,
+        **grants.HANDLERS,
+    }
+)
+"""What does each command and answers each question."""
 
-TOKEN_PREFIX = "tnt_"  # noqa: S105 - not a secret: makes tokens recognisable to scanners of repositories
-
-
-class TellEverything(NamedTuple):
-    """Tell this subscriber all there is, as DirectoryChanged: it has just started."""
-
-    mailbox: Mailbox
-
-
-class CreateTenant(NamedTuple):
-    """Ask: make a tenant and its database. Answered by its TenantRecord; AlreadyExists, InvalidArgument."""
-
-    name: str
-
-
-class IssueToken(NamedTuple):
-    """Ask: make a token. Answered by its text, which is kept nowhere; NotFound, InvalidArgument."""
-
-    tenant: str
-    role: str
-    label: str
-
-
-class RevokeToken(NamedTuple):
-    """Ask: the token with this text is no longer good from the next message on; NotFound."""
-
-    text: str
+ENGINE = Principal(id="machine", tenant=None, role="machine")
+"""Who asks where nobody gives an order."""
 
 
 class FindTenantByName(NamedTuple):
@@ -64,97 +71,54 @@ class FindTenantByName(NamedTuple):
 
 
 class DirectoryFile:
-    """directory.db: what is in it, and the four things that are done with it."""
+    """directory.db: one transaction for each thing that is asked."""
 
-    def __init__(self, connection: Connection, create_file: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        create_file: Callable[[str], object],
+        schemas: Callable[[], ConfigSchemas],
+        epoch: Epoch | None = None,
+        retiring: set[str] | None = None,
+    ) -> None:
         self._connection = connection
         self._create_file = create_file
+        self._schemas = schemas
+        self._epoch = epoch or Epoch()
+        self._retiring = set() if retiring is None else retiring
 
-    def create_tenant(self, name: str) -> TenantRecord:
-        """The database file first, then the record: a crash in between leaves a file that nobody names."""
-        if not TENANT_NAME.match(name):
-            raise InvalidArgument(
-                f"{name!r} is no tenant name: use 1-63 of a-z, 0-9 and -, not beginning with -"
-            )
-        if self.find(name) is not None:
-            raise AlreadyExists(f"tenant {name} is there already")
-        record = TenantRecord(name, secrets.token_hex(16))
-        self._create_file(record.id)
+    def ask(self, query: Any) -> Result:
+        """Answer a question."""
         with self._connection.begin():
-            self._connection.execute(
-                insert(tenants).values(id=record.id, name=name, created_at=now())
-            )
-        return record
+            return HANDLERS[type(query)](self._book(), query, ENGINE)
+
+    def order(self, order: Order) -> tuple[Done, Book]:
+        """Do what is ordered, once; what changed is in the book's news."""
+        with self._connection.begin():
+            page = self._book()
+            known = receipts.recall(page, order.receipt)
+            if known is not None:
+                return Done(known, replayed=True), page
+            result = HANDLERS[type(order.command)](page, order.command, order.by)
+            receipts.keep(page, order.receipt, result)
+            return Done(result), page
+
+    def read(self, what: Callable[[Book], Any]) -> Any:
+        """Whatever is read or done in one transaction."""
+        with self._connection.begin():
+            return what(self._book())
 
     def find(self, name: str) -> TenantRecord | None:
         """The tenant of that name."""
-        row = self._one(select(tenants.c.name, tenants.c.id).where(tenants.c.name == name))
-        return None if row is None else TenantRecord(row.name, row.id)
-
-    def issue_token(self, tenant: str, role: str, label: str) -> tuple[str, Token]:
-        """A new token's text, which is returned here and nowhere else, and its record."""
-        record = self.find(tenant)
-        if record is None:
-            raise NotFound(f"tenant {tenant} is not there; create it first")
-        if role not in TENANT_ROLES:
-            raise InvalidArgument(
-                f"{role!r} is no role; use one of {', '.join(sorted(TENANT_ROLES))}"
-            )
-        text = TOKEN_PREFIX + secrets.token_urlsafe(32)
-        token = Token(digest(text), Principal("t_" + secrets.token_hex(8), tenant, role))
-        with self._connection.begin():
-            self._connection.execute(
-                insert(tokens).values(
-                    digest=token.digest,
-                    id=token.principal.id,
-                    tenant_id=record.id,
-                    role=role,
-                    label=label,
-                    created_at=now(),
-                )
-            )
-        return text, token
-
-    def revoke_token(self, text: str) -> bytes:
-        """The digest that is no longer good."""
-        gone = digest(text)
-        with self._connection.begin():
-            changed = self._connection.execute(
-                update(tokens)
-                .where(tokens.c.digest == gone, tokens.c.revoked_at.is_(None))
-                .values(revoked_at=now())
-            )
-        if changed.rowcount == 0:
-            raise NotFound("that token is not there, or was revoked before")
-        return gone
-
-    def everything(self) -> DirectoryChanged:
-        """All tenants and all tokens that are good."""
-        known = select(tenants.c.name, tenants.c.id)
-        good = (
-            select(tokens.c.digest, tokens.c.id, tokens.c.role, tenants.c.name)
-            .join(tenants, tenants.c.id == tokens.c.tenant_id)
-            .where(tokens.c.revoked_at.is_(None))
-        )
-        return DirectoryChanged(
-            tuple(TenantRecord(row.name, row.id) for row in self._all(known)),
-            tuple(
-                Token(row.digest, Principal(row.id, row.name, row.role)) for row in self._all(good)
-            ),
-            complete=True,
-        )
+        found = self.read(lambda page: book.records(page, tenants.c.name == name))
+        return found[0] if found else None
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
 
-    def _all(self, query: Select[Any]) -> Sequence[Row[Any]]:
-        with self._connection.begin():
-            return self._connection.execute(query).all()
-
-    def _one(self, query: Select[Any]) -> Row[Any] | None:
-        rows = self._all(query)
-        return rows[0] if rows else None
+    def _book(self) -> Book:
+        return Book(self._connection, self._epoch, self._schemas, self._create_file, self._retiring)
 
 
 class Directory(Actor):
@@ -164,19 +128,49 @@ class Directory(Actor):
         self,
         mailbox: Mailbox,
         path: Path,
-        create_file: Callable[[str], None],
+        create_file: Callable[[str], object],
+        archive: Callable[[str], Path],
         subscribers: Sequence[Mailbox],
+        supervisor: Mailbox,
+        audit: Mailbox,
+        profiles: Profiles,
+        tables: Published,
+        epoch: Epoch | None = None,
     ) -> None:
         super().__init__(mailbox)
         self._path = path
         self._create_file = create_file
+        self._archive = archive
         self._subscribers = subscribers
+        self._supervisor = supervisor
+        self._audit = audit
+        self._profiles = profiles
+        self._tables = tables
+        self._epoch = epoch or Epoch()
+        self._retiring: set[str] = set()
         self._file: DirectoryFile | None = None
+        self._handlers: dict[type, Callable[[Any], Any]] = {
+            Order: self._order,
+            TellEverything: self._tell_everything,
+            FindTenantByName: lambda message: self.file.find(message.name),
+            TokensUsed: self._note_uses,
+            SweepDue: self._sweep,
+            Retired: self._retired,
+        }
 
     def on_start(self) -> None:
-        """Open the file and tell the subscribers what is in it."""
-        self._file = DirectoryFile(open_directory(self._path), self._create_file)
-        self._publish(self._file.everything())
+        """Open the file, end what expired meanwhile, and tell the subscribers what is in it."""
+        self._file = DirectoryFile(
+            open_directory(self._path),
+            self._create_file,
+            lambda: self._tables.current.config,
+            self._epoch,
+            self._retiring,
+        )
+        self._end_expired()
+        for tenant_id, profile in self.file.read(lambda page: list(book.profiles(page))):
+            self._profiles.publish(tenant_id, profile)
+        self._publish(self.file.read(book.everything))
 
     def on_stop(self) -> None:
         """Close the file."""
@@ -188,24 +182,12 @@ class Directory(Actor):
             self._file.close()
 
     def on_receive(self, message: Any) -> Any:
-        """TellEverything, CreateTenant, IssueToken, RevokeToken, FindTenantByName."""
-        match message:
-            case TellEverything(mailbox):
-                mailbox.tell(self.file.everything())
-                return None
-            case CreateTenant(name):
-                record = self.file.create_tenant(name)
-                self._publish(DirectoryChanged(tenants=(record,)))
-                return record
-            case IssueToken(tenant, role, label):
-                text, token = self.file.issue_token(tenant, role, label)
-                self._publish(DirectoryChanged(tokens=(token,)))
-                return text
-            case RevokeToken(text):
-                self._publish(DirectoryChanged(revoked=(self.file.revoke_token(text),)))
-                return None
-            case FindTenantByName(name):
-                return self.file.find(name)
+        """An Order, a question, or one of the messages above."""
+        handler = self._handlers.get(type(message))
+        if handler is not None:
+            return handler(message)
+        if type(message) in HANDLERS:
+            return self.file.ask(message)
         raise TypeError(f"the Directory has no handler for {type(message).__name__}")
 
     @property
@@ -214,16 +196,85 @@ class Directory(Actor):
         assert self._file is not None
         return self._file
 
+    # Orders
+
+    def _order(self, order: Order) -> Done:
+        done, page = self.file.order(order)
+        self._tell(page)
+        return done
+
+    def _tell(self, page: Book) -> None:
+        """Snapshots first: whoever hears of the change may look at once."""
+        if page.news.profiles:
+            changed = page.news.profiles
+            for tenant_id, profile in self.file.read(
+                lambda fresh: list(book.profiles(fresh, *changed))
+            ):
+                self._profiles.publish(tenant_id, profile)
+        change = self.file.read(page.news.change_as_of)
+        if change != DirectoryChanged():
+            self._publish(change)
+
+    def _tell_everything(self, message: TellEverything) -> None:
+        message.mailbox.tell(self.file.read(book.everything))
+
+    def _note_uses(self, message: TokensUsed) -> None:
+        self.file.read(lambda page: tokens.note_uses(page, message.at))
+
     def _publish(self, change: DirectoryChanged) -> None:
         for subscriber in self._subscribers:
             subscriber.tell(change)
 
+    # What time does
 
-def digest(text: str) -> bytes:
-    """How a token is kept: SHA-256. Tokens are 256 random bits, so a slow hash would add nothing."""
-    return sha256(text.encode()).digest()
+    def _sweep(self, _: SweepDue) -> None:
+        self._end_expired()
+        for tenant in self.file.read(tenancy.due):
+            if tenant.id not in self._retiring:
+                self._retiring.add(tenant.id)
+                self._supervisor.tell(Retire(tenant, self.mailbox))
+
+    def _end_expired(self) -> None:
+        page, over = self.file.read(_expired)
+        self._tell(page)
+        for grant in over:
+            self._record("supers.expired", grant.tenant, grant.tenant_id, grant.person_id, grant.id)
+
+    def _retired(self, message: Retired) -> None:
+        """Its file is closed for good: archive it, then forget the tenant."""
+        tenant = message.tenant
+        try:
+            archive = self._archive(tenant.id)
+        except Exception as error:  # no disk, say: the next sweep tries again
+            log.error("a deleted tenant was not archived", tenant=tenant.name, exc_info=error)
+            self._retiring.discard(tenant.id)
+            return
+        change = self.file.read(lambda page: tenancy.purge(page, tenant))
+        self._profiles.forget(tenant.id)
+        self._publish(change)
+        self._retiring.discard(tenant.id)
+        self._record("tenants.deleted", tenant.name, tenant.id, None, archive.name)
+
+    def _record(
+        self, action: str, tenant: str, tenant_id: str, person: str | None, message: str
+    ) -> None:
+        self._audit.tell(
+            Append(
+                Entry(
+                    kind=ACTION,
+                    action=action,
+                    capacity="machine",
+                    person=person,
+                    tenant=tenant,
+                    tenant_id=tenant_id,
+                    outcome="ok",
+                    message=message,
+                )
+            )
+        )
 
 
-def now() -> str:
-    """UTC, ISO 8601."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _expired(page: Book) -> tuple[Book, list[Any]]:
+    tokens.end_expired(page)
+    receipts.forget_old(page)
+    return page, grants.end_expired(page)

@@ -351,16 +351,3 @@ class RemoveDeveloper(NamedTuple):
     """Remove, revoke the tokens, end the grants. FailedPrecondition for the last developer admin."""
 
     person: str
-
-
-class MakeFirstAdmin(NamedTuple):
-    """Of the engine, at the first start: a developer admin and a token, where there is no developer admin.
-
-    Done.result is that of `developers.issue`, or {} where there is one already.
-    """
-
-    name: str
-
-
-class ResetAdmin(NamedTuple):
-    """Of the engine, where the token is lost: another for the oldest developer admin; as developers.issue."""

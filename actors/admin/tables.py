@@ -1,8 +1,11 @@
-"""The tables of directory.db, as SQLAlchemy sees them; migrations/ makes them."""
+"""The tables of directory.db, as SQLAlchemy sees them; migrations/ makes them.
+
+Moments that are compared with now are seconds since the epoch; those that are only shown are RFC 3339.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, LargeBinary, MetaData, String, Table
+from sqlalchemy import Column, Float, ForeignKey, Integer, LargeBinary, MetaData, String, Table
 
 metadata = MetaData()
 
@@ -12,6 +15,22 @@ tenants = Table(
     Column("id", String(32), primary_key=True),
     Column("name", String(63), nullable=False, unique=True),
     Column("created_at", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("reason", String, nullable=True),
+    Column("delete_after", Float, nullable=True),
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", String(18), primary_key=True),
+    Column("tenant_id", String(32), ForeignKey("tenants.id"), nullable=True),
+    Column("name", String(200), nullable=False),
+    Column("email", String(254), nullable=True),
+    Column("role", String, nullable=False),
+    Column("areas", String, nullable=False),  # a JSON list
+    Column("created_at", String, nullable=False),
+    Column("removed_at", String, nullable=True),
 )
 
 tokens = Table(
@@ -20,8 +39,65 @@ tokens = Table(
     Column("digest", LargeBinary(32), primary_key=True),
     Column("id", String(18), nullable=False, unique=True),
     Column("tenant_id", String(32), ForeignKey("tenants.id"), nullable=True),
-    Column("role", String, nullable=False),
+    Column("person_id", String(18), ForeignKey("people.id"), nullable=False),
     Column("label", String(200), nullable=False),
+    Column("scope", String, nullable=True),  # a JSON list; NULL for all actions
     Column("created_at", String, nullable=False),
+    Column("expires_at", Float, nullable=True),
+    Column("last_used_at", Float, nullable=True),
     Column("revoked_at", String, nullable=True),
 )
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", String(18), primary_key=True),
+    Column("tenant_id", String(32), ForeignKey("tenants.id"), nullable=False),
+    Column("person_id", String(18), ForeignKey("people.id"), nullable=False),
+    Column("reason", String(500), nullable=False),
+    Column("granted_by", String(18), nullable=False),
+    Column("granted_at", String, nullable=False),
+    Column("until", Float, nullable=False),
+    Column("ended_at", String, nullable=True),
+)
+
+configs = Table(
+    "configs",
+    metadata,
+    Column("tenant_id", String(32), ForeignKey("tenants.id"), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("content", String, nullable=False),  # JSON: settings and whitelabel
+    Column("changed_at", String, nullable=False),
+    Column("changed_by", String(18), nullable=False),
+    Column("change", String(200), nullable=False),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("tenant_id", String(32), ForeignKey("tenants.id"), primary_key=True),
+    Column("connector", String(128), primary_key=True),
+    Column("since", Float, nullable=True),
+    Column("until", Float, nullable=True),
+)
+
+limits = Table(
+    "limits",
+    metadata,
+    Column("tenant_id", String(32), ForeignKey("tenants.id"), primary_key=True),
+    Column("content", String, nullable=False),  # JSON: by the names of TenantLimits' fields
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("caller", String(18), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("result", String, nullable=True),  # JSON; NULL where it held a token's text
+    Column("token_id", String(18), nullable=True),
+)
+
+OF_A_TENANT = (grants, tokens, people, configs, subscriptions, limits)
+"""What goes with a tenant, in an order that foreign keys allow."""

@@ -37,6 +37,6 @@ def request(server: Server, tenant: str, action: str, **params: Any) -> Map:
 
 def path_of(server: Server, tenant: str) -> Path:
     """The tenant's file."""
-    record = server.system.find_tenant(tenant)
+    record = server.system.local.find_tenant(tenant)
     assert record is not None
     return server.system.settings.data / "tenants" / f"{record.id}.db"

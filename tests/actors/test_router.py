@@ -12,7 +12,7 @@ import pykka
 import pytest
 
 from actors.actor import Ping, ask
-from actors.admin.directory import TellEverything
+from actors.admin.messages import TellEverything
 from actors.tenant.actor import Tenant
 from tests.conftest import Server
 from tests.pipe import Pipe
@@ -64,8 +64,9 @@ REVOKED = "a token that was good"
 
 def strangers(server: Server) -> list[Map]:
     """Requests that have no good token for the tenant they name, each for a reason of its own."""
-    revoked = server.system.issue_token("acme", "owner", REVOKED)
-    server.system.revoke_token(revoked)
+    issued = server.system.local.issue_token("acme", "owner", REVOKED)
+    server.system.local.revoke_token("acme", issued.id)
+    revoked = issued.text
     unknown = "tnt_" + "x" * 43
     actions = ["marks.add", "marks.open", "owners.only", "no.such_action", "marks.ad"]
     return [
@@ -127,9 +128,9 @@ def target_of(link: Path) -> str:
 
 def test_a_token_is_good_until_the_message_after_it_is_revoked(server: Server, wire: Wire) -> None:
     """Without a pause in between."""
-    token = server.system.issue_token("acme", "member", "for a while")
+    id, token = server.system.local.issue_token("acme", "member", "for a while")
     assert wire.ask(tenant="acme", token=token, action="marks.count")["ok"]
-    server.system.revoke_token(token)
+    server.system.local.revoke_token("acme", id)
     refused = wire.ask(tenant="acme", token=token, action="marks.count")
     assert refused["error"]["code"] == "unauthenticated"
     assert wire.ask(token=token, action="system.whoami")["error"]["code"] == "unauthenticated"
@@ -165,7 +166,7 @@ def test_an_unknown_action_is_not_found_with_the_nearest_that_the_caller_may_cal
     hidden = wire.ask(**member(server), action="owners.onl")["error"]
     assert hidden["code"] == "not_found"
     assert "owners.only" not in hidden["message"]
-    owner = server.system.issue_token("acme", "owner", "an owner")
+    owner = server.system.local.issue_token("acme", "owner", "an owner").text
     told = wire.ask(tenant="acme", token=owner, action="owners.onl")["error"]
     assert "owners.only" in told["message"]
 
@@ -391,7 +392,7 @@ def test_a_router_that_fails_takes_no_good_token_for_a_bad_one(server: Server) -
 
 def test_what_the_directory_does_not_name_any_more_is_gone(server: Server, wire: Wire) -> None:
     """A revocation whose message was lost with the Directory takes effect when that is back."""
-    token = server.system.issue_token("acme", "member", "for a while")
+    token = server.system.local.issue_token("acme", "member", "for a while").text
     assert wire.ask(token=token, action="system.whoami")["ok"]
     with sqlite3.connect(server.system.settings.data / "directory.db") as behind_its_back:
         behind_its_back.execute("UPDATE tokens SET revoked_at = 'now' WHERE label = 'for a while'")

@@ -102,7 +102,7 @@ def test_a_demo_that_cannot_be_makes_nothing(tmp_path: Path, setting: str) -> No
     try:
         with pytest.raises(SettingsError, match=f"TENANTRY_{setting.upper()}"):
             list(showcase.prepare(running, tmp_path))
-        assert running.find_tenant("acme") is None
+        assert running.local.find_tenant("acme") is None
     finally:
         running.stop()
     assert not (tmp_path / "demo.json").exists()

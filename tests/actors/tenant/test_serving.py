@@ -71,7 +71,7 @@ def test_the_same_id_with_other_content_is_refused(client: Client) -> None:
 
 def test_ids_of_different_callers_do_not_meet(server: Server, client: Client) -> None:
     client.call("marks.add", {"text": "callers"}, id="shared-1")
-    token = server.system.issue_token("acme", "member", "another caller")
+    token = server.system.local.issue_token("acme", "member", "another caller").text
     with Client(server.endpoint, tenant="acme", token=token) as other:
         other.call("marks.add", {"text": "callers"}, id="shared-1")
     assert marks(client, "callers") == 2
@@ -152,7 +152,7 @@ def test_access_is_by_role(server: Server, client: Client) -> None:
     with pytest.raises(CallError) as caught:
         client.call("owners.only")
     assert caught.value.code == "permission_denied"
-    owner = server.system.issue_token("acme", "owner", "an owner")
+    owner = server.system.local.issue_token("acme", "owner", "an owner").text
     with Client(server.endpoint, tenant="acme", token=owner) as other:
         assert other.call("owners.only") == {}
 
@@ -207,7 +207,7 @@ def test_requests_of_one_client_begin_in_the_order_they_were_sent(client: Client
 
 def test_a_stored_reply_is_on_disk_when_the_client_has_it(server: Server, client: Client) -> None:
     client.call("marks.add", {"text": "on disk"}, id="disk-1")
-    record = server.system.find_tenant("acme")
+    record = server.system.local.find_tenant("acme")
     assert record is not None
     path = server.system.settings.data / "tenants" / f"{record.id}.db"
     with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as reader:

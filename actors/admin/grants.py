@@ -1,0 +1,158 @@
+"""Grants: who is super admin on which tenant, why and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+
+from actors.access import DEVELOPER_ADMIN
+from actors.admin.book import Book, Result, author, new_id, rfc3339
+from actors.admin.messages import GrantSuper, ListSupers, WithdrawSuper
+from actors.admin.tables import grants, people, tenants
+from actors.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+)
+from actors.messages import Principal
+
+MOST_MINUTES = 7 * 24 * 60
+"""A week."""
+
+MOST_LISTED = 200
+"""The newest; the audit log has them all."""
+
+
+def list_supers(book: Book, query: ListSupers, _: Principal) -> Result:
+    """The newest first."""
+    tenant = book.known_tenant(query.tenant)
+    found = book.all(
+        _grants()
+        .where(grants.c.tenant_id == tenant.id)
+        .order_by(grants.c.granted_at.desc(), grants.c.until.desc(), grants.c.id)
+        .limit(MOST_LISTED)
+    )
+    return {"grants": [_map(book, row) for row in found]}
+
+
+def grant(book: Book, order: GrantSuper, by: Principal) -> Result:
+    """Never to oneself, for a week at most, one at a time."""
+    tenant = book.tenant(order.tenant)
+    if by.person and by.person == order.person:
+        raise PermissionDenied("nobody makes himself super admin: ask another one to grant it")
+    if not 0 < order.minutes <= MOST_MINUTES:
+        raise InvalidArgument(f"a grant lasts more than 0 and at most {MOST_MINUTES} minutes")
+    _require_developer_admin(book, order.person)
+    _refuse_second(book, tenant, order.person)
+    made = new_id("g")
+    book.run(
+        insert(grants).values(
+            id=made,
+            tenant_id=tenant.id,
+            person_id=order.person,
+            reason=order.reason,
+            granted_by=author(by),
+            granted_at=book.stamp,
+            until=book.now + order.minutes * 60,
+        )
+    )
+    book.news.grants.add(made)
+    return {"grant": _map(book, _one(book, tenant.id, made))}
+
+
+def withdraw(book: Book, order: WithdrawSuper, _: Principal) -> Result:
+    """Over from the next message on."""
+    tenant = book.known_tenant(order.tenant)
+    row = _one(book, tenant.id, order.grant)
+    if not _is_live(book, row):
+        raise FailedPrecondition(f"grant {row.id} is over already")
+    _end(book, grants.c.id == row.id)
+    return {"grant": _map(book, _one(book, tenant.id, row.id))}
+
+
+def end_grants_of(book: Book, person_id: str) -> None:
+    """Of someone who is developer admin no longer."""
+    _end(book, grants.c.person_id == person_id)
+
+
+def end_expired(book: Book) -> list[Row[Any]]:
+    """Mark what is over, so that it stays so whatever the machine's clock says later; which they were."""
+    over = book.all(_grants().where(grants.c.ended_at.is_(None), grants.c.until <= book.now))
+    for row in over:
+        book.run(update(grants).where(grants.c.id == row.id).values(ended_at=rfc3339(row.until)))
+        book.news.ended.append(row.id)
+    return list(over)
+
+
+def _end(book: Book, which: Any) -> None:
+    live = which & grants.c.ended_at.is_(None)
+    book.news.ended.extend(row.id for row in book.all(select(grants.c.id).where(live)))
+    book.run(update(grants).where(live).values(ended_at=book.stamp))
+
+
+def _grants() -> Any:
+    return select(grants, tenants.c.name.label("tenant")).join(
+        tenants, tenants.c.id == grants.c.tenant_id
+    )
+
+
+def _one(book: Book, tenant_id: str, grant_id: str) -> Row[Any]:
+    row = book.one(_grants().where(grants.c.id == grant_id, grants.c.tenant_id == tenant_id))
+    if row is None:
+        raise NotFound(f"there is no grant {grant_id} on this tenant")
+    return row
+
+
+def _require_developer_admin(book: Book, person_id: str) -> None:
+    row = book.one(
+        select(people.c.role).where(
+            people.c.id == person_id, people.c.tenant_id.is_(None), people.c.removed_at.is_(None)
+        )
+    )
+    if row is None or row.role != DEVELOPER_ADMIN:
+        raise FailedPrecondition(
+            f"{person_id} is no developer admin, and only one can be made super admin"
+        )
+
+
+def _refuse_second(book: Book, tenant: Row[Any], person_id: str) -> None:
+    holds = book.one(
+        select(grants.c.id).where(
+            grants.c.tenant_id == tenant.id,
+            grants.c.person_id == person_id,
+            grants.c.ended_at.is_(None),
+            grants.c.until > book.now,
+        )
+    )
+    if holds is not None:
+        raise AlreadyExists(
+            f"{person_id} is super admin on {tenant.name} by grant {holds.id}: withdraw it first"
+        )
+
+
+def _is_live(book: Book, row: Row[Any]) -> bool:
+    return row.ended_at is None and book.now < row.until
+
+
+def _map(book: Book, row: Row[Any]) -> Result:
+    return {
+        "id": row.id,
+        "person": row.person_id,
+        "tenant": row.tenant,
+        "reason": row.reason,
+        "granted_by": row.granted_by,
+        "granted_at": row.granted_at,
+        "until": rfc3339(row.until),
+        "ended_at": row.ended_at,
+        "live": _is_live(book, row),
+    }
+
+
+HANDLERS: Mapping[type, Any] = MappingProxyType(
+    {ListSupers: list_supers, GrantSuper: grant, WithdrawSuper: withdraw}
+)

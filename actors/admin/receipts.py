@@ -1,0 +1,61 @@
+"""Receipts: what an order answered, so that it has its effect once however often it is sent."""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import delete, insert, select
+
+from actors.admin.book import Book, Result
+from actors.admin.messages import Receipt
+from actors.admin.tables import receipts
+from actors.errors import AlreadyExists, InvalidArgument
+
+KEPT_SECONDS = 24 * 3600.0
+"""As tenants keep replies (docs/message-api.md, promise 2)."""
+
+
+def recall(book: Book, receipt: Receipt | None) -> Result | None:
+    """The first result, where the order was given before; None where it was not."""
+    if receipt is None:
+        return None
+    row = book.one(
+        select(receipts).where(receipts.c.caller == receipt.caller, receipts.c.id == receipt.id)
+    )
+    if row is None or row.at < book.now - KEPT_SECONDS:
+        return None
+    if row.digest != receipt.digest:
+        raise InvalidArgument(
+            f"id {receipt.id!r} was used for another request within 24 h; "
+            "a request with different content needs an id of its own"
+        )
+    if row.result is None:
+        raise AlreadyExists(
+            f"this request made token {row.token_id} when it first came, and a token's text is shown "
+            "once: revoke it and issue another"
+        )
+    result: Result = json.loads(row.result)
+    return result
+
+
+def keep(book: Book, receipt: Receipt | None, result: Result) -> None:
+    """In the transaction that did it; never a token's text."""
+    if receipt is None:
+        return
+    mine = (receipts.c.caller == receipt.caller) & (receipts.c.id == receipt.id)
+    book.run(delete(receipts).where(mine))  # one that was forgotten and not yet swept
+    book.run(
+        insert(receipts).values(
+            caller=receipt.caller,
+            id=receipt.id,
+            digest=receipt.digest,
+            at=book.now,
+            result=None if book.secret else json.dumps(result),
+            token_id=book.secret,
+        )
+    )
+
+
+def forget_old(book: Book) -> None:
+    """Those that no longer count."""
+    book.run(delete(receipts).where(receipts.c.at < book.now - KEPT_SECONDS))

@@ -1,0 +1,179 @@
+"""Tenants: made, suspended, resumed, deleted after a grace."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, or_, select, update
+
+from actors.access import ADMIN_OWNER
+from actors.admin import people, tokens
+from actors.admin.book import Book, Result, config_of, page, shown
+from actors.admin.messages import (
+    CreateTenant,
+    DeleteTenant,
+    ListTenants,
+    ResumeTenant,
+    ShowTenant,
+    SuspendTenant,
+)
+from actors.admin.tables import OF_A_TENANT, grants, subscriptions, tenants
+from actors.admin.tables import people as people_table
+from actors.admin.tables import tokens as tokens_table
+from actors.errors import AlreadyExists, FailedPrecondition, InvalidArgument
+from actors.messages import (
+    ACTIVE,
+    DELETING,
+    SUSPENDED,
+    DirectoryChanged,
+    Principal,
+    TenantRecord,
+)
+from transport.message import TENANT_PATTERN
+
+TENANT_NAME = re.compile(TENANT_PATTERN.replace(r"\z", r"\Z"))
+
+DAY = 24 * 3600.0
+
+FIRST_LABEL = "made with the tenant"
+
+
+def list_tenants(book: Book, query: ListTenants, _: Principal) -> Result:
+    """By name."""
+    found = book.all(
+        select(tenants)
+        .where(
+            tenants.c.name > query.after,
+            *([tenants.c.status == query.status] if query.status else []),
+        )
+        .order_by(tenants.c.name)
+        .limit(query.limit + 1)
+    )
+    listed, after = page(((row.name, tenant_map(row)) for row in found), query.limit)
+    return {"tenants": listed, "next": after}
+
+
+def show(book: Book, query: ShowTenant, _: Principal) -> Result:
+    """With what it has."""
+    row = book.known_tenant(query.tenant)
+    alive = people_table.c.removed_at.is_(None)
+    good = tokens_table.c.revoked_at.is_(None)
+    now = book.now
+    begun = or_(subscriptions.c.since.is_(None), subscriptions.c.since <= now)
+    holds = or_(subscriptions.c.until.is_(None), subscriptions.c.until > now)
+    return {
+        "tenant": tenant_map(row),
+        "people": _count(book, people_table, row.id, alive),
+        "tokens": _count(book, tokens_table, row.id, good),
+        "subscriptions": _count(book, subscriptions, row.id, begun, holds),
+        "config_revision": config_of(book, row.id).revision,
+    }
+
+
+def create(book: Book, order: CreateTenant, _: Principal) -> Result:
+    """The database file first, then the record: a crash in between leaves a file that nobody names."""
+    if not TENANT_NAME.match(order.name):
+        raise InvalidArgument(
+            f"{order.name!r} is no tenant name: use 1-63 of a-z, 0-9 and -, not beginning with -"
+        )
+    if book.one(select(tenants.c.id).where(tenants.c.name == order.name)) is not None:
+        raise AlreadyExists(f"tenant {order.name} is there already")
+    tenant_id = secrets.token_hex(16)
+    book.create_file(tenant_id)
+    book.run(
+        insert(tenants).values(id=tenant_id, name=order.name, created_at=book.stamp, status=ACTIVE)
+    )
+    book.news.tenants.add(tenant_id)
+    owner = people.add(book, tenant_id, order.owner, order.email, ADMIN_OWNER)
+    result: Result = {"tenant": tenant_map(book.known_tenant(order.name)), "owner": owner}
+    if order.token:
+        made = tokens.make(book, book.person(tenant_id, owner["id"]), FIRST_LABEL)
+        result["token"] = {"id": made.id, "text": made.text}
+    return result
+
+
+def suspend(book: Book, order: SuspendTenant, _: Principal) -> Result:
+    """Only an active one can be."""
+    row = book.tenant(order.tenant)
+    if row.status != ACTIVE:
+        raise FailedPrecondition(f"tenant {row.name} is {row.status} already")
+    return _set(book, row, status=SUSPENDED, reason=order.reason)
+
+
+def resume(book: Book, order: ResumeTenant, _: Principal) -> Result:
+    """Calls a deletion off that has not begun."""
+    row = book.tenant(order.tenant, even_deleting=True)
+    if row.status == ACTIVE:
+        raise FailedPrecondition(f"tenant {row.name} is active")
+    if row.id in book.retiring:
+        raise FailedPrecondition(f"tenant {row.name} is being deleted: its grace is over")
+    return _set(book, row, status=ACTIVE, reason=None, delete_after=None)
+
+
+def delete_tenant(book: Book, order: DeleteTenant, _: Principal) -> Result:
+    """Served no more from now on; gone when the grace is over."""
+    row = book.tenant(order.tenant)
+    after = book.now + order.grace_days * DAY
+    return _set(book, row, status=DELETING, reason=order.reason, delete_after=after)
+
+
+def due(book: Book) -> list[TenantRecord]:
+    """Tenants whose grace is over."""
+    found = book.all(
+        select(tenants).where(tenants.c.status == DELETING, tenants.c.delete_after <= book.now)
+    )
+    return [TenantRecord(row.name, row.id, row.status) for row in found]
+
+
+def purge(book: Book, tenant: TenantRecord) -> DirectoryChanged:
+    """Remove everything that is known of it; what others have to be told."""
+    digests = book.all(select(tokens_table.c.digest).where(tokens_table.c.tenant_id == tenant.id))
+    live = book.all(
+        select(grants.c.id).where(grants.c.tenant_id == tenant.id, grants.c.ended_at.is_(None))
+    )
+    for table in OF_A_TENANT:
+        book.run(delete(table).where(table.c.tenant_id == tenant.id))
+    book.run(delete(tenants).where(tenants.c.id == tenant.id))
+    return DirectoryChanged(
+        revoked=tuple(row.digest for row in digests),
+        ended=tuple(row.id for row in live),
+        forgotten=(tenant,),
+    )
+
+
+def tenant_map(row: Row[Any]) -> Result:
+    """As `[shapes.tenant]` says."""
+    return {
+        "name": row.name,
+        "id": row.id,
+        "status": row.status,
+        "created_at": row.created_at,
+        "reason": row.reason,
+        "delete_after": shown(row.delete_after),
+    }
+
+
+def _set(book: Book, row: Row[Any], **values: Any) -> Result:
+    book.run(update(tenants).where(tenants.c.id == row.id).values(**values))
+    book.news.tenants.add(row.id)
+    return {"tenant": tenant_map(book.known_tenant(row.name))}
+
+
+def _count(book: Book, table: Any, tenant_id: str, *which: Any) -> int:
+    return book.count(select(func.count()).where(table.c.tenant_id == tenant_id, *which))
+
+
+HANDLERS: Mapping[type, Any] = MappingProxyType(
+    {
+        ListTenants: list_tenants,
+        ShowTenant: show,
+        CreateTenant: create,
+        SuspendTenant: suspend,
+        ResumeTenant: resume,
+        DeleteTenant: delete_tenant,
+    }
+)

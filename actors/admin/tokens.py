@@ -1,0 +1,167 @@
+"""Tokens: random, kept as hashes, each a person's."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from hashlib import sha256
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row, insert, select, update
+
+from actors.admin.book import Book, Result, new_id, page, rfc3339, shown
+from actors.admin.messages import IssueToken, ListTokens, RevokeToken
+from actors.admin.people import require_rank
+from actors.admin.tables import people, tokens
+from actors.errors import FailedPrecondition, NotFound, PermissionDenied
+from actors.messages import Principal
+
+PREFIX = "tnt_"
+"""Makes tokens recognisable to scanners of repositories."""
+
+DAY = 24 * 3600.0
+
+
+class New(NamedTuple):
+    """A token that has just been made."""
+
+    id: str
+    text: str
+    """Returned here and kept nowhere."""
+
+
+def list_tokens(book: Book, query: ListTokens, _: Principal) -> Result:
+    """Of a tenant or the platform, those that are no longer good included; by id."""
+    found = book.all(
+        select(tokens)
+        .where(
+            _of(_tenant_id(book, query.tenant)),
+            tokens.c.id > query.after,
+            *([tokens.c.person_id == query.person] if query.person else []),
+        )
+        .order_by(tokens.c.id)
+        .limit(query.limit + 1)
+    )
+    listed, after = page(((row.id, token_map(row)) for row in found), query.limit)
+    return {"tokens": listed, "next": after}
+
+
+def issue(book: Book, order: IssueToken, by: Principal) -> Result:
+    """For a person of the tenant, or of the platform; never of a wider scope than the giver's own."""
+    tenant_id = None if order.tenant is None else book.tenant(order.tenant).id
+    person = book.person(tenant_id, order.person)
+    require_rank(person, by)
+    _require_scope(order.scope, by)
+    expires = None if order.days is None else book.now + order.days * DAY
+    made = make(book, person, order.label, order.scope, expires)
+    return {"token": token_map(_one(book, tenant_id, made.id)), "text": made.text}
+
+
+def revoke(book: Book, order: RevokeToken, by: Principal) -> Result:
+    """From the next message on."""
+    tenant_id = None if order.tenant is None else book.known_tenant(order.tenant).id
+    row = _one(book, tenant_id, order.token)
+    holder = book.one(select(people).where(people.c.id == row.person_id))
+    assert holder is not None
+    require_rank(holder, by)
+    if row.revoked_at is not None:
+        raise FailedPrecondition(f"token {row.id} is no longer good, since {row.revoked_at}")
+    book.run(update(tokens).where(tokens.c.id == row.id).values(revoked_at=book.stamp))
+    book.news.revoked.append(row.digest)
+    return {"token": token_map(_one(book, tenant_id, row.id))}
+
+
+def make(
+    book: Book,
+    person: Row[Any],
+    label: str,
+    scope: frozenset[str] | None = None,
+    expires: float | None = None,
+) -> New:
+    """A token for someone; the result that shows its text is not to be stored."""
+    made = New(new_id("t"), PREFIX + secrets.token_urlsafe(32))
+    book.run(
+        insert(tokens).values(
+            digest=digest(made.text),
+            id=made.id,
+            tenant_id=person.tenant_id,
+            person_id=person.id,
+            label=label,
+            scope=None if scope is None else json.dumps(sorted(scope)),
+            created_at=book.stamp,
+            expires_at=expires,
+        )
+    )
+    book.news.people.add(person.id)
+    book.secret = made.id
+    return made
+
+
+def note_uses(book: Book, at: Mapping[str, float]) -> None:
+    """To the minute; only ever forward."""
+    for token_id, seconds in at.items():
+        minute = seconds - seconds % 60
+        later = tokens.c.last_used_at.is_(None) | (tokens.c.last_used_at < minute)
+        book.run(update(tokens).where(tokens.c.id == token_id, later).values(last_used_at=minute))
+
+
+def end_expired(book: Book) -> None:
+    """Mark what has expired, so that it stays so whatever the machine's clock says later."""
+    over = book.all(
+        select(tokens.c.id, tokens.c.digest, tokens.c.expires_at).where(
+            tokens.c.revoked_at.is_(None), tokens.c.expires_at <= book.now
+        )
+    )
+    for row in over:
+        ended = rfc3339(row.expires_at)
+        book.run(update(tokens).where(tokens.c.id == row.id).values(revoked_at=ended))
+        book.news.revoked.append(row.digest)
+
+
+def digest(text: str) -> bytes:
+    """How a token is kept: SHA-256. Tokens are 256 random bits, so a slow hash would add nothing."""
+    return sha256(text.encode()).digest()
+
+
+def token_map(row: Row[Any]) -> Result:
+    """As `[shapes.token]` says."""
+    return {
+        "id": row.id,
+        "person": row.person_id,
+        "label": row.label,
+        "scope": None if row.scope is None else json.loads(row.scope),
+        "created_at": row.created_at,
+        "expires_at": shown(row.expires_at),
+        "last_used_at": shown(row.last_used_at),
+        "revoked_at": row.revoked_at,
+    }
+
+
+def _require_scope(scope: frozenset[str] | None, by: Principal) -> None:
+    if by.scope is not None and (scope is None or not scope <= by.scope):
+        raise PermissionDenied(
+            "the token that asks is good for some actions only, and the new one may have no others: "
+            f"give it a scope within {', '.join(sorted(by.scope))}"
+        )
+
+
+def _tenant_id(book: Book, name: str | None) -> str | None:
+    return None if name is None else str(book.known_tenant(name).id)
+
+
+def _of(tenant_id: str | None) -> Any:
+    return tokens.c.tenant_id.is_not_distinct_from(tenant_id)
+
+
+def _one(book: Book, tenant_id: str | None, token_id: str) -> Row[Any]:
+    row = book.one(select(tokens).where(tokens.c.id == token_id, _of(tenant_id)))
+    if row is None:
+        raise NotFound(f"there is no token {token_id} here")
+    return row
+
+
+HANDLERS: Mapping[type, Any] = MappingProxyType(
+    {ListTokens: list_tokens, IssueToken: issue, RevokeToken: revoke}
+)
