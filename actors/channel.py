@@ -85,7 +85,7 @@ class Channel(Actor):
         self,
         mailbox: ChannelMailbox,
         *,
-        directory: Mailbox | None,
+        directory: Mailbox,
         tables: Published,
         limits: Limits,
         read_directory: Callable[[], None],
@@ -213,7 +213,7 @@ class Channel(Actor):
 
     def _flush(self, _: FlushUses | Draining) -> None:
         uses = self._callers.take_uses()
-        if uses and self._directory is not None:
+        if uses:
             self._directory.tell(TokensUsed(uses))
 
     def _drain(self, message: Draining) -> None:

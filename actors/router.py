@@ -64,12 +64,12 @@ class Router(Channel):
         mailbox: RouterMailbox,
         *,
         supervisor: Mailbox,
+        directory: Mailbox,
+        audit: Mailbox,
         tables: Published,
+        profiles: Profiles,
         limits: Limits,
         read_directory: Callable[[], None],
-        directory: Mailbox | None = None,
-        audit: Mailbox | None = None,
-        profiles: Profiles | None = None,
         epoch: Epoch | None = None,
     ) -> None:
         super().__init__(
@@ -82,7 +82,7 @@ class Router(Channel):
         )
         self._supervisor = supervisor
         self._audit = audit
-        self._profiles = profiles or Profiles()
+        self._profiles = profiles
         self._inlets = mailbox.inlets
         self._attempts = Attempts()
         self._touched: dict[Mailbox, None] = {}
@@ -150,8 +150,6 @@ class Router(Channel):
         self._record(self._attempts.note(attempt, work.received))
 
     def _record(self, entries: list[Entry]) -> None:
-        if self._audit is None:
-            return
         for entry in entries:
             self._audit.tell(Append(entry))
 
