@@ -9,9 +9,9 @@ import re
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
 from actors.errors import AuditProblem
@@ -29,12 +29,10 @@ from tests.actors.log.records import (
 
 
 @pytest.fixture(autouse=True)
-def _uncached_logs() -> Iterator[None]:
-    """So that what is logged can be read."""
-    before = structlog.get_config()
-    structlog.configure(cache_logger_on_first_use=False)
-    yield
-    structlog.configure(**before)
+def logged() -> Iterator[list[Any]]:
+    """What is logged; on standard error it would meet the same full disk."""
+    with capture_logs() as kept:
+        yield kept
 
 
 @pytest.fixture
@@ -153,7 +151,9 @@ def test_an_empty_log_has_a_head_too(journal: Journal, directory: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [1, 7, 100, -2, -1])
-def test_a_record_cut_off_in_the_writing_is_put_aside(directory: Path, share: int) -> None:
+def test_a_record_cut_off_in_the_writing_is_put_aside(
+    directory: Path, share: int, logged: list[Any]
+) -> None:
     """At the next start; another record says so, and nothing is thrown away."""
     lines = write(directory, *[NOVEMBER] * 3)
     volume = directory / "2026-11.jsonl"
@@ -161,8 +161,7 @@ def test_a_record_cut_off_in_the_writing_is_put_aside(directory: Path, share: in
     piece = lines[-1][:share]
     volume.write_bytes(whole + piece)
 
-    with capture_logs() as logged:
-        write(directory, NOVEMBER)
+    write(directory, NOVEMBER)
 
     assert sound(directory) == 5
     assert volume.read_bytes().startswith(whole)
@@ -273,15 +272,14 @@ def edit(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
     ],
 )
 def test_an_edited_end_is_not_mended_and_the_log_goes_on(
-    directory: Path, change: Callable[[bytes], bytes], problem: str
+    directory: Path, change: Callable[[bytes], bytes], problem: str, logged: list[Any]
 ) -> None:
     """The server can serve; it is said at once, and a verification names the place."""
     lines = write(directory, *[NOVEMBER] * 3)
     edited = b"".join([*lines[:2], change(lines[2])])
     (directory / "2026-11.jsonl").write_bytes(edited)
 
-    with capture_logs() as logged:
-        write(directory, NOVEMBER)
+    write(directory, NOVEMBER)
 
     assert [each["log_level"] for each in logged] == ["error"]
     assert logged[0]["problem"].startswith(problem)
@@ -292,23 +290,21 @@ def test_an_edited_end_is_not_mended_and_the_log_goes_on(
 
 
 def test_an_edit_before_the_last_record_shows_where_the_last_one_holds_to_it(
-    directory: Path,
+    directory: Path, logged: list[Any]
 ) -> None:
     """That is as far as the log looks at its start."""
     lines = write(directory, *[NOVEMBER] * 3)
     (directory / "2026-11.jsonl").write_bytes(lines[0] + lines[2])
 
-    with capture_logs() as logged:
-        write(directory, NOVEMBER)
+    write(directory, NOVEMBER)
 
     assert logged[0]["problem"].startswith("the last record has record 3 in its place")
 
 
-def test_a_log_in_good_order_says_nothing(directory: Path) -> None:
+def test_a_log_in_good_order_says_nothing(directory: Path, logged: list[Any]) -> None:
     """Whatever was complained about above, this is not."""
-    with capture_logs() as logged:
-        for at in (NOVEMBER, NOVEMBER, DECEMBER, DECEMBER):
-            write(directory, at)
+    for at in (NOVEMBER, NOVEMBER, DECEMBER, DECEMBER):
+        write(directory, at)
 
     assert logged == []
 
