@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -341,3 +342,25 @@ def test_a_record_that_is_in_the_writing_is_read_again(directory: Path) -> None:
     put(directory, lines)
 
     assert end_of(steps) == (COUNT, head_of(directory), None)
+
+
+def test_a_log_is_sound_at_every_moment_of_its_writing(directory: Path) -> None:
+    """Read by another thread, as by another process, again and again."""
+    journal = Journal(directory)
+
+    def append() -> None:
+        for number in range(300):
+            journal.append(entry(number), DECEMBER)
+
+    writer = threading.Thread(target=append)
+    writer.start()
+    records = [COUNT]
+    while writer.is_alive():
+        verdict = Verification(directory).run()
+        assert verdict.broken is None
+        records.append(verdict.records)
+    writer.join()
+    journal.close()
+
+    assert sorted(records) == records
+    assert Verification(directory).run().records == COUNT + 300
