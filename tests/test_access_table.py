@@ -187,6 +187,7 @@ def test_random_callers_get_what_the_table_says_and_nothing_else(
             continue  # not_found: to the platform's people tenants are no secret
         row = table[trial.action]
         check(stage, caller.text, row, trial, is_allowed(being, row, trial))
+    stage.leave(caller)
 
 
 def test_the_table_has_a_row_for_every_action() -> None:

@@ -56,6 +56,7 @@ class Stage:
         self._clock = clock
         self._local = server.system.local
         self._numbers = itertools.count(1)
+        self._local.ask("developers.add", name="the one who stays", role=DEVELOPER_ADMIN)
         self._wires = {
             "data": Wire(server.system.endpoint),
             ADMIN: Wire(server.system.admin_endpoint),
@@ -89,6 +90,13 @@ class Stage:
         if being.token == "revoked":
             self._revoke(caller, tenant)
         return caller if being.token != "cut" else caller._replace(text=caller.text[:-1])
+
+    def leave(self, caller: Caller, tenant: str = "acme") -> None:
+        """Have the person removed, or the admin owner's token revoked: there is room for so many."""
+        if caller.being.role in PLATFORM_ROLES:
+            self._local.ask("developers.remove", person=caller.person)
+        elif caller.being.role != ADMIN_OWNER:
+            self._local.ask("members.remove", tenant, person=caller.person)
 
     def advance(self, seconds: float) -> None:
         """Move the clock that expiry goes by; backwards where negative."""
