@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -76,17 +77,33 @@ def _show_map(out: Console, result: Mapping[str, Any]) -> None:
     as the last page's `next`, says nothing and is left out.
     """
     tables = {name: value for name, value in result.items() if _is_rows(value)}
-    fields = Table.grid(padding=(0, 2))
     plain = {name: value for name, value in result.items() if name not in tables}
-    for name, value in _flat(plain):
-        if not (tables and value is None):
-            fields.add_row(_text(name, "cyan"), _cell(value))
+    fields = _fields(each for each in _flat(plain) if not (tables and each[1] is None))
     if fields.row_count:
         out.print(fields)
     for name, rows in tables.items():
         if len(result) > 1:
             out.print(_text(f"{name} ({len(rows)})", "cyan"))
-        out.print(_table(rows))
+        show_rows(out, rows)
+
+
+def show_rows(out: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """A table; where a terminal is too narrow for its longest words, a list of values for each row."""
+    table = _table(rows)
+    wide = out.options.update(width=_PIPE_WIDTH)
+    if not out.is_terminal or Measurement.get(out, wide, table).minimum <= out.width:
+        out.print(table)
+        return
+    for row in rows:
+        out.rule(style="dim")
+        out.print(_fields((name, each) for name, each in _flat(row) if each is not None))
+
+
+def _fields(fields: Iterable[tuple[str, Any]]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    for name, value in fields:
+        grid.add_row(_text(name, "cyan"), _cell(value))
+    return grid
 
 
 def _flat(fields: Mapping[str, Any], way: str = "") -> Iterator[tuple[str, Any]]:

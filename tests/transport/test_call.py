@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
+from rich.text import Text
 
 from tests.transport.peer import Peer, Peers, no, yes
 from transport.call import main
 from transport.destination import Unreachable, read_token, require_listener
+from transport.display import show_rows
 from transport.params import Unusable
 
 ROWS = [
@@ -134,6 +137,18 @@ def test_rows_are_a_table_and_whence_they_came_is_on_standard_error(
     assert ["id", "name", "email", "tags"] in lines
     assert ["1", "Ada", "Lovelace", '["a",', "1]"] in lines
     assert err.strip() == "version 1 · trace_id " + "f" * 32
+
+
+def test_rows_that_a_terminal_is_too_narrow_for_are_shown_one_below_the_other() -> None:
+    """Cut off in the middle of their words, neither hashes nor names would be of use."""
+    rows = [{"seq": number, "hash": "f" * 64, "prev": "e" * 64, "note": None} for number in (2, 1)]
+    terminal = Console(file=io.StringIO(), width=80, force_terminal=True, no_color=True)
+    show_rows(terminal, rows)
+    assert isinstance(terminal.file, io.StringIO)
+    plain = Text.from_ansi(terminal.file.getvalue()).plain
+    words = [line.split() for line in plain.splitlines() if not line.startswith("─")]
+    assert words[:3] == [["seq", "2"], ["hash", "f" * 64], ["prev", "e" * 64]]
+    assert ["seq", "1"] in words
 
 
 def test_maps_are_shown_as_they_would_be_written(

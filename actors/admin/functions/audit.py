@@ -8,6 +8,12 @@ from actors.access import TENANT_ROLES
 from actors.admin.context import AdminContext, unnamed
 from actors.log.messages import AskHead, ReadPage, Verify
 
+FIRST_TO_LAST = (
+    *("seq", "at", "capacity", "person", "tenant", "action", "params", "outcome", "message"),
+    *("kind", "request_id", "trace_id", "token", "tenant_id", "prev", "hash"),
+)
+"""A record's fields as people read them: what happened first, what proves it last."""
+
 
 async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """One page of records: of the tenant that was named, of all where a developer named none."""
@@ -18,7 +24,8 @@ async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:
         ctx.actors.audit_reader,
         ReadPage(params.before, params.limit, tenant_id, params.action, params.person),
     )
-    return page
+    shown = [{name: record[name] for name in FIRST_TO_LAST} for record in page["records"]]
+    return {**page, "records": shown}
 
 
 async def verify(ctx: AdminContext, params: Any) -> dict[str, Any]:
