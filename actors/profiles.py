@@ -81,6 +81,10 @@ class Profiles:
         else:
             self._by_id[tenant_id] = profile
 
+    def replace(self, profiles: Mapping[str, Profile]) -> None:
+        """Replace every tenant's: whoever is not among these is UNREMARKABLE."""
+        self._by_id = dict(profiles)
+
     def forget(self, tenant_id: str) -> None:
         """The tenant has gone."""
         self._by_id.pop(tenant_id, None)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from actors.admin import tenancy
 from actors.admin.book import Book
-from actors.admin.directory import DirectoryFile
 from actors.admin.file import open_directory, prepare_directory
 from actors.admin.messages import AddMember, CreateTenant, IssueToken
 from actors.admin.people import add_member
 from actors.admin.tokens import issue
+from actors.admin.transactions import Transactions
 from actors.index.reader import read_index
 from actors.log.journal import Journal
 from actors.log.messages import ACTION, Entry
@@ -40,9 +40,9 @@ def seed(data: Path, names: Sequence[str], registry: Path | None = None) -> dict
         storage = Storage(data, index.storage.migrations, DATABASE_BYTES)
         prepare_directory(data / "directory.db")
         connection = open_directory(data / "directory.db")
-        directory = DirectoryFile(connection, storage.create, lambda: index.config)
+        directory = Transactions(connection, storage.create, lambda: index.config)
         afterwards.callback(directory.close)
-        made = {name: directory.read(partial(_make, name)) for name in names}
+        made = {name: directory.run(partial(_make, name)) for name in names}
         _record(data, names)
         return made
 

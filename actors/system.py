@@ -37,6 +37,7 @@ from actors.registry import Published, Registry
 from actors.router import Router, RouterMailbox
 from actors.routing import RoutingTable
 from actors.settings import Settings
+from actors.stepper import asked
 from actors.supervisor import Adopt, ChildSpec, Drain, Relieve, Supervisor, Sweep
 from actors.tenant.actor import Tenant
 from actors.tenant.migrator import Archive, CreateFile, Migrator
@@ -233,7 +234,7 @@ class System:
             mailbox,
             path=self.settings.data / "directory.db",
             create_file=lambda tenant_id: ask(self.migrator, CreateFile(tenant_id), ASK_SECONDS),
-            archive=lambda tenant_id: ask(self.migrator, Archive(tenant_id), ASK_SECONDS),
+            archive=lambda tenant_id: asked(self.migrator, Archive(tenant_id)).answer,
             subscribers=[self.router, self.console],
             supervisor=self.supervisor,
             audit=self.admin_log,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,15 +39,12 @@ class Book:
         epoch: Epoch,
         schemas: Callable[[], ConfigSchemas],
         create_file: Callable[[str], object],
-        retiring: Collection[str] = (),
     ) -> None:
         self._connection = connection
         self._epoch = epoch
         self.schemas = schemas
         """What a config may say now."""
         self.create_file = create_file
-        self.retiring = retiring
-        """Ids of tenants whose deletion has begun and cannot be called off."""
         self.news = News()
         self.secret: str | None = None
         """Id of the token whose text is in the result; such a result is stored nowhere."""
@@ -253,8 +250,8 @@ def author(by: Principal) -> str:
 
 
 def rfc3339(seconds: float) -> str:
-    """UTC, to the second."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """UTC, to the second; ValueError beyond the years 1 to 9999."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def shown(seconds: float | None) -> str | None:

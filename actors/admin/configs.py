@@ -20,7 +20,7 @@ MOST_CHANGE = 200
 """Characters of the note on what a revision changed."""
 
 
-def show(book: Book, query: ShowConfig, _: Principal) -> Result:
+def show(book: Book, query: ShowConfig) -> Result:
     """The newest, or an old one."""
     tenant = book.known_tenant(query.tenant)
     if query.revision is None:
@@ -36,7 +36,7 @@ def patch(book: Book, order: PatchConfig, by: Principal) -> Result:
     return _add(book, tenant.id, newest, content, f"patch of {_named(order.patch)}", by)
 
 
-def history(book: Book, query: ListConfigs, _: Principal) -> Result:
+def history(book: Book, query: ListConfigs) -> Result:
     """The newest first; revision 0, which is empty, is nobody's."""
     tenant = book.known_tenant(query.tenant)
     found = book.all(
@@ -155,6 +155,5 @@ def _paths(patch: Mapping[str, Any]) -> Iterator[str]:
             yield part
 
 
-HANDLERS: Mapping[type, Any] = MappingProxyType(
-    {ShowConfig: show, PatchConfig: patch, ListConfigs: history, RevertConfig: revert}
-)
+QUESTIONS: Mapping[type, Any] = MappingProxyType({ShowConfig: show, ListConfigs: history})
+COMMANDS: Mapping[type, Any] = MappingProxyType({PatchConfig: patch, RevertConfig: revert})

@@ -6,119 +6,35 @@ out who is calling costs no message and no disk, and reads config and limits fro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Final
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from actors.actor import Actor
-from actors.admin import (
-    book,
-    configs,
-    grants,
-    limits,
-    people,
-    receipts,
-    subscriptions,
-    tenancy,
-    tokens,
-)
-from actors.admin.book import Book, Result
+from actors.admin import book, grants, receipts, tenancy, tokens
+from actors.admin.book import Book
 from actors.admin.file import open_directory
 from actors.admin.messages import Done, Order, SweepDue, TellEverything
-from actors.admin.tables import tenants
+from actors.admin.retirement import Archived, Archiving, Retirements
+from actors.admin.transactions import QUESTIONS, Transactions
 from actors.epoch import Epoch
-from actors.index.entries import ConfigSchemas
+from actors.errors import Unavailable
 from actors.log.messages import ACTION, Append, Entry
 from actors.mailbox import Mailbox
-from actors.messages import (
-    DirectoryChanged,
-    Principal,
-    Retire,
-    Retired,
-    TenantRecord,
-    TokensUsed,
-)
+from actors.messages import DirectoryChanged, Retired, TokensUsed
 from actors.profiles import Profiles
 from actors.registry import Published
 
 log = structlog.get_logger()
 
-HANDLERS: Mapping[type, Callable[[Book, Any, Principal], Result]] = MappingProxyType(
-    {
-        **tenancy.HANDLERS,
-        **people.HANDLERS,
-        **tokens.HANDLERS,
-        **configs.HANDLERS,
-        **subscriptions.HANDLERS,
-        **limits.HANDLERS,
-        **grants.HANDLERS,
-    }
-)
-"""What does each command and answers each question."""
+TOLD: Final = (TellEverything, TokensUsed, SweepDue, Retired, Archived)
+"""What nobody waits for an answer to."""
 
-ENGINE = Principal(id="machine", tenant=None, role="machine")
-"""Who asks where nobody gives an order."""
-
-
-class FindTenantByName(NamedTuple):
-    """Ask: the TenantRecord, or None."""
-
-    name: str
-
-
-class DirectoryFile:
-    """directory.db: one transaction for each thing that is asked."""
-
-    def __init__(
-        self,
-        connection: Connection,
-        create_file: Callable[[str], object],
-        schemas: Callable[[], ConfigSchemas],
-        epoch: Epoch | None = None,
-        retiring: set[str] | None = None,
-    ) -> None:
-        self._connection = connection
-        self._create_file = create_file
-        self._schemas = schemas
-        self._epoch = epoch or Epoch()
-        self._retiring = set() if retiring is None else retiring
-
-    def ask(self, query: Any) -> Result:
-        """Answer a question."""
-        with self._connection.begin():
-            return HANDLERS[type(query)](self._book(), query, ENGINE)
-
-    def order(self, order: Order) -> tuple[Done, Book]:
-        """Do what is ordered, once; what changed is in the book's news."""
-        with self._connection.begin():
-            page = self._book()
-            known = receipts.recall(page, order.receipt)
-            if known is not None:
-                return Done(known, replayed=True), page
-            result = HANDLERS[type(order.command)](page, order.command, order.by)
-            receipts.keep(page, order.receipt, result)
-            return Done(result), page
-
-    def read(self, what: Callable[[Book], Any]) -> Any:
-        """Whatever is read or done in one transaction."""
-        with self._connection.begin():
-            return what(self._book())
-
-    def find(self, name: str) -> TenantRecord | None:
-        """The tenant of that name."""
-        found = self.read(lambda page: book.records(page, tenants.c.name == name))
-        return found[0] if found else None
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
-
-    def _book(self) -> Book:
-        return Book(self._connection, self._epoch, self._schemas, self._create_file, self._retiring)
+RETRY_MS = 1000
+"""What callers are told to wait while the file cannot be used, in milliseconds."""
 
 
 class Directory(Actor):
@@ -129,7 +45,7 @@ class Directory(Actor):
         mailbox: Mailbox,
         path: Path,
         create_file: Callable[[str], object],
-        archive: Callable[[str], Path],
+        archive: Archiving,
         subscribers: Sequence[Mailbox],
         supervisor: Mailbox,
         audit: Mailbox,
@@ -140,86 +56,125 @@ class Directory(Actor):
         super().__init__(mailbox)
         self._path = path
         self._create_file = create_file
-        self._archive = archive
         self._subscribers = subscribers
-        self._supervisor = supervisor
         self._audit = audit
         self._profiles = profiles
         self._tables = tables
         self._epoch = epoch or Epoch()
-        self._retiring: set[str] = set()
-        self._file: DirectoryFile | None = None
+        self._retirements = Retirements(mailbox, supervisor, archive)
+        self._open_file: Transactions | None = None
         self._handlers: dict[type, Callable[[Any], Any]] = {
             Order: self._order,
             TellEverything: self._tell_everything,
-            FindTenantByName: lambda message: self.file.find(message.name),
             TokensUsed: self._note_uses,
             SweepDue: self._sweep,
-            Retired: self._retired,
+            Retired: lambda message: self._retirements.archive(message.tenant),
+            Archived: self._archived,
+            **dict.fromkeys(QUESTIONS, self._answer_question),
         }
 
     def on_start(self) -> None:
         """Open the file, end what expired meanwhile, and tell the subscribers what is in it."""
-        self._file = DirectoryFile(
-            open_directory(self._path),
-            self._create_file,
-            lambda: self._tables.current.config,
-            self._epoch,
-            self._retiring,
-        )
-        self._end_expired()
-        for tenant_id, profile in self.file.read(lambda page: list(book.profiles(page))):
-            self._profiles.publish(tenant_id, profile)
-        self._publish(self.file.read(book.everything))
+        self._open()
 
     def on_stop(self) -> None:
         """Close the file."""
-        self.file.close()
+        self._close()
 
     def on_failure(self, *_: Any) -> None:
         """Close the file; the next incarnation opens it again."""
-        if self._file is not None:
-            self._file.close()
+        self._close()
 
     def on_receive(self, message: Any) -> Any:
         """An Order, a question, or one of the messages above."""
         handler = self._handlers.get(type(message))
-        if handler is not None:
+        if handler is None:
+            raise TypeError(f"the Directory has no handler for {type(message).__name__}")
+        try:
+            if self._open_file is None:
+                self._open()
             return handler(message)
-        if type(message) in HANDLERS:
-            return self.file.ask(message)
-        raise TypeError(f"the Directory has no handler for {type(message).__name__}")
+        except OperationalError as error:
+            refusal = self._begin_anew(error)
+            if isinstance(message, TOLD):
+                return None
+            raise refusal from error
+
+    # The file
 
     @property
-    def file(self) -> DirectoryFile:
-        """Open from on_start on."""
-        assert self._file is not None
-        return self._file
+    def _file(self) -> Transactions:
+        assert self._open_file is not None
+        return self._open_file
 
-    # Orders
+    def _open(self) -> None:
+        """What ended while nobody looked is part of everything: told by itself it would seem all there is."""
+        self._open_file = Transactions(
+            open_directory(self._path),
+            self._create_file,
+            lambda: self._tables.current.config,
+            self._epoch,
+        )
+        ended = self._ended_meanwhile()
+        self._profiles.replace(self._file.run(lambda page: dict(book.profiles(page))))
+        self._publish(self._file.run(book.everything))
+        self._record_ended(ended)
+
+    def _ended_meanwhile(self) -> Sequence[Any]:
+        """A file that cannot be written can be read, and the next sweep tries again."""
+        try:
+            return self._file.run(_end_expired)[1]
+        except OperationalError as error:
+            log.error("what has expired could not be marked", exc_info=error)
+            return ()
+
+    def _close(self) -> None:
+        if self._open_file is not None:
+            self._open_file.close()
+            self._open_file = None
+
+    def _begin_anew(self, error: OperationalError) -> Unavailable:
+        """A commit that reports failure may be on disk all the same: read and tell what is there now."""
+        log.error("directory.db could not be used", path=str(self._path), exc_info=error)
+        self._close()
+        try:
+            self._open()
+        except OperationalError as again:
+            log.error("directory.db cannot be opened", path=str(self._path), exc_info=again)
+            self._close()
+        return Unavailable(
+            f"directory.db could not be used ({error.orig}), so that it is not known whether this was done: "
+            "see to its disk, and send it again with the same id",
+            retry_after_ms=RETRY_MS,
+        )
+
+    # Questions and orders
+
+    def _answer_question(self, question: Any) -> Any:
+        return self._file.ask(question)
 
     def _order(self, order: Order) -> Done:
-        done, page = self.file.order(order)
+        done, page = self._file.order(order)
         self._tell(page)
         return done
 
     def _tell(self, page: Book) -> None:
         """Snapshots first: whoever hears of the change may look at once."""
-        if page.news.profiles:
-            changed = page.news.profiles
-            for tenant_id, profile in self.file.read(
-                lambda fresh: list(book.profiles(fresh, *changed))
+        changed = page.news.profiles
+        if changed:
+            for tenant_id, profile in self._file.run(
+                lambda now: list(book.profiles(now, *changed))
             ):
                 self._profiles.publish(tenant_id, profile)
-        change = self.file.read(page.news.change_as_of)
+        change = self._file.run(page.news.change_as_of)
         if change != DirectoryChanged():
             self._publish(change)
 
     def _tell_everything(self, message: TellEverything) -> None:
-        message.mailbox.tell(self.file.read(book.everything))
+        message.mailbox.tell(self._file.run(book.everything))
 
     def _note_uses(self, message: TokensUsed) -> None:
-        self.file.read(lambda page: tokens.note_uses(page, message.at))
+        self._file.run(lambda page: tokens.note_uses(page, message.at))
 
     def _publish(self, change: DirectoryChanged) -> None:
         for subscriber in self._subscribers:
@@ -228,32 +183,25 @@ class Directory(Actor):
     # What time does
 
     def _sweep(self, _: SweepDue) -> None:
-        self._end_expired()
-        for tenant in self.file.read(tenancy.due):
-            if tenant.id not in self._retiring:
-                self._retiring.add(tenant.id)
-                self._supervisor.tell(Retire(tenant, self.mailbox))
-
-    def _end_expired(self) -> None:
-        page, over = self.file.read(_expired)
+        page, ended = self._file.run(_end_expired)
         self._tell(page)
-        for grant in over:
-            self._record("supers.expired", grant.tenant, grant.tenant_id, grant.person_id, grant.id)
+        self._record_ended(ended)
+        self._retirements.begin(self._file.run(tenancy.retire_due))
 
-    def _retired(self, message: Retired) -> None:
-        """Its file is closed for good: archive it, then forget the tenant."""
-        tenant = message.tenant
-        try:
-            archive = self._archive(tenant.id)
-        except Exception as error:  # no disk, say: the next sweep tries again
-            log.error("a deleted tenant was not archived", tenant=tenant.name, exc_info=error)
-            self._retiring.discard(tenant.id)
+    def _archived(self, message: Archived) -> None:
+        """The tenant is out of its file; now it leaves this one."""
+        backup = self._retirements.end(message)
+        if backup is None:
             return
-        change = self.file.read(lambda page: tenancy.purge(page, tenant))
+        tenant = message.tenant
+        change = self._file.run(lambda page: tenancy.purge(page, tenant))
         self._profiles.forget(tenant.id)
         self._publish(change)
-        self._retiring.discard(tenant.id)
-        self._record("tenants.deleted", tenant.name, tenant.id, None, archive.name)
+        self._record("tenants.deleted", tenant.name, tenant.id, None, backup.name)
+
+    def _record_ended(self, ended: Sequence[Any]) -> None:
+        for grant in ended:
+            self._record("supers.expired", grant.tenant, grant.tenant_id, grant.person_id, grant.id)
 
     def _record(
         self, action: str, tenant: str, tenant_id: str, person: str | None, message: str
@@ -274,7 +222,8 @@ class Directory(Actor):
         )
 
 
-def _expired(page: Book) -> tuple[Book, list[Any]]:
+def _end_expired(page: Book) -> tuple[Book, Sequence[Any]]:
+    """The news, and the grants that are over."""
     tokens.end_expired(page)
     receipts.forget_old(page)
     return page, grants.end_expired(page)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, insert, literal_column, select, update
 
 from actors.access import DEVELOPER_ADMIN
 from actors.admin.book import Book, Result, author, new_id, rfc3339
@@ -24,17 +24,20 @@ from actors.messages import Principal
 MOST_MINUTES = 7 * 24 * 60
 """A week."""
 
+ROWID = literal_column("grants.rowid")
+"""The order in which grants were made, within one second as well."""
+
 MOST_LISTED = 200
 """The newest; the audit log has them all."""
 
 
-def list_supers(book: Book, query: ListSupers, _: Principal) -> Result:
+def list_supers(book: Book, query: ListSupers) -> Result:
     """The newest first."""
     tenant = book.known_tenant(query.tenant)
     found = book.all(
         _grants()
         .where(grants.c.tenant_id == tenant.id)
-        .order_by(grants.c.granted_at.desc(), grants.c.until.desc(), grants.c.id)
+        .order_by(grants.c.granted_at.desc(), ROWID.desc())
         .limit(MOST_LISTED)
     )
     return {"grants": [_map(book, row) for row in found]}
@@ -153,6 +156,5 @@ def _map(book: Book, row: Row[Any]) -> Result:
     }
 
 
-HANDLERS: Mapping[type, Any] = MappingProxyType(
-    {ListSupers: list_supers, GrantSuper: grant, WithdrawSuper: withdraw}
-)
+QUESTIONS: Mapping[type, Any] = MappingProxyType({ListSupers: list_supers})
+COMMANDS: Mapping[type, Any] = MappingProxyType({GrantSuper: grant, WithdrawSuper: withdraw})

@@ -17,7 +17,7 @@ from actors.messages import Principal
 from actors.profiles import TenantLimits
 
 
-def show(book: Book, query: ShowLimits, _: Principal) -> Result:
+def show(book: Book, query: ShowLimits) -> Result:
     """None where none is set."""
     return _map(limits_of(book, book.known_tenant(query.tenant).id))
 
@@ -44,4 +44,5 @@ def _map(held: TenantLimits) -> Result:
     return {"limits": held._asdict()}
 
 
-HANDLERS: Mapping[type, Any] = MappingProxyType({ShowLimits: show, SetLimits: set_limits})
+QUESTIONS: Mapping[type, Any] = MappingProxyType({ShowLimits: show})
+COMMANDS: Mapping[type, Any] = MappingProxyType({SetLimits: set_limits})

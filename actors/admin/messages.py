@@ -30,7 +30,13 @@ class Receipt(NamedTuple):
 
 
 class Order(NamedTuple):
-    """Ask the Directory to change something, in one transaction. Answered by Done."""
+    """Ask the Directory to change something, in one transaction. Answered by Done.
+
+    Aborted where its giver is no longer who he was when the channel decided: the token revoked or expired,
+    the role another one, an area or the grant withdrawn. FailedPrecondition for a tenant that is to be deleted,
+    save where access is taken away: RevokeToken and WithdrawSuper always can be. Unavailable where the file
+    cannot be used; the order may have been carried out then, and can be given again with the same receipt.
+    """
 
     command: Any
     """One of the commands below."""
@@ -98,13 +104,19 @@ class SuspendTenant(NamedTuple):
 
 
 class ResumeTenant(NamedTuple):
-    """Serve it again; calls a deletion off. FailedPrecondition where it is active."""
+    """Serve it again, suspended before or not; calls a deletion off until its grace is over.
+
+    FailedPrecondition where it is active, or the grace is over.
+    """
 
     tenant: str
 
 
 class DeleteTenant(NamedTuple):
-    """Stop serving it now; after the grace, back its database up a last time and remove it."""
+    """Stop serving it now; after the grace, back its database up a last time and remove it.
+
+    The name is free again then. FailedPrecondition where that is under way.
+    """
 
     tenant: str
     grace_days: float
@@ -138,7 +150,8 @@ class WithdrawOwner(NamedTuple):
 class TransferOwnership(NamedTuple):
     """Make someone else the admin owner; the one before becomes an owner with every area.
 
-    Aborted where the giver is no longer the admin owner (a super admin may always).
+    Aborted where the giver is no longer the admin owner (a super admin may always). FailedPrecondition for
+    the admin owner himself, and for a member where there are as many owners as may be.
     """
 
     tenant: str
@@ -176,7 +189,7 @@ class ChangeMember(NamedTuple):
 class RemoveMember(NamedTuple):
     """Remove a person and revoke the tokens; FailedPrecondition for the admin owner.
 
-    PermissionDenied for an owner removing an owner: only the admin owner and super admins may.
+    PermissionDenied for an owner removing another owner: only the admin owner and super admins may.
     """
 
     tenant: str
@@ -212,7 +225,10 @@ class IssueToken(NamedTuple):
 
 
 class RevokeToken(NamedTuple):
-    """No longer good from the next message on. NotFound; FailedPrecondition where it was before."""
+    """No longer good from the next message on. NotFound; FailedPrecondition where it was before.
+
+    PermissionDenied for an owner revoking one of another owner or of the admin owner.
+    """
 
     tenant: str | None
     token: str

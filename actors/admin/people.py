@@ -1,4 +1,4 @@
-"""The people of a tenant and of the platform: who they are, what is delegated to whom."""
+"""The people of a tenant: who they are, what is delegated to whom."""
 
 from __future__ import annotations
 
@@ -9,47 +9,32 @@ from typing import Any
 
 from sqlalchemy import Row, func, insert, select, update
 
-from actors.access import (
-    ADMIN_OWNER,
-    AREAS,
-    DEVELOPER_ADMIN,
-    MEMBER,
-    OWNER,
-    PLATFORM_ROLES,
-)
+from actors.access import ADMIN_OWNER, AREAS, MEMBER, OWNER
 from actors.admin.book import Book, Result, new_id, page
-from actors.admin.grants import end_grants_of
 from actors.admin.messages import (
-    AddDeveloper,
     AddMember,
-    ChangeDeveloper,
     ChangeMember,
     Delegate,
-    ListDevelopers,
     ListMembers,
     ListOwners,
-    RemoveDeveloper,
     RemoveMember,
     TransferOwnership,
     WithdrawOwner,
 )
 from actors.admin.tables import people, tokens
-from actors.errors import Aborted, FailedPrecondition, InvalidArgument, PermissionDenied
+from actors.errors import FailedPrecondition, InvalidArgument, PermissionDenied
 from actors.messages import Principal
 
 MOST_OWNERS = 100
 """Of one tenant, the admin owner included."""
 
-MOST_DEVELOPERS = 200
-"""On the platform."""
 
-
-def list_owners(book: Book, query: ListOwners, _: Principal) -> Result:
+def list_owners(book: Book, query: ListOwners) -> Result:
     """The admin owner first."""
     tenant = book.known_tenant(query.tenant)
     found = book.all(
         select(people)
-        .where(_of(tenant.id), people.c.role.in_((OWNER, ADMIN_OWNER)))
+        .where(of(tenant.id), people.c.role.in_((OWNER, ADMIN_OWNER)))
         .order_by(people.c.role, people.c.created_at, people.c.id)
     )
     return {"owners": [person_map(row) for row in found]}
@@ -64,11 +49,8 @@ def delegate(book: Book, order: Delegate, _: Principal) -> Result:
     unknown = sorted(order.areas.difference(AREAS))
     if unknown:
         raise InvalidArgument(f"there is no area {unknown[0]!r}: use {', '.join(AREAS)}")
-    if person.role != OWNER and _count(book, tenant.id, OWNER, ADMIN_OWNER) >= MOST_OWNERS:
-        raise FailedPrecondition(
-            f"tenant {tenant.name} has {MOST_OWNERS} owners, which is the most"
-        )
-    return {"owner": _set(book, person, role=OWNER, areas=_listed(order.areas))}
+    _require_room(book, tenant, person)
+    return {"owner": set_person(book, person, role=OWNER, areas=_listed(order.areas))}
 
 
 def withdraw_owner(book: Book, order: WithdrawOwner, _: Principal) -> Result:
@@ -78,31 +60,27 @@ def withdraw_owner(book: Book, order: WithdrawOwner, _: Principal) -> Result:
     _refuse_admin_owner(person)
     if person.role != OWNER:
         raise FailedPrecondition(f"{person.id} is not an owner")
-    return {"member": _set(book, person, role=MEMBER, areas="[]")}
+    return {"member": set_person(book, person, role=MEMBER, areas="[]")}
 
 
-def transfer(book: Book, order: TransferOwnership, by: Principal) -> Result:
-    """Compare and set: of two transfers at once, the second finds its giver no longer the admin owner."""
+def transfer(book: Book, order: TransferOwnership, _: Principal) -> Result:
+    """Of two transfers at once, the second finds its giver no longer the admin owner (require_standing)."""
     tenant = book.tenant(order.tenant)
     giver = admin_owner(book, tenant.id)
-    if by.role == ADMIN_OWNER and by.person != giver.id:
-        raise Aborted(
-            f"{by.person} is no longer the admin owner of {tenant.name}: "
-            "somebody transferred it in between; see owners.list"
-        )
     taker = book.person(tenant.id, order.to)
     if taker.id == giver.id:
         raise FailedPrecondition(f"{taker.id} is the admin owner already")
-    owner = _set(book, giver, role=OWNER, areas=_listed(frozenset(AREAS)))
-    return {"admin_owner": _set(book, taker, role=ADMIN_OWNER, areas="[]"), "owner": owner}
+    _require_room(book, tenant, taker)
+    owner = set_person(book, giver, role=OWNER, areas=_listed(frozenset(AREAS)))
+    return {"admin_owner": set_person(book, taker, role=ADMIN_OWNER, areas="[]"), "owner": owner}
 
 
-def list_members(book: Book, query: ListMembers, _: Principal) -> Result:
+def list_members(book: Book, query: ListMembers) -> Result:
     """Everyone, owners included, by id."""
     tenant = book.known_tenant(query.tenant)
     found = book.all(
         select(people)
-        .where(_of(tenant.id), people.c.id > query.after)
+        .where(of(tenant.id), people.c.id > query.after)
         .order_by(people.c.id)
         .limit(query.limit + 1)
     )
@@ -123,7 +101,7 @@ def change_member(book: Book, order: ChangeMember, by: Principal) -> Result:
     require_rank(person, by)
     values = {"name": order.name, "email": order.email}
     given = {name: value for name, value in values.items() if value is not None}
-    return {"member": _set(book, person, **given) if given else person_map(person)}
+    return {"member": set_person(book, person, **given) if given else person_map(person)}
 
 
 def remove_member(book: Book, order: RemoveMember, by: Principal) -> Result:
@@ -132,40 +110,7 @@ def remove_member(book: Book, order: RemoveMember, by: Principal) -> Result:
     person = book.person(tenant.id, order.person)
     _refuse_admin_owner(person)
     require_rank(person, by)
-    return _remove(book, person)
-
-
-def list_developers(book: Book, _: ListDevelopers, __: Principal) -> Result:
-    """All of the platform."""
-    found = book.all(select(people).where(_of(None)).order_by(people.c.created_at, people.c.id))
-    return {"developers": [person_map(row) for row in found]}
-
-
-def add_developer(book: Book, order: AddDeveloper, _: Principal) -> Result:
-    """Without a token."""
-    _require_platform_role(order.role)
-    if _count(book, None, *PLATFORM_ROLES) >= MOST_DEVELOPERS:
-        raise FailedPrecondition(f"there are {MOST_DEVELOPERS} developers, which is the most")
-    return {"developer": add(book, None, order.name, order.email, order.role)}
-
-
-def change_developer(book: Book, order: ChangeDeveloper, _: Principal) -> Result:
-    """Whoever is demoted is super admin nowhere any more."""
-    _require_platform_role(order.role)
-    person = book.person(None, order.person)
-    if person.role == order.role:
-        return {"developer": person_map(person)}
-    _refuse_last_admin(book, person)
-    end_grants_of(book, person.id)
-    return {"developer": _set(book, person, role=order.role)}
-
-
-def remove_developer(book: Book, order: RemoveDeveloper, _: Principal) -> Result:
-    """With tokens and grants."""
-    person = book.person(None, order.person)
-    _refuse_last_admin(book, person)
-    end_grants_of(book, person.id)
-    return _remove(book, person)
+    return remove(book, person)
 
 
 def add(book: Book, tenant_id: str | None, name: str, email: str | None, role: str) -> Result:
@@ -187,7 +132,7 @@ def add(book: Book, tenant_id: str | None, name: str, email: str | None, role: s
 
 def admin_owner(book: Book, tenant_id: str) -> Row[Any]:
     """There is always exactly one."""
-    found = book.one(select(people).where(_of(tenant_id), people.c.role == ADMIN_OWNER))
+    found = book.one(select(people).where(of(tenant_id), people.c.role == ADMIN_OWNER))
     assert found is not None
     return found
 
@@ -213,21 +158,25 @@ def person_map(row: Row[Any]) -> Result:
     }
 
 
-def _of(tenant_id: str | None) -> Any:
+def of(tenant_id: str | None) -> Any:
+    """The condition: a tenant's people, or the platform's for None, without those who were removed."""
     return people.c.tenant_id.is_not_distinct_from(tenant_id) & people.c.removed_at.is_(None)
 
 
-def _count(book: Book, tenant_id: str | None, *roles: str) -> int:
-    return book.count(select(func.count()).where(_of(tenant_id), people.c.role.in_(roles)))
+def count(book: Book, tenant_id: str | None, *roles: str) -> int:
+    """How many have one of these roles."""
+    return book.count(select(func.count()).where(of(tenant_id), people.c.role.in_(roles)))
 
 
-def _set(book: Book, person: Row[Any], **values: Any) -> Result:
+def set_person(book: Book, person: Row[Any], **values: Any) -> Result:
+    """Change a person; his tokens say so from the next message on."""
     book.run(update(people).where(people.c.id == person.id).values(**values))
     book.news.people.add(person.id)
     return person_map(book.person(person.tenant_id, person.id))
 
 
-def _remove(book: Book, person: Row[Any]) -> Result:
+def remove(book: Book, person: Row[Any]) -> Result:
+    """Out, with his tokens; how many of them were good."""
     good = (tokens.c.person_id == person.id) & tokens.c.revoked_at.is_(None)
     digests = [row.digest for row in book.all(select(tokens.c.digest).where(good))]
     book.run(update(tokens).where(good).values(revoked_at=book.stamp))
@@ -240,6 +189,14 @@ def _listed(areas: frozenset[str]) -> str:
     return json.dumps([area for area in AREAS if area in areas])
 
 
+def _require_room(book: Book, tenant: Row[Any], person: Row[Any]) -> None:
+    """For one owner more, where this person is none yet: also who takes a tenant over leaves one behind."""
+    if person.role == MEMBER and count(book, tenant.id, OWNER, ADMIN_OWNER) >= MOST_OWNERS:
+        raise FailedPrecondition(
+            f"tenant {tenant.name} has {MOST_OWNERS} owners, which is the most: owners.withdraw one first"
+        )
+
+
 def _refuse_admin_owner(person: Row[Any]) -> None:
     if person.role == ADMIN_OWNER:
         raise FailedPrecondition(
@@ -247,35 +204,20 @@ def _refuse_admin_owner(person: Row[Any]) -> None:
         )
 
 
-def _refuse_last_admin(book: Book, person: Row[Any]) -> None:
-    if person.role == DEVELOPER_ADMIN and _count(book, None, DEVELOPER_ADMIN) == 1:
-        raise FailedPrecondition(
-            f"{person.id} is the last developer admin: add or promote another one first"
-        )
-
-
-def _require_platform_role(role: str) -> None:
-    if role not in PLATFORM_ROLES:
-        raise InvalidArgument(f"{role!r} is no role of the platform: developer or developer admin")
-
-
 def _article(role: str) -> str:
     return "the admin owner" if role == ADMIN_OWNER else "an owner"
 
 
-HANDLERS: Mapping[type, Any] = MappingProxyType(
+QUESTIONS: Mapping[type, Any] = MappingProxyType(
+    {ListOwners: list_owners, ListMembers: list_members}
+)
+COMMANDS: Mapping[type, Any] = MappingProxyType(
     {
-        ListOwners: list_owners,
         Delegate: delegate,
         WithdrawOwner: withdraw_owner,
         TransferOwnership: transfer,
-        ListMembers: list_members,
         AddMember: add_member,
         ChangeMember: change_member,
         RemoveMember: remove_member,
-        ListDevelopers: list_developers,
-        AddDeveloper: add_developer,
-        ChangeDeveloper: change_developer,
-        RemoveDeveloper: remove_developer,
     }
 )

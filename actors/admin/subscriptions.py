@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -15,11 +16,14 @@ from actors.errors import FailedPrecondition, InvalidArgument, NotFound
 from actors.messages import Principal
 from actors.profiles import Subscription
 
+FIRST = datetime(1, 1, 1, tzinfo=UTC).timestamp()
+LAST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+
 MOST = 200
 """Connectors that one tenant is or was subscribed to."""
 
 
-def list_subscriptions(book: Book, query: ListSubscriptions, _: Principal) -> Result:
+def list_subscriptions(book: Book, query: ListSubscriptions) -> Result:
     """By connector."""
     tenant = book.known_tenant(query.tenant)
     found = book.all(
@@ -36,6 +40,7 @@ def set_subscription(book: Book, order: SetSubscription, _: Principal) -> Result
     if order.since is not None and order.until is not None and order.since >= order.until:
         raise InvalidArgument("since must be before until")
     times = {"since": order.since, "until": order.until}
+    _require_years(times)
     if _find(book, tenant.id, order.connector) is None:
         _require_room(book, tenant)
         book.run(
@@ -83,6 +88,13 @@ def _find(book: Book, tenant_id: str, connector: str) -> Row[Any] | None:
     )
 
 
+def _require_years(times: Mapping[str, float | None]) -> None:
+    """A date-time with an offset may lie beyond them in UTC, and could not be shown any more."""
+    for name, at in times.items():
+        if at is not None and not FIRST <= at < LAST:
+            raise InvalidArgument(f"{name} is outside the years 1 to 9999 in UTC")
+
+
 def _require_room(book: Book, tenant: Row[Any]) -> None:
     held = book.all(select(subscriptions.c.connector).where(subscriptions.c.tenant_id == tenant.id))
     if len(held) >= MOST:
@@ -98,10 +110,7 @@ def _map(book: Book, row: Row[Any]) -> Result:
     }
 
 
-HANDLERS: Mapping[type, Any] = MappingProxyType(
-    {
-        ListSubscriptions: list_subscriptions,
-        SetSubscription: set_subscription,
-        EndSubscription: end,
-    }
+QUESTIONS: Mapping[type, Any] = MappingProxyType({ListSubscriptions: list_subscriptions})
+COMMANDS: Mapping[type, Any] = MappingProxyType(
+    {SetSubscription: set_subscription, EndSubscription: end}
 )

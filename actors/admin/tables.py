@@ -18,6 +18,7 @@ tenants = Table(
     Column("status", String, nullable=False),
     Column("reason", String, nullable=True),
     Column("delete_after", Float, nullable=True),
+    Column("retired_at", String, nullable=True),  # from then on its deletion cannot be called off
 )
 
 people = Table(

@@ -42,7 +42,7 @@ DAY = 24 * 3600.0
 FIRST_LABEL = "made with the tenant"
 
 
-def list_tenants(book: Book, query: ListTenants, _: Principal) -> Result:
+def list_tenants(book: Book, query: ListTenants) -> Result:
     """By name."""
     found = book.all(
         select(tenants)
@@ -57,12 +57,13 @@ def list_tenants(book: Book, query: ListTenants, _: Principal) -> Result:
     return {"tenants": listed, "next": after}
 
 
-def show(book: Book, query: ShowTenant, _: Principal) -> Result:
+def show(book: Book, query: ShowTenant) -> Result:
     """With what it has."""
     row = book.known_tenant(query.tenant)
     alive = people_table.c.removed_at.is_(None)
-    good = tokens_table.c.revoked_at.is_(None)
     now = book.now
+    expires = tokens_table.c.expires_at
+    good = tokens_table.c.revoked_at.is_(None) & (expires.is_(None) | (expires > now))
     begun = or_(subscriptions.c.since.is_(None), subscriptions.c.since <= now)
     holds = or_(subscriptions.c.until.is_(None), subscriptions.c.until > now)
     return {
@@ -75,7 +76,11 @@ def show(book: Book, query: ShowTenant, _: Principal) -> Result:
 
 
 def create(book: Book, order: CreateTenant, _: Principal) -> Result:
-    """The database file first, then the record: a crash in between leaves a file that nobody names."""
+    """The file comes last, when nothing else can be refused, and before the commit.
+
+    Where that fails, it leaves a file that nobody names. It is not removed: a commit that reports failure may
+    be on disk all the same, and then that file is a tenant's.
+    """
     if not TENANT_NAME.match(order.name):
         raise InvalidArgument(
             f"{order.name!r} is no tenant name: use 1-63 of a-z, 0-9 and -, not beginning with -"
@@ -83,7 +88,6 @@ def create(book: Book, order: CreateTenant, _: Principal) -> Result:
     if book.one(select(tenants.c.id).where(tenants.c.name == order.name)) is not None:
         raise AlreadyExists(f"tenant {order.name} is there already")
     tenant_id = secrets.token_hex(16)
-    book.create_file(tenant_id)
     book.run(
         insert(tenants).values(id=tenant_id, name=order.name, created_at=book.stamp, status=ACTIVE)
     )
@@ -93,6 +97,7 @@ def create(book: Book, order: CreateTenant, _: Principal) -> Result:
     if order.token:
         made = tokens.make(book, book.person(tenant_id, owner["id"]), FIRST_LABEL)
         result["token"] = {"id": made.id, "text": made.text}
+    book.create_file(tenant_id)
     return result
 
 
@@ -105,11 +110,11 @@ def suspend(book: Book, order: SuspendTenant, _: Principal) -> Result:
 
 
 def resume(book: Book, order: ResumeTenant, _: Principal) -> Result:
-    """Calls a deletion off that has not begun."""
+    """Calls a deletion off until its grace is over; the tenant is active then, whatever it was before."""
     row = book.tenant(order.tenant, even_deleting=True)
     if row.status == ACTIVE:
         raise FailedPrecondition(f"tenant {row.name} is active")
-    if row.id in book.retiring:
+    if row.retired_at is not None or (row.status == DELETING and row.delete_after <= book.now):
         raise FailedPrecondition(f"tenant {row.name} is being deleted: its grace is over")
     return _set(book, row, status=ACTIVE, reason=None, delete_after=None)
 
@@ -121,17 +126,23 @@ def delete_tenant(book: Book, order: DeleteTenant, _: Principal) -> Result:
     return _set(book, row, status=DELETING, reason=order.reason, delete_after=after)
 
 
-def due(book: Book) -> list[TenantRecord]:
-    """Tenants whose grace is over."""
-    found = book.all(
-        select(tenants).where(tenants.c.status == DELETING, tenants.c.delete_after <= book.now)
+def retire_due(book: Book) -> list[TenantRecord]:
+    """Tenants whose grace is over: marked, so that it stays over whatever the machine's clock says later."""
+    over = (tenants.c.status == DELETING) & (tenants.c.delete_after <= book.now)
+    book.run(
+        update(tenants).where(over, tenants.c.retired_at.is_(None)).values(retired_at=book.stamp)
     )
+    found = book.all(select(tenants).where(tenants.c.retired_at.is_not(None)))
     return [TenantRecord(row.name, row.id, row.status) for row in found]
 
 
 def purge(book: Book, tenant: TenantRecord) -> DirectoryChanged:
     """Remove everything that is known of it; what others have to be told."""
-    digests = book.all(select(tokens_table.c.digest).where(tokens_table.c.tenant_id == tenant.id))
+    digests = book.all(
+        select(tokens_table.c.digest).where(
+            tokens_table.c.tenant_id == tenant.id, tokens_table.c.revoked_at.is_(None)
+        )
+    )
     live = book.all(
         select(grants.c.id).where(grants.c.tenant_id == tenant.id, grants.c.ended_at.is_(None))
     )
@@ -167,10 +178,9 @@ def _count(book: Book, table: Any, tenant_id: str, *which: Any) -> int:
     return book.count(select(func.count()).where(table.c.tenant_id == tenant_id, *which))
 
 
-HANDLERS: Mapping[type, Any] = MappingProxyType(
+QUESTIONS: Mapping[type, Any] = MappingProxyType({ListTenants: list_tenants, ShowTenant: show})
+COMMANDS: Mapping[type, Any] = MappingProxyType(
     {
-        ListTenants: list_tenants,
-        ShowTenant: show,
         CreateTenant: create,
         SuspendTenant: suspend,
         ResumeTenant: resume,

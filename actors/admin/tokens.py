@@ -32,7 +32,7 @@ class New(NamedTuple):
     """Returned here and kept nowhere."""
 
 
-def list_tokens(book: Book, query: ListTokens, _: Principal) -> Result:
+def list_tokens(book: Book, query: ListTokens) -> Result:
     """Of a tenant or the platform, those that are no longer good included; by id."""
     found = book.all(
         select(tokens)
@@ -66,8 +66,9 @@ def revoke(book: Book, order: RevokeToken, by: Principal) -> Result:
     holder = book.one(select(people).where(people.c.id == row.person_id))
     assert holder is not None
     require_rank(holder, by)
-    if row.revoked_at is not None:
-        raise FailedPrecondition(f"token {row.id} is no longer good, since {row.revoked_at}")
+    if not is_good(row, book.now):
+        since = row.revoked_at or shown(row.expires_at)
+        raise FailedPrecondition(f"token {row.id} is no longer good, since {since}")
     book.run(update(tokens).where(tokens.c.id == row.id).values(revoked_at=book.stamp))
     book.news.revoked.append(row.digest)
     return {"token": token_map(_one(book, tenant_id, row.id))}
@@ -125,6 +126,11 @@ def digest(text: str) -> bytes:
     return sha256(text.encode()).digest()
 
 
+def is_good(row: Row[Any], now: float) -> bool:
+    """Neither revoked nor expired, whether or not a sweep has seen that yet."""
+    return row.revoked_at is None and (row.expires_at is None or now < row.expires_at)
+
+
 def token_map(row: Row[Any]) -> Result:
     """As `[shapes.token]` says."""
     return {
@@ -162,6 +168,5 @@ def _one(book: Book, tenant_id: str | None, token_id: str) -> Row[Any]:
     return row
 
 
-HANDLERS: Mapping[type, Any] = MappingProxyType(
-    {ListTokens: list_tokens, IssueToken: issue, RevokeToken: revoke}
-)
+QUESTIONS: Mapping[type, Any] = MappingProxyType({ListTokens: list_tokens})
+COMMANDS: Mapping[type, Any] = MappingProxyType({IssueToken: issue, RevokeToken: revoke})

@@ -23,6 +23,7 @@ def upgrade() -> None:
         batch.add_column(sa.Column("status", sa.String, nullable=False, server_default="active"))
         batch.add_column(sa.Column("reason", sa.String, nullable=True))
         batch.add_column(sa.Column("delete_after", sa.Float, nullable=True))
+        batch.add_column(sa.Column("retired_at", sa.String, nullable=True))
     _make_people()
     _make_the_rest()
     op.add_column("tokens", sa.Column("person_id", sa.String(18), nullable=True))

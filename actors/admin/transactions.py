@@ -1,0 +1,102 @@
+"""What the Directory is asked and ordered, each in one transaction on directory.db."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+from actors.admin import (
+    configs,
+    developers,
+    grants,
+    limits,
+    people,
+    receipts,
+    subscriptions,
+    tenancy,
+    tokens,
+)
+from actors.admin.book import Book, Result
+from actors.admin.messages import Done, Order
+from actors.admin.standing import require_standing
+from actors.epoch import Epoch
+from actors.index.entries import ConfigSchemas
+from actors.messages import Principal
+
+T = TypeVar("T")
+
+QUESTIONS: Mapping[type, Callable[[Book, Any], Result]] = MappingProxyType(
+    {
+        **tenancy.QUESTIONS,
+        **people.QUESTIONS,
+        **developers.QUESTIONS,
+        **tokens.QUESTIONS,
+        **configs.QUESTIONS,
+        **subscriptions.QUESTIONS,
+        **limits.QUESTIONS,
+        **grants.QUESTIONS,
+    }
+)
+"""What answers each question."""
+
+COMMANDS: Mapping[type, Callable[[Book, Any, Principal], Result]] = MappingProxyType(
+    {
+        **tenancy.COMMANDS,
+        **people.COMMANDS,
+        **developers.COMMANDS,
+        **tokens.COMMANDS,
+        **configs.COMMANDS,
+        **subscriptions.COMMANDS,
+        **limits.COMMANDS,
+        **grants.COMMANDS,
+    }
+)
+"""What carries out each command."""
+
+
+class Transactions:
+    """directory.db, open; for one actor, or for whoever holds the data directory."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        create_file: Callable[[str], object],
+        schemas: Callable[[], ConfigSchemas],
+        epoch: Epoch | None = None,
+    ) -> None:
+        self._connection = connection
+        self._create_file = create_file
+        self._schemas = schemas
+        self._epoch = epoch or Epoch()
+
+    def ask(self, question: Any) -> Result:
+        """Answer a question."""
+        return self.run(lambda book: QUESTIONS[type(question)](book, question))
+
+    def order(self, order: Order) -> tuple[Done, Book]:
+        """Do what is ordered, once; what changed is in the book's news. TypeError for no command."""
+        if type(order.command) not in COMMANDS:
+            raise TypeError(f"{type(order.command).__name__} is no command of the Directory")
+        return self.run(lambda book: (_done(book, order), book))
+
+    def run(self, what: Callable[[Book], T]) -> T:
+        """Whatever is read or done, in one transaction; taken back where it raises."""
+        with self._connection.begin():
+            return what(Book(self._connection, self._epoch, self._schemas, self._create_file))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+
+def _done(book: Book, order: Order) -> Done:
+    known = receipts.recall(book, order.receipt)
+    if known is not None:
+        return Done(known, replayed=True)
+    require_standing(book, order.by, order.command)
+    result = COMMANDS[type(order.command)](book, order.command, order.by)
+    receipts.keep(book, order.receipt, result)
+    return Done(result)
