@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from actors.errors import AuditProblem
-from actors.log.chain import GENESIS, Link, link_of, moment, readable, sealed
+from actors.log.chain import GENESIS, Broken, Link, follow, moment, readable, sealed
 from actors.log.head import find_head
 from actors.log.messages import REPAIR, Entry
 from actors.log.tail import Tail, put_aside, sync_directory
@@ -148,12 +148,22 @@ class Journal:
         """Whether another file with the same end stands in the volume's place."""
         if tail.is_in_place() or not tail.path.is_file() or tail.path.stat().st_size != tail.size:
             return False
-        record = readable(tail.last_line())
-        return tail.size == 0 or (record is not None and link_of(record) == self._head)
+        return tail.size == 0 or _is_record(tail.last_line(), self._head)
 
     def _problem(self, error: OSError) -> AuditProblem:
         place = self._directory if self._tail is None else self._tail.path
         return AuditProblem(f"the audit log cannot be written: {said(error, place)}")
+
+
+def _is_record(line: bytes, link: Link) -> bool:
+    """Whether this line is the record that has this link, sound in itself."""
+    record = readable(line)
+    if record is None:
+        return False
+    try:
+        return follow(line, Link(link.seq - 1, record["prev"])) == link
+    except Broken:
+        return False
 
 
 def _is_torn(line: bytes, cut: int) -> bool:

@@ -222,6 +222,32 @@ def test_garbage_longer_than_any_record_is_put_aside_whole(directory: Path) -> N
     assert (directory / "2026-11.torn").read_bytes().count(b"x") == 300_000
 
 
+def test_a_line_that_no_crash_leaves_stays_where_it_is(directory: Path) -> None:
+    """Only one record is in the writing at a time: a second bad line is somebody's doing, and is named."""
+    write(directory, NOVEMBER)
+    with (directory / "2026-11.jsonl").open("ab") as file:
+        file.write(b"somebody's line\n" + b'{"torn')
+
+    write(directory, NOVEMBER)
+
+    assert (directory / "2026-11.torn").read_bytes() == b'{"torn\n'
+    broken = Verification(directory).run().broken
+    assert broken is not None
+    assert (broken.line, broken.problem) == (2, "is no JSON")
+
+
+def test_a_repair_is_recorded_once(directory: Path) -> None:
+    """However much comes after it."""
+    write(directory, NOVEMBER)
+    with (directory / "2026-11.jsonl").open("ab") as file:
+        file.write(b'{"torn')
+
+    write(directory, *[NOVEMBER] * 3)
+
+    kinds = [json.loads(line)["kind"] for line in lines_of(directory)]
+    assert kinds == ["action", "repair", "action", "action", "action"]
+
+
 def test_two_crashes_are_put_aside_one_after_the_other(directory: Path) -> None:
     """In the same file."""
     write(directory, NOVEMBER)
@@ -437,6 +463,17 @@ def put_another_file(volume: Path) -> None:
     volume.write_bytes(b"x" * volume.with_suffix(".away").stat().st_size)
 
 
+def put_a_doctored_file(volume: Path) -> None:
+    move_away(volume)
+    volume.write_bytes(volume.with_suffix(".away").read_bytes().replace(b'"owner"', b'"admin"'))
+
+
+def put_another_log(volume: Path) -> None:
+    move_away(volume)
+    write(volume.parent, NOVEMBER - 1)
+    assert volume.stat().st_size == volume.with_suffix(".away").stat().st_size
+
+
 def put_an_empty_file(volume: Path) -> None:
     move_away(volume)
     volume.touch()
@@ -454,7 +491,11 @@ def put_back(volume: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "take", [move_away, put_a_directory, put_another_file, put_an_empty_file, put_a_link]
+    "take",
+    [
+        *(move_away, put_a_directory, put_another_file, put_a_doctored_file, put_another_log),
+        *(put_an_empty_file, put_a_link),
+    ],
 )
 def test_a_file_that_is_taken_away_is_missed(
     journal: Journal, directory: Path, take: Callable[[Path], None]
