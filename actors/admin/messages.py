@@ -33,9 +33,9 @@ class Order(NamedTuple):
     """Ask the Directory to change something, in one transaction. Answered by Done.
 
     Aborted where its giver is no longer who he was when the channel decided: the token revoked or expired,
-    the role another one, an area or the grant withdrawn. FailedPrecondition for a tenant that is to be deleted,
-    save where access is taken away: RevokeToken and WithdrawSuper always can be. Unavailable where the file
-    cannot be used; the order may have been carried out then, and can be given again with the same receipt.
+    the role another one, an area or the grant withdrawn. FailedPrecondition for a tenant that is to be
+    deleted, save where access is taken away: RevokeToken and WithdrawSuper always can be. Unavailable where
+    the file cannot be used; it may have been carried out then, and can be given again with the same receipt.
     """
 
     command: Any
