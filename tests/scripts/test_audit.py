@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from actors.log.chain import GENESIS
+from actors.log.chain import FIELDS, GENESIS
+from actors.log.messages import ACTION, ATTEMPTS, INTENT, OUTCOME, REPAIR
+from actors.log.redaction import SECRET_NAMES
 from scripts.audit_log import main
 from tests.actors.log.records import DECEMBER, NOVEMBER, lines_of, write
 
@@ -139,3 +142,46 @@ def test_the_script_finds_what_the_caller_means(data: Path, tmp_path: Path) -> N
 
     assert (done.stdout, done.returncode) == (f"sound: 3 records, head {newest_hash(data)}\n", 0)
     assert {path: path.stat().st_mtime_ns for path in sorted(data.rglob("*"))} == before
+
+
+def test_a_record_can_be_checked_as_the_page_says(data: Path) -> None:
+    """With what every system has."""
+    page = (ROOT / "docs" / "audit.md").read_text()
+    (recipe,) = re.findall(r"^head -n 1 audit/.*$", page, re.MULTILINE)
+
+    done = subprocess.run(recipe, shell=True, cwd=data, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split()[0] == json.loads(lines_of(data / "audit")[0])["hash"]
+
+
+def test_the_page_names_every_member_and_kind_of_a_record() -> None:
+    """A reader of the files need not read the code."""
+    page = (ROOT / "docs" / "audit.md").read_text()
+
+    assert {name for name in FIELDS if f"`{name}`" not in page} == set()
+    kinds = (ACTION, INTENT, OUTCOME, ATTEMPTS, REPAIR)
+    assert [kind for kind in kinds if f"| `{kind}` |" not in page] == []
+    assert {name for name in SECRET_NAMES if name not in page.replace("_", "")} == set()
+
+
+def test_a_head_is_kept_elsewhere_as_the_page_says(data: Path, tmp_path: Path) -> None:
+    """The line for cron keeps another head as long as the last one is in the log, and then no more."""
+    page = (ROOT / "docs" / "audit.md").read_text()
+    (line,) = re.findall(r"^0 \* \* \* \* (.*)$", page, re.MULTILINE)
+    line = line.replace("ssh server /srv/tenantry", str(ROOT))
+    kept = tmp_path / "tenantry.heads"
+    kept.write_text(f"3 {newest_hash(data)}\n")
+
+    def keep() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            line, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    assert keep().returncode == 0
+    assert kept.read_text() == f"3 {newest_hash(data)}\n" * 2
+
+    (data / "audit" / "2026-12.jsonl").unlink()
+    refused = keep()
+    assert refused.returncode == 1
+    assert "is missing: no record has the hash" in refused.stdout
+    assert len(kept.read_text().splitlines()) == 2
