@@ -17,6 +17,8 @@ from actors.local_admin import TOKEN_FILE
 from actors.settings import Settings, read_settings
 from actors.system import System
 
+log = structlog.get_logger()
+
 EXIT_CONFIGURATION = 78
 """sysexits.h EX_CONFIG: starting again will not help."""
 
@@ -60,10 +62,10 @@ def refused(error: Exception) -> int:
 def prepare(system: System, settings: Settings) -> None:
     """Make the first developer admin, and the tenants that the command line asks for."""
     if system.local.make_first_admin(settings.data):
-        say(f"admin token in {settings.data / TOKEN_FILE}")
+        log.info("admin token made", file=str(settings.data / TOKEN_FILE))
     elif settings.admin_token:
         system.local.replace_admin_token(settings.data)
-        say(f"new admin token in {settings.data / TOKEN_FILE}")
+        log.info("new admin token made", file=str(settings.data / TOKEN_FILE))
     for name in settings.tenant:
         if system.local.find_tenant(name) is None:
             system.local.create_tenant(name)

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -130,7 +131,12 @@ class Tenantry:
     def start(self, folder: Path) -> Started:
         """Start the server."""
         port = free_port()
-        given = {"data": str(folder), "endpoint": address(port), **self._flags}
+        given = {
+            "data": str(folder),
+            "endpoint": address(port),
+            "admin-endpoint": admin_address(port),
+            **self._flags,
+        }
         arguments = [f"--{name}={value}" for name, value in given.items()]
         return Started(child_of("actors", arguments, folder, self._root), port)
 
@@ -147,6 +153,11 @@ def child_of(module: str, arguments: Sequence[str], folder: Path, root: Path = H
 def address(port: int) -> str:
     """A ZeroMQ endpoint on loopback."""
     return f"tcp://127.0.0.1:{port}"
+
+
+def admin_address(port: int) -> str:
+    """A socket file beside no data: a folder within folders may have too long a path for one."""
+    return f"ipc://{tempfile.gettempdir()}/tenantry-{port}.sock"
 
 
 def seed(folder: Path, tenants: Sequence[str], root: Path) -> dict[str, str]:
