@@ -15,6 +15,7 @@ from actors.access import ADMIN_OWNER
 from actors.errors import TenantryError
 from actors.local_admin import TOKEN_FILE
 from actors.settings import Settings, read_settings
+from actors.standard_error import StandardError
 from actors.system import System
 
 log = structlog.get_logger()
@@ -100,7 +101,7 @@ def log_to_standard_error() -> None:
             if not sys.stderr.isatty()
             else structlog.dev.ConsoleRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(StandardError()),  # type: ignore[arg-type]  # write and flush are all it uses
         cache_logger_on_first_use=True,
     )
 

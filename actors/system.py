@@ -143,7 +143,8 @@ class System:
         self.migrator = self._mailbox("migrator", self.supervisor)
         self.registry = self._mailbox("registry", self.supervisor)
         self.admin_log = self._mailbox("admin log", self.supervisor)
-        self.audit_reader = self._mailbox("audit reader", self.supervisor)
+        # Verifying a long log computes: it takes turns with the tenants.
+        self.audit_reader = self._mailbox("audit reader", self.supervisor, self._permit)
         self.directory = self._mailbox("directory", self.supervisor)
         inbox = SocketMailbox(data, self._permit.let_go, self._permit.take)
         self.router = RouterMailbox("router", inbox, self.supervisor)
@@ -220,9 +221,11 @@ class System:
             self.console,
         ]
 
-    def _mailbox(self, name: str, supervisor: Mailbox | None) -> Mailbox:
+    def _mailbox(
+        self, name: str, supervisor: Mailbox | None, permit: Permit | None = None
+    ) -> Mailbox:
         """A mailbox for an actor with a thread of its own: a blocked tenant must not hold it up."""
-        dispatcher = Dispatcher(name)
+        dispatcher = Dispatcher(name, permit=permit)
         self._dispatchers.append(dispatcher)
         return Mailbox(name, dispatcher.schedule, supervisor=supervisor)
 
