@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Executable, Row, Select, select
@@ -218,9 +219,9 @@ def limits_of(book: Book, tenant_id: str) -> TenantLimits:
     return TenantLimits() if row is None else TenantLimits(**json.loads(row.content))
 
 
-def _subscribed(book: Book, tenant_id: str) -> Any:
+def _subscribed(book: Book, tenant_id: str) -> Mapping[str, Subscription]:
     found = book.all(select(subscriptions).where(subscriptions.c.tenant_id == tenant_id))
-    return frozen(
+    return MappingProxyType(
         {row.connector: Subscription(row.connector, row.since, row.until) for row in found}
     )
 

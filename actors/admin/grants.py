@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Row, insert, literal_column, select, update
+from sqlalchemy import ColumnClause, Integer, Row, insert, literal_column, select, update
 
 from actors.access import DEVELOPER_ADMIN
 from actors.admin.book import Book, Result, author, new_id, rfc3339
@@ -24,7 +24,7 @@ from actors.messages import Principal
 MOST_MINUTES = 7 * 24 * 60
 """A week."""
 
-ROWID = literal_column("grants.rowid")
+ROWID: ColumnClause[int] = literal_column("grants.rowid", Integer)
 """The order in which grants were made, within one second as well."""
 
 MOST_LISTED = 200

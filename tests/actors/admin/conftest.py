@@ -1,0 +1,37 @@
+"""A Directory for each test."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from actors.admin.file import prepare_directory
+from tests.actors.admin.town_hall import TownHall
+from tests.actors.house import House
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new directory.db, to be copied: Alembic takes a tenth of a second for one."""
+    path = tmp_path_factory.mktemp("empty") / "directory.db"
+    prepare_directory(path)
+    return path
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    """Threads for the Directory and whoever else moves in."""
+    made = House()
+    yield made
+    made.empty()
+
+
+@pytest.fixture
+def town(house: House, empty: Path, tmp_path: Path) -> TownHall:
+    """A Directory whose file is new; nobody is there."""
+    made = TownHall(house, Path(shutil.copy(empty, tmp_path / "directory.db")))
+    made.settled()
+    return made
