@@ -5,7 +5,18 @@ Moments that are compared with now are seconds since the epoch; those that are o
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, ForeignKey, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import (
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    text,
+)
 
 metadata = MetaData()
 
@@ -32,6 +43,8 @@ people = Table(
     Column("areas", String, nullable=False),  # a JSON list
     Column("created_at", String, nullable=False),
     Column("removed_at", String, nullable=True),
+    Index("people_of_tenant", "tenant_id", "id"),
+    Index("one_admin_owner", "tenant_id", unique=True, sqlite_where=text("role = 'admin owner'")),
 )
 
 tokens = Table(
@@ -47,6 +60,8 @@ tokens = Table(
     Column("expires_at", Float, nullable=True),
     Column("last_used_at", Float, nullable=True),
     Column("revoked_at", String, nullable=True),
+    Index("tokens_of_tenant", "tenant_id", "id"),
+    Index("tokens_of_person", "person_id"),
 )
 
 grants = Table(

@@ -199,6 +199,5 @@ def test_the_next_incarnation_publishes_it_again(town: TownHall) -> None:
     town.profiles.forget(tenant_id)
     town.profiles.publish("f" * 32, before)
     town.restart()
-    town.settled()
     assert town.profiles.of(tenant_id) == before
     assert town.profiles.of("f" * 32) == UNREMARKABLE

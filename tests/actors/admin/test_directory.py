@@ -1,254 +1,286 @@
-"""The Directory: tenants and tokens, kept in its file and told to those who need them."""
+"""The Directory as an actor: what it tells and when, what it does not take, and a file that fails."""
 
 from __future__ import annotations
 
-import re
+import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
-from hashlib import sha256
+from collections import deque
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
 from actors.actor import ask
-from actors.admin.directory import (
-    CreateTenant,
-    Directory,
-    FindTenantByName,
-    IssueToken,
-    RevokeToken,
-    TellEverything,
-)
-from actors.admin.file import prepare_directory
-from actors.errors import AlreadyExists, DatabaseProblem, InvalidArgument, NotFound
+from actors.admin import messages as m
+from actors.admin.directory import Directory
+from actors.admin.transactions import COMMANDS, QUESTIONS
+from actors.errors import Unavailable
 from actors.mailbox import Failed, Mailbox
-from actors.messages import DirectoryChanged, TenantRecord
+from actors.messages import DirectoryChanged, Retired, TenantRecord, TokensUsed
+from actors.profiles import Profiles
+from actors.registry import Published
+from tests.actors.admin.town_hall import ACTIONS, CONSOLE, DAY, TownHall, receipt, table
 from tests.actors.house import WAIT, House, Watch
 
+FINE: Final = "fine"
+LOST: Final = "lost"
+"""The commit reports failure, and nothing of it is on disk."""
+KEPT: Final = "kept"
+"""The commit reports failure, and all of it is on disk."""
 
-class Office:
-    """A Directory, with a subscriber that hears what it tells, and files that are only noted."""
-
-    def __init__(self, house: House, path: Path) -> None:
-        self.house = house
-        self.path = path
-        self.made: list[str] = []
-        self.trouble: Exception | None = None
-        self.heard = Watch()
-        self.mailbox: Mailbox = house.mailbox("directory")
-        self.open()
-
-    def open(self) -> None:
-        """Let an incarnation in, and hear what it has to tell at first."""
-        Directory.start(self.mailbox, self.path, self._create_file, [self.heard])
-        self.at_first = self.next()
-
-    def ask(self, message: object) -> object:
-        """Ask it."""
-        return ask(self.mailbox, message, WAIT)
-
-    def next(self) -> DirectoryChanged:
-        """The next thing that the subscriber hears."""
-        change = self.heard.hear()
-        assert isinstance(change, DirectoryChanged)
-        return change
-
-    def tenant(self, name: str = "acme") -> TenantRecord:
-        """A tenant that was just made."""
-        record = self.ask(CreateTenant(name))
-        assert isinstance(record, TenantRecord)
-        assert self.next() == DirectoryChanged(tenants=(record,))
-        return record
-
-    def token(self, tenant: str = "acme", role: str = "member") -> str:
-        """A token that was just issued."""
-        text = self.ask(IssueToken(tenant, role, "test"))
-        assert isinstance(text, str)
-        return text
-
-    def _create_file(self, tenant_id: str) -> None:
-        if self.trouble is not None:
-            raise self.trouble
-        self.made.append(tenant_id)
+JOAN = m.AddMember("acme", "Joan", None)
 
 
-@pytest.fixture
-def house() -> Iterator[House]:
-    """A thread for the Directory."""
-    made = House()
-    yield made
-    made.empty()
+# What it takes
 
 
-@pytest.fixture
-def office(house: House, tmp_path: Path) -> Office:
-    """A Directory whose file is new."""
-    path = tmp_path / "directory.db"
-    prepare_directory(path)
-    return Office(house, path)
+def test_every_question_and_command_has_a_result_to_be_held_to() -> None:
+    """Each is one of the two."""
+    assert {*QUESTIONS, *COMMANDS} == set(ACTIONS)
+    assert not {*QUESTIONS} & {*COMMANDS}
 
 
-def digest(text: str) -> bytes:
-    """How a token is known."""
-    return sha256(text.encode()).digest()
+@pytest.mark.parametrize("command", sorted(COMMANDS, key=str))
+def test_a_command_comes_as_an_order(town: TownHall, command: type) -> None:
+    """By itself it would be nobody's: not done, and the Directory goes on."""
+    with pytest.raises(TypeError, match=command.__name__):
+        ask(town.mailbox, command(*command._fields), WAIT)  # type: ignore[attr-defined]  # NamedTuples
+    assert town.ask(m.ListTenants("", 50, None))["tenants"] == []
 
 
-def test_at_first_there_is_nobody(office: Office) -> None:
-    """Subscribers hear so as well."""
-    assert office.at_first == DirectoryChanged(complete=True)
-    assert office.ask(FindTenantByName("acme")) is None
+@pytest.mark.parametrize("command", [m.ListDevelopers(), "no command", None])
+def test_what_is_no_command_cannot_be_ordered(town: TownHall, command: object) -> None:
+    """It is the asker's defect."""
+    with pytest.raises(TypeError, match=type(command).__name__):
+        ask(town.mailbox, m.Order(command, CONSOLE, None), WAIT)
 
 
-def test_a_tenant_has_a_file_before_anybody_hears_of_it(office: Office) -> None:
-    """Named by an id that nobody chose."""
-    acme, globex = office.tenant("acme"), office.tenant("globex")
-    assert office.made == [acme.id, globex.id]
-    assert all(re.fullmatch(r"[0-9a-f]{32}", each) for each in office.made)
-    assert acme.id != globex.id
-    assert office.ask(FindTenantByName("acme")) == acme
+# What it tells
 
 
-def test_without_its_file_there_is_no_tenant(office: Office) -> None:
-    """The name is free, and can be given to another attempt."""
-    office.trouble = DatabaseProblem("the disk is full")
-    with pytest.raises(DatabaseProblem, match="disk is full"):
-        office.ask(CreateTenant("acme"))
-    assert office.ask(FindTenantByName("acme")) is None
-    office.trouble = None
-    office.tenant("acme")
+def test_at_first_there_is_nobody(house: House, empty: Path, tmp_path: Path) -> None:
+    """Subscribers hear so, and that it is all there is."""
+    town = TownHall(house, Path(shutil.copy(empty, tmp_path / "directory.db")))
+    assert town.heard.hear() == DirectoryChanged(complete=True)
 
 
-def test_a_name_is_given_once(office: Office) -> None:
-    """The second attempt makes no file."""
-    office.tenant("acme")
-    with pytest.raises(AlreadyExists, match="acme"):
-        office.ask(CreateTenant("acme"))
-    assert len(office.made) == 1
+def test_who_has_just_started_is_told_everything(town: TownHall) -> None:
+    """Tenants, good tokens and live grants, as they were told one by one."""
+    for name in ("acme", "globex"):
+        town.tenant(name)
+        town.member(name)
+    town.owner("config")
+    town.super_admin()
+    town.order(m.RevokeToken("acme", town.member().id))
+    town.order(m.SuspendTenant("globex", "unpaid"))
+    assert town.everything() == town.known
+    assert len(town.known.principals) == 6
+    assert len(town.known.grants) == 1
 
 
-@pytest.mark.parametrize("name", ["", "Acme", "-acme", "a b", "../x", "acme\n", "a" * 64, "größe"])
-def test_a_name_that_no_request_could_carry_is_refused(office: Office, name: str) -> None:
-    """In the words of the page."""
-    with pytest.raises(InvalidArgument, match="a-z, 0-9 and -"):
-        office.ask(CreateTenant(name))
-    assert office.made == []
-
-
-@pytest.mark.parametrize("name", ["a", "0", "a-", "a--b", "9-lives", "a" * 63])
-def test_every_name_that_a_request_may_carry_can_be_given(office: Office, name: str) -> None:
-    """Up to 63 characters."""
-    assert office.tenant(name).name == name
-
-
-@pytest.mark.parametrize("role", ["member", "owner", "admin owner"])
-def test_a_token_stands_for_a_role_in_one_tenant(office: Office, role: str) -> None:
-    """Who needs it hears its digest, and never its text."""
-    office.tenant()
-    text = office.token(role=role)
-    (token,) = office.next().tokens
-    assert token.digest == digest(text)
-    assert (token.principal.tenant, token.principal.role) == ("acme", role)
-    assert re.fullmatch(r"t_[0-9a-f]{16}", token.principal.id)
-
-
-def test_tokens_are_long_random_and_recognisable(office: Office) -> None:
-    """256 random bits behind a prefix; each for a principal of its own."""
-    office.tenant()
-    texts = {office.token() for _ in range(50)}
-    assert len(texts) == 50
-    assert all(re.fullmatch(r"tnt_[A-Za-z0-9_-]{43}", text) for text in texts)
-    assert len({office.next().tokens[0].principal.id for _ in range(50)}) == 50
-
-
-def test_the_text_of_a_token_is_in_no_file(office: Office) -> None:
-    """Only its SHA-256."""
-    office.tenant()
-    text = office.token()
-    files = b"".join(each.read_bytes() for each in office.path.parent.glob("directory.db*"))
-    assert digest(text) in files
-    assert text.encode() not in files
-    assert text.removeprefix("tnt_").encode() not in files
-
-
-@pytest.mark.parametrize(
-    ("message", "error"),
-    [
-        (IssueToken("nobody", "member", "x"), NotFound),
-        (IssueToken("acme", "developer admin", "x"), InvalidArgument),
-        (IssueToken("acme", "public", "x"), InvalidArgument),
-        (IssueToken("acme", "Member", "x"), InvalidArgument),
-        (RevokeToken("tnt_unknown"), NotFound),
-        (RevokeToken(""), NotFound),
-    ],
-)
-def test_what_cannot_be_is_refused_and_told_to_nobody(
-    office: Office, message: object, error: type[Exception]
+def test_every_subscriber_hears_of_a_change_before_it_is_answered(
+    house: House, empty: Path, tmp_path: Path
 ) -> None:
-    """The Directory goes on."""
-    office.tenant()
-    with pytest.raises(error):
-        office.ask(message)
-    office.tenant("globex")  # the next thing that is heard
+    """And whoever hears of it finds the snapshot changed already."""
+    profiles = Profiles()
+    seen: deque[tuple[str, int]] = deque()
+
+    class Subscriber(Watch):
+        """Looks at the snapshots at once."""
+
+        def tell(self, message: Any) -> None:
+            for tenant in message.tenants:
+                seen.append((tenant.status, profiles.of(tenant.id).config.revision))
+
+    path = Path(shutil.copy(empty, tmp_path / "directory.db"))
+    nobody = Watch()
+    mailbox: Mailbox = house.mailbox("directory")
+    Directory.start(
+        mailbox,
+        path,
+        lambda _: None,
+        lambda _: pytest.fail("nothing is deleted"),
+        [Subscriber(), Subscriber()],
+        nobody,
+        nobody,
+        profiles,
+        Published(table()),
+    )
+    for command in (
+        m.CreateTenant("acme", "Ada", None, token=False),
+        m.PatchConfig("acme", {"settings": {"a": 1}}, 0),
+        m.SuspendTenant("acme", "unpaid"),
+    ):
+        ask(mailbox, m.Order(command, CONSOLE, None), WAIT)
+        if isinstance(command, m.CreateTenant):
+            assert list(seen) == [("active", 0)] * 2
+    assert list(seen)[2:] == [("suspended", 1)] * 2
 
 
-def test_a_revoked_token_is_told_and_cannot_be_revoked_again(office: Office) -> None:
-    """Others of the same tenant stay good."""
-    office.tenant()
-    gone, kept = office.token(), office.token()
-    office.next(), office.next()
-    office.ask(RevokeToken(gone))
-    assert office.next() == DirectoryChanged(revoked=(digest(gone),))
-    with pytest.raises(NotFound):
-        office.ask(RevokeToken(gone))
-    later = Watch()
-    office.mailbox.tell(TellEverything(later))
-    assert [token.digest for token in later.hear().tokens] == [digest(kept)]
-
-
-def test_who_has_just_started_is_told_everything(office: Office) -> None:
-    """Tenants and good tokens, as they were told one by one."""
-    tenants = {office.tenant(name) for name in ("acme", "globex", "initech")}
-    texts = [office.token(name) for name in ("acme", "globex", "globex")]
-    tokens = {office.next().tokens[0] for _ in texts}
-    later = Watch()
-    office.mailbox.tell(TellEverything(later))
-    everything = later.hear()
-    assert set(everything.tenants) == tenants
-    assert set(everything.tokens) == tokens
-    assert everything.revoked == ()
-
-
-def test_the_next_incarnation_finds_everything_and_tells_it(office: Office) -> None:
-    """After a message that it does not know."""
-    acme = office.tenant()
-    office.token()
-    (token,) = office.next().tokens
-    office.mailbox.tell("a message that it does not know")
-    failed = office.house.watch.hear()
+def test_the_next_incarnation_finds_everything_and_tells_it(town: TownHall) -> None:
+    """After a message that it does not know; all it told before has gone with it."""
+    town.tenant()
+    town.super_admin()
+    before = town.everything()
+    town.changes()
+    town.mailbox.tell("a message that it does not know")
+    failed = town.house.watch.hear()
     assert isinstance(failed, Failed)
     assert isinstance(failed.error, TypeError)
-    office.mailbox.take(1)
-    office.open()
-    assert office.at_first == DirectoryChanged((acme,), (token,), complete=True)
-    assert office.ask(FindTenantByName("acme")) == acme
+    town.mailbox.take(1)
+    town.open()
+    town.settled()
+    assert town.everything() == town.known == before
 
 
-def test_what_was_answered_is_on_disk(office: Office) -> None:
-    """Another reader of the file sees it at once."""
-    acme = office.tenant()
-    text = office.token(role="owner")
-    query = "SELECT tokens.digest, tokens.role, tokens.label, tenants.id FROM tokens JOIN tenants"
-    with closing(sqlite3.connect(f"file:{office.path}?mode=ro", uri=True)) as reader:
-        assert reader.execute(query).fetchall() == [(digest(text), "owner", "test", acme.id)]
+def test_what_ended_while_nobody_ran_is_part_of_all_there_is(town: TownHall) -> None:
+    """One thing is told at a start, and it is complete: a change by itself would pass for everything."""
+    town.tenant()
+    town.super_admin()
+    town.with_token("acme", town.member().person, days=0.01)
+    town.now += DAY
+    (change,) = town.restart()
+    assert change.complete
+    assert (len(change.tenants), len(change.tokens), change.grants) == (1, 3, ())
 
 
-def test_hostile_text_is_only_text(office: Office) -> None:
-    """In a label, a name to look for, a token to revoke."""
-    office.tenant()
-    hostile = "'; DROP TABLE tokens; --"
-    assert office.ask(FindTenantByName(hostile)) is None
-    with pytest.raises(NotFound):
-        office.ask(RevokeToken(hostile))
-    text = office.ask(IssueToken("acme", "member", hostile))
-    office.ask(RevokeToken(str(text)))
+# A file that fails
+
+
+class Disk(deque[str]):
+    """What becomes of the next commits, in their order; afterwards all is fine."""
+
+    closed = False
+    """While True, the file cannot be opened."""
+
+
+class OnDisk(sqlite3.Connection):
+    """The driver's connection, on a disk that fails as planned."""
+
+    disk: Disk
+
+    def commit(self) -> None:
+        """Fail if its time has come."""
+        fate = self.disk.popleft() if self.disk else FINE
+        super().rollback() if fate == LOST else super().commit()
+        if fate != FINE:
+            raise sqlite3.OperationalError("disk I/O error")
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """The disk on which every connection made from now on works."""
+    plan = Disk()
+    connect = sqlite3.connect
+
+    def connected(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        if plan.closed:
+            raise sqlite3.OperationalError("unable to open database file")
+        found = connect(*arguments, factory=OnDisk, **options)
+        assert isinstance(found, OnDisk)
+        found.disk = plan
+        return found
+
+    monkeypatch.setattr("sqlite3.connect", connected)
+    return plan
+
+
+@pytest.fixture
+def shaky(disk: Disk, town: TownHall) -> TownHall:
+    """A Directory on that disk, with a tenant."""
+    town.tenant()
+    return town
+
+
+def names(town: TownHall) -> list[str]:
+    """Of everybody in acme."""
+    return sorted(each["name"] for each in town.ask(m.ListMembers("acme", "", 200))["members"])
+
+
+@pytest.mark.parametrize("fate", [LOST, KEPT])
+def test_a_commit_that_fails_is_unknown_to_its_caller_and_known_to_nobody_wrongly(
+    shaky: TownHall, disk: Disk, fate: str
+) -> None:
+    """The file is read again, everybody told what is in it; the same order again has its effect once."""
+    joan = shaky.member()
+    shaky.changes()
+    disk.append(fate)
+    revoked = m.RevokeToken("acme", joan.id)
+    with pytest.raises(
+        Unavailable, match=r"disk I/O error.*send it again with the same id"
+    ) as told:
+        shaky.done(revoked, CONSOLE, receipt())
+    assert told.value.refusal.retry_after_ms
+    (change,) = shaky.changes()
+    assert change.complete
+    is_good = joan in shaky.known.principals.values()
+    assert is_good == (fate == LOST)
+    assert shaky.everything() == shaky.known
+    assert shaky.done(revoked, CONSOLE, receipt()).replayed == (fate == KEPT)
+    assert joan not in shaky.known.principals.values()
+
+
+def test_a_disk_that_is_gone_for_a_while_ends_nobody(shaky: TownHall, disk: Disk) -> None:
+    """Orders and questions are refused as long, and what is told is dropped; then all is as before."""
+    before = shaky.everything()
+    disk.append(LOST)
+    disk.closed = True
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            shaky.order(JOAN)
+        with pytest.raises(Unavailable):
+            names(shaky)
+        for told in (
+            m.SweepDue(),
+            TokensUsed({"t_1": 1.0}),
+            Retired(TenantRecord("acme", "a" * 32)),
+        ):
+            shaky.mailbox.tell(told)
+    disk.closed = False
+    shaky.order(JOAN)
+    assert names(shaky) == ["Ada", "Joan"]
+    assert shaky.everything() == shaky.known == before
+    assert shaky.house.watch.heard() == []
+
+
+def test_uses_that_cannot_be_written_are_lost_and_nothing_else(shaky: TownHall, disk: Disk) -> None:
+    """A full disk must not end the Directory once a minute."""
+    (ada,) = shaky.known.principals.values()
+    for _ in range(3):
+        disk.append(LOST)
+        shaky.mailbox.tell(TokensUsed({ada.id: shaky.now}))
+        shaky.settled()
+    shaky.mailbox.tell(TokensUsed({ada.id: shaky.now}))
+    (token,) = shaky.ask(m.ListTokens("acme", None, "", 50))["tokens"]
+    assert token["last_used_at"] == "2030-03-17T17:46:00Z"
+    assert shaky.house.watch.heard() == []
+
+
+def test_what_cannot_be_marked_as_over_keeps_nobody_from_starting(
+    shaky: TownHall, disk: Disk
+) -> None:
+    """The next sweep marks it; channels know themselves when a token ends."""
+    short = shaky.with_token("acme", shaky.member().person, days=1)
+    shaky.now += DAY
+    disk.append(LOST)
+    shaky.restart()
+    assert short in shaky.known.principals.values()
+    shaky.sweep()
+    assert short not in shaky.known.principals.values()
+
+
+def test_a_tenant_whose_forgetting_failed_is_forgotten_next_time(
+    shaky: TownHall, disk: Disk
+) -> None:
+    """Its file has gone by then; the archive is found."""
+    shaky.order(m.DeleteTenant("acme", 0, "over"))
+    for fate in (LOST, FINE):
+        shaky.sweep()
+        (message,) = shaky.supervisor.heard()
+        message.reply_to.tell(Retired(message.tenant))
+        shaky.settled()
+        _, answer = shaky.archiving.pop()
+        disk.append(fate)
+        answer.set(Path("acme.db"))
+        shaky.settled()
+        assert ("acme" in shaky.known.tenants) == (fate == LOST)

@@ -16,6 +16,8 @@ from actors.admin.file import open_directory, prepare_directory
 from actors.admin.tables import metadata
 from actors.errors import DatabaseProblem
 
+ACME = "INSERT INTO tenants (id, name, created_at) VALUES ('id', 'acme', 'now')"
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -28,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 def test_it_is_for_the_server_s_user_alone(path: Path) -> None:
     """So are the files that SQLite puts beside it."""
     with open_directory(path) as connection, connection.begin():
-        connection.execute(text("INSERT INTO tenants VALUES ('id', 'acme', 'now')"))
+        connection.execute(text(ACME))
         files = sorted(path.parent.glob("directory.db*"))
         assert len(files) == 3
         assert all(stat.S_IMODE(each.stat().st_mode) == 0o600 for each in files)
@@ -44,7 +46,7 @@ def test_the_code_sees_the_tables_that_the_migrations_make(path: Path) -> None:
 def test_a_file_that_is_there_is_kept(path: Path) -> None:
     """Each start prepares it again."""
     with open_directory(path) as connection, connection.begin():
-        connection.execute(text("INSERT INTO tenants VALUES ('id', 'acme', 'now')"))
+        connection.execute(text(ACME))
     prepare_directory(path)
     with open_directory(path) as connection, connection.begin():
         assert connection.execute(text("SELECT name FROM tenants")).all() == [("acme",)]
@@ -71,7 +73,7 @@ def test_what_fails_in_a_transaction_is_taken_back(path: Path) -> None:
     """All of it, from the first statement on."""
     with open_directory(path) as connection:
         with suppress(ZeroDivisionError), connection.begin():
-            connection.execute(text("INSERT INTO tenants VALUES ('id', 'acme', 'now')"))
+            connection.execute(text(ACME))
             raise ZeroDivisionError
         with connection.begin():
             assert connection.execute(text("SELECT count(*) FROM tenants")).scalar() == 0

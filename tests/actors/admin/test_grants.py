@@ -188,7 +188,6 @@ def test_what_expired_while_no_server_ran_is_recorded_at_the_start(town: TownHal
     town.super_admin()
     town.now += DAY
     town.restart()
-    town.settled()
     assert town.known.grants == {}
     assert [entry.action for entry in town.recorded()] == ["supers.expired"]
 

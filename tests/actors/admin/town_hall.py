@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.access import ADMIN_OWNER, DEVELOPER_ADMIN, SUPER_ADMIN
-from actors.actor import ask, stop
+from actors.actor import Ping, ask, stop
 from actors.admin import messages as m
 from actors.admin.directory import Directory
 from actors.admin.file import prepare_directory
@@ -18,6 +18,7 @@ from actors.errors import ActionError
 from actors.future import Answer
 from actors.index.reader import read_index
 from actors.log.messages import Entry
+from actors.mailbox import Left
 from actors.messages import DirectoryChanged, Grant, Principal, TenantRecord
 from actors.profiles import Profiles
 from actors.registry import Published
@@ -150,11 +151,14 @@ class TownHall:
             Epoch(lambda: self.now),
         )
 
-    def restart(self) -> None:
-        """The next incarnation, as after a stop of the whole server."""
+    def restart(self) -> list[DirectoryChanged]:
+        """The next incarnation, as after a stop of the whole server; what it tells at first."""
         stop(self.mailbox, WAIT)
-        self.house.watch.hear()
+        assert isinstance(self.house.watch.hear(), Left)
+        self.changes()
         self.open()
+        ask(self.mailbox, Ping(), WAIT)
+        return self.changes()
 
     def settled(self) -> None:
         """Wait until it has dealt with all it was told by now, and take in what it told."""

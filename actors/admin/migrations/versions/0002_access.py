@@ -35,6 +35,7 @@ def upgrade() -> None:
         batch.alter_column("person_id", nullable=False)
         batch.create_foreign_key("tokens_person", "people", ["person_id"], ["id"])
         batch.drop_column("role")
+    op.create_index("tokens_of_tenant", "tokens", ["tenant_id", "id"])
     op.create_index("tokens_of_person", "tokens", ["person_id"])
 
 
