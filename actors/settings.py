@@ -54,6 +54,17 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(default=10.0, ge=0)
     """Seconds that a stopping server gives to messages it has accepted."""
 
+    log_tenants: bool = True
+    """Whether each tenant's messages are logged (DATA/logs/tenants)."""
+    log_time_zone: str = "UTC"
+    """IANA name of the zone whose midnight ends a day's log file, such as Europe/Vienna."""
+    log_days: int = Field(default=7, ge=1, le=3650)
+    """Days that are over whose log files are kept, besides today's."""
+    log_hide: list[str] = []
+    """Names of fields, besides those that look secret by themselves, that no log may show."""
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """Loopback port for Prometheus (http://127.0.0.1:PORT/metrics); none where it is not set."""
+
     body_bytes: int = Field(default=256 * 1024, ge=1024, le=16 * 1024 * 1024)
     """Largest request body, in bytes."""
     database_bytes: int = Field(default=1024**3, ge=1024 * 1024)

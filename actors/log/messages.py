@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from actors.messages import TenantRecord
+
 ACTION = "action"
 """One administrative action, allowed or refused, after the fact."""
 INTENT = "intent"
@@ -39,6 +41,100 @@ class Entry(NamedTuple):
     """Why, where it was refused; how many, for attempts."""
     request_id: str | None = None
     trace_id: str | None = None
+
+
+class Line(NamedTuple):
+    """One message that a tenant, or the Router for it, has answered: what the tenant's log says of it."""
+
+    at: float
+    """When it was answered, in seconds since the epoch."""
+    source: str
+    """tenant, or router where the tenant never saw it."""
+    action: str
+    version: int | None
+    """None, as the next two, where no version was chosen."""
+    state: str | None
+    reason: str | None
+    params: Mapping[str, Any]
+    """As they came: redacted by whoever writes them down, and by nobody else."""
+    schema: Mapping[str, Any] | None
+    """Of the params, as JSON Schema; None where there is no such action."""
+    caller: str
+    """The token's id; empty for a caller without a token."""
+    person: str
+    role: str
+    outcome: str
+    """`ok`, or a code of docs/message-api.md."""
+    message: str | None
+    """Why, where it was refused; for developers, never for end users."""
+    replayed: bool
+    request_id: str
+    trace_id: str
+    queued_ms: float
+    """From reading the frame to beginning."""
+    handled_ms: float
+    """From beginning to the packed reply; the commit, which many share, is not in it."""
+    reply_bytes: int
+
+
+class Turn(NamedTuple):
+    """Tell the TenantLog: all that one turn of a tenant has answered; once, after its commit."""
+
+    tenant: TenantRecord
+    lines: tuple[Line, ...]
+
+
+class Trouble(NamedTuple):
+    """Tell the ErrorLog: one event of the program's own log, at level warning or above."""
+
+    record: Mapping[str, Any]
+    """JSON values only: at (seconds since the epoch), level, event, source, and where known tenant, trace_id,
+    action, exception (type, message, stack as text) and whatever else the event says. Not yet redacted."""
+
+
+class Midnight(NamedTuple):
+    """From the Clock to every log: a day may have ended; compress and remove what is due."""
+
+
+class Find(NamedTuple):
+    """Ask the LogReader: a page of lines of one log, the newest first.
+
+    {"lines": [...], "next": cursor or None, "newest": cursor of the newest line that was looked at}.
+    InvalidArgument for a cursor that is none.
+    """
+
+    log: str
+    """tenant or errors."""
+    tenant_id: str | None
+    """Whose; of the tenants' log always one, of the errors None for all."""
+    since: float | None = None
+    """Seconds since the epoch, inclusive; `until` exclusive."""
+    until: float | None = None
+    action: str | None = None
+    outcome: str | None = None
+    trace_id: str | None = None
+    text: str | None = None
+    """Anywhere in the line, upper and lower case alike."""
+    before: str | None = None
+    """Only lines older than this cursor: `next` of the page before."""
+    after: str | None = None
+    """Only lines newer than this cursor, the oldest first: what follows `newest` of an earlier answer."""
+    limit: int = 100
+
+
+class Count(NamedTuple):
+    """Tell Stats: so often, something that no tenant's turn tells."""
+
+    name: str
+    """Such as `router.unauthenticated`, `log.lost`."""
+    by: int = 1
+
+
+class AskStats(NamedTuple):
+    """Ask Stats: counters and latency percentiles, all or of one tenant or action, as docs/logs.md has them."""
+
+    tenant: str | None
+    action: str | None
 
 
 class Append(NamedTuple):
