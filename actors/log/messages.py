@@ -131,7 +131,7 @@ class Count(NamedTuple):
 
 
 class AskStats(NamedTuple):
-    """Ask Stats: counters and latency percentiles, all or of one tenant or action, as docs/logs.md has them."""
+    """Ask Stats: counters and latency percentiles, all or of one tenant or action; see docs/logs.md."""
 
     tenant: str | None
     action: str | None
