@@ -75,6 +75,8 @@ class Line(NamedTuple):
     handled_ms: float
     """From beginning to the packed reply; the commit, which many share, is not in it."""
     reply_bytes: int
+    traceparent: str | None = None
+    """As the request had it: what its span is a part of; None where it had none."""
 
 
 class Turn(NamedTuple):
@@ -131,10 +133,12 @@ class Count(NamedTuple):
 
 
 class AskStats(NamedTuple):
-    """Ask Stats: counters and latency percentiles, all or of one tenant or action; see docs/logs.md."""
+    """Ask Stats: counters and latency percentiles as a map; see docs/logs.md."""
 
-    tenant: str | None
+    tenant_id: str | None
+    """Of one tenant; None for all."""
     action: str | None
+    """Of one action; None for all."""
 
 
 class Append(NamedTuple):
