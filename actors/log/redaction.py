@@ -1,8 +1,9 @@
 """What a log may show of a request's params: everything but secrets, and no more than fits a record.
 
-A value is a secret where its schema says so (`writeOnly`, or `format = "password"`), or where the name it
-goes by looks like one's. Where a schema leaves open which of several descriptions a value follows, each of
-them counts: rather too little is shown than too much.
+A value is a secret where its schema says so (`writeOnly`, or `format = "password"`), where the name it goes
+by looks like one's, or where it is one of the names that the server's settings hide. Where a schema leaves
+open which of several descriptions a value follows, each of them counts: rather too little is shown than too
+much.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 
 SECRET = "(redacted)"  # noqa: S105 - what stands in place of one
@@ -36,6 +39,18 @@ SUMMARY = "_summary"
 MOST_DEPTH = 32
 """Maps and arrays inside each other, twice what a request can hold."""
 
+MOST_SECRETS = 1000
+"""Secrets of one request that are looked for in what is said of it; where there are more, nothing is said."""
+
+SECRET_LENGTH = 4
+"""Characters of a text, at least, to be looked for: shorter ones are everywhere."""
+
+CACHED_LENGTH = 64
+"""Characters of a name, at most, whose verdict is remembered: names come from outside."""
+
+TOKEN_START = "tnt_"  # noqa: S105 - what every token begins with, and no token
+"""What tokens of ours begin with."""
+
 _TOKEN = re.compile(r"tnt_[A-Za-z0-9_-]+")
 _ID = re.compile(r"[tpg]_[0-9a-f]{16}")
 """Of a token, a person or a grant: names one, and opens nothing."""
@@ -48,35 +63,80 @@ CONDITIONAL = ("if", "then", "else", "not")
 ELEMENTS = ("items", "contains")
 
 
-def redacted(params: Mapping[str, Any], source: Mapping[str, Any] | None) -> dict[str, Any]:
+NO_NAMES: frozenset[str] = frozenset()
+"""Nothing is hidden besides what looks secret."""
+
+
+def redacted(
+    params: Mapping[str, Any],
+    source: Mapping[str, Any] | None,
+    hide: frozenset[str] = NO_NAMES,
+) -> dict[str, Any]:
     """A JSON map of these params without secrets; `source` is their schema, None where there is none.
 
-    Larger than MOST_BYTES, it is an outline: short params as they are, of the others their size, and under
-    SUMMARY the size of all and their SHA-256, after redaction: one of the secrets could be guessed from.
+    `hide` are further names of secrets, as `folded_names` makes them. Larger than MOST_BYTES, it is an
+    outline: short params as they are, of the others their size, and under SUMMARY the size of all and their
+    SHA-256, after redaction: one of the secrets could be guessed from.
     """
-    schemas = [] if source is None else [source]
-    shown = _Redaction(source or {}).map(params, schemas, 0)
-    encoded = _json(shown)
-    return shown if len(encoded) <= MOST_BYTES else _outline(shown, encoded)
+    return Redaction(source, hide).params(params)
 
 
 def scrubbed(text: str) -> str:
     """The text without tokens of ours, and fit for UTF-8."""
     clean = text.encode(errors="replace").decode()  # a lone surrogate is no character
-    return _TOKEN.sub(f"tnt_{SECRET}", clean)
+    return _TOKEN.sub(f"{TOKEN_START}{SECRET}", clean)
 
 
 def is_secret_name(name: str) -> bool:
     """Whether a name looks like that of a secret, however it is spelt."""
-    letters = "".join(filter(str.isalnum, unicodedata.normalize("NFKC", name).casefold()))
+    letters = folded(name)
     return any(part in letters for part in SECRET_NAMES)
 
 
-class _Redaction:
-    """One walk over params, with the definitions that their schema refers to."""
+def folded(name: str) -> str:
+    """A name as all its spellings have it: letters and digits alone, in one case."""
+    return _folded(name) if len(name) <= CACHED_LENGTH else _letters(name)
 
-    def __init__(self, source: Mapping[str, Any]) -> None:
-        self._definitions: Mapping[str, Any] = source.get("$defs", {})
+
+def folded_names(names: Iterable[str]) -> frozenset[str]:
+    """What `redacted` takes as `hide`; a name without a letter or digit is none."""
+    return frozenset(filter(None, map(folded, names)))
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", name).casefold()))
+
+
+_folded = lru_cache(maxsize=4096)(_letters)
+
+
+class Redaction:
+    """One walk over what one request holds; afterwards it knows what else must not be said."""
+
+    def __init__(self, source: Mapping[str, Any] | None, hide: frozenset[str] = NO_NAMES) -> None:
+        self._schemas: Schemas = [] if source is None else [source]
+        self._definitions: Mapping[str, Any] = {} if source is None else source.get("$defs", {})
+        self._hide = hide
+        self._secrets: set[str] = set()
+        """Texts that were taken out; more than MOST_SECRETS of them are not kept."""
+
+    def params(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """As `redacted` says."""
+        shown = self.map(params, self._schemas, 0)
+        encoded = _json(shown)
+        return shown if len(encoded) <= MOST_BYTES else _outline(shown, encoded)
+
+    def whole(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """The same of whatever size."""
+        return self.map(value, self._schemas, 0)
+
+    def text(self, text: str) -> str:
+        """What was said of these params, such as an error's message, without any secret of theirs."""
+        if len(self._secrets) > MOST_SECRETS:
+            return SECRET
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            text = text.replace(secret, SECRET)
+        return scrubbed(text)
 
     def map(self, value: Mapping[Any, Any], schemas: Schemas, depth: int) -> dict[str, Any]:
         """Each value by what its name and its schemas say."""
@@ -89,12 +149,16 @@ class _Redaction:
     def _named(self, name: str, value: Any, schemas: Schemas, depth: int) -> Any:
         inner = [each for schema in schemas for each in _of_property(schema, name)]
         shown = self._value(value, inner, depth)
-        return _unless_harmless(value, shown) if is_secret_name(name) else shown
+        if self._hide and value is not None and folded(name) in self._hide:
+            return self._taken_out(value)
+        if is_secret_name(name):
+            return self._unless_harmless(value, shown)
+        return shown
 
     def _value(self, value: Any, schemas: Schemas, depth: int) -> Any:
         known = list(self._applicable(schemas))
         if value is not None and any(map(_is_secret, known)):
-            return SECRET
+            return self._taken_out(value)
         if isinstance(value, Mapping | list | tuple) and depth > MOST_DEPTH:
             return "(too deep)"
         if isinstance(value, Mapping):
@@ -118,6 +182,22 @@ class _Redaction:
             ahead.extend(schema[word] for word in CONDITIONAL if word in schema)
             ahead.extend(each for word in COMBINED for each in schema.get(word, ()))
 
+    def _unless_harmless(self, value: Any, shown: Any) -> Any:
+        """What is shown under a name like a secret's: yes, no and ids, alone or in an array; nothing else."""
+        if isinstance(value, list | tuple) and isinstance(shown, list):
+            return [self._unless_harmless(*each) for each in zip(value, shown, strict=True)]
+        if value is None or isinstance(value, bool):
+            return shown
+        if isinstance(value, str) and _ID.fullmatch(value):
+            return shown
+        return self._taken_out(value)
+
+    def _taken_out(self, value: Any) -> str:
+        """What stands in the place of a secret, which is remembered."""
+        for text in islice(_texts(value), MOST_SECRETS + 1 - len(self._secrets)):
+            self._secrets |= {text, repr(text)[1:-1]}
+        return SECRET
+
 
 def _is_secret(schema: Mapping[str, Any]) -> bool:
     return schema.get("writeOnly") is True or schema.get("format") == "password"
@@ -136,13 +216,19 @@ def _of_elements(schema: Mapping[str, Any]) -> Iterator[Any]:
     yield from schema.get("prefixItems", ())
 
 
-def _unless_harmless(value: Any, shown: Any) -> Any:
-    """What is shown under a name like a secret's: yes, no and ids, alone or in an array; nothing else."""
-    if isinstance(value, list | tuple) and isinstance(shown, list):
-        return [_unless_harmless(*each) for each in zip(value, shown, strict=True)]
-    if value is None or isinstance(value, bool):
-        return shown
-    return shown if isinstance(value, str) and _ID.fullmatch(value) else SECRET
+def _texts(value: Any) -> Iterator[str]:
+    """Every text and number within that is long enough to be looked for, however deep."""
+    ahead = [value]
+    while ahead:
+        each = ahead.pop()
+        if isinstance(each, Mapping):
+            ahead.extend(each.values())
+        elif isinstance(each, list | tuple):
+            ahead.extend(each)
+        elif isinstance(each, bool):
+            continue
+        elif isinstance(each, str | int | float) and len(text := str(each)) >= SECRET_LENGTH:
+            yield text
 
 
 def _scalar(value: Any) -> Any:
