@@ -43,13 +43,24 @@ class Entry(NamedTuple):
     trace_id: str | None = None
 
 
+OK = "ok"
+"""The outcome of a line or a record about what was done."""
+
+TENANT = "tenant"
+"""The source of a line: the tenant's actor."""
+ROUTER = "router"
+"""The Router, for a tenant that never saw the message."""
+SUPERVISOR = "supervisor"
+"""Whoever answers in the place of a tenant that cannot be served."""
+
+
 class Line(NamedTuple):
     """One message that a tenant, or the Router for it, has answered: what the tenant's log says of it."""
 
     at: float
     """When it was answered, in seconds since the epoch."""
     source: str
-    """tenant, or router where the tenant never saw it."""
+    """TENANT, ROUTER or SUPERVISOR."""
     action: str
     version: int | None
     """None, as the next two, where no version was chosen."""
@@ -84,6 +95,17 @@ class Turn(NamedTuple):
 
     tenant: TenantRecord
     lines: tuple[Line, ...]
+
+
+class Untold(NamedTuple):
+    """Tell the TenantLog: lines that found no room in its mailbox, and are lost."""
+
+    tenant: TenantRecord
+    lines: int
+    """How many."""
+    first: float
+    """When the first of them was answered, in seconds since the epoch; then the last."""
+    last: float
 
 
 class Trouble(NamedTuple):

@@ -16,11 +16,14 @@ from typing import Any
 import structlog
 
 from actors.actor import Actor
-from actors.answers import A_DEFECT, refuse
+from actors.answers import A_DEFECT, packed_refusal
+from actors.log.accounts import Accounts, refused_line
+from actors.log.messages import TENANT
 from actors.mailbox import Mailbox
 from actors.messages import DeadLetter, Passivate, Replies, Stayed, TenantRecord, Work
 from actors.profiles import Profiles
 from actors.registry import Published
+from actors.tenant.account import lines_of
 from actors.tenant.database import FORGOTTEN_AT_ONCE, TenantDatabase
 from actors.tenant.serving import Held, Serving, is_request
 from actors.tenant.storage import Storage
@@ -68,14 +71,19 @@ class Tenant(Actor):
         tables: Published,
         let_go: Callable[[], None] = lambda: None,
         profiles: Profiles = NOTHING_SAID,
+        log: Mailbox | None = None,
     ) -> None:
-        """`let_go` is called before the turn waits for the disk: others may compute meanwhile."""
+        """`let_go` is called before the turn waits for the disk: others may compute meanwhile.
+
+        `log` is told what was answered; None where nobody wants to know.
+        """
         super().__init__(mailbox)
         self._record = record
         self._storage = storage
         self._tables = tables
         self._let_go = let_go
         self._profiles = profiles
+        self._accounts = None if log is None else Accounts(log)
         self._serving: Serving | None = None
         self._next_sweep = 0.0
         self._more_mail = False
@@ -94,11 +102,15 @@ class Tenant(Actor):
 
     def on_stop(self) -> None:
         """Checkpoint and close, so that the file stands alone."""
+        if self._accounts is not None:
+            self._accounts.close()
         if self._serving is not None:
             self.database.checkpoint_and_close()
 
     def on_failure(self, *_: Any) -> None:
         """Close without ceremony: what was not committed is gone, the mail will be served again."""
+        if self._accounts is not None:
+            self._accounts.close()
         if self._serving is not None:
             self.database.close()
 
@@ -116,7 +128,7 @@ class Tenant(Actor):
         if isinstance(message, Work):
             return [DeadLetter(message, repr(error))]
         if isinstance(message, DeadLetter):
-            refuse(message.work, A_DEFECT)
+            self._refuse(message.work, A_DEFECT)
             return []
         return super().bury(message, error)
 
@@ -156,10 +168,14 @@ class Tenant(Actor):
         database.begin()
         serve = self.serving.serve
         held: list[Held] = []
+        now = time.monotonic()
         for self.at, message in enumerate(mail):
-            if not is_request(message) or (held and time.monotonic() > ends):
+            if not is_request(message) or (held and now > ends):
                 break
-            answer = settled.get(self.at) or serve(message)
+            answer = settled.get(self.at)
+            if answer is None:
+                answer = serve(message, now)
+                now = answer.ended
             if not database.in_transaction:
                 settled[self.at] = answer
                 return None
@@ -184,10 +200,10 @@ class Tenant(Actor):
         try:
             self._open()
         except BaseException:
-            self._release([self.serving.refused(one.work, NOT_KNOWN) for one in held])
+            self._release([self.serving.taken_back(one, NOT_KNOWN) for one in held])
             raise
-        refused = self.serving.refused
-        return [one if self._kept(one) else refused(one.work, NOT_ON_DISK) for one in held]
+        taken_back = self.serving.taken_back
+        return [one if self._kept(one) else taken_back(one, NOT_ON_DISK) for one in held]
 
     def _kept(self, held: Held) -> bool:
         request, caller = held.work.request, held.work.principal
@@ -195,10 +211,21 @@ class Tenant(Actor):
 
     def _release(self, held: list[Held]) -> None:
         outlets: dict[Any, list[Any]] = {}
-        for work, body, _ in held:
-            outlets.setdefault(work.outlet, []).append((work.peer, body))
+        for one in held:
+            work = one.work
+            outlets.setdefault(work.outlet, []).append((work.peer, one.body))
         for outlet, frames in outlets.items():
             outlet.tell(Replies(frames))
+        if self._accounts is not None:
+            self._accounts.tell(self._record, lines_of(held, time.time()))
+
+    def _refuse(self, work: Work, refusal: Refusal) -> None:
+        """At once, where no turn will."""
+        body = packed_refusal(work, refusal)
+        work.outlet.tell(Replies([(work.peer, body)]))
+        if self._accounts is not None:
+            line = refused_line(TENANT, work, refusal, None, len(body))
+            self._accounts.tell(self._record, (line,))
 
     def _sweep(self) -> None:
         """Forget old replies; where more are due than one sweep takes, sweep again soon."""

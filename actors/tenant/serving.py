@@ -46,6 +46,16 @@ class Held(NamedTuple):
     body: bytes
     wrote: bool
     """True where the reply stands in the table of ids, so that the disk knows whether it holds."""
+    route: Route | None
+    """The version that was chosen; None where there is no such action."""
+    refusal: Refusal | None
+    """What the body says; None for a success."""
+    began: float
+    """time.monotonic() in seconds, as the next; where a run is served again, of the last time."""
+    ended: float
+    """When the reply was packed."""
+    replayed: bool = False
+    """True where the reply was made by an earlier message with the same id."""
 
 
 class ReadWrote(Exception):
@@ -72,10 +82,15 @@ class Serving:
         self._profiles = profiles
         self._profile = UNREMARKABLE
         self._function_time: FunctionTime | None = None
+        self._began = 0.0
         self._switch(tables.current)
 
-    def serve(self, message: Any) -> Held:
-        """Answer a request, a dead letter, or work that has killed before; refusals are answers too."""
+    def serve(self, message: Any, began: float) -> Held:
+        """Answer a request, a dead letter, or work that has killed before; refusals are answers too.
+
+        `began` is time.monotonic() by now: whoever serves many has it from the one before.
+        """
+        self._began = began
         if isinstance(message, Killer):
             message = message.message
         if isinstance(message, DeadLetter):
@@ -90,7 +105,19 @@ class Serving:
     def refused(self, work: Work, refusal: Refusal) -> Held:
         """A refusal in the tenant's words, to be sent with the turn's other replies."""
         refusal = worded(refusal, self._profile.config)
-        return Held(work, packed_refusal(work, refusal), False)
+        body, route = packed_refusal(work, refusal), self._table.routes.get(work.request.action)
+        return Held(work, body, False, route, refusal, self._began, time.monotonic())
+
+    def taken_back(self, held: Held, refusal: Refusal) -> Held:
+        """A refusal in the place of a reply that does not hold."""
+        refusal = worded(refusal, self._profile.config)
+        body = packed_refusal(held.work, refusal)
+        return held._replace(body=body, wrote=False, refusal=refusal, replayed=False)
+
+    def _answered(
+        self, work: Work, body: bytes, route: Route, *, wrote: bool, replayed: bool = False
+    ) -> Held:
+        return Held(work, body, wrote, route, None, self._began, time.monotonic(), replayed)
 
     def _served(self, work: Work) -> Held:
         profile = self._profiles.of(self._record.id)
@@ -101,17 +128,17 @@ class Serving:
         if route.function is None:
             return self._stand_in(work, route)
         if not route.writes:
-            return Held(work, self._read(work, route, params), False)
+            return self._answered(work, self._read(work, route, params), route, wrote=False)
         digest = content_digest(route.name, work.request.params)
         stored = self.database.recall(work.principal.id, work.request.id)
         if stored is None:
-            return Held(work, self._write(work, route, params, digest), True)
+            return self._answered(work, self._write(work, route, params, digest), route, wrote=True)
         if stored[0] != digest:
             raise InvalidArgument(
                 f"id {work.request.id!r} was used for another request within 24 h; "
                 "a request with different content needs an id of its own"
             )
-        return Held(work, replayed(work, stored[1]), True)
+        return self._answered(work, replayed(work, stored[1]), route, wrote=True, replayed=True)
 
     def _route(self, work: Work) -> Route:
         """The version to run, if this caller may run it now."""
@@ -147,7 +174,8 @@ class Serving:
                 f"{route.name}: {TO_BE_IMPLEMENTED}; no version is served in "
                 f"{self._table.environment}"
             )
-        return Held(work, success(work, route, route.example, TO_BE_IMPLEMENTED), False)
+        body = success(work, route, route.example, TO_BE_IMPLEMENTED)
+        return self._answered(work, body, route, wrote=False)
 
     def _read(self, work: Work, route: Route, params: Any) -> bytes:
         database = self.database
