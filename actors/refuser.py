@@ -8,9 +8,11 @@ from typing import Any
 import structlog
 
 from actors.actor import Actor, Gone
-from actors.answers import refuse
+from actors.answers import packed_refusal, refuse
+from actors.log.accounts import Accounts, refused_line
+from actors.log.messages import SUPERVISOR, Line
 from actors.mailbox import Killer, Mailbox
-from actors.messages import DeadLetter, Passivate, TenantRecord, Work
+from actors.messages import DeadLetter, Passivate, Replies, TenantRecord, Work
 from transport.message import UNAVAILABLE, Refusal
 
 log = structlog.get_logger()
@@ -22,29 +24,58 @@ class Refuser(Actor):
     With `once` it leaves by itself after one turn, so that its leaving says: all that came is answered.
     """
 
-    def __init__(self, mailbox: Mailbox, refusal: Refusal, *, once: bool = False) -> None:
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        refusal: Refusal,
+        tenant: TenantRecord,
+        *,
+        once: bool = False,
+        log: Mailbox | None = None,
+    ) -> None:
+        """`log` is told what is refused in the tenant's place; None where nobody wants to know."""
         super().__init__(mailbox)
         self._refusal = refusal
+        self._tenant = tenant
         self._once = once
+        self._accounts = None if log is None else Accounts(log)
+        self._lines: list[Line] = []
 
     def handle(self, mail: deque[Any]) -> None:
         """Answer a turn's mail."""
         super().handle(mail)
+        if self._accounts is not None and self._lines:
+            lines, self._lines = self._lines, []
+            self._accounts.tell(self._tenant, tuple(lines))
         if self._once:
             self._stop()
+
+    def on_stop(self) -> None:
+        """Say what the log had no room for."""
+        if self._accounts is not None:
+            self._accounts.close()
 
     def on_receive(self, message: Any) -> None:
         """Answer a request; leave when told to; other mail of the engine is let go with a note."""
         if (work := work_in(message)) is not None:
-            refuse(work, self._refusal)
+            self._refuse(work)
         elif isinstance(message, Passivate):
             self._stop()
         else:
             log.warning("mail dropped", mailbox=self.mailbox.name, message=type(message).__name__)
 
+    def _refuse(self, work: Work) -> None:
+        body = packed_refusal(work, self._refusal)
+        work.outlet.tell(Replies([(work.peer, body)]))
+        if self._accounts is not None:
+            line = refused_line(SUPERVISOR, work, self._refusal, None, len(body))
+            self._lines.append(line)
+
 
 class Tombstone(Gone):
     """Refuses every request for good, in a mailbox that no actor will enter again.
+
+    Nothing of it is logged: the tenant has no log any more.
 
     It is no actor, so that nothing remembers it: it goes when the last one who has the address forgets it.
     """

@@ -7,18 +7,19 @@ router's own tables, which the Directory tells it.
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
 from actors.access import ADMIN, DATA, Rule
+from actors.answers import packed_refusal
 from actors.attempts import Attempt, Attempts
 from actors.callers import no_tenant, not_you
 from actors.channel import Channel, ChannelMailbox, Draining, FlushUses
 from actors.epoch import Epoch
 from actors.errors import ActionError, Unavailable
 from actors.inlet import Inlet, full
-from actors.log.messages import Append, Entry
+from actors.log.messages import Append, Count, Entry
 from actors.mailbox import Mailbox
 from actors.messages import (
     ACTIVE,
@@ -27,20 +28,31 @@ from actors.messages import (
     Address,
     DirectoryChanged,
     FindTenant,
-    Principal,
     TenantRecord,
     Work,
 )
 from actors.permission import require
 from actors.profiles import Profiles
+from actors.refusals import Refusals
 from actors.registry import Published
 from actors.wording import worded
+from transport import codec
 from transport.limits import Limits
 from transport.mailbox import SocketMailbox
 from transport.message import UNAUTHENTICATED, Refusal, Request
 
 RETRY_SUSPENDED_MS = 60_000
 """What callers of a suspended tenant are told to wait, in milliseconds: people decide when it ends."""
+
+
+UNAUTHENTICATED_COUNT = "router.unauthenticated"
+"""Refusals of whoever could not say who he is, in the figures."""
+
+REFUSED_COUNT = "router.refused"
+"""Refusals of callers of no tenant: in the figures, and in nobody's log."""
+
+INVALID_COUNT = "router.invalid"
+"""Messages that were no request, in the figures."""
 
 
 class RouterMailbox(ChannelMailbox):
@@ -71,7 +83,10 @@ class Router(Channel):
         limits: Limits,
         read_directory: Callable[[], None],
         epoch: Epoch | None = None,
+        log: Mailbox | None = None,
+        stats: Mailbox | None = None,
     ) -> None:
+        """`log` is told what tenants never saw, `stats` how often; None where nobody wants to know."""
         super().__init__(
             mailbox,
             directory=directory,
@@ -86,6 +101,9 @@ class Router(Channel):
         self._inlets = mailbox.inlets
         self._attempts = Attempts()
         self._touched: dict[Mailbox, None] = {}
+        self._refusals = None if log is None else Refusals(log)
+        self._stats = stats
+        self._counts: Counter[str] = Counter()
         self._handlers[Address] = self._addressed
 
     def handle(self, mail: deque[Any]) -> None:
@@ -96,6 +114,7 @@ class Router(Channel):
             touched, self._touched = self._touched, {}
             for mailbox in touched:
                 mailbox.wake()
+            self._account()
 
     # Who may
 
@@ -153,15 +172,38 @@ class Router(Channel):
         for entry in entries:
             self._audit.tell(Append(entry))
 
-    def _refuse(self, work: Work, refusal: Refusal) -> None:
-        super()._refuse(work, self._worded(work.principal, refusal))
+    # Refusing
 
-    def _worded(self, caller: Principal, refusal: Refusal) -> Refusal:
-        """In the words of the caller's tenant; one that is not known hears nothing of any tenant."""
-        tenant = self._callers.tenant(caller.tenant)
-        if tenant is None or refusal.code == UNAUTHENTICATED:
-            return refusal
-        return worded(refusal, self._profiles.of(tenant.id).config)
+    def _refuse(self, work: Work, refusal: Refusal) -> None:
+        """A caller that is not known hears nothing of any tenant, and leaves nothing in its log."""
+        tenant = self._callers.tenant(work.principal.tenant)
+        if tenant is not None and refusal.code != UNAUTHENTICATED:
+            self._refuse_of(tenant, work, refusal)
+            return
+        super()._refuse(work, refusal)
+        is_stranger = refusal.code == UNAUTHENTICATED
+        self._counts[UNAUTHENTICATED_COUNT if is_stranger else REFUSED_COUNT] += 1
+
+    def _refuse_of(self, tenant: TenantRecord, work: Work, refusal: Refusal) -> None:
+        """A tenant's caller, in its words and with a line in its log."""
+        body = packed_refusal(work, worded(refusal, self._profiles.of(tenant.id).config))
+        self._reply(work.peer, body)
+        if self._refusals is not None:
+            route = self._tables.current.routes.get(work.request.action)
+            self._refusals.note(tenant, work, refusal, route, len(body))
+
+    def _refuse_bad(self, routing_id: bytes, delimited: bool, bad: codec.BadRequest) -> None:
+        super()._refuse_bad(routing_id, delimited, bad)
+        self._counts[INVALID_COUNT] += 1
+
+    def _account(self) -> None:
+        """Tell what a batch's refusals were: nothing, as a rule."""
+        if self._refusals is not None:
+            self._refusals.tell()
+        if self._counts and self._stats is not None:
+            for name, count in self._counts.items():
+                self._stats.tell(Count(name, count))
+        self._counts.clear()
 
     # To the tenants
 
@@ -188,7 +230,7 @@ class Router(Channel):
             return
         for work in inlet.open(mailbox):
             if not mailbox.offer(work):
-                self._refuse(work, full(tenant, mailbox.limit).refusal)
+                self._refuse_of(inlet.tenant, work, full(tenant, mailbox.limit).refusal)
         self._touched[mailbox] = None
 
     # From inside
@@ -202,12 +244,16 @@ class Router(Channel):
             self._close(self._inlets.pop(id_))
 
     def _close(self, inlet: Inlet) -> None:
+        """A tenant that is deleted has no log any more, and another one may have its name by now."""
         for work in inlet.waiting:
-            self._refuse(work, deleted(inlet.tenant).refusal)
+            super()._refuse(work, deleted(inlet.tenant).refusal)
+            self._counts[REFUSED_COUNT] += 1
 
     def _flush(self, message: FlushUses | Draining) -> None:
         super()._flush(message)
         self._record(self._attempts.take(time.monotonic()))
+        if self._refusals is not None:
+            self._refusals.sum_up()
 
 
 NO_TENANT = TenantRecord("", "")

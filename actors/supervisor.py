@@ -58,7 +58,8 @@ class ChildSpec(NamedTuple):
     max_restarts: int = 5
     max_seconds: float = 10.0
     essential: bool = True
-    """When given up: True stops the system, False refuses the child's mail for a while and tries again."""
+    """When given up: True stops the system; False tries again after a while, in which a tenant's mail is
+    refused, and any other child's waits."""
 
 
 class Adopt(NamedTuple):
@@ -130,7 +131,9 @@ class Supervisor(Actor):
         resident_cap: int,
         idle_seconds: float,
         give_up: Callable[[str, BaseException], None],
+        tenant_log: Mailbox | None = None,
     ) -> None:
+        """`tenant_log` is told what is refused in a tenant's place; None where nobody wants to know."""
         super().__init__(mailbox)
         self._clock = clock
         self._migrator = migrator
@@ -140,6 +143,7 @@ class Supervisor(Actor):
         self._tenant_mail = tenant_mail
         self._idle_seconds = idle_seconds
         self._give_up = give_up
+        self._tenant_log = tenant_log
         self._children: dict[Mailbox, Child] = {}
         self._addresses: dict[str, Mailbox] = {}
         self._residents = Residents(resident_cap)
@@ -228,7 +232,7 @@ class Supervisor(Actor):
             return
         if self._drain is not None:
             self._residents.enter(message.mailbox)  # the drain waits until its mail is refused
-            Refuser.start(message.mailbox, STOPPING, once=True)
+            self._refuse_for(message.mailbox, child.tenant, STOPPING, once=True)
             return
         self._residents.wait(message.mailbox)
         self._settle_residence()
@@ -316,20 +320,29 @@ class Supervisor(Actor):
             self._start(message.mailbox)
 
     def _stop_trying(self, mailbox: Mailbox, child: Child, error: BaseException) -> None:
-        """Give up: the system on an essential child, on a tenant for a while."""
+        """Give up: the system on an essential child, on any other for a while."""
         if child.spec.essential:
             self._give_up(mailbox.name, error)
             abandon(mailbox)  # whoever asks it while the system stops must not wait
             return
         log.error("actor given up for a while", actor=mailbox.name, seconds=BACKOFF_MOST)
         child.restarts.clear()
+        if child.tenant is None:
+            self._start_later(mailbox, child, BACKOFF_MOST)
+            return
         refusal = Refusal(
             UNAVAILABLE,
             "the tenant cannot be served now; operators find the cause in the error log",
             retry_after_ms=int(BACKOFF_MOST * 1000),
         )
-        Refuser.start(mailbox, refusal)
+        self._refuse_for(mailbox, child.tenant, refusal)
         self._clock.tell(After(BACKOFF_MOST, mailbox, Passivate()))
+
+    def _refuse_for(
+        self, mailbox: Mailbox, tenant: TenantRecord, refusal: Refusal, *, once: bool = False
+    ) -> None:
+        """Let somebody live in a tenant's place who refuses its mail."""
+        Refuser.start(mailbox, refusal, tenant, once=once, log=self._tenant_log)
 
     def _migrated(self, message: Migrated) -> None:
         child = self._children[message.mailbox]

@@ -13,6 +13,7 @@ from actors.messages import DeadLetter, Passivate
 from actors.refuser import Refuser, entomb
 from tests.actors.house import WAIT, House, Watch
 from tests.actors.letters import decoded, work
+from tests.actors.reception import ACME
 from transport.message import UNAVAILABLE, Refusal
 
 REFUSAL = Refusal(UNAVAILABLE, "not now", retry_after_ms=1000)
@@ -33,7 +34,7 @@ def test_every_request_gets_the_refusal_in_its_order(house: House) -> None:
     for n in range(3):
         mailbox.tell(work(f"r{n}", outlet))
 
-    Refuser.start(mailbox, REFUSAL)
+    Refuser.start(mailbox, REFUSAL, ACME)
 
     for n in range(3):
         reply = decoded(outlet.hear())
@@ -50,7 +51,7 @@ def test_a_dead_letter_is_refused_as_well(house: House) -> None:
     mailbox = house.mailbox()
     mailbox.tell(DeadLetter(work("deadly", outlet), "Crash()"))
 
-    Refuser.start(mailbox, REFUSAL)
+    Refuser.start(mailbox, REFUSAL, ACME)
 
     assert decoded(outlet.hear())["id"] == "deadly"
 
@@ -62,7 +63,7 @@ def test_it_leaves_when_it_is_passivated(house: House) -> None:
     for message in (work("before", outlet), Passivate(), work("behind", outlet)):
         mailbox.tell(message)
 
-    Refuser.start(mailbox, REFUSAL)
+    Refuser.start(mailbox, REFUSAL, ACME)
 
     assert house.watch.hear() == Left(mailbox)
     assert [decoded(news)["id"] for news in outlet.heard()] == ["before"]
@@ -72,7 +73,7 @@ def test_it_leaves_when_it_is_passivated(house: House) -> None:
 def test_it_stays_while_nobody_tells_it_to_leave(house: House) -> None:
     """Other mail of the engine does it no harm."""
     mailbox = house.mailbox()
-    Refuser.start(mailbox, REFUSAL)
+    Refuser.start(mailbox, REFUSAL, ACME)
 
     mailbox.tell("something of the engine's")
 
@@ -87,7 +88,7 @@ def test_with_once_it_leaves_as_soon_as_all_is_answered(house: House) -> None:
     for n in range(3):
         mailbox.tell(work(f"r{n}", outlet))
 
-    Refuser.start(mailbox, REFUSAL, once=True)
+    Refuser.start(mailbox, REFUSAL, ACME, once=True)
 
     assert house.watch.hear() == Left(mailbox)
     assert len(outlet.heard()) == 3
@@ -99,7 +100,7 @@ def test_with_once_a_passivation_on_the_way_is_no_trouble(house: House) -> None:
     mailbox = house.mailbox()
     mailbox.tell(Passivate())
 
-    Refuser.start(mailbox, REFUSAL, once=True)
+    Refuser.start(mailbox, REFUSAL, ACME, once=True)
 
     assert house.watch.hear() == Left(mailbox)
     assert mailbox.empty()
