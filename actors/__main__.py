@@ -14,6 +14,7 @@ from actors import showcase
 from actors.access import ADMIN_OWNER
 from actors.errors import TenantryError
 from actors.local_admin import TOKEN_FILE
+from actors.log.events import Events, ToStructlog
 from actors.settings import Settings, read_settings
 from actors.standard_error import StandardError
 from actors.system import System
@@ -34,11 +35,12 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 def main(arguments: list[str]) -> int:
     """Run until SIGTERM or SIGINT; the exit status."""
-    log_to_standard_error()
+    events = log_to_standard_error()
     # Blocked before any thread starts, so that every thread inherits it and sigwait below gets them.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         settings = read_settings(arguments)
+        events.hide(settings.log_hide)
         system = System(settings)
         system.start(on_failure=lambda: os.kill(os.getpid(), signal.SIGTERM))
     except (TenantryError, ValueError) as error:
@@ -89,21 +91,16 @@ def say(line: str) -> None:
     print(line, flush=True)  # noqa: T201 - the protocol with whoever started the server
 
 
-def log_to_standard_error() -> None:
-    """Structured lines for whoever runs the process; never a token, never a message's content."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+def log_to_standard_error() -> Events:
+    """Structured lines for whoever runs the process, without secrets; the ErrorLog is connected later."""
+    events = Events(readable=sys.stderr.isatty())
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer()
-            if not sys.stderr.isatty()
-            else structlog.dev.ConsoleRenderer(),
-        ],
+        processors=events.processors(),
         logger_factory=structlog.PrintLoggerFactory(StandardError()),  # type: ignore[arg-type]  # write and flush are all it uses
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(handlers=[ToStructlog()], level=logging.WARNING)
+    return events
 
 
 if __name__ == "__main__":

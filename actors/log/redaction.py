@@ -52,6 +52,15 @@ TOKEN_START = "tnt_"  # noqa: S105 - what every token begins with, and no token
 """What tokens of ours begin with."""
 
 _TOKEN = re.compile(r"tnt_[A-Za-z0-9_-]+")
+_PAIR = re.compile(
+    r"""(?P<name>[\w-]{1,64})(?P<between>["']?\s{0,3}[:=]\s{0,3})"""
+    r"""(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?:(?:Bearer|Basic)\s+)?[^\s,;&)}\]]+\)?)"""
+)
+"""A name and its value as programs write them."""
+
+_USER_INFO = re.compile(r"(://[^\s/:@]{0,200}:)[^\s/@]{1,200}@")
+"""The password in an address."""
+
 _ID = re.compile(r"[tpg]_[0-9a-f]{16}")
 """Of a token, a person or a grant: names one, and opens nothing."""
 
@@ -85,6 +94,20 @@ def scrubbed(text: str) -> str:
     """The text without tokens of ours, and fit for UTF-8."""
     clean = text.encode(errors="replace").decode()  # a lone surrogate is no character
     return _TOKEN.sub(f"{TOKEN_START}{SECRET}", clean)
+
+
+def discreet(text: str, hide: frozenset[str] = NO_NAMES) -> str:
+    """What a program says, such as an error's message, without tokens and what it calls by a secret's name.
+
+    That is the value in `password=…`, `"api_key": "…"`, `Authorization: Bearer …`, and in `://user:…@`.
+    """
+
+    def shown(match: re.Match[str]) -> str:
+        name, value = match["name"], match["value"]
+        secret = is_secret_name(name) or folded(name) in hide
+        return f"{name}{match['between']}{SECRET}" if secret and SECRET not in value else match[0]
+
+    return _PAIR.sub(shown, _USER_INFO.sub(rf"\1{SECRET}@", scrubbed(text)))
 
 
 def is_secret_name(name: str) -> bool:
@@ -239,7 +262,10 @@ def _scalar(value: Any) -> Any:
         return value if math.isfinite(value) else str(value)
     if isinstance(value, bytes | bytearray | memoryview):
         return f"({len(value)} bytes)"
-    return scrubbed(str(value))
+    try:
+        return scrubbed(str(value))
+    except Exception:  # noqa: BLE001 - what an event holds may be anything, and the event has to be told
+        return f"({type(value).__name__}, which has no text)"
 
 
 def _outline(shown: dict[str, Any], encoded: bytes) -> dict[str, Any]:

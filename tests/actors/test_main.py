@@ -15,6 +15,7 @@ import pytest
 import zmq.auth
 
 from actors import __main__ as program
+from actors.log.events import Events
 from actors.settings import Settings
 from tests.child import Child
 from tests.pipe import Pipe
@@ -50,7 +51,7 @@ def refused_here(
 ) -> Iterator[Refused]:
     """A tenth of the time that a process takes; signals are as they were afterwards."""
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
-    monkeypatch.setattr(program, "log_to_standard_error", lambda: None)
+    monkeypatch.setattr(program, "log_to_standard_error", Events)
     for name in Settings.model_fields:
         monkeypatch.delenv(f"TENANTRY_{name.upper()}", raising=False)
 

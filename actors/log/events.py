@@ -1,0 +1,218 @@
+"""The program's own log: what structlog is told goes to standard error, and what went wrong to the ErrorLog.
+
+Whoever logs never waits for it and never fails by it. Each event is made one record, without secrets, in the
+thread of whoever logs; `aside` in an event or a context keeps it from the ErrorLog, which would otherwise be
+told of its own troubles.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from typing import Any
+
+import structlog
+from structlog.processors import CallsiteParameter, CallsiteParameterAdder, ExceptionRenderer
+from structlog.typing import ExcInfo, Processor
+
+from actors.log.chain import moment
+from actors.log.exception import MOST_MESSAGE, NOTHING_ASKED, cut, described, said
+from actors.log.line import to_json
+from actors.log.loss import Loss
+from actors.log.messages import Trouble
+from actors.log.redaction import NO_NAMES, Redaction, folded_names
+from actors.mailbox import Mailbox
+
+ASIDE = "aside"
+"""True in an event that is for standard error alone."""
+
+CONFIDENTIAL = "confidential"
+"""In an event: the `Confidential` request that it is about."""
+
+TROUBLE = frozenset({"warning", "error", "critical"})
+"""Levels of what the ErrorLog is told."""
+
+LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
+"""All that structlog has; a library may have some between them."""
+
+MEMBERS = (
+    "at",
+    "level",
+    "event",
+    "source",
+    "tenant",
+    "tenant_id",
+    "action",
+    "trace_id",
+    "exception",
+)
+"""What every record has, in this order; None where nothing is known. Others follow."""
+
+
+class Confidential:
+    """A request whose secrets must not be in what is said of it; shows nothing of itself."""
+
+    __slots__ = ("params", "schema")
+
+    def __init__(self, params: Mapping[str, Any], schema: Mapping[str, Any] | None) -> None:
+        self.params = params
+        self.schema = schema
+        """Of the params, as JSON Schema; None where there is none."""
+
+
+class Events:
+    """One for a process. What it has is only ever replaced, so that every thread may use it."""
+
+    def __init__(self, clock: Callable[[], float] = time.time, *, readable: bool = False) -> None:
+        """`clock` gives seconds since the epoch; `readable` lines are for people, others are JSON."""
+        self._clock = clock
+        self._render = _for_people() if readable else _for_programs
+        self._hide = NO_NAMES
+        self._error_log: Mailbox | None = None
+        self._untold: deque[float] = deque()
+        """When there was what the ErrorLog's mailbox had no room for."""
+
+    def hide(self, names: Iterable[str]) -> None:
+        """Names of fields that are not to be shown, besides those that look secret."""
+        self._hide = folded_names(names)
+
+    def connect(self, error_log: Mailbox) -> None:
+        """Tell this ErrorLog from now on."""
+        self._error_log = error_log
+
+    def disconnect(self) -> None:
+        """Standard error alone is told from now on."""
+        self._error_log = None
+
+    def processors(self) -> list[Processor]:
+        """What structlog is to be configured with; the last one makes the line for standard error."""
+        return [
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            CallsiteParameterAdder({CallsiteParameter.QUAL_MODULE}),
+            self._log,
+        ]
+
+    def _log(self, _: Any, __: str, event: MutableMapping[str, Any]) -> str:
+        """Tell the ErrorLog; the line for standard error."""
+        try:
+            is_aside = event.pop(ASIDE, False)
+            record = self._record(event)
+            if record["level"] in TROUBLE and not is_aside:
+                self._tell(record)
+            return self._render(record)
+        except Exception as problem:  # noqa: BLE001 - whoever logs an error has one already
+            return to_json({"event": "an event could not be logged", "problem": _name(problem)})
+
+    def _record(self, event: MutableMapping[str, Any]) -> dict[str, Any]:
+        """Without secrets, in JSON values; see MEMBERS."""
+        asked = self._asked(event.pop(CONFIDENTIAL, None))
+        source, tenant = _origin(event)
+        if tenant is not None:
+            event.setdefault("tenant", tenant)
+        known = {
+            "at": self._clock(),
+            "level": event.pop("level"),
+            "event": cut(said(str(event.pop("event", "")), self._hide, asked), MOST_MESSAGE),
+            "source": source,
+            "exception": self._exception(event, asked),
+        }
+        rest = _clean(Redaction(None, self._hide).params(event), self._hide, asked)
+        return {**dict.fromkeys(MEMBERS), **rest, **known}
+
+    def _asked(self, request: Any) -> Redaction:
+        if not isinstance(request, Confidential):
+            return NOTHING_ASKED
+        redaction = Redaction(request.schema, self._hide)
+        redaction.params(request.params)
+        return redaction
+
+    def _exception(self, event: MutableMapping[str, Any], asked: Redaction) -> Any:
+        """As text; nothing of it stays behind."""
+
+        def formatted(exc_info: ExcInfo) -> Any:
+            return described(exc_info, self._hide, asked)
+
+        told = ExceptionRenderer(formatted)(None, "", dict(event))
+        event.pop("exc_info", None)
+        event.pop("exception", None)
+        return told["exception"] if isinstance(told, dict) and "exception" in told else None
+
+    # To the ErrorLog
+
+    def _tell(self, record: Mapping[str, Any]) -> None:
+        error_log = self._error_log
+        if error_log is None:
+            return
+        if not error_log.offer(Trouble(record)):
+            self._untold.append(record["at"])
+            return
+        if self._untold:
+            error_log.tell(Trouble(self._lost()))
+        error_log.wake()
+
+    def _lost(self) -> dict[str, Any]:
+        """What to say of all that found no room; whoever else says so at the same time says the rest."""
+        loss = Loss()
+        while self._untold:
+            try:
+                loss.add(self._untold.popleft())
+            except IndexError:
+                break
+        return loss.record(self._clock(), source="events")
+
+
+class ToStructlog(logging.Handler):
+    """Hands on what libraries tell the standard library's logging."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Under the logger's name as source."""
+        level = max(each for each in LEVELS if each <= max(record.levelno, LEVELS[0]))
+        event = structlog.get_logger(source=record.name)
+        event.log(level, self.format(record), exc_info=record.exc_info)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message alone: the exception is told as what it is."""
+        return record.getMessage()
+
+
+def _clean(value: Any, hide: frozenset[str], asked: Redaction) -> Any:
+    """JSON with every text as a program may say it."""
+    if isinstance(value, dict):
+        return {name: _clean(each, hide, asked) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_clean(each, hide, asked) for each in value]
+    return said(value, hide, asked) if isinstance(value, str) else value
+
+
+def _origin(event: MutableMapping[str, Any]) -> tuple[str, str | None]:
+    """Source, and tenant where the source is one: an actor, or else the module that logs."""
+    module = str(event.pop(CallsiteParameter.QUAL_MODULE.value, "")).removeprefix("actors.")
+    source = str(event.pop("actor", None) or event.pop("source", None) or module)
+    kind, _, name = source.partition(" ")
+    return (kind, name) if kind == "tenant" and name else (source, None)
+
+
+def _for_programs(record: Mapping[str, Any]) -> str:
+    """JSON, of what is known."""
+    known = {name: value for name, value in record.items() if value is not None}
+    return to_json({**known, "at": moment(record["at"])})
+
+
+def _for_people() -> Callable[[Mapping[str, Any]], str]:
+    renderer = structlog.dev.ConsoleRenderer()
+
+    def render(record: Mapping[str, Any]) -> str:
+        shown = {name: value for name, value in record.items() if value is not None}
+        shown["timestamp"] = moment(shown.pop("at"))
+        if "exception" in shown:
+            shown["exception"] = shown["exception"]["stack"]
+        return str(renderer(None, "", shown))
+
+    return render
+
+
+def _name(error: BaseException) -> str:
+    return type(error).__name__
