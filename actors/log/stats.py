@@ -1,0 +1,141 @@
+"""Stats: keeps the figures of all messages in memory, from its start on.
+
+It is told what the tenants' log is told, after the caller has his answer. What is counted is gone with the
+process, as monitoring systems expect of counters.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from actors.actor import Actor
+from actors.log.figures import Figures
+from actors.log.histogram import Histogram
+from actors.log.messages import AskStats, Count, Turn
+from actors.log.summary import Summary
+from actors.mailbox import Mailbox
+
+SPANS_DROPPED = "spans.dropped"
+"""The event that says how many messages have no span, as more came than could be made into spans."""
+
+
+class AskSnapshot(NamedTuple):
+    """Ask Stats: a Snapshot, for monitoring systems."""
+
+
+class SeriesSnapshot(NamedTuple):
+    """All messages of one action that ended in one way."""
+
+    action: str
+    outcome: str
+    requests: int
+    replayed: int
+    reply_bytes: int
+    queued: Histogram
+    handled: Histogram
+
+
+class Snapshot(NamedTuple):
+    """Figures that do not change any more."""
+
+    series: tuple[SeriesSnapshot, ...]
+    tenants: int
+    """Those that have asked for something."""
+    events: Mapping[str, int]
+    waiting: Mapping[str, int]
+    """Messages in actors' mailboxes, by the actors' names."""
+
+
+class Stats(Actor):
+    """Needs a thread of its own only so that tenants do not wait for it: it never waits itself."""
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        spans: Mailbox | None = None,
+        watched: Sequence[Mailbox] = (),
+        clock: Callable[[], float] = time.monotonic,
+        epoch: Callable[[], float] = time.time,
+    ) -> None:
+        """`spans` is told every Turn as well; how much mail waits is said of those `watched`."""
+        super().__init__(mailbox)
+        self._spans = spans
+        self._watched = watched
+        self._clock = clock
+        self._began = clock()
+        self._since = datetime.fromtimestamp(epoch(), UTC)
+        self._figures = Figures(self._began)
+
+    def handle(self, mail: deque[Any]) -> None:
+        """Count what has come; questions in between are answered in their order."""
+        self.at = 0
+        self._figures.mark(self._clock())
+        while mail and not self.actor_stopped.is_set():
+            message = mail[0]
+            if type(message) is Turn:
+                self._count(message)
+            else:
+                self._handle(message)
+            mail.popleft()
+
+    def on_receive(self, message: Any) -> Any:
+        """Turn and Count, told; AskStats and AskSnapshot, asked."""
+        match message:
+            case Turn():
+                self._count(message)
+            case Count():
+                self._figures.count_event(message.name, message.by)
+            case AskStats():
+                return self._said(message)
+            case AskSnapshot():
+                return self._snapshot()
+            case _:
+                raise TypeError(f"Stats has no handler for {type(message).__name__}")
+        return None
+
+    def _count(self, turn: Turn) -> None:
+        self._figures.count(turn)
+        if self._spans is None:
+            return
+        if self._spans.offer(turn):
+            self._spans.wake()
+        else:
+            self._figures.count_event(SPANS_DROPPED, len(turn.lines))
+
+    def _said(self, ask: AskStats) -> dict[str, Any]:
+        now = self._clock()
+        summary = Summary(self._figures, now)
+        since = {
+            "since": self._since.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "uptime_seconds": round(now - self._began, 3),
+        }
+        if ask.tenant_id is not None:
+            return {**since, **summary.of_tenant(ask.tenant_id, ask.action)}
+        waiting = [
+            {"actor": name, "messages": count} for name, count in sorted(self._waiting().items())
+        ]
+        return {**since, **summary.of_all(ask.action), "waiting": waiting}
+
+    def _waiting(self) -> dict[str, int]:
+        return {mailbox.name: len(mailbox) for mailbox in self._watched}
+
+    def _snapshot(self) -> Snapshot:
+        figures = self._figures
+        series = tuple(
+            SeriesSnapshot(
+                each.action,
+                each.outcome,
+                each.requests,
+                each.replayed,
+                each.reply_bytes,
+                each.timings.queued.copy(),
+                each.timings.handled.copy(),
+            )
+            for each in figures.series.values()
+        )
+        tenants = len(figures.tenants) + figures.quiet.tenants
+        return Snapshot(series, tenants, dict(figures.events), self._waiting())

@@ -1,0 +1,84 @@
+"""Telemetry: has a span made of each message, once it has been answered.
+
+OpenTelemetry's packages are an optional extra, and nothing is imported from them unless the standard
+variables say where spans go.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from actors.actor import Actor
+from actors.log.messages import Turn
+from actors.mailbox import Mailbox
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+    from actors.spans import Spans
+
+log = structlog.get_logger()
+
+MOST_WAITING = 500
+"""What the limit of its mailbox should be, in turns: the messages of further ones have no span."""
+
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+
+PACKAGE = "opentelemetry"
+
+
+class Telemetry(Actor):
+    """Owns the spans that wait to be sent; a thread of the batch sends them."""
+
+    def __init__(
+        self, mailbox: Mailbox, make_exporter: Callable[[], SpanExporter] | None = None
+    ) -> None:
+        """The exporter is OTLP over HTTP by default; each incarnation makes one."""
+        super().__init__(mailbox)
+        self._make_exporter = make_exporter
+        self._spans: Spans | None = None
+
+    def on_start(self) -> None:
+        """Import the packages, some 200 ms, and begin."""
+        from actors.spans import Spans, otlp
+
+        self._spans = Spans((self._make_exporter or otlp)())
+
+    def on_stop(self) -> None:
+        """Hand over what is left, which takes a while where nobody takes it."""
+        if self._spans is not None:
+            self._spans.close()
+
+    def on_failure(self, *_: Any) -> None:
+        """As when it stops."""
+        self.on_stop()
+
+    def on_receive(self, message: Any) -> None:
+        """Turn, told."""
+        if not isinstance(message, Turn):
+            raise TypeError(f"Telemetry has no handler for {type(message).__name__}")
+        assert self._spans is not None  # on_start has been there
+        self._spans.make(message)
+
+
+def is_wanted(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether spans go anywhere; where they cannot for want of the packages, the log says so."""
+    if not any(environment.get(name) for name in ENDPOINTS) or _is_off(environment):
+        return False
+    if find_spec(PACKAGE) is None or find_spec(f"{PACKAGE}.sdk") is None:
+        log.warning(
+            "no spans are sent: install the extra with pip install 'tenantry[telemetry]', or unset "
+            "OTEL_EXPORTER_OTLP_ENDPOINT"
+        )
+        return False
+    return True
+
+
+def _is_off(environment: Mapping[str, str]) -> bool:
+    is_disabled = environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    return is_disabled or environment.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none"
