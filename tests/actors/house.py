@@ -29,6 +29,11 @@ class Watch(Mailbox):
         """Keep it for the test."""
         self._news.put(message)
 
+    def offer(self, message: Any) -> bool:
+        """Keep it, too."""
+        self.tell(message)
+        return True
+
     def hear(self) -> Any:
         """The next report, when it comes."""
         return self._news.get(timeout=WAIT)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from actors.tenant.database import TenantDatabase
 from actors.tenant.engine import SharedEngine
 from actors.tenant.upgrades import Migrations
+from tests.actors.tenant.disk import Disk, OnDisk, io_error
 from tests.actors.tenant.shelving import MIGRATIONS, Library
 
 
@@ -39,3 +42,22 @@ def tenant(library: Library) -> TenantDatabase:
     database = library.open(library.create())
     database.begin()
     return database
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """The disk on which every connection made from now on works."""
+    plan = Disk()
+    connect = sqlite3.connect
+
+    def connected(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        if plan.closed:
+            plan.closed = False
+            raise io_error()
+        found = connect(*arguments, factory=OnDisk, **options)
+        assert isinstance(found, OnDisk)
+        found.disk = plan
+        return found
+
+    monkeypatch.setattr(sqlite3, "connect", connected)
+    return plan

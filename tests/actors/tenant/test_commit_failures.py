@@ -3,83 +3,18 @@
 from __future__ import annotations
 
 import resource
-import sqlite3
-from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
 
 import pytest
 
-from actors.tenant import engine_text
 from tests.actors.servers import INDEX, request
+from tests.actors.tenant.disk import FINE, KEPT, KEPT_AND_CLOSED, LOST, Disk
 from tests.child import Child
 from tests.conftest import Server
 from tests.deadline import until
 from tests.pipe import Pipe
 from tests.wire import Map, Wire
-
-FINE: Final = "fine"
-LOST: Final = "lost"
-"""The commit reports failure, and nothing of it is on disk."""
-KEPT: Final = "kept"
-"""The commit reports failure, and all of it is on disk: a sync that failed after the write."""
-KEPT_AND_CLOSED: Final = "kept, and the file cannot be opened"
-"""The disk is gone for a while."""
-
-
-class Disk(deque[str]):
-    """What becomes of the next commits of tenants, in their order; afterwards all is fine."""
-
-    closed = False
-    """True once the file cannot be opened, until somebody has tried."""
-
-    def next(self) -> str:
-        """What becomes of this commit."""
-        return self.popleft() if self else FINE
-
-
-class OnDisk(sqlite3.Connection):
-    """The driver's connection, on a disk that fails as planned."""
-
-    disk: Disk
-
-    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        """Fail a tenant's commit if its time has come."""
-        if sql != engine_text.COMMIT:
-            return super().execute(sql, parameters)
-        fate = self.disk.next()
-        cursor = super().execute(engine_text.ROLLBACK if fate == LOST else sql)
-        self.disk.closed = fate == KEPT_AND_CLOSED
-        if fate != FINE:
-            raise io_error()
-        return cursor
-
-
-def io_error() -> sqlite3.OperationalError:
-    """As the driver raises it when a sync fails."""
-    error = sqlite3.OperationalError("disk I/O error")
-    error.sqlite_errorcode = 1034  # SQLITE_IOERR_FSYNC, sqlite.org/rescode.html
-    return error
-
-
-@pytest.fixture
-def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
-    """The disk on which every connection made from now on works."""
-    plan = Disk()
-    connect = sqlite3.connect
-
-    def connected(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        if plan.closed:
-            plan.closed = False
-            raise io_error()
-        found = connect(*arguments, factory=OnDisk, **options)
-        assert isinstance(found, OnDisk)
-        found.disk = plan
-        return found
-
-    monkeypatch.setattr(sqlite3, "connect", connected)
-    return plan
 
 
 @pytest.fixture
