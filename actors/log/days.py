@@ -1,0 +1,197 @@
+"""Logs by day: each line in the file of the day it belongs to, whenever it is written.
+
+A day is one of the zone's calendar. Its file is `2026-11-24.jsonl` as long as it may be today's, and
+`2026-11-24.jsonl.zst` later; what a crash has left of a line is in `2026-11-24.torn` beside it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from datetime import datetime, time, timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+from zoneinfo import ZoneInfo
+
+from actors.log.compression import FRESH, compress
+from actors.log.day import COMPRESSED, PLAIN, DayFile
+from actors.log.frames import decompressed
+
+_NAME = re.compile(r"(\d{4}-\d{2}-\d{2})(\.jsonl(?:\.zst(?:\.tmp)?)?|(?:\.jsonl)?\.torn)")
+
+
+class Day(NamedTuple):
+    """A file as it was listed; `open_day` finds it where it has been compressed since."""
+
+    name: str
+    """2026-11-24, as `day_of` has it."""
+    path: Path
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether the file holds zstd frames."""
+        return self.path.name.endswith(COMPRESSED)
+
+
+class Unwritten(OSError):
+    """Lines that are not on disk; nothing is left of them."""
+
+    def __init__(self, error: OSError, path: Path, written: int) -> None:
+        super().__init__(error.errno, error.strerror or repr(error), error.filename or str(path))
+        self.written = written
+        """How many lines are on disk all the same: the first ones of those given."""
+
+
+class DayFiles:
+    """The only writer of one log's files. Has one of them open, at most."""
+
+    def __init__(self, directory: Path, zone: ZoneInfo, keep_days: int) -> None:
+        """`directory` is made with the first line; `keep_days` days that are over are kept."""
+        self._directory = directory
+        self._zone = zone
+        self._keep_days = keep_days
+        self._file: DayFile | None = None
+        """The one written last."""
+        self._whole: dict[Path, int] = {}
+        """Bytes of compressed files that are known to be whole frames, so that none is read for each line."""
+
+    def append(self, lines: Sequence[tuple[float, bytes]]) -> None:
+        """Write lines, without their breaks, each with its time in seconds since the epoch; else Unwritten.
+
+        Lines of one day that follow each other are one write.
+        """
+        written = 0
+        for day, run in groupby(lines, lambda line: day_of(line[0], self._zone)):
+            texts = [text for _, text in run]
+            try:
+                self._file_of(day).append(b"\n".join(texts) + b"\n")
+            except OSError as error:
+                raise Unwritten(error, self._path_of(day), written) from error
+            written += len(texts)
+
+    def cycle(self, now: float) -> None:
+        """Compress the days before today and remove those that are no longer kept.
+
+        Does what was missed, too, and nothing twice. OSError is the first that went wrong of what can be
+        tried again; the other days are done all the same.
+        """
+        today = datetime.fromtimestamp(now, self._zone).date()
+        oldest = today - timedelta(days=self._keep_days)
+        problems: list[OSError] = []
+        for day, kind, path in sorted(_files(self._directory)):
+            try:
+                if day < oldest.isoformat() or kind == FRESH:
+                    self._remove(path)
+                elif day < today.isoformat() and kind == PLAIN:
+                    self._compress(path)
+            except OSError as error:
+                problems.append(error)
+        if problems:
+            raise problems[0]
+
+    def close(self) -> None:
+        """Let go of the file; the next line opens it again."""
+        file, self._file = self._file, None
+        if file is not None:
+            if file.is_compressed:
+                self._whole[file.path] = file.whole
+            file.close()
+
+    def _file_of(self, day: str) -> DayFile:
+        """That day's file, opened where it is not the one in hand."""
+        file = self._file
+        if file is not None and file.path.name.startswith(day) and file.is_in_place():
+            return file
+        self.close()
+        self._file = self._open(self._path_of(day))
+        return self._file
+
+    def _path_of(self, day: str) -> Path:
+        """Where a line of this day goes: never into a plain file beside a compressed one."""
+        compressed = self._directory / f"{day}{COMPRESSED}"
+        return compressed if compressed.exists() else self._directory / f"{day}{PLAIN}"
+
+    def _open(self, path: Path) -> DayFile:
+        whole = self._whole.get(path)
+        try:
+            return DayFile(path, whole)
+        except FileNotFoundError:
+            _make_private(path.parent)
+            return DayFile(path, whole)
+
+    def _compress(self, path: Path) -> None:
+        self._let_go(path)
+        compress(path)
+
+    def _remove(self, path: Path) -> None:
+        self._let_go(path)
+        self._whole.pop(path, None)
+        path.unlink(missing_ok=True)
+
+    def _let_go(self, path: Path) -> None:
+        if self._file is not None and self._file.path == path:
+            self.close()
+
+
+def day_of(at: float, zone: ZoneInfo) -> str:
+    """The day, as 2026-11-24, that it is in the zone at this time, in seconds since the epoch."""
+    return datetime.fromtimestamp(at, zone).date().isoformat()
+
+
+def next_midnight(now: float, zone: ZoneInfo) -> float:
+    """When the zone's next day begins, in seconds since the epoch: with 01:00, where it has no 00:00."""
+    today = datetime.fromtimestamp(now, zone).date()
+    midnight = datetime.combine(today + timedelta(days=1), time(), zone)
+    latest = max(midnight.timestamp(), midnight.replace(fold=1).timestamp())
+    seconds = range(math.floor(now) + 1, math.floor(latest))
+    passed = bisect_left(
+        seconds, True, key=lambda at: datetime.fromtimestamp(at, zone).date() > today
+    )
+    return float(seconds.start + passed)
+
+
+def days(directory: Path) -> list[Day]:
+    """Each day that there is a file of, the oldest first; empty where there is no such directory.
+
+    While a day is being compressed it may have two files: the compressed one is whole, and listed alone.
+    """
+    found = {
+        name: path for name, kind, path in sorted(_files(directory)) if kind in (PLAIN, COMPRESSED)
+    }
+    return [Day(name, path) for name, path in found.items()]
+
+
+def open_day(path: Path) -> BinaryIO:
+    """A day's lines, for reading in a row or line by line, whatever the file's kind.
+
+    A plain file that has been compressed since it was listed is found all the same. A line or frame that
+    was cut off in the writing ends it. FileNotFoundError where the day has been removed; Damaged, an OSError
+    too, while reading, where a compressed file is not as it was written.
+    """
+    try:
+        return decompressed(path) if path.name.endswith(COMPRESSED) else path.open("rb")
+    except FileNotFoundError:
+        if not path.name.endswith(PLAIN):
+            raise
+        return decompressed(path.with_name(path.name.removesuffix(PLAIN) + COMPRESSED))
+
+
+def _files(directory: Path) -> Iterator[tuple[str, str, Path]]:
+    """Of each file here that is ours: its day, what its name ends with, and its path."""
+    try:
+        paths = list(directory.iterdir())
+    except FileNotFoundError:
+        return
+    for path in paths:
+        if match := _NAME.fullmatch(path.name):
+            yield match[1], match[2], path
+
+
+def _make_private(directory: Path) -> None:
+    """Make a directory for the server's user alone, and those above it that are not there."""
+    if not directory.is_dir():
+        _make_private(directory.parent)
+        directory.mkdir(mode=0o700, exist_ok=True)
