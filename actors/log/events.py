@@ -22,6 +22,7 @@ from actors.log.exception import MOST_MESSAGE, NOTHING_ASKED, cut, described, sa
 from actors.log.line import to_json
 from actors.log.loss import Loss
 from actors.log.messages import Trouble
+from actors.log.record import MEMBERS, clean
 from actors.log.redaction import NO_NAMES, Redaction, folded_names
 from actors.mailbox import Mailbox
 
@@ -36,19 +37,6 @@ TROUBLE = frozenset({"warning", "error", "critical"})
 
 LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
 """All that structlog has; a library may have some between them."""
-
-MEMBERS = (
-    "at",
-    "level",
-    "event",
-    "source",
-    "tenant",
-    "tenant_id",
-    "action",
-    "trace_id",
-    "exception",
-)
-"""What every record has, in this order; None where nothing is known. Others follow."""
 
 
 class Confidential:
@@ -107,7 +95,7 @@ class Events:
             return to_json({"event": "an event could not be logged", "problem": _name(problem)})
 
     def _record(self, event: MutableMapping[str, Any]) -> dict[str, Any]:
-        """Without secrets, in JSON values; see MEMBERS."""
+        """Without secrets, in JSON values; actors/log/record.py says what it has."""
         asked = self._asked(event.pop(CONFIDENTIAL, None))
         source, tenant = _origin(event)
         if tenant is not None:
@@ -119,7 +107,7 @@ class Events:
             "source": source,
             "exception": self._exception(event, asked),
         }
-        rest = _clean(Redaction(None, self._hide).params(event), self._hide, asked)
+        rest = _without(asked, clean(Redaction(None, self._hide).params(event), self._hide))
         return {**dict.fromkeys(MEMBERS), **rest, **known}
 
     def _asked(self, request: Any) -> Redaction:
@@ -178,13 +166,13 @@ class ToStructlog(logging.Handler):
         return record.getMessage()
 
 
-def _clean(value: Any, hide: frozenset[str], asked: Redaction) -> Any:
-    """JSON with every text as a program may say it."""
+def _without(asked: Redaction, value: Any) -> Any:
+    """JSON with nothing secret of a request in it."""
     if isinstance(value, dict):
-        return {name: _clean(each, hide, asked) for name, each in value.items()}
+        return {name: _without(asked, each) for name, each in value.items()}
     if isinstance(value, list):
-        return [_clean(each, hide, asked) for each in value]
-    return said(value, hide, asked) if isinstance(value, str) else value
+        return [_without(asked, each) for each in value]
+    return asked.text(value) if isinstance(value, str) else value
 
 
 def _origin(event: MutableMapping[str, Any]) -> tuple[str, str | None]:

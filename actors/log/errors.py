@@ -1,0 +1,159 @@
+"""The ErrorLog: the one actor that writes what went wrong, wherever that was.
+
+What it is told may come from anywhere, so it is redacted and bound again. Its own troubles go to standard
+error alone: it must never be told of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from actors.actor import Actor
+from actors.log.days import DayFiles, Unwritten, day_of
+from actors.log.events import ASIDE
+from actors.log.loss import Loss
+from actors.log.messages import Midnight, Trouble
+from actors.log.record import encoded
+from actors.log.redaction import folded_names
+from actors.log.repeats import Repeats
+from actors.mailbox import Mailbox
+
+log = structlog.get_logger()
+
+MOST_KEPT = 1000
+"""Lines that wait for a disk that cannot be written; further ones are counted."""
+
+RETRY_SECONDS = 600.0
+"""After which files that could not be compressed or removed are tried again."""
+
+
+class ErrorLog(Actor):
+    """Owns its files from its first line on; needs a thread of its own, since compressing takes a while."""
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        directory: Path,
+        zone: ZoneInfo,
+        keep_days: int,
+        hide: Iterable[str] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`hide` are further names of secrets; `clock` gives seconds since the epoch."""
+        super().__init__(mailbox)
+        self._files = DayFiles(directory, zone, keep_days)
+        self._zone = zone
+        self._hide = folded_names(hide)
+        self._clock = clock
+        self._repeats = Repeats()
+        self._kept: list[tuple[float, bytes]] = []
+        """Lines that are not written yet."""
+        self._loss = Loss()
+        self._cycled = ""
+        """The day for which all files are as they have to be."""
+        self._retry = 0.0
+
+    def on_start(self) -> None:
+        """What was due while nobody was here is done soon."""
+        self.mailbox.tell(Midnight())
+
+    def on_stop(self) -> None:
+        """Write what is kept, if that is possible by now, and close."""
+        with bound_contextvars(**{ASIDE: True}):
+            self._write(self._repeats.all())
+            if lost := len(self._kept) + self._loss.count:
+                log.error("errors could not be logged", lost=lost)
+            self._files.close()
+
+    def on_failure(self, *_: Any) -> None:
+        """As when it stops."""
+        self.on_stop()
+
+    def handle(self, mail: deque[Any]) -> None:
+        """Write runs of troubles, each run at once; other mail between them."""
+        self.at = 0
+        with bound_contextvars(**{ASIDE: True}):
+            while mail and not self.actor_stopped.is_set():
+                run = [each.record for each in takewhile(_is_trouble, mail)]
+                if run:
+                    self._take(run)
+                else:
+                    self._handle(mail[0])
+                for _ in range(len(run) or 1):
+                    mail.popleft()
+
+    def on_receive(self, message: Any) -> None:
+        """Midnight, and a Trouble that has killed before."""
+        match message:
+            case Midnight():
+                self._take([])
+                self._cycle()
+            case Trouble(record):
+                self._take([record])
+            case _:
+                raise TypeError(f"the ErrorLog has no handler for {type(message).__name__}")
+
+    def _take(self, records: Iterable[Mapping[str, Any]]) -> None:
+        now = self._clock()
+        over = list(self._repeats.over(now))
+        self._write([*over, *(each for each in records if self._repeats.admit(each, now))])
+
+    def _write(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """What is kept, these records, and at last how much was lost, with one write."""
+        lines = [*self._kept, *map(self._line, records)]
+        if not (lines or self._loss.count):
+            return
+        try:
+            self._files.append([*lines, *self._lost()])
+        except Unwritten as error:
+            if not self._kept:
+                log.error("errors cannot be logged now; they are kept", error=str(error))
+            self._keep(lines[error.written :])
+        else:
+            self._kept = []
+            self._loss = Loss()
+
+    def _line(self, record: Mapping[str, Any]) -> tuple[float, bytes]:
+        try:
+            return encoded(record, self._zone, self._hide)
+        except Exception as problem:  # noqa: BLE001 - one odd record must not take the others with it
+            told = {"at": self._clock(), "level": "error", "event": "a record was odd and is lost"}
+            return encoded({**told, "problem": repr(problem)}, self._zone, self._hide)
+
+    def _lost(self) -> list[tuple[float, bytes]]:
+        if not self._loss.count:
+            return []
+        return [self._line(self._loss.record(self._clock(), source="error log"))]
+
+    def _keep(self, lines: list[tuple[float, bytes]]) -> None:
+        """As many as have room, the oldest."""
+        self._kept = lines[:MOST_KEPT]
+        for at, _ in lines[MOST_KEPT:]:
+            self._loss.add(at)
+
+    def _cycle(self) -> None:
+        """Once a day, and again where that failed."""
+        now = self._clock()
+        today = str(day_of(now, self._zone))
+        if today == self._cycled or 0 <= self._retry - now <= RETRY_SECONDS:
+            return
+        try:
+            self._files.cycle(now)
+        except OSError as error:
+            self._retry = now + RETRY_SECONDS
+            log.error("old logs of errors could not be put in order", error=str(error))
+        else:
+            self._cycled = today
+
+
+def _is_trouble(message: Any) -> bool:
+    return type(message) is Trouble
