@@ -14,8 +14,8 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
-from actors.log.figures import OK, UNKNOWN
-from actors.log.messages import Line, Turn
+from actors.log.figures import UNKNOWN
+from actors.log.messages import OK, Line, Turn
 from actors.messages import TenantRecord
 from transport.message import DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, UNIMPLEMENTED
 
@@ -54,9 +54,10 @@ class Spans:
         self._propagator = TraceContextTextMapPropagator()
 
     def make(self, turn: Turn) -> None:
-        """One for each line."""
+        """One for each line; one that stands for many messages has no trace id, and no span."""
         for line in turn.lines:
-            self._make(turn.tenant, line)
+            if line.trace_id:
+                self._make(turn.tenant, line)
 
     def close(self) -> None:
         """Hand over what is left, for FLUSH_SECONDS at most."""

@@ -29,6 +29,7 @@ from actors.index.reader import read_index
 from actors.local_admin import LocalAdmin
 from actors.log.actor import AdminLog
 from actors.log.reader import AuditReader
+from actors.log.stats import Stats
 from actors.mailbox import Mailbox
 from actors.messages import TenantRecord
 from actors.permit import Permit
@@ -145,6 +146,7 @@ class System:
         self.admin_log = self._mailbox("admin log", self.supervisor)
         # Verifying a long log computes: it takes turns with the tenants.
         self.audit_reader = self._mailbox("audit reader", self.supervisor, self._permit)
+        self.stats = self._mailbox("stats", self.supervisor, self._permit)
         self.directory = self._mailbox("directory", self.supervisor)
         inbox = SocketMailbox(data, self._permit.let_go, self._permit.take)
         self.router = RouterMailbox("router", inbox, self.supervisor)
@@ -180,6 +182,7 @@ class System:
         self._supervise(
             "audit reader", self.audit_reader, lambda box: AuditReader.start(box, audit)
         )
+        self._supervise("stats", self.stats, lambda box: Stats.start(box, watched=self._children()))
         self._supervise("directory", self.directory, self._start_directory)
         self._supervise("router", self.router, self._start_router)
         self._supervise("console", self.console, self._start_console)
@@ -216,6 +219,7 @@ class System:
             self.registry,
             self.admin_log,
             self.audit_reader,
+            self.stats,
             self.directory,
             self.router,
             self.console,
@@ -269,6 +273,7 @@ class System:
                 audit_log=self.admin_log,
                 audit_reader=self.audit_reader,
                 clock=self.clock,
+                stats=self.stats,
             ),
             tables=self.tables,
             profiles=self._profiles,

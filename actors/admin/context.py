@@ -25,7 +25,10 @@ class Actors(NamedTuple):
     registry: Mailbox
     audit_log: Mailbox
     audit_reader: Mailbox
+    log_reader: Mailbox
+    stats: Mailbox
     clock: Mailbox
+    stats: Mailbox
 
 
 class AdminContext:

@@ -14,8 +14,6 @@ from actors.log.messages import Line, Turn
 from actors.log.window import Window
 from actors.messages import TenantRecord
 
-OK = "ok"
-
 UNKNOWN = "(unknown)"
 """Stands for every action that there is not."""
 

@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from actors.log.figures import OK, Figures, Series, TenantFigures, Timings
+from actors.log.figures import Figures, Series, TenantFigures, Timings
 from actors.log.histogram import Histogram
+from actors.log.messages import OK
 from actors.log.window import Window
 
 BUSIEST = 50
@@ -38,7 +39,7 @@ class Summary:
             "tenants": self._busiest(),
             "others": {
                 "tenants": self._figures.quiet.tenants,
-                **_counted(self._figures.quiet.figures.outcomes),
+                "figures": _counted(self._figures.quiet.figures.outcomes),
             },
             "events": [
                 {"name": name, "count": count}
@@ -60,10 +61,13 @@ class Summary:
     def _by_action(self, series: Iterable[Series]) -> list[dict[str, Any]]:
         window = self._figures.by_action
         listed = [
-            {"action": action, **self._of_series(group, self._rates(window, action, _sum(group)))}
+            {
+                "action": action,
+                "figures": self._of_series(group, self._rates(window, action, _sum(group))),
+            }
             for action, group in _grouped(series).items()
         ]
-        return sorted(listed, key=_busiest_first)
+        return _ordered(listed)
 
     def _busiest(self) -> list[dict[str, Any]]:
         """By how much they asked for in the last five minutes, then by all they have."""
@@ -73,7 +77,10 @@ class Summary:
             for tenant_id, tenant in tenants.items()
         )
         return [
-            {"tenant": tenants[tenant_id].name, **self._of_tenant(tenant_id, tenants[tenant_id])}
+            {
+                "tenant": tenants[tenant_id].name,
+                "figures": self._of_tenant(tenant_id, tenants[tenant_id]),
+            }
             for _, _, tenant_id in heapq.nlargest(BUSIEST, rated)
         ]
 
@@ -149,14 +156,15 @@ def _counted(counts: Counts) -> dict[str, Any]:
 
 def _counted_by_action(counts: Counts) -> list[dict[str, Any]]:
     listed = [
-        {"action": action, **_counted({each: counts[each] for each in group})}
+        {"action": action, "figures": _counted({each: counts[each] for each in group})}
         for action, group in _grouped(counts).items()
     ]
-    return sorted(listed, key=_busiest_first)
+    return _ordered(listed)
 
 
-def _busiest_first(listed: Mapping[str, Any]) -> tuple[int, str]:
-    return -listed["requests"], listed["action"]
+def _ordered(actions: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The most frequent first."""
+    return sorted(actions, key=lambda each: (-each["figures"]["requests"], each["action"]))
 
 
 def _timed(timings: Timings) -> dict[str, Any]:
