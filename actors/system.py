@@ -146,6 +146,7 @@ class System:
         self.admin_log = self._mailbox("admin log", self.supervisor)
         # Verifying a long log computes: it takes turns with the tenants.
         self.audit_reader = self._mailbox("audit reader", self.supervisor, self._permit)
+        self.log_reader = self._mailbox("log reader", self.supervisor)
         self.stats = self._mailbox("stats", self.supervisor, self._permit)
         self.directory = self._mailbox("directory", self.supervisor)
         inbox = SocketMailbox(data, self._permit.let_go, self._permit.take)
@@ -273,6 +274,7 @@ class System:
                 audit_log=self.admin_log,
                 audit_reader=self.audit_reader,
                 clock=self.clock,
+                log_reader=self.log_reader,
                 stats=self.stats,
             ),
             tables=self.tables,

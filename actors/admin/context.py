@@ -28,7 +28,6 @@ class Actors(NamedTuple):
     log_reader: Mailbox
     stats: Mailbox
     clock: Mailbox
-    stats: Mailbox
 
 
 class AdminContext:
