@@ -179,7 +179,13 @@ class Channel(Actor):
             self._refuse(work, error.refusal)
         except Exception as error:  # one client's message must not cost the others theirs
             name = self.mailbox.name
-            log.error(f"{name} failed", trace_id=trace_id, action=request.action, exc_info=error)
+            log.error(
+                f"{name} failed",
+                actor=name,
+                trace_id=trace_id,
+                action=request.action,
+                exc_info=error,
+            )
             work = Work(request, caller, peer, self.mailbox, received, trace_id)
             self._refuse(work, A_DEFECT)
 

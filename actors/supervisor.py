@@ -20,9 +20,11 @@ from actors.actor import Actor, abandon
 from actors.clock import After
 from actors.errors import DatabaseProblem, MigrationNeeded
 from actors.future import Answer, settle
+from actors.log.events import Confidential
 from actors.mailbox import Failed, Killer, Left, Mailbox, Vacant
 from actors.messages import (
     Address,
+    DeadLetter,
     FindTenant,
     Migrate,
     Migrated,
@@ -31,6 +33,7 @@ from actors.messages import (
     Retired,
     Stayed,
     TenantRecord,
+    Work,
 )
 from actors.refuser import Refuser, deleted, entomb
 from actors.residents import Residents
@@ -282,7 +285,15 @@ class Supervisor(Actor):
         child = self._children[mailbox]
         if isinstance(error, MigrationNeeded) and self._migrate(mailbox, child):
             return
-        log.error("actor failed", actor=mailbox.name, culprit=described(culprit), exc_info=error)
+        log.error(
+            "actor failed",
+            actor=mailbox.name,
+            tenant=child.tenant and child.tenant.name,
+            tenant_id=child.tenant and child.tenant.id,
+            culprit=described(culprit),
+            exc_info=error,
+            confidential=asked_by(culprit),
+        )
         if child.retirements:
             self._lay_to_rest(mailbox, child)
         elif child.spec.restart == "temporary":
@@ -325,7 +336,13 @@ class Supervisor(Actor):
             self._give_up(mailbox.name, error)
             abandon(mailbox)  # whoever asks it while the system stops must not wait
             return
-        log.error("actor given up for a while", actor=mailbox.name, seconds=BACKOFF_MOST)
+        log.error(
+            "actor given up for a while",
+            actor=mailbox.name,
+            tenant=child.tenant and child.tenant.name,
+            tenant_id=child.tenant and child.tenant.id,
+            seconds=BACKOFF_MOST,
+        )
         child.restarts.clear()
         if child.tenant is None:
             self._start_later(mailbox, child, BACKOFF_MOST)
@@ -403,6 +420,13 @@ class Supervisor(Actor):
 def described(culprit: Killer | None) -> str | None:
     """A message's kind and how often it has killed, without its content."""
     return culprit and f"{type(culprit.message).__name__}, death {culprit.deaths}"
+
+
+def asked_by(culprit: Killer | None) -> Confidential | None:
+    """The request in the message, which the error may quote."""
+    message = culprit and culprit.message
+    work = message.work if isinstance(message, DeadLetter) else message
+    return Confidential(work.request.params, None) if isinstance(work, Work) else None
 
 
 def backoff(restarts: int) -> float:

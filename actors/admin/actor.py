@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import structlog
@@ -27,6 +27,7 @@ from actors.epoch import Epoch
 from actors.errors import ActionError
 from actors.future import Answer, settle, settle_with_error
 from actors.log.messages import Append, Entry
+from actors.log.redaction import folded_names
 from actors.mailbox import Mailbox
 from actors.messages import ANYONE, DirectoryChanged, Work
 from actors.profiles import Profiles
@@ -82,7 +83,9 @@ class AdminConsole(Channel):
         limits: Limits,
         read_directory: Callable[[], None],
         epoch: Epoch | None = None,
+        hide: Iterable[str] = (),
     ) -> None:
+        """`hide` are names of params that no log may show, besides those that look secret."""
         super().__init__(
             mailbox,
             directory=actors.directory,
@@ -100,6 +103,7 @@ class AdminConsole(Channel):
         self._early: deque[Locally] = deque()
         self._finishing: deque[Answer] = deque()
         self._is_reminded = False
+        self._hide = folded_names(hide)
         self._handlers.update(
             {
                 Arrived: self._arrived,
@@ -129,7 +133,7 @@ class AdminConsole(Channel):
         """Whoever has no token reaches nothing here, also where an index says that anyone may."""
         if work.principal is ANYONE:
             raise not_you()
-        self._begin_call(Call.of_work(work))
+        self._begin_call(Call.of_work(work, self._hide))
 
     def _stranger(self, request: Request, trace_id: str) -> None:
         for entry in self._strangers.note(request, trace_id, time.monotonic()):
@@ -143,7 +147,7 @@ class AdminConsole(Channel):
             return
         try:
             self._require_open()
-            self._begin_call(Call.of_console(message))
+            self._begin_call(Call.of_console(message, self._hide))
         except ActionError as error:
             settle_with_error(message.reply_to, error)
 

@@ -11,7 +11,7 @@ from actors.answers import new_trace_id
 from actors.errors import ActionError, DeadlineExceeded, Unavailable
 from actors.future import Answer
 from actors.log.messages import ACTION, INTENT, OUTCOME, Entry
-from actors.log.redaction import redacted, scrubbed
+from actors.log.redaction import NO_NAMES, Redaction
 from actors.messages import Principal, TenantRecord, Work
 from actors.routing import Route
 
@@ -48,7 +48,9 @@ class Call:
         timeout_ms: int = LOCAL_MS,
         work: Work | None = None,
         reply_to: Answer | None = None,
+        hide: frozenset[str] = NO_NAMES,
     ) -> None:
+        """`hide` are names of params that no log may show, as `folded_names` makes them."""
         self.action = action
         self.tenant = tenant
         """The name that was given, whether or not there is such a tenant."""
@@ -60,6 +62,7 @@ class Call:
         self.work = work
         """None for what the process itself asks."""
         self.reply_to = reply_to
+        self._hide = hide
         received = time.monotonic() if work is None else work.received
         self.deadline = received + timeout_ms / 1000
         """time.monotonic() by which the caller has an answer."""
@@ -75,7 +78,7 @@ class Call:
         """Whether the caller has heard something."""
 
     @classmethod
-    def of_work(cls, work: Work) -> Call:
+    def of_work(cls, work: Work, hide: frozenset[str] = NO_NAMES) -> Call:
         """What came through the socket."""
         request = work.request
         return cls(
@@ -86,10 +89,11 @@ class Call:
             work.trace_id,
             timeout_ms=request.timeout_ms,
             work=work,
+            hide=hide,
         )
 
     @classmethod
-    def of_console(cls, message: Locally) -> Call:
+    def of_console(cls, message: Locally, hide: frozenset[str] = NO_NAMES) -> Call:
         """What the process itself asks."""
         return cls(
             message.action,
@@ -98,6 +102,7 @@ class Call:
             CONSOLE,
             new_trace_id(),
             reply_to=message.reply_to,
+            hide=hide,
         )
 
     @property
@@ -141,11 +146,12 @@ class Call:
         kind = OUTCOME if self.intended else ACTION
         if self.about is not None and self.tenant not in (None, self.about.name):
             message = f"asked for tenant {self.tenant!r}: {message}"
-        return self._entry(kind, outcome, message and scrubbed(message)[:MOST_MESSAGE])
+        return self._entry(kind, outcome, message)
 
     def _entry(self, kind: str, outcome: str | None, message: str | None) -> Entry:
         capacity = capacity_text(self.caller) if self.capacity is None else str(self.capacity)
         is_token = self.work is not None
+        redaction = Redaction(self.route and self.route.params.source, self._hide)
         return Entry(
             kind=kind,
             action=self.action,
@@ -154,9 +160,9 @@ class Call:
             token=self.caller.id if is_token else None,
             tenant=self.about and self.about.name,
             tenant_id=self.about and self.about.id,
-            params=redacted(self.params, None if self.route is None else self.route.params.source),
+            params=redaction.params(self.params),
             outcome=outcome,
-            message=message,
+            message=message and redaction.text(message)[:MOST_MESSAGE],
             request_id=self.request_id,
             trace_id=self.trace_id,
         )

@@ -22,6 +22,7 @@ from actors.admin.recorder import OK, Recorder
 from actors.answers import A_DEFECT, success
 from actors.callers import Callers
 from actors.errors import ActionError, InvalidArgument, NotFound, ResourceExhausted, Unavailable
+from actors.log.events import Confidential
 from actors.messages import ACTIVE, SUSPENDED, FindTenant, TenantRecord
 from actors.registry import Published
 from actors.routing import Route, RoutingTable
@@ -113,7 +114,13 @@ class Serving:
             return Refused(error)
         except Exception as error:
             log.error(
-                "admin action failed", action=call.action, trace_id=call.trace_id, exc_info=error
+                "admin action failed",
+                action=call.action,
+                tenant=call.about and call.about.name,
+                tenant_id=call.about and call.about.id,
+                trace_id=call.trace_id,
+                exc_info=error,
+                confidential=Confidential(call.params, call.route and call.route.params.source),
             )
             return Refused(DEFECT)
 

@@ -97,14 +97,11 @@ class Events:
     def _record(self, event: MutableMapping[str, Any]) -> dict[str, Any]:
         """Without secrets, in JSON values; actors/log/record.py says what it has."""
         asked = self._asked(event.pop(CONFIDENTIAL, None))
-        source, tenant = _origin(event)
-        if tenant is not None:
-            event.setdefault("tenant", tenant)
         known = {
             "at": self._clock(),
             "level": event.pop("level"),
             "event": cut(said(str(event.pop("event", "")), self._hide, asked), MOST_MESSAGE),
-            "source": source,
+            "source": _source(event),
             "exception": self._exception(event, asked),
         }
         rest = _without(asked, clean(Redaction(None, self._hide).params(event), self._hide))
@@ -175,12 +172,12 @@ def _without(asked: Redaction, value: Any) -> Any:
     return asked.text(value) if isinstance(value, str) else value
 
 
-def _origin(event: MutableMapping[str, Any]) -> tuple[str, str | None]:
-    """Source, and tenant where the source is one: an actor, or else the module that logs."""
+def _source(event: MutableMapping[str, Any]) -> str:
+    """An actor, or else the module that logs; of tenants, `tenant` says which one."""
     module = str(event.pop(CallsiteParameter.QUAL_MODULE.value, "")).removeprefix("actors.")
-    source = str(event.pop("actor", None) or event.pop("source", None) or module)
-    kind, _, name = source.partition(" ")
-    return (kind, name) if kind == "tenant" and name else (source, None)
+    named = event.pop("source", None)
+    source = str(event.pop("actor", None) or named or module)
+    return "tenant" if source == f"tenant {event.get('tenant')}" else source
 
 
 def _for_programs(record: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ from actors.errors import (
     Unavailable,
     Unimplemented,
 )
+from actors.log.events import Confidential
 from actors.mailbox import Killer, Mailbox
 from actors.messages import DeadLetter, TenantRecord, Work
 from actors.permission import require
@@ -223,11 +224,18 @@ class Serving:
         log.error(
             "function failed",
             tenant=self._record.name,
+            tenant_id=self._record.id,
             action=work.request.action,
             trace_id=work.trace_id,
             exc_info=error,
+            confidential=self._confidential(work),
         )
         return A_DEFECT
+
+    def _confidential(self, work: Work) -> Confidential:
+        """The function had it all, and its error may quote it."""
+        route = self._table.routes.get(work.request.action)
+        return Confidential(work.request.params, route and route.params.source)
 
     def _set_aside(self, letter: DeadLetter) -> Held:
         work, reason = letter
@@ -243,6 +251,7 @@ class Serving:
         log.error(
             "message set aside",
             tenant=self._record.name,
+            tenant_id=self._record.id,
             action=request.action,
             trace_id=work.trace_id,
         )
