@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from actors.log.day import COMPRESSED, PLAIN, DayFile
-from actors.log.frames import CHUNK_BYTES, compressor, decompressed
+from actors.log.frames import CHUNK_BYTES, decompressed, frame
 from actors.log.tail import sync_directory
 
 FRESH = f"{COMPRESSED}.tmp"
 """How a compressed file's name ends as long as it is not whole."""
+
+FRAME_BYTES = 4 * 1024 * 1024
+"""Bytes of text in a frame, besides the rest of its last line: searches read one at a time, from either end."""
 
 FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -60,7 +64,8 @@ def _write(compressed: Path, plain: Path, rest: Path | None = None) -> None:
     try:
         with os.fdopen(os.open(fresh, FLAGS, 0o600), "wb") as target:
             with plain.open("rb") as source:
-                compressor().copy_stream(source, target, size=plain.stat().st_size)
+                for text in _pieces(source):
+                    target.write(frame(text))
             if rest is not None:
                 with rest.open("rb") as source:
                     shutil.copyfileobj(source, target)
@@ -71,3 +76,8 @@ def _write(compressed: Path, plain: Path, rest: Path | None = None) -> None:
         fresh.unlink(missing_ok=True)
         raise
     sync_directory(compressed.parent)
+
+
+def _pieces(source: BinaryIO) -> Iterator[bytes]:
+    """Whole lines, as many as go into one frame."""
+    return iter(lambda: source.read(FRAME_BYTES) + source.readline(), b"")

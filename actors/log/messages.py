@@ -46,11 +46,11 @@ class Entry(NamedTuple):
 OK = "ok"
 """The outcome of a line or a record about what was done."""
 
-TENANT = "tenant"
+FROM_TENANT = "tenant"
 """The source of a line: the tenant's actor."""
-ROUTER = "router"
+FROM_ROUTER = "router"
 """The Router, for a tenant that never saw the message."""
-SUPERVISOR = "supervisor"
+FROM_SUPERVISOR = "supervisor"
 """Whoever answers in the place of a tenant that cannot be served."""
 
 
@@ -60,7 +60,7 @@ class Line(NamedTuple):
     at: float
     """When it was answered, in seconds since the epoch."""
     source: str
-    """TENANT, ROUTER or SUPERVISOR."""
+    """FROM_TENANT, FROM_ROUTER or FROM_SUPERVISOR."""
     action: str
     version: int | None
     """None, as the next two, where no version was chosen."""
@@ -120,17 +120,25 @@ class Midnight(NamedTuple):
     """From the Clock to every log: a day may have ended; compress and remove what is due."""
 
 
+TENANT = "tenant"
+"""One tenant's messages."""
+ERRORS = "errors"
+AUDIT = "audit"
+
+
 class Find(NamedTuple):
     """Ask the LogReader: a page of lines of one log, the newest first.
 
-    {"lines": [...], "next": cursor or None, "newest": cursor of the newest line that was looked at}.
+    {"lines": [...], "next": cursor or None, "newest": cursor}. `next` is where to go on, as `before` or as
+    `after`; None where all there is has been looked at. `newest` is behind the newest line that was looked
+    at, to follow from. A page can have few lines or none and a `next`: the search took its time.
     InvalidArgument for a cursor that is none.
     """
 
     log: str
-    """tenant or errors."""
+    """TENANT, ERRORS or AUDIT."""
     tenant_id: str | None
-    """Whose; of the tenants' log always one, of the errors None for all."""
+    """Whose; of the tenants' logs always one, of the others None for all."""
     since: float | None = None
     """Seconds since the epoch, inclusive; `until` exclusive."""
     until: float | None = None
@@ -144,6 +152,18 @@ class Find(NamedTuple):
     after: str | None = None
     """Only lines newer than this cursor, the oldest first: what follows `newest` of an earlier answer."""
     limit: int = 100
+    wait_ms: int = 0
+    """With `after`: how long to wait for a first line, in milliseconds."""
+    tenant: str | None = None
+    """The tenant's name, by which errors know it; with a tenant_id."""
+    only: tuple[str, ...] | None = None
+    """The members that the asker may see: others are neither shown nor looked through for the text."""
+    omit: str | None = None
+    """No lines of this action."""
+
+
+class LetGo(NamedTuple):
+    """Tell the LogReader when the server stops: nobody waits for new lines any longer, from now on."""
 
 
 class Count(NamedTuple):
@@ -155,12 +175,22 @@ class Count(NamedTuple):
 
 
 class AskStats(NamedTuple):
-    """Ask Stats: counters and latency percentiles as a map; see docs/logs.md."""
+    """Ask Stats: how many messages, how they ended and how fast, as `stats.show` answers it."""
 
     tenant_id: str | None
     """Of one tenant; None for all."""
+
+
+class AskActionStats(NamedTuple):
+    """Ask Stats: the same for each action, as `stats.actions` answers it."""
+
+    tenant_id: str | None
     action: str | None
-    """Of one action; None for all."""
+    """This one alone; None for all."""
+
+
+class AskTenantStats(NamedTuple):
+    """Ask Stats: the same for the busiest tenants, as `stats.tenants` answers it."""
 
 
 class Append(NamedTuple):

@@ -1,0 +1,142 @@
+"""Which lines are asked for. Most lines are passed over by their bytes alone, without being parsed."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from actors.log.block import Block
+from actors.log.messages import ERRORS, TENANT, Find
+
+AT = b'{"at":"'
+"""How lines begin whose first member is the time."""
+
+Record = dict[str, Any]
+
+
+class Slot(NamedTuple):
+    """Where a line is in a block's text."""
+
+    start: int
+    stop: int
+
+
+class Criteria:
+    """What one Find says of lines."""
+
+    def __init__(self, ask: Find) -> None:
+        self._ask = ask
+        self._text = None if ask.text is None else _Text(ask.text)
+        self._since = -math.inf if ask.since is None else ask.since
+        self._until = math.inf if ask.until is None else ask.until
+        self._needle, self._is_folded = self._sought()
+
+    def slots(self, block: Block, *, backwards: bool) -> Iterator[Slot]:
+        """The lines that may be asked for, in this order; none that is asked for is left out."""
+        text = block.text.lower() if self._is_folded else block.text
+        if self._needle not in text:
+            return iter(())
+        return _backwards(text, self._needle) if backwards else _forwards(text, self._needle)
+
+    def record(self, line: bytes) -> Record | None:
+        """The line's members as the asker may see them; None where it is not asked for, or no record."""
+        if self._is_outside(line):
+            return None
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            return None
+        return self._shown(record, line) if self._is_asked_for(record) else None
+
+    def _sought(self) -> tuple[bytes, bool]:
+        """Bytes that every line has that is asked for, those that fewest have; whether case is folded."""
+        for value in (self._ask.trace_id, self._ask.action, self._ask.outcome):
+            if value is not None:
+                return _quoted(value), False
+        if self._text is not None and self._text.folded is not None:
+            return self._text.folded, True
+        return b"\n", False
+
+    def _is_outside(self, line: bytes) -> bool:
+        """Whether it is of another time, as far as its beginning tells."""
+        if not line.startswith(AT) or (math.isinf(self._since) and math.isinf(self._until)):
+            return False
+        end = line.find(b'"', len(AT))
+        return not self._is_in_time(line[len(AT) : end].decode(errors="replace"))
+
+    def _is_in_time(self, at: Any) -> bool:
+        try:
+            return self._since <= datetime.fromisoformat(at).timestamp() < self._until
+        except (TypeError, ValueError):
+            return math.isinf(self._since) and math.isinf(self._until)
+
+    def _is_asked_for(self, record: Any) -> bool:
+        if not isinstance(record, dict) or not self._is_in_time(record.get("at")):
+            return False
+        ask = self._ask
+        wanted = (("action", ask.action), ("outcome", ask.outcome), ("trace_id", ask.trace_id))
+        if any(value is not None and record.get(name) != value for name, value in wanted):
+            return False
+        if ask.omit is not None and record.get("action") == ask.omit:
+            return False
+        return self._is_of_tenant(record)
+
+    def _is_of_tenant(self, record: Record) -> bool:
+        """Errors may know a tenant by its name only."""
+        ask = self._ask
+        if ask.log == TENANT or ask.tenant_id is None:
+            return True
+        found = record.get("tenant_id")
+        if found is None and ask.log == ERRORS and ask.tenant is not None:
+            return bool(record.get("tenant") == ask.tenant)
+        return bool(found == ask.tenant_id)
+
+    def _shown(self, record: Record, line: bytes) -> Record | None:
+        only = self._ask.only
+        if only is not None:
+            record = {name: record[name] for name in only if name in record}
+            line = json.dumps(record, ensure_ascii=False).encode(errors="replace")
+        return record if self._text is None or self._text.is_in(line) else None
+
+
+class _Text:
+    """Looked for anywhere in a line, as it is written there."""
+
+    def __init__(self, text: str) -> None:
+        written = json.dumps(text, ensure_ascii=False)[1:-1]
+        self.folded = written.lower().encode() if written.isascii() else None
+        """In lower case; None where it has more than ASCII."""
+        self._written = written.casefold()
+
+    def is_in(self, line: bytes) -> bool:
+        if self.folded is not None:
+            return self.folded in line.lower()
+        return self._written in line.decode(errors="replace").casefold()
+
+
+def _quoted(value: str) -> bytes:
+    """As a member's value is written."""
+    return json.dumps(value, ensure_ascii=False).encode(errors="replace")
+
+
+def _forwards(text: bytes, needle: bytes) -> Iterator[Slot]:
+    found = text.find(needle)
+    while found >= 0:
+        stop = _end_of(text, found)
+        yield Slot(text.rfind(b"\n", 0, found) + 1, stop)
+        found = text.find(needle, stop)
+
+
+def _backwards(text: bytes, needle: bytes) -> Iterator[Slot]:
+    found = text.rfind(needle)
+    while found >= 0:
+        start = text.rfind(b"\n", 0, found) + 1
+        yield Slot(start, _end_of(text, found))
+        found = text.rfind(needle, 0, start)
+
+
+def _end_of(text: bytes, offset: int) -> int:
+    return text.find(b"\n", offset) + 1
