@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 
 from actors.log.accounts import Accounts, refused_line
-from actors.log.messages import ROUTER, Line
+from actors.log.messages import FROM_ROUTER, Line
 from actors.mailbox import Mailbox
 from actors.messages import TenantRecord, Work
 from actors.routing import Route
@@ -37,7 +37,7 @@ class Refusals:
         """One that was refused now, with a reply of this size in bytes."""
         count = self._counts[tenant] = self._counts.get(tenant, 0) + 1
         if count <= MOST_LINES:
-            line = refused_line(ROUTER, work, refusal, route, size)
+            line = refused_line(FROM_ROUTER, work, refusal, route, size)
             self._batch.setdefault(tenant, []).append(line)
 
     def tell(self) -> None:
@@ -61,7 +61,7 @@ def summed_up(count: int) -> Line:
     """The line in the place of so many."""
     return Line(
         at=time.time(),
-        source=ROUTER,
+        source=FROM_ROUTER,
         action=OTHERS,
         version=None,
         state=None,

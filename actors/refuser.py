@@ -10,7 +10,7 @@ import structlog
 from actors.actor import Actor, Gone
 from actors.answers import packed_refusal, refuse
 from actors.log.accounts import Accounts, refused_line
-from actors.log.messages import SUPERVISOR, Line
+from actors.log.messages import FROM_SUPERVISOR, Line
 from actors.mailbox import Killer, Mailbox
 from actors.messages import DeadLetter, Passivate, Replies, TenantRecord, Work
 from transport.message import UNAVAILABLE, Refusal
@@ -68,7 +68,7 @@ class Refuser(Actor):
         body = packed_refusal(work, self._refusal)
         work.outlet.tell(Replies([(work.peer, body)]))
         if self._accounts is not None:
-            line = refused_line(SUPERVISOR, work, self._refusal, None, len(body))
+            line = refused_line(FROM_SUPERVISOR, work, self._refusal, None, len(body))
             self._lines.append(line)
 
 

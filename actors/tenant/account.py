@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from actors.log.messages import OK, TENANT, Line
+from actors.log.messages import FROM_TENANT, OK, Line
 from actors.tenant.serving import Held
 
 NOT_CHOSEN = (None, None, None, None)
@@ -28,7 +28,7 @@ def lines_of(held: Iterable[Held], at: float) -> tuple[Line, ...]:
         # By position, past the constructor made of Python: 19 names would cost more than all the rest.
         fields = (
             at,
-            TENANT,
+            FROM_TENANT,
             request.action,
             version,
             state,

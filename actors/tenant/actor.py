@@ -18,7 +18,7 @@ import structlog
 from actors.actor import Actor
 from actors.answers import A_DEFECT, packed_refusal
 from actors.log.accounts import Accounts, refused_line
-from actors.log.messages import TENANT
+from actors.log.messages import FROM_TENANT
 from actors.mailbox import Mailbox
 from actors.messages import DeadLetter, Passivate, Replies, Stayed, TenantRecord, Work
 from actors.profiles import Profiles
@@ -195,7 +195,13 @@ class Tenant(Actor):
 
     def _after_failed_commit(self, held: list[Held], error: sqlite3.Error) -> list[Held]:
         """A commit that reports failure may still be on disk: reopen, and ask the table of ids."""
-        log.error("commit failed", tenant=self._record.name, messages=len(held), exc_info=error)
+        log.error(
+            "commit failed",
+            tenant=self._record.name,
+            tenant_id=self._record.id,
+            messages=len(held),
+            exc_info=error,
+        )
         self.database.close()
         try:
             self._open()
@@ -224,7 +230,7 @@ class Tenant(Actor):
         body = packed_refusal(work, refusal)
         work.outlet.tell(Replies([(work.peer, body)]))
         if self._accounts is not None:
-            line = refused_line(TENANT, work, refusal, None, len(body))
+            line = refused_line(FROM_TENANT, work, refusal, None, len(body))
             self._accounts.tell(self._record, (line,))
 
     def _sweep(self) -> None:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from actors.index.reader import read_index
-from actors.log.messages import TENANT, Line, Turn
+from actors.log.messages import FROM_TENANT, Line, Turn
 from actors.mailbox import Failed, Mailbox
 from actors.messages import DeadLetter, Peer, Principal, Replies, TenantRecord, Work
 from actors.registry import Published
@@ -136,7 +136,7 @@ def agree(told: Told) -> None:
     if reply["ok"]:
         chosen = (line.version, line.state, line.reason)
         assert chosen == tuple(reply["meta"][name] for name in ("version", "state", "reason"))
-    assert (line.source, line.action, line.params) == (TENANT, request.action, request.params)
+    assert (line.source, line.action, line.params) == (FROM_TENANT, request.action, request.params)
     assert (line.request_id, line.trace_id) == (request.id, work.trace_id)
     assert (line.caller, line.person, line.role) == ("t_1", "p_1", "member")
     assert line.queued_ms >= 0.0
