@@ -157,7 +157,7 @@ class Figures:
 
     def _series(self, line: Line) -> Series:
         """For a pair that has none by that name: a new one, or one that stands for many."""
-        action = line.action if line.schema is not None else UNKNOWN
+        action = UNKNOWN if line.schema is None else line.action
         if len(self.series) >= MOST_SERIES and (action, line.outcome) not in self.series:
             action = OTHER
         key = (action, line.outcome)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from actors.actor import Actor
+from actors.log.chain import moment
 from actors.log.figures import Figures
 from actors.log.histogram import Histogram
-from actors.log.messages import AskStats, Count, Turn
+from actors.log.messages import AskActionStats, AskStats, AskTenantStats, Count, Turn
 from actors.log.summary import Summary
 from actors.mailbox import Mailbox
 
@@ -67,7 +67,7 @@ class Stats(Actor):
         self._watched = watched
         self._clock = clock
         self._began = clock()
-        self._since = datetime.fromtimestamp(epoch(), UTC)
+        self._since = moment(epoch())
         self._figures = Figures(self._began)
 
     def handle(self, mail: deque[Any]) -> None:
@@ -83,13 +83,13 @@ class Stats(Actor):
             mail.popleft()
 
     def on_receive(self, message: Any) -> Any:
-        """Turn and Count, told; AskStats and AskSnapshot, asked."""
+        """Turn and Count, told; the others, asked."""
         match message:
             case Turn():
                 self._count(message)
             case Count():
                 self._figures.count_event(message.name, message.by)
-            case AskStats():
+            case AskStats() | AskActionStats() | AskTenantStats():
                 return self._said(message)
             case AskSnapshot():
                 return self._snapshot()
@@ -106,19 +106,28 @@ class Stats(Actor):
         else:
             self._figures.count_event(SPANS_DROPPED, len(turn.lines))
 
-    def _said(self, ask: AskStats) -> dict[str, Any]:
-        now = self._clock()
-        summary = Summary(self._figures, now)
-        since = {
-            "since": self._since.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "uptime_seconds": round(now - self._began, 3),
-        }
-        if ask.tenant_id is not None:
-            return {**since, **summary.of_tenant(ask.tenant_id, ask.action)}
-        waiting = [
+    def _said(self, ask: AskStats | AskActionStats | AskTenantStats) -> dict[str, Any]:
+        summary = Summary(self._figures, self._clock())
+        match ask:
+            case AskStats(tenant_id=None):
+                said = {**self._age(), **summary.of_all(), "waiting": self._listed_waiting()}
+            case AskStats(tenant_id=str(tenant_id)):
+                said = {**self._age(), **summary.of_tenant(tenant_id)}
+            case AskActionStats(tenant_id=None):
+                said = summary.of_actions(ask.action)
+            case AskActionStats(tenant_id=str(tenant_id)):
+                said = summary.of_tenants_actions(tenant_id, ask.action)
+            case _:
+                said = summary.of_tenants()
+        return {"since": self._since, **said}
+
+    def _age(self) -> dict[str, Any]:
+        return {"uptime_seconds": round(self._clock() - self._began, 3)}
+
+    def _listed_waiting(self) -> list[dict[str, Any]]:
+        return [
             {"actor": name, "messages": count} for name, count in sorted(self._waiting().items())
         ]
-        return {**since, **summary.of_all(ask.action), "waiting": waiting}
 
     def _waiting(self) -> dict[str, int]:
         return {mailbox.name: len(mailbox) for mailbox in self._watched}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from actors.log.figures import Figures, Series, TenantFigures, Timings
@@ -18,6 +18,9 @@ BUSIEST = 50
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 """The percentiles that are told."""
 
+LATELY = {"minute": 60.0, "five_minutes": 300.0}
+"""The times that rates are told for, in seconds."""
+
 Counts = Mapping[Series, int]
 """How many messages of each series."""
 
@@ -30,44 +33,46 @@ class Summary:
         self._figures = figures
         self._now = now
 
-    def of_all(self, action: str | None = None) -> dict[str, Any]:
-        """All messages, or those of one action."""
-        series = [each for each in self._figures.series.values() if action in (None, each.action)]
+    def of_all(self) -> dict[str, Any]:
+        """All messages, and what no message tells."""
+        events = sorted(self._figures.events.items())
         return {
-            "figures": self._of_series(series, self._rates_of(series)),
-            "actions": self._by_action(series),
+            "figures": self._of_series(self._figures.series.values()),
+            "events": [{"name": name, "count": count} for name, count in events],
+        }
+
+    def of_tenant(self, tenant_id: str) -> dict[str, Any]:
+        """One tenant's messages."""
+        return {"figures": self._of_tenant(tenant_id, self._tenant(tenant_id))}
+
+    def of_actions(self, only: str | None) -> dict[str, Any]:
+        """Each action by itself, the most frequent first; or only one."""
+        groups = _grouped(self._figures.series.values(), only)
+        return {
+            "actions": _ordered(
+                {"action": action, "figures": self._of_series(group)}
+                for action, group in groups.items()
+            )
+        }
+
+    def of_tenants_actions(self, tenant_id: str, only: str | None) -> dict[str, Any]:
+        """The same of one tenant: only counted, as no times are kept of each."""
+        counts = self._tenant(tenant_id).outcomes
+        groups = _grouped(counts, only)
+        return {
+            "actions": _ordered(
+                {"action": action, "figures": _counted({each: counts[each] for each in group})}
+                for action, group in groups.items()
+            )
+        }
+
+    def of_tenants(self) -> dict[str, Any]:
+        """The busiest by themselves, and those that are not counted by themselves any more."""
+        quiet = self._figures.quiet
+        return {
             "tenants": self._busiest(),
-            "others": {
-                "tenants": self._figures.quiet.tenants,
-                "figures": _counted(self._figures.quiet.figures.outcomes),
-            },
-            "events": [
-                {"name": name, "count": count}
-                for name, count in sorted(self._figures.events.items())
-            ],
+            "others": {"tenants": quiet.tenants, "figures": _counted(quiet.figures.outcomes)},
         }
-
-    def of_tenant(self, tenant_id: str, action: str | None = None) -> dict[str, Any]:
-        """One tenant's messages, or those of one action: these only counted, as no times are kept of them."""
-        tenant = self._figures.tenants.get(tenant_id) or TenantFigures("")
-        counts = {
-            series: count
-            for series, count in tenant.outcomes.items()
-            if action in (None, series.action)
-        }
-        figures = self._of_tenant(tenant_id, tenant) if action is None else _counted(counts)
-        return {"figures": figures, "actions": _counted_by_action(counts)}
-
-    def _by_action(self, series: Iterable[Series]) -> list[dict[str, Any]]:
-        window = self._figures.by_action
-        listed = [
-            {
-                "action": action,
-                "figures": self._of_series(group, self._rates(window, action, _sum(group))),
-            }
-            for action, group in _grouped(series).items()
-        ]
-        return _ordered(listed)
 
     def _busiest(self) -> list[dict[str, Any]]:
         """By how much they asked for in the last five minutes, then by all they have."""
@@ -84,19 +89,20 @@ class Summary:
             for _, _, tenant_id in heapq.nlargest(BUSIEST, rated)
         ]
 
-    def _of_series(
-        self, series: Iterable[Series], per_second: Mapping[str, float]
-    ) -> dict[str, Any]:
-        group = list(series)
+    def _tenant(self, tenant_id: str) -> TenantFigures:
+        """Its figures; empty ones where it has asked for nothing."""
+        return self._figures.tenants.get(tenant_id) or TenantFigures("")
+
+    def _of_series(self, series: Collection[Series]) -> dict[str, Any]:
         timings = Timings()
-        for each in group:
+        for each in series:
             timings.merge(each.timings)
         return {
-            **_counted({each: each.requests for each in group}),
-            "replayed": sum(each.replayed for each in group),
-            "reply_bytes": sum(each.reply_bytes for each in group),
+            **_counted({each: each.requests for each in series}),
+            "replayed": sum(each.replayed for each in series),
+            "reply_bytes": sum(each.reply_bytes for each in series),
             **_timed(timings),
-            "per_second": per_second,
+            "per_second": self._rates_of(series),
         }
 
     def _of_tenant(self, tenant_id: str, tenant: TenantFigures) -> dict[str, Any]:
@@ -104,38 +110,35 @@ class Summary:
         return {
             **_counted(tenant.outcomes),
             **_timed(tenant.timings),
-            "per_second": self._rates(window, tenant_id, tenant.requests),
+            "per_second": self._rates(window, {tenant_id: tenant.requests}),
         }
 
-    def _rates_of(self, series: Iterable[Series]) -> dict[str, float]:
-        """Of several actions together."""
-        window = self._figures.by_action
-        rates = [
-            self._rates(window, action, _sum(group)) for action, group in _grouped(series).items()
-        ]
-        return {
-            name: round(sum(each[name] for each in rates), 3) for name in ("minute", "five_minutes")
-        }
+    def _rates_of(self, series: Collection[Series]) -> dict[str, float]:
+        """Of one or several actions together."""
+        totals: Counter[str] = Counter()
+        for each in series:
+            totals[each.action] += each.requests
+        return self._rates(self._figures.by_action, totals)
 
-    def _rates(self, window: Window, key: str, total: int) -> dict[str, float]:
+    def _rates(self, window: Window, totals: Mapping[str, int]) -> dict[str, float]:
         return {
-            "minute": round(window.per_second(key, total, self._now, 60.0), 3),
-            "five_minutes": round(window.per_second(key, total, self._now, 300.0), 3),
+            name: round(window.per_second(totals, self._now, seconds), 3)
+            for name, seconds in LATELY.items()
         }
 
     def _five_minutes(self, tenant_id: str, tenant: TenantFigures) -> float:
-        return self._figures.by_tenant.per_second(tenant_id, tenant.requests, self._now, 300.0)
+        return self._figures.by_tenant.per_second(
+            {tenant_id: tenant.requests}, self._now, LATELY["five_minutes"]
+        )
 
 
-def _grouped(series: Iterable[Series]) -> dict[str, list[Series]]:
+def _grouped(series: Iterable[Series], only: str | None) -> dict[str, list[Series]]:
+    """By their actions."""
     found = defaultdict(list)
     for each in series:
-        found[each.action].append(each)
+        if only in (None, each.action):
+            found[each.action].append(each)
     return found
-
-
-def _sum(series: Iterable[Series]) -> int:
-    return sum(each.requests for each in series)
 
 
 def _counted(counts: Counts) -> dict[str, Any]:
@@ -152,14 +155,6 @@ def _counted(counts: Counts) -> dict[str, Any]:
             for outcome, count in sorted(outcomes.items(), key=lambda each: (-each[1], each[0]))
         ],
     }
-
-
-def _counted_by_action(counts: Counts) -> list[dict[str, Any]]:
-    listed = [
-        {"action": action, "figures": _counted({each: counts[each] for each in group})}
-        for action, group in _grouped(counts).items()
-    ]
-    return _ordered(listed)
 
 
 def _ordered(actions: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

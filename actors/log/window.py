@@ -42,9 +42,13 @@ class Window:
         for mark in self._marks:
             mark.totals.pop(key, None)
 
-    def per_second(self, key: str, total: int, now: float, seconds: float) -> float:
-        """How many a second in the last `seconds`, or up to EVERY seconds more; fewer after a start."""
+    def per_second(self, totals: Mapping[str, int], now: float, seconds: float) -> float:
+        """How many a second these are that were counted in the last `seconds`.
+
+        Up to EVERY seconds more are looked at, and as many as there are after a start.
+        """
         base = next(
             (mark for mark in reversed(self._marks) if mark.at <= now - seconds), self._marks[0]
         )
-        return (total - base.totals.get(key, 0)) / max(now - base.at, 1.0)
+        counted = sum(total - base.totals.get(key, 0) for key, total in totals.items())
+        return counted / max(now - base.at, 1.0)

@@ -4,33 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.admin.context import AdminContext
-from actors.log.messages import AskStats
-
-SHOWN = ("since", "uptime_seconds", "figures", "events", "waiting")
+from actors.access import TENANT_ROLES
+from actors.admin.context import AdminContext, unnamed
+from actors.log.messages import AskActionStats, AskStats, AskTenantStats
 
 
 async def show(ctx: AdminContext, params: Any) -> dict[str, Any]:  # noqa: ARG001 - every function takes params
     """All messages together."""
-    return _only(await _ask(ctx), *SHOWN)
+    said: dict[str, Any] = await ctx.ask(ctx.actors.stats, AskStats(_whose(ctx)))
+    return said
 
 
 async def actions(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """Each action by itself."""
-    return _only(await _ask(ctx, params.action), "since", "actions")
+    said: dict[str, Any] = await ctx.ask(
+        ctx.actors.stats, AskActionStats(_whose(ctx), params.action)
+    )
+    return said
 
 
 async def tenants(ctx: AdminContext, params: Any) -> dict[str, Any]:  # noqa: ARG001 - every function takes params
     """The busiest by themselves, whichever tenant was named."""
-    everything = await ctx.ask(ctx.actors.stats, AskStats(tenant_id=None, action=None))
-    return _only(everything, "since", "tenants", "others")
-
-
-async def _ask(ctx: AdminContext, action: str | None = None) -> dict[str, Any]:
-    tenant_id = None if ctx.tenant is None else ctx.tenant.id
-    said: dict[str, Any] = await ctx.ask(ctx.actors.stats, AskStats(tenant_id, action))
+    said: dict[str, Any] = await ctx.ask(ctx.actors.stats, AskTenantStats())
     return said
 
 
-def _only(said: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: said[name] for name in names if name in said}
+def _whose(ctx: AdminContext) -> str | None:
+    """The id of the tenant that was named; None for all, which only the platform's people may ask for."""
+    if ctx.tenant is not None:
+        return ctx.tenant.id
+    if ctx.caller.role in TENANT_ROLES:
+        raise unnamed(ctx.action)
+    return None
