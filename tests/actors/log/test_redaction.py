@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -12,9 +13,13 @@ from hypothesis import strategies as st
 from actors.index.schema import Schema
 from actors.log.redaction import (
     MOST_BYTES,
+    MOST_SECRETS,
     SECRET,
     SECRET_NAMES,
     SUMMARY,
+    Redaction,
+    discreet,
+    folded_names,
     is_secret_name,
     redacted,
     scrubbed,
@@ -290,3 +295,96 @@ def test_no_token_survives_in_any_text(before: str, after: str, token: str) -> N
 
     assert "tnt_" in found
     assert token not in found
+
+
+# ---------------------------------------------------------------- by configured name
+
+
+@pytest.mark.parametrize("name", ["iban", "IBAN", "i-ban", "I_B_A_N", "ｉｂａｎ"])
+@pytest.mark.parametrize("value", [NEEDLE, 4711, True, "t_4f1c22ab90de7731", {"a": NEEDLE}, [1]])
+def test_names_that_the_settings_hide_show_nothing(name: str, value: Any) -> None:
+    """However they are spelt, and whatever is in them: not even what would be harmless elsewhere."""
+    params = {"deep": [{name: value}]}
+
+    assert redacted(params, None, folded_names(["Iban"])) == {"deep": [{name: SECRET}]}
+
+
+def test_names_that_only_contain_a_hidden_one_stay() -> None:
+    """Whoever hides `pin` does not hide what is being shipped."""
+    assert redacted({"shipping": 1}, None, folded_names(["pin"])) == {"shipping": 1}
+
+
+def test_a_name_without_letters_hides_nothing() -> None:
+    """It would be the name of all that is called by signs."""
+    assert folded_names(["", "--", "a"]) == {"a"}
+
+
+# ---------------------------------------------------------------- what is said of params
+
+
+def test_what_was_taken_out_of_params_is_taken_out_of_what_is_said_of_them() -> None:
+    """A function may quote what it was given, plainly or as Python shows it."""
+    redaction = Redaction({"properties": {"pin": {"writeOnly": True}}}, folded_names(["iban"]))
+    redaction.params(
+        {"pin": "a'b\\c\"d", "password": {"deep": ["q-1234"]}, "iban": 47114711, "x": "open"}
+    )
+
+    said = redaction.text("a'b\\c\"d and " + repr("a'b\\c\"d") + " q-1234 47114711 open " + TOKEN)
+
+    assert said == f"{SECRET} and '{SECRET}' {SECRET} {SECRET} open tnt_{SECRET}"
+
+
+def test_the_longest_secret_is_looked_for_first() -> None:
+    """Otherwise the rest of it would stay."""
+    redaction = Redaction(None)
+    redaction.params({"password": "abcd", "token": "abcdefgh"})
+
+    assert redaction.text("abcdefgh abcd") == f"{SECRET} {SECRET}"
+
+
+def test_where_there_are_too_many_secrets_nothing_is_said() -> None:
+    """Rather than to look for some of them."""
+    redaction = Redaction(None)
+    redaction.params({"passwords": [f"needle{number}" for number in range(MOST_SECRETS + 1)]})
+
+    assert redaction.text(f"needle{MOST_SECRETS}") == SECRET
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("password=abc def", f"password={SECRET} def"),
+        ('{"api_key": "a \\"b\\" c", "x": 1}', f'{{"api_key": {SECRET}, "x": 1}}'),
+        ("{'client-secret': 'abc'}", f"{{'client-secret': {SECRET}}}"),
+        ("Authorization: Bearer abc", f"Authorization: {SECRET}"),
+        ("https://u:abc@host/?token=abc&x=1", f"https://u:{SECRET}@host/?token={SECRET}&x=1"),
+        ("iban: AT61", f"iban: {SECRET}"),
+        ("name=Ada at 12:30, x: 1", "name=Ada at 12:30, x: 1"),
+        (f"use {TOKEN}", f"use tnt_{SECRET}"),
+    ],
+)
+def test_what_programs_say_is_without_what_they_call_a_secret(said: str, shown: str) -> None:
+    """And stays so where it is looked through again."""
+    hide = folded_names(["iban"])
+
+    assert discreet(said, hide) == shown
+    assert discreet(shown, hide) == shown
+
+
+@given(st.text())
+def test_whatever_is_said_is_looked_through_in_no_time_and_once_is_enough(text: str) -> None:
+    """Of odd texts, too."""
+    once = discreet(text)
+
+    assert discreet(once) == once
+
+
+@pytest.mark.parametrize(
+    "text", ["a" * 200_000, "a:" * 100_000, '"' * 200_000, "://" + "a" * 200_000, "= " * 99_999]
+)
+def test_no_text_takes_long(text: str) -> None:
+    """A pattern that tries every way through a long text would hold up whoever logs it."""
+    began = time.process_time()
+    discreet(text)
+
+    assert time.process_time() - began < 2.0
