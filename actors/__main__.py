@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
     try:
         settings = read_settings(arguments)
         events.hide(settings.log_hide)
-        system = System(settings)
+        system = System(settings, events=events)
         system.start(on_failure=lambda: os.kill(os.getpid(), signal.SIGTERM))
     except (TenantryError, ValueError) as error:
         return refused(error)

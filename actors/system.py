@@ -28,10 +28,12 @@ from actors.future import Answer
 from actors.index.reader import read_index
 from actors.local_admin import LocalAdmin
 from actors.log.actor import AdminLog
+from actors.log.events import Events
 from actors.log.reader import AuditReader
-from actors.log.stats import Stats
+from actors.logs import Logs, zone_of
 from actors.mailbox import Mailbox
 from actors.messages import TenantRecord
+from actors.metrics import MetricsServer
 from actors.permit import Permit
 from actors.profiles import Profiles
 from actors.registry import Published, Registry
@@ -74,10 +76,20 @@ DESCRIPTORS_BESIDES = 128
 class System:
     """A running server. `start` returns once every actor answers; `stop` once all have left."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
-        """`clock` says seconds since the epoch, for whatever expires."""
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Callable[[], float] = time.time,
+        events: Events | None = None,
+    ) -> None:
+        """`clock` says seconds since the epoch, for whatever expires and for the days of logs.
+
+        `events` are the process's own, of which the error log is to be told as long as the system runs.
+        """
         self.settings = settings
         self._now = clock
+        self._events = events
+        self._metrics: MetricsServer | None = None
         self.failure: BaseException | None = None
         """Why the supervisor gave up, if it did."""
         self._on_failure: Callable[[], None] = lambda: None
@@ -90,6 +102,7 @@ class System:
 
     def _prepare(self, settings: Settings) -> None:
         """Everything that can be found wrong before a thread or a socket is there."""
+        zone_of(settings.log_time_zone)
         limit_memory(settings.memory_bytes)
         require_descriptors(settings.resident)
         index = read_index(settings.registry)
@@ -140,14 +153,13 @@ class System:
         self._tenants = Dispatcher("tenants", settings.threads, settings.threads_most, self._permit)
         self._dispatchers.append(self._tenants)
         self.supervisor = self._mailbox("supervisor", None)
+        self.logs = Logs(settings, self._now, self.supervisor, self._mailbox, self._permit)
         self.clock = ClockMailbox(self.supervisor)
         self.migrator = self._mailbox("migrator", self.supervisor)
         self.registry = self._mailbox("registry", self.supervisor)
         self.admin_log = self._mailbox("admin log", self.supervisor)
         # Verifying a long log computes: it takes turns with the tenants.
         self.audit_reader = self._mailbox("audit reader", self.supervisor, self._permit)
-        self.log_reader = self._mailbox("log reader", self.supervisor)
-        self.stats = self._mailbox("stats", self.supervisor, self._permit)
         self.directory = self._mailbox("directory", self.supervisor)
         inbox = SocketMailbox(data, self._permit.let_go, self._permit.take)
         self.router = RouterMailbox("router", inbox, self.supervisor)
@@ -166,7 +178,12 @@ class System:
             resident_cap=settings.resident,
             idle_seconds=settings.idle_seconds,
             give_up=self._give_up,
+            tenant_log=self.logs.told,
         )
+        audit = settings.data / "audit"
+        self.logs.supervise(self._adopt, self.clock, audit, self._children())
+        if self._events is not None:
+            self._events.connect(self.logs.errors)
         self._supervise("clock", self.clock, Clock.start)
         self._supervise("migrator", self.migrator, lambda box: Migrator.start(box, self._storage))
         self._supervise(
@@ -176,14 +193,12 @@ class System:
                 box, settings.registry, settings.environment, self.tables, self._read_text
             ),
         )
-        audit = settings.data / "audit"
         self._supervise(
             "admin log", self.admin_log, lambda box: AdminLog.start(box, audit, self._now)
         )
         self._supervise(
             "audit reader", self.audit_reader, lambda box: AuditReader.start(box, audit)
         )
-        self._supervise("stats", self.stats, lambda box: Stats.start(box, watched=self._children()))
         self._supervise("directory", self.directory, self._start_directory)
         self._supervise("router", self.router, self._start_router)
         self._supervise("console", self.console, self._start_console)
@@ -194,11 +209,17 @@ class System:
         self.clock.tell(Every(RECKON_SECONDS, self.directory, SweepDue()))
         for channel in (self.router, self.console):
             self.clock.tell(Every(RECKON_SECONDS, channel, FlushUses()))
+        self.logs.begin(self.clock)
+        if settings.metrics_port is not None:
+            self._metrics = MetricsServer(settings.metrics_port, self.logs.stats)
 
     def stop(self) -> None:
         """Answer what was accepted, refuse the rest, close everything; in reverse order of starting."""
         drained = True
+        if self._metrics is not None:
+            self._metrics.close()
         self._try(self.console, Draining())
+        self.logs.let_go()
         self._finish()
         self._try(self.router, Draining())
         # Tenants that are being looked for are found, and then their mail is in their mailboxes.
@@ -206,6 +227,8 @@ class System:
             self._try(self.router, Ping())
             drained = self._drain()
         for mailbox in reversed(self._children()):
+            if mailbox is self.logs.errors and self._events is not None:
+                self._events.disconnect()
             self._stop(mailbox)
         self._stop(self.supervisor)
         self._close(STOP_SECONDS if drained else 0.0)
@@ -215,27 +238,30 @@ class System:
 
     def _children(self) -> list[Mailbox]:
         return [
+            *self.logs.children(),
             self.clock,
             self.migrator,
             self.registry,
             self.admin_log,
             self.audit_reader,
-            self.stats,
             self.directory,
             self.router,
             self.console,
         ]
 
     def _mailbox(
-        self, name: str, supervisor: Mailbox | None, permit: Permit | None = None
+        self, name: str, supervisor: Mailbox | None, permit: Permit | None = None, **options: int
     ) -> Mailbox:
         """A mailbox for an actor with a thread of its own: a blocked tenant must not hold it up."""
         dispatcher = Dispatcher(name, permit=permit)
         self._dispatchers.append(dispatcher)
-        return Mailbox(name, dispatcher.schedule, supervisor=supervisor)
+        return Mailbox(name, dispatcher.schedule, supervisor=supervisor, **options)
 
     def _supervise(self, name: str, mailbox: Mailbox, start: Callable[[Mailbox], object]) -> None:
-        self.supervisor.tell(Adopt(ChildSpec(name, start), mailbox))
+        self._adopt(ChildSpec(name, start), mailbox)
+
+    def _adopt(self, spec: ChildSpec, mailbox: Mailbox) -> None:
+        self.supervisor.tell(Adopt(spec, mailbox))
 
     def _start_directory(self, mailbox: Mailbox) -> object:
         return Directory.start(
@@ -262,6 +288,8 @@ class System:
             limits=self._limits,
             read_directory=lambda: self.directory.tell(TellEverything(self.router)),
             epoch=Epoch(self._now),
+            log=self.logs.told,
+            stats=self.logs.stats,
         )
 
     def _start_console(self, mailbox: Mailbox) -> object:
@@ -274,19 +302,26 @@ class System:
                 audit_log=self.admin_log,
                 audit_reader=self.audit_reader,
                 clock=self.clock,
-                log_reader=self.log_reader,
-                stats=self.stats,
+                log_reader=self.logs.reader,
+                stats=self.logs.stats,
             ),
             tables=self.tables,
             profiles=self._profiles,
             limits=self._limits,
             read_directory=lambda: self.directory.tell(TellEverything(self.console)),
             epoch=Epoch(self._now),
+            hide=self.settings.log_hide,
         )
 
     def _make_tenant(self, record: TenantRecord, mailbox: Mailbox) -> object:
         return Tenant.start(
-            mailbox, record, self._storage, self.tables, self._permit.let_go, self._profiles
+            mailbox,
+            record,
+            self._storage,
+            self.tables,
+            self._permit.let_go,
+            self._profiles,
+            self.logs.told,
         )
 
     def _read_text(self, table: RoutingTable) -> None:

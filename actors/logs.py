@@ -1,0 +1,141 @@
+"""The log actors as the wiring sees them: their mailboxes, how they are started, and when a day ends.
+
+None of them is essential: a log that keeps failing is tried again and again, and requests go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from actors.clock import Every
+from actors.errors import SettingsError
+from actors.log.errors import ErrorLog
+from actors.log.log_reader import LogReader
+from actors.log.messages import LetGo, Midnight
+from actors.log.stats import Stats
+from actors.log.tenants import TenantLog
+from actors.mailbox import Mailbox
+from actors.permit import Permit
+from actors.settings import Settings
+from actors.supervisor import ChildSpec
+from actors.telemetry import MOST_WAITING, Telemetry, is_wanted
+
+MIDNIGHT_SECONDS = 30.0
+"""How often the logs look whether a day has ended.
+
+A timer set for midnight would be wrong after each jump of the clock, and after each sleep of the machine. A
+look costs microseconds, and a line that comes before it goes to the file of its own day all the same.
+"""
+
+MOST_TURNS = 5000
+"""Turns of tenants that may wait to be logged; the lines of further ones are lost, counted, and told."""
+
+MOST_TROUBLES = 10_000
+"""Errors that may wait to be logged."""
+
+
+class MakeMailbox(Protocol):
+    """Makes the mailbox of an actor with a thread of its own."""
+
+    def __call__(
+        self, name: str, supervisor: Mailbox | None, permit: Permit | None = None, **options: int
+    ) -> Mailbox:
+        """With a permit, the actor computes in turns with the tenants."""
+        ...
+
+
+class Logs:
+    """Who logs what: `told` by tenants and on their behalf, `errors` by whatever goes wrong."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Callable[[], float],
+        supervisor: Mailbox,
+        make_mailbox: MakeMailbox,
+        permit: Permit,
+    ) -> None:
+        """`clock` says seconds since the epoch. SettingsError where the time zone is none."""
+        self._settings = settings
+        self._clock = clock
+        self._zone = zone_of(settings.log_time_zone)
+        self._folder = settings.data / "logs"
+        self.errors = make_mailbox("error log", supervisor, limit=MOST_TROUBLES)
+        self._spans = (
+            make_mailbox("telemetry", supervisor, limit=MOST_WAITING) if is_wanted() else None
+        )
+        self.stats = make_mailbox("stats", supervisor, permit)
+        self.tenants = make_mailbox("tenant log", supervisor, permit, limit=MOST_TURNS)
+        self.reader = make_mailbox("log reader", supervisor, permit)
+
+    @property
+    def told(self) -> Mailbox | None:
+        """Where each turn of a tenant is told; None where nobody wants to know."""
+        if self._settings.log_tenants:
+            return self.tenants
+        has_readers = self._settings.metrics_port is not None or self._spans is not None
+        return self.stats if has_readers else None
+
+    def children(self) -> list[Mailbox]:
+        """Each before those who tell it something: to be stopped in the reverse order."""
+        spans = [] if self._spans is None else [self._spans]
+        return [self.errors, *spans, self.stats, self.tenants, self.reader]
+
+    def supervise(
+        self,
+        adopt: Callable[[ChildSpec, Mailbox], None],
+        clock: Mailbox,
+        audit: Path,
+        watched: Sequence[Mailbox],
+    ) -> None:
+        """Have them started; Stats says how much mail waits for those that are watched."""
+        starts: dict[Mailbox, Callable[[Mailbox], object]] = {
+            self.errors: lambda box: ErrorLog.start(box, self._folder / "errors", **self._days()),
+            self.stats: lambda box: Stats.start(
+                box, spans=self._spans, watched=watched, epoch=self._clock
+            ),
+            self.tenants: lambda box: TenantLog.start(
+                box,
+                self._folder / "tenants",
+                stats=self.stats,
+                trouble=self.errors,
+                **self._days(),
+            ),
+            self.reader: lambda box: LogReader.start(box, self._folder, audit, self._zone, clock),
+        }
+        if self._spans is not None:
+            starts[self._spans] = Telemetry.start
+        for mailbox in self.children():
+            adopt(ChildSpec(mailbox.name, starts[mailbox], essential=False), mailbox)
+
+    def begin(self, clock: Mailbox) -> None:
+        """Have the logs look for midnight."""
+        for mailbox in (self.errors, self.tenants):
+            clock.tell(Every(MIDNIGHT_SECONDS, mailbox, Midnight()))
+
+    def let_go(self) -> None:
+        """Whoever waits for new lines hears that there are none: the server is about to stop."""
+        self.reader.tell(LetGo())
+
+    def _days(self) -> dict[str, Any]:
+        """What every log by days is given."""
+        return {
+            "zone": self._zone,
+            "keep_days": self._settings.log_days,
+            "hide": self._settings.log_hide,
+            "clock": self._clock,
+        }
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The zone of this name; SettingsError where there is none."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise SettingsError(
+            f"there is no time zone {name!r}: TENANTRY_LOG_TIME_ZONE (--log-time-zone) takes an IANA name, "
+            "such as UTC or Europe/Vienna"
+        ) from error
