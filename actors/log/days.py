@@ -55,6 +55,9 @@ class DayFiles:
         self._keep_days = keep_days
         self._file: DayFile | None = None
         """The one written last."""
+        self._second: int | None = None
+        """Of the line before, whose day it was."""
+        self._day = ""
         self._whole: dict[Path, int] = {}
         """Bytes of compressed files that are known to be whole frames, so that none is read for each line."""
 
@@ -64,7 +67,7 @@ class DayFiles:
         Lines of one day that follow each other are one write.
         """
         written = 0
-        for day, run in groupby(lines, lambda line: day_of(line[0], self._zone)):
+        for day, run in groupby(lines, self._day_of):
             texts = [text for _, text in run]
             try:
                 self._file_of(day).append(b"\n".join(texts) + b"\n")
@@ -99,6 +102,13 @@ class DayFiles:
             if file.is_compressed:
                 self._whole[file.path] = file.whole
             file.close()
+
+    def _day_of(self, line: tuple[float, bytes]) -> str:
+        """The line's day; the calendar is asked once a second."""
+        second = math.floor(line[0])
+        if second != self._second:
+            self._second, self._day = second, day_of(second, self._zone)
+        return self._day
 
     def _file_of(self, day: str) -> DayFile:
         """That day's file, opened where it is not the one in hand."""
