@@ -21,7 +21,7 @@ FRESH = f"{COMPRESSED}.tmp"
 """How a compressed file's name ends as long as it is not whole."""
 
 FRAME_BYTES = 4 * 1024 * 1024
-"""Bytes of text in a frame, besides the rest of its last line: searches read one at a time, from either end."""
+"""Bytes of text in a frame, and the rest of its last line: a search reads frame by frame, from either end."""
 
 FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 

@@ -189,7 +189,9 @@ class Packed:
     def _decompressed(self, at: int, length: int) -> bytes:
         packed = os.pread(self._fd, length, at)
         try:
-            return zstandard.ZstdDecompressor().decompressobj().decompress(packed)
+            if zstandard.frame_content_size(packed) < 0:
+                return zstandard.ZstdDecompressor().decompressobj().decompress(packed)
+            return zstandard.ZstdDecompressor().decompress(packed)
         except zstandard.ZstdError as error:
             raise self._damaged(at, str(error)) from error
 
