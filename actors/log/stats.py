@@ -15,12 +15,16 @@ from actors.actor import Actor
 from actors.log.chain import moment
 from actors.log.figures import Figures
 from actors.log.histogram import Histogram
-from actors.log.messages import AskActionStats, AskStats, AskTenantStats, Count, Turn
+from actors.log.messages import AskActionStats, AskStats, AskTenantStats, Count, Turn, Untold
 from actors.log.summary import Summary
 from actors.mailbox import Mailbox
 
 SPANS_DROPPED = "spans.dropped"
 """The event that says how many messages have no span, as more came than could be made into spans."""
+
+
+MISSED = "stats.missed"
+"""The event that says how many messages are in no figure, as there was no room in the mailbox for them."""
 
 
 class AskSnapshot(NamedTuple):
@@ -83,12 +87,14 @@ class Stats(Actor):
             mail.popleft()
 
     def on_receive(self, message: Any) -> Any:
-        """Turn and Count, told; the others, asked."""
+        """Turn, Count and Untold, told; the others, asked."""
         match message:
             case Turn():
                 self._count(message)
             case Count():
                 self._figures.count_event(message.name, message.by)
+            case Untold():
+                self._figures.count_event(MISSED, message.lines)
             case AskStats() | AskActionStats() | AskTenantStats():
                 return self._said(message)
             case AskSnapshot():
