@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from actors.log.block import Block
-from actors.log.messages import ERRORS, TENANT, Find
+from actors.log.chain import readable
+from actors.log.messages import AUDIT, ERRORS, TENANT, Find
 
 AT = b'{"at":"'
 """How lines begin whose first member is the time."""
@@ -45,10 +46,7 @@ class Criteria:
         """The line's members as the asker may see them; None where it is not asked for, or no record."""
         if self._is_outside(line):
             return None
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            return None
+        record = readable(line) if self._ask.log == AUDIT else _parsed(line)
         return self._shown(record, line) if self._is_asked_for(record) else None
 
     def _sought(self) -> tuple[bytes, bool]:
@@ -115,6 +113,13 @@ class _Text:
         if self.folded is not None:
             return self.folded in line.lower()
         return self._written in line.decode(errors="replace").casefold()
+
+
+def _parsed(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _quoted(value: str) -> bytes:

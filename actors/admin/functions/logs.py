@@ -1,0 +1,162 @@
+"""The logs, as their readers see them: a tenant's own, of errors, of administration, and one request's in all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from actors.access import SUPER_ADMIN, TENANT_ROLES
+from actors.admin.context import AdminContext, unnamed
+from actors.admin.functions.audit import FIRST_TO_LAST
+from actors.admin.messages import ShowTenant
+from actors.errors import InvalidArgument
+from actors.log.messages import AUDIT, ERRORS, TENANT, Find
+from actors.log.place import BEGINNING
+from transport.message import Problem
+
+LINE = (
+    *("at", "tenant", "action", "version", "state", "reason", "outcome", "message", "caller"),
+    *("person", "role", "params", "replayed", "source", "queued_ms", "handled_ms", "reply_bytes"),
+    *("request_id", "trace_id"),
+)
+"""A line of a tenant's log, as it is written."""
+
+ERROR = ("at", "level", "event", "source", "tenant", "action", "trace_id")
+"""What every line about an error has; all that a tenant's people see of it: no stack, no exception."""
+
+MOST_PAGES = 10
+"""Of one log, for one request's lines."""
+
+PAGE = 100
+"""Lines in each of them."""
+
+Record = dict[str, Any]
+Page = dict[str, Any]
+
+
+class Tale(NamedTuple):
+    """What one log says of a request."""
+
+    log: str
+    lines: list[Record]
+    is_whole: bool
+
+
+async def tenant(ctx: AdminContext, params: Any) -> Page:
+    """One page of the tenant's own log."""
+    return _page(await ctx.ask(ctx.actors.log_reader, await _find(ctx, TENANT, params)), LINE)
+
+
+async def errors(ctx: AdminContext, params: Any) -> Page:
+    """One page of what went wrong: for the tenant that was named, for all where a developer named none."""
+    page: Page = await ctx.ask(ctx.actors.log_reader, await _find(ctx, ERRORS, params))
+    return {**page, "lines": [_error(line) for line in page["lines"]]}
+
+
+async def audit(ctx: AdminContext, params: Any) -> Page:
+    """One page of records of administration, told apart as `errors` does.
+
+    Whoever waits for new ones is not told of this action's own: each look leaves one.
+    """
+    find = await _find(ctx, AUDIT, params)
+    omit = ctx.action if params.wait_ms else None
+    return _page(await ctx.ask(ctx.actors.log_reader, find._replace(omit=omit)), FIRST_TO_LAST)
+
+
+async def trace(ctx: AdminContext, params: Any) -> dict[str, Any]:
+    """All lines with this trace id, in the order of time, from every log that the caller may read."""
+    tales = [
+        await _tale(ctx, log, Find(log, **await _about(ctx, log, params), trace_id=params.trace_id))
+        for log in _readable(ctx)
+    ]
+    found = [
+        {"log": tale.log, "at": line["at"], "line": line} for tale in tales for line in tale.lines
+    ]
+    found.sort(key=lambda each: datetime.fromisoformat(each["at"]))
+    return {"lines": found, "complete": all(tale.is_whole for tale in tales)}
+
+
+def _readable(ctx: AdminContext) -> tuple[str, ...]:
+    """A tenant's messages are for its own people, and for whoever they let in."""
+    is_for_tenant = ctx.caller.role in TENANT_ROLES | {SUPER_ADMIN}
+    return (AUDIT, TENANT, ERRORS) if is_for_tenant else (AUDIT, ERRORS)
+
+
+async def _tale(ctx: AdminContext, log: str, find: Find) -> Tale:
+    lines: list[Record] = []
+    after = str(BEGINNING)
+    for _ in range(MOST_PAGES):
+        page: Page = await ctx.ask(ctx.actors.log_reader, find._replace(after=after, limit=PAGE))
+        lines += page["lines"]
+        after = page["next"]
+        if after is None:
+            break
+    return Tale(log, lines, after is None)
+
+
+async def _find(ctx: AdminContext, log: str, params: Any) -> Find:
+    """What a page's params ask for; InvalidArgument where they do not go together."""
+    _require_one_way(params)
+    return Find(
+        log,
+        **await _about(ctx, log, params),
+        action=params.action,
+        outcome=None if log == ERRORS else params.outcome,
+        trace_id=params.trace_id,
+        text=params.text,
+        before=params.before,
+        after=params.after,
+        limit=params.limit,
+        wait_ms=params.wait_ms,
+    )
+
+
+async def _about(ctx: AdminContext, log: str, params: Any) -> dict[str, Any]:
+    """Whose lines, of what time, and how much of them."""
+    is_of_tenant = ctx.caller.role in TENANT_ROLES
+    if ctx.tenant is None and (is_of_tenant or log == TENANT):
+        raise unnamed(ctx.action)
+    return {
+        "tenant_id": None if ctx.tenant is None else ctx.tenant.id,
+        "tenant": None if ctx.tenant is None else ctx.tenant.name,
+        "since": await _since(ctx, log, params),
+        "until": None if params.until is None else params.until.timestamp(),
+        "only": ERROR if log == ERRORS and is_of_tenant else None,
+    }
+
+
+async def _since(ctx: AdminContext, log: str, params: Any) -> float | None:
+    """Errors may know a tenant by its name, which another one may have had before."""
+    since = None if params.since is None else params.since.timestamp()
+    if log != ERRORS or ctx.tenant is None:
+        return since
+    shown = await ctx.ask(ctx.actors.directory, ShowTenant(ctx.tenant.name))
+    made = datetime.fromisoformat(shown["tenant"]["created_at"]).timestamp()
+    return made if since is None else max(since, made)
+
+
+def _require_one_way(params: Any) -> None:
+    if params.before is not None and params.after is not None:
+        raise _wrong("before", "goes back, and `after` goes on: one of them")
+    if params.wait_ms and params.after is None:
+        raise _wrong("wait_ms", "waits for what comes after a cursor: give `after`")
+
+
+def _wrong(name: str, problem: str) -> InvalidArgument:
+    found = Problem(f"params.{name}", problem)
+    return InvalidArgument(f"{found.field}: {found.problem}", details=(found,))
+
+
+def _page(page: Page, names: tuple[str, ...]) -> Page:
+    return {**page, "lines": [_members(line, names) for line in page["lines"]]}
+
+
+def _members(line: Mapping[str, Any], names: tuple[str, ...]) -> Record:
+    """A line that an earlier version of the server has written may not have them all."""
+    return {name: line.get(name) for name in names}
+
+
+def _error(line: Mapping[str, Any]) -> Record:
+    """What every line has first, then whatever else it says."""
+    return {**_members(line, ERROR), **line}
