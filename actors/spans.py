@@ -69,11 +69,12 @@ class Spans:
     def _make(self, tenant: TenantRecord, line: Line) -> None:
         self._ids.trace_id = int(line.trace_id, 16)
         ended = int(line.at * 1e9)
+        action = UNKNOWN if line.schema is None else line.action
         span = self._tracer.start_span(
-            line.action if line.schema is not None else UNKNOWN,
+            action,
             context=self._parent(line),
             kind=SpanKind.SERVER,
-            attributes=_attributes(tenant, line),
+            attributes=_attributes(tenant, action, line),
             start_time=ended - int((line.queued_ms + line.handled_ms) * 1e6),
         )
         if line.outcome in FAULTS:
@@ -97,12 +98,12 @@ def _resource() -> Resource:
     return Resource.create(named.attributes)
 
 
-def _attributes(tenant: TenantRecord, line: Line) -> dict[str, AttributeValue]:
+def _attributes(tenant: TenantRecord, action: str, line: Line) -> dict[str, AttributeValue]:
     """What a span says; nothing of what the message or its reply contained."""
     said: dict[str, AttributeValue] = {
         "tenantry.tenant": tenant.name,
         "tenantry.tenant_id": tenant.id,
-        "tenantry.action": line.action,
+        "tenantry.action": action,
         "tenantry.outcome": line.outcome,
         "tenantry.source": line.source,
         "tenantry.replayed": line.replayed,
