@@ -18,7 +18,7 @@ MOST_MESSAGE = 4096
 MOST_STACK = 32_768
 """Characters of a stack, with the exceptions that led to this one."""
 
-MOST_RAW = 1024 * 1024
+MOST_RAW = 256 * 1024
 """Characters that are looked through for secrets; what is behind them is dropped unseen."""
 
 MOST_FRAMES = 200

@@ -53,7 +53,7 @@ TOKEN_START = "tnt_"  # noqa: S105 - what every token begins with, and no token
 
 _TOKEN = re.compile(r"tnt_[A-Za-z0-9_-]+")
 _PAIR = re.compile(
-    r"""(?P<name>[\w-]{1,64})(?P<between>["']?\s{0,3}[:=]\s{0,3})"""
+    r"""(?<![\w-])(?P<name>[\w-]++)(?P<between>["']?\s{0,3}[:=]\s{0,3})"""
     r"""(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?:(?:Bearer|Basic)\s+)?[^\s,;&)}\]]+\)?)"""
 )
 """A name and its value as programs write them."""

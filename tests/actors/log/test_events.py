@@ -269,8 +269,8 @@ def test_an_event_that_cannot_be_told_at_all_is_mentioned(
 
 def test_long_texts_are_cut(desk: Desk) -> None:
     """The beginning and the end stay."""
-    error = failure(boom("a" + "x" * 10**6 + "z"))
-    desk.log.error("e" * 10**6, exc_info=error)
+    error = failure(boom("a" + "x" * 100_000 + "z"))
+    desk.log.error("e" * 100_000, exc_info=error)
 
     (told,) = desk.told()
     assert len(told["event"]) == MOST_MESSAGE
