@@ -202,7 +202,9 @@ class System:
         self._supervise("directory", self.directory, self._start_directory)
         self._supervise("router", self.router, self._start_router)
         self._supervise("console", self.console, self._start_console)
-        for mailbox in (self.supervisor, *self._children()):
+        # A log that cannot start is tried again, and nobody waits for it.
+        needed = [each for each in self._children() if each not in self.logs.children()]
+        for mailbox in (self.supervisor, *needed):
             ask(mailbox, Ping(), ASK_SECONDS)
         self.clock.tell(Every(SWEEP_SECONDS, self.supervisor, Sweep()))
         self.clock.tell(Every(RELIEF_SECONDS, self.supervisor, Relieve()))

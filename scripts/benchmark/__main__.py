@@ -18,7 +18,7 @@ from scripts.benchmark.calls import ACTIONS
 from scripts.benchmark.child import ChildFailed
 from scripts.benchmark.load import LoadFailed
 from scripts.benchmark.peers import HERE, chosen
-from scripts.benchmark.plan import BEFORE, PEERS, TENANTRY, Plan
+from scripts.benchmark.plan import BEFORE, CHOICES, PEERS, TENANTRY, Plan
 from scripts.benchmark.report import document, remarks, table
 from scripts.benchmark.result import figures
 from scripts.benchmark.run import ceiling, run
@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--tenants", type=numbers, default=(1, 16, 128), help="tenant counts (1,16,128)")
     add("--actions", type=words, default=ACTIONS, help=f"actions ({','.join(ACTIONS)})")
-    add("--only", type=words, default=PEERS, help=f"peers ({','.join(PEERS)})")
+    add("--only", type=words, default=PEERS, help=f"of {','.join(CHOICES)} ({','.join(PEERS)})")
     add("--rounds", type=int, help=f"rounds ({FULL.rounds}; quick: {QUICK.rounds})")
     add("--seconds", type=float, help="seconds of a timed stretch (2; quick: 0.5)")
     add("--warm-up", type=float, help="seconds of load before each stretch (0.5; quick: 0.15)")
@@ -90,7 +90,7 @@ def plan_of(options: argparse.Namespace, folder: Path) -> Plan:
     """The plan, with --quick or the full run for what was not said."""
     size = QUICK if options.quick else FULL
     for name, offered, known in (
-        ("only", options.only, PEERS),
+        ("only", options.only, CHOICES),
         ("actions", options.actions, ACTIONS),
     ):
         if unknown := set(offered) - set(known):
@@ -113,7 +113,7 @@ def plan_of(options: argparse.Namespace, folder: Path) -> Plan:
 
 def turns(only: Sequence[str], against: Path | None) -> tuple[str, ...]:
     """The peers in their order; the checkout compared with takes its turn next to Tenantry."""
-    order = [name for name in PEERS if name in only]
+    order = [name for name in CHOICES if name in only]
     if against:
         order.insert(order.index(TENANTRY) + 1 if TENANTRY in order else len(order), BEFORE)
     return tuple(order)

@@ -18,7 +18,7 @@ from scripts.benchmark.contacts import fill
 from scripts.benchmark.load import Door, check
 from scripts.benchmark.load_http import HttpDoor
 from scripts.benchmark.load_zeromq import ZeromqDoor
-from scripts.benchmark.plan import BEFORE, FASTAPI, FLOOR, TENANTRY, Plan
+from scripts.benchmark.plan import BEFORE, FASTAPI, FLOOR, QUIET, TENANTRY, Plan
 
 HERE = Path(__file__).resolve().parents[2]
 CHUNK = 10_000
@@ -137,12 +137,18 @@ class Tenantry:
             "admin-endpoint": admin_address(port),
             **self._flags,
         }
-        arguments = [f"--{name}={value}" for name, value in given.items()]
+        arguments = [argument(name, value) for name, value in given.items()]
         return Started(child_of("actors", arguments, folder, self._root), port)
 
     def door(self, port: int) -> Door:
         """One DEALER."""
         return ZeromqDoor(address(port), self._tokens)
+
+
+def argument(name: str, value: str) -> str:
+    """A setting on the server's command line, which has what is on or off as a flag without a value."""
+    switches = {"true": f"--{name}", "false": f"--no-{name}"}
+    return switches.get(value, f"--{name}={value}")
 
 
 def child_of(module: str, arguments: Sequence[str], folder: Path, root: Path = HERE) -> Child:
@@ -189,6 +195,7 @@ def chosen(plan: Plan) -> list[Peer]:
     made: dict[str, Peer] = {
         FLOOR: Floor(),
         TENANTRY: Tenantry(TENANTRY, HERE, plan.flags),
+        QUIET: Tenantry(QUIET, HERE, {**plan.flags, "log-tenants": "false"}),
         FASTAPI: FastApi(plan.pool_size),
     }
     if plan.against:

@@ -11,8 +11,15 @@ from scripts.benchmark.calls import GET, Cell
 FLOOR = "floor"
 TENANTRY = "tenantry"
 BEFORE = "before"
+QUIET = "quiet"
+"""Tenantry without the tenants' logs."""
 FASTAPI = "fastapi"
 PEERS = (FLOOR, TENANTRY, FASTAPI)
+"""Unless others are asked for."""
+CHOICES = (FLOOR, TENANTRY, QUIET, FASTAPI)
+"""In the order in which they take turns."""
+ON_REQUEST = (BEFORE, QUIET)
+"""Have a column of ratios only where they took part."""
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,16 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from scripts.benchmark.plan import BEFORE, FASTAPI, FLOOR, TENANTRY
+from scripts.benchmark.plan import BEFORE, FASTAPI, FLOOR, QUIET, TENANTRY
 from scripts.benchmark.result import NOISY, CellFigures
 
-COLOURS = {FLOOR: "#9aa5b1", TENANTRY: "#1f6feb", BEFORE: "#8ab4f8", FASTAPI: "#e09f3e"}
+COLOURS = {
+    FLOOR: "#9aa5b1",
+    TENANTRY: "#1f6feb",
+    BEFORE: "#8ab4f8",
+    QUIET: "#4fb286",
+    FASTAPI: "#e09f3e",
+}
 WIDTH = 0.8
 """Share of the room between two cells that their bars fill."""
 

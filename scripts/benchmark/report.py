@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.table import Table
 
-from scripts.benchmark.plan import BEFORE, FASTAPI, FLOOR, TENANTRY, Plan
+from scripts.benchmark.plan import FASTAPI, FLOOR, ON_REQUEST, TENANTRY, Plan
 from scripts.benchmark.result import NOISY, CellFigures, Spread, spread
 from scripts.benchmark.stretch import Measurement
 
@@ -33,7 +33,7 @@ PACKAGES = (
 
 def table(cells: Sequence[CellFigures]) -> Table:
     """One row for each peer in each cell; Tenantry's row carries the ratios."""
-    against = any(BEFORE in cell.ratios for cell in cells)
+    besides = [name for name in ON_REQUEST if any(name in cell.ratios for cell in cells)]
     made = Table(title="median over rounds; ratios within rounds (lowest–highest)")
     for name in ("action", "tenants", "peer"):
         made.add_column(name)
@@ -47,19 +47,19 @@ def table(cells: Sequence[CellFigures]) -> Table:
         "x FastAPI",
     ):
         made.add_column(name, justify="right")
-    if against:
-        made.add_column("of before", justify="right")
+    for name in besides:
+        made.add_column(f"of {name}", justify="right")
     made.add_column("")
     for cell in cells:
         for name in cell.peers:
-            made.add_row(*row(cell, name, against), end_section=name == list(cell.peers)[-1])
+            made.add_row(*row(cell, name, besides), end_section=name == list(cell.peers)[-1])
     return made
 
 
-def row(cell: CellFigures, name: str, against: bool) -> list[str]:
-    """One peer's row."""
+def row(cell: CellFigures, name: str, besides: Sequence[str] = ()) -> list[str]:
+    """One peer's row; `besides` are peers that it is compared with only on request."""
     peer = cell.peers[name]
-    others = (FLOOR, FASTAPI, BEFORE) if against else (FLOOR, FASTAPI)
+    others = (FLOOR, FASTAPI, *besides)
     return [
         cell.cell.action,
         str(cell.cell.tenants),

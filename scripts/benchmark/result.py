@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from scripts.benchmark.calls import Cell
-from scripts.benchmark.plan import BEFORE, FASTAPI, FLOOR, TENANTRY
+from scripts.benchmark.plan import FASTAPI, FLOOR, ON_REQUEST, TENANTRY
 from scripts.benchmark.stretch import Measurement
 
 NOISY = "too noisy to believe"
@@ -87,7 +87,7 @@ def cell_figures(measured: Sequence[Measurement]) -> CellFigures:
     peers = {name: peer_figures([one for one in measured if one.peer == name]) for name in names}
     ratios = {
         other: spread(found)
-        for other in (FLOOR, FASTAPI, BEFORE)
+        for other in (FLOOR, FASTAPI, *ON_REQUEST)
         if (found := ratios_by_round(measured, other))
     }
     return CellFigures(measured[0].cell, peers, ratios, list(doubts(measured, ratios)))

@@ -76,6 +76,7 @@ class Reception:
     def __init__(self, *, started: bool = True, mailbox: int = 1000) -> None:
         self.house = House()
         self.supervisor, self.directory, self.audit = Watch(), Watch(), Watch()
+        self.log, self.stats = Watch(), Watch()
         self.profiles = Profiles()
         self.wall = Wall()
         self.asked_for_everything = 0
@@ -99,6 +100,8 @@ class Reception:
             "limits": LIMITS,
             "read_directory": self._read_directory,
             "epoch": Epoch(self.wall),
+            "log": self.log,
+            "stats": self.stats,
         }
 
     def incarnation(self) -> Router:

@@ -106,6 +106,26 @@ def test_with_once_a_passivation_on_the_way_is_no_trouble(house: House) -> None:
     assert mailbox.empty()
 
 
+def test_its_refusals_stand_in_the_tenants_log(house: House) -> None:
+    """One message for a turn; nothing is said of a turn without requests."""
+    outlet, log = Watch(), Watch()
+    mailbox = house.mailbox()
+    mail = [work("one", outlet), DeadLetter(work("two", outlet), "Crash()")]
+    for message in mail:
+        mailbox.tell(message)
+
+    Refuser.start(mailbox, REFUSAL, ACME, log=log)
+
+    tenant, lines = log.hear()
+    assert tenant is ACME
+    assert [line.request_id for line in lines] == ["one", "two"]
+    assert {(line.source, line.outcome, line.message) for line in lines} == {
+        ("supervisor", "unavailable", "not now")
+    }
+    ask(mailbox, Ping(), WAIT)
+    assert log.heard() == []
+
+
 def test_behind_a_tombstone_everything_is_answered_and_nobody_registered(house: House) -> None:
     """What waits at once, what comes later in its turn; whoever asks hears that nobody is there."""
     outlet = Watch()

@@ -201,6 +201,26 @@ def test_too_many_restarts_of_an_essential_child_give_up_the_system(
         ask(mailbox, Ping(), WAIT)
 
 
+def test_a_child_that_is_not_essential_is_tried_again_later_and_its_mail_waits(
+    hotel: Hotel, seen: SimpleQueue[Any]
+) -> None:
+    """The system goes on; nothing that it was told meanwhile is lost, nor answered by somebody else."""
+    assert isinstance(hotel.clock, RunningAhead)
+    mailbox = servant(hotel, seen, max_restarts=1, max_seconds=3600.0, essential=False)
+    hotel.clock.holding = True
+    for error in (Crash(), Crash()):
+        mailbox.tell(once(error))
+    wait = hotel.clock.held.get(timeout=WAIT)
+    assert wait.seconds == BACKOFF_MOST
+    assert hear(seen, 1) == ["started"]
+    mailbox.tell("mail")
+    hotel.settled()
+    assert seen.empty()
+    wait.to.tell(wait.message)
+    assert hear(seen, 2) == ["started", "mail"]
+    assert hotel.given_up.empty()
+
+
 @pytest.mark.parametrize("error", [Crash(), SystemExit()], ids=repr)
 def test_a_constructor_that_fails_is_a_failure_of_the_child(
     hotel: Hotel, seen: SimpleQueue[Any], error: BaseException

@@ -24,8 +24,10 @@ from scripts.benchmark.contacts import INSERT, SCHEMA, add, connect, contact, fi
 from scripts.benchmark.load import Answer, Flight, LoadFailed, check
 from scripts.benchmark.load_http import complete
 from scripts.benchmark.noise import Calibration, Crowd
-from scripts.benchmark.peers import HERE, Floor
+from scripts.benchmark.peers import HERE, Floor, argument
 from scripts.benchmark.plan import FASTAPI, FLOOR, PEERS, TENANTRY, Plan
+from scripts.benchmark.plan import QUIET as WITHOUT_LOGS
+from scripts.benchmark.report import table
 from scripts.benchmark.result import figures
 from scripts.benchmark.run import run
 from scripts.benchmark.stretch import Measurement, percentile, rate
@@ -247,6 +249,25 @@ def test_ratios_are_taken_within_rounds() -> None:
     assert cell.ratios[FASTAPI].median == pytest.approx(4.5)
     assert cell.peers[FLOOR].rate.median == 2000
     assert not cell.doubts
+
+
+def test_what_was_not_asked_for_has_no_column() -> None:
+    """What the tenants' logs cost is one of the ratios where they are asked for."""
+    usual = figures(rounds([0.5]))
+    assert "of quiet" not in [column.header for column in table(usual).columns]
+    compared = figures([*rounds([0.5]), measurement(0, WITHOUT_LOGS, 625.0)])
+    assert compared[0].ratios[WITHOUT_LOGS].median == pytest.approx(0.8)
+    assert "of quiet" in [column.header for column in table(compared).columns]
+
+
+def test_switches_are_flags_without_a_value() -> None:
+    """As the server's command line has them."""
+    given = {"log-tenants": "false", "demo": "true", "threads": "8"}
+    assert [argument(*each) for each in given.items()] == [
+        "--no-log-tenants",
+        "--demo",
+        "--threads=8",
+    ]
 
 
 def test_ratios_that_wander_are_not_believed() -> None:
