@@ -24,7 +24,7 @@ MOST_SERIES = 2000
 """Pairs of action and outcome that are counted by themselves."""
 
 MOST_TENANTS = 10_000
-"""Tenants that are counted by themselves; 2 KB each."""
+"""Tenants that are counted by themselves; 2.5 KB each."""
 
 MOST_EVENTS = 200
 """Names of events that are counted by themselves."""

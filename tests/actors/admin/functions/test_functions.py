@@ -17,7 +17,14 @@ from actors.admin.messages import Done, Order, Receipt
 from actors.errors import ActionError, InvalidArgument, NotFound
 from actors.future import settle
 from actors.index.reader import built_in_index
-from actors.log.messages import AskHead, ReadPage, Verify
+from actors.log.messages import (
+    AskActionStats,
+    AskHead,
+    AskStats,
+    AskTenantStats,
+    ReadPage,
+    Verify,
+)
 from actors.mailbox import Mailbox
 from actors.messages import Principal, TenantRecord
 from actors.routing import RoutingTable
@@ -130,6 +137,10 @@ ASKED: list[tuple[str, str, dict[str, Any], Any]] = [
     ("audit.verify", "audit_reader", {"head": "f" * 64}, Verify("f" * 64)),
     ("audit.verify", "audit_reader", {}, Verify(None)),
     ("audit.head", "audit_log", {}, AskHead()),
+    ("stats.show", "stats", {}, AskStats(ACME.id)),
+    ("stats.actions", "stats", {}, AskActionStats(ACME.id, None)),
+    ("stats.actions", "stats", {"action": "a.b"}, AskActionStats(ACME.id, "a.b")),
+    ("stats.tenants", "stats", {}, AskTenantStats()),
 ]
 
 ORDERED: list[tuple[str, dict[str, Any], Any]] = [
@@ -257,7 +268,7 @@ def test_every_action_of_the_admin_channel_is_tried_here() -> None:
     assert writes == {name for name, action in ACTIONS.items() if action.effect == "write"}
 
 
-OF_PLATFORM = ("tenants.list", "tenants.create", "developers.", "audit.")
+OF_PLATFORM = ("tenants.list", "tenants.create", "developers.", "audit.", "stats.tenants")
 
 
 @pytest.mark.parametrize(
@@ -283,6 +294,19 @@ def test_developers_read_the_records_of_all_tenants_and_a_tenants_people_never_d
     assert desk.asked[0].message == ReadPage(None, 50, None, None, None)
 
     assert isinstance(refusal("audit.list", {}, tenant=None), InvalidArgument)
+
+
+@pytest.mark.parametrize(
+    ("action", "of_all"),
+    [("stats.show", AskStats(None)), ("stats.actions", AskActionStats(None, None))],
+)
+def test_developers_are_told_the_figures_of_all_tenants_together(action: str, of_all: Any) -> None:
+    """Where they name none; where they name one, its alone."""
+    dev = Principal("t_" + "2" * 16, None, "developer")
+    for tenant, question in ((None, of_all), (ACME, of_all._replace(tenant_id=ACME.id))):
+        actors = desks()
+        start(context(actors, action, tenant=tenant, caller=dev), {})
+        assert cast("Desk", actors.stats).asked[0].message == question
 
 
 @pytest.mark.parametrize("action", ["tokens.issue", "developers.issue"])
