@@ -64,6 +64,7 @@ def after(directory: Path, present: dict[str, bytes], *late: bytes) -> dict[str,
         {PLAIN: TEXT, FRESH: packed(TEXT)},
         {PLAIN: TEXT, COMPRESSED: packed(TEXT)},
         {COMPRESSED: packed(TEXT)},
+        {COMPRESSED: packed(TEXT), FRESH: packed(TEXT)[:20]},
     ],
 )
 @pytest.mark.parametrize("late", [(), (b"late", b"later")])

@@ -113,6 +113,15 @@ def test_midnight_is_the_first_second_of_another_day(now: float, zone: ZoneInfo)
     assert day_of(midnight - 0.001, zone) == day_of(now, zone)
 
 
+def test_a_day_that_comes_back_after_its_midnight_ends_once_more() -> None:
+    """In St. John's, 00:01 was followed by 23:01 of the day before."""
+    zone = ZoneInfo("America/St_Johns")
+    again = at("2000-10-28 23:30:00", zone) + HOUR
+
+    assert day_of(again, zone) == "2000-10-28"
+    assert next_midnight(again, zone) - again == HOUR / 2
+
+
 def test_a_day_is_one_of_the_zone() -> None:
     """The same second is another day elsewhere."""
     late = at("2026-11-24 23:30")
@@ -489,15 +498,17 @@ def test_a_late_line_that_finds_no_room_leaves_no_piece_of_a_frame(
     assert lines_by_day(directory) == {"2026-11-24": [b"1", b"2"]}
 
 
+def refuse(fd: int, length: int) -> None:
+    """As ftruncate."""
+    raise OSError(errno.EIO, "no")
+
+
 def test_a_rest_that_could_not_be_taken_back_is_when_it_can(
     files: DayFiles, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before anything is written behind it."""
     files.append([(NOON, b"before")])
     size = (directory / "2026-11-24.jsonl").stat().st_size
-
-    def refuse(fd: int, length: int) -> None:
-        raise OSError(errno.EIO, "no")
 
     with largest_file(size + 10), monkeypatch.context() as patch:
         patch.setattr(os, "ftruncate", refuse)
@@ -507,6 +518,25 @@ def test_a_rest_that_could_not_be_taken_back_is_when_it_can(
 
     files.append([(NOON, b"after")])
     assert lines_by_day(directory) == {"2026-11-24": [b"before", b"after"]}
+
+
+def test_a_rest_of_a_frame_that_was_left_is_found_when_the_file_is_opened_again(
+    files: DayFiles, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is known of the file ends before it."""
+    files.append([(NOON, b"1")])
+    files.cycle(NOON + DAY)
+    packed = directory / "2026-11-24.jsonl.zst"
+    size = packed.stat().st_size
+    with largest_file(size + 3), monkeypatch.context() as patch:
+        patch.setattr(os, "ftruncate", refuse)
+        with pytest.raises(Unwritten):
+            files.append([(NOON, b"lost")])
+        files.close()
+    assert packed.stat().st_size == size + 3
+
+    files.append([(NOON, b"2")])
+    assert lines_by_file(directory)["2026-11-24.jsonl.zst"] == [b"1", b"2"]
 
 
 def test_compression_that_finds_no_room_keeps_the_day_and_still_removes_the_old_ones(
