@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from actors.clock import Every
 from actors.errors import SettingsError
+from actors.log.accounts import Accounts
 from actors.log.errors import ErrorLog
 from actors.log.log_reader import LogReader
 from actors.log.messages import LetGo, Midnight
@@ -48,7 +49,7 @@ class MakeMailbox(Protocol):
 
 
 class Logs:
-    """Who logs what: `told` by tenants and on their behalf, `errors` by whatever goes wrong."""
+    """One of each; `accounts` leads to the tenants' log, `errors` is told by whatever goes wrong."""
 
     def __init__(
         self,
@@ -71,9 +72,12 @@ class Logs:
         self.tenants = make_mailbox("tenant log", supervisor, permit, limit=MOST_TURNS)
         self.reader = make_mailbox("log reader", supervisor, permit)
 
-    @property
-    def told(self) -> Mailbox | None:
-        """Where each turn of a tenant is told; None where nobody wants to know."""
+    def accounts(self) -> Accounts | None:
+        """For an actor that answers for tenants, to tell what; None where nobody wants to know."""
+        told = self._told()
+        return None if told is None else Accounts(told, self._clock)
+
+    def _told(self) -> Mailbox | None:
         if self._settings.log_tenants:
             return self.tenants
         has_readers = self._settings.metrics_port is not None or self._spans is not None

@@ -7,11 +7,8 @@ many they were.
 
 from __future__ import annotations
 
-import time
-
 from actors.log.accounts import Accounts, refused_line
 from actors.log.messages import FROM_ROUTER, Line
-from actors.mailbox import Mailbox
 from actors.messages import TenantRecord, Work
 from actors.routing import Route
 from transport.message import RESOURCE_EXHAUSTED, Refusal
@@ -26,8 +23,8 @@ OTHERS = "*"
 class Refusals:
     """For one actor, which notes what it refuses and tells it batch by batch."""
 
-    def __init__(self, log: Mailbox) -> None:
-        self._accounts = Accounts(log)
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
         self._batch: dict[TenantRecord, list[Line]] = {}
         self._counts: dict[TenantRecord, int] = {}
 
@@ -37,7 +34,8 @@ class Refusals:
         """One that was refused now, with a reply of this size in bytes."""
         count = self._counts[tenant] = self._counts.get(tenant, 0) + 1
         if count <= MOST_LINES:
-            line = refused_line(FROM_ROUTER, work, refusal, route, size)
+            now = self._accounts.clock()
+            line = refused_line(FROM_ROUTER, now, work, refusal, route, size)
             self._batch.setdefault(tenant, []).append(line)
 
     def tell(self) -> None:
@@ -51,16 +49,17 @@ class Refusals:
         """Tell how many have no lines of their own, and begin counting anew."""
         self.tell()
         counts, self._counts = self._counts, {}
+        now = self._accounts.clock()
         for tenant, count in counts.items():
             if count > MOST_LINES:
-                self._accounts.tell(tenant, (summed_up(count - MOST_LINES),))
+                self._accounts.tell(tenant, (summed_up(count - MOST_LINES, now),))
         self._accounts.close()
 
 
-def summed_up(count: int) -> Line:
+def summed_up(count: int, at: float) -> Line:
     """The line in the place of so many."""
     return Line(
-        at=time.time(),
+        at=at,
         source=FROM_ROUTER,
         action=OTHERS,
         version=None,

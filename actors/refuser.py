@@ -31,14 +31,14 @@ class Refuser(Actor):
         tenant: TenantRecord,
         *,
         once: bool = False,
-        log: Mailbox | None = None,
+        accounts: Accounts | None = None,
     ) -> None:
-        """`log` is told what is refused in the tenant's place; None where nobody wants to know."""
+        """`accounts` is told what is refused in the tenant's place; None where nobody wants to know."""
         super().__init__(mailbox)
         self._refusal = refusal
         self._tenant = tenant
         self._once = once
-        self._accounts = None if log is None else Accounts(log)
+        self._accounts = accounts
         self._lines: list[Line] = []
 
     def handle(self, mail: deque[Any]) -> None:
@@ -68,7 +68,8 @@ class Refuser(Actor):
         body = packed_refusal(work, self._refusal)
         work.outlet.tell(Replies([(work.peer, body)]))
         if self._accounts is not None:
-            line = refused_line(FROM_SUPERVISOR, work, self._refusal, None, len(body))
+            now = self._accounts.clock()
+            line = refused_line(FROM_SUPERVISOR, now, work, self._refusal, None, len(body))
             self._lines.append(line)
 
 

@@ -19,6 +19,7 @@ from actors.channel import Channel, ChannelMailbox, Draining, FlushUses
 from actors.epoch import Epoch
 from actors.errors import ActionError, Unavailable
 from actors.inlet import Inlet, full
+from actors.log.accounts import Accounts
 from actors.log.messages import Append, Count, Entry
 from actors.mailbox import Mailbox
 from actors.messages import (
@@ -83,10 +84,10 @@ class Router(Channel):
         limits: Limits,
         read_directory: Callable[[], None],
         epoch: Epoch | None = None,
-        log: Mailbox | None = None,
+        accounts: Accounts | None = None,
         stats: Mailbox | None = None,
     ) -> None:
-        """`log` is told what tenants never saw, `stats` how often; None where nobody wants to know."""
+        """`accounts` is told what tenants never saw, `stats` how often; None where nobody wants to know."""
         super().__init__(
             mailbox,
             directory=directory,
@@ -101,7 +102,7 @@ class Router(Channel):
         self._inlets = mailbox.inlets
         self._attempts = Attempts()
         self._touched: dict[Mailbox, None] = {}
-        self._refusals = None if log is None else Refusals(log)
+        self._refusals = None if accounts is None else Refusals(accounts)
         self._stats = stats
         self._counts: Counter[str] = Counter()
         self._handlers[Address] = self._addressed

@@ -20,6 +20,7 @@ from actors.actor import Actor, abandon
 from actors.clock import After
 from actors.errors import DatabaseProblem, MigrationNeeded
 from actors.future import Answer, settle
+from actors.log.accounts import Accounts
 from actors.log.events import Confidential
 from actors.mailbox import Failed, Killer, Left, Mailbox, Vacant
 from actors.messages import (
@@ -134,9 +135,9 @@ class Supervisor(Actor):
         resident_cap: int,
         idle_seconds: float,
         give_up: Callable[[str, BaseException], None],
-        tenant_log: Mailbox | None = None,
+        accounts: Callable[[], Accounts | None] = lambda: None,
     ) -> None:
-        """`tenant_log` is told what is refused in a tenant's place; None where nobody wants to know."""
+        """`accounts` makes who is told what is refused in a tenant's place."""
         super().__init__(mailbox)
         self._clock = clock
         self._migrator = migrator
@@ -146,7 +147,7 @@ class Supervisor(Actor):
         self._tenant_mail = tenant_mail
         self._idle_seconds = idle_seconds
         self._give_up = give_up
-        self._tenant_log = tenant_log
+        self._accounts = accounts
         self._children: dict[Mailbox, Child] = {}
         self._addresses: dict[str, Mailbox] = {}
         self._residents = Residents(resident_cap)
@@ -359,7 +360,7 @@ class Supervisor(Actor):
         self, mailbox: Mailbox, tenant: TenantRecord, refusal: Refusal, *, once: bool = False
     ) -> None:
         """Let somebody live in a tenant's place who refuses its mail."""
-        Refuser.start(mailbox, refusal, tenant, once=once, log=self._tenant_log)
+        Refuser.start(mailbox, refusal, tenant, once=once, accounts=self._accounts())
 
     def _migrated(self, message: Migrated) -> None:
         child = self._children[message.mailbox]

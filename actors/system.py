@@ -178,7 +178,7 @@ class System:
             resident_cap=settings.resident,
             idle_seconds=settings.idle_seconds,
             give_up=self._give_up,
-            tenant_log=self.logs.told,
+            accounts=self.logs.accounts,
         )
         audit = settings.data / "audit"
         self.logs.supervise(self._adopt, self.clock, audit, self._children())
@@ -290,7 +290,7 @@ class System:
             limits=self._limits,
             read_directory=lambda: self.directory.tell(TellEverything(self.router)),
             epoch=Epoch(self._now),
-            log=self.logs.told,
+            accounts=self.logs.accounts(),
             stats=self.logs.stats,
         )
 
@@ -323,7 +323,7 @@ class System:
             self.tables,
             self._permit.let_go,
             self._profiles,
-            self.logs.told,
+            self.logs.accounts(),
         )
 
     def _read_text(self, table: RoutingTable) -> None:

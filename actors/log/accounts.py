@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from actors.log.messages import Line, Turn, Untold
 from actors.mailbox import Mailbox
@@ -18,8 +19,10 @@ class Accounts:
     is told how many as soon as it takes mail again, or at the end.
     """
 
-    def __init__(self, log: Mailbox) -> None:
+    def __init__(self, log: Mailbox, clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives seconds since the epoch."""
         self._log = log
+        self.clock = clock
         self._untold: dict[str, Untold] = {}
 
     def tell(self, tenant: TenantRecord, lines: tuple[Line, ...]) -> None:
@@ -45,12 +48,12 @@ class Accounts:
 
 
 def refused_line(
-    source: str, work: Work, refusal: Refusal, route: Route | None, reply_bytes: int
+    source: str, at: float, work: Work, refusal: Refusal, route: Route | None, reply_bytes: int
 ) -> Line:
-    """The line of a message that was refused now, and never begun."""
+    """The line of a message that was refused now, at this time since the epoch, and never begun."""
     request, caller = work.request, work.principal
     return Line(
-        at=time.time(),
+        at=at,
         source=source,
         action=request.action,
         version=None if route is None else route.version,

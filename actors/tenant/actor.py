@@ -71,11 +71,11 @@ class Tenant(Actor):
         tables: Published,
         let_go: Callable[[], None] = lambda: None,
         profiles: Profiles = NOTHING_SAID,
-        log: Mailbox | None = None,
+        accounts: Accounts | None = None,
     ) -> None:
         """`let_go` is called before the turn waits for the disk: others may compute meanwhile.
 
-        `log` is told what was answered; None where nobody wants to know.
+        `accounts` is told what was answered; None where nobody wants to know.
         """
         super().__init__(mailbox)
         self._record = record
@@ -83,7 +83,7 @@ class Tenant(Actor):
         self._tables = tables
         self._let_go = let_go
         self._profiles = profiles
-        self._accounts = None if log is None else Accounts(log)
+        self._accounts = accounts
         self._serving: Serving | None = None
         self._next_sweep = 0.0
         self._more_mail = False
@@ -223,14 +223,15 @@ class Tenant(Actor):
         for outlet, frames in outlets.items():
             outlet.tell(Replies(frames))
         if self._accounts is not None:
-            self._accounts.tell(self._record, lines_of(held, time.time()))
+            self._accounts.tell(self._record, lines_of(held, self._accounts.clock()))
 
     def _refuse(self, work: Work, refusal: Refusal) -> None:
         """At once, where no turn will."""
         body = packed_refusal(work, refusal)
         work.outlet.tell(Replies([(work.peer, body)]))
         if self._accounts is not None:
-            line = refused_line(FROM_TENANT, work, refusal, None, len(body))
+            now = self._accounts.clock()
+            line = refused_line(FROM_TENANT, now, work, refusal, None, len(body))
             self._accounts.tell(self._record, (line,))
 
     def _sweep(self) -> None:

@@ -11,6 +11,7 @@ import zmq
 from actors.actor import Actor, Ping, ask, stop
 from actors.epoch import Epoch
 from actors.index.reader import read_index
+from actors.log.accounts import Accounts
 from actors.mailbox import Mailbox
 from actors.messages import (
     Address,
@@ -100,7 +101,7 @@ class Reception:
             "limits": LIMITS,
             "read_directory": self._read_directory,
             "epoch": Epoch(self.wall),
-            "log": self.log,
+            "accounts": Accounts(self.log),
             "stats": self.stats,
         }
 

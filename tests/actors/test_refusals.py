@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from actors import refusals
+from actors.log.accounts import Accounts
 from actors.log.messages import Line
 from actors.messages import SUSPENDED, Address, DirectoryChanged, FindTenant, TenantRecord
 from actors.refusals import OTHERS, Refusals
@@ -167,7 +168,7 @@ def test_no_caller_fills_the_disk_with_refusals(monkeypatch: pytest.MonkeyPatch)
     """Past so many in a minute they are counted, each tenant's apart; and one line says how many."""
     monkeypatch.setattr(refusals, "MOST_LINES", 5)
     log, outlet = Watch(), Watch()
-    noted = Refusals(log)
+    noted = Refusals(Accounts(log))
     for number in range(12):
         noted.note(ACME, work(f"r{number}", outlet), REFUSAL, None, 100)
     noted.note(GLOBEX, work("other", outlet), REFUSAL, None, 100)
@@ -187,7 +188,7 @@ def test_no_caller_fills_the_disk_with_refusals(monkeypatch: pytest.MonkeyPatch)
 def test_nothing_is_counted_twice() -> None:
     """Told is told."""
     log = Watch()
-    noted = Refusals(log)
+    noted = Refusals(Accounts(log))
     noted.note(ACME, work("r", Watch()), REFUSAL, None, 100)
     noted.tell()
     noted.tell()

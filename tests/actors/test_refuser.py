@@ -8,6 +8,7 @@ import pykka
 import pytest
 
 from actors.actor import PONG, Ping, ask
+from actors.log.accounts import Accounts
 from actors.mailbox import Killer, Left
 from actors.messages import DeadLetter, Passivate
 from actors.refuser import Refuser, entomb
@@ -114,7 +115,7 @@ def test_its_refusals_stand_in_the_tenants_log(house: House) -> None:
     for message in mail:
         mailbox.tell(message)
 
-    Refuser.start(mailbox, REFUSAL, ACME, log=log)
+    Refuser.start(mailbox, REFUSAL, ACME, accounts=Accounts(log))
 
     tenant, lines = log.hear()
     assert tenant is ACME

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from actors.index.reader import read_index
+from actors.log.accounts import Accounts
 from actors.log.messages import FROM_TENANT, Line, Turn
 from actors.mailbox import Failed, Mailbox
 from actors.messages import DeadLetter, Peer, Principal, Replies, TenantRecord, Work
@@ -61,7 +62,11 @@ class Bench:
     def start(self, log: Mailbox | None = None) -> None:
         """Start an incarnation on the mail that is there."""
         Tenant.start(
-            self.mailbox, self.record, self._storage, self._tables, log=log or self.log
+            self.mailbox,
+            self.record,
+            self._storage,
+            self._tables,
+            accounts=Accounts(log if log is not None else self.log),
         )  # fmt: skip
 
     def work(self, action: str, id_: str | None = None, late: float = 0.0, **params: Any) -> Work:
