@@ -72,7 +72,8 @@ class DayFiles:
             try:
                 self._file_of(day).append(b"\n".join(texts) + b"\n")
             except OSError as error:
-                raise Unwritten(error, self._path_of(day), written) from error
+                place = self._directory if self._file is None else self._file.path
+                raise Unwritten(error, place, written) from error
             written += len(texts)
 
     def cycle(self, now: float) -> None:

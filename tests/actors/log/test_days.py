@@ -472,6 +472,16 @@ def test_what_a_full_disk_took_of_a_batch_is_taken_back(files: DayFiles, directo
     assert lines_by_day(directory) == {"2026-11-24": [b"before", b"after"]}
 
 
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    """Whatever the reason is, lines that are lost can be counted."""
+    (tmp_path / "file").write_text("in the way")
+    for directory in (tmp_path / "file", tmp_path / "file" / "logs", tmp_path / ("x" * 300)):
+        with closing(DayFiles(directory, UTC, 3)) as files, pytest.raises(Unwritten) as failed:
+            files.append([(NOON, b"1")])
+        assert failed.value.written == 0
+        assert str(tmp_path) in failed.value.filename
+
+
 def test_it_is_said_how_many_lines_are_written_all_the_same(
     files: DayFiles, directory: Path
 ) -> None:
