@@ -24,6 +24,9 @@ MEMBERS = (
 )
 """What every record has, null where nothing is known. What else it says follows."""
 
+OWN = ("at", "event", "exception")
+"""Made in a way of their own; of the others together there is an outline where they are large."""
+
 
 def encoded(
     record: Mapping[str, Any], zone: ZoneInfo, hide: frozenset[str] = NO_NAMES
@@ -33,11 +36,12 @@ def encoded(
     `hide` are further names of secrets, as `folded_names` makes them.
     """
     at = float(record["at"])
-    rest = {name: value for name, value in record.items() if name not in ("at", "exception")}
+    rest = {name: value for name, value in record.items() if name not in OWN}
     members = {
         **dict.fromkeys(MEMBERS),
         **clean(Redaction(None, hide).params(rest), hide),
         "at": datetime.fromtimestamp(at, zone).isoformat(timespec="milliseconds"),
+        "event": clean(str(record["event"]), hide),
         "exception": _exception(record.get("exception"), hide),
     }
     return at, to_json(members).encode()

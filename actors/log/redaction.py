@@ -52,11 +52,12 @@ TOKEN_START = "tnt_"  # noqa: S105 - what every token begins with, and no token
 """What tokens of ours begin with."""
 
 _TOKEN = re.compile(r"tnt_[A-Za-z0-9_-]+")
-_PAIR = re.compile(
-    r"""(?<![\w-])(?P<name>[\w-]++)(?P<between>["']?\s{0,3}[:=]\s{0,3})"""
-    r"""(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?:(?:Bearer|Basic)\s+)?[^\s,;&)}\]]+\)?)"""
+_NAME = re.compile(r"(?<![\w-])([\w-]++)[\"']?\s{0,3}[:=]\s{0,3}")
+"""A name and what stands between it and its value, as programs write them."""
+
+_VALUE = re.compile(
+    r"""\"(?:[^\"\\]|\\.)*+\"?|'(?:[^'\\]|\\.)*+'?|(?:(?:Bearer|Basic)\s+)?[^\s,;&)}\]]+\)?"""
 )
-"""A name and its value as programs write them."""
 
 _USER_INFO = re.compile(r"(://[^\s/:@]{0,200}:)[^\s/@]{1,200}@")
 """The password in an address."""
@@ -101,13 +102,22 @@ def discreet(text: str, hide: frozenset[str] = NO_NAMES) -> str:
 
     That is the value in `password=…`, `"api_key": "…"`, `Authorization: Bearer …`, and in `://user:…@`.
     """
+    clean = _USER_INFO.sub(rf"\1{SECRET}@", scrubbed(text))
+    return "".join(_without_values(clean, hide))
 
-    def shown(match: re.Match[str]) -> str:
-        name, value = match["name"], match["value"]
-        secret = is_secret_name(name) or folded(name) in hide
-        return f"{name}{match['between']}{SECRET}" if secret and SECRET not in value else match[0]
 
-    return _PAIR.sub(shown, _USER_INFO.sub(rf"\1{SECRET}@", scrubbed(text)))
+def _without_values(text: str, hide: frozenset[str]) -> Iterator[str]:
+    """The text, piece by piece; a value may be a name itself, as in `problem: password=…`."""
+    done = 0
+    while found := _NAME.search(text, done):
+        yield text[done : found.end()]
+        done = found.end()
+        if is_secret_name(found[1]) or folded(found[1]) in hide:
+            value = _VALUE.match(text, done)
+            if value is not None and SECRET not in value[0]:
+                yield SECRET
+                done = value.end()
+    yield text[done:]
 
 
 def is_secret_name(name: str) -> bool:
