@@ -46,7 +46,7 @@ class Criteria:
         """The line's members as the asker may see them; None where it is not asked for, or no record."""
         if self._is_outside(line):
             return None
-        record = readable(line) if self._ask.log == AUDIT else _parsed(line)
+        record: Any = readable(line) if self._ask.log == AUDIT else _parsed(line)
         return self._shown(record, line) if self._is_asked_for(record) else None
 
     def _sought(self) -> tuple[bytes, bool]:

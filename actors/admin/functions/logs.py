@@ -1,4 +1,4 @@
-"""The logs, as their readers see them: a tenant's own, of errors, of administration, and one request's in all."""
+"""The logs, as their readers see them: a tenant's own, of errors, of administration, and of one request."""
 
 from __future__ import annotations
 
