@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pykka._envelope import Envelope
 
-from actors.actor import ask, stop
+from actors.actor import Ping, ask, stop
 from actors.clock import After
 from actors.errors import InvalidArgument, ResourceExhausted, Unavailable
 from actors.future import Answer
@@ -152,6 +152,7 @@ def test_a_follower_waits_as_long_as_he_likes_and_no_longer(scene: Scene) -> Non
     scene.add(1)
     newest = scene.find()["newest"]
     short, long = scene.follow(newest, wait_ms=1000), scene.send(after=newest, wait_ms=3000)
+    ask(scene.mailbox, Ping(), WAIT)  # both have begun to wait
     scene.now = 1.0
     scene.mailbox.tell(Look())
 
