@@ -188,10 +188,10 @@ class Router(Channel):
     def _refuse_of(self, tenant: TenantRecord, work: Work, refusal: Refusal) -> None:
         """A tenant's caller, in its words and with a line in its log."""
         body = packed_refusal(work, worded(refusal, self._profiles.of(tenant.id).config))
-        self._reply(work.peer, body)
         if self._refusals is not None:
             route = self._tables.current.routes.get(work.request.action)
             self._refusals.note(tenant, work, refusal, route, len(body))
+        self._reply(work.peer, body)
 
     def _refuse_bad(self, routing_id: bytes, delimited: bool, bad: codec.BadRequest) -> None:
         super()._refuse_bad(routing_id, delimited, bad)

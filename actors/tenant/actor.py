@@ -216,14 +216,16 @@ class Tenant(Actor):
         return held.wrote and self.database.recall(caller.id, request.id) is not None
 
     def _release(self, held: list[Held]) -> None:
+        accounts = self._accounts
+        now = 0.0 if accounts is None else accounts.clock()
         outlets: dict[Any, list[Any]] = {}
         for one in held:
             work = one.work
             outlets.setdefault(work.outlet, []).append((work.peer, one.body))
         for outlet, frames in outlets.items():
             outlet.tell(Replies(frames))
-        if self._accounts is not None:
-            self._accounts.tell(self._record, lines_of(held, self._accounts.clock()))
+        if accounts is not None:
+            accounts.tell(self._record, lines_of(held, now))
 
     def _refuse(self, work: Work, refusal: Refusal) -> None:
         """At once, where no turn will."""
