@@ -29,7 +29,11 @@ MOST_WAITING = 500
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
-PACKAGE = "opentelemetry"
+PACKAGES = {
+    "opentelemetry.sdk": "opentelemetry-sdk",
+    "opentelemetry.exporter.otlp.proto.http": "opentelemetry-exporter-otlp-proto-http",
+}
+"""What the extra `telemetry` consists of: what is imported, by what is installed."""
 
 
 class Telemetry(Actor):
@@ -70,13 +74,20 @@ def is_wanted(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether spans go anywhere; where they cannot for want of the packages, the log says so."""
     if not any(environment.get(name) for name in ENDPOINTS) or _is_off(environment):
         return False
-    if find_spec(PACKAGE) is None or find_spec(f"{PACKAGE}.sdk") is None:
+    missing = [package for module, package in PACKAGES.items() if not _is_installed(module)]
+    if missing:
         log.warning(
-            "no spans are sent: install the extra with pip install 'tenantry[telemetry]', or unset "
-            "OTEL_EXPORTER_OTLP_ENDPOINT"
+            "no spans are sent, for want of packages: install them, or unset OTEL_EXPORTER_OTLP_ENDPOINT",
+            install=f".venv/bin/pip install {' '.join(missing)}",
         )
+    return not missing
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # where it would be is not there either
         return False
-    return True
 
 
 def _is_off(environment: Mapping[str, str]) -> bool:

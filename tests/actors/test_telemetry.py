@@ -9,6 +9,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import structlog
 
 pytest.importorskip("opentelemetry.sdk", reason="the extra 'telemetry' is not installed")
 
@@ -166,8 +167,12 @@ def test_without_the_packages_nothing_is_sent_and_the_server_starts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The extra is optional; the log says what to install."""
-    monkeypatch.setattr(telemetry, "PACKAGE", "no_such_package_here")
-    assert not is_wanted(COLLECTOR)
+    monkeypatch.setattr(
+        telemetry, "PACKAGES", {"opentelemetry.sdk": "one", "no_such.package.here": "another"}
+    )
+    with structlog.testing.capture_logs() as said:
+        assert not is_wanted(COLLECTOR)
+    assert said[0]["install"] == ".venv/bin/pip install another"
 
 
 class Collector(BaseHTTPRequestHandler):
