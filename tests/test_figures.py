@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from actors.errors import SettingsError
 from tests.actors.callers import Being, Caller, MovableClock, Stage
 from tests.conftest import Server
 from tests.deadline import until
-from tests.wire import Map
+from tests.wire import Map, Wire
 
 ADDED, FOUND = 3, 2
 """Messages that acme has had answered before a test."""
@@ -159,3 +160,31 @@ def test_without_the_setting_nobody_listens(tmp_path: Path, port: int) -> None:
             assert probe.connect_ex(("127.0.0.1", port)) != 0
     finally:
         server.stop()
+
+
+def test_a_caller_finds_the_servers_span_in_his_own_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Joined by the traceparent of his request, where the standard variable names a collector."""
+    pytest.importorskip("opentelemetry.sdk", reason="the extra 'telemetry' is not installed")
+    from tests.collector import Collector
+
+    trace, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    with closing(Collector()) as collector:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
+        server = Server(tmp_path / "data")
+        with Wire(server.endpoint) as wire:
+            wire.ask(
+                tenant="acme",
+                token=server.tokens["acme"],
+                action="contacts.find",
+                params={},
+                traceparent=f"00-{trace}-{parent}-01",
+            )
+        server.stop()
+        _, request = collector.next()
+
+    (span,) = request.resource_spans[0].scope_spans[0].spans
+    assert span.name == "contacts.find"
+    assert (span.trace_id.hex(), span.parent_span_id.hex()) == (trace, parent)
+    assert span.end_time_unix_nano > span.start_time_unix_nano

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from queue import SimpleQueue
-from threading import Thread
-from typing import Any
 
 import pytest
 import structlog
 
 pytest.importorskip("opentelemetry.sdk", reason="the extra 'telemetry' is not installed")
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
@@ -25,6 +20,7 @@ from actors.log.messages import Turn
 from actors.telemetry import Telemetry, is_wanted
 from tests.actors.house import WAIT, House
 from tests.actors.log.turns import NOON, line, tenant, turn
+from tests.collector import Collector
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
@@ -175,40 +171,18 @@ def test_without_the_packages_nothing_is_sent_and_the_server_starts(
     assert said[0]["install"] == ".venv/bin/pip install another"
 
 
-class Collector(BaseHTTPRequestHandler):
-    """Keeps what it is sent."""
-
-    requests: SimpleQueue[Any]
-
-    def do_POST(self) -> None:
-        """OTLP over HTTP."""
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.requests.put((self.path, ExportTraceServiceRequest.FromString(body)))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture
-def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleQueue[Any]]:
-    """One on this machine, to which the variables point."""
-    received: SimpleQueue[Any] = SimpleQueue()
-    handler = type("Handler", (Collector,), {"requests": received})
-    server = HTTPServer(("127.0.0.1", 0), handler)
-    thread = Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-    yield received
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+    """One to which the variables point."""
+    made = Collector()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", made.endpoint)
+    yield made
+    made.close()
 
 
 @pytest.mark.parametrize("name", ["tenantry", "shop"])
 def test_a_collector_is_sent_what_there_is_by_the_time_of_the_stop(
-    house: House, collector: SimpleQueue[Any], monkeypatch: pytest.MonkeyPatch, name: str
+    house: House, collector: Collector, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """Over OTLP, under our name or the one that OTEL_SERVICE_NAME gives."""
     if name != "tenantry":
@@ -218,7 +192,7 @@ def test_a_collector_is_sent_what_there_is_by_the_time_of_the_stop(
     mailbox.tell(turn(count=2))
     stop(mailbox, WAIT)
 
-    path, request = collector.get(timeout=WAIT)
+    path, request = collector.next()
     (resource,) = request.resource_spans
     attributes = {each.key: each.value.string_value for each in resource.resource.attributes}
     assert path == "/v1/traces"
