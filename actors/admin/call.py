@@ -11,7 +11,7 @@ from actors.answers import new_trace_id
 from actors.errors import ActionError, DeadlineExceeded, Unavailable
 from actors.future import Answer
 from actors.log.messages import ACTION, INTENT, OUTCOME, Entry
-from actors.log.redaction import NO_NAMES, Redaction
+from actors.log.redaction import NO_NAMES, NOTHING_KNOWN, Redaction
 from actors.messages import Principal, TenantRecord, Work
 from actors.routing import Route
 
@@ -151,7 +151,8 @@ class Call:
     def _entry(self, kind: str, outcome: str | None, message: str | None) -> Entry:
         capacity = capacity_text(self.caller) if self.capacity is None else str(self.capacity)
         is_token = self.work is not None
-        redaction = Redaction(self.route and self.route.params.source, self._hide)
+        schema = NOTHING_KNOWN if self.route is None else self.route.params.source
+        redaction = Redaction(schema, self._hide)
         return Entry(
             kind=kind,
             action=self.action,

@@ -23,7 +23,7 @@ from actors.log.line import to_json
 from actors.log.loss import Loss
 from actors.log.messages import Trouble
 from actors.log.record import MEMBERS, clean
-from actors.log.redaction import NO_NAMES, Redaction, folded_names
+from actors.log.redaction import ALL_SECRET, NO_NAMES, Redaction, folded_names
 from actors.mailbox import Mailbox
 
 ASIDE = "aside"
@@ -47,7 +47,7 @@ class Confidential:
     def __init__(self, params: Mapping[str, Any], schema: Mapping[str, Any] | None) -> None:
         self.params = params
         self.schema = schema
-        """Of the params, as JSON Schema; None where there is none."""
+        """Of the params, as JSON Schema; None where it is not known: then all of them are secret."""
 
 
 class Events:
@@ -110,7 +110,7 @@ class Events:
     def _asked(self, request: Any) -> Redaction:
         if not isinstance(request, Confidential):
             return NOTHING_ASKED
-        redaction = Redaction(request.schema, self._hide)
+        redaction = Redaction(ALL_SECRET if request.schema is None else request.schema, self._hide)
         redaction.params(request.params)
         return redaction
 

@@ -15,7 +15,14 @@ from zoneinfo import ZoneInfo
 
 from actors.log.harmless import is_harmless
 from actors.log.messages import Line
-from actors.log.redaction import MOST_BYTES, NO_NAMES, TOKEN_START, Redaction, scrubbed
+from actors.log.redaction import (
+    MOST_BYTES,
+    NO_NAMES,
+    NOTHING_KNOWN,
+    TOKEN_START,
+    Redaction,
+    scrubbed,
+)
 
 MOST_MESSAGE = 1000
 """Characters of a refusal's message that the log keeps."""
@@ -79,7 +86,7 @@ class Formatter:
         return None if len(encoded) > MOST_BYTES or TOKEN_START in text else encoded
 
     def _redacted(self, tenant: str, line: Line) -> bytes:
-        redaction = Redaction(line.schema, self._hide)
+        redaction = Redaction(NOTHING_KNOWN if line.schema is None else line.schema, self._hide)
         params = redaction.params(line.params)
         clean = line._replace(
             message=_cut(line.message and redaction.text(line.message)),

@@ -3,7 +3,8 @@
 A value is a secret where its schema says so (`writeOnly`, or `format = "password"`), where the name it goes
 by looks like one's, or where it is one of the names that the server's settings hide. Where a schema leaves
 open which of several descriptions a value follows, each of them counts: rather too little is shown than too
-much.
+much. What a closed schema does not know is not shown either: it may be a secret of another action's, or one
+in the wrong place.
 """
 
 from __future__ import annotations
@@ -20,6 +21,15 @@ from typing import Any
 
 SECRET = "(redacted)"  # noqa: S105 - what stands in place of one
 """What stands in place of a secret."""
+
+UNKNOWN = "(unknown)"
+"""What stands in place of what no schema describes."""
+
+NOTHING_KNOWN: Mapping[str, Any] = {"type": "object", "additionalProperties": False}
+"""The schema of an action that is not there."""
+
+ALL_SECRET: Mapping[str, Any] = {"type": "object", "additionalProperties": {"writeOnly": True}}
+"""The schema of params about which nothing is known, of which nothing may be said."""
 
 SECRET_NAMES = (
     *("token", "secret", "password", "passwd", "passphrase", "credential"),
@@ -70,6 +80,8 @@ Schemas = Sequence[Mapping[str, Any]]
 
 COMBINED = ("allOf", "anyOf", "oneOf")
 CONDITIONAL = ("if", "then", "else", "not")
+OBJECT = "object"
+ARRAY = "array"
 ELEMENTS = ("items", "contains")
 
 
@@ -181,7 +193,7 @@ class Redaction:
 
     def _named(self, name: str, value: Any, schemas: Schemas, depth: int) -> Any:
         inner = [each for schema in schemas for each in _of_property(schema, name)]
-        shown = self._value(value, inner, depth)
+        shown = self._described(value, inner, depth)
         if self._hide and value is not None and folded(name) in self._hide:
             return self._taken_out(value)
         if is_secret_name(name):
@@ -195,11 +207,18 @@ class Redaction:
         if isinstance(value, Mapping | list | tuple) and depth > MOST_DEPTH:
             return "(too deep)"
         if isinstance(value, Mapping):
-            return self.map(value, known, depth)
+            entries = self.map(value, known, depth)
+            return entries if _may_be(OBJECT, known) else UNKNOWN
         if isinstance(value, list | tuple):
             inner = [each for schema in known for each in _of_elements(schema)]
-            return [self._value(each, inner, depth + 1) for each in value]
+            elements = [self._described(each, inner, depth + 1) for each in value]
+            return elements if _may_be(ARRAY, known) else UNKNOWN
         return _scalar(value)
+
+    def _described(self, value: Any, schemas: Schemas, depth: int) -> Any:
+        """The value, looked through in any case: what it says is secret must not be said elsewhere."""
+        shown = self._value(value, schemas, depth)
+        return UNKNOWN if _is_closed_to(value, schemas) else shown
 
     def _applicable(self, schemas: Schemas) -> Iterator[Mapping[str, Any]]:
         """These schemas and all that they refer to or combine, each once."""
@@ -219,7 +238,7 @@ class Redaction:
         """What is shown under a name like a secret's: yes, no and ids, alone or in an array; nothing else."""
         if isinstance(value, list | tuple) and isinstance(shown, list):
             return [self._unless_harmless(*each) for each in zip(value, shown, strict=True)]
-        if value is None or isinstance(value, bool):
+        if value is None or isinstance(value, bool) or value == UNKNOWN:
             return shown
         if isinstance(value, str) and _ID.fullmatch(value):
             return shown
@@ -234,6 +253,17 @@ class Redaction:
 
 def _is_secret(schema: Mapping[str, Any]) -> bool:
     return schema.get("writeOnly") is True or schema.get("format") == "password"
+
+
+def _is_closed_to(value: Any, schemas: Sequence[Any]) -> bool:
+    """Whether something says that there is no such value here, and nothing what it is."""
+    return value is not None and False in schemas and not any(schemas)
+
+
+def _may_be(kind: str, schemas: Schemas) -> bool:
+    """Whether what these schemas describe may be of this type; where none states one, it may."""
+    stated = [schema["type"] for schema in schemas if "type" in schema]
+    return not stated or any(kind == each or kind in each for each in stated)
 
 
 def _of_property(schema: Mapping[str, Any], name: str) -> Iterator[Any]:

@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 
 from actors.index.schema import Schema
 from actors.log.redaction import (
+    ALL_SECRET,
     MOST_BYTES,
     MOST_SECRETS,
+    NOTHING_KNOWN,
     SECRET,
     SECRET_NAMES,
     SUMMARY,
+    UNKNOWN,
     Redaction,
     discreet,
     folded_names,
@@ -402,3 +405,52 @@ def test_no_text_takes_long(text: str) -> None:
     discreet(text)
 
     assert time.process_time() - began < 1.0
+
+
+# ---------------------------------------------------------------- what no schema describes
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "shown"),
+    [
+        ({"type": "string"}, {"pin": NEEDLE}, UNKNOWN),
+        ({"type": "string"}, [NEEDLE], UNKNOWN),
+        ({"type": "integer"}, "text", "text"),
+        ({"properties": {"b": {"type": "string"}}}, {"b": "x", "c": NEEDLE}, {"b": "x", "c": UNKNOWN}),
+        ({"type": "array", "prefixItems": [{"type": "string"}], "items": False}, ["x"], ["x"]),
+        ({"type": "array", "items": {"type": "string"}}, ["x", [NEEDLE]], ["x", UNKNOWN]),
+        ({"type": "object"}, {"any": {"thing": [1]}}, {"any": {"thing": [1]}}),
+        ({"type": ["object", "null"], "properties": {"b": {}}}, {"b": [1]}, {"b": [1]}),
+        ({"anyOf": [{"type": "string"}, {"type": "object"}]}, {"b": 1}, {"b": 1}),
+        ({}, {"b": [1]}, {"b": [1]}),
+        ({"type": "object", "properties": {"b": {"type": "string"}}}, {"c": None}, {"c": None}),
+    ],
+)  # fmt: skip
+def test_what_a_closed_schema_does_not_know_is_not_shown(
+    schema: Any, value: Any, shown: Any
+) -> None:
+    """It may be a secret in the wrong place, which nothing marks there; what is open shows all."""
+    assert shown_by(schema, value) == shown
+
+
+def shown_by(schema: Any, value: Any) -> Any:
+    """What is left of the value of a property."""
+    return shown({"a": value}, {"a": schema})["a"]
+
+
+def test_of_an_action_that_is_not_there_only_names_are_shown() -> None:
+    """A misspelt one must not show what the right one hides."""
+    params = {"pin": NEEDLE, "deep": {"x": NEEDLE}, "token": "t_4f1c22ab90de7731", "none": None}
+
+    found = redacted(params, NOTHING_KNOWN)
+
+    assert found == {"pin": UNKNOWN, "deep": UNKNOWN, "token": UNKNOWN, "none": None}
+    assert redacted(found, NOTHING_KNOWN) == found == redacted(found, None)
+
+
+def test_of_a_request_about_which_nothing_is_known_nothing_is_said() -> None:
+    """As of one that ended its actor."""
+    redaction = Redaction(ALL_SECRET)
+    redaction.params({"a": "text-1", "b": {"c": ["text-2"]}})
+
+    assert redaction.text("text-1 and text-2") == f"{SECRET} and {SECRET}"
