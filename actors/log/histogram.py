@@ -75,9 +75,10 @@ class Histogram:
         bucket = bisect_left(up_to, rank)
         if bucket == len(BOUNDS_MS):
             return BOUNDS_MS[-1]
-        lower = BOUNDS_MS[bucket - 1] if bucket else 0.0
+        lower, upper = BOUNDS_MS[bucket - 1] if bucket else 0.0, BOUNDS_MS[bucket]
         before = up_to[bucket] - self.counts[bucket]
-        return lower + (BOUNDS_MS[bucket] - lower) * (rank - before) / self.counts[bucket]
+        within = lower + (upper - lower) * (rank - before) / self.counts[bucket]
+        return min(within, upper)  # rounding can put it behind its own bound
 
     def coarse(self) -> list[tuple[float, int]]:
         """Bounds in seconds, each with how many durations are not longer; the last bound is infinite."""
