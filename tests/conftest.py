@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 
 from actors.__main__ import log_to_standard_error
+from actors.log.events import Events
 from actors.settings import Settings
 from actors.system import System
 from transport.client import Client
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _logging() -> None:
+def events() -> Events:
     """Log as the server does: pretty tracebacks of a hundred failures take seconds."""
-    log_to_standard_error()
+    return log_to_standard_error()
 
 
 class Server:

@@ -13,6 +13,8 @@ from pykka._envelope import Envelope
 
 from actors.admin import messages as asked_for
 from actors.admin.context import Actors, AdminContext, order_digest
+from actors.admin.functions.audit import FIRST_TO_LAST
+from actors.admin.functions.logs import ERROR, LINE, MOST_PAGES
 from actors.admin.messages import Done, Order, Receipt
 from actors.errors import ActionError, InvalidArgument, NotFound
 from actors.future import settle
@@ -22,6 +24,7 @@ from actors.log.messages import (
     AskHead,
     AskStats,
     AskTenantStats,
+    Find,
     ReadPage,
     Verify,
 )
@@ -228,6 +231,146 @@ ORDERED: list[tuple[str, dict[str, Any], Any]] = [
 ]
 
 
+YEAR = {"since": "2026-01-01T00:00:00Z", "until": "2027-01-01T01:00:00+01:00"}
+CREATED = {"tenant": {"created_at": "2026-02-01T00:00:00Z"}}
+CREATED_SECONDS = 1769904000.0
+
+SEARCHED: list[tuple[str, dict[str, Any], Find]] = [
+    ("logs.tenant", {}, Find("tenant", ACME.id, tenant="acme", limit=50)),
+    (
+        "logs.tenant",
+        {**YEAR, "action": "a.b", "outcome": "ok", "trace_id": "f", "text": "x", "before": "c"},
+        Find("tenant", ACME.id, 1767225600.0, 1798761600.0, "a.b", "ok", "f", "x", before="c")
+        ._replace(tenant="acme", limit=50),
+    ),
+    (
+        "logs.audit",
+        {"after": "c", "limit": 7},
+        Find("audit", ACME.id, after="c", limit=7, tenant="acme"),
+    ),
+    (
+        "logs.audit",
+        {"after": "c", "wait_ms": 10, "outcome": "aborted"},
+        Find("audit", ACME.id, after="c", limit=50, wait_ms=10, tenant="acme")
+        ._replace(outcome="aborted", omit="logs.audit"),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("action", "params", "question"), SEARCHED)
+def test_a_page_of_a_log_is_searched_for_by_the_tenants_id(
+    action: str, params: dict[str, Any], question: Find
+) -> None:
+    """Lines come back with all members that there are, whoever wrote them; cursors as they are."""
+    actors = desks()
+    stepper, step = start(context(actors, action), params)
+    desk = cast("Desk", actors.log_reader)
+
+    assert [envelope.message for envelope in desk.asked] == [question]
+    assert isinstance(step, Awaiting)
+    settle(step.answer, {"lines": [{"at": "t", "new": 1}], "next": "c", "newest": "d"})
+    step = stepper.step(step.answer)
+    assert isinstance(step, Returned)
+    (line,) = step.value.pop("lines")
+    assert line.keys() == set(LINE if action == "logs.tenant" else FIRST_TO_LAST)
+    assert (line["at"], line["trace_id"]) == ("t", None)
+    assert step.value == {"next": "c", "newest": "d"}
+
+
+@pytest.mark.parametrize(
+    ("role", "params", "since", "only"),
+    [
+        ("owner", {}, CREATED_SECONDS, ERROR),
+        ("admin owner", {"since": "2026-01-01T00:00:00Z"}, CREATED_SECONDS, ERROR),
+        ("super admin", {"since": "2026-02-01T00:00:01Z"}, CREATED_SECONDS + 1, None),
+    ],
+)
+def test_errors_of_a_tenant_are_none_from_before_it_was_there(
+    role: str, params: dict[str, Any], since: float, only: Any
+) -> None:
+    """Its name can have been another one's. Its people hear that something failed, not where."""
+    actors = desks()
+    stepper, step = start(context(actors, "logs.errors", caller=ADA._replace(role=role)), params)
+    assert isinstance(step, Awaiting)
+    settle(step.answer, CREATED)
+    stepper.step(step.answer)
+
+    desk = cast("Desk", actors.log_reader)
+    (envelope,) = desk.asked
+    wanted = Find("errors", ACME.id, since=since, tenant="acme", only=only, limit=50)
+    assert envelope.message == wanted
+
+
+@pytest.mark.parametrize("action", ["logs.tenant", "logs.errors", "logs.audit"])
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"before": "a", "after": "b"}, "params.before"),
+        ({"wait_ms": 1}, "params.wait_ms"),
+        ({"wait_ms": 1, "before": "a"}, "params.wait_ms"),
+    ],
+)
+def test_a_page_goes_one_way_and_only_what_is_to_come_is_waited_for(
+    action: str, params: dict[str, Any], field: str
+) -> None:
+    """Rather than that one of the two is left out unsaid."""
+    error = refusal(action, params)
+    assert isinstance(error, InvalidArgument)
+    assert [each.field for each in error.refusal.details] == [field]
+
+
+READERS = [
+    (ADA, ACME, ["audit", "tenant", "errors"]),
+    (ADA._replace(role="super admin"), ACME, ["audit", "tenant", "errors"]),
+    (ADA._replace(role="developer"), ACME, ["audit", "errors"]),
+    (ADA._replace(role="developer admin"), None, ["audit", "errors"]),
+]
+
+
+@pytest.mark.parametrize(("caller", "tenant", "logs"), READERS)
+def test_a_request_is_told_from_every_log_that_the_caller_may_read(
+    caller: Principal, tenant: TenantRecord | None, logs: list[str]
+) -> None:
+    """In the order of time, whatever the offset that it is written in, page after page."""
+    actors = desks()
+    stepper, step = start(context(actors, "logs.trace", tenant, caller), {"trace_id": "f"})
+    desk, times = cast("Desk", actors.log_reader), iter("12345678")
+    asked: list[Find] = []
+    while isinstance(step, Awaiting):
+        if len(desk.asked) == len(asked):
+            settle(step.answer, CREATED)
+        else:
+            asked.append(desk.asked[-1].message)
+            line = {"at": f"2026-11-24T0{next(times)}:00:00+0{len(asked)}:00"}
+            cursor = None if len(asked) % 2 == 0 else "next"
+            settle(step.answer, {"lines": [line], "next": cursor, "newest": "n"})
+        step = stepper.step(step.answer)
+
+    assert isinstance(step, Returned)
+    assert [find.log for find in asked[::2]] == [find.log for find in asked[1::2]] == logs
+    assert [find.after for find in asked] == ["0000-00.0", "next"] * len(logs)
+    assert {find.tenant_id for find in asked} == {tenant and tenant.id}
+    assert {find.trace_id for find in asked} == {"f"}
+    assert step.value["complete"]
+    times_told = [each["at"] for each in step.value["lines"]]
+    assert len(times_told) == 2 * len(logs)
+    assert times_told == sorted(times_told, key=datetime.fromisoformat)
+
+
+def test_a_request_that_did_more_than_can_be_shown_is_said_to_be_incomplete() -> None:
+    """Rather than that its end is missing unsaid."""
+    actors = desks()
+    dev = Principal("t_" + "2" * 16, None, "developer")
+    stepper, step = start(context(actors, "logs.trace", None, dev), {"trace_id": "f"})
+    while isinstance(step, Awaiting):
+        settle(step.answer, {"lines": [{"at": "2026-11-24T00:00:00Z"}], "next": "c", "newest": "n"})
+        step = stepper.step(step.answer)
+
+    assert isinstance(step, Returned)
+    assert not step.value["complete"]
+    assert len(step.value["lines"]) == 2 * MOST_PAGES
+
+
 @pytest.mark.parametrize(("action", "whom", "params", "question"), ASKED)
 def test_a_question_goes_to_whoever_knows_and_the_answer_back_as_it_is(
     action: str, whom: str, params: dict[str, Any], question: Any
@@ -239,8 +382,9 @@ def test_a_question_goes_to_whoever_knows_and_the_answer_back_as_it_is(
 
     assert [envelope.message for envelope in desk.asked] == [question]
     assert isinstance(step, Awaiting)
-    settle(step.answer, {"known": True})
-    assert stepper.step(step.answer) == Returned({"known": True})
+    known = {"known": True, "records": []}
+    settle(step.answer, known)
+    assert stepper.step(step.answer) == Returned(known)
 
 
 @pytest.mark.parametrize(("action", "params", "command"), ORDERED)
@@ -263,7 +407,8 @@ def test_a_change_is_ordered_from_the_directory_by_name_and_with_its_receipt(
 def test_every_action_of_the_admin_channel_is_tried_here() -> None:
     """One that is added later has to say what it asks for."""
     tried = {action for action, *_ in ASKED} | {action for action, *_ in ORDERED}
-    assert tried == set(ACTIONS)
+    searched = {action for action, *_ in SEARCHED} | {"logs.errors", "logs.trace"}
+    assert tried | searched == set(ACTIONS)
     writes = {action for action, *_ in ORDERED}
     assert writes == {name for name, action in ACTIONS.items() if action.effect == "write"}
 
