@@ -1,6 +1,7 @@
 """Standard error that cannot be written."""
 
 import contextlib
+import io
 import os
 from pathlib import Path
 
@@ -25,3 +26,33 @@ def test_one_that_cannot_be_costs_its_logger_nothing() -> None:
     StandardError(full).flush()
     with contextlib.suppress(OSError):
         full.close()
+
+
+def test_a_file_that_is_none_of_the_system_s_is_written_too() -> None:
+    """As tests and notebooks put in the place of standard error."""
+    file = io.StringIO()
+    StandardError(file).write("hello\n")
+
+    assert file.getvalue() == "hello\n"
+
+
+def test_a_reader_that_sleeps_holds_nobody_up() -> None:
+    """What does not fit the pipe is lost; once it is read, the next line is a line again."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb", buffering=0) as reader, os.fdopen(writing, "w") as file:
+        log = StandardError(file)
+        for _ in range(1000):
+            log.write("x" * 10_000 + "\n")
+        waiting = reader.read(10**7)
+        log.write("awake\n")
+
+        assert len(waiting) <= 1024 * 1024
+        assert reader.read(10**7) == b"\nawake\n"
+
+
+def test_a_closed_pipe_costs_its_logger_nothing() -> None:
+    """Whoever read has gone."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as file:
+        StandardError(file).write("lost\n")
