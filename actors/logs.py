@@ -15,7 +15,7 @@ from actors.errors import SettingsError
 from actors.log.accounts import Accounts
 from actors.log.errors import ErrorLog
 from actors.log.log_reader import LogReader
-from actors.log.messages import LetGo, Midnight
+from actors.log.messages import LetGo, Midnight, Write
 from actors.log.stats import Stats
 from actors.log.tenants import TenantLog
 from actors.mailbox import Mailbox
@@ -30,6 +30,12 @@ MIDNIGHT_SECONDS = 30.0
 A timer set for midnight would be wrong after each jump of the clock, and after each sleep of the machine. A
 look costs microseconds, and a line that comes before it goes to the file of its own day all the same.
 """
+
+WRITE_SECONDS = 0.1
+"""How often the tenants' log writes what it has been told: at once, it took twice the processor time."""
+
+WAKE_AT = 256
+"""Turns that it does not let wait so long."""
 
 MOST_TURNS = 5000
 """Turns of tenants that may wait to be logged; the lines of further ones are lost, counted, and told."""
@@ -74,14 +80,10 @@ class Logs:
 
     def accounts(self) -> Accounts | None:
         """For an actor that answers for tenants, to tell what; None where nobody wants to know."""
-        told = self._told()
-        return None if told is None else Accounts(told, self._clock)
-
-    def _told(self) -> Mailbox | None:
         if self._settings.log_tenants:
-            return self.tenants
+            return Accounts(self.tenants, self._clock, WAKE_AT)
         has_readers = self._settings.metrics_port is not None or self._spans is not None
-        return self.stats if has_readers else None
+        return Accounts(self.stats, self._clock) if has_readers else None
 
     def children(self) -> list[Mailbox]:
         """Each before those who tell it something: to be stopped in the reverse order."""
@@ -119,6 +121,8 @@ class Logs:
         """Have the logs look for midnight."""
         for mailbox in (self.errors, self.tenants):
             clock.tell(Every(MIDNIGHT_SECONDS, mailbox, Midnight()))
+        if self._settings.log_tenants:
+            clock.tell(Every(WRITE_SECONDS, self.tenants, Write()))
 
     def let_go(self) -> None:
         """Whoever waits for new lines hears that there are none: the server is about to stop."""

@@ -19,16 +19,20 @@ class Accounts:
     is told how many as soon as it takes mail again, or at the end.
     """
 
-    def __init__(self, log: Mailbox, clock: Callable[[], float] = time.time) -> None:
-        """`clock` gives seconds since the epoch."""
+    def __init__(
+        self, log: Mailbox, clock: Callable[[], float] = time.time, wake_at: int = 1
+    ) -> None:
+        """`clock` gives seconds since the epoch; fewer turns than `wake_at` do not wake the log."""
         self._log = log
+        self._wake_at = wake_at
         self.clock = clock
         self._untold: dict[str, Untold] = {}
 
     def tell(self, tenant: TenantRecord, lines: tuple[Line, ...]) -> None:
         """What one turn has answered for a tenant: at least one line."""
         if self._log.offer(Turn(tenant, lines)):
-            self._log.wake()
+            if len(self._log) >= self._wake_at:
+                self._log.wake()
             if self._untold:
                 self.close()
         else:

@@ -108,6 +108,10 @@ class Untold(NamedTuple):
     last: float
 
 
+class Write(NamedTuple):
+    """From the Clock to the TenantLog, which turns do not wake: write what they have told."""
+
+
 class Trouble(NamedTuple):
     """Tell the ErrorLog: one event of the program's own log, at level warning or above."""
 

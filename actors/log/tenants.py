@@ -21,7 +21,7 @@ from actors.actor import Actor
 from actors.log.days import DayFiles, Unwritten, day_of
 from actors.log.line import Formatter
 from actors.log.loss import Loss
-from actors.log.messages import Count, Line, Midnight, Trouble, Turn, Untold
+from actors.log.messages import Count, Line, Midnight, Trouble, Turn, Untold, Write
 from actors.log.redaction import folded_names
 from actors.mailbox import Mailbox
 from actors.messages import TenantRecord
@@ -115,6 +115,8 @@ class TenantLog(Actor):
                 self._write([message])
             case Untold(tenant, lines, first, last):
                 self._lose(tenant, first, last, lines)
+            case Write():
+                pass  # whatever had been told is written by now
             case Midnight():
                 self._begin_day()
             case Onward():

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from actors.index.reader import read_index
-from actors.log.accounts import Accounts
+from actors.log.accounts import Accounts, refused_line
 from actors.log.messages import FROM_TENANT, Line, Turn
 from actors.mailbox import Failed, Mailbox
 from actors.messages import DeadLetter, Peer, Principal, Replies, TenantRecord, Work
@@ -26,10 +26,11 @@ from actors.tenant.storage import Storage
 from tests.actors.house import WAIT, House, Watch
 from tests.actors.servers import INDEX
 from tests.actors.tenant.disk import FINE, KEPT, KEPT_AND_CLOSED, LOST, Disk
-from transport.message import Request
+from transport.message import UNAVAILABLE, Refusal, Request
 
 MIB = 1024 * 1024
 MEMBER = Principal("t_1", "acme", "member", "p_1")
+REFUSAL = Refusal(UNAVAILABLE, "not now")
 
 
 class Told(NamedTuple):
@@ -258,6 +259,23 @@ def test_what_kills_even_as_a_dead_letter_is_told(
     (told,) = bench.served([letter])
     assert told.reply["error"]["code"] == "internal"
     agree(told)
+
+
+def test_a_log_that_wakes_by_itself_is_woken_for_many_turns_only(
+    bench: Bench, house: House
+) -> None:
+    """Each time costs as much as some lines."""
+    woken = Watch()
+    log = Mailbox("tenant log", woken.tell)
+    log.rest()
+    accounts = Accounts(log, wake_at=3)
+    (work,) = letters(bench, ["read"])
+    line = refused_line(FROM_TENANT, 1.0, work, REFUSAL, None, 100)
+    accounts.tell(bench.record, (line,))
+    accounts.tell(bench.record, (line,))
+    assert woken.heard() == []
+    accounts.tell(bench.record, (line,))
+    assert woken.heard() == [log]
 
 
 def test_a_log_that_is_full_holds_nobody_up_and_hears_how_much_it_missed(
