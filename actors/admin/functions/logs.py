@@ -11,7 +11,7 @@ from actors.admin.context import AdminContext, unnamed
 from actors.admin.functions.audit import FIRST_TO_LAST
 from actors.admin.messages import ShowTenant
 from actors.errors import InvalidArgument
-from actors.log.messages import AUDIT, ERRORS, TENANT, Find
+from actors.log.messages import AUDIT, ERRORS, INTENT, TENANT, Find
 from actors.log.place import BEGINNING
 from transport.message import Problem
 
@@ -24,6 +24,9 @@ LINE = (
 
 ERROR = ("at", "level", "event", "source", "tenant", "action", "trace_id")
 """What every line about an error has; all that a tenant's people see of it: no stack, no exception."""
+
+ORDER = (ERRORS, TENANT, AUDIT)
+"""In which the logs are written for one request."""
 
 MOST_PAGES = 10
 """Of one log, for one request's lines."""
@@ -73,14 +76,20 @@ async def trace(ctx: AdminContext, params: Any) -> dict[str, Any]:
     found = [
         {"log": tale.log, "at": line["at"], "line": line} for tale in tales for line in tale.lines
     ]
-    found.sort(key=lambda each: datetime.fromisoformat(each["at"]))
+    found.sort(key=_moment)
     return {"lines": found, "complete": all(tale.is_whole for tale in tales)}
+
+
+def _moment(found: Record) -> tuple[datetime, int]:
+    """Within a millisecond: what is intended, what goes wrong, what is answered, what is recorded of it."""
+    is_ahead = found["log"] == AUDIT and found["line"].get("kind") == INTENT
+    return datetime.fromisoformat(found["at"]), -1 if is_ahead else ORDER.index(found["log"])
 
 
 def _readable(ctx: AdminContext) -> tuple[str, ...]:
     """A tenant's messages are for its own people, and for whoever they let in."""
     is_for_tenant = ctx.caller.role in TENANT_ROLES | {SUPER_ADMIN}
-    return (AUDIT, TENANT, ERRORS) if is_for_tenant else (AUDIT, ERRORS)
+    return ORDER if is_for_tenant else tuple(log for log in ORDER if log != TENANT)
 
 
 async def _tale(ctx: AdminContext, log: str, find: Find) -> Tale:
