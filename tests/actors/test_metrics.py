@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
@@ -120,6 +121,12 @@ def test_servers_in_one_process_do_not_mix_their_figures(house: House) -> None:
         assert "other.action" not in page(first.port)
         assert "other.action" in page(second.port)
         assert "one.action" not in page(second.port)
+
+
+def test_only_this_machine_reaches_it(house: House) -> None:
+    """Whoever listens on every address answers on this one, too."""
+    with closing(MetricsServer(0, start(house))) as server, socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.2", server.port)) != 0
 
 
 def test_a_port_in_use_is_refused_with_what_to_do(house: House) -> None:

@@ -69,6 +69,19 @@ def test_who_was_quiet_the_longest_is_folded_first(monkeypatch: pytest.MonkeyPat
     assert found.quiet.figures.requests == 1
 
 
+def test_who_was_folded_and_comes_back_has_the_rate_of_what_came_since(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """He is counted from zero, and so is what he is compared with."""
+    monkeypatch.setattr(figures_module, "MOST_TENANTS", 1)
+    found = counted([turn(tenant(0), count=1000)])
+    found.mark(400.0)
+    for each in (turn(tenant(1)), turn(tenant(0), count=60)):
+        found.count(each)
+    back = {tenant(0).id: found.tenants[tenant(0).id].requests}
+    assert found.by_tenant.per_second(back, 400.0 + 20.0, 20.0) == 3.0
+
+
 def test_names_that_callers_make_up_are_one_action() -> None:
     """Else anybody could fill the memory, and every monitoring system behind it."""
     made_up = [turn(action=f"made.up{number}", schema=None) for number in range(1000)]
