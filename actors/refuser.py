@@ -99,6 +99,15 @@ def entomb(mailbox: Mailbox, refusal: Refusal) -> None:
     mailbox.occupant.turn()
 
 
+def given_up(seconds: float) -> Refusal:
+    """What callers of a tenant hear that keeps failing, and is tried again after this time."""
+    return Refusal(
+        UNAVAILABLE,
+        "the tenant cannot be served now; operators find the cause in the error log",
+        retry_after_ms=int(seconds * 1000),
+    )
+
+
 def deleted(tenant: TenantRecord) -> Refusal:
     """What callers of a tenant hear that will not come back: waiting does not help."""
     return Refusal(UNAVAILABLE, f"tenant {tenant.name} is deleted")

@@ -14,18 +14,15 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
-import structlog
-
 from actors.actor import Actor, abandon
 from actors.clock import After
 from actors.errors import DatabaseProblem, MigrationNeeded
 from actors.future import Answer, settle
 from actors.log.accounts import Accounts
-from actors.log.events import Confidential
-from actors.mailbox import Failed, Killer, Left, Mailbox, Vacant
+from actors.log.failure import tell_failure, tell_giving_up
+from actors.mailbox import Failed, Left, Mailbox, Vacant
 from actors.messages import (
     Address,
-    DeadLetter,
     FindTenant,
     Migrate,
     Migrated,
@@ -34,13 +31,10 @@ from actors.messages import (
     Retired,
     Stayed,
     TenantRecord,
-    Work,
 )
-from actors.refuser import Refuser, deleted, entomb
+from actors.refuser import Refuser, deleted, entomb, given_up
 from actors.residents import Residents
 from transport.message import UNAVAILABLE, Refusal
-
-log = structlog.get_logger()
 
 BACKOFF_FIRST = 0.05
 """Seconds before the second restart in a row; the first is at once, each later one waits twice as long."""
@@ -286,15 +280,7 @@ class Supervisor(Actor):
         child = self._children[mailbox]
         if isinstance(error, MigrationNeeded) and self._migrate(mailbox, child):
             return
-        log.error(
-            "actor failed",
-            actor=mailbox.name,
-            tenant=child.tenant and child.tenant.name,
-            tenant_id=child.tenant and child.tenant.id,
-            culprit=described(culprit),
-            exc_info=error,
-            confidential=asked_by(culprit),
-        )
+        tell_failure(mailbox.name, child.tenant, culprit, error)
         if child.retirements:
             self._lay_to_rest(mailbox, child)
         elif child.spec.restart == "temporary":
@@ -337,23 +323,12 @@ class Supervisor(Actor):
             self._give_up(mailbox.name, error)
             abandon(mailbox)  # whoever asks it while the system stops must not wait
             return
-        log.error(
-            "actor given up for a while",
-            actor=mailbox.name,
-            tenant=child.tenant and child.tenant.name,
-            tenant_id=child.tenant and child.tenant.id,
-            seconds=BACKOFF_MOST,
-        )
+        tell_giving_up(mailbox.name, child.tenant, BACKOFF_MOST)
         child.restarts.clear()
         if child.tenant is None:
             self._start_later(mailbox, child, BACKOFF_MOST)
             return
-        refusal = Refusal(
-            UNAVAILABLE,
-            "the tenant cannot be served now; operators find the cause in the error log",
-            retry_after_ms=int(BACKOFF_MOST * 1000),
-        )
-        self._refuse_for(mailbox, child.tenant, refusal)
+        self._refuse_for(mailbox, child.tenant, given_up(BACKOFF_MOST))
         self._clock.tell(After(BACKOFF_MOST, mailbox, Passivate()))
 
     def _refuse_for(
@@ -416,18 +391,6 @@ class Supervisor(Actor):
             return
         if all(mailbox.empty() for mailbox in self._addresses.values()):
             settle(self._drain.done, True)
-
-
-def described(culprit: Killer | None) -> str | None:
-    """A message's kind and how often it has killed, without its content."""
-    return culprit and f"{type(culprit.message).__name__}, death {culprit.deaths}"
-
-
-def asked_by(culprit: Killer | None) -> Confidential | None:
-    """The request in the message, which the error may quote."""
-    message = culprit and culprit.message
-    work = message.work if isinstance(message, DeadLetter) else message
-    return Confidential(work.request.params, None) if isinstance(work, Work) else None
 
 
 def backoff(restarts: int) -> float:
