@@ -21,20 +21,15 @@ from actors.admin.outlet import Outlet
 from actors.admin.recorder import OK, Recorder
 from actors.answers import A_DEFECT, success
 from actors.callers import Callers
-from actors.errors import ActionError, InvalidArgument, NotFound, ResourceExhausted, Unavailable
-from actors.messages import ACTIVE, SUSPENDED, FindTenant, TenantRecord
+from actors.errors import ActionError, InvalidArgument, NotFound
+from actors.inlet import full, require_active
+from actors.messages import FindTenant
 from actors.registry import Published
 from actors.routing import Route, RoutingTable
 from transport import codec
 from transport.message import Reply
 
 log = structlog.get_logger()
-
-RETRY_FULL_MS = 100
-"""What a tenant's full mailbox tells callers to wait, in milliseconds."""
-
-RETRY_SUSPENDED_MS = 60_000
-"""What callers are told to wait for a suspended tenant, in milliseconds: people decide when it ends."""
 
 
 class Defect(ActionError):
@@ -175,14 +170,14 @@ class Serving:
             raise unnamed(call.action)
         if call.work is None:
             raise InvalidArgument(f"{call.action} is the tenant's own: it is called with a token")
-        _require_active(tenant)
+        require_active(tenant)
         found = Outlet()
         self._actors.supervisor.tell(FindTenant(tenant, found))
         address = (await found.message()).mailbox
         outlet = Outlet()
         call.begin()
         if not address.offer(call.work._replace(principal=capacity.principal, outlet=outlet)):
-            raise _full(tenant, address.limit)
+            raise full(tenant, address.limit)
         address.wake()
         ((_, body),) = (await outlet.message()).frames
         return Forwarded(body, codec.parse_reply(body))
@@ -200,18 +195,3 @@ def _packed(call: Call, route: Route, result: Mapping[str, Any], replayed: bool)
         return b""
     meta = {**route.meta, "replayed": True} if replayed else route.meta
     return success(call.work, route._replace(meta=meta), result)
-
-
-def _require_active(tenant: TenantRecord) -> None:
-    if tenant.status != ACTIVE:
-        raise Unavailable(
-            f"tenant {tenant.name} is {tenant.status}: its own actions are not served until tenants.resume",
-            retry_after_ms=RETRY_SUSPENDED_MS if tenant.status == SUSPENDED else None,
-        )
-
-
-def _full(tenant: TenantRecord, limit: int) -> ResourceExhausted:
-    return ResourceExhausted(
-        f"{limit} messages wait for tenant {tenant.name} already; send this one again, with the same id",
-        retry_after_ms=RETRY_FULL_MS,
-    )
