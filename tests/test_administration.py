@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 
 from actors.access import ADMIN_OWNER, DEVELOPER, DEVELOPER_ADMIN, MEMBER, OWNER
-from actors.actor import Ping, ask
 from actors.admin.messages import SweepDue
 from tests.actors.callers import DAY, Being, Caller, MovableClock, Stage
 from tests.conftest import Server
+from tests.deadline import until
 from tests.wire import Map, Wire
-
-WAIT = 20.0
 
 
 @pytest.fixture
@@ -225,7 +223,8 @@ def test_a_deleted_tenant_is_backed_up_a_last_time_and_gone_after_its_grace(stag
     assert order(stage, developer_admin, "tenants.delete", reason="closed", grace_days=30)["ok"]
     assert code(stage.call("data", token, "acme", "contacts.find", {})) == "unavailable"
     stage.advance(31 * DAY)
-    retire(stage)
+    system.directory.tell(SweepDue())
+    until(lambda: system.local.find_tenant("acme") is None, "the tenant's end")
     data = system.settings.data
     assert not (data / "tenants" / f"{record.id}.db").exists()
     (backup,) = (data / "backups").iterdir()
@@ -234,14 +233,6 @@ def test_a_deleted_tenant_is_backed_up_a_last_time_and_gone_after_its_grace(stag
     assert code(stage.call("data", token, "acme", "contacts.find", {})) == "unauthenticated"
     assert system.local.create_tenant("acme").id != record.id
     assert code(stage.call("data", token, "acme", "contacts.find", {})) == "unauthenticated"
-
-
-def retire(stage: Stage) -> None:
-    """Let the Directory, the supervisor and the Migrator do what is due; each answers once it has."""
-    system = stage.server.system
-    system.directory.tell(SweepDue())
-    for mailbox in (system.directory, system.supervisor, system.directory, system.migrator) * 5:
-        ask(mailbox, Ping(), WAIT)
 
 
 def test_a_tenant_has_as_many_requests_a_second_as_a_developer_sets(stage: Stage) -> None:
