@@ -21,7 +21,7 @@ from actors.admin.outlet import Outlet
 from actors.admin.recorder import OK, Recorder
 from actors.answers import A_DEFECT, success
 from actors.callers import Callers
-from actors.errors import ActionError, InvalidArgument, NotFound
+from actors.errors import Aborted, ActionError, InvalidArgument, NotFound
 from actors.inlet import full, require_active
 from actors.messages import FindTenant
 from actors.registry import Published
@@ -124,6 +124,7 @@ class Serving:
         if capacity.is_super:
             await self._recorder.ahead(call.intent())
             call.intended = True
+            self._require_still(call, capacity)
         if is_ours:
             return await self._run(call, route, self._context(call, capacity, table), params)
         return await self._hand_on(call, capacity)
@@ -136,6 +137,17 @@ class Serving:
         else:
             call.capacity = capacity_of(self._callers, call.caller, call.tenant)
         return call.capacity
+
+    def _require_still(self, call: Call, capacity: Capacity) -> None:
+        """The disk may have taken long: Aborted where the capacity that is on record has ended meanwhile."""
+        assert call.work is not None
+        caller = self._callers.caller(call.work.request.token)
+        now = capacity_of(self._callers, caller, call.tenant)
+        if (now.principal, now.until) != (capacity.principal, capacity.until):
+            raise Aborted(
+                f"{call.caller.person} is no longer {capacity}, so nothing was done: see supers.list, and "
+                "ask anew if you still may"
+            )
 
     def _console(self, call: Call) -> Capacity:
         if call.tenant is not None and call.about is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from actors.errors import (
 from actors.future import Answer
 from actors.log.messages import ACTION, ATTEMPTS, INTENT, OUTCOME
 from actors.mailbox import Failed
-from actors.messages import Replies, Work
+from actors.messages import DirectoryChanged, Replies, Work
 from actors.profiles import Config, Profile
 from tests.actors.admin.console.office import (
     LIMITS,
@@ -256,6 +257,36 @@ def test_a_super_admins_action_stands_in_the_log_before_it_happens(
     assert (first.outcome, second.outcome) == (None, "ok")
     assert first.trace_id == second.trace_id
     assert first.params == second.params == {"person": PERSON}
+
+
+@pytest.mark.parametrize("action", ["members.remove", "limits.show", "notes.add"])
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        (DirectoryChanged(ended=("g_" + "1" * 16,)), "aborted"),
+        (DirectoryChanged(revoked=(sha256(b"super admin").digest(),)), "unauthenticated"),
+    ],
+)
+def test_a_grant_or_token_that_ends_while_the_intent_is_written_is_not_used(
+    office: Office, wire: Wire, action: str, change: DirectoryChanged, refusal: str
+) -> None:
+    """However long the disk takes; the log says that nothing came of it."""
+    log = office.desks["audit_log"]
+    log.holding = True
+    params = {"person": PERSON} if action == "members.remove" else {}
+    wire.post(**fields("super admin", action, **params))
+    intent = log.asked()
+    office.mailbox.tell(change)
+    office.settled()
+    log.holding = False
+    log.settle(intent)
+
+    assert code(wire.receive()) == refusal
+    assert [(entry.kind, entry.outcome) for entry in office.entries] == [
+        (INTENT, None),
+        (OUTCOME, refusal),
+    ]
+    assert [name for name, _ in office.log if name in ("directory", "supervisor")] == []
 
 
 @pytest.mark.parametrize("action", ["members.remove", "limits.show", "notes.add"])
