@@ -111,17 +111,35 @@ class AdminConsole(Channel):
             }
         )
 
+    def on_start(self) -> None:
+        """What an incarnation before could not record is recorded by this one."""
+        super().on_start()
+        self._remind()
+
+    def on_stop(self) -> None:
+        """What could not be recorded is the log's now, which stops later and says what it lost."""
+        self._abandon("the server stopped")
+        for entry in self.mailbox.kept:
+            self._actors.audit_log.tell(Append(entry))
+        super().on_stop()
+
     def on_failure(self, *info: Any) -> None:
-        """Callers of what was under way hear that nobody knows what came of it."""
+        """Whoever waits for the end of what is under way is told that there will be none."""
         super().on_failure(*info)
-        for errand in self._errands:
-            errand.stepper.abandon()
-            if errand.call is not None:
-                self._refuse_call(errand.call, errand.call.unknown("the admin console failed"))
+        self._abandon("the admin console failed")
         for message in self._early:
             settle_with_error(message.reply_to, DEFECT)
         for done in self._finishing:
             settle(done, True)
+
+    def _abandon(self, cause: str) -> None:
+        """Callers of what was under way hear what is known of it, and so does the log."""
+        for errand in self._errands:
+            errand.stepper.abandon()
+            if errand.call is not None:
+                error = errand.call.abandoned(cause)
+                self._refuse_call(errand.call, error)
+                self.mailbox.kept.append(errand.call.left_behind(error))
 
     # Calls
 

@@ -98,7 +98,8 @@ class Serving:
     async def serve(self, call: Call) -> Outcome:
         """Do it or refuse it, and have that written down."""
         outcome = await self._attempt(call)
-        await self._recorder.after(call.outcome(*outcome.outcome))
+        call.concluded = call.outcome(*outcome.outcome)
+        await self._recorder.after(call.concluded)
         return outcome
 
     async def _attempt(self, call: Call) -> Outcome:

@@ -9,6 +9,7 @@ from typing import Any
 import msgpack
 import pytest
 
+from actors.actor import stop
 from actors.admin import errand as errands
 from actors.admin import recorder as recording
 from actors.admin.actor import CatchUp, CountStrangers, Finish
@@ -546,6 +547,41 @@ def test_a_console_that_fails_leaves_nobody_without_a_reply(office: Office, wire
     office.mailbox.socket.close()
 
 
+@pytest.mark.parametrize("who", ["admin owner", "super admin"])
+def test_what_a_console_that_fails_had_begun_is_recorded_by_the_next(
+    office: Office, wire: Wire, who: str
+) -> None:
+    """The Directory may have done it: no action goes without a record because another message was wrong."""
+    office.desks["directory"].holding = True
+    wire.post(**fields(who, "members.remove", person=PERSON))
+    office.desks["directory"].asked()
+    begun = len(office.entries)
+    office.fail()
+    assert wire.receive()["error"]["code"] == "unavailable"
+    office.due(CatchUp)
+    office.settled()
+
+    (entry,) = office.entries[begun:]
+    assert entry.kind == (OUTCOME if who == "super admin" else ACTION)
+    assert (entry.action, entry.params) == ("members.remove", {"person": PERSON})
+    assert (entry.person, entry.outcome) == (PEOPLE[who].person, "unavailable")
+    assert "not known whether it was done" in str(entry.message)
+
+
+def test_what_came_of_a_call_is_recorded_where_the_console_fails_over_the_record(
+    office: Office, wire: Wire
+) -> None:
+    """As it was, rather twice than not at all."""
+    office.desks["audit_log"].holding = True
+    wire.post(**fields("admin owner", "members.remove", person=PERSON))
+    office.desks["audit_log"].asked()
+    office.fail()
+    office.desks["audit_log"].holding = False
+    office.due(CatchUp)
+    office.settled()
+    assert [(entry.action, entry.outcome) for entry in office.entries] == [("members.remove", "ok")]
+
+
 # ---------------------------------------------------------------- what is the tenant's own
 
 
@@ -703,3 +739,18 @@ def test_an_idle_console_is_finished_at_once(office: Office, wire: Wire) -> None
     office.mailbox.tell(Finish(done))
     assert done.get(timeout=WAIT)
     assert office.entries[-1].kind == ATTEMPTS
+
+
+def test_what_a_console_leaves_when_it_stops_is_told_to_the_log(office: Office, wire: Wire) -> None:
+    """What it kept, and what did not end in time: the log is there for a little longer."""
+    office.is_full = True
+    assert wire.ask(**fields("developer", "limits.show"))["ok"]
+    office.is_full = False
+    office.desks["directory"].holding = True
+    wire.post(**fields("developer", "limits.show"))
+    office.desks["directory"].asked()
+    stop(office.mailbox, WAIT)
+
+    assert code(wire.receive()) == "unavailable"
+    assert [entry.outcome for entry in office.entries] == ["ok", "unavailable"]
+    assert str(office.entries[-1].message) == "the server stopped; nothing was done"
