@@ -26,7 +26,7 @@ class Receipt(NamedTuple):
     id: str
     """The request's id."""
     digest: bytes
-    """SHA-256 of action, tenant and params: the same id for something else is InvalidArgument."""
+    """SHA-256 of action, tenant's id and params: the same id for something else is InvalidArgument."""
 
 
 class Order(NamedTuple):

@@ -164,7 +164,7 @@ class Serving:
             trace_id=call.trace_id,
             table=table,
             actors=self._actors,
-            receipt=_receipt(call),
+            receipt=_receipt(call, capacity),
         )
 
     async def _run(self, call: Call, route: Route, ctx: AdminContext, params: Any) -> Served:
@@ -196,10 +196,12 @@ class Serving:
         return Forwarded(body, codec.parse_reply(body))
 
 
-def _receipt(call: Call) -> Receipt | None:
+def _receipt(call: Call, capacity: Capacity) -> Receipt | None:
+    """By the tenant's id: another tenant may come by the name of one that is deleted."""
     if call.request_id is None:
         return None
-    digest = order_digest(call.action, call.tenant, call.params)
+    tenant = capacity.tenant and capacity.tenant.id
+    digest = order_digest(call.action, tenant, call.params)
     return Receipt(call.caller.id, call.request_id, digest)
 
 

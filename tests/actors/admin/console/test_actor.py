@@ -31,6 +31,7 @@ from actors.mailbox import Failed
 from actors.messages import DirectoryChanged, Replies, Work
 from actors.profiles import Config, Profile
 from tests.actors.admin.console.office import (
+    ACME,
     LIMITS,
     PEOPLE,
     PERSON,
@@ -423,6 +424,22 @@ def test_an_order_carries_what_makes_it_safe_to_repeat(office: Office, wire: Wir
     digests = [each.digest for each in receipts if each]
     assert digests[0] == digests[1]
     assert len(set(digests)) == 3
+
+
+def test_the_same_order_on_another_tenant_of_that_name_is_another_order(
+    office: Office, wire: Wire
+) -> None:
+    """What was done for one that is deleted is not taken as done for the one that has its name now."""
+    wanted = fields("developer", "limits.set", "acme", mailbox=5)
+    wire.ask(**wanted, id="r1")
+    office.mailbox.tell(DirectoryChanged(forgotten=(ACME,)))
+    office.mailbox.tell(DirectoryChanged((ACME._replace(id="9" * 32),)))
+    wire.ask(**wanted, id="r1")
+
+    first, second = (order.receipt for order in office.ordered())
+    assert first is not None
+    assert second is not None
+    assert first.digest != second.digest
 
 
 def test_a_repeated_order_says_so_to_its_caller_and_to_the_log(office: Office, wire: Wire) -> None:
