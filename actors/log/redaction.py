@@ -19,8 +19,9 @@ SECRET = "(redacted)"  # noqa: S105 - what stands in place of one
 """What stands in place of a secret."""
 
 SECRET_NAMES = (
-    *("token", "secret", "password", "passwd", "passphrase", "credential"),
-    *("apikey", "privatekey", "authorization"),
+    *("token", "secret", "password", "passwd", "pwd", "passphrase", "passcode", "credential"),
+    *("apikey", "accesskey", "privatekey", "signingkey", "encryptionkey"),
+    *("authorization", "bearer", "cookie"),
 )
 """Parts of names that tell a secret, as letters and digits alone: api_key, X-API-Key and apiKey are one."""
 
@@ -37,6 +38,8 @@ MOST_DEPTH = 32
 """Maps and arrays inside each other, twice what a request can hold."""
 
 _TOKEN = re.compile(r"tnt_[A-Za-z0-9_-]+")
+_LOGIN = re.compile(r"(?<=://)[^/?#\s@:]*:[^/?#\s]*@")
+"""User and password in an address, as in `smtp://ada:…@host` (RFC 3986, section 3.2.1)."""
 _ID = re.compile(r"[tpg]_[0-9a-f]{16}")
 """Of a token, a person or a grant: names one, and opens nothing."""
 
@@ -61,9 +64,9 @@ def redacted(params: Mapping[str, Any], source: Mapping[str, Any] | None) -> dic
 
 
 def scrubbed(text: str) -> str:
-    """The text without tokens of ours, and fit for UTF-8."""
+    """The text without tokens of ours and without logins in addresses, and fit for UTF-8."""
     clean = text.encode(errors="replace").decode()  # a lone surrogate is no character
-    return _TOKEN.sub(f"tnt_{SECRET}", clean)
+    return _TOKEN.sub(f"tnt_{SECRET}", _LOGIN.sub(f"{SECRET}@", clean))
 
 
 def is_secret_name(name: str) -> bool:
