@@ -11,13 +11,14 @@ import pytest
 
 from actors.actor import stop
 from actors.admin import errand as errands
+from actors.admin import pace
 from actors.admin import recorder as recording
 from actors.admin.actor import CatchUp, CountStrangers, Finish
 from actors.admin.errand import Overdue
 from actors.admin.messages import Done, RemoveMember
 from actors.admin.strangers import MOST_RECORDED
 from actors.answers import success
-from actors.channel import Draining
+from actors.channel import Draining, FlushUses
 from actors.errors import (
     ActionError,
     AlreadyExists,
@@ -541,6 +542,51 @@ def test_only_so_many_calls_are_under_way(
     assert [wire.receive()["ok"], wire.receive()["ok"]] == [True, True]
     directory.holding = False
     assert wire.ask(**fields("developer", "limits.show"))["ok"]
+
+
+def test_one_tenants_calls_leave_room_for_those_of_others(
+    office: Office, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever keeps his own tenant busy cannot keep an operator from suspending it."""
+    monkeypatch.setattr(errands, "MOST_OF_ONE", 2)
+    directory = office.desks["directory"]
+    directory.holding = True
+    for who in ("owner", "admin owner"):
+        wire.post(**fields(who, "limits.show"))
+    waiting = [directory.asked(), directory.asked()]
+    reply = wire.ask(**fields("owner of members", "limits.show"))
+    assert code(reply) == "resource_exhausted"
+    assert "of acme" in reply["error"]["message"]
+
+    directory.holding = False
+    assert wire.ask(**fields("developer", "limits.show"))["ok"]
+    for each in waiting:
+        directory.settle(each)
+    assert len(wire.replies(2)) == 2
+
+
+def test_who_asks_too_fast_fills_no_log(
+    office: Office, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record for each call up to a rate, also for those that are refused; one that counts the others."""
+    monkeypatch.setattr(pace, "BURST", 3.0)
+    monkeypatch.setattr(pace, "RATE", 0.001)
+    replies = [wire.ask(**fields("member", "limits.show")) for _ in range(6)]
+    assert [code(each) for each in replies] == ["permission_denied"] * 3 + [
+        "resource_exhausted"
+    ] * 3
+    assert replies[-1]["error"]["retry_after_ms"] > 0
+    assert wire.ask(**fields("developer", "limits.show"))["ok"]
+    office.mailbox.tell(FlushUses())
+    office.settled()
+
+    attempts = [entry for entry in office.entries if entry.kind == ATTEMPTS]
+    assert [(each.person, each.tenant, each.outcome) for each in attempts] == [
+        (PEOPLE["member"].person, "acme", "resource_exhausted")
+    ] * 2
+    assert str(attempts[0].message) == "once faster than one person may"
+    assert str(attempts[1].message).startswith("2 times in ")
+    assert len(office.entries) == 3 + 1 + len(attempts)
 
 
 def test_a_console_that_fails_leaves_nobody_without_a_reply(office: Office, wire: Wire) -> None:
