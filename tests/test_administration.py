@@ -270,6 +270,33 @@ def test_owners_read_the_records_of_their_tenant_and_of_no_other(stage: Stage) -
     assert ("contacts.find", "outcome", "ok") in seen
 
 
+def test_the_platforms_people_read_in_the_log_nothing_that_they_may_not_read_elsewhere(
+    stage: Stage,
+) -> None:
+    """A tenant's config and data stand in params; the platform's own, and one's own, stay."""
+    owner, developer = stage.make(Being(ADMIN_OWNER)), stage.make(Being(DEVELOPER_ADMIN))
+    super_admin = stage.make(Being(DEVELOPER_ADMIN, grant="live"))
+    assert order(stage, owner, "config.patch", patch={"settings": {"iban": "NEEDLE"}}, revision=0)[
+        "ok"
+    ]
+    assert order(stage, super_admin, "contacts.add", name="NEEDLE")["ok"]
+    assert order(stage, developer, "limits.set", mailbox=77)["ok"]
+    assert code(order(stage, developer, "contacts.find", text="mine")) == "permission_denied"
+
+    def read(caller: Caller, tenant: str | None = "acme") -> str:
+        reply = stage.call("admin", caller.text, tenant, "audit.list", {"limit": 100})
+        return str(reply["result"]["records"])
+
+    for tenant in ("acme", None):
+        seen = read(developer, tenant)
+        assert "NEEDLE" not in seen
+        assert "config.patch" in seen
+        assert "'mailbox': 77" in seen
+        assert "'text': 'mine'" in seen
+    assert read(owner).count("NEEDLE") == 3
+    assert read(super_admin).count("NEEDLE") == 3
+
+
 def test_the_head_that_was_kept_elsewhere_proves_the_log(stage: Stage) -> None:
     """audit.verify takes it, and says so where it is not in the chain."""
     developer = stage.make(Being(DEVELOPER))
