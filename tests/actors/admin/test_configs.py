@@ -15,6 +15,7 @@ from actors.admin.messages import (
     ShowConfig,
 )
 from actors.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
+from actors.index.schema import Schema
 from actors.profiles import UNREMARKABLE
 from tests.actors.admin.town_hall import TownHall
 from tests.wire import Map
@@ -122,6 +123,21 @@ def test_a_revert_makes_a_new_revision_of_an_old_one(town: TownHall) -> None:
     emptied = town.order(RevertConfig("acme", 0, 3))["config"]
     assert (emptied["revision"], emptied["settings"], emptied["whitelabel"]) == (4, {}, {})
     assert town.profiles.of(town.known.tenants["acme"].id).config.revision == 4
+
+
+def test_what_may_no_longer_be_said_is_not_reverted_to(town: TownHall) -> None:
+    """The index has changed since; what is said now stays, and can still be read and patched."""
+    town.tenant()
+    patch(town, {"settings": {"a": 1}}, 0)
+    patch(town, {"settings": {"a": "text"}}, 1)
+    texts = Schema.build("settings", {"properties": {"a": {"type": "string"}}})
+    config = town.tables.current.config._replace(settings=texts)
+    town.tables.current = town.tables.current._replace(config=config)
+    error = town.refusal(RevertConfig("acme", 1, 2))
+    assert isinstance(error, InvalidArgument)
+    assert [each.field for each in error.refusal.details] == ["config.settings.a"]
+    assert shown(town, 1)["settings"] == {"a": 1}
+    assert patch(town, {"settings": {"a": "more"}}, 2)["revision"] == 3
 
 
 def test_history_names_what_each_change_was(town: TownHall) -> None:
