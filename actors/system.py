@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import resource
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -349,6 +350,7 @@ def claim(data: Path) -> int:
     """Make the data directory and lock it for this process; a second server on it would ruin databases."""
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        require_closed(data)
         lock = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise SettingsError(
@@ -364,6 +366,16 @@ def claim(data: Path) -> int:
             "a directory of its own with TENANTRY_DATA (--data)"
         ) from None
     return lock
+
+
+def require_closed(data: Path) -> None:
+    """SettingsError where others may write there: they could put a socket or a database in place of ours."""
+    mode = data.stat().st_mode
+    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise SettingsError(
+            f"others may write to the data directory {data} (mode {stat.S_IMODE(mode):04o}), and could put "
+            f"files of theirs in the place of the server's: chmod go-w {data}"
+        )
 
 
 def limit_memory(most: int) -> None:
