@@ -176,11 +176,15 @@ def set_person(book: Book, person: Row[Any], **values: Any) -> Result:
 
 
 def remove(book: Book, person: Row[Any]) -> Result:
-    """Out, with his tokens; how many of them were good."""
+    """Out, with his tokens, name and address: history needs the id alone. How many tokens were good."""
     good = (tokens.c.person_id == person.id) & tokens.c.revoked_at.is_(None)
     digests = [row.digest for row in book.all(select(tokens.c.digest).where(good))]
     book.run(update(tokens).where(good).values(revoked_at=book.stamp))
-    book.run(update(people).where(people.c.id == person.id).values(removed_at=book.stamp))
+    book.run(
+        update(people)
+        .where(people.c.id == person.id)
+        .values(name="", email=None, removed_at=book.stamp)
+    )
     book.news.revoked.extend(digests)
     return {"removed": person.id, "revoked": len(digests)}
 

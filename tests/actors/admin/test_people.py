@@ -224,6 +224,16 @@ def test_a_removed_person_is_gone_with_his_tokens(town: TownHall) -> None:
     assert isinstance(town.refusal(RemoveMember("acme", joan.person)), NotFound)
 
 
+def test_of_a_removed_person_nothing_stays_but_the_id(town: TownHall) -> None:
+    """Neither name nor address is in the file any more."""
+    town.tenant()
+    joan = town.order(AddMember("acme", "Joan Clarke", "joan@example.org"))["member"]
+    town.order(RemoveMember("acme", joan["id"]))
+    with closing(sqlite3.connect(town.path)) as file:
+        left = file.execute("SELECT name, email FROM people WHERE id = ?", [joan["id"]]).fetchall()
+    assert left == [("", None)]
+
+
 def test_a_name_and_an_address_are_changed(town: TownHall) -> None:
     """What is None stays."""
     town.tenant()

@@ -14,6 +14,9 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+MOST_LABEL = 200
+"""Characters: nothing held labels to it before, and what is longer could not be shown."""
+
 ALL_AREAS = '["members", "config", "subscriptions", "tokens", "backups", "testers"]'
 
 
@@ -112,15 +115,16 @@ def _give_tokens_their_people() -> None:
         sa.text("SELECT id, tenant_id, role, label, created_at FROM tokens ORDER BY created_at, id")
     ).all()
     for token in found:
+        label = token.label[:MOST_LABEL]
         person = admin_owners.get(token.tenant_id) if token.role == "admin owner" else None
         if person is None:
-            name = "admin owner" if token.role == "admin owner" else token.label or token.role
+            name = "admin owner" if token.role == "admin owner" else label.strip() or token.role
             person = _add(token.tenant_id, name, token.role, token.created_at)
         if token.role == "admin owner":
             admin_owners[token.tenant_id] = person
         connection.execute(
-            sa.text("UPDATE tokens SET person_id = :person WHERE id = :id"),
-            {"person": person, "id": token.id},
+            sa.text("UPDATE tokens SET person_id = :person, label = :label WHERE id = :id"),
+            {"person": person, "label": label, "id": token.id},
         )
 
 
