@@ -54,7 +54,8 @@ class Done(NamedTuple):
     """True where it had been done before and nothing was done now.
 
     A result that held a token's text is not kept: repeating such an order is AlreadyExists, whose message
-    says which token it made and that its text is shown once.
+    says which token it made and that its text is shown once. So is repeating one whose result was long, or a
+    revision of the config that is kept no longer.
     """
 
 
@@ -238,7 +239,7 @@ class RevokeToken(NamedTuple):
 
 
 class ShowConfig(NamedTuple):
-    """Ask: the config now, or as it was at a revision. NotFound."""
+    """Ask: the config now, or as it was at a revision. NotFound, also for one that is kept no longer."""
 
     tenant: str
     revision: int | None

@@ -111,8 +111,10 @@ receipts = Table(
     Column("id", String(64), primary_key=True),
     Column("digest", LargeBinary(32), nullable=False),
     Column("at", Float, nullable=False),
-    Column("result", String, nullable=True),  # JSON; NULL where it held a token's text
-    Column("token_id", String(18), nullable=True),
+    Column("result", String, nullable=True),  # JSON; NULL where it is not kept here
+    Column("token_id", String(18), nullable=True),  # whose text the result held
+    Column("tenant_id", String(32), nullable=True),  # whose config in this revision the result is
+    Column("revision", Integer, nullable=True),
 )
 
 OF_A_TENANT = (grants, tokens, people, configs, subscriptions, limits)

@@ -168,6 +168,23 @@ def test_history_names_what_each_change_was(town: TownHall) -> None:
     }
 
 
+def test_the_newest_two_hundred_revisions_are_kept(town: TownHall) -> None:
+    """Of each tenant; what is older is not there, and numbers go on."""
+    town.tenant()
+    town.tenant("globex")
+    town.order(PatchConfig("globex", FIRST, 0))
+    for revision in range(202):
+        patch(town, {"settings": {"n": revision + 1}}, revision)
+    page = town.ask(ListConfigs("acme", None, 200))
+    assert [each["revision"] for each in page["revisions"]] == list(range(202, 2, -1))
+    assert page["next"] is None
+    assert shown(town, 3)["settings"] == {"n": 3}
+    assert isinstance(town.refusal(RevertConfig("acme", 2, 202)), NotFound)
+    assert town.order(RevertConfig("acme", 3, 202))["config"]["settings"] == {"n": 3}
+    assert town.order(RevertConfig("acme", 0, 203))["config"]["settings"] == {}
+    assert town.ask(ShowConfig("globex", 1))["config"]["revision"] == 1
+
+
 def test_the_note_on_a_change_is_short(town: TownHall) -> None:
     """However much was changed."""
     town.tenant()

@@ -105,6 +105,8 @@ def _make_the_rest() -> None:
         sa.Column("at", sa.Float, nullable=False),
         sa.Column("result", sa.String, nullable=True),
         sa.Column("token_id", sa.String(18), nullable=True),
+        sa.Column("tenant_id", sa.String(32), nullable=True),
+        sa.Column("revision", sa.Integer, nullable=True),
     )
 
 
