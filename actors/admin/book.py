@@ -110,7 +110,8 @@ class Book:
             )
         )
         if row is None:
-            raise NotFound(f"there is no person {person_id} here")
+            listing = "developers.list" if tenant_id is None else "members.list"
+            raise NotFound(f"there is no person {person_id} here: {listing} shows those there are")
         return row
 
 

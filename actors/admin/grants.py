@@ -107,7 +107,9 @@ def _grants() -> Any:
 def _one(book: Book, tenant_id: str, grant_id: str) -> Row[Any]:
     row = book.one(_grants().where(grants.c.id == grant_id, grants.c.tenant_id == tenant_id))
     if row is None:
-        raise NotFound(f"there is no grant {grant_id} on this tenant")
+        raise NotFound(
+            f"there is no grant {grant_id} on this tenant: supers.list shows those there are"
+        )
     return row
 
 

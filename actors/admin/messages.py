@@ -168,7 +168,7 @@ class ListMembers(NamedTuple):
 
 
 class AddMember(NamedTuple):
-    """Add a person without a token."""
+    """Add a person without a token. FailedPrecondition where there are as many as may be."""
 
     tenant: str
     name: str
@@ -213,7 +213,8 @@ class IssueToken(NamedTuple):
     """Make a token; its text is in the result and nowhere else.
 
     PermissionDenied for an owner issuing one for another owner or the admin owner, and for a scope wider
-    than that of the token the order was given with.
+    than that of the token the order was given with. FailedPrecondition for someone who has as many good ones
+    as may be.
     """
 
     tenant: str | None

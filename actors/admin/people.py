@@ -25,6 +25,9 @@ from actors.admin.tables import people, tokens
 from actors.errors import FailedPrecondition, InvalidArgument, PermissionDenied
 from actors.messages import Principal
 
+MOST_PEOPLE = 10_000
+"""Of one tenant; whoever was removed is not counted."""
+
 MOST_OWNERS = 100
 """Of one tenant, the admin owner included."""
 
@@ -91,6 +94,10 @@ def list_members(book: Book, query: ListMembers) -> Result:
 def add_member(book: Book, order: AddMember, _: Principal) -> Result:
     """Without a token."""
     tenant = book.tenant(order.tenant)
+    if count(book, tenant.id) >= MOST_PEOPLE:
+        raise FailedPrecondition(
+            f"tenant {tenant.name} has {MOST_PEOPLE:,} people, which is the most: members.remove one first"
+        )
     return {"member": add(book, tenant.id, order.name, order.email, MEMBER)}
 
 
@@ -164,8 +171,9 @@ def of(tenant_id: str | None) -> Any:
 
 
 def count(book: Book, tenant_id: str | None, *roles: str) -> int:
-    """How many have one of these roles."""
-    return book.count(select(func.count()).where(of(tenant_id), people.c.role.in_(roles)))
+    """How many have one of these roles; everyone where none is named."""
+    wanted = [people.c.role.in_(roles)] if roles else []
+    return book.count(select(func.count()).where(of(tenant_id), *wanted))
 
 
 def set_person(book: Book, person: Row[Any], **values: Any) -> Result:

@@ -9,11 +9,12 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 
 from actors.admin.book import Book, Result, new_id, page, rfc3339, shown
 from actors.admin.messages import IssueToken, ListTokens, RevokeToken
 from actors.admin.people import require_rank
+from actors.admin.standing import OF_THE_PROCESS
 from actors.admin.tables import people, tokens
 from actors.errors import FailedPrecondition, NotFound, PermissionDenied
 from actors.messages import Principal
@@ -22,6 +23,9 @@ PREFIX = "tnt_"
 """Makes tokens recognisable to scanners of repositories."""
 
 DAY = 24 * 3600.0
+
+MOST_GOOD = 100
+"""Tokens of one person that are good at one time: every channel holds all of them in memory."""
 
 
 class New(NamedTuple):
@@ -54,6 +58,7 @@ def issue(book: Book, order: IssueToken, by: Principal) -> Result:
     person = book.person(tenant_id, order.person)
     require_rank(person, by)
     _require_scope(order.scope, by)
+    _require_room(book, person, by)
     expires = None if order.days is None else book.now + order.days * DAY
     made = make(book, person, order.label, order.scope, expires)
     return {"token": token_map(_one(book, tenant_id, made.id)), "text": made.text}
@@ -153,6 +158,25 @@ def _require_scope(scope: frozenset[str] | None, by: Principal) -> None:
         )
 
 
+def _require_room(book: Book, person: Row[Any], by: Principal) -> None:
+    """But for whoever runs the server: where all tokens are lost, there is no other way in."""
+    now = book.now
+    good = tokens.c.revoked_at.is_(None) & (
+        tokens.c.expires_at.is_(None) | (tokens.c.expires_at > now)
+    )
+    held = book.count(select(func.count()).where(tokens.c.person_id == person.id, good))
+    if held >= MOST_GOOD and by.role not in OF_THE_PROCESS:
+        raise FailedPrecondition(
+            f"{person.id} has {MOST_GOOD} good tokens, which is the most: revoke one that is not needed, "
+            f"see last_used_at in {_listing(person.tenant_id)}"
+        )
+
+
+def _listing(tenant_id: str | None) -> str:
+    """The action that lists the tokens of a tenant, or the platform's."""
+    return "developers.tokens" if tenant_id is None else "tokens.list"
+
+
 def _tenant_id(book: Book, name: str | None) -> str | None:
     return None if name is None else str(book.known_tenant(name).id)
 
@@ -164,7 +188,8 @@ def _of(tenant_id: str | None) -> Any:
 def _one(book: Book, tenant_id: str | None, token_id: str) -> Row[Any]:
     row = book.one(select(tokens).where(tokens.c.id == token_id, _of(tenant_id)))
     if row is None:
-        raise NotFound(f"there is no token {token_id} here")
+        listing = _listing(tenant_id)
+        raise NotFound(f"there is no token {token_id} here: {listing} shows those there are")
     return row
 
 

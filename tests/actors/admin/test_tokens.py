@@ -290,6 +290,31 @@ def test_every_area_does_not_make_an_admin_owner(town: TownHall) -> None:
     town.order(issue(ada.person), by=CONSOLE)
 
 
+def test_a_person_has_a_hundred_good_tokens_at_most(town: TownHall) -> None:
+    """Neither revoked ones nor expired ones count; whoever runs the server gets in all the same."""
+    ada, joan = town.tenant(), town.member()
+    town.with_token("acme", joan.person, days=1)
+    for _ in range(98):
+        town.order(issue(joan.person), by=ada)
+    error = town.refusal(issue(joan.person), by=ada)
+    assert isinstance(error, FailedPrecondition)
+    assert "100 good tokens, which is the most: revoke one" in str(error)
+    assert "tokens.list" in str(error)
+    town.order(issue(ada.person), by=ada)
+    town.order(issue(joan.person), by=CONSOLE)
+    town.order(RevokeToken("acme", joan.id))
+    town.now += DAY
+    town.order(issue(joan.person), by=ada)
+    assert isinstance(town.refusal(issue(joan.person), by=ada), FailedPrecondition)
+
+
+def test_a_token_that_is_not_there_is_to_be_looked_for_in_the_list(town: TownHall) -> None:
+    """A tenant's in one, the platform's in the other."""
+    town.tenant()
+    assert "tokens.list shows" in str(town.refusal(RevokeToken("acme", NOWHERE)))
+    assert "developers.tokens shows" in str(town.refusal(RevokeToken(None, NOWHERE)))
+
+
 def test_what_was_answered_is_on_disk(town: TownHall) -> None:
     """Another reader of the file sees it at once."""
     person = town.tenant().person
