@@ -325,7 +325,8 @@ class ListSupers(NamedTuple):
 class GrantSuper(NamedTuple):
     """Make a developer admin super admin on a tenant.
 
-    PermissionDenied for oneself, FailedPrecondition for someone who is no developer admin, AlreadyExists
+    PermissionDenied for oneself, for him who issued the token that the order was given with, and for him who
+    added its giver to the platform; FailedPrecondition for someone who is no developer admin, AlreadyExists
     where a grant of his holds there.
     """
 

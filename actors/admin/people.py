@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, func, insert, select, update
 
 from actors.access import ADMIN_OWNER, AREAS, MEMBER, OWNER
-from actors.admin.book import Book, Result, new_id, page
+from actors.admin.book import Book, Result, author, new_id, page
 from actors.admin.messages import (
     AddMember,
     ChangeMember,
@@ -91,14 +91,14 @@ def list_members(book: Book, query: ListMembers) -> Result:
     return {"members": members, "next": after}
 
 
-def add_member(book: Book, order: AddMember, _: Principal) -> Result:
+def add_member(book: Book, order: AddMember, by: Principal) -> Result:
     """Without a token."""
     tenant = book.tenant(order.tenant)
     if count(book, tenant.id) >= MOST_PEOPLE:
         raise FailedPrecondition(
             f"tenant {tenant.name} has {MOST_PEOPLE:,} people, which is the most: members.remove one first"
         )
-    return {"member": add(book, tenant.id, order.name, order.email, MEMBER)}
+    return {"member": add(book, tenant.id, order.name, order.email, MEMBER, by)}
 
 
 def change_member(book: Book, order: ChangeMember, by: Principal) -> Result:
@@ -120,7 +120,9 @@ def remove_member(book: Book, order: RemoveMember, by: Principal) -> Result:
     return remove(book, person)
 
 
-def add(book: Book, tenant_id: str | None, name: str, email: str | None, role: str) -> Result:
+def add(
+    book: Book, tenant_id: str | None, name: str, email: str | None, role: str, by: Principal
+) -> Result:
     """A new person."""
     person = new_id("p")
     book.run(
@@ -132,6 +134,7 @@ def add(book: Book, tenant_id: str | None, name: str, email: str | None, role: s
             role=role,
             areas="[]",
             created_at=book.stamp,
+            added_by=author(by),
         )
     )
     return person_map(book.person(tenant_id, person))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Row, func, insert, select, update
 
-from actors.admin.book import Book, Result, new_id, page, rfc3339, shown
+from actors.admin.book import Book, Result, author, new_id, page, rfc3339, shown
 from actors.admin.messages import IssueToken, ListTokens, RevokeToken
 from actors.admin.people import require_rank
 from actors.admin.standing import OF_THE_PROCESS
@@ -60,7 +60,7 @@ def issue(book: Book, order: IssueToken, by: Principal) -> Result:
     _require_scope(order.scope, by)
     _require_room(book, person, by)
     expires = None if order.days is None else book.now + order.days * DAY
-    made = make(book, person, order.label, order.scope, expires)
+    made = make(book, person, order.label, by, order.scope, expires)
     return {"token": token_map(_one(book, tenant_id, made.id)), "text": made.text}
 
 
@@ -83,6 +83,7 @@ def make(
     book: Book,
     person: Row[Any],
     label: str,
+    by: Principal,
     scope: frozenset[str] | None = None,
     expires: float | None = None,
 ) -> New:
@@ -97,6 +98,7 @@ def make(
             label=label,
             scope=None if scope is None else json.dumps(sorted(scope)),
             created_at=book.stamp,
+            issued_by=author(by),
             expires_at=expires,
         )
     )
@@ -144,6 +146,7 @@ def token_map(row: Row[Any]) -> Result:
         "label": row.label,
         "scope": None if row.scope is None else json.loads(row.scope),
         "created_at": row.created_at,
+        "issued_by": row.issued_by,
         "expires_at": shown(row.expires_at),
         "last_used_at": shown(row.last_used_at),
         "revoked_at": row.revoked_at,

@@ -82,6 +82,8 @@ def town(house: House, old: Path) -> TownHall:
 
 def test_tokens_stay_good_or_revoked_as_they_were(town: TownHall) -> None:
     """Each under its digest and id, in the role it had; an owner's with every area, as before."""
+    issued = {row["issued_by"] for row in town.ask(ListTokens("acme", None, "", 50))["tokens"]}
+    assert issued == {"console"}
     found = {
         principal.id: (digest, principal.tenant, principal.role)
         for digest, principal in town.known.principals.items()

@@ -106,6 +106,7 @@ def test_a_token_is_listed_without_its_text(town: TownHall) -> None:
         "label": "web shop",
         "scope": ["a", "b"],
         "created_at": "2030-03-17T17:46:40Z",
+        "issued_by": "console",
         "expires_at": "2030-03-18T17:46:40Z",
         "last_used_at": None,
         "revoked_at": None,
@@ -288,6 +289,17 @@ def test_every_area_does_not_make_an_admin_owner(town: TownHall) -> None:
     ada, owner = town.tenant(), town.owner(*AREAS)
     assert isinstance(town.refusal(issue(ada.person), by=owner), PermissionDenied)
     town.order(issue(ada.person), by=CONSOLE)
+
+
+def test_a_token_tells_who_issued_it(town: TownHall) -> None:
+    """A tenant's first one whoever made the tenant."""
+    admin = town.developer()
+    made = town.order(CreateTenant("acme", "Ada", None, token=True), by=admin)
+    first = town.principal(made["token"]["id"])
+    assert listed(town, first.id)["issued_by"] == admin.person
+    assert town.order(issue(first.person), by=first)["token"]["issued_by"] == first.person
+    second = town.order(issue(admin.person, tenant=None), by=CONSOLE)["token"]
+    assert listed(town, second["id"], tenant=None)["issued_by"] == "console"
 
 
 def test_a_person_has_a_hundred_good_tokens_at_most(town: TownHall) -> None:

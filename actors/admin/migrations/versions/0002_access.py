@@ -1,7 +1,8 @@
 """People, delegation, grants, config, subscriptions, limits, receipts; a token is a person's.
 
 Tokens made before become people: those of one tenant's admin owner one person, every other token one of its
-own, named by its label. A tenant without an admin owner gets one, who has no token yet.
+own, named by its label. A tenant without an admin owner gets one, who has no token yet. Only the server's own
+command line could make tokens then, so console is who issued and added them.
 """
 
 import secrets
@@ -32,6 +33,8 @@ def upgrade() -> None:
     op.add_column("tokens", sa.Column("person_id", sa.String(18), nullable=True))
     for name, kind in (("scope", sa.String), ("expires_at", sa.Float), ("last_used_at", sa.Float)):
         op.add_column("tokens", sa.Column(name, kind, nullable=True))
+    issued_by = sa.Column("issued_by", sa.String(18), nullable=False, server_default="console")
+    op.add_column("tokens", issued_by)
     _give_tokens_their_people()
     _make_admin_owners()
     with op.batch_alter_table("tokens") as batch:
@@ -52,6 +55,7 @@ def _make_people() -> None:
         sa.Column("role", sa.String, nullable=False),
         sa.Column("areas", sa.String, nullable=False, server_default="[]"),
         sa.Column("created_at", sa.String, nullable=False),
+        sa.Column("added_by", sa.String(18), nullable=False, server_default="console"),
         sa.Column("removed_at", sa.String, nullable=True),
     )
     op.create_index("people_of_tenant", "people", ["tenant_id", "id"])
