@@ -213,8 +213,8 @@ class IssueToken(NamedTuple):
     """Make a token; its text is in the result and nowhere else.
 
     PermissionDenied for an owner issuing one for another owner or the admin owner, and for a scope wider
-    than that of the token the order was given with. FailedPrecondition for someone who has as many good ones
-    as may be.
+    than that of the token the order was given with, or an end beyond its end. FailedPrecondition for someone
+    who has as many good ones as may be.
     """
 
     tenant: str | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import secrets
 from collections.abc import Mapping
 from hashlib import sha256
@@ -53,12 +54,13 @@ def list_tokens(book: Book, query: ListTokens) -> Result:
 
 
 def issue(book: Book, order: IssueToken, by: Principal) -> Result:
-    """For a person of the tenant, or of the platform; never of a wider scope than the giver's own."""
+    """For a person of the tenant, or of the platform; never wider or for longer than the giver's."""
     tenant_id = None if order.tenant is None else book.tenant(order.tenant).id
     person = book.person(tenant_id, order.person)
     require_rank(person, by)
     _require_scope(order.scope, by)
     _require_room(book, person, by)
+    _require_end(book, order.days, by)
     expires = None if order.days is None else book.now + order.days * DAY
     made = make(book, person, order.label, by, order.scope, expires)
     return {"token": token_map(_one(book, tenant_id, made.id)), "text": made.text}
@@ -158,6 +160,19 @@ def _require_scope(scope: frozenset[str] | None, by: Principal) -> None:
         raise PermissionDenied(
             "the token that asks is good for some actions only, and the new one may have no others: "
             f"give it a scope within {', '.join(sorted(by.scope))}"
+        )
+
+
+def _require_end(book: Book, days: float | None, by: Principal) -> None:
+    """What is lost or stolen would live on in what was issued with it."""
+    if by.expires is None:
+        return
+    left = by.expires - book.now
+    if days is None or days * DAY > left:
+        most = math.floor(left / DAY * 1000) / 1000
+        raise PermissionDenied(
+            f"the token that asks is good until {shown(by.expires)} and issues none that is good for longer: "
+            f"give days={most} or less, or ask with a token that does not expire"
         )
 
 

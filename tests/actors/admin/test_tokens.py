@@ -208,6 +208,21 @@ def test_a_token_without_scope_issues_any(town: TownHall) -> None:
         town.order(issue(ada.person, scope=scope), by=ada)
 
 
+def test_a_token_that_ends_issues_none_that_is_good_for_longer(town: TownHall) -> None:
+    """The refusal says until when, and the days that it advises are good."""
+    ada = town.tenant()
+    short = town.with_token("acme", ada.person, days=10)
+    town.now += DAY / 3
+    for days in (None, 9.67):
+        error = town.refusal(issue(ada.person, days=days), by=short)
+        assert isinstance(error, PermissionDenied)
+        assert "good until 2030-03-27T17:46:40Z" in str(error)
+    (advised,) = re.findall(r"days=([\d.]+) or less", str(error))
+    assert advised == "9.666"
+    town.order(issue(ada.person, days=float(advised)), by=short)
+    town.order(issue(ada.person), by=ada)
+
+
 def test_an_expired_token_is_over_once_and_for_all(town: TownHall) -> None:
     """The sweep marks it in the file: the machine's clock set back and a restart bring it back to nobody."""
     town.tenant()
