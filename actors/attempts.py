@@ -1,4 +1,7 @@
-"""Attempts to reach administration over the data channel: counted for some seconds, then recorded as one."""
+"""Attempts that get no record each, such as those to administer over the data channel.
+
+They are counted for some seconds, and then recorded as one.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,9 @@ MOST_COUNTED = 1000
 OTHERS = "*"
 """The action in the record of all that were not counted apart."""
 
+DATA_CHANNEL = "over the data channel"
+"""How such an attempt was made, as a record says it."""
+
 
 class Attempt(NamedTuple):
     """What is counted together."""
@@ -30,7 +36,10 @@ class Attempt(NamedTuple):
 class Attempts:
     """Pure: says what to record and when, and leaves the recording to its owner."""
 
-    def __init__(self) -> None:
+    def __init__(self, how: str = DATA_CHANNEL, outcome: str = PERMISSION_DENIED) -> None:
+        """`how` ends the message of each record; `outcome` is the code of the refusal."""
+        self._how = how
+        self._outcome = outcome
         self._counts: dict[Attempt, int] = {}
         self._others = 0
         self._told = -math.inf
@@ -48,32 +57,29 @@ class Attempts:
         seconds, self._told = now - self._told, now
         counts, self._counts = self._counts, {}
         others, self._others = self._others, 0
-        entries = [_entry(attempt, times(count, seconds)) for attempt, count in counts.items()]
-        return [*entries, _others(others, seconds)] if others else entries
+        entries = [self._entry(attempt, times(count, seconds)) for attempt, count in counts.items()]
+        return [*entries, self._of_others(others, seconds)] if others else entries
+
+    def _entry(self, attempt: Attempt, often: str) -> Entry:
+        caller, action, tenant = attempt
+        return Entry(
+            ATTEMPTS,
+            action,
+            caller.role,
+            person=caller.person or None,
+            token=caller.id,
+            tenant=tenant and tenant.name,
+            tenant_id=tenant and tenant.id,
+            outcome=self._outcome,
+            message=f"{often} {self._how}",
+        )
+
+    def _of_others(self, count: int, seconds: float) -> Entry:
+        message = f"by others: {times(count, seconds)} {self._how}"
+        return Entry(ATTEMPTS, OTHERS, "various", outcome=self._outcome, message=message)
 
 
 def times(count: int, seconds: float) -> str:
-    """How often, such as `3 times in 5 s over the data channel`; no time where it was the first for long."""
+    """How often, such as `3 times in 5 s`; no time where it was the first for long."""
     often = "once" if count == 1 else f"{count} times"
-    span = "" if math.isinf(seconds) else f" in {seconds:.0f} s"
-    return f"{often}{span} over the data channel"
-
-
-def _entry(attempt: Attempt, message: str) -> Entry:
-    caller, action, tenant = attempt
-    return Entry(
-        ATTEMPTS,
-        action,
-        caller.role,
-        person=caller.person or None,
-        token=caller.id,
-        tenant=tenant and tenant.name,
-        tenant_id=tenant and tenant.id,
-        outcome=PERMISSION_DENIED,
-        message=message,
-    )
-
-
-def _others(count: int, seconds: float) -> Entry:
-    message = f"by others: {times(count, seconds)}"
-    return Entry(ATTEMPTS, OTHERS, "various", outcome=PERMISSION_DENIED, message=message)
+    return often if math.isinf(seconds) else f"{often} in {seconds:.0f} s"

@@ -41,3 +41,7 @@ class Bucket:
         """Seconds until nothing is owed any more; 0.0 where nothing is."""
         owed = self._full_at - self._burst_seconds - now
         return owed if owed > ROUNDING else 0.0
+
+    def is_full(self, now: float) -> bool:
+        """Whether nothing of what was taken out is missing any more: another one would be the same."""
+        return self._full_at <= now

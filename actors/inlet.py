@@ -6,13 +6,16 @@ import math
 from collections import deque
 
 from actors.bucket import Bucket
-from actors.errors import ResourceExhausted
+from actors.errors import ResourceExhausted, Unavailable
 from actors.mailbox import Mailbox
-from actors.messages import TenantRecord, Work
+from actors.messages import ACTIVE, SUSPENDED, TenantRecord, Work
 from actors.profiles import UNREMARKABLE, TenantLimits
 
 RETRY_FULL_MS = 100
 """What a full mailbox tells its callers to wait, in milliseconds: about the time to work through it."""
+
+RETRY_SUSPENDED_MS = 60_000
+"""What callers of a suspended tenant are told to wait, in milliseconds: people decide when it ends."""
 
 MOST_UNADDRESSED = 1000
 """Messages that may wait for one tenant while the supervisor is asked for its mailbox."""
@@ -96,6 +99,17 @@ def too_many(tenant: TenantRecord, limits: TenantLimits, wait: float) -> Resourc
         "send this one again, with the same id",
         retry_after_ms=max(1, math.ceil(wait * 1000)),
     )
+
+
+def require_active(tenant: TenantRecord) -> None:
+    """Return if the tenant's own actions are served; Unavailable says why not, and when to ask again."""
+    if tenant.status == SUSPENDED:
+        raise Unavailable(
+            f"tenant {tenant.name} is suspended; nothing was done",
+            retry_after_ms=RETRY_SUSPENDED_MS,
+        )
+    if tenant.status != ACTIVE:
+        raise Unavailable(f"tenant {tenant.name} is about to be deleted; nothing was done")
 
 
 def full(tenant: TenantRecord, limit: int) -> ResourceExhausted:

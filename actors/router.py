@@ -18,14 +18,13 @@ from actors.callers import no_tenant, not_you
 from actors.channel import Channel, ChannelMailbox, Draining, FlushUses
 from actors.epoch import Epoch
 from actors.errors import ActionError, Unavailable
-from actors.inlet import Inlet, full
+from actors.inlet import Inlet, full, require_active
 from actors.log.accounts import Accounts
 from actors.log.messages import Append, Count, Entry
 from actors.mailbox import Mailbox
 from actors.messages import (
     ACTIVE,
     ANYONE,
-    SUSPENDED,
     Address,
     DirectoryChanged,
     FindTenant,
@@ -41,10 +40,6 @@ from transport import codec
 from transport.limits import Limits
 from transport.mailbox import SocketMailbox
 from transport.message import UNAUTHENTICATED, Refusal, Request
-
-RETRY_SUSPENDED_MS = 60_000
-"""What callers of a suspended tenant are told to wait, in milliseconds: people decide when it ends."""
-
 
 UNAUTHENTICATED_COUNT = "router.unauthenticated"
 """Refusals of whoever could not say who he is, in the figures."""
@@ -135,8 +130,7 @@ class Router(Channel):
         require(route, caller, DATA)
         if tenant is None:
             raise no_tenant() if work.request.tenant is None else not_you()
-        if tenant.status != ACTIVE:
-            raise not_served(tenant)
+        require_active(tenant)
         return tenant
 
     def _tenant(self, work: Work) -> TenantRecord | None:
@@ -261,16 +255,6 @@ NO_TENANT = TenantRecord("", "")
 NO_INLET = Inlet(NO_TENANT)
 FOR_NOBODY = Rule(frozenset(), None)
 """In the place of a tenant, an inlet and an action's rule that are not there."""
-
-
-def not_served(tenant: TenantRecord) -> ActionError:
-    """The refusal of whatever is asked of a tenant that is not active."""
-    if tenant.status == SUSPENDED:
-        return Unavailable(
-            f"tenant {tenant.name} is suspended; nothing was done",
-            retry_after_ms=RETRY_SUSPENDED_MS,
-        )
-    return Unavailable(f"tenant {tenant.name} is about to be deleted; nothing was done")
 
 
 def deleted(tenant: TenantRecord) -> ActionError:

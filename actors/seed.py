@@ -19,7 +19,7 @@ from actors.index.reader import read_index
 from actors.log.journal import Journal
 from actors.log.messages import ACTION, Entry
 from actors.messages import Principal
-from actors.system import claim
+from actors.process import claim
 from actors.tenant.storage import Storage
 
 DATABASE_BYTES = 1024**3
@@ -32,7 +32,7 @@ def seed(data: Path, names: Sequence[str], registry: Path | None = None) -> dict
     """Make these tenants and a member's token for each; SettingsError while a server uses `data`.
 
     The tables are those of `registry`, by default the index of this repository. One record in the audit log
-    says what was made.
+    says what was made, also where a name is refused: those before it are made.
     """
     with ExitStack() as afterwards:
         afterwards.callback(os.close, claim(data))
@@ -42,8 +42,12 @@ def seed(data: Path, names: Sequence[str], registry: Path | None = None) -> dict
         connection = open_directory(data / "directory.db")
         directory = Transactions(connection, storage.create, lambda: index.config)
         afterwards.callback(directory.close)
-        made = {name: directory.run(partial(_make, name)) for name in names}
-        _record(data, names)
+        made: dict[str, str] = {}
+        try:
+            for name in names:
+                made[name] = directory.run(partial(_make, name))
+        finally:  # also where a name is refused after others were made
+            _record(data, list(made))
         return made
 
 
@@ -55,6 +59,8 @@ def _make(name: str, book: Book) -> str:
 
 
 def _record(data: Path, names: Sequence[str]) -> None:
+    if not names:
+        return
     journal = Journal(data / "audit")
     try:
         journal.append(
@@ -62,7 +68,7 @@ def _record(data: Path, names: Sequence[str]) -> None:
                 kind=ACTION,
                 action="tenants.seed",
                 capacity=CONSOLE.role,
-                params={"count": len(names), "first": names[0] if names else None},
+                params={"count": len(names), "first": names[0]},
                 outcome="ok",
             )
         )

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import resource
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pykka
 import structlog
@@ -23,7 +20,6 @@ from actors.channel import Draining, FlushUses
 from actors.clock import Clock, ClockMailbox, Every
 from actors.dispatcher import Dispatcher
 from actors.epoch import Epoch
-from actors.errors import SettingsError
 from actors.future import Answer
 from actors.index.reader import read_index
 from actors.local_admin import LocalAdmin
@@ -35,6 +31,7 @@ from actors.mailbox import Mailbox
 from actors.messages import TenantRecord
 from actors.metrics import MetricsServer
 from actors.permit import Permit
+from actors.process import claim, limit_memory, require_descriptors
 from actors.profiles import Profiles
 from actors.registry import Published, Registry
 from actors.router import Router, RouterMailbox
@@ -65,12 +62,6 @@ RELIEF_SECONDS = 0.02
 
 RECKON_SECONDS = 60.0
 """How often the Directory ends what has expired, and hears which tokens were used."""
-
-DESCRIPTORS_PER_TENANT = 3
-"""The database, its -wal and its -shm."""
-
-DESCRIPTORS_BESIDES = 128
-"""Sockets, logs, libraries: what the process needs besides tenants."""
 
 
 class System:
@@ -387,46 +378,3 @@ class System:
 def is_there(mailbox: Mailbox) -> bool:
     """False where nobody will answer: the actor was given up."""
     return not (mailbox.occupant is None or isinstance(mailbox.occupant, Gone))
-
-
-def claim(data: Path) -> int:
-    """Make the data directory and lock it for this process; a second server on it would ruin databases."""
-    try:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise SettingsError(
-            f"the data directory {data} cannot be used ({error.strerror}): TENANTRY_DATA (--data) "
-            "takes another"
-        ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        raise SettingsError(
-            f"another server uses the data directory {data}: stop it, or give this one "
-            "a directory of its own with TENANTRY_DATA (--data)"
-        ) from None
-    return lock
-
-
-def limit_memory(most: int) -> None:
-    """One message of a million parts passes every limit of the socket: the process has one of its own."""
-    if most:
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (most if hard < 0 else min(most, hard), hard))
-
-
-def require_descriptors(resident: int) -> None:
-    """Raise the soft limit of open files as far as needed; SettingsError where the hard one is too low."""
-    needed = resident * DESCRIPTORS_PER_TENANT + DESCRIPTORS_BESIDES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft >= needed:
-        return
-    if hard != resource.RLIM_INFINITY and hard < needed:
-        most = (hard - DESCRIPTORS_BESIDES) // DESCRIPTORS_PER_TENANT
-        raise SettingsError(
-            f"TENANTRY_RESIDENT={resident} needs {needed} open files and this process may have {hard}: "
-            f"raise `ulimit -Hn`, or set TENANTRY_RESIDENT to {most} or less"
-        )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

@@ -104,7 +104,7 @@ def destination(given: argparse.Namespace) -> Destination:
 def show(reply: Reply, hint: str, *, as_json: bool) -> int:
     """Print a reply for people, with the hint where the caller is not known, or as it is."""
     if as_json:
-        print(json.dumps(as_map(reply), ensure_ascii=False, indent=2))  # noqa: T201 - for a pipe
+        print(as_json_text(as_map(reply)))  # noqa: T201 - for a pipe
     elif reply.error is None:
         show_reply(reply)
     else:
@@ -125,6 +125,14 @@ def as_map(reply: Reply) -> dict[str, Any]:
     if reply.message is not None:
         body["message"] = reply.message
     return {**body, "meta": reply.meta}
+
+
+def as_json_text(body: dict[str, Any]) -> str:
+    """JSON to be read or piped; what could act on a terminal is escaped, which to JSON is the same."""
+    text = json.dumps(body, ensure_ascii=False, indent=2)
+    return "".join(
+        sign if sign.isprintable() or sign == "\n" else json.dumps(sign)[1:-1] for sign in text
+    )
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -17,11 +17,13 @@ import structlog
 from actors.admin.call import Call, Locally
 from actors.admin.context import Actors
 from actors.admin.errand import Arrived, Errand, Errands, Overdue
+from actors.admin.pace import Pace
 from actors.admin.recorder import RETRY_MS, Recorder
 from actors.admin.serving import DEFECT, Forwarded, Outcome, Refused, Served, Serving
 from actors.admin.strangers import WINDOW_SECONDS, Strangers
+from actors.attempts import OTHERS, Attempt, Attempts
 from actors.callers import not_you
-from actors.channel import Channel, ChannelMailbox
+from actors.channel import Channel, ChannelMailbox, Draining, FlushUses
 from actors.clock import After
 from actors.epoch import Epoch
 from actors.errors import ActionError
@@ -36,7 +38,7 @@ from actors.stepper import Awaiting, Raised, Returned, Stepper
 from actors.wording import worded
 from transport.limits import Limits
 from transport.mailbox import SocketMailbox
-from transport.message import UNAUTHENTICATED, Refusal, Request
+from transport.message import RESOURCE_EXHAUSTED, UNAUTHENTICATED, Refusal, Request
 
 log = structlog.get_logger()
 
@@ -100,6 +102,8 @@ class AdminConsole(Channel):
         self._serving = Serving(actors, tables, self._callers, self._recorder)
         self._errands = Errands(mailbox.numbers)
         self._strangers = Strangers()
+        self._pace = Pace()
+        self._hasty = Attempts("faster than one person may", RESOURCE_EXHAUSTED)
         self._early: deque[Locally] = deque()
         self._finishing: deque[Answer] = deque()
         self._is_reminded = False
@@ -115,17 +119,34 @@ class AdminConsole(Channel):
             }
         )
 
+    def on_start(self) -> None:
+        """What an incarnation before could not record is recorded by this one."""
+        super().on_start()
+        self._remind()
+
+    def on_stop(self) -> None:
+        """What could not be recorded is the log's now, which stops later and says what it lost."""
+        self._abandon("the server stopped")
+        self._tell_log(self.mailbox.kept)
+        super().on_stop()
+
     def on_failure(self, *info: Any) -> None:
-        """Callers of what was under way hear that nobody knows what came of it."""
+        """Whoever waits for the end of what is under way is told that there will be none."""
         super().on_failure(*info)
-        for errand in self._errands:
-            errand.stepper.abandon()
-            if errand.call is not None:
-                self._refuse_call(errand.call, errand.call.unknown("the admin console failed"))
+        self._abandon("the admin console failed")
         for message in self._early:
             settle_with_error(message.reply_to, DEFECT)
         for done in self._finishing:
             settle(done, True)
+
+    def _abandon(self, cause: str) -> None:
+        """Callers of what was under way hear what is known of it, and so does the log."""
+        for errand in self._errands:
+            errand.stepper.abandon()
+            if errand.call is not None:
+                error = errand.call.abandoned(cause)
+                self._refuse_call(errand.call, error)
+                self.mailbox.kept.append(errand.call.left_behind(error))
 
     # Calls
 
@@ -133,11 +154,21 @@ class AdminConsole(Channel):
         """Whoever has no token reaches nothing here, also where an index says that anyone may."""
         if work.principal is ANYONE:
             raise not_you()
+        self._pace_of(work)
         self._begin_call(Call.of_work(work, self._hide))
 
+    def _pace_of(self, work: Work) -> None:
+        """Who is too fast is refused before anything is looked at, and counted: no record each."""
+        caller = work.principal
+        try:
+            self._pace.count(caller, work.received)
+        except ActionError:
+            attempt = Attempt(caller, OTHERS, self._callers.tenant(caller.tenant))
+            self._tell_log(self._hasty.note(attempt, work.received))
+            raise
+
     def _stranger(self, request: Request, trace_id: str) -> None:
-        for entry in self._strangers.note(request, trace_id, time.monotonic()):
-            self._actors.audit_log.tell(Append(entry))
+        self._tell_log(self._strangers.note(request, trace_id, time.monotonic()))
         if self._strangers.uncounted == 1:
             self._later(WINDOW_SECONDS, CountStrangers())
 
@@ -152,7 +183,7 @@ class AdminConsole(Channel):
             settle_with_error(message.reply_to, error)
 
     def _begin_call(self, call: Call) -> None:
-        self._errands.require_room()
+        self._errands.require_room(call.caller)
         self._go_on(self._errands.begin(Stepper(self._serving.serve(call)), call))
 
     # Errands
@@ -236,7 +267,10 @@ class AdminConsole(Channel):
         self._go_on(self._errands.begin(Stepper(self._recorder.catch_up()), None))
 
     def _count_strangers(self, _: CountStrangers) -> None:
-        for entry in self._strangers.counted():
+        self._tell_log(self._strangers.counted())
+
+    def _tell_log(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
             self._actors.audit_log.tell(Append(entry))
 
     # From inside
@@ -248,6 +282,11 @@ class AdminConsole(Channel):
         super()._directory_changed(change)
         while self._early and self._callers.informed:
             self._locally(self._early.popleft())
+
+    def _flush(self, message: FlushUses | Draining) -> None:
+        super()._flush(message)
+        self._tell_log(self._hasty.take(time.monotonic()))
+        self._pace.forget(time.monotonic())
 
     def _finish(self, message: Finish) -> None:
         self._count_strangers(CountStrangers())

@@ -49,6 +49,8 @@ class Book:
         self.news = News()
         self.secret: str | None = None
         """Id of the token whose text is in the result; such a result is stored nowhere."""
+        self.revision: tuple[str, int] | None = None
+        """The tenant's id and the revision of its config that is the result; it is not stored twice."""
 
     # Rows
 
@@ -108,7 +110,8 @@ class Book:
             )
         )
         if row is None:
-            raise NotFound(f"there is no person {person_id} here")
+            listing = "developers.list" if tenant_id is None else "members.list"
+            raise NotFound(f"there is no person {person_id} here: {listing} shows those there are")
         return row
 
 

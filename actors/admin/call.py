@@ -76,6 +76,8 @@ class Call:
         """Whether it may have had an effect."""
         self.answered = False
         """Whether the caller has heard something."""
+        self.concluded: Entry | None = None
+        """The record after it, once what came of it is known."""
 
     @classmethod
     def of_work(cls, work: Work, hide: frozenset[str] = NO_NAMES) -> Call:
@@ -130,6 +132,12 @@ class Call:
             return DeadlineExceeded(f"not answered {waited}; nothing was changed")
         return self.unknown(f"{self.action} did not end {waited}")
 
+    def abandoned(self, cause: str) -> Unavailable:
+        """What its caller hears where nobody goes on with it."""
+        if self.begun and self.may_write:
+            return self.unknown(cause)
+        return Unavailable(f"{cause}; nothing was done", retry_after_ms=RETRY_UNKNOWN_MS)
+
     def unknown(self, cause: str) -> Unavailable:
         """What its caller hears who cannot be told what came of it."""
         return Unavailable(
@@ -147,6 +155,12 @@ class Call:
         if self.about is not None and self.tenant not in (None, self.about.name):
             message = f"asked for tenant {self.tenant!r}: {message}"
         return self._entry(kind, outcome, message)
+
+    def left_behind(self, error: ActionError) -> Entry:
+        """The record of a call that is abandoned; where its end is known, that, even if it is there."""
+        if self.concluded is not None:
+            return self.concluded
+        return self.outcome(error.code, error.refusal.message)
 
     def _entry(self, kind: str, outcome: str | None, message: str | None) -> Entry:
         capacity = capacity_text(self.caller) if self.capacity is None else str(self.capacity)

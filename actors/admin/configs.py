@@ -1,4 +1,4 @@
-"""A tenant's config: every revision of it, with who and when."""
+"""A tenant's config: its newest revisions, with who and when."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, delete, insert, select
 
 from actors.admin.book import Book, Result, author, page
 from actors.admin.config import checked, patched
 from actors.admin.messages import ListConfigs, PatchConfig, RevertConfig, ShowConfig
 from actors.admin.tables import configs
-from actors.errors import Aborted, NotFound
+from actors.errors import Aborted, AlreadyExists, NotFound
 from actors.messages import Principal
+
+MOST_KEPT = 200
+"""Revisions of one tenant: the newest; 12.5 MiB of the largest configs there can be."""
 
 MOST_CHANGE = 200
 """Characters of the note on what a revision changed."""
@@ -62,6 +65,17 @@ def revert(book: Book, order: RevertConfig, by: Principal) -> Result:
     return _add(book, tenant.id, newest, content, f"revert to {order.to}", by)
 
 
+def again(book: Book, tenant_id: str, revision: int) -> Result:
+    """What the order that made this revision answered; AlreadyExists where it is kept no longer."""
+    row = _find(book, tenant_id, revision)
+    if row is None:
+        raise AlreadyExists(
+            f"this request was done when it first came, as revision {revision} of the config, which is "
+            "no longer kept: config.show gives what holds now"
+        )
+    return {"config": _map(row)}
+
+
 def _add(
     book: Book,
     tenant_id: str,
@@ -70,17 +84,21 @@ def _add(
     change: str,
     by: Principal,
 ) -> Result:
+    number = _number(newest) + 1
     book.run(
         insert(configs).values(
             tenant_id=tenant_id,
-            revision=_number(newest) + 1,
+            revision=number,
             content=json.dumps(content, ensure_ascii=False),
             changed_at=book.stamp,
             changed_by=author(by),
             change=change[:MOST_CHANGE],
         )
     )
+    too_old = configs.c.revision <= number - MOST_KEPT
+    book.run(delete(configs).where(configs.c.tenant_id == tenant_id, too_old))
     book.news.profiles.add(tenant_id)
+    book.revision = (tenant_id, number)
     return {"config": _map(_newest(book, tenant_id))}
 
 
@@ -96,12 +114,16 @@ def _newest(book: Book, tenant_id: str) -> Row[Any] | None:
 def _at(book: Book, tenant_id: str, revision: int) -> Row[Any] | None:
     if revision == 0:
         return None
-    row = book.one(
-        select(configs).where(configs.c.tenant_id == tenant_id, configs.c.revision == revision)
-    )
+    row = _find(book, tenant_id, revision)
     if row is None:
         raise NotFound(f"there is no revision {revision}: config.history lists those there are")
     return row
+
+
+def _find(book: Book, tenant_id: str, revision: int) -> Row[Any] | None:
+    return book.one(
+        select(configs).where(configs.c.tenant_id == tenant_id, configs.c.revision == revision)
+    )
 
 
 def _require_revision(book: Book, tenant: Row[Any], revision: int) -> Row[Any] | None:

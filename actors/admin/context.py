@@ -83,7 +83,10 @@ class AdminContext:
 
 
 def order_digest(action: str, tenant: str | None, params: Mapping[str, Any]) -> bytes:
-    """SHA-256 that is equal for equal content, whatever the order of keys: what a Receipt holds."""
+    """SHA-256 that is equal for equal content, whatever the order of keys: what a Receipt holds.
+
+    `tenant` is its id.
+    """
     content = json.dumps([action, tenant, params], sort_keys=True, separators=(",", ":"))
     return sha256(content.encode(errors="surrogatepass")).digest()
 

@@ -27,12 +27,12 @@ def list_developers(book: Book, _: ListDevelopers) -> Result:
     return {"developers": [person_map(row) for row in found]}
 
 
-def add_developer(book: Book, order: AddDeveloper, _: Principal) -> Result:
+def add_developer(book: Book, order: AddDeveloper, by: Principal) -> Result:
     """Without a token."""
     _require_platform_role(order.role)
     if count(book, None, *PLATFORM_ROLES) >= MOST_DEVELOPERS:
         raise FailedPrecondition(f"there are {MOST_DEVELOPERS} developers, which is the most")
-    return {"developer": add(book, None, order.name, order.email, order.role)}
+    return {"developer": add(book, None, order.name, order.email, order.role, by)}
 
 
 def change_developer(book: Book, order: ChangeDeveloper, _: Principal) -> Result:

@@ -8,10 +8,14 @@ from typing import NamedTuple
 from actors.admin.call import Call
 from actors.errors import ResourceExhausted
 from actors.future import Answer
+from actors.messages import Principal
 from actors.stepper import Stepper
 
 MOST_ERRANDS = 1000
 """Calls under way at once; what comes on top is refused before anything is looked at."""
+
+MOST_OF_ONE = 200
+"""Calls under way at once for one tenant's people, or one person of the platform: others need room, too."""
 
 RETRY_BUSY_MS = 1000
 """What a caller is told to wait where there are as many, in milliseconds."""
@@ -60,14 +64,14 @@ class Errands:
     def __iter__(self) -> Iterator[Errand]:
         return iter(list(self._parked.values()))
 
-    def require_room(self) -> None:
-        """ResourceExhausted where as many are under way as may be."""
+    def require_room(self, caller: Principal) -> None:
+        """ResourceExhausted where as many are under way as may be, in all or for those he belongs to."""
         if len(self._parked) >= MOST_ERRANDS:
-            raise ResourceExhausted(
-                f"{len(self._parked)} calls are under way on the admin channel already; send this one "
-                "again, with the same id",
-                retry_after_ms=RETRY_BUSY_MS,
-            )
+            raise crowded(f"{len(self._parked)} calls are")
+        party = _party(caller)
+        parked = (each.call for each in self._parked.values())
+        if sum(call is not None and _party(call.caller) == party for call in parked) >= MOST_OF_ONE:
+            raise crowded(f"{MOST_OF_ONE} calls of {party} are")
 
     def begin(self, stepper: Stepper, call: Call | None) -> Errand:
         """One more, which is not parked yet."""
@@ -92,3 +96,15 @@ class Errands:
     def end(self, errand: Errand) -> None:
         """It is not under way any more, or never was for long."""
         self._parked.pop(errand.number, None)
+
+
+def crowded(which: str) -> ResourceExhausted:
+    """The refusal of a call for which there is no room."""
+    return ResourceExhausted(
+        f"{which} under way on the admin channel already; send this one again, with the same id",
+        retry_after_ms=RETRY_BUSY_MS,
+    )
+
+
+def _party(caller: Principal) -> str:
+    return caller.tenant or caller.person or caller.id

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnClause, Integer, Row, insert, literal_column, selec
 from actors.access import DEVELOPER_ADMIN
 from actors.admin.book import Book, Result, author, new_id, rfc3339
 from actors.admin.messages import GrantSuper, ListSupers, WithdrawSuper
-from actors.admin.tables import grants, people, tenants
+from actors.admin.tables import grants, people, tenants, tokens
 from actors.errors import (
     AlreadyExists,
     FailedPrecondition,
@@ -44,13 +44,14 @@ def list_supers(book: Book, query: ListSupers) -> Result:
 
 
 def grant(book: Book, order: GrantSuper, by: Principal) -> Result:
-    """Never to oneself, for a week at most, one at a time."""
+    """Never to oneself, nor by somebody one may be oneself; for a week at most, one at a time."""
     tenant = book.tenant(order.tenant)
     if by.person and by.person == order.person:
         raise PermissionDenied("nobody makes himself super admin: ask another one to grant it")
     if not 0 < order.minutes <= MOST_MINUTES:
         raise InvalidArgument(f"a grant lasts more than 0 and at most {MOST_MINUTES} minutes")
     _require_developer_admin(book, order.person)
+    _refuse_puppet(book, by, order.person)
     _refuse_second(book, tenant, order.person)
     made = new_id("g")
     book.run(
@@ -107,7 +108,9 @@ def _grants() -> Any:
 def _one(book: Book, tenant_id: str, grant_id: str) -> Row[Any]:
     row = book.one(_grants().where(grants.c.id == grant_id, grants.c.tenant_id == tenant_id))
     if row is None:
-        raise NotFound(f"there is no grant {grant_id} on this tenant")
+        raise NotFound(
+            f"there is no grant {grant_id} on this tenant: supers.list shows those there are"
+        )
     return row
 
 
@@ -120,6 +123,26 @@ def _require_developer_admin(book: Book, person_id: str) -> None:
     if row is None or row.role != DEVELOPER_ADMIN:
         raise FailedPrecondition(
             f"{person_id} is no developer admin, and only one can be made super admin"
+        )
+
+
+def _refuse_puppet(book: Book, by: Principal, person_id: str) -> None:
+    """Whoever issued a token knows its text; whoever added a person of the platform can be that person.
+
+    A tenant's people may have been added by him whom they grant: its first admin owner always is.
+    """
+    issued_by = book.one(select(tokens.c.issued_by).where(tokens.c.id == by.id))
+    if issued_by is not None and issued_by[0] == person_id:
+        raise PermissionDenied(
+            f"the token that asks was issued by {person_id}, who knows it: issue one yourself, revoke this "
+            "one, and ask with the new one"
+        )
+    is_of_platform = (people.c.id == by.person) & people.c.tenant_id.is_(None)
+    added_by = book.one(select(people.c.added_by).where(is_of_platform))
+    if added_by is not None and added_by[0] == person_id:
+        raise PermissionDenied(
+            f"{by.person} was added by {person_id}, who could grant it to himself that way: ask the "
+            "tenant's admin owner or another developer admin"
         )
 
 

@@ -26,7 +26,7 @@ class Receipt(NamedTuple):
     id: str
     """The request's id."""
     digest: bytes
-    """SHA-256 of action, tenant and params: the same id for something else is InvalidArgument."""
+    """SHA-256 of action, tenant's id and params: the same id for something else is InvalidArgument."""
 
 
 class Order(NamedTuple):
@@ -54,7 +54,8 @@ class Done(NamedTuple):
     """True where it had been done before and nothing was done now.
 
     A result that held a token's text is not kept: repeating such an order is AlreadyExists, whose message
-    says which token it made and that its text is shown once.
+    says which token it made and that its text is shown once. So is repeating one whose result was long, or a
+    revision of the config that is kept no longer.
     """
 
 
@@ -167,7 +168,7 @@ class ListMembers(NamedTuple):
 
 
 class AddMember(NamedTuple):
-    """Add a person without a token."""
+    """Add a person without a token. FailedPrecondition where there are as many as may be."""
 
     tenant: str
     name: str
@@ -212,7 +213,8 @@ class IssueToken(NamedTuple):
     """Make a token; its text is in the result and nowhere else.
 
     PermissionDenied for an owner issuing one for another owner or the admin owner, and for a scope wider
-    than that of the token the order was given with.
+    than that of the token the order was given with, or an end beyond its end. FailedPrecondition for someone
+    who has as many good ones as may be.
     """
 
     tenant: str | None
@@ -238,7 +240,7 @@ class RevokeToken(NamedTuple):
 
 
 class ShowConfig(NamedTuple):
-    """Ask: the config now, or as it was at a revision. NotFound."""
+    """Ask: the config now, or as it was at a revision. NotFound, also for one that is kept no longer."""
 
     tenant: str
     revision: int | None
@@ -323,7 +325,8 @@ class ListSupers(NamedTuple):
 class GrantSuper(NamedTuple):
     """Make a developer admin super admin on a tenant.
 
-    PermissionDenied for oneself, FailedPrecondition for someone who is no developer admin, AlreadyExists
+    PermissionDenied for oneself, for him who issued the token that the order was given with, and for him who
+    added its giver to the platform; FailedPrecondition for someone who is no developer admin, AlreadyExists
     where a grant of his holds there.
     """
 

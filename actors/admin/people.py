@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, func, insert, select, update
 
 from actors.access import ADMIN_OWNER, AREAS, MEMBER, OWNER
-from actors.admin.book import Book, Result, new_id, page
+from actors.admin.book import Book, Result, author, new_id, page
 from actors.admin.messages import (
     AddMember,
     ChangeMember,
@@ -24,6 +24,9 @@ from actors.admin.messages import (
 from actors.admin.tables import people, tokens
 from actors.errors import FailedPrecondition, InvalidArgument, PermissionDenied
 from actors.messages import Principal
+
+MOST_PEOPLE = 10_000
+"""Of one tenant; whoever was removed is not counted."""
 
 MOST_OWNERS = 100
 """Of one tenant, the admin owner included."""
@@ -88,10 +91,14 @@ def list_members(book: Book, query: ListMembers) -> Result:
     return {"members": members, "next": after}
 
 
-def add_member(book: Book, order: AddMember, _: Principal) -> Result:
+def add_member(book: Book, order: AddMember, by: Principal) -> Result:
     """Without a token."""
     tenant = book.tenant(order.tenant)
-    return {"member": add(book, tenant.id, order.name, order.email, MEMBER)}
+    if count(book, tenant.id) >= MOST_PEOPLE:
+        raise FailedPrecondition(
+            f"tenant {tenant.name} has {MOST_PEOPLE:,} people, which is the most: members.remove one first"
+        )
+    return {"member": add(book, tenant.id, order.name, order.email, MEMBER, by)}
 
 
 def change_member(book: Book, order: ChangeMember, by: Principal) -> Result:
@@ -113,7 +120,9 @@ def remove_member(book: Book, order: RemoveMember, by: Principal) -> Result:
     return remove(book, person)
 
 
-def add(book: Book, tenant_id: str | None, name: str, email: str | None, role: str) -> Result:
+def add(
+    book: Book, tenant_id: str | None, name: str, email: str | None, role: str, by: Principal
+) -> Result:
     """A new person."""
     person = new_id("p")
     book.run(
@@ -125,6 +134,7 @@ def add(book: Book, tenant_id: str | None, name: str, email: str | None, role: s
             role=role,
             areas="[]",
             created_at=book.stamp,
+            added_by=author(by),
         )
     )
     return person_map(book.person(tenant_id, person))
@@ -164,8 +174,9 @@ def of(tenant_id: str | None) -> Any:
 
 
 def count(book: Book, tenant_id: str | None, *roles: str) -> int:
-    """How many have one of these roles."""
-    return book.count(select(func.count()).where(of(tenant_id), people.c.role.in_(roles)))
+    """How many have one of these roles; everyone where none is named."""
+    wanted = [people.c.role.in_(roles)] if roles else []
+    return book.count(select(func.count()).where(of(tenant_id), *wanted))
 
 
 def set_person(book: Book, person: Row[Any], **values: Any) -> Result:
@@ -176,11 +187,15 @@ def set_person(book: Book, person: Row[Any], **values: Any) -> Result:
 
 
 def remove(book: Book, person: Row[Any]) -> Result:
-    """Out, with his tokens; how many of them were good."""
+    """Out, with his tokens, name and address: history needs the id alone. How many tokens were good."""
     good = (tokens.c.person_id == person.id) & tokens.c.revoked_at.is_(None)
     digests = [row.digest for row in book.all(select(tokens.c.digest).where(good))]
     book.run(update(tokens).where(good).values(revoked_at=book.stamp))
-    book.run(update(people).where(people.c.id == person.id).values(removed_at=book.stamp))
+    book.run(
+        update(people)
+        .where(people.c.id == person.id)
+        .values(name="", email=None, removed_at=book.stamp)
+    )
     book.news.revoked.extend(digests)
     return {"removed": person.id, "revoked": len(digests)}
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Row, delete, insert, select
 
+from actors.admin import configs
 from actors.admin.book import Book, Result
 from actors.admin.messages import Receipt
 from actors.admin.tables import receipts
@@ -13,6 +15,9 @@ from actors.errors import AlreadyExists, InvalidArgument
 
 KEPT_SECONDS = 24 * 3600.0
 """As tenants keep replies (docs/message-api.md, promise 2)."""
+
+MOST_KEPT = 4096
+"""Characters of a result as JSON: what is longer would let one caller fill the disk with receipts."""
 
 
 def recall(book: Book, receipt: Receipt | None) -> Result | None:
@@ -29,31 +34,50 @@ def recall(book: Book, receipt: Receipt | None) -> Result | None:
             f"id {receipt.id!r} was used for another request within 24 h; "
             "a request with different content needs an id of its own"
         )
-    if row.result is None:
+    return _result(book, row)
+
+
+def _result(book: Book, row: Row[Any]) -> Result:
+    if row.revision is not None:
+        return configs.again(book, row.tenant_id, row.revision)
+    if row.token_id is not None:
         raise AlreadyExists(
             f"this request made token {row.token_id} when it first came, and a token's text is shown "
             "once: revoke it and issue another"
+        )
+    if row.result is None:
+        raise AlreadyExists(
+            "this request was done when it first came, and what it answered was too long to be kept: "
+            "look at how things are now"
         )
     result: Result = json.loads(row.result)
     return result
 
 
 def keep(book: Book, receipt: Receipt | None, result: Result) -> None:
-    """In the transaction that did it; never a token's text."""
+    """In the transaction that did it; never a token's text, nor what is long or stands elsewhere."""
     if receipt is None:
         return
     mine = (receipts.c.caller == receipt.caller) & (receipts.c.id == receipt.id)
     book.run(delete(receipts).where(mine))  # one that was forgotten and not yet swept
+    tenant_id, revision = book.revision or (None, None)
     book.run(
         insert(receipts).values(
             caller=receipt.caller,
             id=receipt.id,
             digest=receipt.digest,
             at=book.now,
-            result=None if book.secret else json.dumps(result),
+            result=None if book.secret or book.revision else _text(result),
             token_id=book.secret,
+            tenant_id=tenant_id,
+            revision=revision,
         )
     )
+
+
+def _text(result: Result) -> str | None:
+    text = json.dumps(result, ensure_ascii=False)
+    return text if len(text) <= MOST_KEPT else None
 
 
 def forget_old(book: Book) -> None:

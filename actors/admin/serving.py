@@ -21,21 +21,16 @@ from actors.admin.outlet import Outlet
 from actors.admin.recorder import OK, Recorder
 from actors.answers import A_DEFECT, success
 from actors.callers import Callers
-from actors.errors import ActionError, InvalidArgument, NotFound, ResourceExhausted, Unavailable
+from actors.errors import Aborted, ActionError, InvalidArgument, NotFound
+from actors.inlet import full, require_active
 from actors.log.events import Confidential
-from actors.messages import ACTIVE, SUSPENDED, FindTenant, TenantRecord
+from actors.messages import FindTenant
 from actors.registry import Published
 from actors.routing import Route, RoutingTable
 from transport import codec
 from transport.message import Reply
 
 log = structlog.get_logger()
-
-RETRY_FULL_MS = 100
-"""What a tenant's full mailbox tells callers to wait, in milliseconds."""
-
-RETRY_SUSPENDED_MS = 60_000
-"""What callers are told to wait for a suspended tenant, in milliseconds: people decide when it ends."""
 
 
 class Defect(ActionError):
@@ -104,7 +99,8 @@ class Serving:
     async def serve(self, call: Call) -> Outcome:
         """Do it or refuse it, and have that written down."""
         outcome = await self._attempt(call)
-        await self._recorder.after(call.outcome(*outcome.outcome))
+        call.concluded = call.outcome(*outcome.outcome)
+        await self._recorder.after(call.concluded)
         return outcome
 
     async def _attempt(self, call: Call) -> Outcome:
@@ -136,6 +132,7 @@ class Serving:
         if capacity.is_super:
             await self._recorder.ahead(call.intent())
             call.intended = True
+            self._require_still(call, capacity)
         if is_ours:
             return await self._run(call, route, self._context(call, capacity, table), params)
         return await self._hand_on(call, capacity)
@@ -148,6 +145,17 @@ class Serving:
         else:
             call.capacity = capacity_of(self._callers, call.caller, call.tenant)
         return call.capacity
+
+    def _require_still(self, call: Call, capacity: Capacity) -> None:
+        """The disk may have taken long: Aborted where the capacity that is on record has ended meanwhile."""
+        assert call.work is not None
+        caller = self._callers.caller(call.work.request.token)
+        now = capacity_of(self._callers, caller, call.tenant)
+        if (now.principal, now.until) != (capacity.principal, capacity.until):
+            raise Aborted(
+                f"{call.caller.person} is no longer {capacity}, so nothing was done: see supers.list, and "
+                "ask anew if you still may"
+            )
 
     def _console(self, call: Call) -> Capacity:
         if call.tenant is not None and call.about is None:
@@ -163,7 +171,7 @@ class Serving:
             trace_id=call.trace_id,
             table=table,
             actors=self._actors,
-            receipt=_receipt(call),
+            receipt=_receipt(call, capacity),
         )
 
     async def _run(self, call: Call, route: Route, ctx: AdminContext, params: Any) -> Served:
@@ -182,23 +190,25 @@ class Serving:
             raise unnamed(call.action)
         if call.work is None:
             raise InvalidArgument(f"{call.action} is the tenant's own: it is called with a token")
-        _require_active(tenant)
+        require_active(tenant)
         found = Outlet()
         self._actors.supervisor.tell(FindTenant(tenant, found))
         address = (await found.message()).mailbox
         outlet = Outlet()
         call.begin()
         if not address.offer(call.work._replace(principal=capacity.principal, outlet=outlet)):
-            raise _full(tenant, address.limit)
+            raise full(tenant, address.limit)
         address.wake()
         ((_, body),) = (await outlet.message()).frames
         return Forwarded(body, codec.parse_reply(body))
 
 
-def _receipt(call: Call) -> Receipt | None:
+def _receipt(call: Call, capacity: Capacity) -> Receipt | None:
+    """By the tenant's id: another tenant may come by the name of one that is deleted."""
     if call.request_id is None:
         return None
-    digest = order_digest(call.action, call.tenant, call.params)
+    tenant = capacity.tenant and capacity.tenant.id
+    digest = order_digest(call.action, tenant, call.params)
     return Receipt(call.caller.id, call.request_id, digest)
 
 
@@ -207,18 +217,3 @@ def _packed(call: Call, route: Route, result: Mapping[str, Any], replayed: bool)
         return b""
     meta = {**route.meta, "replayed": True} if replayed else route.meta
     return success(call.work, route._replace(meta=meta), result)
-
-
-def _require_active(tenant: TenantRecord) -> None:
-    if tenant.status != ACTIVE:
-        raise Unavailable(
-            f"tenant {tenant.name} is {tenant.status}: its own actions are not served until tenants.resume",
-            retry_after_ms=RETRY_SUSPENDED_MS if tenant.status == SUSPENDED else None,
-        )
-
-
-def _full(tenant: TenantRecord, limit: int) -> ResourceExhausted:
-    return ResourceExhausted(
-        f"{limit} messages wait for tenant {tenant.name} already; send this one again, with the same id",
-        retry_after_ms=RETRY_FULL_MS,
-    )

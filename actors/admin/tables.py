@@ -42,6 +42,7 @@ people = Table(
     Column("role", String, nullable=False),
     Column("areas", String, nullable=False),  # a JSON list
     Column("created_at", String, nullable=False),
+    Column("added_by", String(18), nullable=False),  # a person's id, or console
     Column("removed_at", String, nullable=True),
     Index("people_of_tenant", "tenant_id", "id"),
     Index("one_admin_owner", "tenant_id", unique=True, sqlite_where=text("role = 'admin owner'")),
@@ -57,6 +58,7 @@ tokens = Table(
     Column("label", String(200), nullable=False),
     Column("scope", String, nullable=True),  # a JSON list; NULL for all actions
     Column("created_at", String, nullable=False),
+    Column("issued_by", String(18), nullable=False),  # a person's id, or console
     Column("expires_at", Float, nullable=True),
     Column("last_used_at", Float, nullable=True),
     Column("revoked_at", String, nullable=True),
@@ -111,8 +113,10 @@ receipts = Table(
     Column("id", String(64), primary_key=True),
     Column("digest", LargeBinary(32), nullable=False),
     Column("at", Float, nullable=False),
-    Column("result", String, nullable=True),  # JSON; NULL where it held a token's text
-    Column("token_id", String(18), nullable=True),
+    Column("result", String, nullable=True),  # JSON; NULL where it is not kept here
+    Column("token_id", String(18), nullable=True),  # whose text the result held
+    Column("tenant_id", String(32), nullable=True),  # whose config in this revision the result is
+    Column("revision", Integer, nullable=True),
 )
 
 OF_A_TENANT = (grants, tokens, people, configs, subscriptions, limits)

@@ -75,7 +75,7 @@ def show(book: Book, query: ShowTenant) -> Result:
     }
 
 
-def create(book: Book, order: CreateTenant, _: Principal) -> Result:
+def create(book: Book, order: CreateTenant, by: Principal) -> Result:
     """The file comes last, when nothing else can be refused, and before the commit.
 
     Where that fails, it leaves a file that nobody names. It is not removed: a commit that reports failure may
@@ -92,10 +92,10 @@ def create(book: Book, order: CreateTenant, _: Principal) -> Result:
         insert(tenants).values(id=tenant_id, name=order.name, created_at=book.stamp, status=ACTIVE)
     )
     book.news.tenants.add(tenant_id)
-    owner = people.add(book, tenant_id, order.owner, order.email, ADMIN_OWNER)
+    owner = people.add(book, tenant_id, order.owner, order.email, ADMIN_OWNER, by)
     result: Result = {"tenant": tenant_map(book.known_tenant(order.name)), "owner": owner}
     if order.token:
-        made = tokens.make(book, book.person(tenant_id, owner["id"]), FIRST_LABEL)
+        made = tokens.make(book, book.person(tenant_id, owner["id"]), FIRST_LABEL, by)
         result["token"] = {"id": made.id, "text": made.text}
     book.create_file(tenant_id)
     return result

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import secrets
 from collections.abc import Mapping
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 
-from actors.admin.book import Book, Result, new_id, page, rfc3339, shown
+from actors.admin.book import Book, Result, author, new_id, page, rfc3339, shown
 from actors.admin.messages import IssueToken, ListTokens, RevokeToken
 from actors.admin.people import require_rank
+from actors.admin.standing import OF_THE_PROCESS
 from actors.admin.tables import people, tokens
 from actors.errors import FailedPrecondition, NotFound, PermissionDenied
 from actors.messages import Principal
@@ -22,6 +24,9 @@ PREFIX = "tnt_"
 """Makes tokens recognisable to scanners of repositories."""
 
 DAY = 24 * 3600.0
+
+MOST_GOOD = 100
+"""Tokens of one person that are good at one time: every channel holds all of them in memory."""
 
 
 class New(NamedTuple):
@@ -49,13 +54,15 @@ def list_tokens(book: Book, query: ListTokens) -> Result:
 
 
 def issue(book: Book, order: IssueToken, by: Principal) -> Result:
-    """For a person of the tenant, or of the platform; never of a wider scope than the giver's own."""
+    """For a person of the tenant, or of the platform; never wider or for longer than the giver's."""
     tenant_id = None if order.tenant is None else book.tenant(order.tenant).id
     person = book.person(tenant_id, order.person)
     require_rank(person, by)
     _require_scope(order.scope, by)
+    _require_room(book, person, by)
+    _require_end(book, order.days, by)
     expires = None if order.days is None else book.now + order.days * DAY
-    made = make(book, person, order.label, order.scope, expires)
+    made = make(book, person, order.label, by, order.scope, expires)
     return {"token": token_map(_one(book, tenant_id, made.id)), "text": made.text}
 
 
@@ -78,6 +85,7 @@ def make(
     book: Book,
     person: Row[Any],
     label: str,
+    by: Principal,
     scope: frozenset[str] | None = None,
     expires: float | None = None,
 ) -> New:
@@ -92,6 +100,7 @@ def make(
             label=label,
             scope=None if scope is None else json.dumps(sorted(scope)),
             created_at=book.stamp,
+            issued_by=author(by),
             expires_at=expires,
         )
     )
@@ -139,6 +148,7 @@ def token_map(row: Row[Any]) -> Result:
         "label": row.label,
         "scope": None if row.scope is None else json.loads(row.scope),
         "created_at": row.created_at,
+        "issued_by": row.issued_by,
         "expires_at": shown(row.expires_at),
         "last_used_at": shown(row.last_used_at),
         "revoked_at": row.revoked_at,
@@ -153,6 +163,38 @@ def _require_scope(scope: frozenset[str] | None, by: Principal) -> None:
         )
 
 
+def _require_end(book: Book, days: float | None, by: Principal) -> None:
+    """What is lost or stolen would live on in what was issued with it."""
+    if by.expires is None:
+        return
+    left = by.expires - book.now
+    if days is None or days * DAY > left:
+        most = math.floor(left / DAY * 1000) / 1000
+        raise PermissionDenied(
+            f"the token that asks is good until {shown(by.expires)} and issues none that is good for longer: "
+            f"give days={most} or less, or ask with a token that does not expire"
+        )
+
+
+def _require_room(book: Book, person: Row[Any], by: Principal) -> None:
+    """But for whoever runs the server: where all tokens are lost, there is no other way in."""
+    now = book.now
+    good = tokens.c.revoked_at.is_(None) & (
+        tokens.c.expires_at.is_(None) | (tokens.c.expires_at > now)
+    )
+    held = book.count(select(func.count()).where(tokens.c.person_id == person.id, good))
+    if held >= MOST_GOOD and by.role not in OF_THE_PROCESS:
+        raise FailedPrecondition(
+            f"{person.id} has {MOST_GOOD} good tokens, which is the most: revoke one that is not needed, "
+            f"see last_used_at in {_listing(person.tenant_id)}"
+        )
+
+
+def _listing(tenant_id: str | None) -> str:
+    """The action that lists the tokens of a tenant, or the platform's."""
+    return "developers.tokens" if tenant_id is None else "tokens.list"
+
+
 def _tenant_id(book: Book, name: str | None) -> str | None:
     return None if name is None else str(book.known_tenant(name).id)
 
@@ -164,7 +206,8 @@ def _of(tenant_id: str | None) -> Any:
 def _one(book: Book, tenant_id: str | None, token_id: str) -> Row[Any]:
     row = book.one(select(tokens).where(tokens.c.id == token_id, _of(tenant_id)))
     if row is None:
-        raise NotFound(f"there is no token {token_id} here")
+        listing = _listing(tenant_id)
+        raise NotFound(f"there is no token {token_id} here: {listing} shows those there are")
     return row
 
 

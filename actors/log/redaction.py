@@ -32,8 +32,9 @@ ALL_SECRET: Mapping[str, Any] = {"type": "object", "additionalProperties": {"wri
 """The schema of params about which nothing is known, of which nothing may be said."""
 
 SECRET_NAMES = (
-    *("token", "secret", "password", "passwd", "passphrase", "credential"),
-    *("apikey", "privatekey", "authorization"),
+    *("token", "secret", "password", "passwd", "pwd", "passphrase", "passcode", "credential"),
+    *("apikey", "accesskey", "privatekey", "signingkey", "encryptionkey"),
+    *("authorization", "bearer", "cookie"),
 )
 """Parts of names that tell a secret, as letters and digits alone: api_key, X-API-Key and apiKey are one."""
 
@@ -69,9 +70,8 @@ _VALUE = re.compile(
     r"""\"(?:[^\"\\]|\\.)*+\"?|'(?:[^'\\]|\\.)*+'?|(?:(?:Bearer|Basic)\s+)?[^\s,;&)}\]]+\)?"""
 )
 
-_USER_INFO = re.compile(r"(://[^\s/:@]{0,200}:)[^\s/@]{1,200}@")
-"""The password in an address."""
-
+_LOGIN = re.compile(r"(?<=://)[^/?#\s@:]*:[^/?#\s]*@")
+"""User and password in an address, as in `smtp://ada:…@host` (RFC 3986, section 3.2.1)."""
 _ID = re.compile(r"[tpg]_[0-9a-f]{16}")
 """Of a token, a person or a grant: names one, and opens nothing."""
 
@@ -104,9 +104,9 @@ def redacted(
 
 
 def scrubbed(text: str) -> str:
-    """The text without tokens of ours, and fit for UTF-8."""
+    """The text without tokens of ours and without logins in addresses, and fit for UTF-8."""
     clean = text.encode(errors="replace").decode()  # a lone surrogate is no character
-    return _TOKEN.sub(f"{TOKEN_START}{SECRET}", clean)
+    return _TOKEN.sub(f"{TOKEN_START}{SECRET}", _LOGIN.sub(f"{SECRET}@", clean))
 
 
 def discreet(text: str, hide: frozenset[str] = NO_NAMES) -> str:
@@ -114,8 +114,7 @@ def discreet(text: str, hide: frozenset[str] = NO_NAMES) -> str:
 
     That is the value in `password=…`, `"api_key": "…"`, `Authorization: Bearer …`, and in `://user:…@`.
     """
-    clean = _USER_INFO.sub(rf"\1{SECRET}@", scrubbed(text))
-    return "".join(_without_values(clean, hide))
+    return "".join(_without_values(scrubbed(text), hide))
 
 
 def _without_values(text: str, hide: frozenset[str]) -> Iterator[str]:

@@ -109,3 +109,11 @@ def test_after_the_wait_nothing_is_owed(
         now += gap
         bucket.charge(cost, now)
         assert bucket.wait(now + bucket.wait(now)) <= 1e-6 * max(1.0, bucket.wait(now))
+
+
+def test_it_is_full_once_nothing_of_what_was_taken_is_missing() -> None:
+    bucket = Bucket(10.0, 5.0)
+    assert bucket.is_full(0.0)
+    bucket.take(3.0, 1000.0)
+    assert not bucket.is_full(1000.2)
+    assert bucket.is_full(1000.3)

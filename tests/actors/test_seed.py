@@ -59,6 +59,37 @@ def test_a_name_that_no_request_could_have_is_refused(tmp_path: Path, name: str)
     assert not (tmp_path / "tenants").exists()
 
 
+def test_each_tenant_has_an_admin_owner_and_the_member(tmp_path: Path) -> None:
+    """The token is the member's; whoever needs another one's issues it on the admin channel."""
+    seed(tmp_path, ["acme"], INDEX)
+    serve = Servers(tmp_path)
+    local = serve().system.local
+    people = local.ask("members.list", "acme")["members"]
+    assert {(each["name"], each["role"]) for each in people} >= {
+        ("admin owner", "admin owner"),
+        ("seeded", "member"),
+    }
+    labels = [each["label"] for each in local.ask("tokens.list", "acme")["tokens"]]
+    assert labels.count("seeded") == 1
+    serve.stop()
+
+
+def test_what_was_seeded_is_in_the_audit_log(tmp_path: Path) -> None:
+    """One record for all; also of those that were made before a name was refused, and none of nothing."""
+    seed(tmp_path, ["acme", "globex"], INDEX)
+    with pytest.raises(AlreadyExists):
+        seed(tmp_path, ["initech", "acme"], INDEX)
+    with pytest.raises(AlreadyExists):
+        seed(tmp_path, ["acme"], INDEX)
+    serve = Servers(tmp_path)
+    listed = serve().system.local.ask("audit.list", action="tenants.seed")["records"]
+    assert [(each["capacity"], each["params"]) for each in listed] == [
+        ("console", {"count": 1, "first": "initech"}),
+        ("console", {"count": 2, "first": "acme"}),
+    ]
+    serve.stop()
+
+
 def test_while_a_server_runs_nothing_is_seeded(tmp_path: Path) -> None:
     """It has the files open; afterwards it can be done."""
     serve = Servers(tmp_path)

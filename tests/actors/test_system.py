@@ -173,3 +173,14 @@ def test_hosted_live_serves_what_is_released_and_no_dummies(serve: Servers) -> N
         assert "to be implemented" in merge.error.message
         entry = client.call("system.describe", {"action": "contacts.merge"})["actions"][0]
         assert entry["reason"] == "none served"
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o702, 0o777])
+def test_a_data_directory_that_others_may_write_to_is_refused(tmp_path: Path, mode: int) -> None:
+    """Who can put a socket or a database there owns all there is; the message says how to close it."""
+    data = tmp_path / "data"
+    data.mkdir()
+    data.chmod(mode)
+    with pytest.raises(SettingsError, match=f"{mode:04o}.*chmod go-w {data}"):
+        System(Settings(data=data, endpoint="tcp://127.0.0.1:*", memory_bytes=0))
+    assert list(data.iterdir()) == []

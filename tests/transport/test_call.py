@@ -209,6 +209,19 @@ def test_json_prints_the_whole_reply(peers: Peers, capsys: pytest.CaptureFixture
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "not_found"
 
 
+def test_a_reply_as_json_holds_nothing_that_acts_on_a_terminal(
+    peers: Peers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Escaped, as JSON can have it: controls of either range, and what turns the direction of text."""
+    name = "Zoë \x1b[31m \x9b2J \x7f \u202e \U000e0001"
+    peer = peers(with_result({"name": name}))
+    assert main(["acme", "contacts.get", "--json", "--endpoint", peer.endpoint]) == 0
+    printed = capsys.readouterr().out
+    assert all(sign.isprintable() or sign == "\n" for sign in printed)
+    assert "Zoë" in printed
+    assert json.loads(printed)["result"]["name"] == name
+
+
 def test_a_refusal_says_what_why_and_when_to_try_again(
     peers: Peers, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from actors.access import TENANT_ROLES
+from actors.access import PLATFORM_ROLES, TENANT_ROLES
 from actors.admin.context import AdminContext, unnamed
 from actors.log.messages import AskHead, ReadPage, Verify
+from actors.log.redaction import SUMMARY
 
 FIRST_TO_LAST = (
     *("seq", "at", "capacity", "person", "tenant", "action", "params", "outcome", "message"),
     *("kind", "request_id", "trace_id", "token", "tenant_id", "prev", "hash"),
 )
 """A record's fields as people read them: what happened first, what proves it last."""
+
+
+WITHHELD = {SUMMARY: "the tenant's own: shown to its owners, and to who is super admin on it"}
+"""In place of the params of what nobody of the platform may call."""
 
 
 async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:
@@ -24,8 +30,17 @@ async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:
         ctx.actors.audit_reader,
         ReadPage(params.before, params.limit, tenant_id, params.action, params.person),
     )
-    shown = [{name: record[name] for name in FIRST_TO_LAST} for record in page["records"]]
-    return {**page, "records": shown}
+    return {**page, "records": [_shown(record, ctx) for record in page["records"]]}
+
+
+def _shown(record: Mapping[str, Any], ctx: AdminContext) -> dict[str, Any]:
+    """To the platform's people without what is a tenant's own: they see none of its data otherwise either."""
+    found = {name: record[name] for name in FIRST_TO_LAST}
+    if ctx.caller.role not in PLATFORM_ROLES or record["person"] == ctx.caller.person:
+        return found
+    route = ctx.table.routes.get(record["action"])
+    is_of_platform = route is not None and not PLATFORM_ROLES.isdisjoint(route.rule.allowed)
+    return found if is_of_platform or record["params"] is None else {**found, "params": WITHHELD}
 
 
 async def verify(ctx: AdminContext, params: Any) -> dict[str, Any]:

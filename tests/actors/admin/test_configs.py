@@ -15,6 +15,7 @@ from actors.admin.messages import (
     ShowConfig,
 )
 from actors.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
+from actors.index.schema import Schema
 from actors.profiles import UNREMARKABLE
 from tests.actors.admin.town_hall import TownHall
 from tests.wire import Map
@@ -124,6 +125,21 @@ def test_a_revert_makes_a_new_revision_of_an_old_one(town: TownHall) -> None:
     assert town.profiles.of(town.known.tenants["acme"].id).config.revision == 4
 
 
+def test_what_may_no_longer_be_said_is_not_reverted_to(town: TownHall) -> None:
+    """The index has changed since; what is said now stays, and can still be read and patched."""
+    town.tenant()
+    patch(town, {"settings": {"a": 1}}, 0)
+    patch(town, {"settings": {"a": "text"}}, 1)
+    texts = Schema.build("settings", {"properties": {"a": {"type": "string"}}})
+    config = town.tables.current.config._replace(settings=texts)
+    town.tables.current = town.tables.current._replace(config=config)
+    error = town.refusal(RevertConfig("acme", 1, 2))
+    assert isinstance(error, InvalidArgument)
+    assert [each.field for each in error.refusal.details] == ["config.settings.a"]
+    assert shown(town, 1)["settings"] == {"a": 1}
+    assert patch(town, {"settings": {"a": "more"}}, 2)["revision"] == 3
+
+
 def test_history_names_what_each_change_was(town: TownHall) -> None:
     """The newest first, page by page; by the names of fields, never their values."""
     ada = town.tenant()
@@ -150,6 +166,23 @@ def test_history_names_what_each_change_was(town: TownHall) -> None:
         ],
         "next": None,
     }
+
+
+def test_the_newest_two_hundred_revisions_are_kept(town: TownHall) -> None:
+    """Of each tenant; what is older is not there, and numbers go on."""
+    town.tenant()
+    town.tenant("globex")
+    town.order(PatchConfig("globex", FIRST, 0))
+    for revision in range(202):
+        patch(town, {"settings": {"n": revision + 1}}, revision)
+    page = town.ask(ListConfigs("acme", None, 200))
+    assert [each["revision"] for each in page["revisions"]] == list(range(202, 2, -1))
+    assert page["next"] is None
+    assert shown(town, 3)["settings"] == {"n": 3}
+    assert isinstance(town.refusal(RevertConfig("acme", 2, 202)), NotFound)
+    assert town.order(RevertConfig("acme", 3, 202))["config"]["settings"] == {"n": 3}
+    assert town.order(RevertConfig("acme", 0, 203))["config"]["settings"] == {}
+    assert town.ask(ShowConfig("globex", 1))["config"]["revision"] == 1
 
 
 def test_the_note_on_a_change_is_short(town: TownHall) -> None:

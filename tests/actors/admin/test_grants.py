@@ -8,9 +8,12 @@ import re
 import pytest
 
 from actors.admin.messages import (
+    AddDeveloper,
     ChangeDeveloper,
+    CreateTenant,
     DeleteTenant,
     GrantSuper,
+    IssueToken,
     ListSupers,
     RemoveDeveloper,
     WithdrawSuper,
@@ -78,6 +81,46 @@ def test_nobody_makes_himself_super_admin(town: TownHall) -> None:
     town.order(grant(admin.person))
     assert isinstance(town.refusal(grant(admin.person), by=as_super(admin)), PermissionDenied)
     assert isinstance(town.refusal(grant(admin.person, "globex"), by=admin), PermissionDenied)
+
+
+def test_nobody_grants_himself_by_a_token_he_issued(town: TownHall) -> None:
+    """He knows its text; with one that the giver issued himself the giver grants it."""
+    town.tenant()
+    admin, colleague = town.developer(), town.developer()
+    wanted = IssueToken(None, colleague.person, "a new laptop", None, None)
+    issued = town.principal(town.order(wanted, by=admin)["token"]["id"])
+    error = town.refusal(grant(admin.person), by=issued)
+    assert isinstance(error, PermissionDenied)
+    assert f"issued by {admin.person}" in str(error)
+    town.order(grant(town.developer().person), by=issued)
+    town.order(grant(admin.person), by=colleague)
+
+
+def test_the_admin_owner_grants_with_a_token_of_his_own(town: TownHall) -> None:
+    """Not with the first one, which whoever made the tenant has seen."""
+    admin = town.developer()
+    made = town.order(CreateTenant("acme", "Ada", None, token=True), by=admin)
+    first = town.principal(made["token"]["id"])
+    assert isinstance(town.refusal(grant(admin.person), by=first), PermissionDenied)
+    wanted = IssueToken("acme", first.person, "mine", None, None)
+    own = town.principal(town.order(wanted, by=first)["token"]["id"])
+    town.order(grant(admin.person), by=own)
+
+
+def test_nobody_grants_himself_by_somebody_he_added(town: TownHall) -> None:
+    """Whoever issued that one's token; the other way round and to others it is allowed."""
+    town.tenant()
+    admin = town.developer()
+    added = town.order(AddDeveloper("Bob", None, "developer admin"), by=admin)["developer"]["id"]
+    puppet = town.with_token(None, added)
+    error = town.refusal(grant(admin.person), by=puppet)
+    assert isinstance(error, PermissionDenied)
+    assert f"{added} was added by {admin.person}" in str(error)
+    as_super_admin = town.order(grant(added), by=admin)["grant"]
+    assert as_super_admin["live"]
+    error = town.refusal(grant(admin.person), by=as_super(puppet))
+    assert isinstance(error, PermissionDenied)
+    town.order(grant(town.developer().person), by=puppet)
 
 
 def test_only_a_developer_admin_becomes_one(town: TownHall) -> None:

@@ -30,7 +30,8 @@ TOKENS = [
     (3, ACME, "owner", "deputy", "2026-01-04T00:00:00Z", None),
     (4, ACME, "member", "shop", "2026-01-05T00:00:00Z", None),
     (5, ACME, "member", "shop", "2026-01-06T00:00:00Z", None),
-    (6, GLOBEX, "member", "", "2026-01-07T00:00:00Z", "2026-02-02T00:00:00Z"),
+    (6, GLOBEX, "member", " ", "2026-01-07T00:00:00Z", "2026-02-02T00:00:00Z"),
+    (7, GLOBEX, "member", "x" * 300, "2026-01-08T00:00:00Z", None),
 ]
 """What code of revision 0001 could have made; initech has no token at all."""
 
@@ -81,6 +82,8 @@ def town(house: House, old: Path) -> TownHall:
 
 def test_tokens_stay_good_or_revoked_as_they_were(town: TownHall) -> None:
     """Each under its digest and id, in the role it had; an owner's with every area, as before."""
+    issued = {row["issued_by"] for row in town.ask(ListTokens("acme", None, "", 50))["tokens"]}
+    assert issued == {"console"}
     found = {
         principal.id: (digest, principal.tenant, principal.role)
         for digest, principal in town.known.principals.items()
@@ -112,6 +115,14 @@ def test_the_admin_owner_s_tokens_are_one_person_s_and_others_each_one_s_own(
         "shop",
     ]
     assert len(names) == 4
+
+
+def test_labels_that_could_not_be_shown_are_made_so_that_they_can(town: TownHall) -> None:
+    """Whoever has none is named by the role; what is too long for a name or a label is cut."""
+    members = town.ask(ListMembers("globex", "", 50))["members"]
+    assert sorted(each["name"] for each in members) == ["admin owner", "member", "x" * 200]
+    listed = town.ask(ListTokens("globex", None, "", 50))["tokens"]
+    assert max(len(token["label"]) for token in listed) == 200
 
 
 @pytest.mark.parametrize("tenant", ["acme", "globex", "initech"])
@@ -200,7 +211,7 @@ def test_what_fails_half_way_leaves_the_old_file(
         with pytest.raises(Exception, match="no entropy"):
             prepare_directory(old)
     with closing(sqlite3.connect(old)) as file:
-        assert file.execute("SELECT count(*) FROM tokens WHERE role = 'member'").fetchone() == (3,)
+        assert file.execute("SELECT count(*) FROM tokens WHERE role = 'member'").fetchone() == (4,)
         tables = [row[0] for row in file.execute("SELECT name FROM sqlite_master")]
     assert "people" not in tables
     prepare_directory(old)

@@ -24,6 +24,7 @@ from actors.admin.messages import (
     ListOwners,
     ListTokens,
     Order,
+    RemoveDeveloper,
     RemoveMember,
     TransferOwnership,
     WithdrawOwner,
@@ -224,6 +225,16 @@ def test_a_removed_person_is_gone_with_his_tokens(town: TownHall) -> None:
     assert isinstance(town.refusal(RemoveMember("acme", joan.person)), NotFound)
 
 
+def test_of_a_removed_person_nothing_stays_but_the_id(town: TownHall) -> None:
+    """Neither name nor address is in the file any more."""
+    town.tenant()
+    joan = town.order(AddMember("acme", "Joan Clarke", "joan@example.org"))["member"]
+    town.order(RemoveMember("acme", joan["id"]))
+    with closing(sqlite3.connect(town.path)) as file:
+        left = file.execute("SELECT name, email FROM people WHERE id = ?", [joan["id"]]).fetchall()
+    assert left == [("", None)]
+
+
 def test_a_name_and_an_address_are_changed(town: TownHall) -> None:
     """What is None stays."""
     town.tenant()
@@ -343,6 +354,41 @@ def test_a_tenant_has_a_hundred_owners_at_most(town: TownHall) -> None:
     town.order(TransferOwnership("acme", owners[1]["id"]))
     town.order(WithdrawOwner("acme", owners[0]["id"]))
     town.order(Delegate("acme", joan, frozenset()))
+
+
+def fill_with_people(town: TownHall) -> list[str]:
+    """A tenant with as many people as may be, and more who were removed; the members' ids."""
+    ada = town.tenant()
+    with open_directory(town.path) as connection, connection.begin():
+        (owner,) = connection.execute(people.select().where(people.c.id == ada.person)).mappings()
+        member = {**owner, "role": MEMBER}
+        rows = [{**member, "id": f"p_{number:016x}"} for number in range(9_999)]
+        gone = [
+            {**member, "id": f"p_f{number:015x}", "removed_at": owner["created_at"]}
+            for number in range(5)
+        ]
+        connection.execute(people.insert(), rows + gone)
+    return [str(row["id"]) for row in rows]
+
+
+def test_a_tenant_has_ten_thousand_people_at_most(town: TownHall) -> None:
+    """The message says what to do, and that is enough; other tenants have their own."""
+    members = fill_with_people(town)
+    error = town.refusal(AddMember("acme", "Joan", None))
+    assert isinstance(error, FailedPrecondition)
+    assert "10,000 people, which is the most: members.remove" in str(error)
+    town.tenant("globex")
+    town.order(AddMember("globex", "Joan", None))
+    town.order(RemoveMember("acme", members[0]))
+    town.order(AddMember("acme", "Joan", None))
+    assert isinstance(town.refusal(AddMember("acme", "Mary", None)), FailedPrecondition)
+
+
+def test_who_is_not_there_is_to_be_looked_for_in_the_list(town: TownHall) -> None:
+    """A tenant's people in one, the platform's in the other."""
+    town.tenant()
+    assert "members.list shows" in str(town.refusal(RemoveMember("acme", NOBODY)))
+    assert "developers.list shows" in str(town.refusal(RemoveDeveloper(NOBODY)))
 
 
 def test_hostile_text_is_only_text(town: TownHall) -> None:

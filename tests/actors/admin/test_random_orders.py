@@ -268,7 +268,7 @@ def test_random_orders(tmp_path: Path) -> None:
     run_state_machine_as_test(
         RandomOrders,
         settings=settings(
-            max_examples=25,
+            max_examples=15,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

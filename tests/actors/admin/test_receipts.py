@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,12 @@ from actors.admin.messages import (
     CreateTenant,
     IssueToken,
     ListMembers,
+    PatchConfig,
     Receipt,
     RemoveMember,
+    RevertConfig,
     RevokeToken,
+    ShowConfig,
     TransferOwnership,
 )
 from actors.errors import AlreadyExists, InvalidArgument, NotFound
@@ -28,11 +32,10 @@ def names(town: TownHall) -> list[str]:
     return sorted(each["name"] for each in town.ask(ListMembers("acme", "", 200))["members"])
 
 
-def kept(town: TownHall) -> int:
-    """Receipts in the file."""
+def receipts_of(town: TownHall) -> list[Any]:
+    """In the file."""
     with closing(sqlite3.connect(f"file:{town.path}?mode=ro", uri=True)) as reader:
-        (count,) = reader.execute("SELECT count(*) FROM receipts").fetchone()
-    return int(count)
+        return reader.execute("SELECT * FROM receipts").fetchall()
 
 
 def test_a_repeated_order_gets_the_first_result_and_does_nothing(town: TownHall) -> None:
@@ -95,10 +98,10 @@ def test_a_sweep_forgets_those_that_no_longer_count(town: TownHall) -> None:
     town.now += DAY / 2
     town.order(JOAN, receipt=receipt("new"))
     town.sweep()
-    assert kept(town) == 2
+    assert len(receipts_of(town)) == 2
     town.now += DAY / 2 + 1
     town.sweep()
-    assert kept(town) == 1
+    assert len(receipts_of(town)) == 1
     assert town.done(JOAN, CONSOLE, receipt("new")).replayed
 
 
@@ -155,6 +158,45 @@ def test_whoever_lost_his_role_by_an_order_still_hears_that_it_was_done(town: To
     first = town.done(handed, ada, kept_by_ada)
     assert town.done(handed, ada, kept_by_ada) == first._replace(replayed=True)
     assert town.admin_owners() == [joan.person]
+
+
+def test_a_config_is_not_kept_a_second_time(town: TownHall) -> None:
+    """The order repeated gets its own revision, whatever came since; the receipt is short."""
+    town.tenant()
+    text = "x" * 60_000
+    patch = PatchConfig("acme", {"settings": {"text": text}}, 0)
+    revert = RevertConfig("acme", 1, 1)
+    first = {
+        id_: town.done(command, CONSOLE, receipt(id_))
+        for id_, command in (("patch", patch), ("revert", revert))
+    }
+    town.order(PatchConfig("acme", {"settings": None}, 2))
+    for id_, command in (("patch", patch), ("revert", revert)):
+        assert town.done(command, CONSOLE, receipt(id_)) == first[id_]._replace(replayed=True)
+    assert not any(text in str(row) for row in receipts_of(town))
+
+
+def test_a_revision_that_is_kept_no_longer_was_made_all_the_same(town: TownHall) -> None:
+    """Whoever repeats its order hears which it was, and nothing is done."""
+    town.tenant()
+    wanted = PatchConfig("acme", {"settings": {"n": 1}}, 0)
+    town.order(wanted, receipt=receipt())
+    for revision in range(1, 201):
+        town.order(PatchConfig("acme", {}, revision))
+    with pytest.raises(AlreadyExists, match="as revision 1 of the config"):
+        town.order(wanted, receipt=receipt())
+    assert town.ask(ShowConfig("acme", None))["config"]["revision"] == 201
+
+
+def test_a_long_answer_is_not_kept(town: TownHall) -> None:
+    """The order repeated is refused as done: who repeats it looks for himself."""
+    ada = town.tenant()
+    scope = frozenset(f"{number:03}".ljust(128, "x") for number in range(200))
+    wide = town.with_token("acme", ada.person, scope=scope)
+    town.order(RevokeToken("acme", wide.id), receipt=receipt())
+    with pytest.raises(AlreadyExists, match="was done when it first came"):
+        town.order(RevokeToken("acme", wide.id), receipt=receipt())
+    assert all(len(str(row)) < 500 for row in receipts_of(town))
 
 
 def test_a_result_is_what_it_was_and_not_what_is(town: TownHall) -> None:

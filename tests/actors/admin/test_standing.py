@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from actors.access import AREAS
+from actors.admin.file import open_directory
 from actors.admin.messages import (
     AddDeveloper,
     AddMember,
@@ -22,6 +23,7 @@ from actors.admin.messages import (
     WithdrawOwner,
     WithdrawSuper,
 )
+from actors.admin.tables import people
 from actors.errors import Aborted, PermissionDenied
 from actors.messages import Principal
 from tests.actors.admin.town_hall import DAY, TownHall
@@ -80,8 +82,13 @@ def test_a_token_expires_at_its_second(town: TownHall) -> None:
 
 def test_a_token_speaks_for_its_own_person(town: TownHall) -> None:
     """Whatever else the caller is said to be."""
-    ada, joan = town.tenant(), town.member()
-    for forged in (joan._replace(role="admin owner"), ada._replace(id=joan.id)):
+    ada, one, other = town.tenant(), town.owner("members"), town.owner("members")
+    for forged in (
+        one._replace(role="admin owner"),
+        one._replace(person=ada.person),
+        one._replace(person=other.person),
+        one._replace(id=other.id),
+    ):
         assert isinstance(town.refusal(AddMember("acme", "x", None), by=forged), Aborted)
 
 
@@ -123,6 +130,16 @@ def test_a_super_admin_s_order_is_aborted_when_his_grant_is_over(town: TownHall,
     town.order(AddMember("acme", "before", None), by=admin)
     SUPER_LOST[what](town, admin)
     assert isinstance(town.refusal(AddMember("acme", "after", None), by=admin), Aborted)
+
+
+def test_a_grant_is_worth_nothing_without_the_role(town: TownHall) -> None:
+    """Were one left over in the file."""
+    town.tenant()
+    admin = town.super_admin()
+    with open_directory(town.path) as connection, connection.begin():
+        which = people.c.id == admin.person
+        connection.execute(people.update().where(which).values(role="developer"))
+    assert isinstance(town.refusal(AddMember("acme", "x", None), by=admin), Aborted)
 
 
 def test_a_super_admin_is_one_on_his_tenant(town: TownHall) -> None:

@@ -87,7 +87,8 @@ def test_one_that_is_ended_before_it_began_never_begins(town: TownHall) -> None:
     """The clock may go as far as it likes."""
     town.tenant()
     town.order(SetSubscription("acme", "mail", START + DAY, None))
-    town.order(EndSubscription("acme", "mail"))
+    ended = town.order(EndSubscription("acme", "mail"))["subscription"]
+    assert ended["since"] == ended["until"] == "2030-03-17T17:46:40Z"
     for days in (0, 1, 2):
         town.now = START + days * DAY
         assert [each["live"] for each in listed(town)] == [False]

@@ -106,6 +106,7 @@ def test_a_token_is_listed_without_its_text(town: TownHall) -> None:
         "label": "web shop",
         "scope": ["a", "b"],
         "created_at": "2030-03-17T17:46:40Z",
+        "issued_by": "console",
         "expires_at": "2030-03-18T17:46:40Z",
         "last_used_at": None,
         "revoked_at": None,
@@ -207,6 +208,21 @@ def test_a_token_without_scope_issues_any(town: TownHall) -> None:
         town.order(issue(ada.person, scope=scope), by=ada)
 
 
+def test_a_token_that_ends_issues_none_that_is_good_for_longer(town: TownHall) -> None:
+    """The refusal says until when, and the days that it advises are good."""
+    ada = town.tenant()
+    short = town.with_token("acme", ada.person, days=10)
+    town.now += DAY / 3
+    for days in (None, 9.67):
+        error = town.refusal(issue(ada.person, days=days), by=short)
+        assert isinstance(error, PermissionDenied)
+        assert "good until 2030-03-27T17:46:40Z" in str(error)
+    (advised,) = re.findall(r"days=([\d.]+) or less", str(error))
+    assert advised == "9.666"
+    town.order(issue(ada.person, days=float(advised)), by=short)
+    town.order(issue(ada.person), by=ada)
+
+
 def test_an_expired_token_is_over_once_and_for_all(town: TownHall) -> None:
     """The sweep marks it in the file: the machine's clock set back and a restart bring it back to nobody."""
     town.tenant()
@@ -288,6 +304,42 @@ def test_every_area_does_not_make_an_admin_owner(town: TownHall) -> None:
     ada, owner = town.tenant(), town.owner(*AREAS)
     assert isinstance(town.refusal(issue(ada.person), by=owner), PermissionDenied)
     town.order(issue(ada.person), by=CONSOLE)
+
+
+def test_a_token_tells_who_issued_it(town: TownHall) -> None:
+    """A tenant's first one whoever made the tenant."""
+    admin = town.developer()
+    made = town.order(CreateTenant("acme", "Ada", None, token=True), by=admin)
+    first = town.principal(made["token"]["id"])
+    assert listed(town, first.id)["issued_by"] == admin.person
+    assert town.order(issue(first.person), by=first)["token"]["issued_by"] == first.person
+    second = town.order(issue(admin.person, tenant=None), by=CONSOLE)["token"]
+    assert listed(town, second["id"], tenant=None)["issued_by"] == "console"
+
+
+def test_a_person_has_a_hundred_good_tokens_at_most(town: TownHall) -> None:
+    """Neither revoked ones nor expired ones count; whoever runs the server gets in all the same."""
+    ada, joan = town.tenant(), town.member()
+    town.with_token("acme", joan.person, days=1)
+    for _ in range(98):
+        town.order(issue(joan.person), by=ada)
+    error = town.refusal(issue(joan.person), by=ada)
+    assert isinstance(error, FailedPrecondition)
+    assert "100 good tokens, which is the most: revoke one" in str(error)
+    assert "tokens.list" in str(error)
+    town.order(issue(ada.person), by=ada)
+    town.order(issue(joan.person), by=CONSOLE)
+    town.order(RevokeToken("acme", joan.id))
+    town.now += DAY
+    town.order(issue(joan.person), by=ada)
+    assert isinstance(town.refusal(issue(joan.person), by=ada), FailedPrecondition)
+
+
+def test_a_token_that_is_not_there_is_to_be_looked_for_in_the_list(town: TownHall) -> None:
+    """A tenant's in one, the platform's in the other."""
+    town.tenant()
+    assert "tokens.list shows" in str(town.refusal(RevokeToken("acme", NOWHERE)))
+    assert "developers.tokens shows" in str(town.refusal(RevokeToken(None, NOWHERE)))
 
 
 def test_what_was_answered_is_on_disk(town: TownHall) -> None:

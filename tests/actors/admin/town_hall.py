@@ -123,6 +123,7 @@ class TownHall:
         self.supervisor = Watch()
         self.audit = Watch()
         self.profiles = Profiles()
+        self.tables = Published(table())
         self.known = Known()
         self.files: list[str] = []
         """Tenants whose files were made."""
@@ -147,7 +148,7 @@ class TownHall:
             self.supervisor,
             self.audit,
             self.profiles,
-            Published(table()),
+            self.tables,
             Epoch(lambda: self.now),
         )
 

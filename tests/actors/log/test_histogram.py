@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -27,7 +28,7 @@ def test_bounds_reach_from_a_tenth_of_a_millisecond_to_a_minute_a_quarter_apart_
     """So that a percentile is off by a quarter at most."""
     assert BOUNDS_MS[0] == 0.1
     assert 60_000.0 <= BOUNDS_MS[-1] < 75_000.0
-    steps = [above / below for below, above in zip(BOUNDS_MS, BOUNDS_MS[1:], strict=False)]
+    steps = [above / below for below, above in pairwise(BOUNDS_MS)]
     assert min(steps) > 1.1
     assert max(steps) <= 1.25 + 1e-9
 

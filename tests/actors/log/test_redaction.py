@@ -112,6 +112,7 @@ def test_definitions_that_refer_to_each_other_come_to_an_end() -> None:
     [
         *("token", "TOKEN", "access_token", "refreshToken", "tokens", "client-secret", "Secret"),
         *("password", "passwd", "newPassword", "user.passwd", "passphrase", "db_credentials"),
+        *("pwd", "db.pwd", "passcode", "bearer", "Set-Cookie", "aws_access_key", "signingKey"),
         *("api_key", "apiKey", "X-API-Key", "apikey", "private_key", "privateKey"),
         *(
             "Authorization",
@@ -135,6 +136,22 @@ def test_names_of_secrets_are_known_however_they_are_spelt(name: str) -> None:
 def test_other_names_are_none(name: str) -> None:
     """Their values are what the log is read for."""
     assert redacted({name: "value"}, None) == {name: "value"}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("smtp://ada:hunter2@mail.example:25/x", "smtp://(redacted)@mail.example:25/x"),
+        ("postgres://:hunter2@db", "postgres://(redacted)@db"),
+        ("see http://a:p@ss@h/ and ftp://b:q@i", "see http://(redacted)@h/ and ftp://(redacted)@i"),
+        ("https://shop.example/@ada:notes", "https://shop.example/@ada:notes"),
+        ("mail ada@example.org at 10:30", "mail ada@example.org at 10:30"),
+    ],
+)
+def test_a_login_within_an_address_is_no_secret_any_more(text: str, shown: str) -> None:
+    """Under any name, in messages too; other addresses stay."""
+    assert redacted({"url": text}, None) == {"url": shown}
+    assert scrubbed(text) == shown
 
 
 @pytest.mark.parametrize("value", ["t_4f1c22ab90de7731", "p_91ab03f7c2d45e68", True, False, None])

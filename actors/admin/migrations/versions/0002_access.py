@@ -1,7 +1,8 @@
 """People, delegation, grants, config, subscriptions, limits, receipts; a token is a person's.
 
 Tokens made before become people: those of one tenant's admin owner one person, every other token one of its
-own, named by its label. A tenant without an admin owner gets one, who has no token yet.
+own, named by its label. A tenant without an admin owner gets one, who has no token yet. Only the server's own
+command line could make tokens then, so console is who issued and added them.
 """
 
 import secrets
@@ -13,6 +14,9 @@ revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
+
+MOST_LABEL = 200
+"""Characters: nothing held labels to it before, and what is longer could not be shown."""
 
 ALL_AREAS = '["members", "config", "subscriptions", "tokens", "backups", "testers"]'
 
@@ -29,6 +33,8 @@ def upgrade() -> None:
     op.add_column("tokens", sa.Column("person_id", sa.String(18), nullable=True))
     for name, kind in (("scope", sa.String), ("expires_at", sa.Float), ("last_used_at", sa.Float)):
         op.add_column("tokens", sa.Column(name, kind, nullable=True))
+    issued_by = sa.Column("issued_by", sa.String(18), nullable=False, server_default="console")
+    op.add_column("tokens", issued_by)
     _give_tokens_their_people()
     _make_admin_owners()
     with op.batch_alter_table("tokens") as batch:
@@ -49,6 +55,7 @@ def _make_people() -> None:
         sa.Column("role", sa.String, nullable=False),
         sa.Column("areas", sa.String, nullable=False, server_default="[]"),
         sa.Column("created_at", sa.String, nullable=False),
+        sa.Column("added_by", sa.String(18), nullable=False, server_default="console"),
         sa.Column("removed_at", sa.String, nullable=True),
     )
     op.create_index("people_of_tenant", "people", ["tenant_id", "id"])
@@ -102,6 +109,8 @@ def _make_the_rest() -> None:
         sa.Column("at", sa.Float, nullable=False),
         sa.Column("result", sa.String, nullable=True),
         sa.Column("token_id", sa.String(18), nullable=True),
+        sa.Column("tenant_id", sa.String(32), nullable=True),
+        sa.Column("revision", sa.Integer, nullable=True),
     )
 
 
@@ -112,15 +121,16 @@ def _give_tokens_their_people() -> None:
         sa.text("SELECT id, tenant_id, role, label, created_at FROM tokens ORDER BY created_at, id")
     ).all()
     for token in found:
+        label = token.label[:MOST_LABEL]
         person = admin_owners.get(token.tenant_id) if token.role == "admin owner" else None
         if person is None:
-            name = "admin owner" if token.role == "admin owner" else token.label or token.role
+            name = "admin owner" if token.role == "admin owner" else label.strip() or token.role
             person = _add(token.tenant_id, name, token.role, token.created_at)
         if token.role == "admin owner":
             admin_owners[token.tenant_id] = person
         connection.execute(
-            sa.text("UPDATE tokens SET person_id = :person WHERE id = :id"),
-            {"person": person, "id": token.id},
+            sa.text("UPDATE tokens SET person_id = :person, label = :label WHERE id = :id"),
+            {"person": person, "label": label, "id": token.id},
         )
 
 

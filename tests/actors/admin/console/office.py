@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from queue import SimpleQueue
@@ -24,7 +25,7 @@ from actors.errors import AuditProblem
 from actors.future import Answer, settle, settle_with_error
 from actors.index.reader import read_index
 from actors.log.messages import Append, Entry
-from actors.mailbox import Mailbox
+from actors.mailbox import Failed, Mailbox
 from actors.messages import (
     Address,
     DirectoryChanged,
@@ -127,7 +128,8 @@ class Desk(Mailbox):
         content = message.message if isinstance(message, Envelope) else message
         self._log.append((self.name, content))
         if not isinstance(message, Envelope):
-            self.answer(content)
+            with suppress(AuditProblem):  # whoever only tells hears nothing
+                self.answer(content)
         elif self.holding:
             self.held.put(message)
         else:
@@ -214,6 +216,10 @@ class Office:
         socket = bind_router(self._context, endpoint, Security(), Limits(), admin=True)
         self.mailbox = ConsoleMailbox("console", SocketMailbox(socket), self.supervisor)
         self.endpoint = endpoint_of(socket)
+        self.start()
+
+    def start(self) -> None:
+        """Start the console, or the one after."""
         AdminConsole.start(
             self.mailbox,
             actors=self._actors,
@@ -223,6 +229,13 @@ class Office:
             read_directory=lambda: None,
             epoch=Epoch(),
         )
+
+    def fail(self) -> None:
+        """Have the console fail, and the next one, which tries the same message again; start one more."""
+        self.mailbox.tell("a message of no kind")
+        for _ in range(2):
+            assert isinstance(self.supervisor.hear(), Failed)
+            self.start()
 
     def inform(self) -> None:
         """Tell the console what the Directory would tell it."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import msgpack
 import pytest
 
+from actors.actor import stop
 from actors.admin import errand as errands
+from actors.admin import pace
 from actors.admin import recorder as recording
 from actors.admin.actor import CatchUp, CountStrangers, Finish
 from actors.admin.errand import Overdue
 from actors.admin.messages import Done, RemoveMember
 from actors.admin.strangers import MOST_RECORDED
 from actors.answers import success
-from actors.channel import Draining
+from actors.channel import Draining, FlushUses
 from actors.errors import (
     ActionError,
     AlreadyExists,
@@ -26,9 +29,10 @@ from actors.errors import (
 from actors.future import Answer
 from actors.log.messages import ACTION, ATTEMPTS, INTENT, OUTCOME
 from actors.mailbox import Failed
-from actors.messages import Replies, Work
+from actors.messages import DirectoryChanged, Replies, Work
 from actors.profiles import Config, Profile
 from tests.actors.admin.console.office import (
+    ACME,
     LIMITS,
     PEOPLE,
     PERSON,
@@ -259,6 +263,36 @@ def test_a_super_admins_action_stands_in_the_log_before_it_happens(
 
 
 @pytest.mark.parametrize("action", ["members.remove", "limits.show", "notes.add"])
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        (DirectoryChanged(ended=("g_" + "1" * 16,)), "aborted"),
+        (DirectoryChanged(revoked=(sha256(b"super admin").digest(),)), "unauthenticated"),
+    ],
+)
+def test_a_grant_or_token_that_ends_while_the_intent_is_written_is_not_used(
+    office: Office, wire: Wire, action: str, change: DirectoryChanged, refusal: str
+) -> None:
+    """However long the disk takes; the log says that nothing came of it."""
+    log = office.desks["audit_log"]
+    log.holding = True
+    params = {"person": PERSON} if action == "members.remove" else {}
+    wire.post(**fields("super admin", action, **params))
+    intent = log.asked()
+    office.mailbox.tell(change)
+    office.settled()
+    log.holding = False
+    log.settle(intent)
+
+    assert code(wire.receive()) == refusal
+    assert [(entry.kind, entry.outcome) for entry in office.entries] == [
+        (INTENT, None),
+        (OUTCOME, refusal),
+    ]
+    assert [name for name, _ in office.log if name in ("directory", "supervisor")] == []
+
+
+@pytest.mark.parametrize("action", ["members.remove", "limits.show", "notes.add"])
 def test_what_a_super_admin_wants_is_not_done_where_it_cannot_be_recorded(
     office: Office, wire: Wire, action: str
 ) -> None:
@@ -393,6 +427,22 @@ def test_an_order_carries_what_makes_it_safe_to_repeat(office: Office, wire: Wir
     assert len(set(digests)) == 3
 
 
+def test_the_same_order_on_another_tenant_of_that_name_is_another_order(
+    office: Office, wire: Wire
+) -> None:
+    """What was done for one that is deleted is not taken as done for the one that has its name now."""
+    wanted = fields("developer", "limits.set", "acme", mailbox=5)
+    wire.ask(**wanted, id="r1")
+    office.mailbox.tell(DirectoryChanged(forgotten=(ACME,)))
+    office.mailbox.tell(DirectoryChanged((ACME._replace(id="9" * 32),)))
+    wire.ask(**wanted, id="r1")
+
+    first, second = (order.receipt for order in office.ordered())
+    assert first is not None
+    assert second is not None
+    assert first.digest != second.digest
+
+
 def test_a_repeated_order_says_so_to_its_caller_and_to_the_log(office: Office, wire: Wire) -> None:
     """Nothing was done twice."""
     office.desks["directory"].answer = lambda _: Done(LIMITS, replayed=True)
@@ -494,6 +544,51 @@ def test_only_so_many_calls_are_under_way(
     assert wire.ask(**fields("developer", "limits.show"))["ok"]
 
 
+def test_one_tenants_calls_leave_room_for_those_of_others(
+    office: Office, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever keeps his own tenant busy cannot keep an operator from suspending it."""
+    monkeypatch.setattr(errands, "MOST_OF_ONE", 2)
+    directory = office.desks["directory"]
+    directory.holding = True
+    for who in ("owner", "admin owner"):
+        wire.post(**fields(who, "limits.show"))
+    waiting = [directory.asked(), directory.asked()]
+    reply = wire.ask(**fields("owner of members", "limits.show"))
+    assert code(reply) == "resource_exhausted"
+    assert "of acme" in reply["error"]["message"]
+
+    directory.holding = False
+    assert wire.ask(**fields("developer", "limits.show"))["ok"]
+    for each in waiting:
+        directory.settle(each)
+    assert len(wire.replies(2)) == 2
+
+
+def test_who_asks_too_fast_fills_no_log(
+    office: Office, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record for each call up to a rate, also for those that are refused; one that counts the others."""
+    monkeypatch.setattr(pace, "BURST", 3.0)
+    monkeypatch.setattr(pace, "RATE", 0.001)
+    replies = [wire.ask(**fields("member", "limits.show")) for _ in range(6)]
+    assert [code(each) for each in replies] == ["permission_denied"] * 3 + [
+        "resource_exhausted"
+    ] * 3
+    assert replies[-1]["error"]["retry_after_ms"] > 0
+    assert wire.ask(**fields("developer", "limits.show"))["ok"]
+    office.mailbox.tell(FlushUses())
+    office.settled()
+
+    attempts = [entry for entry in office.entries if entry.kind == ATTEMPTS]
+    assert [(each.person, each.tenant, each.outcome) for each in attempts] == [
+        (PEOPLE["member"].person, "acme", "resource_exhausted")
+    ] * 2
+    assert str(attempts[0].message) == "once faster than one person may"
+    assert str(attempts[1].message).startswith("2 times in ")
+    assert len(office.entries) == 3 + 1 + len(attempts)
+
+
 def test_a_console_that_fails_leaves_nobody_without_a_reply(office: Office, wire: Wire) -> None:
     """What was under way may have been done: its callers are told that nobody knows."""
     office.desks["directory"].holding = True
@@ -513,6 +608,41 @@ def test_a_console_that_fails_leaves_nobody_without_a_reply(office: Office, wire
     assert done.get(timeout=WAIT)
     assert isinstance(office.supervisor.hear(), Failed)
     office.mailbox.socket.close()
+
+
+@pytest.mark.parametrize("who", ["admin owner", "super admin"])
+def test_what_a_console_that_fails_had_begun_is_recorded_by_the_next(
+    office: Office, wire: Wire, who: str
+) -> None:
+    """The Directory may have done it: no action goes without a record because another message was wrong."""
+    office.desks["directory"].holding = True
+    wire.post(**fields(who, "members.remove", person=PERSON))
+    office.desks["directory"].asked()
+    begun = len(office.entries)
+    office.fail()
+    assert wire.receive()["error"]["code"] == "unavailable"
+    office.due(CatchUp)
+    office.settled()
+
+    (entry,) = office.entries[begun:]
+    assert entry.kind == (OUTCOME if who == "super admin" else ACTION)
+    assert (entry.action, entry.params) == ("members.remove", {"person": PERSON})
+    assert (entry.person, entry.outcome) == (PEOPLE[who].person, "unavailable")
+    assert "not known whether it was done" in str(entry.message)
+
+
+def test_what_came_of_a_call_is_recorded_where_the_console_fails_over_the_record(
+    office: Office, wire: Wire
+) -> None:
+    """As it was, rather twice than not at all."""
+    office.desks["audit_log"].holding = True
+    wire.post(**fields("admin owner", "members.remove", person=PERSON))
+    office.desks["audit_log"].asked()
+    office.fail()
+    office.desks["audit_log"].holding = False
+    office.due(CatchUp)
+    office.settled()
+    assert [(entry.action, entry.outcome) for entry in office.entries] == [("members.remove", "ok")]
 
 
 # ---------------------------------------------------------------- what is the tenant's own
@@ -672,3 +802,18 @@ def test_an_idle_console_is_finished_at_once(office: Office, wire: Wire) -> None
     office.mailbox.tell(Finish(done))
     assert done.get(timeout=WAIT)
     assert office.entries[-1].kind == ATTEMPTS
+
+
+def test_what_a_console_leaves_when_it_stops_is_told_to_the_log(office: Office, wire: Wire) -> None:
+    """What it kept, and what did not end in time: the log is there for a little longer."""
+    office.is_full = True
+    assert wire.ask(**fields("developer", "limits.show"))["ok"]
+    office.is_full = False
+    office.desks["directory"].holding = True
+    wire.post(**fields("developer", "limits.show"))
+    office.desks["directory"].asked()
+    stop(office.mailbox, WAIT)
+
+    assert code(wire.receive()) == "unavailable"
+    assert [entry.outcome for entry in office.entries] == ["ok", "unavailable"]
+    assert str(office.entries[-1].message) == "the server stopped; nothing was done"

@@ -382,9 +382,20 @@ def test_a_question_goes_to_whoever_knows_and_the_answer_back_as_it_is(
 
     assert [envelope.message for envelope in desk.asked] == [question]
     assert isinstance(step, Awaiting)
-    known = {"known": True, "records": []}
-    settle(step.answer, known)
-    assert stepper.step(step.answer) == Returned(known)
+    settle(step.answer, {"known": True, "records": []})
+    assert stepper.step(step.answer) == Returned({"known": True, "records": []})
+
+
+def test_a_record_begins_with_what_happened_and_ends_with_what_proves_it() -> None:
+    """As people read it, whatever order it was written in."""
+    record = {name: index for index, name in enumerate(sorted(FIRST_TO_LAST))}
+    stepper, step = start(context(desks(), "audit.list"), {})
+    assert isinstance(step, Awaiting)
+    settle(step.answer, {"records": [record], "next": None})
+    step = stepper.step(step.answer)
+    assert isinstance(step, Returned)
+    assert step.value["records"] == [record]
+    assert list(step.value["records"][0]) == list(FIRST_TO_LAST)
 
 
 @pytest.mark.parametrize(("action", "params", "command"), ORDERED)

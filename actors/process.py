@@ -1,0 +1,71 @@
+"""The process: its hold on the data directory, its memory, its open files."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import stat
+from pathlib import Path
+
+from actors.errors import SettingsError
+
+DESCRIPTORS_PER_TENANT = 3
+"""The database, its -wal and its -shm."""
+
+DESCRIPTORS_BESIDES = 128
+"""Sockets, logs, libraries: what the process needs besides tenants."""
+
+
+def claim(data: Path) -> int:
+    """Make the data directory and lock it for this process; a second server on it would ruin databases."""
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        require_closed(data)
+        lock = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise SettingsError(
+            f"the data directory {data} cannot be used ({error.strerror}): TENANTRY_DATA (--data) "
+            "takes another"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise SettingsError(
+            f"another server uses the data directory {data}: stop it, or give this one "
+            "a directory of its own with TENANTRY_DATA (--data)"
+        ) from None
+    return lock
+
+
+def require_closed(data: Path) -> None:
+    """SettingsError where others may write there: they could put a socket or a database in place of ours."""
+    mode = data.stat().st_mode
+    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise SettingsError(
+            f"others may write to the data directory {data} (mode {stat.S_IMODE(mode):04o}), and could put "
+            f"files of theirs in the place of the server's: chmod go-w {data}"
+        )
+
+
+def limit_memory(most: int) -> None:
+    """One message of a million parts passes every limit of the socket: the process has one of its own."""
+    if most:
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (most if hard < 0 else min(most, hard), hard))
+
+
+def require_descriptors(resident: int) -> None:
+    """Raise the soft limit of open files as far as needed; SettingsError where the hard one is too low."""
+    needed = resident * DESCRIPTORS_PER_TENANT + DESCRIPTORS_BESIDES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= needed:
+        return
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        most = (hard - DESCRIPTORS_BESIDES) // DESCRIPTORS_PER_TENANT
+        raise SettingsError(
+            f"TENANTRY_RESIDENT={resident} needs {needed} open files and this process may have {hard}: "
+            f"raise `ulimit -Hn`, or set TENANTRY_RESIDENT to {most} or less"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
