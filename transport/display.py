@@ -26,47 +26,48 @@ _PIPE_WIDTH = 10_000
 
 def show_reply(reply: Reply) -> None:
     """Print the message and the result; where it came from on standard error."""
-    out = _console(sys.stdout)
+    out = console_on(sys.stdout)
     if reply.message is not None:
-        out.print(_text(reply.message, "bold yellow"))
+        out.print(safe_text(reply.message, "bold yellow"))
     _show_map(out, reply.result or {})
     parts = [f"{name} {value}" for name, value in reply.meta.items()]
-    _console(sys.stderr).print(_text(" · ".join(parts), "dim"))
+    console_on(sys.stderr).print(safe_text(" · ".join(parts), "dim"))
 
 
 def show_error(error: CallError, hint: str = "") -> None:
     """Print a refusal: what, which fields, what to tell the user, when to try again."""
-    err = _console(sys.stderr)
-    err.print(_text(f"{error.code}: {error.message}", "bold red"))
+    err = console_on(sys.stderr)
+    err.print(safe_text(f"{error.code}: {error.message}", "bold red"))
     for field, problem in error.details:
         if problem not in error.message:
-            err.print(_text(f"  {field}: {problem}" if field else f"  {problem}"))
+            err.print(safe_text(f"  {field}: {problem}" if field else f"  {problem}"))
     if error.user_message is not None:
-        err.print(_text(f"for the user: {error.user_message}"))
+        err.print(safe_text(f"for the user: {error.user_message}"))
     if error.retry_after_ms is not None:
-        err.print(_text(f"try again in {error.retry_after_ms / 1000:g} s with --id {error.id}"))
+        err.print(safe_text(f"try again in {error.retry_after_ms / 1000:g} s with --id {error.id}"))
     if hint:
-        err.print(_text(hint))
+        err.print(safe_text(hint))
     if error.trace_id is not None:
-        err.print(_text(f"trace_id {error.trace_id}", "dim"))
+        err.print(safe_text(f"trace_id {error.trace_id}", "dim"))
 
 
 def show_no_answer(endpoint: str, seconds: float, error: NoAnswer) -> None:
     """Print that nothing came, why that may be, and how to ask again safely."""
-    err = _console(sys.stderr)
+    err = console_on(sys.stderr)
     words = f"no answer from {endpoint} within {seconds:g} s: is the server running?"
-    err.print(_text(f"{words} start it with scripts/serve", "bold red"))
+    err.print(safe_text(f"{words} start it with scripts/serve", "bold red"))
     for _, problem in error.details:
-        err.print(_text(f"  {problem}"))
-    err.print(_text(f"it may have been served all the same; to ask again: --id {error.id}"))
+        err.print(safe_text(f"  {problem}"))
+    err.print(safe_text(f"it may have been served all the same; to ask again: --id {error.id}"))
 
 
 def show_problem(words: str) -> None:
     """Print what stands in the way of asking at all."""
-    _console(sys.stderr).print(_text(words, "bold red"))
+    console_on(sys.stderr).print(safe_text(words, "bold red"))
 
 
-def _console(file: IO[str]) -> Console:
+def console_on(file: IO[str]) -> Console:
+    """As wide as the terminal is, or where there is none as lines are long."""
     return Console(file=file, width=None if file.isatty() else _PIPE_WIDTH, highlight=False)
 
 
@@ -83,7 +84,7 @@ def _show_map(out: Console, result: Mapping[str, Any]) -> None:
         out.print(fields)
     for name, rows in tables.items():
         if len(result) > 1:
-            out.print(_text(f"{name} ({len(rows)})", "cyan"))
+            out.print(safe_text(f"{name} ({len(rows)})", "cyan"))
         show_rows(out, rows)
 
 
@@ -102,7 +103,7 @@ def show_rows(out: Console, rows: Sequence[Mapping[str, Any]]) -> None:
 def _fields(fields: Iterable[tuple[str, Any]]) -> Table:
     grid = Table.grid(padding=(0, 2))
     for name, value in fields:
-        grid.add_row(_text(name, "cyan"), _cell(value))
+        grid.add_row(safe_text(name, "cyan"), _cell(value))
     return grid
 
 
@@ -123,7 +124,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     columns = list(dict.fromkeys(name for row in rows for name in row))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
-        table.add_column(_text(name))
+        table.add_column(safe_text(name))
     for row in rows:
         table.add_row(*[_cell(row.get(name)) for name in columns])
     return table
@@ -131,11 +132,11 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 def _cell(value: Any) -> Text:
     if isinstance(value, str):
-        return _text(value)
-    return _text("" if value is None else json.dumps(value, ensure_ascii=False))
+        return safe_text(value)
+    return safe_text("" if value is None else json.dumps(value, ensure_ascii=False))
 
 
-def _text(words: str, style: str = "") -> Text:
+def safe_text(words: str, style: str = "") -> Text:
     """Text as it is, with line breaks and tabs; other control characters are spelt out."""
     shown = (char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in words)
     return Text("".join(shown), style)

@@ -14,7 +14,7 @@ from actors.log.content import Content
 FIRST_BYTES = 64 * 1024
 """Read at first: some hundred lines, a page."""
 
-MOST_BYTES = 4 * 1024 * 1024
+MOST_BYTES = 1024 * 1024
 """Read at a time later on; each block is twice the one before until then."""
 
 MOST_LINE = 1024 * 1024

@@ -17,7 +17,7 @@ from actors.log.shelf import Part, Shelf
 PAGE_BYTES = 128 * 1024
 """Bytes of lines in one page, at most, unless a single line has more."""
 
-STEP_SECONDS = 0.1
+STEP_SECONDS = 0.02
 """Work between two pauses; a step ends with the block in which this is over."""
 
 WORK_SECONDS = 2.0

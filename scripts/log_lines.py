@@ -1,0 +1,129 @@
+"""Lines of the logs as a person reads them: one record a line, and what else it says below, where asked for.
+
+What comes from a server is data: none of it is taken for markup, reaches the terminal as a control sequence,
+or looks like another record.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from rich.text import Text
+
+from transport.display import safe_text
+
+Record = Mapping[str, Any]
+
+ACTION_WIDTH = 20
+OUTCOME_WIDTH = 18
+LOG_WIDTH = 7
+
+STYLES = {
+    "ok": "green",
+    "internal": "bold red",
+    "unavailable": "red",
+    "deadline_exceeded": "red",
+    "error": "red",
+    "critical": "bold red",
+}
+"""Of outcomes and levels; any other is what a caller can do something about."""
+
+OTHER = "yellow"
+
+TOLD = frozenset(
+    {"at", "tenant", "tenant_id", "action", "version", "state", "reason", "outcome", "message"}
+    | {"caller", "person", "role", "token", "capacity", "kind", "level", "event", "source"}
+    | {"queued_ms", "handled_ms", "trace_id", "exception", "prev", "hash"}
+)
+"""Members that are in the line itself, or are no news to who reads it."""
+
+
+def line_of(log: str, record: Record) -> Text:
+    """One record of `tenant`, `errors` or `audit`."""
+    words = {"tenant": _answered, "errors": _gone_wrong, "audit": _administered}[log](record)
+    return Text("  ").join([_word(time_of(record), "dim"), *words])
+
+
+def story_of(log: str, record: Record) -> Iterator[Text]:
+    """The same with the log it is from, and below it whatever else the record says."""
+    yield Text("  ").join([_padded(log, LOG_WIDTH, "cyan"), line_of(log, record)])
+    for name, value in record.items():
+        if name not in TOLD and value not in (None, False, {}, ""):
+            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            yield _below(f"{name} {shown}", "dim")
+    exception = record.get("exception")
+    if exception:
+        yield _below(str(exception.get("stack") or exception), "red")
+
+
+def time_of(record: Record) -> str:
+    """Day and time as the server writes them, without the year and the offset."""
+    return datetime.fromisoformat(record["at"]).isoformat(" ", "milliseconds")[5:23]
+
+
+def _answered(record: Record) -> Iterator[Text]:
+    """Of a tenant's log."""
+    version = "" if record["version"] is None else f"@{record['version']}"
+    yield _padded(f"{record['action']}{version}", ACTION_WIDTH)
+    yield _outcome(record["outcome"])
+    yield _word(_joined(record["role"], record["person"], record["caller"]) or "nobody")
+    yield _word(f"{record['queued_ms'] or 0:.1f}+{record['handled_ms'] or 0:.1f} ms")
+    yield _trace(record)
+    if record["replayed"]:
+        yield _word("replayed", "dim")
+    yield from _message(record["message"])
+
+
+def _gone_wrong(record: Record) -> Iterator[Text]:
+    """Of the errors."""
+    yield _padded(str(record["action"] or record["source"]), ACTION_WIDTH)
+    yield _padded(str(record["level"]), OUTCOME_WIDTH, STYLES.get(str(record["level"]), OTHER))
+    yield _word(_joined(record["tenant"], record["source"]))
+    yield _trace(record)
+    exception = record.get("exception") or {}
+    said = f"{exception.get('type')}: {exception.get('message')}" if exception else None
+    yield from _message(": ".join(filter(None, (record["event"], said))))
+
+
+def _administered(record: Record) -> Iterator[Text]:
+    """Of the audit records."""
+    yield _padded(str(record["action"]), ACTION_WIDTH)
+    yield _outcome(record["outcome"] or record["kind"])
+    yield _word(_joined(record["capacity"], record["person"], record["tenant"]))
+    yield _trace(record)
+    yield from _message(record["message"])
+
+
+def _outcome(outcome: str | None) -> Text:
+    return _padded(str(outcome), OUTCOME_WIDTH, STYLES.get(str(outcome), OTHER))
+
+
+def _trace(record: Record) -> Text:
+    return _word(record["trace_id"] or "no trace id", "dim")
+
+
+def _message(message: str | None) -> Iterator[Text]:
+    """On the line, whatever it has in it."""
+    if message:
+        yield _word(" ".join(message.split()), OTHER)
+
+
+def _word(words: str, style: str = "") -> Text:
+    """Without line breaks: some of it has been chosen by callers."""
+    return safe_text(words.replace("\n", "\\n").replace("\t", "\\t"), style)
+
+
+def _padded(words: str, width: int, style: str = "") -> Text:
+    return _word(words.ljust(width), style)
+
+
+def _joined(*words: str | None) -> str:
+    return " ".join(filter(None, words))
+
+
+def _below(words: str, style: str) -> Text:
+    text = "\n".join(" " * (LOG_WIDTH + 2) + line for line in words.rstrip().splitlines())
+    return safe_text(text, style)
