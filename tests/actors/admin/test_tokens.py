@@ -13,14 +13,17 @@ import pytest
 
 from actors.access import AREAS
 from actors.admin.messages import (
+    ChangeDeveloper,
     CreateTenant,
     DeleteTenant,
     IssueToken,
     ListTokens,
+    RemoveDeveloper,
     RevokeToken,
     ShowTenant,
+    WithdrawSuper,
 )
-from actors.errors import FailedPrecondition, NotFound, PermissionDenied
+from actors.errors import Aborted, FailedPrecondition, NotFound, PermissionDenied
 from actors.messages import Principal, TokensUsed
 from tests.actors.admin.town_hall import CONSOLE, DAY, START, TownHall, receipt
 
@@ -221,6 +224,69 @@ def test_a_token_that_ends_issues_none_that_is_good_for_longer(town: TownHall) -
     assert advised == "9.666"
     town.order(issue(ada.person, days=float(advised)), by=short)
     town.order(issue(ada.person), by=ada)
+
+
+Ends = Callable[[TownHall, Principal], object]
+
+GRANT_ENDS: dict[str, Ends] = {
+    "withdrawn": lambda town, _: town.order(WithdrawSuper("acme", next(iter(town.known.grants)))),
+    "demoted": lambda town, who: town.order(ChangeDeveloper(who.person, "developer")),
+    "removed": lambda town, who: town.order(RemoveDeveloper(who.person)),
+}
+
+
+def tokens_of_a_super_admin(town: TownHall) -> tuple[Principal, list[Principal]]:
+    """The super admin, one he issued, and one that was issued with that."""
+    ada, admin = town.tenant(), town.super_admin()
+    spare = town.principal(town.order(issue(ada.person), by=admin)["token"]["id"])
+    wanted = issue(town.member().person, days=0.01)
+    return admin, [spare, town.principal(town.order(wanted, by=spare)["token"]["id"])]
+
+
+@pytest.mark.parametrize("how", GRANT_ENDS)
+def test_tokens_that_a_super_admin_issued_end_with_his_grant(town: TownHall, how: str) -> None:
+    """And those issued with them, at once and for everybody; nobody else's do."""
+    admin, issued = tokens_of_a_super_admin(town)
+    town.developer()
+    town.super_admin("acme")
+    before = [each for each in town.known.principals.values() if each.person != admin.person]
+    town.now += 60
+    GRANT_ENDS[how](town, admin)
+    left = [each for each in town.known.principals.values() if each.person != admin.person]
+    assert left == [each for each in before if each not in issued]
+    assert town.everything() == town.known
+    assert {listed(town, each.id)["revoked_at"] for each in issued} == {"2030-03-17T17:47:40Z"}
+
+
+def test_tokens_that_a_super_admin_issued_expire_with_his_grant(town: TownHall) -> None:
+    """To the second, before any sweep, and then for good."""
+    _, (spare, more) = tokens_of_a_super_admin(town)
+    assert (spare.expires, more.expires) == (START + 3600, START + 0.01 * DAY)
+    town.now += 3600
+    assert isinstance(town.refusal(issue(spare.person), by=spare), Aborted)
+    town.sweep()
+    assert {spare, more}.isdisjoint(town.known.principals.values())
+    assert town.known.grants == {}
+    assert town.everything() == town.known
+
+
+def test_a_super_admin_s_tokens_may_end_before_his_grant(town: TownHall) -> None:
+    """As anybody's, and never after it, whatever he asks for."""
+    ada, admin = town.tenant(), town.super_admin()
+    for days, seconds in ((0.01, 864), (30, 3600), (None, 3600)):
+        issued = town.order(issue(ada.person, days=days), by=admin)["token"]
+        assert town.principal(issued["id"]).expires == START + seconds
+
+
+def test_what_a_super_admin_issues_for_the_platform_he_issues_as_developer_admin(
+    town: TownHall,
+) -> None:
+    """It stays: it is none of the tenant's."""
+    town.tenant()
+    admin = town.super_admin()
+    issued = town.order(issue(admin.person, tenant=None), by=admin)["token"]["id"]
+    GRANT_ENDS["withdrawn"](town, admin)
+    assert town.principal(issued).expires is None
 
 
 def test_an_expired_token_is_over_once_and_for_all(town: TownHall) -> None:
