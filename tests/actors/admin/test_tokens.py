@@ -21,6 +21,7 @@ from actors.admin.messages import (
     RemoveDeveloper,
     RevokeToken,
     ShowTenant,
+    TransferOwnership,
     WithdrawSuper,
 )
 from actors.errors import Aborted, FailedPrecondition, NotFound, PermissionDenied
@@ -381,6 +382,24 @@ def test_a_token_tells_who_issued_it(town: TownHall) -> None:
     assert town.order(issue(first.person), by=first)["token"]["issued_by"] == first.person
     second = town.order(issue(admin.person, tenant=None), by=CONSOLE)["token"]
     assert listed(town, second["id"], tenant=None)["issued_by"] == "console"
+
+
+def test_after_a_transfer_the_list_tells_which_tokens_others_know(town: TownHall) -> None:
+    """The new admin owner has his role under all of them until he revokes those."""
+    ada, owner = town.tenant(), town.owner("tokens")
+    joan = town.member()
+    known = town.order(issue(joan.person), by=owner)["token"]["id"]
+    town.order(TransferOwnership("acme", joan.person), by=ada)
+    assert town.principal(known).role == "admin owner"
+    own = town.order(issue(joan.person), by=town.principal(known))["token"]["id"]
+    found = town.ask(ListTokens("acme", joan.person, "", 200))["tokens"]
+    others = [each["id"] for each in found if each["issued_by"] != joan.person]
+    assert sorted(others) == sorted([joan.id, known])
+    for token in others:
+        town.order(RevokeToken("acme", token), by=town.principal(own))
+    assert [each.id for each in town.known.principals.values() if each.person == joan.person] == [
+        own
+    ]
 
 
 def test_a_person_has_a_hundred_good_tokens_at_most(town: TownHall) -> None:
