@@ -11,6 +11,7 @@ from sqlalchemy import ColumnClause, Integer, Row, insert, literal_column, selec
 from actors.access import DEVELOPER_ADMIN
 from actors.admin.book import Book, Result, author, new_id, rfc3339
 from actors.admin.messages import GrantSuper, ListSupers, WithdrawSuper
+from actors.admin.people import revoke_tokens
 from actors.admin.tables import grants, people, tenants, tokens
 from actors.errors import (
     AlreadyExists,
@@ -70,7 +71,7 @@ def grant(book: Book, order: GrantSuper, by: Principal) -> Result:
 
 
 def withdraw(book: Book, order: WithdrawSuper, _: Principal) -> Result:
-    """Over from the next message on."""
+    """Over from the next message on, and with it what tokens he issued by it."""
     tenant = book.known_tenant(order.tenant)
     row = _one(book, tenant.id, order.grant)
     if not _is_live(book, row):
@@ -89,14 +90,21 @@ def end_expired(book: Book) -> list[Row[Any]]:
     over = book.all(_grants().where(grants.c.ended_at.is_(None), grants.c.until <= book.now))
     for row in over:
         book.run(update(grants).where(grants.c.id == row.id).values(ended_at=rfc3339(row.until)))
-        book.news.ended.append(row.id)
+    _tell_ended(book, [row.id for row in over])
     return list(over)
 
 
 def _end(book: Book, which: Any) -> None:
     live = which & grants.c.ended_at.is_(None)
-    book.news.ended.extend(row.id for row in book.all(select(grants.c.id).where(live)))
+    ended = [row.id for row in book.all(select(grants.c.id).where(live))]
     book.run(update(grants).where(live).values(ended_at=book.stamp))
+    _tell_ended(book, ended)
+
+
+def _tell_ended(book: Book, ended: list[str]) -> None:
+    """With what was issued by them."""
+    book.news.ended.extend(ended)
+    revoke_tokens(book, tokens.c.grant_id.in_(ended))
 
 
 def _grants() -> Any:

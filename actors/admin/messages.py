@@ -214,7 +214,7 @@ class IssueToken(NamedTuple):
 
     PermissionDenied for an owner issuing one for another owner or the admin owner, and for a scope wider
     than that of the token the order was given with, or an end beyond its end. FailedPrecondition for someone
-    who has as many good ones as may be.
+    who has as many good ones as may be. What a super admin issues on his tenant ends with his grant.
     """
 
     tenant: str | None
@@ -337,7 +337,7 @@ class GrantSuper(NamedTuple):
 
 
 class WithdrawSuper(NamedTuple):
-    """End a grant now. NotFound; FailedPrecondition where it is over."""
+    """End a grant now, and the tokens issued by it. NotFound; FailedPrecondition where it is over."""
 
     tenant: str
     grant: str

@@ -188,16 +188,22 @@ def set_person(book: Book, person: Row[Any], **values: Any) -> Result:
 
 def remove(book: Book, person: Row[Any]) -> Result:
     """Out, with his tokens, name and address: history needs the id alone. How many tokens were good."""
-    good = (tokens.c.person_id == person.id) & tokens.c.revoked_at.is_(None)
-    digests = [row.digest for row in book.all(select(tokens.c.digest).where(good))]
-    book.run(update(tokens).where(good).values(revoked_at=book.stamp))
+    revoked = revoke_tokens(book, tokens.c.person_id == person.id)
     book.run(
         update(people)
         .where(people.c.id == person.id)
         .values(name="", email=None, removed_at=book.stamp)
     )
+    return {"removed": person.id, "revoked": revoked}
+
+
+def revoke_tokens(book: Book, which: Any) -> int:
+    """Those of these that were good; how many."""
+    good = which & tokens.c.revoked_at.is_(None)
+    digests = [row.digest for row in book.all(select(tokens.c.digest).where(good))]
+    book.run(update(tokens).where(good).values(revoked_at=book.stamp))
     book.news.revoked.extend(digests)
-    return {"removed": person.id, "revoked": len(digests)}
+    return len(digests)
 
 
 def _listed(areas: frozenset[str]) -> str:

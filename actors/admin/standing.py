@@ -55,13 +55,14 @@ def _holder(book: Book, by: Principal) -> Row[Any] | None:
 
 def _has_role(book: Book, by: Principal, holder: Row[Any]) -> bool:
     if by.role == SUPER_ADMIN:
-        return holder.role == DEVELOPER_ADMIN and _is_super(book, by)
+        return holder.role == DEVELOPER_ADMIN and live_grant(book, by) is not None
     return holder.role == by.role and by.areas <= frozenset(json.loads(holder.areas))
 
 
-def _is_super(book: Book, by: Principal) -> bool:
-    live = book.one(
-        select(grants.c.id)
+def live_grant(book: Book, by: Principal) -> Row[Any] | None:
+    """Id and end of the grant by which a super admin is one."""
+    return book.one(
+        select(grants.c.id, grants.c.until)
         .join(tenants, tenants.c.id == grants.c.tenant_id)
         .where(
             tenants.c.name == by.tenant,
@@ -70,7 +71,6 @@ def _is_super(book: Book, by: Principal) -> bool:
             grants.c.until > book.now,
         )
     )
-    return live is not None
 
 
 def _require_place(by: Principal, command: Any) -> None:

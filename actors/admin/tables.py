@@ -59,11 +59,13 @@ tokens = Table(
     Column("scope", String, nullable=True),  # a JSON list; NULL for all actions
     Column("created_at", String, nullable=False),
     Column("issued_by", String(18), nullable=False),  # a person's id, or console
+    Column("grant_id", String(18), ForeignKey("grants.id"), nullable=True),  # it ends with that
     Column("expires_at", Float, nullable=True),
     Column("last_used_at", Float, nullable=True),
     Column("revoked_at", String, nullable=True),
     Index("tokens_of_tenant", "tenant_id", "id"),
     Index("tokens_of_person", "person_id"),
+    Index("tokens_of_grant", "grant_id"),
 )
 
 grants = Table(
@@ -119,5 +121,5 @@ receipts = Table(
     Column("revision", Integer, nullable=True),
 )
 
-OF_A_TENANT = (grants, tokens, people, configs, subscriptions, limits)
+OF_A_TENANT = (tokens, grants, people, configs, subscriptions, limits)
 """What goes with a tenant, in an order that foreign keys allow."""

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Row, func, insert, select, update
 
+from actors.access import SUPER_ADMIN
 from actors.admin.book import Book, Result, author, new_id, page, rfc3339, shown
 from actors.admin.messages import IssueToken, ListTokens, RevokeToken
 from actors.admin.people import require_rank
-from actors.admin.standing import OF_THE_PROCESS
+from actors.admin.standing import OF_THE_PROCESS, live_grant
 from actors.admin.tables import people, tokens
 from actors.errors import FailedPrecondition, NotFound, PermissionDenied
 from actors.messages import Principal
@@ -35,6 +36,18 @@ class New(NamedTuple):
     id: str
     text: str
     """Returned here and kept nowhere."""
+
+
+class Lease(NamedTuple):
+    """How long a token is good."""
+
+    until: float | None = None
+    """Seconds since the epoch; None for one that does not expire."""
+    grant: str | None = None
+    """Id of the grant that it ends with, if that ends before."""
+
+
+UNLIMITED = Lease()
 
 
 def list_tokens(book: Book, query: ListTokens) -> Result:
@@ -60,9 +73,9 @@ def issue(book: Book, order: IssueToken, by: Principal) -> Result:
     require_rank(person, by)
     _require_scope(order.scope, by)
     _require_room(book, person, by)
-    _require_end(book, order.days, by)
-    expires = None if order.days is None else book.now + order.days * DAY
-    made = make(book, person, order.label, by, order.scope, expires)
+    lease = _lease(book, order, by)
+    _require_end(book, lease.until, by)
+    made = make(book, person, order.label, by, order.scope, lease)
     return {"token": token_map(_one(book, tenant_id, made.id)), "text": made.text}
 
 
@@ -87,7 +100,7 @@ def make(
     label: str,
     by: Principal,
     scope: frozenset[str] | None = None,
-    expires: float | None = None,
+    lease: Lease = UNLIMITED,
 ) -> New:
     """A token for someone; the result that shows its text is not to be stored."""
     made = New(new_id("t"), PREFIX + secrets.token_urlsafe(32))
@@ -101,7 +114,8 @@ def make(
             scope=None if scope is None else json.dumps(sorted(scope)),
             created_at=book.stamp,
             issued_by=author(by),
-            expires_at=expires,
+            expires_at=lease.until,
+            grant_id=lease.grant,
         )
     )
     book.news.people.add(person.id)
@@ -163,13 +177,27 @@ def _require_scope(scope: frozenset[str] | None, by: Principal) -> None:
         )
 
 
-def _require_end(book: Book, days: float | None, by: Principal) -> None:
+def _lease(book: Book, order: IssueToken, by: Principal) -> Lease:
+    """As long as was asked; but what a super admin issues on his tenant ends with his grant.
+
+    So does what is issued with that: otherwise one call more would be enough to keep it.
+    """
+    until = None if order.days is None else book.now + order.days * DAY
+    if by.role != SUPER_ADMIN:
+        mine = book.one(select(tokens.c.grant_id).where(tokens.c.id == by.id))
+        return Lease(until, mine and mine.grant_id)
+    grant = live_grant(book, by) if order.tenant is not None else None
+    if grant is None:
+        return Lease(until)
+    return Lease(grant.until if until is None else min(until, grant.until), grant.id)
+
+
+def _require_end(book: Book, until: float | None, by: Principal) -> None:
     """What is lost or stolen would live on in what was issued with it."""
     if by.expires is None:
         return
-    left = by.expires - book.now
-    if days is None or days * DAY > left:
-        most = math.floor(left / DAY * 1000) / 1000
+    if until is None or until > by.expires:
+        most = math.floor((by.expires - book.now) / DAY * 1000) / 1000
         raise PermissionDenied(
             f"the token that asks is good until {shown(by.expires)} and issues none that is good for longer: "
             f"give days={most} or less, or ask with a token that does not expire"

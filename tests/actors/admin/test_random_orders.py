@@ -180,6 +180,12 @@ class RandomOrders(RuleBasedStateMachine):
             pass  # its tenant is to be deleted, say
         assert holds
 
+    @rule(tenant=tenants, giver=which, person=which)
+    def issue_as_super_admin(self, tenant: str, giver: int, person: int) -> None:
+        """A token that ends with his grant."""
+        wanted = m.IssueToken(tenant, self.someone(person).person, "spare", None, None)
+        self.order(wanted, as_super(self.someone(giver), tenant))
+
     @rule(person=which, role=st.sampled_from(sorted(PLATFORM_ROLES)))
     def change_developer(self, person: int, role: str) -> None:
         """Up or down."""
@@ -248,6 +254,17 @@ class RandomOrders(RuleBasedStateMachine):
             )
             found = reader.execute(query).fetchall()
         assert all(count == 1 for _, count in found), found
+
+    @invariant()
+    def no_token_outlives_the_grant_it_was_issued_by(self) -> None:
+        """Nor do those that were issued with it."""
+        with closing(sqlite3.connect(f"file:{self.town.path}?mode=ro", uri=True)) as reader:
+            query = (
+                "SELECT tokens.id FROM tokens JOIN grants ON grants.id = tokens.grant_id "
+                "WHERE tokens.revoked_at IS NULL AND (grants.ended_at IS NOT NULL "
+                "OR tokens.expires_at IS NULL OR tokens.expires_at > grants.until)"
+            )
+            assert reader.execute(query).fetchall() == []
 
     @invariant()
     def the_platform_has_a_developer_admin(self) -> None:

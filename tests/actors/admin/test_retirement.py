@@ -16,6 +16,7 @@ from actors.admin.messages import (
     Delegate,
     DeleteTenant,
     GrantSuper,
+    IssueToken,
     ListTenants,
     PatchConfig,
     ResumeTenant,
@@ -32,7 +33,7 @@ from actors.profiles import UNREMARKABLE
 from actors.stepper import asked
 from actors.tenant.migrator import Archive, CreateFile, Migrator
 from actors.tenant.storage import Storage
-from tests.actors.admin.town_hall import DAY, START, TownHall
+from tests.actors.admin.town_hall import DAY, START, TownHall, as_super
 from tests.actors.house import House
 from tests.actors.servers import INDEX
 
@@ -46,6 +47,7 @@ def doomed(town: TownHall, name: str = "acme", days: float = 30) -> TenantRecord
     town.order(Delegate(name, joan.person, frozenset({"config"})))
     town.order(RevokeToken(name, town.with_token(name, joan.person).id))
     town.order(GrantSuper(name, admin.person, 60 * 24 * 7, "a look at it"))
+    town.order(IssueToken(name, joan.person, "test", None, None), by=as_super(admin, name))
     town.order(PatchConfig(name, {"settings": {"a": 1}}, 0))
     town.order(SetSubscription(name, "mail", None, None))
     town.order(SetLimits(name, {"mailbox": 10}))

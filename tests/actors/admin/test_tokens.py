@@ -13,14 +13,18 @@ import pytest
 
 from actors.access import AREAS
 from actors.admin.messages import (
+    ChangeDeveloper,
     CreateTenant,
     DeleteTenant,
     IssueToken,
     ListTokens,
+    RemoveDeveloper,
     RevokeToken,
     ShowTenant,
+    TransferOwnership,
+    WithdrawSuper,
 )
-from actors.errors import FailedPrecondition, NotFound, PermissionDenied
+from actors.errors import Aborted, FailedPrecondition, NotFound, PermissionDenied
 from actors.messages import Principal, TokensUsed
 from tests.actors.admin.town_hall import CONSOLE, DAY, START, TownHall, receipt
 
@@ -223,6 +227,69 @@ def test_a_token_that_ends_issues_none_that_is_good_for_longer(town: TownHall) -
     town.order(issue(ada.person), by=ada)
 
 
+Ends = Callable[[TownHall, Principal], object]
+
+GRANT_ENDS: dict[str, Ends] = {
+    "withdrawn": lambda town, _: town.order(WithdrawSuper("acme", next(iter(town.known.grants)))),
+    "demoted": lambda town, who: town.order(ChangeDeveloper(who.person, "developer")),
+    "removed": lambda town, who: town.order(RemoveDeveloper(who.person)),
+}
+
+
+def tokens_of_a_super_admin(town: TownHall) -> tuple[Principal, list[Principal]]:
+    """The super admin, one he issued, and one that was issued with that."""
+    ada, admin = town.tenant(), town.super_admin()
+    spare = town.principal(town.order(issue(ada.person), by=admin)["token"]["id"])
+    wanted = issue(town.member().person, days=0.01)
+    return admin, [spare, town.principal(town.order(wanted, by=spare)["token"]["id"])]
+
+
+@pytest.mark.parametrize("how", GRANT_ENDS)
+def test_tokens_that_a_super_admin_issued_end_with_his_grant(town: TownHall, how: str) -> None:
+    """And those issued with them, at once and for everybody; nobody else's do."""
+    admin, issued = tokens_of_a_super_admin(town)
+    town.developer()
+    town.super_admin("acme")
+    before = [each for each in town.known.principals.values() if each.person != admin.person]
+    town.now += 60
+    GRANT_ENDS[how](town, admin)
+    left = [each for each in town.known.principals.values() if each.person != admin.person]
+    assert left == [each for each in before if each not in issued]
+    assert town.everything() == town.known
+    assert {listed(town, each.id)["revoked_at"] for each in issued} == {"2030-03-17T17:47:40Z"}
+
+
+def test_tokens_that_a_super_admin_issued_expire_with_his_grant(town: TownHall) -> None:
+    """To the second, before any sweep, and then for good."""
+    _, (spare, more) = tokens_of_a_super_admin(town)
+    assert (spare.expires, more.expires) == (START + 3600, START + 0.01 * DAY)
+    town.now += 3600
+    assert isinstance(town.refusal(issue(spare.person), by=spare), Aborted)
+    town.sweep()
+    assert {spare, more}.isdisjoint(town.known.principals.values())
+    assert town.known.grants == {}
+    assert town.everything() == town.known
+
+
+def test_a_super_admin_s_tokens_may_end_before_his_grant(town: TownHall) -> None:
+    """As anybody's, and never after it, whatever he asks for."""
+    ada, admin = town.tenant(), town.super_admin()
+    for days, seconds in ((0.01, 864), (30, 3600), (None, 3600)):
+        issued = town.order(issue(ada.person, days=days), by=admin)["token"]
+        assert town.principal(issued["id"]).expires == START + seconds
+
+
+def test_what_a_super_admin_issues_for_the_platform_he_issues_as_developer_admin(
+    town: TownHall,
+) -> None:
+    """It stays: it is none of the tenant's."""
+    town.tenant()
+    admin = town.super_admin()
+    issued = town.order(issue(admin.person, tenant=None), by=admin)["token"]["id"]
+    GRANT_ENDS["withdrawn"](town, admin)
+    assert town.principal(issued).expires is None
+
+
 def test_an_expired_token_is_over_once_and_for_all(town: TownHall) -> None:
     """The sweep marks it in the file: the machine's clock set back and a restart bring it back to nobody."""
     town.tenant()
@@ -315,6 +382,24 @@ def test_a_token_tells_who_issued_it(town: TownHall) -> None:
     assert town.order(issue(first.person), by=first)["token"]["issued_by"] == first.person
     second = town.order(issue(admin.person, tenant=None), by=CONSOLE)["token"]
     assert listed(town, second["id"], tenant=None)["issued_by"] == "console"
+
+
+def test_after_a_transfer_the_list_tells_which_tokens_others_know(town: TownHall) -> None:
+    """The new admin owner has his role under all of them until he revokes those."""
+    ada, owner = town.tenant(), town.owner("tokens")
+    joan = town.member()
+    known = town.order(issue(joan.person), by=owner)["token"]["id"]
+    town.order(TransferOwnership("acme", joan.person), by=ada)
+    assert town.principal(known).role == "admin owner"
+    own = town.order(issue(joan.person), by=town.principal(known))["token"]["id"]
+    found = town.ask(ListTokens("acme", joan.person, "", 200))["tokens"]
+    others = [each["id"] for each in found if each["issued_by"] != joan.person]
+    assert sorted(others) == sorted([joan.id, known])
+    for token in others:
+        town.order(RevokeToken("acme", token), by=town.principal(own))
+    assert [each.id for each in town.known.principals.values() if each.person == joan.person] == [
+        own
+    ]
 
 
 def test_a_person_has_a_hundred_good_tokens_at_most(town: TownHall) -> None:

@@ -35,14 +35,17 @@ def upgrade() -> None:
         op.add_column("tokens", sa.Column(name, kind, nullable=True))
     issued_by = sa.Column("issued_by", sa.String(18), nullable=False, server_default="console")
     op.add_column("tokens", issued_by)
+    op.add_column("tokens", sa.Column("grant_id", sa.String(18), nullable=True))
     _give_tokens_their_people()
     _make_admin_owners()
     with op.batch_alter_table("tokens") as batch:
         batch.alter_column("person_id", nullable=False)
         batch.create_foreign_key("tokens_person", "people", ["person_id"], ["id"])
+        batch.create_foreign_key("tokens_grant", "grants", ["grant_id"], ["id"])
         batch.drop_column("role")
     op.create_index("tokens_of_tenant", "tokens", ["tenant_id", "id"])
     op.create_index("tokens_of_person", "tokens", ["person_id"])
+    op.create_index("tokens_of_grant", "tokens", ["grant_id"])
 
 
 def _make_people() -> None:
