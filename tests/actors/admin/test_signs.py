@@ -33,6 +33,7 @@ FIELDS: dict[str, Callable[[str, str], Any]] = {
 """What each text's command is, by the name that its request gives it."""
 
 OTHERS: list[tuple[str, Callable[[str, str], Any]]] = [
+    ("params.name", lambda text, _: CreateTenant(text, "Ada", None, token=False)),
     ("params.name", lambda text, ada: ChangeMember("acme", ada, text, None)),
     ("params.email", lambda text, ada: ChangeMember("acme", ada, None, text)),
     ("params.name", lambda text, _: AddDeveloper(text, None, "developer")),
@@ -40,7 +41,17 @@ OTHERS: list[tuple[str, Callable[[str, str], Any]]] = [
     ("params.reason", lambda text, ada: GrantSuper("acme", ada, 60, text)),
 ]
 
-HOSTILE = ["a\x1b[2Jb", "a\nb", "a\tb", "a\x00b", "a\x9bb", "a\u2028b", "a\u202eb", "a\u2066b"]
+HOSTILE = [
+    "a\x1b[2Jb",
+    "a\nb",
+    "ab\n",
+    "a\tb",
+    "a\x00b",
+    "a\x9bb",
+    "a\u2028b",
+    "a\u202eb",
+    "a\u2066b",
+]
 
 
 @pytest.mark.parametrize(("field", "command"), [*FIELDS.items(), *OTHERS])
