@@ -94,10 +94,10 @@ class Transactions:
 
 
 def _done(book: Book, order: Order) -> Done:
+    require_standing(book, order)
     known = receipts.recall(book, order.receipt)
     if known is not None:
         return Done(known, replayed=True)
-    require_standing(book, order.by, order.command)
     require_plain(order.command)
     result = COMMANDS[type(order.command)](book, order.command, order.by)
     receipts.keep(book, order.receipt, result)
