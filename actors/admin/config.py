@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
+from actors.admin.signs import LAYOUT, hidden
 from actors.errors import InvalidArgument
 from actors.index.entries import ConfigSchemas
 from actors.index.schema import MOST_PROBLEMS
@@ -35,9 +36,6 @@ MOST_DEPTH: Final = 8
 PATCH: Final = ("params", "patch")
 """Where a patch stands in its request."""
 
-OVERRIDES: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""What makes a reader see text in another order than it is stored in (Unicode TR 9, explicit formatting)."""
-
 WITHIN_URLS: Final = re.compile(r"[\t\n\r\0-\x1f\u00ad\u200b-\u200f\u2060\ufeff]")
 """What browsers or people overlook within a scheme (url.spec.whatwg.org, basic URL parser, steps 2 and 3)."""
 
@@ -48,8 +46,6 @@ SCRIPT: Final = re.compile(
 
 MARKUP: Final = "holds < or >, plainly or as an entity: write text without markup"
 RUNS: Final = "holds a javascript:, vbscript: or data: address: give an https:// one"
-CONTROL: Final = "holds a control character: only line breaks (\\n) and tabs may be in a text"
-OVERRIDE: Final = "holds a character that changes the direction of text: leave it out"
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
@@ -172,11 +168,10 @@ def flaw(text: str) -> str | None:
     Asked of the text as it stands and as a page would read it: entities resolved, twice because templates
     escape twice, and look-alikes of ASCII (full width and the like) as what they look like.
     """
-    if any(_is_control(sign) for sign in text):
-        return CONTROL
     read = _as_read(text)
-    if any(sign in OVERRIDES for sign in text + read):
-        return OVERRIDE
+    problem = hidden(text + read, LAYOUT)
+    if problem is not None:
+        return problem
     if any(sign in "<>" for sign in text + read):
         return MARKUP
     if SCRIPT.search(WITHIN_URLS.sub("", text)) or SCRIPT.search(WITHIN_URLS.sub("", read)):
@@ -187,8 +182,3 @@ def flaw(text: str) -> str | None:
 def _as_read(text: str) -> str:
     plain = html.unescape(html.unescape(unicodedata.normalize("NFKC", text)))
     return unicodedata.normalize("NFKC", plain)
-
-
-def _is_control(sign: str) -> bool:
-    """Also the separators U+2028 and U+2029, which end a line of JavaScript, and halves of a pair."""
-    return sign not in "\n\t" and unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp")

@@ -71,9 +71,9 @@ class AdminContext:
 
         Once in a call: the request's id makes one order safe to repeat, not two.
         """
-        done: Done = await self.ask(
-            self.actors.directory, Order(command, self.caller, self._receipt)
-        )
+        tenant_id = self.tenant and self.tenant.id
+        order = Order(command, self.caller, self._receipt, tenant_id)
+        done: Done = await self.ask(self.actors.directory, order)
         self.replayed = done.replayed
         return done.result
 

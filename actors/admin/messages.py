@@ -33,9 +33,10 @@ class Order(NamedTuple):
     """Ask the Directory to change something, in one transaction. Answered by Done.
 
     Aborted where its giver is no longer who he was when the channel decided: the token revoked or expired,
-    the role another one, an area or the grant withdrawn. FailedPrecondition for a tenant that is to be
-    deleted, save where access is taken away: RevokeToken and WithdrawSuper always can be. Unavailable where
-    the file cannot be used; it may have been carried out then, and can be given again with the same receipt.
+    the role another one, an area or the grant withdrawn; and where the tenant's name is another one's by now.
+    FailedPrecondition for a tenant that is to be deleted, save where access is taken away: RevokeToken and
+    WithdrawSuper always can be. Unavailable where the file cannot be used; it may have been carried out then,
+    and can be given again with the same receipt.
     """
 
     command: Any
@@ -44,6 +45,8 @@ class Order(NamedTuple):
     """Who gives it, in the role acted in."""
     receipt: Receipt | None
     """None for orders of the engine itself."""
+    tenant_id: str | None = None
+    """Id of the command's tenant as the channel knew it; None where it knew of none."""
 
 
 class Done(NamedTuple):

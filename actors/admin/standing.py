@@ -13,6 +13,7 @@ from sqlalchemy import Row, select
 
 from actors.access import DEVELOPER_ADMIN, SUPER_ADMIN, TENANT_ROLES
 from actors.admin.book import Book
+from actors.admin.messages import Order
 from actors.admin.tables import grants, people, tenants, tokens
 from actors.errors import Aborted, PermissionDenied
 from actors.messages import Principal
@@ -21,11 +22,17 @@ OF_THE_PROCESS = frozenset({"console", "machine"})
 """Roles of those who need no token: whoever runs the server, and the server itself."""
 
 
-def require_standing(book: Book, by: Principal, command: Any) -> None:
-    """Return if the order may be given as it is; Aborted where its giver's standing has changed.
+def require_standing(book: Book, order: Order) -> None:
+    """Return if the order may be given as it is; Aborted where its giver's standing or its tenant changed.
 
-    PermissionDenied for someone of one tenant on another: no channel lets that through.
+    PermissionDenied for someone of one tenant on another: no channel lets that through. What was done before
+    is no exception: its answer is for who may still ask.
     """
+    _require_giver(book, order.by, order.command)
+    _require_same_tenant(book, order)
+
+
+def _require_giver(book: Book, by: Principal, command: Any) -> None:
     if by.role in OF_THE_PROCESS:
         return
     holder = _holder(book, by)
@@ -71,6 +78,19 @@ def live_grant(book: Book, by: Principal) -> Row[Any] | None:
             grants.c.until > book.now,
         )
     )
+
+
+def _require_same_tenant(book: Book, order: Order) -> None:
+    """A tenant that is deleted leaves its name to others; that there is none is the command's to say."""
+    name = getattr(order.command, "tenant", None)
+    if name is None or order.tenant_id is None:
+        return
+    row = book.one(select(tenants.c.id).where(tenants.c.name == name))
+    if row is not None and row.id != order.tenant_id:
+        raise Aborted(
+            f"tenant {name} is another one than when this was asked, which has been deleted since: "
+            "nothing was done; look again, and ask anew if you mean this one"
+        )
 
 
 def _require_place(by: Principal, command: Any) -> None:

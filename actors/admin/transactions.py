@@ -21,6 +21,7 @@ from actors.admin import (
 )
 from actors.admin.book import Book, Result
 from actors.admin.messages import Done, Order
+from actors.admin.signs import require_plain
 from actors.admin.standing import require_standing
 from actors.epoch import Epoch
 from actors.index.entries import ConfigSchemas
@@ -93,10 +94,11 @@ class Transactions:
 
 
 def _done(book: Book, order: Order) -> Done:
+    require_standing(book, order)
     known = receipts.recall(book, order.receipt)
     if known is not None:
         return Done(known, replayed=True)
-    require_standing(book, order.by, order.command)
+    require_plain(order.command)
     result = COMMANDS[type(order.command)](book, order.command, order.by)
     receipts.keep(book, order.receipt, result)
     return Done(result)

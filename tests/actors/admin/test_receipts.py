@@ -21,7 +21,7 @@ from actors.admin.messages import (
     ShowConfig,
     TransferOwnership,
 )
-from actors.errors import AlreadyExists, InvalidArgument, NotFound
+from actors.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
 from tests.actors.admin.town_hall import CONSOLE, DAY, START, TownHall, receipt
 
 JOAN = AddMember("acme", "Joan", None)
@@ -150,14 +150,19 @@ def test_a_tenant_made_with_a_token_is_made_once(town: TownHall) -> None:
     assert len(town.files) == 2
 
 
-def test_whoever_lost_his_role_by_an_order_still_hears_that_it_was_done(town: TownHall) -> None:
-    """The first answer got lost, say: what he repeats is not a second transfer by one who may not."""
+def test_what_was_answered_is_only_for_who_may_still_ask(town: TownHall) -> None:
+    """Whoever lost his role, by that very order or since, hears so; nothing is done a second time."""
     ada, joan = town.tenant(), town.member()
+    kept_by_ada = Receipt(ada.id, "add", b"c" * 32)
+    town.done(JOAN, ada, kept_by_ada)
     handed = TransferOwnership("acme", joan.person)
-    kept_by_ada = Receipt(ada.id, "hand over", b"c" * 32)
-    first = town.done(handed, ada, kept_by_ada)
-    assert town.done(handed, ada, kept_by_ada) == first._replace(replayed=True)
+    town.done(handed, ada, Receipt(ada.id, "hand over", b"d" * 32))
+    with pytest.raises(Aborted, match="no longer admin owner"):
+        town.done(handed, ada, Receipt(ada.id, "hand over", b"d" * 32))
+    with pytest.raises(Aborted, match="no longer admin owner"):
+        town.done(JOAN, ada, kept_by_ada)
     assert town.admin_owners() == [joan.person]
+    assert names(town) == ["Ada", "Joan", "Joan"]
 
 
 def test_a_config_is_not_kept_a_second_time(town: TownHall) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from actors.access import AREAS
+from actors.actor import ask
 from actors.admin.file import open_directory
 from actors.admin.messages import (
     AddDeveloper,
@@ -15,6 +16,7 @@ from actors.admin.messages import (
     Delegate,
     IssueToken,
     ListMembers,
+    Order,
     RemoveDeveloper,
     RemoveMember,
     RevokeToken,
@@ -24,9 +26,10 @@ from actors.admin.messages import (
     WithdrawSuper,
 )
 from actors.admin.tables import people
-from actors.errors import Aborted, PermissionDenied
+from actors.errors import Aborted, NotFound, PermissionDenied
 from actors.messages import Principal
-from tests.actors.admin.town_hall import DAY, TownHall
+from tests.actors.admin.town_hall import CONSOLE, DAY, TownHall
+from tests.actors.house import WAIT
 
 Deed = Callable[[TownHall, Principal], object]
 
@@ -160,6 +163,24 @@ def test_a_grant_on_one_tenant_is_none_on_another(town: TownHall) -> None:
     admin = town.super_admin("globex")
     error = town.refusal(AddMember("acme", "x", None), by=admin._replace(tenant="acme"))
     assert isinstance(error, Aborted)
+
+
+def test_an_order_is_for_the_tenant_that_was_meant(town: TownHall) -> None:
+    """It was on its way while that one was deleted, and another one came by its name."""
+    town.tenant()
+    id_ = town.known.tenants["acme"].id
+    for command in (AddMember("acme", "x", None), SuspendTenant("acme", "unpaid")):
+        with pytest.raises(Aborted, match="tenant acme is another one"):
+            ask(town.mailbox, Order(command, CONSOLE, None, "f" * 32), WAIT)
+    with pytest.raises(NotFound, match="nowhere"):
+        ask(town.mailbox, Order(AddMember("nowhere", "x", None), CONSOLE, None, id_), WAIT)
+    ask(town.mailbox, Order(AddMember("acme", "Joan", None), CONSOLE, None, id_), WAIT)
+    ask(town.mailbox, Order(AddDeveloper("x", None, "developer"), CONSOLE, None, "f" * 32), WAIT)
+    assert {each["name"] for each in town.ask(ListMembers("acme", "", 50))["members"]} == {
+        "Ada",
+        "Joan",
+    }
+    assert town.known.tenants["acme"].status == "active"
 
 
 def test_a_tenant_s_people_order_nothing_elsewhere(town: TownHall) -> None:

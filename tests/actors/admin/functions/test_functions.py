@@ -408,7 +408,7 @@ def test_a_change_is_ordered_from_the_directory_by_name_and_with_its_receipt(
     stepper, step = start(ctx, params)
     desk = cast("Desk", actors.directory)
 
-    assert [envelope.message for envelope in desk.asked] == [Order(command, ADA, RECEIPT)]
+    assert [envelope.message for envelope in desk.asked] == [Order(command, ADA, RECEIPT, ACME.id)]
     assert isinstance(step, Awaiting)
     settle(step.answer, Done({"done": True}, replayed=True))
     assert stepper.step(step.answer) == Returned({"done": True})
