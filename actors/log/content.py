@@ -129,10 +129,7 @@ class Packed:
         if self._text[0] != number:
             self._text = (-1, b"")  # not two of them at a time
             frame = self._frames[number]
-            text = self._decompressed(frame.at, frame.length)
-            if len(text) != frame.size:
-                raise self._damaged(frame.at, "it has another length than it says")
-            self._text = (number, text)
+            self._text = (number, self._decompressed(frame.at, frame.length))
         return self._text[1]
 
     def _read_frames(self) -> Iterator[Frame]:

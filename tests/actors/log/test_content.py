@@ -74,7 +74,12 @@ def test_it_is_the_same_from_either_end_and_whatever_the_frames(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Empty frames included, and such as take several blocks."""
-    pieces = data.draw(st.lists(st.binary(max_size=300) | st.just(b"line\n" * 60_000), max_size=6))
+    pieces = data.draw(
+        st.lists(
+            st.binary(max_size=300) | st.sampled_from([b"line\n" * 60_000, b"x" * 300_000]),
+            max_size=6,
+        )
+    )
     is_plain = data.draw(st.booleans())
     packers = None if is_plain else [data.draw(st.sampled_from(PACKERS)) for _ in pieces]
     most = data.draw(st.sampled_from([1 << 22, 100_000, 999]))

@@ -175,12 +175,14 @@ def test_one_tick_is_for_all_who_wait(scene: Scene) -> None:
 
 
 def test_a_follower_passes_over_what_he_does_not_ask_for(scene: Scene) -> None:
-    """And does not look at it again."""
-    answer = scene.follow(action="contacts.add")
-    scene.add(*range(5), action="contacts.find")
+    """And does not look at it again, as would show here, where it is changed meanwhile."""
+    answer = scene.follow(action="this")
+    scene.add(*range(5), action="that")
     scene.mailbox.tell(Look())
     assert isinstance(scene.clock.hear(), After)
-    scene.add(7, action="contacts.add")
+    (path,) = (scene.logs / "tenants" / ACME).iterdir()
+    path.write_bytes(path.read_bytes().replace(b"that", b"this"))
+    scene.add(7, action="this")
     scene.mailbox.tell(Look())
 
     assert numbers(answer.get(timeout=WAIT)) == [7]
