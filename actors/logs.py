@@ -68,6 +68,7 @@ class Logs:
         """`clock` says seconds since the epoch. SettingsError where the time zone is none."""
         self._settings = settings
         self._clock = clock
+        self._permit = permit
         self._zone = zone_of(settings.log_time_zone)
         self._folder = settings.data / "logs"
         self.errors = make_mailbox("error log", supervisor, limit=MOST_TROUBLES)
@@ -108,6 +109,7 @@ class Logs:
                 self._folder / "tenants",
                 stats=self.stats,
                 trouble=self.errors,
+                let_go=self._permit.let_go,
                 **self._days(),
             ),
             self.reader: lambda box: LogReader.start(box, self._folder, audit, self._zone, clock),

@@ -13,6 +13,8 @@ from json.encoder import encode_basestring as quoted
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from pydantic_core import to_json as quick_json
+
 from actors.log.harmless import is_harmless
 from actors.log.messages import Line
 from actors.log.redaction import (
@@ -79,7 +81,10 @@ class Formatter:
     def _as_it_is(self, tenant: str, line: Line) -> bytes | None:
         """None where something in it has to be looked at after all."""
         try:
-            text = self._text(tenant, line, line.params, _cut(line.message))
+            params = quick_json(line.params, inf_nan_mode="constants").decode()
+            if "NaN" in params or "Infinity" in params:  # perhaps a number that JSON does not know
+                return None
+            text = self._text(tenant, line, params, _cut(line.message))
             encoded = text.encode()
         except (TypeError, ValueError, RecursionError):  # no JSON: msgpack holds more
             return None
@@ -93,16 +98,16 @@ class Formatter:
             action=scrubbed(line.action),
             request_id=scrubbed(line.request_id),
         )
-        return self._text(tenant, clean, params, clean.message).encode()
+        return self._text(tenant, clean, to_json(params), clean.message).encode()
 
-    def _text(self, tenant: str, line: Line, params: Mapping[str, Any], message: str | None) -> str:
+    def _text(self, tenant: str, line: Line, params: str, message: str | None) -> str:
         what = (tenant, line.action, line.version, line.state, line.reason, line.outcome)
         who = (line.caller, line.person, line.role)
         return (
             f'{{"at":"{self.moment(line.at)}",{self._parts.get(what) or self._part(what, _what)},'
             f'"message":{"null" if message is None else quoted(message)},'
             f"{self._parts.get(who) or self._part(who, _who)},"
-            f'"params":{to_json(params)},"replayed":{"true" if line.replayed else "false"},'
+            f'"params":{params},"replayed":{"true" if line.replayed else "false"},'
             f'"source":{quoted(line.source)},"queued_ms":{line.queued_ms:.3f},'
             f'"handled_ms":{line.handled_ms:.3f},"reply_bytes":{line.reply_bytes},'
             f'"request_id":{quoted(line.request_id)},"trace_id":{quoted(line.trace_id)}}}'

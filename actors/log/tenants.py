@@ -55,9 +55,12 @@ class TenantLog(Actor):
         clock: Callable[[], float] = time.time,
         stats: Mailbox | None = None,
         trouble: Mailbox | None = None,
+        let_go: Callable[[], None] = lambda: None,
     ) -> None:
         """`hide` are further names of secrets; `clock` gives seconds since the epoch.
 
+        `let_go` is called before old files are put in order: others may compute meanwhile. For lines it
+        is not: they go into the system's memory, and what that saves is lost in the fight for the GIL.
         `stats` is told every Turn as well, `trouble`, an ErrorLog, what was lost.
         """
         super().__init__(mailbox)
@@ -68,6 +71,7 @@ class TenantLog(Actor):
         self._clock = clock
         self._stats = stats
         self._trouble = trouble
+        self._let_go = let_go
         self._open: OrderedDict[str, DayFiles] = OrderedDict()
         """By tenant id, the one that logged last at the end."""
         self._losses: dict[str, tuple[TenantRecord, Loss]] = {}
@@ -209,6 +213,7 @@ class TenantLog(Actor):
 
     def _go_on(self) -> None:
         """One tenant at least; not so long that turns wait for it."""
+        self._let_go()
         ends = time.monotonic() + STEP_SECONDS
         while self._ahead:
             self._cycle(self._ahead.popleft())
