@@ -74,6 +74,8 @@ class _Reading:
             return thing
         if isinstance(thing, PYTHON_CODE):
             return () if self._is_library(_file_of(thing)) else _of_code(thing)
+        if isinstance(thing, ModuleType) and thing.__name__ in sys.builtin_module_names:
+            return ()  # sys, above all: through its list of modules all of the process would be known
         if isinstance(thing, (ModuleType, type)):
             return () if self._is_library(_file_of(thing)) else (dict(vars(thing)),)
         if isinstance(thing, ClauseElement):

@@ -38,7 +38,9 @@ class Plan(NamedTuple):
     within: float
 
 
-FULL: Final = Plan(memory_bytes=1024**3, parts=1_000_000, part_bytes=400, in_flight=16, within=2.0)
+FULL: Final = Plan(
+    memory_bytes=1536 * MEGABYTE, parts=1_000_000, part_bytes=400, in_flight=16, within=2.0
+)
 QUICK: Final = FULL._replace(parts=600_000)
 
 MEANINGS: Final = {

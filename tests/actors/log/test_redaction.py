@@ -377,7 +377,7 @@ def test_where_there_are_too_many_secrets_nothing_is_said() -> None:
         ('{"api_key": "a \\"b\\" c", "x": 1}', f'{{"api_key": {SECRET}, "x": 1}}'),
         ("{'client-secret': 'abc'}", f"{{'client-secret': {SECRET}}}"),
         ("Authorization: Bearer abc", f"Authorization: {SECRET}"),
-        ("https://u:abc@host/?token=abc&x=1", f"https://u:{SECRET}@host/?token={SECRET}&x=1"),
+        ("https://u:abc@host/?token=abc&x=1", f"https://{SECRET}@host/?token={SECRET}&x=1"),
         ("iban: AT61", f"iban: {SECRET}"),
         ("KeyError: password=abc", f"KeyError: password={SECRET}"),
         ("a=b=token=abc", f"a=b=token={SECRET}"),

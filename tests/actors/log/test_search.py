@@ -108,7 +108,7 @@ def on(shelf: Shelf, ask: Find, after: str = "0000-00.0") -> list[Record]:
 def is_asked_for(record: Record, ask: Find) -> bool:
     """The law, said as plainly as can be."""
     seconds = datetime.fromisoformat(record["at"]).timestamp()
-    line = json.dumps(record, ensure_ascii=False).casefold()
+    line = json.dumps(record, ensure_ascii=False)
     return (
         (ask.since is None or ask.since <= seconds)
         and (ask.until is None or seconds < ask.until)
@@ -116,8 +116,15 @@ def is_asked_for(record: Record, ask: Find) -> bool:
         and ask.outcome in (None, record.get("outcome"))
         and ask.trace_id in (None, record.get("trace_id"))
         and (ask.omit is None or ask.omit != record.get("action"))
-        and (ask.text is None or json.dumps(ask.text, ensure_ascii=False)[1:-1].casefold() in line)
+        and (ask.text is None or holds(line, json.dumps(ask.text, ensure_ascii=False)[1:-1]))
     )
+
+
+def holds(line: str, text: str) -> bool:
+    """Text of ASCII alone is looked for among bytes: there ß is no ss."""
+    if text.isascii():
+        return text.lower().encode() in line.encode().lower()
+    return text.casefold() in line.casefold()
 
 
 MEMBERS = st.fixed_dictionaries(
