@@ -61,6 +61,8 @@ class Formatter:
         self._parts: dict[Hashable, str] = {}
         self._second: tuple[int, str, str] = (-1, "", "")
         """The last second that was asked for, its text, and the zone's offset then."""
+        self._moment: tuple[float, str] = (-1.0, "")
+        """The last time that was asked for, and its text."""
 
     def format(self, tenant: str, line: Line) -> bytes:
         """The line without its break; `tenant` is the tenant's name."""
@@ -72,11 +74,15 @@ class Formatter:
 
     def moment(self, seconds: float) -> str:
         """RFC 3339 with milliseconds and the zone's offset, of seconds since the epoch."""
+        if seconds == self._moment[0]:  # all lines of a turn have the same
+            return self._moment[1]
         second, rest = divmod(round(seconds * 1_000_000), 1_000_000)
         if second != self._second[0]:
             text = datetime.fromtimestamp(second, self._zone).isoformat()
             self._second = (second, text[:19], text[19:])
-        return f"{self._second[1]}.{rest // 1000:03}{self._second[2]}"
+        text = f"{self._second[1]}.{rest // 1000:03}{self._second[2]}"
+        self._moment = (seconds, text)
+        return text
 
     def _as_it_is(self, tenant: str, line: Line) -> bytes | None:
         """None where something in it has to be looked at after all."""
