@@ -125,19 +125,20 @@ def route_of(
 ) -> Route:
     """Prepare the route for what was decided; `rule` in place of what the action states."""
     number, state = decision.version[:2] if decision.version else (0, DUMMY)
+    params, result = action.schemas(decision.version)
     is_dummy = decision.is_served and state == DUMMY
     return Route(
         action=action,
         name=action.name,
         rule=rule or rule_of(action.access, action.channel, action.area, action.platform),
         writes=action.effect == "write",
-        params=action.params,
-        result=action.result,
+        params=params,
+        result=result,
         version=number,
         state=state,
         reason=decision.reason,
         function=function,
-        example=action.result.example() if is_dummy else None,
+        example=result.example() if is_dummy else None,
         meta={"version": number, "state": state, "reason": decision.reason},
     )
 
@@ -156,6 +157,8 @@ class RoutingTable(NamedTuple):
     """What a tenant's config may say."""
     connectors: Mapping[str, Connector]
     """By name: what a tenant can be subscribed to."""
+    described: Index
+    """What it was made from."""
 
     @classmethod
     def build(cls, index: Index, environment: str) -> RoutingTable:
@@ -174,6 +177,7 @@ class RoutingTable(NamedTuple):
             modules=(*stated.modules, *built_in.modules),
             config=index.config,
             connectors=index.connectors,
+            described=index,
         )
 
     def find(self, name: str, caller: Principal | str | None = None) -> Route:

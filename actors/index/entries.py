@@ -54,6 +54,13 @@ DEFAULT_ENVIRONMENTS: tuple[Environment, ...] = (
 """What holds for an environment that the file does not state (docs/index.md has the same table)."""
 
 
+class Schemas(NamedTuple):
+    """What goes in and what comes out."""
+
+    params: Schema
+    result: Schema
+
+
 class Version(NamedTuple):
     """One implementation; any number may stand side by side."""
 
@@ -65,6 +72,14 @@ class Version(NamedTuple):
     """`package.module:name`, below the index's directory; None for a dummy."""
     request: str | None
     """The user request it answers, such as `R-12`."""
+    by: str | None = None
+    """Who moved it last, in words; written by the Registry, as the next three."""
+    before: str | None = None
+    """Of an erroring version: the state it came from, to which it can go back."""
+    digest: str | None = None
+    """SHA-256 of its file when it left `under dev`, in hexadecimal: other code is refused."""
+    schemas: Schemas | None = None
+    """What its action's were when it left `under dev`; None where they are its action's still."""
 
 
 class Action(NamedTuple):
@@ -90,6 +105,16 @@ class Action(NamedTuple):
     result: Schema
     versions: tuple[Version, ...]
     """The newest first; empty where nothing is written yet."""
+
+    def version(self, number: int) -> Version | None:
+        """The version of that number, if there is one."""
+        return next((each for each in self.versions if each.number == number), None)
+
+    def schemas(self, version: Version | None) -> Schemas:
+        """What a version is called with and answers with."""
+        if version is None or version.schemas is None:
+            return Schemas(self.params, self.result)
+        return version.schemas
 
 
 class Operation(NamedTuple):

@@ -25,6 +25,7 @@ from actors.index.entries import (
     Environment,
     Index,
     Operation,
+    Schemas,
     Storage,
     Version,
 )
@@ -41,6 +42,7 @@ _ACTION_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*\Z")
 _LONGEST_NAME = 128
 _PLAIN_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 
 BUILT_IN = Path(__file__).parents[1] / "admin" / "registry.toml"
@@ -169,7 +171,7 @@ class _Reader:
             instructions=table.text("instructions", ""),
             params=self._schema(f"{name}.params", table, "params"),
             result=self._schema(f"{name}.result", table, "result"),
-            versions=self._versions(table),
+            versions=self._versions(name, table),
         )
         if len(self._findings) == before:
             _check_access(action, table)
@@ -205,28 +207,48 @@ class _Reader:
             table.note(text, part, *key)
         return Schema.build(name, {})
 
-    def _versions(self, owner: Table) -> tuple[Version, ...]:
+    def _versions(self, name: str, owner: Table) -> tuple[Version, ...]:
         versions: dict[int, Version] = {}
         for table in owner.array("versions"):
-            version = self._version(table)
+            version = self._version(name, table)
             if version.number in versions:
                 table.note(f"version {version.number} is there already", "version")
             versions[version.number] = version
         return tuple(versions[number] for number in sorted(versions, reverse=True))
 
-    def _version(self, table: Table) -> Version:
-        table.only("version", "state", "code", "request")
+    def _version(self, name: str, table: Table) -> Version:
+        table.only("version", "state", "code", "request", "by", "before", "digest", "schemas")
         version = Version(
             number=table.number("version"),
             state=table.choice("state", STATES),
             code=table.optional_text("code"),
             request=table.optional_text("request"),
+            by=table.optional_text("by"),
+            before=table.optional_choice("before", STATES),
+            digest=table.optional_text("digest"),
+            schemas=self._frozen(name, table),
         )
+        if version.digest is not None and not _DIGEST.match(version.digest):
+            table.note("must be a SHA-256 in hexadecimal, as the Registry writes it", "digest")
         if version.code is None and version.state != DUMMY:
             table.note("code is missing: only a dummy does without")
         elif version.code is not None and not REFERENCE.match(version.code):
             table.note("must be written package.module:name", "code")
         return version
+
+    def _frozen(self, name: str, table: Table) -> Schemas | None:
+        """What the Registry has written down when the version left `under dev`."""
+        text = table.optional_text("schemas")
+        if text is None:
+            return None
+        try:
+            stated = json.loads(text)
+            return Schemas(
+                *(Schema.build(f"{name}.{part}", stated[part]) for part in Schemas._fields)
+            )
+        except (ValueError, KeyError, TypeError, SchemaProblem, RecursionError):
+            table.note("must be as the Registry wrote it: take the text back", "schemas")
+            return None
 
     # Connectors
 
@@ -242,7 +264,7 @@ class _Reader:
             summary=table.text("summary"),
             not_subscribed=table.optional_text("not_subscribed"),
             operations=MappingProxyType({each.name: each for each in operations}),
-            versions=self._versions(table),
+            versions=self._versions(name, table),
         )
 
     def _operation(self, name: str, table: Table) -> Operation:

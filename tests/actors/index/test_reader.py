@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from actors.errors import IndexProblem, SettingsError
-from actors.index.entries import DEFAULT_ENVIRONMENTS, STATES, Index
+from actors.index.entries import DEFAULT_ENVIRONMENTS, STATES, Index, Version
 from actors.index.reader import built_in_index, read_index
 
 WHOLE = """
@@ -105,8 +105,8 @@ class TestReading:
 
     def test_versions_come_newest_first(self, index: Index) -> None:
         newest, oldest = index.actions["contacts.add"].versions
-        assert newest == (2, "release", "desk.contacts:add_two", "R-12")
-        assert oldest == (1, "reverted", "desk.contacts:add", None)
+        assert newest == Version(2, "release", "desk.contacts:add_two", "R-12")
+        assert oldest == Version(1, "reverted", "desk.contacts:add", None)
 
     def test_a_connector_has_operations_by_their_full_names(self, index: Index) -> None:
         mail = index.connectors["mail"]
