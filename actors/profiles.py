@@ -58,6 +58,8 @@ class Profile(NamedTuple):
     limits: TenantLimits = TenantLimits()
     subscriptions: Mapping[str, Subscription] = EMPTY
     """By the connector's name, those that are over included."""
+    tests: frozenset[str] = frozenset()
+    """Actions whose versions under user test this tenant gets."""
 
 
 UNREMARKABLE = Profile()

@@ -31,6 +31,7 @@ from actors.messages import (
     Retired,
     Stayed,
     TenantRecord,
+    WhoIsIn,
 )
 from actors.refuser import Refuser, deleted, entomb, given_up
 from actors.residents import Residents
@@ -149,6 +150,7 @@ class Supervisor(Actor):
         """Ids of tenants that are deleted. None comes twice, so it only grows: 100 bytes for each."""
         self._drain: Drain | None = None
         self._handlers: dict[type, Callable[[Any], object]] = {
+            WhoIsIn: lambda _: self._residents.everybody(),
             Adopt: self._adopt,
             Vacant: self._vacant,
             Failed: self._failed,
@@ -163,12 +165,12 @@ class Supervisor(Actor):
             Drain: self._begin_drain,
         }
 
-    def on_receive(self, message: Any) -> None:
+    def on_receive(self, message: Any) -> object:
         """One handler for each kind of message above."""
         handler = self._handlers.get(type(message))
         if handler is None:
             raise TypeError(f"the Supervisor has no handler for {type(message).__name__}")
-        handler(message)
+        return handler(message)
 
     def on_failure(self, *info: Any) -> None:
         """Nobody supervises the Supervisor: the system stops."""

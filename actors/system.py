@@ -21,6 +21,7 @@ from actors.clock import Clock, ClockMailbox, Every
 from actors.dispatcher import Dispatcher
 from actors.epoch import Epoch
 from actors.future import Answer
+from actors.index.messages import LookForHangs
 from actors.index.reader import read_index
 from actors.local_admin import LocalAdmin
 from actors.log.actor import AdminLog
@@ -33,7 +34,8 @@ from actors.metrics import MetricsServer
 from actors.permit import Permit
 from actors.process import claim, limit_memory, require_descriptors
 from actors.profiles import Profiles
-from actors.registry import Published, Registry
+from actors.published import Published
+from actors.registry import Registry
 from actors.router import Router, RouterMailbox
 from actors.routing import RoutingTable
 from actors.settings import Settings
@@ -59,6 +61,9 @@ SWEEP_SECONDS = 5.0
 
 RELIEF_SECONDS = 0.02
 """How often the pool looks whether all its threads are blocked."""
+
+HANG_SECONDS = 1.0
+"""How often functions that do not end are looked for."""
 
 RECKON_SECONDS = 60.0
 """How often the Directory ends what has expired, and hears which tokens were used."""
@@ -147,7 +152,7 @@ class System:
         self.logs = Logs(settings, self._now, self.supervisor, self._mailbox, self._permit)
         self.clock = ClockMailbox(self.supervisor)
         self.migrator = self._mailbox("migrator", self.supervisor)
-        self.registry = self._mailbox("registry", self.supervisor)
+        self.registry = self.tables.registry = self._mailbox("registry", self.supervisor)
         self.admin_log = self._mailbox("admin log", self.supervisor)
         # Verifying a long log computes: it takes turns with the tenants.
         self.audit_reader = self._mailbox("audit reader", self.supervisor, self._permit)
@@ -181,7 +186,13 @@ class System:
             "registry",
             self.registry,
             lambda box: Registry.start(
-                box, settings.registry, settings.environment, self.tables, self._read_text
+                box,
+                settings.registry,
+                settings.environment,
+                self.tables,
+                self._read_text,
+                audit=self.admin_log,
+                clock=self.clock,
             ),
         )
         self._supervise(
@@ -199,6 +210,7 @@ class System:
             ask(mailbox, Ping(), ASK_SECONDS)
         self.clock.tell(Every(SWEEP_SECONDS, self.supervisor, Sweep()))
         self.clock.tell(Every(RELIEF_SECONDS, self.supervisor, Relieve()))
+        self.clock.tell(Every(HANG_SECONDS, self.registry, LookForHangs()))
         self.clock.tell(Every(RECKON_SECONDS, self.directory, SweepDue()))
         for channel in (self.router, self.console):
             self.clock.tell(Every(RECKON_SECONDS, channel, FlushUses()))
@@ -295,6 +307,7 @@ class System:
                 audit_log=self.admin_log,
                 audit_reader=self.audit_reader,
                 clock=self.clock,
+                router=self.router,
                 log_reader=self.logs.reader,
                 stats=self.logs.stats,
             ),

@@ -13,20 +13,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from actors.mailbox import Mailbox
-from actors.messages import Principal
+from actors.messages import Principal, Receipt
 
 # How an order is given
-
-
-class Receipt(NamedTuple):
-    """Makes an order safe to repeat: same caller, id and digest get the first result again for 24 h."""
-
-    caller: str
-    """`Principal.id`: the token's."""
-    id: str
-    """The request's id."""
-    digest: bytes
-    """SHA-256 of action, tenant's id and params: the same id for something else is InvalidArgument."""
 
 
 class Order(NamedTuple):

@@ -20,9 +20,9 @@ from actors.answers import A_DEFECT, packed_refusal
 from actors.log.accounts import Accounts, refused_line
 from actors.log.messages import FROM_TENANT
 from actors.mailbox import Mailbox
-from actors.messages import DeadLetter, Passivate, Replies, Stayed, TenantRecord, Work
+from actors.messages import DeadLetter, DryRun, Passivate, Replies, Stayed, TenantRecord, Work
 from actors.profiles import Profiles
-from actors.registry import Published
+from actors.published import Published
 from actors.tenant.account import lines_of
 from actors.tenant.database import FORGOTTEN_AT_ONCE, TenantDatabase
 from actors.tenant.serving import Held, Serving, is_request
@@ -114,14 +114,19 @@ class Tenant(Actor):
         if self._serving is not None:
             self.database.close()
 
-    def on_receive(self, message: Any) -> None:
+    def on_receive(self, message: Any) -> Any:
         """Mail that is not a request."""
+        if isinstance(message, DryRun):
+            return self.serving.rehearse(message)
         if not isinstance(message, Passivate):
-            raise TypeError(f"a tenant takes requests and Passivate, not {type(message).__name__}")
+            raise TypeError(
+                f"a tenant takes requests, DryRun and Passivate, not {type(message).__name__}"
+            )
         if not message.insist and (self._more_mail or not self.mailbox.empty()):
             self._tell_supervisor(Stayed(self.mailbox))
         else:
             self._stop()
+        return None
 
     def bury(self, message: Any, error: BaseException) -> list[Any]:
         """A deadly request goes to the dead letters; where even that kills, it is only answered."""

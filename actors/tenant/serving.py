@@ -22,22 +22,27 @@ from actors.errors import (
     Unavailable,
     Unimplemented,
 )
+from actors.health import Running
 from actors.log.events import Confidential
 from actors.mailbox import Killer, Mailbox
-from actors.messages import DeadLetter, TenantRecord, Work
+from actors.messages import DeadLetter, DryRun, Principal, TenantRecord, Work
 from actors.permission import require
 from actors.profiles import UNREMARKABLE, Profile, Profiles
-from actors.registry import Published
+from actors.published import Published, sound
 from actors.routing import Route, RoutingTable
 from actors.tenant.context import Context
 from actors.tenant.database import TenantDatabase
 from actors.tenant.digest import content_digest
 from actors.tenant.function_time import FunctionTime, function_time
+from actors.tenant.rehearsal import Rehearsal
 from actors.tenant.storage import Storage
 from actors.wording import worded
 from transport.message import Refusal
 
 log = structlog.get_logger()
+
+RETRY_TAKEN_OUT_MS = 30_000
+"""What callers are told to wait while nothing is served: people have to mend it, in milliseconds."""
 
 
 class Held(NamedTuple):
@@ -84,6 +89,10 @@ class Serving:
         self._profile = UNREMARKABLE
         self._function_time: FunctionTime | None = None
         self._began = 0.0
+        self._chosen: Route | None = None
+        """The version that serves the message at hand, once that is decided."""
+        self._running: Running | None = None
+        """Its call, once it has begun."""
         self._switch(tables.current)
 
     def serve(self, message: Any, began: float) -> Held:
@@ -92,6 +101,7 @@ class Serving:
         `began` is time.monotonic() by now: whoever serves many has it from the one before.
         """
         self._began = began
+        self._chosen = self._running = None
         if isinstance(message, Killer):
             message = message.message
         if isinstance(message, DeadLetter):
@@ -103,10 +113,15 @@ class Serving:
         except BaseException as error:  # noqa: BLE001 - whatever a function raises is its own failure
             return self.refused(message, self._explain(message, error))
 
+    def rehearse(self, message: DryRun) -> list[dict[str, Any]]:
+        """Run versions on a message between two turns; nothing of it stays."""
+        return Rehearsal(self.database, self._record.name, self._profile.config).of(message)
+
     def refused(self, work: Work, refusal: Refusal) -> Held:
         """A refusal in the tenant's words, to be sent with the turn's other replies."""
         refusal = worded(refusal, self._profile.config)
-        body, route = packed_refusal(work, refusal), self._table.routes.get(work.request.action)
+        body = packed_refusal(work, refusal)
+        route = self._chosen or self._table.routes.get(work.request.action)
         return Held(work, body, False, route, refusal, self._began, time.monotonic())
 
     def taken_back(self, held: Held, refusal: Refusal) -> Held:
@@ -146,7 +161,7 @@ class Serving:
         request = work.request
         if self._tables.current is not self._table:
             self._switch(self._tables.current)
-        route = self._table.find(request.action, work.principal)
+        route = self._chosen = self._version(request.action, work.principal)
         waited = time.monotonic() - work.received
         if waited * 1000 > request.timeout_ms:
             raise DeadlineExceeded(f"not begun within {request.timeout_ms} ms; nothing was done")
@@ -154,6 +169,19 @@ class Serving:
             raise Unavailable("the server is stopping; nothing was done", retry_after_ms=1000)
         require(route, work.principal, route.rule.channel or DATA)
         return route
+
+    def _version(self, action: str, caller: Principal) -> Route:
+        """What serves this tenant: testers have versions of their own, and what fails is passed over."""
+        route = self._table.find(action, caller)
+        if action in self._profile.tests:
+            route = self._table.testers.get(action, route)
+        if route.health is None or not route.health.is_out:
+            return route
+        found = sound(route)
+        if found is None:
+            self._chosen = route
+            raise taken_out(route)
+        return found
 
     def _heed(self, profile: Profile) -> None:
         """Between two messages, too: everything after sees this config and keeps these limits."""
@@ -170,6 +198,8 @@ class Serving:
         self.database.known = self._storage.known_text(table.modules)
 
     def _stand_in(self, work: Work, route: Route) -> Held:
+        if route.taken_out:
+            raise taken_out(route)
         if route.example is None:
             raise Unimplemented(
                 f"{route.name}: {TO_BE_IMPLEMENTED}; no version is served in "
@@ -196,17 +226,25 @@ class Serving:
     def _run(self, work: Work, route: Route, params: Any) -> Any:
         request = work.request
         deadline = work.received + request.timeout_ms / 1000
-        with self.database.lent(request.params, deadline, read_only=not route.writes) as functions:
-            context = Context(
-                functions,
-                self._record.name,
-                work.principal,
-                route.name,
-                datetime.now(UTC),
-                work.trace_id,
-                self._profile.config,
-            )
-            result = self._called(route.function, context, params)
+        health = route.health
+        assert health is not None  # there is one wherever there is a function
+        running = self._running = health.begin(self._record.id, work.trace_id)
+        try:
+            with self.database.lent(
+                request.params, deadline, read_only=not route.writes
+            ) as functions:
+                context = Context(
+                    functions,
+                    self._record.name,
+                    work.principal,
+                    route.name,
+                    datetime.now(UTC),
+                    work.trace_id,
+                    self._profile.config,
+                )
+                result = self._called(route.function, context, params)
+        finally:
+            health.end(running)
         route.result.check(result)
         return result
 
@@ -226,10 +264,13 @@ class Serving:
             tenant=self._record.name,
             tenant_id=self._record.id,
             action=work.request.action,
+            version=self._chosen and self._chosen.version,
             trace_id=work.trace_id,
             exc_info=error,
             confidential=self._confidential(work),
         )
+        if self._chosen is not None:
+            self._tables.failed(self._chosen, self._running)
         return A_DEFECT
 
     def _confidential(self, work: Work) -> Confidential:
@@ -255,7 +296,25 @@ class Serving:
             action=request.action,
             trace_id=work.trace_id,
         )
+        self._count_killed(work)
         return self.refused(work, A_DEFECT)
+
+    def _count_killed(self, work: Work) -> None:
+        """Whatever took two incarnations with it was begun by the version that is served now."""
+        route = self._chosen = self._table.routes.get(work.request.action)
+        if route is not None and route.health is not None:
+            running = route.health.begin(self._record.id, work.trace_id)
+            route.health.end(running)
+            self._tables.failed(route, running)
+
+
+def taken_out(route: Route) -> Unavailable:
+    """The refusal where nothing is left to fall back on."""
+    return Unavailable(
+        f"{route.name}: version {route.version} keeps failing and was taken out, and no other is served: "
+        "its developers have been told",
+        retry_after_ms=RETRY_TAKEN_OUT_MS,
+    )
 
 
 def is_request(message: Any) -> bool:

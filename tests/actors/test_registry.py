@@ -10,7 +10,9 @@ import pytest
 
 from actors.actor import ask
 from actors.errors import CodeProblem, IndexProblem, SettingsError
-from actors.registry import Published, Reload, load_table
+from actors.index.messages import Reload
+from actors.published import Published
+from actors.registry import load_table
 from tests.actors.servers import INDEX, request
 from tests.conftest import Server
 from tests.pipe import Pipe

@@ -15,7 +15,7 @@ from actors.admin import messages as asked_for
 from actors.admin.context import Actors, AdminContext, order_digest
 from actors.admin.functions.audit import FIRST_TO_LAST
 from actors.admin.functions.logs import ERROR, LINE, MOST_PAGES
-from actors.admin.messages import Done, Order, Receipt
+from actors.admin.messages import Done, Order
 from actors.errors import ActionError, InvalidArgument, NotFound
 from actors.future import settle
 from actors.index.reader import built_in_index
@@ -29,7 +29,7 @@ from actors.log.messages import (
     Verify,
 )
 from actors.mailbox import Mailbox
-from actors.messages import Principal, TenantRecord
+from actors.messages import Principal, Receipt, TenantRecord
 from actors.routing import RoutingTable
 from actors.stepper import Awaiting, Raised, Returned, Stepper
 
