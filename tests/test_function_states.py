@@ -544,6 +544,12 @@ class TestLooking:
             "reason": "newest",
         }
 
+    def test_what_is_shown_has_to_be_named(self, shop: Workshop) -> None:
+        shop.serve()
+        assert shop.refusal("functions.show").code == "invalid_argument"
+        assert shop.refusal("functions.show", function="marks.ad").code == "not_found"
+        assert shop.refusal("functions.history").code == "invalid_argument"
+
     def test_testers_are_shown_what_they_get(self, shop: Workshop) -> None:
         shop.write(2, "under user test")
         shop.serve("hosted-live")

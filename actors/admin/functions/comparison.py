@@ -6,7 +6,7 @@ import difflib
 from typing import Any
 
 from actors.admin.context import AdminContext
-from actors.admin.functions.moves import ask_registry
+from actors.admin.functions.moves import MOST_CHANGES, ask_registry
 from actors.admin.outlet import Outlet
 from actors.errors import CodeProblem, FailedPrecondition, NotFound
 from actors.index.code import Codebase
@@ -28,7 +28,7 @@ async def diff(ctx: AdminContext, params: Any) -> dict[str, Any]:
     found: Difference = await ask_registry(ctx, Compare())
     return {
         "digest": found.digest,
-        "changes": list(found.changes),
+        "changes": list(found.changes[:MOST_CHANGES]),
         "text": _shortened(found.text.splitlines(keepends=True)),
     }
 

@@ -21,6 +21,12 @@ from actors.index.messages import CONNECTOR, FUNCTION, Move, Moved, Reload, Take
 from actors.index.spelling import hint
 from actors.log.messages import AUDIT, MOVE, Find
 
+MOST_CHANGES = 500
+"""Of an index that are told at once; what is taken in is all of it."""
+
+MOST_BREAKS = 100
+"""Of a release that are told."""
+
 MOST_PAGES = 20
 """Of the admin log that are looked through for one page of a history."""
 
@@ -50,7 +56,7 @@ async def move(ctx: AdminContext, params: Any) -> dict[str, Any]:
         "version": moved.version,
         "origin": moved.origin,
         "to": moved.to,
-        "breaks": list(moved.breaks),
+        "breaks": list(moved.breaks[:MOST_BREAKS]),
         "serving": dict(moved.serving),
         "settled": await settled(ctx),
     }
@@ -61,7 +67,7 @@ async def reload(ctx: AdminContext, params: Any) -> dict[str, Any]:
     taken: Taken = await ask_registry(ctx, Reload(params.digest))
     return {
         "digest": taken.digest,
-        "changes": list(taken.changes),
+        "changes": list(taken.changes[:MOST_CHANGES]),
         "settled": await settled(ctx),
     }
 

@@ -12,6 +12,9 @@ from actors.index.entries import DUMMY, ERRORING, Action, Connector, Environment
 from actors.index.messages import CONNECTOR, FUNCTION
 from actors.index.states import moves
 
+MOST_FAILURES = 50
+"""Of one function that are told."""
+
 LATEST_MOVES = 5
 """Of one function that functions.show tells."""
 
@@ -119,7 +122,7 @@ def _failures(ctx: AdminContext, name: str) -> list[dict[str, Any]]:
             "seconds_ago": round(now - failure.at, 1),
             "call": failure.call,
         }
-        for failure, number in found
+        for failure, number in found[:MOST_FAILURES]
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
@@ -415,13 +416,24 @@ def test_a_change_is_ordered_from_the_directory_by_name_and_with_its_receipt(
     assert ctx.replayed
 
 
-def test_every_action_of_the_admin_channel_is_tried_here() -> None:
+ON_A_SERVER = {name for name in ACTIONS if name.startswith("functions.")}
+"""Tried where they have an index and its file to work on."""
+
+
+def test_what_works_on_the_index_is_tried_on_a_server() -> None:
+    """By name."""
+    tests = (Path(__file__).parents[3] / "test_function_states.py").read_text()
+    assert [name for name in ON_A_SERVER if f'"{name}"' not in tests] == []
+
+
+def test_every_other_action_of_the_admin_channel_is_tried_here() -> None:
     """One that is added later has to say what it asks for."""
     tried = {action for action, *_ in ASKED} | {action for action, *_ in ORDERED}
     searched = {action for action, *_ in SEARCHED} | {"logs.errors", "logs.trace"}
-    assert tried | searched == set(ACTIONS)
+    here = set(ACTIONS) - ON_A_SERVER
+    assert tried | searched == here
     writes = {action for action, *_ in ORDERED}
-    assert writes == {name for name, action in ACTIONS.items() if action.effect == "write"}
+    assert writes == {name for name in here if ACTIONS[name].effect == "write"}
 
 
 OF_PLATFORM = ("tenants.list", "tenants.create", "developers.", "audit.", "stats.tenants")
