@@ -7,6 +7,7 @@ never changes: another index, state or environment makes another table.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from types import MappingProxyType, ModuleType
@@ -24,6 +25,7 @@ from actors.index.entries import (
     Connector,
     Environment,
     Index,
+    Operation,
     Version,
 )
 from actors.index.reader import built_in_index
@@ -104,6 +106,8 @@ class Route(NamedTuple):
     """What a dummy answers; None for everything else."""
     meta: Mapping[str, Any]
     """version, state and reason for a reply; to be copied, never changed."""
+    is_async: bool = False
+    """True for an `async def`, which is stepped from one wait to the next instead of called."""
     built_in: bool = False
     """True for what the engine itself describes and does; an index cannot change it."""
 
@@ -140,6 +144,7 @@ def route_of(
         function=function,
         example=result.example() if is_dummy else None,
         meta={"version": number, "state": state, "reason": decision.reason},
+        is_async=inspect.iscoroutinefunction(function),
     )
 
 
@@ -157,6 +162,8 @@ class RoutingTable(NamedTuple):
     """What a tenant's config may say."""
     connectors: Mapping[str, Connector]
     """By name: what a tenant can be subscribed to."""
+    operations: Mapping[str, Operation]
+    """By full name, such as `mail.send`: what functions can call, the engine's own included."""
     described: Index
     """What it was made from."""
 
@@ -177,6 +184,7 @@ class RoutingTable(NamedTuple):
             modules=(*stated.modules, *built_in.modules),
             config=index.config,
             connectors=index.connectors,
+            operations=MappingProxyType({**index.operations(), **built_in_index().operations()}),
             described=index,
         )
 
@@ -226,14 +234,14 @@ def built_in_part() -> Part:
 
 
 def _loaded(index: Index, decide: Callable[[Action], Decision], own: bool = False) -> Part:
-    """Load the code of what is served; `own` for the engine's, whose console steps `async def`."""
+    """Load the code of what is served; `own` for the engine's, part of which the console runs."""
     tenants, console = Codebase(index.root), Codebase(index.root)
     problems: list[str] = []
     routes = {}
     for action in index.actions.values():
-        decision, steps = decide(action), own and action.channel == ADMIN
+        decision, is_ours = decide(action), own and action.channel == ADMIN
         try:
-            function = _function(decision, console if steps else tenants, steps)
+            function = _function(decision, console if is_ours else tenants)
             routes[action.name] = route_of(action, decision, function)
         except CodeProblem as problem:
             problems.append(f"{index.path}: {_spelt(action, decision)}: {problem}")
@@ -242,17 +250,11 @@ def _loaded(index: Index, decide: Callable[[Action], Decision], own: bool = Fals
     return Part(routes, tenants.modules, index.digest)
 
 
-def _function(decision: Decision, codebase: Codebase, may_wait: bool) -> Callable[..., Any] | None:
+def _function(decision: Decision, codebase: Codebase) -> Callable[..., Any] | None:
     version = decision.version
     if version is None or not decision.is_served or version.state == DUMMY:
         return None
-    loaded = codebase.load(version.code or "")
-    if loaded.is_async and not may_wait:
-        raise CodeProblem(
-            f"code {loaded.reference}: {loaded.file} defines it with async def, which cannot be served: "
-            "write def"
-        )
-    return loaded.function
+    return codebase.load(version.code or "").function
 
 
 def _spelt(action: Action, decision: Decision) -> str:
