@@ -8,36 +8,45 @@ back its own effects and nobody else's.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import structlog
 
 from actors.access import DATA
 from actors.answers import A_DEFECT, TO_BE_IMPLEMENTED, packed_refusal, replayed, success
 from actors.errors import (
+    Aborted,
     ActionError,
     DeadlineExceeded,
     InvalidArgument,
     Unavailable,
     Unimplemented,
 )
+from actors.index.entries import Operation
 from actors.log.events import Confidential
 from actors.mailbox import Killer, Mailbox
 from actors.messages import DeadLetter, TenantRecord, Work
 from actors.permission import require
-from actors.profiles import UNREMARKABLE, Profile, Profiles
+from actors.profiles import UNREMARKABLE, Config, Profile, Profiles
 from actors.registry import Published
 from actors.routing import Route, RoutingTable
 from actors.tenant.context import Context
 from actors.tenant.database import TenantDatabase
 from actors.tenant.digest import content_digest
 from actors.tenant.function_time import FunctionTime, function_time
+from actors.tenant.mark import mark_in
+from actors.tenant.parking import Parking
 from actors.tenant.storage import Storage
 from actors.wording import worded
-from transport.message import Refusal
+from transport import codec
+from transport.message import ABORTED, Refusal
 
 log = structlog.get_logger()
+
+RETRY_UNDER_WAY_MS: Final = 1000
+"""What the sender of a request hears whose first delivery is still worked on, in milliseconds."""
 
 
 class Held(NamedTuple):
@@ -63,6 +72,16 @@ class ReadWrote(Exception):
     """A function of a `read` action changed the database; it was rolled back."""
 
 
+class Apart(Exception):
+    """No failure: this request needs a run of its own, because its function may wait (stretch.py)."""
+
+    def __init__(self, work: Work, route: Route, params: Any) -> None:
+        super().__init__(route.name)
+        self.work = work
+        self.route = route
+        self.params = params
+
+
 class Serving:
     """One tenant's requests, one at a time, on one open database."""
 
@@ -74,8 +93,10 @@ class Serving:
         tables: Published,
         profiles: Profiles,
         database: TenantDatabase,
+        parking: Parking,
     ) -> None:
         self.database = database
+        self._parking = parking
         self._record = record
         self._mailbox = mailbox
         self._storage = storage
@@ -89,7 +110,8 @@ class Serving:
     def serve(self, message: Any, began: float) -> Held:
         """Answer a request, a dead letter, or work that has killed before; refusals are answers too.
 
-        `began` is time.monotonic() by now: whoever serves many has it from the one before.
+        `began` is time.monotonic() by now: whoever serves many has it from the one before. Raises Apart,
+        with nothing done, for a request whose function may wait.
         """
         self._began = began
         if isinstance(message, Killer):
@@ -98,10 +120,14 @@ class Serving:
             return self._set_aside(message)
         try:
             return self._served(message)
-        except ActionError as error:
-            return self.refused(message, error.refusal)
+        except Apart:
+            raise
         except BaseException as error:  # noqa: BLE001 - whatever a function raises is its own failure
-            return self.refused(message, self._explain(message, error))
+            return self.refused(message, self.reason(message, error))
+
+    def reason(self, work: Work, error: BaseException) -> Refusal:
+        """Why a request is refused whose function, or whose way there, has raised this."""
+        return error.refusal if isinstance(error, ActionError) else self._explain(work, error)
 
     def refused(self, work: Work, refusal: Refusal) -> Held:
         """A refusal in the tenant's words, to be sent with the turn's other replies."""
@@ -114,6 +140,40 @@ class Serving:
         refusal = worded(refusal, self._profile.config)
         body = packed_refusal(held.work, refusal)
         return held._replace(body=body, wrote=False, refusal=refusal, replayed=False)
+
+    def earlier(self, work: Work, route: Route, digest: bytes) -> Held | None:
+        """What became of a write with this id before; None where there was none."""
+        stored = self.database.recall(work.principal.id, work.request.id)
+        if stored is None:
+            function = self._parking.under_way(work)
+            stored = (function.digest, b"") if function else None
+        return None if stored is None else self._again(work, route, digest, stored)
+
+    def heed_newest(self) -> None:
+        """See what was published of the tenant; each request does so by itself."""
+        profile = self._profiles.of(self._record.id)
+        if profile is not self._profile:
+            self._heed(profile)
+
+    @property
+    def tenant(self) -> TenantRecord:
+        """Whose requests these are."""
+        return self._record
+
+    @property
+    def config(self) -> Config:
+        """The newest that was heeded."""
+        return self._profile.config
+
+    @property
+    def function_time(self) -> FunctionTime | None:
+        """What measures functions now; None where they are not limited."""
+        return self._function_time
+
+    @property
+    def operations(self) -> Mapping[str, Operation]:
+        """What functions can call, in the table that is served by."""
+        return self._table.operations
 
     def _answered(
         self, work: Work, body: bytes, route: Route, *, wrote: bool, replayed: bool = False
@@ -128,18 +188,33 @@ class Serving:
         params = route.params.parse(work.request.params)
         if route.function is None:
             return self._stand_in(work, route)
+        if route.is_async:
+            raise Apart(work, route, params)
         if not route.writes:
             return self._answered(work, self._read(work, route, params), route, wrote=False)
         digest = content_digest(route.name, work.request.params)
         stored = self.database.recall(work.principal.id, work.request.id)
         if stored is None:
             return self._answered(work, self._write(work, route, params, digest), route, wrote=True)
+        return self._again(work, route, digest, stored)
+
+    def _again(self, work: Work, route: Route, digest: bytes, stored: tuple[bytes, bytes]) -> Held:
+        """Something stands under this id: the reply, or a mark, or as yet nothing but somebody's work."""
         if stored[0] != digest:
             raise InvalidArgument(
                 f"id {work.request.id!r} was used for another request within 24 h; "
                 "a request with different content needs an id of its own"
             )
-        return self._answered(work, replayed(work, stored[1]), route, wrote=True, replayed=True)
+        if self._parking.under_way(work) is not None:
+            raise Unavailable(
+                f"id {work.request.id!r} is still worked on; send it again, and it gets the reply",
+                retry_after_ms=RETRY_UNDER_WAY_MS,
+            )
+        if (mark := mark_in(stored[1])) is not None:
+            raise Aborted(mark.on(Refusal(ABORTED, f"{route.name} was not finished")).message)
+        body = replayed(work, stored[1])
+        held = self._answered(work, body, route, wrote=True, replayed=True)
+        return held._replace(refusal=codec.parse_reply(body).error)
 
     def _route(self, work: Work) -> Route:
         """The version to run, if this caller may run it now."""
