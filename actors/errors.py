@@ -40,6 +40,10 @@ class StatementRefused(TenantryError):
     """A function tried what ctx.db does not allow; the message says why and what to do instead."""
 
 
+class CallRefused(TenantryError):
+    """A function tried what ctx.call does not allow; the message says why and what to do instead."""
+
+
 class ActionError(TenantryError):
     """A refusal that a function means. Raise one of the subclasses; the savepoint is rolled back."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import deque
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 HANGS_AFTER = 30.0
 """Seconds in a function after which its call counts as failed although it has not ended.
@@ -40,13 +40,20 @@ class Failure(NamedTuple):
 
 
 class Running(NamedTuple):
-    """A call that has begun."""
+    """A call that has begun; `with running:` says when it ends, one way or the other."""
 
     call: int
     began: float
     """time.monotonic(), in seconds."""
     trace_id: str
     tenant: str
+    health: Health
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.health.end(self)
 
 
 class Health:
@@ -68,7 +75,7 @@ class Health:
     def begin(self, tenant: str, trace_id: str) -> Running:
         """A call begins. One tenant has one at a time."""
         running = self._running[tenant] = Running(
-            next(self._calls), time.monotonic(), trace_id, tenant
+            next(self._calls), time.monotonic(), trace_id, tenant, self
         )
         return running
 

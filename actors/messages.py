@@ -70,15 +70,40 @@ class DeadLetter(NamedTuple):
     """The error that ended the last incarnation, for the table and the log."""
 
 
+class Operate(NamedTuple):
+    """To a connector: do this for a function that waits. Answered once, also after the deadline.
+
+    The answer is a map that fits the operation's result schema, or an error that the function gets to see:
+    an ActionError where it was to be expected.
+    """
+
+    operation: str
+    """With the connector's name, such as `mail.send`: the same whichever version of it answers."""
+    params: Mapping[str, Any]
+    """They fit the operation's schema."""
+    tenant: TenantRecord
+    trace_id: str
+    """Of the request that the function serves."""
+    deadline: float
+    """time.monotonic() in seconds; nobody waits for the answer after it."""
+    reply_to: Any
+    """An actors.future.Answer."""
+
+
 class Passivate(NamedTuple):
-    """To a tenant: close the database and leave; answered by Left, or Stayed where mail waits."""
+    """To a tenant: close the database and leave; answered by Left, or by Stayed where it is needed.
+
+    It is needed where mail waits, and where functions wait for connectors.
+    """
 
     insist: bool = False
     """Leave also where mail waits, which then wakes the tenant again: others wait for its place."""
+    cancel: bool = False
+    """Also cancel the functions that wait: the tenant is deleted."""
 
 
 class Stayed(NamedTuple):
-    """To the supervisor: mail came, so the tenant did not leave."""
+    """To the supervisor: mail came, or functions wait for connectors, so the tenant did not leave."""
 
     mailbox: Any
 

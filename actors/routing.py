@@ -25,6 +25,7 @@ from actors.index.entries import (
     Connector,
     Environment,
     Index,
+    Operation,
     Version,
 )
 from actors.index.reader import built_in_index
@@ -55,6 +56,8 @@ class Route(NamedTuple):
     """What a dummy answers; None for everything else."""
     meta: Mapping[str, Any]
     """version, state and reason for a reply; to be copied, never changed."""
+    is_async: bool = False
+    """True for an `async def`, which is stepped from one wait to the next instead of called."""
     built_in: bool = False
     """True for what the engine itself describes and does; an index cannot change it."""
     taken_out: bool = False
@@ -104,6 +107,7 @@ def route_of(
         health=volume and volume.health,
         fallback=fallback,
         module=volume and volume.loaded.module,
+        is_async=volume is not None and volume.loaded.is_async,
     )
 
 
@@ -121,6 +125,8 @@ class RoutingTable(NamedTuple):
     """What a tenant's config may say."""
     connectors: Mapping[str, Connector]
     """By name: what a tenant can be subscribed to."""
+    operations: Mapping[str, Operation]
+    """By full name, such as `mail.send`: what functions can call, the engine's own included."""
     described: Index
     """What it was made from."""
     testers: Mapping[str, Route]
@@ -153,6 +159,7 @@ class RoutingTable(NamedTuple):
             modules=(*stated.modules, *built_in.modules),
             config=index.config,
             connectors=index.connectors,
+            operations=MappingProxyType({**index.operations(), **built_in_index().operations()}),
             described=index,
             testers=stated.testers,
             volumes=library.volumes,
@@ -275,14 +282,5 @@ class _Stated:
         volume = None
         if version is not None and decision.is_served and version.state != DUMMY:
             with self._problems.of(action.name, version):
-                volume = self._loaded(action, version)
+                volume = self._library.volume(action.name, version)
         return route_of(action, decision, volume, fallback=fallback)
-
-    def _loaded(self, action: Action, version: Version) -> Volume:
-        volume = self._library.volume(action.name, version)
-        if volume.loaded.is_async:
-            raise CodeProblem(
-                f"code {volume.loaded.reference}: {volume.loaded.file} defines it with async def, which "
-                "cannot be served: write def"
-            )
-        return volume

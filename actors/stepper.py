@@ -18,10 +18,15 @@ FOREIGN = "only what an actor was asked through ctx can be awaited here: there i
 """What a function hears that awaits anything else, such as asyncio.sleep()."""
 
 
-class Awaiting(NamedTuple):
-    """It has run up to an await: step it with this answer once that is there."""
+NO_LOOP = "no running event loop"
+"""What asyncio itself says, in many of its functions, before anything is awaited."""
 
-    answer: Answer
+
+class Awaiting(NamedTuple):
+    """It has run up to an await: step it again once the answer is there."""
+
+    awaited: Any
+    """Of the kind that whoever steps it has named; here and in general the Answer itself."""
 
 
 class Returned(NamedTuple):
@@ -42,26 +47,37 @@ Step = Awaiting | Returned | Raised
 class Stepper:
     """One running coroutine. Whoever steps it does nothing else with it."""
 
-    __slots__ = ("_coroutine",)
+    __slots__ = ("_coroutine", "_foreign", "_kind")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+    def __init__(
+        self, coroutine: Coroutine[Any, Any, Any], kind: type = Answer, foreign: str = FOREIGN
+    ) -> None:
+        """It may await what yields a `kind`; for anything else it is told `foreign`."""
         self._coroutine = coroutine
+        self._kind = kind
+        self._foreign = foreign
 
     def step(self, arrived: Answer | None = None) -> Step:
         """Run on: from the beginning, or with the answer that was awaited. Never raises."""
         try:
             awaited = self._advance(arrived)
-            while not isinstance(awaited, Answer):
-                awaited = self._coroutine.throw(TypeError(FOREIGN))
+            while not isinstance(awaited, self._kind):
+                awaited = self._coroutine.throw(TypeError(self._foreign))
         except StopIteration as end:
             return Returned(end.value)
         except BaseException as error:  # noqa: BLE001 - whatever a function raises is its own failure
+            if str(error) == NO_LOOP:
+                error.add_note(self._foreign)
             return Raised(error)
         return Awaiting(awaited)
 
-    def abandon(self) -> None:
-        """It will not be stepped again: let it clean up what it holds."""
-        self._coroutine.close()
+    def abandon(self) -> BaseException | None:
+        """It will not be stepped again: let it clean up what it holds; the error if that went wrong."""
+        try:
+            self._coroutine.close()
+        except BaseException as error:  # noqa: BLE001 - as above; there is nobody to tell but the log
+            return error
+        return None
 
     def _advance(self, arrived: Answer | None) -> Any:
         if arrived is None:

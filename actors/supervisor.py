@@ -362,7 +362,8 @@ class Supervisor(Actor):
         if child.is_backing_off or self._residents.withdraw(mailbox):
             self._lay_to_rest(mailbox, child)
         else:
-            mailbox.tell(Passivate(insist=True))  # it leaves, or is Vacant if nobody is in
+            # It leaves, or is Vacant if nobody is in.
+            mailbox.tell(Passivate(insist=True, cancel=True))
 
     def _lay_to_rest(self, mailbox: Mailbox, child: Child) -> None:
         """Nobody is in, and nobody will be: refuse what waits, forget the address, tell. Needs the token."""
@@ -381,7 +382,8 @@ class Supervisor(Actor):
         self._drain = message
         for mailbox in self._addresses.values():
             mailbox.closing = message.closing
-        for mailbox in self._residents.idle_since(math.inf):
+        self._residents.idle_since(math.inf)
+        for mailbox in self._residents.everybody():  # who is leaving already may wait for something
             mailbox.tell(Passivate())
         for mailbox in self._residents.withdraw_waiting():
             self._vacant(Vacant(mailbox))

@@ -18,6 +18,7 @@ from actors.admin.file import prepare_directory
 from actors.admin.messages import SweepDue, TellEverything
 from actors.channel import Draining, FlushUses
 from actors.clock import Clock, ClockMailbox, Every
+from actors.connectors.timer import Timer
 from actors.dispatcher import Dispatcher
 from actors.epoch import Epoch
 from actors.future import Answer
@@ -156,6 +157,9 @@ class System:
         self.admin_log = self._mailbox("admin log", self.supervisor)
         # Verifying a long log computes: it takes turns with the tenants.
         self.audit_reader = self._mailbox("audit reader", self.supervisor, self._permit)
+        self.timer = self._mailbox("timer", self.supervisor)
+        self.connectors: dict[str, Mailbox] = {"timer": self.timer}
+        """Whom functions call, by the names of the index; what is not here answers that it is to come."""
         self.directory = self._mailbox("directory", self.supervisor)
         inbox = SocketMailbox(data, self._permit.let_go, self._permit.take)
         self.router = RouterMailbox("router", inbox, self.supervisor)
@@ -181,6 +185,7 @@ class System:
         if self._events is not None:
             self._events.connect(self.logs.errors)
         self._supervise("clock", self.clock, Clock.start)
+        self._supervise("timer", self.timer, lambda box: Timer.start(box, self.clock))
         self._supervise("migrator", self.migrator, lambda box: Migrator.start(box, self._storage))
         self._supervise(
             "registry",
@@ -245,6 +250,7 @@ class System:
         return [
             *self.logs.children(),
             self.clock,
+            self.timer,
             self.migrator,
             self.registry,
             self.admin_log,
@@ -328,6 +334,8 @@ class System:
             self._permit.let_go,
             self._profiles,
             self.logs.accounts(),
+            self.connectors,
+            self.clock,
         )
 
     def _read_text(self, table: RoutingTable) -> None:

@@ -196,7 +196,7 @@ class AdminConsole(Channel):
     def _go_on(self, errand: Errand, arrived: Answer | None = None) -> None:
         step = errand.stepper.step(arrived)
         if isinstance(step, Awaiting):
-            self._park(errand, step.answer)
+            self._park(errand, step.awaited)
         else:
             self._end(errand, step)
 

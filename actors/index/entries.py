@@ -182,6 +182,14 @@ class Index(NamedTuple):
     storage: Storage
     config: ConfigSchemas
 
+    def operations(self) -> dict[str, Operation]:
+        """What its connectors can do, by full name."""
+        return {
+            name: operation
+            for connector in self.connectors.values()
+            for name, operation in connector.operations.items()
+        }
+
     def environment(self, name: str) -> Environment:
         """The environment of that name; SettingsError lists the names where there is none."""
         found = self.environments.get(name)

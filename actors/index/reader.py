@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
@@ -52,23 +52,23 @@ BUILT_IN = Path(__file__).parents[1] / "admin" / "registry.toml"
 
 def read_index(path: Path) -> Index:
     """Read an index file; IndexProblem lists everything wrong with it by file, line and key."""
-    return _read(read_source(path), path.resolve().parent, built_in_index().actions)
+    return _read(read_source(path), path.resolve().parent, built_in_index())
 
 
 def parse_index(path: Path, text: str) -> Index:
     """What `read_index` would make of the file if it held this text."""
-    return _read(parse_source(path, text), path.resolve().parent, built_in_index().actions)
+    return _read(parse_source(path, text), path.resolve().parent, built_in_index())
 
 
 @functools.cache
 def built_in_index() -> Index:
     """What the engine itself can be asked for, besides whatever index a server runs."""
-    return _read(read_source(BUILT_IN), BUILT_IN.parents[2], ())
+    return _read(read_source(BUILT_IN), BUILT_IN.parents[2], None)
 
 
-def _read(source: Source, root: Path, taken: Collection[str]) -> Index:
+def _read(source: Source, root: Path, built_in: Index | None) -> Index:
     findings: list[Finding] = []
-    index = _Reader(source, root, taken, findings).index()
+    index = _Reader(source, root, built_in, findings).index()
     if findings:
         raise refusal(source, findings)
     return index
@@ -78,12 +78,13 @@ class _Reader:
     """One reading of one file. Goes on after a problem, so that all are reported together."""
 
     def __init__(
-        self, source: Source, root: Path, taken: Collection[str], findings: list[Finding]
+        self, source: Source, root: Path, built_in: Index | None, findings: list[Finding]
     ) -> None:
-        """`root` is where code and migrations resolve; an action may have no name that is `taken`."""
+        """`root` is where code and migrations resolve; no name of what is `built_in` may be used again."""
         self._source = source
         self._root = root
-        self._taken = taken
+        self._actions: Mapping[str, Action] = built_in.actions if built_in else {}
+        self._connectors: Mapping[str, Connector] = built_in.connectors if built_in else {}
         self._findings = findings
         self._shapes: Shapes = {}
         self._broken_shapes: set[str] = set()
@@ -191,7 +192,7 @@ class _Reader:
         return action
 
     def _check_action_name(self, name: str, table: Table) -> None:
-        if name in self._taken:
+        if name in self._actions:
             table.note("is built in: choose another name")
         elif name.startswith(RESERVED):
             table.note(f"{RESERVED} is reserved for what is built in: choose another name")
@@ -261,7 +262,9 @@ class _Reader:
     # Connectors
 
     def _connector(self, name: str, table: Table) -> Connector:
-        if not _PLAIN_NAME.match(name):
+        if name in self._connectors:
+            table.note("is built in: choose another name")
+        elif not _PLAIN_NAME.match(name):
             table.note("must be named in lower case (letters, digits, _)")
         table.only("summary", "not_subscribed", "operations", "versions")
         operations = [
@@ -291,7 +294,8 @@ class _Reader:
     def _check_references(
         self, actions: Mapping[str, Action], connectors: Mapping[str, Connector]
     ) -> None:
-        operations = {name for each in connectors.values() for name in each.operations}
+        callable_here = (*connectors.values(), *self._connectors.values())
+        operations = {name for each in callable_here for name in each.operations}
         for action in actions.values():
             for at, name in enumerate(action.connectors):
                 if name not in operations:

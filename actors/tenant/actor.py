@@ -3,42 +3,34 @@
 A turn serves the requests that wait (actors/tenant/serving.py) and holds their replies. At its end there is
 one COMMIT, synced (`synchronous=FULL`), and only then do the held replies leave: that is the output gate. If
 the commit fails, every message in it is answered with an error and none of its effects stay.
+
+A function that may wait has a transaction of its own for each of its stretches (actors/tenant/waiting.py),
+and what it calls leaves through the same gate. While it waits, other mail is served.
 """
 
 from __future__ import annotations
 
-import sqlite3
+import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import structlog
-
 from actors.actor import Actor
-from actors.answers import A_DEFECT, packed_refusal
-from actors.log.accounts import Accounts, refused_line
-from actors.log.messages import FROM_TENANT
+from actors.answers import A_DEFECT
+from actors.log.accounts import Accounts
 from actors.mailbox import Mailbox
-from actors.messages import DeadLetter, DryRun, Passivate, Replies, Stayed, TenantRecord, Work
-from actors.profiles import Profiles
+from actors.messages import DeadLetter, DryRun, Passivate, Stayed, TenantRecord, Work
+from actors.profiles import EMPTY, Profiles
 from actors.published import Published
-from actors.tenant.account import lines_of
-from actors.tenant.database import FORGOTTEN_AT_ONCE, TenantDatabase
-from actors.tenant.serving import Held, Serving, is_request
+from actors.refuser import deleted
+from actors.tenant.alarm import Overdue
+from actors.tenant.gate import Gate
+from actors.tenant.held import Apart, Held, is_request
+from actors.tenant.parking import Arrived, Parking
+from actors.tenant.serving import Serving
 from actors.tenant.storage import Storage
-from transport.message import UNAVAILABLE, Refusal
-
-log = structlog.get_logger()
-
-KEEP_REPLIES = 24 * 3600.0
-"""Seconds for which an id is remembered (docs/message-api.md, promise 2)."""
-
-FORGET_EVERY = 600.0
-"""Seconds between two sweeps of replies that are older, while the tenant has work."""
-
-FORGET_MORE = 0.1
-"""Seconds between sweeps while there is more to forget: 5,000 replies a second at most."""
+from actors.tenant.waiting import STOPPING, Waiting
 
 TURN_SECONDS = 0.02
 """A turn that has taken so long is committed and makes room for other actors; about 500 messages' work."""
@@ -46,18 +38,8 @@ TURN_SECONDS = 0.02
 NOTHING_SAID = Profiles()
 """Every tenant is as the server's settings have it."""
 
-NOT_ON_DISK = Refusal(
-    UNAVAILABLE,
-    "the commit failed and nothing of this request was kept; send it again with the same id",
-    retry_after_ms=1000,
-)
-
-NOT_KNOWN = Refusal(
-    UNAVAILABLE,
-    "the commit failed and the database cannot be read, so that it is not known whether this request was "
-    "kept; send it again with the same id, and it has its effect once",
-    retry_after_ms=1000,
-)
+STAYS_ONCE_IN = 10.0
+"""Seconds within which a tenant whose functions wait says once, to make room, that another should go."""
 
 
 class Tenant(Actor):
@@ -72,60 +54,65 @@ class Tenant(Actor):
         let_go: Callable[[], None] = lambda: None,
         profiles: Profiles = NOTHING_SAID,
         accounts: Accounts | None = None,
+        connectors: Mapping[str, Mailbox] = EMPTY,
+        clock: Mailbox | None = None,
     ) -> None:
         """`let_go` is called before the turn waits for the disk: others may compute meanwhile.
 
-        `accounts` is told what was answered; None where nobody wants to know.
+        `accounts` is told what was answered; None where nobody wants to know. `connectors` take Operate, each
+        by its name; without a `clock` no function that waits is ever overdue.
         """
         super().__init__(mailbox)
         self._record = record
-        self._storage = storage
-        self._tables = tables
-        self._let_go = let_go
-        self._profiles = profiles
-        self._accounts = accounts
-        self._serving: Serving | None = None
-        self._next_sweep = 0.0
+        self._parking = parking = Parking(record, mailbox, connectors, clock)
+
+        def serving() -> Serving:
+            database = storage.open(record)
+            return Serving(record, mailbox, storage, tables, profiles, database, parking)
+
+        self._gate = Gate(record, serving, let_go, accounts)
+        self._waiting = Waiting(mailbox, self._gate, parking)
+        self._departure: Passivate | None = None
+        self._stayed_at = -math.inf
         self._more_mail = False
 
     # Life
 
     def on_start(self) -> None:
         """Open the database; raises MigrationNeeded where its tables are older than the code."""
-        self._open()
-
-    def _open(self) -> None:
-        database = self._storage.open(self._record)
-        self._serving = Serving(
-            self._record, self.mailbox, self._storage, self._tables, self._profiles, database
-        )
+        self._gate.open()
 
     def on_stop(self) -> None:
         """Checkpoint and close, so that the file stands alone."""
-        if self._accounts is not None:
-            self._accounts.close()
-        if self._serving is not None:
-            self.database.checkpoint_and_close()
+        try:
+            self._waiting.cancel(STOPPING)
+        finally:
+            self._gate.checkpoint_and_close()
 
     def on_failure(self, *_: Any) -> None:
-        """Close without ceremony: what was not committed is gone, the mail will be served again."""
-        if self._accounts is not None:
-            self._accounts.close()
-        if self._serving is not None:
-            self.database.close()
+        """Close without ceremony: what was not committed is gone, the mail will be served again.
+
+        Functions that wait are not: their callers hear what is on disk of them.
+        """
+        self._waiting.abandon("the tenant has failed")
+        self._gate.close()
 
     def on_receive(self, message: Any) -> Any:
         """Mail that is not a request."""
         if isinstance(message, DryRun):
-            return self.serving.rehearse(message)
-        if not isinstance(message, Passivate):
+            return self._gate.serving.rehearse(message)
+        if isinstance(message, Arrived):
+            self._waiting.arrived(message)
+            self._leave_if_asked()
+        elif isinstance(message, Overdue):
+            self._waiting.overdue()
+            self._leave_if_asked()
+        elif isinstance(message, Passivate):
+            self._asked_to_leave(message)
+        else:
             raise TypeError(
                 f"a tenant takes requests, DryRun and Passivate, not {type(message).__name__}"
             )
-        if not message.insist and (self._more_mail or not self.mailbox.empty()):
-            self._tell_supervisor(Stayed(self.mailbox))
-        else:
-            self._stop()
         return None
 
     def bury(self, message: Any, error: BaseException) -> list[Any]:
@@ -133,7 +120,7 @@ class Tenant(Actor):
         if isinstance(message, Work):
             return [DeadLetter(message, repr(error))]
         if isinstance(message, DeadLetter):
-            self._refuse(message.work, A_DEFECT)
+            self._gate.refuse(message.work, A_DEFECT)
             return []
         return super().bury(message, error)
 
@@ -153,12 +140,19 @@ class Tenant(Actor):
 
     def _serve_run(self, mail: deque[Any], ends: float) -> None:
         settled: dict[int, Held] = {}
-        while (held := self._attempt(mail, settled, ends)) is None:
-            pass
+        try:
+            while (held := self._attempt(mail, settled, ends)) is None:
+                pass
+        except Apart as apart:
+            stretch = self._waiting.begin(apart)
+            mail.popleft()
+            self.at = len(mail)
+            self._waiting.conclude(stretch)
+            return
         for _ in held:
             mail.popleft()
         self.at = len(mail)  # what fails from here on is no message's fault
-        self._commit(held)
+        self._gate.commit(held)
 
     def _attempt(
         self, mail: deque[Any], settled: dict[int, Held], ends: float
@@ -167,11 +161,12 @@ class Tenant(Actor):
 
         That is where SQLite ended the transaction by itself: a full quota, an interrupted write, an I/O
         error. The message at fault is settled with its refusal; those before it lost their effects and are
-        served again, since none of them was answered yet.
+        served again, since none of them was answered yet. Raises Apart, with the transaction begun, where the
+        first one needs it for itself.
         """
-        database = self.database
+        database = self._gate.database
         database.begin()
-        serve = self.serving.serve
+        serve = self._gate.serving.serve
         held: list[Held] = []
         now = time.monotonic()
         for self.at, message in enumerate(mail):
@@ -179,7 +174,12 @@ class Tenant(Actor):
                 break
             answer = settled.get(self.at)
             if answer is None:
-                answer = serve(message, now)
+                try:
+                    answer = serve(message, now)
+                except Apart:
+                    if not held:
+                        raise
+                    break
                 now = answer.ended
             if not database.in_transaction:
                 settled[self.at] = answer
@@ -187,79 +187,46 @@ class Tenant(Actor):
             held.append(answer)
         return held
 
-    def _commit(self, held: list[Held]) -> None:
-        try:
-            self._sweep()
-            if any(one.wrote for one in held):
-                self._let_go()
-            self.database.commit()
-        except sqlite3.Error as error:
-            self._release(self._after_failed_commit(held, error))
+    # Leaving
+
+    def _asked_to_leave(self, message: Passivate) -> None:
+        """Leave, or say that it stays; where functions wait, nothing of theirs is lost by it.
+
+        - When the server stops, it leaves once all have ended; at `mailbox.closing` they are cancelled.
+        - For idleness it stays. To make room for others (`insist`) it stays as well, so that another tenant
+          goes instead. Asked again within STAYS_ONCE_IN, it lets no other function in that might wait, and
+          leaves once the last has ended: their deadlines bound that. Until then it says nothing, so that
+          the Supervisor does not ask on and on where functions wait everywhere.
+        - Those of a deleted tenant are cancelled (`cancel`).
+        """
+        if message.cancel:
+            self._waiting.cancel(deleted(self._record).message, None)
+        if not message.insist and (self._more_mail or not self.mailbox.empty()):
+            self._tell_supervisor(Stayed(self.mailbox))
+        elif not self._parking:
+            self._stop()
+        elif self.mailbox.closing is not None or (message.insist and self._stayed_before()):
+            self._departure = message
+            self._parking.is_closed = message.insist
+            self._parking.watch()
         else:
-            self._release(held)
+            self._tell_supervisor(Stayed(self.mailbox))
 
-    def _after_failed_commit(self, held: list[Held], error: sqlite3.Error) -> list[Held]:
-        """A commit that reports failure may still be on disk: reopen, and ask the table of ids."""
-        log.error(
-            "commit failed",
-            tenant=self._record.name,
-            tenant_id=self._record.id,
-            messages=len(held),
-            exc_info=error,
-        )
-        self.database.close()
-        try:
-            self._open()
-        except BaseException:
-            self._release([self.serving.taken_back(one, NOT_KNOWN) for one in held])
-            raise
-        taken_back = self.serving.taken_back
-        return [one if self._kept(one) else taken_back(one, NOT_ON_DISK) for one in held]
-
-    def _kept(self, held: Held) -> bool:
-        request, caller = held.work.request, held.work.principal
-        return held.wrote and self.database.recall(caller.id, request.id) is not None
-
-    def _release(self, held: list[Held]) -> None:
-        accounts = self._accounts
-        now = 0.0 if accounts is None else accounts.clock()
-        outlets: dict[Any, list[Any]] = {}
-        for one in held:
-            work = one.work
-            outlets.setdefault(work.outlet, []).append((work.peer, one.body))
-        for outlet, frames in outlets.items():
-            outlet.tell(Replies(frames))
-        if accounts is not None:
-            accounts.tell(self._record, lines_of(held, now))
-
-    def _refuse(self, work: Work, refusal: Refusal) -> None:
-        """At once, where no turn will."""
-        body = packed_refusal(work, refusal)
-        work.outlet.tell(Replies([(work.peer, body)]))
-        if self._accounts is not None:
-            now = self._accounts.clock()
-            line = refused_line(FROM_TENANT, now, work, refusal, None, len(body))
-            self._accounts.tell(self._record, (line,))
-
-    def _sweep(self) -> None:
-        """Forget old replies; where more are due than one sweep takes, sweep again soon."""
+    def _stayed_before(self) -> bool:
         now = time.monotonic()
-        if now >= self._next_sweep:
-            forgotten = self.database.forget_before(time.time() - KEEP_REPLIES)
-            self._next_sweep = now + (
-                FORGET_EVERY if forgotten < FORGOTTEN_AT_ONCE else FORGET_MORE
-            )
+        lately, self._stayed_at = now < self._stayed_at + STAYS_ONCE_IN, now
+        return lately
 
-    @property
-    def serving(self) -> Serving:
-        """There from on_start on."""
-        assert self._serving is not None
-        return self._serving
-
-    @property
-    def database(self) -> TenantDatabase:
-        """Open from on_start on."""
-        return self.serving.database
+    def _leave_if_asked(self) -> None:
+        """After the last function has ended; when the server stops, mail is served first."""
+        departure = self._departure
+        if departure is None or self._parking:
+            return
+        self._departure = None
+        if departure.insist:
+            self._stop()
+        else:
+            self.mailbox.tell(departure)
 
     def _tell_supervisor(self, message: Any) -> None:
         if self.mailbox.supervisor is not None:

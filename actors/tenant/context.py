@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Executable
 
+from actors.errors import CallRefused
 from actors.messages import Principal
 from actors.profiles import Config
+from actors.tenant.calls import Calls
 
 Binds = Mapping[str, Any]
 
@@ -60,3 +62,20 @@ class Context(NamedTuple):
     config: Config
     """The tenant's settings and whitelabel at one revision, the same for the whole message; nobody can
     change it. What the index's schema has as a default is not filled in: ask with `.get(name, default)`."""
+    calls: Calls | None = None
+    """Of an `async def`; None for a function that cannot wait."""
+
+    def call(self, operation: str, /, **params: Any) -> Awaitable[Any]:
+        """Call a connector's operation, such as `await ctx.call("timer.sleep", seconds=2.5)`.
+
+        It leaves once what the function has written up to here is on disk: a function that waits is one
+        transaction from each wait to the next. The answer has an attribute for each property of the
+        operation's result. Raises CallRefused for what the index does not allow, and at the await whatever
+        the connector refuses with (an ActionError, which a function may catch).
+        """
+        if self.calls is None:
+            raise CallRefused(
+                f"{self.action} calls {operation} in a plain def, which cannot wait: write async def, and "
+                "await ctx.call(...)"
+            )
+        return self.calls.make(operation, params)

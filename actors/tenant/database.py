@@ -147,8 +147,18 @@ class TenantDatabase:
     def remember(
         self, caller: str, request_id: str, digest: bytes, reply: bytes, now: float
     ) -> None:
-        """Store a reply in the transaction of its effect. `now` is time.time()."""
+        """Store a reply in the transaction of its effect. `now` is time.time().
+
+        DatabaseProblem where that has ended, which a function can hide by catching what it was told: the
+        reply would be committed by itself, and the effect is gone.
+        """
+        if not self._driver.in_transaction:
+            raise DatabaseProblem("a function went on after an error that ended its transaction")
         self._execute(text.REMEMBER, (caller, request_id, digest, reply, int(now)))
+
+    def replace(self, caller: str, request_id: str, reply: bytes, now: float) -> None:
+        """Store a reply, or a later mark, in the place of what a function's first stretches left there."""
+        self._execute(text.REPLACE, (reply, int(now), caller, request_id))
 
     def forget_before(self, moment: float, most: int = FORGOTTEN_AT_ONCE) -> int:
         """Remove replies stored before `moment` (of time.time()), oldest first; how many it were."""

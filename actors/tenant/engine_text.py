@@ -31,11 +31,15 @@ RECALL: Final = _marked("SELECT digest, reply FROM tenantry_replies WHERE caller
 REMEMBER: Final = _marked(
     "INSERT INTO tenantry_replies (caller, id, digest, reply, at) VALUES (?, ?, ?, ?, ?)"
 )
+REPLACE: Final = _marked(
+    "UPDATE tenantry_replies SET reply = ?, at = ? WHERE caller = ? AND id = ?"
+)
 FORGET: Final = _marked(
     "DELETE FROM tenantry_replies WHERE at < ?1 AND n <= "
     "(SELECT max(n) FROM (SELECT n FROM tenantry_replies ORDER BY n LIMIT ?2))"
 )
-"""Looks at the oldest rows only: they were inserted in the order of time, so `at` needs no index."""
+"""Looks at the oldest rows only: they were inserted in the order of time, so `at` needs no index. A reply
+that replaced a mark is younger than its row by ten minutes at most, and goes with a later sweep."""
 BURY: Final = _marked(
     "INSERT INTO tenantry_dead_letters (caller, id, action, request, reason, at) "
     "VALUES (?, ?, ?, ?, ?, ?)"

@@ -40,12 +40,35 @@ class FunctionTime:
                 "the same id",
                 retry_after_ms=math.ceil(wait * 1000),
             )
+        self.go_on()
+
+    def resumed(self) -> Resumed:
+        """Around a later stretch of a function that has waited."""
+        return Resumed(self)
+
+    def go_on(self) -> None:
+        """Measure from here."""
         self._began = time.thread_time()
 
     def __exit__(self, *_: object) -> None:
         """What a call took is charged afterwards, however it ended."""
         spent = time.thread_time() - self._began
         self._bucket.charge(spent * 1000, time.monotonic())
+
+
+class Resumed:
+    """Charged like any, and never refused: a function that has begun is not ended halfway for its cost."""
+
+    __slots__ = ("_time",)
+
+    def __init__(self, time: FunctionTime) -> None:
+        self._time = time
+
+    def __enter__(self) -> None:
+        self._time.go_on()
+
+    def __exit__(self, *info: object) -> None:
+        self._time.__exit__(*info)
 
 
 def function_time(tenant: str, limit: float | None) -> FunctionTime | None:

@@ -8,14 +8,16 @@ back its own effects and nobody else's.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, Final
 
 import structlog
 
 from actors.access import DATA
 from actors.answers import A_DEFECT, TO_BE_IMPLEMENTED, packed_refusal, replayed, success
 from actors.errors import (
+    Aborted,
     ActionError,
     DeadlineExceeded,
     InvalidArgument,
@@ -23,45 +25,34 @@ from actors.errors import (
     Unimplemented,
 )
 from actors.health import Running
+from actors.index.entries import Operation
 from actors.log.events import Confidential
 from actors.mailbox import Killer, Mailbox
 from actors.messages import DeadLetter, DryRun, Principal, TenantRecord, Work
 from actors.permission import require
-from actors.profiles import UNREMARKABLE, Profile, Profiles
+from actors.profiles import UNREMARKABLE, Config, Profile, Profiles
 from actors.published import Published, sound
 from actors.routing import Route, RoutingTable
 from actors.tenant.context import Context
 from actors.tenant.database import TenantDatabase
 from actors.tenant.digest import content_digest
 from actors.tenant.function_time import FunctionTime, function_time
+from actors.tenant.held import Apart, Held
+from actors.tenant.mark import mark_in
+from actors.tenant.parking import Parking
 from actors.tenant.rehearsal import Rehearsal
 from actors.tenant.storage import Storage
 from actors.wording import worded
-from transport.message import Refusal
+from transport import codec
+from transport.message import ABORTED, Refusal
 
 log = structlog.get_logger()
 
 RETRY_TAKEN_OUT_MS = 30_000
 """What callers are told to wait while nothing is served: people have to mend it, in milliseconds."""
 
-
-class Held(NamedTuple):
-    """A packed reply that waits for the commit it depends on."""
-
-    work: Work
-    body: bytes
-    wrote: bool
-    """True where the reply stands in the table of ids, so that the disk knows whether it holds."""
-    route: Route | None
-    """The version that was chosen; None where there is no such action."""
-    refusal: Refusal | None
-    """What the body says; None for a success."""
-    began: float
-    """time.monotonic() in seconds, as the next; where a run is served again, of the last time."""
-    ended: float
-    """When the reply was packed."""
-    replayed: bool = False
-    """True where the reply was made by an earlier message with the same id."""
+RETRY_UNDER_WAY_MS: Final = 1000
+"""What the sender of a request hears whose first delivery is still worked on, in milliseconds."""
 
 
 class ReadWrote(Exception):
@@ -79,8 +70,10 @@ class Serving:
         tables: Published,
         profiles: Profiles,
         database: TenantDatabase,
+        parking: Parking,
     ) -> None:
         self.database = database
+        self._parking = parking
         self._record = record
         self._mailbox = mailbox
         self._storage = storage
@@ -98,7 +91,8 @@ class Serving:
     def serve(self, message: Any, began: float) -> Held:
         """Answer a request, a dead letter, or work that has killed before; refusals are answers too.
 
-        `began` is time.monotonic() by now: whoever serves many has it from the one before.
+        `began` is time.monotonic() by now: whoever serves many has it from the one before. Raises Apart,
+        with nothing done, for a request whose function may wait.
         """
         self._began = began
         self._chosen = self._running = None
@@ -108,10 +102,21 @@ class Serving:
             return self._set_aside(message)
         try:
             return self._served(message)
-        except ActionError as error:
-            return self.refused(message, error.refusal)
+        except Apart:
+            raise
         except BaseException as error:  # noqa: BLE001 - whatever a function raises is its own failure
-            return self.refused(message, self._explain(message, error))
+            return self.refused(message, self.reason(message, error))
+
+    def reason(self, work: Work, error: BaseException) -> Refusal:
+        """Why a request is refused whose function, or whose way there, has raised this."""
+        return error.refusal if isinstance(error, ActionError) else self._explain(work, error)
+
+    def begins(self, route: Route, work: Work) -> Running:
+        """A call of this version begins; `with` what this gives says when it ends."""
+        assert route.health is not None  # there is one wherever there is a function
+        self._chosen = route
+        self._running = route.health.begin(self._record.id, work.trace_id)
+        return self._running
 
     def rehearse(self, message: DryRun) -> list[dict[str, Any]]:
         """Run versions on a message between two turns; nothing of it stays."""
@@ -130,6 +135,40 @@ class Serving:
         body = packed_refusal(held.work, refusal)
         return held._replace(body=body, wrote=False, refusal=refusal, replayed=False)
 
+    def earlier(self, work: Work, route: Route, digest: bytes) -> Held | None:
+        """What became of a write with this id before; None where there was none."""
+        stored = self.database.recall(work.principal.id, work.request.id)
+        if stored is None:
+            function = self._parking.under_way(work)
+            stored = (function.digest, b"") if function else None
+        return None if stored is None else self._again(work, route, digest, stored)
+
+    def heed_newest(self) -> None:
+        """See what was published of the tenant; each request does so by itself."""
+        profile = self._profiles.of(self._record.id)
+        if profile is not self._profile:
+            self._heed(profile)
+
+    @property
+    def tenant(self) -> TenantRecord:
+        """Whose requests these are."""
+        return self._record
+
+    @property
+    def config(self) -> Config:
+        """The newest that was heeded."""
+        return self._profile.config
+
+    @property
+    def function_time(self) -> FunctionTime | None:
+        """What measures functions now; None where they are not limited."""
+        return self._function_time
+
+    @property
+    def operations(self) -> Mapping[str, Operation]:
+        """What functions can call, in the table that is served by."""
+        return self._table.operations
+
     def _answered(
         self, work: Work, body: bytes, route: Route, *, wrote: bool, replayed: bool = False
     ) -> Held:
@@ -143,18 +182,33 @@ class Serving:
         params = route.params.parse(work.request.params)
         if route.function is None:
             return self._stand_in(work, route)
+        if route.is_async:
+            raise Apart(work, route, params)
         if not route.writes:
             return self._answered(work, self._read(work, route, params), route, wrote=False)
         digest = content_digest(route.name, work.request.params)
         stored = self.database.recall(work.principal.id, work.request.id)
         if stored is None:
             return self._answered(work, self._write(work, route, params, digest), route, wrote=True)
+        return self._again(work, route, digest, stored)
+
+    def _again(self, work: Work, route: Route, digest: bytes, stored: tuple[bytes, bytes]) -> Held:
+        """Something stands under this id: the reply, or a mark, or as yet nothing but somebody's work."""
         if stored[0] != digest:
             raise InvalidArgument(
                 f"id {work.request.id!r} was used for another request within 24 h; "
                 "a request with different content needs an id of its own"
             )
-        return self._answered(work, replayed(work, stored[1]), route, wrote=True, replayed=True)
+        if self._parking.under_way(work) is not None:
+            raise Unavailable(
+                f"id {work.request.id!r} is still worked on; send it again, and it gets the reply",
+                retry_after_ms=RETRY_UNDER_WAY_MS,
+            )
+        if (mark := mark_in(stored[1])) is not None:
+            raise Aborted(mark.on(Refusal(ABORTED, f"{route.name} was not finished")).message)
+        body = replayed(work, stored[1])
+        held = self._answered(work, body, route, wrote=True, replayed=True)
+        return held._replace(refusal=codec.parse_reply(body).error)
 
     def _route(self, work: Work) -> Route:
         """The version to run, if this caller may run it now."""
@@ -226,25 +280,18 @@ class Serving:
     def _run(self, work: Work, route: Route, params: Any) -> Any:
         request = work.request
         deadline = work.received + request.timeout_ms / 1000
-        health = route.health
-        assert health is not None  # there is one wherever there is a function
-        running = self._running = health.begin(self._record.id, work.trace_id)
-        try:
-            with self.database.lent(
-                request.params, deadline, read_only=not route.writes
-            ) as functions:
-                context = Context(
-                    functions,
-                    self._record.name,
-                    work.principal,
-                    route.name,
-                    datetime.now(UTC),
-                    work.trace_id,
-                    self._profile.config,
-                )
-                result = self._called(route.function, context, params)
-        finally:
-            health.end(running)
+        lent = self.database.lent(request.params, deadline, read_only=not route.writes)
+        with self.begins(route, work), lent as functions:
+            context = Context(
+                functions,
+                self._record.name,
+                work.principal,
+                route.name,
+                datetime.now(UTC),
+                work.trace_id,
+                self._profile.config,
+            )
+            result = self._called(route.function, context, params)
         route.result.check(result)
         return result
 
@@ -303,9 +350,8 @@ class Serving:
         """Whatever took two incarnations with it was begun by the version that is served now."""
         route = self._chosen = self._table.routes.get(work.request.action)
         if route is not None and route.health is not None:
-            running = route.health.begin(self._record.id, work.trace_id)
-            route.health.end(running)
-            self._tables.failed(route, running)
+            with self.begins(route, work) as running:
+                self._tables.failed(route, running)
 
 
 def taken_out(route: Route) -> Unavailable:
@@ -315,9 +361,3 @@ def taken_out(route: Route) -> Unavailable:
         "its developers have been told",
         retry_after_ms=RETRY_TAKEN_OUT_MS,
     )
-
-
-def is_request(message: Any) -> bool:
-    """Work, a dead letter, or work that has killed before: what needs a transaction."""
-    kind = type(message)
-    return kind is Work or kind is DeadLetter or (kind is Killer and is_request(message.message))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 
 import pytest
@@ -197,10 +196,20 @@ class TestTable:
                 zip(("contacts.add version 2", "contacts.open version 1"), said, strict=True)] == [
             True, True]  # fmt: skip
 
-    def test_async_code_is_refused_for_now(self, path: Path) -> None:
+    def test_a_route_says_whether_its_function_may_wait(self, path: Path) -> None:
+        """Known when the table is built, so that no message has to find out."""
+        plain = RoutingTable.build(read_index(path), "hosted-live")
         (path.parent / "desk.py").write_text("async def add(ctx, params): ...\n")
-        with pytest.raises(CodeProblem, match="async def, which cannot be served: write def"):
-            RoutingTable.build(read_index(path), "hosted-live")
+        waiting = RoutingTable.build(read_index(path), "hosted-live")
+        assert plain.routes["contacts.add"].is_async is False
+        assert waiting.routes["contacts.add"].is_async is True
+
+    def test_functions_can_call_the_index_s_operations_and_the_engine_s(self, path: Path) -> None:
+        """A tenant is subscribed to the index's connectors only."""
+        path.write_text(INDEX + "[connectors.mail]\nsummary = 'Mail.'\noperations.send = {}\n")
+        table = RoutingTable.build(read_index(path), "hosted-live")
+        assert table.operations.keys() == {"mail.send", "timer.sleep"}
+        assert table.connectors.keys() == {"mail"}
 
     @pytest.mark.parametrize("name", PLACES)
     def test_what_is_built_in_is_served_with_every_index_everywhere(
@@ -221,8 +230,7 @@ class TestTable:
     def test_the_console_steps_what_is_built_in_and_tenants_call_it(self) -> None:
         """On the data channel nothing waits; on the admin channel everything does."""
         for route in built_in_part().routes.values():
-            waits = inspect.iscoroutinefunction(route.function)
-            assert waits is (route.rule.channel == "admin"), route.name
+            assert route.is_async is (route.rule.channel == "admin"), route.name
 
     def test_tenants_know_the_text_of_what_they_run_and_of_nothing_else(self) -> None:
         """The Directory's statements are no statements of a tenant's."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -83,6 +84,51 @@ def test_awaiting_anything_else_raises_an_error_that_says_so() -> None:
 
     assert isinstance(step, Raised)
     assert (type(step.error), str(step.error)) == (TypeError, FOREIGN)
+
+
+def test_whoever_steps_says_what_may_be_awaited() -> None:
+    """A kind of its own in place of an Answer, and words of its own for everything else."""
+
+    class Question:
+        def __await__(self) -> Generator[Question, str, str]:
+            return (yield self)
+
+    async def asks(*questions: Any) -> list[Any]:
+        return [await question for question in questions]
+
+    question = Question()
+    stepper = Stepper(asks(question, Pending(Answer())), Question, "only questions")
+    assert stepper.step() == Awaiting(question)
+    answer = Answer()
+    settle(answer, "because")
+    step = stepper.step(answer)
+
+    assert isinstance(step, Raised)
+    assert (type(step.error), str(step.error)) == (TypeError, "only questions")
+
+
+def test_what_asyncio_says_is_explained() -> None:
+    """Most of its functions fail before anything is awaited."""
+    step = Stepper(asyncio.sleep(1)).step()
+
+    assert isinstance(step, Raised)
+    assert (type(step.error), step.error.__notes__) == (RuntimeError, [FOREIGN])
+
+
+def test_a_function_that_will_not_be_abandoned_is_no_trouble_to_who_steps() -> None:
+    """It may not wait for anything any more; what it raises is told."""
+
+    async def clings(answer: Answer) -> None:
+        try:
+            await Pending(answer)
+        finally:
+            await Pending(answer)
+
+    stepper = Stepper(clings(Answer()))
+    stepper.step()
+
+    assert isinstance(stepper.abandon(), RuntimeError)
+    assert stepper.abandon() is None
 
 
 def test_an_abandoned_function_cleans_up() -> None:

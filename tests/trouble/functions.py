@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,12 @@ def fill(ctx: Context, params: Any) -> None:
         ctx.db.run(ADD, {"text": "x" * 100_000})
 
 
+def swallow(ctx: Context, params: Any) -> None:
+    """Hides that the quota has ended the transaction."""
+    with suppress(Exception):
+        fill(ctx, params)
+
+
 TROUBLES = {
     function.__name__: function
     for function in (
@@ -120,5 +127,6 @@ TROUBLES = {
         commit,
         run_long,
         fill,
+        swallow,
     )
 }

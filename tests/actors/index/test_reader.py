@@ -188,6 +188,17 @@ class TestBuiltIn:
             "tenants.greet"
         }
 
+    def test_its_connectors_are_called_and_not_described_again(self, tmp_path: Path) -> None:
+        """An action lists their operations as any other; only the names are taken."""
+        action = read(tmp_path, ACTION + 'connectors = ["timer.sleep"]').actions["a.b"]
+        assert action.connectors == ("timer.sleep",)
+        assert "timer" not in read(tmp_path, ACTION).connectors
+        assert refused(tmp_path, "[connectors.timer]\nsummary = 'S'") == [
+            "1: connectors.timer: is built in: choose another name"
+        ]
+        (misspelt,) = refused(tmp_path, ACTION + 'connectors = ["timer.slep"]')
+        assert "did you mean timer.sleep?" in misspelt
+
 
 class TestRefusing:
     """Each problem names file, line and key, and says what to do."""

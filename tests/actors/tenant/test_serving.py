@@ -148,6 +148,15 @@ def test_a_full_database_says_so_and_keeps_serving(client: Client) -> None:
     assert client.call("marks.add", {"text": "still serving"})
 
 
+def test_a_function_cannot_hide_that_its_transaction_has_ended(client: Client) -> None:
+    """Its reply is not stored either: sent again, it would say `ok` of what is not there."""
+    for _ in range(2):
+        with pytest.raises(CallError) as caught:
+            client.call("trouble.make", {"kind": "swallow"}, id="swallowed-1")
+        assert caught.value.code == "internal"
+    assert marks(client, "swallow") == 0
+
+
 def test_access_is_by_role(server: Server, client: Client) -> None:
     with pytest.raises(CallError) as caught:
         client.call("owners.only")

@@ -59,10 +59,10 @@ class Bench:
         else:
             self.written.append(envelope.message.entry.action)
             settle(envelope.reply_to, len(self.written))
-        for each in [each for each in self._waiting if each[2].answer.answered()]:
+        for each in [each for each in self._waiting if each[2].awaited.answered()]:
             self._waiting.remove(each)
             name, stepper, awaiting = each
-            self._note(name, stepper, stepper.step(awaiting.answer))
+            self._note(name, stepper, stepper.step(awaiting.awaited))
 
     def finish(self, *, fails: bool = False) -> None:
         """Answer until nobody asks any more."""

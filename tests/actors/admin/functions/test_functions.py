@@ -269,8 +269,8 @@ def test_a_page_of_a_log_is_searched_for_by_the_tenants_id(
 
     assert [envelope.message for envelope in desk.asked] == [question]
     assert isinstance(step, Awaiting)
-    settle(step.answer, {"lines": [{"at": "t", "new": 1}], "next": "c", "newest": "d"})
-    step = stepper.step(step.answer)
+    settle(step.awaited, {"lines": [{"at": "t", "new": 1}], "next": "c", "newest": "d"})
+    step = stepper.step(step.awaited)
     assert isinstance(step, Returned)
     (line,) = step.value.pop("lines")
     assert line.keys() == set(LINE if action == "logs.tenant" else FIRST_TO_LAST)
@@ -293,8 +293,8 @@ def test_errors_of_a_tenant_are_none_from_before_it_was_there(
     actors = desks()
     stepper, step = start(context(actors, "logs.errors", caller=ADA._replace(role=role)), params)
     assert isinstance(step, Awaiting)
-    settle(step.answer, CREATED)
-    stepper.step(step.answer)
+    settle(step.awaited, CREATED)
+    stepper.step(step.awaited)
 
     desk = cast("Desk", actors.log_reader)
     (envelope,) = desk.asked
@@ -339,13 +339,13 @@ def test_a_request_is_told_from_every_log_that_the_caller_may_read(
     asked: list[Find] = []
     while isinstance(step, Awaiting):
         if len(desk.asked) == len(asked):
-            settle(step.answer, CREATED)
+            settle(step.awaited, CREATED)
         else:
             asked.append(desk.asked[-1].message)
             line = {"at": f"2026-11-24T0{next(times)}:00:00+0{len(asked)}:00"}
             cursor = None if len(asked) % 2 == 0 else "next"
-            settle(step.answer, {"lines": [line], "next": cursor, "newest": "n"})
-        step = stepper.step(step.answer)
+            settle(step.awaited, {"lines": [line], "next": cursor, "newest": "n"})
+        step = stepper.step(step.awaited)
 
     assert isinstance(step, Returned)
     assert [find.log for find in asked[::2]] == [find.log for find in asked[1::2]] == logs
@@ -364,8 +364,10 @@ def test_a_request_that_did_more_than_can_be_shown_is_said_to_be_incomplete() ->
     dev = Principal("t_" + "2" * 16, None, "developer")
     stepper, step = start(context(actors, "logs.trace", None, dev), {"trace_id": "f"})
     while isinstance(step, Awaiting):
-        settle(step.answer, {"lines": [{"at": "2026-11-24T00:00:00Z"}], "next": "c", "newest": "n"})
-        step = stepper.step(step.answer)
+        settle(
+            step.awaited, {"lines": [{"at": "2026-11-24T00:00:00Z"}], "next": "c", "newest": "n"}
+        )
+        step = stepper.step(step.awaited)
 
     assert isinstance(step, Returned)
     assert not step.value["complete"]
@@ -383,8 +385,8 @@ def test_a_question_goes_to_whoever_knows_and_the_answer_back_as_it_is(
 
     assert [envelope.message for envelope in desk.asked] == [question]
     assert isinstance(step, Awaiting)
-    settle(step.answer, {"known": True, "records": []})
-    assert stepper.step(step.answer) == Returned({"known": True, "records": []})
+    settle(step.awaited, {"known": True, "records": []})
+    assert stepper.step(step.awaited) == Returned({"known": True, "records": []})
 
 
 def test_a_record_begins_with_what_happened_and_ends_with_what_proves_it() -> None:
@@ -392,8 +394,8 @@ def test_a_record_begins_with_what_happened_and_ends_with_what_proves_it() -> No
     record = {name: index for index, name in enumerate(sorted(FIRST_TO_LAST))}
     stepper, step = start(context(desks(), "audit.list"), {})
     assert isinstance(step, Awaiting)
-    settle(step.answer, {"records": [record], "next": None})
-    step = stepper.step(step.answer)
+    settle(step.awaited, {"records": [record], "next": None})
+    step = stepper.step(step.awaited)
     assert isinstance(step, Returned)
     assert step.value["records"] == [record]
     assert list(step.value["records"][0]) == list(FIRST_TO_LAST)
@@ -411,8 +413,8 @@ def test_a_change_is_ordered_from_the_directory_by_name_and_with_its_receipt(
 
     assert [envelope.message for envelope in desk.asked] == [Order(command, ADA, RECEIPT, ACME.id)]
     assert isinstance(step, Awaiting)
-    settle(step.answer, Done({"done": True}, replayed=True))
-    assert stepper.step(step.answer) == Returned({"done": True})
+    settle(step.awaited, Done({"done": True}, replayed=True))
+    assert stepper.step(step.awaited) == Returned({"done": True})
     assert ctx.replayed
 
 

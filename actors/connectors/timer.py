@@ -1,0 +1,58 @@
+"""The connector `timer`: has a function wait, without keeping a thread or a transaction meanwhile."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final, NamedTuple
+
+from actors.actor import Actor
+from actors.clock import After
+from actors.errors import DeadlineExceeded, Unimplemented
+from actors.future import Answer, settle, settle_with_error
+from actors.mailbox import Mailbox
+from actors.messages import Operate
+
+SLEEP: Final = "timer.sleep"
+
+
+class Slept(NamedTuple):
+    """From the Clock: a sleep is over."""
+
+    since: float
+    """time.monotonic() when it began, in seconds."""
+    reply_to: Answer
+
+
+class Timer(Actor):
+    """Takes Operate as every connector does; the Clock does the waiting."""
+
+    def __init__(self, mailbox: Mailbox, clock: Mailbox) -> None:
+        super().__init__(mailbox)
+        self._clock = clock
+
+    def on_receive(self, message: Any) -> None:
+        """Operate, and Slept; anything else is a defect of the sender."""
+        if isinstance(message, Operate):
+            self._begin(message)
+        elif isinstance(message, Slept):
+            settle(message.reply_to, {"seconds": time.monotonic() - message.since})
+        else:
+            raise TypeError(f"the Timer takes Operate, not {type(message).__name__}")
+
+    def _begin(self, message: Operate) -> None:
+        if message.operation == SLEEP:
+            self._sleep(message)
+        else:
+            error = Unimplemented(f"{message.operation} is no operation of the timer's")
+            settle_with_error(message.reply_to, error)
+
+    def _sleep(self, message: Operate) -> None:
+        """Nobody would be there at its end past the deadline: then it is not begun."""
+        seconds, now = message.params["seconds"], time.monotonic()
+        if now + seconds > message.deadline:
+            error = DeadlineExceeded(
+                f"{SLEEP} of {seconds:g} s was not begun: the request's timeout_ms would be over by then"
+            )
+            settle_with_error(message.reply_to, error)
+        else:
+            self._clock.tell(After(seconds, self.mailbox, Slept(now, message.reply_to)))

@@ -1,0 +1,184 @@
+"""The output gate of one tenant: its open database, and what leaves once it is on disk there.
+
+If a commit fails, every message in it is answered with an error and none of its effects stay. A commit that
+reports failure may still be on disk: then the file is opened anew, and its table of ids is asked.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from actors.answers import packed_refusal
+from actors.log.accounts import Accounts, refused_line
+from actors.log.messages import FROM_TENANT
+from actors.messages import Replies, TenantRecord, Work
+from actors.tenant.account import lines_of
+from actors.tenant.database import FORGOTTEN_AT_ONCE, TenantDatabase
+from actors.tenant.held import Held
+from actors.tenant.mark import mark_in
+from actors.tenant.serving import Serving
+from transport.message import ABORTED, UNAVAILABLE, Refusal
+
+log = structlog.get_logger()
+
+KEEP_REPLIES = 24 * 3600.0
+"""Seconds for which an id is remembered (docs/message-api.md, promise 2)."""
+
+FORGET_EVERY = 600.0
+"""Seconds between two sweeps of replies that are older, while the tenant has work."""
+
+FORGET_MORE = 0.1
+"""Seconds between sweeps while there is more to forget: 5,000 replies a second at most."""
+
+NOT_ON_DISK = Refusal(
+    UNAVAILABLE,
+    "the commit failed and nothing of this request was kept; send it again with the same id",
+    retry_after_ms=1000,
+)
+
+NOT_KNOWN = Refusal(
+    UNAVAILABLE,
+    "the commit failed and the database cannot be read, so that it is not known whether this request was "
+    "kept; send it again with the same id, and it has its effect once",
+    retry_after_ms=1000,
+)
+
+STRETCH_LOST = Refusal(ABORTED, "the commit of a later stretch failed")
+"""What is on disk of the earlier ones is said besides."""
+
+
+class Gate:
+    """For the tenant's turn alone, as long as its incarnation lives."""
+
+    def __init__(
+        self,
+        record: TenantRecord,
+        make_serving: Callable[[], Serving],
+        let_go: Callable[[], None],
+        accounts: Accounts | None,
+    ) -> None:
+        """`make_serving` opens the database, with whoever serves on it."""
+        self._record = record
+        self._make_serving = make_serving
+        self._let_go = let_go
+        self._accounts = accounts
+        self._serving: Serving | None = None
+        self._next_sweep = 0.0
+
+    def open(self) -> None:
+        """Open the database; MigrationNeeded, DatabaseProblem."""
+        self._serving = self._make_serving()
+
+    @property
+    def serving(self) -> Serving:
+        """There from `open` on; another one after a commit that failed."""
+        assert self._serving is not None
+        return self._serving
+
+    @property
+    def database(self) -> TenantDatabase:
+        """Open from `open` on; another one, too."""
+        return self.serving.database
+
+    def checkpoint_and_close(self) -> None:
+        """So that the file stands alone."""
+        self._close_accounts()
+        if self._serving is not None:
+            self.database.checkpoint_and_close()
+
+    def close(self) -> None:
+        """Without ceremony: what was not committed is gone."""
+        self._close_accounts()
+        if self._serving is not None:
+            self.database.close()
+
+    def _close_accounts(self) -> None:
+        if self._accounts is not None:
+            self._accounts.close()
+
+    # Answers that wait for the disk
+
+    def commit(self, held: list[Held]) -> None:
+        """Commit the transaction; then these leave, or what is true instead."""
+        try:
+            self._sweep()
+            self.flush(wrote=any(one.wrote for one in held))
+        except sqlite3.Error as error:
+            self.reopen(held, error)
+            self.release([self._verdict(one) for one in held])
+        else:
+            self.release(held)
+
+    def flush(self, *, wrote: bool) -> None:
+        """Commit the transaction; where it fails, `reopen` comes next."""
+        if wrote:
+            self._let_go()
+        self.database.commit()
+
+    def reopen(self, held: list[Held], error: sqlite3.Error) -> None:
+        """Open the database anew, so that it can be asked what is on disk.
+
+        Where that fails, all of these are answered, and it raises.
+        """
+        log.error(
+            "commit failed",
+            tenant=self._record.name,
+            tenant_id=self._record.id,
+            messages=len(held),
+            exc_info=error,
+        )
+        self.database.close()
+        try:
+            self.open()
+        except BaseException:
+            self.release([self.serving.taken_back(one, NOT_KNOWN) for one in held])
+            raise
+
+    def stored(self, work: Work) -> bytes | None:
+        """What stands under the id of a request: its reply, or a mark."""
+        stored = self.database.recall(work.principal.id, work.request.id)
+        return stored and stored[1]
+
+    def release(self, held: list[Held]) -> None:
+        """Let replies go, and tell the tenant's log."""
+        accounts = self._accounts
+        now = 0.0 if accounts is None else accounts.clock()
+        outlets: dict[Any, list[Any]] = {}
+        for one in held:
+            work = one.work
+            outlets.setdefault(work.outlet, []).append((work.peer, one.body))
+        for outlet, frames in outlets.items():
+            outlet.tell(Replies(frames))
+        if accounts is not None:
+            accounts.tell(self._record, lines_of(held, now))
+
+    def refuse(self, work: Work, refusal: Refusal) -> None:
+        """At once, where no turn will."""
+        body = packed_refusal(work, refusal)
+        work.outlet.tell(Replies([(work.peer, body)]))
+        if self._accounts is not None:
+            now = self._accounts.clock()
+            line = refused_line(FROM_TENANT, now, work, refusal, None, len(body))
+            self._accounts.tell(self._record, (line,))
+
+    def _verdict(self, held: Held) -> Held:
+        """The reply itself where it is on disk, else a refusal; what is there may be an earlier mark."""
+        stored = self.stored(held.work) if held.wrote else None
+        if stored is None:
+            return self.serving.taken_back(held, NOT_ON_DISK)
+        mark = mark_in(stored)
+        return held if mark is None else self.serving.taken_back(held, mark.on(STRETCH_LOST))
+
+    def _sweep(self) -> None:
+        """Forget old replies; where more are due than one sweep takes, sweep again soon."""
+        now = time.monotonic()
+        if now >= self._next_sweep:
+            forgotten = self.database.forget_before(time.time() - KEEP_REPLIES)
+            self._next_sweep = now + (
+                FORGET_EVERY if forgotten < FORGOTTEN_AT_ONCE else FORGET_MORE
+            )

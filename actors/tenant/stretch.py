@@ -1,0 +1,177 @@
+"""A stretch: what a function that may wait does from one wait to the next, all or nothing.
+
+Each has a transaction of its own, which the tenant begins and commits (actors/tenant/waiting.py). A coroutine
+cannot be served again when SQLite ends a transaction that it shares with others.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from actors.answers import success
+from actors.errors import Aborted, DatabaseProblem
+from actors.stepper import Raised, Returned, Step, Stepper
+from actors.tenant.calls import AWAITABLE, Call, Calls
+from actors.tenant.context import Context
+from actors.tenant.digest import content_digest
+from actors.tenant.held import Apart, Held
+from actors.tenant.lease import Lease
+from actors.tenant.mark import Mark
+from actors.tenant.parked import Parked
+from actors.tenant.parking import Parking
+from actors.tenant.serving import ReadWrote, Serving
+from transport.message import Refusal
+
+
+class Stretch(NamedTuple):
+    """What has to be committed now: either an answer, held until then, or a call that leaves then."""
+
+    held: Held | None
+    function: Parked | None = None
+    call: Call | None = None
+    mark: Mark | None = None
+    """What is on disk of the function once this is."""
+    wrote: bool = False
+
+
+class Stretches:
+    """Steps one tenant's functions, on one open database. Never raises: a failure is an answer, too."""
+
+    def __init__(self, serving: Serving, parking: Parking) -> None:
+        self._serving = serving
+        self._database = serving.database
+        self._parking = parking
+
+    def begin(self, apart: Apart) -> Stretch:
+        """The first one of a request; or what was answered under its id before, or why there is no room."""
+        work, route = apart.work, apart.route
+        try:
+            digest = content_digest(route.name, work.request.params) if route.writes else b""
+            earlier = self._serving.earlier(work, route, digest) if route.writes else None
+            if earlier is not None:
+                return Stretch(earlier)
+            self._parking.require_room()
+        except BaseException as error:  # noqa: BLE001 - as for every request, a failure is its answer
+            return Stretch(self._serving.refused(work, self._serving.reason(work, error)))
+        return self.go_on(self._function(apart, digest))
+
+    def go_on(self, function: Parked) -> Stretch:
+        """The next one: from the beginning, or with the answer that it has awaited."""
+        self._serving.heed_newest()
+        try:
+            with self._database.message():
+                return self._advanced(function)
+        except BaseException as error:  # noqa: BLE001 - whatever a function raises is its own failure
+            refusal = self._serving.reason(function.work, error)
+            return Stretch(self.close(function, refusal))
+
+    def close(self, function: Parked, refusal: Refusal) -> Held:
+        """It ends here and is refused; where something of it is on disk, that is its answer for good."""
+        self._serving.heed_newest()
+        self.abandon(function)
+        if not self._database.in_transaction:  # SQLite may have ended it by itself
+            self._database.begin()
+        held = self._serving.refused(function.work, function.halfway(refusal))
+        held = held._replace(route=function.route, began=function.began)
+        return held if function.mark is None else self._stored(function, held)
+
+    def abandon(self, function: Parked) -> None:
+        """Let it clean up what it holds; its database is out of reach by now. A failure in that is logged."""
+        with self._serving.begins(function.route, function.work):
+            error = function.stepper.abandon()
+        if error is not None:
+            self._serving.reason(function.work, error)
+
+    def _function(self, apart: Apart, digest: bytes) -> Parked:
+        work, route, serving = apart.work, apart.route, self._serving
+        lease, calls = Lease(), Calls(route.action, serving.operations)
+        context = Context(
+            lease,
+            serving.tenant.name,
+            work.principal,
+            route.name,
+            datetime.now(UTC),
+            work.trace_id,
+            serving.config,
+            calls,
+        )
+        assert route.function is not None
+        stepper = Stepper(route.function(context, apart.params), Call, AWAITABLE)
+        known, began = self._database.known, time.monotonic()
+        return Parked(work, route, digest, known, began, stepper, lease, calls)
+
+    def _advanced(self, function: Parked) -> Stretch:
+        database, route = self._database, function.route
+        before = database.changes
+        step = self._step(function)
+        if isinstance(step, Raised):
+            try:
+                raise step.error
+            finally:
+                del step  # or its traceback would hold it, and it its traceback
+        if not database.in_transaction:
+            raise DatabaseProblem("a function went on after an error that ended its transaction")
+        wrote = database.changes != before
+        if wrote and not route.writes:
+            raise ReadWrote(f'{route.name} has effect = "read" in the index, and wrote')
+        if isinstance(step, Returned):
+            return Stretch(self._returned(function, step.value))
+        mark = self._marked(function) if wrote else function.mark
+        return Stretch(None, function, step.awaited, mark, wrote)
+
+    def _step(self, function: Parked) -> Step:
+        lent = self._database.lent(
+            function.work.request.params,
+            function.deadline,
+            read_only=not function.route.writes,
+            known=function.known,
+        )
+        running = self._serving.begins(function.route, function.work)
+        with running, lent as database, function.lease.on(database):
+            return self._charged(function)
+
+    def _charged(self, function: Parked) -> Step:
+        measured, awaited = self._serving.function_time, function.awaits
+        if measured is None:
+            return function.stepper.step(awaited)
+        with measured if awaited is None else measured.resumed():
+            return function.stepper.step(awaited)
+
+    def _returned(self, function: Parked, result: Any) -> Held:
+        work, route = function.work, function.route
+        function.calls.require_awaited()
+        route.result.check(result)
+        body = success(work, route, result)
+        if route.writes:
+            self._record(function, body)
+        return Held(work, body, route.writes, route, None, function.began, time.monotonic())
+
+    def _marked(self, function: Parked) -> Mark:
+        mark = Mark.after(function.mark, time.time())
+        self._record(function, mark.packed())
+        return mark
+
+    def _record(self, function: Parked, content: bytes) -> None:
+        """Store a mark or the reply. Before the first mark, another request may have used the id."""
+        caller, id_ = function.id
+        if function.mark is not None:
+            self._database.replace(caller, id_, content, time.time())
+        elif self._database.recall(caller, id_) is None:
+            self._database.remember(caller, id_, function.digest, content, time.time())
+        else:
+            raise Aborted(
+                f"id {id_!r} was used by another request while this one waited; nothing was kept"
+            )
+
+    def _stored(self, function: Parked, held: Held) -> Held:
+        """Where there is no room even for that, the mark stays, and says the same of what is on disk."""
+        caller, id_ = function.id
+        try:
+            self._database.replace(caller, id_, held.body, time.time())
+        except sqlite3.Error:
+            if not self._database.in_transaction:
+                self._database.begin()
+        return held._replace(wrote=True)
