@@ -125,24 +125,18 @@ class _Walk:
         return name
 
     def _fill(self, name: str, doc: str, schema: Json, form: Form) -> None:
-        fields = [
-            Field(
-                each,
-                self._attribute(schema, each, name) if form == "given"
-                else self.of(inner, name + class_name(each), form),
-                each in schema.get("required", ()),
-                inner,
-            )
-            for each, inner in schema.get("properties", {}).items()
-        ]  # fmt: skip
-        self._types.declared[name] = Class(form, doc, tuple(fields), is_open(schema))
+        fields = tuple(
+            self._field(schema, each, name, form) for each in schema.get("properties", {})
+        )
+        self._types.declared[name] = Class(form, doc, fields, is_open(schema))
 
-    def _attribute(self, schema: Json, field: str, name: str) -> str:
-        inner = schema["properties"][field]
-        found = self.of(inner, name + class_name(field), "given")
-        if field in schema.get("required", ()) or inner.get("default") is not None:
-            return found
-        return union([found, "None"])
+    def _field(self, schema: Json, field: str, name: str, form: Form) -> Field:
+        """A property; as a function gets it, one that is absent is its default or None."""
+        inner, required = schema["properties"][field], field in schema.get("required", ())
+        type_ = self.of(inner, name + class_name(field), form)
+        if form == "given" and not required and inner.get("default") is None:
+            type_ = union([type_, "None"])
+        return Field(field, type_, required, inner)
 
     def of(self, schema: Any, name: str, form: Form) -> str:
         """The type of one schema; what is in it is declared under names that begin with `name`."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from actors.access import ADMIN
 from actors.index.entries import Action, Index
 from scripts.contracts.annotation import Class, Types
 from scripts.contracts.layout import WIDTH, Imports, declarations, docstring, finished, heading
@@ -136,9 +137,16 @@ class _Writer:
             f"self, _options: Options | None = None, /, **params: {params}",
             f") -> {result}:",
         )
-        yield from docstring(action.summary, 8, f"Call {action.name}.")
+        yield from docstring(_said(action), 8, f"Call {action.name}.")
         yield f'        answer = {kind.wait}{client}.call("{action.name}", params, **(_options or {{}}))'
         yield f"        return {word('cast')}({result}, answer)"
+
+
+def _said(action: Action) -> str:
+    summary = action.summary.strip()
+    if action.channel != ADMIN:
+        return summary
+    return f"{summary.rstrip('.')}. On the admin channel."
 
 
 def _signature(begin: str, params: str, end: str) -> tuple[str, ...]:

@@ -8,15 +8,18 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
 
 from actors.index.entries import Index
+from actors.index.schema import SchemaProblem
 from scripts.contracts.asyncapi import asyncapi
 from scripts.contracts.bundle import identifier, schemas
 from scripts.contracts.draft07 import components, draft07
 from scripts.contracts.envelope import MEANINGS, error_codes
 from scripts.contracts.offer import offered
+from tests.actors.index.test_schema import SCHEMAS
 from tests.conftest import Server
-from tests.scripts.contracts.indexes import AWKWARD_INDEX, DESK_INDEX, ROOT
+from tests.scripts.contracts.indexes import AWKWARD_INDEX, DESK_INDEX, ROOT, action
 from tests.wire import Wire
 from transport.message import CODES, Request
 
@@ -167,6 +170,23 @@ class TestDraft07:
         assert draft07(new, "x") == old
 
 
+@given(SCHEMAS)
+@settings(
+    max_examples=25,
+    deadline=None,  # building a schema takes its time
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
+)
+def test_what_fits_a_schema_fits_it_in_the_older_dialect(schema: dict[str, Any]) -> None:
+    """Nothing is forbidden that the index allows."""
+    try:
+        each = action(schema)
+    except SchemaProblem:
+        assume(False)
+    document = {"components": {"schemas": components("try.it.params", each.params.source)}}
+    fits = validator(document, "#/components/schemas/try.it.params")
+    assert fits.is_valid(each.params.example())
+
+
 class TestBundle:
     """schemas.json."""
 
@@ -174,10 +194,10 @@ class TestBundle:
     def test_each_schema_is_found_by_its_id_and_decides(self, index: Index) -> None:
         bundle = schemas(index)
         registry = jsonschema_rs.Registry([(bundle["$id"], bundle)])
-        for action in offered(index):
-            for part, schema in (("params", action.params), ("result", action.result)):
+        for each in offered(index):
+            for part, schema in (("params", each.params), ("result", each.result)):
                 ask = jsonschema_rs.Draft202012Validator(
-                    {"$ref": identifier(f"{action.name}.{part}")}, registry=registry
+                    {"$ref": identifier(f"{each.name}.{part}")}, registry=registry
                 )
                 assert ask.is_valid(schema.example())
                 assert not ask.is_valid([])
