@@ -501,6 +501,25 @@ class TestDryRun:
         assert shown["current"]["ok"]
         assert shop.states()[2] == "under dev"
 
+    def test_a_function_that_waits_is_run_up_to_there_and_calls_nobody(
+        self, shop: Workshop
+    ) -> None:
+        shop.edit('effect  = "write"', 'effect  = "write"\nconnectors = ["timer.sleep"]')
+        shop.write(2)
+        shop.code(2).write_text(
+            "from functions import ADD\n\nasync def add(ctx, params):\n"
+            '    id = ctx.db.scalar(ADD, {"text": params.text})\n'
+            '    await ctx.call("timer.sleep", seconds=600)\n'
+            '    return {"id": id}\n'
+        )
+        shop.serve("hosted-live")
+        shown = shop.ask(
+            "functions.dry_run", "acme", function="marks.add", version=2, params={"text": "x"}
+        )
+        assert shown["tried"]["waits_for"] == "timer.sleep"
+        assert shown["tried"]["rows"] == 1
+        assert shop.call("marks.count", "acme", text="x")["result"] == {"count": 0}
+
     def test_a_message_that_does_not_fit_is_told_as_callers_would_hear_it(
         self, shop: Workshop
     ) -> None:

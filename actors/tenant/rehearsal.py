@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from actors.errors import ActionError
+from actors.index.entries import Operation
 from actors.messages import DryRun
 from actors.profiles import Config
 from actors.routing import Route
+from actors.stepper import Raised, Returned, Stepper
+from actors.tenant.calls import AWAITABLE, Call, Calls
 from actors.tenant.context import Context
 from actors.tenant.database import TenantDatabase
 from actors.tenant.loaded_text import static_fragments
@@ -34,8 +37,15 @@ Account = dict[str, Any]
 class Rehearsal:
     """Of one message. Runs between two turns, while no transaction is open."""
 
-    def __init__(self, database: TenantDatabase, tenant: str, config: Config) -> None:
+    def __init__(
+        self,
+        database: TenantDatabase,
+        tenant: str,
+        config: Config,
+        operations: Mapping[str, Operation],
+    ) -> None:
         self._database = database
+        self._operations = operations
         self._tenant = tenant
         self._config = config
 
@@ -79,11 +89,13 @@ class Rehearsal:
             return {"ok": False, "error": error.refusal.as_map()}
         except Exception as error:  # noqa: BLE001 - whatever a function raises is what is asked for
             return {"ok": False, "error": self._failure(route, error)}
+        if isinstance(result, Call):
+            return {"ok": True, "waits_for": result.operation.name}
         return {"ok": True, "result": result}
 
     def _result(
         self, route: Route, message: DryRun, known: KnownText, statements: list[str]
-    ) -> Mapping[str, Any]:
+    ) -> Mapping[str, Any] | Call:
         params = route.params.parse(message.params)
         if route.function is None:
             return dict(route.example or {})
@@ -104,10 +116,14 @@ class Rehearsal:
                 datetime.now(UTC),
                 message.trace_id,
                 self._config,
+                Calls(route.action, self._operations) if route.is_async else None,
             )
-            result: Mapping[str, Any] = route.function(context, params)
-        route.result.check(result)
-        return result
+            result = route.function(context, params)
+            if route.is_async:
+                result = _first_stretch(result)
+        if not isinstance(result, Call):
+            route.result.check(result)
+        return result  # type: ignore[no-any-return]  # a function returns anything; it was checked
 
     def _failure(self, route: Route, error: Exception) -> Account:
         """For whoever writes the function: what it was, and on which of its lines."""
@@ -118,6 +134,18 @@ class Rehearsal:
             "code": INTERNAL,
             "message": f"{type(error).__name__}: {error}{_place(route, error)}",
         }
+
+
+def _first_stretch(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """What it returns, or the call that it waits for: nobody is called from here."""
+    stepper = Stepper(coroutine, Call, AWAITABLE)
+    step = stepper.step()
+    if isinstance(step, Raised):
+        raise step.error
+    if isinstance(step, Returned):
+        return step.value
+    stepper.abandon()
+    return step.awaited
 
 
 def _place(route: Route, error: Exception) -> str:

@@ -120,7 +120,10 @@ class Serving:
 
     def rehearse(self, message: DryRun) -> list[dict[str, Any]]:
         """Run versions on a message between two turns; nothing of it stays."""
-        return Rehearsal(self.database, self._record.name, self._profile.config).of(message)
+        rehearsal = Rehearsal(
+            self.database, self._record.name, self._profile.config, self._table.operations
+        )
+        return rehearsal.of(message)
 
     def refused(self, work: Work, refusal: Refusal) -> Held:
         """A refusal in the tenant's words, to be sent with the turn's other replies."""
