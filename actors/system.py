@@ -17,6 +17,7 @@ from actors.admin.directory import Directory
 from actors.admin.file import prepare_directory
 from actors.admin.messages import SweepDue, TellEverything
 from actors.channel import Draining, FlushUses
+from actors.child import ChildSpec
 from actors.clock import Clock, ClockMailbox, Every
 from actors.connectors.timer import Timer
 from actors.dispatcher import Dispatcher
@@ -41,7 +42,7 @@ from actors.router import Router, RouterMailbox
 from actors.routing import RoutingTable
 from actors.settings import Settings
 from actors.stepper import asked
-from actors.supervisor import Adopt, ChildSpec, Drain, Relieve, Supervisor, Sweep
+from actors.supervisor import Adopt, Drain, Relieve, Supervisor, Sweep
 from actors.tenant.actor import Tenant
 from actors.tenant.migrator import Archive, CreateFile, Migrator
 from actors.tenant.storage import Storage
