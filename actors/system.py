@@ -10,7 +10,7 @@ import pykka
 import structlog
 import zmq
 
-from actors.actor import Gone, Ping, ask, stop
+from actors.actor import Ping, ask
 from actors.admin.actor import AdminConsole, ConsoleMailbox, Finish
 from actors.admin.context import Actors
 from actors.admin.directory import Directory
@@ -20,6 +20,7 @@ from actors.channel import Draining, FlushUses
 from actors.child import ChildSpec
 from actors.clock import Clock, ClockMailbox, Every
 from actors.connectors.timer import Timer
+from actors.departure import STOP_SECONDS, is_there, try_asking, try_stopping
 from actors.dispatcher import Dispatcher
 from actors.epoch import Epoch
 from actors.future import Answer
@@ -54,9 +55,6 @@ log = structlog.get_logger()
 
 ASK_SECONDS = 30.0
 """How long the wiring waits for an actor before it counts as defective."""
-
-STOP_SECONDS = 5.0
-"""How long the wiring waits for an actor when it stops."""
 
 SWEEP_SECONDS = 5.0
 """How often idle tenants are looked for."""
@@ -229,19 +227,19 @@ class System:
         drained = True
         if self._metrics is not None:
             self._metrics.close()
-        self._try(self.console, Draining())
+        try_asking(self.console, Draining())
         self.logs.let_go()
         self._finish()
-        self._try(self.router, Draining())
+        try_asking(self.router, Draining())
         # Tenants that are being looked for are found, and then their mail is in their mailboxes.
-        if self._try(self.supervisor, Ping()):
-            self._try(self.router, Ping())
+        if try_asking(self.supervisor, Ping()):
+            try_asking(self.router, Ping())
             drained = self._drain()
         for mailbox in reversed(self._children()):
             if mailbox is self.logs.errors and self._events is not None:
                 self._events.disconnect()
-            self._stop(mailbox)
-        self._stop(self.supervisor)
+            try_stopping(mailbox)
+        try_stopping(self.supervisor)
         self._close(STOP_SECONDS if drained else 0.0)
         log.info("stopped")
 
@@ -370,24 +368,6 @@ class System:
             except (pykka.Timeout, pykka.ActorDeadError):
                 log.error("the console stopped with work undone")
 
-    def _try(self, mailbox: Mailbox, message: object) -> bool:
-        """Ask an actor that may be gone; False where it did not answer."""
-        if not is_there(mailbox):
-            return False
-        try:
-            ask(mailbox, message, STOP_SECONDS)
-        except (pykka.Timeout, pykka.ActorDeadError):
-            log.error("actor did not answer", actor=mailbox.name)
-            return False
-        return True
-
-    def _stop(self, mailbox: Mailbox) -> None:
-        try:
-            if is_there(mailbox):
-                stop(mailbox, STOP_SECONDS)
-        except pykka.Timeout:
-            log.error("actor did not stop", actor=mailbox.name)
-
     def _close(self, patience: float = STOP_SECONDS) -> None:
         """What is left when every actor has gone, or none has come; `patience` is for threads, in seconds."""
         for dispatcher in self._dispatchers:
@@ -395,8 +375,3 @@ class System:
         self._security.close()
         self._context.destroy(linger=0)
         os.close(self._lock)
-
-
-def is_there(mailbox: Mailbox) -> bool:
-    """False where nobody will answer: the actor was given up."""
-    return not (mailbox.occupant is None or isinstance(mailbox.occupant, Gone))
