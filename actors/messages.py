@@ -84,6 +84,8 @@ class Operate(NamedTuple):
     tenant: TenantRecord
     trace_id: str
     """Of the request that the function serves."""
+    key: str
+    """Idempotency key: the same for every try of one call, and another for every other call."""
     deadline: float
     """time.monotonic() in seconds; nobody waits for the answer after it."""
     reply_to: Any
