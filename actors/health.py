@@ -85,6 +85,8 @@ class Health:
 
     def fail(self, running: Running) -> bool:
         """It has failed; True for the one call that makes the version be taken out."""
+        if not self._counts(running):
+            return False
         failure = Failure(running.call, time.monotonic(), running.trace_id, running.tenant)
         self._failures.append(failure)
         if not self._is_too_much(failure):
@@ -109,10 +111,21 @@ class Health:
         """The latest, oldest first."""
         return tuple(self._failures)
 
+    def _counts(self, running: Running) -> bool:
+        """Not where it was counted when it hung, and not where it is of long before what failed lately."""
+        limit = self.threshold or Threshold()
+        counted = [each.call for each in self.failures]
+        return running.call not in counted and max(counted, default=0) - running.call < limit.calls
+
     def _is_too_much(self, last: Failure) -> bool:
         limit = self.threshold
         failures = self.failures
         if limit is None or len(failures) < limit.failures:
             return False
-        first = failures[0]
-        return last.call - first.call < limit.calls and last.at - first.at <= limit.seconds
+        return span(failures) <= limit.calls and last.at - failures[0].at <= limit.seconds
+
+
+def span(failures: tuple[Failure, ...]) -> int:
+    """Within how many calls they happened: calls of many tenants do not end in the order of their numbers."""
+    calls = [each.call for each in failures]
+    return max(calls) - min(calls) + 1

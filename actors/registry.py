@@ -25,7 +25,7 @@ from actors.errors import (
     InvalidArgument,
     NotFound,
 )
-from actors.health import Failure
+from actors.health import Failure, span
 from actors.index.code import Codebase
 from actors.index.decision import Decision
 from actors.index.difference import changes, text_difference
@@ -331,7 +331,7 @@ def _entry(move: Move, origin: str, failures: tuple[Failure, ...]) -> Entry:
 
 def _why(failures: tuple[Failure, ...]) -> str:
     first, last = failures[0], failures[-1]
-    calls, seconds = last.call - first.call + 1, last.at - first.at
+    calls, seconds = span(failures), last.at - first.at
     return f"{len(failures)} unexpected errors within {calls} calls, in {seconds:.1f} s"
 
 
