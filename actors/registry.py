@@ -26,7 +26,7 @@ from actors.errors import (
     NotFound,
 )
 from actors.health import Failure, span
-from actors.index.code import Codebase
+from actors.index.code import Codebase, unload
 from actors.index.decision import Decision
 from actors.index.difference import changes, text_difference
 from actors.index.edit import edited
@@ -192,7 +192,12 @@ class Registry(Actor):
 
     def _publish(self, table: RoutingTable, on_disk: str) -> None:
         self._on_disk = on_disk
-        self._tables.current = table
+        self._serve(table)
+
+    def _serve(self, table: RoutingTable) -> None:
+        before, self._tables.current = self._tables.current, table
+        for module in set(before.modules).difference(table.modules):
+            unload(module)
 
     def _done(self, receipt: Receipt | None) -> Moved | None:
         """What came of it, where it was asked for before; InvalidArgument where that was another move."""
@@ -250,7 +255,7 @@ class Registry(Actor):
         )
         plan = planned(self._tables.current.described, move)
         table = self._built(self._edited(key, plan), lambda _: False)
-        self._tables.current = table
+        self._serve(table)
         self._unwritten[key] = plan
         self._tell_of(message, move, table)
         self._record(move, version.state, message.failures)

@@ -125,6 +125,11 @@ def load(reference: str, root: Path) -> Loaded:
     return Codebase(root).load(reference)
 
 
+def unload(module: ModuleType) -> None:
+    """Nobody is served by it any more: what still runs in it goes on, and then it can go."""
+    sys.modules.pop(module.__name__, None)
+
+
 class _Snapshot(SourceLoader):
     """Executes the very bytes of which the digest was taken, never a cached .pyc."""
 

@@ -18,6 +18,9 @@ MOST_FAILURES = 50
 LATEST_MOVES = 5
 """Of one function that functions.show tells."""
 
+MOVES_LOOKED_AT = 50
+"""For the one that explains why a version is not served."""
+
 
 async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """By name, functions and then connectors; those with a version in the state that was asked for."""
@@ -38,13 +41,13 @@ async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:
 async def show(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """One of them: every version, where it is served and where it can go; and what went wrong lately."""
     owner = owner_of(ctx, params)
-    latest = await find_moves(ctx, owner.name, None, LATEST_MOVES)
+    latest = await find_moves(ctx, owner.name, None, MOVES_LOOKED_AT)
     return {
         **_line(ctx, owner),
         "versions": [_version(ctx, owner, each) for each in owner.versions],
         "failures": _failures(ctx, owner.name),
         "explanation": _explanation(ctx, owner, latest["moves"]),
-        "moves": latest["moves"],
+        "moves": latest["moves"][:LATEST_MOVES],
     }
 
 
