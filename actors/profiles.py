@@ -1,4 +1,4 @@
-"""What the Directory says of a tenant besides its name: config, limits, subscriptions, as one snapshot.
+"""What the Directory says of a tenant: config, limits, subscriptions, what it tests, as one snapshot.
 
 The Directory alone replaces snapshots; routers, the console and tenants read them, each time anew.
 """

@@ -348,6 +348,36 @@ class TestTesters:
         shop.ask("functions.withdraw", "acme", function="marks.add")
         assert shop.answered_by() == (1, "newest")
 
+    def test_an_enrolment_holds_for_versions_to_come(self, shop: Workshop) -> None:
+        shop.serve("hosted-live")
+        shop.ask("functions.enrol", "acme", function="marks.add")
+        assert shop.answered_by() == (1, "newest")
+        for number in (2, 3):
+            shop.write(number, "under user test")
+            shop.reload()
+            assert shop.answered_by() == (number, "tester")
+        shop.move(3, "release")
+        assert shop.answered_by() == (3, "newest")
+        shop.write(4, "under user test")
+        shop.reload()
+        assert shop.answered_by() == (4, "tester")
+        assert shop.call("marks.add", "globex")["meta"]["version"] == 3
+
+    def test_one_of_a_function_that_the_index_has_no_more_is_withdrawn_and_not_made(
+        self, shop: Workshop
+    ) -> None:
+        shop.serve("hosted-live")
+        shop.ask("functions.enrol", "acme", function="marks.add")
+        whole = shop.index.read_text()
+        shop.index.write_text(whole.replace('"marks.add', '"marks.adds'))
+        shop.reload()
+        (told,) = shop.ask("functions.testers", function="marks.add")["testers"]
+        assert (told["tenant"], told["function"]) == ("acme", "marks.add")
+        with pytest.raises(NotFound, match=r"no function 'marks\.add'; did you mean marks\.adds"):
+            shop.ask("functions.enrol", "globex", function="marks.add")
+        shop.ask("functions.withdraw", "acme", function="marks.add")
+        assert shop.ask("functions.testers")["testers"] == []
+
 
 @contextmanager
 def told(events: Events, shop: Workshop) -> Iterator[None]:

@@ -305,6 +305,38 @@ class SetLimits(NamedTuple):
     """By the names of the fields of actors.profiles.TenantLimits."""
 
 
+# Testers
+
+
+class ListTesters(NamedTuple):
+    """Ask: a page of enrolments, by the tenant's name and then by function. NotFound for the tenant."""
+
+    tenant: str | None
+    """None for those of all tenants."""
+    function: str | None
+    """None for those of all functions."""
+    after: str
+    """`next` of the page before; empty for the first."""
+    limit: int
+
+
+class EnrolTester(NamedTuple):
+    """Serve the tenant what is under user test of this function, until that is withdrawn.
+
+    Again is the same enrolment, with its first date. FailedPrecondition where there are as many as may be.
+    """
+
+    tenant: str
+    function: str
+
+
+class WithdrawTester(NamedTuple):
+    """Tester no more, from the next message on. NotFound where the tenant is none."""
+
+    tenant: str
+    function: str
+
+
 # Super admins
 
 

@@ -60,11 +60,18 @@ class Desk(Mailbox):
         self.asked.append(message)
 
 
+class StubIndex(NamedTuple):
+    """The part of an index that functions read: it has no actions that are built in."""
+
+    actions: Mapping[str, Any] = MappingProxyType({"contacts.add": None})
+
+
 class Stub(NamedTuple):
     """The parts of a routing table that functions read."""
 
-    routes: Mapping[str, Any] = MappingProxyType({"contacts.add": None})
+    routes: Mapping[str, Any] = MappingProxyType({"contacts.add": None, "tokens.issue": None})
     connectors: Mapping[str, Any] = MappingProxyType({"mail": None})
+    described: StubIndex = StubIndex()
 
 
 def desks() -> Actors:
@@ -129,6 +136,13 @@ ASKED: list[tuple[str, str, dict[str, Any], Any]] = [
     ("config.history", "directory", {"before": 9}, asked_for.ListConfigs("acme", 9, 50)),
     ("subscriptions.list", "directory", {}, asked_for.ListSubscriptions("acme")),
     ("limits.show", "directory", {}, asked_for.ShowLimits("acme")),
+    ("functions.testers", "directory", {}, asked_for.ListTesters("acme", None, "", 50)),
+    (
+        "functions.testers",
+        "directory",
+        {"function": "gone", "after": "acme a.b", "limit": 200},
+        asked_for.ListTesters("acme", "gone", "acme a.b", 200),
+    ),
     ("supers.list", "directory", {}, asked_for.ListSupers("acme")),
     ("developers.list", "directory", {}, asked_for.ListDevelopers()),
     ("developers.tokens", "directory", {}, asked_for.ListTokens(None, None, "", 50)),
@@ -210,6 +224,12 @@ ORDERED: list[tuple[str, dict[str, Any], Any]] = [
         {"mailbox": 5, "burst": None},
         asked_for.SetLimits("acme", {"mailbox": 5, "burst": None}),
     ),
+    (
+        "functions.enrol",
+        {"function": "contacts.add"},
+        asked_for.EnrolTester("acme", "contacts.add"),
+    ),
+    ("functions.withdraw", {"function": "gone"}, asked_for.WithdrawTester("acme", "gone")),
     (
         "supers.grant",
         {"person": PERSON, "minutes": 30, "reason": "outage"},
@@ -418,7 +438,9 @@ def test_a_change_is_ordered_from_the_directory_by_name_and_with_its_receipt(
     assert ctx.replayed
 
 
-ON_A_SERVER = {name for name in ACTIONS if name.startswith("functions.")}
+ON_TESTERS = {"functions.testers", "functions.enrol", "functions.withdraw"}
+
+ON_A_SERVER = {name for name in ACTIONS if name.startswith("functions.")} - ON_TESTERS
 """Tried where they have an index and its file to work on."""
 
 
@@ -466,6 +488,18 @@ def test_developers_read_the_records_of_all_tenants_and_a_tenants_people_never_d
     assert isinstance(refusal("audit.list", {}, tenant=None), InvalidArgument)
 
 
+@pytest.mark.parametrize("role", ["developer", "developer admin"])
+def test_developers_read_who_tests_on_all_tenants_together(role: str) -> None:
+    """Of one function or of all; a tenant's people never do."""
+    actors = desks()
+    dev = Principal("t_" + "2" * 16, None, role)
+    start(context(actors, "functions.testers", tenant=None, caller=dev), {"function": "a.b"})
+    desk = cast("Desk", actors.directory)
+    assert desk.asked[0].message == asked_for.ListTesters(None, "a.b", "", 50)
+
+    assert isinstance(refusal("functions.testers", {}, tenant=None), InvalidArgument)
+
+
 @pytest.mark.parametrize(
     ("action", "of_all"),
     [("stats.show", AskStats(None)), ("stats.actions", AskActionStats(None, None))],
@@ -495,6 +529,14 @@ def test_a_subscription_needs_a_connector_that_is_there() -> None:
     error = refusal("subscriptions.set", {"connector": "mial"})
     assert isinstance(error, NotFound)
     assert "mail" in error.refusal.message
+
+
+def test_a_tester_is_one_of_a_function_of_the_index() -> None:
+    """The name that was meant is in the message; of what is built in there is nothing to test."""
+    error = refusal("functions.enrol", {"function": "contacts.ad"})
+    assert isinstance(error, NotFound)
+    assert "'contacts.ad'; did you mean contacts.add?" in error.refusal.message
+    assert isinstance(refusal("functions.enrol", {"function": "tokens.issue"}), NotFound)
 
 
 @pytest.mark.parametrize(
