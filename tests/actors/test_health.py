@@ -228,4 +228,5 @@ def test_calls_that_end_in_another_order_than_they_began_are_counted_as_well() -
 
 
 def test_a_call_says_when_it_began(clock: Clock) -> None:
-    assert Health(LIMIT).begin("acme", "t-1") == Running(1, clock.now, "t-1", "acme")
+    health = Health(LIMIT)
+    assert health.begin("acme", "t-1") == Running(1, clock.now, "t-1", "acme", health)
