@@ -72,7 +72,7 @@ def line_numbers(text: str) -> dict[Key, int]:
     found: dict[Key, int] = {}
     arrays: dict[Key, int] = {}
     table: Key = ()
-    for line, statement in _statements(text):
+    for line, statement in statements(text):
         parsed = tomllib.loads(statement)
         if statement.lstrip().startswith("["):
             table = _enter(parsed, arrays)
@@ -82,7 +82,7 @@ def line_numbers(text: str) -> dict[Key, int]:
     return found
 
 
-def _statements(text: str) -> Iterator[tuple[int, str]]:
+def statements(text: str) -> Iterator[tuple[int, str]]:
     """Each line, or run of lines, that is a whole TOML statement: the shortest run that parses."""
     statement, start = "", 1
     for number, line in enumerate(text.split("\n"), 1):

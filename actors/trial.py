@@ -1,0 +1,70 @@
+"""A trial: a real server of an index, with one tenant, for the tests of whoever writes functions.
+
+with Trial(Path("registry.toml"), tmp_path) as trial:
+assert trial.call("contacts.add", {"name": "Ada"}) == {"id": 1}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from actors.settings import Settings
+from actors.system import System
+from transport.client import Client
+from transport.message import Reply
+
+TENANT = "trial"
+
+
+class Trial:
+    """A server in a directory of its own, from `with` to its end."""
+
+    def __init__(
+        self,
+        index: Path,
+        directory: Path,
+        environment: str = "local-dev",
+        role: str = "admin owner",
+    ) -> None:
+        """`role` is that of the caller, who has every area: member, owner or admin owner."""
+        self._settings = Settings(
+            data=directory / "data",
+            registry=index,
+            environment=environment,
+            endpoint="tcp://127.0.0.1:*",
+            memory_bytes=0,
+        )
+        self._role = role
+
+    def __enter__(self) -> Self:
+        self.system = System(self._settings)
+        """The server, for what is asked of it from inside: `system.local.ask(action, tenant, **params)`."""
+        self.system.start()
+        try:
+            self.system.local.create_tenant(TENANT)
+            token = self.system.local.issue_token(TENANT, self._role, "trial").text
+            self._client = Client(self.system.endpoint, tenant=TENANT, token=token)
+        except BaseException:
+            self.system.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._client.close()
+        self.system.stop()
+
+    def call(self, action: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The result of one call; raises its refusal (transport.failure)."""
+        return dict(self._client.call(action, params))
+
+    def request(self, action: str, params: Mapping[str, Any] | None = None) -> Reply:
+        """The whole reply, which may be a refusal."""
+        return self._client.request(action, params)
