@@ -18,7 +18,7 @@ PACKAGE = "functions"
 WIDTH = 72
 """Characters of a value that still stands on one line."""
 
-FUNCTION = '''"""{title}
+FUNCTION = '''{raw}"""{title}
 
 {told}
 """
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def {function}(ctx: Context, params: {params}) -> {result}:
-    """{summary}"""
+    {raw}"""{summary}"""
     # TODO: write it. Until then callers in local-dev are told so; statements are SQLAlchemy expressions that
     # stand above as constants, and ctx.db runs them: all, first, scalar, run.
     del ctx, params
@@ -109,9 +109,11 @@ def function_name(name: str) -> str:
 
 def function_text(action: Action, version: int) -> str:
     """The function, to be written."""
+    title, told = _ended(f"{action.name}, version {version}: {action.summary}"), _told(action)
     return FUNCTION.format(
-        title=_ended(f"{action.name}, version {version}: {action.summary}"),
-        told=_told(action),
+        raw="r" if "\\" in title + told else "",
+        title=title,
+        told=told,
         params=class_name(action.name, "params"),
         result=class_name(action.name, "result"),
         function=function_name(action.name),
@@ -141,7 +143,7 @@ def _told(action: Action) -> str:
 
 
 def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"""', "'''")
+    return text.replace('"""', "'''")
 
 
 def _paragraphs(action: Action) -> Iterator[str]:
