@@ -258,9 +258,7 @@ class _Stated:
         routes = {name: self._route(action) for name, action in actions.items()}
         testers = {name: self._route(action, tester=True) for name, action in actions.items()}
         self._problems.tell()
-        others = {
-            name: route for name, route in testers.items() if route.version != routes[name].version
-        }
+        others = {name: route for name, route in testers.items() if route.meta != routes[name].meta}
         return Part(
             MappingProxyType(routes),
             MappingProxyType(others),

@@ -378,6 +378,13 @@ class TestTesters:
         shop.ask("functions.withdraw", "acme", function="marks.add")
         assert shop.ask("functions.testers")["testers"] == []
 
+    def test_he_gets_it_also_where_nobody_else_gets_anything(self, shop: Workshop) -> None:
+        shop.edit('state   = "release"', 'state   = "under user test"')
+        shop.serve("hosted-live")
+        assert shop.call()["error"]["code"] == "unimplemented"
+        shop.ask("functions.enrol", "acme", function="marks.add")
+        assert shop.answered_by() == (1, "tester")
+
 
 @contextmanager
 def told(events: Events, shop: Workshop) -> Iterator[None]:

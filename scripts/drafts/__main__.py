@@ -143,7 +143,7 @@ def tell(plan: Plan, registry: Path) -> None:
     print(f"{_shown(registry)}: {name} version {number} is under dev")
     print(f"wrote {function}\nwrote {test}\n")
     print(f"1. write the function            {function}")
-    print(f"2. say what has to come out      scripts/test {test}")
+    print(f"2. say what has to come out      scripts/test {_for_test(plan.files.test)}")
     print("3. see how the index differs     scripts/call --admin - functions.diff")
     print("4. take it in, while it serves   scripts/call --admin - functions.reload digest=…")
     print(f"5. call it                       scripts/call TENANT {name} …")
@@ -228,7 +228,13 @@ def _write_contracts(plan: Plan) -> None:
 
 
 def _shown(path: Path) -> str:
-    """As scripts/test, which stands in the repository, takes it, too."""
+    """As the caller would write it."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _for_test(path: Path) -> str:
+    """As scripts/test takes it, which stands in the repository."""
     path = path.resolve()
     return str(path.relative_to(INDEX.parent) if path.is_relative_to(INDEX.parent) else path)
 
