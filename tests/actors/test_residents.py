@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,15 +76,41 @@ def test_the_least_recently_used_are_asked_first_and_each_once() -> None:
     assert residents.evict() == [inside[1], inside[2]]
 
 
-def test_one_who_stays_may_be_asked_again() -> None:
-    """Mail had come; by the next time it may be the least recently used still."""
+def test_one_who_stays_may_be_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not at once: functions wait there. By the next time it may be the least recently used still."""
     residents, inside = full_house(2)
     residents.wait(mailboxes(1)[0])
     assert residents.evict() == [inside[0]]
 
     residents.stay(inside[0])
+    assert residents.evict() == [inside[1]]
+    residents.stay(inside[1])
+    assert residents.evict() == []
 
+    monkeypatch.setattr("actors.residents.ENGAGED_SECONDS", 0.0)
     assert residents.evict() == [inside[0]]
+
+
+def test_where_everybody_stays_as_many_as_are_needed_leave_later() -> None:
+    """Each is named once; and whoever becomes free first is asked nevertheless."""
+    residents, inside = full_house(3)
+    waiting = mailboxes(3)
+    residents.wait(waiting[0])
+    for mailbox in inside:
+        assert residents.evict() == [mailbox]
+        assert residents.evict_later() == []
+        residents.stay(mailbox)
+
+    assert residents.evict() == []
+    assert residents.evict_later() == [inside[0]]
+    assert residents.evict_later() == []
+    residents.wait(waiting[1])
+    assert residents.evict_later() == [inside[1]]
+
+    residents.leave(inside[0])
+    assert residents.admit() == [waiting[0]]
+    residents.wait(waiting[2])
+    assert residents.evict() == [waiting[0]], "it has not been asked yet"
 
 
 def test_one_who_has_just_come_in_is_not_the_next_to_go() -> None:

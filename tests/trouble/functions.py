@@ -35,6 +35,22 @@ def count(ctx: Context, params: Any) -> dict[str, Any]:
     return {"count": ctx.db.scalar(COUNT_OF, {"text": params.text})}
 
 
+async def add_slowly(ctx: Context, params: Any) -> dict[str, Any]:
+    """Behaves: one transaction for each mark."""
+    ids = [ctx.db.scalar(ADD, {"text": params.text})]
+    for _ in range(params.times):
+        await ctx.call("timer.sleep", seconds=params.seconds)
+        ids.append(ctx.db.scalar(ADD, {"text": params.text}))
+    return {"ids": ids}
+
+
+async def watch(ctx: Context, params: Any) -> dict[str, Any]:
+    """Behaves."""
+    before = ctx.db.scalar(COUNT)
+    await ctx.call("timer.sleep", seconds=params.seconds)
+    return {"before": before, "after": ctx.db.scalar(COUNT)}
+
+
 def nothing(ctx: Context, params: Any) -> dict[str, Any]:
     """Behaves."""
     return {}
