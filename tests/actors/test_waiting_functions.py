@@ -156,7 +156,8 @@ def test_those_who_need_a_place_get_it_from_others(serve: Servers) -> None:
 def test_where_everybody_sleeps_the_next_one_waits_for_the_first_to_end(
     serve: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And the Supervisor does not ask round and round meanwhile."""
+    """And the Supervisor does not ask round and round meanwhile, nor later."""
+    monkeypatch.setattr("actors.system.SWEEP_SECONDS", 600.0)
     server = serve(resident=2)
     server.add_tenant("initech")
     told = 0

@@ -17,6 +17,9 @@ marks = Table("marks", MetaData(), Column("id", Integer, primary_key=True), Colu
 ADD = insert(marks).values(text=bindparam("text")).returning(marks.c.id)
 COUNT = select(func.count()).select_from(marks)
 COUNT_OF = COUNT.where(marks.c.text == bindparam("text"))
+HIDDEN = text(
+    "WITH one(text) AS (SELECT 'by a read' WHERE :text != '') INSERT INTO marks(text) SELECT text FROM one"
+)
 SLOW = text(
     "INSERT INTO marks(text) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
     "SELECT i FROM n WHERE i < 0"

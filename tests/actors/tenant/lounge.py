@@ -14,6 +14,8 @@ import msgpack
 
 from actors.future import Answer, settle, settle_with_error
 from actors.index.reader import read_index
+from actors.log.accounts import Accounts
+from actors.log.messages import Line
 from actors.mailbox import Mailbox
 from actors.messages import Operate, Peer, Principal, TenantRecord, Work
 from actors.profiles import Profile, Profiles, TenantLimits
@@ -53,7 +55,7 @@ class Lounge:
         self.tables = Published(table)
         self.storage = Storage(data, table.described.storage.migrations, 4 * MIB)
         self.storage.create(ACME.id)
-        self.outlet, self.post, self.clock = Watch(), Watch(), Watch()
+        self.outlet, self.post, self.clock, self.log = Watch(), Watch(), Watch(), Watch()
         self._to_clock = self.clock if clock is None else clock
         self._connectors = {"post": self.post} if connectors is None else connectors
         self._sent = 0
@@ -68,6 +70,7 @@ class Lounge:
             self.storage,
             self.tables,
             profiles=self.profiles,
+            accounts=Accounts(self.log),
             connectors=self._connectors,
             clock=self._to_clock,
         )
@@ -136,6 +139,10 @@ class Lounge:
             settle_with_error(answer, result)
         else:
             settle(answer, {"number": 7} if result is None else result)
+
+    def lines(self) -> list[Line]:
+        """What its log has been told since the last time."""
+        return [line for turn in self.log.heard() for line in turn.lines]
 
     def count(self, text: str = "mark") -> int:
         """How many marks the tenant counts."""

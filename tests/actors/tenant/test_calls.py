@@ -9,6 +9,7 @@ import pytest
 
 from actors.errors import CallRefused
 from actors.future import Answer, settle
+from actors.index.schema import ResultProblem
 from actors.messages import Principal
 from actors.profiles import Config
 from actors.stepper import Awaiting, Raised, Returned, Stepper
@@ -94,6 +95,21 @@ def test_a_call_is_what_its_function_awaits_and_gives_the_answer(calls: Calls) -
     settle(answer, {"seconds": 2.75})
     assert stepper.step(answer) == Returned(2.75)
     calls.require_awaited()
+
+
+def test_an_answer_that_does_not_fit_is_raised_at_the_await(calls: Calls) -> None:
+    """Every rule of the schema counts, not only the types."""
+
+    async def function(ctx: Context) -> None:
+        await ctx.call("timer.sleep", seconds=2.5)
+
+    stepper = Stepper(function(context(calls)), Call, AWAITABLE)
+    stepper.step()
+    answer = Answer()
+    settle(answer, {"seconds": -1})
+    step = stepper.step(answer)
+    assert isinstance(step, Raised)
+    assert isinstance(step.error, ResultProblem)
 
 
 def test_a_call_is_awaited_once(calls: Calls) -> None:

@@ -24,7 +24,8 @@ from tests.actors.house import WAIT, House
 from tests.actors.servers import INDEX
 from tests.actors.tenant.disk import FINE, KEPT, LOST, Disk
 from tests.actors.tenant.lounge import Lounge, Map
-from tests.trouble.functions import ADD, COUNT, fill, recurse
+from tests.deadline import until
+from tests.trouble.functions import ADD, COUNT, HIDDEN, fill, recurse
 
 
 @pytest.fixture
@@ -212,12 +213,14 @@ def test_a_read_waits_as_well_and_leaves_nothing(lounge: Lounge) -> None:
         assert "same" not in lounge.ids()
 
 
-def test_a_read_that_writes_after_a_wait_is_rolled_back(lounge: Lounge) -> None:
-    """As one that writes at once."""
+@pytest.mark.parametrize("statement", [ADD, HIDDEN])
+def test_a_read_that_writes_after_a_wait_is_rolled_back(lounge: Lounge, statement: Any) -> None:
+    """As one that writes at once, whether or not the statement looks like it."""
 
     async def function(ctx: Context, params: Any) -> Map:
         await ctx.call("post.send", to="reader")
-        return {"before": 0, "after": ctx.db.scalar(ADD, {"text": "by a read"})}
+        ctx.db.run(statement, {"text": "by a read"})
+        return {"before": 0, "after": 0}
 
     lounge.serve(function, "marks.watch")
     lounge.send(action="marks.watch")
@@ -238,6 +241,24 @@ def test_the_same_id_gets_the_reply_again_and_has_one_effect(lounge: Lounge) -> 
     assert again["result"] == first["result"]
     assert again["meta"]["replayed"] is True
     assert lounge.count() == 2
+
+
+def test_the_log_says_of_each_what_it_was_answered(lounge: Lounge) -> None:
+    """One line for each reply: how long its function took, waits included, and why a stored refusal was."""
+    lounge.serve(then(refuse))
+    began = time.monotonic()
+    lounge.send(id_="halfway")
+    call = lounge.called()
+    until(lambda: time.monotonic() > began + 0.05, "some time")
+    lounge.answer(call)
+    lounge.reply()
+    lounge.ask(id_="halfway")
+    lounge.count()
+    first, again, _ = lounge.lines()
+    assert (first.outcome, first.replayed) == ("failed_precondition", False)
+    assert first.handled_ms >= 50 - 1
+    assert (again.outcome, again.replayed) == ("failed_precondition", True)
+    assert again.message == first.message
 
 
 @pytest.mark.parametrize("writes_first", [True, False])
@@ -382,6 +403,19 @@ def test_awaiting_anything_else_is_an_error_that_says_what_may_be(lounge: Lounge
     assert said == [AWAITABLE]
 
 
+def test_a_call_that_was_not_awaited_fails_the_request(lounge: Lounge) -> None:
+    """What the function wrote in that stretch is taken back: it cannot have meant it."""
+
+    async def function(ctx: Context, params: Any) -> Map:
+        ctx.db.run(ADD, {"text": params.text})
+        ctx.call("post.send", to="reader")
+        return {"ids": []}
+
+    lounge.serve(function)
+    assert lounge.ask()["error"]["code"] == "internal"
+    assert (lounge.count(), lounge.post.heard()) == (0, [])
+
+
 def test_a_refusal_of_the_connector_can_be_caught(lounge: Lounge) -> None:
     """It is raised at the await."""
 
@@ -478,10 +512,10 @@ def test_each_stretch_is_charged_and_none_but_the_first_is_refused(lounge: Loung
 
     async def function(ctx: Context, params: Any) -> Map:
         for _ in range(2):
+            await ctx.call("post.send", to="reader")
             ends = time.thread_time() + 0.05
             while time.thread_time() < ends:
                 pass
-            await ctx.call("post.send", to="reader")
         return {"ids": []}
 
     lounge.serve(function)
@@ -528,6 +562,18 @@ def test_what_waits_past_the_deadline_is_closed_and_says_what_is_kept(
     again = timed.ask(id_="late", seconds=60.0) if writes_first else None
     assert again is None or again["error"] == error
     assert (timed.post.heard(), timed.outlet.heard()) == ([], [])
+
+
+def test_an_answer_after_the_deadline_is_no_answer(lounge: Lounge) -> None:
+    """Also where the Clock is late."""
+    lounge.serve(send_letters)
+    ends = time.monotonic() + 0.05
+    lounge.send(seconds=0.05)
+    call = lounge.called()
+    until(lambda: time.monotonic() > ends + 0.01, "the deadline")
+    lounge.answer(call)
+    assert lounge.reply()["error"]["code"] == "deadline_exceeded"
+    assert lounge.count() == 1
 
 
 def test_deadlines_come_in_their_own_order(timed: Lounge) -> None:
