@@ -42,7 +42,7 @@ async def play(ctx: Context, params: Any) -> Map:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(plays=st.lists(STEPS, min_size=1, max_size=6), fates=FATES, data=st.data())
 def test_replies_say_what_is_on_disk(

@@ -246,17 +246,17 @@ def test_the_same_id_gets_the_reply_again_and_has_one_effect(lounge: Lounge) -> 
 def test_the_log_says_of_each_what_it_was_answered(lounge: Lounge) -> None:
     """One line for each reply: how long its function took, waits included, and why a stored refusal was."""
     lounge.serve(then(refuse))
-    began = time.monotonic()
     lounge.send(id_="halfway")
     call = lounge.called()
+    began = time.monotonic()
     until(lambda: time.monotonic() > began + 0.05, "some time")
     lounge.answer(call)
     lounge.reply()
     lounge.ask(id_="halfway")
     lounge.count()
-    first, again, _ = lounge.lines()
+    first, again = lounge.lines()[:2]  # the line of the count may be told after its reply
     assert (first.outcome, first.replayed) == ("failed_precondition", False)
-    assert first.handled_ms >= 50 - 1
+    assert first.handled_ms >= 50
     assert (again.outcome, again.replayed) == ("failed_precondition", True)
     assert again.message == first.message
 
