@@ -22,7 +22,7 @@ from actors.epoch import Epoch
 from actors.errors import ActionError, InvalidArgument, Unavailable
 from actors.mailbox import Mailbox, Occupant
 from actors.messages import ANYONE, DirectoryChanged, Peer, Replies, TokensUsed, Work
-from actors.registry import Published
+from actors.published import Published
 from transport import codec
 from transport.limits import Limits
 from transport.mailbox import Frame, SocketMailbox

@@ -25,11 +25,12 @@ from actors.access import (
     PUBLIC,
 )
 from actors.errors import NotFound, PermissionDenied, Unauthenticated
+from actors.index.decision import NEWEST, Decision
 from actors.index.entries import EFFECTS, RELEASE, RESERVED, STATES, Action, Version
 from actors.index.schema import Schema
 from actors.index.spelling import nearest
 from actors.messages import Principal
-from actors.routing import NEWEST, Decision, Route, RoutingTable, route_of
+from actors.routing import Route, RoutingTable, route_of
 
 SERVER_VERSION = "0.1.0"
 """What system.ping says is running: the version in pyproject.toml."""

@@ -127,5 +127,11 @@ class Unavailable(ActionError):
     code = api.UNAVAILABLE
 
 
+class NotSubscribed(ActionError):
+    """The tenant may not use this connector, or not now."""
+
+    code = api.NOT_SUBSCRIBED
+
+
 class AuditProblem(Unavailable):
     """The admin log cannot be written or read; the message says which file, why and what to do."""

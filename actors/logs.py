@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+from actors.child import ChildSpec
 from actors.clock import Every
 from actors.errors import SettingsError
 from actors.log.accounts import Accounts
@@ -21,7 +22,6 @@ from actors.log.tenants import TenantLog
 from actors.mailbox import Mailbox
 from actors.permit import Permit
 from actors.settings import Settings
-from actors.supervisor import ChildSpec
 from actors.telemetry import MOST_WAITING, Telemetry, is_wanted
 
 MIDNIGHT_SECONDS = 30.0

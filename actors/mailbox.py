@@ -103,6 +103,11 @@ class Mailbox:
 
     put = tell  # pykka's name for it: ActorRef.tell and ask put an Envelope
 
+    def tell_first(self, message: Any) -> None:
+        """Put a message of the engine's own before what waits; behind what a turn has taken already."""
+        self._items.appendleft(message)
+        self.wake()
+
     def offer(self, message: Any) -> bool:
         """Append a message from outside; False where the mailbox is full. Call `wake` afterwards."""
         if len(self._items) >= self.limit:

@@ -84,6 +84,8 @@ class Operate(NamedTuple):
     tenant: TenantRecord
     trace_id: str
     """Of the request that the function serves."""
+    key: str
+    """Idempotency key: the same for every try of one call, and another for every other call."""
     deadline: float
     """time.monotonic() in seconds; nobody waits for the answer after it."""
     reply_to: Any
@@ -161,6 +163,17 @@ class Grant(NamedTuple):
     """Seconds since the epoch."""
 
 
+class Receipt(NamedTuple):
+    """Makes an order safe to repeat: same caller, id and digest get the first result again for 24 h."""
+
+    caller: str
+    """`Principal.id`: the token's."""
+    id: str
+    """The request's id."""
+    digest: bytes
+    """SHA-256 of action, tenant's id and params: the same id for something else is InvalidArgument."""
+
+
 class DirectoryChanged(NamedTuple):
     """To the router and the console: what came and went since the last one."""
 
@@ -199,6 +212,24 @@ class Retired(NamedTuple):
     """From the supervisor: the tenant's file is open nowhere."""
 
     tenant: TenantRecord
+
+
+class WhoIsIn(NamedTuple):
+    """Ask the supervisor: the mailboxes of all tenants that hold an open database, as a frozenset."""
+
+
+class DryRun(NamedTuple):
+    """Ask a tenant: run these versions on one message, and take back all they do.
+
+    Answered by a list of maps, one for each: {"version", "ok", "result" or "error", "statements", "rows",
+    "ms"}.
+    """
+
+    routes: tuple[Any, ...]
+    """Of actors.routing.Route."""
+    params: Mapping[str, Any]
+    principal: Principal
+    trace_id: str
 
 
 class Migrate(NamedTuple):

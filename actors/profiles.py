@@ -1,4 +1,4 @@
-"""What the Directory says of a tenant besides its name: config, limits, subscriptions, as one snapshot.
+"""What the Directory says of a tenant: config, limits, subscriptions, what it tests, as one snapshot.
 
 The Directory alone replaces snapshots; routers, the console and tenants read them, each time anew.
 """
@@ -58,6 +58,8 @@ class Profile(NamedTuple):
     limits: TenantLimits = TenantLimits()
     subscriptions: Mapping[str, Subscription] = EMPTY
     """By the connector's name, those that are over included."""
+    tests: frozenset[str] = frozenset()
+    """Actions whose versions under user test this tenant gets."""
 
 
 UNREMARKABLE = Profile()

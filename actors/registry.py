@@ -1,32 +1,72 @@
-"""The Registry: owns the index, publishes routing tables, is the only writer of registry.toml."""
+"""The Registry: owns the index, publishes routing tables, is the only writer of registry.toml.
+
+A change is made in this order: the move is planned, the code loaded, the file replaced, the table published.
+What goes wrong before the file is replaced has changed nothing. The machine's own move is the exception: it
+is served at once, and written as soon as the file can be.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 
 from actors.actor import Actor
-from actors.index.reader import read_index
+from actors.clock import After
+from actors.errors import (
+    Aborted,
+    ActionError,
+    CodeProblem,
+    FailedPrecondition,
+    IndexProblem,
+    InvalidArgument,
+    NotFound,
+)
+from actors.health import Failure, span
+from actors.index.code import Codebase, unload
+from actors.index.decision import Decision
+from actors.index.difference import changes, text_difference
+from actors.index.edit import edited
+from actors.index.entries import DUMMY, ERRORING, Index
+from actors.index.file import digest_of, edited_by_hand, replace
+from actors.index.messages import (
+    Compare,
+    Difference,
+    LookForHangs,
+    Move,
+    Moved,
+    Prepare,
+    Reload,
+    Taken,
+    TakeOut,
+    WriteAgain,
+)
+from actors.index.move import Plan, planned
+from actors.index.reader import parse_index, read_index
+from actors.index.spelling import hint
+from actors.library import Key, Library, everything
+from actors.log.messages import MOVE, OK, Append, Entry
 from actors.mailbox import Mailbox
-from actors.routing import RoutingTable
+from actors.messages import Receipt
+from actors.published import Published
+from actors.routing import Route, RoutingTable, route_of
 
 log = structlog.get_logger()
 
+MACHINE = "machine"
+"""Who moves a version that keeps failing."""
 
-class Published:
-    """One reference, replaced as a whole by its owner and read by everybody: an immutable snapshot."""
+DRY_RUN = "dry run"
+"""The reason of a version that nobody is served by."""
 
-    __slots__ = ("current",)
+WRITE_AGAIN_SECONDS = 10.0
+"""After which a file that could not be written is tried again."""
 
-    def __init__(self, current: RoutingTable) -> None:
-        self.current = current
-
-
-class Reload(NamedTuple):
-    """Ask: read the index again. Answered by the new table; a broken file raises and changes nothing."""
+MOST_RECEIPTS = 1000
+"""Moves that can be asked for again with the same id; older ones are judged anew."""
 
 
 def load_table(path: Path, environment: str) -> RoutingTable:
@@ -44,20 +84,287 @@ class Registry(Actor):
         environment: str,
         tables: Published,
         prepare: Callable[[RoutingTable], object] = lambda _: None,
+        audit: Mailbox | None = None,
+        clock: Mailbox | None = None,
     ) -> None:
         """`prepare` does beforehand what the first message on a new table would otherwise wait for."""
         super().__init__(mailbox)
-        self._prepare = prepare
         self._path = path
         self._environment = environment
         self._tables = tables
+        self._prepare = prepare
+        self._audit = audit
+        self._clock = clock
+        self._on_disk = tables.current.described.digest
+        """Digest of the file as it was last read or written here."""
+        self._unwritten: dict[Key, Plan] = {}
+        """What the machine has taken out and the file does not say yet."""
+        self._receipts: OrderedDict[tuple[str, str], tuple[bytes, Moved]] = OrderedDict()
+        self._handlers: dict[type, Callable[[Any], object]] = {
+            Reload: self._reload,
+            Compare: lambda _: self._compare(),
+            Move: self._move,
+            Prepare: self._prepare_one,
+            TakeOut: self._take_out,
+            LookForHangs: lambda _: self._look_for_hangs(),
+            WriteAgain: lambda _: self._write_again(),
+        }
 
-    def on_receive(self, message: Any) -> RoutingTable:
-        """Reload."""
-        if not isinstance(message, Reload):
-            raise TypeError(f"the Registry takes Reload, not {type(message).__name__}")
-        table = load_table(self._path, self._environment)
+    def on_receive(self, message: Any) -> object:
+        """One handler for each kind of message."""
+        handler = self._handlers.get(type(message))
+        if handler is None:
+            raise TypeError(f"the Registry has no handler for {type(message).__name__}")
+        return handler(message)
+
+    # The file, edited by hand
+
+    def _compare(self) -> Difference:
+        table, new = self._tables.current, read_index(self._path)
+        found = (*changes(table.described, new), *_other_code(table, new))
+        return Difference(new.digest, found, text_difference(table.described, new.text))
+
+    def _reload(self, message: Reload) -> Taken:
+        before, new = self._tables.current, read_index(self._path)
+        if message.digest not in (None, new.digest):
+            raise Aborted(
+                f"{self._path} is not what you have seen: it was edited again; see functions.diff"
+            )
+        index = self._with_unwritten(new)
+        found = (*changes(before.described, index), *_other_code(before, index))
+        table = self._built(index, everything)
+        if index.text != new.text:
+            replace(self._path, index.text, new.digest)
+        self._unwritten.clear()
+        self._publish(table, index.digest)
+        log.info(
+            "index loaded", path=str(self._path), actions=len(table.routes), changes=len(found)
+        )
+        return Taken(index.digest, found)
+
+    def _with_unwritten(self, index: Index) -> Index:
+        """What the machine has taken out stays out, where the file still has it as it was then."""
+        text = index.text
+        for (name, number), plan in self._unwritten.items():
+            action = index.actions.get(name)
+            version = action and action.version(number)
+            if version and version.state == plan.version.state:
+                text = edited(text, plan.section, name, number, plan.values)
+        return index if text == index.text else parse_index(self._path, text)
+
+    # Moves
+
+    def _move(self, message: Move) -> Moved:
+        done = self._done(message.receipt)
+        if done is not None:
+            return done
+        if digest_of(self._path) != self._on_disk:
+            raise edited_by_hand(self._path)
+        plan = planned(self._tables.current.described, message)
+        table = self._planned_table(message, plan)
+        replace(self._path, table.described.text, self._on_disk)
+        self._unwritten.clear()
+        self._publish(table, table.described.digest)
+        self._record(message, plan.version.state, ())
+        moved = _moved(message, plan, table)
+        self._remember(message.receipt, moved)
+        return moved
+
+    def _planned_table(self, message: Move, plan: Plan) -> RoutingTable:
+        """FailedPrecondition where it could not be served as planned."""
+        key = (message.name, message.version)
+        try:
+            table = self._built(self._edited(key, plan), key.__eq__)
+            if plan.must_load and key not in table.volumes:
+                _require_loadable(table.described, plan)
+        except (CodeProblem, IndexProblem) as problem:
+            raise FailedPrecondition(f"nothing was changed: {problem}") from problem
+        return table
+
+    def _edited(self, key: Key, plan: Plan) -> Index:
+        text = edited(self._tables.current.described.text, plan.section, *key, plan.values)
+        return parse_index(self._path, text)
+
+    def _built(self, index: Index, doubt: Callable[[Key], bool]) -> RoutingTable:
+        table = RoutingTable.build(index, self._environment, self._tables.current.volumes, doubt)
         self._prepare(table)
-        self._tables.current = table
-        log.info("index loaded", path=str(self._path), actions=len(self._tables.current.routes))
-        return self._tables.current
+        return table
+
+    def _publish(self, table: RoutingTable, on_disk: str) -> None:
+        self._on_disk = on_disk
+        self._serve(table)
+
+    def _serve(self, table: RoutingTable) -> None:
+        before, self._tables.current = self._tables.current, table
+        for module in set(before.modules).difference(table.modules):
+            unload(module)
+
+    def _done(self, receipt: Receipt | None) -> Moved | None:
+        """What came of it, where it was asked for before; InvalidArgument where that was another move."""
+        if receipt is None:
+            return None
+        digest, moved = self._receipts.get(receipt[:2], (None, None))
+        if digest not in (None, receipt.digest):
+            raise InvalidArgument(
+                f"id {receipt.id!r} was used for another move: take one of its own"
+            )
+        return moved
+
+    def _remember(self, receipt: Receipt | None, moved: Moved) -> None:
+        if receipt is not None:
+            self._receipts[receipt[:2]] = (receipt.digest, moved)
+            if len(self._receipts) > MOST_RECEIPTS:
+                self._receipts.popitem(last=False)
+
+    # Trying
+
+    def _prepare_one(self, message: Prepare) -> Route:
+        """By itself: what is served goes on with the code that it has."""
+        index = self._tables.current.described
+        action = index.actions.get(message.name)
+        if action is None:
+            raise NotFound(
+                f"the index has no function {message.name!r}{hint(message.name, index.actions)}"
+            )
+        version = action.version(message.version)
+        if version is None:
+            raise NotFound(f"{message.name} has no version {message.version}")
+        library = Library(index.root, None)
+        try:
+            volume = library.volume(action.name, version) if version.state != DUMMY else None
+        except CodeProblem as problem:
+            raise FailedPrecondition(str(problem)) from problem
+        return route_of(action, Decision(version, DRY_RUN), volume)
+
+    # The machine's move
+
+    def _take_out(self, message: TakeOut) -> None:
+        key = (message.name, message.version)
+        action = self._tables.current.described.actions.get(message.name)
+        version = action and action.version(message.version)
+        volume = self._tables.current.volumes.get(key)
+        if not version or volume is None or not volume.health.is_out:
+            return  # somebody was quicker: it has been moved, or its code is other code
+        move = Move(
+            *key,
+            ERRORING,
+            _why(message.failures),
+            MACHINE,
+            MACHINE,
+            trace_id=message.failures[-1].trace_id,
+        )
+        plan = planned(self._tables.current.described, move)
+        table = self._built(self._edited(key, plan), lambda _: False)
+        self._serve(table)
+        self._unwritten[key] = plan
+        self._tell_of(message, move, table)
+        self._record(move, version.state, message.failures)
+        self._write_again()
+
+    def _write_again(self) -> None:
+        """Write what the machine did; where that fails, the Clock has it tried again."""
+        if not self._unwritten:
+            return
+        table = self._tables.current
+        try:
+            replace(self._path, table.described.text, self._on_disk)
+        except ActionError as error:
+            log.error(
+                "the index could not be written; it is served as if it were", error=str(error)
+            )
+            if self._clock is not None:
+                self._clock.tell(After(WRITE_AGAIN_SECONDS, self.mailbox, WriteAgain()))
+        else:
+            self._unwritten.clear()
+            self._publish(table, table.described.digest)
+
+    def _look_for_hangs(self) -> None:
+        table = self._tables.current
+        for route in {**table.routes, **table.testers}.values():
+            for running in route.health.hanging() if route.health else ():
+                log.error(
+                    "a function does not end",
+                    tenant=running.tenant,
+                    action=route.name,
+                    version=route.version,
+                    trace_id=running.trace_id,
+                )
+                self._tables.failed(route, running)
+
+    # Telling of it
+
+    def _tell_of(self, message: TakeOut, move: Move, table: RoutingTable) -> None:
+        route = table.routes[message.name]
+        log.error(
+            "a version keeps failing and was taken out",
+            action=move.name,
+            version=move.version,
+            why=move.why,
+            traces=[each.trace_id for each in message.failures],
+            served_instead=dict(route.meta) if not route.taken_out else None,
+            trace_id=move.trace_id,
+        )
+
+    def _record(self, move: Move, origin: str, failures: tuple[Failure, ...]) -> None:
+        if self._audit is not None:
+            self._audit.tell(Append(_entry(move, origin, failures)))
+
+
+def _entry(move: Move, origin: str, failures: tuple[Failure, ...]) -> Entry:
+    """Who, from where to where, why, and for which request; when is the log's to say."""
+    params: dict[str, Any] = {
+        move.kind: move.name,
+        "version": move.version,
+        "from": origin,
+        "to": move.to,
+        "why": move.why,
+        "request": move.request,
+        "breaking": move.breaking,
+        "traces": [each.trace_id for each in failures] or None,
+    }
+    return Entry(
+        kind=MOVE,
+        action="functions.move",
+        capacity=move.capacity,
+        person=move.person,
+        params={name: value for name, value in params.items() if value is not None},
+        outcome=OK,
+        message=f"{move.name} version {move.version}: {origin} → {move.to}",
+        trace_id=move.trace_id,
+    )
+
+
+def _why(failures: tuple[Failure, ...]) -> str:
+    first, last = failures[0], failures[-1]
+    calls, seconds = span(failures), last.at - first.at
+    return f"{len(failures)} unexpected errors within {calls} calls, in {seconds:.1f} s"
+
+
+def _moved(message: Move, plan: Plan, table: RoutingTable) -> Moved:
+    route = table.routes.get(message.name)
+    serving: Mapping[str, Any] = dict(route.meta) if route is not None else {}
+    told = tuple(f"{each.where}: {each.what}" for each in plan.breaks)
+    return Moved(message.name, message.version, plan.version.state, message.to, told, serving)
+
+
+def _require_loadable(index: Index, plan: Plan) -> None:
+    """What is served elsewhere only has to be sound, too."""
+    if plan.section == "actions":
+        Codebase(index.root).load(plan.values.get("code") or plan.version.code or "")
+
+
+def _other_code(table: RoutingTable, index: Index) -> list[str]:
+    """Whose file is other than it was when it was loaded; only what is still served by that file."""
+    codebase = Codebase(index.root)
+    return [
+        f"{name} version {number}: its code has changed ({volume.loaded.file.name})"
+        for (name, number), volume in table.volumes.items()
+        if _digest(codebase, volume.loaded.reference) != volume.loaded.digest
+    ]
+
+
+def _digest(codebase: Codebase, reference: str) -> str | None:
+    try:
+        return codebase.source(reference).digest
+    except CodeProblem:
+        return None

@@ -33,8 +33,8 @@ from actors.messages import (
 )
 from actors.permission import require
 from actors.profiles import Profiles
+from actors.published import Published
 from actors.refusals import Refusals
-from actors.registry import Published
 from actors.wording import worded
 from transport import codec
 from transport.limits import Limits

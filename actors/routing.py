@@ -7,19 +7,19 @@ never changes: another index, state or environment makes another table.
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
 from actors.access import ADMIN, AREAS, Rule, rule_of
 from actors.errors import CodeProblem, NotFound
-from actors.index.code import Codebase
+from actors.health import Health
+from actors.index.decision import FALLBACK, NEWEST, Decision, ranking, serve
 from actors.index.entries import (
     DUMMY,
     ERRORING,
-    REVERTED,
     Action,
     ConfigSchemas,
     Connector,
@@ -31,58 +31,8 @@ from actors.index.entries import (
 from actors.index.reader import built_in_index
 from actors.index.schema import Schema
 from actors.index.spelling import nearest
+from actors.library import NOTHING, Key, Library, Volume, Volumes, everything
 from actors.messages import Principal
-
-NEWEST = "newest"
-TESTER = "tester"
-FALLBACK = {
-    ERRORING: "fallback after erroring",
-    REVERTED: "fallback after reverted",
-}
-NONE_SERVED = "none served"
-
-
-class Decision(NamedTuple):
-    """Which version is served, and why."""
-
-    version: Version | None
-    """None where no version is written; for NONE_SERVED the newest one, which is not served."""
-    reason: str
-    """Travels in `meta.reason`: newest, tester, a fallback, dummy or none served."""
-
-    @property
-    def is_served(self) -> bool:
-        """False where callers are told that nothing is there yet."""
-        return self.reason != NONE_SERVED
-
-
-def serve(action: Action, environment: Environment, tester: bool = False) -> Decision:
-    """Decide which version of an action an environment serves: the newest whose state it serves.
-
-    An erroring one is served only where nothing else is. An action without versions is a dummy. The
-    reason is the first that holds: `tester` where only testers get the version; a fallback where a newer
-    one is erroring or reverted (the newest such decides which); `dummy`; `newest`.
-    """
-    versions = action.versions
-    if not versions:
-        return Decision(None, DUMMY if DUMMY in environment.serves else NONE_SERVED)
-    states = environment.serves | environment.testers if tester else environment.serves
-    served = [version for version in versions if version.state in states]
-    if not served:
-        return Decision(versions[0], NONE_SERVED)
-    sound = [version for version in served if version.state != ERRORING]
-    chosen = (sound or served)[0]
-    return Decision(chosen, _reason(chosen, versions, environment))
-
-
-def _reason(chosen: Version, versions: tuple[Version, ...], environment: Environment) -> str:
-    if chosen.state not in environment.serves:
-        return TESTER
-    newer = versions[: versions.index(chosen)]
-    passed_over = next((each.state for each in newer if each.state in FALLBACK), None)
-    if passed_over is not None:
-        return FALLBACK[passed_over]
-    return DUMMY if chosen.state == DUMMY else NEWEST
 
 
 class Route(NamedTuple):
@@ -110,6 +60,14 @@ class Route(NamedTuple):
     """True for an `async def`, which is stepped from one wait to the next instead of called."""
     built_in: bool = False
     """True for what the engine itself describes and does; an index cannot change it."""
+    taken_out: bool = False
+    """True where a version would be served were it not erroring."""
+    health: Health | None = None
+    """What counts the version's calls and failures; None where there is no function."""
+    fallback: Route | None = None
+    """What takes over once the version is out; None where nothing would."""
+    module: ModuleType | None = None
+    """Where the function was written; None where there is none."""
 
     def is_for(self, caller: Principal) -> bool:
         """Whether this caller may call it on a channel that answers it: by rule, areas and scope."""
@@ -124,8 +82,9 @@ class Route(NamedTuple):
 def route_of(
     action: Action,
     decision: Decision,
-    function: Callable[..., Any] | None,
+    volume: Volume | None,
     rule: Rule | None = None,
+    fallback: Route | None = None,
 ) -> Route:
     """Prepare the route for what was decided; `rule` in place of what the action states."""
     number, state = decision.version[:2] if decision.version else (0, DUMMY)
@@ -141,10 +100,14 @@ def route_of(
         version=number,
         state=state,
         reason=decision.reason,
-        function=function,
+        function=volume and volume.loaded.function,
         example=result.example() if is_dummy else None,
         meta={"version": number, "state": state, "reason": decision.reason},
-        is_async=inspect.iscoroutinefunction(function),
+        taken_out=decision.taken_out,
+        health=volume and volume.health,
+        fallback=fallback,
+        module=volume and volume.loaded.module,
+        is_async=volume is not None and volume.loaded.is_async,
     )
 
 
@@ -166,16 +129,28 @@ class RoutingTable(NamedTuple):
     """By full name, such as `mail.send`: what functions can call, the engine's own included."""
     described: Index
     """What it was made from."""
+    testers: Mapping[str, Route]
+    """What testers of an action get, by its name, where that is not what everybody gets."""
+    volumes: Volumes
+    """The code of all versions that are served, or would be if others failed."""
 
     @classmethod
-    def build(cls, index: Index, environment: str) -> RoutingTable:
+    def build(
+        cls,
+        index: Index,
+        environment: str,
+        before: Volumes = NOTHING,
+        doubt: Callable[[Key], bool] = everything,
+    ) -> RoutingTable:
         """Decide for every action and load the code of what is served.
 
+        What was loaded `before` goes on being served, unless it is in doubt and its file has changed.
         SettingsError for an environment that the index does not have; CodeProblem names each action and
         version whose code cannot be served.
         """
         place = index.environment(environment)
-        stated = _loaded(index, lambda action: serve(action, place))
+        library = Library(index.root, place.takes_out, before, doubt)
+        stated = _Stated(index, place, library).part()
         built_in = built_in_part()
         return cls(
             routes=MappingProxyType({**stated.routes, **built_in.routes}),
@@ -186,6 +161,8 @@ class RoutingTable(NamedTuple):
             connectors=index.connectors,
             operations=MappingProxyType({**index.operations(), **built_in_index().operations()}),
             described=index,
+            testers=stated.testers,
+            volumes=library.volumes,
         )
 
     def find(self, name: str, caller: Principal | str | None = None) -> Route:
@@ -216,6 +193,7 @@ class Part(NamedTuple):
     """What one index file contributes to a table."""
 
     routes: Mapping[str, Route]
+    testers: Mapping[str, Route]
     modules: tuple[ModuleType, ...]
     """As in RoutingTable."""
     digest: str
@@ -228,34 +206,81 @@ def built_in_part() -> Part:
 
     Loaded once: they are as old as the engine that they are part of, however often an index is read anew.
     """
-    part = _loaded(built_in_index(), lambda action: Decision(action.versions[0], NEWEST), own=True)
-    routes = {name: route._replace(built_in=True) for name, route in part.routes.items()}
-    return part._replace(routes=MappingProxyType(routes))
-
-
-def _loaded(index: Index, decide: Callable[[Action], Decision], own: bool = False) -> Part:
-    """Load the code of what is served; `own` for the engine's, part of which the console runs."""
-    tenants, console = Codebase(index.root), Codebase(index.root)
-    problems: list[str] = []
+    index = built_in_index()
+    tenants, console = Library(index.root, None), Library(index.root, None)
+    problems = Problems(index)
     routes = {}
     for action in index.actions.values():
-        decision, is_ours = decide(action), own and action.channel == ADMIN
+        steps = action.channel == ADMIN
+        decision = Decision(action.versions[0], NEWEST)
+        with problems.of(action.name, action.versions[0]):
+            volume = console.volume if steps else tenants.volume
+            route = route_of(action, decision, volume(action.name, action.versions[0]))
+            routes[action.name] = route._replace(built_in=True)
+    problems.tell()
+    return Part(MappingProxyType(routes), MappingProxyType({}), tenants.modules, index.digest)
+
+
+class Problems:
+    """What is wrong with the code of one index, told all at once."""
+
+    def __init__(self, index: Index) -> None:
+        self._path = index.path
+        self._found: dict[str, None] = {}  # each once, in order
+
+    @contextmanager
+    def of(self, name: str, version: Version | None) -> Iterator[None]:
+        """Note a CodeProblem of this version and go on."""
         try:
-            function = _function(decision, console if is_ours else tenants)
-            routes[action.name] = route_of(action, decision, function)
+            yield
         except CodeProblem as problem:
-            problems.append(f"{index.path}: {_spelt(action, decision)}: {problem}")
-    if problems:
-        raise CodeProblem("\n".join(problems))
-    return Part(routes, tenants.modules, index.digest)
+            number = version.number if version else 0
+            self._found[f"{self._path}: {name} version {number}: {problem}"] = None
+
+    def tell(self) -> None:
+        """Raise what was noted as one."""
+        if self._found:
+            raise CodeProblem("\n".join(self._found))
 
 
-def _function(decision: Decision, codebase: Codebase) -> Callable[..., Any] | None:
-    version = decision.version
-    if version is None or not decision.is_served or version.state == DUMMY:
-        return None
-    return codebase.load(version.code or "").function
+class _Stated:
+    """The part of the index that a server runs, while it is being made."""
 
+    def __init__(self, index: Index, place: Environment, library: Library) -> None:
+        self._index = index
+        self._place = place
+        self._library = library
+        self._problems = Problems(index)
 
-def _spelt(action: Action, decision: Decision) -> str:
-    return f"{action.name} version {decision.version.number if decision.version else 0}"
+    def part(self) -> Part:
+        """Every action's route; CodeProblem."""
+        actions = self._index.actions
+        routes = {name: self._route(action) for name, action in actions.items()}
+        testers = {name: self._route(action, tester=True) for name, action in actions.items()}
+        self._problems.tell()
+        others = {
+            name: route for name, route in testers.items() if route.version != routes[name].version
+        }
+        return Part(
+            MappingProxyType(routes),
+            MappingProxyType(others),
+            self._library.modules,
+            self._index.digest,
+        )
+
+    def _route(self, action: Action, tester: bool = False) -> Route:
+        decision = serve(action, self._place, tester)
+        ranked = ranking(action, self._place, tester)
+        fallback = None
+        if self._place.takes_out is not None:
+            for version in reversed(ranked[1:]):
+                fallback = self._made(action, Decision(version, FALLBACK[ERRORING]), fallback)
+        return self._made(action, decision, fallback)
+
+    def _made(self, action: Action, decision: Decision, fallback: Route | None) -> Route:
+        version = decision.version
+        volume = None
+        if version is not None and decision.is_served and version.state != DUMMY:
+            with self._problems.of(action.name, version):
+                volume = self._library.volume(action.name, version)
+        return route_of(action, decision, volume, fallback=fallback)

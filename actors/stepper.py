@@ -107,3 +107,10 @@ def asked(mailbox: Mailbox, message: Any) -> Pending:
     answer = Answer()
     mailbox.tell(Envelope(message, reply_to=answer))
     return Pending(answer)
+
+
+def asked_first(mailbox: Mailbox, message: Any) -> Pending:
+    """The same, before whatever else waits there."""
+    answer = Answer()
+    mailbox.tell_first(Envelope(message, reply_to=answer))
+    return Pending(answer)

@@ -9,11 +9,11 @@ over, and a message that has taken two incarnations with it is set aside.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from actors.actor import Actor, abandon
+from actors.child import Child, ChildSpec, ChildStopped
 from actors.clock import After
 from actors.errors import DatabaseProblem, MigrationNeeded
 from actors.future import Answer, settle
@@ -30,6 +30,7 @@ from actors.messages import (
     Retired,
     Stayed,
     TenantRecord,
+    WhoIsIn,
 )
 from actors.refuser import Refuser, deleted, entomb, given_up
 from actors.residents import Residents
@@ -42,21 +43,6 @@ BACKOFF_MOST = 30.0
 """Seconds; also how long a tenant that keeps failing is refused before it is tried again."""
 
 STOPPING = Refusal(UNAVAILABLE, "the server is stopping; nothing was done", retry_after_ms=1000)
-
-
-class ChildSpec(NamedTuple):
-    """How to start a child, and when to start it again."""
-
-    name: str
-    start: Callable[[Mailbox], object]
-    """Makes and starts an incarnation in the given mailbox."""
-    restart: Literal["permanent", "transient", "temporary"] = "permanent"
-    """Always; only after a failure; never."""
-    max_restarts: int = 5
-    max_seconds: float = 10.0
-    essential: bool = True
-    """When given up: True stops the system; False tries again after a while, in which a tenant's mail is
-    refused, and any other child's waits."""
 
 
 class Adopt(NamedTuple):
@@ -86,30 +72,6 @@ class Drain(NamedTuple):
     done: Answer
     closing: float
     """time.monotonic() after which what has not begun is refused."""
-
-
-class ChildStopped(Exception):
-    """A permanent child stopped although nobody is stopping the system."""
-
-
-class Child:
-    """What the Supervisor remembers of a child. Its own, shown to nobody."""
-
-    def __init__(self, spec: ChildSpec, tenant: TenantRecord | None = None) -> None:
-        self.spec = spec
-        self.tenant = tenant
-        self.restarts: deque[float] = deque()
-        self.is_backing_off = False
-        """True while the Clock has the next start; the mailbox's token is the Supervisor's meanwhile."""
-        self.retirements: list[Retire] = []
-        """Who waits for it to be gone, for good."""
-
-    def count_restart(self, now: float) -> int:
-        """How many restarts there were within max_seconds, this one included."""
-        self.restarts.append(now)
-        while self.restarts[0] < now - self.spec.max_seconds:
-            self.restarts.popleft()
-        return len(self.restarts)
 
 
 class Supervisor(Actor):
@@ -148,6 +110,7 @@ class Supervisor(Actor):
         """Ids of tenants that are deleted. None comes twice, so it only grows: 100 bytes for each."""
         self._drain: Drain | None = None
         self._handlers: dict[type, Callable[[Any], object]] = {
+            WhoIsIn: lambda _: self._residents.everybody(),
             Adopt: self._adopt,
             Vacant: self._vacant,
             Failed: self._failed,
@@ -162,12 +125,12 @@ class Supervisor(Actor):
             Drain: self._begin_drain,
         }
 
-    def on_receive(self, message: Any) -> None:
+    def on_receive(self, message: Any) -> object:
         """One handler for each kind of message above."""
         handler = self._handlers.get(type(message))
         if handler is None:
             raise TypeError(f"the Supervisor has no handler for {type(message).__name__}")
-        handler(message)
+        return handler(message)
 
     def on_failure(self, *info: Any) -> None:
         """Nobody supervises the Supervisor: the system stops."""

@@ -10,18 +10,21 @@ import pykka
 import structlog
 import zmq
 
-from actors.actor import Gone, Ping, ask, stop
+from actors.actor import Ping, ask
 from actors.admin.actor import AdminConsole, ConsoleMailbox, Finish
 from actors.admin.context import Actors
 from actors.admin.directory import Directory
 from actors.admin.file import prepare_directory
 from actors.admin.messages import SweepDue, TellEverything
 from actors.channel import Draining, FlushUses
+from actors.child import ChildSpec
 from actors.clock import Clock, ClockMailbox, Every
 from actors.connectors.timer import Timer
+from actors.departure import STOP_SECONDS, is_there, try_asking, try_stopping
 from actors.dispatcher import Dispatcher
 from actors.epoch import Epoch
 from actors.future import Answer
+from actors.index.messages import LookForHangs
 from actors.index.reader import read_index
 from actors.local_admin import LocalAdmin
 from actors.log.actor import AdminLog
@@ -34,12 +37,13 @@ from actors.metrics import MetricsServer
 from actors.permit import Permit
 from actors.process import claim, limit_memory, require_descriptors
 from actors.profiles import Profiles
-from actors.registry import Published, Registry
+from actors.published import Published
+from actors.registry import Registry
 from actors.router import Router, RouterMailbox
 from actors.routing import RoutingTable
 from actors.settings import Settings
 from actors.stepper import asked
-from actors.supervisor import Adopt, ChildSpec, Drain, Relieve, Supervisor, Sweep
+from actors.supervisor import Adopt, Drain, Relieve, Supervisor, Sweep
 from actors.tenant.actor import Tenant
 from actors.tenant.migrator import Archive, CreateFile, Migrator
 from actors.tenant.storage import Storage
@@ -52,14 +56,14 @@ log = structlog.get_logger()
 ASK_SECONDS = 30.0
 """How long the wiring waits for an actor before it counts as defective."""
 
-STOP_SECONDS = 5.0
-"""How long the wiring waits for an actor when it stops."""
-
 SWEEP_SECONDS = 5.0
 """How often idle tenants are looked for."""
 
 RELIEF_SECONDS = 0.02
 """How often the pool looks whether all its threads are blocked."""
+
+HANG_SECONDS = 1.0
+"""How often functions that do not end are looked for."""
 
 RECKON_SECONDS = 60.0
 """How often the Directory ends what has expired, and hears which tokens were used."""
@@ -148,7 +152,7 @@ class System:
         self.logs = Logs(settings, self._now, self.supervisor, self._mailbox, self._permit)
         self.clock = ClockMailbox(self.supervisor)
         self.migrator = self._mailbox("migrator", self.supervisor)
-        self.registry = self._mailbox("registry", self.supervisor)
+        self.registry = self.tables.registry = self._mailbox("registry", self.supervisor)
         self.admin_log = self._mailbox("admin log", self.supervisor)
         # Verifying a long log computes: it takes turns with the tenants.
         self.audit_reader = self._mailbox("audit reader", self.supervisor, self._permit)
@@ -186,7 +190,13 @@ class System:
             "registry",
             self.registry,
             lambda box: Registry.start(
-                box, settings.registry, settings.environment, self.tables, self._read_text
+                box,
+                settings.registry,
+                settings.environment,
+                self.tables,
+                self._read_text,
+                audit=self.admin_log,
+                clock=self.clock,
             ),
         )
         self._supervise(
@@ -204,6 +214,7 @@ class System:
             ask(mailbox, Ping(), ASK_SECONDS)
         self.clock.tell(Every(SWEEP_SECONDS, self.supervisor, Sweep()))
         self.clock.tell(Every(RELIEF_SECONDS, self.supervisor, Relieve()))
+        self.clock.tell(Every(HANG_SECONDS, self.registry, LookForHangs()))
         self.clock.tell(Every(RECKON_SECONDS, self.directory, SweepDue()))
         for channel in (self.router, self.console):
             self.clock.tell(Every(RECKON_SECONDS, channel, FlushUses()))
@@ -216,19 +227,19 @@ class System:
         drained = True
         if self._metrics is not None:
             self._metrics.close()
-        self._try(self.console, Draining())
+        try_asking(self.console, Draining())
         self.logs.let_go()
         self._finish()
-        self._try(self.router, Draining())
+        try_asking(self.router, Draining())
         # Tenants that are being looked for are found, and then their mail is in their mailboxes.
-        if self._try(self.supervisor, Ping()):
-            self._try(self.router, Ping())
+        if try_asking(self.supervisor, Ping()):
+            try_asking(self.router, Ping())
             drained = self._drain()
         for mailbox in reversed(self._children()):
             if mailbox is self.logs.errors and self._events is not None:
                 self._events.disconnect()
-            self._stop(mailbox)
-        self._stop(self.supervisor)
+            try_stopping(mailbox)
+        try_stopping(self.supervisor)
         self._close(STOP_SECONDS if drained else 0.0)
         log.info("stopped")
 
@@ -301,6 +312,7 @@ class System:
                 audit_log=self.admin_log,
                 audit_reader=self.audit_reader,
                 clock=self.clock,
+                router=self.router,
                 log_reader=self.logs.reader,
                 stats=self.logs.stats,
             ),
@@ -356,24 +368,6 @@ class System:
             except (pykka.Timeout, pykka.ActorDeadError):
                 log.error("the console stopped with work undone")
 
-    def _try(self, mailbox: Mailbox, message: object) -> bool:
-        """Ask an actor that may be gone; False where it did not answer."""
-        if not is_there(mailbox):
-            return False
-        try:
-            ask(mailbox, message, STOP_SECONDS)
-        except (pykka.Timeout, pykka.ActorDeadError):
-            log.error("actor did not answer", actor=mailbox.name)
-            return False
-        return True
-
-    def _stop(self, mailbox: Mailbox) -> None:
-        try:
-            if is_there(mailbox):
-                stop(mailbox, STOP_SECONDS)
-        except pykka.Timeout:
-            log.error("actor did not stop", actor=mailbox.name)
-
     def _close(self, patience: float = STOP_SECONDS) -> None:
         """What is left when every actor has gone, or none has come; `patience` is for threads, in seconds."""
         for dispatcher in self._dispatchers:
@@ -381,8 +375,3 @@ class System:
         self._security.close()
         self._context.destroy(linger=0)
         os.close(self._lock)
-
-
-def is_there(mailbox: Mailbox) -> bool:
-    """False where nobody will answer: the actor was given up."""
-    return not (mailbox.occupant is None or isinstance(mailbox.occupant, Gone))

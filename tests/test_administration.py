@@ -251,6 +251,78 @@ def test_a_tenant_has_as_many_requests_a_second_as_a_developer_sets(stage: Stage
     assert globex["ok"]
 
 
+# ---------------------------------------------------------------- testers
+
+
+def test_testers_are_enrolled_by_owners_with_the_area_and_by_developers(stage: Stage) -> None:
+    """An owner on his own tenant, a developer on any; an owner without the area on none."""
+    owner = stage.make(Being(OWNER, frozenset({"testers"})))
+    other, developer = stage.make(Being(OWNER, frozenset({"config"}))), stage.make(Being(DEVELOPER))
+    refused = order(stage, other, "functions.enrol", function="contacts.add")
+    assert code(refused) == "permission_denied"
+    assert "'testers'" in refused["error"]["message"]
+    made = order(stage, owner, "functions.enrol", function="contacts.add")["result"]["tester"]
+    assert (made["tenant"], made["enrolled_by"]) == ("acme", owner.person)
+    again = order(stage, developer, "functions.enrol", function="contacts.add")
+    assert again["result"]["tester"] == made
+    globex = stage.call(
+        "admin", owner.text, "globex", "functions.enrol", {"function": "contacts.add"}
+    )
+    assert code(globex) == "unauthenticated"
+    for action in ("functions.testers", "functions.withdraw"):
+        assert code(order(stage, other, action, function="contacts.add")) == "permission_denied"
+    assert order(stage, owner, "functions.testers")["result"] == {"testers": [made], "next": None}
+
+
+def test_developers_see_testers_of_all_tenants_and_owners_of_theirs(stage: Stage) -> None:
+    """Page after page; whoever is of a tenant has to name it."""
+    developer = stage.make(Being(DEVELOPER))
+    owner = stage.make(Being(OWNER, frozenset({"testers"})))
+    for tenant, function in (
+        ("globex", "notes.add"),
+        ("acme", "notes.add"),
+        ("acme", "notes.list"),
+    ):
+        stage.call("admin", developer.text, tenant, "functions.enrol", {"function": function})
+
+    def read(caller: Caller, tenant: str | None, **params: Any) -> Map:
+        return stage.call("admin", caller.text, tenant, "functions.testers", params)
+
+    page = read(developer, None, limit=2)["result"]
+    assert [(each["tenant"], each["function"]) for each in page["testers"]] == [
+        ("acme", "notes.add"),
+        ("acme", "notes.list"),
+    ]
+    (last,) = read(developer, None, limit=2, after=page["next"])["result"]["testers"]
+    assert (last["tenant"], last["enrolled_by"]) == ("globex", developer.person)
+    of_one = read(developer, None, function="notes.add")["result"]["testers"]
+    assert [each["tenant"] for each in of_one] == ["acme", "globex"]
+    assert [each["tenant"] for each in read(owner, "acme")["result"]["testers"]] == ["acme"] * 2
+    assert code(read(owner, None)) == "invalid_argument"
+    assert code(read(owner, "globex")) == "unauthenticated"
+
+
+def test_a_typing_error_enrols_nobody_and_every_enrolment_is_on_record(stage: Stage) -> None:
+    """With what was asked for, and what came of it."""
+    owner = stage.make(Being(ADMIN_OWNER))
+    wrong = order(stage, owner, "functions.enrol", function="contacts.ad")
+    assert code(wrong) == "not_found"
+    assert "did you mean contacts.add?" in wrong["error"]["message"]
+    for action in ("functions.enrol", "functions.withdraw"):
+        assert order(stage, owner, action, function="contacts.add")["ok"]
+    assert code(order(stage, owner, "functions.withdraw", function="contacts.add")) == "not_found"
+    records = order(stage, owner, "audit.list", person=owner.person)["result"]["records"]
+    assert [
+        (each["action"], each["params"]["function"], each["outcome"], each["person"])
+        for each in reversed(records)
+    ] == [
+        ("functions.enrol", "contacts.ad", "not_found", owner.person),
+        ("functions.enrol", "contacts.add", "ok", owner.person),
+        ("functions.withdraw", "contacts.add", "ok", owner.person),
+        ("functions.withdraw", "contacts.add", "not_found", owner.person),
+    ]
+
+
 # ---------------------------------------------------------------- the log
 
 

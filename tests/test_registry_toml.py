@@ -12,10 +12,10 @@ import pytest
 
 from actors.access import LEVELS
 from actors.index.code import Codebase
+from actors.index.decision import NONE_SERVED
 from actors.index.entries import DEFAULT_ENVIRONMENTS, DUMMY, RELEASE, Action, Version
 from actors.index.reader import built_in_index, read_index
 from actors.registry import load_table
-from actors.routing import NONE_SERVED
 
 PATH = Path(__file__).parent.parent / "registry.toml"
 

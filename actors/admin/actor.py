@@ -33,7 +33,7 @@ from actors.log.redaction import folded_names
 from actors.mailbox import Mailbox
 from actors.messages import ANYONE, DirectoryChanged, Work
 from actors.profiles import Profiles
-from actors.registry import Published
+from actors.published import Published
 from actors.stepper import Awaiting, Raised, Returned, Stepper
 from actors.wording import worded
 from transport.limits import Limits

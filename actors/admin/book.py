@@ -11,7 +11,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, Row, Select, select
 
-from actors.admin.tables import configs, grants, limits, people, subscriptions, tenants, tokens
+from actors.admin.tables import (
+    configs,
+    grants,
+    limits,
+    people,
+    subscriptions,
+    tenants,
+    testers,
+    tokens,
+)
 from actors.epoch import Epoch
 from actors.errors import FailedPrecondition, NotFound
 from actors.index.entries import ConfigSchemas
@@ -190,14 +199,17 @@ def profiles(book: Book, *only: str) -> Iterator[tuple[str, Profile]]:
     """By tenants' ids: of all who have one, or of these."""
     asked = only or {
         row.tenant_id
-        for table in (configs, limits, subscriptions)
+        for table in (configs, limits, subscriptions, testers)
         for row in book.all(select(table.c.tenant_id).distinct())
     }
     for tenant_id in asked:
         yield (
             tenant_id,
             Profile(
-                config_of(book, tenant_id), limits_of(book, tenant_id), _subscribed(book, tenant_id)
+                config_of(book, tenant_id),
+                limits_of(book, tenant_id),
+                _subscribed(book, tenant_id),
+                tested(book, tenant_id),
             ),
         )
 
@@ -227,6 +239,12 @@ def _subscribed(book: Book, tenant_id: str) -> Mapping[str, Subscription]:
     return MappingProxyType(
         {row.connector: Subscription(row.connector, row.since, row.until) for row in found}
     )
+
+
+def tested(book: Book, tenant_id: str) -> frozenset[str]:
+    """The functions that a tenant is a tester of."""
+    found = book.all(select(testers.c.function).where(testers.c.tenant_id == tenant_id))
+    return frozenset(row.function for row in found)
 
 
 def page(rows: Iterable[tuple[str, Result]], limit: int) -> tuple[list[Result], str | None]:

@@ -8,10 +8,10 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from actors.admin.messages import Done, Order, Receipt
+from actors.admin.messages import Done, Order
 from actors.errors import InvalidArgument
 from actors.mailbox import Mailbox
-from actors.messages import Principal, TenantRecord
+from actors.messages import Principal, Receipt, TenantRecord
 from actors.routing import RoutingTable
 from actors.stepper import Pending, asked
 from transport.message import Problem
@@ -28,6 +28,7 @@ class Actors(NamedTuple):
     log_reader: Mailbox
     stats: Mailbox
     clock: Mailbox
+    router: Mailbox
 
 
 class AdminContext:
@@ -57,7 +58,8 @@ class AdminContext:
         self.actors = actors
         self.replayed = False
         """True once an order turned out to have been done before."""
-        self._receipt = receipt
+        self.receipt = receipt
+        """Makes a change safe to ask for again; None for what the process itself asks."""
 
     @property
     def tenant_name(self) -> str:
@@ -72,7 +74,7 @@ class AdminContext:
         Once in a call: the request's id makes one order safe to repeat, not two.
         """
         tenant_id = self.tenant and self.tenant.id
-        order = Order(command, self.caller, self._receipt, tenant_id)
+        order = Order(command, self.caller, self.receipt, tenant_id)
         done: Done = await self.ask(self.actors.directory, order)
         self.replayed = done.replayed
         return done.result

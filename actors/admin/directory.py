@@ -26,7 +26,7 @@ from actors.log.messages import ACTION, Append, Entry
 from actors.mailbox import Mailbox
 from actors.messages import DirectoryChanged, Retired, TokensUsed
 from actors.profiles import Profiles
-from actors.registry import Published
+from actors.published import Published
 
 log = structlog.get_logger()
 

@@ -13,20 +13,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from actors.mailbox import Mailbox
-from actors.messages import Principal
+from actors.messages import Principal, Receipt
 
 # How an order is given
-
-
-class Receipt(NamedTuple):
-    """Makes an order safe to repeat: same caller, id and digest get the first result again for 24 h."""
-
-    caller: str
-    """`Principal.id`: the token's."""
-    id: str
-    """The request's id."""
-    digest: bytes
-    """SHA-256 of action, tenant's id and params: the same id for something else is InvalidArgument."""
 
 
 class Order(NamedTuple):
@@ -314,6 +303,38 @@ class SetLimits(NamedTuple):
     tenant: str
     limits: Mapping[str, float | int | None]
     """By the names of the fields of actors.profiles.TenantLimits."""
+
+
+# Testers
+
+
+class ListTesters(NamedTuple):
+    """Ask: a page of enrolments, by the tenant's name and then by function. NotFound for the tenant."""
+
+    tenant: str | None
+    """None for those of all tenants."""
+    function: str | None
+    """None for those of all functions."""
+    after: str
+    """`next` of the page before; empty for the first."""
+    limit: int
+
+
+class EnrolTester(NamedTuple):
+    """Serve the tenant what is under user test of this function, until that is withdrawn.
+
+    Again is the same enrolment, with its first date. FailedPrecondition where there are as many as may be.
+    """
+
+    tenant: str
+    function: str
+
+
+class WithdrawTester(NamedTuple):
+    """Tester no more, from the next message on. NotFound where the tenant is none."""
+
+    tenant: str
+    function: str
 
 
 # Super admins

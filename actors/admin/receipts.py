@@ -9,9 +9,9 @@ from sqlalchemy import Row, delete, insert, select
 
 from actors.admin import configs
 from actors.admin.book import Book, Result
-from actors.admin.messages import Receipt
 from actors.admin.tables import receipts
 from actors.errors import AlreadyExists, InvalidArgument
+from actors.messages import Receipt
 
 KEPT_SECONDS = 24 * 3600.0
 """As tenants keep replies (docs/message-api.md, promise 2)."""

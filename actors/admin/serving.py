@@ -16,7 +16,6 @@ from actors.access import ADMIN
 from actors.admin.call import Call
 from actors.admin.capacity import CONSOLE, Capacity, capacity_of, require
 from actors.admin.context import Actors, AdminContext, order_digest, unnamed
-from actors.admin.messages import Receipt
 from actors.admin.outlet import Outlet
 from actors.admin.recorder import OK, Recorder
 from actors.answers import A_DEFECT, success
@@ -24,8 +23,8 @@ from actors.callers import Callers
 from actors.errors import Aborted, ActionError, InvalidArgument, NotFound
 from actors.inlet import full, require_active
 from actors.log.events import Confidential
-from actors.messages import FindTenant
-from actors.registry import Published
+from actors.messages import FindTenant, Receipt
+from actors.published import Published
 from actors.routing import Route, RoutingTable
 from transport import codec
 from transport.message import Reply

@@ -108,6 +108,16 @@ limits = Table(
     Column("content", String, nullable=False),  # JSON: by the names of TenantLimits' fields
 )
 
+testers = Table(
+    "testers",
+    metadata,
+    Column("tenant_id", String(32), ForeignKey("tenants.id"), primary_key=True),
+    Column("function", String(128), primary_key=True),
+    Column("enrolled_at", String, nullable=False),
+    Column("enrolled_by", String(18), nullable=False),  # a person's id, or console
+    Index("testers_of_function", "function"),
+)
+
 receipts = Table(
     "receipts",
     metadata,
@@ -121,5 +131,5 @@ receipts = Table(
     Column("revision", Integer, nullable=True),
 )
 
-OF_A_TENANT = (tokens, grants, people, configs, subscriptions, limits)
+OF_A_TENANT = (tokens, grants, people, configs, subscriptions, limits, testers)
 """What goes with a tenant, in an order that foreign keys allow."""

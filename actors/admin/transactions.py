@@ -17,6 +17,7 @@ from actors.admin import (
     receipts,
     subscriptions,
     tenancy,
+    testers,
     tokens,
 )
 from actors.admin.book import Book, Result
@@ -38,6 +39,7 @@ QUESTIONS: Mapping[type, Callable[[Book, Any], Result]] = MappingProxyType(
         **configs.QUESTIONS,
         **subscriptions.QUESTIONS,
         **limits.QUESTIONS,
+        **testers.QUESTIONS,
         **grants.QUESTIONS,
     }
 )
@@ -52,6 +54,7 @@ COMMANDS: Mapping[type, Callable[[Book, Any, Principal], Result]] = MappingProxy
         **configs.COMMANDS,
         **subscriptions.COMMANDS,
         **limits.COMMANDS,
+        **testers.COMMANDS,
         **grants.COMMANDS,
     }
 )

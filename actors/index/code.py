@@ -48,43 +48,61 @@ class Unit(NamedTuple):
     digest: str
 
 
+class Source(NamedTuple):
+    """One file of code, read."""
+
+    file: Path
+    text: bytes
+    digest: str
+
+
 class Codebase:
     """Loads from one directory. Each file is loaded once for each Codebase, and anew by the next one."""
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
+        self._sources: dict[str, Source] = {}
         self._units: dict[str, Unit] = {}
 
-    @property
-    def modules(self) -> tuple[ModuleType, ...]:
-        """Everything loaded so far."""
-        return tuple(unit.module for unit in self._units.values())
-
-    def load(self, reference: str) -> Loaded:
+    def load(self, reference: str, before: Loaded | None = None) -> Loaded:
         """Load `package.module:name`, a function of (ctx, params).
+
+        `before` is what that gave earlier: it is given again where the file is what it was.
 
         CodeProblem names the reference, the file and what is wrong with them: outside the directory, not
         there, an import that raises or tries to exit, no such name, not such a function.
         """
-        if not REFERENCE.match(reference):
-            raise CodeProblem(f"code {reference!r} must be written package.module:name")
+        source = self.source(reference)
         path, _, name = reference.partition(":")
+        if before is not None and before.digest == source.digest:
+            return before
         unit = self._units.get(path)
         if unit is None:
-            unit = self._units[path] = self._load(reference, path)
+            unit = self._units[path] = self._load(reference, path, source)
         function = _function(reference, unit, name)
         is_async = inspect.iscoroutinefunction(function)
         return Loaded(reference, function, is_async, unit.module, unit.file, unit.digest)
 
-    def _load(self, reference: str, path: str) -> Unit:
-        file = self._find(reference, path)
-        try:
-            text = file.read_bytes()
-        except OSError as error:
-            raise CodeProblem(f"code {reference}: {file}: {error.strerror}") from error
-        digest = sha256(text).hexdigest()
+    def source(self, reference: str) -> Source:
+        """The file of a reference, without running it; CodeProblem where there is none."""
+        if not REFERENCE.match(reference):
+            raise CodeProblem(f"code {reference!r} must be written package.module:name")
+        return self._source(reference, reference.partition(":")[0])
+
+    def _source(self, reference: str, path: str) -> Source:
+        if path not in self._sources:
+            file = self._find(reference, path)
+            try:
+                text = file.read_bytes()
+            except OSError as error:
+                raise CodeProblem(f"code {reference}: {file}: {error.strerror}") from error
+            self._sources[path] = Source(file, text, sha256(text).hexdigest())
+        return self._sources[path]
+
+    def _load(self, reference: str, path: str, source: Source) -> Unit:
         self._make_importable()
-        return Unit(_executed(reference, path, _Snapshot(file, text), digest), file, digest)
+        loader = _Snapshot(source.file, source.text)
+        return Unit(_executed(reference, path, loader, source.digest), source.file, source.digest)
 
     def _find(self, reference: str, path: str) -> Path:
         file = self._root.joinpath(*path.split(".")).with_suffix(".py")
@@ -105,6 +123,11 @@ class Codebase:
 def load(reference: str, root: Path) -> Loaded:
     """Load one reference fresh from below `root`; as Codebase.load."""
     return Codebase(root).load(reference)
+
+
+def unload(module: ModuleType) -> None:
+    """Nobody is served by it any more: what still runs in it goes on, and then it can go."""
+    sys.modules.pop(module.__name__, None)
 
 
 class _Snapshot(SourceLoader):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from actors.errors import SettingsError
+from actors.health import Threshold
 from actors.index.schema import Schema
 from actors.index.spelling import hint
 
@@ -42,6 +43,13 @@ class Environment(NamedTuple):
     serves: frozenset[str]
     testers: frozenset[str] = frozenset()
     """States served besides, to tenants that are enrolled as testers of the action."""
+    threshold: Threshold = Threshold()
+    """From when on a version is failing."""
+
+    @property
+    def takes_out(self) -> Threshold | None:
+        """When the machine takes a version out; None where erroring ones are served anyway."""
+        return None if ERRORING in self.serves else self.threshold
 
 
 DEFAULT_ENVIRONMENTS: tuple[Environment, ...] = (
@@ -166,6 +174,8 @@ class Index(NamedTuple):
     For the engine's own part, the directory that holds `actors`."""
     digest: str
     """SHA-256 of the file, in hexadecimal: names this state of the index."""
+    text: str
+    """The file."""
     environments: Mapping[str, Environment]
     actions: Mapping[str, Action]
     connectors: Mapping[str, Connector]

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from actors.access import ADMIN, AREAS, CHANNELS, LEVELS, OWNER, PLATFORM_LEVELS
+from actors.health import Threshold
 from actors.index.code import REFERENCE
 from actors.index.config import default_schema
 from actors.index.entries import (
@@ -31,7 +32,7 @@ from actors.index.entries import (
 )
 from actors.index.schema import Schema, SchemaProblem
 from actors.index.shapes import Shapes, expanded, flaws_of
-from actors.index.source import Finding, Source, read_source, refusal
+from actors.index.source import Finding, Source, parse_source, read_source, refusal
 from actors.index.spelling import hint
 from actors.index.table import Table
 
@@ -51,17 +52,21 @@ BUILT_IN = Path(__file__).parents[1] / "admin" / "registry.toml"
 
 def read_index(path: Path) -> Index:
     """Read an index file; IndexProblem lists everything wrong with it by file, line and key."""
-    return _read(path, path.resolve().parent, built_in_index())
+    return _read(read_source(path), path.resolve().parent, built_in_index())
+
+
+def parse_index(path: Path, text: str) -> Index:
+    """What `read_index` would make of the file if it held this text."""
+    return _read(parse_source(path, text), path.resolve().parent, built_in_index())
 
 
 @functools.cache
 def built_in_index() -> Index:
     """What the engine itself can be asked for, besides whatever index a server runs."""
-    return _read(BUILT_IN, BUILT_IN.parents[2], None)
+    return _read(read_source(BUILT_IN), BUILT_IN.parents[2], None)
 
 
-def _read(path: Path, root: Path, built_in: Index | None) -> Index:
-    source = read_source(path)
+def _read(source: Source, root: Path, built_in: Index | None) -> Index:
     findings: list[Finding] = []
     index = _Reader(source, root, built_in, findings).index()
     if findings:
@@ -97,6 +102,7 @@ class _Reader:
             path=self._source.path,
             root=self._root,
             digest=sha256(self._source.text.encode()).hexdigest(),
+            text=self._source.text,
             environments=MappingProxyType(self._environments(top)),
             actions=MappingProxyType(actions),
             connectors=MappingProxyType(connectors),
@@ -107,7 +113,7 @@ class _Reader:
     def _environments(self, top: Table) -> dict[str, Environment]:
         found = {each.name: each for each in DEFAULT_ENVIRONMENTS}
         for name, table in top.tables("environments"):
-            table.only("serves", "testers")
+            table.only("serves", "testers", "erroring_after")
             if not _ENVIRONMENT_NAME.match(name):
                 table.note("must be named in lower case, with - between words")
             if "serves" not in table:
@@ -115,7 +121,9 @@ class _Reader:
             testers = table.choices("testers", STATES)
             if "testers" not in table and name in found:
                 testers = found[name].testers
-            found[name] = Environment(name, table.choices("serves", STATES), testers)
+            found[name] = Environment(
+                name, table.choices("serves", STATES), testers, _threshold(table)
+            )
         return found
 
     def _storage(self, table: Table) -> Storage:
@@ -306,6 +314,15 @@ class _Reader:
                         f"{name!r} is no action{hint(name, actions)}",
                     )
                 )
+
+
+def _threshold(owner: Table) -> Threshold:
+    """What the file does not state is as it is anywhere."""
+    table = owner.table("erroring_after")
+    table.only(*Threshold._fields)
+    return Threshold()._replace(
+        **{name: table.number(name) for name in Threshold._fields if name in table}
+    )
 
 
 def _check_access(action: Action, table: Table) -> None:

@@ -41,6 +41,11 @@ def read_source(path: Path) -> Source:
         raise IndexProblem(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise IndexProblem(f"{path}: byte {error.start} is not UTF-8; TOML files are") from error
+    return parse_source(path, text)
+
+
+def parse_source(path: Path, text: str) -> Source:
+    """What the file would be if it held this text; IndexProblem if that is not TOML."""
     try:
         return Source(path, text, tomllib.loads(text))
     except (tomllib.TOMLDecodeError, RecursionError) as error:

@@ -15,6 +15,8 @@ OUTCOME = "outcome"
 """What came of an intent with the same trace id."""
 ATTEMPTS = "attempts"
 """Tries to reach administration through the data channel, counted for some seconds."""
+MOVE = "move"
+"""A version of a function went from one state to another, by a person's order or by the machine."""
 REPAIR = "repair"
 """By the log itself: a record was cut off in the writing and has been taken out, or could not be kept."""
 
@@ -23,7 +25,7 @@ class Entry(NamedTuple):
     """What an audit record says; when, its number and its hash come from the log."""
 
     kind: str
-    """ACTION, INTENT, OUTCOME, ATTEMPTS or REPAIR."""
+    """ACTION, INTENT, OUTCOME, ATTEMPTS, MOVE or REPAIR."""
     action: str
     capacity: str
     """owner, admin owner, developer, developer admin, `super admin until 2026-…Z`, console, machine, …"""

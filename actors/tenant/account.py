@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from actors.log.messages import FROM_TENANT, OK, Line
-from actors.tenant.serving import Held
+from actors.tenant.held import Held
 
 NOT_CHOSEN = (None, None, None, None)
 """Version, state, reason and schema where there is no such action."""

@@ -19,14 +19,15 @@ from actors.actor import Actor
 from actors.answers import A_DEFECT
 from actors.log.accounts import Accounts
 from actors.mailbox import Mailbox
-from actors.messages import DeadLetter, Passivate, Stayed, TenantRecord, Work
+from actors.messages import DeadLetter, DryRun, Passivate, Stayed, TenantRecord, Work
 from actors.profiles import EMPTY, Profiles
+from actors.published import Published
 from actors.refuser import deleted
-from actors.registry import Published
 from actors.tenant.alarm import Overdue
 from actors.tenant.gate import Gate
+from actors.tenant.held import Apart, Held, is_request
 from actors.tenant.parking import Arrived, Parking
-from actors.tenant.serving import Apart, Held, Serving, is_request
+from actors.tenant.serving import Serving
 from actors.tenant.storage import Storage
 from actors.tenant.waiting import STOPPING, Waiting
 
@@ -91,8 +92,10 @@ class Tenant(Actor):
         self._waiting.abandon("the tenant has failed")
         self._gate.close()
 
-    def on_receive(self, message: Any) -> None:
+    def on_receive(self, message: Any) -> Any:
         """Mail that is not a request."""
+        if isinstance(message, DryRun):
+            return self._gate.serving.rehearse(message)
         if isinstance(message, Arrived):
             self._waiting.arrived(message)
             self._leave_if_asked()
@@ -102,7 +105,10 @@ class Tenant(Actor):
         elif isinstance(message, Passivate):
             self._asked_to_leave(message)
         else:
-            raise TypeError(f"a tenant takes requests and Passivate, not {type(message).__name__}")
+            raise TypeError(
+                f"a tenant takes requests, DryRun and Passivate, not {type(message).__name__}"
+            )
+        return None
 
     def bury(self, message: Any, error: BaseException) -> list[Any]:
         """A deadly request goes to the dead letters; where even that kills, it is only answered."""

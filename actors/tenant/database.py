@@ -8,7 +8,8 @@ checkpoint at the same instant (sqlite.org/wal.html#walresetbug).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -124,6 +125,15 @@ class TenantDatabase:
             raise DatabaseProblem(f"{self.path}: begin() comes before a function")
         self._guard.enter(known or self.known, params, deadline, not read_only)
         return self._loan
+
+    @contextmanager
+    def traced(self, statements: list[str]) -> Iterator[None]:
+        """Write down every statement that runs meanwhile, its values filled in."""
+        self._driver.set_trace_callback(statements.append)
+        try:
+            yield
+        finally:
+            self._driver.set_trace_callback(None)
 
     # ------------------------------------------------------------ the engine's own tables
 

@@ -19,8 +19,9 @@ from actors.log.messages import FROM_TENANT
 from actors.messages import Replies, TenantRecord, Work
 from actors.tenant.account import lines_of
 from actors.tenant.database import FORGOTTEN_AT_ONCE, TenantDatabase
+from actors.tenant.held import Held
 from actors.tenant.mark import mark_in
-from actors.tenant.serving import Held, Serving
+from actors.tenant.serving import Serving
 from transport.message import ABORTED, UNAVAILABLE, Refusal
 
 log = structlog.get_logger()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from typing import Final, NamedTuple
 
 from actors.answers import TO_BE_IMPLEMENTED
@@ -125,7 +126,14 @@ class Parking:
                 params=call.params,
                 tenant=self._tenant,
                 trace_id=function.work.trace_id,
+                key=_key(self._tenant, function),
                 deadline=function.deadline,
                 reply_to=answer,
             )
         )
+
+
+def _key(tenant: TenantRecord, function: Parked) -> str:
+    """Of this wait of this request, and of no other: what an outside service can tell a repeat by."""
+    named = "\n".join((tenant.id, *function.id, str(function.wait)))
+    return sha256(named.encode(errors="surrogatepass")).hexdigest()[:32]

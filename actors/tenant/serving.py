@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import structlog
 
@@ -24,20 +24,23 @@ from actors.errors import (
     Unavailable,
     Unimplemented,
 )
+from actors.health import Running
 from actors.index.entries import Operation
 from actors.log.events import Confidential
 from actors.mailbox import Killer, Mailbox
-from actors.messages import DeadLetter, TenantRecord, Work
+from actors.messages import DeadLetter, DryRun, Principal, TenantRecord, Work
 from actors.permission import require
 from actors.profiles import UNREMARKABLE, Config, Profile, Profiles
-from actors.registry import Published
+from actors.published import Published, sound
 from actors.routing import Route, RoutingTable
 from actors.tenant.context import Context
 from actors.tenant.database import TenantDatabase
 from actors.tenant.digest import content_digest
 from actors.tenant.function_time import FunctionTime, function_time
+from actors.tenant.held import Apart, Held
 from actors.tenant.mark import mark_in
 from actors.tenant.parking import Parking
+from actors.tenant.rehearsal import Rehearsal
 from actors.tenant.storage import Storage
 from actors.wording import worded
 from transport import codec
@@ -45,41 +48,15 @@ from transport.message import ABORTED, Refusal
 
 log = structlog.get_logger()
 
+RETRY_TAKEN_OUT_MS = 30_000
+"""What callers are told to wait while nothing is served: people have to mend it, in milliseconds."""
+
 RETRY_UNDER_WAY_MS: Final = 1000
 """What the sender of a request hears whose first delivery is still worked on, in milliseconds."""
 
 
-class Held(NamedTuple):
-    """A packed reply that waits for the commit it depends on."""
-
-    work: Work
-    body: bytes
-    wrote: bool
-    """True where the reply stands in the table of ids, so that the disk knows whether it holds."""
-    route: Route | None
-    """The version that was chosen; None where there is no such action."""
-    refusal: Refusal | None
-    """What the body says; None for a success."""
-    began: float
-    """time.monotonic() in seconds, as the next; where a run is served again, of the last time."""
-    ended: float
-    """When the reply was packed."""
-    replayed: bool = False
-    """True where the reply was made by an earlier message with the same id."""
-
-
 class ReadWrote(Exception):
     """A function of a `read` action changed the database; it was rolled back."""
-
-
-class Apart(Exception):
-    """No failure: this request needs a run of its own, because its function may wait (stretch.py)."""
-
-    def __init__(self, work: Work, route: Route, params: Any) -> None:
-        super().__init__(route.name)
-        self.work = work
-        self.route = route
-        self.params = params
 
 
 class Serving:
@@ -105,6 +82,10 @@ class Serving:
         self._profile = UNREMARKABLE
         self._function_time: FunctionTime | None = None
         self._began = 0.0
+        self._chosen: Route | None = None
+        """The version that serves the message at hand, once that is decided."""
+        self._running: Running | None = None
+        """Its call, once it has begun."""
         self._switch(tables.current)
 
     def serve(self, message: Any, began: float) -> Held:
@@ -114,6 +95,7 @@ class Serving:
         with nothing done, for a request whose function may wait.
         """
         self._began = began
+        self._chosen = self._running = None
         if isinstance(message, Killer):
             message = message.message
         if isinstance(message, DeadLetter):
@@ -129,10 +111,25 @@ class Serving:
         """Why a request is refused whose function, or whose way there, has raised this."""
         return error.refusal if isinstance(error, ActionError) else self._explain(work, error)
 
+    def begins(self, route: Route, work: Work) -> Running:
+        """A call of this version begins; `with` what this gives says when it ends."""
+        assert route.health is not None  # there is one wherever there is a function
+        self._chosen = route
+        self._running = route.health.begin(self._record.id, work.trace_id)
+        return self._running
+
+    def rehearse(self, message: DryRun) -> list[dict[str, Any]]:
+        """Run versions on a message between two turns; nothing of it stays."""
+        rehearsal = Rehearsal(
+            self.database, self._record.name, self._profile.config, self._table.operations
+        )
+        return rehearsal.of(message)
+
     def refused(self, work: Work, refusal: Refusal) -> Held:
         """A refusal in the tenant's words, to be sent with the turn's other replies."""
         refusal = worded(refusal, self._profile.config)
-        body, route = packed_refusal(work, refusal), self._table.routes.get(work.request.action)
+        body = packed_refusal(work, refusal)
+        route = self._chosen or self._table.routes.get(work.request.action)
         return Held(work, body, False, route, refusal, self._began, time.monotonic())
 
     def taken_back(self, held: Held, refusal: Refusal) -> Held:
@@ -221,7 +218,7 @@ class Serving:
         request = work.request
         if self._tables.current is not self._table:
             self._switch(self._tables.current)
-        route = self._table.find(request.action, work.principal)
+        route = self._chosen = self._version(request.action, work.principal)
         waited = time.monotonic() - work.received
         if waited * 1000 > request.timeout_ms:
             raise DeadlineExceeded(f"not begun within {request.timeout_ms} ms; nothing was done")
@@ -229,6 +226,19 @@ class Serving:
             raise Unavailable("the server is stopping; nothing was done", retry_after_ms=1000)
         require(route, work.principal, route.rule.channel or DATA)
         return route
+
+    def _version(self, action: str, caller: Principal) -> Route:
+        """What serves this tenant: testers have versions of their own, and what fails is passed over."""
+        route = self._table.find(action, caller)
+        if action in self._profile.tests:
+            route = self._table.testers.get(action, route)
+        if route.health is None or not route.health.is_out:
+            return route
+        found = sound(route)
+        if found is None:
+            self._chosen = route
+            raise taken_out(route)
+        return found
 
     def _heed(self, profile: Profile) -> None:
         """Between two messages, too: everything after sees this config and keeps these limits."""
@@ -245,6 +255,8 @@ class Serving:
         self.database.known = self._storage.known_text(table.modules)
 
     def _stand_in(self, work: Work, route: Route) -> Held:
+        if route.taken_out:
+            raise taken_out(route)
         if route.example is None:
             raise Unimplemented(
                 f"{route.name}: {TO_BE_IMPLEMENTED}; no version is served in "
@@ -271,7 +283,8 @@ class Serving:
     def _run(self, work: Work, route: Route, params: Any) -> Any:
         request = work.request
         deadline = work.received + request.timeout_ms / 1000
-        with self.database.lent(request.params, deadline, read_only=not route.writes) as functions:
+        lent = self.database.lent(request.params, deadline, read_only=not route.writes)
+        with self.begins(route, work), lent as functions:
             context = Context(
                 functions,
                 self._record.name,
@@ -301,10 +314,13 @@ class Serving:
             tenant=self._record.name,
             tenant_id=self._record.id,
             action=work.request.action,
+            version=self._chosen and self._chosen.version,
             trace_id=work.trace_id,
             exc_info=error,
             confidential=self._confidential(work),
         )
+        if self._chosen is not None:
+            self._tables.failed(self._chosen, self._running)
         return A_DEFECT
 
     def _confidential(self, work: Work) -> Confidential:
@@ -330,10 +346,21 @@ class Serving:
             action=request.action,
             trace_id=work.trace_id,
         )
+        self._count_killed(work)
         return self.refused(work, A_DEFECT)
 
+    def _count_killed(self, work: Work) -> None:
+        """Whatever took two incarnations with it was begun by the version that is served now."""
+        route = self._chosen = self._table.routes.get(work.request.action)
+        if route is not None and route.health is not None:
+            with self.begins(route, work) as running:
+                self._tables.failed(route, running)
 
-def is_request(message: Any) -> bool:
-    """Work, a dead letter, or work that has killed before: what needs a transaction."""
-    kind = type(message)
-    return kind is Work or kind is DeadLetter or (kind is Killer and is_request(message.message))
+
+def taken_out(route: Route) -> Unavailable:
+    """The refusal where nothing is left to fall back on."""
+    return Unavailable(
+        f"{route.name}: version {route.version} keeps failing and was taken out, and no other is served: "
+        "its developers have been told",
+        retry_after_ms=RETRY_TAKEN_OUT_MS,
+    )

@@ -17,11 +17,12 @@ from actors.stepper import Raised, Returned, Step, Stepper
 from actors.tenant.calls import AWAITABLE, Call, Calls
 from actors.tenant.context import Context
 from actors.tenant.digest import content_digest
+from actors.tenant.held import Apart, Held
 from actors.tenant.lease import Lease
 from actors.tenant.mark import Mark
 from actors.tenant.parked import Parked
 from actors.tenant.parking import Parking
-from actors.tenant.serving import Apart, Held, ReadWrote, Serving
+from actors.tenant.serving import ReadWrote, Serving
 from transport.message import Refusal
 
 
@@ -79,7 +80,8 @@ class Stretches:
 
     def abandon(self, function: Parked) -> None:
         """Let it clean up what it holds; its database is out of reach by now. A failure in that is logged."""
-        error = function.stepper.abandon()
+        with self._serving.begins(function.route, function.work):
+            error = function.stepper.abandon()
         if error is not None:
             self._serving.reason(function.work, error)
 
@@ -127,7 +129,8 @@ class Stretches:
             read_only=not function.route.writes,
             known=function.known,
         )
-        with lent as database, function.lease.on(database):
+        running = self._serving.begins(function.route, function.work)
+        with running, lent as database, function.lease.on(database):
             return self._charged(function)
 
     def _charged(self, function: Parked) -> Step:

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 
 from actors.mailbox import Mailbox
 from actors.tenant.gate import NOT_ON_DISK, STRETCH_LOST, Gate
+from actors.tenant.held import Apart
 from actors.tenant.parked import Parked
 from actors.tenant.parking import Arrived, Parking
-from actors.tenant.serving import Apart
 from actors.tenant.stretch import Stretch, Stretches
 from transport.message import Refusal
 

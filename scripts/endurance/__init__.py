@@ -1,1 +1,1 @@
-"""Long runs that show what the tests cannot: kill -9, a crowd of tenants, blocked threads, a full memory."""
+"""Long runs that show what the tests cannot: kill -9, crowds, blocked threads, full memory, live swaps."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from itertools import count
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -17,7 +15,7 @@ from scripts.endurance import files
 from scripts.endurance.report import Report
 from scripts.endurance.server import Site
 from scripts.endurance.steady import Window, steady
-from scripts.endurance.wire import Wire, problem
+from scripts.endurance.wire import Wire, code, problem
 
 TROUBLE: Final = Path(__file__).parent / "trouble" / "registry.toml"
 DEFECTS: Final = ("fail", "misshape", "leave")
@@ -150,8 +148,7 @@ class Ground:
         """What the functions have left in the files: what was ok, and nothing else."""
         found: Counter[str] = Counter()
         for path in files.tenant_files(self._site.data).values():
-            with closing(sqlite3.connect(path)) as file:
-                found.update(dict(file.execute("SELECT text, count(*) FROM marks GROUP BY text")))
+            found.update(files.marks(path))
         done = Counter({text: n for text, n in self._sent.items() if text not in DEFECTS})
         report.promise(
             f"what is in the files is what was answered ok: {words(found)}", found == done
@@ -220,12 +217,6 @@ SHOWN: Final = (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("worst", 1.0))
 def figure(windows: list[Window], name: str, share: float) -> str:
     """The median over the windows of a percentile."""
     return f"{name} {statistics.median(window.percentile(share) for window in windows):6.2f} ms "
-
-
-def code(reply: object) -> str:
-    """`ok`, or the error's code."""
-    assert isinstance(reply, dict)
-    return "ok" if reply["ok"] else str(reply["error"]["code"])
 
 
 def words(counted: Counter[str]) -> str:

@@ -23,6 +23,12 @@ def contacts(path: Path) -> list[tuple[int, str]]:
         return file.execute("SELECT id, name FROM contacts ORDER BY id").fetchall()
 
 
+def marks(path: Path) -> list[str]:
+    """What every mark says, in the order in which they were made."""
+    with closing(sqlite3.connect(path)) as file:
+        return [text for (text,) in file.execute("SELECT text FROM marks ORDER BY id")]
+
+
 def stored_ids(path: Path) -> list[str]:
     """The ids of requests whose replies are stored."""
     with closing(sqlite3.connect(path)) as file:

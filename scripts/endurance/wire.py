@@ -39,8 +39,9 @@ class Wire:
         self._socket.connect(endpoint)
 
     def send(self, call: Call) -> None:
-        """Send without waiting."""
+        """Send without waiting; a call with an empty tenant names none."""
         request = {"v": 1, **call._asdict(), "token": self._tokens[call.tenant]}
+        request["tenant"] = call.tenant or None
         self._socket.send(msgpack.packb(request), zmq.NOBLOCK)
 
     def receive(self, seconds: float) -> Reply | None:
@@ -104,3 +105,8 @@ def _put(replies: dict[str, Reply], reply: Reply) -> None:
 def problem(reply: Reply) -> str:
     """Empty where it is ok; else the error in short."""
     return "" if reply["ok"] else f"{reply['error']['code']}: {reply['error']['message']}"
+
+
+def code(reply: Reply) -> str:
+    """`ok`, or the error's code."""
+    return "ok" if reply["ok"] else str(reply["error"]["code"])

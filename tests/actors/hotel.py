@@ -10,6 +10,7 @@ from typing import Any
 import pykka
 
 from actors.actor import Actor, Ping, ask, stop
+from actors.child import ChildSpec
 from actors.clock import After
 from actors.dispatcher import Dispatcher
 from actors.mailbox import Mailbox
@@ -21,7 +22,7 @@ from actors.messages import (
     Stayed,
     TenantRecord,
 )
-from actors.supervisor import Adopt, ChildSpec, Supervisor
+from actors.supervisor import Adopt, Supervisor
 from tests.actors.house import WAIT, Watch
 
 

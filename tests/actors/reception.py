@@ -24,7 +24,7 @@ from actors.messages import (
     Work,
 )
 from actors.profiles import Profile, Profiles, TenantLimits
-from actors.registry import Published
+from actors.published import Published
 from actors.router import Router, RouterMailbox
 from actors.routing import RoutingTable
 from tests.actors.house import WAIT, House, Watch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 
 from actors.actor import ask
 from actors.errors import CodeProblem, IndexProblem, SettingsError
-from actors.registry import Published, Reload, load_table
+from actors.index.messages import Reload
+from actors.published import Published
+from actors.registry import load_table
 from tests.actors.servers import INDEX, request
 from tests.conftest import Server
 from tests.pipe import Pipe
@@ -59,9 +62,14 @@ def wire(server: Server) -> Iterator[Wire]:
 
 def write_second(index: Path, code: str = CODE) -> None:
     """Add a version to the index, and its code beside it."""
-    (index.parent / "second.py").write_text(code)
+    write_code(index, code)
     with index.open("a") as file:
         file.write(SECOND)
+
+
+def write_code(index: Path, code: str) -> None:
+    """Its code alone."""
+    (index.parent / "second.py").write_text(code)
 
 
 def reload(server: Server) -> None:
@@ -105,6 +113,20 @@ def test_a_new_version_serves_what_waits_and_not_what_has_begun(
     replies = wire.replies(2)
     assert replies[begun]["meta"]["version"] == 1
     assert replies[waiting]["meta"]["version"] == 2
+
+
+def test_code_that_serves_nobody_any_more_is_let_go(
+    server: Server, wire: Wire, index: Path
+) -> None:
+    """However often a version is swapped, the interpreter knows as many modules."""
+    write_second(index)
+    known = set()
+    for number in range(4):
+        write_code(index, CODE + f"# {number}\n")
+        reload(server)
+        assert add(server, wire)["ok"]
+        known.add(sum("tenantry_code_second" in name for name in sys.modules))
+    assert len(known) == 1
 
 
 def test_new_actions_are_known_to_the_router_at_once(

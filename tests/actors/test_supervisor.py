@@ -14,21 +14,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from actors.actor import Actor, Ping, ask, stop
+from actors.child import Child, ChildSpec, ChildStopped
 from actors.clock import After, Clock, ClockMailbox
 from actors.errors import DatabaseProblem, MigrationNeeded
 from actors.future import Answer
 from actors.mailbox import Left, Mailbox, Vacant
 from actors.messages import FindTenant, Passivate, Retire, Retired, Stayed, TenantRecord
-from actors.supervisor import (
-    BACKOFF_MOST,
-    Child,
-    ChildSpec,
-    ChildStopped,
-    Drain,
-    Relieve,
-    Sweep,
-    backoff,
-)
+from actors.supervisor import BACKOFF_MOST, Drain, Relieve, Sweep, backoff
 from tests.actors.hotel import Hotel, RunningAhead
 from tests.actors.house import WAIT, Gate, Watch
 from tests.actors.letters import decoded, work

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from actors.actor import Ping, ask
 from actors.errors import IndexProblem, SettingsError
-from actors.registry import Reload
+from actors.index.messages import Reload
 from actors.settings import Settings
 from actors.system import System
 from tests.actors.servers import INDEX, Servers, request

@@ -15,11 +15,15 @@ import psutil
 import pytest
 
 from scripts.benchmark.peers import HERE
-from scripts.endurance import blocked, files, kill, memory
+from scripts.endurance import blocked, failing, files, kill, memory, swap
 from scripts.endurance.crowd import Touch, wrong_row
 from scripts.endurance.ledger import Ledger, judge
 from scripts.endurance.report import Report
+from scripts.endurance.server import Site
 from scripts.endurance.steady import Window
+from scripts.endurance.swap import FIRST, Reign
+from scripts.endurance.swap import judge as judge_versions
+from scripts.endurance.traffic import Answer, Sent, answer, compare, own_index
 from scripts.endurance.wire import NoReply
 
 KILL = kill.FULL._replace(rounds=2, tenants=2, seconds=0.3, within=60.0)
@@ -27,6 +31,8 @@ BLOCKED = blocked.FULL._replace(
     trials=1, tenants=2, threads=2, rate=50.0, seconds=0.3, ratio=1e6, relief=60.0
 )
 MEMORY = memory.FULL._replace(parts=400_000, part_bytes=400, within=60.0)
+SWAP = swap.FULL._replace(swaps=8, messages=400, tenants=4, in_flight=32)
+FAILING = failing.FULL._replace(trials=1, messages=200, tenants=6, in_flight=32)
 
 
 def quietly(_line: str) -> None:
@@ -94,6 +100,42 @@ def test_a_full_memory_ends_the_server_and_nothing_acknowledged_is_lost(tmp_path
     assert "the process survived" in said
     assert "the process ended with" in said
     assert "ready again" in said
+
+
+def test_swaps_under_load_lose_nothing_and_another_version_would_be_seen(tmp_path: Path) -> None:
+    """The same check, on the files as the server left them and on a mark that is signed by the other."""
+    site = Site(tmp_path, ["one", "two"], {"environment": SWAP.environment}, own_index(tmp_path))
+    server = site.start()
+    try:
+        trial = swap.Trial(SWAP, server, site)
+        trial.run(quietly)
+    finally:
+        server.end()
+    sound = Report("sound")
+    trial.tell(sound, compare(site.data, trial.traffic))
+    said = "\n".join(sound.lines())
+    assert not sound.broken, said
+    assert "8 in " in said
+
+    with closing(sqlite3.connect(files.tenant_files(site.data)["one"])) as file, file:
+        file.execute(
+            "UPDATE marks SET text = 3 - substr(text, 1, 1) || substr(text, 2) WHERE id = 7"
+        )
+    found = compare(site.data, trial.traffic)
+    assert (found.lost, found.unknown, found.sound) == (1, 1, False)
+
+
+@pytest.mark.parametrize("environment", failing.WAY)
+def test_a_version_that_begins_to_fail_is_taken_out_and_few_notice(
+    tmp_path: Path, environment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once so that every thread is in it when it does."""
+    monkeypatch.setattr(failing, "HOLDS", (0.05,))
+    report = failing.run(FAILING._replace(environment=environment), tmp_path, quietly)
+
+    said = "\n".join(report.lines())
+    assert not report.broken, said
+    assert said.count("1 of 1") == len(failing.PROMISES)
 
 
 # The command
@@ -175,6 +217,37 @@ def test_a_row_of_another_tenant_is_noticed() -> None:
     touch = Touch(3, "acme")
     assert wrong_row(touch, touch.name) == ""
     assert "acme was shown 'globex was touched" in wrong_row(touch, Touch(4, "globex").name)
+
+
+SWAPPED = [FIRST, Reign(2, ordered=10.0, acknowledged=11.0, flushed=12.0)]
+
+
+@pytest.mark.parametrize(
+    ("sent", "received", "version", "verdict"),
+    [
+        (8.0, 9.0, 1, {"sent after": 1}),
+        (8.0, 9.0, 2, {"sent after": 1, "sent after, wrong": 1}),
+        (9.0, 10.5, 1, {"under way": 1}),
+        (9.0, 11.5, 1, {"under way": 1}),
+        (9.0, 11.5, 2, {"under way": 1}),
+        (9.0, 12.5, 2, {"came after": 1}),
+        (9.0, 12.5, 1, {"came after": 1, "came after, wrong": 1}),
+        (11.1, 11.5, 1, {"sent after": 1, "sent after, wrong": 1}),
+    ],
+)
+def test_from_an_acknowledgement_on_only_one_version_may_answer(
+    sent: float, received: float, version: int, verdict: dict[str, int]
+) -> None:
+    """Until then it may be either; what was on its way has come when the ping's answer has."""
+    reply = Answer("id", "acme", sent, received, "ok", "", version, "newest", "trace")
+    assert +judge_versions(SWAPPED, [reply]) == Counter(verdict)
+
+
+def test_a_reply_that_speaks_of_two_versions_is_wrong() -> None:
+    """The engine says who answered, and so does the function."""
+    said = {"ok": True, "result": {"version": 1}, "meta": {"version": 2, "trace_id": "t"}}
+    told = answer("id", Sent("acme", 1.0), 2.0, said)
+    assert told.wrong == "version 2 is said to have answered, and 1 did"
 
 
 def test_a_report_that_promises_nothing_has_shown_nothing() -> None:

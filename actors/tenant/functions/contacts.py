@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
@@ -11,6 +11,18 @@ from actors.errors import FailedPrecondition, InvalidArgument
 from actors.tenant.context import Context, Row
 from actors.tenant.functions import missing, search_index
 from actors.tenant.functions.tables import bound, contacts, tickets, timestamp
+
+if TYPE_CHECKING:
+    from contracts import (
+        ContactsAddParams,
+        ContactsAddResult,
+        ContactsGetParams,
+        ContactsGetResult,
+        ContactsRemoveParams,
+        ContactsRemoveResult,
+        ContactsUpdateParams,
+        ContactsUpdateResult,
+    )
 
 FIELDS = ("name", "email", "phone", "company")
 """What a caller may set; the rest is ours."""
@@ -31,7 +43,7 @@ TICKETS_KEPT = (
 )
 
 
-def add(ctx: Context, params: Any) -> dict[str, Any]:
+def add(ctx: Context, params: ContactsAddParams) -> ContactsAddResult:
     """Store a contact. Names and emails may repeat: two people can share both."""
     now = timestamp(ctx.now)
     binds = {
@@ -47,12 +59,12 @@ def add(ctx: Context, params: Any) -> dict[str, Any]:
     return {"id": contact_id}
 
 
-def get(ctx: Context, params: Any) -> dict[str, Any]:
+def get(ctx: Context, params: ContactsGetParams) -> ContactsGetResult:
     """Show one contact with every field."""
-    return _present(ctx, params.id)._asdict()
+    return _shown(_present(ctx, params.id)._asdict())
 
 
-def change(ctx: Context, params: Any) -> dict[str, Any]:
+def change(ctx: Context, params: ContactsUpdateParams) -> ContactsUpdateResult:
     """Change the fields that were given; null empties a field, an absent one stays as it is."""
     given = {name: getattr(params, name) for name in FIELDS if name in params.model_fields_set}
     if not given:
@@ -63,10 +75,10 @@ def change(ctx: Context, params: Any) -> dict[str, Any]:
     search_index.forget(ctx, params.id, before)
     ctx.db.run(UPDATE, {"contact_id": params.id, **written})
     search_index.learn(ctx, params.id, contact)
-    return contact
+    return _shown(contact)
 
 
-def remove(ctx: Context, params: Any) -> dict[str, Any]:
+def remove(ctx: Context, params: ContactsRemoveParams) -> ContactsRemoveResult:
     """Remove a contact and the notes on it; one with tickets stays, so that they keep theirs."""
     contact = _present(ctx, params.id)._asdict()
     binds = {"contact_id": params.id}
@@ -85,6 +97,18 @@ def _present(ctx: Context, contact_id: int) -> Row:
     if row is None:
         raise missing.contact(contact_id)
     return row
+
+
+def _shown(contact: Mapping[str, Any]) -> ContactsGetResult:
+    return {
+        "id": contact["id"],
+        "name": contact["name"],
+        "email": contact["email"],
+        "phone": contact["phone"],
+        "company": contact["company"],
+        "created_at": contact["created_at"],
+        "updated_at": contact["updated_at"],
+    }
 
 
 def _first_ids(rows: Sequence[Row]) -> str:

@@ -18,7 +18,7 @@ from actors.errors import Unavailable
 from actors.mailbox import Failed, Mailbox
 from actors.messages import DirectoryChanged, Retired, TenantRecord, TokensUsed
 from actors.profiles import Profiles
-from actors.registry import Published
+from actors.published import Published
 from tests.actors.admin.town_hall import ACTIONS, CONSOLE, DAY, TownHall, receipt, table
 from tests.actors.house import WAIT, House, Watch
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from actors.access import AREAS
 from actors.admin.file import MIGRATIONS, open_directory, prepare_directory
-from actors.admin.messages import ListMembers, ListOwners, ListTokens
+from actors.admin.messages import EnrolTester, ListMembers, ListOwners, ListTesters, ListTokens
 from actors.admin.tables import metadata, people
 from tests.actors.admin.town_hall import TownHall
 from tests.actors.house import House
@@ -190,6 +190,25 @@ def test_an_owner_s_areas_are_those_there_are(old: Path) -> None:
     with closing(sqlite3.connect(old)) as file:
         found = file.execute("SELECT areas FROM people WHERE role = 'owner'").fetchall()
     assert [json.loads(areas) for (areas,) in found] == [list(AREAS)]
+
+
+def test_nobody_is_a_tester_and_everybody_can_become_one(house: House, tmp_path: Path) -> None:
+    """What a file of revision 0002 says of a tenant stays beside it."""
+    path = tmp_path / "directory.db"
+    upgrade(path, "0002")
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute(
+            "INSERT INTO tenants (id, name, created_at) VALUES (?, 'acme', ?)", (ACME, MADE)
+        )
+        file.execute("INSERT INTO subscriptions (tenant_id, connector) VALUES (?, 'mail')", (ACME,))
+    prepare_directory(path)
+    town = TownHall(house, path)
+    town.settled()
+    assert town.ask(ListTesters(None, None, "", 50))["testers"] == []
+    town.order(EnrolTester("acme", "notes.add"))
+    profile = town.profiles.of(ACME)
+    assert set(profile.subscriptions) == {"mail"}
+    assert profile.tests == {"notes.add"}
 
 
 def test_it_is_done_once(old: Path, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ NAMES = ("acme", "globex")
 
 tenants = st.sampled_from(NAMES)
 areas = st.frozensets(st.sampled_from(AREAS))
+functions = st.sampled_from(("a", "a.b"))
 which = st.integers(0, 50)
 """Who, of all who were ever there."""
 
@@ -73,6 +74,8 @@ class RandomOrders(RuleBasedStateMachine):
         self.town.known = Witness()
         self.ever: list[Principal] = []
         """As they were told at some time: some of them have lost what they had."""
+        self.tested: dict[tuple[str, str], str] = {}
+        """By a tenant's id and a function: since when it is a tester."""
 
     def teardown(self) -> None:
         """Nobody stays behind."""
@@ -95,6 +98,12 @@ class RandomOrders(RuleBasedStateMachine):
     def _note(self) -> None:
         self.town.changes()
         self.ever += [each for each in self.town.known.principals.values() if each not in self.ever]
+
+    def _enrolments(self) -> dict[tuple[str, str], str]:
+        """As another reader of the file sees them at this moment."""
+        with closing(sqlite3.connect(f"file:{self.town.path}?mode=ro", uri=True)) as reader:
+            found = reader.execute("SELECT tenant_id, function, enrolled_at FROM testers")
+            return {(tenant_id, function): at for tenant_id, function, at in found}
 
     # What happens
 
@@ -186,6 +195,25 @@ class RandomOrders(RuleBasedStateMachine):
         wanted = m.IssueToken(tenant, self.someone(person).person, "spare", None, None)
         self.order(wanted, as_super(self.someone(giver), tenant))
 
+    @rule(tenant=tenants, giver=which, function=functions)
+    def enrol(self, tenant: str, giver: int, function: str) -> None:
+        """For the first time, or again, which is the first time's still."""
+        by = CONSOLE if giver % 3 else self.someone(giver)
+        if self.order(m.EnrolTester(tenant, function), by):
+            place = (self.town.known.tenants[tenant].id, function)
+            self.tested.setdefault(place, self._enrolments()[place])
+
+    @precondition(lambda self: self.tested)
+    @rule(giver=which, tester=which)
+    def withdraw_tester(self, giver: int, tester: int) -> None:
+        """Any that ever was, but for those that were withdrawn: their tenants may be gone."""
+        by = CONSOLE if giver % 3 else self.someone(giver)
+        tenant_id, function = sorted(self.tested)[tester % len(self.tested)]
+        names = {tenant.id: tenant.name for tenant in self.town.known.tenants.values()}
+        command = m.WithdrawTester(names.get(tenant_id, "gone"), function)
+        if self.order(command, by):
+            del self.tested[tenant_id, function]
+
     @rule(person=which, role=st.sampled_from(sorted(PLATFORM_ROLES)))
     def change_developer(self, person: int, role: str) -> None:
         """Up or down."""
@@ -265,6 +293,16 @@ class RandomOrders(RuleBasedStateMachine):
                 "OR tokens.expires_at IS NULL OR tokens.expires_at > grants.until)"
             )
             assert reader.execute(query).fetchall() == []
+
+    @invariant()
+    def who_was_enrolled_is_a_tester_until_that_is_withdrawn(self) -> None:
+        """Since the first time, in the file and for whoever serves him; or until the tenant is gone."""
+        ids = {tenant.id for tenant in self.town.known.tenants.values()}
+        wanted = {place: at for place, at in self.tested.items() if place[0] in ids}
+        assert self._enrolments() == wanted
+        for id_ in ids:
+            tests = {function for tenant_id, function in wanted if tenant_id == id_}
+            assert self.town.profiles.of(id_).tests == tests
 
     @invariant()
     def the_platform_has_a_developer_admin(self) -> None:

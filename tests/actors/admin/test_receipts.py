@@ -14,7 +14,6 @@ from actors.admin.messages import (
     IssueToken,
     ListMembers,
     PatchConfig,
-    Receipt,
     RemoveMember,
     RevertConfig,
     RevokeToken,
@@ -22,6 +21,7 @@ from actors.admin.messages import (
     TransferOwnership,
 )
 from actors.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
+from actors.messages import Receipt
 from tests.actors.admin.town_hall import CONSOLE, DAY, START, TownHall, receipt
 
 JOAN = AddMember("acme", "Joan", None)

@@ -15,6 +15,7 @@ from actors.admin.messages import (
     CreateTenant,
     Delegate,
     DeleteTenant,
+    EnrolTester,
     GrantSuper,
     IssueToken,
     ListTenants,
@@ -51,6 +52,7 @@ def doomed(town: TownHall, name: str = "acme", days: float = 30) -> TenantRecord
     town.order(PatchConfig(name, {"settings": {"a": 1}}, 0))
     town.order(SetSubscription(name, "mail", None, None))
     town.order(SetLimits(name, {"mailbox": 10}))
+    town.order(EnrolTester(name, "notes.add"))
     town.order(DeleteTenant(name, days, "over"))
     return town.known.tenants[name]
 
@@ -80,7 +82,7 @@ def archived(town: TownHall, answer: Answer) -> None:
 
 def rows_about(town: TownHall, tenant_id: str) -> dict[str, int]:
     """By table, how much of a tenant is in the file."""
-    tables = ("people", "tokens", "grants", "configs", "subscriptions", "limits")
+    tables = ("people", "tokens", "grants", "configs", "subscriptions", "limits", "testers")
     with closing(sqlite3.connect(f"file:{town.path}?mode=ro", uri=True)) as reader:
         found = {
             table: reader.execute(

@@ -19,9 +19,9 @@ from actors.future import Answer
 from actors.index.reader import read_index
 from actors.log.messages import Entry
 from actors.mailbox import Left
-from actors.messages import DirectoryChanged, Grant, Principal, TenantRecord
+from actors.messages import DirectoryChanged, Grant, Principal, Receipt, TenantRecord
 from actors.profiles import Profiles
-from actors.registry import Published
+from actors.published import Published
 from actors.routing import RoutingTable
 from tests.actors.house import WAIT, House, Watch
 from tests.actors.servers import INDEX
@@ -61,6 +61,9 @@ ACTIONS = {
     m.EndSubscription: "subscriptions.end",
     m.ShowLimits: "limits.show",
     m.SetLimits: "limits.set",
+    m.ListTesters: "functions.testers",
+    m.EnrolTester: "functions.enrol",
+    m.WithdrawTester: "functions.withdraw",
     m.ListSupers: "supers.list",
     m.GrantSuper: "supers.grant",
     m.WithdrawSuper: "supers.withdraw",
@@ -178,11 +181,11 @@ class TownHall:
         self.changes()
         return _checked(question, result)
 
-    def order(self, command: Any, by: Principal = CONSOLE, receipt: m.Receipt | None = None) -> Map:
+    def order(self, command: Any, by: Principal = CONSOLE, receipt: Receipt | None = None) -> Map:
         """The result of an order."""
         return _checked(command, self.done(command, by, receipt).result)
 
-    def done(self, command: Any, by: Principal, receipt: m.Receipt | None) -> m.Done:
+    def done(self, command: Any, by: Principal, receipt: Receipt | None) -> m.Done:
         """The same, with whether it was done before."""
         done = ask(self.mailbox, m.Order(command, by, receipt), WAIT)
         assert isinstance(done, m.Done)
@@ -281,9 +284,9 @@ def as_super(admin: Principal, tenant: str = "acme") -> Principal:
     return admin._replace(role=SUPER_ADMIN, tenant=tenant)
 
 
-def receipt(id_: str = "first", caller: str = "t_1", digest: bytes = b"a" * 32) -> m.Receipt:
+def receipt(id_: str = "first", caller: str = "t_1", digest: bytes = b"a" * 32) -> Receipt:
     """Of one request."""
-    return m.Receipt(caller, id_, digest)
+    return Receipt(caller, id_, digest)
 
 
 def _checked(message: Any, result: Any) -> Map:

@@ -43,7 +43,9 @@ def timer(house: House, clock: Watch) -> Mailbox:
 def operate(operation: str = SLEEP, within: float = 60.0, **params: Any) -> Operate:
     """For a function whose deadline is so many seconds from now."""
     deadline = time.monotonic() + within
-    return Operate(operation, params, TenantRecord("acme", "a" * 32), "0" * 32, deadline, Answer())
+    return Operate(
+        operation, params, TenantRecord("acme", "a" * 32), "0" * 32, "key", deadline, Answer()
+    )
 
 
 def test_a_sleep_is_answered_when_the_clock_says_that_it_is_over(

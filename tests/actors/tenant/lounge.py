@@ -19,7 +19,7 @@ from actors.log.messages import Line
 from actors.mailbox import Mailbox
 from actors.messages import Operate, Peer, Principal, TenantRecord, Work
 from actors.profiles import Profile, Profiles, TenantLimits
-from actors.registry import Published
+from actors.published import Published
 from actors.routing import RoutingTable
 from actors.tenant.actor import Tenant
 from actors.tenant.storage import Storage

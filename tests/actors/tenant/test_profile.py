@@ -19,7 +19,7 @@ from actors.errors import NotFound
 from actors.index.reader import read_index
 from actors.messages import DeadLetter, Peer, Principal, TenantRecord, Work
 from actors.profiles import Config, Profile, Profiles, TenantLimits, frozen
-from actors.registry import Published
+from actors.published import Published
 from actors.routing import Route, RoutingTable
 from actors.tenant.actor import Tenant
 from actors.tenant.context import Context

@@ -37,7 +37,7 @@ from actors.messages import (
     Work,
 )
 from actors.profiles import Profiles
-from actors.registry import Published
+from actors.published import Published
 from actors.routing import RoutingTable
 from tests.actors.house import WAIT, Watch
 from tests.wire import Map, Wire

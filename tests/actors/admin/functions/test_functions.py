@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
@@ -15,7 +16,7 @@ from actors.admin import messages as asked_for
 from actors.admin.context import Actors, AdminContext, order_digest
 from actors.admin.functions.audit import FIRST_TO_LAST
 from actors.admin.functions.logs import ERROR, LINE, MOST_PAGES
-from actors.admin.messages import Done, Order, Receipt
+from actors.admin.messages import Done, Order
 from actors.errors import ActionError, InvalidArgument, NotFound
 from actors.future import settle
 from actors.index.reader import built_in_index
@@ -29,7 +30,7 @@ from actors.log.messages import (
     Verify,
 )
 from actors.mailbox import Mailbox
-from actors.messages import Principal, TenantRecord
+from actors.messages import Principal, Receipt, TenantRecord
 from actors.routing import RoutingTable
 from actors.stepper import Awaiting, Raised, Returned, Stepper
 
@@ -59,11 +60,18 @@ class Desk(Mailbox):
         self.asked.append(message)
 
 
+class StubIndex(NamedTuple):
+    """The part of an index that functions read: it has no actions that are built in."""
+
+    actions: Mapping[str, Any] = MappingProxyType({"contacts.add": None})
+
+
 class Stub(NamedTuple):
     """The parts of a routing table that functions read."""
 
-    routes: Mapping[str, Any] = MappingProxyType({"contacts.add": None})
+    routes: Mapping[str, Any] = MappingProxyType({"contacts.add": None, "tokens.issue": None})
     connectors: Mapping[str, Any] = MappingProxyType({"mail": None})
+    described: StubIndex = StubIndex()
 
 
 def desks() -> Actors:
@@ -128,6 +136,13 @@ ASKED: list[tuple[str, str, dict[str, Any], Any]] = [
     ("config.history", "directory", {"before": 9}, asked_for.ListConfigs("acme", 9, 50)),
     ("subscriptions.list", "directory", {}, asked_for.ListSubscriptions("acme")),
     ("limits.show", "directory", {}, asked_for.ShowLimits("acme")),
+    ("functions.testers", "directory", {}, asked_for.ListTesters("acme", None, "", 50)),
+    (
+        "functions.testers",
+        "directory",
+        {"function": "gone", "after": "acme a.b", "limit": 200},
+        asked_for.ListTesters("acme", "gone", "acme a.b", 200),
+    ),
     ("supers.list", "directory", {}, asked_for.ListSupers("acme")),
     ("developers.list", "directory", {}, asked_for.ListDevelopers()),
     ("developers.tokens", "directory", {}, asked_for.ListTokens(None, None, "", 50)),
@@ -209,6 +224,12 @@ ORDERED: list[tuple[str, dict[str, Any], Any]] = [
         {"mailbox": 5, "burst": None},
         asked_for.SetLimits("acme", {"mailbox": 5, "burst": None}),
     ),
+    (
+        "functions.enrol",
+        {"function": "contacts.add"},
+        asked_for.EnrolTester("acme", "contacts.add"),
+    ),
+    ("functions.withdraw", {"function": "gone"}, asked_for.WithdrawTester("acme", "gone")),
     (
         "supers.grant",
         {"person": PERSON, "minutes": 30, "reason": "outage"},
@@ -417,13 +438,26 @@ def test_a_change_is_ordered_from_the_directory_by_name_and_with_its_receipt(
     assert ctx.replayed
 
 
-def test_every_action_of_the_admin_channel_is_tried_here() -> None:
+ON_TESTERS = {"functions.testers", "functions.enrol", "functions.withdraw"}
+
+ON_A_SERVER = {name for name in ACTIONS if name.startswith("functions.")} - ON_TESTERS
+"""Tried where they have an index and its file to work on."""
+
+
+def test_what_works_on_the_index_is_tried_on_a_server() -> None:
+    """By name."""
+    tests = (Path(__file__).parents[3] / "test_function_states.py").read_text()
+    assert [name for name in ON_A_SERVER if f'"{name}"' not in tests] == []
+
+
+def test_every_other_action_of_the_admin_channel_is_tried_here() -> None:
     """One that is added later has to say what it asks for."""
     tried = {action for action, *_ in ASKED} | {action for action, *_ in ORDERED}
     searched = {action for action, *_ in SEARCHED} | {"logs.errors", "logs.trace"}
-    assert tried | searched == set(ACTIONS)
+    here = set(ACTIONS) - ON_A_SERVER
+    assert tried | searched == here
     writes = {action for action, *_ in ORDERED}
-    assert writes == {name for name, action in ACTIONS.items() if action.effect == "write"}
+    assert writes == {name for name in here if ACTIONS[name].effect == "write"}
 
 
 OF_PLATFORM = ("tenants.list", "tenants.create", "developers.", "audit.", "stats.tenants")
@@ -452,6 +486,18 @@ def test_developers_read_the_records_of_all_tenants_and_a_tenants_people_never_d
     assert desk.asked[0].message == ReadPage(None, 50, None, None, None)
 
     assert isinstance(refusal("audit.list", {}, tenant=None), InvalidArgument)
+
+
+@pytest.mark.parametrize("role", ["developer", "developer admin"])
+def test_developers_read_who_tests_on_all_tenants_together(role: str) -> None:
+    """Of one function or of all; a tenant's people never do."""
+    actors = desks()
+    dev = Principal("t_" + "2" * 16, None, role)
+    start(context(actors, "functions.testers", tenant=None, caller=dev), {"function": "a.b"})
+    desk = cast("Desk", actors.directory)
+    assert desk.asked[0].message == asked_for.ListTesters(None, "a.b", "", 50)
+
+    assert isinstance(refusal("functions.testers", {}, tenant=None), InvalidArgument)
 
 
 @pytest.mark.parametrize(
@@ -483,6 +529,14 @@ def test_a_subscription_needs_a_connector_that_is_there() -> None:
     error = refusal("subscriptions.set", {"connector": "mial"})
     assert isinstance(error, NotFound)
     assert "mail" in error.refusal.message
+
+
+def test_a_tester_is_one_of_a_function_of_the_index() -> None:
+    """The name that was meant is in the message; of what is built in there is nothing to test."""
+    error = refusal("functions.enrol", {"function": "contacts.ad"})
+    assert isinstance(error, NotFound)
+    assert "'contacts.ad'; did you mean contacts.add?" in error.refusal.message
+    assert isinstance(refusal("functions.enrol", {"function": "tokens.issue"}), NotFound)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ FUNCTIONS: dict[str, Loaded] = {
 """Of every action that is implemented, the newest version."""
 
 MIGRATIONS = Migrations(INDEX.storage.migrations)
-KNOWN = KnownText(static_fragments(CODE.modules))
+KNOWN = KnownText(static_fragments({each.module for each in FUNCTIONS.values()}))
 SHARED = SharedEngine()
 TENANT_ID = "0" * 32
 MEMBER = Principal(id="t_4f1c", tenant="acme", role="member")

@@ -1,0 +1,93 @@
+"""One version beside another: what its file says, and what it does with a message."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from actors.admin.context import AdminContext
+from actors.admin.functions.moves import MOST_CHANGES, ask_registry
+from actors.admin.outlet import Outlet
+from actors.errors import CodeProblem, FailedPrecondition, NotFound
+from actors.index.code import Codebase
+from actors.index.entries import Action, Version
+from actors.index.messages import Compare, Difference, Prepare
+from actors.index.spelling import hint
+from actors.inlet import require_active
+from actors.messages import DryRun, FindTenant
+from actors.routing import Route
+
+MOST_LINES = 2000
+"""Of a difference that are shown."""
+
+
+async def diff(ctx: AdminContext, params: Any) -> dict[str, Any]:
+    """The file against what is in force; or the code of two versions of one function."""
+    if params.function is not None:
+        return _code_difference(ctx, params)
+    found: Difference = await ask_registry(ctx, Compare())
+    return {
+        "digest": found.digest,
+        "changes": list(found.changes[:MOST_CHANGES]),
+        "text": _shortened(found.text.splitlines(keepends=True)),
+    }
+
+
+async def dry_run(ctx: AdminContext, params: Any) -> dict[str, Any]:
+    """A version and the one that is served now, each on the same message; nothing of it stays."""
+    ctx.tenant_name  # noqa: B018 - it has to be said whose database
+    assert ctx.tenant is not None
+    require_active(ctx.tenant)
+    trial: Route = await ctx.ask(ctx.actors.registry, Prepare(params.function, params.version))
+    current = ctx.table.find(params.function)
+    found = Outlet()
+    ctx.actors.supervisor.tell(FindTenant(ctx.tenant, found))
+    mailbox = (await found.message()).mailbox
+    order = DryRun((trial, current), params.params, ctx.caller, ctx.trace_id)
+    tried, now = await ctx.ask(mailbox, order)
+    return {"tried": tried, "current": now, "same": tried.get("result") == now.get("result")}
+
+
+def _code_difference(ctx: AdminContext, params: Any) -> dict[str, Any]:
+    index = ctx.table.described
+    action = index.actions.get(params.function)
+    if action is None:
+        raise NotFound(
+            f"the index has no function {params.function!r}{hint(params.function, index.actions)}"
+        )
+    new = _chosen(action, params.version, 0)
+    old = _chosen(action, params.against, 1)
+    codebase = Codebase(index.root)
+    lines = difflib.unified_diff(
+        _lines(codebase, old), _lines(codebase, new), _title(action, old), _title(action, new)
+    )
+    return {"digest": index.digest, "changes": [], "text": _shortened(list(lines))}
+
+
+def _chosen(action: Action, number: int | None, newest: int) -> Version:
+    if number is None and len(action.versions) > newest:
+        return action.versions[newest]
+    found = None if number is None else action.version(number)
+    if found is None:
+        known = ", ".join(str(each.number) for each in action.versions) or "none yet"
+        raise NotFound(f"{action.name} has no such version; it has: {known}")
+    return found
+
+
+def _lines(codebase: Codebase, version: Version) -> list[str]:
+    if version.code is None:
+        return []
+    try:
+        text = codebase.source(version.code).text
+    except CodeProblem as problem:
+        raise FailedPrecondition(str(problem)) from problem
+    return text.decode(errors="replace").splitlines(keepends=True)
+
+
+def _title(action: Action, version: Version) -> str:
+    return f"{action.name} version {version.number} ({version.state}) {version.code or ''}"
+
+
+def _shortened(lines: list[str]) -> str:
+    rest = len(lines) - MOST_LINES
+    return "".join(lines[:MOST_LINES]) + (f"… {rest} more lines\n" if rest > 0 else "")

@@ -1,0 +1,150 @@
+"""Moves of versions between states: made, taken in from the file, and told afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from actors.admin.capacity import capacity_text
+from actors.admin.context import AdminContext
+from actors.admin.messages import ListDevelopers
+from actors.admin.settling import settled
+from actors.errors import (
+    CodeProblem,
+    FailedPrecondition,
+    IndexProblem,
+    InvalidArgument,
+    NotFound,
+)
+from actors.index.entries import Action, Connector
+from actors.index.messages import CONNECTOR, FUNCTION, Move, Moved, Reload, Taken
+from actors.index.spelling import hint
+from actors.log.messages import AUDIT, MOVE, Find
+
+MOST_CHANGES = 500
+"""Of an index that are told at once; what is taken in is all of it."""
+
+MOST_BREAKS = 100
+"""Of a release that are told."""
+
+MOST_PAGES = 20
+"""Of the admin log that are looked through for one page of a history."""
+
+
+async def move(ctx: AdminContext, params: Any) -> dict[str, Any]:
+    """Move a version; answered once nobody is served by what was served before."""
+    kind = FUNCTION if params.function is not None else CONNECTOR
+    order = Move(
+        name=owner_of(ctx, params).name,
+        version=params.version,
+        to=params.to,
+        why=params.why,
+        by=await _who(ctx),
+        capacity=capacity_text(ctx.caller),
+        person=ctx.caller.person or None,
+        kind=kind,
+        expected=params.expected,
+        request=params.request,
+        breaking=params.breaking,
+        code=params.code,
+        trace_id=ctx.trace_id,
+        receipt=ctx.receipt,
+    )
+    moved: Moved = await ctx.ask(ctx.actors.registry, order)
+    return {
+        kind: moved.name,
+        "version": moved.version,
+        "origin": moved.origin,
+        "to": moved.to,
+        "breaks": list(moved.breaks[:MOST_BREAKS]),
+        "serving": dict(moved.serving),
+        "settled": await settled(ctx),
+    }
+
+
+async def reload(ctx: AdminContext, params: Any) -> dict[str, Any]:
+    """Take in what functions.diff has shown."""
+    taken: Taken = await ask_registry(ctx, Reload(params.digest))
+    return {
+        "digest": taken.digest,
+        "changes": list(taken.changes[:MOST_CHANGES]),
+        "settled": await settled(ctx),
+    }
+
+
+async def history(ctx: AdminContext, params: Any) -> dict[str, Any]:
+    """Its moves, the newest first, from the admin log: also of one that the index has no more."""
+    name = params.function or params.connector
+    if name is None:
+        raise InvalidArgument("say which: function=… or connector=…")
+    return await find_moves(ctx, name, params.before, params.limit)
+
+
+async def ask_registry(ctx: AdminContext, message: Any) -> Any:
+    """What is wrong with the file or the code in it is for whoever edits it to mend: FailedPrecondition."""
+    try:
+        return await ctx.ask(ctx.actors.registry, message)
+    except (IndexProblem, CodeProblem) as problem:
+        raise FailedPrecondition(f"nothing was changed: {problem}") from problem
+
+
+def owner_of(ctx: AdminContext, params: Any) -> Action | Connector:
+    """Whom the params name; InvalidArgument unless that is one, NotFound with the nearest names."""
+    index = ctx.table.described
+    if (params.function is None) == (params.connector is None):
+        raise InvalidArgument("say which: function=… or connector=…, and not both")
+    name = params.function or params.connector
+    owners: Mapping[str, Action | Connector] = (
+        index.connectors if params.function is None else index.actions
+    )
+    if name not in owners:
+        kind = CONNECTOR if params.function is None else FUNCTION
+        raise NotFound(f"the index has no {kind} {name!r}{hint(name, owners)}")
+    return owners[name]
+
+
+async def find_moves(
+    ctx: AdminContext, name: str, before: str | None, limit: int
+) -> dict[str, Any]:
+    """Looked for by the name: the admin log has far more than these."""
+    found: list[dict[str, Any]] = []
+    for _ in range(MOST_PAGES):
+        page = await ctx.ask(
+            ctx.actors.log_reader,
+            Find(AUDIT, None, action="functions.move", text=name, before=before, limit=limit),
+        )
+        found += [_moved(each) for each in page["lines"] if _is_of(each, name)]
+        before = page["next"]
+        if before is None or len(found) >= limit:
+            break
+    return {"moves": found, "next": before}
+
+
+def _is_of(record: Mapping[str, Any], name: str) -> bool:
+    params = record["params"] or {}
+    return record["kind"] == MOVE and name in (params.get(FUNCTION), params.get(CONNECTOR))
+
+
+def _moved(record: Mapping[str, Any]) -> dict[str, Any]:
+    params = record["params"]
+    return {
+        "at": record["at"],
+        "version": params["version"],
+        "origin": params["from"],
+        "to": params["to"],
+        "why": params["why"],
+        "by": record["person"] or record["capacity"],
+        "request": params.get("request"),
+        "breaking": params.get("breaking"),
+        "traces": params.get("traces", []),
+        "trace_id": record["trace_id"],
+    }
+
+
+async def _who(ctx: AdminContext) -> str:
+    """For the file, which people read: a name where there is one."""
+    if not ctx.caller.person:
+        return ctx.caller.role
+    everyone = await ctx.ask(ctx.actors.directory, ListDevelopers())
+    names = (each["name"] for each in everyone["developers"] if each["id"] == ctx.caller.person)
+    return next(names, ctx.caller.person)

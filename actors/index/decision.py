@@ -1,0 +1,79 @@
+"""Which version of an action an environment serves, and why."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from actors.index.entries import DUMMY, ERRORING, REVERTED, Action, Connector, Environment, Version
+
+NEWEST = "newest"
+TESTER = "tester"
+FALLBACK = {
+    ERRORING: "fallback after erroring",
+    REVERTED: "fallback after reverted",
+}
+NONE_SERVED = "none served"
+
+
+class Decision(NamedTuple):
+    """Which version is served, and why."""
+
+    version: Version | None
+    """None where no version is written; for NONE_SERVED the newest one, which is not served."""
+    reason: str
+    """Travels in `meta.reason`: newest, tester, a fallback, dummy or none served."""
+    taken_out: bool = False
+    """Nothing is served, and a version would be were it not erroring."""
+
+    @property
+    def is_served(self) -> bool:
+        """False where callers are told that nothing is there yet."""
+        return self.reason != NONE_SERVED
+
+
+def ranking(
+    owner: Action | Connector, environment: Environment, tester: bool = False
+) -> tuple[Version, ...]:
+    """The versions that an environment serves, best first: each takes over where those before it fail.
+
+    The newest comes first; erroring ones come after all that are sound.
+    """
+    states = _states(environment, tester)
+    served = [version for version in owner.versions if version.state in states]
+    return (
+        *(version for version in served if version.state != ERRORING),
+        *(version for version in served if version.state == ERRORING),
+    )
+
+
+def serve(owner: Action | Connector, environment: Environment, tester: bool = False) -> Decision:
+    """Decide which version an environment serves: the newest whose state it serves.
+
+    An erroring one is served only where nothing else is. An action without versions is a dummy. The
+    reason is the first that holds: `tester` where only testers get the version; a fallback where a newer
+    one is erroring or reverted (the newest such decides which); `dummy`; `newest`.
+    """
+    versions = owner.versions
+    if not versions:
+        return Decision(None, DUMMY if DUMMY in environment.serves else NONE_SERVED)
+    ranked = ranking(owner, environment, tester)
+    if not ranked:
+        states = _states(environment, tester)
+        taken_out = any(each.state == ERRORING and each.before in states for each in versions)
+        return Decision(versions[0], NONE_SERVED, taken_out)
+    return Decision(ranked[0], reason(ranked[0], versions, environment))
+
+
+def reason(chosen: Version, versions: tuple[Version, ...], environment: Environment) -> str:
+    """Why this one of these is served."""
+    if chosen.state not in environment.serves:
+        return TESTER
+    newer = versions[: versions.index(chosen)]
+    passed_over = next((each.state for each in newer if each.state in FALLBACK), None)
+    if passed_over is not None:
+        return FALLBACK[passed_over]
+    return DUMMY if chosen.state == DUMMY else NEWEST
+
+
+def _states(environment: Environment, tester: bool) -> frozenset[str]:
+    return environment.serves | environment.testers if tester else environment.serves

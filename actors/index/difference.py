@@ -1,0 +1,114 @@
+"""What has changed from one index to another, in sentences that an operator can read."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from actors.index.entries import Action, Connector, Index, Version
+
+TOLD = ("summary", "access", "area", "platform", "channel", "effect", "connectors", "instructions")
+"""Keys of an action whose change is told by name."""
+
+
+def changes(old: Index, new: Index) -> tuple[str, ...]:
+    """Every difference that matters to somebody; empty where only comments and spacing differ."""
+    return (
+        *_members("action", old.actions, new.actions, _action),
+        *_members("connector", old.connectors, new.connectors, _connector),
+        *_rest(old, new),
+    )
+
+
+def text_difference(old: Index, new_text: str) -> str:
+    """As `diff -u` shows it."""
+    lines = difflib.unified_diff(
+        old.text.splitlines(keepends=True),
+        new_text.splitlines(keepends=True),
+        f"{old.path.name} in force",
+        f"{old.path.name} on disk",
+    )
+    return "".join(lines)
+
+
+def _members(
+    kind: str, old: Mapping[str, Any], new: Mapping[str, Any], differ: Any
+) -> Iterator[str]:
+    for name in old:
+        if name not in new:
+            yield f"{kind} {name} is gone"
+    for name, each in new.items():
+        if name not in old:
+            yield f"{kind} {name} is new"
+        else:
+            yield from (f"{name}: {change}" for change in differ(old[name], each))
+
+
+def _action(old: Action, new: Action) -> Iterator[str]:
+    for key in TOLD:
+        before, now = getattr(old, key), getattr(new, key)
+        if before != now:
+            yield (
+                f"{key} is other than it was"
+                if key == "instructions"
+                else f"{key}: {before} → {now}"
+            )
+    for key in ("params", "result"):
+        if getattr(old, key).source != getattr(new, key).source:
+            yield f"the schema of {key} has changed"
+    yield from _versions(old.versions, new.versions)
+
+
+def _connector(old: Connector, new: Connector) -> Iterator[str]:
+    if (old.summary, old.not_subscribed) != (new.summary, new.not_subscribed):
+        yield "summary or not_subscribed has changed"
+    for name in old.operations.keys() - new.operations.keys():
+        yield f"operation {name} is gone"
+    for name, operation in new.operations.items():
+        before = old.operations.get(name)
+        if before is None:
+            yield f"operation {name} is new"
+        elif (before.params.source, before.result.source) != (
+            operation.params.source,
+            operation.result.source,
+        ):
+            yield f"the schema of operation {name} has changed"
+    yield from _versions(old.versions, new.versions)
+
+
+def _versions(old: tuple[Version, ...], new: tuple[Version, ...]) -> Iterator[str]:
+    before = {each.number: each for each in old}
+    now = {each.number: each for each in new}
+    for number in before.keys() - now.keys():
+        yield f"version {number} is gone"
+    for number, version in now.items():
+        if number not in before:
+            yield f"version {number} is new: {version.state}, {version.code or 'no code'}"
+        else:
+            yield from _version(before[number], version)
+
+
+def _version(old: Version, new: Version) -> Iterator[str]:
+    for key in ("state", "code", "request", "digest"):
+        before, now = getattr(old, key), getattr(new, key)
+        if before != now:
+            yield f"version {new.number}: {key} {before} → {now}"
+    if _sources(old) != _sources(new):
+        yield f"version {new.number}: the schemas it was frozen with have been edited"
+
+
+def _sources(version: Version) -> list[Any]:
+    return [each.source for each in version.schemas or ()]
+
+
+def _rest(old: Index, new: Index) -> Iterator[str]:
+    for name, place in new.environments.items():
+        if old.environments.get(name) != place:
+            yield f"environment {name} serves other states, or takes out sooner or later"
+    for name in old.environments.keys() - new.environments.keys():
+        yield f"environment {name} is gone"
+    if old.storage != new.storage:
+        yield "storage.migrations is another: it takes effect when the server starts"
+    if [each.source for each in old.config] != [each.source for each in new.config]:
+        yield "the schema of tenants' config has changed"

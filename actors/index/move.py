@@ -1,0 +1,157 @@
+"""One move of a version, planned: whether it may be, and what it changes in the file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from actors.errors import Aborted, CodeProblem, FailedPrecondition, NotFound
+from actors.index.code import Codebase
+from actors.index.compatibility import Break, breaks
+from actors.index.edit import Values
+from actors.index.entries import (
+    DUMMY,
+    ERRORING,
+    RELEASE,
+    Action,
+    Connector,
+    Index,
+    Schemas,
+    Version,
+)
+from actors.index.messages import CONNECTOR, Move
+from actors.index.spelling import hint
+from actors.index.states import MUTABLE, moves
+from transport.message import Problem
+
+
+class Plan(NamedTuple):
+    """What a move does."""
+
+    section: str
+    """Of the file: `actions` or `connectors`."""
+    version: Version
+    """As it is before."""
+    values: Values
+    """The keys of the version that change."""
+    breaks: tuple[Break, ...]
+    """What callers have to put up with."""
+
+    @property
+    def must_load(self) -> bool:
+        """Whether its code has to be sound although nobody may be served by it here."""
+        return "digest" in self.values and self.values["digest"] is not None
+
+
+def planned(index: Index, move: Move) -> Plan:
+    """The plan; NotFound, FailedPrecondition and Aborted as Move says."""
+    is_connector = move.kind == CONNECTOR
+    owner = _owner(index.connectors if is_connector else index.actions, move)
+    version = _version(owner, move)
+    _require_state(version, move)
+    found = _breaks(owner, version) if move.to == RELEASE and isinstance(owner, Action) else ()
+    if found and move.breaking is None:
+        raise _breaking(move, found)
+    values: dict[str, str | None] = {"state": move.to, **_given(version, move), "by": move.by}
+    values["before"] = version.state if move.to == ERRORING else None
+    values |= _frozen(index, owner, version, move)
+    return Plan("connectors" if is_connector else "actions", version, values, found)
+
+
+def _owner(
+    owners: Mapping[str, Action] | Mapping[str, Connector], move: Move
+) -> Action | Connector:
+    owner = owners.get(move.name)
+    if owner is None:
+        raise NotFound(f"the index has no {move.kind} {move.name!r}{hint(move.name, owners)}")
+    return owner
+
+
+def _version(owner: Action | Connector, move: Move) -> Version:
+    found = next((each for each in owner.versions if each.number == move.version), None)
+    if found is None:
+        known = ", ".join(str(each.number) for each in owner.versions) or "none yet"
+        raise NotFound(f"{move.name} has no version {move.version}; it has: {known}")
+    return found
+
+
+def _require_state(version: Version, move: Move) -> None:
+    if move.expected is not None and move.expected != version.state:
+        raise Aborted(
+            f"{move.name} version {move.version} is {version.state!r} by now, not {move.expected!r}: look "
+            "again (functions.show), then ask again"
+        )
+    allowed = moves(version)
+    if move.to not in allowed:
+        listed = ", ".join(map(repr, allowed))
+        raise FailedPrecondition(
+            f"{move.name} version {move.version} cannot go from {version.state!r} to {move.to!r}; from "
+            f"there it can go to {listed}"
+        )
+
+
+def _given(version: Version, move: Move) -> dict[str, str | None]:
+    """What the mover says besides."""
+    values: dict[str, str | None] = {}
+    if move.request is not None:
+        values["request"] = move.request
+    if (move.code or version.code) is None and move.to != DUMMY:
+        raise FailedPrecondition(
+            f"{move.name} version {move.version} has no code yet: say where it is, "
+            "code=package.module:name"
+        )
+    if move.code is not None and version.state not in MUTABLE:
+        raise FailedPrecondition(
+            f"{move.name} version {move.version} has left `under dev`: other code is another version"
+        )
+    if move.code is not None:
+        values["code"] = move.code
+    return values
+
+
+def _frozen(
+    index: Index, owner: Action | Connector, version: Version, move: Move
+) -> dict[str, str | None]:
+    """The digest and the schemas of a version that leaves `under dev`; gone where it comes back."""
+    if move.to in MUTABLE:
+        return {"digest": None, "schemas": None}
+    if version.digest is not None:
+        return {}
+    values: dict[str, str | None] = {"digest": _digest(index, version, move)}
+    if isinstance(owner, Action):
+        values["schemas"] = as_text(owner.schemas(version))
+    return values
+
+
+def _digest(index: Index, version: Version, move: Move) -> str | None:
+    """Of the file; none for one that is put aside because there is not even that."""
+    try:
+        return Codebase(index.root).source(move.code or version.code or "").digest
+    except CodeProblem:
+        if move.to == ERRORING:
+            return None
+        raise
+
+
+def as_text(schemas: Schemas) -> str:
+    """As the file keeps them."""
+    stated = {"params": schemas.params.source, "result": schemas.result.source}
+    return json.dumps(stated, ensure_ascii=False, separators=(",", ":"))
+
+
+def _breaks(action: Action, version: Version) -> tuple[Break, ...]:
+    """What callers of the newest release would notice."""
+    released = [
+        each for each in action.versions if each.state == RELEASE and each.number != version.number
+    ]
+    return breaks(action.schemas(released[0]), action.schemas(version)) if released else ()
+
+
+def _breaking(move: Move, found: tuple[Break, ...]) -> FailedPrecondition:
+    told = "; ".join(f"{each.where}: {each.what}" for each in found[:5])
+    return FailedPrecondition(
+        f"{move.name} version {move.version} would break callers of the released one: {told}; mend that, "
+        'or say why it has to be: breaking="…"',
+        details=tuple(Problem(each.where, each.what) for each in found),
+    )

@@ -1,0 +1,95 @@
+"""The library: the code of versions, as it was loaded, from one table to the next.
+
+What a table serves goes on being served by the very code that the table before had, unless that is doubted:
+nobody's half-written file is taken in because somebody else moved a version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import NamedTuple
+
+from actors.errors import CodeProblem
+from actors.health import Health, Threshold
+from actors.index.code import Codebase, Loaded
+from actors.index.entries import Version
+
+Key = tuple[str, int]
+"""An action's name and a version's number."""
+
+
+class Volume(NamedTuple):
+    """One version's code."""
+
+    loaded: Loaded
+    health: Health
+
+
+Volumes = Mapping[Key, Volume]
+
+NOTHING: Volumes = MappingProxyType({})
+
+
+def everything(_: Key) -> bool:
+    """Doubt all: look at each file again."""
+    return True
+
+
+class Library:
+    """Loads what one table needs, and remembers it for the next."""
+
+    def __init__(
+        self,
+        root: Path,
+        threshold: Threshold | None,
+        before: Volumes = NOTHING,
+        doubt: Callable[[Key], bool] = everything,
+    ) -> None:
+        """Where `doubt` says so, a version's file is read, and loaded anew if it is not as it was."""
+        self._codebase = Codebase(root)
+        self._threshold = threshold
+        self._before = before
+        self._doubt = doubt
+        self._volumes: dict[Key, Volume] = {}
+
+    @property
+    def volumes(self) -> Volumes:
+        """All that was asked for."""
+        return MappingProxyType(dict(self._volumes))
+
+    @property
+    def modules(self) -> tuple[ModuleType, ...]:
+        """Each once."""
+        return tuple(dict.fromkeys(each.loaded.module for each in self._volumes.values()))
+
+    def volume(self, name: str, version: Version) -> Volume:
+        """The code of one version; CodeProblem, also where it is not what left `under dev`."""
+        key = (name, version.number)
+        found = self._volumes.get(key)
+        if found is None:
+            found = self._volumes[key] = self._found(key, version)
+        return found
+
+    def _found(self, key: Key, version: Version) -> Volume:
+        before, reference = self._before.get(key), version.code or ""
+        if before is not None and before.loaded.reference != reference:
+            before = None
+        if before is not None and not self._doubt(key):
+            return before
+        loaded = self._codebase.load(reference, before and before.loaded)
+        require_unchanged(loaded, version)
+        if before is not None and loaded is before.loaded:
+            return before
+        return Volume(loaded, Health(self._threshold))
+
+
+def require_unchanged(loaded: Loaded, version: Version) -> None:
+    """CodeProblem where a version that has left `under dev` is not what it was then."""
+    if version.digest is not None and version.digest != loaded.digest:
+        raise CodeProblem(
+            f"code {loaded.reference}: {loaded.file} has changed since version {version.number} left "
+            f"`under dev`: put the file back as it was (SHA-256 {version.digest[:12]}…), and write the "
+            "change as a new version in a file of its own"
+        )

@@ -1,0 +1,35 @@
+"""The published routing table: one reference, replaced as a whole by the Registry and read by everybody."""
+
+from __future__ import annotations
+
+from actors.health import Running
+from actors.index.messages import TakeOut
+from actors.mailbox import Mailbox
+from actors.routing import Route, RoutingTable
+
+
+class Published:
+    """An immutable snapshot, and whom to tell about it."""
+
+    __slots__ = ("current", "registry")
+
+    def __init__(self, current: RoutingTable, registry: Mailbox | None = None) -> None:
+        self.current = current
+        self.registry = registry
+        """Of the actor that replaces the snapshot; None where nothing ever does."""
+
+    def failed(self, route: Route, running: Running | None) -> None:
+        """A call of this version ended in an unexpected error; where that is one too many, tell."""
+        health = route.health
+        if health is None or running is None or not health.fail(running):
+            return
+        if self.registry is not None:
+            self.registry.tell(TakeOut(route.name, route.version, health.failures))
+
+
+def sound(route: Route) -> Route | None:
+    """The route itself, or what takes over once it is out; None where nothing does."""
+    found: Route | None = route
+    while found is not None and found.health is not None and found.health.is_out:
+        found = found.fallback
+    return found

@@ -1,0 +1,507 @@
+"""What each function of the index is given, and what it returns.
+
+Written by scripts/schema from registry.toml: change that and run it again.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from typing_extensions import TypedDict
+
+@dataclass(frozen=True, init=False)
+class ContactsAddParams:
+    """Params of contacts.add."""
+
+    name: str
+    r"""1 to 200 characters, matches `\S`."""
+    email: str | None
+    """Email, at most 254 characters."""
+    phone: str | None
+    """1 to 40 characters."""
+    company: str | None
+    """1 to 200 characters."""
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class ContactsAddResult(TypedDict, closed=True):
+    """Result of contacts.add."""
+
+    id: int
+    """At least 1."""
+
+@dataclass(frozen=True, init=False)
+class ContactsFindParams:
+    """Params of contacts.find."""
+
+    text: str | None
+    """Blank or absent lists all; case and accents do not count. At most 200 characters."""
+    limit: int
+    """1 to 100, default `20`."""
+    after: str | None
+    """`next` of the page before. At most 64 characters."""
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class ContactsFindResult(TypedDict, closed=True):
+    """Result of contacts.find."""
+
+    next: str | None
+    contacts: list[ContactsFindResultContactsItem]
+    """At most 100 items."""
+
+class ContactsFindResultContactsItem(TypedDict, closed=True):
+    """In the result of contacts.find."""
+
+    id: int
+    """At least 1."""
+    name: str
+    email: str | None
+    phone: str | None
+    company: str | None
+    created_at: str
+    """Date-time."""
+    updated_at: str
+    """Date-time."""
+
+@dataclass(frozen=True, init=False)
+class ContactsGetParams:
+    """Params of contacts.get."""
+
+    id: int
+    """1 to 9007199254740991."""
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class ContactsGetResult(TypedDict, closed=True):
+    """Result of contacts.get."""
+
+    id: int
+    """At least 1."""
+    name: str
+    email: str | None
+    phone: str | None
+    company: str | None
+    created_at: str
+    """Date-time."""
+    updated_at: str
+    """Date-time."""
+
+@dataclass(frozen=True, init=False)
+class ContactsImportParams:
+    """Params of contacts.import."""
+
+    strict: bool
+    """All or none: any problem refuses the message (invalid_argument). Default `false`."""
+    rows: list[dict[str, Any]]
+    """Each with name, and where known email, phone, company, as in contacts.add. 1 to 1000
+    items.
+    """
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class ContactsImportResult(TypedDict, closed=True):
+    """Result of contacts.import."""
+
+    added: int
+    """0 to 1000."""
+    refused: int
+    """Rows that were not stored. 0 to 1000."""
+    problems: list[ContactsImportResultProblemsItem]
+    """The first thousand, in the order of the rows. At most 1000 items."""
+
+class ContactsImportResultProblemsItem(TypedDict, closed=True):
+    """In the result of contacts.import."""
+
+    row: int
+    """Index in rows, from 0. 0 to 999."""
+    field: str
+    problem: str
+
+@dataclass(frozen=True, init=False)
+class ContactsMergeParams:
+    """Params of contacts.merge."""
+
+    keep: int
+    """Id of the contact that stays. 1 to 9007199254740991."""
+    remove: int
+    """Id of the contact that goes. 1 to 9007199254740991."""
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class ContactsMergeResult(TypedDict, closed=True):
+    """Result of contacts.merge."""
+
+    id: int
+    """At least 1."""
+    notes_moved: int
+    """At least 0."""
+    tickets_moved: int
+    """At least 0."""
+
+@dataclass(frozen=True, init=False)
+class ContactsRemoveParams:
+    """Params of contacts.remove."""
+
+    id: int
+    """1 to 9007199254740991."""
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class ContactsRemoveResult(TypedDict, closed=True):
+    """Result of contacts.remove."""
+
+    id: int
+    """At least 1."""
+
+@dataclass(frozen=True, init=False)
+class ContactsUpdateParams:
+    """Params of contacts.update."""
+
+    id: int
+    """1 to 9007199254740991."""
+    name: str | None
+    r"""1 to 200 characters, matches `\S`."""
+    email: str | None
+    """Email, at most 254 characters."""
+    phone: str | None
+    """1 to 40 characters."""
+    company: str | None
+    """1 to 200 characters."""
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class ContactsUpdateResult(TypedDict, closed=True):
+    """Result of contacts.update."""
+
+    id: int
+    """At least 1."""
+    name: str
+    email: str | None
+    phone: str | None
+    company: str | None
+    created_at: str
+    """Date-time."""
+    updated_at: str
+    """Date-time."""
+
+@dataclass(frozen=True, init=False)
+class NotesAddParams:
+    """Params of notes.add."""
+
+    contact_id: int
+    """1 to 9007199254740991."""
+    body: str
+    r"""1 to 4000 characters, matches `\S`."""
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class NotesAddResult(TypedDict, closed=True):
+    """Result of notes.add."""
+
+    id: int
+    """At least 1."""
+
+@dataclass(frozen=True, init=False)
+class NotesListParams:
+    """Params of notes.list."""
+
+    contact_id: int
+    """1 to 9007199254740991."""
+    limit: int
+    """1 to 100, default `20`."""
+    after: str | None
+    """`next` of the page before. At most 64 characters."""
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class NotesListResult(TypedDict, closed=True):
+    """Result of notes.list."""
+
+    next: str | None
+    notes: list[NotesListResultNotesItem]
+    """At most 100 items."""
+
+class NotesListResultNotesItem(TypedDict, closed=True):
+    """In the result of notes.list."""
+
+    id: int
+    """At least 1."""
+    body: str
+    author: str
+    """Id of the caller who wrote it."""
+    created_at: str
+    """Date-time."""
+
+@dataclass(frozen=True, init=False)
+class NotesRemoveParams:
+    """Params of notes.remove."""
+
+    id: int
+    """1 to 9007199254740991."""
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class NotesRemoveResult(TypedDict, closed=True):
+    """Result of notes.remove."""
+
+    id: int
+    """At least 1."""
+
+@dataclass(frozen=True, init=False)
+class ReportsWeeklyParams:
+    """Params of reports.weekly."""
+
+    week: str | None
+    """Absent is the week before this one. Matches `^[0-9]{4}-W(0[1-9]|[1-4][0-9]|5[0-3])$`."""
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class ReportsWeeklyResult(TypedDict, closed=True):
+    """Result of reports.weekly."""
+
+    week: str
+    opened: int
+    """At least 0."""
+    replied: int
+    """At least 0."""
+    closed: int
+    """At least 0."""
+    closed_by: list[ReportsWeeklyResultClosedByItem]
+    """At most 1000 items."""
+
+class ReportsWeeklyResultClosedByItem(TypedDict, closed=True):
+    """In the result of reports.weekly."""
+
+    actor: str
+    closed: int
+    """At least 0."""
+
+@dataclass(frozen=True, init=False)
+class TicketsAssignParams:
+    """Params of tickets.assign."""
+
+    id: int
+    """1 to 9007199254740991."""
+    assignee: str | None
+    """1 to 64 characters."""
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class TicketsAssignResult(TypedDict, closed=True):
+    """Result of tickets.assign."""
+
+    id: int
+    """At least 1."""
+    state: Literal["open", "pending", "closed"]
+    """One of `"open"`, `"pending"`, `"closed"`."""
+    assignee: str | None
+
+@dataclass(frozen=True, init=False)
+class TicketsCloseParams:
+    """Params of tickets.close."""
+
+    id: int
+    """1 to 9007199254740991."""
+    reason: str | None
+    """Kept in the ticket's history. 1 to 200 characters."""
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class TicketsCloseResult(TypedDict, closed=True):
+    """Result of tickets.close."""
+
+    id: int
+    """At least 1."""
+    state: Literal["open", "pending", "closed"]
+    """One of `"open"`, `"pending"`, `"closed"`."""
+
+@dataclass(frozen=True, init=False)
+class TicketsEscalateParams:
+    """Params of tickets.escalate."""
+
+    id: int
+    """1 to 9007199254740991."""
+    to: str
+    """The supervisor's text id. 1 to 64 characters."""
+    reason: str
+    r"""1 to 200 characters, matches `\S`."""
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class TicketsEscalateResult(TypedDict, closed=True):
+    """Result of tickets.escalate."""
+
+    id: int
+    """At least 1."""
+    state: Literal["open", "pending", "closed"]
+    """One of `"open"`, `"pending"`, `"closed"`."""
+    assignee: str
+    urgent: bool
+
+@dataclass(frozen=True, init=False)
+class TicketsGetParams:
+    """Params of tickets.get."""
+
+    id: int
+    """1 to 9007199254740991."""
+    limit: int
+    """Replies on a page. 1 to 100, default `20`."""
+    after: str | None
+    """`next` of the page before. At most 64 characters."""
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class TicketsGetResult(TypedDict, closed=True):
+    """Result of tickets.get."""
+
+    id: int
+    """At least 1."""
+    contact_id: int
+    """At least 1."""
+    subject: str
+    body: str
+    state: Literal["open", "pending", "closed"]
+    """One of `"open"`, `"pending"`, `"closed"`."""
+    assignee: str | None
+    created_at: str
+    """Date-time."""
+    updated_at: str
+    """Date-time."""
+    next: str | None
+    replies: list[TicketsGetResultRepliesItem]
+    """At most 100 items."""
+
+class TicketsGetResultRepliesItem(TypedDict, closed=True):
+    """In the result of tickets.get."""
+
+    id: int
+    """At least 1."""
+    author: Literal["desk", "contact"]
+    """One of `"desk"`, `"contact"`."""
+    sent_by: str
+    """Id of the caller who sent it in."""
+    body: str
+    created_at: str
+    """Date-time."""
+
+@dataclass(frozen=True, init=False)
+class TicketsHistoryParams:
+    """Params of tickets.history."""
+
+    id: int
+    """1 to 9007199254740991."""
+    limit: int
+    """1 to 100, default `20`."""
+    after: str | None
+    """`next` of the page before. At most 64 characters."""
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class TicketsHistoryResult(TypedDict, closed=True):
+    """Result of tickets.history."""
+
+    next: str | None
+    events: list[TicketsHistoryResultEventsItem]
+    """At most 100 items."""
+
+class TicketsHistoryResultEventsItem(TypedDict, closed=True):
+    """In the result of tickets.history."""
+
+    id: int
+    """At least 1."""
+    event: Literal["opened", "replied", "assigned", "closed"]
+    """One of `"opened"`, `"replied"`, `"assigned"`, `"closed"`."""
+    from_state: str | None
+    """null where it was opened."""
+    to_state: Literal["open", "pending", "closed"]
+    """One of `"open"`, `"pending"`, `"closed"`."""
+    detail: str | None
+    """The assignee, the reply's author, or the reason for closing."""
+    actor: str
+    """Id of the caller who took the step."""
+    created_at: str
+    """Date-time."""
+
+@dataclass(frozen=True, init=False)
+class TicketsListParams:
+    """Params of tickets.list."""
+
+    state: Literal["open", "pending", "closed"] | None
+    """One of `"open"`, `"pending"`, `"closed"`."""
+    contact_id: int | None
+    """1 to 9007199254740991."""
+    assignee: str | None
+    """null asks for those that nobody deals with. 1 to 64 characters."""
+    limit: int
+    """1 to 100, default `20`."""
+    after: str | None
+    """`next` of the page before. At most 64 characters."""
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class TicketsListResult(TypedDict, closed=True):
+    """Result of tickets.list."""
+
+    next: str | None
+    tickets: list[TicketsListResultTicketsItem]
+    """At most 100 items."""
+
+class TicketsListResultTicketsItem(TypedDict, closed=True):
+    """In the result of tickets.list."""
+
+    id: int
+    """At least 1."""
+    contact_id: int
+    """At least 1."""
+    subject: str
+    state: Literal["open", "pending", "closed"]
+    """One of `"open"`, `"pending"`, `"closed"`."""
+    assignee: str | None
+    created_at: str
+    """Date-time."""
+    updated_at: str
+    """Date-time."""
+
+@dataclass(frozen=True, init=False)
+class TicketsOpenParams:
+    """Params of tickets.open."""
+
+    contact_id: int
+    """1 to 9007199254740991."""
+    subject: str
+    r"""1 to 200 characters, matches `\S`."""
+    body: str
+    r"""1 to 4000 characters, matches `\S`."""
+    assignee: str | None
+    """Who deals with it; any text id. 1 to 64 characters."""
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class TicketsOpenResult(TypedDict, closed=True):
+    """Result of tickets.open."""
+
+    id: int
+    """At least 1."""
+    state: Literal["open", "pending", "closed"]
+    """One of `"open"`, `"pending"`, `"closed"`."""
+
+@dataclass(frozen=True, init=False)
+class TicketsReplyParams:
+    """Params of tickets.reply."""
+
+    id: int
+    """The ticket's. 1 to 9007199254740991."""
+    body: str
+    r"""1 to 4000 characters, matches `\S`."""
+    author: Literal["desk", "contact"]
+    """Whose words these are. One of `"desk"`, `"contact"`, default `"desk"`."""
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class TicketsReplyResult(TypedDict, closed=True):
+    """Result of tickets.reply."""
+
+    id: int
+    """The reply's. At least 1."""
+    state: Literal["open", "pending", "closed"]
+    """The ticket's, now. One of `"open"`, `"pending"`, `"closed"`."""

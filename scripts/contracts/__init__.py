@@ -1,0 +1,1 @@
+"""The index for others: documents, a typed client, types for functions, a page; written by scripts/schema."""

@@ -1,0 +1,111 @@
+"""The command line of scripts/schema: from the index, what others work from."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from actors.errors import IndexProblem
+from actors.index.entries import Index
+from actors.index.reader import read_index
+from scripts.contracts.asyncapi import asyncapi
+from scripts.contracts.bundle import schemas
+from scripts.contracts.client import typed_client
+from scripts.contracts.page import page
+from scripts.contracts.stubs import FILE, NotOurs, stubs
+
+INDEX = Path(__file__).parents[2] / "registry.toml"
+
+OUTDATED = 1
+
+OURS = "scripts/schema"
+"""Stands in every file that may be overwritten; of the page only what is below its mark is."""
+
+FILES = """\
+files, beside the index unless --out says where:
+  contracts.pyi            params and results of each function, for editors and mypy
+  docs/actions.md          every action, for people; what stands above its mark is kept
+  clients/client.py        a typed client for Python, sync and async
+  clients/asyncapi.json    AsyncAPI 3.0: the channels, the messages, examples
+  clients/schemas.json     JSON Schema 2020-12 of all params and results
+
+exit status: 0 up to date or written, 1 out of date or a broken index, 2 wrong usage
+"""
+
+
+class Output(NamedTuple):
+    """One file, and what belongs in it."""
+
+    path: Path
+    text: str
+
+    @property
+    def is_current(self) -> bool:
+        """Whether that is what it says."""
+        return _read(self.path) == self.text
+
+
+def outputs(index: Index, into: Path) -> list[Output]:
+    """Every file of an index, below a directory. NotOurs."""
+    clients, actions = into / "clients", into / "docs" / "actions.md"
+    found = [
+        Output(into / FILE, stubs(index)),
+        Output(actions, page(_read(actions), index)),
+        Output(clients / "client.py", typed_client(index)),
+        Output(clients / "asyncapi.json", _as_json(asyncapi(index))),
+        Output(clients / "schemas.json", _as_json(schemas(index))),
+    ]
+    for each in found:
+        before = None if each.path == actions else _read(each.path)
+        if before is not None and OURS not in before:
+            raise NotOurs(each.path)
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the files that are behind, or say which are; the exit status."""
+    given = make_parser().parse_args(arguments)
+    try:
+        found = outputs(read_index(given.registry), given.out or given.registry.parent)
+    except (IndexProblem, NotOurs) as problem:
+        print(problem, file=sys.stderr)
+        return OUTDATED
+    behind = [each for each in found if not each.is_current]
+    for each in behind:
+        if given.check:
+            print(f"{each.path} is not what the index says: run scripts/schema", file=sys.stderr)
+        else:
+            each.path.parent.mkdir(parents=True, exist_ok=True)
+            each.path.write_text(each.text, encoding="utf-8")
+            print(f"wrote {each.path}")
+    return OUTDATED if given.check and behind else 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/schema",
+        description="Write the index for others: documents, a client, types for its functions.",
+        epilog=FILES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; say whether to")
+    parser.add_argument("--registry", type=Path, default=INDEX, help="another index")
+    parser.add_argument("--out", type=Path, help="another directory")
+    return parser
+
+
+def _as_json(document: dict[str, Any]) -> str:
+    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

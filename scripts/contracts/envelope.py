@@ -1,0 +1,144 @@
+"""Requests and replies of the message API as schemas: what stands around params and result."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from actors.index.entries import Action
+from scripts.contracts.draft07 import COMPONENTS
+from scripts.contracts.offer import names_tenant
+from transport.failure import CallError
+from transport.message import CODES, VERSION, Request
+
+MEANINGS: Mapping[str, str] = {
+    "v": "Protocol version.",
+    "id": "Names this request and is its idempotency key for 24 hours: make a new one for every new "
+    "intention, and send the same one again where no answer came.",
+    "tenant": "Whose database.",
+    "token": "Bearer token.",
+    "timeout_ms": "Milliseconds; work that has not begun by then is not begun.",
+    "traceparent": "W3C Trace Context.",
+}
+"""Of the fields that every request can have; action and params are each action's own."""
+
+META: Mapping[str, Any] = {
+    "type": "object",
+    "required": ["trace_id"],
+    "properties": {
+        "version": {"type": "integer", "description": "Of the action: which one answered."},
+        "state": {"type": "string", "description": "Of that version."},
+        "reason": {"type": "string", "description": "Why this version."},
+        "replayed": {"const": True, "description": "There where the id had been answered before."},
+        "trace_id": {"type": "string", "description": "Finds the request in the server's logs."},
+    },
+}
+
+REPLY_VERSION = {"v": {"const": VERSION}}
+
+
+def error_codes() -> dict[str, str]:
+    """Every code of a refusal, and when it is given."""
+    meant = {each.code: inspect.getdoc(each) or "" for each in CallError.__subclasses__()}
+    return {code: meant[code].split("\n\n")[0].replace("\n", " ") for code in sorted(CODES)}
+
+
+def parts() -> dict[str, Any]:
+    """What the schemas of all messages refer to."""
+    fields = Request.model_json_schema()["properties"]
+    own = {f"request.{name}": _field(fields[name], MEANINGS[name]) for name in MEANINGS}
+    return {**own, "reply.meta": META, "refusal": _refusal()}
+
+
+def request(action: Action) -> dict[str, Any]:
+    """A request of one action."""
+    required = ["id", "action"]
+    required += ["tenant"] if names_tenant(action) else []
+    required += ["token"] if needs_token(action) else []
+    required += ["params"] if action.params.source.get("required") else []
+    around = {name: _to(f"request.{name}") for name in MEANINGS}
+    own = {"action": {"const": action.name}, "params": _to(f"{action.name}.params")}
+    return {
+        "type": "object",
+        "required": required,
+        "properties": {**around, **own},
+        "additionalProperties": False,
+    }
+
+
+def reply(action: Action) -> dict[str, Any]:
+    """The reply that has the result."""
+    return {
+        "type": "object",
+        "required": ["v", "id", "ok", "result", "meta"],
+        "properties": {
+            **REPLY_VERSION,
+            "id": _to("request.id"),
+            "ok": {"const": True},
+            "result": _to(f"{action.name}.result"),
+            "message": {
+                "type": "string",
+                "description": "For a person: `to be implemented` where there is no code yet.",
+            },
+            "meta": _to("reply.meta"),
+        },
+    }
+
+
+def needs_token(action: Action) -> bool:
+    """Whether a request without one is refused."""
+    return action.access != "public"
+
+
+def _refusal() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["v", "id", "ok", "error", "meta"],
+        "properties": {
+            **REPLY_VERSION,
+            "id": _to("request.id"),
+            "ok": {"const": False},
+            "error": _error(),
+            "meta": _to("reply.meta"),
+        },
+    }
+
+
+def _error() -> dict[str, Any]:
+    text = {"type": "string"}
+    detail = {"type": "object", "required": ["field", "problem"]}
+    return {
+        "type": "object",
+        "required": ["code", "message"],
+        "properties": {
+            "code": {"enum": list(error_codes()), "x-meanings": error_codes()},
+            "message": {**text, "description": "For developers."},
+            "user_message": {**text, "description": "For end users."},
+            "details": {
+                "type": "array",
+                "items": {**detail, "properties": {"field": text, "problem": text}},
+                "description": "What is wrong with which field.",
+            },
+            "retry_after_ms": {
+                "type": "integer",
+                "description": "After so many milliseconds the same id makes sense again.",
+            },
+        },
+    }
+
+
+def _field(schema: Mapping[str, Any], meaning: str) -> dict[str, Any]:
+    """A field of the envelope as pydantic states it, its pattern as JSON Schema writes them."""
+    said = {
+        word: value for word, value in schema.items() if word not in {"title", "pattern", "anyOf"}
+    }
+    if "pattern" in schema:
+        said["pattern"] = schema["pattern"].replace(r"\z", "$")
+    if "anyOf" in schema:
+        said["anyOf"] = [_field(each, "") for each in schema["anyOf"]]
+    return {**said, "description": meaning} if meaning else said
+
+
+def _to(name: str) -> dict[str, str]:
+    return {"$ref": f"{COMPONENTS}{name}"}

@@ -1,0 +1,60 @@
+"""The admin channel of a server under trial, as the first developer admin has it."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from actors.local_admin import TOKEN_FILE
+from scripts.benchmark.calls import Call
+from scripts.endurance.wire import NoReply, Reply, Wire, problem
+
+FUNCTION = "marks.sign"
+"""Has versions 1 and 2 in the index of trouble; 2 is the one that is moved."""
+
+
+class Console:
+    """One connection; a new one for each server process."""
+
+    def __init__(self, data: Path) -> None:
+        token = (data / TOKEN_FILE).read_text().strip()
+        self._wire = Wire(f"ipc://{data / 'admin.sock'}", {"": token})
+        self._numbers = count()
+
+    def move(self, to: str) -> None:
+        """Order version 2 to be moved; its answer comes by `receive`."""
+        self._send(
+            "functions.move", {"function": FUNCTION, "version": 2, "to": to, "why": "a trial"}
+        )
+
+    def receive(self) -> Reply | None:
+        """The result of what was ordered, if it has come; NoReply where that was refused."""
+        reply = self._wire.receive(0.0)
+        return None if reply is None else result(reply)
+
+    def moved(self, *states: str) -> None:
+        """Move version 2 through these states, one after the other; NoReply."""
+        for to in states:
+            self.move(to)
+            result(self._wire.reply())
+
+    def ask(self, action: str, **params: object) -> Reply:
+        """The result; NoReply where it is refused."""
+        self._send(action, params)
+        return result(self._wire.reply())
+
+    def close(self) -> None:
+        """Leave."""
+        self._wire.close()
+
+    def _send(self, action: str, params: dict[str, Any]) -> None:
+        self._wire.send(Call(f"order-{next(self._numbers)}", "", action, params))
+
+
+def result(reply: Reply) -> Reply:
+    """Of an order; NoReply where it was refused: no trial gives one that may be."""
+    if wrong := problem(reply):
+        raise NoReply(f"an order was refused: {wrong}")
+    found: Reply = reply["result"]
+    return found

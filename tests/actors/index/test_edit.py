@@ -1,0 +1,91 @@
+"""Edits of the index: the keys of one version change, and nothing else does."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.index.edit import edited
+from actors.index.reader import parse_index
+
+INDEX = Path(__file__).parents[3] / "registry.toml"
+TEXT = INDEX.read_text()
+CONTENT = tomllib.loads(TEXT)
+VERSIONS = [
+    (name, version["version"])
+    for name, action in CONTENT["actions"].items()
+    for version in action.get("versions", ())
+]
+
+ODD = """# A comment of the file.
+[actions."a.b"]   # beside the header
+summary = 'x'
+access = "member"
+effect = "read"
+versions = [ { version = 1, state = "under dev", code = "a:b" } ]  # inline
+
+[[actions."c.d".versions]]
+version = 1
+state = "under dev"   # why it is
+code="c:d"
+# Belongs to what follows.
+
+[actions."c.d"]
+summary = "y"
+access = "member"
+effect = "read"
+"""
+
+
+def changed(before: str, after: str) -> list[str]:
+    """Lines that came or went."""
+    lines = difflib.ndiff(before.splitlines(), after.splitlines())
+    return [line for line in lines if line[0] in "+-"]
+
+
+@pytest.mark.parametrize(("name", "number"), VERSIONS)
+def test_every_version_of_the_desk_can_be_moved_with_all_else_as_it_was(
+    name: str, number: int
+) -> None:
+    values = {"state": "erroring", "by": "machine", "before": "release"}
+    text = edited(TEXT, "actions", name, number, values)
+    found = changed(TEXT, text)
+    assert [line for line in found if line.startswith("-")] == ['- state   = "release"']
+    assert sorted(found[1:]) == sorted(
+        ['+ state   = "erroring"', '+ by      = "machine"', '+ before  = "release"']
+    )
+    moved = tomllib.loads(text)["actions"][name]["versions"][number - 1]
+    assert moved == {**CONTENT["actions"][name]["versions"][number - 1], **values}
+
+
+def test_what_was_added_can_be_taken_away_again() -> None:
+    values = {"by": "machine", "digest": "0" * 64, "schemas": '{"params":{}}'}
+    text = edited(TEXT, "actions", *VERSIONS[0], values)
+    assert edited(text, "actions", *VERSIONS[0], dict.fromkeys(values)) == TEXT
+
+
+def test_comments_inline_tables_and_spacing_stay() -> None:
+    text = edited(ODD, "actions", "a.b", 1, {"state": "release", "by": "Ada"})
+    text = edited(text, "actions", "c.d", 1, {"state": "release", "by": "Ada"})
+    assert text == ODD.replace(
+        'state = "under dev", code = "a:b" }', 'state = "release", code = "a:b",  by = "Ada"}'
+    ).replace(
+        'state = "under dev"   # why it is\ncode="c:d"\n',
+        'state = "release"   # why it is\ncode="c:d"\nby      ="Ada"\n',
+    )
+
+
+@given(st.text(min_size=1, max_size=40).filter(str.strip))
+def test_any_text_can_be_written_and_is_read_as_it_was(by: str) -> None:
+    try:
+        by.encode()
+    except UnicodeEncodeError:
+        return
+    text = edited(ODD, "actions", "c.d", 1, {"by": by})
+    assert tomllib.loads(text)["actions"]["c.d"]["versions"][0]["by"] == by
+    assert parse_index(Path("registry.toml"), text).actions["c.d"].versions[0].by == by
