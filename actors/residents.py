@@ -83,7 +83,7 @@ class Residents:
 
     def idle_since(self, moment: float) -> list[Mailbox]:
         """Those without a turn since the given time.monotonic(); they count as leaving from here on."""
-        idle = [box for box in self._in - self._leaving if box.last_turn < moment]
+        idle = [box for box in self._asked_for_nothing() if box.last_turn < moment]
         self._leaving.update(idle)
         return idle
 
