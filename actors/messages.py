@@ -100,6 +100,8 @@ class Passivate(NamedTuple):
 
     insist: bool = False
     """Leave also where mail waits, which then wakes the tenant again: others wait for its place."""
+    patient: bool = False
+    """Leave once the last function has its answer, and let none in that might wait: there is nobody else."""
     cancel: bool = False
     """Also cancel the functions that wait: the tenant is deleted."""
 

@@ -11,6 +11,9 @@ from collections import deque
 
 from actors.mailbox import Mailbox
 
+ENGAGED_SECONDS = 1.0
+"""For so long nobody is asked again to make room who has just stayed: functions wait there for connectors."""
+
 EVICT_AT_LEAST = 50
 """A fiftieth of the cap leaves at a time, so that a stream of strangers does not scan all for each one."""
 
@@ -22,6 +25,8 @@ class Residents:
         self.cap = cap
         self._in: set[Mailbox] = set()
         self._leaving: set[Mailbox] = set()
+        self._leaving_later: set[Mailbox] = set()
+        self._stayed: dict[Mailbox, float] = {}
         self._waiting: deque[Mailbox] = deque()
 
     def __len__(self) -> int:
@@ -47,19 +52,38 @@ class Residents:
 
     def evict(self) -> list[Mailbox]:
         """Those who should be asked to leave for the ones that wait: the least recently used."""
-        short = len(self._waiting) - len(self._leaving)
+        short = self._short()
         if short <= 0:
             return []
         most = max(short, self.cap // EVICT_AT_LEAST)
-        chosen = heapq.nsmallest(
-            most, self._in - self._leaving, key=lambda mailbox: mailbox.last_turn
-        )
+        before = time.monotonic() - ENGAGED_SECONDS
+        free = [box for box in self._asked_for_nothing() if self._stayed.get(box, before) <= before]
+        chosen = heapq.nsmallest(most, free, key=lambda mailbox: mailbox.last_turn)
         self._leaving.update(chosen)
         return chosen
 
+    def evict_later(self) -> list[Mailbox]:
+        """After `evict`: those who should leave as soon as they can, where everybody has just stayed.
+
+        They may take long, so that others are asked nevertheless as soon as there are any.
+        """
+        short = self._short() - len(self._leaving_later)
+        if short <= 0:
+            return []
+        engaged = self._asked_for_nothing()
+        chosen = heapq.nsmallest(short, engaged, key=lambda mailbox: mailbox.last_turn)
+        self._leaving_later.update(chosen)
+        return chosen
+
+    def _short(self) -> int:
+        return len(self._waiting) - len(self._leaving)
+
+    def _asked_for_nothing(self) -> set[Mailbox]:
+        return self._in - self._leaving - self._leaving_later
+
     def idle_since(self, moment: float) -> list[Mailbox]:
         """Those without a turn since the given time.monotonic(); they count as leaving from here on."""
-        idle = [box for box in self._in - self._leaving if box.last_turn < moment]
+        idle = [box for box in self._asked_for_nothing() if box.last_turn < moment]
         self._leaving.update(idle)
         return idle
 
@@ -67,10 +91,13 @@ class Residents:
         """Someone has left."""
         self._in.discard(mailbox)
         self._leaving.discard(mailbox)
+        self._leaving_later.discard(mailbox)
+        self._stayed.pop(mailbox, None)
 
     def stay(self, mailbox: Mailbox) -> None:
-        """Someone was asked to leave and did not, because mail came."""
+        """Someone was asked to leave and did not, because mail came or functions wait there."""
         self._leaving.discard(mailbox)
+        self._stayed[mailbox] = time.monotonic()
 
     def everybody(self) -> frozenset[Mailbox]:
         """All that are in."""

@@ -8,7 +8,6 @@ over, and a message that has taken two incarnations with it is set aside.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -203,6 +202,8 @@ class Supervisor(Actor):
             self._start(mailbox)
         for mailbox in self._residents.evict():
             mailbox.tell(Passivate(insist=True))
+        for mailbox in self._residents.evict_later():
+            mailbox.tell(Passivate(insist=True, patient=True))
 
     def _left(self, message: Left) -> None:
         child = self._children[message.mailbox]
@@ -235,6 +236,7 @@ class Supervisor(Actor):
     def _sweep(self) -> None:
         for mailbox in self._residents.idle_since(time.monotonic() - self._idle_seconds):
             mailbox.tell(Passivate())
+        self._settle_residence()  # who stayed when asked to make room may be free by now
 
     # Failing
 
@@ -323,8 +325,7 @@ class Supervisor(Actor):
         if child.is_backing_off or self._residents.withdraw(mailbox):
             self._lay_to_rest(mailbox, child)
         else:
-            # It leaves, or is Vacant if nobody is in.
-            mailbox.tell(Passivate(insist=True, cancel=True))
+            mailbox.tell(Passivate(insist=True, cancel=True))  # or it is Vacant, if nobody is in
 
     def _lay_to_rest(self, mailbox: Mailbox, child: Child) -> None:
         """Nobody is in, and nobody will be: refuse what waits, forget the address, tell. Needs the token."""
@@ -343,8 +344,7 @@ class Supervisor(Actor):
         self._drain = message
         for mailbox in self._addresses.values():
             mailbox.closing = message.closing
-        self._residents.idle_since(math.inf)
-        for mailbox in self._residents.everybody():  # who is leaving already may wait for something
+        for mailbox in self._residents.everybody():  # also to who is leaving, and may take longer
             mailbox.tell(Passivate())
         for mailbox in self._residents.withdraw_waiting():
             self._vacant(Vacant(mailbox))

@@ -10,7 +10,6 @@ and what it calls leaves through the same gate. While it waits, other mail is se
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -37,9 +36,6 @@ TURN_SECONDS = 0.02
 
 NOTHING_SAID = Profiles()
 """Every tenant is as the server's settings have it."""
-
-STAYS_ONCE_IN = 10.0
-"""Seconds within which a tenant whose functions wait says once, to make room, that another should go."""
 
 
 class Tenant(Actor):
@@ -73,7 +69,6 @@ class Tenant(Actor):
         self._gate = Gate(record, serving, let_go, accounts)
         self._waiting = Waiting(mailbox, self._gate, parking)
         self._departure: Passivate | None = None
-        self._stayed_at = -math.inf
         self._more_mail = False
 
     # Life
@@ -194,8 +189,8 @@ class Tenant(Actor):
 
         - When the server stops, it leaves once all have ended; at `mailbox.closing` they are cancelled.
         - For idleness it stays. To make room for others (`insist`) it stays as well, so that another tenant
-          goes instead. Asked again within STAYS_ONCE_IN, it lets no other function in that might wait, and
-          leaves once the last has ended: their deadlines bound that. Until then it says nothing, so that
+          goes instead; where there is none (`patient`), it lets no other function in that might wait, and
+          leaves once the last has ended, which their deadlines bound. It says nothing until then, so that
           the Supervisor does not ask on and on where functions wait everywhere.
         - Those of a deleted tenant are cancelled (`cancel`).
         """
@@ -205,17 +200,12 @@ class Tenant(Actor):
             self._tell_supervisor(Stayed(self.mailbox))
         elif not self._parking:
             self._stop()
-        elif self.mailbox.closing is not None or (message.insist and self._stayed_before()):
+        elif self.mailbox.closing is not None or message.patient:
             self._departure = message
-            self._parking.is_closed = message.insist
+            self._parking.is_closed = message.patient
             self._parking.watch()
         else:
             self._tell_supervisor(Stayed(self.mailbox))
-
-    def _stayed_before(self) -> bool:
-        now = time.monotonic()
-        lately, self._stayed_at = now < self._stayed_at + STAYS_ONCE_IN, now
-        return lately
 
     def _leave_if_asked(self) -> None:
         """After the last function has ended; when the server stops, mail is served first."""

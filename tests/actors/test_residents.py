@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,15 +76,41 @@ def test_the_least_recently_used_are_asked_first_and_each_once() -> None:
     assert residents.evict() == [inside[1], inside[2]]
 
 
-def test_one_who_stays_may_be_asked_again() -> None:
-    """Mail had come; by the next time it may be the least recently used still."""
+def test_one_who_stays_may_be_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not at once: functions wait there. By the next time it may be the least recently used still."""
     residents, inside = full_house(2)
     residents.wait(mailboxes(1)[0])
     assert residents.evict() == [inside[0]]
 
     residents.stay(inside[0])
+    assert residents.evict() == [inside[1]]
+    residents.stay(inside[1])
+    assert residents.evict() == []
 
+    monkeypatch.setattr("actors.residents.ENGAGED_SECONDS", 0.0)
     assert residents.evict() == [inside[0]]
+
+
+def test_where_everybody_stays_as_many_as_are_needed_leave_later() -> None:
+    """Each is named once; and whoever becomes free first is asked nevertheless."""
+    residents, inside = full_house(3)
+    waiting = mailboxes(3)
+    residents.wait(waiting[0])
+    for mailbox in inside:
+        assert residents.evict() == [mailbox]
+        assert residents.evict_later() == []
+        residents.stay(mailbox)
+
+    assert residents.evict() == []
+    assert residents.evict_later() == [inside[0]]
+    assert residents.evict_later() == []
+    residents.wait(waiting[1])
+    assert residents.evict_later() == [inside[1]]
+
+    residents.leave(inside[0])
+    assert residents.admit() == [waiting[0]]
+    residents.wait(waiting[2])
+    assert residents.evict() == [waiting[0]], "it has not been asked yet"
 
 
 def test_one_who_has_just_come_in_is_not_the_next_to_go() -> None:
@@ -153,19 +180,24 @@ def test_the_cap_holds_and_whoever_waits_gets_in(cap: int, steps: list[tuple[str
     everyone = mailboxes(10)
     inside: set[Mailbox] = set()
     asked: set[Mailbox] = set()
+    asked_for_later: set[Mailbox] = set()
     waiting: list[Mailbox] = []
 
     def settle() -> None:
         for mailbox in residents.admit():
             assert waiting.pop(0) is mailbox, "first come, first served"
             inside.add(mailbox)
-        chosen = residents.evict()
-        assert not asked & set(chosen), "asked twice"
-        asked.update(chosen)
+        for these, chosen in (
+            (asked, residents.evict()),
+            (asked_for_later, residents.evict_later()),
+        ):
+            assert not (asked | asked_for_later) & set(chosen), "asked twice"
+            these.update(chosen)
 
     def leave(mailbox: Mailbox) -> None:
         inside.discard(mailbox)
         asked.discard(mailbox)
+        asked_for_later.discard(mailbox)
         residents.leave(mailbox)
         settle()
 
@@ -186,10 +218,11 @@ def test_the_cap_holds_and_whoever_waits_gets_in(cap: int, steps: list[tuple[str
         assert residents.everybody() == inside
         assert len(inside) <= cap
         assert not waiting or len(inside) == cap
-        assert len(asked) >= min(len(waiting), cap), "somebody is on the way out for each who waits"
+        leaving = len(asked | asked_for_later)
+        assert leaving >= min(len(waiting), cap), "somebody is on the way out for each who waits"
 
-    while asked:
-        leave(next(iter(asked)))
+    while asked or asked_for_later:
+        leave(next(iter(asked | asked_for_later)))
     assert waiting == []
 
 

@@ -17,6 +17,9 @@ marks = Table("marks", MetaData(), Column("id", Integer, primary_key=True), Colu
 ADD = insert(marks).values(text=bindparam("text")).returning(marks.c.id)
 COUNT = select(func.count()).select_from(marks)
 COUNT_OF = COUNT.where(marks.c.text == bindparam("text"))
+HIDDEN = text(
+    "WITH one(text) AS (SELECT 'by a read' WHERE :text != '') INSERT INTO marks(text) SELECT text FROM one"
+)
 SLOW = text(
     "INSERT INTO marks(text) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
     "SELECT i FROM n WHERE i < 0"
@@ -33,6 +36,22 @@ def count(ctx: Context, params: Any) -> dict[str, Any]:
     if params.text is None:
         return {"count": ctx.db.scalar(COUNT)}
     return {"count": ctx.db.scalar(COUNT_OF, {"text": params.text})}
+
+
+async def add_slowly(ctx: Context, params: Any) -> dict[str, Any]:
+    """Behaves: one transaction for each mark."""
+    ids = [ctx.db.scalar(ADD, {"text": params.text})]
+    for _ in range(params.times):
+        await ctx.call("timer.sleep", seconds=params.seconds)
+        ids.append(ctx.db.scalar(ADD, {"text": params.text}))
+    return {"ids": ids}
+
+
+async def watch(ctx: Context, params: Any) -> dict[str, Any]:
+    """Behaves."""
+    before = ctx.db.scalar(COUNT)
+    await ctx.call("timer.sleep", seconds=params.seconds)
+    return {"before": before, "after": ctx.db.scalar(COUNT)}
 
 
 def nothing(ctx: Context, params: Any) -> dict[str, Any]:
