@@ -149,7 +149,9 @@ def test_without_a_token_only_what_is_public_and_only_on_the_data_channel(
 @st.composite
 def any_being(draw: st.DrawFn, names: list[str]) -> Being:
     """Any mixture of role, areas, scope, and states of token and grant."""
-    role = draw(st.sampled_from(["member", OWNER, ADMIN_OWNER, "developer", DEVELOPER_ADMIN]))
+    # The admin owner is one person in all examples, who may not be too fast: 200 calls at once.
+    others = ["member", OWNER, "developer", DEVELOPER_ADMIN]
+    role = draw(st.sampled_from([*others, *others, ADMIN_OWNER]))
     some = st.frozensets(st.sampled_from(names), min_size=1, max_size=12)
     return Being(
         role,
