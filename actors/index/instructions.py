@@ -157,6 +157,9 @@ def _work(index: Index, place: Workplace, test: str | None) -> Iterator[str]:
     if test is not None:
         yield f"\nThe test to pass is `{test}`:\n"
         yield from _block("console", [f"$ python -m pytest {test}"])
+    if index.storage.migrations is not None:
+        tables = index.storage.migrations.relative_to(index.root)
+        yield f"\nTables come from the migrations in `{tables.as_posix()}`."
     if place.version is None:
         yield f"\n`{index.path.name}` does not have the version yet; add:\n"
         yield from _block("toml", entry(place))
@@ -181,10 +184,8 @@ def _commands(place: Workplace) -> Iterator[str]:
     yield from _block("console", [f"$ scripts/call --admin - {each}" for each in (diff, reload)])
     yield "\nRun on a tenant's own database, and all taken back:\n"
     yield from _block("console", [f"$ {dry_run_line(place)}"])
-    lines = [f"$ {each}" for each in move_lines(place)]
-    if lines:
-        yield f"\nMove version {place.action.versions[0].number} on, by one of these:\n"
-        yield from _block("console", lines)
+    yield "\nMove a version on, by one of these:\n"
+    yield from _block("console", [f"$ {each}" for each in move_lines(place)])
 
 
 def _block(language: str, lines: Iterable[str]) -> Iterator[str]:

@@ -79,17 +79,13 @@ def entry(place: Workplace) -> Iterator[str]:
 
 
 def move_lines(place: Workplace) -> Iterator[str]:
-    """The commands for each move that the version, or the newest one, may make; none breaks it on purpose."""
-    newest = place.action.versions[0] if place.action.versions else None
-    if newest is None:
-        return
-    for to in moves(newest):
-        if to != ERRORING:
-            given = {"function": place.action.name, "version": newest.number, "to": to}
-            given |= {"expected": newest.state, "why": "what is new"}
-            if newest.state == DUMMY and newest.code is None:
-                given["code"] = place.code
-            yield line("-", "functions.move", given)
+    """The commands for each move onward: of this version, and of the newest where that is another."""
+    ours = place.version or Version(place.number, UNDER_DEV, place.code, None)
+    others = [each for each in place.action.versions[:1] if each.number != ours.number]
+    for version in (ours, *others):
+        for to in moves(version):
+            if to != ERRORING:
+                yield _move_line(place, version, to)
 
 
 def dry_run_line(place: Workplace) -> str:
@@ -97,6 +93,14 @@ def dry_run_line(place: Workplace) -> str:
     given = {"function": place.action.name, "version": place.number}
     example = words(example_params(place.action), "params.")
     return " ".join([line("acme", "functions.dry_run", given), *example])
+
+
+def _move_line(place: Workplace, version: Version, to: str) -> str:
+    given = {"function": place.action.name, "version": version.number, "to": to}
+    given |= {"expected": version.state, "why": "…"}
+    if version.code is None and to != DUMMY:
+        given["code"] = place.code
+    return line("-", "functions.move", given)
 
 
 def _conventional(index: Index, action: Action, number: int) -> str:
