@@ -34,8 +34,16 @@ connectors = ["timer.sleep"]
 instructions = "Ask the seller first."
 [actions."shop.buy".params]
 required = ["what"]
-properties.what = { type = "string", minLength = 1, maxLength = 9, description = "Name.", examples = ["it's red"] }
-properties.tags = { type = "array", maxItems = 3, items = { type = "string", maxLength = 5 } }
+[actions."shop.buy".params.properties.what]
+type        = "string"
+description = "Name."
+minLength   = 1
+maxLength   = 9
+examples    = ["it's red"]
+[actions."shop.buy".params.properties.tags]
+type     = "array"
+maxItems = 3
+items    = { type = "string", maxLength = 5 }
 [actions."shop.buy".result]
 required = ["item"]
 properties.item = { "$ref" = "#/shapes/item" }
