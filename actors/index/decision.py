@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from actors.index.entries import DUMMY, ERRORING, REVERTED, Action, Connector, Environment, Version
@@ -62,6 +63,17 @@ def serve(owner: Action | Connector, environment: Environment, tester: bool = Fa
         taken_out = any(each.state == ERRORING and each.before in states for each in versions)
         return Decision(versions[0], NONE_SERVED, taken_out)
     return Decision(ranked[0], reason(ranked[0], versions, environment))
+
+
+def served_in(
+    owner: Action | Connector, version: Version, places: Iterable[Environment], tester: bool = False
+) -> list[str]:
+    """The environments that serve this version first."""
+    return [
+        place.name
+        for place in places
+        if (decision := serve(owner, place, tester)).is_served and decision.version is version
+    ]
 
 
 def reason(chosen: Version, versions: tuple[Version, ...], environment: Environment) -> str:

@@ -16,7 +16,8 @@ from typing import Any, Literal, NamedTuple
 from actors.index.dialect import subschemas
 from actors.index.entries import Action
 from actors.index.model import TYPED
-from scripts.contracts.names import Names, class_name
+from actors.index.naming import class_name
+from scripts.contracts.names import Names
 
 Json = Mapping[str, Any]
 

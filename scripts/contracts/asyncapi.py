@@ -10,9 +10,10 @@ from typing import Any
 
 from actors.access import ADMIN, DATA
 from actors.index.entries import Action, Index
+from actors.index.request import example_params, names_tenant
 from scripts.contracts.draft07 import components
 from scripts.contracts.envelope import needs_token, parts, reply, request
-from scripts.contracts.offer import example_params, group_of, names_tenant, offered
+from scripts.contracts.offer import group_of, offered
 from transport.caller import ENDPOINT
 from transport.message import VERSION
 

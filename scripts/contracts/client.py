@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from actors.access import ADMIN
 from actors.index.entries import Action, Index
+from actors.index.naming import class_name
 from scripts.contracts.annotation import Class, Types
 from scripts.contracts.layout import WIDTH, Imports, declarations, docstring, finished, heading
-from scripts.contracts.names import attributes, class_name
+from scripts.contracts.names import attributes
 from scripts.contracts.offer import Branch, groups, offered, tree
 from transport import client as transport_client
 

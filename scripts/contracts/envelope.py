@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.index.entries import Action
+from actors.index.request import names_tenant
 from scripts.contracts.draft07 import COMPONENTS
-from scripts.contracts.offer import names_tenant
 from transport.failure import CallError
 from transport.message import CODES, VERSION, Request
 

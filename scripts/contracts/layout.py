@@ -6,8 +6,8 @@ import re
 import textwrap
 from collections.abc import Callable, Collection, Iterable, Iterator
 
+from actors.index.terms import said
 from scripts.contracts.annotation import WORDS, Choice, Class, Declaration, Field, Types, Whatever
-from scripts.contracts.terms import said
 
 WIDTH = 100
 

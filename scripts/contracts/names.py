@@ -1,16 +1,9 @@
-"""What things are called in Python: classes, methods, and no name twice."""
+"""What things are called in Python: methods, and no name twice."""
 
 from __future__ import annotations
 
 import keyword
-import re
 from collections.abc import Collection, Iterable, Mapping
-
-
-def class_name(*parts: str) -> str:
-    """One name of dotted and underscored ones: `contacts.add`, `params` make ContactsAddParams."""
-    words = re.split(r"[._]+", ".".join(parts))
-    return "".join(word[:1].upper() + word[1:] for word in words)
 
 
 class Names:

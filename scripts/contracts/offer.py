@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from actors.access import DATA
 from actors.discovery import built_in
-from actors.errors import InvalidArgument
-from actors.index.entries import RESERVED, Action, Index
+from actors.index import naming
+from actors.index.entries import Action, Index
 from actors.index.reader import built_in_index
 
 
@@ -22,30 +22,9 @@ def offered(index: Index) -> tuple[Action, ...]:
     return tuple(sorted([*index.actions.values(), *besides, *system], key=lambda each: each.name))
 
 
-def names_tenant(action: Action) -> bool:
-    """Whether its requests say which tenant is meant."""
-    return not action.name.startswith(RESERVED)
-
-
-def example_params(action: Action) -> dict[str, Any]:
-    """Params that fit, as a caller would begin: those required, and those of which the index has examples."""
-    source, whole = action.params.source, action.params.example()
-    properties, required = source["properties"], source.get("required", ())
-    few = {
-        name: value
-        for name, value in whole.items()
-        if name in required or "examples" in properties.get(name, ())
-    }
-    try:
-        action.params.parse(few)
-    except InvalidArgument:
-        return whole
-    return few
-
-
 def group_of(action: Action) -> str:
-    """What stands before the last dot; a name without one is a group by itself."""
-    return action.name.rpartition(".")[0] or action.name
+    """The group that it stands in."""
+    return naming.group_of(action.name)
 
 
 class Branch(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 
 from actors.admin.context import AdminContext
 from actors.admin.functions.moves import find_moves, owner_of
-from actors.index.decision import serve
+from actors.index.decision import serve, served_in
 from actors.index.entries import DUMMY, ERRORING, Action, Connector, Environment, Version
 from actors.index.messages import CONNECTOR, FUNCTION
 from actors.index.states import moves
@@ -93,19 +93,9 @@ def _version(ctx: AdminContext, owner: Action | Connector, version: Version) -> 
         "by": version.by,
         "before": version.before,
         "digest": version.digest,
-        "served_in": _served_in(ctx, owner, version),
+        "served_in": served_in(owner, version, ctx.table.described.environments.values()),
         "moves": list(moves(version)),
     }
-
-
-def _served_in(ctx: AdminContext, owner: Action | Connector, version: Version) -> list[str]:
-    """The environments that would serve it first."""
-    places = ctx.table.described.environments.values()
-    return [
-        place.name
-        for place in places
-        if (decision := serve(owner, place)).is_served and decision.version is version
-    ]
 
 
 def _failures(ctx: AdminContext, name: str) -> list[dict[str, Any]]:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from actors.index.entries import Action
-from scripts.contracts.fields import rows_of
-from scripts.contracts.offer import example_params, offered
-from scripts.contracts.page import MARK, admitted, command, page, state
-from scripts.contracts.terms import said, type_of
+from actors.index.fields import rows_of
+from actors.index.request import admitted, command, example_params
+from actors.index.terms import said, type_of
+from scripts.contracts.offer import offered
+from scripts.contracts.page import MARK, page, state
 from tests.scripts.contracts.indexes import AWKWARD_INDEX, DESK_INDEX, ROOT, action, with_actions
 from transport.params import read_params
 

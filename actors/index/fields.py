@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from scripts.contracts.terms import said, type_of
+from actors.index.terms import said, type_of
 
 Json = Mapping[str, Any]
 

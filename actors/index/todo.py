@@ -1,0 +1,101 @@
+"""What there is to do, as the index says: what is broken first, what only waits last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from actors.index.entries import (
+    DUMMY,
+    ERRORING,
+    POTENTIAL_RELEASE,
+    REVERTED,
+    STATES,
+    UNDER_DEV,
+    UNDER_USER_TEST,
+    Action,
+    Connector,
+    Index,
+    Version,
+)
+from actors.index.states import moves
+
+FIRST_TO_LAST = (ERRORING, DUMMY, UNDER_DEV, POTENTIAL_RELEASE, UNDER_USER_TEST, REVERTED)
+"""A released version leaves nothing to do."""
+
+WAITS_FOR: Mapping[str, str] = {
+    ERRORING: "a developer, to mend it or to write a new version",
+    DUMMY: "a developer, to write it",
+    UNDER_DEV: "its developer, to finish it",
+    POTENTIAL_RELEASE: "a developer, to hand it to users for their test",
+    UNDER_USER_TEST: "users, to try it, and then a developer, to release it",
+    REVERTED: "a developer, to write a new version",
+}
+
+_UNSOUND = frozenset({DUMMY, ERRORING, REVERTED})
+
+
+class Task(NamedTuple):
+    """One version that somebody has to see to."""
+
+    owner: Action | Connector
+    version: Version | None
+    """None where there is no version yet."""
+
+    @property
+    def state(self) -> str:
+        """One of FIRST_TO_LAST."""
+        return DUMMY if self.version is None else self.version.state
+
+    @property
+    def number(self) -> int:
+        """0 where there is no version yet."""
+        return 0 if self.version is None else self.version.number
+
+    @property
+    def moves(self) -> tuple[str, ...]:
+        """Where it may go; nowhere, where there is no version yet."""
+        return () if self.version is None else moves(self.version)
+
+    @property
+    def place(self) -> tuple[int, str, int]:
+        """In the order of all tasks: by state, then by name; of one owner the newest first."""
+        return FIRST_TO_LAST.index(self.state), self.owner.name, -self.number
+
+
+def tasks(index: Index) -> list[Task]:
+    """All of them, the most useful first."""
+    found = [task for owner in _owners(index) for task in _tasks(owner)]
+    return sorted(found, key=lambda task: task.place)
+
+
+def counts(index: Index) -> dict[str, int]:
+    """How many versions are in each state; what has none yet counts as a dummy."""
+    states = [each for owner in _owners(index) for each in _states(owner)]
+    return {state: states.count(state) for state in STATES}
+
+
+def _owners(index: Index) -> Iterator[Action | Connector]:
+    yield from index.actions.values()
+    yield from index.connectors.values()
+
+
+def _states(owner: Action | Connector) -> list[str]:
+    return [version.state for version in owner.versions] or [DUMMY]
+
+
+def _tasks(owner: Action | Connector) -> Iterator[Task]:
+    """Its versions that are to be seen to; of dummies the newest alone, where nothing else is there."""
+    if set(_states(owner)) == {DUMMY}:
+        yield Task(owner, owner.versions[0] if owner.versions else None)
+        return
+    for at, version in enumerate(owner.versions):
+        if _is_open(version, owner.versions[:at]):
+            yield Task(owner, version)
+
+
+def _is_open(version: Version, newer: tuple[Version, ...]) -> bool:
+    """Whether something is to be done; not for a reverted one that a sound one has followed."""
+    if version.state == REVERTED:
+        return all(each.state in _UNSOUND for each in newer)
+    return version.state in FIRST_TO_LAST and version.state != DUMMY

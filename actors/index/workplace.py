@@ -1,0 +1,124 @@
+"""Where the next change of one function is made: which version, which file, which test, which commands."""
+
+from __future__ import annotations
+
+import keyword
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from actors.index.entries import DUMMY, ERRORING, UNDER_DEV, Action, Index, Version
+from actors.index.naming import module_name
+from actors.index.request import example_params, line, words
+from actors.index.states import MUTABLE, moves
+
+PACKAGE = "functions"
+"""Of the first function of an index that has no code yet."""
+
+
+class Workplace(NamedTuple):
+    """The version that may be changed: the newest where its code is mutable, and a new one otherwise."""
+
+    action: Action
+    number: int
+    code: str
+    """`package.module:name`: its own, or that of the file to be written."""
+    version: Version | None
+    """None where the index has to be given it first."""
+
+    @property
+    def file(self) -> str:
+        """Below the index's directory."""
+        return file_of(self.code)
+
+    @property
+    def function(self) -> str:
+        """The name that the file has to define."""
+        return self.code.partition(":")[2]
+
+
+def workplace(index: Index, action: Action) -> Workplace:
+    """Where to work on an action now."""
+    newest = action.versions[0] if action.versions else None
+    if newest is not None and newest.state in MUTABLE:
+        code = newest.code or _conventional(index, action, newest.number)
+        return Workplace(action, newest.number, code, newest)
+    number = 1 if newest is None else newest.number + 1
+    return Workplace(action, number, _conventional(index, action, number), None)
+
+
+def find_test(index: Index, place: Workplace) -> str | None:
+    """The version's test, below the index's directory; None where there is no such file."""
+    name = f"tests/test_{module_name(place.action.name, place.number)}.py"
+    return name if index.root.joinpath(name).is_file() else None
+
+
+def file_of(code: str) -> str:
+    """The file of a reference, below the index's directory."""
+    return f"{code.partition(':')[0].replace('.', '/')}.py"
+
+
+def frozen_beside(index: Index, place: Workplace) -> list[str]:
+    """Versions in the same file whose code may not change any more, such as `contacts.add version 1`."""
+    return [
+        f"{action.name} version {version.number}"
+        for action in index.actions.values()
+        for version in action.versions
+        if version.code is not None
+        and version.state not in MUTABLE
+        and file_of(version.code) == place.file
+    ]
+
+
+def entry(place: Workplace) -> Iterator[str]:
+    """What the index is given where the version is not in it yet."""
+    yield f'[[actions."{place.action.name}".versions]]'
+    yield f"version = {place.number}"
+    yield f'state   = "{UNDER_DEV}"'
+    yield f'code    = "{place.code}"'
+
+
+def move_lines(place: Workplace) -> Iterator[str]:
+    """The commands for each move onward: of this version, and of the newest where that is another."""
+    ours = place.version or Version(place.number, UNDER_DEV, place.code, None)
+    others = [each for each in place.action.versions[:1] if each.number != ours.number]
+    for version in (ours, *others):
+        for to in moves(version):
+            if to != ERRORING:
+                yield _move_line(place, version, to)
+
+
+def dry_run_line(place: Workplace) -> str:
+    """The command that runs the version on the action's example, and takes back all it did."""
+    given = {"function": place.action.name, "version": place.number}
+    example = words(example_params(place.action), "params.")
+    return " ".join([line("acme", "functions.dry_run", given), *example])
+
+
+def _move_line(place: Workplace, version: Version, to: str) -> str:
+    given = {"function": place.action.name, "version": version.number, "to": to}
+    given |= {"expected": version.state, "why": "…"}
+    if version.code is None and to != DUMMY:
+        given["code"] = place.code
+    return line("-", "functions.move", given)
+
+
+def _conventional(index: Index, action: Action, number: int) -> str:
+    last = action.name.rpartition(".")[2]
+    name = f"{last}_" if keyword.iskeyword(last) else last
+    module = ".".join(filter(None, (_package(index, action), module_name(action.name, number))))
+    return f"{module}:{name}"
+
+
+def _package(index: Index, action: Action) -> str:
+    """Where this one's code is; else where most of the index's code is; empty right beside the index."""
+    own = _packages(action)
+    if own:
+        return own[0]
+    others = Counter(each for other in index.actions.values() for each in _packages(other))
+    return others.most_common(1)[0][0] if others else PACKAGE
+
+
+def _packages(action: Action) -> list[str]:
+    codes = (version.code for version in action.versions)
+    return [code.partition(":")[0].rpartition(".")[0] for code in codes if code is not None]
