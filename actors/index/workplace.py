@@ -41,16 +41,30 @@ def workplace(index: Index, action: Action) -> Workplace:
     """Where to work on an action now."""
     newest = action.versions[0] if action.versions else None
     if newest is not None and newest.state in MUTABLE:
-        code = newest.code or _conventional(index, action, newest.number)
+        code = newest.code or conventional(index, action, newest.number)
         return Workplace(action, newest.number, code, newest)
     number = 1 if newest is None else newest.number + 1
-    return Workplace(action, number, _conventional(index, action, number), None)
+    return Workplace(action, number, conventional(index, action, number), None)
+
+
+def conventional(index: Index, action: Action, number: int, package: str | None = None) -> str:
+    """Where a version's code goes, as `package.module:name`; in this package, or where the others are."""
+    last = action.name.rpartition(".")[2]
+    name = f"{last}_" if keyword.iskeyword(last) else last
+    where = _package(index, action) if package is None else package
+    module = ".".join(filter(None, (where, module_name(action.name, number))))
+    return f"{module}:{name}"
 
 
 def find_test(index: Index, place: Workplace) -> str | None:
     """The version's test, below the index's directory; None where there is no such file."""
-    name = f"tests/test_{module_name(place.action.name, place.number)}.py"
+    name = test_of(place.action.name, place.number)
     return name if index.root.joinpath(name).is_file() else None
+
+
+def test_of(name: str, number: int) -> str:
+    """The test of an action's version, below the index's directory, whether or not it is there."""
+    return f"tests/test_{module_name(name, number)}.py"
 
 
 def file_of(code: str) -> str:
@@ -101,13 +115,6 @@ def _move_line(place: Workplace, version: Version, to: str) -> str:
     if version.code is None and to != DUMMY:
         given["code"] = place.code
     return line("-", "functions.move", given)
-
-
-def _conventional(index: Index, action: Action, number: int) -> str:
-    last = action.name.rpartition(".")[2]
-    name = f"{last}_" if keyword.iskeyword(last) else last
-    module = ".".join(filter(None, (_package(index, action), module_name(action.name, number))))
-    return f"{module}:{name}"
 
 
 def _package(index: Index, action: Action) -> str:

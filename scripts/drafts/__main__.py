@@ -13,11 +13,12 @@ from actors.errors import ActionError, IndexProblem
 from actors.index.entries import EFFECTS, Action, Index
 from actors.index.file import replace
 from actors.index.reader import built_in_index, parse_index, read_index
+from actors.index.workplace import conventional
 from scripts.contracts.__main__ import outputs
 from scripts.contracts.stubs import FILE, NotOurs
 from scripts.drafts.entry import Draft, Entry, entry_text, placed
 from scripts.drafts.fields import FORMS, Unusable, fields
-from scripts.drafts.files import PACKAGE, Files, files, function_text, test_text
+from scripts.drafts.files import Files, files, function_text, test_text
 
 INDEX = Path(__file__).parents[2] / "registry.toml"
 
@@ -78,10 +79,11 @@ def planned(given: argparse.Namespace, ask: Ask | None) -> Plan:
     if action is None:
         _require_free(given.name)
         text = placed(text, entry_text(entry(given, ask)), given.name)
-    number = max((each.number for each in action.versions), default=0) + 1 if action else 1
-    package = _package(index, given.name) if given.package is None else given.package
-    where = files(index.root, given.name, number, package)
-    draft = Draft(given.name, number, where.code, given.request)
+        action = parse_index(given.registry, text).actions[given.name]
+    number = max((each.number for each in action.versions), default=0) + 1
+    code = conventional(index, action, number, given.package)
+    where = files(index.root, given.name, number, code)
+    draft = Draft(given.name, number, code, given.request)
     text = placed(text, draft.text, given.name)
     described = parse_index(given.registry, text).actions[given.name]
     for path in (where.function, where.test):
@@ -114,7 +116,7 @@ def write(plan: Plan) -> None:
     """The function, its test, then the index: what fails leaves nothing behind. Types follow the index."""
     made: list[Path] = []
     texts = {
-        plan.files.function: function_text(plan.action, plan.draft.version),
+        plan.files.function: function_text(plan.action, plan.draft.version, plan.draft.function),
         plan.files.test: test_text(
             plan.action,
             plan.draft.version,
@@ -195,17 +197,6 @@ def _ask_for(given: argparse.Namespace, ask: Ask) -> None:
 def _require_free(name: str) -> None:
     if name in built_in_index().actions:
         raise Unusable(f"{name} is built in: choose another name")
-
-
-def _package(index: Index, name: str) -> str:
-    """Where the code of its group is, or else that of any neighbour; else a package of its own."""
-    group = name.partition(".")[0]
-    actions = sorted(index.actions.values(), key=lambda each: not each.name.startswith(f"{group}."))
-    for action in actions:
-        for version in action.versions:
-            if version.code is not None:
-                return version.code.partition(":")[0].rpartition(".")[0]
-    return PACKAGE
 
 
 def _make_package(directory: Path, root: Path, made: list[Path]) -> None:

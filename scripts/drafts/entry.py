@@ -31,6 +31,11 @@ class Draft(NamedTuple):
     request: str | None
 
     @property
+    def function(self) -> str:
+        """What its file has to define."""
+        return self.code.partition(":")[2]
+
+    @property
     def text(self) -> str:
         """As it stands in the index."""
         keys = {"version": self.version, "state": "under dev", "code": self.code}

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import keyword
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from actors.index.entries import Action
-from scripts.contracts.names import class_name
-
-PACKAGE = "functions"
-"""Where code goes that has no neighbours."""
+from actors.index.naming import class_name
+from actors.index.workplace import file_of, test_of
 
 WIDTH = 72
 """Characters of a value that still stands on one line."""
@@ -93,21 +90,12 @@ class Files(NamedTuple):
     test: Path
 
 
-def files(root: Path, name: str, version: int, package: str) -> Files:
+def files(root: Path, name: str, version: int, code: str) -> Files:
     """One file for each version: its digest is taken of the file."""
-    stem = f"{name.replace('.', '_')}_{version}"
-    module = f"{package}.{stem}" if package else stem
-    place = root.joinpath(*module.split(".")).with_suffix(".py")
-    return Files(f"{module}:{function_name(name)}", place, root / "tests" / f"test_{stem}.py")
+    return Files(code, root / file_of(code), root / test_of(name, version))
 
 
-def function_name(name: str) -> str:
-    """The last word of the action's name, with _ behind it where Python has it."""
-    last = name.rpartition(".")[2]
-    return f"{last}_" if keyword.iskeyword(last) else last
-
-
-def function_text(action: Action, version: int) -> str:
+def function_text(action: Action, version: int, function: str) -> str:
     """The function, to be written."""
     title, told = _ended(f"{action.name}, version {version}: {action.summary}"), _told(action)
     return FUNCTION.format(
@@ -116,7 +104,7 @@ def function_text(action: Action, version: int) -> str:
         told=told,
         params=class_name(action.name, "params"),
         result=class_name(action.name, "result"),
-        function=function_name(action.name),
+        function=function,
         summary=_ended(action.summary),
         name=action.name,
         version=version,
