@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from actors.health import Running
 from actors.index.messages import TakeOut
+from actors.index.move import Plan
+from actors.library import Key
 from actors.mailbox import Mailbox
 from actors.routing import Route, RoutingTable
 
@@ -11,12 +13,17 @@ from actors.routing import Route, RoutingTable
 class Published:
     """An immutable snapshot, and whom to tell about it."""
 
-    __slots__ = ("current", "registry")
+    __slots__ = ("current", "on_disk", "registry", "unwritten")
 
     def __init__(self, current: RoutingTable, registry: Mailbox | None = None) -> None:
         self.current = current
         self.registry = registry
         """Of the actor that replaces the snapshot; None where nothing ever does."""
+        self.on_disk = current.described.digest
+        """That actor's own, as the next; here because it outlives an incarnation: of the file as it was last
+        read or written."""
+        self.unwritten: dict[Key, Plan] = {}
+        """What the machine has taken out and the file does not say yet."""
 
     def failed(self, route: Route, running: Running | None) -> None:
         """A call of this version ended in an unexpected error; where that is one too many, tell."""

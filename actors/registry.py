@@ -95,10 +95,7 @@ class Registry(Actor):
         self._prepare = prepare
         self._audit = audit
         self._clock = clock
-        self._on_disk = tables.current.described.digest
-        """Digest of the file as it was last read or written here."""
-        self._unwritten: dict[Key, Plan] = {}
-        """What the machine has taken out and the file does not say yet."""
+        self._unwritten = tables.unwritten
         self._receipts: OrderedDict[tuple[str, str], tuple[bytes, Moved]] = OrderedDict()
         self._handlers: dict[type, Callable[[Any], object]] = {
             Reload: self._reload,
@@ -158,11 +155,11 @@ class Registry(Actor):
         done = self._done(message.receipt)
         if done is not None:
             return done
-        if digest_of(self._path) != self._on_disk:
+        if digest_of(self._path) != self._tables.on_disk:
             raise edited_by_hand(self._path)
         plan = planned(self._tables.current.described, message)
         table = self._planned_table(message, plan)
-        replace(self._path, table.described.text, self._on_disk)
+        replace(self._path, table.described.text, self._tables.on_disk)
         self._unwritten.clear()
         self._publish(table, table.described.digest)
         self._record(message, plan.version.state, ())
@@ -191,7 +188,7 @@ class Registry(Actor):
         return table
 
     def _publish(self, table: RoutingTable, on_disk: str) -> None:
-        self._on_disk = on_disk
+        self._tables.on_disk = on_disk
         self._serve(table)
 
     def _serve(self, table: RoutingTable) -> None:
@@ -267,7 +264,7 @@ class Registry(Actor):
             return
         table = self._tables.current
         try:
-            replace(self._path, table.described.text, self._on_disk)
+            replace(self._path, table.described.text, self._tables.on_disk)
         except ActionError as error:
             log.error(
                 "the index could not be written; it is served as if it were", error=str(error)

@@ -133,6 +133,43 @@ class TestMoving:
         assert shop.answered_by() == (1, "dummy")
 
 
+CONNECTOR = """
+[connectors.mail]
+summary = "Send mail."
+[connectors.mail.operations.send]
+params.properties.to = { type = "string" }
+[[connectors.mail.versions]]
+version = 1
+state   = "under dev"
+code    = "mail:Mail"
+"""
+
+
+class TestConnectors:
+    """Their versions move as functions' do."""
+
+    def test_a_connectors_version_is_moved_frozen_and_told_of(self, shop: Workshop) -> None:
+        (shop.index.parent / "mail.py").write_text("class Mail: ...\n")
+        shop.index.write_text(shop.index.read_text() + CONNECTOR)
+        shop.serve()
+        moved = shop.ask(
+            "functions.move", connector="mail", version=1, to="potential release", why="ready"
+        )
+        assert (moved["connector"], moved["origin"]) == ("mail", "under dev")
+        shown = shop.ask("functions.show", connector="mail")
+        assert shown["kind"] == "connector"
+        assert shown["versions"][0]["state"] == "potential release"
+        assert shown["versions"][0]["digest"]
+        assert [each["to"] for each in shown["moves"]] == ["potential release"]
+        assert shop.ask("functions.history", connector="mail")["moves"] == shown["moves"]
+        refused = shop.refusal(
+            "functions.move", connector="mail", version=1, to="dummy", why="no such move"
+        )
+        assert "'under user test'" in str(refused)
+        listed = shop.ask("functions.list", state="potential release")["functions"]
+        assert [each["name"] for each in listed] == ["mail"]
+
+
 class TestImmutability:
     """A version that has left `under dev` is what it was then."""
 
@@ -396,6 +433,14 @@ def told(events: Events, shop: Workshop) -> Iterator[None]:
         events.disconnect()
 
 
+def kill_the_registry(shop: Workshop) -> None:
+    """By a message that it has no handler for; the next incarnation has to know what this one knew."""
+    registry = shop.server.system.registry
+    before = registry.occupant
+    registry.tell("no message of its own")
+    until(lambda: registry.occupant not in (before, None), "another one is there")
+
+
 def taken_out(shop: Workshop) -> list[Map]:
     """Lines of the error log about versions that were taken out."""
     lines: list[Map] = shop.ask("logs.errors", text="keeps failing and was taken out")["lines"]
@@ -500,6 +545,7 @@ class TestTheMachine:
         until(lambda: shop.states()[2] == "erroring", "the machine's move is on disk")
         assert shop.answered_by() == (1, "fallback after erroring")
         assert 'state   = "erroring"' not in shop.index.read_text()
+        kill_the_registry(shop)
         shop.reload()
         assert shop.answered_by() == (1, "fallback after erroring")
         text = shop.index.read_text()
