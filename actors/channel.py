@@ -21,7 +21,16 @@ from actors.discovery import answer_system, is_system
 from actors.epoch import Epoch
 from actors.errors import ActionError, InvalidArgument, Unavailable
 from actors.mailbox import Mailbox, Occupant
-from actors.messages import ANYONE, DirectoryChanged, Peer, Replies, TokensUsed, Work
+from actors.messages import (
+    ANYONE,
+    DirectoryChanged,
+    Peer,
+    Principal,
+    Replies,
+    TokensUsed,
+    Work,
+)
+from actors.profiles import Profiles
 from actors.published import Published
 from transport import codec
 from transport.limits import Limits
@@ -29,6 +38,8 @@ from transport.mailbox import Frame, SocketMailbox
 from transport.message import UNAUTHENTICATED, Refusal, Request
 
 log = structlog.get_logger()
+
+NO_TESTS: frozenset[str] = frozenset()
 
 FAREWELL_MS = 2000
 """Milliseconds that a stopping server gives to peers that do not read."""
@@ -87,11 +98,13 @@ class Channel(Actor):
         *,
         directory: Mailbox,
         tables: Published,
+        profiles: Profiles,
         limits: Limits,
         read_directory: Callable[[], None],
         epoch: Epoch | None = None,
     ) -> None:
         super().__init__(mailbox)
+        self._profiles = profiles
         self._callers = Callers(epoch or Epoch())
         self._directory = directory
         self._tables = tables
@@ -141,6 +154,11 @@ class Channel(Actor):
 
     def _stranger(self, request: Request, trace_id: str) -> None:
         """Somebody was refused as unauthenticated, here or by `_admit`; called before the refusal goes."""
+
+    def _tests(self, caller: Principal) -> frozenset[str]:
+        """Actions that the caller's tenant is enrolled for as a tester."""
+        tenant = self._callers.tenant(caller.tenant)
+        return NO_TESTS if tenant is None else self._profiles.of(tenant.id).tests
 
     def _require_open(self) -> None:
         """Unavailable while the server stops."""
@@ -198,9 +216,8 @@ class Channel(Actor):
 
     def _answer_system(self, work: Work) -> None:
         request = work.request
-        route, result = answer_system(
-            self._tables.current, work.principal, request.action, request.params
-        )
+        table = self._tables.current.as_tested(self._tests(work.principal))
+        route, result = answer_system(table, work.principal, request.action, request.params)
         self._reply(work.peer, success(work, route, result))
 
     # To the network

@@ -87,13 +87,13 @@ class Router(Channel):
             mailbox,
             directory=directory,
             tables=tables,
+            profiles=profiles,
             limits=limits,
             read_directory=read_directory,
             epoch=epoch,
         )
         self._supervisor = supervisor
         self._audit = audit
-        self._profiles = profiles
         self._inlets = mailbox.inlets
         self._attempts = Attempts()
         self._touched: dict[Mailbox, None] = {}

@@ -165,6 +165,11 @@ class RoutingTable(NamedTuple):
             volumes=library.volumes,
         )
 
+    def as_tested(self, tests: frozenset[str]) -> RoutingTable:
+        """As it is for a tenant that is enrolled for these actions."""
+        theirs = {name: route for name, route in self.testers.items() if name in tests}
+        return self._replace(routes=MappingProxyType({**self.routes, **theirs})) if theirs else self
+
     def find(self, name: str, caller: Principal | str | None = None) -> Route:
         """The route of an action; NotFound with the nearest names, of those that the caller may call.
 

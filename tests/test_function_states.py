@@ -419,8 +419,10 @@ class TestTesters:
         shop.edit('state   = "release"', 'state   = "under user test"')
         shop.serve("hosted-live")
         assert shop.call()["error"]["code"] == "unimplemented"
+        assert shop.described()["reason"] == "none served"
         shop.ask("functions.enrol", "acme", function="marks.add")
         assert shop.answered_by() == (1, "tester")
+        assert shop.described()["reason"] == "tester"
 
 
 @contextmanager

@@ -92,12 +92,12 @@ class AdminConsole(Channel):
             mailbox,
             directory=actors.directory,
             tables=tables,
+            profiles=profiles,
             limits=limits,
             read_directory=read_directory,
             epoch=epoch,
         )
         self._actors = actors
-        self._profiles = profiles
         self._recorder = Recorder(actors.audit_log, mailbox.kept)
         self._serving = Serving(actors, tables, self._callers, self._recorder)
         self._errands = Errands(mailbox.numbers)

@@ -15,6 +15,7 @@ from actors.channel import Channel, ChannelMailbox, Draining, FlushUses
 from actors.epoch import Epoch
 from actors.errors import NotFound, Unauthenticated
 from actors.messages import ANYONE, DirectoryChanged, TokensUsed, Work
+from actors.profiles import Profiles
 from tests.actors.house import WAIT, Watch
 from tests.actors.reception import TABLES, Wall, digest, token
 from tests.wire import Wire, packed, unpacked
@@ -65,6 +66,7 @@ class Place:
             self,
             directory=self.directory,
             tables=TABLES,
+            profiles=Profiles(),
             limits=LIMITS,
             read_directory=self._read_directory,
             epoch=Epoch(self.wall),

@@ -116,6 +116,13 @@ class Workshop:
         meta = self.call()["meta"]
         return meta["version"], meta["reason"]
 
+    def described(self, action: str = "marks.add") -> Map:
+        """What system.describe tells a member of acme."""
+        fields = request(self.server, "acme", "system.describe")
+        reply = self.wire.ask(**{**fields, "params": {"action": action}})
+        entry: Map = reply["result"]["actions"][0]
+        return entry
+
     def ask(self, action: str, tenant: str | None = None, /, **params: Any) -> Map:
         """Ask on the admin channel, as whoever runs the process; raises the refusal."""
         return self.server.system.local.ask(action, tenant, **params)
