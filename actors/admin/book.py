@@ -16,6 +16,7 @@ from actors.epoch import Epoch
 from actors.errors import FailedPrecondition, NotFound
 from actors.index.entries import ConfigSchemas
 from actors.messages import (
+    ACTIVE,
     DELETING,
     DirectoryChanged,
     Grant,
@@ -188,16 +189,21 @@ def live_grants(book: Book, *which: Any) -> tuple[Grant, ...]:
 
 def profiles(book: Book, *only: str) -> Iterator[tuple[str, Profile]]:
     """By tenants' ids: of all who have one, or of these."""
-    asked = only or {
+    inactive = select(tenants.c.id).where(tenants.c.status != ACTIVE)
+    silent = {row.id for row in book.all(inactive)}
+    asked = set(only) or silent.union(
         row.tenant_id
         for table in (configs, limits, subscriptions)
         for row in book.all(select(table.c.tenant_id).distinct())
-    }
+    )
     for tenant_id in asked:
         yield (
             tenant_id,
             Profile(
-                config_of(book, tenant_id), limits_of(book, tenant_id), _subscribed(book, tenant_id)
+                config_of(book, tenant_id),
+                limits_of(book, tenant_id),
+                _subscribed(book, tenant_id),
+                is_active=tenant_id not in silent,
             ),
         )
 
