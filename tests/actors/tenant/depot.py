@@ -68,12 +68,14 @@ class Depot:
     def start(self) -> None:
         """A new process: whatever was in memory is gone."""
         self.watch, self.post, self.timer = Watch(), Watch(), Watch()
+        self.news: list[Any] = []
+        """What the supervisor has heard."""
         self.mailbox = Mailbox("acme", self._scheduled.append, supervisor=self.watch)
         self.incarnate()
 
     def incarnate(self) -> None:
         """Somebody lives in the mailbox from now on."""
-        self.tenant = Tenant.start(
+        Tenant.start(
             self.mailbox,
             ACME,
             self.storage,
@@ -90,7 +92,8 @@ class Depot:
             self._scheduled.popleft().run()
             for sleep in self.timer.heard():
                 settle(sleep.reply_to, {"seconds": 0.0})
-        if any(isinstance(news, Failed) for news in self.watch.heard()):
+        self.news += self.watch.heard()
+        if any(isinstance(news, Failed) for news in self.news):
             self.commits.clear()
             self.after_commits.clear()
             self.start()
@@ -141,10 +144,18 @@ class Depot:
 
     def asked_to_leave(self, *, insist: bool = False) -> list[Any]:
         """What the supervisor hears of it."""
+        before = len(self.news)
         self.mailbox.tell(Passivate(insist))
-        while self._scheduled:
-            self._scheduled.popleft().run()
-        return self.watch.heard()
+        self.run()
+        return self.news[before:]
+
+    def ask(self, message: Any) -> Any:
+        """Of the tenant."""
+        occupant = self.mailbox.occupant
+        assert isinstance(occupant, Tenant)
+        found = occupant.on_receive(message)
+        self.run()
+        return found
 
     def suspend(self) -> None:
         """As the Directory publishes it."""
@@ -159,6 +170,11 @@ class Depot:
     def operates(self) -> list[Operate]:
         """What the connector has been told since this was asked last."""
         return self.post.heard()
+
+    def operate(self) -> Operate:
+        """The one thing it has been told."""
+        (message,) = self.operates()
+        return message
 
     def accept(self, message: Operate, receipt: str = "thanks") -> None:
         """Answer well."""

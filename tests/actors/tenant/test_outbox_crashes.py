@@ -34,8 +34,10 @@ class Story:
     def step(self) -> None:
         """One thing happens."""
         happens = self.chance.choice(
-            [self.order, self.order, self.fail, self.answer, self.answer, self.answer]
-            + [self.crash_at_commit, self.depot.crash, self.depot.rang, self.leave]
+            (
+                *(self.order, self.order, self.fail, self.answer, self.answer, self.answer),
+                *(self.crash_at_commit, self.depot.crash, self.depot.rang, self.leave),
+            )
         )
         happens()
         self.collect()
