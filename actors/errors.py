@@ -41,7 +41,7 @@ class StatementRefused(TenantryError):
 
 
 class CallRefused(TenantryError):
-    """A function tried what ctx.call does not allow; the message says why and what to do instead."""
+    """A function tried what ctx.call or ctx.send does not allow; the message says why and what to do."""
 
 
 class ActionError(TenantryError):

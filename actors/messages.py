@@ -92,6 +92,14 @@ class Operate(NamedTuple):
     """An actors.future.Answer."""
 
 
+class Due(NamedTuple):
+    """To a tenant: see to your outbox. Wakes it where something waits there and nobody is in."""
+
+
+class Delivered(NamedTuple):
+    """To a tenant: connectors have answered to what it had sent."""
+
+
 class Passivate(NamedTuple):
     """To a tenant: close the database and leave; answered by Left, or by Stayed where it is needed.
 
@@ -230,6 +238,27 @@ class DryRun(NamedTuple):
     params: Mapping[str, Any]
     principal: Principal
     trace_id: str
+
+
+class ListDeliveries(NamedTuple):
+    """Ask a tenant: what is in its outbox, in the order of sending: the dead letters, or all that waits.
+
+    Answered by a list of at most `limit` maps, as `[shapes.delivery]` says.
+    """
+
+    dead: bool
+    connector: str | None
+    """Of this one alone."""
+    after: int
+    """Id of the last one of the page before."""
+    limit: int
+
+
+class Redeliver(NamedTuple):
+    """Ask a tenant: bring dead letters back, by id or all of a connector; answered by how many it were."""
+
+    id: int | None
+    connector: str | None
 
 
 class Migrate(NamedTuple):

@@ -60,6 +60,8 @@ class Profile(NamedTuple):
     """By the connector's name, those that are over included."""
     tests: frozenset[str] = frozenset()
     """Actions whose versions under user test this tenant gets."""
+    is_active: bool = True
+    """False while it is suspended, or waits for its deletion: nothing of its outbox leaves."""
 
 
 UNREMARKABLE = Profile()

@@ -47,6 +47,7 @@ from actors.supervisor import Adopt, Drain, Relieve, Supervisor, Sweep
 from actors.tenant.actor import Tenant
 from actors.tenant.migrator import Archive, CreateFile, Migrator
 from actors.tenant.storage import Storage
+from actors.waker import TICK_SECONDS, Tick, Waker
 from transport.limits import Limits
 from transport.mailbox import SocketMailbox
 from transport.security import Security, bind_router, endpoint_of
@@ -160,6 +161,7 @@ class System:
         self.connectors: dict[str, Mailbox] = {"timer": self.timer}
         """Whom functions call, by the names of the index; what is not here answers that it is to come."""
         self.directory = self._mailbox("directory", self.supervisor)
+        self.waker = self._mailbox("waker", self.supervisor)
         inbox = SocketMailbox(data, self._permit.let_go, self._permit.take)
         self.router = RouterMailbox("router", inbox, self.supervisor)
         self.console = ConsoleMailbox("console", SocketMailbox(admin), self.supervisor)
@@ -206,6 +208,7 @@ class System:
             "audit reader", self.audit_reader, lambda box: AuditReader.start(box, audit)
         )
         self._supervise("directory", self.directory, self._start_directory)
+        self._supervise("waker", self.waker, self._start_waker)
         self._supervise("router", self.router, self._start_router)
         self._supervise("console", self.console, self._start_console)
         # A log that cannot start is tried again, and nobody waits for it.
@@ -214,6 +217,7 @@ class System:
             ask(mailbox, Ping(), ASK_SECONDS)
         self.clock.tell(Every(SWEEP_SECONDS, self.supervisor, Sweep()))
         self.clock.tell(Every(RELIEF_SECONDS, self.supervisor, Relieve()))
+        self.clock.tell(Every(TICK_SECONDS, self.waker, Tick()))
         self.clock.tell(Every(HANG_SECONDS, self.registry, LookForHangs()))
         self.clock.tell(Every(RECKON_SECONDS, self.directory, SweepDue()))
         for channel in (self.router, self.console):
@@ -255,6 +259,7 @@ class System:
             self.admin_log,
             self.audit_reader,
             self.directory,
+            self.waker,
             self.router,
             self.console,
         ]
@@ -279,12 +284,20 @@ class System:
             path=self.settings.data / "directory.db",
             create_file=lambda tenant_id: ask(self.migrator, CreateFile(tenant_id), ASK_SECONDS),
             archive=lambda tenant_id: asked(self.migrator, Archive(tenant_id)).answer,
-            subscribers=[self.router, self.console],
+            subscribers=[self.router, self.console, self.waker],
             supervisor=self.supervisor,
             audit=self.admin_log,
             profiles=self._profiles,
             tables=self.tables,
             epoch=Epoch(self._now),
+        )
+
+    def _start_waker(self, mailbox: Mailbox) -> object:
+        return Waker.start(
+            mailbox,
+            self.supervisor,
+            self._storage.due_markers,
+            read_directory=lambda: self.directory.tell(TellEverything(self.waker)),
         )
 
     def _start_router(self, mailbox: Mailbox) -> object:

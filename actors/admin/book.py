@@ -25,6 +25,7 @@ from actors.epoch import Epoch
 from actors.errors import FailedPrecondition, NotFound
 from actors.index.entries import ConfigSchemas
 from actors.messages import (
+    ACTIVE,
     DELETING,
     DirectoryChanged,
     Grant,
@@ -197,11 +198,13 @@ def live_grants(book: Book, *which: Any) -> tuple[Grant, ...]:
 
 def profiles(book: Book, *only: str) -> Iterator[tuple[str, Profile]]:
     """By tenants' ids: of all who have one, or of these."""
-    asked = only or {
+    inactive = select(tenants.c.id).where(tenants.c.status != ACTIVE)
+    silent = {row.id for row in book.all(inactive)}
+    asked = set(only) or silent.union(
         row.tenant_id
         for table in (configs, limits, subscriptions, testers)
         for row in book.all(select(table.c.tenant_id).distinct())
-    }
+    )
     for tenant_id in asked:
         yield (
             tenant_id,
@@ -210,6 +213,7 @@ def profiles(book: Book, *only: str) -> Iterator[tuple[str, Profile]]:
                 limits_of(book, tenant_id),
                 _subscribed(book, tenant_id),
                 tested(book, tenant_id),
+                is_active=tenant_id not in silent,
             ),
         )
 

@@ -171,6 +171,7 @@ def tenant_map(row: Row[Any]) -> Result:
 def _set(book: Book, row: Row[Any], **values: Any) -> Result:
     book.run(update(tenants).where(tenants.c.id == row.id).values(**values))
     book.news.tenants.add(row.id)
+    book.news.profiles.add(row.id)
     return {"tenant": tenant_map(book.known_tenant(row.name))}
 
 

@@ -19,14 +19,29 @@ from actors.actor import Actor
 from actors.answers import A_DEFECT
 from actors.log.accounts import Accounts
 from actors.mailbox import Mailbox
-from actors.messages import DeadLetter, DryRun, Passivate, Stayed, TenantRecord, Work
+from actors.messages import (
+    DeadLetter,
+    Delivered,
+    DryRun,
+    Due,
+    ListDeliveries,
+    Passivate,
+    Redeliver,
+    Stayed,
+    TenantRecord,
+    Work,
+)
 from actors.profiles import EMPTY, Profiles
 from actors.published import Published
 from actors.refuser import deleted
 from actors.tenant.alarm import Overdue
+from actors.tenant.deliveries import Deliveries
+from actors.tenant.follow_up import Told
 from actors.tenant.gate import Gate
 from actors.tenant.held import Apart, Held, is_request
+from actors.tenant.outbox import Outbox
 from actors.tenant.parking import Arrived, Parking
+from actors.tenant.post_room import list_deliveries, redeliver
 from actors.tenant.serving import Serving
 from actors.tenant.storage import Storage
 from actors.tenant.waiting import STOPPING, Waiting
@@ -36,6 +51,9 @@ TURN_SECONDS = 0.02
 
 NOTHING_SAID = Profiles()
 """Every tenant is as the server's settings have it."""
+
+ENDS_WAITS = frozenset({Arrived, Overdue, Delivered, Told, Due})
+"""After which of its mail a tenant looks whether it can leave, where it was asked to."""
 
 
 class Tenant(Actor):
@@ -61,13 +79,28 @@ class Tenant(Actor):
         super().__init__(mailbox)
         self._record = record
         self._parking = parking = Parking(record, mailbox, connectors, clock)
+        self._outbox = outbox = Outbox(storage.marker(record.id))
 
         def serving() -> Serving:
             database = storage.open(record)
-            return Serving(record, mailbox, storage, tables, profiles, database, parking)
+            return Serving(record, mailbox, storage, tables, profiles, database, parking, outbox)
 
         self._gate = Gate(record, serving, let_go, accounts)
         self._waiting = Waiting(mailbox, self._gate, parking)
+        self._deliveries = Deliveries(
+            record, mailbox, self._gate, outbox, connectors, clock, profiles, tables
+        )
+        self._handlers: dict[type, Callable[[Any], Any]] = {
+            DryRun: lambda message: self._gate.serving.rehearse(message),
+            ListDeliveries: lambda message: list_deliveries(self._gate, message),
+            Redeliver: self._redeliver,
+            Arrived: self._waiting.arrived,
+            Overdue: lambda _: self._waiting.overdue(),
+            Delivered: lambda _: self._deliveries.arrived(),
+            Told: self._deliveries.told,
+            Due: lambda _: self._deliveries.due(),
+            Passivate: self._asked_to_leave,
+        }
         self._departure: Passivate | None = None
         self._more_mail = False
 
@@ -76,11 +109,13 @@ class Tenant(Actor):
     def on_start(self) -> None:
         """Open the database; raises MigrationNeeded where its tables are older than the code."""
         self._gate.open()
+        self._deliveries.open()
 
     def on_stop(self) -> None:
         """Checkpoint and close, so that the file stands alone."""
         try:
             self._waiting.cancel(STOPPING)
+            self._deliveries.close()
         finally:
             self._gate.checkpoint_and_close()
 
@@ -90,25 +125,18 @@ class Tenant(Actor):
         Functions that wait are not: their callers hear what is on disk of them.
         """
         self._waiting.abandon("the tenant has failed")
+        self._deliveries.abandon()
         self._gate.close()
 
     def on_receive(self, message: Any) -> Any:
         """Mail that is not a request."""
-        if isinstance(message, DryRun):
-            return self._gate.serving.rehearse(message)
-        if isinstance(message, Arrived):
-            self._waiting.arrived(message)
+        handler = self._handlers.get(type(message))
+        if handler is None:
+            raise TypeError(f"a tenant has no handler for {type(message).__name__}")
+        answer = handler(message)
+        if self._departure is not None and type(message) in ENDS_WAITS:
             self._leave_if_asked()
-        elif isinstance(message, Overdue):
-            self._waiting.overdue()
-            self._leave_if_asked()
-        elif isinstance(message, Passivate):
-            self._asked_to_leave(message)
-        else:
-            raise TypeError(
-                f"a tenant takes requests, DryRun and Passivate, not {type(message).__name__}"
-            )
-        return None
+        return answer
 
     def bury(self, message: Any, error: BaseException) -> list[Any]:
         """A deadly request goes to the dead letters; where even that kills, it is only answered."""
@@ -132,6 +160,8 @@ class Tenant(Actor):
                 self._more_mail = len(mail) > 1
                 self._handle(mail[0])
                 mail.popleft()
+            if self._outbox.is_stirred and not self.actor_stopped.is_set():
+                self._deliveries.go()
 
     def _serve_run(self, mail: deque[Any], ends: float) -> None:
         settled: dict[int, Held] = {}
@@ -182,6 +212,11 @@ class Tenant(Actor):
             held.append(answer)
         return held
 
+    def _redeliver(self, message: Redeliver) -> int:
+        count = redeliver(self._gate, self._outbox, message)
+        self._deliveries.go()
+        return count
+
     # Leaving
 
     def _asked_to_leave(self, message: Passivate) -> None:
@@ -193,27 +228,37 @@ class Tenant(Actor):
           leaves once the last has ended, which their deadlines bound. It says nothing until then, so that
           the Supervisor does not ask on and on where functions wait everywhere.
         - Those of a deleted tenant are cancelled (`cancel`).
+
+        So it is with deliveries that connectors work on; but `patient`, or at `closing`, it leaves
+        without their answers, and they are repeated with the same key.
         """
         if message.cancel:
             self._waiting.cancel(deleted(self._record).message, None)
         if not message.insist and (self._more_mail or not self.mailbox.empty()):
             self._tell_supervisor(Stayed(self.mailbox))
-        elif not self._parking:
+        elif (
+            message.cancel
+            or not (self._parking or self._deliveries)
+            or (message.patient and not self._parking)
+        ):
             self._stop()
         elif self.mailbox.closing is not None or message.patient:
             self._departure = message
             self._parking.is_closed = message.patient
             self._parking.watch()
+            self._deliveries.go()  # nothing leaves any more; it has to be woken at the end
         else:
             self._tell_supervisor(Stayed(self.mailbox))
 
     def _leave_if_asked(self) -> None:
         """After the last function has ended; when the server stops, mail is served first."""
-        departure = self._departure
-        if departure is None or self._parking:
+        departure, closing = self._departure, self.mailbox.closing
+        is_over = closing is not None and closing <= time.monotonic()
+        waits_for_answers = self._deliveries and not is_over and not self._parking.is_closed
+        if departure is None or self._parking or waits_for_answers:
             return
         self._departure = None
-        if departure.insist:
+        if departure.insist or self._deliveries:
             self._stop()
         else:
             self.mailbox.tell(departure)

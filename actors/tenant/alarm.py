@@ -1,4 +1,4 @@
-"""Where the Clock rings for one tenant: it is woken only while functions wait there."""
+"""Where the Clock rings for one tenant: it is woken only while somebody waits there."""
 
 from __future__ import annotations
 
@@ -15,22 +15,30 @@ class Overdue(NamedTuple):
     """From the alarm: the time of somebody who waits may be over."""
 
 
+OVERDUE = Overdue()
+
+
 class Alarm(Mailbox):
     """One timer of the Clock's at a time, for the earliest moment that was asked for.
 
     Whoever sets it must be in need of it by then: it is asked on the Clock's thread, when it rings.
     """
 
-    __slots__ = ("_clock", "_due", "_is_needed", "_tenant")
+    __slots__ = ("_clock", "_due", "_is_needed", "_message", "_tenant")
 
     def __init__(
-        self, clock: Mailbox | None, tenant: Mailbox, is_needed: Callable[[], object]
+        self,
+        clock: Mailbox | None,
+        tenant: Mailbox,
+        is_needed: Callable[[], object],
+        message: Any = OVERDUE,
     ) -> None:
-        """Without a clock it never rings."""
+        """The tenant is told the message; without a clock it never rings."""
         super().__init__(f"alarm of {tenant.name}", lambda _: None)
         self._clock = clock
         self._tenant = tenant
         self._is_needed = is_needed
+        self._message = message
         self._due = -inf
 
     def set(self, moment: float) -> None:
@@ -39,9 +47,9 @@ class Alarm(Mailbox):
         if self._clock is None or now < self._due <= moment:
             return
         self._due = moment
-        self._clock.tell(After(max(0.0, moment - now), self, Overdue()))
+        self._clock.tell(After(max(0.0, moment - now), self, self._message))
 
     def tell(self, message: Any) -> None:
-        """The Clock's Overdue; nobody is woken for functions that have ended."""
+        """From the Clock; nobody is woken for what has ended."""
         if self._is_needed():
             self._tenant.tell(message)

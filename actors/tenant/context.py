@@ -12,6 +12,7 @@ from actors.errors import CallRefused
 from actors.messages import Principal
 from actors.profiles import Config
 from actors.tenant.calls import Calls
+from actors.tenant.sends import Sends
 
 Binds = Mapping[str, Any]
 
@@ -64,6 +65,8 @@ class Context(NamedTuple):
     change it. What the index's schema has as a default is not filled in: ask with `.get(name, default)`."""
     calls: Calls | None = None
     """Of an `async def`; None for a function that cannot wait."""
+    sends: Sends | None = None
+    """None where nothing can be sent from."""
 
     def call(self, operation: str, /, **params: Any) -> Awaitable[Any]:
         """Call a connector's operation, such as `await ctx.call("timer.sleep", seconds=2.5)`.
@@ -79,3 +82,24 @@ class Context(NamedTuple):
                 "await ctx.call(...)"
             )
         return self.calls.make(operation, params)
+
+    def send(
+        self,
+        operation: str,
+        params: Mapping[str, Any] | None = None,
+        /,
+        *,
+        then: str | None = None,
+        ordered: bool = False,
+    ) -> str:
+        """Have a connector do what must not be lost: `ctx.send("mail.send", {"to": …}, then="mail.sent")`.
+
+        It is kept in the transaction of this function, leaves after its commit, and is tried again until it
+        is done or given up, over restarts, too (docs/delivery.md). `then` names an action of the index that
+        is called with the outcome: id, key, operation, ok, and result or error. With `ordered`, those of one
+        operation leave one after another, in the order of commits. What it returns is the delivery's key.
+        Raises CallRefused for what the index does not allow.
+        """
+        if self.sends is None:
+            raise CallRefused(f"{self.action} sends {operation} where nothing can be sent from")
+        return self.sends.make(operation, params or {}, then, ordered=ordered)

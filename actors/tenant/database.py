@@ -20,6 +20,7 @@ from actors.errors import DatabaseProblem
 from actors.tenant import engine_text as text
 from actors.tenant import failures
 from actors.tenant.guard import Guard
+from actors.tenant.outbox_table import OutboxTable
 from actors.tenant.plans import Plans
 from actors.tenant.sqltext import KnownText
 from actors.tenant.statements import FunctionDatabase
@@ -43,6 +44,7 @@ class TenantDatabase:
         "_loan",
         "_message",
         "known",
+        "outbox",
         "path",
     )
 
@@ -57,6 +59,8 @@ class TenantDatabase:
         self.path = path
         self.known = KnownText()
         """The SQL text of the code that is loaded, replaced when other code is; at first nothing."""
+        self.outbox = OutboxTable(driver.execute)
+        """What functions have sent, and is not done yet."""
         self._driver = driver
         self._execute = driver.execute
         self._connection = connection

@@ -14,33 +14,32 @@ MARK: Final = secrets.token_hex(8)
 """New in each process, so that no function's code can hold it."""
 
 
-def _marked(sql: str) -> str:
+def marked(sql: str) -> str:
+    """The text as no function can write it."""
     return f"{sql} /* {MARK} */"
 
 
-BEGIN: Final = _marked("BEGIN")
-COMMIT: Final = _marked("COMMIT")
-ROLLBACK: Final = _marked("ROLLBACK")
-SAVEPOINT: Final = _marked("SAVEPOINT message")
-RELEASE: Final = _marked("RELEASE message")
-ROLLBACK_TO: Final = _marked("ROLLBACK TO message")
-PAGE_SIZE: Final = _marked("PRAGMA page_size")
-CHECKPOINT: Final = _marked("PRAGMA wal_checkpoint(TRUNCATE)")
+BEGIN: Final = marked("BEGIN")
+COMMIT: Final = marked("COMMIT")
+ROLLBACK: Final = marked("ROLLBACK")
+SAVEPOINT: Final = marked("SAVEPOINT message")
+RELEASE: Final = marked("RELEASE message")
+ROLLBACK_TO: Final = marked("ROLLBACK TO message")
+PAGE_SIZE: Final = marked("PRAGMA page_size")
+CHECKPOINT: Final = marked("PRAGMA wal_checkpoint(TRUNCATE)")
 
-RECALL: Final = _marked("SELECT digest, reply FROM tenantry_replies WHERE caller = ? AND id = ?")
-REMEMBER: Final = _marked(
+RECALL: Final = marked("SELECT digest, reply FROM tenantry_replies WHERE caller = ? AND id = ?")
+REMEMBER: Final = marked(
     "INSERT INTO tenantry_replies (caller, id, digest, reply, at) VALUES (?, ?, ?, ?, ?)"
 )
-REPLACE: Final = _marked(
-    "UPDATE tenantry_replies SET reply = ?, at = ? WHERE caller = ? AND id = ?"
-)
-FORGET: Final = _marked(
+REPLACE: Final = marked("UPDATE tenantry_replies SET reply = ?, at = ? WHERE caller = ? AND id = ?")
+FORGET: Final = marked(
     "DELETE FROM tenantry_replies WHERE at < ?1 AND n <= "
     "(SELECT max(n) FROM (SELECT n FROM tenantry_replies ORDER BY n LIMIT ?2))"
 )
 """Looks at the oldest rows only: they were inserted in the order of time, so `at` needs no index. A reply
 that replaced a mark is younger than its row by ten minutes at most, and goes with a later sweep."""
-BURY: Final = _marked(
+BURY: Final = marked(
     "INSERT INTO tenantry_dead_letters (caller, id, action, request, reason, at) "
     "VALUES (?, ?, ?, ?, ?, ?)"
 )
@@ -49,4 +48,4 @@ CHANGES: Final = "SELECT changes()"
 
 def max_page_count(pages: int) -> str:
     """The text that sets the quota; a PRAGMA takes no parameters."""
-    return _marked(f"PRAGMA max_page_count={pages}")
+    return marked(f"PRAGMA max_page_count={pages}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -25,6 +25,8 @@ from actors.tenant.serving import Serving
 from transport.message import ABORTED, UNAVAILABLE, Refusal
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 KEEP_REPLIES = 24 * 3600.0
 """Seconds for which an id is remembered (docs/message-api.md, promise 2)."""
@@ -113,6 +115,25 @@ class Gate:
             self.release([self._verdict(one) for one in held])
         else:
             self.release(held)
+
+    def apart(self, change: Callable[[], T]) -> T:
+        """A transaction of the engine's own, committed when this returns; what it gives.
+
+        Raises sqlite3.Error where it could not be; after a commit that failed the file is opened anew, since
+        it may be on disk all the same.
+        """
+        self.database.begin()
+        try:
+            found = change()
+        except BaseException:
+            self.database.rollback()
+            raise
+        try:
+            self.flush(wrote=True)
+        except sqlite3.Error as error:
+            self.reopen([], error)
+            raise
+        return found
 
     def flush(self, *, wrote: bool) -> None:
         """Commit the transaction; where it fails, `reopen` comes next."""

@@ -11,6 +11,7 @@ from actors.stepper import Stepper
 from actors.tenant.calls import Calls
 from actors.tenant.lease import Lease
 from actors.tenant.mark import Mark
+from actors.tenant.sends import Sends
 from actors.tenant.sqltext import KnownText
 from transport.message import DEADLINE_EXCEEDED, UNAVAILABLE, Refusal
 
@@ -21,7 +22,8 @@ class Parked:
     """One of them. It ends on the version that it began with, whatever is served by then."""
 
     __slots__ = (
-        "awaits", "began", "calls", "digest", "known", "lease", "mark", "route", "stepper", "wait", "work",
+        "awaits", "began", "calls", "digest", "known", "lease", "mark", "route", "sends", "stepper",
+        "wait", "work",
     )  # fmt: skip
 
     def __init__(
@@ -34,6 +36,7 @@ class Parked:
         stepper: Stepper,
         lease: Lease,
         calls: Calls,
+        sends: Sends,
     ) -> None:
         self.work = work
         self.route = route
@@ -46,6 +49,7 @@ class Parked:
         self.stepper = stepper
         self.lease = lease
         self.calls = calls
+        self.sends = sends
         self.mark: Mark | None = None
         """What is on disk of it; None as long as nothing is."""
         self.awaits: Answer | None = None

@@ -10,15 +10,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from actors.errors import ActionError
-from actors.index.entries import Operation
 from actors.messages import DryRun
 from actors.profiles import Config
-from actors.routing import Route
+from actors.routing import Route, RoutingTable
 from actors.stepper import Raised, Returned, Stepper
 from actors.tenant.calls import AWAITABLE, Call, Calls
 from actors.tenant.context import Context
 from actors.tenant.database import TenantDatabase
 from actors.tenant.loaded_text import static_fragments
+from actors.tenant.sends import Sends
 from actors.tenant.sqltext import KnownText
 from transport.message import INTERNAL
 
@@ -42,10 +42,11 @@ class Rehearsal:
         database: TenantDatabase,
         tenant: str,
         config: Config,
-        operations: Mapping[str, Operation],
+        table: RoutingTable,
     ) -> None:
+        """`table` says what functions can call."""
         self._database = database
-        self._operations = operations
+        self._table = table
         self._tenant = tenant
         self._config = config
 
@@ -116,7 +117,8 @@ class Rehearsal:
                 datetime.now(UTC),
                 message.trace_id,
                 self._config,
-                Calls(route.action, self._operations) if route.is_async else None,
+                Calls(route.action, self._table.operations) if route.is_async else None,
+                Sends(route.action, self._table),
             )
             result = route.function(context, params)
             if route.is_async:

@@ -8,7 +8,6 @@ back its own effects and nobody else's.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -25,7 +24,6 @@ from actors.errors import (
     Unimplemented,
 )
 from actors.health import Running
-from actors.index.entries import Operation
 from actors.log.events import Confidential
 from actors.mailbox import Killer, Mailbox
 from actors.messages import DeadLetter, DryRun, Principal, TenantRecord, Work
@@ -36,11 +34,14 @@ from actors.routing import Route, RoutingTable
 from actors.tenant.context import Context
 from actors.tenant.database import TenantDatabase
 from actors.tenant.digest import content_digest
+from actors.tenant.follow_up import MACHINE, row_of
 from actors.tenant.function_time import FunctionTime, function_time
 from actors.tenant.held import Apart, Held
 from actors.tenant.mark import mark_in
+from actors.tenant.outbox import Outbox
 from actors.tenant.parking import Parking
 from actors.tenant.rehearsal import Rehearsal
+from actors.tenant.sends import Sends
 from actors.tenant.storage import Storage
 from actors.wording import worded
 from transport import codec
@@ -71,8 +72,10 @@ class Serving:
         profiles: Profiles,
         database: TenantDatabase,
         parking: Parking,
+        outbox: Outbox,
     ) -> None:
         self.database = database
+        self.outbox = outbox
         self._parking = parking
         self._record = record
         self._mailbox = mailbox
@@ -120,9 +123,7 @@ class Serving:
 
     def rehearse(self, message: DryRun) -> list[dict[str, Any]]:
         """Run versions on a message between two turns; nothing of it stays."""
-        rehearsal = Rehearsal(
-            self.database, self._record.name, self._profile.config, self._table.operations
-        )
+        rehearsal = Rehearsal(self.database, self._record.name, self._profile.config, self._table)
         return rehearsal.of(message)
 
     def refused(self, work: Work, refusal: Refusal) -> Held:
@@ -168,9 +169,14 @@ class Serving:
         return self._function_time
 
     @property
-    def operations(self) -> Mapping[str, Operation]:
-        """What functions can call, in the table that is served by."""
-        return self._table.operations
+    def table(self) -> RoutingTable:
+        """That is served by."""
+        return self._table
+
+    def require_told_once(self, work: Work) -> None:
+        """With what a request has done: Aborted where it told an outcome that had been told before."""
+        if work.principal is MACHINE and not self.database.outbox.told(row_of(work)):
+            raise Aborted("this outcome was told before; nothing was done")
 
     def _answered(
         self, work: Work, body: bytes, route: Route, *, wrote: bool, replayed: bool = False
@@ -278,12 +284,14 @@ class Serving:
         with self.database.message():
             body = success(work, route, self._run(work, route, params))
             self.database.remember(work.principal.id, work.request.id, digest, body, time.time())
+            self.require_told_once(work)
             return body
 
     def _run(self, work: Work, route: Route, params: Any) -> Any:
         request = work.request
         deadline = work.received + request.timeout_ms / 1000
         lent = self.database.lent(request.params, deadline, read_only=not route.writes)
+        sends = Sends(route.action, self._table)
         with self.begins(route, work), lent as functions:
             context = Context(
                 functions,
@@ -293,9 +301,12 @@ class Serving:
                 datetime.now(UTC),
                 work.trace_id,
                 self._profile.config,
+                None,
+                sends,
             )
             result = self._called(route.function, context, params)
         route.result.check(result)
+        self.outbox.put(self.database.outbox, sends, work)
         return result
 
     def _called(self, function: Any, context: Context, params: Any) -> Any:

@@ -11,6 +11,7 @@ from actors.tenant.creation import create_tenant, tenant_path
 from actors.tenant.database import TenantDatabase
 from actors.tenant.engine import SharedEngine
 from actors.tenant.loaded_text import static_fragments
+from actors.tenant.marker import Marker, due_markers, remove_marker
 from actors.tenant.opening import StorageLimits, open_tenant
 from actors.tenant.sqltext import KnownText
 from actors.tenant.upgrades import Migrations
@@ -22,6 +23,7 @@ class Storage:
     def __init__(self, data: Path, application: Path | None, database_bytes: int) -> None:
         self._tenants = data / "tenants"
         self._backups = data / "backups"
+        self._markers = data / "outbox"
         self._migrations = Migrations(application)
         self._template = self._migrations.template(data / "templates")
         self._schema = self._migrations.schema_info()
@@ -54,7 +56,17 @@ class Storage:
 
     def archive(self, tenant_id: str) -> Path:
         """Move the tenant's file, open nowhere, into a last backup, whose path it is; DatabaseProblem."""
-        return archive_tenant(self.path(tenant_id), self._backups, tenant_id)
+        backup = archive_tenant(self.path(tenant_id), self._backups, tenant_id)
+        remove_marker(self._markers, tenant_id)
+        return backup
+
+    def marker(self, tenant_id: str) -> Marker:
+        """Says that something is in the tenant's outbox."""
+        return Marker(self._markers, tenant_id)
+
+    def due_markers(self, now: float) -> list[str]:
+        """Ids of tenants whose outbox somebody has to see to by now, the longest due first."""
+        return due_markers(self._markers, now)
 
     def known_text(self, modules: tuple[ModuleType, ...]) -> KnownText:
         """The SQL text that this code holds as constants: the only text its functions may run.

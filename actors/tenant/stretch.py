@@ -22,6 +22,7 @@ from actors.tenant.lease import Lease
 from actors.tenant.mark import Mark
 from actors.tenant.parked import Parked
 from actors.tenant.parking import Parking
+from actors.tenant.sends import Sends
 from actors.tenant.serving import ReadWrote, Serving
 from transport.message import Refusal
 
@@ -87,7 +88,8 @@ class Stretches:
 
     def _function(self, apart: Apart, digest: bytes) -> Parked:
         work, route, serving = apart.work, apart.route, self._serving
-        lease, calls = Lease(), Calls(route.action, serving.operations)
+        lease, calls = Lease(), Calls(route.action, serving.table.operations)
+        sends = Sends(route.action, serving.table)
         context = Context(
             lease,
             serving.tenant.name,
@@ -97,11 +99,12 @@ class Stretches:
             work.trace_id,
             serving.config,
             calls,
+            sends,
         )
         assert route.function is not None
         stepper = Stepper(route.function(context, apart.params), Call, AWAITABLE)
         known, began = self._database.known, time.monotonic()
-        return Parked(work, route, digest, known, began, stepper, lease, calls)
+        return Parked(work, route, digest, known, began, stepper, lease, calls, sends)
 
     def _advanced(self, function: Parked) -> Stretch:
         database, route = self._database, function.route
@@ -114,6 +117,7 @@ class Stretches:
                 del step  # or its traceback would hold it, and it its traceback
         if not database.in_transaction:
             raise DatabaseProblem("a function went on after an error that ended its transaction")
+        self._serving.outbox.put(database.outbox, function.sends, function.work)
         wrote = database.changes != before
         if wrote and not route.writes:
             raise ReadWrote(f'{route.name} has effect = "read" in the index, and wrote')
@@ -147,6 +151,7 @@ class Stretches:
         body = success(work, route, result)
         if route.writes:
             self._record(function, body)
+            self._serving.require_told_once(work)
         return Held(work, body, route.writes, route, None, function.began, time.monotonic())
 
     def _marked(self, function: Parked) -> Mark:

@@ -88,8 +88,8 @@ def test_the_schema_tells_open_tables_from_hidden_ones(backend: Backend) -> None
     schema = backend.migrations().schema_info()
     assert {"books", "shelves", "reader_names", "titles", "titles_data"} <= schema.tables
     hidden = {
-        "tenantry_tenant", "tenantry_replies", "tenantry_dead_letters", "tenantry_alembic",
-        "alembic_version", "sqlite_sequence", "dbstat",
+        "tenantry_tenant", "tenantry_replies", "tenantry_dead_letters", "tenantry_outbox",
+        "tenantry_alembic", "alembic_version", "sqlite_sequence", "dbstat",
     }  # fmt: skip
     assert hidden <= schema.hidden
     assert not hidden & schema.tables
@@ -301,7 +301,8 @@ def test_the_engines_migrations_go_down_as_they_came_up(tmp_path: Path) -> None:
     with engine.begin() as connection:
         command.upgrade(line.config(connection), "head")
         assert set(inspect(connection).get_table_names()) == {
-            "tenantry_tenant", "tenantry_replies", "tenantry_dead_letters", "tenantry_alembic",
+            "tenantry_tenant", "tenantry_replies", "tenantry_dead_letters", "tenantry_outbox",
+            "tenantry_alembic",
         }  # fmt: skip
         command.downgrade(line.config(connection), "base")
         assert inspect(connection).get_table_names() == ["tenantry_alembic"]

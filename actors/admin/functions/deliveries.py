@@ -1,0 +1,63 @@
+"""What a tenant's functions have sent: what waits, what was given up, and sending that again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.access import PLATFORM_ROLES
+from actors.admin.context import AdminContext
+from actors.admin.outlet import Outlet
+from actors.errors import InvalidArgument, NotFound, Unavailable
+from actors.messages import FindTenant, ListDeliveries, Redeliver
+
+Delivery = dict[str, Any]
+
+
+async def outbox(ctx: AdminContext, params: Any) -> dict[str, Any]:
+    """One page of what waits."""
+    return await _page(ctx, params, dead=False)
+
+
+async def dead(ctx: AdminContext, params: Any) -> dict[str, Any]:
+    """One page of what was given up."""
+    return await _page(ctx, params, dead=True)
+
+
+async def retry(ctx: AdminContext, params: Any) -> dict[str, Any]:
+    """One of them or all of a connector; NotFound where that one is not dead."""
+    if (params.id is None) == (params.connector is None):
+        raise InvalidArgument("say which: id=… or connector=…, and not both")
+    count = await _ask_tenant(ctx, Redeliver(params.id, params.connector))
+    if params.id is not None and count == 0:
+        raise NotFound(f"{params.id} is no delivery that was given up: connectors.dead lists them")
+    return {"deliveries": count}
+
+
+async def _page(ctx: AdminContext, params: Any, *, dead: bool) -> dict[str, Any]:
+    question = ListDeliveries(dead, params.connector, params.after, params.limit + 1)
+    found: list[Delivery] = await _ask_tenant(ctx, question)
+    page = found[: params.limit]
+    return {
+        "deliveries": [_shown(each, ctx) for each in page],
+        "next": page[-1]["id"] if len(found) > len(page) else None,
+    }
+
+
+async def _ask_tenant(ctx: AdminContext, question: Any) -> Any:
+    """The tenant itself, which is woken for it; suspended ones, too."""
+    ctx.tenant_name  # noqa: B018 - it has to be said whose
+    assert ctx.tenant is not None
+    found = Outlet()
+    ctx.actors.supervisor.tell(FindTenant(ctx.tenant, found))
+    mailbox = (await found.message()).mailbox
+    answer = await ctx.ask(mailbox, question)
+    if answer is None:  # whoever refuses its mail at the moment has no answer
+        raise Unavailable(f"tenant {ctx.tenant.name} cannot be asked now", retry_after_ms=30_000)
+    return answer
+
+
+def _shown(delivery: Delivery, ctx: AdminContext) -> Delivery:
+    """To the platform's people without what is the tenant's own."""
+    if ctx.caller.role not in PLATFORM_ROLES:
+        return delivery
+    return {**delivery, "params": None}

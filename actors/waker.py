@@ -1,0 +1,91 @@
+"""The Waker: has tenants see to what they have sent, after a start, a resumption, and when a retry is due.
+
+It reads the names of the markers, one for each tenant with something in its outbox, and opens no database.
+Tenants that are in see to it by themselves; the others are woken a few at a time, so that callers' tenants
+keep their places.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from actors.actor import Actor
+from actors.mailbox import Mailbox
+from actors.messages import ACTIVE, Address, DirectoryChanged, Due, FindTenant, TenantRecord
+
+TICK_SECONDS: Final = 0.5
+"""How often it wakes some."""
+
+WAKES_AT_ONCE: Final = 10
+"""Tenants in one tick: 20 a second, where opening one takes a millisecond."""
+
+LOOK_EVERY: Final = 20
+"""Ticks between two looks at the markers."""
+
+
+class Tick(NamedTuple):
+    """From the Clock."""
+
+
+class Waker(Actor):
+    """Knows tenants by their ids, from what the Directory says."""
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        supervisor: Mailbox,
+        due_markers: Callable[[float], list[str]],
+        read_directory: Callable[[], object],
+    ) -> None:
+        """`due_markers` gives ids of tenants, as of a time since the epoch."""
+        super().__init__(mailbox)
+        self._supervisor = supervisor
+        self._due_markers = due_markers
+        self._read_directory = read_directory
+        self._active: dict[str, TenantRecord] = {}
+        self._queue: dict[str, None] = {}
+        self._ticks = 0
+
+    def on_start(self) -> None:
+        """Whoever was there before knew the tenants; this one has to be told."""
+        self._read_directory()
+
+    def on_receive(self, message: Any) -> None:
+        """DirectoryChanged, Tick, and Address; anything else is a defect of the sender."""
+        match message:
+            case DirectoryChanged():
+                self._heed(message)
+            case Tick():
+                self._tick()
+            case Address(_, mailbox):
+                if mailbox.occupant is None and mailbox.closing is None:  # who is in has an alarm
+                    mailbox.tell(Due())
+            case _:
+                raise TypeError(f"the Waker has no handler for {type(message).__name__}")
+
+    def _heed(self, change: DirectoryChanged) -> None:
+        if change.complete:
+            self._active.clear()
+        for tenant in (*change.forgotten, *change.tenants):
+            self._active.pop(tenant.id, None)
+        self._active.update((each.id, each) for each in change.tenants if each.status == ACTIVE)
+        if change.tenants:
+            self._look({each.id for each in change.tenants})
+
+    def _tick(self) -> None:
+        if self._ticks % LOOK_EVERY == 0:
+            self._look()
+        self._ticks += 1
+        for tenant_id in list(self._queue)[:WAKES_AT_ONCE]:
+            del self._queue[tenant_id]
+            tenant = self._active.get(tenant_id)
+            if tenant is not None:
+                self._supervisor.tell(FindTenant(tenant, self.mailbox))
+
+    def _look(self, only: set[str] | None = None) -> None:
+        """At all markers; at these tenants' where their standing has changed."""
+        for tenant_id in self._due_markers(time.time()):
+            if tenant_id in self._active and (only is None or tenant_id in only):
+                self._queue[tenant_id] = None
