@@ -1,8 +1,8 @@
 """The table `tenantry_outbox`: what functions have sent, until it is done or given up.
 
 A row is `waiting` until the connector has answered; then it is gone, or where somebody is to hear of it,
-`answered` or `failed` until he has; `dead` is what was given up, until a person sends it again. `next_at` says
-when something is to be done with it; it is null for the dead, and for an ordered one behind another.
+`answered` or `failed` until he has; `dead` is what was given up, until a person sends it again. `next_at`
+says when something is to be done with it; it is null for the dead, and for an ordered one behind another.
 """
 
 from __future__ import annotations

@@ -13,12 +13,12 @@ from typing import Any
 
 from scripts.benchmark.child import ChildFailed
 from scripts.benchmark.peers import HERE
-from scripts.endurance import blocked, crowd, kill, memory
+from scripts.endurance import blocked, crowd, kill, memory, send
 from scripts.endurance.report import Report
 from scripts.endurance.wire import NoReply
 
 HARNESSES: dict[str, ModuleType] = {
-    module.__name__.rpartition(".")[2]: module for module in (kill, crowd, blocked, memory)
+    module.__name__.rpartition(".")[2]: module for module in (kill, crowd, blocked, memory, send)
 }
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
