@@ -155,7 +155,7 @@ class Deliveries:
         return self._gate.database.outbox
 
     def _may_go(self) -> bool:
-        """Nothing new leaves while the tenant is suspended or the server stops; what has left may end."""
+        """Nothing leaves, and no function is told, while the tenant is suspended or the server stops."""
         is_active = self._profiles.of(self._record.id).is_active
         is_paused = time.monotonic() < self._paused_until
         return is_active and not is_paused and self._mailbox.closing is None

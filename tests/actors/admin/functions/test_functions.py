@@ -418,13 +418,15 @@ def test_a_change_is_ordered_from_the_directory_by_name_and_with_its_receipt(
     assert ctx.replayed
 
 
-ON_A_SERVER = {name for name in ACTIONS if name.startswith("functions.")}
-"""Tried where they have an index and its file to work on."""
+ON_A_SERVER = {name for name in ACTIONS if name.startswith(("functions.", "connectors."))}
+"""Tried where they have an index and its file to work on, or a tenant to ask."""
 
 
 def test_what_works_on_the_index_is_tried_on_a_server() -> None:
     """By name."""
-    tests = (Path(__file__).parents[3] / "test_function_states.py").read_text()
+    here = Path(__file__).parents[3]
+    names = ("test_function_states.py", "test_delivery.py")
+    tests = "".join((here / name).read_text() for name in names)
     assert [name for name in ON_A_SERVER if f'"{name}"' not in tests] == []
 
 
