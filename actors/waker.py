@@ -46,6 +46,8 @@ class Waker(Actor):
         self._read_directory = read_directory
         self._active: dict[str, TenantRecord] = {}
         self._queue: dict[str, None] = {}
+        self._changed: set[str] = set()
+        """Those of whom the Directory has spoken: whoever is in has to look, too."""
         self._ticks = 0
 
     def on_start(self) -> None:
@@ -59,9 +61,8 @@ class Waker(Actor):
                 self._heed(message)
             case Tick():
                 self._tick()
-            case Address(_, mailbox):
-                if mailbox.occupant is None and mailbox.closing is None:  # who is in has an alarm
-                    mailbox.tell(Due())
+            case Address():
+                self._wake(message)
             case _:
                 raise TypeError(f"the Waker has no handler for {type(message).__name__}")
 
@@ -73,6 +74,15 @@ class Waker(Actor):
         self._active.update((each.id, each) for each in change.tenants if each.status == ACTIVE)
         if change.tenants:
             self._look({each.id for each in change.tenants})
+            self._changed.update(self._queue)
+
+    def _wake(self, found: Address) -> None:
+        """Who is in has an alarm of his own, unless he was suspended until now."""
+        tenant, mailbox = found
+        is_changed = tenant.id in self._changed
+        self._changed.discard(tenant.id)
+        if mailbox.closing is None and (is_changed or mailbox.occupant is None):
+            mailbox.tell(Due())
 
     def _tick(self) -> None:
         if self._ticks % LOOK_EVERY == 0:

@@ -51,7 +51,7 @@ PAUSE_SECONDS: Final = 30.0
 """After an outcome that could not be written, for want of room or for a broken disk."""
 
 FOR_PEOPLE: Final = frozenset({*CAN_HELP, INTERNAL, ABORTED})
-"""Refusals of an action that was told an outcome which are no answer to it. ABORTED: it was cut off halfway."""
+"""Refusals of an action that was told an outcome, and has not heeded it. ABORTED: it was cut off halfway."""
 
 
 class Deliveries:
@@ -155,7 +155,7 @@ class Deliveries:
         return self._gate.database.outbox
 
     def _may_go(self) -> bool:
-        """Nothing new leaves while the tenant is suspended or the server stops; what has left may end."""
+        """Nothing leaves, and no function is told, while the tenant is suspended or the server stops."""
         is_active = self._profiles.of(self._record.id).is_active
         is_paused = time.monotonic() < self._paused_until
         return is_active and not is_paused and self._mailbox.closing is None
@@ -203,15 +203,15 @@ class Deliveries:
             self._gate.apart(lambda: self._note_all(landed))
         except sqlite3.Error as error:
             self._pause(error)
+            late = Refusal(UNAVAILABLE, f"the outcome could not be written ({error})")
             with suppress(sqlite3.Error):
-                self._gate.apart(lambda: self._postpone_all([row for row, _ in landed], error))
+                self._gate.apart(lambda: self._postpone_all([row for row, _ in landed], late))
 
     def _note_all(self, landed: Iterable[tuple[OutboxRow, Outcome]]) -> None:
         for row, outcome in landed:
             self._note(row, outcome)
 
-    def _postpone_all(self, rows: Iterable[OutboxRow], error: sqlite3.Error) -> None:
-        refusal = Refusal(UNAVAILABLE, f"the outcome could not be written ({error})")
+    def _postpone_all(self, rows: Iterable[OutboxRow], refusal: Refusal) -> None:
         for row in rows:
             until = time.time() + wait_after(row.attempts + 1, refusal)
             self._table.postpone(row.id, until, spelt(refusal))

@@ -1,7 +1,7 @@
 """How a function hears what came of what it has sent: a request of the engine's own to the action it named.
 
 It is served like every other one of the tenant: in a turn, in the log, once under its id. The caller is the
-engine, not whoever sent: he may be gone by then, and an action that takes outcomes is best open to few people.
+engine, not whoever sent: he may be gone by then, and an action that takes outcomes is best open to few.
 """
 
 from __future__ import annotations

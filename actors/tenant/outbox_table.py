@@ -1,18 +1,17 @@
 """The table `tenantry_outbox`: what functions have sent, until it is done or given up.
 
 A row is `waiting` until the connector has answered; then it is gone, or where somebody is to hear of it,
-`answered` or `failed` until he has; `dead` is what was given up, until a person sends it again. `next_at` says
-when something is to be done with it; it is null for the dead, and for an ordered one behind another.
+`answered` or `failed` until he has; `dead` is what was given up, until a person sends it again. `next_at`
+says when something is to be done with it; it is null for the dead, and for an ordered one behind another.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from actors.tenant import outbox_text as text
-from actors.tenant.sends import Sent
+from actors.tenant.sends import Sent, packed
 
 WAITING: Final = "waiting"
 ANSWERED: Final = "answered"
@@ -65,7 +64,7 @@ class OutboxTable:
     def put(self, sent: Iterable[Sent], by: str, trace_id: str, now: float) -> None:
         """In the transaction of the function that sent it."""
         for each in sent:
-            values = (each.key, each.operation, packed(each.params), each.then, int(each.ordered))
+            values = (each.key, each.operation, each.params, each.then, int(each.ordered))
             self._execute(text.PUT, (*values, by, trace_id, now))
 
     def get(self, id_: int) -> OutboxRow | None:
@@ -128,10 +127,3 @@ class OutboxTable:
         """Bring dead ones back, one or all of a connector; how many it were."""
         found: int = self._execute(text.REVIVE, (now, id_, connector)).rowcount
         return found
-
-
-def packed(value: Mapping[str, Any]) -> bytes:
-    """As it stands in the table: JSON, which people can read there."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(
-        errors="surrogatepass"
-    )

@@ -6,6 +6,7 @@ returns or waits, in its own transaction. One that is rolled back has sent nothi
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -23,12 +24,19 @@ A_FAILURE: Final = {"ok": False, "error": {"code": "unavailable", "message": "th
 """What every `then` has to take, whatever its operation would have answered."""
 
 
+def packed(value: Mapping[str, Any]) -> bytes:
+    """As it stands in the outbox: JSON, which people can read there."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.encode(errors="surrogatepass")
+
+
 class Sent(NamedTuple):
     """One delivery, as a function asked for it."""
 
     key: str
     operation: str
-    params: Mapping[str, Any]
+    params: bytes
+    """As JSON, made at once: the function may go on changing the map."""
     then: str | None
     ordered: bool
 
@@ -55,7 +63,7 @@ class Sends:
         made = self._made = [] if self._made is None else self._made
         if len(made) >= MOST_AT_ONCE:
             raise self._refused(f"more than {MOST_AT_ONCE:,} from one message; send fewer")
-        made.append(Sent(secrets.token_hex(16), name, params, then, ordered))
+        made.append(Sent(secrets.token_hex(16), name, packed(params), then, ordered))
         return made[-1].key
 
     def take(self) -> list[Sent] | None:

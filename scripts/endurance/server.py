@@ -65,10 +65,13 @@ class Site:
         tenants: Sequence[str],
         flags: Mapping[str, object],
         registry: Path | None = None,
+        module: str = "actors",
     ) -> None:
+        """`module` is what `python -m` starts."""
         self.data = folder / "data"
         self.tokens = seed(self.data, tenants, registry)
         self._folder = folder
+        self._module = module
         self._flags = {**flags, **({"registry": registry} if registry else {})}
         self._started = 0
 
@@ -78,6 +81,6 @@ class Site:
         given = {"data": self.data, "endpoint": "tcp://127.0.0.1:*", **self._flags, **flags}
         arguments = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
         log = self._folder / f"server-{self._started}.log"
-        server = Server("actors", arguments, log, HERE)
+        server = Server(self._module, arguments, log, HERE)
         server.wait_ready()
         return server

@@ -10,12 +10,13 @@ from collections import Counter
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from scripts.benchmark.peers import HERE
-from scripts.endurance import blocked, failing, files, kill, memory, swap
+from scripts.endurance import blocked, failing, files, kill, memory, send, swap
 from scripts.endurance.crowd import Touch, wrong_row
 from scripts.endurance.ledger import Ledger, judge
 from scripts.endurance.report import Report
@@ -138,6 +139,16 @@ def test_a_version_that_begins_to_fail_is_taken_out_and_few_notice(
     assert said.count("1 of 1") == len(failing.PROMISES)
 
 
+def test_killed_servers_deliver_everything_once_that_was_sent(tmp_path: Path) -> None:
+    """With a peer that fails a third of its calls."""
+    plan = send.FULL._replace(rounds=2, tenants=2, sends=60, in_flight=16)
+    report = send.run(plan, tmp_path, quietly)
+
+    said = "\n".join(report.lines())
+    assert not report.broken, said
+    assert said.count("kept  ") == 7
+
+
 # The command
 
 
@@ -180,6 +191,38 @@ def test_an_interrupted_run_ends_its_server_and_removes_its_data(tmp_path: Path)
 
 
 # What they judge by
+
+
+def call(key: str, name: str = "parcel", *, acted: bool = True) -> dict[str, object]:
+    """A line of the peer's ledger."""
+    return {"key": key, "name": name, "acted": acted, "came": True}
+
+
+SOUND = ({"k1": "parcel"}, Counter({"k1": 1}), 0, [call("k1"), call("k1", acted=False)], {"k1"})
+
+
+@pytest.mark.parametrize(
+    ("changed", "at"),
+    [
+        ({}, None),
+        ({3: [call("k1", acted=False)]}, 0),
+        ({3: [call("k1"), call("k1")]}, 1),
+        ({3: [call("k1"), call("k2")]}, 2),
+        ({3: [call("k1", send.ROLLED_BACK)]}, 3),
+        ({4: {"k1", "k2"}}, 4),
+        ({1: Counter()}, 5),
+        ({1: Counter({"k1": 2})}, 5),
+        ({1: Counter({"k1": 1, "k2": 1})}, 5),
+        ({2: 1}, 6),
+    ],
+)
+def test_a_delivery_that_is_lost_doubled_or_made_up_is_noticed(
+    changed: dict[int, Any], at: int | None
+) -> None:
+    """One thing wrong breaks one promise."""
+    given: Any = [changed.get(number, value) for number, value in enumerate(SOUND)]
+    broken = [n for n, (_, kept) in enumerate(send.judged(*given)) if not kept]
+    assert broken == ([] if at is None else [at])
 
 
 @pytest.mark.parametrize(

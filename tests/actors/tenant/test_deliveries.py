@@ -319,13 +319,14 @@ def test_nothing_can_be_sent_where_the_marker_cannot_be_made(depot: Depot) -> No
 
 
 def test_a_suspended_tenant_sends_nothing_until_it_is_resumed(depot: Depot) -> None:
-    """What has left may end, and be heard of."""
+    """What has left may end; its outcome is written down, and heard of then."""
     first = depot.sent()
     (message,) = depot.operates()
     depot.suspend()
     depot.sent()
     depot.accept(message)
     assert depot.operates() == []
+    assert depot.heard() == []
     depot.resume()
     depot.rang()
     assert len(depot.operates()) == 1
