@@ -60,6 +60,8 @@ class Profile(NamedTuple):
     """By the connector's name, those that are over included."""
     tests: frozenset[str] = frozenset()
     """Actions whose versions under user test this tenant gets."""
+    connectors: Mapping[str, Mapping[str, Any]] = EMPTY
+    """What it states for connectors, by their names; secrets in the clear, so it is shown to nobody."""
 
 
 UNREMARKABLE = Profile()

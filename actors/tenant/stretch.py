@@ -87,7 +87,7 @@ class Stretches:
 
     def _function(self, apart: Apart, digest: bytes) -> Parked:
         work, route, serving = apart.work, apart.route, self._serving
-        lease, calls = Lease(), Calls(route.action, serving.operations)
+        lease, calls = Lease(), Calls(route.action, serving.operations, serving.require_subscribed)
         context = Context(
             lease,
             serving.tenant.name,
