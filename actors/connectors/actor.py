@@ -37,7 +37,7 @@ from actors.future import settle, settle_with_error
 from actors.log.redaction import NO_NAMES
 from actors.messages import FindCalls, Operate, ReplayCall, SettleDown
 from actors.profiles import Profiles
-from actors.published import Published
+from actors.published import Published, sound
 from actors.routing import RoutingTable
 
 log = structlog.get_logger()
@@ -186,12 +186,9 @@ class ConnectorActor(Actor):
         if table is self._table:
             return
         self._table = table
-        served, service = [], table.services.get(self._name)
-        while service is not None:
-            if service.make is not None:
-                served.append(service.make)
-            service = service.fallback
-        self._implementations.retire(tuple(served))
+        service = table.services.get(self._name)
+        serving = sound(service) if service is not None else None
+        self._implementations.retire(serving and serving.make)
 
     def _settle_down(self, message: SettleDown) -> None:
         self._heed()

@@ -50,10 +50,10 @@ class Implementations:
             if found.is_retired and not found.at_work:
                 self._close(make)
 
-    def retire(self, served: tuple[Callable[[], Connector], ...]) -> None:
-        """Only these are served; others are closed, each as soon as nobody is at work on it."""
+    def retire(self, served: Callable[[], Connector] | None) -> None:
+        """Only this one is served; others are closed, each as soon as nobody is at work on it."""
         for make, each in list(self._made.items()):
-            each.is_retired = make not in served
+            each.is_retired = make is not served
             if each.is_retired and not each.at_work:
                 self._close(make)
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
-from tenacity.wait import wait_exponential_jitter
+from tenacity.wait import wait_exponential, wait_random
 
 from actors.connectors.breakers import Breakers, Open
 from actors.connectors.call import Attempt, Call
@@ -49,7 +49,7 @@ class Tries:
         self._breakers = breakers
         self._sleep = sleep
         self._try_seconds = try_seconds
-        self._backoff = wait_exponential_jitter(FIRST_WAIT, MOST_WAIT, jitter=JITTER)
+        self._backoff = wait_exponential(FIRST_WAIT, max=MOST_WAIT) + wait_random(0, JITTER)
 
     async def exchange(self, call: Call, send: Send) -> Mapping[str, Any]:
         """What the service answers; each try is noted on the call.
