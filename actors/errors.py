@@ -133,5 +133,9 @@ class NotSubscribed(ActionError):
     code = api.NOT_SUBSCRIBED
 
 
+class ConnectorFailed(ActionError):
+    """A defect of a connector's code: logged with the trace id, and no fault of the function's."""
+
+
 class AuditProblem(Unavailable):
     """The admin log cannot be written or read; the message says which file, why and what to do."""

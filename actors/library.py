@@ -6,7 +6,8 @@ nobody's half-written file is taken in because somebody else moved a version.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import NamedTuple
@@ -14,10 +15,17 @@ from typing import NamedTuple
 from actors.errors import CodeProblem
 from actors.health import Health, Threshold
 from actors.index.code import Codebase, Loaded
-from actors.index.entries import Version
+from actors.index.entries import Index, Version
 
 Key = tuple[str, int]
-"""An action's name and a version's number."""
+"""An action's name, or what `connector_key` makes of a connector's, and a version's number."""
+
+Load = Callable[[Codebase, str, Loaded | None], Loaded]
+
+
+def connector_key(name: str) -> str:
+    """An action may have the name of a connector; no name has a space in it."""
+    return f"connector {name}"
 
 
 class Volume(NamedTuple):
@@ -46,9 +54,11 @@ class Library:
         threshold: Threshold | None,
         before: Volumes = NOTHING,
         doubt: Callable[[Key], bool] = everything,
+        load: Load = Codebase.load,
     ) -> None:
         """Where `doubt` says so, a version's file is read, and loaded anew if it is not as it was."""
         self._codebase = Codebase(root)
+        self._load = load
         self._threshold = threshold
         self._before = before
         self._doubt = doubt
@@ -78,7 +88,7 @@ class Library:
             before = None
         if before is not None and not self._doubt(key):
             return before
-        loaded = self._codebase.load(reference, before and before.loaded)
+        loaded = self._load(self._codebase, reference, before and before.loaded)
         require_unchanged(loaded, version)
         if before is not None and loaded is before.loaded:
             return before
@@ -93,3 +103,25 @@ def require_unchanged(loaded: Loaded, version: Version) -> None:
             f"`under dev`: put the file back as it was (SHA-256 {version.digest[:12]}…), and write the "
             "change as a new version in a file of its own"
         )
+
+
+class Problems:
+    """What is wrong with the code of one index, told all at once."""
+
+    def __init__(self, index: Index) -> None:
+        self._path = index.path
+        self._found: dict[str, None] = {}  # each once, in order
+
+    @contextmanager
+    def of(self, name: str, version: Version | None) -> Iterator[None]:
+        """Note a CodeProblem of this version and go on."""
+        try:
+            yield
+        except CodeProblem as problem:
+            number = version.number if version else 0
+            self._found[f"{self._path}: {name} version {number}: {problem}"] = None
+
+    def tell(self) -> None:
+        """Raise what was noted as one."""
+        if self._found:
+            raise CodeProblem("\n".join(self._found))

@@ -100,6 +100,37 @@ class Delivered(NamedTuple):
     """To a tenant: connectors have answered to what it had sent."""
 
 
+class FindCalls(NamedTuple):
+    """To a connector: what does its journal know of these calls? The newest first; maps, or the error."""
+
+    tenant_id: str | None
+    """None for every tenant's."""
+    limit: int
+    reply_to: Any
+    """An actors.future.Answer."""
+    trace_id: str | None = None
+    key: str | None = None
+    id: str | None = None
+    outcome: str | None = None
+
+
+class ReplayCall(NamedTuple):
+    """To a connector: transform a recorded call on the version that is served now, and call nobody.
+
+    Answered by a map; NotFound, FailedPrecondition where there is nothing to transform.
+    """
+
+    tenant_id: str
+    id: str
+    reply_to: Any
+
+
+class SettleDown(NamedTuple):
+    """To a connector: answer True once no call is at work on a version that is served no longer."""
+
+    reply_to: Any
+
+
 class Passivate(NamedTuple):
     """To a tenant: close the database and leave; answered by Left, or by Stayed where it is needed.
 

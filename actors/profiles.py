@@ -62,6 +62,13 @@ class Profile(NamedTuple):
     """Actions whose versions under user test this tenant gets."""
     is_active: bool = True
     """False while it is suspended, or waits for its deletion: nothing of its outbox leaves."""
+    connectors: Mapping[str, Mapping[str, Any]] = EMPTY
+    """What it states for connectors, by their names; secrets in the clear, so it is shown to nobody."""
+
+    def is_subscribed(self, connector: str, now: float) -> bool:
+        """Whether the tenant may use it at this moment, in seconds since the epoch."""
+        subscription = self.subscriptions.get(connector)
+        return subscription is not None and subscription.is_live(now)
 
 
 UNREMARKABLE = Profile()

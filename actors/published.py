@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from actors.health import Running
 from actors.index.messages import TakeOut
 from actors.index.move import Plan
 from actors.library import Key
 from actors.mailbox import Mailbox
 from actors.routing import Route, RoutingTable
+from actors.service import Service
+
+Served = TypeVar("Served", Route, Service)
 
 
 class Published:
@@ -25,18 +30,18 @@ class Published:
         self.unwritten: dict[Key, Plan] = {}
         """What the machine has taken out and the file does not say yet."""
 
-    def failed(self, route: Route, running: Running | None) -> None:
+    def failed(self, route: Route | Service, running: Running | None) -> None:
         """A call of this version ended in an unexpected error; where that is one too many, tell."""
         health = route.health
         if health is None or running is None or not health.fail(running):
             return
         if self.registry is not None:
-            self.registry.tell(TakeOut(route.name, route.version, health.failures))
+            self.registry.tell(TakeOut(route.name, route.version, health.failures, route.kind))
 
 
-def sound(route: Route) -> Route | None:
-    """The route itself, or what takes over once it is out; None where nothing does."""
-    found: Route | None = route
+def sound(route: Served) -> Served | None:
+    """The route or service itself, or what takes over once it is out; None where nothing does."""
+    found: Served | None = route
     while found is not None and found.health is not None and found.health.is_out:
         found = found.fallback
     return found

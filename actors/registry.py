@@ -30,9 +30,11 @@ from actors.index.code import Codebase, unload
 from actors.index.decision import Decision
 from actors.index.difference import changes, text_difference
 from actors.index.edit import edited
-from actors.index.entries import DUMMY, ERRORING, Index
+from actors.index.entries import DUMMY, ERRORING, Action, Connector, Index
 from actors.index.file import digest_of, edited_by_hand, replace
 from actors.index.messages import (
+    CONNECTOR,
+    FUNCTION,
     Compare,
     Difference,
     LookForHangs,
@@ -47,12 +49,13 @@ from actors.index.messages import (
 from actors.index.move import Plan, planned
 from actors.index.reader import parse_index, read_index
 from actors.index.spelling import hint
-from actors.library import Key, Library, everything
+from actors.library import Key, Library, connector_key, everything
 from actors.log.messages import MOVE, OK, Append, Entry
 from actors.mailbox import Mailbox
 from actors.messages import Receipt
 from actors.published import Published
 from actors.routing import Route, RoutingTable, route_of
+from actors.service import Service
 
 log = structlog.get_logger()
 
@@ -142,11 +145,11 @@ class Registry(Actor):
     def _with_unwritten(self, index: Index) -> Index:
         """What the machine has taken out stays out, where the file still has it as it was then."""
         text = index.text
-        for (name, number), plan in self._unwritten.items():
-            action = index.actions.get(name)
-            version = action and action.version(number)
+        for plan in self._unwritten.values():
+            owner = _owner(index, plan.kind, plan.name)
+            version = owner and owner.version(plan.version.number)
             if version and version.state == plan.version.state:
-                text = edited(text, plan.section, name, number, plan.values)
+                text = edited(text, plan.section, plan.name, version.number, plan.values)
         return index if text == index.text else parse_index(self._path, text)
 
     # Moves
@@ -169,17 +172,18 @@ class Registry(Actor):
 
     def _planned_table(self, message: Move, plan: Plan) -> RoutingTable:
         """FailedPrecondition where it could not be served as planned."""
-        key = (message.name, message.version)
+        key = _key(message)
         try:
-            table = self._built(self._edited(key, plan), key.__eq__)
+            table = self._built(self._edited(plan), key.__eq__)
             if plan.must_load and key not in table.volumes:
                 _require_loadable(table.described, plan)
         except (CodeProblem, IndexProblem) as problem:
             raise FailedPrecondition(f"nothing was changed: {problem}") from problem
         return table
 
-    def _edited(self, key: Key, plan: Plan) -> Index:
-        text = edited(self._tables.current.described.text, plan.section, *key, plan.values)
+    def _edited(self, plan: Plan) -> Index:
+        text = self._tables.current.described.text
+        text = edited(text, plan.section, plan.name, plan.version.number, plan.values)
         return parse_index(self._path, text)
 
     def _built(self, index: Index, doubt: Callable[[Key], bool]) -> RoutingTable:
@@ -236,22 +240,24 @@ class Registry(Actor):
     # The machine's move
 
     def _take_out(self, message: TakeOut) -> None:
-        key = (message.name, message.version)
-        action = self._tables.current.described.actions.get(message.name)
-        version = action and action.version(message.version)
+        key = _key(message)
+        owner = _owner(self._tables.current.described, message.kind, message.name)
+        version = owner and owner.version(message.version)
         volume = self._tables.current.volumes.get(key)
         if not version or volume is None or not volume.health.is_out:
             return  # somebody was quicker: it has been moved, or its code is other code
         move = Move(
-            *key,
+            message.name,
+            message.version,
             ERRORING,
             _why(message.failures),
             MACHINE,
             MACHINE,
+            kind=message.kind,
             trace_id=message.failures[-1].trace_id,
         )
         plan = planned(self._tables.current.described, move)
-        table = self._built(self._edited(key, plan), lambda _: False)
+        table = self._built(self._edited(plan), lambda _: False)
         self._serve(table)
         self._unwritten[key] = plan
         self._tell_of(message, move, table)
@@ -291,10 +297,11 @@ class Registry(Actor):
     # Telling of it
 
     def _tell_of(self, message: TakeOut, move: Move, table: RoutingTable) -> None:
-        route = table.routes[message.name]
+        route = _serving(table, message.kind, message.name)
+        assert route is not None
         log.error(
             "a version keeps failing and was taken out",
-            action=move.name,
+            **{"action" if message.kind == FUNCTION else message.kind: move.name},
             version=move.version,
             why=move.why,
             traces=[each.trace_id for each in message.failures],
@@ -337,8 +344,21 @@ def _why(failures: tuple[Failure, ...]) -> str:
     return f"{len(failures)} unexpected errors within {calls} calls, in {seconds:.1f} s"
 
 
+def _key(message: Move | TakeOut) -> Key:
+    is_connector = message.kind == CONNECTOR
+    return connector_key(message.name) if is_connector else message.name, message.version
+
+
+def _owner(index: Index, kind: str, name: str) -> Action | Connector | None:
+    return index.connectors.get(name) if kind == CONNECTOR else index.actions.get(name)
+
+
+def _serving(table: RoutingTable, kind: str, name: str) -> Route | Service | None:
+    return table.services.get(name) if kind == CONNECTOR else table.routes.get(name)
+
+
 def _moved(message: Move, plan: Plan, table: RoutingTable) -> Moved:
-    route = table.routes.get(message.name)
+    route = _serving(table, message.kind, message.name)
     serving: Mapping[str, Any] = dict(route.meta) if route is not None else {}
     told = tuple(f"{each.where}: {each.what}" for each in plan.breaks)
     return Moved(message.name, message.version, plan.version.state, message.to, told, serving)
@@ -346,8 +366,9 @@ def _moved(message: Move, plan: Plan, table: RoutingTable) -> Moved:
 
 def _require_loadable(index: Index, plan: Plan) -> None:
     """What is served elsewhere only has to be sound, too."""
-    if plan.section == "actions":
-        Codebase(index.root).load(plan.values.get("code") or plan.version.code or "")
+    codebase = Codebase(index.root)
+    load = codebase.load if plan.kind == FUNCTION else codebase.load_connector
+    load(plan.values.get("code") or plan.version.code or "")
 
 
 def _other_code(table: RoutingTable, index: Index) -> list[str]:

@@ -7,15 +7,15 @@ never changes: another index, state or environment makes another table.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
 from actors.access import ADMIN, AREAS, Rule, rule_of
-from actors.errors import CodeProblem, NotFound
+from actors.errors import NotFound
 from actors.health import Health
+from actors.index.code import Codebase
 from actors.index.decision import FALLBACK, NEWEST, Decision, ranking, serve
 from actors.index.entries import (
     DUMMY,
@@ -26,13 +26,14 @@ from actors.index.entries import (
     Environment,
     Index,
     Operation,
-    Version,
 )
+from actors.index.messages import FUNCTION
 from actors.index.reader import built_in_index
 from actors.index.schema import Schema
 from actors.index.spelling import nearest
-from actors.library import NOTHING, Key, Library, Volume, Volumes, everything
+from actors.library import NOTHING, Key, Library, Problems, Volume, Volumes, everything
 from actors.messages import Principal
+from actors.service import Service, Services
 
 
 class Route(NamedTuple):
@@ -68,6 +69,11 @@ class Route(NamedTuple):
     """What takes over once the version is out; None where nothing would."""
     module: ModuleType | None = None
     """Where the function was written; None where there is none."""
+
+    @property
+    def kind(self) -> str:
+        """What versions it is one of."""
+        return FUNCTION
 
     def is_for(self, caller: Principal) -> bool:
         """Whether this caller may call it on a channel that answers it: by rule, areas and scope."""
@@ -133,6 +139,8 @@ class RoutingTable(NamedTuple):
     """What testers of an action get, by its name, where that is not what everybody gets."""
     volumes: Volumes
     """The code of all versions that are served, or would be if others failed."""
+    services: Mapping[str, Service]
+    """What serves each connector, by its name; the engine's own are actors and not among them."""
 
     @classmethod
     def build(
@@ -150,7 +158,10 @@ class RoutingTable(NamedTuple):
         """
         place = index.environment(environment)
         library = Library(index.root, place.takes_out, before, doubt)
-        stated = _Stated(index, place, library).part()
+        outward = Library(index.root, place.takes_out, before, doubt, Codebase.load_connector)
+        problems = Problems(index)
+        services = Services(index, place, outward, problems).all()
+        stated = _Stated(index, place, library, problems).part()
         built_in = built_in_part()
         return cls(
             routes=MappingProxyType({**stated.routes, **built_in.routes}),
@@ -162,7 +173,8 @@ class RoutingTable(NamedTuple):
             operations=MappingProxyType({**index.operations(), **built_in_index().operations()}),
             described=index,
             testers=stated.testers,
-            volumes=library.volumes,
+            volumes=MappingProxyType({**library.volumes, **outward.volumes}),
+            services=services,
         )
 
     def as_tested(self, tests: frozenset[str]) -> RoutingTable:
@@ -226,36 +238,16 @@ def built_in_part() -> Part:
     return Part(MappingProxyType(routes), MappingProxyType({}), tenants.modules, index.digest)
 
 
-class Problems:
-    """What is wrong with the code of one index, told all at once."""
-
-    def __init__(self, index: Index) -> None:
-        self._path = index.path
-        self._found: dict[str, None] = {}  # each once, in order
-
-    @contextmanager
-    def of(self, name: str, version: Version | None) -> Iterator[None]:
-        """Note a CodeProblem of this version and go on."""
-        try:
-            yield
-        except CodeProblem as problem:
-            number = version.number if version else 0
-            self._found[f"{self._path}: {name} version {number}: {problem}"] = None
-
-    def tell(self) -> None:
-        """Raise what was noted as one."""
-        if self._found:
-            raise CodeProblem("\n".join(self._found))
-
-
 class _Stated:
     """The part of the index that a server runs, while it is being made."""
 
-    def __init__(self, index: Index, place: Environment, library: Library) -> None:
+    def __init__(
+        self, index: Index, place: Environment, library: Library, problems: Problems
+    ) -> None:
         self._index = index
         self._place = place
         self._library = library
-        self._problems = Problems(index)
+        self._problems = problems
 
     def part(self) -> Part:
         """Every action's route; CodeProblem."""

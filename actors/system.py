@@ -19,6 +19,8 @@ from actors.admin.messages import SweepDue, TellEverything
 from actors.channel import Draining, FlushUses
 from actors.child import ChildSpec
 from actors.clock import Clock, ClockMailbox, Every
+from actors.connectors.actor import HABITS, Habits
+from actors.connectors.switchboard import Switchboard
 from actors.connectors.timer import Timer
 from actors.departure import STOP_SECONDS, is_there, try_asking, try_stopping
 from actors.dispatcher import Dispatcher
@@ -30,6 +32,7 @@ from actors.local_admin import LocalAdmin
 from actors.log.actor import AdminLog
 from actors.log.events import Events
 from actors.log.reader import AuditReader
+from actors.log.redaction import folded_names
 from actors.logs import Logs, zone_of
 from actors.mailbox import Mailbox
 from actors.messages import TenantRecord
@@ -78,6 +81,7 @@ class System:
         settings: Settings,
         clock: Callable[[], float] = time.time,
         events: Events | None = None,
+        habits: Habits = HABITS,
     ) -> None:
         """`clock` says seconds since the epoch, for whatever expires and for the days of logs.
 
@@ -86,6 +90,7 @@ class System:
         self.settings = settings
         self._now = clock
         self._events = events
+        self._habits = habits
         self._metrics: MetricsServer | None = None
         self.failure: BaseException | None = None
         """Why the supervisor gave up, if it did."""
@@ -158,8 +163,16 @@ class System:
         # Verifying a long log computes: it takes turns with the tenants.
         self.audit_reader = self._mailbox("audit reader", self.supervisor, self._permit)
         self.timer = self._mailbox("timer", self.supervisor)
-        self.connectors: dict[str, Mailbox] = {"timer": self.timer}
-        """Whom functions call, by the names of the index; what is not here answers that it is to come."""
+        self.connectors = Switchboard(
+            settings.data / "connectors",
+            self.tables,
+            self._profiles,
+            self.supervisor,
+            self._adopt,
+            {"timer": self.timer},
+            self._habits._replace(hide=folded_names(settings.log_hide)),
+        )
+        """Whom functions call, by the names of the index."""
         self.directory = self._mailbox("directory", self.supervisor)
         self.waker = self._mailbox("waker", self.supervisor)
         inbox = SocketMailbox(data, self._permit.let_go, self._permit.take)
@@ -222,6 +235,7 @@ class System:
         self.clock.tell(Every(RECKON_SECONDS, self.directory, SweepDue()))
         for channel in (self.router, self.console):
             self.clock.tell(Every(RECKON_SECONDS, channel, FlushUses()))
+        self.connectors.open_journals()
         self.logs.begin(self.clock)
         if settings.metrics_port is not None:
             self._metrics = MetricsServer(settings.metrics_port, self.logs.stats)
@@ -229,6 +243,7 @@ class System:
     def stop(self) -> None:
         """Answer what was accepted, refuse the rest, close everything; in reverse order of starting."""
         drained = True
+        closing = time.monotonic() + self.settings.drain_seconds
         if self._metrics is not None:
             self._metrics.close()
         try_asking(self.console, Draining())
@@ -239,6 +254,7 @@ class System:
         if try_asking(self.supervisor, Ping()):
             try_asking(self.router, Ping())
             drained = self._drain()
+        self.connectors.close(closing)
         for mailbox in reversed(self._children()):
             if mailbox is self.logs.errors and self._events is not None:
                 self._events.disconnect()
@@ -328,6 +344,7 @@ class System:
                 router=self.router,
                 log_reader=self.logs.reader,
                 stats=self.logs.stats,
+                connectors=self.connectors,
             ),
             tables=self.tables,
             profiles=self._profiles,

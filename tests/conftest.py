@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from actors.__main__ import log_to_standard_error
+from actors.connectors.actor import HABITS, Habits
 from actors.log.events import Events
 from actors.settings import Settings
 from actors.system import System
@@ -25,9 +26,15 @@ def events() -> Events:
 class Server:
     """A running system with the tenants acme and globex."""
 
-    def __init__(self, data: Path, clock: Callable[[], float] = time.time, **settings: Any) -> None:
+    def __init__(
+        self,
+        data: Path,
+        clock: Callable[[], float] = time.time,
+        habits: Habits = HABITS,
+        **settings: Any,
+    ) -> None:
         given = {"endpoint": "tcp://127.0.0.1:*", "memory_bytes": 0, **settings}
-        self.system = System(Settings(data=data, **given), clock)
+        self.system = System(Settings(data=data, **given), clock, habits=habits)
         self.system.start()
         self.tokens: dict[str, str] = {}
         for name in ("acme", "globex"):

@@ -34,7 +34,7 @@ def post(monkeypatch: pytest.MonkeyPatch) -> Watch:
         system: System, name: str, mailbox: Mailbox, start: Callable[[Mailbox], object]
     ) -> None:
         supervise(system, name, mailbox, start)
-        system.connectors["post"] = made
+        system.connectors.connect("post", made)
 
     monkeypatch.setattr(System, "_supervise", supervised)
     return made

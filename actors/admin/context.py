@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from actors.admin.messages import Done, Order
 from actors.errors import InvalidArgument
@@ -15,6 +15,21 @@ from actors.messages import Principal, Receipt, TenantRecord
 from actors.routing import RoutingTable
 from actors.stepper import Pending, asked
 from transport.message import Problem
+
+
+class Connectors(Protocol):
+    """Whom functions call, by the names of the index."""
+
+    @property
+    def awake(self) -> tuple[Mailbox, ...]:
+        """Those that have been asked for anything yet."""
+        ...
+
+    def get(self, name: str, /) -> Mailbox | None:
+        """None where there is no such connector."""
+        ...
+
+    def __iter__(self) -> Iterator[str]: ...
 
 
 class Actors(NamedTuple):
@@ -29,6 +44,7 @@ class Actors(NamedTuple):
     stats: Mailbox
     clock: Mailbox
     router: Mailbox
+    connectors: Connectors
 
 
 class AdminContext:

@@ -2,7 +2,8 @@
 
 Each tenant that is awake is asked behind what it has begun; once all have answered, and the router after them
 has sent what they had answered before, every reply that leaves is the new version's. What a function has
-parked on its own version is not waited for.
+parked on its own version is not waited for. Connectors answer once their calls on an older version have
+ended.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from actors.admin.context import AdminContext
 from actors.clock import After
 from actors.future import Answer, settle
 from actors.mailbox import Mailbox
-from actors.messages import WhoIsIn
+from actors.messages import SettleDown, WhoIsIn
 from actors.stepper import Pending, asked_first
 
 PATIENCE_SECONDS = 5.0
@@ -43,7 +44,11 @@ class _Wait(Mailbox):
 async def settled(ctx: AdminContext) -> bool:
     """Wait for it; False where some function took too long."""
     awake: Iterable[Mailbox] = await ctx.ask(ctx.actors.supervisor, WhoIsIn())
-    is_settled: bool = await _all(ctx, [asked_first(mailbox, Ping()).answer for mailbox in awake])
+    answers = [asked_first(mailbox, Ping()).answer for mailbox in awake]
+    for mailbox in ctx.actors.connectors.awake:
+        answers.append(Answer())
+        mailbox.tell(SettleDown(answers[-1]))
+    is_settled: bool = await _all(ctx, answers)
     await ctx.ask(ctx.actors.router, Ping())
     return is_settled
 

@@ -1,5 +1,7 @@
 """The code of one version: loaded fresh from its file, under a module name of its own.
 
+It is a function of (ctx, params), or the class of a connector.
+
 So two versions of one module can run side by side, and what ran before goes on running. What such a
 module imports, its siblings included, is imported in the ordinary way and shared.
 """
@@ -11,7 +13,7 @@ import inspect
 import itertools
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from importlib.abc import SourceLoader
 from pathlib import Path
@@ -26,11 +28,24 @@ REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*\Z", re.ASCII
 _numbers = itertools.count(1)
 
 
+CONNECTOR_METHODS = {
+    "outer": ("delivery", "params", "settings"),
+    "exchange": ("delivery", "outer", "settings"),
+    "inner": ("delivery", "response"),
+    "close": (),
+}
+"""What the class of a connector has (actors/connectors/contract.py), and what each is called with."""
+
+AWAITED = frozenset({"exchange", "close"})
+"""Those of them that are `async def`."""
+
+
 class Loaded(NamedTuple):
-    """A function that can be served, and where it came from."""
+    """Code that can be served, and where it came from."""
 
     reference: str
     function: Callable[..., Any]
+    """A function of (ctx, params); or a connector's class, which is made without arguments."""
     is_async: bool
     """True for `async def`, which has to be stepped and cannot simply be called."""
     module: ModuleType
@@ -72,6 +87,15 @@ class Codebase:
         CodeProblem names the reference, the file and what is wrong with them: outside the directory, not
         there, an import that raises or tries to exit, no such name, not such a function.
         """
+        return self._loaded(reference, before, _function)
+
+    def load_connector(self, reference: str, before: Loaded | None = None) -> Loaded:
+        """Load `package.module:Name`, the class of a connector; as `load`."""
+        return self._loaded(reference, before, _connector)
+
+    def _loaded(
+        self, reference: str, before: Loaded | None, take: Callable[[str, Unit, str], Any]
+    ) -> Loaded:
         source = self.source(reference)
         path, _, name = reference.partition(":")
         if before is not None and before.digest == source.digest:
@@ -79,7 +103,7 @@ class Codebase:
         unit = self._units.get(path)
         if unit is None:
             unit = self._units[path] = self._load(reference, path, source)
-        function = _function(reference, unit, name)
+        function = take(reference, unit, name)
         is_async = inspect.iscoroutinefunction(function)
         return Loaded(reference, function, is_async, unit.module, unit.file, unit.digest)
 
@@ -186,3 +210,38 @@ def _check_signature(reference: str, file: Path, function: Callable[..., Any]) -
         raise CodeProblem(
             f"code {reference}: {file} defines it with {signature}; it takes exactly (ctx, params)"
         )
+
+
+def _connector(reference: str, unit: Unit, name: str) -> Callable[..., Any]:
+    found = getattr(unit.module, name, None)
+    if found is None:
+        raise CodeProblem(f"code {reference}: {unit.file} has no {name}")
+    if not inspect.isclass(found):
+        raise CodeProblem(f"code {reference}: {name} in {unit.file} is not a class")
+    for problem in _unlike_a_connector(found):
+        raise CodeProblem(f"code {reference}: {name} in {unit.file} {problem}")
+    return found
+
+
+def _unlike_a_connector(found: type) -> Iterator[str]:
+    """What keeps a class from being a connector's."""
+    if not isinstance(getattr(found, "settings", None), Mapping):
+        yield "has no settings: a JSON Schema of what a tenant states for it, {} for nothing"
+    if not _takes(found, ()):
+        yield "cannot be made without arguments"
+    for name, params in CONNECTOR_METHODS.items():
+        method = getattr(found, name, None)
+        listed = ", ".join(("self", *params))
+        is_awaited = name in AWAITED
+        if not callable(method) or not _takes(method, ("self", *params)):
+            yield f"needs {'async ' * is_awaited}def {name}({listed})"
+        elif inspect.iscoroutinefunction(method) != is_awaited:
+            yield f"needs {name} to be {'async def' if is_awaited else 'a plain def'}"
+
+
+def _takes(function: Callable[..., Any], params: tuple[str, ...]) -> bool:
+    try:
+        inspect.signature(function).bind(*params)
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -147,6 +147,10 @@ class Connector(NamedTuple):
     versions: tuple[Version, ...]
     """The newest first."""
 
+    def version(self, number: int) -> Version | None:
+        """The version of that number, if there is one."""
+        return next((each for each in self.versions if each.number == number), None)
+
 
 class ConfigSchemas(NamedTuple):
     """What a tenant's config may say."""

@@ -107,6 +107,8 @@ class TakeOut(NamedTuple):
     name: str
     version: int
     failures: tuple[Failure, ...]
+    kind: str = FUNCTION
+    """FUNCTION or CONNECTOR."""
 
 
 class LookForHangs(NamedTuple):

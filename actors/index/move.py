@@ -29,14 +29,21 @@ from transport.message import Problem
 class Plan(NamedTuple):
     """What a move does."""
 
-    section: str
-    """Of the file: `actions` or `connectors`."""
+    name: str
+    """Of the function or connector."""
+    kind: str
+    """FUNCTION or CONNECTOR."""
     version: Version
     """As it is before."""
     values: Values
     """The keys of the version that change."""
     breaks: tuple[Break, ...]
     """What callers have to put up with."""
+
+    @property
+    def section(self) -> str:
+        """Of the file."""
+        return "connectors" if self.kind == CONNECTOR else "actions"
 
     @property
     def must_load(self) -> bool:
@@ -56,7 +63,7 @@ def planned(index: Index, move: Move) -> Plan:
     values: dict[str, str | None] = {"state": move.to, **_given(version, move), "by": move.by}
     values["before"] = version.state if move.to == ERRORING else None
     values |= _frozen(index, owner, version, move)
-    return Plan("connectors" if is_connector else "actions", version, values, found)
+    return Plan(move.name, move.kind, version, values, found)
 
 
 def _owner(

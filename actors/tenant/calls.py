@@ -6,7 +6,7 @@ the function wrote before is on disk: a stretch that is rolled back has called n
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, Final
 
 from actors.errors import CallRefused, InvalidArgument
@@ -41,11 +41,17 @@ class Call:
 class Calls:
     """Makes the calls of one function: of the operations that its action lists, with params that fit."""
 
-    __slots__ = ("_action", "_made", "_operations")
+    __slots__ = ("_action", "_made", "_operations", "require_subscribed")
 
-    def __init__(self, action: Action, operations: Mapping[str, Operation]) -> None:
-        """`operations` are all there are, by full name."""
+    def __init__(
+        self,
+        action: Action,
+        operations: Mapping[str, Operation],
+        require_subscribed: Callable[[Operation], None] = lambda _: None,
+    ) -> None:
+        """`operations` are all there are, by full name; `require_subscribed` raises NotSubscribed."""
         self._action = action
+        self.require_subscribed = require_subscribed
         self._operations = operations
         self._made: list[Call] = []
 
@@ -66,12 +72,13 @@ class Calls:
         return call
 
     def begin(self, call: Call) -> None:
-        """It is awaited now; CallRefused the second time."""
+        """It is awaited now; CallRefused the second time, NotSubscribed where it may not leave."""
         if call not in self._made:
             raise CallRefused(
                 f"this call of {call.operation.name} was awaited before: make another with ctx.call(...)"
             )
         self._made.remove(call)
+        self.require_subscribed(call.operation)
 
     def require_awaited(self) -> None:
         """At the function's end: CallRefused for a call that was made and never left."""

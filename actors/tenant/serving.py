@@ -8,7 +8,9 @@ back its own effects and nobody else's.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -24,6 +26,7 @@ from actors.errors import (
     Unimplemented,
 )
 from actors.health import Running
+from actors.index.entries import Operation
 from actors.log.events import Confidential
 from actors.mailbox import Killer, Mailbox
 from actors.messages import DeadLetter, DryRun, Principal, TenantRecord, Work
@@ -43,6 +46,7 @@ from actors.tenant.parking import Parking
 from actors.tenant.rehearsal import Rehearsal
 from actors.tenant.sends import Sends
 from actors.tenant.storage import Storage
+from actors.tenant.subscribed import Unsubscribed, require_subscribed, user_message
 from actors.wording import worded
 from transport import codec
 from transport.message import ABORTED, Refusal
@@ -112,7 +116,13 @@ class Serving:
 
     def reason(self, work: Work, error: BaseException) -> Refusal:
         """Why a request is refused whose function, or whose way there, has raised this."""
+        if isinstance(error, Unsubscribed):
+            return error.refusal._replace(user_message=self._worded(work, error))
         return error.refusal if isinstance(error, ActionError) else self._explain(work, error)
+
+    def require_subscribed(self, operation: Operation) -> None:
+        """NotSubscribed where the tenant may not use it at this moment."""
+        require_subscribed(operation, self._profiles.of(self._record.id), self._table)
 
     def begins(self, route: Route, work: Work) -> Running:
         """A call of this version begins; `with` what this gives says when it ends."""
@@ -314,6 +324,25 @@ class Serving:
             return function(context, params)
         with self._function_time:
             return function(context, params)
+
+    def _worded(self, work: Work, error: Unsubscribed) -> str | None:
+        """By the action that the index names; which version serves the request itself stays known."""
+        before, run = (self._chosen, self._running), partial(self._consulted, work)
+        try:
+            return user_message(error, self._profile, self._table, run)
+        finally:
+            self._chosen, self._running = before
+
+    def _consulted(self, work: Work, action: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What an action answers that nobody has asked for: read-only, within the transaction at hand."""
+        route = self._version(action, work.principal)
+        parsed = route.params.parse(params)
+        if route.function is None or route.is_async:
+            return route.example or {}
+        asked = work._replace(request=work.request.model_copy(update={"params": dict(params)}))
+        with self.database.message():
+            result: Mapping[str, Any] = self._run(asked, route._replace(writes=False), parsed)
+        return result
 
     def _explain(self, work: Work, error: BaseException) -> Refusal:
         """Expected troubles of the database have codes of their own; everything else is a defect."""

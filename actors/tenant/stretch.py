@@ -88,7 +88,8 @@ class Stretches:
 
     def _function(self, apart: Apart, digest: bytes) -> Parked:
         work, route, serving = apart.work, apart.route, self._serving
-        lease, calls = Lease(), Calls(route.action, serving.table.operations)
+        lease = Lease()
+        calls = Calls(route.action, serving.table.operations, serving.require_subscribed)
         sends = Sends(route.action, serving.table)
         context = Context(
             lease,

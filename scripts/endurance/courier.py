@@ -67,10 +67,9 @@ def with_courier(port: int) -> type[System]:
             """Beside the timer, and so before any tenant is woken."""
             super()._supervise(name, mailbox, start)
             if name == "timer":
-                self.connectors["post"] = self._mailbox("courier", self.supervisor)
-                super()._supervise(
-                    "courier", self.connectors["post"], lambda box: Courier.start(box, port)
-                )
+                courier = self._mailbox("courier", self.supervisor)
+                self.connectors.connect("post", courier)
+                super()._supervise("courier", courier, lambda box: Courier.start(box, port))
 
     return WithCourier
 

@@ -33,11 +33,11 @@ BODY = 'return {{"id": ctx.db.scalar(ADD, {{"text": f"{number} {{params.text}}"}
 
 
 class Workshop:
-    """A copy of tests/trouble that the test may change, and at most one server at a time."""
+    """A copy of an index that the test may change, and at most one server at a time."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, index: Path = INDEX) -> None:
         self.data = directory / "data"
-        self.index = Path(shutil.copytree(INDEX.parent, directory / "index")) / INDEX.name
+        self.index = Path(shutil.copytree(index.parent, directory / "index")) / index.name
         self._server: Server | None = None
         self._wire: Wire | None = None
 

@@ -11,6 +11,7 @@ from actors.index.decision import serve, served_in
 from actors.index.entries import DUMMY, ERRORING, Action, Connector, Environment, Version
 from actors.index.messages import CONNECTOR, FUNCTION
 from actors.index.states import moves
+from actors.library import connector_key
 
 MOST_FAILURES = 50
 """Of one function that are told."""
@@ -45,7 +46,7 @@ async def show(ctx: AdminContext, params: Any) -> dict[str, Any]:
     return {
         **_line(ctx, owner),
         "versions": [_version(ctx, owner, each) for each in owner.versions],
-        "failures": _failures(ctx, owner.name),
+        "failures": _failures(ctx, owner),
         "explanation": _explanation(ctx, owner, latest["moves"]),
         "moves": latest["moves"][:LATEST_MOVES],
     }
@@ -98,13 +99,14 @@ def _version(ctx: AdminContext, owner: Action | Connector, version: Version) -> 
     }
 
 
-def _failures(ctx: AdminContext, name: str) -> list[dict[str, Any]]:
+def _failures(ctx: AdminContext, owner: Action | Connector) -> list[dict[str, Any]]:
     """Of what is loaded here: the latest, the newest first."""
-    now = time.monotonic()
+    now, is_function = time.monotonic(), isinstance(owner, Action)
+    key = owner.name if is_function else connector_key(owner.name)
     found = [
         (failure, number)
-        for (owner, number), volume in ctx.table.volumes.items()
-        if owner == name
+        for (name, number), volume in ctx.table.volumes.items()
+        if name == key
         for failure in volume.health.failures
     ]
     found.sort(key=lambda each: each[0].at, reverse=True)

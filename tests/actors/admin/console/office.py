@@ -182,13 +182,20 @@ class House(Mailbox):
         return self._works.empty()
 
 
+class NoConnectors(dict[str, Mailbox]):
+    """Nobody to call."""
+
+    awake: tuple[Mailbox, ...] = ()
+
+
 class Office:
     """`log` has all that was told or asked, in order; `entries` what the admin log took of it."""
 
     def __init__(self, directory: Path, informed: bool = True, **instead: Mailbox) -> None:
         """`instead` of stand-ins, real actors' mailboxes."""
         self.log: deque[tuple[str, Any]] = deque()
-        self.desks = {name: Desk(name, self.log) for name in Actors._fields}
+        names = [name for name in Actors._fields if name != "connectors"]
+        self.desks = {name: Desk(name, self.log) for name in names}
         self.entries: list[Entry] = []
         self.is_full = False
         """Whether the admin log cannot be written."""
@@ -200,7 +207,7 @@ class Office:
         self.desks["supervisor"].answer = self._find
         self.tenant = House()
         """The mailbox of every tenant."""
-        self._actors = Actors(**{**self.desks, **instead})
+        self._actors = Actors(**{**self.desks, **instead}, connectors=NoConnectors())
         self.table = self._table(directory)
         self._open(directory)
         if informed:

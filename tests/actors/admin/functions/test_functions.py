@@ -74,9 +74,16 @@ class Stub(NamedTuple):
     described: StubIndex = StubIndex()
 
 
+class NoConnectors(dict[str, Mailbox]):
+    """Nobody to call."""
+
+    awake: tuple[Mailbox, ...] = ()
+
+
 def desks() -> Actors:
     """An empty desk in each actor's place."""
-    return Actors(*(Desk(name) for name in Actors._fields))
+    names = [name for name in Actors._fields if name != "connectors"]
+    return Actors(**{name: Desk(name) for name in names}, connectors=NoConnectors())
 
 
 def context(

@@ -1,0 +1,261 @@
+"""The actor of one connector: takes Operate, works on many at once on its loop, and answers each once.
+
+An operation's answer goes out first, and into the journal afterwards. Nothing here waits for an outside
+service but the call that it is for: others of its tenant, of other tenants and of other connectors go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, NamedTuple
+
+import structlog
+
+from actors.actor import Actor
+from actors.connectors.breakers import Breakers
+from actors.connectors.call import Call
+from actors.connectors.exchange import Exchange
+from actors.connectors.implementations import Implementations
+from actors.connectors.journal import Journal
+from actors.connectors.loop import LoopMailbox
+from actors.connectors.queue import ROOM, Queue, Room
+from actors.connectors.replay import replayed
+from actors.connectors.tenant_settings import settings_of
+from actors.connectors.tries import TRY_SECONDS, Sleep, Tries
+from actors.errors import (
+    ActionError,
+    DeadlineExceeded,
+    FailedPrecondition,
+    NotFound,
+    NotSubscribed,
+    ResourceExhausted,
+    Unavailable,
+)
+from actors.future import settle, settle_with_error
+from actors.log.redaction import NO_NAMES
+from actors.messages import FindCalls, Operate, ReplayCall, SettleDown
+from actors.profiles import Profiles
+from actors.published import Published, sound
+from actors.routing import RoutingTable
+
+log = structlog.get_logger()
+
+
+STOPPING: Final = "the connector is stopping; nothing was sent"
+
+RETRY_STOPPING_MS: Final = 1000
+
+
+class Habits(NamedTuple):
+    """How a connector deals with its services; a test may have others."""
+
+    room: Room = ROOM
+    breakers: Callable[[], Breakers] = Breakers
+    sleep: Sleep = asyncio.sleep
+    """Waits so many seconds between tries."""
+    try_seconds: float = TRY_SECONDS
+    hide: frozenset[str] = NO_NAMES
+    """Further names of secrets, as actors.log.redaction.folded_names makes them."""
+
+
+HABITS: Final = Habits()
+
+
+class Finish(NamedTuple):
+    """To a connector, before it is stopped: end what is under way, and close; `reply_to` is set then."""
+
+    until: float
+    """time.monotonic() in seconds, after which what is under way is cancelled."""
+    reply_to: Any
+
+
+class ConnectorActor(Actor):
+    """One incarnation; its loop and its journal outlive it."""
+
+    mailbox: LoopMailbox
+
+    def __init__(
+        self,
+        mailbox: LoopMailbox,
+        name: str,
+        tables: Published,
+        profiles: Profiles,
+        journal: Journal,
+        habits: Habits = HABITS,
+    ) -> None:
+        super().__init__(mailbox)
+        self._name = name
+        self._tables = tables
+        self._profiles = profiles
+        self._journal = journal
+        self._hide = habits.hide
+        self._queue = Queue(name, habits.room)
+        self._implementations = Implementations(name)
+        tries = Tries(habits.breakers(), habits.sleep, habits.try_seconds)
+        self._exchange = Exchange(name, tables, profiles, self._implementations, tries)
+        self._table: RoutingTable | None = None
+        self._under_way: dict[asyncio.Task[None], Call] = {}
+        self._errands: set[asyncio.Task[None]] = set()
+        self._handlers: dict[type, Callable[[Any], object]] = {
+            Operate: self._take,
+            FindCalls: self._find,
+            ReplayCall: self._replay,
+            SettleDown: self._settle_down,
+            Finish: lambda message: self._run(self._finish(message)),
+        }
+
+    # Life
+
+    def on_start(self) -> None:
+        """The journal writes from now on."""
+        self._journal.start()
+
+    def on_stop(self) -> None:
+        """The loop ends with this turn; Finish has come before."""
+        self.mailbox.silence()
+
+    def on_failure(self, *_: Any) -> None:
+        """Whoever waits hears that it is not known; what was recorded stays to be written."""
+        self._stop_waiting()
+        for task in (*self._under_way, *self._errands):
+            task.cancel()
+        self._run(self._implementations.close())
+
+    def handle(self, mail: deque[Any]) -> None:
+        """As every actor; where something has ended the loop, that is a failure, and of no message."""
+        error = self.mailbox.crash()
+        if error is not None:
+            self.at = len(mail)
+            raise error
+        super().handle(mail)
+
+    def on_receive(self, message: Any) -> None:
+        """One handler for each kind of message."""
+        handler = self._handlers.get(type(message))
+        if handler is None:
+            raise TypeError(f"a connector has no handler for {type(message).__name__}")
+        handler(message)
+
+    # Calls
+
+    def _take(self, message: Operate) -> None:
+        call = Call(message)
+        try:
+            self._require_subscribed(message)
+            self._queue.admit(call)
+        except (NotSubscribed, ResourceExhausted) as error:
+            self._refuse(call, error)
+            return
+        left = message.deadline - time.monotonic()
+        call.alarm = self.mailbox.loop.call_later(max(left, 0.0), self._expire, call)
+        self._advance()
+
+    def _require_subscribed(self, message: Operate) -> None:
+        """Whoever awaits is asked before; what was sent may come after the subscription has ended."""
+        if not self._profiles.of(message.tenant.id).is_subscribed(self._name, time.time()):
+            raise NotSubscribed(
+                f"{message.operation} needs a subscription to {self._name}, which the tenant does not have "
+                "now; nothing was sent"
+            )
+
+    def _advance(self) -> None:
+        """Begin what may begin."""
+        self._heed()
+        while (call := self._queue.next()) is not None:
+            call.begin()
+            task = self.mailbox.loop.create_task(self._exchange.serve(call))
+            self._under_way[task] = call
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        call = self._under_way.pop(task)
+        if not call.outcome:  # cancelled before it had begun
+            self._exchange.stop(call)
+        self._journal.record(call)
+        self._queue.end(call)
+        if not self.actor_stopped.is_set():
+            self._advance()
+
+    def _expire(self, call: Call) -> None:
+        self._queue.drop(call)
+        waited = f"{call.operate.operation} waited until the request's timeout_ms was over"
+        self._refuse(call, DeadlineExceeded(f"{waited}; nothing was sent"))
+
+    def _refuse(self, call: Call, error: ActionError) -> None:
+        call.fail(error, error.code)
+        self._journal.record(call)
+
+    # Versions
+
+    def _heed(self) -> None:
+        """Between two calls: what was served before ends what it has begun."""
+        table = self._tables.current
+        if table is self._table:
+            return
+        self._table = table
+        service = table.services.get(self._name)
+        serving = sound(service) if service is not None else None
+        self._implementations.retire(serving and serving.make)
+
+    def _settle_down(self, message: SettleDown) -> None:
+        self._heed()
+        self._implementations.settle(message.reply_to)
+
+    # The journal
+
+    def _find(self, message: FindCalls) -> None:
+        self._run(self._answered(message.reply_to, self._journal.find(message)))
+
+    def _replay(self, message: ReplayCall) -> None:
+        self._run(self._answered(message.reply_to, self._replayed(message)))
+
+    async def _replayed(self, message: ReplayCall) -> dict[str, Any]:
+        wanted = FindCalls(message.tenant_id, 1, None, id=message.id)
+        rows = await self._journal.find(wanted)
+        if not rows:
+            raise NotFound(f"there is no recorded call {message.id!r}; calls are kept for a week")
+        self._heed()
+        service = self._exchange.served()
+        if service.make is None:
+            raise FailedPrecondition(f"{self._name} is a dummy here: it transforms nothing")
+        settings = settings_of(self._profiles, message.tenant_id, self._name)
+        with self._implementations.lent(service.make) as connector:
+            return replayed(rows[0], service, connector, settings, self._hide)
+
+    async def _answered(self, answer: Any, work: Coroutine[Any, Any, Any]) -> None:
+        try:
+            settle(answer, await work)
+        except Exception as error:  # noqa: BLE001 - whoever asks gets it
+            settle_with_error(answer, error)
+
+    # Stopping
+
+    async def _finish(self, message: Finish) -> None:
+        """Calls that wait are refused, those under way have until then, and the journal has them all."""
+        self._stop_waiting()
+        if self._under_way:
+            await asyncio.wait(
+                list(self._under_way), timeout=max(message.until - time.monotonic(), 0.0)
+            )
+        for task in list(self._under_way):
+            task.cancel()
+        if self._under_way:
+            await asyncio.wait(list(self._under_way), timeout=1.0)
+        await self._implementations.close()
+        await self._journal.close()
+        settle(message.reply_to, True)
+
+    def _stop_waiting(self) -> None:
+        for call in self._queue.drop_all():
+            if call.alarm is not None:
+                call.alarm.cancel()
+            self._refuse(call, Unavailable(STOPPING, retry_after_ms=RETRY_STOPPING_MS))
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        """In the background; kept, so that it is not collected."""
+        task = self.mailbox.loop.create_task(work)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)

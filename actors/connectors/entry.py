@@ -1,0 +1,113 @@
+"""What the journal keeps of a call: its four forms, without secrets, and no more than is of use.
+
+A secret is what its schema, its name or its look says (actors/log/redaction.py), and wherever the same text
+turns up in another form it is taken out there, too: what was a tenant's password in the settings is one in
+the outer request, under whatever name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from actors.connectors.call import Call
+from actors.log.redaction import ALL_SECRET, NO_NAMES, Redaction, discreet
+
+MOST_BYTES: Final = 16 * 1024
+"""Bytes of one form as JSON; of a larger one there is an outline."""
+
+MOST_MESSAGE: Final = 1000
+"""Characters of an error."""
+
+FORMS: Final = ("inner_request", "outer_request", "outer_response", "inner_result")
+"""In the order in which each is made from the one before."""
+
+Row = dict[str, Any]
+
+
+class Discretion:
+    """Takes the secrets of one call out of all that is told of it."""
+
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        schema: Mapping[str, Any] | None,
+        hide: frozenset[str] = NO_NAMES,
+    ) -> None:
+        """`schema` is of the settings; None where nothing says which of them are secret."""
+        self._hide = hide
+        self._known = [Redaction(ALL_SECRET if schema is None else schema, hide)]
+        self._known[0].whole(settings)
+
+    def forms(
+        self, forms: tuple[Mapping[str, Any] | None, ...], schemas: tuple[Any, ...]
+    ) -> list[Row | None]:
+        """Each without secrets, its own and the others'. A schema is None where there is none."""
+        shown = [self._shown(*each) for each in zip(forms, schemas, strict=True)]
+        return [None if form is None else self._without(form) for form in shown]
+
+    def text(self, text: str) -> str:
+        """What was said of them."""
+        for redaction in self._known:
+            text = redaction.text(text)
+        return discreet(text, self._hide)[:MOST_MESSAGE]
+
+    def _shown(self, form: Mapping[str, Any] | None, schema: Any) -> Row | None:
+        if form is None:
+            return None
+        redaction = Redaction(schema, self._hide)
+        self._known.append(redaction)
+        whole = redaction.whole(form)
+        return whole if len(to_text(whole)) <= MOST_BYTES else redaction.params(form)
+
+    def _without(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {self._said(name): self._without(each) for name, each in value.items()}
+        if isinstance(value, list):
+            return [self._without(each) for each in value]
+        return self._said(value) if isinstance(value, str) else value
+
+    def _said(self, text: str) -> str:
+        for redaction in self._known:
+            text = redaction.text(text)
+        return text
+
+
+def discretion_of(call: Call, hide: frozenset[str]) -> Discretion:
+    """For this call's settings."""
+    return Discretion(call.settings, call.settings_schema, hide)
+
+
+def row_of(call: Call, hide: frozenset[str] = NO_NAMES) -> Row:
+    """A row of the table `calls`."""
+    operate, discretion = call.operate, discretion_of(call, hide)
+    params, result = call.schemas
+    given = (operate.params, call.outer, call.response, call.result)
+    forms = discretion.forms(given, (params, None, None, result))
+    began = call.ended if call.began is None else call.began
+    tries = [{**each._asdict(), "error": _maybe(discretion, each.error)} for each in call.attempts]
+    return {
+        "at": call.at,
+        "tenant_id": operate.tenant.id,
+        "tenant": operate.tenant.name,
+        "operation": operate.operation,
+        **call.service,
+        "key": operate.key,
+        "trace_id": operate.trace_id,
+        "outcome": call.outcome,
+        "message": _maybe(discretion, call.message),
+        "attempts": to_text(tries),
+        "queued_ms": round((began - call.came) * 1000, 3),
+        "took_ms": round((call.ended - call.came) * 1000, 3),
+        **{name: to_text(form) for name, form in zip(FORMS, forms, strict=True)},
+    }
+
+
+def to_text(value: Any) -> str:
+    """As the journal keeps JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _maybe(discretion: Discretion, text: str | None) -> str | None:
+    return None if text is None else discretion.text(text)

@@ -1,0 +1,181 @@
+"""The way of one call: version → outer request → tries → inner result, checked → answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+
+from actors.answers import TO_BE_IMPLEMENTED
+from actors.connectors.breakers import Open
+from actors.connectors.call import Call
+from actors.connectors.contract import Connector, Permanent, Transient
+from actors.connectors.implementations import Implementations
+from actors.connectors.tenant_settings import settings_of
+from actors.connectors.tries import Tries
+from actors.errors import (
+    ActionError,
+    ConnectorFailed,
+    DeadlineExceeded,
+    FailedPrecondition,
+    Unavailable,
+    Unimplemented,
+)
+from actors.health import Running
+from actors.index.entries import Operation
+from actors.log.events import Confidential
+from actors.profiles import Profiles
+from actors.published import Published, sound
+from actors.service import Service
+
+log = structlog.get_logger()
+
+RETRY_MS: Final = 5000
+"""What is told where a service is not there and does not say for how long, in milliseconds."""
+
+RETRY_TAKEN_OUT_MS: Final = 30_000
+"""What is told while nothing is served: people have to mend it."""
+
+STOPPING: Final = "the connector was stopped, and it is not known whether this was done"
+
+
+class Exchange:
+    """One connector's; called on its loop, many times at once."""
+
+    def __init__(
+        self,
+        name: str,
+        tables: Published,
+        profiles: Profiles,
+        implementations: Implementations,
+        tries: Tries,
+    ) -> None:
+        self._name = name
+        self._tables = tables
+        self._profiles = profiles
+        self._implementations = implementations
+        self._tries = tries
+
+    async def serve(self, call: Call) -> None:
+        """Answer it, one way or the other. Never raises, but for being cancelled."""
+        try:
+            call.succeed(await self._result(call))
+        except ActionError as error:
+            call.fail(error, error.code)
+        except asyncio.CancelledError:
+            self.stop(call)
+            raise
+
+    def stop(self, call: Call) -> None:
+        """Nobody goes on with it."""
+        error = Unavailable(STOPPING, retry_after_ms=1000)
+        call.fail(error, error.code)
+
+    def served(self) -> Service:
+        """What serves now; Unimplemented, Unavailable where nothing does."""
+        table = self._tables.current
+        service = table.services.get(self._name)
+        if service is None:
+            raise Unimplemented(f"connector {self._name}: the index has none any more")
+        found = sound(service)
+        if found is None or found.taken_out:
+            raise Unavailable(
+                f"connector {self._name}: version {service.version} keeps failing and was taken out, and no "
+                "other is served: its developers have been told",
+                retry_after_ms=RETRY_TAKEN_OUT_MS,
+            )
+        if found.make is None and not found.is_dummy:
+            raise Unimplemented(
+                f"connector {self._name}: {TO_BE_IMPLEMENTED}; no version is served in {table.environment}"
+            )
+        return found
+
+    async def _result(self, call: Call) -> Mapping[str, Any]:
+        name = call.operate.operation
+        service = self.served()
+        operation = service.connector.operations.get(name)
+        if operation is None:
+            raise Unimplemented(f"{name} is no operation of connector {self._name} any more")
+        call.service = service.meta
+        call.schemas = (operation.params.source, operation.result.source)
+        if call.is_over:
+            raise DeadlineExceeded(f"{name} was not begun: the request's timeout_ms is over")
+        if service.make is None:
+            return operation.result.example()
+        assert service.health is not None
+        running = service.health.count(call.operate.tenant.name, call.operate.trace_id)
+        try:
+            return await self._exchanged(call, operation, service)
+        except Open as error:
+            raise _unavailable(name, error, error.seconds) from None
+        except Transient as error:
+            raise _unavailable(name, error, error.retry_after_s) from error
+        except Permanent as error:
+            raise FailedPrecondition(f"{name}: {error}") from error
+        except ActionError:
+            raise
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            raise self._defect(call, service, running, error) from error
+
+    async def _exchanged(
+        self, call: Call, operation: Operation, service: Service
+    ) -> Mapping[str, Any]:
+        assert service.make is not None
+        with self._implementations.lent(service.make) as connector:
+            delivery = call.delivery
+            self._state(call, connector)
+            outer = call.outer = _json(
+                connector.outer(delivery, call.operate.params, call.settings)
+            )
+            call.response = await self._tries.exchange(
+                call, lambda: connector.exchange(delivery, outer, call.settings)
+            )
+            result = connector.inner(delivery, call.response)
+            operation.result.check(result)
+            return result
+
+    def _state(self, call: Call, connector: Connector) -> None:
+        call.settings_schema = connector.settings
+        call.settings = settings_of(self._profiles, call.tenant_id, self._name)
+
+    def _defect(
+        self, call: Call, service: Service, running: Running, error: BaseException
+    ) -> ConnectorFailed:
+        operate = call.operate
+        log.error(
+            "connector failed",
+            connector=self._name,
+            operation=operate.operation,
+            version=service.version,
+            tenant=operate.tenant.name,
+            tenant_id=operate.tenant.id,
+            trace_id=operate.trace_id,
+            exc_info=error,
+            confidential=Confidential({"params": operate.params, "settings": call.settings}, None),
+        )
+        self._tables.failed(service, running)
+        return ConnectorFailed(
+            f"{operate.operation}: a defect of the connector; the trace id finds it in the error log"
+        )
+
+
+def _unavailable(name: str, error: Exception, seconds: float | None) -> Unavailable:
+    retry_after_ms = RETRY_MS if seconds is None else max(round(seconds * 1000), 1)
+    return Unavailable(f"{name}: {error}", retry_after_ms=retry_after_ms)
+
+
+def _json(value: Any) -> Mapping[str, Any]:
+    """What the connector's code has made, as it will be recorded; TypeError of what is no JSON map."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"outer() has to give a map, not {type(value).__name__}")
+    json.dumps(value, default=_refuse)
+    return value
+
+
+def _refuse(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"outer() has to give JSON values, not {type(value).__name__}")

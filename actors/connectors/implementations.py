@@ -1,0 +1,93 @@
+"""The implementations of one connector: made once for each version, closed when nobody is at work on them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import structlog
+
+from actors.connectors.contract import Connector
+from actors.future import Answer, settle
+
+log = structlog.get_logger()
+
+CLOSE_SECONDS: Final = 5.0
+"""Longest that `close()` of a connector may take."""
+
+
+class Implementation:
+    """One of them, and how many calls are at work on it."""
+
+    def __init__(self, connector: Connector) -> None:
+        self.connector = connector
+        self.at_work = 0
+        self.is_retired = False
+
+
+class Implementations:
+    """For one actor, on its loop. What serves is the newest; older ones end what they have begun."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._made: dict[Callable[[], Connector], Implementation] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._waiting: list[Answer] = []
+
+    @contextmanager
+    def lent(self, make: Callable[[], Connector]) -> Iterator[Connector]:
+        """The implementation that `make` makes, for one call; whatever making it raises."""
+        found = self._made.get(make)
+        if found is None:
+            found = self._made[make] = Implementation(make())
+        found.at_work += 1
+        try:
+            yield found.connector
+        finally:
+            found.at_work -= 1
+            if found.is_retired and not found.at_work:
+                self._close(make)
+
+    def retire(self, served: Callable[[], Connector] | None) -> None:
+        """Only this one is served; others are closed, each as soon as nobody is at work on it."""
+        for make, each in list(self._made.items()):
+            each.is_retired = make is not served
+            if each.is_retired and not each.at_work:
+                self._close(make)
+
+    def settle(self, answer: Answer) -> None:
+        """Answer once every retired one is closed."""
+        self._waiting.append(answer)
+        self._check_settled()
+
+    async def close(self) -> None:
+        """All of them, whoever is at work."""
+        for make in list(self._made):
+            self._close(make)
+        if self._closing:
+            await asyncio.wait(self._closing)
+
+    def _close(self, make: Callable[[], Connector]) -> None:
+        task = asyncio.get_running_loop().create_task(self._closed(self._made.pop(make)))
+        self._closing.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._closing.discard(task)
+        self._check_settled()
+
+    def _check_settled(self) -> None:
+        if self._closing or any(each.is_retired for each in self._made.values()):
+            return
+        for answer in self._waiting:
+            settle(answer, True)
+        self._waiting.clear()
+
+    async def _closed(self, implementation: Implementation) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await implementation.connector.close()
+        except (Exception, SystemExit) as error:
+            log.error("a connector could not be closed", connector=self._name, exc_info=error)

@@ -1,0 +1,255 @@
+"""The journal of one connector: a row for each call, for a week, in a SQLite file of its own.
+
+Writing never delays an answer: calls that have been answered wait here and are written together. What cannot
+be written is counted, and the error log is told. One connection is open to the file, on the connector's loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import (
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    Select,
+    String,
+    Table,
+    Text,
+    delete,
+    event,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from actors.connectors.call import Call
+from actors.connectors.entry import FORMS, Row, row_of
+from actors.errors import Unavailable
+from actors.log.redaction import NO_NAMES
+from actors.messages import FindCalls
+
+log = structlog.get_logger()
+
+KEPT_SECONDS: Final = 7 * 24 * 3600.0
+
+SWEEP_SECONDS: Final = 3600.0
+"""How often what is older is deleted."""
+
+MOST_ROWS: Final = 100_000
+"""Of one connector; the oldest go first."""
+
+MOST_UNWRITTEN: Final = 2000
+"""Calls that may wait to be written; what comes on top is lost, and counted."""
+
+MOST_AT_ONCE: Final = 200
+"""Rows of one transaction."""
+
+CALLS: Final = Table(
+    "calls",
+    MetaData(),
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False, index=True),
+    Column("tenant_id", String(32), nullable=False),
+    Column("tenant", String(63), nullable=False),
+    Column("operation", String(200), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("state", String(32), nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("key", String(64), nullable=False, index=True),
+    Column("trace_id", String(64), nullable=False, index=True),
+    Column("outcome", String(32), nullable=False),
+    Column("message", Text),
+    Column("attempts", Text, nullable=False),
+    Column("queued_ms", Float, nullable=False),
+    Column("took_ms", Float, nullable=False),
+    *(Column(name, Text, nullable=False) for name in FORMS),
+    sqlite_autoincrement=True,
+)
+
+Index("calls_of_tenant", CALLS.c.tenant_id, CALLS.c.id)
+
+
+class Journal:
+    """Outlives the incarnations of its connector. All of it is for the connector's loop."""
+
+    def __init__(self, path: Path, hide: frozenset[str] = NO_NAMES) -> None:
+        """`hide` are further names of secrets."""
+        self._path = path
+        self._hide = hide
+        self._unwritten: deque[Call] = deque()
+        self._lost = 0
+        self._engine: AsyncEngine | None = None
+        self._opening: asyncio.Task[AsyncEngine] | None = None
+        self._writer: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+        self._closes = False
+
+    def start(self) -> None:
+        """Write from now on; again does nothing."""
+        if self._writer is None:
+            self._writer = asyncio.get_running_loop().create_task(self._write_on())
+
+    def record(self, call: Call) -> None:
+        """Keep this call; returns at once."""
+        if len(self._unwritten) >= MOST_UNWRITTEN:
+            self._lost += 1
+            return
+        self._unwritten.append(call)
+        self._news.set()
+
+    async def find(self, wanted: FindCalls) -> list[Row]:
+        """What is wanted, the newest first; Unavailable where the file cannot be read."""
+        rows = await self._read(_query(wanted))
+        return [_told(row) for row in rows]
+
+    async def close(self) -> None:
+        """Write what is left, and let go of the file."""
+        if self._writer is not None:
+            self._closes = True
+            self._news.set()
+            await self._writer
+            self._writer, self._closes = None, False
+        while self._unwritten:
+            await self._write()
+        self._tell_of_losses()
+        if self._engine is not None:
+            await self._engine.dispose()
+            self._engine = self._opening = None
+
+    # Writing
+
+    async def _write_on(self) -> None:
+        next_sweep = 0.0
+        while not self._closes:
+            if self._unwritten:
+                await self._write()
+            self._tell_of_losses()
+            if time.monotonic() >= next_sweep:
+                await self._sweep()
+                next_sweep = time.monotonic() + SWEEP_SECONDS
+            if not self._unwritten and not self._closes:
+                await self._wait()
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(SWEEP_SECONDS):
+                await self._news.wait()
+        except TimeoutError:
+            return
+        self._news.clear()
+
+    async def _write(self) -> None:
+        some = min(len(self._unwritten), MOST_AT_ONCE)
+        calls = [self._unwritten.popleft() for _ in range(some)]
+        try:
+            rows = [row_of(call, self._hide) for call in calls]
+            async with (await self._opened()).begin() as connection:
+                await connection.execute(insert(CALLS), rows)
+        except Exception as error:
+            self._lost += len(calls)
+            log.error("calls of a connector could not be recorded", file=self._name, exc_info=error)
+
+    async def _sweep(self) -> None:
+        too_old = CALLS.c.at < time.time() - KEPT_SECONDS
+        newest = select(func.max(CALLS.c.id)).scalar_subquery()
+        try:
+            async with (await self._opened()).begin() as connection:
+                await connection.execute(
+                    delete(CALLS).where(too_old | (CALLS.c.id <= newest - MOST_ROWS))
+                )
+        except (SQLAlchemyError, OSError) as error:
+            log.error("old calls could not be deleted", file=self._name, exc_info=error)
+
+    def _tell_of_losses(self) -> None:
+        if self._lost:
+            log.error(
+                "calls of a connector were lost to its journal", file=self._name, lost=self._lost
+            )
+            self._lost = 0
+
+    # The file
+
+    async def _read(self, query: Select[Any]) -> list[Any]:
+        try:
+            while self._unwritten:  # what was answered before it was asked for is there
+                await self._write()
+            async with (await self._opened()).connect() as connection:
+                return list((await connection.execute(query)).mappings())
+        except (SQLAlchemyError, OSError) as error:
+            log.error("a journal could not be read", file=self._name, exc_info=error)
+            raise Unavailable(f"{self._name} cannot be read: see the error log") from error
+
+    async def _opened(self) -> AsyncEngine:
+        """One opening for all who wait for it; where it fails, whoever comes next tries again."""
+        if self._engine is not None:
+            return self._engine
+        if self._opening is None:
+            self._opening = asyncio.get_running_loop().create_task(self._open())
+        opening = self._opening
+        try:
+            self._engine = await asyncio.shield(opening)
+        finally:
+            if opening.done():
+                self._opening = None
+        return self._engine
+
+    async def _open(self) -> AsyncEngine:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        engine = create_async_engine(
+            f"sqlite+aiosqlite:///{self._path}", pool_size=1, max_overflow=0, hide_parameters=True
+        )
+        event.listen(engine.sync_engine, "connect", _prepare)
+        try:
+            async with engine.begin() as connection:
+                await connection.run_sync(CALLS.metadata.create_all)
+        except BaseException:
+            await engine.dispose()
+            raise
+        return engine
+
+    @property
+    def _name(self) -> str:
+        return self._path.name
+
+
+def _prepare(connection: Any, _: Any) -> None:
+    """A call that was answered may be missing after a power cut: the outbox has what must not be lost."""
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "trusted_schema=OFF", "mmap_size=0"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _query(wanted: FindCalls) -> Select[Any]:
+    query = select(CALLS).order_by(CALLS.c.id.desc()).limit(wanted.limit)
+    for name in ("tenant_id", "trace_id", "key", "outcome"):
+        value = getattr(wanted, name)
+        if value is not None:
+            query = query.where(CALLS.c[name] == value)
+    return query if wanted.id is None else query.where(CALLS.c.id == _number(wanted.id))
+
+
+def _number(id_: str) -> int:
+    """`mail:17` is row 17; -1, which is none, of what is no number."""
+    number = id_.rpartition(":")[2]
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 19 else -1
+
+
+def _told(row: Any) -> Row:
+    """With an id that names the connector, too, and JSON as values."""
+    connector = row["operation"].partition(".")[0]
+    values = {name: json.loads(row[name]) for name in ("attempts", *FORMS)}
+    return {**row, **values, "id": f"{connector}:{row['id']}"}

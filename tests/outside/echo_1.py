@@ -1,0 +1,56 @@
+"""Version 1 of the connector echo: a line of JSON each way, to a port on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from actors.connectors.contract import Delivery, Permanent, Transient
+
+Json = Mapping[str, Any]
+
+SHOUT = ""
+
+
+class Echo:
+    """Says what it is given."""
+
+    settings: ClassVar[Json] = {
+        "type": "object",
+        "properties": {
+            "port": {"type": "integer"},
+            "pin": {"type": "string", "format": "password"},
+        },
+    }
+
+    def outer(self, delivery: Delivery, params: Json, settings: Json) -> Json:
+        """Has the tenant's secret under a harmless name, as protocols do."""
+        if params["text"] == "unsayable":
+            raise Permanent("that cannot be said")
+        greeting = f"I am {settings.get('pin', 'nobody')}, {params.get('secret', '')}"
+        return {"text": params["text"] + SHOUT, "greeting": greeting, "key": delivery.key}
+
+    async def exchange(self, delivery: Delivery, outer: Json, settings: Json) -> Json:
+        """One connection for each try."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", settings["port"])
+        try:
+            writer.write(json.dumps(dict(outer)).encode() + b"\n")
+            answer: Json = json.loads(await reader.readline())
+        except ValueError:
+            raise Transient("it hung up") from None
+        finally:
+            writer.close()
+        if answer["status"] == 503:
+            raise Transient("it is busy", answer.get("retry_after"))
+        if answer["status"] == 400:
+            raise Permanent("it will not have it")
+        return answer
+
+    def inner(self, delivery: Delivery, response: Json) -> Json:
+        """What was heard."""
+        return {"said": response["text"]}
+
+    async def close(self) -> None:
+        """Nothing is kept open."""
