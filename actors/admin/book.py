@@ -11,10 +11,21 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, Row, Select, select
 
-from actors.admin.tables import configs, grants, limits, people, subscriptions, tenants, tokens
+from actors.admin.sealed import opened
+from actors.admin.tables import (
+    configs,
+    connector_settings,
+    grants,
+    limits,
+    people,
+    subscriptions,
+    tenants,
+    tokens,
+)
+from actors.admin.vault import Vault
 from actors.epoch import Epoch
 from actors.errors import FailedPrecondition, NotFound
-from actors.index.entries import ConfigSchemas
+from actors.index.entries import ConfigSchemas, Connector
 from actors.messages import (
     DELETING,
     DirectoryChanged,
@@ -23,7 +34,14 @@ from actors.messages import (
     TenantRecord,
     Token,
 )
-from actors.profiles import Config, Profile, Subscription, TenantLimits, frozen
+from actors.profiles import (
+    Config,
+    ConnectorSettings,
+    Profile,
+    Subscription,
+    TenantLimits,
+    frozen,
+)
 
 MOST_PAGE_BYTES = 128 * 1024
 """A page ends before its rows take more than this as JSON: a reply stays well below a message's limit."""
@@ -40,12 +58,17 @@ class Book:
         epoch: Epoch,
         schemas: Callable[[], ConfigSchemas],
         create_file: Callable[[str], object],
+        connectors: Callable[[], Mapping[str, Connector]],
+        vault: Vault,
     ) -> None:
         self._connection = connection
         self._epoch = epoch
         self.schemas = schemas
         """What a config may say now."""
         self.create_file = create_file
+        self.connectors = connectors
+        """What a tenant may set settings for now."""
+        self.vault = vault
         self.news = News()
         self.secret: str | None = None
         """Id of the token whose text is in the result; such a result is stored nowhere."""
@@ -190,14 +213,17 @@ def profiles(book: Book, *only: str) -> Iterator[tuple[str, Profile]]:
     """By tenants' ids: of all who have one, or of these."""
     asked = only or {
         row.tenant_id
-        for table in (configs, limits, subscriptions)
+        for table in (configs, limits, subscriptions, connector_settings)
         for row in book.all(select(table.c.tenant_id).distinct())
     }
     for tenant_id in asked:
         yield (
             tenant_id,
             Profile(
-                config_of(book, tenant_id), limits_of(book, tenant_id), _subscribed(book, tenant_id)
+                config_of(book, tenant_id),
+                limits_of(book, tenant_id),
+                _subscribed(book, tenant_id),
+                connectors=_configured(book, tenant_id),
             ),
         )
 
@@ -227,6 +253,15 @@ def _subscribed(book: Book, tenant_id: str) -> Mapping[str, Subscription]:
     return MappingProxyType(
         {row.connector: Subscription(row.connector, row.since, row.until) for row in found}
     )
+
+
+def _configured(book: Book, tenant_id: str) -> Mapping[str, ConnectorSettings]:
+    found = book.all(
+        select(connector_settings).where(
+            connector_settings.c.tenant_id == tenant_id, connector_settings.c.settings.is_not(None)
+        )
+    )
+    return MappingProxyType({row.connector: opened(book.vault, row) for row in found})
 
 
 def page(rows: Iterable[tuple[str, Result]], limit: int) -> tuple[list[Result], str | None]:

@@ -101,6 +101,17 @@ subscriptions = Table(
     Column("until", Float, nullable=True),
 )
 
+connector_settings = Table(
+    "connector_settings",
+    metadata,
+    Column("tenant_id", String(32), ForeignKey("tenants.id"), primary_key=True),
+    Column("connector", String(128), primary_key=True),
+    Column("settings", LargeBinary, nullable=True),  # JSON, sealed; NULL where they were removed
+    Column("revision", Integer, nullable=False),
+    Column("changed_at", String, nullable=False),
+    Column("changed_by", String(18), nullable=False),
+)
+
 limits = Table(
     "limits",
     metadata,
@@ -121,5 +132,5 @@ receipts = Table(
     Column("revision", Integer, nullable=True),
 )
 
-OF_A_TENANT = (tokens, grants, people, configs, subscriptions, limits)
+OF_A_TENANT = (tokens, grants, people, configs, subscriptions, connector_settings, limits)
 """What goes with a tenant, in an order that foreign keys allow."""

@@ -82,6 +82,7 @@ COMBINED = ("allOf", "anyOf", "oneOf")
 CONDITIONAL = ("if", "then", "else", "not")
 OBJECT = "object"
 ARRAY = "array"
+SCALARS = ("string", "integer", "number", "boolean")
 ELEMENTS = ("items", "contains")
 
 
@@ -226,7 +227,9 @@ class Redaction:
 
     def _is_withheld(self, value: Any, known: Schemas) -> bool:
         """A map of secrets shows their names; what came in its place shows nothing."""
-        if any(map(_is_secret, known)) or (self._described_only and not any(known)):
+        if any(map(_is_secret, known)) or (
+            self._described_only and not _is_described(value, known)
+        ):
             return True
         return not isinstance(value, Mapping) and any(map(_holds_secrets, known))
 
@@ -279,6 +282,12 @@ def _holds_secrets(schema: Mapping[str, Any]) -> bool:
 def _is_closed_to(value: Any, schemas: Sequence[Any]) -> bool:
     """Whether something says that there is no such value here, and nothing what it is."""
     return value is not None and False in schemas and not any(schemas)
+
+
+def _is_described(value: Any, schemas: Schemas) -> bool:
+    """Whether anything is said of such a value; of a scalar where a map or an array belongs nothing is."""
+    is_scalar = not isinstance(value, Mapping | list | tuple)
+    return any(schemas) and not (is_scalar and not any(_may_be(each, schemas) for each in SCALARS))
 
 
 def _may_be(kind: str, schemas: Schemas) -> bool:

@@ -122,7 +122,7 @@ class TestReading:
     def test_a_connector_says_what_a_tenant_sets_for_it(self, index: Index) -> None:
         settings = index.connectors["mail"].settings
         settings.parse({"host": "mail.example.com", "password": "x"})
-        with pytest.raises(InvalidArgument, match="^mail: settings do not fit") as caught:
+        with pytest.raises(InvalidArgument, match=r"^mail: settings do not fit") as caught:
             settings.parse({"hots": "mail.example.com"})
         fields = {each.field for each in caught.value.refusal.details}
         assert fields == {"settings.hots", "settings.host"}

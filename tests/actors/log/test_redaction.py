@@ -121,6 +121,8 @@ def test_where_only_what_is_described_may_be_shown_the_rest_is_marked() -> None:
             "more": NEEDLE,
         }
     )
+    misplaced = Redaction(source, described_only=True).whole({"headers": NEEDLE, "host": {}})
+    assert misplaced == {"headers": SECRET, "host": UNKNOWN}
     assert told == {
         "host": "mail.example.com",
         "pin": "set",
