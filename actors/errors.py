@@ -36,6 +36,10 @@ class MigrationNeeded(DatabaseProblem):
     """The file is older than the code: it has to be migrated before it is opened."""
 
 
+class Unreadable(TenantryError):
+    """What is encrypted cannot be read, or nothing be encrypted; the message says why, after what it is."""
+
+
 class StatementRefused(TenantryError):
     """A function tried what ctx.db does not allow; the message says why and what to do instead."""
 

@@ -18,3 +18,10 @@ def write_private(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(
+            directory
+        )  # a key must not be lost that what is on disk already was encrypted with
+    finally:
+        os.close(directory)

@@ -1,4 +1,4 @@
-"""What the Directory says of a tenant: config, limits, subscriptions, what it tests, as one snapshot.
+"""What the Directory says of a tenant besides its name, as one snapshot: config, limits, connectors, tests.
 
 The Directory alone replaces snapshots; routers, the console and tenants read them, each time anew.
 """
@@ -51,6 +51,22 @@ class Subscription(NamedTuple):
         )
 
 
+class ConnectorSettings(NamedTuple):
+    """What a tenant has set for one connector at one revision, its secrets among it. Shows none of them."""
+
+    connector: str
+    revision: int
+    """Of these settings; each change adds 1."""
+    settings: Mapping[str, Any] = EMPTY
+    """As they were set, frozen at every depth; secrets as they are, for the outside service alone."""
+    problem: str | None = None
+    """Why they cannot be read, such as a missing key: `unavailable` until then. None where they can."""
+
+    def __repr__(self) -> str:
+        told = f"names={sorted(self.settings)}" if self.problem is None else self.problem
+        return f"ConnectorSettings({self.connector!r}, revision={self.revision}, {told})"
+
+
 class Profile(NamedTuple):
     """All of it, at one moment."""
 
@@ -62,17 +78,18 @@ class Profile(NamedTuple):
     """Actions whose versions under user test this tenant gets."""
     is_active: bool = True
     """False while it is suspended, or waits for its deletion: nothing of its outbox leaves."""
-    connectors: Mapping[str, Mapping[str, Any]] = EMPTY
-    """What it states for connectors, by their names; secrets in the clear, so it is shown to nobody."""
-
-    def is_subscribed(self, connector: str, now: float) -> bool:
-        """Whether the tenant may use it at this moment, in seconds since the epoch."""
-        subscription = self.subscriptions.get(connector)
-        return subscription is not None and subscription.is_live(now)
+    connectors: Mapping[str, ConnectorSettings] = EMPTY
+    """What is set, by the connector's name; one that is not here has nothing set."""
 
 
 UNREMARKABLE = Profile()
 """Of a tenant that nobody has said anything about."""
+
+
+def may_use(profile: Profile, connector: str, now: float) -> bool:
+    """Whether the tenant may use a connector at this moment, in seconds since the epoch; pure."""
+    subscription = profile.subscriptions.get(connector)
+    return subscription is not None and subscription.is_live(now)
 
 
 class Profiles:

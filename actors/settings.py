@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     """The server's CURVE key pair (*.key_secret), as scripts/keys server makes it; turns encryption on."""
     curve_clients: Path | None = None
     """Directory of allowed client keys (*.key), read at start; without it every client key is accepted."""
+    secrets_key: Path | None = None
+    """Keys that encrypt what tenants set for connectors: by default DATA/secrets.key, made at first start."""
 
     threads: int = Field(default=4, ge=1, le=64)
     """Threads on which tenants take their turns."""
@@ -83,6 +85,11 @@ class Settings(BaseSettings):
     def admin_address(self) -> str:
         """Where the admin channel listens."""
         return self.admin_endpoint or f"ipc://{self.data / 'admin.sock'}"
+
+    @property
+    def secrets_file(self) -> Path:
+        """Where the keys are that encrypt what tenants set for connectors."""
+        return self.secrets_key or self.data / "secrets.key"
 
 
 def read_settings(arguments: list[str]) -> Settings:

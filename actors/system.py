@@ -14,7 +14,8 @@ from actors.actor import Ping, ask
 from actors.admin.actor import AdminConsole, ConsoleMailbox, Finish
 from actors.admin.context import Actors
 from actors.admin.directory import Directory
-from actors.admin.file import prepare_directory
+from actors.admin.file import holds_sealed, prepare_directory
+from actors.admin.key_file import find_keys
 from actors.admin.messages import SweepDue, TellEverything
 from actors.channel import Draining, FlushUses
 from actors.child import ChildSpec
@@ -111,7 +112,9 @@ class System:
         self.tables = Published(RoutingTable.build(index, settings.environment))
         self._storage = Storage(settings.data, index.storage.migrations, settings.database_bytes)
         self._read_text(self.tables.current)
-        prepare_directory(settings.data / "directory.db")
+        directory = settings.data / "directory.db"
+        prepare_directory(directory)
+        self._vault = find_keys(settings.secrets_file, lambda: holds_sealed(directory))
         self._security = Security.from_files(settings.curve_keys, settings.curve_clients)
         self._limits = Limits(body_bytes=settings.body_bytes)
         self._profiles = Profiles()
@@ -305,6 +308,7 @@ class System:
             audit=self.admin_log,
             profiles=self._profiles,
             tables=self.tables,
+            vault=self._vault,
             epoch=Epoch(self._now),
         )
 

@@ -17,6 +17,7 @@ from actors.connectors.breakers import Breakers
 from actors.connectors.queue import Room
 from actors.errors import ActionError
 from actors.log.events import Events
+from actors.profiles import ConnectorSettings
 from tests.actors.connectors.peer import BUSY, HANG, REFUSED, Peer
 from tests.actors.servers import request
 from tests.actors.workshop import Workshop
@@ -83,7 +84,8 @@ class Shop(Workshop):
         assert record is not None
         profiles = self.server.system._profiles
         profile = profiles.of(record.id)
-        profiles.publish(record.id, profile._replace(connectors={"echo": settings}))
+        stated = ConnectorSettings("echo", 1, settings)
+        profiles.publish(record.id, profile._replace(connectors={"echo": stated}))
 
     def add(self, number: int, old: str = "", new: str = "", state: str = "under dev") -> None:
         """Write a version of echo, and add it to the index."""

@@ -11,8 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, Row, Select, select
 
+from actors.admin.sealed import opened
 from actors.admin.tables import (
     configs,
+    connector_settings,
     grants,
     limits,
     people,
@@ -21,9 +23,10 @@ from actors.admin.tables import (
     testers,
     tokens,
 )
+from actors.admin.vault import Vault
 from actors.epoch import Epoch
 from actors.errors import FailedPrecondition, NotFound
-from actors.index.entries import ConfigSchemas
+from actors.index.entries import ConfigSchemas, Connector
 from actors.messages import (
     ACTIVE,
     DELETING,
@@ -33,7 +36,14 @@ from actors.messages import (
     TenantRecord,
     Token,
 )
-from actors.profiles import Config, Profile, Subscription, TenantLimits, frozen
+from actors.profiles import (
+    Config,
+    ConnectorSettings,
+    Profile,
+    Subscription,
+    TenantLimits,
+    frozen,
+)
 
 MOST_PAGE_BYTES = 128 * 1024
 """A page ends before its rows take more than this as JSON: a reply stays well below a message's limit."""
@@ -50,12 +60,17 @@ class Book:
         epoch: Epoch,
         schemas: Callable[[], ConfigSchemas],
         create_file: Callable[[str], object],
+        connectors: Callable[[], Mapping[str, Connector]],
+        vault: Vault,
     ) -> None:
         self._connection = connection
         self._epoch = epoch
         self.schemas = schemas
         """What a config may say now."""
         self.create_file = create_file
+        self.connectors = connectors
+        """What a tenant may set settings for now."""
+        self.vault = vault
         self.news = News()
         self.secret: str | None = None
         """Id of the token whose text is in the result; such a result is stored nowhere."""
@@ -202,7 +217,7 @@ def profiles(book: Book, *only: str) -> Iterator[tuple[str, Profile]]:
     silent = {row.id for row in book.all(inactive)}
     asked = set(only) or silent.union(
         row.tenant_id
-        for table in (configs, limits, subscriptions, testers)
+        for table in (configs, limits, subscriptions, testers, connector_settings)
         for row in book.all(select(table.c.tenant_id).distinct())
     )
     for tenant_id in asked:
@@ -214,6 +229,7 @@ def profiles(book: Book, *only: str) -> Iterator[tuple[str, Profile]]:
                 _subscribed(book, tenant_id),
                 tested(book, tenant_id),
                 is_active=tenant_id not in silent,
+                connectors=_configured(book, tenant_id),
             ),
         )
 
@@ -249,6 +265,15 @@ def tested(book: Book, tenant_id: str) -> frozenset[str]:
     """The functions that a tenant is a tester of."""
     found = book.all(select(testers.c.function).where(testers.c.tenant_id == tenant_id))
     return frozenset(row.function for row in found)
+
+
+def _configured(book: Book, tenant_id: str) -> Mapping[str, ConnectorSettings]:
+    found = book.all(
+        select(connector_settings).where(
+            connector_settings.c.tenant_id == tenant_id, connector_settings.c.settings.is_not(None)
+        )
+    )
+    return MappingProxyType({row.connector: opened(book.vault, row) for row in found})
 
 
 def page(rows: Iterable[tuple[str, Result]], limit: int) -> tuple[list[Result], str | None]:

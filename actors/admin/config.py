@@ -103,11 +103,11 @@ def _misshapen(config: Mapping[str, Any], place: Key) -> Iterator[Problem]:
             yield Problem(dotted((*place, name)), "is unknown: there are settings and whitelabel")
         elif part is not None and not isinstance(part, Mapping):
             yield Problem(dotted((*place, name)), "is no map")
-    if _is_deeper(config, MOST_DEPTH):
+    if is_deeper(config, MOST_DEPTH):
         yield Problem(dotted(place), f"is more than {MOST_DEPTH} maps and lists deep")
 
 
-def _is_deeper(value: Any, most: int) -> bool:
+def is_deeper(value: Any, most: int) -> bool:
     """Level by level, so that no depth of the input is one of ours."""
     level = [value]
     for _ in range(most):

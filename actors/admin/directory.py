@@ -6,7 +6,7 @@ out who is calling costs no message and no disk, and reads config and limits fro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,18 +14,19 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from actors.actor import Actor
-from actors.admin import book, grants, receipts, tenancy, tokens
+from actors.admin import book, connectors, grants, receipts, tenancy, tokens
 from actors.admin.book import Book
 from actors.admin.file import open_directory
 from actors.admin.messages import Done, Order, SweepDue, TellEverything
 from actors.admin.retirement import Archived, Archiving, Retirements
 from actors.admin.transactions import QUESTIONS, Transactions
+from actors.admin.vault import Vault
 from actors.epoch import Epoch
 from actors.errors import Unavailable
 from actors.log.messages import ACTION, Append, Entry
 from actors.mailbox import Mailbox
 from actors.messages import DirectoryChanged, Retired, TokensUsed
-from actors.profiles import Profiles
+from actors.profiles import Profile, Profiles
 from actors.published import Published
 
 log = structlog.get_logger()
@@ -51,6 +52,7 @@ class Directory(Actor):
         audit: Mailbox,
         profiles: Profiles,
         tables: Published,
+        vault: Vault,
         epoch: Epoch | None = None,
     ) -> None:
         super().__init__(mailbox)
@@ -60,6 +62,7 @@ class Directory(Actor):
         self._audit = audit
         self._profiles = profiles
         self._tables = tables
+        self._vault = vault
         self._epoch = epoch or Epoch()
         self._retirements = Retirements(mailbox, supervisor, archive)
         self._open_file: Transactions | None = None
@@ -114,9 +117,14 @@ class Directory(Actor):
             self._create_file,
             lambda: self._tables.current.config,
             self._epoch,
+            connectors=lambda: self._tables.current.connectors,
+            vault=self._vault,
         )
         ended = self._ended_meanwhile()
-        self._profiles.replace(self._file.run(lambda page: dict(book.profiles(page))))
+        self._seal_anew()
+        profiles = self._file.run(lambda page: dict(book.profiles(page)))
+        _tell_unreadable(profiles)
+        self._profiles.replace(profiles)
         self._publish(self._file.run(book.everything))
         self._record_ended(ended)
 
@@ -127,6 +135,16 @@ class Directory(Actor):
         except OperationalError as error:
             log.error("what has expired could not be marked", exc_info=error)
             return ()
+
+    def _seal_anew(self) -> None:
+        """With the first key, so that one that was replaced can go."""
+        try:
+            count = self._file.run(connectors.seal_anew)
+        except OperationalError as error:  # what cannot be written can be read
+            log.error("settings of connectors could not be encrypted anew", exc_info=error)
+            return
+        if count:
+            log.info("settings of connectors encrypted anew with the first key", count=count)
 
     def _close(self) -> None:
         if self._open_file is not None:
@@ -220,6 +238,18 @@ class Directory(Actor):
                 )
             )
         )
+
+
+def _tell_unreadable(profiles: Mapping[str, Profile]) -> None:
+    """Once, with one of them: where a key is missing it is missing for many."""
+    lost = [
+        f"{each.connector} of tenant {tenant_id} {each.problem}"
+        for tenant_id, profile in profiles.items()
+        for each in profile.connectors.values()
+        if each.problem is not None
+    ]
+    if lost:
+        log.error("settings of connectors cannot be read", count=len(lost), first=lost[0])
 
 
 def _end_expired(page: Book) -> tuple[Book, Sequence[Any]]:

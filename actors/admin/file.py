@@ -9,9 +9,10 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, NullPool, create_engine, event
+from sqlalchemy import Connection, NullPool, create_engine, event, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from actors.admin.tables import connector_settings
 from actors.errors import DatabaseProblem
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -45,6 +46,13 @@ def prepare_directory(path: Path) -> None:
             f"{path}, which lists the tenants, cannot be used ({cause}): it is damaged, of newer code, or "
             "not to be written; restore it from a backup"
         ) from error
+
+
+def holds_sealed(path: Path) -> bool:
+    """Whether anything in the file is encrypted; by the wiring, after prepare_directory."""
+    query = select(connector_settings.c.revision).where(connector_settings.c.settings.is_not(None))
+    with open_directory(path) as connection, connection.begin():
+        return connection.execute(query.limit(1)).first() is not None
 
 
 def open_directory(path: Path) -> Connection:

@@ -29,7 +29,7 @@ def recall(book: Book, receipt: Receipt | None) -> Result | None:
     )
     if row is None or row.at < book.now - KEPT_SECONDS:
         return None
-    if row.digest != receipt.digest:
+    if row.digest not in book.vault.marks(receipt.digest):
         raise InvalidArgument(
             f"id {receipt.id!r} was used for another request within 24 h; "
             "a request with different content needs an id of its own"
@@ -55,7 +55,10 @@ def _result(book: Book, row: Row[Any]) -> Result:
 
 
 def keep(book: Book, receipt: Receipt | None, result: Result) -> None:
-    """In the transaction that did it; never a token's text, nor what is long or stands elsewhere."""
+    """In the transaction that did it; never a token's text, nor what is long or stands elsewhere.
+
+    Nor the digest as it came: a weak password could be guessed from that of the order that set it.
+    """
     if receipt is None:
         return
     mine = (receipts.c.caller == receipt.caller) & (receipts.c.id == receipt.id)
@@ -65,7 +68,7 @@ def keep(book: Book, receipt: Receipt | None, result: Result) -> None:
         insert(receipts).values(
             caller=receipt.caller,
             id=receipt.id,
-            digest=receipt.digest,
+            digest=book.vault.marks(receipt.digest)[0],
             at=book.now,
             result=None if book.secret or book.revision else _text(result),
             token_id=book.secret,

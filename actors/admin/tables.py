@@ -101,6 +101,17 @@ subscriptions = Table(
     Column("until", Float, nullable=True),
 )
 
+connector_settings = Table(
+    "connector_settings",
+    metadata,
+    Column("tenant_id", String(32), ForeignKey("tenants.id"), primary_key=True),
+    Column("connector", String(128), primary_key=True),
+    Column("settings", LargeBinary, nullable=True),  # JSON, sealed; NULL where they were removed
+    Column("revision", Integer, nullable=False),
+    Column("changed_at", String, nullable=False),
+    Column("changed_by", String(18), nullable=False),
+)
+
 limits = Table(
     "limits",
     metadata,
@@ -131,5 +142,7 @@ receipts = Table(
     Column("revision", Integer, nullable=True),
 )
 
-OF_A_TENANT = (tokens, grants, people, configs, subscriptions, limits, testers)
+OF_A_TENANT = (
+    tokens, grants, people, configs, subscriptions, connector_settings, limits, testers,
+)  # fmt: skip
 """What goes with a tenant, in an order that foreign keys allow."""

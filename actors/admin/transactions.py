@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from actors.admin import (
     configs,
+    connectors,
     developers,
     grants,
     limits,
@@ -24,8 +25,9 @@ from actors.admin.book import Book, Result
 from actors.admin.messages import Done, Order
 from actors.admin.signs import require_plain
 from actors.admin.standing import require_standing
+from actors.admin.vault import Vault
 from actors.epoch import Epoch
-from actors.index.entries import ConfigSchemas
+from actors.index.entries import ConfigSchemas, Connector
 from actors.messages import Principal
 
 T = TypeVar("T")
@@ -38,6 +40,7 @@ QUESTIONS: Mapping[type, Callable[[Book, Any], Result]] = MappingProxyType(
         **tokens.QUESTIONS,
         **configs.QUESTIONS,
         **subscriptions.QUESTIONS,
+        **connectors.QUESTIONS,
         **limits.QUESTIONS,
         **testers.QUESTIONS,
         **grants.QUESTIONS,
@@ -53,6 +56,7 @@ COMMANDS: Mapping[type, Callable[[Book, Any, Principal], Result]] = MappingProxy
         **tokens.COMMANDS,
         **configs.COMMANDS,
         **subscriptions.COMMANDS,
+        **connectors.COMMANDS,
         **limits.COMMANDS,
         **testers.COMMANDS,
         **grants.COMMANDS,
@@ -70,11 +74,17 @@ class Transactions:
         create_file: Callable[[str], object],
         schemas: Callable[[], ConfigSchemas],
         epoch: Epoch | None = None,
+        *,
+        connectors: Callable[[], Mapping[str, Connector]] = dict,
+        vault: Vault | None = None,
     ) -> None:
+        """Without a vault, what is encrypted stays as it is."""
         self._connection = connection
         self._create_file = create_file
         self._schemas = schemas
         self._epoch = epoch or Epoch()
+        self._connectors = connectors
+        self._vault = vault or Vault()
 
     def ask(self, question: Any) -> Result:
         """Answer a question."""
@@ -89,7 +99,17 @@ class Transactions:
     def run(self, what: Callable[[Book], T]) -> T:
         """Whatever is read or done, in one transaction; taken back where it raises."""
         with self._connection.begin():
-            return what(Book(self._connection, self._epoch, self._schemas, self._create_file))
+            return what(self._book())
+
+    def _book(self) -> Book:
+        return Book(
+            self._connection,
+            self._epoch,
+            self._schemas,
+            self._create_file,
+            self._connectors,
+            self._vault,
+        )
 
     def close(self) -> None:
         """Close the file."""

@@ -37,7 +37,7 @@ from actors.errors import (
 from actors.future import settle, settle_with_error
 from actors.log.redaction import NO_NAMES
 from actors.messages import FindCalls, Operate, ReplayCall, SettleDown
-from actors.profiles import Profiles
+from actors.profiles import Profiles, may_use
 from actors.published import Published, sound
 from actors.routing import RoutingTable
 
@@ -155,7 +155,7 @@ class ConnectorActor(Actor):
 
     def _require_subscribed(self, message: Operate) -> None:
         """Whoever awaits is asked before; what was sent may come after the subscription has ended."""
-        if not self._profiles.of(message.tenant.id).is_subscribed(self._name, time.time()):
+        if not may_use(self._profiles.of(message.tenant.id), self._name, time.time()):
             raise NotSubscribed(
                 f"{message.operation} needs a subscription to {self._name}, which the tenant does not have "
                 "now; nothing was sent"

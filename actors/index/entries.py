@@ -142,6 +142,8 @@ class Connector(NamedTuple):
     summary: str
     not_subscribed: str | None
     """The action that words the error for end users of a tenant without a subscription."""
+    settings: Schema
+    """Of what a tenant sets for it; any object where the index does not state it."""
     operations: Mapping[str, Operation]
     """By their full names."""
     versions: tuple[Version, ...]

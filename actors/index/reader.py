@@ -13,7 +13,7 @@ from types import MappingProxyType
 from actors.access import ADMIN, AREAS, CHANNELS, LEVELS, OWNER, PLATFORM_LEVELS
 from actors.health import Threshold
 from actors.index.code import REFERENCE
-from actors.index.config import default_schema
+from actors.index.config import SETTINGS, default_schema
 from actors.index.entries import (
     DEFAULT_ENVIRONMENTS,
     DUMMY,
@@ -266,7 +266,7 @@ class _Reader:
             table.note("is built in: choose another name")
         elif not _PLAIN_NAME.match(name):
             table.note("must be named in lower case (letters, digits, _)")
-        table.only("summary", "not_subscribed", "operations", "versions")
+        table.only("summary", "not_subscribed", "settings", "operations", "versions")
         operations = [
             self._operation(f"{name}.{each}", inner) for each, inner in table.tables("operations")
         ]
@@ -274,9 +274,15 @@ class _Reader:
             name=name,
             summary=table.text("summary"),
             not_subscribed=table.optional_text("not_subscribed"),
+            settings=self._settings(f"{name}.settings", table),
             operations=MappingProxyType({each.name: each for each in operations}),
             versions=self._versions(name, table),
         )
+
+    def _settings(self, name: str, table: Table) -> Schema:
+        if "settings" not in table:
+            return Schema.build(name, SETTINGS)
+        return self._schema(name, table, "settings")
 
     def _operation(self, name: str, table: Table) -> Operation:
         if not _PLAIN_NAME.match(name.partition(".")[2]):

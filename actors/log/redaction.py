@@ -82,6 +82,7 @@ COMBINED = ("allOf", "anyOf", "oneOf")
 CONDITIONAL = ("if", "then", "else", "not")
 OBJECT = "object"
 ARRAY = "array"
+SCALARS = ("string", "integer", "number", "boolean")
 ELEMENTS = ("items", "contains")
 
 
@@ -157,7 +158,17 @@ _folded = lru_cache(maxsize=4096)(_letters)
 class Redaction:
     """One walk over what one request holds; afterwards it knows what else must not be said."""
 
-    def __init__(self, source: Mapping[str, Any] | None, hide: frozenset[str] = NO_NAMES) -> None:
+    def __init__(
+        self,
+        source: Mapping[str, Any] | None,
+        hide: frozenset[str] = NO_NAMES,
+        *,
+        described_only: bool = False,
+        mark: str = SECRET,
+    ) -> None:
+        """With `described_only`, what no schema describes is a secret too; `mark` stands in place of one."""
+        self._described_only = described_only
+        self._mark = mark
         self._schemas: Schemas = [] if source is None else [source]
         self._definitions: Mapping[str, Any] = {} if source is None else source.get("$defs", {})
         self._hide = hide
@@ -201,7 +212,7 @@ class Redaction:
 
     def _value(self, value: Any, schemas: Schemas, depth: int) -> Any:
         known = list(self._applicable(schemas))
-        if value is not None and any(map(_is_secret, known)):
+        if value is not None and self._is_withheld(value, known):
             return self._taken_out(value)
         if isinstance(value, Mapping | list | tuple) and depth > MOST_DEPTH:
             return "(too deep)"
@@ -213,6 +224,14 @@ class Redaction:
             elements = [self._described(each, inner, depth + 1) for each in value]
             return elements if _may_be(ARRAY, known) else UNKNOWN
         return _scalar(value)
+
+    def _is_withheld(self, value: Any, known: Schemas) -> bool:
+        """A map of secrets shows their names; what came in its place shows nothing."""
+        if any(map(_is_secret, known)) or (
+            self._described_only and not _is_described(value, known)
+        ):
+            return True
+        return not isinstance(value, Mapping) and any(map(_holds_secrets, known))
 
     def _described(self, value: Any, schemas: Schemas, depth: int) -> Any:
         """The value, looked through in any case: what it says is secret must not be said elsewhere."""
@@ -247,16 +266,28 @@ class Redaction:
         """What stands in the place of a secret, which is remembered."""
         for text in islice(_texts(value), MOST_SECRETS + 1 - len(self._secrets)):
             self._secrets |= {text, repr(text)[1:-1]}
-        return SECRET
+        return self._mark
 
 
 def _is_secret(schema: Mapping[str, Any]) -> bool:
     return schema.get("writeOnly") is True or schema.get("format") == "password"
 
 
+def _holds_secrets(schema: Mapping[str, Any]) -> bool:
+    """Whether it describes a map each of whose values is one."""
+    inner = schema.get("additionalProperties")
+    return isinstance(inner, Mapping) and _is_secret(inner)
+
+
 def _is_closed_to(value: Any, schemas: Sequence[Any]) -> bool:
     """Whether something says that there is no such value here, and nothing what it is."""
     return value is not None and False in schemas and not any(schemas)
+
+
+def _is_described(value: Any, schemas: Schemas) -> bool:
+    """Whether anything is said of such a value; of a scalar where a map or an array belongs nothing is."""
+    is_scalar = not isinstance(value, Mapping | list | tuple)
+    return any(schemas) and not (is_scalar and not any(_may_be(each, schemas) for each in SCALARS))
 
 
 def _may_be(kind: str, schemas: Schemas) -> bool:

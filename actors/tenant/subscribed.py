@@ -14,7 +14,7 @@ import structlog
 
 from actors.errors import NotSubscribed
 from actors.index.entries import Operation
-from actors.profiles import Profile
+from actors.profiles import Profile, may_use
 from actors.routing import RoutingTable
 
 log = structlog.get_logger()
@@ -47,7 +47,7 @@ def require_subscribed(operation: Operation, profile: Profile, table: RoutingTab
     connector = operation.name.partition(".")[0]
     if connector not in table.connectors:
         return
-    if not profile.is_subscribed(connector, time.time()):
+    if not may_use(profile, connector, time.time()):
         raise Unsubscribed(operation.name)
 
 

@@ -14,6 +14,7 @@ from actors.actor import ask
 from actors.admin import messages as m
 from actors.admin.directory import Directory
 from actors.admin.transactions import COMMANDS, QUESTIONS
+from actors.admin.vault import Vault
 from actors.errors import Unavailable
 from actors.mailbox import Failed, Mailbox
 from actors.messages import DirectoryChanged, Retired, TenantRecord, TokensUsed
@@ -105,6 +106,7 @@ def test_every_subscriber_hears_of_a_change_before_it_is_answered(
         nobody,
         profiles,
         Published(table()),
+        Vault(),
     )
     for command in (
         m.CreateTenant("acme", "Ada", None, token=False),

@@ -23,11 +23,14 @@ from hypothesis.stateful import (
 
 from actors.access import AREAS, PLATFORM_ROLES
 from actors.admin import messages as m
+from actors.admin.config import merge_patch
+from actors.admin.connector_messages import ConfigureConnector
 from actors.admin.file import prepare_directory
+from actors.admin.vault import Vault
 from actors.errors import Aborted, ActionError
 from actors.future import settle
 from actors.messages import DirectoryChanged, Principal, Retired
-from tests.actors.admin.town_hall import CONSOLE, Known, TownHall, as_super
+from tests.actors.admin.town_hall import CONSOLE, KEY, Known, TownHall, as_super
 from tests.actors.house import House
 
 NAMES = ("acme", "globex")
@@ -35,6 +38,9 @@ NAMES = ("acme", "globex")
 tenants = st.sampled_from(NAMES)
 areas = st.frozensets(st.sampled_from(AREAS))
 functions = st.sampled_from(("a", "a.b"))
+NEEDLE = b"hunter2-XYZZY"
+hosts = st.sampled_from(("mail.example.com", "mail.example.org"))
+secrets = st.sampled_from(("hunter2-XYZZY-1", "hunter2-XYZZY-2", None))
 which = st.integers(0, 50)
 """Who, of all who were ever there."""
 
@@ -76,6 +82,10 @@ class RandomOrders(RuleBasedStateMachine):
         """As they were told at some time: some of them have lost what they had."""
         self.tested: dict[tuple[str, str], str] = {}
         """By a tenant's id and a function: since when it is a tester."""
+        self.settings: dict[tuple[str, str], dict[str, Any]] = {}
+        """By the tenant's id and the connector, as they should be."""
+        self.keys = [KEY]
+        """That ever were, the newest first."""
 
     def teardown(self) -> None:
         """Nobody stays behind."""
@@ -246,6 +256,24 @@ class RandomOrders(RuleBasedStateMachine):
             self.town.tenant(name)
         self._note()
 
+    @rule(
+        tenant=tenants,
+        giver=which,
+        connector=st.sampled_from(("mail", "webhook")),
+        settings=st.none() | st.fixed_dictionaries({"host": hosts}, optional={"password": secrets}),
+    )
+    def configure(
+        self, tenant: str, giver: int, connector: str, settings: dict[str, Any] | None
+    ) -> None:
+        """Set something for a connector, change it, remove it."""
+        by = self.someone(giver) if giver % 3 else CONSOLE
+        command = ConfigureConnector(tenant, connector, settings)
+        if self.order(command, by):
+            place = (self.town.known.tenants[tenant].id, connector)
+            before = self.settings.pop(place, {})
+            if settings is not None:
+                self.settings[place] = merge_patch(before, settings)
+
     # What time does
 
     @rule(hours=st.floats(-30, 30))
@@ -267,6 +295,15 @@ class RandomOrders(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         """The whole server."""
+        self.town.restart()
+
+    @rule()
+    def rotate(self) -> None:
+        """A new key in front at one start, the old one gone at the next."""
+        self.keys.insert(0, bytes([len(self.keys), *range(31)]))
+        self.town.vault = Vault(self.keys)
+        self.town.restart()
+        self.town.vault = Vault(self.keys[:1])
         self.town.restart()
 
     # What always holds
@@ -303,6 +340,20 @@ class RandomOrders(RuleBasedStateMachine):
         for id_ in ids:
             tests = {function for tenant_id, function in wanted if tenant_id == id_}
             assert self.town.profiles.of(id_).tests == tests
+
+    @invariant()
+    def connectors_read_what_was_set_and_no_file_shows_it(self) -> None:
+        """Of every tenant that is there, and of no other."""
+        there = {tenant.id: name for name, tenant in self.town.known.tenants.items()}
+        told = {
+            (id_, each.connector): (dict(each.settings), each.problem)
+            for id_ in there
+            for each in self.town.profiles.of(id_).connectors.values()
+        }
+        kept = {place: each for place, each in self.settings.items() if place[0] in there}
+        assert told == {place: (settings, None) for place, settings in kept.items()}
+        for path in self.town.path.parent.iterdir():
+            assert NEEDLE not in path.read_bytes()
 
     @invariant()
     def the_platform_has_a_developer_admin(self) -> None:

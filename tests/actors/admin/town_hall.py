@@ -11,8 +11,10 @@ from typing import Any
 from actors.access import ADMIN_OWNER, DEVELOPER_ADMIN, SUPER_ADMIN
 from actors.actor import Ping, ask, stop
 from actors.admin import messages as m
+from actors.admin.connector_messages import ConfigureConnector, ShowConnector
 from actors.admin.directory import Directory
 from actors.admin.file import prepare_directory
+from actors.admin.vault import Vault
 from actors.epoch import Epoch
 from actors.errors import ActionError
 from actors.future import Answer
@@ -27,10 +29,15 @@ from tests.actors.house import WAIT, House, Watch
 from tests.actors.servers import INDEX
 from tests.wire import Map
 
+SECRETS_INDEX = Path(__file__).parents[2] / "secrets" / "registry.toml"
+
 START = 1_900_000_000.0
 """When every test begins, in seconds since the epoch: 2030-03-17T17:46:40Z."""
 
 DAY = 24 * 3600.0
+
+KEY = bytes(range(32))
+"""What settings of connectors are encrypted with, at first."""
 
 CONSOLE = Principal(id="console", tenant=None, role="console")
 
@@ -59,6 +66,8 @@ ACTIONS = {
     m.ListSubscriptions: "subscriptions.list",
     m.SetSubscription: "subscriptions.set",
     m.EndSubscription: "subscriptions.end",
+    ShowConnector: "connectors.settings",
+    ConfigureConnector: "connectors.configure",
     m.ShowLimits: "limits.show",
     m.SetLimits: "limits.set",
     m.ListTesters: "functions.testers",
@@ -77,8 +86,9 @@ ACTIONS = {
 
 @functools.cache
 def table() -> RoutingTable:
-    """The engine's own actions among others."""
-    return RoutingTable.build(read_index(INDEX), "local-dev")
+    """The engine's own actions among others, and connectors that take secrets."""
+    connectors = read_index(SECRETS_INDEX).connectors
+    return RoutingTable.build(read_index(INDEX), "local-dev")._replace(connectors=connectors)
 
 
 class Known:
@@ -127,6 +137,8 @@ class TownHall:
         self.audit = Watch()
         self.profiles = Profiles()
         self.tables = Published(table())
+        self.vault = Vault([KEY])
+        """Of the next incarnation."""
         self.known = Known()
         self.files: list[str] = []
         """Tenants whose files were made."""
@@ -152,6 +164,7 @@ class TownHall:
             self.audit,
             self.profiles,
             self.tables,
+            self.vault,
             Epoch(lambda: self.now),
         )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.errors import IndexProblem, SettingsError
+from actors.errors import IndexProblem, InvalidArgument, SettingsError
 from actors.index.entries import DEFAULT_ENVIRONMENTS, STATES, Index, Version
 from actors.index.reader import built_in_index, read_index
 
@@ -51,6 +51,10 @@ effect = "read"
 [connectors.mail]
 summary = "Send mail."
 not_subscribed = "support.not_subscribed"
+[connectors.mail.settings]
+required = ["host"]
+properties.host = { type = "string", format = "hostname" }
+properties.password = { type = "string", format = "password" }
 [connectors.mail.operations.send]
 [connectors.mail.operations.send.params]
 properties.to = { type = "string", format = "email" }
@@ -114,6 +118,20 @@ class TestReading:
         assert set(mail.operations) == {"mail.send"}
         assert mail.operations["mail.send"].params.example() == {"to": "ada@example.com"}
         assert mail.versions[0].code == "connectors.mail:Mail"
+
+    def test_a_connector_says_what_a_tenant_sets_for_it(self, index: Index) -> None:
+        settings = index.connectors["mail"].settings
+        settings.parse({"host": "mail.example.com", "password": "x"})
+        with pytest.raises(InvalidArgument, match=r"^mail: settings do not fit") as caught:
+            settings.parse({"hots": "mail.example.com"})
+        fields = {each.field for each in caught.value.refusal.details}
+        assert fields == {"settings.hots", "settings.host"}
+
+    def test_where_a_connector_says_nothing_of_settings_any_object_will_do(
+        self, tmp_path: Path
+    ) -> None:
+        settings = read(tmp_path, "[connectors.x]\nsummary = 'S'").connectors["x"].settings
+        settings.parse({"anything": {"goes": [1, None]}})
 
     def test_stated_environments_replace_those_of_the_default_table(self, index: Index) -> None:
         assert index.environment("local-dev").serves == {"dummy", "release"}
@@ -265,6 +283,10 @@ class TestRefusing:
             ('[storage]\nmigration = "x"', "did you mean migrations?"),
             ("[connectors.Mail]\nsummary = 'S'", "must be named in lower case"),
             ("[connectors.mail]", "connectors.mail: summary is missing"),
+            (
+                "[connectors.mail]\nsummary='S'\nsettings.properties.host={typ='string'}",
+                "connectors.mail.settings.properties.host.typ: not a keyword",
+            ),
             ("[connectors.mail]\nsummary='S'\nnot_subscribed='a.b'", "'a.b' is no action"),
             ("[connectors.mail]\nsummary='S'\noperations.send.parms={}", "did you mean params?"),
         ],

@@ -83,12 +83,15 @@ class TestUse:
         properties.boss = { "$ref" = "#/shapes/person_id" }
         [connectors.mail]
         summary = "S"
+        [connectors.mail.settings]
+        properties.sender = { "$ref" = "#/shapes/person_id" }
         [connectors.mail.operations.send.params]
         properties.to = { "$ref" = "#/shapes/person_id" }
         """
         index = read(tmp_path, SHAPES + text)
-        operation = index.connectors["mail"].operations["mail.send"]
-        for schema in (index.config.settings, operation.params):
+        mail = index.connectors["mail"]
+        params = mail.operations["mail.send"].params
+        for schema in (index.config.settings, mail.settings, params):
             assert schema.source["$defs"].keys() == {"person_id"}
 
     def test_a_schema_may_have_definitions_of_its_own_besides(self, tmp_path: Path) -> None:

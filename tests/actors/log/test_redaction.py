@@ -87,6 +87,52 @@ def test_a_mark_is_found_wherever_a_schema_can_have_it(schema: dict[str, Any], v
     assert SECRET in json.dumps(found)
 
 
+@pytest.mark.parametrize("value", [NEEDLE, [NEEDLE], 4711, True, 1.5, [{"pin": NEEDLE}]])
+def test_where_a_map_of_secrets_belongs_nothing_else_is_shown(value: Any) -> None:
+    """The map shows its names, at its top; what came in its place may be the secret itself."""
+    properties = {"settings": {"type": "object", "additionalProperties": {"writeOnly": True}}}
+    assert shown({"settings": value}, properties) == {"settings": SECRET}
+    assert shown({"settings": {"host": value, "user": None}}, properties) == {
+        "settings": {"host": SECRET, "user": None}
+    }
+    assert shown({"settings": None}, properties) == {"settings": None}
+
+
+def test_where_only_what_is_described_may_be_shown_the_rest_is_marked() -> None:
+    """At every depth, and with the mark that was asked for."""
+    schema = {
+        "properties": {
+            "host": {"type": "string"},
+            "pin": {"type": "string", "format": "password"},
+            "headers": {"type": "object"},
+            "anything": {},
+            "list": {"type": "array"},
+        },
+        "additionalProperties": True,
+    }
+    source = Schema.build("mail.settings", schema).source
+    told = Redaction(source, described_only=True, mark="set").whole(
+        {
+            "host": "mail.example.com",
+            "pin": NEEDLE,
+            "headers": {"X-Auth": NEEDLE, "empty": None},
+            "anything": {"at": NEEDLE},
+            "list": [NEEDLE, None],
+            "more": NEEDLE,
+        }
+    )
+    misplaced = Redaction(source, described_only=True).whole({"headers": NEEDLE, "host": {}})
+    assert misplaced == {"headers": SECRET, "host": UNKNOWN}
+    assert told == {
+        "host": "mail.example.com",
+        "pin": "set",
+        "headers": {"X-Auth": "set", "empty": None},
+        "anything": "set",
+        "list": ["set", None],
+        "more": "set",
+    }
+
+
 def test_a_secret_that_is_left_out_stays_null() -> None:
     """There is nothing to hide."""
     properties = {"pin": {"type": ["string", "null"], "writeOnly": True}}

@@ -13,6 +13,7 @@ import pytest
 from pykka._envelope import Envelope
 
 from actors.admin import messages as asked_for
+from actors.admin.connector_messages import ConfigureConnector, ShowConnector
 from actors.admin.context import Actors, AdminContext, order_digest
 from actors.admin.functions.audit import FIRST_TO_LAST
 from actors.admin.functions.logs import ERROR, LINE, MOST_PAGES
@@ -142,6 +143,12 @@ ASKED: list[tuple[str, str, dict[str, Any], Any]] = [
     ("config.show", "directory", {"revision": 0}, asked_for.ShowConfig("acme", 0)),
     ("config.history", "directory", {"before": 9}, asked_for.ListConfigs("acme", 9, 50)),
     ("subscriptions.list", "directory", {}, asked_for.ListSubscriptions("acme")),
+    (
+        "connectors.settings",
+        "directory",
+        {"connector": "mail"},
+        ShowConnector("acme", "mail"),
+    ),
     ("limits.show", "directory", {}, asked_for.ShowLimits("acme")),
     ("functions.testers", "directory", {}, asked_for.ListTesters("acme", None, "", 50)),
     (
@@ -226,6 +233,16 @@ ORDERED: list[tuple[str, dict[str, Any], Any]] = [
         asked_for.SetSubscription("acme", "mail", 1767225600.0, None),
     ),
     ("subscriptions.end", {"connector": "gone"}, asked_for.EndSubscription("acme", "gone")),
+    (
+        "connectors.configure",
+        {"connector": "mail", "settings": {"host": "h", "password": None}},
+        ConfigureConnector("acme", "mail", {"host": "h", "password": None}),
+    ),
+    (
+        "connectors.configure",
+        {"connector": "mail", "settings": None},
+        ConfigureConnector("acme", "mail", None),
+    ),
     (
         "limits.set",
         {"mailbox": 5, "burst": None},
