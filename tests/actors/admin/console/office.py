@@ -9,7 +9,7 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, cast
 
 import zmq
 from pykka._envelope import Envelope
@@ -200,7 +200,7 @@ class Office:
         self.desks["supervisor"].answer = self._find
         self.tenant = House()
         """The mailbox of every tenant."""
-        self._actors = Actors(**{**self.desks, **instead})
+        self._actors = Actors(**cast("dict[str, Any]", {**self.desks, **instead}))
         self.table = self._table(directory)
         self._open(directory)
         if informed:
