@@ -6,6 +6,7 @@ import pykka
 import structlog
 
 from actors.actor import Gone, ask, stop
+from actors.future import Answer
 from actors.mailbox import Mailbox
 
 log = structlog.get_logger()
@@ -24,6 +25,17 @@ def try_asking(mailbox: Mailbox, message: object) -> bool:
         log.error("actor did not answer", actor=mailbox.name)
         return False
     return True
+
+
+def try_finishing(mailbox: Mailbox, message: object, done: Answer) -> None:
+    """Let an actor end what it has begun, while all whom it asks are still there; `done` is set then."""
+    if not is_there(mailbox):
+        return
+    mailbox.tell(message)
+    try:
+        done.get(timeout=STOP_SECONDS)
+    except (pykka.Timeout, pykka.ActorDeadError):
+        log.error("an actor stopped with work undone", actor=mailbox.name)
 
 
 def try_stopping(mailbox: Mailbox) -> None:

@@ -18,6 +18,10 @@ HANGS_AFTER = 30.0
 Not the request's own timeout: callers could make that so short that a sound version seemed to hang."""
 
 
+LOOK_SECONDS = 1.0
+"""How often calls that hang are looked for."""
+
+
 class Threshold(NamedTuple):
     """How many unexpected errors are too many."""
 

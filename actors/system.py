@@ -23,10 +23,11 @@ from actors.clock import Clock, ClockMailbox, Every
 from actors.connectors.actor import HABITS, Habits
 from actors.connectors.switchboard import Switchboard
 from actors.connectors.timer import Timer
-from actors.departure import STOP_SECONDS, is_there, try_asking, try_stopping
+from actors.departure import STOP_SECONDS, try_asking, try_finishing, try_stopping
 from actors.dispatcher import Dispatcher
 from actors.epoch import Epoch
 from actors.future import Answer
+from actors.health import LOOK_SECONDS
 from actors.index.messages import LookForHangs
 from actors.index.reader import read_index
 from actors.local_admin import LocalAdmin
@@ -66,9 +67,6 @@ SWEEP_SECONDS = 5.0
 
 RELIEF_SECONDS = 0.02
 """How often the pool looks whether all its threads are blocked."""
-
-HANG_SECONDS = 1.0
-"""How often functions that do not end are looked for."""
 
 RECKON_SECONDS = 60.0
 """How often the Directory ends what has expired, and hears which tokens were used."""
@@ -234,7 +232,7 @@ class System:
         self.clock.tell(Every(SWEEP_SECONDS, self.supervisor, Sweep()))
         self.clock.tell(Every(RELIEF_SECONDS, self.supervisor, Relieve()))
         self.clock.tell(Every(TICK_SECONDS, self.waker, Tick()))
-        self.clock.tell(Every(HANG_SECONDS, self.registry, LookForHangs()))
+        self.clock.tell(Every(LOOK_SECONDS, self.registry, LookForHangs()))
         self.clock.tell(Every(RECKON_SECONDS, self.directory, SweepDue()))
         for channel in (self.router, self.console):
             self.clock.tell(Every(RECKON_SECONDS, channel, FlushUses()))
@@ -251,7 +249,8 @@ class System:
             self._metrics.close()
         try_asking(self.console, Draining())
         self.logs.let_go()
-        self._finish()
+        done = Answer()
+        try_finishing(self.console, Finish(done), done)
         try_asking(self.router, Draining())
         # Tenants that are being looked for are found, and then their mail is in their mailboxes.
         if try_asking(self.supervisor, Ping()):
@@ -391,16 +390,6 @@ class System:
             log.error("stopped with work undone: a function did not return", seconds=seconds)
             return False
         return True
-
-    def _finish(self) -> None:
-        """Let the console answer what it has begun, while all whom it asks are still there."""
-        if is_there(self.console):
-            done = Answer()
-            self.console.tell(Finish(done))
-            try:
-                done.get(timeout=STOP_SECONDS)
-            except (pykka.Timeout, pykka.ActorDeadError):
-                log.error("the console stopped with work undone")
 
     def _close(self, patience: float = STOP_SECONDS) -> None:
         """What is left when every actor has gone, or none has come; `patience` is for threads, in seconds."""

@@ -22,7 +22,7 @@ from tests.actors.connectors.peer import BUSY, HANG, REFUSED, Peer
 from tests.actors.servers import request
 from tests.actors.workshop import Workshop
 from tests.deadline import until
-from tests.wire import Map
+from tests.wire import Map, Wire
 
 INDEX = Path(__file__).parent / "outside" / "registry.toml"
 
@@ -165,7 +165,10 @@ class TestCalling:
         peer.script += [HANG]
         sent = shop.post(text="hello", timeout_ms=300)
         assert shop.wire.replies(1)[sent]["error"]["code"] == "deadline_exceeded"
-        until(lambda: shop.calls()[0]["outcome"] == "deadline_exceeded", "the call was cancelled")
+        until(
+            lambda: [each["outcome"] for each in shop.calls()] == ["deadline_exceeded"],
+            "the call was cancelled",
+        )
 
     def test_a_dead_service_keeps_nobody_else_waiting(self, shop: Shop, peer: Peer) -> None:
         """Neither the tenant's other messages, nor other tenants' calls of the same connector."""
@@ -393,6 +396,23 @@ class TestTheJournal:
         assert PIN.encode() not in written
         assert b"s3cr3t" not in written
 
+    def test_what_a_service_quotes_is_no_secret_s_way_out(self, shop: Shop, peer: Peer) -> None:
+        shop.open()
+        peer.script += [REFUSED]
+        error = shop.call("marks.say", text="hello", secret="s3cr3t-of-a-call")["error"]
+        assert error["message"].endswith("it will not have I am (redacted), (redacted)")
+        assert "s3cr3t" not in json.dumps(shop.latest())
+        assert PIN not in json.dumps(shop.latest())
+
+    def test_what_found_no_room_is_recorded_without_secrets_too(
+        self, shop: Shop, peer: Peer
+    ) -> None:
+        shop.open(habits=QUICK._replace(room=Room(waiting=0)))
+        shop.call("marks.say", text="hello", secret="s3cr3t-of-a-call")
+        told = shop.latest()
+        assert told["inner_request"] == {"text": "hello", "secret": "(redacted)"}
+        assert (told["call"]["outcome"], told["attempts"]) == ("resource_exhausted", [])
+
     def test_each_tenant_sees_its_own_and_developers_see_no_payload(self, shop: Shop) -> None:
         shop.open()
         trace_id = shop.call("marks.say", text="hello")["meta"]["trace_id"]
@@ -401,8 +421,27 @@ class TestTheJournal:
         assert shop.ask("connectors.trace", "globex", trace_id=trace_id)["calls"] == []
         everybody = shop.ask("connectors.calls")["calls"]
         assert {each["tenant"] for each in everybody} == {"acme", "globex"}
-        (told,) = shop.ask("connectors.trace", trace_id=trace_id)["calls"]
+        developer = self.developer(shop)
+        (told,) = self.as_developer(shop, developer, "connectors.trace", trace_id=trace_id)["calls"]
         assert told["call"]["outcome"] == "ok"
+        assert "hello" not in json.dumps(told)
+        assert told["inner_result"]["_summary"].startswith("the tenant's own")
+        recent = self.as_developer(shop, developer, "connectors.calls")["calls"]
+        assert {each["tenant"] for each in recent} == {"acme", "globex"}
+
+    def developer(self, shop: Shop) -> str:
+        """A token."""
+        person = shop.ask("developers.add", name="Grace", role="developer")["developer"]["id"]
+        token: str = shop.ask("developers.issue", person=person, label="test")["text"]
+        return token
+
+    def as_developer(self, shop: Shop, token: str, action: str, **params: Any) -> Map:
+        """On the admin channel."""
+        with Wire(shop.server.system.admin_endpoint) as wire:
+            reply = wire.ask(token=token, action=action, params=params)
+        assert reply["ok"], reply
+        result: Map = reply["result"]
+        return result
 
     def test_what_is_large_is_kept_in_outline(self, shop: Shop) -> None:
         shop.open()

@@ -95,8 +95,9 @@ class ConnectorActor(Actor):
         self._queue = Queue(name, habits.room)
         self._implementations = Implementations(name)
         tries = Tries(habits.breakers(), habits.sleep, habits.try_seconds)
-        self._exchange = Exchange(name, tables, profiles, self._implementations, tries)
+        self._exchange = Exchange(name, tables, profiles, self._implementations, tries, self._hide)
         self._table: RoutingTable | None = None
+        self._is_finishing = False
         self._under_way: dict[asyncio.Task[None], Call] = {}
         self._errands: set[asyncio.Task[None]] = set()
         self._handlers: dict[type, Callable[[Any], object]] = {
@@ -143,6 +144,10 @@ class ConnectorActor(Actor):
 
     def _take(self, message: Operate) -> None:
         call = Call(message)
+        self._exchange.describe(call)
+        if self._is_finishing:
+            self._refuse(call, stopping())
+            return
         try:
             self._require_subscribed(message)
             self._queue.admit(call)
@@ -235,6 +240,7 @@ class ConnectorActor(Actor):
 
     async def _finish(self, message: Finish) -> None:
         """Calls that wait are refused, those under way have until then, and the journal has them all."""
+        self._is_finishing = True
         self._stop_waiting()
         if self._under_way:
             await asyncio.wait(
@@ -252,10 +258,15 @@ class ConnectorActor(Actor):
         for call in self._queue.drop_all():
             if call.alarm is not None:
                 call.alarm.cancel()
-            self._refuse(call, Unavailable(STOPPING, retry_after_ms=RETRY_STOPPING_MS))
+            self._refuse(call, stopping())
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         """In the background; kept, so that it is not collected."""
         task = self.mailbox.loop.create_task(work)
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
+
+
+def stopping() -> Unavailable:
+    """The refusal of what has not begun."""
+    return Unavailable(STOPPING, retry_after_ms=RETRY_STOPPING_MS)

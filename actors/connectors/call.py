@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from actors.connectors.contract import Delivery
 from actors.future import settle, settle_with_error
+from actors.log.redaction import ALL_SECRET
 from actors.messages import Operate
 from actors.profiles import EMPTY
 
@@ -40,8 +41,8 @@ class Call:
         """Goes off at the deadline, while it waits."""
         self.service: Mapping[str, Any] = {"version": 0, "state": "", "reason": ""}
         """version, state and reason of what serves it."""
-        self.schemas: tuple[Mapping[str, Any] | None, ...] = (None, None)
-        """Of the inner request and the inner result; None where the index has no such operation."""
+        self.schemas: tuple[Mapping[str, Any], ...] = (ALL_SECRET, ALL_SECRET)
+        """Of the inner request and the inner result; as long as none is known, all of it is secret."""
         self.settings: Mapping[str, Any] = EMPTY
         self.settings_schema: Mapping[str, Any] | None = None
         """None where no code says which of the settings are secret: then all of them are."""
@@ -67,7 +68,6 @@ class Call:
             operate.operation, operate.tenant.name, operate.key, operate.deadline, operate.trace_id
         )
 
-    @property
     def is_over(self) -> bool:
         """Nobody waits for the answer any more."""
         return time.monotonic() >= self.operate.deadline

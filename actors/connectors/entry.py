@@ -40,10 +40,15 @@ class Discretion:
         self._known = [Redaction(ALL_SECRET if schema is None else schema, hide)]
         self._known[0].whole(settings)
 
+    def learn(self, form: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+        """Its secrets must not be told either."""
+        self._known.append(Redaction(schema, self._hide))
+        self._known[-1].whole(form)
+
     def forms(
         self, forms: tuple[Mapping[str, Any] | None, ...], schemas: tuple[Any, ...]
     ) -> list[Row | None]:
-        """Each without secrets, its own and the others'. A schema is None where there is none."""
+        """Each without secrets, its own and the others'. A schema is None for the service's forms."""
         shown = [self._shown(*each) for each in zip(forms, schemas, strict=True)]
         return [None if form is None else self._without(form) for form in shown]
 
@@ -75,8 +80,10 @@ class Discretion:
 
 
 def discretion_of(call: Call, hide: frozenset[str]) -> Discretion:
-    """For this call's settings."""
-    return Discretion(call.settings, call.settings_schema, hide)
+    """For this call's settings and its inner request."""
+    discretion = Discretion(call.settings, call.settings_schema, hide)
+    discretion.learn(call.operate.params, call.schemas[0])
+    return discretion
 
 
 def row_of(call: Call, hide: frozenset[str] = NO_NAMES) -> Row:

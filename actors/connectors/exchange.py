@@ -13,6 +13,7 @@ from actors.answers import TO_BE_IMPLEMENTED
 from actors.connectors.breakers import Open
 from actors.connectors.call import Call
 from actors.connectors.contract import Connector, Permanent, Transient
+from actors.connectors.entry import discretion_of
 from actors.connectors.implementations import Implementations
 from actors.connectors.tenant_settings import settings_of
 from actors.connectors.tries import Tries
@@ -27,6 +28,7 @@ from actors.errors import (
 from actors.health import Running
 from actors.index.entries import Operation
 from actors.log.events import Confidential
+from actors.log.redaction import NO_NAMES
 from actors.profiles import Profiles
 from actors.published import Published, sound
 from actors.service import Service
@@ -52,12 +54,15 @@ class Exchange:
         profiles: Profiles,
         implementations: Implementations,
         tries: Tries,
+        hide: frozenset[str] = NO_NAMES,
     ) -> None:
+        """`hide` are further names of secrets."""
         self._name = name
         self._tables = tables
         self._profiles = profiles
         self._implementations = implementations
         self._tries = tries
+        self._hide = hide
 
     async def serve(self, call: Call) -> None:
         """Answer it, one way or the other. Never raises, but for being cancelled."""
@@ -68,6 +73,12 @@ class Exchange:
         except asyncio.CancelledError:
             self.stop(call)
             raise
+
+    def describe(self, call: Call) -> None:
+        """Note what the index says of its operation, so that the journal knows what is secret."""
+        operation = self._tables.current.operations.get(call.operate.operation)
+        if operation is not None:
+            call.schemas = (operation.params.source, operation.result.source)
 
     def stop(self, call: Call) -> None:
         """Nobody goes on with it."""
@@ -100,8 +111,7 @@ class Exchange:
         if operation is None:
             raise Unimplemented(f"{name} is no operation of connector {self._name} any more")
         call.service = service.meta
-        call.schemas = (operation.params.source, operation.result.source)
-        if call.is_over:
+        if call.is_over():
             raise DeadlineExceeded(f"{name} was not begun: the request's timeout_ms is over")
         if service.make is None:
             return operation.result.example()
@@ -110,11 +120,14 @@ class Exchange:
         try:
             return await self._exchanged(call, operation, service)
         except Open as error:
-            raise _unavailable(name, error, error.seconds) from None
+            raise _unavailable(f"{name}: {error}", error.seconds) from None
         except Transient as error:
-            raise _unavailable(name, error, error.retry_after_s) from error
+            said = self._said(call, error)
+            if call.is_over():
+                raise DeadlineExceeded(f"{said}; the request's timeout_ms is over") from error
+            raise _unavailable(said, error.retry_after_s) from error
         except Permanent as error:
-            raise FailedPrecondition(f"{name}: {error}") from error
+            raise FailedPrecondition(self._said(call, error)) from error
         except ActionError:
             raise
         except (Exception, SystemExit, KeyboardInterrupt) as error:
@@ -136,6 +149,11 @@ class Exchange:
             result = connector.inner(delivery, call.response)
             operation.result.check(result)
             return result
+
+    def _said(self, call: Call, error: Exception) -> str:
+        """What the service says may quote what it was sent, and the function's caller hears it."""
+        text = discretion_of(call, self._hide).text(str(error))
+        return f"{call.operate.operation}: {text}"
 
     def _state(self, call: Call, connector: Connector) -> None:
         call.settings_schema = connector.settings
@@ -162,9 +180,9 @@ class Exchange:
         )
 
 
-def _unavailable(name: str, error: Exception, seconds: float | None) -> Unavailable:
+def _unavailable(said: str, seconds: float | None) -> Unavailable:
     retry_after_ms = RETRY_MS if seconds is None else max(round(seconds * 1000), 1)
-    return Unavailable(f"{name}: {error}", retry_after_ms=retry_after_ms)
+    return Unavailable(said, retry_after_ms=retry_after_ms)
 
 
 def _json(value: Any) -> Mapping[str, Any]:

@@ -56,7 +56,9 @@ class Switchboard(Mapping[str, Mailbox]):
 
     def __getitem__(self, name: str) -> Mailbox:
         """KeyError for a connector that the index does not have, and did not have."""
-        found = self._built_in.get(name) or self._made.get(name)
+        found = self._built_in.get(name)
+        if found is None:  # and not `or`: a mailbox without mail is false
+            found = self._made.get(name)
         if found is not None:
             return found
         if name not in self._tables.current.connectors:

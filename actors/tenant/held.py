@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from actors.errors import Unavailable
 from actors.mailbox import Killer
 from actors.messages import DeadLetter, Work
 from actors.routing import Route
 from transport.message import Refusal
+
+RETRY_TAKEN_OUT_MS = 30_000
+"""What callers are told to wait while nothing is served: people have to mend it, in milliseconds."""
 
 
 class Held(NamedTuple):
@@ -43,3 +47,12 @@ def is_request(message: Any) -> bool:
     """Work, a dead letter, or work that has killed before: what needs a transaction."""
     kind = type(message)
     return kind is Work or kind is DeadLetter or (kind is Killer and is_request(message.message))
+
+
+def taken_out(route: Route) -> Unavailable:
+    """The refusal where nothing is left to fall back on."""
+    return Unavailable(
+        f"{route.name}: version {route.version} keeps failing and was taken out, and no other is served: "
+        "its developers have been told",
+        retry_after_ms=RETRY_TAKEN_OUT_MS,
+    )

@@ -39,7 +39,7 @@ from actors.tenant.database import TenantDatabase
 from actors.tenant.digest import content_digest
 from actors.tenant.follow_up import MACHINE, row_of
 from actors.tenant.function_time import FunctionTime, function_time
-from actors.tenant.held import Apart, Held
+from actors.tenant.held import Apart, Held, taken_out
 from actors.tenant.mark import mark_in
 from actors.tenant.outbox import Outbox
 from actors.tenant.parking import Parking
@@ -53,8 +53,6 @@ from transport.message import ABORTED, Refusal
 
 log = structlog.get_logger()
 
-RETRY_TAKEN_OUT_MS = 30_000
-"""What callers are told to wait while nothing is served: people have to mend it, in milliseconds."""
 
 RETRY_UNDER_WAY_MS: Final = 1000
 """What the sender of a request hears whose first delivery is still worked on, in milliseconds."""
@@ -395,12 +393,3 @@ class Serving:
         if route is not None and route.health is not None:
             with self.begins(route, work) as running:
                 self._tables.failed(route, running)
-
-
-def taken_out(route: Route) -> Unavailable:
-    """The refusal where nothing is left to fall back on."""
-    return Unavailable(
-        f"{route.name}: version {route.version} keeps failing and was taken out, and no other is served: "
-        "its developers have been told",
-        retry_after_ms=RETRY_TAKEN_OUT_MS,
-    )

@@ -45,7 +45,7 @@ class Echo:
         if answer["status"] == 503:
             raise Transient("it is busy", answer.get("retry_after"))
         if answer["status"] == 400:
-            raise Permanent("it will not have it")
+            raise Permanent(f"it will not have {outer['greeting']}")
         return answer
 
     def inner(self, delivery: Delivery, response: Json) -> Json:

@@ -1,0 +1,17 @@
+"""Calls of a connector, for tests of its parts."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from actors.connectors.call import Call
+from actors.future import Answer
+from actors.messages import Operate, TenantRecord
+
+
+def call(tenant: str = "acme", within: float = 60.0, **params: Any) -> Call:
+    """One whose deadline is so many seconds from now."""
+    record = TenantRecord(tenant, tenant.ljust(32, "0"))
+    deadline = time.monotonic() + within
+    return Call(Operate("echo.say", params, record, "0" * 32, "key", deadline, Answer()))

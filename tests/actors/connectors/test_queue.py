@@ -1,0 +1,64 @@
+"""Who may begin: fair between tenants, bounded for all and for one."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.connectors.call import Call
+from actors.connectors.queue import Queue, Room
+from actors.errors import ResourceExhausted
+from tests.actors.connectors.calls import call
+
+
+def begun(queue: Queue) -> list[Call]:
+    """All that may begin now."""
+    found = []
+    while (each := queue.next()) is not None:
+        found.append(each)
+    return found
+
+
+def tenants(calls: list[Call]) -> list[str]:
+    """Whose they are."""
+    return [each.operate.tenant.name for each in calls]
+
+
+def test_tenants_come_round_in_turn_however_many_calls_one_has() -> None:
+    queue = Queue("echo", Room(at_once=4, of_one=4))
+    for tenant in ("acme",) * 6 + ("globex", "initech"):
+        queue.admit(call(tenant))
+    assert tenants(begun(queue)) == ["acme", "globex", "initech", "acme"]
+    assert len(queue) == 4
+
+
+def test_one_tenant_leaves_room_for_others() -> None:
+    queue = Queue("echo", Room(at_once=10, of_one=2))
+    for tenant in ("acme",) * 5 + ("globex",):
+        queue.admit(call(tenant))
+    first = begun(queue)
+    assert tenants(first) == ["acme", "globex", "acme"]
+    queue.end(first[0])
+    assert tenants(begun(queue)) == ["acme"]
+
+
+def test_what_finds_no_room_is_refused_with_when_to_come_again() -> None:
+    queue = Queue("echo", Room(waiting=3, waiting_of_one=2))
+    queue.admit(call("acme"))
+    queue.admit(call("acme"))
+    with pytest.raises(ResourceExhausted, match="of tenant acme") as refused:
+        queue.admit(call("acme"))
+    assert refused.value.refusal.retry_after_ms
+    queue.admit(call("globex"))
+    with pytest.raises(ResourceExhausted, match="3 calls wait"):
+        queue.admit(call("initech"))
+
+
+def test_who_waits_no_longer_leaves_its_place() -> None:
+    queue = Queue("echo", Room(waiting_of_one=1))
+    waiting = call("acme")
+    queue.admit(waiting)
+    queue.drop(waiting)
+    assert len(queue) == 0
+    queue.admit(call("acme"))
+    assert len(queue.drop_all()) == 1
+    assert begun(queue) == []
