@@ -586,6 +586,16 @@ class TestDryRun:
         assert shown["current"]["ok"]
         assert shop.states()[2] == "under dev"
 
+    def test_a_function_that_exits_is_told_as_well_and_the_tenant_stays(
+        self, shop: Workshop
+    ) -> None:
+        shop.write(2, body="raise SystemExit(3)")
+        shop.serve("hosted-live")
+        wanted = {"function": "marks.add", "version": 2, "params": {"text": "x"}}
+        shown = shop.ask("functions.dry_run", "acme", **wanted)
+        assert shown["tried"]["error"]["message"].startswith("SystemExit: 3")
+        assert shop.call()["result"] == {"id": 1}
+
     def test_a_function_that_waits_is_run_up_to_there_and_calls_nobody(
         self, shop: Workshop
     ) -> None:

@@ -76,7 +76,7 @@ def _owner(
 
 
 def _version(owner: Action | Connector, move: Move) -> Version:
-    found = next((each for each in owner.versions if each.number == move.version), None)
+    found = owner.version(move.version)
     if found is None:
         known = ", ".join(str(each.number) for each in owner.versions) or "none yet"
         raise NotFound(f"{move.name} has no version {move.version}; it has: {known}")

@@ -6,11 +6,12 @@ the function wrote before is on disk: a stretch that is rolled back has called n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any, Final
 
 from actors.errors import CallRefused, InvalidArgument
 from actors.index.entries import Action, Operation
+from actors.tenant.subscribed import RequireSubscribed
 
 AWAITABLE: Final = (
     "only ctx.call(...) can be awaited here: there is no event loop, so have a connector do what takes "
@@ -41,17 +42,17 @@ class Call:
 class Calls:
     """Makes the calls of one function: of the operations that its action lists, with params that fit."""
 
-    __slots__ = ("_action", "_made", "_operations", "require_subscribed")
+    __slots__ = ("_action", "_made", "_operations", "_require_subscribed")
 
     def __init__(
         self,
         action: Action,
         operations: Mapping[str, Operation],
-        require_subscribed: Callable[[Operation], None] = lambda _: None,
+        require_subscribed: RequireSubscribed,
     ) -> None:
-        """`operations` are all there are, by full name; `require_subscribed` raises NotSubscribed."""
+        """`operations` are all there are, by full name."""
         self._action = action
-        self.require_subscribed = require_subscribed
+        self._require_subscribed = require_subscribed
         self._operations = operations
         self._made: list[Call] = []
 
@@ -78,7 +79,7 @@ class Calls:
                 f"this call of {call.operation.name} was awaited before: make another with ctx.call(...)"
             )
         self._made.remove(call)
-        self.require_subscribed(call.operation)
+        self._require_subscribed(call.operation)
 
     def require_awaited(self) -> None:
         """At the function's end: CallRefused for a call that was made and never left."""

@@ -20,6 +20,7 @@ from actors.tenant.database import TenantDatabase
 from actors.tenant.loaded_text import static_fragments
 from actors.tenant.sends import Sends
 from actors.tenant.sqltext import KnownText
+from actors.tenant.subscribed import RequireSubscribed
 from transport.message import INTERNAL
 
 SECONDS = 10.0
@@ -43,8 +44,10 @@ class Rehearsal:
         tenant: str,
         config: Config,
         table: RoutingTable,
+        require_subscribed: RequireSubscribed,
     ) -> None:
         """`table` says what functions can call."""
+        self._require_subscribed = require_subscribed
         self._database = database
         self._table = table
         self._tenant = tenant
@@ -88,7 +91,7 @@ class Rehearsal:
             result = self._result(route, message, known, statements)
         except ActionError as error:
             return {"ok": False, "error": error.refusal.as_map()}
-        except Exception as error:  # noqa: BLE001 - whatever a function raises is what is asked for
+        except BaseException as error:  # noqa: BLE001 - whatever a function raises is what is asked for
             return {"ok": False, "error": self._failure(route, error)}
         if isinstance(result, Call):
             return {"ok": True, "waits_for": result.operation.name}
@@ -117,8 +120,8 @@ class Rehearsal:
                 datetime.now(UTC),
                 message.trace_id,
                 self._config,
-                Calls(route.action, self._table.operations) if route.is_async else None,
-                Sends(route.action, self._table),
+                self._calls(route) if route.is_async else None,
+                Sends(route.action, self._table, self._require_subscribed),
             )
             result = route.function(context, params)
             if route.is_async:
@@ -127,7 +130,10 @@ class Rehearsal:
             route.result.check(result)
         return result  # type: ignore[no-any-return]  # a function returns anything; it was checked
 
-    def _failure(self, route: Route, error: Exception) -> Account:
+    def _calls(self, route: Route) -> Calls:
+        return Calls(route.action, self._table.operations, self._require_subscribed)
+
+    def _failure(self, route: Route, error: BaseException) -> Account:
         """For whoever writes the function: what it was, and on which of its lines."""
         known = self._database.classify(error)
         if known is not None:
@@ -150,7 +156,7 @@ def _first_stretch(coroutine: Coroutine[Any, Any, Any]) -> Any:
     return step.awaited
 
 
-def _place(route: Route, error: Exception) -> str:
+def _place(route: Route, error: BaseException) -> str:
     file = route.module and route.module.__file__
     stack = traceback.extract_tb(error.__traceback__)
     lines = [each.lineno for each in stack if each.filename == file]

@@ -16,6 +16,7 @@ from actors.errors import CallRefused, InvalidArgument
 from actors.index.entries import Action, Operation
 from actors.index.spelling import hint
 from actors.routing import Route, RoutingTable
+from actors.tenant.subscribed import RequireSubscribed
 
 MOST_AT_ONCE: Final = 1000
 """Deliveries that one message may send: as many as an array in its params may have elements."""
@@ -44,15 +45,18 @@ class Sent(NamedTuple):
 class Sends:
     """What one function sends: operations that its action lists, with params that fit."""
 
-    __slots__ = ("_action", "_made", "_table")
+    __slots__ = ("_action", "_made", "_require_subscribed", "_table")
 
-    def __init__(self, action: Action, table: RoutingTable) -> None:
+    def __init__(
+        self, action: Action, table: RoutingTable, require_subscribed: RequireSubscribed
+    ) -> None:
         self._action = action
+        self._require_subscribed = require_subscribed
         self._table = table
         self._made: list[Sent] | None = None
 
     def make(self, name: str, params: Mapping[str, Any], then: str | None, *, ordered: bool) -> str:
-        """Note a delivery; its key. CallRefused says what is wrong with it."""
+        """Note a delivery; its key. CallRefused says what is wrong with it, or Unsubscribed."""
         operation = self._operation(name)
         try:
             operation.params.parse(params)
@@ -60,6 +64,7 @@ class Sends:
             raise self._refused(f"{problem}; what a connector gets is plain JSON") from None
         if then is not None:
             self._check_then(operation, then)
+        self._require_subscribed(operation)
         made = self._made = [] if self._made is None else self._made
         if len(made) >= MOST_AT_ONCE:
             raise self._refused(f"more than {MOST_AT_ONCE:,} from one message; send fewer")

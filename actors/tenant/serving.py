@@ -131,7 +131,13 @@ class Serving:
 
     def rehearse(self, message: DryRun) -> list[dict[str, Any]]:
         """Run versions on a message between two turns; nothing of it stays."""
-        rehearsal = Rehearsal(self.database, self._record.name, self._profile.config, self._table)
+        rehearsal = Rehearsal(
+            self.database,
+            self._record.name,
+            self._profile.config,
+            self._table,
+            self.require_subscribed,
+        )
         return rehearsal.of(message)
 
     def refused(self, work: Work, refusal: Refusal) -> Held:
@@ -299,7 +305,7 @@ class Serving:
         request = work.request
         deadline = work.received + request.timeout_ms / 1000
         lent = self.database.lent(request.params, deadline, read_only=not route.writes)
-        sends = Sends(route.action, self._table)
+        sends = Sends(route.action, self._table, self.require_subscribed)
         with self.begins(route, work), lent as functions:
             context = Context(
                 functions,

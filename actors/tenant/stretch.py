@@ -90,7 +90,7 @@ class Stretches:
         work, route, serving = apart.work, apart.route, self._serving
         lease = Lease()
         calls = Calls(route.action, serving.table.operations, serving.require_subscribed)
-        sends = Sends(route.action, serving.table)
+        sends = Sends(route.action, serving.table, serving.require_subscribed)
         context = Context(
             lease,
             serving.tenant.name,

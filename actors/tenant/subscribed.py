@@ -29,6 +29,9 @@ NAMELESS: Final = PLAIN.replace("{product_name}", "this service")
 
 Run = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 
+RequireSubscribed = Callable[[Operation], None]
+"""Raises Unsubscribed where the tenant may not use this operation at this moment."""
+
 
 class Unsubscribed(NotSubscribed):
     """The tenant's subscription to this connector does not hold."""

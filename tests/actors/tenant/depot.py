@@ -18,13 +18,14 @@ from actors.future import settle, settle_with_error
 from actors.index.reader import read_index
 from actors.mailbox import Failed, Mailbox
 from actors.messages import Due, Operate, Passivate, Peer, Principal, Replies, TenantRecord, Work
-from actors.profiles import Profile, Profiles
+from actors.profiles import Profiles
 from actors.published import Published
 from actors.routing import RoutingTable
 from actors.tenant.actor import Tenant
 from actors.tenant.database import TenantDatabase
 from actors.tenant.storage import Storage
 from tests.actors.house import Watch
+from tests.actors.tenant.subscriptions import subscribed_to
 from transport import codec
 from transport.message import Reply, Request
 
@@ -47,6 +48,7 @@ class Depot:
         self.storage.create(ACME.id)
         self.marker = data / "outbox" / ACME.id
         self.profiles = Profiles()
+        self.resume()
         self.replies: dict[str, Reply] = {}
         self.clock = Watch()
         self.commits: deque[Callable[[], None]] = deque()
@@ -159,11 +161,11 @@ class Depot:
 
     def suspend(self) -> None:
         """As the Directory publishes it."""
-        self.profiles.publish(ACME.id, Profile(is_active=False))
+        self.profiles.publish(ACME.id, subscribed_to("post", is_active=False))
 
     def resume(self) -> None:
         """Likewise."""
-        self.profiles.forget(ACME.id)
+        self.profiles.publish(ACME.id, subscribed_to("post"))
 
     # The peer
 

@@ -18,13 +18,14 @@ from actors.log.accounts import Accounts
 from actors.log.messages import Line
 from actors.mailbox import Mailbox
 from actors.messages import Operate, Peer, Principal, TenantRecord, Work
-from actors.profiles import Profile, Profiles, TenantLimits
+from actors.profiles import Profiles, TenantLimits
 from actors.published import Published
 from actors.routing import RoutingTable
 from actors.tenant.actor import Tenant
 from actors.tenant.storage import Storage
 from tests.actors.house import House, Watch
 from tests.actors.servers import INDEX
+from tests.actors.tenant.subscriptions import subscribed_to
 from transport.message import Request
 
 ACME = TenantRecord("acme", "a" * 32)
@@ -52,6 +53,7 @@ class Lounge:
     ) -> None:
         self.house = house
         self.profiles = Profiles()
+        self.limit()
         self.tables = Published(table)
         self.storage = Storage(data, table.described.storage.migrations, 4 * MIB)
         self.storage.create(ACME.id)
@@ -84,7 +86,7 @@ class Lounge:
 
     def limit(self, **limits: Any) -> None:
         """Set limits of the tenant's."""
-        self.profiles.publish(ACME.id, Profile(limits=TenantLimits(**limits)))
+        self.profiles.publish(ACME.id, subscribed_to("post", limits=TenantLimits(**limits)))
 
     def send(
         self,

@@ -17,6 +17,7 @@ from actors.tenant.calls import AWAITABLE, Call, Calls
 from actors.tenant.context import Context
 from actors.tenant.lease import Lease
 from tests.actors.tenant.lounge import TABLE
+from tests.actors.tenant.subscriptions import subscribed
 
 ACTION = TABLE.routes["marks.slowly"].action
 
@@ -31,7 +32,7 @@ def context(calls: Calls | None = None) -> Context:
 @pytest.fixture
 def calls() -> Calls:
     """Of one function."""
-    return Calls(ACTION, TABLE.operations)
+    return Calls(ACTION, TABLE.operations, subscribed)
 
 
 def test_a_plain_function_hears_that_it_cannot_wait() -> None:
@@ -49,7 +50,7 @@ def test_an_operation_that_the_action_does_not_list_is_not_called(calls: Calls, 
 
 def test_one_that_the_index_has_and_the_action_does_not_list_neither() -> None:
     """The list says what a developer of the index has to expect of the action."""
-    calls = Calls(ACTION._replace(connectors=("post.send",)), TABLE.operations)
+    calls = Calls(ACTION._replace(connectors=("post.send",)), TABLE.operations, subscribed)
     with pytest.raises(CallRefused, match=r"timer\.sleep.*marks\.slowly"):
         context(calls).call("timer.sleep", seconds=1)
 
@@ -75,7 +76,7 @@ def test_params_may_have_any_name() -> None:
     """Also that of the operation itself."""
     operation = TABLE.operations["post.send"]
     loose = operation._replace(params=TABLE.routes["owners.only"].result)
-    calls = Calls(ACTION, {"post.send": loose})
+    calls = Calls(ACTION, {"post.send": loose}, subscribed)
     with pytest.raises(CallRefused, match="operation"):
         context(calls).call("post.send", operation="x", self="y")
 

@@ -7,16 +7,19 @@ from typing import Any
 import pytest
 
 from actors.errors import CallRefused
+from actors.index.entries import Operation
 from actors.messages import Principal
 from actors.profiles import Config
 from actors.tenant.context import Context
 from actors.tenant.sends import MOST_AT_ONCE, Sends
+from actors.tenant.subscribed import Unsubscribed
 from tests.actors.tenant.depot import TABLE
+from tests.actors.tenant.subscriptions import subscribed
 
 
 def sends(action: str = "parcels.send") -> Sends:
     """Of a function of that action."""
-    return Sends(TABLE.routes[action].action, TABLE)
+    return Sends(TABLE.routes[action].action, TABLE, subscribed)
 
 
 def context(sends: Sends | None) -> Context:
@@ -69,6 +72,18 @@ def test_what_the_index_does_not_allow_is_refused_with_a_reason(
     with pytest.raises(CallRefused, match=r"ctx\.send of") as refused:
         made.make(operation, params, then, ordered=False)
     assert why in str(refused.value)
+    assert made.take() is None
+
+
+def test_nothing_is_sent_without_a_subscription() -> None:
+    """The function hears it where it sends, and may catch it."""
+
+    def refuse(operation: Operation) -> None:
+        raise Unsubscribed(operation.name)
+
+    made = Sends(TABLE.routes["parcels.send"].action, TABLE, refuse)
+    with pytest.raises(Unsubscribed, match="needs a subscription to post"):
+        made.make("post.deliver", {"name": "a"}, None, ordered=False)
     assert made.take() is None
 
 
