@@ -131,7 +131,8 @@ class _Attempt:
         """What has come back until now; Transient where that is no status."""
         if self._head is None:
             lost = "; it may have got the request all the same" if self._begun else ""
-            raise Transient(f"{self.target.host} {trouble}{lost}", outcome_unknown=self._begun)
+            said = f"{self.target.host} {trouble}{lost}"
+            raise Transient(said, outcome_unknown=self._begun) from None
         headers = {name.lower(): value for name, value in self._head.headers.items()}
         return Response(self._head.status_code, headers, bytes(self._body), self._ending)
 

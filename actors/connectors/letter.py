@@ -6,13 +6,12 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator, Mapping
-from email import policy
-from email.message import EmailMessage
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 from actors.connectors import fields
 from actors.connectors.contract import Delivery, Permanent
+from actors.connectors.mime import Part, file_part, joined, text_part
 
 MOST_RECIPIENTS = 100
 """In to, cc and bcc together: what every server takes at a time (RFC 5321, section 4.5.3.1.8)."""
@@ -79,25 +78,13 @@ def _mark(delivery: Delivery) -> str:
 
 def _body(delivery: Delivery, params: Mapping[str, Any]) -> bytes:
     """Text, HTML where there is some, and attachments, with the MIME fields that describe them."""
-    message = EmailMessage(policy.SMTP)
-    _write(message, params["text"], "plain", "text")
+    texts = [text_part(params["text"], "plain", "text")]
     if params.get("html") is not None:
-        message.make_alternative()
-        html = EmailMessage(policy.SMTP)
-        _write(html, params["html"], "html", "html")
-        del html["MIME-Version"]
-        message.attach(html)
-    for at, attachment in enumerate(_attachments(params)):
-        _attach(message, attachment, f"attachments[{at}]")
-    _set_boundaries(message, _mark(delivery))
-    return message.as_bytes()
-
-
-def _write(message: EmailMessage, text: str, subtype: str, field: str) -> None:
-    try:
-        message.set_content(text, subtype=subtype, charset="utf-8", cte="quoted-printable")
-    except UnicodeError:
-        raise Permanent(f"{field} holds what UTF-8 cannot say") from None
+        texts.append(text_part(params["html"], "html", "html"))
+    mark = _mark(delivery)
+    files = [_file(each, f"attachments[{at}]") for at, each in enumerate(_attachments(params))]
+    whole = joined("mixed", mark, [joined("alternative", mark, texts), *files])
+    return b"MIME-Version: 1.0\r\n" + bytes(whole)
 
 
 def _attachments(params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -107,7 +94,7 @@ def _attachments(params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return found
 
 
-def _attach(message: EmailMessage, attachment: Mapping[str, Any], field: str) -> None:
+def _file(attachment: Mapping[str, Any], field: str) -> Part:
     name, kind = attachment["name"], attachment["content_type"]
     fields.check(name, f"{field}.name", LONGEST_FILENAME)
     if not name.strip() or "/" in name or "\\" in name:
@@ -115,15 +102,6 @@ def _attach(message: EmailMessage, attachment: Mapping[str, Any], field: str) ->
     if not _TYPE.match(kind) or kind.lower().startswith(("multipart/", "message/")):
         raise Permanent(f"{field}.content_type must be one such as application/pdf")
     try:
-        content = base64.b64decode(attachment["content"], validate=True)
+        return file_part(name, kind.lower(), base64.b64decode(attachment["content"], validate=True))
     except (binascii.Error, ValueError):
         raise Permanent(f"{field}.content is not base64") from None
-    main, _, sub = kind.lower().partition("/")
-    message.add_attachment(content, maintype=main, subtype=sub, cte="base64", filename=name)
-
-
-def _set_boundaries(message: EmailMessage, mark: str) -> None:
-    """Between parts stands what no part can hold: `=_` is in neither quoted-printable nor base64."""
-    for at, part in enumerate(message.walk()):
-        if part.is_multipart():
-            part.set_boundary(f"=_{mark}_{at}")

@@ -22,6 +22,8 @@ MAIL_PORTS = frozenset({25, 465, 587, 2525})
 WEB_PORTS = frozenset({80, 443, 8000, 8080, 8443, 9000})
 """Where web servers listen, and S3-compatible ones: on others, other protocols would get our bytes."""
 
+LAST_PORT = 65535
+
 LONGEST_HOST = 253
 """Characters of a name (RFC 1035)."""
 
@@ -79,7 +81,10 @@ def web(text: str) -> tuple[httpx.URL, Target]:
         raise Permanent("the URL must hold no user and no password")
     host = host_of(url.raw_host.decode("ascii").strip("[]"))
     encrypted = url.scheme == "https"
-    return url, Target(host, url.port or (443 if encrypted else 80), encrypted)
+    port = url.port or (443 if encrypted else 80)
+    if port > LAST_PORT:
+        raise Permanent(f"the URL has a port above {LAST_PORT}")
+    return url, Target(host, port, encrypted)
 
 
 def _url(text: str) -> httpx.URL:
