@@ -86,6 +86,8 @@ class Operate(NamedTuple):
     """Of the request that the function serves."""
     key: str
     """Idempotency key: the same for every try of one call, and another for every other call."""
+    at: float
+    """When it was asked for, in seconds since the epoch: the same for every try, too."""
     deadline: float
     """time.monotonic() in seconds; nobody waits for the answer after it."""
     reply_to: Any

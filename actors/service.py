@@ -22,8 +22,9 @@ class Service(NamedTuple):
     """0 where no version is written."""
     state: str
     reason: str
-    make: Callable[[], Any] | None
-    """The class of the version; None for a dummy, and where no version is served."""
+    make: Callable[[Any], Any] | None
+    """The class of the version, called with the operator's Boundary; None for a dummy, and where none is
+    served."""
     is_dummy: bool = False
     """It answers with the examples of its operations' results."""
     taken_out: bool = False

@@ -42,6 +42,12 @@ class Settings(BaseSettings):
     """Directory of allowed client keys (*.key), read at start; without it every client key is accepted."""
     secrets_key: Path | None = None
     """Keys that encrypt what tenants set for connectors: by default DATA/secrets.key, made at first start."""
+    outward_networks: list[str] = []
+    """Networks that connectors may reach although they are not public, such as 10.1.0.0/16."""
+    outward_plain: bool = False
+    """Whether connectors' connections without TLS may leave the machine."""
+    outward_ca: Path | None = None
+    """Certificates (PEM) of authorities that connectors trust besides the system's."""
 
     threads: int = Field(default=4, ge=1, le=64)
     """Threads on which tenants take their turns."""

@@ -20,7 +20,7 @@ from actors.admin.messages import SweepDue, TellEverything
 from actors.channel import Draining, FlushUses
 from actors.child import ChildSpec
 from actors.clock import Clock, ClockMailbox, Every
-from actors.connectors.actor import HABITS, Habits
+from actors.connectors.actor import HABITS, Habits, operated
 from actors.connectors.switchboard import Switchboard
 from actors.connectors.timer import Timer
 from actors.departure import STOP_SECONDS, try_asking, try_finishing, try_stopping
@@ -34,7 +34,6 @@ from actors.local_admin import LocalAdmin
 from actors.log.actor import AdminLog
 from actors.log.events import Events
 from actors.log.reader import AuditReader
-from actors.log.redaction import folded_names
 from actors.logs import Logs, zone_of
 from actors.mailbox import Mailbox
 from actors.messages import TenantRecord
@@ -104,6 +103,7 @@ class System:
     def _prepare(self, settings: Settings) -> None:
         """Everything that can be found wrong before a thread or a socket is there."""
         zone_of(settings.log_time_zone)
+        self._habits = operated(self._habits, settings)
         limit_memory(settings.memory_bytes)
         require_descriptors(settings.resident)
         index = read_index(settings.registry)
@@ -171,7 +171,7 @@ class System:
             self.supervisor,
             self._adopt,
             {"timer": self.timer},
-            self._habits._replace(hide=folded_names(settings.log_hide)),
+            self._habits,
         )
         """Whom functions call, by the names of the index."""
         self.directory = self._mailbox("directory", self.supervisor)

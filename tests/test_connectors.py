@@ -17,7 +17,6 @@ from actors.connectors.breakers import Breakers
 from actors.connectors.queue import Room
 from actors.errors import ActionError
 from actors.log.events import Events
-from actors.profiles import ConnectorSettings
 from tests.actors.connectors.peer import BUSY, HANG, REFUSED, Peer
 from tests.actors.servers import request
 from tests.actors.workshop import Workshop
@@ -80,12 +79,7 @@ class Shop(Workshop):
 
     def set_up(self, tenant: str, settings: Map) -> None:
         """What a tenant states for echo."""
-        record = self.server.system.local.find_tenant(tenant)
-        assert record is not None
-        profiles = self.server.system._profiles
-        profile = profiles.of(record.id)
-        stated = ConnectorSettings("echo", 1, settings)
-        profiles.publish(record.id, profile._replace(connectors={"echo": stated}))
+        self.ask("connectors.configure", tenant, connector="echo", settings=settings)
 
     def add(self, number: int, old: str = "", new: str = "", state: str = "under dev") -> None:
         """Write a version of echo, and add it to the index."""
@@ -222,8 +216,8 @@ class TestDefects:
             ("reader, writer =", "raise SystemExit(1)\n        reader, writer ="),
             ('return {"text": params["text"] + SHOUT,', 'return {"text": {1, 2},'),
             (
-                "    settings: ClassVar[Json] = {",
-                "    def __init__(self): 1 / 0\n\n    settings: ClassVar[Json] = {",
+                '"""It reaches this machine alone."""',
+                "1 / 0",
             ),
         ],
     )
@@ -314,7 +308,7 @@ class TestSwapping:
         assert shop.refusal("functions.reload", digest=digest).code == "failed_precondition"
         shop.move_echo(1, "reverted")
         assert shop.call("marks.say", text="hello")["ok"]
-        with pytest.raises(ActionError, match="settings"):
+        with pytest.raises(ActionError, match="needs def __init__"):
             shop.move_echo(2, "under dev")
 
     def test_a_connector_that_reload_adds_is_there(self, shop: Shop, peer: Peer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import Empty
+from typing import Any
 
 import pytest
 
@@ -40,10 +41,26 @@ def post(monkeypatch: pytest.MonkeyPatch) -> Watch:
     return made
 
 
+class Senders(Servers):
+    """Servers on one data directory, of whose tenants acme and globex may send."""
+
+    def __call__(self, **given: Any) -> Server:
+        """A server; the one before has stopped."""
+        server = super().__call__(**{"drain_seconds": 0.1, **given})
+        subscribe(server)
+        return server
+
+
+def subscribe(server: Server) -> None:
+    """Let acme and globex use what sends."""
+    for tenant in ("acme", "globex"):
+        server.system.local.ask("subscriptions.set", tenant, connector="post")
+
+
 @pytest.fixture
 def serve(tmp_path: Path, post: Watch) -> Iterator[Servers]:
-    """Makes servers on one data directory."""
-    servers = Servers(tmp_path / "data")
+    """Makes servers."""
+    servers = Senders(tmp_path / "data")
     yield servers
     servers.stop()
 
@@ -94,11 +111,11 @@ def test_a_start_delivers_what_was_left_without_anybody_asking(
 ) -> None:
     """Under the same key. A tenant with nothing in its outbox sleeps on."""
     monkeypatch.setattr("actors.waker.LOOK_EVERY", 1)
-    server = serve(registry=INDEX, drain_seconds=0.1)
+    server = serve(registry=INDEX)
     key = send(server)
     count(server, "globex")
     assert post.hear().key == key
-    server = serve(registry=INDEX, drain_seconds=0.1)
+    server = serve(registry=INDEX)
     message = post.hear()
     assert message.key == key
     accept(message)
@@ -140,7 +157,8 @@ class TestPeople:
     @pytest.fixture
     def stage(self, tmp_path: Path, post: Watch) -> Iterator[Stage]:
         clock = MovableClock()
-        server = Server(tmp_path / "data", clock=clock, registry=INDEX)
+        server = Server(tmp_path / "data", clock=clock, registry=INDEX, drain_seconds=0.1)
+        subscribe(server)
         made = Stage(server, clock)
         yield made
         made.close()

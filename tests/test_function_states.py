@@ -141,15 +141,17 @@ params.properties.to = { type = "string" }
 [[connectors.mail.versions]]
 version = 1
 state   = "under dev"
-code    = "mail:Mail"
+code    = "mail:Echo"
 """
+
+ECHO = Path(__file__).parent / "outside" / "echo_1.py"
 
 
 class TestConnectors:
     """Their versions move as functions' do."""
 
     def test_a_connectors_version_is_moved_frozen_and_told_of(self, shop: Workshop) -> None:
-        (shop.index.parent / "mail.py").write_text("class Mail: ...\n")
+        (shop.index.parent / "mail.py").write_text(ECHO.read_text())
         shop.index.write_text(shop.index.read_text() + CONNECTOR)
         shop.serve()
         moved = shop.ask(

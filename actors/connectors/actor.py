@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import structlog
 
 from actors.actor import Actor
+from actors.connectors.boundary import Boundary
 from actors.connectors.breakers import Breakers
 from actors.connectors.call import Call
 from actors.connectors.exchange import Exchange
@@ -35,11 +36,12 @@ from actors.errors import (
     Unavailable,
 )
 from actors.future import settle, settle_with_error
-from actors.log.redaction import NO_NAMES
+from actors.log.redaction import NO_NAMES, folded_names
 from actors.messages import FindCalls, Operate, ReplayCall, SettleDown
 from actors.profiles import Profiles, may_use
 from actors.published import Published, sound
 from actors.routing import RoutingTable
+from actors.settings import Settings as ServerSettings
 
 log = structlog.get_logger()
 
@@ -59,9 +61,19 @@ class Habits(NamedTuple):
     try_seconds: float = TRY_SECONDS
     hide: frozenset[str] = NO_NAMES
     """Further names of secrets, as actors.log.redaction.folded_names makes them."""
+    boundary: Boundary = Boundary()
+    """What may be reached."""
 
 
 HABITS: Final = Habits()
+
+
+def operated(habits: Habits, settings: ServerSettings) -> Habits:
+    """These habits within the operator's settings; SettingsError names one that is none."""
+    boundary = Boundary.of(
+        settings.outward_networks, plain=settings.outward_plain, ca_file=settings.outward_ca
+    )
+    return habits._replace(hide=folded_names(settings.log_hide), boundary=boundary)
 
 
 class Finish(NamedTuple):
@@ -93,7 +105,7 @@ class ConnectorActor(Actor):
         self._journal = journal
         self._hide = habits.hide
         self._queue = Queue(name, habits.room)
-        self._implementations = Implementations(name)
+        self._implementations = Implementations(name, habits.boundary)
         tries = Tries(habits.breakers(), habits.sleep, habits.try_seconds)
         self._exchange = Exchange(name, tables, profiles, self._implementations, tries, self._hide)
         self._table: RoutingTable | None = None

@@ -44,8 +44,8 @@ class Call:
         self.schemas: tuple[Mapping[str, Any], ...] = (ALL_SECRET, ALL_SECRET)
         """Of the inner request and the inner result; as long as none is known, all of it is secret."""
         self.settings: Mapping[str, Any] = EMPTY
-        self.settings_schema: Mapping[str, Any] | None = None
-        """None where no code says which of the settings are secret: then all of them are."""
+        self.settings_schema: Mapping[str, Any] = {}
+        """What the index says of them; what it does not describe is secret."""
         self.outer: Mapping[str, Any] | None = None
         self.response: Mapping[str, Any] | None = None
         self.result: Mapping[str, Any] | None = None
@@ -65,7 +65,12 @@ class Call:
         """As the connector's code is told of it."""
         operate = self.operate
         return Delivery(
-            operate.operation, operate.tenant.name, operate.key, operate.deadline, operate.trace_id
+            operation=operate.operation.partition(".")[2],
+            tenant=operate.tenant.name,
+            key=operate.key,
+            at=operate.at,
+            deadline=operate.deadline,
+            trace_id=operate.trace_id,
         )
 
     def is_over(self) -> bool:

@@ -1,7 +1,7 @@
-"""What the code of a connector is: two pure transformations, and the I/O between them.
+"""What a connector is: two pure translations with the one exchange between them that reaches outside.
 
-A version's class is made once, without arguments, and serves every tenant; what differs between tenants comes
-with each call. `inner` data is the index's, `outer` data the outside service's.
+Whoever runs connectors brings limits, retries and the journal; a connector brings none of these. It tells
+by its exceptions whether trying again can help.
 """
 
 from __future__ import annotations
@@ -9,56 +9,69 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
+from actors.errors import TenantryError
+
+Settings = Any
+"""One tenant's settings for one connector as attributes, secrets in clear among them: never kept or logged.
+
+They fit `[connectors.NAME.settings]` of the index; what is not set is its default, or else None.
+"""
+
+Outer = Mapping[str, Any]
+"""A request or a response as the outside has it, fit for JSON; bytes are base64."""
+
 
 class Delivery(NamedTuple):
-    """Which call this is."""
+    """One thing to be done outside; the same over all attempts at it, but for the deadline."""
 
     operation: str
-    """With the connector's name, such as `mail.send`."""
+    """Without the connector's name: `send`, of `mail.send`."""
     tenant: str
     """The tenant's name."""
     key: str
-    """Idempotency key: the same for every try of one call, and another for every other call."""
+    """The idempotency key: the outside can tell by it that it has seen this delivery before."""
+    at: float
+    """When it was asked for: time.time() in seconds."""
     deadline: float
-    """time.monotonic() in seconds; nobody waits for the answer after it."""
+    """When this attempt must be over: time.monotonic() in seconds."""
     trace_id: str
+    """That of the request it came from."""
 
 
-class Transient(Exception):
-    """It did not work, and trying again can help: nobody there, busy, a limit that passes."""
+class ConnectorProblem(TenantryError):
+    """It was not done, or nobody knows. The message names no secret and no content."""
+
+
+class Transient(ConnectorProblem):
+    """It may go better next time: a network that is down, a service that is busy."""
 
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
-        """Seconds that the service asks to be left alone; None where it does not say."""
+        """Seconds that the service asks us to wait; None where it asks nothing."""
 
 
-class Permanent(Exception):
-    """It did not work, and will not: refused, misconfigured, not there."""
+class Permanent(ConnectorProblem):
+    """The same again would fail again: wrong settings, a refused target, a service that says no."""
 
 
 class Connector(Protocol):
-    """One version of a connector. Anything else that it raises is a defect of its own."""
+    """A way to an outside service. One serves all tenants, on one event loop; it keeps nothing of theirs.
 
-    settings: Mapping[str, Any]
-    """JSON Schema of what a tenant states for it; secrets have `format = "password"`."""
+    Its class is called with the operator's Boundary (actors/connectors/boundary.py), once for each version.
+    """
 
-    def outer(
-        self, delivery: Delivery, params: Mapping[str, Any], settings: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
-        """The service's request, as JSON has values. Pure; Permanent where there can be none."""
-        ...
+    def outer(self, delivery: Delivery, params: Mapping[str, Any], settings: Settings) -> Outer:
+        """The request as the outside wants it. Pure, and without secrets: it is written to the journal.
 
-    async def exchange(
-        self, delivery: Delivery, outer: Mapping[str, Any], settings: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
-        """Do the I/O and nothing else; cancelled where it takes too long. Transient, Permanent."""
-        ...
+        Permanent where the params or the settings cannot become one.
+        """
 
-    def inner(self, delivery: Delivery, response: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The operation's result. Pure; Permanent where the service has refused after all."""
-        ...
+    async def exchange(self, delivery: Delivery, outer: Outer, settings: Settings) -> Outer:
+        """Send it and wait for the answer: the only part that touches the network. Transient, Permanent."""
+
+    def inner(self, delivery: Delivery, response: Outer) -> dict[str, Any]:
+        """The result for the function that asked, as the index describes it. Pure."""
 
     async def close(self) -> None:
-        """Let go of connections; no call is under way any more."""
-        ...
+        """Let go of whatever is held open."""

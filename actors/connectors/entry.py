@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from actors.connectors.call import Call
-from actors.log.redaction import ALL_SECRET, NO_NAMES, Redaction, discreet
+from actors.log.redaction import NO_NAMES, Redaction, discreet
 
 MOST_BYTES: Final = 16 * 1024
 """Bytes of one form as JSON; of a larger one there is an outline."""
@@ -32,12 +32,12 @@ class Discretion:
     def __init__(
         self,
         settings: Mapping[str, Any],
-        schema: Mapping[str, Any] | None,
+        schema: Mapping[str, Any],
         hide: frozenset[str] = NO_NAMES,
     ) -> None:
-        """`schema` is of the settings; None where nothing says which of them are secret."""
+        """`schema` is of the settings; what it does not describe is secret."""
         self._hide = hide
-        self._known = [Redaction(ALL_SECRET if schema is None else schema, hide)]
+        self._known = [Redaction(schema, hide, described_only=True)]
         self._known[0].whole(settings)
 
     def learn(self, form: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
@@ -96,6 +96,7 @@ def row_of(call: Call, hide: frozenset[str] = NO_NAMES) -> Row:
     tries = [{**each._asdict(), "error": _maybe(discretion, each.error)} for each in call.attempts]
     return {
         "at": call.at,
+        "asked_at": operate.at,
         "tenant_id": operate.tenant.id,
         "tenant": operate.tenant.name,
         "operation": operate.operation,

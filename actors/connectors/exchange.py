@@ -12,10 +12,10 @@ import structlog
 from actors.answers import TO_BE_IMPLEMENTED
 from actors.connectors.breakers import Open
 from actors.connectors.call import Call
-from actors.connectors.contract import Connector, Permanent, Transient
+from actors.connectors.contract import Permanent, Settings, Transient
 from actors.connectors.entry import discretion_of
 from actors.connectors.implementations import Implementations
-from actors.connectors.tenant_settings import settings_of
+from actors.connectors.tenant_settings import fitting, settings_of
 from actors.connectors.tries import Tries
 from actors.errors import (
     ActionError,
@@ -138,13 +138,10 @@ class Exchange:
     ) -> Mapping[str, Any]:
         assert service.make is not None
         with self._implementations.lent(service.make) as connector:
-            delivery = call.delivery
-            self._state(call, connector)
-            outer = call.outer = _json(
-                connector.outer(delivery, call.operate.params, call.settings)
-            )
+            delivery, settings = call.delivery, self._stated(call, service)
+            outer = call.outer = _json(connector.outer(delivery, call.operate.params, settings))
             call.response = await self._tries.exchange(
-                call, lambda: connector.exchange(delivery, outer, call.settings)
+                call, lambda: connector.exchange(delivery, outer, settings)
             )
             result = connector.inner(delivery, call.response)
             operation.result.check(result)
@@ -155,9 +152,12 @@ class Exchange:
         text = discretion_of(call, self._hide).text(str(error))
         return f"{call.operate.operation}: {text}"
 
-    def _state(self, call: Call, connector: Connector) -> None:
-        call.settings_schema = connector.settings
+    def _stated(self, call: Call, service: Service) -> Settings:
+        """What the tenant has set; known to the call before anything is said of it."""
+        schema = service.connector.settings
+        call.settings_schema = schema.source
         call.settings = settings_of(self._profiles, call.tenant_id, self._name)
+        return fitting(call.settings, schema)
 
     def _defect(
         self, call: Call, service: Service, running: Running, error: BaseException

@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from actors.connectors.boundary import Boundary
 from actors.connectors.contract import Connector
 from actors.future import Answer, settle
 
@@ -16,6 +17,9 @@ log = structlog.get_logger()
 
 CLOSE_SECONDS: Final = 5.0
 """Longest that `close()` of a connector may take."""
+
+Make = Callable[[Boundary], Connector]
+"""A version's class."""
 
 
 class Implementation:
@@ -30,18 +34,19 @@ class Implementation:
 class Implementations:
     """For one actor, on its loop. What serves is the newest; older ones end what they have begun."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, boundary: Boundary) -> None:
         self._name = name
-        self._made: dict[Callable[[], Connector], Implementation] = {}
+        self._boundary = boundary
+        self._made: dict[Make, Implementation] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._waiting: list[Answer] = []
 
     @contextmanager
-    def lent(self, make: Callable[[], Connector]) -> Iterator[Connector]:
+    def lent(self, make: Make) -> Iterator[Connector]:
         """The implementation that `make` makes, for one call; whatever making it raises."""
         found = self._made.get(make)
         if found is None:
-            found = self._made[make] = Implementation(make())
+            found = self._made[make] = Implementation(make(self._boundary))
         found.at_work += 1
         try:
             yield found.connector
@@ -50,7 +55,7 @@ class Implementations:
             if found.is_retired and not found.at_work:
                 self._close(make)
 
-    def retire(self, served: Callable[[], Connector] | None) -> None:
+    def retire(self, served: Make | None) -> None:
         """Only this one is served; others are closed, each as soon as nobody is at work on it."""
         for make, each in list(self._made.items()):
             each.is_retired = make is not served
@@ -69,7 +74,7 @@ class Implementations:
         if self._closing:
             await asyncio.wait(self._closing)
 
-    def _close(self, make: Callable[[], Connector]) -> None:
+    def _close(self, make: Make) -> None:
         task = asyncio.get_running_loop().create_task(self._closed(self._made.pop(make)))
         self._closing.add(task)
         task.add_done_callback(self._done)

@@ -61,6 +61,7 @@ CALLS: Final = Table(
     MetaData(),
     Column("id", Integer, primary_key=True),
     Column("at", Float, nullable=False, index=True),
+    Column("asked_at", Float, nullable=False),
     Column("tenant_id", String(32), nullable=False),
     Column("tenant", String(63), nullable=False),
     Column("operation", String(200), nullable=False),

@@ -8,6 +8,7 @@ from typing import Any
 
 from actors.connectors.contract import Connector, Delivery
 from actors.connectors.entry import Discretion, Row
+from actors.connectors.tenant_settings import fitting
 from actors.errors import FailedPrecondition
 from actors.log.redaction import NO_NAMES, SUMMARY
 from actors.service import Service
@@ -34,13 +35,17 @@ def replayed(
     if SUMMARY in request or SUMMARY in (response or ()):
         raise FailedPrecondition(f"{row['id']} was too large to be recorded whole")
     deadline = time.monotonic() + SECONDS
-    delivery = Delivery(row["operation"], row["tenant"], row["key"], deadline, row["trace_id"])
-    outer = _outcome(lambda: connector.outer(delivery, request, settings))
+    _, _, operation = row["operation"].partition(".")
+    delivery = Delivery(
+        operation, row["tenant"], row["key"], row["asked_at"], deadline, row["trace_id"]
+    )
+    schema = service.connector.settings
+    outer = _outcome(lambda: connector.outer(delivery, request, fitting(settings, schema)))
     inner = None if response is None else _outcome(lambda: connector.inner(delivery, response))
-    operation = service.connector.operations.get(row["operation"])
-    schema = operation and operation.result.source
-    discretion = Discretion(settings, connector.settings, hide)
-    shown = discretion.forms((outer, inner), (None, None if "error" in (inner or ()) else schema))
+    described = service.connector.operations.get(row["operation"])
+    result = described and described.result.source
+    discretion = Discretion(settings, schema.source, hide)
+    shown = discretion.forms((outer, inner), (None, None if "error" in (inner or ()) else result))
     now = dict(zip(("outer_request", "inner_result"), shown, strict=True))
     differences = [each for form in now for each in _differences(form, row[form], now[form])]
     return {

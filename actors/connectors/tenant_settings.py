@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from actors.errors import Unavailable
-from actors.profiles import EMPTY, Profiles
+from actors.connectors.contract import Permanent, Settings
+from actors.errors import InvalidArgument, Unavailable
+from actors.index.schema import Schema
+from actors.profiles import EMPTY, Profiles, thawed
 
 
 def settings_of(profiles: Profiles, tenant_id: str, connector: str) -> Mapping[str, Any]:
@@ -17,3 +19,11 @@ def settings_of(profiles: Profiles, tenant_id: str, connector: str) -> Mapping[s
     if stated.problem is not None:
         raise Unavailable(f"the settings of {connector} cannot be read: {stated.problem}")
     return stated.settings
+
+
+def fitting(settings: Mapping[str, Any], schema: Schema) -> Settings:
+    """As the connector's code gets them; Permanent, naming fields and no value, where they do not fit."""
+    try:
+        return schema.parse(thawed(settings))
+    except InvalidArgument as problem:
+        raise Permanent(str(problem)) from None

@@ -13,7 +13,7 @@ import inspect
 import itertools
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from importlib.abc import SourceLoader
 from pathlib import Path
@@ -45,7 +45,7 @@ class Loaded(NamedTuple):
 
     reference: str
     function: Callable[..., Any]
-    """A function of (ctx, params); or a connector's class, which is made without arguments."""
+    """A function of (ctx, params); or a connector's class, which takes the operator's Boundary."""
     is_async: bool
     """True for `async def`, which has to be stepped and cannot simply be called."""
     module: ModuleType
@@ -225,10 +225,8 @@ def _connector(reference: str, unit: Unit, name: str) -> Callable[..., Any]:
 
 def _unlike_a_connector(found: type) -> Iterator[str]:
     """What keeps a class from being a connector's."""
-    if not isinstance(getattr(found, "settings", None), Mapping):
-        yield "has no settings: a JSON Schema of what a tenant states for it, {} for nothing"
-    if not _takes(found, ()):
-        yield "cannot be made without arguments"
+    if not _takes(found, ("boundary",)):
+        yield "needs def __init__(self, boundary): what the operator lets it reach"
     for name, params in CONNECTOR_METHODS.items():
         method = getattr(found, name, None)
         listed = ", ".join(("self", *params))

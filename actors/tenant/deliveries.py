@@ -184,6 +184,7 @@ class Deliveries:
                 tenant=self._record,
                 trace_id=row.trace_id,
                 key=row.key,
+                at=row.created_at,
                 deadline=flight.deadline,
                 reply_to=flight.answer,
             )

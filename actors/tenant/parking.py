@@ -127,6 +127,7 @@ class Parking:
                 tenant=self._tenant,
                 trace_id=function.work.trace_id,
                 key=_key(self._tenant, function),
+                at=time.time(),
                 deadline=function.deadline,
                 reply_to=answer,
             )

@@ -53,7 +53,6 @@ from transport.message import ABORTED, Refusal
 
 log = structlog.get_logger()
 
-
 RETRY_UNDER_WAY_MS: Final = 1000
 """What the sender of a request hears whose first delivery is still worked on, in milliseconds."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
+from actors.connectors.boundary import Boundary
 from actors.connectors.contract import Delivery, Permanent, Transient
 
 Json = Mapping[str, Any]
@@ -17,24 +18,19 @@ SHOUT = ""
 class Echo:
     """Says what it is given."""
 
-    settings: ClassVar[Json] = {
-        "type": "object",
-        "properties": {
-            "port": {"type": "integer"},
-            "pin": {"type": "string", "format": "password"},
-        },
-    }
+    def __init__(self, boundary: Boundary) -> None:
+        """It reaches this machine alone."""
 
-    def outer(self, delivery: Delivery, params: Json, settings: Json) -> Json:
+    def outer(self, delivery: Delivery, params: Json, settings: Any) -> Json:
         """Has the tenant's secret under a harmless name, as protocols do."""
         if params["text"] == "unsayable":
             raise Permanent("that cannot be said")
-        greeting = f"I am {settings.get('pin', 'nobody')}, {params.get('secret', '')}"
+        greeting = f"I am {settings.pin or 'nobody'}, {params.get('secret', '')}"
         return {"text": params["text"] + SHOUT, "greeting": greeting, "key": delivery.key}
 
-    async def exchange(self, delivery: Delivery, outer: Json, settings: Json) -> Json:
+    async def exchange(self, delivery: Delivery, outer: Json, settings: Any) -> Json:
         """One connection for each try."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", settings["port"])
+        reader, writer = await asyncio.open_connection("127.0.0.1", settings.port)
         try:
             writer.write(json.dumps(dict(outer)).encode() + b"\n")
             answer: Json = json.loads(await reader.readline())

@@ -654,7 +654,7 @@ def test_where_no_id_can_be_read_there_is_none(body: bytes) -> None:
         ({b"k": "one"}, "key that is not text"),
         ({"a\0": 1}, "NUL"),
         ({1, 2}, "type set"),
-        (object(), "type object"),
+        pytest.param(object(), "type object", id="an object"),
         (nested(100), "nested deeper than 64"),
     ],
     ids=repr,

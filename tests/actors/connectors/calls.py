@@ -14,4 +14,5 @@ def call(tenant: str = "acme", within: float = 60.0, **params: Any) -> Call:
     """One whose deadline is so many seconds from now."""
     record = TenantRecord(tenant, tenant.ljust(32, "0"))
     deadline = time.monotonic() + within
-    return Call(Operate("echo.say", params, record, "0" * 32, "key", deadline, Answer()))
+    operate = Operate("echo.say", params, record, "0" * 32, "key", time.time(), deadline, Answer())
+    return Call(operate)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from actors.connectors.boundary import Boundary
 from actors.connectors.contract import Connector
 from actors.errors import CodeProblem
 from actors.index.code import AWAITED, CONNECTOR_METHODS, Codebase
@@ -42,7 +43,7 @@ def test_what_is_looked_for_is_what_the_contract_says() -> None:
 def test_a_sound_one_is_loaded_as_its_class(tmp_path: Path) -> None:
     (tmp_path / "echo.py").write_text(SOUND)
     loaded = Codebase(tmp_path).load_connector("echo:Echo")
-    assert loaded.function().settings["type"] == "object"
+    assert loaded.function(Boundary()).inner(None, {"text": "hello"}) == {"said": "hello"}
     assert Codebase(tmp_path).load_connector("echo:Echo", loaded) is loaded
 
 
@@ -51,9 +52,8 @@ def test_a_sound_one_is_loaded_as_its_class(tmp_path: Path) -> None:
     [
         ("class Echo:", "class Other:", "has no Echo"),
         ("class Echo:", "def Echo(): ...\nclass Other:", "is not a class"),
-        ("settings: ClassVar[Json] =", "stated: ClassVar[Json] =", "has no settings"),
         (
-            "def outer(self, delivery: Delivery, params: Json, settings: Json)",
+            "def outer(self, delivery: Delivery, params: Json, settings: Any)",
             "def outer(self, params: Json)",
             "needs def outer(self, delivery, params, settings)",
         ),
@@ -61,9 +61,9 @@ def test_a_sound_one_is_loaded_as_its_class(tmp_path: Path) -> None:
         ("    def inner", "    async def inner", "needs inner to be a plain def"),
         ("async def close(self)", "async def shut(self)", "needs async def close(self)"),
         (
-            '"""Says what it is given."""',
-            "def __init__(self, host): ...",
-            "cannot be made without arguments",
+            "def __init__(self, boundary: Boundary)",
+            "def __init__(self)",
+            "needs def __init__(self, boundary)",
         ),
     ],
 )

@@ -44,7 +44,7 @@ def operate(operation: str = SLEEP, within: float = 60.0, **params: Any) -> Oper
     """For a function whose deadline is so many seconds from now."""
     deadline = time.monotonic() + within
     return Operate(
-        operation, params, TenantRecord("acme", "a" * 32), "0" * 32, "key", deadline, Answer()
+        operation, params, TenantRecord("acme", "a" * 32), "0" * 32, "key", 0.0, deadline, Answer()
     )
 
 

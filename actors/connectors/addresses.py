@@ -1,0 +1,115 @@
+"""Which addresses are on the public internet, and what the others are: pure, and a table.
+
+After the IANA registries of special-purpose addresses (RFC 6890 and its updates). IPv6 is refused unless it
+is global unicast, so that what has yet to be assigned is refused, too. An IPv6 address that carries an IPv4
+address inside is refused as such: what routes it decides where it leads.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+CLOUD = "a cloud's metadata service"
+CARRIER = "carrier-grade NAT"
+INSIDE = "IPv4 inside IPv6"
+DOCUMENTATION = "for documentation"
+RESERVED = "reserved"
+
+_TABLE = (
+    ("169.254.169.254/32", CLOUD),
+    ("168.63.129.16/32", CLOUD),  # Azure's, among public addresses
+    ("100.100.100.200/32", CLOUD),
+    ("192.0.0.192/32", CLOUD),
+    ("0.0.0.0/32", "unspecified"),
+    ("0.0.0.0/8", "of this network"),
+    ("10.0.0.0/8", "private"),
+    ("100.64.0.0/10", CARRIER),
+    ("127.0.0.0/8", "loopback"),
+    ("169.254.0.0/16", "link-local"),
+    ("172.16.0.0/12", "private"),
+    ("192.0.0.0/24", RESERVED),
+    ("192.0.2.0/24", DOCUMENTATION),
+    ("192.88.99.0/24", "a 6to4 relay"),
+    ("192.168.0.0/16", "private"),
+    ("198.18.0.0/15", "for benchmarks"),
+    ("198.51.100.0/24", DOCUMENTATION),
+    ("203.0.113.0/24", DOCUMENTATION),
+    ("224.0.0.0/4", "multicast"),
+    ("255.255.255.255/32", "broadcast"),
+    ("240.0.0.0/4", RESERVED),
+    ("fd00:ec2::254/128", CLOUD),
+    ("fd20:ce::254/128", CLOUD),
+    ("::/128", "unspecified"),
+    ("::1/128", "loopback"),
+    ("::/96", INSIDE),  # IPv4-compatible
+    ("::ffff:0:0/96", INSIDE),  # IPv4-mapped
+    ("::ffff:0:0:0/96", INSIDE),  # IPv4-translated
+    ("64:ff9b::/96", INSIDE),  # NAT64
+    ("64:ff9b:1::/48", INSIDE),  # NAT64 of one's own
+    ("2002::/16", INSIDE),  # 6to4
+    ("2001::/32", INSIDE),  # Teredo
+    ("2001::/23", RESERVED),
+    ("2001:db8::/32", DOCUMENTATION),
+    ("3fff::/20", DOCUMENTATION),
+    ("fc00::/7", "private"),
+    ("fe80::/10", "link-local"),
+    ("fec0::/10", "site-local"),
+    ("ff00::/8", "multicast"),
+)
+
+SPECIAL: tuple[tuple[Network, str], ...] = tuple(
+    (ip_network(network), what) for network, what in _TABLE
+)
+"""The first that holds an address says what it is."""
+
+GLOBAL_UNICAST = IPv6Network("2000::/3")
+"""All of IPv6 that has been given out (RFC 4291, section 2.4)."""
+
+ISATAP = frozenset({0x00005EFE, 0x02005EFE})
+"""Before the IPv4 address in an ISATAP interface identifier (RFC 5214, section 6.1)."""
+
+EMBEDDED = {
+    "::/96": 0,
+    "::ffff:0:0/96": 0,
+    "::ffff:0:0:0/96": 0,
+    "64:ff9b::/96": 0,
+    "2002::/16": 80,
+}
+"""Where an IPv4 address stands inside: the bits after it."""
+
+_EMBEDDED = tuple((IPv6Network(network), after) for network, after in EMBEDDED.items())
+
+
+def speciality(address: Address) -> str | None:
+    """What keeps an address from being a public one, to be read after `is`; None where nothing does."""
+    for network, what in SPECIAL:
+        if address in network:
+            return what
+    if isinstance(address, IPv4Address):
+        return None
+    if address not in GLOBAL_UNICAST:
+        return RESERVED
+    return INSIDE if (int(address) >> 32) & 0xFFFFFFFF in ISATAP else None
+
+
+def embedded(address: Address) -> IPv4Address | None:
+    """The IPv4 address that an IPv6 address leads to where it is a well-known form of one."""
+    for network, after in _EMBEDDED:
+        if address in network:
+            return IPv4Address((int(address) >> after) & 0xFFFFFFFF)
+    return None
+
+
+def refusal(address: Address, admitted: tuple[Network, ...]) -> str | None:
+    """Why no connection may be made to an address, in a word or two; None where one may.
+
+    In the `admitted` networks everything goes; but what stands inside an admitted IPv6 address has to be
+    public or admitted itself.
+    """
+    if any(address in network for network in admitted):
+        inner = embedded(address)
+        return None if inner is None else refusal(inner, admitted)
+    return speciality(address)

@@ -1,0 +1,171 @@
+"""One HTTP exchange with a checked address: no redirect, no proxy, no more bytes and time than given.
+
+The request goes to an address that was checked, as a URL; the host's name is in the Host header and in the
+TLS handshake, and it is the name that the certificate has to bear. Each exchange has a connection of its own:
+one that was checked for another name is never used again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import httpx
+
+from actors.connectors.addresses import Address
+from actors.connectors.boundary import Boundary, remaining
+from actors.connectors.contract import Delivery, Permanent, Transient
+from actors.connectors.retry import retry_after
+from actors.connectors.targets import WEB_PORTS, Target, web
+
+AGENT = "Tenantry"
+"""What we call ourselves, without a version."""
+
+BEGUN = "http11.send_request_headers.started"
+"""The event of httpcore after which the peer may have got the request."""
+
+Ending = Literal["whole", "cut", "lost"]
+
+BUSY = frozenset({408, 425, 429})
+"""Statuses below 500 that ask to try again."""
+
+
+class Request(NamedTuple):
+    """What is sent."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
+    most_bytes: int = 65536
+    """Bytes of the response's body that are read; of the rest nothing is."""
+
+
+class Response(NamedTuple):
+    """What came back, as it was sent: compressed bodies are asked for by nobody, and stay as they are."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By names in lower case."""
+    body: bytes
+    ending: Ending
+    """Whether the body is whole, was cut at `most_bytes`, or was lost on the way."""
+
+
+class Http:
+    """Makes exchanges for all tenants; keeps no connection and no cookie."""
+
+    def __init__(self, boundary: Boundary) -> None:
+        self._boundary = boundary
+        self._trust: ssl.SSLContext | None = None
+
+    async def exchange(self, request: Request, delivery: Delivery, seconds: float) -> Response:
+        """Send and wait, in all at most so many seconds and not past the deadline.
+
+        Permanent where the target is refused. Transient where no status came back; it says whether the
+        request may have arrived. A status is a response, whichever it is.
+        """
+        url, target = web(request.url)
+        attempt = _Attempt(url, target, request)
+        try:
+            async with asyncio.timeout(remaining(delivery, seconds)):
+                return await self._first_reached(attempt)
+        except TimeoutError:
+            return attempt.ended("did not answer in time")
+
+    async def _first_reached(self, attempt: _Attempt) -> Response:
+        addresses = await self._boundary.addresses(attempt.target, WEB_PORTS)
+        for address in addresses:
+            try:
+                await attempt.at(address, self._context())
+            except httpx.ConnectError as error:
+                attempt.note(error)
+            except httpx.HTTPError:
+                return attempt.ended("closed the connection or did not speak HTTP")
+            else:
+                return attempt.ended("")
+        return attempt.ended(attempt.trouble)
+
+    def _context(self) -> ssl.SSLContext:
+        if self._trust is None:
+            self._trust = self._boundary.trust()
+        return self._trust
+
+
+class _Attempt:
+    """One request, and how far it has come."""
+
+    def __init__(self, url: httpx.URL, target: Target, request: Request) -> None:
+        self.target = target
+        self.trouble = "cannot be reached"
+        self._url = url
+        self._request = request
+        self._begun = False
+        self._head: httpx.Response | None = None
+        self._body = bytearray()
+        self._ending: Ending = "lost"
+
+    async def at(self, address: Address, trust: ssl.SSLContext) -> None:
+        """Send it to this address and read the response, as much of it as is wanted."""
+        async with (
+            httpx.AsyncClient(verify=trust, trust_env=False, timeout=None) as client,  # noqa: S113 - exchange() bounds all of it
+            client.stream(
+                self._request.method,
+                self._url.copy_with(host=str(address)),
+                headers=self._headers(),
+                content=self._request.body,
+                extensions={"sni_hostname": self.target.host, "trace": self._trace},
+                follow_redirects=False,
+            ) as self._head,
+        ):
+            await self._read(self._head)
+
+    def note(self, error: httpx.ConnectError) -> None:
+        """Remember why an address could not be reached."""
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            self.trouble = "has no certificate for that name that is trusted here"
+
+    def ended(self, trouble: str) -> Response:
+        """What has come back until now; Transient where that is no status."""
+        if self._head is None:
+            lost = "; it may have got the request all the same" if self._begun else ""
+            said = f"{self.target.host} {trouble}{lost}"
+            raise Transient(said) from None
+        headers = {name.lower(): value for name, value in self._head.headers.items()}
+        return Response(self._head.status_code, headers, bytes(self._body), self._ending)
+
+    async def _read(self, response: httpx.Response) -> None:
+        async for piece in response.aiter_raw():
+            self._body += piece
+            if len(self._body) > self._request.most_bytes:
+                del self._body[self._request.most_bytes :]
+                self._ending = "cut"
+                return
+        self._ending = "whole"
+
+    def _headers(self) -> dict[str, str]:
+        own = {"host": self._url.netloc.decode("ascii"), "user-agent": AGENT, "accept": "*/*"}
+        return {
+            **own,
+            "accept-encoding": "identity",
+            "connection": "close",
+            **self._request.headers,
+        }
+
+    async def _trace(self, event: str, _: Mapping[str, Any]) -> None:
+        self._begun = self._begun or event == BEGUN
+
+
+def refuse(host: str, response: Response, now: float) -> None:
+    """Raise what a status means, unless it is one of success (2xx). `now` is time.time()."""
+    status = response.status
+    if 200 <= status < 300:
+        return
+    said = f"{host} answered {status}"
+    if status in BUSY or status >= 500:
+        raise Transient(said, retry_after(response.headers.get("retry-after"), now))
+    if 300 <= status < 400:
+        raise Permanent(f"{said}: redirects are not followed, give the address it moved to")
+    raise Permanent(said)

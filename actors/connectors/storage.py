@@ -1,0 +1,173 @@
+"""Files in a tenant's bucket of an S3-compatible service.
+
+obstore signs (AWS Signature Version 4, in the query), and our own HTTP sends: so what is reached is an
+address that was checked, no redirect is followed, and the environment (AWS_*, proxies) has no say.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import S3Store
+
+from actors.connectors.boundary import Boundary
+from actors.connectors.contract import Delivery, Outer, Permanent, Settings, Transient
+from actors.connectors.http import Http, Request, Response, refuse
+from actors.connectors.keys import object_key
+from actors.connectors.targets import web
+
+if TYPE_CHECKING:
+    from obstore.store import S3Credential  # exists for type checkers only
+
+MOST_BYTES = 2 * 1024 * 1024
+"""Of one object: as base64 it still fits a row of a tenant's database."""
+
+LONGEST_LINK = 7 * 24 * 3600
+"""Seconds, the most that the signature allows."""
+
+OWN_SECONDS = 300
+"""For which a request of our own is signed: clocks differ."""
+
+METHODS = {"put": "PUT", "get": "GET", "remove": "DELETE"}
+"""By operation; a link has the one that was asked for."""
+
+BINARY = "application/octet-stream"
+
+_CODE = re.compile(rb"<Code>([A-Za-z]{1,60})</Code>")
+_TYPE = re.compile(r"[ -~]{1,200}\Z")
+
+
+class StorageConnector:
+    """`storage.put`, `storage.get`, `storage.link`, `storage.remove`."""
+
+    def __init__(self, boundary: Boundary) -> None:
+        self._http = Http(boundary)
+
+    def outer(self, delivery: Delivery, params: Mapping[str, Any], settings: Settings) -> Outer:
+        """Method, whole key and content; what is signed is signed when it is sent."""
+        prefix = delivery.tenant if settings.prefix is None else settings.prefix
+        whole = {"key": object_key(prefix, params["key"])}
+        if delivery.operation == "link":
+            return {**whole, "method": params.get("method", "GET"), "seconds": _seconds(params)}
+        whole["method"] = METHODS[delivery.operation]
+        if delivery.operation == "put":
+            whole["content_type"] = _content_type(params)
+            whole["content"] = base64.b64encode(_content(params)).decode()
+        return whole
+
+    async def exchange(self, delivery: Delivery, outer: Outer, settings: Settings) -> Outer:
+        """Sign, and for all but a link send. Each of these can be done twice with the same effect."""
+        if delivery.operation == "link":
+            url = await _signed(settings, outer, outer["seconds"])
+            return {"url": url, "expires_at": time.time() + outer["seconds"]}
+        url = await _signed(settings, outer, OWN_SECONDS)
+        headers = {"content-type": outer["content_type"]} if "content" in outer else {}
+        content = base64.b64decode(outer.get("content", ""))
+        request = Request(outer["method"], url, headers, content, MOST_BYTES)
+        response = await self._http.exchange(request, delivery, settings.timeout)
+        _refuse(web(url)[1].host, response)
+        return {"bytes": len(response.body or content), **_described(response, delivery.operation)}
+
+    def inner(self, delivery: Delivery, response: Outer) -> dict[str, Any]:
+        """Without what the operation does not tell."""
+        return {} if delivery.operation == "remove" else dict(response)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+async def _signed(known: Any, outer: Outer, seconds: int) -> str:
+    """The URL that does this for so many seconds; a secret, as whoever has it can do it."""
+    url, target = web(known.endpoint)
+    if url.query or url.fragment or url.path.strip("/"):
+        raise Permanent("the endpoint is a URL without a path, such as https://s3.example.com")
+    endpoint = f"{url.scheme}://{url.netloc.decode('ascii')}"
+    try:
+        store = _store(known, endpoint, allow_http=not target.encrypted)
+        signed = await obstore.sign_async(
+            store, outer["method"], outer["key"], timedelta(seconds=seconds)
+        )
+    except (BaseError, ValueError, TypeError):
+        raise Permanent("the settings are none that a request can be signed with") from None
+    if not signed.startswith(f"{endpoint}/{known.bucket}/"):
+        raise Permanent("the endpoint is not spelt as it is used")
+    return signed
+
+
+def _store(known: Any, endpoint: str, *, allow_http: bool) -> S3Store:
+    """Everything that obstore would else take from the environment is said here."""
+    return S3Store(
+        known.bucket,
+        aws_endpoint_url_s3=endpoint,
+        region=known.region,
+        virtual_hosted_style_request=False,
+        skip_signature=False,
+        s3_express=False,
+        request_payer=False,
+        credential_provider=lambda: _credential(known),
+        client_options={"allow_http": allow_http},
+    )
+
+
+def _credential(known: Any) -> S3Credential:
+    return {
+        "access_key_id": known.access_key,
+        "secret_access_key": known.secret_key,
+        "token": None,
+        "expires_at": None,
+    }
+
+
+def _refuse(host: str, response: Response) -> None:
+    """Raise where the service says no, with its word for it; or where not all of an object came."""
+    named = _CODE.search(response.body[:4096]) if response.status >= 300 else None
+    said = f"{host} ({named[1].decode()})" if named else host
+    refuse(said, response, time.time())
+    if response.ending == "cut":
+        raise Permanent(f"the object is larger than {MOST_BYTES} bytes")
+    if response.ending == "lost":
+        raise Transient(f"{host} closed the connection before all had come")
+
+
+def _described(response: Response, operation: str) -> dict[str, Any]:
+    described = {"etag": response.headers.get("etag", "")[:200]}
+    if operation != "get":
+        return described
+    kind = response.headers.get("content-type", BINARY)[:200]
+    return {**described, "content_type": kind, "content": base64.b64encode(response.body).decode()}
+
+
+def _content(params: Mapping[str, Any]) -> bytes:
+    text, encoded = params.get("text"), params.get("content", "")
+    if (text is None) == ("content" not in params):
+        raise Permanent("give the content as text or as base64 in content, and not both")
+    try:
+        content = text.encode() if text is not None else base64.b64decode(encoded, validate=True)
+    except (UnicodeError, binascii.Error, ValueError):
+        raise Permanent("content is not base64, or text is not UTF-8") from None
+    if len(content) > MOST_BYTES:
+        raise Permanent(f"the object is larger than {MOST_BYTES} bytes")
+    return bytes(content)
+
+
+def _content_type(params: Mapping[str, Any]) -> str:
+    fallback = BINARY if params.get("text") is None else "text/plain; charset=utf-8"
+    kind: str = params.get("content_type") or fallback
+    if not _TYPE.match(kind):
+        raise Permanent("content_type must be one such as application/pdf")
+    return kind
+
+
+def _seconds(params: Mapping[str, Any]) -> int:
+    seconds = int(params.get("seconds", 900))
+    if not 0 < seconds <= LONGEST_LINK or params.get("method", "GET") not in ("GET", "PUT"):
+        raise Permanent(f"a link is for GET or PUT, and for 1 to {LONGEST_LINK} seconds")
+    return seconds

@@ -1,0 +1,135 @@
+"""Webhooks: an event as JSON to an address of the tenant's, signed as the Standard Webhooks say.
+
+Source: standard-webhooks, spec/standard-webhooks.md, version 1.0.0. What is signed is the id, the time of the
+attempt and the body; the id is the delivery's key, by which a receiver knows an event that it has had before.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from standardwebhooks import Webhook
+
+from actors.connectors.boundary import Boundary
+from actors.connectors.contract import Delivery, Outer, Permanent, Settings
+from actors.connectors.http import Http, Request, Response, refuse
+from actors.connectors.targets import web
+
+MOST_PAYLOAD = 256 * 1024
+"""Bytes of JSON that are sent; the specification recommends less than 20 KB."""
+
+MOST_ANSWER = 4096
+"""Bytes of the answer that are kept."""
+
+KEPT = ("content-type", "x-request-id")
+"""Headers of the answer that are kept, at most LONGEST_HEADER characters of each."""
+
+LONGEST_HEADER = 200
+
+SECRET_START = "whsec_"  # noqa: S105 - what every secret begins with, and no secret
+SECRET_BYTES = range(24, 65)
+"""Bytes of a secret (specification, Signature scheme)."""
+
+_ID = re.compile(r"[!-\-/-~]{1,200}\Z")
+"""Visible, and without the full stop that stands between what is signed."""
+
+GONE = 410
+"""What a receiver answers that is to get nothing more (specification, Responses)."""
+
+
+class WebhookConnector:
+    """`webhook.post`."""
+
+    def __init__(self, boundary: Boundary) -> None:
+        self._http = Http(boundary)
+
+    def outer(self, delivery: Delivery, params: Mapping[str, Any], settings: Settings) -> Outer:
+        """Id and body; the URL only where the function named one, because the tenant's own is a secret."""
+        url = params.get("url")
+        if url is None and settings.url is None:
+            raise Permanent("there is no url, neither in the params nor in the settings")
+        web(url or settings.url)
+        when = datetime.fromtimestamp(delivery.at, UTC).isoformat().replace("+00:00", "Z")
+        event = {"type": params["type"], "timestamp": when, "data": params.get("payload") or {}}
+        body = _json(event)
+        if len(body.encode()) > MOST_PAYLOAD:
+            raise Permanent(f"the event is larger than {MOST_PAYLOAD} bytes as JSON")
+        return {"url": url, "id": _id(delivery.key), "body": body}
+
+    async def exchange(self, delivery: Delivery, outer: Outer, settings: Settings) -> Outer:
+        """Sign, post, and read what fits of the answer. What was accepted is accepted, read whole or not."""
+        headers = signed(outer["id"], outer["body"], settings.secrets, time.time())
+        url = outer["url"] or settings.url
+        if url is None:
+            raise Permanent("the settings have no url any more")
+        request = Request("POST", url, headers, outer["body"].encode(), MOST_ANSWER)
+        response = await self._http.exchange(request, delivery, settings.timeout)
+        host = web(url)[1].host
+        if response.status == GONE:
+            raise Permanent(f"{host} answered {GONE}: it wants no events any more")
+        refuse(host, response, time.time())
+        return _outer_response(response)
+
+    def inner(self, delivery: Delivery, response: Outer) -> dict[str, Any]:  # noqa: ARG002 - as every connector
+        """The answer's body as text."""
+        body = base64.b64decode(response["body"]).decode("utf-8", errors="replace")
+        return {**response, "body": body}
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+def signed(message_id: str, body: str, secrets: list[str], now: float) -> dict[str, str]:
+    """The headers of an attempt made now: a signature for each secret. Permanent where one is none."""
+    moment = datetime.fromtimestamp(int(now), UTC)
+    signatures = [Webhook(_key(secret)).sign(message_id, moment, body) for secret in secrets]
+    return {
+        "content-type": "application/json",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(now)),
+        "webhook-signature": " ".join(signatures),
+    }
+
+
+def _key(secret: str) -> bytes:
+    try:
+        key = base64.b64decode(secret.removeprefix(SECRET_START), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) not in SECRET_BYTES or not secret.startswith(SECRET_START):
+        raise Permanent(
+            f"a secret is {SECRET_START} and the base64 of {SECRET_BYTES.start} to {SECRET_BYTES[-1]} bytes"
+        )
+    return key
+
+
+def _id(key: str) -> str:
+    """The key as it is where it can be signed and sent, or else its digest."""
+    return key if _ID.match(key) else f"msg_{sha256(key.encode(errors='replace')).hexdigest()[:40]}"
+
+
+def _json(event: dict[str, Any]) -> str:
+    try:
+        text = json.dumps(event, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text.encode()
+    except (TypeError, ValueError, RecursionError):
+        raise Permanent("the payload is no JSON") from None
+    return text
+
+
+def _outer_response(response: Response) -> Outer:
+    kept = {name: response.headers.get(name) for name in KEPT}
+    return {
+        "status": response.status,
+        "headers": {name: value[:LONGEST_HEADER] for name, value in kept.items() if value},
+        "body": base64.b64encode(response.body).decode(),
+        "truncated": response.ending != "whole",
+    }

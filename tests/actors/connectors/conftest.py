@@ -1,0 +1,13 @@
+"""One authority for all tests of connectors: keys take a while."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.actors.connectors.authority import Authority
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Trusted by whoever is given its file."""
+    return Authority(tmp_path_factory.mktemp("authority"))
