@@ -4,7 +4,7 @@ Written by scripts/schema from registry.toml: change that and run it again.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -277,6 +277,23 @@ class ReportsWeeklyResultClosedByItem(TypedDict, closed=True):
     """At least 0."""
 
 @dataclass(frozen=True, init=False)
+class SupportNotSubscribedParams:
+    """Params of support.not_subscribed."""
+
+    connector: str
+    """1 to 63 characters."""
+    operation: str | None
+    """At most 128 characters."""
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class SupportNotSubscribedResult(TypedDict, closed=True):
+    """Result of support.not_subscribed."""
+
+    user_message: str
+    """At most 1000 characters."""
+
+@dataclass(frozen=True, init=False)
 class TicketsAssignParams:
     """Params of tickets.assign."""
 
@@ -295,6 +312,82 @@ class TicketsAssignResult(TypedDict, closed=True):
     state: Literal["open", "pending", "closed"]
     """One of `"open"`, `"pending"`, `"closed"`."""
     assignee: str | None
+
+@dataclass(frozen=True, init=False)
+class TicketsAttachParams:
+    """Params of tickets.attach."""
+
+    id: int
+    """The ticket's. 1 to 9007199254740991."""
+    name: str
+    r"""1 to 100 characters, matches `^[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$`."""
+    content: str
+    """Base64. 1 to 2796204 characters."""
+    content_type: str
+    """1 to 100 characters, matches `^[!-~]+/[ -~]+$`, default `"application/octet-stream"`."""
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class TicketsAttachResult(TypedDict, closed=True):
+    """Result of tickets.attach."""
+
+    id: int
+    """The attachment's. At least 1."""
+    bytes: int
+    """At least 0."""
+
+@dataclass(frozen=True, init=False)
+class TicketsAttachmentParams:
+    """Params of tickets.attachment."""
+
+    id: int
+    """The attachment's. 1 to 9007199254740991."""
+    seconds: int
+    """For which the link is good. 10 to 86400, default `900`."""
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class TicketsAttachmentResult(TypedDict, closed=True):
+    """Result of tickets.attachment."""
+
+    url: str
+    """Whoever has it can read the file: no log shows it. Password."""
+    expires_at: float
+    """Unix time in seconds."""
+
+@dataclass(frozen=True, init=False)
+class TicketsAttachmentsParams:
+    """Params of tickets.attachments."""
+
+    id: int
+    """1 to 9007199254740991."""
+    limit: int
+    """1 to 100, default `20`."""
+    after: str | None
+    """`next` of the page before. At most 64 characters."""
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class TicketsAttachmentsResult(TypedDict, closed=True):
+    """Result of tickets.attachments."""
+
+    next: str | None
+    attachments: list[TicketsAttachmentsResultAttachmentsItem]
+    """At most 100 items."""
+
+class TicketsAttachmentsResultAttachmentsItem(TypedDict, closed=True):
+    """In the result of tickets.attachments."""
+
+    id: int
+    """At least 1."""
+    name: str
+    content_type: str
+    bytes: int
+    """At least 0."""
+    sent_by: str
+    """Id of the caller who sent it in."""
+    created_at: str
+    """Date-time."""
 
 @dataclass(frozen=True, init=False)
 class TicketsCloseParams:
@@ -383,6 +476,8 @@ class TicketsGetResultRepliesItem(TypedDict, closed=True):
     body: str
     created_at: str
     """Date-time."""
+    mail: NotRequired[str | None]
+    """What became of its mail; null where it was not mailed. Matches `^(sending|sent|failed)$`."""
 
 @dataclass(frozen=True, init=False)
 class TicketsHistoryParams:
@@ -409,18 +504,32 @@ class TicketsHistoryResultEventsItem(TypedDict, closed=True):
 
     id: int
     """At least 1."""
-    event: Literal["opened", "replied", "assigned", "closed"]
-    """One of `"opened"`, `"replied"`, `"assigned"`, `"closed"`."""
+    event: TicketsHistoryResultEventsItemEvent
+    """One of `"opened"`, `"replied"`, `"assigned"`, `"closed"`, `"attached"`, `"mail sent"`,
+    `"mail failed"`.
+    """
     from_state: str | None
     """null where it was opened."""
     to_state: Literal["open", "pending", "closed"]
     """One of `"open"`, `"pending"`, `"closed"`."""
     detail: str | None
-    """The assignee, the reply's author, or the reason for closing."""
+    """The assignee, the reply's author, the reason for closing, the file's name, or why a mail
+    failed.
+    """
     actor: str
     """Id of the caller who took the step."""
     created_at: str
     """Date-time."""
+
+TicketsHistoryResultEventsItemEvent = Literal[
+    "opened",
+    "replied",
+    "assigned",
+    "closed",
+    "attached",
+    "mail sent",
+    "mail failed",
+]
 
 @dataclass(frozen=True, init=False)
 class TicketsListParams:
@@ -461,6 +570,44 @@ class TicketsListResultTicketsItem(TypedDict, closed=True):
     """Date-time."""
     updated_at: str
     """Date-time."""
+
+@dataclass(frozen=True, init=False)
+class TicketsMailedParams:
+    """Params of tickets.mailed."""
+
+    id: int
+    """The delivery's. 1 to 9007199254740991."""
+    key: str
+    """1 to 64 characters."""
+    operation: str
+    """At most 64 characters."""
+    ok: bool
+    result: dict[str, Any] | None
+    """Of mail.send."""
+    error: TicketsMailedParamsError | None
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+@dataclass(frozen=True, init=False)
+class TicketsMailedParamsError:
+    """In the params of tickets.mailed."""
+
+    code: str
+    """At most 64 characters."""
+    message: str
+    """At most 100000 characters."""
+    retry_after_ms: int | None
+    """0 to 9007199254740991."""
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+class TicketsMailedResult(TypedDict, closed=True):
+    """Result of tickets.mailed."""
+
+    id: int
+    """The ticket's. At least 1."""
+    mail: Literal["sent", "failed"]
+    """One of `"sent"`, `"failed"`."""
 
 @dataclass(frozen=True, init=False)
 class TicketsOpenParams:
@@ -505,3 +652,7 @@ class TicketsReplyResult(TypedDict, closed=True):
     """The reply's. At least 1."""
     state: Literal["open", "pending", "closed"]
     """The ticket's, now. One of `"open"`, `"pending"`, `"closed"`."""
+    mail: NotRequired[str | None]
+    """null where it is not mailed: no address, no subscription, or the contact's own words.
+    Matches `^sending$`.
+    """

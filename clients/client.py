@@ -286,6 +286,22 @@ class ReportsWeeklyResultClosedByItem(TypedDict):
     """At least 0."""
 
 
+class SupportNotSubscribedParams(TypedDict):
+    """Params of support.not_subscribed."""
+
+    connector: str
+    """1 to 63 characters."""
+    operation: NotRequired[str]
+    """At most 128 characters."""
+
+
+class SupportNotSubscribedResult(TypedDict):
+    """Result of support.not_subscribed."""
+
+    user_message: str
+    """At most 1000 characters."""
+
+
 class SystemDescribeParams(TypedDict):
     """Params of system.describe."""
 
@@ -459,6 +475,80 @@ class TicketsAssignResult(TypedDict):
     assignee: str | None
 
 
+class TicketsAttachParams(TypedDict):
+    """Params of tickets.attach."""
+
+    id: int
+    """The ticket's. 1 to 9007199254740991."""
+    name: str
+    r"""1 to 100 characters, matches `^[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$`."""
+    content: str
+    """Base64. 1 to 2796204 characters."""
+    content_type: NotRequired[str]
+    """1 to 100 characters, matches `^[!-~]+/[ -~]+$`, default `"application/octet-stream"`."""
+
+
+class TicketsAttachResult(TypedDict):
+    """Result of tickets.attach."""
+
+    id: int
+    """The attachment's. At least 1."""
+    bytes: int
+    """At least 0."""
+
+
+class TicketsAttachmentParams(TypedDict):
+    """Params of tickets.attachment."""
+
+    id: int
+    """The attachment's. 1 to 9007199254740991."""
+    seconds: NotRequired[int]
+    """For which the link is good. 10 to 86400, default `900`."""
+
+
+class TicketsAttachmentResult(TypedDict):
+    """Result of tickets.attachment."""
+
+    url: str
+    """Whoever has it can read the file: no log shows it. Password."""
+    expires_at: float
+    """Unix time in seconds."""
+
+
+class TicketsAttachmentsParams(TypedDict):
+    """Params of tickets.attachments."""
+
+    id: int
+    """1 to 9007199254740991."""
+    limit: NotRequired[int]
+    """1 to 100, default `20`."""
+    after: NotRequired[str]
+    """`next` of the page before. At most 64 characters."""
+
+
+class TicketsAttachmentsResult(TypedDict):
+    """Result of tickets.attachments."""
+
+    next: str | None
+    attachments: list[TicketsAttachmentsResultAttachmentsItem]
+    """At most 100 items."""
+
+
+class TicketsAttachmentsResultAttachmentsItem(TypedDict):
+    """In the result of tickets.attachments."""
+
+    id: int
+    """At least 1."""
+    name: str
+    content_type: str
+    bytes: int
+    """At least 0."""
+    sent_by: str
+    """Id of the caller who sent it in."""
+    created_at: str
+    """Date-time."""
+
+
 class TicketsCloseParams(TypedDict):
     """Params of tickets.close."""
 
@@ -543,6 +633,8 @@ class TicketsGetResultRepliesItem(TypedDict):
     body: str
     created_at: str
     """Date-time."""
+    mail: NotRequired[str | None]
+    """What became of its mail; null where it was not mailed. Matches `^(sending|sent|failed)$`."""
 
 
 class TicketsHistoryParams(TypedDict):
@@ -569,18 +661,33 @@ class TicketsHistoryResultEventsItem(TypedDict):
 
     id: int
     """At least 1."""
-    event: Literal["opened", "replied", "assigned", "closed"]
-    """One of `"opened"`, `"replied"`, `"assigned"`, `"closed"`."""
+    event: TicketsHistoryResultEventsItemEvent
+    """One of `"opened"`, `"replied"`, `"assigned"`, `"closed"`, `"attached"`, `"mail sent"`,
+    `"mail failed"`.
+    """
     from_state: str | None
     """null where it was opened."""
     to_state: Literal["open", "pending", "closed"]
     """One of `"open"`, `"pending"`, `"closed"`."""
     detail: str | None
-    """The assignee, the reply's author, or the reason for closing."""
+    """The assignee, the reply's author, the reason for closing, the file's name, or why a mail
+    failed.
+    """
     actor: str
     """Id of the caller who took the step."""
     created_at: str
     """Date-time."""
+
+
+TicketsHistoryResultEventsItemEvent = Literal[
+    "opened",
+    "replied",
+    "assigned",
+    "closed",
+    "attached",
+    "mail sent",
+    "mail failed",
+]
 
 
 class TicketsListParams(TypedDict):
@@ -623,6 +730,41 @@ class TicketsListResultTicketsItem(TypedDict):
     """Date-time."""
 
 
+class TicketsMailedParams(TypedDict):
+    """Params of tickets.mailed."""
+
+    id: int
+    """The delivery's. 1 to 9007199254740991."""
+    key: str
+    """1 to 64 characters."""
+    operation: str
+    """At most 64 characters."""
+    ok: bool
+    result: NotRequired[dict[str, Any]]
+    """Of mail.send."""
+    error: NotRequired[TicketsMailedParamsError]
+
+
+class TicketsMailedParamsError(TypedDict):
+    """In the params of tickets.mailed."""
+
+    code: str
+    """At most 64 characters."""
+    message: str
+    """At most 100000 characters."""
+    retry_after_ms: NotRequired[int]
+    """0 to 9007199254740991."""
+
+
+class TicketsMailedResult(TypedDict):
+    """Result of tickets.mailed."""
+
+    id: int
+    """The ticket's. At least 1."""
+    mail: Literal["sent", "failed"]
+    """One of `"sent"`, `"failed"`."""
+
+
 class TicketsOpenParams(TypedDict):
     """Params of tickets.open."""
 
@@ -663,6 +805,10 @@ class TicketsReplyResult(TypedDict):
     """The reply's. At least 1."""
     state: Literal["open", "pending", "closed"]
     """The ticket's, now. One of `"open"`, `"pending"`, `"closed"`."""
+    mail: NotRequired[str | None]
+    """null where it is not mailed: no address, no subscription, or the contact's own words.
+    Matches `^sending$`.
+    """
 
 
 class ConfigActions:
@@ -789,6 +935,24 @@ class ReportsActions:
         return cast(ReportsWeeklyResult, answer)
 
 
+class SupportActions:
+    """Actions whose names begin with `support.`."""
+
+    def __init__(self, client: transport_client.Client) -> None:
+        self._client = client
+
+    def not_subscribed(
+        self, _options: Options | None = None, /, **params: Unpack[SupportNotSubscribedParams]
+    ) -> SupportNotSubscribedResult:
+        """Call support.not_subscribed.
+
+        Word for end users that their company has not subscribed to a connector. The engine
+        asks.
+        """
+        answer = self._client.call("support.not_subscribed", params, **(_options or {}))
+        return cast(SupportNotSubscribedResult, answer)
+
+
 class SystemActions:
     """Actions whose names begin with `system.`."""
 
@@ -834,6 +998,27 @@ class TicketsActions:
         answer = self._client.call("tickets.assign", params, **(_options or {}))
         return cast(TicketsAssignResult, answer)
 
+    def attach(
+        self, _options: Options | None = None, /, **params: Unpack[TicketsAttachParams]
+    ) -> TicketsAttachResult:
+        """Keep a file with a ticket, in the tenant's bucket."""
+        answer = self._client.call("tickets.attach", params, **(_options or {}))
+        return cast(TicketsAttachResult, answer)
+
+    def attachment(
+        self, _options: Options | None = None, /, **params: Unpack[TicketsAttachmentParams]
+    ) -> TicketsAttachmentResult:
+        """Make a link by which one attached file can be read for a while."""
+        answer = self._client.call("tickets.attachment", params, **(_options or {}))
+        return cast(TicketsAttachmentResult, answer)
+
+    def attachments(
+        self, _options: Options | None = None, /, **params: Unpack[TicketsAttachmentsParams]
+    ) -> TicketsAttachmentsResult:
+        """List the files kept with a ticket, oldest first; a page at a time."""
+        answer = self._client.call("tickets.attachments", params, **(_options or {}))
+        return cast(TicketsAttachmentsResult, answer)
+
     def close(
         self, _options: Options | None = None, /, **params: Unpack[TicketsCloseParams]
     ) -> TicketsCloseResult:
@@ -872,6 +1057,13 @@ class TicketsActions:
         """List tickets, newest first, by state, contact and assignee as given; a page at a time."""
         answer = self._client.call("tickets.list", params, **(_options or {}))
         return cast(TicketsListResult, answer)
+
+    def mailed(
+        self, _options: Options | None = None, /, **params: Unpack[TicketsMailedParams]
+    ) -> TicketsMailedResult:
+        """Take the outcome of a reply's mail. The engine calls it."""
+        answer = self._client.call("tickets.mailed", params, **(_options or {}))
+        return cast(TicketsMailedResult, answer)
 
     def open(
         self, _options: Options | None = None, /, **params: Unpack[TicketsOpenParams]
@@ -914,6 +1106,11 @@ class Client(transport_client.Client):
     def reports(self) -> ReportsActions:
         """Actions whose names begin with `reports.`."""
         return ReportsActions(self)
+
+    @cached_property
+    def support(self) -> SupportActions:
+        """Actions whose names begin with `support.`."""
+        return SupportActions(self)
 
     @cached_property
     def system(self) -> SystemActions:
@@ -1050,6 +1247,24 @@ class AsyncReportsActions:
         return cast(ReportsWeeklyResult, answer)
 
 
+class AsyncSupportActions:
+    """Actions whose names begin with `support.`."""
+
+    def __init__(self, client: transport_client.AsyncClient) -> None:
+        self._client = client
+
+    async def not_subscribed(
+        self, _options: Options | None = None, /, **params: Unpack[SupportNotSubscribedParams]
+    ) -> SupportNotSubscribedResult:
+        """Call support.not_subscribed.
+
+        Word for end users that their company has not subscribed to a connector. The engine
+        asks.
+        """
+        answer = await self._client.call("support.not_subscribed", params, **(_options or {}))
+        return cast(SupportNotSubscribedResult, answer)
+
+
 class AsyncSystemActions:
     """Actions whose names begin with `system.`."""
 
@@ -1095,6 +1310,27 @@ class AsyncTicketsActions:
         answer = await self._client.call("tickets.assign", params, **(_options or {}))
         return cast(TicketsAssignResult, answer)
 
+    async def attach(
+        self, _options: Options | None = None, /, **params: Unpack[TicketsAttachParams]
+    ) -> TicketsAttachResult:
+        """Keep a file with a ticket, in the tenant's bucket."""
+        answer = await self._client.call("tickets.attach", params, **(_options or {}))
+        return cast(TicketsAttachResult, answer)
+
+    async def attachment(
+        self, _options: Options | None = None, /, **params: Unpack[TicketsAttachmentParams]
+    ) -> TicketsAttachmentResult:
+        """Make a link by which one attached file can be read for a while."""
+        answer = await self._client.call("tickets.attachment", params, **(_options or {}))
+        return cast(TicketsAttachmentResult, answer)
+
+    async def attachments(
+        self, _options: Options | None = None, /, **params: Unpack[TicketsAttachmentsParams]
+    ) -> TicketsAttachmentsResult:
+        """List the files kept with a ticket, oldest first; a page at a time."""
+        answer = await self._client.call("tickets.attachments", params, **(_options or {}))
+        return cast(TicketsAttachmentsResult, answer)
+
     async def close(
         self, _options: Options | None = None, /, **params: Unpack[TicketsCloseParams]
     ) -> TicketsCloseResult:
@@ -1133,6 +1369,13 @@ class AsyncTicketsActions:
         """List tickets, newest first, by state, contact and assignee as given; a page at a time."""
         answer = await self._client.call("tickets.list", params, **(_options or {}))
         return cast(TicketsListResult, answer)
+
+    async def mailed(
+        self, _options: Options | None = None, /, **params: Unpack[TicketsMailedParams]
+    ) -> TicketsMailedResult:
+        """Take the outcome of a reply's mail. The engine calls it."""
+        answer = await self._client.call("tickets.mailed", params, **(_options or {}))
+        return cast(TicketsMailedResult, answer)
 
     async def open(
         self, _options: Options | None = None, /, **params: Unpack[TicketsOpenParams]
@@ -1175,6 +1418,11 @@ class AsyncClient(transport_client.AsyncClient):
     def reports(self) -> AsyncReportsActions:
         """Actions whose names begin with `reports.`."""
         return AsyncReportsActions(self)
+
+    @cached_property
+    def support(self) -> AsyncSupportActions:
+        """Actions whose names begin with `support.`."""
+        return AsyncSupportActions(self)
 
     @cached_property
     def system(self) -> AsyncSystemActions:

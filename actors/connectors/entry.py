@@ -37,13 +37,14 @@ class Discretion:
     ) -> None:
         """`schema` is of the settings; what it does not describe is secret."""
         self._hide = hide
-        self._known = [Redaction(schema, hide, described_only=True)]
-        self._known[0].whole(settings)
+        self._secrets: set[str] = set()
+        """All together: one may be part of another, and then the longer one goes first."""
+        self._walk = Redaction(schema, hide, described_only=True, secrets=self._secrets)
+        self._walk.whole(settings)
 
     def learn(self, form: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
         """Its secrets must not be told either."""
-        self._known.append(Redaction(schema, self._hide))
-        self._known[-1].whole(form)
+        self._redaction(schema).whole(form)
 
     def forms(
         self, forms: tuple[Mapping[str, Any] | None, ...], schemas: tuple[Any, ...]
@@ -54,29 +55,24 @@ class Discretion:
 
     def text(self, text: str) -> str:
         """What was said of them."""
-        for redaction in self._known:
-            text = redaction.text(text)
-        return discreet(text, self._hide)[:MOST_MESSAGE]
+        return discreet(self._walk.text(text), self._hide)[:MOST_MESSAGE]
 
     def _shown(self, form: Mapping[str, Any] | None, schema: Any) -> Row | None:
         if form is None:
             return None
-        redaction = Redaction(schema, self._hide)
-        self._known.append(redaction)
+        redaction = self._redaction(schema)
         whole = redaction.whole(form)
         return whole if len(to_text(whole)) <= MOST_BYTES else redaction.params(form)
 
     def _without(self, value: Any) -> Any:
         if isinstance(value, dict):
-            return {self._said(name): self._without(each) for name, each in value.items()}
+            return {self._walk.text(name): self._without(each) for name, each in value.items()}
         if isinstance(value, list):
             return [self._without(each) for each in value]
-        return self._said(value) if isinstance(value, str) else value
+        return self._walk.text(value) if isinstance(value, str) else value
 
-    def _said(self, text: str) -> str:
-        for redaction in self._known:
-            text = redaction.text(text)
-        return text
+    def _redaction(self, schema: Mapping[str, Any] | None) -> Redaction:
+        return Redaction(schema, self._hide, secrets=self._secrets)
 
 
 def discretion_of(call: Call, hide: frozenset[str]) -> Discretion:

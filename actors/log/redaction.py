@@ -165,14 +165,18 @@ class Redaction:
         *,
         described_only: bool = False,
         mark: str = SECRET,
+        secrets: set[str] | None = None,
     ) -> None:
-        """With `described_only`, what no schema describes is a secret too; `mark` stands in place of one."""
+        """With `described_only`, what no schema describes is a secret too; `mark` stands in place of one.
+
+        `secrets` are shared with other walks: what one has taken out, the others do not say either.
+        """
         self._described_only = described_only
         self._mark = mark
         self._schemas: Schemas = [] if source is None else [source]
         self._definitions: Mapping[str, Any] = {} if source is None else source.get("$defs", {})
         self._hide = hide
-        self._secrets: set[str] = set()
+        self._secrets: set[str] = set() if secrets is None else secrets
         """Texts that were taken out; more than MOST_SECRETS of them are not kept."""
 
     def params(self, params: Mapping[str, Any]) -> dict[str, Any]:

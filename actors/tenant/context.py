@@ -98,7 +98,7 @@ class Context(NamedTuple):
         is done or given up, over restarts, too (docs/delivery.md). `then` names an action of the index that
         is called with the outcome: id, key, operation, ok, and result or error. With `ordered`, those of one
         operation leave one after another, in the order of commits. What it returns is the delivery's key.
-        Raises CallRefused for what the index does not allow.
+        Raises CallRefused for what the index does not allow, and NotSubscribed, which a function may catch.
         """
         if self.sends is None:
             raise CallRefused(f"{self.action} sends {operation} where nothing can be sent from")

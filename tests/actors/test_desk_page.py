@@ -33,11 +33,11 @@ def params(piped: str, words: str) -> dict[str, Any]:
 
 def test_every_action_has_its_line_and_an_example_unless_it_is_a_dummy() -> None:
     """Nothing is left out, and nothing is shown that is not there."""
-    listed = set(re.findall(r"^\| `([a-z.]+)` \|", PAGE, re.MULTILINE))
+    listed = set(re.findall(r"^\| `([a-z._]+)` \|", PAGE, re.MULTILINE))
     shown = {action for _, action, _ in EXAMPLES}
 
     assert {name for name in listed if "." in name} == set(INDEX.actions)
-    assert shown - {"reports.weekly"} == set(FUNCTIONS)
+    assert shown - {"reports.weekly"} == set(FUNCTIONS) - {"tickets.mailed"}  # the engine calls it
 
 
 def test_every_example_works_on_the_demo_data(tmp_path: Path) -> None:
@@ -48,5 +48,5 @@ def test_every_example_works_on_the_demo_data(tmp_path: Path) -> None:
         for piped, action, words in EXAMPLES:
             given = params(piped, words)
             INDEX.actions[action].params.parse(given)
-            if action in FUNCTIONS:
+            if action in FUNCTIONS and not FUNCTIONS[action].is_async:  # those need the outside
                 desk(action, **given)

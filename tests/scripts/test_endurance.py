@@ -31,7 +31,7 @@ KILL = kill.FULL._replace(rounds=2, tenants=2, seconds=0.3, within=60.0)
 BLOCKED = blocked.FULL._replace(
     trials=1, tenants=2, threads=2, rate=50.0, seconds=0.3, ratio=1e6, relief=60.0
 )
-MEMORY = memory.FULL._replace(parts=400_000, part_bytes=400, within=60.0)
+MEMORY = memory.FULL._replace(parts=400_000, part_bytes=700, within=60.0)
 SWAP = swap.FULL._replace(swaps=8, messages=400, tenants=4, in_flight=32)
 FAILING = failing.FULL._replace(trials=1, messages=200, tenants=6, in_flight=32)
 
@@ -92,7 +92,7 @@ def test_functions_that_misbehave_get_the_right_replies_and_others_go_on(
 
 
 def test_a_full_memory_ends_the_server_and_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
-    """As many empty parts fit; 400 bytes in each do not."""
+    """As many empty parts fit; 700 bytes in each do not."""
     report = memory.run(MEMORY, tmp_path, quietly)
 
     said = "\n".join(report.lines())

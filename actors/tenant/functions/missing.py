@@ -15,6 +15,11 @@ def note(note_id: int) -> NotFound:
     return NotFound(f"note {note_id} is not there: look it up with notes.list")
 
 
+def attachment(attachment_id: int) -> NotFound:
+    """There is no attachment of that id."""
+    return NotFound(f"attachment {attachment_id} is not there: look it up with tickets.attachments")
+
+
 def ticket(ticket_id: int) -> NotFound:
     """There is no ticket of that id."""
     return NotFound(f"ticket {ticket_id} is not there: look it up with tickets.list")

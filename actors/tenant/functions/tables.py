@@ -82,7 +82,24 @@ ticket_replies = Table(
     Column("sent_by", Text, nullable=False),
     Column("body", Text, nullable=False),
     Column("created_at", Text, nullable=False),
+    Column("mail", Text),
+    Column("mail_key", Text),
     Index("ticket_replies_ticket_id", "ticket_id"),
+    Index("ticket_replies_mail_key", "mail_key", unique=True),
+)
+
+ticket_attachments = Table(
+    "ticket_attachments",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("ticket_id", ForeignKey("tickets.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("object_key", Text, nullable=False),
+    Column("sent_by", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Index("ticket_attachments_ticket_id", "ticket_id"),
 )
 
 ticket_events = Table(

@@ -35,7 +35,7 @@ LISTS = {
 GET = select(tickets).where(tickets.c.id == bindparam("ticket_id"))
 EXISTS = select(tickets.c.id).where(tickets.c.id == bindparam("ticket_id"))
 REPLIES: Select[Any] = (
-    select(*(column for column in ticket_replies.c if column.name != "ticket_id"))
+    select(*(column for column in ticket_replies.c if column.name not in ("ticket_id", "mail_key")))
     .where(ticket_replies.c.ticket_id == bindparam("ticket_id"))
     .where(ticket_replies.c.id > bindparam("after"))
     .order_by(ticket_replies.c.id)

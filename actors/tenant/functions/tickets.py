@@ -124,6 +124,12 @@ def close(ctx: Context, params: Any) -> dict[str, Any]:
     return {"id": params.id, "state": "closed"}
 
 
+def note(ctx: Context, ticket_id: int, event: str, detail: str | None) -> None:
+    """Write a step that leaves the ticket where it stands."""
+    state = _standing(ctx, ticket_id).state
+    _record(ctx, ticket_id, event, state, state, detail)
+
+
 def _standing(ctx: Context, ticket_id: int) -> Standing:
     row = ctx.db.first(STANDING, {"ticket_id": ticket_id})
     if row is None:

@@ -5,53 +5,31 @@ from __future__ import annotations
 import base64
 import unicodedata
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
-import boto3
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from moto.server import ThreadedMotoServer
 
 from actors.connectors.contract import Permanent, Transient
 from actors.connectors.keys import LONGEST, object_key
 from actors.connectors.storage import MOST_BYTES, StorageConnector
+from tests.actors.connectors.bucket import KEYS, bucket, stored
 from tests.actors.connectors.deliveries import LOOPBACK, deliver, delivery, run
 from tests.actors.connectors.web_peer import OK, endlessly, saying, status, web_peer
-
-KEYS = {"bucket": "files", "access_key": "AKACME", "secret_key": "s3cret/of+acme="}
 
 
 @pytest.fixture(scope="module")
 def settings() -> Iterator[dict[str, Any]]:
     """Those of a tenant with a bucket."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    httpx.put(f"{endpoint}/files").raise_for_status()
-    yield {"endpoint": endpoint, **KEYS}
-    server.stop()
+    with bucket() as made:
+        yield made
 
 
 def do(settings: dict[str, Any], operation: str, **params: Any) -> dict[str, Any]:
     """One operation of acme's."""
     return run(deliver(StorageConnector(LOOPBACK), delivery(operation), params, settings))
-
-
-def stored(settings: dict[str, Any]) -> list[str]:
-    """The keys of the bucket, as another client of the service sees them."""
-    client = boto3.client(
-        "s3",
-        endpoint_url=settings["endpoint"],
-        region_name="us-east-1",
-        aws_access_key_id=settings["access_key"],
-        aws_secret_access_key=settings["secret_key"],
-    )
-    with closing(client):
-        return [each["Key"] for each in client.list_objects_v2(Bucket="files")["Contents"]]
 
 
 def test_what_was_put_is_got(settings: dict[str, Any]) -> None:

@@ -13,19 +13,24 @@ from sqlalchemy import Executable
 from sqlalchemy.dialects import sqlite
 
 from actors.index.code import Codebase, Loaded
+from actors.index.entries import Operation
 from actors.index.reader import read_index
 from actors.messages import Principal
 from actors.profiles import Config
+from actors.routing import RoutingTable
 from actors.tenant.context import Binds, Context, Database, Row
 from actors.tenant.creation import create_tenant
 from actors.tenant.database import TenantDatabase
 from actors.tenant.engine import SharedEngine
 from actors.tenant.loaded_text import static_fragments
 from actors.tenant.opening import open_tenant
+from actors.tenant.sends import Sends, Sent
 from actors.tenant.sqltext import KnownText
+from actors.tenant.subscribed import Unsubscribed
 from actors.tenant.upgrades import Migrations
 
 INDEX = read_index(Path(__file__).parents[4] / "registry.toml")
+TABLE = RoutingTable.build(INDEX, "local-dev")
 CODE = Codebase(INDEX.root)
 FUNCTIONS: dict[str, Loaded] = {
     action.name: CODE.load(version.code)
@@ -122,6 +127,9 @@ class Desk:
         self._database = database
         self._ran: list[tuple[Executable, Any]] = []
         self.now = BEGIN
+        self.subscriptions: set[str] = set()
+        """Connectors that may be used; what is sent to them goes to `sent`, and no further."""
+        self.sent: list[Sent] = []
 
     def __call__(self, name: str, /, **params: Any) -> dict[str, Any]:
         """Call an action; what it writes is undone where it raises, as in a tenant's turn."""
@@ -141,10 +149,16 @@ class Desk:
         read_only = action.effect == "read"
         with self._database.lent(params, math.inf, read_only=read_only, known=KNOWN) as database:
             recorded = Recorded(database, self._ran)
-            ctx = Context(recorded, "acme", MEMBER, name, self.now, "0" * 32, Config())
+            sends = Sends(action, TABLE, self._require_subscribed)
+            ctx = Context(recorded, "acme", MEMBER, name, self.now, "0" * 32, Config(), sends=sends)
             result: Mapping[str, Any] = FUNCTIONS[name].function(ctx, parsed)
+            self.sent += sends.take() or []
         action.result.check(result)
         return result
+
+    def _require_subscribed(self, operation: Operation) -> None:
+        if operation.name.partition(".")[0] not in self.subscriptions:
+            raise Unsubscribed(operation.name)
 
     def pages(self, name: str, /, **params: Any) -> Iterator[dict[str, Any]]:
         """Every page of a listing, the first one first."""
