@@ -16,6 +16,9 @@ DESCRIPTORS_PER_TENANT = 3
 DESCRIPTORS_BESIDES = 128
 """Sockets, logs, libraries: what the process needs besides tenants."""
 
+CONNECTIONS = 1024
+"""Of clients, and of connectors to services outside: on top of that, where the hard limit has room."""
+
 
 def claim(data: Path) -> int:
     """Make the data directory and lock it for this process; a second server on it would ruin databases."""
@@ -60,12 +63,15 @@ def require_descriptors(resident: int) -> None:
     """Raise the soft limit of open files as far as needed; SettingsError where the hard one is too low."""
     needed = resident * DESCRIPTORS_PER_TENANT + DESCRIPTORS_BESIDES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft >= needed:
-        return
-    if hard != resource.RLIM_INFINITY and hard < needed:
+    is_bounded = hard != resource.RLIM_INFINITY
+    if is_bounded and hard < needed:
         most = (hard - DESCRIPTORS_BESIDES) // DESCRIPTORS_PER_TENANT
         raise SettingsError(
             f"TENANTRY_RESIDENT={resident} needs {needed} open files and this process may have {hard}: "
             f"raise `ulimit -Hn`, or set TENANTRY_RESIDENT to {most} or less"
         )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    wanted = needed + CONNECTIONS
+    if soft < wanted:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (min(wanted, hard) if is_bounded else wanted, hard)
+        )

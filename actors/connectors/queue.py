@@ -15,9 +15,10 @@ RETRY_FULL_MS: Final = 1000
 class Room(NamedTuple):
     """How many calls of one connector there may be."""
 
-    at_once: int = 64
+    at_once: int = 256
     of_one: int = 8
-    """At once for one tenant, so that its dead service leaves room for the others'."""
+    """At once for one tenant, so that its dead service leaves room for the others': while a breaker is open
+    it holds none, and one when that is tried again."""
     waiting: int = 1000
     waiting_of_one: int = 100
 

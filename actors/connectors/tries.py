@@ -21,8 +21,8 @@ from actors.errors import DeadlineExceeded
 
 MOST_TRIES: Final = 5
 
-TRY_SECONDS: Final = 15.0
-"""Longest one try; what has not answered by then counts as Transient."""
+TRY_SECONDS: Final = 60.0
+"""Longest one try; what has not answered by then counts as Transient. Connectors bound themselves closer."""
 
 FIRST_WAIT: Final = 0.2
 """Seconds before the second try; twice as long before each later one."""
