@@ -378,10 +378,10 @@ class TestTheJournal:
         reply = shop.call("marks.say", text="hello", secret="s3cr3t-of-a-call")
         trace_id = reply["meta"]["trace_id"]
         told = shop.traced(trace_id=trace_id)
-        assert told["inner_request"] == {"text": "hello", "secret": "(redacted)"}
-        assert told["outer_request"]["greeting"] == "I am (redacted), (redacted)"
-        assert told["outer_response"] == {"status": 200, "text": "hello"}
-        assert told["inner_result"] == {"said": "hello"}
+        assert told["forms"]["inner_request"] == {"text": "hello", "secret": "(redacted)"}
+        assert told["forms"]["outer_request"]["greeting"] == "I am (redacted), (redacted)"
+        assert told["forms"]["outer_response"] == {"status": 200, "text": "hello"}
+        assert told["forms"]["inner_result"] == {"said": "hello"}
         assert (told["call"]["version"], told["call"]["outcome"]) == (1, "ok")
         assert told == shop.traced(id=told["call"]["id"]) == shop.traced(key=peer.hear()["key"])
         shop.close()
@@ -404,7 +404,7 @@ class TestTheJournal:
         shop.open(habits=QUICK._replace(room=Room(waiting=0)))
         shop.call("marks.say", text="hello", secret="s3cr3t-of-a-call")
         told = shop.latest()
-        assert told["inner_request"] == {"text": "hello", "secret": "(redacted)"}
+        assert told["forms"]["inner_request"] == {"text": "hello", "secret": "(redacted)"}
         assert (told["call"]["outcome"], told["attempts"]) == ("resource_exhausted", [])
 
     def test_each_tenant_sees_its_own_and_developers_see_no_payload(self, shop: Shop) -> None:
@@ -419,7 +419,7 @@ class TestTheJournal:
         (told,) = self.as_developer(shop, developer, "connectors.trace", trace_id=trace_id)["calls"]
         assert told["call"]["outcome"] == "ok"
         assert "hello" not in json.dumps(told)
-        assert told["inner_result"]["_summary"].startswith("the tenant's own")
+        assert told["forms"]["inner_result"]["_summary"].startswith("the tenant's own")
         recent = self.as_developer(shop, developer, "connectors.calls")["calls"]
         assert {each["tenant"] for each in recent} == {"acme", "globex"}
 
@@ -442,7 +442,8 @@ class TestTheJournal:
         assert shop.call("marks.say", text="x" * 50_000)["ok"]
         told = shop.latest()
         assert (
-            "50009 bytes" in told["inner_request"]["_summary"] or told["inner_request"]["_summary"]
+            "50009 bytes" in told["forms"]["inner_request"]["_summary"]
+            or told["forms"]["inner_request"]["_summary"]
         )
         assert len(json.dumps(told)) < 20_000
         refused = shop.refusal("connectors.replay", id=told["call"]["id"])

@@ -111,9 +111,12 @@ def test_a_reply_reaches_the_contact_by_mail(
 
     (call,) = desk.ask("connectors.calls", connector="mail")["calls"]
     (traced,) = desk.ask("connectors.trace", id=call["id"])["calls"]
-    assert traced["inner_request"]["to"] == ["ada@example.com"]
-    assert traced["outer_request"]["recipients"] == ["ada@example.com"]
-    assert traced["outer_response"]["message_id"] == traced["inner_result"]["message_id"]
+    assert traced["forms"]["inner_request"]["to"] == ["ada@example.com"]
+    assert traced["forms"]["outer_request"]["recipients"] == ["ada@example.com"]
+    assert (
+        traced["forms"]["outer_response"]["message_id"]
+        == traced["forms"]["inner_result"]["message_id"]
+    )
     assert PASSWORD not in json.dumps(traced)
     replayed = desk.ask("connectors.replay", id=call["id"])
     assert replayed["same"], replayed["differences"]

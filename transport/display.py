@@ -23,6 +23,9 @@ from transport.message import Reply
 _PIPE_WIDTH = 10_000
 """Columns where no terminal is: rows are for grep and stay on one line."""
 
+_LONGEST_BESIDE = 400
+"""Characters of a value that stands beside others; --json has all of it."""
+
 
 def show_reply(reply: Reply) -> None:
     """Print the message and the result; where it came from on standard error."""
@@ -74,11 +77,13 @@ def console_on(file: IO[str]) -> Console:
 def _show_map(out: Console, result: Mapping[str, Any]) -> None:
     """Plain fields first, as a list of names and values, then each list of maps as a table.
 
-    A value within a map has a dotted name, as params are written. Beside a table a field that is null, such
-    as the last page's `next`, says nothing and is left out.
+    Maps within one map, such as the forms of one call, stand side by side. A value within another map has a
+    dotted name, as params are written. Beside a table a field that is null, such as the last page's `next`,
+    says nothing and is left out.
     """
     tables = {name: value for name, value in result.items() if _is_rows(value)}
-    plain = {name: value for name, value in result.items() if name not in tables}
+    forms = {name: value for name, value in result.items() if _is_forms(value)}
+    plain = {name: value for name, value in result.items() if name not in {**tables, **forms}}
     fields = _fields(each for each in _flat(plain) if not (tables and each[1] is None))
     if fields.row_count:
         out.print(fields)
@@ -86,10 +91,20 @@ def _show_map(out: Console, result: Mapping[str, Any]) -> None:
         if len(result) > 1:
             out.print(safe_text(f"{name} ({len(rows)})", "cyan"))
         show_rows(out, rows)
+    for each in forms.values():
+        out.print(_beside(each))
 
 
 def show_rows(out: Console, rows: Sequence[Mapping[str, Any]]) -> None:
-    """A table; where a terminal is too narrow for its longest words, a list of values for each row."""
+    """A table; where a terminal is too narrow for its longest words, a list of values for each row.
+
+    Rows that hold tables themselves are shown one after another.
+    """
+    if any(_is_rows(value) or _is_forms(value) for row in rows for value in row.values()):
+        for row in rows:
+            out.rule(style="dim")
+            _show_map(out, row)
+        return
     table = _table(rows)
     wide = out.options.update(width=_PIPE_WIDTH)
     if not out.is_terminal or Measurement.get(out, wide, table).minimum <= out.width:
@@ -114,6 +129,33 @@ def _flat(fields: Mapping[str, Any], way: str = "") -> Iterator[tuple[str, Any]]
             yield from _flat(value, f"{way}{name}.")
         else:
             yield f"{way}{name}", value
+
+
+def _beside(forms: Mapping[str, Mapping[str, Any] | None]) -> Table:
+    """A column for each map, and a line for each name that any of them has."""
+    columns = {name: dict(_flat(form or {})) for name, form in forms.items()}
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column()
+    for name in columns:
+        table.add_column(safe_text(name), overflow="fold")
+    for line in dict.fromkeys(name for column in columns.values() for name in column):
+        cells = (_cut(_cell(column.get(line))) for column in columns.values())
+        table.add_row(safe_text(line, "cyan"), *cells)
+    return table
+
+
+def _cut(cell: Text) -> Text:
+    if len(cell) <= _LONGEST_BESIDE:
+        return cell
+    return safe_text(f"{cell.plain[:_LONGEST_BESIDE]}… ({len(cell)} characters)")
+
+
+def _is_forms(value: Any) -> bool:
+    """Two maps or more, and nothing else but null."""
+    if not isinstance(value, dict):
+        return False
+    maps = [each for each in value.values() if isinstance(each, dict)]
+    return len(maps) > 1 and len(maps) + list(value.values()).count(None) == len(value)
 
 
 def _is_rows(value: Any) -> bool:

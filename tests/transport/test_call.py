@@ -151,6 +151,28 @@ def test_rows_that_a_terminal_is_too_narrow_for_are_shown_one_below_the_other() 
     assert ["seq", "1"] in words
 
 
+def test_forms_of_one_thing_stand_side_by_side(
+    peers: Peers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line for each name; one thing after another, and no JSON within a table."""
+    forms = {
+        "asked": {"to": "ada", "text": "x" * 1000},
+        "sent": {"to": "ada", "head": {"id": 7}},
+        "got": None,
+    }
+    calls = [{"call": {"id": "mail:1"}, "attempts": [{"ms": 5, "error": None}], "forms": forms}]
+    peer = peers(with_result({"calls": calls * 2}))
+    assert main(["acme", "connectors.trace", "--endpoint", peer.endpoint]) == 0
+    shown = capsys.readouterr().out
+    lines = [line.split() for line in shown.splitlines() if line.strip()]
+    assert lines.count(["call.id", "mail:1"]) == 2
+    assert ["asked", "sent", "got"] in lines
+    assert ["to", "ada", "ada"] in lines
+    assert ["head.id", "7"] in lines
+    assert "x" * 400 + "… (1000 characters)" in shown
+    assert "{" not in shown
+
+
 def test_maps_are_shown_as_they_would_be_written(
     peers: Peers, capsys: pytest.CaptureFixture[str]
 ) -> None:

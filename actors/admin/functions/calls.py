@@ -111,7 +111,7 @@ def _whole(ctx: AdminContext, row: Mapping[str, Any]) -> dict[str, Any]:
         for each in row["attempts"]
     ]
     forms = {form: WITHHELD if is_withheld and row[form] else row[form] for form in FORMS}
-    return {"call": _brief(ctx, row), "attempts": attempts, **forms}
+    return {"call": _brief(ctx, row), "attempts": attempts, "forms": forms}
 
 
 def _error(text: str | None, is_withheld: bool) -> str | None:
