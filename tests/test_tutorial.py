@@ -13,6 +13,7 @@ import pytest
 
 from scripts.drafts.__main__ import main as new
 from tests.child import Child
+from tests.deadline import until
 from transport.call import main as call
 
 ROOT = Path(__file__).parent.parent
@@ -54,6 +55,9 @@ class Reader:
             command, _, expected = part.partition("\n")
             printed = self.run(command)
             self.commands += 1
+            if " functions.show " in command and not matches(printed, expected):
+                until(lambda: matches(self.run(command), expected), expected)  # noqa: B023 - called here
+                continue  # what the machine does by itself, a reader sees a moment later
             assert matches(printed, expected), f"$ {command}\n{printed}\n--- expected\n{expected}"
 
     def run(self, command: str) -> str:
