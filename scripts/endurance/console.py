@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ class Console:
 
     def __init__(self, data: Path) -> None:
         token = (data / TOKEN_FILE).read_text().strip()
-        self._wire = Wire(f"ipc://{data / 'admin.sock'}", {"": token})
+        self._wire = Wire(f"ipc://{data / 'admin.sock'}", defaultdict(lambda: token))
         self._numbers = count()
 
     def move(self, to: str) -> None:
@@ -39,17 +41,23 @@ class Console:
             self.move(to)
             result(self._wire.reply())
 
-    def ask(self, action: str, **params: object) -> Reply:
-        """The result; NoReply where it is refused."""
-        self._send(action, params)
+    def ask(self, action: str, tenant: str = "", /, **params: object) -> Reply:
+        """The result, about a tenant where one is named; NoReply where it is refused."""
+        self._send(action, params, tenant)
         return result(self._wire.reply())
+
+    def connect(self, tenants: Iterable[str], connector: str, **settings: object) -> None:
+        """Let these tenants use a connector, with these settings."""
+        for tenant in tenants:
+            self.ask("subscriptions.set", tenant, connector=connector)
+            self.ask("connectors.configure", tenant, connector=connector, settings=settings)
 
     def close(self) -> None:
         """Leave."""
         self._wire.close()
 
-    def _send(self, action: str, params: dict[str, Any]) -> None:
-        self._wire.send(Call(f"order-{next(self._numbers)}", "", action, params))
+    def _send(self, action: str, params: dict[str, Any], tenant: str = "") -> None:
+        self._wire.send(Call(f"order-{next(self._numbers)}", tenant, action, params))
 
 
 def result(reply: Reply) -> Reply:

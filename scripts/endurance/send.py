@@ -17,6 +17,7 @@ from scripts.benchmark.calls import Call
 from scripts.benchmark.child import Child
 from scripts.benchmark.peers import HERE
 from scripts.endurance import files
+from scripts.endurance.console import Console
 from scripts.endurance.report import Report
 from scripts.endurance.server import Server, Site
 from scripts.endurance.wire import NoReply, Wire, problem
@@ -43,7 +44,7 @@ class Plan(NamedTuple):
     seed: int
 
 
-FULL: Final = Plan(rounds=10, tenants=8, in_flight=32, sends=1000, seed=1)
+FULL: Final = Plan(rounds=10, tenants=8, in_flight=32, sends=1300, seed=1)
 QUICK: Final = FULL._replace(rounds=3, tenants=3, sends=150)
 
 MEANINGS: Final = {
@@ -80,13 +81,16 @@ class Trial:
         self._peer.wait_ready()
         self._names = [f"send-{number}" for number in range(plan.tenants)]
         port = self._peer._ready.result(0).split()[1]
-        flags = {"peer": port}
-        self._site = Site(folder, self._names, flags, REGISTRY, "scripts.endurance.courier")
+        flags = {"outward_networks": "127.0.0.0/8"}
+        self._site = Site(folder, self._names, flags, REGISTRY, "scripts.endurance.hasty")
         self._numbers = count()
         self._calls: dict[str, Call] = {}
         self.acknowledged: dict[str, str] = {}
         """Id of a request → key that its ok reply named."""
         self._server: Server = self._site.start()
+        console = Console(self._site.data)
+        console.connect(self._names, "post", url=f"http://127.0.0.1:{port}")
+        console.close()
 
     def __enter__(self) -> Trial:
         return self

@@ -1,0 +1,34 @@
+"""The server with short waits before what failed is tried again: a trial has no two days.
+
+python -m scripts.endurance.hasty [what `python -m actors` takes]
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import Final
+
+from actors import __main__ as server
+from actors.connectors.actor import Habits
+from actors.connectors.breakers import Breakers
+from actors.system import System
+from actors.tenant import flight
+
+FIRST_WAIT: Final = 0.05
+"""Seconds after the first attempt of a delivery that failed."""
+
+OPEN_SECONDS: Final = 0.5
+"""For which a circuit breaker stays open."""
+
+
+def main() -> int:
+    """As `python -m actors`; the exit status."""
+    habits = Habits(breakers=partial(Breakers, seconds=OPEN_SECONDS))
+    server.System = partial(System, habits=habits)  # type: ignore[assignment, attr-defined]  # a trial's own
+    flight.FIRST_WAIT = FIRST_WAIT  # type: ignore[misc]  # as above
+    return server.main(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
