@@ -13,13 +13,13 @@ from typing import Any
 
 from scripts.benchmark.child import ChildFailed
 from scripts.benchmark.peers import HERE
-from scripts.endurance import blocked, crowd, failing, kill, memory, send, swap
+from scripts.endurance import blocked, crowd, failing, hanging, kill, memory, send, swap
 from scripts.endurance.report import Report
 from scripts.endurance.wire import NoReply
 
 HARNESSES: dict[str, ModuleType] = {
     module.__name__.rpartition(".")[2]: module
-    for module in (kill, crowd, blocked, memory, swap, failing, send)
+    for module in (kill, crowd, blocked, memory, swap, failing, send, hanging)
 }
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""

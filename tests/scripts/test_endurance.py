@@ -16,11 +16,12 @@ import psutil
 import pytest
 
 from scripts.benchmark.peers import HERE
-from scripts.endurance import blocked, failing, files, kill, memory, send, swap
+from scripts.endurance import blocked, failing, files, hanging, kill, memory, send, swap
 from scripts.endurance.crowd import Touch, wrong_row
 from scripts.endurance.ledger import Ledger, judge
 from scripts.endurance.report import Report
 from scripts.endurance.server import Site
+from scripts.endurance.silence import Silence
 from scripts.endurance.steady import Window
 from scripts.endurance.swap import FIRST, Reign
 from scripts.endurance.swap import judge as judge_versions
@@ -33,6 +34,7 @@ BLOCKED = blocked.FULL._replace(
 )
 MEMORY = memory.FULL._replace(parts=400_000, part_bytes=700, within=60.0)
 SWAP = swap.FULL._replace(swaps=8, messages=400, tenants=4, in_flight=32)
+HANGING = hanging.FULL._replace(pairs=2, tenants=2, in_flight=8, seconds=0.3, ratio=0.0)
 FAILING = failing.FULL._replace(trials=1, messages=200, tenants=6, in_flight=32)
 
 
@@ -101,6 +103,31 @@ def test_a_full_memory_ends_the_server_and_nothing_acknowledged_is_lost(tmp_path
     assert "the process survived" in said
     assert "the process ended with" in said
     assert "ready again" in said
+
+
+def test_while_a_connector_hangs_the_same_tenants_are_served(tmp_path: Path) -> None:
+    """All that may hang do, the others wait for their turn, and all of them are done in the end."""
+    report = hanging.run(HANGING, tmp_path, quietly)
+    said = "\n".join(report.lines())
+    assert not report.broken, said
+    assert "16 connections at the least" in said
+    assert "once the service speaks: 48 of 48" in said
+
+
+def test_a_loss_of_throughput_would_be_seen(tmp_path: Path) -> None:
+    """By the median of the pairs."""
+    with Silence() as silence:
+        ground = hanging.Ground(HANGING._replace(ratio=0.9), tmp_path, silence)
+    report = Report("slow")
+    ground.held = [16]
+    ground.endings[""] = 48
+    ground.pairs = [
+        (hanging.Window(100.0, Counter()), hanging.Window(rate, Counter()))
+        for rate in (95.0, 89.0, 80.0)
+    ]
+    ground.tell(report)
+    assert report.broken
+    assert "keeps 0.890 of its throughput" in "\n".join(report.lines())
 
 
 def test_swaps_under_load_lose_nothing_and_another_version_would_be_seen(tmp_path: Path) -> None:
