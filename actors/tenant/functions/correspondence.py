@@ -69,13 +69,18 @@ def close(ctx: Context, params: Any) -> dict[str, Any]:
     return result
 
 
+def one_line(text: str) -> str:
+    """As a subject may be: whatever is no visible character is a space."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
 def _mailed(ctx: Context, params: Any) -> str | None:
     """The delivery's key; None where the contact has no address, or the tenant sends no mail."""
     row = ctx.db.first(ADDRESSED, {"ticket_id": params.id})
     assert row is not None  # it was replied to a moment ago
     if row.email is None:
         return None
-    subject = " ".join(f"[#{params.id}] {row.subject}".split())
+    subject = f"[#{params.id}] {one_line(row.subject)}"
     letter = {"to": [row.email], "subject": subject, "text": params.body}
     with suppress(NotSubscribed):
         return ctx.send("mail.send", letter, then="tickets.mailed")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from email import message_from_string, policy
 from typing import Any
 
 import pytest
 
+from actors.connectors.mail import MailConnector
 from actors.errors import NotFound
+from tests.actors.connectors.deliveries import LOOPBACK, delivery, known
 from tests.actors.tenant.functions.desk import HOSTILE, Desk
 
 
@@ -101,12 +104,17 @@ def test_without_an_address_neither(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("subject", HOSTILE)
-def test_a_subject_stays_one_line(desk: Desk, subject: str) -> None:
+def test_whatever_a_ticket_is_called_can_be_mailed(desk: Desk, subject: str) -> None:
+    """As one subject of one mail."""
     desk.subscriptions = {"mail"}
     opened = ticket(desk, subject=f"x{subject}")
     desk("tickets.reply", id=opened, body=subject if subject.strip() else "x")
     letter = json.loads(desk.sent[-1].params)
-    assert len(letter["subject"].splitlines()) == 1
+    settings = known("mail", host="mx.example", port=587, sender="desk@acme.example")
+    outer = MailConnector(LOOPBACK).outer(delivery("send"), letter, settings)
+    message = message_from_string(outer["content"], policy=policy.default)
+    assert message["subject"] == letter["subject"]
+    assert set(message) & {"Bcc", "Cc"} == set()
 
 
 @pytest.mark.parametrize("reason", ["It turns.", None])
