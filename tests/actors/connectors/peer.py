@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections import deque
 from queue import SimpleQueue
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from scripts.endurance.neighbour import Neighbour
 from tests.actors.house import WAIT
 
 HANG: dict[str, Any] = {}
@@ -21,34 +20,17 @@ REFUSED = {"status": 400}
 Answer = dict[str, Any]
 
 
-class Peer:
+class Peer(Neighbour):
     """Answers each line of JSON by what is next in its script; where that is empty, with what was said."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.script: deque[Answer] = deque()
         self.deaf: set[str] = set()
         """Texts that are never answered before `release`."""
         self._heard: SimpleQueue[Answer] = SimpleQueue()
-        self._loop = asyncio.new_event_loop()
         self._released = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self.port: int = asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(WAIT)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(WAIT)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(WAIT)
-        self._loop.close()
 
     def hear(self) -> Answer:
         """The next thing that was said to it."""
@@ -61,14 +43,15 @@ class Peer:
 
     def release(self) -> None:
         """Answer all that hang, and whatever comes."""
-        self._loop.call_soon_threadsafe(self._released.set)
+        self.do_soon(self._released.set)
 
-    async def _start(self) -> int:
+    async def arrive(self) -> None:
+        """Listen on loopback."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+        self.port: int = self._server.sockets[0].getsockname()[1]
 
-    async def _stop(self) -> None:
+    async def leave(self) -> None:
+        """Hang up on everybody."""
         self._server.close()
         for task in list(self._tasks):
             task.cancel()
