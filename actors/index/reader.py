@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from actors.access import ADMIN, AREAS, CHANNELS, LEVELS, OWNER, PLATFORM_LEVELS
 from actors.health import Threshold
 from actors.index.code import REFERENCE
 from actors.index.config import SETTINGS, default_schema
+from actors.index.consolation import unfit
 from actors.index.entries import (
     DEFAULT_ENVIRONMENTS,
     DUMMY,
@@ -312,14 +313,21 @@ class _Reader:
                         )
                     )
         for connector in connectors.values():
-            name = connector.not_subscribed or ""
-            if name and name not in actions:
-                self._findings.append(
-                    Finding(
-                        ("connectors", connector.name, "not_subscribed"),
-                        f"{name!r} is no action{hint(name, actions)}",
-                    )
-                )
+            place = ("connectors", connector.name, "not_subscribed")
+            for problem in _wording_flaws(connector, actions):
+                self._findings.append(Finding(place, problem))
+
+
+def _wording_flaws(connector: Connector, actions: Mapping[str, Action]) -> Iterator[str]:
+    """Of the action that it names, if it names one."""
+    name = connector.not_subscribed
+    if not name:
+        return
+    action = actions.get(name)
+    if action is None:
+        yield f"{name!r} is no action{hint(name, actions)}"
+    else:
+        yield from (f"{name!r} {flaw}" for flaw in unfit(action, connector))
 
 
 def _threshold(owner: Table) -> Threshold:

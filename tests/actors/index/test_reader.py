@@ -47,6 +47,12 @@ request = "R-12"
 summary = "Word the error."
 access = "admin owner"
 effect = "read"
+[actions."support.not_subscribed".params]
+properties.connector = { type = "string" }
+properties.operation = { type = "string" }
+[actions."support.not_subscribed".result]
+required = ["user_message"]
+properties.user_message = { type = "string" }
 
 [connectors.mail]
 summary = "Send mail."
@@ -78,6 +84,17 @@ def read(root: Path, text: str) -> Index:
     file = root / "index.toml"
     file.write_text(text)
     return read_index(file)
+
+
+WORDED = """
+[connectors.mail]
+summary = "S"
+not_subscribed = "a.b"
+[actions."a.b"]
+summary = "S"
+access = "member"
+{}
+"""
 
 
 def refused(root: Path, text: str) -> list[str]:
@@ -288,6 +305,9 @@ class TestRefusing:
                 "connectors.mail.settings.properties.host.typ: not a keyword",
             ),
             ("[connectors.mail]\nsummary='S'\nnot_subscribed='a.b'", "'a.b' is no action"),
+            (WORDED.format("effect='write'"), "'a.b' must have effect = \"read\""),
+            (WORDED.format("effect='read'"), "'a.b' must take connector and operation"),
+            (WORDED.format("effect='read'"), "'a.b' must answer user_message"),
             ("[connectors.mail]\nsummary='S'\noperations.send.parms={}", "did you mean params?"),
         ],
     )  # fmt: skip

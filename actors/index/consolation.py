@@ -1,0 +1,26 @@
+"""The action that words for end users that a connector is not subscribed: what it has to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from actors.access import DATA
+from actors.errors import InvalidArgument
+from actors.index.entries import Action, Connector
+
+WORDS = "user_message"
+"""The property of its result that end users read."""
+
+
+def unfit(action: Action, connector: Connector) -> Iterator[str]:
+    """What keeps it from being asked in the middle of a request that is refused."""
+    if action.effect != "read" or action.channel != DATA:
+        yield 'must have effect = "read" and channel = "data": what is refused leaves nothing'
+    asked = {"connector": connector.name, "operation": f"{connector.name}.operation"}
+    try:
+        action.params.parse(asked)
+    except InvalidArgument as problem:
+        yield f"must take connector and operation, and nothing else has to be there: {problem}"
+    result = action.result.source
+    if WORDS not in result.get("properties", {}) or WORDS not in result.get("required", ()):
+        yield f"must answer {WORDS}: required in its result"
