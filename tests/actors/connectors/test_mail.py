@@ -262,7 +262,10 @@ def test_a_relay_that_says_nothing_is_left_in_time() -> None:
 
 @pytest.mark.parametrize(
     "greeting",
-    [b"", b"220 hi\r\n", b"no number\r\n", b"2" * 100_000, b"554 go\r\n", b"421 full\r\n"],
+    [
+        *(b"", b"220 hi\r\n", b"no number\r\n", b"554 go\r\n", b"421 full\r\n"),
+        *(b"2" * 100_000, b"220-and more\r\n" * 100_000),
+    ],
 )
 def test_what_does_not_speak_smtp_is_no_relay(greeting: bytes) -> None:
     """It closes at once, or says what no relay says; nothing of the mail is sent."""
