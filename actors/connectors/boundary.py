@@ -83,11 +83,14 @@ class Boundary(NamedTuple):
     def _refusal(self, address: Address, target: Target, ports: frozenset[int]) -> str | None:
         reason = refusal(address, self.networks)
         if reason is not None:
-            return f"its address is {reason}"
+            admitted = "only public ones are reached unless the server's operator admits more"
+            return f"its address is {reason}, and {admitted}"
         if target.port not in ports and not any(address in each for each in self.networks):
             return f"port {target.port} is none of {', '.join(map(str, sorted(ports)))}"
         if not (target.encrypted or self.plain or address.is_loopback):
-            return "without TLS only this machine is reached"
+            return (
+                "without TLS only this machine is reached: ask the service for https, or STARTTLS"
+            )
         return None
 
     async def _resolved(self, name: str) -> list[Address]:
