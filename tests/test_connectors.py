@@ -14,7 +14,6 @@ import pytest
 
 from actors.connectors.actor import Habits
 from actors.connectors.breakers import Breakers
-from actors.connectors.queue import Room
 from actors.errors import ActionError
 from actors.log.events import Events
 from tests.actors.connectors.peer import BUSY, HANG, REFUSED, Peer
@@ -76,6 +75,11 @@ class Shop(Workshop):
         """With settings."""
         self.ask("subscriptions.set", tenant, connector="echo")
         self.set_up(tenant, {"port": self._peer.port, "pin": PIN})
+
+    def make_room(self, **room: int) -> None:
+        """Write so in the index."""
+        said = "".join(f"room.{name} = {number}\n" for name, number in room.items())
+        self.edit("[connectors.echo]\n", f"[connectors.echo]\n{said}")
 
     def set_up(self, tenant: str, settings: Map) -> None:
         """What a tenant states for echo."""
@@ -166,7 +170,8 @@ class TestCalling:
 
     def test_a_dead_service_keeps_nobody_else_waiting(self, shop: Shop, peer: Peer) -> None:
         """Neither the tenant's other messages, nor other tenants' calls of the same connector."""
-        shop.open(habits=QUICK._replace(room=Room(at_once=20, of_one=2)))
+        shop.make_room(at_once=20, of_one=2)
+        shop.open()
         peer.deaf.add("dead")
         hung = [shop.post(text="dead") for _ in range(5)]
         assert [peer.hear()["text"] for _ in range(2)] == ["dead"] * 2
@@ -179,7 +184,8 @@ class TestCalling:
         assert len(hung) == 5
 
     def test_where_too_many_wait_the_next_is_refused_at_once(self, shop: Shop, peer: Peer) -> None:
-        shop.open(habits=QUICK._replace(room=Room(of_one=1, waiting_of_one=2)))
+        shop.make_room(of_one=1, waiting_of_one=2)
+        shop.open()
         peer.deaf.add("dead")
         for _ in range(3):
             shop.post(text="dead")
@@ -203,6 +209,31 @@ class TestCalling:
         assert peer.said == 5
         assert shop.call("marks.say", "globex", text="hello")["ok"]
         until(lambda: shop.call("marks.say", text="hello")["ok"], "the breaker closes")
+
+    def test_settings_that_are_mended_are_tried_at_once(self, shop: Shop, peer: Peer) -> None:
+        """Although what was set before is left alone."""
+        shop.open()
+        peer.script += [BUSY] * 5
+        for _ in range(2):
+            assert shop.call("marks.say", text="hello")["error"]["code"] == "unavailable"
+        assert peer.said == 5
+        shop.set_up("acme", {"pin": "another pin"})
+        assert shop.call("marks.say", text="hello")["ok"]
+
+    def test_room_that_is_made_in_the_index_is_there_at_once(self, shop: Shop, peer: Peer) -> None:
+        """Taken in while it runs."""
+        shop.make_room(of_one=1)
+        shop.open()
+        peer.deaf.add("dead")
+        hung = [shop.post(text="dead") for _ in range(2)]
+        peer.hear()
+        shop.edit("room.of_one = 1", "room.of_one = 3")
+        assert "echo: room: " in shop.ask("functions.diff")["changes"][0]
+        shop.reload()
+        assert peer.hear()["text"] == "dead"
+        assert shop.call("marks.say", text="alive")["ok"]
+        peer.release()
+        assert set(shop.wire.replies(2)) == set(hung)
 
 
 class TestDefects:
@@ -401,7 +432,12 @@ class TestTheJournal:
     def test_what_found_no_room_is_recorded_without_secrets_too(
         self, shop: Shop, peer: Peer
     ) -> None:
-        shop.open(habits=QUICK._replace(room=Room(waiting=0)))
+        shop.make_room(at_once=1, waiting=1)
+        shop.open()
+        peer.script += [HANG]
+        for _ in range(2):
+            shop.post(text="one hangs, and one waits")
+        peer.hear()
         shop.call("marks.say", text="hello", secret="s3cr3t-of-a-call")
         told = shop.latest()
         assert told["forms"]["inner_request"] == {"text": "hello", "secret": "(redacted)"}

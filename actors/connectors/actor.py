@@ -22,9 +22,9 @@ from actors.connectors.exchange import Exchange
 from actors.connectors.implementations import Implementations
 from actors.connectors.journal import Journal
 from actors.connectors.loop import LoopMailbox
-from actors.connectors.queue import ROOM, Queue, Room
+from actors.connectors.queue import Queue
 from actors.connectors.replay import replayed
-from actors.connectors.tenant_settings import settings_of
+from actors.connectors.tenant_settings import stated_by
 from actors.connectors.tries import TRY_SECONDS, Sleep, Tries
 from actors.errors import (
     ActionError,
@@ -54,7 +54,6 @@ RETRY_STOPPING_MS: Final = 1000
 class Habits(NamedTuple):
     """How a connector deals with its services; a test may have others."""
 
-    room: Room = ROOM
     breakers: Callable[[], Breakers] = Breakers
     sleep: Sleep = asyncio.sleep
     """Waits so many seconds between tries."""
@@ -104,7 +103,7 @@ class ConnectorActor(Actor):
         self._profiles = profiles
         self._journal = journal
         self._hide = habits.hide
-        self._queue = Queue(name, habits.room)
+        self._queue = Queue(name)
         self._implementations = Implementations(name, habits.boundary)
         tries = Tries(habits.breakers(), habits.sleep, habits.try_seconds)
         self._exchange = Exchange(name, tables, profiles, self._implementations, tries, self._hide)
@@ -155,6 +154,7 @@ class ConnectorActor(Actor):
     # Calls
 
     def _take(self, message: Operate) -> None:
+        self._heed()
         call = Call(message)
         self._exchange.describe(call)
         if self._is_finishing:
@@ -214,11 +214,13 @@ class ConnectorActor(Actor):
             return
         self._table = table
         service = table.services.get(self._name)
+        if service is not None:
+            self._queue.room = service.connector.room
         serving = sound(service) if service is not None else None
         self._implementations.retire(serving and serving.make)
 
     def _settle_down(self, message: SettleDown) -> None:
-        self._heed()
+        self._advance()
         self._implementations.settle(message.reply_to)
 
     # The journal
@@ -238,7 +240,7 @@ class ConnectorActor(Actor):
         service = self._exchange.served()
         if service.make is None:
             raise FailedPrecondition(f"{self._name} is a dummy here: it transforms nothing")
-        settings = settings_of(self._profiles, message.tenant_id, self._name)
+        settings = stated_by(self._profiles, message.tenant_id, self._name).settings
         with self._implementations.lent(service.make) as connector:
             return replayed(rows[0], service, connector, settings, self._hide)
 

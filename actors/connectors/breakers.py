@@ -1,7 +1,8 @@
 """Circuit breakers: an outside service that keeps failing a tenant is left alone for a while.
 
-One for each tenant, because tenants have services of their own. The library is purgatory, whose asyncio part
-needs no lock; what it lacks and is here: while a breaker is half open, one try goes through and not all.
+One for each tenant, because tenants have services of their own, and a new one when it sets another. The
+library is purgatory, whose asyncio part needs no lock; what it lacks and is here: while a breaker is half
+open, one try goes through and not all.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ class Open(Exception):
 
 
 class Breakers:
-    """One connector's, by tenant; for one loop. Only Transient counts: anything else is an answer, too."""
+    """One connector's, by party (a tenant and the revision of its settings); for one loop.
+
+    Only Transient counts: anything else is an answer, too.
+    """
 
     def __init__(self, failures: int = FAILURES, seconds: float = OPEN_SECONDS) -> None:
         self._seconds = seconds
@@ -45,28 +49,28 @@ class Breakers:
         self._probing: set[str] = set()
 
     @asynccontextmanager
-    async def guard(self, tenant_id: str) -> AsyncIterator[None]:
+    async def guard(self, party: str) -> AsyncIterator[None]:
         """One try within; Open, with nothing tried, where there is to be none."""
-        if tenant_id in self._probing:
+        if party in self._probing:
             raise Open(PROBE_SECONDS)
-        breaker = await self._factory.get_breaker(tenant_id)
+        breaker = await self._factory.get_breaker(party)
         try:
             async with breaker:
-                with self._alone(tenant_id, breaker.context.state == HALF_OPENED):
+                with self._alone(party, breaker.context.state == HALF_OPENED):
                     yield
         except OpenedState as opened:
             raise Open(self._left(opened)) from None
 
     @contextmanager
-    def _alone(self, tenant_id: str, is_probe: bool) -> Iterator[None]:
+    def _alone(self, party: str, is_probe: bool) -> Iterator[None]:
         if not is_probe:
             yield
             return
-        self._probing.add(tenant_id)
+        self._probing.add(party)
         try:
             yield
         finally:
-            self._probing.discard(tenant_id)
+            self._probing.discard(party)
 
     def _left(self, opened: OpenedState) -> float:
         """Purgatory goes by the wall clock; where that is set back, no longer than usual is said."""

@@ -44,6 +44,8 @@ class Call:
         self.schemas: tuple[Mapping[str, Any], ...] = (ALL_SECRET, ALL_SECRET)
         """Of the inner request and the inner result; as long as none is known, all of it is secret."""
         self.settings: Mapping[str, Any] = EMPTY
+        self.revision = 0
+        """Of the settings."""
         self.settings_schema: Mapping[str, Any] = {}
         """What the index says of them; what it does not describe is secret."""
         self.outer: Mapping[str, Any] | None = None
@@ -72,6 +74,11 @@ class Call:
             deadline=operate.deadline,
             trace_id=operate.trace_id,
         )
+
+    @property
+    def party(self) -> str:
+        """Whose service, as it is set now: what a circuit breaker is about."""
+        return f"{self.tenant_id} {self.revision}"
 
     def is_over(self) -> bool:
         """Nobody waits for the answer any more."""

@@ -15,7 +15,7 @@ from actors.connectors.call import Call
 from actors.connectors.contract import Permanent, Settings, Transient
 from actors.connectors.entry import discretion_of
 from actors.connectors.implementations import Implementations
-from actors.connectors.tenant_settings import fitting, settings_of
+from actors.connectors.tenant_settings import fitting, stated_by
 from actors.connectors.tries import Tries
 from actors.errors import (
     ActionError,
@@ -156,7 +156,8 @@ class Exchange:
         """What the tenant has set; known to the call before anything is said of it."""
         schema = service.connector.settings
         call.settings_schema = schema.source
-        call.settings = settings_of(self._profiles, call.tenant_id, self._name)
+        stated = stated_by(self._profiles, call.tenant_id, self._name)
+        call.settings, call.revision = stated.settings, stated.revision
         return fitting(call.settings, schema)
 
     def _defect(

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from typing import Final, NamedTuple
+from typing import Final
 
 from actors.connectors.call import Call
 from actors.errors import ResourceExhausted
+from actors.index.entries import Room
 
 RETRY_FULL_MS: Final = 1000
 """What callers are told to wait where there is no room, in milliseconds."""
 
 
-class Room(NamedTuple):
-    """How many calls of one connector there may be."""
-
-    at_once: int = 256
-    of_one: int = 8
-    """At once for one tenant, so that its dead service leaves room for the others': while a breaker is open
-    it holds none, and one when that is tried again."""
-    waiting: int = 1000
-    waiting_of_one: int = 100
-
-
-ROOM: Final = Room()
-
-
 class Queue:
     """For one actor. A tenant whose calls wait comes round after each other one that waits, too."""
 
-    def __init__(self, name: str, room: Room = ROOM) -> None:
+    def __init__(self, name: str, room: Room | None = None) -> None:
         self._name = name
-        self._room = room
+        self.room = room or Room()
+        """As the index has it now; those that have begun go on where it is smaller than it was."""
         self._lines: OrderedDict[str, deque[Call]] = OrderedDict()
         self._running: Counter[str] = Counter()
         self._waiting = 0
@@ -43,19 +31,19 @@ class Queue:
     def admit(self, call: Call) -> None:
         """Let it wait; ResourceExhausted where as many do."""
         line = self._lines.get(call.tenant_id, ())
-        if self._waiting >= self._room.waiting:
+        if self._waiting >= self.room.waiting:
             raise self._full(f"{self._waiting} calls wait")
-        if len(line) >= self._room.waiting_of_one:
+        if len(line) >= self.room.waiting_of_one:
             raise self._full(f"{len(line)} calls of tenant {call.operate.tenant.name} wait")
         self._lines.setdefault(call.tenant_id, deque()).append(call)
         self._waiting += 1
 
     def next(self) -> Call | None:
         """The one that begins now; None where none waits or none may."""
-        if self._running.total() >= self._room.at_once:
+        if self._running.total() >= self.room.at_once:
             return None
         for tenant, line in self._lines.items():
-            if self._running[tenant] < self._room.of_one:
+            if self._running[tenant] < self.room.of_one:
                 return self._begun(tenant, line)
         return None
 

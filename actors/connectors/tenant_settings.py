@@ -8,17 +8,17 @@ from typing import Any
 from actors.connectors.contract import Permanent, Settings
 from actors.errors import InvalidArgument, Unavailable
 from actors.index.schema import Schema
-from actors.profiles import EMPTY, Profiles, thawed
+from actors.profiles import ConnectorSettings, Profiles, thawed
 
 
-def settings_of(profiles: Profiles, tenant_id: str, connector: str) -> Mapping[str, Any]:
-    """The newest, secrets included; an empty map where the tenant has stated nothing. Unavailable."""
+def stated_by(profiles: Profiles, tenant_id: str, connector: str) -> ConnectorSettings:
+    """The newest, secrets included; revision 0 where the tenant has stated nothing. Unavailable."""
     stated = profiles.of(tenant_id).connectors.get(connector)
     if stated is None:
-        return EMPTY
+        return ConnectorSettings(connector, 0)
     if stated.problem is not None:
         raise Unavailable(f"the settings of {connector} cannot be read: {stated.problem}")
-    return stated.settings
+    return stated
 
 
 def fitting(settings: Mapping[str, Any], schema: Schema) -> Settings:

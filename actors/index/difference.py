@@ -63,6 +63,10 @@ def _action(old: Action, new: Action) -> Iterator[str]:
 def _connector(old: Connector, new: Connector) -> Iterator[str]:
     if (old.summary, old.not_subscribed) != (new.summary, new.not_subscribed):
         yield "summary or not_subscribed has changed"
+    if old.settings.source != new.settings.source:
+        yield "the schema of what tenants set has changed"
+    if old.room != new.room:
+        yield f"room: {dict(old.room._asdict())} → {dict(new.room._asdict())}"
     for name in old.operations.keys() - new.operations.keys():
         yield f"operation {name} is gone"
     for name, operation in new.operations.items():

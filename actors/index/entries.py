@@ -135,6 +135,17 @@ class Operation(NamedTuple):
     result: Schema
 
 
+class Room(NamedTuple):
+    """How many calls of one connector there may be."""
+
+    at_once: int = 256
+    of_one: int = 8
+    """At once for one tenant, so that its dead service leaves room for the others': while a breaker is open
+    it holds none, and one when that is tried again."""
+    waiting: int = 1000
+    waiting_of_one: int = 100
+
+
 class Connector(NamedTuple):
     """A way to an outside service, used by functions only."""
 
@@ -148,6 +159,7 @@ class Connector(NamedTuple):
     """By their full names."""
     versions: tuple[Version, ...]
     """The newest first."""
+    room: Room = Room()
 
     def version(self, number: int) -> Version | None:
         """The version of that number, if there is one."""

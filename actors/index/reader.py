@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 from actors.access import ADMIN, AREAS, CHANNELS, LEVELS, OWNER, PLATFORM_LEVELS
 from actors.health import Threshold
@@ -27,6 +28,7 @@ from actors.index.entries import (
     Environment,
     Index,
     Operation,
+    Room,
     Schemas,
     Storage,
     Version,
@@ -36,6 +38,8 @@ from actors.index.shapes import Shapes, expanded, flaws_of
 from actors.index.source import Finding, Source, parse_source, read_source, refusal
 from actors.index.spelling import hint
 from actors.index.table import Table
+
+Numbers = TypeVar("Numbers", Threshold, Room)
 
 MOST_SCHEMA_BYTES = 64 * 1024
 """Params and result of one action as JSON: keeps a page of system.describe below a message's limit."""
@@ -267,7 +271,7 @@ class _Reader:
             table.note("is built in: choose another name")
         elif not _PLAIN_NAME.match(name):
             table.note("must be named in lower case (letters, digits, _)")
-        table.only("summary", "not_subscribed", "settings", "operations", "versions")
+        table.only("summary", "not_subscribed", "settings", "room", "operations", "versions")
         operations = [
             self._operation(f"{name}.{each}", inner) for each, inner in table.tables("operations")
         ]
@@ -278,6 +282,7 @@ class _Reader:
             settings=self._settings(f"{name}.settings", table),
             operations=MappingProxyType({each.name: each for each in operations}),
             versions=self._versions(name, table),
+            room=_stated(Room(), table, "room"),
         )
 
     def _settings(self, name: str, table: Table) -> Schema:
@@ -331,12 +336,15 @@ def _wording_flaws(connector: Connector, actions: Mapping[str, Action]) -> Itera
 
 
 def _threshold(owner: Table) -> Threshold:
+    return _stated(Threshold(), owner, "erroring_after")
+
+
+def _stated(numbers: Numbers, owner: Table, name: str) -> Numbers:
     """What the file does not state is as it is anywhere."""
-    table = owner.table("erroring_after")
-    table.only(*Threshold._fields)
-    return Threshold()._replace(
-        **{name: table.number(name) for name in Threshold._fields if name in table}
-    )
+    table = owner.table(name)
+    table.only(*numbers._fields)
+    said = {field: table.number(field) for field in numbers._fields if field in table}
+    return numbers._replace(**said)
 
 
 def _check_access(action: Action, table: Table) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from actors.connectors.call import Call
-from actors.connectors.queue import Queue, Room
+from actors.connectors.queue import Queue
 from actors.errors import ResourceExhausted
+from actors.index.entries import Room
 from tests.actors.connectors.calls import call
 
 

@@ -305,6 +305,8 @@ class TestRefusing:
                 "connectors.mail.settings.properties.host.typ: not a keyword",
             ),
             ("[connectors.mail]\nsummary='S'\nnot_subscribed='a.b'", "'a.b' is no action"),
+            ("[connectors.mail]\nsummary='S'\nroom.at_once=0", "must be a whole number from 1 on"),
+            ("[connectors.mail]\nsummary='S'\nroom.of_all=1", "room.of_all"),
             (WORDED.format("effect='write'"), "'a.b' must have effect = \"read\""),
             (WORDED.format("effect='read'"), "'a.b' must take connector and operation"),
             (WORDED.format("effect='read'"), "'a.b' must answer user_message"),
