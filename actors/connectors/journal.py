@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sqlite3
 import time
 from collections import deque
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any, Final
 import structlog
 from sqlalchemy import (
     Column,
+    Executable,
     Float,
     Index,
     Integer,
@@ -31,7 +33,7 @@ from sqlalchemy import (
     insert,
     select,
 )
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from actors.connectors.call import Call
@@ -50,8 +52,17 @@ SWEEP_SECONDS: Final = 3600.0
 MOST_ROWS: Final = 100_000
 """Of one connector; the oldest go first."""
 
+MOST_PAGES: Final = 262_144
+"""Of 4,096 bytes in one connector's file: 1 GiB. Where it is full, the oldest tenth goes."""
+
 MOST_UNWRITTEN: Final = 2000
 """Calls that may wait to be written; what comes on top is lost, and counted."""
+
+SHED_PART: Final = 10
+"""One part in so many goes where there is no room."""
+
+MOST_SHEDS: Final = 3
+"""For one transaction: a disk that others have filled is not made free by forgetting everything."""
 
 MOST_AT_ONCE: Final = 200
 """Rows of one transaction."""
@@ -156,20 +167,37 @@ class Journal:
         calls = [self._unwritten.popleft() for _ in range(some)]
         try:
             rows = [row_of(call, self._hide) for call in calls]
-            async with (await self._opened()).begin() as connection:
-                await connection.execute(insert(CALLS), rows)
+            await self._insert(rows)
         except Exception as error:
             self._lost += len(calls)
             log.error("calls of a connector could not be recorded", file=self._name, exc_info=error)
+
+    async def _insert(self, rows: list[Row]) -> None:
+        """Where the file is full, or the disk, the oldest make room."""
+        for _ in range(MOST_SHEDS):
+            try:
+                return await self._run(insert(CALLS), rows)
+            except OperationalError as error:
+                if not _is_full(error):
+                    raise
+            await self._shed()
+        return await self._run(insert(CALLS), rows)
+
+    async def _shed(self) -> None:
+        oldest, newest = func.min(CALLS.c.id), func.max(CALLS.c.id)
+        last = select(oldest + (newest - oldest) / SHED_PART).scalar_subquery()
+        await self._run(delete(CALLS).where(CALLS.c.id <= last))
+
+    async def _run(self, statement: Executable, rows: list[Row] | None = None) -> None:
+        """In a transaction of its own."""
+        async with (await self._opened()).begin() as connection:
+            await connection.execute(statement, rows)
 
     async def _sweep(self) -> None:
         too_old = CALLS.c.at < time.time() - KEPT_SECONDS
         newest = select(func.max(CALLS.c.id)).scalar_subquery()
         try:
-            async with (await self._opened()).begin() as connection:
-                await connection.execute(
-                    delete(CALLS).where(too_old | (CALLS.c.id <= newest - MOST_ROWS))
-                )
+            await self._run(delete(CALLS).where(too_old | (CALLS.c.id <= newest - MOST_ROWS)))
         except (SQLAlchemyError, OSError) as error:
             log.error("old calls could not be deleted", file=self._name, exc_info=error)
 
@@ -229,9 +257,14 @@ class Journal:
 def _prepare(connection: Any, _: Any) -> None:
     """A call that was answered may be missing after a power cut: the outbox has what must not be lost."""
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "trusted_schema=OFF", "mmap_size=0"):
+    pragmas = ("journal_mode=WAL", "synchronous=NORMAL", "trusted_schema=OFF", "mmap_size=0")
+    for pragma in (*pragmas, f"max_page_count={MOST_PAGES}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _is_full(error: OperationalError) -> bool:
+    return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
 
 
 def _query(wanted: FindCalls) -> Select[Any]:

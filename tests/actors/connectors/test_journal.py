@@ -1,0 +1,41 @@
+"""The journal: what is kept where there is no room for all."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from actors.connectors import journal as module
+from actors.connectors.journal import Journal
+from actors.messages import FindCalls
+from tests.actors.connectors.calls import call
+
+TEXT = "x" * 2000
+
+
+def test_where_the_file_is_full_the_oldest_make_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a real file that may have 200 pages: the newest calls are there, and none of them is doubled."""
+    monkeypatch.setattr(module, "MOST_PAGES", 200)
+    path = tmp_path / "echo.db"
+
+    async def main() -> None:
+        journal = Journal(path)
+        for number in range(20):
+            for _ in range(20):
+                each = call("acme", text=f"{number} {TEXT}")
+                each.schemas = ({}, {})
+                each.succeed({})
+                journal.record(each)
+            found = await journal.find(FindCalls(None, 100, asyncio.Future()))
+            said = [row["inner_request"]["text"].partition(" ")[0] for row in found]
+            assert said[:20] == [str(number)] * 20
+        assert len({row["id"] for row in found}) == len(found)
+        assert len(found) < 400
+        await journal.close()
+
+    asyncio.run(main())
+    assert path.stat().st_size <= 200 * 4096
