@@ -11,7 +11,7 @@ import pytest
 
 from actors.access import ADMIN_OWNER, DEVELOPER, OWNER
 from actors.admin.messages import SweepDue
-from actors.errors import NotSubscribed
+from actors.errors import NotSubscribed, Unavailable
 from actors.future import settle, settle_with_error
 from actors.mailbox import Mailbox
 from actors.messages import Operate
@@ -172,14 +172,21 @@ class TestPeople:
         self, stage: Stage, post: Watch
     ) -> None:
         send(stage.server, name="a secret")
-        post.hear()
+        settle_with_error(post.hear().reply_to, Unavailable("a secret is not to be repeated"))
         wanted = "connectors.outbox"
+
+        def error(being: Being) -> str | None:
+            (shown,) = self.ask(stage, being, wanted)["result"]["deliveries"]
+            found: str | None = shown["last_error"]
+            return found
+
+        until(lambda: "a secret" in str(error(Being(ADMIN_OWNER))), "the error to be written down")
         for being in (Being(ADMIN_OWNER), Being(OWNER, areas=frozenset({"subscriptions"}))):
             (shown,) = self.ask(stage, being, wanted)["result"]["deliveries"]
             assert shown["params"] == {"name": "a secret"}
             assert shown["state"] == "waiting"
         (shown,) = self.ask(stage, Being(DEVELOPER), wanted)["result"]["deliveries"]
-        assert shown["params"] is None
+        assert (shown["params"], error(Being(DEVELOPER))) == (None, "unavailable")
         assert shown["operation"] == "post.deliver"
         refused = self.ask(stage, Being(OWNER), wanted)
         assert refused["error"]["code"] == "permission_denied"

@@ -129,10 +129,12 @@ def test_a_relay_that_refuses_is_told_on_the_ticket(desk: Desk, neighbours: Neig
     relay = {"host": "127.0.0.1", "port": office.port, "tls": "none"}
     desk.subscribe("mail", sender="desk@acme.example", **relay)
     ticket = desk.ticket()
-    desk("tickets.reply", id=ticket, body="Turn it.")
+    desk("tickets.reply", id=ticket, body="ü" * 4000)
     until(lambda: desk.mail(ticket) == "failed", "the mail to be given up")
     (dead,) = desk.ask("connectors.dead")["deliveries"]
     assert "550" in dead["last_error"]
+    assert dead["params"]["to"] == ["ada@example.com"]
+    assert dead["params"]["text"] == "(8002 bytes)"
     says.clear()
     assert desk.ask("connectors.retry", id=dead["id"]) == {"deliveries": 1}
     until(lambda: desk.mail(ticket) == "sent", "the mail to be sent after all")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from actors.log.redaction import SUMMARY
 from actors.tenant.engine_text import marked
 
 COLUMNS: Final = (
@@ -50,8 +51,18 @@ TOLD_OF_FAILURE: Final = marked(
     "UPDATE tenantry_outbox SET state = 'dead', next_at = NULL WHERE id = ? AND state = 'failed'"
 )
 
+MOST_SHOWN: Final = 64 * 1024
+"""Bytes of params, as JSON, that a page holds; of larger ones it says how large they are."""
+
+SHOWN: Final = COLUMNS.replace(
+    " params,",
+    f" CASE WHEN length(params) <= {MOST_SHOWN} THEN params "
+    f"ELSE json_object('{SUMMARY}', length(params) || ' bytes') END,",
+).replace(" outcome,", " NULL,")
+"""What people look at: a page of mails with their attachments would be hundreds of megabytes."""
+
 PAGE: Final = marked(
-    f"SELECT {COLUMNS} FROM tenantry_outbox WHERE (state = 'dead') = ?1 AND id > ?2 "  # noqa: S608 - constants
+    f"SELECT {SHOWN} FROM tenantry_outbox WHERE (state = 'dead') = ?1 AND id > ?2 "  # noqa: S608 - constants
     "AND (?3 IS NULL OR substr(operation, 1, length(?3) + 1) = ?3 || '.') ORDER BY id LIMIT ?4"
 )
 REVIVE: Final = marked(

@@ -8,6 +8,7 @@ from actors.access import PLATFORM_ROLES
 from actors.admin.context import AdminContext
 from actors.admin.outlet import Outlet
 from actors.errors import InvalidArgument, NotFound, Unavailable
+from actors.log.redaction import ALL_SECRET, SUMMARY, redacted
 from actors.messages import FindTenant, ListDeliveries, Redeliver
 
 Delivery = dict[str, Any]
@@ -57,7 +58,12 @@ async def _ask_tenant(ctx: AdminContext, question: Any) -> Any:
 
 
 def _shown(delivery: Delivery, ctx: AdminContext) -> Delivery:
-    """To the platform's people without what is the tenant's own."""
-    if ctx.caller.role not in PLATFORM_ROLES:
+    """Without secrets, large params in outline; to the platform's people without what is the tenant's own."""
+    if ctx.caller.role in PLATFORM_ROLES:
+        code, _, _ = (delivery["last_error"] or "").partition(":")
+        return {**delivery, "params": None, "last_error": code or None}
+    if delivery["params"].keys() == {SUMMARY}:  # too large to be read
         return delivery
-    return {**delivery, "params": None}
+    operation = ctx.table.operations.get(delivery["operation"])
+    schema = ALL_SECRET if operation is None else operation.params.source
+    return {**delivery, "params": redacted(delivery["params"], schema)}

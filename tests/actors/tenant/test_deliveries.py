@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,7 +22,7 @@ from actors.mailbox import Left
 from actors.messages import ListDeliveries, Redeliver, Stayed
 from actors.tenant.deliveries import MOST_UNDER_WAY
 from actors.tenant.flight import ATTEMPT_SECONDS, MOST_ATTEMPTS, MOST_TELLINGS, wait_after
-from tests.actors.tenant.depot import Crash, Depot
+from tests.actors.tenant.depot import ACME, Crash, Depot
 from transport.message import UNAVAILABLE, Refusal
 
 
@@ -139,6 +142,16 @@ def test_what_may_help_is_tried_again_with_the_same_key(depot: Depot, error: Exc
         depot.rang()
     depot.accept(depot.operate())
     assert depot.heard() == [(key, True)]
+
+
+def test_what_is_too_large_to_be_looked_at_says_how_large_it_is(depot: Depot) -> None:
+    """A page of mails with attachments would be hundreds of megabytes; what is sent is whole."""
+    depot.sent()
+    large = json.dumps({"name": "x" * 100_000})
+    with closing(sqlite3.connect(depot.storage.path(ACME.id))) as file, file:
+        file.execute("UPDATE tenantry_outbox SET params = ?", (large.encode(),))
+    (shown,) = depot.ask(ListDeliveries(dead=False, connector=None, after=0, limit=1))
+    assert shown["params"] == {"_summary": f"{len(large)} bytes"}
 
 
 @pytest.mark.parametrize("error", [NotSubscribed("no"), FailedPrecondition("no"), KeyError("no")])
