@@ -6,17 +6,16 @@ that leads elsewhere a moment later changes nothing.
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from socket import SOCK_STREAM
 from typing import NamedTuple
 
 from actors.connectors.addresses import Address, Network, refusal
 from actors.connectors.contract import Delivery, Permanent, Transient
+from actors.connectors.resolver import resolve_by_system
 from actors.connectors.targets import Target
 from actors.errors import SettingsError
 
@@ -25,13 +24,6 @@ Resolver = Callable[[str], Awaitable[Sequence[str]]]
 
 MOST_ADDRESSES = 4
 """Addresses of one name that are tried, one after the other."""
-
-
-async def resolve_by_system(name: str) -> Sequence[str]:
-    """As the operating system does, on a thread of the event loop's."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(name, None, type=SOCK_STREAM)
-    return [str(place[0]) for *_, place in found]
 
 
 class Boundary(NamedTuple):
