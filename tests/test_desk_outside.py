@@ -224,6 +224,16 @@ def test_without_a_subscription_the_caller_reads_a_sentence_for_customers(desk: 
     )
 
 
+def test_a_connector_that_nobody_has_set_up_says_what_to_do(desk: Desk) -> None:
+    """Subscribing is half of it."""
+    desk.ask("subscriptions.set", connector="storage")
+    wanted = {"id": desk.ticket(), "name": "a.jpg", "content": "aGk="}
+    error = desk.reply("tickets.attach", **wanted)["error"]
+    assert error["code"] == "failed_precondition"
+    assert "settings.endpoint is required" in error["message"]
+    assert error["message"].endswith("owners see to that with connectors.configure")
+
+
 def test_connectors_are_called_by_functions_alone(desk: Desk) -> None:
     """An operation's name is no action's, on either channel."""
     for action in ("mail.send", "webhook.post", "storage.get"):

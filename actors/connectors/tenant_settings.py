@@ -26,4 +26,4 @@ def fitting(settings: Mapping[str, Any], schema: Schema) -> Settings:
     try:
         return schema.parse(thawed(settings))
     except InvalidArgument as problem:
-        raise Permanent(str(problem)) from None
+        raise Permanent(f"{problem}: owners see to that with connectors.configure") from None
