@@ -270,14 +270,11 @@ class TestDefects:
         shop.open("hosted-live")
         codes = [shop.call("marks.try", text="hello")["result"]["code"] for _ in range(7)]
         assert codes == ["internal"] * 5 + ["ok"] * 2
-        until(
-            lambda: (
-                shop.ask("functions.show", connector="echo")["versions"][0]["state"] == "erroring"
-            ),
-            "the machine's move is on disk",
-        )
+        erroring = 'state   = "erroring"'
+        until(lambda: erroring in shop.index.read_text(), "the machine's move is on disk")
+        shown = shop.ask("functions.show", connector="echo")
+        assert shown["versions"][0]["state"] == "erroring"
         assert shop.calls()[0]["reason"] == "fallback after erroring"
-        assert 'state   = "erroring"' in shop.index.read_text()
 
     def test_what_ends_the_loop_itself_is_survived(self, shop: Shop, peer: Peer) -> None:
         """A library's callback that exits: the actor is restarted, and whoever waited hears of it."""
