@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
 
 import zmq
 from pydantic import ValidationError
@@ -20,12 +20,14 @@ from transport.problems import problems_of
 ENDPOINT = "tcp://127.0.0.1:5570"
 """Where a server listens unless it was told otherwise."""
 
+T = TypeVar("T")
+
 Params = Mapping[str, Any]
 Result = Mapping[str, Any]
 
 
 class Options(TypedDict, total=False):
-    """What one call may have of its own; what is absent or None is the client's."""
+    """What one call may have of its own; what is absent or None is the client's, what is empty is sent."""
 
     tenant: str | None
     token: str | None
@@ -54,10 +56,11 @@ class Caller:
     ) -> None:
         """`tenant`, `token` and `timeout` (seconds) are for calls that are not given their own.
 
-        `retries` is how often a request is sent again for want of a good answer. `limits` is what the
-        server takes, where its settings are not the defaults. `server_key` (40
-        characters of Z85) turns CURVE on; `keys` is this client's public and secret key
-        (transport/certificates.py reads them), made for the occasion where the server admits any.
+        `retries` is how often a request is sent again because no answer came; what the server asked to
+        send later (`retry_after_ms`) is sent until the timeout. With 0, neither is. `limits` is what
+        the server takes, where its settings are not the defaults. `server_key` (40 characters of Z85)
+        turns CURVE on; `keys` is this client's public and secret key (transport/certificates.py reads
+        them), made for the occasion where the server admits any.
         Raises ValueError for an endpoint that is none.
         """
         self.endpoint = endpoint
@@ -74,18 +77,17 @@ class Caller:
 
     def _begin(self, action: str, params: Params | None, options: Options) -> Flight:
         """Send a request; InvalidArgument for what no server would take, ValueError."""
-        id = options.get("id") or uuid.uuid4().hex
-        timeout = options.get("timeout")
+        id = _given(options.get("id"), uuid.uuid4().hex)
         fields = {
             "id": id,
-            "tenant": options.get("tenant") or self._tenant,
+            "tenant": _given(options.get("tenant"), self._tenant),
             "action": action,
-            "params": dict(params or {}),
-            "token": options.get("token") or self._token,
+            "params": dict(_given(params, {})),
+            "token": _given(options.get("token"), self._token),
         }
         try:
             request = Request.model_validate(fields)
-            return self._line.begin(request, self._timeout if timeout is None else timeout)
+            return self._line.begin(request, _given(options.get("timeout"), self._timeout))
         except ValidationError as error:
             raise _not_sent(problems_of(error), id) from None
         except Unencodable as error:
@@ -98,6 +100,11 @@ def reply_of(flight: Flight) -> Reply:
         raise flight.outcome
     assert flight.outcome is not None
     return flight.outcome
+
+
+def _given(value: T | None, otherwise: T) -> T:
+    """Take a value that is empty or 0 as it is: only what is absent is replaced."""
+    return otherwise if value is None else value
 
 
 def _not_sent(problems: list[Problem], id: str) -> InvalidArgument:

@@ -2,13 +2,15 @@
 
 A request that is sent again keeps its id, so that it has one effect however often it arrives. It is
 sent again when the connection was lost, when no answer came for a while, and when the server asked for
-patience (`retry_after_ms`).
+patience (`retry_after_ms`): then as often as its deadline leaves time for, each time a little later than
+the server said, so that a crowd that was refused together does not come back together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
+from random import random
 
 from transport.codec import BadReply, encode_request, parse_reply
 from transport.failure import CallError, NoAnswer
@@ -27,11 +29,25 @@ from transport.message import (
 WORTH_WAITING = frozenset({ABORTED, RESOURCE_EXHAUSTED, UNAVAILABLE})
 """Refusals after which nothing was done, and which may end."""
 
+GROWN_SPREAD = 1.0
+"""Seconds over which repeated refusals spread a request by chance, where the server names a shorter time."""
+
 
 class Flight:
     """One request under way."""
 
-    __slots__ = ("body", "deadline", "due", "on_end", "outcome", "patience", "request", "tries")
+    __slots__ = (
+        "body",
+        "deadline",
+        "due",
+        "is_postponed",
+        "on_end",
+        "outcome",
+        "patience",
+        "refusals",
+        "request",
+        "tries",
+    )
 
     def __init__(self, request: Request, deadline: float, patience: float, tries: int) -> None:
         self.request = request
@@ -42,7 +58,11 @@ class Flight:
         self.patience = patience
         """Seconds to wait for an answer before sending again; doubles each time."""
         self.tries = tries
-        """How often it may still be sent again for want of a good answer."""
+        """How often it may still be sent again because no answer came."""
+        self.is_postponed = False
+        """Whether it waits for the time that the server named in a refusal."""
+        self.refusals = 0
+        """How often the server has asked for patience."""
         self.due = deadline
         """When to look at it next, in monotonic seconds."""
         self.outcome: Reply | CallError | None = None
@@ -55,8 +75,15 @@ class Conversation:
     """All requests of one client; times are monotonic seconds, given by the caller."""
 
     def __init__(
-        self, encoding: Encoding, retries: int, server: str, limits: Limits = LIMITS
+        self,
+        encoding: Encoding,
+        retries: int,
+        server: str,
+        limits: Limits = LIMITS,
+        chance: Callable[[], float] = random,
     ) -> None:
+        """`chance` gives numbers from 0 to below 1, for the times after refusals."""
+        self._chance = chance
         self._encoding = encoding
         self._limits = limits
         self._retries = retries
@@ -158,22 +185,31 @@ class Conversation:
         return encode_request(request, self._encoding, self._limits)
 
     def _will_wait(self, flight: Flight, error: Refusal, now: float) -> bool:
-        """Whether to ask again, under the same id, after the time that the server named."""
-        if error.code not in WORTH_WAITING or error.retry_after_ms is None or not flight.tries:
+        """Whether to ask again, under the same id, after the time that the server named.
+
+        By chance it is later: by up to the time named, doubled with each refusal up to GROWN_SPREAD,
+        and by at most half of what the deadline leaves.
+        """
+        if error.code not in WORTH_WAITING or error.retry_after_ms is None or not self._retries:
             return False
-        again = now + error.retry_after_ms / 1000
-        if again >= flight.deadline:
+        pause = error.retry_after_ms / 1000
+        spare = flight.deadline - now - pause
+        if spare <= 0:
             return False
         self._unsent.pop(flight.request.id, None)
         self._asked.pop(flight.request.id, None)
-        self._set_alarm(flight, again)
+        spread = max(pause, min(pause * 2.0 ** min(flight.refusals, 10), GROWN_SPREAD))
+        flight.refusals += 1
+        flight.is_postponed = True
+        self._set_alarm(flight, now + pause + self._chance() * min(spread, spare / 2))
         return True
 
     def _wake(self, flight: Flight, now: float) -> None:
         if now >= flight.deadline:
             self._end(flight, self._no_answer(flight))
-        elif flight.tries:
-            flight.tries -= 1
+        elif flight.is_postponed or flight.tries:
+            flight.tries -= not flight.is_postponed
+            flight.is_postponed = False
             self._asked.pop(flight.request.id, None)
             self._unsent[flight.request.id] = flight
             self._set_alarm(flight, flight.deadline)

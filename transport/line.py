@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import cast
 
@@ -40,6 +41,7 @@ class Line:
         context: zmq.Context[zmq.Socket[bytes]] | None,
     ) -> None:
         self.conversation = conversation
+        self._process = os.getpid()
         self._socket = (context or zmq.Context.instance()).socket(zmq.DEALER)
         self._monitor = self._socket.get_monitor_socket(_NEWS)
         self._poller = zmq.Poller()
@@ -73,6 +75,7 @@ class Line:
 
     def begin(self, request: Request, timeout: float) -> Flight:
         """Send a request, or keep it until there is a connection; Unencodable, ValueError."""
+        self._require_own_process()
         if self.closed:
             raise ValueError("the client is closed: make a new one")
         flight = self.conversation.begin(request, timeout, time.monotonic())
@@ -88,7 +91,8 @@ class Line:
             self._socket.send(self.conversation.take_unsent(now), zmq.NOBLOCK)
 
     def absorb(self) -> None:
-        """Read news of the connection, and replies; not more than a few at a time."""
+        """Read news of the connection, and replies; not more than a few at a time. ValueError."""
+        self._require_own_process()
         while _is_ready(self._monitor, zmq.POLLIN):
             self._hear(recv_monitor_message(self._monitor)["event"])
         now = time.monotonic()
@@ -106,6 +110,14 @@ class Line:
         self._socket.disable_monitor()
         self._monitor.close(linger=0)
         self._socket.close(linger=0)
+
+    def _require_own_process(self) -> None:
+        """A fork copies the socket's memory and not its threads: in the child, waiting would not end."""
+        if os.getpid() != self._process:
+            raise ValueError(
+                f"the client was made by process {self._process} and belongs to it: "
+                "make a new one after a fork"
+            )
 
     def _hear(self, event: int) -> None:
         if event == zmq.EVENT_DISCONNECTED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,9 @@ import zmq
 from zmq.auth import create_certificates
 
 from tests.transport.peer import Peers, no, yes
+from transport.caller import Caller
 from transport.certificates import read_pair, read_public
-from transport.client import Client
+from transport.client import AsyncClient, Client
 from transport.failure import CallError, InvalidArgument, NoAnswer, NotFound, Unavailable, failure
 from transport.limits import Limits
 from transport.message import CODES, Encoding, Problem, Refusal
@@ -205,13 +207,12 @@ def test_a_server_that_asks_for_patience_gets_it(peers: Peers) -> None:
 
 
 def test_a_server_that_stays_unavailable_is_the_callers_error(peers: Peers) -> None:
-    """After the retries, with what the server said last."""
-    peer = peers(lambda request: [no(request, "unavailable", retry_after_ms=1)])
-    with Client(peer.endpoint, retries=1) as client, pytest.raises(Unavailable) as caught:
+    """When its timeout leaves no time to ask again, with what the server said last."""
+    peer = peers(lambda request: [no(request, "unavailable", retry_after_ms=400)])
+    with Client(peer.endpoint, timeout=1.0) as client, pytest.raises(Unavailable) as caught:
         client.call("contacts.add")
-    assert caught.value.retry_after_ms == 1
-    assert len([peer.next_seen() for _ in range(2)]) == 2
-    assert peer.seen.empty()
+    assert caught.value.retry_after_ms == 400
+    assert peer.next_seen()["id"] == peer.next_seen()["id"]
 
 
 def test_a_restarted_server_is_asked_for_what_is_unanswered(peers: Peers) -> None:
@@ -283,6 +284,79 @@ def test_an_id_under_way_is_not_taken_twice(peers: Peers) -> None:
         client.submit("contacts.add", id="r-1")
         with pytest.raises(ValueError, match="under way"):
             client.submit("contacts.add", id="r-1")
+
+
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+def test_a_client_used_after_a_fork_says_so(peers: Peers, client: type[Caller]) -> None:
+    """The child has the socket's memory and not its threads; the parent's client goes on."""
+    parents = client(peers().endpoint)
+    words = _in_a_child(lambda: parents._begin("system.ping", None, {}))
+    assert words == (
+        f"ValueError: the client was made by process {os.getpid()} and belongs to it: "
+        "make a new one after a fork"
+    )
+    parents._line.close()
+
+
+def test_waiting_in_a_child_for_what_the_parent_asked_says_so(peers: Peers) -> None:
+    """It would wait for ever: the answer comes to the parent."""
+    with Client(peers(dropping(1)).endpoint) as client:
+        pending = client.submit("contacts.add", timeout=20)
+        assert "make a new one after a fork" in _in_a_child(pending.result)
+        assert client.call("system.ping")
+
+
+def test_a_child_may_have_a_client_of_its_own(peers: Peers) -> None:
+    """Also where the parent has one."""
+    peer = peers()
+    with Client(peer.endpoint) as client:
+        client.call("system.ping")
+        assert _in_a_child(lambda: Client(peer.endpoint).call("contacts.get", timeout=20)) == "done"
+        assert client.call("system.ping")
+
+
+def _in_a_child(act: Callable[[], object]) -> str:
+    """What a forked child says of it: "done", or the error's class and words."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            act()
+            said = "done"
+        except BaseException as error:  # noqa: BLE001 - the parent asks for it
+            said = f"{type(error).__name__}: {error}"
+        os.write(write, said.encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read, encoding="utf-8") as end:
+        words = end.read()
+    os.waitpid(child, 0)
+    return words
+
+
+def test_an_empty_token_is_sent(peers: Peers) -> None:
+    """The client's own token is not used in its place: the server decides what no token may do."""
+    peer = peers()
+    with Client(peer.endpoint, token="t_1") as client:
+        client.call("system.whoami", token="")
+    assert peer.next_seen()["token"] == ""
+
+
+@pytest.mark.parametrize("option", ["tenant", "id"])
+def test_an_empty_name_is_refused(peers: Peers, option: str) -> None:
+    """The client's own tenant, or an id of its making, is not used in its place."""
+    with (
+        Client(peers().endpoint, tenant="acme") as client,
+        pytest.raises(InvalidArgument) as refusal,
+    ):
+        client.call("system.whoami", **{option: ""})  # type: ignore[arg-type]
+    assert [detail.field for detail in refusal.value.details] == [option]
+
+
+def test_no_time_at_all_is_not_the_clients_own_time(peers: Peers) -> None:
+    """A timeout of 0 ends at once."""
+    with Client(peers(dropping(99)).endpoint, timeout=600) as client, pytest.raises(NoAnswer):
+        client.call("contacts.get", timeout=0)
 
 
 def test_an_endpoint_that_is_none_is_refused_at_once() -> None:

@@ -14,9 +14,9 @@ from transport.message import Reply, Request
 REQUEST = Request(id="r-1", action="contacts.add", params={"name": "Ada"})
 
 
-def conversation(retries: int = 2) -> Conversation:
+def conversation(retries: int = 2, chance: float = 0.0) -> Conversation:
     """A client's requests, none as yet."""
-    return Conversation("msgpack", retries, "tcp://server")
+    return Conversation("msgpack", retries, "tcp://server", chance=lambda: chance)
 
 
 def under_way(flight: Flight) -> bool:
@@ -154,15 +154,68 @@ def test_other_refusals_are_the_callers_at_once(refusal: dict[str, Any]) -> None
     assert flight.outcome.error.code == refusal["code"]
 
 
-def test_patience_ends_with_the_retries() -> None:
-    """The last refusal is what the caller gets."""
-    talk = conversation(retries=2)
-    flight = talk.begin(REQUEST, timeout=7.0, now=0.0)
-    for now in (0.0, 0.1, 0.2):
-        assert len(send_all(talk, now)) == 1
+@pytest.mark.parametrize(("chance", "again"), [(0.0, 1.0), (0.5, 1.5), (0.999, 1.999)])
+def test_a_refused_crowd_comes_back_spread_and_never_early(chance: float, again: float) -> None:
+    """From the time that the server named to twice as long."""
+    talk = conversation(chance=chance)
+    talk.begin(REQUEST, timeout=7.0, now=0.0)
+    send_all(talk, 0.0)
+    talk.received(reply(code="unavailable", retry_after_ms=1000), now=0.0)
+    assert talk.next_alarm == pytest.approx(again)
+
+
+def test_the_spread_leaves_time_for_the_answer() -> None:
+    """At most half of what the deadline leaves after the time that the server named."""
+    talk = conversation(chance=0.999)
+    talk.begin(REQUEST, timeout=7.0, now=0.0)
+    send_all(talk, 0.0)
+    talk.received(reply(code="unavailable", retry_after_ms=6000), now=0.0)
+    assert talk.next_alarm == pytest.approx(6.5, abs=0.01)
+
+
+def test_repeated_refusals_spread_a_request_over_up_to_a_second() -> None:
+    """A server that names very short times is not asked a thousand times a second."""
+    talk = conversation(chance=0.5)
+    talk.begin(REQUEST, timeout=60.0, now=0.0)
+    pauses, now = [], 0.0
+    for _ in range(6):
+        send_all(talk, now)
         talk.received(reply(code="unavailable", retry_after_ms=100), now)
+        assert talk.next_alarm is not None
+        pauses.append(talk.next_alarm - now)
+        now = talk.next_alarm
+    assert pauses == pytest.approx([0.15, 0.2, 0.3, 0.5, 0.6, 0.6])
+
+
+def test_a_server_that_asks_for_patience_gets_it_until_the_deadline() -> None:
+    """However often, without using up retries; then the last refusal is what the caller gets."""
+    talk = conversation(retries=1)
+    flight = talk.begin(REQUEST, timeout=7.0, now=0.0)
+    for now in range(7):
+        assert under_way(flight)
+        assert [sent["id"] for sent in send_all(talk, float(now))] == ["r-1"]
+        talk.received(reply(code="unavailable", retry_after_ms=1000), float(now))
     assert isinstance(flight.outcome, Reply)
     assert not flight.outcome.ok
+
+
+def test_silence_after_patience_still_has_its_retries() -> None:
+    """Refusals and silence are counted apart."""
+    talk = conversation(retries=1)
+    flight = talk.begin(REQUEST, timeout=30.0, now=0.0)
+    send_all(talk, 0.0)
+    talk.received(reply(code="unavailable", retry_after_ms=1000), 0.0)
+    assert len(send_all(talk, 1.0)) == 1
+    assert times_sent(talk, flight) == pytest.approx([21.0])
+
+
+def test_without_retries_the_refusal_is_the_callers_at_once() -> None:
+    """For callers that do the waiting themselves."""
+    talk = conversation(retries=0)
+    flight = talk.begin(REQUEST, timeout=7.0, now=0.0)
+    send_all(talk, 0.0)
+    talk.received(reply(code="unavailable", retry_after_ms=1), 0.0)
+    assert isinstance(flight.outcome, Reply)
 
 
 def test_a_lost_connection_makes_everything_unanswered_be_sent_again_in_order() -> None:
