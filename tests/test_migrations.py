@@ -1,7 +1,7 @@
 """Migrations that databases may have been through: what each of them did stays as it was.
 
-A database remembers the name of a migration and not its text. One that is edited afterwards leaves two kinds of
-databases that count as the same, and the code fits one of them.
+A database remembers the name of a migration and not its text. One that is edited afterwards leaves two
+kinds of databases that count as the same, and the code fits one of them.
 """
 
 from __future__ import annotations

@@ -101,6 +101,27 @@ def open_to_others(data: Path) -> list[Path]:
     return [path for path in (data, *data.rglob("*")) if path.stat().st_mode & 0o077]
 
 
+def test_once_ready_it_spares_the_collector_and_lets_threads_take_turns_quickly(
+    tmp_path: Path,
+) -> None:
+    """What is there at start is not looked through again; threads that compute hand over every 0.5 ms."""
+    look = """
+import gc, sys
+from actors import __main__ as program
+
+def say(line):
+    print(gc.get_freeze_count() > 10_000, gc.get_threshold()[0], sys.getswitchinterval())
+    print(line, flush=True)
+
+program.say = say
+sys.exit(program.main(sys.argv[1:]))
+"""
+    with Child(data=tmp_path / "data", program=("-c", look)) as child:
+        child.ready()
+        assert child.said == ["True 10000 0.0005"]
+        assert child.stop() == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_it_when_what_it_accepted_is_answered(
     tmp_path: Path, number: signal.Signals
