@@ -10,14 +10,21 @@ import sys
 
 import structlog
 
-from actors import showcase
+from actors import disk, showcase
 from actors.access import ADMIN_OWNER
-from actors.errors import TenantryError
+from actors.errors import ActionError, TenantryError
 from actors.local_admin import TOKEN_FILE
 from actors.log.events import Events, ToStructlog
 from actors.settings import Settings, read_settings
 from actors.standard_error import StandardError
 from actors.system import System
+from transport.message import (
+    ABORTED,
+    DEADLINE_EXCEEDED,
+    INTERNAL,
+    RESOURCE_EXHAUSTED,
+    UNAVAILABLE,
+)
 
 log = structlog.get_logger()
 
@@ -25,7 +32,10 @@ EXIT_CONFIGURATION = 78
 """sysexits.h EX_CONFIG: starting again will not help."""
 
 EXIT_FAILURE = 70
-"""sysexits.h EX_SOFTWARE: the supervisor gave up; whoever runs the server should start it again."""
+"""sysexits.h EX_SOFTWARE: the supervisor gave up, or the disk did; the server is to be started again."""
+
+PASSING_CODES = frozenset({UNAVAILABLE, RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED, ABORTED, INTERNAL})
+"""Of refusals: what says nothing against the settings."""
 
 GARBAGE_YOUNG = 10_000
 """New objects after which the collector looks for cycles; messages make none, so it seldom finds any."""
@@ -50,14 +60,14 @@ def main(arguments: list[str]) -> int:
         events.hide(settings.log_hide)
         system = System(settings, events=events)
         system.start(on_failure=lambda: os.kill(os.getpid(), signal.SIGTERM))
-    except (TenantryError, ValueError) as error:
+    except (TenantryError, ValueError, *disk.ERRORS) as error:
         return refused(error)
     try:
         prepare(system, settings)
         spare_the_collector()
         say(f"ready {system.endpoint}")
         signal.sigwait(SIGNALS)
-    except TenantryError as error:
+    except (TenantryError, *disk.ERRORS) as error:
         return refused(error)
     finally:
         system.stop()
@@ -65,9 +75,17 @@ def main(arguments: list[str]) -> int:
 
 
 def refused(error: Exception) -> int:
-    """Say why the server cannot run as configured; the exit status."""
-    print(f"tenantry: {error}", file=sys.stderr)  # noqa: T201 - for the person at the terminal
-    return EXIT_CONFIGURATION
+    """Say why the server cannot run now, or not as configured; the exit status."""
+    words = error if isinstance(error, TenantryError) else f"cannot start: {disk.said(error)}"
+    print(f"tenantry: {words}", file=sys.stderr)  # noqa: T201 - for the person at the terminal
+    return EXIT_FAILURE if is_passing(error) else EXIT_CONFIGURATION
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether the same start may succeed later, with nothing changed by a person."""
+    return disk.is_passing(error) or (
+        isinstance(error, ActionError) and error.code in PASSING_CODES
+    )
 
 
 def prepare(system: System, settings: Settings) -> None:

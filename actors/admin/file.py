@@ -10,12 +10,19 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection, NullPool, create_engine, event, select
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from actors.admin.tables import connector_settings
+from actors.disk import ERRORS, is_passing, result_code, said
 from actors.errors import DatabaseProblem
 
 MIGRATIONS = Path(__file__).with_name("migrations")
+
+DAMAGED = "it is damaged; restore it from a backup"
+
+ADVICE = {
+    sqlite3.SQLITE_NOTADB: "it is not an SQLite database; restore it from a backup",
+    sqlite3.SQLITE_READONLY: "it cannot be written; look at the rights of the file and its directory",
+}
 
 SETTINGS = (
     "PRAGMA journal_mode=WAL",
@@ -32,20 +39,46 @@ def prepare_directory(path: Path) -> None:
 
     By the wiring, before any actor runs: Alembic keeps its context in module globals.
     """
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         with open_directory(path) as connection, connection.begin():
-            config.attributes["connection"] = connection
-            config.attributes["version_table"] = "alembic_version"
-            command.upgrade(config, "head")
-    except (OSError, SQLAlchemyError, CommandError) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        raise DatabaseProblem(
-            f"{path}, which lists the tenants, cannot be used ({cause}): it is damaged, of newer code, or "
-            "not to be written; restore it from a backup"
-        ) from error
+            _require_sound(path, connection)
+            _upgrade(connection)
+    except (*ERRORS, CommandError) as error:
+        raise _problem(path, error) from error
+
+
+def _require_sound(path: Path, connection: Connection) -> None:
+    """All of it is looked through: damage that a question meets later would stop the server then."""
+    found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+    if found != "ok":
+        raise DatabaseProblem(_refusal(path, str(found).splitlines()[-1], DAMAGED))
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    config.attributes["version_table"] = "alembic_version"
+    command.upgrade(config, "head")
+
+
+def _problem(path: Path, error: Exception) -> DatabaseProblem:
+    return DatabaseProblem(_refusal(path, said(error), _advice(error)))
+
+
+def _refusal(path: Path, cause: str, advice: str) -> str:
+    return f"{path}, which lists the tenants, cannot be used ({cause}): {advice}"
+
+
+def _advice(error: Exception) -> str:
+    if isinstance(error, CommandError):  # a revision that no migration here makes
+        return "it was used by newer code; run that, or restore an older backup"
+    if is_passing(error):
+        return "the disk is full, away or failing; it is used again when that is over"
+    if isinstance(error, OSError):
+        return "look at the rights and the kind of the file, and of its directory"
+    return ADVICE.get(result_code(error), DAMAGED)
 
 
 def holds_sealed(path: Path) -> bool:

@@ -13,13 +13,11 @@ from typing import Final, cast
 from sqlalchemy import Dialect
 from sqlalchemy.exc import DBAPIError
 
+from actors.disk import result_code
 from actors.errors import StatementRefused
 from actors.tenant.guard import Guard
 from transport import message as api
 from transport.message import Refusal
-
-PRIMARY: Final = 0xFF
-"""The low byte of an extended result code is the primary one."""
 
 NO_ROOM: Final = Refusal(
     api.RESOURCE_EXHAUSTED,
@@ -63,12 +61,6 @@ def classify(error: BaseException) -> Refusal | None:
     function may catch that, and where it does not, it is a defect.
     """
     return REFUSALS.get(result_code(error))
-
-
-def result_code(error: BaseException) -> int:
-    """SQLite's primary result code; SQLITE_OK where the error is not SQLite's."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_OK) & PRIMARY
 
 
 class Failures:

@@ -12,12 +12,12 @@ from time import monotonic
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
+from actors.disk import result_code
 from actors.errors import DatabaseProblem, MigrationNeeded
 from actors.tenant.authorizer import authorizer
 from actors.tenant.database import TenantDatabase, limit_size
 from actors.tenant.dialect import MOST_VARIABLES
 from actors.tenant.engine import SharedEngine
-from actors.tenant.failures import result_code
 from actors.tenant.guard import Guard
 from actors.tenant.schema_info import SchemaInfo, Version
 

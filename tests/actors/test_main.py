@@ -9,12 +9,14 @@ import shutil
 import signal
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import zmq.auth
 
 from actors import __main__ as program
+from actors.admin.file import prepare_directory
 from actors.log.events import Events
 from actors.settings import Settings
 from tests.child import Child
@@ -55,11 +57,11 @@ def refused_here(
     for name in Settings.model_fields:
         monkeypatch.delenv(f"TENANTRY_{name.upper()}", raising=False)
 
-    def run(*arguments: object, data: Path) -> str:
+    def run(*arguments: object, data: Path, expected: int = CONFIGURATION) -> str:
         given = ["--data", data, "--endpoint", "tcp://127.0.0.1:*", "--memory-bytes", 0]
         status = program.main([str(each) for each in (*given, *arguments)])
         said = capsys.readouterr()
-        assert (status, said.out) == (CONFIGURATION, "")
+        assert (status, said.out) == (expected, "")
         lines = [line for line in said.err.splitlines() if not line.startswith("{")]
         assert lines[0].startswith("tenantry: ")
         return "\n".join(lines)
@@ -276,6 +278,49 @@ def test_a_damaged_directory_database_is_refused(tmp_path: Path, refused_here: R
     message = refused_here(data=tmp_path)
     assert str(tmp_path / "directory.db") in message
     assert "restore it from a backup" in message
+
+
+def test_a_directory_database_that_is_damaged_in_the_middle_is_refused(
+    tmp_path: Path, refused_here: Refused
+) -> None:
+    """At the start, and not by the first question that comes to the damage."""
+    path = tmp_path / "directory.db"
+    prepare_directory(path)
+    content = bytearray(path.read_bytes())
+    content[8192:12288] = b"noise..." * 512
+    path.write_bytes(content)
+    message = refused_here(data=tmp_path)
+    assert f"{path}, which lists the tenants, cannot be used" in message
+    assert "it is damaged; restore it from a backup" in message
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file of this process may grow."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_start_without_room_is_told_and_may_be_tried_again(
+    tmp_path: Path, refused_here: Refused
+) -> None:
+    """Nothing is damaged, and nothing is to be restored; the first start as any later one."""
+    data = tmp_path / "data"
+    with full_disk():
+        first = refused_here(data=data, expected=FAILURE)
+    assert "disk" in first
+    with Child(data=data) as child:
+        child.ready()
+        assert child.stop() == 0
+    with full_disk():
+        later = refused_here(data=data, expected=FAILURE)
+    assert f"{data / 'directory.db'}, which lists the tenants, cannot be used" in later
+    assert "the disk is full, away or failing" in later
+    assert "restore" not in later
 
 
 def test_more_residents_than_open_files_are_refused_with_the_most_there_can_be(

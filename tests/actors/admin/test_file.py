@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sqlalchemy import text
 
 from actors.admin.file import open_directory, prepare_directory
 from actors.admin.tables import metadata
+from actors.disk import is_passing
 from actors.errors import DatabaseProblem
 
 ACME = "INSERT INTO tenants (id, name, created_at) VALUES ('id', 'acme', 'now')"
@@ -96,10 +98,37 @@ def advance(path: Path) -> None:
         file.execute("UPDATE alembic_version SET version_num = '9999'")
 
 
-@pytest.mark.parametrize("damage", [overwrite, replace, advance])
-def test_what_cannot_be_used_is_refused_by_name(path: Path, damage: object) -> None:
+def spoil(path: Path) -> None:
+    """Pages in the middle; the first is sound."""
+    content = bytearray(path.read_bytes())
+    content[8192:12288] = b"noise..." * 512
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("damage", "advice"),
+    [
+        (overwrite, "not an SQLite database; restore it from a backup"),
+        (spoil, "it is damaged; restore it from a backup"),
+        (replace, "look at the rights and the kind of the file"),
+        (advance, "used by newer code; run that, or restore an older backup"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_name(
+    path: Path, damage: Callable[[Path], None], advice: str
+) -> None:
     """With what to do."""
-    assert callable(damage)
     damage(path)
-    with pytest.raises(DatabaseProblem, match=r"directory\.db, .*restore it from a backup"):
+    with pytest.raises(DatabaseProblem, match=rf"directory\.db, .*{advice}") as refusal:
         prepare_directory(path)
+    assert not is_passing(refusal.value)
+
+
+def test_a_file_that_another_process_holds_may_be_used_later(path: Path) -> None:
+    """Trouble that passes is none of the file's."""
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(DatabaseProblem, match="used again when that is over") as refusal:
+            prepare_directory(path)
+    assert is_passing(refusal.value)

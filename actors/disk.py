@@ -1,0 +1,86 @@
+"""What an error of the disk means: trouble that passes by itself, or something that a person must mend."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+ERRORS: Final = (OSError, sqlite3.Error, SQLAlchemyError)
+"""What the disk, SQLite and SQLAlchemy raise."""
+
+PRIMARY: Final = 0xFF
+"""The low byte of an extended result code is the primary one."""
+
+PASSING: Final = frozenset(
+    {
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EIO,
+        errno.EROFS,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+        errno.EAGAIN,
+        errno.EBUSY,
+        errno.EINTR,
+        errno.ESTALE,
+        errno.ETIMEDOUT,
+    }
+)
+"""A disk that is full, failing, away or mounted for reading; descriptors or memory that ran out."""
+
+PASSING_RESULTS: Final = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOMEM,
+    }
+)
+"""SQLite's primary result codes for the same (sqlite.org/rescode.html)."""
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same may succeed later with nobody having changed a file or a setting.
+
+    True for an OSError or an error of SQLite, SQLAlchemy's wrapping taken off, that says that the disk, its
+    room, descriptors or memory were not to be had, and for any error that was raised from one of these.
+    """
+    return any(_is_passing(each) for each in _causes(error))
+
+
+def said(error: BaseException) -> str:
+    """An error of the disk or of SQLite in words, without numbers, statements and their values."""
+    if isinstance(error, DBAPIError):
+        return said(error.orig) if error.orig else type(error).__name__
+    if not isinstance(error, OSError) or error.errno is None:
+        return str(error)
+    words = os.strerror(error.errno)
+    return words if error.filename is None else f"{error.filename}: {words}"
+
+
+def result_code(error: BaseException) -> int:
+    """SQLite's primary result code; SQLITE_OK where the error is not SQLite's."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_OK) & PRIMARY
+
+
+def _is_passing(error: BaseException) -> bool:
+    number = getattr(error, "errno", None)  # of ZeroMQ's errors, too, which are no OSError
+    return number in PASSING or result_code(error) in PASSING_RESULTS
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it was raised from."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__
