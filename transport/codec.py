@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from transport import message as api
-from transport.limits import LIMITS, REPLIES, Fault, Limits, check, shown
+from transport.limits import LIMITS, REPLIES, Fault, Limits, Tally, check, check_json_size, shown
 from transport.message import Encoding, Problem, Refusal, Reply, Request
 from transport.problems import json_problem, msgpack_problem, problems_of
 from transport.salvage import find_id, valid_id
@@ -159,15 +159,21 @@ def parse_reply(body: bytes) -> Reply:
 
 
 def _decode_msgpack(body: bytes, limits: Limits) -> dict[str, Any]:
+    # A value is a byte at least: what is shorter than that need not be counted while it is built.
+    tally = Tally(limits) if len(body) > limits.values else None
     try:
         value = unpackb(
             body,
+            list_hook=tally,
+            object_hook=tally,
             max_str_len=limits.body_bytes,
             max_bin_len=0,
             max_array_len=limits.array,
             max_map_len=limits.map,
             max_ext_len=0,
         )
+    except Fault as fault:
+        raise Undecodable(fault.problem, fault.field) from None
     except (ValueError, msgpack.UnpackException) as error:
         raise Undecodable(msgpack_problem(error, limits)) from None
     if type(value) is not dict:
@@ -197,7 +203,10 @@ def _is_plain(body: bytes, value: dict[str, Any]) -> bool:
 
 def _decode_json(body: bytes, limits: Limits) -> dict[str, Any]:
     try:
+        check_json_size(body, limits)
         value: dict[str, Any] = from_json(body, allow_inf_nan=False, cache_strings="none")
+    except Fault as fault:
+        raise Undecodable(fault.problem, fault.field) from None
     except ValueError as error:
         raise Undecodable(json_problem(str(error), limits)) from None
     entries = _check_decoded(value, limits, nul=body.find(_NUL["json"]) >= 0)
@@ -226,12 +235,12 @@ def _unencodable(content: dict[str, Any], limits: Limits) -> Unencodable:
 
 def _refuse_twins(entries: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object_pairs_hook that keeps no key twice."""
-    seen: dict[str, Any] = {}
-    for key, value in entries:
-        if key in seen:
-            raise Undecodable(f"the key {shown(key)} is there twice in one map")
-        seen[key] = value
-    return seen
+    made = dict(entries)
+    if len(made) == len(entries):
+        return made
+    seen: set[str] = set()
+    twin = next(key for key, _ in entries if key in seen or seen.add(key))
+    raise Undecodable(f"the key {shown(twin)} is there twice in one map")
 
 
 def _reply(value: dict[str, Any]) -> Reply:

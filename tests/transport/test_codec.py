@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tracemalloc
 from contextlib import suppress
 from typing import Any
 
@@ -261,6 +262,39 @@ def test_twenty_thousand_values_pass_and_one_more_does_not(encoding: Encoding) -
     assert problem_of(body_of(encoding, params={"rows": rows})).problem == (
         "more than 20000 values in all"
     )
+
+
+@pytest.mark.parametrize("empty", [b"\x80", b"\x90", b"{}", b"[]"])
+def test_no_more_is_built_of_a_body_than_the_values_that_it_may_have(empty: bytes) -> None:
+    """A quarter of a megabyte of empty containers would take 19 MB, and the time to make them."""
+    row = (
+        b"\xdc\x03\xe8" + empty * 1000
+        if empty[0] & 0x80
+        else b"[" + b",".join([empty] * 1000) + b"]"
+    )
+    rows = 255_000 // len(row)
+    if empty[0] & 0x80:
+        body = (
+            b"\x83\xa2id\xa1a\xa6action\xa1b\xa6params\x81\xa1x\xdc"
+            + rows.to_bytes(2, "big")
+            + row * rows
+        )
+    else:
+        body = b'{"id":"a","action":"b","params":{"x":[' + b",".join([row] * rows) + b"]}}"
+    assert refused(body).refusal.details[0].problem == "more than 20000 values in all"
+    tracemalloc.start()
+    refused(body)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4_000_000
+
+
+def test_punctuation_in_json_text_is_no_value() -> None:
+    """However much of it there is, escaped quotes and brackets among it."""
+    text = '",[]{}\\' * 10_000
+    request, _ = parse_request(body_of("json", params={"x": text, "y": [text]}))
+    assert request.params == {"x": text, "y": [text]}
+    assert parse_request(body_of("json", params={"x": [["a,b"] * 900, [[]] * 900, [{}] * 900] * 6}))
 
 
 @both
@@ -626,6 +660,7 @@ def test_the_id_is_read_from_broken_bodies(body: bytes) -> None:
         b'{"x":[' + b'"\\' * 100_000,
         b'{"x":' + b"[" * 250_000,
         b'{"x":[' + b"[]," * 80_000 + b'[]],"id":"a"}',
+        b'{"x":["' + b'","' * 80_000 + b'"],"id":"a",}',
         b"\xdf\xff\xff\xff\xff" + b"\0" * 200_000,
         b"\x82\xa1x\xdb\xff\xff\xff\xff",
         b"\x82\xa1x" + b"\x91" * 200_000,
