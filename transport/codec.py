@@ -7,6 +7,7 @@ BadRequest; nothing else.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -238,8 +239,7 @@ def _refuse_twins(entries: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(entries)
     if len(made) == len(entries):
         return made
-    seen: set[str] = set()
-    twin = next(key for key, _ in entries if key in seen or seen.add(key))
+    twin, _ = Counter(key for key, _ in entries).most_common(1)[0]
     raise Undecodable(f"the key {shown(twin)} is there twice in one map")
 
 

@@ -18,6 +18,12 @@ import zmq
 MOST_FRAMES = 256
 """Frames taken from the socket at a time, so that messages from inside are not kept waiting."""
 
+MOST_BYTES = 256 * 1024
+"""Bytes of bodies after which no further frame is taken at a time: a few milliseconds of reading them."""
+
+HEAVY_BYTES = 8 * 1024
+"""A body longer than this waits, with all that its connection sends, behind what others sent."""
+
 MOST_PARTS = 4
 """Parts kept of one message: an envelope has three at the most, so that one more tells it is none."""
 
@@ -134,16 +140,19 @@ class SocketMailbox:
         return [inside.popleft() for _ in range(len(inside))]
 
     def _frames(self) -> list[Frame]:
+        weight = 0
         try:
-            while len(self._read) < MOST_FRAMES:
-                self._read.append(self._receive())
+            while len(self._read) < MOST_FRAMES and weight < MOST_BYTES:
+                frame = self._receive()
+                self._read.append(frame)
+                weight += len(frame.parts[-1])
         except zmq.Again:
             pass
         except BaseException:  # out of memory, say: what was read before waits for the next take
             self._skip_rest()
             raise
         frames, self._read = self._read, []
-        return frames
+        return frames if weight <= HEAVY_BYTES else light_first(frames)
 
     def _receive(self) -> Frame:
         """One message; a million parts of one pass through here without being kept."""
@@ -193,3 +202,9 @@ class SocketMailbox:
                 outbox.popleft()
             if not outbox:
                 del self._outboxes[routing_id]
+
+
+def light_first(frames: list[Frame]) -> list[Frame]:
+    """Those of connections that sent nothing heavy before all of those that did; each one's in order."""
+    heavy = {frame.parts[0] for frame in frames if len(frame.parts[-1]) > HEAVY_BYTES}
+    return sorted(frames, key=lambda frame: frame.parts[0] in heavy)

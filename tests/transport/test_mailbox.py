@@ -12,7 +12,15 @@ import zmq
 
 from transport import mailbox as module
 from transport.limits import LIMITS
-from transport.mailbox import MOST_FRAMES, OUTBOX, Frame, SocketMailbox
+from transport.mailbox import (
+    HEAVY_BYTES,
+    MOST_BYTES,
+    MOST_FRAMES,
+    OUTBOX,
+    Frame,
+    SocketMailbox,
+    light_first,
+)
 from transport.security import set_options
 
 WAIT = 10.0
@@ -129,6 +137,35 @@ def test_a_flood_from_outside_is_taken_in_portions(peers: Peers) -> None:
         frames += rest
 
     assert [int(frame.parts[1]) for frame in frames] == list(range(count))
+
+
+def all_frames(peers: Peers, count: int) -> list[list[Frame]]:
+    """So many frames, in the portions that they are taken in, once the first of them is there."""
+    portions: list[list[Frame]] = []
+    while sum(map(len, portions)) < count:
+        portions.append([each for each in peers.mailbox.take() if isinstance(each, Frame)])
+    return portions
+
+
+def test_heavy_frames_are_taken_in_portions_of_bytes(peers: Peers) -> None:
+    """Few of them take as long as many others: messages from inside do not wait for all of them."""
+    client = peers.connect(b"a")
+    body = b"x" * (MOST_BYTES // 2)
+    for _ in range(8):
+        client.send(body)
+
+    assert max(map(len, all_frames(peers, 8))) <= 2
+
+
+def test_what_a_connection_sends_that_sends_heavy_frames_waits_behind_others() -> None:
+    """Each connection's own frames stay in their order."""
+    heavy, light = b"x" * (HEAVY_BYTES + 1), b"x" * HEAVY_BYTES
+    sent = [(b"a", b"1"), (b"b", light), (b"a", heavy), (b"c", b"1"), (b"a", b"2"), (b"b", b"2")]
+
+    taken = light_first([Frame([who, body]) for who, body in sent])
+
+    assert [frame.parts[0] for frame in taken] == [b"b", b"c", b"b", b"a", b"a", b"a"]
+    assert [frame.parts[1] for frame in taken if frame.parts[0] == b"a"] == [b"1", heavy, b"2"]
 
 
 def test_a_message_from_inside_wakes_a_sleeping_owner(peers: Peers) -> None:
