@@ -42,8 +42,8 @@ params:
 {FORMS}
 The token is --token, or that in --token-file, or TENANTRY_TOKEN, or that of the tenant in demo.json in
 TENANTRY_DATA (default var), which scripts/serve --demo writes; the endpoint is --endpoint, TENANTRY_ENDPOINT,
-or found there too. With --admin, the last resorts are admin.token and admin.sock in TENANTRY_DATA, and
-TENANTRY_ADMIN_ENDPOINT is asked instead: see docs/admin.md.
+or found there too. With --admin, TENANTRY_ADMIN_TOKEN and TENANTRY_ADMIN_ENDPOINT are asked instead, and the
+last resorts are admin.token and admin.sock in TENANTRY_DATA: see docs/admin.md.
 
 exit status: 0 done, 1 refused, 2 wrong usage, 3 no answer
 """

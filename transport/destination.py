@@ -41,14 +41,21 @@ def data_channel(endpoint: str | None, token: str | None, tenant: str) -> Destin
 
 
 def admin_channel(endpoint: str | None, token: str | None) -> Destination:
-    """The admin channel, by default admin.sock in the data directory, with the token in admin.token."""
+    """The admin channel, by default admin.sock in the data directory, with the token in admin.token.
+
+    TENANTRY_TOKEN is for the data channel alone: an owner's token in the environment of a shell does not
+    take the place of the operator's.
+    """
     data = data_directory()
     endpoint = endpoint or os.environ.get("TENANTRY_ADMIN_ENDPOINT") or f"ipc://{data}/admin.sock"
-    token = token or os.environ.get("TENANTRY_TOKEN")
+    token = token or os.environ.get("TENANTRY_ADMIN_TOKEN")
     if token:
         return Destination(endpoint, token, "")
     file = data / "admin.token"
-    advice = "start the server once with --admin-token to have another made, or give --token-file"
+    advice = (
+        "start the server once with --admin-token to have another made, give --token-file, "
+        "or set TENANTRY_ADMIN_TOKEN"
+    )
     try:
         return Destination(endpoint, read_token(file), f"the token in {file} is not good: {advice}")
     except FileNotFoundError:

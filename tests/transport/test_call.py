@@ -29,7 +29,7 @@ ROWS = [
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An environment without settings, and a data directory that is empty."""
-    for name in ("TENANTRY_ENDPOINT", "TENANTRY_TOKEN", "TENANTRY_ADMIN_ENDPOINT"):
+    for name in ("ENDPOINT", "TOKEN", "ADMIN_ENDPOINT", "ADMIN_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TENANTRY_DATA", str(tmp_path))
     return tmp_path
@@ -373,10 +373,12 @@ def test_with_admin_too_the_nearer_wins(
     main(["--admin", "acme", "a.b"])
     main(["--admin", "acme", "a.b", "--token-file", str(surroundings / "owner.token")])
     monkeypatch.setenv("TENANTRY_ENDPOINT", "tcp://127.0.0.1:1")
-    monkeypatch.setenv("TENANTRY_TOKEN", "tnt_environment")
+    monkeypatch.setenv("TENANTRY_TOKEN", "tnt_of_the_data_channel")
     main(["--admin", "acme", "a.b"])
-    seen = [admin.next_seen()["token"] for _ in range(3)]
-    assert seen == ["tnt_admin", "tnt_owner", "tnt_environment"]
+    monkeypatch.setenv("TENANTRY_ADMIN_TOKEN", "tnt_environment")
+    main(["--admin", "acme", "a.b"])
+    seen = [admin.next_seen()["token"] for _ in range(4)]
+    assert seen == ["tnt_admin", "tnt_owner", "tnt_admin", "tnt_environment"]
     monkeypatch.setenv("TENANTRY_ADMIN_ENDPOINT", elsewhere.endpoint)
     main(["--admin", "acme", "a.b", "--token", "tnt_flag"])
     assert elsewhere.next_seen()["token"] == "tnt_flag"
