@@ -47,7 +47,7 @@ from actors.index.messages import (
     WriteAgain,
 )
 from actors.index.move import Plan, planned
-from actors.index.reader import parse_index, read_index
+from actors.index.reader import parse_index, read_served_index
 from actors.index.spelling import hint
 from actors.library import Key, Library, connector_key, everything
 from actors.log.messages import MOVE, OK, Append, Entry
@@ -74,7 +74,7 @@ MOST_RECEIPTS = 1000
 
 def load_table(path: Path, environment: str) -> RoutingTable:
     """Read the index and load the code of every version it serves in this environment."""
-    return RoutingTable.build(read_index(path), environment)
+    return RoutingTable.build(read_served_index(path), environment)
 
 
 class Registry(Actor):
@@ -120,12 +120,12 @@ class Registry(Actor):
     # The file, edited by hand
 
     def _compare(self) -> Difference:
-        table, new = self._tables.current, read_index(self._path)
+        table, new = self._tables.current, read_served_index(self._path)
         found = (*changes(table.described, new), *_other_code(table, new))
         return Difference(new.digest, found, text_difference(table.described, new.text))
 
     def _reload(self, message: Reload) -> Taken:
-        before, new = self._tables.current, read_index(self._path)
+        before, new = self._tables.current, read_served_index(self._path)
         if message.digest not in (None, new.digest):
             raise Aborted(
                 f"{self._path} is not what you have seen: it was edited again; see functions.diff"

@@ -29,7 +29,7 @@ from actors.epoch import Epoch
 from actors.future import Answer
 from actors.health import LOOK_SECONDS
 from actors.index.messages import LookForHangs
-from actors.index.reader import read_index
+from actors.index.reader import read_served_index
 from actors.local_admin import LocalAdmin
 from actors.log.actor import AdminLog
 from actors.log.events import Events
@@ -106,7 +106,7 @@ class System:
         self._habits = operated(self._habits, settings)
         limit_memory(settings.memory_bytes)
         require_descriptors(settings.resident)
-        index = read_index(settings.registry)
+        index = read_served_index(settings.registry)
         self.tables = Published(RoutingTable.build(index, settings.environment))
         self._storage = Storage(settings.data, index.storage.migrations, settings.database_bytes)
         self._read_text(self.tables.current)

@@ -24,6 +24,13 @@ ADVICE = {
     sqlite3.SQLITE_READONLY: "it cannot be written; look at the rights of the file and its directory",
 }
 
+TRACES = (
+    ("tenants", "*.db", "databases"),
+    ("backups", "*.db", "databases"),
+    ("audit", "*.jsonl", "volumes"),
+)
+"""What there is below the data directory only after a directory.db."""
+
 SETTINGS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -37,9 +44,12 @@ SETTINGS = (
 def prepare_directory(path: Path) -> None:
     """Make the file for the server's user alone, and bring its tables to head; DatabaseProblem.
 
-    By the wiring, before any actor runs: Alembic keeps its context in module globals.
+    It is made where nothing beside it says that there was one. By the wiring, before any actor runs:
+    Alembic keeps its context in module globals.
     """
     try:
+        if not path.exists() or not path.stat().st_size:
+            _require_new(path)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         with open_directory(path) as connection, connection.begin():
             _require_sound(path, connection)
@@ -48,8 +58,25 @@ def prepare_directory(path: Path) -> None:
         raise _problem(path, error) from error
 
 
+def _require_new(path: Path) -> None:
+    """An empty directory in place of one that was lost would let nobody in, and take on new tenants."""
+    data = path.parent
+    traces = [
+        f"{place}/ has {count} {what}"
+        for place, pattern, what in TRACES
+        if (count := sum(1 for each in (data / place).glob(pattern) if each.stat().st_size))
+    ]
+    if traces:
+        raise DatabaseProblem(
+            f"{' and '.join(traces)}, and {path}, which lists the tenants, is missing or empty: restore it "
+            f"from a backup; to begin anew, move {data} elsewhere"
+        )
+
+
 def _require_sound(path: Path, connection: Connection) -> None:
     """All of it is looked through: damage that a question meets later would stop the server then."""
+    if connection.exec_driver_sql("SELECT 1 FROM sqlite_schema").first() is None:
+        _require_new(path)
     found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
     if found != "ok":
         raise DatabaseProblem(_refusal(path, str(found).splitlines()[-1], DAMAGED))

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from actors.access import ADMIN, AREAS, CHANNELS, LEVELS, OWNER, PLATFORM_LEVELS
+from actors.errors import IndexProblem
 from actors.health import Threshold
 from actors.index.code import REFERENCE
 from actors.index.config import SETTINGS, default_schema
@@ -58,6 +59,14 @@ BUILT_IN = Path(__file__).parents[1] / "admin" / "registry.toml"
 def read_index(path: Path) -> Index:
     """Read an index file; IndexProblem lists everything wrong with it by file, line and key."""
     return _read(read_source(path), path.resolve().parent, built_in_index())
+
+
+def read_served_index(path: Path) -> Index:
+    """As `read_index`; IndexProblem, too, where it describes nothing: such a file was lost, not written."""
+    index = read_index(path)
+    if not index.actions and not index.connectors:
+        raise IndexProblem(f"{path}: describes no action: restore it, or describe one in it")
+    return index
 
 
 def parse_index(path: Path, text: str) -> Index:

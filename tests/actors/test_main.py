@@ -241,6 +241,15 @@ def test_an_index_that_is_not_there_is_refused(tmp_path: Path, refused_here: Ref
     assert f"{path}: cannot be read" in message
 
 
+def test_an_index_that_was_emptied_is_refused(tmp_path: Path, refused_here: Refused) -> None:
+    """It would be served, and every call answered `not_found`."""
+    path = tmp_path / "registry.toml"
+    path.write_text("# nothing but a remark\n")
+    assert f"{path}: describes no action" in refused_here(
+        "--registry", path, data=tmp_path / "data"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -147,6 +147,7 @@ def test_new_actions_are_known_to_the_router_at_once(
     [
         (lambda index: index.write_text("[actions"), IndexProblem, "registry.toml:1"),
         (lambda index: index.unlink(), IndexProblem, "cannot be read"),
+        (lambda index: index.write_text(""), IndexProblem, "describes no action"),
         (lambda index: write_second(index, "def add(ctx"), CodeProblem, "second.py"),
         (lambda index: write_second(index, "def add(ctx): ..."), CodeProblem, "(ctx, params)"),
         (lambda index: write_second(index, "import sys; sys.exit(1)"), CodeProblem, "second.py"),

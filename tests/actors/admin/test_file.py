@@ -98,6 +98,41 @@ def advance(path: Path) -> None:
         file.execute("UPDATE alembic_version SET version_num = '9999'")
 
 
+def test_one_that_was_lost_is_not_made_anew(path: Path) -> None:
+    """Missing, cut to nothing, or replaced by an empty database: what is beside it tells; nothing is made."""
+    (path.parent / "tenants").mkdir()
+    for number in range(2):
+        (path.parent / "tenants" / f"{number}.db").write_bytes(b"a tenant's")
+    for lose in (Path.unlink, Path.touch, _make_empty):
+        lose(path)
+        before = path.exists() and path.read_bytes()
+        with pytest.raises(
+            DatabaseProblem, match=r"tenants/ has 2 databases, .*restore it"
+        ) as told:
+            prepare_directory(path)
+        assert "is missing or empty" in str(told.value)
+        assert (path.exists() and path.read_bytes()) == before
+
+
+def _make_empty(path: Path) -> None:
+    """A database without a table."""
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("PRAGMA journal_mode=WAL")
+
+
+def test_the_records_of_the_audit_log_tell_of_one_that_was_lost(path: Path) -> None:
+    """Also where there never was a tenant; an empty volume tells nothing."""
+    path.unlink()
+    (path.parent / "audit").mkdir()
+    volume = path.parent / "audit" / "2026-11.jsonl"
+    volume.touch()
+    prepare_directory(path)
+    path.unlink()
+    volume.write_text("{}\n")
+    with pytest.raises(DatabaseProblem, match=r"audit/ has 1 volumes, and .* is missing or empty"):
+        prepare_directory(path)
+
+
 def spoil(path: Path) -> None:
     """Pages in the middle; the first is sound."""
     content = bytearray(path.read_bytes())
