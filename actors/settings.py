@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict
 from pydantic_settings import SettingsError as Unparsable
 
 from actors.errors import SettingsError
+from transport.socket_file import LONGEST, path_of
+
+
+def rooted(endpoint: str) -> str:
+    """With a socket file's path from the root on, where that is short enough for one."""
+    path = path_of(endpoint)
+    if path is None or path == Path():
+        return endpoint
+    whole = path.absolute()
+    short = os.path.relpath(whole)
+    return f"ipc://{whole if len(os.fsencode(whole)) <= LONGEST else short}"
+
+
+Place = Annotated[Path, AfterValidator(Path.absolute)]
+"""A path that means the same for as long as the process lives, whatever becomes of the current directory."""
+
+Endpoint = Annotated[str, AfterValidator(rooted)]
+
+JSON_WORDS = frozenset({"true", "false", "null"})
+"""Which the command line's lists would take for JSON, and which are names and texts here."""
 
 
 class Settings(BaseSettings):
@@ -24,29 +46,30 @@ class Settings(BaseSettings):
         cli_implicit_flags=True,
         cli_hide_none_type=True,
         use_attribute_docstrings=True,
+        validate_default=True,
     )
 
-    data: Path = Path("var")
+    data: Place = Path("var")
     """Directory of all databases; made with mode 0700 if it is not there."""
-    endpoint: str = "tcp://127.0.0.1:5570"
+    endpoint: Endpoint = "tcp://127.0.0.1:5570"
     """Data channel: where clients connect. Port 0 or * takes a free one. Beyond loopback only with CURVE."""
-    admin_endpoint: str | None = None
+    admin_endpoint: Endpoint | None = None
     """Admin channel: by default ipc://DATA/admin.sock, for the server's user alone. Ports need CURVE."""
     environment: str = "local-dev"
     """Which function states are served; one of the index's environments."""
-    registry: Path = Path(__file__).parent.parent / "registry.toml"
+    registry: Place = Path(__file__).parent.parent / "registry.toml"
     """The index; `code` references resolve beside it."""
-    curve_keys: Path | None = None
+    curve_keys: Place | None = None
     """The server's CURVE key pair (*.key_secret), as scripts/keys server makes it; turns encryption on."""
-    curve_clients: Path | None = None
+    curve_clients: Place | None = None
     """Directory of allowed client keys (*.key), read at start; without it every client key is accepted."""
-    secrets_key: Path | None = None
+    secrets_key: Place | None = None
     """Keys that encrypt what tenants set for connectors: by default DATA/secrets.key, made at first start."""
     outward_networks: list[str] = []
     """Networks that connectors may reach although they are not public, such as 10.1.0.0/16."""
     outward_plain: bool = False
     """Whether connectors' connections without TLS may leave the machine."""
-    outward_ca: Path | None = None
+    outward_ca: Place | None = None
     """Certificates (PEM) of authorities that connectors trust besides the system's."""
 
     threads: int = Field(default=4, ge=1, le=64)
@@ -90,7 +113,7 @@ class Settings(BaseSettings):
     @property
     def admin_address(self) -> str:
         """Where the admin channel listens."""
-        return self.admin_endpoint or f"ipc://{self.data / 'admin.sock'}"
+        return self.admin_endpoint or rooted(f"ipc://{self.data / 'admin.sock'}")
 
     @property
     def secrets_file(self) -> Path:
@@ -101,7 +124,7 @@ class Settings(BaseSettings):
 def read_settings(arguments: list[str]) -> Settings:
     """Settings from the environment and these command-line arguments; exits on --help and unknown flags."""
     try:
-        return CliApp.run(Settings, cli_args=arguments)
+        return CliApp.run(Settings, cli_args=as_texts(arguments))
     except ValidationError as error:
         raise SettingsError("; ".join(_problem(one) for one in error.errors())) from None
     except Unparsable as error:
@@ -110,6 +133,27 @@ def read_settings(arguments: list[str]) -> Settings:
         ) from None
 
 
+def as_texts(arguments: list[str]) -> list[str]:
+    """The arguments with `--tenant true` and the like quoted, so that it is a tenant called true."""
+    flags = {
+        f"--{name.replace('_', '-')}"
+        for name, field in Settings.model_fields.items()
+        if field.annotation == list[str]
+    }
+    texts: list[str] = []
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        flag, equals, value = argument.partition("=")
+        if equals and flag in flags:
+            texts.append(f"{flag}={_quoted(value)}")
+        else:
+            texts.append(_quoted(argument) if before in flags else argument)
+    return texts
+
+
+def _quoted(value: str) -> str:
+    return ",".join(f'"{each}"' if each in JSON_WORDS else each for each in value.split(","))
+
+
 def _problem(error: ErrorDetails) -> str:
-    name = "_".join(str(part) for part in error["loc"])
+    name = str(error["loc"][0])
     return f"TENANTRY_{name.upper()} (--{name.replace('_', '-')}): {error['msg']}"

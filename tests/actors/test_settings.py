@@ -25,13 +25,13 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_the_defaults_are_those_of_the_manual() -> None:
     """And the index is the repository's own, wherever one stands."""
     settings = read_settings([])
-    assert settings.data == Path("var")
+    assert settings.data == Path.cwd() / "var"
     assert settings.endpoint == "tcp://127.0.0.1:5570"
     assert settings.environment == "local-dev"
     assert settings.registry.resolve() == ROOT / "registry.toml"
     assert settings.body_bytes == 256 * 1024
     assert (settings.curve_keys, settings.curve_clients) == (None, None)
-    assert settings.admin_address == "ipc://var/admin.sock"
+    assert settings.admin_address == f"ipc://{Path.cwd()}/var/admin.sock"
     assert (settings.demo, settings.tenant, settings.admin_token) == (False, [], False)
 
 
@@ -43,7 +43,7 @@ def test_each_setting_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("TENANTRY_DEMO", "true")
     settings = read_settings([])
     assert (settings.threads_most, settings.idle_seconds) == (7, 0.5)
-    assert (settings.data, settings.demo) == (Path("elsewhere"), True)
+    assert (settings.data, settings.demo) == (Path.cwd() / "elsewhere", True)
 
 
 def test_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,10 +57,57 @@ def test_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_admin_channel_is_in_the_data_directory_unless_told_otherwise() -> None:
     """Two servers with data of their own do not meet there."""
-    assert read_settings(["--data=elsewhere"]).admin_address == "ipc://elsewhere/admin.sock"
+    own = read_settings(["--data=elsewhere"]).admin_address
+    assert own == f"ipc://{Path.cwd()}/elsewhere/admin.sock"
     given = read_settings(["--data=elsewhere", "--admin-endpoint=tcp://127.0.0.1:5571"])
     assert given.admin_address == "tcp://127.0.0.1:5571"
     assert read_settings(["--admin-token"]).admin_token
+
+
+PATHS = ("data", "registry", "curve_keys", "curve_clients", "secrets_key", "outward_ca")
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_a_path_means_the_same_whatever_becomes_of_the_current_directory(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function may change that, and the server's files are where they were."""
+    whole = Path("some") / "place"
+    assert (
+        getattr(read_settings([f"--{name.replace('_', '-')}=some/place"]), name) == whole.absolute()
+    )
+    monkeypatch.setenv(f"TENANTRY_{name.upper()}", "some/place")
+    assert getattr(read_settings([]), name) == whole.absolute()
+
+
+def test_every_path_is_among_these() -> None:
+    fields = Settings.model_fields.items()
+    assert tuple(name for name, field in fields if "Path" in str(field.annotation)) == PATHS
+
+
+def test_so_does_a_socket_file() -> None:
+    """One that would be too long from the root on is left as short as it was."""
+    given = read_settings(["--endpoint=ipc://run/d.sock", "--admin-endpoint=ipc://run/a.sock"])
+    assert given.endpoint == f"ipc://{Path.cwd()}/run/d.sock"
+    assert given.admin_endpoint == f"ipc://{Path.cwd()}/run/a.sock"
+    deep = "d" * (105 - len("/admin.sock"))
+    assert read_settings([f"--data={deep}"]).admin_address == f"ipc://{deep}/admin.sock"
+    assert read_settings(["--endpoint=ipc://@name"]).endpoint == "ipc://@name"
+
+
+@pytest.mark.parametrize("name", ["true", "false", "null", "-0", "1e5", "007"])
+def test_a_name_that_is_a_word_of_json_is_a_name(name: str) -> None:
+    """On the command line as in the environment, where a list is JSON."""
+    assert read_settings(["--tenant", name, "--tenant", "b"]).tenant == [name, "b"]
+    assert read_settings([f"--tenant={name}"]).tenant == [name]
+    assert read_settings([f"--tenant=a,{name}"]).tenant == ["a", name]
+    assert read_settings(["--log-hide", name]).log_hide == [name]
+    assert read_settings([f'--tenant=["{name}"]']).tenant == [name]
+
+
+def test_a_list_of_something_else_names_the_flag_that_there_is() -> None:
+    with pytest.raises(SettingsError, match=re.escape("TENANTRY_TENANT (--tenant): ")):
+        read_settings(["--tenant=[true]"])
 
 
 @pytest.mark.parametrize(
