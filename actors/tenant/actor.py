@@ -190,7 +190,7 @@ class Tenant(Actor):
         first one needs it for itself.
         """
         database = self._gate.database
-        database.begin()
+        self._gate.begin()
         serve = self._gate.serving.serve
         held: list[Held] = []
         now = time.monotonic()

@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from actors.errors import DatabaseProblem
 from actors.tenant import engine_text as text
 from actors.tenant import failures
+from actors.tenant.doubt import Doubt, checkpoint
 from actors.tenant.guard import Guard
 from actors.tenant.outbox_table import OutboxTable
 from actors.tenant.plans import Plans
@@ -43,6 +44,7 @@ class TenantDatabase:
         "_guard",
         "_loan",
         "_message",
+        "doubt",
         "known",
         "outbox",
         "path",
@@ -59,6 +61,8 @@ class TenantDatabase:
         self.path = path
         self.known = KnownText()
         """The SQL text of the code that is loaded, replaced when other code is; at first nothing."""
+        self.doubt = Doubt()
+        """Whether what was committed is on disk."""
         self.outbox = OutboxTable(driver.execute)
         """What functions have sent, and is not done yet."""
         self._driver = driver
@@ -75,7 +79,7 @@ class TenantDatabase:
         self._execute(text.BEGIN)
 
     def commit(self) -> None:
-        """Commit the turn, synced. Where it raises, the effects may still be on disk: reopen and look."""
+        """Commit the turn, synced. Where it raises, effects may be on disk: `checkpoint`, and look."""
         self._execute(text.COMMIT)
 
     def rollback(self) -> None:
@@ -186,12 +190,16 @@ class TenantDatabase:
         """The refusal that an error of the database stands for; None where it is the function's matter."""
         return failures.classify(error)
 
+    def checkpoint(self) -> None:
+        """Bring all that was committed into the file, synced; sqlite3.Error, OSError. Ends a transaction."""
+        self._guard.leave()
+        self.rollback()
+        checkpoint(self._driver, self.path)
+
     def checkpoint_and_close(self) -> None:
         """Bring everything into the file and close it: no -wal stays beside it."""
-        self._guard.leave()
         try:
-            self.rollback()
-            self._execute(text.CHECKPOINT).fetchall()
+            self.checkpoint()
         finally:
             self.close()
 

@@ -1,7 +1,8 @@
 """The output gate of one tenant: its open database, and what leaves once it is on disk there.
 
 If a commit fails, every message in it is answered with an error and none of its effects stay. A commit that
-reports failure may still be on disk: then the file is opened anew, and its table of ids is asked.
+reports failure may still be on disk: everything is then put into the file, and once that was synced its table
+of ids is asked (actors/tenant/doubt.py).
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from actors.log.messages import FROM_TENANT
 from actors.messages import Replies, TenantRecord, Work
 from actors.tenant.account import lines_of
 from actors.tenant.database import FORGOTTEN_AT_ONCE, TenantDatabase
+from actors.tenant.doubt import NOT_KEPT, Doubt, lost
 from actors.tenant.held import Held
 from actors.tenant.mark import mark_in
 from actors.tenant.serving import Serving
-from transport.message import ABORTED, UNAVAILABLE, Refusal
+from transport.message import ABORTED, Refusal
 
 log = structlog.get_logger()
 
@@ -36,19 +38,6 @@ FORGET_EVERY = 600.0
 
 FORGET_MORE = 0.1
 """Seconds between sweeps while there is more to forget: 5,000 replies a second at most."""
-
-NOT_ON_DISK = Refusal(
-    UNAVAILABLE,
-    "the commit failed and nothing of this request was kept; send it again with the same id",
-    retry_after_ms=1000,
-)
-
-NOT_KNOWN = Refusal(
-    UNAVAILABLE,
-    "the commit failed and the database cannot be read, so that it is not known whether this request was "
-    "kept; send it again with the same id, and it has its effect once",
-    retry_after_ms=1000,
-)
 
 STRETCH_LOST = Refusal(ABORTED, "the commit of a later stretch failed")
 """What is on disk of the earlier ones is said besides."""
@@ -78,14 +67,19 @@ class Gate:
 
     @property
     def serving(self) -> Serving:
-        """There from `open` on; another one after a commit that failed."""
+        """There from `open` on."""
         assert self._serving is not None
         return self._serving
 
     @property
     def database(self) -> TenantDatabase:
-        """Open from `open` on; another one, too."""
+        """Open from `open` on."""
         return self.serving.database
+
+    @property
+    def doubt(self) -> Doubt:
+        """Whether what was committed is on disk."""
+        return self.database.doubt
 
     def checkpoint_and_close(self) -> None:
         """So that the file stands alone."""
@@ -105,24 +99,29 @@ class Gate:
 
     # Answers that wait for the disk
 
+    def begin(self) -> None:
+        """Begin a transaction. Where a commit has failed before, the disk may be asked first."""
+        if self.doubt:
+            self._ask_the_disk()
+        self.database.begin()
+
     def commit(self, held: list[Held]) -> None:
         """Commit the transaction; then these leave, or what is true instead."""
         try:
             self._sweep()
             self.flush(wrote=any(one.wrote for one in held))
         except sqlite3.Error as error:
-            self.reopen(held, error)
-            self.release([self._verdict(one) for one in held])
+            self.failed(error, len(held))
+            self.release([self._verdict(one, error) for one in held])
         else:
             self.release(held)
 
     def apart(self, change: Callable[[], T]) -> T:
         """A transaction of the engine's own, committed when this returns; what it gives.
 
-        Raises sqlite3.Error where it could not be; after a commit that failed the file is opened anew, since
-        it may be on disk all the same.
+        Raises sqlite3.Error where it could not be; it may be on disk all the same.
         """
-        self.database.begin()
+        self.begin()
         try:
             found = change()
         except BaseException:
@@ -131,34 +130,38 @@ class Gate:
         try:
             self.flush(wrote=True)
         except sqlite3.Error as error:
-            self.reopen([], error)
+            self.failed(error, 0)
             raise
         return found
 
     def flush(self, *, wrote: bool) -> None:
-        """Commit the transaction; where it fails, `reopen` comes next."""
+        """Commit the transaction; where it fails, `failed` comes next."""
         if wrote:
+            if self.doubt:
+                raise sqlite3.OperationalError("an earlier commit failed") from self.doubt.error
             self._let_go()
         self.database.commit()
 
-    def reopen(self, held: list[Held], error: sqlite3.Error) -> None:
-        """Open the database anew, so that it can be asked what is on disk.
+    def failed(self, error: sqlite3.Error, messages: int) -> None:
+        """After a commit of so many messages: ask the disk what it holds, now or, with `doubt`, later."""
+        self.database.rollback()
+        if not self.doubt:
+            log.error("commit failed", **self._whose, messages=messages, exc_info=error)
+            self.doubt.arise(error)
+        self._ask_the_disk()
 
-        Where that fails, all of these are answered, and it raises.
-        """
-        log.error(
-            "commit failed",
-            tenant=self._record.name,
-            tenant_id=self._record.id,
-            messages=len(held),
-            exc_info=error,
-        )
-        self.database.close()
-        try:
-            self.open()
-        except BaseException:
-            self.release([self.serving.taken_back(one, NOT_KNOWN) for one in held])
-            raise
+    def lost(self, error: sqlite3.Error) -> Refusal:
+        """Of a write whose commit failed with this, and which is not on disk as far as is known."""
+        return self.doubt.refusal if self.doubt else lost(error, NOT_KEPT)
+
+    def _ask_the_disk(self) -> None:
+        seconds = self.doubt.ask(self.database.checkpoint)
+        if seconds is not None:
+            log.info("database written again", **self._whose, seconds=round(seconds, 3))
+
+    @property
+    def _whose(self) -> dict[str, str]:
+        return {"tenant": self._record.name, "tenant_id": self._record.id}
 
     def stored(self, work: Work) -> bytes | None:
         """What stands under the id of a request: its reply, or a mark."""
@@ -187,11 +190,11 @@ class Gate:
             line = refused_line(FROM_TENANT, now, work, refusal, None, len(body))
             self._accounts.tell(self._record, (line,))
 
-    def _verdict(self, held: Held) -> Held:
+    def _verdict(self, held: Held, error: sqlite3.Error) -> Held:
         """The reply itself where it is on disk, else a refusal; what is there may be an earlier mark."""
-        stored = self.stored(held.work) if held.wrote else None
+        stored = self.stored(held.work) if held.wrote and not self.doubt else None
         if stored is None:
-            return self.serving.taken_back(held, NOT_ON_DISK)
+            return self.serving.taken_back(held, self.lost(error))
         mark = mark_in(stored)
         return held if mark is None else self.serving.taken_back(held, mark.on(STRETCH_LOST))
 

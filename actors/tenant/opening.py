@@ -1,7 +1,7 @@
 """Opening a tenant's file: everything that makes the connection safe, in the order that makes it so.
 
-Settings first, then whose file it is and how new, then limits and the deadline, and last the authorizer,
-which would deny what comes before it.
+Settings first, then whose file it is and how new, then what is left in the -wal, then limits and the
+deadline, and last the authorizer, which would deny what comes before it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from actors.errors import DatabaseProblem, MigrationNeeded
 from actors.tenant.authorizer import authorizer
 from actors.tenant.database import TenantDatabase, limit_size
 from actors.tenant.dialect import MOST_VARIABLES
+from actors.tenant.doubt import checkpoint, wal_of
 from actors.tenant.engine import SharedEngine
 from actors.tenant.guard import Guard
 from actors.tenant.schema_info import SchemaInfo, Version
@@ -83,7 +84,7 @@ def open_tenant(
         raise problem(path, error) from error
     try:
         return _opened(path, driver, tenant_id, shared, schema, limits)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         driver.close()
         raise problem(path, error) from error
     except BaseException:
@@ -116,6 +117,8 @@ def _opened(
     limit_size(driver, limits.database_bytes)
     check_stamp(path, driver, tenant_id)
     _check_version(path, driver, schema.user_version)
+    if wal_of(path).stat().st_size:  # of a process that died, perhaps between a write and its sync
+        checkpoint(driver, path)
     for limit, most in LIMITS:
         driver.setlimit(limit, most)
     guard = Guard()
@@ -159,7 +162,7 @@ ADVICE: Final = {
 }
 
 
-def problem(path: Path, error: sqlite3.Error) -> DatabaseProblem:
+def problem(path: Path, error: sqlite3.Error | OSError) -> DatabaseProblem:
     """What an error while opening or migrating means, in words."""
     advice = ADVICE.get(
         result_code(error), "look at the disk, the rights of the file and the limit of open files"

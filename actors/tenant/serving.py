@@ -197,9 +197,7 @@ class Serving:
         return Held(work, body, wrote, route, None, self._began, time.monotonic(), replayed)
 
     def _served(self, work: Work) -> Held:
-        profile = self._profiles.of(self._record.id)
-        if profile is not self._profile:
-            self._heed(profile)
+        self.heed_newest()
         route = self._route(work)
         params = route.params.parse(work.request.params)
         if route.function is None:
@@ -208,6 +206,7 @@ class Serving:
             raise Apart(work, route, params)
         if not route.writes:
             return self._answered(work, self._read(work, route, params), route, wrote=False)
+        self.database.doubt.require_none()
         digest = content_digest(route.name, work.request.params)
         stored = self.database.recall(work.principal.id, work.request.id)
         if stored is None:

@@ -50,6 +50,8 @@ class Stretches:
         """The first one of a request; or what was answered under its id before, or why there is no room."""
         work, route = apart.work, apart.route
         try:
+            if route.writes:
+                self._database.doubt.require_none()
             digest = content_digest(route.name, work.request.params) if route.writes else b""
             earlier = self._serving.earlier(work, route, digest) if route.writes else None
             if earlier is not None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 
 from actors.mailbox import Mailbox
-from actors.tenant.gate import NOT_ON_DISK, STRETCH_LOST, Gate
+from actors.tenant.gate import STRETCH_LOST, Gate
 from actors.tenant.held import Apart
 from actors.tenant.parked import Parked
 from actors.tenant.parking import Arrived, Parking
@@ -38,7 +38,7 @@ class Waiting:
         if function.deadline <= time.monotonic():
             self._close([(function, function.overdue())])
             return
-        self._gate.database.begin()
+        self._gate.begin()
         stretch = self._stretches.go_on(function)
         if stretch.held is not None:
             self._parking.end(function)
@@ -90,18 +90,16 @@ class Waiting:
         try:
             self._gate.flush(wrote=stretch.wrote)
         except sqlite3.Error as error:
-            self._parking.end(function)
-            if not self._is_kept(stretch, function, error):
-                lost = NOT_ON_DISK if function.mark is None else STRETCH_LOST
-                self._close([(function, lost)])
+            self._gate.failed(error, 1)
+            if not self._is_kept(stretch, function):
+                is_first = function.mark is None or self._gate.doubt
+                self._close([(function, self._gate.lost(error) if is_first else STRETCH_LOST)])
                 return False
         return True
 
-    def _is_kept(self, stretch: Stretch, function: Parked, error: sqlite3.Error) -> bool:
+    def _is_kept(self, stretch: Stretch, function: Parked) -> bool:
         """A stretch that wrote nothing has left no mark to tell, and counts as lost."""
-        held = self._gate.serving.refused(function.work, NOT_ON_DISK)
-        self._gate.reopen([held._replace(route=function.route, began=function.began)], error)
-        if not stretch.wrote or stretch.mark is None:
+        if self._gate.doubt or not stretch.wrote or stretch.mark is None:
             return False
         return self._gate.stored(function.work) == stretch.mark.packed()
 
@@ -110,7 +108,7 @@ class Waiting:
         closing = list(ended)
         if not closing:
             return
-        self._gate.database.begin()
+        self._gate.begin()
         for function, _ in closing:
             self._parking.end(function)
         stretches = self._stretches

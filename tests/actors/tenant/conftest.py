@@ -12,7 +12,7 @@ import pytest
 from actors.tenant.database import TenantDatabase
 from actors.tenant.engine import SharedEngine
 from actors.tenant.upgrades import Migrations
-from tests.actors.tenant.disk import Disk, OnDisk, io_error
+from tests.actors.tenant.disk import Disk, OnDisk
 from tests.actors.tenant.shelving import MIGRATIONS, Library
 
 
@@ -51,9 +51,6 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     connect = sqlite3.connect
 
     def connected(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        if plan.closed:
-            plan.closed = False
-            raise io_error()
         found = connect(*arguments, factory=OnDisk, **options)
         assert isinstance(found, OnDisk)
         found.disk = plan

@@ -13,15 +13,15 @@ LOST: Final = "lost"
 """The commit reports failure, and nothing of it is on disk."""
 KEPT: Final = "kept"
 """The commit reports failure, and all of it is on disk: a sync that failed after the write."""
-KEPT_AND_CLOSED: Final = "kept, and the file cannot be opened"
-"""The disk is gone for a while."""
+KEPT_AND_UNKNOWN: Final = "kept, and the disk cannot be asked"
+"""The next checkpoint fails, too."""
 
 
 class Disk(deque[str]):
     """What becomes of the next commits of tenants, in their order; afterwards all is fine."""
 
-    closed = False
-    """True once the file cannot be opened, until somebody has tried."""
+    silent = False
+    """True once the disk cannot be asked, until somebody has tried."""
 
     def next(self) -> str:
         """What becomes of this commit."""
@@ -35,11 +35,14 @@ class OnDisk(sqlite3.Connection):
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         """Fail a tenant's commit if its time has come."""
+        if sql == engine_text.CHECKPOINT and self.disk.silent:
+            self.disk.silent = False
+            raise io_error()
         if sql != engine_text.COMMIT:
             return super().execute(sql, parameters)
         fate = self.disk.next()
         cursor = super().execute(engine_text.ROLLBACK if fate == LOST else sql)
-        self.disk.closed = fate == KEPT_AND_CLOSED
+        self.disk.silent = fate == KEPT_AND_UNKNOWN
         if fate != FINE:
             raise io_error()
         return cursor

@@ -25,7 +25,7 @@ from actors.tenant.database import TenantDatabase
 from actors.tenant.storage import Storage
 from tests.actors.house import WAIT, House, Watch
 from tests.actors.servers import INDEX
-from tests.actors.tenant.disk import FINE, KEPT, KEPT_AND_CLOSED, LOST, Disk
+from tests.actors.tenant.disk import FINE, KEPT, KEPT_AND_UNKNOWN, LOST, Disk
 from transport.message import UNAVAILABLE, Refusal, Request
 
 MIB = 1024 * 1024
@@ -228,18 +228,21 @@ def test_a_message_waits_while_those_before_it_are_handled(bench: Bench) -> None
     assert second.line.queued_ms + earlier == pytest.approx(ended)
 
 
-def test_what_nobody_knows_of_is_told_as_just_that(bench: Bench, disk: Disk, house: House) -> None:
-    """The commit reports failure and the file cannot be opened: the incarnation ends, its callers hear."""
+def test_what_nobody_knows_of_is_told_as_just_that(bench: Bench, disk: Disk) -> None:
+    """The commit reports failure and the disk cannot be asked; what was there before is read all the same."""
     mail = letters(bench, ["add", "read"])
     for message in mail:
         bench.mailbox.tell(message)
-    disk.extend([KEPT_AND_CLOSED])
+    disk.extend([KEPT_AND_UNKNOWN])
     bench.start()
     for told in bench.served(mail):
         agree(told)
         assert told.line.outcome == "unavailable"
         assert "not known" in (told.line.message or "")
-    assert isinstance(house.watch.hear(), Failed)
+    later = letters(bench, ["read"])
+    bench.mailbox.tell(later[0])
+    (told,) = bench.served(later)
+    assert told.line.outcome == "ok"
 
 
 def test_what_kills_even_as_a_dead_letter_is_told(

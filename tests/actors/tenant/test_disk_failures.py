@@ -1,0 +1,84 @@
+"""A tenant's file on a disk whose syncs really fail, and what is there after a power cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.endurance.faults import Calls, Faults, NoCompiler
+from tests.actors.servers import INDEX
+from tests.child import Child
+from tests.deadline import until
+from tests.wire import Map, Wire
+
+
+class Site:
+    """One tenant's server on a disk that fails as planned; a context manager for the one that runs."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.data = folder / "data"
+        self.data.mkdir()
+        try:
+            self.faults = Faults(folder / "disk", self.data)
+        except NoCompiler as missing:
+            pytest.skip(str(missing))
+        for name, value in self.faults.environment().items():
+            monkeypatch.setenv(name, value)
+        self.token = ""
+
+    def start(self) -> Child:
+        """A server on what is there."""
+        return Child("--tenant", "acme", data=self.data, registry=INDEX)
+
+    def ready(self, child: Child) -> str:
+        """Its endpoint; keeps the token of its first start."""
+        endpoint = child.ready()
+        self.token = self.token or child.said[0].split()[-1]
+        return endpoint
+
+    def add(self, text: str) -> Map:
+        """A write whose id is its text."""
+        return {**self.who, "id": text, "action": "marks.add", "params": {"text": text}}
+
+    def count(self, wire: Wire, text: str) -> Map:
+        """How many marks say this, as the server answers."""
+        return wire.ask(**self.who, action="marks.count", params={"text": text})
+
+    @property
+    def who(self) -> Map:
+        """The caller."""
+        return {"tenant": "acme", "token": self.token}
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """On a disk that is sound at first."""
+    found = Site(tmp_path, monkeypatch)
+    yield found
+    found.faults.close()
+
+
+def test_what_was_written_and_not_synced_is_not_acknowledged_and_reads_go_on(site: Site) -> None:
+    """Also under the same id again, and what is answered then is there after a power cut."""
+    with site.start() as child, Wire(site.ready(child)) as wire:
+        assert wire.ask(**site.add("before"))["ok"]
+        site.faults.fail(Calls.SYNC, "/tenants/")
+        replies = [wire.ask(**site.add(text)) for text in ("one", "two", "one")]
+        assert site.faults.failed
+        assert [reply["error"]["code"] for reply in replies] == ["unavailable"] * 3
+        assert all("not known" in reply["error"]["message"] for reply in replies)
+        assert all(reply["error"]["retry_after_ms"] <= 800 for reply in replies)
+        assert site.count(wire, "before")["result"]["count"] == 1
+        assert site.count(wire, "one")["result"]["count"] == 0
+        site.faults.mend()
+        until(lambda: wire.ask(**site.add("one"))["ok"], "writes to be served again")
+        child.process.kill()
+        child.ended()
+    site.faults.cut_power()
+    with site.start() as child, Wire(site.ready(child)) as wire:
+        assert wire.ask(**site.add("one"))["meta"]["replayed"] is True
+        assert wire.ask(**site.add("two"))["ok"]
+        found = [site.count(wire, text)["result"]["count"] for text in ("before", "one", "two")]
+        assert found == [1, 1, 1]
