@@ -15,6 +15,9 @@ from typing import Any, NamedTuple
 
 import zmq
 
+from transport.connection import Tally
+from transport.connections import BOUNDS, Bounds, Connections
+
 MOST_FRAMES = 256
 """Frames taken from the socket at a time, so that messages from inside are not kept waiting."""
 
@@ -29,6 +32,9 @@ MOST_PARTS = 4
 
 OUTBOX = 1000
 """Replies kept for one peer that does not read; further ones are dropped and counted."""
+
+ABOUT = 2
+"""Bytes that a part takes on its way besides its own, at least."""
 
 RETRY_MS = 5
 """How soon a peer whose queue was full is tried again, in milliseconds."""
@@ -61,6 +67,7 @@ class SocketMailbox:
         socket: zmq.Socket[bytes],
         before_sleep: Callable[[], None] = lambda: None,
         after_sleep: Callable[[], None] = lambda: None,
+        bounds: Bounds = BOUNDS,
     ) -> None:
         self._before_sleep = before_sleep
         self._after_sleep = after_sleep
@@ -70,6 +77,8 @@ class SocketMailbox:
         self._read: list[Frame] = []  # frames that are read and not yet taken
         self._asleep: deque[None] = deque()  # one element while the owner sleeps and wants the bell
         self._outboxes: dict[bytes, deque[list[bytes]]] = {}
+        self.connections = Connections(socket, bounds)
+        self._tallies: dict[bytes, Tally] = {}
         self._bell, self._ringer = sockets.socketpair()
         self._bell.setblocking(False)
         self._ringer.setblocking(False)
@@ -106,6 +115,9 @@ class SocketMailbox:
 
     def send(self, routing_id: bytes, parts: list[bytes]) -> None:
         """Send without waiting; a peer that does not read gets an outbox, a peer that is gone is counted."""
+        tally = self._tallies.get(routing_id)
+        if tally is not None:
+            tally.sent += len(parts[-1])
         outbox = self._outboxes.get(routing_id)
         message = [routing_id, *parts]
         if outbox is None:
@@ -115,6 +127,11 @@ class SocketMailbox:
             outbox.append(message)
         else:
             self.counters.overflowed += 1
+
+    def is_full(self, routing_id: bytes) -> bool:
+        """Whether a peer has so many replies to read that no more should be made for it."""
+        tally = self._tallies.get(routing_id)
+        return tally is not None and tally.is_full
 
     @property
     def unsent(self) -> int:
@@ -131,6 +148,7 @@ class SocketMailbox:
 
     def close(self) -> None:
         """Close the socket, letting ZeroMQ deliver what it has taken (the socket's LINGER)."""
+        self.connections.close()
         self._socket.close()
         self._bell.close()
         self._ringer.close()
@@ -140,14 +158,19 @@ class SocketMailbox:
         return [inside.popleft() for _ in range(len(inside))]
 
     def _frames(self) -> list[Frame]:
+        self._forget()
         weight = 0
         try:
-            while len(self._read) < MOST_FRAMES and weight < MOST_BYTES:
+            for _ in range(MOST_FRAMES - len(self._read)):
                 frame = self._receive()
-                self._read.append(frame)
                 weight += len(frame.parts[-1])
+                if not self._tallies[frame.parts[0]].is_cut:
+                    self._read.append(frame)
+                if weight >= MOST_BYTES:
+                    break
+            self.connections.hurry()
         except zmq.Again:
-            pass
+            self.connections.emptied += 1
         except BaseException:  # out of memory, say: what was read before waits for the next take
             self._skip_rest()
             raise
@@ -158,13 +181,36 @@ class SocketMailbox:
         """One message; a million parts of one pass through here without being kept."""
         receive, option = self._socket.recv, self._socket.getsockopt
         parts = [receive(zmq.NOBLOCK)]
+        tally = self._tallies.get(parts[0]) or self._first(parts)
+        size = sum(map(len, parts[1:]))
         while option(zmq.RCVMORE):
             part = receive(zmq.NOBLOCK)
+            size += len(part) + ABOUT
             if len(parts) < MOST_PARTS:
                 parts.append(part)
             else:
                 parts[-1] = part
+        tally.handled += size
         return Frame(parts)
+
+    def _first(self, parts: list[bytes]) -> Tally:
+        """Begin to count for a peer: only what it sends says which connection it is on."""
+        part = self._socket.recv(zmq.NOBLOCK, copy=False)
+        try:
+            descriptor = int(part.get(zmq.SRCFD))
+        except zmq.ZMQError:  # from a socket of this process
+            descriptor = -1
+        parts.append(part.bytes)
+        tally = self._tallies[parts[0]] = Tally(parts[0], descriptor)
+        self.connections.introduce(tally)
+        return tally
+
+    def _forget(self) -> None:
+        gone = self.connections.gone
+        while gone:
+            tally = gone.popleft()
+            if self._tallies.get(tally.routing_id) is tally:
+                del self._tallies[tally.routing_id]
 
     def _skip_rest(self) -> None:
         """Leave a message that was read in part, or its next part would pass for a routing id."""

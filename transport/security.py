@@ -26,16 +26,24 @@ HANDSHAKE_MS = 2_000
 connections starve real ones at the limit of open files."""
 
 HEARTBEAT_MS = 5_000
-"""How often a silent peer is asked for a sign of life."""
+"""How often a client asks a silent server for a sign of life. A server asks nobody: see `set_options`."""
 
 HEARTBEAT_TIMEOUT_MS = 15_000
-"""A peer that gave none for so long is disconnected; it is told to do the same with us."""
+"""A server that gave none for so long is disconnected."""
+
+KEEPALIVE = {
+    zmq.TCP_KEEPALIVE: 1,
+    zmq.TCP_KEEPALIVE_IDLE: 15,
+    zmq.TCP_KEEPALIVE_INTVL: 5,
+    zmq.TCP_KEEPALIVE_CNT: 3,
+}
+"""A peer whose machine is gone is disconnected: seconds of silence, and between so many questions."""
 
 SENDING = 1_000
 """Replies that wait in ZeroMQ for one peer; further ones are the sender's to keep."""
 
-RECEIVING = 256
-"""Requests that wait in ZeroMQ from one peer, then TCP holds it back: at most 256 MiB of memory."""
+RECEIVING = 0
+"""Requests that wait in ZeroMQ from one peer: any number, and not any number of bytes (`Connections`)."""
 
 LINGER_MS = 1_000
 """How long closing waits for replies that are on their way."""
@@ -157,14 +165,19 @@ def endpoint_of(socket: zmq.Socket[bytes]) -> str:
 
 
 def set_options(socket: zmq.Socket[bytes], limits: Limits, *, ipv6: bool = False) -> None:
-    """Every option of a server's ROUTER socket that is not about keys; before bind."""
+    """Every option of a server's ROUTER socket that is not about keys; before bind.
+
+    libzmq 4.3.5 ends the process (`!_io_error`) where a timer or a sign of life finds a connection that was
+    reset while nothing was read from it. So there are no heartbeats, and reading never stops: dead peers are
+    the kernel's to find, and what peers send is bounded in bytes by `Connections`.
+    """
     socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # a reply to nobody is an error, not a silence
     socket.setsockopt(zmq.ROUTER_HANDOVER, 0)  # nobody takes over another's routing id
     socket.setsockopt(zmq.MAXMSGSIZE, 4 * limits.body_bytes)  # longer: the peer is dropped
     socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
-    socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
-    socket.setsockopt(zmq.HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, 0)
+    for option, value in KEEPALIVE.items():
+        socket.setsockopt(option, value)
     socket.setsockopt(zmq.SNDHWM, SENDING)
     socket.setsockopt(zmq.RCVHWM, RECEIVING)
     socket.setsockopt(zmq.LINGER, LINGER_MS)

@@ -11,6 +11,7 @@ import pytest
 import zmq
 
 from transport import mailbox as module
+from transport.connections import BOUNDS
 from transport.limits import LIMITS
 from transport.mailbox import (
     HEAVY_BYTES,
@@ -29,6 +30,10 @@ WAIT = 10.0
 WAIT_MS = int(WAIT * 1000)
 
 
+UNBOUNDED = BOUNDS._replace(unread=1024**3, unread_in_all=1024**3)
+"""In bytes; here it is about numbers of replies."""
+
+
 class Peers:
     """One server's mailbox and the clients that connect to it."""
 
@@ -38,7 +43,7 @@ class Peers:
         set_options(self.socket, LIMITS)
         port = self.socket.bind_to_random_port("tcp://127.0.0.1")
         self.endpoint = f"tcp://127.0.0.1:{port}"
-        self.mailbox = SocketMailbox(self.socket)
+        self.mailbox = SocketMailbox(self.socket, bounds=UNBOUNDED)
         self._clients: list[zmq.Socket[bytes]] = []
 
     def connect(self, routing_id: bytes, *, receive_hwm: int = 1000) -> zmq.Socket[bytes]:

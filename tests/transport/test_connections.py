@@ -1,0 +1,247 @@
+"""The connections of a server's socket: who holds too much is cut off, and others notice nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import socket as sockets
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+import zmq
+
+from tests.deadline import until
+from transport import connection
+from transport.connections import BOUNDS, Bounds
+from transport.limits import Limits
+from transport.mailbox import Frame, SocketMailbox
+from transport.security import Security, bind_router, endpoint_of
+
+GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16) + b"\x00" + bytes(31)
+READY = b"\x04\x1c\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
+
+
+class House:
+    """One socket with bounds, and those who come."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.socket = bind_router(self.context, "tcp://127.0.0.1:*", Security(), Limits())
+        self.mailbox = SocketMailbox(self.socket, bounds=bounds)
+        self._peers: list[zmq.Socket[bytes]] = []
+
+    def peer(self, **options: int) -> zmq.Socket[bytes]:
+        """Connected and waiting for nothing."""
+        peer = self.context.socket(zmq.DEALER)
+        for name, value in {"LINGER": 0, "SNDHWM": 0, "RCVTIMEO": 10_000, **options}.items():
+            peer.setsockopt(getattr(zmq, name), value)
+        peer.connect(endpoint_of(self.socket))
+        self._peers.append(peer)
+        return peer
+
+    def plain(self) -> sockets.socket:
+        """A TCP connection that speaks nothing yet."""
+        host, port = endpoint_of(self.socket).removeprefix("tcp://").split(":")
+        return sockets.create_connection((host, int(port)), timeout=10)
+
+    def served(self, peer: zmq.Socket[bytes], body: bytes = b"hello") -> bytes:
+        """Have one message of a peer taken and answered; gives its routing id."""
+        peer.send(body)
+        for frame in self.frames():
+            self.mailbox.send(frame.parts[0], [b"reply"])
+            if frame.parts[-1] == body:
+                assert peer.recv() == b"reply"
+                return frame.parts[0]
+        raise AssertionError("nothing came")
+
+    def frames(self) -> Iterator[Frame]:
+        """All that come, until the test has enough."""
+        while self.socket.poll(10_000):
+            self.mailbox.append("anything")
+            yield from (each for each in self.mailbox.take() if isinstance(each, Frame))
+
+    def cut(self, reason: str) -> Callable[[], bool]:
+        """Whether a connection was cut off for it."""
+        return lambda: self.mailbox.connections.cut[reason] > 0
+
+    def close(self) -> None:
+        """Everything."""
+        self.mailbox.close()
+        for peer in self._peers:
+            peer.close()
+        self.context.destroy(linger=0)
+
+
+@pytest.fixture
+def make() -> Iterator[Callable[[Bounds], House]]:
+    """Makes houses."""
+    made: list[House] = []
+
+    def house(bounds: Bounds = BOUNDS) -> House:
+        made.append(House(bounds))
+        return made[-1]
+
+    yield house
+    for each in made:
+        each.close()
+
+
+def ended(plain: sockets.socket) -> None:
+    """Wait until the server has closed a connection."""
+    with contextlib.suppress(ConnectionResetError):
+        while plain.recv(4096):
+            pass
+
+
+SENT = "they sent too much at once"
+UNREAD = "they did not read their replies"
+
+
+def test_a_peer_that_sends_more_than_is_handled_is_cut_off(make: Callable[..., House]) -> None:
+    """While the owner does something else: what it has sent is thrown away, others' messages are there."""
+    house = make(BOUNDS._replace(unhandled=1024**2))
+    honest, greedy = house.peer(), house.peer()
+    house.served(honest)
+    house.served(greedy)
+
+    honest.send(b"in between")
+    for _ in range(200):
+        greedy.send(bytes(10_000))
+    until(house.cut(SENT), "a connection that is cut off")
+
+    assert next(house.frames()).parts[-1] == b"in between"
+    house.served(honest)
+    house.served(house.peer(), b"newcomer")
+    assert house.mailbox.connections.cut[SENT] == 1
+
+
+def test_who_sends_as_much_as_is_handled_may_send_any_amount(make: Callable[..., House]) -> None:
+    """What is handled does not count, in whatever pieces it came."""
+    house = make(BOUNDS._replace(unhandled=1024**2))
+    peer = house.peer()
+
+    for size in (0, 1, 300, 200_000) * 25:
+        house.served(peer, bytes(size))
+
+    assert not house.mailbox.connections.cut
+
+
+def test_all_together_are_bounded_and_those_with_most_go(make: Callable[..., House]) -> None:
+    """A peer with little stays."""
+    house = make(BOUNDS._replace(unhandled_in_all=2 * 1024**2))
+    honest = house.peer()
+    house.served(honest)
+    honest.send(b"in between")
+    for _ in range(4):
+        greedy = house.peer()
+        for _ in range(70):
+            greedy.send(bytes(10_000))
+    until(house.cut(SENT), "a connection that is cut off")
+
+    assert b"in between" in (each.parts[-1] for each in house.frames())
+    house.served(honest)
+
+
+def test_a_peer_that_does_not_read_is_refused_and_then_cut_off(make: Callable[..., House]) -> None:
+    """Between one bound and twice the bound its requests are not worth any work."""
+    house = make(BOUNDS._replace(unread=8 * 1024**2))
+    honest, deaf = house.peer(), house.peer(RCVHWM=1, RCVBUF=4096)
+    house.served(honest)
+    routing_id = house.served(deaf)
+
+    def send(size: int) -> None:
+        for _ in range(size // 100_000):
+            house.mailbox.send(routing_id, [bytes(100_000)])
+
+    send(12 * 1024**2)
+    until(lambda: house.mailbox.is_full(routing_id), "a peer with too much to read")
+    assert not house.mailbox.connections.cut
+    send(12 * 1024**2)
+    until(house.cut(UNREAD), "a connection that is cut off")
+
+    house.served(honest)
+    house.served(house.peer(), b"newcomer")
+
+
+def test_who_reads_later_gets_everything(make: Callable[..., House]) -> None:
+    """Below the bound nothing is lost, and what was read does not count any more."""
+    house = make(BOUNDS._replace(unread=8 * 1024**2))
+    slow = house.peer(RCVHWM=1, RCVBUF=4096)
+    routing_id = house.served(slow)
+
+    for _ in range(3):
+        for _ in range(100):
+            house.mailbox.send(routing_id, [bytes(100_000)])
+        assert sum(len(slow.recv()) for _ in range(100)) == 100 * 100_000
+    until(lambda: not house.mailbox.is_full(routing_id), "a peer that has read")
+
+    assert not house.mailbox.connections.cut
+
+
+@pytest.mark.parametrize(
+    "said", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00"], ids=["HTTP", "TLS"]
+)
+def test_who_speaks_another_protocol_is_cut_off(
+    make: Callable[..., House], monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    """ZeroMQ takes it for its first version and waits for ever."""
+    monkeypatch.setattr(connection, "HANDSHAKE_SECONDS", 0.1)
+    house = make()
+    idle = house.peer()
+    house.served(idle)
+    with house.plain() as stranger:
+        stranger.sendall(said)
+        ended(stranger)
+    assert house.mailbox.connections.cut.total() == 1
+    house.served(idle)
+
+
+def test_of_too_many_the_one_that_was_silent_for_longest_goes(make: Callable[..., House]) -> None:
+    """A stranger rather than a peer that has sent a message."""
+    house = make(BOUNDS._replace(connections=3))
+    first = house.peer()
+    house.served(first)
+    with house.plain() as silent, house.plain() as other:
+        for plain in (silent, other):
+            plain.sendall(GREETING + READY)
+        house.served(house.peer(), b"third")
+        house.served(house.peer(), b"fourth")
+        ended(silent)
+        ended(other)
+    house.served(first)
+
+
+LEAVES = """
+import socket, struct, zmq
+from transport.limits import Limits
+from transport.mailbox import SocketMailbox
+from transport.security import Security, bind_router, endpoint_of
+context = zmq.Context()
+server = bind_router(context, "tcp://127.0.0.1:*", Security(), Limits())
+mailbox = SocketMailbox(server)
+host, port = endpoint_of(server).removeprefix("tcp://").split(":")
+for _ in range(5):
+    peer = socket.create_connection((host, int(port)))
+    peer.sendall(%r)
+    peer.recv(64 + 28, socket.MSG_WAITALL)
+    peer.sendall(%r)
+    server.poll(5000)
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
+while server.poll(200):
+    mailbox.take()
+mailbox.close()
+context.destroy(linger=0)
+print("alive")
+"""
+
+
+def test_a_peer_that_leaves_amid_messages_and_signs_of_life_does_not_end_the_process() -> None:
+    """libzmq ends the process where it had stopped to read from such a peer."""
+    sign = b"\x04\x07\x04PING\x00\x01"
+    said = (GREETING + READY, b"\x00\x04ping" * 500 + sign)
+    run = subprocess.run(
+        [sys.executable, "-c", LEAVES % said], capture_output=True, text=True, timeout=60
+    )
+    assert run.stdout == "alive\n", run.stderr
