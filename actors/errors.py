@@ -48,6 +48,10 @@ class CallRefused(TenantryError):
     """A function tried what ctx.call or ctx.send does not allow; the message says why and what to do."""
 
 
+class MisfitCall(CallRefused):
+    """What it wanted to send does not fit the operation: `invalid_argument`, as the caller's own would."""
+
+
 class ActionError(TenantryError):
     """A refusal that a function means. Raise one of the subclasses; the savepoint is rolled back."""
 

@@ -1,4 +1,8 @@
-"""How one version fares in this process: what decides that the machine takes it out.
+"""How one version fares in this process: what decides that the machine takes it out, and for whom.
+
+One tenant's failures may have a cause of its own: its data, its callers' input, what its outside service
+answers. They take the version out for that tenant alone, for a while and in memory; for all it goes out only
+where failures come from several. What has nothing to fall back on stays, and an alarm is raised.
 
 Every tenant's turn counts here and one of them finds that enough is enough, in the turn in which that
 happens; so this is shared, and safe for the same reason as a mailbox's token: each step is one operation that
@@ -10,7 +14,8 @@ from __future__ import annotations
 import itertools
 import time
 from collections import deque
-from typing import NamedTuple, Self
+from enum import Enum
+from typing import Final, NamedTuple, Self
 
 HANGS_AFTER = 30.0
 """Seconds in a function after which its call counts as failed although it has not ended.
@@ -20,6 +25,26 @@ Not the request's own timeout: callers could make that so short that a sound ver
 
 LOOK_SECONDS = 1.0
 """How often calls that hang are looked for."""
+
+SEVERAL: Final = 3
+"""Tenants whose failures are the version's own; where an environment has fewer, all of them that call it."""
+
+AWAY_SECONDS: Final = 600.0
+"""For which a version is out for one tenant; an alarm is raised again after as long."""
+
+MOST_TROUBLED: Final = 1000
+"""Tenants whose failures are remembered of one version; what failed longest ago is forgotten first."""
+
+
+class Blame(Enum):
+    """What a failure means that was one too many."""
+
+    VERSION = "a version keeps failing and was taken out"
+    """For all: failures come from several tenants."""
+    TENANT = "a version keeps failing for one tenant and was taken out for it"
+    """For the tenant whose call it was."""
+    ALARM = "a version keeps failing and stays in service: there is nothing to fall back on"
+    """For nobody: it would be out if anything could take over."""
 
 
 class Threshold(NamedTuple):
@@ -60,51 +85,124 @@ class Running(NamedTuple):
         self.health.end(self)
 
 
+class Trouble:
+    """What one tenant has with a version, from its first failure on."""
+
+    __slots__ = ("away_until", "calls", "failures")
+
+    def __init__(self, most: int) -> None:
+        self.calls = 0
+        """Of this tenant, since."""
+        self.failures: deque[tuple[int, float]] = deque(maxlen=most)
+        """The latest: after how many calls, and time.monotonic() in seconds."""
+        self.away_until = 0.0
+        """In seconds of time.monotonic(): until then the fallback is served to it."""
+
+    def is_too_much(self, limit: Threshold, now: float) -> bool:
+        """One more failure; True where it is one too many for this tenant, and not known to be."""
+        self.failures.append((self.calls, now))
+        calls, since = self.failures[0]
+        if self.away_until > now or len(self.failures) < limit.failures:
+            return False
+        return self.calls - calls < limit.calls and now - since <= limit.seconds
+
+    def send_away(self, now: float) -> None:
+        """Out for a while; what comes after is judged anew."""
+        self.away_until = now + AWAY_SECONDS
+        self.failures.clear()
+
+
 class Health:
     """Of one version, from when its code was loaded."""
 
-    __slots__ = ("_calls", "_failures", "_hung", "_running", "_token", "is_out", "threshold")
+    __slots__ = (
+        "_alarmed_until",
+        "_callers",
+        "_calls",
+        "_failures",
+        "_hung",
+        "_running",
+        "_token",
+        "evidence",
+        "is_out",
+        "threshold",
+        "troubled",
+    )
 
     def __init__(self, threshold: Threshold | None) -> None:
         """`threshold` is None where the machine takes nothing out."""
         self.threshold = threshold
         self.is_out = False
-        """True from the failure on that was one too many: the fallback is served."""
+        """True from the failure on that was one too many for all: the fallback is served."""
+        self.evidence: tuple[Failure, ...] = ()
+        """The failures for which it went out."""
+        self.troubled: dict[str, Trouble] = {}
+        """By tenant; empty where none has failed."""
         self._calls = itertools.count(1)
-        self._failures: deque[Failure] = deque(maxlen=threshold.failures if threshold else 5)
+        self._callers: dict[str, None] = {}  # the first few
+        self._failures: deque[Failure] = deque(maxlen=threshold.calls if threshold else 5)
         self._running: dict[str, Running] = {}
         self._hung: set[int] = set()
         self._token: deque[None] = deque([None])  # whoever pops it is the one who takes it out
+        self._alarmed_until = 0.0
 
     def begin(self, tenant: str, trace_id: str) -> Running:
         """A call begins. One tenant has one at a time."""
-        running = self._running[tenant] = Running(
-            next(self._calls), time.monotonic(), trace_id, tenant, self
-        )
+        running = self._running[tenant] = self.count(tenant, trace_id)
         return running
 
     def count(self, tenant: str, trace_id: str) -> Running:
         """A call that nobody looks for when it hangs: a connector's, which is cancelled at its deadline."""
+        if len(self._callers) < SEVERAL:
+            self._callers[tenant] = None
+        if self.troubled and (trouble := self.troubled.get(tenant)) is not None:
+            trouble.calls += 1
         return Running(next(self._calls), time.monotonic(), trace_id, tenant, self)
 
     def end(self, running: Running) -> None:
         """It has ended, one way or the other."""
         self._running.pop(running.tenant, None)
 
-    def fail(self, running: Running) -> bool:
-        """It has failed; True for the one call that makes the version be taken out."""
+    def fail(
+        self, running: Running, tenants: int = 1, *, is_replaceable: bool = True
+    ) -> Blame | None:
+        """It has failed; what that means, told to one call, where it is one too many.
+
+        `tenants` is how many the environment has; not `is_replaceable` where nothing would take over.
+        """
         if not self._counts(running):
-            return False
+            return None
         failure = Failure(running.call, time.monotonic(), running.trace_id, running.tenant)
         self._failures.append(failure)
-        if not self._is_too_much(failure):
-            return False
-        self.is_out = True
-        try:
-            self._token.pop()
-        except IndexError:
-            return False
-        return True
+        limit = self.threshold
+        if limit is None or self.is_out:
+            return None
+        trouble = self._trouble(failure, limit)
+        is_theirs = trouble.is_too_much(limit, failure.at)
+        if is_theirs:
+            trouble.send_away(failure.at)
+        if self._is_of_many(limit, tenants, found := self._evidence(limit, failure.at)):
+            return self._taken_out(found) if is_replaceable else self._alarm(failure.at)
+        if is_theirs:
+            return Blame.TENANT if is_replaceable else Blame.ALARM
+        return None
+
+    def is_out_for(self, tenant: str) -> bool:
+        """Whether the fallback is served to this tenant."""
+        trouble = self.troubled.get(tenant)
+        return self.is_out or (trouble is not None and trouble.away_until > time.monotonic())
+
+    def out_for(self) -> dict[str, float]:
+        """The tenants that it is out for, by themselves: for how many more seconds."""
+        now = time.monotonic()
+        left = {name: each.away_until - now for name, each in list(self.troubled.items())}
+        return {name: seconds for name, seconds in left.items() if seconds > 0}
+
+    def reinstate(self) -> None:
+        """What was to take over is not there any more: it stays, and is judged anew."""
+        self._failures.clear()
+        self.is_out = False
+        self._token.append(None)
 
     def hanging(self) -> list[Running]:
         """Calls that have been running for too long and were not told of before. For one asker only."""
@@ -125,12 +223,45 @@ class Health:
         counted = [each.call for each in self.failures]
         return running.call not in counted and max(counted, default=0) - running.call < limit.calls
 
-    def _is_too_much(self, last: Failure) -> bool:
-        limit = self.threshold
+    def _trouble(self, failure: Failure, limit: Threshold) -> Trouble:
+        found = self.troubled.get(failure.tenant)
+        if found is None:
+            if len(self.troubled) >= MOST_TROUBLED:
+                self.troubled.pop(next(iter(list(self.troubled))), None)
+            found = Trouble(limit.failures)
+        else:
+            self.troubled.pop(failure.tenant, None)  # to be the last in order
+        self.troubled[failure.tenant] = found
+        return found
+
+    def _evidence(self, limit: Threshold, now: float) -> tuple[Failure, ...]:
+        """What failed within so many calls and seconds, oldest first."""
         failures = self.failures
-        if limit is None or len(failures) < limit.failures:
-            return False
-        return span(failures) <= limit.calls and last.at - failures[0].at <= limit.seconds
+        newest = max(each.call for each in failures)
+        return tuple(
+            each
+            for each in failures
+            if newest - each.call < limit.calls and now - each.at <= limit.seconds
+        )
+
+    def _is_of_many(self, limit: Threshold, tenants: int, found: tuple[Failure, ...]) -> bool:
+        needed = SEVERAL if tenants >= SEVERAL else min(len(self._callers), max(tenants, 1))
+        return len(found) >= limit.failures and len({each.tenant for each in found}) >= needed
+
+    def _taken_out(self, evidence: tuple[Failure, ...]) -> Blame | None:
+        self.is_out = True
+        try:
+            self._token.pop()
+        except IndexError:
+            return None
+        self.evidence = evidence
+        return Blame.VERSION
+
+    def _alarm(self, now: float) -> Blame | None:
+        if self._alarmed_until > now:
+            return None
+        self._alarmed_until = now + AWAY_SECONDS
+        return Blame.ALARM
 
 
 def span(failures: tuple[Failure, ...]) -> int:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from actors.health import Running
-from actors.index.messages import TakeOut
+import structlog
+
+from actors.health import Blame, Running
+from actors.index.messages import FUNCTION, TakeOut
 from actors.index.move import Plan
 from actors.library import Key
 from actors.mailbox import Mailbox
 from actors.routing import Route, RoutingTable
 from actors.service import Service
+
+log = structlog.get_logger()
 
 Served = TypeVar("Served", Route, Service)
 
@@ -18,12 +22,14 @@ Served = TypeVar("Served", Route, Service)
 class Published:
     """An immutable snapshot, and whom to tell about it."""
 
-    __slots__ = ("current", "on_disk", "registry", "unwritten")
+    __slots__ = ("current", "on_disk", "registry", "tenants", "unwritten")
 
     def __init__(self, current: RoutingTable, registry: Mailbox | None = None) -> None:
         self.current = current
         self.registry = registry
         """Of the actor that replaces the snapshot; None where nothing ever does."""
+        self.tenants = 1
+        """How many this environment has that can call: the Directory's to say."""
         self.on_disk = current.described.digest
         """That actor's own, as the next; here because it outlives an incarnation: of the file as it was last
         read or written."""
@@ -32,16 +38,29 @@ class Published:
 
     def failed(self, route: Route | Service, running: Running | None) -> None:
         """A call of this version ended in an unexpected error; where that is one too many, tell."""
-        health = route.health
-        if health is None or running is None or not health.fail(running):
+        health, instead = route.health, route.fallback
+        if health is None or running is None:
             return
-        if self.registry is not None:
-            self.registry.tell(TakeOut(route.name, route.version, health.failures, route.kind))
+        blame = health.fail(running, self.tenants, is_replaceable=instead is not None)
+        if blame is Blame.VERSION and self.registry is not None:
+            self.registry.tell(TakeOut(route.name, route.version, health.evidence, route.kind))
+        elif blame is not None:
+            log.error(
+                blame.value,
+                **{"action" if route.kind == FUNCTION else route.kind: route.name},
+                version=route.version,
+                tenant_id=running.tenant,
+                trace_id=running.trace_id,
+                traces=[each.trace_id for each in health.failures if each.tenant == running.tenant],
+                served_instead=dict(instead.meta) if instead is not None else None,
+            )
 
 
-def sound(route: Served) -> Served | None:
-    """The route or service itself, or what takes over once it is out; None where nothing does."""
-    found: Served | None = route
-    while found is not None and found.health is not None and found.health.is_out:
+def sound(route: Served, tenant_id: str) -> Served:
+    """The route or service itself, or what takes over for this tenant; the last there is takes no leave."""
+    found = route
+    while found.health is not None and found.fallback is not None:
+        if not found.health.is_out_for(tenant_id):
+            break
         found = found.fallback
     return found

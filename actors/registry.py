@@ -25,7 +25,7 @@ from actors.errors import (
     InvalidArgument,
     NotFound,
 )
-from actors.health import Failure, span
+from actors.health import Blame, Failure, span
 from actors.index.code import Codebase, unload
 from actors.index.decision import Decision
 from actors.index.difference import changes, text_difference
@@ -258,6 +258,10 @@ class Registry(Actor):
         )
         plan = planned(self._tables.current.described, move)
         table = self._built(self._edited(plan), lambda _: False)
+        serving = _serving(table, message.kind, message.name)
+        if serving is None or serving.taken_out:
+            volume.health.reinstate()  # what was to take over has been moved meanwhile
+            return
         self._serve(table)
         self._unwritten[key] = plan
         self._tell_of(message, move, table)
@@ -300,7 +304,7 @@ class Registry(Actor):
         route = _serving(table, message.kind, message.name)
         assert route is not None
         log.error(
-            "a version keeps failing and was taken out",
+            Blame.VERSION.value,
             **{"action" if message.kind == FUNCTION else message.kind: move.name},
             version=move.version,
             why=move.why,
@@ -341,7 +345,9 @@ def _entry(move: Move, origin: str, failures: tuple[Failure, ...]) -> Entry:
 def _why(failures: tuple[Failure, ...]) -> str:
     first, last = failures[0], failures[-1]
     calls, seconds = span(failures), last.at - first.at
-    return f"{len(failures)} unexpected errors within {calls} calls, in {seconds:.1f} s"
+    tenants = len({each.tenant for each in failures})
+    several = f", of {tenants} tenants" if tenants > 1 else ""
+    return f"{len(failures)} unexpected errors within {calls} calls, in {seconds:.1f} s{several}"
 
 
 def _key(message: Move | TakeOut) -> Key:

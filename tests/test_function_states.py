@@ -13,7 +13,7 @@ from actors.errors import FailedPrecondition, NotFound
 from actors.log.events import Events
 from actors.log.messages import MOVE
 from tests.actors.servers import request
-from tests.actors.workshop import Workshop
+from tests.actors.workshop import BODY, Workshop
 from tests.deadline import until
 from tests.pipe import Pipe
 from tests.wire import Map, Wire
@@ -445,6 +445,12 @@ def kill_the_registry(shop: Workshop) -> None:
     until(lambda: registry.occupant not in (before, None), "another one is there")
 
 
+def alarms(shop: Workshop) -> list[Map]:
+    """Lines of the error log about versions that would be out if there were others."""
+    lines: list[Map] = shop.ask("logs.errors", text="there is nothing to fall back on")["lines"]
+    return lines
+
+
 def taken_out(shop: Workshop) -> list[Map]:
     """Lines of the error log about versions that were taken out."""
     lines: list[Map] = shop.ask("logs.errors", text="keeps failing and was taken out")["lines"]
@@ -497,16 +503,48 @@ class TestTheMachine:
         replies = shop.wire.replies(51)
         assert [replies[id]["ok"] for id in sent] == [False] * 5 + [True] * 45
 
-    def test_where_nothing_else_is_served_callers_get_unavailable(self, shop: Workshop) -> None:
+    def test_where_nothing_else_is_served_it_stays_and_an_alarm_is_raised(
+        self, shop: Workshop, events: Events
+    ) -> None:
         shop.write_code(2, FAILING)
         shop.edit('"functions:add"', '"marks_add_2:add"')
         shop.serve("hosted-live")
-        codes = [shop.call()["error"]["code"] for _ in range(7)]
-        assert codes == ["internal"] * 5 + ["unavailable"] * 2
-        until(lambda: shop.states() == {1: "erroring"}, "the machine's move is on disk")
+        with told(events, shop):
+            codes = [shop.call()["error"]["code"] for _ in range(12)]
+            until(lambda: alarms(shop), "the error log says so")
+        assert codes == ["internal"] * 12
+        (alarm,) = alarms(shop)
+        assert (alarm["action"], alarm["version"]) == ("marks.add", 1)
+        assert shop.states() == {1: "release"}
+
+    def test_where_people_have_taken_it_out_callers_get_unavailable(self, shop: Workshop) -> None:
+        """And no time after which to try again: only people can change it."""
+        shop.serve("hosted-live")
+        shop.move(1, "erroring")
         refused = shop.call()["error"]
         assert refused["code"] == "unavailable"
-        assert refused["retry_after_ms"]
+        assert "until its developers move one" in refused["message"]
+        assert "retry_after_ms" not in refused
+
+    def test_one_tenants_failures_take_it_out_for_that_tenant_alone(
+        self, shop: Workshop, events: Events
+    ) -> None:
+        """Nothing is written: for the others it is what it was."""
+        picky = BODY.format(number=2).replace("return", "return 1 // (params.text != 'bad') and")
+        shop.write(2, "release", picky)
+        shop.serve("hosted-live")
+        assert shop.call("marks.add", "globex")["meta"]["version"] == 2
+        with told(events, shop):
+            replies = [shop.call("marks.add", "acme", text="bad") for _ in range(7)]
+            lines = "keeps failing for one tenant"
+            until(lambda: shop.ask("logs.errors", text=lines)["lines"], "the error log says so")
+        assert [reply["ok"] for reply in replies] == [False] * 5 + [True] * 2
+        assert shop.answered_by() == (1, "fallback after erroring")
+        assert shop.call("marks.add", "globex")["meta"]["version"] == 2
+        assert shop.states()[2] == "release"
+        shown = shop.show()
+        assert "keeps failing for 1 of the tenants and is out for them" in shown["explanation"]
+        assert shown["moves"] == []
 
     def test_expected_errors_do_not_count(self, shop: Workshop) -> None:
         refusing = 'from actors.errors import NotFound; raise NotFound("not here")'

@@ -26,6 +26,7 @@ from actors.admin.tables import (
 from actors.admin.vault import Vault
 from actors.epoch import Epoch
 from actors.errors import FailedPrecondition, NotFound
+from actors.health import SEVERAL
 from actors.index.entries import ConfigSchemas, Connector
 from actors.messages import (
     ACTIVE,
@@ -176,6 +177,11 @@ def records(book: Book, *which: Any) -> tuple[TenantRecord, ...]:
     """Tenants as others know them."""
     found = book.all(select(tenants.c.name, tenants.c.id, tenants.c.status).where(*which))
     return tuple(TenantRecord(row.name, row.id, row.status) for row in found)
+
+
+def count_active(book: Book) -> int:
+    """How many tenants can call, as far as it matters whether they are several."""
+    return len(book.all(select(tenants.c.id).where(tenants.c.status == ACTIVE).limit(SEVERAL)))
 
 
 def good_tokens(book: Book, *which: Any) -> tuple[Token, ...]:

@@ -195,6 +195,8 @@ class Directory(Actor):
         self._file.run(lambda page: tokens.note_uses(page, message.at))
 
     def _publish(self, change: DirectoryChanged) -> None:
+        if change.complete or change.tenants or change.forgotten:
+            self._tables.tenants = self._file.run(book.count_active)
         for subscriber in self._subscribers:
             subscriber.tell(change)
 

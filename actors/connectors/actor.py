@@ -216,7 +216,7 @@ class ConnectorActor(Actor):
         service = table.services.get(self._name)
         if service is not None:
             self._queue.room = service.connector.room
-        serving = sound(service) if service is not None else None
+        serving = sound(service, "") if service is not None else None
         self._implementations.retire(serving and serving.make)
 
     def _settle_down(self, message: SettleDown) -> None:
@@ -237,7 +237,7 @@ class ConnectorActor(Actor):
         if not rows:
             raise NotFound(f"there is no recorded call {message.id!r}; calls are kept for a week")
         self._heed()
-        service = self._exchange.served()
+        service = self._exchange.served(message.tenant_id)
         if service.make is None:
             raise FailedPrecondition(f"{self._name} is a dummy here: it transforms nothing")
         settings = stated_by(self._profiles, message.tenant_id, self._name).settings

@@ -12,7 +12,7 @@ import structlog
 from actors.answers import TO_BE_IMPLEMENTED
 from actors.connectors.breakers import Open
 from actors.connectors.call import Call
-from actors.connectors.contract import Permanent, Settings, Transient
+from actors.connectors.contract import Connector, Delivery, Permanent, Settings, Transient
 from actors.connectors.entry import discretion_of
 from actors.connectors.implementations import Implementations
 from actors.connectors.tenant_settings import fitting, stated_by
@@ -37,9 +37,6 @@ log = structlog.get_logger()
 
 RETRY_MS: Final = 5000
 """What is told where a service is not there and does not say for how long, in milliseconds."""
-
-RETRY_TAKEN_OUT_MS: Final = 30_000
-"""What is told while nothing is served: people have to mend it."""
 
 STOPPING: Final = "the connector was stopped, and it is not known whether this was done"
 
@@ -85,18 +82,17 @@ class Exchange:
         error = Unavailable(STOPPING, retry_after_ms=1000)
         call.fail(error, error.code)
 
-    def served(self) -> Service:
-        """What serves now; Unimplemented, Unavailable where nothing does."""
+    def served(self, tenant_id: str) -> Service:
+        """What serves this tenant now; Unimplemented, Unavailable where nothing does."""
         table = self._tables.current
         service = table.services.get(self._name)
         if service is None:
             raise Unimplemented(f"connector {self._name}: the index has none any more")
-        found = sound(service)
-        if found is None or found.taken_out:
+        found = sound(service, tenant_id)
+        if found.taken_out:
             raise Unavailable(
                 f"connector {self._name}: version {service.version} keeps failing and was taken out, and no "
-                "other is served: its developers have been told",
-                retry_after_ms=RETRY_TAKEN_OUT_MS,
+                "other is served until its developers move one"
             )
         if found.make is None and not found.is_dummy:
             raise Unimplemented(
@@ -106,7 +102,7 @@ class Exchange:
 
     async def _result(self, call: Call) -> Mapping[str, Any]:
         name = call.operate.operation
-        service = self.served()
+        service = self.served(call.tenant_id)
         operation = service.connector.operations.get(name)
         if operation is None:
             raise Unimplemented(f"{name} is no operation of connector {self._name} any more")
@@ -116,7 +112,7 @@ class Exchange:
         if service.make is None:
             return operation.result.example()
         assert service.health is not None
-        running = service.health.count(call.operate.tenant.name, call.operate.trace_id)
+        running = service.health.count(call.tenant_id, call.operate.trace_id)
         try:
             return await self._exchanged(call, operation, service)
         except Open as error:
@@ -141,7 +137,7 @@ class Exchange:
             delivery, settings = call.delivery, self._stated(call, service)
             outer = call.outer = _json(connector.outer(delivery, call.operate.params, settings))
             call.response = await self._tries.exchange(
-                call, lambda: connector.exchange(delivery, outer, settings)
+                call, lambda: _exchange(connector, delivery, outer, settings)
             )
             result = connector.inner(delivery, call.response)
             operation.result.check(result)
@@ -179,6 +175,16 @@ class Exchange:
         return ConnectorFailed(
             f"{operate.operation}: a defect of the connector; the trace id finds it in the error log"
         )
+
+
+async def _exchange(
+    connector: Connector, delivery: Delivery, outer: Mapping[str, Any], settings: Settings
+) -> Mapping[str, Any]:
+    """A connection that fails or ends early is the weather's, whatever the connector makes of it."""
+    try:
+        return await connector.exchange(delivery, outer, settings)
+    except (OSError, EOFError, MemoryError) as error:
+        raise Transient(f"{type(error).__name__}: {error}") from error
 
 
 def _unavailable(said: str, seconds: float | None) -> Unavailable:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from typing import Any, Final
 
-from actors.errors import CallRefused, InvalidArgument
+from actors.errors import CallRefused, InvalidArgument, MisfitCall
 from actors.index.entries import Action, Operation
 from actors.tenant.subscribed import RequireSubscribed
 
@@ -57,7 +57,7 @@ class Calls:
         self._made: list[Call] = []
 
     def make(self, name: str, params: Mapping[str, Any]) -> Call:
-        """A call, of which nobody has heard yet. CallRefused says what is wrong with it."""
+        """A call, of which nobody has heard yet. CallRefused (MisfitCall) says what is wrong with it."""
         operation = self._operation(name)
         try:
             operation.params.parse(params)
@@ -65,7 +65,7 @@ class Calls:
             InvalidArgument,
             ValueError,
         ) as problem:  # ValueError: an object that is no JSON value
-            raise CallRefused(
+            raise MisfitCall(
                 f"ctx.call of {self._action.name}: {problem}; what a connector gets is plain JSON"
             ) from None
         call = Call(self, operation, params)

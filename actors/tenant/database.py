@@ -187,7 +187,7 @@ class TenantDatabase:
     # ------------------------------------------------------------ the end
 
     def classify(self, error: BaseException) -> Refusal | None:
-        """The refusal that an error of the database stands for; None where it is the function's matter."""
+        """The refusal that an error stands for which is no defect; None where it is the function's matter."""
         return failures.classify(error)
 
     def checkpoint(self) -> None:

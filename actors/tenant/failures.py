@@ -13,8 +13,8 @@ from typing import Final, cast
 from sqlalchemy import Dialect
 from sqlalchemy.exc import DBAPIError
 
-from actors.disk import result_code
-from actors.errors import StatementRefused
+from actors.disk import PASSING, result_code
+from actors.errors import CallRefused, DatabaseProblem, MisfitCall, StatementRefused
 from actors.tenant.guard import Guard
 from transport import message as api
 from transport.message import Refusal
@@ -53,14 +53,43 @@ REFUSALS: Final = {
     sqlite3.SQLITE_NOTADB: UNWRITABLE,
 }
 
+TAKEN: Final = (
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
+    sqlite3.SQLITE_CONSTRAINT_ROWID,
+)
+"""Extended codes of what is there already."""
+
+BLAMELESS: Final = (CallRefused, DatabaseProblem)
+"""Logged, and not counted against a version: one caller's words or one tenant's disk may bring it about."""
+
+OURS: Final = "tenantry_"
+"""How the names of the engine's own tables begin."""
+
 
 def classify(error: BaseException) -> Refusal | None:
-    """The refusal that a database error stands for, whether the driver or SQLAlchemy raised it.
+    """The refusal that an error of a function stands for which is no defect of its version.
 
-    None for what is not a matter of the database's condition (a broken constraint, a wrong statement): a
-    function may catch that, and where it does not, it is a defect.
+    A condition of the database, the disk or the memory; a constraint that what the caller sent has broken; a
+    call that does not fit. None for everything else, such as a wrong statement.
     """
-    return REFUSALS.get(result_code(error))
+    if isinstance(error, MisfitCall):
+        return Refusal(api.INVALID_ARGUMENT, str(error))
+    if isinstance(error, MemoryError):
+        return NO_MEMORY
+    if isinstance(error, OSError) and error.errno in PASSING:
+        return Refusal(api.UNAVAILABLE, f"the server: {error.strerror}", retry_after_ms=5_000)
+    code = result_code(error)
+    return _broken(error) if code == sqlite3.SQLITE_CONSTRAINT else REFUSALS.get(code)
+
+
+def _broken(error: BaseException) -> Refusal | None:
+    """In SQLite's words, which name the table and the columns, and no values; of the engine's tables None."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if OURS in str(cause):
+        return None
+    taken = getattr(cause, "sqlite_errorcode", 0) in TAKEN
+    return Refusal(api.ALREADY_EXISTS if taken else api.FAILED_PRECONDITION, str(cause))
 
 
 class Failures:

@@ -10,9 +10,6 @@ from actors.messages import DeadLetter, Work
 from actors.routing import Route
 from transport.message import Refusal
 
-RETRY_TAKEN_OUT_MS = 30_000
-"""What callers are told to wait while nothing is served: people have to mend it, in milliseconds."""
-
 
 class Held(NamedTuple):
     """A packed reply that waits for the commit it depends on."""
@@ -52,7 +49,6 @@ def is_request(message: Any) -> bool:
 def taken_out(route: Route) -> Unavailable:
     """The refusal where nothing is left to fall back on."""
     return Unavailable(
-        f"{route.name}: version {route.version} keeps failing and was taken out, and no other is served: "
-        "its developers have been told",
-        retry_after_ms=RETRY_TAKEN_OUT_MS,
+        f"{route.name}: version {route.version} keeps failing and was taken out, and no other is served "
+        "until its developers move one"
     )

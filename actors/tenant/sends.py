@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from actors.access import DATA
-from actors.errors import CallRefused, InvalidArgument
+from actors.errors import CallRefused, InvalidArgument, MisfitCall
 from actors.index.entries import Action, Operation
 from actors.index.spelling import hint
 from actors.routing import Route, RoutingTable
@@ -61,7 +61,9 @@ class Sends:
         try:
             operation.params.parse(params)
         except (InvalidArgument, ValueError) as problem:  # ValueError: it is no JSON value
-            raise self._refused(f"{problem}; what a connector gets is plain JSON") from None
+            raise MisfitCall(
+                f"ctx.send of {self._action.name}: {problem}; what a connector gets is plain JSON"
+            ) from None
         if then is not None:
             self._check_then(operation, then)
         self._require_subscribed(operation)

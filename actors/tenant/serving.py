@@ -37,6 +37,7 @@ from actors.routing import Route, RoutingTable
 from actors.tenant.context import Context
 from actors.tenant.database import TenantDatabase
 from actors.tenant.digest import content_digest
+from actors.tenant.failures import BLAMELESS
 from actors.tenant.follow_up import MACHINE, row_of
 from actors.tenant.function_time import FunctionTime, function_time
 from actors.tenant.held import Apart, Held, taken_out
@@ -250,13 +251,10 @@ class Serving:
         route = self._table.find(action, caller)
         if action in self._profile.tests:
             route = self._table.testers.get(action, route)
-        if route.health is None or not route.health.is_out:
+        health = route.health
+        if health is None or not (health.is_out or health.troubled):
             return route
-        found = sound(route)
-        if found is None:
-            self._chosen = route
-            raise taken_out(route)
-        return found
+        return sound(route, self._record.id)
 
     def _heed(self, profile: Profile) -> None:
         """Between two messages, too: everything after sees this config and keeps these limits."""
@@ -347,7 +345,7 @@ class Serving:
         return result
 
     def _explain(self, work: Work, error: BaseException) -> Refusal:
-        """Expected troubles of the database have codes of their own; everything else is a defect."""
+        """Expected troubles have codes of their own; everything else is a defect, if not the version's."""
         known = self.database.classify(error)
         if known is not None:
             return known
@@ -361,7 +359,7 @@ class Serving:
             exc_info=error,
             confidential=self._confidential(work),
         )
-        if self._chosen is not None:
+        if self._chosen is not None and not isinstance(error, BLAMELESS):
             self._tables.failed(self._chosen, self._running)
         return A_DEFECT
 

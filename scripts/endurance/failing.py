@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Final, NamedTuple
 
-from actors.health import Threshold
+from actors.health import SEVERAL, Threshold
 from scripts.endurance.console import FUNCTION, Console
 from scripts.endurance.report import Report
 from scripts.endurance.server import Site
@@ -18,6 +19,9 @@ from scripts.endurance.wire import PATIENCE, NoReply, Reply, Wire
 from transport.message import INTERNAL
 
 LIMIT: Final = Threshold().failures
+"""Of one tenant."""
+MOST: Final = (SEVERAL - 1) * LIMIT + 1
+"""Of all: as many of two tenants, and the first of a third."""
 HOLDS: Final = (0.0, 0.1)
 """Seconds for which a failing call holds its thread before it raises: not at all, and so that every thread
 is in one when the first of them fails."""
@@ -195,10 +199,10 @@ def tell_case(report: Report, plan: Plan, name: str, outcomes: Sequence[Outcome]
     report.figure(f"{name}: messages", f"{sent:,}, {sum(numbers)} of them answered internal")
     report.figure(f"{name}: to the last internal", spread(times))
     report.figure(f"{name}: to the file", spread([o.written - o.broken for o in outcomes]))
-    most = LIMIT + plan.threads - 1
+    most = MOST + plan.threads - 1
     report.promise(
-        f"{name}: {LIMIT} callers see internal, and at most the {plan.threads - 1} whose calls had begun: "
-        f"{min(numbers)} to {max(numbers)} in {len(outcomes)} trials",
+        f"{name}: {LIMIT} to {MOST} callers see internal, and at most the {plan.threads - 1} whose calls had "
+        f"begun: {min(numbers)} to {max(numbers)} in {len(outcomes)} trials",
         LIMIT <= min(numbers) <= max(numbers) <= most,
     )
     for words, holds in PROMISES.items():
@@ -230,6 +234,12 @@ def others_are_served(outcome: Outcome) -> bool:
     return whole and not wrong
 
 
+def few_of_each(outcome: Outcome) -> bool:
+    """However the failures fall on the tenants."""
+    told = Counter(each.tenant for each in failures(outcome))
+    return max(told.values(), default=0) <= LIMIT
+
+
 def none_passes(outcome: Outcome) -> bool:
     """What is sent once the version is broken is never answered by it."""
     late = [each for each in outcome.before.answers.values() if each.sent > outcome.broken]
@@ -239,7 +249,8 @@ def none_passes(outcome: Outcome) -> bool:
 
 def fallback_takes_over(outcome: Outcome) -> bool:
     """Whatever was sent after the reply to one failure too many had come."""
-    told = failures(outcome)[LIMIT - 1 : LIMIT]
+    enough = len(outcome.shown.moves[0]["traces"]) if outcome.shown.moves else LIMIT
+    told = failures(outcome)[enough - 1 : enough]
     late = [e for e in outcome.before.answers.values() if told and e.sent > told[0].received]
     return bool(late) and all((each.version, each.reason) == FALLBACK for each in late)
 
@@ -250,7 +261,7 @@ def one_move(outcome: Outcome) -> bool:
     traces = {each.trace_id for each in failures(outcome)}
     return (
         [(each["version"], each["to"]) for each in moves] == [(2, ERRORING)]
-        and len(set(moves[0]["traces"])) == LIMIT
+        and LIMIT <= len(set(moves[0]["traces"])) <= MOST
         and traces.issuperset(moves[0]["traces"])
     )
 
@@ -280,6 +291,7 @@ def stays_out(outcome: Outcome) -> bool:
 
 PROMISES: Final[dict[str, Callable[[Outcome], bool]]] = {
     "nobody else gets an error": others_are_served,
+    f"no tenant sees more than {LIMIT}": few_of_each,
     "what is sent from then on is never answered by it": none_passes,
     "what is sent after one failure too many gets the fallback": fallback_takes_over,
     "one move by the machine, for requests that failed": one_move,

@@ -1,4 +1,7 @@
-"""How a version fares: five failures within fifty calls and a minute take it out, once, and a hang counts."""
+"""How a version fares: five failures within fifty calls and a minute take it out, once, and a hang counts.
+
+For all where several tenants failed, or all there are; else for the one tenant, and for a while.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors import health as module
-from actors.health import HANGS_AFTER, Health, Running, Threshold, span
+from actors.health import (
+    AWAY_SECONDS,
+    HANGS_AFTER,
+    MOST_TROUBLED,
+    SEVERAL,
+    Blame,
+    Health,
+    Running,
+    Threshold,
+    span,
+)
 
 LIMIT = Threshold()
 
@@ -43,15 +56,24 @@ def clock() -> Iterator[Clock]:
         yield clock
 
 
-def succeed(health: Health, times: int = 1) -> None:
+def succeed(health: Health, times: int = 1, tenant: str = "acme") -> None:
     for _ in range(times):
-        health.end(health.begin("acme", "fine"))
+        health.end(health.begin(tenant, "fine"))
+
+
+def blame(
+    health: Health, tenant: str = "acme", tenants: int = 1, is_replaceable: bool = True
+) -> Blame | None:
+    running = health.begin(tenant, "trace")
+    health.end(running)
+    return health.fail(running, tenants, is_replaceable=is_replaceable)
 
 
 def fail(health: Health, trace_id: str = "trace") -> bool:
+    """The only tenant there is."""
     running = health.begin("acme", trace_id)
     health.end(running)
-    return health.fail(running)
+    return health.fail(running) is Blame.VERSION
 
 
 # Taking out
@@ -141,7 +163,7 @@ def test_of_many_threads_that_fail_at_once_one_takes_it_out() -> None:
         for health, results in zip(versions, told, strict=True):
             running = health.begin(tenant, tenant)
             together.wait()
-            results.append(health.fail(running))
+            results.append(health.fail(running, threads) is Blame.VERSION)
             health.end(running)
 
     workers = [threading.Thread(target=work, args=[f"t-{n}"]) for n in range(threads)]
@@ -157,6 +179,118 @@ def test_of_many_threads_that_fail_at_once_one_takes_it_out() -> None:
     assert [sorted(results) for results in told] == [[False] * 7 + [True]] * len(versions)
     assert all(health.is_out for health in versions)
     assert not any(health.hanging() for health in versions)
+
+
+# For whom
+
+
+def test_one_tenants_failures_take_it_out_for_that_tenant_alone_and_for_a_while(
+    clock: Clock,
+) -> None:
+    health = Health(LIMIT)
+    succeed(health, tenant="globex")
+    told = [blame(health, "acme", tenants=2) for _ in range(5)]
+    assert told == [None] * 4 + [Blame.TENANT]
+    assert health.is_out_for("acme")
+    assert health.out_for() == {"acme": AWAY_SECONDS}
+    assert not health.is_out
+    assert not health.is_out_for("globex")
+    clock.now += AWAY_SECONDS
+    assert not health.is_out_for("acme")
+    assert health.out_for() == {}
+    told = [blame(health, "acme", tenants=2) for _ in range(5)]
+    assert told == [None] * 4 + [Blame.TENANT]
+
+
+def test_a_tenant_among_many_is_judged_by_its_own_calls(clock: Clock) -> None:
+    """The others make all but one of a hundred calls; none of its own succeeds."""
+    health = Health(LIMIT)
+    told = []
+    for _ in range(5):
+        succeed(health, 99, "globex")
+        told.append(blame(health, "acme", tenants=99))
+    assert told == [None] * 4 + [Blame.TENANT]
+    assert not health.is_out_for("globex")
+
+
+@pytest.mark.parametrize(("between", "out"), [(45, True), (46, False)])
+def test_the_edge_of_fifty_calls_of_one_tenant(clock: Clock, between: int, out: bool) -> None:
+    """The first failure, so many sound calls, and four more failures; another tenant is sound."""
+    health = Health(LIMIT)
+    succeed(health, 100, "globex")
+    blame(health, "acme", tenants=2)
+    succeed(health, between, "acme")
+    for _ in range(4):
+        blame(health, "acme", tenants=2)
+    assert health.is_out_for("acme") == out
+
+
+@pytest.mark.parametrize("tenants", [SEVERAL, 1000])
+def test_failures_of_several_tenants_take_it_out_for_all(clock: Clock, tenants: int) -> None:
+    health = Health(LIMIT)
+    failing = ["acme", "acme", "globex", "globex", "acme", "globex", "initech"]
+    told = [blame(health, tenant, tenants) for tenant in failing]
+    assert told == [None] * 6 + [Blame.VERSION]
+    assert [each.tenant for each in health.evidence] == failing
+    assert health.is_out_for("umbrella")
+
+
+@pytest.mark.parametrize("failing", [("acme",), ("acme", "globex")])
+def test_neither_one_nor_two_of_many_tenants_take_it_out_for_all(
+    clock: Clock, failing: tuple[str, ...]
+) -> None:
+    """However often they fail, also once they are let back."""
+    health = Health(LIMIT)
+    for _ in range(5):
+        told = [blame(health, tenant, SEVERAL) for tenant in failing * 20]
+        assert told.count(Blame.TENANT) == len(failing)
+        clock.now += AWAY_SECONDS
+    assert not health.is_out
+    assert not health.is_out_for("initech")
+
+
+def test_where_there_are_two_tenants_both_have_to_fail_if_both_call(clock: Clock) -> None:
+    health = Health(LIMIT)
+    succeed(health, tenant="globex")
+    assert [blame(health, "acme", tenants=2) for _ in range(9)].count(Blame.VERSION) == 0
+    assert blame(health, "globex", tenants=2) is Blame.VERSION
+
+
+def test_what_has_nothing_to_fall_back_on_stays_and_the_alarm_is_raised_now_and_then(
+    clock: Clock,
+) -> None:
+    health = Health(LIMIT)
+    for _ in range(2):
+        told = [blame(health, f"t-{n % 5}", 5, is_replaceable=False) for n in range(20)]
+        assert told.count(Blame.ALARM) == 1
+        assert not health.is_out
+        clock.now += AWAY_SECONDS
+
+
+def test_an_alarm_for_one_tenant_does_not_silence_that_for_all(clock: Clock) -> None:
+    health = Health(LIMIT)
+    told = [blame(health, "acme", 5, is_replaceable=False) for _ in range(20)]
+    assert told.count(Blame.ALARM) == 1
+    told = [blame(health, tenant, 5, is_replaceable=False) for tenant in ("globex", "initech")]
+    assert told == [None, Blame.ALARM]
+
+
+def test_what_is_remembered_of_tenants_is_bounded(clock: Clock) -> None:
+    health = Health(LIMIT)
+    for number in range(MOST_TROUBLED + 100):
+        clock.now += LIMIT.seconds
+        blame(health, f"tenant-{number}", tenants=10_000)
+    assert len(health.troubled) == MOST_TROUBLED
+    assert "tenant-0" not in health.troubled
+
+
+def test_one_that_is_reinstated_is_judged_anew(clock: Clock) -> None:
+    health = Health(LIMIT)
+    assert [fail(health) for _ in range(5)][-1]
+    health.reinstate()
+    assert not health.is_out
+    health.troubled.clear()
+    assert [fail(health) for _ in range(5)] == [False] * 4 + [True]
 
 
 # Hanging
@@ -197,7 +331,8 @@ def test_five_that_hang_take_it_out(clock: Clock) -> None:
     for number in range(5):
         health.begin(f"tenant-{number}", "trace")
     clock.now += HANGS_AFTER + 0.1
-    assert [health.fail(each) for each in health.hanging()] == [False] * 4 + [True]
+    told = [health.fail(each, 9) for each in health.hanging()]
+    assert told == [None] * 4 + [Blame.VERSION]
 
 
 def test_a_call_that_hung_and_then_raised_has_failed_once(clock: Clock) -> None:
@@ -223,7 +358,8 @@ def test_a_call_of_long_ago_is_none_of_the_last_fifty_although_it_fails_last() -
 def test_calls_that_end_in_another_order_than_they_began_are_counted_as_well() -> None:
     health = Health(LIMIT)
     running = [health.begin(f"tenant-{number}", "trace") for number in range(LIMIT.failures)]
-    assert [health.fail(each) for each in reversed(running)] == [False] * 4 + [True]
+    told = [health.fail(each, 9) for each in reversed(running)]
+    assert told == [None] * 4 + [Blame.VERSION]
     assert span(health.failures) == LIMIT.failures
 
 

@@ -101,8 +101,7 @@ def _version(ctx: AdminContext, owner: Action | Connector, version: Version) -> 
 
 def _failures(ctx: AdminContext, owner: Action | Connector) -> list[dict[str, Any]]:
     """Of what is loaded here: the latest, the newest first."""
-    now, is_function = time.monotonic(), isinstance(owner, Action)
-    key = owner.name if is_function else connector_key(owner.name)
+    now, key = time.monotonic(), _key(owner)
     found = [
         (failure, number)
         for (name, number), volume in ctx.table.volumes.items()
@@ -135,7 +134,24 @@ def _explanation(
             f"{_instead(ctx, owner)}. Mend it: see logs.trace for each trace, then functions.move "
             f"{owner.name} version {version.number} to under dev, or write a new version"
         )
+    return _out_for_some(ctx, owner)
+
+
+def _out_for_some(ctx: AdminContext, owner: Action | Connector) -> str | None:
+    """What the machine has taken out for single tenants; the newest such version."""
+    for version in owner.versions:
+        volume = ctx.table.volumes.get((_key(owner), version.number))
+        left = volume.health.out_for() if volume else {}
+        if left:
+            return (
+                f"version {version.number} keeps failing for {len(left)} of the tenants and is out for them, "
+                f"for {max(left.values()):.0f} s at most; the others are served by it"
+            )
     return None
+
+
+def _key(owner: Action | Connector) -> str:
+    return owner.name if isinstance(owner, Action) else connector_key(owner.name)
 
 
 def _is_taking_out(moved: dict[str, Any], version: Version) -> bool:

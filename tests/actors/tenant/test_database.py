@@ -224,12 +224,23 @@ def test_the_engines_own_work_is_not_interrupted_by_a_functions_deadline(
     tenant.commit()
 
 
-def test_a_broken_constraint_is_the_functions_own_matter(tenant: TenantDatabase) -> None:
+def test_a_broken_constraint_is_told_by_what_is_there(tenant: TenantDatabase) -> None:
     add(tenant, "poems")
     with pytest.raises(DBAPIError) as caught:
         add(tenant, "poems")
-    assert tenant.classify(caught.value) is None
+    refusal = tenant.classify(caught.value)
+    assert refusal is not None
+    assert refusal.code == "already_exists"
     assert tenant.in_transaction
+
+
+def test_a_broken_constraint_of_the_engines_own_is_none_of_the_callers(
+    tenant: TenantDatabase,
+) -> None:
+    tenant.remember("t_1", "r1", b"d", b"r", 1)
+    with pytest.raises(sqlite3.IntegrityError) as caught:
+        tenant.remember("t_1", "r1", b"d", b"r", 1)
+    assert tenant.classify(caught.value) is None
 
 
 @pytest.mark.parametrize(
@@ -242,6 +253,10 @@ def test_a_broken_constraint_is_the_functions_own_matter(tenant: TenantDatabase)
         (sqlite3.SQLITE_BUSY, "unavailable"),
         (sqlite3.SQLITE_FULL, "resource_exhausted"),
         (sqlite3.SQLITE_INTERRUPT, "deadline_exceeded"),
+        (sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, "already_exists"),
+        (sqlite3.SQLITE_CONSTRAINT_NOTNULL, "failed_precondition"),
+        (sqlite3.SQLITE_CONSTRAINT_CHECK, "failed_precondition"),
+        (sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY, "failed_precondition"),
     ],
 )
 def test_extended_result_codes_count_as_their_primary_one(

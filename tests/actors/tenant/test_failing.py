@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import bindparam, insert
+from structlog.testing import capture_logs
 
 from actors.errors import NotFound
-from actors.health import Health, Threshold
+from actors.health import SEVERAL, Blame, Health, Threshold
 from actors.index.messages import TakeOut
 from actors.messages import DeadLetter
 from actors.registry import load_table
 from actors.routing import RoutingTable
 from tests.actors.house import House, Watch
 from tests.actors.servers import INDEX
-from tests.actors.tenant.test_profile import Desk
+from tests.actors.tenant.test_profile import ACME, Desk
+from tests.trouble.functions import marks
 
 LIMIT = Threshold(failures=3, calls=10, seconds=60.0)
 
@@ -82,10 +87,88 @@ def test_refusals_of_any_kind_do_not_count(desk: Desk) -> None:
     assert told(desk) == []
 
 
-def test_where_there_is_nothing_to_fall_back_on_it_is_unavailable(desk: Desk) -> None:
+def test_what_has_nothing_to_fall_back_on_goes_on_and_an_alarm_is_raised(desk: Desk) -> None:
+    def fail(ctx: Any, params: Any) -> Any:
+        if params.text == "bad":
+            raise RuntimeError
+        return {"id": 1}
+
+    desk.replace("marks.add", fail, fallback=None)
+    with capture_logs() as lines:
+        replies = [desk.ask("marks.add", text="bad") for _ in range(LIMIT.failures * 3)]
+        assert desk.ask("marks.add", text="good")["ok"]
+    assert {reply["error"]["code"] for reply in replies} == {"internal"}
+    assert told(desk) == []
+    (alarm,) = [line for line in lines if line["event"] == Blame.ALARM.value]
+    assert (alarm["log_level"], alarm["action"], alarm["version"]) == ("error", "marks.add", 2)
+
+
+def test_failures_of_one_tenant_of_several_take_it_out_for_that_tenant(desk: Desk) -> None:
     def fail(ctx: Any, params: Any) -> Any:
         raise RuntimeError
 
-    desk.replace("marks.add", fail, fallback=None)
-    codes = [desk.ask("marks.add", text="x")["error"]["code"] for _ in range(LIMIT.failures + 1)]
-    assert codes == ["internal"] * LIMIT.failures + ["unavailable"]
+    desk.tables.tenants = SEVERAL
+    desk.replace("marks.add", fail)
+    with capture_logs() as lines:
+        replies = [desk.ask("marks.add", text="x") for _ in range(LIMIT.failures + 1)]
+    assert [reply["ok"] for reply in replies] == [False] * LIMIT.failures + [True]
+    assert replies[-1]["meta"]["version"] == 1
+    assert told(desk) == []
+    (line,) = [line for line in lines if line["event"] == Blame.TENANT.value]
+    assert line["tenant_id"] == ACME.id
+    health = desk.tables.current.routes["marks.add"].health
+    assert health is not None
+    assert not health.is_out_for("another")
+
+
+ADD_TWICE = insert(marks).values(id=7, text=bindparam("text"))
+
+
+def taken(ctx: Any, params: Any) -> Any:
+    ctx.db.run(ADD_TWICE, {"text": "first"})
+    ctx.db.run(ADD_TWICE, {"text": "second"})
+
+
+def unfitting(ctx: Any, params: Any) -> Any:
+    ctx.send("timer.sleep", {"seconds": params.text})
+
+
+def full(ctx: Any, params: Any) -> Any:
+    raise OSError(errno.ENOSPC, "No space left on device", "report.pdf")
+
+
+def large(ctx: Any, params: Any) -> Any:
+    raise MemoryError
+
+
+@pytest.mark.parametrize(
+    ("function", "code", "says"),
+    [
+        (taken, "already_exists", r"UNIQUE constraint failed: marks\.id"),
+        (unfitting, "invalid_argument", r"ctx\.send of marks\.add.*seconds"),
+        (full, "unavailable", "No space left on device"),
+        (large, "unavailable", "out of memory"),
+    ],
+)
+def test_what_a_caller_or_the_machine_brings_about_is_no_defect(
+    desk: Desk, function: Any, code: str, says: str
+) -> None:
+    desk.replace("marks.add", function)
+    desk.allow("marks.add", "timer.sleep")
+    for _ in range(LIMIT.failures * 2):
+        error = desk.ask("marks.add", text="x")["error"]
+        assert error["code"] == code
+        assert re.search(says, error["message"])
+    assert told(desk) == []
+
+
+def test_a_call_that_is_refused_is_answered_internal_and_does_not_count(desk: Desk) -> None:
+    """Which connector may be the caller's word."""
+
+    def call(ctx: Any, params: Any) -> Any:
+        ctx.send(params.text, {})
+
+    desk.replace("marks.add", call)
+    for _ in range(LIMIT.failures * 2):
+        assert desk.ask("marks.add", text="x")["error"]["code"] == "internal"
+    assert told(desk) == []

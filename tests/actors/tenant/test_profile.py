@@ -70,6 +70,15 @@ class Desk:
         routes = MappingProxyType({**table.routes, action: route})
         self.tables.current = table._replace(routes=routes)
 
+    def allow(self, action: str, *connectors: str) -> None:
+        """Let it call these operations, to which the tenant is subscribed."""
+        stated = self.tables.current.routes[action].action._replace(connectors=connectors)
+        table = self.tables.current
+        route = table.routes[action]._replace(action=stated)
+        self.tables.current = table._replace(
+            routes=MappingProxyType({**table.routes, action: route})
+        )
+
     def limit(self, **limits: Any) -> None:
         """Set limits, and take all others away."""
         self.profiles.publish(ACME.id, Profile(limits=TenantLimits(**limits)))
