@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import signal
 import sys
 
+import pykka
 import structlog
 
 from actors import disk, showcase
@@ -16,6 +16,7 @@ from actors.errors import ActionError, TenantryError
 from actors.local_admin import TOKEN_FILE
 from actors.log.events import Events, ToStructlog
 from actors.settings import Settings, read_settings
+from actors.signals import ENDING, Signals
 from actors.standard_error import StandardError
 from actors.system import System
 from transport.message import (
@@ -46,32 +47,58 @@ SWITCH_SECONDS = 0.0005
 Python's own 5 ms are paid at each of the dozens of hand-overs that a message needs beside such a thread.
 """
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
 
 def main(arguments: list[str]) -> int:
     """Run until SIGTERM or SIGINT; the exit status."""
     events = log_to_standard_error()
-    # Blocked before any thread starts, so that every thread inherits it and sigwait below gets them.
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     sys.setswitchinterval(SWITCH_SECONDS)
+    with Signals() as signals:
+        return run(arguments, events, signals)
+
+
+def run(arguments: list[str], events: Events, signals: Signals) -> int:
+    """Start, serve, stop; the exit status."""
+    is_terminal = sys.stderr.isatty()
     try:
         settings = read_settings(arguments)
         events.hide(settings.log_hide)
         system = System(settings, events=events)
-        system.start(on_failure=lambda: os.kill(os.getpid(), signal.SIGTERM))
+        signals.tell_stacks(settings.data)
+        system.start(on_failure=signals.end)
     except (TenantryError, ValueError, *disk.ERRORS) as error:
         return refused(error)
     try:
         prepare(system, settings)
         spare_the_collector()
         say(f"ready {system.endpoint}")
-        signal.sigwait(SIGNALS)
+        heed(signals, system, ends_with_terminal=is_terminal)
     except (TenantryError, *disk.ERRORS) as error:
         return refused(error)
     finally:
         system.stop()
     return EXIT_FAILURE if system.failure else 0
+
+
+def heed(signals: Signals, system: System, *, ends_with_terminal: bool) -> None:
+    """Do what signals ask for, until one asks for the end."""
+    for number in signals:
+        if number in ENDING or (number == signal.SIGHUP and ends_with_terminal):
+            return
+        if number == signal.SIGHUP:
+            reload(system)
+        elif number == signal.SIGUSR1:
+            log.warning("SIGUSR1: every thread's stack was written", file=str(signals.stacks))
+        else:
+            log.warning("SIGUSR2 means nothing to this server")
+
+
+def reload(system: System) -> None:
+    """Take in the index as it is on disk, on record; where that cannot be, nothing changes."""
+    try:
+        seen = system.local.ask("functions.diff")
+        system.local.ask("functions.reload", digest=seen["digest"])
+    except (TenantryError, pykka.Timeout) as error:
+        log.error("SIGHUP: the index was not taken in", error=str(error) or repr(error))
 
 
 def refused(error: Exception) -> int:

@@ -5,16 +5,22 @@ from __future__ import annotations
 import fcntl
 import os
 import resource
+import socket
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from actors.errors import SettingsError
+from transport.socket_file import path_of
 
 DESCRIPTORS_PER_TENANT = 3
 """The database, its -wal and its -shm."""
 
 DESCRIPTORS_BESIDES = 128
 """Sockets, logs, libraries: what the process needs besides tenants."""
+
+_HELD: dict[int, set[int | str]] = {}
+"""What is this process's alone, by its hold: ports, and the paths of socket files."""
 
 CONNECTIONS = 1024
 """Of clients, and of connectors to services outside: on top of that, where the hard limit has room."""
@@ -39,7 +45,41 @@ def claim(data: Path) -> int:
             f"another server uses the data directory {data}: stop it, or give this one "
             "a directory of its own with TENANTRY_DATA (--data)"
         ) from None
+    _HELD[lock] = set()
     return lock
+
+
+def bound(lock: int, *addresses: str | int | None) -> None:
+    """The sockets at these endpoints and ports belong to whoever holds this lock, too."""
+    for each in addresses:
+        path, port = path_of(str(each)), str(each).rpartition(":")[2]
+        _HELD[lock].add(int(port) if path is None and port.isdecimal() else str(path))
+
+
+def release(lock: int) -> None:
+    """Another server may have the directory."""
+    del _HELD[lock]
+    os.close(lock)
+
+
+def _leave_to_parent() -> None:
+    """A child that a function forks outlives the server, and must hold neither directory nor address."""
+    for lock, addresses in _HELD.items():
+        os.close(lock)
+        for name in os.listdir("/dev/fd"):  # noqa: PTH208 - numbers, not files
+            with suppress(OSError):
+                _close_if_bound(int(name), addresses)
+    _HELD.clear()
+
+
+def _close_if_bound(descriptor: int, addresses: set[int | str]) -> None:
+    with socket.socket(fileno=os.dup(descriptor)) as seen:
+        name = seen.getsockname()
+    if (name[1] if isinstance(name, tuple) else name) in addresses:
+        os.close(descriptor)
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def require_closed(data: Path) -> None:

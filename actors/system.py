@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 
@@ -39,7 +38,7 @@ from actors.mailbox import Mailbox
 from actors.messages import TenantRecord
 from actors.metrics import MetricsServer
 from actors.permit import Permit
-from actors.process import claim, limit_memory, require_descriptors
+from actors.process import bound, claim, limit_memory, release, require_descriptors
 from actors.profiles import Profiles
 from actors.published import Published
 from actors.registry import Registry
@@ -97,7 +96,7 @@ class System:
         try:
             self._prepare(settings)
         except BaseException:
-            os.close(self._lock)
+            release(self._lock)
             raise
 
     def _prepare(self, settings: Settings) -> None:
@@ -131,6 +130,7 @@ class System:
         """Where clients connect: the setting, with the port that was free in place of 0."""
         self.admin_endpoint = endpoint_of(admin)
         """Where administration is answered."""
+        bound(self._lock, self.endpoint, self.admin_endpoint, self.settings.metrics_port)
         try:
             self._start_actors(data, admin)
         except BaseException:
@@ -397,4 +397,4 @@ class System:
             dispatcher.stop(patience)
         self._security.close()
         self._context.destroy(linger=0)
-        os.close(self._lock)
+        release(self._lock)

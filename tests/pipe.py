@@ -15,7 +15,7 @@ class Pipe:
     def __init__(self, directory: Path, name: str = "pipe") -> None:
         self._path = directory / name
         os.mkfifo(self._path)
-        self._end = -1
+        self.end = -1
 
     @property
     def params(self) -> dict[str, Any]:
@@ -28,11 +28,11 @@ class Pipe:
 
     def release(self) -> None:
         """Let the function go on."""
-        os.close(self._end)
+        os.close(self.end)
 
     def _is_open(self) -> bool:
         try:
-            self._end = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
+            self.end = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
         except OSError:
             return False
         return True

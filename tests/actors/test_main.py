@@ -48,11 +48,8 @@ Refused = Callable[..., str]
 
 
 @pytest.fixture
-def refused_here(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Refused]:
-    """A tenth of the time that a process takes; signals are as they were afterwards."""
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+def refused_here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refused:
+    """A tenth of the time that a process takes."""
     monkeypatch.setattr(program, "log_to_standard_error", Events)
     for name in Settings.model_fields:
         monkeypatch.delenv(f"TENANTRY_{name.upper()}", raising=False)
@@ -66,8 +63,7 @@ def refused_here(
         assert lines[0].startswith("tenantry: ")
         return "\n".join(lines)
 
-    yield run
-    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    return run
 
 
 # ---------------------------------------------------------------- life

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -100,7 +102,7 @@ def refuse(ctx: Context, params: Any) -> None:
     raise FailedPrecondition("the mark is not in the mood", user_message="Please try tomorrow.")
 
 
-def block(ctx: Context, params: Any) -> None:
+def block(ctx: Context | None, params: Any) -> None:
     """Waits until somebody opens the other end of a pipe."""
     Path(params.path).read_bytes()
 
@@ -132,6 +134,20 @@ def swallow(ctx: Context, params: Any) -> None:
         fill(ctx, params)
 
 
+def fork(ctx: Context, params: Any) -> dict[str, Any]:
+    """Leaves a process behind that goes on in Python, until somebody opens the other end of a pipe."""
+    child = multiprocessing.get_context("fork").Process(target=block, args=(None, params))
+    child.start()
+    return {"id": child.pid}
+
+
+def end_another(ctx: Context, params: Any) -> dict[str, Any]:
+    """Starts another program and asks it to end; its status."""
+    other = subprocess.Popen(["sleep", "60"])
+    other.terminate()
+    return {"id": other.wait(10)}
+
+
 TROUBLES = {
     function.__name__: function
     for function in (
@@ -147,5 +163,7 @@ TROUBLES = {
         run_long,
         fill,
         swallow,
+        fork,
+        end_another,
     )
 }
