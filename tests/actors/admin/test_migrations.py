@@ -238,3 +238,44 @@ def test_what_fails_half_way_leaves_the_old_file(
         tables = [row[0] for row in file.execute("SELECT name FROM sqlite_master")]
     assert "people" not in tables
     prepare_directory(old)
+
+
+# ---------------------------------------------------------------- files of the first days
+
+
+EARLY = sorted((Path(__file__).parent / "early").glob("*.sql"))
+"""Dumps of directory.db as the first and the last code left it in which 0002 was another one."""
+
+
+def schema(path: Path) -> dict[str, set[str]]:
+    """Columns and indexes of each table."""
+    with closing(sqlite3.connect(path)) as file:
+        tables = [name for (name,) in file.execute("SELECT name FROM pragma_table_list")]
+        return {
+            table: {
+                name
+                for kind in ("table_info", "index_list")
+                for (name,) in file.execute(f"SELECT name FROM pragma_{kind}(?)", (table,))
+            }
+            for table in tables
+            if not table.startswith("sqlite_")
+        }
+
+
+@pytest.mark.parametrize("dump", EARLY, ids=lambda dump: dump.stem)
+def test_files_of_the_first_days_become_like_new_ones(
+    house: House, tmp_path: Path, dump: Path
+) -> None:
+    """Whose second migration was changed after they had been through it; everybody in them stays."""
+    path = tmp_path / "directory.db"
+    with closing(sqlite3.connect(path)) as file:
+        file.executescript(dump.read_text())
+    prepare_directory(path)
+    prepare_directory(tmp_path / "new.db")
+    assert schema(path) == schema(tmp_path / "new.db")
+    town = TownHall(house, path)
+    town.settled()
+    assert len(town.known.principals) == 3
+    assert {row["issued_by"] for row in town.ask(ListTokens("acme", None, "", 50))["tokens"]} == {
+        "console"
+    }
