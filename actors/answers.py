@@ -9,10 +9,14 @@ from typing import Any
 from actors.messages import Replies, Work
 from actors.routing import Route
 from transport import codec
+from transport.fit import fit_text
 from transport.message import INTERNAL, VERSION, Encoding, Refusal
 
 TO_BE_IMPLEMENTED = "to be implemented"
 """What a dummy says, in the guidelines' words."""
+
+MOST_MESSAGE = 4000
+"""Characters of a refusal's text that is cut since it fits no reply."""
 
 A_DEFECT = Refusal(INTERNAL, "a defect on our side; the trace id finds it in the error log")
 """What a client sees of an unexpected error: never a stack trace."""
@@ -42,7 +46,7 @@ def replayed(work: Work, stored: bytes) -> bytes:
 
 
 def refusal_bytes(id_: str, refusal: Refusal, trace_id: str, encoding: Encoding) -> bytes:
-    """A reply with `ok: false`."""
+    """A reply with `ok: false`; Unencodable where no reply can hold what the refusal says."""
     reply = {
         "v": VERSION,
         "id": id_,
@@ -53,9 +57,26 @@ def refusal_bytes(id_: str, refusal: Refusal, trace_id: str, encoding: Encoding)
     return codec.encode(reply, encoding)
 
 
-def packed_refusal(work: Work, refusal: Refusal) -> bytes:
-    """The refusal of one request, in its encoding."""
-    return refusal_bytes(work.request.id, refusal, work.trace_id, work.peer.encoding)
+def packed_refusal(work: Work, refusal: Refusal, *, as_it_is: bool = False) -> bytes:
+    """The refusal of one request, in its encoding; its texts are made fit where they are not.
+
+    Or `as_it_is`: Unencodable where no reply can hold it.
+    """
+    id_, trace_id, encoding = work.request.id, work.trace_id, work.peer.encoding
+    try:
+        return refusal_bytes(id_, refusal, trace_id, encoding)
+    except codec.Unencodable:
+        if as_it_is:
+            raise
+        return refusal_bytes(id_, _fitting(refusal), trace_id, encoding)
+
+
+def _fitting(refusal: Refusal) -> Refusal:
+    """What can be said of it in any case; the details are in the message, too."""
+    user_message = refusal.user_message and fit_text(refusal.user_message)[:MOST_MESSAGE]
+    return Refusal(
+        fit_text(refusal.code), fit_text(refusal.message)[:MOST_MESSAGE], user_message or None
+    )
 
 
 def refuse(work: Work, refusal: Refusal) -> None:

@@ -6,9 +6,11 @@ else that a function raises is a defect: the caller gets `internal` with a trace
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from transport import message as api
+from transport.fit import text_of
 from transport.message import Problem, Refusal
 
 
@@ -53,20 +55,32 @@ class MisfitCall(CallRefused):
 
 
 class ActionError(TenantryError):
-    """A refusal that a function means. Raise one of the subclasses; the savepoint is rolled back."""
+    """A refusal that a function means. Raise one of the subclasses; the savepoint is rolled back.
+
+    What is no text becomes text: `NotFound(404)` says `404`. TypeError, ValueError where `details` are no
+    pairs of field and problem, or `retry_after_ms` is no number.
+    """
 
     code: ClassVar[str] = api.INTERNAL
+    refusal: Refusal = Refusal(api.INTERNAL, "a refusal that was made without words")
+    """Another one in each that was made by `__init__`, which a subclass may forget to call."""
 
     def __init__(
         self,
         message: str,
         *,
         user_message: str | None = None,
-        details: tuple[Problem, ...] = (),
+        details: Iterable[Problem] = (),
         retry_after_ms: int | None = None,
     ) -> None:
         super().__init__(message)
-        self.refusal = Refusal(self.code, message, user_message, details, retry_after_ms)
+        self.refusal = Refusal(
+            text_of(self.code),
+            text_of(message),
+            None if user_message is None else text_of(user_message),
+            tuple(Problem(text_of(field), text_of(problem)) for field, problem in details),
+            None if retry_after_ms is None else int(retry_after_ms),
+        )
 
 
 class InvalidArgument(ActionError):

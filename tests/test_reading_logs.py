@@ -256,3 +256,43 @@ def test_a_server_that_stops_does_not_wait_for_followers(tmp_path: Path) -> None
         server.stop()
 
         assert wire.receive()["result"]["lines"] == []
+
+
+def test_what_no_reply_holds_is_made_fit_where_it_is_logged(
+    stage: Stage, developer: Caller, super_admin: Caller
+) -> None:
+    """An exception quotes what it met; whoever looks for the cause finds it, by every way."""
+    waiting = newest(stage, developer, "errors", None)
+    trace = trace_of(call(stage, "trouble.make", kind="fail_with_a_nul"))
+    (error,) = page(stage, developer, "errors", None, **waiting)["lines"]
+    assert error["exception"]["message"] == "bad header: a\ufffdb ?"
+    assert page(stage, super_admin, "trace", trace_id=trace)["lines"]
+
+
+ODD_LINES = (
+    b'{"at":"2026-11-29T12:00:00.000Z","action":"odd","message":"a\\u0000\\ud800","trace_id":"odd"}',
+    b'{"at":"2026-11-29T12:00:00.000Z","action":"odd","message":404,"version":"x","trace_id":"odd"}',
+    b'{"at":"2026-11-29T12:00:00.000Z","action":"odd","reply_bytes":1e999,"trace_id":"odd"}',
+    b'{"at":"2026-11-29T12:00:00.000Z","action":"odd","params":{"n":36893488147419103232},"trace_id":"odd"}',
+    b'{"at":"2026-11-29T12:00:00.000Z","action":"odd","params":' + b'{"a":' * 90 + b"1" + b"}" * 91,
+    b'{"at":"yesterday","action":"odd","trace_id":"odd"}',
+)
+"""As an earlier version may have written them, or a hand; the last one is no record."""
+
+
+def test_odd_lines_in_a_file_stop_no_page(
+    stage: Stage, developer: Caller, super_admin: Caller
+) -> None:
+    """They are shown as far as they can be."""
+    logs = stage.server.system.settings.data / "logs"
+    record = stage.server.system.local.find_tenant("acme")
+    assert record is not None
+    for folder in (logs / "tenants" / record.id, logs / "errors"):
+        with (folder / "2026-11-29.jsonl").open("ab") as file:
+            file.write(b"\n".join((*ODD_LINES, b"")))
+
+    lines = page(stage, super_admin, "tenant", action="odd")["lines"]
+    assert [line["message"] for line in lines] == [None, None, None, "404", "a\ufffd?"]
+    assert [line["version"] for line in lines] == [None] * 5
+    assert len(page(stage, developer, "errors", None, action="odd")["lines"]) == 5
+    assert len(page(stage, super_admin, "trace", trace_id="odd")["lines"]) == 4

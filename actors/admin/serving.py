@@ -21,12 +21,14 @@ from actors.admin.recorder import OK, Recorder
 from actors.answers import A_DEFECT, success
 from actors.callers import Callers
 from actors.errors import Aborted, ActionError, InvalidArgument, NotFound
+from actors.index.schema import ResultProblem
 from actors.inlet import full, require_active
 from actors.log.events import Confidential
 from actors.messages import FindTenant, Receipt
 from actors.published import Published
 from actors.routing import Route, RoutingTable
 from transport import codec
+from transport.fit import fit_map
 from transport.message import Reply
 
 log = structlog.get_logger()
@@ -178,8 +180,7 @@ class Serving:
             route.function is not None
         )  # the engine's own actions are served in every environment
         call.begin()
-        result = await route.function(ctx, params)
-        route.result.check(result)
+        result = _checked(route, await route.function(ctx, params))
         return Served(result, ctx.replayed, _packed(call, route, result, ctx.replayed))
 
     async def _hand_on(self, call: Call, capacity: Capacity) -> Forwarded:
@@ -211,8 +212,22 @@ def _receipt(call: Call, capacity: Capacity) -> Receipt | None:
     return Receipt(call.caller.id, call.request_id, digest)
 
 
+def _checked(route: Route, result: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A result that fits its schema; what was stored may hold text that is none."""
+    try:
+        route.result.check(result)
+    except ResultProblem:
+        result = fit_map(result)
+        route.result.check(result)
+    return result
+
+
 def _packed(call: Call, route: Route, result: Mapping[str, Any], replayed: bool) -> bytes:
     if call.work is None:
         return b""
     meta = {**route.meta, "replayed": True} if replayed else route.meta
-    return success(call.work, route._replace(meta=meta), result)
+    route = route._replace(meta=meta)
+    try:
+        return success(call.work, route, result)
+    except codec.Unencodable:  # what was stored breaks the rules of the wire
+        return success(call.work, route, fit_map(result))

@@ -165,12 +165,22 @@ class Journal:
     async def _write(self) -> None:
         some = min(len(self._unwritten), MOST_AT_ONCE)
         calls = [self._unwritten.popleft() for _ in range(some)]
+        rows = [row for call in calls if (row := self._row(call)) is not None]
         try:
-            rows = [row_of(call, self._hide) for call in calls]
-            await self._insert(rows)
+            if rows:
+                await self._insert(rows)
         except Exception as error:
-            self._lost += len(calls)
+            self._lost += len(rows)
             log.error("calls of a connector could not be recorded", file=self._name, exc_info=error)
+
+    def _row(self, call: Call) -> Row | None:
+        """None of a call that cannot be told: it must not take the others with it."""
+        try:
+            return row_of(call, self._hide)
+        except Exception as error:
+            self._lost += 1
+            log.error("a call of a connector could not be told", file=self._name, exc_info=error)
+            return None
 
     async def _insert(self, rows: list[Row]) -> None:
         """Where the file is full, or the disk, the oldest make room."""

@@ -9,6 +9,7 @@ has to make anew every record after it, and then the newest hash is another one.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -18,6 +19,8 @@ from typing import Any, NamedTuple
 from actors.errors import TenantryError
 from actors.log.messages import Entry
 from actors.log.redaction import redacted, scrubbed
+from transport.fit import fit_map
+from transport.limits import LARGEST_INT
 
 
 class Link(NamedTuple):
@@ -64,6 +67,8 @@ FIELDS: Mapping[str, tuple[type, ...]] = {
 class Broken(TenantryError):
     """A line that is not the record that belongs there; the message says why."""
 
+
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)\Z", re.ASCII)
 
 canonical_text = json.JSONEncoder(
     sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
@@ -128,6 +133,25 @@ def readable(line: bytes) -> dict[str, Any] | None:
         return None
 
 
+def presentable(record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The record as `audit.list` promises it, fit to be sent; None where somebody has made another of it."""
+    is_within = all(len(record[name] or "") <= most for name, most in MOST_TEXT.items())
+    if is_within and 1 <= record["seq"] <= LARGEST_INT and is_moment(record["at"]):
+        return fit_map(record)
+    return None
+
+
+def is_moment(at: object) -> bool:
+    """Whether this is a time as RFC 3339 has it."""
+    if not isinstance(at, str) or not _RFC_3339.match(at):
+        return False
+    try:
+        datetime.fromisoformat(at)
+    except ValueError:
+        return False
+    return True
+
+
 def link_of(record: Mapping[str, Any]) -> Link:
     """What the record says of itself."""
     return Link(record["seq"], record["hash"])
@@ -146,7 +170,7 @@ def _told(entry: Entry) -> dict[str, Any]:
     return {**told, "params": params}
 
 
-def _text(value: str | None, most: int) -> str | None:
+def _text(value: object, most: int) -> str | None:
     if value is None:
         return None
     text = scrubbed(value)

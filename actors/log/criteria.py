@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from actors.log.block import Block
-from actors.log.chain import readable
+from actors.log.chain import is_moment, presentable, readable
 from actors.log.messages import AUDIT, ERRORS, TENANT, Find
+from transport.fit import fit_map
 
 AT = b'{"at":"'
 """How lines begin whose first member is the time."""
@@ -92,7 +93,11 @@ class Criteria:
             return bool(record.get("tenant") == ask.tenant)
         return bool(found == ask.tenant_id)
 
-    def _shown(self, record: Record, line: bytes) -> Record | None:
+    def _shown(self, found: Record, line: bytes) -> Record | None:
+        """Fit to be sent; None also where it has no time, or is not as its log promises."""
+        record = presentable(found) if self._ask.log == AUDIT else fit_map(found)
+        if record is None or not is_moment(record.get("at")):
+            return None
         only = self._ask.only
         if only is not None:
             record = {name: record[name] for name in only if name in record}

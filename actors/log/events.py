@@ -25,6 +25,7 @@ from actors.log.messages import Trouble
 from actors.log.record import MEMBERS, clean
 from actors.log.redaction import ALL_SECRET, NO_NAMES, Redaction, folded_names
 from actors.mailbox import Mailbox
+from transport.fit import text_of
 
 ASIDE = "aside"
 """True in an event that is for standard error alone."""
@@ -100,7 +101,7 @@ class Events:
         known = {
             "at": self._clock(),
             "level": event.pop("level"),
-            "event": cut(said(str(event.pop("event", "")), self._hide, asked), MOST_MESSAGE),
+            "event": cut(said(text_of(event.pop("event", "")), self._hide, asked), MOST_MESSAGE),
             "source": _source(event),
             "exception": self._exception(event, asked),
         }

@@ -11,6 +11,7 @@ from typing import Any
 from structlog.typing import ExcInfo
 
 from actors.log.redaction import NO_NAMES, Redaction, discreet, scrubbed
+from transport.fit import text_of
 
 MOST_MESSAGE = 4096
 """Characters of an event, an exception's message, or any other text."""
@@ -37,7 +38,7 @@ def described(
     stack = "".join(_shown(part, hide, asked) for part in whole.format())
     return {
         "type": f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins."),
-        "message": cut(said(_text(error), hide, asked), MOST_MESSAGE),
+        "message": cut(said(text_of(error), hide, asked), MOST_MESSAGE),
         "stack": cut(stack, MOST_STACK),
     }
 
@@ -60,10 +61,3 @@ def _shown(part: str, hide: frozenset[str], asked: Redaction) -> str:
     """Frames show lines of code, in which `token = …` is no secret; what is said besides may hold one."""
     is_frame = part.startswith('  File "')
     return scrubbed(part[:MOST_RAW]) if is_frame else said(part, hide, asked)
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as problem:  # noqa: BLE001 - an exception that cannot be told must not hide that it was
-        return f"(its text cannot be made: {type(problem).__name__})"

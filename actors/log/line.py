@@ -25,6 +25,7 @@ from actors.log.redaction import (
     Redaction,
     scrubbed,
 )
+from transport.fit import fit_text
 
 MOST_MESSAGE = 1000
 """Characters of a refusal's message that the log keeps."""
@@ -37,6 +38,9 @@ OK = "ok"
 
 PLAIN = frozenset({str, int, float, bool, type(None)})
 """Types of values that hold no names."""
+
+PERHAPS_UNFIT = ("NaN", "Infinity", "\\u0000")
+"""What is in JSON that holds a number which JSON does not know, or a NUL."""
 
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
@@ -88,7 +92,7 @@ class Formatter:
         """None where something in it has to be looked at after all."""
         try:
             params = quick_json(line.params, inf_nan_mode="constants").decode()
-            if "NaN" in params or "Infinity" in params:  # perhaps a number that JSON does not know
+            if any(each in params for each in PERHAPS_UNFIT):
                 return None
             text = self._text(tenant, line, params, _cut(line.message))
             encoded = text.encode()
@@ -100,7 +104,7 @@ class Formatter:
         redaction = Redaction(NOTHING_KNOWN if line.schema is None else line.schema, self._hide)
         params = redaction.params(line.params)
         clean = line._replace(
-            message=_cut(line.message and redaction.text(line.message)),
+            message=None if line.message is None else _cut(redaction.text(line.message)),
             action=scrubbed(line.action),
             request_id=scrubbed(line.request_id),
         )
@@ -168,5 +172,8 @@ def _who(caller: str, person: str, role: str) -> dict[str, Any]:
     return {"caller": caller, "person": person, "role": role}
 
 
-def _cut(text: str | None) -> str | None:
-    return text if text is None or len(text) <= MOST_MESSAGE else text[: MOST_MESSAGE - 1] + "…"
+def _cut(message: object) -> str | None:
+    if message is None:
+        return None
+    text = fit_text(message)
+    return text if len(text) <= MOST_MESSAGE else text[: MOST_MESSAGE - 1] + "…"

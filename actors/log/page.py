@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from actors.log.chain import readable
+from actors.log.chain import presentable, readable
 from actors.log.messages import ReadPage
 from actors.log.volume import Volume, volumes
 
@@ -59,8 +59,8 @@ class Page:
     def _take(self, record: Record, size: int) -> None:
         self._before = record["seq"]
         self._unread -= size
-        if self._is_asked_for(record):
-            self._records.append(record)
+        if self._is_asked_for(record) and (shown := presentable(record)) is not None:
+            self._records.append(shown)
             self._left -= size
 
     def _is_asked_for(self, record: Record) -> bool:

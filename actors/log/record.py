@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from actors.log.exception import MOST_MESSAGE, MOST_STACK, cut, said
 from actors.log.line import to_json
 from actors.log.redaction import NO_NAMES, Redaction, scrubbed
+from transport.fit import text_of
 
 MEMBERS = (
     "at",
@@ -39,12 +40,20 @@ def encoded(
     rest = {name: value for name, value in record.items() if name not in OWN}
     members = {
         **dict.fromkeys(MEMBERS),
-        **clean(Redaction(None, hide).params(rest), hide),
+        **_texts(clean(Redaction(None, hide).params(rest), hide)),
         "at": datetime.fromtimestamp(at, zone).isoformat(timespec="milliseconds"),
         "event": clean(str(record["event"]), hide),
         "exception": _exception(record.get("exception"), hide),
     }
     return at, to_json(members).encode()
+
+
+def _texts(rest: dict[str, Any]) -> dict[str, Any]:
+    """With text in all members that every record has, whatever was logged under these names."""
+    return {
+        name: value if value is None or name not in MEMBERS else text_of(value)
+        for name, value in rest.items()
+    }
 
 
 def clean(value: Any, hide: frozenset[str]) -> Any:

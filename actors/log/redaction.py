@@ -10,7 +10,6 @@ in the wrong place.
 from __future__ import annotations
 
 import json
-import math
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +17,8 @@ from functools import lru_cache
 from hashlib import sha256
 from itertools import islice
 from typing import Any
+
+from transport.fit import fit, fit_text, text_of
 
 SECRET = "(redacted)"  # noqa: S105 - what stands in place of one
 """What stands in place of a secret."""
@@ -104,10 +105,9 @@ def redacted(
     return Redaction(source, hide).params(params)
 
 
-def scrubbed(text: str) -> str:
-    """The text without tokens of ours and without logins in addresses, and fit for UTF-8."""
-    clean = text.encode(errors="replace").decode()  # a lone surrogate is no character
-    return _TOKEN.sub(f"{TOKEN_START}{SECRET}", _LOGIN.sub(f"{SECRET}@", clean))
+def scrubbed(text: object) -> str:
+    """The text without tokens of ours and without logins in addresses, and fit to be sent."""
+    return _TOKEN.sub(f"{TOKEN_START}{SECRET}", _LOGIN.sub(f"{SECRET}@", fit_text(text)))
 
 
 def discreet(text: str, hide: frozenset[str] = NO_NAMES) -> str:
@@ -189,8 +189,9 @@ class Redaction:
         """The same of whatever size."""
         return self.map(value, self._schemas, 0)
 
-    def text(self, text: str) -> str:
+    def text(self, said: object) -> str:
         """What was said of these params, such as an error's message, without any secret of theirs."""
+        text = text_of(said)
         if len(self._secrets) > MOST_SECRETS:
             return SECRET
         for secret in sorted(self._secrets, key=len, reverse=True):
@@ -201,7 +202,7 @@ class Redaction:
         """Each value by what its name and its schemas say."""
         known = list(self._applicable(schemas))
         return {
-            scrubbed(str(name)): self._named(str(name), inner, known, depth + 1)
+            scrubbed(name): self._named(text_of(name), inner, known, depth + 1)
             for name, inner in value.items()
         }
 
@@ -269,7 +270,7 @@ class Redaction:
     def _taken_out(self, value: Any) -> str:
         """What stands in the place of a secret, which is remembered."""
         for text in islice(_texts(value), MOST_SECRETS + 1 - len(self._secrets)):
-            self._secrets |= {text, repr(text)[1:-1]}
+            self._secrets |= {text, fit_text(text), repr(text)[1:-1]}
         return self._mark
 
 
@@ -324,22 +325,14 @@ def _texts(value: Any) -> Iterator[str]:
             ahead.extend(each)
         elif isinstance(each, bool):
             continue
-        elif isinstance(each, str | int | float) and len(text := str(each)) >= SECRET_LENGTH:
+        elif isinstance(each, str | int | float) and len(text := text_of(each)) >= SECRET_LENGTH:
             yield text
 
 
 def _scalar(value: Any) -> Any:
-    """As JSON has it."""
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, bytes | bytearray | memoryview):
-        return f"({len(value)} bytes)"
-    try:
-        return scrubbed(str(value))
-    except Exception:  # noqa: BLE001 - what an event holds may be anything, and the event has to be told
-        return f"({type(value).__name__}, which has no text)"
+    """As a reply holds it."""
+    shown = fit(value)
+    return scrubbed(shown) if isinstance(shown, str) else shown
 
 
 def _outline(shown: dict[str, Any], encoded: bytes) -> dict[str, Any]:

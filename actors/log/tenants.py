@@ -141,7 +141,9 @@ class TenantLog(Actor):
             self._append(tenant, lines)
 
     def _append(self, tenant: TenantRecord, lines: list[Line]) -> None:
-        made = [self._line(tenant, each) for each in lines]
+        made = [line for each in lines if (line := self._line(tenant, each)) is not None]
+        if not made:
+            return
         try:
             self._files_of(tenant.id).append(made)
         except Unwritten as error:
@@ -153,13 +155,21 @@ class TenantLog(Actor):
             if self._losses:
                 self._tell_loss(tenant.id)
 
-    def _line(self, tenant: TenantRecord, line: Line) -> tuple[float, bytes]:
-        """Its time, and its text: without params where they are so odd that they cannot be shown."""
+    def _line(self, tenant: TenantRecord, line: Line) -> tuple[float, bytes] | None:
+        """Its time, and its text: without params where they are so odd that they cannot be shown.
+
+        Where the rest is, too, the line is lost, and counted: it must not take the others with it.
+        """
         try:
             return line.at, self._formatter.format(tenant.name, line)
-        except Exception as error:  # one odd line must not take the others with it
+        except Exception as error:
             log.error("params could not be logged", tenant=tenant.name, exc_info=error)
+        try:
             return line.at, self._formatter.format(tenant.name, line._replace(params={}))
+        except Exception as error:
+            log.error("a line could not be logged", tenant=tenant.name, exc_info=error)
+            self._lose(tenant, line.at, line.at, 1)
+            return None
 
     def _files_of(self, tenant_id: str) -> DayFiles:
         files = self._open.pop(tenant_id, None)

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+from pydantic_core import to_json
 from sqlalchemy import Connection
 
 from actors.errors import DatabaseProblem
@@ -25,7 +26,8 @@ from actors.tenant.outbox_table import OutboxTable
 from actors.tenant.plans import Plans
 from actors.tenant.sqltext import KnownText
 from actors.tenant.statements import FunctionDatabase
-from transport.message import Refusal
+from transport.fit import fit_map, fit_text
+from transport.message import Refusal, Request
 
 FORGOTTEN_AT_ONCE: Final = 500
 """Replies one sweep removes at most: about 1 ms of a turn."""
@@ -172,11 +174,11 @@ class TenantDatabase:
         """Remove replies stored before `moment` (of time.time()), oldest first; how many it were."""
         return self._execute(text.FORGET, (int(moment), most)).rowcount
 
-    def bury(
-        self, caller: str, request_id: str, action: str, request: bytes, reason: str, now: float
-    ) -> None:
-        """Set a request aside among the dead letters. `now` is time.time()."""
-        self._execute(text.BURY, (caller, request_id, action, request, reason, int(now)))
+    def bury(self, caller: str, request: Request, reason: str, now: float) -> None:
+        """Set a request aside among the dead letters, without its token. `now` is time.time()."""
+        content = to_json(fit_map(request.model_dump(exclude={"token"})))
+        about = (caller, request.id, request.action, content, fit_text(reason), int(now))
+        self._execute(text.BURY, about)
 
     # ------------------------------------------------------------ the quota
 

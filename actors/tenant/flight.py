@@ -13,6 +13,7 @@ from actors.errors import ActionError, DeadlineExceeded
 from actors.future import Answer, settle_with_error
 from actors.index.entries import Operation
 from actors.tenant.outbox_table import OutboxRow
+from transport.fit import fit_text
 from transport.message import (
     DEADLINE_EXCEEDED,
     INTERNAL,
@@ -119,4 +120,4 @@ def wait_after(attempts: int, refusal: Refusal) -> float:
 
 def spelt(refusal: Refusal) -> str:
     """As it stands beside a delivery."""
-    return f"{refusal.code}: {refusal.message}"
+    return fit_text(f"{refusal.code}: {refusal.message}")

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from actors.tenant import outbox_text as text
 from actors.tenant.sends import Sent, packed
+from transport.fit import fit_map
 
 WAITING: Final = "waiting"
 ANSWERED: Final = "answered"
@@ -99,7 +100,7 @@ class OutboxTable:
     ) -> None:
         """There will be no other attempt; without `tell_at` nobody is to hear of it, and it is dead."""
         state = DEAD if tell_at is None else ANSWERED if outcome["ok"] else FAILED
-        self._execute(text.CONCLUDE, (id_, state, tell_at, packed(outcome), error))
+        self._execute(text.CONCLUDE, (id_, state, tell_at, packed(fit_map(outcome)), error))
 
     def advance(self, operation: str, now: float) -> None:
         """One of an order is done: the next becomes due."""

@@ -26,9 +26,9 @@ A_FAILURE: Final = {"ok": False, "error": {"code": "unavailable", "message": "th
 
 
 def packed(value: Mapping[str, Any]) -> bytes:
-    """As it stands in the outbox: JSON, which people can read there."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.encode(errors="surrogatepass")
+    """As it stands in the outbox: JSON, for people to read; ValueError, TypeError of what is none."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode()
 
 
 class Sent(NamedTuple):
@@ -60,7 +60,8 @@ class Sends:
         operation = self._operation(name)
         try:
             operation.params.parse(params)
-        except (InvalidArgument, ValueError) as problem:  # ValueError: it is no JSON value
+            content = packed(params)
+        except (InvalidArgument, ValueError, TypeError) as problem:  # the others: no JSON value
             raise MisfitCall(
                 f"ctx.send of {self._action.name}: {problem}; what a connector gets is plain JSON"
             ) from None
@@ -70,7 +71,7 @@ class Sends:
         made = self._made = [] if self._made is None else self._made
         if len(made) >= MOST_AT_ONCE:
             raise self._refused(f"more than {MOST_AT_ONCE:,} from one message; send fewer")
-        made.append(Sent(secrets.token_hex(16), name, packed(params), then, ordered))
+        made.append(Sent(secrets.token_hex(16), name, content, then, ordered))
         return made[-1].key
 
     def take(self) -> list[Sent] | None:

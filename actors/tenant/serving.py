@@ -116,7 +116,8 @@ class Serving:
         """Why a request is refused whose function, or whose way there, has raised this."""
         if isinstance(error, Unsubscribed):
             return error.refusal._replace(user_message=self._worded(work, error))
-        return error.refusal if isinstance(error, ActionError) else self._explain(work, error)
+        refusal = vars(error).get("refusal") if isinstance(error, ActionError) else None
+        return refusal if isinstance(refusal, Refusal) else self._explain(work, error)
 
     def require_subscribed(self, operation: Operation) -> None:
         """NotSubscribed where the tenant may not use it at this moment."""
@@ -141,9 +142,13 @@ class Serving:
         return rehearsal.of(message)
 
     def refused(self, work: Work, refusal: Refusal) -> Held:
-        """A refusal in the tenant's words, to be sent with the turn's other replies."""
+        """A refusal in the tenant's words; one that no reply can hold is a defect, as such a result is."""
         refusal = worded(refusal, self._profile.config)
-        body = packed_refusal(work, refusal)
+        try:
+            body = packed_refusal(work, refusal, as_it_is=True)
+        except codec.Unencodable as error:
+            refusal = worded(self._explain(work, error), self._profile.config)
+            body = packed_refusal(work, refusal)
         route = self._chosen or self._table.routes.get(work.request.action)
         return Held(work, body, False, route, refusal, self._began, time.monotonic())
 
@@ -346,8 +351,7 @@ class Serving:
 
     def _explain(self, work: Work, error: BaseException) -> Refusal:
         """Expected troubles have codes of their own; everything else is a defect, if not the version's."""
-        known = self.database.classify(error)
-        if known is not None:
+        if (known := self.database.classify(error)) is not None:
             return known
         log.error(
             "function failed",
@@ -371,14 +375,7 @@ class Serving:
     def _set_aside(self, letter: DeadLetter) -> Held:
         work, reason = letter
         request = work.request
-        self.database.bury(
-            work.principal.id,
-            request.id,
-            request.action,
-            request.model_dump_json(exclude={"token"}).encode(),
-            reason,
-            time.time(),
-        )
+        self.database.bury(work.principal.id, request, reason, time.time())
         log.error(
             "message set aside",
             tenant=self._record.name,

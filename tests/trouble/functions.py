@@ -148,6 +148,39 @@ def end_another(ctx: Context, params: Any) -> dict[str, Any]:
     return {"id": other.wait(10)}
 
 
+def refuse_unsendably(ctx: Context, params: Any) -> None:
+    """A refusal that quotes the name of a file that is no text."""
+    name = b"caf\xe9\0".decode(errors="surrogateescape")
+    raise FailedPrecondition(f"there is no file {name}")
+
+
+def refuse_endlessly(ctx: Context, params: Any) -> None:
+    """A refusal longer than any reply."""
+    raise FailedPrecondition("x" * (17 * 1024 * 1024))
+
+
+def refuse_with_a_number(ctx: Context, params: Any) -> None:
+    """A refusal whose text is none."""
+    raise FailedPrecondition(404, user_message=405)  # type: ignore[arg-type]  # as authors do
+
+
+def refuse_without_words(ctx: Context, params: Any) -> None:
+    """A refusal that does not say anything."""
+    raise Wordless
+
+
+def fail_with_a_nul(ctx: Context, params: Any) -> None:
+    """A defect that quotes what it met."""
+    raise ValueError("bad header: a\0b \udce9")
+
+
+class Wordless(FailedPrecondition):
+    """Forgets what every refusal has."""
+
+    def __init__(self) -> None:
+        pass
+
+
 TROUBLES = {
     function.__name__: function
     for function in (
@@ -157,6 +190,11 @@ TROUBLES = {
         misshape,
         return_list,
         refuse,
+        refuse_unsendably,
+        refuse_endlessly,
+        refuse_with_a_number,
+        refuse_without_words,
+        fail_with_a_nul,
         block,
         recurse,
         commit,

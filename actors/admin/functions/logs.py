@@ -13,6 +13,7 @@ from actors.admin.messages import ShowTenant
 from actors.errors import InvalidArgument
 from actors.log.messages import AUDIT, ERRORS, INTENT, TENANT, Find
 from actors.log.place import BEGINNING
+from transport.fit import text_of
 from transport.message import Problem
 
 LINE = (
@@ -24,6 +25,17 @@ LINE = (
 
 ERROR = ("at", "level", "event", "source", "tenant", "action", "trace_id")
 """What every line about an error has; all that a tenant's people see of it: no stack, no exception."""
+
+KINDS: Mapping[str, tuple[type, ...]] = {
+    "version": (int,),
+    "params": (dict,),
+    "replayed": (bool,),
+    "queued_ms": (int, float),
+    "handled_ms": (int, float),
+    "reply_bytes": (int,),
+    "seq": (int,),
+}
+"""What members are that are no text."""
 
 ORDER = (ERRORS, TENANT, AUDIT)
 """In which the logs are written for one request."""
@@ -162,10 +174,18 @@ def _page(page: Page, names: tuple[str, ...]) -> Page:
 
 
 def _members(line: Mapping[str, Any], names: tuple[str, ...]) -> Record:
-    """A line that an earlier version of the server has written may not have them all."""
-    return {name: line.get(name) for name in names}
+    """A line of an earlier version, or one that was edited, may lack some, or have others of that name."""
+    return {name: _member(name, line.get(name)) for name in names}
+
+
+def _member(name: str, value: Any) -> Any:
+    kinds = KINDS.get(name)
+    if kinds is None:
+        return value if value is None else text_of(value)
+    return value if type(value) in kinds else None
 
 
 def _error(line: Mapping[str, Any]) -> Record:
     """What every line has first, then whatever else it says."""
-    return {**_members(line, ERROR), **line}
+    members = _members(line, ERROR)
+    return {**members, **line, **members}

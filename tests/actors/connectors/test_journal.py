@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -39,3 +40,25 @@ def test_where_the_file_is_full_the_oldest_make_room(
 
     asyncio.run(main())
     assert path.stat().st_size <= 200 * 4096
+
+
+def test_a_call_that_cannot_be_told_is_lost_alone(tmp_path: Path) -> None:
+    """Others that are written together with it are kept."""
+
+    class Odd(dict[str, str]):
+        def items(self) -> NoReturn:
+            raise RuntimeError
+
+    async def main() -> None:
+        journal = Journal(tmp_path / "echo.db")
+        for params in ({"text": "first"}, Odd(text="odd"), {"text": "last"}):
+            each = call("acme")
+            each.schemas = ({}, {})
+            each.operate = each.operate._replace(params=params)
+            each.succeed({})
+            journal.record(each)
+        found = await journal.find(FindCalls(None, 100, asyncio.Future()))
+        assert [row["inner_request"]["text"] for row in found] == ["last", "first"]
+        await journal.close()
+
+    asyncio.run(main())

@@ -215,6 +215,16 @@ def test_one_odd_record_costs_no_other(
     assert len(records(directory)) == 3
 
 
+def test_what_every_record_has_is_text(error_log: Mailbox, directory: Path) -> None:
+    """Whatever was logged under these names: pages of the log promise it."""
+    error_log.tell(trouble(0, action=404, tenant=["acme"], trace_id=b"x", rows=7))
+    settled(error_log)
+
+    (told,) = records(directory)
+    assert (told["action"], told["tenant"], told["trace_id"]) == ("404", "['acme']", "(1 bytes)")
+    assert told["rows"] == 7
+
+
 def test_a_flood_is_told_in_few_lines(error_log: Mailbox, directory: Path, clock: Time) -> None:
     """All of it is counted."""
     for _ in range(512):

@@ -169,12 +169,29 @@ def test_a_message_is_cut_after_its_secrets_are_out() -> None:
 # ---------------------------------------------------------------- odd params
 
 
-@pytest.mark.parametrize("value", [b"\x00", float("nan"), "\ud800", {1: 2}, {"a": {"b": b""}}])
+@pytest.mark.parametrize(
+    "value", [b"\x00", float("nan"), "\ud800", "a\0b", {1: 2}, {"a": {"b": b""}}]
+)
 def test_what_json_cannot_say_is_described(value: Any) -> None:
     """Msgpack and defects of ours bring more than JSON holds."""
     found = made(line(params={"name": value}, outcome="not_found"))["params"]
 
     assert found == redacted({"name": value}, CONTACT)
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"), [("a\0b \udce9", "a\ufffdb ?"), (404, "404"), ("", "")]
+)
+def test_a_message_is_made_fit_to_be_read_back(message: Any, shown: str) -> None:
+    """With params that are looked through, and with others."""
+    for schema in (CONTACT, None):
+        found = made(line(message=message, outcome="not_found", schema=schema))
+        assert found["message"] == shown
+
+
+def test_ordinary_params_with_a_backslash_stay_as_they_are() -> None:
+    """They look like what is not fit."""
+    assert made(line(params={"name": "\\u0000"}))["params"] == {"name": "\\u0000"}
 
 
 def test_deep_params_are_cut() -> None:

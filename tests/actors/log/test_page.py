@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.log import page
+from actors.log.chain import canonical
 from actors.log.journal import Journal
 from actors.log.messages import ReadPage
 from actors.log.page import PAGE_BYTES, Page
@@ -198,3 +199,36 @@ def test_the_rest_of_a_record_at_the_end_is_not_shown(tmp_path: Path) -> None:
     (tmp_path / "audit" / "2026-11.jsonl").write_bytes(lines[0] + lines[1][:-1])
 
     assert [record["seq"] for record in read(tmp_path / "audit")] == [1]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        {"at": "yesterday"},
+        {"at": "2026-13-01T00:00:00Z"},
+        {"seq": 2**64},
+        {"seq": 0},
+        {"message": "x" * 4001},
+        {"person": "p_" + "x" * 30},
+    ],
+    ids=str,
+)
+def test_a_record_that_breaks_what_pages_promise_is_passed_over(
+    tmp_path: Path, made: dict[str, Any]
+) -> None:
+    """Somebody has edited it, which a verification tells; the page shows the others."""
+    lines = write(tmp_path, NOVEMBER, NOVEMBER)
+    record = {**json.loads(lines[0]), **made}
+    (tmp_path / "2026-11.jsonl").write_bytes(canonical(record) + b"\n" + lines[1])
+
+    assert [each["seq"] for each in Page(ask()).read(tmp_path)["records"]] == [2]
+
+
+def test_text_that_no_reply_holds_is_made_fit(tmp_path: Path) -> None:
+    """It is in the file only where somebody has put it there."""
+    (line,) = write(tmp_path, NOVEMBER)
+    odd = line.replace(b"Ada", b"\\u0000\\ud800").replace(b'"number":0', b'"number":1e999')
+    (tmp_path / "2026-11.jsonl").write_bytes(odd)
+
+    (record,) = Page(ask()).read(tmp_path)["records"]
+    assert record["params"] == {"name": "\ufffd? Łovelace", "number": "inf"}

@@ -257,6 +257,8 @@ def test_a_token_that_is_cut_short_is_taken_out_too() -> None:
         (float("-inf"), "-inf"),
         (b"\x00\xff", "(2 bytes)"),
         ("\ud800", "?"),
+        ("a\0b", "a\ufffdb"),
+        (2**64, "18446744073709551616"),
         ((1, 2), [1, 2]),
     ],
 )

@@ -314,6 +314,19 @@ def test_one_odd_line_costs_no_other(
     assert logged[0]["event"] == "params could not be logged"
 
 
+def test_a_line_that_cannot_be_made_is_lost_alone(
+    tenant_log: Mailbox, directory: Path, logged: list[Any], trouble: Watch
+) -> None:
+    """And counted; the log goes on."""
+    unknown: Any = None
+    tenant_log.tell(Turn(tenant(), (line(0), line(1, queued_ms=unknown), line(2))))
+    settled(tenant_log)
+
+    assert numbers(directory) == ["r-0", "r-2"]
+    assert "a line could not be logged" in [each["event"] for each in logged]
+    assert lost(trouble) == [("tenant-0", 1)]
+
+
 # ---------------------------------------------------------------- days
 
 

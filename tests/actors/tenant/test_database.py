@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from contextlib import closing, suppress
@@ -16,6 +17,7 @@ from actors.tenant.database import TenantDatabase
 from actors.tenant.opening import StorageLimits
 from tests.actors.tenant import test_database
 from tests.actors.tenant.shelving import Library, lend, shelves, titles
+from transport.message import Request
 
 ADD = insert(shelves).values(name=bindparam("name"))
 INDEX = insert(titles).values(title=bindparam("words"))
@@ -314,18 +316,23 @@ def test_a_clock_that_jumped_back_loses_no_younger_reply(tenant: TenantDatabase)
     assert tenant.recall("t_1", "from the future") is not None
 
 
-def test_dead_letters_are_kept_whole(library: Library) -> None:
+def test_dead_letters_are_kept_whole_but_for_the_token(library: Library) -> None:
+    """And fit to be read: an outcome that a function is told may hold what no request does."""
+    params = {"n": 1, "text": "caf\udce9"}
+    request = Request(id="a", action="books.add", params=params, token="tnt_x")
     tenant_id = library.create()
     database = library.open(tenant_id)
     database.begin()
-    database.bury("t_1", "a", "books.add", b"{}", "it killed twice", 1_700_000_000.5)
+    database.bury("t_1", request, "it killed twice", 1_700_000_000.5)
     database.commit()
     database.checkpoint_and_close()
     with closing(sqlite3.connect(library.path(tenant_id))) as reader:
-        found = reader.execute(
+        ((*about, content, reason, at),) = reader.execute(
             "SELECT caller, id, action, request, reason, at FROM tenantry_dead_letters"
         ).fetchall()
-    assert found == [("t_1", "a", "books.add", b"{}", "it killed twice", 1_700_000_000)]
+    assert (about, reason, at) == (["t_1", "a", "books.add"], "it killed twice", 1_700_000_000)
+    told = json.loads(content)
+    assert told == {**request.model_dump(exclude={"token"}), "params": {"n": 1, "text": "caf?"}}
 
 
 # ---------------------------------------------------------------- the end

@@ -58,6 +58,7 @@ def test_a_send_has_a_key_of_its_own_and_all_that_was_said() -> None:
         ("parcels.send", "post.deliver", {}, None, "name"),
         ("parcels.send", "post.deliver", {"name": "a", "then": "x"}, None, "then"),
         ("parcels.send", "post.deliver", {"name": object()}, None, "plain JSON"),
+        ("parcels.send", "post.deliver", {"name": "\udce9"}, None, "plain JSON"),
         ("parcels.send", "post.deliver", {"name": "a"}, "parcels.herd", "did you mean"),
         ("parcels.send", "post.deliver", {"name": "a"}, "tenants.delete", "no action of the index"),
         ("parcels.send", "post.deliver", {"name": "a"}, "parcels.count", 'effect = "write"'),

@@ -95,6 +95,22 @@ def test_an_expected_refusal_says_what_the_function_said(client: Client) -> None
     assert marks(client, "refuse") == 0
 
 
+@pytest.mark.parametrize("kind", ["refuse_unsendably", "refuse_endlessly", "refuse_without_words"])
+def test_a_refusal_that_no_reply_can_hold_is_internal_for_its_message_alone(
+    client: Client, kind: str
+) -> None:
+    """As a result that no reply can hold is; the tenant goes on, however often it comes."""
+    for _ in range(4):
+        assert refused(client, kind).code == "internal"
+        assert client.call("marks.add", {"text": f"beside {kind}"})
+    assert marks(client, kind) == 0
+
+
+def test_a_refusal_whose_text_is_none_is_made_text(client: Client) -> None:
+    error = refused(client, "refuse_with_a_number")
+    assert (error.code, error.message, error.user_message) == ("failed_precondition", "404", "405")
+
+
 def test_a_refused_request_may_be_sent_again_with_its_id(client: Client) -> None:
     for _ in range(2):
         with pytest.raises(CallError) as caught:
