@@ -57,6 +57,11 @@ def is_passing(error: BaseException) -> bool:
     return any(_is_passing(each) for each in _causes(error))
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether it says that the disk, or the server's quota of it, has no room, or was raised from one."""
+    return any(_is_full(each) for each in _causes(error))
+
+
 def said(error: BaseException) -> str:
     """An error of the disk or of SQLite in words, without numbers, statements and their values."""
     if isinstance(error, DBAPIError):
@@ -76,6 +81,11 @@ def result_code(error: BaseException) -> int:
 def _is_passing(error: BaseException) -> bool:
     number = getattr(error, "errno", None)  # of ZeroMQ's errors, too, which are no OSError
     return number in PASSING or result_code(error) in PASSING_RESULTS
+
+
+def _is_full(error: BaseException) -> bool:
+    number = getattr(error, "errno", None)
+    return number in {errno.ENOSPC, errno.EDQUOT} or result_code(error) == sqlite3.SQLITE_FULL
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -9,11 +9,12 @@ import structlog
 
 from actors.actor import Actor, Gone
 from actors.answers import packed_refusal, refuse
+from actors.disk import is_full
 from actors.log.accounts import Accounts, refused_line
 from actors.log.messages import FROM_SUPERVISOR, Line
 from actors.mailbox import Killer, Mailbox
 from actors.messages import DeadLetter, Passivate, Replies, TenantRecord, Work
-from transport.message import UNAVAILABLE, Refusal
+from transport.message import RESOURCE_EXHAUSTED, UNAVAILABLE, Refusal
 
 log = structlog.get_logger()
 
@@ -104,6 +105,17 @@ def given_up(seconds: float) -> Refusal:
     return Refusal(
         UNAVAILABLE,
         "the tenant cannot be served now; operators find the cause in the error log",
+        retry_after_ms=int(seconds * 1000),
+    )
+
+
+def out_of_reach(error: BaseException, seconds: float) -> Refusal:
+    """What callers of a tenant hear whose file is in trouble that passes, and is tried again so soon."""
+    full = is_full(error)
+    cause = "the server's disk is full" if full else "the tenant's database cannot be opened now"
+    return Refusal(
+        RESOURCE_EXHAUSTED if full else UNAVAILABLE,
+        f"{cause}, and nothing was done; it is tried again, and operators find the cause in the error log",
         retry_after_ms=int(seconds * 1000),
     )
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from actors.actor import Actor, abandon
 from actors.child import Child, ChildSpec, ChildStopped
 from actors.clock import After
+from actors.disk import is_passing
 from actors.errors import DatabaseProblem, MigrationNeeded
 from actors.future import Answer, settle
 from actors.log.accounts import Accounts
@@ -32,7 +33,7 @@ from actors.messages import (
     TenantRecord,
     WhoIsIn,
 )
-from actors.refuser import Refuser, deleted, entomb, given_up
+from actors.refuser import Refuser, deleted, entomb, given_up, out_of_reach
 from actors.residents import Residents
 from transport.message import UNAVAILABLE, Refusal
 
@@ -41,6 +42,9 @@ BACKOFF_FIRST = 0.05
 
 BACKOFF_MOST = 30.0
 """Seconds; also how long a tenant that keeps failing is refused before it is tried again."""
+
+BACKOFF_MOST_OF_A_DISK = 0.8
+"""Seconds between openings of a tenant's file in trouble that passes, so that it is served a second later."""
 
 STOPPING = Refusal(UNAVAILABLE, "the server is stopping; nothing was done", retry_after_ms=1000)
 
@@ -264,7 +268,10 @@ class Supervisor(Actor):
 
     def _start_again(self, mailbox: Mailbox, child: Child, error: BaseException) -> None:
         restarts = child.count_restart(time.monotonic())
-        if restarts > child.spec.max_restarts or isinstance(error, DatabaseProblem):
+        if child.tenant is not None and is_passing(error):
+            seconds = min(backoff(restarts + 1), BACKOFF_MOST_OF_A_DISK)
+            self._refuse_for_now(mailbox, child.tenant, out_of_reach(error, seconds), seconds)
+        elif restarts > child.spec.max_restarts or isinstance(error, DatabaseProblem):
             self._stop_trying(mailbox, child, error)
         else:
             self._start_later(mailbox, child, backoff(restarts))
@@ -293,8 +300,13 @@ class Supervisor(Actor):
         if child.tenant is None:
             self._start_later(mailbox, child, BACKOFF_MOST)
             return
-        self._refuse_for(mailbox, child.tenant, given_up(BACKOFF_MOST))
-        self._clock.tell(After(BACKOFF_MOST, mailbox, Passivate()))
+        self._refuse_for_now(mailbox, child.tenant, given_up(BACKOFF_MOST), BACKOFF_MOST)
+
+    def _refuse_for_now(
+        self, mailbox: Mailbox, tenant: TenantRecord, refusal: Refusal, seconds: float
+    ) -> None:
+        self._refuse_for(mailbox, tenant, refusal)
+        self._clock.tell(After(seconds, mailbox, Passivate()))
 
     def _refuse_for(
         self, mailbox: Mailbox, tenant: TenantRecord, refusal: Refusal, *, once: bool = False

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from actors.disk import result_code
+from actors.disk import is_full
 from actors.errors import ActionError
 from actors.tenant import engine_text as text
 from transport.message import RESOURCE_EXHAUSTED, UNAVAILABLE, Refusal
@@ -100,7 +100,7 @@ class Doubt:
 
 def lost(error: Exception, what: str, seconds: float = LONGEST_PAUSE) -> Refusal:
     """The refusal of a write whose commit failed with this; `seconds` until trying again can help."""
-    if result_code(error) == sqlite3.SQLITE_FULL:
+    if is_full(error):
         code, cause = RESOURCE_EXHAUSTED, "the server's disk is full"
     else:
         code, cause = UNAVAILABLE, "the commit failed"

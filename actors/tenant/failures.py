@@ -32,7 +32,7 @@ BUSY: Final = Refusal(
     api.UNAVAILABLE, "the tenant's database is held by another process", retry_after_ms=1_000
 )
 UNWRITABLE: Final = Refusal(
-    api.UNAVAILABLE, "the tenant's database cannot be read or written", retry_after_ms=5_000
+    api.UNAVAILABLE, "the tenant's database cannot be read or written", retry_after_ms=1_000
 )
 NO_MEMORY: Final = Refusal(api.UNAVAILABLE, "the server is out of memory", retry_after_ms=5_000)
 

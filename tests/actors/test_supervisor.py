@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import threading
 from collections import deque
@@ -414,6 +415,37 @@ def test_a_tenant_whose_file_is_wrong_is_not_tried_again_at_once(make_hotel: Hot
     assert decoded(outlet.hear())["id"] == "second"
     assert clock.held.get(timeout=WAIT) == After(BACKOFF_MOST, mailbox, Passivate())
     assert clock.held.empty()
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(errno.EIO, "unavailable"), (errno.ENOSPC, "resource_exhausted")]
+)
+def test_a_tenant_whose_disk_is_in_trouble_is_tried_again_within_a_second(
+    make_hotel: HotelMaker, number: int, code: str
+) -> None:
+    """However long it lasts; its callers hear when, and what is in the way where that is the room."""
+    clock = RunningAhead()
+    clock.holding = True
+    hotel = make_hotel(clock=clock)
+    outlet = Watch()
+    trouble = DatabaseProblem("acme.db cannot be used")
+    trouble.__cause__ = OSError(number, "trouble")
+    hotel.troubles["acme"] = deque([trouble])
+    mailbox = hotel.address("acme")
+    waits = []
+    for attempt in range(7):
+        mailbox.tell(work(f"{attempt}", outlet))
+        error = decoded(outlet.hear())["error"]
+        due = clock.held.get(timeout=WAIT)
+        assert due == After(due.seconds, mailbox, Passivate())
+        assert (error["code"], error["retry_after_ms"]) == (code, int(due.seconds * 1000))
+        waits.append(due.seconds)
+        mailbox.tell(due.message)
+    assert waits == [0.05, 0.1, 0.2, 0.4, 0.8, 0.8, 0.8]
+
+    hotel.troubles.clear()
+    mailbox.tell("later")
+    assert hotel.seen.get(timeout=WAIT) == ("acme", "later")
 
 
 def test_what_is_logged_of_a_failure_names_the_message_and_shows_nothing_of_it(

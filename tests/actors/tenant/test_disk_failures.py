@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +47,10 @@ class Site:
         """How many marks say this, as the server answers."""
         return wire.ask(**self.who, action="marks.count", params={"text": text})
 
+    def await_written(self, wire: Wire, text: str) -> None:
+        """Send the same write again and again, until it is acknowledged."""
+        until(lambda: wire.ask(**self.add(text))["ok"], "writes to be served again")
+
     @property
     def who(self) -> Map:
         """The caller."""
@@ -73,7 +78,7 @@ def test_what_was_written_and_not_synced_is_not_acknowledged_and_reads_go_on(sit
         assert site.count(wire, "before")["result"]["count"] == 1
         assert site.count(wire, "one")["result"]["count"] == 0
         site.faults.mend()
-        until(lambda: wire.ask(**site.add("one"))["ok"], "writes to be served again")
+        site.await_written(wire, "one")
         child.process.kill()
         child.ended()
     site.faults.cut_power()
@@ -82,3 +87,55 @@ def test_what_was_written_and_not_synced_is_not_acknowledged_and_reads_go_on(sit
         assert wire.ask(**site.add("two"))["ok"]
         found = [site.count(wire, text)["result"]["count"] for text in ("before", "one", "two")]
         assert found == [1, 1, 1]
+
+
+def test_what_a_killed_server_has_written_counts_once_it_is_in_the_file(site: Site) -> None:
+    """A process that died between a write and its sync leaves the same behind."""
+    with site.start() as child, Wire(site.ready(child)) as wire:
+        assert wire.ask(**site.add("before"))["ok"]
+        site.faults.fail(Calls.SYNC, "/tenants/")
+        assert not wire.ask(**site.add("one"))["ok"]
+        child.process.kill()
+        child.ended()
+    with site.start() as child, Wire(site.ready(child)) as wire:
+        assert not wire.ask(**site.add("one"))["ok"]
+        assert not site.count(wire, "one")["ok"]
+        site.faults.mend()
+        site.await_written(wire, "one")
+        child.process.kill()
+        child.ended()
+    site.faults.cut_power()
+    with site.start() as child, Wire(site.ready(child)) as wire:
+        assert wire.ask(**site.add("one"))["meta"]["replayed"] is True
+        assert site.count(wire, "one")["result"]["count"] == 1
+        assert site.count(wire, "before")["result"]["count"] == 1
+
+
+def test_a_write_that_cannot_be_made_says_why_and_reads_go_on(site: Site) -> None:
+    """With a time after which trying again can help; nothing of it is there, and the same id is served."""
+    with site.start() as child, Wire(site.ready(child)) as wire:
+        assert wire.ask(**site.add("before"))["ok"]
+        for number, code in ((errno.ENOSPC, "resource_exhausted"), (errno.EIO, "unavailable")):
+            site.faults.fail(Calls.WRITE, "/tenants/", number)
+            for text in (code, f"{code} again"):
+                error = wire.ask(**site.add(text))["error"]
+                assert error["code"] == code
+                assert 0 < error["retry_after_ms"] <= 800
+                assert site.count(wire, "before")["result"]["count"] == 1
+                assert site.count(wire, text)["result"]["count"] == 0
+            site.faults.mend()
+            site.await_written(wire, code)
+            assert site.count(wire, code)["result"]["count"] == 1
+        assert child.stop() == 0
+        assert "given up" not in child.log()
+
+
+def test_a_tenant_is_woken_as_soon_as_there_are_descriptors_again(site: Site) -> None:
+    """It is not given up for that."""
+    with site.start() as child, Wire(site.ready(child)) as wire:
+        site.faults.fail(Calls.OPEN, "/tenants/", errno.EMFILE)
+        error = wire.ask(**site.add("one"))["error"]
+        assert (error["code"], error["retry_after_ms"]) == ("unavailable", 50)
+        site.faults.mend()
+        site.await_written(wire, "one")
+        assert "given up" not in child.log()
