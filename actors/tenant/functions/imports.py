@@ -83,7 +83,7 @@ def take(ctx: Context, params: Any) -> dict[str, Any]:
 
 
 def _store(ctx: Context, rows: Sequence[Row]) -> None:
-    """Store all rows with three statements: SQLite numbers them upwards from the last id there is."""
+    """Store all rows with three statements: each gets an id above all that are there."""
     last = ctx.db.scalar(LAST)
     now = timestamp(ctx.now)
     moments = {"created_at": now, "updated_at": now}

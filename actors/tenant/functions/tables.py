@@ -31,6 +31,7 @@ contacts = Table(
     Column("company", Text),
     Column("created_at", Text, nullable=False),
     Column("updated_at", Text, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 contacts_fts = table(
@@ -55,6 +56,7 @@ notes = Table(
     Column("author", Text, nullable=False),
     Column("created_at", Text, nullable=False),
     Index("notes_contact_id", "contact_id"),
+    sqlite_autoincrement=True,
 )
 
 tickets = Table(
@@ -71,6 +73,7 @@ tickets = Table(
     Index("tickets_contact_id", "contact_id"),
     Index("tickets_state", "state"),
     Index("tickets_assignee", "assignee"),
+    sqlite_autoincrement=True,
 )
 
 ticket_replies = Table(
@@ -86,6 +89,7 @@ ticket_replies = Table(
     Column("mail_key", Text),
     Index("ticket_replies_ticket_id", "ticket_id"),
     Index("ticket_replies_mail_key", "mail_key", unique=True),
+    sqlite_autoincrement=True,
 )
 
 ticket_attachments = Table(
@@ -100,6 +104,7 @@ ticket_attachments = Table(
     Column("sent_by", Text, nullable=False),
     Column("created_at", Text, nullable=False),
     Index("ticket_attachments_ticket_id", "ticket_id"),
+    sqlite_autoincrement=True,
 )
 
 ticket_events = Table(
@@ -114,6 +119,7 @@ ticket_events = Table(
     Column("actor", Text, nullable=False),
     Column("created_at", Text, nullable=False),
     Index("ticket_events_ticket_id", "ticket_id"),
+    sqlite_autoincrement=True,
 )
 
 

@@ -13,12 +13,28 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, NullPool, create_engine, event
+from sqlalchemy import Connection, NullPool, Table, create_engine, delete, event, insert, select
 
 from actors.tenant.functions.tables import metadata
 from tests.actors.tenant.functions.desk import INDEX, Desk
 
-OBJECTS = "SELECT type, name FROM sqlite_schema WHERE tbl_name <> 'noted' ORDER BY name"
+OBJECTS = """SELECT type, name FROM sqlite_schema
+    WHERE tbl_name NOT IN ('noted', 'sqlite_sequence') ORDER BY name"""
+"""Alembic's notes and SQLite's own counters are left out: neither can be dropped."""
+
+INDEXES = "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql > ''"
+
+FILLED = """
+INSERT INTO contacts VALUES (3, 'Ada Lovelace', 'ada@analytical.example', NULL, NULL, 't', 't');
+INSERT INTO contacts VALUES (9, 'José Núñez', NULL, '+34', 'Faro Ediciones', 't', 'u');
+INSERT INTO contacts_fts (rowid, name, email, company) SELECT id, name, email, company FROM contacts;
+INSERT INTO notes VALUES (5, 9, 'calls in the morning', 'p_1', 't');
+INSERT INTO tickets VALUES (2, 3, 'Leak', 'It leaks', 'pending', 'p_1', 't', 'u');
+INSERT INTO ticket_replies VALUES (7, 2, 'desk', 'p_1', 'We come', 't', 'sent', 'k-1');
+INSERT INTO ticket_events VALUES (4, 2, 'reply', 'open', 'pending', NULL, 'p_1', 't');
+INSERT INTO ticket_attachments VALUES (6, 2, 'a.png', 'image/png', 12, 'o/1', 'p_1', 't');
+"""
+"""A desk in use: one row at least in each table, none with the number that comes by itself."""
 
 
 @contextmanager
@@ -67,6 +83,52 @@ def test_migrations_go_up_and_down_and_up_again(tmp_path: Path) -> None:
         assert connection.exec_driver_sql(OBJECTS).all() == []
         command.upgrade(config(connection), "head")
         assert connection.exec_driver_sql(OBJECTS).all() == up
+
+
+def contents(connection: Connection) -> dict[str, list[Any]]:
+    """Every index and every row of the desk."""
+    rows = {
+        table.name: [tuple(row) for row in connection.execute(select(table).order_by(table.c.id))]
+        for table in metadata.sorted_tables
+    }
+    return rows | {"indexes": sorted(map(tuple, connection.exec_driver_sql(INDEXES)))}
+
+
+def fill(connection: Connection) -> None:
+    """Put the rows into a file at revision 0004, before ids counted on."""
+    command.upgrade(config(connection), "0004")
+    for statement in filter(str.strip, FILLED.split(";")):
+        connection.exec_driver_sql(statement)
+
+
+def test_ids_that_count_on_come_into_a_desk_in_use(tmp_path: Path) -> None:
+    """Rows, ids, indexes, rules and the full-text index stay as they were, also on the way back."""
+    with connected(tmp_path / "tenant.db") as connection:
+        fill(connection)
+        before = contents(connection)
+        for goal in ("0005", "0004", "0005"):
+            (command.downgrade if goal == "0004" else command.upgrade)(config(connection), goal)
+            assert contents(connection) == before
+            assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+            connection.exec_driver_sql(
+                "INSERT INTO contacts_fts(contacts_fts, rank) VALUES ('integrity-check', 1)"
+            )
+
+
+@pytest.mark.parametrize("table", metadata.sorted_tables, ids=str)
+def test_the_id_of_a_removed_row_is_given_to_no_other(tmp_path: Path, table: Table) -> None:
+    """In any table of the desk, also for rows that were there before ids counted on."""
+    with connected(tmp_path / "tenant.db") as connection:
+        fill(connection)
+        command.upgrade(config(connection), "head")
+        row = connection.execute(select(table).order_by(table.c.id.desc())).first()
+        assert row is not None
+        connection.execute(delete(table).where(table.c.id == row.id))
+        values = {name: value for name, value in row._mapping.items() if name != "id"}
+
+        assert connection.execute(insert(table).values(values)).inserted_primary_key == (
+            row.id + 1,
+        )
 
 
 def test_migrations_run_within_the_callers_transaction(tmp_path: Path) -> None:
