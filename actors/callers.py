@@ -47,6 +47,10 @@ class Callers:
         self._used.add(principal.id)
         return principal
 
+    def holder(self, token: str) -> Principal | None:
+        """Whose token this is, good or over; None for one that is unknown or revoked."""
+        return self._principals.get(sha256(token.encode(errors="replace")).digest())
+
     def tenant(self, name: str | None) -> TenantRecord | None:
         """The tenant that clients call so, whatever its status."""
         return self._tenants.get(name or "")

@@ -145,6 +145,9 @@ class Channel(Actor):
         An ActionError goes back as the refusal; any other exception is logged and goes back as `internal`.
         """
 
+    def _count(self, caller: Principal, connection: bytes, now: float) -> None:
+        """Count a request before it is looked into, whatever becomes of it; an ActionError refuses it."""
+
     def _refuse(self, work: Work, refusal: Refusal) -> None:
         """Send a refusal back. All refusals of readable requests pass here.
 
@@ -168,6 +171,9 @@ class Channel(Actor):
     # From the network
 
     def _frame(self, frame: Frame) -> None:
+        self._read(frame, time.monotonic())
+
+    def _read(self, frame: Frame, received: float) -> None:
         """One message from a peer: [routing id, body] or [routing id, empty, body]."""
         parts = frame.parts
         delimited = len(parts) > 2 and parts[1] == b""
@@ -178,13 +184,13 @@ class Channel(Actor):
             return
         peer = Peer(parts[0], delimited, encoding)
         trace_id = request.traceparent[3:35] if request.traceparent else new_trace_id()
-        received = time.monotonic()
         caller = ANYONE
         try:
             if len(parts) != 2 + delimited:
                 raise malformed()
             self._require_open()
             caller = self._callers.caller(request.token)
+            self._count(caller, parts[0], received)
             work = Work(request, caller, peer, self.mailbox, received, trace_id)
             if is_system(request.action):
                 self._answer_system(work)

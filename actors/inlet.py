@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 
+from actors.allowance import milliseconds
 from actors.bucket import Bucket
 from actors.errors import ResourceExhausted, Unavailable
 from actors.mailbox import Mailbox
@@ -24,17 +24,29 @@ MOST_UNADDRESSED = 1000
 class Inlet:
     """One tenant's; used by one thread at a time."""
 
-    __slots__ = ("_bucket", "_limits", "_usual", "mailbox", "tenant", "waiting")
+    __slots__ = (
+        "_bucket",
+        "_limits",
+        "_seen",
+        "_usual",
+        "_usual_rate",
+        "mailbox",
+        "tenant",
+        "waiting",
+    )
 
-    def __init__(self, tenant: TenantRecord) -> None:
+    def __init__(self, tenant: TenantRecord, usual_rate: float = 0.0) -> None:
+        """`usual_rate` is in requests a second, where the tenant's own limits set none; 0 for any number."""
         self.tenant = tenant
         self.mailbox: Mailbox | None = None
         """None until `open`."""
         self.waiting: deque[Work] = deque()
         """What came until then, in order."""
         self._usual = MOST_UNADDRESSED
-        self._limits = UNREMARKABLE.limits
-        self._bucket: Bucket | None = None
+        self._usual_rate = usual_rate or None
+        self._limits = self._rated(UNREMARKABLE.limits)
+        self._seen = UNREMARKABLE.limits
+        self._bucket = bucket_of(self._limits)
 
     @property
     def is_awake(self) -> bool:
@@ -46,12 +58,13 @@ class Inlet:
 
         ResourceExhausted, and not counted, where the tenant has sent as many as it may.
         """
-        if limits is not self._limits:
-            self._apply(limits)
+        if limits is not self._seen:
+            self._seen = limits
+            self._apply(self._rated(limits))
         if self._bucket is not None:
             wait = self._bucket.take(1.0, now)
             if wait > 0.0:
-                raise too_many(self.tenant, limits, wait)
+                raise too_many(self.tenant, self._limits, wait)
 
     def keep(self, work: Work) -> bool:
         """Let a message wait for the mailbox; True for the first, whose sender has to ask for it."""
@@ -67,6 +80,11 @@ class Inlet:
         self._resize()
         waiting, self.waiting = self.waiting, deque()
         return waiting
+
+    def _rated(self, limits: TenantLimits) -> TenantLimits:
+        if limits.requests_per_second is not None or self._usual_rate is None:
+            return limits
+        return limits._replace(requests_per_second=self._usual_rate)
 
     def _apply(self, limits: TenantLimits) -> None:
         """The bucket stays where its own limits did: another would be full again."""
@@ -97,7 +115,7 @@ def too_many(tenant: TenantRecord, limits: TenantLimits, wait: float) -> Resourc
     return ResourceExhausted(
         f"tenant {tenant.name} may send {rate:g} requests a second, {burst_of(limits, rate):g} at once; "
         "send this one again, with the same id",
-        retry_after_ms=max(1, math.ceil(wait * 1000)),
+        retry_after_ms=milliseconds(wait),
     )
 
 

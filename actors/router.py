@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.access import ADMIN, DATA, Rule
-from actors.answers import packed_refusal
+from actors.allowance import PATIENCE, STRANGERS, Allowance, turned_away
+from actors.answers import new_trace_id, packed_refusal, refusal_bytes
 from actors.attempts import Attempt, Attempts
 from actors.callers import no_tenant, not_you
 from actors.channel import Channel, ChannelMailbox, Draining, FlushUses
@@ -28,6 +29,8 @@ from actors.messages import (
     Address,
     DirectoryChanged,
     FindTenant,
+    Peer,
+    Principal,
     TenantRecord,
     Work,
 )
@@ -35,11 +38,13 @@ from actors.permission import require
 from actors.profiles import Profiles
 from actors.published import Published
 from actors.refusals import Refusals
+from actors.settings import UNBOUNDED, Rates
 from actors.wording import worded
 from transport import codec
 from transport.limits import Limits
-from transport.mailbox import SocketMailbox
+from transport.mailbox import HEAVY_BYTES, Frame, SocketMailbox
 from transport.message import UNAUTHENTICATED, Refusal, Request
+from transport.salvage import find_id, tokens_in
 
 UNAUTHENTICATED_COUNT = "router.unauthenticated"
 """Refusals of whoever could not say who he is, in the figures."""
@@ -49,6 +54,9 @@ REFUSED_COUNT = "router.refused"
 
 INVALID_COUNT = "router.invalid"
 """Messages that were no request, in the figures."""
+
+TURNED_AWAY_COUNT = "router.turned_away"
+"""Messages that were not looked at, since their senders had too much refused, in the figures."""
 
 
 class RouterMailbox(ChannelMailbox):
@@ -81,6 +89,7 @@ class Router(Channel):
         epoch: Epoch | None = None,
         accounts: Accounts | None = None,
         stats: Mailbox | None = None,
+        rates: Rates = UNBOUNDED,
     ) -> None:
         """`accounts` is told what tenants never saw, `stats` how often; None where nobody wants to know."""
         super().__init__(
@@ -95,6 +104,11 @@ class Router(Channel):
         self._supervisor = supervisor
         self._audit = audit
         self._inlets = mailbox.inlets
+        self._rates = rates
+        self._allowance = Allowance(rates)
+        self._has_refused = False
+        self._counted = NO_INLET
+        """Of the caller's tenant, as far as the last message counted for one."""
         self._attempts = Attempts()
         self._touched: dict[Mailbox, None] = {}
         self._refusals = None if accounts is None else Refusals(accounts)
@@ -112,16 +126,80 @@ class Router(Channel):
                 mailbox.wake()
             self._account()
 
+    # How much
+
+    def _frame(self, frame: Frame) -> None:
+        """Read a message, unless its sender has had too much refused; what is refused is charged."""
+        began, body = time.monotonic(), frame.parts[-1]
+        is_wary = began < self._allowance.wary_until or len(body) > HEAVY_BYTES
+        self._has_refused = False
+        if not is_wary or not self._turned_away(frame, began):
+            self._read(frame, began)
+        if self._has_refused:
+            now = time.monotonic()
+            self._allowance.charge(self._payer(body), now - began, now)
+
+    def _payer(self, body: bytes) -> str:
+        """Who answers for a message, by the tokens that can be read in it: a tenant, or STRANGERS."""
+        for token in tokens_in(body):
+            holder = self._callers.holder(token)
+            if holder is not None:
+                return holder.tenant or holder.id
+        return STRANGERS
+
+    def _turned_away(self, frame: Frame, now: float) -> bool:
+        """Refuse a message unread, or say that it is to be read."""
+        body = frame.parts[-1]
+        payer = self._payer(body)
+        owed = self._allowance.owed(payer, now)
+        if owed > 0.0:
+            self._counts[TURNED_AWAY_COUNT] += 1
+            self._turn_away(frame, turned_away(payer, owed).refusal if owed < PATIENCE else None)
+        elif payer == STRANGERS and self._is_for_the_known(body):
+            self._turn_away(frame, not_you().refusal)
+        else:
+            return False
+        return True
+
+    def _is_for_the_known(self, body: bytes) -> bool:
+        """Whether a body is heavy, not too long, and names nothing that a stranger may ask for."""
+        if not HEAVY_BYTES < len(body) <= self._limits.body_bytes or not self._callers.informed:
+            return False
+        routes = self._tables.current.routes.values()
+        public = (each.name for each in routes if each.rule.admits(ANYONE.role, ANYONE.areas, DATA))
+        return not any(name.encode() in body for name in public)
+
+    def _turn_away(self, frame: Frame, refusal: Refusal | None) -> None:
+        """Answer under the id that can be found; without a refusal, not even that."""
+        self._has_refused = True
+        parts = frame.parts
+        id_ = find_id(parts[-1], self._limits) if refusal is not None else None
+        if id_ is None or refusal is None:
+            self.mailbox.socket.counters.undecodable += 1
+            return
+        peer = Peer(parts[0], len(parts) > 2 and parts[1] == b"", codec.encoding_of(parts[-1]))
+        self._reply(peer, refusal_bytes(id_, refusal, new_trace_id(), peer.encoding))
+
+    def _count(self, caller: Principal, connection: bytes, now: float) -> None:
+        self._allowance.count(connection, caller.id, now)
+        tenant = self._callers.tenant(caller.tenant)
+        if tenant is not None:
+            inlet = self._counted = self._inlet(tenant)
+            inlet.count(self._profiles.of(tenant.id).limits, now)
+
     # Who may
 
     def _admit(self, work: Work) -> None:
-        is_stranger = work.principal is ANYONE
-        inlet = self._public(work.request) if is_stranger else self._inlet(self._allowed(work))
+        if work.principal is not ANYONE:
+            self._require_allowed(work)
+            self._hand_on(work, self._counted)
+            return
+        inlet = self._public(work.request)
         inlet.count(self._profiles.of(inlet.tenant.id).limits, work.received)
         self._hand_on(work, inlet)
 
-    def _allowed(self, work: Work) -> TenantRecord:
-        """The tenant, where the caller may have it do this now."""
+    def _require_allowed(self, work: Work) -> None:
+        """Return where the caller may have its tenant do this now."""
         caller = work.principal
         tenant = self._tenant(work)
         route = self._tables.current.find(work.request.action, caller)
@@ -131,7 +209,6 @@ class Router(Channel):
         if tenant is None:
             raise no_tenant() if work.request.tenant is None else not_you()
         require_active(tenant)
-        return tenant
 
     def _tenant(self, work: Work) -> TenantRecord | None:
         """The caller's own; None where he names nobody, and for people of the platform, who have none."""
@@ -171,6 +248,7 @@ class Router(Channel):
 
     def _refuse(self, work: Work, refusal: Refusal) -> None:
         """A caller that is not known hears nothing of any tenant, and leaves nothing in its log."""
+        self._has_refused = True
         tenant = self._callers.tenant(work.principal.tenant)
         if tenant is not None and refusal.code != UNAUTHENTICATED:
             self._refuse_of(tenant, work, refusal)
@@ -188,6 +266,7 @@ class Router(Channel):
         self._reply(work.peer, body)
 
     def _refuse_bad(self, routing_id: bytes, delimited: bool, bad: codec.BadRequest) -> None:
+        self._has_refused = True
         super()._refuse_bad(routing_id, delimited, bad)
         self._counts[INVALID_COUNT] += 1
 
@@ -205,7 +284,7 @@ class Router(Channel):
     def _inlet(self, tenant: TenantRecord) -> Inlet:
         inlet = self._inlets.get(tenant.id)
         if inlet is None:
-            inlet = self._inlets[tenant.id] = Inlet(tenant)
+            inlet = self._inlets[tenant.id] = Inlet(tenant, self._rates.tenant)
         return inlet
 
     def _hand_on(self, work: Work, inlet: Inlet) -> None:

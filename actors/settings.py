@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -32,6 +32,22 @@ Endpoint = Annotated[str, AfterValidator(rooted)]
 
 JSON_WORDS = frozenset({"true", "false", "null"})
 """Which the command line's lists would take for JSON, and which are names and texts here."""
+
+
+class Rates(NamedTuple):
+    """What one of each may use in a second, one second's worth at once; 0 for any amount."""
+
+    token: float = 0.0
+    """Requests."""
+    tenant: float = 0.0
+    """Requests, where the tenant's own limits do not say otherwise."""
+    connection: float = 0.0
+    """Requests."""
+    refused_ms: float = 0.0
+    """Milliseconds of the router for what is refused: of all strangers, and of each tenant's callers."""
+
+
+UNBOUNDED = Rates()
 
 
 class Settings(BaseSettings):
@@ -96,6 +112,15 @@ class Settings(BaseSettings):
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
     """Loopback port for Prometheus (http://127.0.0.1:PORT/metrics); none where it is not set."""
 
+    token_rate: float = Field(default=1000.0, ge=0)
+    """Requests a second under one token, and at once; 0 for any number. See docs/operations.md."""
+    tenant_rate: float = Field(default=2000.0, ge=0)
+    """Requests a second of one tenant, whose own limits may say otherwise; 0 for any number."""
+    connection_rate: float = Field(default=10_000.0, ge=0)
+    """Requests a second on one connection; 0 for any number."""
+    stranger_ms: float = Field(default=100.0, ge=0)
+    """Milliseconds a second for what is refused: of all without a token, and of each tenant; 0 for any."""
+
     body_bytes: int = Field(default=256 * 1024, ge=1024, le=16 * 1024 * 1024)
     """Largest request body, in bytes."""
     database_bytes: int = Field(default=1024**3, ge=1024 * 1024)
@@ -114,6 +139,11 @@ class Settings(BaseSettings):
     def admin_address(self) -> str:
         """Where the admin channel listens."""
         return self.admin_endpoint or rooted(f"ipc://{self.data / 'admin.sock'}")
+
+    @property
+    def rates(self) -> Rates:
+        """What each sender may have of the data channel."""
+        return Rates(self.token_rate, self.tenant_rate, self.connection_rate, self.stranger_ms)
 
     @property
     def secrets_file(self) -> Path:

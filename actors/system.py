@@ -139,12 +139,10 @@ class System:
         log.info("started", endpoint=self.endpoint, environment=self.settings.environment)
 
     def _bind(self) -> tuple[zmq.Socket[bytes], zmq.Socket[bytes]]:
-        settings = self.settings
-        data = bind_router(self._context, settings.endpoint, self._security, self._limits)
+        context, at = self._context, self.settings
+        data = bind_router(context, at.endpoint, self._security, self._limits)
         try:
-            admin = bind_router(
-                self._context, settings.admin_address, self._security, self._limits, admin=True
-            )
+            admin = bind_router(context, at.admin_address, self._security, self._limits, admin=True)
         except BaseException:
             data.close(linger=0)
             raise
@@ -332,6 +330,7 @@ class System:
             epoch=Epoch(self._now),
             accounts=self.logs.accounts(),
             stats=self.logs.stats,
+            rates=self.settings.rates,
         )
 
     def _start_console(self, mailbox: Mailbox) -> object:

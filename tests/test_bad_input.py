@@ -183,12 +183,13 @@ def test_a_tenant_named_like_a_path_reaches_no_file(server: Server, wire: Wire, 
     assert sorted(data.parent.rglob("*")) == before
 
 
-def nested(levels: int, encoding: Encoding) -> bytes:
+def nested(levels: int, encoding: Encoding, token: str) -> bytes:
     """A body with that many maps inside each other, put together by hand."""
+    fields = {"id": "deep", "action": "system.ping", "token": token, "params": 0}
     if encoding == "json":
         inside = b'{"a":' * levels + b"1" + b"}" * levels
-        return b'{"id":"deep","action":"system.ping","params":' + inside + b"}"
-    head = packed({"id": "deep", "action": "system.ping", "params": 0})[:-1]
+        return json.dumps(fields).encode()[:-2] + inside + b"}"
+    head = packed(fields)[:-1]
     return head + b"\x81\xa1a" * levels + b"\x01"
 
 
@@ -198,7 +199,7 @@ def test_deep_nesting_is_refused(
     server: Server, wire: Wire, encoding: Encoding, levels: int
 ) -> None:
     """Whatever the depth, the id that stands before it is found."""
-    reply = refused(server, wire, nested(levels, encoding))
+    reply = refused(server, wire, nested(levels, encoding, server.tokens["acme"]))
     assert reply["id"] == "deep"
     assert "nested deeper" in reply["error"]["message"]
 

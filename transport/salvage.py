@@ -1,4 +1,4 @@
-"""Finds the id in a body that is refused, so that the refusal can be answered.
+"""Finds the id in a body that is refused, so that the refusal can be answered; and whose it may be.
 
 Reads the outermost map only, skips every value it does not need, builds nothing, and stops at the
 first `id`. What cannot be read so is given up: the body is dropped and counted, as the page says.
@@ -23,6 +23,15 @@ _MARKS = 40_000
 _BEGINNING = 64 * 1024
 """Bytes that are read of a body with more of them."""
 
+_MARGIN = 2048
+"""Bytes at a body's beginning, and at its end, that the fields besides `params` are in."""
+_TOKENS = 16
+"""What may be a token, in each of them."""
+
+# Tokens are printable ASCII, which no header of msgpack is; `params` come between other fields.
+_MSGPACK_TOKEN = re.compile(rb"token(?:[\xa0-\xbf]|\xd9.|\xda..|\xdb....)([!-~]{1,512})", re.DOTALL)
+_JSON_TOKEN = re.compile(rb'"token"[ \t\r\n]*:[ \t\r\n]*"([!#-\[\]-~]{1,512})"')
+
 # Possessive and anchored by match(): no byte is looked at twice.
 _TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"[^"]*+"?+)*+[\[\]{}]')
 _SCALAR = re.compile(rb"[^,\]}\s]*+")
@@ -40,6 +49,22 @@ def find_id(body: bytes, limits: Limits) -> str | None:
         return None
     found = _find_in_json(body) if body[:1] == b"{" else _find_in_msgpack(body)
     return valid_id(found)
+
+
+def tokens_in(body: bytes) -> list[str]:
+    """What may be the request's token: text that follows that name, near the body's beginning or end.
+
+    Found without reading the body, so that `params` may hold others. In JSON neither the name nor the token
+    may be written with escapes.
+    """
+    pattern = _JSON_TOKEN if body[:1] == b"{" else _MSGPACK_TOKEN
+    if len(body) <= 2 * _MARGIN:
+        found = pattern.findall(body)
+    else:
+        found = pattern.findall(body, 0, _MARGIN) + pattern.findall(body, len(body) - _MARGIN)
+    if len(found) > 2 * _TOKENS:
+        found = found[:_TOKENS] + found[-_TOKENS:]
+    return [each.decode() for each in found]
 
 
 def valid_id(candidate: Any) -> str | None:

@@ -27,6 +27,7 @@ from actors.profiles import Profile, Profiles, TenantLimits
 from actors.published import Published
 from actors.router import Router, RouterMailbox
 from actors.routing import RoutingTable
+from actors.settings import UNBOUNDED, Rates
 from tests.actors.house import WAIT, House, Watch
 from tests.wire import Wire, new_id, packed
 from transport import codec
@@ -74,7 +75,9 @@ class Guest(Actor):
 class Reception:
     """The Router, and the test in the place of everybody else. `close` leaves nobody behind."""
 
-    def __init__(self, *, started: bool = True, mailbox: int = 1000) -> None:
+    def __init__(
+        self, *, started: bool = True, mailbox: int = 1000, rates: Rates = UNBOUNDED
+    ) -> None:
         self.house = House()
         self.supervisor, self.directory, self.audit = Watch(), Watch(), Watch()
         self.log, self.stats = Watch(), Watch()
@@ -82,6 +85,7 @@ class Reception:
         self.wall = Wall()
         self.asked_for_everything = 0
         self._mailbox_limit = mailbox
+        self._rates = rates
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         socket = bind_router(self._context, "tcp://127.0.0.1:*", Security(), LIMITS)
         self.endpoint = endpoint_of(socket)
@@ -103,6 +107,7 @@ class Reception:
             "epoch": Epoch(self.wall),
             "accounts": Accounts(self.log),
             "stats": self.stats,
+            "rates": self._rates,
         }
 
     def incarnation(self) -> Router:
