@@ -6,12 +6,16 @@ import errno
 import os
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 ERRORS: Final = (OSError, sqlite3.Error, SQLAlchemyError)
 """What the disk, SQLite and SQLAlchemy raise."""
+
+TROUBLE: Final = (OSError, sqlite3.OperationalError, OperationalError)
+"""Those of them that say nothing against what was asked."""
 
 PRIMARY: Final = 0xFF
 """The low byte of an extended result code is the primary one."""
@@ -60,6 +64,42 @@ def is_passing(error: BaseException) -> bool:
 def is_full(error: BaseException) -> bool:
     """Whether it says that the disk, or the server's quota of it, has no room, or was raised from one."""
     return any(_is_full(each) for each in _causes(error))
+
+
+def is_trouble(error: BaseException) -> bool:
+    """Whether the file or its disk is at fault, for now or for good, and not what was asked of it."""
+    if isinstance(error, TROUBLE):
+        return True
+    return result_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+class Names:
+    """Names of open files, which another process may have led elsewhere. OSError where one cannot be read."""
+
+    def __init__(self, *paths: Path) -> None:
+        """Of files that have just been opened."""
+        self._found = {path: _identity(path) for path in paths}
+
+    def lost(self) -> Path | None:
+        """A name that leads to another file than it did, or to none; None where all are as they were."""
+        return next((path for path, mine in self._found.items() if _identity(path) != mine), None)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def sync(path: Path) -> None:
+    """Have a file's content, or a directory's names, on disk. OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def said(error: BaseException) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from actors.disk import sync
+
 
 def write_private(path: Path, text: str) -> None:
     """Write or replace a file with mode 0600; whoever reads it sees the old content or the new one."""
@@ -18,10 +20,4 @@ def write_private(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(
-            directory
-        )  # a key must not be lost that what is on disk already was encrypted with
-    finally:
-        os.close(directory)
+    sync(path.parent)  # a key must not be lost that what is on disk already was encrypted with

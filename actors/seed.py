@@ -10,7 +10,7 @@ from pathlib import Path
 
 from actors.admin import tenancy
 from actors.admin.book import Book
-from actors.admin.file import open_directory, prepare_directory
+from actors.admin.file import prepare_directory
 from actors.admin.messages import AddMember, CreateTenant, IssueToken
 from actors.admin.people import add_member
 from actors.admin.tokens import issue
@@ -39,8 +39,7 @@ def seed(data: Path, names: Sequence[str], registry: Path | None = None) -> dict
         index = read_index(registry or Path(__file__).parent.parent / "registry.toml")
         storage = Storage(data, index.storage.migrations, DATABASE_BYTES)
         prepare_directory(data / "directory.db")
-        connection = open_directory(data / "directory.db")
-        directory = Transactions(connection, storage.create, lambda: index.config)
+        directory = Transactions(data / "directory.db", storage.create, lambda: index.config)
         afterwards.callback(directory.close)
         made: dict[str, str] = {}
         try:

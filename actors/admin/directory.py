@@ -11,18 +11,19 @@ from pathlib import Path
 from typing import Any, Final
 
 import structlog
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import select
 
 from actors.actor import Actor
 from actors.admin import book, connectors, grants, receipts, tenancy, tokens
 from actors.admin.book import Book
-from actors.admin.file import open_directory
 from actors.admin.messages import Done, Order, SweepDue, TellEverything
 from actors.admin.retirement import Archived, Archiving, Retirements
+from actors.admin.tables import tenants
 from actors.admin.transactions import QUESTIONS, Transactions
 from actors.admin.vault import Vault
+from actors.disk import ERRORS, TROUBLE, is_passing, is_trouble, said
 from actors.epoch import Epoch
-from actors.errors import Unavailable
+from actors.errors import DatabaseProblem, Unavailable
 from actors.log.messages import ACTION, Append, Entry
 from actors.mailbox import Mailbox
 from actors.messages import DirectoryChanged, Retired, TokensUsed
@@ -33,6 +34,9 @@ log = structlog.get_logger()
 
 TOLD: Final = (TellEverything, TokensUsed, SweepDue, Retired, Archived)
 """What nobody waits for an answer to."""
+
+READING: Final = (TellEverything, *QUESTIONS)
+"""What changes nothing."""
 
 RETRY_MS = 1000
 """What callers are told to wait while the file cannot be used, in milliseconds."""
@@ -57,7 +61,7 @@ class Directory(Actor):
     ) -> None:
         super().__init__(mailbox)
         self._path = path
-        self._create_file = create_file
+        self._create_file = lambda tenant_id: _made(create_file, tenant_id)
         self._subscribers = subscribers
         self._audit = audit
         self._profiles = profiles
@@ -66,6 +70,8 @@ class Directory(Actor):
         self._epoch = epoch or Epoch()
         self._retirements = Retirements(mailbox, supervisor, archive)
         self._open_file: Transactions | None = None
+        self._is_in_doubt = False
+        """Whether a transaction has failed and the file is not settled since."""
         self._handlers: dict[type, Callable[[Any], Any]] = {
             Order: self._order,
             TellEverything: self._tell_everything,
@@ -77,8 +83,16 @@ class Directory(Actor):
         }
 
     def on_start(self) -> None:
-        """Open the file, end what expired meanwhile, and tell the subscribers what is in it."""
-        self._open()
+        """Open the file, end what expired meanwhile, and tell the subscribers what is in it.
+
+        Trouble of the disk that passes ends nobody: it is opened with the first message then.
+        """
+        try:
+            self._open()
+        except ERRORS as error:
+            if not (is_passing(error) and self._path.is_file()):
+                raise
+            log.error("directory.db cannot be opened", path=str(self._path), exc_info=error)
 
     def on_stop(self) -> None:
         """Close the file."""
@@ -93,15 +107,21 @@ class Directory(Actor):
         handler = self._handlers.get(type(message))
         if handler is None:
             raise TypeError(f"the Directory has no handler for {type(message).__name__}")
+        is_told = isinstance(message, TOLD)
         try:
-            if self._open_file is None:
-                self._open()
+            self._make_ready(writes=type(message) not in READING)
             return handler(message)
-        except OperationalError as error:
-            refusal = self._begin_anew(error)
-            if isinstance(message, TOLD):
-                return None
-            raise refusal from error
+        except Unavailable as displaced:
+            if not is_told:
+                raise
+            log.error("directory.db could not be written", error=str(displaced))
+        except ERRORS as error:
+            if not is_trouble(error):
+                raise
+            refusal = self._refusal(error)
+            if not is_told:
+                raise refusal from error
+        return None
 
     # The file
 
@@ -113,34 +133,59 @@ class Directory(Actor):
     def _open(self) -> None:
         """What ended while nobody looked is part of everything: told by itself it would seem all there is."""
         self._open_file = Transactions(
-            open_directory(self._path),
+            self._path,
             self._create_file,
             lambda: self._tables.current.config,
             self._epoch,
             connectors=lambda: self._tables.current.connectors,
             vault=self._vault,
         )
+        self._is_in_doubt = False
         ended = self._ended_meanwhile()
         self._seal_anew()
-        profiles = self._file.run(lambda page: dict(book.profiles(page)))
+        self._tell_all()
+        self._record_ended(ended)
+
+    def _tell_all(self) -> None:
+        profiles = self._file.read(lambda page: dict(book.profiles(page)))
         _tell_unreadable(profiles)
         self._profiles.replace(profiles)
-        self._publish(self._file.run(book.everything))
-        self._record_ended(ended)
+        self._publish(self._file.read(book.everything))
+
+    def _make_ready(self, *, writes: bool) -> None:
+        """Open the file, or settle it; what only reads sees the last that was synced meanwhile."""
+        if self._open_file is None:
+            self._open()
+        elif self._is_in_doubt:
+            try:
+                self._settle_file()
+            except ERRORS:
+                if writes:
+                    raise
+
+    def _settle_file(self) -> None:
+        """A commit that reports failure may be on disk all the same: tell what is there now."""
+        self._file.settle()
+        self._is_in_doubt = False
+        self._tell_all()
 
     def _ended_meanwhile(self) -> Sequence[Any]:
         """A file that cannot be written can be read, and the next sweep tries again."""
         try:
             return self._file.run(_end_expired)[1]
-        except OperationalError as error:
+        except TROUBLE as error:
+            self._is_in_doubt = True
             log.error("what has expired could not be marked", exc_info=error)
             return ()
 
     def _seal_anew(self) -> None:
         """With the first key, so that one that was replaced can go."""
+        if self._is_in_doubt:
+            return
         try:
             count = self._file.run(connectors.seal_anew)
-        except OperationalError as error:  # what cannot be written can be read
+        except TROUBLE as error:  # what cannot be written can be read
+            self._is_in_doubt = True
             log.error("settings of connectors could not be encrypted anew", exc_info=error)
             return
         if count:
@@ -151,20 +196,31 @@ class Directory(Actor):
             self._open_file.close()
             self._open_file = None
 
-    def _begin_anew(self, error: OperationalError) -> Unavailable:
-        """A commit that reports failure may be on disk all the same: read and tell what is there now."""
+    def _refusal(self, error: Exception) -> Unavailable:
+        """What a caller is told after the file has failed. It is settled or opened anew, now or later."""
         log.error("directory.db could not be used", path=str(self._path), exc_info=error)
-        self._close()
+        self._is_in_doubt = True
         try:
-            self._open()
-        except OperationalError as again:
-            log.error("directory.db cannot be opened", path=str(self._path), exc_info=again)
-            self._close()
+            self._make_ready(writes=True)
+        except ERRORS as again:
+            log.error("directory.db cannot be used again", path=str(self._path), exc_info=again)
+            if self._is_unreadable():
+                self._close()
         return Unavailable(
-            f"directory.db could not be used ({error.orig}), so that it is not known whether this was done: "
+            f"directory.db could not be used ({said(error)}), so that it is not known whether this was done: "
             "see to its disk, and send it again with the same id",
             retry_after_ms=RETRY_MS,
         )
+
+    def _is_unreadable(self) -> bool:
+        """Then a connection of its own may help, which only what is settled gets."""
+        if self._open_file is None:
+            return False
+        try:
+            self._file.read(lambda page: page.one(select(tenants.c.id).limit(1)))
+        except ERRORS:
+            return True
+        return False
 
     # Questions and orders
 
@@ -180,16 +236,16 @@ class Directory(Actor):
         """Snapshots first: whoever hears of the change may look at once."""
         changed = page.news.profiles
         if changed:
-            for tenant_id, profile in self._file.run(
+            for tenant_id, profile in self._file.read(
                 lambda now: list(book.profiles(now, *changed))
             ):
                 self._profiles.publish(tenant_id, profile)
-        change = self._file.run(page.news.change_as_of)
+        change = self._file.read(page.news.change_as_of)
         if change != DirectoryChanged():
             self._publish(change)
 
     def _tell_everything(self, message: TellEverything) -> None:
-        message.mailbox.tell(self._file.run(book.everything))
+        message.mailbox.tell(self._file.read(book.everything))
 
     def _note_uses(self, message: TokensUsed) -> None:
         self._file.run(lambda page: tokens.note_uses(page, message.at))
@@ -240,6 +296,20 @@ class Directory(Actor):
                 )
             )
         )
+
+
+def _made(create_file: Callable[[str], object], tenant_id: str) -> None:
+    """Have a tenant's file made; Unavailable where that may succeed later."""
+    try:
+        create_file(tenant_id)
+    except (DatabaseProblem, *ERRORS) as error:
+        if not is_passing(error):
+            raise
+        raise Unavailable(
+            f"the tenant's database cannot be made ({said(error)}), so nothing was done: see to the disk, "
+            "and send it again",
+            retry_after_ms=RETRY_MS,
+        ) from error
 
 
 def _tell_unreadable(profiles: Mapping[str, Profile]) -> None:

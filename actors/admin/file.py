@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
+from urllib.parse import quote
 
 from alembic import command
 from alembic.config import Config
@@ -12,7 +13,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, NullPool, create_engine, event, select
 
 from actors.admin.tables import connector_settings
-from actors.disk import ERRORS, is_passing, result_code, said
+from actors.disk import ERRORS, is_passing, result_code, said, sync
 from actors.errors import DatabaseProblem
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -115,16 +116,56 @@ def holds_sealed(path: Path) -> bool:
         return connection.execute(query.limit(1)).first() is not None
 
 
-def open_directory(path: Path) -> Connection:
-    """The one connection to directory.db; every use is in a `with connection.begin()`."""
+def open_directory(path: Path, *, mode: str = "rwc") -> Connection:
+    """The one connection to directory.db, settled; every use is in a `with connection.begin()`.
 
-    def connect() -> sqlite3.Connection:
-        driver = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        for setting in SETTINGS:
-            driver.execute(setting)
-        return driver
-
-    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
+    With mode `rw` it is not made where it is missing. OSError, sqlite3.Error or SQLAlchemyError where it
+    cannot be opened or settled.
+    """
+    engine = create_engine(
+        "sqlite://", creator=lambda: _connect(path, mode), poolclass=NullPool, hide_parameters=True
+    )
     # The driver left to itself begins with the first change, and not for DDL at all.
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     return engine.connect()
+
+
+def settle(connection: Connection, path: Path) -> None:
+    """Put all that was committed into the file, synced: what is read from then on is on disk.
+
+    A commit whose sync failed, here or in a process that was killed, may show in the -wal as long as the
+    kernel remembers it, and no later sync of the -wal says anything about it. OSError or sqlite3.Error where
+    it cannot be done; between two transactions.
+    """
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    _settle(driver, path)
+
+
+def _settle(driver: sqlite3.Connection, path: Path) -> None:
+    busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise sqlite3.OperationalError("another process reads or writes the database")
+    sync(wal_of(path))
+
+
+def wal_of(path: Path) -> Path:
+    """The -wal beside the file."""
+    return path.with_name(f"{path.name}-wal")
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    driver = sqlite3.connect(
+        f"file:{quote(str(path))}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        for setting in SETTINGS:
+            driver.execute(setting)
+        _settle(driver, path)
+    except BaseException:
+        driver.close()
+        raise
+    return driver

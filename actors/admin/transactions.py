@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
-
-from sqlalchemy import Connection
 
 from actors.admin import (
     configs,
@@ -22,11 +21,14 @@ from actors.admin import (
     tokens,
 )
 from actors.admin.book import Book, Result
+from actors.admin.file import open_directory, settle, wal_of
 from actors.admin.messages import Done, Order
 from actors.admin.signs import require_plain
 from actors.admin.standing import require_standing
 from actors.admin.vault import Vault
+from actors.disk import Names
 from actors.epoch import Epoch
+from actors.errors import Unavailable
 from actors.index.entries import ConfigSchemas, Connector
 from actors.messages import Principal
 
@@ -70,7 +72,7 @@ class Transactions:
 
     def __init__(
         self,
-        connection: Connection,
+        path: Path,
         create_file: Callable[[str], object],
         schemas: Callable[[], ConfigSchemas],
         epoch: Epoch | None = None,
@@ -78,8 +80,10 @@ class Transactions:
         connectors: Callable[[], Mapping[str, Connector]] = dict,
         vault: Vault | None = None,
     ) -> None:
-        """Without a vault, what is encrypted stays as it is."""
-        self._connection = connection
+        """Without a vault, what is encrypted stays as it is. OSError, SQLAlchemyError or sqlite3.Error."""
+        self._path = path
+        self._connection = open_directory(path, mode="rw")
+        self._names = Names(path, wal_of(path))
         self._create_file = create_file
         self._schemas = schemas
         self._epoch = epoch or Epoch()
@@ -88,7 +92,7 @@ class Transactions:
 
     def ask(self, question: Any) -> Result:
         """Answer a question."""
-        return self.run(lambda book: QUESTIONS[type(question)](book, question))
+        return self.read(lambda book: QUESTIONS[type(question)](book, question))
 
     def order(self, order: Order) -> tuple[Done, Book]:
         """Do what is ordered, once; what changed is in the book's news. TypeError for no command."""
@@ -96,10 +100,33 @@ class Transactions:
             raise TypeError(f"{type(order.command).__name__} is no command of the Directory")
         return self.run(lambda book: (_done(book, order), book))
 
-    def run(self, what: Callable[[Book], T]) -> T:
-        """Whatever is read or done, in one transaction; taken back where it raises."""
+    def read(self, what: Callable[[Book], T]) -> T:
+        """Whatever is read, in one transaction."""
         with self._connection.begin():
             return what(self._book())
+
+    def run(self, what: Callable[[Book], T]) -> T:
+        """Whatever is done, in one transaction, synced; taken back where it raises.
+
+        Unavailable where the file is not in its place any more. After an error of the disk it is not known
+        whether it is there: `settle` comes before anything else is done.
+        """
+        with self._connection.begin():
+            result = what(self._book())
+            self._require_in_place()
+            return result
+
+    def settle(self) -> None:
+        """Have on disk what was committed before; OSError or sqlite3.Error where that fails."""
+        settle(self._connection, self._path)
+
+    def _require_in_place(self) -> None:
+        lost = self._names.lost()
+        if lost is not None:
+            raise Unavailable(
+                f"{lost} was removed or replaced while the server was running, so nothing was done: put that "
+                "file back, or start the server again, which goes on from what is there"
+            )
 
     def _book(self) -> Book:
         return Book(

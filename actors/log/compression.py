@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from actors.disk import sync
 from actors.log.day import COMPRESSED, PLAIN, DayFile
 from actors.log.frames import CHUNK_BYTES, decompressed, frame
-from actors.log.tail import sync_directory
 
 FRESH = f"{COMPRESSED}.tmp"
 """How a compressed file's name ends as long as it is not whole."""
@@ -75,7 +75,7 @@ def _write(compressed: Path, plain: Path, rest: Path | None = None) -> None:
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
-    sync_directory(compressed.parent)
+    sync(compressed.parent)
 
 
 def _pieces(source: BinaryIO) -> Iterator[bytes]:

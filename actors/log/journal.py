@@ -9,11 +9,12 @@ from pathlib import Path
 
 import structlog
 
+from actors.disk import sync
 from actors.errors import AuditProblem
 from actors.log.chain import GENESIS, Broken, Link, follow, moment, readable, sealed
 from actors.log.head import find_head
 from actors.log.messages import REPAIR, Entry
-from actors.log.tail import Tail, put_aside, sync_directory
+from actors.log.tail import Tail, put_aside
 from actors.log.volume import name_at, said, shown, volumes
 
 log = structlog.get_logger()
@@ -95,7 +96,7 @@ class Journal:
             self._directory.mkdir(mode=0o700, parents=True)
         except FileExistsError:
             return
-        sync_directory(self._directory.parent)
+        sync(self._directory.parent)
 
     def _mend(self, tail: Tail) -> None:
         """Put aside what is no record at the end: a crash leaves a line without a break, or one of zeros."""

@@ -7,6 +7,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from actors.disk import sync
 from actors.errors import AuditProblem
 from actors.log.volume import Volume, shown
 
@@ -34,7 +35,7 @@ class Tail:
                 raise AuditProblem(
                     f"{shown(path)} is there and is not the log's own: move it elsewhere"
                 )
-            sync_directory(path.parent)
+            sync(path.parent)
         except BaseException:
             tail.close()
             raise
@@ -100,17 +101,8 @@ def put_aside(line: bytes, volume: Path) -> Path:
         os.fsync(fd)
     finally:
         os.close(fd)
-    sync_directory(volume.parent)
+    sync(volume.parent)
     return aside
-
-
-def sync_directory(path: Path) -> None:
-    """Have the names in a directory on disk."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _write(fd: int, data: bytes) -> None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import sqlite3
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from actors.actor import ask
+from actors.actor import ask, stop
 from actors.admin import messages as m
 from actors.admin.directory import Directory
 from actors.admin.transactions import COMMANDS, QUESTIONS
 from actors.admin.vault import Vault
 from actors.errors import Unavailable
-from actors.mailbox import Failed, Mailbox
+from actors.mailbox import Failed, Left, Mailbox
 from actors.messages import DirectoryChanged, Retired, TenantRecord, TokensUsed
 from actors.profiles import Profiles
 from actors.published import Published
@@ -153,13 +155,32 @@ class Disk(deque[str]):
     """What becomes of the next commits, in their order; afterwards all is fine."""
 
     closed = False
-    """While True, the file cannot be opened."""
+    """While True, the file can neither be opened nor used."""
+    syncs = True
+    """While False, nothing can be brought into the file, though all can be read."""
 
 
 class OnDisk(sqlite3.Connection):
     """The driver's connection, on a disk that fails as planned."""
 
-    disk: Disk
+    disk = Disk()
+
+    def cursor(self, *arguments: Any) -> Any:
+        """There is none while the disk is gone."""
+        self._require(not self.disk.closed)
+        return super().cursor(*arguments)
+
+    def execute(self, *arguments: Any) -> sqlite3.Cursor:
+        """The same, for what is not SQLAlchemy's."""
+        is_possible = self.disk.syncs or "wal_checkpoint" not in arguments[0]
+        self._require(is_possible and not self.disk.closed)
+        return super().execute(*arguments)
+
+    def _require(self, is_possible: bool) -> None:
+        if not is_possible:
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+            raise error
 
     def commit(self) -> None:
         """Fail if its time has come."""
@@ -243,6 +264,102 @@ def test_a_disk_that_is_gone_for_a_while_ends_nobody(shaky: TownHall, disk: Disk
     assert names(shaky) == ["Ada", "Joan"]
     assert shaky.everything() == shaky.known == before
     assert shaky.house.watch.heard() == []
+
+
+@pytest.mark.parametrize("fate", [LOST, KEPT])
+def test_what_a_failed_commit_left_does_not_count_until_it_is_synced(
+    shaky: TownHall, disk: Disk, fate: str
+) -> None:
+    """Nor does anything else that is to be written; questions are answered. The same order is done once."""
+    disk.append(fate)
+    disk.syncs = False
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="it is not known whether this was done"):
+            shaky.done(JOAN, CONSOLE, receipt())
+        with pytest.raises(Unavailable, match="it is not known whether this was done"):
+            shaky.order(m.AddMember("acme", "Carol", None))
+        assert "Ada" in names(shaky)
+    disk.syncs = True
+    assert shaky.done(JOAN, CONSOLE, receipt()).replayed == (fate == KEPT)
+    assert names(shaky) == ["Ada", "Joan"]
+    assert shaky.everything() == shaky.known
+    assert shaky.house.watch.heard() == []
+
+
+def test_what_a_killed_server_left_does_not_count_until_it_is_synced(
+    shaky: TownHall, disk: Disk
+) -> None:
+    """The next one starts all the same, and tells what there is as soon as that is known."""
+    disk.syncs = False
+    stop(shaky.mailbox, WAIT)
+    assert isinstance(shaky.house.watch.hear(), Left)
+    shaky.changes()
+    shaky.open()
+    with pytest.raises(Unavailable):
+        names(shaky)
+    assert shaky.changes() == []
+    disk.syncs = True
+    assert names(shaky) == ["Ada"]
+    assert shaky.everything() == shaky.known
+    assert shaky.house.watch.heard() == []
+
+
+def remove(path: Path) -> None:
+    """As whoever cleans up."""
+    path.unlink()
+
+
+def put_back_a_copy(path: Path) -> None:
+    """As whoever restores a backup under a running server."""
+    shutil.copy(path, path.with_suffix(".copy"))
+    path.with_suffix(".copy").rename(path)
+
+
+@pytest.mark.parametrize("name", ["directory.db", "directory.db-wal"])
+@pytest.mark.parametrize("lose", [remove, put_back_a_copy])
+def test_a_file_that_was_removed_or_replaced_takes_nothing_on(
+    town: TownHall, lose: Callable[[Path], None], name: str
+) -> None:
+    """It would be gone with the server. Questions are answered, and with the file back all is as before."""
+    town.tenant()
+    path = town.path.with_name(name)
+    path.with_suffix(".kept").hardlink_to(path)
+    lose(path)
+    for _ in range(2):
+        with pytest.raises(Unavailable, match=f"{name} was removed or replaced.*nothing was done"):
+            town.order(JOAN)
+        town.mailbox.tell(m.SweepDue())
+        assert names(town) == ["Ada"]
+    path.with_suffix(".kept").replace(path)
+    town.order(JOAN)
+    assert names(town) == ["Ada", "Joan"]
+    assert town.house.watch.heard() == []
+
+
+def test_a_file_that_is_not_there_is_not_made_anew(town: TownHall) -> None:
+    """By no incarnation: it would let nobody in."""
+    town.path.unlink()
+    stop(town.mailbox, WAIT)
+    assert isinstance(town.house.watch.hear(), Left)
+    town.open()
+    assert isinstance(town.house.watch.hear(), Failed)
+    assert not town.path.exists()
+
+
+@pytest.mark.parametrize(
+    "trouble", [OSError(errno.ENOSPC, "", "x.new"), sqlite3.OperationalError()]
+)
+def test_a_tenant_whose_file_finds_no_room_is_not_made(town: TownHall, trouble: Exception) -> None:
+    """The caller is told so, and that it may help to wait."""
+    if isinstance(trouble, sqlite3.Error):
+        trouble.sqlite_errorcode = sqlite3.SQLITE_FULL
+    town.trouble = trouble
+    refusal = town.refusal(m.CreateTenant("acme", "Ada", None, token=False))
+    assert "database cannot be made" in str(refusal)
+    assert refusal.refusal.code == "unavailable"
+    assert refusal.refusal.retry_after_ms
+    town.trouble = None
+    town.tenant()
 
 
 def test_uses_that_cannot_be_written_are_lost_and_nothing_else(shaky: TownHall, disk: Disk) -> None:
