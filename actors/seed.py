@@ -28,8 +28,12 @@ CONSOLE = Principal(id="console", tenant=None, role="console")
 """Whoever may write the data directory may do all of this."""
 
 
-def seed(data: Path, names: Sequence[str], registry: Path | None = None) -> dict[str, str]:
+def seed(
+    data: Path, names: Sequence[str], registry: Path | None = None, *, owners: bool = False
+) -> dict[str, str]:
     """Make these tenants and a member's token for each; SettingsError while a server uses `data`.
+
+    With `owners` the tokens are the admin owners'.
 
     The tables are those of `registry`, by default the index of this repository. One record in the audit log
     says what was made, also where a name is refused: those before it are made.
@@ -44,14 +48,16 @@ def seed(data: Path, names: Sequence[str], registry: Path | None = None) -> dict
         made: dict[str, str] = {}
         try:
             for name in names:
-                made[name] = directory.run(partial(_make, name))
+                made[name] = directory.run(partial(_make, name, owners))
         finally:  # also where a name is refused after others were made
             _record(data, list(made))
         return made
 
 
-def _make(name: str, book: Book) -> str:
-    tenancy.create(book, CreateTenant(name, "admin owner", None, token=False), CONSOLE)
+def _make(name: str, owner: bool, book: Book) -> str:
+    made = tenancy.create(book, CreateTenant(name, "admin owner", None, token=owner), CONSOLE)
+    if owner:
+        return str(made["token"]["text"])
     member = add_member(book, AddMember(name, "seeded", None), CONSOLE)["member"]["id"]
     wanted = IssueToken(name, member, "seeded", scope=None, days=None)
     return str(issue(book, wanted, CONSOLE)["text"])

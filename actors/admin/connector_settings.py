@@ -7,8 +7,9 @@ what the schema or its name says is one, nor anything that the schema does not d
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from actors.admin.config import is_deeper, merge_patch
 from actors.errors import InvalidArgument
@@ -29,20 +30,41 @@ SET: Final = "set"
 
 PLACE: Final = "params.settings"
 
+TARGETS: Final = frozenset(
+    {"host", "port", "endpoint", "url", "uri", "server", "address", "hostname"}
+)
+"""Last words of settings that say where is sent to: `host`, `smtp_host`, `baseUrl`."""
 
-def patched(
-    settings: Mapping[str, Any], patch: Mapping[str, Any], schema: Schema
-) -> dict[str, Any]:
+AGAIN: Final = "was kept for another host, port, endpoint or URL: give it again with the new one"
+
+_LAST_WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+")
+
+
+class Patched(NamedTuple):
+    """What a patch makes of settings."""
+
+    settings: dict[str, Any]
+    dropped: tuple[str, ...]
+    """Paths of secrets that were kept for another target."""
+
+
+def patched(settings: Mapping[str, Any], patch: Mapping[str, Any], schema: Schema) -> Patched:
     """The settings that a patch makes.
 
-    InvalidArgument names each field as the request has it, also one that was there before and fits no
-    longer; never a value.
+    Where it changes a target (TARGETS), secrets that it does not name are dropped: what was told to one
+    server is not sent to another. InvalidArgument names each field as the request has it, also one that was
+    there before and fits no longer; never a value.
     """
     _refuse(_too_deep(patch))  # before the merge, which follows it down
-    merged: dict[str, Any] = merge_patch(thawed(settings), thawed(patch))
+    kept, given = thawed(settings), thawed(patch)
+    dropped: tuple[str, ...] = ()
+    merged: dict[str, Any] = merge_patch(kept, given)
+    if list(_targets(merged)) != list(_targets(kept)):
+        dropped = tuple(_drop_secrets(kept, given, shown(settings, schema)))
+        merged = merge_patch(kept, given)
     _refuse(_too_large(merged))
-    _refuse(_unfit(merged, schema))
-    return merged
+    _refuse(_unfit(merged, schema, dropped))
+    return Patched(merged, dropped)
 
 
 def shown(settings: Mapping[str, Any], schema: Schema | None) -> dict[str, Any]:
@@ -71,9 +93,36 @@ def _too_large(settings: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(PLACE, f"makes {size} bytes as JSON, and {MOST_BYTES} are the most")
 
 
-def _unfit(settings: Mapping[str, Any], schema: Schema) -> Iterator[Problem]:
+def _unfit(
+    settings: Mapping[str, Any], schema: Schema, dropped: Sequence[str] = ()
+) -> Iterator[Problem]:
     try:
         schema.parse(settings)
     except InvalidArgument as error:
         for field, problem in error.refusal.details:
-            yield Problem(f"params.{field}", problem)
+            lost = field.partition(".")[2] in dropped
+            yield Problem(f"params.{field}", AGAIN if lost else problem)
+
+
+def _targets(settings: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """What says where is sent to, at any depth, in the order of names."""
+    for name, value in sorted(settings.items()):
+        if isinstance(value, Mapping):
+            yield from _targets(value, f"{path}{name}.")
+        elif _LAST_WORD.findall(name)[-1:] and _LAST_WORD.findall(name)[-1].lower() in TARGETS:
+            yield path + name, value
+
+
+def _drop_secrets(
+    kept: dict[str, Any], given: Mapping[str, Any], visible: Mapping[str, Any], path: str = ""
+) -> Iterator[str]:
+    """Take out what is not shown and not given anew; the path of each."""
+    for name, value in list(kept.items()):
+        seen, anew = visible.get(name), given.get(name)
+        if isinstance(value, dict) and isinstance(seen, dict):
+            below = anew if isinstance(anew, dict) else {}
+            if name not in given or isinstance(anew, dict):
+                yield from _drop_secrets(value, below, seen, f"{path}{name}.")
+        elif name not in given and (seen != value or value == SET):
+            del kept[name]
+            yield path + name

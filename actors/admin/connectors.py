@@ -10,7 +10,7 @@ from sqlalchemy import Row, delete, insert, select, update
 
 from actors.admin.book import Book, Result, author
 from actors.admin.connector_messages import ConfigureConnector, ShowConnector
-from actors.admin.connector_settings import patched, shown
+from actors.admin.connector_settings import Patched, patched, shown
 from actors.admin.sealed import opened, place_of, sealed
 from actors.admin.tables import connector_settings
 from actors.errors import FailedPrecondition, NotFound, Unavailable, Unreadable
@@ -34,13 +34,15 @@ def configure(book: Book, order: ConfigureConnector, by: Principal) -> Result:
     tenant = book.tenant(order.tenant)
     row = _find(book, tenant.id, order.connector)
     revision = (0 if row is None else row.revision) + 1
+    dropped: tuple[str, ...] = ()
     if order.settings is None:
         _require_set(book, order.connector, row)
         blob = None
     else:
-        settings = _patched(book, order, row)
+        settings, dropped = _patched(book, order, row)
         blob = _sealed(book, settings, tenant.id, order.connector, revision)
-    return _write(book, tenant.id, order.connector, blob, revision, by)
+    written = _write(book, tenant.id, order.connector, blob, revision, by)
+    return {**written, "dropped": list(dropped)}
 
 
 def seal_anew(book: Book) -> int:
@@ -61,7 +63,7 @@ def _seal_row_anew(book: Book, row: Row[Any]) -> bool:
     return True
 
 
-def _patched(book: Book, order: ConfigureConnector, row: Row[Any] | None) -> dict[str, Any]:
+def _patched(book: Book, order: ConfigureConnector, row: Row[Any] | None) -> Patched:
     assert order.settings is not None
     connector = _known(book, order.connector)
     return patched(_settings(book, row), order.settings, connector.settings)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import count
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from actors.local_admin import TOKEN_FILE
 from scripts.benchmark.calls import Call
@@ -16,12 +17,16 @@ FUNCTION = "marks.sign"
 """Has versions 1 and 2 in the index of trouble; 2 is the one that is moved."""
 
 
+NO_OWNERS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
 class Console:
     """One connection; a new one for each server process."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, owners: Mapping[str, str] = NO_OWNERS) -> None:
+        """As a developer admin, and about these tenants as their owner, by the token."""
         token = (data / TOKEN_FILE).read_text().strip()
-        self._wire = Wire(f"ipc://{data / 'admin.sock'}", defaultdict(lambda: token))
+        self._wire = Wire(f"ipc://{data / 'admin.sock'}", defaultdict(lambda: token, owners))
         self._numbers = count()
 
     def move(self, to: str) -> None:

@@ -81,7 +81,7 @@ class Ground:
         self._plan = plan
         self._silence = silence
         self._names = [f"hanging-{number}" for number in range(plan.tenants)]
-        self._site = Site(folder, self._names, {"outward_networks": "127.0.0.0/8"})
+        self._site = Site(folder, self._names, {"outward_networks": "127.0.0.0/8"}, owners=True)
         self._numbers = count()
         self.pairs: list[tuple[Window, Window]] = []
         """Without and with."""
@@ -94,7 +94,7 @@ class Ground:
         self._server: Server = self._site.start()
         self._wire = Wire(self._server.endpoint, self._site.tokens)
         self._callers = Wire(self._server.endpoint, self._site.tokens)
-        console = Console(self._site.data)
+        console = Console(self._site.data, self._site.tokens)
         endpoint = f"http://127.0.0.1:{self._silence.port}"
         keys = {"bucket": "files", "access_key": "trial", "secret_key": "of no use"}
         console.connect(self._names, "storage", endpoint=endpoint, timeout=60, **keys)

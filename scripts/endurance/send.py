@@ -82,13 +82,15 @@ class Trial:
         self._names = [f"send-{number}" for number in range(plan.tenants)]
         port = self._peer._ready.result(0).split()[1]
         flags = {"outward_networks": "127.0.0.0/8"}
-        self._site = Site(folder, self._names, flags, REGISTRY, "scripts.endurance.hasty")
+        self._site = Site(
+            folder, self._names, flags, REGISTRY, "scripts.endurance.hasty", owners=True
+        )
         self._numbers = count()
         self._calls: dict[str, Call] = {}
         self.acknowledged: dict[str, str] = {}
         """Id of a request → key that its ok reply named."""
         self._server: Server = self._site.start()
-        console = Console(self._site.data)
+        console = Console(self._site.data, self._site.tokens)
         console.connect(self._names, "post", url=f"http://127.0.0.1:{port}")
         console.close()
 

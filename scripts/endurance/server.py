@@ -66,10 +66,12 @@ class Site:
         flags: Mapping[str, object],
         registry: Path | None = None,
         module: str = "actors",
+        *,
+        owners: bool = False,
     ) -> None:
-        """`module` is what `python -m` starts."""
+        """`module` is what `python -m` starts; `tokens` are members', or with `owners` admin owners'."""
         self.data = folder / "data"
-        self.tokens = seed(self.data, tenants, registry)
+        self.tokens = seed(self.data, tenants, registry, owners=owners)
         self._folder = folder
         self._module = module
         self._flags = {**flags, **({"registry": registry} if registry else {})}

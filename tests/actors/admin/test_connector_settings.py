@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.admin.connector_settings import MOST_BYTES, MOST_DEPTH, SET, patched, shown
+from actors.admin.connector_settings import AGAIN, MOST_BYTES, MOST_DEPTH, SET, patched, shown
 from actors.errors import InvalidArgument
 from actors.index.schema import Schema
 from actors.log.redaction import UNKNOWN
@@ -33,6 +33,15 @@ def refusal(
     return caught.value
 
 
+def changed(
+    settings: dict[str, Any], patch: dict[str, Any], schema: Schema = MAIL
+) -> dict[str, Any]:
+    """What a patch makes that drops nothing."""
+    made = patched(settings, patch, schema)
+    assert made.dropped == ()
+    return made.settings
+
+
 def fields(error: InvalidArgument) -> set[str]:
     """What it names."""
     return {each.field for each in error.refusal.details}
@@ -40,9 +49,9 @@ def fields(error: InvalidArgument) -> set[str]:
 
 def test_a_patch_changes_what_it_names_and_null_removes() -> None:
     """And what is kept is not changed by it."""
-    assert patched(KEPT, {"port": 25, "password": None}, MAIL) == {
+    assert changed(KEPT, {"pin": "abcd", "password": None}) == {
         "host": "mail.example.com",
-        "port": 25,
+        "pin": "abcd",
     }
     assert KEPT["password"] == NEEDLE
 
@@ -65,22 +74,63 @@ def test_what_does_not_fit_is_named_as_the_request_has_it(
     assert fields(refusal(patch)) == named
 
 
+@pytest.mark.parametrize(
+    "patch",
+    [{"port": 25}, {"host": "mail.example.org"}, {"host": "mail.example.org", "pin": "abcd"}],
+)
+def test_another_target_does_not_get_the_secrets_of_the_one_before(patch: dict[str, Any]) -> None:
+    """Neither a password nor what stands deeper, and what is not shown is one."""
+    kept = frozen({**KEPT, "headers": {"X-Auth": NEEDLE}})
+    made = patched(kept, patch, MAIL)
+    assert made.settings == {"host": "mail.example.com", "headers": {}, **patch}
+    assert set(made.dropped) == {"password", "headers.X-Auth"}
+    assert kept["password"] == NEEDLE
+
+
+def test_a_secret_that_is_given_with_another_target_is_kept() -> None:
+    made = patched(KEPT, {"port": 25, "password": "new"}, MAIL)
+    assert made == ({"host": "mail.example.com", "port": 25, "password": "new"}, ())
+
+
+@pytest.mark.parametrize("patch", [{"pin": "abcd"}, {"host": "mail.example.com"}, {}])
+def test_the_same_target_keeps_its_secrets(patch: dict[str, Any]) -> None:
+    assert changed(KEPT, patch)["password"] == NEEDLE
+
+
+@pytest.mark.parametrize("name", ["smtp_host", "baseUrl", "endpoint", "api_server", "URL"])
+def test_a_target_goes_by_many_names_and_may_stand_deeper(name: str) -> None:
+    properties = {name: {"type": "string"}, "token": {"type": "string"}}
+    inner = {"type": "object", "properties": properties}
+    schema = Schema.build("x.settings", {"properties": {"one": inner}})
+    kept = frozen({"one": {name: "a.example", "token": NEEDLE}})
+    made = patched(kept, {"one": {name: "b.example"}}, schema)
+    assert made == ({"one": {name: "b.example"}}, ("one.token",))
+
+
+def test_a_secret_that_is_required_has_to_be_given_again() -> None:
+    """And the refusal says why it is not there any more."""
+    properties = {"url": {"type": "string"}, "token": {"type": "string", "format": "password"}}
+    schema = Schema.build("x.settings", {"properties": properties, "required": ["token"]})
+    error = refusal({"url": "https://b.example"}, frozen({"url": "a", "token": NEEDLE}), schema)
+    assert error.refusal.details == (("params.settings.token", AGAIN),)
+
+
 def test_what_was_there_before_has_to_fit_too() -> None:
     """The index may have a new schema: the next change mends it."""
     before = {"host": "mail.example.com", "password": 4711, "gone": NEEDLE}
     assert fields(refusal({}, before)) == {"params.settings.password", "params.settings.gone"}
-    assert patched(before, {"password": None, "gone": None}, MAIL) == {"host": "mail.example.com"}
+    assert changed(before, {"password": None, "gone": None}) == {"host": "mail.example.com"}
 
 
 def test_there_is_a_size_and_a_depth_that_every_reader_can_hold() -> None:
     """Also of what fits any schema."""
     largest = {"a": "x" * (MOST_BYTES - len('{"a":""}'))}
-    assert patched({}, largest, WEBHOOK) == largest
+    assert changed({}, largest, WEBHOOK) == largest
     assert fields(refusal({"b": 1}, largest, WEBHOOK)) == {"params.settings"}
     deep: Any = {}
     for _ in range(MOST_DEPTH - 1):
         deep = {"a": deep}
-    assert patched({}, deep, WEBHOOK) == deep
+    assert changed({}, deep, WEBHOOK) == deep
     assert fields(refusal({"a": deep}, {}, WEBHOOK)) == {"params.settings"}
 
 

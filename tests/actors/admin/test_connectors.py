@@ -116,9 +116,18 @@ def test_a_patch_keeps_what_it_does_not_name(town: TownHall) -> None:
     """A secret need not be known to change what stands beside it; null removes it."""
     town.tenant()
     configure(town, **MAIL)
-    assert configure(town, port=25)["settings"]["password"] == "set"
-    assert snapshot(town)["mail"] == ConnectorSettings("mail", 2, {**MAIL, "port": 25})
+    assert configure(town, pin="abcd")["settings"]["password"] == "set"
+    assert snapshot(town)["mail"] == ConnectorSettings("mail", 2, {**MAIL, "pin": "abcd"})
     assert configure(town, password=None)["settings"]["password"] is None
+    assert "password" not in snapshot(town)["mail"].settings
+
+
+def test_a_password_is_not_kept_for_another_server_and_that_is_told(town: TownHall) -> None:
+    town.tenant()
+    configure(town, **MAIL)
+    told = town.order(ConfigureConnector("acme", "mail", {"host": "elsewhere.example"}))
+    assert told["dropped"] == ["password"]
+    assert told["connector"]["settings"]["password"] is None
     assert "password" not in snapshot(town)["mail"].settings
 
 
