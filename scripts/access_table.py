@@ -38,6 +38,9 @@ INDEX = ROOT / "registry.toml"
 MARK = "<!-- From here on written by scripts/access: change the index and run it again. -->"
 """What stands above it on the page is written by hand."""
 
+HEADING = "# Who may call what\n\n"
+"""What stands above it where there is no page yet."""
+
 OUTDATED = 1
 
 YES, NO, ON_ADMIN = "yes", "–", "on admin"
@@ -118,15 +121,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except IndexProblem as problem:
         print(problem, file=sys.stderr)
         return OUTDATED
-    text = given.page.read_text()
+    path: Path = given.page or given.registry.parent / PAGE.relative_to(ROOT)
+    text = path.read_text() if path.exists() else HEADING
     wanted = page(text, index)
     if text == wanted:
         return 0
     if given.check:
-        print(f"{given.page} is not what the index says: run scripts/access", file=sys.stderr)
+        print(f"{path} is not what the index says: run scripts/access", file=sys.stderr)
         return OUTDATED
-    given.page.write_text(wanted)
-    print(f"wrote {given.page}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(wanted)
+    print(f"wrote {path}")
     return 0
 
 
@@ -139,7 +144,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--check", action="store_true", help="write nothing; say whether to")
     parser.add_argument("--registry", type=Path, default=INDEX, help="another index")
-    parser.add_argument("--page", type=Path, default=PAGE, help="another page")
+    parser.add_argument(
+        "--page", type=Path, help="another page (default: docs/access.md beside the index)"
+    )
     return parser
 
 

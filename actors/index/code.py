@@ -25,6 +25,12 @@ from actors.errors import CodeProblem
 REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*\Z", re.ASCII)
 """`package.module:name`. No other spelling can name a file outside the index's directory."""
 
+INSTALLED = Path(__file__).resolve().parents[2]
+"""What holds `actors`."""
+
+BUNDLED = frozenset(f"actors.connectors.{name}" for name in ("mail", "storage", "webhook"))
+"""What any index may name, wherever it is; a file of that name beside it comes first."""
+
 _numbers = itertools.count(1)
 
 
@@ -130,6 +136,8 @@ class Codebase:
 
     def _find(self, reference: str, path: str) -> Path:
         file = self._root.joinpath(*path.split(".")).with_suffix(".py")
+        if path in BUNDLED and not file.is_file():
+            return INSTALLED.joinpath(*path.split(".")).with_suffix(".py")
         if not file.is_file():
             raise CodeProblem(f"code {reference}: there is no file {file}")
         if not file.resolve().is_relative_to(self._root):

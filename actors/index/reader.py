@@ -36,7 +36,7 @@ from actors.index.entries import (
 )
 from actors.index.schema import Schema, SchemaProblem
 from actors.index.shapes import Shapes, expanded, flaws_of
-from actors.index.source import Finding, Source, parse_source, read_source, refusal
+from actors.index.source import Finding, Source, parse_source, read_source, refusal, unsendable
 from actors.index.spelling import hint
 from actors.index.table import Table
 
@@ -266,6 +266,8 @@ class _Reader:
             return None
         try:
             stated = json.loads(text)
+            if next(unsendable(stated), None) is not None:
+                raise ValueError(text)
             return Schemas(
                 *(Schema.build(f"{name}.{part}", stated[part]) for part in Schemas._fields)
             )

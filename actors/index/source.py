@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -9,12 +10,34 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from actors.errors import IndexProblem
+from transport.fit import fit_text
+from transport.limits import LARGEST_INT, SMALLEST_INT
 
 Key = tuple[str | int, ...]
 """Where a value stands: names of tables and keys; numbers count from 0 within an array."""
 
+MOST_DEPTH = 40
+"""Tables and arrays inside each other: a reply that describes them has to hold them all."""
+
+MOST_TEXT = 1024 * 1024
+"""Characters of one text; a reply shows many of them."""
+
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 _LINE = re.compile(r"at line (\d+)")
+_LONG_NUMBER = re.compile(r"[0-9_]{4000}")
+
+_TOKEN = re.compile(
+    r"""
+    \"{3}(?:[^"\\]|\\.|"{1,2}(?!"))*+"{3,5}   # text of several lines
+    | '{3}(?:[^']|'{1,2}(?!'))*+'{3,5}
+    | "(?:[^"\\\n]|\\.)*+" | '[^'\n]*+'       # text of one line
+    | \#[^\n]*                                  # a comment
+    | [^"'\#\[\]{}\n]++
+    | .                                         # a bracket, a line break
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+"""All that valid TOML is made of, as far as it matters where a statement ends."""
 
 
 class Finding(NamedTuple):
@@ -45,11 +68,45 @@ def read_source(path: Path) -> Source:
 
 
 def parse_source(path: Path, text: str) -> Source:
-    """What the file would be if it held this text; IndexProblem if that is not TOML."""
+    """What the file would be if it held this text; IndexProblem if that is not TOML, or fits no reply."""
     try:
-        return Source(path, text, tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise IndexProblem(_syntax(path, text, str(error))) from error
+        source = Source(path, text, tomllib.loads(text))
+    except (ValueError, RecursionError) as error:  # the former also of a number of 5,000 digits
+        raise IndexProblem(_syntax(path, text, error)) from error
+    findings = list(unsendable(source.values))
+    if findings:
+        raise refusal(source, findings)
+    return source
+
+
+def unsendable(values: Any) -> Iterator[Finding]:
+    """What TOML, or JSON, can say and no reply can hold: the file is shown in replies."""
+    ahead: list[tuple[Key, Any]] = [((), values)]
+    while ahead:
+        key, value = ahead.pop()
+        if isinstance(value, dict | list) and len(key) >= MOST_DEPTH:
+            yield Finding(key, f"nested deeper than {MOST_DEPTH} levels")
+        elif isinstance(value, dict):
+            ahead += (((*key, name), inner) for name, inner in value.items())
+            yield from (
+                Finding((*key, name), "a NUL in its name") for name in value if "\0" in name
+            )
+        elif isinstance(value, list):
+            ahead += (((*key, at), inner) for at, inner in enumerate(value))
+        elif problem := _unfit(value):
+            yield Finding(key, problem)
+
+
+def _unfit(value: Any) -> str | None:
+    if isinstance(value, str):
+        if "\0" in value:
+            return "holds a NUL, which no reply can hold"
+        if len(value) > MOST_TEXT:
+            return f"has {len(value)} characters, of at most {MOST_TEXT}"
+        return None if fit_text(value) == value else "holds half of a surrogate pair"
+    if isinstance(value, int) and not SMALLEST_INT <= value <= LARGEST_INT:
+        return f"is outside of 64 bits: from {SMALLEST_INT} to {LARGEST_INT}"
+    return None
 
 
 def refusal(source: Source, findings: list[Finding]) -> IndexProblem:
@@ -83,22 +140,19 @@ def line_numbers(text: str) -> dict[Key, int]:
 
 
 def statements(text: str) -> Iterator[tuple[int, str]]:
-    """Each line, or run of lines, that is a whole TOML statement: the shortest run that parses."""
-    statement, start = "", 1
-    for number, line in enumerate(text.split("\n"), 1):
-        start = start if statement else number
-        statement += line + "\n"
-        if _parses(statement):
-            yield start, statement
-            statement = ""
-
-
-def _parses(statement: str) -> bool:
-    try:
-        tomllib.loads(statement)
-    except tomllib.TOMLDecodeError:
-        return False
-    return True
+    """Each line of valid TOML, or run of lines, that is a whole statement, with the line of its beginning."""
+    begin, line, depth = 0, 1, 0
+    for token in _TOKEN.finditer(text):
+        sign = token[0]
+        if sign == "\n" and depth == 0:
+            statement = text[begin : token.end()]
+            yield line, statement
+            line += statement.count("\n")
+            begin = token.end()
+        else:
+            depth += (sign in ("[", "{")) - (sign in ("]", "}"))
+    if begin < len(text):
+        yield line, text[begin:]
 
 
 def _enter(header: dict[str, Any], arrays: dict[Key, int]) -> Key:
@@ -117,13 +171,15 @@ def _enter(header: dict[str, Any], arrays: dict[Key, int]) -> Key:
 
 
 def _note(found: dict[Key, int], key: Key, line: int) -> None:
-    for length in range(1, len(key) + 1):
+    for length in range(1, min(len(key), MOST_DEPTH) + 1):
         found.setdefault(key[:length], line)
 
 
 def _note_all(found: dict[Key, int], key: Key, value: Any, line: int) -> None:
     """Everything inside one statement stands on the line where the statement begins."""
     _note(found, key, line)
+    if len(key) >= MOST_DEPTH:
+        return
     pairs = value.items() if isinstance(value, dict) else enumerate(value)
     for name, inner in pairs:
         if isinstance(inner, dict | list):
@@ -140,11 +196,20 @@ def _line(lines: Mapping[Key, int], key: Key) -> int:
 
 
 def _quoted(part: str) -> str:
-    return part if _BARE.match(part) else f'"{part}"'
+    return part if _BARE.match(part) else json.dumps(part, ensure_ascii=not part.isprintable())
 
 
-def _syntax(path: Path, text: str, problem: str) -> str:
+def _syntax(path: Path, text: str, error: Exception) -> str:
     lines = text.split("\n")
-    match = _LINE.search(problem)
-    line = int(match[1]) if match else len(lines)
+    problem = str(error)
+    if match := _LINE.search(problem):
+        line = int(match[1])
+    elif isinstance(error, tomllib.TOMLDecodeError):
+        line = len(lines)
+    elif isinstance(error, RecursionError):
+        problem = f"nested deeper than {MOST_DEPTH} levels"
+        line = max(range(len(lines)), key=lambda at: len(re.findall(r"[\[{]", lines[at]))) + 1
+    else:
+        problem = f"a number is outside of 64 bits ({problem.partition(';')[0]})"
+        line = next((at for at, each in enumerate(lines, 1) if _LONG_NUMBER.search(each)), 1)
     return f"{path}:{line}: {lines[line - 1].strip()[:80] or 'end of file'}: not TOML: {problem}"

@@ -15,6 +15,14 @@ MASK = "it"
 """Stands for the value in the validator's messages, which may be secret."""
 
 
+FORMS: Mapping[str, str] = {
+    "date-time": ": with an offset, such as 2026-11-29T18:00:00+01:00 or …Z",
+    "time": ": with an offset, such as 18:00:00+01:00 or …Z",
+    "duration": ", such as PT1H30M",
+}
+"""What is forgotten most, or known least, of a format."""
+
+
 def worded(error: ValidationError, part: str, source: Mapping[str, Any]) -> Iterator[Problem]:
     """One problem for each field: an unknown or missing one is named itself, not what holds it."""
     place = (part, *error.instance_path)
@@ -35,7 +43,7 @@ def without_value(error: ValidationError) -> str:
     """What is wrong, to be read after the name of the field."""
     match error.kind:
         case ValidationErrorKind.Format(name):
-            return f"is not a valid {name}"
+            return f"is not a valid {name}{FORMS.get(name, '')}"
         case ValidationErrorKind.Required(name):
             return f"lacks {name}"
         case ValidationErrorKind.AnyOf() | ValidationErrorKind.OneOfNotValid():

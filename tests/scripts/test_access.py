@@ -165,6 +165,18 @@ class TestCommand:
         assert "marks.add" in table
         assert "contacts.add" not in table
 
+    def test_the_page_of_another_index_is_beside_it(self, tmp_path: Path) -> None:
+        """That of the repository stays as it is."""
+        before = PAGE.read_text()
+        index = tmp_path / "registry.toml"
+        index.write_text((Path(__file__).parents[1] / "trouble" / "registry.toml").read_text())
+        (tmp_path / "migrations").mkdir()
+        assert main(["--registry", str(index), "--check"]) == 1
+        assert main(["--registry", str(index)]) == 0
+        assert "marks.add" in read_table((tmp_path / "docs" / "access.md").read_text())
+        assert main(["--registry", str(index), "--check"]) == 0
+        assert PAGE.read_text() == before
+
     def test_a_broken_index_is_told_and_nothing_is_written(
         self, copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

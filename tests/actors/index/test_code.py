@@ -127,6 +127,16 @@ def test_modules_that_are_not_below_the_index_are_refused(tmp_path: Path) -> Non
     assert f"there is no file {tmp_path / 'os.py'}" in refused("os:system", tmp_path)
 
 
+def test_a_bundled_connector_is_found_from_any_index(tmp_path: Path) -> None:
+    """And one of the same name beside the index comes first."""
+    reference = "actors.connectors.webhook:WebhookConnector"
+    bundled = Codebase(tmp_path).load_connector(reference)
+    assert bundled.function.__name__ == "WebhookConnector"
+    assert "there is no file" in refused("actors.connectors.loop:Loop", tmp_path)
+    own = write(tmp_path, "actors/connectors/webhook.py", bundled.file.read_text())
+    assert Codebase(tmp_path).load_connector(reference).file == own
+
+
 def test_a_link_that_leads_out_is_refused_unread(tmp_path: Path) -> None:
     outside = write(tmp_path, "outside.py", "raise AssertionError('executed')\n")
     inside = tmp_path / "inside"
