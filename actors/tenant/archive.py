@@ -30,11 +30,27 @@ def archive_tenant(path: Path, backups: Path, tenant_id: str) -> Path:
     try:
         found = _backed_up if path.exists() else _newest
         backup = found(path, backups, tenant_id)
+        _remove(_before_migration(backups, tenant_id))
         _remove(path)
         sync(path.parent)
     except OSError as error:
         raise DatabaseProblem(f"{path} could not be moved into {backups}: {error}") from error
     return backup
+
+
+def copy_before_migration(path: Path, backups: Path, tenant_id: str) -> Path:
+    """Copy a tenant's file, checked and on disk, in place of the copy before the last migration.
+
+    What another connection has not committed is not in it. DatabaseProblem where it cannot be made; the
+    older copy then stays.
+    """
+    kept = _before_migration(backups, tenant_id)
+    _make_copy(path, kept.with_suffix(".new"), kept, tenant_id)
+    return kept
+
+
+def _before_migration(backups: Path, tenant_id: str) -> Path:
+    return backups / "before-migration" / f"{tenant_id}.db"
 
 
 def _remove(path: Path) -> None:
@@ -55,18 +71,23 @@ def _newest(path: Path, backups: Path, tenant_id: str) -> Path:
 
 def _backed_up(path: Path, backups: Path, tenant_id: str) -> Path:
     backup = backups / f"{tenant_id}-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.db"
-    draft = backups / f"{tenant_id}.new"  # one for each tenant: a failure leaves no heap of them
-    private_directory(backups)
-    _remove(draft)
+    # One draft for each tenant: a failure leaves no heap of them.
+    _make_copy(path, backups / f"{tenant_id}.new", backup, tenant_id)
+    return backup
+
+
+def _make_copy(path: Path, draft: Path, copy: Path, tenant_id: str) -> None:
+    """A copy that has its name only when it is whole, checked and on disk; DatabaseProblem."""
     try:
+        private_directory(copy.parent)
+        _remove(draft)
         _copy(path, draft, tenant_id)
         sync(draft)
+        draft.rename(copy)
+        sync(copy.parent)
     except (OSError, sqlite3.Error, DatabaseProblem) as error:
         _remove(draft)
         raise _unfinished(path, draft, error) from error
-    draft.rename(backup)
-    sync(backups)
-    return backup
 
 
 def _copy(path: Path, draft: Path, tenant_id: str) -> None:

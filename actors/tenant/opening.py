@@ -20,7 +20,7 @@ from actors.tenant.dialect import MOST_VARIABLES
 from actors.tenant.doubt import checkpoint, wal_of
 from actors.tenant.engine import SharedEngine
 from actors.tenant.guard import Guard
-from actors.tenant.schema_info import SchemaInfo, Version
+from actors.tenant.schema_info import SchemaInfo, Version, read_revisions, require_same_application
 
 TEXTS_PREPARED: Final = 256
 """Prepared statements that the driver keeps for a connection."""
@@ -117,6 +117,7 @@ def _opened(
     limit_size(driver, limits.database_bytes)
     check_stamp(path, driver, tenant_id)
     _check_version(path, driver, schema.user_version)
+    require_same_application(path, read_revisions(driver), schema.revisions)
     if wal_of(path).stat().st_size:  # of a process that died, perhaps between a write and its sync
         checkpoint(driver, path)
     for limit, most in LIMITS:

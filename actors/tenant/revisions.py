@@ -23,6 +23,8 @@ class Line(NamedTuple):
     version_table: str
     """Where Alembic notes in a file how far it is."""
     revisions: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    """Of each revision, itself and its file: `0001 0001_orders`. No other application has the same."""
 
     def config(self, connection: Connection) -> Config:
         """What Alembic needs to run them on a connection; env.py takes it from `config.attributes`."""
@@ -43,7 +45,7 @@ def read_line(folder: Path | None, name: str, version_table: str) -> Line:
     try:
         script = ScriptDirectory.from_config(_config(folder))
         heads = script.get_heads()
-        revisions = tuple(one.revision for one in script.walk_revisions())[::-1]
+        found = tuple(script.walk_revisions())[::-1]
     except Exception as error:
         raise CodeProblem(
             f"{folder} cannot be read as Alembic migrations ({type(error).__name__}: {error})"
@@ -52,9 +54,11 @@ def read_line(folder: Path | None, name: str, version_table: str) -> Line:
         raise CodeProblem(
             f"{folder} has the heads {', '.join(sorted(heads))}: make one of them follow the other"
         )
-    if len(revisions) >= ENGINE_STEP:
-        raise CodeProblem(f"{folder} has {len(revisions)} revisions, of fewer than {ENGINE_STEP}")
-    return Line(name, folder, version_table, revisions)
+    if len(found) >= ENGINE_STEP:
+        raise CodeProblem(f"{folder} has {len(found)} revisions, of fewer than {ENGINE_STEP}")
+    revisions = tuple(one.revision for one in found)
+    names = tuple(f"{one.revision} {Path(one.path).stem}" for one in found)
+    return Line(name, folder, version_table, revisions, names)
 
 
 def _config(folder: Path | None) -> Config:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 from typing import Final, NamedTuple
+
+from actors.errors import DatabaseProblem
 
 ENGINE_STEP: Final = 10_000
 """`PRAGMA user_version` = engine revisions × this + application revisions; a signed 32-bit number."""
@@ -23,6 +26,8 @@ class SchemaInfo(NamedTuple):
     """Tables, views, full-text indexes and what those consist of, in lower case: open to functions."""
     hidden: frozenset[str]
     """Every other name a FROM could find, in lower case."""
+    revisions: tuple[str, ...]
+    """The application's, by name, from the first to the head."""
 
 
 class Version(NamedTuple):
@@ -55,7 +60,24 @@ def read_schema(connection: sqlite3.Connection) -> SchemaInfo:
     names = _names(connection, "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
     closed = {name for name in names if _is_internal(name)}
     modules = _names(connection, "SELECT name FROM pragma_module_list")
-    return SchemaInfo(user_version, frozenset(names - closed), frozenset(closed | modules))
+    tables, hidden = frozenset(names - closed), frozenset(closed | modules)
+    return SchemaInfo(user_version, tables, hidden, read_revisions(connection))
+
+
+def read_revisions(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """The application's revisions that a file of this engine's head has been through, by name."""
+    rows = connection.execute("SELECT name FROM tenantry_revisions ORDER BY n")
+    return tuple(name for (name,) in rows)
+
+
+def require_same_application(path: Path, found: tuple[str, ...], known: tuple[str, ...]) -> None:
+    """DatabaseProblem where a file has been through revisions that this application does not have."""
+    for theirs, ours in zip(found, known, strict=False):
+        if theirs != ours:
+            raise DatabaseProblem(
+                f"{path} is another application's: it has been through {theirs!r} where this one has "
+                f"{ours!r}; serve it with its own index (--registry), or name another data directory (--data)"
+            )
 
 
 def _names(connection: sqlite3.Connection, query: str) -> set[str]:

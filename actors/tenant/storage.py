@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 from actors.messages import TenantRecord
-from actors.tenant.archive import archive_tenant
+from actors.tenant.archive import archive_tenant, copy_before_migration
 from actors.tenant.creation import create_tenant, tenant_path
 from actors.tenant.database import TenantDatabase
 from actors.tenant.engine import SharedEngine
@@ -51,8 +51,14 @@ class Storage:
         create_tenant(self._template, self.path(tenant_id), tenant_id)
 
     def migrate(self, tenant_id: str) -> None:
-        """Bring the tenant's file, open nowhere, to head: wholly or not at all; DatabaseProblem."""
-        self._migrations.upgrade(self.path(tenant_id), tenant_id)
+        """Bring the tenant's file, open nowhere, to head: wholly or not at all; DatabaseProblem.
+
+        A copy of it as it was is in backups/before-migration, in place of the one before.
+        """
+        path = self.path(tenant_id)
+        self._migrations.upgrade(
+            path, tenant_id, lambda: copy_before_migration(path, self._backups, tenant_id)
+        )
 
     def archive(self, tenant_id: str) -> Path:
         """Move the tenant's file, open nowhere, into a last backup, whose path it is; DatabaseProblem."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -20,12 +20,35 @@ from actors.errors import CodeProblem, DatabaseProblem
 from actors.tenant.creation import private_directory, private_file
 from actors.tenant.opening import check_stamp, connect, problem
 from actors.tenant.revisions import Line, read_line
-from actors.tenant.schema_info import SchemaInfo, Version, read_schema
+from actors.tenant.schema_info import (
+    INTERNAL,
+    SchemaInfo,
+    Version,
+    read_revisions,
+    read_schema,
+    require_same_application,
+)
 
 ENGINE_MIGRATIONS: Final = Path(__file__).with_name("migrations")
 """The folder of the engine's own."""
 
 ENDS: Final = frozenset({"COMMIT", "ROLLBACK"})
+
+KNOWN_BY_NAME: Final = 3
+"""Engine revisions from which on a file says by name which of the application's it has been through."""
+
+WRITES: Final = frozenset(
+    getattr(sqlite3, f"SQLITE_{name}")
+    for name in (
+        *("INSERT", "UPDATE", "DELETE", "ALTER_TABLE", "CREATE_VTABLE", "DROP_VTABLE"),
+        *(
+            f"{how}_{what}"
+            for how in ("CREATE", "DROP")
+            for what in ("TABLE", "INDEX", "TRIGGER", "VIEW")
+        ),
+    )
+)
+"""What the authorizer is asked of every change."""
 
 
 class Status(NamedTuple):
@@ -75,19 +98,25 @@ class Migrations:
         ]
         return Status(at, self.version, tuple(pending))
 
-    def upgrade(self, path: Path, tenant_id: str | None = None) -> None:
+    def upgrade(
+        self, path: Path, tenant_id: str | None = None, before: Callable[[], object] | None = None
+    ) -> None:
         """Bring a tenant's file, open nowhere else, to head: wholly or not at all.
 
-        DatabaseProblem where it is damaged, not that tenant's, or newer than the code, and where a
-        migration fails, which leaves the file as it was.
+        `before` is called when all migrations have run and none is committed: to copy the file as it was.
+        DatabaseProblem where it is damaged, not that tenant's, another application's, or newer than the
+        code, and where a migration or the copy fails, which leaves the file as it was.
         """
         with _opened(path) as driver:
             if tenant_id is not None:
                 check_stamp(path, driver, tenant_id)
             if self._version_of(path, driver) == self.version:
                 return
+            driver.execute(
+                "PRAGMA journal_mode=WAL"
+            )  # or `before` could not read beside the writer
             try:
-                self._run(driver)
+                self._run(driver, before)
             except CodeProblem as error:
                 raise DatabaseProblem(f"{path} is as it was: {error}") from error
 
@@ -121,6 +150,7 @@ class Migrations:
     def _version_of(self, path: Path, driver: sqlite3.Connection) -> Version:
         driver.execute("SELECT id FROM tenantry_tenant").fetchall()  # or it is no tenant's
         at = Version.of(driver.execute("PRAGMA user_version").fetchone()[0])
+        self._require_ours(path, driver, at)
         if at.is_newer_than(self.version):
             raise DatabaseProblem(
                 f"{path} has {at}, and this code knows {self.version}: it was used by newer code; run "
@@ -128,8 +158,17 @@ class Migrations:
             )
         return at
 
-    def _run(self, driver: sqlite3.Connection) -> None:
-        """Run what is pending in one transaction, and write the new number in it."""
+    def _require_ours(self, path: Path, driver: sqlite3.Connection, at: Version) -> None:
+        """DatabaseProblem where the file has been through another application's migrations."""
+        line = self._lines[1]
+        if at.engine >= KNOWN_BY_NAME:
+            require_same_application(path, read_revisions(driver), line.names)
+        elif at.application:
+            known = line.revisions[at.application - 1 : at.application]
+            require_same_application(path, tuple(_noted(line, driver)), known)
+
+    def _run(self, driver: sqlite3.Connection, before: Callable[[], object] | None = None) -> None:
+        """Run what is pending in one transaction, and write the new number and names in it."""
         engine = create_engine("sqlite://", poolclass=StaticPool, creator=lambda: driver)
         with engine.connect() as connection:
             driver.execute(
@@ -137,22 +176,33 @@ class Migrations:
             )  # rebuilding a table would take its children along
             driver.execute("BEGIN IMMEDIATE")
             with connection.begin():
-                for line in self._lines:
-                    _upgrade(line, driver, connection)
+                own, application = self._lines
+                _upgrade(own, driver, connection, _undivided)
+                internal = _internal(driver)
+                _upgrade(application, driver, connection, _aside)
+                _require_internal(application, internal, driver)
                 _check_references(driver)
+                _note_revisions(application, driver)
                 driver.execute(f"PRAGMA user_version={self.head}")
+                if before is not None:
+                    before()
 
 
-def _upgrade(line: Line, driver: sqlite3.Connection, connection: Connection) -> None:
+def _upgrade(
+    line: Line, driver: sqlite3.Connection, connection: Connection, rule: Callable[..., int]
+) -> None:
     if not line.revisions:
         return
-    driver.set_authorizer(_undivided)
+    driver.set_authorizer(rule)
     try:
         command.upgrade(line.config(connection), "head")
     except Exception as error:  # a migration is foreign code: whatever it raises is its failure
+        denied = f"; the engine's tables ({INTERNAL}…) are not theirs" * (
+            "not authorized" in str(error)
+        )
         raise CodeProblem(
-            f"the {line.name}'s migrations in {line.folder} failed ({type(error).__name__}: {error}): "
-            "mend them and try again"
+            f"the {line.name}'s migrations in {line.folder} failed ({type(error).__name__}: {error}"
+            f"{denied}): mend them and try again"
         ) from error
     finally:
         driver.set_authorizer(None)
@@ -163,6 +213,39 @@ def _undivided(action: int, first: str | None, *_: str | None) -> int:
     """Keeps a migration from ending the transaction, which would leave half of it behind."""
     ends = action == sqlite3.SQLITE_TRANSACTION and first in ENDS
     return sqlite3.SQLITE_DENY if ends else sqlite3.SQLITE_OK
+
+
+def _aside(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+    """Keeps an application's migration away from the engine's tables besides: they are not its own."""
+    named = [name.lower() for name in (first, second) if name]
+    if action in WRITES and any(name.startswith(INTERNAL) for name in named):
+        return sqlite3.SQLITE_DENY
+    if action == sqlite3.SQLITE_PRAGMA and named == ["writable_schema", "on"]:
+        return sqlite3.SQLITE_DENY
+    return _undivided(action, first)
+
+
+def _internal(driver: sqlite3.Connection) -> list[tuple[str, str]]:
+    """The engine's tables as they are, and whose file it is."""
+    tables = driver.execute("SELECT name, sql FROM sqlite_master WHERE name GLOB 'tenantry_*'")
+    return [*sorted(tables), *driver.execute("SELECT id, created_at FROM tenantry_tenant")]
+
+
+def _require_internal(
+    line: Line, before: list[tuple[str, str]], driver: sqlite3.Connection
+) -> None:
+    """By whichever way an application's migration may have come to them."""
+    if _internal(driver) != before:
+        raise CodeProblem(
+            f"the migrations in {line.folder} change the engine's own tables ({INTERNAL}…): let them be"
+        )
+
+
+def _note_revisions(line: Line, driver: sqlite3.Connection) -> None:
+    driver.execute("DELETE FROM tenantry_revisions")
+    driver.executemany(
+        "INSERT INTO tenantry_revisions (name) VALUES (?)", [(n,) for n in line.names]
+    )
 
 
 def _check_applied(line: Line, driver: sqlite3.Connection) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from actors.errors import DatabaseProblem
 from actors.tenant import archive
-from actors.tenant.archive import archive_tenant
+from actors.tenant.archive import archive_tenant, copy_before_migration
 from tests.actors.tenant.shelving import Library
 
 SHELF = "INSERT INTO shelves(name) VALUES ('mine')"
@@ -207,3 +207,33 @@ def test_a_backup_of_another_tenant_does_not_count(library: Library, tenant_id: 
     archived(library, tenant_id)
     with pytest.raises(DatabaseProblem):
         archived(library, "0" * 32)
+
+
+# ---------------------------------------------------------------- before a migration
+
+
+def test_the_copy_before_a_migration_takes_the_place_of_the_one_before(
+    library: Library, tenant_id: str
+) -> None:
+    """With what was committed and nothing else, while the migration's transaction is open."""
+    path, backups = library.path(tenant_id), library.directory / "backups"
+    copy_before_migration(path, backups, tenant_id)
+    write(path, "INSERT INTO shelves(name) VALUES ('newer')")
+    with closing(sqlite3.connect(path, isolation_level=None)) as migration:
+        migration.execute("BEGIN IMMEDIATE")
+        migration.execute("DELETE FROM shelves")
+        copy = copy_before_migration(path, backups, tenant_id)
+        migration.execute("COMMIT")
+    assert shelves_in(copy) == ["mine", "newer"]
+    assert names(copy.parent) == [copy.name]
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+
+
+def test_the_copy_goes_with_the_tenant_and_is_never_taken_for_his_last_backup(
+    library: Library, tenant_id: str
+) -> None:
+    path, backups = library.path(tenant_id), library.directory / "backups"
+    copy = copy_before_migration(path, backups, tenant_id)
+    last = archived(library, tenant_id)
+    assert not copy.exists()
+    assert archived(library, tenant_id) == last

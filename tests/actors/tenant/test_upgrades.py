@@ -13,6 +13,7 @@ from alembic import command
 from sqlalchemy import create_engine, inspect
 
 from actors.errors import CodeProblem, DatabaseProblem
+from actors.tenant import upgrades
 from actors.tenant.creation import create_tenant
 from actors.tenant.schema_info import SchemaInfo, Version
 from actors.tenant.upgrades import ENGINE_MIGRATIONS, Migrations
@@ -252,6 +253,128 @@ def test_what_is_no_tenants_file_is_not_touched(backend: Backend, file: Path, da
     assert (file.read_bytes() if file.exists() else None) == before
 
 
+# ---------------------------------------------------------------- whose tables
+
+
+def another_application(folder: Path, names: tuple[str, ...]) -> Migrations:
+    """With as many revisions, which have the same numbers and other files."""
+    other = Backend(folder)
+    for old in (other.folder / "versions").glob("*.py"):
+        old.unlink()
+    downs = (None, *(name[:4] for name in names))
+    for name, down in zip(names, downs, strict=False):
+        written = REVISION.format(
+            revision=name[:4], down=down, body=f"op.execute('CREATE TABLE t{name} (a)')"
+        )
+        (other.folder / "versions" / f"{name}.py").write_text(written)
+    return other.migrations()
+
+
+def as_older_code_left_it(path: Path) -> None:
+    """A file of the time when it did not say by name what it had been through."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        connection.execute(f"PRAGMA user_version={20_000 + version % 10_000}")
+        connection.execute("UPDATE tenantry_alembic SET version_num = '0002'")
+        connection.execute("DROP TABLE tenantry_revisions")
+
+
+@pytest.mark.parametrize(
+    "names", [("0001_a", "0002_b"), ("0001_a", "0002_b", "0003_c"), ("0001_a",)]
+)
+def test_another_applications_file_is_not_touched(
+    file: Path, tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    """Also where it has had as many revisions, of the same numbers."""
+    before = content(file)
+    with pytest.raises(DatabaseProblem, match="another application's: it has been through '0001 "):
+        another_application(tmp_path / "other", names).upgrade(file, TENANT)
+    assert content(file) == before
+
+
+def test_another_applications_file_of_older_code_is_not_touched(file: Path, tmp_path: Path) -> None:
+    """It says the number of its last revision only."""
+    as_older_code_left_it(file)
+    before = content(file)
+    with pytest.raises(DatabaseProblem, match="another application's: it has been through '0002'"):
+        another_application(tmp_path / "other", ("0001_a", "beef_b")).upgrade(file, TENANT)
+    assert content(file) == before
+
+
+def test_a_file_of_older_code_says_afterwards_what_it_has_been_through(
+    backend: Backend, file: Path
+) -> None:
+    as_older_code_left_it(file)
+    migrations = backend.migrations()
+    assert migrations.status(file).pending == ("engine 0003",)
+    migrations.upgrade(file, TENANT)
+    assert query(file, "SELECT name FROM tenantry_revisions ORDER BY n") == [
+        (name,) for name in migrations.schema_info().revisions
+    ]
+
+
+ENGINES = {
+    "drops one": "op.drop_table('tenantry_tenant')",
+    "renames one": "op.rename_table('TENANTRY_replies', 'mine')",
+    "adds a column": "op.execute('ALTER TABLE tenantry_outbox ADD COLUMN mine')",
+    "stamps it": "op.execute(\"UPDATE tenantry_tenant SET id = 'x'\")",
+    "forgets replies": "op.execute('DELETE FROM tenantry_replies')",
+    "has a trigger on one": (
+        "op.execute('CREATE TRIGGER mine AFTER INSERT ON tenantry_replies BEGIN SELECT 1; END')"
+    ),
+    "writes to the schema": (
+        "op.execute('PRAGMA writable_schema=ON')\n"
+        "    op.execute(\"DELETE FROM sqlite_master WHERE name = 'tenantry_outbox'\")"
+    ),
+}
+
+
+@pytest.mark.parametrize("body", ENGINES.values(), ids=ENGINES)
+def test_an_applications_migration_that_touches_the_engines_tables_is_refused(
+    backend: Backend, file: Path, body: str
+) -> None:
+    """By the start already, which runs all of them once in memory."""
+    backend.add("0003", "0002", body)
+    before = content(file)
+    with pytest.raises(DatabaseProblem, match="engine's"):
+        backend.migrations().upgrade(file, TENANT)
+    with pytest.raises(CodeProblem, match="engine's"):
+        backend.migrations().schema_info()
+    assert content(file) == before
+
+
+def test_what_slips_past_the_guard_is_seen_before_it_is_committed(
+    backend: Backend, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine's tables are compared with what they were."""
+    monkeypatch.setattr(upgrades, "_aside", lambda *_: sqlite3.SQLITE_OK)
+    backend.add("0003", "0002", "op.execute('DROP TABLE tenantry_outbox')")
+    before = content(file)
+    with pytest.raises(DatabaseProblem, match="change the engine's own tables"):
+        backend.migrations().upgrade(file, TENANT)
+    assert content(file) == before
+
+
+def test_what_is_to_be_done_before_is_done_when_the_migrations_have_run(
+    backend: Backend, file: Path
+) -> None:
+    """And sees the file as it was; where it fails, so does the upgrade."""
+    backend.add("0003", "0002", "op.execute('CREATE TABLE extra (a)')")
+    before, seen = content(file), []
+    with pytest.raises(DatabaseProblem, match="no room"):
+        backend.migrations().upgrade(file, TENANT, _no_room)
+    assert content(file) == before
+    backend.migrations().upgrade(file, TENANT, lambda: seen.append(content(file)))
+    assert seen == [before]
+    backend.migrations().upgrade(
+        file, TENANT, _no_room
+    )  # which is not called where nothing is to be done
+
+
+def _no_room() -> None:
+    raise DatabaseProblem("no room")
+
+
 # ---------------------------------------------------------------- folders that cannot be used
 
 
@@ -302,7 +425,7 @@ def test_the_engines_migrations_go_down_as_they_came_up(tmp_path: Path) -> None:
         command.upgrade(line.config(connection), "head")
         assert set(inspect(connection).get_table_names()) == {
             "tenantry_tenant", "tenantry_replies", "tenantry_dead_letters", "tenantry_outbox",
-            "tenantry_alembic",
+            "tenantry_revisions", "tenantry_alembic",
         }  # fmt: skip
         command.downgrade(line.config(connection), "base")
         assert inspect(connection).get_table_names() == ["tenantry_alembic"]
