@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 import psutil
@@ -22,6 +23,7 @@ READY = 60.0
 GRACE = 10.0
 """Seconds between the request to end and the kill."""
 
+NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
@@ -39,7 +41,15 @@ class ChildFailed(Exception):
 class Child:
     """One `python -m MODULE …`, in a session of its own so that Ctrl-C is ours to handle."""
 
-    def __init__(self, module: str, arguments: Sequence[str], log: Path, root: Path) -> None:
+    def __init__(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        log: Path,
+        root: Path,
+        more: Mapping[str, str] = NOTHING_MORE,
+    ) -> None:
+        """`more` goes into its environment."""
         self.module = module
         self.log = log
         self._ready: Future[str] = Future()
@@ -47,7 +57,7 @@ class Child:
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             cwd=root,
-            env=environment(root),
+            env={**environment(root), **more},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._output,

@@ -13,13 +13,14 @@ from typing import Any
 
 from scripts.benchmark.child import ChildFailed
 from scripts.benchmark.peers import HERE
-from scripts.endurance import blocked, crowd, failing, hanging, kill, memory, send, swap
+from scripts.endurance import blocked, crowd, failing, hanging, kill, memory, send, swap, syncs
+from scripts.endurance.faults import NoCompiler
 from scripts.endurance.report import Report
 from scripts.endurance.wire import NoReply
 
 HARNESSES: dict[str, ModuleType] = {
     module.__name__.rpartition(".")[2]: module
-    for module in (kill, crowd, blocked, memory, swap, failing, send, hanging)
+    for module in (kill, crowd, blocked, memory, swap, failing, send, hanging, syncs)
 }
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -91,7 +92,7 @@ def main() -> int:
         signal.signal(ending, interrupt)
     try:
         report = run(options)
-    except (ChildFailed, NoReply) as problem:
+    except (ChildFailed, NoReply, NoCompiler) as problem:
         print(f"scripts/endure {options.harness}: {problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

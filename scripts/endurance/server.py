@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from actors.seed import seed
-from scripts.benchmark.child import Child
+from scripts.benchmark.child import NOTHING_MORE, Child
 from scripts.benchmark.peers import HERE
 
 
@@ -77,12 +77,15 @@ class Site:
         self._flags = {**flags, **({"registry": registry} if registry else {})}
         self._started = 0
 
-    def start(self, **flags: object) -> Server:
-        """Start a server and wait until it is ready; ChildFailed with its last words."""
+    def start(self, more: Mapping[str, str] = NOTHING_MORE, **flags: object) -> Server:
+        """Start a server and wait until it is ready; ChildFailed with its last words.
+
+        `more` goes into its environment.
+        """
         self._started += 1
         given = {"data": self.data, "endpoint": "tcp://127.0.0.1:*", **self._flags, **flags}
         arguments = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
         log = self._folder / f"server-{self._started}.log"
-        server = Server(self._module, arguments, log, HERE)
+        server = Server(self._module, arguments, log, HERE, more)
         server.wait_ready()
         return server

@@ -16,8 +16,9 @@ import psutil
 import pytest
 
 from scripts.benchmark.peers import HERE
-from scripts.endurance import blocked, failing, files, hanging, kill, memory, send, swap
+from scripts.endurance import blocked, failing, files, hanging, kill, memory, send, swap, syncs
 from scripts.endurance.crowd import Touch, wrong_row
+from scripts.endurance.faults import NoCompiler
 from scripts.endurance.ledger import Ledger, judge
 from scripts.endurance.report import Report
 from scripts.endurance.server import Site
@@ -35,6 +36,7 @@ BLOCKED = blocked.FULL._replace(
 MEMORY = memory.FULL._replace(parts=400_000, part_bytes=700, within=60.0)
 SWAP = swap.FULL._replace(swaps=8, messages=400, tenants=4, in_flight=32)
 HANGING = hanging.FULL._replace(pairs=2, tenants=2, in_flight=8, seconds=0.3, ratio=0.0)
+SYNCS = syncs.FULL._replace(tenants=2, writes=20, orders=2)
 FAILING = failing.FULL._replace(trials=1, messages=200, tenants=6, in_flight=32)
 
 
@@ -79,6 +81,28 @@ def test_killed_servers_lose_nothing_and_a_loss_would_be_seen(tmp_path: Path) ->
     assert "1 lost, 1 doubled, 0 changed, 0 unknown" in said
     assert said.count("BROKEN") == 2
     assert said.count("contacts_fts: ") == 2
+
+
+def test_nothing_acknowledged_is_lost_with_the_power_after_failed_syncs(tmp_path: Path) -> None:
+    """Nor would a loss go unseen: marks that are taken away afterwards are missing."""
+    try:
+        trial = syncs.Trial(SYNCS, tmp_path)
+    except NoCompiler as missing:
+        pytest.skip(str(missing))
+    with trial:
+        trial.round("tenant", "always", recovers=True)
+    sound, tampered = Report("sound"), Report("tampered with")
+    trial.tell(sound)
+    assert not sound.broken, list(sound.lines())
+    assert trial.seen["syncs that failed"]
+
+    for path in files.tenant_files(tmp_path / "site" / "data").values():
+        with closing(sqlite3.connect(path)) as file, file:
+            file.execute("DELETE FROM marks")
+    trial.look("tampering")
+    trial.tell(tampered)
+    assert trial.seen["writes missing"] == 20
+    assert "\n".join(tampered.lines()).count("BROKEN") == 1
 
 
 def test_functions_that_misbehave_get_the_right_replies_and_others_go_on(
