@@ -13,13 +13,13 @@ class ContactsAddParams:
     """Params of contacts.add."""
 
     name: str
-    r"""1 to 200 characters, matches `\S`."""
+    """1 to 200 characters, something to see in it."""
     email: str | None
     """Email, at most 254 characters."""
     phone: str | None
-    """1 to 40 characters."""
+    """1 to 40 characters, something to see in it."""
     company: str | None
-    """1 to 200 characters."""
+    """1 to 200 characters, something to see in it."""
     @property
     def model_fields_set(self) -> set[str]: ...
 
@@ -160,13 +160,13 @@ class ContactsUpdateParams:
     id: int
     """1 to 9007199254740991."""
     name: str | None
-    r"""1 to 200 characters, matches `\S`."""
+    """1 to 200 characters, something to see in it."""
     email: str | None
     """Email, at most 254 characters."""
     phone: str | None
-    """1 to 40 characters."""
+    """1 to 40 characters, something to see in it."""
     company: str | None
-    """1 to 200 characters."""
+    """1 to 200 characters, something to see in it."""
     @property
     def model_fields_set(self) -> set[str]: ...
 
@@ -191,7 +191,7 @@ class NotesAddParams:
     contact_id: int
     """1 to 9007199254740991."""
     body: str
-    r"""1 to 4000 characters, matches `\S`."""
+    """1 to 4000 characters, something to see in it."""
     @property
     def model_fields_set(self) -> set[str]: ...
 
@@ -396,7 +396,7 @@ class TicketsCloseParams:
     id: int
     """1 to 9007199254740991."""
     reason: str | None
-    """Kept in the ticket's history. 1 to 200 characters."""
+    """Kept in the ticket's history. 1 to 200 characters, something to see in it."""
     @property
     def model_fields_set(self) -> set[str]: ...
 
@@ -417,7 +417,7 @@ class TicketsEscalateParams:
     to: str
     """The supervisor's text id. 1 to 64 characters."""
     reason: str
-    r"""1 to 200 characters, matches `\S`."""
+    """1 to 200 characters, something to see in it."""
     @property
     def model_fields_set(self) -> set[str]: ...
 
@@ -616,9 +616,9 @@ class TicketsOpenParams:
     contact_id: int
     """1 to 9007199254740991."""
     subject: str
-    r"""1 to 200 characters, matches `\S`."""
+    """1 to 200 characters, something to see in it."""
     body: str
-    r"""1 to 4000 characters, matches `\S`."""
+    """1 to 4000 characters, something to see in it."""
     assignee: str | None
     """Who deals with it; any text id. 1 to 64 characters."""
     @property
@@ -639,7 +639,7 @@ class TicketsReplyParams:
     id: int
     """The ticket's. 1 to 9007199254740991."""
     body: str
-    r"""1 to 4000 characters, matches `\S`."""
+    """1 to 4000 characters, something to see in it."""
     author: Literal["desk", "contact"]
     """Whose words these are. One of `"desk"`, `"contact"`, default `"desk"`."""
     @property

@@ -29,13 +29,13 @@ class ContactsAddParams(TypedDict):
     """Params of contacts.add."""
 
     name: str
-    r"""1 to 200 characters, matches `\S`."""
+    """1 to 200 characters, something to see in it."""
     email: NotRequired[str]
     """Email, at most 254 characters."""
     phone: NotRequired[str]
-    """1 to 40 characters."""
+    """1 to 40 characters, something to see in it."""
     company: NotRequired[str]
-    """1 to 200 characters."""
+    """1 to 200 characters, something to see in it."""
 
 
 class ContactsAddResult(TypedDict):
@@ -172,13 +172,13 @@ class ContactsUpdateParams(TypedDict):
     id: int
     """1 to 9007199254740991."""
     name: NotRequired[str]
-    r"""1 to 200 characters, matches `\S`."""
+    """1 to 200 characters, something to see in it."""
     email: NotRequired[str | None]
     """Email, at most 254 characters."""
     phone: NotRequired[str | None]
-    """1 to 40 characters."""
+    """1 to 40 characters, something to see in it."""
     company: NotRequired[str | None]
-    """1 to 200 characters."""
+    """1 to 200 characters, something to see in it."""
 
 
 class ContactsUpdateResult(TypedDict):
@@ -202,7 +202,7 @@ class NotesAddParams(TypedDict):
     contact_id: int
     """1 to 9007199254740991."""
     body: str
-    r"""1 to 4000 characters, matches `\S`."""
+    """1 to 4000 characters, something to see in it."""
 
 
 class NotesAddResult(TypedDict):
@@ -555,7 +555,7 @@ class TicketsCloseParams(TypedDict):
     id: int
     """1 to 9007199254740991."""
     reason: NotRequired[str]
-    """Kept in the ticket's history. 1 to 200 characters."""
+    """Kept in the ticket's history. 1 to 200 characters, something to see in it."""
 
 
 class TicketsCloseResult(TypedDict):
@@ -575,7 +575,7 @@ class TicketsEscalateParams(TypedDict):
     to: str
     """The supervisor's text id. 1 to 64 characters."""
     reason: str
-    r"""1 to 200 characters, matches `\S`."""
+    """1 to 200 characters, something to see in it."""
 
 
 class TicketsEscalateResult(TypedDict):
@@ -771,9 +771,9 @@ class TicketsOpenParams(TypedDict):
     contact_id: int
     """1 to 9007199254740991."""
     subject: str
-    r"""1 to 200 characters, matches `\S`."""
+    """1 to 200 characters, something to see in it."""
     body: str
-    r"""1 to 4000 characters, matches `\S`."""
+    """1 to 4000 characters, something to see in it."""
     assignee: NotRequired[str]
     """Who deals with it; any text id. 1 to 64 characters."""
 
@@ -793,7 +793,7 @@ class TicketsReplyParams(TypedDict):
     id: int
     """The ticket's. 1 to 9007199254740991."""
     body: str
-    r"""1 to 4000 characters, matches `\S`."""
+    """1 to 4000 characters, something to see in it."""
     author: NotRequired[Literal["desk", "contact"]]
     """Whose words these are. One of `"desk"`, `"contact"`, default `"desk"`."""
 

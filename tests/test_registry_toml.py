@@ -15,6 +15,7 @@ from actors.index.code import Codebase
 from actors.index.decision import NONE_SERVED
 from actors.index.entries import DEFAULT_ENVIRONMENTS, DUMMY, RELEASE, Action, Version
 from actors.index.reader import built_in_index, read_index
+from actors.index.wording import VISIBLE
 from actors.registry import load_table
 
 PATH = Path(__file__).parent.parent / "registry.toml"
@@ -161,3 +162,13 @@ def test_tables_come_from_migrations_in_the_repository() -> None:
     assert INDEX.storage.migrations is not None
     assert list(INDEX.storage.migrations.glob("versions/*.py"))
     assert INDEX.storage.migrations.is_relative_to(PATH.parent)
+
+
+@each_action
+def test_what_people_are_called_can_be_seen(action: Action) -> None:
+    """Names, labels and reasons: what must not be empty must not look empty either."""
+    stated = action.params.source["properties"]
+    texts = {name: part for name, part in stated.items() if part.get("type") == "string"}
+    for name in ("label", "reason", "subject", "body", "phone", "company", "why"):
+        if texts.get(name, {}).get("minLength"):
+            assert texts[name]["pattern"] == VISIBLE, name

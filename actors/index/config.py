@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from actors.index.schema import Schema
+from actors.index.wording import VISIBLE
 
 SETTINGS: Mapping[str, Any] = MappingProxyType({"additionalProperties": True})
 """Any object."""
@@ -15,7 +16,7 @@ SETTINGS: Mapping[str, Any] = MappingProxyType({"additionalProperties": True})
 _ADDRESS = {
     "type": "string",
     "format": "uri",
-    "pattern": "^https://",
+    "pattern": "^https://[^/?#]",
     "maxLength": 2048,
 }
 """Encrypted only: it goes into pages that end users open."""
@@ -27,6 +28,7 @@ WHITELABEL: Mapping[str, Any] = MappingProxyType(
                 "type": "string",
                 "minLength": 1,
                 "maxLength": 100,
+                "pattern": VISIBLE,
                 "description": "What end users know the product as.",
                 "examples": ["Analytical Desk"],
             },

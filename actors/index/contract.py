@@ -26,6 +26,38 @@ def contract(source: Mapping[str, Any]) -> Contract:
     )
 
 
+BREAKING = frozenset({"__proto__", "constructor", "prototype"})
+"""Names under which libraries for JavaScript refuse a map, or take it for something else."""
+
+
+def breaking_names(source: Mapping[str, Any]) -> frozenset[str]:
+    """Those that values of this schema may bring: none where each name is one that the schema states."""
+    schemas = [schema for _, schema in subschemas(source)]
+    if not any(map(_leaves_names_free, schemas)):
+        return frozenset()
+    return BREAKING.difference(*(schema.get("properties", ()) for schema in schemas))
+
+
+def _leaves_names_free(schema: Mapping[str, Any]) -> bool:
+    kinds = schema.get("type", () if {"$ref", "enum", "const"} & schema.keys() else "object")
+    return "object" in kinds and schema.get("additionalProperties") is not False
+
+
+def places_of(names: frozenset[str], value: Any, place: Key) -> Iterator[Key]:
+    """Where a map within has an entry of one of these names."""
+    ahead: list[tuple[Key, Any]] = [(place, value)]
+    for at, each in ahead:
+        if isinstance(each, Mapping):
+            yield from ((*at, name) for name in names.intersection(each))
+            ahead += (((*at, name), inner) for name, inner in each.items() if _holds(inner))
+        elif isinstance(each, list | tuple):
+            ahead += (((*at, n), inner) for n, inner in enumerate(each) if _holds(inner))
+
+
+def _holds(value: Any) -> bool:
+    return isinstance(value, Mapping | list | tuple)
+
+
 def flaws(source: Mapping[str, Any]) -> list[Finding]:
     """What the meta-schema refuses; else values in the schema that the schema itself refuses."""
     try:

@@ -14,13 +14,15 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from actors.errors import IndexProblem, InvalidArgument, TenantryError
-from actors.index.contract import contract, flaws
+from actors.index.contract import breaking_names, contract, flaws, places_of
 from actors.index.dialect import normalized
 from actors.index.example import NoExample, example
 from actors.index.model import model_of
 from actors.index.source import Finding, spelt
 from actors.index.wording import dotted, foreign, summary, worded
 from transport.message import Problem
+
+RESERVED_NAME = "is a name that breaks clients in JavaScript: choose another"
 
 MOST_PROBLEMS = 20
 """Details in one reply: enough to mend a form, and no large reply out of a small request."""
@@ -47,7 +49,17 @@ class ResultProblem(TenantryError):
 class Schema:
     """The schema of one map; made by `Schema.build`, and never changed afterwards."""
 
-    __slots__ = ("_contract", "_example", "_fits", "_owner", "_part", "_typed", "model", "source")
+    __slots__ = (
+        "_breaking",
+        "_contract",
+        "_example",
+        "_fits",
+        "_owner",
+        "_part",
+        "_typed",
+        "model",
+        "source",
+    )
 
     source: dict[str, Any]
     """JSON Schema 2020-12 with everything implied written out. Shared: not to be changed."""
@@ -61,6 +73,7 @@ class Schema:
         self._contract = contract(source)
         self._fits: Callable[[Any], bool] = self._contract.is_valid
         self._typed: Callable[[Any], BaseModel] = model.__pydantic_validator__.validate_python
+        self._breaking = breaking_names(source)
         self._example: dict[str, Any] = {}
 
     @classmethod
@@ -84,6 +97,8 @@ class Schema:
     def parse(self, params: Mapping[str, Any]) -> BaseModel:
         """The params as typed attributes; InvalidArgument, with a detail for each problem, if not."""
         if self._fits(params):
+            if self._breaking:
+                self._require_harmless_names(params)
             try:
                 return self._typed(params)
             except ValidationError as error:
@@ -112,6 +127,12 @@ class Schema:
     def _refusal(self, problems: tuple[Problem, ...]) -> InvalidArgument:
         message = summary(self._owner, f"{self._part} do not fit the schema", problems)
         return InvalidArgument(message, details=problems)
+
+    def _require_harmless_names(self, params: Mapping[str, Any]) -> None:
+        found = islice(places_of(self._breaking, params, (self._part,)), MOST_PROBLEMS)
+        problems = tuple(Problem(dotted(place), RESERVED_NAME) for place in found)
+        if problems:
+            raise self._refusal(problems)
 
     def _problems(self, value: Mapping[str, Any]) -> tuple[Problem, ...]:
         found = (

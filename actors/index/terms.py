@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from actors.index.wording import VISIBLE
+
 Json = Mapping[str, Any]
 
 _UNITS = (("Length", "character"), ("Items", "item"), ("Properties", "entry"))
@@ -30,7 +32,8 @@ def limits_of(schema: Json) -> Iterator[str]:
     if schema.get("uniqueItems"):
         yield "none twice"
     if "pattern" in schema:
-        yield f"matches `{schema['pattern']}`"
+        is_visible = schema["pattern"] == VISIBLE
+        yield "something to see in it" if is_visible else f"matches `{schema['pattern']}`"
     if schema.get("enum"):
         yield f"one of {', '.join(map(_code, schema['enum']))}"
     if "const" in schema:

@@ -23,6 +23,10 @@ FORMS: Mapping[str, str] = {
 """What is forgotten most, or known least, of a format."""
 
 
+VISIBLE = r"[^\p{Cc}\p{Cf}\p{Z}\p{M}\u115F\u1160\u3164\uFFA0\u2800]"
+"""The pattern of a text in which there is something to see: more than blanks, controls and fillers."""
+
+
 def worded(error: ValidationError, part: str, source: Mapping[str, Any]) -> Iterator[Problem]:
     """One problem for each field: an unknown or missing one is named itself, not what holds it."""
     place = (part, *error.instance_path)
@@ -46,6 +50,8 @@ def without_value(error: ValidationError) -> str:
             return f"is not a valid {name}{FORMS.get(name, '')}"
         case ValidationErrorKind.Required(name):
             return f"lacks {name}"
+        case ValidationErrorKind.Pattern(pattern) if pattern == VISIBLE:
+            return "has nothing that can be seen"
         case ValidationErrorKind.AnyOf() | ValidationErrorKind.OneOfNotValid():
             return "fits none of the alternatives"
     if error.message.startswith(f"{MASK} "):

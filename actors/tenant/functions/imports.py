@@ -14,6 +14,7 @@ from sqlalchemy import func, insert, select
 
 from actors.errors import InvalidArgument
 from actors.index.contract import contract
+from actors.index.wording import VISIBLE
 from actors.tenant.context import Context
 from actors.tenant.functions import search_index
 from actors.tenant.functions.tables import bound, contacts, timestamp
@@ -24,10 +25,10 @@ ROW = {
     "additionalProperties": False,
     "required": ["name"],
     "properties": {
-        "name": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"\S"},
+        "name": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": VISIBLE},
         "email": {"type": "string", "format": "email", "maxLength": 254},
-        "phone": {"type": "string", "minLength": 1, "maxLength": 40},
-        "company": {"type": "string", "minLength": 1, "maxLength": 200},
+        "phone": {"type": "string", "minLength": 1, "maxLength": 40, "pattern": VISIBLE},
+        "company": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": VISIBLE},
     },
 }
 """The params of contacts.add, as the index has them; the tests compare the two."""
@@ -135,6 +136,8 @@ def _worded(error: ValidationError) -> Iterator[tuple[str, str]]:
             yield field, f"is longer than {limit} characters"
         case ValidationErrorKind.Format():
             yield field, "is not an email address"
+        case ValidationErrorKind.Pattern():
+            yield field, "has nothing that can be seen"
         case ValidationErrorKind.Type():
             yield field, "is not text"
         case kind:

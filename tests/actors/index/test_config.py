@@ -89,6 +89,9 @@ class TestWhitelabel:
         [
             ({"product_name": "x" * 101}, "product_name"),
             ({"product_name": ""}, "product_name"),
+            ({"product_name": " "}, "product_name"),
+            ({"product_name": "\u3164"}, "product_name"),
+            ({"support_url": "https://"}, "support_url"),
             ({"logo_url": "http://example.com/logo.svg"}, "logo_url"),
             ({"logo_url": "javascript:alert(1)//https://"}, "logo_url"),
             ({"logo_url": "https://exa mple.com/"}, "logo_url"),

@@ -13,7 +13,14 @@ from pydantic import ValidationError
 
 from actors.errors import InvalidArgument
 from actors.index.dialect import TYPES
-from actors.index.schema import MOST_PROBLEMS, ResultProblem, Schema, SchemaProblem
+from actors.index.schema import (
+    MOST_PROBLEMS,
+    RESERVED_NAME,
+    ResultProblem,
+    Schema,
+    SchemaProblem,
+)
+from actors.index.wording import VISIBLE
 
 CONTACT = {
     "required": ["name"],
@@ -161,6 +168,44 @@ class TestParams:
         self, params: dict[str, Any], field: str, problem: str
     ) -> None:
         assert problems(built(CONTACT), params) == {field: problem}
+
+    @pytest.mark.parametrize(
+        "name",
+        ["\u200b", "\u3164", "\u2800", "\u00ad", "\u2060\u200d", "\x7f", "\u202e", " \t", "\u0301",
+         "\ufe0f", "\u034f", "\u180e", "\u115f\u1160", "\uffa0", "\U000e0041", "\u2028"],
+    )  # fmt: skip
+    def test_a_text_that_has_to_be_visible_has_something_to_see(self, name: str) -> None:
+        """Blanks, controls, marks without a letter, fillers: none of them makes a name."""
+        schema = built({"properties": {"name": {"type": "string", "pattern": VISIBLE}}})
+        assert problems(schema, {"name": name}) == {"params.name": "has nothing that can be seen"}
+        for seen in ("a", "é", "e\u0301", "日本", "🙂", "-", f"{name}x{name}", "नमस्ते", "?"):
+            schema.parse({"name": seen})
+
+    def test_what_a_moment_lacks_is_told(self) -> None:
+        """It is the offset, most of the time."""
+        found = problems(built(CONTACT), {"name": "a", "seen": "2026-11-29T12:00:00"})
+        assert "with an offset, such as" in found["params.seen"]
+
+    @pytest.mark.parametrize("name", ["__proto__", "constructor", "prototype"])
+    def test_names_that_break_clients_are_refused_where_names_are_free(self, name: str) -> None:
+        """At any depth; a name that the schema states is its author's."""
+        anything = {"type": "object", "additionalProperties": True}
+        numbers = {"type": "object", "additionalProperties": {"type": "integer"}}
+        rows = {"type": "array", "items": anything}
+        schema = built({"properties": {"any": anything, "numbers": numbers, "rows": rows}})
+        for params, field in (
+            ({"any": {name: 1}}, f"any.{name}"),
+            ({"any": {"deep": [{"er": {name: None}}]}}, f"any.deep.0.er.{name}"),
+            ({"numbers": {name: 1}}, f"numbers.{name}"),
+            ({"rows": [{}, {name: 1}]}, f"rows.1.{name}"),
+        ):
+            assert problems(schema, params) == {f"params.{field}": RESERVED_NAME}
+        schema.parse({"any": {"proto": [name]}})
+
+    def test_a_name_that_the_schema_states_is_no_surprise(self) -> None:
+        """Such as that of a firm that builds houses."""
+        stated = {"properties": {"constructor": {"type": "string"}}, "additionalProperties": True}
+        built({"properties": {"house": stated}}).parse({"house": {"constructor": "Ada"}})
 
     def test_all_problems_are_told_together(self) -> None:
         found = problems(built(CONTACT), {"email": "no", "rating": 9})
