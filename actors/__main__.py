@@ -10,7 +10,7 @@ import sys
 import pykka
 import structlog
 
-from actors import disk, showcase
+from actors import disk, identity, showcase
 from actors.access import ADMIN_OWNER
 from actors.errors import ActionError, TenantryError
 from actors.local_admin import TOKEN_FILE
@@ -62,12 +62,17 @@ def run(arguments: list[str], events: Events, signals: Signals) -> int:
     try:
         settings = read_settings(arguments)
         events.hide(settings.log_hide)
+        served = identity.identity_of(settings.registry, settings.environment)
+        if served is not None and not settings.adopt:
+            identity.require_own(settings.data, served)
         system = System(settings, events=events)
         signals.tell_stacks(settings.data)
         system.start(on_failure=signals.end)
     except (TenantryError, ValueError, *disk.ERRORS) as error:
         return refused(error)
     try:
+        if served is not None:
+            identity.note(settings.data, served)
         prepare(system, settings)
         spare_the_collector()
         say(f"ready {system.endpoint}")

@@ -10,6 +10,7 @@ import signal
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -428,3 +429,32 @@ def test_with_keys_only_curve_gets_in(tmp_path: Path) -> None:
         with Client(endpoint, timeout=0.5) as client, pytest.raises(NoAnswer):
             client.call("system.ping")
         assert child.stop() == 0
+
+
+def test_data_of_another_index_is_refused_untouched_until_it_is_adopted(
+    tmp_path: Path, refused_here: Refused
+) -> None:
+    """Where `--registry` was forgotten, and where the environment is another."""
+    data = tmp_path / "data"
+    with Child("--registry", INDEX, "--tenant", "acme", data=data) as child:
+        child.ready()
+        assert child.stop() == 0
+    before = digests(data)
+    said = refused_here(data=data)
+    assert str(INDEX) in said
+    assert "--adopt" in said
+    assert "hosted-live" in refused_here(
+        "--registry", INDEX, "--environment", "hosted-live", data=data
+    )
+    assert digests(data) == before
+    adopting = ("--registry", INDEX, "--environment", "hosted-live", "--adopt")
+    with Child(*adopting, data=data) as child:
+        child.ready()
+        assert child.stop() == 0
+    assert "local-dev" in refused_here("--registry", INDEX, data=data)
+
+
+def digests(directory: Path) -> dict[str, bytes]:
+    """Each file's SHA-256."""
+    files = (path for path in directory.rglob("*") if path.is_file())
+    return {str(path): sha256(path.read_bytes()).digest() for path in files}

@@ -1,0 +1,74 @@
+"""Whose data a data directory holds: the index and the environment that it was served with last.
+
+Another index finds none of its actions' data there, and its migrations are not those of the tenants' files;
+another environment serves other states of functions on the same data. Both are more often a forgotten flag
+than meant, so both are refused before anything in the directory is touched.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+from actors.errors import SettingsError
+from actors.private_file import write_private
+
+FILE = "identity.json"
+"""In the data directory."""
+
+
+class Identity(NamedTuple):
+    """What a server serves."""
+
+    registry: str
+    """Path of the index, for the message: it may be moved, and edited."""
+    environment: str
+    actions: tuple[str, ...]
+    """Names of the index's actions."""
+
+    def is_of(self, last: Identity) -> bool:
+        """Whether the data of `last` is its own: an index that has at least half of its actions."""
+        kept = set(last.actions) & set(self.actions)
+        return self.environment == last.environment and 2 * len(kept) >= len(last.actions)
+
+
+def identity_of(registry: Path, environment: str) -> Identity | None:
+    """Read the index's names; None for an index that cannot be read, which its reader says better."""
+    try:
+        actions = tomllib.loads(registry.read_text(encoding="utf-8")).get("actions", {})
+    except (OSError, ValueError):
+        return None
+    return Identity(str(registry.absolute()), environment, tuple(sorted(actions)))
+
+
+def require_own(data: Path, served: Identity) -> None:
+    """SettingsError where the directory holds another index's data, or another environment's."""
+    last = _last(data / FILE)
+    if last is not None and not served.is_of(last):
+        raise SettingsError(
+            f"the data in {data} is that of {last.registry} in {last.environment}, and this start is for "
+            f"{served.registry} in {served.environment}: give --registry and --environment as before, or "
+            "another --data; if this data is to be served so from now on, start once with --adopt"
+        )
+
+
+def note(data: Path, served: Identity) -> None:
+    """Write down what the directory is served with; OSError."""
+    if _last(data / FILE) != served:
+        write_private(data / FILE, json.dumps(served._asdict()) + "\n")
+
+
+def _last(file: Path) -> Identity | None:
+    """None where nothing was noted yet, as by older code, and where no directory is."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return Identity(content["registry"], content["environment"], tuple(content["actions"]))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (ValueError, TypeError, KeyError):
+        raise SettingsError(
+            f"{file} is not as the server wrote it: it says whose data this is; start once with --adopt "
+            "if that is known"
+        ) from None
