@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from standardwebhooks import Webhook
 
@@ -179,7 +179,7 @@ def test_an_attachment_is_kept_in_the_bucket_and_read_by_a_link(desk: Desk) -> N
         (listed,) = desk("tickets.attachments", id=ticket)["attachments"]
         assert (listed["id"], listed["bytes"]) == (attached["id"], len(content))
         link = desk("tickets.attachment", id=attached["id"])
-        got = httpx.get(link["url"])
+        got = httpx2.get(link["url"])
         assert got.content == content
         assert got.headers["content-type"] == "image/jpeg"
         calls = desk.ask("connectors.calls", connector="storage")["calls"]

@@ -77,8 +77,10 @@ class Call:
 
     @property
     def party(self) -> str:
-        """Whose service, as it is set now: what a circuit breaker is about."""
-        return f"{self.tenant_id} {self.revision}"
+        """Whose service, as it is set now, and which where a call names it: what a breaker is about."""
+        named = (self.outer or {}).get("url")
+        target = named.partition("//")[2].partition("/")[0] if isinstance(named, str) else ""
+        return f"{self.tenant_id} {self.revision} {target.lower()}"
 
     def is_over(self) -> bool:
         """Nobody waits for the answer any more."""

@@ -1,5 +1,8 @@
 """One HTTP exchange with a checked address: no redirect, no proxy, no more bytes and time than given.
 
+A client of httpx2 would read cookies, and where a redirect leads, although nobody follows it: what a peer
+says there can be anything, and makes it raise. So the exchange is the transport's, which reads neither.
+
 The request goes to an address that was checked, as a URL; the host's name is in the Host header and in the
 TLS handshake, and it is the name that the certificate has to bear. Each exchange has a connection of its own:
 one that was checked for another name is never used again.
@@ -12,13 +15,14 @@ import ssl
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-import httpx
+import httpx2
 
 from actors.connectors.addresses import Address
 from actors.connectors.boundary import Boundary, remaining
 from actors.connectors.contract import Delivery, Permanent, Transient
 from actors.connectors.retry import retry_after
 from actors.connectors.targets import WEB_PORTS, Target, web
+from transport.fit import fit_text
 
 AGENT = "Tenantry"
 """What we call ourselves, without a version."""
@@ -80,9 +84,9 @@ class Http:
         for address in addresses:
             try:
                 await attempt.at(address, self._context())
-            except httpx.ConnectError as error:
+            except httpx2.ConnectError as error:
                 attempt.note(error)
-            except httpx.HTTPError:
+            except (httpx2.HTTPError, OSError, ValueError):
                 return attempt.ended("closed the connection or did not speak HTTP")
             else:
                 return attempt.ended("")
@@ -97,32 +101,33 @@ class Http:
 class _Attempt:
     """One request, and how far it has come."""
 
-    def __init__(self, url: httpx.URL, target: Target, request: Request) -> None:
+    def __init__(self, url: httpx2.URL, target: Target, request: Request) -> None:
         self.target = target
         self.trouble = "cannot be reached"
         self._url = url
         self._request = request
         self._begun = False
-        self._head: httpx.Response | None = None
+        self._head: httpx2.Response | None = None
         self._body = bytearray()
         self._ending: Ending = "lost"
 
     async def at(self, address: Address, trust: ssl.SSLContext) -> None:
         """Send it to this address and read the response, as much of it as is wanted."""
-        async with (
-            httpx.AsyncClient(verify=trust, trust_env=False, timeout=None) as client,  # noqa: S113 - exchange() bounds all of it
-            client.stream(
-                self._request.method,
-                self._url.copy_with(host=str(address)),
-                headers=self._headers(),
-                content=self._request.body,
-                extensions={"sni_hostname": self.target.host, "trace": self._trace},
-                follow_redirects=False,
-            ) as self._head,
-        ):
-            await self._read(self._head)
+        request = httpx2.Request(
+            self._request.method,
+            self._url.copy_with(host=str(address)),
+            headers=self._headers(),
+            content=self._request.body,
+            extensions={"sni_hostname": self.target.host, "trace": self._trace},
+        )
+        async with httpx2.AsyncHTTPTransport(verify=trust, trust_env=False) as transport:
+            self._head = await transport.handle_async_request(request)
+            try:
+                await self._read(self._head)
+            finally:
+                await self._head.aclose()
 
-    def note(self, error: httpx.ConnectError) -> None:
+    def note(self, error: httpx2.ConnectError) -> None:
         """Remember why an address could not be reached."""
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             self.trouble = "has no certificate for that name that is trusted here"
@@ -133,10 +138,10 @@ class _Attempt:
             lost = "; it may have got the request all the same" if self._begun else ""
             said = f"{self.target.host} {trouble}{lost}"
             raise Transient(said) from None
-        headers = {name.lower(): value for name, value in self._head.headers.items()}
+        headers = {name.lower(): fit_text(value) for name, value in self._head.headers.items()}
         return Response(self._head.status_code, headers, bytes(self._body), self._ending)
 
-    async def _read(self, response: httpx.Response) -> None:
+    async def _read(self, response: httpx2.Response) -> None:
         async for piece in response.aiter_raw():
             self._body += piece
             if len(self._body) > self._request.most_bytes:

@@ -10,7 +10,7 @@ import re
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
-import httpx
+import httpx2
 import idna
 
 from actors.connectors.addresses import Address
@@ -72,7 +72,7 @@ def relay(host: str, port: int, *, encrypted: bool) -> Target:
     return Target(host_of(host), port, encrypted)
 
 
-def web(text: str) -> tuple[httpx.URL, Target]:
+def web(text: str) -> tuple[httpx2.URL, Target]:
     """A URL, and where it leads; Permanent where it is not a plain one of http or https."""
     url = _url(text)
     if url.scheme not in ("https", "http"):
@@ -87,14 +87,14 @@ def web(text: str) -> tuple[httpx.URL, Target]:
     return url, Target(host, port, encrypted)
 
 
-def _url(text: str) -> httpx.URL:
+def _url(text: str) -> httpx2.URL:
     if len(text) > LONGEST_URL or any(sign <= " " or sign in "\\\x7f" for sign in text):
         raise Permanent(
             f"the URL is longer than {LONGEST_URL} characters, or holds what no URL holds"
         )
     try:
-        return httpx.URL(text)
-    except (httpx.InvalidURL, ValueError, TypeError):
+        return httpx2.URL(text)
+    except (httpx2.InvalidURL, ValueError, TypeError):
         raise Permanent("the URL cannot be read") from None
 
 

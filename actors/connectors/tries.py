@@ -76,7 +76,7 @@ class Tries:
     async def _try(self, call: Call, send: Send) -> Mapping[str, Any]:
         at, began = time.time(), time.monotonic()
         try:
-            async with self._breakers.guard(call.party):
+            with self._breakers.guard(call.party):
                 answer = await self._timed(call.operate.deadline, send)
         except Open:
             raise

@@ -22,6 +22,7 @@ from actors.connectors.boundary import Boundary
 from actors.connectors.contract import Delivery, Outer, Permanent, Settings
 from actors.connectors.http import Http, Request, Response, refuse
 from actors.connectors.targets import web
+from transport.fit import fit_text
 
 MOST_PAYLOAD = 256 * 1024
 """Bytes of JSON that are sent; the specification recommends less than 20 KB."""
@@ -80,7 +81,7 @@ class WebhookConnector:
 
     def inner(self, delivery: Delivery, response: Outer) -> dict[str, Any]:  # noqa: ARG002 - as every connector
         """The answer's body as text."""
-        body = base64.b64decode(response["body"]).decode("utf-8", errors="replace")
+        body = fit_text(base64.b64decode(response["body"]).decode("utf-8", errors="replace"))
         return {**response, "body": body}
 
     async def close(self) -> None:

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import boto3
-import httpx
+import httpx2
 from moto.server import ThreadedMotoServer
 
 KEYS = {"bucket": "files", "access_key": "AKACME", "secret_key": "s3cret/of+acme="}
@@ -20,7 +20,7 @@ def bucket() -> Iterator[dict[str, Any]]:
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"
-    httpx.put(f"{endpoint}/files").raise_for_status()
+    httpx2.put(f"{endpoint}/files").raise_for_status()
     yield {"endpoint": endpoint, **KEYS}
     server.stop()
 

@@ -28,9 +28,10 @@ class Bench:
     async def _sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
 
-    def run(self, send: Send, **options: Any) -> Any:
+    def run(self, send: Send, url: str | None = None, **options: Any) -> Any:
         """One call."""
         self.call = call(**options)
+        self.call.outer = {"url": url}
         return asyncio.run(self.tries.exchange(self.call, send))
 
 
@@ -123,12 +124,34 @@ class TestBreakers:
             with pytest.raises((Transient, Permanent)):
                 bench.run(failing(error))
 
+    def test_one_target_that_fails_keeps_no_other_from_being_tried(self) -> None:
+        """Where calls name where they go."""
+        bench = Bench(failures=2)
+        for _ in range(2):
+            with pytest.raises(Open):
+                bench.run(failing(*[Transient("busy")] * 9), url="https://one.example/a")
+        assert bench.run(failing(), url="https://two.example/a")
+        with pytest.raises(Open):
+            bench.run(failing(), url="https://ONE.example/b")
+
+    def test_what_is_remembered_is_bounded_and_what_answers_is_forgotten(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("actors.connectors.breakers.MOST", 3)
+        breakers = Breakers(1)
+        for party in ("a", "b", "c", "d"):
+            with pytest.raises(Transient), breakers.guard(party):
+                raise Transient("busy")
+        with breakers.guard("a"):
+            pass
+        with pytest.raises(Open), breakers.guard("b"):
+            pass
+
     def test_half_open_it_lets_one_try_through_and_closes_by_it(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         now = [1000.0]
-        for module in ("purgatory.domain.model", "actors.connectors.breakers"):
-            monkeypatch.setattr(f"{module}.time", Watch(now))
+        monkeypatch.setattr("actors.connectors.breakers.time", Watch(now))
         bench = Bench(failures=1)
         asyncio.run(self._half_open(bench.breakers, now))
 
@@ -143,18 +166,16 @@ class TestBreakers:
         with pytest.raises(Open):
             await self._pass(breakers)
         now[0] += 31.0
-        async with breakers.guard("acme"):
-            with pytest.raises(Open):
-                await self._pass(breakers)  # another one at the same time
+        with breakers.guard("acme"), pytest.raises(Open):
+            await self._pass(breakers)  # another one at the same time
         await self._pass(breakers)
 
     async def _fail(self, breakers: Breakers) -> None:
-        with pytest.raises(Transient):
-            async with breakers.guard("acme"):
-                raise Transient("busy")
+        with pytest.raises(Transient), breakers.guard("acme"):
+            raise Transient("busy")
 
     async def _pass(self, breakers: Breakers) -> None:
-        async with breakers.guard("acme"):
+        with breakers.guard("acme"):
             pass
 
 
@@ -164,6 +185,6 @@ class Watch:
     def __init__(self, now: list[float]) -> None:
         self._now = now
 
-    def time(self) -> float:
+    def monotonic(self) -> float:
         """As the test has it."""
         return self._now[0]
