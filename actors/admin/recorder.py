@@ -1,7 +1,7 @@
 """Has the admin log written: ahead where it has to be, after the fact otherwise.
 
-What has been done cannot be undone because the log is full: its entry is kept, its caller is told the truth,
-and nothing more is changed until all that is kept is written.
+What has been done cannot be undone because the log is full: its entry is kept, its caller is not told that it
+is done before that is written, and nothing more is changed until all that is kept is written.
 """
 
 from __future__ import annotations
@@ -53,6 +53,10 @@ class Recorder:
         """Write down what has happened, or keep it until that is possible."""
         if not (await self.catch_up() and await self._append(entry)):
             self._keep(entry)
+
+    def is_kept(self, entry: Entry) -> bool:
+        """Whether this entry waits to be written."""
+        return any(each is entry for each in self._kept)
 
     async def allow(self, *, writes: bool) -> None:
         """Unavailable where nothing may be done now, for what was done before is not written down."""

@@ -17,10 +17,10 @@ from actors.admin.call import Call
 from actors.admin.capacity import CONSOLE, Capacity, capacity_of, require
 from actors.admin.context import Actors, AdminContext, order_digest, unnamed
 from actors.admin.outlet import Outlet
-from actors.admin.recorder import OK, Recorder
+from actors.admin.recorder import OK, RETRY_MS, Recorder
 from actors.answers import A_DEFECT, success
 from actors.callers import Callers
-from actors.errors import Aborted, ActionError, InvalidArgument, NotFound
+from actors.errors import Aborted, ActionError, InvalidArgument, NotFound, Unavailable
 from actors.index.schema import ResultProblem
 from actors.inlet import full, require_active
 from actors.log.events import Confidential
@@ -40,6 +40,14 @@ class Defect(ActionError):
 
 DEFECT = Defect(A_DEFECT.message)
 """What callers hear of any."""
+
+
+UNRECORDED = Unavailable(
+    "it is not confirmed yet: its audit record could not be written; send it again with the same id, and it "
+    "has its effect once",
+    retry_after_ms=RETRY_MS,
+)
+"""Of what was done: a power cut could still take the record, and the caller would rely on it."""
 
 
 class Served(NamedTuple):
@@ -102,6 +110,9 @@ class Serving:
         outcome = await self._attempt(call)
         call.concluded = call.outcome(*outcome.outcome)
         await self._recorder.after(call.concluded)
+        is_done = outcome.outcome[0] == OK and call.route is not None and call.route.writes
+        if is_done and self._recorder.is_kept(call.concluded):
+            return Refused(UNRECORDED)
         return outcome
 
     async def _attempt(self, call: Call) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -78,6 +79,7 @@ class Journal:
         try:
             if self._tail is not None:
                 self._mend(self._tail)
+                self._tail.settle()
             self._head, problem = find_head(found)
         except BaseException:
             self.close()
@@ -92,11 +94,9 @@ class Journal:
             )
 
     def _make_directory(self) -> None:
-        try:
+        with suppress(FileExistsError):
             self._directory.mkdir(mode=0o700, parents=True)
-        except FileExistsError:
-            return
-        sync(self._directory.parent)
+        sync(self._directory.parent)  # also of one that is there: its name may be in memory alone
 
     def _mend(self, tail: Tail) -> None:
         """Put aside what is no record at the end: a crash leaves a line without a break, or one of zeros."""
@@ -144,6 +144,7 @@ class Journal:
             tail.close()
             self._tail = copy
             copy.check()
+            copy.settle()
 
     def _is_copied(self, tail: Tail) -> bool:
         """Whether another file with the same end stands in the volume's place."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from actors.disk import sync
 from actors.errors import AuditProblem
+from actors.log.chain import LINE_BYTES
 from actors.log.volume import Volume, shown
 
 FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -23,7 +24,7 @@ class Tail:
         self.size = os.fstat(self._fd).st_size
         """Bytes that the log knows of."""
         self._is_ragged = False
-        """Whether what a failed write left behind is still there."""
+        """Whether what a failed write left behind may still be there."""
 
     @classmethod
     def create(cls, path: Path) -> Tail:
@@ -40,6 +41,25 @@ class Tail:
             tail.close()
             raise
         return tail
+
+    def settle(self) -> None:
+        """Write the end again, and sync it: what was left by a sync that failed may be in memory alone.
+
+        A later sync says nothing about it. At most one record can be such.
+        """
+        start = max(0, self.size - LINE_BYTES)
+        fd = os.open(
+            self.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+        )  # to write where it stands
+        try:
+            end = os.pread(fd, self.size - start, start)
+            while end:
+                written = os.pwrite(fd, end, start)
+                start, end = start + written, end[written:]
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        sync(self.path.parent)
 
     def check(self) -> None:
         """AuditProblem where the volume is not as the log left it, or is closed to writing."""
@@ -69,7 +89,6 @@ class Tail:
             _write(self._fd, line)
             os.fsync(self._fd)
         except BaseException:
-            self._is_ragged = True
             with suppress(OSError):
                 self.cut(self.size)
             raise
@@ -77,10 +96,11 @@ class Tail:
 
     def cut(self, size: int) -> None:
         """Make the volume this long, and have that on disk."""
-        os.ftruncate(self._fd, size)
-        self._is_ragged = False
+        self._is_ragged = True
         self.size = size
+        os.ftruncate(self._fd, size)
         os.fsync(self._fd)
+        self._is_ragged = False
 
     def last_line(self) -> bytes:
         """The last line, or what is there of it; empty where there is none."""

@@ -374,6 +374,7 @@ def test_a_disk_that_is_full_at_the_turn_of_the_month_is_said_too(directory: Pat
     """In the new file."""
     write(directory, NOVEMBER)
     journal = Journal(directory, lambda: DECEMBER)
+    journal.open()
 
     with largest_file(100):
         refused(journal, re.escape("audit/2026-12.jsonl: File too large"))
@@ -418,6 +419,64 @@ def test_what_cannot_be_taken_back_at_once_is_taken_back_before_the_next_record(
     journal.append(entry(1))
 
     assert sound(directory) == 2
+
+
+def test_what_was_taken_back_is_synced_before_the_next_record(
+    journal: Journal, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record that a caller was not told of must not come back from the disk with the next one."""
+    journal.append(entry())
+    size = (directory / "2026-11.jsonl").stat().st_size
+    synced: list[int] = []
+    left = iter([False, False])
+    """Whether the record's own sync succeeds, and that of its taking back; later ones do."""
+    sync = os.fsync
+
+    def note(fd: int) -> None:
+        if not next(left, True):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        synced.append(os.fstat(fd).st_size)
+        sync(fd)
+
+    monkeypatch.setattr(os, "fsync", note)
+    with pytest.raises(AuditProblem):
+        journal.append(entry(1))
+    assert synced == []
+    journal.append(entry(2))
+    assert synced[0] == size
+    assert len(synced) == 2
+    assert sound(directory) == 2
+
+
+def test_what_a_killed_server_left_is_written_again_before_the_first_record(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last sync may have failed: the page cache shows the record, and no later sync brings it to disk."""
+    write(directory, NOVEMBER)
+    write(directory, NOVEMBER)
+    volume = directory / "2026-11.jsonl"
+    before = volume.read_bytes()
+    written: list[tuple[int, bytes]] = []
+    pwrite = os.pwrite
+
+    def note(fd: int, data: bytes, offset: int) -> int:
+        written.append((offset, bytes(data[:100])))
+        return pwrite(fd, data[:100], offset)
+
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    journal = Journal(directory, lambda: NOVEMBER)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", fail)
+        refused(journal, "Input/output error")
+    monkeypatch.setattr(os, "pwrite", note)
+    journal.append(entry(1))
+    journal.close()
+
+    assert b"".join(data for _, data in written) == before
+    assert [offset for offset, _ in written] == list(range(0, len(before), 100))
+    assert sound(directory) == 3
 
 
 def test_an_operator_can_close_the_log_even_to_root(journal: Journal, directory: Path) -> None:

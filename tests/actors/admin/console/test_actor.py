@@ -320,14 +320,17 @@ def test_everybody_elses_reply_waits_for_the_record(office: Office, wire: Wire) 
     assert wire.receive()["ok"]
 
 
-def test_what_has_happened_is_told_truly_and_recorded_later(office: Office, wire: Wire) -> None:
+def test_what_is_done_is_confirmed_once_it_is_recorded(office: Office, wire: Wire) -> None:
     """Until then nothing more is changed; looking is allowed."""
     office.is_full = True
     done = wire.ask(**fields("developer", "limits.set", "acme", mailbox=5))
     refused = wire.ask(**fields("developer", "limits.set", "globex", mailbox=6))
     seen = wire.ask(**fields("developer", "limits.show", "acme"))
 
-    assert [code(done), code(refused), code(seen)] == ["ok", "unavailable", "ok"]
+    assert [code(done), code(refused), code(seen)] == ["unavailable", "unavailable", "ok"]
+    assert "it is not confirmed yet" in done["error"]["message"]
+    assert "send it again with the same id" in done["error"]["message"]
+    assert done["error"]["retry_after_ms"]
     assert "nothing was done" in refused["error"]["message"]
     assert len(office.ordered()) == 1
     assert office.entries == []
