@@ -7,7 +7,6 @@ is served at once, and written as soon as the file can be.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from actors.errors import (
     CodeProblem,
     FailedPrecondition,
     IndexProblem,
-    InvalidArgument,
     NotFound,
 )
 from actors.health import Blame, Failure, span
@@ -31,7 +29,7 @@ from actors.index.decision import Decision
 from actors.index.difference import changes, text_difference
 from actors.index.edit import edited
 from actors.index.entries import DUMMY, ERRORING, Action, Connector, Index
-from actors.index.file import digest_of, edited_by_hand, replace
+from actors.index.file import Unsettled, digest_of, edited_by_hand, replace
 from actors.index.messages import (
     CONNECTOR,
     FUNCTION,
@@ -48,11 +46,11 @@ from actors.index.messages import (
 )
 from actors.index.move import Plan, planned
 from actors.index.reader import parse_index, read_served_index
+from actors.index.receipts import Receipts
 from actors.index.spelling import hint
 from actors.library import Key, Library, connector_key, everything
 from actors.log.messages import MOVE, OK, Append, Entry
 from actors.mailbox import Mailbox
-from actors.messages import Receipt
 from actors.published import Published
 from actors.routing import Route, RoutingTable, route_of
 from actors.service import Service
@@ -67,9 +65,6 @@ DRY_RUN = "dry run"
 
 WRITE_AGAIN_SECONDS = 10.0
 """After which a file that could not be written is tried again."""
-
-MOST_RECEIPTS = 1000
-"""Moves that can be asked for again with the same id; older ones are judged anew."""
 
 
 def load_table(path: Path, environment: str) -> RoutingTable:
@@ -89,6 +84,7 @@ class Registry(Actor):
         prepare: Callable[[RoutingTable], object] = lambda _: None,
         audit: Mailbox | None = None,
         clock: Mailbox | None = None,
+        receipts: Path | None = None,
     ) -> None:
         """`prepare` does beforehand what the first message on a new table would otherwise wait for."""
         super().__init__(mailbox)
@@ -99,7 +95,10 @@ class Registry(Actor):
         self._audit = audit
         self._clock = clock
         self._unwritten = tables.unwritten
-        self._receipts: OrderedDict[tuple[str, str], tuple[bytes, Moved]] = OrderedDict()
+        self._receipts = Receipts(receipts, tables.on_disk)
+        self._is_settled = False
+        """Whether the file's last change is known to be on disk: an incarnation before may not have said."""
+        self._unsettled: Unsettled | None = None
         self._handlers: dict[type, Callable[[Any], object]] = {
             Reload: self._reload,
             Compare: lambda _: self._compare(),
@@ -109,6 +108,10 @@ class Registry(Actor):
             LookForHangs: lambda _: self._look_for_hangs(),
             WriteAgain: lambda _: self._write_again(),
         }
+
+    def on_stop(self) -> None:
+        """What the machine did is written, if that is possible by now."""
+        self._write_again()
 
     def on_receive(self, message: Any) -> object:
         """One handler for each kind of message."""
@@ -134,7 +137,7 @@ class Registry(Actor):
         found = (*changes(before.described, index), *_other_code(before, index))
         table = self._built(index, everything)
         if index.text != new.text:
-            replace(self._path, index.text, new.digest)
+            self._replace(index.text, new.digest)
         self._unwritten.clear()
         self._publish(table, index.digest)
         log.info(
@@ -155,20 +158,38 @@ class Registry(Actor):
     # Moves
 
     def _move(self, message: Move) -> Moved:
-        done = self._done(message.receipt)
-        if done is not None:
-            return done
+        done = self._receipts.recall(message.receipt)
+        if done is None:
+            done = self._make(message)
+        elif not self._is_settled and digest_of(self._path) == self._tables.on_disk:
+            self._replace(self._tables.current.described.text, self._tables.on_disk)
+        if self._unsettled:
+            raise self._unsettled
+        return done
+
+    def _make(self, message: Move) -> Moved:
         if digest_of(self._path) != self._tables.on_disk:
             raise edited_by_hand(self._path)
         plan = planned(self._tables.current.described, message)
         table = self._planned_table(message, plan)
-        replace(self._path, table.described.text, self._tables.on_disk)
+        index, moved = table.described, _moved(message, plan, table)
+        with self._receipts.keeping(message.receipt, moved, index.digest):
+            self._replace(index.text, self._tables.on_disk)
         self._unwritten.clear()
-        self._publish(table, table.described.digest)
+        self._publish(table, index.digest)
         self._record(message, plan.version.state, ())
-        moved = _moved(message, plan, table)
-        self._remember(message.receipt, moved)
         return moved
+
+    def _replace(self, text: str, expected: str) -> None:
+        """As the file's `replace`; where that cannot be settled it is done all the same, and noted."""
+        try:
+            replace(self._path, text, expected)
+        except Unsettled as problem:
+            log.error("the index may not be on disk", error=str(problem))
+            self._unsettled = problem
+        else:
+            self._unsettled = None
+        self._is_settled = self._unsettled is None
 
     def _planned_table(self, message: Move, plan: Plan) -> RoutingTable:
         """FailedPrecondition where it could not be served as planned."""
@@ -199,23 +220,6 @@ class Registry(Actor):
         before, self._tables.current = self._tables.current, table
         for module in set(before.modules).difference(table.modules):
             unload(module)
-
-    def _done(self, receipt: Receipt | None) -> Moved | None:
-        """What came of it, where it was asked for before; InvalidArgument where that was another move."""
-        if receipt is None:
-            return None
-        digest, moved = self._receipts.get(receipt[:2], (None, None))
-        if digest not in (None, receipt.digest):
-            raise InvalidArgument(
-                f"id {receipt.id!r} was used for another move: take one of its own"
-            )
-        return moved
-
-    def _remember(self, receipt: Receipt | None, moved: Moved) -> None:
-        if receipt is not None:
-            self._receipts[receipt[:2]] = (receipt.digest, moved)
-            if len(self._receipts) > MOST_RECEIPTS:
-                self._receipts.popitem(last=False)
 
     # Trying
 
@@ -274,7 +278,7 @@ class Registry(Actor):
             return
         table = self._tables.current
         try:
-            replace(self._path, table.described.text, self._tables.on_disk)
+            self._replace(table.described.text, self._tables.on_disk)
         except ActionError as error:
             log.error(
                 "the index could not be written; it is served as if it were", error=str(error)

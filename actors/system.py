@@ -211,6 +211,7 @@ class System:
                 self._read_text,
                 audit=self.admin_log,
                 clock=self.clock,
+                receipts=settings.data / "moves.json",
             ),
         )
         self._supervise(

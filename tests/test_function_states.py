@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,24 @@ def shop(tmp_path: Path) -> Iterator[Workshop]:
 
 
 FAILING = 'raise RuntimeError("secret detail of the defect")'
+
+
+WHICH = {"function": "marks.add"}
+
+
+@contextmanager
+def broken_names(directory: Path) -> Iterator[None]:
+    """A disk that takes files, and does not sync the names in this directory."""
+    sync, inode = os.fsync, directory.stat().st_ino
+
+    def fail(descriptor: int) -> None:
+        if os.fstat(descriptor).st_ino == inode:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync(descriptor)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", fail)
+        yield
 
 
 class TestMoving:
@@ -97,6 +116,27 @@ class TestMoving:
         assert first["result"] == again["result"]
         assert other["error"]["code"] == "invalid_argument"
         assert shop.show()["versions"][0]["by"] == "Ada"
+        assert [each["to"] for each in shop.show()["moves"]] == ["potential release"]
+
+    def test_a_move_sent_again_after_a_restart_is_answered_as_it_was(self, shop: Workshop) -> None:
+        """Whatever became of the answer; also of one that was on disk though it could not be said."""
+        server = shop.serve()
+        shop.write(2)
+        shop.reload()
+        admin = shop.ask("developers.add", name="Ada", role="developer")["developer"]["id"]
+        token = shop.ask("developers.issue", person=admin, label="test")["text"]
+        params = {"function": "marks.add", "version": 2, "to": "potential release", "why": "ready"}
+        sent = {"id": "m-1", "token": token, "action": "functions.move", "params": params}
+        with Wire(server.system.admin_endpoint) as wire, broken_names(shop.index.parent):
+            told = wire.ask(**sent)["error"]
+            shown = wire.ask(**{**sent, "action": "functions.show", "id": "m-2", "params": WHICH})
+            again = wire.ask(**sent)["error"]
+        assert told["code"] == again["code"] == "unavailable"
+        assert "was changed, and it is not known whether that is on disk" in told["message"]
+        assert shown["result"]["versions"][0]["state"] == "potential release"
+        server = shop.serve()
+        with Wire(server.system.admin_endpoint) as wire:
+            assert wire.ask(**sent)["result"]["to"] == "potential release"
         assert [each["to"] for each in shop.show()["moves"]] == ["potential release"]
 
     def test_a_move_says_who_when_from_where_to_where_why_and_for_which_request(

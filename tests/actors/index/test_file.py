@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import resource
 import stat
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from actors.errors import Aborted, Unavailable
-from actors.index.file import digest_of, replace
+from actors.index.file import Unsettled, digest_of, replace
 
 OLD, NEW = "# old\n", "# new\n" * 100
 
@@ -83,3 +85,38 @@ def test_a_directory_that_has_gone_is_told(path: Path) -> None:
     path.parent.rmdir()
     with pytest.raises(Unavailable, match=str(path)):
         replace(path, NEW, seen)
+
+
+def fail(*_: object) -> None:
+    """As a disk does."""
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_a_file_that_cannot_be_read_was_not_edited(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = expected(path)
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    why = r"cannot be read \(Input/output error\)"
+    with pytest.raises(Unavailable, match=why):
+        digest_of(path)
+    with pytest.raises(Unavailable, match=why):
+        replace(path, NEW, seen)
+
+
+def test_a_name_that_cannot_be_synced_is_told_as_a_change(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be on disk or not; done again, it is."""
+    sync, directory = os.fsync, path.parent.stat().st_ino
+
+    def fail_there(descriptor: int) -> None:
+        fail() if os.fstat(descriptor).st_ino == directory else sync(descriptor)
+
+    seen = expected(path)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", fail_there)
+        with pytest.raises(Unsettled, match="was changed, and it is not known whether"):
+            replace(path, NEW, seen)
+    assert path.read_text() == NEW
+    replace(path, NEW, expected(path))

@@ -1,0 +1,109 @@
+"""Receipts of moves, in a file: an order that comes again is answered as it was, also after a restart.
+
+A receipt is written ahead of the move, with the digest that the index has after it: a server that was killed
+in between finds out by that whether the last move was made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import structlog
+
+from actors.disk import said
+from actors.errors import InvalidArgument, Unavailable
+from actors.index.messages import Moved
+from actors.messages import Receipt
+from actors.private_file import write_private
+
+log = structlog.get_logger()
+
+MOST_KEPT = 1000
+"""Moves that can be asked for again with the same id; older ones are judged anew."""
+
+
+class Kept(NamedTuple):
+    """A move that was made, or is being made."""
+
+    digest: str
+    """Of the order."""
+    moved: Moved
+    after: str
+    """The digest of the index, once it is made."""
+
+
+class Receipts:
+    """The one reader and writer of its file."""
+
+    def __init__(self, path: Path | None, index: str) -> None:
+        """`index` is the digest of the index as it is; without a path they end with the process."""
+        self._path = path
+        self._kept: OrderedDict[tuple[str, str], Kept] = OrderedDict()
+        if path is not None:
+            self._kept.update(_read(path))
+        if self._kept and next(reversed(self._kept.values())).after != index:
+            self._kept.popitem()  # the server was killed before the move, or the index was edited since
+
+    def recall(self, receipt: Receipt | None) -> Moved | None:
+        """What came of it, where it was asked for before; InvalidArgument where that was another move."""
+        kept = self._kept.get(receipt[:2]) if receipt is not None else None
+        if receipt is None or kept is None:
+            return None
+        if kept.digest != receipt.digest.hex():
+            raise InvalidArgument(
+                f"id {receipt.id!r} was used for another move: take one of its own"
+            )
+        return kept.moved
+
+    @contextmanager
+    def keeping(self, receipt: Receipt | None, moved: Moved, index: str) -> Iterator[None]:
+        """Keep this of a move that is made meanwhile, and forget it where that raises; Unavailable."""
+        if receipt is None:
+            yield
+            return
+        self._kept[receipt[:2]] = Kept(receipt.digest.hex(), moved, index)
+        try:
+            self._write()
+            yield
+        except BaseException:
+            del self._kept[receipt[:2]]
+            with suppress(Unavailable):  # it is not counted as long as the index is another one
+                self._write()
+            raise
+
+    def _write(self) -> None:
+        while len(self._kept) > MOST_KEPT:
+            self._kept.popitem(last=False)
+        if self._path is None:
+            return
+        try:
+            write_private(
+                self._path, json.dumps([[*key, *kept] for key, kept in self._kept.items()])
+            )
+        except OSError as error:
+            raise Unavailable(
+                f"{self._path} cannot be written ({said(error)}), so nothing was changed: see to the disk, "
+                "then ask again",
+                retry_after_ms=5_000,
+            ) from error
+
+
+def _read(path: Path) -> Iterator[tuple[tuple[str, str], Kept]]:
+    """Of a file that cannot be read nothing: moves that come again are judged anew."""
+    try:
+        rows = json.loads(path.read_bytes())
+        for caller, id_, digest, moved, after in rows:
+            yield (caller, id_), Kept(digest, _moved(*moved), after)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, TypeError) as error:
+        log.error("receipts of moves cannot be read", path=str(path), error=str(error))
+
+
+def _moved(name: str, version: int, origin: str, to: str, breaks: list[str], serving: Any) -> Moved:
+    return Moved(name, version, origin, to, tuple(breaks), serving)
