@@ -37,7 +37,7 @@ from actors.refuser import deleted
 from actors.tenant.alarm import Overdue
 from actors.tenant.deliveries import Deliveries
 from actors.tenant.follow_up import Told
-from actors.tenant.gate import Gate
+from actors.tenant.gate import TROUBLE, Gate
 from actors.tenant.held import Apart, Held, is_request
 from actors.tenant.outbox import Outbox
 from actors.tenant.parking import Arrived, Parking
@@ -116,6 +116,8 @@ class Tenant(Actor):
         try:
             self._waiting.cancel(STOPPING)
             self._deliveries.close()
+        except TROUBLE as error:
+            self._gate.tell_trouble(error)
         finally:
             self._gate.checkpoint_and_close()
 

@@ -23,6 +23,7 @@ from actors.tenant import failures
 from actors.tenant.doubt import Doubt, checkpoint
 from actors.tenant.guard import Guard
 from actors.tenant.outbox_table import OutboxTable
+from actors.tenant.place import Place
 from actors.tenant.plans import Plans
 from actors.tenant.sqltext import KnownText
 from actors.tenant.statements import FunctionDatabase
@@ -50,6 +51,7 @@ class TenantDatabase:
         "known",
         "outbox",
         "path",
+        "place",
     )
 
     def __init__(
@@ -61,6 +63,8 @@ class TenantDatabase:
         plans: Plans,
     ) -> None:
         self.path = path
+        self.place = Place(path)
+        """Whether its files are still where they were opened."""
         self.known = KnownText()
         """The SQL text of the code that is loaded, replaced when other code is; at first nothing."""
         self.doubt = Doubt()
@@ -208,7 +212,9 @@ class TenantDatabase:
     def close(self) -> None:
         """Close without ceremony. What was not committed is gone; closing twice is nothing."""
         self._guard.leave()
-        self._connection.close()
+        if not self._connection.closed:
+            with self.place.left():
+                self._connection.close()
 
 
 def limit_size(driver: sqlite3.Connection, most: int) -> None:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import structlog
 
 from actors.answers import packed_refusal
+from actors.errors import DatabaseProblem
 from actors.log.accounts import Accounts, refused_line
 from actors.log.messages import FROM_TENANT
 from actors.messages import Replies, TenantRecord, Work
@@ -23,8 +24,9 @@ from actors.tenant.database import FORGOTTEN_AT_ONCE, TenantDatabase
 from actors.tenant.doubt import NOT_KEPT, Doubt, lost
 from actors.tenant.held import Held
 from actors.tenant.mark import mark_in
+from actors.tenant.place import Displaced
 from actors.tenant.serving import Serving
-from transport.message import ABORTED, Refusal
+from transport.message import ABORTED, UNAVAILABLE, Refusal
 
 log = structlog.get_logger()
 
@@ -38,6 +40,16 @@ FORGET_EVERY = 600.0
 
 FORGET_MORE = 0.1
 """Seconds between sweeps while there is more to forget: 5,000 replies a second at most."""
+
+TROUBLE = (sqlite3.Error, OSError, DatabaseProblem)
+"""What may be wrong with a file when its tenant leaves."""
+
+DISPLACED = Refusal(
+    UNAVAILABLE,
+    "the tenant's database was removed or replaced under the server, and nothing of this request was kept; "
+    "send it again with the same id",
+    retry_after_ms=1000,
+)
 
 STRETCH_LOST = Refusal(ABORTED, "the commit of a later stretch failed")
 """What is on disk of the earlier ones is said besides."""
@@ -82,10 +94,21 @@ class Gate:
         return self.database.doubt
 
     def checkpoint_and_close(self) -> None:
-        """So that the file stands alone."""
+        """So that the file stands alone; where that fails, it is logged, and done at the next opening."""
         self._close_accounts()
-        if self._serving is not None:
+        if self._serving is None:
+            return
+        try:
+            self.database.place.require()
             self.database.checkpoint_and_close()
+        except TROUBLE as error:
+            self.tell_trouble(error)
+            self.database.close()
+
+    def tell_trouble(self, error: Exception) -> None:
+        """In the log: of the file of a tenant that leaves."""
+        path = str(self.database.path)
+        log.error("database not closed well", **self._whose, path=path, exc_info=error)
 
     def close(self) -> None:
         """Without ceremony: what was not committed is gone."""
@@ -113,6 +136,9 @@ class Gate:
         except sqlite3.Error as error:
             self.failed(error, len(held))
             self.release([self._verdict(one, error) for one in held])
+        except Displaced:
+            self.release([self.serving.taken_back(one, DISPLACED) for one in held])
+            raise
         else:
             self.release(held)
 
@@ -135,12 +161,20 @@ class Gate:
         return found
 
     def flush(self, *, wrote: bool) -> None:
-        """Commit the transaction; where it fails, `failed` comes next."""
+        """Commit the transaction; where it fails, `failed` comes next. Displaced ends the incarnation."""
         if wrote:
             if self.doubt:
                 raise sqlite3.OperationalError("an earlier commit failed") from self.doubt.error
+            self._require_in_place()
             self._let_go()
         self.database.commit()
+
+    def _require_in_place(self) -> None:
+        try:
+            self.database.place.require()
+        except Displaced:
+            self.database.rollback()
+            raise
 
     def failed(self, error: sqlite3.Error, messages: int) -> None:
         """After a commit of so many messages: ask the disk what it holds, now or, with `doubt`, later."""

@@ -7,10 +7,11 @@ import time
 from collections.abc import Iterable
 
 from actors.mailbox import Mailbox
-from actors.tenant.gate import STRETCH_LOST, Gate
+from actors.tenant.gate import DISPLACED, STRETCH_LOST, Gate
 from actors.tenant.held import Apart
 from actors.tenant.parked import Parked
 from actors.tenant.parking import Arrived, Parking
+from actors.tenant.place import Displaced
 from actors.tenant.stretch import Stretch, Stretches
 from transport.message import Refusal
 
@@ -89,6 +90,11 @@ class Waiting:
         """Commit; where that fails and the stretch is lost, its function is closed, and has called nobody."""
         try:
             self._gate.flush(wrote=stretch.wrote)
+        except Displaced:
+            self._parking.end(function)
+            self._stretches.abandon(function)
+            self._gate.refuse(function.work, function.halfway(DISPLACED))
+            raise
         except sqlite3.Error as error:
             self._gate.failed(error, 1)
             if not self._is_kept(stretch, function):
