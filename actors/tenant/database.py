@@ -174,6 +174,11 @@ class TenantDatabase:
         """Store a reply, or a later mark, in the place of what a function's first stretches left there."""
         self._execute(text.REPLACE, (reply, int(now), caller, request_id))
 
+    def has_replies_before(self, moment: float) -> bool:
+        """Whether there are any to forget; a look that writes nothing."""
+        found = self._execute(text.OLDEST).fetchone()
+        return found is not None and found[0] < int(moment)
+
     def forget_before(self, moment: float, most: int = FORGOTTEN_AT_ONCE) -> int:
         """Remove replies stored before `moment` (of time.time()), oldest first; how many it were."""
         return self._execute(text.FORGET, (int(moment), most)).rowcount

@@ -102,6 +102,8 @@ def lost(error: Exception, what: str, seconds: float = LONGEST_PAUSE) -> Refusal
     """The refusal of a write whose commit failed with this; `seconds` until trying again can help."""
     if is_full(error):
         code, cause = RESOURCE_EXHAUSTED, "the server's disk is full"
+    elif isinstance(error, Busy):
+        code, cause = UNAVAILABLE, "the tenant's database is held by another process"
     else:
         code, cause = UNAVAILABLE, "the commit failed"
     return Refusal(code, f"{cause}, {what}", retry_after_ms=int(seconds * 1000))

@@ -33,6 +33,7 @@ REMEMBER: Final = marked(
     "INSERT INTO tenantry_replies (caller, id, digest, reply, at) VALUES (?, ?, ?, ?, ?)"
 )
 REPLACE: Final = marked("UPDATE tenantry_replies SET reply = ?, at = ? WHERE caller = ? AND id = ?")
+OLDEST: Final = marked("SELECT at FROM tenantry_replies ORDER BY n LIMIT 1")
 FORGET: Final = marked(
     "DELETE FROM tenantry_replies WHERE at < ?1 AND n <= "
     "(SELECT max(n) FROM (SELECT n FROM tenantry_replies ORDER BY n LIMIT ?2))"

@@ -131,7 +131,6 @@ class Gate:
     def commit(self, held: list[Held]) -> None:
         """Commit the transaction; then these leave, or what is true instead."""
         try:
-            self._sweep()
             self.flush(wrote=any(one.wrote for one in held))
         except sqlite3.Error as error:
             self.failed(error, len(held))
@@ -141,6 +140,7 @@ class Gate:
             raise
         else:
             self.release(held)
+            self._sweep()
 
     def apart(self, change: Callable[[], T]) -> T:
         """A transaction of the engine's own, committed when this returns; what it gives.
@@ -233,10 +233,21 @@ class Gate:
         return held if mark is None else self.serving.taken_back(held, mark.on(STRETCH_LOST))
 
     def _sweep(self) -> None:
-        """Forget old replies; where more are due than one sweep takes, sweep again soon."""
+        """Forget old replies; where more are due than one sweep takes, sweep again soon.
+
+        In a transaction of its own, after the replies have left: who only reads needs no file to write to.
+        """
         now = time.monotonic()
-        if now >= self._next_sweep:
-            forgotten = self.database.forget_before(time.time() - KEEP_REPLIES)
-            self._next_sweep = now + (
-                FORGET_EVERY if forgotten < FORGOTTEN_AT_ONCE else FORGET_MORE
-            )
+        if now < self._next_sweep or self.doubt:
+            return
+        self._next_sweep = now + FORGET_EVERY
+        moment = time.time() - KEEP_REPLIES
+        try:
+            if not self.database.has_replies_before(moment):
+                return
+            forgotten = self.apart(lambda: self.database.forget_before(moment))
+        except sqlite3.Error as error:
+            log.warning("old replies not forgotten", **self._whose, exc_info=error)
+        else:
+            if forgotten >= FORGOTTEN_AT_ONCE:
+                self._next_sweep = now + FORGET_MORE

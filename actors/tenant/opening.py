@@ -12,12 +12,12 @@ from time import monotonic
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from actors.disk import result_code
+from actors.disk import is_full, result_code
 from actors.errors import DatabaseProblem, MigrationNeeded
 from actors.tenant.authorizer import authorizer
 from actors.tenant.database import TenantDatabase, limit_size
 from actors.tenant.dialect import MOST_VARIABLES
-from actors.tenant.doubt import checkpoint, wal_of
+from actors.tenant.doubt import Busy, checkpoint, wal_of
 from actors.tenant.engine import SharedEngine
 from actors.tenant.guard import Guard
 from actors.tenant.schema_info import SchemaInfo, Version, read_revisions, require_same_application
@@ -118,15 +118,30 @@ def _opened(
     check_stamp(path, driver, tenant_id)
     _check_version(path, driver, schema.user_version)
     require_same_application(path, read_revisions(driver), schema.revisions)
-    if wal_of(path).stat().st_size:  # of a process that died, perhaps between a write and its sync
-        checkpoint(driver, path)
+    busy = _brought_in(path, driver)
     for limit, most in LIMITS:
         driver.setlimit(limit, most)
     guard = Guard()
     driver.set_progress_handler(lambda: monotonic() > guard.deadline, STEPS_BETWEEN_LOOKS)
     connection = shared.connection(driver, guard)
     driver.set_authorizer(authorizer(guard, schema))
-    return TenantDatabase(path, driver, connection, guard, shared.plans)
+    database = TenantDatabase(path, driver, connection, guard, shared.plans)
+    if busy is not None:
+        database.doubt.arise(busy)
+    return database
+
+
+def _brought_in(path: Path, driver: sqlite3.Connection) -> Busy | None:
+    """Put a -wal into the file that a process left which died, perhaps between a write and its sync.
+
+    Where one lives and is in the way, that: what it commits can be read, and nothing be written.
+    """
+    try:
+        if wal_of(path).stat().st_size:
+            checkpoint(driver, path)
+    except Busy as busy:
+        return busy
+    return None
 
 
 def _check_version(path: Path, driver: sqlite3.Connection, head: int) -> None:
@@ -165,8 +180,9 @@ ADVICE: Final = {
 
 def problem(path: Path, error: sqlite3.Error | OSError) -> DatabaseProblem:
     """What an error while opening or migrating means, in words."""
+    code = sqlite3.SQLITE_FULL if is_full(error) else result_code(error)
     advice = ADVICE.get(
-        result_code(error), "look at the disk, the rights of the file and the limit of open files"
+        code, "look at the disk, the rights of the file and the limit of open files"
     )
     if not path.exists():
         advice = "it is missing; restore it from a backup"

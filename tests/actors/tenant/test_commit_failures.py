@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import resource
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from tests.actors.servers import INDEX, request
+from tests.actors.servers import INDEX, path_of, request
 from tests.actors.tenant.disk import FINE, KEPT, KEPT_AND_UNKNOWN, LOST, Disk
 from tests.child import Child
 from tests.conftest import Server
 from tests.deadline import until
 from tests.pipe import Pipe
 from tests.wire import Map, Wire
+
+COLUMNS = "caller, id, digest, reply, at"
 
 
 @pytest.fixture
@@ -130,6 +135,30 @@ def test_other_tenants_and_later_messages_see_nothing_of_it(
     assert wire.ask(**request(server, "globex", "marks.add", text="other"))["ok"]
     assert wire.ask(**add(server, "after"))["ok"]
     assert count(server, wire, "in between") == 5
+
+
+@pytest.mark.parametrize("left", ["a -wal", "nothing"])
+def test_who_reads_needs_no_file_that_can_be_written(
+    server: Server, wire: Wire, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    """Another process holds the write lock when the tenant is woken, and old replies cannot be forgotten."""
+    monkeypatch.setattr("actors.tenant.opening.BUSY_SECONDS", 0.0)
+    with closing(sqlite3.connect(path_of(server, "acme"), isolation_level=None)) as other:
+        old = ("someone", "old", b"digest", b"reply", 0)
+        other.execute(f"INSERT INTO tenantry_replies ({COLUMNS}) VALUES (?, ?, ?, ?, ?)", old)
+        if left == "nothing":
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        other.execute("BEGIN IMMEDIATE")
+        with capture_logs() as logged:
+            assert [count(server, wire, "any") for _ in range(3)] == [0, 0, 0]
+        error = wire.ask(**add(server, "held"))["error"]
+        assert error["code"] == "unavailable"
+        assert error["message"].startswith("the tenant's database is held by another process")
+        other.execute("ROLLBACK")
+    events = [each["event"] for each in logged]
+    assert "actor failed" not in events
+    assert events.count("old replies not forgotten") == (left == "nothing")
+    until(lambda: wire.ask(**add(server, "held"))["ok"], "writes to be served")
 
 
 # ---------------------------------------------------------------- a disk that is really full
