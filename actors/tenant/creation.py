@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from actors.errors import DatabaseProblem
+from actors.tenant.doubt import checkpoint
 from actors.tenant.opening import connect, problem
 
 TENANT_ID: Final = re.compile(r"[0-9a-f]{32}")
@@ -26,25 +27,41 @@ def tenant_path(directory: Path, tenant_id: str) -> Path:
     return directory / f"{tenant_id}.db"
 
 
-def create_tenant(template: Path, path: Path, tenant_id: str) -> None:
-    """Make the tenant's file from the template (Migrations.template); on disk when this returns.
+def create_tenant(template: bytes, path: Path, tenant_id: str) -> None:
+    """Make the tenant's file from a template's content (Migrations.template); on disk when this returns.
 
     DatabaseProblem where it is there already, or cannot be written. A crash half-way leaves a `.new` file,
-    which the next attempt replaces.
+    which the next start removes.
     """
     if path.exists():
         raise DatabaseProblem(f"{path} is there already: a tenant's file is made once")
     private_directory(path.parent)
     draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    _copy(template, draft)
+    remove_draft(draft)
     try:
+        _write(template, draft)
         _stamp(draft, tenant_id)
-    except sqlite3.Error as error:
-        raise problem(draft, error) from error
-    sync(draft)
-    draft.rename(path)
-    sync(path.parent)
+        sync(draft)
+        draft.rename(path)
+        sync(path.parent)
+    except (sqlite3.Error, OSError) as error:
+        found = problem(draft, error)
+        for left in (draft, path):  # nobody has heard of it yet
+            remove_draft(left)
+        raise found from error
+
+
+def remove_drafts(directory: Path) -> None:
+    """Those that a process left behind that died; while no other makes any. What cannot be removed stays."""
+    for draft in directory.glob("*.new"):
+        with suppress(OSError):
+            remove_draft(draft)
+
+
+def remove_draft(draft: Path) -> None:
+    """With what SQLite keeps beside it: another file of that name must not find it."""
+    for end in ("", "-wal", "-shm", "-journal"):
+        draft.with_name(draft.name + end).unlink(missing_ok=True)
 
 
 def private_directory(directory: Path) -> None:
@@ -57,9 +74,9 @@ def private_file(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
 
 
-def _copy(template: Path, draft: Path) -> None:
-    with template.open("rb") as source, os.fdopen(private_file(draft), "wb") as target:
-        target.write(source.read())
+def _write(template: bytes, draft: Path) -> None:
+    with os.fdopen(private_file(draft), "wb") as target:
+        target.write(template)
 
 
 def _stamp(draft: Path, tenant_id: str) -> None:
@@ -71,6 +88,7 @@ def _stamp(draft: Path, tenant_id: str) -> None:
             "INSERT INTO tenantry_tenant (id, created_at) VALUES (?, ?)",
             (tenant_id, datetime.now(UTC).isoformat(timespec="milliseconds")),
         )
+        checkpoint(driver, draft)  # closing says nothing where that fails
 
 
 def sync(path: Path) -> None:

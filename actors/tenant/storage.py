@@ -7,7 +7,7 @@ from types import ModuleType
 
 from actors.messages import TenantRecord
 from actors.tenant.archive import archive_tenant, copy_before_migration
-from actors.tenant.creation import create_tenant, tenant_path
+from actors.tenant.creation import create_tenant, remove_drafts, tenant_path
 from actors.tenant.database import TenantDatabase
 from actors.tenant.engine import SharedEngine
 from actors.tenant.loaded_text import static_fragments
@@ -25,7 +25,9 @@ class Storage:
         self._backups = data / "backups"
         self._markers = data / "outbox"
         self._migrations = Migrations(application)
-        self._template = self._migrations.template(data / "templates")
+        for directory in (self._tenants, data / "templates"):
+            remove_drafts(directory)
+        self._template = self._migrations.template(data / "templates").read_bytes()
         self._schema = self._migrations.schema_info()
         self.database_bytes = database_bytes
         """Largest database of a tenant with no limit of its own, in bytes."""

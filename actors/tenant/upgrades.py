@@ -17,7 +17,8 @@ from alembic import command
 from sqlalchemy import Connection, StaticPool, create_engine
 
 from actors.errors import CodeProblem, DatabaseProblem
-from actors.tenant.creation import private_directory, private_file
+from actors.tenant.creation import private_directory, private_file, remove_draft, sync
+from actors.tenant.doubt import checkpoint
 from actors.tenant.opening import check_stamp, connect, problem
 from actors.tenant.revisions import Line, read_line
 from actors.tenant.schema_info import (
@@ -127,18 +128,40 @@ class Migrations:
         """
         private_directory(directory)
         path = directory / f"template-{self.head}-{self._digest()}.db"
-        if not path.exists():
+        if not self._is_template(path):
             draft = path.with_suffix(".new")
             self._make_template(draft)
             draft.rename(path)
+            sync(directory)
         return path
 
+    def _is_template(self, path: Path) -> bool:
+        """Whether it is there, whole and at head: a full disk may have cut one short."""
+        if not path.exists():
+            return False
+        try:
+            with closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as driver:
+                found = driver.execute("PRAGMA quick_check").fetchall()
+                return found == [("ok",)] and self._version_of(path, driver) == self.version
+        except (sqlite3.Error, DatabaseProblem):
+            return False
+
     def _make_template(self, draft: Path) -> None:
-        draft.unlink(missing_ok=True)
-        os.close(private_file(draft))
-        with closing(connect(draft)) as driver:
-            driver.execute("PRAGMA journal_mode=WAL")
-            self._run(driver)
+        """Whole, checked and on disk when this returns; DatabaseProblem."""
+        remove_draft(draft)
+        try:
+            os.close(private_file(draft))
+            with closing(connect(draft)) as driver:
+                driver.execute("PRAGMA journal_mode=WAL")
+                self._run(driver)
+                checkpoint(driver, draft)
+            sync(draft)
+        except (sqlite3.Error, OSError) as error:
+            found = problem(draft, error)
+            remove_draft(draft)
+            raise found from error
+        if not self._is_template(draft):
+            raise DatabaseProblem(f"{draft} is not what was written: look at the disk")
 
     def _digest(self) -> str:
         digest = sha256()

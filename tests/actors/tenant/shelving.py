@@ -87,7 +87,7 @@ class Library:
         """A new tenant's id."""
         tenant_id = secrets.token_hex(16)
         template = self.migrations.template(self.directory / "templates")
-        create_tenant(template, self.path(tenant_id), tenant_id)
+        create_tenant(template.read_bytes(), self.path(tenant_id), tenant_id)
         return tenant_id
 
     def open(

@@ -11,7 +11,9 @@ import pytest
 
 from actors.errors import DatabaseProblem
 from actors.tenant.creation import create_tenant, tenant_path
-from tests.actors.tenant.shelving import Library
+from actors.tenant.storage import Storage
+from tests.actors.tenant.disk import Disk
+from tests.actors.tenant.shelving import MIGRATIONS, Library
 
 
 def mode(path: Path) -> int:
@@ -59,7 +61,7 @@ def test_a_file_that_is_there_is_never_replaced(library: Library) -> None:
     tenant_id = library.create()
     path = library.path(tenant_id)
     before = path.read_bytes()
-    template = library.migrations.template(library.directory / "templates")
+    template = library.migrations.template(library.directory / "templates").read_bytes()
     with pytest.raises(DatabaseProblem, match="there already"):
         create_tenant(template, path, tenant_id)
     assert path.read_bytes() == before
@@ -70,8 +72,36 @@ def test_what_a_crash_left_behind_is_made_again(library: Library) -> None:
     path = library.path(tenant_id)
     path.rename(path.with_suffix(".new"))
     path.with_suffix(".new").write_bytes(b"half")
-    create_tenant(library.migrations.template(library.directory / "templates"), path, tenant_id)
+    template = library.migrations.template(library.directory / "templates").read_bytes()
+    create_tenant(template, path, tenant_id)
     assert library.open(tenant_id).path == path
+
+
+def test_a_file_that_could_not_be_stamped_gets_no_name(library: Library, disk: Disk) -> None:
+    template = library.migrations.template(library.directory / "templates").read_bytes()
+    path = library.path("a" * 32)
+    disk.silent = True
+    with pytest.raises(DatabaseProblem, match="disk I/O error"):
+        create_tenant(template, path, "a" * 32)
+    assert list(path.parent.iterdir()) == []
+    create_tenant(template, path, "a" * 32)
+    assert library.open("a" * 32).path == path
+
+
+def test_tenants_are_made_also_when_the_template_is_removed(tmp_path: Path) -> None:
+    storage = Storage(tmp_path, MIGRATIONS, 1024**2)
+    for template in (tmp_path / "templates").iterdir():
+        template.unlink()
+    storage.create("a" * 32)
+    assert storage.path("a" * 32).exists()
+
+
+def test_what_a_dead_process_had_begun_is_removed_at_the_next_start(tmp_path: Path) -> None:
+    Storage(tmp_path, MIGRATIONS, 1024**2).create("a" * 32)
+    for name in ("b.new", "c.new", "c.new-wal"):
+        (tmp_path / "tenants" / name).write_bytes(b"half")
+    storage = Storage(tmp_path, MIGRATIONS, 1024**2)
+    assert list((tmp_path / "tenants").iterdir()) == [storage.path("a" * 32)]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from actors.tenant import upgrades
 from actors.tenant.creation import create_tenant
 from actors.tenant.schema_info import SchemaInfo, Version
 from actors.tenant.upgrades import ENGINE_MIGRATIONS, Migrations
+from tests.actors.tenant.disk import Disk
 from tests.actors.tenant.shelving import MIGRATIONS
 
 TENANT = "0123456789abcdef0123456789abcdef"
@@ -54,7 +55,7 @@ def backend(tmp_path: Path) -> Backend:
 def file(backend: Backend, tmp_path: Path) -> Path:
     """A tenant's file at the head of the library's two revisions."""
     path = tmp_path / "tenants" / f"{TENANT}.db"
-    create_tenant(backend.migrations().template(tmp_path / "templates"), path, TENANT)
+    create_tenant(backend.migrations().template(tmp_path / "templates").read_bytes(), path, TENANT)
     return path
 
 
@@ -129,6 +130,25 @@ def test_a_template_half_made_is_made_again(backend: Backend, tmp_path: Path) ->
     again = backend.migrations().template(tmp_path / "templates")
     assert query(again, "SELECT count(*) FROM books") == [(0,)]
     assert [file.name for file in again.parent.iterdir()] == [again.name]
+
+
+def test_a_template_that_was_cut_short_is_made_again(backend: Backend, tmp_path: Path) -> None:
+    template = backend.migrations().template(tmp_path / "templates")
+    template.write_bytes(template.read_bytes()[: 4 * 4096])
+    again = backend.migrations().template(tmp_path / "templates")
+    assert query(again, "PRAGMA integrity_check") == [("ok",)]
+    assert query(again, "SELECT count(*) FROM books") == [(0,)]
+
+
+def test_a_template_that_could_not_be_put_into_its_file_gets_no_name(
+    backend: Backend, tmp_path: Path, disk: Disk
+) -> None:
+    disk.silent = True
+    with pytest.raises(DatabaseProblem, match="disk I/O error"):
+        backend.migrations().template(tmp_path / "templates")
+    assert list((tmp_path / "templates").iterdir()) == []
+    again = backend.migrations().template(tmp_path / "templates")
+    assert query(again, "SELECT count(*) FROM books") == [(0,)]
 
 
 # ---------------------------------------------------------------- upgrading

@@ -197,7 +197,7 @@ def _written(statement: Any) -> tuple[str, dict[str, Any]]:
 def make_file(directory: Path) -> Path:
     """A tenant's file with the desk's tables and nothing in them."""
     file = directory / "tenant.db"
-    create_tenant(MIGRATIONS.template(directory), file, TENANT_ID)
+    create_tenant(MIGRATIONS.template(directory).read_bytes(), file, TENANT_ID)
     return file
 
 
