@@ -15,9 +15,9 @@ from typing import Any
 import structlog
 
 from actors.actor import Actor
-from actors.answers import A_DEFECT, new_trace_id, packed_refusal, refusal_bytes, success
+from actors.answers import A_DEFECT, new_trace_id, packed_refusal, refusal_bytes, success_around
 from actors.callers import Callers
-from actors.discovery import answer_system, is_system
+from actors.discovery import Pages, is_system
 from actors.epoch import Epoch
 from actors.errors import ActionError, InvalidArgument, Unavailable
 from actors.mailbox import Mailbox, Occupant
@@ -109,6 +109,7 @@ class Channel(Actor):
         self._directory = directory
         self._tables = tables
         self._limits = limits
+        self._pages = Pages()
         self._read_directory = read_directory
         self._handlers: dict[type, Callable[[Any], None]] = {
             Frame: self._frame,
@@ -221,10 +222,9 @@ class Channel(Actor):
         self._reply(Peer(routing_id, delimited, bad.encoding), body)
 
     def _answer_system(self, work: Work) -> None:
-        request = work.request
-        table = self._tables.current.as_tested(self._tests(work.principal))
-        route, result = answer_system(table, work.principal, request.action, request.params)
-        self._reply(work.peer, success(work, route, result))
+        tests = self._tests(work.principal)
+        route, result = self._pages.answer(self._tables.current, work, tests)
+        self._reply(work.peer, success_around(work, route, result))
 
     # To the network
 

@@ -29,8 +29,9 @@ from actors.index.decision import NEWEST, Decision
 from actors.index.entries import EFFECTS, RELEASE, RESERVED, STATES, Action, Version
 from actors.index.schema import Schema
 from actors.index.spelling import nearest
-from actors.messages import Principal
+from actors.messages import Principal, Work
 from actors.routing import Route, RoutingTable, route_of
+from transport import codec
 
 SERVER_VERSION = "0.1.0"
 """What system.ping says is running: the version in pyproject.toml."""
@@ -43,6 +44,11 @@ of a message."""
 
 MOST_ACTIONS = 200
 """Actions on one page."""
+
+MOST_PAGES = 64
+"""Pages that are kept, packed: 16 MiB at the most."""
+
+DESCRIBE = f"{RESERVED}describe"
 
 Answer = Callable[[RoutingTable, Principal, Any], dict[str, Any]]
 
@@ -60,12 +66,49 @@ def answer_system(
     NotFound for a name that is none of them; Unauthenticated and PermissionDenied as for any other
     action; InvalidArgument for params that do not fit.
     """
+    route = _route_to(action, caller)
+    return route, _ANSWERS[action](table, caller, route.params.parse(params))
+
+
+class Pages:
+    """Answers of the built-in actions, packed; for one actor. Those of system.describe are made once.
+
+    Each is kept for the table it was made from, and for all callers that may call the same.
+    """
+
+    def __init__(self) -> None:
+        self._table: RoutingTable | None = None
+        self._packed: dict[tuple[Any, ...], bytes] = {}
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+    def answer(self, table: RoutingTable, work: Work, tests: frozenset[str]) -> tuple[Route, bytes]:
+        """As `answer_system`, for a caller whose tenant tests these actions."""
+        caller, action, encoding = work.principal, work.request.action, work.peer.encoding
+        if action != DESCRIBE:
+            route, result = answer_system(table, caller, action, work.request.params)
+            return route, codec.encode(result, encoding)
+        route = _route_to(action, caller)
+        params: Any = route.params.parse(work.request.params)
+        if table is not self._table or len(self._packed) >= MOST_PAGES:
+            self._table, self._packed = table, {}
+        asked = (params.action, params.prefix, params.after, params.limit)
+        key = (caller.role, caller.areas, caller.scope, tests, encoding, *asked)
+        packed = self._packed.get(key)
+        if packed is None:
+            page = describe(table.as_tested(tests), caller, params)
+            packed = self._packed[key] = codec.encode(page, encoding)
+        return route, packed
+
+
+def _route_to(action: str, caller: Principal) -> Route:
     route = built_in().get(action)
     if route is None:
         near = ", ".join(nearest(action, built_in()))
         raise NotFound(f"there is no action {action!r}; did you mean {near or 'system.describe'}?")
     _check_access(route, caller)
-    return route, _ANSWERS[action](table, caller, route.params.parse(params))
+    return route
 
 
 def ping(table: RoutingTable, caller: Principal, params: Any) -> dict[str, Any]:  # noqa: ARG001 - all take the same
@@ -200,7 +243,7 @@ def _route(
 _ANSWERS: Mapping[str, Answer] = {
     f"{RESERVED}ping": ping,
     f"{RESERVED}whoami": whoami,
-    f"{RESERVED}describe": describe,
+    DESCRIBE: describe,
 }
 
 _TEXT = {"type": "string"}

@@ -106,7 +106,7 @@ class Router(Channel):
         self._inlets = mailbox.inlets
         self._rates = rates
         self._allowance = Allowance(rates)
-        self._has_refused = False
+        self._is_charged = False
         self._counted = NO_INLET
         """Of the caller's tenant, as far as the last message counted for one."""
         self._attempts = Attempts()
@@ -129,13 +129,16 @@ class Router(Channel):
     # How much
 
     def _frame(self, frame: Frame) -> None:
-        """Read a message, unless its sender has had too much refused; what is refused is charged."""
+        """Read a message, unless its sender has spent the time that there is for what is charged.
+
+        That is what is refused, what strangers ask, and what is answered here.
+        """
         began, body = time.monotonic(), frame.parts[-1]
         is_wary = began < self._allowance.wary_until or len(body) > HEAVY_BYTES
-        self._has_refused = False
+        self._is_charged = False
         if not is_wary or not self._turned_away(frame, began):
             self._read(frame, began)
-        if self._has_refused:
+        if self._is_charged:
             now = time.monotonic()
             self._allowance.charge(self._payer(body), now - began, now)
 
@@ -171,7 +174,7 @@ class Router(Channel):
 
     def _turn_away(self, frame: Frame, refusal: Refusal | None) -> None:
         """Answer under the id that can be found; without a refusal, not even that."""
-        self._has_refused = True
+        self._is_charged = True
         parts = frame.parts
         id_ = find_id(parts[-1], self._limits) if refusal is not None else None
         if id_ is None or refusal is None:
@@ -180,7 +183,12 @@ class Router(Channel):
         peer = Peer(parts[0], len(parts) > 2 and parts[1] == b"", codec.encoding_of(parts[-1]))
         self._reply(peer, refusal_bytes(id_, refusal, new_trace_id(), peer.encoding))
 
+    def _answer_system(self, work: Work) -> None:
+        self._is_charged = True
+        super()._answer_system(work)
+
     def _count(self, caller: Principal, connection: bytes, now: float) -> None:
+        self._is_charged = caller is ANYONE
         self._allowance.count(connection, caller.id, now)
         tenant = self._callers.tenant(caller.tenant)
         if tenant is not None:
@@ -248,7 +256,7 @@ class Router(Channel):
 
     def _refuse(self, work: Work, refusal: Refusal) -> None:
         """A caller that is not known hears nothing of any tenant, and leaves nothing in its log."""
-        self._has_refused = True
+        self._is_charged = True
         tenant = self._callers.tenant(work.principal.tenant)
         if tenant is not None and refusal.code != UNAUTHENTICATED:
             self._refuse_of(tenant, work, refusal)
@@ -266,7 +274,7 @@ class Router(Channel):
         self._reply(work.peer, body)
 
     def _refuse_bad(self, routing_id: bytes, delimited: bool, bad: codec.BadRequest) -> None:
-        self._has_refused = True
+        self._is_charged = True
         super()._refuse_bad(routing_id, delimited, bad)
         self._counts[INVALID_COUNT] += 1
 

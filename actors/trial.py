@@ -36,6 +36,8 @@ class Trial:
             environment=environment,
             endpoint="tcp://127.0.0.1:*",
             memory_bytes=0,
+            token_rate=0,
+            tenant_rate=0,
         )
         self._role = role
 

@@ -23,6 +23,10 @@ def events() -> Events:
     return log_to_standard_error()
 
 
+NO_RATES = {"token_rate": 0.0, "tenant_rate": 0.0, "connection_rate": 0.0, "stranger_ms": 0.0}
+"""A test sends as much as it likes."""
+
+
 class Server:
     """A running system with the tenants acme and globex."""
 
@@ -33,7 +37,7 @@ class Server:
         habits: Habits = HABITS,
         **settings: Any,
     ) -> None:
-        given = {"endpoint": "tcp://127.0.0.1:*", "memory_bytes": 0, **settings}
+        given = {"endpoint": "tcp://127.0.0.1:*", "memory_bytes": 0, **NO_RATES, **settings}
         self.system = System(Settings(data=data, **given), clock, habits=habits)
         self.system.start()
         self.tokens: dict[str, str] = {}

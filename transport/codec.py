@@ -32,6 +32,7 @@ __all__ = [
     "Unencodable",
     "decode",
     "encode",
+    "encode_around",
     "encode_request",
     "parse_reply",
     "parse_request",
@@ -138,6 +139,19 @@ def encode(value: Mapping[str, Any], encoding: Encoding, limits: Limits = REPLIE
     if len(body) > limits.body_bytes:
         raise Unencodable(f"the message is longer than {limits.body_bytes} bytes")
     return body
+
+
+def encode_around(value: Mapping[str, Any], field: str, packed: bytes, encoding: Encoding) -> bytes:
+    """As `encode`, with that field's value packed already; the value is None where it belongs.
+
+    The field has to come before any text that is not printable ASCII.
+    """
+    body = encode(value, encoding)
+    if encoding == "msgpack":
+        name, nothing = packb(field), b"\xc0"
+    else:
+        name, nothing = to_json(field) + b":", b"null"
+    return body.replace(name + nothing, name + packed, 1)
 
 
 def encode_request(request: Request, encoding: Encoding, limits: Limits = LIMITS) -> bytes:

@@ -25,6 +25,12 @@ GRACE = 10.0
 
 NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 
+UNBOUNDED = {
+    f"TENANTRY_{name}": "0"
+    for name in ("TOKEN_RATE", "TENANT_RATE", "CONNECTION_RATE", "STRANGER_MS")
+}
+"""Settings of every server: it takes what one sender sends."""
+
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 
@@ -109,10 +115,13 @@ class Child:
 
 
 def environment(root: Path) -> Mapping[str, str]:
-    """The caller's environment without its settings: only flags given here may change a peer."""
+    """The caller's environment without its settings: only flags given here may change a peer.
+
+    Nothing bounds how much one sender may send: that is what is measured, and older checkouts have no flag.
+    """
     kept = {key: value for key, value in os.environ.items() if not key.startswith("TENANTRY_")}
     search = [str(root), *filter(None, [kept.get("PYTHONPATH")])]
-    return {**kept, "PYTHONPATH": os.pathsep.join(search)}
+    return {**kept, **UNBOUNDED, "PYTHONPATH": os.pathsep.join(search)}
 
 
 def free_port() -> int:

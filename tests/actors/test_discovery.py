@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from actors import discovery
-from actors.discovery import SERVER_VERSION, answer_system, is_system
+from actors.discovery import (
+    MOST_PAGES,
+    SERVER_VERSION,
+    Pages,
+    answer_system,
+    describe,
+    is_system,
+)
 from actors.errors import InvalidArgument, NotFound, PermissionDenied, Unauthenticated
 from actors.index.reader import built_in_index, read_index
-from actors.messages import ANYONE, Principal
+from actors.mailbox import Mailbox
+from actors.messages import ANYONE, Peer, Principal
 from actors.routing import RoutingTable
+from tests.actors.letters import work
+from transport.message import Request
 
 LARGEST_BODY = 256 * 1024
 MEMBER = Principal("t_1", "acme", "member", person="p_1")
@@ -312,3 +324,59 @@ class TestPaging:
         file = Path(__file__).parents[2] / "registry.toml"
         table = RoutingTable.build(read_index(file), "local-dev")
         assert len(self.pages(table)) == 1
+
+
+# ---------------------------------------------------------------- packed pages
+
+
+def packed(pages: Pages, table: RoutingTable, caller: Principal, **more: Any) -> Any:
+    """What that caller gets of system.describe."""
+    encoding = more.pop("encoding", "msgpack")
+    asked = work("w-1", Mailbox("test", lambda _: None))._replace(
+        principal=caller,
+        request=Request(id="w-1", action="system.describe", params=more),
+        peer=Peer(b"peer", delimited=False, encoding=encoding),
+    )
+    route, body = pages.answer(table, asked, frozenset())
+    assert route.name == "system.describe"
+    return json.loads(body) if encoding == "json" else msgpack.unpackb(body)
+
+
+def test_a_page_is_made_once_for_all_who_may_call_the_same(
+    table: RoutingTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Counter[str]()
+
+    def counted(table: RoutingTable, caller: Principal, params: Any) -> dict[str, Any]:
+        made[caller.role] += 1
+        return describe(table, caller, params)
+
+    monkeypatch.setattr(discovery, "describe", counted)
+    pages = Pages()
+    for caller in (MEMBER, MEMBER._replace(id="t_9"), OWNER, OWNER, ANYONE, DEVELOPER, MEMBER):
+        for encoding in ("msgpack", "json"):
+            expected = answer_system(table, caller, "system.describe", {})[1]
+            assert packed(pages, table, caller, encoding=encoding) == expected
+    assert made == {"member": 2, "owner": 2, "public": 2, "developer": 2}  # one in each encoding
+
+
+def test_a_page_is_made_anew_for_another_question_scope_or_table(
+    table: RoutingTable, tmp_path: Path
+) -> None:
+    pages = Pages()
+    everything = packed(pages, table, MEMBER)
+    assert packed(pages, table, MEMBER, prefix="system.") != everything
+    assert packed(pages, table, MEMBER, limit=1)["next"] is not None
+    narrow = packed(pages, table, MEMBER._replace(scope=frozenset({"desk.work"})))
+    assert {each["name"] for each in narrow["actions"]} == {"desk.work", *SYSTEM}
+    other = table_of(tmp_path, ("desk.other", "member"))
+    assert packed(pages, other, MEMBER)["index"] == other.digest
+    assert packed(pages, table, MEMBER) == everything
+
+
+def test_no_more_pages_are_kept_than_are_worth_it(table: RoutingTable) -> None:
+    """Whoever asks for ever other ones fills no memory."""
+    pages = Pages()
+    for n in range(3 * MOST_PAGES):
+        packed(pages, table, MEMBER, after=f"a{n}")
+    assert len(pages) <= MOST_PAGES
