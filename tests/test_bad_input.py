@@ -147,7 +147,6 @@ def test_past_four_times_the_limit_the_connection_is_closed(server: Server, wire
         ({"timeout_ms": 1.5}, "timeout_ms"),
         ({"timeout_ms": "5000"}, "timeout_ms"),
         ({"timeout_ms": 600_001}, "timeout_ms"),
-        ({"traceparent": "00-xyz"}, "traceparent"),
         ({"tenant": 5}, "tenant"),
         ({"params": {"text": 5}}, "params.text"),
         ({"params": {}}, "params.text"),

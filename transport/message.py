@@ -5,10 +5,11 @@ docs/message-api.md is the law; this module is its vocabulary. Nothing here touc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Encoding = Literal["msgpack", "json"]
 
@@ -53,6 +54,19 @@ CODES = frozenset(
 )
 
 
+_TRACEPARENT = re.compile(
+    r"((?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(-.*)?", re.DOTALL
+)
+
+
+def readable_traceparent(value: Any) -> str | None:
+    """As much of it as this version reads; None for one that is invalid, which decides over nothing else."""
+    found = _TRACEPARENT.fullmatch(value) if isinstance(value, str) else None
+    if found is None or (found[2] and found[1].startswith("00")):
+        return None
+    return found[1]
+
+
 class Request(BaseModel):
     """One request, checked against the envelope and nothing else.
 
@@ -75,10 +89,10 @@ class Request(BaseModel):
     """Bearer token; required unless the action is public."""
     timeout_ms: int = Field(default=30_000, ge=1, le=600_000)
     """Milliseconds; work that has not begun by then is not begun."""
-    traceparent: str | None = Field(
+    traceparent: Annotated[str | None, BeforeValidator(readable_traceparent)] = Field(
         default=None, pattern=r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\z"
     )
-    """W3C Trace Context, level 1, section 3.2."""
+    """W3C Trace Context, level 1, section 3.2; None where it cannot be read, as if it were not there."""
 
 
 class Problem(NamedTuple):

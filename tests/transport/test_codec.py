@@ -538,7 +538,6 @@ def test_json_is_what_the_standard_says(number: str) -> None:
         ("timeout_ms", 1.5),
         ("timeout_ms", "100"),
         ("timeout_ms", True),
-        ("traceparent", "00-abc"),
     ],
 )
 def test_a_wrong_field_is_named_and_its_value_is_not(
@@ -550,6 +549,38 @@ def test_a_wrong_field_is_named_and_its_value_is_not(
     assert "must be" in bad.refusal.details[0].problem
     assert bad.id == (None if field == "id" else "r-1")
     assert bad.encoding == encoding
+
+
+SPAN = f"{'a' * 32}-{'b' * 16}-01"
+
+
+@both
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        (f"00-{SPAN}", f"00-{SPAN}"),
+        (f"01-{SPAN}", f"01-{SPAN}"),
+        (f"01-{SPAN}-what-comes", f"01-{SPAN}"),
+        (f"00-{SPAN}-more", None),
+        (f"01-{SPAN}more", None),
+        (f"ff-{SPAN}", None),
+        (f"00-{'0' * 32}-{'b' * 16}-01", None),
+        (f"00-{'a' * 32}-{'0' * 16}-01", None),
+        (f"00-{SPAN.upper()}", None),
+        (f"00-{SPAN}\n", None),
+        ("hello", None),
+        ("", None),
+        (5, None),
+        (["00"], None),
+        (None, None),
+    ],
+)
+def test_a_trace_that_cannot_be_read_is_begun_anew(
+    encoding: Encoding, given: Any, read: str | None
+) -> None:
+    """As W3C Trace Context has it: telemetry decides over no business, and later versions are read."""
+    request, _ = parse_request(body_of(encoding, traceparent=given))
+    assert request.traceparent == read
 
 
 @both
