@@ -13,14 +13,24 @@ from typing import Any
 
 from scripts.benchmark.child import ChildFailed
 from scripts.benchmark.peers import HERE
-from scripts.endurance import blocked, crowd, failing, hanging, kill, memory, send, swap, syncs
-from scripts.endurance.faults import NoCompiler
+from scripts.endurance import (
+    blocked,
+    crowd,
+    failing,
+    fuzz,
+    hanging,
+    kill,
+    memory,
+    send,
+    swap,
+    syncs,
+)
 from scripts.endurance.report import Report
 from scripts.endurance.wire import NoReply
 
 HARNESSES: dict[str, ModuleType] = {
     module.__name__.rpartition(".")[2]: module
-    for module in (kill, crowd, blocked, memory, swap, failing, send, hanging, syncs)
+    for module in (kill, crowd, blocked, memory, swap, failing, send, hanging, syncs, fuzz)
 }
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
