@@ -25,6 +25,7 @@ from scripts.endurance import (
     swap,
     syncs,
 )
+from scripts.endurance.faults import NoCompiler
 from scripts.endurance.report import Report
 from scripts.endurance.wire import NoReply
 

@@ -8,6 +8,7 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -111,9 +112,9 @@ class Fuzzer:
         if kind == 0:
             body[at : at + 1] = bytes((int(choose() * 256),))
         elif kind == 1:
-            body[at : at + 1] = odd[(i := int(choose() * len(odd))) : i + 1]
+            body[at : at + 1] = bytes((odd[int(choose() * len(odd))],))
         elif kind == 2:
-            body[at:at] = odd[(i := int(choose() * len(odd))) : i + 1]
+            body[at:at] = bytes((odd[int(choose() * len(odd))],))
         elif kind == 3:
             del body[at : at + 1 + int(choose() * 8)]
         elif kind == 4:
@@ -151,9 +152,10 @@ class Wires:
         """All replies that are there; how many."""
         count = 0
         for socket in self._sockets:
-            while socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
-                self._taken(socket.recv_multipart()[-1])
-                count += 1
+            with suppress(zmq.Again):
+                while True:
+                    self.taken(socket.recv_multipart(zmq.NOBLOCK)[-1])
+                    count += 1
         return count
 
     def settle(self, most: int) -> None:
@@ -180,7 +182,8 @@ class Wires:
         socket.connect(endpoint)
         return socket
 
-    def _taken(self, body: bytes) -> None:
+    def taken(self, body: bytes) -> None:
+        """Look at one reply."""
         is_json = body[:1] == b"{"
         reply: dict[str, Any] = json.loads(body) if is_json else msgpack.unpackb(body)
         id_, code = reply["id"], "ok" if reply["ok"] else reply["error"]["code"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sqlite3
 import subprocess
@@ -12,11 +13,23 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import psutil
 import pytest
 
 from scripts.benchmark.peers import HERE
-from scripts.endurance import blocked, failing, files, hanging, kill, memory, send, swap, syncs
+from scripts.endurance import (
+    blocked,
+    failing,
+    files,
+    fuzz,
+    hanging,
+    kill,
+    memory,
+    send,
+    swap,
+    syncs,
+)
 from scripts.endurance.crowd import Touch, wrong_row
 from scripts.endurance.faults import NoCompiler
 from scripts.endurance.ledger import Ledger, judge
@@ -33,6 +46,7 @@ KILL = kill.FULL._replace(rounds=2, tenants=2, seconds=0.3, within=60.0)
 BLOCKED = blocked.FULL._replace(
     trials=1, tenants=2, threads=2, rate=50.0, seconds=0.3, ratio=1e6, relief=60.0
 )
+FUZZ = fuzz.QUICK._replace(frames=4_000, connections=2, growth=1e6)
 MEMORY = memory.FULL._replace(parts=400_000, part_bytes=700, within=60.0)
 SWAP = swap.FULL._replace(swaps=8, messages=400, tenants=4, in_flight=32)
 HANGING = hanging.FULL._replace(pairs=2, tenants=2, in_flight=8, seconds=0.3, ratio=0.0)
@@ -127,6 +141,33 @@ def test_a_full_memory_ends_the_server_and_nothing_acknowledged_is_lost(tmp_path
     assert "the process survived" in said
     assert "the process ended with" in said
     assert "ready again" in said
+
+
+def test_frames_that_are_almost_requests_get_their_own_replies(tmp_path: Path) -> None:
+    """And the server goes on."""
+    report = fuzz.run(FUZZ, tmp_path, quietly)
+
+    said = "\n".join(report.lines())
+    assert not report.broken, said
+    for code in ("ok", "invalid_argument", "unauthenticated", "not_found", "permission_denied"):
+        assert code in said
+
+
+def test_a_wrong_reply_would_be_seen() -> None:
+    """Twice, in the other encoding, or of a defect; one under an id that was changed says nothing."""
+    wires = fuzz.Wires("tcp://127.0.0.1:1", 1)
+    right = {"v": 1, "id": fuzz.MARK, "ok": True, "result": {}, "meta": {}}
+    wires.waiting = {fuzz.MARK: False, "f1": False, "f2": True}
+    wires.taken(msgpack.packb(right))
+    wires.taken(msgpack.packb({**right, "id": "w1"}))
+    assert wires.wrong == []
+    wires.taken(msgpack.packb(right))
+    wires.taken(json.dumps({**right, "id": "f1"}).encode())
+    error = {"code": "internal", "message": "a defect"}
+    wires.taken(json.dumps({"v": 1, "id": "f2", "ok": False, "error": error, "meta": {}}).encode())
+    said = " ".join(wires.wrong)
+    assert [words in said for words in ("twice", "other encoding", "a defect")] == [True] * 3
+    wires.close()
 
 
 def test_while_a_connector_hangs_the_same_tenants_are_served(tmp_path: Path) -> None:
