@@ -31,6 +31,9 @@ INSTALLED = Path(__file__).resolve().parents[2]
 BUNDLED = frozenset(f"actors.connectors.{name}" for name in ("mail", "storage", "webhook"))
 """What any index may name, wherever it is; a file of that name beside it comes first."""
 
+OWN_NAME = "tenantry_code_"
+"""What names of modules begin with that are loaded here; others are imported in the ordinary way."""
+
 _numbers = itertools.count(1)
 
 
@@ -179,7 +182,7 @@ class _Snapshot(SourceLoader):
 def _executed(reference: str, path: str, loader: _Snapshot, digest: str) -> ModuleType:
     """Run the module under a name of its own, in its true package, so that `from .x import y` works."""
     package, dot, stem = path.rpartition(".")
-    name = f"{package}{dot}tenantry_code_{stem}_{digest[:12]}_{next(_numbers)}"
+    name = f"{package}{dot}{OWN_NAME}{stem}_{digest[:12]}_{next(_numbers)}"
     spec = importlib.util.spec_from_loader(name, loader, origin=str(loader.file))
     assert spec is not None
     spec.has_location = True

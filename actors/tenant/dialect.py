@@ -9,11 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final
 
+import sqlalchemy.sql
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler, SQLiteIdentifierPreparer
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
-from sqlalchemy.sql.elements import quoted_name
+from sqlalchemy.sql.elements import ClauseElement, quoted_name
+from sqlalchemy.sql.visitors import Visitable, iterate
 
 from actors.errors import StatementRefused
 from actors.tenant.sqltext import Written
@@ -24,6 +27,9 @@ GUARD: Final = "tenantry_guard"
 MOST_VARIABLES: Final = 1_000
 """Bound parameters of one statement (SQLITE_LIMIT_VARIABLE_NUMBER); SQLAlchemy batches rows to fit."""
 
+OF_SQLALCHEMY: Final = str(Path(sqlalchemy.sql.__file__).parent)
+"""Where the code is that compiles the elements that come with SQLAlchemy."""
+
 PLAIN_TYPE: Final = re.compile(r"[A-Z][A-Z_ ]*(\(\d+(, ?\d+)?\))?")
 """A type as SQLAlchemy writes it in a CAST; anything else counts as text."""
 
@@ -33,12 +39,25 @@ class TenantCompiler(SQLiteCompiler):
 
     fragments: tuple[str, ...] = ()
     """The collected text, in the order of the statement."""
+    _looked_at: frozenset[int] = frozenset()
+    """Addresses of the elements that are compiled by SQLAlchemy itself."""
 
     @cached_property
     def written(self) -> Written:
         """What the Guard checks."""
         is_dml = self.isinsert or self.isupdate or self.isdelete
         return Written(self.string, self.fragments, bool(self.literal_execute_params), is_dml)
+
+    def process(self, obj: Visitable, **kwargs: Any) -> str:
+        """Every statement, and what is within it, comes through here; StatementRefused of what hides text."""
+        for element in iterate(obj) if isinstance(obj, ClauseElement) else ():
+            if id(element) not in self._looked_at and not _is_of_sqlalchemy(type(element)):
+                raise StatementRefused(
+                    f"{type(element).__name__} has a compiler of its own (@compiles), whose text cannot be "
+                    "checked: write the expression with SQLAlchemy's own elements"
+                )
+            self._looked_at |= {id(element)}
+        return super().process(obj, **kwargs)
 
     def post_process_text(self, text: str) -> str:
         """text(), prefixes, suffixes and template strings come through here."""
@@ -111,6 +130,12 @@ class TenantDialect(SQLiteDialect_pysqlite):
         """Run one statement that asks for no parameters (execution option no_parameters)."""
         _admit(context)
         cursor.execute(statement)
+
+
+def _is_of_sqlalchemy(kind: type) -> bool:
+    """Whether its elements are compiled by the dialect, and by no function that was registered for them."""
+    code = getattr(kind._compiler_dispatch, "__code__", None)  # type: ignore[attr-defined]  # made at run time
+    return code is not None and code.co_filename.startswith(OF_SQLALCHEMY)
 
 
 def _admit(context: Any) -> None:

@@ -11,13 +11,15 @@ from math import inf
 from typing import Any, NoReturn
 
 from actors.errors import StatementRefused
-from actors.tenant.sqltext import KnownText, Written
+from actors.tenant.sqltext import KnownText, Written, check_origin, spoken
 
 
 class Guard:
     """Engine mode until `enter`, function mode until `leave`."""
 
-    __slots__ = ("broken", "deadline", "denied", "function", "known", "may_write", "params")
+    __slots__ = (
+        *("_spoken", "broken", "deadline", "denied", "function", "known", "may_write", "params"),
+    )
 
     def __init__(self) -> None:
         self.function = False
@@ -30,6 +32,8 @@ class Guard:
         """time.monotonic() after which a running statement is interrupted, in seconds."""
         self.params: Mapping[str, Any] = {}
         """The message's params, to name the field whose value was found in SQL text."""
+        self._spoken: str | None = None
+        """All that is text in them, where a statement with text of its own was run."""
         self.denied: str | None = None
         """What the authorizer has refused, in words, until it is told."""
         self.broken: str | None = None
@@ -41,6 +45,7 @@ class Guard:
         """A function begins."""
         self.known = known
         self.params = params
+        self._spoken = None
         self.deadline = deadline
         self.may_write = may_write
         self.denied = self.broken = None
@@ -66,11 +71,19 @@ class Guard:
         if written.cleared is not known:
             known.check(written, self.params)
             written.cleared = known
+        if written.telling and self.params:
+            check_origin(written, self._said(), self.params)
         if not self.may_write and written.writes:
             raise StatementRefused(
                 "the action's effect is `read` in the index, and this statement writes: make it "
                 "`write` there, so that its reply is stored under the request's id"
             )
+
+    def _said(self) -> str:
+        """What the message says; made once for each, and for most messages never."""
+        if self._spoken is None:
+            self._spoken = spoken(self.params)
+        return self._spoken
 
     def _nothing_runs(self) -> NoReturn:
         if self.broken is not None:

@@ -11,12 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Table, insert, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import ClauseElement
 
+from actors.errors import StatementRefused
+from actors.index.code import OWN_NAME
 from actors.tenant.dialect import TenantCompiler, TenantDialect
 
 LIBRARIES: Final = tuple(
@@ -35,17 +38,82 @@ PYTHON_CODE: Final = (
 )
 
 
+CONTAINERS: Final = (
+    *(Mapping, list, tuple, set, frozenset, ModuleType, type, ClauseElement),
+    *PYTHON_CODE,
+)
+"""What texts may be in."""
+
+
+class Seen(NamedTuple):
+    """What was in an object when it was first looked at."""
+
+    thing: object
+    """Held, so that its address is not given away."""
+    texts: tuple[str, ...]
+    inside: tuple[object, ...]
+
+
+READ: Final[WeakKeyDictionary[ModuleType, frozenset[str]]] = WeakKeyDictionary()
+"""Of each module that is served, its texts as they were when it was loaded."""
+
+SEEN: Final[dict[int, Seen]] = {}
+"""By address: objects that modules share are not looked at again when the next module is loaded. What is
+written here is never changed, whichever thread comes first."""
+
+
 def static_fragments(modules: Iterable[ModuleType]) -> frozenset[str]:
     """Every constant text of these modules and of those they import, libraries aside.
 
     Constants are: text in module and class variables and in the collections they hold, text written in
-    the body of a function, and whatever text() or the like holds within a statement that is a constant.
+    the body of a function, and whatever text() or the like holds within a statement that is a constant. They
+    are as they were when this was first asked of a module, which is when it was loaded, before any message:
+    what a function puts into a variable or a collection afterwards is none, for this version or another one.
     """
-    roots = list(modules)
-    reading = _Reading({file for module in roots if (file := getattr(module, "__file__", None))})
-    for module in roots:
-        reading.read(vars(module))
-    return frozenset(reading.found)
+    found: set[str] = set()
+    for module in modules:
+        texts = READ.get(module)
+        found |= READ.setdefault(module, _fragments(module)) if texts is None else texts
+    return frozenset(found)
+
+
+def forget_unloaded() -> None:
+    """Let go of what only modules had that are served no more; what others import stays as it was seen."""
+    kept: dict[int, Seen] = {}
+    roots = [*READ, *_beside({_directory(module) for module in READ})]
+    ahead = [id(vars(module)) for module in roots]
+    while ahead:
+        at = ahead.pop()
+        if at not in kept and (seen := SEEN.get(at)) is not None:
+            kept[at] = seen
+            ahead.extend(map(id, seen.inside))
+    for at in SEEN.keys() - kept.keys():
+        SEEN.pop(at, None)
+
+
+def _fragments(module: ModuleType) -> frozenset[str]:
+    file = getattr(module, "__file__", None)
+    roots = set() if file is None else {file}
+    for beside in _beside({_directory(module)}):
+        if id(vars(beside)) not in SEEN:
+            _Reading(roots).read(vars(beside))
+    own = _Reading(roots)
+    own.read(vars(module))
+    return frozenset(own.found)
+
+
+def _beside(directories: set[str | None]) -> list[ModuleType]:
+    """Modules that were imported in the ordinary way, from where these are."""
+    return [
+        each
+        for name, each in list(sys.modules.items())
+        if OWN_NAME not in name and _directory(each) in directories - {None}
+    ]
+
+
+def _directory(module: ModuleType) -> str | None:
+    file = getattr(module, "__file__", None)
+    return file and str(Path(file).parent)
 
 
 class _Reading:
@@ -54,18 +122,29 @@ class _Reading:
     def __init__(self, roots: set[str]) -> None:
         self.found: set[str] = set()
         self._roots = roots
-        self._seen: dict[int, object] = {}
         self._dialect = TenantDialect()
 
     def read(self, thing: object) -> None:
+        """Find the texts within."""
         waiting = [thing]
+        done: set[int] = set()
         while waiting:
-            thing = waiting.pop()
-            if isinstance(thing, str):
-                self.found.add(str(thing))
-            elif id(thing) not in self._seen:
-                self._seen[id(thing)] = thing  # held, so that its id is not given away meanwhile
-                waiting.extend(self._inside(thing))
+            seen = self._seen(waiting.pop())
+            if id(seen.thing) not in done:
+                done.add(id(seen.thing))
+                self.found.update(seen.texts)
+                waiting.extend(seen.inside)
+
+    def _seen(self, thing: object) -> Seen:
+        seen = SEEN.get(id(thing))
+        if seen is not None:
+            return seen
+        inside = list(self._inside(thing))
+        texts = tuple(str(each) for each in inside if isinstance(each, str))
+        others = tuple(each for each in inside if isinstance(each, CONTAINERS))
+        seen = Seen(thing, texts, others)
+        is_passed_over = not inside and isinstance(thing, (ModuleType, type, *PYTHON_CODE))
+        return seen if is_passed_over else SEEN.setdefault(id(thing), seen)
 
     def _inside(self, thing: object) -> Iterable[object]:
         if isinstance(thing, Mapping):
@@ -89,7 +168,7 @@ class _Reading:
         ):
             try:
                 compiled = part.compile(dialect=self._dialect)
-            except SQLAlchemyError:
+            except (SQLAlchemyError, StatementRefused):
                 continue  # a part of a statement that cannot stand alone; its whole is a constant too
             if isinstance(compiled, TenantCompiler):
                 yield from compiled.fragments

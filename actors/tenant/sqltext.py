@@ -36,6 +36,9 @@ REASONS: Final = {
     **dict.fromkeys(("CREATE", "ALTER", "DROP"), "tables are made and changed by migrations"),
     "EXPLAIN": "look at query plans from the console",
 }
+SQL: Final = re.compile(r"\w.*\W|\W.*\w", re.DOTALL)
+"""Text that says more than one word, or a sign: `id DESC` does, `name` and `->>` do not."""
+
 FIRST_WORD = re.compile(r"\s*(\w+)")
 OR_ROLLBACK = re.compile(r"\bOR\s+ROLLBACK\b", re.IGNORECASE)
 
@@ -43,12 +46,14 @@ OR_ROLLBACK = re.compile(r"\bOR\s+ROLLBACK\b", re.IGNORECASE)
 class Written:
     """What is to be checked of a compiled statement, without the statement itself."""
 
-    __slots__ = ("cleared", "fragments", "literal", "sql", "writes")
+    __slots__ = ("cleared", "fragments", "literal", "sql", "telling", "writes")
 
     def __init__(self, sql: str, fragments: tuple[str, ...], literal: bool, is_dml: bool) -> None:
         self.sql = sql
         self.fragments = fragments
         """Text that was copied into `sql` as it is."""
+        self.telling = tuple(each for each in map(str.strip, fragments) if SQL.search(each))
+        """Those among them that a caller could do something with who sends them."""
         self.literal = literal
         """True where a value would be written into the text at the last moment."""
         self.writes = is_dml or is_writing(sql)
@@ -82,8 +87,36 @@ class KnownText:
         _check_kind(written.sql)
 
 
+def check_origin(written: Written, said: str, params: Mapping[str, Any]) -> None:
+    """Raise StatementRefused where a fragment is what the caller has sent, known or not.
+
+    `said` is what `spoken` makes of the message's params. A fragment that begins a statement must not be part
+    of a longer text either.
+    """
+    for fragment in written.telling:
+        if f"\0{fragment}\0" in said or (first_word(fragment) in BEGINNINGS and fragment in said):
+            raise _refused(fragment, params)
+
+
+def spoken(params: Mapping[str, Any]) -> str:
+    """Every text that a message holds, names included, each between two NULs, of which none has any."""
+    return "\0".join(("", *_texts(params), ""))
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value.strip()
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield str(name).strip()
+            yield from _texts(inner)
+    elif isinstance(value, Sequence):
+        for inner in value:
+            yield from _texts(inner)
+
+
 def _check_kind(sql: str) -> None:
-    word = _first_word(sql)
+    word = first_word(sql)
     if word not in BEGINNINGS:
         reason = REASONS.get(word, "a statement begins with SELECT, INSERT, UPDATE, DELETE or WITH")
         raise StatementRefused(f"{word or 'an empty statement'} is refused: {reason}")
@@ -99,17 +132,25 @@ NOBODYS: Final = KnownText()
 
 def is_writing(sql: str) -> bool:
     """Whether a plain text begins as one that writes; an INSERT behind a WITH is not seen."""
-    return _first_word(sql) in WRITING
+    return first_word(sql) in WRITING
 
 
-def _first_word(sql: str) -> str:
+def first_word(sql: str) -> str:
+    """In upper case; empty where it does not begin with one."""
     found = FIRST_WORD.match(sql)
     return found[1].upper() if found else ""
 
 
 def _refused(fragment: str, params: Mapping[str, Any]) -> StatementRefused:
     """Says where the text came from, and never repeats it: it may be a customer's."""
-    source = next((path for path, value in _flat(params) if value and value in fragment), None)
+    source = next(
+        (
+            path
+            for path, value in _flat(params)
+            if value and (value in fragment or fragment in value)
+        ),
+        None,
+    )
     what = f"holds the value of {source}" if source else "was put together at run time"
     return StatementRefused(
         f"a piece of SQL text {what}: bind values with bindparam() or plain comparisons, choose "

@@ -10,7 +10,7 @@ from actors.tenant.archive import archive_tenant, copy_before_migration
 from actors.tenant.creation import create_tenant, remove_drafts, tenant_path
 from actors.tenant.database import TenantDatabase
 from actors.tenant.engine import SharedEngine
-from actors.tenant.loaded_text import static_fragments
+from actors.tenant.loaded_text import forget_unloaded, static_fragments
 from actors.tenant.marker import Marker, due_markers, remove_marker
 from actors.tenant.opening import StorageLimits, open_tenant
 from actors.tenant.sqltext import KnownText
@@ -79,11 +79,12 @@ class Storage:
     def known_text(self, modules: tuple[ModuleType, ...]) -> KnownText:
         """The SQL text that this code holds as constants: the only text its functions may run.
 
-        Reading it takes milliseconds, so the last one is kept, for every tenant's turn. Two turns that meet
-        new code at once both read it, and get the same.
+        Each module is read once, when it was loaded (actors/tenant/loaded_text.py). The last answer is
+        kept, for every tenant's turn.
         """
         of, known = self._known
         if of is not modules:
             known = KnownText(static_fragments(modules))
+            forget_unloaded()
             self._known = (modules, known)
         return known

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import re
+import sys
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
 import pytest
 from sqlalchemy import (
+    Column,
     Executable,
     Integer,
+    MetaData,
+    Table,
     Text,
     TypeDecorator,
     bindparam,
@@ -24,15 +30,18 @@ from sqlalchemy import (
     select,
     table,
     text,
+    values,
 )
 from sqlalchemy.exc import CompileError, DBAPIError, StatementError
-from sqlalchemy.sql.elements import quoted_name
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.elements import ColumnElement, quoted_name
 from sqlalchemy.types import UserDefinedType
 
 from actors.errors import StatementRefused
+from actors.index.code import load, unload
 from actors.tenant.database import TenantDatabase
 from actors.tenant.dialect import TenantDialect
-from actors.tenant.loaded_text import static_fragments
+from actors.tenant.loaded_text import SEEN, forget_unloaded, static_fragments
 from tests.actors.tenant import test_sqltext
 from tests.actors.tenant.shelving import Library, books, lend, shelves
 
@@ -339,3 +348,189 @@ def test_text_is_found_in_imported_modules_and_not_in_libraries() -> None:
     found = static_fragments([module])
     assert {"an imported text", "in a function", "in a coroutine"} <= found
     assert "Expecting value" not in found  # of json
+
+
+# ---------------------------------------------------------------- text that users leave behind
+
+SIBLING = "MEMO = {}\nASKED = []\nKEPT = 'SELECT id FROM books'\n"
+VERSION = """
+from sqlalchemy import text
+from {package}.sibling import ASKED, MEMO
+OWN = 'SELECT title FROM books'
+LAST = None
+def f(ctx, params):
+    global LAST
+    MEMO[params] = LAST = params
+    ASKED.append(params)
+    f.last = params
+"""
+
+
+def package(root: Path, name: str) -> Path:
+    """Beside an index: two versions of a function, and what they share."""
+    folder = root / name
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "sibling.py").write_text(SIBLING)
+    for version in (1, 2):
+        text = VERSION.replace("{package}", name) + f"# {version}\n"
+        (folder / f"v{version}.py").write_text(text)
+    return folder
+
+
+def test_what_users_leave_in_memory_is_no_text_of_the_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither of the version that keeps it, nor of one that is loaded later and shares the memo."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    package(tmp_path, "leaving")
+    first = load("leaving.v1:f", tmp_path)
+    known = static_fragments([first.module])
+    assert {"SELECT title FROM books", "SELECT id FROM books"} <= known | static_fragments(
+        [sys.modules["leaving.sibling"]]
+    )
+    hostile = "(SELECT group_concat(secret) FROM people)"
+    first.function(None, hostile)
+
+    assert hostile not in static_fragments([first.module])
+    again = load("leaving.v1:f", tmp_path)
+    assert hostile not in static_fragments([again.module])
+    second = load("leaving.v2:f", tmp_path)
+    assert hostile not in static_fragments([first.module, second.module])
+    unload(first.module)
+    unload(again.module)
+    del first, again
+    forget_unloaded()
+    third = load("leaving.v2:f", tmp_path)
+    assert hostile not in static_fragments([third.module])
+
+
+def test_what_only_an_unloaded_module_had_is_let_go_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often a developer reloads; what is beside it stays as it was seen."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    package(tmp_path, "reloading")
+    kept = load("reloading.v1:f", tmp_path)
+    static_fragments([kept.module])
+    forget_unloaded()
+    before = len(SEEN)
+    for _ in range(3):
+        loaded = load("reloading.v2:f", tmp_path)
+        static_fragments([loaded.module])
+        assert len(SEEN) > before
+        unload(loaded.module)
+        del loaded
+        gc.collect()
+        forget_unloaded()
+    assert len(SEEN) == before
+
+
+# ---------------------------------------------------------------- text that is a value and a constant
+
+REMOVE_ALL = "DELETE FROM books"
+ORDERS = {"newest": "id DESC", "title": "title"}
+
+
+@pytest.mark.parametrize(
+    ("make", "params"),
+    [
+        (lambda: text(REMOVE_ALL), {"a": "DELETE FROM books"}),
+        (lambda: text(f" {REMOVE_ALL}".strip()), {"a": ["x", {"b": " DELETE FROM books\n"}]}),
+        (lambda: text(REMOVE_ALL), {"a": "DELETE FROM books; and more"}),
+        (lambda: text(REMOVE_ALL), {"any": {"DELETE FROM books": 1}}),
+        (lambda: select(books.c.id).order_by(text("id DESC")), {"sort": "id DESC"}),
+        (lambda: select(literal_column("1 + 1")), {"column": "1 + 1"}),
+    ],
+)
+def test_a_text_that_the_caller_sends_is_refused_even_where_the_code_has_it(
+    stocked: TenantDatabase, make: Callable[[], Executable], params: dict[str, Any]
+) -> None:
+    """What an administrative function may run is not for whoever sends the same words to another one."""
+    for _ in range(3):
+        with (
+            stocked.lent(params, float("inf"), read_only=False) as db,
+            pytest.raises(StatementRefused, match=r"holds the value of params|at run time"),
+        ):
+            db.run(make())
+    assert untouched(stocked)
+
+
+@pytest.mark.parametrize(
+    ("make", "params"),
+    [
+        (lambda: select(books.c.id).order_by(text(ORDERS["title"])), {"sort": "title"}),
+        (lambda: select(books.c.id).order_by(text(ORDERS["newest"])), {"sort": "newest"}),
+        (lambda: select(books.c.id).order_by(text(ORDERS["newest"])), {"body": "it says id DESC"}),
+        (lambda: select(books.c.id.op("->>")("$.a")), {"text": "->>"}),
+        (lambda: text("SELECT title FROM books"), {"title": "books", "word": "SELECT"}),
+        (lambda: select(books.c.id).where(books.c.title == "id DESC"), {"text": "id DESC"}),
+    ],
+)
+def test_sound_functions_are_not_refused_for_what_their_callers_say(
+    stocked: TenantDatabase, make: Callable[[], Executable], params: dict[str, Any]
+) -> None:
+    """Names may be chosen, and a text may speak of SQL."""
+    for _ in range(3):
+        with stocked.lent(params, float("inf"), read_only=True) as db:
+            db.all(make())
+
+
+# ---------------------------------------------------------------- elements that compile themselves
+
+
+class Raw(ColumnElement[Any]):
+    """Says what it is given."""
+
+    inherit_cache = False
+
+    def __init__(self, said: str) -> None:
+        self.said = said
+
+
+@compiles(Raw)
+def _raw(element: Raw, compiler: Any, **_: Any) -> str:
+    return element.said
+
+
+class Bare(Raw):
+    """Does not even ask for the extension."""
+
+    inherit_cache = False
+
+    def _compiler_dispatch(self, visitor: Any, **_: Any) -> str:
+        return self.said
+
+
+DEFAULTED = Table(
+    "shelves", MetaData(), Column("id", Integer), Column("name", Text, default=Raw("1"))
+)
+
+HIDING: Final[dict[str, Callable[[], Executable]]] = {
+    "column": lambda: select(Raw("title")).select_from(books),
+    "of its own": lambda: select(Bare("title")).select_from(books),
+    "where": lambda: select(books.c.id).where(books.c.id == Raw("1 OR 1")),
+    "order": lambda: select(books.c.id).order_by(Raw("title")),
+    "values": lambda: insert(shelves).values(name=Raw("'x'")),
+    "many values": lambda: insert(shelves).values([{"name": Raw("'x'")}, {"name": "b"}]),
+    "a default": lambda: insert(DEFAULTED).values(id=9),
+    "within a values": lambda: select(values(column("x", Text), name="v").data([(Raw("1"),)])),
+    "within a with": lambda: select(select(Raw("1").label("q")).cte("c").c.q),
+    "limit": lambda: select(books.c.id).limit(Raw("1")),
+    "function": lambda: select(func.max(Raw("1"))),
+    "returning": lambda: insert(shelves).values(name="x").returning(Raw("1")),
+}
+
+
+@pytest.mark.parametrize("way", HIDING)
+def test_an_element_with_a_compiler_of_its_own_is_refused(
+    stocked: TenantDatabase, way: str
+) -> None:
+    """Its text would pass by whatever collects text."""
+    for _ in range(3):
+        with (
+            lend(stocked) as db,
+            pytest.raises(StatementRefused, match="has a compiler of its own"),
+        ):
+            db.run(HIDING[way]())
+    assert untouched(stocked)
