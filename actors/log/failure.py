@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -27,8 +29,9 @@ def tell_failure(
 
 
 def tell_giving_up(actor: str, tenant: TenantRecord | None, seconds: float) -> None:
-    """It is not started for so long."""
-    log.error("actor given up for a while", **_whose(actor, tenant), seconds=seconds)
+    """It is not started for so long; the line says until when, too."""
+    until = datetime.fromtimestamp(time.time() + seconds, UTC).isoformat(timespec="seconds")
+    log.error("actor given up for a while", **_whose(actor, tenant), seconds=seconds, until=until)
 
 
 def _whose(actor: str, tenant: TenantRecord | None) -> dict[str, Any]:

@@ -251,16 +251,14 @@ class Trial:
         copy = self._folder / "copy"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(self._site.data, copy, ignore=shutil.ignore_patterns("*.sock"))
-        found = set(self._marks(copy))
-        self._miss(when, "write", self._written - found)
+        self._written -= self._miss(when, "write", self._written - set(self._marks(copy)))
         with closing(sqlite3.connect(copy / "directory.db")) as file:
             names = {name for (name,) in file.execute("SELECT name FROM people")}
-        added = {id for id in self._ordered if self._asked.get(id) is not None}
-        self._miss(when, "order", added - names)
+        added = {id for id in self._ordered if id in self._asked}
         trails = "".join(path.read_text() for path in sorted((copy / "audit").glob("*.jsonl")))
-        self._miss(
-            when, "record", {id for id, trace in self._ordered.items() if trace not in trails}
-        )
+        unheard = {id for id, trace in self._ordered.items() if trace not in trails}
+        for gone in self._miss(when, "order", added - names) | self._miss(when, "record", unheard):
+            del self._ordered[gone]
         state = state_of(self._index)
         self._miss(
             when, "move", set() if state in self._states else {f"{state}, not {self._states}"}
@@ -273,10 +271,11 @@ class Trial:
             self.seen["doubled"] += sum(count > 1 for count in found.values())
             yield from found
 
-    def _miss(self, when: str, kind: str, missing: set[str]) -> None:
+    def _miss(self, when: str, kind: str, missing: set[str]) -> set[str]:
+        """Note what is missing, for the first time; it is looked for no more."""
         self.seen[f"{kind}s missing"] += len(missing)
-        for each in sorted(missing)[:3]:
-            self._missing.append(f"{kind} {each} after {when}")
+        self._missing += [f"{kind} {each} after {when}" for each in sorted(missing)[:3]]
+        return missing
 
     def tell(self, report: Report) -> None:
         """What was seen."""
