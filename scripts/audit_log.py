@@ -12,6 +12,7 @@ from pathlib import Path
 from actors.log.head import find_head
 from actors.log.verification import Verification
 from actors.log.volume import DIRECTORY, said, volumes
+from transport.fit import inert
 
 SOUND = 0
 BROKEN = 1
@@ -53,14 +54,14 @@ def verify(directory: Path, given: argparse.Namespace) -> int:
         print(f"sound: {verdict.records} records, head {verdict.head}")
         return SOUND
     seq, file, line, problem = verdict.broken
-    print(f"broken: record {seq} ({file} line {line}) {problem}")
+    print(inert(f"broken: record {seq} ({file} line {line}) {problem}"))
     return BROKEN
 
 
 def show_head(directory: Path, _: argparse.Namespace) -> int:
     """Print the newest record's number and hash; OSError."""
     (seq, digest), problem = find_head(volumes(directory))
-    print(seq, digest)
+    print(inert(f"{seq} {digest}"))
     if problem is None:
         return SOUND
     print(f"scripts/audit: the log does not hold at its end: {problem}", file=sys.stderr)

@@ -21,6 +21,7 @@ from transport.client import Client
 from transport.destination import Destination, Unreachable, require_listener
 from transport.display import console_on, show_error, show_no_answer, show_problem
 from transport.failure import CallError, NoAnswer, Unauthenticated, Unavailable
+from transport.fit import inert
 
 PAGE = 100
 """Lines that are asked for at a time."""
@@ -157,7 +158,7 @@ def show_story(out: Console, client: Client, given: argparse.Namespace) -> None:
     told = client.call("logs.trace", wanted)
     for each in told["lines"]:
         if given.json:
-            print(json.dumps(each, ensure_ascii=False), flush=True)
+            print(inert(json.dumps(each, ensure_ascii=False)), flush=True)
         else:
             for text in story_of(each["log"], each["line"]):
                 out.print(text, soft_wrap=True)
@@ -173,7 +174,7 @@ def teller(out: Console, given: argparse.Namespace) -> Callable[[Iterable[Record
     def say(lines: Iterable[Record]) -> None:
         for line in lines:
             if given.json:
-                print(json.dumps(line, ensure_ascii=False), flush=True)
+                print(inert(json.dumps(line, ensure_ascii=False)), flush=True)
             else:
                 out.print(line_of(given.log, line), soft_wrap=True)
 

@@ -22,6 +22,7 @@ from transport.destination import (
 )
 from transport.display import show_error, show_no_answer, show_problem, show_reply
 from transport.failure import CallError, NoAnswer, failure
+from transport.fit import inert
 from transport.message import UNAUTHENTICATED, VERSION, Reply
 from transport.params import FORMS, Unusable, read_params
 
@@ -129,10 +130,7 @@ def as_map(reply: Reply) -> dict[str, Any]:
 
 def as_json_text(body: dict[str, Any]) -> str:
     """JSON to be read or piped; what could act on a terminal is escaped, which to JSON is the same."""
-    text = json.dumps(body, ensure_ascii=False, indent=2)
-    return "".join(
-        sign if sign.isprintable() or sign == "\n" else json.dumps(sign)[1:-1] for sign in text
-    )
+    return inert(json.dumps(body, ensure_ascii=False, indent=2))
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -6,6 +6,7 @@ file may hold what an earlier version, or an operator's hand, has written there.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Set
 from math import isfinite
 from typing import Any, Final
@@ -35,6 +36,19 @@ def fit_text(thing: object) -> str:
     if not text.isascii():
         text = text.encode(errors="replace").decode()
     return text.replace("\0", NUL_SIGN)
+
+
+def inert(text: str) -> str:
+    """The text as a terminal may have it: what could act on one is escaped, which to JSON is the same.
+
+    That is every control and format character (C0, DEL, C1, bidirectional, zero width), half of a
+    surrogate pair, and line ends other than a line feed; a tab stays, too.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        sign if sign.isprintable() or sign in "\n\t" else json.dumps(sign)[1:-1] for sign in text
+    )
 
 
 def fit_number(number: float) -> int | float | str:

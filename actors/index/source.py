@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from actors.errors import IndexProblem
-from transport.fit import fit_text
+from transport.fit import fit_text, inert
 from transport.limits import LARGEST_INT, SMALLEST_INT
 
 Key = tuple[str | int, ...]
@@ -113,9 +113,8 @@ def refusal(source: Source, findings: list[Finding]) -> IndexProblem:
     """All findings of one file as one error, each with file, line and key, in the file's order."""
     lines = line_numbers(source.text)
     placed = sorted((_line(lines, each.key), spelt(each.key), each.problem) for each in findings)
-    return IndexProblem(
-        "\n".join(f"{source.path}:{line}: {key}: {problem}" for line, key, problem in placed)
-    )
+    told = (f"{source.path}:{line}: {key}: {problem}" for line, key, problem in placed)
+    return IndexProblem(inert("\n".join(told)))
 
 
 def spelt(key: Key) -> str:
@@ -212,4 +211,5 @@ def _syntax(path: Path, text: str, error: Exception) -> str:
     else:
         problem = f"a number is outside of 64 bits ({problem.partition(';')[0]})"
         line = next((at for at, each in enumerate(lines, 1) if _LONG_NUMBER.search(each)), 1)
-    return f"{path}:{line}: {lines[line - 1].strip()[:80] or 'end of file'}: not TOML: {problem}"
+    written = lines[line - 1].strip()[:80] or "end of file"
+    return inert(f"{path}:{line}: {written}: not TOML: {problem}")

@@ -25,7 +25,7 @@ from actors.log.messages import Trouble
 from actors.log.record import MEMBERS, clean
 from actors.log.redaction import ALL_SECRET, NO_NAMES, Redaction, folded_names
 from actors.mailbox import Mailbox
-from transport.fit import text_of
+from transport.fit import inert, text_of
 
 ASIDE = "aside"
 """True in an event that is for standard error alone."""
@@ -184,7 +184,7 @@ def _source(event: MutableMapping[str, Any]) -> str:
 def _for_programs(record: Mapping[str, Any]) -> str:
     """JSON, of what is known."""
     known = {name: value for name, value in record.items() if value is not None}
-    return to_json({**known, "at": moment(record["at"])})
+    return inert(to_json({**known, "at": moment(record["at"])}))
 
 
 def _for_people() -> Callable[[Mapping[str, Any]], str]:
@@ -195,9 +195,16 @@ def _for_people() -> Callable[[Mapping[str, Any]], str]:
         shown["timestamp"] = moment(shown.pop("at"))
         if "exception" in shown:
             shown["exception"] = shown["exception"]["stack"]
-        return str(renderer(None, "", shown))
+        return str(renderer(None, "", {name: _inert(value) for name, value in shown.items()}))
 
     return render
+
+
+def _inert(value: Any) -> Any:
+    """What is shown between the colours."""
+    if isinstance(value, str):
+        return inert(value)
+    return inert(to_json(value)) if isinstance(value, dict | list) else value
 
 
 def _name(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transport.codec import decode, encode
-from transport.fit import MOST_DEPTH, fit, fit_map, fit_text, text_of
+from transport.fit import MOST_DEPTH, fit, fit_map, fit_text, inert, text_of
 from transport.limits import REPLIES
 from transport.message import Encoding
 
@@ -99,3 +100,21 @@ def test_a_text_is_its_own() -> None:
     """It need not fit."""
     assert text_of("a\0") == "a\0"
     assert text_of(404) == "404"
+
+
+@given(text=TEXT | st.text(st.characters(categories=["Cc", "Cf", "Zl", "Zp", "Zs", "Lu"])))
+@settings(max_examples=200, derandomize=True, deadline=None)
+def test_nothing_in_inert_text_acts_on_a_terminal(text: str) -> None:
+    """And JSON says the same as before."""
+    shown = inert(text)
+    assert all(sign.isprintable() or sign in "\n\t" for sign in shown)
+    line = inert(json.dumps(text, ensure_ascii=False))
+    assert line.isprintable()
+    assert json.loads(line) == text
+
+
+@pytest.mark.parametrize("sign", "\x07\x1b\x7f\x85\x9b\u200b\u200e\u202e\u2028\u2029\u2066\ufeff\r")
+def test_what_acts_on_a_terminal_is_escaped(sign: str) -> None:
+    """Each of them does, on some."""
+    assert inert(f"a{sign}b") == f"a{json.dumps(sign)[1:-1]}b"
+    assert inert("résumé\t日本\n") == "résumé\t日本\n"

@@ -304,3 +304,15 @@ def test_people_get_lines_to_read() -> None:
     assert "function failed" in said
     assert "\nValueError: why" in said
     assert not said.startswith("{")
+
+
+@pytest.mark.parametrize("readable", [False, True])
+def test_nothing_that_is_logged_acts_on_a_terminal(readable: bool) -> None:
+    """Whoever reads standard error may look at it in one."""
+    desk = Desk(readable=readable)
+    hostile = "A\x9b31mB\x85C\u202eD\u200bE\x7fF\u2028G\x07"
+    desk.log.error(hostile, thing={"a": [hostile]}, name=hostile, exc_info=ValueError(hostile))
+
+    shown = desk.file.getvalue()
+    assert "\\u009b31m" in shown
+    assert not set(hostile) - set("ABCDEFG31m") & set(shown)
