@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import signal
 import sys
 
@@ -145,8 +146,16 @@ def spare_the_collector() -> None:
 
 
 def say(line: str) -> None:
-    """One line on standard output, at once: whoever started the server may be reading a pipe."""
-    print(line, flush=True)  # noqa: T201 - the protocol with whoever started the server
+    """One line on standard output, at once: whoever started the server may be reading a pipe.
+
+    Where it takes nothing, a closed pipe or a full disk, the server goes on without.
+    """
+    try:
+        print(line, flush=True)  # noqa: T201 - the protocol with whoever started the server
+    except OSError as error:
+        log.error("standard output takes nothing", error=disk.said(error))
+        # What waits in its buffer would fail again when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def log_to_standard_error() -> Events:

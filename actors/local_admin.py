@@ -20,6 +20,9 @@ ASK_SECONDS = 30.0
 TOKEN_FILE = "admin.token"  # noqa: S105 - a name, not a token
 """In the data directory: the first developer admin's token."""
 
+TOKEN_DUE = ".admin.token.due"  # noqa: S105 - a name, too
+"""There from before he is made until his token is in its file."""
+
 
 class Issued(NamedTuple):
     """A token that has just been made."""
@@ -69,20 +72,31 @@ class LocalAdmin:
         self.ask("tokens.revoke", tenant, token=token)
 
     def make_first_admin(self, data: Path) -> bool:
-        """Where the platform has no developer admin: make one, and leave the token in a file. True if so."""
-        people = self.ask("developers.list")["developers"]
-        if any(person["role"] == DEVELOPER_ADMIN for person in people):
+        """Where the platform has no developer admin: make one, and leave the token in a file. True if so.
+
+        Where an earlier start was ended in between, its token is left.
+        """
+        due = data / TOKEN_DUE
+        is_there = bool(self._admins())
+        if is_there and not due.exists():
             return False
-        made = self.ask("developers.add", name="first developer admin", role=DEVELOPER_ADMIN)
-        self._leave_token(data, made["developer"], "made at the first start")
+        write_private(due, "")
+        if not is_there:
+            self.ask("developers.add", name="first developer admin", role=DEVELOPER_ADMIN)
+        self._leave_token(data, self._oldest_admin(), "made at the first start")
+        due.unlink()
         return True
 
     def replace_admin_token(self, data: Path) -> None:
         """Leave a new token of the oldest developer admin in the file: the one before was lost."""
+        self._leave_token(data, self._oldest_admin(), "made with --admin-token")
+
+    def _admins(self) -> list[dict[str, Any]]:
         people = self.ask("developers.list")["developers"]
-        admins = [person for person in people if person["role"] == DEVELOPER_ADMIN]
-        oldest = min(admins, key=lambda person: (person["created_at"], person["id"]))
-        self._leave_token(data, oldest, "made with --admin-token")
+        return [person for person in people if person["role"] == DEVELOPER_ADMIN]
+
+    def _oldest_admin(self) -> dict[str, Any]:
+        return min(self._admins(), key=lambda person: (person["created_at"], person["id"]))
 
     def _leave_token(self, data: Path, person: Mapping[str, Any], label: str) -> None:
         issued = _issued(self.ask("developers.issue", person=person["id"], label=label))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
 import shutil
 import signal
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -187,6 +190,25 @@ sys.exit(program.main(sys.argv[1:]))
     assert "unable to open database file" in log
     assert "did not stop" not in log
     assert "did not answer" not in log
+
+
+def test_a_reader_that_has_gone_or_has_no_room_stops_nothing(tmp_path: Path) -> None:
+    """Standard output says what the log says too, but for tokens."""
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        settings = {"TENANTRY_DATA": str(tmp_path), "TENANTRY_ENDPOINT": "tcp://127.0.0.1:*"}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "actors"],
+            env={**os.environ, **settings},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert process.stderr is not None
+    while "standard output takes nothing" not in (line := process.stderr.readline()):
+        assert line, "it ended"
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 0
 
 
 # ---------------------------------------------------------------- what it refuses
