@@ -13,17 +13,31 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import NamedTuple
 
+import structlog
+
 from actors.connectors.addresses import Address, Network, refusal
 from actors.connectors.contract import Delivery, Permanent, Transient
 from actors.connectors.resolver import resolve_by_system
 from actors.connectors.targets import Target
 from actors.errors import SettingsError
 
+log = structlog.get_logger()
+
 Resolver = Callable[[str], Awaitable[Sequence[str]]]
 """The addresses of a name, the preferred ones first; OSError where there are none."""
 
 MOST_ADDRESSES = 4
 """Addresses of one name that are tried, one after the other."""
+
+ADMITTED = (
+    "only public ones are reached unless the server's operator admits more (--outward-networks, "
+    "TENANTRY_OUTWARD_NETWORKS)"
+)
+
+NOWHERE = (
+    "{} has no address that is reached from here: its name cannot be resolved, or leads to none that the "
+    "server's operator admits (--outward-networks); the server's log says which"
+)
 
 
 class Boundary(NamedTuple):
@@ -62,21 +76,37 @@ class Boundary(NamedTuple):
     async def addresses(self, target: Target, ports: frozenset[int]) -> list[Address]:
         """The addresses of a target that may be connected to, at least one.
 
-        Permanent where there are only others, or the port is not for this; Transient where the name cannot
-        be resolved. The caller bounds the time.
+        Permanent where it is an address that is not open, or the port is not for this; Transient where a name
+        cannot be resolved, or only to what is not open: which of the two is for the operator's log, or names
+        of the network inside could be counted. The caller bounds the time.
         """
-        found = [target.address] if target.address else await self._resolved(target.host)
-        reasons = {address: self._refusal(address, target, ports) for address in found}
-        open_ones = [address for address, reason in reasons.items() if reason is None]
+        if target.address is not None:
+            self.require_open(target.address, target, ports)
+            return [target.address]
+        found = await self._resolved(target.host)
+        open_ones = [each for each in found if self._speciality(each) is None]
         if not open_ones:
+            what = [f"{each} ({self._speciality(each)})" for each in found[:MOST_ADDRESSES]]
+            log.warning("a connector's target is refused", host=target.host, addresses=what)
+            raise Transient(NOWHERE.format(target.host))
+        reasons = {each: self._refusal(each, target, ports) for each in open_ones}
+        reached = [each for each, reason in reasons.items() if reason is None]
+        if not reached:
             raise Permanent(f"{target.host} is refused: {next(iter(reasons.values()))}")
-        return open_ones[:MOST_ADDRESSES]
+        return reached[:MOST_ADDRESSES]
+
+    def require_open(self, address: Address, target: Target, ports: frozenset[int]) -> None:
+        """Return where it may be connected to; Permanent."""
+        what = self._speciality(address)
+        why = None if what is None else f"its address is {what}, and {ADMITTED}"
+        why = why or self._refusal(address, target, ports)
+        if why is not None:
+            raise Permanent(f"{target.host} is refused: {why}")
+
+    def _speciality(self, address: Address) -> str | None:
+        return refusal(address, self.networks)
 
     def _refusal(self, address: Address, target: Target, ports: frozenset[int]) -> str | None:
-        reason = refusal(address, self.networks)
-        if reason is not None:
-            admitted = "only public ones are reached unless the server's operator admits more"
-            return f"its address is {reason}, and {admitted}"
         if target.port not in ports and not any(address in each for each in self.networks):
             return f"port {target.port} is none of {', '.join(map(str, sorted(ports)))}"
         if not (target.encrypted or self.plain or address.is_loopback):
@@ -91,7 +121,8 @@ class Boundary(NamedTuple):
         except (OSError, ValueError, UnicodeError):
             found = []
         if not found:
-            raise Transient(f"{name} cannot be resolved")
+            log.warning("a connector's target cannot be resolved", host=name)
+            raise Transient(NOWHERE.format(name))
         return found
 
 

@@ -21,6 +21,11 @@ from actors.tenant.subscribed import RequireSubscribed
 MOST_AT_ONCE: Final = 1000
 """Deliveries that one message may send: as many as an array in its params may have elements."""
 
+SLEEP: Final = "timer.sleep"
+
+LONGEST_SLEEP: Final = 59.0
+"""Seconds that can be slept within one attempt of a delivery, which has 60."""
+
 A_FAILURE: Final = {"ok": False, "error": {"code": "unavailable", "message": "the service is away"}}
 """What every `then` has to take, whatever its operation would have answered."""
 
@@ -65,6 +70,11 @@ class Sends:
             raise MisfitCall(
                 f"ctx.send of {self._action.name}: {problem}; what a connector gets is plain JSON"
             ) from None
+        if name == SLEEP and params["seconds"] > LONGEST_SLEEP:
+            raise MisfitCall(
+                f"ctx.send of {self._action.name}: {SLEEP} of more than {LONGEST_SLEEP:g} s is not over in "
+                "an attempt, and would never be done: await ctx.call waits longer"
+            )
         if then is not None:
             self._check_then(operation, then)
         self._require_subscribed(operation)

@@ -6,7 +6,8 @@ A tenant that is not subscribed goes without: its tickets are what they were, an
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
+from unicodedata import category
 
 from sqlalchemy import bindparam, select, update
 
@@ -15,6 +16,9 @@ from actors.tenant.context import Context
 from actors.tenant.functions import tickets
 from actors.tenant.functions.tables import bound, contacts, ticket_replies
 from actors.tenant.functions.tables import tickets as table
+
+BREAKS: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Categories of what a subject cannot hold. Joiners and marks of direction (Cf) are part of the text."""
 
 SENDING = "sending"
 SENT = "sent"
@@ -70,8 +74,9 @@ def close(ctx: Context, params: Any) -> dict[str, Any]:
 
 
 def one_line(text: str) -> str:
-    """As a subject may be: whatever is no visible character is a space."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    """As a subject may be: line breaks and control characters are spaces, and what joins letters stays."""
+    signs = (" " if category(sign) in BREAKS else sign for sign in text)
+    return " ".join("".join(signs).split())
 
 
 def _mailed(ctx: Context, params: Any) -> str | None:

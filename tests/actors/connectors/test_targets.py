@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from actors.connectors.boundary import Boundary
 from actors.connectors.contract import Permanent, Transient
@@ -102,11 +103,26 @@ def test_addresses_in_disguise_are_seen(text: str) -> None:
 def test_names_are_judged_by_their_addresses() -> None:
     """Those that may be reached are; the others are passed over, or refused where there are no more."""
     assert addresses(web("https://out.example")[1], Boundary()) == ["1.1.1.1", "2606:4700::1"]
-    with pytest.raises(Permanent, match=r"in\.example is refused: its address is private"):
-        addresses(web("https://in.example")[1], Boundary())
     assert addresses(web("https://in.example")[1], Boundary.of(["10.0.0.0/24"])) == ["10.0.0.1"]
-    with pytest.raises(Transient, match="cannot be resolved"):
-        addresses(web("https://nowhere.example")[1], Boundary())
+    with pytest.raises(
+        Permanent, match=r"its address is private, and only public ones .*--outward"
+    ):
+        addresses(web("https://10.0.0.1")[1], Boundary())
+
+
+@pytest.mark.parametrize("port", [443, 6379])
+def test_a_tenant_is_not_told_which_names_there_are_inside(port: int) -> None:
+    """Neither by the words nor by whether it is tried again; the operator's log has it."""
+    told = []
+    with capture_logs() as lines:
+        for host in ("in.example", "nowhere.example"):
+            with pytest.raises(Transient) as caught:
+                addresses(web(f"https://{host}:{port}")[1], Boundary())
+            told.append(str(caught.value).replace(host, "HOST"))
+    assert told[0] == told[1]
+    assert "has no address that is reached from here" in told[0]
+    assert lines[0]["addresses"] == ["10.0.0.1 (private)"]
+    assert [line["host"] for line in lines] == ["in.example", "nowhere.example"]
 
 
 def test_ports_are_those_of_the_protocol_but_in_admitted_networks() -> None:

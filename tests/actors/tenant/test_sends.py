@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from actors.errors import CallRefused
+from actors.errors import CallRefused, MisfitCall
 from actors.index.entries import Operation
 from actors.messages import Principal
 from actors.profiles import Config
 from actors.tenant.context import Context
-from actors.tenant.sends import MOST_AT_ONCE, Sends
+from actors.tenant.flight import ATTEMPT_SECONDS
+from actors.tenant.sends import LONGEST_SLEEP, MOST_AT_ONCE, Sends
 from actors.tenant.subscribed import Unsubscribed
 from tests.actors.tenant.depot import TABLE
 from tests.actors.tenant.subscriptions import subscribed
@@ -95,6 +96,15 @@ def test_one_message_sends_no_more_than_so_many() -> None:
         made.make("post.deliver", {"name": "a"}, None, ordered=False)
     with pytest.raises(CallRefused, match="more than 1,000"):
         made.make("post.deliver", {"name": "a"}, None, ordered=False)
+
+
+def test_a_sleep_that_no_attempt_outlasts_is_refused_where_it_is_sent() -> None:
+    action = TABLE.routes["parcels.send"].action._replace(connectors=("timer.sleep",))
+    made = Sends(action, TABLE, subscribed)
+    assert LONGEST_SLEEP < ATTEMPT_SECONDS
+    assert made.make("timer.sleep", {"seconds": LONGEST_SLEEP}, None, ordered=False)
+    with pytest.raises(MisfitCall, match=r"more than 59 s .* await ctx\.call waits longer"):
+        made.make("timer.sleep", {"seconds": LONGEST_SLEEP + 1}, None, ordered=False)
 
 
 def test_nothing_is_sent_from_where_nothing_can_be() -> None:
