@@ -26,6 +26,11 @@ class Principal(NamedTuple):
     expires: float | None = None
     """Seconds since the epoch from which on the token is no longer good; None for never."""
 
+    @property
+    def caller(self) -> str:
+        """Whose ids are remembered: the person's, under any token; the token's where it is nobody's."""
+        return self.person or self.id
+
 
 ANYONE = Principal(id="", tenant=None, role="public")
 """A caller without a token: may call public actions and nothing else."""
@@ -54,6 +59,12 @@ class Work(NamedTuple):
     """time.monotonic() when the frame was read, in seconds."""
     trace_id: str
     """32 hexadecimal digits, from `traceparent` or made on arrival."""
+
+    @property
+    def whose(self) -> tuple[str, str, str]:
+        """Under which its reply is remembered: caller and id; and the token's id, as it was before."""
+        principal = self.principal
+        return principal.caller, self.request.id, principal.id
 
 
 class Replies(NamedTuple):
@@ -208,11 +219,13 @@ class Receipt(NamedTuple):
     """Makes an order safe to repeat: same caller, id and digest get the first result again for 24 h."""
 
     caller: str
-    """`Principal.id`: the token's."""
+    """`Principal.caller`: the person's id."""
     id: str
     """The request's id."""
     digest: bytes
     """SHA-256 of action, tenant's id and params: the same id for something else is InvalidArgument."""
+    token: str = ""
+    """`Principal.id`, under which receipts were kept before; empty where there are none of these."""
 
 
 class DirectoryChanged(NamedTuple):

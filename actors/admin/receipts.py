@@ -25,9 +25,13 @@ def recall(book: Book, receipt: Receipt | None) -> Result | None:
     if receipt is None:
         return None
     row = book.one(
-        select(receipts).where(receipts.c.caller == receipt.caller, receipts.c.id == receipt.id)
+        select(receipts).where(
+            receipts.c.caller.in_((receipt.caller, receipt.token or receipt.caller)),
+            receipts.c.id == receipt.id,
+            receipts.c.at >= book.now - KEPT_SECONDS,
+        )
     )
-    if row is None or row.at < book.now - KEPT_SECONDS:
+    if row is None:
         return None
     if row.digest not in book.vault.marks(receipt.digest):
         raise InvalidArgument(

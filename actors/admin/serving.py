@@ -220,7 +220,7 @@ def _receipt(call: Call, capacity: Capacity) -> Receipt | None:
         return None
     tenant = capacity.tenant and capacity.tenant.id
     digest = order_digest(call.action, tenant, call.params)
-    return Receipt(call.caller.id, call.request_id, digest)
+    return Receipt(call.caller.caller, call.request_id, digest, call.caller.id)
 
 
 def _checked(route: Route, result: Mapping[str, Any]) -> Mapping[str, Any]:

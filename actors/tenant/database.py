@@ -151,10 +151,12 @@ class TenantDatabase:
 
     # ------------------------------------------------------------ the engine's own tables
 
-    def recall(self, caller: str, request_id: str) -> tuple[bytes, bytes] | None:
-        """The digest and the packed reply stored for this id of this caller."""
+    def recall(
+        self, caller: str, request_id: str, token: str | None = None
+    ) -> tuple[bytes, bytes] | None:
+        """The digest and the packed reply stored for this id of this caller (or, as before, of the token)."""
         found: tuple[bytes, bytes] | None = self._execute(
-            text.RECALL, (caller, request_id)
+            text.RECALL, (caller, token or caller, request_id)
         ).fetchone()
         return found
 

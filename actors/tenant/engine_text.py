@@ -28,7 +28,9 @@ ROLLBACK_TO: Final = marked("ROLLBACK TO message")
 PAGE_SIZE: Final = marked("PRAGMA page_size")
 CHECKPOINT: Final = marked("PRAGMA wal_checkpoint(TRUNCATE)")
 
-RECALL: Final = marked("SELECT digest, reply FROM tenantry_replies WHERE caller = ? AND id = ?")
+RECALL: Final = marked(
+    "SELECT digest, reply FROM tenantry_replies WHERE caller IN (?, ?) AND id = ?"
+)
 REMEMBER: Final = marked(
     "INSERT INTO tenantry_replies (caller, id, digest, reply, at) VALUES (?, ?, ?, ?, ?)"
 )

@@ -199,7 +199,7 @@ class Gate:
 
     def stored(self, work: Work) -> bytes | None:
         """What stands under the id of a request: its reply, or a mark."""
-        stored = self.database.recall(work.principal.id, work.request.id)
+        stored = self.database.recall(*work.whose)
         return stored and stored[1]
 
     def release(self, held: list[Held]) -> None:

@@ -60,7 +60,7 @@ class Parked:
     @property
     def id(self) -> tuple[str, str]:
         """Under which its reply will stand: the caller, and the request's id."""
-        return self.work.principal.id, self.work.request.id
+        return self.work.principal.caller, self.work.request.id
 
     @property
     def deadline(self) -> float:

@@ -63,7 +63,7 @@ class Parking:
 
     def under_way(self, work: Work) -> Parked | None:
         """Who works on the request with this id of this caller; reads are not looked for."""
-        return self._by_id.get((work.principal.id, work.request.id))
+        return self._by_id.get((work.principal.caller, work.request.id))
 
     def require_room(self) -> None:
         """ResourceExhausted where no other function may be begun that might wait."""

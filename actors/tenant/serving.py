@@ -160,7 +160,7 @@ class Serving:
 
     def earlier(self, work: Work, route: Route, digest: bytes) -> Held | None:
         """What became of a write with this id before; None where there was none."""
-        stored = self.database.recall(work.principal.id, work.request.id)
+        stored = self.database.recall(*work.whose)
         if stored is None:
             function = self._parking.under_way(work)
             stored = (function.digest, b"") if function else None
@@ -214,7 +214,7 @@ class Serving:
             return self._answered(work, self._read(work, route, params), route, wrote=False)
         self.database.doubt.require_none()
         digest = content_digest(route.name, work.request.params)
-        stored = self.database.recall(work.principal.id, work.request.id)
+        stored = self.database.recall(*work.whose)
         if stored is None:
             return self._answered(work, self._write(work, route, params, digest), route, wrote=True)
         return self._again(work, route, digest, stored)
@@ -298,7 +298,9 @@ class Serving:
     def _write(self, work: Work, route: Route, params: Any, digest: bytes) -> bytes:
         with self.database.message():
             body = success(work, route, self._run(work, route, params))
-            self.database.remember(work.principal.id, work.request.id, digest, body, time.time())
+            self.database.remember(
+                work.principal.caller, work.request.id, digest, body, time.time()
+            )
             self.require_told_once(work)
             return body
 

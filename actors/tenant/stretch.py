@@ -167,7 +167,7 @@ class Stretches:
         caller, id_ = function.id
         if function.mark is not None:
             self._database.replace(caller, id_, content, time.time())
-        elif self._database.recall(caller, id_) is None:
+        elif self._database.recall(*function.work.whose) is None:
             self._database.remember(caller, id_, function.digest, content, time.time())
         else:
             raise Aborted(

@@ -150,6 +150,16 @@ def test_a_tenant_made_with_a_token_is_made_once(town: TownHall) -> None:
     assert len(town.files) == 2
 
 
+def test_an_order_is_the_same_under_another_token_of_the_person(town: TownHall) -> None:
+    """Also one whose receipt was kept for the token."""
+    town.tenant()
+    town.order(JOAN, receipt=Receipt("p_1", "r1", b"a" * 32, "t_1"))
+    assert town.done(JOAN, CONSOLE, Receipt("p_1", "r1", b"a" * 32, "t_2")).replayed
+    town.order(JOAN, receipt=Receipt("t_1", "r2", b"b" * 32))
+    assert town.done(JOAN, CONSOLE, Receipt("p_1", "r2", b"b" * 32, "t_1")).replayed
+    assert not town.done(JOAN, CONSOLE, Receipt("p_2", "r1", b"a" * 32, "t_3")).replayed
+
+
 def test_what_was_answered_is_only_for_who_may_still_ask(town: TownHall) -> None:
     """Whoever lost his role, by that very order or since, hears so; nothing is done a second time."""
     ada, joan = town.tenant(), town.member()

@@ -285,6 +285,14 @@ def test_a_reply_is_found_by_caller_and_id(tenant: TenantDatabase) -> None:
     assert tenant.recall("t_1", "b") is None
 
 
+def test_a_reply_that_was_stored_for_a_token_is_found_for_its_person(
+    tenant: TenantDatabase,
+) -> None:
+    tenant.remember("t_1", "a", b"digest", b"reply", time.time())
+    assert tenant.recall("p_1", "a", "t_1") == (b"digest", b"reply")
+    assert tenant.recall("p_1", "a", "t_2") is None
+
+
 def test_a_reply_stands_and_falls_with_its_transaction(tenant: TenantDatabase) -> None:
     tenant.savepoint()
     tenant.remember("t_1", "a", b"digest", b"reply", time.time())

@@ -128,6 +128,19 @@ def desk(tmp_path: Path, table: RoutingTable, house: House) -> Desk:
     return Desk(tmp_path / "data", table, house)
 
 
+# Callers
+
+
+def test_an_id_is_its_person_s_under_any_token(desk: Desk) -> None:
+    """Sent again after the token was replaced it has no second effect; another person's is another."""
+    first = desk.ask("marks.add", MEMBER, id_="once", text="x")
+    again = desk.ask("marks.add", MEMBER._replace(id="t_2"), id_="once", text="x")
+    assert again["meta"]["replayed"]
+    assert again["result"] == first["result"]
+    other = desk.ask("marks.add", MEMBER._replace(person="p_2"), id_="once", text="x")
+    assert other["result"] != first["result"]
+
+
 # Config
 
 

@@ -41,7 +41,7 @@ ACTIONS = {
 
 ACME = TenantRecord("acme", "a" * 32)
 ADA = Principal("t_" + "1" * 16, "acme", "admin owner", person="p_" + "1" * 16)
-RECEIPT = Receipt(ADA.id, "r1", b"digest")
+RECEIPT = Receipt(ADA.person, "r1", b"digest", ADA.id)
 PERSON = "p_" + "a" * 16
 TOKEN = "t_" + "b" * 16
 GRANT = "g_" + "c" * 16
