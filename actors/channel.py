@@ -190,6 +190,8 @@ class Channel(Actor):
             if len(parts) != 2 + delimited:
                 raise malformed()
             self._require_open()
+            if self.mailbox.socket.is_full(parts[0]):
+                raise unread()
             caller = self._callers.caller(request.token)
             self._count(caller, parts[0], received)
             work = Work(request, caller, peer, self.mailbox, received, trace_id)
@@ -254,6 +256,15 @@ def malformed() -> InvalidArgument:
     """The refusal of a message whose frames are not an envelope."""
     return InvalidArgument(
         "one message is one body frame, after an empty delimiter frame or none; this one had others"
+    )
+
+
+def unread() -> Unavailable:
+    """The refusal of a request on a connection that does not read the replies it has."""
+    return Unavailable(
+        "this connection has more than 16 MiB of replies to read: read them before asking for more; "
+        "nothing was done",
+        retry_after_ms=1000,
     )
 
 

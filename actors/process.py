@@ -7,23 +7,37 @@ import os
 import resource
 import socket
 import stat
+import sys
 from contextlib import suppress
 from pathlib import Path
 
 from actors.errors import SettingsError
+from transport.connections import BOUNDS, Bounds
 from transport.socket_file import path_of
 
 DESCRIPTORS_PER_TENANT = 3
 """The database, its -wal and its -shm."""
 
 DESCRIPTORS_BESIDES = 128
-"""Sockets, logs, libraries: what the process needs besides tenants."""
+"""Listening sockets, databases of the server's own, its logs, libraries: what is needed besides."""
 
 _HELD: dict[int, set[int | str]] = {}
 """What is this process's alone, by its hold: ports, and the paths of socket files."""
 
-CONNECTIONS = 1024
-"""Of clients, and of connectors to services outside: on top of that, where the hard limit has room."""
+DESCRIPTORS_OF_LOGS = 256
+"""Of tenants: those that logged last have theirs open."""
+
+DESCRIPTORS_PER_CONNECTION = 2
+"""ZeroMQ's and the one that it is watched through."""
+
+LEAST_CONNECTIONS = 64
+"""Of clients; with less room the server does not start."""
+
+MOST_CONNECTIONS = 4096
+"""Of clients, however much room there is: all of them are looked at many times a second."""
+
+KEPT = 4
+"""One part in so many of the room for connections is for those to services outside, and in reserve."""
 
 
 def claim(data: Path) -> int:
@@ -99,19 +113,48 @@ def limit_memory(most: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most if hard < 0 else min(most, hard), hard))
 
 
-def require_descriptors(resident: int) -> None:
-    """Raise the soft limit of open files as far as needed; SettingsError where the hard one is too low."""
-    needed = resident * DESCRIPTORS_PER_TENANT + DESCRIPTORS_BESIDES
+def bounds_within(resident: int, memory: int) -> Bounds:
+    """What clients' connections may take of the process, beside so many resident tenants, in so much memory.
+
+    Raises the soft limit of open files as far as needed; SettingsError where the hard one is too low.
+    """
+    fixed = (
+        DESCRIPTORS_BESIDES + DESCRIPTORS_OF_LOGS + DESCRIPTORS_PER_CONNECTION * BOUNDS.connections
+    )
+    least, most = (_room(connections) for connections in (LEAST_CONNECTIONS, MOST_CONNECTIONS))
+    tenants = resident * DESCRIPTORS_PER_TENANT
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    is_bounded = hard != resource.RLIM_INFINITY
-    if is_bounded and hard < needed:
-        most = (hard - DESCRIPTORS_BESIDES) // DESCRIPTORS_PER_TENANT
-        raise SettingsError(
-            f"TENANTRY_RESIDENT={resident} needs {needed} open files and this process may have {hard}: "
-            f"raise `ulimit -Hn`, or set TENANTRY_RESIDENT to {most} or less"
-        )
-    wanted = needed + CONNECTIONS
+    if hard == resource.RLIM_INFINITY:
+        hard = sys.maxsize
+    if hard < tenants + fixed + least:
+        raise _too_few(resident, tenants + fixed + least, hard)
+    wanted = max(soft, min(tenants + fixed + most, hard))
     if soft < wanted:
-        resource.setrlimit(
-            resource.RLIMIT_NOFILE, (min(wanted, hard) if is_bounded else wanted, hard)
-        )
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard if hard < sys.maxsize else -1))
+    room = min(most, wanted - tenants - fixed)
+    connections = room * (KEPT - 1) // KEPT // DESCRIPTORS_PER_CONNECTION
+    return _within(memory, BOUNDS._replace(connections=connections))
+
+
+def _room(connections: int) -> int:
+    """Descriptors for so many, and what is kept besides."""
+    return connections * DESCRIPTORS_PER_CONNECTION * KEPT // (KEPT - 1)
+
+
+def _too_few(resident: int, needed: int, hard: int) -> SettingsError:
+    most = resident - -(-(needed - hard) // DESCRIPTORS_PER_TENANT)
+    advice = f", or set TENANTRY_RESIDENT to {most} or less" if most > 0 else ""
+    return SettingsError(
+        f"TENANTRY_RESIDENT={resident} needs {needed} open files and this process may have {hard}: "
+        f"raise `ulimit -Hn`{advice}"
+    )
+
+
+def _within(memory: int, bounds: Bounds) -> Bounds:
+    """Where the process may have less memory than by default, so may connections, down to what is of use."""
+    if not memory:
+        return bounds
+    return bounds._replace(
+        unhandled_in_all=max(2 * bounds.unhandled, min(bounds.unhandled_in_all, memory // 128)),
+        unread_in_all=max(4 * bounds.unread, min(bounds.unread_in_all, memory // 64)),
+    )

@@ -46,6 +46,9 @@ BACKOFF_MOST = 30.0
 BACKOFF_MOST_OF_A_DISK = 0.8
 """Seconds between openings of a tenant's file in trouble that passes, so that it is served a second later."""
 
+WEATHER_SECONDS = 1.0
+"""Until an actor that the system cannot do without is started again after trouble of disk or descriptors."""
+
 STOPPING = Refusal(UNAVAILABLE, "the server is stopping; nothing was done", retry_after_ms=1000)
 
 
@@ -267,6 +270,9 @@ class Supervisor(Actor):
         return True
 
     def _start_again(self, mailbox: Mailbox, child: Child, error: BaseException) -> None:
+        if self._is_weather(mailbox, child, error):
+            self._start_later(mailbox, child, WEATHER_SECONDS)
+            return
         restarts = child.count_restart(time.monotonic())
         if child.tenant is not None and is_passing(error):
             seconds = min(backoff(restarts + 1), BACKOFF_MOST_OF_A_DISK)
@@ -275,6 +281,14 @@ class Supervisor(Actor):
             self._stop_trying(mailbox, child, error)
         else:
             self._start_later(mailbox, child, backoff(restarts))
+
+    def _is_weather(self, mailbox: Mailbox, child: Child, error: BaseException) -> bool:
+        """Whether a child that has been alive met a full disk or the like, which ends by itself.
+
+        One that has never had a turn is counted: a server that cannot start should say so soon.
+        """
+        was_alive = mailbox.last_turn > 0 and mailbox is not self._clock
+        return child.spec.essential and was_alive and is_passing(error)
 
     def _start_later(self, mailbox: Mailbox, child: Child, seconds: float) -> None:
         if seconds == 0 or mailbox is self._clock:  # the Clock cannot time its own return

@@ -38,7 +38,7 @@ from actors.mailbox import Mailbox
 from actors.messages import TenantRecord
 from actors.metrics import MetricsServer
 from actors.permit import Permit
-from actors.process import bound, claim, limit_memory, release, require_descriptors
+from actors.process import bound, bounds_within, claim, limit_memory, release
 from actors.profiles import Profiles
 from actors.published import Published
 from actors.registry import Registry
@@ -104,7 +104,7 @@ class System:
         zone_of(settings.log_time_zone)
         self._habits = operated(self._habits, settings)
         limit_memory(settings.memory_bytes)
-        require_descriptors(settings.resident)
+        self._bounds = bounds_within(settings.resident, settings.memory_bytes)
         index = read_served_index(settings.registry)
         self.tables = Published(RoutingTable.build(index, settings.environment))
         self._storage = Storage(settings.data, index.storage.migrations, settings.database_bytes)
@@ -174,7 +174,7 @@ class System:
         """Whom functions call, by the names of the index."""
         self.directory = self._mailbox("directory", self.supervisor)
         self.waker = self._mailbox("waker", self.supervisor)
-        inbox = SocketMailbox(data, self._permit.let_go, self._permit.take)
+        inbox = SocketMailbox(data, self._permit.let_go, self._permit.take, self._bounds)
         self.router = RouterMailbox("router", inbox, self.supervisor)
         self.console = ConsoleMailbox("console", SocketMailbox(admin), self.supervisor)
         self.local = LocalAdmin(self.console)

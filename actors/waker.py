@@ -11,9 +11,14 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
+import structlog
+
 from actors.actor import Actor
+from actors.disk import is_passing, said
 from actors.mailbox import Mailbox
 from actors.messages import ACTIVE, Address, DirectoryChanged, Due, FindTenant, TenantRecord
+
+log = structlog.get_logger()
 
 TICK_SECONDS: Final = 0.5
 """How often it wakes some."""
@@ -49,6 +54,8 @@ class Waker(Actor):
         self._changed: set[str] = set()
         """Those of whom the Directory has spoken: whoever is in has to look, too."""
         self._ticks = 0
+        self._is_blind = False
+        """Whether the markers could not be read when it looked last."""
 
     def on_start(self) -> None:
         """Whoever was there before knew the tenants; this one has to be told."""
@@ -85,7 +92,7 @@ class Waker(Actor):
             mailbox.tell(Due())
 
     def _tick(self) -> None:
-        if self._ticks % LOOK_EVERY == 0:
+        if self._ticks % LOOK_EVERY == 0 or self._is_blind:
             self._look()
         self._ticks += 1
         for tenant_id in list(self._queue)[:WAKES_AT_ONCE]:
@@ -96,6 +103,20 @@ class Waker(Actor):
 
     def _look(self, only: set[str] | None = None) -> None:
         """At all markers; at these tenants' where their standing has changed."""
-        for tenant_id in self._due_markers(time.time()):
+        for tenant_id in self._try_reading():
             if tenant_id in self._active and (only is None or tenant_id in only):
                 self._queue[tenant_id] = None
+
+    def _try_reading(self) -> list[str]:
+        """None where the disk or the descriptors do not allow it now; the next tick tries again."""
+        try:
+            found = self._due_markers(time.time())
+        except OSError as error:
+            if not is_passing(error):
+                raise
+            if not self._is_blind:
+                log.error("outboxes cannot be looked at now; tried again", error=said(error))
+            self._is_blind = True
+            return []
+        self._is_blind = False
+        return found

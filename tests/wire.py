@@ -42,7 +42,7 @@ def unpacked(body: bytes) -> Map:
 class Wire:
     """One connection; a context manager. `kind` is zmq.DEALER or zmq.REQ."""
 
-    def __init__(self, endpoint: str, kind: int = zmq.DEALER, **options: int) -> None:
+    def __init__(self, endpoint: str, kind: int = zmq.DEALER, **options: int | bytes) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.socket = self._context.socket(kind)
         self.socket.linger = 0

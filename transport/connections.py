@@ -65,7 +65,7 @@ class Bounds(NamedTuple):
     """
     unread_in_all: int = 128 * 1024**2
     """Past it those with most are cut off."""
-    connections: int = 1024
+    connections: int = 64
     """A further one takes the place of the one that was silent for longest, peers without a message first."""
 
 

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from actors.actor import Actor
+from actors.disk import said
 from actors.log.days import DayFiles, Unwritten, day_of
 from actors.log.line import Formatter
 from actors.log.loss import Loss
@@ -25,10 +26,11 @@ from actors.log.messages import Count, Line, Midnight, Trouble, Turn, Untold, Wr
 from actors.log.redaction import folded_names
 from actors.mailbox import Mailbox
 from actors.messages import TenantRecord
+from actors.process import DESCRIPTORS_OF_LOGS
 
 log = structlog.get_logger()
 
-MOST_OPEN = 256
+MOST_OPEN = DESCRIPTORS_OF_LOGS
 """Tenants whose files are open at a time, the ones that logged last; one descriptor each."""
 
 RETRY_SECONDS = 600.0
@@ -218,7 +220,7 @@ class TenantLog(Actor):
         due = self._retry is not None and not 0 <= self._retry - now <= RETRY_SECONDS
         if today != self._today or due:
             self._today, self._retry = today, None
-            self._ahead = deque(_names(self._directory))
+            self._ahead = deque(self._names())
             self.mailbox.tell(Onward())
 
     def _go_on(self) -> None:
@@ -245,6 +247,16 @@ class TenantLog(Actor):
             with suppress(OSError):  # there is something in it, as a rule
                 (self._directory / tenant_id).rmdir()
 
+    def _names(self) -> list[str]:
+        try:
+            with os.scandir(self._directory) as found:
+                return [each.name for each in found if each.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:  # there are no logs yet
+            return []
+        except OSError as error:
+            self._problems.append(said(error))
+            return []
+
     def _end_day(self) -> None:
         problems, self._problems = self._problems, []
         if problems:
@@ -258,11 +270,3 @@ class TenantLog(Actor):
 
 def _is_turn(message: Any) -> bool:
     return type(message) is Turn
-
-
-def _names(directory: Path) -> list[str]:
-    try:
-        with os.scandir(directory) as found:
-            return [each.name for each in found if each.is_dir(follow_symlinks=False)]
-    except OSError:  # there are no logs yet
-        return []

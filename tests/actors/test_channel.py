@@ -182,6 +182,17 @@ def test_a_token_that_is_revoked_is_not_let_in_again(place: Place, wire: Wire) -
     assert len(place.kept) == 1
 
 
+def test_who_has_too_much_to_read_is_refused_before_any_work(
+    place: Place, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In words, and with the time after which it is worth another try."""
+    monkeypatch.setattr(SocketMailbox, "is_full", lambda *_: True)
+    refused = wire.ask(action="later.on", token="ann")["error"]
+    assert (refused["code"], refused["retry_after_ms"]) == ("unavailable", 1000)
+    assert "replies to read" in refused["message"]
+    assert not place.kept
+
+
 def test_frames_that_are_no_envelope_are_refused_where_they_have_an_id(
     place: Place, wire: Wire
 ) -> None:

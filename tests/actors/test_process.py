@@ -7,18 +7,26 @@ import resource
 import pytest
 
 from actors.errors import SettingsError
-from actors.process import CONNECTIONS, require_descriptors
+from actors.log.tenants import MOST_OPEN
+from actors.process import LEAST_CONNECTIONS, MOST_CONNECTIONS, bounds_within
+from transport.connections import BOUNDS
 
-NEEDED = 100 * 3 + 128
+GIB = 1024**3
+
+FIXED = 100 * 3 + 128 + MOST_OPEN + 2 * BOUNDS.connections
+"""Tenants, what is needed besides, tenants' logs, the admin channel."""
+
+LEAST = FIXED + LEAST_CONNECTIONS * 2 * 4 // 3
+MOST = FIXED + MOST_CONNECTIONS * 2 * 4 // 3
 
 
 @pytest.mark.parametrize(
     ("soft", "hard", "becomes"),
     [
-        (256, 4096, NEEDED + CONNECTIONS),
-        (256, 1024, 1024),
-        (256, resource.RLIM_INFINITY, NEEDED + CONNECTIONS),
-        (4096, 4096, None),
+        (256, 65536, MOST),
+        (256, 2048, 2048),
+        (256, resource.RLIM_INFINITY, MOST),
+        (65536, 65536, None),
     ],
 )
 def test_open_files_have_room_for_connections_where_there_is_any(
@@ -28,11 +36,35 @@ def test_open_files_have_room_for_connections_where_there_is_any(
     became: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
     monkeypatch.setattr(resource, "setrlimit", lambda _, limits: became.append(limits))
-    require_descriptors(100)
+    bounds_within(100, 0)
     assert became == ([] if becomes is None else [(becomes, hard)])
 
 
+@pytest.mark.parametrize("hard", [LEAST, 1024, 2048, 65536, resource.RLIM_INFINITY])
+def test_connections_leave_room_for_everything_else(
+    hard: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes two; tenants' databases and 256 open logs among the rest."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
+    most = bounds_within(100, 0).connections
+    assert LEAST_CONNECTIONS - 1 <= most <= MOST_CONNECTIONS
+    assert hard < 0 or FIXED + 2 * most < hard
+
+
 def test_too_few_are_refused_with_what_there_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, NEEDED - 1))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, LEAST - 1))
     with pytest.raises(SettingsError, match="TENANTRY_RESIDENT to 99 or less"):
-        require_descriptors(100)
+        bounds_within(100, 0)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 256))
+    with pytest.raises(SettingsError, match=r"raise `ulimit -Hn`$"):
+        bounds_within(42, 0)
+
+
+def test_connections_hold_less_where_there_is_less_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame of two bytes takes 32 times as much; one reply may take all that one connection may have."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (65536, 65536))
+    plenty, usual, little = (bounds_within(100, size) for size in (0, 8 * GIB, GIB))
+    assert plenty == usual
+    assert little.unhandled_in_all == 2 * BOUNDS.unhandled
+    assert little.unread_in_all == 4 * BOUNDS.unread

@@ -194,6 +194,20 @@ def test_too_many_restarts_of_an_essential_child_give_up_the_system(
         ask(mailbox, Ping(), WAIT)
 
 
+def test_a_full_disk_or_missing_descriptors_are_no_failures_of_an_essential_child(
+    make_hotel: HotelMaker, seen: SimpleQueue[Any]
+) -> None:
+    """However many there are: it is started again each time, and its mail handed over."""
+    hotel = make_hotel(clock=RunningAhead())
+    mailbox = servant(hotel, seen, max_restarts=0, max_seconds=3600.0)
+    mailbox.tell("mail")
+    for number in (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EIO):
+        mailbox.tell(once(OSError(number, "for a while")))
+    mailbox.tell("more mail")
+    assert hear(seen, 6) == ["mail", *["started"] * 4, "more mail"]
+    assert hotel.given_up.empty()
+
+
 def test_a_child_that_is_not_essential_is_tried_again_later_and_its_mail_waits(
     hotel: Hotel, seen: SimpleQueue[Any]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 
 import pytest
@@ -24,12 +25,15 @@ class Bedroom:
         self.supervisor = Watch()
         self.markers: list[str] = []
         self.looks = 0
+        self.trouble: OSError | None = None
         self.asked_for_everything = 0
         self.mailbox = self.house.mailbox("waker")
         Waker.start(self.mailbox, self.supervisor, self._due, self._read)
 
     def _due(self, _now: float) -> list[str]:
         self.looks += 1
+        if self.trouble is not None:
+            raise self.trouble
         return list(self.markers)
 
     def _read(self) -> None:
@@ -90,6 +94,18 @@ def test_it_looks_again_now_and_then(bedroom: Bedroom) -> None:
     bedroom.told(everything(ACME), Tick())
     bedroom.markers = [ACME.id]
     assert bedroom.told(*[Tick()] * LOOK_EVERY) == ["acme"]
+
+
+def test_it_goes_on_where_no_descriptor_is_left_and_looks_again_at_the_next_tick(
+    bedroom: Bedroom,
+) -> None:
+    """It is the same Waker: it has not asked for everything again."""
+    bedroom.markers = [ACME.id]
+    bedroom.trouble = OSError(errno.EMFILE, "Too many open files")
+    assert bedroom.told(everything(ACME), Tick(), Tick()) == []
+    bedroom.trouble = None
+    assert bedroom.told(Tick()) == ["acme"]
+    assert bedroom.asked_for_everything == 1
 
 
 def test_whoever_is_in_and_was_suspended_is_told(bedroom: Bedroom) -> None:

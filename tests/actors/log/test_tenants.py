@@ -466,6 +466,33 @@ def test_what_cannot_be_put_in_order_is_said_once_and_tried_again_later(
     assert entries(directory / tenant(2).id) == ["2026-11-24.jsonl.zst"]
 
 
+def test_a_directory_that_cannot_be_listed_is_said_and_tried_again_later(
+    tenant_log: Mailbox,
+    clock: Time,
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    logged: list[Any],
+) -> None:
+    """For want of a descriptor, say; without that the day's old files would wait for the next day."""
+    tenant_log.tell(turn(0, 2))
+    settled(tenant_log)
+
+    def none_left(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.scandir", none_left)
+        clock.now += DAY
+        tenant_log.tell(Midnight())
+        settled(tenant_log)
+    assert [each["error"] for each in logged] == ["Too many open files"]
+    clock.now += module.RETRY_SECONDS + 1
+    tenant_log.tell(Midnight())
+    settled(tenant_log)
+
+    assert entries(directory / tenant(2).id) == ["2026-11-24.jsonl.zst"]
+
+
 def test_a_failed_log_is_started_again_on_its_files(
     house: House, start: Callable[[], Mailbox], tenant_log: Mailbox, directory: Path
 ) -> None:
