@@ -133,11 +133,15 @@ class Connection:
         self._is_greeted = self._is_greeted or not self.is_tcp or self.taken >= GREETING_BYTES
         return not self._is_greeted and now - self.came > HANDSHAKE_SECONDS
 
-    def cut(self) -> None:
-        """Reset it: what waits for the peer is thrown away, and ZeroMQ closes its side."""
+    def forsake(self) -> None:
+        """Have what came from it, and is not handled, thrown away."""
         self.is_cut = True
         if self.tally is not None:
             self.tally.is_cut = True
+
+    def cut(self) -> None:
+        """Reset it: what waits for the peer is thrown away, and ZeroMQ closes its side."""
+        self.forsake()
         with contextlib.suppress(OSError):  # it has gone by itself
             self._socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, AT_ONCE)
             self._socket.shutdown(sockets.SHUT_RDWR)

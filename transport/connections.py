@@ -39,7 +39,7 @@ BUSY_BYTES: Final = 64 * 1024
 """Come since the last look, or not handled or not read: from there on something is under way."""
 
 SHARE: Final = 20
-"""Looking takes at most one part in so many of the thread's time."""
+"""Looking takes one part in so many of a processor's time, where there are few enough connections."""
 
 FORGETTABLE: Final = 1024
 """Bytes of a peer that left before its first message was taken, at most, for it to be forgotten at once."""
@@ -56,6 +56,8 @@ class Bounds(NamedTuple):
 
     unhandled: int = 8 * 1024**2
     """Bytes that came from one peer and are not handled; past it the peer is cut off."""
+    left: int = 4 * 1024**2
+    """Bytes that peers who have left are not there to get replies to; past it they are thrown away."""
     unhandled_in_all: int = 64 * 1024**2
     """From half of it on that is of peers that have left, newcomers are cut off; the rest is the others'."""
     unread: int = 16 * 1024**2
@@ -153,11 +155,12 @@ class Connections:
     def _try_looking(self, now: float) -> None:
         try:
             if now >= self._due:
+                began = time.thread_time()  # what others compute meanwhile does not count
                 is_busy = self._look(now)
-                pause = max(
-                    BRISK_SECONDS if is_busy else CALM_SECONDS, SHARE * (self._clock() - now)
+                took = SHARE * (time.thread_time() - began)
+                self._due = now + (
+                    min(max(BRISK_SECONDS, took), CALM_SECONDS) if is_busy else CALM_SECONDS
                 )
-                self._due = now + pause
             else:
                 self._follow_events(now)
         except zmq.ZMQError:
@@ -255,6 +258,9 @@ class Connections:
                 self.gone.append(each.tally)
         self._departed = left
         self._left_over = sum(each.unhandled for each in left)
+        if self._left_over > self._bounds.left:
+            for each in left:
+                self._forsake(each)
 
     # Bounds
 
@@ -293,6 +299,11 @@ class Connections:
         for connection in self._uncut():
             if connection.is_foreign(now):
                 self._cut(connection, "they did not speak ZMTP 3")
+
+    def _forsake(self, connection: Connection) -> None:
+        if not connection.is_cut:
+            self.cut["they left much to do behind"] += 1
+            connection.forsake()
 
     def _cut(self, connection: Connection, reason: str) -> None:
         self.cut[reason] += 1

@@ -143,6 +143,26 @@ def test_all_together_are_bounded_and_those_with_most_go(make: Callable[..., Hou
     house.served(honest)
 
 
+def test_what_peers_left_behind_is_thrown_away_where_it_is_much(
+    make: Callable[..., House],
+) -> None:
+    """Nobody is there for the replies, and who is there should not wait behind it."""
+    house = make(BOUNDS._replace(left=1024**2))
+    honest = house.peer()
+    house.served(honest)
+    leaving = [house.peer() for _ in range(3)]
+    for each in leaving:
+        house.served(each)
+    for each in leaving:
+        for _ in range(50):
+            each.send(bytes(10_000))
+        each.close(linger=10_000)
+    until(house.cut("they left much to do behind"), "peers that left much to do behind")
+    honest.send(b"after them")
+
+    assert next(house.frames()).parts[-1] == b"after them"
+
+
 def test_a_peer_that_does_not_read_is_refused_and_then_cut_off(make: Callable[..., House]) -> None:
     """Between one bound and twice the bound its requests are not worth any work."""
     house = make(BOUNDS._replace(unread=8 * 1024**2))
