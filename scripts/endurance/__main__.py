@@ -22,6 +22,7 @@ from scripts.endurance import (
     kill,
     memory,
     send,
+    siege,
     swap,
     syncs,
 )
@@ -31,7 +32,7 @@ from scripts.endurance.wire import NoReply
 
 HARNESSES: dict[str, ModuleType] = {
     module.__name__.rpartition(".")[2]: module
-    for module in (kill, crowd, blocked, memory, swap, failing, send, hanging, syncs, fuzz)
+    for module in (kill, crowd, blocked, memory, swap, failing, send, hanging, syncs, fuzz, siege)
 }
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""

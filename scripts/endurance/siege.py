@@ -1,0 +1,173 @@
+"""Peers of bad will, with one token or none: the server lives in bounded memory and serves another tenant."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from scripts.benchmark.calls import Call
+from scripts.benchmark.child import Child
+from scripts.benchmark.peers import HERE
+from scripts.endurance.report import Report
+from scripts.endurance.server import Server, Site
+from scripts.endurance.steady import Window, steady
+from scripts.endurance.wire import Wire
+
+MEGABYTE: Final = 1024**2
+LOOK_EVERY: Final = 0.05
+"""Seconds between two looks at the server's memory."""
+TENANTS: Final = ("bystander", "besieger")
+CALM: Final = 3.0
+"""Seconds without anybody of bad will, before and after."""
+WARM_UP: Final = 1.0
+
+
+class Plan(NamedTuple):
+    """How long and how hard."""
+
+    seconds: float
+    rate: float
+    limit: int
+    memory: int
+    ratio: float
+    least_ms: float
+    shapes: str
+
+
+SHAPES: Final = "leave,greedy,begin,deaf,crowd,http,tls,silence,heavy,flood:10,flood:60,flood:0"
+
+FULL: Final = Plan(
+    seconds=600.0,
+    rate=100.0,
+    limit=500,
+    memory=1024 * MEGABYTE,
+    ratio=2.0,
+    least_ms=20.0,
+    shapes=SHAPES,
+)
+QUICK: Final = FULL._replace(seconds=60.0)
+
+MEANINGS: Final = {
+    "seconds": "how long all shapes take together",
+    "rate": "requests a second of the other tenant",
+    "limit": "requests a second that one token may send",
+    "memory": "resident bytes of the server at the most",
+    "ratio": "times that the other tenant's p99 may grow",
+    "least_ms": "p99 in milliseconds that is good enough, however much it has grown",
+    "shapes": "what they do (besiege.py); flood:N at N times the limit, flood:0 without one",
+}
+
+
+class Seen(NamedTuple):
+    """What one shape did."""
+
+    shape: str
+    window: Window
+    peak: int
+    """Resident memory at the most, in bytes."""
+    is_alive: bool
+
+
+def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
+    """One shape after the other on one server, floods without a limit on another; ChildFailed, NoReply."""
+    report = Report(f"siege: {plan.rate:g} requests/s of one tenant while others do their worst")
+    shapes = plan.shapes.split(",")
+    unlimited = [each for each in shapes if each == "flood:0"]
+    site = Site(folder, TENANTS, {"token_rate": plan.limit})
+    limited = [each for each in shapes if each not in unlimited]
+    no_limits = {"token_rate": 0, "tenant_rate": 0, "connection_rate": 0}
+    for some, flags in ((limited, {}), (unlimited, no_limits)):
+        if some:
+            Trial(plan, site, folder, tell, plan.seconds / len(shapes)).run(some, flags, report)
+    return report
+
+
+class Trial:
+    """A server, a tenant that behaves, and whoever does not."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        site: Site,
+        folder: Path,
+        tell: Callable[[str], None],
+        seconds: float,
+    ) -> None:
+        self._plan = plan
+        self._site = site
+        self._folder = folder
+        self._tell = tell
+        self._seconds = seconds
+        self._calls = calls()
+
+    def run(self, shapes: list[str], flags: dict[str, int], report: Report) -> None:
+        """Each shape between two calm windows; the first that ends the server is the last."""
+        server = self._site.start({}, **flags)
+        wire = Wire(server.endpoint, self._site.tokens)
+        try:
+            steady(wire, self._calls, self._plan.rate, WARM_UP)
+            calm = steady(wire, self._calls, self._plan.rate, min(CALM, self._seconds))
+            before = server.usage().rss
+            seen = []
+            for shape in shapes:
+                self._tell(shape)
+                seen.append(self._besieged(server, wire, shape))
+                if not seen[-1].is_alive:
+                    break
+        finally:
+            wire.close()
+            server.end()
+        self._report(calm, before, seen, report)
+
+    def _besieged(self, server: Server, wire: Wire, shape: str) -> Seen:
+        """The other tenant's requests meanwhile, and the server's memory."""
+        peaks: list[int] = [0]
+        is_over = threading.Event()
+
+        def watch() -> None:
+            while not is_over.wait(LOOK_EVERY) and server.running:
+                peaks.append(server.usage().rss)
+
+        watcher = threading.Thread(target=watch)
+        peer = self._peer(server, shape)
+        try:
+            peer.wait_ready()
+            watcher.start()
+            window = steady(wire, self._calls, self._plan.rate, self._seconds)
+        finally:
+            peer.end()
+            is_over.set()
+            watcher.join()
+        return Seen(shape, window, max(peaks), server.running)
+
+    def _peer(self, server: Server, shape: str) -> Child:
+        name, _, times = shape.partition(":")
+        arguments = [f"--endpoint={server.endpoint}", f"--shape={name}"]
+        arguments += [f"--token={self._site.tokens['besieger']}", "--tenant=besieger"]
+        arguments.append(f"--rate={float(times or 0) * self._plan.limit}")
+        return Child("scripts.endurance.besiege", arguments, self._folder / f"{name}.log", HERE)
+
+    def _report(self, calm: Window, before: int, seen: list[Seen], report: Report) -> None:
+        plan = self._plan
+        most = max(plan.ratio * calm.percentile(0.99), plan.least_ms)
+        report.figure("calm", f"p99 {calm.percentile(0.99):.1f} ms, {before / MEGABYTE:.0f} MB")
+        for shape, window, peak, is_alive in seen:
+            p99 = window.percentile(0.99)
+            report.figure(shape, f"p99 {p99:.1f} ms, {peak / MEGABYTE:.0f} MB at the most")
+            report.promise(f"{shape}: the server lives", is_alive)
+            report.promise(
+                f"{shape}: {len(window.problems)} of the other tenant's requests went wrong, "
+                f"p99 at most {most:.0f} ms",
+                not window.problems and p99 <= most,
+            )
+            report.promise(f"{shape}: within {plan.memory / MEGABYTE:.0f} MB", peak <= plan.memory)
+
+
+def calls() -> Iterator[Call]:
+    """Of the tenant that behaves: writes and reads in turn."""
+    for number in count(1):
+        yield Call(f"siege-{number}", "bystander", "contacts.add", {"name": f"contact {number}"})
+        yield Call(f"seen-{number}", "bystander", "contacts.get", {"id": 1})
