@@ -138,6 +138,20 @@ class ReplayCall(NamedTuple):
     reply_to: Any
 
 
+class CheckSettings(NamedTuple):
+    """To a connector: whether a tenant's settings, which fit their schema, can ever work; nobody is called.
+
+    Answered by True; InvalidArgument says what cannot. Shows nothing of itself.
+    """
+
+    tenant_id: str
+    settings: Mapping[str, Any]
+    reply_to: Any
+
+    def __repr__(self) -> str:
+        return f"CheckSettings({self.tenant_id!r})"
+
+
 class SettleDown(NamedTuple):
     """To a connector: answer True once no call is at work on a version that is served no longer."""
 

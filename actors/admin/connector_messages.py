@@ -13,6 +13,20 @@ class ShowConnector(NamedTuple):
     connector: str
 
 
+class TryPatch(NamedTuple):
+    """Ask: what a patch would make of what is set. Answered by Patched, secrets included.
+
+    For the connector itself, which says whether that can work; shows nothing of itself.
+    """
+
+    tenant: str
+    connector: str
+    settings: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"TryPatch({self.tenant!r}, {self.connector!r})"
+
+
 class ConfigureConnector(NamedTuple):
     """JSON Merge Patch (RFC 7396) onto what is set; None removes all of it. Shows nothing of itself.
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select, update
 
 from actors.admin.book import Book, Result, author
-from actors.admin.connector_messages import ConfigureConnector, ShowConnector
+from actors.admin.connector_messages import ConfigureConnector, ShowConnector, TryPatch
 from actors.admin.connector_settings import Patched, patched, shown
 from actors.admin.sealed import opened, place_of, sealed
 from actors.admin.tables import connector_settings
@@ -27,6 +27,12 @@ def show(book: Book, query: ShowConnector) -> Result:
     if row is None:
         _known(book, query.connector)
     return {"connector": _map(book, query.connector, row)}
+
+
+def try_patch(book: Book, query: TryPatch) -> Patched:
+    """Nothing is changed."""
+    tenant = book.tenant(query.tenant)
+    return _patched(book, query, _find(book, tenant.id, query.connector))
 
 
 def configure(book: Book, order: ConfigureConnector, by: Principal) -> Result:
@@ -63,7 +69,7 @@ def _seal_row_anew(book: Book, row: Row[Any]) -> bool:
     return True
 
 
-def _patched(book: Book, order: ConfigureConnector, row: Row[Any] | None) -> Patched:
+def _patched(book: Book, order: ConfigureConnector | TryPatch, row: Row[Any] | None) -> Patched:
     assert order.settings is not None
     connector = _known(book, order.connector)
     return patched(_settings(book, row), order.settings, connector.settings)
@@ -150,5 +156,5 @@ def _map(book: Book, name: str, row: Row[Any] | None) -> Result:
     }
 
 
-QUESTIONS: Mapping[type, Any] = MappingProxyType({ShowConnector: show})
+QUESTIONS: Mapping[type, Any] = MappingProxyType({ShowConnector: show, TryPatch: try_patch})
 COMMANDS: Mapping[type, Any] = MappingProxyType({ConfigureConnector: configure})

@@ -18,18 +18,20 @@ from actors.actor import Actor
 from actors.connectors.boundary import Boundary
 from actors.connectors.breakers import Breakers
 from actors.connectors.call import Call
+from actors.connectors.contract import Permanent
 from actors.connectors.exchange import Exchange
 from actors.connectors.implementations import Implementations
 from actors.connectors.journal import Journal
 from actors.connectors.loop import LoopMailbox
 from actors.connectors.queue import Queue
 from actors.connectors.replay import replayed
-from actors.connectors.tenant_settings import stated_by
+from actors.connectors.tenant_settings import fitting, stated_by
 from actors.connectors.tries import TRY_SECONDS, Sleep, Tries
 from actors.errors import (
     ActionError,
     DeadlineExceeded,
     FailedPrecondition,
+    InvalidArgument,
     NotFound,
     NotSubscribed,
     ResourceExhausted,
@@ -37,7 +39,7 @@ from actors.errors import (
 )
 from actors.future import settle, settle_with_error
 from actors.log.redaction import NO_NAMES, folded_names
-from actors.messages import FindCalls, Operate, ReplayCall, SettleDown
+from actors.messages import CheckSettings, FindCalls, Operate, ReplayCall, SettleDown
 from actors.profiles import Profiles, may_use
 from actors.published import Published, sound
 from actors.routing import RoutingTable
@@ -115,6 +117,7 @@ class ConnectorActor(Actor):
             Operate: self._take,
             FindCalls: self._find,
             ReplayCall: self._replay,
+            CheckSettings: self._check,
             SettleDown: self._settle_down,
             Finish: lambda message: self._run(self._finish(message)),
         }
@@ -243,6 +246,24 @@ class ConnectorActor(Actor):
         settings = stated_by(self._profiles, message.tenant_id, self._name).settings
         with self._implementations.lent(service.make) as connector:
             return replayed(rows[0], service, connector, settings, self._hide)
+
+    def _check(self, message: CheckSettings) -> None:
+        """As far as that shows without calling anybody."""
+        self._heed()
+        self._run(self._answered(message.reply_to, self._checked(message)))
+
+    async def _checked(self, message: CheckSettings) -> bool:
+        service = self._exchange.served(message.tenant_id)
+        if service.make is None:
+            return True
+        with self._implementations.lent(service.make) as connector:
+            check = getattr(connector, "check", None)
+            try:
+                if check is not None:
+                    check(fitting(message.settings, service.connector.settings))
+            except Permanent as problem:
+                raise InvalidArgument(f"these settings cannot work: {problem}") from None
+        return True
 
     async def _answered(self, answer: Any, work: Coroutine[Any, Any, Any]) -> None:
         try:

@@ -29,6 +29,9 @@ Resolver = Callable[[str], Awaitable[Sequence[str]]]
 MOST_ADDRESSES = 4
 """Addresses of one name that are tried, one after the other."""
 
+PUBLIC = ip_address("1.1.1.1")
+"""Stands for whatever public address a name may have."""
+
 ADMITTED = (
     "only public ones are reached unless the server's operator admits more (--outward-networks, "
     "TENANTRY_OUTWARD_NETWORKS)"
@@ -94,6 +97,15 @@ class Boundary(NamedTuple):
         if not reached:
             raise Permanent(f"{target.host} is refused: {next(iter(reasons.values()))}")
         return reached[:MOST_ADDRESSES]
+
+    def require_possible(self, target: Target, ports: frozenset[int]) -> None:
+        """Return unless no address of the target could ever be open; Permanent. Nothing is resolved."""
+        if target.address is not None:
+            self.require_open(target.address, target, ports)
+        elif not self.networks:
+            why = self._refusal(PUBLIC, target, ports)
+            if why is not None:
+                raise Permanent(f"{target.host} is refused: {why}")
 
     def require_open(self, address: Address, target: Target, ports: frozenset[int]) -> None:
         """Return where it may be connected to; Permanent."""

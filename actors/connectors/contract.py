@@ -58,6 +58,9 @@ class Permanent(ConnectorProblem):
 class Connector(Protocol):
     """A way to an outside service. One serves all tenants, on one event loop; it keeps nothing of theirs.
 
+    It may have `check(settings)` besides: pure, Permanent where settings that fit can never work; it is asked
+    before they are kept.
+
     Its class is called with the operator's Boundary (actors/connectors/boundary.py), once for each version.
     """
 

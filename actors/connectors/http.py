@@ -65,6 +65,10 @@ class Http:
         self._boundary = boundary
         self._trust: ssl.SSLContext | None = None
 
+    def check(self, url: str) -> None:
+        """Return unless the URL can never be reached; Permanent."""
+        self._boundary.require_possible(web(url)[1], WEB_PORTS)
+
     async def exchange(self, request: Request, delivery: Delivery, seconds: float) -> Response:
         """Send and wait, in all at most so many seconds and not past the deadline.
 

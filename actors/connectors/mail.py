@@ -10,10 +10,12 @@ import ssl
 from collections.abc import Mapping
 from typing import Any
 
+from actors.connectors import fields
 from actors.connectors.boundary import Boundary
 from actors.connectors.contract import Delivery, Outer, Settings
 from actors.connectors.letter import Letter, letter
-from actors.connectors.relay import Relay
+from actors.connectors.relay import NONE, Relay
+from actors.connectors.targets import MAIL_PORTS, relay
 
 
 class MailConnector:
@@ -22,6 +24,12 @@ class MailConnector:
     def __init__(self, boundary: Boundary) -> None:
         self._boundary = boundary
         self._trust: ssl.SSLContext | None = None
+
+    def check(self, settings: Settings) -> None:
+        """Permanent where these can never work."""
+        target = relay(settings.host, settings.port, encrypted=settings.tls != NONE)
+        self._boundary.require_possible(target, MAIL_PORTS)
+        fields.named(settings.sender_name, fields.mailbox(settings.sender, "sender"), "sender_name")
 
     def outer(self, delivery: Delivery, params: Mapping[str, Any], settings: Settings) -> Outer:
         """The envelope, and the mail as it will be sent: ASCII, so that people can read it in a trace."""

@@ -22,7 +22,7 @@ from actors.connectors.boundary import Boundary
 from actors.connectors.contract import Delivery, Outer, Permanent, Settings, Transient
 from actors.connectors.http import Http, Request, Response, refuse
 from actors.connectors.keys import object_key
-from actors.connectors.targets import web
+from actors.connectors.targets import Target, web
 
 if TYPE_CHECKING:
     from obstore.store import S3Credential  # exists for type checkers only
@@ -43,6 +43,7 @@ BINARY = "application/octet-stream"
 
 _CODE = re.compile(rb"<Code>([A-Za-z]{1,60})</Code>")
 _TYPE = re.compile(r"[ -~]{1,200}\Z")
+_KEY = re.compile(r"[!-~]{1,500}\Z")
 
 
 class StorageConnector:
@@ -50,6 +51,16 @@ class StorageConnector:
 
     def __init__(self, boundary: Boundary) -> None:
         self._http = Http(boundary)
+
+    def check(self, settings: Settings) -> None:
+        """Permanent where these can never work."""
+        self._http.check(settings.endpoint)
+        _endpoint(settings)
+        for name in ("access_key", "secret_key"):
+            if not _KEY.match(getattr(settings, name)):
+                raise Permanent(f"{name} holds a space, a line end or another sign that no key has")
+        if settings.prefix is not None:
+            object_key(settings.prefix, "x")
 
     def outer(self, delivery: Delivery, params: Mapping[str, Any], settings: Settings) -> Outer:
         """Method, whole key and content; what is signed is signed when it is sent."""
@@ -86,10 +97,7 @@ class StorageConnector:
 
 async def _signed(known: Any, outer: Outer, seconds: int) -> str:
     """The URL that does this for so many seconds; a secret, as whoever has it can do it."""
-    url, target = web(known.endpoint)
-    if url.query or url.fragment or url.path.strip("/"):
-        raise Permanent("the endpoint is a URL without a path, such as https://s3.example.com")
-    endpoint = f"{url.scheme}://{url.netloc.decode('ascii')}"
+    endpoint, target = _endpoint(known)
     try:
         store = _store(known, endpoint, allow_http=not target.encrypted)
         signed = await obstore.sign_async(
@@ -100,6 +108,13 @@ async def _signed(known: Any, outer: Outer, seconds: int) -> str:
     if not signed.startswith(f"{endpoint}/{known.bucket}/"):
         raise Permanent("the endpoint is not spelt as it is used")
     return signed
+
+
+def _endpoint(known: Any) -> tuple[str, Target]:
+    url, target = web(known.endpoint)
+    if url.query or url.fragment or url.path.strip("/"):
+        raise Permanent("the endpoint is a URL without a path, such as https://s3.example.com")
+    return f"{url.scheme}://{url.netloc.decode('ascii')}", target
 
 
 def _store(known: Any, endpoint: str, *, allow_http: bool) -> S3Store:

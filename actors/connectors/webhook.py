@@ -52,6 +52,13 @@ class WebhookConnector:
     def __init__(self, boundary: Boundary) -> None:
         self._http = Http(boundary)
 
+    def check(self, settings: Settings) -> None:
+        """Permanent where these can never work."""
+        for secret in settings.secrets:
+            _key(secret)
+        if settings.url is not None:
+            self._http.check(settings.url)
+
     def outer(self, delivery: Delivery, params: Mapping[str, Any], settings: Settings) -> Outer:
         """Id and body; the URL only where the function named one, because the tenant's own is a secret."""
         url = params.get("url")
