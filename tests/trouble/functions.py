@@ -9,10 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import Column, Integer, MetaData, Table, Text, bindparam, func, insert, select, text
 
 from actors.errors import FailedPrecondition
 from actors.tenant.context import Context
+from transport.message import Problem
 
 marks = Table("marks", MetaData(), Column("id", Integer, primary_key=True), Column("text", Text))
 
@@ -172,6 +174,21 @@ def refuse_without_words(ctx: Context, params: Any) -> None:
 def fail_with_a_nul(ctx: Context, params: Any) -> None:
     """A defect that quotes what it met."""
     raise ValueError("bad header: a\0b \udce9")
+
+
+def quote(ctx: Context, params: Any) -> dict[str, Any]:
+    """Says what no message can bring: any text at all, spelt in UTF-16 and hexadecimal."""
+    said = bytes.fromhex(params.text).decode("utf-16-be", "surrogatepass")
+    match params.how:
+        case "refuse":
+            raise FailedPrecondition(said, user_message=said, details=(Problem(said, said),))
+        case "fail":
+            raise ValueError(said)
+        case "log":
+            structlog.get_logger().error(
+                said, action=said, thing={said: [said, 2**70, float("nan")]}
+            )
+    return {"said": said}
 
 
 class Wordless(FailedPrecondition):
