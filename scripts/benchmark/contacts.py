@@ -1,6 +1,7 @@
 """The SQL work that every peer does: one table, its full-text index, one insert, one read by key.
 
-The tables are those of the desk: Tenantry has them from its migrations, the other peers from here.
+The tables are those of the desk's first migration; Tenantry has since come to fold the words it indexes and
+to count ids on, which it does beyond the peers' work.
 How the full-text index is kept is each peer's own choice of the cheapest way, measured: the floor
 writes it by a statement (10 µs of processor time for an add in a group of 100; a trigger makes FTS5
 write out its buffer each time: 21 to 27 µs), FastAPI by a trigger (a second statement would cost it

@@ -94,7 +94,7 @@ def test_killed_servers_lose_nothing_and_a_loss_would_be_seen(tmp_path: Path) ->
         file.execute("DELETE FROM contacts WHERE id = 1")
     with closing(sqlite3.connect(other)) as file, file:
         file.execute(
-            "INSERT INTO contacts SELECT 999999, name, NULL, NULL, NULL, '', '' FROM contacts LIMIT 1"
+            "INSERT INTO contacts SELECT 999999, name, NULL, NULL, NULL, '', '', '' FROM contacts LIMIT 1"
         )
 
     trial.tell_files(tampered)

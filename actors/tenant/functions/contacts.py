@@ -27,12 +27,16 @@ if TYPE_CHECKING:
 FIELDS = ("name", "email", "phone", "company")
 """What a caller may set; the rest is ours."""
 
-ADD = insert(contacts).values(bound(*FIELDS, "created_at", "updated_at")).returning(contacts.c.id)
+ADD = (
+    insert(contacts)
+    .values(bound(*FIELDS, "created_at", "updated_at", "words"))
+    .returning(contacts.c.id)
+)
 GET = select(contacts).where(contacts.c.id == bindparam("contact_id"))
 UPDATE = (
     update(contacts)
     .where(contacts.c.id == bindparam("contact_id"))
-    .values(bound(*FIELDS, "updated_at"))
+    .values(bound(*FIELDS, "updated_at", "words"))
 )
 REMOVE = delete(contacts).where(contacts.c.id == bindparam("contact_id"))
 TICKETS_KEPT = (
@@ -54,8 +58,9 @@ def add(ctx: Context, params: ContactsAddParams) -> ContactsAddResult:
         "created_at": now,
         "updated_at": now,
     }
-    contact_id = ctx.db.scalar(ADD, binds)
-    search_index.learn(ctx, contact_id, binds)
+    words = search_index.words(binds)
+    contact_id = ctx.db.scalar(ADD, binds | {"words": words})
+    search_index.learn(ctx, contact_id, words)
     return {"id": contact_id}
 
 
@@ -71,23 +76,24 @@ def change(ctx: Context, params: ContactsUpdateParams) -> ContactsUpdateResult:
         raise InvalidArgument(f"nothing to change: give at least one of {', '.join(FIELDS)}")
     before = _present(ctx, params.id)._asdict()
     contact = before | given | {"updated_at": timestamp(ctx.now)}
-    written = {name: contact[name] for name in (*FIELDS, "updated_at")}
-    search_index.forget(ctx, params.id, before)
+    contact["words"] = search_index.words(contact)
+    written = {name: contact[name] for name in (*FIELDS, "updated_at", "words")}
+    search_index.forget(ctx, params.id, before["words"])
     ctx.db.run(UPDATE, {"contact_id": params.id, **written})
-    search_index.learn(ctx, params.id, contact)
+    search_index.learn(ctx, params.id, contact["words"])
     return _shown(contact)
 
 
 def remove(ctx: Context, params: ContactsRemoveParams) -> ContactsRemoveResult:
     """Remove a contact and the notes on it; one with tickets stays, so that they keep theirs."""
-    contact = _present(ctx, params.id)._asdict()
+    contact = _present(ctx, params.id)
     binds = {"contact_id": params.id}
     if kept := ctx.db.all(TICKETS_KEPT, binds):
         raise FailedPrecondition(
             f"contact {params.id} has tickets ({_first_ids(kept)}), which are kept with their "
             "contact: empty its fields with contacts.update instead"
         )
-    search_index.forget(ctx, params.id, contact)
+    search_index.forget(ctx, params.id, contact.words)
     ctx.db.run(REMOVE, binds)
     return {"id": params.id}
 

@@ -40,7 +40,7 @@ FIELD_SHOWN = 64
 """Characters of a field's name in a problem: an unknown one is the caller's, of any length."""
 
 ADD = insert(contacts).values(
-    bound("name", "email", "phone", "company", "created_at", "updated_at")
+    bound("name", "email", "phone", "company", "created_at", "updated_at", "words")
 )
 LAST = select(func.coalesce(func.max(contacts.c.id), 0))
 
@@ -88,7 +88,8 @@ def _store(ctx: Context, rows: Sequence[Row]) -> None:
     last = ctx.db.scalar(LAST)
     now = timestamp(ctx.now)
     moments = {"created_at": now, "updated_at": now}
-    ctx.db.run(ADD, [{**row._asdict(), **moments} for row in rows])
+    cells = (row._asdict() for row in rows)
+    ctx.db.run(ADD, [{**each, **moments, "words": search_index.words(each)} for each in cells])
     search_index.learn_above(ctx, last)
 
 

@@ -8,18 +8,21 @@ from sqlalchemy import Select, bindparam, select
 
 from actors.tenant.context import Context
 from actors.tenant.functions import cursor
+from actors.tenant.functions.folding import folded
 from actors.tenant.functions.tables import contacts, contacts_fts
 
 LISTING = "contacts"
 
+SHOWN = [column for column in contacts.c if column.name != "words"]
+
 LIST: Select[Any] = (
-    select(contacts)
+    select(*SHOWN)
     .where(contacts.c.id > bindparam("after"))
     .order_by(contacts.c.id)
     .limit(bindparam("rows"))
 )
 FIND: Select[Any] = (
-    select(contacts)
+    select(*SHOWN)
     .join_from(contacts_fts, contacts, contacts.c.id == contacts_fts.c.rowid)
     .where(
         contacts_fts.c.contacts_fts.match(bindparam("query")),
@@ -35,8 +38,8 @@ while rank moves with every contact added."""
 def find(ctx: Context, params: Any) -> dict[str, Any]:
     """List the contacts in which every word of `text` occurs; all contacts where it is blank.
 
-    The last word may be the beginning of one. Case and accents do not count. Punctuation separates
-    words, also inside an email address; a text of punctuation alone finds nothing.
+    The last word may be the beginning of one. Case and accents do not count (folding.py). Punctuation
+    separates words, also inside an email address; a text of punctuation alone finds nothing.
     """
     text = (params.text or "").strip()
     binds = {"after": cursor.after(LISTING, params.after), "rows": params.limit + 1}
@@ -51,5 +54,5 @@ def query(text: str) -> str:
     quotes nothing is an operator, and a quote is doubled. Strings side by side are joined by AND;
     one without a letter or digit asks for nothing. The star makes the last one a prefix.
     """
-    words = [word.replace('"', '""') for word in text.split()]
+    words = [folded(word).replace('"', '""') for word in text.split()]
     return " ".join(f'"{word}"' for word in words) + "*"

@@ -31,18 +31,18 @@ contacts = Table(
     Column("company", Text),
     Column("created_at", Text, nullable=False),
     Column("updated_at", Text, nullable=False),
+    Column("words", Text, nullable=False),
     sqlite_autoincrement=True,
 )
+"""A contact's `words` are name, email and company as a search sees them (search_index)."""
 
 contacts_fts = table(
     "contacts_fts",
     column("rowid", Integer),
-    column("name", Text),
-    column("email", Text),
-    column("company", Text),
+    column("words", Text),
     column("contacts_fts", Text),
 )
-"""The full-text index over contacts, written by search_index alone.
+"""The full-text index over contacts' words, written by search_index alone.
 
 FTS5 gives every index a hidden column of its own name: MATCH is asked of it, commands are put into it.
 """

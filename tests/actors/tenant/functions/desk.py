@@ -22,6 +22,7 @@ from actors.tenant.context import Binds, Context, Database, Row
 from actors.tenant.creation import create_tenant
 from actors.tenant.database import TenantDatabase
 from actors.tenant.engine import SharedEngine
+from actors.tenant.functions.search_index import words
 from actors.tenant.loaded_text import static_fragments
 from actors.tenant.opening import open_tenant
 from actors.tenant.sends import Sends, Sent
@@ -186,6 +187,11 @@ class Desk:
     def check_search_index(self) -> None:
         """Raise where the full-text index and the contacts disagree."""
         self.rows("INSERT INTO contacts_fts(contacts_fts, rank) VALUES ('integrity-check', 1)")
+        for name, email, company, known_by in self.rows(
+            "SELECT name, email, company, words FROM contacts"
+        ):
+            known = words({"name": name, "email": email, "company": company})
+            assert known_by == known, f"the words are not those of {name}"
 
 
 def _written(statement: Any) -> tuple[str, dict[str, Any]]:

@@ -13,7 +13,17 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, NullPool, Table, create_engine, delete, event, insert, select
+from sqlalchemy import (
+    Connection,
+    MetaData,
+    NullPool,
+    Table,
+    create_engine,
+    delete,
+    event,
+    insert,
+    select,
+)
 
 from actors.tenant.functions.tables import metadata
 from tests.actors.tenant.functions.desk import INDEX, Desk
@@ -27,6 +37,7 @@ INDEXES = "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql > ''
 FILLED = """
 INSERT INTO contacts VALUES (3, 'Ada Lovelace', 'ada@analytical.example', NULL, NULL, 't', 't');
 INSERT INTO contacts VALUES (9, 'José Núñez', NULL, '+34', 'Faro Ediciones', 't', 'u');
+INSERT INTO contacts VALUES (11, 'Łukasz Wójcik', NULL, NULL, NULL, 't', 't');
 INSERT INTO contacts_fts (rowid, name, email, company) SELECT id, name, email, company FROM contacts;
 INSERT INTO notes VALUES (5, 9, 'calls in the morning', 'p_1', 't');
 INSERT INTO tickets VALUES (2, 3, 'Leak', 'It leaks', 'pending', 'p_1', 't', 'u');
@@ -86,10 +97,12 @@ def test_migrations_go_up_and_down_and_up_again(tmp_path: Path) -> None:
 
 
 def contents(connection: Connection) -> dict[str, list[Any]]:
-    """Every index and every row of the desk."""
+    """Every index and every row of the desk, whatever its tables' columns are."""
+    there = MetaData()
+    there.reflect(connection, only=list(metadata.tables))
     rows = {
         table.name: [tuple(row) for row in connection.execute(select(table).order_by(table.c.id))]
-        for table in metadata.sorted_tables
+        for table in there.sorted_tables
     }
     return rows | {"indexes": sorted(map(tuple, connection.exec_driver_sql(INDEXES)))}
 
@@ -101,18 +114,45 @@ def fill(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def check(connection: Connection) -> None:
+    """Raise where a row refers to none, or where the full-text index and its contacts disagree."""
+    assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+    connection.exec_driver_sql(
+        "INSERT INTO contacts_fts(contacts_fts, rank) VALUES ('integrity-check', 1)"
+    )
+
+
 def test_ids_that_count_on_come_into_a_desk_in_use(tmp_path: Path) -> None:
     """Rows, ids, indexes, rules and the full-text index stay as they were, also on the way back."""
     with connected(tmp_path / "tenant.db") as connection:
         fill(connection)
         before = contents(connection)
-        for goal in ("0005", "0004", "0005"):
-            (command.downgrade if goal == "0004" else command.upgrade)(config(connection), goal)
+        for go, goal in (
+            (command.upgrade, "0005"),
+            (command.downgrade, "0004"),
+            (command.upgrade, "0005"),
+        ):
+            go(config(connection), goal)
             assert contents(connection) == before
-            assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
-            connection.exec_driver_sql(
-                "INSERT INTO contacts_fts(contacts_fts, rank) VALUES ('integrity-check', 1)"
-            )
+            check(connection)
+
+
+def test_the_contacts_of_a_desk_in_use_are_found_by_plain_letters(tmp_path: Path) -> None:
+    """Also those that were there before the search took letters for one another."""
+    find = "SELECT rowid FROM contacts_fts WHERE contacts_fts MATCH 'jose'"
+    stroke = "SELECT rowid FROM contacts_fts WHERE contacts_fts MATCH 'lukasz'"
+    with connected(tmp_path / "tenant.db") as connection:
+        fill(connection)
+        before = contents(connection)
+        command.upgrade(config(connection), "0006")
+        check(connection)
+        assert connection.exec_driver_sql(stroke).all() == [(11,)]
+        assert connection.exec_driver_sql(find).all() == [(9,)]
+        command.downgrade(config(connection), "0004")
+        check(connection)
+        assert contents(connection) == before
+        assert connection.exec_driver_sql(stroke).all() == []
+        assert connection.exec_driver_sql(find).all() == [(9,)]
 
 
 @pytest.mark.parametrize("table", metadata.sorted_tables, ids=str)
@@ -163,5 +203,8 @@ def test_the_search_index_is_checked_for_real(desk: Desk) -> None:
     desk("contacts.add", name="Ada Lovelace")
     desk.check_search_index()
     desk.rows("UPDATE contacts SET name = 'Augusta King'")
+    with pytest.raises(AssertionError, match="not those of Augusta King"):
+        desk.check_search_index()
+    desk.rows("UPDATE contacts SET name = 'Ada Lovelace', words = 'augusta king'")
     with pytest.raises(sqlite3.DatabaseError, match="malformed"):
         desk.check_search_index()

@@ -66,6 +66,48 @@ def test_every_word_has_to_occur_and_the_last_may_be_a_beginning(
     assert names(people, text) == found
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Straße Verlag", "STRASSE"),
+        ("Οδυσσεύς", "ΟΔΥΣΣΕΥΣ"),
+        ("ΟΔΥΣΣΕΥΣ", "οδυσσεύς"),
+        ("Łukasz Wójcik", "lukasz"),
+        ("Søren Ærø", "soren aero"),
+        ("Đỗ Văn Minh", "do van"),
+        ("Þórður Sigurðsson", "thordur sigurdsson"),
+        ("İpek Işık", "ipek isik"),
+        ("Ｔａｎａｋａ", "tanaka"),
+        ("ﬁne oﬃce", "fine office"),
+        ("מְנַחֵם", "מנחם"),
+        ("مُحَمَّد", "محمد"),
+        ("أحمد", "احمد"),
+        ("हिन्दी", "हिन्दी"),
+        ("한글", unicodedata.normalize("NFD", "한글")),
+        (unicodedata.normalize("NFD", "Zoë Ngữ"), "zoë ngữ"),
+        ("Ki\u00adto", "kito"),
+        ("\u200fשלום\u200f", "שלום"),
+        ("Ёлкин", "елкин"),
+        ("Қайрат", "кайрат"),
+    ],
+)
+def test_letters_are_found_by_what_people_type_for_them(desk: Desk, name: str, text: str) -> None:
+    """And text in any composition, by itself and by the other."""
+    desk("contacts.add", name="Somebody Else")
+    desk("contacts.add", name=name)
+
+    for asked in (text, name, text.upper(), unicodedata.normalize("NFD", name)):
+        assert names(desk, asked) == [name]
+
+
+def test_vowels_and_what_stands_in_another_field_are_told_apart(desk: Desk) -> None:
+    """Vowel signs are no accents, and a phrase does not run from the name into the address."""
+    desk("contacts.add", name="दिन", email="brien@example.com", company="O")
+
+    assert names(desk, "दान") == names(desk, "दिन-brien") == names(desk, "com/o") == []
+    assert names(desk, "दि") == ["दिन"]
+
+
 @pytest.mark.parametrize("text", [None, "", " ", "\t\n\u2003"])
 def test_without_words_all_are_listed_by_id(people: Desk, text: str | None) -> None:
     """An empty search box shows the address book."""
