@@ -133,6 +133,8 @@ def prepare(system: System, settings: Settings) -> None:
             system.local.create_tenant(name)
             token = system.local.issue_token(name, ADMIN_OWNER, "made at start").text
             say(f"tenant {name} token {token}")
+        else:
+            say(f"tenant {name} is there already: its tokens are those it had")
     if settings.demo:
         for line in showcase.prepare(system, settings.data):
             say(line)

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    CliApp,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 from pydantic_settings import SettingsError as Unparsable
 
 from actors.errors import SettingsError
@@ -29,6 +38,14 @@ Place = Annotated[Path, AfterValidator(Path.absolute)]
 """A path that means the same for as long as the process lives, whatever becomes of the current directory."""
 
 Endpoint = Annotated[str, AfterValidator(rooted)]
+
+PREFIX = "TENANTRY_"
+
+OTHERS = frozenset({"PYTHON", "TOKEN", "ADMIN_TOKEN"})
+"""Of TENANTRY_…, what only the scripts and the clients read."""
+
+OF_CLUSTERS = re.compile(r"(SERVICE|PORT)(_.*)?")
+"""What Kubernetes sets in every container beside a service called tenantry: addresses, and no settings."""
 
 JSON_WORDS = frozenset({"true", "false", "null"})
 """Which the command line's lists would take for JSON, and which are names and texts here."""
@@ -54,7 +71,7 @@ class Settings(BaseSettings):
     """TENANTRY_<NAME> in the environment, or --<name> on the command line, which wins."""
 
     model_config = SettingsConfigDict(
-        env_prefix="TENANTRY_",
+        env_prefix=PREFIX,
         extra="forbid",
         frozen=True,
         cli_prog_name="scripts/serve",
@@ -64,6 +81,23 @@ class Settings(BaseSettings):
         use_attribute_docstrings=True,
         validate_default=True,
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # given by pydantic-settings
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # given by pydantic-settings
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # given by pydantic-settings
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment without what is the clients'."""
+        assert isinstance(env_settings, EnvSettingsSource)
+        theirs = {f"{PREFIX}{name}".lower() for name in OTHERS}
+        env_settings.env_vars = {
+            name: value for name, value in env_settings.env_vars.items() if name not in theirs
+        }
+        return init_settings, env_settings
 
     data: Place = Path("var")
     """Directory of all databases; made with mode 0700 if it is not there."""
@@ -156,13 +190,39 @@ class Settings(BaseSettings):
 def read_settings(arguments: list[str]) -> Settings:
     """Settings from the environment and these command-line arguments; exits on --help and unknown flags."""
     try:
-        return CliApp.run(Settings, cli_args=as_texts(arguments))
+        settings = CliApp.run(Settings, cli_args=as_texts(arguments))
     except ValidationError as error:
         raise SettingsError("; ".join(_problem(one) for one in error.errors())) from None
     except Unparsable as error:
         raise SettingsError(
             f"{error}: in the environment a list is JSON, such as TENANTRY_TENANT='[\"acme\"]'"
         ) from None
+    _refuse_misspelt(os.environ)
+    return settings
+
+
+def _refuse_misspelt(variables: Iterable[str]) -> None:
+    """A setting under a wrong name would leave its default in force, and the default is permissive."""
+    known = {name.upper() for name in Settings.model_fields}
+    there = (name.upper().removeprefix(PREFIX) for name in variables if is_ours(name))
+    wrong = [
+        f"{PREFIX}{name} is no setting{_meant(name, known)}"
+        for name in sorted(there)
+        if name not in known | OTHERS and not OF_CLUSTERS.fullmatch(name)
+    ]
+    if wrong:
+        raise SettingsError(f"{'; '.join(wrong)}: unset it, or see scripts/serve --help")
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    """`; did you mean x?`, or nothing where no setting comes near."""
+    near = get_close_matches(name, sorted(known), n=1)
+    return f"; did you mean {PREFIX}{near[0]}?" if near else ""
+
+
+def is_ours(variable: str) -> bool:
+    """Whether a variable is taken for a setting; as pydantic-settings does, whatever its case."""
+    return variable.upper().startswith(PREFIX)
 
 
 def as_texts(arguments: list[str]) -> list[str]:

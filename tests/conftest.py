@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from actors.__main__ import log_to_standard_error
 from actors.connectors.actor import HABITS, Habits
@@ -15,6 +16,11 @@ from actors.log.events import Events
 from actors.settings import Settings
 from actors.system import System
 from transport.client import Client
+
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session", autouse=True)

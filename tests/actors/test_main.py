@@ -91,7 +91,7 @@ def test_it_says_ready_with_its_endpoint_and_answers(tmp_path: Path) -> None:
     memory = 6 * 1024**3
     with Child("--tenant", "initech", data=data, memory_bytes=memory) as again:
         endpoint = again.ready()
-        assert again.said == []
+        assert again.said == ["tenant initech is there already: its tokens are those it had"]
         assert resource.prlimit(again.process.pid, resource.RLIMIT_AS)[0] == memory
         with Client(endpoint, tenant="initech", token=tokens["initech"]) as client:
             assert client.call("contacts.find", {"text": "ada"})["contacts"][0]["name"] == "Ada"

@@ -144,6 +144,35 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
         read_settings(["--threads=0", "--mailbox=0"])
 
 
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("TENANTRY_ENVIROMENT", "; did you mean TENANTRY_ENVIRONMENT?"),
+        ("tenantry_enviroment", "; did you mean TENANTRY_ENVIRONMENT?"),
+        ("TENANTRY_ENV", ""),
+        ("TENANTRY_CURVE_KEY", "; did you mean TENANTRY_CURVE_KEYS?"),
+        ("TENANTRY_METRIC_PORT", "; did you mean TENANTRY_METRICS_PORT?"),
+        ("TENANTRY_", ""),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, meant: str
+) -> None:
+    """What it was meant to set would otherwise be the default, with nothing said."""
+    monkeypatch.setenv(variable, "hosted-live")
+    words = f"{variable.upper()} is no setting{meant}: unset it"
+    with pytest.raises(SettingsError, match=re.escape(words)):
+        read_settings([])
+
+
+def test_variables_of_other_programs_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the clients, of the scripts, and what a cluster sets beside a service called tenantry."""
+    for name in ("TOKEN", "ADMIN_TOKEN", "PYTHON", "SERVICE_HOST", "PORT", "PORT_5570_TCP_ADDR"):
+        monkeypatch.setenv(f"TENANTRY_{name}", "x")
+    monkeypatch.setenv("TENANTRYX_ENVIROMENT", "hosted-live")
+    assert read_settings([]).environment == "local-dev"
+
+
 def test_a_list_in_the_environment_that_is_none_is_refused_in_words(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
