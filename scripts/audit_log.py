@@ -6,7 +6,9 @@ import argparse
 import os
 import re
 import sys
+import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from actors.log.head import find_head
@@ -18,6 +20,9 @@ SOUND = 0
 BROKEN = 1
 UNREADABLE = 2
 """Also the status of wrong usage, as argparse has it."""
+
+LOOK_SECONDS = 0.01
+"""Until a line that has no end yet is looked at again."""
 
 EXAMPLES = """\
 examples:
@@ -49,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def verify(directory: Path, given: argparse.Namespace) -> int:
     """Print one line that says whether the chain holds; OSError."""
-    verdict = Verification(directory, given.head).run()
+    verdict = Verification(directory, given.head).run(partial(time.sleep, LOOK_SECONDS))
     if verdict.broken is None:
         print(f"sound: {verdict.records} records, head {verdict.head}")
         return SOUND

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -13,7 +13,11 @@ from actors.log.volume import shown, volumes
 STEP_LINES = 1000
 """Lines that are checked between two pauses: some 20 ms."""
 
-Steps = Generator[None, None, "Verdict"]
+MOST_LOOKS = 50
+"""At a line without an end, which may be in the writing at this moment."""
+
+Steps = Generator[bool, None, "Verdict"]
+"""True before another look at a line that has no end yet."""
 
 
 class Break(NamedTuple):
@@ -73,29 +77,31 @@ class Verification:
             )
         return self._verdict(None)
 
-    def run(self) -> Verdict:
-        """Check without a pause."""
+    def run(self, wait: Callable[[], object] = lambda: None) -> Verdict:
+        """Check without a pause; `wait` is called before another look at a line that has no end yet."""
         steps = self.steps()
         while True:
             try:
-                next(steps)
+                if next(steps):
+                    wait()
             except StopIteration as end:
                 verdict: Verdict = end.value
                 return verdict
 
-    def _through_volume(self) -> Generator[None, None, None]:
+    def _through_volume(self) -> Generator[bool, None, None]:
         if self._path.is_dir():
             raise Broken("is not there: a directory has the name of its file")
         with self._path.open("rb") as file:
             while line := file.readline(LINE_BYTES):
                 self._line += 1
-                if not line.endswith(b"\n"):
-                    yield  # it may be in the writing at this moment
-                    line = _again(file, line)
+                looks = 0
+                while not line.endswith(b"\n") and looks < MOST_LOOKS:
+                    yield True
+                    line, looks = _again(file, line), looks + 1
                 self._link = follow(line, self._link)
                 self._is_found = self._is_found or self._link.hash == self._wanted
                 if self._line % STEP_LINES == 0:
-                    yield
+                    yield False
 
     def _verdict(self, problem: str | None) -> Verdict:
         broken = None
