@@ -14,6 +14,7 @@ import structlog
 from actors import disk, identity, showcase
 from actors.access import ADMIN_OWNER
 from actors.errors import ActionError, TenantryError
+from actors.heart import Heart
 from actors.local_admin import TOKEN_FILE
 from actors.log.events import Events, ToStructlog
 from actors.settings import Settings, read_settings
@@ -72,12 +73,13 @@ def run(arguments: list[str], events: Events, signals: Signals) -> int:
     except (TenantryError, ValueError, *disk.ERRORS) as error:
         return refused(error)
     try:
-        if served is not None:
-            identity.note(settings.data, served)
-        prepare(system, settings)
-        spare_the_collector()
-        say(f"ready {system.endpoint}")
-        heed(signals, system, ends_with_terminal=is_terminal)
+        with Heart(system.at_work, settings.data):
+            if served is not None:
+                identity.note(settings.data, served)
+            prepare(system, settings)
+            spare_the_collector()
+            say(f"ready {system.endpoint}")
+            heed(signals, system, ends_with_terminal=is_terminal)
     except (TenantryError, *disk.ERRORS) as error:
         return refused(error)
     finally:

@@ -61,7 +61,7 @@ class Actor(pykka.Actor):
 
     def turn(self) -> None:
         """Handle some of the mail, then hand the mailbox on. Called by the dispatcher."""
-        mail: deque[Any] = deque()
+        mail = self.mailbox.in_hand = deque[Any]()
         try:
             if not self._started:
                 self._started = True

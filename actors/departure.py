@@ -27,15 +27,22 @@ def try_asking(mailbox: Mailbox, message: object) -> bool:
     return True
 
 
-def try_finishing(mailbox: Mailbox, message: object, done: Answer) -> None:
-    """Let an actor end what it has begun, while all whom it asks are still there; `done` is set then."""
+def try_finishing(
+    mailbox: Mailbox, message: object, done: Answer, seconds: float = STOP_SECONDS
+) -> bool:
+    """Let an actor end what it has begun, while all whom it asks are still there; `done` is set then.
+
+    False where that has not happened after so many seconds.
+    """
     if not is_there(mailbox):
-        return
+        return True
     mailbox.tell(message)
     try:
-        done.get(timeout=STOP_SECONDS)
+        done.get(timeout=seconds)
     except (pykka.Timeout, pykka.ActorDeadError):
         log.error("an actor stopped with work undone", actor=mailbox.name)
+        return False
+    return True
 
 
 def try_stopping(mailbox: Mailbox) -> None:

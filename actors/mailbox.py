@@ -62,6 +62,7 @@ class Mailbox:
         "_schedule",
         "_token",
         "closing",
+        "in_hand",
         "last_turn",
         "limit",
         "name",
@@ -86,6 +87,8 @@ class Mailbox:
         """time.monotonic() of the last turn, in seconds: what passivation goes by."""
         self.closing: float | None = None
         """time.monotonic() after which the occupant refuses what it has not begun; None while serving."""
+        self.in_hand: deque[Any] = deque()
+        """What the occupant has taken in its turn and not dealt with yet: the occupant's own."""
         self._items: deque[Any] = deque()
         self._token: deque[None] = deque()  # made empty: whoever makes a mailbox holds its token
         self._schedule = schedule
@@ -139,6 +142,11 @@ class Mailbox:
     def give_back(self, messages: Iterable[Any]) -> None:
         """Put messages back at the front, in their order. For the occupant only."""
         self._items.extendleft(reversed(list(messages)))
+        self.in_hand.clear()
+
+    def left(self) -> list[Any]:
+        """A copy of what the occupant has in hand, and of what waits; for who does not wait for its end."""
+        return [*self.in_hand.copy(), *self._items.copy()]
 
     def run(self) -> None:
         """One turn of the occupant; where there is none, the supervisor is told. Needs the token."""

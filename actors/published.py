@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import structlog
 
+from actors.at_work import AtWork
 from actors.health import Blame, Running
 from actors.index.messages import FUNCTION, TakeOut
 from actors.index.move import Plan
@@ -22,12 +23,14 @@ Served = TypeVar("Served", Route, Service)
 class Published:
     """An immutable snapshot, and whom to tell about it."""
 
-    __slots__ = ("current", "on_disk", "registry", "tenants", "unwritten")
+    __slots__ = ("at_work", "current", "on_disk", "registry", "tenants", "unwritten")
 
     def __init__(self, current: RoutingTable, registry: Mailbox | None = None) -> None:
         self.current = current
         self.registry = registry
         """Of the actor that replaces the snapshot; None where nothing ever does."""
+        self.at_work = AtWork()
+        """What is called of it at this moment."""
         self.tenants = 1
         """How many this environment has that can call: the Directory's to say."""
         self.on_disk = current.described.digest

@@ -19,6 +19,14 @@ from transport.message import RESOURCE_EXHAUSTED, UNAVAILABLE, Refusal
 log = structlog.get_logger()
 
 
+UNFINISHED = Refusal(
+    UNAVAILABLE,
+    "the server has stopped before this was finished; send it again, with the same id, to learn what became "
+    "of it",
+    retry_after_ms=1000,
+)
+
+
 class Refuser(Actor):
     """Refuses every request with one refusal, at once, until it is passivated.
 
@@ -98,6 +106,17 @@ def entomb(mailbox: Mailbox, refusal: Refusal) -> None:
     """Refuse what waits, and all that will come. Needs the mailbox's token."""
     mailbox.occupant = Tombstone(mailbox, refusal)
     mailbox.occupant.turn()
+
+
+def refuse_left(mailbox: Mailbox) -> int:
+    """Answer for an occupant whose turn does not end while the server does; how many requests it were.
+
+    Nothing is taken out of the mailbox: the occupant is still at it.
+    """
+    left = [work for message in mailbox.left() if (work := work_in(message)) is not None]
+    for work in left:
+        refuse(work, UNFINISHED)
+    return len(left)
 
 
 def given_up(seconds: float) -> Refusal:

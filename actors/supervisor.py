@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import structlog
+
 from actors.actor import Actor, abandon
 from actors.child import Child, ChildSpec, ChildStopped
 from actors.clock import After
@@ -33,9 +35,11 @@ from actors.messages import (
     TenantRecord,
     WhoIsIn,
 )
-from actors.refuser import Refuser, deleted, entomb, given_up, out_of_reach
+from actors.refuser import Refuser, deleted, entomb, given_up, out_of_reach, refuse_left
 from actors.residents import Residents
 from transport.message import UNAVAILABLE, Refusal
+
+log = structlog.get_logger()
 
 BACKOFF_FIRST = 0.05
 """Seconds before the second restart in a row; the first is at once, each later one waits twice as long."""
@@ -79,6 +83,10 @@ class Drain(NamedTuple):
     done: Answer
     closing: float
     """time.monotonic() after which what has not begun is refused."""
+
+
+class RefuseUnfinished(NamedTuple):
+    """Ask, after a drain that came to no end: answer for tenants whose functions do not return."""
 
 
 class Supervisor(Actor):
@@ -130,6 +138,7 @@ class Supervisor(Actor):
             Sweep: lambda _: self._sweep(),
             Relieve: lambda _: self._relieve(),
             Drain: self._begin_drain,
+            RefuseUnfinished: lambda _: self._refuse_unfinished(),
         }
 
     def on_receive(self, message: Any) -> object:
@@ -375,6 +384,15 @@ class Supervisor(Actor):
         for mailbox in self._residents.withdraw_waiting():
             self._vacant(Vacant(mailbox))
         self._check_drained()
+
+    def _refuse_unfinished(self) -> None:
+        for mailbox in self._residents.everybody():
+            count = refuse_left(mailbox)
+            log.error(
+                "stopped with work undone: a function did not return",
+                actor=mailbox.name,
+                refused=count,
+            )
 
     def _check_drained(self) -> None:
         """Mail without an occupant is on its way here as Vacant, to be refused."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import pykka
 import structlog
 import zmq
 
@@ -22,6 +21,7 @@ from actors.clock import Clock, ClockMailbox, Every
 from actors.connectors.actor import HABITS, Habits, operated
 from actors.connectors.switchboard import Switchboard
 from actors.connectors.timer import Timer
+from actors.deaths import Deaths
 from actors.departure import STOP_SECONDS, try_asking, try_finishing, try_stopping
 from actors.dispatcher import Dispatcher
 from actors.epoch import Epoch
@@ -46,7 +46,7 @@ from actors.router import Router, RouterMailbox
 from actors.routing import RoutingTable
 from actors.settings import Settings
 from actors.stepper import asked
-from actors.supervisor import Adopt, Drain, Relieve, Supervisor, Sweep
+from actors.supervisor import Adopt, Drain, RefuseUnfinished, Relieve, Supervisor, Sweep
 from actors.tenant.actor import Tenant
 from actors.tenant.migrator import Archive, CreateFile, Migrator
 from actors.tenant.storage import Storage
@@ -91,7 +91,6 @@ class System:
         self._metrics: MetricsServer | None = None
         self.failure: BaseException | None = None
         """Why the supervisor gave up, if it did."""
-        self._on_failure: Callable[[], None] = lambda: None
         self._lock = claim(settings.data)
         try:
             self._prepare(settings)
@@ -123,6 +122,7 @@ class System:
         self._dispatchers: list[Dispatcher] = []
         try:
             data, admin = self._bind()
+            self._make_mailboxes(data, admin)
         except BaseException:
             self._close()
             raise
@@ -131,24 +131,22 @@ class System:
         self.admin_endpoint = endpoint_of(admin)
         """Where administration is answered."""
         bound(self._lock, self.endpoint, self.admin_endpoint, self.settings.metrics_port)
+        deaths = Deaths(self.settings.data, self.settings.threads_most)
+        self.tables.at_work = self.at_work = deaths.at_work
         try:
-            self._start_actors(data, admin)
+            self._start_actors()
+            deaths.tell(self.tables)
         except BaseException:
             self.stop()
             raise
         log.info("started", endpoint=self.endpoint, environment=self.settings.environment)
 
     def _bind(self) -> tuple[zmq.Socket[bytes], zmq.Socket[bytes]]:
-        context, at = self._context, self.settings
-        data = bind_router(context, at.endpoint, self._security, self._limits)
-        try:
-            admin = bind_router(context, at.admin_address, self._security, self._limits, admin=True)
-        except BaseException:
-            data.close(linger=0)
-            raise
-        return data, admin
+        settings, most = self.settings, (self._security, self._limits)
+        data = bind_router(self._context, settings.endpoint, *most)
+        return data, bind_router(self._context, settings.admin_address, *most, admin=True)
 
-    def _start_actors(self, data: zmq.Socket[bytes], admin: zmq.Socket[bytes]) -> None:
+    def _make_mailboxes(self, data: zmq.Socket[bytes], admin: zmq.Socket[bytes]) -> None:
         settings = self.settings
         self._permit = Permit()
         self._tenants = Dispatcher("tenants", settings.threads, settings.threads_most, self._permit)
@@ -180,6 +178,8 @@ class System:
         self.local = LocalAdmin(self.console)
         """For whoever runs the process: administration without a token, recorded like any other."""
 
+    def _start_actors(self) -> None:
+        settings = self.settings
         Supervisor.start(
             self.supervisor,
             clock=self.clock,
@@ -381,15 +381,12 @@ class System:
 
     def _drain(self) -> bool:
         """False where a function still runs: its thread ends with the process."""
-        done = Answer()
-        seconds = self.settings.drain_seconds
-        self.supervisor.tell(Drain(done, time.monotonic() + seconds))
-        try:
-            done.get(timeout=seconds + 2.0)
-        except pykka.Timeout:
-            log.error("stopped with work undone: a function did not return", seconds=seconds)
-            return False
-        return True
+        done, seconds = Answer(), self.settings.drain_seconds
+        drain = Drain(done, time.monotonic() + seconds)
+        if try_finishing(self.supervisor, drain, done, seconds + 2.0):
+            return True
+        try_asking(self.supervisor, RefuseUnfinished())
+        return False
 
     def _close(self, patience: float = STOP_SECONDS) -> None:
         """What is left when every actor has gone, or none has come; `patience` is for threads, in seconds."""
@@ -397,4 +394,5 @@ class System:
             dispatcher.stop(patience)
         self._security.close()
         self._context.destroy(linger=0)
+        self.tables.at_work.stopped()
         release(self._lock)

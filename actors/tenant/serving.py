@@ -17,6 +17,7 @@ import structlog
 
 from actors.access import DATA
 from actors.answers import A_DEFECT, TO_BE_IMPLEMENTED, packed_refusal, replayed, success
+from actors.at_work import ENDED_PROCESS, At
 from actors.errors import (
     Aborted,
     ActionError,
@@ -123,12 +124,12 @@ class Serving:
         """NotSubscribed where the tenant may not use it at this moment."""
         require_subscribed(operation, self._profiles.of(self._record.id), self._table)
 
-    def begins(self, route: Route, work: Work) -> Running:
+    def begins(self, route: Route, work: Work) -> At:
         """A call of this version begins; `with` what this gives says when it ends."""
         assert route.health is not None  # there is one wherever there is a function
         self._chosen = route
-        self._running = route.health.begin(self._record.id, work.trace_id)
-        return self._running
+        running = self._running = route.health.begin(self._record.id, work.trace_id)
+        return At(self._tables.at_work, running, route, self._record, work)
 
     def rehearse(self, message: DryRun) -> list[dict[str, Any]]:
         """Run versions on a message between two turns; nothing of it stays."""
@@ -205,6 +206,8 @@ class Serving:
     def _served(self, work: Work) -> Held:
         self.heed_newest()
         route = self._route(work)
+        if self._tables.at_work.is_deadly(self._record.id, work):
+            return self._set_aside(DeadLetter(work, ENDED_PROCESS))
         params = route.params.parse(work.request.params)
         if route.function is None:
             return self._stand_in(work, route)
@@ -357,17 +360,18 @@ class Serving:
             return known
         log.error(
             "function failed",
-            tenant=self._record.name,
-            tenant_id=self._record.id,
-            action=work.request.action,
+            **self._named(work),
             version=self._chosen and self._chosen.version,
-            trace_id=work.trace_id,
             exc_info=error,
             confidential=self._confidential(work),
         )
         if self._chosen is not None and not isinstance(error, BLAMELESS):
             self._tables.failed(self._chosen, self._running)
         return A_DEFECT
+
+    def _named(self, work: Work) -> dict[str, str]:
+        names = {"tenant": self._record.name, "tenant_id": self._record.id}
+        return {**names, "action": work.request.action, "trace_id": work.trace_id}
 
     def _confidential(self, work: Work) -> Confidential:
         """The function had it all, and its error may quote it."""
@@ -377,14 +381,10 @@ class Serving:
     def _set_aside(self, letter: DeadLetter) -> Held:
         work, reason = letter
         request = work.request
+        if self._tables.at_work.is_buried(self._record.id, work):
+            return self.refused(work, A_DEFECT)
         self.database.bury(work.principal.id, request, reason, time.time())
-        log.error(
-            "message set aside",
-            tenant=self._record.name,
-            tenant_id=self._record.id,
-            action=request.action,
-            trace_id=work.trace_id,
-        )
+        log.error("message set aside", reason=reason, **self._named(work))
         self._count_killed(work)
         return self.refused(work, A_DEFECT)
 

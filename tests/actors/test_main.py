@@ -152,17 +152,23 @@ def test_a_signal_stops_it_when_what_it_accepted_is_answered(
 
 
 def test_a_function_that_never_returns_holds_it_up_only_so_long(tmp_path: Path) -> None:
-    """TENANTRY_DRAIN_SECONDS; the status is 0 all the same."""
+    """TENANTRY_DRAIN_SECONDS; the status is 0 all the same. Whoever waits for it is told to ask again."""
     pipe = Pipe(tmp_path)
     with Child(
         "--tenant", "acme", data=tmp_path / "data", registry=INDEX, drain_seconds=0
     ) as child:
         endpoint = child.ready()
         with Wire(endpoint) as wire:
-            token = child.said[0].split()[-1]
-            wire.post(tenant="acme", token=token, action="trouble.make", params=pipe.params)
+            who = {"tenant": "acme", "token": child.said[0].split()[-1]}
+            begun = wire.post(**who, action="trouble.make", params=pipe.params)
             pipe.reached()
+            waiting = wire.post(**who, action="marks.add", params={"text": "waiting"})
+            assert wire.ask(action="system.ping")["ok"]
             assert child.stop() == 0
+            replies = wire.replies(2)
+        for id_ in (begun, waiting):
+            assert replies[id_]["error"]["code"] == "unavailable"
+            assert replies[id_]["error"]["retry_after_ms"] > 0
         assert "work undone" in child.log()
 
 

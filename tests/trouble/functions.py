@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
+import os
 import subprocess
 import sys
 from contextlib import suppress
@@ -198,6 +200,16 @@ class Wordless(FailedPrecondition):
         pass
 
 
+def end_process(ctx: Context, params: Any) -> None:
+    """Takes the server with it."""
+    os._exit(7)
+
+
+def hold(ctx: Context, params: Any) -> None:
+    """Keeps the interpreter to itself for two seconds, as a regular expression may."""
+    ctypes.PyDLL(None).sleep(2)
+
+
 TROUBLES = {
     function.__name__: function
     for function in (
@@ -220,5 +232,7 @@ TROUBLES = {
         swallow,
         fork,
         end_another,
+        end_process,
+        hold,
     )
 }

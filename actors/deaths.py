@@ -1,0 +1,114 @@
+"""How the server before this one ended, and what it ran then.
+
+What ends the process ends it for every tenant, and its sender sends it again: so each function that ran
+counts as failed, and a request that ran at two such ends is not begun a third time.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from actors.at_work import NO_PAST, RUNNING, AtWork, mapped, past_of
+from actors.health import Threshold
+from actors.private_file import write_private
+from actors.published import Published
+from actors.routing import Route, RoutingTable
+from actors.watchdog import Call
+
+log = structlog.get_logger()
+
+DEATHS = "deaths.json"
+"""In the data directory: calls that ran when a server ended without a stop, the oldest first."""
+
+MOST_DEATHS = 1000
+"""That are remembered, the newest."""
+
+DEADLY = 2
+"""Ends of the process after which a request is not begun any more."""
+
+
+class Deaths:
+    """Looks at what the server before has left, and begins the file of this one."""
+
+    def __init__(self, data: Path, calls: int) -> None:
+        """`calls` may run at a time. Where the disk refuses, the next start learns nothing, as is logged."""
+        self.at_work = AtWork()
+        self._past = NO_PAST
+        self._known: list[dict[str, Any]] = []
+        try:
+            self._known = _read(data / DEATHS)
+            self._past = past_of(data / RUNNING)
+            self._add(data / DEATHS)
+            self.at_work = AtWork(mapped(data / RUNNING, calls))
+        except OSError as error:
+            log.error("the next start will not find out what this server ran", error=str(error))
+        ends = Counter(_key(each) for each in self._known)
+        self.at_work.deadly = {key: True for key, times in ends.items() if times >= DEADLY}
+
+    def tell(self, tables: Published) -> None:
+        """Log how the server before ended, and count what ran as failures of its versions."""
+        past = self._past
+        if past.stopped:
+            return
+        cause = "it was ended" if past.same_boot else "the machine was started anew"
+        log.error(
+            "the server before ended without a stop", pid=past.pid, ran=len(past.calls), cause=cause
+        )
+        for call in past.calls:
+            log.error("the server before ended while this ran", **call.named())
+        since = time.time() - Threshold().seconds
+        for each in self._known:
+            if each["at"] >= since:
+                _count(each, tables)
+
+    def _add(self, path: Path) -> None:
+        """On disk before the file that tells of them is replaced; none is added twice."""
+        known = {(each["trace_id"], each["began"]) for each in self._known}
+        new = [each for each in self._past.calls if (each.trace_id, each.began) not in known]
+        if self._past.stopped or not new:
+            return
+        self._known += [{"at": time.time(), **each._asdict()} for each in new]
+        self._known = self._known[-MOST_DEATHS:]
+        write_private(path, json.dumps(self._known, indent=1) + "\n")
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    """Those that are whole: a person may have edited the file."""
+    try:
+        found = json.loads(path.read_text())
+    except FileNotFoundError:
+        return []
+    except ValueError as error:
+        log.error("requests that ended the server are forgotten", file=str(path), error=str(error))
+        return []
+    names = {"at", *Call._fields}
+    entries = found if isinstance(found, list) else []
+    return [each for each in entries if isinstance(each, dict) and names <= each.keys()]
+
+
+def _key(death: dict[str, Any]) -> tuple[str, str, str]:
+    return death["tenant_id"], death["caller"], death["id"]
+
+
+def _count(death: dict[str, Any], tables: Published) -> None:
+    route = _route(tables.current, death["action"], death["version"])
+    if route is not None and route.health is not None:
+        with route.health.begin(death["tenant_id"], death["trace_id"]) as running:
+            tables.failed(route, running)
+
+
+def _route(table: RoutingTable, action: str, version: int) -> Route | None:
+    """The version that it was, if it is still among those that are served or would take over."""
+    for served in (table.routes, table.testers):
+        found = served.get(action)
+        while found is not None and found.version != version:
+            found = found.fallback
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,103 @@
+"""The heartbeat: a thread that says that threads run, and a process that watches it.
+
+What stops every thread is told by the watchdog while it lasts (actors/watchdog.py), and here once it is over.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from actors import watchdog
+from actors.at_work import RUNNING, AtWork
+
+log = structlog.get_logger()
+
+BEAT_SECONDS = 0.1
+
+SAID = "watchdog.log"
+"""In the data directory: what the watchdog has said."""
+
+END_SECONDS = 5.0
+
+
+class Heart:
+    """Beats while it is entered."""
+
+    def __init__(self, at_work: AtWork, data: Path) -> None:
+        self._at_work = at_work
+        self._data = data
+        self._end: SimpleQueue[None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._beat, name="heart", daemon=True)
+        self._watchdog: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self._at_work.beat()
+        self._thread.start()
+        try:
+            self._watchdog = self._watched()
+        except OSError as error:
+            log.warning("no watchdog: a server that stands still will not say so", error=str(error))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._watchdog is not None:
+            assert self._watchdog.stdin is not None
+            self._watchdog.stdin.close()
+            self._reap(self._watchdog)
+        self._end.put(None)
+        self._thread.join(END_SECONDS)
+
+    def _reap(self, watchdog: subprocess.Popen[bytes]) -> None:
+        try:
+            watchdog.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            watchdog.kill()
+
+    def _watched(self) -> subprocess.Popen[bytes]:
+        """In a session of its own, so that Ctrl-C does not reach it; it ends when standard input does."""
+        program = [sys.executable, "-I", "-S", watchdog.__file__]
+        files = [self._data / RUNNING, self._data / SAID]
+        return subprocess.Popen(  # noqa: S603 - our own program
+            [*program, *map(os.fspath, files)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def _beat(self) -> None:
+        last = time.monotonic()
+        while not self._is_over():
+            now = time.monotonic()
+            self._at_work.beat()
+            if now - last > watchdog.STANDS_STILL_AFTER + BEAT_SECONDS:
+                self._tell(last, now)
+            last = now
+
+    def _is_over(self) -> bool:
+        try:
+            self._end.get(timeout=BEAT_SECONDS)
+        except Empty:
+            return False
+        return True
+
+    def _tell(self, since: float, now: float) -> None:
+        log.error(
+            "the interpreter stood still: nothing was served",
+            seconds=round(now - since, 1),
+            **self._at_work.suspect(since),
+        )

@@ -1,0 +1,136 @@
+"""A process of its own that says so when the server's interpreter stands still, and in which function.
+
+C code that keeps the interpreter to itself (a regular expression, say) stops every thread of the server, so
+no thread can tell of it. This process looks at the file in which the server keeps what its functions are at
+(actors/at_work.py). It is started as `python -I -S`, so it imports nothing of this package.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import mmap
+import os
+import select
+import signal
+import struct
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+HEAD = struct.Struct("=8sQ?I36s")
+"""What the file begins with: MAGIC, heartbeats, whether the server has stopped in order, its process id,
+and the id of the machine's boot."""
+
+MAGIC = b"tenantry"
+
+BEATS = struct.Struct("=Q")
+
+BEATS_AT = len(MAGIC)
+
+CALL = struct.Struct("=?dI480s")
+"""A call: whether it runs, when it began, its version; and the rest of `Call`, with a NUL after each."""
+
+CALL_BYTES = 512
+"""From one call to the next; the first comes after as many."""
+
+LOOK_SECONDS = 0.25
+
+STANDS_STILL_AFTER = 1.0
+"""Seconds without a heartbeat after which it is said, and again after ten times as long."""
+
+MOST_BYTES = 1024 * 1024
+"""Of the file with what was said; then it begins anew."""
+
+IGNORED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+"""The watchdog ends with the server, and not before it."""
+
+
+class Call(NamedTuple):
+    """A function that runs, or that ran when the process ended."""
+
+    began: float
+    """time.monotonic() in seconds."""
+    version: int
+    tenant_id: str
+    tenant: str
+    trace_id: str
+    caller: str
+    """Id of the token, or of the machine."""
+    id: str
+    """The request's."""
+    action: str
+
+    def named(self) -> dict[str, str | int]:
+        """As log lines name it."""
+        return {
+            "tenant": self.tenant,
+            "tenant_id": self.tenant_id,
+            "action": self.action,
+            "version": self.version,
+            "trace_id": self.trace_id,
+        }
+
+
+def calls_in(content: bytes) -> Iterator[Call]:
+    """Those that run, by a copy of the file."""
+    for at in range(CALL_BYTES, len(content) - CALL_BYTES + 1, CALL_BYTES):
+        runs, began, version, rest = CALL.unpack_from(content, at)
+        texts = rest.decode("ascii", "replace").split("\0")[: len(Call._fields) - 2]
+        if runs and len(texts) == len(Call._fields) - 2:
+            yield Call(began, version, *texts)
+
+
+def watch(content: mmap.mmap, file: Path) -> None:
+    """Look until standard input is closed, or the parent is another: the server has ended."""
+    parent, since, seen, said = os.getppid(), time.monotonic(), -1, STANDS_STILL_AFTER
+    while not select.select([0], [], [], LOOK_SECONDS)[0] and os.getppid() == parent:
+        now, (beats,) = time.monotonic(), BEATS.unpack_from(content, BEATS_AT)
+        if beats != seen:
+            since, seen, said = now, beats, STANDS_STILL_AFTER
+        elif now - since > said:
+            said *= 10
+            tell(line_of(content[:], now - since), file)
+
+
+def line_of(content: bytes, seconds: float) -> bytes:
+    """What to say, as the server's own log says it; the call that began first is the one at fault."""
+    oldest = min(calls_in(content), default=None)
+    event = {
+        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "level": "critical",
+        "event": "the interpreter stands still: nothing is served",
+        "source": "watchdog",
+        "seconds": round(seconds, 1),
+        **(oldest.named() if oldest else {"action": "none of a tenant's"}),
+    }
+    return json.dumps(event).encode() + b"\n"
+
+
+def tell(line: bytes, file: Path) -> None:
+    """To the file, and to standard error where it takes it at once."""
+    with contextlib.suppress(OSError):
+        begun_anew = file.exists() and file.stat().st_size > MOST_BYTES
+        flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if begun_anew else os.O_APPEND)
+        descriptor = os.open(file, flags, 0o600)
+        os.write(descriptor, line)
+        os.close(descriptor)
+    with contextlib.suppress(OSError):
+        if select.select([], [2], [], 0)[1]:
+            os.write(2, line)
+
+
+def main(arguments: list[str]) -> None:
+    """The server's file, and the one to write to."""
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    with Path(arguments[0]).open("rb") as file:
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    with content:
+        watch(content, Path(arguments[1]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,137 @@
+"""What functions are at: in a file that tells of it when nothing of the process is left."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from actors import at_work
+from actors.at_work import NO_PAST, At, AtWork, mapped, past_of
+from actors.health import Health, Running
+from actors.messages import ANYONE, Peer, TenantRecord, Work
+from actors.routing import Route
+from actors.watchdog import CALL_BYTES
+from transport.message import Request
+
+ACME = TenantRecord("acme", "0f" * 16)
+
+
+class Served:
+    """As much of a route as counts here."""
+
+    name = "contacts.add"
+    version = 3
+    health = Health(None)
+
+
+def work(id_: str) -> Work:
+    request = Request(id=id_, tenant="acme", action="contacts.add")
+    caller = ANYONE._replace(id="t_1")
+    return Work(request, caller, Peer(b"", delimited=False, encoding="json"), None, 0.0, "ab" * 16)
+
+
+def call(begun: AtWork, id_: str = "r-1") -> At:
+    running: Running = Served.health.begin(ACME.id, "ab" * 16)
+    return At(begun, running, cast(Route, Served()), ACME, work(id_))
+
+
+def test_a_call_is_in_the_file_while_it_runs(tmp_path: Path) -> None:
+    """With all by which it can be found in logs, and known again."""
+    path = tmp_path / "running"
+    begun = AtWork(mapped(path, 2))
+    with call(begun):
+        (found,) = past_of(path).calls
+        assert found == begun.oldest()
+        assert found.named() == {
+            "tenant": "acme",
+            "tenant_id": ACME.id,
+            "action": "contacts.add",
+            "version": 3,
+            "trace_id": "ab" * 16,
+        }
+        assert (found.caller, found.id) == ("t_1", "r-1")
+    assert past_of(path).calls == ()
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_more_calls_than_there_is_room_for_go_on_unseen(tmp_path: Path) -> None:
+    begun = AtWork(mapped(tmp_path / "running", 1))
+    with call(begun, "first"), call(begun, "second"):
+        assert [each.id for each in past_of(tmp_path / "running").calls] == ["first"]
+    with call(begun, "third"):
+        assert [each.id for each in past_of(tmp_path / "running").calls] == ["third"]
+
+
+def test_the_longest_names_have_room(tmp_path: Path) -> None:
+    """As long as the envelope lets them be."""
+    begun = AtWork(mapped(tmp_path / "running", 1))
+    served = Served()
+    served.name = "a" * 128
+    longest = At(
+        begun,
+        Served.health.begin("", ""),
+        cast(Route, served),
+        ACME._replace(name="b" * 63),
+        work("c" * 64),
+    )
+    with longest:
+        (found,) = past_of(tmp_path / "running").calls
+    assert (found.action, found.tenant, found.id) == ("a" * 128, "b" * 63, "c" * 64)
+
+
+def test_a_server_that_stopped_in_order_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "running"
+    begun = AtWork(mapped(path, 1))
+    past = past_of(path)
+    assert (past.stopped, past.same_boot, past.pid) == (False, True, os.getpid())
+    with call(begun):
+        begun.stopped()
+    assert past_of(path).stopped
+
+
+def test_of_another_boot_only_the_end_is_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was written last may not have come to the disk."""
+    monkeypatch.setattr(at_work, "BOOT", tmp_path / "boot")
+    (tmp_path / "boot").write_text("one")
+    begun = AtWork(mapped(tmp_path / "running", 1))
+    with call(begun):
+        (tmp_path / "boot").write_text("two")
+        past = past_of(tmp_path / "running")
+    assert (past.stopped, past.same_boot, past.calls) == (False, False, ())
+
+
+@pytest.mark.parametrize("content", [b"", b"something else" * CALL_BYTES])
+def test_a_file_that_is_none_of_ours_tells_nothing(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "running").write_bytes(content)
+    assert past_of(tmp_path / "running") == NO_PAST
+
+
+def test_one_server_does_not_write_where_the_next_one_does(tmp_path: Path) -> None:
+    """A function that does not return ends after its server, and another may have begun by then."""
+    path = tmp_path / "running"
+    old = call(AtWork(mapped(path, 1)))
+    old.__enter__()
+    new = AtWork(mapped(path, 1))
+    with call(new, "new"):
+        old.__exit__()
+        assert [each.id for each in past_of(path).calls] == ["new"]
+
+
+def test_who_held_the_interpreter_is_known_also_when_the_call_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The thread that finds out may come too late to see it run."""
+    begun = AtWork(bytearray(2 * CALL_BYTES))
+    assert begun.suspect(0.0) == {}
+    now = time.monotonic()
+    with call(begun):
+        assert begun.suspect(now)["action"] == "contacts.add"
+        monkeypatch.setattr("time.monotonic", lambda: now + 2)
+    assert begun.suspect(now)["action"] == "contacts.add"
+    assert begun.suspect(now + 3) == {}

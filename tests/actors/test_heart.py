@@ -1,0 +1,42 @@
+"""The heartbeat and its watchdog: an interpreter that stands still is told of, then and afterwards."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from actors import watchdog
+from tests.child import Child
+from tests.deadline import until
+from tests.wire import Wire
+
+INDEX = Path(__file__).parent.parent / "trouble" / "registry.toml"
+
+
+def test_a_function_that_holds_the_interpreter_is_named(tmp_path: Path) -> None:
+    """By the watchdog in its file and on standard error; by the server once it can, with how long it was."""
+    with Child("--tenant", "acme", data=tmp_path, registry=INDEX) as child:
+        endpoint = child.ready()
+        who = {"tenant": "acme", "token": child.said[0].split()[-1]}
+        with Wire(endpoint) as wire:
+            params = {"kind": "hold"}
+            assert wire.ask(**who, action="trouble.make", params=params)["ok"]
+        until(lambda: "stood still" in child.log(), "the server's own word")
+        told = [json.loads(line) for line in child.log().splitlines() if " still" in line]
+        assert child.stop() == 0
+    during, after = told
+    assert during["source"] == "watchdog"
+    assert after["seconds"] >= 2
+    for each in told:
+        assert (each["tenant"], each["action"], each["version"]) == ("acme", "trouble.make", 1)
+    assert during["trace_id"] == after["trace_id"]
+    assert json.loads((tmp_path / "watchdog.log").read_text()) == during
+
+
+def test_what_the_watchdog_says_is_bounded(tmp_path: Path) -> None:
+    """Its file begins anew when it is large."""
+    file = tmp_path / "watchdog.log"
+    file.write_bytes(b"x" * (watchdog.MOST_BYTES + 1))
+    watchdog.tell(b"new\n", file)
+    watchdog.tell(b"newer\n", file)
+    assert file.read_bytes() == b"new\nnewer\n"
