@@ -13,10 +13,11 @@ import structlog
 
 from actors import disk, identity, showcase
 from actors.access import ADMIN_OWNER
-from actors.errors import ActionError, TenantryError
+from actors.errors import ActionError, SettingsError, TenantryError
 from actors.heart import Heart
 from actors.local_admin import TOKEN_FILE
 from actors.log.events import Events, ToStructlog
+from actors.printed import Streams, open_closed
 from actors.settings import Settings, read_settings
 from actors.signals import ENDING, Signals
 from actors.standard_error import StandardError
@@ -49,21 +50,27 @@ SWITCH_SECONDS = 0.0005
 Python's own 5 ms are paid at each of the dozens of hand-overs that a message needs beside such a thread.
 """
 
+STREAMS = Streams()
+
 
 def main(arguments: list[str]) -> int:
     """Run until SIGTERM or SIGINT; the exit status."""
+    open_closed()
+    is_terminal = sys.stderr.isatty()
     events = log_to_standard_error()
     sys.setswitchinterval(SWITCH_SECONDS)
-    with Signals() as signals:
-        return run(arguments, events, signals)
-
-
-def run(arguments: list[str], events: Events, signals: Signals) -> int:
-    """Start, serve, stop; the exit status."""
-    is_terminal = sys.stderr.isatty()
     try:
         settings = read_settings(arguments)
-        events.hide(settings.log_hide)
+    except SettingsError as error:
+        return refused(error)
+    events.hide(settings.log_hide)
+    with Signals() as signals, STREAMS:
+        return run(settings, events, signals, ends_with_terminal=is_terminal)
+
+
+def run(settings: Settings, events: Events, signals: Signals, *, ends_with_terminal: bool) -> int:
+    """Start, serve, stop; the exit status."""
+    try:
         served = identity.identity_of(settings.registry, settings.environment)
         if served is not None and not settings.adopt:
             identity.require_own(settings.data, served)
@@ -72,18 +79,19 @@ def run(arguments: list[str], events: Events, signals: Signals) -> int:
         system.start(on_failure=signals.end)
     except (TenantryError, ValueError, *disk.ERRORS) as error:
         return refused(error)
-    try:
-        with Heart(system.at_work, settings.data):
+    STREAMS.at_work = system.at_work
+    with Heart(system.at_work, settings.data):
+        try:
             if served is not None:
                 identity.note(settings.data, served)
             prepare(system, settings)
             spare_the_collector()
             say(f"ready {system.endpoint}")
-            heed(signals, system, ends_with_terminal=is_terminal)
-    except (TenantryError, *disk.ERRORS) as error:
-        return refused(error)
-    finally:
-        system.stop()
+            heed(signals, system, ends_with_terminal=ends_with_terminal)
+        except (TenantryError, *disk.ERRORS) as error:
+            return refused(error)
+        finally:
+            system.stop()
     return EXIT_FAILURE if system.failure else 0
 
 
@@ -112,7 +120,7 @@ def reload(system: System) -> None:
 def refused(error: Exception) -> int:
     """Say why the server cannot run now, or not as configured; the exit status."""
     words = error if isinstance(error, TenantryError) else f"cannot start: {disk.said(error)}"
-    print(f"tenantry: {words}", file=sys.stderr)  # noqa: T201 - for the person at the terminal
+    print(f"tenantry: {words}", file=STREAMS.errors)
     return EXIT_FAILURE if is_passing(error) else EXIT_CONFIGURATION
 
 
@@ -155,11 +163,11 @@ def say(line: str) -> None:
     Where it takes nothing, a closed pipe or a full disk, the server goes on without.
     """
     try:
-        print(line, flush=True)  # noqa: T201 - the protocol with whoever started the server
+        print(line, file=STREAMS.output, flush=True)
     except OSError as error:
         log.error("standard output takes nothing", error=disk.said(error))
         # What waits in its buffer would fail again when the process ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), STREAMS.output.fileno())
 
 
 def log_to_standard_error() -> Events:

@@ -64,6 +64,16 @@ class At:
         self.tenant = tenant
         self.work = work
 
+    def named(self) -> dict[str, str | int]:
+        """As log lines name it."""
+        return {
+            "tenant": self.tenant.name,
+            "tenant_id": self.tenant.id,
+            "action": self.route.name,
+            "version": self.route.version,
+            "trace_id": self.work.trace_id,
+        }
+
     def __enter__(self) -> Running:
         self._at = self._at_work.begin(self)
         return self._running

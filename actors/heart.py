@@ -42,10 +42,10 @@ class Heart:
 
     def __enter__(self) -> Self:
         self._at_work.beat()
-        self._thread.start()
         try:
+            self._thread.start()
             self._watchdog = self._watched()
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # RuntimeError: no more threads
             log.warning("no watchdog: a server that stands still will not say so", error=str(error))
         return self
 
@@ -60,7 +60,8 @@ class Heart:
             self._watchdog.stdin.close()
             self._reap(self._watchdog)
         self._end.put(None)
-        self._thread.join(END_SECONDS)
+        if self._thread.ident is not None:
+            self._thread.join(END_SECONDS)
 
     def _reap(self, watchdog: subprocess.Popen[bytes]) -> None:
         try:

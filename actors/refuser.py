@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
@@ -108,15 +109,20 @@ def entomb(mailbox: Mailbox, refusal: Refusal) -> None:
     mailbox.occupant.turn()
 
 
-def refuse_left(mailbox: Mailbox) -> int:
-    """Answer for an occupant whose turn does not end while the server does; how many requests it were.
+def refuse_left(mailboxes: Iterable[Mailbox]) -> None:
+    """Answer for occupants whose turns do not end while the server does.
 
-    Nothing is taken out of the mailbox: the occupant is still at it.
+    Nothing is taken out of a mailbox: its occupant is still at it.
     """
-    left = [work for message in mailbox.left() if (work := work_in(message)) is not None]
-    for work in left:
-        refuse(work, UNFINISHED)
-    return len(left)
+    for mailbox in mailboxes:
+        left = [work for message in mailbox.left() if (work := work_in(message)) is not None]
+        for work in left:
+            refuse(work, UNFINISHED)
+        log.error(
+            "stopped with work undone: a function did not return",
+            actor=mailbox.name,
+            refused=len(left),
+        )
 
 
 def given_up(seconds: float) -> Refusal:

@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import structlog
-
 from actors.actor import Actor, abandon
 from actors.child import Child, ChildSpec, ChildStopped
 from actors.clock import After
@@ -38,8 +36,6 @@ from actors.messages import (
 from actors.refuser import Refuser, deleted, entomb, given_up, out_of_reach, refuse_left
 from actors.residents import Residents
 from transport.message import UNAVAILABLE, Refusal
-
-log = structlog.get_logger()
 
 BACKOFF_FIRST = 0.05
 """Seconds before the second restart in a row; the first is at once, each later one waits twice as long."""
@@ -138,7 +134,7 @@ class Supervisor(Actor):
             Sweep: lambda _: self._sweep(),
             Relieve: lambda _: self._relieve(),
             Drain: self._begin_drain,
-            RefuseUnfinished: lambda _: self._refuse_unfinished(),
+            RefuseUnfinished: lambda _: refuse_left(self._residents.everybody()),
         }
 
     def on_receive(self, message: Any) -> object:
@@ -384,15 +380,6 @@ class Supervisor(Actor):
         for mailbox in self._residents.withdraw_waiting():
             self._vacant(Vacant(mailbox))
         self._check_drained()
-
-    def _refuse_unfinished(self) -> None:
-        for mailbox in self._residents.everybody():
-            count = refuse_left(mailbox)
-            log.error(
-                "stopped with work undone: a function did not return",
-                actor=mailbox.name,
-                refused=count,
-            )
 
     def _check_drained(self) -> None:
         """Mail without an occupant is on its way here as Vacant, to be refused."""

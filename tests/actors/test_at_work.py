@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -26,6 +27,7 @@ class Served:
     name = "contacts.add"
     version = 3
     health = Health(None)
+    params = SimpleNamespace(source={})
 
 
 def work(id_: str) -> Work:

@@ -210,6 +210,13 @@ def hold(ctx: Context, params: Any) -> None:
     ctypes.PyDLL(None).sleep(2)
 
 
+def talk(ctx: Context, params: Any) -> None:
+    """Prints, and starts a program that does; the path is a secret of the request here."""
+    print("two\nlines, and \x1b[31mred", "token=tnt_" + "a" * 43, params.path)  # noqa: T201 - what is tested
+    print("in vain", file=sys.stderr)  # noqa: T201 - what is tested
+    subprocess.run(["echo", "a program says"], check=True)
+
+
 TROUBLES = {
     function.__name__: function
     for function in (
@@ -234,5 +241,6 @@ TROUBLES = {
         end_another,
         end_process,
         hold,
+        talk,
     )
 }
