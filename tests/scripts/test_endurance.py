@@ -52,7 +52,7 @@ MEMORY = memory.FULL._replace(parts=400_000, part_bytes=700, within=60.0)
 SWAP = swap.FULL._replace(swaps=8, messages=400, tenants=4, in_flight=32)
 HANGING = hanging.FULL._replace(pairs=2, tenants=2, in_flight=8, seconds=0.3, ratio=0.0)
 SYNCS = syncs.FULL._replace(tenants=2, writes=20, orders=2)
-MEMORY = memory.FULL._replace(parts=50_000, part_bytes=700, within=60.0)
+MEMORY = memory.FULL._replace(parts=15_000, part_bytes=700, within=60.0)
 SWAP = swap.FULL._replace(swaps=8, messages=400, tenants=4, in_flight=32)
 HANGING = hanging.FULL._replace(pairs=2, tenants=2, in_flight=8, seconds=0.3, ratio=0.0)
 SIEGE = siege.FULL._replace(
