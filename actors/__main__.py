@@ -18,6 +18,7 @@ from actors.heart import Heart
 from actors.local_admin import TOKEN_FILE
 from actors.log.events import Events, ToStructlog
 from actors.printed import Streams, open_closed
+from actors.process import enough_threads
 from actors.settings import Settings, read_settings
 from actors.signals import ENDING, Signals
 from actors.standard_error import StandardError
@@ -76,7 +77,8 @@ def run(settings: Settings, events: Events, signals: Signals, *, ends_with_termi
             identity.require_own(settings.data, served)
         system = System(settings, events=events)
         signals.tell_stacks(settings.data)
-        system.start(on_failure=signals.end)
+        with enough_threads(settings.memory_bytes):
+            system.start(on_failure=signals.end)
     except (TenantryError, ValueError, *disk.ERRORS) as error:
         return refused(error)
     STREAMS.at_work = system.at_work

@@ -8,7 +8,8 @@ import resource
 import socket
 import stat
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from actors.errors import SettingsError
@@ -111,6 +112,20 @@ def limit_memory(most: int) -> None:
     if most:
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (most if hard < 0 else min(most, hard), hard))
+
+
+@contextmanager
+def enough_threads(most: int) -> Iterator[None]:
+    """SettingsError where a thread cannot be had; `most` is the limit of memory, 0 for none."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "thread" not in str(error):
+            raise
+        raise SettingsError(
+            f"a server needs some 25 threads, and the machine gives no more ({error}): TENANTRY_MEMORY_BYTES"
+            f"={most} (--memory-bytes) may be too little, with 1.5 GB as a rule, or `ulimit -u` too low"
+        ) from error
 
 
 def bounds_within(resident: int, memory: int) -> Bounds:

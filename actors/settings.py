@@ -47,6 +47,19 @@ OTHERS = frozenset({"PYTHON", "TOKEN", "ADMIN_TOKEN"})
 OF_CLUSTERS = re.compile(r"(SERVICE|PORT)(_.*)?")
 """What Kubernetes sets in every container beside a service called tenantry: addresses, and no settings."""
 
+LEAST_MEMORY = 512 * 1024**2
+"""Bytes of address space below which the code does not even load."""
+
+
+def roomy(most: int) -> int:
+    """ValueError for a limit that no server fits."""
+    if 0 < most < LEAST_MEMORY:
+        raise ValueError(f"a server needs {LEAST_MEMORY} bytes at least; 0 is no limit")
+    return most
+
+
+Room = Annotated[int, AfterValidator(roomy)]
+
 JSON_WORDS = frozenset({"true", "false", "null"})
 """Which the command line's lists would take for JSON, and which are names and texts here."""
 
@@ -159,7 +172,7 @@ class Settings(BaseSettings):
     """Largest request body, in bytes."""
     database_bytes: int = Field(default=1024**3, ge=1024 * 1024)
     """Largest tenant database, in bytes, where a tenant's own limits do not say otherwise."""
-    memory_bytes: int = Field(default=8 * 1024**3, ge=0)
+    memory_bytes: Room = Field(default=8 * 1024**3, ge=0)
     """Address space the process may use, in bytes (RLIMIT_AS); 0 for no limit. See docs/operations.md."""
 
     demo: bool = False

@@ -8,7 +8,7 @@ import pytest
 
 from actors.errors import SettingsError
 from actors.log.tenants import MOST_OPEN
-from actors.process import LEAST_CONNECTIONS, MOST_CONNECTIONS, bounds_within
+from actors.process import LEAST_CONNECTIONS, MOST_CONNECTIONS, bounds_within, enough_threads
 from transport.connections import BOUNDS
 
 GIB = 1024**3
@@ -68,3 +68,11 @@ def test_connections_hold_less_where_there_is_less_memory(monkeypatch: pytest.Mo
     assert plenty == usual
     assert little.unhandled_in_all == 2 * BOUNDS.unhandled
     assert little.unread_in_all == 4 * BOUNDS.unread
+
+
+def test_threads_that_cannot_be_had_are_told_with_the_setting_that_bounds_them() -> None:
+    """Any other error stays what it is."""
+    with pytest.raises(SettingsError, match="TENANTRY_MEMORY_BYTES=600 "), enough_threads(600):
+        raise RuntimeError("can't start new thread")
+    with pytest.raises(RuntimeError, match="another"), enough_threads(600):
+        raise RuntimeError("another")

@@ -123,6 +123,7 @@ def test_a_list_of_something_else_names_the_flag_that_there_is() -> None:
         ("body_bytes", "10"),
         ("database_bytes", "1"),
         ("memory_bytes", "-1"),
+        ("memory_bytes", "1000000"),
     ],
 )
 def test_a_value_that_cannot_be_names_its_setting(
