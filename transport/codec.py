@@ -17,7 +17,17 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from transport import message as api
-from transport.limits import LIMITS, REPLIES, Fault, Limits, Tally, check, check_json_size, shown
+from transport.limits import (
+    LIMITS,
+    NOT_UNICODE,
+    REPLIES,
+    Fault,
+    Limits,
+    Tally,
+    check,
+    check_json_size,
+    shown,
+)
 from transport.message import Encoding, Problem, Refusal, Reply, Request
 from transport.problems import json_problem, msgpack_problem, problems_of
 from transport.salvage import find_id, valid_id
@@ -190,7 +200,7 @@ def _decode_msgpack(body: bytes, limits: Limits) -> dict[str, Any]:
     except Fault as fault:
         raise Undecodable(fault.problem, fault.field) from None
     except (ValueError, msgpack.UnpackException) as error:
-        raise Undecodable(msgpack_problem(error, limits)) from None
+        raise _unfit_at(body, limits) or Undecodable(msgpack_problem(error, limits)) from None
     if type(value) is not dict:
         raise Undecodable("the body is not a map")
     if not _is_plain(body, value):
@@ -199,6 +209,24 @@ def _decode_msgpack(body: bytes, limits: Limits) -> dict[str, Any]:
         if packb(value) != body:
             unpackb(body, object_pairs_hook=_refuse_twins)
     return value
+
+
+def _unfit_at(body: bytes, limits: Limits) -> Undecodable | None:
+    """Say where in a body that the decoder gave up is what it may not hold; None where it cannot be read.
+
+    No more of it is built than of any other body.
+    """
+    tally = Tally(limits)
+    try:
+        value = unpackb(body, list_hook=tally, object_hook=tally, unicode_errors="surrogateescape")
+        if type(value) is dict:
+            check(value, limits, nul=True, keys=True)
+    except Fault as fault:
+        is_text = fault.problem == NOT_UNICODE  # which msgpack has as UTF-8
+        return Undecodable("text that is not UTF-8" if is_text else fault.problem, fault.field)
+    except (ValueError, msgpack.UnpackException):
+        return None
+    return None
 
 
 def _is_plain(body: bytes, value: dict[str, Any]) -> bool:

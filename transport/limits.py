@@ -32,8 +32,14 @@ REPLIES = Limits(body_bytes=16 * 1024 * 1024, depth=64, values=1_000_000, array=
 SMALLEST_INT, LARGEST_INT = -(2**63), 2**63 - 1
 """What SQLite stores as an integer."""
 
+NOT_UNICODE = "text that is not valid Unicode"
+AN_EXTENSION = "an extension type"
+EXTENSIONS = frozenset({"ExtType", "Timestamp"})
+"""What msgpack's decoder makes of extension types."""
+
 _NUL = "text with a NUL character"
 _TOO_LARGE = "an integer outside signed 64 bits"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NAME = re.compile(r"[\w.\-]{1,64}", re.ASCII)
 
 
@@ -79,8 +85,8 @@ def check(body: dict[str, Any], limits: Limits, *, nul: bool, keys: bool) -> int
             for value in content:
                 kind = type(value)
                 if kind is str:
-                    if nul and "\0" in value:
-                        raise _of(body, container, value, _NUL)
+                    if nul and (wrong := _wrong_text(value)):
+                        raise _of(body, container, value, wrong)
                 elif kind is int:
                     if not SMALLEST_INT <= value <= LARGEST_INT:
                         raise _of(body, container, value, _TOO_LARGE)
@@ -155,6 +161,12 @@ def _joined(body: dict[str, Any], container: dict[Any, Any]) -> str:
         raise _at(body, container, "a key that is not text") from None
 
 
+def _wrong_text(value: str) -> str | None:
+    if "\0" in value:
+        return _NUL
+    return None if value.isascii() or _SURROGATE.search(value) is None else NOT_UNICODE
+
+
 def _what_is_wrong(value: Any) -> str | None:
     """Judge a float, a subclass of text or of a number, or what no body holds."""
     if isinstance(value, float):
@@ -165,7 +177,8 @@ def _what_is_wrong(value: Any) -> str | None:
         return None if SMALLEST_INT <= value <= LARGEST_INT else _TOO_LARGE
     if isinstance(value, (bytes, bytearray, memoryview)):
         return "binary data; send text, base64 for example"
-    return f"a value of type {type(value).__name__}, which no body holds"
+    kind = type(value).__name__
+    return AN_EXTENSION if kind in EXTENSIONS else f"a value of type {kind}, which no body holds"
 
 
 def _of(body: Any, container: Any, value: Any, problem: str) -> Fault:

@@ -306,6 +306,25 @@ def test_an_array_may_have_a_thousand_elements(encoding: Encoding) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (b"", "binary data; send text, base64 for example"),
+        (b"bytes", "binary data; send text, base64 for example"),
+        (msgpack.Timestamp(1), "an extension type"),
+        (msgpack.ExtType(5, b"x"), "an extension type"),
+        ("a\udc80b", "text that is not UTF-8"),
+        ({str(n): n for n in range(201)}, "more than 200 entries in one map"),
+        ([0] * 1001, "more than 1000 elements in one array"),
+    ],
+)
+def test_what_msgpack_may_not_hold_is_named_with_its_place(value: Any, problem: str) -> None:
+    """In a form of sixty fields it would be a search."""
+    fields = {"id": "r-1", "action": "b", "params": {"rows": [1, {"patch": value}]}}
+    body = msgpack.packb(fields, unicode_errors="surrogateescape")
+    assert problem_of(body) == Problem("params.rows[1].patch", problem)
+
+
 @both
 def test_a_map_may_have_two_hundred_entries(encoding: Encoding) -> None:
     """One more is refused, in either encoding with the same words."""
