@@ -71,10 +71,10 @@ def _answered(record: Record) -> Iterator[Text]:
     yield _outcome(record["outcome"])
     yield _word(_joined(record["role"], record["person"], record["caller"]) or "nobody")
     yield _word(f"{record['queued_ms'] or 0:.1f}+{record['handled_ms'] or 0:.1f} ms")
-    yield _trace(record)
     if record["replayed"]:
         yield _word("replayed", "dim")
     yield from _message(record["message"])
+    yield _trace(record)
 
 
 def _gone_wrong(record: Record) -> Iterator[Text]:
@@ -82,10 +82,11 @@ def _gone_wrong(record: Record) -> Iterator[Text]:
     yield _padded(str(record["action"] or record["source"]), ACTION_WIDTH)
     yield _padded(str(record["level"]), OUTCOME_WIDTH, STYLES.get(str(record["level"]), OTHER))
     yield _word(_joined(record["tenant"], record["source"]))
-    yield _trace(record)
     exception = record.get("exception") or {}
     said = f"{exception.get('type')}: {exception.get('message')}" if exception else None
-    yield from _message(": ".join(filter(None, (record["event"], said))))
+    reason = record.get("error")
+    yield from _message(": ".join(str(each) for each in (record["event"], reason, said) if each))
+    yield _trace(record)
 
 
 def _administered(record: Record) -> Iterator[Text]:
@@ -93,8 +94,8 @@ def _administered(record: Record) -> Iterator[Text]:
     yield _padded(str(record["action"]), ACTION_WIDTH)
     yield _outcome(record["outcome"] or record["kind"])
     yield _word(_joined(record["capacity"], record["person"], record["tenant"]))
-    yield _trace(record)
     yield from _message(record["message"])
+    yield _trace(record)
 
 
 def _outcome(outcome: str | None) -> Text:

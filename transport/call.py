@@ -24,7 +24,7 @@ from transport.display import show_error, show_no_answer, show_problem, show_rep
 from transport.failure import CallError, NoAnswer, failure
 from transport.fit import inert
 from transport.message import UNAUTHENTICATED, VERSION, Reply
-from transport.params import FORMS, Unusable, read_params
+from transport.params import FORMS, Unusable, meant_as_text, read_params
 
 REFUSED, USAGE, SILENT = 1, 2, 3
 """What the command exits with: the server said no, the command line is wrong, nothing came."""
@@ -86,7 +86,7 @@ def call(given: argparse.Namespace) -> int:
         except CallError as error:
             show_error(error)
             return REFUSED
-    return show(reply, where.hint, as_json=given.json)
+    return show(reply, where.hint, given)
 
 
 def destination(given: argparse.Namespace) -> Destination:
@@ -102,17 +102,16 @@ def destination(given: argparse.Namespace) -> Destination:
     return data_channel(given.endpoint, token, given.tenant)
 
 
-def show(reply: Reply, hint: str, *, as_json: bool) -> int:
+def show(reply: Reply, hint: str, given: argparse.Namespace) -> int:
     """Print a reply for people, with the hint where the caller is not known, or as it is."""
-    if as_json:
+    if given.json:
         print(as_json_text(as_map(reply)))  # noqa: T201 - for a pipe
     elif reply.error is None:
-        show_reply(reply)
+        show_reply(reply, built_in=given.admin or given.action.startswith("system."))
     else:
         is_unknown = reply.error.code == UNAUTHENTICATED
-        show_error(
-            failure(reply.error, reply.id, reply.meta.get("trace_id")), hint if is_unknown else ""
-        )
+        refused = failure(reply.error, reply.id, reply.meta.get("trace_id"))
+        show_error(refused, hint if is_unknown else meant_as_text(given.params, refused.details))
     return 0 if reply.ok else REFUSED
 
 

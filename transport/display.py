@@ -7,9 +7,10 @@ sequence.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from rich import box
 from rich.console import Console
@@ -23,17 +24,23 @@ from transport.message import Reply
 _PIPE_WIDTH = 10_000
 """Columns where no terminal is: rows are for grep and stay on one line."""
 
+_PADDING = re.compile(r" +(?=\n)")
+
 _LONGEST_BESIDE = 400
 """Characters of a value that stands beside others; --json has all of it."""
 
 
-def show_reply(reply: Reply) -> None:
-    """Print the message and the result; where it came from on standard error."""
+def show_reply(reply: Reply, *, built_in: bool = False) -> None:
+    """Print the message and the result; where it came from on standard error.
+
+    Of an action that is built in the trace id alone: it has one version, and that is not the news.
+    """
     out = console_on(sys.stdout)
     if reply.message is not None:
         out.print(safe_text(reply.message, "bold yellow"))
     _show_map(out, reply.result or {})
-    parts = [f"{name} {value}" for name, value in reply.meta.items()]
+    told = reply.meta.items()
+    parts = [f"{name} {value}" for name, value in told if not built_in or name == "trace_id"]
     console_on(sys.stderr).print(safe_text(" · ".join(parts), "dim"))
 
 
@@ -70,8 +77,23 @@ def show_problem(words: str) -> None:
 
 
 def console_on(file: IO[str]) -> Console:
-    """As wide as the terminal is, or where there is none as lines are long."""
-    return Console(file=file, width=None if file.isatty() else _PIPE_WIDTH, highlight=False)
+    """As wide as the terminal is, or where there is none as lines are long, and no longer."""
+    if file.isatty():
+        return Console(file=file, highlight=False)
+    return Console(file=cast("IO[str]", _Unpadded(file)), width=_PIPE_WIDTH, highlight=False)
+
+
+class _Unpadded:
+    """What rich writes to: it fills the lines of a table with blanks, which grep and diff have no use for."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        return self._file.write(_PADDING.sub("", text))
+
+    def flush(self) -> None:
+        self._file.flush()
 
 
 def _show_map(out: Console, result: Mapping[str, Any]) -> None:
@@ -102,17 +124,25 @@ def show_rows(out: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     """
     if any(_is_rows(value) or _is_forms(value) for row in rows for value in row.values()):
         for row in rows:
-            out.rule(style="dim")
+            _show_rule(out)
             _show_map(out, row)
         return
-    table = _table(rows)
+    table = _table(rows, framed=out.is_terminal)
     wide = out.options.update(width=_PIPE_WIDTH)
     if not out.is_terminal or Measurement.get(out, wide, table).minimum <= out.width:
         out.print(table)
         return
     for row in rows:
-        out.rule(style="dim")
+        _show_rule(out)
         out.print(_fields((name, each) for name, each in _flat(row) if each is not None))
+
+
+def _show_rule(out: Console) -> None:
+    """Between one row and the next; an empty line in a pipe."""
+    if out.is_terminal:
+        out.rule(style="dim")
+    else:
+        out.print()
 
 
 def _fields(fields: Iterable[tuple[str, Any]]) -> Table:
@@ -162,9 +192,9 @@ def _is_rows(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
+def _table(rows: Sequence[Mapping[str, Any]], *, framed: bool) -> Table:
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD if framed else None, pad_edge=False)
     for name in columns:
         table.add_column(safe_text(name))
     for row in rows:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+from transport.message import Problem
 
 FORMS = """\
   name=value        JSON where it reads as JSON (7, true, null, "7", [1, 2]), and text otherwise
@@ -15,6 +18,10 @@ FORMS = """\
   name[]=value      one more value of an array: areas[]=members areas[]=tokens
   -                 a JSON map on standard input, to which the others are added
 """
+
+
+NO_TEXT = 'is not of type "string"'
+"""What a server says of a value that should have been text."""
 
 
 class Unusable(ValueError):
@@ -45,6 +52,16 @@ def read_param(word: str) -> tuple[str, Any]:
     if text.startswith("@"):
         return name[:-1], read_json(_text_of(Path(text[1:])), text[1:])
     return name[:-1], read_json(text, f"{name}={text!r}")
+
+
+def meant_as_text(words: Sequence[str], problems: Iterable[Problem]) -> str:
+    """How to write what was refused for being no text, such as phone=49123456; empty where nothing was."""
+    wanted = {field.removeprefix("params.") for field, problem in problems if NO_TEXT in problem}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if equals and name in wanted and not isinstance(_json_or_text(text), str):
+            return f"{word} reads as JSON; as text it is written {name}={shlex.quote(json.dumps(text))}"
+    return ""
 
 
 def put(params: dict[str, Any], name: str, value: Any) -> None:

@@ -198,9 +198,10 @@ def _require_end(book: Book, until: float | None, by: Principal) -> None:
         return
     if until is None or until > by.expires:
         most = math.floor((by.expires - book.now) / DAY * 1000) / 1000
+        shorter = f"give days={most} or less, or " if most else ""
         raise PermissionDenied(
             f"the token that asks is good until {shown(by.expires)} and issues none that is good for longer: "
-            f"give days={most} or less, or ask with a token that does not expire"
+            f"{shorter}ask with a token that does not expire"
         )
 
 

@@ -63,6 +63,9 @@ FIELDS: Mapping[str, tuple[type, ...]] = {
 }
 """The members of every record."""
 
+IN_ORDER = sorted(FIELDS)
+"""As they are written; the hash, which is taken out to be compared, would fit anywhere else."""
+
 
 class Broken(TenantryError):
     """A line that is not the record that belongs there; the message says why."""
@@ -98,6 +101,8 @@ def follow(line: bytes, after: Link) -> Link:
     record = parsed(line)
     if _hash_of(line, record["hash"]) != record["hash"]:
         raise Broken("was changed: it does not fit its own hash")
+    if [*record] != IN_ORDER:
+        raise Broken("was changed: its members are not in the order in which they are written")
     if record["seq"] != after.seq + 1:
         raise Broken(
             f"has record {record['seq']} in its place: records are missing, doubled or in another order"

@@ -232,6 +232,24 @@ def test_times_are_typed_as_people_say_them() -> None:
         moment("tomorrow")
 
 
+def test_an_error_line_has_its_reason_and_the_ids_last() -> None:
+    """Whoever reads it at 80 columns sees what is wrong before what to look it up by."""
+    record = {
+        "at": "2026-11-24T00:00:00+00:00",
+        "action": None,
+        "source": "tenant.deliveries",
+        "level": "warning",
+        "tenant": "acme",
+        "trace_id": "f" * 32,
+        "event": "delivery given up",
+        "error": "failed_precondition: 127.0.0.1 is refused",
+    }
+    line = line_of("errors", record).plain
+    assert line.endswith(
+        "  delivery given up: failed_precondition: 127.0.0.1 is refused  " + "f" * 32
+    )
+
+
 HOSTILE = "x\n11-24 00:00:00.000  forged\x1b[31m [red]\t"
 
 

@@ -210,6 +210,55 @@ def test_a_long_row_stays_on_one_line_in_a_pipe(
     assert any("Ada " * 100 in line and "x" * 300 in line for line in out.splitlines())
 
 
+def test_in_a_pipe_are_neither_frames_nor_blanks_that_fill_a_line(
+    peers: Peers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rows that hold rows have an empty line between them; names stand above their columns."""
+    rows = [{"name": "Ada", "email": "ada@example.org"}, {"name": "Grace Hopper", "email": None}]
+    peer = peers(with_result({"contacts": rows}))
+    main(["acme", "contacts.find", "--endpoint", peer.endpoint])
+    assert (
+        capsys.readouterr().out
+        == "name          email\nAda           ada@example.org\nGrace Hopper\n"
+    )
+    peer = peers(with_result({"calls": [{"id": 1, "attempts": [{"ms": 5}]}] * 2}))
+    main(["acme", "connectors.trace", "--endpoint", peer.endpoint])
+    assert capsys.readouterr().out == "\nid  1\nattempts (1)\nms\n5\n" * 2
+
+
+@pytest.mark.parametrize(
+    ("word", "advice"),
+    [
+        (
+            "phone=49123456",
+            "phone=49123456 reads as JSON; as text it is written phone='\"49123456\"'",
+        ),
+        ("phone=true", "phone=true reads as JSON; as text it is written phone='\"true\"'"),
+        ("phone='1'", ""),
+        ("name=7", ""),
+    ],
+)
+def test_a_number_that_should_have_been_text_is_told_how_to_be_written(
+    peers: Peers, capsys: pytest.CaptureFixture[str], word: str, advice: str
+) -> None:
+    """Where the server refuses it, and says that it is no text."""
+    details = [{"field": "params.phone", "problem": 'is not of type "string"'}]
+    peer = peers(lambda request: [no(request, "invalid_argument", details=details)])
+    assert main(["acme", "contacts.add", word, "--endpoint", peer.endpoint]) == 1
+    assert [line for line in capsys.readouterr().err.splitlines() if "JSON" in line] == (
+        [advice] if advice else []
+    )
+
+
+def test_of_an_action_that_is_built_in_no_version_is_news(
+    peers: Peers, admin: Peer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`version 1` below what functions.move answers would be taken for the function's."""
+    main(["--admin", "-", "functions.move"])
+    main(["-", "system.ping", "--endpoint", peers().endpoint])
+    assert capsys.readouterr().err.splitlines() == ["trace_id " + "f" * 32] * 2
+
+
 def test_json_prints_the_whole_reply(peers: Peers, capsys: pytest.CaptureFixture[str]) -> None:
     """And nothing else on either stream; also where it is a refusal."""
     peer = peers(with_result({"contacts": ROWS}, message="hello"))

@@ -225,6 +225,8 @@ def test_a_token_that_ends_issues_none_that_is_good_for_longer(town: TownHall) -
     assert advised == "9.666"
     town.order(issue(ada.person, days=float(advised)), by=short)
     town.order(issue(ada.person), by=ada)
+    town.now += 9.6666 * DAY
+    assert "or less" not in str(town.refusal(issue(ada.person), by=short))
 
 
 Ends = Callable[[TownHall, Principal], object]

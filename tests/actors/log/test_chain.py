@@ -105,6 +105,16 @@ def test_any_changed_member_shows(name: str) -> None:
         follow(canonical(record) + b"\n", follow(first, GENESIS))
 
 
+def test_a_hash_that_stands_elsewhere_in_its_line_shows() -> None:
+    """Though all else is as it was, and the hash that of the rest."""
+    line = chain(1)[0]
+    member = f',"hash":"{json.loads(line)["hash"]}"'.encode()
+    moved = line.replace(member, b"")[:-2] + member + b"}\n"
+
+    with pytest.raises(Broken, match="not in the order"):
+        follow(moved, GENESIS)
+
+
 def test_a_changed_hash_shows() -> None:
     """Whatever it is changed to."""
     line = chain(1)[0]
