@@ -1,9 +1,12 @@
-"""Seconds since the epoch, as far as access depends on them: they never go back."""
+"""Seconds since the epoch, as far as access and removal depend on them: no jump of the clock decides."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 
 class Epoch:
@@ -21,3 +24,76 @@ class Epoch:
         """Seconds since the epoch; never less than it said before."""
         self._latest = max(self._latest, self._clock())
         return self._latest
+
+
+CATCHING_UP = 2.0
+"""Seconds that an Age goes on in one second while it is behind the wall clock."""
+
+FILE = "age"
+"""In the data directory: how far its Age had come."""
+
+
+class Age:
+    """The time by which things are old enough to be removed: a wall clock that cannot jump forward.
+
+    It goes on from where it stood when the server last ran, at twice the speed until it has caught up. So a
+    clock that is ten years ahead for an hour makes everything two hours older and not ten years; a server
+    that was off for a week keeps what it has for another week.
+    """
+
+    def __init__(
+        self,
+        start: float,
+        wall: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+        file: Path | None = None,
+    ) -> None:
+        """`start` is where it stood, in seconds since the epoch; `wall` gives them, `steady` any seconds.
+
+        `file` is where `note` writes it down.
+        """
+        self._start = start
+        self._wall = wall
+        self._steady = steady
+        self._began = steady()
+        self._file = file
+
+    def now(self) -> float:
+        """Seconds since the epoch; behind the wall clock, or where that was set back, ahead of it."""
+        lived = self._steady() - self._began
+        return min(max(self._wall(), self._start), self._start + CATCHING_UP * lived)
+
+    def note(self) -> None:
+        """Remember how far it has come; where that fails, the next start goes on from an earlier time."""
+        if self._file is None:
+            return
+        fresh = self._file.with_name(f".{self._file.name}.new")
+        with suppress(OSError):
+            fresh.write_text(f"{self.now():.3f}\n", encoding="ascii")
+            fresh.replace(self._file)
+
+
+def aged(
+    data: Path,
+    wall: Callable[[], float] = time.time,
+    steady: Callable[[], float] = time.monotonic,
+) -> Age:
+    """The Age of what is in a data directory.
+
+    Of one that older code wrote, it is that of its newest writing; of a new one, the wall clock.
+    """
+    start = _noted(data / FILE) or _written(data / "directory.db") or wall()
+    return Age(start, wall, steady, data / FILE)
+
+
+def _noted(file: Path) -> float | None:
+    try:
+        noted = float(file.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+    return noted if math.isfinite(noted) else None
+
+
+def _written(directory: Path) -> float | None:
+    written = [path.stat().st_mtime for path in directory.parent.glob(f"{directory.name}*")]
+    return max(written, default=None)

@@ -64,10 +64,15 @@ class Logs:
         supervisor: Mailbox,
         make_mailbox: MakeMailbox,
         permit: Permit,
+        age: Callable[[], float],
     ) -> None:
-        """`clock` says seconds since the epoch. SettingsError where the time zone is none."""
+        """`clock` says seconds since the epoch, `age` those by which old files are removed.
+
+        SettingsError where the time zone is none.
+        """
         self._settings = settings
         self._clock = clock
+        self._age = age
         self._permit = permit
         self._zone = zone_of(settings.log_time_zone)
         self._folder = settings.data / "logs"
@@ -137,6 +142,7 @@ class Logs:
             "keep_days": self._settings.log_days,
             "hide": self._settings.log_hide,
             "clock": self._clock,
+            "age": self._age,
         }
 
 

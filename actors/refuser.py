@@ -27,6 +27,8 @@ UNFINISHED = Refusal(
     retry_after_ms=1000,
 )
 
+STOPPING = Refusal(UNAVAILABLE, "the server is stopping; nothing was done", retry_after_ms=1000)
+
 
 class Refuser(Actor):
     """Refuses every request with one refusal, at once, until it is passivated.

@@ -1,9 +1,8 @@
 """The Supervisor: starts, watches, restarts and passivates every other actor.
 
-Vocabulary and rules are OTP's (erlang.org/doc/design_principles/sup_princ): a child is permanent, transient
-or temporary; more than `max_restarts` within `max_seconds` and the supervisor gives up on it. What OTP lacks
-and is here: exponential backoff between restarts. The mailbox of a child outlives it, so its mail is handed
-over, and a message that has taken two incarnations with it is set aside.
+Rules are OTP's (erlang.org/doc/design_principles/sup_princ): more than `max_restarts` of a child within
+`max_seconds`, and the supervisor gives up on it. Besides, it waits longer before each restart; the mailbox of
+a child outlives it; and a message that has taken two incarnations with it is set aside.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 
 from actors.actor import Actor, abandon
 from actors.child import Child, ChildSpec, ChildStopped
-from actors.clock import After
+from actors.clock import After, Every
 from actors.disk import is_passing
 from actors.errors import DatabaseProblem, MigrationNeeded
 from actors.future import Answer, settle
@@ -33,9 +32,9 @@ from actors.messages import (
     TenantRecord,
     WhoIsIn,
 )
-from actors.refuser import Refuser, deleted, entomb, given_up, out_of_reach, refuse_left
+from actors.refuser import STOPPING, Refuser, deleted, entomb, given_up, out_of_reach, refuse_left
 from actors.residents import Residents
-from transport.message import UNAVAILABLE, Refusal
+from transport.message import Refusal
 
 BACKOFF_FIRST = 0.05
 """Seconds before the second restart in a row; the first is at once, each later one waits twice as long."""
@@ -49,7 +48,8 @@ BACKOFF_MOST_OF_A_DISK = 0.8
 WEATHER_SECONDS = 1.0
 """Until an actor that the system cannot do without is started again after trouble of disk or descriptors."""
 
-STOPPING = Refusal(UNAVAILABLE, "the server is stopping; nothing was done", retry_after_ms=1000)
+SWEEP_SECONDS, RELIEF_SECONDS = 5.0, 0.02
+"""How often idle tenants are looked for, and whether all threads of the pool are blocked."""
 
 
 class Adopt(NamedTuple):
@@ -392,3 +392,9 @@ class Supervisor(Actor):
 def backoff(restarts: int) -> float:
     """Seconds to wait before the given restart in a row: 0, 0.05, 0.1, 0.2 … up to 30."""
     return 0.0 if restarts <= 1 else min(BACKOFF_FIRST * 2.0 ** (restarts - 2), BACKOFF_MOST)
+
+
+def keep_looking(clock: Mailbox, supervisor: Mailbox) -> None:
+    """Have the supervisor look for idle tenants and blocked threads from now on."""
+    clock.tell(Every(SWEEP_SECONDS, supervisor, Sweep()))
+    clock.tell(Every(RELIEF_SECONDS, supervisor, Relieve()))

@@ -24,7 +24,7 @@ from actors.connectors.timer import Timer
 from actors.deaths import Deaths
 from actors.departure import STOP_SECONDS, try_asking, try_finishing, try_stopping
 from actors.dispatcher import Dispatcher
-from actors.epoch import Epoch
+from actors.epoch import Epoch, aged
 from actors.future import Answer
 from actors.health import LOOK_SECONDS
 from actors.index.messages import LookForHangs
@@ -46,7 +46,7 @@ from actors.router import Router, RouterMailbox
 from actors.routing import RoutingTable
 from actors.settings import Settings
 from actors.stepper import asked
-from actors.supervisor import Adopt, Drain, RefuseUnfinished, Relieve, Supervisor, Sweep
+from actors.supervisor import Adopt, Drain, RefuseUnfinished, Supervisor, keep_looking
 from actors.tenant.actor import Tenant
 from actors.tenant.migrator import Archive, CreateFile, Migrator
 from actors.tenant.storage import Storage
@@ -60,12 +60,6 @@ log = structlog.get_logger()
 ASK_SECONDS = 30.0
 """How long the wiring waits for an actor before it counts as defective."""
 
-SWEEP_SECONDS = 5.0
-"""How often idle tenants are looked for."""
-
-RELIEF_SECONDS = 0.02
-"""How often the pool looks whether all its threads are blocked."""
-
 RECKON_SECONDS = 60.0
 """How often the Directory ends what has expired, and hears which tokens were used."""
 
@@ -77,15 +71,17 @@ class System:
         self,
         settings: Settings,
         clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
         events: Events | None = None,
         habits: Habits = HABITS,
     ) -> None:
-        """`clock` says seconds since the epoch, for whatever expires and for the days of logs.
+        """`clock` says seconds since the epoch, `steady` seconds that nobody sets.
 
         `events` are the process's own, of which the error log is to be told as long as the system runs.
         """
         self.settings = settings
         self._now = clock
+        self._steady = steady
         self._events = events
         self._habits = habits
         self._metrics: MetricsServer | None = None
@@ -106,7 +102,9 @@ class System:
         self._bounds = bounds_within(settings.resident, settings.memory_bytes)
         index = read_served_index(settings.registry)
         self.tables = Published(RoutingTable.build(index, settings.environment))
-        self._storage = Storage(settings.data, index.storage.migrations, settings.database_bytes)
+        self._age = age = aged(settings.data, self._now, self._steady)
+        bytes_each = settings.database_bytes
+        self._storage = Storage(settings.data, index.storage.migrations, bytes_each, age.now)
         self._read_text(self.tables.current)
         directory = settings.data / "directory.db"
         prepare_directory(directory)
@@ -152,7 +150,8 @@ class System:
         self._tenants = Dispatcher("tenants", settings.threads, settings.threads_most, self._permit)
         self._dispatchers.append(self._tenants)
         self.supervisor = self._mailbox("supervisor", None)
-        self.logs = Logs(settings, self._now, self.supervisor, self._mailbox, self._permit)
+        given = (self._permit, self._age.now)
+        self.logs = Logs(settings, self._now, self.supervisor, self._mailbox, *given)
         self.clock = ClockMailbox(self.supervisor)
         self.migrator = self._mailbox("migrator", self.supervisor)
         self.registry = self.tables.registry = self._mailbox("registry", self.supervisor)
@@ -168,6 +167,7 @@ class System:
             self._adopt,
             {"timer": self.timer},
             self._habits,
+            self._age.now,
         )
         """Whom functions call, by the names of the index."""
         self.directory = self._mailbox("directory", self.supervisor)
@@ -228,8 +228,7 @@ class System:
         needed = [each for each in self._children() if each not in self.logs.children()]
         for mailbox in (self.supervisor, *needed):
             ask(mailbox, Ping(), ASK_SECONDS)
-        self.clock.tell(Every(SWEEP_SECONDS, self.supervisor, Sweep()))
-        self.clock.tell(Every(RELIEF_SECONDS, self.supervisor, Relieve()))
+        keep_looking(self.clock, self.supervisor)
         self.clock.tell(Every(TICK_SECONDS, self.waker, Tick()))
         self.clock.tell(Every(LOOK_SECONDS, self.registry, LookForHangs()))
         self.clock.tell(Every(RECKON_SECONDS, self.directory, SweepDue()))
@@ -308,6 +307,7 @@ class System:
             tables=self.tables,
             vault=self._vault,
             epoch=Epoch(self._now),
+            age=self._age,
         )
 
     def _start_waker(self, mailbox: Mailbox) -> object:

@@ -59,6 +59,7 @@ class Book:
         self,
         connection: Connection,
         epoch: Epoch,
+        age: Callable[[], float],
         schemas: Callable[[], ConfigSchemas],
         create_file: Callable[[str], object],
         connectors: Callable[[], Mapping[str, Connector]],
@@ -66,6 +67,7 @@ class Book:
     ) -> None:
         self._connection = connection
         self._epoch = epoch
+        self._age = age
         self.schemas = schemas
         """What a config may say now."""
         self.create_file = create_file
@@ -102,6 +104,11 @@ class Book:
     def now(self) -> float:
         """Seconds since the epoch, never back."""
         return self._epoch.now()
+
+    @property
+    def age(self) -> float:
+        """Seconds since the epoch by which things are old enough to be removed."""
+        return self._age()
 
     @property
     def stamp(self) -> str:

@@ -22,7 +22,7 @@ from actors.admin.tables import tenants
 from actors.admin.transactions import QUESTIONS, Transactions
 from actors.admin.vault import Vault
 from actors.disk import ERRORS, TROUBLE, is_passing, is_trouble, said
-from actors.epoch import Epoch
+from actors.epoch import Age, Epoch
 from actors.errors import DatabaseProblem, Unavailable
 from actors.log.messages import ACTION, Append, Entry
 from actors.mailbox import Mailbox
@@ -58,7 +58,9 @@ class Directory(Actor):
         tables: Published,
         vault: Vault,
         epoch: Epoch | None = None,
+        age: Age | None = None,
     ) -> None:
+        """`age` is the time by which things are removed; it is noted once a minute."""
         super().__init__(mailbox)
         self._path = path
         self._create_file = lambda tenant_id: _made(create_file, tenant_id)
@@ -68,6 +70,7 @@ class Directory(Actor):
         self._tables = tables
         self._vault = vault
         self._epoch = epoch or Epoch()
+        self._age = age
         self._retirements = Retirements(mailbox, supervisor, archive)
         self._open_file: Transactions | None = None
         self._is_in_doubt = False
@@ -96,6 +99,8 @@ class Directory(Actor):
 
     def on_stop(self) -> None:
         """Close the file."""
+        if self._age is not None:
+            self._age.note()
         self._close()
 
     def on_failure(self, *_: Any) -> None:
@@ -139,6 +144,7 @@ class Directory(Actor):
             self._epoch,
             connectors=lambda: self._tables.current.connectors,
             vault=self._vault,
+            age=None if self._age is None else self._age.now,
         )
         self._is_in_doubt = False
         ended = self._ended_meanwhile()
@@ -259,6 +265,8 @@ class Directory(Actor):
     # What time does
 
     def _sweep(self, _: SweepDue) -> None:
+        if self._age is not None:
+            self._age.note()
         page, ended = self._file.run(_end_expired)
         self._tell(page)
         self._record_ended(ended)

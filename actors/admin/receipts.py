@@ -28,7 +28,7 @@ def recall(book: Book, receipt: Receipt | None) -> Result | None:
         select(receipts).where(
             receipts.c.caller.in_((receipt.caller, receipt.token or receipt.caller)),
             receipts.c.id == receipt.id,
-            receipts.c.at >= book.now - KEPT_SECONDS,
+            receipts.c.at >= book.age - KEPT_SECONDS,
         )
     )
     if row is None:
@@ -73,7 +73,7 @@ def keep(book: Book, receipt: Receipt | None, result: Result) -> None:
             caller=receipt.caller,
             id=receipt.id,
             digest=book.vault.marks(receipt.digest)[0],
-            at=book.now,
+            at=book.age,
             result=None if book.secret or book.revision else _text(result),
             token_id=book.secret,
             tenant_id=tenant_id,
@@ -89,4 +89,4 @@ def _text(result: Result) -> str | None:
 
 def forget_old(book: Book) -> None:
     """Those that no longer count."""
-    book.run(delete(receipts).where(receipts.c.at < book.now - KEPT_SECONDS))
+    book.run(delete(receipts).where(receipts.c.at < book.age - KEPT_SECONDS))

@@ -114,7 +114,7 @@ def resume(book: Book, order: ResumeTenant, _: Principal) -> Result:
     row = book.tenant(order.tenant, even_deleting=True)
     if row.status == ACTIVE:
         raise FailedPrecondition(f"tenant {row.name} is active")
-    if row.retired_at is not None or (row.status == DELETING and row.delete_after <= book.now):
+    if row.retired_at is not None or (row.status == DELETING and row.delete_after <= book.age):
         raise FailedPrecondition(f"tenant {row.name} is being deleted: its grace is over")
     return _set(book, row, status=ACTIVE, reason=None, delete_after=None)
 
@@ -122,13 +122,13 @@ def resume(book: Book, order: ResumeTenant, _: Principal) -> Result:
 def delete_tenant(book: Book, order: DeleteTenant, _: Principal) -> Result:
     """Served no more from now on; gone when the grace is over."""
     row = book.tenant(order.tenant)
-    after = book.now + order.grace_days * DAY
+    after = book.age + order.grace_days * DAY
     return _set(book, row, status=DELETING, reason=order.reason, delete_after=after)
 
 
 def retire_due(book: Book) -> list[TenantRecord]:
     """Tenants whose grace is over: marked, so that it stays over whatever the machine's clock says later."""
-    over = (tenants.c.status == DELETING) & (tenants.c.delete_after <= book.now)
+    over = (tenants.c.status == DELETING) & (tenants.c.delete_after <= book.age)
     book.run(
         update(tenants).where(over, tenants.c.retired_at.is_(None)).values(retired_at=book.stamp)
     )

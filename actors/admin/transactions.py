@@ -79,6 +79,7 @@ class Transactions:
         *,
         connectors: Callable[[], Mapping[str, Connector]] = dict,
         vault: Vault | None = None,
+        age: Callable[[], float] | None = None,
     ) -> None:
         """Without a vault, what is encrypted stays as it is. OSError, SQLAlchemyError or sqlite3.Error."""
         self._path = path
@@ -87,6 +88,7 @@ class Transactions:
         self._create_file = create_file
         self._schemas = schemas
         self._epoch = epoch or Epoch()
+        self._age = age or self._epoch.now
         self._connectors = connectors
         self._vault = vault or Vault()
 
@@ -132,6 +134,7 @@ class Transactions:
         return Book(
             self._connection,
             self._epoch,
+            self._age,
             self._schemas,
             self._create_file,
             self._connectors,

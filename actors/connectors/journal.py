@@ -12,6 +12,7 @@ import os
 import sqlite3
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -96,8 +97,14 @@ Index("calls_of_tenant", CALLS.c.tenant_id, CALLS.c.id)
 class Journal:
     """Outlives the incarnations of its connector. All of it is for the connector's loop."""
 
-    def __init__(self, path: Path, hide: frozenset[str] = NO_NAMES) -> None:
-        """`hide` are further names of secrets."""
+    def __init__(
+        self,
+        path: Path,
+        hide: frozenset[str] = NO_NAMES,
+        age: Callable[[], float] = time.time,
+    ) -> None:
+        """`hide` are further names of secrets; calls are removed by the seconds that `age` says."""
+        self._age = age
         self._path = path
         self._hide = hide
         self._unwritten: deque[Call] = deque()
@@ -204,7 +211,7 @@ class Journal:
             await connection.execute(statement, rows)
 
     async def _sweep(self) -> None:
-        too_old = CALLS.c.at < time.time() - KEPT_SECONDS
+        too_old = CALLS.c.at < self._age() - KEPT_SECONDS
         newest = select(func.max(CALLS.c.id)).scalar_subquery()
         try:
             await self._run(delete(CALLS).where(too_old | (CALLS.c.id <= newest - MOST_ROWS)))

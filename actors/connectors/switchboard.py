@@ -43,14 +43,19 @@ class Switchboard(Mapping[str, Mailbox]):
         adopt: Callable[[ChildSpec, Mailbox], object],
         built_in: Mapping[str, Mailbox],
         habits: Habits = HABITS,
+        age: Callable[[], float] = time.time,
     ) -> None:
-        """`directory` holds the journals; `built_in` are actors of the engine's own, each by its name."""
+        """`directory` holds the journals, `built_in` are actors of the engine's own, each by its name.
+
+        `age` says the seconds since the epoch by which journals are swept.
+        """
         self._directory = directory
         self._tables = tables
         self._profiles = profiles
         self._supervisor = supervisor
         self._adopt = adopt
         self._habits = habits
+        self._age = age
         self._built_in = dict(built_in)
         self._made: dict[str, Mailbox] = {}
 
@@ -105,7 +110,7 @@ class Switchboard(Mapping[str, Mailbox]):
         mailbox = LoopMailbox(f"connector {name}", self._supervisor)
         found = self._made.setdefault(name, mailbox)
         if found is mailbox:
-            journal = Journal(self._directory / f"{name}.db", self._habits.hide)
+            journal = Journal(self._directory / f"{name}.db", self._habits.hide, self._age)
             given: tuple[Any, ...] = (name, self._tables, self._profiles, journal, self._habits)
             spec = ChildSpec(
                 mailbox.name, lambda box: ConnectorActor.start(box, *given), essential=False

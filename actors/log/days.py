@@ -76,14 +76,15 @@ class DayFiles:
                 raise Unwritten(error, place, written) from error
             written += len(texts)
 
-    def cycle(self, now: float) -> None:
-        """Compress the days before today and remove those that are no longer kept.
+    def cycle(self, now: float, age: float | None = None) -> None:
+        """Compress the days before today and remove what is no longer kept, as of `age` if it is given.
 
         Does what was missed, too, and nothing twice. OSError is the first that went wrong of what can be
         tried again; the other days are done all the same.
         """
         today = datetime.fromtimestamp(now, self._zone).date()
-        oldest = today - timedelta(days=self._keep_days)
+        old = now if age is None else age
+        oldest = datetime.fromtimestamp(old, self._zone).date() - timedelta(days=self._keep_days)
         problems: list[OSError] = []
         for day, kind, path in sorted(_files(self._directory)):
             try:

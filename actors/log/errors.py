@@ -47,13 +47,18 @@ class ErrorLog(Actor):
         keep_days: int,
         hide: Iterable[str] = (),
         clock: Callable[[], float] = time.time,
+        age: Callable[[], float] | None = None,
     ) -> None:
-        """`hide` are further names of secrets; `clock` gives seconds since the epoch."""
+        """`hide` are further names of secrets; `clock` gives seconds since the epoch.
+
+        `age` gives those by which old files are removed, where they are not the clock's.
+        """
         super().__init__(mailbox)
         self._files = DayFiles(directory, zone, keep_days)
         self._zone = zone
         self._hide = folded_names(hide)
         self._clock = clock
+        self._age = age or clock
         self._repeats = Repeats()
         self._kept: list[tuple[float, bytes]] = []
         """Lines that are not written yet."""
@@ -147,7 +152,7 @@ class ErrorLog(Actor):
         if today == self._cycled or 0 <= self._retry - now <= RETRY_SECONDS:
             return
         try:
-            self._files.cycle(now)
+            self._files.cycle(now, self._age())
         except OSError as error:
             self._retry = now + RETRY_SECONDS
             log.error("old logs of errors could not be put in order", error=str(error))

@@ -58,8 +58,11 @@ class TenantLog(Actor):
         stats: Mailbox | None = None,
         trouble: Mailbox | None = None,
         let_go: Callable[[], None] = lambda: None,
+        age: Callable[[], float] | None = None,
     ) -> None:
         """`hide` are further names of secrets; `clock` gives seconds since the epoch.
+
+        `age` gives those by which old files are removed, where they are not the clock's.
 
         `let_go` is called before old files are put in order: others may compute meanwhile. For lines it
         is not: they go into the system's memory, and what that saves is lost in the fight for the GIL.
@@ -71,6 +74,7 @@ class TenantLog(Actor):
         self._keep_days = keep_days
         self._formatter = Formatter(zone, folded_names(hide))
         self._clock = clock
+        self._age = age or clock
         self._stats = stats
         self._trouble = trouble
         self._let_go = let_go
@@ -239,7 +243,7 @@ class TenantLog(Actor):
     def _cycle(self, tenant_id: str) -> None:
         files = self._open.get(tenant_id) or self._files(tenant_id)
         try:
-            files.cycle(self._clock())
+            files.cycle(self._clock(), self._age())
         except OSError as error:
             self._problems.append(str(error))
         if tenant_id not in self._open:

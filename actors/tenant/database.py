@@ -8,7 +8,8 @@ checkpoint at the same instant (sqlite.org/wal.html#walresetbug).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -47,6 +48,7 @@ class TenantDatabase:
         "_guard",
         "_loan",
         "_message",
+        "age",
         "doubt",
         "known",
         "outbox",
@@ -63,6 +65,8 @@ class TenantDatabase:
         plans: Plans,
     ) -> None:
         self.path = path
+        self.age: Callable[[], float] = time.time
+        """Seconds since the epoch by which replies are stored, and forgotten."""
         self.place = Place(path)
         """Whether its files are still where they were opened."""
         self.known = KnownText()

@@ -241,7 +241,7 @@ class Gate:
         if now < self._next_sweep or self.doubt:
             return
         self._next_sweep = now + FORGET_EVERY
-        moment = time.time() - KEEP_REPLIES
+        moment = self.database.age() - KEEP_REPLIES
         try:
             if not self.database.has_replies_before(moment):
                 return

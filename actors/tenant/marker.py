@@ -13,6 +13,7 @@ from pathlib import Path
 
 from actors.errors import Unavailable
 from actors.tenant.creation import TENANT_ID, private_directory, private_file, sync
+from actors.tenant.outbox_table import FURTHEST
 
 
 class Marker:
@@ -51,13 +52,19 @@ class Marker:
 
 
 def due_markers(directory: Path, now: float) -> list[str]:
-    """Ids of tenants that somebody has to look at by now, the longest due first."""
+    """Ids of tenants that somebody has to look at by now, the longest due first.
+
+    A time that no delivery waits for is of a clock that was wrong: who looks finds out.
+    """
     found: list[tuple[float, str]] = []
     with suppress(FileNotFoundError), os.scandir(directory) as entries:
         for entry in entries:
             with suppress(FileNotFoundError):  # removed meanwhile
-                if TENANT_ID.fullmatch(entry.name) and entry.stat().st_mtime <= now:
-                    found.append((entry.stat().st_mtime, entry.name))
+                if not TENANT_ID.fullmatch(entry.name):
+                    continue
+                due = entry.stat().st_mtime
+                if not now < due <= now + FURTHEST:
+                    found.append((due, entry.name))
     return [name for _, name in sorted(found)]
 
 

@@ -20,6 +20,10 @@ FAILED: Final = "failed"
 DEAD: Final = "dead"
 
 
+FURTHEST: Final = 24 * 3600.0
+"""Seconds that a due time may lie ahead. One further off is of a clock that was wrong, and is due."""
+
+
 class OutboxRow(NamedTuple):
     """One delivery. Times are in seconds since the epoch."""
 
@@ -75,7 +79,7 @@ class OutboxTable:
 
     def due(self, now: float, most: int) -> list[OutboxRow]:
         """Those that something is to be done with, the longest due first."""
-        return [OutboxRow(*row) for row in self._execute(text.DUE, (now, most))]
+        return [OutboxRow(*row) for row in self._execute(text.DUE, (now, now + FURTHEST, most))]
 
     def first(self) -> float | None:
         """When the first is due; None where nothing is to be done."""
@@ -84,7 +88,7 @@ class OutboxTable:
 
     def first_after(self, now: float) -> float | None:
         """When the first is due that is not due yet."""
-        found: float | None = self._execute(text.FIRST_AFTER, (now,)).fetchone()[0]
+        found: float | None = self._execute(text.FIRST_AFTER, (now, now + FURTHEST)).fetchone()[0]
         return found
 
     def remove(self, id_: int) -> None:

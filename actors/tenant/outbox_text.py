@@ -23,10 +23,13 @@ PUT: Final = marked(
 
 GET: Final = marked(f"SELECT {COLUMNS} FROM tenantry_outbox WHERE id = ?")  # noqa: S608 - constants
 DUE: Final = marked(
-    f"SELECT {COLUMNS} FROM tenantry_outbox WHERE next_at <= ? ORDER BY next_at, id LIMIT ?"  # noqa: S608 - constants
+    f"SELECT {COLUMNS} FROM tenantry_outbox "  # noqa: S608 - constants
+    "WHERE next_at <= ?1 OR next_at > ?2 ORDER BY next_at, id LIMIT ?3"
 )
 FIRST: Final = marked("SELECT min(next_at) FROM tenantry_outbox WHERE next_at IS NOT NULL")
-FIRST_AFTER: Final = marked("SELECT min(next_at) FROM tenantry_outbox WHERE next_at > ?")
+FIRST_AFTER: Final = marked(
+    "SELECT min(next_at) FROM tenantry_outbox WHERE next_at > ?1 AND next_at <= ?2"
+)
 
 REMOVE: Final = marked("DELETE FROM tenantry_outbox WHERE id = ?")
 POSTPONE: Final = marked(

@@ -302,7 +302,7 @@ class Serving:
         with self.database.message():
             body = success(work, route, self._run(work, route, params))
             self.database.remember(
-                work.principal.caller, work.request.id, digest, body, time.time()
+                work.principal.caller, work.request.id, digest, body, self.database.age()
             )
             self.require_told_once(work)
             return body

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -20,7 +22,15 @@ from actors.tenant.upgrades import Migrations
 class Storage:
     """Made once, by the wiring. `open` is for a tenant's turn; the rest for the Migrator."""
 
-    def __init__(self, data: Path, application: Path | None, database_bytes: int) -> None:
+    def __init__(
+        self,
+        data: Path,
+        application: Path | None,
+        database_bytes: int,
+        age: Callable[[], float] = time.time,
+    ) -> None:
+        """`age` says the seconds since the epoch by which replies are forgotten."""
+        self._age = age
         self._tenants = data / "tenants"
         self._backups = data / "backups"
         self._markers = data / "outbox"
@@ -40,13 +50,15 @@ class Storage:
 
     def open(self, tenant: TenantRecord) -> TenantDatabase:
         """Open the tenant's file; MigrationNeeded, DatabaseProblem."""
-        return open_tenant(
+        database = open_tenant(
             self.path(tenant.id),
             tenant.id,
             shared=self._shared,
             schema=self._schema,
             limits=StorageLimits(self.database_bytes),
         )
+        database.age = self._age
+        return database
 
     def create(self, tenant_id: str) -> None:
         """Make the tenant's file, on disk when this returns; DatabaseProblem."""

@@ -166,9 +166,9 @@ class Stretches:
         """Store a mark or the reply. Before the first mark, another request may have used the id."""
         caller, id_ = function.id
         if function.mark is not None:
-            self._database.replace(caller, id_, content, time.time())
+            self._database.replace(caller, id_, content, self._database.age())
         elif self._database.recall(*function.work.whose) is None:
-            self._database.remember(caller, id_, function.digest, content, time.time())
+            self._database.remember(caller, id_, function.digest, content, self._database.age())
         else:
             raise Aborted(
                 f"id {id_!r} was used by another request while this one waited; nothing was kept"
@@ -178,7 +178,7 @@ class Stretches:
         """Where there is no room even for that, the mark stays, and says the same of what is on disk."""
         caller, id_ = function.id
         try:
-            self._database.replace(caller, id_, held.body, time.time())
+            self._database.replace(caller, id_, held.body, self._database.age())
         except sqlite3.Error:
             if not self._database.in_transaction:
                 self._database.begin()

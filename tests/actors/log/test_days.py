@@ -289,6 +289,15 @@ def test_a_line_for_a_compressed_day_becomes_a_frame_of_its_file(
     }
 
 
+def test_days_are_old_by_the_time_that_is_given_for_it(files: DayFiles, directory: Path) -> None:
+    """Where the clock is ten years ahead, they are compressed and not removed."""
+    files.append([(NOON, b"1")])
+    files.cycle(NOON + 3650 * DAY, NOON + DAY)
+    assert [path.name for path in directory.iterdir()] == [day_of(NOON, UTC) + ".jsonl.zst"]
+    files.cycle(NOON, NOON + 3650 * DAY)
+    assert list(directory.iterdir()) == []
+
+
 def test_a_line_older_than_what_is_kept_stays_until_the_next_cycle(
     files: DayFiles, directory: Path
 ) -> None:

@@ -387,7 +387,7 @@ def test_a_tenant_that_is_silent_for_longer_than_logs_are_kept_leaves_nothing(
 def cycled(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """When each directory was put in order."""
     times: list[float] = []
-    monkeypatch.setattr(DayFiles, "cycle", lambda _, now: times.append(now))
+    monkeypatch.setattr(DayFiles, "cycle", lambda _, now, __: times.append(now))
     return times
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -297,6 +298,19 @@ def test_a_retry_in_the_future_lets_the_tenant_go_and_wakes_it(
     assert len(depot.storage.due_markers(time.time() + 501)) == 1
     alarm.to.tell(alarm.message)
     assert not depot.mailbox.empty()
+
+
+def test_a_due_time_that_no_wait_is_as_long_as_is_brought_back(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock was years ahead when the attempt failed, and is right now."""
+    monkeypatch.setattr("actors.tenant.deliveries.wait_after", lambda *_: 3650 * 86_400.0)
+    depot.sent()
+    depot.refuse(depot.operate(), Unavailable("away"))
+    assert depot.operate().key
+    ahead = time.time() + 3650 * 86_400.0
+    os.utime(depot.marker, (ahead, ahead))
+    assert len(depot.storage.due_markers(time.time())) == 1
 
 
 def test_the_marker_is_there_before_the_commit_and_gone_with_the_last(depot: Depot) -> None:
