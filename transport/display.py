@@ -120,7 +120,8 @@ def _show_map(out: Console, result: Mapping[str, Any]) -> None:
 def show_rows(out: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     """A table; where a terminal is too narrow for its longest words, a list of values for each row.
 
-    Rows that hold tables themselves are shown one after another.
+    Rows that hold tables themselves are shown one after another. A terminal has no room for columns without
+    a value.
     """
     if any(_is_rows(value) or _is_forms(value) for row in rows for value in row.values()):
         for row in rows:
@@ -193,10 +194,14 @@ def _is_rows(value: Any) -> bool:
 
 
 def _table(rows: Sequence[Mapping[str, Any]], *, framed: bool) -> Table:
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+    told = (name for row in rows for name, value in row.items() if value is not None or not framed)
+    columns = list(dict.fromkeys(told))
     table = Table(box=box.SIMPLE_HEAD if framed else None, pad_edge=False)
     for name in columns:
-        table.add_column(safe_text(name))
+        cells = [safe_text(name), *(_cell(row.get(name)) for row in rows)]
+        is_of_words = any(" " in cell.plain for cell in cells)
+        least = max(len(word) for cell in cells for word in cell.plain.split() or [""])
+        table.add_column(cells[0], no_wrap=not is_of_words, min_width=least)
     for row in rows:
         table.add_row(*[_cell(row.get(name)) for name in columns])
     return table

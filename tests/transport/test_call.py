@@ -151,6 +151,29 @@ def test_rows_that_a_terminal_is_too_narrow_for_are_shown_one_below_the_other() 
     assert ["seq", "1"] in words
 
 
+def test_a_table_that_fits_has_no_word_cut_off() -> None:
+    """What breaks between words makes room for ids and times, which do not."""
+    admin = {"id": "p_74209788c64924cf", "name": "first developer admin", "role": "developer admin"}
+    rows = [{**admin, "areas": [], "created_at": "2026-11-29T08:37:08Z"}]
+    terminal = Console(file=io.StringIO(), width=80, force_terminal=True, no_color=True)
+    show_rows(terminal, rows)
+    assert isinstance(terminal.file, io.StringIO)
+    plain = Text.from_ansi(terminal.file.getvalue()).plain
+    assert ["id", "name", "role", "areas", "created_at"] in [x.split() for x in plain.splitlines()]
+    assert {"p_74209788c64924cf", "2026-11-29T08:37:08Z"} <= set(plain.split())
+
+
+def test_a_terminal_has_no_room_for_columns_without_a_value() -> None:
+    """What no row has, none of them lacks; a pipe has all columns, always the same."""
+    rows = [{"id": n, "name": "Ada", "removed_at": None, "note": "x" * 60} for n in (1, 2)]
+    for is_terminal, columns in ((True, "id name note"), (False, "id name removed_at note")):
+        out = Console(file=io.StringIO(), width=80, force_terminal=is_terminal, no_color=True)
+        show_rows(out, rows)
+        assert isinstance(out.file, io.StringIO)
+        plain = Text.from_ansi(out.file.getvalue()).plain
+        assert columns.split() in [line.split() for line in plain.splitlines()]
+
+
 def test_forms_of_one_thing_stand_side_by_side(
     peers: Peers, capsys: pytest.CaptureFixture[str]
 ) -> None:
