@@ -224,7 +224,7 @@ def _refuse_misspelt(variables: Iterable[str]) -> None:
         if name not in known | OTHERS and not OF_CLUSTERS.fullmatch(name)
     ]
     if wrong:
-        raise SettingsError(f"{'; '.join(wrong)}: unset it, or see scripts/serve --help")
+        raise SettingsError(f"{'; '.join(wrong)} (unset it, or see scripts/serve --help)")
 
 
 def _meant(name: str, known: Iterable[str]) -> str:

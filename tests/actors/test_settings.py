@@ -161,7 +161,7 @@ def test_a_variable_that_is_no_setting_is_refused(
 ) -> None:
     """What it was meant to set would otherwise be the default, with nothing said."""
     monkeypatch.setenv(variable, "hosted-live")
-    words = f"{variable.upper()} is no setting{meant}: unset it"
+    words = f"{variable.upper()} is no setting{meant} (unset it"
     with pytest.raises(SettingsError, match=re.escape(words)):
         read_settings([])
 
