@@ -115,6 +115,7 @@ class Logs:
                 stats=self.stats,
                 trouble=self.errors,
                 let_go=self._permit.let_go,
+                most=self._settings.log_bytes,
                 **self._days(),
             ),
             self.reader: lambda box: LogReader.start(box, self._folder, audit, self._zone, clock),

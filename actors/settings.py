@@ -154,6 +154,8 @@ class Settings(BaseSettings):
     """IANA name of the zone whose midnight ends a day's log file, such as Europe/Vienna."""
     log_days: int = Field(default=7, ge=1, le=3650)
     """Days that are over whose log files are kept, besides today's."""
+    log_bytes: int = Field(default=100 * 1024**2, ge=0)
+    """Bytes of lines in full in each tenant's log a day, summed up beyond; 0 for any. See docs/logs.md."""
     log_hide: list[str] = []
     """Names of fields, besides those that look secret by themselves, that no log may show."""
     metrics_port: int | None = Field(default=None, ge=1, le=65535)

@@ -66,6 +66,10 @@ def time_of(record: Record) -> str:
 
 def _answered(record: Record) -> Iterator[Text]:
     """Of a tenant's log."""
+    if record["action"] is None:  # what sums up lines that were left out
+        yield _padded(str(record["source"]), ACTION_WIDTH)
+        yield from _message(record["message"])
+        return
     version = "" if record["version"] is None else f"@{record['version']}"
     yield _padded(f"{record['action']}{version}", ACTION_WIDTH)
     yield _outcome(record["outcome"])

@@ -58,6 +58,8 @@ class DayFiles:
         self._second: int | None = None
         """Of the line before, whose day it was."""
         self._day = ""
+        self._size = 0
+        """Bytes of lines in the file in hand: what was there, and what has been written since."""
         self._whole: dict[Path, int] = {}
         """Bytes of compressed files that are known to be whole frames, so that none is read for each line."""
 
@@ -69,12 +71,28 @@ class DayFiles:
         written = 0
         for day, run in groupby(lines, self._day_of):
             texts = [text for _, text in run]
+            data = b"\n".join(texts) + b"\n"
             try:
-                self._file_of(day).append(b"\n".join(texts) + b"\n")
+                self._file_of(day).append(data)
             except OSError as error:
                 place = self._directory if self._file is None else self._file.path
                 raise Unwritten(error, place, written) from error
             written += len(texts)
+            self._size += len(data)
+
+    def size_at(self, at: float) -> int:
+        """Bytes that the day of this time has by now, in its file; OSError where that cannot be opened."""
+        day = self.day_at(at)
+        if self._file is None or not self._file.path.name.startswith(day):
+            self._file_of(day)
+        return self._size
+
+    def day_at(self, at: float) -> str:
+        """As `day_of` has it; the calendar is asked once a second."""
+        second = math.floor(at)
+        if second != self._second:
+            self._second, self._day = second, day_of(second, self._zone)
+        return self._day
 
     def cycle(self, now: float, age: float | None = None) -> None:
         """Compress the days before today and remove what is no longer kept, as of `age` if it is given.
@@ -106,11 +124,7 @@ class DayFiles:
             file.close()
 
     def _day_of(self, line: tuple[float, bytes]) -> str:
-        """The line's day; the calendar is asked once a second."""
-        second = math.floor(line[0])
-        if second != self._second:
-            self._second, self._day = second, day_of(second, self._zone)
-        return self._day
+        return self.day_at(line[0])
 
     def _file_of(self, day: str) -> DayFile:
         """That day's file, opened where it is not the one in hand."""
@@ -119,6 +133,7 @@ class DayFiles:
             return file
         self.close()
         self._file = self._open(self._path_of(day))
+        self._size = self._file.size
         return self._file
 
     def _path_of(self, day: str) -> Path:

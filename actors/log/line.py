@@ -27,8 +27,18 @@ from actors.log.redaction import (
 )
 from transport.fit import fit_text
 
+MEMBERS = (
+    *("at", "tenant", "action", "version", "state", "reason", "outcome", "message", "caller"),
+    *("person", "role", "params", "replayed", "source", "queued_ms", "handled_ms", "reply_bytes"),
+    *("request_id", "trace_id"),
+)
+"""Of every line of a tenant's log, in their order."""
+
 MOST_MESSAGE = 1000
 """Characters of a refusal's message that the log keeps."""
+
+MOST_REFUSED = 1024
+"""Bytes of refused params as JSON that are shown whole: nothing came of them, and anyone can send more."""
 
 MOST_REMEMBERED = 4096
 """Schemas, and texts of members that come again and again, of each kind."""
@@ -98,11 +108,11 @@ class Formatter:
             encoded = text.encode()
         except (TypeError, ValueError, RecursionError):  # no JSON: msgpack holds more
             return None
-        return None if len(encoded) > MOST_BYTES or TOKEN_START in text else encoded
+        return None if len(encoded) > _most_of(line) or TOKEN_START in text else encoded
 
     def _redacted(self, tenant: str, line: Line) -> bytes:
         redaction = Redaction(NOTHING_KNOWN if line.schema is None else line.schema, self._hide)
-        params = redaction.params(line.params)
+        params = redaction.params(line.params, _most_of(line))
         clean = line._replace(
             message=None if line.message is None else _cut(redaction.text(line.message)),
             action=scrubbed(line.action),
@@ -148,6 +158,11 @@ class Formatter:
 
 def _is_plain(params: Mapping[str, Any], names: frozenset[str]) -> bool:
     return params.keys() <= names and all(type(each) in PLAIN for each in params.values())
+
+
+def _most_of(line: Line) -> int:
+    """Bytes of its params that are shown whole."""
+    return MOST_BYTES if line.outcome == OK else MOST_REFUSED
 
 
 def _what(

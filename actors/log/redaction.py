@@ -179,11 +179,11 @@ class Redaction:
         self._secrets: set[str] = set() if secrets is None else secrets
         """Texts that were taken out; more than MOST_SECRETS of them are not kept."""
 
-    def params(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """As `redacted` says."""
+    def params(self, params: Mapping[str, Any], most: int = MOST_BYTES) -> dict[str, Any]:
+        """As `redacted` says; in outline above `most` bytes."""
         shown = self.map(params, self._schemas, 0)
         encoded = _json(shown)
-        return shown if len(encoded) <= MOST_BYTES else _outline(shown, encoded)
+        return shown if len(encoded) <= most else _outline(shown, encoded, most)
 
     def whole(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """The same of whatever size."""
@@ -335,10 +335,10 @@ def _scalar(value: Any) -> Any:
     return scrubbed(shown) if isinstance(shown, str) else shown
 
 
-def _outline(shown: dict[str, Any], encoded: bytes) -> dict[str, Any]:
+def _outline(shown: dict[str, Any], encoded: bytes, most: int) -> dict[str, Any]:
     """As many params as fit, in their order."""
     outline = {SUMMARY: f"{len(encoded)} bytes, SHA-256 {sha256(encoded).hexdigest()}"}
-    left = MOST_BYTES - SHORT_BYTES
+    left = most - SHORT_BYTES
     for name, value in shown.items():
         size = len(_json(value))
         brief = value if size <= SHORT_BYTES else f"({size} bytes)"

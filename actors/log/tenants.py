@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
@@ -19,6 +19,7 @@ import structlog
 
 from actors.actor import Actor
 from actors.disk import said
+from actors.log.budget import SOURCE, Budget
 from actors.log.days import DayFiles, Unwritten, day_of
 from actors.log.line import Formatter
 from actors.log.loss import Loss
@@ -59,10 +60,13 @@ class TenantLog(Actor):
         trouble: Mailbox | None = None,
         let_go: Callable[[], None] = lambda: None,
         age: Callable[[], float] | None = None,
+        most: int = 0,
     ) -> None:
         """`hide` are further names of secrets; `clock` gives seconds since the epoch.
 
-        `age` gives those by which old files are removed, where they are not the clock's.
+        `age` gives those by which old files are removed, where they are not the clock's. `most` bytes of
+        lines are written in full for each tenant and day, what follows is summed up at each Midnight; 0 for
+        any number.
 
         `let_go` is called before old files are put in order: others may compute meanwhile. For lines it
         is not: they go into the system's memory, and what that saves is lost in the fight for the GIL.
@@ -80,6 +84,7 @@ class TenantLog(Actor):
         self._let_go = let_go
         self._open: OrderedDict[str, DayFiles] = OrderedDict()
         """By tenant id, the one that logged last at the end."""
+        self._budget = Budget(most)
         self._losses: dict[str, tuple[TenantRecord, Loss]] = {}
         self._ahead: deque[str] = deque()
         """Tenant ids whose old files are still to be put in order."""
@@ -95,7 +100,8 @@ class TenantLog(Actor):
         self.mailbox.tell(Midnight())
 
     def on_stop(self) -> None:
-        """Say what was lost, and let go of every file."""
+        """Say what was left out and what was lost, and let go of every file."""
+        self._sum_up()
         self._tell_losses()
         while self._open:
             self._open.popitem()[1].close()
@@ -147,7 +153,30 @@ class TenantLog(Actor):
             self._append(tenant, lines)
 
     def _append(self, tenant: TenantRecord, lines: list[Line]) -> None:
-        made = [line for each in lines if (line := self._line(tenant, each)) is not None]
+        self._put(tenant, list(self._within_budget(tenant, lines)))
+
+    def _within_budget(
+        self, tenant: TenantRecord, lines: list[Line]
+    ) -> Iterator[tuple[float, bytes]]:
+        """Lines as long as their day has room; the others are counted."""
+        files, day, room = self._files_of(tenant.id), "", 0.0
+        for line in lines:
+            if (its := files.day_at(line.at)) != day:
+                day, room = its, self._budget.room(files, line.at)
+            if room <= 0:
+                self._budget.leave_out(tenant, day, line)
+            elif (made := self._line(tenant, line)) is not None:
+                room -= len(made[1]) + 1
+                yield made
+
+    def _sum_up(self) -> None:
+        """Write how much was left out."""
+        for left in self._budget.take():
+            if self._stats is not None:
+                self._stats.tell(Count("log.left_out", left.lines))
+            self._put(left.tenant, [left.record(self._formatter.moment)])
+
+    def _put(self, tenant: TenantRecord, made: list[tuple[float, bytes]]) -> None:
         if not made:
             return
         try:
@@ -205,7 +234,7 @@ class TenantLog(Actor):
         if tenant_id not in self._losses:
             return
         tenant, loss = self._losses.pop(tenant_id)
-        about = {"source": "tenant log", "tenant": tenant.name, "tenant_id": tenant.id}
+        about = {"source": SOURCE, "tenant": tenant.name, "tenant_id": tenant.id}
         self._say(loss.record(self._clock(), **about))
 
     def _say(self, record: dict[str, Any]) -> None:
@@ -218,6 +247,7 @@ class TenantLog(Actor):
 
     def _begin_day(self) -> None:
         """Put old files in order where a day has ended since, or where that failed some time ago."""
+        self._sum_up()
         self._tell_losses()
         now = self._clock()
         today = day_of(now, self._zone)

@@ -250,6 +250,20 @@ def test_an_error_line_has_its_reason_and_the_ids_last() -> None:
     )
 
 
+def test_a_line_that_sums_up_others_is_no_message() -> None:
+    """It has no action, no outcome and no caller."""
+    record = {
+        "at": "2026-11-24T00:00:00+00:00",
+        "action": None,
+        "source": "tenant log",
+        "message": "1204 lines left out until midnight",
+    }
+    said = line_of("tenant", record).plain
+    assert said.split("  ", 1)[1].split() == [
+        *("tenant", "log", "1204", "lines", "left", "out", "until", "midnight"),
+    ]
+
+
 HOSTILE = "x\n11-24 00:00:00.000  forged\x1b[31m [red]\t"
 
 

@@ -11,17 +11,11 @@ from actors.admin.context import AdminContext, unnamed
 from actors.admin.functions.audit import FIRST_TO_LAST
 from actors.admin.messages import ShowTenant
 from actors.errors import InvalidArgument
+from actors.log.line import MEMBERS
 from actors.log.messages import AUDIT, ERRORS, INTENT, TENANT, Find
 from actors.log.place import BEGINNING
 from transport.fit import text_of
 from transport.message import Problem
-
-LINE = (
-    *("at", "tenant", "action", "version", "state", "reason", "outcome", "message", "caller"),
-    *("person", "role", "params", "replayed", "source", "queued_ms", "handled_ms", "reply_bytes"),
-    *("request_id", "trace_id"),
-)
-"""A line of a tenant's log, as it is written."""
 
 ERROR = ("at", "level", "event", "source", "tenant", "action", "trace_id")
 """What every line about an error has; all that a tenant's people see of it: no stack, no exception."""
@@ -60,7 +54,7 @@ class Tale(NamedTuple):
 
 async def tenant(ctx: AdminContext, params: Any) -> Page:
     """One page of the tenant's own log."""
-    return _page(await ctx.ask(ctx.actors.log_reader, await _find(ctx, TENANT, params)), LINE)
+    return _page(await ctx.ask(ctx.actors.log_reader, await _find(ctx, TENANT, params)), MEMBERS)
 
 
 async def errors(ctx: AdminContext, params: Any) -> Page:

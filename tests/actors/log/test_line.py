@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from actors.index.schema import Schema
 from actors.log.harmless import is_harmless
-from actors.log.line import MOST_MESSAGE, Formatter
+from actors.log.line import MOST_MESSAGE, MOST_REFUSED, Formatter
 from actors.log.messages import Line
 from actors.log.redaction import MOST_BYTES, SECRET, SUMMARY, UNKNOWN, folded_names, redacted
 from tests.actors.log.tenant_lines import CONTACT, NOON, line
@@ -209,6 +209,16 @@ def test_large_params_are_shown_in_outline() -> None:
 
     assert found["tags"] == ["a"]
     assert SUMMARY in found
+
+
+def test_large_params_that_were_refused_are_shown_in_outline_much_sooner() -> None:
+    """Nothing came of them, and whoever is refused can send more: a line of them is no larger than others."""
+    refused = line(params={"name": "x" * 3800, "tags": ["a"]}, outcome="resource_exhausted")
+    found = made(refused)["params"]
+
+    assert (found["name"], found["tags"]) == ("(3802 bytes)", ["a"])
+    short = {"name": "x" * (MOST_REFUSED - 100)}
+    assert made(line(params=short, outcome="not_found"))["params"] == short
 
 
 @pytest.mark.parametrize("size", [MOST_BYTES - 1000, MOST_BYTES - 100])

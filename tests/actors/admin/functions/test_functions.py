@@ -16,11 +16,12 @@ from actors.admin import messages as asked_for
 from actors.admin.connector_messages import ConfigureConnector, ShowConnector
 from actors.admin.context import Actors, AdminContext, order_digest
 from actors.admin.functions.audit import FIRST_TO_LAST
-from actors.admin.functions.logs import ERROR, LINE, MOST_PAGES
+from actors.admin.functions.logs import ERROR, MOST_PAGES
 from actors.admin.messages import Done, Order
 from actors.errors import ActionError, InvalidArgument, NotFound
 from actors.future import settle
 from actors.index.reader import built_in_index
+from actors.log.line import MEMBERS
 from actors.log.messages import (
     AskActionStats,
     AskHead,
@@ -317,7 +318,7 @@ def test_a_page_of_a_log_is_searched_for_by_the_tenants_id(
     step = stepper.step(step.awaited)
     assert isinstance(step, Returned)
     (line,) = step.value.pop("lines")
-    assert line.keys() == set(LINE if action == "logs.tenant" else FIRST_TO_LAST)
+    assert line.keys() == set(MEMBERS if action == "logs.tenant" else FIRST_TO_LAST)
     assert (line["at"], line["trace_id"]) == ("t", None)
     assert step.value == {"next": "c", "newest": "d"}
 
