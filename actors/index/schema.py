@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any
+from weakref import WeakValueDictionary
 
 from pydantic import BaseModel, ValidationError
 
@@ -50,6 +51,7 @@ class Schema:
     """The schema of one map; made by `Schema.build`, and never changed afterwards."""
 
     __slots__ = (
+        "__weakref__",
         "_breaking",
         "_contract",
         "_example",
@@ -81,8 +83,18 @@ class Schema:
         """Prepare the schema called `name` (such as `contacts.add.params`) as the index states it.
 
         SchemaProblem names what is not JSON Schema 2020-12, what an index may not use, defaults and
-        examples that do not fit, and a schema for which an example is neither given nor can be made.
+        examples that do not fit, and a schema for which an example is neither given nor can be made. The
+        same schema of the same name is built once as long as it is in use: an index is read anew with
+        each move, and building its schemas takes most of that.
         """
+        key = name, repr(schema)
+        found = _in_use.get(key)
+        if found is None:
+            found = _in_use[key] = cls._built(name, schema)
+        return found
+
+    @classmethod
+    def _built(cls, name: str, schema: Mapping[str, Any]) -> Schema:
         source, findings = normalized(schema)
         findings = findings or flaws(source)
         if findings:
@@ -160,3 +172,7 @@ class Schema:
             raise SchemaProblem(
                 name, [Finding(place, "the example cannot be represented")]
             ) from None
+
+
+_in_use: WeakValueDictionary[tuple[str, str], Schema] = WeakValueDictionary()
+"""By name and by what it was built of: values that never change, shared by the indexes that state them."""

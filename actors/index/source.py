@@ -64,6 +64,10 @@ def read_source(path: Path) -> Source:
         raise IndexProblem(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise IndexProblem(f"{path}: byte {error.start} is not UTF-8; TOML files are") from error
+    if text.startswith("\ufeff"):
+        raise IndexProblem(
+            f"{path}: begins with a byte order mark: save it as UTF-8 without one (without BOM)"
+        )
     return parse_source(path, text)
 
 
@@ -130,7 +134,7 @@ def line_numbers(text: str) -> dict[Key, int]:
     table: Key = ()
     for line, statement in statements(text):
         parsed = tomllib.loads(statement)
-        if statement.lstrip().startswith("["):
+        if is_header(statement):
             table = _enter(parsed, arrays)
             _note(found, table, line)
         else:
@@ -152,6 +156,11 @@ def statements(text: str) -> Iterator[tuple[int, str]]:
             depth += (sign in ("[", "{")) - (sign in ("]", "}"))
     if begin < len(text):
         yield line, text[begin:]
+
+
+def is_header(statement: str) -> bool:
+    """Whether the statement opens a table, or one of an array of tables."""
+    return statement.lstrip().startswith("[")
 
 
 def _enter(header: dict[str, Any], arrays: dict[Key, int]) -> Key:

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,3 +90,61 @@ def test_any_text_can_be_written_and_is_read_as_it_was(by: str) -> None:
     text = edited(ODD, "actions", "c.d", 1, {"by": by})
     assert tomllib.loads(text)["actions"]["c.d"]["versions"][0]["by"] == by
     assert parse_index(Path("registry.toml"), text).actions["c.d"].versions[0].by == by
+
+
+HEAD = """summary = "A [[actions.b.versions]] in words."
+access = "member"
+effect = "read"
+"""
+SPELLINGS = {
+    "an array of tables": f'[actions.b]\n{HEAD}[[actions.b.versions]]\nversion = 1\nstate = "release"\n',
+    "before its action": '[["actions" . "\\u0062".versions]]\nversion = 1\nstate = "release"\n'
+    f"[actions.b]\n{HEAD}",
+    "inline": f'[actions.b]\n{HEAD}versions = [\n  {{ version = 1, state = "release" }}, # one\n]\n',
+    "dotted keys": '[actions]\nb.summary = "x"\nb.versions = [ { version = 1, state = "release" } ]\n',
+    "no header": 'actions.b = { versions = [ { version = 1, state = "release" } ] }\n',
+    "no last line break": '[[actions.b.versions]]\nversion = 1\nstate = "release"',
+}
+BESIDE = """
+# Not this one:  [[actions.b.versions]]
+[[actions.a.versions]]
+version = 1
+state   =   "release"
+text    = '''
+[[actions.b.versions]]
+version = 1'''
+[[connectors.b.versions]]
+version=1
+"""
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_version_is_found_however_it_is_written_and_all_else_stays(
+    spelling: str, newline: str
+) -> None:
+    text = (SPELLINGS[spelling] + BESIDE * (spelling != "no last line break")).replace(
+        "\n", newline
+    )
+    after = edited(text, "actions", "b", 1, {"state": "erroring", "by": "Ada"})
+    assert after.endswith(BESIDE.replace("\n", newline)) or spelling == "no last line break"
+    assert after.count("\n") == after.count(newline)
+    expected = tomllib.loads(text)
+    expected["actions"]["b"]["versions"][0] |= {"state": "erroring", "by": "Ada"}
+    assert tomllib.loads(after) == expected
+
+
+def test_of_a_large_index_only_the_table_of_the_version_is_parsed_with_its_spacing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parsed: list[str] = []
+    parse = tomlkit.parse
+
+    def noted(text: str) -> tomlkit.TOMLDocument:
+        parsed.append(text)
+        return parse(text)
+
+    monkeypatch.setattr(tomlkit, "parse", noted)
+    edited(TEXT, "actions", *VERSIONS[-1], {"by": "Ada"})
+    assert [text.count("[[actions.") for text in parsed] == [1]
+    assert max(map(len, parsed)) < len(TEXT) / 10

@@ -496,3 +496,12 @@ class TestExamples:
         if not any(map(fits, range(low, low + span + 1))):
             return
         assert fits(built({"required": ["n"], "properties": {"n": number}}).example()["n"])
+
+
+def test_a_schema_in_use_is_not_built_again_and_another_one_is() -> None:
+    stated = {"properties": {"count": {"type": "integer", "minimum": 1}}}
+    built = Schema.build("a.params", stated)
+    assert Schema.build("a.params", {**stated}) is built
+    assert Schema.build("b.params", stated) is not built
+    real = {"properties": {"count": {"type": "integer", "minimum": 1.0}}}
+    assert Schema.build("a.params", real) is not built

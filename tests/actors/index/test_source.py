@@ -83,6 +83,7 @@ def test_every_key_of_the_index_of_this_repository_has_a_line() -> None:
         (b"a = 1\na = 2\n", r":2: a = 2: not TOML: "),
         (b"a = [1,\n", r":2: end of file: not TOML: "),
         (b"a = '\xff'", r"byte 5 is not UTF-8"),
+        (b"\xef\xbb\xbfa = 1\n", r"begins with a byte order mark: save it as UTF-8 without one"),
         (b"b = 1\na = " + b"[" * 5000, r":2: .*not TOML: nested deeper than 40 levels"),
         (b"b = 1\na = " + b"9" * 5000, r":2: .*not TOML: a number is outside of 64 bits"),
     ],
