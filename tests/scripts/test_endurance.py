@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import closing
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +183,21 @@ def test_a_wrong_reply_would_be_seen() -> None:
     said = " ".join(wires.wrong)
     assert [words in said for words in ("twice", "other encoding", "a defect")] == [True] * 3
     wires.close()
+
+
+@pytest.mark.parametrize(("each", "grows"), [(0.0, False), (0.5, False), (5.0, True)])
+def test_memory_that_stays_is_told_from_a_warm_up_and_from_noise(each: float, grows: bool) -> None:
+    """100 MB come in the warm-up, 4 MB come and go, and so many more come with each million frames."""
+    figures = (int((100 + 4 * (n % 2) + n * each) * 1e6) for n in count())
+    read = (int(1e6), *islice(figures, 30))
+    growth = fuzz.Growth(iter(read).__next__, warm_up=1_000_000)
+    for millions in range(1, 32):
+        growth.look(millions * 1_000_000)
+
+    slope, noise = growth.per_million()
+
+    assert slope == pytest.approx(each, abs=0.1)
+    assert (slope - noise > fuzz.FULL.growth) == grows
 
 
 def test_while_a_connector_hangs_the_same_tenants_are_served(tmp_path: Path) -> None:
