@@ -46,6 +46,7 @@ class TenantDatabase:
         "_driver",
         "_execute",
         "_guard",
+        "_has_replies_of_tokens",
         "_loan",
         "_message",
         "age",
@@ -77,6 +78,7 @@ class TenantDatabase:
         """What functions have sent, and is not done yet."""
         self._driver = driver
         self._execute = driver.execute
+        (self._has_replies_of_tokens,) = driver.execute(text.OF_TOKENS).fetchone()
         self._connection = connection
         self._guard = guard
         self._message = Message(self)
@@ -158,10 +160,16 @@ class TenantDatabase:
     def recall(
         self, caller: str, request_id: str, token: str | None = None
     ) -> tuple[bytes, bytes] | None:
-        """The digest and the packed reply stored for this id of this caller (or, as before, of the token)."""
+        """The digest and the packed reply stored for this id of this caller (or, as before, of the token).
+
+        For the token only where the file held replies of tokens when it was opened: none for a person is
+        stored so any more.
+        """
         found: tuple[bytes, bytes] | None = self._execute(
-            text.RECALL, (caller, token or caller, request_id)
+            text.RECALL, (caller, request_id)
         ).fetchone()
+        if found is None and self._has_replies_of_tokens and token not in {None, caller}:
+            found = self._execute(text.RECALL, (token, request_id)).fetchone()
         return found
 
     def remember(

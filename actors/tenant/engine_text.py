@@ -28,9 +28,11 @@ ROLLBACK_TO: Final = marked("ROLLBACK TO message")
 PAGE_SIZE: Final = marked("PRAGMA page_size")
 CHECKPOINT: Final = marked("PRAGMA wal_checkpoint(TRUNCATE)")
 
-RECALL: Final = marked(
-    "SELECT digest, reply FROM tenantry_replies WHERE caller IN (?, ?) AND id = ?"
+RECALL: Final = marked("SELECT digest, reply FROM tenantry_replies WHERE caller = ? AND id = ?")
+OF_TOKENS: Final = marked(
+    "SELECT EXISTS(SELECT 1 FROM tenantry_replies WHERE caller >= 't_' AND caller < 't`')"
 )
+"""Whether a reply is stored for a token: one step into the index of callers."""
 REMEMBER: Final = marked(
     "INSERT INTO tenantry_replies (caller, id, digest, reply, at) VALUES (?, ?, ?, ?, ?)"
 )

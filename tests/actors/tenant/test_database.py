@@ -285,10 +285,16 @@ def test_a_reply_is_found_by_caller_and_id(tenant: TenantDatabase) -> None:
     assert tenant.recall("t_1", "b") is None
 
 
-def test_a_reply_that_was_stored_for_a_token_is_found_for_its_person(
-    tenant: TenantDatabase,
-) -> None:
-    tenant.remember("t_1", "a", b"digest", b"reply", time.time())
+def test_a_reply_that_was_stored_for_a_token_is_found_for_its_person(library: Library) -> None:
+    """In a file of before: by now a person's replies are stored for the person."""
+    tenant_id = library.create()
+    former = library.open(tenant_id)
+    former.begin()
+    former.remember("t_1", "a", b"digest", b"reply", time.time())
+    former.commit()
+    former.close()
+    tenant = library.open(tenant_id)
+    tenant.begin()
     assert tenant.recall("p_1", "a", "t_1") == (b"digest", b"reply")
     assert tenant.recall("p_1", "a", "t_2") is None
 
