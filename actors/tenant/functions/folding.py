@@ -32,8 +32,27 @@ def _plain(letter: str) -> str:
 PLAIN: Final = str.maketrans({chr(code): _plain(chr(code)) for code in chain(*ALPHABETS)} | UNLIKE)
 
 
+MOST_LETTERS: Final = 20_000
+"""Characters whose folding is remembered: some 3 MB, and more than any script in use has."""
+
+
+class Letters(dict[int, str]):
+    """What each character is folded to, by its code: worked out when it is first met."""
+
+    def __missing__(self, code: int) -> str:
+        parts = normalize("NFKD", normalize("NFKD", chr(code)).casefold())
+        seen = "".join([each for each in parts if each.isascii() or _is_seen(each)])
+        found = seen.translate(PLAIN)
+        if len(self) < MOST_LETTERS:
+            self[code] = found
+        return found
+
+
 def _is_seen(letter: str) -> bool:
     return not combining(letter) and category(letter) not in UNSEEN
+
+
+LETTERS: Final = Letters()
 
 
 def folded(text: str) -> str:
@@ -42,7 +61,4 @@ def folded(text: str) -> str:
     Composed and decomposed text fold alike. What was folded is kept beside the contacts, so a change here
     needs a migration that folds them anew.
     """
-    if text.isascii():
-        return text.lower()
-    parts = normalize("NFKD", normalize("NFKD", text).casefold())
-    return "".join([each for each in parts if each.isascii() or _is_seen(each)]).translate(PLAIN)
+    return text.lower() if text.isascii() else text.translate(LETTERS)
