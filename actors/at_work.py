@@ -22,6 +22,8 @@ from actors.watchdog import BEATS, BEATS_AT, CALL, CALL_BYTES, HEAD, MAGIC, Call
 RUNNING = "running"
 """The file, in the data directory."""
 
+_pack = CALL.pack_into
+
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 """Other after each start of the machine; not there on systems that are no Linux."""
 
@@ -52,7 +54,7 @@ NO_PAST = Past(stopped=True, same_boot=True, pid=0, calls=())
 class At:
     """One call; `with` it says when that begins and ends, in the thread that makes it."""
 
-    __slots__ = ("_at", "_at_work", "_running", "route", "tenant", "work")
+    __slots__ = ("_at", "_at_work", "_running", "began", "route", "tenant", "work")
 
     def __init__(
         self, at_work: AtWork, running: Running, route: Route, tenant: TenantRecord, work: Work
@@ -60,6 +62,8 @@ class At:
         self._at_work = at_work
         self._running = running
         self._at = NO_ROOM
+        self.began = running.began
+        """time.monotonic() in seconds."""
         self.route = route
         self.tenant = tenant
         self.work = work
@@ -79,10 +83,11 @@ class At:
         return self._running
 
     def __exit__(self, *_: object) -> None:
-        self._running.health.end(self._running)
-        self._at_work.end(self._at)
-        if (now := time.monotonic()) - self._running.began > LONG_SECONDS:
-            self._at_work.last_long = (now, self)
+        running, at_work = self._running, self._at_work
+        running.health.end(running)
+        at_work.end(self._at)
+        if (now := time.monotonic()) - self.began > LONG_SECONDS:
+            at_work.last_long = (now, self)
 
 
 class AtWork:
@@ -109,18 +114,13 @@ class AtWork:
         except IndexError:
             return NO_ROOM
         route, tenant, work = call.route, call.tenant, call.work
-        names = (
-            tenant.id,
-            tenant.name,
-            work.trace_id,
-            work.principal.id,
-            work.request.id,
-            route.name,
-            "",
+        text = (
+            f"{tenant.id}\0{tenant.name}\0{work.trace_id}\0"
+            f"{work.principal.id}\0{work.request.id}\0{route.name}\0"
         )
-        text = "\0".join(names).encode()
-        CALL.pack_into(self._content, at, False, time.monotonic(), route.version, text)
-        self._content[at] = 1
+        content = self._content
+        _pack(content, at, False, call.began, route.version, text.encode())
+        content[at] = 1
         return at
 
     def end(self, at: int) -> None:

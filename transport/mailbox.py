@@ -182,15 +182,13 @@ class SocketMailbox:
         receive, option = self._socket.recv, self._socket.getsockopt
         parts = [receive(zmq.NOBLOCK)]
         tally = self._tallies.get(parts[0]) or self._first(parts)
-        size = sum(map(len, parts[1:]))
         while option(zmq.RCVMORE):
             part = receive(zmq.NOBLOCK)
-            size += len(part) + ABOUT
+            tally.handled += len(part) + ABOUT
             if len(parts) < MOST_PARTS:
                 parts.append(part)
             else:
                 parts[-1] = part
-        tally.handled += size
         return Frame(parts)
 
     def _first(self, parts: list[bytes]) -> Tally:
@@ -202,6 +200,7 @@ class SocketMailbox:
             descriptor = -1
         parts.append(part.bytes)
         tally = self._tallies[parts[0]] = Tally(parts[0], descriptor)
+        tally.handled = len(parts[-1])
         self.connections.introduce(tally)
         return tally
 

@@ -34,15 +34,15 @@ class Place:
 
     def require(self) -> None:
         """Displaced, with what to do, where one of them is not in place."""
-        for name, mine in zip((self._database, self._wal), self._found, strict=True):
-            there = identity(name)
-            if there != mine:
-                how = "removed" if there is None else "replaced"
-                raise Displaced(
-                    f"{name} was {how} while its tenant was awake: what had been written to it since the "
-                    "last checkpoint may be lost. It is opened anew as it is there now; stop the server, or "
-                    "suspend the tenant and wait, before a file is put back or taken away"
-                ) from OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        there = identity(self._database), identity(self._wal)
+        if there != self._found:
+            name = self._wal if there[0] == self._found[0] else self._database
+            how = "removed" if identity(name) is None else "replaced"
+            raise Displaced(
+                f"{name} was {how} while its tenant was awake: what had been written to it since the "
+                "last checkpoint may be lost. It is opened anew as it is there now; stop the server, or "
+                "suspend the tenant and wait, before a file is put back or taken away"
+            ) from OSError(errno.ESTALE, os.strerror(errno.ESTALE))
 
     @contextmanager
     def left(self) -> Iterator[None]:
