@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from actors.access import ADMIN_OWNER, DEVELOPER, DEVELOPER_ADMIN, MEMBER, OWNER
+from actors.log.days import day_of
 from actors.log.events import Events
 from tests.actors.callers import Being, Caller, MovableClock, Stage
 from tests.actors.servers import INDEX
@@ -287,8 +290,10 @@ def test_odd_lines_in_a_file_stop_no_page(
     logs = stage.server.system.settings.data / "logs"
     record = stage.server.system.local.find_tenant("acme")
     assert record is not None
+    today = f"{day_of(time.time(), ZoneInfo('UTC'))}.jsonl"
     for folder in (logs / "tenants" / record.id, logs / "errors"):
-        with (folder / "2026-11-29.jsonl").open("ab") as file:
+        folder.mkdir(parents=True, exist_ok=True)  # a moment before the first line is written
+        with (folder / today).open("ab") as file:
             file.write(b"\n".join((*ODD_LINES, b"")))
 
     lines = page(stage, super_admin, "tenant", action="odd")["lines"]

@@ -256,13 +256,15 @@ class ConnectorActor(Actor):
         service = self._exchange.served(message.tenant_id)
         if service.make is None:
             return True
-        with self._implementations.lent(service.make) as connector:
-            check = getattr(connector, "check", None)
-            try:
+        try:
+            with self._implementations.lent(service.make) as connector:
+                check = getattr(connector, "check", None)
                 if check is not None:
                     check(fitting(message.settings, service.connector.settings))
-            except Permanent as problem:
-                raise InvalidArgument(f"these settings cannot work: {problem}") from None
+        except Permanent as problem:
+            raise InvalidArgument(f"these settings cannot work: {problem}") from None
+        except Exception as error:  # noqa: BLE001 - a defect of the connector: a call will say so
+            log.error("settings unchecked", connector=self._name, error=type(error).__name__)
         return True
 
     async def _answered(self, answer: Any, work: Coroutine[Any, Any, Any]) -> None:

@@ -96,7 +96,7 @@ class Ground:
         self._callers = Wire(self._server.endpoint, self._site.tokens)
         console = Console(self._site.data, self._site.tokens)
         endpoint = f"http://127.0.0.1:{self._silence.port}"
-        keys = {"bucket": "files", "access_key": "trial", "secret_key": "of no use"}
+        keys = {"bucket": "files", "access_key": "trial", "secret_key": "of-no-use"}
         console.connect(self._names, "storage", endpoint=endpoint, timeout=60, **keys)
         console.close()
         self._open_tickets()

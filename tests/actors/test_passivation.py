@@ -70,7 +70,7 @@ def test_more_tenants_than_may_be_resident_are_all_served(serve: Servers) -> Non
 @pytest.fixture
 def asleep_soon(monkeypatch: pytest.MonkeyPatch) -> Map:
     """Settings of a server whose tenants are passivated after each message."""
-    monkeypatch.setattr("actors.system.SWEEP_SECONDS", 0.01)
+    monkeypatch.setattr("actors.supervisor.SWEEP_SECONDS", 0.01)
     return {"idle_seconds": 0.01}
 
 
@@ -176,7 +176,7 @@ def test_a_file_that_is_not_the_tenant_s_is_not_served_until_it_is_put_back(
         with capture_logs() as logs:
             refused = wire.ask(**count)
         assert refused["error"]["code"] == "unavailable"
-        assert refused["error"]["retry_after_ms"] == 100
+        assert refused["error"]["retry_after_ms"] in (50, 100)  # the first pause, or the longest
         assert str(path) not in refused["error"]["message"]
         (reason,) = [str(log["exc_info"]) for log in logs if log["event"] == "actor failed"]
         assert reason.startswith(str(path))

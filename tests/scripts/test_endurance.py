@@ -307,7 +307,7 @@ def test_an_interrupted_run_ends_its_server_and_removes_its_data(tmp_path: Path)
     _, errors = run.communicate()
 
     assert run.returncode == 130, errors
-    assert len(children) == 1
+    assert len(children) == 2, "the server, and its watchdog"
     assert not any(child.is_running() for child in children)
     assert not list(tmp_path.iterdir())
 

@@ -423,7 +423,7 @@ def test_an_order_carries_what_makes_it_safe_to_repeat(office: Office, wire: Wir
 
     receipts = [order.receipt for order in office.ordered()]
     assert [(each.caller, each.id) for each in receipts if each] == [
-        (PEOPLE["developer"].id, "r1")
+        (PEOPLE["developer"].person, "r1")
     ] * 4
     digests = [each.digest for each in receipts if each]
     assert digests[0] == digests[1]
