@@ -115,7 +115,6 @@ class Logs:
                 stats=self.stats,
                 trouble=self.errors,
                 let_go=self._permit.let_go,
-                most=self._settings.log_bytes,
                 **self._days(),
             ),
             self.reader: lambda box: LogReader.start(box, self._folder, audit, self._zone, clock),
@@ -144,6 +143,7 @@ class Logs:
             "hide": self._settings.log_hide,
             "clock": self._clock,
             "age": self._age,
+            "most": self._settings.log_bytes,
         }
 
 

@@ -1,4 +1,4 @@
-"""What a tenant's log leaves out of a day that has had its bytes: counted, and told in a line now and then.
+"""What logs leave out of a day in which a tenant has had its bytes: counted, and told in a line now and then.
 
 A log that keeps everything lets one tenant fill the disk of all others. How much a day has had is what its
 file has, so that a restart gives a tenant nothing anew.
@@ -7,9 +7,10 @@ file has, so that a restart gives a tenant nothing anew.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -42,6 +43,10 @@ class Ledger(NamedTuple):
 
     tenant_id: str
     day: str
+
+
+_WHOSE = re.compile(rb'"tenant":(?:"([^"]+)"|null),"tenant_id":(?:"([^"]+)"|null)')
+"""Where a line of the error log says whose it is; within a text these quotes would be escaped."""
 
 
 class Budget:
@@ -130,3 +135,57 @@ class LeftOut:
         for (action, outcome), count in self._counts.most_common():
             actions.setdefault(action, {})[outcome] = count
         return actions
+
+
+class Shares:
+    """What each tenant has had of a day of the one log of all errors; for one actor."""
+
+    def __init__(self, most: int) -> None:
+        """`most` bytes of lines for each tenant and day; 0 for any number."""
+        self._most = most
+        self._day = ""
+        self._bytes: Counter[str] = Counter()
+        self._left_out: Counter[str] = Counter()
+
+    def recall(self, day: str, lines: Iterable[bytes]) -> None:
+        """What is in the file of this day already."""
+        self._day, self._bytes = day, Counter()
+        for line in lines:
+            if (found := _WHOSE.search(line)) and (whose := found[1] or found[2]):
+                self._bytes[whose.decode()] += len(line)
+
+    def has_room(self, record: Mapping[str, Any], day: str) -> bool:
+        """Whether to write it in full; otherwise it is counted. What is about no tenant is written."""
+        if day != self._day:
+            self.recall(day, ())
+        whose = _whose(record)
+        if not (self._most and whose) or self._bytes[whose] < self._most:
+            return True
+        self._left_out[whose] += 1
+        return False
+
+    def add(self, record: Mapping[str, Any], size: int) -> None:
+        """So many bytes have been written about it."""
+        if whose := _whose(record):
+            self._bytes[whose] += size
+
+    def take(self, at: float) -> list[dict[str, Any]]:
+        """A record of this time for each tenant of which something was left out since this was asked last."""
+        left, self._left_out = self._left_out, Counter()
+        return [
+            {
+                "at": at,
+                "level": "error",
+                "event": f"{count} errors left out until midnight: this tenant's of today have their bytes",
+                "source": "error log",
+                "tenant": whose,
+                LINES: count,
+                "log_bytes": self._most,
+            }
+            for whose, count in left.items()
+        ]
+
+
+def _whose(record: Mapping[str, Any]) -> str:
+    """The tenant's name, its id where only that is known, or nothing."""
+    return str(record.get("tenant") or record.get("tenant_id") or "")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from actors.actor import Actor
-from actors.log.days import DayFiles, Unwritten, day_of
+from actors.log.budget import Shares
+from actors.log.day import PLAIN
+from actors.log.days import DayFiles, Unwritten, day_of, open_day
 from actors.log.events import ASIDE
 from actors.log.loss import Loss
 from actors.log.messages import Midnight, Trouble
@@ -48,18 +51,22 @@ class ErrorLog(Actor):
         hide: Iterable[str] = (),
         clock: Callable[[], float] = time.time,
         age: Callable[[], float] | None = None,
+        most: int = 0,
     ) -> None:
         """`hide` are further names of secrets; `clock` gives seconds since the epoch.
 
-        `age` gives those by which old files are removed, where they are not the clock's.
+        `age` gives those by which old files are removed, where they are not the clock's. `most` bytes of
+        lines are written about each tenant and day, further ones are counted; 0 for any number.
         """
         super().__init__(mailbox)
+        self._directory = directory
         self._files = DayFiles(directory, zone, keep_days)
         self._zone = zone
         self._hide = folded_names(hide)
         self._clock = clock
         self._age = age or clock
         self._repeats = Repeats()
+        self._shares = Shares(most)
         self._kept: list[tuple[float, bytes]] = []
         """Lines that are not written yet."""
         self._loss = Loss()
@@ -68,13 +75,17 @@ class ErrorLog(Actor):
         self._retry = 0.0
 
     def on_start(self) -> None:
-        """What was due while nobody was here is done soon."""
+        """What was due while nobody was here is done soon; what tenants have had of today counts."""
+        today = self._day(self._clock())
+        with suppress(OSError), open_day(self._directory / f"{today}{PLAIN}") as lines:
+            self._shares.recall(today, lines)
         self.mailbox.tell(Midnight())
 
     def on_stop(self) -> None:
         """Write what is kept, if that is possible by now, and close."""
         with bound_contextvars(**{ASIDE: True}):
             self._write(self._repeats.all())
+            self._sum_up()
             if lost := len(self._kept) + self._loss.count:
                 log.error("errors could not be logged", lost=lost)
             self._files.close()
@@ -101,6 +112,7 @@ class ErrorLog(Actor):
         match message:
             case Midnight():
                 self._take([])
+                self._sum_up()
                 self._cycle()
             case Trouble(record):
                 self._take([record])
@@ -113,8 +125,24 @@ class ErrorLog(Actor):
         self._write([*over, *(each for each in records if self._repeats.admit(each, now))])
 
     def _write(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """What is kept, these records, and at last how much was lost, with one write."""
-        lines = [*self._kept, *map(self._line, records)]
+        self._put(list(self._in_full(records)))
+
+    def _in_full(self, records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[float, bytes]]:
+        """Lines of those whose tenant has had less than its bytes; the others are counted."""
+        today = self._day(self._clock())
+        for record in records:
+            if self._shares.has_room(record, today):
+                line = self._line(record)
+                self._shares.add(record, len(line[1]) + 1)
+                yield line
+
+    def _sum_up(self) -> None:
+        """Write how much was left out."""
+        self._put([self._line(each) for each in self._shares.take(self._clock())])
+
+    def _put(self, new: list[tuple[float, bytes]]) -> None:
+        """What is kept, these lines, and at last how much was lost, with one write."""
+        lines = [*self._kept, *new]
         if not (lines or self._loss.count):
             return
         try:
@@ -148,7 +176,7 @@ class ErrorLog(Actor):
     def _cycle(self) -> None:
         """Once a day, and again where that failed."""
         now = self._clock()
-        today = str(day_of(now, self._zone))
+        today = self._day(now)
         if today == self._cycled or 0 <= self._retry - now <= RETRY_SECONDS:
             return
         try:
@@ -158,6 +186,9 @@ class ErrorLog(Actor):
             log.error("old logs of errors could not be put in order", error=str(error))
         else:
             self._cycled = today
+
+    def _day(self, at: float) -> str:
+        return day_of(at, self._zone)
 
 
 def _is_trouble(message: Any) -> bool:

@@ -66,12 +66,13 @@ def directory(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start(house: House, directory: Path, clock: Time) -> Callable[[], Mailbox]:
+def start(house: House, directory: Path, clock: Time) -> Callable[..., Mailbox]:
     """Starts a log on the directory; the one before has to be stopped."""
 
-    def started() -> Mailbox:
+    def started(most: int = 0) -> Mailbox:
         mailbox = house.mailbox("error log")
-        ErrorLog.start(mailbox, directory, ZoneInfo("Europe/Vienna"), 7, ["iban"], clock)
+        zone = ZoneInfo("Europe/Vienna")
+        ErrorLog.start(mailbox, directory, zone, 7, ["iban"], clock, most=most)
         return mailbox
 
     return started
@@ -395,3 +396,56 @@ def test_a_failed_log_is_started_again_on_its_files(
     settled(error_log)
 
     assert events(directory) == ["number 0", "number 1"]
+
+
+# ---------------------------------------------------------------- tenants that have had their bytes
+
+
+def about(whose: str, number: int) -> Trouble:
+    """A stack of one tenant's; no two are alike."""
+    exception = {"type": f"E{number}", "message": "m", "stack": "s" * 1000}
+    return trouble(number, tenant=whose, exception=exception)
+
+
+def of_tenant(directory: Path, whose: str) -> tuple[list[str], list[int]]:
+    """What is written about it: events in full, and how many each summary counts."""
+    found = [each for each in records(directory) if each["tenant"] == whose]
+    full = [each["event"] for each in found if "left_out" not in each]
+    return full, [each["left_out"] for each in found if "left_out" in each]
+
+
+def test_one_tenant_s_errors_leave_room_for_those_of_others(
+    start: Callable[..., Mailbox], directory: Path, clock: Time
+) -> None:
+    """A day has so many bytes for each; what follows is counted. What is about no tenant is always there."""
+    mailbox = start(3000)
+    for number in range(20):
+        mailbox.tell(about("acme", number))
+    for message in (about("globex", 20), trouble(21), Midnight()):
+        mailbox.tell(message)
+    settled(mailbox)
+
+    full, summaries = of_tenant(directory, "acme")
+    assert full == [f"number {number}" for number in range(len(full))]
+    assert 1 < len(full) < 5
+    assert summaries == [20 - len(full)]
+    assert of_tenant(directory, "globex") == (["number 20"], [])
+    assert "number 21" in events(directory)
+    clock.now += DAY
+    mailbox.tell(about("acme", 22))
+    settled(mailbox)
+    assert of_tenant(directory, "acme")[0][-1] == "number 22"
+
+
+def test_a_restart_gives_a_tenant_s_errors_no_new_room(
+    start: Callable[..., Mailbox], directory: Path
+) -> None:
+    """What today's file says of it counts, and what was left out before is told at the stop."""
+    for number in range(8):
+        mailbox = start(3000)
+        mailbox.tell(about("acme", number))
+        stop(mailbox, WAIT)
+
+    full, summaries = of_tenant(directory, "acme")
+    assert 1 < len(full) < 5
+    assert summaries == [1] * (8 - len(full))
