@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import signal
 import sys
@@ -16,12 +15,11 @@ from actors.access import ADMIN_OWNER
 from actors.errors import ActionError, SettingsError, TenantryError
 from actors.heart import Heart
 from actors.local_admin import TOKEN_FILE
-from actors.log.events import Events, ToStructlog
+from actors.log.events import Events, log_to_standard_error
 from actors.printed import Streams, open_closed
 from actors.process import enough_threads
 from actors.settings import Settings, read_settings
 from actors.signals import ENDING, Signals
-from actors.standard_error import StandardError
 from actors.system import System
 from transport.message import (
     ABORTED,
@@ -170,18 +168,6 @@ def say(line: str) -> None:
         log.error("standard output takes nothing", error=disk.said(error))
         # What waits in its buffer would fail again when the process ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), STREAMS.output.fileno())
-
-
-def log_to_standard_error() -> Events:
-    """Structured lines for whoever runs the process, without secrets; the ErrorLog is connected later."""
-    events = Events(readable=sys.stderr.isatty())
-    structlog.configure(
-        processors=events.processors(),
-        logger_factory=structlog.PrintLoggerFactory(StandardError()),  # type: ignore[arg-type]  # write and flush are all it uses
-        cache_logger_on_first_use=True,
-    )
-    logging.basicConfig(handlers=[ToStructlog()], level=logging.WARNING)
-    return events
 
 
 if __name__ == "__main__":

@@ -11,6 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import structlog
+
+from actors.log.events import log_to_standard_error
 from actors.settings import Settings
 from actors.system import System
 from transport.client import Client
@@ -42,6 +45,10 @@ class Trial:
         self._role = role
 
     def __enter__(self) -> Self:
+        if (
+            not structlog.is_configured()
+        ):  # it would show whole frames, and the caller's token in them
+            log_to_standard_error().hide(self._settings.log_hide)
         self.system = System(self._settings)
         """The server, for what is asked of it from inside: `system.local.ask(action, tenant, **params)`."""
         self.system.start()

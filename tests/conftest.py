@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from actors.__main__ import log_to_standard_error
 from actors.connectors.actor import HABITS, Habits
-from actors.log.events import Events
+from actors.log.events import Events, log_to_standard_error
 from actors.settings import Settings
 from actors.system import System
 from transport.client import Client

@@ -8,6 +8,7 @@ told of its own troubles.
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
@@ -25,6 +26,7 @@ from actors.log.messages import Trouble
 from actors.log.record import MEMBERS, clean
 from actors.log.redaction import ALL_SECRET, NO_NAMES, Redaction, folded_names
 from actors.mailbox import Mailbox
+from actors.standard_error import StandardError
 from transport.fit import inert, text_of
 
 ASIDE = "aside"
@@ -162,6 +164,18 @@ class ToStructlog(logging.Handler):
     def format(self, record: logging.LogRecord) -> str:
         """The message alone: the exception is told as what it is."""
         return record.getMessage()
+
+
+def log_to_standard_error() -> Events:
+    """Structured lines for whoever runs the process, without secrets; the ErrorLog is connected later."""
+    events = Events(readable=sys.stderr.isatty())
+    structlog.configure(
+        processors=events.processors(),
+        logger_factory=structlog.PrintLoggerFactory(StandardError()),  # type: ignore[arg-type]  # write and flush are all it uses
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(handlers=[ToStructlog()], level=logging.WARNING)
+    return events
 
 
 def _without(asked: Redaction, value: Any) -> Any:
