@@ -16,6 +16,10 @@ from actors.errors import ActionError, SettingsError, TenantryError
 from actors.heart import Heart
 from actors.local_admin import TOKEN_FILE
 from actors.log.events import Events, log_to_standard_error
+from actors.log.head import forget, what_is_missing
+from actors.log.journal import MACHINE
+from actors.log.messages import REPAIR, Append, Entry
+from actors.log.volume import DIRECTORY
 from actors.printed import Streams, open_closed
 from actors.process import enough_threads
 from actors.settings import Settings, read_settings
@@ -73,7 +77,10 @@ def run(settings: Settings, events: Events, signals: Signals, *, ends_with_termi
         served = identity.identity_of(settings.registry, settings.environment)
         if served is not None and not settings.adopt:
             identity.require_own(settings.data, served)
+        missing = require_whole(settings)
         system = System(settings, events=events)
+        if missing is not None:
+            forget(settings.data / DIRECTORY)
         signals.tell_stacks(settings.data)
         with enough_threads(settings.memory_bytes):
             system.start(on_failure=signals.end)
@@ -84,6 +91,11 @@ def run(settings: Settings, events: Events, signals: Signals, *, ends_with_termi
         try:
             if served is not None:
                 identity.note(settings.data, served)
+            if missing is not None:
+                log.warning("an audit log that is not whole was accepted", problem=missing)
+                system.admin_log.tell(
+                    Append(Entry(REPAIR, "audit.accept", MACHINE, message=missing))
+                )
             prepare(system, settings)
             spare_the_collector()
             say(f"ready {system.endpoint}")
@@ -93,6 +105,21 @@ def run(settings: Settings, events: Events, signals: Signals, *, ends_with_termi
         finally:
             system.stop()
     return EXIT_FAILURE if system.failure else 0
+
+
+def require_whole(settings: Settings) -> str | None:
+    """SettingsError where the audit log lacks records, unless that is accepted: what it lacks, then."""
+    try:
+        missing = what_is_missing(settings.data / DIRECTORY)
+    except OSError as error:
+        log.error("it was not looked whether the audit log is whole", error=disk.said(error))
+        return None
+    if missing is None or settings.accept_audit:
+        return missing
+    raise SettingsError(
+        f"{missing}. Restore it from a copy; if what is there is to be gone on from, start once with "
+        "--accept-audit, which is recorded"
+    )
 
 
 def heed(signals: Signals, system: System, *, ends_with_terminal: bool) -> None:

@@ -183,6 +183,8 @@ class Settings(BaseSettings):
     """Create this tenant if it is not there and print an owner's token for it, once; may be repeated."""
     adopt: bool = False
     """Serve data that was served with another index or environment, and note the new ones; for one start."""
+    accept_audit: bool = False
+    """Go on from an audit log that lacks what was written to it, and record that; for one start."""
     admin_token: bool = False
     """Leave a new token of the oldest developer admin in DATA/admin.token: for one that was lost."""
 

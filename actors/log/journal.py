@@ -13,7 +13,7 @@ import structlog
 from actors.disk import sync
 from actors.errors import AuditProblem
 from actors.log.chain import GENESIS, Broken, Link, follow, moment, readable, sealed
-from actors.log.head import find_head
+from actors.log.head import find_head, note, note_of, what_is_missing
 from actors.log.messages import REPAIR, Entry
 from actors.log.tail import Tail, put_aside
 from actors.log.volume import name_at, said, shown, volumes
@@ -80,7 +80,10 @@ class Journal:
             if self._tail is not None:
                 self._mend(self._tail)
                 self._tail.settle()
+            self._require_noted()
             self._head, problem = find_head(found)
+            if self._head != GENESIS and not note_of(self._directory).exists():
+                self._note()  # older code wrote none
         except BaseException:
             self.close()
             raise
@@ -91,6 +94,14 @@ class Journal:
                 problem=problem,
                 record=self._head.seq,
                 advice="find out who wrote to the files; scripts/audit verify names the first broken record",
+            )
+
+    def _require_noted(self) -> None:
+        missing = what_is_missing(self._directory)
+        if missing is not None:
+            raise AuditProblem(
+                f"{missing}: put back what was there, or start the server again with --accept-audit, which "
+                "goes on from what is there and records that"
             )
 
     def _make_directory(self) -> None:
@@ -119,7 +130,18 @@ class Journal:
         line, link = sealed(entry, moment(at), self._head)
         tail.append(line)
         self._head = link
+        self._note()
         return link
+
+    def _note(self) -> None:
+        """The record is on disk already, whatever becomes of this."""
+        try:
+            note(self._directory, self._head)
+        except OSError as error:
+            log.error(
+                "the head of the audit log was not noted",
+                error=said(error, note_of(self._directory)),
+            )
 
     def _tail_at(self, at: float) -> Tail:
         """The volume for this time, checked: the newest one, or a new one where a later month has begun."""

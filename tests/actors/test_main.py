@@ -483,6 +483,32 @@ def test_data_of_another_index_is_refused_untouched_until_it_is_adopted(
     assert "local-dev" in refused_here("--registry", INDEX, data=data)
 
 
+def test_an_audit_log_that_was_emptied_is_refused_untouched_until_that_is_accepted(
+    tmp_path: Path, refused_here: Refused
+) -> None:
+    """It would begin anew, sound in itself."""
+    data = tmp_path / "data"
+    with Child("--registry", INDEX, "--tenant", "acme", data=data) as child:
+        child.ready()
+        assert child.stop() == 0
+    (volume,) = (data / "audit").iterdir()
+    volume.write_bytes(b"")
+    before = digests(data)
+    said = refused_here("--registry", INDEX, data=data)
+    assert f"{data / 'audit'} lacks record" in said
+    assert "--accept-audit" in said
+    assert digests(data) == before
+    with Child("--registry", INDEX, "--accept-audit", data=data) as child:
+        child.ready()
+        assert child.stop() == 0
+    record = json.loads(volume.read_text().splitlines()[0])
+    assert (record["seq"], record["kind"], record["action"]) == (1, "repair", "audit.accept")
+    assert "lacks record" in record["message"]
+    with Child("--registry", INDEX, data=data) as child:
+        child.ready()
+        assert child.stop() == 0
+
+
 def digests(directory: Path) -> dict[str, bytes]:
     """Each file's SHA-256."""
     files = (path for path in directory.rglob("*") if path.is_file())
