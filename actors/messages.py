@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from transport.message import Encoding, Request
+from transport.message import Encoding, Refusal, Request
 
 
 class Principal(NamedTuple):
@@ -284,6 +284,22 @@ class Retired(NamedTuple):
 
 class WhoIsIn(NamedTuple):
     """Ask the supervisor: the mailboxes of all tenants that hold an open database, as a frozenset."""
+
+
+class Unserved(NamedTuple):
+    """A tenant that cannot be served for now: its mail is refused until it is tried again."""
+
+    tenant: TenantRecord
+    refusal: Refusal
+    """What its callers are told."""
+    cause: str
+    """Why, for whoever runs the server."""
+    ends: float
+    """time.monotonic() at which it is tried again, with the next message for it."""
+
+
+class WhoIsOut(NamedTuple):
+    """Ask the supervisor: the tenants that cannot be served for now, as a tuple of Unserved, by name."""
 
 
 class DryRun(NamedTuple):

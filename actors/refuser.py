@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterable
 from typing import Any
@@ -10,11 +11,13 @@ import structlog
 
 from actors.actor import Actor, Gone
 from actors.answers import packed_refusal, refuse
-from actors.disk import is_full
+from actors.disk import is_full, is_passing, said
+from actors.errors import TenantryError
 from actors.log.accounts import Accounts, refused_line
 from actors.log.messages import FROM_SUPERVISOR, Line
+from actors.log.redaction import scrubbed
 from actors.mailbox import Killer, Mailbox
-from actors.messages import DeadLetter, Passivate, Replies, TenantRecord, Work
+from actors.messages import DeadLetter, Passivate, Replies, TenantRecord, Unserved, Work
 from transport.message import RESOURCE_EXHAUSTED, UNAVAILABLE, Refusal
 
 log = structlog.get_logger()
@@ -26,6 +29,9 @@ UNFINISHED = Refusal(
     "of it",
     retry_after_ms=1000,
 )
+
+MOST_CAUSE = 500
+"""Characters of why a tenant is not served."""
 
 STOPPING = Refusal(UNAVAILABLE, "the server is stopping; nothing was done", retry_after_ms=1000)
 
@@ -145,6 +151,21 @@ def out_of_reach(error: BaseException, seconds: float) -> Refusal:
         f"{cause}, and nothing was done; it is tried again, and operators find the cause in the error log",
         retry_after_ms=int(seconds * 1000),
     )
+
+
+def unserved(tenant: TenantRecord, error: BaseException, seconds: float) -> Unserved:
+    """What callers of a tenant hear that is tried again after this time, and who asks why.
+
+    Of a defect only its kind is said: its words may quote what a request held.
+    """
+    if is_passing(error):
+        refusal, cause = out_of_reach(error, seconds), said(error)
+    elif isinstance(error, TenantryError):
+        refusal, cause = given_up(seconds), str(error)
+    else:
+        refusal = given_up(seconds)
+        cause = f"{type(error).__name__}: the error log has the rest"
+    return Unserved(tenant, refusal, scrubbed(cause)[:MOST_CAUSE], time.monotonic() + seconds)
 
 
 def deleted(tenant: TenantRecord) -> Refusal:

@@ -10,6 +10,7 @@ import time
 from collections import deque
 
 from actors.mailbox import Mailbox
+from actors.messages import Unserved
 
 ENGAGED_SECONDS = 1.0
 """For so long nobody is asked again to make room who has just stayed: functions wait there for connectors."""
@@ -28,6 +29,7 @@ class Residents:
         self._leaving_later: set[Mailbox] = set()
         self._stayed: dict[Mailbox, float] = {}
         self._waiting: deque[Mailbox] = deque()
+        self._unserved: dict[Mailbox, Unserved] = {}
 
     def __len__(self) -> int:
         return len(self._in)
@@ -93,6 +95,15 @@ class Residents:
         self._leaving.discard(mailbox)
         self._leaving_later.discard(mailbox)
         self._stayed.pop(mailbox, None)
+        self._unserved.pop(mailbox, None)
+
+    def refuse(self, mailbox: Mailbox, unserved: Unserved) -> None:
+        """Who is in refuses what comes for this tenant, until it leaves."""
+        self._unserved[mailbox] = unserved
+
+    def unserved(self) -> tuple[Unserved, ...]:
+        """Those that are refused now, by name."""
+        return tuple(sorted(self._unserved.values(), key=lambda each: each.tenant.name))
 
     def stay(self, mailbox: Mailbox) -> None:
         """Someone was asked to leave and did not, because mail came or functions wait there."""

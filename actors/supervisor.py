@@ -30,11 +30,12 @@ from actors.messages import (
     Retired,
     Stayed,
     TenantRecord,
+    Unserved,
     WhoIsIn,
+    WhoIsOut,
 )
-from actors.refuser import STOPPING, Refuser, deleted, entomb, given_up, out_of_reach, refuse_left
+from actors.refuser import STOPPING, Refuser, deleted, entomb, refuse_left, unserved
 from actors.residents import Residents
-from transport.message import Refusal
 
 BACKOFF_FIRST = 0.05
 """Seconds before the second restart in a row; the first is at once, each later one waits twice as long."""
@@ -122,6 +123,7 @@ class Supervisor(Actor):
         self._drain: Drain | None = None
         self._handlers: dict[type, Callable[[Any], object]] = {
             WhoIsIn: lambda _: self._residents.everybody(),
+            WhoIsOut: lambda _: self._residents.unserved(),
             Adopt: self._adopt,
             Vacant: self._vacant,
             Failed: self._failed,
@@ -204,7 +206,8 @@ class Supervisor(Actor):
             return
         if self._drain is not None:
             self._residents.enter(message.mailbox)  # the drain waits until its mail is refused
-            self._refuse_for(message.mailbox, child.tenant, STOPPING, once=True)
+            accounts = self._accounts()
+            Refuser.start(message.mailbox, STOPPING, child.tenant, once=True, accounts=accounts)
             return
         self._residents.wait(message.mailbox)
         self._settle_residence()
@@ -281,7 +284,7 @@ class Supervisor(Actor):
         restarts = child.count_restart(time.monotonic())
         if child.tenant is not None and is_passing(error):
             seconds = min(backoff(restarts + 1), BACKOFF_MOST_OF_A_DISK)
-            self._refuse_for_now(mailbox, child.tenant, out_of_reach(error, seconds), seconds)
+            self._refuse_for_now(mailbox, unserved(child.tenant, error, seconds), seconds)
         elif restarts > child.spec.max_restarts or isinstance(error, DatabaseProblem):
             self._stop_trying(mailbox, child, error)
         else:
@@ -319,19 +322,13 @@ class Supervisor(Actor):
         if child.tenant is None:
             self._start_later(mailbox, child, BACKOFF_MOST)
             return
-        self._refuse_for_now(mailbox, child.tenant, given_up(BACKOFF_MOST), BACKOFF_MOST)
+        self._refuse_for_now(mailbox, unserved(child.tenant, error, BACKOFF_MOST), BACKOFF_MOST)
 
-    def _refuse_for_now(
-        self, mailbox: Mailbox, tenant: TenantRecord, refusal: Refusal, seconds: float
-    ) -> None:
-        self._refuse_for(mailbox, tenant, refusal)
-        self._clock.tell(After(seconds, mailbox, Passivate()))
-
-    def _refuse_for(
-        self, mailbox: Mailbox, tenant: TenantRecord, refusal: Refusal, *, once: bool = False
-    ) -> None:
+    def _refuse_for_now(self, mailbox: Mailbox, out: Unserved, seconds: float) -> None:
         """Let somebody live in a tenant's place who refuses its mail."""
-        Refuser.start(mailbox, refusal, tenant, once=once, accounts=self._accounts())
+        self._residents.refuse(mailbox, out)
+        Refuser.start(mailbox, out.refusal, out.tenant, accounts=self._accounts())
+        self._clock.tell(After(seconds, mailbox, Passivate()))
 
     def _migrated(self, message: Migrated) -> None:
         child = self._children[message.mailbox]

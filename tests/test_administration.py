@@ -39,6 +39,29 @@ def code(reply: Map) -> str:
     return str(reply["error"]["code"])
 
 
+# ---------------------------------------------------------------- tenants that cannot be served
+
+
+def test_a_tenant_whose_file_is_damaged_is_listed_with_the_reason(stage: Stage) -> None:
+    """To whoever runs the server; its own people are told what its callers are told."""
+    developer, owner = stage.make(Being(DEVELOPER)), stage.make(Being(ADMIN_OWNER))
+    assert order(stage, developer, "tenants.unserved")["result"] == {"tenants": [], "more": 0}
+    shown = order(stage, owner, "tenants.show")["result"]
+    assert shown["unserved"] is None
+    file = stage.server.system.settings.data / "tenants" / f"{shown['tenant']['id']}.db"
+    file.write_bytes(b"noise" * 2000)
+    refused = stage.call("data", owner.text, "acme", "contacts.find", {})
+    assert code(refused) == "unavailable"
+
+    (listed,) = order(stage, developer, "tenants.unserved")["result"]["tenants"]
+    assert listed["name"] == "acme"
+    assert file.name in listed["why"]
+    told = order(stage, owner, "tenants.show")["result"]["unserved"]
+    assert told["why"] == refused["error"]["message"]
+    seen = order(stage, developer, "tenants.show")["result"]["unserved"]
+    assert seen["why"] == listed["why"]
+
+
 # ---------------------------------------------------------------- ownership
 
 

@@ -20,7 +20,8 @@ from actors.clock import After, Clock, ClockMailbox
 from actors.errors import DatabaseProblem, MigrationNeeded
 from actors.future import Answer
 from actors.mailbox import Left, Mailbox, Vacant
-from actors.messages import FindTenant, Passivate, Retire, Retired, Stayed, TenantRecord
+from actors.messages import FindTenant, Passivate, Retire, Retired, Stayed, TenantRecord, WhoIsOut
+from actors.refuser import unserved
 from actors.supervisor import BACKOFF_MOST, Drain, Relieve, Sweep, backoff
 from tests.actors.hotel import Hotel, RunningAhead
 from tests.actors.house import WAIT, Gate, Watch
@@ -429,6 +430,38 @@ def test_a_tenant_whose_file_is_wrong_is_not_tried_again_at_once(make_hotel: Hot
     assert decoded(outlet.hear())["id"] == "second"
     assert clock.held.get(timeout=WAIT) == After(BACKOFF_MOST, mailbox, Passivate())
     assert clock.held.empty()
+
+
+def test_tenants_that_cannot_be_served_are_listed_until_they_are_tried_again(
+    make_hotel: HotelMaker,
+) -> None:
+    """With the reason; of a defect its kind alone, since its words may be a caller's."""
+    clock = RunningAhead()
+    clock.holding = True
+    hotel = make_hotel(clock=clock)
+    outlet = Watch()
+    hotel.troubles["globex"] = deque([DatabaseProblem("another tenant's file")])
+    hotel.troubles["acme"] = deque([OSError(errno.EIO, "for a while")])
+    boxes = {name: hotel.address(name) for name in ("globex", "acme")}
+    for box in boxes.values():
+        box.tell(work("first", outlet))
+    assert not any(decoded(outlet.hear())["ok"] for _ in boxes)
+
+    acme, globex = ask(hotel.supervisor, WhoIsOut(), WAIT)
+    assert (acme.tenant.name, acme.cause) == ("acme", "Input/output error")
+    assert (globex.tenant.name, globex.cause) == ("globex", "another tenant's file")
+    assert globex.refusal.code == "unavailable"
+    hotel.troubles["globex"].clear()
+    boxes["globex"].tell(Passivate())
+    boxes["globex"].tell("mail")
+    assert hotel.seen.get(timeout=WAIT) == ("globex", "mail")
+    assert [each.tenant.name for each in ask(hotel.supervisor, WhoIsOut(), WAIT)] == ["acme"]
+
+
+def test_what_a_defect_says_is_not_told_to_who_asks_which_tenants_are_served() -> None:
+    """It may quote what a request held."""
+    found = unserved(TenantRecord("acme", "0" * 32), KeyError("hunter2"), 30.0)
+    assert found.cause == "KeyError: the error log has the rest"
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
 from typing import Any
 
+from actors.access import TENANT_ROLES
 from actors.admin.context import AdminContext
 from actors.admin.messages import (
     CreateTenant,
@@ -13,6 +16,10 @@ from actors.admin.messages import (
     ShowTenant,
     SuspendTenant,
 )
+from actors.messages import Unserved, WhoIsOut
+
+MOST_LISTED = 200
+"""Tenants that cannot be served; of further ones only the number is told."""
 
 
 async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:
@@ -30,9 +37,30 @@ async def create(ctx: AdminContext, params: Any) -> dict[str, Any]:
 
 
 async def show(ctx: AdminContext, params: Any) -> dict[str, Any]:  # noqa: ARG001 - every function takes params
-    """One of them, in figures."""
+    """One of them, in figures, and whether it can be served now."""
     shown: dict[str, Any] = await ctx.ask(ctx.actors.directory, ShowTenant(ctx.tenant_name))
-    return shown
+    out = await _out(ctx)
+    mine = (_refused(ctx, each) for each in out if each.tenant.id == shown["tenant"]["id"])
+    return {**shown, "unserved": next(mine, None)}
+
+
+async def unserved(ctx: AdminContext, params: Any) -> dict[str, Any]:  # noqa: ARG001 - every function takes params
+    """All that cannot be served now."""
+    out = await _out(ctx)
+    listed = [{"name": each.tenant.name, **_refused(ctx, each)} for each in out[:MOST_LISTED]]
+    return {"tenants": listed, "more": len(out) - len(listed)}
+
+
+async def _out(ctx: AdminContext) -> tuple[Unserved, ...]:
+    found: tuple[Unserved, ...] = await ctx.ask(ctx.actors.supervisor, WhoIsOut())
+    return found
+
+
+def _refused(ctx: AdminContext, found: Unserved) -> dict[str, Any]:
+    """Its own people are told what its callers are; whoever runs the server, what is wrong."""
+    until = ctx.now + timedelta(seconds=found.ends - time.monotonic())
+    why = found.refusal.message if ctx.caller.role in TENANT_ROLES else found.cause
+    return {"why": why, "until": until.isoformat(timespec="milliseconds")}
 
 
 async def suspend(ctx: AdminContext, params: Any) -> dict[str, Any]:

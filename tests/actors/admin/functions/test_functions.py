@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,9 +33,10 @@ from actors.log.messages import (
     Verify,
 )
 from actors.mailbox import Mailbox
-from actors.messages import Principal, Receipt, TenantRecord
+from actors.messages import Principal, Receipt, TenantRecord, Unserved
 from actors.routing import RoutingTable
 from actors.stepper import Awaiting, Raised, Returned, Stepper
+from transport.message import Refusal
 
 ACTIONS = {
     name: action for name, action in built_in_index().actions.items() if action.channel == "admin"
@@ -42,6 +44,7 @@ ACTIONS = {
 
 ACME = TenantRecord("acme", "a" * 32)
 ADA = Principal("t_" + "1" * 16, "acme", "admin owner", person="p_" + "1" * 16)
+DEV = Principal("t_" + "2" * 16, None, "developer")
 RECEIPT = Receipt(ADA.person, "r1", b"digest", ADA.id)
 PERSON = "p_" + "a" * 16
 TOKEN = "t_" + "b" * 16
@@ -131,7 +134,6 @@ ASKED: list[tuple[str, str, dict[str, Any], Any]] = [
         {"after": "a", "limit": 2, "status": "suspended"},
         asked_for.ListTenants("a", 2, "suspended"),
     ),
-    ("tenants.show", "directory", {}, asked_for.ShowTenant("acme")),
     ("owners.list", "directory", {}, asked_for.ListOwners("acme")),
     ("members.list", "directory", {"limit": 7}, asked_for.ListMembers("acme", "", 7)),
     (
@@ -465,6 +467,41 @@ def test_a_change_is_ordered_from_the_directory_by_name_and_with_its_receipt(
 
 ON_TESTERS = {"functions.testers", "functions.enrol", "functions.withdraw"}
 
+
+def out(name: str, tenant_id: str) -> Unserved:
+    """A tenant that cannot be served for half a minute."""
+    refusal = Refusal("unavailable", "operators find the cause")
+    return Unserved(TenantRecord(name, tenant_id), refusal, "damaged", time.monotonic() + 30)
+
+
+@pytest.mark.parametrize(("caller", "why"), [(ADA, "operators find the cause"), (DEV, "damaged")])
+def test_whether_a_tenant_can_be_served_is_said_with_what_it_has(
+    caller: Principal, why: str
+) -> None:
+    """Why, too: its own people are told no more than its callers."""
+    actors = desks()
+    shown = {"tenant": {"id": ACME.id}, "people": 1}
+    stepper, step = start(context(actors, "tenants.show", caller=caller), {})
+    for answer in (shown, (out("other", "1" * 32), out(ACME.name, ACME.id))):
+        assert isinstance(step, Awaiting)
+        settle(step.awaited, answer)
+        step = stepper.step(step.awaited)
+    assert isinstance(step, Returned)
+    assert {**step.value, "unserved": step.value["unserved"]["why"]} == {**shown, "unserved": why}
+
+
+def test_of_very_many_tenants_that_cannot_be_served_the_rest_is_counted() -> None:
+    """A reply has an end."""
+    actors = desks()
+    stepper, step = start(context(actors, "tenants.unserved", tenant=None, caller=DEV), {})
+    assert isinstance(step, Awaiting)
+    settle(step.awaited, tuple(out(f"t{number}", f"{number:032x}") for number in range(230)))
+    step = stepper.step(step.awaited)
+    assert isinstance(step, Returned)
+    assert len(step.value["tenants"]) == 200
+    assert step.value["more"] == 30
+
+
 ON_SETTINGS = {"connectors.configure", "connectors.settings"}
 
 ON_A_SERVER = {
@@ -490,6 +527,7 @@ def test_what_works_on_the_index_is_tried_on_a_server() -> None:
 def test_every_other_action_of_the_admin_channel_is_tried_here() -> None:
     """One that is added later has to say what it asks for."""
     tried = {action for action, *_ in ASKED} | {action for action, *_ in ORDERED}
+    tried |= {"tenants.show", "tenants.unserved"}
     searched = {action for action, *_ in SEARCHED} | {"logs.errors", "logs.trace"}
     here = set(ACTIONS) - ON_A_SERVER
     assert tried | searched == here
@@ -502,7 +540,8 @@ OF_PLATFORM = ("tenants.list", "tenants.create", "developers.", "audit.", "stats
 
 @pytest.mark.parametrize(
     ("action", "params"),
-    [(action, params) for action, _, params, _ in ASKED]
+    [("tenants.show", {})]
+    + [(action, params) for action, _, params, _ in ASKED]
     + [(action, params) for action, params, _ in ORDERED],
 )
 def test_what_is_about_one_tenant_has_to_name_it(action: str, params: dict[str, Any]) -> None:
