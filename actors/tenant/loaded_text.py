@@ -5,10 +5,11 @@ Run when code is loaded, a few milliseconds for a module; never during a message
 
 from __future__ import annotations
 
+import os
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, Final, NamedTuple
@@ -61,6 +62,9 @@ SEEN: Final[dict[int, Seen]] = {}
 """By address: objects that modules share are not looked at again when the next module is loaded. What is
 written here is never changed, whichever thread comes first."""
 
+ENCLOSED: Final[dict[int, frozenset[str]]] = {}
+"""By address, as SEEN: all that can be reached from what a module shares, so that nobody goes there again."""
+
 
 def static_fragments(modules: Iterable[ModuleType]) -> frozenset[str]:
     """Every constant text of these modules and of those they import, libraries aside.
@@ -89,6 +93,7 @@ def forget_unloaded() -> None:
             ahead.extend(map(id, seen.inside))
     for at in SEEN.keys() - kept.keys():
         SEEN.pop(at, None)
+        ENCLOSED.pop(at, None)
 
 
 def _fragments(module: ModuleType) -> frozenset[str]:
@@ -113,7 +118,7 @@ def _beside(directories: set[str | None]) -> list[ModuleType]:
 
 def _directory(module: ModuleType) -> str | None:
     file = getattr(module, "__file__", None)
-    return file and str(Path(file).parent)
+    return file and directory_of(file)
 
 
 class _Reading:
@@ -124,16 +129,37 @@ class _Reading:
         self._roots = roots
         self._dialect = TenantDialect()
 
-    def read(self, thing: object) -> None:
-        """Find the texts within."""
+    def read(self, thing: object, *, is_shared: bool = False) -> None:
+        """Find the texts within; `is_shared` where that is what other modules hold, too."""
         waiting = [thing]
         done: set[int] = set()
         while waiting:
-            seen = self._seen(waiting.pop())
-            if id(seen.thing) not in done:
-                done.add(id(seen.thing))
+            if id(each := waiting.pop()) in done:
+                continue
+            done.add(id(each))
+            enclosed = ENCLOSED.get(id(each))
+            if enclosed is None and not is_shared and self._may_share(each):
+                enclosed = self._enclosed(each)
+            if enclosed is not None:
+                self.found |= enclosed
+            else:
+                seen = self._seen(each)
                 self.found.update(seen.texts)
                 waiting.extend(seen.inside)
+
+    def _may_share(self, thing: object) -> bool:
+        """Whether this is the content of a module that was imported in the ordinary way."""
+        if type(thing) is not dict or "__spec__" not in thing or any(map(is_library, self._roots)):
+            return False
+        name = thing.get("__name__")
+        module = sys.modules.get(name) if isinstance(name, str) and OWN_NAME not in name else None
+        return module is not None and vars(module) is thing
+
+    def _enclosed(self, thing: object) -> frozenset[str]:
+        """All texts that can be reached from here."""
+        reading = _Reading(self._roots)
+        reading.read(thing, is_shared=True)
+        return ENCLOSED.setdefault(id(thing), frozenset(reading.found))
 
     def _seen(self, thing: object) -> Seen:
         seen = SEEN.get(id(thing))
@@ -174,9 +200,17 @@ class _Reading:
                 yield from compiled.fragments
 
     def _is_library(self, file: str | None) -> bool:
-        if file is None or file in self._roots:
-            return False
-        return any(Path(file).is_relative_to(library) for library in LIBRARIES)
+        return file is not None and file not in self._roots and is_library(file)
+
+
+directory_of = cache(os.path.dirname)
+"""Of a file: asked for every module there is, whenever one is loaded."""
+
+
+@cache
+def is_library(file: str) -> bool:
+    """Whether this is the path of a library's file."""
+    return any(Path(file).is_relative_to(library) for library in LIBRARIES)
 
 
 def _file_of(thing: object) -> str | None:

@@ -81,7 +81,7 @@ class Migrations:
         return self.version.user_version
 
     def schema_info(self) -> SchemaInfo:
-        """The schema at head; the first call migrates a database in memory to see it, some 30 ms."""
+        """The schema at head: the template's, or that of a database in memory, which is migrated for it."""
         if self._schema is None:
             with closing(sqlite3.connect(":memory:", isolation_level=None)) as driver:
                 self._run(driver)
@@ -142,7 +142,10 @@ class Migrations:
         try:
             with closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as driver:
                 found = driver.execute("PRAGMA quick_check").fetchall()
-                return found == [("ok",)] and self._version_of(path, driver) == self.version
+                if found != [("ok",)] or self._version_of(path, driver) != self.version:
+                    return False
+                self._schema = read_schema(driver)
+                return True
         except (sqlite3.Error, DatabaseProblem):
             return False
 

@@ -112,6 +112,17 @@ def test_a_template_is_made_once_for_each_head(backend: Backend, tmp_path: Path)
     assert query(second, "SELECT name FROM sqlite_master WHERE name = 'extra'")
 
 
+def test_where_there_is_a_template_nothing_is_migrated_to_see_the_schema(
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend.migrations().template(tmp_path / "templates")
+    expected = backend.migrations().schema_info()
+    monkeypatch.setattr(command, "upgrade", lambda *_: pytest.fail("migrated"))
+    migrations = backend.migrations()
+    migrations.template(tmp_path / "templates")
+    assert migrations.schema_info() == expected
+
+
 def test_an_edited_migration_makes_another_template(backend: Backend, tmp_path: Path) -> None:
     first = backend.migrations().template(tmp_path / "templates")
     revision = backend.folder / "versions" / "0002_readers.py"
