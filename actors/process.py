@@ -9,9 +9,11 @@ import socket
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
+from actors.disk import sync
 from actors.errors import SettingsError
 from transport.connections import BOUNDS, Bounds
 from transport.socket_file import path_of
@@ -22,8 +24,18 @@ DESCRIPTORS_PER_TENANT = 3
 DESCRIPTORS_BESIDES = 128
 """Listening sockets, databases of the server's own, its logs, libraries: what is needed besides."""
 
-_HELD: dict[int, set[int | str]] = {}
-"""What is this process's alone, by its hold: ports, and the paths of socket files."""
+
+class _Held(NamedTuple):
+    """What is this process's alone."""
+
+    tenants: int
+    """A descriptor of `tenants/`, locked as well: the lock's own file can be removed while it is held."""
+    addresses: set[int | str]
+    """Ports, and the paths of socket files."""
+
+
+_HELD: dict[int, _Held] = {}
+"""By the descriptor of the lock."""
 
 DESCRIPTORS_OF_LOGS = 256
 """Of tenants: those that logged last have theirs open."""
@@ -43,44 +55,63 @@ KEPT = 4
 
 def claim(data: Path) -> int:
     """Make the data directory and lock it for this process; a second server on it would ruin databases."""
+    with ExitStack() as on_failure:
+        try:
+            data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            require_closed(data)
+            lock = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            on_failure.callback(os.close, lock)
+            _lock(lock, data)
+            tenants = _open_tenants(data)
+        except OSError as error:
+            raise SettingsError(
+                f"the data directory {data} cannot be used ({error.strerror}): TENANTRY_DATA (--data) "
+                "takes another"
+            ) from error
+        on_failure.callback(os.close, tenants)
+        with suppress(OSError):  # not every network's file system locks directories
+            _lock(tenants, data)
+        on_failure.pop_all()
+    _HELD[lock] = _Held(tenants, set())
+    return lock
+
+
+def _open_tenants(data: Path) -> int:
+    place = data / "tenants"
+    with suppress(FileExistsError):
+        place.mkdir(mode=0o700)
+        sync(data)
+    return os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def _lock(descriptor: int, data: Path) -> None:
     try:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        require_closed(data)
-        lock = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise SettingsError(
-            f"the data directory {data} cannot be used ({error.strerror}): TENANTRY_DATA (--data) "
-            "takes another"
-        ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(lock)
         raise SettingsError(
             f"another server uses the data directory {data}: stop it, or give this one "
             "a directory of its own with TENANTRY_DATA (--data)"
         ) from None
-    _HELD[lock] = set()
-    return lock
 
 
 def bound(lock: int, *addresses: str | int | None) -> None:
     """The sockets at these endpoints and ports belong to whoever holds this lock, too."""
     for each in addresses:
         path, port = path_of(str(each)), str(each).rpartition(":")[2]
-        _HELD[lock].add(int(port) if path is None and port.isdecimal() else str(path))
+        _HELD[lock].addresses.add(int(port) if path is None and port.isdecimal() else str(path))
 
 
 def release(lock: int) -> None:
     """Another server may have the directory."""
-    del _HELD[lock]
+    os.close(_HELD.pop(lock).tenants)
     os.close(lock)
 
 
 def _leave_to_parent() -> None:
     """A child that a function forks outlives the server, and must hold neither directory nor address."""
-    for lock, addresses in _HELD.items():
+    for lock, (tenants, addresses) in _HELD.items():
         os.close(lock)
+        os.close(tenants)
         for name in os.listdir("/dev/fd"):  # noqa: PTH208 - numbers, not files
             with suppress(OSError):
                 _close_if_bound(int(name), addresses)

@@ -229,6 +229,8 @@ def test_a_second_server_on_the_same_data_is_refused(tmp_path: Path) -> None:
         message = refused(data=data)
         assert f"another server uses the data directory {data}" in message
         assert "TENANTRY_DATA" in message
+        (data / "lock").unlink()
+        assert f"another server uses the data directory {data}" in refused(data=data)
         assert child.stop() == 0
 
 
