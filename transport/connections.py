@@ -58,6 +58,11 @@ class Bounds(NamedTuple):
     """Bytes that came from one peer and are not handled; past it the peer is cut off."""
     left: int = 4 * 1024**2
     """Bytes that peers who have left are not there to get replies to; past it they are thrown away."""
+    departed: int = 128
+    """Peers that have left and have left something to handle; past it newcomers are cut off.
+
+    ZeroMQ takes from each in turn, so that each of them delays all others, however small its messages are.
+    """
     unhandled_in_all: int = 64 * 1024**2
     """From half of it on that is of peers that have left, newcomers are cut off; the rest is the others'."""
     unread: int = 16 * 1024**2
@@ -98,9 +103,13 @@ class Connections:
         self._departed: list[Connection] = []
         self._left_over = 0
         """Bytes of those, when they were looked at."""
+        self._leavers = 0
+        """How many had left some, then: others are here only until the next look."""
         self._emptied_before = 0
         self._is_closing = False
         self._due = 0.0
+        self._earliest = 0.0
+        """When the next look may be, however much comes."""
         self._reported: Counter[str] = Counter()
         self._report_due = 0.0
         self._calm: deque[None] = deque()  # one element while the thread sleeps and wants the bell
@@ -150,7 +159,7 @@ class Connections:
         self._calm.clear()
         if self._bell.fileno() in ready:
             self._bell.recv(64)
-            self._due = 0.0
+            self._due = min(self._due, self._earliest)
 
     def _try_looking(self, now: float) -> None:
         try:
@@ -158,9 +167,8 @@ class Connections:
                 began = time.thread_time()  # what others compute meanwhile does not count
                 is_busy = self._look(now)
                 took = SHARE * (time.thread_time() - began)
-                self._due = now + (
-                    min(max(BRISK_SECONDS, took), CALM_SECONDS) if is_busy else CALM_SECONDS
-                )
+                self._earliest = now + min(max(BRISK_SECONDS, took), CALM_SECONDS)
+                self._due = self._earliest if is_busy else now + CALM_SECONDS
             else:
                 self._follow_events(now)
         except zmq.ZMQError:
@@ -213,11 +221,15 @@ class Connections:
             connection = self._live[descriptor] = Connection(descriptor, now)
         except OSError:  # it has gone again
             return
-        if 2 * self._left_over > self._bounds.unhandled_in_all:
+        if self._is_much_left():
             self._cut(connection, "much is left to do of peers that have left")
         elif len(self._live) > self._bounds.connections:
             eldest = min(self._uncut(), key=lambda each: (each.tally is not None, each.heard))
             self._cut(eldest, "there were too many")
+
+    def _is_much_left(self) -> bool:
+        bounds = self._bounds
+        return 2 * self._left_over > bounds.unhandled_in_all or self._leavers > bounds.departed
 
     def _leave(self, descriptor: int) -> None:
         connection = self._live.pop(descriptor, None)
@@ -256,7 +268,7 @@ class Connections:
                 left.append(each)
             elif each.tally is not None:
                 self.gone.append(each.tally)
-        self._departed = left
+        self._departed, self._leavers = left, len(left)
         self._left_over = sum(each.unhandled for each in left)
         if self._left_over > self._bounds.left:
             for each in left:

@@ -181,7 +181,12 @@ class SocketMailbox:
         """One message; a million parts of one pass through here without being kept."""
         receive, option = self._socket.recv, self._socket.getsockopt
         parts = [receive(zmq.NOBLOCK)]
-        tally = self._tallies.get(parts[0]) or self._first(parts)
+        tally = self._tallies.get(parts[0])
+        if tally is None:
+            tally = self._first(parts)
+        else:
+            parts.append(receive(zmq.NOBLOCK))  # a routing id is not the last part of anything
+            tally.handled += len(parts[1]) + ABOUT
         while option(zmq.RCVMORE):
             part = receive(zmq.NOBLOCK)
             tally.handled += len(part) + ABOUT

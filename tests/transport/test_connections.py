@@ -163,6 +163,28 @@ def test_what_peers_left_behind_is_thrown_away_where_it_is_much(
     assert next(house.frames()).parts[-1] == b"after them"
 
 
+def test_while_many_that_left_have_left_something_no_more_are_let_in(
+    make: Callable[..., House],
+) -> None:
+    """Each of them has its turn before others' messages; who was there before is served."""
+    house = make(BOUNDS._replace(departed=2))
+    honest, leaving = house.peer(), [house.peer() for _ in range(3)]
+    for each in (honest, *leaving):
+        house.served(each)
+    for each in leaving:
+        for _ in range(200):
+            each.send(b"very little")
+        each.close(linger=10_000)
+    is_cut = house.cut("much is left to do of peers that have left")
+    until(lambda: bool(house.peer()) and is_cut(), "a newcomer that is cut off")
+    honest.send(b"after them")
+
+    assert b"after them" in (frame.parts[-1] for frame in house.frames())
+    newcomer = house.peer()
+    newcomer.send(b"at last")
+    assert b"at last" in (frame.parts[-1] for frame in house.frames())
+
+
 def test_a_peer_that_does_not_read_is_refused_and_then_cut_off(make: Callable[..., House]) -> None:
     """Between one bound and twice the bound its requests are not worth any work."""
     house = make(BOUNDS._replace(unread=8 * 1024**2))
