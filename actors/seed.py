@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -19,7 +18,7 @@ from actors.index.reader import read_index
 from actors.log.journal import Journal
 from actors.log.messages import ACTION, Entry
 from actors.messages import Principal
-from actors.process import claim
+from actors.process import claim, release
 from actors.tenant.storage import Storage
 
 DATABASE_BYTES = 1024**3
@@ -39,7 +38,7 @@ def seed(
     says what was made, also where a name is refused: those before it are made.
     """
     with ExitStack() as afterwards:
-        afterwards.callback(os.close, claim(data))
+        afterwards.callback(release, claim(data))
         index = read_index(registry or Path(__file__).parent.parent / "registry.toml")
         storage = Storage(data, index.storage.migrations, DATABASE_BYTES)
         prepare_directory(data / "directory.db")
