@@ -102,6 +102,12 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def room(path: Path) -> int:
+    """Bytes that the disk on which this is still takes of this process. OSError."""
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
+
+
 def said(error: BaseException) -> str:
     """An error of the disk or of SQLite in words, without numbers, statements and their values."""
     if isinstance(error, DBAPIError):

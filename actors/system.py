@@ -218,7 +218,7 @@ class System:
             "admin log", self.admin_log, lambda box: AdminLog.start(box, audit, self._now)
         )
         self._supervise(
-            "audit reader", self.audit_reader, lambda box: AuditReader.start(box, audit)
+            "audit reader", self.audit_reader, lambda box: AuditReader.start(box, audit, self.clock)
         )
         self._supervise("directory", self.directory, self._start_directory)
         self._supervise("waker", self.waker, self._start_waker)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from actors.actor import Actor
+from actors.clock import After
 from actors.errors import AuditProblem, ResourceExhausted, Unavailable
 from actors.future import settle, settle_with_error
 from actors.log.messages import ReadPage, Verify
@@ -20,6 +21,9 @@ from actors.mailbox import Mailbox
 
 MOST_VERIFICATIONS = 8
 """Verifications that may be under way or wait."""
+
+LOOK_SECONDS = 0.002
+"""Until another look at a line that has no end yet: its writer may wait for a processor meanwhile."""
 
 RETRY_MS = 5000
 """What a caller is told to wait where a verification has no place, in milliseconds."""
@@ -39,8 +43,10 @@ class UnderWay(NamedTuple):
 class AuditReader(Actor):
     """Best on a thread of its own: a verification reads all there is."""
 
-    def __init__(self, mailbox: Mailbox, directory: Path) -> None:
+    def __init__(self, mailbox: Mailbox, directory: Path, clock: Mailbox | None = None) -> None:
+        """`clock` is a Clock; without one a record in the writing is looked at again at once."""
         super().__init__(mailbox)
+        self._clock = clock
         self._directory = directory
         self._under_way: deque[UnderWay] = deque()
 
@@ -93,8 +99,9 @@ class AuditReader(Actor):
         if not self._under_way:
             return
         steps, reply_to = self._under_way[0]
+        pause = 0.0
         try:
-            next(steps)
+            pause = LOOK_SECONDS if next(steps) else 0.0
         except StopIteration as end:
             settle(reply_to, end.value.answer())
             self._under_way.popleft()
@@ -102,6 +109,12 @@ class AuditReader(Actor):
             settle_with_error(reply_to, self._unreadable(error))
             self._under_way.popleft()
         if self._under_way:
+            self._go_on_after(pause)
+
+    def _go_on_after(self, seconds: float) -> None:
+        if seconds and self._clock is not None:
+            self._clock.tell(After(seconds, self.mailbox, GoOn()))
+        else:
             self.mailbox.tell(GoOn())
 
     def _unreadable(self, error: OSError) -> AuditProblem:

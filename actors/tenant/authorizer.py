@@ -47,7 +47,9 @@ ENGINE_ACTIONS: Final = (
     READING | WRITING | {sqlite3.SQLITE_READ, sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_SAVEPOINT}
 )
 
-ENGINE_PRAGMAS: Final = frozenset({"data_version", "max_page_count", "page_size", "wal_checkpoint"})
+ENGINE_PRAGMAS: Final = frozenset(
+    {"data_version", "max_page_count", "page_count", "page_size", "wal_checkpoint"}
+)
 """data_version is FTS5's own question, by which it sees that another connection has written."""
 
 DENIALS: Final = {

@@ -18,6 +18,7 @@ from typing import Any, Final
 from pydantic_core import to_json
 from sqlalchemy import Connection
 
+from actors import disk
 from actors.errors import DatabaseProblem
 from actors.tenant import engine_text as text
 from actors.tenant import failures
@@ -213,7 +214,15 @@ class TenantDatabase:
 
     def classify(self, error: BaseException) -> Refusal | None:
         """The refusal that an error stands for which is no defect; None where it is the function's matter."""
-        return failures.classify(error)
+        refusal = failures.classify(error)
+        return self._no_room() if refusal is failures.NO_ROOM else refusal
+
+    def _no_room(self) -> Refusal:
+        """Of the quota or of the disk; of one of them where neither says how much it has."""
+        try:
+            return failures.no_room(quota_left(self._driver), disk.room(self.path.parent))
+        except (sqlite3.Error, OSError):
+            return failures.NO_ROOM
 
     def checkpoint(self) -> None:
         """Bring all that was committed into the file, synced; sqlite3.Error, OSError. Ends a transaction."""
@@ -244,6 +253,15 @@ def limit_size(driver: sqlite3.Connection, most: int) -> None:
     """
     (page_size,) = driver.execute(text.PAGE_SIZE).fetchone()
     driver.execute(text.max_page_count(max(1, most // page_size))).fetchone()
+
+
+def quota_left(driver: sqlite3.Connection) -> int:
+    """Bytes by which the file may still grow."""
+    size, count, most = (
+        driver.execute(each).fetchone()[0]
+        for each in (text.PAGE_SIZE, text.PAGE_COUNT, text.MOST_PAGES)
+    )
+    return int(size * (most - count))
 
 
 class Message:

@@ -47,8 +47,11 @@ log = structlog.get_logger()
 MOST_UNDER_WAY: Final = 16
 """Deliveries of one tenant that are worked on at once, so that no tenant takes a connector for itself."""
 
-PAUSE_SECONDS: Final = 30.0
-"""After an outcome that could not be written, for want of room or for a broken disk."""
+FIRST_PAUSE: Final = 1.0
+"""Seconds after an outcome that could not be written, for want of room or for a broken disk; each further
+one is followed by a pause twice as long."""
+
+LONGEST_PAUSE: Final = 30.0
 
 FOR_PEOPLE: Final = frozenset({*CAN_HELP, INTERNAL, ABORTED})
 """Refusals of an action that was told an outcome, and has not heeded it. ABORTED: it was cut off halfway."""
@@ -81,6 +84,7 @@ class Deliveries:
         self._tellings: set[int] = set()
         self._landed: deque[Flight] = deque()  # by the threads that answer
         self._paused_until = -inf
+        self._pause_seconds = FIRST_PAUSE
         self._waits = False
         self._alarm = Alarm(clock, mailbox, lambda: self._waits, Due())
 
@@ -146,6 +150,8 @@ class Deliveries:
                 self._gate.apart(lambda: self._heed(row, message.refusal))
             except sqlite3.Error as error:
                 self._pause(error)
+            else:
+                self._pause_seconds = FIRST_PAUSE
         self.go()
 
     # Beginning
@@ -207,6 +213,8 @@ class Deliveries:
             late = Refusal(UNAVAILABLE, f"the outcome could not be written ({error})")
             with suppress(sqlite3.Error):
                 self._gate.apart(lambda: self._postpone_all([row for row, _ in landed], late))
+        else:
+            self._pause_seconds = FIRST_PAUSE
 
     def _note_all(self, landed: Iterable[tuple[OutboxRow, Outcome]]) -> None:
         for row, outcome in landed:
@@ -257,7 +265,8 @@ class Deliveries:
 
     def _pause(self, error: sqlite3.Error) -> None:
         """What could not be written is repeated, with the same keys, but not at once."""
-        self._paused_until = time.monotonic() + PAUSE_SECONDS
+        self._paused_until = time.monotonic() + self._pause_seconds
+        self._pause_seconds = min(2 * self._pause_seconds, LONGEST_PAUSE)
         log.error(
             "outcomes of deliveries could not be written",
             tenant=self._record.name,

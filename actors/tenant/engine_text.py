@@ -51,6 +51,10 @@ BURY: Final = marked(
 CHANGES: Final = "SELECT changes()"
 
 
+PAGE_COUNT: Final = marked("PRAGMA page_count")
+MOST_PAGES: Final = marked("PRAGMA max_page_count")
+
+
 def max_page_count(pages: int) -> str:
     """The text that sets the quota; a PRAGMA takes no parameters."""
     return marked(f"PRAGMA max_page_count={pages}")

@@ -24,6 +24,16 @@ NO_ROOM: Final = Refusal(
     "the tenant's database has no room left: its quota is used up, or the disk is full; remove data or "
     "raise the quota",
 )
+QUOTA_REACHED: Final = Refusal(
+    api.RESOURCE_EXHAUSTED,
+    "the tenant's database has no room left: its quota (database_bytes) is used up; remove data, or have "
+    "the quota raised",
+)
+DISK_FULL: Final = Refusal(
+    api.RESOURCE_EXHAUSTED,
+    "the server's disk is full, and nothing was done; whoever runs the server makes room",
+    retry_after_ms=1_000,
+)
 TOO_LATE: Final = Refusal(
     api.DEADLINE_EXCEEDED,
     "a statement was still running when the request's timeout passed: it was interrupted and had no effect",
@@ -81,6 +91,15 @@ def classify(error: BaseException) -> Refusal | None:
         return Refusal(api.UNAVAILABLE, f"the server: {error.strerror}", retry_after_ms=5_000)
     code = result_code(error)
     return _broken(error) if code == sqlite3.SQLITE_CONSTRAINT else REFUSALS.get(code)
+
+
+def no_room(of_quota: int, on_disk: int) -> Refusal:
+    """Which of the two has refused a page, by the bytes that each has left now.
+
+    SQLite says the same of both, and may have given back by now what the statement had taken of either: the
+    one that has less left is the one that was met first.
+    """
+    return QUOTA_REACHED if of_quota <= on_disk else DISK_FULL
 
 
 def _broken(error: BaseException) -> Refusal | None:

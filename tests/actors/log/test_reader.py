@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from actors.log import reader
 from actors.log.chain import GENESIS
 from actors.log.journal import Journal
 from actors.log.messages import ReadPage, Verify
-from actors.log.reader import MOST_VERIFICATIONS, AuditReader
-from actors.log.verification import STEP_LINES
+from actors.log.reader import LOOK_SECONDS, MOST_VERIFICATIONS, AuditReader
+from actors.log.verification import MOST_LOOKS, STEP_LINES
 from actors.mailbox import Mailbox
 from tests.actors.house import WAIT, Gate, House
 from tests.actors.log.records import NOVEMBER, entry, lines_of
@@ -92,6 +92,37 @@ def test_a_broken_chain_is_answered_with_its_place(audit_reader: Mailbox) -> Non
     assert answer["records"] == COUNT
     assert answer["broken"].keys() == {"seq", "file", "line", "problem"}
     assert answer["broken"]["seq"] == COUNT + 1
+
+
+class Writer(Mailbox):
+    """In the Clock's place: meanwhile a record is written to its end."""
+
+    def __init__(self, finish: Callable[[], object]) -> None:
+        super().__init__("clock", lambda _: None)
+        self._finish = finish
+        self.waits: list[float] = []
+
+    def tell(self, message: Any) -> None:
+        """After, at once; before the last look the record is whole."""
+        self.waits.append(message.seconds)
+        if len(self.waits) == MOST_LOOKS - 1:
+            self._finish()
+        message.to.tell(message.message)
+
+
+def test_a_record_in_the_writing_is_waited_for(house: House, tmp_path: Path) -> None:
+    """Its writer may come to the end of it a good while later; a log is not broken by that."""
+    directory = tmp_path / "audit"
+    with closing(Journal(directory)) as journal:
+        journal.append(entry(0), NOVEMBER)
+    (volume,) = directory.iterdir()
+    whole = volume.read_bytes()
+    volume.write_bytes(whole[:-20])
+    clock = Writer(lambda: volume.write_bytes(whole))
+    mailbox = house.mailbox("audit-reader")
+    AuditReader.start(mailbox, directory, clock)
+    assert ask(mailbox, Verify(None), WAIT)["ok"]
+    assert clock.waits == [LOOK_SECONDS] * (MOST_LOOKS - 1)
 
 
 def test_pages_do_not_wait_for_a_verification(house: House, audit_reader: Mailbox) -> None:

@@ -12,8 +12,10 @@ import pytest
 from sqlalchemy import bindparam, func, insert, literal, select, text
 from sqlalchemy.exc import DBAPIError
 
+from actors import disk
 from actors.errors import DatabaseProblem, StatementRefused
 from actors.tenant.database import TenantDatabase
+from actors.tenant.failures import DISK_FULL, QUOTA_REACHED, no_room
 from actors.tenant.opening import StorageLimits
 from tests.actors.tenant import test_database
 from tests.actors.tenant.shelving import Library, lend, shelves, titles
@@ -148,11 +150,24 @@ def test_a_full_quota_on_one_row_ends_the_whole_turn(library: Library) -> None:
     with pytest.raises(DBAPIError) as caught:
         fill(database)
     refusal = database.classify(caught.value)
-    assert refusal is not None
-    assert refusal.code == "resource_exhausted"
+    assert refusal == QUOTA_REACHED
     assert not database.in_transaction
     database.begin()
     assert names(database) == []
+
+
+def test_of_a_quota_and_a_full_disk_the_nearer_one_is_told(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite has one code for both, and has given back by then what the statement had taken."""
+    database = small(library)
+    with pytest.raises(DBAPIError) as caught:
+        fill(database)
+    monkeypatch.setattr(disk, "room", lambda _: 4096)
+    refusal = database.classify(caught.value)
+    assert refusal == DISK_FULL
+    assert refusal.retry_after_ms is not None
+    assert no_room(0, 0) == QUOTA_REACHED
 
 
 def test_a_full_quota_on_many_rows_at_once_may_leave_the_turn_alive(library: Library) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,8 +22,10 @@ from actors.errors import (
 )
 from actors.mailbox import Left
 from actors.messages import ListDeliveries, Redeliver, Stayed
+from actors.tenant.actor import Tenant
 from actors.tenant.deliveries import MOST_UNDER_WAY
 from actors.tenant.flight import ATTEMPT_SECONDS, MOST_ATTEMPTS, MOST_TELLINGS, wait_after
+from actors.tenant.gate import Gate
 from tests.actors.tenant.depot import ACME, Crash, Depot
 from transport.message import UNAVAILABLE, Refusal
 
@@ -391,6 +394,43 @@ def test_what_was_done_and_could_not_be_told_is_told_again_and_not_done_again(de
     assert depot.ask(Redeliver(None, "post")) == 1
     assert depot.operates() == []
     assert depot.rows("SELECT state, revived FROM tenantry_outbox") == [("dead", 1)]
+
+
+# ---------------------------------------------------------------- disks that are full
+
+
+def test_pauses_grow_while_outcomes_cannot_be_written_and_begin_anew_once_they_can(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full for a moment holds nothing up for half a minute."""
+    monkeypatch.setattr("actors.tenant.deliveries.FIRST_PAUSE", 1000.0)
+    monkeypatch.setattr("actors.tenant.deliveries.LONGEST_PAUSE", 3000.0)
+    depot.crash()
+    depot.sent()
+    apart = Gate.apart
+
+    def full(*_: Any) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    def paused() -> float:
+        occupant = depot.mailbox.occupant
+        assert isinstance(occupant, Tenant)
+        left = occupant._deliveries._paused_until - time.monotonic()
+        occupant._deliveries._paused_until = time.monotonic()
+        depot.rang()
+        return left
+
+    monkeypatch.setattr(Gate, "apart", full)
+    for most in (1000, 2000, 3000, 3000):
+        depot.accept(depot.operate())
+        assert most - 100 < paused() <= most
+    monkeypatch.setattr(Gate, "apart", apart)
+    depot.accept(depot.operate())
+    assert depot.rows("SELECT count(*) FROM tenantry_outbox") == [(0,)]
+    depot.sent()
+    monkeypatch.setattr(Gate, "apart", full)
+    depot.accept(depot.operate())
+    assert 900 < paused() <= 1000
 
 
 # ---------------------------------------------------------------- waits
