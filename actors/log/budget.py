@@ -81,7 +81,10 @@ class Budget:
                 tenant_id=tenant.id,
                 log_bytes=self._most,
             )
-        left = self._left_out.setdefault(Ledger(tenant.id, day), LeftOut(tenant, self._most))
+        ledger = Ledger(tenant.id, day)
+        left = self._left_out.get(ledger)
+        if left is None:
+            left = self._left_out[ledger] = LeftOut(tenant, self._most)
         left.add(line)
 
     def take(self) -> list[LeftOut]:
@@ -107,7 +110,7 @@ class LeftOut:
 
     def add(self, line: Line) -> None:
         """One more."""
-        pair = (UNKNOWN if line.version is None else scrubbed(line.action), line.outcome)
+        pair = (UNKNOWN if line.version is None else line.action, line.outcome)
         is_known = pair in self._counts or len(self._counts) < MOST_COUNTED
         self._counts[pair if is_known else OTHERS] += 1
         self._first, self._last = min(self._first, line.at), max(self._last, line.at)
@@ -133,7 +136,8 @@ class LeftOut:
         """How many of each action and outcome, the most frequent first."""
         actions: dict[str, dict[str, int]] = {}
         for (action, outcome), count in self._counts.most_common():
-            actions.setdefault(action, {})[outcome] = count
+            counts = actions.setdefault(scrubbed(action), {})
+            counts[outcome] = counts.get(outcome, 0) + count
         return actions
 
 
