@@ -8,6 +8,7 @@ is served at once, and written as soon as the file can be.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from actors.errors import (
     FailedPrecondition,
     IndexProblem,
     NotFound,
+    TenantryError,
 )
 from actors.health import Blame, Failure, span
 from actors.index.code import Codebase, unload
@@ -48,6 +50,7 @@ from actors.index.move import Plan, planned
 from actors.index.reader import parse_index, read_served_index
 from actors.index.receipts import Receipts
 from actors.index.spelling import hint
+from actors.index.unwritten import FILE, MACHINE, Unwritten
 from actors.library import Key, Library, connector_key, everything
 from actors.log.messages import MOVE, OK, Append, Entry
 from actors.mailbox import Mailbox
@@ -56,9 +59,6 @@ from actors.routing import Route, RoutingTable, route_of
 from actors.service import Service
 
 log = structlog.get_logger()
-
-MACHINE = "machine"
-"""Who moves a version that keeps failing."""
 
 DRY_RUN = "dry run"
 """The reason of a version that nobody is served by."""
@@ -94,7 +94,7 @@ class Registry(Actor):
         self._prepare = prepare
         self._audit = audit
         self._clock = clock
-        self._unwritten = tables.unwritten
+        self._unwritten = Unwritten(tables.unwritten, receipts and receipts.with_name(FILE))
         self._receipts = Receipts(receipts, tables.on_disk)
         self._is_settled = False
         """Whether the file's last change is known to be on disk: an incarnation before may not have said."""
@@ -108,6 +108,15 @@ class Registry(Actor):
             LookForHangs: lambda _: self._look_for_hangs(),
             WriteAgain: lambda _: self._write_again(),
         }
+
+    def on_start(self) -> None:
+        """What the machine took out before, and no file could say, is out from the first call on."""
+        for move in self._unwritten.before(self._tables.current.described):
+            with suppress(TenantryError):  # then it may fail anew
+                self._served_without(move)
+        if not self._unwritten:
+            self._unwritten.clear()
+        self._write_again()
 
     def on_stop(self) -> None:
         """What the machine did is written, if that is possible by now."""
@@ -133,7 +142,8 @@ class Registry(Actor):
             raise Aborted(
                 f"{self._path} is not what you have seen: it was edited again; see functions.diff"
             )
-        index = self._with_unwritten(new)
+        text = self._unwritten.text(new)
+        index = new if text == new.text else parse_index(self._path, text)
         found = (*changes(before.described, index), *_other_code(before, index))
         table = self._built(index, everything)
         if index.text != new.text:
@@ -144,16 +154,6 @@ class Registry(Actor):
             "index loaded", path=str(self._path), actions=len(table.routes), changes=len(found)
         )
         return Taken(index.digest, found)
-
-    def _with_unwritten(self, index: Index) -> Index:
-        """What the machine has taken out stays out, where the file still has it as it was then."""
-        text = index.text
-        for plan in self._unwritten.values():
-            owner = _owner(index, plan.kind, plan.name)
-            version = owner and owner.version(plan.version.number)
-            if version and version.state == plan.version.state:
-                text = edited(text, plan.section, plan.name, version.number, plan.values)
-        return index if text == index.text else parse_index(self._path, text)
 
     # Moves
 
@@ -260,17 +260,24 @@ class Registry(Actor):
             kind=message.kind,
             trace_id=message.failures[-1].trace_id,
         )
-        plan = planned(self._tables.current.described, move)
-        table = self._built(self._edited(plan), lambda _: False)
-        serving = _serving(table, message.kind, message.name)
-        if serving is None or serving.taken_out:
+        table = self._served_without(move)
+        if table is None:
             volume.health.reinstate()  # what was to take over has been moved meanwhile
             return
-        self._serve(table)
-        self._unwritten[key] = plan
         self._tell_of(message, move, table)
         self._record(move, version.state, message.failures)
         self._write_again()
+
+    def _served_without(self, move: Move) -> RoutingTable | None:
+        """The table that is served from now on; None, and the one before, where nothing takes over."""
+        plan = planned(self._tables.current.described, move)
+        table = self._built(self._edited(plan), lambda _: False)
+        serving = _serving(table, move.kind, move.name)
+        if serving is None or serving.taken_out:
+            return None
+        self._serve(table)
+        self._unwritten.add(_key(move), plan)
+        return table
 
     def _write_again(self) -> None:
         """Write what the machine did; where that fails, the Clock has it tried again."""
@@ -283,6 +290,7 @@ class Registry(Actor):
             log.error(
                 "the index could not be written; it is served as if it were", error=str(error)
             )
+            self._unwritten.keep(table.described.root)
             if self._clock is not None:
                 self._clock.tell(After(WRITE_AGAIN_SECONDS, self.mailbox, WriteAgain()))
         else:
@@ -387,12 +395,5 @@ def _other_code(table: RoutingTable, index: Index) -> list[str]:
     return [
         f"{name} version {number}: its code has changed ({volume.loaded.file.name})"
         for (name, number), volume in table.volumes.items()
-        if _digest(codebase, volume.loaded.reference) != volume.loaded.digest
+        if codebase.digest(volume.loaded.reference) != volume.loaded.digest
     ]
-
-
-def _digest(codebase: Codebase, reference: str) -> str | None:
-    try:
-        return codebase.source(reference).digest
-    except CodeProblem:
-        return None

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from actors.errors import FailedPrecondition, NotFound
+from actors.errors import FailedPrecondition, NotFound, Unavailable
+from actors.index.file import replace
 from actors.log.events import Events
 from actors.log.messages import MOVE
 from tests.actors.servers import request
@@ -528,6 +529,35 @@ class TestTheMachine:
         assert "5 unexpected errors within 5 calls" in shown["explanation"]
         assert failed[0] in shown["explanation"]
         assert "version 1 is served instead" in shown["explanation"]
+
+    @pytest.mark.parametrize("is_mended", [False, True], ids=["as it was", "mended"])
+    def test_it_stays_out_after_a_restart_also_where_the_index_cannot_be_written(
+        self, shop: Workshop, monkeypatch: pytest.MonkeyPatch, is_mended: bool
+    ) -> None:
+        """Until its code is other code."""
+
+        def refuse(*_: object) -> None:
+            raise Unavailable("registry.toml cannot be written")
+
+        monkeypatch.setattr("actors.registry.replace", refuse)
+        kept = shop.data / "taken-out.json"
+        shop.write(2, "release", FAILING)
+        shop.serve("hosted-live")
+        assert [shop.call()["ok"] for _ in range(6)] == [False] * 5 + [True]
+        until(kept.exists, "it is kept for the next start")
+        shop.close()
+        assert "erroring" not in shop.index.read_text()
+        if is_mended:
+            shop.write_code(2)
+        shop.serve("hosted-live")
+        if is_mended:
+            assert shop.answered_by() == (2, "newest")
+        else:
+            assert shop.answered_by() == (1, "fallback after erroring")
+            monkeypatch.setattr("actors.registry.replace", replace)
+            shop.serve("hosted-live")
+            assert shop.states() == {1: "release", 2: "erroring"}
+        assert not kept.exists()
 
     def test_one_message_after_the_other_in_the_same_turn(
         self, shop: Workshop, tmp_path: Path

@@ -116,6 +116,13 @@ class Codebase:
         is_async = inspect.iscoroutinefunction(function)
         return Loaded(reference, function, is_async, unit.module, unit.file, unit.digest)
 
+    def digest(self, reference: str) -> str | None:
+        """Of the file that this refers to; None where there is none."""
+        try:
+            return self.source(reference).digest
+        except CodeProblem:
+            return None
+
     def source(self, reference: str) -> Source:
         """The file of a reference, without running it; CodeProblem where there is none."""
         if not REFERENCE.match(reference):
