@@ -136,8 +136,7 @@ class AtWork:
 
     def is_deadly(self, tenant_id: str, work: Work) -> bool:
         """Whether the process ended each time that this request was begun."""
-        deadly = self.deadly
-        return bool(deadly) and _key(tenant_id, work) in deadly
+        return _key(tenant_id, work) in self.deadly
 
     def is_buried(self, tenant_id: str, work: Work) -> bool:
         """Whether one that is deadly has been set aside; from now on it counts as that."""

@@ -64,6 +64,13 @@ _HARMLESS = bytes(
     )
 )
 
+_SMALL_MAPS = bytes(range(0x80, 0x90))
+"""Headers of maps with up to 15 entries."""
+
+_FEW_BYTES = 64 * 1024
+_FEW_MAPS = 16
+"""No more of them break a limit of what a reply holds: neither in length, in depth nor in values."""
+
 _NUL = {"msgpack": b"\0", "json": b"\\u0000"}
 """Bytes without which no text of a body holds NUL."""
 
@@ -141,6 +148,8 @@ def encode(value: Mapping[str, Any], encoding: Encoding, limits: Limits = REPLIE
     body = b""
     try:
         body = packb(content) if encoding == "msgpack" else to_json(content)
+        if encoding == "msgpack" and limits is REPLIES and _is_small(body, content):
+            return body
         check(content, limits, nul=body.find(_NUL[encoding]) >= 0, keys=True)
     except Fault as fault:
         raise Unencodable(fault.problem, fault.field) from None
@@ -242,6 +251,29 @@ def _is_plain(body: bytes, value: dict[str, Any]) -> bool:
         return False
     rest = body.translate(None, _HARMLESS)
     return len(rest) == 2 and rest[0] == 0x80 | len(value) and rest[1] == 0x80 | len(params)
+
+
+def _is_small(body: bytes, content: dict[str, Any]) -> bool:
+    """Whether the bytes alone prove that a reply may hold this: so most replies are spared the walk.
+
+    Without its harmless bytes it is one small map's header for each map, and nothing else.
+    """
+    if len(body) > _FEW_BYTES:
+        return False
+    rest = body.translate(None, _HARMLESS)
+    if len(rest) > _FEW_MAPS or rest.translate(None, _SMALL_MAPS):
+        return False
+    return _maps(content) == len(rest)
+
+
+def _maps(container: dict[str, Any]) -> int:
+    """How many maps there are with this one; TypeError where a key is not text."""
+    "".join(container)
+    found = 1
+    for value in container.values():
+        if type(value) is dict:
+            found += _maps(value)
+    return found
 
 
 def _decode_json(body: bytes, limits: Limits) -> dict[str, Any]:

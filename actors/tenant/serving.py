@@ -206,7 +206,8 @@ class Serving:
     def _served(self, work: Work) -> Held:
         self.heed_newest()
         route = self._route(work)
-        if self._tables.at_work.is_deadly(self._record.id, work):
+        at_work = self._tables.at_work
+        if at_work.deadly and at_work.is_deadly(self._record.id, work):
             return self._set_aside(DeadLetter(work, ENDED_PROCESS))
         params = route.params.parse(work.request.params)
         if route.function is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tracemalloc
+from collections import OrderedDict
 from contextlib import suppress
 from typing import Any
 
@@ -206,6 +207,43 @@ def test_the_short_way_takes_nothing_that_the_long_way_refuses(params: dict[str,
             encode({"params": params}, "msgpack")
     else:
         assert encode(value, "msgpack") == body
+
+
+odd = (
+    st.none() | st.booleans() | st.integers(-300, 300) | st.text("a\xe9\xc9\0", max_size=3)
+) | st.sampled_from(
+    [
+        *("\ud800", -(2**63), 2**63, 0.5, float("inf"), b"x", [], (), [{1: 2}], {1: 2}, {None: 1}),
+        *(OrderedDict(a=1), {"\0": 1}, dict.fromkeys(map(str, range(16)))),
+    ]
+)
+
+
+@settings(max_examples=500)
+@example(content={"a": OrderedDict(a=1)})
+@example(content={"a": {1: 2}, "b": {"c": {}}})
+@given(
+    content=st.recursive(
+        st.dictionaries(st.text(max_size=2), odd, max_size=4),
+        lambda inner: st.dictionaries(st.text(max_size=2), inner | odd, max_size=3),
+        max_leaves=20,
+    )
+)
+def test_a_reply_that_is_spared_the_walk_is_one_that_passes_it(content: dict[str, Any]) -> None:
+    assert outcome(content, REPLIES) == outcome(content, Limits(*REPLIES))
+
+
+def outcome(content: dict[str, Any], limits: Limits) -> bytes | str:
+    """What becomes of it; with limits of one's own all of it is looked at."""
+    try:
+        return encode(content, "msgpack", limits)
+    except Unencodable as error:
+        return str(error)
+
+
+def test_a_reply_of_one_long_text_is_bounded_too() -> None:
+    with pytest.raises(Unencodable, match="longer than"):
+        encode({"a": "x" * REPLIES.body_bytes}, "msgpack")
 
 
 # Limits: at the limit and one past it

@@ -33,7 +33,7 @@ LEARN_ABOVE = insert(contacts_fts).from_select(
 
 def words(contact: Mapping[str, Any]) -> str:
     """What a contact is found by, as it is kept beside it."""
-    return SEPARATOR.join(folded(contact[name] or "") for name in INDEXED)
+    return SEPARATOR.join([folded(contact[name] or "") for name in INDEXED])
 
 
 def learn(ctx: Context, contact_id: int, known_by: str) -> None:
