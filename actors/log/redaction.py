@@ -175,6 +175,7 @@ class Redaction:
         self._mark = mark
         self._schemas: Schemas = [] if source is None else [source]
         self._definitions: Mapping[str, Any] = {} if source is None else source.get("$defs", {})
+        self._applied: dict[tuple[int, ...], tuple[Schemas, Schemas]] = {}
         self._hide = hide
         self._secrets: set[str] = set() if secrets is None else secrets
         """Texts that were taken out; more than MOST_SECRETS of them are not kept."""
@@ -200,7 +201,7 @@ class Redaction:
 
     def map(self, value: Mapping[Any, Any], schemas: Schemas, depth: int) -> dict[str, Any]:
         """Each value by what its name and its schemas say."""
-        known = list(self._applicable(schemas))
+        known = self._known(schemas)
         return {
             scrubbed(name): self._named(text_of(name), inner, known, depth + 1)
             for name, inner in value.items()
@@ -216,9 +217,11 @@ class Redaction:
         return shown
 
     def _value(self, value: Any, schemas: Schemas, depth: int) -> Any:
-        known = list(self._applicable(schemas))
+        known = self._known(schemas)
         if value is not None and self._is_withheld(value, known):
             return self._taken_out(value)
+        if type(value) is str:  # nearly all are, and asking what else it may be takes longer
+            return _scalar(value)
         if isinstance(value, Mapping | list | tuple) and depth > MOST_DEPTH:
             return "(too deep)"
         if isinstance(value, Mapping):
@@ -236,12 +239,20 @@ class Redaction:
             self._described_only and not _is_described(value, known)
         ):
             return True
-        return not isinstance(value, Mapping) and any(map(_holds_secrets, known))
+        return any(map(_holds_secrets, known)) and not isinstance(value, Mapping)
 
     def _described(self, value: Any, schemas: Schemas, depth: int) -> Any:
         """The value, looked through in any case: what it says is secret must not be said elsewhere."""
         shown = self._value(value, schemas, depth)
         return UNKNOWN if _is_closed_to(value, schemas) else shown
+
+    def _known(self, schemas: Schemas) -> Schemas:
+        """All that applies; of a thousand rows each has the same, which is looked up once."""
+        key = tuple(map(id, schemas))
+        found = self._applied.get(key)
+        if found is None:  # they are held, so that no other one can get the address of one
+            found = self._applied[key] = (schemas, list(self._applicable(schemas)))
+        return found[1]
 
     def _applicable(self, schemas: Schemas) -> Iterator[Mapping[str, Any]]:
         """These schemas and all that they refer to or combine, each once."""
