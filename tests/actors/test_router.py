@@ -115,7 +115,7 @@ def test_whoever_has_no_good_token_wakes_nobody_and_opens_nothing(roomy: Server)
 def open_files(directory: Path) -> list[str]:
     """What this process has open there."""
     links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
-    return [target for link in links if (target := target_of(link)).startswith(str(directory))]
+    return [target for link in links if (target := target_of(link)).startswith(f"{directory}/")]
 
 
 def target_of(link: Path) -> str:
