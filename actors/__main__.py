@@ -185,7 +185,7 @@ def spare_the_collector() -> None:
 
 
 def say(line: str) -> None:
-    """One line on standard output, at once: whoever started the server may be reading a pipe.
+    """One line on standard output, at once: the program that started the server may read a pipe.
 
     Where it takes nothing, a closed pipe or a full disk, the server goes on without.
     """

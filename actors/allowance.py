@@ -35,7 +35,7 @@ class Allowance:
         self._connections = Buckets(rates.connection)
         self._refused = Buckets(rates.refused_ms / 1000, least=0.0)
         self.wary_until = float("-inf")
-        """Until then somebody owes time, and whose a message is has to be seen before it is read."""
+        """Until then some caller owes time, and whose a message is has to be seen before it is read."""
 
     def count(self, connection: bytes, token: str, now: float) -> None:
         """Count one request, of a token by its id; ResourceExhausted past what either may send."""

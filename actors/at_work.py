@@ -1,6 +1,6 @@
 """What every function of a tenant is at, in a mapped file: it is there when the process is not any more.
 
-Calls are written in the turn that makes them, with plain stores: whoever reads the file does so when nothing
+Calls are written in the turn that makes them, with plain stores: the next start reads the file when nothing
 runs, in another process (actors/watchdog.py) or after the end of this one.
 """
 

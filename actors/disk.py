@@ -53,7 +53,7 @@ PASSING_RESULTS: Final = frozenset(
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether the same may succeed later with nobody having changed a file or a setting.
+    """Whether the same may succeed later with no file and no setting changed.
 
     True for an OSError or an error of SQLite, SQLAlchemy's wrapping taken off, that says that the disk, its
     room, descriptors or memory were not to be had, and for any error that was raised from one of these.

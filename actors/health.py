@@ -44,7 +44,7 @@ class Blame(Enum):
     TENANT = "a version keeps failing for one tenant and was taken out for it"
     """For the tenant whose call it was."""
     ALARM = "a version keeps failing and stays in service: there is nothing to fall back on"
-    """For nobody: it would be out if anything could take over."""
+    """For no tenant: it would be out if anything could take over."""
 
 
 class Threshold(NamedTuple):

@@ -28,7 +28,7 @@ class Principal(NamedTuple):
 
     @property
     def caller(self) -> str:
-        """Whose ids are remembered: the person's, under any token; the token's where it is nobody's."""
+        """Whose ids are remembered: the person's, under any token; the token's where it has no person."""
         return self.person or self.id
 
 
@@ -139,7 +139,7 @@ class ReplayCall(NamedTuple):
 
 
 class CheckSettings(NamedTuple):
-    """To a connector: whether a tenant's settings, which fit their schema, can ever work; nobody is called.
+    """To a connector: whether a tenant's settings, which fit their schema, can ever work; no call is made.
 
     Answered by True; InvalidArgument says what cannot. Shows nothing of itself.
     """
@@ -293,7 +293,7 @@ class Unserved(NamedTuple):
     refusal: Refusal
     """What its callers are told."""
     cause: str
-    """Why, for whoever runs the server."""
+    """Why, for the operator."""
     ends: float
     """time.monotonic() at which it is tried again, with the next message for it."""
 

@@ -1,7 +1,7 @@
 """What functions print: lines of the log, without secrets, with the call that printed them.
 
-Standard output is how the server speaks with whoever started it, so it is kept for that: what else is written
-there, by a program that a function starts, say, goes to standard error.
+Standard output is how the server speaks with the program that started it, so it is kept for that: what else
+is written there, by a program that a function starts, say, goes to standard error.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Streams:
 
     @property
     def output(self) -> TextIO:
-        """Standard output as whoever started the server reads it."""
+        """Standard output as the program that started the server reads it."""
         return self._protocol or sys.stdout
 
     @property

@@ -95,7 +95,7 @@ def _lock(descriptor: int, data: Path) -> None:
 
 
 def bound(lock: int, *addresses: str | int | None) -> None:
-    """The sockets at these endpoints and ports belong to whoever holds this lock, too."""
+    """The sockets at these endpoints and ports belong to the holder of this lock, too."""
     for each in addresses:
         path, port = path_of(str(each)), str(each).rpartition(":")[2]
         _HELD[lock].addresses.add(int(port) if path is None and port.isdecimal() else str(path))

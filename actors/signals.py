@@ -1,4 +1,4 @@
-"""Signals: what whoever runs the server says to it. The main thread takes them one at a time.
+"""Signals: what the operator asks of the server. The main thread takes them one at a time.
 
 None is blocked, since a process that a function starts would inherit that, and could not be ended.
 """

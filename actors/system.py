@@ -75,7 +75,7 @@ class System:
         events: Events | None = None,
         habits: Habits = HABITS,
     ) -> None:
-        """`clock` says seconds since the epoch, `steady` seconds that nobody sets.
+        """`clock` says seconds since the epoch, `steady` seconds that cannot be set.
 
         `events` are the process's own, of which the error log is to be told as long as the system runs.
         """

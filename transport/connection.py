@@ -108,7 +108,7 @@ class Connection:
         if not self.is_tcp:
             return 0
         sent = self._sent_besides + (0 if self.tally is None else self.tally.sent)
-        if self.taken > sent:  # greetings and the like, which nobody has counted
+        if self.taken > sent:  # greetings and the like, which are not counted
             self._sent_besides += self.taken - sent
         return max(0, sent - self.taken)
 

@@ -181,7 +181,7 @@ class Connections:
         """At each connection, whether it keeps within bounds; gives whether much is under way."""
         emptied = self.emptied
         introduced = [self._introduced.popleft() for _ in range(len(self._introduced))]
-        self._follow_events(now)  # the events of whoever is introduced are there by now
+        self._follow_events(now)  # the events of peers introduced are there by now
         come = sum(each.look(now) for each in self._live.values())
         for tally in introduced:
             self._bind(tally)
@@ -322,7 +322,7 @@ class Connections:
         connection.cut()
 
     def _report(self, now: float) -> None:
-        """One line for many, or whoever fills memory would fill the log instead."""
+        """One line for many, or a peer that fills memory would fill the log instead."""
         new = self.cut.total() - self._reported.total()
         if new and now >= self._report_due:
             reasons = dict(self.cut - self._reported)

@@ -26,7 +26,7 @@ HANDSHAKE_MS = 2_000
 connections starve real ones at the limit of open files."""
 
 HEARTBEAT_MS = 5_000
-"""How often a client asks a silent server for a sign of life. A server asks nobody: see `set_options`."""
+"""How often a client asks a silent server for a sign of life. A server does not ask: see `set_options`."""
 
 HEARTBEAT_TIMEOUT_MS = 15_000
 """A server that gave none for so long is disconnected."""

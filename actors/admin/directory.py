@@ -88,7 +88,7 @@ class Directory(Actor):
     def on_start(self) -> None:
         """Open the file, end what expired meanwhile, and tell the subscribers what is in it.
 
-        Trouble of the disk that passes ends nobody: it is opened with the first message then.
+        Trouble of the disk that passes does not end it: it is opened with the first message then.
         """
         try:
             self._open()

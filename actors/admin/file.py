@@ -60,7 +60,7 @@ def prepare_directory(path: Path) -> None:
 
 
 def _require_new(path: Path) -> None:
-    """An empty directory in place of one that was lost would let nobody in, and take on new tenants."""
+    """An empty directory in place of one that was lost would refuse every token, and take on new tenants."""
     data = path.parent
     traces = [
         f"{place}/ has {count} {what}"

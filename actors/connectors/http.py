@@ -1,6 +1,6 @@
 """One HTTP exchange with a checked address: no redirect, no proxy, no more bytes and time than given.
 
-A client of httpx2 would read cookies, and where a redirect leads, although nobody follows it: what a peer
+A client of httpx2 would read cookies, and where a redirect leads, although it is not followed: what a peer
 says there can be anything, and makes it raise. So the exchange is the transport's, which reads neither.
 
 The request goes to an address that was checked, as a URL; the host's name is in the Host header and in the

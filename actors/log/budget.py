@@ -72,7 +72,7 @@ class Budget:
             return math.inf
 
     def leave_out(self, tenant: TenantRecord, day: str, line: Line) -> None:
-        """Count it; the first of a day is told to whoever runs the server."""
+        """Count it; the first of a day is logged for the operator."""
         if self._full.get(tenant.id) != day:
             self._full[tenant.id] = day
             log.warning(

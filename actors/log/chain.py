@@ -139,7 +139,7 @@ def readable(line: bytes) -> dict[str, Any] | None:
 
 
 def presentable(record: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The record as `audit.list` promises it, fit to be sent; None where somebody has made another of it."""
+    """The record as `audit.list` promises it, fit to be sent; None where it was made another one."""
     is_within = all(len(record[name] or "") <= most for name, most in MOST_TEXT.items())
     if is_within and 1 <= record["seq"] <= LARGEST_INT and is_moment(record["at"]):
         return fit_map(record)

@@ -75,7 +75,7 @@ class ErrorLog(Actor):
         self._retry = 0.0
 
     def on_start(self) -> None:
-        """What was due while nobody was here is done soon; what tenants have had of today counts."""
+        """What was due meanwhile is done soon; what tenants have had of today counts."""
         today = self._day(self._clock())
         with suppress(OSError), open_day(self._directory / f"{today}{PLAIN}") as lines:
             self._shares.recall(today, lines)

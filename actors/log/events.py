@@ -167,7 +167,7 @@ class ToStructlog(logging.Handler):
 
 
 def log_to_standard_error() -> Events:
-    """Structured lines for whoever runs the process, without secrets; the ErrorLog is connected later."""
+    """Structured lines for the operator, without secrets; the ErrorLog is connected later."""
     events = Events(readable=sys.stderr.isatty())
     structlog.configure(
         processors=events.processors(),

@@ -57,7 +57,7 @@ class Calls:
         self._made: list[Call] = []
 
     def make(self, name: str, params: Mapping[str, Any]) -> Call:
-        """A call, of which nobody has heard yet. CallRefused (MisfitCall) says what is wrong with it."""
+        """A call that is not sent yet. CallRefused (MisfitCall) says what is wrong with it."""
         operation = self._operation(name)
         try:
             operation.params.parse(params)

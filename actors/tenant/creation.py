@@ -46,7 +46,7 @@ def create_tenant(template: bytes, path: Path, tenant_id: str) -> None:
         sync(path.parent)
     except (sqlite3.Error, OSError) as error:
         found = problem(draft, error)
-        for left in (draft, path):  # nobody has heard of it yet
+        for left in (draft, path):  # it is not in use yet
             remove_draft(left)
         raise found from error
 

@@ -31,7 +31,7 @@ QUOTA_REACHED: Final = Refusal(
 )
 DISK_FULL: Final = Refusal(
     api.RESOURCE_EXHAUSTED,
-    "the server's disk is full, and nothing was done; whoever runs the server makes room",
+    "the server's disk is full, and nothing was done; its operator makes room",
     retry_after_ms=1_000,
 )
 TOO_LATE: Final = Refusal(

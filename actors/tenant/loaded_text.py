@@ -63,7 +63,7 @@ SEEN: Final[dict[int, Seen]] = {}
 written here is never changed, whichever thread comes first."""
 
 ENCLOSED: Final[dict[int, frozenset[str]]] = {}
-"""By address, as SEEN: all that can be reached from what a module shares, so that nobody goes there again."""
+"""By address, as SEEN: all that can be reached from what a module shares, so that none is read again."""
 
 
 def static_fragments(modules: Iterable[ModuleType]) -> frozenset[str]:

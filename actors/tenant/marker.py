@@ -52,7 +52,7 @@ class Marker:
 
 
 def due_markers(directory: Path, now: float) -> list[str]:
-    """Ids of tenants that somebody has to look at by now, the longest due first.
+    """Ids of tenants to be looked at by now, the longest due first.
 
     A time that no delivery waits for is of a clock that was wrong: who looks finds out.
     """

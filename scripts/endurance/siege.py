@@ -86,7 +86,7 @@ def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
 
 
 class Trial:
-    """A server, a tenant that behaves, and whoever does not."""
+    """A server, a tenant that behaves, and peers that do not."""
 
     def __init__(
         self,

@@ -21,7 +21,7 @@ async def configure(ctx: AdminContext, params: Any) -> dict[str, Any]:
 
 
 async def _require_possible(ctx: AdminContext, params: Any) -> None:
-    """As the connector sees it; one that does not answer now, or is none any more, keeps nobody waiting."""
+    """As the connector sees it; one that does not answer now, or is none any more, is not waited for."""
     name, mailbox = params.connector, ctx.actors.connectors.get(params.connector)
     if mailbox is None or ctx.tenant is None:
         return

@@ -57,7 +57,7 @@ async def _out(ctx: AdminContext) -> tuple[Unserved, ...]:
 
 
 def _refused(ctx: AdminContext, found: Unserved) -> dict[str, Any]:
-    """Its own people are told what its callers are; whoever runs the server, what is wrong."""
+    """Its own people are told what its callers are; the operator, what is wrong."""
     until = ctx.now + timedelta(seconds=found.ends - time.monotonic())
     why = found.refusal.message if ctx.caller.role in TENANT_ROLES else found.cause
     return {"why": why, "until": until.isoformat(timespec="milliseconds")}
