@@ -65,12 +65,12 @@ def test_the_worst_timeout_is_survived(client: JsonReq) -> None:
     [
         '{"id":"r-1","action":"system.ping","params":{"n":NaN}}',
         '{"id":"r-1","action":"system.ping","params":{"n":1e999}}',
-        '{"id":"r-1","action":"system.ping","params":{"n":' + "9" * 5_000 + "}}",
+        '{"id":"r-1","token":"TOKEN","action":"system.ping","params":{"n":' + "9" * 100_000 + "}}",
         '{"id":"r-1","action":"system.ping","params":{"n":9223372036854775808}}',
         '{"id":"r-1","action":"system.ping","params":{"s":"\\u0000"}}',
         '{"id":"r-1","action":"system.ping","params":{"s":"\\ud800"}}',
         '{"id":"r-1","action":"system.ping","action":"system.ping"}',
-        '{"id":"r-1","action":"system.ping","params":' + "[" * 3_000 + "]" * 3_000 + "}",
+        '{"id":"r-1","token":"TOKEN","action":"x","params":' + "[" * 100_000 + "]" * 100_000 + "}",
         '{"id":"r-1","action":"system.ping","params":{"a":' + json.dumps([0] * 1001) + "}}",
         '{"id":"r-1","action":"system.ping","timeout":5}',
         '{"id":"r-1","action":"system.ping"',
@@ -79,9 +79,9 @@ def test_the_worst_timeout_is_survived(client: JsonReq) -> None:
     ],
     ids=lambda text: text[30:70],
 )
-def test_bad_bodies_are_answered_under_their_id(client: JsonReq, text: str) -> None:
-    """And the server is there for the next one."""
-    reply = client.exchange(text.encode())
+def test_bad_bodies_are_answered_under_their_id(server: Server, client: JsonReq, text: str) -> None:
+    """And the server is there for the next one. Large ones are read for callers that it knows."""
+    reply = client.exchange(text.replace("TOKEN", server.tokens["acme"]).encode())
     assert reply["id"] == "r-1"
     assert reply["error"]["code"] == "invalid_argument"
     assert client.ask("system.ping")["ok"]
