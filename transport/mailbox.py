@@ -39,6 +39,10 @@ ABOUT = 2
 RETRY_MS = 5
 """How soon a peer whose queue was full is tried again, in milliseconds."""
 
+NOBLOCK = int(zmq.NOBLOCK)
+SNDMORE = int(zmq.NOBLOCK | zmq.SNDMORE)
+"""Plain numbers: each message would pay for joining members of an enumeration anew."""
+
 
 class Frame(NamedTuple):
     """One message from the network, cut at its frames; the first is the connection's routing id."""
@@ -179,33 +183,30 @@ class SocketMailbox:
 
     def _receive(self) -> Frame:
         """One message; a million parts of one pass through here without being kept."""
-        receive, option = self._socket.recv, self._socket.getsockopt
-        parts = [receive(zmq.NOBLOCK)]
-        tally = self._tallies.get(parts[0])
-        if tally is None:
-            tally = self._first(parts)
-        else:
-            parts.append(receive(zmq.NOBLOCK))  # a routing id is not the last part of anything
-            tally.handled += len(parts[1]) + ABOUT
-        while option(zmq.RCVMORE):
-            part = receive(zmq.NOBLOCK)
-            tally.handled += len(part) + ABOUT
+        receive = self._socket.recv
+        routing_id = receive(NOBLOCK)
+        part = receive(NOBLOCK, copy=False)  # a routing id is not the last part of anything
+        tally = self._tallies.get(routing_id) or self._first(routing_id, part)
+        body = part.bytes
+        tally.handled += len(body) + ABOUT
+        parts = [routing_id, body]
+        while part.more:
+            part = receive(NOBLOCK, copy=False)
+            body = part.bytes
+            tally.handled += len(body) + ABOUT
             if len(parts) < MOST_PARTS:
-                parts.append(part)
+                parts.append(body)
             else:
-                parts[-1] = part
+                parts[-1] = body
         return Frame(parts)
 
-    def _first(self, parts: list[bytes]) -> Tally:
+    def _first(self, routing_id: bytes, part: zmq.Frame) -> Tally:
         """Begin to count for a peer: only what it sends says which connection it is on."""
-        part = self._socket.recv(zmq.NOBLOCK, copy=False)
         try:
             descriptor = int(part.get(zmq.SRCFD))
         except zmq.ZMQError:  # from a socket of this process
             descriptor = -1
-        parts.append(part.bytes)
-        tally = self._tallies[parts[0]] = Tally(parts[0], descriptor)
-        tally.handled = len(parts[-1])
+        tally = self._tallies[routing_id] = Tally(routing_id, descriptor)
         self.connections.introduce(tally)
         return tally
 
@@ -237,7 +238,10 @@ class SocketMailbox:
     def _try(self, message: list[bytes]) -> bool:
         """True where the message needs no more attention: sent, or its peer is gone."""
         try:
-            self._socket.send_multipart(message, zmq.NOBLOCK)
+            send = self._socket.send
+            for part in message[:-1]:
+                send(part, SNDMORE)
+            send(message[-1], NOBLOCK)
         except zmq.Again:
             return False
         except zmq.ZMQError as error:

@@ -24,7 +24,7 @@ class Forgetful(zmq.Socket[bytes]):
         if self._big and not self._failed:
             self._failed = True
             raise MemoryError
-        self._big = self._big or part == b"big"
+        self._big = self._big or bytes(part) == b"big"
         return part
 
 
