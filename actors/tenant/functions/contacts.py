@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Select, bindparam, delete, insert, select, update
 
 from actors.errors import FailedPrecondition, InvalidArgument
 from actors.tenant.context import Context, Row
@@ -32,7 +32,10 @@ ADD = (
     .values(bound(*FIELDS, "created_at", "updated_at", "words"))
     .returning(contacts.c.id)
 )
-GET = select(contacts).where(contacts.c.id == bindparam("contact_id"))
+SHOWN = ("id", *FIELDS, "created_at", "updated_at")
+GET = select(*(contacts.c[name] for name in SHOWN)).where(contacts.c.id == bindparam("contact_id"))
+STORED = select(contacts).where(contacts.c.id == bindparam("contact_id"))
+"""With its words, for what changes them."""
 UPDATE = (
     update(contacts)
     .where(contacts.c.id == bindparam("contact_id"))
@@ -66,7 +69,7 @@ def add(ctx: Context, params: ContactsAddParams) -> ContactsAddResult:
 
 def get(ctx: Context, params: ContactsGetParams) -> ContactsGetResult:
     """Show one contact with every field."""
-    return _shown(_present(ctx, params.id)._asdict())
+    return _shown(_present(ctx, GET, params.id)._asdict())
 
 
 def change(ctx: Context, params: ContactsUpdateParams) -> ContactsUpdateResult:
@@ -74,7 +77,7 @@ def change(ctx: Context, params: ContactsUpdateParams) -> ContactsUpdateResult:
     given = {name: getattr(params, name) for name in FIELDS if name in params.model_fields_set}
     if not given:
         raise InvalidArgument(f"nothing to change: give at least one of {', '.join(FIELDS)}")
-    before = _present(ctx, params.id)._asdict()
+    before = _present(ctx, STORED, params.id)._asdict()
     contact = before | given | {"updated_at": timestamp(ctx.now)}
     contact["words"] = search_index.words(contact)
     written = {name: contact[name] for name in (*FIELDS, "updated_at", "words")}
@@ -86,7 +89,7 @@ def change(ctx: Context, params: ContactsUpdateParams) -> ContactsUpdateResult:
 
 def remove(ctx: Context, params: ContactsRemoveParams) -> ContactsRemoveResult:
     """Remove a contact and the notes on it; one with tickets stays, so that they keep theirs."""
-    contact = _present(ctx, params.id)
+    contact = _present(ctx, STORED, params.id)
     binds = {"contact_id": params.id}
     if kept := ctx.db.all(TICKETS_KEPT, binds):
         raise FailedPrecondition(
@@ -98,8 +101,8 @@ def remove(ctx: Context, params: ContactsRemoveParams) -> ContactsRemoveResult:
     return {"id": params.id}
 
 
-def _present(ctx: Context, contact_id: int) -> Row:
-    row = ctx.db.first(GET, {"contact_id": contact_id})
+def _present(ctx: Context, statement: Select[Any], contact_id: int) -> Row:
+    row = ctx.db.first(statement, {"contact_id": contact_id})
     if row is None:
         raise missing.contact(contact_id)
     return row
