@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from actors.health import Running
 from actors.messages import TenantRecord, Work
-from actors.routing import Route
+from actors.service import Route
 from actors.watchdog import BEATS, BEATS_AT, CALL, CALL_BYTES, HEAD, MAGIC, Call, calls_in
 
 RUNNING = "running"

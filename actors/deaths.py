@@ -15,10 +15,11 @@ from typing import Any
 import structlog
 
 from actors.at_work import NO_PAST, RUNNING, AtWork, mapped, past_of
-from actors.health import Threshold
+from actors.index.entries import Threshold
 from actors.private_file import write_private
 from actors.published import Published
-from actors.routing import Route, RoutingTable
+from actors.routing import RoutingTable
+from actors.service import Route
 from actors.watchdog import Call
 
 log = structlog.get_logger()

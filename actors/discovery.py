@@ -30,7 +30,8 @@ from actors.index.entries import EFFECTS, RELEASE, RESERVED, STATES, Action, Ver
 from actors.index.schema import Schema
 from actors.index.spelling import nearest
 from actors.messages import Principal, Work
-from actors.routing import Route, RoutingTable, route_of
+from actors.routing import RoutingTable
+from actors.service import Route, route_of
 from transport import codec
 
 SERVER_VERSION = "0.1.0"

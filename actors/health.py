@@ -17,6 +17,8 @@ from collections import deque
 from enum import Enum
 from typing import Final, NamedTuple, Self
 
+from actors.index.entries import Threshold
+
 HANGS_AFTER = 30.0
 """Seconds in a function after which its call counts as failed although it has not ended.
 
@@ -45,16 +47,6 @@ class Blame(Enum):
     """For the tenant whose call it was."""
     ALARM = "a version keeps failing and stays in service: there is nothing to fall back on"
     """For no tenant: it would be out if anything could take over."""
-
-
-class Threshold(NamedTuple):
-    """How many unexpected errors are too many."""
-
-    failures: int = 5
-    calls: int = 50
-    """So many of the last calls are looked at."""
-    seconds: float = 60.0
-    """And what is older than this is not."""
 
 
 class Failure(NamedTuple):

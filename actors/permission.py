@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from actors.errors import PermissionDenied
 from actors.messages import Principal
-from actors.routing import Route
+from actors.service import Route
 
 MOST_NAMED = 5
 """Actions of a token's scope that a refusal names."""

@@ -8,12 +8,13 @@ import structlog
 
 from actors.at_work import AtWork
 from actors.health import Blame, Running
-from actors.index.messages import FUNCTION, TakeOut
+from actors.index.entries import FUNCTION
+from actors.index.messages import TakeOut
 from actors.index.move import Plan
 from actors.library import Key
 from actors.mailbox import Mailbox
-from actors.routing import Route, RoutingTable
-from actors.service import Service
+from actors.routing import RoutingTable
+from actors.service import Route, Service
 
 log = structlog.get_logger()
 

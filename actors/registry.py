@@ -30,11 +30,9 @@ from actors.index.code import Codebase, unload
 from actors.index.decision import Decision
 from actors.index.difference import changes, text_difference
 from actors.index.edit import edited
-from actors.index.entries import DUMMY, ERRORING, Action, Connector, Index
+from actors.index.entries import CONNECTOR, DUMMY, ERRORING, FUNCTION, Action, Connector, Index
 from actors.index.file import Unsettled, digest_of, edited_by_hand, replace
 from actors.index.messages import (
-    CONNECTOR,
-    FUNCTION,
     Compare,
     Difference,
     LookForHangs,
@@ -55,8 +53,8 @@ from actors.library import Key, Library, connector_key, everything
 from actors.log.messages import MOVE, OK, Append, Entry
 from actors.mailbox import Mailbox
 from actors.published import Published
-from actors.routing import Route, RoutingTable, route_of
-from actors.service import Service
+from actors.routing import RoutingTable
+from actors.service import Route, Service, route_of
 
 log = structlog.get_logger()
 

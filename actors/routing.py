@@ -10,11 +10,10 @@ import functools
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from types import MappingProxyType, ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from actors.access import ADMIN, AREAS, Rule, rule_of
+from actors.access import ADMIN, AREAS
 from actors.errors import NotFound
-from actors.health import Health
 from actors.index.code import Codebase
 from actors.index.decision import FALLBACK, NEWEST, Decision, ranking, serve
 from actors.index.entries import (
@@ -27,94 +26,11 @@ from actors.index.entries import (
     Index,
     Operation,
 )
-from actors.index.messages import FUNCTION
 from actors.index.reader import built_in_index
-from actors.index.schema import Schema
 from actors.index.spelling import nearest
-from actors.library import NOTHING, Key, Library, Problems, Volume, Volumes, everything
+from actors.library import NOTHING, Key, Library, Problems, Volumes, everything
 from actors.messages import Principal
-from actors.service import Service, Services
-
-
-class Route(NamedTuple):
-    """All that serving one message of one action needs."""
-
-    action: Action
-    name: str
-    rule: Rule
-    """Who may call it, and where it is answered."""
-    writes: bool
-    """False for a read: what it writes is rolled back."""
-    params: Schema
-    result: Schema
-    version: int
-    """0 where no version is written."""
-    state: str
-    reason: str
-    function: Callable[..., Any] | None
-    """None for a dummy, for what is built in, and where no version is served."""
-    example: Mapping[str, Any] | None
-    """What a dummy answers; None for everything else."""
-    meta: Mapping[str, Any]
-    """version, state and reason for a reply; to be copied, never changed."""
-    is_async: bool = False
-    """True for an `async def`, which is stepped from one wait to the next instead of called."""
-    built_in: bool = False
-    """True for what the engine itself describes and does; an index cannot change it."""
-    taken_out: bool = False
-    """True where a version would be served were it not erroring."""
-    health: Health | None = None
-    """What counts the version's calls and failures; None where there is no function."""
-    fallback: Route | None = None
-    """What takes over once the version is out; None where nothing would."""
-    module: ModuleType | None = None
-    """Where the function was written; None where there is none."""
-
-    @property
-    def kind(self) -> str:
-        """What versions it is one of."""
-        return FUNCTION
-
-    def is_for(self, caller: Principal) -> bool:
-        """Whether this caller may call it on a channel that answers it: by rule, areas and scope."""
-        channel = self.rule.channel
-        if channel is None:
-            return caller.role in self.rule.allowed
-        if caller.scope is not None and self.name not in caller.scope:
-            return False
-        return self.rule.admits(caller.role, caller.areas, channel)
-
-
-def route_of(
-    action: Action,
-    decision: Decision,
-    volume: Volume | None,
-    rule: Rule | None = None,
-    fallback: Route | None = None,
-) -> Route:
-    """Prepare the route for what was decided; `rule` in place of what the action states."""
-    number, state = decision.version[:2] if decision.version else (0, DUMMY)
-    params, result = action.schemas(decision.version)
-    is_dummy = decision.is_served and state == DUMMY
-    return Route(
-        action=action,
-        name=action.name,
-        rule=rule or rule_of(action.access, action.channel, action.area, action.platform),
-        writes=action.effect == "write",
-        params=params,
-        result=result,
-        version=number,
-        state=state,
-        reason=decision.reason,
-        function=volume and volume.loaded.function,
-        example=result.example() if is_dummy else None,
-        meta={"version": number, "state": state, "reason": decision.reason},
-        taken_out=decision.taken_out,
-        health=volume and volume.health,
-        fallback=fallback,
-        module=volume and volume.loaded.module,
-        is_async=volume is not None and volume.loaded.is_async,
-    )
+from actors.service import Route, Service, Services, route_of
 
 
 class RoutingTable(NamedTuple):

@@ -13,7 +13,7 @@ from actors.future import Answer
 from actors.log.messages import ACTION, INTENT, OUTCOME, Entry
 from actors.log.redaction import NO_NAMES, NOTHING_KNOWN, Redaction
 from actors.messages import Principal, TenantRecord, Work
-from actors.routing import Route
+from actors.service import Route
 
 LOCAL_MS = 20_000
 """The timeout of what the process itself asks: less than its wiring waits, so that it hears why."""

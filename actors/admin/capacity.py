@@ -20,7 +20,7 @@ from actors.callers import Callers, not_you
 from actors.errors import NotFound, PermissionDenied
 from actors.messages import Principal, TenantRecord
 from actors.permission import levels, with_article
-from actors.routing import Route
+from actors.service import Route
 
 NOBODY = "no valid token"
 """The capacity of a caller that nobody knows."""

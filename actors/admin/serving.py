@@ -26,7 +26,8 @@ from actors.inlet import full, require_active
 from actors.log.events import Confidential
 from actors.messages import FindTenant, Receipt
 from actors.published import Published
-from actors.routing import Route, RoutingTable
+from actors.routing import RoutingTable
+from actors.service import Route
 from transport import codec
 from transport.fit import fit_map
 from transport.message import Reply

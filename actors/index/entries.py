@@ -7,9 +7,23 @@ from pathlib import Path
 from typing import NamedTuple
 
 from actors.errors import SettingsError
-from actors.health import Threshold
 from actors.index.schema import Schema
 from actors.index.spelling import hint
+
+
+class Threshold(NamedTuple):
+    """How many unexpected errors are too many."""
+
+    failures: int = 5
+    calls: int = 50
+    """So many of the last calls are looked at."""
+    seconds: float = 60.0
+    """And what is older than this is not."""
+
+
+FUNCTION = "function"
+CONNECTOR = "connector"
+
 
 DUMMY = "dummy"
 ERRORING = "erroring"

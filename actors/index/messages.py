@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from actors.health import Failure
+from actors.index.entries import FUNCTION
 from actors.messages import Receipt
-
-FUNCTION = "function"
-CONNECTOR = "connector"
 
 
 class Reload(NamedTuple):

@@ -11,6 +11,7 @@ from actors.index.code import Codebase
 from actors.index.compatibility import Break, breaks
 from actors.index.edit import Values
 from actors.index.entries import (
+    CONNECTOR,
     DUMMY,
     ERRORING,
     RELEASE,
@@ -20,7 +21,7 @@ from actors.index.entries import (
     Schemas,
     Version,
 )
-from actors.index.messages import CONNECTOR, Move
+from actors.index.messages import Move
 from actors.index.spelling import hint
 from actors.index.states import MUTABLE, moves
 from transport.message import Problem

@@ -13,7 +13,6 @@ from typing import TypeVar
 
 from actors.access import ADMIN, AREAS, CHANNELS, LEVELS, OWNER, PLATFORM_LEVELS
 from actors.errors import IndexProblem
-from actors.health import Threshold
 from actors.index.code import REFERENCE
 from actors.index.config import SETTINGS, default_schema
 from actors.index.consolation import unfit
@@ -32,6 +31,7 @@ from actors.index.entries import (
     Room,
     Schemas,
     Storage,
+    Threshold,
     Version,
 )
 from actors.index.schema import Schema, SchemaProblem

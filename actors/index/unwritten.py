@@ -17,8 +17,8 @@ import structlog
 from actors.disk import said
 from actors.index.code import Codebase
 from actors.index.edit import edited
-from actors.index.entries import ERRORING, Action, Connector, Index, Version
-from actors.index.messages import CONNECTOR, Move
+from actors.index.entries import CONNECTOR, ERRORING, Action, Connector, Index, Version
+from actors.index.messages import Move
 from actors.index.move import Plan
 from actors.private_file import write_private
 

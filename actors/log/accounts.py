@@ -8,7 +8,7 @@ from collections.abc import Callable
 from actors.log.messages import Line, Turn, Untold
 from actors.mailbox import Mailbox
 from actors.messages import TenantRecord, Work
-from actors.routing import Route
+from actors.service import Route
 from transport.message import Refusal
 
 

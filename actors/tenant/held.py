@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from actors.errors import Unavailable
 from actors.mailbox import Killer
 from actors.messages import DeadLetter, Work
-from actors.routing import Route
+from actors.service import Route
 from transport.message import Refusal
 
 

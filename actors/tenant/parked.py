@@ -6,7 +6,7 @@ from typing import Final
 
 from actors.future import Answer
 from actors.messages import Work
-from actors.routing import Route
+from actors.service import Route
 from actors.stepper import Stepper
 from actors.tenant.calls import Calls
 from actors.tenant.lease import Lease

@@ -12,7 +12,8 @@ from typing import Any
 from actors.errors import ActionError
 from actors.messages import DryRun
 from actors.profiles import Config
-from actors.routing import Route, RoutingTable
+from actors.routing import RoutingTable
+from actors.service import Route
 from actors.stepper import Raised, Returned, Stepper
 from actors.tenant.calls import AWAITABLE, Call, Calls
 from actors.tenant.context import Context

@@ -15,7 +15,8 @@ from actors.access import DATA
 from actors.errors import CallRefused, InvalidArgument, MisfitCall
 from actors.index.entries import Action, Operation
 from actors.index.spelling import hint
-from actors.routing import Route, RoutingTable
+from actors.routing import RoutingTable
+from actors.service import Route
 from actors.tenant.subscribed import RequireSubscribed
 
 MOST_AT_ONCE: Final = 1000

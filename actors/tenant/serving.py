@@ -34,7 +34,8 @@ from actors.messages import DeadLetter, DryRun, Principal, TenantRecord, Work
 from actors.permission import require
 from actors.profiles import UNREMARKABLE, Config, Profile, Profiles
 from actors.published import Published, sound
-from actors.routing import Route, RoutingTable
+from actors.routing import RoutingTable
+from actors.service import Route
 from actors.tenant.context import Context
 from actors.tenant.database import TenantDatabase
 from actors.tenant.digest import content_digest

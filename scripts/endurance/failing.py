@@ -9,7 +9,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final, NamedTuple
 
-from actors.health import SEVERAL, Threshold
+from actors.health import SEVERAL
+from actors.index.entries import Threshold
 from scripts.endurance.console import FUNCTION, Console
 from scripts.endurance.report import Report
 from scripts.endurance.server import Site

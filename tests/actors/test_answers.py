@@ -17,7 +17,8 @@ from actors.answers import (
 )
 from actors.index.reader import read_index
 from actors.messages import Peer, Replies, Work
-from actors.routing import Route, RoutingTable
+from actors.routing import RoutingTable
+from actors.service import Route
 from tests.actors.house import Watch
 from tests.actors.letters import work
 from tests.actors.servers import INDEX

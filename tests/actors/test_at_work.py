@@ -14,7 +14,7 @@ from actors import at_work
 from actors.at_work import NO_PAST, At, AtWork, mapped, past_of
 from actors.health import Health, Running
 from actors.messages import ANYONE, Peer, TenantRecord, Work
-from actors.routing import Route
+from actors.service import Route
 from actors.watchdog import CALL_BYTES
 from transport.message import Request
 

@@ -25,9 +25,9 @@ from actors.health import (
     Blame,
     Health,
     Running,
-    Threshold,
     span,
 )
+from actors.index.entries import Threshold
 
 LIMIT = Threshold()
 

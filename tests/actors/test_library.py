@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from actors.errors import CodeProblem
-from actors.health import Threshold
-from actors.index.entries import Version
+from actors.index.entries import Threshold, Version
 from actors.library import NOTHING, Key, Library, Volumes, everything
 
 ADD = (

@@ -15,7 +15,7 @@ from actors.index.messages import Compare, Difference, Prepare
 from actors.index.spelling import hint
 from actors.inlet import require_active
 from actors.messages import DryRun, FindTenant
-from actors.routing import Route
+from actors.service import Route
 
 MOST_LINES = 2000
 """Of a difference that are shown."""

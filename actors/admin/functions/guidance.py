@@ -7,9 +7,8 @@ from typing import Any
 from actors.admin.context import AdminContext
 from actors.errors import NotFound
 from actors.index.api import context_api
-from actors.index.entries import RESERVED, Action
+from actors.index.entries import CONNECTOR, FUNCTION, RESERVED, Action
 from actors.index.instructions import instructions as text_of
-from actors.index.messages import CONNECTOR, FUNCTION
 from actors.index.related import related
 from actors.index.spelling import nearest
 from actors.index.todo import FIRST_TO_LAST, WAITS_FOR, Task, counts, tasks

@@ -16,8 +16,8 @@ from actors.errors import (
     InvalidArgument,
     NotFound,
 )
-from actors.index.entries import Action, Connector
-from actors.index.messages import CONNECTOR, FUNCTION, Move, Moved, Reload, Taken
+from actors.index.entries import CONNECTOR, FUNCTION, Action, Connector
+from actors.index.messages import Move, Moved, Reload, Taken
 from actors.index.spelling import hint
 from actors.log.messages import AUDIT, MOVE, Find
 

@@ -8,8 +8,16 @@ from typing import Any
 from actors.admin.context import AdminContext
 from actors.admin.functions.moves import find_moves, owner_of
 from actors.index.decision import serve, served_in
-from actors.index.entries import DUMMY, ERRORING, Action, Connector, Environment, Version
-from actors.index.messages import CONNECTOR, FUNCTION
+from actors.index.entries import (
+    CONNECTOR,
+    DUMMY,
+    ERRORING,
+    FUNCTION,
+    Action,
+    Connector,
+    Environment,
+    Version,
+)
 from actors.index.states import moves
 from actors.library import connector_key
 

@@ -13,7 +13,8 @@ from sqlalchemy import bindparam, insert
 from structlog.testing import capture_logs
 
 from actors.errors import NotFound
-from actors.health import SEVERAL, Blame, Health, Threshold
+from actors.health import SEVERAL, Blame, Health
+from actors.index.entries import Threshold
 from actors.index.messages import TakeOut
 from actors.messages import DeadLetter
 from actors.registry import load_table

@@ -20,7 +20,8 @@ from actors.index.reader import read_index
 from actors.messages import DeadLetter, Peer, Principal, TenantRecord, Work
 from actors.profiles import Config, Profile, Profiles, TenantLimits, frozen
 from actors.published import Published
-from actors.routing import Route, RoutingTable
+from actors.routing import RoutingTable
+from actors.service import Route
 from actors.tenant.actor import Tenant
 from actors.tenant.context import Context
 from actors.tenant.storage import Storage
