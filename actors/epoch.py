@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 
@@ -97,3 +98,9 @@ def _noted(file: Path) -> float | None:
 def _written(directory: Path) -> float | None:
     written = [path.stat().st_mtime for path in directory.parent.glob(f"{directory.name}*")]
     return max(written, default=None)
+
+
+def moment(seconds: float) -> str:
+    """RFC 3339 in UTC, to the millisecond, of seconds since the epoch."""
+    at = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return at.replace("+00:00", "Z")

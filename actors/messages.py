@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from transport.message import Encoding, Refusal, Request
+
+TENANT_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class Principal(NamedTuple):

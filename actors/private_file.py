@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 from actors.disk import sync
+
+PRIVATE_FILE: Final = 0o600
+PRIVATE_DIRECTORY: Final = 0o700
 
 
 def write_private(path: Path, text: str) -> None:
@@ -21,3 +25,13 @@ def write_private(path: Path, text: str) -> None:
         os.fsync(file.fileno())
     fresh.replace(path)
     sync(path.parent)  # a key must not be lost that what is on disk already was encrypted with
+
+
+def private_directory(directory: Path) -> None:
+    """Make it, where it is not there, for the server's user alone."""
+    directory.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+
+
+def private_file(path: Path) -> int:
+    """A new file for the server's user alone, open for writing; SQLite gives -wal and -shm its rights."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +13,19 @@ import zmq
 from zmq.auth import load_certificate
 from zmq.utils import z85
 
-from transport.socket_file import for_us_alone
+
+@contextmanager
+def for_us_alone() -> Iterator[None]:
+    """Files made meanwhile are closed to others from the first moment: a mode set later would leave a gap.
+
+    The mask is the whole process's; files that other threads make at that moment are private too.
+    """
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 """What a key may be called: the name of its files, and of its owner in the server's eyes."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 LONGEST = 107
@@ -34,16 +31,3 @@ def is_served(path: Path) -> bool:
         except BlockingIOError:  # somebody listens, and many wait to be accepted
             return True
     return True
-
-
-@contextmanager
-def for_us_alone() -> Iterator[None]:
-    """Files made meanwhile are closed to others from the first moment: a mode set later would leave a gap.
-
-    The mask is the whole process's; files that other threads make at that moment are private too.
-    """
-    before = os.umask(0o077)
-    try:
-        yield
-    finally:
-        os.umask(before)

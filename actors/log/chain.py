@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from types import NoneType
 from typing import Any, NamedTuple
@@ -34,9 +34,6 @@ class Link(NamedTuple):
 
 GENESIS = Link(0, "0" * 64)
 """What stands before the first record."""
-
-LINE_BYTES = 65_536
-"""More than a record can have: 4 KiB of params, and texts of MOST_TEXT characters."""
 
 MOST_TEXT: Mapping[str, int] = {
     "kind": 20,
@@ -81,12 +78,6 @@ canonical_text = json.JSONEncoder(
 def canonical(value: Any) -> bytes:
     """The one way in which this JSON value is written."""
     return canonical_text(value).encode()
-
-
-def moment(seconds: float) -> str:
-    """RFC 3339 in UTC, to the millisecond, of seconds since the epoch."""
-    at = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-    return at.replace("+00:00", "Z")
 
 
 def sealed(entry: Entry, at: str, after: Link) -> tuple[bytes, Link]:

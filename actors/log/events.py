@@ -18,7 +18,7 @@ import structlog
 from structlog.processors import CallsiteParameter, CallsiteParameterAdder, ExceptionRenderer
 from structlog.typing import ExcInfo, Processor
 
-from actors.log.chain import moment
+from actors.epoch import moment
 from actors.log.exception import MOST_MESSAGE, NOTHING_ASKED, cut, described, said
 from actors.log.line import to_json
 from actors.log.loss import Loss

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from actors.disk import sync
 from actors.log.chain import GENESIS, Broken, Link, follow, link_of, readable
-from actors.log.volume import newest_first, volumes
+from actors.log.volume import Volume, newest_first, volumes
 from actors.private_file import write_private
 
 
@@ -27,6 +27,11 @@ class Head(NamedTuple):
     """Of the newest record that can be read; GENESIS where there is none."""
     problem: str | None
     """Why it does not hold, as far as the last two lines tell; None where they do not."""
+
+
+def offset_of(volume: Volume, seq: int) -> int:
+    """Where the records with this number and higher ones begin, in bytes."""
+    return volume.first(lambda line: (readable(line) or {"seq": 0})["seq"] >= seq)
 
 
 def find_head(paths: list[Path]) -> Head:

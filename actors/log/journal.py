@@ -11,8 +11,9 @@ from pathlib import Path
 import structlog
 
 from actors.disk import sync
+from actors.epoch import moment
 from actors.errors import AuditProblem
-from actors.log.chain import GENESIS, Broken, Link, follow, moment, readable, sealed
+from actors.log.chain import GENESIS, Broken, Link, follow, readable, sealed
 from actors.log.head import find_head, note, note_of, what_is_missing
 from actors.log.messages import REPAIR, Entry
 from actors.log.tail import Tail, put_aside

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.log.chain import moment
+from actors.epoch import moment
 
 
 class Loss:

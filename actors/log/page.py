@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.log.chain import presentable, readable
+from actors.log.head import offset_of
 from actors.log.messages import ReadPage
 from actors.log.volume import Volume, volumes
 
@@ -43,7 +44,9 @@ class Page:
         for path in reversed(volumes(directory)):
             with Volume(path) as volume:
                 end = (
-                    volume.size if self._before == math.inf else volume.offset_of(int(self._before))
+                    volume.size
+                    if self._before == math.inf
+                    else offset_of(volume, int(self._before))
                 )
                 for line in volume.backwards(end):
                     record = readable(line)

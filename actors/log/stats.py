@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from actors.actor import Actor
-from actors.log.chain import moment
+from actors.epoch import moment
 from actors.log.figures import Figures
 from actors.log.histogram import Histogram
 from actors.log.messages import AskActionStats, AskStats, AskTenantStats, Count, Turn, Untold

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from actors.disk import sync
 from actors.errors import AuditProblem
-from actors.log.chain import LINE_BYTES
-from actors.log.volume import Volume, shown
+from actors.log.volume import LINE_BYTES, Volume, shown
 
 FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 

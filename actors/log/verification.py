@@ -7,8 +7,8 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from actors.log.chain import GENESIS, LINE_BYTES, Broken, follow
-from actors.log.volume import shown, volumes
+from actors.log.chain import GENESIS, Broken, follow
+from actors.log.volume import LINE_BYTES, shown, volumes
 
 STEP_LINES = 1000
 """Lines that are checked between two pauses: some 20 ms."""

@@ -15,7 +15,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Self
 
-from actors.log.chain import LINE_BYTES, readable
+LINE_BYTES = 65_536
+"""More than a record can have: 4 KiB of params, and texts of MOST_TEXT characters."""
+
 
 DIRECTORY = "audit"
 """Below the server's data directory."""
@@ -77,11 +79,7 @@ class Volume(AbstractContextManager["Volume"]):
                 yield begun
                 begun = b""
 
-    def offset_of(self, seq: int) -> int:
-        """Where the records with this number and higher ones begin."""
-        return self._first(lambda line: (readable(line) or {"seq": 0})["seq"] >= seq)
-
-    def _first(self, is_behind: Callable[[bytes], bool]) -> int:
+    def first(self, is_behind: Callable[[bytes], bool]) -> int:
         """The offset of the first line for which this holds, as it does for all after it."""
         low, high = 0, self.size
         while low < high:

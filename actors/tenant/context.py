@@ -11,8 +11,6 @@ from sqlalchemy import Executable
 from actors.errors import CallRefused
 from actors.messages import Principal
 from actors.profiles import Config
-from actors.tenant.calls import Calls
-from actors.tenant.sends import Sends
 
 Binds = Mapping[str, Any]
 
@@ -46,6 +44,22 @@ class Database(Protocol):
 
     def run(self, statement: Executable, binds: Binds | Sequence[Binds] | None = None) -> int:
         """Run an INSERT, UPDATE or DELETE; how many rows it changed. A list of binds runs it for each."""
+        ...
+
+
+class Calls(Protocol):
+    """Makes the connector calls of one `async def` (actors/tenant/calls.py)."""
+
+    def make(self, name: str, params: Mapping[str, Any]) -> Awaitable[Any]:
+        """Make a call that is sent when it is awaited; CallRefused."""
+        ...
+
+
+class Sends(Protocol):
+    """Takes the deliveries of one function (actors/tenant/sends.py)."""
+
+    def make(self, name: str, params: Mapping[str, Any], then: str | None, *, ordered: bool) -> str:
+        """Return the key of a delivery that leaves after the commit; CallRefused, NotSubscribed."""
         ...
 
 

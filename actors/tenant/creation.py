@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
+from actors.disk import sync
 from actors.errors import DatabaseProblem
+from actors.messages import TENANT_ID
+from actors.private_file import private_directory, private_file
 from actors.tenant.doubt import checkpoint
-from actors.tenant.opening import connect, problem
-
-TENANT_ID: Final = re.compile(r"[0-9a-f]{32}")
-
-PRIVATE_FILE: Final = 0o600
-PRIVATE_DIRECTORY: Final = 0o700
+from actors.tenant.opening import connect, problem, remove_draft
 
 
 def tenant_path(directory: Path, tenant_id: str) -> Path:
@@ -58,22 +54,6 @@ def remove_drafts(directory: Path) -> None:
             remove_draft(draft)
 
 
-def remove_draft(draft: Path) -> None:
-    """With what SQLite keeps beside it: another file of that name must not find it."""
-    for end in ("", "-wal", "-shm", "-journal"):
-        draft.with_name(draft.name + end).unlink(missing_ok=True)
-
-
-def private_directory(directory: Path) -> None:
-    """Make it, where it is not there, for the server's user alone."""
-    directory.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
-
-
-def private_file(path: Path) -> int:
-    """A new file for the server's user alone, open for writing; SQLite gives -wal and -shm its rights."""
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-
-
 def _write(template: bytes, draft: Path) -> None:
     with os.fdopen(private_file(draft), "wb") as target:
         target.write(template)
@@ -89,12 +69,3 @@ def _stamp(draft: Path, tenant_id: str) -> None:
             (tenant_id, datetime.now(UTC).isoformat(timespec="milliseconds")),
         )
         checkpoint(driver, draft)  # closing says nothing where that fails
-
-
-def sync(path: Path) -> None:
-    """Make a file's content, or a directory's names, last."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

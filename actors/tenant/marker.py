@@ -11,8 +11,10 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from actors.disk import sync
 from actors.errors import Unavailable
-from actors.tenant.creation import TENANT_ID, private_directory, private_file, sync
+from actors.messages import TENANT_ID
+from actors.private_file import private_directory, private_file
 from actors.tenant.outbox_table import FURTHEST
 
 

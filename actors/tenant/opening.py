@@ -187,3 +187,9 @@ def problem(path: Path, error: sqlite3.Error | OSError) -> DatabaseProblem:
     if not path.exists():
         advice = "it is missing; restore it from a backup"
     return DatabaseProblem(f"{path} cannot be used ({error}): {advice}")
+
+
+def remove_draft(draft: Path) -> None:
+    """With what SQLite keeps beside it: another file of that name must not find it."""
+    for end in ("", "-wal", "-shm", "-journal"):
+        draft.with_name(draft.name + end).unlink(missing_ok=True)

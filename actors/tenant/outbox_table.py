@@ -7,12 +7,30 @@ says when something is to be done with it; it is null for the dead, and for an o
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from actors.tenant import outbox_text as text
-from actors.tenant.sends import Sent, packed
 from transport.fit import fit_map
+
+
+def packed(value: Mapping[str, Any]) -> bytes:
+    """As it stands in the outbox: JSON, for people to read; ValueError, TypeError of what is none."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode()
+
+
+class Sent(NamedTuple):
+    """One delivery, as a function asked for it."""
+
+    key: str
+    operation: str
+    params: bytes
+    """As JSON, made at once: the function may go on changing the map."""
+    then: str | None
+    ordered: bool
+
 
 WAITING: Final = "waiting"
 ANSWERED: Final = "answered"

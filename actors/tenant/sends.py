@@ -6,10 +6,9 @@ returns or waits, in its own transaction. One that is rolled back has sent nothi
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from actors.access import DATA
 from actors.errors import CallRefused, InvalidArgument, MisfitCall
@@ -17,6 +16,7 @@ from actors.index.entries import Action, Operation
 from actors.index.spelling import hint
 from actors.routing import RoutingTable
 from actors.service import Route
+from actors.tenant.outbox_table import Sent, packed
 from actors.tenant.subscribed import RequireSubscribed
 
 MOST_AT_ONCE: Final = 1000
@@ -29,23 +29,6 @@ LONGEST_SLEEP: Final = 59.0
 
 A_FAILURE: Final = {"ok": False, "error": {"code": "unavailable", "message": "the service is away"}}
 """What every `then` has to take, whatever its operation would have answered."""
-
-
-def packed(value: Mapping[str, Any]) -> bytes:
-    """As it stands in the outbox: JSON, for people to read; ValueError, TypeError of what is none."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode()
-
-
-class Sent(NamedTuple):
-    """One delivery, as a function asked for it."""
-
-    key: str
-    operation: str
-    params: bytes
-    """As JSON, made at once: the function may go on changing the map."""
-    then: str | None
-    ordered: bool
 
 
 class Sends:

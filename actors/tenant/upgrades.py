@@ -16,10 +16,11 @@ from typing import Final, NamedTuple
 from alembic import command
 from sqlalchemy import Connection, StaticPool, create_engine
 
+from actors.disk import sync
 from actors.errors import CodeProblem, DatabaseProblem
-from actors.tenant.creation import private_directory, private_file, remove_draft, sync
+from actors.private_file import private_directory, private_file
 from actors.tenant.doubt import checkpoint
-from actors.tenant.opening import check_stamp, connect, problem
+from actors.tenant.opening import check_stamp, connect, problem, remove_draft
 from actors.tenant.revisions import Line, read_line
 from actors.tenant.schema_info import (
     INTERNAL,

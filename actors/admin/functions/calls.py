@@ -7,10 +7,10 @@ from typing import Any
 
 from actors.access import PLATFORM_ROLES
 from actors.admin.context import AdminContext
+from actors.epoch import moment
 from actors.errors import FailedPrecondition, InvalidArgument, NotFound
 from actors.future import Answer
 from actors.index.spelling import hint
-from actors.log.chain import moment
 from actors.log.redaction import SUMMARY
 from actors.mailbox import Mailbox
 from actors.messages import FindCalls, ReplayCall

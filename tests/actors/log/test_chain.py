@@ -13,22 +13,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import actors.admin
+from actors.epoch import moment
 from actors.index.schema import Schema
 from actors.log.chain import (
     FIELDS,
     GENESIS,
-    LINE_BYTES,
     MOST_TEXT,
     Broken,
     Link,
     canonical,
     follow,
-    moment,
     parsed,
     readable,
     sealed,
 )
 from actors.log.messages import ACTION, Entry
+from actors.log.volume import LINE_BYTES
 from tests.actors.log.records import entry
 
 AT = "2026-11-24T21:25:05.123Z"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from actors.log import page
 from actors.log.chain import canonical
+from actors.log.head import offset_of
 from actors.log.journal import Journal
 from actors.log.messages import ReadPage
 from actors.log.page import PAGE_BYTES, Page
@@ -145,7 +146,7 @@ def test_a_page_far_back_reads_little(directory: Path, monkeypatch: pytest.Monke
 
     with Volume(directory / "2026-11.jsonl") as volume:
         monkeypatch.setattr(Volume, "_read", counted)
-        offset = volume.offset_of(17)
+        offset = offset_of(volume, 17)
 
     assert b"".join(lines_of(directory)[:16]) == (directory / "2026-11.jsonl").read_bytes()[:offset]
     assert bytes_read < 10 * 2 * BLOCK_BYTES

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.log.chain import LINE_BYTES
-from actors.log.volume import BLOCK_BYTES, Volume, name_at, shown, volumes
+from actors.log.head import offset_of
+from actors.log.volume import BLOCK_BYTES, LINE_BYTES, Volume, name_at, shown, volumes
 from tests.actors.log.records import DECEMBER, NOVEMBER, write
 
 
@@ -65,8 +65,8 @@ def test_records_are_found_by_their_numbers(tmp_path: Path) -> None:
     lines = write(tmp_path / "audit", *[NOVEMBER] * 50)
     with Volume(tmp_path / "audit" / "2026-11.jsonl") as volume:
         for seq in range(1, 52):
-            assert volume.offset_of(seq) == sum(map(len, lines[: seq - 1]))
-        assert volume.offset_of(10**9) == volume.size
+            assert offset_of(volume, seq) == sum(map(len, lines[: seq - 1]))
+        assert offset_of(volume, 10**9) == volume.size
 
 
 def test_volumes_are_told_from_other_files_by_their_names(tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ from actors.tenant.engine import SharedEngine
 from actors.tenant.functions.search_index import words
 from actors.tenant.loaded_text import static_fragments
 from actors.tenant.opening import open_tenant
-from actors.tenant.sends import Sends, Sent
+from actors.tenant.outbox_table import Sent
+from actors.tenant.sends import Sends
 from actors.tenant.sqltext import KnownText
 from actors.tenant.subscribed import Unsubscribed
 from actors.tenant.upgrades import Migrations
