@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from actors.settings import Settings
 from scripts.benchmark.calls import Call
 from scripts.benchmark.child import Child
 from scripts.benchmark.peers import HERE
@@ -23,6 +24,11 @@ TENANTS: Final = ("bystander", "besieger")
 CALM: Final = 3.0
 """Seconds without anybody of bad will, before and after."""
 WARM_UP: Final = 1.0
+OWN: Final = {
+    name: Settings.model_fields[name].default
+    for name in ("tenant_rate", "connection_rate", "stranger_ms")
+}
+"""Limits that the server has where none are set: a benchmark's servers have none."""
 
 
 class Plan(NamedTuple):
@@ -76,7 +82,7 @@ def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
     report = Report(f"siege: {plan.rate:g} requests/s of one tenant while others do their worst")
     shapes = plan.shapes.split(",")
     unlimited = [each for each in shapes if each == "flood:0"]
-    site = Site(folder, TENANTS, {"token_rate": plan.limit})
+    site = Site(folder, TENANTS, {**OWN, "token_rate": plan.limit})
     limited = [each for each in shapes if each not in unlimited]
     no_limits = {"token_rate": 0, "tenant_rate": 0, "connection_rate": 0}
     for some, flags in ((limited, {}), (unlimited, no_limits)):
