@@ -65,6 +65,7 @@ class TenantDatabase:
         connection: Connection,
         guard: Guard,
         plans: Plans,
+        keys: frozenset[str] = frozenset(),
     ) -> None:
         self.path = path
         self.age: Callable[[], float] = time.time
@@ -83,7 +84,7 @@ class TenantDatabase:
         self._connection = connection
         self._guard = guard
         self._message = Message(self)
-        self._loan = Loan(FunctionDatabase(driver, connection, guard, plans), guard)
+        self._loan = Loan(FunctionDatabase(driver, connection, guard, plans, keys), guard)
 
     # ------------------------------------------------------------ the transaction
 

@@ -125,7 +125,7 @@ def _opened(
     driver.set_progress_handler(lambda: monotonic() > guard.deadline, STEPS_BETWEEN_LOOKS)
     connection = shared.connection(driver, guard)
     driver.set_authorizer(authorizer(guard, schema))
-    database = TenantDatabase(path, driver, connection, guard, shared.plans)
+    database = TenantDatabase(path, driver, connection, guard, shared.plans, schema.keys)
     if busy is not None:
         database.doubt.arise(busy)
     return database

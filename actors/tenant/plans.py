@@ -8,12 +8,13 @@ parameters and the conversions of its types are worked out once, and the driver 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, cast
 from weakref import ReferenceType, ref
 
-from sqlalchemy import Executable, TextClause
+from sqlalchemy import Executable, Insert, Table, TextClause
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.dml import UpdateBase
@@ -33,11 +34,22 @@ Shape = Callable[[Any], Any]
 class Plan:
     """One statement with one set of bind names, ready for the driver. Does not hold the statement."""
 
-    __slots__ = ("parameters", "returns_rows", "row", "sql", "value", "written")
+    __slots__ = ("bare", "key", "parameters", "returns_rows", "row", "sql", "value", "written")
 
-    def __init__(self, written: Written, parameters: Parameters, columns: Columns) -> None:
+    def __init__(
+        self,
+        written: Written,
+        parameters: Parameters,
+        columns: Columns,
+        bare: str = "",
+        key: str = "",
+    ) -> None:
         self.written = written
         self.sql = written.sql
+        self.bare = bare
+        """An INSERT of one row without its RETURNING, where that asks for nothing but `key`."""
+        self.key = key
+        """`table.column`, and for the code the number of the row (SchemaInfo.keys); empty for all else."""
         self.parameters = parameters
         """Binds to the driver's tuple; KeyError where one is missing."""
         self.returns_rows = bool(columns.names)
@@ -138,7 +150,29 @@ def make_plan(statement: Executable, binds: Binds, dialect: TenantDialect) -> Pl
     columns = _columns(compiled, dialect)
     if parameters is None or columns is None:
         return None
-    return Plan(compiled.written, parameters, columns)
+    return Plan(compiled.written, parameters, columns, *_asked_for_key(statement, compiled.string))
+
+
+INSERTED: Final = re.compile(
+    r"(INSERT INTO (\w+) \(([^()?]+)\) VALUES \(\?(?:, \?)*\)) RETURNING (\w+)"
+)
+"""One row of bound values, and one column of it back."""
+
+
+def _asked_for_key(statement: Executable, sql: str) -> tuple[str, str]:
+    """An INSERT without its RETURNING, and the key that this asks for; two empty texts for any other.
+
+    The driver has the new row's number anyway, while SQLite makes a savepoint of its own for RETURNING, at
+    which full-text indexes are written out.
+    """
+    found = INSERTED.fullmatch(sql)
+    if found is None or not isinstance(statement, Insert):
+        return "", ""
+    bare, name, given, returned = found.groups()
+    table = statement.table
+    key = table.autoincrement_column if isinstance(table, Table) else None
+    is_key = key is not None and returned == key.name and returned not in given.split(", ")
+    return (bare, f"{name}.{returned}".lower()) if is_key else ("", "")
 
 
 def _is_simple(statement: Executable, compiled: TenantCompiler) -> bool:

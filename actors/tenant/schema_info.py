@@ -28,6 +28,17 @@ class SchemaInfo(NamedTuple):
     """Every other name a FROM could find, in lower case."""
     revisions: tuple[str, ...]
     """The application's, by name, from the first to the head."""
+    keys: frozenset[str] = frozenset()
+    """`table.column`, in lower case, of keys that are the numbers of rows."""
+
+
+KEYS: Final = """
+SELECT m.name || '.' || min(c.name) FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c
+WHERE m.type = 'table' AND c.pk > 0
+AND NOT EXISTS (SELECT 1 FROM pragma_index_list(m.name) AS i WHERE i.origin = 'pk')
+GROUP BY m.name
+"""
+"""A key that has no index of its own is the number of the row (sqlite.org/lang_createtable.html#rowid)."""
 
 
 class Version(NamedTuple):
@@ -61,7 +72,8 @@ def read_schema(connection: sqlite3.Connection) -> SchemaInfo:
     closed = {name for name in names if _is_internal(name)}
     modules = _names(connection, "SELECT name FROM pragma_module_list")
     tables, hidden = frozenset(names - closed), frozenset(closed | modules)
-    return SchemaInfo(user_version, tables, hidden, read_revisions(connection))
+    keys = frozenset(_names(connection, KEYS))
+    return SchemaInfo(user_version, tables, hidden, read_revisions(connection), keys)
 
 
 def read_revisions(connection: sqlite3.Connection) -> tuple[str, ...]:

@@ -26,16 +26,23 @@ NO_BINDS: Final[Binds] = {}
 class FunctionDatabase:
     """Implements context.Database over one tenant's connection; used in the tenant's turn only."""
 
-    __slots__ = ("_driver", "_failures", "_guard", "_ordinary", "_plans")
+    __slots__ = ("_driver", "_failures", "_guard", "_keys", "_ordinary", "_plans")
 
     def __init__(
-        self, driver: sqlite3.Connection, connection: Connection, guard: Guard, plans: Plans
+        self,
+        driver: sqlite3.Connection,
+        connection: Connection,
+        guard: Guard,
+        plans: Plans,
+        keys: frozenset[str] = frozenset(),
     ) -> None:
+        """`keys` are those that are the numbers of rows (SchemaInfo.keys)."""
         self._driver = driver
         self._guard = guard
         self._plans = plans
         self._failures = Failures(driver, connection.dialect, guard)
         self._ordinary = Ordinary(connection, self._failures)
+        self._keys = keys
 
     def all(self, statement: Executable, binds: Binds | None = None) -> Sequence[Row]:
         """Every row of a result."""
@@ -77,6 +84,9 @@ class FunctionDatabase:
         if not plan.returns_rows or (values := self._admitted(plan, binds)) is None:
             return None
         try:
+            if plan.key in self._keys:
+                cursor = self._driver.execute(plan.bare, values)
+                return [(cursor.lastrowid,)] if cursor.rowcount else []
             cursor = self._driver.execute(plan.sql, values)
             return cursor.fetchall() if most is None else cursor.fetchmany(most)
         except sqlite3.Error as error:

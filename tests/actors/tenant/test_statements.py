@@ -39,8 +39,9 @@ from sqlalchemy.schema import CreateTable, DropTable
 
 from actors.errors import StatementRefused
 from actors.tenant.database import TenantDatabase
-from actors.tenant.dialect import GUARD
+from actors.tenant.dialect import GUARD, TenantDialect
 from actors.tenant.engine import SharedEngine
+from actors.tenant.plans import make_plan
 from actors.tenant.statements import FunctionDatabase
 from tests.actors.tenant import test_statements
 from tests.actors.tenant.shelving import Library, books, lend, readers, shelves, titles
@@ -280,6 +281,66 @@ def test_values_that_come_back_are_those_that_went_in(db: FunctionDatabase) -> N
 def test_returning_gives_the_new_rows_key(db: FunctionDatabase) -> None:
     statement = insert(shelves).values(name=bindparam("n")).returning(shelves.c.id)
     assert [db.scalar(statement, {"n": str(n)}) for n in range(4)] == [3, 4, 5, 6]
+
+
+def test_a_new_rows_key_is_the_number_that_sqlite_keeps_anyway(
+    stocked: TenantDatabase, db: FunctionDatabase
+) -> None:
+    """RETURNING has a savepoint of its own, at which full-text indexes are written out."""
+    statement = insert(shelves).values(name=bindparam("n")).returning(shelves.c.id)
+    assert db.scalar(statement, {"n": "planned from now on"}) == 3
+    ran: list[str] = []
+    with stocked.traced(ran):
+        assert db.scalar(statement, {"n": "x"}) == 4
+        assert [row.id for row in db.all(statement, {"n": "y"})] == [5]
+        assert getattr(db.first(statement, {"n": "z"}), "id", None) == 6
+    assert not any("RETURNING" in sql for sql in ran)
+    assert db.scalar(select(shelves.c.id).where(shelves.c.name == "z")) == 6
+
+
+def test_a_key_that_is_not_the_rows_number_is_asked_for(
+    stocked: TenantDatabase, db: FunctionDatabase
+) -> None:
+    """The code says INTEGER PRIMARY KEY, and the file has something else."""
+    stocked._driver.set_authorizer(None)
+    stocked._driver.execute("CREATE TEMP TABLE coded (id INTEGER DEFAULT 7, name TEXT)")
+    coded = Table(
+        "coded", MetaData(), Column("id", Integer, primary_key=True), Column("name", Text)
+    )
+    statement = insert(coded).values(name=bindparam("n")).returning(coded.c.id)
+    assert [db.scalar(statement, {"n": "x"}) for _ in range(9)] == [7] * 9
+
+
+def test_no_key_comes_back_where_a_trigger_left_the_row_out(
+    stocked: TenantDatabase, db: FunctionDatabase
+) -> None:
+    statement = insert(shelves).values(name=bindparam("n")).returning(shelves.c.id)
+    assert [db.scalar(statement, {"n": f"kept {n}"}) for n in range(3)] == [3, 4, 5]
+    stocked._driver.set_authorizer(None)
+    stocked._driver.execute(
+        "CREATE TRIGGER leave_out BEFORE INSERT ON shelves WHEN new.name = 'left out' "
+        "BEGIN SELECT RAISE(IGNORE); END"
+    )
+    assert db.scalar(statement, {"n": "left out"}) is None
+    assert db.scalar(statement, {"n": "kept"}) == 6
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        insert(books).values(title=bindparam("n")).returning(b.title),
+        insert(books).values(id=bindparam("n")).returning(b.id),
+        insert(books).values(title=bindparam("n")).returning(b.id, b.title),
+        insert(books).values(title=bindparam("n")).returning((b.id + 1).label("id")),
+        insert(books).values(title=func.lower(bindparam("n"))).returning(b.id),
+        insert(books).values(title=bindparam("n")).prefix_with("OR REPLACE").returning(b.id),
+        upsert(books).values(title=bindparam("n")).on_conflict_do_nothing().returning(b.id),
+        insert(books).from_select(["title"], select(bindparam("n"))).returning(b.id),
+    ],
+)
+def test_what_returns_more_than_a_new_rows_key_is_left_as_it_is(statement: Executable) -> None:
+    plan = make_plan(statement, {"n": "1"}, TenantDialect())
+    assert plan is None or not plan.key
 
 
 def test_the_first_of_a_write_that_returns_many_rows_still_writes_them_all(

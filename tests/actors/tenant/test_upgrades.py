@@ -98,6 +98,25 @@ def test_the_schema_tells_open_tables_from_hidden_ones(backend: Backend) -> None
     assert isinstance(schema, SchemaInfo)
 
 
+def test_the_schema_tells_keys_that_are_the_numbers_of_rows(backend: Backend) -> None:
+    tables = (
+        "Numbered (id INTEGER PRIMARY KEY, n)",
+        "counting (id INTEGER PRIMARY KEY AUTOINCREMENT)",
+        "apart (n INTEGER, key INTEGER, PRIMARY KEY (key))",
+        "falling (id INTEGER PRIMARY KEY DESC)",
+        "big (id BIGINT PRIMARY KEY)",
+        "named (id TEXT PRIMARY KEY)",
+        "two (a INTEGER, b INTEGER, PRIMARY KEY (a, b))",
+        "numberless (id INTEGER PRIMARY KEY) WITHOUT ROWID",
+        "keyless (id INTEGER)",
+    )
+    backend.add("0003", "0002", "; ".join(f"op.execute('CREATE TABLE {each}')" for each in tables))
+    keys = backend.migrations().schema_info().keys
+    assert {"numbered.id", "counting.id", "apart.key", "books.id", "shelves.id"} <= keys
+    others = ("falling.", "big.", "named.", "two.", "numberless.", "keyless.")
+    assert not [key for key in keys if key.startswith(others)]
+
+
 # ---------------------------------------------------------------- the template
 
 
