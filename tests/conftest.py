@@ -17,6 +17,7 @@ from actors.connectors.actor import HABITS, Habits
 from actors.log.events import Events, log_to_standard_error
 from actors.settings import Settings
 from actors.system import System
+from tests.made import made_before
 from transport.client import Client
 
 MEMORY = Path("/dev/shm")
@@ -53,37 +54,6 @@ NO_RATES = {"token_rate": 0.0, "tenant_rate": 0.0, "connection_rate": 0.0, "stra
 """A test sends as much as it likes."""
 
 
-MADE: dict[str, bytes] = {}
-"""Content of the databases that this session's servers have made in new data directories, by their paths
-there: of templates, whose names hold a digest of the migrations, and of directory.db as it begins."""
-
-
-def lay_out(data: Path, now: float) -> bool:
-    """Whether this data directory is new; then put into it what was made before.
-
-    Running the same migrations for every server takes long. A server verifies what it finds there as what
-    it made itself at an earlier start.
-    """
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if any(data.iterdir()):
-        return False
-    for name, content in MADE.items():
-        file = data / name
-        file.parent.mkdir(mode=0o700, exist_ok=True)
-        file.touch(0o600)
-        file.write_bytes(content)
-        os.utime(file, (now, now))  # directory.db says how old the data is
-    return True
-
-
-def keep_made(data: Path) -> None:
-    """What servers to come find in a new data directory; before the first change."""
-    for file in (*(data / "templates").glob("*.db"), data / "directory.db"):
-        name = str(file.relative_to(data))
-        if name not in MADE:
-            MADE[name] = file.read_bytes()
-
-
 class Server:
     """A running system with the tenants acme and globex."""
 
@@ -95,17 +65,11 @@ class Server:
         **settings: Any,
     ) -> None:
         given = {"endpoint": "tcp://127.0.0.1:*", "memory_bytes": 0, **NO_RATES, **settings}
-        is_new = lay_out(data, clock())
-        self.system = System(
-            Settings(data=data, **given),
-            clock,
-            time.monotonic
-            if clock is time.time
-            else clock,  # one that a test sets goes on as it is set
-            habits=habits,
-        )
-        if is_new:
-            keep_made(data)
+        steady = (
+            time.monotonic if clock is time.time else clock
+        )  # a test's own goes on as it is set
+        with made_before(data, "directory.db", now=clock()):
+            self.system = System(Settings(data=data, **given), clock, steady, habits=habits)
         self.system.start()
         self.tokens: dict[str, str] = {}
         for name in ("acme", "globex"):

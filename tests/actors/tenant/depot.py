@@ -26,6 +26,7 @@ from actors.tenant.database import TenantDatabase
 from actors.tenant.storage import Storage
 from tests.actors.house import Watch
 from tests.actors.tenant.subscriptions import subscribed_to
+from tests.made import made_before
 from transport import codec
 from transport.message import Reply, Request
 
@@ -44,7 +45,8 @@ class Depot:
     """Everybody but the tenant is the test itself."""
 
     def __init__(self, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.storage = Storage(data, ROOT / INDEX.parent / "migrations", 2**28)
+        with made_before(data):
+            self.storage = Storage(data, ROOT / INDEX.parent / "migrations", 2**28)
         self.storage.create(ACME.id)
         self.marker = data / "outbox" / ACME.id
         self.profiles = Profiles()

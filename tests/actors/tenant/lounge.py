@@ -26,6 +26,7 @@ from actors.tenant.storage import Storage
 from tests.actors.house import House, Watch
 from tests.actors.servers import INDEX
 from tests.actors.tenant.subscriptions import subscribed_to
+from tests.made import made_before
 from transport.message import Request
 
 ACME = TenantRecord("acme", "a" * 32)
@@ -55,7 +56,8 @@ class Lounge:
         self.profiles = Profiles()
         self.limit()
         self.tables = Published(table)
-        self.storage = Storage(data, table.described.storage.migrations, 4 * MIB)
+        with made_before(data):
+            self.storage = Storage(data, table.described.storage.migrations, 4 * MIB)
         self.storage.create(ACME.id)
         self.outlet, self.post, self.clock, self.log = Watch(), Watch(), Watch(), Watch()
         self._to_clock = self.clock if clock is None else clock

@@ -31,6 +31,7 @@ from actors.tenant.loaded_text import static_fragments
 from actors.tenant.opening import DEFAULT_LIMITS, StorageLimits, open_tenant
 from actors.tenant.sqltext import KnownText
 from actors.tenant.upgrades import Migrations
+from tests.made import made_before
 
 MIGRATIONS = Path(__file__).with_name("library")
 
@@ -86,7 +87,8 @@ class Library:
     def create(self) -> str:
         """A new tenant's id."""
         tenant_id = secrets.token_hex(16)
-        template = self.migrations.template(self.directory / "templates")
+        with made_before(self.directory):
+            template = self.migrations.template(self.directory / "templates")
         create_tenant(template.read_bytes(), self.path(tenant_id), tenant_id)
         return tenant_id
 

@@ -26,6 +26,7 @@ from actors.tenant.storage import Storage
 from tests.actors.house import WAIT, House, Watch
 from tests.actors.servers import INDEX
 from tests.actors.tenant.disk import FINE, KEPT, KEPT_AND_UNKNOWN, LOST, Disk
+from tests.made import made_before
 from transport.message import UNAVAILABLE, Refusal, Request
 
 MIB = 1024 * 1024
@@ -52,7 +53,8 @@ class Bench:
 
     def __init__(self, data: Path, house: House, number: int) -> None:
         self.record = TenantRecord("acme", f"{number:032x}")
-        self._storage = Storage(data, read_index(INDEX).storage.migrations, 4 * MIB)
+        with made_before(data):
+            self._storage = Storage(data, read_index(INDEX).storage.migrations, 4 * MIB)
         self._storage.create(self.record.id)
         self._tables = Published(RoutingTable.build(read_index(INDEX), "local-dev"))
         self.house = house

@@ -27,6 +27,7 @@ from actors.tenant.context import Context
 from actors.tenant.storage import Storage
 from tests.actors.house import WAIT, Gate, House, Watch
 from tests.actors.servers import INDEX
+from tests.made import made_before
 from tests.trouble.functions import ADD, marks
 from transport.message import Request
 
@@ -50,7 +51,8 @@ class Desk:
     def __init__(self, data: Path, table: RoutingTable, house: House) -> None:
         self.profiles = Profiles()
         self.tables = Published(table)
-        self.storage = Storage(data, read_index(INDEX).storage.migrations, 64 * MIB)
+        with made_before(data):
+            self.storage = Storage(data, read_index(INDEX).storage.migrations, 64 * MIB)
         self.storage.create(ACME.id)
         self.outlet = Watch()
         self.house = house
