@@ -50,6 +50,7 @@ class TenantDatabase:
         "_has_replies_of_tokens",
         "_loan",
         "_message",
+        "_reading",
         "age",
         "doubt",
         "known",
@@ -84,6 +85,7 @@ class TenantDatabase:
         self._connection = connection
         self._guard = guard
         self._message = Message(self)
+        self._reading = Reading(self)
         self._loan = Loan(FunctionDatabase(driver, connection, guard, plans, keys), guard)
 
     # ------------------------------------------------------------ the transaction
@@ -117,6 +119,10 @@ class TenantDatabase:
     def message(self) -> Message:
         """`with database.message():` one message's effects: all kept, or taken back where it raises."""
         return self._message
+
+    def reading(self) -> Reading:
+        """`with database.reading():` one read; what it wrote all the same goes with the whole turn."""
+        return self._reading
 
     @property
     def in_transaction(self) -> bool:
@@ -287,6 +293,27 @@ class Message:
             database.release()
         elif database.in_transaction:
             database.rollback_to()
+
+
+class Reading:
+    """No savepoint around one read: where it raises and has written, the whole turn is rolled back.
+
+    The turn is then served again without it, as after an error of SQLite's that ends the transaction.
+    """
+
+    __slots__ = ("_before", "_database")
+
+    def __init__(self, database: TenantDatabase) -> None:
+        self._database = database
+        self._before = 0
+
+    def __enter__(self) -> None:
+        self._before = self._database.changes
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        database = self._database
+        if kind is not None and database.changes != self._before:
+            database.rollback()
 
 
 class Loan:

@@ -1,8 +1,8 @@
 """Serving one request: from a message to a packed reply that waits for its commit.
 
 The way of one message: routing table → version; access; params; seen this id before? → SAVEPOINT →
-function → RELEASE. Runs inside the turn's transaction (actors/tenant/actor.py): a message that fails takes
-back its own effects and nobody else's.
+function → RELEASE; a read has no savepoint. Runs inside the turn's transaction (actors/tenant/actor.py): a
+message that fails takes back its own effects and nobody else's.
 """
 
 from __future__ import annotations
@@ -294,7 +294,7 @@ class Serving:
     def _read(self, work: Work, route: Route, params: Any) -> bytes:
         database = self.database
         before = database.changes
-        with self.database.message():
+        with database.reading():
             result = self._run(work, route, params)
             if database.changes != before:
                 raise ReadWrote(f'{route.name} has effect = "read" in the index, and wrote')

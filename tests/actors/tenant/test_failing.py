@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import pytest
 from sqlalchemy import bindparam, insert
 from structlog.testing import capture_logs
@@ -22,7 +23,7 @@ from actors.routing import RoutingTable
 from tests.actors.house import House, Watch
 from tests.actors.servers import INDEX
 from tests.actors.tenant.test_profile import ACME, Desk
-from tests.trouble.functions import marks
+from tests.trouble.functions import HIDDEN, marks
 
 LIMIT = Threshold(failures=3, calls=10, seconds=60.0)
 
@@ -173,3 +174,29 @@ def test_a_call_that_is_refused_is_answered_internal_and_does_not_count(desk: De
     for _ in range(LIMIT.failures * 2):
         assert desk.ask("marks.add", text="x")["error"]["code"] == "internal"
     assert told(desk) == []
+
+
+@pytest.mark.parametrize("then", ["return", "fail", "misshape"])
+def test_a_read_that_wrote_leaves_nothing_and_costs_its_turn_nothing(desk: Desk, then: str) -> None:
+    """An INSERT behind a WITH is not seen before it has run."""
+
+    def count(ctx: Any, params: Any) -> Any:
+        ctx.db.run(HIDDEN, {"text": "any"})
+        if then == "fail":
+            raise RuntimeError
+        return {"count": 0 if then == "return" else "many"}
+
+    sound = desk.tables.current.routes["marks.count"]
+    desk.replace("marks.count", count)
+    actions = ["marks.add", "marks.count", "marks.add", "marks.count", "marks.add"]
+    for number, action in enumerate(actions):
+        desk.mailbox.offer(desk.work(action, id_=f"{number}", text="kept"))
+    desk.mailbox.wake()
+    replies: dict[str, Any] = {}
+    while len(replies) < len(actions):
+        heard = [msgpack.unpackb(body) for _, body in desk.outlet.hear().frames]
+        replies |= {reply["id"]: reply for reply in heard}
+    assert [replies[f"{n}"]["ok"] for n in range(5)] == [True, False, True, False, True]
+    assert {replies[n]["error"]["code"] for n in "13"} == {"internal"}
+    desk.replace("marks.count", sound.function)
+    assert desk.ask("marks.count")["result"]["count"] == 3
