@@ -49,8 +49,8 @@ OK = "ok"
 PLAIN = frozenset({str, int, float, bool, type(None)})
 """Types of values that hold no names."""
 
-PERHAPS_UNFIT = ("NaN", "Infinity", "\\u0000")
-"""What is in JSON that holds a number which JSON does not know, or a NUL."""
+NAN, INFINITY, NUL = "NaN", "Infinity", "\\u0000"
+"""One of them is in JSON that holds a number which JSON does not know, or a NUL."""
 
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
@@ -102,7 +102,7 @@ class Formatter:
         """None where something in it has to be looked at after all."""
         try:
             params = quick_json(line.params, inf_nan_mode="constants").decode()
-            if any(each in params for each in PERHAPS_UNFIT):
+            if NAN in params or INFINITY in params or NUL in params:
                 return None
             text = self._text(tenant, line, params, _cut(line.message))
             encoded = text.encode()
