@@ -157,11 +157,14 @@ class Router(Channel):
         owed = self._allowance.owed(payer, now)
         if owed > 0.0:
             self._counts[TURNED_AWAY_COUNT] += 1
-            self._turn_away(frame, turned_away(payer, owed).refusal if owed < PATIENCE else None)
+            is_answered = owed < PATIENCE and not frame.is_late
+            self._turn_away(frame, turned_away(payer, owed).refusal if is_answered else None)
         elif payer == STRANGERS and self._is_for_the_known(body):
             self._turn_away(frame, not_you().refusal)
         else:
             return False
+        if payer == STRANGERS:
+            self.mailbox.socket.waste(frame.parts[0], len(body))
         return True
 
     def _is_for_the_known(self, body: bytes) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import socket as sockets
 import struct
+from pathlib import Path
 from typing import Final
 
 HANDSHAKE_SECONDS: Final = 2.0
@@ -30,19 +32,95 @@ BYTES_AT: Final = 120
 AT_ONCE: Final = struct.pack("ii", 1, 0)
 """For SO_LINGER: what is not sent is thrown away."""
 
+ATTACH_FILTER, DETACH_FILTER = 26, 27
+"""Of Linux: SO_ATTACH_FILTER and SO_DETACH_FILTER."""
+
+NOTHING_IN: Final = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0), 8)
+"""A filter of one step, which lets no packet in."""
+
+DEPTH_SECONDS: Final = 10
+"""So many seconds' newcomers may come at once: all clients come again after a restart."""
+
+COST_OF_CUTTING: Final = 60
+"""Newcomers that one counts for besides when it is cut off: those who come to be cut off come seldom."""
+
+
+class Door:
+    """Where a socket listens; it is shut for a moment where more come than may, or such as are cut off.
+
+    While it is shut the kernel drops their first packets: they send them again after a second, and cost
+    nothing. One that was there before sees nothing of it. Of a socket file the door stays open.
+    """
+
+    def __init__(self, endpoint: str, rate: float, now: float) -> None:
+        """So many newcomers a second, in the long run."""
+        port = endpoint.rpartition(":")[2]
+        self._listener = listener_at(int(port)) if port.isdecimal() else None
+        self._rate = rate
+        self._spent_until = now
+        self.is_shut = False
+
+    def charge(self, newcomers: int, now: float) -> None:
+        """So many have come, or one has come that costs as much."""
+        self._spent_until = max(self._spent_until, now) + newcomers / self._rate
+        self.mind(now)
+
+    def mind(self, now: float) -> None:
+        """Shut or open it, as there is need."""
+        is_due = self._spent_until - now > DEPTH_SECONDS
+        if self._listener is not None and is_due != self.is_shut:
+            program = struct.pack("HP", 1, ctypes.addressof(NOTHING_IN))
+            option, value = (ATTACH_FILTER, program) if is_due else (DETACH_FILTER, bytes(4))
+            with contextlib.suppress(OSError):  # the kernel has no filters, or the socket is closed
+                self._listener.setsockopt(sockets.SOL_SOCKET, option, value)
+                self.is_shut = is_due
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self._listener is not None:
+            self._listener.close()
+
+
+def listener_at(port: int) -> sockets.socket | None:
+    """This process's socket that listens there, through a descriptor of its own."""
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # it is no socket, or closed by now
+            # Never closed if it is another one: that would give up the locks of a file.
+            found = sockets.socket(fileno=int(entry.name))
+            try:
+                listens = found.getsockopt(sockets.SOL_SOCKET, sockets.SO_ACCEPTCONN)
+                if listens and found.getsockname()[1:2] == (port,):
+                    return found.dup()
+            finally:
+                found.detach()
+    return None
+
 
 class Tally:
     """Bytes of one peer that were handled and sent; the socket's owner counts, the watching thread judges."""
 
-    __slots__ = ("descriptor", "handled", "is_cut", "is_full", "routing_id", "sent")
+    __slots__ = (
+        "descriptor",
+        "handled",
+        "is_cut",
+        "is_full",
+        "is_gone",
+        "routing_id",
+        "sent",
+        "wasted",
+    )
 
     def __init__(self, routing_id: bytes, descriptor: int) -> None:
         self.routing_id = routing_id
         self.descriptor = descriptor
         self.handled = 0
         self.sent = 0
+        self.wasted = 0
+        """Bytes of a stranger's that were not worth being read."""
         self.is_cut = False
         """Whether what is left of it may be thrown away unseen."""
+        self.is_gone = False
+        """Whether it has left: no reply gets there any more."""
         self.is_full = False
         """Whether it has so many replies to read that no more should be made."""
 
@@ -115,7 +193,7 @@ class Connection:
     def bind(self, tally: Tally) -> Tally | None:
         """Count its messages in `tally` from now on; gives the one that did before."""
         former, self.tally = self.tally, tally
-        tally.is_cut = self.is_cut
+        tally.is_cut, tally.is_gone = self.is_cut, self._socket.fileno() < 0
         if former is not None:
             self._excused += former.handled
             self._sent_besides += former.sent
@@ -145,6 +223,12 @@ class Connection:
         with contextlib.suppress(OSError):  # it has gone by itself
             self._socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, AT_ONCE)
             self._socket.shutdown(sockets.SHUT_RDWR)
+
+    def leave(self) -> None:
+        """It is gone."""
+        if self.tally is not None:
+            self.tally.is_gone = True
+        self.close()
 
     def close(self) -> None:
         """Let go of it, when ZeroMQ has."""

@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 import structlog
 import zmq
 
-from transport.connection import Connection, Tally
+from transport.connection import COST_OF_CUTTING, Connection, Door, Tally
 
 log = structlog.get_logger()
 
@@ -64,7 +64,10 @@ class Bounds(NamedTuple):
     ZeroMQ takes from each in turn, so that each of them delays all others, however small its messages are.
     """
     unhandled_in_all: int = 64 * 1024**2
-    """From half of it on that is of peers that have left, newcomers are cut off; the rest is the others'."""
+    """From half of it on that is of peers that have left, newcomers are cut off; the rest is the others'.
+
+    Those without a whole message have a quarter of it.
+    """
     unread: int = 16 * 1024**2
     """Bytes of replies that one peer has not read; past it its requests are refused.
 
@@ -72,6 +75,10 @@ class Bounds(NamedTuple):
     """
     unread_in_all: int = 128 * 1024**2
     """Past it those with most are cut off."""
+    newcomers: int = 200
+    """Connections a second, ten seconds' at once; one that is cut off counts as sixty more."""
+    wasted: int = 1024**2
+    """Bytes of a stranger that nobody reads, since strangers have had their time; past it it is cut off."""
     connections: int = 64
     """A further one takes the place of the one that was silent for longest, peers without a message first."""
 
@@ -115,6 +122,7 @@ class Connections:
         self._calm: deque[None] = deque()  # one element while the thread sleeps and wants the bell
         self._bell, self._ringer = sockets.socketpair()
         self._ringer.setblocking(False)
+        self.door = Door(socket.getsockopt_string(zmq.LAST_ENDPOINT), bounds.newcomers, clock())
         self._monitor = socket.get_monitor_socket(EVENTS)
         self._thread = threading.Thread(target=self._run, name="connections", daemon=True)
         self._thread.start()
@@ -193,12 +201,15 @@ class Connections:
         self._bury()
         held = self._bound_unhandled() + self._bound_unread()
         self._bound_foreign(now)
+        self._bound_wasted()
+        self.door.mind(now)
         self._report(now)
-        return come + held > BUSY_BYTES
+        return self.door.is_shut or come + held > BUSY_BYTES
 
     def _end(self) -> None:
         for connection in (*self._live.values(), *self._departed):
             connection.close()
+        self.door.close()
         self._monitor.close(linger=0)
         self._bell.close()
 
@@ -217,6 +228,8 @@ class Connections:
 
     def _come(self, descriptor: int, now: float) -> None:
         self._leave(descriptor)
+        self.door.charge(1, now)
+        self._due = min(self._due, self._earliest)  # it may bring much
         try:
             connection = self._live[descriptor] = Connection(descriptor, now)
         except OSError:  # it has gone again
@@ -235,7 +248,7 @@ class Connections:
         connection = self._live.pop(descriptor, None)
         if connection is not None:
             connection.look(connection.heard)
-            connection.close()
+            connection.leave()
             if connection.tally is not None or connection.total > FORGETTABLE:
                 self._departed.append(connection)
 
@@ -282,10 +295,11 @@ class Connections:
     def _bound_unhandled(self) -> int:
         bounds = self._bounds
         room = max(bounds.unhandled_in_all // 2, bounds.unhandled_in_all - self._left_over)
+        reason = "they sent too much at once"
+        begun = {each: each.unhandled for each in self._uncut() if each.tally is None}
+        self._cut_past(begun, bounds.unhandled, bounds.unhandled_in_all // 4, reason)
         held = {each: each.unhandled for each in self._uncut()}
-        return self._left_over + self._cut_past(
-            held, bounds.unhandled, room, "they sent too much at once"
-        )
+        return self._left_over + self._cut_past(held, bounds.unhandled, room, reason)
 
     def _bound_unread(self) -> int:
         bounds = self._bounds
@@ -312,6 +326,11 @@ class Connections:
             if connection.is_foreign(now):
                 self._cut(connection, "they did not speak ZMTP 3")
 
+    def _bound_wasted(self) -> None:
+        for connection in self._uncut():
+            if connection.tally is not None and connection.tally.wasted > self._bounds.wasted:
+                self._cut(connection, "they sent much that nobody reads")
+
     def _forsake(self, connection: Connection) -> None:
         if not connection.is_cut:
             self.cut["they left much to do behind"] += 1
@@ -319,6 +338,7 @@ class Connections:
 
     def _cut(self, connection: Connection, reason: str) -> None:
         self.cut[reason] += 1
+        self.door.charge(COST_OF_CUTTING, self._clock())
         connection.cut()
 
     def _report(self, now: float) -> None:

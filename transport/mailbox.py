@@ -49,6 +49,8 @@ class Frame(NamedTuple):
 
     parts: list[bytes]
     """At most MOST_PARTS; of a message with more, the first ones and the very last."""
+    is_late: bool = False
+    """Whether its sender has left, so that no reply gets there."""
 
 
 class Counters:
@@ -137,6 +139,12 @@ class SocketMailbox:
         tally = self._tallies.get(routing_id)
         return tally is not None and tally.is_full
 
+    def waste(self, routing_id: bytes, size: int) -> None:
+        """Count bytes of a stranger's that were not worth being read."""
+        tally = self._tallies.get(routing_id)
+        if tally is not None:
+            tally.wasted += size
+
     @property
     def unsent(self) -> int:
         """Replies that wait for their peers to read."""
@@ -168,8 +176,9 @@ class SocketMailbox:
             for _ in range(MOST_FRAMES - len(self._read)):
                 frame = self._receive()
                 weight += len(frame.parts[-1])
-                if not self._tallies[frame.parts[0]].is_cut:
-                    self._read.append(frame)
+                tally = self._tallies[frame.parts[0]]
+                if not tally.is_cut:
+                    self._read.append(Frame(frame.parts, True) if tally.is_gone else frame)
                 if weight >= MOST_BYTES:
                     break
             self.connections.hurry()

@@ -254,6 +254,69 @@ def test_of_too_many_the_one_that_was_silent_for_longest_goes(make: Callable[...
     house.served(first)
 
 
+def test_who_comes_to_be_cut_off_shuts_the_door(
+    make: Callable[..., House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel lets no further one in for a while; a peer that is there is served."""
+    monkeypatch.setattr(connection, "HANDSHAKE_SECONDS", 0.1)
+    house = make(BOUNDS._replace(newcomers=1))
+    honest = house.peer()
+    house.served(honest)
+    with house.plain() as stranger:
+        stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        ended(stranger)
+    until(lambda: house.mailbox.connections.door.is_shut, "a door that is shut")
+
+    host, port = endpoint_of(house.socket).removeprefix("tcp://").split(":")
+    with pytest.raises(TimeoutError):
+        sockets.create_connection((host, int(port)), timeout=0.2)
+    house.served(honest)
+
+
+def test_who_finds_the_door_shut_comes_in_when_it_opens(
+    make: Callable[..., House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A peer asks again by itself; it need not even see that it had to wait."""
+    monkeypatch.setattr(connection, "DEPTH_SECONDS", 0)
+    house = make(BOUNDS._replace(newcomers=2))
+    house.served(house.peer())
+    until(lambda: house.mailbox.connections.door.is_shut, "a door that is shut")
+
+    house.served(house.peer(), b"in the end")
+
+
+def test_messages_that_are_only_begun_have_a_part_of_what_all_may_hold(
+    make: Callable[..., House],
+) -> None:
+    """Of peers that have sent no whole one yet: others' are not cut off for them."""
+    house = make(BOUNDS._replace(unhandled_in_all=4 * 1024**2))
+    honest = house.peer()
+    house.served(honest)
+    for _ in range(15):
+        honest.send(bytes(100_000))
+    with house.plain() as one, house.plain() as other:
+        for each in (one, other):
+            each.sendall(GREETING + READY)
+            each.sendall(b"\x02" + (900_000).to_bytes(8, "big") + bytes(800_000))
+        until(house.cut(SENT), "a connection that is cut off")
+
+        frames = house.frames()
+        assert {len(next(frames).parts[-1]) for _ in range(15)} == {100_000}
+    assert house.mailbox.connections.cut[SENT] == 1
+
+
+def test_a_stranger_that_sends_much_that_is_not_read_is_cut_off(make: Callable[..., House]) -> None:
+    """Its bytes cost something even where nothing is made of them."""
+    house = make(BOUNDS._replace(wasted=10_000))
+    honest, stranger = house.peer(), house.peer()
+    house.mailbox.waste(house.served(honest), 9_000)
+    house.mailbox.waste(house.served(stranger), 11_000)
+    until(house.cut("they sent much that nobody reads"), "a connection that is cut off")
+
+    house.served(honest)
+    assert house.mailbox.connections.cut.total() == 1
+
+
 LEAVES = """
 import socket, struct, zmq
 from transport.limits import Limits
