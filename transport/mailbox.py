@@ -21,6 +21,12 @@ from transport.connections import BOUNDS, Bounds, Connections
 MOST_FRAMES = 256
 """Frames taken from the socket at a time, so that messages from inside are not kept waiting."""
 
+TURN_SECONDS = 0.01
+"""Of the owner's processor time that one turn should take at the most; past it fewer frames are taken."""
+
+LEAST_FRAMES = 32
+"""Frames taken at a time, however much each of them takes."""
+
 MOST_BYTES = 256 * 1024
 """Bytes of bodies after which no further frame is taken at a time: a few milliseconds of reading them."""
 
@@ -81,6 +87,8 @@ class SocketMailbox:
         self._socket = socket
         self._inside: deque[Any] = deque()
         self._read: list[Frame] = []  # frames that are read and not yet taken
+        self._most = MOST_FRAMES
+        self._began = float("inf")  # thread time at which the last turn began
         self._asleep: deque[None] = deque()  # one element while the owner sleeps and wants the bell
         self._outboxes: dict[bytes, deque[list[bytes]]] = {}
         self.connections = Connections(socket, bounds)
@@ -111,11 +119,13 @@ class SocketMailbox:
 
     def take(self) -> list[Any]:
         """Wait for mail, then bring messages from inside first, then frames; at least one of them."""
+        self._adapt()
         while True:
             self._flush()
             frames = self._frames()  # looked at first: if it raises, what is inside stays there
             mail = [*self._messages(), *frames]
             if mail:
+                self._began = time.thread_time()
                 return mail
             self._sleep()
 
@@ -173,7 +183,7 @@ class SocketMailbox:
         self._forget()
         weight = 0
         try:
-            for _ in range(MOST_FRAMES - len(self._read)):
+            for _ in range(self._most - len(self._read)):
                 frame = self._receive()
                 weight += len(frame.parts[-1])
                 tally = self._tallies[frame.parts[0]]
@@ -189,6 +199,13 @@ class SocketMailbox:
             raise
         frames, self._read = self._read, []
         return frames if weight <= HEAVY_BYTES else light_first(frames)
+
+    def _adapt(self) -> None:
+        """Others' messages wait for the turn's end: where each frame takes long, a turn has fewer."""
+        if time.thread_time() - self._began > TURN_SECONDS:
+            self._most = max(LEAST_FRAMES, self._most // 2)
+        elif self._most < MOST_FRAMES:
+            self._most = min(MOST_FRAMES, self._most + LEAST_FRAMES)
 
     def _receive(self) -> Frame:
         """One message; a million parts of one pass through here without being kept."""

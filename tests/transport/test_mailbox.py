@@ -15,6 +15,7 @@ from transport.connections import BOUNDS
 from transport.limits import LIMITS
 from transport.mailbox import (
     HEAVY_BYTES,
+    LEAST_FRAMES,
     MOST_BYTES,
     MOST_FRAMES,
     OUTBOX,
@@ -150,6 +151,21 @@ def all_frames(peers: Peers, count: int) -> list[list[Frame]]:
     while sum(map(len, portions)) < count:
         portions.append([each for each in peers.mailbox.take() if isinstance(each, Frame)])
     return portions
+
+
+def test_where_frames_take_long_a_turn_has_fewer(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the machine's speed: here each turn is taken for too long."""
+    monkeypatch.setattr("transport.mailbox.TURN_SECONDS", -1.0)
+    client = peers.connect(b"a")
+    for n in range(2 * MOST_FRAMES):
+        client.send(b"%d" % n)
+
+    portions = all_frames(peers, 2 * MOST_FRAMES)
+
+    assert all(len(each) <= LEAST_FRAMES for each in portions[3:])
+    assert len(portions) > 2 * MOST_FRAMES / (MOST_FRAMES / 2)
 
 
 def test_heavy_frames_are_taken_in_portions_of_bytes(peers: Peers) -> None:
