@@ -17,8 +17,7 @@ from transport.fit import fit_map
 
 def packed(value: Mapping[str, Any]) -> bytes:
     """As it stands in the outbox: JSON, for people to read; ValueError, TypeError of what is none."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode()
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
 class Sent(NamedTuple):
