@@ -103,11 +103,10 @@ class System:
         index = read_served_index(settings.registry)
         self.tables = Published(RoutingTable.build(index, settings.environment))
         self._age = age = aged(settings.data, self._now, self._steady)
-        bytes_each = settings.database_bytes
-        self._storage = Storage(settings.data, index.storage.migrations, bytes_each, age.now)
+        migrations, quota = index.storage.migrations, settings.database_bytes
+        self._storage = Storage(settings.data, migrations, quota, age.now)
         self._read_text(self.tables.current)
-        directory = settings.data / "directory.db"
-        prepare_directory(directory)
+        prepare_directory(directory := settings.data / "directory.db")
         self._vault = find_keys(settings.secrets_file, lambda: holds_sealed(directory))
         self._security = Security.from_files(settings.curve_keys, settings.curve_clients)
         self._limits = Limits(body_bytes=settings.body_bytes)
@@ -226,8 +225,8 @@ class System:
         self._supervise("console", self.console, self._start_console)
         # A log that cannot start is tried again, and nobody waits for it.
         needed = [each for each in self._children() if each not in self.logs.children()]
-        for mailbox in (self.supervisor, *needed):
-            ask(mailbox, Ping(), ASK_SECONDS)
+        for each in (self.supervisor, *needed):
+            ask(each, Ping(), ASK_SECONDS)
         keep_looking(self.clock, self.supervisor)
         self.clock.tell(Every(TICK_SECONDS, self.waker, Tick()))
         self.clock.tell(Every(LOOK_SECONDS, self.registry, LookForHangs()))

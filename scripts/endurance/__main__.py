@@ -31,9 +31,19 @@ from scripts.endurance.report import Report
 from scripts.endurance.wire import NoReply
 
 HARNESSES: dict[str, ModuleType] = {
-    module.__name__.rpartition(".")[2]: module
-    for module in (kill, crowd, blocked, memory, swap, failing, send, hanging, syncs, fuzz, siege)
+    "kill": kill,
+    "crowd": crowd,
+    "blocked": blocked,
+    "memory": memory,
+    "swap": swap,
+    "failing": failing,
+    "send": send,
+    "hanging": hanging,
+    "syncs": syncs,
+    "fuzz": fuzz,
+    "siege": siege,
 }
+"""By the names that people type."""
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 
