@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from actors.bucket import ROUNDING
 from actors.errors import ResourceExhausted
+from actors.runtime.rate_limit import ROUNDING
 from actors.settings import Rates
 
 STRANGERS = ""

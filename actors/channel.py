@@ -14,13 +14,11 @@ from typing import Any
 
 import structlog
 
-from actors.actor import Actor
 from actors.answers import A_DEFECT, new_trace_id, packed_refusal, refusal_bytes, success_around
 from actors.callers import Callers
 from actors.discovery import Pages, is_system
 from actors.epoch import Epoch
 from actors.errors import ActionError, InvalidArgument, Unavailable
-from actors.mailbox import Mailbox, Occupant
 from actors.messages import (
     ANYONE,
     DirectoryChanged,
@@ -32,6 +30,8 @@ from actors.messages import (
 )
 from actors.profiles import Profiles
 from actors.published import Published
+from actors.runtime.actor import Actor
+from actors.runtime.mailbox import Mailbox, Occupant
 from transport import codec
 from transport.limits import Limits
 from transport.mailbox import Frame, SocketMailbox

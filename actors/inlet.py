@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import deque
 
 from actors.allowance import milliseconds
-from actors.bucket import Bucket
 from actors.errors import ResourceExhausted, Unavailable
-from actors.mailbox import Mailbox
 from actors.messages import ACTIVE, SUSPENDED, TenantRecord, Work
 from actors.profiles import UNREMARKABLE, TenantLimits
+from actors.runtime.mailbox import Mailbox
+from actors.runtime.rate_limit import Bucket
 
 RETRY_FULL_MS = 100
 """What a full mailbox tells its callers to wait, in milliseconds: about the time to work through it."""

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from actors.access import ADMIN_OWNER, AREAS, DEVELOPER_ADMIN, OWNER
 from actors.admin.call import Locally
 from actors.errors import NotFound
-from actors.future import Answer
-from actors.mailbox import Mailbox
 from actors.messages import TenantRecord
 from actors.private_file import write_private
+from actors.runtime.futures import Answer
+from actors.runtime.mailbox import Mailbox
 
 ASK_SECONDS = 30.0
 """How long the console may take before it counts as defective."""

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from actors.child import ChildSpec
-from actors.clock import Every
 from actors.errors import SettingsError
 from actors.log.accounts import Accounts
 from actors.log.errors import ErrorLog
@@ -19,8 +17,10 @@ from actors.log.log_reader import LogReader
 from actors.log.messages import LetGo, Midnight, Write
 from actors.log.stats import Stats
 from actors.log.tenants import TenantLog
-from actors.mailbox import Mailbox
-from actors.permit import Permit
+from actors.runtime.clock import Every
+from actors.runtime.lifecycle import ChildSpec
+from actors.runtime.mailbox import Mailbox
+from actors.runtime.scheduler import Permit
 from actors.settings import Settings
 from actors.telemetry import MOST_WAITING, Telemetry, is_wanted
 

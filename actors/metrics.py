@@ -23,11 +23,11 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
-from actors.actor import ask
 from actors.errors import SettingsError
 from actors.log.histogram import Histogram
 from actors.log.stats import AskSnapshot, SeriesSnapshot, Snapshot
-from actors.mailbox import Mailbox
+from actors.runtime.actor import ask
+from actors.runtime.mailbox import Mailbox
 
 log = structlog.get_logger()
 

@@ -12,8 +12,8 @@ from actors.index.entries import FUNCTION
 from actors.index.messages import TakeOut
 from actors.index.move import Plan
 from actors.library import Key
-from actors.mailbox import Mailbox
 from actors.routing import RoutingTable
+from actors.runtime.mailbox import Mailbox
 from actors.service import Route, Service
 
 log = structlog.get_logger()

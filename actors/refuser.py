@@ -9,15 +9,15 @@ from typing import Any
 
 import structlog
 
-from actors.actor import Actor, Gone
 from actors.answers import packed_refusal, refuse
 from actors.disk import is_full, is_passing, said
 from actors.errors import TenantryError
 from actors.log.accounts import Accounts, refused_line
 from actors.log.messages import FROM_SUPERVISOR, Line
 from actors.log.redaction import scrubbed
-from actors.mailbox import Killer, Mailbox
 from actors.messages import DeadLetter, Passivate, Replies, TenantRecord, Unserved, Work
+from actors.runtime.actor import Actor, Gone
+from actors.runtime.mailbox import Killer, Mailbox
 from transport.message import RESOURCE_EXHAUSTED, UNAVAILABLE, Refusal
 
 log = structlog.get_logger()

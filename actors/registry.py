@@ -14,8 +14,6 @@ from typing import Any
 
 import structlog
 
-from actors.actor import Actor
-from actors.clock import After
 from actors.errors import (
     Aborted,
     ActionError,
@@ -51,9 +49,11 @@ from actors.index.spelling import hint
 from actors.index.unwritten import FILE, MACHINE, Unwritten
 from actors.library import Key, Library, connector_key, everything
 from actors.log.messages import MOVE, OK, Append, Entry
-from actors.mailbox import Mailbox
 from actors.published import Published
 from actors.routing import RoutingTable
+from actors.runtime.actor import Actor
+from actors.runtime.clock import After
+from actors.runtime.mailbox import Mailbox
 from actors.service import Route, Service, route_of
 
 log = structlog.get_logger()

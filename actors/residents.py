@@ -9,8 +9,8 @@ import heapq
 import time
 from collections import deque
 
-from actors.mailbox import Mailbox
 from actors.messages import Unserved
+from actors.runtime.mailbox import Mailbox
 
 ENGAGED_SECONDS = 1.0
 """For so long nobody is asked again to make room who has just stayed: functions wait there for connectors."""

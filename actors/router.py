@@ -22,7 +22,6 @@ from actors.errors import ActionError, Unavailable
 from actors.inlet import Inlet, full, require_active
 from actors.log.accounts import Accounts
 from actors.log.messages import Append, Count, Entry
-from actors.mailbox import Mailbox
 from actors.messages import (
     ACTIVE,
     ANYONE,
@@ -38,6 +37,7 @@ from actors.permission import require
 from actors.profiles import Profiles
 from actors.published import Published
 from actors.refusals import Refusals
+from actors.runtime.mailbox import Mailbox
 from actors.settings import UNBOUNDED, Rates
 from actors.wording import worded
 from transport import codec

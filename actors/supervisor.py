@@ -11,15 +11,10 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from actors.actor import Actor, abandon
-from actors.child import Child, ChildSpec, ChildStopped
-from actors.clock import After, Every
 from actors.disk import is_passing
 from actors.errors import DatabaseProblem, MigrationNeeded
-from actors.future import Answer, settle
 from actors.log.accounts import Accounts
 from actors.log.failure import tell_failure, tell_giving_up
-from actors.mailbox import Failed, Left, Mailbox, Vacant
 from actors.messages import (
     Address,
     FindTenant,
@@ -36,6 +31,11 @@ from actors.messages import (
 )
 from actors.refuser import STOPPING, Refuser, deleted, entomb, refuse_left, unserved
 from actors.residents import Residents
+from actors.runtime.actor import Actor, abandon
+from actors.runtime.clock import After, Every
+from actors.runtime.futures import Answer, settle
+from actors.runtime.lifecycle import Child, ChildSpec, ChildStopped
+from actors.runtime.mailbox import Failed, Left, Mailbox, Vacant
 
 BACKOFF_FIRST = 0.05
 """Seconds before the second restart in a row; the first is at once, each later one waits twice as long."""

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import structlog
 import zmq
 
-from actors.actor import Ping, ask
 from actors.admin.actor import AdminConsole, ConsoleMailbox, Finish
 from actors.admin.context import Actors
 from actors.admin.directory import Directory
@@ -16,16 +15,11 @@ from actors.admin.file import holds_sealed, prepare_directory
 from actors.admin.key_file import find_keys
 from actors.admin.messages import SweepDue, TellEverything
 from actors.channel import Draining, FlushUses
-from actors.child import ChildSpec
-from actors.clock import Clock, ClockMailbox, Every
 from actors.connectors.actor import HABITS, Habits, operated
 from actors.connectors.switchboard import Switchboard
 from actors.connectors.timer import Timer
 from actors.deaths import Deaths
-from actors.departure import STOP_SECONDS, try_asking, try_finishing, try_stopping
-from actors.dispatcher import Dispatcher
 from actors.epoch import Epoch, aged
-from actors.future import Answer
 from actors.health import LOOK_SECONDS
 from actors.index.messages import LookForHangs
 from actors.index.reader import read_served_index
@@ -34,18 +28,27 @@ from actors.log.actor import AdminLog
 from actors.log.events import Events
 from actors.log.reader import AuditReader
 from actors.logs import Logs, zone_of
-from actors.mailbox import Mailbox
 from actors.messages import TenantRecord
 from actors.metrics import MetricsServer
-from actors.permit import Permit
 from actors.process import bound, bounds_within, claim, limit_memory, release
 from actors.profiles import Profiles
 from actors.published import Published
 from actors.registry import Registry
 from actors.router import Router, RouterMailbox
 from actors.routing import RoutingTable
+from actors.runtime.actor import Ping, ask
+from actors.runtime.clock import Clock, ClockMailbox, Every
+from actors.runtime.futures import Answer, asked
+from actors.runtime.lifecycle import (
+    STOP_SECONDS,
+    ChildSpec,
+    try_asking,
+    try_finishing,
+    try_stopping,
+)
+from actors.runtime.mailbox import Mailbox
+from actors.runtime.scheduler import Dispatcher, Permit
 from actors.settings import Settings
-from actors.stepper import asked
 from actors.supervisor import Adopt, Drain, RefuseUnfinished, Supervisor, keep_looking
 from actors.tenant.actor import Tenant
 from actors.tenant.migrator import Archive, CreateFile, Migrator

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from actors.actor import Actor
 from actors.log.messages import Turn
-from actors.mailbox import Mailbox
+from actors.runtime.actor import Actor
+from actors.runtime.mailbox import Mailbox
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter

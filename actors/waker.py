@@ -13,10 +13,10 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
-from actors.actor import Actor
 from actors.disk import is_passing, said
-from actors.mailbox import Mailbox
 from actors.messages import ACTIVE, Address, DirectoryChanged, Due, FindTenant, TenantRecord
+from actors.runtime.actor import Actor
+from actors.runtime.mailbox import Mailbox
 
 log = structlog.get_logger()
 

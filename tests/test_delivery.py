@@ -12,12 +12,12 @@ import pytest
 from actors.access import ADMIN_OWNER, DEVELOPER, OWNER
 from actors.admin.messages import SweepDue
 from actors.errors import NotSubscribed, Unavailable
-from actors.future import settle, settle_with_error
-from actors.mailbox import Mailbox
 from actors.messages import Operate
+from actors.runtime.futures import settle, settle_with_error
+from actors.runtime.mailbox import Mailbox
 from actors.system import System
 from tests.actors.callers import Being, MovableClock, Stage
-from tests.actors.house import Watch
+from tests.actors.mailbox_harness import Watch
 from tests.actors.servers import Servers, path_of, request
 from tests.actors.tenant.depot import INDEX
 from tests.conftest import Server

@@ -24,17 +24,24 @@ from actors.admin.strangers import WINDOW_SECONDS, Strangers
 from actors.attempts import OTHERS, Attempt, Attempts
 from actors.callers import not_you
 from actors.channel import Channel, ChannelMailbox, Draining, FlushUses
-from actors.clock import After
 from actors.epoch import Epoch
 from actors.errors import ActionError
-from actors.future import Answer, settle, settle_with_error
 from actors.log.messages import Append, Entry
 from actors.log.redaction import folded_names
-from actors.mailbox import Mailbox
 from actors.messages import ANYONE, DirectoryChanged, Work
 from actors.profiles import Profiles
 from actors.published import Published
-from actors.stepper import Awaiting, Raised, Returned, Stepper
+from actors.runtime.clock import After
+from actors.runtime.futures import (
+    Answer,
+    Awaiting,
+    Raised,
+    Returned,
+    Stepper,
+    settle,
+    settle_with_error,
+)
+from actors.runtime.mailbox import Mailbox
 from actors.wording import worded
 from transport.limits import Limits
 from transport.mailbox import SocketMailbox

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from actors.admin.capacity import CONSOLE, Capacity, capacity_text
 from actors.answers import new_trace_id
 from actors.errors import ActionError, DeadlineExceeded, Unavailable
-from actors.future import Answer
 from actors.log.messages import ACTION, INTENT, OUTCOME, Entry
 from actors.log.redaction import NO_NAMES, NOTHING_KNOWN, Redaction
 from actors.messages import Principal, TenantRecord, Work
+from actors.runtime.futures import Answer
 from actors.service import Route
 
 LOCAL_MS = 20_000

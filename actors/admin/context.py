@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, Protocol
 
 from actors.admin.messages import Done, Order
 from actors.errors import InvalidArgument
-from actors.mailbox import Mailbox
 from actors.messages import Principal, Receipt, TenantRecord
 from actors.routing import RoutingTable
-from actors.stepper import Pending, asked
+from actors.runtime.futures import Pending, asked
+from actors.runtime.mailbox import Mailbox
 from transport.message import Problem
 
 

@@ -13,7 +13,6 @@ from typing import Any, Final
 import structlog
 from sqlalchemy import select
 
-from actors.actor import Actor
 from actors.admin import book, connectors, grants, receipts, tenancy, tokens
 from actors.admin.book import Book
 from actors.admin.messages import Done, Order, SweepDue, TellEverything
@@ -25,10 +24,11 @@ from actors.disk import ERRORS, TROUBLE, is_passing, is_trouble, said
 from actors.epoch import Age, Epoch
 from actors.errors import DatabaseProblem, Unavailable
 from actors.log.messages import ACTION, Append, Entry
-from actors.mailbox import Mailbox
 from actors.messages import DirectoryChanged, Retired, TokensUsed
 from actors.profiles import Profile, Profiles
 from actors.published import Published
+from actors.runtime.actor import Actor
+from actors.runtime.mailbox import Mailbox
 
 log = structlog.get_logger()
 

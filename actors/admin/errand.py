@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from actors.admin.call import Call
 from actors.errors import ResourceExhausted
-from actors.future import Answer
 from actors.messages import Principal
-from actors.stepper import Stepper
+from actors.runtime.futures import Answer, Stepper
 
 MOST_ERRANDS = 1000
 """Calls under way at once; what comes on top is refused before anything is looked at."""

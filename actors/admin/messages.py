@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from actors.mailbox import Mailbox
 from actors.messages import Principal, Receipt
+from actors.runtime.mailbox import Mailbox
 
 # How an order is given
 

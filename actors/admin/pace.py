@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from actors.bucket import Bucket
 from actors.errors import ResourceExhausted
 from actors.messages import Principal
+from actors.runtime.rate_limit import Bucket
 
 RATE = 20.0
 """Calls per second: each is a record that is synced and kept for good, 500 bytes and 5 KiB at most."""

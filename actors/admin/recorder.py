@@ -12,8 +12,8 @@ import structlog
 
 from actors.errors import AuditProblem, Unavailable
 from actors.log.messages import Append, Entry
-from actors.mailbox import Mailbox
-from actors.stepper import asked
+from actors.runtime.futures import asked
+from actors.runtime.mailbox import Mailbox
 
 log = structlog.get_logger()
 

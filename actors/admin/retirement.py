@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import structlog
 
-from actors.future import Answer
-from actors.mailbox import Mailbox
 from actors.messages import Retire, TenantRecord
+from actors.runtime.futures import Answer
+from actors.runtime.mailbox import Mailbox
 
 log = structlog.get_logger()
 

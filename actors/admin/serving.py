@@ -16,7 +16,6 @@ from actors.access import ADMIN
 from actors.admin.call import Call
 from actors.admin.capacity import CONSOLE, Capacity, capacity_of, require
 from actors.admin.context import Actors, AdminContext, order_digest, unnamed
-from actors.admin.outlet import Outlet
 from actors.admin.recorder import OK, RETRY_MS, Recorder
 from actors.answers import A_DEFECT, success
 from actors.callers import Callers
@@ -27,6 +26,7 @@ from actors.log.events import Confidential
 from actors.messages import FindTenant, Receipt
 from actors.published import Published
 from actors.routing import RoutingTable
+from actors.runtime.futures import Outlet
 from actors.service import Route
 from transport import codec
 from transport.fit import fit_map

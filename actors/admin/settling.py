@@ -12,13 +12,12 @@ from collections.abc import Iterable
 from functools import partial
 from typing import NamedTuple
 
-from actors.actor import Ping
 from actors.admin.context import AdminContext
-from actors.clock import After
-from actors.future import Answer, settle
-from actors.mailbox import Mailbox
 from actors.messages import SettleDown, WhoIsIn
-from actors.stepper import Pending, asked_first
+from actors.runtime.actor import Ping
+from actors.runtime.clock import After
+from actors.runtime.futures import Answer, Pending, asked_first, settle
+from actors.runtime.mailbox import Mailbox
 
 PATIENCE_SECONDS = 5.0
 """After which a swap is acknowledged although a function still runs on the version before."""

@@ -14,7 +14,6 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
-from actors.actor import Actor
 from actors.connectors.boundary import Boundary
 from actors.connectors.breakers import Breakers
 from actors.connectors.call import Call
@@ -22,7 +21,6 @@ from actors.connectors.contract import Permanent
 from actors.connectors.exchange import Exchange
 from actors.connectors.implementations import Implementations
 from actors.connectors.journal import Journal
-from actors.connectors.loop import LoopMailbox
 from actors.connectors.queue import Queue
 from actors.connectors.replay import replayed
 from actors.connectors.tenant_settings import fitting, stated_by
@@ -37,12 +35,14 @@ from actors.errors import (
     ResourceExhausted,
     Unavailable,
 )
-from actors.future import settle, settle_with_error
 from actors.log.redaction import NO_NAMES, folded_names
 from actors.messages import CheckSettings, FindCalls, Operate, ReplayCall, SettleDown
 from actors.profiles import Profiles, may_use
 from actors.published import Published, sound
 from actors.routing import RoutingTable
+from actors.runtime.actor import Actor
+from actors.runtime.futures import settle, settle_with_error
+from actors.runtime.mailbox import LoopMailbox
 from actors.settings import Settings as ServerSettings
 
 log = structlog.get_logger()

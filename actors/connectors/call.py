@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from actors.connectors.contract import Delivery
-from actors.future import settle, settle_with_error
 from actors.log.redaction import ALL_SECRET
 from actors.messages import Operate
 from actors.profiles import EMPTY
+from actors.runtime.futures import settle, settle_with_error
 
 OK = "ok"
 """The outcome of what was done; else it is a code of docs/message-api.md."""

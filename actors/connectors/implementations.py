@@ -11,7 +11,7 @@ import structlog
 
 from actors.connectors.boundary import Boundary
 from actors.connectors.contract import Connector
-from actors.future import Answer, settle
+from actors.runtime.futures import Answer, settle
 
 log = structlog.get_logger()
 

@@ -15,15 +15,13 @@ from typing import Any
 import pykka
 import structlog
 
-from actors.child import ChildSpec
 from actors.connectors.actor import HABITS, ConnectorActor, Finish, Habits
 from actors.connectors.journal import Journal
-from actors.connectors.loop import LoopMailbox
-from actors.departure import is_there, try_stopping
-from actors.future import Answer
-from actors.mailbox import Mailbox
 from actors.profiles import Profiles
 from actors.published import Published
+from actors.runtime.futures import Answer
+from actors.runtime.lifecycle import ChildSpec, is_there, try_stopping
+from actors.runtime.mailbox import LoopMailbox, Mailbox
 
 log = structlog.get_logger()
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any, Final, NamedTuple
 
-from actors.actor import Actor
-from actors.clock import After
 from actors.errors import DeadlineExceeded, Unimplemented
-from actors.future import Answer, settle, settle_with_error
-from actors.mailbox import Mailbox
 from actors.messages import Operate
+from actors.runtime.actor import Actor
+from actors.runtime.clock import After
+from actors.runtime.futures import Answer, settle, settle_with_error
+from actors.runtime.mailbox import Mailbox
 
 SLEEP: Final = "timer.sleep"
 

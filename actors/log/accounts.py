@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from actors.log.messages import Line, Turn, Untold
-from actors.mailbox import Mailbox
 from actors.messages import TenantRecord, Work
+from actors.runtime.mailbox import Mailbox
 from actors.service import Route
 from transport.message import Refusal
 

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from actors.actor import Actor
 from actors.errors import AuditProblem
 from actors.log.journal import MACHINE, Journal
 from actors.log.messages import REPAIR, Append, AskHead, Entry
-from actors.mailbox import Mailbox
+from actors.runtime.actor import Actor
+from actors.runtime.mailbox import Mailbox
 
 log = structlog.get_logger()
 

@@ -18,7 +18,6 @@ from zoneinfo import ZoneInfo
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from actors.actor import Actor
 from actors.log.budget import Shares
 from actors.log.day import PLAIN
 from actors.log.days import DayFiles, Unwritten, day_of, open_day
@@ -28,7 +27,8 @@ from actors.log.messages import Midnight, Trouble
 from actors.log.record import encoded
 from actors.log.redaction import folded_names
 from actors.log.repeats import Repeats
-from actors.mailbox import Mailbox
+from actors.runtime.actor import Actor
+from actors.runtime.mailbox import Mailbox
 
 log = structlog.get_logger()
 

@@ -25,7 +25,7 @@ from actors.log.loss import Loss
 from actors.log.messages import Trouble
 from actors.log.record import MEMBERS, clean
 from actors.log.redaction import ALL_SECRET, NO_NAMES, Redaction, folded_names
-from actors.mailbox import Mailbox
+from actors.runtime.mailbox import Mailbox
 from actors.standard_error import StandardError
 from transport.fit import inert, text_of
 

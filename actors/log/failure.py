@@ -9,8 +9,8 @@ from typing import Any
 import structlog
 
 from actors.log.events import Confidential
-from actors.mailbox import Killer
 from actors.messages import DeadLetter, TenantRecord, Work
+from actors.runtime.mailbox import Killer
 
 log = structlog.get_logger()
 

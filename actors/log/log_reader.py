@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from actors.actor import Actor
-from actors.clock import After
 from actors.errors import ResourceExhausted, Unavailable
-from actors.future import settle, settle_with_error
 from actors.log import messages
 from actors.log.messages import Find, LetGo
 from actors.log.search import Page, Search, Steps
 from actors.log.shelf import Shelf
 from actors.log.volume import said
-from actors.mailbox import Mailbox
+from actors.runtime.actor import Actor
+from actors.runtime.clock import After
+from actors.runtime.futures import settle, settle_with_error
+from actors.runtime.mailbox import Mailbox
 
 MOST_ASKED = 128
 """Searches that may be under way or wait for new lines."""

@@ -9,15 +9,15 @@ from collections import deque
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from actors.actor import Actor
-from actors.clock import After
 from actors.errors import AuditProblem, ResourceExhausted, Unavailable
-from actors.future import settle, settle_with_error
 from actors.log.messages import ReadPage, Verify
 from actors.log.page import Page
 from actors.log.verification import Steps, Verification
 from actors.log.volume import said
-from actors.mailbox import Mailbox
+from actors.runtime.actor import Actor
+from actors.runtime.clock import After
+from actors.runtime.futures import settle, settle_with_error
+from actors.runtime.mailbox import Mailbox
 
 MOST_VERIFICATIONS = 8
 """Verifications that may be under way or wait."""

@@ -11,13 +11,13 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from actors.actor import Actor
 from actors.epoch import moment
 from actors.log.figures import Figures
 from actors.log.histogram import Histogram
 from actors.log.messages import AskActionStats, AskStats, AskTenantStats, Count, Turn, Untold
 from actors.log.summary import Summary
-from actors.mailbox import Mailbox
+from actors.runtime.actor import Actor
+from actors.runtime.mailbox import Mailbox
 
 SPANS_DROPPED = "spans.dropped"
 """The event that says how many messages have no span, as more came than could be made into spans."""

@@ -17,7 +17,6 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from actors.actor import Actor
 from actors.disk import said
 from actors.log.budget import SOURCE, Budget
 from actors.log.days import DayFiles, Unwritten, day_of
@@ -25,9 +24,10 @@ from actors.log.line import Formatter
 from actors.log.loss import Loss
 from actors.log.messages import Count, Line, Midnight, Trouble, Turn, Untold, Write
 from actors.log.redaction import folded_names
-from actors.mailbox import Mailbox
 from actors.messages import TenantRecord
 from actors.process import DESCRIPTORS_OF_LOGS
+from actors.runtime.actor import Actor
+from actors.runtime.mailbox import Mailbox
 
 log = structlog.get_logger()
 

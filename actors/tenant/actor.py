@@ -15,10 +15,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from actors.actor import Actor
 from actors.answers import A_DEFECT
 from actors.log.accounts import Accounts
-from actors.mailbox import Mailbox
 from actors.messages import (
     DeadLetter,
     Delivered,
@@ -34,7 +32,9 @@ from actors.messages import (
 from actors.profiles import EMPTY, Profiles
 from actors.published import Published
 from actors.refuser import deleted
-from actors.tenant.alarm import Overdue
+from actors.runtime.actor import Actor
+from actors.runtime.clock import Overdue
+from actors.runtime.mailbox import Mailbox
 from actors.tenant.deliveries import Deliveries
 from actors.tenant.follow_up import Told
 from actors.tenant.gate import TROUBLE, Gate

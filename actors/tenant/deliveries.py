@@ -20,12 +20,12 @@ import structlog
 
 from actors.answers import TO_BE_IMPLEMENTED
 from actors.errors import Unimplemented
-from actors.future import settle_with_error
-from actors.mailbox import Mailbox
 from actors.messages import Delivered, Due, Operate, TenantRecord
 from actors.profiles import Profiles
 from actors.published import Published
-from actors.tenant.alarm import Alarm
+from actors.runtime.clock import Alarm
+from actors.runtime.futures import settle_with_error
+from actors.runtime.mailbox import Mailbox
 from actors.tenant.flight import (
     CAN_HELP,
     MOST_ATTEMPTS,

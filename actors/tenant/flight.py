@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 import structlog
 
 from actors.errors import ActionError, DeadlineExceeded
-from actors.future import Answer, settle_with_error
 from actors.index.entries import Operation
+from actors.runtime.futures import Answer, settle_with_error
 from actors.tenant.outbox_table import OutboxRow
 from transport.fit import fit_text
 from transport.message import (

@@ -11,8 +11,8 @@ import time
 from typing import Any, Final, NamedTuple
 
 from actors.access import MACHINE as ROLE
-from actors.mailbox import Mailbox
 from actors.messages import Peer, Principal, Replies, TenantRecord, Work
+from actors.runtime.mailbox import Mailbox
 from actors.tenant.outbox_table import OutboxRow
 from transport import codec
 from transport.message import Refusal, Request

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from actors.errors import Unavailable
-from actors.mailbox import Killer
 from actors.messages import DeadLetter, Work
+from actors.runtime.mailbox import Killer
 from actors.service import Route
 from transport.message import Refusal
 

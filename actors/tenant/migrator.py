@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from actors.actor import Actor
 from actors.errors import DatabaseProblem
-from actors.mailbox import Mailbox
 from actors.messages import Migrate, Migrated
+from actors.runtime.actor import Actor
+from actors.runtime.mailbox import Mailbox
 from actors.tenant.storage import Storage
 
 log = structlog.get_logger()

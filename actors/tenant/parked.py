@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from actors.future import Answer
 from actors.messages import Work
+from actors.runtime.futures import Answer, Stepper
 from actors.service import Route
-from actors.stepper import Stepper
 from actors.tenant.calls import Calls
 from actors.tenant.lease import Lease
 from actors.tenant.mark import Mark

@@ -10,10 +10,10 @@ from typing import Final, NamedTuple
 
 from actors.answers import TO_BE_IMPLEMENTED
 from actors.errors import ResourceExhausted, Unimplemented
-from actors.future import Answer, settle_with_error
-from actors.mailbox import Mailbox
 from actors.messages import Operate, TenantRecord, Work
-from actors.tenant.alarm import Alarm
+from actors.runtime.clock import Alarm
+from actors.runtime.futures import Answer, settle_with_error
+from actors.runtime.mailbox import Mailbox
 from actors.tenant.calls import Call
 from actors.tenant.parked import Parked
 

@@ -29,19 +29,19 @@ from actors.errors import (
 from actors.health import Running
 from actors.index.entries import Operation
 from actors.log.events import Confidential
-from actors.mailbox import Killer, Mailbox
 from actors.messages import DeadLetter, DryRun, Principal, TenantRecord, Work
 from actors.permission import require
 from actors.profiles import UNREMARKABLE, Config, Profile, Profiles
 from actors.published import Published, sound
 from actors.routing import RoutingTable
+from actors.runtime.mailbox import Killer, Mailbox
+from actors.runtime.rate_limit import FunctionTime, function_time
 from actors.service import Route
 from actors.tenant.context import Context
 from actors.tenant.database import TenantDatabase
 from actors.tenant.digest import content_digest
 from actors.tenant.failures import BLAMELESS
 from actors.tenant.follow_up import MACHINE, row_of
-from actors.tenant.function_time import FunctionTime, function_time
 from actors.tenant.held import Apart, Held, taken_out
 from actors.tenant.mark import mark_in
 from actors.tenant.outbox import Outbox

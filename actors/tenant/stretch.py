@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from actors.answers import success
 from actors.errors import Aborted, DatabaseProblem
-from actors.stepper import Raised, Returned, Step, Stepper
+from actors.runtime.futures import Raised, Returned, Step, Stepper
 from actors.tenant.calls import AWAITABLE, Call, Calls
 from actors.tenant.context import Context
 from actors.tenant.digest import content_digest

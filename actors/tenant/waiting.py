@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Iterable
 
-from actors.mailbox import Mailbox
+from actors.runtime.mailbox import Mailbox
 from actors.tenant.gate import DISPLACED, STRETCH_LOST, Gate
 from actors.tenant.held import Apart
 from actors.tenant.parked import Parked

@@ -19,13 +19,13 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from actors.actor import ask, stop
-from actors.dispatcher import Dispatcher
 from actors.log.days import DayFiles
 from actors.log.line import Formatter
 from actors.log.log_reader import LogReader
 from actors.log.messages import TENANT, Find, Line
-from actors.mailbox import Mailbox
+from actors.runtime.actor import ask, stop
+from actors.runtime.mailbox import Mailbox
+from actors.runtime.scheduler import Dispatcher
 
 UTC = ZoneInfo("UTC")
 DAYS = 7

@@ -9,11 +9,6 @@ from typing import Any
 
 import pykka
 
-from actors.actor import Actor, Ping, ask, stop
-from actors.child import ChildSpec
-from actors.clock import After
-from actors.dispatcher import Dispatcher
-from actors.mailbox import Mailbox
 from actors.messages import (
     FindTenant,
     Migrate,
@@ -22,8 +17,13 @@ from actors.messages import (
     Stayed,
     TenantRecord,
 )
+from actors.runtime.actor import Actor, Ping, ask, stop
+from actors.runtime.clock import After
+from actors.runtime.lifecycle import ChildSpec
+from actors.runtime.mailbox import Mailbox
+from actors.runtime.scheduler import Dispatcher
 from actors.supervisor import Adopt, Supervisor
-from tests.actors.house import WAIT, Watch
+from tests.actors.mailbox_harness import WAIT, Watch
 
 
 class Guest(Actor):

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgpack
 
-from actors.mailbox import Mailbox
 from actors.messages import Peer, Principal, Replies, Work
+from actors.runtime.mailbox import Mailbox
 from transport.message import Request
 
 

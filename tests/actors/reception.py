@@ -8,11 +8,9 @@ from typing import Any
 
 import zmq
 
-from actors.actor import Actor, Ping, ask, stop
 from actors.epoch import Epoch
 from actors.index.reader import read_index
 from actors.log.accounts import Accounts
-from actors.mailbox import Mailbox
 from actors.messages import (
     Address,
     DirectoryChanged,
@@ -27,8 +25,10 @@ from actors.profiles import Profile, Profiles, TenantLimits
 from actors.published import Published
 from actors.router import Router, RouterMailbox
 from actors.routing import RoutingTable
+from actors.runtime.actor import Actor, Ping, ask, stop
+from actors.runtime.mailbox import Mailbox
 from actors.settings import UNBOUNDED, Rates
-from tests.actors.house import WAIT, House, Watch
+from tests.actors.mailbox_harness import WAIT, House, Watch
 from tests.wire import Wire, new_id, packed
 from transport import codec
 from transport.limits import LIMITS

@@ -19,8 +19,8 @@ from actors.index.reader import read_index
 from actors.messages import Peer, Replies, Work
 from actors.routing import RoutingTable
 from actors.service import Route
-from tests.actors.house import Watch
 from tests.actors.letters import work
+from tests.actors.mailbox_harness import Watch
 from tests.actors.servers import INDEX
 from tests.wire import unpacked
 from transport.codec import parse_reply

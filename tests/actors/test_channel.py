@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import zmq
 
-from actors.actor import Ping, ask, stop
 from actors.answers import refuse
 from actors.channel import Channel, ChannelMailbox, Draining, FlushUses
 from actors.epoch import Epoch
 from actors.errors import NotFound, Unauthenticated
 from actors.messages import ANYONE, DirectoryChanged, TokensUsed, Work
 from actors.profiles import Profiles
-from tests.actors.house import WAIT, Watch
+from actors.runtime.actor import Ping, ask, stop
+from tests.actors.mailbox_harness import WAIT, Watch
 from tests.actors.reception import TABLES, Wall, digest, token
 from tests.wire import Wire, packed, unpacked
 from transport.limits import LIMITS

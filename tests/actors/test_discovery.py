@@ -24,9 +24,9 @@ from actors.discovery import (
 )
 from actors.errors import InvalidArgument, NotFound, PermissionDenied, Unauthenticated
 from actors.index.reader import built_in_index, read_index
-from actors.mailbox import Mailbox
 from actors.messages import ANYONE, Peer, Principal
 from actors.routing import RoutingTable
+from actors.runtime.mailbox import Mailbox
 from tests.actors.letters import work
 from transport.message import Request
 

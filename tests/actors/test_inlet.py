@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from actors.errors import ResourceExhausted
 from actors.inlet import MOST_UNADDRESSED, Inlet
-from actors.mailbox import Mailbox
 from actors.profiles import UNREMARKABLE, TenantLimits
+from actors.runtime.mailbox import Mailbox
 from tests.actors.letters import work
 from tests.actors.reception import ACME
 

@@ -11,14 +11,14 @@ from urllib.error import URLError
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from actors.actor import stop
 from actors.errors import SettingsError
 from actors.log.messages import Count
 from actors.log.stats import Stats
-from actors.mailbox import Mailbox
 from actors.metrics import MetricsServer
-from tests.actors.house import WAIT, House
+from actors.runtime.actor import stop
+from actors.runtime.mailbox import Mailbox
 from tests.actors.log.turns import tenant, turn
+from tests.actors.mailbox_harness import WAIT, House
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 

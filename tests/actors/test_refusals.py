@@ -15,8 +15,8 @@ from actors.log.messages import Line
 from actors.messages import SUSPENDED, Address, DirectoryChanged, FindTenant, TenantRecord
 from actors.refusals import OTHERS, Refusals
 from actors.router import INVALID_COUNT, REFUSED_COUNT, UNAUTHENTICATED_COUNT
-from tests.actors.house import Watch
 from tests.actors.letters import work
+from tests.actors.mailbox_harness import Watch
 from tests.actors.reception import ACME, GLOBEX, Reception, token
 from tests.wire import Map, Wire
 from transport.message import PERMISSION_DENIED, Refusal

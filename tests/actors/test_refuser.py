@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pykka
 import pytest
 
-from actors.actor import PONG, Ping, ask
 from actors.log.accounts import Accounts
-from actors.mailbox import Killer, Left
 from actors.messages import DeadLetter, Passivate
 from actors.refuser import Refuser, entomb
-from tests.actors.house import WAIT, House, Watch
+from actors.runtime.actor import PONG, Ping, ask
+from actors.runtime.mailbox import Killer, Left
 from tests.actors.letters import decoded, work
+from tests.actors.mailbox_harness import WAIT, House, Watch
 from tests.actors.reception import ACME
 from transport.message import UNAVAILABLE, Refusal
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from actors.actor import ask
 from actors.errors import CodeProblem, IndexProblem, SettingsError
 from actors.index.messages import Reload
 from actors.published import Published
 from actors.registry import load_table
+from actors.runtime.actor import ask
 from tests.actors.servers import INDEX, request
 from tests.conftest import Server
 from tests.pipe import Pipe

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.mailbox import Mailbox
 from actors.residents import EVICT_AT_LEAST, Residents
+from actors.runtime.mailbox import Mailbox
 
 
 def mailboxes(count: int) -> list[Mailbox]:

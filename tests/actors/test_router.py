@@ -11,8 +11,8 @@ from typing import Any
 import pykka
 import pytest
 
-from actors.actor import Ping, ask
 from actors.admin.messages import TellEverything
+from actors.runtime.actor import Ping, ask
 from actors.tenant.actor import Tenant
 from tests.conftest import Server
 from tests.pipe import Pipe

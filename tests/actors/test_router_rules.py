@@ -11,7 +11,6 @@ import pytest
 
 from actors.channel import Draining, FlushUses
 from actors.log.messages import ATTEMPTS, Append
-from actors.mailbox import Failed
 from actors.messages import (
     DELETING,
     SUSPENDED,
@@ -22,6 +21,7 @@ from actors.messages import (
     TokensUsed,
 )
 from actors.profiles import Config, Profile, frozen
+from actors.runtime.mailbox import Failed
 from tests.actors.reception import ACME, Reception, digest, token
 from tests.wire import Map, Wire, packed
 

@@ -14,18 +14,18 @@ import pykka
 import pytest
 from structlog.testing import capture_logs
 
-from actors.actor import Actor, Ping, ask, stop
-from actors.child import Child, ChildSpec, ChildStopped
-from actors.clock import After, Clock, ClockMailbox
 from actors.errors import DatabaseProblem, MigrationNeeded
-from actors.future import Answer
-from actors.mailbox import Left, Mailbox, Vacant
 from actors.messages import FindTenant, Passivate, Retire, Retired, Stayed, TenantRecord, WhoIsOut
 from actors.refuser import unserved
+from actors.runtime.actor import Actor, Ping, ask, stop
+from actors.runtime.clock import After, Clock, ClockMailbox
+from actors.runtime.futures import Answer
+from actors.runtime.lifecycle import Child, ChildSpec, ChildStopped
+from actors.runtime.mailbox import Left, Mailbox, Vacant
 from actors.supervisor import BACKOFF_MOST, Drain, Relieve, Sweep, backoff
 from tests.actors.hotel import Hotel, RunningAhead
-from tests.actors.house import WAIT, Gate, Watch
 from tests.actors.letters import decoded, work
+from tests.actors.mailbox_harness import WAIT, Gate, Watch
 
 
 class Crash(Exception):

@@ -14,9 +14,9 @@ import pytest
 import zmq.auth
 from structlog.testing import capture_logs
 
-from actors.actor import Ping, ask
 from actors.errors import IndexProblem, SettingsError
 from actors.index.messages import Reload
+from actors.runtime.actor import Ping, ask
 from actors.settings import Settings
 from actors.system import System
 from tests.actors.servers import INDEX, Servers, request

@@ -15,12 +15,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from actors import telemetry
-from actors.actor import stop
 from actors.log.figures import UNKNOWN
 from actors.log.messages import Turn
+from actors.runtime.actor import stop
 from actors.telemetry import Telemetry, is_wanted
-from tests.actors.house import WAIT, House
 from tests.actors.log.turns import NOON, line, tenant, turn
+from tests.actors.mailbox_harness import WAIT, House
 from tests.collector import Collector
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from actors.actor import Ping, ask
-from actors.mailbox import Mailbox
 from actors.messages import SUSPENDED, Address, DirectoryChanged, Due, FindTenant, TenantRecord
+from actors.runtime.actor import Ping, ask
+from actors.runtime.mailbox import Mailbox
 from actors.waker import LOOK_EVERY, WAKES_AT_ONCE, Tick, Waker
-from tests.actors.house import WAIT, Gate, House, Watch
+from tests.actors.mailbox_harness import WAIT, Gate, House, Watch
 
 ACME = TenantRecord("acme", "a" * 32)
 GLOBEX = TenantRecord("globex", "b" * 32)

@@ -9,12 +9,11 @@ from actors.access import PLATFORM_ROLES
 from actors.admin.context import AdminContext
 from actors.epoch import moment
 from actors.errors import FailedPrecondition, InvalidArgument, NotFound
-from actors.future import Answer
 from actors.index.spelling import hint
 from actors.log.redaction import SUMMARY
-from actors.mailbox import Mailbox
 from actors.messages import FindCalls, ReplayCall
-from actors.stepper import Pending
+from actors.runtime.futures import Answer, Pending
+from actors.runtime.mailbox import Mailbox
 
 MOST_OF_TRACE = 50
 """Calls of one trace that are shown, each with all its forms."""

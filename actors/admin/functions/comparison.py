@@ -7,7 +7,6 @@ from typing import Any
 
 from actors.admin.context import AdminContext
 from actors.admin.functions.moves import MOST_CHANGES, ask_registry
-from actors.admin.outlet import Outlet
 from actors.errors import CodeProblem, FailedPrecondition, NotFound
 from actors.index.code import Codebase
 from actors.index.entries import Action, Version
@@ -15,6 +14,7 @@ from actors.index.messages import Compare, Difference, Prepare
 from actors.index.spelling import hint
 from actors.inlet import require_active
 from actors.messages import DryRun, FindTenant
+from actors.runtime.futures import Outlet
 from actors.service import Route
 
 MOST_LINES = 2000

@@ -8,9 +8,8 @@ from typing import Any
 from actors.admin.connector_messages import ConfigureConnector, ShowConnector, TryPatch
 from actors.admin.context import AdminContext
 from actors.errors import Unavailable, Unimplemented
-from actors.future import Answer
 from actors.messages import CheckSettings
-from actors.stepper import Pending
+from actors.runtime.futures import Answer, Pending
 
 
 async def configure(ctx: AdminContext, params: Any) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from typing import Any
 
 from actors.access import PLATFORM_ROLES
 from actors.admin.context import AdminContext
-from actors.admin.outlet import Outlet
 from actors.errors import InvalidArgument, NotFound, Unavailable
 from actors.log.redaction import ALL_SECRET, SUMMARY, redacted
 from actors.messages import FindTenant, ListDeliveries, Redeliver
+from actors.runtime.futures import Outlet
 
 Delivery = dict[str, Any]
 

@@ -10,7 +10,7 @@ import pytest
 
 from actors.admin.file import prepare_directory
 from tests.actors.admin.town_hall import TownHall
-from tests.actors.house import House
+from tests.actors.mailbox_harness import House
 
 
 @pytest.fixture(scope="session")

@@ -22,9 +22,9 @@ from actors.errors import (
     NotFound,
     Unavailable,
 )
-from actors.future import settle
 from actors.messages import Retired
 from actors.profiles import ConnectorSettings
+from actors.runtime.futures import settle
 from tests.actors.admin.town_hall import CONSOLE, KEY, TownHall, receipt, table
 from tests.wire import Map
 

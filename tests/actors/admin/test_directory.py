@@ -12,19 +12,19 @@ from typing import Any, Final
 
 import pytest
 
-from actors.actor import ask, stop
 from actors.admin import messages as m
 from actors.admin.connector_messages import TryPatch
 from actors.admin.directory import Directory
 from actors.admin.transactions import COMMANDS, QUESTIONS
 from actors.admin.vault import Vault
 from actors.errors import Unavailable
-from actors.mailbox import Failed, Left, Mailbox
 from actors.messages import DirectoryChanged, Retired, TenantRecord, TokensUsed
 from actors.profiles import Profiles
 from actors.published import Published
+from actors.runtime.actor import ask, stop
+from actors.runtime.mailbox import Failed, Left, Mailbox
 from tests.actors.admin.town_hall import ACTIONS, CONSOLE, DAY, TownHall, receipt, table
-from tests.actors.house import WAIT, House, Watch
+from tests.actors.mailbox_harness import WAIT, House, Watch
 
 FINE: Final = "fine"
 LOST: Final = "lost"

@@ -17,7 +17,7 @@ from actors.admin.file import MIGRATIONS, open_directory, prepare_directory
 from actors.admin.messages import EnrolTester, ListMembers, ListOwners, ListTesters, ListTokens
 from actors.admin.tables import metadata, people
 from tests.actors.admin.town_hall import TownHall
-from tests.actors.house import House
+from tests.actors.mailbox_harness import House
 
 ACME, GLOBEX, INITECH = "a" * 32, "b" * 32, "c" * 32
 

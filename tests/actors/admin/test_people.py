@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from actors.access import AREAS, MEMBER, OWNER
-from actors.actor import ask
 from actors.admin.file import open_directory
 from actors.admin.messages import (
     AddMember,
@@ -38,8 +37,9 @@ from actors.errors import (
     PermissionDenied,
 )
 from actors.messages import Principal
+from actors.runtime.actor import ask
 from tests.actors.admin.town_hall import CONSOLE, TownHall
-from tests.actors.house import WAIT
+from tests.actors.mailbox_harness import WAIT
 
 NOBODY = "p_" + "0" * 16
 

@@ -28,10 +28,10 @@ from actors.admin.connector_messages import ConfigureConnector
 from actors.admin.file import prepare_directory
 from actors.admin.vault import Vault
 from actors.errors import Aborted, ActionError
-from actors.future import settle
 from actors.messages import DirectoryChanged, Principal, Retired
+from actors.runtime.futures import settle
 from tests.actors.admin.town_hall import CONSOLE, KEY, Known, TownHall, as_super
-from tests.actors.house import House
+from tests.actors.mailbox_harness import House
 
 NAMES = ("acme", "globex")
 

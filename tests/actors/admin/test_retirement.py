@@ -27,15 +27,14 @@ from actors.admin.messages import (
     ShowTenant,
 )
 from actors.errors import DatabaseProblem, FailedPrecondition, NotFound
-from actors.future import Answer, settle, settle_with_error
-from actors.mailbox import Mailbox
 from actors.messages import Principal, Retire, Retired, TenantRecord
 from actors.profiles import UNREMARKABLE
-from actors.stepper import asked
+from actors.runtime.futures import Answer, asked, settle, settle_with_error
+from actors.runtime.mailbox import Mailbox
 from actors.tenant.migrator import Archive, CreateFile, Migrator
 from actors.tenant.storage import Storage
 from tests.actors.admin.town_hall import DAY, START, TownHall, as_super
-from tests.actors.house import House
+from tests.actors.mailbox_harness import House
 from tests.actors.servers import INDEX
 
 BACKUP = Path("backups/acme.db")

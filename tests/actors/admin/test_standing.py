@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 
 from actors.access import AREAS
-from actors.actor import ask
 from actors.admin.file import open_directory
 from actors.admin.messages import (
     AddDeveloper,
@@ -28,8 +27,9 @@ from actors.admin.messages import (
 from actors.admin.tables import people
 from actors.errors import Aborted, NotFound, PermissionDenied
 from actors.messages import Principal
+from actors.runtime.actor import ask
 from tests.actors.admin.town_hall import CONSOLE, DAY, TownHall
-from tests.actors.house import WAIT
+from tests.actors.mailbox_harness import WAIT
 
 Deed = Callable[[TownHall, Principal], object]
 

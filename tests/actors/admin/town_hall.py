@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from actors.access import ADMIN_OWNER, DEVELOPER_ADMIN, SUPER_ADMIN
-from actors.actor import Ping, ask, stop
 from actors.admin import messages as m
 from actors.admin.connector_messages import ConfigureConnector, ShowConnector
 from actors.admin.directory import Directory
@@ -17,15 +16,16 @@ from actors.admin.file import prepare_directory
 from actors.admin.vault import Vault
 from actors.epoch import Epoch
 from actors.errors import ActionError
-from actors.future import Answer
 from actors.index.reader import read_index
 from actors.log.messages import Entry
-from actors.mailbox import Left
 from actors.messages import DirectoryChanged, Grant, Principal, Receipt, TenantRecord
 from actors.profiles import Profiles
 from actors.published import Published
 from actors.routing import RoutingTable
-from tests.actors.house import WAIT, House, Watch
+from actors.runtime.actor import Ping, ask, stop
+from actors.runtime.futures import Answer
+from actors.runtime.mailbox import Left
+from tests.actors.mailbox_harness import WAIT, House, Watch
 from tests.actors.servers import INDEX
 from tests.wire import Map
 

@@ -6,8 +6,8 @@ import time
 from typing import Any
 
 from actors.connectors.call import Call
-from actors.future import Answer
 from actors.messages import Operate, TenantRecord
+from actors.runtime.futures import Answer
 
 
 def call(tenant: str = "acme", within: float = 60.0, **params: Any) -> Call:

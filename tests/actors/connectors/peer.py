@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from scripts.endurance.neighbour import Neighbour
-from tests.actors.house import WAIT
+from tests.actors.mailbox_harness import WAIT
 
 HANG: dict[str, Any] = {}
 """In the script: do not answer until `release`."""

@@ -12,7 +12,7 @@ import pytest
 
 from actors.connectors.resolver import resolve_by_system
 from tests.actors.connectors.deliveries import run
-from tests.actors.house import WAIT
+from tests.actors.mailbox_harness import WAIT
 
 BLACK_HOLE = "black-hole.example"
 

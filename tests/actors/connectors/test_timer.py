@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from actors.clock import After
 from actors.connectors.timer import SLEEP, Slept, Timer
 from actors.errors import ActionError, DeadlineExceeded, Unimplemented
-from actors.future import Answer
 from actors.index.reader import built_in_index
-from actors.mailbox import Mailbox
 from actors.messages import Operate, TenantRecord
-from tests.actors.house import WAIT, House, Watch
+from actors.runtime.clock import After
+from actors.runtime.futures import Answer
+from actors.runtime.mailbox import Mailbox
+from tests.actors.mailbox_harness import WAIT, House, Watch
 
 
 @pytest.fixture

@@ -132,7 +132,7 @@ def test_a_bundled_connector_is_found_from_any_index(tmp_path: Path) -> None:
     reference = "actors.connectors.webhook:WebhookConnector"
     bundled = Codebase(tmp_path).load_connector(reference)
     assert bundled.function.__name__ == "WebhookConnector"
-    assert "there is no file" in refused("actors.connectors.loop:Loop", tmp_path)
+    assert "there is no file" in refused("actors.runtime.mailbox:Loop", tmp_path)
     own = write(tmp_path, "actors/connectors/webhook.py", bundled.file.read_text())
     assert Codebase(tmp_path).load_connector(reference).file == own
 

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from actors.actor import Ping, ask, stop
 from actors.errors import AuditProblem, Unavailable
 from actors.log import actor
 from actors.log.actor import AdminLog
 from actors.log.chain import GENESIS
 from actors.log.messages import Append, AskHead
 from actors.log.verification import Verification
-from actors.mailbox import Mailbox
-from tests.actors.house import WAIT, House
+from actors.runtime.actor import Ping, ask, stop
+from actors.runtime.mailbox import Mailbox
 from tests.actors.log.records import NOVEMBER, entry, largest_file, lines_of
+from tests.actors.mailbox_harness import WAIT, House
 
 
 class Time:

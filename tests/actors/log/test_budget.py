@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from structlog.testing import capture_logs
 
-from actors.actor import Ping, ask, stop
 from actors.log.budget import LINES, MOST_COUNTED, SOURCE
 from actors.log.line import MEMBERS
 from actors.log.messages import Count, Midnight, Turn
 from actors.log.tenants import TenantLog
-from actors.mailbox import Mailbox
-from tests.actors.house import WAIT, House, Watch
+from actors.runtime.actor import Ping, ask, stop
+from actors.runtime.mailbox import Mailbox
 from tests.actors.log.tenant_lines import NOON, line, records, tenant, turn
+from tests.actors.mailbox_harness import WAIT, House, Watch
 
 BUDGET = 3000
 """Bytes: some five lines."""

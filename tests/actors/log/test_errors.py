@@ -12,17 +12,17 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from actors.actor import Ping, ask, stop
 from actors.log import errors as module
 from actors.log.days import DayFiles
 from actors.log.errors import ErrorLog
 from actors.log.exception import MOST_MESSAGE, MOST_STACK
 from actors.log.messages import Midnight, Trouble
 from actors.log.repeats import MOST_ALIKE, PERIOD
-from actors.mailbox import Mailbox
-from tests.actors.house import WAIT, Gate, House
+from actors.runtime.actor import Ping, ask, stop
+from actors.runtime.mailbox import Mailbox
 from tests.actors.log.records import largest_file
 from tests.actors.log.tenant_lines import NOON, records
+from tests.actors.mailbox_harness import WAIT, Gate, House
 
 NEEDLE = "hunter2-XYZZY"
 DAY = 86_400.0

@@ -17,7 +17,7 @@ from actors.log.events import Confidential, Events, ToStructlog
 from actors.log.exception import MOST_MESSAGE, MOST_STACK
 from actors.log.messages import Trouble
 from actors.log.redaction import SECRET
-from actors.mailbox import Mailbox
+from actors.runtime.mailbox import Mailbox
 
 NEEDLE = "hunter2-XYZZY"
 TOKEN = "tnt_" + "Ab-9_" * 8

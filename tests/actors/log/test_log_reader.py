@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 from pykka._envelope import Envelope
 
-from actors.actor import Ping, ask, stop
-from actors.clock import After
 from actors.errors import InvalidArgument, ResourceExhausted, Unavailable
-from actors.future import Answer
 from actors.log import search
 from actors.log.days import DayFiles
 from actors.log.log_reader import MOST_ASKED, MOST_OF_ONE, TICK_SECONDS, LogReader, Look
 from actors.log.messages import AUDIT, ERRORS, TENANT, Find, LetGo
-from actors.mailbox import Mailbox
-from tests.actors.house import WAIT, Gate, House, Watch
+from actors.runtime.actor import Ping, ask, stop
+from actors.runtime.clock import After
+from actors.runtime.futures import Answer
+from actors.runtime.mailbox import Mailbox
 from tests.actors.log.day_lines import UTC, at
 from tests.actors.log.records import NOVEMBER, write
+from tests.actors.mailbox_harness import WAIT, Gate, House, Watch
 
 NOON = at("2026-11-24 12:00")
 ACME, GLOBEX = "a" * 32, "b" * 32

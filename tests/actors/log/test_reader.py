@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 from pykka._envelope import Envelope
 
-from actors.actor import ask, stop
 from actors.errors import AuditProblem, ResourceExhausted, Unavailable
-from actors.future import Answer
 from actors.log import reader
 from actors.log.chain import GENESIS
 from actors.log.journal import Journal
 from actors.log.messages import ReadPage, Verify
 from actors.log.reader import LOOK_SECONDS, MOST_VERIFICATIONS, AuditReader
 from actors.log.verification import MOST_LOOKS, STEP_LINES
-from actors.mailbox import Mailbox
-from tests.actors.house import WAIT, Gate, House
+from actors.runtime.actor import ask, stop
+from actors.runtime.futures import Answer
+from actors.runtime.mailbox import Mailbox
 from tests.actors.log.records import NOVEMBER, entry, lines_of
+from tests.actors.mailbox_harness import WAIT, Gate, House
 
 COUNT = 2 * STEP_LINES + 1
 """Records: three steps of a verification."""

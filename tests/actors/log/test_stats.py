@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from actors.actor import ask
 from actors.index.reader import built_in_index
 from actors.log.messages import (
     AskActionStats,
@@ -17,9 +16,10 @@ from actors.log.messages import (
     Untold,
 )
 from actors.log.stats import MISSED, SPANS_DROPPED, AskSnapshot, Snapshot, Stats
-from actors.mailbox import Mailbox
-from tests.actors.house import WAIT, House
+from actors.runtime.actor import ask
+from actors.runtime.mailbox import Mailbox
 from tests.actors.log.turns import NOON, tenant, turn
+from tests.actors.mailbox_harness import WAIT, House
 
 MINUTE = 60.0
 

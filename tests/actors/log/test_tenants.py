@@ -10,15 +10,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from structlog.testing import capture_logs
 
-from actors.actor import Ping, ask, stop
 from actors.log import tenants as module
 from actors.log.days import DayFiles
 from actors.log.messages import Count, Midnight, Trouble, Turn, Untold
 from actors.log.tenants import MOST_OPEN, TenantLog
-from actors.mailbox import Mailbox
-from tests.actors.house import WAIT, Gate, House, Watch
+from actors.runtime.actor import Ping, ask, stop
+from actors.runtime.mailbox import Mailbox
 from tests.actors.log.records import largest_file
 from tests.actors.log.tenant_lines import NOON, line, records, tenant, turn
+from tests.actors.mailbox_harness import WAIT, Gate, House, Watch
 
 DAY = 86_400.0
 

@@ -14,17 +14,17 @@ from typing import Any
 import pykka
 import pytest
 
-from actors.future import settle, settle_with_error
 from actors.index.reader import read_index
-from actors.mailbox import Failed, Mailbox
 from actors.messages import Due, Operate, Passivate, Peer, Principal, Replies, TenantRecord, Work
 from actors.profiles import Profiles
 from actors.published import Published
 from actors.routing import RoutingTable
+from actors.runtime.futures import settle, settle_with_error
+from actors.runtime.mailbox import Failed, Mailbox
 from actors.tenant.actor import Tenant
 from actors.tenant.database import TenantDatabase
 from actors.tenant.storage import Storage
-from tests.actors.house import Watch
+from tests.actors.mailbox_harness import Watch
 from tests.actors.tenant.subscriptions import subscribed_to
 from tests.made import made_before
 from transport import codec

@@ -12,18 +12,18 @@ from typing import Any
 
 import msgpack
 
-from actors.future import Answer, settle, settle_with_error
 from actors.index.reader import read_index
 from actors.log.accounts import Accounts
 from actors.log.messages import Line
-from actors.mailbox import Mailbox
 from actors.messages import Operate, Peer, Principal, TenantRecord, Work
 from actors.profiles import Profiles, TenantLimits
 from actors.published import Published
 from actors.routing import RoutingTable
+from actors.runtime.futures import Answer, settle, settle_with_error
+from actors.runtime.mailbox import Mailbox
 from actors.tenant.actor import Tenant
 from actors.tenant.storage import Storage
-from tests.actors.house import House, Watch
+from tests.actors.mailbox_harness import House, Watch
 from tests.actors.servers import INDEX
 from tests.actors.tenant.subscriptions import subscribed_to
 from tests.made import made_before

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from actors.index.reader import read_index
 from actors.log.accounts import Accounts, refused_line
 from actors.log.messages import FROM_TENANT, Line, Turn
-from actors.mailbox import Failed, Mailbox
 from actors.messages import DeadLetter, Peer, Principal, Replies, TenantRecord, Work
 from actors.published import Published
 from actors.routing import RoutingTable
+from actors.runtime.mailbox import Failed, Mailbox
 from actors.tenant.actor import Tenant
 from actors.tenant.database import TenantDatabase
 from actors.tenant.storage import Storage
-from tests.actors.house import WAIT, House, Watch
+from tests.actors.mailbox_harness import WAIT, House, Watch
 from tests.actors.servers import INDEX
 from tests.actors.tenant.disk import FINE, KEPT, KEPT_AND_UNKNOWN, LOST, Disk
 from tests.made import made_before

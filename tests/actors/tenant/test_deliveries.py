@@ -20,8 +20,8 @@ from actors.errors import (
     ResourceExhausted,
     Unavailable,
 )
-from actors.mailbox import Left
 from actors.messages import ListDeliveries, Redeliver, Stayed
+from actors.runtime.mailbox import Left
 from actors.tenant.actor import Tenant
 from actors.tenant.deliveries import MOST_UNDER_WAY
 from actors.tenant.flight import ATTEMPT_SECONDS, MOST_ATTEMPTS, MOST_TELLINGS, wait_after

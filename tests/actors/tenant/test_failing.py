@@ -20,7 +20,7 @@ from actors.index.messages import TakeOut
 from actors.messages import DeadLetter
 from actors.registry import load_table
 from actors.routing import RoutingTable
-from tests.actors.house import House, Watch
+from tests.actors.mailbox_harness import House, Watch
 from tests.actors.servers import INDEX
 from tests.actors.tenant.test_profile import ACME, Desk
 from tests.trouble.functions import HIDDEN, marks

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from actors.errors import FailedPrecondition
 from actors.messages import Operate
 from actors.tenant.context import Context
-from tests.actors.house import House
+from tests.actors.mailbox_harness import House
 from tests.actors.tenant.disk import FINE, KEPT, LOST, Disk
 from tests.actors.tenant.lounge import ACME, Lounge, Map
 from tests.trouble.functions import ADD

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from actors.actor import stop
-from actors.clock import After, Clock, ClockMailbox
-from actors.mailbox import Left
 from actors.messages import Passivate, Stayed
+from actors.runtime.actor import stop
+from actors.runtime.clock import After, Clock, ClockMailbox
+from actors.runtime.mailbox import Left
 from actors.tenant.mark import mark_in
-from tests.actors.house import WAIT, House
+from tests.actors.mailbox_harness import WAIT, House
 from tests.actors.tenant.lounge import Lounge
 from tests.actors.tenant.test_waiting import send_letters
 from tests.pipe import Pipe

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from actors.actor import PONG, Ping, ask
 from actors.errors import DatabaseProblem, MigrationNeeded
-from actors.mailbox import Mailbox
 from actors.messages import Migrate, Migrated, TenantRecord
+from actors.runtime.actor import PONG, Ping, ask
+from actors.runtime.mailbox import Mailbox
 from actors.tenant.migrator import Archive, CreateFile, Migrator
 from actors.tenant.storage import Storage
-from tests.actors.house import WAIT, House, Watch
+from tests.actors.mailbox_harness import WAIT, House, Watch
 from tests.actors.servers import INDEX
 
 ACME = TenantRecord("acme", "a" * 32)

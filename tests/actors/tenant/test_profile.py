@@ -14,18 +14,18 @@ import msgpack
 import pytest
 
 from actors.access import Rule
-from actors.actor import stop
 from actors.errors import NotFound
 from actors.index.reader import read_index
 from actors.messages import DeadLetter, Peer, Principal, TenantRecord, Work
 from actors.profiles import Config, Profile, Profiles, TenantLimits, frozen
 from actors.published import Published
 from actors.routing import RoutingTable
+from actors.runtime.actor import stop
 from actors.service import Route
 from actors.tenant.actor import Tenant
 from actors.tenant.context import Context
 from actors.tenant.storage import Storage
-from tests.actors.house import WAIT, Gate, House, Watch
+from tests.actors.mailbox_harness import WAIT, Gate, House, Watch
 from tests.actors.servers import INDEX
 from tests.made import made_before
 from tests.trouble.functions import ADD, marks

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from actors.actor import stop
-from actors.clock import After, Clock, ClockMailbox
 from actors.errors import FailedPrecondition, StatementRefused
 from actors.index.reader import read_index
-from actors.mailbox import Failed
 from actors.routing import RoutingTable
+from actors.runtime.actor import stop
+from actors.runtime.clock import After, Clock, ClockMailbox
+from actors.runtime.mailbox import Failed
 from actors.tenant.calls import AWAITABLE
 from actors.tenant.context import Context
 from actors.tenant.mark import mark_in
-from tests.actors.house import WAIT, House, Watch
+from tests.actors.mailbox_harness import WAIT, House, Watch
 from tests.actors.servers import INDEX
 from tests.actors.tenant.disk import FINE, KEPT, LOST, Disk
 from tests.actors.tenant.lounge import Lounge, Map

@@ -14,18 +14,14 @@ from typing import Any
 import zmq
 from pykka._envelope import Envelope
 
-from actors.actor import Ping, ask, stop
 from actors.admin.actor import AdminConsole, ConsoleMailbox
 from actors.admin.call import Locally
 from actors.admin.context import Actors
 from actors.admin.messages import Done, Order
-from actors.clock import After
 from actors.epoch import Epoch
 from actors.errors import AuditProblem
-from actors.future import Answer, settle, settle_with_error
 from actors.index.reader import read_index
 from actors.log.messages import Append, Entry
-from actors.mailbox import Failed, Mailbox
 from actors.messages import (
     Address,
     DirectoryChanged,
@@ -39,7 +35,11 @@ from actors.messages import (
 from actors.profiles import Profiles
 from actors.published import Published
 from actors.routing import RoutingTable
-from tests.actors.house import WAIT, Watch
+from actors.runtime.actor import Ping, ask, stop
+from actors.runtime.clock import After
+from actors.runtime.futures import Answer, settle, settle_with_error
+from actors.runtime.mailbox import Failed, Mailbox
+from tests.actors.mailbox_harness import WAIT, Watch
 from tests.wire import Map, Wire
 from transport.limits import Limits
 from transport.mailbox import SocketMailbox

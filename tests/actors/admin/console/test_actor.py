@@ -9,7 +9,6 @@ from typing import Any
 import msgpack
 import pytest
 
-from actors.actor import stop
 from actors.admin import errand as errands
 from actors.admin import pace
 from actors.admin import recorder as recording
@@ -26,11 +25,12 @@ from actors.errors import (
     NotFound,
     Unavailable,
 )
-from actors.future import Answer
 from actors.log.messages import ACTION, ATTEMPTS, INTENT, OUTCOME
-from actors.mailbox import Failed
 from actors.messages import DirectoryChanged, Replies, Work
 from actors.profiles import Config, Profile
+from actors.runtime.actor import stop
+from actors.runtime.futures import Answer
+from actors.runtime.mailbox import Failed
 from tests.actors.admin.console.office import (
     ACME,
     LIMITS,
@@ -40,7 +40,7 @@ from tests.actors.admin.console.office import (
     Office,
     fields,
 )
-from tests.actors.house import WAIT
+from tests.actors.mailbox_harness import WAIT
 from tests.wire import Encoding, Map, Wire
 
 

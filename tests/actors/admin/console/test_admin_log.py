@@ -10,7 +10,7 @@ import pytest
 from actors.log.actor import AdminLog
 from actors.log.reader import AuditReader
 from tests.actors.admin.console.office import PERSON, REMOVED, Office, fields
-from tests.actors.house import House
+from tests.actors.mailbox_harness import House
 from tests.wire import Map, Wire
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 
 from actors.admin.errand import Arrived, Errands, Overdue
-from actors.future import Answer
-from actors.stepper import Pending, Stepper
+from actors.runtime.futures import Answer, Pending, Stepper
 
 
 async def waits(answer: Answer) -> None:

@@ -12,10 +12,17 @@ from pykka._envelope import Envelope
 
 from actors.admin.recorder import OK, Recorder
 from actors.errors import AuditProblem, Unavailable
-from actors.future import settle, settle_with_error
 from actors.log.messages import ACTION, Append, Entry
-from actors.mailbox import Mailbox
-from actors.stepper import Awaiting, Raised, Returned, Step, Stepper
+from actors.runtime.futures import (
+    Awaiting,
+    Raised,
+    Returned,
+    Step,
+    Stepper,
+    settle,
+    settle_with_error,
+)
+from actors.runtime.mailbox import Mailbox
 
 
 class Log(Mailbox):

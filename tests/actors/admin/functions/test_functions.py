@@ -20,7 +20,6 @@ from actors.admin.functions.audit import FIRST_TO_LAST
 from actors.admin.functions.logs import ERROR, MOST_PAGES
 from actors.admin.messages import Done, Order
 from actors.errors import ActionError, InvalidArgument, NotFound
-from actors.future import settle
 from actors.index.reader import built_in_index
 from actors.log.line import MEMBERS
 from actors.log.messages import (
@@ -32,10 +31,10 @@ from actors.log.messages import (
     ReadPage,
     Verify,
 )
-from actors.mailbox import Mailbox
 from actors.messages import Principal, Receipt, TenantRecord, Unserved
 from actors.routing import RoutingTable
-from actors.stepper import Awaiting, Raised, Returned, Stepper
+from actors.runtime.futures import Awaiting, Raised, Returned, Stepper, settle
+from actors.runtime.mailbox import Mailbox
 from transport.message import Refusal
 
 ACTIONS = {

@@ -7,8 +7,8 @@ from queue import SimpleQueue
 
 import pytest
 
-from actors import permit as module
-from actors.permit import Permit
+from actors.runtime import scheduler as module
+from actors.runtime.scheduler import Permit
 
 WAIT = 10.0
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pykka
 
-from actors.actor import stop
-from actors.dispatcher import Dispatcher
-from actors.mailbox import Mailbox
+from actors.runtime.actor import stop
+from actors.runtime.mailbox import Mailbox
+from actors.runtime.scheduler import Dispatcher
 
 WAIT = 10.0
 """Seconds after which a test gives up on an event that should come at once."""

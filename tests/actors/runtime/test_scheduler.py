@@ -9,9 +9,9 @@ from queue import SimpleQueue
 
 import pytest
 
-from actors import dispatcher as module
-from actors.dispatcher import Dispatcher
-from actors.mailbox import Mailbox
+from actors.runtime import scheduler as module
+from actors.runtime.mailbox import Mailbox
+from actors.runtime.scheduler import Dispatcher
 
 WAIT = 10.0
 """Seconds after which a test gives up on an event that should come at once."""

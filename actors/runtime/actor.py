@@ -19,8 +19,8 @@ from pykka import ActorDeadError, ActorRef, ActorRegistry, Future
 from pykka._envelope import Envelope
 from pykka.messages import _ActorStop  # its own name for `stop`: there is no public one
 
-from actors.future import Answer, settle, settle_with_error
-from actors.mailbox import Failed, Killer, Left, Mailbox
+from actors.runtime.futures import Answer, settle, settle_with_error
+from actors.runtime.mailbox import Failed, Killer, Left, Mailbox
 
 MOST_PER_TURN = 256
 """Messages in one turn: enough to fill a commit, few enough to be fair to the other actors."""

@@ -20,11 +20,11 @@ import pykka
 import pytest
 from pykka._envelope import Envelope
 
-from actors.actor import Actor, Ping, ask
-from actors.clock import After, Clock, ClockMailbox
-from actors.future import Answer
-from actors.mailbox import Failed, Killer, Mailbox, Vacant
-from tests.actors.house import WAIT, Gate, House
+from actors.runtime.actor import Actor, Ping, ask
+from actors.runtime.clock import After, Clock, ClockMailbox
+from actors.runtime.futures import Answer
+from actors.runtime.mailbox import Failed, Killer, Mailbox, Vacant
+from tests.actors.mailbox_harness import WAIT, Gate, House
 
 
 class Crash(Exception):

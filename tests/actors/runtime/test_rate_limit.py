@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from actors.errors import ResourceExhausted
-from actors.tenant import function_time as module
-from actors.tenant.function_time import BURST_SECONDS, FunctionTime, function_time
+from actors.runtime import rate_limit as module
+from actors.runtime.rate_limit import BURST_SECONDS, FunctionTime, function_time
 
 
 class Clocks(SimpleNamespace):

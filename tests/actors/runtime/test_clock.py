@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from actors.actor import stop
-from actors.clock import After, Clock, ClockMailbox, Every
-from actors.mailbox import Failed, Left
-from tests.actors.house import WAIT, Watch
+from actors.runtime.actor import stop
+from actors.runtime.clock import After, Clock, ClockMailbox, Every
+from actors.runtime.mailbox import Failed, Left
+from tests.actors.mailbox_harness import WAIT, Watch
 
 
 class Reader(Watch):

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from actors.actor import Actor
-from actors.dispatcher import Dispatcher
-from actors.mailbox import Failed, Left, Mailbox, Vacant
+from actors.runtime.actor import Actor
+from actors.runtime.mailbox import Failed, Left, Mailbox, Vacant
+from actors.runtime.scheduler import Dispatcher
 
 WAIT = 10.0
 """Seconds after which a test gives up on an event that should come at once."""

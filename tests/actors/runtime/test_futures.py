@@ -9,9 +9,19 @@ from typing import Any
 import pytest
 from pykka._envelope import Envelope
 
-from actors.future import Answer, settle, settle_with_error
-from actors.mailbox import Mailbox
-from actors.stepper import FOREIGN, Awaiting, Pending, Raised, Returned, Stepper, asked
+from actors.runtime.futures import (
+    FOREIGN,
+    Answer,
+    Awaiting,
+    Pending,
+    Raised,
+    Returned,
+    Stepper,
+    asked,
+    settle,
+    settle_with_error,
+)
+from actors.runtime.mailbox import Mailbox
 
 
 async def sum_of(*answers: Answer) -> int:

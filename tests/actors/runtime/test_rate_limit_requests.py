@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.bucket import ROUNDING, Bucket
+from actors.runtime.rate_limit import ROUNDING, Bucket
 
 RATES = st.floats(0.01, 1e5)
 BURSTS = st.floats(1.0, 1e5)

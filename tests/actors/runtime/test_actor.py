@@ -12,10 +12,10 @@ import pytest
 from pykka._envelope import Envelope
 from pykka.messages import _ActorStop
 
-from actors.actor import MOST_PER_TURN, PONG, Actor, Ping, ask, stop
-from actors.future import Answer
-from actors.mailbox import Failed, Killer, Left, Mailbox
-from tests.actors.house import WAIT, Gate, House
+from actors.runtime.actor import MOST_PER_TURN, PONG, Actor, Ping, ask, stop
+from actors.runtime.futures import Answer
+from actors.runtime.mailbox import Failed, Killer, Left, Mailbox
+from tests.actors.mailbox_harness import WAIT, Gate, House
 
 
 class Crash(Exception):

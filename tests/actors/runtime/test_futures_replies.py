@@ -9,7 +9,7 @@ import threading
 import pykka
 import pytest
 
-from actors.future import Answer, settle, settle_with_error
+from actors.runtime.futures import Answer, settle, settle_with_error
 
 WAIT = 10.0
 """Seconds after which a test gives up on an event that should come at once."""

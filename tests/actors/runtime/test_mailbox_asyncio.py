@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from actors.actor import Actor, stop
-from actors.connectors.loop import LoopMailbox
-from actors.mailbox import Failed, Left
-from tests.actors.house import WAIT, Watch
+from actors.runtime.actor import Actor, stop
+from actors.runtime.mailbox import Failed, Left, LoopMailbox
+from tests.actors.mailbox_harness import WAIT, Watch
 
 
 class Writer(Actor):
