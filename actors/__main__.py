@@ -10,10 +10,13 @@ import sys
 import pykka
 import structlog
 
-from actors import disk, identity, showcase
+from actors import identity, showcase
 from actors.access import ADMIN_OWNER
 from actors.errors import ActionError, SettingsError, TenantryError
 from actors.heart import Heart
+from actors.host import disk
+from actors.host.process import enough_threads
+from actors.host.signals import ENDING, Signals
 from actors.local_admin import TOKEN_FILE
 from actors.log.events import Events, log_to_standard_error
 from actors.log.head import forget, what_is_missing
@@ -21,9 +24,7 @@ from actors.log.journal import MACHINE
 from actors.log.messages import REPAIR, Append, Entry
 from actors.log.volume import DIRECTORY
 from actors.printed import Streams, open_closed
-from actors.process import enough_threads
 from actors.settings import Settings, read_settings
-from actors.signals import ENDING, Signals
 from actors.system import System
 from transport.message import (
     ABORTED,

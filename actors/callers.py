@@ -9,8 +9,8 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Final
 
-from actors.epoch import Epoch
 from actors.errors import InvalidArgument, Unauthenticated, Unavailable
+from actors.host.clocks import Epoch
 from actors.messages import ANYONE, DirectoryChanged, Grant, Principal, TenantRecord
 from transport.message import Problem
 

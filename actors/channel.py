@@ -17,8 +17,8 @@ import structlog
 from actors.answers import A_DEFECT, new_trace_id, packed_refusal, refusal_bytes, success_around
 from actors.callers import Callers
 from actors.discovery import Pages, is_system
-from actors.epoch import Epoch
 from actors.errors import ActionError, InvalidArgument, Unavailable
+from actors.host.clocks import Epoch
 from actors.messages import (
     ANYONE,
     DirectoryChanged,

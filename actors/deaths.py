@@ -15,8 +15,8 @@ from typing import Any
 import structlog
 
 from actors.at_work import NO_PAST, RUNNING, AtWork, mapped, past_of
+from actors.host.files import write_private
 from actors.index.entries import Threshold
-from actors.private_file import write_private
 from actors.published import Published
 from actors.routing import RoutingTable
 from actors.service import Route

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from actors.errors import SettingsError
-from actors.private_file import write_private
+from actors.host.files import write_private
 
 FILE = "identity.json"
 """In the data directory."""

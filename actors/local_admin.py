@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from actors.access import ADMIN_OWNER, AREAS, DEVELOPER_ADMIN, OWNER
 from actors.admin.call import Locally
 from actors.errors import NotFound
+from actors.host.files import write_private
 from actors.messages import TenantRecord
-from actors.private_file import write_private
 from actors.runtime.futures import Answer
 from actors.runtime.mailbox import Mailbox
 

@@ -10,8 +10,8 @@ from typing import Any
 import structlog
 
 from actors.answers import packed_refusal, refuse
-from actors.disk import is_full, is_passing, said
 from actors.errors import TenantryError
+from actors.host.disk import is_full, is_passing, said
 from actors.log.accounts import Accounts, refused_line
 from actors.log.messages import FROM_SUPERVISOR, Line
 from actors.log.redaction import scrubbed

@@ -17,8 +17,8 @@ from actors.answers import new_trace_id, packed_refusal, refusal_bytes
 from actors.attempts import Attempt, Attempts
 from actors.callers import no_tenant, not_you
 from actors.channel import Channel, ChannelMailbox, Draining, FlushUses
-from actors.epoch import Epoch
 from actors.errors import ActionError, Unavailable
+from actors.host.clocks import Epoch
 from actors.inlet import Inlet, full, require_active
 from actors.log.accounts import Accounts
 from actors.log.messages import Append, Count, Entry

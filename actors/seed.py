@@ -14,11 +14,11 @@ from actors.admin.messages import AddMember, CreateTenant, IssueToken
 from actors.admin.people import add_member
 from actors.admin.tokens import issue
 from actors.admin.transactions import Transactions
+from actors.host.process import claim, release
 from actors.index.reader import read_index
 from actors.log.journal import Journal
 from actors.log.messages import ACTION, Entry
 from actors.messages import Principal
-from actors.process import claim, release
 from actors.tenant.storage import Storage
 
 DATABASE_BYTES = 1024**3

@@ -9,7 +9,7 @@ from pathlib import Path
 from actors import demo
 from actors.access import ADMIN_OWNER
 from actors.errors import SettingsError
-from actors.private_file import write_private
+from actors.host.files import write_private
 from actors.system import System
 from transport.client import Client
 

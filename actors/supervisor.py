@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from actors.disk import is_passing
 from actors.errors import DatabaseProblem, MigrationNeeded
+from actors.host.disk import is_passing
 from actors.log.accounts import Accounts
 from actors.log.failure import tell_failure, tell_giving_up
 from actors.messages import (

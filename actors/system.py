@@ -19,8 +19,9 @@ from actors.connectors.actor import HABITS, Habits, operated
 from actors.connectors.switchboard import Switchboard
 from actors.connectors.timer import Timer
 from actors.deaths import Deaths
-from actors.epoch import Epoch, aged
 from actors.health import LOOK_SECONDS
+from actors.host.clocks import Epoch, aged
+from actors.host.process import bound, bounds_within, claim, limit_memory, release
 from actors.index.messages import LookForHangs
 from actors.index.reader import read_served_index
 from actors.local_admin import LocalAdmin
@@ -30,7 +31,6 @@ from actors.log.reader import AuditReader
 from actors.logs import Logs, zone_of
 from actors.messages import TenantRecord
 from actors.metrics import MetricsServer
-from actors.process import bound, bounds_within, claim, limit_memory, release
 from actors.profiles import Profiles
 from actors.published import Published
 from actors.registry import Registry

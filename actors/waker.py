@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
-from actors.disk import is_passing, said
+from actors.host.disk import is_passing, said
 from actors.messages import ACTIVE, Address, DirectoryChanged, Due, FindTenant, TenantRecord
 from actors.runtime.actor import Actor
 from actors.runtime.mailbox import Mailbox

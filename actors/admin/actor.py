@@ -24,8 +24,8 @@ from actors.admin.strangers import WINDOW_SECONDS, Strangers
 from actors.attempts import OTHERS, Attempt, Attempts
 from actors.callers import not_you
 from actors.channel import Channel, ChannelMailbox, Draining, FlushUses
-from actors.epoch import Epoch
 from actors.errors import ActionError
+from actors.host.clocks import Epoch
 from actors.log.messages import Append, Entry
 from actors.log.redaction import folded_names
 from actors.messages import ANYONE, DirectoryChanged, Work

@@ -24,9 +24,9 @@ from actors.admin.tables import (
     tokens,
 )
 from actors.admin.vault import Vault
-from actors.epoch import Epoch
 from actors.errors import FailedPrecondition, NotFound
 from actors.health import SEVERAL
+from actors.host.clocks import Epoch
 from actors.index.entries import ConfigSchemas, Connector
 from actors.messages import (
     ACTIVE,

@@ -20,9 +20,9 @@ from actors.admin.retirement import Archived, Archiving, Retirements
 from actors.admin.tables import tenants
 from actors.admin.transactions import QUESTIONS, Transactions
 from actors.admin.vault import Vault
-from actors.disk import ERRORS, TROUBLE, is_passing, is_trouble, said
-from actors.epoch import Age, Epoch
 from actors.errors import DatabaseProblem, Unavailable
+from actors.host.clocks import Age, Epoch
+from actors.host.disk import ERRORS, TROUBLE, is_passing, is_trouble, said
 from actors.log.messages import ACTION, Append, Entry
 from actors.messages import DirectoryChanged, Retired, TokensUsed
 from actors.profiles import Profile, Profiles

@@ -13,8 +13,8 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, NullPool, create_engine, event, select
 
 from actors.admin.tables import connector_settings
-from actors.disk import ERRORS, is_passing, result_code, said, sync
 from actors.errors import DatabaseProblem
+from actors.host.disk import ERRORS, is_passing, result_code, said, sync
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 

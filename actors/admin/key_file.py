@@ -13,7 +13,7 @@ import structlog
 
 from actors.admin.vault import KEY_BYTES, Vault
 from actors.errors import SettingsError
-from actors.private_file import write_private
+from actors.host.files import write_private
 
 log = structlog.get_logger()
 

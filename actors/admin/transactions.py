@@ -26,9 +26,9 @@ from actors.admin.messages import Done, Order
 from actors.admin.signs import require_plain
 from actors.admin.standing import require_standing
 from actors.admin.vault import Vault
-from actors.disk import Names
-from actors.epoch import Epoch
 from actors.errors import Unavailable
+from actors.host.clocks import Epoch
+from actors.host.disk import Names
 from actors.index.entries import ConfigSchemas, Connector
 from actors.messages import Principal
 

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from actors.disk import said
 from actors.errors import InvalidArgument, Unavailable
+from actors.host.disk import said
+from actors.host.files import write_private
 from actors.index.messages import Moved
 from actors.messages import Receipt
-from actors.private_file import write_private
 
 log = structlog.get_logger()
 

@@ -14,13 +14,13 @@ from typing import NamedTuple
 
 import structlog
 
-from actors.disk import said
+from actors.host.disk import said
+from actors.host.files import write_private
 from actors.index.code import Codebase
 from actors.index.edit import edited
 from actors.index.entries import CONNECTOR, ERRORING, Action, Connector, Index, Version
 from actors.index.messages import Move
 from actors.index.move import Plan
-from actors.private_file import write_private
 
 log = structlog.get_logger()
 

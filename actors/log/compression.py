@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from actors.disk import sync
+from actors.host.disk import sync
 from actors.log.day import COMPRESSED, PLAIN, DayFile
 from actors.log.frames import CHUNK_BYTES, decompressed, frame
 

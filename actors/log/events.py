@@ -18,7 +18,8 @@ import structlog
 from structlog.processors import CallsiteParameter, CallsiteParameterAdder, ExceptionRenderer
 from structlog.typing import ExcInfo, Processor
 
-from actors.epoch import moment
+from actors.host.clocks import moment
+from actors.host.stderr import StandardError
 from actors.log.exception import MOST_MESSAGE, NOTHING_ASKED, cut, described, said
 from actors.log.line import to_json
 from actors.log.loss import Loss
@@ -26,7 +27,6 @@ from actors.log.messages import Trouble
 from actors.log.record import MEMBERS, clean
 from actors.log.redaction import ALL_SECRET, NO_NAMES, Redaction, folded_names
 from actors.runtime.mailbox import Mailbox
-from actors.standard_error import StandardError
 from transport.fit import inert, text_of
 
 ASIDE = "aside"

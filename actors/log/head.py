@@ -14,10 +14,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from actors.disk import sync
+from actors.host.disk import sync
+from actors.host.files import write_private
 from actors.log.chain import GENESIS, Broken, Link, follow, link_of, readable
 from actors.log.volume import Volume, newest_first, volumes
-from actors.private_file import write_private
 
 
 class Head(NamedTuple):

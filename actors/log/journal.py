@@ -10,9 +10,9 @@ from pathlib import Path
 
 import structlog
 
-from actors.disk import sync
-from actors.epoch import moment
 from actors.errors import AuditProblem
+from actors.host.clocks import moment
+from actors.host.disk import sync
 from actors.log.chain import GENESIS, Broken, Link, follow, readable, sealed
 from actors.log.head import find_head, note, note_of, what_is_missing
 from actors.log.messages import REPAIR, Entry

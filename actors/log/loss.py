@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.epoch import moment
+from actors.host.clocks import moment
 
 
 class Loss:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from actors.epoch import moment
+from actors.host.clocks import moment
 from actors.log.figures import Figures
 from actors.log.histogram import Histogram
 from actors.log.messages import AskActionStats, AskStats, AskTenantStats, Count, Turn, Untold

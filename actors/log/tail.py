@@ -7,8 +7,8 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from actors.disk import sync
 from actors.errors import AuditProblem
+from actors.host.disk import sync
 from actors.log.volume import LINE_BYTES, Volume, shown
 
 FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW

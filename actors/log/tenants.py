@@ -17,7 +17,8 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from actors.disk import said
+from actors.host.disk import said
+from actors.host.process import DESCRIPTORS_OF_LOGS
 from actors.log.budget import SOURCE, Budget
 from actors.log.days import DayFiles, Unwritten, day_of
 from actors.log.line import Formatter
@@ -25,7 +26,6 @@ from actors.log.loss import Loss
 from actors.log.messages import Count, Line, Midnight, Trouble, Turn, Untold, Write
 from actors.log.redaction import folded_names
 from actors.messages import TenantRecord
-from actors.process import DESCRIPTORS_OF_LOGS
 from actors.runtime.actor import Actor
 from actors.runtime.mailbox import Mailbox
 

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from actors.disk import sync
 from actors.errors import DatabaseProblem
-from actors.private_file import private_directory, private_file
+from actors.host.disk import sync
+from actors.host.files import private_directory, private_file
 from actors.tenant.opening import check_stamp, connect, problem
 
 BESIDE: Final = ("-wal", "-shm", "-journal")

@@ -8,10 +8,10 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from actors.disk import sync
 from actors.errors import DatabaseProblem
+from actors.host.disk import sync
+from actors.host.files import private_directory, private_file
 from actors.messages import TENANT_ID
-from actors.private_file import private_directory, private_file
 from actors.tenant.doubt import checkpoint
 from actors.tenant.opening import connect, problem, remove_draft
 

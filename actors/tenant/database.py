@@ -18,8 +18,8 @@ from typing import Any, Final
 from pydantic_core import to_json
 from sqlalchemy import Connection
 
-from actors import disk
 from actors.errors import DatabaseProblem
+from actors.host import disk
 from actors.tenant import engine_text as text
 from actors.tenant import failures
 from actors.tenant.doubt import Doubt, checkpoint

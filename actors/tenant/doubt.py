@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from actors.disk import is_full
 from actors.errors import ActionError
+from actors.host.disk import is_full
 from actors.tenant import engine_text as text
 from transport.message import RESOURCE_EXHAUSTED, UNAVAILABLE, Refusal
 

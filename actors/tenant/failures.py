@@ -13,8 +13,8 @@ from typing import Final, cast
 from sqlalchemy import Dialect
 from sqlalchemy.exc import DBAPIError
 
-from actors.disk import PASSING, result_code
 from actors.errors import CallRefused, DatabaseProblem, MisfitCall, StatementRefused
+from actors.host.disk import PASSING, result_code
 from actors.tenant.guard import Guard
 from transport import message as api
 from transport.message import Refusal

@@ -11,10 +11,10 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from actors.disk import sync
 from actors.errors import Unavailable
+from actors.host.disk import sync
+from actors.host.files import private_directory, private_file
 from actors.messages import TENANT_ID
-from actors.private_file import private_directory, private_file
 from actors.tenant.outbox_table import FURTHEST
 
 

@@ -12,8 +12,8 @@ from time import monotonic
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from actors.disk import is_full, result_code
 from actors.errors import DatabaseProblem, MigrationNeeded
+from actors.host.disk import is_full, result_code
 from actors.tenant.authorizer import authorizer
 from actors.tenant.database import TenantDatabase, limit_size
 from actors.tenant.dialect import MOST_VARIABLES

@@ -16,9 +16,9 @@ from typing import Final, NamedTuple
 from alembic import command
 from sqlalchemy import Connection, StaticPool, create_engine
 
-from actors.disk import sync
 from actors.errors import CodeProblem, DatabaseProblem
-from actors.private_file import private_directory, private_file
+from actors.host.disk import sync
+from actors.host.files import private_directory, private_file
 from actors.tenant.doubt import checkpoint
 from actors.tenant.opening import check_stamp, connect, problem, remove_draft
 from actors.tenant.revisions import Line, read_line

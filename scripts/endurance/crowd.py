@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from actors.process import DESCRIPTORS_BESIDES, DESCRIPTORS_PER_TENANT
+from actors.host.process import DESCRIPTORS_BESIDES, DESCRIPTORS_PER_TENANT
 from scripts.benchmark.calls import ADD, GET, Call
 from scripts.endurance.report import Report
 from scripts.endurance.server import Server, Site, Usage

@@ -8,7 +8,7 @@ from typing import Any
 
 import zmq
 
-from actors.epoch import Epoch
+from actors.host.clocks import Epoch
 from actors.index.reader import read_index
 from actors.log.accounts import Accounts
 from actors.messages import (

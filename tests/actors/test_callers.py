@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from actors.callers import Callers
-from actors.epoch import Epoch
 from actors.errors import Unauthenticated, Unavailable
+from actors.host.clocks import Epoch
 from actors.messages import ANYONE, SUSPENDED, DirectoryChanged, Grant, TenantRecord
 from tests.actors.reception import ACME, GLOBEX, Wall, digest, token
 

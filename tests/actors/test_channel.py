@@ -11,8 +11,8 @@ import zmq
 
 from actors.answers import refuse
 from actors.channel import Channel, ChannelMailbox, Draining, FlushUses
-from actors.epoch import Epoch
 from actors.errors import NotFound, Unauthenticated
+from actors.host.clocks import Epoch
 from actors.messages import ANYONE, DirectoryChanged, TokensUsed, Work
 from actors.profiles import Profiles
 from actors.runtime.actor import Ping, ask, stop

@@ -7,8 +7,8 @@ from typing import Any
 
 from actors.access import PLATFORM_ROLES
 from actors.admin.context import AdminContext
-from actors.epoch import moment
 from actors.errors import FailedPrecondition, InvalidArgument, NotFound
+from actors.host.clocks import moment
 from actors.index.spelling import hint
 from actors.log.redaction import SUMMARY
 from actors.messages import FindCalls, ReplayCall

@@ -15,8 +15,8 @@ from sqlalchemy import text
 
 from actors.admin.file import open_directory, prepare_directory
 from actors.admin.tables import metadata
-from actors.disk import is_passing
 from actors.errors import DatabaseProblem
+from actors.host.disk import is_passing
 
 ACME = "INSERT INTO tenants (id, name, created_at) VALUES ('id', 'acme', 'now')"
 

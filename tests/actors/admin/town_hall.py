@@ -14,8 +14,8 @@ from actors.admin.connector_messages import ConfigureConnector, ShowConnector
 from actors.admin.directory import Directory
 from actors.admin.file import prepare_directory
 from actors.admin.vault import Vault
-from actors.epoch import Epoch
 from actors.errors import ActionError
+from actors.host.clocks import Epoch
 from actors.index.reader import read_index
 from actors.log.messages import Entry
 from actors.messages import DirectoryChanged, Grant, Principal, Receipt, TenantRecord

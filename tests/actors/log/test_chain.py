@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import actors.admin
-from actors.epoch import moment
+from actors.host.clocks import moment
 from actors.index.schema import Schema
 from actors.log.chain import (
     FIELDS,

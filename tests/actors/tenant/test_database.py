@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import bindparam, func, insert, literal, select, text
 from sqlalchemy.exc import DBAPIError
 
-from actors import disk
 from actors.errors import DatabaseProblem, StatementRefused
+from actors.host import disk
 from actors.tenant.database import TenantDatabase
 from actors.tenant.failures import DISK_FULL, QUOTA_REACHED, no_room
 from actors.tenant.opening import StorageLimits

@@ -18,8 +18,8 @@ from actors.admin.actor import AdminConsole, ConsoleMailbox
 from actors.admin.call import Locally
 from actors.admin.context import Actors
 from actors.admin.messages import Done, Order
-from actors.epoch import Epoch
 from actors.errors import AuditProblem
+from actors.host.clocks import Epoch
 from actors.index.reader import read_index
 from actors.log.messages import Append, Entry
 from actors.messages import (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from actors.standard_error import StandardError
+from actors.host.stderr import StandardError
 
 
 def test_a_line_that_can_be_written_is(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.epoch import FILE, Age, aged
+from actors.host.clocks import FILE, Age, aged
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0

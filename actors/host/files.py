@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from actors.disk import sync
+from actors.host.disk import sync
 
 PRIVATE_FILE: Final = 0o600
 PRIVATE_DIRECTORY: Final = 0o700

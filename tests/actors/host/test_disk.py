@@ -13,8 +13,8 @@ import zmq
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from actors.disk import is_passing, result_code, said
 from actors.errors import DatabaseProblem
+from actors.host.disk import is_passing, result_code, said
 
 
 @pytest.mark.parametrize(

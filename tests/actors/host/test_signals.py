@@ -12,14 +12,14 @@ from typing import Any, cast
 import pytest
 
 from actors import __main__ as program
-from actors.signals import Signals
+from actors.host.signals import Signals
 from actors.system import System
 from tests.child import Child
 from tests.deadline import until
 from tests.pipe import Pipe
 from tests.wire import Map, Wire
 
-INDEX = Path(__file__).parent.parent / "trouble" / "registry.toml"
+INDEX = Path(__file__).parents[2] / "trouble" / "registry.toml"
 
 
 class House:

@@ -3,7 +3,7 @@
 import stat
 from pathlib import Path
 
-from actors.private_file import write_private
+from actors.host.files import write_private
 
 
 def mode(path: Path) -> int:

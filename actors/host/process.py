@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from actors.disk import sync
 from actors.errors import SettingsError
+from actors.host.disk import sync
 from transport.connections import BOUNDS, Bounds
 from transport.socket_file import path_of
 

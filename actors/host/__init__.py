@@ -1,0 +1,4 @@
+"""The process and its machine: private files, disk errors, clocks, signals, standard error, limits.
+
+May import: actors.errors.
+"""
