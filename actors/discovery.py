@@ -27,10 +27,10 @@ from actors.access import (
 from actors.errors import NotFound, PermissionDenied, Unauthenticated
 from actors.index.decision import NEWEST, Decision
 from actors.index.entries import EFFECTS, RELEASE, RESERVED, STATES, Action, Version
-from actors.index.schema import Schema
-from actors.index.spelling import nearest
 from actors.messages import Principal, Work
 from actors.routing import RoutingTable
+from actors.schema.schema import Schema
+from actors.schema.source import nearest
 from actors.service import Route, route_of
 from transport import codec
 

@@ -45,7 +45,6 @@ from actors.index.messages import (
 from actors.index.move import Plan, planned
 from actors.index.reader import parse_index, read_served_index
 from actors.index.receipts import Receipts
-from actors.index.spelling import hint
 from actors.index.unwritten import FILE, MACHINE, Unwritten
 from actors.library import Key, Library, connector_key, everything
 from actors.log.messages import MOVE, OK, Append, Entry
@@ -54,6 +53,7 @@ from actors.routing import RoutingTable
 from actors.runtime.actor import Actor
 from actors.runtime.clock import After
 from actors.runtime.mailbox import Mailbox
+from actors.schema.source import hint
 from actors.service import Route, Service, route_of
 
 log = structlog.get_logger()

@@ -27,9 +27,9 @@ from actors.index.entries import (
     Operation,
 )
 from actors.index.reader import built_in_index
-from actors.index.spelling import nearest
 from actors.library import NOTHING, Key, Library, Problems, Volumes, everything
 from actors.messages import Principal
+from actors.schema.source import nearest
 from actors.service import Route, Service, Services, route_of
 
 

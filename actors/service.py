@@ -19,7 +19,6 @@ from actors.index.entries import (
     Environment,
     Index,
 )
-from actors.index.schema import Schema
 from actors.library import (
     Library,
     Problems,
@@ -27,6 +26,7 @@ from actors.library import (
     connector_key,
 )
 from actors.messages import Principal
+from actors.schema.schema import Schema
 
 
 class Service(NamedTuple):

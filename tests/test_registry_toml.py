@@ -15,8 +15,8 @@ from actors.index.code import Codebase
 from actors.index.decision import NONE_SERVED
 from actors.index.entries import DEFAULT_ENVIRONMENTS, DUMMY, RELEASE, Action, Version
 from actors.index.reader import built_in_index, read_index
-from actors.index.wording import VISIBLE
 from actors.registry import load_table
+from actors.schema.validation import VISIBLE
 
 PATH = Path(__file__).parent.parent / "registry.toml"
 

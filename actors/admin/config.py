@@ -18,10 +18,10 @@ from typing import Any, Final
 from actors.admin.signs import LAYOUT, hidden
 from actors.errors import InvalidArgument
 from actors.index.entries import ConfigSchemas
-from actors.index.schema import MOST_PROBLEMS
-from actors.index.source import Key
-from actors.index.wording import dotted, summary
 from actors.profiles import thawed
+from actors.schema.schema import MOST_PROBLEMS
+from actors.schema.source import Key
+from actors.schema.validation import dotted, summary
 from transport.message import Problem
 
 PARTS: Final = ConfigSchemas._fields

@@ -13,10 +13,10 @@ from typing import Any, Final, NamedTuple
 
 from actors.admin.config import is_deeper, merge_patch
 from actors.errors import InvalidArgument
-from actors.index.schema import Schema
-from actors.index.wording import summary
 from actors.log.redaction import Redaction
 from actors.profiles import thawed
+from actors.schema.schema import Schema
+from actors.schema.validation import summary
 from transport.message import Problem
 
 MOST_BYTES: Final = 16 * 1024

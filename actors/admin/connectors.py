@@ -15,9 +15,9 @@ from actors.admin.sealed import opened, place_of, sealed
 from actors.admin.tables import connector_settings
 from actors.errors import FailedPrecondition, NotFound, Unavailable, Unreadable
 from actors.index.entries import Connector
-from actors.index.spelling import hint
 from actors.messages import Principal
 from actors.profiles import EMPTY
+from actors.schema.source import hint
 
 
 def show(book: Book, query: ShowConnector) -> Result:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from actors.discovery import built_in
 from actors.errors import InvalidArgument
-from actors.index.spelling import hint
 from actors.routing import RoutingTable
+from actors.schema.source import hint
 from transport.message import Problem
 
 

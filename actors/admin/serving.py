@@ -20,13 +20,13 @@ from actors.admin.recorder import OK, RETRY_MS, Recorder
 from actors.answers import A_DEFECT, success
 from actors.callers import Callers
 from actors.errors import Aborted, ActionError, InvalidArgument, NotFound, Unavailable
-from actors.index.schema import ResultProblem
 from actors.inlet import full, require_active
 from actors.log.events import Confidential
 from actors.messages import FindTenant, Receipt
 from actors.published import Published
 from actors.routing import RoutingTable
 from actors.runtime.futures import Outlet
+from actors.schema.schema import ResultProblem
 from actors.service import Route
 from transport import codec
 from transport.fit import fit_map

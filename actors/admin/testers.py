@@ -15,8 +15,8 @@ from actors.admin.book import Book, Result, author, page, tested
 from actors.admin.messages import EnrolTester, ListTesters, WithdrawTester
 from actors.admin.tables import tenants, testers
 from actors.errors import FailedPrecondition, NotFound
-from actors.index.spelling import hint
 from actors.messages import Principal
+from actors.schema.source import hint
 
 MOST = 200
 """Functions that one tenant is a tester of."""

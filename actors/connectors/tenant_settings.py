@@ -7,8 +7,8 @@ from typing import Any
 
 from actors.connectors.contract import Permanent, Settings
 from actors.errors import InvalidArgument, Unavailable
-from actors.index.schema import Schema
 from actors.profiles import ConnectorSettings, Profiles, thawed
+from actors.schema.schema import Schema
 
 
 def stated_by(profiles: Profiles, tenant_id: str, connector: str) -> ConnectorSettings:

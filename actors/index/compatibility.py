@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from actors.index.contract import contract
 from actors.index.entries import Schemas
+from actors.schema.validation import contract
 
 Json = Mapping[str, Any]
 

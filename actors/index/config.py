@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from actors.index.schema import Schema
-from actors.index.wording import VISIBLE
+from actors.schema.schema import Schema
+from actors.schema.validation import VISIBLE
 
 SETTINGS: Mapping[str, Any] = MappingProxyType({"additionalProperties": True})
 """Any object."""

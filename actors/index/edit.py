@@ -14,7 +14,7 @@ import tomlkit
 from tomlkit.items import InlineTable, SingleKey
 
 from actors.errors import IndexProblem
-from actors.index.source import is_header, statements
+from actors.schema.source import is_header, statements
 
 WRITTEN = ("by", "before", "digest", "schemas")
 """Keys of a version that the Registry writes, in this order, below those that people write."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from actors.errors import SettingsError
-from actors.index.schema import Schema
-from actors.index.spelling import hint
+from actors.schema.schema import Schema
+from actors.schema.source import hint
 
 
 class Threshold(NamedTuple):

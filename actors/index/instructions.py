@@ -12,7 +12,6 @@ from actors.index.naming import class_name
 from actors.index.reader import built_in_index
 from actors.index.related import related
 from actors.index.request import admitted, command
-from actors.index.schema import Schema
 from actors.index.states import moves
 from actors.index.workplace import (
     Workplace,
@@ -22,6 +21,7 @@ from actors.index.workplace import (
     move_lines,
     workplace,
 )
+from actors.schema.schema import Schema
 
 MOST_TEXT = 100_000
 """Characters; the rest of a larger one is cut off."""

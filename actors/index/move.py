@@ -22,8 +22,8 @@ from actors.index.entries import (
     Version,
 )
 from actors.index.messages import Move
-from actors.index.spelling import hint
 from actors.index.states import MUTABLE, moves
+from actors.schema.source import hint
 from transport.message import Problem
 
 

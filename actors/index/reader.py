@@ -34,11 +34,18 @@ from actors.index.entries import (
     Threshold,
     Version,
 )
-from actors.index.schema import Schema, SchemaProblem
-from actors.index.shapes import Shapes, expanded, flaws_of
-from actors.index.source import Finding, Source, parse_source, read_source, refusal, unsendable
-from actors.index.spelling import hint
 from actors.index.table import Table
+from actors.schema.schema import Schema, SchemaProblem
+from actors.schema.shapes import Shapes, expanded, flaws_of
+from actors.schema.source import (
+    Finding,
+    Source,
+    hint,
+    parse_source,
+    read_source,
+    refusal,
+    unsendable,
+)
 
 Numbers = TypeVar("Numbers", Threshold, Room)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from actors.index.source import Finding, Key
-from actors.index.spelling import hint
+from actors.schema.source import Finding, Key, hint
 
 
 class Table:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from actors.index.wording import VISIBLE
+from actors.schema.validation import VISIBLE
 
 Json = Mapping[str, Any]
 

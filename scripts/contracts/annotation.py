@@ -1,9 +1,9 @@
 """JSON Schema to Python types: the one piece that the client and the stubs for functions share.
 
 A schema has two forms in Python. As it travels, an object is a TypedDict and a moment is text. As a function
-gets it, an object has attributes and a moment is a datetime: what actors/index/model.py makes of it, by the
-table in docs/index.md. A type is never narrower than the schema; limits that no type can say are words
-beside it. docs/decisions/0008-types-from-schemas.md says why this is ours.
+gets it, an object has attributes and a moment is a datetime: what actors/schema/pydantic_model.py makes of
+it, by the table in docs/index.md. A type is never narrower than the schema; limits that no type can say are
+words beside it. docs/decisions/0008-types-from-schemas.md says why this is ours.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
-from actors.index.dialect import subschemas
 from actors.index.entries import Action
-from actors.index.model import TYPED
 from actors.index.naming import class_name
+from actors.schema.dialect import subschemas
+from actors.schema.pydantic_model import TYPED
 from scripts.contracts.names import Names
 
 Json = Mapping[str, Any]

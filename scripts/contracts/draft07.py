@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from actors.index.dialect import LISTS, MAPS, ONE
+from actors.schema.dialect import LISTS, MAPS, ONE
 
 Json = Mapping[str, Any]
 

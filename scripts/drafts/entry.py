@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from actors.index.source import Key, line_numbers, statements
+from actors.schema.source import Key, line_numbers, statements
 from scripts.drafts.fields import Field
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from actors.index.spelling import hint
+from actors.schema.source import hint
 
 FORMS = """\
   name:string!     a text that has to be there; without ! it may be absent

@@ -12,9 +12,9 @@ from actors.errors import CodeProblem, NotFound, SettingsError
 from actors.index.decision import serve
 from actors.index.entries import DEFAULT_ENVIRONMENTS, STATES, Action, Environment, Version
 from actors.index.reader import built_in_index, read_index
-from actors.index.schema import Schema
 from actors.messages import Principal
 from actors.routing import RoutingTable, built_in_part
+from actors.schema.schema import Schema
 
 EMPTY = Schema.build("a.b.params", {})
 PLACES = {place.name: place for place in DEFAULT_ENVIRONMENTS}

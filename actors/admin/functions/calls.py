@@ -9,11 +9,11 @@ from actors.access import PLATFORM_ROLES
 from actors.admin.context import AdminContext
 from actors.errors import FailedPrecondition, InvalidArgument, NotFound
 from actors.host.clocks import moment
-from actors.index.spelling import hint
 from actors.log.redaction import SUMMARY
 from actors.messages import FindCalls, ReplayCall
 from actors.runtime.futures import Answer, Pending
 from actors.runtime.mailbox import Mailbox
+from actors.schema.source import hint
 
 MOST_OF_TRACE = 50
 """Calls of one trace that are shown, each with all its forms."""

@@ -11,10 +11,10 @@ from actors.errors import CodeProblem, FailedPrecondition, NotFound
 from actors.index.code import Codebase
 from actors.index.entries import Action, Version
 from actors.index.messages import Compare, Difference, Prepare
-from actors.index.spelling import hint
 from actors.inlet import require_active
 from actors.messages import DryRun, FindTenant
 from actors.runtime.futures import Outlet
+from actors.schema.source import hint
 from actors.service import Route
 
 MOST_LINES = 2000

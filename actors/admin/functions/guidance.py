@@ -10,9 +10,9 @@ from actors.index.api import context_api
 from actors.index.entries import CONNECTOR, FUNCTION, RESERVED, Action
 from actors.index.instructions import instructions as text_of
 from actors.index.related import related
-from actors.index.spelling import nearest
 from actors.index.todo import FIRST_TO_LAST, WAITS_FOR, Task, counts, tasks
 from actors.index.workplace import find_test, workplace
+from actors.schema.source import nearest
 
 MOST_CODE = 100
 """References of versions that are told, the newest first."""

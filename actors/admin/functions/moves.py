@@ -18,8 +18,8 @@ from actors.errors import (
 )
 from actors.index.entries import CONNECTOR, FUNCTION, Action, Connector
 from actors.index.messages import Move, Moved, Reload, Taken
-from actors.index.spelling import hint
 from actors.log.messages import AUDIT, MOVE, Find
+from actors.schema.source import hint
 
 MOST_CHANGES = 500
 """Of an index that are told at once; what is taken in is all of it."""

@@ -8,7 +8,7 @@ from typing import Any
 from actors.admin.context import AdminContext
 from actors.admin.messages import EndSubscription, ListSubscriptions, SetSubscription
 from actors.errors import NotFound
-from actors.index.spelling import hint
+from actors.schema.source import hint
 
 
 async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:  # noqa: ARG001 - every function takes params

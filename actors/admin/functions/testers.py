@@ -8,7 +8,7 @@ from actors.access import TENANT_ROLES
 from actors.admin.context import AdminContext, unnamed
 from actors.admin.messages import EnrolTester, ListTesters, WithdrawTester
 from actors.errors import NotFound
-from actors.index.spelling import hint
+from actors.schema.source import hint
 
 
 async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:

@@ -13,8 +13,7 @@ from jsonschema_rs import ValidationError, ValidationErrorKind
 from sqlalchemy import func, insert, select
 
 from actors.errors import InvalidArgument
-from actors.index.contract import contract
-from actors.index.wording import VISIBLE
+from actors.schema.validation import VISIBLE, contract
 from actors.tenant.context import Context
 from actors.tenant.functions import search_index
 from actors.tenant.functions.tables import bound, contacts, timestamp

@@ -21,8 +21,8 @@ from actors.admin.config import (
 from actors.errors import InvalidArgument
 from actors.index.config import default_schema
 from actors.index.entries import ConfigSchemas
-from actors.index.schema import Schema
 from actors.profiles import frozen
+from actors.schema.schema import Schema
 
 ANYTHING = Schema.build("config.whitelabel", {"additionalProperties": True})
 DEFAULT = ConfigSchemas(default_schema("settings"), default_schema("whitelabel"))

@@ -15,8 +15,8 @@ from actors.admin.messages import (
     ShowConfig,
 )
 from actors.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
-from actors.index.schema import Schema
 from actors.profiles import UNREMARKABLE
+from actors.schema.schema import Schema
 from tests.actors.admin.town_hall import TownHall
 from tests.wire import Map
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from actors.admin.connector_settings import AGAIN, MOST_BYTES, MOST_DEPTH, SET, patched, shown
 from actors.errors import InvalidArgument
-from actors.index.schema import Schema
 from actors.log.redaction import UNKNOWN
 from actors.profiles import frozen
+from actors.schema.schema import Schema
 from tests.actors.admin.town_hall import table
 
 NEEDLE = "hunter2-XYZZY"

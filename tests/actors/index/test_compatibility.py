@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.index.compatibility import UNPROVED, breaks
-from actors.index.contract import contract
 from actors.index.entries import Schemas
-from actors.index.schema import Schema
+from actors.schema.schema import Schema
+from actors.schema.validation import contract
 
 Json = dict[str, Any]
 

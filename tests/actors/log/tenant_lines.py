@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from actors.index.schema import Schema
 from actors.log.days import days, open_day
 from actors.log.messages import Line, Turn
 from actors.messages import TenantRecord
+from actors.schema.schema import Schema
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 import actors.admin
 from actors.host.clocks import moment
-from actors.index.schema import Schema
 from actors.log.chain import (
     FIELDS,
     GENESIS,
@@ -29,6 +28,7 @@ from actors.log.chain import (
 )
 from actors.log.messages import ACTION, Entry
 from actors.log.volume import LINE_BYTES
+from actors.schema.schema import Schema
 from tests.actors.log.records import entry
 
 AT = "2026-11-24T21:25:05.123Z"

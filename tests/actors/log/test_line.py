@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.index.schema import Schema
 from actors.log.harmless import is_harmless
 from actors.log.line import MOST_MESSAGE, MOST_REFUSED, Formatter
 from actors.log.messages import Line
 from actors.log.redaction import MOST_BYTES, SECRET, SUMMARY, UNKNOWN, folded_names, redacted
+from actors.schema.schema import Schema
 from tests.actors.log.tenant_lines import CONTACT, NOON, line
 
 NEEDLE = "hunter2-XYZZY"

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.index.schema import Schema
 from actors.log.redaction import (
     ALL_SECRET,
     MOST_BYTES,
@@ -27,6 +26,7 @@ from actors.log.redaction import (
     redacted,
     scrubbed,
 )
+from actors.schema.schema import Schema
 
 NEEDLE = "hunter2-XYZZY"
 """The secret text that must not survive."""

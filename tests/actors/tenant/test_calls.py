@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from actors.errors import CallRefused
-from actors.index.schema import ResultProblem
 from actors.messages import Principal
 from actors.profiles import Config
 from actors.runtime.futures import Answer, Awaiting, Raised, Returned, Stepper, settle
+from actors.schema.schema import ResultProblem
 from actors.tenant.calls import AWAITABLE, Call, Calls
 from actors.tenant.context import Context
 from actors.tenant.lease import Lease

@@ -7,7 +7,7 @@ from typing import Any
 
 from actors.index.entries import Action, Index
 from actors.index.reader import read_index
-from actors.index.schema import Schema
+from actors.schema.schema import Schema
 
 ROOT = Path(__file__).parents[3]
 

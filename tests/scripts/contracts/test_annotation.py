@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from actors.errors import InvalidArgument
 from actors.index.entries import Action
-from actors.index.schema import SchemaProblem
+from actors.schema.schema import SchemaProblem
 from scripts.contracts.annotation import Class, Types, union
-from tests.actors.index.test_schema import NAMES, SCHEMAS, VALUES
+from tests.actors.schema.test_schema import NAMES, SCHEMAS, VALUES
 from tests.scripts.contracts.agreement import fits, written
 from tests.scripts.contracts.indexes import AWKWARD_INDEX, DESK_INDEX, action
 

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
 from actors.index.entries import Index
-from actors.index.schema import SchemaProblem
+from actors.schema.schema import SchemaProblem
 from scripts.contracts.asyncapi import asyncapi
 from scripts.contracts.bundle import identifier, schemas
 from scripts.contracts.draft07 import components, draft07
 from scripts.contracts.envelope import MEANINGS, error_codes
 from scripts.contracts.offer import offered
-from tests.actors.index.test_schema import SCHEMAS
+from tests.actors.schema.test_schema import SCHEMAS
 from tests.conftest import Server
 from tests.scripts.contracts.indexes import AWKWARD_INDEX, DESK_INDEX, ROOT, action
 from tests.wire import Wire

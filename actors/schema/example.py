@@ -15,9 +15,8 @@ from typing import Any
 from jsonschema_rs import ValidationError
 
 from actors.errors import TenantryError
-from actors.index.contract import Contract
-from actors.index.source import Finding, Key
-from actors.index.wording import without_value
+from actors.schema.source import Finding, Key
+from actors.schema.validation import Contract, without_value
 
 Json = Mapping[str, Any]
 

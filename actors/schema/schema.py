@@ -15,12 +15,20 @@ from weakref import WeakValueDictionary
 from pydantic import BaseModel, ValidationError
 
 from actors.errors import IndexProblem, InvalidArgument, TenantryError
-from actors.index.contract import breaking_names, contract, flaws, places_of
-from actors.index.dialect import normalized
-from actors.index.example import NoExample, example
-from actors.index.model import model_of
-from actors.index.source import Finding, spelt
-from actors.index.wording import dotted, foreign, summary, worded
+from actors.schema.dialect import normalized
+from actors.schema.example import NoExample, example
+from actors.schema.pydantic_model import model_of
+from actors.schema.source import Finding, spelt
+from actors.schema.validation import (
+    breaking_names,
+    contract,
+    dotted,
+    flaws,
+    foreign,
+    places_of,
+    summary,
+    worded,
+)
 from transport.message import Problem
 
 RESERVED_NAME = "is a name that breaks clients in JavaScript: choose another"

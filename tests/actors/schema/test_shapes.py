@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from actors.errors import IndexProblem, InvalidArgument
 from actors.index.entries import Index
 from actors.index.reader import read_index
-from actors.index.shapes import expanded
+from actors.schema.shapes import expanded
 
 SHAPES = """
 [shapes.person]

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from actors.index.dialect import LISTS, MAPS, ONE
-from actors.index.schema import Schema, SchemaProblem
-from actors.index.source import Finding, Key
-from actors.index.spelling import hint
+from actors.schema.dialect import LISTS, MAPS, ONE
+from actors.schema.schema import Schema, SchemaProblem
+from actors.schema.source import Finding, Key, hint
 
 Shapes = Mapping[str, Any]
 """By name, as the index states them."""

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from actors.errors import InvalidArgument
-from actors.index.dialect import TYPES
-from actors.index.schema import (
+from actors.schema.dialect import TYPES
+from actors.schema.schema import (
     MOST_PROBLEMS,
     RESERVED_NAME,
     ResultProblem,
     Schema,
     SchemaProblem,
 )
-from actors.index.wording import VISIBLE
+from actors.schema.validation import VISIBLE
 
 CONTACT = {
     "required": ["name"],

@@ -1,11 +1,15 @@
-"""A TOML file with the line of each of its keys, so that a problem can be pointed at."""
+"""A TOML file with the line of each of its keys, so that a problem can be pointed at.
+
+Nearest names, so that a message about a misspelt name says what was probably meant.
+"""
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -222,3 +226,18 @@ def _syntax(path: Path, text: str, error: Exception) -> str:
         line = next((at for at, each in enumerate(lines, 1) if _LONG_NUMBER.search(each)), 1)
     written = lines[line - 1].strip()[:80] or "end of file"
     return inert(f"{path}:{line}: {written}: not TOML: {problem}")
+
+
+LONGEST = 64
+"""Characters of a name that are compared: difflib is quadratic, and the name may come from outside."""
+
+
+def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
+    """At most `n` of the known names that look like this one, the likeliest first."""
+    return difflib.get_close_matches(name[:LONGEST], sorted(known), n)
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """`; did you mean x?`, or nothing where no known name comes near."""
+    found = nearest(name, known, n=1)
+    return f"; did you mean {found[0]}?" if found else ""

@@ -1,6 +1,6 @@
 """Nearest names."""
 
-from actors.index.spelling import LONGEST, hint, nearest
+from actors.schema.source import LONGEST, hint, nearest
 
 
 def test_the_likeliest_name_comes_first() -> None:

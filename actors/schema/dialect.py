@@ -15,8 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from actors.index.source import Finding, Key
-from actors.index.spelling import hint
+from actors.schema.source import Finding, Key, hint
 
 TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
 

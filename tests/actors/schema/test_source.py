@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from actors.errors import IndexProblem
-from actors.index.source import Key, line_numbers, parse_source, read_source, spelt, statements
+from actors.schema.source import Key, line_numbers, parse_source, read_source, spelt, statements
 
 TEXT = '''# a comment
 top = 1

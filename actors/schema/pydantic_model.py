@@ -1,7 +1,7 @@
 """The typed form of params: a frozen pydantic model with an attribute for each property.
 
-The contract itself is enforced before (actors/index/schema.py), so the model is built from the schema's shape
-alone: what a constraint says again here would only cost time, and the converter loses some of them.
+The contract itself is enforced before (actors/schema/schema.py), so the model is built from the schema's
+shape alone: what a constraint says again here would only cost time, and the converter loses some of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from json_schema_to_pydantic import create_model
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from actors.index.source import Finding, Key
+from actors.schema.source import Finding, Key
 
 Json = Mapping[str, Any]
 
