@@ -25,8 +25,8 @@ from actors.access import (
     PUBLIC,
 )
 from actors.errors import NotFound, PermissionDenied, Unauthenticated
-from actors.index.decision import NEWEST, Decision
 from actors.index.entries import EFFECTS, RELEASE, RESERVED, STATES, Action, Version
+from actors.index.selection import NEWEST, Decision
 from actors.messages import Principal, Work
 from actors.routing import RoutingTable
 from actors.schema.schema import Schema
@@ -40,7 +40,7 @@ SERVER_VERSION = "0.1.0"
 PAGE_BYTES = 128 * 1024
 """A page of system.describe ends before its actions take more than this as JSON.
 
-An action takes 64 KiB at most (actors/index/reader.py), so the largest page stays below 256 KiB, the limit
+An action takes 64 KiB at most (actors/index/parser.py), so the largest page stays below 256 KiB, the limit
 of a message."""
 
 MOST_ACTIONS = 200

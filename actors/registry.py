@@ -25,7 +25,6 @@ from actors.errors import (
 )
 from actors.health import Blame, Failure, span
 from actors.index.code import Codebase, unload
-from actors.index.decision import Decision
 from actors.index.difference import changes, text_difference
 from actors.index.edit import edited
 from actors.index.entries import CONNECTOR, DUMMY, ERRORING, FUNCTION, Action, Connector, Index
@@ -43,8 +42,9 @@ from actors.index.messages import (
     WriteAgain,
 )
 from actors.index.move import Plan, planned
-from actors.index.reader import parse_index, read_served_index
+from actors.index.parser import parse_index, read_served_index
 from actors.index.receipts import Receipts
+from actors.index.selection import Decision
 from actors.index.unwritten import FILE, MACHINE, Unwritten
 from actors.library import Key, Library, connector_key, everything
 from actors.log.messages import MOVE, OK, Append, Entry

@@ -15,7 +15,6 @@ from typing import NamedTuple
 from actors.access import ADMIN, AREAS
 from actors.errors import NotFound
 from actors.index.code import Codebase
-from actors.index.decision import FALLBACK, NEWEST, Decision, ranking, serve
 from actors.index.entries import (
     DUMMY,
     ERRORING,
@@ -26,7 +25,8 @@ from actors.index.entries import (
     Index,
     Operation,
 )
-from actors.index.reader import built_in_index
+from actors.index.parser import built_in_index
+from actors.index.selection import FALLBACK, NEWEST, Decision, ranking, serve
 from actors.library import NOTHING, Key, Library, Problems, Volumes, everything
 from actors.messages import Principal
 from actors.schema.source import nearest

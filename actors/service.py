@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from actors.access import Rule, rule_of
 from actors.health import Health
-from actors.index.decision import FALLBACK, Decision, ranking, serve
 from actors.index.entries import (
     CONNECTOR,
     DUMMY,
@@ -19,6 +18,7 @@ from actors.index.entries import (
     Environment,
     Index,
 )
+from actors.index.selection import FALLBACK, Decision, ranking, serve
 from actors.library import (
     Library,
     Problems,

@@ -23,7 +23,7 @@ from actors.health import LOOK_SECONDS
 from actors.host.clocks import Epoch, aged
 from actors.host.process import bound, bounds_within, claim, limit_memory, release
 from actors.index.messages import LookForHangs
-from actors.index.reader import read_served_index
+from actors.index.parser import read_served_index
 from actors.local_admin import LocalAdmin
 from actors.log.actor import AdminLog
 from actors.log.events import Events

@@ -29,7 +29,7 @@ from actors.access import (
 from actors.discovery import built_in
 from actors.errors import IndexProblem
 from actors.index.entries import Action, Index
-from actors.index.reader import built_in_index, read_index
+from actors.index.parser import built_in_index, read_index
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "access.md"

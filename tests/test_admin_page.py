@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from actors.access import ADMIN
-from actors.index.reader import built_in_index, read_index
+from actors.index.parser import built_in_index, read_index
 from transport.call import make_parser
 from transport.params import read_params
 

@@ -12,9 +12,9 @@ import pytest
 
 from actors.access import LEVELS
 from actors.index.code import Codebase
-from actors.index.decision import NONE_SERVED
 from actors.index.entries import DEFAULT_ENVIRONMENTS, DUMMY, RELEASE, Action, Version
-from actors.index.reader import built_in_index, read_index
+from actors.index.parser import built_in_index, read_index
+from actors.index.selection import NONE_SERVED
 from actors.registry import load_table
 from actors.schema.validation import VISIBLE
 

@@ -1,1 +1,4 @@
-"""The index: registry.toml read whole or refused whole, with what its schemas and code references mean."""
+"""registry.toml as typed, immutable entries; pure: no actor, no server.
+
+May import: actors.schema, actors.host, actors.settings, actors.messages, actors.errors, actors.access.
+"""

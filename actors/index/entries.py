@@ -1,9 +1,16 @@
-"""The index as values: environments, actions and their versions, connectors, storage."""
+"""The index as values: environments, actions and their versions, connectors, storage.
+
+The states of a version, and the moves between them (docs/index.md has the same table).
+
+What the names of an index become in Python.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from actors.errors import SettingsError
@@ -186,7 +193,7 @@ class ConfigSchemas(NamedTuple):
     settings: Schema
     """Of what functions go by; any object where the index does not state it."""
     whitelabel: Schema
-    """Of what end users see (actors/index/config.py has what holds where the index does not state it)."""
+    """Of what end users see (actors/index/defaults.py has what holds where the index does not state it)."""
 
 
 class Storage(NamedTuple):
@@ -232,3 +239,44 @@ class Index(NamedTuple):
                 f"(--environment) to one of {known}{hint(name, self.environments)}"
             )
         return found
+
+
+MOVES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        DUMMY: (UNDER_DEV,),
+        UNDER_DEV: (POTENTIAL_RELEASE, ERRORING, DUMMY),
+        POTENTIAL_RELEASE: (UNDER_USER_TEST, UNDER_DEV, ERRORING),
+        UNDER_USER_TEST: (RELEASE, POTENTIAL_RELEASE, UNDER_DEV, ERRORING),
+        RELEASE: (REVERTED, ERRORING),
+        ERRORING: (UNDER_DEV, REVERTED),
+        REVERTED: (UNDER_DEV,),
+    }
+)
+"""From each state to which others; an erroring version can besides go back to where it came from."""
+
+MUTABLE = frozenset({DUMMY, UNDER_DEV})
+"""States in which a version's code may change; in every other it is what it was when it left these."""
+
+
+def moves(version: Version) -> tuple[str, ...]:
+    """Where a version may go from here."""
+    onward = MOVES[version.state]
+    if version.state != ERRORING or version.before is None or version.before in onward:
+        return onward
+    return (*onward, version.before)
+
+
+def class_name(*parts: str) -> str:
+    """One name of dotted and underscored ones: `contacts.add`, `params` make ContactsAddParams."""
+    words = re.split(r"[._]+", ".".join(parts))
+    return "".join(word[:1].upper() + word[1:] for word in words)
+
+
+def group_of(name: str) -> str:
+    """What stands before the last dot; a name without one is a group by itself."""
+    return name.rpartition(".")[0] or name
+
+
+def module_name(name: str, version: int) -> str:
+    """The module that is one version's own: `contacts_merge_2` for version 2 of `contacts.merge`."""
+    return f"{name.replace('.', '_')}_{version}"

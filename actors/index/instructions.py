@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
-from actors.index.decision import served_in
-from actors.index.entries import Action, Index, Operation, Version
+from actors.index.entries import Action, Index, Operation, Version, class_name, moves
 from actors.index.fields import rows_of
-from actors.index.naming import class_name
-from actors.index.reader import built_in_index
+from actors.index.parser import built_in_index
 from actors.index.related import related
 from actors.index.request import admitted, command
-from actors.index.states import moves
+from actors.index.selection import served_in
 from actors.index.workplace import (
     Workplace,
     dry_run_line,

@@ -14,15 +14,16 @@ from actors.index.entries import (
     CONNECTOR,
     DUMMY,
     ERRORING,
+    MUTABLE,
     RELEASE,
     Action,
     Connector,
     Index,
     Schemas,
     Version,
+    moves,
 )
 from actors.index.messages import Move
-from actors.index.states import MUTABLE, moves
 from actors.schema.source import hint
 from transport.message import Problem
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from actors.index.entries import Action, Index
-from actors.index.naming import group_of
+from actors.index.entries import Action, Index, group_of
 from actors.index.workplace import file_of
 
 MOST_RELATED = 30

@@ -17,8 +17,8 @@ from actors.index.entries import (
     Connector,
     Index,
     Version,
+    moves,
 )
-from actors.index.states import moves
 
 FIRST_TO_LAST = (ERRORING, DUMMY, UNDER_DEV, POTENTIAL_RELEASE, UNDER_USER_TEST, REVERTED)
 """A released version leaves nothing to do."""

@@ -7,10 +7,18 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from actors.index.entries import DUMMY, ERRORING, UNDER_DEV, Action, Index, Version
-from actors.index.naming import module_name
+from actors.index.entries import (
+    DUMMY,
+    ERRORING,
+    MUTABLE,
+    UNDER_DEV,
+    Action,
+    Index,
+    Version,
+    module_name,
+    moves,
+)
 from actors.index.request import example_params, line, words
-from actors.index.states import MUTABLE, moves
 
 PACKAGE = "functions"
 """Of the first function of an index that has no code yet."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from actors.errors import IndexProblem
 from actors.index.entries import Index
-from actors.index.reader import read_index
+from actors.index.parser import read_index
 from scripts.contracts.asyncapi import asyncapi
 from scripts.contracts.bundle import schemas
 from scripts.contracts.client import typed_client

@@ -13,8 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
-from actors.index.entries import Action
-from actors.index.naming import class_name
+from actors.index.entries import Action, class_name
 from actors.schema.dialect import subschemas
 from actors.schema.pydantic_model import TYPED
 from scripts.contracts.names import Names

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from actors.access import ADMIN
-from actors.index.entries import Action, Index
-from actors.index.naming import class_name
+from actors.index.entries import Action, Index, class_name
 from scripts.contracts.annotation import Class, Types
 from scripts.contracts.layout import WIDTH, Imports, declarations, docstring, finished, heading
 from scripts.contracts.names import attributes

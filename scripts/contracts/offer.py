@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from actors.access import DATA
 from actors.discovery import built_in
-from actors.index import naming
+from actors.index import entries
 from actors.index.entries import Action, Index
-from actors.index.reader import built_in_index
+from actors.index.parser import built_in_index
 
 
 def offered(index: Index) -> tuple[Action, ...]:
@@ -24,7 +24,7 @@ def offered(index: Index) -> tuple[Action, ...]:
 
 def group_of(action: Action) -> str:
     """The group that it stands in."""
-    return naming.group_of(action.name)
+    return entries.group_of(action.name)
 
 
 class Branch(NamedTuple):

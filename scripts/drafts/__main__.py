@@ -12,7 +12,7 @@ from actors.access import LEVELS
 from actors.errors import ActionError, IndexProblem
 from actors.index.entries import EFFECTS, Action, Index
 from actors.index.file import replace
-from actors.index.reader import built_in_index, parse_index, read_index
+from actors.index.parser import built_in_index, parse_index, read_index
 from actors.index.workplace import conventional
 from scripts.contracts.__main__ import outputs
 from scripts.contracts.stubs import FILE, NotOurs

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from actors.index.entries import Action
-from actors.index.naming import class_name
+from actors.index.entries import Action, class_name
 from actors.index.workplace import file_of, test_of
 
 WIDTH = 72

@@ -9,7 +9,7 @@ from typing import Any
 import zmq
 
 from actors.host.clocks import Epoch
-from actors.index.reader import read_index
+from actors.index.parser import read_index
 from actors.log.accounts import Accounts
 from actors.messages import (
     Address,

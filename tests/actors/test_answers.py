@@ -15,7 +15,7 @@ from actors.answers import (
     replayed,
     success,
 )
-from actors.index.reader import read_index
+from actors.index.parser import read_index
 from actors.messages import Peer, Replies, Work
 from actors.routing import RoutingTable
 from actors.service import Route

@@ -23,7 +23,7 @@ from actors.discovery import (
     is_system,
 )
 from actors.errors import InvalidArgument, NotFound, PermissionDenied, Unauthenticated
-from actors.index.reader import built_in_index, read_index
+from actors.index.parser import built_in_index, read_index
 from actors.messages import ANYONE, Peer, Principal
 from actors.routing import RoutingTable
 from actors.runtime.mailbox import Mailbox

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.errors import CodeProblem, NotFound, SettingsError
-from actors.index.decision import serve
 from actors.index.entries import DEFAULT_ENVIRONMENTS, STATES, Action, Environment, Version
-from actors.index.reader import built_in_index, read_index
+from actors.index.parser import built_in_index, read_index
+from actors.index.selection import serve
 from actors.messages import Principal
 from actors.routing import RoutingTable, built_in_part
 from actors.schema.schema import Schema

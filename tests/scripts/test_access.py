@@ -19,7 +19,7 @@ from actors.access import (
 )
 from actors.discovery import built_in
 from actors.index.entries import Action
-from actors.index.reader import built_in_index, read_index
+from actors.index.parser import built_in_index, read_index
 from scripts.access_table import (
     COLUMNS,
     INDEX,

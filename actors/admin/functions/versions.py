@@ -7,7 +7,6 @@ from typing import Any
 
 from actors.admin.context import AdminContext
 from actors.admin.functions.moves import find_moves, owner_of
-from actors.index.decision import serve, served_in
 from actors.index.entries import (
     CONNECTOR,
     DUMMY,
@@ -17,8 +16,9 @@ from actors.index.entries import (
     Connector,
     Environment,
     Version,
+    moves,
 )
-from actors.index.states import moves
+from actors.index.selection import serve, served_in
 from actors.library import connector_key
 
 MOST_FAILURES = 50

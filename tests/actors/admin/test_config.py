@@ -19,7 +19,7 @@ from actors.admin.config import (
     patched,
 )
 from actors.errors import InvalidArgument
-from actors.index.config import default_schema
+from actors.index.defaults import default_schema
 from actors.index.entries import ConfigSchemas
 from actors.profiles import frozen
 from actors.schema.schema import Schema

@@ -16,7 +16,7 @@ from actors.admin.file import prepare_directory
 from actors.admin.vault import Vault
 from actors.errors import ActionError
 from actors.host.clocks import Epoch
-from actors.index.reader import read_index
+from actors.index.parser import read_index
 from actors.log.messages import Entry
 from actors.messages import DirectoryChanged, Grant, Principal, Receipt, TenantRecord
 from actors.profiles import Profiles

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from actors.connectors.boundary import Boundary, Resolver
 from actors.connectors.contract import Connector, Delivery, Settings
 from actors.connectors.tenant_settings import fitting
-from actors.index.reader import read_index
+from actors.index.parser import read_index
 
 T = TypeVar("T")
 

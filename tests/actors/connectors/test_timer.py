@@ -10,7 +10,7 @@ import pytest
 
 from actors.connectors.timer import SLEEP, Slept, Timer
 from actors.errors import ActionError, DeadlineExceeded, Unimplemented
-from actors.index.reader import built_in_index
+from actors.index.parser import built_in_index
 from actors.messages import Operate, TenantRecord
 from actors.runtime.clock import After
 from actors.runtime.futures import Answer

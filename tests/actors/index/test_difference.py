@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from actors.index.difference import changes
-from actors.index.reader import read_index
+from actors.index.parser import read_index
 
 INDEX = Path(__file__).parents[2] / "outside" / "registry.toml"
 

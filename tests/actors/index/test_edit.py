@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.index.edit import edited
-from actors.index.reader import parse_index
+from actors.index.parser import parse_index
 
 INDEX = Path(__file__).parents[3] / "registry.toml"
 TEXT = INDEX.read_text()

@@ -10,7 +10,7 @@ import pytest
 
 from actors.index.entries import Action, Index
 from actors.index.instructions import MOST_TEXT, instructions, shortened
-from actors.index.reader import built_in_index, parse_index, read_index
+from actors.index.parser import built_in_index, parse_index, read_index
 from actors.index.related import related
 from actors.index.workplace import find_test, workplace
 from scripts.contracts.stubs import stubs

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from actors.index.entries import STATES, Index
-from actors.index.reader import parse_index
+from actors.index.parser import parse_index
 from actors.index.todo import FIRST_TO_LAST, WAITS_FOR, counts, tasks
 
 ACTION = '[actions.{0}]\nsummary = "It does."\naccess = "member"\neffect = "read"\n'

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actors.index.reader import built_in_index
+from actors.index.parser import built_in_index
 from actors.log.messages import (
     AskActionStats,
     AskStats,

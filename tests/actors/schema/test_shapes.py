@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from actors.errors import IndexProblem, InvalidArgument
 from actors.index.entries import Index
-from actors.index.reader import read_index
+from actors.index.parser import read_index
 from actors.schema.shapes import expanded
 
 SHAPES = """

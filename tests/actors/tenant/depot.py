@@ -14,7 +14,7 @@ from typing import Any
 import pykka
 import pytest
 
-from actors.index.reader import read_index
+from actors.index.parser import read_index
 from actors.messages import Due, Operate, Passivate, Peer, Principal, Replies, TenantRecord, Work
 from actors.profiles import Profiles
 from actors.published import Published

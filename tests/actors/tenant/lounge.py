@@ -12,7 +12,7 @@ from typing import Any
 
 import msgpack
 
-from actors.index.reader import read_index
+from actors.index.parser import read_index
 from actors.log.accounts import Accounts
 from actors.log.messages import Line
 from actors.messages import Operate, Peer, Principal, TenantRecord, Work

@@ -15,7 +15,7 @@ import pytest
 
 from actors.access import Rule
 from actors.errors import NotFound
-from actors.index.reader import read_index
+from actors.index.parser import read_index
 from actors.messages import DeadLetter, Peer, Principal, TenantRecord, Work
 from actors.profiles import Config, Profile, Profiles, TenantLimits, frozen
 from actors.published import Published

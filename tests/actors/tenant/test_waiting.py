@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from actors.errors import FailedPrecondition, StatementRefused
-from actors.index.reader import read_index
+from actors.index.parser import read_index
 from actors.routing import RoutingTable
 from actors.runtime.actor import stop
 from actors.runtime.clock import After, Clock, ClockMailbox

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.index.entries import Action, Index
-from actors.index.reader import read_index
+from actors.index.parser import read_index
 from actors.schema.schema import Schema
 
 ROOT = Path(__file__).parents[3]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from actors.index.code import load
-from actors.index.reader import read_index
+from actors.index.parser import read_index
 from actors.trial import Trial
 from scripts.drafts.__main__ import main
 from scripts.drafts.files import literal

@@ -20,7 +20,7 @@ from actors.admin.context import Actors
 from actors.admin.messages import Done, Order
 from actors.errors import AuditProblem
 from actors.host.clocks import Epoch
-from actors.index.reader import read_index
+from actors.index.parser import read_index
 from actors.log.messages import Append, Entry
 from actors.messages import (
     Address,

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import sqlite
 
 from actors.index.code import Codebase, Loaded
 from actors.index.entries import Operation
-from actors.index.reader import read_index
+from actors.index.parser import read_index
 from actors.messages import Principal
 from actors.profiles import Config
 from actors.routing import RoutingTable

@@ -9,7 +9,7 @@ import pytest
 
 from actors.errors import IndexProblem, InvalidArgument, SettingsError
 from actors.index.entries import DEFAULT_ENVIRONMENTS, STATES, Index, Version
-from actors.index.reader import built_in_index, read_index
+from actors.index.parser import built_in_index, read_index
 
 WHOLE = """
 [environments.local-dev]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from actors.errors import IndexProblem, InvalidArgument
-from actors.index.config import default_schema
+from actors.index.defaults import default_schema
 from actors.index.entries import ConfigSchemas
-from actors.index.reader import read_index
+from actors.index.parser import read_index
 
 STATED = """
 [config.settings]

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.errors import FailedPrecondition
-from actors.index.decision import serve
 from actors.index.edit import edited
 from actors.index.entries import STATES, Index
 from actors.index.messages import Move
 from actors.index.move import planned
-from actors.index.reader import parse_index
+from actors.index.parser import parse_index
+from actors.index.selection import serve
 
 VERSIONS = 4
 ENVIRONMENTS = ("local-dev", "local-test", "local-qa", "hosted-test", "hosted-live")

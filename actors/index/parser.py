@@ -13,9 +13,9 @@ from typing import TypeVar
 
 from actors.access import ADMIN, AREAS, CHANNELS, LEVELS, OWNER, PLATFORM_LEVELS
 from actors.errors import IndexProblem
+from actors.index.checks import unfit
 from actors.index.code import REFERENCE
-from actors.index.config import SETTINGS, default_schema
-from actors.index.consolation import unfit
+from actors.index.defaults import SETTINGS, default_schema
 from actors.index.entries import (
     DEFAULT_ENVIRONMENTS,
     DUMMY,
@@ -34,7 +34,7 @@ from actors.index.entries import (
     Threshold,
     Version,
 )
-from actors.index.table import Table
+from actors.index.toml import Table
 from actors.schema.schema import Schema, SchemaProblem
 from actors.schema.shapes import Shapes, expanded, flaws_of
 from actors.schema.source import (

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.index.entries import STATES, Version
-from actors.index.states import MOVES, moves
+from actors.index.entries import MOVES, STATES, Version, moves
 
 TABLE = """
 dummy | under dev
