@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from actors.access import ADMIN, DATA
+from actors.guidance.commands import example_params, names_tenant
 from actors.index.entries import Action, Index
-from actors.index.request import example_params, names_tenant
 from scripts.contracts.draft07 import components
 from scripts.contracts.envelope import needs_token, parts, reply, request
 from scripts.contracts.offer import group_of, offered

@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from actors.guidance.commands import names_tenant
 from actors.index.entries import Action
-from actors.index.request import names_tenant
 from scripts.contracts.draft07 import COMPONENTS
 from transport.failure import CallError
 from transport.message import CODES, VERSION, Request

@@ -6,7 +6,7 @@ import re
 import textwrap
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from actors.index.terms import said
+from actors.guidance.schema_text import said
 from scripts.contracts.annotation import WORDS, Choice, Class, Declaration, Field, Types, Whatever
 
 WIDTH = 100

@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterable, Iterator
 
 from actors.access import ADMIN
+from actors.guidance.commands import admitted, command
+from actors.guidance.schema_text import Row, rows_of
 from actors.index.entries import Action, Index
-from actors.index.fields import Row, rows_of
-from actors.index.request import admitted, command
 from scripts.contracts.offer import group_of, offered
 
 MARK = "<!-- From here on written by scripts/schema: change the index and run it again. -->"

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from actors.access import LEVELS
 from actors.errors import ActionError, IndexProblem
+from actors.guidance.workplace import conventional
 from actors.index.entries import EFFECTS, Action, Index
 from actors.index.file import replace
 from actors.index.parser import built_in_index, parse_index, read_index
-from actors.index.workplace import conventional
 from scripts.contracts.__main__ import outputs
 from scripts.contracts.stubs import FILE, NotOurs
 from scripts.drafts.entry import Draft, Entry, entry_text, placed

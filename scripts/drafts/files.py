@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from actors.guidance.workplace import file_of, test_of
 from actors.index.entries import Action, class_name
-from actors.index.workplace import file_of, test_of
 
 WIDTH = 72
 """Characters of a value that still stands on one line."""

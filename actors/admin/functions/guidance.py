@@ -6,12 +6,11 @@ from typing import Any
 
 from actors.admin.context import AdminContext
 from actors.errors import NotFound
-from actors.index.api import context_api
+from actors.guidance.instructions import context_api
+from actors.guidance.instructions import instructions as text_of
+from actors.guidance.tasks import FIRST_TO_LAST, WAITS_FOR, Task, counts, related, tasks
+from actors.guidance.workplace import find_test, workplace
 from actors.index.entries import CONNECTOR, FUNCTION, RESERVED, Action
-from actors.index.instructions import instructions as text_of
-from actors.index.related import related
-from actors.index.todo import FIRST_TO_LAST, WAITS_FOR, Task, counts, tasks
-from actors.index.workplace import find_test, workplace
 from actors.schema.source import nearest
 
 MOST_CODE = 100

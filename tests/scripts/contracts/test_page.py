@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
+from actors.guidance.commands import admitted, command, example_params
+from actors.guidance.schema_text import rows_of, said, type_of
 from actors.index.entries import Action
-from actors.index.fields import rows_of
-from actors.index.request import admitted, command, example_params
-from actors.index.terms import said, type_of
 from scripts.contracts.offer import offered
 from scripts.contracts.page import MARK, page, state
 from tests.scripts.contracts.indexes import AWKWARD_INDEX, DESK_INDEX, ROOT, action, with_actions

@@ -7,7 +7,7 @@ import inspect
 import pytest
 
 from actors import errors
-from actors.index.api import context_api
+from actors.guidance.instructions import context_api
 from actors.messages import Principal
 from actors.profiles import Config
 from actors.tenant.context import Context, Database

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from actors.guidance.tasks import FIRST_TO_LAST, WAITS_FOR, counts, tasks
 from actors.index.entries import STATES, Index
 from actors.index.parser import parse_index
-from actors.index.todo import FIRST_TO_LAST, WAITS_FOR, counts, tasks
 
 ACTION = '[actions.{0}]\nsummary = "It does."\naccess = "member"\neffect = "read"\n'
 VERSION = '[[actions.{0}.versions]]\nversion = {1}\nstate = "{2}"\ncode = "a:a"\n'

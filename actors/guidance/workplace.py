@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from actors.guidance.commands import example_params, line, words
 from actors.index.entries import (
     DUMMY,
     ERRORING,
@@ -18,7 +19,6 @@ from actors.index.entries import (
     module_name,
     moves,
 )
-from actors.index.request import example_params, line, words
 
 PACKAGE = "functions"
 """Of the first function of an index that has no code yet."""

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from actors.guidance.instructions import MOST_TEXT, instructions, shortened
+from actors.guidance.tasks import related
+from actors.guidance.workplace import find_test, workplace
 from actors.index.entries import Action, Index
-from actors.index.instructions import MOST_TEXT, instructions, shortened
 from actors.index.parser import built_in_index, parse_index, read_index
-from actors.index.related import related
-from actors.index.workplace import find_test, workplace
 from scripts.contracts.stubs import stubs
 from transport.call import make_parser
 from transport.params import read_params

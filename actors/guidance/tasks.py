@@ -1,10 +1,14 @@
-"""What there is to do, as the index says: what is broken first, what only waits last."""
+"""What there is to do, as the index says: what is broken first, what only waits last.
+
+Which actions somebody who works on one of them should know.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from actors.guidance.workplace import file_of
 from actors.index.entries import (
     DUMMY,
     ERRORING,
@@ -17,6 +21,7 @@ from actors.index.entries import (
     Connector,
     Index,
     Version,
+    group_of,
     moves,
 )
 
@@ -99,3 +104,36 @@ def _is_open(version: Version, newer: tuple[Version, ...]) -> bool:
     if version.state == REVERTED:
         return all(each.state in _UNSOUND for each in newer)
     return version.state in FIRST_TO_LAST and version.state != DUMMY
+
+
+MOST_RELATED = 30
+"""Those that have most in common."""
+
+
+def related(index: Index, action: Action) -> dict[str, list[str]]:
+    """By name, those with most in common first: what that is, in words."""
+    found = {
+        other.name: list(_common(action, other))
+        for other in index.actions.values()
+        if other is not action
+    }
+    names = sorted(found, key=lambda name: (-len(found[name]), name))
+    return {name: found[name] for name in names[:MOST_RELATED] if found[name]}
+
+
+def _common(one: Action, other: Action) -> Iterator[str]:
+    if group_of(one.name) == group_of(other.name):
+        yield "same group"
+    for name, definition in _shapes(one).items():
+        if _shapes(other).get(name) == definition:
+            yield f"shape `{name}`"
+    for file in sorted(_files(one) & _files(other)):
+        yield f"code in `{file}`"
+
+
+def _shapes(action: Action) -> dict[str, object]:
+    return {**action.params.source.get("$defs", {}), **action.result.source.get("$defs", {})}
+
+
+def _files(action: Action) -> set[str]:
+    return {file_of(version.code) for version in action.versions if version.code is not None}
