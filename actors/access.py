@@ -2,8 +2,8 @@
 
 An action states a level, and where it likes an area that owners need and a level of the platform besides.
 From these comes its Rule; a caller's role, areas and channel against the Rule give yes or no. What the rule
-admits can still be refused for the token's scope (actors/permission.py), the tenant's status or a limit, and
-nothing that it does not admit is ever done.
+admits can still be refused for the token's scope (actors/routing/route.py), the tenant's status or a limit,
+and nothing that it does not admit is ever done.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.messages import Replies, Work
-from actors.service import Route
+from actors.routing.route import Route
 from transport import codec
 from transport.fit import fit_text
 from transport.message import INTERNAL, VERSION, Encoding, Refusal

@@ -14,9 +14,9 @@ from pathlib import Path
 from threading import get_ident
 from typing import NamedTuple
 
-from actors.health import Running
 from actors.messages import TenantRecord, Work
-from actors.service import Route
+from actors.routing.health import Running
+from actors.routing.route import Route
 from actors.watchdog import BEATS, BEATS_AT, CALL, CALL_BYTES, HEAD, MAGIC, Call, calls_in
 
 RUNNING = "running"

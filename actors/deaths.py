@@ -18,8 +18,8 @@ from actors.at_work import NO_PAST, RUNNING, AtWork, mapped, past_of
 from actors.host.files import write_private
 from actors.index.entries import Threshold
 from actors.published import Published
-from actors.routing import RoutingTable
-from actors.service import Route
+from actors.routing.route import Route
+from actors.routing.table import RoutingTable
 from actors.watchdog import Call
 
 log = structlog.get_logger()

@@ -28,10 +28,10 @@ from actors.errors import NotFound, PermissionDenied, Unauthenticated
 from actors.index.entries import EFFECTS, RELEASE, RESERVED, STATES, Action, Version
 from actors.index.selection import NEWEST, Decision
 from actors.messages import Principal, Work
-from actors.routing import RoutingTable
+from actors.routing.route import Route, route_of
+from actors.routing.table import RoutingTable
 from actors.schema.schema import Schema
 from actors.schema.source import nearest
-from actors.service import Route, route_of
 from transport import codec
 
 SERVER_VERSION = "0.1.0"

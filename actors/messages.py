@@ -313,7 +313,7 @@ class DryRun(NamedTuple):
     """
 
     routes: tuple[Any, ...]
-    """Of actors.routing.Route."""
+    """Of actors.routing.table.Route."""
     params: Mapping[str, Any]
     principal: Principal
     trace_id: str

@@ -7,14 +7,14 @@ from typing import TypeVar
 import structlog
 
 from actors.at_work import AtWork
-from actors.health import Blame, Running
 from actors.index.entries import FUNCTION
 from actors.index.messages import TakeOut
 from actors.index.move import Plan
-from actors.library import Key
-from actors.routing import RoutingTable
+from actors.routing.code_cache import Key
+from actors.routing.health import Blame, Running
+from actors.routing.route import Route, Service
+from actors.routing.table import RoutingTable
 from actors.runtime.mailbox import Mailbox
-from actors.service import Route, Service
 
 log = structlog.get_logger()
 

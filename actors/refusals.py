@@ -10,7 +10,7 @@ from __future__ import annotations
 from actors.log.accounts import Accounts, refused_line
 from actors.log.messages import FROM_ROUTER, Line
 from actors.messages import TenantRecord, Work
-from actors.service import Route
+from actors.routing.route import Route
 from transport.message import RESOURCE_EXHAUSTED, Refusal
 
 MOST_LINES = 10_000

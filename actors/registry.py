@@ -23,7 +23,6 @@ from actors.errors import (
     NotFound,
     TenantryError,
 )
-from actors.health import Blame, Failure, span
 from actors.index.code import Codebase, unload
 from actors.index.difference import changes, text_difference
 from actors.index.edit import edited
@@ -46,15 +45,16 @@ from actors.index.parser import parse_index, read_served_index
 from actors.index.receipts import Receipts
 from actors.index.selection import Decision
 from actors.index.unwritten import FILE, MACHINE, Unwritten
-from actors.library import Key, Library, connector_key, everything
 from actors.log.messages import MOVE, OK, Append, Entry
 from actors.published import Published
-from actors.routing import RoutingTable
+from actors.routing.code_cache import Key, Library, connector_key, everything
+from actors.routing.health import Blame, Failure, span
+from actors.routing.route import Route, Service, route_of
+from actors.routing.table import RoutingTable
 from actors.runtime.actor import Actor
 from actors.runtime.clock import After
 from actors.runtime.mailbox import Mailbox
 from actors.schema.source import hint
-from actors.service import Route, Service, route_of
 
 log = structlog.get_logger()
 

@@ -33,10 +33,10 @@ from actors.messages import (
     TenantRecord,
     Work,
 )
-from actors.permission import require
 from actors.profiles import Profiles
 from actors.published import Published
 from actors.refusals import Refusals
+from actors.routing.route import require
 from actors.runtime.mailbox import Mailbox
 from actors.settings import UNBOUNDED, Rates
 from actors.wording import worded

@@ -19,7 +19,6 @@ from actors.connectors.actor import HABITS, Habits, operated
 from actors.connectors.switchboard import Switchboard
 from actors.connectors.timer import Timer
 from actors.deaths import Deaths
-from actors.health import LOOK_SECONDS
 from actors.host.clocks import Epoch, aged
 from actors.host.process import bound, bounds_within, claim, limit_memory, release
 from actors.index.messages import LookForHangs
@@ -35,7 +34,8 @@ from actors.profiles import Profiles
 from actors.published import Published
 from actors.registry import Registry
 from actors.router import Router, RouterMailbox
-from actors.routing import RoutingTable
+from actors.routing.health import LOOK_SECONDS
+from actors.routing.table import RoutingTable
 from actors.runtime.actor import Ping, ask
 from actors.runtime.clock import Clock, ClockMailbox, Every
 from actors.runtime.futures import Answer, asked

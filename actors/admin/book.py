@@ -25,7 +25,6 @@ from actors.admin.tables import (
 )
 from actors.admin.vault import Vault
 from actors.errors import FailedPrecondition, NotFound
-from actors.health import SEVERAL
 from actors.host.clocks import Epoch
 from actors.index.entries import ConfigSchemas, Connector
 from actors.messages import (
@@ -45,6 +44,7 @@ from actors.profiles import (
     TenantLimits,
     frozen,
 )
+from actors.routing.health import SEVERAL
 
 MOST_PAGE_BYTES = 128 * 1024
 """A page ends before its rows take more than this as JSON: a reply stays well below a message's limit."""

@@ -12,8 +12,8 @@ from actors.errors import ActionError, DeadlineExceeded, Unavailable
 from actors.log.messages import ACTION, INTENT, OUTCOME, Entry
 from actors.log.redaction import NO_NAMES, NOTHING_KNOWN, Redaction
 from actors.messages import Principal, TenantRecord, Work
+from actors.routing.route import Route
 from actors.runtime.futures import Answer
-from actors.service import Route
 
 LOCAL_MS = 20_000
 """The timeout of what the process itself asks: less than its wiring waits, so that it hears why."""

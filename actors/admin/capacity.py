@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from actors import permission
 from actors.access import (
     ADMIN,
     DEVELOPER_ADMIN,
@@ -19,8 +18,8 @@ from actors.admin.context import unnamed
 from actors.callers import Callers, not_you
 from actors.errors import NotFound, PermissionDenied
 from actors.messages import Principal, TenantRecord
-from actors.permission import levels, with_article
-from actors.service import Route
+from actors.routing import route as permission
+from actors.routing.route import Route, levels, with_article
 
 NOBODY = "no valid token"
 """The capacity of a caller that nobody knows."""

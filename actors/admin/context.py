@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from actors.admin.messages import Done, Order
 from actors.errors import InvalidArgument
 from actors.messages import Principal, Receipt, TenantRecord
-from actors.routing import RoutingTable
+from actors.routing.table import RoutingTable
 from actors.runtime.futures import Pending, asked
 from actors.runtime.mailbox import Mailbox
 from transport.message import Problem

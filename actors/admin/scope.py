@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from actors.discovery import built_in
 from actors.errors import InvalidArgument
-from actors.routing import RoutingTable
+from actors.routing.table import RoutingTable
 from actors.schema.source import hint
 from transport.message import Problem
 

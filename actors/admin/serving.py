@@ -24,10 +24,10 @@ from actors.inlet import full, require_active
 from actors.log.events import Confidential
 from actors.messages import FindTenant, Receipt
 from actors.published import Published
-from actors.routing import RoutingTable
+from actors.routing.route import Route
+from actors.routing.table import RoutingTable
 from actors.runtime.futures import Outlet
 from actors.schema.schema import ResultProblem
-from actors.service import Route
 from transport import codec
 from transport.fit import fit_map
 from transport.message import Reply

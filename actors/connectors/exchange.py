@@ -25,13 +25,13 @@ from actors.errors import (
     Unavailable,
     Unimplemented,
 )
-from actors.health import Running
 from actors.index.entries import Operation
 from actors.log.events import Confidential
 from actors.log.redaction import NO_NAMES
 from actors.profiles import Profiles
 from actors.published import Published, sound
-from actors.service import Service
+from actors.routing.health import Running
+from actors.routing.route import Service
 
 log = structlog.get_logger()
 

@@ -11,7 +11,7 @@ from actors.connectors.entry import Discretion, Row
 from actors.connectors.tenant_settings import fitting
 from actors.errors import FailedPrecondition
 from actors.log.redaction import NO_NAMES, SUMMARY
-from actors.service import Service
+from actors.routing.route import Service
 
 SECONDS = 60.0
 """From now to the deadline that the transformations are told."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from actors.health import Failure
 from actors.index.entries import FUNCTION
 from actors.messages import Receipt
+from actors.routing.health import Failure
 
 
 class Reload(NamedTuple):
@@ -90,7 +90,7 @@ class Moved(NamedTuple):
 
 
 class Prepare(NamedTuple):
-    """Ask: load a version, served or not, as its file is now. Answered by its actors.routing.Route.
+    """Ask: load a version, served or not, as its file is now. Answered by its actors.routing.table.Route.
 
     NotFound; FailedPrecondition where its code cannot be loaded.
     """

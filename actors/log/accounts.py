@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from actors.log.messages import Line, Turn, Untold
 from actors.messages import TenantRecord, Work
+from actors.routing.route import Route
 from actors.runtime.mailbox import Mailbox
-from actors.service import Route
 from transport.message import Refusal
 
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from actors.errors import Unavailable
 from actors.messages import DeadLetter, Work
+from actors.routing.route import Route
 from actors.runtime.mailbox import Killer
-from actors.service import Route
 from transport.message import Refusal
 
 

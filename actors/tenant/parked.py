@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from actors.messages import Work
+from actors.routing.route import Route
 from actors.runtime.futures import Answer, Stepper
-from actors.service import Route
 from actors.tenant.calls import Calls
 from actors.tenant.lease import Lease
 from actors.tenant.mark import Mark

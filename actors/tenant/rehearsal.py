@@ -12,9 +12,9 @@ from typing import Any
 from actors.errors import ActionError
 from actors.messages import DryRun
 from actors.profiles import Config
-from actors.routing import RoutingTable
+from actors.routing.route import Route
+from actors.routing.table import RoutingTable
 from actors.runtime.futures import Raised, Returned, Stepper
-from actors.service import Route
 from actors.tenant.calls import AWAITABLE, Call, Calls
 from actors.tenant.context import Context
 from actors.tenant.database import TenantDatabase

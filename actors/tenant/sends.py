@@ -13,9 +13,9 @@ from typing import Any, Final
 from actors.access import DATA
 from actors.errors import CallRefused, InvalidArgument, MisfitCall
 from actors.index.entries import Action, Operation
-from actors.routing import RoutingTable
+from actors.routing.route import Route
+from actors.routing.table import RoutingTable
 from actors.schema.source import hint
-from actors.service import Route
 from actors.tenant.outbox_table import Sent, packed
 from actors.tenant.subscribed import RequireSubscribed
 

@@ -26,17 +26,16 @@ from actors.errors import (
     Unavailable,
     Unimplemented,
 )
-from actors.health import Running
 from actors.index.entries import Operation
 from actors.log.events import Confidential
 from actors.messages import DeadLetter, DryRun, Principal, TenantRecord, Work
-from actors.permission import require
 from actors.profiles import UNREMARKABLE, Config, Profile, Profiles
 from actors.published import Published, sound
-from actors.routing import RoutingTable
+from actors.routing.health import Running
+from actors.routing.route import Route, require
+from actors.routing.table import RoutingTable
 from actors.runtime.mailbox import Killer, Mailbox
 from actors.runtime.rate_limit import FunctionTime, function_time
-from actors.service import Route
 from actors.tenant.context import Context
 from actors.tenant.database import TenantDatabase
 from actors.tenant.digest import content_digest

@@ -15,7 +15,7 @@ import structlog
 from actors.errors import NotSubscribed
 from actors.index.entries import Operation
 from actors.profiles import Profile, may_use
-from actors.routing import RoutingTable
+from actors.routing.table import RoutingTable
 
 log = structlog.get_logger()
 

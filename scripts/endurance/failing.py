@@ -9,8 +9,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final, NamedTuple
 
-from actors.health import SEVERAL
 from actors.index.entries import Threshold
+from actors.routing.health import SEVERAL
 from scripts.endurance.console import FUNCTION, Console
 from scripts.endurance.report import Report
 from scripts.endurance.server import Site

@@ -24,7 +24,7 @@ from actors.messages import (
 from actors.profiles import Profile, Profiles, TenantLimits
 from actors.published import Published
 from actors.router import Router, RouterMailbox
-from actors.routing import RoutingTable
+from actors.routing.table import RoutingTable
 from actors.runtime.actor import Actor, Ping, ask, stop
 from actors.runtime.mailbox import Mailbox
 from actors.settings import UNBOUNDED, Rates

@@ -17,8 +17,8 @@ from actors.answers import (
 )
 from actors.index.parser import read_index
 from actors.messages import Peer, Replies, Work
-from actors.routing import RoutingTable
-from actors.service import Route
+from actors.routing.route import Route
+from actors.routing.table import RoutingTable
 from tests.actors.letters import work
 from tests.actors.mailbox_harness import Watch
 from tests.actors.servers import INDEX

@@ -12,9 +12,9 @@ import pytest
 
 from actors import at_work
 from actors.at_work import NO_PAST, At, AtWork, mapped, past_of
-from actors.health import Health, Running
 from actors.messages import ANYONE, Peer, TenantRecord, Work
-from actors.service import Route
+from actors.routing.health import Health, Running
+from actors.routing.route import Route
 from actors.watchdog import CALL_BYTES
 from transport.message import Request
 

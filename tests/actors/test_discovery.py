@@ -25,7 +25,7 @@ from actors.discovery import (
 from actors.errors import InvalidArgument, NotFound, PermissionDenied, Unauthenticated
 from actors.index.parser import built_in_index, read_index
 from actors.messages import ANYONE, Peer, Principal
-from actors.routing import RoutingTable
+from actors.routing.table import RoutingTable
 from actors.runtime.mailbox import Mailbox
 from tests.actors.letters import work
 from transport.message import Request

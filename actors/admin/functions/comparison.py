@@ -13,9 +13,9 @@ from actors.index.entries import Action, Version
 from actors.index.messages import Compare, Difference, Prepare
 from actors.inlet import require_active
 from actors.messages import DryRun, FindTenant
+from actors.routing.route import Route
 from actors.runtime.futures import Outlet
 from actors.schema.source import hint
-from actors.service import Route
 
 MOST_LINES = 2000
 """Of a difference that are shown."""

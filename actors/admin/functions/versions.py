@@ -19,7 +19,7 @@ from actors.index.entries import (
     moves,
 )
 from actors.index.selection import serve, served_in
-from actors.library import connector_key
+from actors.routing.code_cache import connector_key
 
 MOST_FAILURES = 50
 """Of one function that are told."""

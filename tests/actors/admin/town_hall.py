@@ -21,7 +21,7 @@ from actors.log.messages import Entry
 from actors.messages import DirectoryChanged, Grant, Principal, Receipt, TenantRecord
 from actors.profiles import Profiles
 from actors.published import Published
-from actors.routing import RoutingTable
+from actors.routing.table import RoutingTable
 from actors.runtime.actor import Ping, ask, stop
 from actors.runtime.futures import Answer
 from actors.runtime.mailbox import Left

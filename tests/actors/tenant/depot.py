@@ -18,7 +18,7 @@ from actors.index.parser import read_index
 from actors.messages import Due, Operate, Passivate, Peer, Principal, Replies, TenantRecord, Work
 from actors.profiles import Profiles
 from actors.published import Published
-from actors.routing import RoutingTable
+from actors.routing.table import RoutingTable
 from actors.runtime.futures import settle, settle_with_error
 from actors.runtime.mailbox import Failed, Mailbox
 from actors.tenant.actor import Tenant

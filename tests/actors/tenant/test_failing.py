@@ -14,12 +14,12 @@ from sqlalchemy import bindparam, insert
 from structlog.testing import capture_logs
 
 from actors.errors import NotFound
-from actors.health import SEVERAL, Blame, Health
 from actors.index.entries import Threshold
 from actors.index.messages import TakeOut
 from actors.messages import DeadLetter
 from actors.registry import load_table
-from actors.routing import RoutingTable
+from actors.routing.health import SEVERAL, Blame, Health
+from actors.routing.table import RoutingTable
 from tests.actors.mailbox_harness import House, Watch
 from tests.actors.servers import INDEX
 from tests.actors.tenant.test_profile import ACME, Desk

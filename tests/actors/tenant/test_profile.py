@@ -19,9 +19,9 @@ from actors.index.parser import read_index
 from actors.messages import DeadLetter, Peer, Principal, TenantRecord, Work
 from actors.profiles import Config, Profile, Profiles, TenantLimits, frozen
 from actors.published import Published
-from actors.routing import RoutingTable
+from actors.routing.route import Route
+from actors.routing.table import RoutingTable
 from actors.runtime.actor import stop
-from actors.service import Route
 from actors.tenant.actor import Tenant
 from actors.tenant.context import Context
 from actors.tenant.storage import Storage

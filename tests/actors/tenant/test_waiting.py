@@ -14,7 +14,7 @@ import pytest
 
 from actors.errors import FailedPrecondition, StatementRefused
 from actors.index.parser import read_index
-from actors.routing import RoutingTable
+from actors.routing.table import RoutingTable
 from actors.runtime.actor import stop
 from actors.runtime.clock import After, Clock, ClockMailbox
 from actors.runtime.mailbox import Failed

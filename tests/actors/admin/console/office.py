@@ -34,7 +34,7 @@ from actors.messages import (
 )
 from actors.profiles import Profiles
 from actors.published import Published
-from actors.routing import RoutingTable
+from actors.routing.table import RoutingTable
 from actors.runtime.actor import Ping, ask, stop
 from actors.runtime.clock import After
 from actors.runtime.futures import Answer, settle, settle_with_error

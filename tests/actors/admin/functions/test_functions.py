@@ -32,7 +32,7 @@ from actors.log.messages import (
     Verify,
 )
 from actors.messages import Principal, Receipt, TenantRecord, Unserved
-from actors.routing import RoutingTable
+from actors.routing.table import RoutingTable
 from actors.runtime.futures import Awaiting, Raised, Returned, Stepper, settle
 from actors.runtime.mailbox import Mailbox
 from transport.message import Refusal

@@ -17,7 +17,7 @@ from actors.index.entries import Operation
 from actors.index.parser import read_index
 from actors.messages import Principal
 from actors.profiles import Config
-from actors.routing import RoutingTable
+from actors.routing.table import RoutingTable
 from actors.tenant.context import Binds, Context, Database, Row
 from actors.tenant.creation import create_tenant
 from actors.tenant.database import TenantDatabase

@@ -13,7 +13,7 @@ from actors.index.entries import DEFAULT_ENVIRONMENTS, STATES, Action, Environme
 from actors.index.parser import built_in_index, read_index
 from actors.index.selection import serve
 from actors.messages import Principal
-from actors.routing import RoutingTable, built_in_part
+from actors.routing.table import RoutingTable, built_in_part
 from actors.schema.schema import Schema
 
 EMPTY = Schema.build("a.b.params", {})

@@ -11,7 +11,7 @@ import pytest
 
 from actors.errors import CodeProblem
 from actors.index.entries import Threshold, Version
-from actors.library import NOTHING, Key, Library, Volumes, everything
+from actors.routing.code_cache import NOTHING, Key, Library, Volumes, everything
 
 ADD = (
     "def add(ctx, params):\n    return {{'n': {n}}}\n\n\ndef find(ctx, params):\n    return {{}}\n"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from actors.access import ADMIN, AREAS, CHANNELS, DATA, ROLES
 from actors.errors import PermissionDenied
 from actors.messages import Principal
-from actors.permission import require, with_article
+from actors.routing.route import require, with_article
 from tests.actors.reception import TABLES
 
 ROUTES = TABLES.current.routes

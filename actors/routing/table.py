@@ -27,10 +27,10 @@ from actors.index.entries import (
 )
 from actors.index.parser import built_in_index
 from actors.index.selection import FALLBACK, NEWEST, Decision, ranking, serve
-from actors.library import NOTHING, Key, Library, Problems, Volumes, everything
 from actors.messages import Principal
+from actors.routing.code_cache import NOTHING, Key, Library, Problems, Volumes, everything
+from actors.routing.route import Route, Service, Services, route_of
 from actors.schema.source import nearest
-from actors.service import Route, Service, Services, route_of
 
 
 class RoutingTable(NamedTuple):

@@ -13,9 +13,9 @@ from types import MappingProxyType, ModuleType
 from typing import NamedTuple
 
 from actors.errors import CodeProblem
-from actors.health import Health
 from actors.index.code import Codebase, Loaded
 from actors.index.entries import Index, Threshold, Version
+from actors.routing.health import Health
 
 Key = tuple[str, int]
 """An action's name, or what `connector_key` makes of a connector's, and a version's number."""

@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors import health as module
-from actors.health import (
+from actors.index.entries import Threshold
+from actors.routing import health as module
+from actors.routing.health import (
     AWAY_SECONDS,
     HANGS_AFTER,
     MOST_TROUBLED,
@@ -27,7 +28,6 @@ from actors.health import (
     Running,
     span,
 )
-from actors.index.entries import Threshold
 
 LIMIT = Threshold()
 
