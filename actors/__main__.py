@@ -13,7 +13,6 @@ import structlog
 from actors import identity, showcase
 from actors.access import ADMIN_OWNER
 from actors.errors import ActionError, SettingsError, TenantryError
-from actors.heart import Heart
 from actors.host import disk
 from actors.host.process import enough_threads
 from actors.host.signals import ENDING, Signals
@@ -26,6 +25,7 @@ from actors.log.volume import DIRECTORY
 from actors.printed import Streams, open_closed
 from actors.settings import Settings, read_settings
 from actors.system import System
+from actors.watchdog.heartbeat import Heart
 from transport.message import (
     ABORTED,
     DEADLINE_EXCEEDED,

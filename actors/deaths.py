@@ -14,13 +14,13 @@ from typing import Any
 
 import structlog
 
-from actors.at_work import NO_PAST, RUNNING, AtWork, mapped, past_of
 from actors.host.files import write_private
 from actors.index.entries import Threshold
 from actors.published import Published
 from actors.routing.route import Route
 from actors.routing.table import RoutingTable
-from actors.watchdog import Call
+from actors.watchdog.process import Call
+from actors.watchdog.running import NO_PAST, RUNNING, AtWork, mapped, past_of
 
 log = structlog.get_logger()
 

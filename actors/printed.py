@@ -15,8 +15,8 @@ from typing import Self, TextIO
 
 import structlog
 
-from actors.at_work import At, AtWork
 from actors.log.events import Confidential
+from actors.watchdog.running import At, AtWork
 
 log = structlog.get_logger()
 

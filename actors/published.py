@@ -6,7 +6,6 @@ from typing import TypeVar
 
 import structlog
 
-from actors.at_work import AtWork
 from actors.index.entries import FUNCTION
 from actors.index.messages import TakeOut
 from actors.index.move import Plan
@@ -15,6 +14,7 @@ from actors.routing.health import Blame, Running
 from actors.routing.route import Route, Service
 from actors.routing.table import RoutingTable
 from actors.runtime.mailbox import Mailbox
+from actors.watchdog.running import AtWork
 
 log = structlog.get_logger()
 

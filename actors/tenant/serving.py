@@ -17,7 +17,6 @@ import structlog
 
 from actors.access import DATA
 from actors.answers import A_DEFECT, TO_BE_IMPLEMENTED, packed_refusal, replayed, success
-from actors.at_work import ENDED_PROCESS, At
 from actors.errors import (
     Aborted,
     ActionError,
@@ -49,6 +48,7 @@ from actors.tenant.rehearsal import Rehearsal
 from actors.tenant.sends import Sends
 from actors.tenant.storage import Storage
 from actors.tenant.subscribed import Unsubscribed, require_subscribed, user_message
+from actors.watchdog.running import ENDED_PROCESS, At
 from actors.wording import worded
 from transport import codec
 from transport.message import ABORTED, Refusal

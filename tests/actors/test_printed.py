@@ -13,9 +13,9 @@ from typing import cast
 import pytest
 import structlog
 
-from actors.at_work import AtWork
 from actors.printed import MOST_CHARACTERS, Printed, Streams
-from tests.actors.test_at_work import call
+from actors.watchdog.running import AtWork
+from tests.actors.watchdog.test_running import call
 from tests.child import ROOT, Child
 from tests.wire import Map, Wire
 

@@ -1,6 +1,7 @@
 """The heartbeat: a thread that says that threads run, and a process that watches it.
 
-What stops every thread is told by the watchdog while it lasts (actors/watchdog.py), and here once it is over.
+What stops every thread is told by the watchdog while it lasts (actors/watchdog/process.py), and here once it
+is over.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from typing import Self
 
 import structlog
 
-from actors import watchdog
-from actors.at_work import RUNNING, AtWork
+from actors.watchdog import process as watchdog
+from actors.watchdog.running import RUNNING, AtWork
 
 log = structlog.get_logger()
 

@@ -1,7 +1,7 @@
 """What every function of a tenant is at, in a mapped file: it is there when the process is not any more.
 
 Calls are written in the turn that makes them, with plain stores: the next start reads the file when nothing
-runs, in another process (actors/watchdog.py) or after the end of this one.
+runs, in another process (actors/watchdog/process.py) or after the end of this one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import NamedTuple
 from actors.messages import TenantRecord, Work
 from actors.routing.health import Running
 from actors.routing.route import Route
-from actors.watchdog import BEATS, BEATS_AT, CALL, CALL_BYTES, HEAD, MAGIC, Call, calls_in
+from actors.watchdog.process import BEATS, BEATS_AT, CALL, CALL_BYTES, HEAD, MAGIC, Call, calls_in
 
 RUNNING = "running"
 """The file, in the data directory."""

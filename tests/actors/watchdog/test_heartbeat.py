@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from actors import watchdog
+from actors.watchdog import process
 from tests.child import Child
 from tests.deadline import until
 from tests.wire import Wire
 
-INDEX = Path(__file__).parent.parent / "trouble" / "registry.toml"
+INDEX = Path(__file__).parents[2] / "trouble" / "registry.toml"
 
 
 def test_a_function_that_holds_the_interpreter_is_named(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_a_function_that_holds_the_interpreter_is_named(tmp_path: Path) -> None:
 def test_what_the_watchdog_says_is_bounded(tmp_path: Path) -> None:
     """Its file begins anew when it is large."""
     file = tmp_path / "watchdog.log"
-    file.write_bytes(b"x" * (watchdog.MOST_BYTES + 1))
-    watchdog.tell(b"new\n", file)
-    watchdog.tell(b"newer\n", file)
+    file.write_bytes(b"x" * (process.MOST_BYTES + 1))
+    process.tell(b"new\n", file)
+    process.tell(b"newer\n", file)
     assert file.read_bytes() == b"new\nnewer\n"

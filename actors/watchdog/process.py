@@ -2,7 +2,7 @@
 
 C code that keeps the interpreter to itself (a regular expression, say) stops every thread of the server, so
 no thread can tell of it. This process looks at the file in which the server keeps what its functions are at
-(actors/at_work.py). It is started as `python -I -S`, so it imports nothing of this package.
+(actors/watchdog/running.py). It is started as `python -I -S`, so it imports nothing of this package.
 """
 
 from __future__ import annotations

@@ -10,12 +10,12 @@ from typing import cast
 
 import pytest
 
-from actors import at_work
-from actors.at_work import NO_PAST, At, AtWork, mapped, past_of
 from actors.messages import ANYONE, Peer, TenantRecord, Work
 from actors.routing.health import Health, Running
 from actors.routing.route import Route
-from actors.watchdog import CALL_BYTES
+from actors.watchdog import running as at_work
+from actors.watchdog.process import CALL_BYTES
+from actors.watchdog.running import NO_PAST, At, AtWork, mapped, past_of
 from transport.message import Request
 
 ACME = TenantRecord("acme", "0f" * 16)
