@@ -49,7 +49,7 @@ from actors.runtime.lifecycle import (
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.scheduler import Dispatcher, Permit
 from actors.settings import Settings
-from actors.supervisor import Adopt, Drain, RefuseUnfinished, Supervisor, keep_looking
+from actors.supervision.supervisor import Adopt, Drain, RefuseUnfinished, Supervisor, keep_looking
 from actors.tenant.actor import Tenant
 from actors.tenant.migrator import Archive, CreateFile, Migrator
 from actors.tenant.storage import Storage

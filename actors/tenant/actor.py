@@ -31,10 +31,10 @@ from actors.messages import (
 )
 from actors.profiles import EMPTY, Profiles
 from actors.published import Published
-from actors.refuser import deleted
 from actors.runtime.actor import Actor
 from actors.runtime.clock import Overdue
 from actors.runtime.mailbox import Mailbox
+from actors.supervision.rejecting import deleted
 from actors.tenant.deliveries import Deliveries
 from actors.tenant.follow_up import Told
 from actors.tenant.gate import TROUBLE, Gate

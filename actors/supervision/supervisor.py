@@ -29,13 +29,13 @@ from actors.messages import (
     WhoIsIn,
     WhoIsOut,
 )
-from actors.refuser import STOPPING, Refuser, deleted, entomb, refuse_left, unserved
-from actors.residents import Residents
 from actors.runtime.actor import Actor, abandon
 from actors.runtime.clock import After, Every
 from actors.runtime.futures import Answer, settle
 from actors.runtime.lifecycle import Child, ChildSpec, ChildStopped
 from actors.runtime.mailbox import Failed, Left, Mailbox, Vacant
+from actors.supervision.rejecting import STOPPING, Refuser, deleted, entomb, refuse_left, unserved
+from actors.supervision.residency import Residents
 
 BACKOFF_FIRST = 0.05
 """Seconds before the second restart in a row; the first is at once, each later one waits twice as long."""

@@ -70,7 +70,7 @@ def test_more_tenants_than_may_be_resident_are_all_served(serve: Servers) -> Non
 @pytest.fixture
 def asleep_soon(monkeypatch: pytest.MonkeyPatch) -> Map:
     """Settings of a server whose tenants are passivated after each message."""
-    monkeypatch.setattr("actors.supervisor.SWEEP_SECONDS", 0.01)
+    monkeypatch.setattr("actors.supervision.supervisor.SWEEP_SECONDS", 0.01)
     return {"idle_seconds": 0.01}
 
 
@@ -162,7 +162,7 @@ def test_a_file_that_is_not_the_tenant_s_is_not_served_until_it_is_put_back(
     damage: Callable[[Path, Path], None],
 ) -> None:
     """The log names it and says what to do; others are served all the time."""
-    monkeypatch.setattr("actors.supervisor.BACKOFF_MOST", 0.1)
+    monkeypatch.setattr("actors.supervision.supervisor.BACKOFF_MOST", 0.1)
     server = serve(**asleep_soon)
     server.add_tenant("initech")
     count = request(server, "acme", "marks.count")

@@ -16,16 +16,16 @@ from structlog.testing import capture_logs
 
 from actors.errors import DatabaseProblem, MigrationNeeded
 from actors.messages import FindTenant, Passivate, Retire, Retired, Stayed, TenantRecord, WhoIsOut
-from actors.refuser import unserved
 from actors.runtime.actor import Actor, Ping, ask, stop
 from actors.runtime.clock import After, Clock, ClockMailbox
 from actors.runtime.futures import Answer
 from actors.runtime.lifecycle import Child, ChildSpec, ChildStopped
 from actors.runtime.mailbox import Left, Mailbox, Vacant
-from actors.supervisor import BACKOFF_MOST, Drain, Relieve, Sweep, backoff
-from tests.actors.hotel import Hotel, RunningAhead
+from actors.supervision.rejecting import unserved
+from actors.supervision.supervisor import BACKOFF_MOST, Drain, Relieve, Sweep, backoff
 from tests.actors.letters import decoded, work
 from tests.actors.mailbox_harness import WAIT, Gate, Watch
+from tests.actors.supervisor_harness import Hotel, RunningAhead
 
 
 class Crash(Exception):

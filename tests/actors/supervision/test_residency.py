@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.residents import EVICT_AT_LEAST, Residents
 from actors.runtime.mailbox import Mailbox
+from actors.supervision.residency import EVICT_AT_LEAST, Residents
 
 
 def mailboxes(count: int) -> list[Mailbox]:
@@ -87,7 +87,7 @@ def test_one_who_stays_may_be_asked_again(monkeypatch: pytest.MonkeyPatch) -> No
     residents.stay(inside[1])
     assert residents.evict() == []
 
-    monkeypatch.setattr("actors.residents.ENGAGED_SECONDS", 0.0)
+    monkeypatch.setattr("actors.supervision.residency.ENGAGED_SECONDS", 0.0)
     assert residents.evict() == [inside[0]]
 
 

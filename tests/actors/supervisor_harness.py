@@ -22,7 +22,7 @@ from actors.runtime.clock import After
 from actors.runtime.lifecycle import ChildSpec
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.scheduler import Dispatcher
-from actors.supervisor import Adopt, Supervisor
+from actors.supervision.supervisor import Adopt, Supervisor
 from tests.actors.mailbox_harness import WAIT, Watch
 
 

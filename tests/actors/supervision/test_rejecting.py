@@ -9,9 +9,9 @@ import pytest
 
 from actors.log.accounts import Accounts
 from actors.messages import DeadLetter, Passivate
-from actors.refuser import Refuser, entomb
 from actors.runtime.actor import PONG, Ping, ask
 from actors.runtime.mailbox import Killer, Left
+from actors.supervision.rejecting import Refuser, entomb
 from tests.actors.letters import decoded, work
 from tests.actors.mailbox_harness import WAIT, House, Watch
 from tests.actors.reception import ACME
