@@ -29,7 +29,7 @@ from actors.messages import (
     Work,
 )
 from actors.profiles import Profiles
-from actors.published import Published
+from actors.registry.snapshot import Published
 from actors.runtime.actor import Actor
 from actors.runtime.mailbox import Mailbox, Occupant
 from transport import codec

@@ -34,8 +34,8 @@ from actors.messages import (
     Work,
 )
 from actors.profiles import Profiles
-from actors.published import Published
 from actors.refusals import Refusals
+from actors.registry.snapshot import Published
 from actors.routing.route import require
 from actors.runtime.mailbox import Mailbox
 from actors.settings import UNBOUNDED, Rates

@@ -18,10 +18,8 @@ from actors.channel import Draining, FlushUses
 from actors.connectors.actor import HABITS, Habits, operated
 from actors.connectors.switchboard import Switchboard
 from actors.connectors.timer import Timer
-from actors.deaths import Deaths
 from actors.host.clocks import Epoch, aged
 from actors.host.process import bound, bounds_within, claim, limit_memory, release
-from actors.index.messages import LookForHangs
 from actors.index.parser import read_served_index
 from actors.local_admin import LocalAdmin
 from actors.log.actor import AdminLog
@@ -31,8 +29,10 @@ from actors.logs import Logs, zone_of
 from actors.messages import TenantRecord
 from actors.metrics import MetricsServer
 from actors.profiles import Profiles
-from actors.published import Published
-from actors.registry import Registry
+from actors.registry.actor import Registry
+from actors.registry.crash_report import Deaths
+from actors.registry.messages import LookForHangs
+from actors.registry.snapshot import Published
 from actors.router import Router, RouterMailbox
 from actors.routing.health import LOOK_SECONDS
 from actors.routing.table import RoutingTable

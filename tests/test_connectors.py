@@ -17,8 +17,8 @@ from actors.connectors.breakers import Breakers
 from actors.errors import ActionError
 from actors.log.events import Events
 from tests.actors.connectors.peer import BUSY, HANG, REFUSED, Peer
+from tests.actors.developer_project import Workshop
 from tests.actors.servers import request
-from tests.actors.workshop import Workshop
 from tests.deadline import until
 from tests.wire import Map, Wire
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from actors.errors import FailedPrecondition, NotFound, Unavailable
-from actors.index.file import replace
 from actors.log.events import Events
 from actors.log.messages import MOVE
+from actors.registry.registry_file import replace
+from tests.actors.developer_project import BODY, Workshop
 from tests.actors.servers import request
-from tests.actors.workshop import BODY, Workshop
 from tests.deadline import until
 from tests.pipe import Pipe
 from tests.wire import Map, Wire
@@ -539,7 +539,7 @@ class TestTheMachine:
         def refuse(*_: object) -> None:
             raise Unavailable("registry.toml cannot be written")
 
-        monkeypatch.setattr("actors.registry.replace", refuse)
+        monkeypatch.setattr("actors.registry.actor.replace", refuse)
         kept = shop.data / "taken-out.json"
         shop.write(2, "release", FAILING)
         shop.serve("hosted-live")
@@ -554,7 +554,7 @@ class TestTheMachine:
             assert shop.answered_by() == (2, "newest")
         else:
             assert shop.answered_by() == (1, "fallback after erroring")
-            monkeypatch.setattr("actors.registry.replace", replace)
+            monkeypatch.setattr("actors.registry.actor.replace", replace)
             shop.serve("hosted-live")
             assert shop.states() == {1: "release", 2: "erroring"}
         assert not kept.exists()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from actors.errors import NotFound
-from tests.actors.workshop import Workshop
+from tests.actors.developer_project import Workshop
 from tests.wire import Map
 
 

@@ -30,7 +30,7 @@ from actors.log.messages import Append, Entry
 from actors.log.redaction import folded_names
 from actors.messages import ANYONE, DirectoryChanged, Work
 from actors.profiles import Profiles
-from actors.published import Published
+from actors.registry.snapshot import Published
 from actors.runtime.clock import After
 from actors.runtime.futures import (
     Answer,

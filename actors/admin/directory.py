@@ -26,7 +26,7 @@ from actors.host.disk import ERRORS, TROUBLE, is_passing, is_trouble, said
 from actors.log.messages import ACTION, Append, Entry
 from actors.messages import DirectoryChanged, Retired, TokensUsed
 from actors.profiles import Profile, Profiles
-from actors.published import Published
+from actors.registry.snapshot import Published
 from actors.runtime.actor import Actor
 from actors.runtime.mailbox import Mailbox
 

@@ -23,7 +23,7 @@ from actors.errors import Aborted, ActionError, InvalidArgument, NotFound, Unava
 from actors.inlet import full, require_active
 from actors.log.events import Confidential
 from actors.messages import FindTenant, Receipt
-from actors.published import Published
+from actors.registry.snapshot import Published
 from actors.routing.route import Route
 from actors.routing.table import RoutingTable
 from actors.runtime.futures import Outlet

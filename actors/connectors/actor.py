@@ -38,7 +38,7 @@ from actors.errors import (
 from actors.log.redaction import NO_NAMES, folded_names
 from actors.messages import CheckSettings, FindCalls, Operate, ReplayCall, SettleDown
 from actors.profiles import Profiles, may_use
-from actors.published import Published, sound
+from actors.registry.snapshot import Published, sound
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Actor
 from actors.runtime.futures import settle, settle_with_error

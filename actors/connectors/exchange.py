@@ -29,7 +29,7 @@ from actors.index.entries import Operation
 from actors.log.events import Confidential
 from actors.log.redaction import NO_NAMES
 from actors.profiles import Profiles
-from actors.published import Published, sound
+from actors.registry.snapshot import Published, sound
 from actors.routing.health import Running
 from actors.routing.route import Service
 

@@ -18,7 +18,7 @@ import structlog
 from actors.connectors.actor import HABITS, ConnectorActor, Finish, Habits
 from actors.connectors.journal import Journal
 from actors.profiles import Profiles
-from actors.published import Published
+from actors.registry.snapshot import Published
 from actors.runtime.futures import Answer
 from actors.runtime.lifecycle import ChildSpec, is_there, try_stopping
 from actors.runtime.mailbox import LoopMailbox, Mailbox

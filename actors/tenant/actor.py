@@ -30,7 +30,7 @@ from actors.messages import (
     Work,
 )
 from actors.profiles import EMPTY, Profiles
-from actors.published import Published
+from actors.registry.snapshot import Published
 from actors.runtime.actor import Actor
 from actors.runtime.clock import Overdue
 from actors.runtime.mailbox import Mailbox

@@ -22,7 +22,7 @@ from actors.answers import TO_BE_IMPLEMENTED
 from actors.errors import Unimplemented
 from actors.messages import Delivered, Due, Operate, TenantRecord
 from actors.profiles import Profiles
-from actors.published import Published
+from actors.registry.snapshot import Published
 from actors.runtime.clock import Alarm
 from actors.runtime.futures import settle_with_error
 from actors.runtime.mailbox import Mailbox

@@ -29,7 +29,7 @@ from actors.index.entries import Operation
 from actors.log.events import Confidential
 from actors.messages import DeadLetter, DryRun, Principal, TenantRecord, Work
 from actors.profiles import UNREMARKABLE, Config, Profile, Profiles
-from actors.published import Published, sound
+from actors.registry.snapshot import Published, sound
 from actors.routing.health import Running
 from actors.routing.route import Route, require
 from actors.routing.table import RoutingTable

@@ -12,8 +12,8 @@ from actors.access import LEVELS
 from actors.errors import ActionError, IndexProblem
 from actors.guidance.workplace import conventional
 from actors.index.entries import EFFECTS, Action, Index
-from actors.index.file import replace
 from actors.index.parser import built_in_index, parse_index, read_index
+from actors.registry.registry_file import replace
 from scripts.contracts.__main__ import outputs
 from scripts.contracts.stubs import FILE, NotOurs
 from scripts.drafts.entry import Draft, Entry, entry_text, placed

@@ -22,7 +22,7 @@ from actors.messages import (
     Work,
 )
 from actors.profiles import Profile, Profiles, TenantLimits
-from actors.published import Published
+from actors.registry.snapshot import Published
 from actors.router import Router, RouterMailbox
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Actor, Ping, ask, stop

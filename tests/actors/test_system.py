@@ -15,7 +15,7 @@ import zmq.auth
 from structlog.testing import capture_logs
 
 from actors.errors import IndexProblem, SettingsError
-from actors.index.messages import Reload
+from actors.registry.messages import Reload
 from actors.runtime.actor import Ping, ask
 from actors.settings import Settings
 from actors.system import System

@@ -10,9 +10,9 @@ from actors.admin.functions.moves import MOST_CHANGES, ask_registry
 from actors.errors import CodeProblem, FailedPrecondition, NotFound
 from actors.index.code import Codebase
 from actors.index.entries import Action, Version
-from actors.index.messages import Compare, Difference, Prepare
 from actors.inlet import require_active
 from actors.messages import DryRun, FindTenant
+from actors.registry.messages import Compare, Difference, Prepare
 from actors.routing.route import Route
 from actors.runtime.futures import Outlet
 from actors.schema.source import hint

@@ -17,8 +17,8 @@ from actors.errors import (
     NotFound,
 )
 from actors.index.entries import CONNECTOR, FUNCTION, Action, Connector
-from actors.index.messages import Move, Moved, Reload, Taken
 from actors.log.messages import AUDIT, MOVE, Find
+from actors.registry.messages import Move, Moved, Reload, Taken
 from actors.schema.source import hint
 
 MOST_CHANGES = 500

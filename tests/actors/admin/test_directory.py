@@ -20,7 +20,7 @@ from actors.admin.vault import Vault
 from actors.errors import Unavailable
 from actors.messages import DirectoryChanged, Retired, TenantRecord, TokensUsed
 from actors.profiles import Profiles
-from actors.published import Published
+from actors.registry.snapshot import Published
 from actors.runtime.actor import ask, stop
 from actors.runtime.mailbox import Failed, Left, Mailbox
 from tests.actors.admin.town_hall import ACTIONS, CONSOLE, DAY, TownHall, receipt, table

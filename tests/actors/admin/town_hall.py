@@ -20,7 +20,7 @@ from actors.index.parser import read_index
 from actors.log.messages import Entry
 from actors.messages import DirectoryChanged, Grant, Principal, Receipt, TenantRecord
 from actors.profiles import Profiles
-from actors.published import Published
+from actors.registry.snapshot import Published
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Ping, ask, stop
 from actors.runtime.futures import Answer

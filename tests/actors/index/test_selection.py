@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.errors import FailedPrecondition
-from actors.index.edit import edited
 from actors.index.entries import STATES, Index
-from actors.index.messages import Move
-from actors.index.move import planned
 from actors.index.parser import parse_index
 from actors.index.selection import serve
+from actors.registry.messages import Move
+from actors.registry.registry_file import edited
+from actors.registry.transitions import planned
 
 VERSIONS = 4
 ENVIRONMENTS = ("local-dev", "local-test", "local-qa", "hosted-test", "hosted-live")

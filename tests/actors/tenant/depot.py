@@ -17,7 +17,7 @@ import pytest
 from actors.index.parser import read_index
 from actors.messages import Due, Operate, Passivate, Peer, Principal, Replies, TenantRecord, Work
 from actors.profiles import Profiles
-from actors.published import Published
+from actors.registry.snapshot import Published
 from actors.routing.table import RoutingTable
 from actors.runtime.futures import settle, settle_with_error
 from actors.runtime.mailbox import Failed, Mailbox

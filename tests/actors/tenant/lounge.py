@@ -17,7 +17,7 @@ from actors.log.accounts import Accounts
 from actors.log.messages import Line
 from actors.messages import Operate, Peer, Principal, TenantRecord, Work
 from actors.profiles import Profiles, TenantLimits
-from actors.published import Published
+from actors.registry.snapshot import Published
 from actors.routing.table import RoutingTable
 from actors.runtime.futures import Answer, settle, settle_with_error
 from actors.runtime.mailbox import Mailbox

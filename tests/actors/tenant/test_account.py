@@ -17,7 +17,7 @@ from actors.index.parser import read_index
 from actors.log.accounts import Accounts, refused_line
 from actors.log.messages import FROM_TENANT, Line, Turn
 from actors.messages import DeadLetter, Peer, Principal, Replies, TenantRecord, Work
-from actors.published import Published
+from actors.registry.snapshot import Published
 from actors.routing.table import RoutingTable
 from actors.runtime.mailbox import Failed, Mailbox
 from actors.tenant.actor import Tenant

@@ -15,9 +15,9 @@ from structlog.testing import capture_logs
 
 from actors.errors import NotFound
 from actors.index.entries import Threshold
-from actors.index.messages import TakeOut
 from actors.messages import DeadLetter
-from actors.registry import load_table
+from actors.registry.actor import load_table
+from actors.registry.messages import TakeOut
 from actors.routing.health import SEVERAL, Blame, Health
 from actors.routing.table import RoutingTable
 from tests.actors.mailbox_harness import House, Watch

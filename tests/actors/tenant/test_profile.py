@@ -18,7 +18,7 @@ from actors.errors import NotFound
 from actors.index.parser import read_index
 from actors.messages import DeadLetter, Peer, Principal, TenantRecord, Work
 from actors.profiles import Config, Profile, Profiles, TenantLimits, frozen
-from actors.published import Published
+from actors.registry.snapshot import Published
 from actors.routing.route import Route
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import stop

@@ -14,7 +14,7 @@ from actors.index.parser import read_index
 from actors.trial import Trial
 from scripts.drafts.__main__ import main
 from scripts.drafts.files import literal
-from tests.actors.workshop import Workshop
+from tests.actors.developer_project import Workshop
 from transport.message import UNIMPLEMENTED
 
 WANTED = (

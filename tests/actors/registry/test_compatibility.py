@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.index.compatibility import UNPROVED, breaks
 from actors.index.entries import Schemas
+from actors.registry.compatibility import UNPROVED, breaks
 from actors.schema.schema import Schema
 from actors.schema.validation import contract
 

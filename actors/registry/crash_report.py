@@ -16,7 +16,7 @@ import structlog
 
 from actors.host.files import write_private
 from actors.index.entries import Threshold
-from actors.published import Published
+from actors.registry.snapshot import Published
 from actors.routing.route import Route
 from actors.routing.table import RoutingTable
 from actors.watchdog.process import Call

@@ -17,10 +17,10 @@ import structlog
 from actors.host.disk import said
 from actors.host.files import write_private
 from actors.index.code import Codebase
-from actors.index.edit import edited
 from actors.index.entries import CONNECTOR, ERRORING, Action, Connector, Index, Version
-from actors.index.messages import Move
-from actors.index.move import Plan
+from actors.registry.messages import Move
+from actors.registry.registry_file import edited
+from actors.registry.transitions import Plan
 
 log = structlog.get_logger()
 

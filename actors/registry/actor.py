@@ -24,11 +24,13 @@ from actors.errors import (
     TenantryError,
 )
 from actors.index.code import Codebase, unload
-from actors.index.difference import changes, text_difference
-from actors.index.edit import edited
 from actors.index.entries import CONNECTOR, DUMMY, ERRORING, FUNCTION, Action, Connector, Index
-from actors.index.file import Unsettled, digest_of, edited_by_hand, replace
-from actors.index.messages import (
+from actors.index.parser import parse_index, read_served_index
+from actors.index.selection import Decision
+from actors.log.messages import MOVE, OK, Append, Entry
+from actors.registry.diff import changes, text_difference
+from actors.registry.idempotency import Receipts
+from actors.registry.messages import (
     Compare,
     Difference,
     LookForHangs,
@@ -40,13 +42,10 @@ from actors.index.messages import (
     TakeOut,
     WriteAgain,
 )
-from actors.index.move import Plan, planned
-from actors.index.parser import parse_index, read_served_index
-from actors.index.receipts import Receipts
-from actors.index.selection import Decision
-from actors.index.unwritten import FILE, MACHINE, Unwritten
-from actors.log.messages import MOVE, OK, Append, Entry
-from actors.published import Published
+from actors.registry.pending_trips import FILE, MACHINE, Unwritten
+from actors.registry.registry_file import Unsettled, digest_of, edited, edited_by_hand, replace
+from actors.registry.snapshot import Published
+from actors.registry.transitions import Plan, planned
 from actors.routing.code_cache import Key, Library, connector_key, everything
 from actors.routing.health import Blame, Failure, span
 from actors.routing.route import Route, Service, route_of

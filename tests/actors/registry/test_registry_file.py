@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from actors.errors import Aborted, Unavailable
-from actors.index.file import Unsettled, digest_of, replace
+from actors.registry.registry_file import Unsettled, digest_of, replace
 
 OLD, NEW = "# old\n", "# new\n" * 100
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from actors.index.difference import changes
 from actors.index.parser import read_index
+from actors.registry.diff import changes
 
 INDEX = Path(__file__).parents[2] / "outside" / "registry.toml"
 

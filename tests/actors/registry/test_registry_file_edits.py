@@ -11,8 +11,8 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.index.edit import edited
 from actors.index.parser import parse_index
+from actors.registry.registry_file import edited
 
 INDEX = Path(__file__).parents[3] / "registry.toml"
 TEXT = INDEX.read_text()

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from actors.deaths import Deaths
-from actors.published import Published
-from actors.registry import load_table
+from actors.registry.actor import load_table
+from actors.registry.crash_report import Deaths
+from actors.registry.snapshot import Published
 from tests.actors.servers import Servers, request
 from tests.child import Child
 from tests.wire import Map, Wire
 
-INDEX = Path(__file__).parent.parent / "trouble" / "registry.toml"
+INDEX = Path(__file__).parents[2] / "trouble" / "registry.toml"
 
 ENDED = 7
 """The status that tests/trouble ends a server with."""

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from actors.errors import CodeProblem, IndexProblem, SettingsError
-from actors.index.messages import Reload
-from actors.published import Published
-from actors.registry import load_table
+from actors.registry.actor import load_table
+from actors.registry.messages import Reload
+from actors.registry.snapshot import Published
 from actors.runtime.actor import ask
 from tests.actors.servers import INDEX, request
 from tests.conftest import Server

@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 from actors.errors import Aborted, CodeProblem, FailedPrecondition, NotFound
 from actors.index.code import Codebase
-from actors.index.compatibility import Break, breaks
-from actors.index.edit import Values
 from actors.index.entries import (
     CONNECTOR,
     DUMMY,
@@ -23,7 +21,9 @@ from actors.index.entries import (
     Version,
     moves,
 )
-from actors.index.messages import Move
+from actors.registry.compatibility import Break, breaks
+from actors.registry.messages import Move
+from actors.registry.registry_file import Values
 from actors.schema.source import hint
 from transport.message import Problem
 

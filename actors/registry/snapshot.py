@@ -7,8 +7,8 @@ from typing import TypeVar
 import structlog
 
 from actors.index.entries import FUNCTION
-from actors.index.messages import TakeOut
-from actors.index.move import Plan
+from actors.registry.messages import TakeOut
+from actors.registry.transitions import Plan
 from actors.routing.code_cache import Key
 from actors.routing.health import Blame, Running
 from actors.routing.route import Route, Service

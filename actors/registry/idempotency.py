@@ -18,8 +18,8 @@ import structlog
 from actors.errors import InvalidArgument, Unavailable
 from actors.host.disk import said
 from actors.host.files import write_private
-from actors.index.messages import Moved
 from actors.messages import Receipt
+from actors.registry.messages import Moved
 
 log = structlog.get_logger()
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from actors.errors import InvalidArgument, Unavailable
-from actors.index.messages import Moved
-from actors.index.receipts import MOST_KEPT, Receipts
 from actors.messages import Receipt
+from actors.registry.idempotency import MOST_KEPT, Receipts
+from actors.registry.messages import Moved
 
 MOVED = Moved("a.b", 2, "under dev", "release", ("a.b: more",), {"version": 2})
 RECEIPT = Receipt("t_1", "m-1", b"digest")
