@@ -14,10 +14,11 @@ from actors.admin.directory import Directory
 from actors.admin.file import holds_sealed, prepare_directory
 from actors.admin.key_file import find_keys
 from actors.admin.messages import SweepDue, TellEverything
-from actors.channel import Draining, FlushUses
 from actors.connectors.actor import HABITS, Habits, operated
 from actors.connectors.switchboard import Switchboard
 from actors.connectors.timer import Timer
+from actors.edge.channel import Draining, FlushUses
+from actors.edge.router import Router, RouterMailbox
 from actors.host.clocks import Epoch, aged
 from actors.host.process import bound, bounds_within, claim, limit_memory, release
 from actors.index.parser import read_served_index
@@ -33,7 +34,6 @@ from actors.registry.actor import Registry
 from actors.registry.crash_report import Deaths
 from actors.registry.messages import LookForHangs
 from actors.registry.snapshot import Published
-from actors.router import Router, RouterMailbox
 from actors.routing.health import LOOK_SECONDS
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Ping, ask

@@ -26,7 +26,7 @@ from actors.access import (
     Rule,
     rule_of,
 )
-from actors.discovery import built_in
+from actors.edge.builtin_actions import built_in
 from actors.errors import IndexProblem
 from actors.index.entries import Action, Index
 from actors.index.parser import built_in_index, read_index

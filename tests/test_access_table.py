@@ -26,7 +26,7 @@ from actors.access import (
     PUBLIC,
     SUPER_ADMIN,
 )
-from actors.discovery import built_in
+from actors.edge.builtin_actions import built_in
 from actors.index.parser import built_in_index, read_index
 from scripts.access_table import COLUMNS, NO, Row, read_table, rows_of
 from tests.actors.callers import REFUSED, Being, MovableClock, Stage

@@ -21,9 +21,9 @@ from actors.admin.pace import Pace
 from actors.admin.recorder import RETRY_MS, Recorder
 from actors.admin.serving import DEFECT, Forwarded, Outcome, Refused, Served, Serving
 from actors.admin.strangers import WINDOW_SECONDS, Strangers
-from actors.attempts import OTHERS, Attempt, Attempts
-from actors.callers import not_you
-from actors.channel import Channel, ChannelMailbox, Draining, FlushUses
+from actors.edge.authentication import not_you
+from actors.edge.channel import Channel, ChannelMailbox, Draining, FlushUses
+from actors.edge.rejections import OTHERS, Attempt, Attempts
 from actors.errors import ActionError
 from actors.host.clocks import Epoch
 from actors.log.messages import Append, Entry

@@ -15,7 +15,7 @@ from actors.access import (
     TENANT_ROLES,
 )
 from actors.admin.context import unnamed
-from actors.callers import Callers, not_you
+from actors.edge.authentication import Callers, not_you
 from actors.errors import NotFound, PermissionDenied
 from actors.messages import Principal, TenantRecord
 from actors.routing import route as permission

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from actors.discovery import built_in
+from actors.edge.builtin_actions import built_in
 from actors.errors import InvalidArgument
 from actors.routing.table import RoutingTable
 from actors.schema.source import hint

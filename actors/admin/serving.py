@@ -18,9 +18,9 @@ from actors.admin.capacity import CONSOLE, Capacity, capacity_of, require
 from actors.admin.context import Actors, AdminContext, order_digest, unnamed
 from actors.admin.recorder import OK, RETRY_MS, Recorder
 from actors.answers import A_DEFECT, success
-from actors.callers import Callers
+from actors.edge.admission import full, require_active
+from actors.edge.authentication import Callers
 from actors.errors import Aborted, ActionError, InvalidArgument, NotFound, Unavailable
-from actors.inlet import full, require_active
 from actors.log.events import Confidential
 from actors.messages import FindTenant, Receipt
 from actors.registry.snapshot import Published

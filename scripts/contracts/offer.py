@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from actors.access import DATA
-from actors.discovery import built_in
+from actors.edge.builtin_actions import built_in
 from actors.index import entries
 from actors.index.entries import Action, Index
 from actors.index.parser import built_in_index

@@ -20,7 +20,7 @@ from actors.log.days import days, open_day
 from actors.log.tenants import TenantLog
 from actors.settings import Settings
 from actors.system import System
-from tests.actors.reception import Wall
+from tests.actors.router_harness import Wall
 from tests.actors.servers import INDEX, Servers, request
 from tests.child import Child
 from tests.conftest import Server

@@ -17,7 +17,7 @@ from actors.access import (
     SUPER_ADMIN,
     rule_of,
 )
-from actors.discovery import built_in
+from actors.edge.builtin_actions import built_in
 from actors.index.entries import Action
 from actors.index.parser import built_in_index, read_index
 from scripts.access_table import (

@@ -7,10 +7,10 @@ from typing import Any
 
 from actors.admin.context import AdminContext
 from actors.admin.functions.moves import MOST_CHANGES, ask_registry
+from actors.edge.admission import require_active
 from actors.errors import CodeProblem, FailedPrecondition, NotFound
 from actors.index.code import Codebase
 from actors.index.entries import Action, Version
-from actors.inlet import require_active
 from actors.messages import DryRun, FindTenant
 from actors.registry.messages import Compare, Difference, Prepare
 from actors.routing.route import Route

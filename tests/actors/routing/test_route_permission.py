@@ -10,7 +10,7 @@ from actors.access import ADMIN, AREAS, CHANNELS, DATA, ROLES
 from actors.errors import PermissionDenied
 from actors.messages import Principal
 from actors.routing.route import require, with_article
-from tests.actors.reception import TABLES
+from tests.actors.router_harness import TABLES
 
 ROUTES = TABLES.current.routes
 

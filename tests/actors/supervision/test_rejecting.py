@@ -14,7 +14,7 @@ from actors.runtime.mailbox import Killer, Left
 from actors.supervision.rejecting import Refuser, entomb
 from tests.actors.letters import decoded, work
 from tests.actors.mailbox_harness import WAIT, House, Watch
-from tests.actors.reception import ACME
+from tests.actors.router_harness import ACME
 from transport.message import UNAVAILABLE, Refusal
 
 REFUSAL = Refusal(UNAVAILABLE, "not now", retry_after_ms=1000)

@@ -17,7 +17,7 @@ from actors.admin.errand import Overdue
 from actors.admin.messages import Done, RemoveMember
 from actors.admin.strangers import MOST_RECORDED
 from actors.answers import success
-from actors.channel import Draining, FlushUses
+from actors.edge.channel import Draining, FlushUses
 from actors.errors import (
     ActionError,
     AlreadyExists,

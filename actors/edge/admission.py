@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from actors.allowance import milliseconds
+from actors.edge.allowance import milliseconds
 from actors.errors import ResourceExhausted, Unavailable
 from actors.messages import ACTIVE, SUSPENDED, TenantRecord, Work
 from actors.profiles import UNREMARKABLE, TenantLimits

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors import discovery
-from actors.discovery import (
+from actors.edge import builtin_actions
+from actors.edge.builtin_actions import (
     MOST_PAGES,
     SERVER_VERSION,
     Pages,
@@ -109,7 +109,7 @@ def test_anybody_may_ask_whether_the_server_answers(table: RoutingTable) -> None
 
 
 def test_the_version_is_that_of_the_project() -> None:
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
     assert project["project"]["version"] == SERVER_VERSION
 
 
@@ -270,7 +270,9 @@ def test_an_unknown_system_action_is_answered_with_the_nearest(table: RoutingTab
 def test_the_built_in_actions_describe_themselves(table: RoutingTable) -> None:
     entries = ask(table, MEMBER, "system.describe", prefix="system.")["actions"]
     described = {entry["name"]: entry["result"] for entry in entries}
-    assert described == {name: route.result.source for name, route in discovery.built_in().items()}
+    assert described == {
+        name: route.result.source for name, route in builtin_actions.built_in().items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -321,7 +323,7 @@ class TestPaging:
         )
 
     def test_the_index_of_this_repository_fits_on_few_pages(self) -> None:
-        file = Path(__file__).parents[2] / "registry.toml"
+        file = Path(__file__).parents[3] / "registry.toml"
         table = RoutingTable.build(read_index(file), "local-dev")
         assert len(self.pages(table)) == 1
 
@@ -351,7 +353,7 @@ def test_a_page_is_made_once_for_all_who_may_call_the_same(
         made[caller.role] += 1
         return describe(table, caller, params)
 
-    monkeypatch.setattr(discovery, "describe", counted)
+    monkeypatch.setattr(builtin_actions, "describe", counted)
     pages = Pages()
     for caller in (MEMBER, MEMBER._replace(id="t_9"), OWNER, OWNER, ANYONE, DEVELOPER, MEMBER):
         for encoding in ("msgpack", "json"):

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.edge.admission import MOST_UNADDRESSED, Inlet
 from actors.errors import ResourceExhausted
-from actors.inlet import MOST_UNADDRESSED, Inlet
 from actors.profiles import UNREMARKABLE, TenantLimits
 from actors.runtime.mailbox import Mailbox
 from tests.actors.letters import work
-from tests.actors.reception import ACME
+from tests.actors.router_harness import ACME
 
 UNLIMITED = UNREMARKABLE.limits
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from actors.callers import Callers
+from actors.edge.authentication import Callers
 from actors.errors import Unauthenticated, Unavailable
 from actors.host.clocks import Epoch
 from actors.messages import ANYONE, SUSPENDED, DirectoryChanged, Grant, TenantRecord
-from tests.actors.reception import ACME, GLOBEX, Wall, digest, token
+from tests.actors.router_harness import ACME, GLOBEX, Wall, digest, token
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.attempts import MOST_COUNTED, OTHERS, PERIOD_SECONDS, Attempt, Attempts
+from actors.edge.rejections import MOST_COUNTED, OTHERS, PERIOD_SECONDS, Attempt, Attempts
 from actors.log.messages import ATTEMPTS, Entry
 from actors.messages import Principal, TenantRecord
 

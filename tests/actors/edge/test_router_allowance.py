@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from actors.settings import UNBOUNDED, Rates
-from tests.actors.reception import ACME, GLOBEX, Reception, token
+from tests.actors.router_harness import ACME, GLOBEX, Reception, token
 from tests.wire import Encoding, Map, Wire
 from transport.mailbox import HEAVY_BYTES
 
@@ -47,7 +47,7 @@ def served(rates: Rates) -> Iterator[tuple[Reception, Wire]]:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever owes time is answered, however much it is."""
-    monkeypatch.setattr("actors.router.PATIENCE", float("inf"))
+    monkeypatch.setattr("actors.edge.router.PATIENCE", float("inf"))
 
 
 def code(reply: Map) -> str:

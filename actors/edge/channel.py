@@ -15,8 +15,8 @@ from typing import Any
 import structlog
 
 from actors.answers import A_DEFECT, new_trace_id, packed_refusal, refusal_bytes, success_around
-from actors.callers import Callers
-from actors.discovery import Pages, is_system
+from actors.edge.authentication import Callers
+from actors.edge.builtin_actions import Pages, is_system
 from actors.errors import ActionError, InvalidArgument, Unavailable
 from actors.host.clocks import Epoch
 from actors.messages import (

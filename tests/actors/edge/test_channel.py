@@ -10,14 +10,14 @@ import pytest
 import zmq
 
 from actors.answers import refuse
-from actors.channel import Channel, ChannelMailbox, Draining, FlushUses
+from actors.edge.channel import Channel, ChannelMailbox, Draining, FlushUses
 from actors.errors import NotFound, Unauthenticated
 from actors.host.clocks import Epoch
 from actors.messages import ANYONE, DirectoryChanged, TokensUsed, Work
 from actors.profiles import Profiles
 from actors.runtime.actor import Ping, ask, stop
 from tests.actors.mailbox_harness import WAIT, Watch
-from tests.actors.reception import TABLES, Wall, digest, token
+from tests.actors.router_harness import TABLES, Wall, digest, token
 from tests.wire import Wire, packed, unpacked
 from transport.limits import LIMITS
 from transport.mailbox import SocketMailbox

@@ -12,14 +12,14 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.access import ADMIN, DATA, Rule
-from actors.allowance import PATIENCE, STRANGERS, Allowance, turned_away
 from actors.answers import new_trace_id, packed_refusal, refusal_bytes
-from actors.attempts import Attempt, Attempts
-from actors.callers import no_tenant, not_you
-from actors.channel import Channel, ChannelMailbox, Draining, FlushUses
+from actors.edge.admission import Inlet, full, require_active
+from actors.edge.allowance import PATIENCE, STRANGERS, Allowance, turned_away
+from actors.edge.authentication import no_tenant, not_you
+from actors.edge.channel import Channel, ChannelMailbox, Draining, FlushUses
+from actors.edge.rejections import Attempt, Attempts, Refusals
 from actors.errors import ActionError, Unavailable
 from actors.host.clocks import Epoch
-from actors.inlet import Inlet, full, require_active
 from actors.log.accounts import Accounts
 from actors.log.messages import Append, Count, Entry
 from actors.messages import (
@@ -34,7 +34,6 @@ from actors.messages import (
     Work,
 )
 from actors.profiles import Profiles
-from actors.refusals import Refusals
 from actors.registry.snapshot import Published
 from actors.routing.route import require
 from actors.runtime.mailbox import Mailbox

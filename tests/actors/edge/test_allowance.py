@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.allowance import MOST_SENDERS, STRANGERS, Allowance, Buckets
+from actors.edge.allowance import MOST_SENDERS, STRANGERS, Allowance, Buckets
 from actors.errors import ResourceExhausted
 from actors.settings import UNBOUNDED, Rates
 

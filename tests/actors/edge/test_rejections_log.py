@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from actors import refusals
+from actors.edge import rejections
+from actors.edge.rejections import OTHERS, Refusals
+from actors.edge.router import INVALID_COUNT, REFUSED_COUNT, UNAUTHENTICATED_COUNT
 from actors.log.accounts import Accounts
 from actors.log.messages import Line
 from actors.messages import SUSPENDED, Address, DirectoryChanged, FindTenant, TenantRecord
-from actors.refusals import OTHERS, Refusals
-from actors.router import INVALID_COUNT, REFUSED_COUNT, UNAUTHENTICATED_COUNT
 from tests.actors.letters import work
 from tests.actors.mailbox_harness import Watch
-from tests.actors.reception import ACME, GLOBEX, Reception, token
+from tests.actors.router_harness import ACME, GLOBEX, Reception, token
 from tests.wire import Map, Wire
 from transport.message import PERMISSION_DENIED, Refusal
 
@@ -166,7 +166,7 @@ def test_a_batch_is_told_once_for_each_tenant() -> None:
 
 def test_no_caller_fills_the_disk_with_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
     """Past so many in a minute they are counted, each tenant's apart; and one line says how many."""
-    monkeypatch.setattr(refusals, "MOST_LINES", 5)
+    monkeypatch.setattr(rejections, "MOST_LINES", 5)
     log, outlet = Watch(), Watch()
     noted = Refusals(Accounts(log))
     for number in range(12):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from actors.channel import Draining, FlushUses
+from actors.edge.channel import Draining, FlushUses
 from actors.log.messages import ATTEMPTS, Append
 from actors.messages import (
     DELETING,
@@ -22,7 +22,7 @@ from actors.messages import (
 )
 from actors.profiles import Config, Profile, frozen
 from actors.runtime.mailbox import Failed
-from tests.actors.reception import ACME, Reception, digest, token
+from tests.actors.router_harness import ACME, Reception, digest, token
 from tests.wire import Map, Wire, packed
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

@@ -8,6 +8,7 @@ from typing import Any
 
 import zmq
 
+from actors.edge.router import Router, RouterMailbox
 from actors.host.clocks import Epoch
 from actors.index.parser import read_index
 from actors.log.accounts import Accounts
@@ -23,7 +24,6 @@ from actors.messages import (
 )
 from actors.profiles import Profile, Profiles, TenantLimits
 from actors.registry.snapshot import Published
-from actors.router import Router, RouterMailbox
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Actor, Ping, ask, stop
 from actors.runtime.mailbox import Mailbox
