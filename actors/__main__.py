@@ -17,12 +17,12 @@ from actors.host import disk
 from actors.host.process import enough_threads
 from actors.host.signals import ENDING, Signals
 from actors.local_admin import TOKEN_FILE
+from actors.log.append_file import DIRECTORY
+from actors.log.audit.chain import forget, what_is_missing
+from actors.log.audit.journal import MACHINE
 from actors.log.events import Events, log_to_standard_error
-from actors.log.head import forget, what_is_missing
-from actors.log.journal import MACHINE
 from actors.log.messages import REPAIR, Append, Entry
-from actors.log.volume import DIRECTORY
-from actors.printed import Streams, open_closed
+from actors.log.printed import Streams, open_closed
 from actors.settings import Settings, read_settings
 from actors.system import System
 from actors.watchdog.heartbeat import Heart

@@ -11,18 +11,18 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from actors.errors import SettingsError
-from actors.log.accounts import Accounts
-from actors.log.errors import ErrorLog
-from actors.log.log_reader import LogReader
+from actors.log.daily.error_log import ErrorLog
+from actors.log.daily.reader import LogReader
+from actors.log.daily.tenant_log import TenantLog
+from actors.log.lines import Accounts
 from actors.log.messages import LetGo, Midnight, Write
-from actors.log.stats import Stats
-from actors.log.tenants import TenantLog
+from actors.log.metrics.stats import Stats
+from actors.log.metrics.telemetry import MOST_WAITING, Telemetry, is_wanted
 from actors.runtime.clock import Every
 from actors.runtime.lifecycle import ChildSpec
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.scheduler import Permit
 from actors.settings import Settings
-from actors.telemetry import MOST_WAITING, Telemetry, is_wanted
 
 MIDNIGHT_SECONDS = 30.0
 """How often the logs look whether a day has ended.

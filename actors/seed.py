@@ -16,7 +16,7 @@ from actors.admin.tokens import issue
 from actors.admin.transactions import Transactions
 from actors.host.process import claim, release
 from actors.index.parser import read_index
-from actors.log.journal import Journal
+from actors.log.audit.journal import Journal
 from actors.log.messages import ACTION, Entry
 from actors.messages import Principal
 from actors.tenant.storage import Storage

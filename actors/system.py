@@ -23,12 +23,12 @@ from actors.host.clocks import Epoch, aged
 from actors.host.process import bound, bounds_within, claim, limit_memory, release
 from actors.index.parser import read_served_index
 from actors.local_admin import LocalAdmin
-from actors.log.actor import AdminLog
+from actors.log.audit.actor import AdminLog
+from actors.log.audit.reader import AuditReader
 from actors.log.events import Events
-from actors.log.reader import AuditReader
+from actors.log.metrics.prometheus import MetricsServer
 from actors.logs import Logs, zone_of
 from actors.messages import TenantRecord
-from actors.metrics import MetricsServer
 from actors.profiles import Profiles
 from actors.registry.actor import Registry
 from actors.registry.crash_report import Deaths

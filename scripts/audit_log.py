@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from actors.log.head import find_head
-from actors.log.verification import Verification
-from actors.log.volume import DIRECTORY, said, volumes
+from actors.log.append_file import DIRECTORY, said, volumes
+from actors.log.audit.chain import find_head
+from actors.log.audit.verification import Verification
 from transport.fit import inert
 
 SOUND = 0

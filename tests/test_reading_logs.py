@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from actors.access import ADMIN_OWNER, DEVELOPER, DEVELOPER_ADMIN, MEMBER, OWNER
-from actors.log.days import day_of
+from actors.log.daily.rotation import day_of
 from actors.log.events import Events
 from tests.actors.callers import Being, Caller, MovableClock, Stage
 from tests.actors.servers import INDEX

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from actors.log.accounts import Accounts, refused_line
+from actors.log.lines import Accounts, refused_line
 from actors.log.messages import ATTEMPTS, FROM_ROUTER, Entry, Line
 from actors.messages import Principal, TenantRecord, Work
 from actors.routing.route import Route

@@ -20,7 +20,7 @@ from actors.edge.channel import Channel, ChannelMailbox, Draining, FlushUses
 from actors.edge.rejections import Attempt, Attempts, Refusals
 from actors.errors import ActionError, Unavailable
 from actors.host.clocks import Epoch
-from actors.log.accounts import Accounts
+from actors.log.lines import Accounts
 from actors.log.messages import Append, Count, Entry
 from actors.messages import (
     ACTIVE,

@@ -3,6 +3,8 @@
 Whoever logs never waits for it and never fails by it. Each event is made one record, without secrets, in the
 thread of whoever logs; `aside` in an event or a context keeps it from the ErrorLog, which would otherwise be
 told of its own troubles.
+
+What the program's log says of an actor that failed: whose it was, and nothing that a request held.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -20,13 +23,21 @@ from structlog.typing import ExcInfo, Processor
 
 from actors.host.clocks import moment
 from actors.host.stderr import StandardError
-from actors.log.exception import MOST_MESSAGE, NOTHING_ASKED, cut, described, said
-from actors.log.line import to_json
-from actors.log.loss import Loss
+from actors.log.error_record import (
+    MEMBERS,
+    MOST_MESSAGE,
+    NOTHING_ASKED,
+    Loss,
+    clean,
+    cut,
+    described,
+    said,
+)
+from actors.log.lines import to_json
 from actors.log.messages import Trouble
-from actors.log.record import MEMBERS, clean
 from actors.log.redaction import ALL_SECRET, NO_NAMES, Redaction, folded_names
-from actors.runtime.mailbox import Mailbox
+from actors.messages import DeadLetter, TenantRecord, Work
+from actors.runtime.mailbox import Killer, Mailbox
 from transport.fit import inert, text_of
 
 ASIDE = "aside"
@@ -98,7 +109,7 @@ class Events:
             return to_json({"event": "an event could not be logged", "problem": _name(problem)})
 
     def _record(self, event: MutableMapping[str, Any]) -> dict[str, Any]:
-        """Without secrets, in JSON values; actors/log/record.py says what it has."""
+        """Without secrets, in JSON values; actors/log/error_record.py says what it has."""
         asked = self._asked(event.pop(CONFIDENTIAL, None))
         known = {
             "at": self._clock(),
@@ -223,3 +234,38 @@ def _inert(value: Any) -> Any:
 
 def _name(error: BaseException) -> str:
     return type(error).__name__
+
+
+log = structlog.get_logger()
+
+
+def tell_failure(
+    actor: str, tenant: TenantRecord | None, culprit: Killer | None, error: BaseException
+) -> None:
+    """`culprit` is the message that was being handled, None where it was none."""
+    log.error(
+        "actor failed",
+        **_whose(actor, tenant),
+        culprit=culprit and f"{type(culprit.message).__name__}, death {culprit.deaths}",
+        exc_info=error,
+        confidential=_asked_by(culprit),
+    )
+
+
+def tell_giving_up(actor: str, tenant: TenantRecord | None, seconds: float) -> None:
+    """It is not started for so long; the line says until when, too."""
+    until = datetime.fromtimestamp(time.time() + seconds, UTC).isoformat(timespec="seconds")
+    log.error("actor given up for a while", **_whose(actor, tenant), seconds=seconds, until=until)
+
+
+def _whose(actor: str, tenant: TenantRecord | None) -> dict[str, Any]:
+    if tenant is None:
+        return {"actor": actor}
+    return {"actor": actor, "tenant": tenant.name, "tenant_id": tenant.id}
+
+
+def _asked_by(culprit: Killer | None) -> Confidential | None:
+    """The request in the message, which the error may quote."""
+    message = culprit and culprit.message
+    work = message.work if isinstance(message, DeadLetter) else message
+    return Confidential(work.request.params, None) if isinstance(work, Work) else None

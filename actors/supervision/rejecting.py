@@ -12,7 +12,7 @@ import structlog
 from actors.answers import packed_refusal, refuse
 from actors.errors import TenantryError
 from actors.host.disk import is_full, is_passing, said
-from actors.log.accounts import Accounts, refused_line
+from actors.log.lines import Accounts, refused_line
 from actors.log.messages import FROM_SUPERVISOR, Line
 from actors.log.redaction import scrubbed
 from actors.messages import DeadLetter, Passivate, Replies, TenantRecord, Unserved, Work

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from actors.errors import DatabaseProblem, MigrationNeeded
 from actors.host.disk import is_passing
-from actors.log.accounts import Accounts
-from actors.log.failure import tell_failure, tell_giving_up
+from actors.log.events import tell_failure, tell_giving_up
+from actors.log.lines import Accounts
 from actors.messages import (
     Address,
     FindTenant,

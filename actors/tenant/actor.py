@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from actors.answers import A_DEFECT
-from actors.log.accounts import Accounts
+from actors.log.lines import Accounts
 from actors.messages import (
     DeadLetter,
     Delivered,

@@ -16,7 +16,7 @@ import structlog
 
 from actors.answers import packed_refusal
 from actors.errors import DatabaseProblem
-from actors.log.accounts import Accounts, refused_line
+from actors.log.lines import Accounts, refused_line
 from actors.log.messages import FROM_TENANT
 from actors.messages import Replies, TenantRecord, Work
 from actors.tenant.account import lines_of

@@ -19,9 +19,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from actors.log.days import DayFiles
-from actors.log.line import Formatter
-from actors.log.log_reader import LogReader
+from actors.log.daily.reader import LogReader
+from actors.log.daily.rotation import DayFiles
+from actors.log.lines import Formatter
 from actors.log.messages import TENANT, Find, Line
 from actors.runtime.actor import ask, stop
 from actors.runtime.mailbox import Mailbox

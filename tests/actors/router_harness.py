@@ -11,7 +11,7 @@ import zmq
 from actors.edge.router import Router, RouterMailbox
 from actors.host.clocks import Epoch
 from actors.index.parser import read_index
-from actors.log.accounts import Accounts
+from actors.log.lines import Accounts
 from actors.messages import (
     Address,
     DirectoryChanged,

@@ -16,8 +16,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from actors.errors import SettingsError
-from actors.log.days import days, open_day
-from actors.log.tenants import TenantLog
+from actors.log.daily.rotation import days, open_day
+from actors.log.daily.tenant_log import TenantLog
 from actors.settings import Settings
 from actors.system import System
 from tests.actors.router_harness import Wall

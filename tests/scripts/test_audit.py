@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.log.chain import FIELDS, GENESIS
+from actors.log.audit.chain import FIELDS, GENESIS
 from actors.log.messages import ACTION, ATTEMPTS, INTENT, OUTCOME, REPAIR
 from actors.log.redaction import SECRET_NAMES
 from scripts.audit_log import main

@@ -11,9 +11,9 @@ from actors.admin.context import AdminContext, unnamed
 from actors.admin.functions.audit import FIRST_TO_LAST
 from actors.admin.messages import ShowTenant
 from actors.errors import InvalidArgument
-from actors.log.line import MEMBERS
+from actors.log.daily.blocks import BEGINNING
+from actors.log.lines import MEMBERS
 from actors.log.messages import AUDIT, ERRORS, INTENT, TENANT, Find
-from actors.log.place import BEGINNING
 from transport.fit import text_of
 from transport.message import Problem
 

@@ -12,7 +12,7 @@ import pytest
 from actors.edge import rejections
 from actors.edge.rejections import OTHERS, Refusals
 from actors.edge.router import INVALID_COUNT, REFUSED_COUNT, UNAUTHENTICATED_COUNT
-from actors.log.accounts import Accounts
+from actors.log.lines import Accounts
 from actors.log.messages import Line
 from actors.messages import SUSPENDED, Address, DirectoryChanged, FindTenant, TenantRecord
 from tests.actors.letters import work

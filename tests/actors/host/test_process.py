@@ -8,7 +8,7 @@ import pytest
 
 from actors.errors import SettingsError
 from actors.host.process import LEAST_CONNECTIONS, MOST_CONNECTIONS, bounds_within, enough_threads
-from actors.log.tenants import MOST_OPEN
+from actors.log.daily.tenant_log import MOST_OPEN
 from transport.connections import BOUNDS
 
 GIB = 1024**3

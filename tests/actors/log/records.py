@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from actors.log.journal import Journal
+from actors.log.append_file import volumes
+from actors.log.audit.journal import Journal
 from actors.log.messages import ACTION, Entry
-from actors.log.volume import volumes
 
 NOVEMBER = datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC).timestamp()
 DECEMBER = NOVEMBER + 1.0

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from actors.log.days import days, open_day
+from actors.log.daily.rotation import days, open_day
 from actors.log.messages import Line, Turn
 from actors.messages import TenantRecord
 from actors.schema.schema import Schema

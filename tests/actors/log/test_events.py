@@ -13,8 +13,8 @@ import pytest
 import structlog
 
 from actors.log import events as module
+from actors.log.error_record import MOST_MESSAGE, MOST_STACK
 from actors.log.events import Confidential, Events, ToStructlog
-from actors.log.exception import MOST_MESSAGE, MOST_STACK
 from actors.log.messages import Trouble
 from actors.log.redaction import SECRET
 from actors.runtime.mailbox import Mailbox

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pykka
 import pytest
 
-from actors.log.accounts import Accounts
+from actors.log.lines import Accounts
 from actors.messages import DeadLetter, Passivate
 from actors.runtime.actor import PONG, Ping, ask
 from actors.runtime.mailbox import Killer, Left

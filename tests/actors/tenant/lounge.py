@@ -13,7 +13,7 @@ from typing import Any
 import msgpack
 
 from actors.index.parser import read_index
-from actors.log.accounts import Accounts
+from actors.log.lines import Accounts
 from actors.log.messages import Line
 from actors.messages import Operate, Peer, Principal, TenantRecord, Work
 from actors.profiles import Profiles, TenantLimits

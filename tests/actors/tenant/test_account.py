@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from actors.index.parser import read_index
-from actors.log.accounts import Accounts, refused_line
+from actors.log.lines import Accounts, refused_line
 from actors.log.messages import FROM_TENANT, Line, Turn
 from actors.messages import DeadLetter, Peer, Principal, Replies, TenantRecord, Work
 from actors.registry.snapshot import Published

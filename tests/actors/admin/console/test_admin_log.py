@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from actors.log.actor import AdminLog
-from actors.log.reader import AuditReader
+from actors.log.audit.actor import AdminLog
+from actors.log.audit.reader import AuditReader
 from tests.actors.admin.console.office import PERSON, REMOVED, Office, fields
 from tests.actors.mailbox_harness import House
 from tests.wire import Map, Wire

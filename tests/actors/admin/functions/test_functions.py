@@ -21,7 +21,7 @@ from actors.admin.functions.logs import ERROR, MOST_PAGES
 from actors.admin.messages import Done, Order
 from actors.errors import ActionError, InvalidArgument, NotFound
 from actors.index.parser import built_in_index
-from actors.log.line import MEMBERS
+from actors.log.lines import MEMBERS
 from actors.log.messages import (
     AskActionStats,
     AskHead,

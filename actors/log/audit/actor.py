@@ -1,0 +1,129 @@
+"""The AdminLog: the one actor that writes the admin log.
+
+Whoever asks for a record to be written hears whether it is on disk, and goes by that. Whoever only tells
+relies on the log: what cannot be written is kept, and written before the next record.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import structlog
+
+from actors.errors import AuditProblem
+from actors.log.audit.journal import MACHINE, Journal
+from actors.log.messages import REPAIR, Append, AskHead, Entry
+from actors.runtime.actor import Actor
+from actors.runtime.mailbox import Mailbox
+
+log = structlog.get_logger()
+
+MOST_KEPT = 1000
+"""Entries that were told and wait for the log to be writable; further ones are counted."""
+
+
+class Kept(NamedTuple):
+    """An entry that was told and is not written yet."""
+
+    entry: Entry
+    at: float
+    """When it was told, in seconds since the epoch."""
+
+
+class AdminLog(Actor):
+    """Owns the files from on_start on; needs a thread of its own: each record waits for the disk."""
+
+    def __init__(
+        self, mailbox: Mailbox, directory: Path, clock: Callable[[], float] = time.time
+    ) -> None:
+        """`clock` gives seconds since the epoch."""
+        super().__init__(mailbox)
+        self._journal = Journal(directory, clock)
+        self._clock = clock
+        self._kept: deque[Kept] = deque()
+        self._lost = 0
+        """Entries that were told and have found no place."""
+        self._is_asked = False
+
+    def on_start(self) -> None:
+        """Open the log. Where that fails the server goes on: each record will try again."""
+        try:
+            self._journal.open()
+        except AuditProblem as problem:
+            log.error("the audit log cannot be opened", error=str(problem))
+
+    def on_stop(self) -> None:
+        """Write what is kept, if that is possible by now, and close."""
+        try:
+            self._catch_up()
+        except AuditProblem as problem:
+            log.error("audit records lost", count=len(self._kept) + self._lost, error=str(problem))
+        self._journal.close()
+
+    def on_failure(self, *_: Any) -> None:
+        """As when it stops."""
+        self.on_stop()
+
+    def on_receive(self, message: Any) -> Any:
+        """Append, answered by the record's number, and AskHead; AuditProblem where it was asked."""
+        match message:
+            case Append(entry) if self._is_asked:
+                return self._write(entry)
+            case Append(entry):
+                return self._record(entry)
+            case AskHead():
+                seq, head = self._journal.head()
+                return {"seq": seq, "head": head}
+        raise TypeError(f"the AdminLog has no handler for {type(message).__name__}")
+
+    def _answer(self, envelope: Any) -> None:
+        self._is_asked = envelope.reply_to is not None
+        try:
+            super()._answer(envelope)
+        finally:
+            self._is_asked = False
+
+    def _write(self, entry: Entry) -> int:
+        try:
+            self._catch_up()
+            return self._journal.append(entry).seq
+        except AuditProblem as problem:
+            _complain(entry, problem)
+            raise
+
+    def _record(self, entry: Entry) -> None:
+        """Write what was told, or keep it."""
+        self._keep(entry)
+        try:
+            self._catch_up()
+        except AuditProblem as problem:
+            _complain(entry, problem)
+
+    def _keep(self, entry: Entry) -> None:
+        if len(self._kept) < MOST_KEPT:
+            self._kept.append(Kept(entry, self._clock()))
+        else:
+            self._lost += 1
+
+    def _catch_up(self) -> None:
+        """Write what is kept, in its order, and how much was not; AuditProblem where that stops."""
+        while self._kept:
+            self._journal.append(*self._kept[0])
+            self._kept.popleft()
+        if self._lost:
+            message = f"{self._lost} records could not be written, nor kept any longer"
+            self._journal.append(Entry(REPAIR, "audit.lost", MACHINE, message=message))
+            self._lost = 0
+
+
+def _complain(entry: Entry, problem: AuditProblem) -> None:
+    log.error(
+        "audit record not written",
+        action=entry.action,
+        trace_id=entry.trace_id,
+        error=str(problem),
+    )

@@ -1,0 +1,215 @@
+"""The admin log on disk: appends records that are synced before anybody relies on them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from actors.errors import AuditProblem
+from actors.host.clocks import moment
+from actors.host.disk import sync
+from actors.log.append_file import Tail, name_at, put_aside, said, shown, volumes
+from actors.log.audit.chain import (
+    GENESIS,
+    Broken,
+    Link,
+    find_head,
+    follow,
+    note,
+    note_of,
+    readable,
+    sealed,
+    what_is_missing,
+)
+from actors.log.messages import REPAIR, Entry
+
+log = structlog.get_logger()
+
+MACHINE = "machine"
+"""The capacity in which the log itself acts."""
+
+
+class Journal:
+    """The only writer of the volumes in one directory. Not opened yet, it opens with the first record."""
+
+    def __init__(self, directory: Path, clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives seconds since the epoch."""
+        self._directory = directory
+        self._clock = clock
+        self._tail: Tail | None = None
+        """The newest volume; None where there is none, or it is not opened."""
+        self._is_open = False
+        self._head = GENESIS
+        self._repair: Entry | None = None
+        """What has been mended and is not recorded yet."""
+
+    def head(self) -> Link:
+        """The newest record; AuditProblem where the log cannot be opened."""
+        self.open()
+        return self._head
+
+    def open(self) -> None:
+        """Find the head; take out what a crash has left of a record. AuditProblem where that cannot be."""
+        try:
+            if not self._is_open:
+                self._open()
+            if self._repair is not None:
+                self._append(self._repair, self._clock())
+                self._repair = None
+        except OSError as error:
+            raise self._problem(error) from error
+
+    def append(self, entry: Entry, at: float | None = None) -> Link:
+        """Record this; it is on disk then. AuditProblem where it is not, and then nothing of it is.
+
+        `at` is when it was, in seconds since the epoch: now, unless it could not be recorded at once.
+        """
+        self.open()
+        try:
+            return self._append(entry, self._clock() if at is None else at)
+        except OSError as error:
+            raise self._problem(error) from error
+
+    def close(self) -> None:
+        """Let go of the files; the next record opens them again."""
+        self._is_open = False
+        if self._tail is not None:
+            self._tail.close()
+            self._tail = None
+
+    def _open(self) -> None:
+        self._make_directory()
+        found = volumes(self._directory)
+        self._tail = Tail(found[-1]) if found else None
+        try:
+            if self._tail is not None:
+                self._mend(self._tail)
+                self._tail.settle()
+            self._require_noted()
+            self._head, problem = find_head(found)
+            if self._head != GENESIS and not note_of(self._directory).exists():
+                self._note()  # older code wrote none
+        except BaseException:
+            self.close()
+            raise
+        self._is_open = True
+        if problem is not None:
+            log.error(
+                "the audit log does not hold at its end, and goes on from there",
+                problem=problem,
+                record=self._head.seq,
+                advice="find out who wrote to the files; scripts/audit verify names the first broken record",
+            )
+
+    def _require_noted(self) -> None:
+        missing = what_is_missing(self._directory)
+        if missing is not None:
+            raise AuditProblem(
+                f"{missing}: put back what was there, or start the server again with --accept-audit, which "
+                "goes on from what is there and records that"
+            )
+
+    def _make_directory(self) -> None:
+        with suppress(FileExistsError):
+            self._directory.mkdir(mode=0o700, parents=True)
+        sync(self._directory.parent)  # also of one that is there: its name may be in memory alone
+
+    def _mend(self, tail: Tail) -> None:
+        """Put aside what is no record at the end: a crash leaves a line without a break, or one of zeros."""
+        cut = 0
+        while (line := tail.last_line()) and _is_torn(line, cut):
+            tail.check()
+            put_aside(line, tail.path)
+            tail.cut(tail.size - len(line))
+            cut += len(line)
+        if cut:
+            message = (
+                f"{shown(tail.path)}: {cut} bytes after the last whole record were cut off in the writing; "
+                f"they are in {tail.path.with_suffix('.torn').name}"
+            )
+            log.warning("audit log mended", problem=message)
+            self._repair = Entry(REPAIR, "audit.repair", MACHINE, outcome="ok", message=message)
+
+    def _append(self, entry: Entry, at: float) -> Link:
+        tail = self._tail_at(at)
+        line, link = sealed(entry, moment(at), self._head)
+        tail.append(line)
+        self._head = link
+        self._note()
+        return link
+
+    def _note(self) -> None:
+        """The record is on disk already, whatever becomes of this."""
+        try:
+            note(self._directory, self._head)
+        except OSError as error:
+            log.error(
+                "the head of the audit log was not noted",
+                error=said(error, note_of(self._directory)),
+            )
+
+    def _tail_at(self, at: float) -> Tail:
+        """The volume for this time, checked: the newest one, or a new one where a later month has begun."""
+        if self._tail is not None:
+            self._check(self._tail)
+            if name_at(at) <= self._tail.path.name:
+                return self._tail
+        fresh = Tail.create(self._directory / name_at(at))
+        if self._tail is not None:
+            self._tail.close()
+        self._tail = fresh
+        return fresh
+
+    def _check(self, tail: Tail) -> None:
+        """AuditProblem where the volume is not as it was left; a faithful copy in its place is taken on."""
+        try:
+            tail.check()
+        except AuditProblem:
+            if not self._is_copied(tail):
+                raise
+            copy = Tail(tail.path)
+            tail.close()
+            self._tail = copy
+            copy.check()
+            copy.settle()
+
+    def _is_copied(self, tail: Tail) -> bool:
+        """Whether another file with the same end stands in the volume's place."""
+        if tail.is_in_place() or not tail.path.is_file() or tail.path.stat().st_size != tail.size:
+            return False
+        return tail.size == 0 or _is_record(tail.last_line(), self._head)
+
+    def _problem(self, error: OSError) -> AuditProblem:
+        place = self._directory if self._tail is None else self._tail.path
+        return AuditProblem(f"the audit log cannot be written: {said(error, place)}")
+
+
+def _is_record(line: bytes, link: Link) -> bool:
+    """Whether this line is the record that has this link, sound in itself."""
+    record = readable(line)
+    if record is None:
+        return False
+    try:
+        return follow(line, Link(link.seq - 1, record["prev"])) == link
+    except Broken:
+        return False
+
+
+def _is_torn(line: bytes, cut: int) -> bool:
+    """Whether this is the rest of a write, `cut` bytes of which have been taken out: one line at most."""
+    if not line.endswith(b"\n"):
+        return True
+    return not cut and not _is_json(line)
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True

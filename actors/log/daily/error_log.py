@@ -1,0 +1,262 @@
+"""The ErrorLog: the one actor that writes what went wrong, wherever that was.
+
+What it is told may come from anywhere, so it is redacted and bound again. Its own troubles go to standard
+error alone: it must never be told of them.
+
+Events that come again and again: some are told as they are, the others counted and told as one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from actors.log.daily.budget import Shares
+from actors.log.daily.day_file import PLAIN
+from actors.log.daily.rotation import DayFiles, Unwritten, day_of, open_day
+from actors.log.error_record import Loss, encoded
+from actors.log.events import ASIDE
+from actors.log.messages import Midnight, Trouble
+from actors.log.redaction import folded_names
+from actors.runtime.actor import Actor
+from actors.runtime.mailbox import Mailbox
+
+MOST_ALIKE = 100
+"""Events alike in one period that are told as they are."""
+
+PERIOD = 10.0
+"""Seconds from the first of them."""
+
+MOST_KINDS = 1000
+"""Kinds of events that are watched at a time; of others each one is told."""
+
+KIND = ("level", "source", "event", "tenant", "action")
+"""What events that are alike have in common, besides the type of their exception."""
+
+
+class Repeats:
+    """For one actor. Times are seconds since the epoch; a clock that goes back ends a period."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[tuple[Any, ...], _Kind] = {}
+
+    def admit(self, record: Mapping[str, Any], now: float) -> bool:
+        """Whether to tell it as it is; otherwise it is counted."""
+        key = _key(record)
+        kind = self._kinds.get(key)
+        if kind is None:
+            if len(self._kinds) < MOST_KINDS:
+                self._kinds[key] = _Kind(now)
+            return True
+        kind.count += 1
+        kind.last = record
+        return kind.count <= MOST_ALIKE
+
+    def over(self, now: float) -> Iterator[dict[str, Any]]:
+        """A record for each kind whose period is over and that had more than was told; ends those periods."""
+        for key, kind in list(self._kinds.items()):
+            if not kind.since <= now < kind.since + PERIOD:
+                del self._kinds[key]
+                yield from kind.rest()
+
+    def all(self) -> Iterator[dict[str, Any]]:
+        """The same for every kind, whether its period is over or not."""
+        kinds, self._kinds = self._kinds, {}
+        for kind in kinds.values():
+            yield from kind.rest()
+
+
+class _Kind:
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.count = 1
+        self.last: Mapping[str, Any] = {}
+
+    def rest(self) -> Iterator[dict[str, Any]]:
+        """The last one, for all that were not told."""
+        if (more := self.count - MOST_ALIKE) > 0:
+            yield {
+                **self.last,
+                "event": f"{self.last['event']} … and {more} more like it",
+                "more": more,
+            }
+
+
+def _key(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    exception = record.get("exception")
+    kind = exception.get("type") if isinstance(exception, Mapping) else None
+    return (*(str(record.get(name)) for name in KIND), str(kind))
+
+
+log = structlog.get_logger()
+
+MOST_KEPT = 1000
+"""Lines that wait for a disk that cannot be written; further ones are counted."""
+
+RETRY_SECONDS = 600.0
+"""After which files that could not be compressed or removed are tried again."""
+
+
+class ErrorLog(Actor):
+    """Owns its files from its first line on; needs a thread of its own, since compressing takes a while."""
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        directory: Path,
+        zone: ZoneInfo,
+        keep_days: int,
+        hide: Iterable[str] = (),
+        clock: Callable[[], float] = time.time,
+        age: Callable[[], float] | None = None,
+        most: int = 0,
+    ) -> None:
+        """`hide` are further names of secrets; `clock` gives seconds since the epoch.
+
+        `age` gives those by which old files are removed, where they are not the clock's. `most` bytes of
+        lines are written about each tenant and day, further ones are counted; 0 for any number.
+        """
+        super().__init__(mailbox)
+        self._directory = directory
+        self._files = DayFiles(directory, zone, keep_days)
+        self._zone = zone
+        self._hide = folded_names(hide)
+        self._clock = clock
+        self._age = age or clock
+        self._repeats = Repeats()
+        self._shares = Shares(most)
+        self._kept: list[tuple[float, bytes]] = []
+        """Lines that are not written yet."""
+        self._loss = Loss()
+        self._cycled = ""
+        """The day for which all files are as they have to be."""
+        self._retry = 0.0
+
+    def on_start(self) -> None:
+        """What was due meanwhile is done soon; what tenants have had of today counts."""
+        today = self._day(self._clock())
+        with suppress(OSError), open_day(self._directory / f"{today}{PLAIN}") as lines:
+            self._shares.recall(today, lines)
+        self.mailbox.tell(Midnight())
+
+    def on_stop(self) -> None:
+        """Write what is kept, if that is possible by now, and close."""
+        with bound_contextvars(**{ASIDE: True}):
+            self._write(self._repeats.all())
+            self._sum_up()
+            if lost := len(self._kept) + self._loss.count:
+                log.error("errors could not be logged", lost=lost)
+            self._files.close()
+
+    def on_failure(self, *_: Any) -> None:
+        """As when it stops."""
+        self.on_stop()
+
+    def handle(self, mail: deque[Any]) -> None:
+        """Write runs of troubles, each run at once; other mail between them."""
+        self.at = 0
+        with bound_contextvars(**{ASIDE: True}):
+            while mail and not self.actor_stopped.is_set():
+                run = [each.record for each in takewhile(_is_trouble, mail)]
+                if run:
+                    self._take(run)
+                else:
+                    self._handle(mail[0])
+                for _ in range(len(run) or 1):
+                    mail.popleft()
+
+    def on_receive(self, message: Any) -> None:
+        """Midnight, and a Trouble that has killed before."""
+        match message:
+            case Midnight():
+                self._take([])
+                self._sum_up()
+                self._cycle()
+            case Trouble(record):
+                self._take([record])
+            case _:
+                raise TypeError(f"the ErrorLog has no handler for {type(message).__name__}")
+
+    def _take(self, records: Iterable[Mapping[str, Any]]) -> None:
+        now = self._clock()
+        over = list(self._repeats.over(now))
+        self._write([*over, *(each for each in records if self._repeats.admit(each, now))])
+
+    def _write(self, records: Iterable[Mapping[str, Any]]) -> None:
+        self._put(list(self._in_full(records)))
+
+    def _in_full(self, records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[float, bytes]]:
+        """Lines of those whose tenant has had less than its bytes; the others are counted."""
+        today = self._day(self._clock())
+        for record in records:
+            if self._shares.has_room(record, today):
+                line = self._line(record)
+                self._shares.add(record, len(line[1]) + 1)
+                yield line
+
+    def _sum_up(self) -> None:
+        """Write how much was left out."""
+        self._put([self._line(each) for each in self._shares.take(self._clock())])
+
+    def _put(self, new: list[tuple[float, bytes]]) -> None:
+        """What is kept, these lines, and at last how much was lost, with one write."""
+        lines = [*self._kept, *new]
+        if not (lines or self._loss.count):
+            return
+        try:
+            self._files.append([*lines, *self._lost()])
+        except Unwritten as error:
+            if not self._kept:
+                log.error("errors cannot be logged now; they are kept", error=str(error))
+            self._keep(lines[error.written :])
+        else:
+            self._kept = []
+            self._loss = Loss()
+
+    def _line(self, record: Mapping[str, Any]) -> tuple[float, bytes]:
+        try:
+            return encoded(record, self._zone, self._hide)
+        except Exception as problem:  # noqa: BLE001 - one odd record must not take the others with it
+            told = {"at": self._clock(), "level": "error", "event": "a record was odd and is lost"}
+            return encoded({**told, "problem": repr(problem)}, self._zone, self._hide)
+
+    def _lost(self) -> list[tuple[float, bytes]]:
+        if not self._loss.count:
+            return []
+        return [self._line(self._loss.record(self._clock(), source="error log"))]
+
+    def _keep(self, lines: list[tuple[float, bytes]]) -> None:
+        """As many as have room, the oldest."""
+        self._kept = lines[:MOST_KEPT]
+        for at, _ in lines[MOST_KEPT:]:
+            self._loss.add(at)
+
+    def _cycle(self) -> None:
+        """Once a day, and again where that failed."""
+        now = self._clock()
+        today = self._day(now)
+        if today == self._cycled or 0 <= self._retry - now <= RETRY_SECONDS:
+            return
+        try:
+            self._files.cycle(now, self._age())
+        except OSError as error:
+            self._retry = now + RETRY_SECONDS
+            log.error("old logs of errors could not be put in order", error=str(error))
+        else:
+            self._cycled = today
+
+    def _day(self, at: float) -> str:
+        return day_of(at, self._zone)
+
+
+def _is_trouble(message: Any) -> bool:
+    return type(message) is Trouble

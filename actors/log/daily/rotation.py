@@ -1,0 +1,297 @@
+"""Logs by day: each line in the file of the day it belongs to, whenever it is written.
+
+A day is one of the zone's calendar. Its file is `2026-11-24.jsonl` as long as it may be today's, and
+`2026-11-24.jsonl.zst` later; what a crash has left of a line is in `2026-11-24.torn` beside it.
+
+A day that is over becomes a compressed file, and a crash on the way neither loses nor doubles a line.
+
+The law of this file: the compressed file appears whole, under its name at once, before the plain one goes.
+So where both are there, the compressed one begins with all that the plain one has; only where somebody has
+put other files there is it otherwise, and then what both have is joined, the plain one's lines first.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import shutil
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from datetime import datetime, time, timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+from zoneinfo import ZoneInfo
+
+from actors.host.disk import sync
+from actors.log.daily.day_file import CHUNK_BYTES, COMPRESSED, PLAIN, DayFile, decompressed, frame
+
+FRESH = f"{COMPRESSED}.tmp"
+"""How a compressed file's name ends as long as it is not whole."""
+
+FRAME_BYTES = 4 * 1024 * 1024
+"""Bytes of text in a frame, and the rest of its last line: a search reads frame by frame, from either end."""
+
+FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+def compress(plain: Path) -> None:
+    """Compress a day that nobody is writing; OSError where that cannot be, and can be tried again.
+
+    An empty one is removed.
+    """
+    compressed = plain.with_name(plain.name.removesuffix(PLAIN) + COMPRESSED)
+    DayFile(plain).close()
+    if compressed.exists():
+        DayFile(compressed).close()
+        _join(plain, compressed)
+    elif plain.stat().st_size:
+        _write(compressed, plain)
+    plain.unlink()
+
+
+def _join(plain: Path, compressed: Path) -> None:
+    """Have all that both files say in the compressed one."""
+    with plain.open("rb") as lines, decompressed(compressed) as text:
+        if _begins_with(text, lines):
+            return
+    with plain.open("rb") as lines, decompressed(compressed) as text:
+        rest = None if _begins_with(lines, text) else compressed
+    _write(compressed, plain, rest)
+
+
+def _begins_with(whole: BinaryIO, part: BinaryIO) -> bool:
+    """Whether all that the second one says is what the first one says first."""
+    chunks = iter(lambda: part.read(CHUNK_BYTES), b"")
+    return all(whole.read(len(chunk)) == chunk for chunk in chunks)
+
+
+def _write(compressed: Path, plain: Path, rest: Path | None = None) -> None:
+    """Replace the compressed file by one with the plain one's lines, and behind them the frames of `rest`."""
+    fresh = compressed.with_name(compressed.name.removesuffix(COMPRESSED) + FRESH)
+    fresh.unlink(missing_ok=True)
+    try:
+        with os.fdopen(os.open(fresh, FLAGS, 0o600), "wb") as target:
+            with plain.open("rb") as source:
+                for text in _pieces(source):
+                    target.write(frame(text))
+            if rest is not None:
+                with rest.open("rb") as source:
+                    shutil.copyfileobj(source, target)
+            target.flush()
+            os.fsync(target.fileno())
+        fresh.replace(compressed)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+    sync(compressed.parent)
+
+
+def _pieces(source: BinaryIO) -> Iterator[bytes]:
+    """Whole lines, as many as go into one frame."""
+    return iter(lambda: source.read(FRAME_BYTES) + source.readline(), b"")
+
+
+_NAME = re.compile(r"(\d{4}-\d{2}-\d{2})(\.jsonl(?:\.zst(?:\.tmp)?)?|(?:\.jsonl)?\.torn)")
+
+
+class Day(NamedTuple):
+    """A file as it was listed; `open_day` finds it where it has been compressed since."""
+
+    name: str
+    """2026-11-24, as `day_of` has it."""
+    path: Path
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether the file holds zstd frames."""
+        return self.path.name.endswith(COMPRESSED)
+
+
+class Unwritten(OSError):
+    """Lines that are not on disk; nothing is left of them."""
+
+    def __init__(self, error: OSError, path: Path, written: int) -> None:
+        super().__init__(error.errno, error.strerror or repr(error), error.filename or str(path))
+        self.written = written
+        """How many lines are on disk all the same: the first ones of those given."""
+
+
+class DayFiles:
+    """The only writer of one log's files. Has one of them open, at most."""
+
+    def __init__(self, directory: Path, zone: ZoneInfo, keep_days: int) -> None:
+        """`directory` is made with the first line; `keep_days` days that are over are kept."""
+        self._directory = directory
+        self._zone = zone
+        self._keep_days = keep_days
+        self._file: DayFile | None = None
+        """The one written last."""
+        self._second: int | None = None
+        """Of the line before, whose day it was."""
+        self._day = ""
+        self._size = 0
+        """Bytes of lines in the file in hand: what was there, and what has been written since."""
+        self._whole: dict[Path, int] = {}
+        """Bytes of compressed files that are known to be whole frames, so that none is read for each line."""
+
+    def append(self, lines: Sequence[tuple[float, bytes]]) -> None:
+        """Write lines, without their breaks, each with its time in seconds since the epoch; else Unwritten.
+
+        Lines of one day that follow each other are one write.
+        """
+        written = 0
+        for day, run in groupby(lines, self._day_of):
+            texts = [text for _, text in run]
+            data = b"\n".join(texts) + b"\n"
+            try:
+                self._file_of(day).append(data)
+            except OSError as error:
+                place = self._directory if self._file is None else self._file.path
+                raise Unwritten(error, place, written) from error
+            written += len(texts)
+            self._size += len(data)
+
+    def size_at(self, at: float) -> int:
+        """Bytes that the day of this time has by now, in its file; OSError where that cannot be opened."""
+        day = self.day_at(at)
+        if self._file is None or not self._file.path.name.startswith(day):
+            self._file_of(day)
+        return self._size
+
+    def day_at(self, at: float) -> str:
+        """As `day_of` has it; the calendar is asked once a second."""
+        second = math.floor(at)
+        if second != self._second:
+            self._second, self._day = second, day_of(second, self._zone)
+        return self._day
+
+    def cycle(self, now: float, age: float | None = None) -> None:
+        """Compress the days before today and remove what is no longer kept, as of `age` if it is given.
+
+        Does what was missed, too, and nothing twice. OSError is the first that went wrong of what can be
+        tried again; the other days are done all the same.
+        """
+        today = datetime.fromtimestamp(now, self._zone).date()
+        old = now if age is None else age
+        oldest = datetime.fromtimestamp(old, self._zone).date() - timedelta(days=self._keep_days)
+        problems: list[OSError] = []
+        for day, kind, path in sorted(_files(self._directory)):
+            try:
+                if day < oldest.isoformat() or kind == FRESH:
+                    self._remove(path)
+                elif day < today.isoformat() and kind == PLAIN:
+                    self._compress(path)
+            except OSError as error:
+                problems.append(error)
+        if problems:
+            raise problems[0]
+
+    def close(self) -> None:
+        """Let go of the file; the next line opens it again."""
+        file, self._file = self._file, None
+        if file is not None:
+            if file.is_compressed:
+                self._whole[file.path] = file.whole
+            file.close()
+
+    def _day_of(self, line: tuple[float, bytes]) -> str:
+        return self.day_at(line[0])
+
+    def _file_of(self, day: str) -> DayFile:
+        """That day's file, opened where it is not the one in hand."""
+        file = self._file
+        if file is not None and file.path.name.startswith(day) and file.is_in_place():
+            return file
+        self.close()
+        self._file = self._open(self._path_of(day))
+        self._size = self._file.size
+        return self._file
+
+    def _path_of(self, day: str) -> Path:
+        """Where a line of this day goes: never into a plain file beside a compressed one."""
+        compressed = self._directory / f"{day}{COMPRESSED}"
+        return compressed if compressed.exists() else self._directory / f"{day}{PLAIN}"
+
+    def _open(self, path: Path) -> DayFile:
+        whole = self._whole.get(path)
+        try:
+            return DayFile(path, whole)
+        except FileNotFoundError:
+            _make_private(path.parent)
+            return DayFile(path, whole)
+
+    def _compress(self, path: Path) -> None:
+        self._let_go(path)
+        compress(path)
+
+    def _remove(self, path: Path) -> None:
+        self._let_go(path)
+        self._whole.pop(path, None)
+        path.unlink(missing_ok=True)
+
+    def _let_go(self, path: Path) -> None:
+        if self._file is not None and self._file.path == path:
+            self.close()
+
+
+def day_of(at: float, zone: ZoneInfo) -> str:
+    """The day, as 2026-11-24, that it is in the zone at this time, in seconds since the epoch."""
+    return datetime.fromtimestamp(at, zone).date().isoformat()
+
+
+def next_midnight(now: float, zone: ZoneInfo) -> float:
+    """When the zone's next day begins, in seconds since the epoch: with 01:00, where it has no 00:00."""
+    today = datetime.fromtimestamp(now, zone).date()
+    midnight = datetime.combine(today + timedelta(days=1), time(), zone)
+    latest = max(midnight.timestamp(), midnight.replace(fold=1).timestamp())
+    seconds = range(math.floor(now) + 1, math.floor(latest))
+    passed = bisect_left(
+        seconds, True, key=lambda at: datetime.fromtimestamp(at, zone).date() > today
+    )
+    return float(seconds.start + passed)
+
+
+def days(directory: Path) -> list[Day]:
+    """Each day that there is a file of, the oldest first; empty where there is no such directory.
+
+    While a day is being compressed it may have two files: the compressed one is whole, and listed alone.
+    """
+    found = {
+        name: path for name, kind, path in sorted(_files(directory)) if kind in (PLAIN, COMPRESSED)
+    }
+    return [Day(name, path) for name, path in found.items()]
+
+
+def open_day(path: Path) -> BinaryIO:
+    """A day's lines, for reading in a row or line by line, whatever the file's kind.
+
+    A plain file that has been compressed since it was listed is found all the same. A line or frame that
+    was cut off in the writing ends it. FileNotFoundError where the day has been removed; Damaged, an OSError
+    too, while reading, where a compressed file is not as it was written.
+    """
+    try:
+        return decompressed(path) if path.name.endswith(COMPRESSED) else path.open("rb")
+    except FileNotFoundError:
+        if not path.name.endswith(PLAIN):
+            raise
+        return decompressed(path.with_name(path.name.removesuffix(PLAIN) + COMPRESSED))
+
+
+def _files(directory: Path) -> Iterator[tuple[str, str, Path]]:
+    """Of each file here that is ours: its day, what its name ends with, and its path."""
+    try:
+        paths = list(directory.iterdir())
+    except FileNotFoundError:
+        return
+    for path in paths:
+        if match := _NAME.fullmatch(path.name):
+            yield match[1], match[2], path
+
+
+def _make_private(directory: Path) -> None:
+    """Make a directory for the server's user alone, and those above it that are not there."""
+    if not directory.is_dir():
+        _make_private(directory.parent)
+        directory.mkdir(mode=0o700, exist_ok=True)

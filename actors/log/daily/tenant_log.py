@@ -1,0 +1,306 @@
+"""The TenantLog: the one actor that writes the tenants' own logs, each into a directory of its own.
+
+It holds nobody up: what the disk does not take is counted, and the ErrorLog is told as soon as it takes more.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from actors.host.disk import said
+from actors.host.process import DESCRIPTORS_OF_LOGS
+from actors.log.daily.budget import SOURCE, Budget
+from actors.log.daily.rotation import DayFiles, Unwritten, day_of
+from actors.log.error_record import Loss
+from actors.log.lines import Formatter
+from actors.log.messages import Count, Line, Midnight, Trouble, Turn, Untold, Write
+from actors.log.redaction import folded_names
+from actors.messages import TenantRecord
+from actors.runtime.actor import Actor
+from actors.runtime.mailbox import Mailbox
+
+log = structlog.get_logger()
+
+MOST_OPEN = DESCRIPTORS_OF_LOGS
+"""Tenants whose files are open at a time, the ones that logged last; one descriptor each."""
+
+RETRY_SECONDS = 600.0
+"""After which files that could not be compressed or removed are tried again."""
+
+STEP_SECONDS = 0.02
+"""Of putting old files in order, after which others' mail comes first."""
+
+
+class Onward(NamedTuple):
+    """To itself: go on putting old files in order."""
+
+
+class TenantLog(Actor):
+    """Owns the files; needs a thread of its own, since writing and compressing take a while."""
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        directory: Path,
+        zone: ZoneInfo,
+        keep_days: int,
+        hide: Iterable[str] = (),
+        clock: Callable[[], float] = time.time,
+        stats: Mailbox | None = None,
+        trouble: Mailbox | None = None,
+        let_go: Callable[[], None] = lambda: None,
+        age: Callable[[], float] | None = None,
+        most: int = 0,
+    ) -> None:
+        """`hide` are further names of secrets; `clock` gives seconds since the epoch.
+
+        `age` gives those by which old files are removed, where they are not the clock's. `most` bytes of
+        lines are written in full for each tenant and day, what follows is summed up at each Midnight; 0 for
+        any number.
+
+        `let_go` is called before old files are put in order: others may compute meanwhile. For lines it
+        is not: they go into the system's memory, and what that saves is lost in the fight for the GIL.
+        `stats` is told every Turn as well, `trouble`, an ErrorLog, what was lost.
+        """
+        super().__init__(mailbox)
+        self._directory = directory
+        self._zone = zone
+        self._keep_days = keep_days
+        self._formatter = Formatter(zone, folded_names(hide))
+        self._clock = clock
+        self._age = age or clock
+        self._stats = stats
+        self._trouble = trouble
+        self._let_go = let_go
+        self._open: OrderedDict[str, DayFiles] = OrderedDict()
+        """By tenant id, the one that logged last at the end."""
+        self._budget = Budget(most)
+        self._losses: dict[str, tuple[TenantRecord, Loss]] = {}
+        self._ahead: deque[str] = deque()
+        """Tenant ids whose old files are still to be put in order."""
+        self._today = ""
+        """The day for which they are put in order."""
+        self._problems: list[str] = []
+        self._retry: float | None = None
+
+    # Life
+
+    def on_start(self) -> None:
+        """What was due while nobody was here is done soon."""
+        self.mailbox.tell(Midnight())
+
+    def on_stop(self) -> None:
+        """Say what was left out and what was lost, and let go of every file."""
+        self._sum_up()
+        self._tell_losses()
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def on_failure(self, *_: Any) -> None:
+        """As when it stops."""
+        self.on_stop()
+
+    # Mail
+
+    def handle(self, mail: deque[Any]) -> None:
+        """Write runs of turns, one write for each tenant in a run; other mail between them."""
+        self.at = 0
+        while mail and not self.actor_stopped.is_set():
+            run = list(takewhile(_is_turn, mail))
+            if run:
+                self._write(run)
+            else:
+                self._handle(mail[0])
+            for _ in range(len(run) or 1):
+                mail.popleft()
+
+    def on_receive(self, message: Any) -> None:
+        """Untold, Midnight, and a Turn that has killed before."""
+        match message:
+            case Turn():
+                self._write([message])
+            case Untold(tenant, lines, first, last):
+                self._lose(tenant, first, last, lines)
+            case Write():
+                pass  # whatever had been told is written by now
+            case Midnight():
+                self._begin_day()
+            case Onward():
+                self._go_on()
+            case _:
+                raise TypeError(f"the TenantLog has no handler for {type(message).__name__}")
+
+    # Lines
+
+    def _write(self, turns: Iterable[Turn]) -> None:
+        by_tenant: dict[str, tuple[TenantRecord, list[Line]]] = {}
+        for turn in turns:
+            if self._stats is not None:
+                self._stats.tell(turn)
+            _, lines = by_tenant.setdefault(turn.tenant.id, (turn.tenant, []))
+            lines.extend(turn.lines)
+        for tenant, lines in by_tenant.values():
+            self._append(tenant, lines)
+
+    def _append(self, tenant: TenantRecord, lines: list[Line]) -> None:
+        self._put(tenant, list(self._within_budget(tenant, lines)))
+
+    def _within_budget(
+        self, tenant: TenantRecord, lines: list[Line]
+    ) -> Iterator[tuple[float, bytes]]:
+        """Lines as long as their day has room; the others are counted."""
+        files, day, room = self._files_of(tenant.id), "", 0.0
+        for line in lines:
+            if (its := files.day_at(line.at)) != day:
+                day, room = its, self._budget.room(files, line.at)
+            if room <= 0:
+                self._budget.leave_out(tenant, day, line)
+            elif (made := self._line(tenant, line)) is not None:
+                room -= len(made[1]) + 1
+                yield made
+
+    def _sum_up(self) -> None:
+        """Write how much was left out."""
+        for left in self._budget.take():
+            if self._stats is not None:
+                self._stats.tell(Count("log.left_out", left.lines))
+            self._put(left.tenant, [left.record(self._formatter.moment)])
+
+    def _put(self, tenant: TenantRecord, made: list[tuple[float, bytes]]) -> None:
+        if not made:
+            return
+        try:
+            self._files_of(tenant.id).append(made)
+        except Unwritten as error:
+            if not self._losses:
+                log.error("tenants' logs cannot be written now", error=str(error))
+            lost = made[error.written :]
+            self._lose(tenant, lost[0][0], lost[-1][0], len(lost))
+        else:
+            if self._losses:
+                self._tell_loss(tenant.id)
+
+    def _line(self, tenant: TenantRecord, line: Line) -> tuple[float, bytes] | None:
+        """Its time, and its text: without params where they are so odd that they cannot be shown.
+
+        Where the rest is, too, the line is lost, and counted: it must not take the others with it.
+        """
+        try:
+            return line.at, self._formatter.format(tenant.name, line)
+        except Exception as error:
+            log.error("params could not be logged", tenant=tenant.name, exc_info=error)
+        try:
+            return line.at, self._formatter.format(tenant.name, line._replace(params={}))
+        except Exception as error:
+            log.error("a line could not be logged", tenant=tenant.name, exc_info=error)
+            self._lose(tenant, line.at, line.at, 1)
+            return None
+
+    def _files_of(self, tenant_id: str) -> DayFiles:
+        files = self._open.pop(tenant_id, None)
+        if files is None:
+            files = self._files(tenant_id)
+            if len(self._open) >= MOST_OPEN:
+                self._open.popitem(last=False)[1].close()
+        self._open[tenant_id] = files
+        return files
+
+    def _files(self, tenant_id: str) -> DayFiles:
+        return DayFiles(self._directory / tenant_id, self._zone, self._keep_days)
+
+    # Loss
+
+    def _lose(self, tenant: TenantRecord, first: float, last: float, count: int) -> None:
+        _, loss = self._losses.setdefault(tenant.id, (tenant, Loss()))
+        loss.add(first, last, count)
+        if self._stats is not None:
+            self._stats.tell(Count("log.lost", count))
+
+    def _tell_losses(self) -> None:
+        for tenant_id in list(self._losses):
+            self._tell_loss(tenant_id)
+
+    def _tell_loss(self, tenant_id: str) -> None:
+        if tenant_id not in self._losses:
+            return
+        tenant, loss = self._losses.pop(tenant_id)
+        about = {"source": SOURCE, "tenant": tenant.name, "tenant_id": tenant.id}
+        self._say(loss.record(self._clock(), **about))
+
+    def _say(self, record: dict[str, Any]) -> None:
+        if self._trouble is None:
+            log.error(**record)
+        else:
+            self._trouble.tell(Trouble(record))
+
+    # Days
+
+    def _begin_day(self) -> None:
+        """Put old files in order where a day has ended since, or where that failed some time ago."""
+        self._sum_up()
+        self._tell_losses()
+        now = self._clock()
+        today = day_of(now, self._zone)
+        due = self._retry is not None and not 0 <= self._retry - now <= RETRY_SECONDS
+        if today != self._today or due:
+            self._today, self._retry = today, None
+            self._ahead = deque(self._names())
+            self.mailbox.tell(Onward())
+
+    def _go_on(self) -> None:
+        """One tenant at least; not so long that turns wait for it."""
+        self._let_go()
+        ends = time.monotonic() + STEP_SECONDS
+        while self._ahead:
+            self._cycle(self._ahead.popleft())
+            if time.monotonic() > ends:
+                break
+        if self._ahead:
+            self.mailbox.tell(Onward())
+        else:
+            self._end_day()
+
+    def _cycle(self, tenant_id: str) -> None:
+        files = self._open.get(tenant_id) or self._files(tenant_id)
+        try:
+            files.cycle(self._clock(), self._age())
+        except OSError as error:
+            self._problems.append(str(error))
+        if tenant_id not in self._open:
+            files.close()
+            with suppress(OSError):  # there is something in it, as a rule
+                (self._directory / tenant_id).rmdir()
+
+    def _names(self) -> list[str]:
+        try:
+            with os.scandir(self._directory) as found:
+                return [each.name for each in found if each.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:  # there are no logs yet
+            return []
+        except OSError as error:
+            self._problems.append(said(error))
+            return []
+
+    def _end_day(self) -> None:
+        problems, self._problems = self._problems, []
+        if problems:
+            self._retry = self._clock() + RETRY_SECONDS
+            log.error(
+                "old logs of tenants could not be put in order",
+                tenants=len(problems),
+                error=problems[0],
+            )
+
+
+def _is_turn(message: Any) -> bool:
+    return type(message) is Turn

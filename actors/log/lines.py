@@ -1,0 +1,269 @@
+"""A line of a tenant's log: JSON, UTF-8, the same members in the same order in every line.
+
+Params are redacted here. Where the schema of an action leaves no room for a secret and the params keep to it,
+they are written as they are: looking through them costs four times as much as all the rest.
+
+How an actor tells the TenantLog what it has answered: it never waits, and the log never grows for it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Hashable, Mapping
+from datetime import datetime
+from json.encoder import encode_basestring as quoted
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from pydantic_core import to_json as quick_json
+
+from actors.log.closed_schema import is_harmless
+from actors.log.messages import Line, Turn, Untold
+from actors.log.redaction import (
+    MOST_BYTES,
+    NO_NAMES,
+    NOTHING_KNOWN,
+    TOKEN_START,
+    Redaction,
+    scrubbed,
+)
+from actors.messages import TenantRecord, Work
+from actors.routing.route import Route
+from actors.runtime.mailbox import Mailbox
+from transport.fit import fit_text
+from transport.message import Refusal
+
+MEMBERS = (
+    *("at", "tenant", "action", "version", "state", "reason", "outcome", "message", "caller"),
+    *("person", "role", "params", "replayed", "source", "queued_ms", "handled_ms", "reply_bytes"),
+    *("request_id", "trace_id"),
+)
+"""Of every line of a tenant's log, in their order."""
+
+MOST_MESSAGE = 1000
+"""Characters of a refusal's message that the log keeps."""
+
+MOST_REFUSED = 1024
+"""Bytes of refused params as JSON that are shown whole: nothing came of them, and anyone can send more."""
+
+MOST_REMEMBERED = 4096
+"""Schemas, and texts of members that come again and again, of each kind."""
+
+OK = "ok"
+"""The outcome that says that the params fitted their schema."""
+
+PLAIN = frozenset({str, int, float, bool, type(None)})
+"""Types of values that hold no names."""
+
+NAN, INFINITY, NUL = "NaN", "Infinity", "\\u0000"
+"""One of them is in JSON that holds a number which JSON does not know, or a NUL."""
+
+to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+class Verdict(NamedTuple):
+    """What a schema says of params that keep to it."""
+
+    schema: Mapping[str, Any]
+    """Held, so that no other one can get its address meanwhile."""
+    names: frozenset[str] | None
+    """All that params can have at the top; None where the schema leaves room for a secret."""
+
+
+class Formatter:
+    """Makes lines; for one actor."""
+
+    def __init__(self, zone: ZoneInfo, hide: frozenset[str] = NO_NAMES) -> None:
+        """`hide` are further names of secrets, as `folded_names` makes them."""
+        self._zone = zone
+        self._hide = hide
+        self._verdicts: dict[int, Verdict] = {}
+        self._parts: dict[Hashable, str] = {}
+        self._second: tuple[int, str, str] = (-1, "", "")
+        """The last second that was asked for, its text, and the zone's offset then."""
+        self._moment: tuple[float, str] = (-1.0, "")
+        """The last time that was asked for, and its text."""
+
+    def format(self, tenant: str, line: Line) -> bytes:
+        """The line without its break; `tenant` is the tenant's name."""
+        if self._is_harmless(line):
+            quick = self._as_it_is(tenant, line)
+            if quick is not None:
+                return quick
+        return self._redacted(tenant, line)
+
+    def moment(self, seconds: float) -> str:
+        """RFC 3339 with milliseconds and the zone's offset, of seconds since the epoch."""
+        if seconds == self._moment[0]:  # all lines of a turn have the same
+            return self._moment[1]
+        second, rest = divmod(round(seconds * 1_000_000), 1_000_000)
+        if second != self._second[0]:
+            text = datetime.fromtimestamp(second, self._zone).isoformat()
+            self._second = (second, text[:19], text[19:])
+        text = f"{self._second[1]}.{rest // 1000:03}{self._second[2]}"
+        self._moment = (seconds, text)
+        return text
+
+    def _as_it_is(self, tenant: str, line: Line) -> bytes | None:
+        """None where something in it has to be looked at after all."""
+        try:
+            params = quick_json(line.params, inf_nan_mode="constants").decode()
+            if NAN in params or INFINITY in params or NUL in params:
+                return None
+            text = self._text(tenant, line, params, _cut(line.message))
+            encoded = text.encode()
+        except (TypeError, ValueError, RecursionError):  # no JSON: msgpack holds more
+            return None
+        return None if len(encoded) > _most_of(line) or TOKEN_START in text else encoded
+
+    def _redacted(self, tenant: str, line: Line) -> bytes:
+        redaction = Redaction(NOTHING_KNOWN if line.schema is None else line.schema, self._hide)
+        params = redaction.params(line.params, _most_of(line))
+        clean = line._replace(
+            message=None if line.message is None else _cut(redaction.text(line.message)),
+            action=scrubbed(line.action),
+            request_id=scrubbed(line.request_id),
+        )
+        return self._text(tenant, clean, to_json(params), clean.message).encode()
+
+    def _text(self, tenant: str, line: Line, params: str, message: str | None) -> str:
+        what = (tenant, line.action, line.version, line.state, line.reason, line.outcome)
+        who = (line.caller, line.person, line.role)
+        return (
+            f'{{"at":"{self.moment(line.at)}",{self._parts.get(what) or self._part(what, _what)},'
+            f'"message":{"null" if message is None else quoted(message)},'
+            f"{self._parts.get(who) or self._part(who, _who)},"
+            f'"params":{params},"replayed":{"true" if line.replayed else "false"},'
+            f'"source":{quoted(line.source)},"queued_ms":{line.queued_ms:.3f},'
+            f'"handled_ms":{line.handled_ms:.3f},"reply_bytes":{line.reply_bytes},'
+            f'"request_id":{quoted(line.request_id)},"trace_id":{quoted(line.trace_id)}}}'
+        )
+
+    def _part(self, values: tuple[Any, ...], members: Callable[..., dict[str, Any]]) -> str:
+        """Members that many lines have alike, without the braces."""
+        if len(self._parts) >= MOST_REMEMBERED:
+            self._parts.clear()
+        part = self._parts[values] = to_json(members(*values))[1:-1]
+        return part
+
+    def _is_harmless(self, line: Line) -> bool:
+        """Whether no param can be a secret: they fitted their schema, or are plain and have its names."""
+        schema = line.schema
+        if schema is None:
+            return False
+        names = (self._verdicts.get(id(schema)) or self._judged(schema)).names
+        return names is not None and (line.outcome == OK or _is_plain(line.params, names))
+
+    def _judged(self, schema: Mapping[str, Any]) -> Verdict:
+        if len(self._verdicts) >= MOST_REMEMBERED:
+            self._verdicts.clear()
+        names = frozenset(schema.get("properties", ())) if is_harmless(schema, self._hide) else None
+        verdict = self._verdicts[id(schema)] = Verdict(schema, names)
+        return verdict
+
+
+def _is_plain(params: Mapping[str, Any], names: frozenset[str]) -> bool:
+    return params.keys() <= names and all(type(each) in PLAIN for each in params.values())
+
+
+def _most_of(line: Line) -> int:
+    """Bytes of its params that are shown whole."""
+    return MOST_BYTES if line.outcome == OK else MOST_REFUSED
+
+
+def _what(
+    tenant: str,
+    action: str,
+    version: int | None,
+    state: str | None,
+    reason: str | None,
+    outcome: str,
+) -> dict[str, Any]:
+    return {
+        "tenant": tenant,
+        "action": action,
+        "version": version,
+        "state": state,
+        "reason": reason,
+        "outcome": outcome,
+    }
+
+
+def _who(caller: str, person: str, role: str) -> dict[str, Any]:
+    return {"caller": caller, "person": person, "role": role}
+
+
+def _cut(message: object) -> str | None:
+    if message is None:
+        return None
+    text = fit_text(message)
+    return text if len(text) <= MOST_MESSAGE else text[: MOST_MESSAGE - 1] + "…"
+
+
+class Accounts:
+    """One actor's way to the TenantLog.
+
+    Where the log is so far behind that its mailbox is full, lines are lost: they are counted, and the log
+    is told how many as soon as it takes mail again, or at the end.
+    """
+
+    def __init__(
+        self, log: Mailbox, clock: Callable[[], float] = time.time, wake_at: int = 1
+    ) -> None:
+        """`clock` gives seconds since the epoch; fewer turns than `wake_at` do not wake the log."""
+        self._log = log
+        self._wake_at = wake_at
+        self.clock = clock
+        self._untold: dict[str, Untold] = {}
+
+    def tell(self, tenant: TenantRecord, lines: tuple[Line, ...]) -> None:
+        """What one turn has answered for a tenant: at least one line."""
+        if self._log.offer(Turn(tenant, lines)):
+            if len(self._log) >= self._wake_at:
+                self._log.wake()
+            if self._untold:
+                self.close()
+        else:
+            self._miss(tenant, lines)
+
+    def close(self) -> None:
+        """Tell what was lost."""
+        untold, self._untold = self._untold, {}
+        for message in untold.values():
+            self._log.tell(message)
+
+    def _miss(self, tenant: TenantRecord, lines: tuple[Line, ...]) -> None:
+        before = self._untold.get(tenant.id) or Untold(tenant, 0, lines[0].at, 0.0)
+        self._untold[tenant.id] = before._replace(
+            lines=before.lines + len(lines), last=lines[-1].at
+        )
+
+
+def refused_line(
+    source: str, at: float, work: Work, refusal: Refusal, route: Route | None, reply_bytes: int
+) -> Line:
+    """The line of a message that was refused now, at this time since the epoch, and never begun."""
+    request, caller = work.request, work.principal
+    return Line(
+        at=at,
+        source=source,
+        action=request.action,
+        version=None if route is None else route.version,
+        state=None if route is None else route.state,
+        reason=None if route is None else route.reason,
+        params=request.params,
+        schema=None if route is None else route.params.source,
+        caller=caller.id,
+        person=caller.person,
+        role=caller.role,
+        outcome=refusal.code,
+        message=refusal.message,
+        replayed=False,
+        request_id=request.id,
+        trace_id=work.trace_id,
+        queued_ms=(time.monotonic() - work.received) * 1000.0,
+        handled_ms=0.0,
+        reply_bytes=reply_bytes,
+        traceparent=request.traceparent,
+    )

@@ -1,0 +1,217 @@
+"""Figures of all messages: how many, how they ended, how long they waited and took.
+
+Pure counting, bounded whatever is called: names that callers make up are one action, and the tenants that
+have been quiet the longest are one tenant.
+
+How often lately: totals as they were at regular times, against the totals now.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from actors.log.messages import Line, Turn
+from actors.log.metrics.histogram import Histogram, bucket_of
+from actors.messages import TenantRecord
+
+EVERY = 20.0
+"""Seconds from one mark to the next."""
+
+KEPT = 16
+"""Marks: they reach back five minutes."""
+
+
+class Mark(NamedTuple):
+    """The totals at one time."""
+
+    at: float
+    totals: dict[str, int]
+
+
+class Window:
+    """Marks of totals that only grow. Counting costs nothing; a mark costs a copy of the totals."""
+
+    def __init__(self, now: float) -> None:
+        """`now` is any clock's that never goes back, in seconds, here as in every method."""
+        self._marks = deque([Mark(now, {})], KEPT)
+
+    def mark(self, now: float, totals: Callable[[], Mapping[str, int]]) -> None:
+        """Make the marks that are due. Call it before anything is counted that happens now."""
+        latest = self._marks[-1].at
+        if (due := int((now - latest) // EVERY)) == 0:
+            return
+        # Whoever counts calls this first, so nothing was counted since the first of them was due.
+        then = dict(totals())
+        for number in range(max(1, due - KEPT + 1), due + 1):
+            self._marks.append(Mark(latest + number * EVERY, then))
+
+    def forget(self, key: str) -> None:
+        """It will be counted from zero again, if at all."""
+        for mark in self._marks:
+            mark.totals.pop(key, None)
+
+    def per_second(self, totals: Mapping[str, int], now: float, seconds: float) -> float:
+        """How many a second these are that were counted in the last `seconds`.
+
+        Up to EVERY seconds more are looked at, and as many as there are after a start.
+        """
+        base = next(
+            (mark for mark in reversed(self._marks) if mark.at <= now - seconds), self._marks[0]
+        )
+        counted = sum(total - base.totals.get(key, 0) for key, total in totals.items())
+        return counted / max(now - base.at, 1.0)
+
+
+UNKNOWN = "(unknown)"
+"""Stands for every action that there is not."""
+
+OTHER = "(other)"
+"""Stands for every action beyond MOST_SERIES, and for every event beyond MOST_EVENTS."""
+
+MOST_SERIES = 2000
+"""Pairs of action and outcome that are counted by themselves."""
+
+MOST_TENANTS = 10_000
+"""Tenants that are counted by themselves; 2.5 KB each."""
+
+MOST_EVENTS = 200
+"""Names of events that are counted by themselves."""
+
+
+class Timings:
+    """How long messages waited, and took."""
+
+    __slots__ = ("handled", "queued")
+
+    def __init__(self) -> None:
+        self.queued = Histogram()
+        self.handled = Histogram()
+
+    def merge(self, other: Timings) -> None:
+        """Count what the other has counted."""
+        self.queued.merge(other.queued)
+        self.handled.merge(other.handled)
+
+
+class Series:
+    """All messages of one action that ended in one way."""
+
+    __slots__ = ("action", "outcome", "replayed", "reply_bytes", "requests", "timings")
+
+    def __init__(self, action: str, outcome: str) -> None:
+        self.action = action
+        self.outcome = outcome
+        self.timings = Timings()
+        self.requests = 0
+        self.replayed = 0
+        self.reply_bytes = 0
+
+
+class TenantFigures:
+    """All messages of one tenant, or of several."""
+
+    __slots__ = ("name", "outcomes", "requests", "timings")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.outcomes: dict[Series, int] = {}
+        """How many messages of each series are this tenant's."""
+        self.requests = 0
+        self.timings = Timings()
+
+    def merge(self, other: TenantFigures) -> None:
+        """Count what the other has counted."""
+        for series, count in other.outcomes.items():
+            self.outcomes[series] = self.outcomes.get(series, 0) + count
+        self.requests += other.requests
+        self.timings.merge(other.timings)
+
+
+class Quiet(NamedTuple):
+    """Tenants that are not counted by themselves any more."""
+
+    figures: TenantFigures
+    tenants: int
+    """How often one was put here; one that came back and went again counts twice."""
+
+
+class Figures:
+    """All of it; for one actor."""
+
+    def __init__(self, now: float) -> None:
+        """`now` is a clock's that never goes back, in seconds, as in `mark`."""
+        self.series: dict[tuple[str, str], Series] = {}
+        self.tenants: dict[str, TenantFigures] = {}
+        """By id; who was active last comes last."""
+        self.quiet = Quiet(TenantFigures(OTHER), 0)
+        self.events: Counter[str] = Counter()
+        self.by_action = Window(now)
+        self.by_tenant = Window(now)
+
+    def mark(self, now: float) -> None:
+        """Call it before each batch: rates go by it."""
+        self.by_action.mark(now, self.requests_by_action)
+        self.by_tenant.mark(now, self._requests_by_tenant)
+
+    def count(self, turn: Turn) -> None:
+        """Count what a turn has answered."""
+        tenant = self._tenant(turn.tenant)
+        tenant.requests += len(turn.lines)
+        outcomes, times = tenant.outcomes, tenant.timings
+        for line in turn.lines:
+            series = self.series.get((line.action, line.outcome)) or self._series(line)
+            series.requests += 1
+            series.reply_bytes += line.reply_bytes
+            series.replayed += line.replayed
+            outcomes[series] = outcomes.get(series, 0) + 1
+            queued, handled = line.queued_ms, line.handled_ms
+            bucket = bucket_of(queued)
+            times.queued.add(bucket, queued)
+            series.timings.queued.add(bucket, queued)
+            bucket = bucket_of(handled)
+            times.handled.add(bucket, handled)
+            series.timings.handled.add(bucket, handled)
+
+    def count_event(self, name: str, by: int) -> None:
+        """Count what no tenant's turn tells."""
+        is_known = name in self.events or len(self.events) < MOST_EVENTS
+        self.events[name if is_known else OTHER] += by
+
+    def requests_by_action(self) -> Counter[str]:
+        """Whatever their outcomes."""
+        found: Counter[str] = Counter()
+        for series in self.series.values():
+            found[series.action] += series.requests
+        return found
+
+    def _requests_by_tenant(self) -> dict[str, int]:
+        return {tenant_id: tenant.requests for tenant_id, tenant in self.tenants.items()}
+
+    def _tenant(self, record: TenantRecord) -> TenantFigures:
+        """Its figures, moved to the end of all."""
+        found = self.tenants.pop(record.id, None)
+        if found is None:
+            found = TenantFigures(record.name)
+            if len(self.tenants) >= MOST_TENANTS:
+                self._fold()
+        self.tenants[record.id] = found
+        return found
+
+    def _fold(self) -> None:
+        quietest = next(iter(self.tenants))
+        self.quiet.figures.merge(self.tenants.pop(quietest))
+        self.quiet = self.quiet._replace(tenants=self.quiet.tenants + 1)
+        self.by_tenant.forget(quietest)
+
+    def _series(self, line: Line) -> Series:
+        """For a pair that has none by that name: a new one, or one that stands for many."""
+        action = UNKNOWN if line.schema is None else line.action
+        if len(self.series) >= MOST_SERIES and (action, line.outcome) not in self.series:
+            action = OTHER
+        key = (action, line.outcome)
+        found = self.series.get(key)
+        if found is None:
+            found = self.series[key] = Series(*key)
+        return found
