@@ -19,7 +19,7 @@ from actors.index.parser import read_index
 from actors.log.audit.journal import Journal
 from actors.log.messages import ACTION, Entry
 from actors.messages import Principal
-from actors.tenant.storage import Storage
+from actors.tenant.storage.files import Storage
 
 DATABASE_BYTES = 1024**3
 

@@ -51,9 +51,9 @@ from actors.runtime.scheduler import Dispatcher, Permit
 from actors.settings import Settings
 from actors.supervision.supervisor import Adopt, Drain, RefuseUnfinished, Supervisor, keep_looking
 from actors.tenant.actor import Tenant
-from actors.tenant.migrator import Archive, CreateFile, Migrator
-from actors.tenant.storage import Storage
-from actors.waker import TICK_SECONDS, Tick, Waker
+from actors.tenant.outbox.waker import TICK_SECONDS, Tick, Waker
+from actors.tenant.storage.files import Storage
+from actors.tenant.storage.migrator import Archive, CreateFile, Migrator
 from transport.limits import Limits
 from transport.mailbox import SocketMailbox
 from transport.security import Security, bind_router, endpoint_of

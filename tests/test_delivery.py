@@ -19,7 +19,7 @@ from actors.system import System
 from tests.actors.callers import Being, MovableClock, Stage
 from tests.actors.mailbox_harness import Watch
 from tests.actors.servers import Servers, path_of, request
-from tests.actors.tenant.depot import INDEX
+from tests.actors.tenant.outbox_harness import INDEX
 from tests.conftest import Server
 from tests.deadline import until
 from tests.wire import Map, Wire
@@ -110,7 +110,7 @@ def test_a_start_delivers_what_was_left_without_anybody_asking(
     serve: Servers, post: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Under the same key. A tenant with nothing in its outbox sleeps on."""
-    monkeypatch.setattr("actors.waker.LOOK_EVERY", 1)
+    monkeypatch.setattr("actors.tenant.outbox.waker.LOOK_EVERY", 1)
     server = serve(registry=INDEX)
     key = send(server)
     count(server, "globex")

@@ -1,11 +1,12 @@
 """The Tenant: one actor, one database, one transaction a turn.
 
-A turn serves the requests that wait (actors/tenant/serving.py) and holds their replies. At its end there is
-one COMMIT, synced (`synchronous=FULL`), and only then do the held replies leave: that is the output gate. If
-the commit fails, every message in it is answered with an error and none of its effects stay.
+A turn serves the requests that wait (actors/tenant/request/handler.py) and holds their replies. At its end
+there is one COMMIT, synced (`synchronous=FULL`), and only then do the held replies leave: that is the output
+gate. If the commit fails, every message in it is answered with an error and none of its effects stay.
 
-A function that may wait has a transaction of its own for each of its stretches (actors/tenant/waiting.py),
-and what it calls leaves through the same gate. While it waits, other mail is served.
+A function that may wait has a transaction of its own for each of its stretches
+(actors/tenant/request/coroutine_steps.py), and what it calls leaves through the same gate. While it waits,
+other mail is served.
 """
 
 from __future__ import annotations
@@ -35,16 +36,16 @@ from actors.runtime.actor import Actor
 from actors.runtime.clock import Overdue
 from actors.runtime.mailbox import Mailbox
 from actors.supervision.rejecting import deleted
-from actors.tenant.deliveries import Deliveries
-from actors.tenant.follow_up import Told
-from actors.tenant.gate import TROUBLE, Gate
-from actors.tenant.held import Apart, Held, is_request
-from actors.tenant.outbox import Outbox
-from actors.tenant.parking import Arrived, Parking
-from actors.tenant.post_room import list_deliveries, redeliver
-from actors.tenant.serving import Serving
-from actors.tenant.storage import Storage
-from actors.tenant.waiting import STOPPING, Waiting
+from actors.tenant.outbox.queries import list_deliveries, redeliver
+from actors.tenant.outbox.relay import Deliveries
+from actors.tenant.request.callback import Told
+from actors.tenant.request.coroutine_steps import STOPPING, Waiting
+from actors.tenant.request.handler import Serving
+from actors.tenant.request.pending import Apart, Held, is_request
+from actors.tenant.request.sends import Outbox
+from actors.tenant.request.suspended import Arrived, Parking
+from actors.tenant.request.unit_of_work import TROUBLE, Gate
+from actors.tenant.storage.files import Storage
 
 TURN_SECONDS = 0.02
 """A turn that has taken so long is committed and makes room for other actors; about 500 messages' work."""

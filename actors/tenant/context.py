@@ -48,7 +48,7 @@ class Database(Protocol):
 
 
 class Calls(Protocol):
-    """Makes the connector calls of one `async def` (actors/tenant/calls.py)."""
+    """Makes the connector calls of one `async def` (actors/tenant/request/connector_calls.py)."""
 
     def make(self, name: str, params: Mapping[str, Any]) -> Awaitable[Any]:
         """Make a call that is sent when it is awaited; CallRefused."""
@@ -56,7 +56,7 @@ class Calls(Protocol):
 
 
 class Sends(Protocol):
-    """Takes the deliveries of one function (actors/tenant/sends.py)."""
+    """Takes the deliveries of one function (actors/tenant/request/sends.py)."""
 
     def make(self, name: str, params: Mapping[str, Any], then: str | None, *, ordered: bool) -> str:
         """Return the key of a delivery that leaves after the commit; CallRefused, NotSubscribed."""

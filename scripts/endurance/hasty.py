@@ -13,7 +13,7 @@ from actors import __main__ as server
 from actors.connectors.actor import Habits
 from actors.connectors.breakers import Breakers
 from actors.system import System
-from actors.tenant import flight
+from actors.tenant.outbox import attempt
 
 FIRST_WAIT: Final = 0.05
 """Seconds after the first attempt of a delivery that failed."""
@@ -26,7 +26,7 @@ def main() -> int:
     """As `python -m actors`; the exit status."""
     habits = Habits(breakers=partial(Breakers, seconds=OPEN_SECONDS))
     server.System = partial(System, habits=habits)  # type: ignore[assignment, attr-defined]  # a trial's own
-    flight.FIRST_WAIT = FIRST_WAIT  # type: ignore[misc]  # as above
+    attempt.FIRST_WAIT = FIRST_WAIT  # type: ignore[misc]  # as above
     return server.main(sys.argv[1:])
 
 

@@ -19,9 +19,9 @@ from actors.index.parser import read_index
 from actors.messages import Peer, Replies, Work
 from actors.routing.route import Route
 from actors.routing.table import RoutingTable
-from tests.actors.letters import work
 from tests.actors.mailbox_harness import Watch
 from tests.actors.servers import INDEX
+from tests.actors.tenant_messages import work
 from tests.wire import unpacked
 from transport.codec import parse_reply
 from transport.message import CODES, Encoding, Problem, Refusal

@@ -31,8 +31,8 @@ from actors.messages import Principal, Retire, Retired, TenantRecord
 from actors.profiles import UNREMARKABLE
 from actors.runtime.futures import Answer, asked, settle, settle_with_error
 from actors.runtime.mailbox import Mailbox
-from actors.tenant.migrator import Archive, CreateFile, Migrator
-from actors.tenant.storage import Storage
+from actors.tenant.storage.files import Storage
+from actors.tenant.storage.migrator import Archive, CreateFile, Migrator
 from tests.actors.admin.town_hall import DAY, START, TownHall, as_super
 from tests.actors.mailbox_harness import House
 from tests.actors.servers import INDEX

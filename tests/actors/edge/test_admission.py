@@ -13,8 +13,8 @@ from actors.edge.admission import MOST_UNADDRESSED, Inlet
 from actors.errors import ResourceExhausted
 from actors.profiles import UNREMARKABLE, TenantLimits
 from actors.runtime.mailbox import Mailbox
-from tests.actors.letters import work
 from tests.actors.router_harness import ACME
+from tests.actors.tenant_messages import work
 
 UNLIMITED = UNREMARKABLE.limits
 

@@ -27,7 +27,7 @@ from actors.index.parser import built_in_index, read_index
 from actors.messages import ANYONE, Peer, Principal
 from actors.routing.table import RoutingTable
 from actors.runtime.mailbox import Mailbox
-from tests.actors.letters import work
+from tests.actors.tenant_messages import work
 from transport.message import Request
 
 LARGEST_BODY = 256 * 1024

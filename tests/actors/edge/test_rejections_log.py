@@ -15,9 +15,9 @@ from actors.edge.router import INVALID_COUNT, REFUSED_COUNT, UNAUTHENTICATED_COU
 from actors.log.lines import Accounts
 from actors.log.messages import Line
 from actors.messages import SUSPENDED, Address, DirectoryChanged, FindTenant, TenantRecord
-from tests.actors.letters import work
 from tests.actors.mailbox_harness import Watch
 from tests.actors.router_harness import ACME, GLOBEX, Reception, token
+from tests.actors.tenant_messages import work
 from tests.wire import Map, Wire
 from transport.message import PERMISSION_DENIED, Refusal
 

@@ -12,9 +12,9 @@ from actors.messages import DeadLetter, Passivate
 from actors.runtime.actor import PONG, Ping, ask
 from actors.runtime.mailbox import Killer, Left
 from actors.supervision.rejecting import Refuser, entomb
-from tests.actors.letters import decoded, work
 from tests.actors.mailbox_harness import WAIT, House, Watch
 from tests.actors.router_harness import ACME
+from tests.actors.tenant_messages import decoded, work
 from transport.message import UNAVAILABLE, Refusal
 
 REFUSAL = Refusal(UNAVAILABLE, "not now", retry_after_ms=1000)

@@ -23,9 +23,9 @@ from actors.runtime.lifecycle import Child, ChildSpec, ChildStopped
 from actors.runtime.mailbox import Left, Mailbox, Vacant
 from actors.supervision.rejecting import unserved
 from actors.supervision.supervisor import BACKOFF_MOST, Drain, Relieve, Sweep, backoff
-from tests.actors.letters import decoded, work
 from tests.actors.mailbox_harness import WAIT, Gate, Watch
 from tests.actors.supervisor_harness import Hotel, RunningAhead
+from tests.actors.tenant_messages import decoded, work
 
 
 class Crash(Exception):

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from actors.tenant.database import TenantDatabase
-from actors.tenant.engine import SharedEngine
-from actors.tenant.upgrades import Migrations
-from tests.actors.tenant.disk import Disk, OnDisk
+from actors.tenant.database.connection import SharedEngine
+from actors.tenant.database.database import TenantDatabase
+from actors.tenant.storage.migrations import Migrations
+from tests.actors.tenant.full_disk import Disk, OnDisk
 from tests.actors.tenant.shelving import MIGRATIONS, Library
 
 

@@ -24,13 +24,17 @@ from sqlalchemy import (
     table,
 )
 
-from actors.tenant.creation import create_tenant, tenant_path
-from actors.tenant.database import TenantDatabase
-from actors.tenant.engine import SharedEngine
-from actors.tenant.loaded_text import static_fragments
-from actors.tenant.opening import DEFAULT_LIMITS, StorageLimits, open_tenant
-from actors.tenant.sqltext import KnownText
-from actors.tenant.upgrades import Migrations
+from actors.tenant.database.connection import (
+    DEFAULT_LIMITS,
+    SharedEngine,
+    StorageLimits,
+    open_tenant,
+)
+from actors.tenant.database.constants import static_fragments
+from actors.tenant.database.database import TenantDatabase
+from actors.tenant.database.guard import KnownText
+from actors.tenant.storage.files import create_tenant, tenant_path
+from actors.tenant.storage.migrations import Migrations
 from tests.made import made_before
 
 MIGRATIONS = Path(__file__).with_name("library")

@@ -13,10 +13,10 @@ from actors.messages import Passivate, Stayed
 from actors.runtime.actor import stop
 from actors.runtime.clock import After, Clock, ClockMailbox
 from actors.runtime.mailbox import Left
-from actors.tenant.mark import mark_in
+from actors.tenant.request.idempotency import mark_in
 from tests.actors.mailbox_harness import WAIT, House
-from tests.actors.tenant.lounge import Lounge
-from tests.actors.tenant.test_waiting import send_letters
+from tests.actors.tenant.async_harness import Lounge
+from tests.actors.tenant.request.test_coroutine_steps_waiting import send_letters
 from tests.pipe import Pipe
 
 

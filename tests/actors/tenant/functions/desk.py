@@ -19,17 +19,16 @@ from actors.messages import Principal
 from actors.profiles import Config
 from actors.routing.table import RoutingTable
 from actors.tenant.context import Binds, Context, Database, Row
-from actors.tenant.creation import create_tenant
-from actors.tenant.database import TenantDatabase
-from actors.tenant.engine import SharedEngine
+from actors.tenant.database.connection import SharedEngine, open_tenant
+from actors.tenant.database.constants import static_fragments
+from actors.tenant.database.database import TenantDatabase
+from actors.tenant.database.guard import KnownText
+from actors.tenant.database.outbox_table import Sent
 from actors.tenant.functions.search_index import words
-from actors.tenant.loaded_text import static_fragments
-from actors.tenant.opening import open_tenant
-from actors.tenant.outbox_table import Sent
-from actors.tenant.sends import Sends
-from actors.tenant.sqltext import KnownText
-from actors.tenant.subscribed import Unsubscribed
-from actors.tenant.upgrades import Migrations
+from actors.tenant.request.connector_calls import Unsubscribed
+from actors.tenant.request.sends import Sends
+from actors.tenant.storage.files import create_tenant
+from actors.tenant.storage.migrations import Migrations
 
 INDEX = read_index(Path(__file__).parents[4] / "registry.toml")
 TABLE = RoutingTable.build(INDEX, "local-dev")

@@ -1,0 +1,245 @@
+"""Opening a tenant's file: everything that makes the connection safe, in the order that makes it so.
+
+Settings first, then whose file it is and how new, then what is left in the -wal, then limits and the
+deadline, and last the authorizer, which would deny what comes before it.
+
+One SQLAlchemy Engine for every tenant of the process, and the plans that belong to it.
+
+An Engine of its own would cost each tenant 1 ms and 26 KB, and compile the same statements again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextvars import ContextVar
+from pathlib import Path
+from time import monotonic
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy.dialects import registry
+
+from actors.errors import DatabaseProblem, MigrationNeeded
+from actors.host.disk import is_full, result_code
+from actors.tenant.database.authorizer import (
+    SchemaInfo,
+    Version,
+    authorizer,
+    read_revisions,
+    require_same_application,
+)
+from actors.tenant.database.database import TenantDatabase, limit_size
+from actors.tenant.database.dialect import GUARD, MOST_VARIABLES, TenantDialect
+from actors.tenant.database.durability import Busy, checkpoint, wal_of
+from actors.tenant.database.guard import Guard
+from actors.tenant.database.plans import Plans
+
+STATEMENTS_KEPT: Final = 2_000
+"""Compiled statements that SQLAlchemy keeps for the process; about 10 KB each."""
+
+_handed_over: ContextVar[sqlite3.Connection | None] = ContextVar("_handed_over", default=None)
+"""The driver's connection that SQLAlchemy is about to take, in this thread."""
+
+
+class SharedEngine:
+    """Turns the driver's connections into SQLAlchemy's. Made once; used by every tenant's turn."""
+
+    def __init__(self) -> None:
+        registry.register("sqlite.tenantry", TenantDialect.__module__, TenantDialect.__name__)
+        self._engine = create_engine(
+            "sqlite+tenantry://",
+            poolclass=NullPool,
+            creator=_take,
+            hide_parameters=True,  # errors are logged, and parameters are customers' data
+            query_cache_size=STATEMENTS_KEPT,
+        )
+        self._engine.connect().close()  # the first connection of an Engine asks it questions
+        assert isinstance(self._engine.dialect, TenantDialect)
+        self.plans = Plans(self._engine.dialect)
+
+    def connection(self, driver: sqlite3.Connection, guard: Guard) -> Connection:
+        """A Connection over this one of the driver, which shows its statements to the Guard."""
+        token = _handed_over.set(driver)
+        try:
+            return self._engine.connect().execution_options(**{GUARD: guard})
+        finally:
+            _handed_over.reset(token)
+
+
+def _take() -> sqlite3.Connection:
+    """What the pool calls for a connection: it cannot pass anything, hence the variable."""
+    return _handed_over.get() or sqlite3.connect(":memory:")
+
+
+TEXTS_PREPARED: Final = 256
+"""Prepared statements that the driver keeps for a connection."""
+
+BUSY_SECONDS: Final = 1.0
+"""How long to wait for another process that holds the file; it should not be there at all."""
+
+STEPS_BETWEEN_LOOKS: Final = 10_000
+"""Instructions of SQLite's machine between two looks at the clock: about 0.2 ms."""
+
+SETTINGS: Final = (
+    ("journal_mode", "WAL"),
+    ("synchronous", "FULL"),
+    ("foreign_keys", "ON"),
+    ("trusted_schema", "OFF"),
+    ("cell_size_check", "ON"),
+    ("mmap_size", "0"),
+)
+
+LIMITS: Final = (
+    (sqlite3.SQLITE_LIMIT_LENGTH, 4_000_000),
+    (sqlite3.SQLITE_LIMIT_SQL_LENGTH, 100_000),
+    (sqlite3.SQLITE_LIMIT_COLUMN, 200),
+    (sqlite3.SQLITE_LIMIT_EXPR_DEPTH, 100),
+    (sqlite3.SQLITE_LIMIT_COMPOUND_SELECT, 10),
+    (sqlite3.SQLITE_LIMIT_FUNCTION_ARG, 16),
+    (sqlite3.SQLITE_LIMIT_ATTACHED, 0),
+    (sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1_000),
+    (sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, MOST_VARIABLES),
+    (sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 5),
+)
+"""sqlite.org/c3ref/c_limit_attached.html; bytes, columns, levels and counts."""
+
+
+class StorageLimits(NamedTuple):
+    """What one tenant may take."""
+
+    database_bytes: int = 1024**3
+    """Size of the database file. Not kept in the file, so set at each opening; the -wal is not counted."""
+
+
+DEFAULT_LIMITS: Final = StorageLimits()
+
+
+def open_tenant(
+    path: Path,
+    tenant_id: str,
+    *,
+    shared: SharedEngine,
+    schema: SchemaInfo,
+    limits: StorageLimits = DEFAULT_LIMITS,
+) -> TenantDatabase:
+    """Open the tenant's file, which has to be there.
+
+    MigrationNeeded: migrate it and come again. DatabaseProblem: it is missing, damaged, another tenant's, no
+    tenant's at all, or newer than the code; the message names the file and says what to do.
+    """
+    try:
+        driver = connect(path)
+    except sqlite3.Error as error:
+        raise problem(path, error) from error
+    try:
+        return _opened(path, driver, tenant_id, shared, schema, limits)
+    except (sqlite3.Error, OSError) as error:
+        driver.close()
+        raise problem(path, error) from error
+    except BaseException:
+        driver.close()
+        raise
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """The driver's connection to a file that exists; any thread may use it, one at a time."""
+    return sqlite3.connect(
+        f"file:{quote(str(path))}?mode=rw",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=TEXTS_PREPARED,
+    )
+
+
+def _opened(
+    path: Path,
+    driver: sqlite3.Connection,
+    tenant_id: str,
+    shared: SharedEngine,
+    schema: SchemaInfo,
+    limits: StorageLimits,
+) -> TenantDatabase:
+    for name, value in SETTINGS:
+        driver.execute(f"PRAGMA {name}={value}")
+    limit_size(driver, limits.database_bytes)
+    check_stamp(path, driver, tenant_id)
+    _check_version(path, driver, schema.user_version)
+    require_same_application(path, read_revisions(driver), schema.revisions)
+    busy = _brought_in(path, driver)
+    for limit, most in LIMITS:
+        driver.setlimit(limit, most)
+    guard = Guard()
+    driver.set_progress_handler(lambda: monotonic() > guard.deadline, STEPS_BETWEEN_LOOKS)
+    connection = shared.connection(driver, guard)
+    driver.set_authorizer(authorizer(guard, schema))
+    database = TenantDatabase(path, driver, connection, guard, shared.plans, schema.keys)
+    if busy is not None:
+        database.doubt.arise(busy)
+    return database
+
+
+def _brought_in(path: Path, driver: sqlite3.Connection) -> Busy | None:
+    """Put a -wal into the file that a process left which died, perhaps between a write and its sync.
+
+    Where one lives and is in the way, that: what it commits can be read, and nothing be written.
+    """
+    try:
+        if wal_of(path).stat().st_size:
+            checkpoint(driver, path)
+    except Busy as busy:
+        return busy
+    return None
+
+
+def _check_version(path: Path, driver: sqlite3.Connection, head: int) -> None:
+    (found,) = driver.execute("PRAGMA user_version").fetchone()
+    if found == head:
+        return
+    at, known = Version.of(found), Version.of(head)
+    if at.is_newer_than(known):
+        raise DatabaseProblem(
+            f"{path} has {at}, and this code knows {known}: it was used by newer code; run that, or "
+            "restore an older backup"
+        )
+    raise MigrationNeeded(f"{path} has {at}, and this code needs {known}: it has to be migrated")
+
+
+def check_stamp(path: Path, driver: sqlite3.Connection, tenant_id: str) -> None:
+    """DatabaseProblem unless the file says that it is this tenant's."""
+    found = [row[0] for row in driver.execute("SELECT id FROM tenantry_tenant")]
+    if found != [tenant_id]:
+        whose = f"tenant {found[0]}" if found else "no tenant"
+        raise DatabaseProblem(
+            f"{path} belongs to {whose}, and tenant {tenant_id} was asked for: files have been mixed up; "
+            "put the right one in its place"
+        )
+
+
+ADVICE: Final = {
+    sqlite3.SQLITE_NOTADB: "it is not an SQLite database; restore it from a backup",
+    sqlite3.SQLITE_CORRUPT: "it is damaged; restore it from a backup",
+    sqlite3.SQLITE_ERROR: "it is not a tenant's database; restore it from a backup",
+    sqlite3.SQLITE_BUSY: "another process has it open; stop that one",
+    sqlite3.SQLITE_READONLY: "it cannot be written; look at the rights of the file and its directory",
+    sqlite3.SQLITE_FULL: "the disk is full; make room",
+}
+
+
+def problem(path: Path, error: sqlite3.Error | OSError) -> DatabaseProblem:
+    """What an error while opening or migrating means, in words."""
+    code = sqlite3.SQLITE_FULL if is_full(error) else result_code(error)
+    advice = ADVICE.get(
+        code, "look at the disk, the rights of the file and the limit of open files"
+    )
+    if not path.exists():
+        advice = "it is missing; restore it from a backup"
+    return DatabaseProblem(f"{path} cannot be used ({error}): {advice}")
+
+
+def remove_draft(draft: Path) -> None:
+    """With what SQLite keeps beside it: another file of that name must not find it."""
+    for end in ("", "-wal", "-shm", "-journal"):
+        draft.with_name(draft.name + end).unlink(missing_ok=True)

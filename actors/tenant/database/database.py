@@ -1,0 +1,336 @@
+"""A tenant's database: the one connection to one file, opened hardened and closed clean.
+
+The turn drives transactions here, with texts that the driver has prepared; functions get `lent(...)`.
+One connection for each file, in one process: SQLite before 3.51.3 can corrupt a WAL when two connections
+checkpoint at the same instant (sqlite.org/wal.html#walresetbug).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from pydantic_core import to_json
+from sqlalchemy import Connection
+
+from actors.errors import DatabaseProblem
+from actors.host import disk
+from actors.tenant.database import errors
+from actors.tenant.database import guard as text
+from actors.tenant.database.durability import Doubt, checkpoint
+from actors.tenant.database.guard import Guard, KnownText
+from actors.tenant.database.outbox_table import OutboxTable
+from actors.tenant.database.placement import Place
+from actors.tenant.database.plans import Plans
+from actors.tenant.database.statements import FunctionDatabase
+from transport.fit import fit_map, fit_text
+from transport.message import Refusal, Request
+
+FORGOTTEN_AT_ONCE: Final = 500
+"""Replies one sweep removes at most: about 1 ms of a turn."""
+
+
+class TenantDatabase:
+    """Open until `close`. Every method belongs to the tenant's turn; errors are the driver's own.
+
+    Some errors end the transaction by themselves (failures.py): after any, ask `in_transaction`.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_driver",
+        "_execute",
+        "_guard",
+        "_has_replies_of_tokens",
+        "_loan",
+        "_message",
+        "_reading",
+        "age",
+        "doubt",
+        "known",
+        "outbox",
+        "path",
+        "place",
+    )
+
+    def __init__(
+        self,
+        path: Path,
+        driver: sqlite3.Connection,
+        connection: Connection,
+        guard: Guard,
+        plans: Plans,
+        keys: frozenset[str] = frozenset(),
+    ) -> None:
+        self.path = path
+        self.age: Callable[[], float] = time.time
+        """Seconds since the epoch by which replies are stored, and forgotten."""
+        self.place = Place(path)
+        """Whether its files are still where they were opened."""
+        self.known = KnownText()
+        """The SQL text of the code that is loaded, replaced when other code is; at first nothing."""
+        self.doubt = Doubt()
+        """Whether what was committed is on disk."""
+        self.outbox = OutboxTable(driver.execute)
+        """What functions have sent, and is not done yet."""
+        self._driver = driver
+        self._execute = driver.execute
+        (self._has_replies_of_tokens,) = driver.execute(text.OF_TOKENS).fetchone()
+        self._connection = connection
+        self._guard = guard
+        self._message = Message(self)
+        self._reading = Reading(self)
+        self._loan = Loan(FunctionDatabase(driver, connection, guard, plans, keys), guard)
+
+    # ------------------------------------------------------------ the transaction
+
+    def begin(self) -> None:
+        """Begin the turn's transaction. Deferred: it takes the write lock with the first write."""
+        self._execute(text.BEGIN)
+
+    def commit(self) -> None:
+        """Commit the turn, synced. Where it raises, effects may be on disk: `checkpoint`, and look."""
+        self._execute(text.COMMIT)
+
+    def rollback(self) -> None:
+        """Take back the whole turn; nothing where SQLite has done so itself."""
+        if self._driver.in_transaction:
+            self._execute(text.ROLLBACK)
+
+    def savepoint(self) -> None:
+        """Begin one message."""
+        self._execute(text.SAVEPOINT)
+
+    def release(self) -> None:
+        """Keep the message's effects. May raise for want of room: full-text indexes write here."""
+        self._execute(text.RELEASE)
+
+    def rollback_to(self) -> None:
+        """Take the message's effects back, and end it."""
+        self._execute(text.ROLLBACK_TO)
+        self._execute(text.RELEASE)
+
+    def message(self) -> Message:
+        """`with database.message():` one message's effects: all kept, or taken back where it raises."""
+        return self._message
+
+    def reading(self) -> Reading:
+        """`with database.reading():` one read; what it wrote all the same goes with the whole turn."""
+        return self._reading
+
+    @property
+    def in_transaction(self) -> bool:
+        """False after an error means that SQLite has rolled back the whole turn."""
+        return self._driver.in_transaction
+
+    @property
+    def changes(self) -> int:
+        """Rows written since the file was opened, triggers included."""
+        return self._driver.total_changes
+
+    # ------------------------------------------------------------ functions
+
+    def lent(
+        self,
+        params: Mapping[str, Any],
+        deadline: float,
+        *,
+        read_only: bool,
+        known: KnownText | None = None,
+    ) -> Loan:
+        """`with database.lent(...) as db:` lends it to one function, and takes it back.
+
+        `params` are the message's; `deadline` is in seconds of time.monotonic(); `known` is the text of the
+        code that runs, or else that of all loaded code.
+        """
+        if not self._driver.in_transaction:
+            raise DatabaseProblem(f"{self.path}: begin() comes before a function")
+        self._guard.enter(known or self.known, params, deadline, not read_only)
+        return self._loan
+
+    @contextmanager
+    def traced(self, statements: list[str]) -> Iterator[None]:
+        """Write down every statement that runs meanwhile, its values filled in."""
+        self._driver.set_trace_callback(statements.append)
+        try:
+            yield
+        finally:
+            self._driver.set_trace_callback(None)
+
+    # ------------------------------------------------------------ the engine's own tables
+
+    def recall(
+        self, caller: str, request_id: str, token: str | None = None
+    ) -> tuple[bytes, bytes] | None:
+        """The digest and the packed reply stored for this id of this caller (or, as before, of the token).
+
+        For the token only where the file held replies of tokens when it was opened: none for a person is
+        stored so any more.
+        """
+        found: tuple[bytes, bytes] | None = self._execute(
+            text.RECALL, (caller, request_id)
+        ).fetchone()
+        if found is None and self._has_replies_of_tokens and token not in {None, caller}:
+            found = self._execute(text.RECALL, (token, request_id)).fetchone()
+        return found
+
+    def remember(
+        self, caller: str, request_id: str, digest: bytes, reply: bytes, now: float
+    ) -> None:
+        """Store a reply in the transaction of its effect. `now` is time.time().
+
+        DatabaseProblem where that has ended, which a function can hide by catching what it was told: the
+        reply would be committed by itself, and the effect is gone.
+        """
+        if not self._driver.in_transaction:
+            raise DatabaseProblem("a function went on after an error that ended its transaction")
+        self._execute(text.REMEMBER, (caller, request_id, digest, reply, int(now)))
+
+    def replace(self, caller: str, request_id: str, reply: bytes, now: float) -> None:
+        """Store a reply, or a later mark, in the place of what a function's first stretches left there."""
+        self._execute(text.REPLACE, (reply, int(now), caller, request_id))
+
+    def has_replies_before(self, moment: float) -> bool:
+        """Whether there are any to forget; a look that writes nothing."""
+        found = self._execute(text.OLDEST).fetchone()
+        return found is not None and found[0] < int(moment)
+
+    def forget_before(self, moment: float, most: int = FORGOTTEN_AT_ONCE) -> int:
+        """Remove replies stored before `moment` (of time.time()), oldest first; how many it were."""
+        return self._execute(text.FORGET, (int(moment), most)).rowcount
+
+    def bury(self, caller: str, request: Request, reason: str, now: float) -> None:
+        """Set a request aside among the dead letters, without its token. `now` is time.time()."""
+        content = to_json(fit_map(request.model_dump(exclude={"token"})))
+        about = (caller, request.id, request.action, content, fit_text(reason), int(now))
+        self._execute(text.BURY, about)
+
+    # ------------------------------------------------------------ the quota
+
+    def limit_size(self, most: int) -> None:
+        """Let the file grow to `most` bytes; see `limit_size` below. Between two messages."""
+        limit_size(self._driver, most)
+
+    # ------------------------------------------------------------ the end
+
+    def classify(self, error: BaseException) -> Refusal | None:
+        """The refusal that an error stands for which is no defect; None where it is the function's matter."""
+        refusal = errors.classify(error)
+        return self._no_room() if refusal is errors.NO_ROOM else refusal
+
+    def _no_room(self) -> Refusal:
+        """Of the quota or of the disk; of one of them where neither says how much it has."""
+        try:
+            return errors.no_room(quota_left(self._driver), disk.room(self.path.parent))
+        except (sqlite3.Error, OSError):
+            return errors.NO_ROOM
+
+    def checkpoint(self) -> None:
+        """Bring all that was committed into the file, synced; sqlite3.Error, OSError. Ends a transaction."""
+        self._guard.leave()
+        self.rollback()
+        checkpoint(self._driver, self.path)
+
+    def checkpoint_and_close(self) -> None:
+        """Bring everything into the file and close it: no -wal stays beside it."""
+        try:
+            self.checkpoint()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close without ceremony. What was not committed is gone; closing twice is nothing."""
+        self._guard.leave()
+        if not self._connection.closed:
+            with self.place.left():
+                self._connection.close()
+
+
+def limit_size(driver: sqlite3.Connection, most: int) -> None:
+    """Let a file grow to `most` bytes, from the next write on; it holds until the connection closes.
+
+    A file that is larger already keeps its size and does not grow: what it has can be read and removed, and
+    room that becomes free within it can be used (sqlite.org/pragma.html#pragma_max_page_count).
+    """
+    (page_size,) = driver.execute(text.PAGE_SIZE).fetchone()
+    driver.execute(text.max_page_count(max(1, most // page_size))).fetchone()
+
+
+def quota_left(driver: sqlite3.Connection) -> int:
+    """Bytes by which the file may still grow."""
+    size, count, most = (
+        driver.execute(each).fetchone()[0]
+        for each in (text.PAGE_SIZE, text.PAGE_COUNT, text.MOST_PAGES)
+    )
+    return int(size * (most - count))
+
+
+class Message:
+    """A savepoint around one message; where SQLite has ended the transaction, nothing is left to undo."""
+
+    __slots__ = ("_database",)
+
+    def __init__(self, database: TenantDatabase) -> None:
+        self._database = database
+
+    def __enter__(self) -> None:
+        self._database.savepoint()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        database = self._database
+        if kind is None:
+            database.release()
+        elif database.in_transaction:
+            database.rollback_to()
+
+
+class Reading:
+    """No savepoint around one read: where it raises and has written, the whole turn is rolled back.
+
+    The turn is then served again without it, as after an error of SQLite's that ends the transaction.
+    """
+
+    __slots__ = ("_before", "_database")
+
+    def __init__(self, database: TenantDatabase) -> None:
+        self._database = database
+        self._before = 0
+
+    def __enter__(self) -> None:
+        self._before = self._database.changes
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        database = self._database
+        if kind is not None and database.changes != self._before:
+            database.rollback()
+
+
+class Loan:
+    """Takes the database back from a function, however that ends."""
+
+    __slots__ = ("_functions", "_guard")
+
+    def __init__(self, functions: FunctionDatabase, guard: Guard) -> None:
+        self._functions = functions
+        self._guard = guard
+
+    def __enter__(self) -> FunctionDatabase:
+        return self._functions
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._guard.leave()

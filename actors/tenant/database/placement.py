@@ -1,0 +1,74 @@
+"""Whether the files of an open database are still those that their names lead to.
+
+What is written to a file that was removed or replaced meanwhile is gone when it is closed, however well it
+was synced. So the names are looked at before each commit that writes: two calls of the system.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from actors.errors import DatabaseProblem
+from actors.tenant.database.durability import wal_of
+
+Identity = tuple[int, int]
+"""Device and inode."""
+
+
+class Displaced(DatabaseProblem):
+    """The file was removed or replaced while it was open; what has its name now can be opened anew."""
+
+
+class Place:
+    """Of one open database and its -wal; made once both are open."""
+
+    __slots__ = ("_database", "_found", "_wal")
+
+    def __init__(self, path: Path) -> None:
+        self._database, self._wal = str(path), str(wal_of(path))
+        self._found = (identity(self._database), identity(self._wal))
+
+    def require(self) -> None:
+        """Displaced, with what to do, where one of them is not in place."""
+        there = identity(self._database), identity(self._wal)
+        if there != self._found:
+            name = self._wal if there[0] == self._found[0] else self._database
+            how = "removed" if identity(name) is None else "replaced"
+            raise Displaced(
+                f"{name} was {how} while its tenant was awake: what had been written to it since the "
+                "last checkpoint may be lost. It is opened anew as it is there now; stop the server, or "
+                "suspend the tenant and wait, before a file is put back or taken away"
+            ) from OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    @contextmanager
+    def left(self) -> Iterator[None]:
+        """While the database is closed: SQLite removes a -wal by its name, and another file's is not ours.
+
+        Nor may ours stay beside another database, into which it would be written.
+        """
+        database, wal = self._found
+        is_ours, aside = identity(self._wal) == wal, Path(f"{self._wal}.aside")
+        if not is_ours:
+            with suppress(OSError):
+                Path(self._wal).rename(aside)
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                if not is_ours:
+                    aside.rename(self._wal)
+                elif identity(self._database) != database and identity(self._wal) == wal:
+                    Path(self._wal).unlink()
+
+
+def identity(name: str) -> Identity | None:
+    """Of the file that has this name now; None where there is none."""
+    try:
+        found = os.stat(name)  # noqa: PTH116  # on the way of each commit; pathlib takes twice as long
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino

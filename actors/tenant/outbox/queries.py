@@ -1,0 +1,61 @@
+"""What people ask about a tenant's outbox, and how they bring back what was given up."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from actors.errors import Unavailable
+from actors.messages import ListDeliveries, Redeliver
+from actors.tenant.database.outbox_table import OutboxRow
+from actors.tenant.request.sends import Outbox
+from actors.tenant.request.unit_of_work import Gate
+
+
+def list_deliveries(gate: Gate, message: ListDeliveries) -> list[dict[str, Any]]:
+    """One page of them."""
+    dead, connector, after, limit = message
+    table = gate.database.outbox
+    found = table.page(dead=dead, connector=connector, after=after, limit=limit)
+    return [delivery_map(row) for row in found]
+
+
+def redeliver(gate: Gate, outbox: Outbox, message: Redeliver) -> int:
+    """Bring dead ones back; how many. The marker is on disk before."""
+    outbox.marker.make()
+    table = gate.database.outbox
+    try:
+        return gate.apart(lambda: table.revive(time.time(), message.id, message.connector))
+    except sqlite3.Error as error:
+        raise Unavailable(
+            f"it could not be written ({error}); ask for connectors.dead what is there",
+            retry_after_ms=1000,
+        ) from error
+
+
+def delivery_map(row: OutboxRow) -> dict[str, Any]:
+    """As `[shapes.delivery]` says."""
+    return {
+        "id": row.id,
+        "key": row.key,
+        "operation": row.operation,
+        "params": json.loads(row.params),
+        "then": row.then_action,
+        "ordered": bool(row.ordered),
+        "by": row.sent_by,
+        "trace_id": row.trace_id,
+        "created_at": spelt_moment(row.created_at),
+        "state": row.state,
+        "attempts": row.attempts,
+        "next_at": row.next_at and spelt_moment(row.next_at),
+        "last_error": row.last_error,
+    }
+
+
+def spelt_moment(at: float) -> str:
+    """RFC 3339, to the millisecond."""
+    spelt = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+    return spelt.replace("+00:00", "Z")

@@ -1,0 +1,292 @@
+"""What a tenant does with its outbox: attempts at deliveries, what came of them, and who is to hear of it.
+
+The order is the promise. A delivery leaves after the commit that it is part of. Its outcome is on disk before
+anybody hears of it; whoever was named for it has heard in the same commit that takes the row away. Cut off
+anywhere, what follows is repeated: an attempt with the same key, a telling with the same id.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from math import inf
+from typing import Final
+
+import structlog
+
+from actors.answers import TO_BE_IMPLEMENTED
+from actors.errors import Unimplemented
+from actors.messages import Delivered, Due, Operate, TenantRecord
+from actors.profiles import Profiles
+from actors.registry.snapshot import Published
+from actors.runtime.clock import Alarm
+from actors.runtime.futures import settle_with_error
+from actors.runtime.mailbox import Mailbox
+from actors.tenant.database.outbox_table import WAITING, OutboxRow, OutboxTable
+from actors.tenant.outbox.attempt import (
+    CAN_HELP,
+    MOST_ATTEMPTS,
+    MOST_TELLINGS,
+    Flight,
+    Outcome,
+    outcome_of,
+    spelt,
+    wait_after,
+)
+from actors.tenant.request.callback import Hearing, Told, follow_up
+from actors.tenant.request.sends import Outbox
+from actors.tenant.request.unit_of_work import Gate
+from transport.message import ABORTED, INTERNAL, UNAVAILABLE, Refusal
+
+log = structlog.get_logger()
+
+MOST_UNDER_WAY: Final = 16
+"""Deliveries of one tenant that are worked on at once, so that no tenant takes a connector for itself."""
+
+FIRST_PAUSE: Final = 1.0
+"""Seconds after an outcome that could not be written, for want of room or for a broken disk; each further
+one is followed by a pause twice as long."""
+
+LONGEST_PAUSE: Final = 30.0
+
+FOR_PEOPLE: Final = frozenset({*CAN_HELP, INTERNAL, ABORTED})
+"""Refusals of an action that was told an outcome, and has not heeded it. ABORTED: it was cut off halfway."""
+
+
+class Deliveries:
+    """One tenant's, for as long as it is resident. For its turn alone."""
+
+    def __init__(
+        self,
+        record: TenantRecord,
+        mailbox: Mailbox,
+        gate: Gate,
+        outbox: Outbox,
+        connectors: Mapping[str, Mailbox],
+        clock: Mailbox | None,
+        profiles: Profiles,
+        tables: Published,
+    ) -> None:
+        """`mailbox` is the tenant's, which is told Delivered, Told and Due."""
+        self._record = record
+        self._mailbox = mailbox
+        self._gate = gate
+        self._outbox = outbox
+        self._connectors = connectors
+        self._profiles = profiles
+        self._tables = tables
+        self._hearing = Hearing(mailbox)
+        self._flights: dict[int, Flight] = {}
+        self._tellings: set[int] = set()
+        self._landed: deque[Flight] = deque()  # by the threads that answer
+        self._paused_until = -inf
+        self._pause_seconds = FIRST_PAUSE
+        self._waits = False
+        self._alarm = Alarm(clock, mailbox, lambda: self._waits, Due())
+
+    def __len__(self) -> int:
+        """Deliveries that connectors work on."""
+        return len(self._flights)
+
+    def open(self) -> None:
+        """The database is open: whatever was left is begun again. A backup brings no marker with it."""
+        if self._table.first() is not None:
+            self._outbox.marker.make()
+            self.go()
+
+    def close(self) -> None:
+        """The tenant leaves; answers that still come are nobody's, and the same key is tried again."""
+        self._flights.clear()
+        first = self._table.first()
+        self._waits = first is not None
+        self._outbox.marker.leave(first)
+
+    def abandon(self) -> None:
+        """The same where the database is not to be touched any more."""
+        self._flights.clear()
+
+    def go(self) -> None:
+        """Begin what is due, as far as there is room; be woken for the rest."""
+        self._outbox.is_stirred = False
+        now = time.time()
+        if self._may_go():
+            for row in self._table.due(now, 2 * MOST_UNDER_WAY):
+                if len(self._flights) + len(self._tellings) >= MOST_UNDER_WAY:
+                    break
+                if row.id not in self._flights and row.id not in self._tellings:
+                    self._begin(row)
+        self._watch(now)
+
+    def due(self) -> None:
+        """The alarm has rung, or somebody found that this tenant has to be woken."""
+        now = time.monotonic()
+        for flight in self._flights.values():
+            if flight.given_up_at <= now:
+                flight.give_up()
+        self.arrived()
+
+    def arrived(self) -> None:
+        """Answers are there: all of them are written in one transaction."""
+        landed = []
+        while self._landed:
+            flight = self._landed.popleft()  # it may be in there twice
+            if self._flights.get(flight.row.id) is flight:
+                del self._flights[flight.row.id]
+                landed.append((flight.row, outcome_of(flight)))
+        if landed:
+            self._write(landed)
+        self.go()
+
+    def told(self, message: Told) -> None:
+        """An action has answered to an outcome. Where it took it, the row has gone in its own transaction."""
+        self._tellings.discard(message.row)
+        row = self._table.get(message.row)
+        if row is not None and row.outcome is not None and row.next_at is not None:
+            try:
+                self._gate.apart(lambda: self._heed(row, message.refusal))
+            except sqlite3.Error as error:
+                self._pause(error)
+            else:
+                self._pause_seconds = FIRST_PAUSE
+        self.go()
+
+    # Beginning
+
+    @property
+    def _table(self) -> OutboxTable:
+        return self._gate.database.outbox
+
+    def _may_go(self) -> bool:
+        """Nothing leaves, and no function is told, while the tenant is suspended or the server stops."""
+        is_active = self._profiles.of(self._record.id).is_active
+        is_paused = time.monotonic() < self._paused_until
+        return is_active and not is_paused and self._mailbox.closing is None
+
+    def _begin(self, row: OutboxRow) -> None:
+        if row.state == WAITING:
+            self._attempt(row)
+        else:
+            self._tellings.add(row.id)
+            self._mailbox.tell(follow_up(row, self._record, self._hearing))
+
+    def _attempt(self, row: OutboxRow) -> None:
+        flight = Flight(row, self._tables.current.operations.get(row.operation))
+        self._flights[row.id] = flight
+        flight.answer.listen(lambda: self._answered(flight))
+        connector = row.operation.partition(".")[0]
+        mailbox = self._connectors.get(connector)
+        if mailbox is None:
+            error = Unimplemented(f"connector {connector}: {TO_BE_IMPLEMENTED}")
+            settle_with_error(flight.answer, error)
+            return
+        mailbox.tell(
+            Operate(
+                operation=row.operation,
+                params=json.loads(row.params),
+                tenant=self._record,
+                trace_id=row.trace_id,
+                key=row.key,
+                at=row.created_at,
+                deadline=flight.deadline,
+                reply_to=flight.answer,
+            )
+        )
+
+    def _answered(self, flight: Flight) -> None:
+        """By the thread that answers: nobody is woken for what nobody waits for."""
+        if self._flights.get(flight.row.id) is flight:
+            self._landed.append(flight)
+            self._mailbox.tell(Delivered())
+
+    # What came of it
+
+    def _write(self, landed: list[tuple[OutboxRow, Outcome]]) -> None:
+        """Where there is no room for outcomes, attempts count as failed: they are repeated, not forgotten."""
+        try:
+            self._gate.apart(lambda: self._note_all(landed))
+        except sqlite3.Error as error:
+            self._pause(error)
+            late = Refusal(UNAVAILABLE, f"the outcome could not be written ({error})")
+            with suppress(sqlite3.Error):
+                self._gate.apart(lambda: self._postpone_all([row for row, _ in landed], late))
+        else:
+            self._pause_seconds = FIRST_PAUSE
+
+    def _note_all(self, landed: Iterable[tuple[OutboxRow, Outcome]]) -> None:
+        for row, outcome in landed:
+            self._note(row, outcome)
+
+    def _postpone_all(self, rows: Iterable[OutboxRow], refusal: Refusal) -> None:
+        for row in rows:
+            until = time.time() + wait_after(row.attempts + 1, refusal)
+            self._table.postpone(row.id, until, spelt(refusal))
+
+    def _note(self, row: OutboxRow, outcome: Outcome) -> None:
+        now, attempts, refusal = time.time(), row.attempts + 1, outcome.refusal
+        if refusal is not None and outcome.may_change and attempts < MOST_ATTEMPTS:
+            self._table.postpone(row.id, now + wait_after(attempts, refusal), spelt(refusal))
+            return
+        if refusal is not None:
+            self._log_death(row, refusal)
+        if refusal is None and row.then_action is None:
+            self._table.remove(row.id)
+        else:
+            tell_at = None if row.then_action is None else now
+            error = refusal and spelt(refusal)
+            self._table.conclude(row.id, outcome.as_map(), tell_at=tell_at, error=error)
+        if row.ordered:
+            self._table.advance(row.operation, now)
+
+    def _heed(self, row: OutboxRow, refusal: Refusal | None) -> None:
+        """Of an action that has no function yet, or refused: its refusal stands in the tenant's log."""
+        if refusal is None or refusal.code not in FOR_PEOPLE:
+            self._table.told(row.id)
+        elif refusal.code == ABORTED or row.tellings + 1 >= MOST_TELLINGS:
+            self._log_death(row, refusal)
+            self._table.bury(row.id, f"{row.then_action}: {spelt(refusal)}")
+        else:
+            until = time.time() + wait_after(row.tellings + 1, refusal)
+            self._table.tell_later(row.id, until, f"{row.then_action}: {spelt(refusal)}")
+
+    def _log_death(self, row: OutboxRow, refusal: Refusal) -> None:
+        log.warning(
+            "delivery given up",
+            tenant=self._record.name,
+            tenant_id=self._record.id,
+            operation=row.operation,
+            delivery=row.id,
+            trace_id=row.trace_id,
+            error=spelt(refusal),
+        )
+
+    def _pause(self, error: sqlite3.Error) -> None:
+        """What could not be written is repeated, with the same keys, but not at once."""
+        self._paused_until = time.monotonic() + self._pause_seconds
+        self._pause_seconds = min(2 * self._pause_seconds, LONGEST_PAUSE)
+        log.error(
+            "outcomes of deliveries could not be written",
+            tenant=self._record.name,
+            tenant_id=self._record.id,
+            exc_info=error,
+        )
+
+    # Time
+
+    def _watch(self, now: float) -> None:
+        """Be told Due for the next one, for an answer that does not come, and when a pause is over."""
+        later, moment = self._table.first_after(now), time.monotonic()
+        self._waits = later is not None or self._table.first() is not None
+        times = [flight.given_up_at for flight in self._flights.values()]
+        if later is not None:
+            times.append(moment + max(0.0, later - now))
+        if self._waits and self._paused_until > moment:
+            times.append(self._paused_until)
+        closing = self._mailbox.closing
+        if closing is not None and self._flights:
+            times.append(closing)
+        if times:
+            self._alarm.set(min(times))

@@ -1,0 +1,296 @@
+"""A stretch: what a function that may wait does from one wait to the next, all or nothing.
+
+Each has a transaction of its own, which the tenant begins and commits
+(actors/tenant/request/coroutine_steps.py). A coroutine cannot be served again when SQLite ends a transaction
+that it shares with others.
+
+What a tenant does with its functions that may wait: their stretches in the turn, and their ends.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from actors.answers import success
+from actors.errors import Aborted, DatabaseProblem
+from actors.runtime.futures import Raised, Returned, Step, Stepper
+from actors.runtime.mailbox import Mailbox
+from actors.tenant.context import Context
+from actors.tenant.database.placement import Displaced
+from actors.tenant.database.statements import Lease
+from actors.tenant.request.connector_calls import AWAITABLE, Call, Calls
+from actors.tenant.request.handler import ReadWrote, Serving
+from actors.tenant.request.idempotency import Mark, content_digest
+from actors.tenant.request.pending import Apart, Held
+from actors.tenant.request.sends import Sends
+from actors.tenant.request.suspended import Arrived, Parked, Parking
+from actors.tenant.request.unit_of_work import DISPLACED, STRETCH_LOST, Gate
+from transport.message import Refusal
+
+
+class Stretch(NamedTuple):
+    """What has to be committed now: either an answer, held until then, or a call that leaves then."""
+
+    held: Held | None
+    function: Parked | None = None
+    call: Call | None = None
+    mark: Mark | None = None
+    """What is on disk of the function once this is."""
+    wrote: bool = False
+
+
+class Stretches:
+    """Steps one tenant's functions, on one open database. Never raises: a failure is an answer, too."""
+
+    def __init__(self, serving: Serving, parking: Parking) -> None:
+        self._serving = serving
+        self._database = serving.database
+        self._parking = parking
+
+    def begin(self, apart: Apart) -> Stretch:
+        """The first one of a request; or what was answered under its id before, or why there is no room."""
+        work, route = apart.work, apart.route
+        try:
+            if route.writes:
+                self._database.doubt.require_none()
+            digest = content_digest(route.name, work.request.params) if route.writes else b""
+            earlier = self._serving.earlier(work, route, digest) if route.writes else None
+            if earlier is not None:
+                return Stretch(earlier)
+            self._parking.require_room()
+        except BaseException as error:  # noqa: BLE001 - as for every request, a failure is its answer
+            return Stretch(self._serving.refused(work, self._serving.reason(work, error)))
+        return self.go_on(self._function(apart, digest))
+
+    def go_on(self, function: Parked) -> Stretch:
+        """The next one: from the beginning, or with the answer that it has awaited."""
+        self._serving.heed_newest()
+        try:
+            with self._database.message():
+                return self._advanced(function)
+        except BaseException as error:  # noqa: BLE001 - whatever a function raises is its own failure
+            refusal = self._serving.reason(function.work, error)
+            return Stretch(self.close(function, refusal))
+
+    def close(self, function: Parked, refusal: Refusal) -> Held:
+        """It ends here and is refused; where something of it is on disk, that is its answer for good."""
+        self._serving.heed_newest()
+        self.abandon(function)
+        if not self._database.in_transaction:  # SQLite may have ended it by itself
+            self._database.begin()
+        held = self._serving.refused(function.work, function.halfway(refusal))
+        held = held._replace(route=function.route, began=function.began)
+        return held if function.mark is None else self._stored(function, held)
+
+    def abandon(self, function: Parked) -> None:
+        """Let it clean up what it holds; its database is out of reach by now. A failure in that is logged."""
+        with self._serving.begins(function.route, function.work):
+            error = function.stepper.abandon()
+        if error is not None:
+            self._serving.reason(function.work, error)
+
+    def _function(self, apart: Apart, digest: bytes) -> Parked:
+        work, route, serving = apart.work, apart.route, self._serving
+        lease = Lease()
+        calls = Calls(route.action, serving.table.operations, serving.require_subscribed)
+        sends = Sends(route.action, serving.table, serving.require_subscribed)
+        context = Context(
+            lease,
+            serving.tenant.name,
+            work.principal,
+            route.name,
+            datetime.now(UTC),
+            work.trace_id,
+            serving.config,
+            calls,
+            sends,
+        )
+        assert route.function is not None
+        stepper = Stepper(route.function(context, apart.params), Call, AWAITABLE)
+        known, began = self._database.known, time.monotonic()
+        return Parked(work, route, digest, known, began, stepper, lease, calls, sends)
+
+    def _advanced(self, function: Parked) -> Stretch:
+        database, route = self._database, function.route
+        before = database.changes
+        step = self._step(function)
+        if isinstance(step, Raised):
+            try:
+                raise step.error
+            finally:
+                del step  # or its traceback would hold it, and it its traceback
+        if not database.in_transaction:
+            raise DatabaseProblem("a function went on after an error that ended its transaction")
+        self._serving.outbox.put(database.outbox, function.sends, function.work)
+        wrote = database.changes != before
+        if wrote and not route.writes:
+            raise ReadWrote(f'{route.name} has effect = "read" in the index, and wrote')
+        if isinstance(step, Returned):
+            return Stretch(self._returned(function, step.value))
+        mark = self._marked(function) if wrote else function.mark
+        return Stretch(None, function, step.awaited, mark, wrote)
+
+    def _step(self, function: Parked) -> Step:
+        lent = self._database.lent(
+            function.work.request.params,
+            function.deadline,
+            read_only=not function.route.writes,
+            known=function.known,
+        )
+        running = self._serving.begins(function.route, function.work)
+        with running, lent as database, function.lease.on(database):
+            return self._charged(function)
+
+    def _charged(self, function: Parked) -> Step:
+        measured, awaited = self._serving.function_time, function.awaits
+        if measured is None:
+            return function.stepper.step(awaited)
+        with measured if awaited is None else measured.resumed():
+            return function.stepper.step(awaited)
+
+    def _returned(self, function: Parked, result: Any) -> Held:
+        work, route = function.work, function.route
+        function.calls.require_awaited()
+        route.result.check(result)
+        body = success(work, route, result)
+        if route.writes:
+            self._record(function, body)
+            self._serving.require_told_once(work)
+        return Held(work, body, route.writes, route, None, function.began, time.monotonic())
+
+    def _marked(self, function: Parked) -> Mark:
+        mark = Mark.after(function.mark, time.time())
+        self._record(function, mark.packed())
+        return mark
+
+    def _record(self, function: Parked, content: bytes) -> None:
+        """Store a mark or the reply. Before the first mark, another request may have used the id."""
+        caller, id_ = function.id
+        if function.mark is not None:
+            self._database.replace(caller, id_, content, self._database.age())
+        elif self._database.recall(*function.work.whose) is None:
+            self._database.remember(caller, id_, function.digest, content, self._database.age())
+        else:
+            raise Aborted(
+                f"id {id_!r} was used by another request while this one waited; nothing was kept"
+            )
+
+    def _stored(self, function: Parked, held: Held) -> Held:
+        """Where there is no room even for that, the mark stays, and says the same of what is on disk."""
+        caller, id_ = function.id
+        try:
+            self._database.replace(caller, id_, held.body, self._database.age())
+        except sqlite3.Error:
+            if not self._database.in_transaction:
+                self._database.begin()
+        return held._replace(wrote=True)
+
+
+STOPPING = "the server is stopping"
+
+
+class Waiting:
+    """One tenant's. Each stretch is a transaction; after its commit the reply leaves, or the call."""
+
+    def __init__(self, mailbox: Mailbox, gate: Gate, parking: Parking) -> None:
+        """`mailbox` is the tenant's, which says when the server closes."""
+        self._mailbox = mailbox
+        self._gate = gate
+        self._parking = parking
+
+    def begin(self, apart: Apart) -> Stretch:
+        """The first stretch of a request, in a transaction that is begun; `conclude` comes next."""
+        return self._stretches.begin(apart)
+
+    def arrived(self, message: Arrived) -> None:
+        """Go on with a function; an answer that comes too late is nobody's any more."""
+        function = self._parking.take(message)
+        if function is None:
+            return
+        if function.deadline <= time.monotonic():
+            self._close([(function, function.overdue())])
+            return
+        self._gate.begin()
+        stretch = self._stretches.go_on(function)
+        if stretch.held is not None:
+            self._parking.end(function)
+        self.conclude(stretch)
+
+    def conclude(self, stretch: Stretch) -> None:
+        """Commit a stretch; then the reply leaves, or the call."""
+        if stretch.held is not None:
+            self._gate.commit([stretch.held])
+            return
+        function, call = stretch.function, stretch.call
+        assert function is not None
+        assert call is not None
+        if self._is_on_disk(stretch, function):
+            function.mark = stretch.mark
+            self._parking.park(function, call)
+
+    def overdue(self) -> None:
+        """Close those whose deadline is over, and once the server has to close, all of them."""
+        closing = self._mailbox.closing
+        if closing is not None and closing <= time.monotonic():
+            self.cancel(STOPPING)
+        else:
+            self._close((each, each.overdue()) for each in self._parking.overdue())
+        self._parking.watch()
+
+    def cancel(self, cause: str, retry_after_ms: int | None = 1000) -> None:
+        """Close all of them; whoever has nothing on disk may be sent again."""
+        self._close(
+            (function, function.cancelled(cause, retry_after_ms=retry_after_ms))
+            for function in self._parking
+        )
+
+    def abandon(self, cause: str) -> None:
+        """Close all of them where the database is not to be touched any more; the marks there stay."""
+        for function in self._parking:
+            self._parking.end(function)
+            self._stretches.abandon(function)
+            refusal = function.halfway(function.cancelled(cause, retry_after_ms=1000))
+            self._gate.refuse(function.work, refusal)
+
+    @property
+    def _stretches(self) -> Stretches:
+        """On the database that is open now."""
+        return Stretches(self._gate.serving, self._parking)
+
+    def _is_on_disk(self, stretch: Stretch, function: Parked) -> bool:
+        """Commit; where that fails and the stretch is lost, its function is closed, and has called nobody."""
+        try:
+            self._gate.flush(wrote=stretch.wrote)
+        except Displaced:
+            self._parking.end(function)
+            self._stretches.abandon(function)
+            self._gate.refuse(function.work, function.halfway(DISPLACED))
+            raise
+        except sqlite3.Error as error:
+            self._gate.failed(error, 1)
+            if not self._is_kept(stretch, function):
+                is_first = function.mark is None or self._gate.doubt
+                self._close([(function, self._gate.lost(error) if is_first else STRETCH_LOST)])
+                return False
+        return True
+
+    def _is_kept(self, stretch: Stretch, function: Parked) -> bool:
+        """A stretch that wrote nothing has left no mark to tell, and counts as lost."""
+        if self._gate.doubt or not stretch.wrote or stretch.mark is None:
+            return False
+        return self._gate.stored(function.work) == stretch.mark.packed()
+
+    def _close(self, ended: Iterable[tuple[Parked, Refusal]]) -> None:
+        """Refuse these, in one transaction."""
+        closing = list(ended)
+        if not closing:
+            return
+        self._gate.begin()
+        for function, _ in closing:
+            self._parking.end(function)
+        stretches = self._stretches
+        self._gate.commit([stretches.close(*each) for each in closing])

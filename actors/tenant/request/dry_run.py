@@ -1,0 +1,163 @@
+"""A dry run: versions of a function on a real message and the tenant's own database, all of it taken back."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from actors.errors import ActionError
+from actors.messages import DryRun
+from actors.profiles import Config
+from actors.routing.route import Route
+from actors.routing.table import RoutingTable
+from actors.runtime.futures import Raised, Returned, Stepper
+from actors.tenant.context import Context
+from actors.tenant.database.constants import static_fragments
+from actors.tenant.database.database import TenantDatabase
+from actors.tenant.database.guard import KnownText
+from actors.tenant.request.connector_calls import AWAITABLE, Call, Calls, RequireSubscribed
+from actors.tenant.request.sends import Sends
+from transport.message import INTERNAL
+
+SECONDS = 10.0
+"""After which a statement of a dry run is interrupted."""
+
+MOST_STATEMENTS = 100
+"""Of one version that are shown."""
+
+LONGEST_STATEMENT = 2000
+"""Characters of one that are shown, its values filled in."""
+
+Account = dict[str, Any]
+
+
+class Rehearsal:
+    """Of one message. Runs between two turns, while no transaction is open."""
+
+    def __init__(
+        self,
+        database: TenantDatabase,
+        tenant: str,
+        config: Config,
+        table: RoutingTable,
+        require_subscribed: RequireSubscribed,
+    ) -> None:
+        """`table` says what functions can call."""
+        self._require_subscribed = require_subscribed
+        self._database = database
+        self._table = table
+        self._tenant = tenant
+        self._config = config
+
+    def of(self, message: DryRun) -> list[Account]:
+        """What each version does, by itself: none sees what another one did."""
+        return [self._account(route, message) for route in message.routes]
+
+    def _account(self, route: Route, message: DryRun) -> Account:
+        statements: list[str] = []
+        known = KnownText(static_fragments([route.module] if route.module else []))
+        before, began = self._database.changes, time.perf_counter()
+        with self._taken_back():
+            outcome = self._outcome(route, message, known, statements)
+            seconds = time.perf_counter() - began
+            rows = self._database.changes - before
+        return {
+            **route.meta,
+            **outcome,
+            "statements": [each[:LONGEST_STATEMENT] for each in statements[:MOST_STATEMENTS]],
+            "statement_count": len(statements),
+            "rows": rows,
+            "ms": round(seconds * 1000, 3),
+        }
+
+    @contextmanager
+    def _taken_back(self) -> Iterator[None]:
+        """The transaction as well as the savepoint: an error may have ended either."""
+        self._database.begin()
+        self._database.savepoint()
+        try:
+            yield
+        finally:
+            self._database.rollback()
+
+    def _outcome(
+        self, route: Route, message: DryRun, known: KnownText, statements: list[str]
+    ) -> Account:
+        try:
+            result = self._result(route, message, known, statements)
+        except ActionError as error:
+            return {"ok": False, "error": error.refusal.as_map()}
+        except BaseException as error:  # noqa: BLE001 - whatever a function raises is what is asked for
+            return {"ok": False, "error": self._failure(route, error)}
+        if isinstance(result, Call):
+            return {"ok": True, "waits_for": result.operation.name}
+        return {"ok": True, "result": result}
+
+    def _result(
+        self, route: Route, message: DryRun, known: KnownText, statements: list[str]
+    ) -> Mapping[str, Any] | Call:
+        params = route.params.parse(message.params)
+        if route.function is None:
+            return dict(route.example or {})
+        with (
+            self._database.traced(statements),
+            self._database.lent(
+                message.params,
+                time.monotonic() + SECONDS,
+                read_only=not route.writes,
+                known=known,
+            ) as functions,
+        ):
+            context = Context(
+                functions,
+                self._tenant,
+                message.principal,
+                route.name,
+                datetime.now(UTC),
+                message.trace_id,
+                self._config,
+                self._calls(route) if route.is_async else None,
+                Sends(route.action, self._table, self._require_subscribed),
+            )
+            result = route.function(context, params)
+            if route.is_async:
+                result = _first_stretch(result)
+        if not isinstance(result, Call):
+            route.result.check(result)
+        return result  # type: ignore[no-any-return]  # a function returns anything; it was checked
+
+    def _calls(self, route: Route) -> Calls:
+        return Calls(route.action, self._table.operations, self._require_subscribed)
+
+    def _failure(self, route: Route, error: BaseException) -> Account:
+        """For whoever writes the function: what it was, and on which of its lines."""
+        known = self._database.classify(error)
+        if known is not None:
+            return known.as_map()
+        return {
+            "code": INTERNAL,
+            "message": f"{type(error).__name__}: {error}{_place(route, error)}",
+        }
+
+
+def _first_stretch(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """What it returns, or the call that it waits for: nobody is called from here."""
+    stepper = Stepper(coroutine, Call, AWAITABLE)
+    step = stepper.step()
+    if isinstance(step, Raised):
+        raise step.error
+    if isinstance(step, Returned):
+        return step.value
+    stepper.abandon()
+    return step.awaited
+
+
+def _place(route: Route, error: BaseException) -> str:
+    file = route.module and route.module.__file__
+    stack = traceback.extract_tb(error.__traceback__)
+    lines = [each.lineno for each in stack if each.filename == file]
+    return f" (line {lines[-1]})" if lines else ""

@@ -1,0 +1,395 @@
+"""Serving one request: from a message to a packed reply that waits for its commit.
+
+The way of one message: routing table → version; access; params; seen this id before? → SAVEPOINT →
+function → RELEASE; a read has no savepoint. Runs inside the turn's transaction (actors/tenant/actor.py): a
+message that fails takes back its own effects and nobody else's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final
+
+import structlog
+
+from actors.access import DATA
+from actors.answers import A_DEFECT, TO_BE_IMPLEMENTED, packed_refusal, replayed, success
+from actors.errors import (
+    Aborted,
+    ActionError,
+    DeadlineExceeded,
+    InvalidArgument,
+    Unavailable,
+    Unimplemented,
+)
+from actors.index.entries import Operation
+from actors.log.events import Confidential
+from actors.messages import DeadLetter, DryRun, Principal, TenantRecord, Work
+from actors.profiles import UNREMARKABLE, Config, Profile, Profiles
+from actors.registry.snapshot import Published, sound
+from actors.routing.health import Running
+from actors.routing.route import Route, require
+from actors.routing.table import RoutingTable
+from actors.runtime.mailbox import Killer, Mailbox
+from actors.runtime.rate_limit import FunctionTime, function_time
+from actors.tenant.context import Context
+from actors.tenant.database.database import TenantDatabase
+from actors.tenant.database.errors import BLAMELESS
+from actors.tenant.request.callback import MACHINE, row_of
+from actors.tenant.request.connector_calls import Unsubscribed, require_subscribed, user_message
+from actors.tenant.request.dry_run import Rehearsal
+from actors.tenant.request.idempotency import content_digest, mark_in
+from actors.tenant.request.pending import Apart, Held, taken_out
+from actors.tenant.request.sends import Outbox, Sends
+from actors.tenant.request.suspended import Parking
+from actors.tenant.storage.files import Storage
+from actors.watchdog.running import ENDED_PROCESS, At
+from actors.wording import worded
+from transport import codec
+from transport.message import ABORTED, Refusal
+
+log = structlog.get_logger()
+
+RETRY_UNDER_WAY_MS: Final = 1000
+"""What the sender of a request hears whose first delivery is still worked on, in milliseconds."""
+
+
+class ReadWrote(Exception):
+    """A function of a `read` action changed the database; it was rolled back."""
+
+
+class Serving:
+    """One tenant's requests, one at a time, on one open database."""
+
+    def __init__(
+        self,
+        record: TenantRecord,
+        mailbox: Mailbox,
+        storage: Storage,
+        tables: Published,
+        profiles: Profiles,
+        database: TenantDatabase,
+        parking: Parking,
+        outbox: Outbox,
+    ) -> None:
+        self.database = database
+        self.outbox = outbox
+        self._parking = parking
+        self._record = record
+        self._mailbox = mailbox
+        self._storage = storage
+        self._tables = tables
+        self._profiles = profiles
+        self._profile = UNREMARKABLE
+        self._function_time: FunctionTime | None = None
+        self._began = 0.0
+        self._chosen: Route | None = None
+        """The version that serves the message at hand, once that is decided."""
+        self._running: Running | None = None
+        """Its call, once it has begun."""
+        self._switch(tables.current)
+
+    def serve(self, message: Any, began: float) -> Held:
+        """Answer a request, a dead letter, or work that has killed before; refusals are answers too.
+
+        `began` is time.monotonic() by now: whoever serves many has it from the one before. Raises Apart,
+        with nothing done, for a request whose function may wait.
+        """
+        self._began = began
+        self._chosen = self._running = None
+        if isinstance(message, Killer):
+            message = message.message
+        if isinstance(message, DeadLetter):
+            return self._set_aside(message)
+        try:
+            return self._served(message)
+        except Apart:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a function raises is its own failure
+            return self.refused(message, self.reason(message, error))
+
+    def reason(self, work: Work, error: BaseException) -> Refusal:
+        """Why a request is refused whose function, or whose way there, has raised this."""
+        if isinstance(error, Unsubscribed):
+            return error.refusal._replace(user_message=self._worded(work, error))
+        refusal = vars(error).get("refusal") if isinstance(error, ActionError) else None
+        return refusal if isinstance(refusal, Refusal) else self._explain(work, error)
+
+    def require_subscribed(self, operation: Operation) -> None:
+        """NotSubscribed where the tenant may not use it at this moment."""
+        require_subscribed(operation, self._profiles.of(self._record.id), self._table)
+
+    def begins(self, route: Route, work: Work) -> At:
+        """A call of this version begins; `with` what this gives says when it ends."""
+        assert route.health is not None  # there is one wherever there is a function
+        self._chosen = route
+        running = self._running = route.health.begin(self._record.id, work.trace_id)
+        return At(self._tables.at_work, running, route, self._record, work)
+
+    def rehearse(self, message: DryRun) -> list[dict[str, Any]]:
+        """Run versions on a message between two turns; nothing of it stays."""
+        rehearsal = Rehearsal(
+            self.database,
+            self._record.name,
+            self._profile.config,
+            self._table,
+            self.require_subscribed,
+        )
+        return rehearsal.of(message)
+
+    def refused(self, work: Work, refusal: Refusal) -> Held:
+        """A refusal in the tenant's words; one that no reply can hold is a defect, as such a result is."""
+        refusal = worded(refusal, self._profile.config)
+        try:
+            body = packed_refusal(work, refusal, as_it_is=True)
+        except codec.Unencodable as error:
+            refusal = worded(self._explain(work, error), self._profile.config)
+            body = packed_refusal(work, refusal)
+        route = self._chosen or self._table.routes.get(work.request.action)
+        return Held(work, body, False, route, refusal, self._began, time.monotonic())
+
+    def taken_back(self, held: Held, refusal: Refusal) -> Held:
+        """A refusal in the place of a reply that does not hold."""
+        refusal = worded(refusal, self._profile.config)
+        body = packed_refusal(held.work, refusal)
+        return held._replace(body=body, wrote=False, refusal=refusal, replayed=False)
+
+    def earlier(self, work: Work, route: Route, digest: bytes) -> Held | None:
+        """What became of a write with this id before; None where there was none."""
+        stored = self.database.recall(*work.whose)
+        if stored is None:
+            function = self._parking.under_way(work)
+            stored = (function.digest, b"") if function else None
+        return None if stored is None else self._again(work, route, digest, stored)
+
+    def heed_newest(self) -> None:
+        """See what was published of the tenant; each request does so by itself."""
+        profile = self._profiles.of(self._record.id)
+        if profile is not self._profile:
+            self._heed(profile)
+
+    @property
+    def tenant(self) -> TenantRecord:
+        """Whose requests these are."""
+        return self._record
+
+    @property
+    def config(self) -> Config:
+        """The newest that was heeded."""
+        return self._profile.config
+
+    @property
+    def function_time(self) -> FunctionTime | None:
+        """What measures functions now; None where they are not limited."""
+        return self._function_time
+
+    @property
+    def table(self) -> RoutingTable:
+        """That is served by."""
+        return self._table
+
+    def require_told_once(self, work: Work) -> None:
+        """With what a request has done: Aborted where it told an outcome that had been told before."""
+        if work.principal is MACHINE and not self.database.outbox.told(row_of(work)):
+            raise Aborted("this outcome was told before; nothing was done")
+
+    def _answered(
+        self, work: Work, body: bytes, route: Route, *, wrote: bool, replayed: bool = False
+    ) -> Held:
+        return Held(work, body, wrote, route, None, self._began, time.monotonic(), replayed)
+
+    def _served(self, work: Work) -> Held:
+        self.heed_newest()
+        route = self._route(work)
+        at_work = self._tables.at_work
+        if at_work.deadly and at_work.is_deadly(self._record.id, work):
+            return self._set_aside(DeadLetter(work, ENDED_PROCESS))
+        params = route.params.parse(work.request.params)
+        if route.function is None:
+            return self._stand_in(work, route)
+        if route.is_async:
+            raise Apart(work, route, params)
+        if not route.writes:
+            return self._answered(work, self._read(work, route, params), route, wrote=False)
+        self.database.doubt.require_none()
+        digest = content_digest(route.name, work.request.params)
+        stored = self.database.recall(*work.whose)
+        if stored is None:
+            return self._answered(work, self._write(work, route, params, digest), route, wrote=True)
+        return self._again(work, route, digest, stored)
+
+    def _again(self, work: Work, route: Route, digest: bytes, stored: tuple[bytes, bytes]) -> Held:
+        """Something stands under this id: the reply, or a mark, or as yet nothing but somebody's work."""
+        if stored[0] != digest:
+            raise InvalidArgument(
+                f"id {work.request.id!r} was used for another request within 24 h; "
+                "a request with different content needs an id of its own"
+            )
+        if self._parking.under_way(work) is not None:
+            raise Unavailable(
+                f"id {work.request.id!r} is still worked on; send it again, and it gets the reply",
+                retry_after_ms=RETRY_UNDER_WAY_MS,
+            )
+        if (mark := mark_in(stored[1])) is not None:
+            raise Aborted(mark.on(Refusal(ABORTED, f"{route.name} was not finished")).message)
+        body = replayed(work, stored[1])
+        held = self._answered(work, body, route, wrote=True, replayed=True)
+        return held._replace(refusal=codec.parse_reply(body).error)
+
+    def _route(self, work: Work) -> Route:
+        """The version to run, if this caller may run it now."""
+        request = work.request
+        if self._tables.current is not self._table:
+            self._switch(self._tables.current)
+        route = self._chosen = self._version(request.action, work.principal)
+        waited = time.monotonic() - work.received
+        if waited * 1000 > request.timeout_ms:
+            raise DeadlineExceeded(f"not begun within {request.timeout_ms} ms; nothing was done")
+        if self._mailbox.closing is not None and time.monotonic() > self._mailbox.closing:
+            raise Unavailable("the server is stopping; nothing was done", retry_after_ms=1000)
+        require(route, work.principal, route.rule.channel or DATA)
+        return route
+
+    def _version(self, action: str, caller: Principal) -> Route:
+        """What serves this tenant: testers have versions of their own, and what fails is passed over."""
+        route = self._table.find(action, caller)
+        if action in self._profile.tests:
+            route = self._table.testers.get(action, route)
+        health = route.health
+        if health is None or not (health.is_out or health.troubled):
+            return route
+        return sound(route, self._record.id)
+
+    def _heed(self, profile: Profile) -> None:
+        """Between two messages, too: everything after sees this config and keeps these limits."""
+        before, now = self._profile.limits, profile.limits
+        if now.database_bytes != before.database_bytes:
+            self.database.limit_size(now.database_bytes or self._storage.database_bytes)
+        if now.function_ms_per_second != before.function_ms_per_second:
+            self._function_time = function_time(self._record.name, now.function_ms_per_second)
+        self._profile = profile
+
+    def _switch(self, table: RoutingTable) -> None:
+        """Between two messages: what has begun has ended, everything after runs on the new table."""
+        self._table = table
+        self.database.known = self._storage.known_text(table.modules)
+
+    def _stand_in(self, work: Work, route: Route) -> Held:
+        if route.taken_out:
+            raise taken_out(route)
+        if route.example is None:
+            raise Unimplemented(
+                f"{route.name}: {TO_BE_IMPLEMENTED}; no version is served in "
+                f"{self._table.environment}"
+            )
+        body = success(work, route, route.example, TO_BE_IMPLEMENTED)
+        return self._answered(work, body, route, wrote=False)
+
+    def _read(self, work: Work, route: Route, params: Any) -> bytes:
+        database = self.database
+        before = database.changes
+        with database.reading():
+            result = self._run(work, route, params)
+            if database.changes != before:
+                raise ReadWrote(f'{route.name} has effect = "read" in the index, and wrote')
+            return success(work, route, result)
+
+    def _write(self, work: Work, route: Route, params: Any, digest: bytes) -> bytes:
+        with self.database.message():
+            body = success(work, route, self._run(work, route, params))
+            self.database.remember(
+                work.principal.caller, work.request.id, digest, body, self.database.age()
+            )
+            self.require_told_once(work)
+            return body
+
+    def _run(self, work: Work, route: Route, params: Any) -> Any:
+        request = work.request
+        deadline = work.received + request.timeout_ms / 1000
+        lent = self.database.lent(request.params, deadline, read_only=not route.writes)
+        sends = Sends(route.action, self._table, self.require_subscribed)
+        with self.begins(route, work), lent as functions:
+            context = Context(
+                functions,
+                self._record.name,
+                work.principal,
+                route.name,
+                datetime.now(UTC),
+                work.trace_id,
+                self._profile.config,
+                None,
+                sends,
+            )
+            result = self._called(route.function, context, params)
+        route.result.check(result)
+        self.outbox.put(self.database.outbox, sends, work)
+        return result
+
+    def _called(self, function: Any, context: Context, params: Any) -> Any:
+        if self._function_time is None:
+            return function(context, params)
+        with self._function_time:
+            return function(context, params)
+
+    def _worded(self, work: Work, error: Unsubscribed) -> str | None:
+        """By the action that the index names; which version serves the request itself stays known."""
+        before, run = (self._chosen, self._running), partial(self._consulted, work)
+        try:
+            return user_message(error, self._profile, self._table, run)
+        finally:
+            self._chosen, self._running = before
+
+    def _consulted(self, work: Work, action: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What an action answers that nobody has asked for: read-only, within the transaction at hand."""
+        route = self._version(action, work.principal)
+        parsed = route.params.parse(params)
+        if route.function is None or route.is_async:
+            return route.example or {}
+        asked = work._replace(request=work.request.model_copy(update={"params": dict(params)}))
+        with self.database.message():
+            result: Mapping[str, Any] = self._run(asked, route._replace(writes=False), parsed)
+        return result
+
+    def _explain(self, work: Work, error: BaseException) -> Refusal:
+        """Expected troubles have codes of their own; everything else is a defect, if not the version's."""
+        if (known := self.database.classify(error)) is not None:
+            return known
+        log.error(
+            "function failed",
+            **self._named(work),
+            version=self._chosen and self._chosen.version,
+            exc_info=error,
+            confidential=self._confidential(work),
+        )
+        if self._chosen is not None and not isinstance(error, BLAMELESS):
+            self._tables.failed(self._chosen, self._running)
+        return A_DEFECT
+
+    def _named(self, work: Work) -> dict[str, str]:
+        names = {"tenant": self._record.name, "tenant_id": self._record.id}
+        return {**names, "action": work.request.action, "trace_id": work.trace_id}
+
+    def _confidential(self, work: Work) -> Confidential:
+        """The function had it all, and its error may quote it."""
+        route = self._table.routes.get(work.request.action)
+        return Confidential(work.request.params, route and route.params.source)
+
+    def _set_aside(self, letter: DeadLetter) -> Held:
+        work, reason = letter
+        request = work.request
+        if self._tables.at_work.is_buried(self._record.id, work):
+            return self.refused(work, A_DEFECT)
+        self.database.bury(work.principal.id, request, reason, time.time())
+        log.error("message set aside", reason=reason, **self._named(work))
+        self._count_killed(work)
+        return self.refused(work, A_DEFECT)
+
+    def _count_killed(self, work: Work) -> None:
+        """Whatever took two incarnations with it was begun by the version that is served now."""
+        route = self._chosen = self._table.routes.get(work.request.action)
+        if route is not None and route.health is not None:
+            with self.begins(route, work) as running:
+                self._tables.failed(route, running)

@@ -1,0 +1,86 @@
+"""What stands under an id while its function is under way: how much of its work is on disk.
+
+It keeps the place of the reply in the table of ids. A mark that nobody works on any more was left by a server
+that died: its request is not run again.
+
+Whether two requests with one id ask for the same thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any, Final, NamedTuple, Self
+
+import msgpack
+
+from transport.message import Refusal
+
+FIRST_BYTE: Final = 0x93
+"""Of an array of three, in msgpack: replies are maps, and those in JSON begin with `{`."""
+
+
+class Mark(NamedTuple):
+    """Stretches that wrote and were committed; times are in seconds since the epoch."""
+
+    stretches: int
+    first: float
+    last: float
+
+    @classmethod
+    def after(cls, earlier: Self | None, now: float) -> Self:
+        """With one more stretch."""
+        if earlier is None:
+            return cls(1, now, now)
+        return cls(earlier.stretches + 1, earlier.first, now)
+
+    def packed(self) -> bytes:
+        """As it is stored."""
+        packed: bytes = msgpack.packb(self)
+        return packed
+
+    def on(self, refusal: Refusal) -> Refusal:
+        """The refusal of a request of which this much is on disk: it stays, so there is no trying again."""
+        message = f"{refusal.message}; {self}, and it is not run again under this id"
+        return refusal._replace(message=message, retry_after_ms=None)
+
+    def __str__(self) -> str:
+        if self.stretches == 1:
+            return f"one stretch of it was committed, at {_spelt(self.first)}"
+        return (
+            f"{self.stretches} stretches of it were committed, the first at {_spelt(self.first)}, the last "
+            f"at {_spelt(self.last)}"
+        )
+
+
+def mark_in(stored: bytes) -> Mark | None:
+    """The mark that stands in the place of a reply; None where a reply does."""
+    return Mark(*msgpack.unpackb(stored)) if stored[0] == FIRST_BYTE else None
+
+
+def _spelt(moment: float) -> str:
+    spelt = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+    return spelt.replace("+00:00", "Z")
+
+
+PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+"""Types of values that hold no maps: nearly all are, and a call for each takes longer than the rest."""
+
+
+def content_digest(action: str, params: Mapping[str, Any]) -> bytes:
+    """16 bytes that are equal for equal content, whatever the encoding and the order of keys."""
+    content: bytes = msgpack.packb([action, canonical(params)])
+    return blake2b(content, digest_size=16).digest()
+
+
+def canonical(value: Any) -> Any:
+    """The same value with the keys of its maps in order, at any depth: msgpack packs them as they come."""
+    if isinstance(value, dict):
+        return {
+            key: each if type(each := value[key]) in PLAIN else canonical(each)
+            for key in sorted(value)
+        }
+    if isinstance(value, list):
+        return [each if type(each) in PLAIN else canonical(each) for each in value]
+    return value

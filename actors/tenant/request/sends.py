@@ -1,0 +1,134 @@
+"""ctx.send: how a function has a connector do what must not be lost.
+
+Nothing leaves from here, and nothing is written yet: what a function has sent is put into the outbox when it
+returns or waits, in its own transaction. One that is rolled back has sent nothing.
+
+The outbox as a turn has it: what its functions have sent is put there, and somebody has to see to it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from actors.access import DATA
+from actors.errors import CallRefused, InvalidArgument, MisfitCall
+from actors.index.entries import Action, Operation
+from actors.messages import Work
+from actors.routing.route import Route
+from actors.routing.table import RoutingTable
+from actors.schema.source import hint
+from actors.tenant.database.outbox_table import OutboxTable, Sent, packed
+from actors.tenant.request.connector_calls import RequireSubscribed
+from actors.tenant.storage.outbox_marker import Marker
+
+MOST_AT_ONCE: Final = 1000
+"""Deliveries that one message may send: as many as an array in its params may have elements."""
+
+SLEEP: Final = "timer.sleep"
+
+LONGEST_SLEEP: Final = 59.0
+"""Seconds that can be slept within one attempt of a delivery, which has 60."""
+
+A_FAILURE: Final = {"ok": False, "error": {"code": "unavailable", "message": "the service is away"}}
+"""What every `then` has to take, whatever its operation would have answered."""
+
+
+class Sends:
+    """What one function sends: operations that its action lists, with params that fit."""
+
+    __slots__ = ("_action", "_made", "_require_subscribed", "_table")
+
+    def __init__(
+        self, action: Action, table: RoutingTable, require_subscribed: RequireSubscribed
+    ) -> None:
+        self._action = action
+        self._require_subscribed = require_subscribed
+        self._table = table
+        self._made: list[Sent] | None = None
+
+    def make(self, name: str, params: Mapping[str, Any], then: str | None, *, ordered: bool) -> str:
+        """Note a delivery; its key. CallRefused says what is wrong with it, or Unsubscribed."""
+        operation = self._operation(name)
+        try:
+            operation.params.parse(params)
+            content = packed(params)
+        except (InvalidArgument, ValueError, TypeError) as problem:  # the others: no JSON value
+            raise MisfitCall(
+                f"ctx.send of {self._action.name}: {problem}; what a connector gets is plain JSON"
+            ) from None
+        if name == SLEEP and params["seconds"] > LONGEST_SLEEP:
+            raise MisfitCall(
+                f"ctx.send of {self._action.name}: {SLEEP} of more than {LONGEST_SLEEP:g} s is not over in "
+                "an attempt, and would never be done: await ctx.call waits longer"
+            )
+        if then is not None:
+            self._check_then(operation, then)
+        self._require_subscribed(operation)
+        made = self._made = [] if self._made is None else self._made
+        if len(made) >= MOST_AT_ONCE:
+            raise self._refused(f"more than {MOST_AT_ONCE:,} from one message; send fewer")
+        made.append(Sent(secrets.token_hex(16), name, content, then, ordered))
+        return made[-1].key
+
+    def take(self) -> list[Sent] | None:
+        """What was sent since this was asked last; None for nothing, as nearly always."""
+        made, self._made = self._made, None
+        return made
+
+    def _operation(self, name: str) -> Operation:
+        if self._action.effect != "write":
+            raise self._refused(
+                'its effect is "read" in the index, and what a read writes is rolled back: make it "write"'
+            )
+        operation = self._table.operations.get(name)
+        if operation is None or name not in self._action.connectors:
+            raise self._refused(
+                f"{name!r} is not among its connectors: add it to connectors = [...] of "
+                f'[actions."{self._action.name}"] in the index'
+            )
+        return operation
+
+    def _check_then(self, operation: Operation, name: str) -> None:
+        route = self._table.routes.get(name)
+        if route is None or route.built_in:
+            known = (each for each, one in self._table.routes.items() if not one.built_in)
+            raise self._refused(f"then={name!r} is no action of the index{hint(name, known)}")
+        if route.rule.channel != DATA or not route.writes:
+            raise self._refused(
+                f'then={name!r} has to be an action of the data channel with effect = "write"'
+            )
+        self._check_hears(route, operation)
+
+    def _check_hears(self, route: Route, operation: Operation) -> None:
+        """Or it would be found out when the outcome is there, and nobody to take it."""
+        try:
+            route.params.parse({"id": 1, "key": "0" * 32, "operation": operation.name, **A_FAILURE})
+        except InvalidArgument as problem:
+            raise self._refused(
+                f"then={route.name!r} has to take id, key, operation, ok, and result or error; {problem}"
+            ) from None
+
+    def _refused(self, why: str) -> CallRefused:
+        return CallRefused(f"ctx.send of {self._action.name}: {why}")
+
+
+class Outbox:
+    """One tenant's, for as long as it is resident. For its turn alone."""
+
+    __slots__ = ("is_stirred", "marker")
+
+    def __init__(self, marker: Marker) -> None:
+        self.marker = marker
+        self.is_stirred = False
+        """True once something was put there that nobody has looked at after its commit."""
+
+    def put(self, table: OutboxTable, sends: Sends, work: Work) -> None:
+        """In the transaction of the function that has sent it; the marker is on disk before."""
+        sent = sends.take()
+        if sent:
+            self.marker.make()
+            table.put(sent, work.principal.id, work.trace_id, time.time())
+            self.is_stirred = True

@@ -1,0 +1,252 @@
+"""The output gate of one tenant: its open database, and what leaves once it is on disk there.
+
+If a commit fails, every message in it is answered with an error and none of its effects stay. A commit that
+reports failure may still be on disk: everything is then put into the file, and once that was synced its table
+of ids is asked (actors/tenant/database/durability.py).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import structlog
+
+from actors.answers import packed_refusal
+from actors.errors import DatabaseProblem
+from actors.log.lines import Accounts, refused_line
+from actors.log.messages import FROM_TENANT
+from actors.messages import Replies, TenantRecord, Work
+from actors.tenant.database.database import FORGOTTEN_AT_ONCE, TenantDatabase
+from actors.tenant.database.durability import NOT_KEPT, Doubt, lost
+from actors.tenant.database.placement import Displaced
+from actors.tenant.request.handler import Serving
+from actors.tenant.request.idempotency import mark_in
+from actors.tenant.request.pending import Held, lines_of
+from transport.message import ABORTED, UNAVAILABLE, Refusal
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+KEEP_REPLIES = 24 * 3600.0
+"""Seconds for which an id is remembered (docs/message-api.md, promise 2)."""
+
+FORGET_EVERY = 600.0
+"""Seconds between two sweeps of replies that are older, while the tenant has work."""
+
+FORGET_MORE = 0.1
+"""Seconds between sweeps while there is more to forget: 5,000 replies a second at most."""
+
+TROUBLE = (sqlite3.Error, OSError, DatabaseProblem)
+"""What may be wrong with a file when its tenant leaves."""
+
+DISPLACED = Refusal(
+    UNAVAILABLE,
+    "the tenant's database was removed or replaced under the server, and nothing of this request was kept; "
+    "send it again with the same id",
+    retry_after_ms=1000,
+)
+
+STRETCH_LOST = Refusal(ABORTED, "the commit of a later stretch failed")
+"""What is on disk of the earlier ones is said besides."""
+
+
+class Gate:
+    """For the tenant's turn alone, as long as its incarnation lives."""
+
+    def __init__(
+        self,
+        record: TenantRecord,
+        make_serving: Callable[[], Serving],
+        let_go: Callable[[], None],
+        accounts: Accounts | None,
+    ) -> None:
+        """`make_serving` opens the database, with whoever serves on it."""
+        self._record = record
+        self._make_serving = make_serving
+        self._let_go = let_go
+        self._accounts = accounts
+        self._serving: Serving | None = None
+        self._next_sweep = 0.0
+
+    def open(self) -> None:
+        """Open the database; MigrationNeeded, DatabaseProblem."""
+        self._serving = self._make_serving()
+
+    @property
+    def serving(self) -> Serving:
+        """There from `open` on."""
+        assert self._serving is not None
+        return self._serving
+
+    @property
+    def database(self) -> TenantDatabase:
+        """Open from `open` on."""
+        return self.serving.database
+
+    @property
+    def doubt(self) -> Doubt:
+        """Whether what was committed is on disk."""
+        return self.database.doubt
+
+    def checkpoint_and_close(self) -> None:
+        """So that the file stands alone; where that fails, it is logged, and done at the next opening."""
+        self._close_accounts()
+        if self._serving is None:
+            return
+        try:
+            self.database.place.require()
+            self.database.checkpoint_and_close()
+        except TROUBLE as error:
+            self.tell_trouble(error)
+            self.database.close()
+
+    def tell_trouble(self, error: Exception) -> None:
+        """In the log: of the file of a tenant that leaves."""
+        path = str(self.database.path)
+        log.error("database not closed well", **self._whose, path=path, exc_info=error)
+
+    def close(self) -> None:
+        """Without ceremony: what was not committed is gone."""
+        self._close_accounts()
+        if self._serving is not None:
+            self.database.close()
+
+    def _close_accounts(self) -> None:
+        if self._accounts is not None:
+            self._accounts.close()
+
+    # Answers that wait for the disk
+
+    def begin(self) -> None:
+        """Begin a transaction. Where a commit has failed before, the disk may be asked first."""
+        if self.doubt:
+            self._ask_the_disk()
+        self.database.begin()
+
+    def commit(self, held: list[Held]) -> None:
+        """Commit the transaction; then these leave, or what is true instead."""
+        try:
+            self.flush(wrote=any(one.wrote for one in held))
+        except sqlite3.Error as error:
+            self.failed(error, len(held))
+            self.release([self._verdict(one, error) for one in held])
+        except Displaced:
+            self.release([self.serving.taken_back(one, DISPLACED) for one in held])
+            raise
+        else:
+            self.release(held)
+            self._sweep()
+
+    def apart(self, change: Callable[[], T]) -> T:
+        """A transaction of the engine's own, committed when this returns; what it gives.
+
+        Raises sqlite3.Error where it could not be; it may be on disk all the same.
+        """
+        self.begin()
+        try:
+            found = change()
+        except BaseException:
+            self.database.rollback()
+            raise
+        try:
+            self.flush(wrote=True)
+        except sqlite3.Error as error:
+            self.failed(error, 0)
+            raise
+        return found
+
+    def flush(self, *, wrote: bool) -> None:
+        """Commit the transaction; where it fails, `failed` comes next. Displaced ends the incarnation."""
+        if wrote:
+            if self.doubt:
+                raise sqlite3.OperationalError("an earlier commit failed") from self.doubt.error
+            self._require_in_place()
+            self._let_go()
+        self.database.commit()
+
+    def _require_in_place(self) -> None:
+        try:
+            self.database.place.require()
+        except Displaced:
+            self.database.rollback()
+            raise
+
+    def failed(self, error: sqlite3.Error, messages: int) -> None:
+        """After a commit of so many messages: ask the disk what it holds, now or, with `doubt`, later."""
+        self.database.rollback()
+        if not self.doubt:
+            log.error("commit failed", **self._whose, messages=messages, exc_info=error)
+            self.doubt.arise(error)
+        self._ask_the_disk()
+
+    def lost(self, error: sqlite3.Error) -> Refusal:
+        """Of a write whose commit failed with this, and which is not on disk as far as is known."""
+        return self.doubt.refusal if self.doubt else lost(error, NOT_KEPT)
+
+    def _ask_the_disk(self) -> None:
+        seconds = self.doubt.ask(self.database.checkpoint)
+        if seconds is not None:
+            log.info("database written again", **self._whose, seconds=round(seconds, 3))
+
+    @property
+    def _whose(self) -> dict[str, str]:
+        return {"tenant": self._record.name, "tenant_id": self._record.id}
+
+    def stored(self, work: Work) -> bytes | None:
+        """What stands under the id of a request: its reply, or a mark."""
+        stored = self.database.recall(*work.whose)
+        return stored and stored[1]
+
+    def release(self, held: list[Held]) -> None:
+        """Let replies go, and tell the tenant's log."""
+        accounts = self._accounts
+        now = 0.0 if accounts is None else accounts.clock()
+        outlets: dict[Any, list[Any]] = {}
+        for one in held:
+            work = one.work
+            outlets.setdefault(work.outlet, []).append((work.peer, one.body))
+        for outlet, frames in outlets.items():
+            outlet.tell(Replies(frames))
+        if accounts is not None:
+            accounts.tell(self._record, lines_of(held, now))
+
+    def refuse(self, work: Work, refusal: Refusal) -> None:
+        """At once, where no turn will."""
+        body = packed_refusal(work, refusal)
+        work.outlet.tell(Replies([(work.peer, body)]))
+        if self._accounts is not None:
+            now = self._accounts.clock()
+            line = refused_line(FROM_TENANT, now, work, refusal, None, len(body))
+            self._accounts.tell(self._record, (line,))
+
+    def _verdict(self, held: Held, error: sqlite3.Error) -> Held:
+        """The reply itself where it is on disk, else a refusal; what is there may be an earlier mark."""
+        stored = self.stored(held.work) if held.wrote and not self.doubt else None
+        if stored is None:
+            return self.serving.taken_back(held, self.lost(error))
+        mark = mark_in(stored)
+        return held if mark is None else self.serving.taken_back(held, mark.on(STRETCH_LOST))
+
+    def _sweep(self) -> None:
+        """Forget old replies; where more are due than one sweep takes, sweep again soon.
+
+        In a transaction of its own, after the replies have left: who only reads needs no file to write to.
+        """
+        now = time.monotonic()
+        if now < self._next_sweep or self.doubt:
+            return
+        self._next_sweep = now + FORGET_EVERY
+        moment = self.database.age() - KEEP_REPLIES
+        try:
+            if not self.database.has_replies_before(moment):
+                return
+            forgotten = self.apart(lambda: self.database.forget_before(moment))
+        except sqlite3.Error as error:
+            log.warning("old replies not forgotten", **self._whose, exc_info=error)
+        else:
+            if forgotten >= FORGOTTEN_AT_ONCE:
+                self._next_sweep = now + FORGET_MORE

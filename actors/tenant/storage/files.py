@@ -1,0 +1,275 @@
+"""The last backup of a tenant that is deleted: made, proven and on disk before its file is removed.
+
+The order is the promise: copy, check, sync, give it its name, and only then remove. Wherever that is cut
+off, the tenant's file is there or a whole backup is, and doing it again ends well.
+
+Making a tenant's file: a copy of the template, stamped, and synced before anyone hears of it.
+
+Where tenants' databases are, and what is needed to make, migrate and open one.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+from actors.errors import DatabaseProblem
+from actors.host.disk import sync
+from actors.host.files import private_directory, private_file
+from actors.messages import TENANT_ID, TenantRecord
+from actors.tenant.database.connection import (
+    SharedEngine,
+    StorageLimits,
+    check_stamp,
+    connect,
+    open_tenant,
+    problem,
+    remove_draft,
+)
+from actors.tenant.database.constants import forget_unloaded, static_fragments
+from actors.tenant.database.database import TenantDatabase
+from actors.tenant.database.durability import checkpoint
+from actors.tenant.database.guard import KnownText
+from actors.tenant.storage.migrations import Migrations
+from actors.tenant.storage.outbox_marker import Marker, due_markers, remove_marker
+
+BESIDE: Final = ("-wal", "-shm", "-journal")
+"""What SQLite keeps beside a file. They go after it: without the file they are nobody's."""
+
+
+def archive_tenant(path: Path, backups: Path, tenant_id: str) -> Path:
+    """Move a tenant's file, open nowhere, into a backup; the backup's path.
+
+    Where the file is gone and a backup is there, that one: it was done before. DatabaseProblem where it
+    cannot be done (no room, a damaged file, another tenant's); the file then stays as it is.
+    """
+    try:
+        found = _backed_up if path.exists() else _newest
+        backup = found(path, backups, tenant_id)
+        _remove(_before_migration(backups, tenant_id))
+        _remove(path)
+        sync(path.parent)
+    except OSError as error:
+        raise DatabaseProblem(f"{path} could not be moved into {backups}: {error}") from error
+    return backup
+
+
+def copy_before_migration(path: Path, backups: Path, tenant_id: str) -> Path:
+    """Copy a tenant's file, checked and on disk, in place of the copy before the last migration.
+
+    What another connection has not committed is not in it. DatabaseProblem where it cannot be made; the
+    older copy then stays.
+    """
+    kept = _before_migration(backups, tenant_id)
+    _make_copy(path, kept.with_suffix(".new"), kept, tenant_id)
+    return kept
+
+
+def _before_migration(backups: Path, tenant_id: str) -> Path:
+    return backups / "before-migration" / f"{tenant_id}.db"
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    for end in BESIDE:
+        path.with_name(path.name + end).unlink(missing_ok=True)
+
+
+def _newest(path: Path, backups: Path, tenant_id: str) -> Path:
+    found = sorted(backups.glob(f"{tenant_id}-*.db"))  # the time in the name sorts as text
+    if not found:
+        raise DatabaseProblem(
+            f"{path} is missing, and {backups} has no backup of it: restore it from elsewhere, or see "
+            "who removed it"
+        )
+    return found[-1]
+
+
+def _backed_up(path: Path, backups: Path, tenant_id: str) -> Path:
+    backup = backups / f"{tenant_id}-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.db"
+    # One draft for each tenant: a failure leaves no heap of them.
+    _make_copy(path, backups / f"{tenant_id}.new", backup, tenant_id)
+    return backup
+
+
+def _make_copy(path: Path, draft: Path, copy: Path, tenant_id: str) -> None:
+    """A copy that has its name only when it is whole, checked and on disk; DatabaseProblem."""
+    try:
+        private_directory(copy.parent)
+        _remove(draft)
+        _copy(path, draft, tenant_id)
+        sync(draft)
+        draft.rename(copy)
+        sync(copy.parent)
+    except (OSError, sqlite3.Error, DatabaseProblem) as error:
+        _remove(draft)
+        raise _unfinished(path, draft, error) from error
+
+
+def _copy(path: Path, draft: Path, tenant_id: str) -> None:
+    """All pages, those that are still in a -wal included, into one file that needs none."""
+    os.close(private_file(draft))
+    with closing(connect(path)) as source, closing(connect(draft)) as target:
+        check_stamp(path, source, tenant_id)
+        source.backup(target, progress=_refuse_to_wait)
+        target.execute("PRAGMA journal_mode=DELETE")
+        found = [row[0] for row in target.execute("PRAGMA integrity_check(1)")]
+        if found != ["ok"]:
+            raise DatabaseProblem(f"{path} is damaged ({found[0]}): repair it, or restore it")
+
+
+def _refuse_to_wait(status: int, _remaining: int, _total: int) -> None:
+    """The driver would try again for ever; who holds a deleted tenant's file should not be there."""
+    if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        raise DatabaseProblem("another process holds the file: stop that one")
+
+
+def _unfinished(path: Path, draft: Path, error: Exception) -> DatabaseProblem:
+    if isinstance(error, sqlite3.Error):
+        error = problem(path, error)
+    return DatabaseProblem(f"{draft} could not be made, so {path} stays: {error}")
+
+
+def tenant_path(directory: Path, tenant_id: str) -> Path:
+    """Where a tenant's database is: named from its generated id, so that no name ever reaches a path."""
+    if not TENANT_ID.fullmatch(tenant_id):
+        raise DatabaseProblem(f"{tenant_id!r} is no tenant's id: that is 32 hexadecimal digits")
+    return directory / f"{tenant_id}.db"
+
+
+def create_tenant(template: bytes, path: Path, tenant_id: str) -> None:
+    """Make the tenant's file from a template's content (Migrations.template); on disk when this returns.
+
+    DatabaseProblem where it is there already, or cannot be written. A crash half-way leaves a `.new` file,
+    which the next start removes.
+    """
+    if path.exists():
+        raise DatabaseProblem(f"{path} is there already: a tenant's file is made once")
+    private_directory(path.parent)
+    draft = path.with_suffix(".new")
+    remove_draft(draft)
+    try:
+        _write(template, draft)
+        _stamp(draft, tenant_id)
+        sync(draft)
+        draft.rename(path)
+        sync(path.parent)
+    except (sqlite3.Error, OSError) as error:
+        found = problem(draft, error)
+        for left in (draft, path):  # it is not in use yet
+            remove_draft(left)
+        raise found from error
+
+
+def remove_drafts(directory: Path) -> None:
+    """Those that a process left behind that died; while no other makes any. What cannot be removed stays."""
+    for draft in directory.glob("*.new"):
+        with suppress(OSError):
+            remove_draft(draft)
+
+
+def _write(template: bytes, draft: Path) -> None:
+    with os.fdopen(private_file(draft), "wb") as target:
+        target.write(template)
+
+
+def _stamp(draft: Path, tenant_id: str) -> None:
+    with closing(connect(draft)) as driver:
+        driver.execute(
+            "PRAGMA synchronous=OFF"
+        )  # the file is synced as a whole, and then gets its name
+        driver.execute(
+            "INSERT INTO tenantry_tenant (id, created_at) VALUES (?, ?)",
+            (tenant_id, datetime.now(UTC).isoformat(timespec="milliseconds")),
+        )
+        checkpoint(driver, draft)  # closing says nothing where that fails
+
+
+class Storage:
+    """Made once, by the wiring. `open` is for a tenant's turn; the rest for the Migrator."""
+
+    def __init__(
+        self,
+        data: Path,
+        application: Path | None,
+        database_bytes: int,
+        age: Callable[[], float] = time.time,
+    ) -> None:
+        """`age` says the seconds since the epoch by which replies are forgotten."""
+        self._age = age
+        self._tenants = data / "tenants"
+        self._backups = data / "backups"
+        self._markers = data / "outbox"
+        self._migrations = Migrations(application)
+        for directory in (self._tenants, data / "templates"):
+            remove_drafts(directory)
+        self._template = self._migrations.template(data / "templates").read_bytes()
+        self._schema = self._migrations.schema_info()
+        self.database_bytes = database_bytes
+        """Largest database of a tenant with no limit of its own, in bytes."""
+        self._shared = SharedEngine()
+        self._known: tuple[tuple[ModuleType, ...], KnownText] = ((), KnownText())
+
+    def path(self, tenant_id: str) -> Path:
+        """The tenant's file."""
+        return tenant_path(self._tenants, tenant_id)
+
+    def open(self, tenant: TenantRecord) -> TenantDatabase:
+        """Open the tenant's file; MigrationNeeded, DatabaseProblem."""
+        database = open_tenant(
+            self.path(tenant.id),
+            tenant.id,
+            shared=self._shared,
+            schema=self._schema,
+            limits=StorageLimits(self.database_bytes),
+        )
+        database.age = self._age
+        return database
+
+    def create(self, tenant_id: str) -> None:
+        """Make the tenant's file, on disk when this returns; DatabaseProblem."""
+        create_tenant(self._template, self.path(tenant_id), tenant_id)
+
+    def migrate(self, tenant_id: str) -> None:
+        """Bring the tenant's file, open nowhere, to head: wholly or not at all; DatabaseProblem.
+
+        A copy of it as it was is in backups/before-migration, in place of the one before.
+        """
+        path = self.path(tenant_id)
+        self._migrations.upgrade(
+            path, tenant_id, lambda: copy_before_migration(path, self._backups, tenant_id)
+        )
+
+    def archive(self, tenant_id: str) -> Path:
+        """Move the tenant's file, open nowhere, into a last backup, whose path it is; DatabaseProblem."""
+        backup = archive_tenant(self.path(tenant_id), self._backups, tenant_id)
+        remove_marker(self._markers, tenant_id)
+        return backup
+
+    def marker(self, tenant_id: str) -> Marker:
+        """Says that something is in the tenant's outbox."""
+        return Marker(self._markers, tenant_id)
+
+    def due_markers(self, now: float) -> list[str]:
+        """Ids of tenants whose outbox somebody has to see to by now, the longest due first."""
+        return due_markers(self._markers, now)
+
+    def known_text(self, modules: tuple[ModuleType, ...]) -> KnownText:
+        """The SQL text that this code holds as constants: the only text its functions may run.
+
+        Each module is read once, when it was loaded (actors/tenant/database/constants.py). The last answer is
+        kept, for every tenant's turn.
+        """
+        of, known = self._known
+        if of is not modules:
+            known = KnownText(static_fragments(modules))
+            forget_unloaded()
+            self._known = (modules, known)
+        return known

@@ -1,0 +1,77 @@
+"""The Migrator: makes tenants' files, brings them to head and takes them away, one at a time.
+
+Alembic keeps its context in module globals, hence is not thread-safe: an actor is exactly the cure.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import structlog
+
+from actors.errors import DatabaseProblem
+from actors.messages import Migrate, Migrated
+from actors.runtime.actor import Actor
+from actors.runtime.mailbox import Mailbox
+from actors.tenant.storage.files import Storage
+
+log = structlog.get_logger()
+
+
+class CreateFile(NamedTuple):
+    """Ask: make this tenant's file. Answered when it is on disk; DatabaseProblem."""
+
+    tenant_id: str
+
+
+class Archive(NamedTuple):
+    """Ask: make the last backup of this tenant, whose file is open nowhere, and remove the file.
+
+    Answered by the backup's Path when it is on disk and the file has gone, also where that was done before;
+    DatabaseProblem where it cannot be done, and then the file is as it was.
+    """
+
+    tenant_id: str
+
+
+class Migrator(Actor):
+    """Has a thread of its own: a migration may take long."""
+
+    def __init__(self, mailbox: Mailbox, storage: Storage) -> None:
+        super().__init__(mailbox)
+        self._storage = storage
+
+    def on_receive(self, message: Any) -> Path | None:
+        """CreateFile, Migrate and Archive."""
+        match message:
+            case CreateFile(tenant_id):
+                self._storage.create(tenant_id)
+            case Migrate(tenant, mailbox, reply_to):
+                reply_to.tell(Migrated(mailbox, self._migrated(tenant.id)))
+            case Archive(tenant_id):
+                return self._archived(tenant_id)
+            case _:
+                raise TypeError(f"the Migrator has no handler for {type(message).__name__}")
+        return None
+
+    def bury(self, message: Any, error: BaseException) -> list[Any]:
+        """A migration that ended the Migrator twice: the tenant that waits for it hears of it."""
+        if isinstance(message, Migrate):
+            message.reply_to.tell(Migrated(message.mailbox, DatabaseProblem(repr(error))))
+            return []
+        return super().bury(message, error)
+
+    def _archived(self, tenant_id: str) -> Path:
+        backup = self._storage.archive(tenant_id)
+        log.info("tenant archived", tenant_id=tenant_id, backup=str(backup))
+        return backup
+
+    def _migrated(self, tenant_id: str) -> Exception | None:
+        """Why it could not be, or None."""
+        try:
+            self._storage.migrate(tenant_id)
+        except Exception as error:  # noqa: BLE001 - a migration is foreign code; the supervisor hears of it
+            return error
+        log.info("tenant migrated", tenant_id=tenant_id)
+        return None
