@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from actors.connectors.actor import Habits
-from actors.connectors.breakers import Breakers
+from actors.connectors.engine.retry import Breakers
 from actors.errors import ActionError
 from actors.log.events import Events
 from tests.actors.connectors.peer import BUSY, HANG, REFUSED, Peer

@@ -15,7 +15,7 @@ from standardwebhooks import Webhook
 from actors.errors import InvalidArgument
 from tests.actors.connectors.authority import Authority
 from tests.actors.connectors.bucket import bucket, stored
-from tests.actors.connectors.post_office import post_office
+from tests.actors.connectors.smtp_server import post_office
 from tests.actors.connectors.web_peer import OK, saying, status, web_peer
 from tests.actors.servers import request
 from tests.conftest import Server

@@ -14,17 +14,14 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
-from actors.connectors.boundary import Boundary
-from actors.connectors.breakers import Breakers
-from actors.connectors.call import Call
 from actors.connectors.contract import Permanent
-from actors.connectors.exchange import Exchange
-from actors.connectors.implementations import Implementations
-from actors.connectors.journal import Journal
-from actors.connectors.queue import Queue
-from actors.connectors.replay import replayed
-from actors.connectors.tenant_settings import fitting, stated_by
-from actors.connectors.tries import TRY_SECONDS, Sleep, Tries
+from actors.connectors.engine.calls import Call, Queue
+from actors.connectors.engine.instances import Implementations, fitting, stated_by
+from actors.connectors.engine.journal import Journal
+from actors.connectors.engine.journal_entry import replayed
+from actors.connectors.engine.pipeline import Exchange
+from actors.connectors.engine.retry import TRY_SECONDS, Breakers, Sleep, Tries
+from actors.connectors.outbound.boundary import Boundary
 from actors.errors import (
     ActionError,
     DeadlineExceeded,

@@ -2,20 +2,198 @@
 
 The Message-ID is made of the delivery's key: should a mail arrive twice because an answer was lost, readers
 see that the two are one.
+
+One conversation with an SMTP server: connect to a checked address, encrypt, log in, hand over, leave.
+
+What a peer says of itself, fit to be repeated in an error: short, printable, and without our secrets.
 """
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import ssl
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
-from actors.connectors import fields
-from actors.connectors.boundary import Boundary
-from actors.connectors.contract import Delivery, Outer, Settings
-from actors.connectors.letter import Letter, letter
-from actors.connectors.relay import NONE, Relay
-from actors.connectors.targets import MAIL_PORTS, relay
+import aiosmtplib
+from aiosmtplib import SMTP
+
+from actors.connectors import mail_headers
+from actors.connectors.contract import (
+    ConnectorProblem,
+    Delivery,
+    Outer,
+    Permanent,
+    Settings,
+    Transient,
+)
+from actors.connectors.mime import Letter, letter
+from actors.connectors.outbound.boundary import Boundary, remaining
+from actors.connectors.outbound.targets import MAIL_PORTS, relay
+from actors.log.redaction import SECRET, discreet
+
+LONGEST = 200
+"""Characters."""
+
+
+def heard(text: str, secrets: Iterable[str] = ()) -> str:
+    """The beginning of a peer's words on one line; where it repeats a secret, that is taken out."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, SECRET)
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    return discreet(line[:LONGEST])
+
+
+STARTTLS = "starttls"
+IMPLICIT = "implicit"
+NONE = "none"
+
+
+class Refused(NamedTuple):
+    """A recipient that the relay did not take, while it took others."""
+
+    address: str
+    code: int
+    said: str
+
+
+class Relay:
+    """A tenant's SMTP server. `known` are its settings, as attributes."""
+
+    def __init__(self, boundary: Boundary, trust: ssl.SSLContext, known: Any) -> None:
+        self._boundary = boundary
+        self._trust = trust
+        self._known = known
+        self._secrets = [text for text in (known.password, known.username) if text]
+
+    async def hand_over(self, letter: Letter, delivery: Delivery) -> list[Refused]:
+        """The recipients that were refused although others were not; Transient, Permanent."""
+        phase = _Phase()
+        try:
+            async with asyncio.timeout(remaining(delivery, self._known.timeout)):
+                client = await self._connected(letter)
+                try:
+                    return await self._converse(client, letter, phase)
+                finally:
+                    _leave(client, politely=phase.name == "over")
+        except TimeoutError:
+            raise self._lost("did not answer in time", phase) from None
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            raise self._problem(error, phase) from None
+
+    async def _connected(self, letter: Letter) -> SMTP:
+        known = self._known
+        target = relay(known.host, known.port, encrypted=known.tls != NONE)
+        addresses = await self._boundary.addresses(target, MAIL_PORTS)
+        return SMTP(
+            hostname=target.host,
+            sock=await _socket([str(each) for each in addresses], target.port),
+            local_hostname=letter.sender.rpartition("@")[2],
+            use_tls=known.tls == IMPLICIT,
+            start_tls=known.tls == STARTTLS,
+            tls_context=self._trust if known.tls != NONE else None,
+            timeout=None,
+        )
+
+    async def _converse(self, client: SMTP, letter: Letter, phase: _Phase) -> list[Refused]:
+        await client.connect()
+        if self._known.username:
+            phase.name = "login"
+            await client.login(self._known.username, self._known.password or "")
+        phase.name = "envelope"
+        await client.ehlo()
+        size = [f"size={len(letter.content)}"] if client.supports_extension("size") else []
+        await client.mail(letter.sender, options=size)
+        refused = await self._address(client, letter)
+        phase.name = "content"
+        await client.data(letter.content)
+        phase.name = "over"
+        return refused
+
+    async def _address(self, client: SMTP, letter: Letter) -> list[Refused]:
+        refused = []
+        for recipient in letter.recipients:
+            try:
+                await client.rcpt(recipient)
+            except aiosmtplib.SMTPRecipientRefused as error:
+                refused.append(Refused(recipient, error.code, self._said(error.message)))
+        if len(refused) < len(letter.recipients):
+            return refused
+        first = min(refused, key=lambda each: each.code)
+        raise self._answered(first.code, f"refused every recipient: {first.code} {first.said}")
+
+    def _problem(self, error: Exception, phase: _Phase) -> ConnectorProblem:
+        if isinstance(error, ssl.SSLCertVerificationError) or isinstance(
+            error.__cause__, ssl.SSLCertVerificationError
+        ):
+            return self._transient("has no certificate for that name that is trusted here")
+        if isinstance(error, aiosmtplib.SMTPResponseException) and error.code > 0:
+            if phase.name == "login":  # what is said about a login may repeat it
+                return self._answered(error.code, f"refused the login: {error.code}")
+            return self._answered(error.code, f"said {error.code} {self._said(error.message)}")
+        if isinstance(error, OSError | aiosmtplib.SMTPResponseException):
+            return self._lost("cannot be reached, or closed the connection", phase)
+        if "STARTTLS" in str(error):
+            return Permanent(f"{self._known.host} offers no STARTTLS, and nothing is sent without")
+        return Permanent(f"{self._known.host} offers nothing that fits the settings ({phase.name})")
+
+    def _answered(self, code: int, what: str) -> ConnectorProblem:
+        return self._transient(what) if code < 500 else Permanent(f"{self._known.host} {what}")
+
+    def _lost(self, what: str, phase: _Phase) -> Transient:
+        if phase.name != "content":
+            return self._transient(what)
+        what = f"{what} while it got the mail; it may have taken it all the same"
+        return self._transient(what)
+
+    def _transient(self, what: str) -> Transient:
+        return Transient(f"{self._known.host} {what}")
+
+    def _said(self, text: str) -> str:
+        return heard(text, self._secrets)
+
+
+class _Phase:
+    """How far a conversation has come: connect, login, envelope, content, over."""
+
+    name = "connect"
+
+
+async def _socket(addresses: list[str], port: int) -> socket.socket:
+    """Connected to the first address that answers; OSError where none does."""
+    loop = asyncio.get_running_loop()
+    for address in addresses:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with _closed_on_failure(socket.socket(family, socket.SOCK_STREAM)) as opened:
+            opened.setblocking(False)
+            try:
+                await loop.sock_connect(opened, (address, port))
+            except OSError:
+                opened.close()
+                continue
+            return opened
+    raise ConnectionError("no address answers")
+
+
+@contextmanager
+def _closed_on_failure(opened: socket.socket) -> Iterator[socket.socket]:
+    try:
+        yield opened
+    except BaseException:
+        opened.close()
+        raise
+
+
+def _leave(client: SMTP, *, politely: bool) -> None:
+    """Say goodbye without waiting for the answer; or just go, where what is unsent could keep us."""
+    if isinstance(client.transport, asyncio.WriteTransport):
+        if politely:
+            client.transport.write(b"QUIT\r\n")
+        else:
+            client.transport.abort()
+    client.close()
 
 
 class MailConnector:
@@ -29,7 +207,9 @@ class MailConnector:
         """Permanent where these can never work."""
         target = relay(settings.host, settings.port, encrypted=settings.tls != NONE)
         self._boundary.require_possible(target, MAIL_PORTS)
-        fields.named(settings.sender_name, fields.mailbox(settings.sender, "sender"), "sender_name")
+        mail_headers.named(
+            settings.sender_name, mail_headers.mailbox(settings.sender, "sender"), "sender_name"
+        )
 
     def outer(self, delivery: Delivery, params: Mapping[str, Any], settings: Settings) -> Outer:
         """The envelope, and the mail as it will be sent: ASCII, so that people can read it in a trace."""

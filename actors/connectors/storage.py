@@ -2,6 +2,8 @@
 
 obstore signs (AWS Signature Version 4, in the query), and our own HTTP sends: so what is reached is an
 address that was checked, no redirect is followed, and the environment (AWS_*, proxies) has no say.
+
+The names of stored objects: a path below a prefix, in one spelling, that leads nowhere else.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import base64
 import binascii
 import re
 import time
+import unicodedata
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,14 +21,39 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from actors.connectors.boundary import Boundary
 from actors.connectors.contract import Delivery, Outer, Permanent, Settings, Transient
-from actors.connectors.http import Http, Request, Response, refuse
-from actors.connectors.keys import object_key
-from actors.connectors.targets import Target, web
+from actors.connectors.outbound.boundary import Boundary
+from actors.connectors.outbound.http import Http, Request, Response, refuse
+from actors.connectors.outbound.targets import Target, web
 
 if TYPE_CHECKING:
-    from obstore.store import S3Credential  # exists for type checkers only
+    from obstore.store import S3Credential
+
+
+LONGEST = 900
+"""Bytes of UTF-8, prefix included, of the 1,024 that S3 takes: a URL has to hold them, too."""
+
+_APART = frozenset("\\\u2028\u2029")
+
+
+def object_key(prefix: str, key: str) -> str:
+    """The whole key, composed (NFC), where both are paths of plain parts; Permanent where one is not."""
+    whole = f"{_path(prefix, 'prefix')}/{_path(key, 'key')}"
+    if len(whole.encode()) > LONGEST:
+        raise Permanent(f"the key with its prefix is longer than {LONGEST} bytes")
+    return whole
+
+
+def _path(text: str, field: str) -> str:
+    path = unicodedata.normalize("NFC", text)
+    if any(unicodedata.category(sign) in ("Cc", "Cs") or sign in _APART for sign in path):
+        raise Permanent(f"{field} holds a control character or a backslash")
+    if any(part in ("", ".", "..") for part in path.split("/")):
+        raise Permanent(
+            f"{field} must be a path such as invoices/7.pdf: no / around it, no . and no .."
+        )
+    return path
+
 
 MOST_BYTES = 2 * 1024 * 1024
 """Of one object: as base64 it still fits a row of a tenant's database."""

@@ -16,7 +16,7 @@ import pykka
 import structlog
 
 from actors.connectors.actor import HABITS, ConnectorActor, Finish, Habits
-from actors.connectors.journal import Journal
+from actors.connectors.engine.journal import Journal
 from actors.profiles import Profiles
 from actors.registry.snapshot import Published
 from actors.runtime.futures import Answer

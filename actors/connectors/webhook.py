@@ -18,10 +18,10 @@ from typing import Any
 
 from standardwebhooks import Webhook
 
-from actors.connectors.boundary import Boundary
 from actors.connectors.contract import Delivery, Outer, Permanent, Settings
-from actors.connectors.http import Http, Request, Response, refuse
-from actors.connectors.targets import web
+from actors.connectors.outbound.boundary import Boundary
+from actors.connectors.outbound.http import Http, Request, Response, refuse
+from actors.connectors.outbound.targets import web
 from transport.fit import fit_text
 
 MOST_PAYLOAD = 256 * 1024

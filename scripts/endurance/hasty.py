@@ -11,7 +11,7 @@ from typing import Final
 
 from actors import __main__ as server
 from actors.connectors.actor import Habits
-from actors.connectors.breakers import Breakers
+from actors.connectors.engine.retry import Breakers
 from actors.system import System
 from actors.tenant.outbox import attempt
 

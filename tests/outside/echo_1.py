@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from actors.connectors.boundary import Boundary
 from actors.connectors.contract import Delivery, Permanent, Transient
+from actors.connectors.outbound.boundary import Boundary
 
 Json = Mapping[str, Any]
 

@@ -7,9 +7,9 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from actors.connectors.boundary import Boundary
 from actors.connectors.contract import Delivery, Outer
-from actors.connectors.http import Http, Request, refuse
+from actors.connectors.outbound.boundary import Boundary
+from actors.connectors.outbound.http import Http, Request, refuse
 
 PATIENCE: Final = 5.0
 """Seconds for one call of the peer."""

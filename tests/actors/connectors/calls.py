@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from actors.connectors.call import Call
+from actors.connectors.engine.calls import Call
 from actors.messages import Operate, TenantRecord
 from actors.runtime.futures import Answer
 

@@ -9,9 +9,9 @@ from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from actors.connectors.boundary import Boundary, Resolver
 from actors.connectors.contract import Connector, Delivery, Settings
-from actors.connectors.tenant_settings import fitting
+from actors.connectors.engine.instances import fitting
+from actors.connectors.outbound.boundary import Boundary, Resolver
 from actors.index.parser import read_index
 
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from actors.connectors.boundary import Boundary
 from actors.connectors.contract import Connector
+from actors.connectors.outbound.boundary import Boundary
 from actors.errors import CodeProblem
 from actors.index.code import AWAITED, CONNECTOR_METHODS, Codebase
 

@@ -16,7 +16,7 @@ import pytest
 
 from actors.connectors.contract import Connector, Permanent, Transient
 from actors.connectors.mail import MailConnector
-from actors.connectors.retry import LONGEST
+from actors.connectors.outbound.http import LONGEST
 from actors.connectors.storage import StorageConnector
 from actors.connectors.webhook import WebhookConnector
 from tests.actors.connectors.deliveries import LOOPBACK, deliver, delivery

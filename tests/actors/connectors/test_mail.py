@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from actors.connectors.boundary import Boundary
 from actors.connectors.contract import ConnectorProblem, Permanent, Transient
 from actors.connectors.mail import MailConnector
+from actors.connectors.outbound.boundary import Boundary
 from tests.actors.connectors.authority import Authority
 from tests.actors.connectors.deliveries import LOOPBACK, deliver, delivery, known, names, run
-from tests.actors.connectors.post_office import PostOffice, post_office
+from tests.actors.connectors.smtp_server import PostOffice, post_office
 
 LETTER = {"to": ["ada@example.com"], "subject": "Hello", "text": "Line one.\n.\n.two\r\n"}
 PASSWORD = "s3cret-of-acme"

@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.connectors.contract import Permanent, Transient
-from actors.connectors.keys import LONGEST, object_key
-from actors.connectors.storage import MOST_BYTES, StorageConnector
+from actors.connectors.storage import LONGEST, MOST_BYTES, StorageConnector, object_key
 from tests.actors.connectors.bucket import KEYS, bucket, stored
 from tests.actors.connectors.deliveries import LOOPBACK, deliver, delivery, run
 from tests.actors.connectors.web_peer import OK, endlessly, saying, status, web_peer

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from actors.connectors.boundary import Boundary
 from actors.connectors.contract import ConnectorProblem, Permanent, Transient
-from actors.connectors.retry import LONGEST, retry_after
+from actors.connectors.outbound.boundary import Boundary
+from actors.connectors.outbound.http import LONGEST, retry_after
 from actors.connectors.webhook import MOST_ANSWER, WebhookConnector
 from tests.actors.connectors.authority import Authority
 from tests.actors.connectors.deliveries import LOOPBACK, deliver, delivery, known, names, run

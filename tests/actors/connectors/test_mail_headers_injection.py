@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from actors.connectors import fields
+from actors.connectors import mail_headers
 from actors.connectors.contract import Delivery, Permanent
-from actors.connectors.letter import Letter, letter
+from actors.connectors.mime import Letter, letter
 
 DELIVERY = Delivery("send", "acme", "k-1", 1_764_000_000.5, 0.0, "0123abcd")
 
@@ -121,10 +121,10 @@ def test_an_address_is_an_address(text: str) -> None:
             assert_nobody_else_gets_it(found)
             header = read(found)["reply-to" if field == "reply_to" else "from"]
             (address,) = header.addresses
-            assert address.addr_spec == fields.mailbox(text, field)
+            assert address.addr_spec == mail_headers.mailbox(text, field)
     found = written(bcc=[text])
     if found is not None:
-        assert found.recipients[2:] == (fields.mailbox(text, "bcc"),)
+        assert found.recipients[2:] == (mail_headers.mailbox(text, "bcc"),)
 
 
 @given(HOSTILE, HOSTILE)

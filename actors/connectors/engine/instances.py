@@ -1,17 +1,23 @@
-"""The implementations of one connector: made once for each version, closed when nobody is at work on them."""
+"""The implementations of one connector: made once for each version, closed when nobody is at work on them.
+
+What a tenant states for a connector: where its relay is, and with which password.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
-from actors.connectors.boundary import Boundary
-from actors.connectors.contract import Connector
+from actors.connectors.contract import Connector, Permanent, Settings
+from actors.connectors.outbound.boundary import Boundary
+from actors.errors import InvalidArgument, Unavailable
+from actors.profiles import ConnectorSettings, Profiles, thawed
 from actors.runtime.futures import Answer, settle
+from actors.schema.schema import Schema
 
 log = structlog.get_logger()
 
@@ -96,3 +102,21 @@ class Implementations:
                 await implementation.connector.close()
         except (Exception, SystemExit) as error:
             log.error("a connector could not be closed", connector=self._name, exc_info=error)
+
+
+def stated_by(profiles: Profiles, tenant_id: str, connector: str) -> ConnectorSettings:
+    """The newest, secrets included; revision 0 where the tenant has stated nothing. Unavailable."""
+    stated = profiles.of(tenant_id).connectors.get(connector)
+    if stated is None:
+        return ConnectorSettings(connector, 0)
+    if stated.problem is not None:
+        raise Unavailable(f"the settings of {connector} cannot be read: {stated.problem}")
+    return stated
+
+
+def fitting(settings: Mapping[str, Any], schema: Schema) -> Settings:
+    """As the connector's code gets them; Permanent, naming fields and no value, where they do not fit."""
+    try:
+        return schema.parse(thawed(settings))
+    except InvalidArgument as problem:
+        raise Permanent(f"{problem}: owners see to that with connectors.configure") from None

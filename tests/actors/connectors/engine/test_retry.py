@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from actors.connectors.breakers import Breakers, Open
 from actors.connectors.contract import Permanent, Transient
-from actors.connectors.tries import JITTER, MOST_TRIES, Tries
+from actors.connectors.engine.retry import JITTER, MOST_TRIES, Breakers, Open, Tries
 from actors.errors import DeadlineExceeded
 from tests.actors.connectors.calls import call
 
@@ -137,7 +136,7 @@ class TestBreakers:
     def test_what_is_remembered_is_bounded_and_what_answers_is_forgotten(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("actors.connectors.breakers.MOST", 3)
+        monkeypatch.setattr("actors.connectors.engine.retry.MOST", 3)
         breakers = Breakers(1)
         for party in ("a", "b", "c", "d"):
             with pytest.raises(Transient), breakers.guard(party):
@@ -151,7 +150,7 @@ class TestBreakers:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         now = [1000.0]
-        monkeypatch.setattr("actors.connectors.breakers.time", Watch(now))
+        monkeypatch.setattr("actors.connectors.engine.retry.time", Watch(now))
         bench = Bench(failures=1)
         asyncio.run(self._half_open(bench.breakers, now))
 

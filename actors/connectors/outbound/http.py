@@ -6,6 +6,8 @@ says there can be anything, and makes it raise. So the exchange is the transport
 The request goes to an address that was checked, as a URL; the host's name is in the Host header and in the
 TLS handshake, and it is the name that the certificate has to bear. Each exchange has a connection of its own:
 one that was checked for another name is never used again.
+
+How long a service asks to be left alone: the Retry-After header (RFC 9110, section 10.2.3).
 """
 
 from __future__ import annotations
@@ -13,16 +15,37 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal, NamedTuple
 
 import httpx2
 
-from actors.connectors.addresses import Address
-from actors.connectors.boundary import Boundary, remaining
 from actors.connectors.contract import Delivery, Permanent, Transient
-from actors.connectors.retry import retry_after
-from actors.connectors.targets import WEB_PORTS, Target, web
+from actors.connectors.outbound.boundary import Boundary, remaining
+from actors.connectors.outbound.targets import WEB_PORTS, Address, Target, web
 from transport.fit import fit_text
+
+LONGEST = 24 * 3600.0
+"""Seconds: who asks for more is asked again after a day."""
+
+MOST_DIGITS = 9
+
+
+def retry_after(header: str | None, now: float) -> float | None:
+    """Seconds from now, from either form of the header; None where there is none that can be read."""
+    if header is None:
+        return None
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:MOST_DIGITS]), LONGEST)
+    try:
+        date = parsedate_to_datetime(text)
+        at = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return min(max(at - now, 0.0), LONGEST)
+
 
 AGENT = "Tenantry"
 """What we call ourselves, without a version."""

@@ -10,13 +10,11 @@ from typing import Any, Final
 import structlog
 
 from actors.answers import TO_BE_IMPLEMENTED
-from actors.connectors.breakers import Open
-from actors.connectors.call import Call
 from actors.connectors.contract import Connector, Delivery, Permanent, Settings, Transient
-from actors.connectors.entry import discretion_of
-from actors.connectors.implementations import Implementations
-from actors.connectors.tenant_settings import fitting, stated_by
-from actors.connectors.tries import Tries
+from actors.connectors.engine.calls import Call
+from actors.connectors.engine.instances import Implementations, fitting, stated_by
+from actors.connectors.engine.journal_entry import discretion_of
+from actors.connectors.engine.retry import Open, Tries
 from actors.errors import (
     ActionError,
     ConnectorFailed,

@@ -37,8 +37,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from actors.connectors.call import Call
-from actors.connectors.entry import FORMS, Row, row_of
+from actors.connectors.engine.calls import Call
+from actors.connectors.engine.journal_entry import FORMS, Row, row_of
 from actors.errors import Unavailable
 from actors.log.redaction import NO_NAMES
 from actors.messages import FindCalls

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from actors.connectors.resolver import resolve_by_system
+from actors.connectors.outbound.boundary import resolve_by_system
 from tests.actors.connectors.deliveries import run
 from tests.actors.mailbox_harness import WAIT
 

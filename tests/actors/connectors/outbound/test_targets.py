@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.connectors.addresses import Address, embedded, refusal, speciality
+from actors.connectors.outbound.targets import Address, embedded, refusal, speciality
 
 NOT_PUBLIC = {
     "0.0.0.0": "unspecified",

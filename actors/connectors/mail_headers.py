@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 
 from actors.connectors.contract import Permanent
-from actors.connectors.targets import host_of
+from actors.connectors.outbound.targets import host_of
 
 LONGEST_ADDRESS = 254
 """Characters (RFC 5321, section 4.5.3.1.3, less the angle brackets)."""

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.connectors.entry import Discretion, to_text
+from actors.connectors.engine.journal_entry import Discretion, to_text
 from actors.log.redaction import SECRET
 
 LINK: dict[str, Any] = {"properties": {"url": {"type": "string", "format": "password"}}}

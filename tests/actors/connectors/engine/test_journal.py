@@ -8,8 +8,8 @@ from typing import NoReturn
 
 import pytest
 
-from actors.connectors import journal as module
-from actors.connectors.journal import Journal
+from actors.connectors.engine import journal as module
+from actors.connectors.engine.journal import Journal
 from actors.messages import FindCalls
 from tests.actors.connectors.calls import call
 

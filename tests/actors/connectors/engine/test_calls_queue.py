@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.connectors.call import Call
-from actors.connectors.queue import Queue
+from actors.connectors.engine.calls import Call, Queue
 from actors.errors import ResourceExhausted
 from actors.index.entries import Room
 from tests.actors.connectors.calls import call

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from actors.connectors.boundary import Boundary
 from actors.connectors.contract import Permanent, Transient
-from actors.connectors.targets import MAIL_PORTS, WEB_PORTS, Target, host_of, relay, web
+from actors.connectors.outbound.boundary import Boundary
+from actors.connectors.outbound.targets import MAIL_PORTS, WEB_PORTS, Target, host_of, relay, web
 from actors.errors import SettingsError
 from tests.actors.connectors.deliveries import names, run
 

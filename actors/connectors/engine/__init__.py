@@ -1,0 +1,4 @@
+"""How one call is run: queue, deadline, retries, circuit breaker, instances, journal.
+
+May import: actors.connectors.contract, actors.connectors.outbound.
+"""
