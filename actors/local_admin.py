@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from actors.access import ADMIN_OWNER, AREAS, DEVELOPER_ADMIN, OWNER
-from actors.admin.call import Locally
+from actors.admin.console.call import Locally
 from actors.errors import NotFound
 from actors.host.files import write_private
 from actors.messages import TenantRecord

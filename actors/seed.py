@@ -7,13 +7,12 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from actors.admin import tenancy
-from actors.admin.book import Book
-from actors.admin.file import prepare_directory
+from actors.admin.directory import tenants
+from actors.admin.directory.people import add_member
+from actors.admin.directory.repository import Book
+from actors.admin.directory.store import Transactions, prepare_directory
+from actors.admin.directory.tokens import issue
 from actors.admin.messages import AddMember, CreateTenant, IssueToken
-from actors.admin.people import add_member
-from actors.admin.tokens import issue
-from actors.admin.transactions import Transactions
 from actors.host.process import claim, release
 from actors.index.parser import read_index
 from actors.log.audit.journal import Journal
@@ -54,7 +53,7 @@ def seed(
 
 
 def _make(name: str, owner: bool, book: Book) -> str:
-    made = tenancy.create(book, CreateTenant(name, "admin owner", None, token=owner), CONSOLE)
+    made = tenants.create(book, CreateTenant(name, "admin owner", None, token=owner), CONSOLE)
     if owner:
         return str(made["token"]["text"])
     member = add_member(book, AddMember(name, "seeded", None), CONSOLE)["member"]["id"]

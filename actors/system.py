@@ -8,12 +8,12 @@ from collections.abc import Callable
 import structlog
 import zmq
 
-from actors.admin.actor import AdminConsole, ConsoleMailbox, Finish
-from actors.admin.context import Actors
-from actors.admin.directory import Directory
-from actors.admin.file import holds_sealed, prepare_directory
-from actors.admin.key_file import find_keys
+from actors.admin.console.actor import AdminConsole, ConsoleMailbox, Finish
+from actors.admin.console.context import Actors
+from actors.admin.directory.actor import Directory
+from actors.admin.directory.store import holds_sealed, prepare_directory
 from actors.admin.messages import SweepDue, TellEverything
+from actors.admin.secrets import find_keys
 from actors.connectors.actor import HABITS, Habits, operated
 from actors.connectors.switchboard import Switchboard
 from actors.connectors.timer import Timer

@@ -1,1 +1,4 @@
-"""Who may do what: tenants, people, tokens, and the channel that administers them."""
+"""Administration: its messages, its secrets, its index.
+
+May import: everything in actors but actors.assembly and the entry points.
+"""

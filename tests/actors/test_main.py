@@ -20,7 +20,7 @@ import pytest
 import zmq.auth
 
 from actors import __main__ as program
-from actors.admin.file import prepare_directory
+from actors.admin.directory.store import prepare_directory
 from actors.log.events import Events
 from actors.settings import Settings
 from tests.child import Child

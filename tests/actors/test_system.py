@@ -88,7 +88,7 @@ def test_an_actor_that_cannot_start_ends_the_start_at_once(
         raise OSError(f"no {path.name} today")
 
     system = made(tmp_path, endpoint="tcp://127.0.0.1:*")
-    monkeypatch.setattr("actors.admin.transactions.open_directory", broken)
+    monkeypatch.setattr("actors.admin.directory.store.open_directory", broken)
     with pytest.raises(pykka.ActorDeadError, match="directory"):
         system.start(lambda: told.put(None))
     told.get(timeout=WAIT)

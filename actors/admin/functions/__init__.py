@@ -1,1 +1,4 @@
-"""The engine's own actions on the admin channel, one file for each noun of actors/admin/registry.toml."""
+"""What administration offers: a module for each prefix of its actions, a function for each action.
+
+May import: actors.admin.console.context, actors.admin.messages.
+"""

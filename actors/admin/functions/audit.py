@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.access import PLATFORM_ROLES, TENANT_ROLES
-from actors.admin.context import AdminContext, unnamed
+from actors.admin.console.context import AdminContext, unnamed
 from actors.log.messages import AskHead, ReadPage, Verify
 from actors.log.redaction import SUMMARY
 

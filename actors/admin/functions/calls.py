@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from actors.access import PLATFORM_ROLES
-from actors.admin.context import AdminContext
+from actors.admin.console.context import AdminContext
 from actors.errors import FailedPrecondition, InvalidArgument, NotFound
 from actors.host.clocks import moment
 from actors.log.redaction import SUMMARY

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-from actors.admin.context import AdminContext
+from actors.admin.console.context import AdminContext
 from actors.admin.functions.moves import MOST_CHANGES, ask_registry
 from actors.edge.admission import require_active
 from actors.errors import CodeProblem, FailedPrecondition, NotFound

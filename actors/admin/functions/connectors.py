@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from actors.admin.connector_messages import ConfigureConnector, ShowConnector, TryPatch
-from actors.admin.context import AdminContext
+from actors.admin.console.context import AdminContext
 from actors.errors import Unavailable, Unimplemented
 from actors.messages import CheckSettings
 from actors.runtime.futures import Answer, Pending

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors.access import PLATFORM_ROLES
-from actors.admin.context import AdminContext
+from actors.admin.console.context import AdminContext
 from actors.errors import InvalidArgument, NotFound, Unavailable
 from actors.log.redaction import ALL_SECRET, SUMMARY, redacted
 from actors.messages import FindTenant, ListDeliveries, Redeliver

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.admin.context import AdminContext
+from actors.admin.console.context import AdminContext, scope_of
 from actors.admin.messages import (
     AddDeveloper,
     ChangeDeveloper,
@@ -14,7 +14,6 @@ from actors.admin.messages import (
     RemoveDeveloper,
     RevokeToken,
 )
-from actors.admin.scope import scope_of
 
 
 async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:  # noqa: ARG001 - every function takes params

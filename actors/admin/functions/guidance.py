@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.admin.context import AdminContext
+from actors.admin.console.context import AdminContext
 from actors.errors import NotFound
 from actors.guidance.instructions import context_api
 from actors.guidance.instructions import instructions as text_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.admin.context import AdminContext
+from actors.admin.console.context import AdminContext
 from actors.admin.messages import SetLimits, ShowLimits
 from actors.errors import InvalidArgument
 from actors.profiles import TenantLimits

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from actors.access import SUPER_ADMIN, TENANT_ROLES
-from actors.admin.context import AdminContext, unnamed
+from actors.admin.console.context import AdminContext, unnamed
 from actors.admin.functions.audit import FIRST_TO_LAST
 from actors.admin.messages import ShowTenant
 from actors.errors import InvalidArgument

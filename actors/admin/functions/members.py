@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.admin.context import AdminContext
+from actors.admin.console.context import AdminContext
 from actors.admin.messages import AddMember, ChangeMember, ListMembers, RemoveMember
 from actors.errors import InvalidArgument
 

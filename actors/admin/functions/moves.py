@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from actors.admin.capacity import capacity_text
-from actors.admin.context import AdminContext
+from actors.admin.console.call import capacity_text
+from actors.admin.console.context import AdminContext
+from actors.admin.console.quiesce import settled
 from actors.admin.messages import ListDevelopers
-from actors.admin.settling import settled
 from actors.errors import (
     CodeProblem,
     FailedPrecondition,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors.access import TENANT_ROLES
-from actors.admin.context import AdminContext, unnamed
+from actors.admin.console.context import AdminContext, unnamed
 from actors.log.messages import AskActionStats, AskStats, AskTenantStats
 
 

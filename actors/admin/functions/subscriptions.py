@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from actors.admin.context import AdminContext
+from actors.admin.console.context import AdminContext
 from actors.admin.messages import EndSubscription, ListSubscriptions, SetSubscription
 from actors.errors import NotFound
 from actors.schema.source import hint

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from actors.access import TENANT_ROLES
-from actors.admin.context import AdminContext
+from actors.admin.console.context import AdminContext
 from actors.admin.messages import (
     CreateTenant,
     DeleteTenant,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.admin.context import AdminContext
+from actors.admin.console.context import AdminContext, scope_of
 from actors.admin.messages import IssueToken, ListTokens, RevokeToken
-from actors.admin.scope import scope_of
 
 
 async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from actors.admin.context import AdminContext
+from actors.admin.console.context import AdminContext
 from actors.admin.functions.moves import find_moves, owner_of
 from actors.index.entries import (
     CONNECTOR,

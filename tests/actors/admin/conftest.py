@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from actors.admin.file import prepare_directory
-from tests.actors.admin.town_hall import TownHall
+from actors.admin.directory.store import prepare_directory
+from tests.actors.admin.directory_harness import TownHall
 from tests.actors.mailbox_harness import House
 
 

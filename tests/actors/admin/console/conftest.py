@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.actors.admin.console.office import Office
+from tests.actors.admin.console_harness import Office
 from tests.wire import Wire
 
 

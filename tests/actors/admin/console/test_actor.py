@@ -9,13 +9,13 @@ from typing import Any
 import msgpack
 import pytest
 
-from actors.admin import errand as errands
-from actors.admin import pace
-from actors.admin import recorder as recording
-from actors.admin.actor import CatchUp, CountStrangers, Finish
-from actors.admin.errand import Overdue
+from actors.admin.console import audit as recording
+from actors.admin.console import in_flight as errands
+from actors.admin.console import throttle
+from actors.admin.console.actor import CatchUp, CountStrangers, Finish
+from actors.admin.console.in_flight import Overdue
+from actors.admin.console.throttle import MOST_RECORDED
 from actors.admin.messages import Done, RemoveMember
-from actors.admin.strangers import MOST_RECORDED
 from actors.answers import success
 from actors.edge.channel import Draining, FlushUses
 from actors.errors import (
@@ -31,7 +31,7 @@ from actors.profiles import Config, Profile
 from actors.runtime.actor import stop
 from actors.runtime.futures import Answer
 from actors.runtime.mailbox import Failed
-from tests.actors.admin.console.office import (
+from tests.actors.admin.console_harness import (
     ACME,
     LIMITS,
     PEOPLE,
@@ -572,8 +572,8 @@ def test_who_asks_too_fast_fills_no_log(
     office: Office, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A record for each call up to a rate, also for those that are refused; one that counts the others."""
-    monkeypatch.setattr(pace, "BURST", 3.0)
-    monkeypatch.setattr(pace, "RATE", 0.001)
+    monkeypatch.setattr(throttle, "BURST", 3.0)
+    monkeypatch.setattr(throttle, "RATE", 0.001)
     replies = [wire.ask(**fields("member", "limits.show")) for _ in range(6)]
     assert [code(each) for each in replies] == ["permission_denied"] * 3 + [
         "resource_exhausted"

@@ -15,7 +15,7 @@ from pykka._envelope import Envelope
 
 from actors.admin import messages as asked_for
 from actors.admin.connector_messages import ConfigureConnector, ShowConnector
-from actors.admin.context import Actors, AdminContext, order_digest
+from actors.admin.console.context import Actors, AdminContext, order_digest
 from actors.admin.functions.audit import FIRST_TO_LAST
 from actors.admin.functions.logs import ERROR, MOST_PAGES
 from actors.admin.messages import Done, Order

@@ -1,0 +1,288 @@
+"""One call on the admin channel: what was asked, what is found out about it, and what the log says of it.
+
+In which capacity somebody acts on the admin channel, and whether that is enough for an action.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from actors.access import (
+    ADMIN,
+    DEVELOPER_ADMIN,
+    PLATFORM_LEVELS,
+    PLATFORM_ROLES,
+    PUBLIC,
+    SUPER_ADMIN,
+    TENANT_ROLES,
+)
+from actors.admin.console.context import unnamed
+from actors.answers import new_trace_id
+from actors.edge.authentication import Callers, not_you
+from actors.errors import ActionError, DeadlineExceeded, NotFound, PermissionDenied, Unavailable
+from actors.log.messages import ACTION, INTENT, OUTCOME, Entry
+from actors.log.redaction import NO_NAMES, NOTHING_KNOWN, Redaction
+from actors.messages import Principal, TenantRecord, Work
+from actors.routing import route as permission
+from actors.routing.route import Route, levels, with_article
+from actors.runtime.futures import Answer
+
+NOBODY = "no valid token"
+"""The capacity of a caller that nobody knows."""
+
+
+class Capacity(NamedTuple):
+    """Who acts, as what, and on which tenant."""
+
+    principal: Principal
+    """In the role acted in."""
+    tenant: TenantRecord | None
+    """None where the caller named nobody."""
+    until: float | None = None
+    """Of a super admin: when his grant ends, in seconds since the epoch."""
+
+    @property
+    def is_super(self) -> bool:
+        """Whether what is done is recorded ahead."""
+        return self.until is not None
+
+    def __str__(self) -> str:
+        """As the admin log says it."""
+        return (
+            capacity_text(self.principal)
+            if self.until is None
+            else f"{SUPER_ADMIN} until {_spelt(self.until)}"
+        )
+
+
+CONSOLE = Principal(id="console", tenant=None, role="console")
+"""Whoever started the process: the one caller that no rule is asked about."""
+
+
+def capacity_text(principal: Principal) -> str:
+    """How the admin log names the capacity of a caller with no grant."""
+    return NOBODY if principal.role == PUBLIC else principal.role
+
+
+def capacity_of(callers: Callers, caller: Principal, tenant: str | None) -> Capacity:
+    """As what a caller acts who names this tenant, or none.
+
+    A tenant's people act on their own tenant and hear the same of every other, there or not. A person of
+    the platform is super admin wherever a grant of his holds, and what his token says everywhere else.
+    """
+    if tenant is None:
+        return Capacity(caller, None)
+    record = callers.tenant(tenant)
+    if caller.role not in PLATFORM_ROLES:
+        if record is None or caller.tenant != record.name:
+            raise not_you()
+        return Capacity(caller, record)
+    if record is None:
+        raise NotFound(f"there is no tenant {tenant!r}; tenants.list lists those there are")
+    grant = callers.grant(caller.person, record.name)
+    if grant is None or caller.role != DEVELOPER_ADMIN:
+        return Capacity(caller, record)
+    return Capacity(caller._replace(role=SUPER_ADMIN, tenant=record.name), record, grant.until)
+
+
+def require(route: Route, capacity: Capacity) -> None:
+    """Return if this capacity is enough for the action; PermissionDenied says why and what to do."""
+    principal = capacity.principal
+    if principal.role in PLATFORM_ROLES - route.rule.allowed:
+        raise not_for_platform(route, capacity)
+    permission.require(route, principal, ADMIN)
+    if capacity.tenant is None and principal.role in TENANT_ROLES:
+        raise unnamed(route.name)
+
+
+def is_of_platform(route: Route) -> bool:
+    """Whether the action can be about no tenant at all."""
+    return route.action.access in PLATFORM_LEVELS
+
+
+def not_for_platform(route: Route, capacity: Capacity) -> PermissionDenied:
+    """Why somebody of the platform may not, and what would help."""
+    role = with_article(capacity.principal.role)
+    said = f"{route.name} is for {levels(route)}, and this token is {role}'s"
+    if is_of_platform(route):
+        return PermissionDenied(said)
+    place = "a tenant" if capacity.tenant is None else capacity.tenant.name
+    return PermissionDenied(
+        f"{said}; a developer admin can be made super admin on {place} with supers.grant"
+    )
+
+
+def _spelt(at: float) -> str:
+    """RFC 3339, in UTC, to the second."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+LOCAL_MS = 20_000
+"""The timeout of what the process itself asks: less than its wiring waits, so that it hears why."""
+
+RETRY_UNKNOWN_MS = 1000
+"""What a caller is told to wait who cannot be told what came of a call, in milliseconds."""
+
+MOST_MESSAGE = 1000
+"""Characters of a refusal's message that the log keeps."""
+
+
+class Locally(NamedTuple):
+    """From the wiring: do this in capacity `console`. The answer is the result, or the ActionError raised."""
+
+    action: str
+    tenant: str | None
+    params: Mapping[str, Any]
+    reply_to: Answer
+
+
+class Call:
+    """Changed by whoever serves it, and by nobody else."""
+
+    def __init__(
+        self,
+        action: str,
+        tenant: str | None,
+        params: Mapping[str, Any],
+        caller: Principal,
+        trace_id: str,
+        *,
+        timeout_ms: int = LOCAL_MS,
+        work: Work | None = None,
+        reply_to: Answer | None = None,
+        hide: frozenset[str] = NO_NAMES,
+    ) -> None:
+        """`hide` are names of params that no log may show, as `folded_names` makes them."""
+        self.action = action
+        self.tenant = tenant
+        """The name that was given, whether or not there is such a tenant."""
+        self.params = params
+        self.caller = caller
+        """As the token says."""
+        self.trace_id = trace_id
+        self.timeout_ms = timeout_ms
+        self.work = work
+        """None for what the process itself asks."""
+        self.reply_to = reply_to
+        self._hide = hide
+        received = time.monotonic() if work is None else work.received
+        self.deadline = received + timeout_ms / 1000
+        """time.monotonic() by which the caller has an answer."""
+        self.about: TenantRecord | None = None
+        """The tenant that the log counts it to."""
+        self.capacity: Capacity | None = None
+        self.route: Route | None = None
+        self.intended = False
+        """Whether the log has it already."""
+        self.begun = False
+        """Whether it may have had an effect."""
+        self.answered = False
+        """Whether the caller has heard something."""
+        self.concluded: Entry | None = None
+        """The record after it, once what came of it is known."""
+
+    @classmethod
+    def of_work(cls, work: Work, hide: frozenset[str] = NO_NAMES) -> Call:
+        """What came through the socket."""
+        request = work.request
+        return cls(
+            request.action,
+            request.tenant,
+            request.params,
+            work.principal,
+            work.trace_id,
+            timeout_ms=request.timeout_ms,
+            work=work,
+            hide=hide,
+        )
+
+    @classmethod
+    def of_console(cls, message: Locally, hide: frozenset[str] = NO_NAMES) -> Call:
+        """What the process itself asks."""
+        return cls(
+            message.action,
+            message.tenant,
+            message.params,
+            CONSOLE,
+            new_trace_id(),
+            reply_to=message.reply_to,
+            hide=hide,
+        )
+
+    @property
+    def request_id(self) -> str | None:
+        """What its caller calls it."""
+        return None if self.work is None else self.work.request.id
+
+    @property
+    def may_write(self) -> bool:
+        """False where it is known that nothing can be changed by it."""
+        return self.route is None or self.route.writes
+
+    def begin(self) -> None:
+        """From here on it may have an effect; DeadlineExceeded where it is too late for that."""
+        if self.answered or time.monotonic() >= self.deadline:
+            raise self.overdue()
+        self.begun = True
+
+    def overdue(self) -> ActionError:
+        """What its caller hears at the deadline; what is under way goes on, and is recorded when it ends."""
+        waited = f"within {self.timeout_ms} ms"
+        if not self.begun:
+            return DeadlineExceeded(f"not begun {waited}; nothing was done")
+        if not self.may_write:
+            return DeadlineExceeded(f"not answered {waited}; nothing was changed")
+        return self.unknown(f"{self.action} did not end {waited}")
+
+    def abandoned(self, cause: str) -> Unavailable:
+        """What its caller hears where nobody goes on with it."""
+        if self.begun and self.may_write:
+            return self.unknown(cause)
+        return Unavailable(f"{cause}; nothing was done", retry_after_ms=RETRY_UNKNOWN_MS)
+
+    def unknown(self, cause: str) -> Unavailable:
+        """What its caller hears who cannot be told what came of it."""
+        return Unavailable(
+            f"{cause}, so that it is not known whether it was done: send it again with the same id",
+            retry_after_ms=RETRY_UNKNOWN_MS,
+        )
+
+    def intent(self) -> Entry:
+        """The record ahead of it."""
+        return self._entry(INTENT, None, None)
+
+    def outcome(self, outcome: str, message: str | None) -> Entry:
+        """The record after it."""
+        kind = OUTCOME if self.intended else ACTION
+        if self.about is not None and self.tenant not in (None, self.about.name):
+            message = f"asked for tenant {self.tenant!r}: {message}"
+        return self._entry(kind, outcome, message)
+
+    def left_behind(self, error: ActionError) -> Entry:
+        """The record of a call that is abandoned; where its end is known, that, even if it is there."""
+        if self.concluded is not None:
+            return self.concluded
+        return self.outcome(error.code, error.refusal.message)
+
+    def _entry(self, kind: str, outcome: str | None, message: str | None) -> Entry:
+        capacity = capacity_text(self.caller) if self.capacity is None else str(self.capacity)
+        is_token = self.work is not None
+        schema = NOTHING_KNOWN if self.route is None else self.route.params.source
+        redaction = Redaction(schema, self._hide)
+        return Entry(
+            kind=kind,
+            action=self.action,
+            capacity=capacity,
+            person=self.caller.person or None,
+            token=self.caller.id if is_token else None,
+            tenant=self.about and self.about.name,
+            tenant_id=self.about and self.about.id,
+            params=redaction.params(self.params),
+            outcome=outcome,
+            message=message and redaction.text(message)[:MOST_MESSAGE],
+            request_id=self.request_id,
+            trace_id=self.trace_id,
+        )

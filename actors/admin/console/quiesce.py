@@ -1,0 +1,71 @@
+"""Waiting until a swap has settled: nobody is at work any more on what was served before it.
+
+Each tenant that is awake is asked behind what it has begun; once all have answered, and the router after them
+has sent what they had answered before, every reply that leaves is the new version's. What a function has
+parked on its own version is not waited for. Connectors answer once their calls on an older version have
+ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import NamedTuple
+
+from actors.admin.console.context import AdminContext
+from actors.messages import SettleDown, WhoIsIn
+from actors.runtime.actor import Ping
+from actors.runtime.clock import After
+from actors.runtime.futures import Answer, Pending, asked_first, settle
+from actors.runtime.mailbox import Mailbox
+
+PATIENCE_SECONDS = 5.0
+"""After which a swap is acknowledged although a function still runs on the version before."""
+
+
+class OutOfPatience(NamedTuple):
+    """From the Clock."""
+
+
+class _Wait(Mailbox):
+    """Where the Clock says that it has been long enough."""
+
+    __slots__ = ("_done",)
+
+    def __init__(self, done: Answer) -> None:
+        super().__init__("settling", lambda _: None)
+        self._done = done
+
+    def tell(self, message: object) -> None:
+        settle(self._done, not isinstance(message, OutOfPatience))
+
+
+async def settled(ctx: AdminContext) -> bool:
+    """Wait for it; False where some function took too long."""
+    awake: Iterable[Mailbox] = await ctx.ask(ctx.actors.supervisor, WhoIsIn())
+    answers = [asked_first(mailbox, Ping()).answer for mailbox in awake]
+    for mailbox in ctx.actors.connectors.awake:
+        answers.append(Answer())
+        mailbox.tell(SettleDown(answers[-1]))
+    is_settled: bool = await _all(ctx, answers)
+    await ctx.ask(ctx.actors.router, Ping())
+    return is_settled
+
+
+def _all(ctx: AdminContext, answers: list[Answer]) -> Pending:
+    """True once all have answered, also where one did with an error; False once that took too long."""
+    done = Answer()
+    ctx.actors.clock.tell(After(PATIENCE_SECONDS, _Wait(done), OutOfPatience()))
+    missing = set(range(len(answers)))
+    for number, answer in enumerate(answers):
+        answer.listen(partial(_answered, missing, number, done))
+    if not answers:
+        settle(done, True)
+    return Pending(done)
+
+
+def _answered(missing: set[int], number: int, done: Answer) -> None:
+    """Called by whoever answers, and for one answer perhaps twice."""
+    missing.discard(number)
+    if not missing:
+        settle(done, True)

@@ -1,0 +1,110 @@
+"""Tries of callers that nobody knows: a few are recorded, the others counted, so that no disk is filled.
+
+How much one person may ask on the admin channel, so that nobody fills the log or takes all places.
+"""
+
+from __future__ import annotations
+
+import math
+
+from actors.admin.console.call import NOBODY
+from actors.errors import ResourceExhausted
+from actors.log.messages import ACTION, ATTEMPTS, Entry
+from actors.messages import Principal
+from actors.runtime.rate_limit import Bucket
+from transport.message import UNAUTHENTICATED, Request
+
+WINDOW_SECONDS = 60.0
+"""The time for which tries are counted together, from the first of them on."""
+
+MOST_RECORDED = 10
+"""Tries in one window that get a record each."""
+
+ANY_ACTION = "*"
+"""What stands in place of an action where several were tried."""
+
+
+class Strangers:
+    """Pure: says what to record, and leaves the recording to its owner."""
+
+    def __init__(self) -> None:
+        self._since = -math.inf
+        self._tries = 0
+
+    def note(self, request: Request, trace_id: str, now: float) -> list[Entry]:
+        """What to record of one more try at this time.monotonic(); its params may be anything: not them."""
+        due = self.counted() if now - self._since >= WINDOW_SECONDS else []
+        if now - self._since >= WINDOW_SECONDS:
+            self._since, self._tries = now, 0
+        self._tries += 1
+        if self._tries > MOST_RECORDED:
+            return due
+        return [*due, _try(request, trace_id)]
+
+    @property
+    def uncounted(self) -> int:
+        """Tries of this window that no record tells of yet."""
+        return max(0, self._tries - MOST_RECORDED)
+
+    def counted(self) -> list[Entry]:
+        """One record of all tries that have none, if there are any; the window goes on without them."""
+        count = self.uncounted
+        self._tries -= count
+        if count == 0:
+            return []
+        message = f"{count} more within {WINDOW_SECONDS:.0f} s, without a valid token"
+        return [Entry(ATTEMPTS, ANY_ACTION, NOBODY, outcome=UNAUTHENTICATED, message=message)]
+
+
+def _try(request: Request, trace_id: str) -> Entry:
+    return Entry(
+        ACTION,
+        request.action,
+        NOBODY,
+        tenant=request.tenant,
+        outcome=UNAUTHENTICATED,
+        message="without a valid token",
+        request_id=request.id,
+        trace_id=trace_id,
+    )
+
+
+RATE = 20.0
+"""Calls per second: each is a record that is synced and kept for good, 500 bytes and 5 KiB at most."""
+
+BURST = 200.0
+"""Calls at once, where somebody was quiet before."""
+
+
+class Pace:
+    """Everyone's, by person: another token is no other person."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[str, Bucket] = {}
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def count(self, caller: Principal, now: float) -> None:
+        """Count one call at this time.monotonic(); ResourceExhausted where it is one too many."""
+        bucket = self._buckets.get(caller.person)
+        if bucket is None:
+            bucket = self._buckets[caller.person] = Bucket(RATE, BURST)
+        wait = bucket.take(1.0, now)
+        if wait > 0.0:
+            raise too_fast(wait)
+
+    def forget(self, now: float) -> None:
+        """Whoever has been quiet for long enough is as one who never came."""
+        self._buckets = {
+            person: bucket for person, bucket in self._buckets.items() if not bucket.is_full(now)
+        }
+
+
+def too_fast(wait: float) -> ResourceExhausted:
+    """The refusal of a call past the limit; `wait` is in seconds."""
+    return ResourceExhausted(
+        f"one person may make {RATE:g} calls a second on the admin channel, {BURST:g} at once; "
+        "send this one again, with the same id",
+        retry_after_ms=max(1, math.ceil(wait * 1000)),
+    )

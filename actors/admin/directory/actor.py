@@ -1,0 +1,340 @@
+"""The Directory: tenants, people, tokens, grants, config and limits, in a database that it alone owns.
+
+Others work from what it tells them: each channel holds the hashes of all tokens in memory, so that finding
+out who is calling costs no message and no disk, and reads config and limits from one snapshot a tenant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import select
+
+from actors.admin.directory import connector_settings, grants, idempotency, repository, tokens
+from actors.admin.directory import tenants as tenancy
+from actors.admin.directory.repository import Book
+from actors.admin.directory.store import QUESTIONS, Transactions
+from actors.admin.directory.tables import tenants
+from actors.admin.directory.tenants import Archived, Archiving, Retirements
+from actors.admin.messages import Done, Order, SweepDue, TellEverything
+from actors.admin.secrets import Vault
+from actors.errors import DatabaseProblem, Unavailable
+from actors.host.clocks import Age, Epoch
+from actors.host.disk import ERRORS, TROUBLE, is_passing, is_trouble, said
+from actors.log.messages import ACTION, Append, Entry
+from actors.messages import DirectoryChanged, Retired, TokensUsed
+from actors.profiles import Profile, Profiles
+from actors.registry.snapshot import Published
+from actors.runtime.actor import Actor
+from actors.runtime.mailbox import Mailbox
+
+log = structlog.get_logger()
+
+TOLD: Final = (TellEverything, TokensUsed, SweepDue, Retired, Archived)
+"""What nobody waits for an answer to."""
+
+READING: Final = (TellEverything, *QUESTIONS)
+"""What changes nothing."""
+
+RETRY_MS = 1000
+"""What callers are told to wait while the file cannot be used, in milliseconds."""
+
+
+class Directory(Actor):
+    """Owns directory.db from on_start until it leaves."""
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        path: Path,
+        create_file: Callable[[str], object],
+        archive: Archiving,
+        subscribers: Sequence[Mailbox],
+        supervisor: Mailbox,
+        audit: Mailbox,
+        profiles: Profiles,
+        tables: Published,
+        vault: Vault,
+        epoch: Epoch | None = None,
+        age: Age | None = None,
+    ) -> None:
+        """`age` is the time by which things are removed; it is noted once a minute."""
+        super().__init__(mailbox)
+        self._path = path
+        self._create_file = lambda tenant_id: _made(create_file, tenant_id)
+        self._subscribers = subscribers
+        self._audit = audit
+        self._profiles = profiles
+        self._tables = tables
+        self._vault = vault
+        self._epoch = epoch or Epoch()
+        self._age = age
+        self._retirements = Retirements(mailbox, supervisor, archive)
+        self._open_file: Transactions | None = None
+        self._is_in_doubt = False
+        """Whether a transaction has failed and the file is not settled since."""
+        self._handlers: dict[type, Callable[[Any], Any]] = {
+            Order: self._order,
+            TellEverything: self._tell_everything,
+            TokensUsed: self._note_uses,
+            SweepDue: self._sweep,
+            Retired: lambda message: self._retirements.archive(message.tenant),
+            Archived: self._archived,
+            **dict.fromkeys(QUESTIONS, self._answer_question),
+        }
+
+    def on_start(self) -> None:
+        """Open the file, end what expired meanwhile, and tell the subscribers what is in it.
+
+        Trouble of the disk that passes does not end it: it is opened with the first message then.
+        """
+        try:
+            self._open()
+        except ERRORS as error:
+            if not (is_passing(error) and self._path.is_file()):
+                raise
+            log.error("directory.db cannot be opened", path=str(self._path), exc_info=error)
+
+    def on_stop(self) -> None:
+        """Close the file."""
+        if self._age is not None:
+            self._age.note()
+        self._close()
+
+    def on_failure(self, *_: Any) -> None:
+        """Close the file; the next incarnation opens it again."""
+        self._close()
+
+    def on_receive(self, message: Any) -> Any:
+        """An Order, a question, or one of the messages above."""
+        handler = self._handlers.get(type(message))
+        if handler is None:
+            raise TypeError(f"the Directory has no handler for {type(message).__name__}")
+        is_told = isinstance(message, TOLD)
+        try:
+            self._make_ready(writes=type(message) not in READING)
+            return handler(message)
+        except Unavailable as displaced:
+            if not is_told:
+                raise
+            log.error("directory.db could not be written", error=str(displaced))
+        except ERRORS as error:
+            if not is_trouble(error):
+                raise
+            refusal = self._refusal(error)
+            if not is_told:
+                raise refusal from error
+        return None
+
+    # The file
+
+    @property
+    def _file(self) -> Transactions:
+        assert self._open_file is not None
+        return self._open_file
+
+    def _open(self) -> None:
+        """What ended while nobody looked is part of everything: told by itself it would seem all there is."""
+        self._open_file = Transactions(
+            self._path,
+            self._create_file,
+            lambda: self._tables.current.config,
+            self._epoch,
+            connectors=lambda: self._tables.current.connectors,
+            vault=self._vault,
+            age=None if self._age is None else self._age.now,
+        )
+        self._is_in_doubt = False
+        ended = self._ended_meanwhile()
+        self._seal_anew()
+        self._tell_all()
+        self._record_ended(ended)
+
+    def _tell_all(self) -> None:
+        profiles = self._file.read(lambda page: dict(repository.profiles(page)))
+        _tell_unreadable(profiles)
+        self._profiles.replace(profiles)
+        self._publish(self._file.read(repository.everything))
+
+    def _make_ready(self, *, writes: bool) -> None:
+        """Open the file, or settle it; what only reads sees the last that was synced meanwhile."""
+        if self._open_file is None:
+            self._open()
+        elif self._is_in_doubt:
+            try:
+                self._settle_file()
+            except ERRORS:
+                if writes:
+                    raise
+
+    def _settle_file(self) -> None:
+        """A commit that reports failure may be on disk all the same: tell what is there now."""
+        self._file.settle()
+        self._is_in_doubt = False
+        self._tell_all()
+
+    def _ended_meanwhile(self) -> Sequence[Any]:
+        """A file that cannot be written can be read, and the next sweep tries again."""
+        try:
+            return self._file.run(_end_expired)[1]
+        except TROUBLE as error:
+            self._is_in_doubt = True
+            log.error("what has expired could not be marked", exc_info=error)
+            return ()
+
+    def _seal_anew(self) -> None:
+        """With the first key, so that one that was replaced can go."""
+        if self._is_in_doubt:
+            return
+        try:
+            count = self._file.run(connector_settings.seal_anew)
+        except TROUBLE as error:  # what cannot be written can be read
+            self._is_in_doubt = True
+            log.error("settings of connectors could not be encrypted anew", exc_info=error)
+            return
+        if count:
+            log.info("settings of connectors encrypted anew with the first key", count=count)
+
+    def _close(self) -> None:
+        if self._open_file is not None:
+            self._open_file.close()
+            self._open_file = None
+
+    def _refusal(self, error: Exception) -> Unavailable:
+        """What a caller is told after the file has failed. It is settled or opened anew, now or later."""
+        log.error("directory.db could not be used", path=str(self._path), exc_info=error)
+        self._is_in_doubt = True
+        try:
+            self._make_ready(writes=True)
+        except ERRORS as again:
+            log.error("directory.db cannot be used again", path=str(self._path), exc_info=again)
+            if self._is_unreadable():
+                self._close()
+        return Unavailable(
+            f"directory.db could not be used ({said(error)}), so that it is not known whether this was done: "
+            "see to its disk, and send it again with the same id",
+            retry_after_ms=RETRY_MS,
+        )
+
+    def _is_unreadable(self) -> bool:
+        """Then a connection of its own may help, which only what is settled gets."""
+        if self._open_file is None:
+            return False
+        try:
+            self._file.read(lambda page: page.one(select(tenants.c.id).limit(1)))
+        except ERRORS:
+            return True
+        return False
+
+    # Questions and orders
+
+    def _answer_question(self, question: Any) -> Any:
+        return self._file.ask(question)
+
+    def _order(self, order: Order) -> Done:
+        done, page = self._file.order(order)
+        self._tell(page)
+        return done
+
+    def _tell(self, page: Book) -> None:
+        """Snapshots first: whoever hears of the change may look at once."""
+        changed = page.news.profiles
+        if changed:
+            for tenant_id, profile in self._file.read(
+                lambda now: list(repository.profiles(now, *changed))
+            ):
+                self._profiles.publish(tenant_id, profile)
+        change = self._file.read(page.news.change_as_of)
+        if change != DirectoryChanged():
+            self._publish(change)
+
+    def _tell_everything(self, message: TellEverything) -> None:
+        message.mailbox.tell(self._file.read(repository.everything))
+
+    def _note_uses(self, message: TokensUsed) -> None:
+        self._file.run(lambda page: tokens.note_uses(page, message.at))
+
+    def _publish(self, change: DirectoryChanged) -> None:
+        if change.complete or change.tenants or change.forgotten:
+            self._tables.tenants = self._file.run(repository.count_active)
+        for subscriber in self._subscribers:
+            subscriber.tell(change)
+
+    # What time does
+
+    def _sweep(self, _: SweepDue) -> None:
+        if self._age is not None:
+            self._age.note()
+        page, ended = self._file.run(_end_expired)
+        self._tell(page)
+        self._record_ended(ended)
+        self._retirements.begin(self._file.run(tenancy.retire_due))
+
+    def _archived(self, message: Archived) -> None:
+        """The tenant is out of its file; now it leaves this one."""
+        backup = self._retirements.end(message)
+        if backup is None:
+            return
+        tenant = message.tenant
+        change = self._file.run(lambda page: tenancy.purge(page, tenant))
+        self._profiles.forget(tenant.id)
+        self._publish(change)
+        self._record("tenants.deleted", tenant.name, tenant.id, None, backup.name)
+
+    def _record_ended(self, ended: Sequence[Any]) -> None:
+        for grant in ended:
+            self._record("supers.expired", grant.tenant, grant.tenant_id, grant.person_id, grant.id)
+
+    def _record(
+        self, action: str, tenant: str, tenant_id: str, person: str | None, message: str
+    ) -> None:
+        self._audit.tell(
+            Append(
+                Entry(
+                    kind=ACTION,
+                    action=action,
+                    capacity="machine",
+                    person=person,
+                    tenant=tenant,
+                    tenant_id=tenant_id,
+                    outcome="ok",
+                    message=message,
+                )
+            )
+        )
+
+
+def _made(create_file: Callable[[str], object], tenant_id: str) -> None:
+    """Have a tenant's file made; Unavailable where that may succeed later."""
+    try:
+        create_file(tenant_id)
+    except (DatabaseProblem, *ERRORS) as error:
+        if not is_passing(error):
+            raise
+        raise Unavailable(
+            f"the tenant's database cannot be made ({said(error)}), so nothing was done: see to the disk, "
+            "and send it again",
+            retry_after_ms=RETRY_MS,
+        ) from error
+
+
+def _tell_unreadable(profiles: Mapping[str, Profile]) -> None:
+    """Once, with one of them: where a key is missing it is missing for many."""
+    lost = [
+        f"{each.connector} of tenant {tenant_id} {each.problem}"
+        for tenant_id, profile in profiles.items()
+        for each in profile.connectors.values()
+        if each.problem is not None
+    ]
+    if lost:
+        log.error("settings of connectors cannot be read", count=len(lost), first=lost[0])
+
+
+def _end_expired(page: Book) -> tuple[Book, Sequence[Any]]:
+    """The news, and the grants that are over."""
+    tokens.end_expired(page)
+    idempotency.forget_old(page)
+    return page, grants.end_expired(page)

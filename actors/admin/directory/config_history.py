@@ -1,0 +1,181 @@
+"""A tenant's config: its newest revisions, with who and when."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select
+
+from actors.admin.directory.config import checked, patched
+from actors.admin.directory.repository import Book, Result, author, page
+from actors.admin.directory.tables import configs
+from actors.admin.messages import ListConfigs, PatchConfig, RevertConfig, ShowConfig
+from actors.errors import Aborted, AlreadyExists, NotFound
+from actors.messages import Principal
+
+MOST_KEPT = 200
+"""Revisions of one tenant: the newest; 12.5 MiB of the largest configs there can be."""
+
+MOST_CHANGE = 200
+"""Characters of the note on what a revision changed."""
+
+
+def show(book: Book, query: ShowConfig) -> Result:
+    """The newest, or an old one."""
+    tenant = book.known_tenant(query.tenant)
+    if query.revision is None:
+        return {"config": _map(_newest(book, tenant.id))}
+    return {"config": _map(_at(book, tenant.id, query.revision))}
+
+
+def patch(book: Book, order: PatchConfig, by: Principal) -> Result:
+    """A new revision."""
+    tenant = book.tenant(order.tenant)
+    newest = _require_revision(book, tenant, order.revision)
+    content = patched(_content(newest), order.patch, book.schemas())
+    return _add(book, tenant.id, newest, content, f"patch of {_named(order.patch)}", by)
+
+
+def history(book: Book, query: ListConfigs) -> Result:
+    """The newest first; revision 0, which is empty, is nobody's."""
+    tenant = book.known_tenant(query.tenant)
+    found = book.all(
+        select(configs)
+        .where(
+            configs.c.tenant_id == tenant.id,
+            *([configs.c.revision < query.before] if query.before is not None else []),
+        )
+        .order_by(configs.c.revision.desc())
+        .limit(query.limit + 1)
+    )
+    rows = ((str(row.revision), _summary(row)) for row in found)
+    listed, before = page(rows, query.limit)
+    return {"revisions": listed, "next": None if before is None else int(before)}
+
+
+def revert(book: Book, order: RevertConfig, by: Principal) -> Result:
+    """A new revision that says what an old one said, if it may still be said."""
+    tenant = book.tenant(order.tenant)
+    newest = _require_revision(book, tenant, order.revision)
+    old = _content(_at(book, tenant.id, order.to))
+    content = checked(old, book.schemas())
+    return _add(book, tenant.id, newest, content, f"revert to {order.to}", by)
+
+
+def again(book: Book, tenant_id: str, revision: int) -> Result:
+    """What the order that made this revision answered; AlreadyExists where it is kept no longer."""
+    row = _find(book, tenant_id, revision)
+    if row is None:
+        raise AlreadyExists(
+            f"this request was done when it first came, as revision {revision} of the config, which is "
+            "no longer kept: config.show gives what holds now"
+        )
+    return {"config": _map(row)}
+
+
+def _add(
+    book: Book,
+    tenant_id: str,
+    newest: Row[Any] | None,
+    content: Mapping[str, Any],
+    change: str,
+    by: Principal,
+) -> Result:
+    number = _number(newest) + 1
+    book.run(
+        insert(configs).values(
+            tenant_id=tenant_id,
+            revision=number,
+            content=json.dumps(content, ensure_ascii=False),
+            changed_at=book.stamp,
+            changed_by=author(by),
+            change=change[:MOST_CHANGE],
+        )
+    )
+    too_old = configs.c.revision <= number - MOST_KEPT
+    book.run(delete(configs).where(configs.c.tenant_id == tenant_id, too_old))
+    book.news.profiles.add(tenant_id)
+    book.revision = (tenant_id, number)
+    return {"config": _map(_newest(book, tenant_id))}
+
+
+def _newest(book: Book, tenant_id: str) -> Row[Any] | None:
+    return book.one(
+        select(configs)
+        .where(configs.c.tenant_id == tenant_id)
+        .order_by(configs.c.revision.desc())
+        .limit(1)
+    )
+
+
+def _at(book: Book, tenant_id: str, revision: int) -> Row[Any] | None:
+    if revision == 0:
+        return None
+    row = _find(book, tenant_id, revision)
+    if row is None:
+        raise NotFound(f"there is no revision {revision}: config.history lists those there are")
+    return row
+
+
+def _find(book: Book, tenant_id: str, revision: int) -> Row[Any] | None:
+    return book.one(
+        select(configs).where(configs.c.tenant_id == tenant_id, configs.c.revision == revision)
+    )
+
+
+def _require_revision(book: Book, tenant: Row[Any], revision: int) -> Row[Any] | None:
+    newest = _newest(book, tenant.id)
+    if _number(newest) != revision:
+        raise Aborted(
+            f"the config of {tenant.name} is at revision {_number(newest)}, not {revision}: "
+            "read it again, and make the change for what it says now"
+        )
+    return newest
+
+
+def _number(row: Row[Any] | None) -> int:
+    return 0 if row is None else int(row.revision)
+
+
+def _content(row: Row[Any] | None) -> dict[str, Any]:
+    if row is None:
+        return {"settings": {}, "whitelabel": {}}
+    content: dict[str, Any] = json.loads(row.content)
+    return content
+
+
+def _map(row: Row[Any] | None) -> Result:
+    return {
+        "revision": _number(row),
+        **_content(row),
+        "changed_at": None if row is None else row.changed_at,
+        "changed_by": None if row is None else row.changed_by,
+    }
+
+
+def _summary(row: Row[Any]) -> Result:
+    return {
+        "revision": row.revision,
+        "changed_at": row.changed_at,
+        "changed_by": row.changed_by,
+        "change": row.change,
+    }
+
+
+def _named(patch: Mapping[str, Any]) -> str:
+    return ", ".join(_paths(patch)) or "nothing"
+
+
+def _paths(patch: Mapping[str, Any]) -> Iterator[str]:
+    for part, fields in sorted(patch.items()):
+        if isinstance(fields, Mapping):
+            yield from (f"{part}.{name}" for name in sorted(fields))
+        else:
+            yield part
+
+
+QUESTIONS: Mapping[type, Any] = MappingProxyType({ShowConfig: show, ListConfigs: history})
+COMMANDS: Mapping[type, Any] = MappingProxyType({PatchConfig: patch, RevertConfig: revert})

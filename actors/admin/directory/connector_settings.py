@@ -1,0 +1,280 @@
+"""What a tenant has set for each connector: encrypted in the file, and secret in every answer.
+
+A tenant's settings for one connector as a value: how a patch changes them, what of them is shown. Pure.
+
+The law: what `patched` returns fits the connector's schema, and what `shown` returns holds no secret: neither
+what the schema or its name says is one, nor anything that the schema does not describe.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Row, delete, insert, select, update
+
+from actors.admin.connector_messages import ConfigureConnector, ShowConnector, TryPatch
+from actors.admin.directory.config import is_deeper, merge_patch
+from actors.admin.directory.repository import Book, Result, author
+from actors.admin.directory.tables import connector_settings
+from actors.admin.secrets import opened, place_of, sealed
+from actors.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable, Unreadable
+from actors.index.entries import Connector
+from actors.log.redaction import Redaction
+from actors.messages import Principal
+from actors.profiles import EMPTY, thawed
+from actors.schema.schema import Schema
+from actors.schema.source import hint
+from actors.schema.validation import summary
+from transport.message import Problem
+
+MOST_BYTES: Final = 16 * 1024
+"""Of one tenant's settings for one connector as compact JSON: four keys with their certificates."""
+
+MOST_DEPTH: Final = 8
+"""Maps and lists within each other, the settings themselves being the first."""
+
+SET: Final = "set"
+"""What is shown in place of a secret that is set; null of one that is not."""
+
+PLACE: Final = "params.settings"
+
+TARGETS: Final = frozenset(
+    {"host", "port", "endpoint", "url", "uri", "server", "address", "hostname"}
+)
+"""Last words of settings that say where is sent to: `host`, `smtp_host`, `baseUrl`."""
+
+AGAIN: Final = "was kept for another host, port, endpoint or URL: give it again with the new one"
+
+_LAST_WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+")
+
+
+class Patched(NamedTuple):
+    """What a patch makes of settings."""
+
+    settings: dict[str, Any]
+    dropped: tuple[str, ...]
+    """Paths of secrets that were kept for another target."""
+
+
+def patched(settings: Mapping[str, Any], patch: Mapping[str, Any], schema: Schema) -> Patched:
+    """The settings that a patch makes.
+
+    Where it changes a target (TARGETS), secrets that it does not name are dropped: what was told to one
+    server is not sent to another. InvalidArgument names each field as the request has it, also one that was
+    there before and fits no longer; never a value.
+    """
+    _refuse(_too_deep(patch))  # before the merge, which follows it down
+    kept, given = thawed(settings), thawed(patch)
+    dropped: tuple[str, ...] = ()
+    merged: dict[str, Any] = merge_patch(kept, given)
+    if list(_targets(merged)) != list(_targets(kept)):
+        dropped = tuple(_drop_secrets(kept, given, shown(settings, schema)))
+        merged = merge_patch(kept, given)
+    _refuse(_too_large(merged))
+    _refuse(_unfit(merged, schema, dropped))
+    return Patched(merged, dropped)
+
+
+def shown(settings: Mapping[str, Any], schema: Schema | None) -> dict[str, Any]:
+    """What its owner may see of it, null for what could be set besides; None for a schema nobody knows."""
+    source = {} if schema is None else schema.source
+    visible = Redaction(source, described_only=True, mark=SET).whole(settings)
+    return dict.fromkeys(source.get("properties", ())) | visible
+
+
+def _refuse(found: Iterator[Problem]) -> None:
+    problems = tuple(found)
+    if problems:
+        message = summary("connectors.configure", "it cannot be like this", problems)
+        raise InvalidArgument(message, details=problems)
+
+
+def _too_deep(patch: Mapping[str, Any]) -> Iterator[Problem]:
+    if is_deeper(patch, MOST_DEPTH):
+        yield Problem(PLACE, f"is more than {MOST_DEPTH} maps and lists deep")
+
+
+def _too_large(settings: Mapping[str, Any]) -> Iterator[Problem]:
+    yield from _too_deep(settings)
+    size = len(json.dumps(settings, ensure_ascii=False, separators=(",", ":")).encode())
+    if size > MOST_BYTES:
+        yield Problem(PLACE, f"makes {size} bytes as JSON, and {MOST_BYTES} are the most")
+
+
+def _unfit(
+    settings: Mapping[str, Any], schema: Schema, dropped: Sequence[str] = ()
+) -> Iterator[Problem]:
+    try:
+        schema.parse(settings)
+    except InvalidArgument as error:
+        for field, problem in error.refusal.details:
+            lost = field.partition(".")[2] in dropped
+            yield Problem(f"params.{field}", AGAIN if lost else problem)
+
+
+def _targets(settings: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """What says where is sent to, at any depth, in the order of names."""
+    for name, value in sorted(settings.items()):
+        if isinstance(value, Mapping):
+            yield from _targets(value, f"{path}{name}.")
+        elif _LAST_WORD.findall(name)[-1:] and _LAST_WORD.findall(name)[-1].lower() in TARGETS:
+            yield path + name, value
+
+
+def _drop_secrets(
+    kept: dict[str, Any], given: Mapping[str, Any], visible: Mapping[str, Any], path: str = ""
+) -> Iterator[str]:
+    """Take out what is not shown and not given anew; the path of each."""
+    for name, value in list(kept.items()):
+        seen, anew = visible.get(name), given.get(name)
+        if isinstance(value, dict) and isinstance(seen, dict):
+            below = anew if isinstance(anew, dict) else {}
+            if name not in given or isinstance(anew, dict):
+                yield from _drop_secrets(value, below, seen, f"{path}{name}.")
+        elif name not in given and (seen != value or value == SET):
+            del kept[name]
+            yield path + name
+
+
+def show(book: Book, query: ShowConnector) -> Result:
+    """Also for a connector that the index has no more, as long as something was ever set for it."""
+    tenant = book.known_tenant(query.tenant)
+    row = _find(book, tenant.id, query.connector)
+    if row is None:
+        _known(book, query.connector)
+    return {"connector": _map(book, query.connector, row)}
+
+
+def try_patch(book: Book, query: TryPatch) -> Patched:
+    """Nothing is changed."""
+    tenant = book.tenant(query.tenant)
+    return _patched(book, query, _find(book, tenant.id, query.connector))
+
+
+def configure(book: Book, order: ConfigureConnector, by: Principal) -> Result:
+    """A new revision; the one before is not kept."""
+    tenant = book.tenant(order.tenant)
+    row = _find(book, tenant.id, order.connector)
+    revision = (0 if row is None else row.revision) + 1
+    dropped: tuple[str, ...] = ()
+    if order.settings is None:
+        _require_set(book, order.connector, row)
+        blob = None
+    else:
+        settings, dropped = _patched(book, order, row)
+        blob = _sealed(book, settings, tenant.id, order.connector, revision)
+    written = _write(book, tenant.id, order.connector, blob, revision, by)
+    return {**written, "dropped": list(dropped)}
+
+
+def seal_anew(book: Book) -> int:
+    """Encrypt with the first key what was encrypted with another one; how many. What cannot be read stays."""
+    found = book.all(select(connector_settings).where(connector_settings.c.settings.is_not(None)))
+    old = [row for row in found if not book.vault.is_current(row.settings)]
+    return sum(_seal_row_anew(book, row) for row in old)
+
+
+def _seal_row_anew(book: Book, row: Row[Any]) -> bool:
+    place = place_of(row.tenant_id, row.connector, row.revision)
+    try:
+        blob = book.vault.seal(book.vault.open(row.settings, place), place)
+    except Unreadable:
+        return False
+    mine = _mine(row.tenant_id, row.connector)
+    book.run(update(connector_settings).where(*mine).values(settings=blob))
+    return True
+
+
+def _patched(book: Book, order: ConfigureConnector | TryPatch, row: Row[Any] | None) -> Patched:
+    assert order.settings is not None
+    connector = _known(book, order.connector)
+    return patched(_settings(book, row), order.settings, connector.settings)
+
+
+def _settings(book: Book, row: Row[Any] | None) -> Mapping[str, Any]:
+    """What is set; Unavailable where that cannot be read."""
+    if row is None or row.settings is None:
+        return EMPTY
+    found = opened(book.vault, row)
+    if found.problem is not None:
+        raise Unavailable(
+            f"what is set for {row.connector} cannot be read: it {found.problem}. The server's operator may "
+            "put the key back; to set everything anew, remove it first with settings=null"
+        )
+    return found.settings
+
+
+def _sealed(
+    book: Book, settings: Mapping[str, Any], tenant_id: str, connector: str, revision: int
+) -> bytes:
+    try:
+        return sealed(book.vault, settings, place_of(tenant_id, connector, revision))
+    except Unreadable as error:
+        raise Unavailable(
+            f"nothing can be set for connectors now: {error}; the server's operator has to put it back"
+        ) from None
+
+
+def _write(
+    book: Book, tenant_id: str, connector: str, blob: bytes | None, revision: int, by: Principal
+) -> Result:
+    book.run(delete(connector_settings).where(*_mine(tenant_id, connector)))
+    book.run(
+        insert(connector_settings).values(
+            tenant_id=tenant_id,
+            connector=connector,
+            settings=blob,
+            revision=revision,
+            changed_at=book.stamp,
+            changed_by=author(by),
+        )
+    )
+    book.news.profiles.add(tenant_id)
+    return {"connector": _map(book, connector, _find(book, tenant_id, connector))}
+
+
+def _known(book: Book, name: str) -> Connector:
+    connectors = book.connectors()
+    if name not in connectors:
+        raise NotFound(f"there is no connector {name!r}{hint(name, connectors)}")
+    return connectors[name]
+
+
+def _require_set(book: Book, connector: str, row: Row[Any] | None) -> None:
+    if row is None:
+        _known(book, connector)
+    if row is None or row.settings is None:
+        raise FailedPrecondition(f"nothing is set for {connector}")
+
+
+def _find(book: Book, tenant_id: str, connector: str) -> Row[Any] | None:
+    return book.one(select(connector_settings).where(*_mine(tenant_id, connector)))
+
+
+def _mine(tenant_id: str, connector: str) -> tuple[Any, Any]:
+    columns = connector_settings.c
+    return columns.tenant_id == tenant_id, columns.connector == connector
+
+
+def _map(book: Book, name: str, row: Row[Any] | None) -> Result:
+    """As `[shapes.connector]` says."""
+    known = book.connectors().get(name)
+    found = None if row is None or row.settings is None else opened(book.vault, row)
+    problem = found and found.problem
+    settings = EMPTY if found is None else found.settings
+    return {
+        "name": name,
+        "settings": None if problem else shown(settings, known and known.settings),
+        "problem": problem,
+        "revision": 0 if row is None else row.revision,
+        "changed_at": None if row is None else row.changed_at,
+        "changed_by": None if row is None else row.changed_by,
+    }
+
+
+QUESTIONS: Mapping[type, Any] = MappingProxyType({ShowConnector: show, TryPatch: try_patch})
+COMMANDS: Mapping[type, Any] = MappingProxyType({ConfigureConnector: configure})

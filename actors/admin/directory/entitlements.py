@@ -1,0 +1,270 @@
+"""Which tenants are testers of which functions: they get what is under user test there.
+
+An enrolment holds for every version to come, in the index or not, until somebody withdraws it.
+
+Which connectors a tenant may use, and from when until when.
+
+What one tenant may use; what nobody set, the server's own settings say.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import Row, Select, delete, insert, select, tuple_, update
+
+from actors.admin.directory.repository import Book, Result, author, limits_of, page, shown, tested
+from actors.admin.directory.tables import limits, subscriptions, tenants, testers
+from actors.admin.messages import (
+    EndSubscription,
+    EnrolTester,
+    ListSubscriptions,
+    ListTesters,
+    SetLimits,
+    SetSubscription,
+    ShowLimits,
+    WithdrawTester,
+)
+from actors.errors import FailedPrecondition, InvalidArgument, NotFound
+from actors.messages import Principal
+from actors.profiles import Subscription, TenantLimits
+from actors.schema.source import hint
+
+MOST = 200
+"""Functions that one tenant is a tester of."""
+
+
+def list_testers(book: Book, query: ListTesters) -> Result:
+    """By the tenant's name and then by function."""
+    found = book.all(
+        _enrolments()
+        .where(*_which(book, query), _places() > tuple_(*_place(query.after)))
+        .order_by(tenants.c.name, testers.c.function)
+        .limit(query.limit + 1)
+    )
+    listed, after = page(((_cursor(row), _map(row)) for row in found), query.limit)
+    return {"testers": listed, "next": after}
+
+
+def enrol(book: Book, order: EnrolTester, by: Principal) -> Result:
+    """Once; whoever asks again, not knowing whether it was done, finds it done."""
+    tenant = book.tenant(order.tenant)
+    if _find(book, tenant.id, order.function) is None:
+        _require_room(book, tenant)
+        book.run(
+            insert(testers).values(
+                tenant_id=tenant.id,
+                function=order.function,
+                enrolled_at=book.stamp,
+                enrolled_by=author(by),
+            )
+        )
+        book.news.profiles.add(tenant.id)
+    row = _find(book, tenant.id, order.function)
+    assert row is not None
+    return {"tester": _map(row)}
+
+
+def withdraw(book: Book, order: WithdrawTester, _: Principal) -> Result:
+    """The enrolment that is over, as it was."""
+    tenant = book.tenant(order.tenant)
+    row = _find(book, tenant.id, order.function)
+    if row is None:
+        near = hint(order.function, tested(book, tenant.id))
+        raise NotFound(f"{tenant.name} is no tester of {order.function}{near}")
+    book.run(
+        delete(testers).where(
+            testers.c.tenant_id == tenant.id, testers.c.function == order.function
+        )
+    )
+    book.news.profiles.add(tenant.id)
+    return {"withdrawn": _map(row)}
+
+
+def _enrolments() -> Select[Any]:
+    return select(testers, tenants.c.name).join(tenants, tenants.c.id == testers.c.tenant_id)
+
+
+def _which(book: Book, query: ListTesters) -> list[Any]:
+    found: list[Any] = []
+    if query.tenant is not None:
+        found.append(testers.c.tenant_id == book.known_tenant(query.tenant).id)
+    if query.function is not None:
+        found.append(testers.c.function == query.function)
+    return found
+
+
+def _places() -> Any:
+    return tuple_(tenants.c.name, testers.c.function)
+
+
+def _place(cursor: str) -> tuple[str, str]:
+    """Neither a tenant's name nor a function's has a space in it."""
+    tenant, _, function = cursor.partition(" ")
+    return tenant, function
+
+
+def _cursor(row: Row[Any]) -> str:
+    return f"{row.name} {row.function}"
+
+
+def _find(book: Book, tenant_id: str, function: str) -> Row[Any] | None:
+    return book.one(
+        _enrolments().where(testers.c.tenant_id == tenant_id, testers.c.function == function)
+    )
+
+
+def _require_room(book: Book, tenant: Row[Any]) -> None:
+    if len(tested(book, tenant.id)) >= MOST:
+        raise FailedPrecondition(
+            f"{tenant.name} is a tester of {MOST} functions, which is the most: functions.withdraw one first"
+        )
+
+
+def _map(row: Row[Any]) -> Result:
+    """As `[shapes.tester]` says."""
+    return {
+        "tenant": row.name,
+        "function": row.function,
+        "enrolled_at": row.enrolled_at,
+        "enrolled_by": row.enrolled_by,
+    }
+
+
+QUESTIONS: Mapping[type, Any] = MappingProxyType({ListTesters: list_testers})
+COMMANDS: Mapping[type, Any] = MappingProxyType({EnrolTester: enrol, WithdrawTester: withdraw})
+
+
+FIRST = datetime(1, 1, 1, tzinfo=UTC).timestamp()
+LAST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+"""Connectors that one tenant is or was subscribed to."""
+
+
+def list_subscriptions(book: Book, query: ListSubscriptions) -> Result:
+    """By connector."""
+    tenant = book.known_tenant(query.tenant)
+    found = book.all(
+        select(subscriptions)
+        .where(subscriptions.c.tenant_id == tenant.id)
+        .order_by(subscriptions.c.connector)
+    )
+    return {"subscriptions": [_subscription_map(book, row) for row in found]}
+
+
+def set_subscription(book: Book, order: SetSubscription, _: Principal) -> Result:
+    """There is one for each connector."""
+    tenant = book.tenant(order.tenant)
+    if order.since is not None and order.until is not None and order.since >= order.until:
+        raise InvalidArgument("since must be before until")
+    times = {"since": order.since, "until": order.until}
+    _require_years(times)
+    if _find_subscription(book, tenant.id, order.connector) is None:
+        _require_subscription_capacity(book, tenant)
+        book.run(
+            insert(subscriptions).values(tenant_id=tenant.id, connector=order.connector, **times)
+        )
+        book.news.profiles.add(tenant.id)
+        return _one(book, tenant.id, order.connector)
+    return _set(book, tenant.id, order.connector, **times)
+
+
+def end(book: Book, order: EndSubscription, _: Principal) -> Result:
+    """From now on; one that has not begun never does."""
+    tenant = book.tenant(order.tenant)
+    row = _find_subscription(book, tenant.id, order.connector)
+    if row is None:
+        raise NotFound(f"{tenant.name} has no subscription to {order.connector}")
+    now = book.now
+    if row.until is not None and row.until <= now:
+        raise FailedPrecondition(f"the subscription to {order.connector} is over already")
+    since = row.since if row.since is None or row.since <= now else now
+    return _set(book, tenant.id, order.connector, since=since, until=now)
+
+
+def _set(book: Book, tenant_id: str, connector: str, **times: float | None) -> Result:
+    book.run(
+        update(subscriptions)
+        .where(subscriptions.c.tenant_id == tenant_id, subscriptions.c.connector == connector)
+        .values(**times)
+    )
+    book.news.profiles.add(tenant_id)
+    return _one(book, tenant_id, connector)
+
+
+def _one(book: Book, tenant_id: str, connector: str) -> Result:
+    row = _find_subscription(book, tenant_id, connector)
+    assert row is not None
+    return {"subscription": _subscription_map(book, row)}
+
+
+def _find_subscription(book: Book, tenant_id: str, connector: str) -> Row[Any] | None:
+    return book.one(
+        select(subscriptions).where(
+            subscriptions.c.tenant_id == tenant_id, subscriptions.c.connector == connector
+        )
+    )
+
+
+def _require_years(times: Mapping[str, float | None]) -> None:
+    """A date-time with an offset may lie beyond them in UTC, and could not be shown any more."""
+    for name, at in times.items():
+        if at is not None and not FIRST <= at < LAST:
+            raise InvalidArgument(f"{name} is outside the years 1 to 9999 in UTC")
+
+
+def _require_subscription_capacity(book: Book, tenant: Row[Any]) -> None:
+    held = book.all(select(subscriptions.c.connector).where(subscriptions.c.tenant_id == tenant.id))
+    if len(held) >= MOST:
+        raise FailedPrecondition(f"{tenant.name} has {MOST} subscriptions, which is the most")
+
+
+def _subscription_map(book: Book, row: Row[Any]) -> Result:
+    return {
+        "connector": row.connector,
+        "since": shown(row.since),
+        "until": shown(row.until),
+        "live": Subscription(row.connector, row.since, row.until).is_live(book.now),
+    }
+
+
+SUBSCRIPTION_QUESTIONS: Mapping[type, Any] = MappingProxyType(
+    {ListSubscriptions: list_subscriptions}
+)
+SUBSCRIPTION_COMMANDS: Mapping[type, Any] = MappingProxyType(
+    {SetSubscription: set_subscription, EndSubscription: end}
+)
+
+
+def show(book: Book, query: ShowLimits) -> Result:
+    """None where none is set."""
+    return _limits_map(limits_of(book, book.known_tenant(query.tenant).id))
+
+
+def set_limits(book: Book, order: SetLimits, _: Principal) -> Result:
+    """Those that are named; the others stay."""
+    tenant = book.tenant(order.tenant)
+    unknown = sorted(order.limits.keys() - set(TenantLimits._fields))
+    if unknown:
+        raise InvalidArgument(
+            f"there is no limit {unknown[0]!r}: use {', '.join(TenantLimits._fields)}"
+        )
+    wanted = TenantLimits(**{**limits_of(book, tenant.id)._asdict(), **order.limits})
+    if wanted.burst is not None and wanted.requests_per_second is None:
+        raise FailedPrecondition("burst needs requests_per_second: set that too")
+    book.run(delete(limits).where(limits.c.tenant_id == tenant.id))
+    content = json.dumps(wanted._asdict())
+    book.run(insert(limits).values(tenant_id=tenant.id, content=content))
+    book.news.profiles.add(tenant.id)
+    return _limits_map(wanted)
+
+
+def _limits_map(held: TenantLimits) -> Result:
+    return {"limits": held._asdict()}
+
+
+LIMIT_QUESTIONS: Mapping[type, Any] = MappingProxyType({ShowLimits: show})
+LIMIT_COMMANDS: Mapping[type, Any] = MappingProxyType({SetLimits: set_limits})

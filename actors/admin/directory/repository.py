@@ -1,0 +1,322 @@
+"""directory.db while it is written: finding things, and noting what others have to be told afterwards."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import Connection, Executable, Row, Select, select
+
+from actors.admin.directory.tables import (
+    configs,
+    connector_settings,
+    grants,
+    limits,
+    people,
+    subscriptions,
+    tenants,
+    testers,
+    tokens,
+)
+from actors.admin.secrets import Vault, opened
+from actors.errors import FailedPrecondition, NotFound
+from actors.host.clocks import Epoch
+from actors.index.entries import ConfigSchemas, Connector
+from actors.messages import (
+    ACTIVE,
+    DELETING,
+    DirectoryChanged,
+    Grant,
+    Principal,
+    TenantRecord,
+    Token,
+)
+from actors.profiles import (
+    Config,
+    ConnectorSettings,
+    Profile,
+    Subscription,
+    TenantLimits,
+    frozen,
+)
+from actors.routing.health import SEVERAL
+
+MOST_PAGE_BYTES = 128 * 1024
+"""A page ends before its rows take more than this as JSON: a reply stays well below a message's limit."""
+
+Result = dict[str, Any]
+
+
+class Book:
+    """One connection, within the transaction that the Directory has begun."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        epoch: Epoch,
+        age: Callable[[], float],
+        schemas: Callable[[], ConfigSchemas],
+        create_file: Callable[[str], object],
+        connectors: Callable[[], Mapping[str, Connector]],
+        vault: Vault,
+    ) -> None:
+        self._connection = connection
+        self._epoch = epoch
+        self._age = age
+        self.schemas = schemas
+        """What a config may say now."""
+        self.create_file = create_file
+        self.connectors = connectors
+        """What a tenant may set settings for now."""
+        self.vault = vault
+        self.news = News()
+        self.secret: str | None = None
+        """Id of the token whose text is in the result; such a result is stored nowhere."""
+        self.revision: tuple[str, int] | None = None
+        """The tenant's id and the revision of its config that is the result; it is not stored twice."""
+
+    # Rows
+
+    def run(self, statement: Executable) -> int:
+        """Change something; how many rows."""
+        return self._connection.execute(statement).rowcount
+
+    def all(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        """Every row."""
+        return self._connection.execute(query).all()
+
+    def one(self, query: Select[Any]) -> Row[Any] | None:
+        """The first row, or None."""
+        return self._connection.execute(query).first()
+
+    def count(self, query: Select[Any]) -> int:
+        """The number that a query counts."""
+        return int(self._connection.execute(query).scalar_one())
+
+    # Time
+
+    @property
+    def now(self) -> float:
+        """Seconds since the epoch, never back."""
+        return self._epoch.now()
+
+    @property
+    def age(self) -> float:
+        """Seconds since the epoch by which things are old enough to be removed."""
+        return self._age()
+
+    @property
+    def stamp(self) -> str:
+        """The same, as it is shown."""
+        return rfc3339(self.now)
+
+    # Finding
+
+    def tenant(self, name: str, *, even_deleting: bool = False) -> Row[Any]:
+        """The tenant of that name, to be changed; NotFound, FailedPrecondition where its end is set."""
+        row = self.known_tenant(name)
+        if row.status == DELETING and not even_deleting:
+            raise FailedPrecondition(
+                f"tenant {name} is to be deleted and is not changed any more: tenants.resume calls it off"
+            )
+        return row
+
+    def known_tenant(self, name: str) -> Row[Any]:
+        """The tenant of that name, to be looked at; NotFound."""
+        row = self.one(select(tenants).where(tenants.c.name == name))
+        if row is None:
+            raise NotFound(f"there is no tenant {name}")
+        return row
+
+    def person(self, tenant_id: str | None, person_id: str) -> Row[Any]:
+        """Someone of a tenant, or of the platform for None; NotFound also for someone of another tenant."""
+        row = self.one(
+            select(people).where(
+                people.c.id == person_id,
+                people.c.tenant_id.is_not_distinct_from(tenant_id),
+                people.c.removed_at.is_(None),
+            )
+        )
+        if row is None:
+            listing = "developers.list" if tenant_id is None else "members.list"
+            raise NotFound(f"there is no person {person_id} here: {listing} shows those there are")
+        return row
+
+
+class News:
+    """What a transaction changed, for those who have to know once it is on disk."""
+
+    def __init__(self) -> None:
+        self.tenants: set[str] = set()
+        """Ids of tenants whose records changed."""
+        self.people: set[str] = set()
+        """Ids of people whose tokens say something new."""
+        self.revoked: list[bytes] = []
+        self.grants: set[str] = set()
+        self.ended: list[str] = []
+        self.profiles: set[str] = set()
+        """Ids of tenants whose profiles changed."""
+
+    def change_as_of(self, book: Book) -> DirectoryChanged:
+        """All of it, as it is in the file now."""
+        return DirectoryChanged(
+            tenants=records(book, tenants.c.id.in_(self.tenants)) if self.tenants else (),
+            tokens=good_tokens(book, tokens.c.person_id.in_(self.people)) if self.people else (),
+            revoked=tuple(self.revoked),
+            grants=live_grants(book, grants.c.id.in_(self.grants)) if self.grants else (),
+            ended=tuple(self.ended),
+        )
+
+
+def everything(book: Book) -> DirectoryChanged:
+    """All tenants, tokens that are good, and grants that hold."""
+    return DirectoryChanged(
+        records(book), good_tokens(book), grants=live_grants(book), complete=True
+    )
+
+
+def records(book: Book, *which: Any) -> tuple[TenantRecord, ...]:
+    """Tenants as others know them."""
+    found = book.all(select(tenants.c.name, tenants.c.id, tenants.c.status).where(*which))
+    return tuple(TenantRecord(row.name, row.id, row.status) for row in found)
+
+
+def count_active(book: Book) -> int:
+    """How many tenants can call, as far as it matters whether they are several."""
+    return len(book.all(select(tenants.c.id).where(tenants.c.status == ACTIVE).limit(SEVERAL)))
+
+
+def good_tokens(book: Book, *which: Any) -> tuple[Token, ...]:
+    """Tokens that are not revoked, each with the one it stands for."""
+    query = (
+        select(tokens, people.c.role, people.c.areas, tenants.c.name.label("tenant"))
+        .join(people, people.c.id == tokens.c.person_id)
+        .outerjoin(tenants, tenants.c.id == tokens.c.tenant_id)
+        .where(tokens.c.revoked_at.is_(None), *which)
+    )
+    return tuple(Token(row.digest, _principal(row)) for row in book.all(query))
+
+
+def _principal(row: Row[Any]) -> Principal:
+    return Principal(
+        id=row.id,
+        tenant=row.tenant,
+        role=row.role,
+        person=row.person_id,
+        areas=frozenset(json.loads(row.areas)),
+        scope=None if row.scope is None else frozenset(json.loads(row.scope)),
+        expires=row.expires_at,
+    )
+
+
+def live_grants(book: Book, *which: Any) -> tuple[Grant, ...]:
+    """Grants that nobody and nothing has ended."""
+    query = (
+        select(grants, tenants.c.name.label("tenant"))
+        .join(tenants, tenants.c.id == grants.c.tenant_id)
+        .where(grants.c.ended_at.is_(None), *which)
+    )
+    return tuple(Grant(row.id, row.person_id, row.tenant, row.until) for row in book.all(query))
+
+
+def profiles(book: Book, *only: str) -> Iterator[tuple[str, Profile]]:
+    """By tenants' ids: of all who have one, or of these."""
+    inactive = select(tenants.c.id).where(tenants.c.status != ACTIVE)
+    silent = {row.id for row in book.all(inactive)}
+    asked = set(only) or silent.union(
+        row.tenant_id
+        for table in (configs, limits, subscriptions, testers, connector_settings)
+        for row in book.all(select(table.c.tenant_id).distinct())
+    )
+    for tenant_id in asked:
+        yield (
+            tenant_id,
+            Profile(
+                config_of(book, tenant_id),
+                limits_of(book, tenant_id),
+                _subscribed(book, tenant_id),
+                tested(book, tenant_id),
+                is_active=tenant_id not in silent,
+                connectors=_configured(book, tenant_id),
+            ),
+        )
+
+
+def config_of(book: Book, tenant_id: str) -> Config:
+    """The newest, frozen."""
+    row = book.one(
+        select(configs)
+        .where(configs.c.tenant_id == tenant_id)
+        .order_by(configs.c.revision.desc())
+        .limit(1)
+    )
+    if row is None:
+        return Config()
+    content = frozen(json.loads(row.content))
+    return Config(row.revision, content["settings"], content["whitelabel"])
+
+
+def limits_of(book: Book, tenant_id: str) -> TenantLimits:
+    """What is set."""
+    row = book.one(select(limits.c.content).where(limits.c.tenant_id == tenant_id))
+    return TenantLimits() if row is None else TenantLimits(**json.loads(row.content))
+
+
+def _subscribed(book: Book, tenant_id: str) -> Mapping[str, Subscription]:
+    found = book.all(select(subscriptions).where(subscriptions.c.tenant_id == tenant_id))
+    return MappingProxyType(
+        {row.connector: Subscription(row.connector, row.since, row.until) for row in found}
+    )
+
+
+def tested(book: Book, tenant_id: str) -> frozenset[str]:
+    """The functions that a tenant is a tester of."""
+    found = book.all(select(testers.c.function).where(testers.c.tenant_id == tenant_id))
+    return frozenset(row.function for row in found)
+
+
+def _configured(book: Book, tenant_id: str) -> Mapping[str, ConnectorSettings]:
+    found = book.all(
+        select(connector_settings).where(
+            connector_settings.c.tenant_id == tenant_id, connector_settings.c.settings.is_not(None)
+        )
+    )
+    return MappingProxyType({row.connector: opened(book.vault, row) for row in found})
+
+
+def page(rows: Iterable[tuple[str, Result]], limit: int) -> tuple[list[Result], str | None]:
+    """At most `limit` results by their keys, and the last key where there is more."""
+    found: list[Result] = []
+    last: str | None = None
+    size = 0
+    for key, result in rows:
+        size += len(json.dumps(result))
+        if found and (len(found) == limit or size > MOST_PAGE_BYTES):
+            return found, last
+        found.append(result)
+        last = key
+    return found, None
+
+
+def new_id(kind: str) -> str:
+    """`p_`, `t_` or `g_` and 16 random hexadecimal digits."""
+    return f"{kind}_{secrets.token_hex(8)}"
+
+
+def author(by: Principal) -> str:
+    """Whom the history names: the person, or console where it was nobody's token."""
+    return by.person or by.role
+
+
+def rfc3339(seconds: float) -> str:
+    """UTC, to the second; ValueError beyond the years 1 to 9999."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def shown(seconds: float | None) -> str | None:
+    """The same for what may be missing."""
+    return None if seconds is None else rfc3339(seconds)

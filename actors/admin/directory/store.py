@@ -1,0 +1,321 @@
+"""What the Directory is asked and ordered, each in one transaction on directory.db.
+
+directory.db as a file: made, brought to head, opened.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import Connection, NullPool, create_engine, event, select
+
+from actors.admin.directory import (
+    config_history,
+    entitlements,
+    grants,
+    idempotency,
+    people,
+    tenants,
+    tokens,
+)
+from actors.admin.directory import connector_settings as connectors
+from actors.admin.directory import grants as developers
+from actors.admin.directory.authorization import require_standing
+from actors.admin.directory.config import require_plain
+from actors.admin.directory.repository import Book, Result
+from actors.admin.directory.tables import connector_settings
+from actors.admin.messages import Done, Order
+from actors.admin.secrets import Vault
+from actors.errors import DatabaseProblem, Unavailable
+from actors.host.clocks import Epoch
+from actors.host.disk import ERRORS, Names, is_passing, result_code, said, sync
+from actors.index.entries import ConfigSchemas, Connector
+from actors.messages import Principal
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+
+DAMAGED = "it is damaged; restore it from a backup"
+
+ADVICE = {
+    sqlite3.SQLITE_NOTADB: "it is not an SQLite database; restore it from a backup",
+    sqlite3.SQLITE_READONLY: "it cannot be written; look at the rights of the file and its directory",
+}
+
+TRACES = (
+    ("tenants", "*.db", "databases"),
+    ("backups", "*.db", "databases"),
+    ("audit", "*.jsonl", "volumes"),
+)
+"""What there is below the data directory only after a directory.db."""
+
+SETTINGS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA trusted_schema=OFF",
+    "PRAGMA cell_size_check=ON",
+    "PRAGMA mmap_size=0",
+)
+
+
+def prepare_directory(path: Path) -> None:
+    """Make the file for the server's user alone, and bring its tables to head; DatabaseProblem.
+
+    It is made where nothing beside it says that there was one. By the wiring, before any actor runs:
+    Alembic keeps its context in module globals.
+    """
+    try:
+        if not path.exists() or not path.stat().st_size:
+            _require_new(path)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        with open_directory(path) as connection, connection.begin():
+            _require_sound(path, connection)
+            _upgrade(connection)
+    except (*ERRORS, CommandError) as error:
+        raise _problem(path, error) from error
+
+
+def _require_new(path: Path) -> None:
+    """An empty directory in place of one that was lost would refuse every token, and take on new tenants."""
+    data = path.parent
+    traces = [
+        f"{place}/ has {count} {what}"
+        for place, pattern, what in TRACES
+        if (count := sum(1 for each in (data / place).glob(pattern) if each.stat().st_size))
+    ]
+    if traces:
+        raise DatabaseProblem(
+            f"{' and '.join(traces)}, and {path}, which lists the tenants, is missing or empty: restore it "
+            f"from a backup; to begin anew, move {data} elsewhere"
+        )
+
+
+def _require_sound(path: Path, connection: Connection) -> None:
+    """All of it is looked through: damage that a question meets later would stop the server then."""
+    if connection.exec_driver_sql("SELECT 1 FROM sqlite_schema").first() is None:
+        _require_new(path)
+    found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+    if found != "ok":
+        raise DatabaseProblem(_refusal(path, str(found).splitlines()[-1], DAMAGED))
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    config.attributes["version_table"] = "alembic_version"
+    command.upgrade(config, "head")
+
+
+def _problem(path: Path, error: Exception) -> DatabaseProblem:
+    return DatabaseProblem(_refusal(path, said(error), _advice(error)))
+
+
+def _refusal(path: Path, cause: str, advice: str) -> str:
+    return f"{path}, which lists the tenants, cannot be used ({cause}): {advice}"
+
+
+def _advice(error: Exception) -> str:
+    if isinstance(error, CommandError):  # a revision that no migration here makes
+        return "it was used by newer code; run that, or restore an older backup"
+    if is_passing(error):
+        return "the disk is full, away or failing; it is used again when that is over"
+    if isinstance(error, OSError):
+        return "look at the rights and the kind of the file, and of its directory"
+    return ADVICE.get(result_code(error), DAMAGED)
+
+
+def holds_sealed(path: Path) -> bool:
+    """Whether anything in the file is encrypted; by the wiring, after prepare_directory."""
+    query = select(connector_settings.c.revision).where(connector_settings.c.settings.is_not(None))
+    with open_directory(path) as connection, connection.begin():
+        return connection.execute(query.limit(1)).first() is not None
+
+
+def open_directory(path: Path, *, mode: str = "rwc") -> Connection:
+    """The one connection to directory.db, settled; every use is in a `with connection.begin()`.
+
+    With mode `rw` it is not made where it is missing. OSError, sqlite3.Error or SQLAlchemyError where it
+    cannot be opened or settled.
+    """
+    engine = create_engine(
+        "sqlite://", creator=lambda: _connect(path, mode), poolclass=NullPool, hide_parameters=True
+    )
+    # The driver left to itself begins with the first change, and not for DDL at all.
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine.connect()
+
+
+def settle(connection: Connection, path: Path) -> None:
+    """Put all that was committed into the file, synced: what is read from then on is on disk.
+
+    A commit whose sync failed, here or in a process that was killed, may show in the -wal as long as the
+    kernel remembers it, and no later sync of the -wal says anything about it. OSError or sqlite3.Error where
+    it cannot be done; between two transactions.
+    """
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    _settle(driver, path)
+
+
+def _settle(driver: sqlite3.Connection, path: Path) -> None:
+    busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise sqlite3.OperationalError("another process reads or writes the database")
+    sync(wal_of(path))
+
+
+def wal_of(path: Path) -> Path:
+    """The -wal beside the file."""
+    return path.with_name(f"{path.name}-wal")
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    driver = sqlite3.connect(
+        f"file:{quote(str(path))}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        for setting in SETTINGS:
+            driver.execute(setting)
+        _settle(driver, path)
+    except BaseException:
+        driver.close()
+        raise
+    return driver
+
+
+T = TypeVar("T")
+
+QUESTIONS: Mapping[type, Callable[[Book, Any], Result]] = MappingProxyType(
+    {
+        **tenants.QUESTIONS,
+        **people.QUESTIONS,
+        **developers.DEVELOPER_QUESTIONS,
+        **tokens.QUESTIONS,
+        **config_history.QUESTIONS,
+        **entitlements.SUBSCRIPTION_QUESTIONS,
+        **connectors.QUESTIONS,
+        **entitlements.LIMIT_QUESTIONS,
+        **entitlements.QUESTIONS,
+        **grants.QUESTIONS,
+    }
+)
+"""What answers each question."""
+
+COMMANDS: Mapping[type, Callable[[Book, Any, Principal], Result]] = MappingProxyType(
+    {
+        **tenants.COMMANDS,
+        **people.COMMANDS,
+        **developers.DEVELOPER_COMMANDS,
+        **tokens.COMMANDS,
+        **config_history.COMMANDS,
+        **entitlements.SUBSCRIPTION_COMMANDS,
+        **connectors.COMMANDS,
+        **entitlements.LIMIT_COMMANDS,
+        **entitlements.COMMANDS,
+        **grants.COMMANDS,
+    }
+)
+"""What carries out each command."""
+
+
+class Transactions:
+    """directory.db, open; for one actor, or for whoever holds the data directory."""
+
+    def __init__(
+        self,
+        path: Path,
+        create_file: Callable[[str], object],
+        schemas: Callable[[], ConfigSchemas],
+        epoch: Epoch | None = None,
+        *,
+        connectors: Callable[[], Mapping[str, Connector]] = dict,
+        vault: Vault | None = None,
+        age: Callable[[], float] | None = None,
+    ) -> None:
+        """Without a vault, what is encrypted stays as it is. OSError, SQLAlchemyError or sqlite3.Error."""
+        self._path = path
+        self._connection = open_directory(path, mode="rw")
+        self._names = Names(path, wal_of(path))
+        self._create_file = create_file
+        self._schemas = schemas
+        self._epoch = epoch or Epoch()
+        self._age = age or self._epoch.now
+        self._connectors = connectors
+        self._vault = vault or Vault()
+
+    def ask(self, question: Any) -> Result:
+        """Answer a question."""
+        return self.read(lambda book: QUESTIONS[type(question)](book, question))
+
+    def order(self, order: Order) -> tuple[Done, Book]:
+        """Do what is ordered, once; what changed is in the book's news. TypeError for no command."""
+        if type(order.command) not in COMMANDS:
+            raise TypeError(f"{type(order.command).__name__} is no command of the Directory")
+        return self.run(lambda book: (_done(book, order), book))
+
+    def read(self, what: Callable[[Book], T]) -> T:
+        """Whatever is read, in one transaction."""
+        with self._connection.begin():
+            return what(self._book())
+
+    def run(self, what: Callable[[Book], T]) -> T:
+        """Whatever is done, in one transaction, synced; taken back where it raises.
+
+        Unavailable where the file is not in its place any more. After an error of the disk it is not known
+        whether it is there: `settle` comes before anything else is done.
+        """
+        with self._connection.begin():
+            result = what(self._book())
+            self._require_in_place()
+            return result
+
+    def settle(self) -> None:
+        """Have on disk what was committed before; OSError or sqlite3.Error where that fails."""
+        settle(self._connection, self._path)
+
+    def _require_in_place(self) -> None:
+        lost = self._names.lost()
+        if lost is not None:
+            raise Unavailable(
+                f"{lost} was removed or replaced while the server was running, so nothing was done: put that "
+                "file back, or start the server again, which goes on from what is there"
+            )
+
+    def _book(self) -> Book:
+        return Book(
+            self._connection,
+            self._epoch,
+            self._age,
+            self._schemas,
+            self._create_file,
+            self._connectors,
+            self._vault,
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+
+def _done(book: Book, order: Order) -> Done:
+    require_standing(book, order)
+    known = idempotency.recall(book, order.receipt)
+    if known is not None:
+        return Done(known, replayed=True)
+    require_plain(order.command)
+    result = COMMANDS[type(order.command)](book, order.command, order.by)
+    idempotency.keep(book, order.receipt, result)
+    return Done(result)

@@ -1,0 +1,252 @@
+"""The file of the keys that encrypt: base64, one a line; the first encrypts, all of them decrypt.
+
+Keys that encrypt what directory.db must not tell whoever has a copy of it; in memory alone. Pure.
+
+The law: what is sealed for one place opens there and nowhere else. ChaCha20-Poly1305 (RFC 8439) authenticates
+the place along with the content, so that a blob moved to another tenant's row is one that was tampered with;
+Fernet has no such associated data. A nonce is random: 2^32 blobs of one key before a repetition is likelier
+than one in 2^32, and a blob is made when a person changes something.
+
+A sealed blob is FORMAT, 4 bytes that name its key, 12 of nonce, then the ciphertext with its 16 bytes of tag.
+
+Rows of directory.db whose content is sealed: opened and sealed, each bound to where it stands.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import json
+import os
+import stat
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import structlog
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy import Row
+
+from actors.errors import SettingsError, Unreadable
+from actors.host.files import write_private
+from actors.profiles import ConnectorSettings, frozen
+
+KEY_BYTES: Final = 32
+
+FORMAT: Final = b"\x01"
+NAME_BYTES: Final = 4
+NONCE_BYTES: Final = 12
+HEADER_BYTES: Final = len(FORMAT) + NAME_BYTES
+
+Place = tuple[str | int, ...]
+"""Where a blob belongs: what it is, whose, and which."""
+
+
+class Key(NamedTuple):
+    """What is made of one key of the file, for each use its own."""
+
+    name: bytes
+    """Says which key it is, and nothing of it."""
+    cipher: ChaCha20Poly1305
+    marker: bytes
+
+    def __repr__(self) -> str:
+        return f"Key({self.name.hex()})"
+
+
+class Vault:
+    """Seals with its first key, opens with all of them. Never changed afterwards."""
+
+    def __init__(self, keys: Sequence[bytes] = ()) -> None:
+        """`keys` have KEY_BYTES each; without one nothing is sealed and nothing opens."""
+        self._keys = tuple(map(_prepared, keys))
+
+    def __repr__(self) -> str:
+        return f"Vault({', '.join(key.name.hex() for key in self._keys)})"
+
+    def seal(self, content: bytes, place: Place) -> bytes:
+        """Encrypt with the first key; Unreadable where there is none."""
+        if not self._keys:
+            raise Unreadable("there is no key to encrypt with")
+        name, cipher, _ = self._keys[0]
+        nonce = os.urandom(NONCE_BYTES)
+        header = FORMAT + name
+        return header + nonce + cipher.encrypt(nonce, content, _bound(header, place))
+
+    def open(self, blob: bytes, place: Place) -> bytes:
+        """The content, if it was sealed for this place with a key that is here; Unreadable says why not."""
+        header, nonce = blob[:HEADER_BYTES], blob[HEADER_BYTES : HEADER_BYTES + NONCE_BYTES]
+        key = self._key_of(header)
+        try:
+            content = blob[HEADER_BYTES + NONCE_BYTES :]
+            return key.cipher.decrypt(nonce, content, _bound(header, place))
+        except (InvalidTag, ValueError):  # changed, cut short, or sealed for another place
+            raise Unreadable("was changed since it was encrypted, or belongs elsewhere") from None
+
+    def is_current(self, blob: bytes) -> bool:
+        """Whether it says that the first key sealed it."""
+        return bool(self._keys) and blob[:HEADER_BYTES] == FORMAT + self._keys[0].name
+
+    def marks(self, digest: bytes) -> tuple[bytes, ...]:
+        """What may stand for a digest in a file whose readers must not find out by guessing what it is of.
+
+        An HMAC-SHA-256 by each key, the first key's first; at last the digest itself, which is all that there
+        is without a key.
+        """
+        return (*(hmac.digest(key.marker, digest, "sha256") for key in self._keys), digest)
+
+    def _key_of(self, header: bytes) -> Key:
+        if len(header) < HEADER_BYTES or not header.startswith(FORMAT):
+            raise Unreadable("is nothing that this version of the server has encrypted")
+        name = header[len(FORMAT) :]
+        key = next((each for each in self._keys if each.name == name), None)
+        if key is None:
+            raise Unreadable(f"is encrypted with key {name.hex()}, which the server does not have")
+        return key
+
+
+def _prepared(key: bytes) -> Key:
+    return Key(
+        _derived(key, "name", NAME_BYTES),
+        ChaCha20Poly1305(_derived(key, "seal", KEY_BYTES)),
+        _derived(key, "mark", KEY_BYTES),
+    )
+
+
+def _derived(key: bytes, use: str, length: int) -> bytes:
+    """RFC 5869: what one use gives away tells nothing of the others."""
+    return HKDF(SHA256(), length, salt=None, info=f"tenantry {use}".encode()).derive(key)
+
+
+def _bound(header: bytes, place: Place) -> bytes:
+    """As JSON no two places are alike: joined texts could be."""
+    return header + json.dumps(place).encode()
+
+
+log = structlog.get_logger()
+
+MOST_BYTES = 64 * 1024
+"""Of the file: a thousand keys and more; what is larger is another file."""
+
+SETTING = "TENANTRY_SECRETS_KEY (--secrets-key)"
+
+HEADING = (
+    "# Encrypts what tenants set for connectors in directory.db. Keep a copy apart from the database's:\n"
+    "# what is encrypted needs both. The first key encrypts, all of them decrypt.\n"
+)
+
+
+def find_keys(path: Path, is_needed: Callable[[], bool]) -> Vault:
+    """The keys of a server that starts; made where there are none and none `is_needed` yet. SettingsError.
+
+    Where the file is missing and something is encrypted, the server serves everything else: a mount that
+    failed must not take every tenant down. It makes no key then, which would stand in the place of the one
+    that is to be put back.
+    """
+    vault = read_keys(path)
+    if vault is not None:
+        return vault
+    if is_needed():
+        log.error(
+            "the key file is missing: what tenants set for connectors can neither be read nor changed; put "
+            "it back and start the server again",
+            path=str(path),
+        )
+        return Vault()
+    make_keys(path)
+    log.info("key file made: keep a copy of it apart from the database's", path=str(path))
+    return read_keys(path) or Vault()
+
+
+def make_keys(path: Path) -> None:
+    """Make the file with one key, mode 0600; SettingsError."""
+    key = base64.b64encode(os.urandom(KEY_BYTES)).decode()
+    try:
+        write_private(path, f"{HEADING}{key}\n")
+    except OSError as error:
+        raise SettingsError(
+            f"the key file {path} cannot be made ({error.strerror}): {SETTING} takes another"
+        ) from error
+
+
+def read_keys(path: Path) -> Vault | None:
+    """What is in the file, or None where there is none.
+
+    SettingsError where others may read it, and for what is no file of keys; it repeats nothing of the file.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SettingsError(f"the key file {path} cannot be read: {error.strerror}") from error
+    try:
+        _require_private(path, os.fstat(descriptor))
+        content = os.read(descriptor, MOST_BYTES + 1)
+    finally:
+        os.close(descriptor)
+    if len(content) > MOST_BYTES:
+        raise SettingsError(f"{path} is no key file: it has more than {MOST_BYTES} bytes")
+    return _parsed(path, content)
+
+
+def _require_private(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise SettingsError(f"{path} is no key file, nor any other: {SETTING} takes another")
+    if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise SettingsError(
+            f"others may read the key file {path} (mode {stat.S_IMODE(status.st_mode):04o}), and with it "
+            f"what it encrypts: chmod 600 {path}. If others did, put a new key in front of it "
+            "(docs/operations.md)"
+        )
+
+
+def _parsed(path: Path, content: bytes) -> Vault:
+    keys = [
+        _key(path, number, line.strip())
+        for number, line in enumerate(content.splitlines(), 1)
+        if line.strip() and not line.lstrip().startswith(b"#")
+    ]
+    if not keys:
+        raise SettingsError(
+            f"the key file {path} holds no key: put yours back; if there never was one, remove the file, "
+            "and the next start makes another"
+        )
+    return Vault(keys)
+
+
+def _key(path: Path, number: int, line: bytes) -> bytes:
+    """As `openssl rand -base64 32` writes one."""
+    try:
+        key = base64.b64decode(line, validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise SettingsError(
+            f"line {number} of the key file {path} is no key: one is {KEY_BYTES} bytes in base64, as "
+            "`openssl rand -base64 32` makes them"
+        )
+    return key
+
+
+def opened(vault: Vault, row: Row[Any]) -> ConnectorSettings:
+    """A row's settings, which are not NULL; with the problem where they cannot be read."""
+    try:
+        content = vault.open(row.settings, place_of(row.tenant_id, row.connector, row.revision))
+    except Unreadable as error:
+        return ConnectorSettings(row.connector, row.revision, problem=str(error))
+    return ConnectorSettings(row.connector, row.revision, frozen(json.loads(content)))
+
+
+def sealed(vault: Vault, settings: Mapping[str, Any], place: Place) -> bytes:
+    """What such a row holds; Unreadable where there is no key."""
+    return vault.seal(json.dumps(settings, separators=(",", ":")).encode(), place)
+
+
+def place_of(tenant_id: str, connector: str, revision: int) -> Place:
+    """Of one row: under another tenant, connector or revision its content opens no more."""
+    return ("connector settings", tenant_id, connector, revision)

@@ -1,0 +1,153 @@
+"""The Recorder: whatever fails and whoever else is at it, what was done stands in the log once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Coroutine
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from pykka._envelope import Envelope
+
+from actors.admin.console.audit import OK, Recorder
+from actors.errors import AuditProblem, Unavailable
+from actors.log.messages import ACTION, Append, Entry
+from actors.runtime.futures import (
+    Awaiting,
+    Raised,
+    Returned,
+    Step,
+    Stepper,
+    settle,
+    settle_with_error,
+)
+from actors.runtime.mailbox import Mailbox
+
+
+class Log(Mailbox):
+    """The admin log's mailbox: what is asked waits until the test answers it."""
+
+    __slots__ = ("asked",)
+
+    def __init__(self) -> None:
+        super().__init__("audit log", lambda _: None)
+        self.asked: deque[Envelope[Any]] = deque()
+
+    def tell(self, message: Any) -> None:
+        """Keep it."""
+        self.asked.append(message)
+
+
+class Bench:
+    """A recorder, and all functions that are stepped through it."""
+
+    def __init__(self) -> None:
+        self.kept: deque[Entry] = deque()
+        self.log = Log()
+        self.recorder = Recorder(self.log, self.kept)
+        self.written: list[str] = []
+        self.ended: dict[str, Step] = {}
+        self._waiting: list[tuple[str, Stepper, Awaiting]] = []
+
+    def start(self, name: str, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Step a function to its first wait."""
+        stepper = Stepper(coroutine)
+        self._note(name, stepper, stepper.step())
+
+    def answer(self, fails: bool) -> None:
+        """Answer the oldest question, and step on whoever asked it."""
+        if not self.log.asked:
+            return
+        envelope = self.log.asked.popleft()
+        assert isinstance(envelope.message, Append)
+        if fails:
+            settle_with_error(envelope.reply_to, AuditProblem("no room"))
+        else:
+            self.written.append(envelope.message.entry.action)
+            settle(envelope.reply_to, len(self.written))
+        for each in [each for each in self._waiting if each[2].awaited.answered()]:
+            self._waiting.remove(each)
+            name, stepper, awaiting = each
+            self._note(name, stepper, stepper.step(awaiting.awaited))
+
+    def finish(self, *, fails: bool = False) -> None:
+        """Answer until nobody asks any more."""
+        while self.log.asked:
+            self.answer(fails)
+
+    def _note(self, name: str, stepper: Stepper, step: Step) -> None:
+        if isinstance(step, Awaiting):
+            self._waiting.append((name, stepper, step))
+        else:
+            self.ended[name] = step
+
+
+def entry(name: str) -> Entry:
+    """Something that was done."""
+    return Entry(ACTION, name, "owner", outcome=OK)
+
+
+def unavailable(step: Step) -> bool:
+    """Whether a function was told that nothing is done now."""
+    return isinstance(step, Raised) and isinstance(step.error, Unavailable)
+
+
+@given(st.lists(st.sampled_from(["call", "answer", "fail", "remind"]), max_size=40))
+def test_what_was_done_is_written_once(events: list[str]) -> None:
+    """However calls, failures and attempts to catch up are mixed: nothing is lost, nothing is there twice."""
+    bench = Bench()
+    names = []
+    for number, event in enumerate(events):
+        if event == "call":
+            names.append(f"n{number}")
+            bench.start(names[-1], bench.recorder.after(entry(names[-1])))
+        elif event == "remind":
+            bench.start(f"reminder {number}", bench.recorder.catch_up())
+        else:
+            bench.answer(fails=event == "fail")
+    bench.finish()
+    bench.start("last reminder", bench.recorder.catch_up())
+    bench.finish()
+
+    assert sorted(bench.written) == sorted(names)
+    assert not bench.recorder.is_behind
+    assert all(bench.ended[name] == Returned(None) for name in names)
+
+
+def test_what_is_kept_is_written_before_anything_newer() -> None:
+    """Records stand in the order in which things happened."""
+    bench = Bench()
+    for name in ("first", "second"):
+        bench.start(name, bench.recorder.after(entry(name)))
+        bench.finish(fails=True)
+    bench.start("third", bench.recorder.after(entry("third")))
+    bench.finish()
+    assert bench.written == ["first", "second", "third"]
+
+
+def test_while_somebody_catches_up_nothing_is_begun() -> None:
+    """Whether all will be written is not known yet."""
+    bench = Bench()
+    bench.start("done", bench.recorder.after(entry("done")))
+    bench.finish(fails=True)
+    bench.start("reminder", bench.recorder.catch_up())
+    bench.start("write", bench.recorder.allow(writes=True))
+    bench.start("ahead", bench.recorder.ahead(entry("ahead")))
+    bench.start("read", bench.recorder.allow(writes=False))
+
+    assert unavailable(bench.ended["write"])
+    assert unavailable(bench.ended["ahead"])
+    assert bench.ended["read"] == Returned(None)
+    bench.finish()
+    bench.start("write again", bench.recorder.allow(writes=True))
+    assert bench.ended["write again"] == Returned(None)
+
+
+def test_nothing_is_kept_of_what_was_not_done() -> None:
+    """An intent that could not be written was none."""
+    bench = Bench()
+    bench.start("ahead", bench.recorder.ahead(entry("ahead")))
+    bench.finish(fails=True)
+    assert unavailable(bench.ended["ahead"])
+    assert not bench.recorder.is_behind
