@@ -10,13 +10,15 @@ import sys
 import pykka
 import structlog
 
-from actors import identity, showcase
+from actors import showcase
 from actors.access import ADMIN_OWNER
+from actors.assembly import identity
+from actors.assembly.provisioning import TOKEN_FILE
+from actors.assembly.system import System
 from actors.errors import ActionError, SettingsError, TenantryError
 from actors.host import disk
 from actors.host.process import enough_threads
 from actors.host.signals import ENDING, Signals
-from actors.local_admin import TOKEN_FILE
 from actors.log.append_file import DIRECTORY
 from actors.log.audit.chain import forget, what_is_missing
 from actors.log.audit.journal import MACHINE
@@ -24,7 +26,6 @@ from actors.log.events import Events, log_to_standard_error
 from actors.log.messages import REPAIR, Append, Entry
 from actors.log.printed import Streams, open_closed
 from actors.settings import Settings, read_settings
-from actors.system import System
 from actors.watchdog.heartbeat import Heart
 from transport.message import (
     ABORTED,

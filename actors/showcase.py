@@ -8,9 +8,9 @@ from pathlib import Path
 
 from actors import demo
 from actors.access import ADMIN_OWNER
+from actors.assembly.system import System
 from actors.errors import SettingsError
 from actors.host.files import write_private
-from actors.system import System
 from transport.client import Client
 
 TENANTS = ("acme", "globex")

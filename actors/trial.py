@@ -13,9 +13,9 @@ from typing import Any, Self
 
 import structlog
 
+from actors.assembly.system import System
 from actors.log.events import log_to_standard_error
 from actors.settings import Settings
-from actors.system import System
 from transport.client import Client
 from transport.message import Reply
 

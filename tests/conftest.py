@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from actors.assembly.system import System
 from actors.connectors.actor import HABITS, Habits
 from actors.log.events import Events, log_to_standard_error
 from actors.settings import Settings
-from actors.system import System
 from tests.made import made_before
 from transport.client import Client
 

@@ -11,11 +11,11 @@ import pytest
 
 from actors.access import ADMIN_OWNER, DEVELOPER, OWNER
 from actors.admin.messages import SweepDue
+from actors.assembly.system import System
 from actors.errors import NotSubscribed, Unavailable
 from actors.messages import Operate
 from actors.runtime.futures import settle, settle_with_error
 from actors.runtime.mailbox import Mailbox
-from actors.system import System
 from tests.actors.callers import Being, MovableClock, Stage
 from tests.actors.mailbox_harness import Watch
 from tests.actors.servers import Servers, path_of, request

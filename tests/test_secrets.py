@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import zstandard
 
+from actors.assembly.system import System
 from actors.errors import ActionError
 from actors.log.events import Events
 from actors.settings import Settings
-from actors.system import System
 from tests.child import Child
 from tests.wire import Wire
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from actors.local_admin import TOKEN_FILE
+from actors.assembly.provisioning import TOKEN_FILE
 from scripts.benchmark.calls import Call
 from scripts.endurance.wire import NoReply, Reply, Wire, problem
 

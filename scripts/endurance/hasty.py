@@ -10,9 +10,9 @@ from functools import partial
 from typing import Final
 
 from actors import __main__ as server
+from actors.assembly.system import System
 from actors.connectors.actor import Habits
 from actors.connectors.engine.retry import Breakers
-from actors.system import System
 from actors.tenant.outbox import attempt
 
 FIRST_WAIT: Final = 0.05

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from actors.seed import seed
+from actors.assembly.provisioning import seed
 from scripts.benchmark.child import NOTHING_MORE, Child
 from scripts.benchmark.peers import HERE
 

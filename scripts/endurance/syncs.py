@@ -14,7 +14,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from actors.local_admin import TOKEN_FILE
+from actors.assembly.provisioning import TOKEN_FILE
 from scripts.benchmark.calls import Call
 from scripts.endurance import files
 from scripts.endurance.console import FUNCTION

@@ -11,9 +11,9 @@ import pytest
 import zmq.auth
 
 from actors import showcase
+from actors.assembly.system import System
 from actors.errors import SettingsError
 from actors.settings import Settings
-from actors.system import System
 from tests.actors.servers import INDEX
 from tests.wire import Map
 from transport.client import Client

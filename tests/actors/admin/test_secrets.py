@@ -13,9 +13,9 @@ import pytest
 import structlog
 
 from actors.admin.secrets import Vault, find_keys, make_keys, read_keys
+from actors.assembly.system import System
 from actors.errors import SettingsError
 from actors.settings import Settings
-from actors.system import System
 
 FIRST, SECOND = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
 

@@ -12,8 +12,8 @@ from typing import Any, cast
 import pytest
 
 from actors import __main__ as program
+from actors.assembly.system import System
 from actors.host.signals import Signals
-from actors.system import System
 from tests.child import Child
 from tests.deadline import until
 from tests.pipe import Pipe

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from actors.assembly.provisioning import seed
 from actors.errors import AlreadyExists, IndexProblem, InvalidArgument, SettingsError
-from actors.seed import seed
 from tests.actors.servers import INDEX, Servers
 from tests.wire import Wire
 
@@ -32,7 +32,7 @@ def test_the_repository_s_index_is_the_default(tmp_path: Path) -> None:
     """As for a server."""
     tokens = seed(tmp_path, ["acme"])
     serve = Servers(tmp_path)
-    server = serve(registry=Path(__file__).parents[2] / "registry.toml")
+    server = serve(registry=Path(__file__).parents[3] / "registry.toml")
     with Wire(server.endpoint) as wire:
         added = wire.ask(
             tenant="acme", token=tokens["acme"], action="contacts.add", params={"name": "Ada"}

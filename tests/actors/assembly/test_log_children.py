@@ -15,11 +15,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from structlog.testing import capture_logs
 
+from actors.assembly.system import System
 from actors.errors import SettingsError
 from actors.log.daily.rotation import days, open_day
 from actors.log.daily.tenant_log import TenantLog
 from actors.settings import Settings
-from actors.system import System
 from tests.actors.router_harness import Wall
 from tests.actors.servers import INDEX, Servers, request
 from tests.child import Child
@@ -156,7 +156,7 @@ def test_ten_days_of_two_tenants_are_a_week_of_whole_files(
     Each line is in the file of the day that it is answered on, once; days that are over are compressed, also
     where nothing is logged any more; and of those there are seven.
     """
-    monkeypatch.setattr("actors.logs.MIDNIGHT_SECONDS", 0.02)
+    monkeypatch.setattr("actors.assembly.log_children.MIDNIGHT_SECONDS", 0.02)
     wall = Wall()
     expected: dict[str, dict[str, list[str]]] = {"acme": {}, "globex": {}}
     start = datetime(2026, 10, 20, tzinfo=VIENNA)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from actors.assembly.identity import FILE, Identity, identity_of, note, require_own
 from actors.errors import SettingsError
-from actors.identity import FILE, Identity, identity_of, note, require_own
 
 ACTIONS = ("orders.place", "orders.find", "stock.count")
 

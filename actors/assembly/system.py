@@ -14,6 +14,8 @@ from actors.admin.directory.actor import Directory
 from actors.admin.directory.store import holds_sealed, prepare_directory
 from actors.admin.messages import SweepDue, TellEverything
 from actors.admin.secrets import find_keys
+from actors.assembly.log_children import Logs, zone_of
+from actors.assembly.provisioning import LocalAdmin
 from actors.connectors.actor import HABITS, Habits, operated
 from actors.connectors.switchboard import Switchboard
 from actors.connectors.timer import Timer
@@ -22,12 +24,10 @@ from actors.edge.router import Router, RouterMailbox
 from actors.host.clocks import Epoch, aged
 from actors.host.process import bound, bounds_within, claim, limit_memory, release
 from actors.index.parser import read_served_index
-from actors.local_admin import LocalAdmin
 from actors.log.audit.actor import AdminLog
 from actors.log.audit.reader import AuditReader
 from actors.log.events import Events
 from actors.log.metrics.prometheus import MetricsServer
-from actors.logs import Logs, zone_of
 from actors.messages import TenantRecord
 from actors.profiles import Profiles
 from actors.registry.actor import Registry

@@ -14,18 +14,18 @@ import pytest
 import zmq.auth
 from structlog.testing import capture_logs
 
+from actors.assembly.system import System
 from actors.errors import IndexProblem, SettingsError
 from actors.registry.messages import Reload
 from actors.runtime.actor import Ping, ask
 from actors.settings import Settings
-from actors.system import System
 from tests.actors.servers import INDEX, Servers, request
 from tests.conftest import Server
 from tests.wire import Wire
 from transport.client import Client
 from transport.security import UnusableEndpoint
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 WAIT = 20.0
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.local_admin import LocalAdmin
+from actors.assembly.provisioning import LocalAdmin
 from tests.conftest import Server
 from transport.client import Client
 

@@ -1,0 +1,4 @@
+"""Puts the parts together; the only package that may import all of them.
+
+May import: everything in actors but the entry points.
+"""
