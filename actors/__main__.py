@@ -10,7 +10,7 @@ import sys
 import pykka
 import structlog
 
-from actors import showcase
+from actors import demo
 from actors.access import ADMIN_OWNER
 from actors.assembly import identity
 from actors.assembly.provisioning import TOKEN_FILE
@@ -175,7 +175,7 @@ def prepare(system: System, settings: Settings) -> None:
         else:
             say(f"tenant {name} is there already: its tokens are those it had")
     if settings.demo:
-        for line in showcase.prepare(system, settings.data):
+        for line in demo.prepare(system, settings.data):
             say(line)
 
 

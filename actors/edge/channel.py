@@ -14,7 +14,6 @@ from typing import Any
 
 import structlog
 
-from actors.answers import A_DEFECT, new_trace_id, packed_refusal, refusal_bytes, success_around
 from actors.edge.authentication import Callers
 from actors.edge.builtin_actions import Pages, is_system
 from actors.errors import ActionError, InvalidArgument, Unavailable
@@ -30,6 +29,7 @@ from actors.messages import (
 )
 from actors.profiles import Profiles
 from actors.registry.snapshot import Published
+from actors.replies import A_DEFECT, new_trace_id, packed_refusal, refusal_bytes, success_around
 from actors.runtime.actor import Actor
 from actors.runtime.mailbox import Mailbox, Occupant
 from transport import codec

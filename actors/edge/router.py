@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.access import ADMIN, DATA, Rule
-from actors.answers import new_trace_id, packed_refusal, refusal_bytes
 from actors.edge.admission import Inlet, full, require_active
 from actors.edge.allowance import PATIENCE, STRANGERS, Allowance, turned_away
 from actors.edge.authentication import no_tenant, not_you
@@ -35,10 +34,10 @@ from actors.messages import (
 )
 from actors.profiles import Profiles
 from actors.registry.snapshot import Published
+from actors.replies import new_trace_id, packed_refusal, refusal_bytes, worded
 from actors.routing.route import require
 from actors.runtime.mailbox import Mailbox
 from actors.settings import UNBOUNDED, Rates
-from actors.wording import worded
 from transport import codec
 from transport.limits import Limits
 from transport.mailbox import HEAVY_BYTES, Frame, SocketMailbox

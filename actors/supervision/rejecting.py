@@ -9,13 +9,13 @@ from typing import Any
 
 import structlog
 
-from actors.answers import packed_refusal, refuse
 from actors.errors import TenantryError
 from actors.host.disk import is_full, is_passing, said
 from actors.log.lines import Accounts, refused_line
 from actors.log.messages import FROM_SUPERVISOR, Line
 from actors.log.redaction import scrubbed
 from actors.messages import DeadLetter, Passivate, Replies, TenantRecord, Unserved, Work
+from actors.replies import packed_refusal, refuse
 from actors.runtime.actor import Actor, Gone
 from actors.runtime.mailbox import Killer, Mailbox
 from transport.message import RESOURCE_EXHAUSTED, UNAVAILABLE, Refusal

@@ -16,7 +16,6 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from actors.answers import A_DEFECT
 from actors.log.lines import Accounts
 from actors.messages import (
     DeadLetter,
@@ -32,6 +31,7 @@ from actors.messages import (
 )
 from actors.profiles import EMPTY, Profiles
 from actors.registry.snapshot import Published
+from actors.replies import A_DEFECT
 from actors.runtime.actor import Actor
 from actors.runtime.clock import Overdue
 from actors.runtime.mailbox import Mailbox

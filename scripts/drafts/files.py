@@ -48,7 +48,7 @@ from typing import Any
 
 import pytest
 
-from actors.trial import Trial
+from actors.testing import Trial
 from transport.failure import InvalidArgument
 
 INDEX = Path(__file__).parents[{up}] / "{index}"

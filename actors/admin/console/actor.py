@@ -30,6 +30,7 @@ from actors.log.redaction import folded_names
 from actors.messages import ANYONE, DirectoryChanged, Work
 from actors.profiles import Profiles
 from actors.registry.snapshot import Published
+from actors.replies import worded
 from actors.runtime.clock import After
 from actors.runtime.futures import (
     Answer,
@@ -41,7 +42,6 @@ from actors.runtime.futures import (
     settle_with_error,
 )
 from actors.runtime.mailbox import Mailbox
-from actors.wording import worded
 from transport.limits import Limits
 from transport.mailbox import SocketMailbox
 from transport.message import RESOURCE_EXHAUSTED, UNAUTHENTICATED, Refusal, Request

@@ -20,12 +20,12 @@ from actors.access import (
     TENANT_ROLES,
 )
 from actors.admin.console.context import unnamed
-from actors.answers import new_trace_id
 from actors.edge.authentication import Callers, not_you
 from actors.errors import ActionError, DeadlineExceeded, NotFound, PermissionDenied, Unavailable
 from actors.log.messages import ACTION, INTENT, OUTCOME, Entry
 from actors.log.redaction import NO_NAMES, NOTHING_KNOWN, Redaction
 from actors.messages import Principal, TenantRecord, Work
+from actors.replies import new_trace_id
 from actors.routing import route as permission
 from actors.routing.route import Route, levels, with_article
 from actors.runtime.futures import Answer

@@ -16,13 +16,13 @@ from actors.access import ADMIN
 from actors.admin.console.audit import OK, RETRY_MS, Recorder
 from actors.admin.console.call import CONSOLE, Call, Capacity, capacity_of, require
 from actors.admin.console.context import Actors, AdminContext, order_digest, unnamed
-from actors.answers import A_DEFECT, success
 from actors.edge.admission import full, require_active
 from actors.edge.authentication import Callers
 from actors.errors import Aborted, ActionError, InvalidArgument, NotFound, Unavailable
 from actors.log.events import Confidential
 from actors.messages import FindTenant, Receipt
 from actors.registry.snapshot import Published
+from actors.replies import A_DEFECT, success
 from actors.routing.route import Route
 from actors.routing.table import RoutingTable
 from actors.runtime.futures import Outlet

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import structlog
 
-from actors.answers import TO_BE_IMPLEMENTED
 from actors.connectors.contract import Connector, Delivery, Permanent, Settings, Transient
 from actors.connectors.engine.calls import Call
 from actors.connectors.engine.instances import Implementations, fitting, stated_by
@@ -28,6 +27,7 @@ from actors.log.events import Confidential
 from actors.log.redaction import NO_NAMES
 from actors.profiles import Profiles
 from actors.registry.snapshot import Published, sound
+from actors.replies import TO_BE_IMPLEMENTED
 from actors.routing.health import Running
 from actors.routing.route import Service
 

@@ -18,11 +18,11 @@ from typing import Final
 
 import structlog
 
-from actors.answers import TO_BE_IMPLEMENTED
 from actors.errors import Unimplemented
 from actors.messages import Delivered, Due, Operate, TenantRecord
 from actors.profiles import Profiles
 from actors.registry.snapshot import Published
+from actors.replies import TO_BE_IMPLEMENTED
 from actors.runtime.clock import Alarm
 from actors.runtime.futures import settle_with_error
 from actors.runtime.mailbox import Mailbox

@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from actors.answers import success
 from actors.errors import Aborted, DatabaseProblem
+from actors.replies import success
 from actors.runtime.futures import Raised, Returned, Step, Stepper
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.context import Context

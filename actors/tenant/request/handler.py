@@ -16,7 +16,6 @@ from typing import Any, Final
 import structlog
 
 from actors.access import DATA
-from actors.answers import A_DEFECT, TO_BE_IMPLEMENTED, packed_refusal, replayed, success
 from actors.errors import (
     Aborted,
     ActionError,
@@ -30,6 +29,7 @@ from actors.log.events import Confidential
 from actors.messages import DeadLetter, DryRun, Principal, TenantRecord, Work
 from actors.profiles import UNREMARKABLE, Config, Profile, Profiles
 from actors.registry.snapshot import Published, sound
+from actors.replies import A_DEFECT, TO_BE_IMPLEMENTED, packed_refusal, replayed, success, worded
 from actors.routing.health import Running
 from actors.routing.route import Route, require
 from actors.routing.table import RoutingTable
@@ -47,7 +47,6 @@ from actors.tenant.request.sends import Outbox, Sends
 from actors.tenant.request.suspended import Parking
 from actors.tenant.storage.files import Storage
 from actors.watchdog.running import ENDED_PROCESS, At
-from actors.wording import worded
 from transport import codec
 from transport.message import ABORTED, Refusal
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from actors.answers import TO_BE_IMPLEMENTED
 from actors.errors import ResourceExhausted, Unimplemented
 from actors.messages import Operate, TenantRecord, Work
+from actors.replies import TO_BE_IMPLEMENTED
 from actors.routing.route import Route
 from actors.runtime.clock import Alarm
 from actors.runtime.futures import Answer, Stepper, settle_with_error

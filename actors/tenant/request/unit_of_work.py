@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 
 import structlog
 
-from actors.answers import packed_refusal
 from actors.errors import DatabaseProblem
 from actors.log.lines import Accounts, refused_line
 from actors.log.messages import FROM_TENANT
 from actors.messages import Replies, TenantRecord, Work
+from actors.replies import packed_refusal
 from actors.tenant.database.database import FORGOTTEN_AT_ONCE, TenantDatabase
 from actors.tenant.database.durability import NOT_KEPT, Doubt, lost
 from actors.tenant.database.placement import Displaced

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import zmq
 
-from actors.answers import refuse
 from actors.edge.channel import Channel, ChannelMailbox, Draining, FlushUses
 from actors.errors import NotFound, Unauthenticated
 from actors.host.clocks import Epoch
 from actors.messages import ANYONE, DirectoryChanged, TokensUsed, Work
 from actors.profiles import Profiles
+from actors.replies import refuse
 from actors.runtime.actor import Ping, ask, stop
 from tests.actors.mailbox_harness import WAIT, Watch
 from tests.actors.router_harness import TABLES, Wall, digest, token

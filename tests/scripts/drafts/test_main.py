@@ -11,7 +11,7 @@ import pytest
 
 from actors.index.code import load
 from actors.index.parser import read_index
-from actors.trial import Trial
+from actors.testing import Trial
 from scripts.drafts.__main__ import main
 from scripts.drafts.files import literal
 from tests.actors.developer_project import Workshop

@@ -16,7 +16,6 @@ from actors.admin.console.actor import CatchUp, CountStrangers, Finish
 from actors.admin.console.in_flight import Overdue
 from actors.admin.console.throttle import MOST_RECORDED
 from actors.admin.messages import Done, RemoveMember
-from actors.answers import success
 from actors.edge.channel import Draining, FlushUses
 from actors.errors import (
     ActionError,
@@ -28,6 +27,7 @@ from actors.errors import (
 from actors.log.messages import ACTION, ATTEMPTS, INTENT, OUTCOME
 from actors.messages import DirectoryChanged, Replies, Work
 from actors.profiles import Config, Profile
+from actors.replies import success
 from actors.runtime.actor import stop
 from actors.runtime.futures import Answer
 from actors.runtime.mailbox import Failed

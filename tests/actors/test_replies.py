@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from actors.answers import (
+from actors.index.parser import read_index
+from actors.messages import Peer, Replies, Work
+from actors.replies import (
     A_DEFECT,
     new_trace_id,
     packed_refusal,
@@ -15,8 +17,6 @@ from actors.answers import (
     replayed,
     success,
 )
-from actors.index.parser import read_index
-from actors.messages import Peer, Replies, Work
 from actors.routing.route import Route
 from actors.routing.table import RoutingTable
 from tests.actors.mailbox_harness import Watch

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import zmq.auth
 
-from actors import showcase
+from actors import demo as showcase
 from actors.assembly.system import System
 from actors.errors import SettingsError
 from actors.settings import Settings

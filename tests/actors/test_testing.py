@@ -12,7 +12,7 @@ from tests.actors.servers import INDEX
 TEST = """
 import sys
 from pathlib import Path
-from actors.trial import Trial
+from actors.testing import Trial
 
 with Trial(Path(sys.argv[1]), Path(sys.argv[2])) as trial:
     print(trial.system.local.issue_token("trial", "member", "another").text)

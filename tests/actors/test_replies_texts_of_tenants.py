@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.profiles import Config, frozen
-from actors.wording import LONGEST, worded
+from actors.replies import LONGEST, worded
 from transport.message import NOT_FOUND, Refusal
 
 PLAIN = Refusal(NOT_FOUND, "there is no contact 7", retry_after_ms=5)
