@@ -71,7 +71,7 @@ class Trial:
         self.system.stop()
 
     def call(self, action: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The result of one call; raises its refusal (transport.failure)."""
+        """The result of one call; raises its refusal (transport.errors)."""
         return dict(self._client.call(action, params))
 
     def request(self, action: str, params: Mapping[str, Any] | None = None) -> Reply:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Literal, NotRequired, TypedDict, Unpack, cast
 
 from transport import client as transport_client
-from transport.caller import Options
+from transport.client import Options
 
 
 class ConfigGetParams(TypedDict):

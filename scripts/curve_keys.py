@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from transport.certificates import UnusableKeys, allow, make_pair
+from transport.curve import UnusableKeys, allow, make_pair
 
 REFUSED = 1
 

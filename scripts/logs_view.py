@@ -16,11 +16,11 @@ from rich.console import Console
 
 from scripts.log_lines import line_of, story_of
 from transport.call import REFUSED, SILENT, destination
-from transport.certificates import read_pair, read_public
 from transport.client import Client
+from transport.curve import read_pair, read_public
 from transport.destination import Destination, Unreachable, require_listener
 from transport.display import console_on, show_error, show_no_answer, show_problem
-from transport.failure import CallError, NoAnswer, Unauthenticated, Unavailable
+from transport.errors import CallError, NoAnswer, Unauthenticated, Unavailable
 from transport.fit import inert
 
 PAGE = 100

@@ -1,1 +1,4 @@
-"""Moves messages between processes; knows no actor."""
+"""Moves messages between processes: clients, router socket, codec, CURVE; it knows no actor.
+
+May import: nothing of ours.
+"""

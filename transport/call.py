@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from transport.caller import ENDPOINT
-from transport.certificates import read_pair, read_public
-from transport.client import Client
+from transport.client import ENDPOINT, Client
+from transport.curve import read_pair, read_public
 from transport.destination import (
     Destination,
     Unreachable,
@@ -21,7 +20,7 @@ from transport.destination import (
     require_listener,
 )
 from transport.display import show_error, show_no_answer, show_problem, show_reply
-from transport.failure import CallError, NoAnswer, failure
+from transport.errors import CallError, NoAnswer, failure
 from transport.fit import inert
 from transport.message import UNAUTHENTICATED, VERSION, Reply
 from transport.params import FORMS, Unusable, meant_as_text, read_params

@@ -17,7 +17,9 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from transport import message as api
-from transport.limits import (
+from transport.id_recovery import find_id, valid_id
+from transport.message import Encoding, Problem, Refusal, Reply, Request
+from transport.validation import (
     LIMITS,
     NOT_UNICODE,
     REPLIES,
@@ -26,11 +28,11 @@ from transport.limits import (
     Tally,
     check,
     check_json_size,
+    json_problem,
+    msgpack_problem,
+    problems_of,
     shown,
 )
-from transport.message import Encoding, Problem, Refusal, Reply, Request
-from transport.problems import json_problem, msgpack_problem, problems_of
-from transport.salvage import find_id, valid_id
 
 __all__ = [
     "LIMITS",

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
-from transport.caller import ENDPOINT
+from transport.client import ENDPOINT
 from transport.params import Unusable, read_map
 from transport.socket_file import is_served, path_of
 

@@ -18,7 +18,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from transport.failure import CallError, NoAnswer
+from transport.errors import CallError, NoAnswer
 from transport.message import Reply
 
 _PIPE_WIDTH = 10_000

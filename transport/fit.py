@@ -11,7 +11,7 @@ from collections.abc import Mapping, Set
 from math import isfinite
 from typing import Any, Final
 
-from transport.limits import LARGEST_INT, SMALLEST_INT
+from transport.validation import LARGEST_INT, SMALLEST_INT
 
 NUL_SIGN: Final = "\N{REPLACEMENT CHARACTER}"
 """What stands in place of a NUL; a lone surrogate becomes a question mark."""

@@ -54,9 +54,9 @@ from actors.tenant.actor import Tenant
 from actors.tenant.outbox.waker import TICK_SECONDS, Tick, Waker
 from actors.tenant.storage.files import Storage
 from actors.tenant.storage.migrator import Archive, CreateFile, Migrator
-from transport.limits import Limits
-from transport.mailbox import SocketMailbox
-from transport.security import Security, bind_router, endpoint_of
+from transport.bind import Security, bind_router, endpoint_of
+from transport.router_socket import SocketMailbox
+from transport.validation import Limits
 
 log = structlog.get_logger()
 

@@ -33,9 +33,9 @@ from actors.replies import A_DEFECT, new_trace_id, packed_refusal, refusal_bytes
 from actors.runtime.actor import Actor
 from actors.runtime.mailbox import Mailbox, Occupant
 from transport import codec
-from transport.limits import Limits
-from transport.mailbox import Frame, SocketMailbox
 from transport.message import UNAUTHENTICATED, Refusal, Request
+from transport.router_socket import Frame, SocketMailbox
+from transport.validation import Limits
 
 log = structlog.get_logger()
 

@@ -39,10 +39,10 @@ from actors.routing.route import require
 from actors.runtime.mailbox import Mailbox
 from actors.settings import UNBOUNDED, Rates
 from transport import codec
-from transport.limits import Limits
-from transport.mailbox import HEAVY_BYTES, Frame, SocketMailbox
+from transport.id_recovery import find_id, tokens_in
 from transport.message import UNAUTHENTICATED, Refusal, Request
-from transport.salvage import find_id, tokens_in
+from transport.router_socket import HEAVY_BYTES, Frame, SocketMailbox
+from transport.validation import Limits
 
 UNAUTHENTICATED_COUNT = "router.unauthenticated"
 """Refusals of whoever could not say who he is, in the figures."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from actors.errors import IndexProblem
 from transport.fit import fit_text, inert
-from transport.limits import LARGEST_INT, SMALLEST_INT
+from transport.validation import LARGEST_INT, SMALLEST_INT
 
 Key = tuple[str | int, ...]
 """Where a value stands: names of tables and keys; numbers count from 0 within an array."""

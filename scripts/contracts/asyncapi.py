@@ -14,7 +14,7 @@ from actors.index.entries import Action, Index
 from scripts.contracts.draft07 import components
 from scripts.contracts.envelope import needs_token, parts, reply, request
 from scripts.contracts.offer import group_of, offered
-from transport.caller import ENDPOINT
+from transport.client import ENDPOINT
 from transport.message import VERSION
 
 CONTENT_TYPES = ("application/json", "application/vnd.msgpack")

@@ -62,7 +62,7 @@ def _imports(imports: Imports) -> Iterator[str]:
     yield from ("from __future__ import annotations", "")
     yield from imports.lines()
     yield "from transport import client as transport_client"
-    yield "from transport.caller import Options"
+    yield "from transport.client import Options"
 
 
 class _Writer:

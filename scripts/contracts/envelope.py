@@ -9,7 +9,7 @@ from typing import Any
 from actors.guidance.commands import names_tenant
 from actors.index.entries import Action
 from scripts.contracts.draft07 import COMPONENTS
-from transport.failure import CallError
+from transport.errors import CallError
 from transport.message import CODES, VERSION, Request
 
 MEANINGS: Mapping[str, str] = {

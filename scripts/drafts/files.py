@@ -49,7 +49,7 @@ from typing import Any
 import pytest
 
 from actors.testing import Trial
-from transport.failure import InvalidArgument
+from transport.errors import InvalidArgument
 
 INDEX = Path(__file__).parents[{up}] / "{index}"
 

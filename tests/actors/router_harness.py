@@ -31,9 +31,9 @@ from actors.settings import UNBOUNDED, Rates
 from tests.actors.mailbox_harness import WAIT, House, Watch
 from tests.wire import Wire, new_id, packed
 from transport import codec
-from transport.limits import LIMITS
-from transport.mailbox import Frame, SocketMailbox
-from transport.security import Security, bind_router, endpoint_of
+from transport.bind import Security, bind_router, endpoint_of
+from transport.router_socket import Frame, SocketMailbox
+from transport.validation import LIMITS
 
 INDEX = Path(__file__).parent.parent / "trouble" / "registry.toml"
 TABLES = Published(RoutingTable.build(read_index(INDEX), "local-dev"))

@@ -26,9 +26,9 @@ from actors.settings import Settings
 from tests.child import Child
 from tests.pipe import Pipe
 from tests.wire import Map, Wire
-from transport.certificates import read_pair, read_public
 from transport.client import Client
-from transport.failure import NoAnswer
+from transport.curve import read_pair, read_public
+from transport.errors import NoAnswer
 
 INDEX = Path(__file__).parent.parent / "trouble" / "registry.toml"
 

@@ -12,7 +12,7 @@ import pytest
 from scripts.curve_keys import main
 from tests.child import Child
 from transport import call
-from transport.certificates import read_clients, read_pair, read_public
+from transport.curve import read_clients, read_pair, read_public
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,9 @@ from typing import Any
 
 import zmq
 
+from transport.bind import Security, bind_router, endpoint_of
 from transport.codec import decode, encode
-from transport.limits import LIMITS, Limits
-from transport.security import Security, bind_router, endpoint_of
+from transport.validation import LIMITS, Limits
 
 Answer = Callable[[dict[str, Any]], list[dict[str, Any]]]
 

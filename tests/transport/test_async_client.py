@@ -10,7 +10,7 @@ import pytest
 
 from tests.transport.peer import Peers, no, yes
 from transport.client import AsyncClient
-from transport.failure import InvalidArgument, NoAnswer, NotFound
+from transport.errors import InvalidArgument, NoAnswer, NotFound
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:

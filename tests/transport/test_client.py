@@ -13,13 +13,12 @@ import zmq
 from zmq.auth import create_certificates
 
 from tests.transport.peer import Peers, no, yes
-from transport.caller import Caller
-from transport.certificates import read_pair, read_public
-from transport.client import AsyncClient, Client
-from transport.failure import CallError, InvalidArgument, NoAnswer, NotFound, Unavailable, failure
-from transport.limits import Limits
+from transport.bind import Security
+from transport.client import AsyncClient, Caller, Client
+from transport.curve import read_pair, read_public
+from transport.errors import CallError, InvalidArgument, NoAnswer, NotFound, Unavailable, failure
 from transport.message import CODES, Encoding, Problem, Refusal
-from transport.security import Security
+from transport.validation import Limits
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ import zmq
 
 from tests.deadline import until
 from transport import connection
+from transport.bind import Security, bind_router, endpoint_of
 from transport.connections import BOUNDS, Bounds
-from transport.limits import Limits
-from transport.mailbox import Frame, SocketMailbox
-from transport.security import Security, bind_router, endpoint_of
+from transport.router_socket import Frame, SocketMailbox
+from transport.validation import Limits
 
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16) + b"\x00" + bytes(31)
 READY = b"\x04\x1c\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
@@ -319,9 +319,9 @@ def test_a_stranger_that_sends_much_that_is_not_read_is_cut_off(make: Callable[.
 
 LEAVES = """
 import socket, struct, zmq
-from transport.limits import Limits
-from transport.mailbox import SocketMailbox
-from transport.security import Security, bind_router, endpoint_of
+from transport.validation import Limits
+from transport.router_socket import SocketMailbox
+from transport.bind import Security, bind_router, endpoint_of
 context = zmq.Context()
 server = bind_router(context, "tcp://127.0.0.1:*", Security(), Limits())
 mailbox = SocketMailbox(server)

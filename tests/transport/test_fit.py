@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from transport.codec import decode, encode
 from transport.fit import MOST_DEPTH, fit, fit_map, fit_text, inert, text_of
-from transport.limits import REPLIES
 from transport.message import Encoding
+from transport.validation import REPLIES
 
 TEXT = st.text(st.characters(categories=["L", "N", "Cs", "Cc"]) | st.sampled_from("\0\ud800\udfff"))
 LEAVES = (

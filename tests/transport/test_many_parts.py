@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import zmq
 
-from transport.mailbox import Frame, SocketMailbox
+from transport.router_socket import Frame, SocketMailbox
 
 WAIT_MS = 10_000
 

@@ -11,8 +11,8 @@ import msgpack
 import pytest
 
 from transport.codec import BadRequest, encode, parse_reply, parse_request
-from transport.limits import LIMITS, REPLIES
 from transport.message import CODES, VERSION, Request
+from transport.validation import LIMITS, REPLIES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "message-api.md").read_text(encoding="utf-8")
 

@@ -42,9 +42,9 @@ from actors.runtime.futures import (
     settle_with_error,
 )
 from actors.runtime.mailbox import Mailbox
-from transport.limits import Limits
-from transport.mailbox import SocketMailbox
 from transport.message import RESOURCE_EXHAUSTED, UNAUTHENTICATED, Refusal, Request
+from transport.router_socket import SocketMailbox
+from transport.validation import Limits
 
 log = structlog.get_logger()
 

@@ -32,7 +32,7 @@ from actors.log.append_file import Volume, newest_first, volumes
 from actors.log.messages import Entry
 from actors.log.redaction import redacted, scrubbed
 from transport.fit import fit_map
-from transport.limits import LARGEST_INT
+from transport.validation import LARGEST_INT
 
 
 class Link(NamedTuple):

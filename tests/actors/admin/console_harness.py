@@ -41,9 +41,9 @@ from actors.runtime.futures import Answer, settle, settle_with_error
 from actors.runtime.mailbox import Failed, Mailbox
 from tests.actors.mailbox_harness import WAIT, Watch
 from tests.wire import Map, Wire
-from transport.limits import Limits
-from transport.mailbox import SocketMailbox
-from transport.security import Security, bind_router, endpoint_of
+from transport.bind import Security, bind_router, endpoint_of
+from transport.router_socket import SocketMailbox
+from transport.validation import Limits
 
 INDEX = """
 [actions."notes.add"]

@@ -22,8 +22,8 @@ from actors.settings import Settings
 from tests.actors.servers import INDEX, Servers, request
 from tests.conftest import Server
 from tests.wire import Wire
+from transport.bind import UnusableEndpoint
 from transport.client import Client
-from transport.security import UnusableEndpoint
 
 ROOT = Path(__file__).parents[3]
 

@@ -19,10 +19,10 @@ from actors.runtime.actor import Ping, ask, stop
 from tests.actors.mailbox_harness import WAIT, Watch
 from tests.actors.router_harness import TABLES, Wall, digest, token
 from tests.wire import Wire, packed, unpacked
-from transport.limits import LIMITS
-from transport.mailbox import SocketMailbox
+from transport.bind import Security, bind_router, endpoint_of
 from transport.message import Refusal, Request
-from transport.security import Security, bind_router, endpoint_of
+from transport.router_socket import SocketMailbox
+from transport.validation import LIMITS
 
 REFUSED_LATER = Refusal("aborted", "as it was meant")
 

@@ -11,7 +11,7 @@ import pytest
 from actors.settings import UNBOUNDED, Rates
 from tests.actors.router_harness import ACME, GLOBEX, Reception, token
 from tests.wire import Encoding, Map, Wire
-from transport.mailbox import HEAVY_BYTES
+from transport.router_socket import HEAVY_BYTES
 
 MARK: Map = {"tenant": "acme", "token": "ann", "action": "marks.add"}
 """Of a member of acme."""

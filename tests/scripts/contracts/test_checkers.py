@@ -51,7 +51,7 @@ def page(ctx: Any, params: ContactsFindParams) -> int:
 
 CALLER = """\
 from client import AsyncClient, Client, ContactsAddParams
-from transport.caller import Options
+from transport.client import Options
 
 
 def good(client: Client) -> int:

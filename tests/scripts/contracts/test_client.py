@@ -14,8 +14,8 @@ from clients.client import AsyncClient, Client
 from scripts.contracts.client import typed_client
 from tests.conftest import Server
 from tests.scripts.contracts.indexes import AWKWARD, AWKWARD_INDEX
-from transport.caller import Options
-from transport.failure import FailedPrecondition, InvalidArgument, NoAnswer, NotFound
+from transport.client import Options
+from transport.errors import FailedPrecondition, InvalidArgument, NoAnswer, NotFound
 
 
 @pytest.fixture

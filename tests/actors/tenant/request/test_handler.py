@@ -15,7 +15,7 @@ import zmq
 
 from tests.conftest import Server
 from transport.client import Client
-from transport.failure import CallError
+from transport.errors import CallError
 
 INDEX = Path(__file__).parents[3] / "trouble" / "registry.toml"
 

@@ -13,8 +13,7 @@ from heapq import heapify, heappop, heappush
 from random import random
 
 from transport.codec import BadReply, encode_request, parse_reply
-from transport.failure import CallError, NoAnswer
-from transport.limits import LIMITS, Limits
+from transport.errors import CallError, NoAnswer
 from transport.message import (
     ABORTED,
     RESOURCE_EXHAUSTED,
@@ -25,6 +24,7 @@ from transport.message import (
     Reply,
     Request,
 )
+from transport.validation import LIMITS, Limits
 
 WORTH_WAITING = frozenset({ABORTED, RESOURCE_EXHAUSTED, UNAVAILABLE})
 """Refusals after which nothing was done, and which may end."""

@@ -9,10 +9,10 @@ from typing import cast
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
-from transport.conversation import Conversation, Flight
-from transport.limits import REPLIES
+from transport.bind import HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS
 from transport.message import Request
-from transport.security import HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS
+from transport.session import Conversation, Flight
+from transport.validation import REPLIES
 
 RECONNECT_MS, RECONNECT_MOST_MS = 50, 1_000
 """Pauses between attempts to reach a server that is away: the first, and the longest."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgpack
 
-from transport.limits import Limits
+from transport.validation import Limits
 
 _FIELDS = 200
 """Fields looked at before giving up: as many as a map may have."""

@@ -15,9 +15,7 @@ import zmq
 from zmq.auth import create_certificates
 from zmq.utils.monitor import recv_monitor_message
 
-from transport.certificates import UnusableKeys, read_pair, read_public
-from transport.limits import LIMITS, Limits
-from transport.security import (
+from transport.bind import (
     HANDSHAKE_MS,
     Security,
     UnsafeEndpoint,
@@ -27,7 +25,9 @@ from transport.security import (
     key_owner,
     require_safe,
 )
+from transport.curve import UnusableKeys, read_pair, read_public
 from transport.socket_file import LONGEST
+from transport.validation import LIMITS, Limits
 
 Socket = zmq.Socket[bytes]
 

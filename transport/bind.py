@@ -17,9 +17,9 @@ import zmq
 from zmq.auth.thread import ThreadAuthenticator
 from zmq.utils import z85
 
-from transport.certificates import UnusableKeys, for_us_alone, read_clients, read_pair
-from transport.limits import Limits
+from transport.curve import UnusableKeys, for_us_alone, read_clients, read_pair
 from transport.socket_file import LONGEST, is_served, path_of
+from transport.validation import Limits
 
 HANDSHAKE_MS = 2_000
 """A connection that has not finished its greeting by then is closed. At ZeroMQ's 30 s, silent

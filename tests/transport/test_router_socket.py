@@ -10,10 +10,10 @@ from queue import SimpleQueue
 import pytest
 import zmq
 
-from transport import mailbox as module
+from transport import router_socket as module
+from transport.bind import set_options
 from transport.connections import BOUNDS
-from transport.limits import LIMITS
-from transport.mailbox import (
+from transport.router_socket import (
     HEAVY_BYTES,
     LEAST_FRAMES,
     MOST_BYTES,
@@ -23,7 +23,7 @@ from transport.mailbox import (
     SocketMailbox,
     light_first,
 )
-from transport.security import set_options
+from transport.validation import LIMITS
 
 WAIT = 10.0
 """Seconds after which a test gives up on an event that should come at once."""
@@ -157,7 +157,7 @@ def test_where_frames_take_long_a_turn_has_fewer(
     peers: Peers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the machine's speed: here each turn is taken for too long."""
-    monkeypatch.setattr("transport.mailbox.TURN_SECONDS", -1.0)
+    monkeypatch.setattr("transport.router_socket.TURN_SECONDS", -1.0)
     client = peers.connect(b"a")
     for n in range(2 * MOST_FRAMES):
         client.send(b"%d" % n)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from transport.codec import decode, encode
-from transport.conversation import Conversation, Flight
-from transport.failure import NoAnswer
+from transport.errors import NoAnswer
 from transport.message import Reply, Request
+from transport.session import Conversation, Flight
 
 REQUEST = Request(id="r-1", action="contacts.add", params={"name": "Ada"})
 
