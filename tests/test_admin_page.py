@@ -10,8 +10,8 @@ import pytest
 
 from actors.access import ADMIN
 from actors.index.parser import built_in_index, read_index
-from transport.call import make_parser
-from transport.params import read_params
+from scripts.cli.call import make_parser
+from scripts.cli.params import read_params
 
 ROOT = Path(__file__).parent.parent
 

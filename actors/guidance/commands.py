@@ -65,7 +65,7 @@ def line(tenant: str, name: str, params: Mapping[str, Any], *, admin: bool = Tru
 
 
 def words(params: Mapping[str, Any], within: str = "") -> Iterable[str]:
-    """Params as scripts/call reads them (transport/params.py); `within` a map: `params.`."""
+    """Params as scripts/call reads them (scripts/cli/params.py); `within` a map: `params.`."""
     return [_word(f"{within}{name}", value) for name, value in params.items()]
 
 

@@ -20,7 +20,7 @@ from actors.access import (
 from actors.edge.builtin_actions import built_in
 from actors.index.entries import Action
 from actors.index.parser import built_in_index, read_index
-from scripts.access_table import (
+from scripts.cli.access import (
     COLUMNS,
     INDEX,
     MARK,

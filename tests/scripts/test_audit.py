@@ -13,7 +13,7 @@ import pytest
 from actors.log.audit.chain import FIELDS, GENESIS
 from actors.log.messages import ACTION, ATTEMPTS, INTENT, OUTCOME, REPAIR
 from actors.log.redaction import SECRET_NAMES
-from scripts.audit_log import main
+from scripts.cli.audit import main
 from tests.actors.log.records import DECEMBER, NOVEMBER, lines_of, write
 
 ROOT = Path(__file__).parent.parent.parent

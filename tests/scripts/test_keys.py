@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.curve_keys import main
+from scripts.cli import call
+from scripts.cli.keys import main
 from tests.child import Child
-from transport import call
 from transport.curve import read_clients, read_pair, read_public
 
 

@@ -17,8 +17,8 @@ import pytest
 
 from actors.access import ADMIN_OWNER, DEVELOPER
 from actors.log.events import Events
-from scripts.log_lines import line_of, story_of
-from scripts.logs_view import main, moment
+from scripts.cli.log_lines import line_of, story_of
+from scripts.cli.logs import main, moment
 from tests.actors.callers import Being, MovableClock, Stage
 from tests.actors.servers import INDEX
 from tests.conftest import Server
@@ -166,7 +166,7 @@ def test_what_comes_is_shown_as_it_comes(desk: Desk) -> None:
     """After what was there, until Ctrl-C."""
     words = desk.arguments("owner", "acme", "--follow", "-n", "1", "--action", "marks.add")
     with subprocess.Popen(
-        [sys.executable, "-m", "scripts.logs_view", *words],
+        [sys.executable, "-m", "scripts.cli.logs", *words],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

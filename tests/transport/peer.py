@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import pytest
 import zmq
 
 from transport.bind import Security, bind_router, endpoint_of
@@ -98,3 +99,17 @@ class Peer:
 
 Peers = Callable[..., Peer]
 """Makes a Peer, given what Peer takes; all are stopped at the end of the test."""
+
+
+@pytest.fixture
+def peers() -> Iterator[Peers]:
+    """Makes servers, and stops them at the end of the test."""
+    made: list[Peer] = []
+
+    def make(answer: Answer = lambda request: [yes(request)], **more: Any) -> Peer:
+        made.append(Peer(answer, **more))
+        return made[-1]
+
+    yield make
+    for peer in made:
+        peer.stop()

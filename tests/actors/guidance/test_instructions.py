@@ -13,9 +13,9 @@ from actors.guidance.tasks import related
 from actors.guidance.workplace import find_test, workplace
 from actors.index.entries import Action, Index
 from actors.index.parser import built_in_index, parse_index, read_index
+from scripts.cli.call import make_parser
+from scripts.cli.params import read_params
 from scripts.contracts.stubs import stubs
-from transport.call import make_parser
-from transport.params import read_params
 
 ROOT = Path(__file__).parents[3]
 DESK = read_index(ROOT / "registry.toml")

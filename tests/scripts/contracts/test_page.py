@@ -10,10 +10,10 @@ import pytest
 from actors.guidance.commands import admitted, command, example_params
 from actors.guidance.schema_text import rows_of, said, type_of
 from actors.index.entries import Action
+from scripts.cli.params import read_params
 from scripts.contracts.offer import offered
 from scripts.contracts.page import MARK, page, state
 from tests.scripts.contracts.indexes import AWKWARD_INDEX, DESK_INDEX, ROOT, action, with_actions
-from transport.params import read_params
 
 ACTIONS = [*offered(DESK_INDEX), *AWKWARD_INDEX.actions.values()]
 

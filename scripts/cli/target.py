@@ -7,11 +7,11 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
+from scripts.cli.params import Unusable, read_map
 from transport.client import ENDPOINT
-from transport.params import Unusable, read_map
 from transport.socket_file import is_served, path_of
 
-NO_TOKEN = "no token was found: give --token, set TENANTRY_TOKEN, or run scripts/serve --demo"  # noqa: S105 - advice
+NO_TOKEN = "no token was found: give --token, set TENANTRY_TOKEN, or run scripts/serve --demo"
 
 
 class Unreachable(Exception):

@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.text import Text
 
-from transport.display import safe_text
+from scripts.cli.display import safe_text
 
 Record = Mapping[str, Any]
 

@@ -14,11 +14,11 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
+from scripts.cli.call import main
+from scripts.cli.display import show_rows
+from scripts.cli.params import Unusable
+from scripts.cli.target import Unreachable, read_token, require_listener
 from tests.transport.peer import Peer, Peers, no, yes
-from transport.call import main
-from transport.destination import Unreachable, read_token, require_listener
-from transport.display import show_rows
-from transport.params import Unusable
 
 ROWS = [
     {"id": 1, "name": "Ada Lovelace", "email": None, "tags": ["a", 1]},

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from transport.client import ENDPOINT, Client
-from transport.curve import read_pair, read_public
-from transport.destination import (
+from scripts.cli.display import show_error, show_no_answer, show_problem, show_reply
+from scripts.cli.params import FORMS, Unusable, meant_as_text, read_params
+from scripts.cli.target import (
     Destination,
     Unreachable,
     admin_channel,
@@ -19,11 +19,11 @@ from transport.destination import (
     read_token,
     require_listener,
 )
-from transport.display import show_error, show_no_answer, show_problem, show_reply
+from transport.client import ENDPOINT, Client
+from transport.curve import read_pair, read_public
 from transport.errors import CallError, NoAnswer, failure
 from transport.fit import inert
 from transport.message import UNAUTHENTICATED, VERSION, Reply
-from transport.params import FORMS, Unusable, meant_as_text, read_params
 
 REFUSED, USAGE, SILENT = 1, 2, 3
 """What the command exits with: the server said no, the command line is wrong, nothing came."""
@@ -104,7 +104,7 @@ def destination(given: argparse.Namespace) -> Destination:
 def show(reply: Reply, hint: str, given: argparse.Namespace) -> int:
     """Print a reply for people, with the hint where the caller is not known, or as it is."""
     if given.json:
-        print(as_json_text(as_map(reply)))  # noqa: T201 - for a pipe
+        print(as_json_text(as_map(reply)))
     elif reply.error is None:
         show_reply(reply, built_in=given.admin or given.action.startswith("system."))
     else:

@@ -31,7 +31,7 @@ from actors.errors import IndexProblem
 from actors.index.entries import Action, Index
 from actors.index.parser import built_in_index, read_index
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "access.md"
 INDEX = ROOT / "registry.toml"
 

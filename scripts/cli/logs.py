@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from scripts.log_lines import line_of, story_of
-from transport.call import REFUSED, SILENT, destination
+from scripts.cli.call import REFUSED, SILENT, destination
+from scripts.cli.display import console_on, show_error, show_no_answer, show_problem
+from scripts.cli.log_lines import line_of, story_of
+from scripts.cli.target import Destination, Unreachable, require_listener
 from transport.client import Client
 from transport.curve import read_pair, read_public
-from transport.destination import Destination, Unreachable, require_listener
-from transport.display import console_on, show_error, show_no_answer, show_problem
 from transport.errors import CallError, NoAnswer, Unauthenticated, Unavailable
 from transport.fit import inert
 
