@@ -14,8 +14,8 @@ from actors.guidance.workplace import conventional
 from actors.index.entries import EFFECTS, Action, Index
 from actors.index.parser import built_in_index, parse_index, read_index
 from actors.registry.registry_file import replace
-from scripts.contracts.__main__ import outputs
-from scripts.contracts.stubs import FILE, NotOurs
+from scripts.codegen.__main__ import outputs
+from scripts.codegen.client import FILE, NotOurs
 from scripts.drafts.entry import Draft, Entry, entry_text, placed
 from scripts.drafts.fields import FORMS, Unusable, fields
 from scripts.drafts.files import Files, files, function_text, test_text

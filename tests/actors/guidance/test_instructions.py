@@ -15,7 +15,7 @@ from actors.index.entries import Action, Index
 from actors.index.parser import built_in_index, parse_index, read_index
 from scripts.cli.call import make_parser
 from scripts.cli.params import read_params
-from scripts.contracts.stubs import stubs
+from scripts.codegen.client import stubs
 
 ROOT = Path(__file__).parents[3]
 DESK = read_index(ROOT / "registry.toml")

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from actors.index.entries import Index
-from scripts.contracts.__main__ import main, outputs
-from scripts.contracts.stubs import NotOurs, stubs, write_stubs
-from tests.scripts.contracts.indexes import AWKWARD, AWKWARD_INDEX, DESK_INDEX, ROOT
+from scripts.codegen.__main__ import main, outputs
+from scripts.codegen.client import NotOurs, stubs, write_stubs
+from tests.scripts.codegen.indexes import AWKWARD, AWKWARD_INDEX, DESK_INDEX, ROOT
 
 FILES = {
     "contracts.pyi",
@@ -99,7 +99,7 @@ class TestSameEveryTime:
 
     def test_neither_does_the_seed_of_hashes(self, tmp_path: Path) -> None:
         for seed in ("1", "2"):
-            command = [sys.executable, "-m", "scripts.contracts", "--registry", str(AWKWARD)]
+            command = [sys.executable, "-m", "scripts.codegen", "--registry", str(AWKWARD)]
             subprocess.run(
                 [*command, "--out", str(tmp_path / seed)],
                 env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},

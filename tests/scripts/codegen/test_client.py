@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from clients.client import AsyncClient, Client
-from scripts.contracts.client import typed_client
+from scripts.codegen.client import typed_client
 from tests.conftest import Server
-from tests.scripts.contracts.indexes import AWKWARD, AWKWARD_INDEX
+from tests.scripts.codegen.indexes import AWKWARD, AWKWARD_INDEX
 from transport.client import Options
 from transport.errors import FailedPrecondition, InvalidArgument, NoAnswer, NotFound
 

@@ -14,8 +14,8 @@ import typing_extensions
 from pydantic import BaseModel
 
 from actors.index.entries import Action
-from scripts.contracts.annotation import Form, Types
-from scripts.contracts.layout import Imports, declarations
+from scripts.codegen.text import Imports, declarations
+from scripts.codegen.types import Form, Types
 
 KNOWN = {
     name: value

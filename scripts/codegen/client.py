@@ -3,19 +3,24 @@
 Params are keywords by a TypedDict (PEP 692), so that one that is absent stays absent, which null is not.
 What a single call may have of its own (id, timeout, tenant, token) goes before them, by position: no keyword
 of ours can meet a param of the same name.
+
+contracts.pyi: what each function of an index is given and has to return, as types.
+
+A stub without a module, because it is for editors and mypy alone: code that imports it at run time fails on
+the first day, and not on the day when an action it once knew is gone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from actors.access import ADMIN
 from actors.index.entries import Action, Index, class_name
-from scripts.contracts.annotation import Class, Types
-from scripts.contracts.layout import WIDTH, Imports, declarations, docstring, finished, heading
-from scripts.contracts.names import attributes
-from scripts.contracts.offer import Branch, groups, offered, tree
+from scripts.codegen.offer import Branch, groups, offered, tree
+from scripts.codegen.text import MARK, WIDTH, Imports, declarations, docstring, finished, heading
+from scripts.codegen.types import Class, Types, attributes
 from transport import client as transport_client
 
 TITLE = (
@@ -153,3 +158,38 @@ def _signature(begin: str, params: str, end: str) -> tuple[str, ...]:
     """One line where it fits, as the formatter has it."""
     line = f"{begin}{params}{end}"
     return (line,) if len(line) <= WIDTH else (begin, f"        {params}", f"    {end}")
+
+
+FILE = "contracts.pyi"
+
+
+class NotOurs(Exception):
+    """A file of that name is there, and scripts/schema has not written it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} is not overwritten: scripts/schema did not write it; rename it")
+
+
+def stubs(index: Index) -> str:
+    """The text of contracts.pyi: for `contacts.add`, ContactsAddParams and ContactsAddResult."""
+    actions = [action for _, action in sorted(index.actions.items())]
+    types, imports = Types(actions), Imports(closed=True)
+    for action in actions:
+        types.declare_action(action, "given")
+    body = [line for each in declarations(types, imports) for line in (*each, "")]
+    title = "What each function of the index is given, and what it returns."
+    return finished([*heading(title, index.path.name), *imports.lines(), *body])
+
+
+def write_stubs(index: Index, into: Path) -> Path:
+    """Write contracts.pyi into a directory, where it is not so already; its path. NotOurs."""
+    path = into / FILE
+    text = stubs(index)
+    if path.exists():
+        before = path.read_text(encoding="utf-8")
+        if MARK not in before:
+            raise NotOurs(path)
+        if before == text:
+            return path
+    path.write_text(text, encoding="utf-8")
+    return path

@@ -10,7 +10,7 @@ from actors.access import ADMIN
 from actors.guidance.commands import admitted, command
 from actors.guidance.schema_text import Row, rows_of
 from actors.index.entries import Action, Index
-from scripts.contracts.offer import group_of, offered
+from scripts.codegen.offer import group_of, offered
 
 MARK = "<!-- From here on written by scripts/schema: change the index and run it again. -->"
 """What stands above it on the page is written by hand."""

@@ -1,4 +1,15 @@
-"""Requests and replies of the message API as schemas: what stands around params and result."""
+"""Requests and replies of the message API as schemas: what stands around params and result.
+
+JSON Schema 2020-12 said in draft-07, which is what AsyncAPI 3 reads without a plug-in.
+
+What draft-07 cannot say is left out, so that a value which fits the index fits here too: `minContains`
+above 1 and `maxContains`. The exact schemas are in schemas.json.
+
+schemas.json: params and result of every action as JSON Schema 2020-12, each with an `$id`.
+
+One file, because one is handed over, compared and kept whole more easily than two for each action, and
+because an action that is gone leaves no file behind; a validator finds each schema in it by its `$id`.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +18,71 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.guidance.commands import names_tenant
-from actors.index.entries import Action
-from scripts.contracts.draft07 import COMPONENTS
+from actors.index.entries import Action, Index
+from actors.schema.dialect import LISTS, MAPS, ONE
+from scripts.codegen.offer import offered
 from transport.errors import CallError
 from transport.message import CODES, VERSION, Request
+
+Json = Mapping[str, Any]
+
+COMPONENTS = "#/components/schemas/"
+
+_UNSAID = frozenset({"$defs", "minContains", "maxContains"})
+
+
+def components(name: str, schema: Json) -> dict[str, Any]:
+    """The schema and each of its definitions, by the names that they have among the components."""
+    found = {name: draft07(schema, name)}
+    for each, definition in sorted(schema.get("$defs", {}).items()):
+        found[f"{name}.{each}"] = draft07(definition, name)
+    return found
+
+
+def draft07(schema: Any, owner: str) -> Any:
+    """One schema, referring to its owner's definitions where they stand among the components."""
+    if not isinstance(schema, Mapping):
+        return schema
+    if "$ref" in schema:
+        return _reference(schema, owner)
+    said: dict[str, Any] = {}
+    for word, value in schema.items():
+        if word not in _UNSAID and not _says_nothing(word, schema):
+            said |= _said(word, value, schema, owner)
+    return said
+
+
+def _reference(schema: Json, owner: str) -> dict[str, Any]:
+    """A reference, by itself: draft-07 ignores what stands beside one."""
+    target = schema["$ref"].removeprefix("#/$defs/")
+    reference = {"$ref": f"{COMPONENTS}{owner}.{target}"}
+    beside = {word: value for word, value in schema.items() if word != "$ref"}
+    return (
+        {**draft07(beside, owner), "allOf": [reference, *beside.get("allOf", ())]}
+        if beside
+        else reference
+    )
+
+
+def _says_nothing(word: str, schema: Json) -> bool:
+    return word == "contains" and schema.get("minContains") == 0
+
+
+def _said(word: str, value: Any, schema: Json, owner: str) -> dict[str, Any]:
+    if word == "prefixItems":
+        return {"items": [draft07(each, owner) for each in value]}
+    if word == "items" and "prefixItems" in schema:
+        return {"additionalItems": draft07(value, owner)}
+    if word == "dependentRequired":
+        return {"dependencies": value}
+    if word in ONE:
+        return {word: draft07(value, owner)}
+    if word in LISTS:
+        return {word: [draft07(each, owner) for each in value]}
+    if word in MAPS:
+        return {word: {name: draft07(each, owner) for name, each in value.items()}}
+    return {word: value}
+
 
 MEANINGS: Mapping[str, str] = {
     "v": "Protocol version.",
@@ -142,3 +214,29 @@ def _field(schema: Mapping[str, Any], meaning: str) -> dict[str, Any]:
 
 def _to(name: str) -> dict[str, str]:
     return {"$ref": f"{COMPONENTS}{name}"}
+
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def schemas(index: Index) -> dict[str, Any]:
+    """The bundle: `#/$defs/contacts.add.params`, which is `urn:tenantry:contacts.add.params`."""
+    found = {
+        f"{action.name}.{part}": schema.source
+        for action in offered(index)
+        for part, schema in (("params", action.params), ("result", action.result))
+    }
+    return {
+        "$schema": DRAFT,
+        "$id": "urn:tenantry:schemas",
+        "$comment": f"Written by scripts/schema from {index.path.name}.",
+        "$defs": {
+            name: {"$schema": DRAFT, "$id": identifier(name), **source}
+            for name, source in found.items()
+        },
+    }
+
+
+def identifier(name: str) -> str:
+    """The `$id` of `contacts.add.params`."""
+    return f"urn:tenantry:{name}"

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from actors.errors import InvalidArgument
 from actors.index.entries import Action
 from actors.schema.schema import SchemaProblem
-from scripts.contracts.annotation import Class, Types, union
+from scripts.codegen.types import Class, Types, union
 from tests.actors.schema.test_schema import NAMES, SCHEMAS, VALUES
-from tests.scripts.contracts.agreement import fits, written
-from tests.scripts.contracts.indexes import AWKWARD_INDEX, DESK_INDEX, action
+from tests.scripts.codegen.agreement import fits, written
+from tests.scripts.codegen.indexes import AWKWARD_INDEX, DESK_INDEX, action
 
 ACTIONS = [*DESK_INDEX.actions.values(), *AWKWARD_INDEX.actions.values()]
 

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from actors.index.entries import Index
-from scripts.contracts.client import typed_client
-from scripts.contracts.stubs import stubs, write_stubs
-from tests.scripts.contracts.indexes import AWKWARD_INDEX, DESK_INDEX, ROOT
+from scripts.codegen.client import stubs, typed_client, write_stubs
+from tests.scripts.codegen.indexes import AWKWARD_INDEX, DESK_INDEX, ROOT
 
 TOOLS = Path(sys.executable).parent
 

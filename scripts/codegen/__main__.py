@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 from actors.errors import IndexProblem
 from actors.index.entries import Index
 from actors.index.parser import read_index
-from scripts.contracts.asyncapi import asyncapi
-from scripts.contracts.bundle import schemas
-from scripts.contracts.client import typed_client
-from scripts.contracts.page import page
-from scripts.contracts.stubs import FILE, NotOurs, stubs
+from scripts.codegen.asyncapi import asyncapi
+from scripts.codegen.client import FILE, NotOurs, stubs, typed_client
+from scripts.codegen.page import page
+from scripts.codegen.schemas import schemas
 
 INDEX = Path(__file__).parents[2] / "registry.toml"
 

@@ -12,14 +12,12 @@ from hypothesis import HealthCheck, assume, given, settings
 
 from actors.index.entries import Index
 from actors.schema.schema import SchemaProblem
-from scripts.contracts.asyncapi import asyncapi
-from scripts.contracts.bundle import identifier, schemas
-from scripts.contracts.draft07 import components, draft07
-from scripts.contracts.envelope import MEANINGS, error_codes
-from scripts.contracts.offer import offered
+from scripts.codegen.asyncapi import asyncapi
+from scripts.codegen.offer import offered
+from scripts.codegen.schemas import MEANINGS, components, draft07, error_codes, identifier, schemas
 from tests.actors.schema.test_schema import SCHEMAS
 from tests.conftest import Server
-from tests.scripts.contracts.indexes import AWKWARD_INDEX, DESK_INDEX, ROOT, action
+from tests.scripts.codegen.indexes import AWKWARD_INDEX, DESK_INDEX, ROOT, action
 from tests.wire import Wire
 from transport.message import CODES, Request
 

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable, Collection, Iterable, Iterator
 
 from actors.guidance.schema_text import said
-from scripts.contracts.annotation import WORDS, Choice, Class, Declaration, Field, Types, Whatever
+from scripts.codegen.types import WORDS, Choice, Class, Declaration, Field, Types, Whatever
 
 WIDTH = 100
 

@@ -11,9 +11,8 @@ from typing import Any
 from actors.access import ADMIN, DATA
 from actors.guidance.commands import example_params, names_tenant
 from actors.index.entries import Action, Index
-from scripts.contracts.draft07 import components
-from scripts.contracts.envelope import needs_token, parts, reply, request
-from scripts.contracts.offer import group_of, offered
+from scripts.codegen.offer import group_of, offered
+from scripts.codegen.schemas import components, needs_token, parts, reply, request
 from transport.client import ENDPOINT
 from transport.message import VERSION
 

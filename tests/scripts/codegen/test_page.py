@@ -11,9 +11,9 @@ from actors.guidance.commands import admitted, command, example_params
 from actors.guidance.schema_text import rows_of, said, type_of
 from actors.index.entries import Action
 from scripts.cli.params import read_params
-from scripts.contracts.offer import offered
-from scripts.contracts.page import MARK, page, state
-from tests.scripts.contracts.indexes import AWKWARD_INDEX, DESK_INDEX, ROOT, action, with_actions
+from scripts.codegen.offer import offered
+from scripts.codegen.page import MARK, page, state
+from tests.scripts.codegen.indexes import AWKWARD_INDEX, DESK_INDEX, ROOT, action, with_actions
 
 ACTIONS = [*offered(DESK_INDEX), *AWKWARD_INDEX.actions.values()]
 
