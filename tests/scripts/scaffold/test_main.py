@@ -12,8 +12,8 @@ import pytest
 from actors.index.code import load
 from actors.index.parser import read_index
 from actors.testing import Trial
-from scripts.drafts.__main__ import main
-from scripts.drafts.files import literal
+from scripts.scaffold.__main__ import main
+from scripts.scaffold.files import literal
 from tests.actors.developer_project import Workshop
 from transport.message import UNIMPLEMENTED
 

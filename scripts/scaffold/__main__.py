@@ -16,9 +16,8 @@ from actors.index.parser import built_in_index, parse_index, read_index
 from actors.registry.registry_file import replace
 from scripts.codegen.__main__ import outputs
 from scripts.codegen.client import FILE, NotOurs
-from scripts.drafts.entry import Draft, Entry, entry_text, placed
-from scripts.drafts.fields import FORMS, Unusable, fields
-from scripts.drafts.files import Files, files, function_text, test_text
+from scripts.scaffold.entry import FORMS, Draft, Entry, Unusable, entry_text, fields, placed
+from scripts.scaffold.files import Files, files, function_text, test_text
 
 INDEX = Path(__file__).parents[2] / "registry.toml"
 

@@ -1,1 +1,0 @@
-"""scripts/new: begins one function, with its entry in the index, its file and its test."""
