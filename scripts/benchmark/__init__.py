@@ -1,1 +1,4 @@
-"""The benchmark: Tenantry between a hand-written floor and FastAPI, in one run on one machine."""
+"""Measures Tenantry beside a hand-written baseline and FastAPI (scripts/bench).
+
+May import: actors, transport.
+"""

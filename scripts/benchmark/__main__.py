@@ -14,15 +14,13 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from scripts.benchmark.calls import ACTIONS
 from scripts.benchmark.child import ChildFailed
 from scripts.benchmark.load import LoadFailed
 from scripts.benchmark.peers import HERE, chosen
-from scripts.benchmark.plan import BEFORE, CHOICES, PEERS, TENANTRY, Plan
+from scripts.benchmark.plan import ACTIONS, BEFORE, CHOICES, PEERS, TENANTRY, Plan
 from scripts.benchmark.report import document, remarks, table
 from scripts.benchmark.result import figures
-from scripts.benchmark.run import ceiling, run
-from scripts.benchmark.stretch import Measurement
+from scripts.benchmark.run import Measurement, ceiling, run
 
 
 class Size(NamedTuple):
@@ -140,7 +138,7 @@ def report(options: argparse.Namespace, plan: Plan, measured: Sequence[Measureme
     if options.json:
         options.json.write_text(json.dumps(document(plan, cells, measured, top), indent=1) + "\n")
     if options.plot:
-        from scripts.benchmark.plot import plot  # a second to import: only when asked for
+        from scripts.benchmark.report import plot  # a second to import: only when asked for
 
         plot(cells, options.plot)
 

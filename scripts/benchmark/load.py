@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from scripts.benchmark.calls import ADD, Call
+from scripts.benchmark.plan import ADD, Call
 
 IN_FLIGHT = 256
 PATIENCE = 30.0

@@ -12,8 +12,8 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 
-from scripts.benchmark.calls import ADD, Call
 from scripts.benchmark.load import IN_FLIGHT, PATIENCE, Answer, Flight, LoadFailed
+from scripts.benchmark.plan import ADD, Call
 
 LENGTH = b"content-length:"
 REPLY_BYTES = 65_536

@@ -9,8 +9,8 @@ from itertools import islice
 import msgpack
 import zmq
 
-from scripts.benchmark.calls import Call
 from scripts.benchmark.load import IN_FLIGHT, PATIENCE, Answer, Flight, LoadFailed
+from scripts.benchmark.plan import Call
 
 NUMBER_DIGITS = 6
 """The last hexadecimal digits of an id are its number in the sequence (calls.py)."""

@@ -12,13 +12,12 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from scripts.benchmark.calls import preload
 from scripts.benchmark.child import Child, environment, free_port
 from scripts.benchmark.contacts import fill
 from scripts.benchmark.load import Door, check
 from scripts.benchmark.load_http import HttpDoor
 from scripts.benchmark.load_zeromq import ZeromqDoor
-from scripts.benchmark.plan import BEFORE, FASTAPI, FLOOR, QUIET, TENANTRY, Plan
+from scripts.benchmark.plan import BEFORE, FASTAPI, FLOOR, QUIET, TENANTRY, Plan, preload
 
 HERE = Path(__file__).resolve().parents[2]
 CHUNK = 10_000
@@ -64,7 +63,7 @@ class Floor:
         """Start the loop."""
         port = free_port()
         arguments = ["--data", str(folder), "--endpoint", address(port)]
-        return Started(child_of("scripts.benchmark.floor", arguments, folder), port)
+        return Started(child_of("scripts.benchmark.baselines", arguments, folder), port)
 
     def door(self, port: int) -> Door:
         """One DEALER."""

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from scripts.benchmark.calls import Cell
-from scripts.benchmark.plan import FASTAPI, FLOOR, ON_REQUEST, TENANTRY
-from scripts.benchmark.stretch import Measurement
+from scripts.benchmark.plan import FASTAPI, FLOOR, ON_REQUEST, TENANTRY, Cell
+from scripts.benchmark.run import Measurement
 
 NOISY = "too noisy to believe"
 

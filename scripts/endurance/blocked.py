@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from scripts.benchmark.calls import Call
+from scripts.benchmark.plan import Call
 from scripts.endurance import files
 from scripts.endurance.report import Report
 from scripts.endurance.server import Site

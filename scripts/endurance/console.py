@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from actors.assembly.provisioning import TOKEN_FILE
-from scripts.benchmark.calls import Call
+from scripts.benchmark.plan import Call
 from scripts.endurance.wire import NoReply, Reply, Wire, problem
 
 FUNCTION = "marks.sign"

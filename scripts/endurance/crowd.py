@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from actors.host.process import DESCRIPTORS_BESIDES, DESCRIPTORS_PER_TENANT
-from scripts.benchmark.calls import ADD, GET, Call
+from scripts.benchmark.plan import ADD, GET, Call
 from scripts.endurance.report import Report
 from scripts.endurance.server import Server, Site, Usage
 from scripts.endurance.wire import Reply, Wire, problem

@@ -10,7 +10,7 @@ from itertools import count, cycle
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from scripts.benchmark.calls import Call
+from scripts.benchmark.plan import Call
 from scripts.endurance.console import Console
 from scripts.endurance.report import Report
 from scripts.endurance.server import Server, Site

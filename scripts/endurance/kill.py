@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from scripts.benchmark.calls import Call
+from scripts.benchmark.plan import Call
 from scripts.endurance import files
 from scripts.endurance.ledger import Ledger, Sight, judge, look
 from scripts.endurance.report import Report

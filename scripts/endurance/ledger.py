@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 
-from scripts.benchmark.calls import ADD, Call
+from scripts.benchmark.plan import ADD, Call
 from scripts.endurance.wire import NoReply, Reply, Wire, problem
 
 FIND = "contacts.find"

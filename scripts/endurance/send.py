@@ -13,9 +13,9 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from scripts.benchmark.calls import Call
 from scripts.benchmark.child import Child
 from scripts.benchmark.peers import HERE
+from scripts.benchmark.plan import Call
 from scripts.endurance import files
 from scripts.endurance.console import Console
 from scripts.endurance.report import Report

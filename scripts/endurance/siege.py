@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from actors.settings import Settings
-from scripts.benchmark.calls import Call
 from scripts.benchmark.child import Child
 from scripts.benchmark.peers import HERE
+from scripts.benchmark.plan import Call
 from scripts.endurance.report import Report
 from scripts.endurance.server import Server, Site
 from scripts.endurance.steady import Window, steady

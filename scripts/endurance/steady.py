@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from scripts.benchmark.calls import Call
+from scripts.benchmark.plan import Call
 from scripts.endurance.wire import PATIENCE, NoReply, Wire, problem
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from actors.assembly.provisioning import TOKEN_FILE
-from scripts.benchmark.calls import Call
+from scripts.benchmark.plan import Call
 from scripts.endurance import files
 from scripts.endurance.console import FUNCTION
 from scripts.endurance.faults import Calls, Faults

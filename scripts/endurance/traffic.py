@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from scripts.benchmark.calls import Call, touch_then_scatter
+from scripts.benchmark.plan import Call, touch_then_scatter
 from scripts.endurance import files
 from scripts.endurance.console import FUNCTION
 from scripts.endurance.wire import PATIENCE, NoReply, Reply, Wire, code, problem

@@ -11,7 +11,7 @@ from typing import Any
 import msgpack
 import zmq
 
-from scripts.benchmark.calls import Call
+from scripts.benchmark.plan import Call
 
 Reply = Mapping[str, Any]
 

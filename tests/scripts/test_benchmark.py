@@ -18,19 +18,29 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 
-from scripts.benchmark.calls import ADD, GET, Call, Cell, calls, preload
 from scripts.benchmark.child import Child, ChildFailed
 from scripts.benchmark.contacts import INSERT, SCHEMA, add, connect, contact, fill
 from scripts.benchmark.load import Answer, Flight, LoadFailed, check
 from scripts.benchmark.load_http import complete
 from scripts.benchmark.noise import Calibration, Crowd
 from scripts.benchmark.peers import HERE, Floor, argument
-from scripts.benchmark.plan import FASTAPI, FLOOR, PEERS, TENANTRY, Plan
+from scripts.benchmark.plan import (
+    ADD,
+    FASTAPI,
+    FLOOR,
+    GET,
+    PEERS,
+    TENANTRY,
+    Call,
+    Cell,
+    Plan,
+    calls,
+    preload,
+)
 from scripts.benchmark.plan import QUIET as WITHOUT_LOGS
 from scripts.benchmark.report import table
 from scripts.benchmark.result import figures
-from scripts.benchmark.run import run
-from scripts.benchmark.stretch import Measurement, percentile, rate
+from scripts.benchmark.run import Measurement, percentile, rate, run
 
 MIGRATION = "actors/tenant/functions/migrations/versions/0001_contacts.py"
 TINY = ["--tenants=2", "--rounds=1", "--seconds=0.05", "--warm-up=0", "--rows=3"]
@@ -109,8 +119,8 @@ def test_a_run_that_is_out_of_time_begins_no_further_round(tmp_path: Path) -> No
 
 def test_a_server_that_does_not_start_is_named_with_its_last_words(tmp_path: Path) -> None:
     """Here it lacks its arguments."""
-    child = Child("scripts.benchmark.floor", [], tmp_path / "floor.log", HERE)
-    with pytest.raises(ChildFailed, match=r"floor did not get ready(.|\n)*--data"):
+    child = Child("scripts.benchmark.baselines", [], tmp_path / "floor.log", HERE)
+    with pytest.raises(ChildFailed, match=r"baselines did not get ready(.|\n)*--data"):
         child.wait_ready()
 
 

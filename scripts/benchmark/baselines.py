@@ -1,6 +1,6 @@
 """The floor: one hand-written loop that does the work and checks nothing.
 
-A child process: python -m scripts.benchmark.floor --data DIR --endpoint ADDRESS. It drains the
+A child process: python -m scripts.benchmark.baselines --data DIR --endpoint ADDRESS. It drains the
 socket, runs what it found grouped by tenant with one COMMIT for each tenant written to, and answers
 after the commits, as durably as the other peers. No token, no validation, no idempotency, no log,
 no limits.
