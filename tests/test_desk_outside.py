@@ -20,7 +20,7 @@ from tests.actors.connectors.web_peer import OK, saying, status, web_peer
 from tests.actors.servers import request
 from tests.conftest import Server
 from tests.deadline import until
-from tests.neighbours import Neighbours
+from tests.outside_services import Neighbours
 from tests.wire import Map, Wire
 
 SECRET = "whsec_" + base64.b64encode(b"a signing secret of acme's").decode()

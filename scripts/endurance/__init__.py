@@ -1,1 +1,4 @@
-"""Long runs that show what the tests cannot: kill -9, crowds, blocked threads, full memory, live swaps."""
+"""What every trial needs: a server, load, connections, fake services, a verdict (scripts/endure).
+
+May import: scripts.benchmark, actors, transport.
+"""

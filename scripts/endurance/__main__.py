@@ -13,32 +13,32 @@ from typing import Any
 
 from scripts.benchmark.child import ChildFailed
 from scripts.benchmark.peers import HERE
-from scripts.endurance import (
+from scripts.endurance.connection import NoReply
+from scripts.endurance.faults import NoCompiler
+from scripts.endurance.trials import (
     blocked,
-    crowd,
-    failing,
+    failing_version,
     fuzz,
-    hanging,
+    hanging_connector,
     kill,
     memory,
-    send,
+    outbox_kill,
+    passivation,
     siege,
     swap,
     syncs,
 )
-from scripts.endurance.faults import NoCompiler
-from scripts.endurance.report import Report
-from scripts.endurance.wire import NoReply
+from scripts.endurance.verdict import Report
 
 HARNESSES: dict[str, ModuleType] = {
     "kill": kill,
-    "crowd": crowd,
+    "crowd": passivation,
     "blocked": blocked,
     "memory": memory,
     "swap": swap,
-    "failing": failing,
-    "send": send,
-    "hanging": hanging,
+    "failing": failing_version,
+    "send": outbox_kill,
+    "hanging": hanging_connector,
     "syncs": syncs,
     "fuzz": fuzz,
     "siege": siege,

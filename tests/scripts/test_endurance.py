@@ -18,30 +18,28 @@ import psutil
 import pytest
 
 from scripts.benchmark.peers import HERE
-from scripts.endurance import (
+from scripts.endurance import verdict as files
+from scripts.endurance.connection import NoReply
+from scripts.endurance.faults import NoCompiler
+from scripts.endurance.load import Answer, Sent, Window, answer, compare, own_index
+from scripts.endurance.server import Site
+from scripts.endurance.services import Silence
+from scripts.endurance.trials import (
     blocked,
-    failing,
-    files,
+    failing_version,
     fuzz,
-    hanging,
+    hanging_connector,
     kill,
     memory,
-    send,
+    outbox_kill,
     siege,
     swap,
     syncs,
 )
-from scripts.endurance.crowd import Touch, wrong_row
-from scripts.endurance.faults import NoCompiler
-from scripts.endurance.ledger import Ledger, judge
-from scripts.endurance.report import Report
-from scripts.endurance.server import Site
-from scripts.endurance.silence import Silence
-from scripts.endurance.steady import Window
-from scripts.endurance.swap import FIRST, Reign
-from scripts.endurance.swap import judge as judge_versions
-from scripts.endurance.traffic import Answer, Sent, answer, compare, own_index
-from scripts.endurance.wire import NoReply
+from scripts.endurance.trials.passivation import Touch, wrong_row
+from scripts.endurance.trials.swap import FIRST, Reign
+from scripts.endurance.trials.swap import judge as judge_versions
+from scripts.endurance.verdict import Ledger, Report, judge
 
 KILL = kill.FULL._replace(rounds=2, tenants=2, seconds=0.3, within=60.0)
 BLOCKED = blocked.FULL._replace(
@@ -50,15 +48,15 @@ BLOCKED = blocked.FULL._replace(
 FUZZ = fuzz.QUICK._replace(frames=4_000, connections=2, growth=1e6)
 MEMORY = memory.FULL._replace(parts=400_000, part_bytes=700, within=60.0)
 SWAP = swap.FULL._replace(swaps=8, messages=400, tenants=4, in_flight=32)
-HANGING = hanging.FULL._replace(pairs=2, tenants=2, in_flight=8, seconds=0.3, ratio=0.0)
+HANGING = hanging_connector.FULL._replace(pairs=2, tenants=2, in_flight=8, seconds=0.3, ratio=0.0)
 SYNCS = syncs.FULL._replace(tenants=2, writes=20, orders=2)
 MEMORY = memory.FULL._replace(parts=15_000, part_bytes=700, within=60.0)
 SWAP = swap.FULL._replace(swaps=8, messages=400, tenants=4, in_flight=32)
-HANGING = hanging.FULL._replace(pairs=2, tenants=2, in_flight=8, seconds=0.3, ratio=0.0)
+HANGING = hanging_connector.FULL._replace(pairs=2, tenants=2, in_flight=8, seconds=0.3, ratio=0.0)
 SIEGE = siege.FULL._replace(
     seconds=3.0, least_ms=60_000.0, shapes="leave,greedy,deaf,http,heavy,flood:60"
 )
-FAILING = failing.FULL._replace(trials=1, messages=200, tenants=6, in_flight=32)
+FAILING = failing_version.FULL._replace(trials=1, messages=200, tenants=6, in_flight=32)
 
 
 def quietly(_line: str) -> None:
@@ -202,7 +200,7 @@ def test_memory_that_stays_is_told_from_a_warm_up_and_from_noise(each: float, gr
 
 def test_while_a_connector_hangs_the_same_tenants_are_served(tmp_path: Path) -> None:
     """All that may hang do, the others wait for their turn, and all of them are done in the end."""
-    report = hanging.run(HANGING, tmp_path, quietly)
+    report = hanging_connector.run(HANGING, tmp_path, quietly)
     said = "\n".join(report.lines())
     assert not report.broken, said
     assert "16 connections at the least" in said
@@ -212,12 +210,12 @@ def test_while_a_connector_hangs_the_same_tenants_are_served(tmp_path: Path) -> 
 def test_a_loss_of_throughput_would_be_seen(tmp_path: Path) -> None:
     """By the median of the pairs."""
     with Silence() as silence:
-        ground = hanging.Ground(HANGING._replace(ratio=0.9), tmp_path, silence)
+        ground = hanging_connector.Ground(HANGING._replace(ratio=0.9), tmp_path, silence)
     report = Report("slow")
     ground.held = [16]
     ground.endings[""] = 48
     ground.pairs = [
-        (hanging.Window(100.0, Counter()), hanging.Window(rate, Counter()))
+        (hanging_connector.Window(100.0, Counter()), hanging_connector.Window(rate, Counter()))
         for rate in (95.0, 89.0, 80.0)
     ]
     ground.tell(report)
@@ -248,23 +246,23 @@ def test_swaps_under_load_lose_nothing_and_another_version_would_be_seen(tmp_pat
     assert (found.lost, found.unknown, found.sound) == (1, 1, False)
 
 
-@pytest.mark.parametrize("environment", failing.WAY)
+@pytest.mark.parametrize("environment", failing_version.WAY)
 def test_a_version_that_begins_to_fail_is_taken_out_and_few_notice(
     tmp_path: Path, environment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once so that every thread is in it when it does."""
-    monkeypatch.setattr(failing, "HOLDS", (0.05,))
-    report = failing.run(FAILING._replace(environment=environment), tmp_path, quietly)
+    monkeypatch.setattr(failing_version, "HOLDS", (0.05,))
+    report = failing_version.run(FAILING._replace(environment=environment), tmp_path, quietly)
 
     said = "\n".join(report.lines())
     assert not report.broken, said
-    assert said.count("1 of 1") == len(failing.PROMISES)
+    assert said.count("1 of 1") == len(failing_version.PROMISES)
 
 
 def test_killed_servers_deliver_everything_once_that_was_sent(tmp_path: Path) -> None:
     """With a peer that fails a third of its calls."""
-    plan = send.FULL._replace(rounds=2, tenants=2, sends=60, in_flight=16)
-    report = send.run(plan, tmp_path, quietly)
+    plan = outbox_kill.FULL._replace(rounds=2, tenants=2, sends=60, in_flight=16)
+    report = outbox_kill.run(plan, tmp_path, quietly)
 
     said = "\n".join(report.lines())
     assert not report.broken, said
@@ -330,7 +328,7 @@ SOUND = ({"k1": "parcel"}, Counter({"k1": 1}), 0, [call("k1"), call("k1", acted=
         ({3: [call("k1", acted=False)]}, 0),
         ({3: [call("k1"), call("k1")]}, 1),
         ({3: [call("k1"), call("k2")]}, 2),
-        ({3: [call("k1", send.ROLLED_BACK)]}, 3),
+        ({3: [call("k1", outbox_kill.ROLLED_BACK)]}, 3),
         ({4: {"k1", "k2"}}, 4),
         ({1: Counter()}, 5),
         ({1: Counter({"k1": 2})}, 5),
@@ -343,7 +341,7 @@ def test_a_delivery_that_is_lost_doubled_or_made_up_is_noticed(
 ) -> None:
     """One thing wrong breaks one promise."""
     given: Any = [changed.get(number, value) for number, value in enumerate(SOUND)]
-    broken = [n for n, (_, kept) in enumerate(send.judged(*given)) if not kept]
+    broken = [n for n, (_, kept) in enumerate(outbox_kill.judged(*given)) if not kept]
     assert broken == ([] if at is None else [at])
 
 

@@ -8,7 +8,7 @@ from collections import deque
 from queue import SimpleQueue
 from typing import Any
 
-from scripts.endurance.neighbour import Neighbour
+from scripts.endurance.services import Neighbour
 from tests.actors.mailbox_harness import WAIT
 
 HANG: dict[str, Any] = {}

@@ -16,14 +16,13 @@ from typing import Final, NamedTuple
 
 from actors.assembly.provisioning import TOKEN_FILE
 from scripts.benchmark.plan import Call
-from scripts.endurance import files
-from scripts.endurance.console import FUNCTION
+from scripts.endurance import verdict
+from scripts.endurance.connection import NoReply, Reply, Wire, problem
 from scripts.endurance.faults import Calls, Faults
-from scripts.endurance.report import Report
-from scripts.endurance.server import Server, Site
-from scripts.endurance.swap import WAY
-from scripts.endurance.traffic import own_index
-from scripts.endurance.wire import NoReply, Reply, Wire, problem
+from scripts.endurance.load import own_index
+from scripts.endurance.server import FUNCTION, Server, Site
+from scripts.endurance.trials.swap import WAY
+from scripts.endurance.verdict import Report
 
 TARGETS: Final = {
     "tenant": "/data/tenants",
@@ -266,8 +265,8 @@ class Trial:
         self._states = {state}
 
     def _marks(self, data: Path) -> Iterator[str]:
-        for path in files.tenant_files(data).values():
-            found = Counter(text.partition(" ")[2] for text in files.marks(path))
+        for path in verdict.tenant_files(data).values():
+            found = Counter(text.partition(" ")[2] for text in verdict.marks(path))
             self.seen["doubled"] += sum(count > 1 for count in found.values())
             yield from found
 

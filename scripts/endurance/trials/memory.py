@@ -1,7 +1,14 @@
-"""One message of a million parts against a limit on memory: survive it, or end and be back at once."""
+"""One message of a million parts against a limit on memory: survive it, or end and be back at once.
+
+Sends one message of very many parts, then asks for a sign of life: python -m scripts.endurance.trials.memory.
+
+A process of its own, since the message fills the sender's memory as well. Says `ready` when the server has
+dealt with it: a connection's messages are taken in their order, so the ping's answer comes after it.
+"""
 
 from __future__ import annotations
 
+import argparse
 import signal
 import time
 from collections.abc import Callable
@@ -10,14 +17,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import msgpack
 import psutil
+import zmq
 
 from scripts.benchmark.child import Child
 from scripts.benchmark.peers import HERE
-from scripts.endurance.ledger import Ledger, Sight, look
-from scripts.endurance.report import Report
+from scripts.endurance.connection import Wire
 from scripts.endurance.server import Server, Site
-from scripts.endurance.wire import Wire
+from scripts.endurance.verdict import Ledger, Report, Sight, look
 
 PATIENCE: Final = 30.0
 """Seconds that a server may be silent without having ended before it counts as hanging."""
@@ -164,7 +172,7 @@ class Trial:
         plan = self._plan
         arguments = [f"--endpoint={server.endpoint}", f"--parts={plan.parts}"]
         arguments.append(f"--part-bytes={part_bytes}")
-        return Flood("scripts.endurance.flood", arguments, self._folder / "flood.log", HERE)
+        return Flood("scripts.endurance.trials.memory", arguments, self._folder / "flood.log", HERE)
 
     def _look(self, server: Server) -> tuple[Sight, int]:
         """Send again what was not answered, then look for everything; how many have no answer still."""
@@ -188,3 +196,27 @@ def fate(meeting: Meeting) -> str:
     if meeting.status < 0:
         return f"the process ended with {signal.Signals(-meeting.status).name}"
     return f"the process ended with status {meeting.status}"
+
+
+def main() -> None:
+    """Send, ping, wait."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--endpoint", required=True)
+    parser.add_argument("--parts", type=int, required=True)
+    parser.add_argument("--part-bytes", type=int, required=True)
+    given = parser.parse_args()
+    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.connect(given.endpoint)
+    part = bytes(given.part_bytes)
+    for _ in range(given.parts - 1):
+        socket.send(part, zmq.SNDMORE)
+    socket.send(part)
+    socket.send(msgpack.packb({"v": 1, "id": "alive", "action": "system.ping"}))
+    socket.recv()
+    print("ready", flush=True)
+    socket.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -11,12 +11,10 @@ from itertools import cycle
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from scripts.endurance.console import Console
-from scripts.endurance.report import Report
-from scripts.endurance.server import Server, Site
-from scripts.endurance.steady import Window
-from scripts.endurance.traffic import Answer, Files, Traffic, compare, own_index
-from scripts.endurance.wire import Wire
+from scripts.endurance.connection import Wire
+from scripts.endurance.load import Answer, Files, Traffic, Window, compare, own_index
+from scripts.endurance.server import Console, Server, Site
+from scripts.endurance.verdict import Report
 
 WAY: Final = (
     "potential release",

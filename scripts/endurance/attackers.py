@@ -1,4 +1,4 @@
-"""One peer of bad will: python -m scripts.endurance.besiege --shape NAME, until it is ended.
+"""One peer of bad will: python -m scripts.endurance.attackers --shape NAME, until it is ended.
 
 It speaks ZMTP on plain sockets, so that it can leave in the middle, not read, or speak another protocol. Says
 `ready` when it begins.

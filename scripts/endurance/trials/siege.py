@@ -18,10 +18,10 @@ from actors.settings import Settings
 from scripts.benchmark.child import Child
 from scripts.benchmark.peers import HERE
 from scripts.benchmark.plan import Call
-from scripts.endurance.report import Report
+from scripts.endurance.connection import Wire
+from scripts.endurance.load import Window, steady
 from scripts.endurance.server import Server, Site
-from scripts.endurance.steady import Window, steady
-from scripts.endurance.wire import Wire
+from scripts.endurance.verdict import Report
 
 MEGABYTE: Final = 1024**2
 LOOK_EVERY: Final = 0.05
@@ -160,7 +160,7 @@ class Trial:
         arguments = [f"--endpoint={server.endpoint}", f"--shape={name}"]
         arguments += [f"--token={self._site.tokens['besieger']}", "--tenant=besieger"]
         arguments.append(f"--rate={float(times or 0) * self._plan.limit}")
-        return Child("scripts.endurance.besiege", arguments, self._folder / f"{name}.log", HERE)
+        return Child("scripts.endurance.attackers", arguments, self._folder / f"{name}.log", HERE)
 
     def _report(self, calm: Window, before: int, seen: list[Seen], report: Report) -> None:
         plan = self._plan

@@ -1,4 +1,7 @@
-"""Marks to be signed, always so many under way: what was sent and what came back, in one client's time."""
+"""Marks to be signed, always so many under way: what was sent and what came back, in one client's time.
+
+A light open-loop load: requests leave at fixed times, whether or not earlier ones were answered.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,15 @@ import random
 import shutil
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from scripts.benchmark.plan import Call, touch_then_scatter
-from scripts.endurance import files
-from scripts.endurance.console import FUNCTION
-from scripts.endurance.wire import PATIENCE, NoReply, Reply, Wire, code, problem
+from scripts.endurance import verdict
+from scripts.endurance.connection import PATIENCE, NoReply, Reply, Wire, code, problem
+from scripts.endurance.server import FUNCTION
 
 TICK: Final = 0.001
 """Seconds without a reply after which others who use the same thread get their turn."""
@@ -159,8 +162,8 @@ class Files(NamedTuple):
 def compare(data: Path, *traffics: Traffic) -> Files:
     """Look at every tenant's file."""
     lost = unknown = disordered = right = 0
-    for tenant, path in files.tenant_files(data).items():
-        found = files.marks(path)
+    for tenant, path in verdict.tenant_files(data).items():
+        found = verdict.marks(path)
         wanted = [signed for traffic in traffics for signed in signatures(traffic, tenant)]
         right += (Counter(wanted) & Counter(found)).total()
         lost += (Counter(wanted) - Counter(found)).total()
@@ -180,3 +183,43 @@ def own_index(folder: Path) -> Path:
     source = Path(__file__).parent / "trouble"
     ignored = shutil.ignore_patterns("__pycache__")
     return Path(shutil.copytree(source, folder / "index", ignore=ignored)) / "registry.toml"
+
+
+class Window(NamedTuple):
+    """What a stretch of load brought."""
+
+    latencies: list[float]
+    """Seconds from the moment that a request was due to its reply."""
+    problems: Counter[str]
+    """Replies that were not ok, by their error."""
+
+    def percentile(self, share: float) -> float:
+        """The latency that so large a share stays below, in milliseconds."""
+        ordered = sorted(self.latencies)
+        return ordered[min(int(share * len(ordered)), len(ordered) - 1)] * 1000
+
+
+def steady(wire: Wire, calls: Iterator[Call], rate: float, seconds: float) -> Window:
+    """Send `rate` requests a second for so long, and wait for all replies; NoReply.
+
+    Latency counts from when a request was due: one that leaves late because its sender was held up has
+    waited, too.
+    """
+    window = Window([], Counter())
+    due_of: dict[str, float] = {}
+    due = time.perf_counter()
+    ends = due + seconds
+    while due < ends or due_of:
+        if due < ends and time.perf_counter() >= due:
+            call = next(calls)
+            due_of[call.id] = due
+            wire.send(call)
+            due += 1 / rate
+            continue
+        reply = wire.receive(due - time.perf_counter() if due < ends else PATIENCE)
+        if reply is not None:
+            window.latencies.append(time.perf_counter() - due_of.pop(reply["id"]))
+            window.problems.update(filter(None, [problem(reply)]))
+        elif due >= ends:
+            raise NoReply(f"{len(due_of)} requests were not answered in {PATIENCE:.0f} s")
+    return window

@@ -15,9 +15,9 @@ from typing import Any, Final, NamedTuple
 import msgpack
 import zmq
 
-from scripts.endurance.report import Report
+from scripts.endurance.connection import PATIENCE, NoReply
 from scripts.endurance.server import Site
-from scripts.endurance.wire import PATIENCE, NoReply
+from scripts.endurance.verdict import Report
 
 TENANT: Final = "acme"
 IN_FLIGHT: Final = 256

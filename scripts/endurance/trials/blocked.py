@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from scripts.benchmark.plan import Call
-from scripts.endurance import files
-from scripts.endurance.report import Report
+from scripts.endurance import verdict
+from scripts.endurance.connection import Wire, code, problem
+from scripts.endurance.load import Window, steady
 from scripts.endurance.server import Site
-from scripts.endurance.steady import Window, steady
-from scripts.endurance.wire import Wire, code, problem
+from scripts.endurance.verdict import Report
 
-TROUBLE: Final = Path(__file__).parent / "trouble" / "registry.toml"
+TROUBLE: Final = Path(__file__).parents[1] / "trouble" / "registry.toml"
 DEFECTS: Final = ("fail", "misshape", "leave")
 """Each is answered `internal` and leaves no mark."""
 DEFECTS_EACH: Final = 5
@@ -147,8 +147,8 @@ class Ground:
     def tell_marks(self, report: Report) -> None:
         """What the functions have left in the files: what was ok, and nothing else."""
         found: Counter[str] = Counter()
-        for path in files.tenant_files(self._site.data).values():
-            found.update(files.marks(path))
+        for path in verdict.tenant_files(self._site.data).values():
+            found.update(verdict.marks(path))
         done = Counter({text: n for text, n in self._sent.items() if text not in DEFECTS})
         report.promise(
             f"what is in the files is what was answered ok: {words(found)}", found == done

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from scripts.benchmark.plan import Call
-from scripts.endurance.console import Console
-from scripts.endurance.report import Report
-from scripts.endurance.server import Server, Site
-from scripts.endurance.silence import Silence
-from scripts.endurance.wire import NoReply, Wire, problem
+from scripts.endurance.connection import NoReply, Wire, problem
+from scripts.endurance.server import Console, Server, Site
+from scripts.endurance.services import Silence
+from scripts.endurance.verdict import Report
 
 WARM_UP: Final = 1.0
 """Seconds of load before the first pair, in which every database is opened."""

@@ -11,12 +11,11 @@ from typing import Final, NamedTuple
 
 from actors.index.entries import Threshold
 from actors.routing.health import SEVERAL
-from scripts.endurance.console import FUNCTION, Console
-from scripts.endurance.report import Report
-from scripts.endurance.server import Site
-from scripts.endurance.swap import spread
-from scripts.endurance.traffic import Answer, Files, Traffic, compare, own_index
-from scripts.endurance.wire import PATIENCE, NoReply, Reply, Wire
+from scripts.endurance.connection import PATIENCE, NoReply, Reply, Wire
+from scripts.endurance.load import Answer, Files, Traffic, compare, own_index
+from scripts.endurance.server import FUNCTION, Console, Site
+from scripts.endurance.trials.swap import spread
+from scripts.endurance.verdict import Report
 from transport.message import INTERNAL
 
 LIMIT: Final = Threshold().failures

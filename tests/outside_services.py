@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import TypeVar
 
-from scripts.endurance.neighbour import Neighbour
+from scripts.endurance.services import Neighbour
 
 T = TypeVar("T")
 

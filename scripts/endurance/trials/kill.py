@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from scripts.benchmark.plan import Call
-from scripts.endurance import files
-from scripts.endurance.ledger import Ledger, Sight, judge, look
-from scripts.endurance.report import Report
+from scripts.endurance import verdict
+from scripts.endurance.connection import Wire
 from scripts.endurance.server import Server, Site
-from scripts.endurance.wire import Wire
+from scripts.endurance.verdict import Ledger, Report, Sight, judge, look
 
 MOST_ADDS = 50_000
 """Adds in one round, however fast the server is."""
@@ -167,20 +166,20 @@ class Trial:
     def tell_files(self, report: Report) -> None:
         """What is in the files, now that nobody has them open."""
         data, ledger = self._site.data, self._ledger
-        paths = files.tenant_files(data)
+        paths = verdict.tenant_files(data)
         sight, strangers = self._compare(paths)
         report.promise(
             f"so it is in the files: {sight['looked for']:,} contacts, {sight['lost']} lost, "
             f"{sight['doubled']} doubled, {sight['changed']} changed, {strangers} unknown",
             sight["looked for"] == len(ledger.asked) and sight.wrong == strangers == 0,
         )
-        stored = [id for path in paths.values() for id in files.stored_ids(path)]
+        stored = [id for path in paths.values() for id in verdict.stored_ids(path)]
         report.promise(
             f"each request has one stored reply: {len(stored):,}",
             sorted(stored) == sorted(ledger.asked),
         )
         checked = [data / "directory.db", *paths.values()]
-        found = [fault for path in checked for fault in files.faults(path)]
+        found = [fault for path in checked for fault in verdict.faults(path)]
         report.promise(
             f"SQLite finds {len(checked)} files and their full-text indexes sound"
             + "".join(f"; {fault}" for fault in found[:5]),
@@ -204,7 +203,7 @@ class Trial:
 def rows_by_name(path: Path) -> dict[str, list[int]]:
     """Each name in a tenant's file, with the contacts that have it."""
     found: dict[str, list[int]] = {}
-    for id, name in files.contacts(path):
+    for id, name in verdict.contacts(path):
         found.setdefault(name, []).append(id)
     return found
 

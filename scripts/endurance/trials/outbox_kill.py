@@ -16,13 +16,12 @@ from typing import Any, Final, NamedTuple
 from scripts.benchmark.child import Child
 from scripts.benchmark.peers import HERE
 from scripts.benchmark.plan import Call
-from scripts.endurance import files
-from scripts.endurance.console import Console
-from scripts.endurance.report import Report
-from scripts.endurance.server import Server, Site
-from scripts.endurance.wire import NoReply, Wire, problem
+from scripts.endurance import verdict
+from scripts.endurance.connection import NoReply, Wire, problem
+from scripts.endurance.server import Console, Server, Site
+from scripts.endurance.verdict import Report
 
-REGISTRY: Final = Path(__file__).with_name("parcels") / "registry.toml"
+REGISTRY: Final = Path(__file__).parents[1] / "parcels" / "registry.toml"
 
 SEND: Final = "parcels.send"
 COUNT: Final = "parcels.count"
@@ -77,7 +76,7 @@ class Trial:
         self._chance = random.Random(plan.seed)
         self.ledger = folder / "peer.jsonl"
         arguments = [f"--ledger={self.ledger}", f"--seed={plan.seed}"]
-        self._peer = Child("scripts.endurance.peer", arguments, folder / "peer.log", HERE)
+        self._peer = Child("scripts.endurance.services", arguments, folder / "peer.log", HERE)
         self._peer.wait_ready()
         self._names = [f"send-{number}" for number in range(plan.tenants)]
         port = self._peer._ready.result(0).split()[1]
@@ -151,7 +150,7 @@ class Trial:
 
     def tell(self, report: Report) -> None:
         """The peer's ledger against the tenants' files."""
-        paths = files.tenant_files(self._site.data)
+        paths = verdict.tenant_files(self._site.data)
         kept: dict[str, str] = {}
         heard: Counter[str] = Counter()
         left = 0

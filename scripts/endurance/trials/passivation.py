@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 
 from actors.host.process import DESCRIPTORS_BESIDES, DESCRIPTORS_PER_TENANT
 from scripts.benchmark.plan import ADD, GET, Call
-from scripts.endurance.report import Report
+from scripts.endurance.connection import Reply, Wire, problem
 from scripts.endurance.server import Server, Site, Usage
-from scripts.endurance.wire import Reply, Wire, problem
+from scripts.endurance.verdict import Report
 
 SAMPLE_EVERY = 0.1
 """Seconds between two looks at the server's process."""

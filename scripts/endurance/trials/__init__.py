@@ -1,0 +1,4 @@
+"""One trial a file.
+
+May import: scripts.endurance.
+"""
