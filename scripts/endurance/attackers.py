@@ -170,6 +170,7 @@ def flood(aim: Aim) -> None:
     """Requests at a rate, whatever is answered; answers are read."""
     asked, size, began = aim.request("contacts.get", id=1), 0, time.monotonic()
     with aim.peer() as peer:
+        peer.settimeout(None)  # with one, Python waits for it before it looks at MSG_DONTWAIT
         while True:
             due = int(aim.rate * (time.monotonic() - began)) - size if aim.rate else 100
             peer.sendall(asked * min(due, 1000))
