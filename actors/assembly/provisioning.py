@@ -15,8 +15,8 @@ from actors.access import ADMIN_OWNER, AREAS, DEVELOPER_ADMIN, OWNER
 from actors.admin.console.call import Locally
 from actors.admin.directory import tenants
 from actors.admin.directory.people import add_member
-from actors.admin.directory.repository import Book
-from actors.admin.directory.store import Transactions, prepare_directory
+from actors.admin.directory.repository import DirectoryTransaction
+from actors.admin.directory.store import DirectoryStore, prepare_directory
 from actors.admin.directory.tokens import issue
 from actors.admin.messages import AddMember, CreateTenant, IssueToken
 from actors.errors import NotFound
@@ -152,7 +152,7 @@ def seed(
         index = read_index(registry or Path(__file__).parents[2] / "registry.toml")
         storage = Storage(data, index.storage.migrations, DATABASE_BYTES)
         prepare_directory(data / "directory.db")
-        directory = Transactions(data / "directory.db", storage.create, lambda: index.config)
+        directory = DirectoryStore(data / "directory.db", storage.create, lambda: index.config)
         afterwards.callback(directory.close)
         made: dict[str, str] = {}
         try:
@@ -163,13 +163,15 @@ def seed(
         return made
 
 
-def _make(name: str, owner: bool, book: Book) -> str:
-    made = tenants.create(book, CreateTenant(name, "admin owner", None, token=owner), CONSOLE)
+def _make(name: str, owner: bool, transaction: DirectoryTransaction) -> str:
+    made = tenants.create(
+        transaction, CreateTenant(name, "admin owner", None, token=owner), CONSOLE
+    )
     if owner:
         return str(made["token"]["text"])
-    member = add_member(book, AddMember(name, "seeded", None), CONSOLE)["member"]["id"]
+    member = add_member(transaction, AddMember(name, "seeded", None), CONSOLE)["member"]["id"]
     wanted = IssueToken(name, member, "seeded", scope=None, days=None)
-    return str(issue(book, wanted, CONSOLE)["text"])
+    return str(issue(transaction, wanted, CONSOLE)["text"])
 
 
 def _record_creation(data: Path, names: Sequence[str]) -> None:

@@ -15,8 +15,8 @@ from sqlalchemy import select
 
 from actors.admin.directory import connector_settings, grants, idempotency, repository, tokens
 from actors.admin.directory import tenants as tenancy
-from actors.admin.directory.repository import Book
-from actors.admin.directory.store import QUESTIONS, Transactions
+from actors.admin.directory.repository import DirectoryTransaction
+from actors.admin.directory.store import QUERIES, DirectoryStore
 from actors.admin.directory.tables import tenants
 from actors.admin.directory.tenants import Archived, Archiving, Retirements
 from actors.admin.messages import Done, Order, SweepDue, TellEverything
@@ -36,7 +36,7 @@ log = structlog.get_logger()
 TOLD: Final = (TellEverything, TokensUsed, SweepDue, Retired, Archived)
 """What nobody waits for an answer to."""
 
-READING: Final = (TellEverything, *QUESTIONS)
+READING: Final = (TellEverything, *QUERIES)
 """What changes nothing."""
 
 RETRY_MS = 1000
@@ -73,7 +73,7 @@ class Directory(Actor):
         self._epoch = epoch or Epoch()
         self._age = age
         self._retirements = Retirements(mailbox, supervisor, archive)
-        self._open_file: Transactions | None = None
+        self._open_file: DirectoryStore | None = None
         self._is_in_doubt = False
         """Whether a transaction has failed and the file is not settled since."""
         self._handlers: dict[type, Callable[[Any], Any]] = {
@@ -83,7 +83,7 @@ class Directory(Actor):
             SweepDue: self._sweep,
             Retired: lambda message: self._retirements.archive(message.tenant),
             Archived: self._archived,
-            **dict.fromkeys(QUESTIONS, self._answer_question),
+            **dict.fromkeys(QUERIES, self._answer_question),
         }
 
     def on_start(self) -> None:
@@ -132,13 +132,13 @@ class Directory(Actor):
     # The file
 
     @property
-    def _file(self) -> Transactions:
+    def _file(self) -> DirectoryStore:
         assert self._open_file is not None
         return self._open_file
 
     def _open(self) -> None:
         """What ended while nobody looked is part of everything: told by itself it would seem all there is."""
-        self._open_file = Transactions(
+        self._open_file = DirectoryStore(
             self._path,
             self._create_file,
             lambda: self._tables.current.config,
@@ -154,10 +154,10 @@ class Directory(Actor):
         self._record_ended(ended)
 
     def _tell_all(self) -> None:
-        profiles = self._file.read(lambda page: dict(repository.profiles(page)))
+        profiles = self._file.read(lambda transaction: dict(repository.profiles(transaction)))
         _tell_unreadable(profiles)
         self._profiles.replace(profiles)
-        self._publish(self._file.read(repository.everything))
+        self._publish(self._file.read(repository.snapshot))
 
     def _make_ready(self, *, writes: bool) -> None:
         """Open the file, or settle it; what only reads sees the last that was synced meanwhile."""
@@ -224,38 +224,38 @@ class Directory(Actor):
         if self._open_file is None:
             return False
         try:
-            self._file.read(lambda page: page.one(select(tenants.c.id).limit(1)))
+            self._file.read(lambda transaction: transaction.one(select(tenants.c.id).limit(1)))
         except ERRORS:
             return True
         return False
 
     # Questions and orders
 
-    def _answer_question(self, question: Any) -> Any:
-        return self._file.ask(question)
+    def _answer_question(self, query: Any) -> Any:
+        return self._file.ask(query)
 
     def _order(self, order: Order) -> Done:
-        done, page = self._file.order(order)
-        self._tell(page)
+        done, transaction = self._file.order(order)
+        self._tell(transaction)
         return done
 
-    def _tell(self, page: Book) -> None:
+    def _tell(self, transaction: DirectoryTransaction) -> None:
         """Snapshots first: whoever hears of the change may look at once."""
-        changed = page.news.profiles
+        changed = transaction.changes.profiles
         if changed:
             for tenant_id, profile in self._file.read(
                 lambda now: list(repository.profiles(now, *changed))
             ):
                 self._profiles.publish(tenant_id, profile)
-        change = self._file.read(page.news.change_as_of)
+        change = self._file.read(transaction.changes.to_message)
         if change != DirectoryChanged():
             self._publish(change)
 
     def _tell_everything(self, message: TellEverything) -> None:
-        message.mailbox.tell(self._file.read(repository.everything))
+        message.mailbox.tell(self._file.read(repository.snapshot))
 
     def _note_uses(self, message: TokensUsed) -> None:
-        self._file.run(lambda page: tokens.note_uses(page, message.at))
+        self._file.run(lambda transaction: tokens.note_uses(transaction, message.at))
 
     def _publish(self, change: DirectoryChanged) -> None:
         if change.complete or change.tenants or change.forgotten:
@@ -268,8 +268,8 @@ class Directory(Actor):
     def _sweep(self, _: SweepDue) -> None:
         if self._age is not None:
             self._age.note()
-        page, ended = self._file.run(_end_expired)
-        self._tell(page)
+        transaction, ended = self._file.run(_end_expired)
+        self._tell(transaction)
         self._record_ended(ended)
         self._retirements.begin(self._file.run(tenancy.retire_due))
 
@@ -279,7 +279,7 @@ class Directory(Actor):
         if backup is None:
             return
         tenant = message.tenant
-        change = self._file.run(lambda page: tenancy.purge(page, tenant))
+        change = self._file.run(lambda transaction: tenancy.purge(transaction, tenant))
         self._profiles.forget(tenant.id)
         self._publish(change)
         self._record("tenants.deleted", tenant.name, tenant.id, None, backup.name)
@@ -333,8 +333,8 @@ def _tell_unreadable(profiles: Mapping[str, Profile]) -> None:
         log.error("settings of connectors cannot be read", count=len(lost), first=lost[0])
 
 
-def _end_expired(page: Book) -> tuple[Book, Sequence[Any]]:
+def _end_expired(transaction: DirectoryTransaction) -> tuple[DirectoryTransaction, Sequence[Any]]:
     """The news, and the grants that are over."""
-    tokens.end_expired(page)
-    idempotency.forget_old(page)
-    return page, grants.end_expired(page)
+    tokens.end_expired(transaction)
+    idempotency.forget_old(transaction)
+    return transaction, grants.end_expired(transaction)

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from actors.access import DEVELOPER_ADMIN, SUPER_ADMIN, TENANT_ROLES
-from actors.admin.directory.repository import Book
+from actors.admin.directory.repository import DirectoryTransaction
 from actors.admin.directory.tables import grants, people, tenants, tokens
 from actors.admin.messages import Order
 from actors.errors import Aborted, PermissionDenied
@@ -22,21 +22,21 @@ OF_THE_PROCESS = frozenset({"console", "machine"})
 """Roles of those who need no token: whoever runs the server, and the server itself."""
 
 
-def require_standing(book: Book, order: Order) -> None:
+def require_standing(transaction: DirectoryTransaction, order: Order) -> None:
     """Return if the order may be given as it is; Aborted where its giver's standing or its tenant changed.
 
     PermissionDenied for someone of one tenant on another: no channel lets that through. What was done before
     is no exception: its answer is for who may still ask.
     """
-    _require_giver(book, order.by, order.command)
-    _require_same_tenant(book, order)
+    _require_giver(transaction, order.by, order.command)
+    _require_same_tenant(transaction, order)
 
 
-def _require_giver(book: Book, by: Principal, command: Any) -> None:
+def _require_giver(transaction: DirectoryTransaction, by: Principal, command: Any) -> None:
     if by.role in OF_THE_PROCESS:
         return
-    holder = _holder(book, by)
-    if holder is None or not _has_role(book, by, holder):
+    holder = _holder(transaction, by)
+    if holder is None or not _has_role(transaction, by, holder):
         raise Aborted(
             f"{by.person} is no longer {by.role} as when this was asked, or the token is no longer good: "
             "look again, and ask anew if you still may"
@@ -44,10 +44,10 @@ def _require_giver(book: Book, by: Principal, command: Any) -> None:
     _require_place(by, command)
 
 
-def _holder(book: Book, by: Principal) -> Row[Any] | None:
+def _holder(transaction: DirectoryTransaction, by: Principal) -> Row[Any] | None:
     """The person, if the token is still good."""
-    now = book.now
-    return book.one(
+    now = transaction.now
+    return transaction.one(
         select(people.c.role, people.c.areas)
         .join(tokens, tokens.c.person_id == people.c.id)
         .where(
@@ -60,32 +60,32 @@ def _holder(book: Book, by: Principal) -> Row[Any] | None:
     )
 
 
-def _has_role(book: Book, by: Principal, holder: Row[Any]) -> bool:
+def _has_role(transaction: DirectoryTransaction, by: Principal, holder: Row[Any]) -> bool:
     if by.role == SUPER_ADMIN:
-        return holder.role == DEVELOPER_ADMIN and live_grant(book, by) is not None
+        return holder.role == DEVELOPER_ADMIN and live_grant(transaction, by) is not None
     return holder.role == by.role and by.areas <= frozenset(json.loads(holder.areas))
 
 
-def live_grant(book: Book, by: Principal) -> Row[Any] | None:
+def live_grant(transaction: DirectoryTransaction, by: Principal) -> Row[Any] | None:
     """Id and end of the grant by which a super admin is one."""
-    return book.one(
+    return transaction.one(
         select(grants.c.id, grants.c.until)
         .join(tenants, tenants.c.id == grants.c.tenant_id)
         .where(
             tenants.c.name == by.tenant,
             grants.c.person_id == by.person,
             grants.c.ended_at.is_(None),
-            grants.c.until > book.now,
+            grants.c.until > transaction.now,
         )
     )
 
 
-def _require_same_tenant(book: Book, order: Order) -> None:
+def _require_same_tenant(transaction: DirectoryTransaction, order: Order) -> None:
     """A tenant that is deleted leaves its name to others; that there is none is the command's to say."""
     name = getattr(order.command, "tenant", None)
     if name is None or order.tenant_id is None:
         return
-    row = book.one(select(tenants.c.id).where(tenants.c.name == name))
+    row = transaction.one(select(tenants.c.id).where(tenants.c.name == name))
     if row is not None and row.id != order.tenant_id:
         raise Aborted(
             f"tenant {name} is another one than when this was asked, which has been deleted since: "

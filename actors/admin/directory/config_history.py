@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select
 
 from actors.admin.directory.config import checked, patched
-from actors.admin.directory.repository import Book, Result, author, page
+from actors.admin.directory.repository import DirectoryTransaction, Result, actor_label, page
 from actors.admin.directory.tables import configs
 from actors.admin.messages import ListConfigs, PatchConfig, RevertConfig, ShowConfig
 from actors.errors import Aborted, AlreadyExists, NotFound
@@ -23,26 +23,26 @@ MOST_CHANGE = 200
 """Characters of the note on what a revision changed."""
 
 
-def show(book: Book, query: ShowConfig) -> Result:
+def show(transaction: DirectoryTransaction, query: ShowConfig) -> Result:
     """The newest, or an old one."""
-    tenant = book.known_tenant(query.tenant)
+    tenant = transaction.find_tenant(query.tenant)
     if query.revision is None:
-        return {"config": _map(_newest(book, tenant.id))}
-    return {"config": _map(_at(book, tenant.id, query.revision))}
+        return {"config": _map(_newest(transaction, tenant.id))}
+    return {"config": _map(_at(transaction, tenant.id, query.revision))}
 
 
-def patch(book: Book, order: PatchConfig, by: Principal) -> Result:
+def patch(transaction: DirectoryTransaction, order: PatchConfig, by: Principal) -> Result:
     """A new revision."""
-    tenant = book.tenant(order.tenant)
-    newest = _require_revision(book, tenant, order.revision)
-    content = patched(_content(newest), order.patch, book.schemas())
-    return _add(book, tenant.id, newest, content, f"patch of {_named(order.patch)}", by)
+    tenant = transaction.find_mutable_tenant(order.tenant)
+    newest = _require_revision(transaction, tenant, order.revision)
+    content = patched(_content(newest), order.patch, transaction.schemas())
+    return _add(transaction, tenant.id, newest, content, f"patch of {_named(order.patch)}", by)
 
 
-def history(book: Book, query: ListConfigs) -> Result:
+def history(transaction: DirectoryTransaction, query: ListConfigs) -> Result:
     """The newest first; revision 0, which is empty, is nobody's."""
-    tenant = book.known_tenant(query.tenant)
-    found = book.all(
+    tenant = transaction.find_tenant(query.tenant)
+    found = transaction.all(
         select(configs)
         .where(
             configs.c.tenant_id == tenant.id,
@@ -56,18 +56,18 @@ def history(book: Book, query: ListConfigs) -> Result:
     return {"revisions": listed, "next": None if before is None else int(before)}
 
 
-def revert(book: Book, order: RevertConfig, by: Principal) -> Result:
+def revert(transaction: DirectoryTransaction, order: RevertConfig, by: Principal) -> Result:
     """A new revision that says what an old one said, if it may still be said."""
-    tenant = book.tenant(order.tenant)
-    newest = _require_revision(book, tenant, order.revision)
-    old = _content(_at(book, tenant.id, order.to))
-    content = checked(old, book.schemas())
-    return _add(book, tenant.id, newest, content, f"revert to {order.to}", by)
+    tenant = transaction.find_mutable_tenant(order.tenant)
+    newest = _require_revision(transaction, tenant, order.revision)
+    old = _content(_at(transaction, tenant.id, order.to))
+    content = checked(old, transaction.schemas())
+    return _add(transaction, tenant.id, newest, content, f"revert to {order.to}", by)
 
 
-def again(book: Book, tenant_id: str, revision: int) -> Result:
+def again(transaction: DirectoryTransaction, tenant_id: str, revision: int) -> Result:
     """What the order that made this revision answered; AlreadyExists where it is kept no longer."""
-    row = _find(book, tenant_id, revision)
+    row = _find(transaction, tenant_id, revision)
     if row is None:
         raise AlreadyExists(
             f"this request was done when it first came, as revision {revision} of the config, which is "
@@ -77,7 +77,7 @@ def again(book: Book, tenant_id: str, revision: int) -> Result:
 
 
 def _add(
-    book: Book,
+    transaction: DirectoryTransaction,
     tenant_id: str,
     newest: Row[Any] | None,
     content: Mapping[str, Any],
@@ -85,25 +85,25 @@ def _add(
     by: Principal,
 ) -> Result:
     number = _number(newest) + 1
-    book.run(
+    transaction.run(
         insert(configs).values(
             tenant_id=tenant_id,
             revision=number,
             content=json.dumps(content, ensure_ascii=False),
-            changed_at=book.stamp,
-            changed_by=author(by),
+            changed_at=transaction.now_text,
+            changed_by=actor_label(by),
             change=change[:MOST_CHANGE],
         )
     )
     too_old = configs.c.revision <= number - MOST_KEPT
-    book.run(delete(configs).where(configs.c.tenant_id == tenant_id, too_old))
-    book.news.profiles.add(tenant_id)
-    book.revision = (tenant_id, number)
-    return {"config": _map(_newest(book, tenant_id))}
+    transaction.run(delete(configs).where(configs.c.tenant_id == tenant_id, too_old))
+    transaction.changes.profiles.add(tenant_id)
+    transaction.revision = (tenant_id, number)
+    return {"config": _map(_newest(transaction, tenant_id))}
 
 
-def _newest(book: Book, tenant_id: str) -> Row[Any] | None:
-    return book.one(
+def _newest(transaction: DirectoryTransaction, tenant_id: str) -> Row[Any] | None:
+    return transaction.one(
         select(configs)
         .where(configs.c.tenant_id == tenant_id)
         .order_by(configs.c.revision.desc())
@@ -111,23 +111,25 @@ def _newest(book: Book, tenant_id: str) -> Row[Any] | None:
     )
 
 
-def _at(book: Book, tenant_id: str, revision: int) -> Row[Any] | None:
+def _at(transaction: DirectoryTransaction, tenant_id: str, revision: int) -> Row[Any] | None:
     if revision == 0:
         return None
-    row = _find(book, tenant_id, revision)
+    row = _find(transaction, tenant_id, revision)
     if row is None:
         raise NotFound(f"there is no revision {revision}: config.history lists those there are")
     return row
 
 
-def _find(book: Book, tenant_id: str, revision: int) -> Row[Any] | None:
-    return book.one(
+def _find(transaction: DirectoryTransaction, tenant_id: str, revision: int) -> Row[Any] | None:
+    return transaction.one(
         select(configs).where(configs.c.tenant_id == tenant_id, configs.c.revision == revision)
     )
 
 
-def _require_revision(book: Book, tenant: Row[Any], revision: int) -> Row[Any] | None:
-    newest = _newest(book, tenant.id)
+def _require_revision(
+    transaction: DirectoryTransaction, tenant: Row[Any], revision: int
+) -> Row[Any] | None:
+    newest = _newest(transaction, tenant.id)
     if _number(newest) != revision:
         raise Aborted(
             f"the config of {tenant.name} is at revision {_number(newest)}, not {revision}: "
@@ -177,5 +179,5 @@ def _paths(patch: Mapping[str, Any]) -> Iterator[str]:
             yield part
 
 
-QUESTIONS: Mapping[type, Any] = MappingProxyType({ShowConfig: show, ListConfigs: history})
+QUERIES: Mapping[type, Any] = MappingProxyType({ShowConfig: show, ListConfigs: history})
 COMMANDS: Mapping[type, Any] = MappingProxyType({PatchConfig: patch, RevertConfig: revert})

@@ -18,7 +18,7 @@ from sqlalchemy import Row, delete, insert, select, update
 
 from actors.admin.connector_messages import ConfigureConnector, ShowConnector, TryPatch
 from actors.admin.directory.config import is_deeper, merge_patch
-from actors.admin.directory.repository import Book, Result, author
+from actors.admin.directory.repository import DirectoryTransaction, Result, actor_label
 from actors.admin.directory.tables import connector_settings
 from actors.admin.secrets import opened, place_of, sealed
 from actors.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable, Unreadable
@@ -140,66 +140,72 @@ def _drop_secrets(
             yield path + name
 
 
-def show(book: Book, query: ShowConnector) -> Result:
+def show(transaction: DirectoryTransaction, query: ShowConnector) -> Result:
     """Also for a connector that the index has no more, as long as something was ever set for it."""
-    tenant = book.known_tenant(query.tenant)
-    row = _find(book, tenant.id, query.connector)
+    tenant = transaction.find_tenant(query.tenant)
+    row = _find(transaction, tenant.id, query.connector)
     if row is None:
-        _known(book, query.connector)
-    return {"connector": _map(book, query.connector, row)}
+        _known(transaction, query.connector)
+    return {"connector": _map(transaction, query.connector, row)}
 
 
-def try_patch(book: Book, query: TryPatch) -> Patched:
+def try_patch(transaction: DirectoryTransaction, query: TryPatch) -> Patched:
     """Nothing is changed."""
-    tenant = book.tenant(query.tenant)
-    return _patched(book, query, _find(book, tenant.id, query.connector))
+    tenant = transaction.find_mutable_tenant(query.tenant)
+    return _patched(transaction, query, _find(transaction, tenant.id, query.connector))
 
 
-def configure(book: Book, order: ConfigureConnector, by: Principal) -> Result:
+def configure(
+    transaction: DirectoryTransaction, order: ConfigureConnector, by: Principal
+) -> Result:
     """A new revision; the one before is not kept."""
-    tenant = book.tenant(order.tenant)
-    row = _find(book, tenant.id, order.connector)
+    tenant = transaction.find_mutable_tenant(order.tenant)
+    row = _find(transaction, tenant.id, order.connector)
     revision = (0 if row is None else row.revision) + 1
     dropped: tuple[str, ...] = ()
     if order.settings is None:
-        _require_set(book, order.connector, row)
+        _require_set(transaction, order.connector, row)
         blob = None
     else:
-        settings, dropped = _patched(book, order, row)
-        blob = _sealed(book, settings, tenant.id, order.connector, revision)
-    written = _write(book, tenant.id, order.connector, blob, revision, by)
+        settings, dropped = _patched(transaction, order, row)
+        blob = _sealed(transaction, settings, tenant.id, order.connector, revision)
+    written = _write(transaction, tenant.id, order.connector, blob, revision, by)
     return {**written, "dropped": list(dropped)}
 
 
-def seal_anew(book: Book) -> int:
+def seal_anew(transaction: DirectoryTransaction) -> int:
     """Encrypt with the first key what was encrypted with another one; how many. What cannot be read stays."""
-    found = book.all(select(connector_settings).where(connector_settings.c.settings.is_not(None)))
-    old = [row for row in found if not book.vault.is_current(row.settings)]
-    return sum(_seal_row_anew(book, row) for row in old)
+    found = transaction.all(
+        select(connector_settings).where(connector_settings.c.settings.is_not(None))
+    )
+    old = [row for row in found if not transaction.vault.is_current(row.settings)]
+    return sum(_seal_row_anew(transaction, row) for row in old)
 
 
-def _seal_row_anew(book: Book, row: Row[Any]) -> bool:
+def _seal_row_anew(transaction: DirectoryTransaction, row: Row[Any]) -> bool:
     place = place_of(row.tenant_id, row.connector, row.revision)
     try:
-        blob = book.vault.seal(book.vault.open(row.settings, place), place)
+        blob = transaction.vault.seal(transaction.vault.open(row.settings, place), place)
     except Unreadable:
         return False
     mine = _mine(row.tenant_id, row.connector)
-    book.run(update(connector_settings).where(*mine).values(settings=blob))
+    transaction.run(update(connector_settings).where(*mine).values(settings=blob))
     return True
 
 
-def _patched(book: Book, order: ConfigureConnector | TryPatch, row: Row[Any] | None) -> Patched:
+def _patched(
+    transaction: DirectoryTransaction, order: ConfigureConnector | TryPatch, row: Row[Any] | None
+) -> Patched:
     assert order.settings is not None
-    connector = _known(book, order.connector)
-    return patched(_settings(book, row), order.settings, connector.settings)
+    connector = _known(transaction, order.connector)
+    return patched(_settings(transaction, row), order.settings, connector.settings)
 
 
-def _settings(book: Book, row: Row[Any] | None) -> Mapping[str, Any]:
+def _settings(transaction: DirectoryTransaction, row: Row[Any] | None) -> Mapping[str, Any]:
     """What is set; Unavailable where that cannot be read."""
     if row is None or row.settings is None:
         return EMPTY
-    found = opened(book.vault, row)
+    found = opened(transaction.vault, row)
     if found.problem is not None:
         raise Unavailable(
             f"what is set for {row.connector} cannot be read: it {found.problem}. The server's operator may "
@@ -209,10 +215,14 @@ def _settings(book: Book, row: Row[Any] | None) -> Mapping[str, Any]:
 
 
 def _sealed(
-    book: Book, settings: Mapping[str, Any], tenant_id: str, connector: str, revision: int
+    transaction: DirectoryTransaction,
+    settings: Mapping[str, Any],
+    tenant_id: str,
+    connector: str,
+    revision: int,
 ) -> bytes:
     try:
-        return sealed(book.vault, settings, place_of(tenant_id, connector, revision))
+        return sealed(transaction.vault, settings, place_of(tenant_id, connector, revision))
     except Unreadable as error:
         raise Unavailable(
             f"nothing can be set for connectors now: {error}; the server's operator has to put it back"
@@ -220,39 +230,44 @@ def _sealed(
 
 
 def _write(
-    book: Book, tenant_id: str, connector: str, blob: bytes | None, revision: int, by: Principal
+    transaction: DirectoryTransaction,
+    tenant_id: str,
+    connector: str,
+    blob: bytes | None,
+    revision: int,
+    by: Principal,
 ) -> Result:
-    book.run(delete(connector_settings).where(*_mine(tenant_id, connector)))
-    book.run(
+    transaction.run(delete(connector_settings).where(*_mine(tenant_id, connector)))
+    transaction.run(
         insert(connector_settings).values(
             tenant_id=tenant_id,
             connector=connector,
             settings=blob,
             revision=revision,
-            changed_at=book.stamp,
-            changed_by=author(by),
+            changed_at=transaction.now_text,
+            changed_by=actor_label(by),
         )
     )
-    book.news.profiles.add(tenant_id)
-    return {"connector": _map(book, connector, _find(book, tenant_id, connector))}
+    transaction.changes.profiles.add(tenant_id)
+    return {"connector": _map(transaction, connector, _find(transaction, tenant_id, connector))}
 
 
-def _known(book: Book, name: str) -> Connector:
-    connectors = book.connectors()
+def _known(transaction: DirectoryTransaction, name: str) -> Connector:
+    connectors = transaction.connectors()
     if name not in connectors:
         raise NotFound(f"there is no connector {name!r}{hint(name, connectors)}")
     return connectors[name]
 
 
-def _require_set(book: Book, connector: str, row: Row[Any] | None) -> None:
+def _require_set(transaction: DirectoryTransaction, connector: str, row: Row[Any] | None) -> None:
     if row is None:
-        _known(book, connector)
+        _known(transaction, connector)
     if row is None or row.settings is None:
         raise FailedPrecondition(f"nothing is set for {connector}")
 
 
-def _find(book: Book, tenant_id: str, connector: str) -> Row[Any] | None:
-    return book.one(select(connector_settings).where(*_mine(tenant_id, connector)))
+def _find(transaction: DirectoryTransaction, tenant_id: str, connector: str) -> Row[Any] | None:
+    return transaction.one(select(connector_settings).where(*_mine(tenant_id, connector)))
 
 
 def _mine(tenant_id: str, connector: str) -> tuple[Any, Any]:
@@ -260,10 +275,10 @@ def _mine(tenant_id: str, connector: str) -> tuple[Any, Any]:
     return columns.tenant_id == tenant_id, columns.connector == connector
 
 
-def _map(book: Book, name: str, row: Row[Any] | None) -> Result:
+def _map(transaction: DirectoryTransaction, name: str, row: Row[Any] | None) -> Result:
     """As `[shapes.connector]` says."""
-    known = book.connectors().get(name)
-    found = None if row is None or row.settings is None else opened(book.vault, row)
+    known = transaction.connectors().get(name)
+    found = None if row is None or row.settings is None else opened(transaction.vault, row)
     problem = found and found.problem
     settings = EMPTY if found is None else found.settings
     return {
@@ -276,5 +291,5 @@ def _map(book: Book, name: str, row: Row[Any] | None) -> Result:
     }
 
 
-QUESTIONS: Mapping[type, Any] = MappingProxyType({ShowConnector: show, TryPatch: try_patch})
+QUERIES: Mapping[type, Any] = MappingProxyType({ShowConnector: show, TryPatch: try_patch})
 COMMANDS: Mapping[type, Any] = MappingProxyType({ConfigureConnector: configure})

@@ -17,7 +17,15 @@ from typing import Any
 
 from sqlalchemy import Row, Select, delete, insert, select, tuple_, update
 
-from actors.admin.directory.repository import Book, Result, author, limits_of, page, shown, tested
+from actors.admin.directory.repository import (
+    DirectoryTransaction,
+    Result,
+    actor_label,
+    format_time,
+    limits_of,
+    page,
+    tested,
+)
 from actors.admin.directory.tables import limits, subscriptions, tenants, testers
 from actors.admin.messages import (
     EndSubscription,
@@ -38,11 +46,11 @@ MOST = 200
 """Functions that one tenant is a tester of."""
 
 
-def list_testers(book: Book, query: ListTesters) -> Result:
+def list_testers(transaction: DirectoryTransaction, query: ListTesters) -> Result:
     """By the tenant's name and then by function."""
-    found = book.all(
+    found = transaction.all(
         _enrolments()
-        .where(*_which(book, query), _places() > tuple_(*_place(query.after)))
+        .where(*_which(transaction, query), _places() > tuple_(*_place(query.after)))
         .order_by(tenants.c.name, testers.c.function)
         .limit(query.limit + 1)
     )
@@ -50,38 +58,38 @@ def list_testers(book: Book, query: ListTesters) -> Result:
     return {"testers": listed, "next": after}
 
 
-def enrol(book: Book, order: EnrolTester, by: Principal) -> Result:
+def enrol(transaction: DirectoryTransaction, order: EnrolTester, by: Principal) -> Result:
     """Once; whoever asks again, not knowing whether it was done, finds it done."""
-    tenant = book.tenant(order.tenant)
-    if _find(book, tenant.id, order.function) is None:
-        _require_room(book, tenant)
-        book.run(
+    tenant = transaction.find_mutable_tenant(order.tenant)
+    if _find(transaction, tenant.id, order.function) is None:
+        _require_room(transaction, tenant)
+        transaction.run(
             insert(testers).values(
                 tenant_id=tenant.id,
                 function=order.function,
-                enrolled_at=book.stamp,
-                enrolled_by=author(by),
+                enrolled_at=transaction.now_text,
+                enrolled_by=actor_label(by),
             )
         )
-        book.news.profiles.add(tenant.id)
-    row = _find(book, tenant.id, order.function)
+        transaction.changes.profiles.add(tenant.id)
+    row = _find(transaction, tenant.id, order.function)
     assert row is not None
     return {"tester": _map(row)}
 
 
-def withdraw(book: Book, order: WithdrawTester, _: Principal) -> Result:
+def withdraw(transaction: DirectoryTransaction, order: WithdrawTester, _: Principal) -> Result:
     """The enrolment that is over, as it was."""
-    tenant = book.tenant(order.tenant)
-    row = _find(book, tenant.id, order.function)
+    tenant = transaction.find_mutable_tenant(order.tenant)
+    row = _find(transaction, tenant.id, order.function)
     if row is None:
-        near = hint(order.function, tested(book, tenant.id))
+        near = hint(order.function, tested(transaction, tenant.id))
         raise NotFound(f"{tenant.name} is no tester of {order.function}{near}")
-    book.run(
+    transaction.run(
         delete(testers).where(
             testers.c.tenant_id == tenant.id, testers.c.function == order.function
         )
     )
-    book.news.profiles.add(tenant.id)
+    transaction.changes.profiles.add(tenant.id)
     return {"withdrawn": _map(row)}
 
 
@@ -89,10 +97,10 @@ def _enrolments() -> Select[Any]:
     return select(testers, tenants.c.name).join(tenants, tenants.c.id == testers.c.tenant_id)
 
 
-def _which(book: Book, query: ListTesters) -> list[Any]:
+def _which(transaction: DirectoryTransaction, query: ListTesters) -> list[Any]:
     found: list[Any] = []
     if query.tenant is not None:
-        found.append(testers.c.tenant_id == book.known_tenant(query.tenant).id)
+        found.append(testers.c.tenant_id == transaction.find_tenant(query.tenant).id)
     if query.function is not None:
         found.append(testers.c.function == query.function)
     return found
@@ -112,14 +120,14 @@ def _cursor(row: Row[Any]) -> str:
     return f"{row.name} {row.function}"
 
 
-def _find(book: Book, tenant_id: str, function: str) -> Row[Any] | None:
-    return book.one(
+def _find(transaction: DirectoryTransaction, tenant_id: str, function: str) -> Row[Any] | None:
+    return transaction.one(
         _enrolments().where(testers.c.tenant_id == tenant_id, testers.c.function == function)
     )
 
 
-def _require_room(book: Book, tenant: Row[Any]) -> None:
-    if len(tested(book, tenant.id)) >= MOST:
+def _require_room(transaction: DirectoryTransaction, tenant: Row[Any]) -> None:
+    if len(tested(transaction, tenant.id)) >= MOST:
         raise FailedPrecondition(
             f"{tenant.name} is a tester of {MOST} functions, which is the most: functions.withdraw one first"
         )
@@ -135,7 +143,7 @@ def _map(row: Row[Any]) -> Result:
     }
 
 
-QUESTIONS: Mapping[type, Any] = MappingProxyType({ListTesters: list_testers})
+QUERIES: Mapping[type, Any] = MappingProxyType({ListTesters: list_testers})
 COMMANDS: Mapping[type, Any] = MappingProxyType({EnrolTester: enrol, WithdrawTester: withdraw})
 
 
@@ -144,65 +152,71 @@ LAST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 """Connectors that one tenant is or was subscribed to."""
 
 
-def list_subscriptions(book: Book, query: ListSubscriptions) -> Result:
+def list_subscriptions(transaction: DirectoryTransaction, query: ListSubscriptions) -> Result:
     """By connector."""
-    tenant = book.known_tenant(query.tenant)
-    found = book.all(
+    tenant = transaction.find_tenant(query.tenant)
+    found = transaction.all(
         select(subscriptions)
         .where(subscriptions.c.tenant_id == tenant.id)
         .order_by(subscriptions.c.connector)
     )
-    return {"subscriptions": [_subscription_map(book, row) for row in found]}
+    return {"subscriptions": [_subscription_map(transaction, row) for row in found]}
 
 
-def set_subscription(book: Book, order: SetSubscription, _: Principal) -> Result:
+def set_subscription(
+    transaction: DirectoryTransaction, order: SetSubscription, _: Principal
+) -> Result:
     """There is one for each connector."""
-    tenant = book.tenant(order.tenant)
+    tenant = transaction.find_mutable_tenant(order.tenant)
     if order.since is not None and order.until is not None and order.since >= order.until:
         raise InvalidArgument("since must be before until")
     times = {"since": order.since, "until": order.until}
     _require_years(times)
-    if _find_subscription(book, tenant.id, order.connector) is None:
-        _require_subscription_capacity(book, tenant)
-        book.run(
+    if _find_subscription(transaction, tenant.id, order.connector) is None:
+        _require_subscription_capacity(transaction, tenant)
+        transaction.run(
             insert(subscriptions).values(tenant_id=tenant.id, connector=order.connector, **times)
         )
-        book.news.profiles.add(tenant.id)
-        return _one(book, tenant.id, order.connector)
-    return _set(book, tenant.id, order.connector, **times)
+        transaction.changes.profiles.add(tenant.id)
+        return _one(transaction, tenant.id, order.connector)
+    return _set(transaction, tenant.id, order.connector, **times)
 
 
-def end(book: Book, order: EndSubscription, _: Principal) -> Result:
+def end(transaction: DirectoryTransaction, order: EndSubscription, _: Principal) -> Result:
     """From now on; one that has not begun never does."""
-    tenant = book.tenant(order.tenant)
-    row = _find_subscription(book, tenant.id, order.connector)
+    tenant = transaction.find_mutable_tenant(order.tenant)
+    row = _find_subscription(transaction, tenant.id, order.connector)
     if row is None:
         raise NotFound(f"{tenant.name} has no subscription to {order.connector}")
-    now = book.now
+    now = transaction.now
     if row.until is not None and row.until <= now:
         raise FailedPrecondition(f"the subscription to {order.connector} is over already")
     since = row.since if row.since is None or row.since <= now else now
-    return _set(book, tenant.id, order.connector, since=since, until=now)
+    return _set(transaction, tenant.id, order.connector, since=since, until=now)
 
 
-def _set(book: Book, tenant_id: str, connector: str, **times: float | None) -> Result:
-    book.run(
+def _set(
+    transaction: DirectoryTransaction, tenant_id: str, connector: str, **times: float | None
+) -> Result:
+    transaction.run(
         update(subscriptions)
         .where(subscriptions.c.tenant_id == tenant_id, subscriptions.c.connector == connector)
         .values(**times)
     )
-    book.news.profiles.add(tenant_id)
-    return _one(book, tenant_id, connector)
+    transaction.changes.profiles.add(tenant_id)
+    return _one(transaction, tenant_id, connector)
 
 
-def _one(book: Book, tenant_id: str, connector: str) -> Result:
-    row = _find_subscription(book, tenant_id, connector)
+def _one(transaction: DirectoryTransaction, tenant_id: str, connector: str) -> Result:
+    row = _find_subscription(transaction, tenant_id, connector)
     assert row is not None
-    return {"subscription": _subscription_map(book, row)}
+    return {"subscription": _subscription_map(transaction, row)}
 
 
-def _find_subscription(book: Book, tenant_id: str, connector: str) -> Row[Any] | None:
-    return book.one(
+def _find_subscription(
+    transaction: DirectoryTransaction, tenant_id: str, connector: str
+) -> Row[Any] | None:
+    return transaction.one(
         select(subscriptions).where(
             subscriptions.c.tenant_id == tenant_id, subscriptions.c.connector == connector
         )
@@ -216,49 +230,49 @@ def _require_years(times: Mapping[str, float | None]) -> None:
             raise InvalidArgument(f"{name} is outside the years 1 to 9999 in UTC")
 
 
-def _require_subscription_capacity(book: Book, tenant: Row[Any]) -> None:
-    held = book.all(select(subscriptions.c.connector).where(subscriptions.c.tenant_id == tenant.id))
+def _require_subscription_capacity(transaction: DirectoryTransaction, tenant: Row[Any]) -> None:
+    held = transaction.all(
+        select(subscriptions.c.connector).where(subscriptions.c.tenant_id == tenant.id)
+    )
     if len(held) >= MOST:
         raise FailedPrecondition(f"{tenant.name} has {MOST} subscriptions, which is the most")
 
 
-def _subscription_map(book: Book, row: Row[Any]) -> Result:
+def _subscription_map(transaction: DirectoryTransaction, row: Row[Any]) -> Result:
     return {
         "connector": row.connector,
-        "since": shown(row.since),
-        "until": shown(row.until),
-        "live": Subscription(row.connector, row.since, row.until).is_live(book.now),
+        "since": format_time(row.since),
+        "until": format_time(row.until),
+        "live": Subscription(row.connector, row.since, row.until).is_live(transaction.now),
     }
 
 
-SUBSCRIPTION_QUESTIONS: Mapping[type, Any] = MappingProxyType(
-    {ListSubscriptions: list_subscriptions}
-)
+SUBSCRIPTION_QUERIES: Mapping[type, Any] = MappingProxyType({ListSubscriptions: list_subscriptions})
 SUBSCRIPTION_COMMANDS: Mapping[type, Any] = MappingProxyType(
     {SetSubscription: set_subscription, EndSubscription: end}
 )
 
 
-def show(book: Book, query: ShowLimits) -> Result:
+def show(transaction: DirectoryTransaction, query: ShowLimits) -> Result:
     """None where none is set."""
-    return _limits_map(limits_of(book, book.known_tenant(query.tenant).id))
+    return _limits_map(limits_of(transaction, transaction.find_tenant(query.tenant).id))
 
 
-def set_limits(book: Book, order: SetLimits, _: Principal) -> Result:
+def set_limits(transaction: DirectoryTransaction, order: SetLimits, _: Principal) -> Result:
     """Those that are named; the others stay."""
-    tenant = book.tenant(order.tenant)
+    tenant = transaction.find_mutable_tenant(order.tenant)
     unknown = sorted(order.limits.keys() - set(TenantLimits._fields))
     if unknown:
         raise InvalidArgument(
             f"there is no limit {unknown[0]!r}: use {', '.join(TenantLimits._fields)}"
         )
-    wanted = TenantLimits(**{**limits_of(book, tenant.id)._asdict(), **order.limits})
+    wanted = TenantLimits(**{**limits_of(transaction, tenant.id)._asdict(), **order.limits})
     if wanted.burst is not None and wanted.requests_per_second is None:
         raise FailedPrecondition("burst needs requests_per_second: set that too")
-    book.run(delete(limits).where(limits.c.tenant_id == tenant.id))
+    transaction.run(delete(limits).where(limits.c.tenant_id == tenant.id))
     content = json.dumps(wanted._asdict())
-    book.run(insert(limits).values(tenant_id=tenant.id, content=content))
-    book.news.profiles.add(tenant.id)
+    transaction.run(insert(limits).values(tenant_id=tenant.id, content=content))
+    transaction.changes.profiles.add(tenant.id)
     return _limits_map(wanted)
 
 
@@ -266,5 +280,5 @@ def _limits_map(held: TenantLimits) -> Result:
     return {"limits": held._asdict()}
 
 
-LIMIT_QUESTIONS: Mapping[type, Any] = MappingProxyType({ShowLimits: show})
+LIMIT_QUERIES: Mapping[type, Any] = MappingProxyType({ShowLimits: show})
 LIMIT_COMMANDS: Mapping[type, Any] = MappingProxyType({SetLimits: set_limits})

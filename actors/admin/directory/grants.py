@@ -21,7 +21,13 @@ from actors.admin.directory.people import (
     revoke_tokens,
     set_person,
 )
-from actors.admin.directory.repository import Book, Result, author, new_id, rfc3339
+from actors.admin.directory.repository import (
+    DirectoryTransaction,
+    Result,
+    actor_label,
+    new_id,
+    rfc3339,
+)
 from actors.admin.directory.tables import grants, people, tenants, tokens
 from actors.admin.messages import (
     AddDeveloper,
@@ -51,79 +57,83 @@ MOST_LISTED = 200
 """The newest; the audit log has them all."""
 
 
-def list_supers(book: Book, query: ListSupers) -> Result:
+def list_supers(transaction: DirectoryTransaction, query: ListSupers) -> Result:
     """The newest first."""
-    tenant = book.known_tenant(query.tenant)
-    found = book.all(
+    tenant = transaction.find_tenant(query.tenant)
+    found = transaction.all(
         _grants()
         .where(grants.c.tenant_id == tenant.id)
         .order_by(grants.c.granted_at.desc(), ROWID.desc())
         .limit(MOST_LISTED)
     )
-    return {"grants": [_map(book, row) for row in found]}
+    return {"grants": [_map(transaction, row) for row in found]}
 
 
-def grant(book: Book, order: GrantSuper, by: Principal) -> Result:
+def grant(transaction: DirectoryTransaction, order: GrantSuper, by: Principal) -> Result:
     """Never to oneself, nor by somebody one may be oneself; for a week at most, one at a time."""
-    tenant = book.tenant(order.tenant)
+    tenant = transaction.find_mutable_tenant(order.tenant)
     if by.person and by.person == order.person:
         raise PermissionDenied("nobody makes himself super admin: ask another one to grant it")
     if not 0 < order.minutes <= MOST_MINUTES:
         raise InvalidArgument(f"a grant lasts more than 0 and at most {MOST_MINUTES} minutes")
-    _require_developer_admin(book, order.person)
-    _refuse_puppet(book, by, order.person)
-    _refuse_second(book, tenant, order.person)
+    _require_developer_admin(transaction, order.person)
+    _refuse_puppet(transaction, by, order.person)
+    _refuse_second(transaction, tenant, order.person)
     made = new_id("g")
-    book.run(
+    transaction.run(
         insert(grants).values(
             id=made,
             tenant_id=tenant.id,
             person_id=order.person,
             reason=order.reason,
-            granted_by=author(by),
-            granted_at=book.stamp,
-            until=book.now + order.minutes * 60,
+            granted_by=actor_label(by),
+            granted_at=transaction.now_text,
+            until=transaction.now + order.minutes * 60,
         )
     )
-    book.news.grants.add(made)
-    return {"grant": _map(book, _one(book, tenant.id, made))}
+    transaction.changes.grants.add(made)
+    return {"grant": _map(transaction, _one(transaction, tenant.id, made))}
 
 
-def withdraw(book: Book, order: WithdrawSuper, _: Principal) -> Result:
+def withdraw(transaction: DirectoryTransaction, order: WithdrawSuper, _: Principal) -> Result:
     """Over from the next message on, and with it what tokens he issued by it."""
-    tenant = book.known_tenant(order.tenant)
-    row = _one(book, tenant.id, order.grant)
-    if not _is_live(book, row):
+    tenant = transaction.find_tenant(order.tenant)
+    row = _one(transaction, tenant.id, order.grant)
+    if not _is_live(transaction, row):
         raise FailedPrecondition(f"grant {row.id} is over already")
-    _end(book, grants.c.id == row.id)
-    return {"grant": _map(book, _one(book, tenant.id, row.id))}
+    _end(transaction, grants.c.id == row.id)
+    return {"grant": _map(transaction, _one(transaction, tenant.id, row.id))}
 
 
-def end_grants_of(book: Book, person_id: str) -> None:
+def end_grants_of(transaction: DirectoryTransaction, person_id: str) -> None:
     """Of someone who is developer admin no longer."""
-    _end(book, grants.c.person_id == person_id)
+    _end(transaction, grants.c.person_id == person_id)
 
 
-def end_expired(book: Book) -> list[Row[Any]]:
+def end_expired(transaction: DirectoryTransaction) -> list[Row[Any]]:
     """Mark what is over, so that it stays so whatever the machine's clock says later; which they were."""
-    over = book.all(_grants().where(grants.c.ended_at.is_(None), grants.c.until <= book.now))
+    over = transaction.all(
+        _grants().where(grants.c.ended_at.is_(None), grants.c.until <= transaction.now)
+    )
     for row in over:
-        book.run(update(grants).where(grants.c.id == row.id).values(ended_at=rfc3339(row.until)))
-    _tell_ended(book, [row.id for row in over])
+        transaction.run(
+            update(grants).where(grants.c.id == row.id).values(ended_at=rfc3339(row.until))
+        )
+    _tell_ended(transaction, [row.id for row in over])
     return list(over)
 
 
-def _end(book: Book, which: Any) -> None:
+def _end(transaction: DirectoryTransaction, which: Any) -> None:
     live = which & grants.c.ended_at.is_(None)
-    ended = [row.id for row in book.all(select(grants.c.id).where(live))]
-    book.run(update(grants).where(live).values(ended_at=book.stamp))
-    _tell_ended(book, ended)
+    ended = [row.id for row in transaction.all(select(grants.c.id).where(live))]
+    transaction.run(update(grants).where(live).values(ended_at=transaction.now_text))
+    _tell_ended(transaction, ended)
 
 
-def _tell_ended(book: Book, ended: list[str]) -> None:
+def _tell_ended(transaction: DirectoryTransaction, ended: list[str]) -> None:
     """With what was issued by them."""
-    book.news.ended.extend(ended)
-    revoke_tokens(book, tokens.c.grant_id.in_(ended))
+    transaction.changes.ended.extend(ended)
+    revoke_tokens(transaction, tokens.c.grant_id.in_(ended))
 
 
 def _grants() -> Any:
@@ -132,8 +142,8 @@ def _grants() -> Any:
     )
 
 
-def _one(book: Book, tenant_id: str, grant_id: str) -> Row[Any]:
-    row = book.one(_grants().where(grants.c.id == grant_id, grants.c.tenant_id == tenant_id))
+def _one(transaction: DirectoryTransaction, tenant_id: str, grant_id: str) -> Row[Any]:
+    row = transaction.one(_grants().where(grants.c.id == grant_id, grants.c.tenant_id == tenant_id))
     if row is None:
         raise NotFound(
             f"there is no grant {grant_id} on this tenant: supers.list shows those there are"
@@ -141,8 +151,8 @@ def _one(book: Book, tenant_id: str, grant_id: str) -> Row[Any]:
     return row
 
 
-def _require_developer_admin(book: Book, person_id: str) -> None:
-    row = book.one(
+def _require_developer_admin(transaction: DirectoryTransaction, person_id: str) -> None:
+    row = transaction.one(
         select(people.c.role).where(
             people.c.id == person_id, people.c.tenant_id.is_(None), people.c.removed_at.is_(None)
         )
@@ -153,19 +163,19 @@ def _require_developer_admin(book: Book, person_id: str) -> None:
         )
 
 
-def _refuse_puppet(book: Book, by: Principal, person_id: str) -> None:
+def _refuse_puppet(transaction: DirectoryTransaction, by: Principal, person_id: str) -> None:
     """Whoever issued a token knows its text; whoever added a person of the platform can be that person.
 
     A tenant's people may have been added by him whom they grant: its first admin owner always is.
     """
-    issued_by = book.one(select(tokens.c.issued_by).where(tokens.c.id == by.id))
+    issued_by = transaction.one(select(tokens.c.issued_by).where(tokens.c.id == by.id))
     if issued_by is not None and issued_by[0] == person_id:
         raise PermissionDenied(
             f"the token that asks was issued by {person_id}, who knows it: issue one yourself, revoke this "
             "one, and ask with the new one"
         )
     is_of_platform = (people.c.id == by.person) & people.c.tenant_id.is_(None)
-    added_by = book.one(select(people.c.added_by).where(is_of_platform))
+    added_by = transaction.one(select(people.c.added_by).where(is_of_platform))
     if added_by is not None and added_by[0] == person_id:
         raise PermissionDenied(
             f"{by.person} was added by {person_id}, who could grant it to himself that way: ask the "
@@ -173,13 +183,13 @@ def _refuse_puppet(book: Book, by: Principal, person_id: str) -> None:
         )
 
 
-def _refuse_second(book: Book, tenant: Row[Any], person_id: str) -> None:
-    holds = book.one(
+def _refuse_second(transaction: DirectoryTransaction, tenant: Row[Any], person_id: str) -> None:
+    holds = transaction.one(
         select(grants.c.id).where(
             grants.c.tenant_id == tenant.id,
             grants.c.person_id == person_id,
             grants.c.ended_at.is_(None),
-            grants.c.until > book.now,
+            grants.c.until > transaction.now,
         )
     )
     if holds is not None:
@@ -188,11 +198,11 @@ def _refuse_second(book: Book, tenant: Row[Any], person_id: str) -> None:
         )
 
 
-def _is_live(book: Book, row: Row[Any]) -> bool:
-    return row.ended_at is None and book.now < row.until
+def _is_live(transaction: DirectoryTransaction, row: Row[Any]) -> bool:
+    return row.ended_at is None and transaction.now < row.until
 
 
-def _map(book: Book, row: Row[Any]) -> Result:
+def _map(transaction: DirectoryTransaction, row: Row[Any]) -> Result:
     return {
         "id": row.id,
         "person": row.person_id,
@@ -202,11 +212,11 @@ def _map(book: Book, row: Row[Any]) -> Result:
         "granted_at": row.granted_at,
         "until": rfc3339(row.until),
         "ended_at": row.ended_at,
-        "live": _is_live(book, row),
+        "live": _is_live(transaction, row),
     }
 
 
-QUESTIONS: Mapping[type, Any] = MappingProxyType({ListSupers: list_supers})
+QUERIES: Mapping[type, Any] = MappingProxyType({ListSupers: list_supers})
 COMMANDS: Mapping[type, Any] = MappingProxyType({GrantSuper: grant, WithdrawSuper: withdraw})
 
 
@@ -214,41 +224,47 @@ MOST_DEVELOPERS = 200
 """On the platform."""
 
 
-def list_developers(book: Book, _: ListDevelopers) -> Result:
+def list_developers(transaction: DirectoryTransaction, _: ListDevelopers) -> Result:
     """All of the platform."""
-    found = book.all(select(people).where(of(None)).order_by(people.c.created_at, people.c.id))
+    found = transaction.all(
+        select(people).where(of(None)).order_by(people.c.created_at, people.c.id)
+    )
     return {"developers": [person_map(row) for row in found]}
 
 
-def add_developer(book: Book, order: AddDeveloper, by: Principal) -> Result:
+def add_developer(transaction: DirectoryTransaction, order: AddDeveloper, by: Principal) -> Result:
     """Without a token."""
     _require_platform_role(order.role)
-    if count(book, None, *PLATFORM_ROLES) >= MOST_DEVELOPERS:
+    if count(transaction, None, *PLATFORM_ROLES) >= MOST_DEVELOPERS:
         raise FailedPrecondition(f"there are {MOST_DEVELOPERS} developers, which is the most")
-    return {"developer": add(book, None, order.name, order.email, order.role, by)}
+    return {"developer": add(transaction, None, order.name, order.email, order.role, by)}
 
 
-def change_developer(book: Book, order: ChangeDeveloper, _: Principal) -> Result:
+def change_developer(
+    transaction: DirectoryTransaction, order: ChangeDeveloper, _: Principal
+) -> Result:
     """Whoever is demoted is super admin nowhere any more."""
     _require_platform_role(order.role)
-    person = book.person(None, order.person)
+    person = transaction.find_person(None, order.person)
     if person.role == order.role:
         return {"developer": person_map(person)}
-    _refuse_last_admin(book, person)
-    end_grants_of(book, person.id)
-    return {"developer": set_person(book, person, role=order.role)}
+    _refuse_last_admin(transaction, person)
+    end_grants_of(transaction, person.id)
+    return {"developer": set_person(transaction, person, role=order.role)}
 
 
-def remove_developer(book: Book, order: RemoveDeveloper, _: Principal) -> Result:
+def remove_developer(
+    transaction: DirectoryTransaction, order: RemoveDeveloper, _: Principal
+) -> Result:
     """With tokens and grants."""
-    person = book.person(None, order.person)
-    _refuse_last_admin(book, person)
-    end_grants_of(book, person.id)
-    return remove(book, person)
+    person = transaction.find_person(None, order.person)
+    _refuse_last_admin(transaction, person)
+    end_grants_of(transaction, person.id)
+    return remove(transaction, person)
 
 
-def _refuse_last_admin(book: Book, person: Row[Any]) -> None:
-    if person.role == DEVELOPER_ADMIN and count(book, None, DEVELOPER_ADMIN) == 1:
+def _refuse_last_admin(transaction: DirectoryTransaction, person: Row[Any]) -> None:
+    if person.role == DEVELOPER_ADMIN and count(transaction, None, DEVELOPER_ADMIN) == 1:
         raise FailedPrecondition(
             f"{person.id} is the last developer admin: add or promote another one first"
         )
@@ -259,7 +275,7 @@ def _require_platform_role(role: str) -> None:
         raise InvalidArgument(f"{role!r} is no role of the platform: developer or developer admin")
 
 
-DEVELOPER_QUESTIONS: Mapping[type, Any] = MappingProxyType({ListDevelopers: list_developers})
+DEVELOPER_QUERIES: Mapping[type, Any] = MappingProxyType({ListDevelopers: list_developers})
 DEVELOPER_COMMANDS: Mapping[type, Any] = MappingProxyType(
     {
         AddDeveloper: add_developer,

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select
 
 from actors.admin.directory import config_history
-from actors.admin.directory.repository import Book, Result
+from actors.admin.directory.repository import DirectoryTransaction, Result
 from actors.admin.directory.tables import receipts
 from actors.errors import AlreadyExists, InvalidArgument
 from actors.messages import Receipt
@@ -20,30 +20,30 @@ MOST_KEPT = 4096
 """Characters of a result as JSON: what is longer would let one caller fill the disk with receipts."""
 
 
-def recall(book: Book, receipt: Receipt | None) -> Result | None:
+def recall(transaction: DirectoryTransaction, receipt: Receipt | None) -> Result | None:
     """The first result, where the order was given before; None where it was not."""
     if receipt is None:
         return None
-    row = book.one(
+    row = transaction.one(
         select(receipts).where(
             receipts.c.caller.in_((receipt.caller, receipt.token or receipt.caller)),
             receipts.c.id == receipt.id,
-            receipts.c.at >= book.age - KEPT_SECONDS,
+            receipts.c.at >= transaction.age - KEPT_SECONDS,
         )
     )
     if row is None:
         return None
-    if row.digest not in book.vault.marks(receipt.digest):
+    if row.digest not in transaction.vault.marks(receipt.digest):
         raise InvalidArgument(
             f"id {receipt.id!r} was used for another request within 24 h; "
             "a request with different content needs an id of its own"
         )
-    return _result(book, row)
+    return _result(transaction, row)
 
 
-def _result(book: Book, row: Row[Any]) -> Result:
+def _result(transaction: DirectoryTransaction, row: Row[Any]) -> Result:
     if row.revision is not None:
-        return config_history.again(book, row.tenant_id, row.revision)
+        return config_history.again(transaction, row.tenant_id, row.revision)
     if row.token_id is not None:
         raise AlreadyExists(
             f"this request made token {row.token_id} when it first came, and a token's text is shown "
@@ -58,7 +58,7 @@ def _result(book: Book, row: Row[Any]) -> Result:
     return result
 
 
-def keep(book: Book, receipt: Receipt | None, result: Result) -> None:
+def keep(transaction: DirectoryTransaction, receipt: Receipt | None, result: Result) -> None:
     """In the transaction that did it; never a token's text, nor what is long or stands elsewhere.
 
     Nor the digest as it came: a weak password could be guessed from that of the order that set it.
@@ -66,16 +66,16 @@ def keep(book: Book, receipt: Receipt | None, result: Result) -> None:
     if receipt is None:
         return
     mine = (receipts.c.caller == receipt.caller) & (receipts.c.id == receipt.id)
-    book.run(delete(receipts).where(mine))  # one that was forgotten and not yet swept
-    tenant_id, revision = book.revision or (None, None)
-    book.run(
+    transaction.run(delete(receipts).where(mine))  # one that was forgotten and not yet swept
+    tenant_id, revision = transaction.revision or (None, None)
+    transaction.run(
         insert(receipts).values(
             caller=receipt.caller,
             id=receipt.id,
-            digest=book.vault.marks(receipt.digest)[0],
-            at=book.age,
-            result=None if book.secret or book.revision else _text(result),
-            token_id=book.secret,
+            digest=transaction.vault.marks(receipt.digest)[0],
+            at=transaction.age,
+            result=None if transaction.secret or transaction.revision else _text(result),
+            token_id=transaction.secret,
             tenant_id=tenant_id,
             revision=revision,
         )
@@ -87,6 +87,6 @@ def _text(result: Result) -> str | None:
     return text if len(text) <= MOST_KEPT else None
 
 
-def forget_old(book: Book) -> None:
+def forget_old(transaction: DirectoryTransaction) -> None:
     """Those that no longer count."""
-    book.run(delete(receipts).where(receipts.c.at < book.age - KEPT_SECONDS))
+    transaction.run(delete(receipts).where(receipts.c.at < transaction.age - KEPT_SECONDS))

@@ -51,7 +51,7 @@ MOST_PAGE_BYTES = 128 * 1024
 Result = dict[str, Any]
 
 
-class Book:
+class DirectoryTransaction:
     """One connection, within the transaction that the Directory has begun."""
 
     def __init__(
@@ -73,7 +73,7 @@ class Book:
         self.connectors = connectors
         """What a tenant may set settings for now."""
         self.vault = vault
-        self.news = News()
+        self.changes = ChangeSet()
         self.secret: str | None = None
         """Id of the token whose text is in the result; such a result is stored nowhere."""
         self.revision: tuple[str, int] | None = None
@@ -110,29 +110,29 @@ class Book:
         return self._age()
 
     @property
-    def stamp(self) -> str:
+    def now_text(self) -> str:
         """The same, as it is shown."""
         return rfc3339(self.now)
 
     # Finding
 
-    def tenant(self, name: str, *, even_deleting: bool = False) -> Row[Any]:
+    def find_mutable_tenant(self, name: str, *, even_deleting: bool = False) -> Row[Any]:
         """The tenant of that name, to be changed; NotFound, FailedPrecondition where its end is set."""
-        row = self.known_tenant(name)
+        row = self.find_tenant(name)
         if row.status == DELETING and not even_deleting:
             raise FailedPrecondition(
                 f"tenant {name} is to be deleted and is not changed any more: tenants.resume calls it off"
             )
         return row
 
-    def known_tenant(self, name: str) -> Row[Any]:
+    def find_tenant(self, name: str) -> Row[Any]:
         """The tenant of that name, to be looked at; NotFound."""
         row = self.one(select(tenants).where(tenants.c.name == name))
         if row is None:
             raise NotFound(f"there is no tenant {name}")
         return row
 
-    def person(self, tenant_id: str | None, person_id: str) -> Row[Any]:
+    def find_person(self, tenant_id: str | None, person_id: str) -> Row[Any]:
         """Someone of a tenant, or of the platform for None; NotFound also for someone of another tenant."""
         row = self.one(
             select(people).where(
@@ -147,7 +147,7 @@ class Book:
         return row
 
 
-class News:
+class ChangeSet:
     """What a transaction changed, for those who have to know once it is on disk."""
 
     def __init__(self) -> None:
@@ -161,36 +161,43 @@ class News:
         self.profiles: set[str] = set()
         """Ids of tenants whose profiles changed."""
 
-    def change_as_of(self, book: Book) -> DirectoryChanged:
+    def to_message(self, transaction: DirectoryTransaction) -> DirectoryChanged:
         """All of it, as it is in the file now."""
         return DirectoryChanged(
-            tenants=records(book, tenants.c.id.in_(self.tenants)) if self.tenants else (),
-            tokens=good_tokens(book, tokens.c.person_id.in_(self.people)) if self.people else (),
+            tenants=records(transaction, tenants.c.id.in_(self.tenants)) if self.tenants else (),
+            tokens=valid_tokens(transaction, tokens.c.person_id.in_(self.people))
+            if self.people
+            else (),
             revoked=tuple(self.revoked),
-            grants=live_grants(book, grants.c.id.in_(self.grants)) if self.grants else (),
+            grants=live_grants(transaction, grants.c.id.in_(self.grants)) if self.grants else (),
             ended=tuple(self.ended),
         )
 
 
-def everything(book: Book) -> DirectoryChanged:
+def snapshot(transaction: DirectoryTransaction) -> DirectoryChanged:
     """All tenants, tokens that are good, and grants that hold."""
     return DirectoryChanged(
-        records(book), good_tokens(book), grants=live_grants(book), complete=True
+        records(transaction),
+        valid_tokens(transaction),
+        grants=live_grants(transaction),
+        complete=True,
     )
 
 
-def records(book: Book, *which: Any) -> tuple[TenantRecord, ...]:
+def records(transaction: DirectoryTransaction, *which: Any) -> tuple[TenantRecord, ...]:
     """Tenants as others know them."""
-    found = book.all(select(tenants.c.name, tenants.c.id, tenants.c.status).where(*which))
+    found = transaction.all(select(tenants.c.name, tenants.c.id, tenants.c.status).where(*which))
     return tuple(TenantRecord(row.name, row.id, row.status) for row in found)
 
 
-def count_active(book: Book) -> int:
+def count_active(transaction: DirectoryTransaction) -> int:
     """How many tenants can call, as far as it matters whether they are several."""
-    return len(book.all(select(tenants.c.id).where(tenants.c.status == ACTIVE).limit(SEVERAL)))
+    return len(
+        transaction.all(select(tenants.c.id).where(tenants.c.status == ACTIVE).limit(SEVERAL))
+    )
 
 
-def good_tokens(book: Book, *which: Any) -> tuple[Token, ...]:
+def valid_tokens(transaction: DirectoryTransaction, *which: Any) -> tuple[Token, ...]:
     """Tokens that are not revoked, each with the one it stands for."""
     query = (
         select(tokens, people.c.role, people.c.areas, tenants.c.name.label("tenant"))
@@ -198,7 +205,7 @@ def good_tokens(book: Book, *which: Any) -> tuple[Token, ...]:
         .outerjoin(tenants, tenants.c.id == tokens.c.tenant_id)
         .where(tokens.c.revoked_at.is_(None), *which)
     )
-    return tuple(Token(row.digest, _principal(row)) for row in book.all(query))
+    return tuple(Token(row.digest, _principal(row)) for row in transaction.all(query))
 
 
 def _principal(row: Row[Any]) -> Principal:
@@ -213,42 +220,44 @@ def _principal(row: Row[Any]) -> Principal:
     )
 
 
-def live_grants(book: Book, *which: Any) -> tuple[Grant, ...]:
+def live_grants(transaction: DirectoryTransaction, *which: Any) -> tuple[Grant, ...]:
     """Grants that nobody and nothing has ended."""
     query = (
         select(grants, tenants.c.name.label("tenant"))
         .join(tenants, tenants.c.id == grants.c.tenant_id)
         .where(grants.c.ended_at.is_(None), *which)
     )
-    return tuple(Grant(row.id, row.person_id, row.tenant, row.until) for row in book.all(query))
+    return tuple(
+        Grant(row.id, row.person_id, row.tenant, row.until) for row in transaction.all(query)
+    )
 
 
-def profiles(book: Book, *only: str) -> Iterator[tuple[str, Profile]]:
+def profiles(transaction: DirectoryTransaction, *only: str) -> Iterator[tuple[str, Profile]]:
     """By tenants' ids: of all who have one, or of these."""
     inactive = select(tenants.c.id).where(tenants.c.status != ACTIVE)
-    silent = {row.id for row in book.all(inactive)}
+    silent = {row.id for row in transaction.all(inactive)}
     asked = set(only) or silent.union(
         row.tenant_id
         for table in (configs, limits, subscriptions, testers, connector_settings)
-        for row in book.all(select(table.c.tenant_id).distinct())
+        for row in transaction.all(select(table.c.tenant_id).distinct())
     )
     for tenant_id in asked:
         yield (
             tenant_id,
             Profile(
-                config_of(book, tenant_id),
-                limits_of(book, tenant_id),
-                _subscribed(book, tenant_id),
-                tested(book, tenant_id),
+                config_of(transaction, tenant_id),
+                limits_of(transaction, tenant_id),
+                _subscribed(transaction, tenant_id),
+                tested(transaction, tenant_id),
                 is_active=tenant_id not in silent,
-                connectors=_configured(book, tenant_id),
+                connectors=_configured(transaction, tenant_id),
             ),
         )
 
 
-def config_of(book: Book, tenant_id: str) -> Config:
+def config_of(transaction: DirectoryTransaction, tenant_id: str) -> Config:
     """The newest, frozen."""
-    row = book.one(
+    row = transaction.one(
         select(configs)
         .where(configs.c.tenant_id == tenant_id)
         .order_by(configs.c.revision.desc())
@@ -260,32 +269,34 @@ def config_of(book: Book, tenant_id: str) -> Config:
     return Config(row.revision, content["settings"], content["whitelabel"])
 
 
-def limits_of(book: Book, tenant_id: str) -> TenantLimits:
+def limits_of(transaction: DirectoryTransaction, tenant_id: str) -> TenantLimits:
     """What is set."""
-    row = book.one(select(limits.c.content).where(limits.c.tenant_id == tenant_id))
+    row = transaction.one(select(limits.c.content).where(limits.c.tenant_id == tenant_id))
     return TenantLimits() if row is None else TenantLimits(**json.loads(row.content))
 
 
-def _subscribed(book: Book, tenant_id: str) -> Mapping[str, Subscription]:
-    found = book.all(select(subscriptions).where(subscriptions.c.tenant_id == tenant_id))
+def _subscribed(transaction: DirectoryTransaction, tenant_id: str) -> Mapping[str, Subscription]:
+    found = transaction.all(select(subscriptions).where(subscriptions.c.tenant_id == tenant_id))
     return MappingProxyType(
         {row.connector: Subscription(row.connector, row.since, row.until) for row in found}
     )
 
 
-def tested(book: Book, tenant_id: str) -> frozenset[str]:
+def tested(transaction: DirectoryTransaction, tenant_id: str) -> frozenset[str]:
     """The functions that a tenant is a tester of."""
-    found = book.all(select(testers.c.function).where(testers.c.tenant_id == tenant_id))
+    found = transaction.all(select(testers.c.function).where(testers.c.tenant_id == tenant_id))
     return frozenset(row.function for row in found)
 
 
-def _configured(book: Book, tenant_id: str) -> Mapping[str, ConnectorSettings]:
-    found = book.all(
+def _configured(
+    transaction: DirectoryTransaction, tenant_id: str
+) -> Mapping[str, ConnectorSettings]:
+    found = transaction.all(
         select(connector_settings).where(
             connector_settings.c.tenant_id == tenant_id, connector_settings.c.settings.is_not(None)
         )
     )
-    return MappingProxyType({row.connector: opened(book.vault, row) for row in found})
+    return MappingProxyType({row.connector: opened(transaction.vault, row) for row in found})
 
 
 def page(rows: Iterable[tuple[str, Result]], limit: int) -> tuple[list[Result], str | None]:
@@ -307,7 +318,7 @@ def new_id(kind: str) -> str:
     return f"{kind}_{secrets.token_hex(8)}"
 
 
-def author(by: Principal) -> str:
+def actor_label(by: Principal) -> str:
     """Whom the history names: the person, or console where it was nobody's token."""
     return by.person or by.role
 
@@ -317,6 +328,6 @@ def rfc3339(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def shown(seconds: float | None) -> str | None:
+def format_time(seconds: float | None) -> str | None:
     """The same for what may be missing."""
     return None if seconds is None else rfc3339(seconds)

@@ -31,7 +31,7 @@ from actors.admin.directory import connector_settings as connectors
 from actors.admin.directory import grants as developers
 from actors.admin.directory.authorization import require_standing
 from actors.admin.directory.config import require_plain
-from actors.admin.directory.repository import Book, Result
+from actors.admin.directory.repository import DirectoryTransaction, Result
 from actors.admin.directory.tables import connector_settings
 from actors.admin.messages import Done, Order
 from actors.admin.secrets import Vault
@@ -198,40 +198,42 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 
 T = TypeVar("T")
 
-QUESTIONS: Mapping[type, Callable[[Book, Any], Result]] = MappingProxyType(
+QUERIES: Mapping[type, Callable[[DirectoryTransaction, Any], Result]] = MappingProxyType(
     {
-        **tenants.QUESTIONS,
-        **people.QUESTIONS,
-        **developers.DEVELOPER_QUESTIONS,
-        **tokens.QUESTIONS,
-        **config_history.QUESTIONS,
-        **entitlements.SUBSCRIPTION_QUESTIONS,
-        **connectors.QUESTIONS,
-        **entitlements.LIMIT_QUESTIONS,
-        **entitlements.QUESTIONS,
-        **grants.QUESTIONS,
+        **tenants.QUERIES,
+        **people.QUERIES,
+        **developers.DEVELOPER_QUERIES,
+        **tokens.QUERIES,
+        **config_history.QUERIES,
+        **entitlements.SUBSCRIPTION_QUERIES,
+        **connectors.QUERIES,
+        **entitlements.LIMIT_QUERIES,
+        **entitlements.QUERIES,
+        **grants.QUERIES,
     }
 )
 """What answers each question."""
 
-COMMANDS: Mapping[type, Callable[[Book, Any, Principal], Result]] = MappingProxyType(
-    {
-        **tenants.COMMANDS,
-        **people.COMMANDS,
-        **developers.DEVELOPER_COMMANDS,
-        **tokens.COMMANDS,
-        **config_history.COMMANDS,
-        **entitlements.SUBSCRIPTION_COMMANDS,
-        **connectors.COMMANDS,
-        **entitlements.LIMIT_COMMANDS,
-        **entitlements.COMMANDS,
-        **grants.COMMANDS,
-    }
+COMMANDS: Mapping[type, Callable[[DirectoryTransaction, Any, Principal], Result]] = (
+    MappingProxyType(
+        {
+            **tenants.COMMANDS,
+            **people.COMMANDS,
+            **developers.DEVELOPER_COMMANDS,
+            **tokens.COMMANDS,
+            **config_history.COMMANDS,
+            **entitlements.SUBSCRIPTION_COMMANDS,
+            **connectors.COMMANDS,
+            **entitlements.LIMIT_COMMANDS,
+            **entitlements.COMMANDS,
+            **grants.COMMANDS,
+        }
+    )
 )
 """What carries out each command."""
 
 
-class Transactions:
+class DirectoryStore:
     """directory.db, open; for one actor, or for whoever holds the data directory."""
 
     def __init__(
@@ -256,29 +258,29 @@ class Transactions:
         self._connectors = connectors
         self._vault = vault or Vault()
 
-    def ask(self, question: Any) -> Result:
+    def ask(self, query: Any) -> Result:
         """Answer a question."""
-        return self.read(lambda book: QUESTIONS[type(question)](book, question))
+        return self.read(lambda transaction: QUERIES[type(query)](transaction, query))
 
-    def order(self, order: Order) -> tuple[Done, Book]:
-        """Do what is ordered, once; what changed is in the book's news. TypeError for no command."""
+    def order(self, order: Order) -> tuple[Done, DirectoryTransaction]:
+        """Execute a command once; the transaction holds the changes. TypeError if it is not a command."""
         if type(order.command) not in COMMANDS:
             raise TypeError(f"{type(order.command).__name__} is no command of the Directory")
-        return self.run(lambda book: (_done(book, order), book))
+        return self.run(lambda transaction: (_done(transaction, order), transaction))
 
-    def read(self, what: Callable[[Book], T]) -> T:
+    def read(self, what: Callable[[DirectoryTransaction], T]) -> T:
         """Whatever is read, in one transaction."""
         with self._connection.begin():
-            return what(self._book())
+            return what(self._begin())
 
-    def run(self, what: Callable[[Book], T]) -> T:
+    def run(self, what: Callable[[DirectoryTransaction], T]) -> T:
         """Whatever is done, in one transaction, synced; taken back where it raises.
 
         Unavailable where the file is not in its place any more. After an error of the disk it is not known
         whether it is there: `settle` comes before anything else is done.
         """
         with self._connection.begin():
-            result = what(self._book())
+            result = what(self._begin())
             self._require_in_place()
             return result
 
@@ -294,8 +296,8 @@ class Transactions:
                 "file back, or start the server again, which goes on from what is there"
             )
 
-    def _book(self) -> Book:
-        return Book(
+    def _begin(self) -> DirectoryTransaction:
+        return DirectoryTransaction(
             self._connection,
             self._epoch,
             self._age,
@@ -310,12 +312,12 @@ class Transactions:
         self._connection.close()
 
 
-def _done(book: Book, order: Order) -> Done:
-    require_standing(book, order)
-    known = idempotency.recall(book, order.receipt)
+def _done(transaction: DirectoryTransaction, order: Order) -> Done:
+    require_standing(transaction, order)
+    known = idempotency.recall(transaction, order.receipt)
     if known is not None:
         return Done(known, replayed=True)
     require_plain(order.command)
-    result = COMMANDS[type(order.command)](book, order.command, order.by)
-    idempotency.keep(book, order.receipt, result)
+    result = COMMANDS[type(order.command)](transaction, order.command, order.by)
+    idempotency.keep(transaction, order.receipt, result)
     return Done(result)

@@ -19,7 +19,13 @@ from sqlalchemy import Row, delete, func, insert, or_, select, update
 
 from actors.access import ADMIN_OWNER
 from actors.admin.directory import people, tokens
-from actors.admin.directory.repository import Book, Result, config_of, page, shown
+from actors.admin.directory.repository import (
+    DirectoryTransaction,
+    Result,
+    config_of,
+    format_time,
+    page,
+)
 from actors.admin.directory.tables import OF_A_TENANT, grants, subscriptions, tenants
 from actors.admin.directory.tables import people as people_table
 from actors.admin.directory.tables import tokens as tokens_table
@@ -52,9 +58,9 @@ DAY = 24 * 3600.0
 FIRST_LABEL = "made with the tenant"
 
 
-def list_tenants(book: Book, query: ListTenants) -> Result:
+def list_tenants(transaction: DirectoryTransaction, query: ListTenants) -> Result:
     """By name."""
-    found = book.all(
+    found = transaction.all(
         select(tenants)
         .where(
             tenants.c.name > query.after,
@@ -67,25 +73,25 @@ def list_tenants(book: Book, query: ListTenants) -> Result:
     return {"tenants": listed, "next": after}
 
 
-def show(book: Book, query: ShowTenant) -> Result:
+def show(transaction: DirectoryTransaction, query: ShowTenant) -> Result:
     """With what it has."""
-    row = book.known_tenant(query.tenant)
+    row = transaction.find_tenant(query.tenant)
     alive = people_table.c.removed_at.is_(None)
-    now = book.now
+    now = transaction.now
     expires = tokens_table.c.expires_at
     good = tokens_table.c.revoked_at.is_(None) & (expires.is_(None) | (expires > now))
     begun = or_(subscriptions.c.since.is_(None), subscriptions.c.since <= now)
     holds = or_(subscriptions.c.until.is_(None), subscriptions.c.until > now)
     return {
         "tenant": tenant_map(row),
-        "people": _count(book, people_table, row.id, alive),
-        "tokens": _count(book, tokens_table, row.id, good),
-        "subscriptions": _count(book, subscriptions, row.id, begun, holds),
-        "config_revision": config_of(book, row.id).revision,
+        "people": _count(transaction, people_table, row.id, alive),
+        "tokens": _count(transaction, tokens_table, row.id, good),
+        "subscriptions": _count(transaction, subscriptions, row.id, begun, holds),
+        "config_revision": config_of(transaction, row.id).revision,
     }
 
 
-def create(book: Book, order: CreateTenant, by: Principal) -> Result:
+def create(transaction: DirectoryTransaction, order: CreateTenant, by: Principal) -> Result:
     """The file comes last, when nothing else can be refused, and before the commit.
 
     Where that fails, it leaves a file that nobody names. It is not removed: a commit that reports failure may
@@ -95,70 +101,78 @@ def create(book: Book, order: CreateTenant, by: Principal) -> Result:
         raise InvalidArgument(
             f"{order.name!r} is no tenant name: use 1-63 of a-z, 0-9 and -, not beginning with -"
         )
-    if book.one(select(tenants.c.id).where(tenants.c.name == order.name)) is not None:
+    if transaction.one(select(tenants.c.id).where(tenants.c.name == order.name)) is not None:
         raise AlreadyExists(f"tenant {order.name} is there already")
     tenant_id = secrets.token_hex(16)
-    book.run(
-        insert(tenants).values(id=tenant_id, name=order.name, created_at=book.stamp, status=ACTIVE)
+    transaction.run(
+        insert(tenants).values(
+            id=tenant_id, name=order.name, created_at=transaction.now_text, status=ACTIVE
+        )
     )
-    book.news.tenants.add(tenant_id)
-    owner = people.add(book, tenant_id, order.owner, order.email, ADMIN_OWNER, by)
-    result: Result = {"tenant": tenant_map(book.known_tenant(order.name)), "owner": owner}
+    transaction.changes.tenants.add(tenant_id)
+    owner = people.add(transaction, tenant_id, order.owner, order.email, ADMIN_OWNER, by)
+    result: Result = {"tenant": tenant_map(transaction.find_tenant(order.name)), "owner": owner}
     if order.token:
-        made = tokens.make(book, book.person(tenant_id, owner["id"]), FIRST_LABEL, by)
+        made = tokens.make(
+            transaction, transaction.find_person(tenant_id, owner["id"]), FIRST_LABEL, by
+        )
         result["token"] = {"id": made.id, "text": made.text}
-    book.create_file(tenant_id)
+    transaction.create_file(tenant_id)
     return result
 
 
-def suspend(book: Book, order: SuspendTenant, _: Principal) -> Result:
+def suspend(transaction: DirectoryTransaction, order: SuspendTenant, _: Principal) -> Result:
     """Only an active one can be."""
-    row = book.tenant(order.tenant)
+    row = transaction.find_mutable_tenant(order.tenant)
     if row.status != ACTIVE:
         raise FailedPrecondition(f"tenant {row.name} is {row.status} already")
-    return _set(book, row, status=SUSPENDED, reason=order.reason)
+    return _set(transaction, row, status=SUSPENDED, reason=order.reason)
 
 
-def resume(book: Book, order: ResumeTenant, _: Principal) -> Result:
+def resume(transaction: DirectoryTransaction, order: ResumeTenant, _: Principal) -> Result:
     """Calls a deletion off until its grace is over; the tenant is active then, whatever it was before."""
-    row = book.tenant(order.tenant, even_deleting=True)
+    row = transaction.find_mutable_tenant(order.tenant, even_deleting=True)
     if row.status == ACTIVE:
         raise FailedPrecondition(f"tenant {row.name} is active")
-    if row.retired_at is not None or (row.status == DELETING and row.delete_after <= book.age):
+    if row.retired_at is not None or (
+        row.status == DELETING and row.delete_after <= transaction.age
+    ):
         raise FailedPrecondition(f"tenant {row.name} is being deleted: its grace is over")
-    return _set(book, row, status=ACTIVE, reason=None, delete_after=None)
+    return _set(transaction, row, status=ACTIVE, reason=None, delete_after=None)
 
 
-def delete_tenant(book: Book, order: DeleteTenant, _: Principal) -> Result:
+def delete_tenant(transaction: DirectoryTransaction, order: DeleteTenant, _: Principal) -> Result:
     """Served no more from now on; gone when the grace is over."""
-    row = book.tenant(order.tenant)
-    after = book.age + order.grace_days * DAY
-    return _set(book, row, status=DELETING, reason=order.reason, delete_after=after)
+    row = transaction.find_mutable_tenant(order.tenant)
+    after = transaction.age + order.grace_days * DAY
+    return _set(transaction, row, status=DELETING, reason=order.reason, delete_after=after)
 
 
-def retire_due(book: Book) -> list[TenantRecord]:
+def retire_due(transaction: DirectoryTransaction) -> list[TenantRecord]:
     """Tenants whose grace is over: marked, so that it stays over whatever the machine's clock says later."""
-    over = (tenants.c.status == DELETING) & (tenants.c.delete_after <= book.age)
-    book.run(
-        update(tenants).where(over, tenants.c.retired_at.is_(None)).values(retired_at=book.stamp)
+    over = (tenants.c.status == DELETING) & (tenants.c.delete_after <= transaction.age)
+    transaction.run(
+        update(tenants)
+        .where(over, tenants.c.retired_at.is_(None))
+        .values(retired_at=transaction.now_text)
     )
-    found = book.all(select(tenants).where(tenants.c.retired_at.is_not(None)))
+    found = transaction.all(select(tenants).where(tenants.c.retired_at.is_not(None)))
     return [TenantRecord(row.name, row.id, row.status) for row in found]
 
 
-def purge(book: Book, tenant: TenantRecord) -> DirectoryChanged:
+def purge(transaction: DirectoryTransaction, tenant: TenantRecord) -> DirectoryChanged:
     """Remove everything that is known of it; what others have to be told."""
-    digests = book.all(
+    digests = transaction.all(
         select(tokens_table.c.digest).where(
             tokens_table.c.tenant_id == tenant.id, tokens_table.c.revoked_at.is_(None)
         )
     )
-    live = book.all(
+    live = transaction.all(
         select(grants.c.id).where(grants.c.tenant_id == tenant.id, grants.c.ended_at.is_(None))
     )
     for table in OF_A_TENANT:
-        book.run(delete(table).where(table.c.tenant_id == tenant.id))
-    book.run(delete(tenants).where(tenants.c.id == tenant.id))
+        transaction.run(delete(table).where(table.c.tenant_id == tenant.id))
+    transaction.run(delete(tenants).where(tenants.c.id == tenant.id))
     return DirectoryChanged(
         revoked=tuple(row.digest for row in digests),
         ended=tuple(row.id for row in live),
@@ -174,22 +188,22 @@ def tenant_map(row: Row[Any]) -> Result:
         "status": row.status,
         "created_at": row.created_at,
         "reason": row.reason,
-        "delete_after": shown(row.delete_after),
+        "delete_after": format_time(row.delete_after),
     }
 
 
-def _set(book: Book, row: Row[Any], **values: Any) -> Result:
-    book.run(update(tenants).where(tenants.c.id == row.id).values(**values))
-    book.news.tenants.add(row.id)
-    book.news.profiles.add(row.id)
-    return {"tenant": tenant_map(book.known_tenant(row.name))}
+def _set(transaction: DirectoryTransaction, row: Row[Any], **values: Any) -> Result:
+    transaction.run(update(tenants).where(tenants.c.id == row.id).values(**values))
+    transaction.changes.tenants.add(row.id)
+    transaction.changes.profiles.add(row.id)
+    return {"tenant": tenant_map(transaction.find_tenant(row.name))}
 
 
-def _count(book: Book, table: Any, tenant_id: str, *which: Any) -> int:
-    return book.count(select(func.count()).where(table.c.tenant_id == tenant_id, *which))
+def _count(transaction: DirectoryTransaction, table: Any, tenant_id: str, *which: Any) -> int:
+    return transaction.count(select(func.count()).where(table.c.tenant_id == tenant_id, *which))
 
 
-QUESTIONS: Mapping[type, Any] = MappingProxyType({ListTenants: list_tenants, ShowTenant: show})
+QUERIES: Mapping[type, Any] = MappingProxyType({ListTenants: list_tenants, ShowTenant: show})
 COMMANDS: Mapping[type, Any] = MappingProxyType(
     {
         CreateTenant: create,

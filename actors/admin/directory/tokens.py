@@ -15,7 +15,15 @@ from sqlalchemy import Row, func, insert, select, update
 from actors.access import SUPER_ADMIN
 from actors.admin.directory.authorization import OF_THE_PROCESS, live_grant
 from actors.admin.directory.people import require_rank
-from actors.admin.directory.repository import Book, Result, author, new_id, page, rfc3339, shown
+from actors.admin.directory.repository import (
+    DirectoryTransaction,
+    Result,
+    actor_label,
+    format_time,
+    new_id,
+    page,
+    rfc3339,
+)
 from actors.admin.directory.tables import people, tokens
 from actors.admin.messages import IssueToken, ListTokens, RevokeToken
 from actors.errors import FailedPrecondition, NotFound, PermissionDenied
@@ -50,12 +58,12 @@ class Lease(NamedTuple):
 UNLIMITED = Lease()
 
 
-def list_tokens(book: Book, query: ListTokens) -> Result:
+def list_tokens(transaction: DirectoryTransaction, query: ListTokens) -> Result:
     """Of a tenant or the platform, those that are no longer good included; by id."""
-    found = book.all(
+    found = transaction.all(
         select(tokens)
         .where(
-            _of(_tenant_id(book, query.tenant)),
+            _of(_tenant_id(transaction, query.tenant)),
             tokens.c.id > query.after,
             *([tokens.c.person_id == query.person] if query.person else []),
         )
@@ -66,36 +74,38 @@ def list_tokens(book: Book, query: ListTokens) -> Result:
     return {"tokens": listed, "next": after}
 
 
-def issue(book: Book, order: IssueToken, by: Principal) -> Result:
+def issue(transaction: DirectoryTransaction, order: IssueToken, by: Principal) -> Result:
     """For a person of the tenant, or of the platform; never wider or for longer than the giver's."""
-    tenant_id = None if order.tenant is None else book.tenant(order.tenant).id
-    person = book.person(tenant_id, order.person)
+    tenant_id = None if order.tenant is None else transaction.find_mutable_tenant(order.tenant).id
+    person = transaction.find_person(tenant_id, order.person)
     require_rank(person, by)
     _require_scope(order.scope, by)
-    _require_room(book, person, by)
-    lease = _lease(book, order, by)
-    _require_end(book, lease.until, by)
-    made = make(book, person, order.label, by, order.scope, lease)
-    return {"token": token_map(_one(book, tenant_id, made.id)), "text": made.text}
+    _require_room(transaction, person, by)
+    lease = _lease(transaction, order, by)
+    _require_end(transaction, lease.until, by)
+    made = make(transaction, person, order.label, by, order.scope, lease)
+    return {"token": token_map(_one(transaction, tenant_id, made.id)), "text": made.text}
 
 
-def revoke(book: Book, order: RevokeToken, by: Principal) -> Result:
+def revoke(transaction: DirectoryTransaction, order: RevokeToken, by: Principal) -> Result:
     """From the next message on."""
-    tenant_id = None if order.tenant is None else book.known_tenant(order.tenant).id
-    row = _one(book, tenant_id, order.token)
-    holder = book.one(select(people).where(people.c.id == row.person_id))
+    tenant_id = None if order.tenant is None else transaction.find_tenant(order.tenant).id
+    row = _one(transaction, tenant_id, order.token)
+    holder = transaction.one(select(people).where(people.c.id == row.person_id))
     assert holder is not None
     require_rank(holder, by)
-    if not is_good(row, book.now):
-        since = row.revoked_at or shown(row.expires_at)
+    if not is_good(row, transaction.now):
+        since = row.revoked_at or format_time(row.expires_at)
         raise FailedPrecondition(f"token {row.id} is no longer good, since {since}")
-    book.run(update(tokens).where(tokens.c.id == row.id).values(revoked_at=book.stamp))
-    book.news.revoked.append(row.digest)
-    return {"token": token_map(_one(book, tenant_id, row.id))}
+    transaction.run(
+        update(tokens).where(tokens.c.id == row.id).values(revoked_at=transaction.now_text)
+    )
+    transaction.changes.revoked.append(row.digest)
+    return {"token": token_map(_one(transaction, tenant_id, row.id))}
 
 
 def make(
-    book: Book,
+    transaction: DirectoryTransaction,
     person: Row[Any],
     label: str,
     by: Principal,
@@ -104,7 +114,7 @@ def make(
 ) -> New:
     """A token for someone; the result that shows its text is not to be stored."""
     made = New(new_id("t"), PREFIX + secrets.token_urlsafe(32))
-    book.run(
+    transaction.run(
         insert(tokens).values(
             digest=digest(made.text),
             id=made.id,
@@ -112,36 +122,38 @@ def make(
             person_id=person.id,
             label=label,
             scope=None if scope is None else json.dumps(sorted(scope)),
-            created_at=book.stamp,
-            issued_by=author(by),
+            created_at=transaction.now_text,
+            issued_by=actor_label(by),
             expires_at=lease.until,
             grant_id=lease.grant,
         )
     )
-    book.news.people.add(person.id)
-    book.secret = made.id
+    transaction.changes.people.add(person.id)
+    transaction.secret = made.id
     return made
 
 
-def note_uses(book: Book, at: Mapping[str, float]) -> None:
+def note_uses(transaction: DirectoryTransaction, at: Mapping[str, float]) -> None:
     """To the minute; only ever forward."""
     for token_id, seconds in at.items():
         minute = seconds - seconds % 60
         later = tokens.c.last_used_at.is_(None) | (tokens.c.last_used_at < minute)
-        book.run(update(tokens).where(tokens.c.id == token_id, later).values(last_used_at=minute))
+        transaction.run(
+            update(tokens).where(tokens.c.id == token_id, later).values(last_used_at=minute)
+        )
 
 
-def end_expired(book: Book) -> None:
+def end_expired(transaction: DirectoryTransaction) -> None:
     """Mark what has expired, so that it stays so whatever the machine's clock says later."""
-    over = book.all(
+    over = transaction.all(
         select(tokens.c.id, tokens.c.digest, tokens.c.expires_at).where(
-            tokens.c.revoked_at.is_(None), tokens.c.expires_at <= book.now
+            tokens.c.revoked_at.is_(None), tokens.c.expires_at <= transaction.now
         )
     )
     for row in over:
         ended = rfc3339(row.expires_at)
-        book.run(update(tokens).where(tokens.c.id == row.id).values(revoked_at=ended))
-        book.news.revoked.append(row.digest)
+        transaction.run(update(tokens).where(tokens.c.id == row.id).values(revoked_at=ended))
+        transaction.changes.revoked.append(row.digest)
 
 
 def digest(text: str) -> bytes:
@@ -163,8 +175,8 @@ def token_map(row: Row[Any]) -> Result:
         "scope": None if row.scope is None else json.loads(row.scope),
         "created_at": row.created_at,
         "issued_by": row.issued_by,
-        "expires_at": shown(row.expires_at),
-        "last_used_at": shown(row.last_used_at),
+        "expires_at": format_time(row.expires_at),
+        "last_used_at": format_time(row.last_used_at),
         "revoked_at": row.revoked_at,
     }
 
@@ -177,41 +189,41 @@ def _require_scope(scope: frozenset[str] | None, by: Principal) -> None:
         )
 
 
-def _lease(book: Book, order: IssueToken, by: Principal) -> Lease:
+def _lease(transaction: DirectoryTransaction, order: IssueToken, by: Principal) -> Lease:
     """As long as was asked; but what a super admin issues on his tenant ends with his grant.
 
     So does what is issued with that: otherwise one call more would be enough to keep it.
     """
-    until = None if order.days is None else book.now + order.days * DAY
+    until = None if order.days is None else transaction.now + order.days * DAY
     if by.role != SUPER_ADMIN:
-        mine = book.one(select(tokens.c.grant_id).where(tokens.c.id == by.id))
+        mine = transaction.one(select(tokens.c.grant_id).where(tokens.c.id == by.id))
         return Lease(until, mine and mine.grant_id)
-    grant = live_grant(book, by) if order.tenant is not None else None
+    grant = live_grant(transaction, by) if order.tenant is not None else None
     if grant is None:
         return Lease(until)
     return Lease(grant.until if until is None else min(until, grant.until), grant.id)
 
 
-def _require_end(book: Book, until: float | None, by: Principal) -> None:
+def _require_end(transaction: DirectoryTransaction, until: float | None, by: Principal) -> None:
     """What is lost or stolen would live on in what was issued with it."""
     if by.expires is None:
         return
     if until is None or until > by.expires:
-        most = math.floor((by.expires - book.now) / DAY * 1000) / 1000
+        most = math.floor((by.expires - transaction.now) / DAY * 1000) / 1000
         shorter = f"give days={most} or less, or " if most else ""
         raise PermissionDenied(
-            f"the token that asks is good until {shown(by.expires)} and issues none that is good for longer: "
-            f"{shorter}ask with a token that does not expire"
+            f"the token that asks is good until {format_time(by.expires)} and issues none that is good for "
+            f"longer: {shorter}ask with a token that does not expire"
         )
 
 
-def _require_room(book: Book, person: Row[Any], by: Principal) -> None:
+def _require_room(transaction: DirectoryTransaction, person: Row[Any], by: Principal) -> None:
     """But for whoever runs the server: where all tokens are lost, there is no other way in."""
-    now = book.now
+    now = transaction.now
     good = tokens.c.revoked_at.is_(None) & (
         tokens.c.expires_at.is_(None) | (tokens.c.expires_at > now)
     )
-    held = book.count(select(func.count()).where(tokens.c.person_id == person.id, good))
+    held = transaction.count(select(func.count()).where(tokens.c.person_id == person.id, good))
     if held >= MOST_GOOD and by.role not in OF_THE_PROCESS:
         raise FailedPrecondition(
             f"{person.id} has {MOST_GOOD} good tokens, which is the most: revoke one that is not needed, "
@@ -224,21 +236,21 @@ def _listing(tenant_id: str | None) -> str:
     return "developers.tokens" if tenant_id is None else "tokens.list"
 
 
-def _tenant_id(book: Book, name: str | None) -> str | None:
-    return None if name is None else str(book.known_tenant(name).id)
+def _tenant_id(transaction: DirectoryTransaction, name: str | None) -> str | None:
+    return None if name is None else str(transaction.find_tenant(name).id)
 
 
 def _of(tenant_id: str | None) -> Any:
     return tokens.c.tenant_id.is_not_distinct_from(tenant_id)
 
 
-def _one(book: Book, tenant_id: str | None, token_id: str) -> Row[Any]:
-    row = book.one(select(tokens).where(tokens.c.id == token_id, _of(tenant_id)))
+def _one(transaction: DirectoryTransaction, tenant_id: str | None, token_id: str) -> Row[Any]:
+    row = transaction.one(select(tokens).where(tokens.c.id == token_id, _of(tenant_id)))
     if row is None:
         listing = _listing(tenant_id)
         raise NotFound(f"there is no token {token_id} here: {listing} shows those there are")
     return row
 
 
-QUESTIONS: Mapping[type, Any] = MappingProxyType({ListTokens: list_tokens})
+QUERIES: Mapping[type, Any] = MappingProxyType({ListTokens: list_tokens})
 COMMANDS: Mapping[type, Any] = MappingProxyType({IssueToken: issue, RevokeToken: revoke})

@@ -15,7 +15,7 @@ import pytest
 from actors.admin import messages as m
 from actors.admin.connector_messages import TryPatch
 from actors.admin.directory.actor import Directory
-from actors.admin.directory.store import COMMANDS, QUESTIONS
+from actors.admin.directory.store import COMMANDS, QUERIES
 from actors.admin.secrets import Vault
 from actors.errors import Unavailable
 from actors.messages import DirectoryChanged, Retired, TenantRecord, TokensUsed
@@ -40,8 +40,8 @@ JOAN = m.AddMember("acme", "Joan", None)
 
 def test_every_question_and_command_has_a_result_to_be_held_to() -> None:
     """Each is one of the two; what is for a connector's eyes is no result."""
-    assert {*QUESTIONS, *COMMANDS} - {TryPatch} == set(ACTIONS)
-    assert not {*QUESTIONS} & {*COMMANDS}
+    assert {*QUERIES, *COMMANDS} - {TryPatch} == set(ACTIONS)
+    assert not {*QUERIES} & {*COMMANDS}
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS, key=str))

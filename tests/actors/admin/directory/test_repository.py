@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from actors.admin.directory.repository import (
     MOST_PAGE_BYTES,
     Result,
-    author,
+    actor_label,
+    format_time,
     new_id,
     page,
     rfc3339,
-    shown,
 )
 from actors.messages import Principal
 
@@ -57,8 +57,8 @@ def test_every_second_of_ten_thousand_years_is_shown_as_rfc_3339_has_it(seconds:
 
 def test_what_is_not_there_is_shown_as_null() -> None:
     """And what is there as a time."""
-    assert shown(None) is None
-    assert shown(0.9) == "1970-01-01T00:00:00Z"
+    assert format_time(None) is None
+    assert format_time(0.9) == "1970-01-01T00:00:00Z"
 
 
 @pytest.mark.parametrize("kind", ["p", "t", "g"])
@@ -71,5 +71,5 @@ def test_ids_say_what_they_are_of(kind: str) -> None:
 
 def test_history_names_the_person_or_whose_nobody_it_was() -> None:
     """The console's and the machine's orders are no person's."""
-    assert author(Principal("t_1", "acme", "owner", person="p_1")) == "p_1"
-    assert author(Principal("console", None, "console")) == "console"
+    assert actor_label(Principal("t_1", "acme", "owner", person="p_1")) == "p_1"
+    assert actor_label(Principal("console", None, "console")) == "console"
