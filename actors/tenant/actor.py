@@ -44,7 +44,7 @@ from actors.tenant.request.handler import Serving
 from actors.tenant.request.pending import Apart, Held, is_request
 from actors.tenant.request.sends import Outbox
 from actors.tenant.request.suspended import Arrived, Parking
-from actors.tenant.request.unit_of_work import TROUBLE, Gate
+from actors.tenant.request.unit_of_work import TROUBLE, UnitOfWork
 from actors.tenant.storage.files import Storage
 
 TURN_SECONDS = 0.02
@@ -86,14 +86,14 @@ class Tenant(Actor):
             database = storage.open(record)
             return Serving(record, mailbox, storage, tables, profiles, database, parking, outbox)
 
-        self._gate = Gate(record, serving, let_go, accounts)
-        self._waiting = Waiting(mailbox, self._gate, parking)
+        self._unit_of_work = UnitOfWork(record, serving, let_go, accounts)
+        self._waiting = Waiting(mailbox, self._unit_of_work, parking)
         self._deliveries = Deliveries(
-            record, mailbox, self._gate, outbox, connectors, clock, profiles, tables
+            record, mailbox, self._unit_of_work, outbox, connectors, clock, profiles, tables
         )
         self._handlers: dict[type, Callable[[Any], Any]] = {
-            DryRun: lambda message: self._gate.serving.rehearse(message),
-            ListDeliveries: lambda message: list_deliveries(self._gate, message),
+            DryRun: lambda message: self._unit_of_work.serving.rehearse(message),
+            ListDeliveries: lambda message: list_deliveries(self._unit_of_work, message),
             Redeliver: self._redeliver,
             Arrived: self._waiting.arrived,
             Overdue: lambda _: self._waiting.overdue(),
@@ -109,7 +109,7 @@ class Tenant(Actor):
 
     def on_start(self) -> None:
         """Open the database; raises MigrationNeeded where its tables are older than the code."""
-        self._gate.open()
+        self._unit_of_work.open()
         self._deliveries.open()
 
     def on_stop(self) -> None:
@@ -118,9 +118,9 @@ class Tenant(Actor):
             self._waiting.cancel(STOPPING)
             self._deliveries.close()
         except TROUBLE as error:
-            self._gate.tell_trouble(error)
+            self._unit_of_work.tell_trouble(error)
         finally:
-            self._gate.checkpoint_and_close()
+            self._unit_of_work.checkpoint_and_close()
 
     def on_failure(self, *_: Any) -> None:
         """Close without ceremony: what was not committed is gone, the mail will be served again.
@@ -129,7 +129,7 @@ class Tenant(Actor):
         """
         self._waiting.abandon("the tenant has failed")
         self._deliveries.abandon()
-        self._gate.close()
+        self._unit_of_work.close()
 
     def on_receive(self, message: Any) -> Any:
         """Mail that is not a request."""
@@ -146,7 +146,7 @@ class Tenant(Actor):
         if isinstance(message, Work):
             return [DeadLetter(message, repr(error))]
         if isinstance(message, DeadLetter):
-            self._gate.refuse(message.work, A_DEFECT)
+            self._unit_of_work.refuse(message.work, A_DEFECT)
             return []
         return super().bury(message, error)
 
@@ -180,7 +180,7 @@ class Tenant(Actor):
         for _ in held:
             mail.popleft()
         self.at = len(mail)  # what fails from here on is no message's fault
-        self._gate.commit(held)
+        self._unit_of_work.commit(held)
 
     def _attempt(
         self, mail: deque[Any], settled: dict[int, Held], ends: float
@@ -192,9 +192,9 @@ class Tenant(Actor):
         served again, since none of them was answered yet. Raises Apart, with the transaction begun, where the
         first one needs it for itself.
         """
-        database = self._gate.database
-        self._gate.begin()
-        serve = self._gate.serving.serve
+        database = self._unit_of_work.database
+        self._unit_of_work.begin()
+        serve = self._unit_of_work.serving.serve
         held: list[Held] = []
         now = time.monotonic()
         for self.at, message in enumerate(mail):
@@ -216,7 +216,7 @@ class Tenant(Actor):
         return held
 
     def _redeliver(self, message: Redeliver) -> int:
-        count = redeliver(self._gate, self._outbox, message)
+        count = redeliver(self._unit_of_work, self._outbox, message)
         self._deliveries.go()
         return count
 

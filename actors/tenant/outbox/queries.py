@@ -12,23 +12,23 @@ from actors.errors import Unavailable
 from actors.messages import ListDeliveries, Redeliver
 from actors.tenant.database.outbox_table import OutboxRow
 from actors.tenant.request.sends import Outbox
-from actors.tenant.request.unit_of_work import Gate
+from actors.tenant.request.unit_of_work import UnitOfWork
 
 
-def list_deliveries(gate: Gate, message: ListDeliveries) -> list[dict[str, Any]]:
+def list_deliveries(unit_of_work: UnitOfWork, message: ListDeliveries) -> list[dict[str, Any]]:
     """One page of them."""
     dead, connector, after, limit = message
-    table = gate.database.outbox
+    table = unit_of_work.database.outbox
     found = table.page(dead=dead, connector=connector, after=after, limit=limit)
     return [delivery_map(row) for row in found]
 
 
-def redeliver(gate: Gate, outbox: Outbox, message: Redeliver) -> int:
+def redeliver(unit_of_work: UnitOfWork, outbox: Outbox, message: Redeliver) -> int:
     """Bring dead ones back; how many. The marker is on disk before."""
     outbox.marker.make()
-    table = gate.database.outbox
+    table = unit_of_work.database.outbox
     try:
-        return gate.apart(lambda: table.revive(time.time(), message.id, message.connector))
+        return unit_of_work.apart(lambda: table.revive(time.time(), message.id, message.connector))
     except sqlite3.Error as error:
         raise Unavailable(
             f"it could not be written ({error}); ask for connectors.dead what is there",

@@ -39,7 +39,7 @@ from actors.tenant.outbox.attempt import (
 )
 from actors.tenant.request.callback import Hearing, Told, follow_up
 from actors.tenant.request.sends import Outbox
-from actors.tenant.request.unit_of_work import Gate
+from actors.tenant.request.unit_of_work import UnitOfWork
 from transport.message import ABORTED, INTERNAL, UNAVAILABLE, Refusal
 
 log = structlog.get_logger()
@@ -64,7 +64,7 @@ class Deliveries:
         self,
         record: TenantRecord,
         mailbox: Mailbox,
-        gate: Gate,
+        unit_of_work: UnitOfWork,
         outbox: Outbox,
         connectors: Mapping[str, Mailbox],
         clock: Mailbox | None,
@@ -74,7 +74,7 @@ class Deliveries:
         """`mailbox` is the tenant's, which is told Delivered, Told and Due."""
         self._record = record
         self._mailbox = mailbox
-        self._gate = gate
+        self._unit_of_work = unit_of_work
         self._outbox = outbox
         self._connectors = connectors
         self._profiles = profiles
@@ -147,7 +147,7 @@ class Deliveries:
         row = self._table.get(message.row)
         if row is not None and row.outcome is not None and row.next_at is not None:
             try:
-                self._gate.apart(lambda: self._heed(row, message.refusal))
+                self._unit_of_work.apart(lambda: self._heed(row, message.refusal))
             except sqlite3.Error as error:
                 self._pause(error)
             else:
@@ -158,7 +158,7 @@ class Deliveries:
 
     @property
     def _table(self) -> OutboxTable:
-        return self._gate.database.outbox
+        return self._unit_of_work.database.outbox
 
     def _may_go(self) -> bool:
         """Nothing leaves, and no function is told, while the tenant is suspended or the server stops."""
@@ -207,12 +207,14 @@ class Deliveries:
     def _write(self, landed: list[tuple[OutboxRow, Outcome]]) -> None:
         """Where there is no room for outcomes, attempts count as failed: they are repeated, not forgotten."""
         try:
-            self._gate.apart(lambda: self._note_all(landed))
+            self._unit_of_work.apart(lambda: self._note_all(landed))
         except sqlite3.Error as error:
             self._pause(error)
             late = Refusal(UNAVAILABLE, f"the outcome could not be written ({error})")
             with suppress(sqlite3.Error):
-                self._gate.apart(lambda: self._postpone_all([row for row, _ in landed], late))
+                self._unit_of_work.apart(
+                    lambda: self._postpone_all([row for row, _ in landed], late)
+                )
         else:
             self._pause_seconds = FIRST_PAUSE
 

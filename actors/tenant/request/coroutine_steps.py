@@ -28,7 +28,7 @@ from actors.tenant.request.idempotency import Mark, content_digest
 from actors.tenant.request.pending import Apart, Held
 from actors.tenant.request.sends import Sends
 from actors.tenant.request.suspended import Arrived, Parked, Parking
-from actors.tenant.request.unit_of_work import DISPLACED, STRETCH_LOST, Gate
+from actors.tenant.request.unit_of_work import DISPLACED, STRETCH_LOST, UnitOfWork
 from transport.message import Refusal
 
 
@@ -196,10 +196,10 @@ STOPPING = "the server is stopping"
 class Waiting:
     """One tenant's. Each stretch is a transaction; after its commit the reply leaves, or the call."""
 
-    def __init__(self, mailbox: Mailbox, gate: Gate, parking: Parking) -> None:
+    def __init__(self, mailbox: Mailbox, unit_of_work: UnitOfWork, parking: Parking) -> None:
         """`mailbox` is the tenant's, which says when the server closes."""
         self._mailbox = mailbox
-        self._gate = gate
+        self._unit_of_work = unit_of_work
         self._parking = parking
 
     def begin(self, apart: Apart) -> Stretch:
@@ -214,7 +214,7 @@ class Waiting:
         if function.deadline <= time.monotonic():
             self._close([(function, function.overdue())])
             return
-        self._gate.begin()
+        self._unit_of_work.begin()
         stretch = self._stretches.go_on(function)
         if stretch.held is not None:
             self._parking.end(function)
@@ -223,7 +223,7 @@ class Waiting:
     def conclude(self, stretch: Stretch) -> None:
         """Commit a stretch; then the reply leaves, or the call."""
         if stretch.held is not None:
-            self._gate.commit([stretch.held])
+            self._unit_of_work.commit([stretch.held])
             return
         function, call = stretch.function, stretch.call
         assert function is not None
@@ -254,43 +254,45 @@ class Waiting:
             self._parking.end(function)
             self._stretches.abandon(function)
             refusal = function.halfway(function.cancelled(cause, retry_after_ms=1000))
-            self._gate.refuse(function.work, refusal)
+            self._unit_of_work.refuse(function.work, refusal)
 
     @property
     def _stretches(self) -> Stretches:
         """On the database that is open now."""
-        return Stretches(self._gate.serving, self._parking)
+        return Stretches(self._unit_of_work.serving, self._parking)
 
     def _is_on_disk(self, stretch: Stretch, function: Parked) -> bool:
         """Commit; where that fails and the stretch is lost, its function is closed, and has called nobody."""
         try:
-            self._gate.flush(wrote=stretch.wrote)
+            self._unit_of_work.flush(wrote=stretch.wrote)
         except Displaced:
             self._parking.end(function)
             self._stretches.abandon(function)
-            self._gate.refuse(function.work, function.halfway(DISPLACED))
+            self._unit_of_work.refuse(function.work, function.halfway(DISPLACED))
             raise
         except sqlite3.Error as error:
-            self._gate.failed(error, 1)
+            self._unit_of_work.failed(error, 1)
             if not self._is_kept(stretch, function):
-                is_first = function.mark is None or self._gate.doubt
-                self._close([(function, self._gate.lost(error) if is_first else STRETCH_LOST)])
+                is_first = function.mark is None or self._unit_of_work.doubt
+                self._close(
+                    [(function, self._unit_of_work.lost(error) if is_first else STRETCH_LOST)]
+                )
                 return False
         return True
 
     def _is_kept(self, stretch: Stretch, function: Parked) -> bool:
         """A stretch that wrote nothing has left no mark to tell, and counts as lost."""
-        if self._gate.doubt or not stretch.wrote or stretch.mark is None:
+        if self._unit_of_work.doubt or not stretch.wrote or stretch.mark is None:
             return False
-        return self._gate.stored(function.work) == stretch.mark.packed()
+        return self._unit_of_work.stored(function.work) == stretch.mark.packed()
 
     def _close(self, ended: Iterable[tuple[Parked, Refusal]]) -> None:
         """Refuse these, in one transaction."""
         closing = list(ended)
         if not closing:
             return
-        self._gate.begin()
+        self._unit_of_work.begin()
         for function, _ in closing:
             self._parking.end(function)
         stretches = self._stretches
-        self._gate.commit([stretches.close(*each) for each in closing])
+        self._unit_of_work.commit([stretches.close(*each) for each in closing])

@@ -54,7 +54,7 @@ STRETCH_LOST = Refusal(ABORTED, "the commit of a later stretch failed")
 """What is on disk of the earlier ones is said besides."""
 
 
-class Gate:
+class UnitOfWork:
     """For the tenant's turn alone, as long as its incarnation lives."""
 
     def __init__(

@@ -106,7 +106,7 @@ class Depot:
         """As kill -9: nothing is said or written any more."""
         occupant = self.mailbox.occupant
         assert isinstance(occupant, Tenant)
-        occupant._gate.database.close()
+        occupant._unit_of_work.database.close()
         occupant._deliveries.abandon()
         pykka.ActorRegistry.unregister(occupant.actor_ref)
         self.start()
@@ -115,7 +115,7 @@ class Depot:
         """The end of the test."""
         occupant = self.mailbox.occupant
         if isinstance(occupant, Tenant):
-            occupant._gate.close()
+            occupant._unit_of_work.close()
             pykka.ActorRegistry.unregister(occupant.actor_ref)
 
     # Callers

@@ -25,7 +25,7 @@ from actors.runtime.mailbox import Left
 from actors.tenant.actor import Tenant
 from actors.tenant.outbox.attempt import ATTEMPT_SECONDS, MOST_ATTEMPTS, MOST_TELLINGS, wait_after
 from actors.tenant.outbox.relay import MOST_UNDER_WAY
-from actors.tenant.request.unit_of_work import Gate
+from actors.tenant.request.unit_of_work import UnitOfWork
 from tests.actors.tenant.outbox_harness import ACME, Crash, Depot
 from transport.message import UNAVAILABLE, Refusal
 
@@ -407,7 +407,7 @@ def test_pauses_grow_while_outcomes_cannot_be_written_and_begin_anew_once_they_c
     monkeypatch.setattr("actors.tenant.outbox.relay.LONGEST_PAUSE", 3000.0)
     depot.crash()
     depot.sent()
-    apart = Gate.apart
+    apart = UnitOfWork.apart
 
     def full(*_: Any) -> None:
         raise sqlite3.OperationalError("database or disk is full")
@@ -420,15 +420,15 @@ def test_pauses_grow_while_outcomes_cannot_be_written_and_begin_anew_once_they_c
         depot.rang()
         return left
 
-    monkeypatch.setattr(Gate, "apart", full)
+    monkeypatch.setattr(UnitOfWork, "apart", full)
     for most in (1000, 2000, 3000, 3000):
         depot.accept(depot.operate())
         assert most - 100 < paused() <= most
-    monkeypatch.setattr(Gate, "apart", apart)
+    monkeypatch.setattr(UnitOfWork, "apart", apart)
     depot.accept(depot.operate())
     assert depot.rows("SELECT count(*) FROM tenantry_outbox") == [(0,)]
     depot.sent()
-    monkeypatch.setattr(Gate, "apart", full)
+    monkeypatch.setattr(UnitOfWork, "apart", full)
     depot.accept(depot.operate())
     assert 900 < paused() <= 1000
 
