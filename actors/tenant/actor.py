@@ -40,7 +40,7 @@ from actors.tenant.outbox.queries import list_deliveries, redeliver
 from actors.tenant.outbox.relay import Deliveries
 from actors.tenant.request.callback import Told
 from actors.tenant.request.coroutine_steps import STOPPING, Waiting
-from actors.tenant.request.handler import Serving
+from actors.tenant.request.handler import RequestHandler
 from actors.tenant.request.pending import Apart, Held, is_request
 from actors.tenant.request.sends import Outbox
 from actors.tenant.request.suspended import Arrived, Parking
@@ -82,17 +82,19 @@ class Tenant(Actor):
         self._parking = parking = Parking(record, mailbox, connectors, clock)
         self._outbox = outbox = Outbox(storage.marker(record.id))
 
-        def serving() -> Serving:
+        def make_handler() -> RequestHandler:
             database = storage.open(record)
-            return Serving(record, mailbox, storage, tables, profiles, database, parking, outbox)
+            return RequestHandler(
+                record, mailbox, storage, tables, profiles, database, parking, outbox
+            )
 
-        self._unit_of_work = UnitOfWork(record, serving, let_go, accounts)
+        self._unit_of_work = UnitOfWork(record, make_handler, let_go, accounts)
         self._waiting = Waiting(mailbox, self._unit_of_work, parking)
         self._deliveries = Deliveries(
             record, mailbox, self._unit_of_work, outbox, connectors, clock, profiles, tables
         )
         self._handlers: dict[type, Callable[[Any], Any]] = {
-            DryRun: lambda message: self._unit_of_work.serving.rehearse(message),
+            DryRun: lambda message: self._unit_of_work.handler.rehearse(message),
             ListDeliveries: lambda message: list_deliveries(self._unit_of_work, message),
             Redeliver: self._redeliver,
             Arrived: self._waiting.arrived,
@@ -194,7 +196,7 @@ class Tenant(Actor):
         """
         database = self._unit_of_work.database
         self._unit_of_work.begin()
-        serve = self._unit_of_work.serving.serve
+        serve = self._unit_of_work.handler.serve
         held: list[Held] = []
         now = time.monotonic()
         for self.at, message in enumerate(mail):

@@ -23,7 +23,7 @@ from actors.tenant.context import Context
 from actors.tenant.database.placement import Displaced
 from actors.tenant.database.statements import Lease
 from actors.tenant.request.connector_calls import AWAITABLE, Call, Calls
-from actors.tenant.request.handler import ReadWrote, Serving
+from actors.tenant.request.handler import ReadOnlyViolation, RequestHandler
 from actors.tenant.request.idempotency import Mark, content_digest
 from actors.tenant.request.pending import Apart, Held
 from actors.tenant.request.sends import Sends
@@ -46,9 +46,9 @@ class Stretch(NamedTuple):
 class Stretches:
     """Steps one tenant's functions, on one open database. Never raises: a failure is an answer, too."""
 
-    def __init__(self, serving: Serving, parking: Parking) -> None:
-        self._serving = serving
-        self._database = serving.database
+    def __init__(self, handler: RequestHandler, parking: Parking) -> None:
+        self._handler = handler
+        self._database = handler.database
         self._parking = parking
 
     def begin(self, apart: Apart) -> Stretch:
@@ -58,54 +58,54 @@ class Stretches:
             if route.writes:
                 self._database.doubt.require_none()
             digest = content_digest(route.name, work.request.params) if route.writes else b""
-            earlier = self._serving.earlier(work, route, digest) if route.writes else None
+            earlier = self._handler.earlier(work, route, digest) if route.writes else None
             if earlier is not None:
                 return Stretch(earlier)
             self._parking.require_room()
         except BaseException as error:  # noqa: BLE001 - as for every request, a failure is its answer
-            return Stretch(self._serving.refused(work, self._serving.reason(work, error)))
+            return Stretch(self._handler.refused(work, self._handler.reason(work, error)))
         return self.go_on(self._function(apart, digest))
 
     def go_on(self, function: Parked) -> Stretch:
         """The next one: from the beginning, or with the answer that it has awaited."""
-        self._serving.heed_newest()
+        self._handler.heed_newest()
         try:
             with self._database.message():
                 return self._advanced(function)
         except BaseException as error:  # noqa: BLE001 - whatever a function raises is its own failure
-            refusal = self._serving.reason(function.work, error)
+            refusal = self._handler.reason(function.work, error)
             return Stretch(self.close(function, refusal))
 
     def close(self, function: Parked, refusal: Refusal) -> Held:
         """It ends here and is refused; where something of it is on disk, that is its answer for good."""
-        self._serving.heed_newest()
+        self._handler.heed_newest()
         self.abandon(function)
         if not self._database.in_transaction:  # SQLite may have ended it by itself
             self._database.begin()
-        held = self._serving.refused(function.work, function.halfway(refusal))
+        held = self._handler.refused(function.work, function.halfway(refusal))
         held = held._replace(route=function.route, began=function.began)
         return held if function.mark is None else self._stored(function, held)
 
     def abandon(self, function: Parked) -> None:
         """Let it clean up what it holds; its database is out of reach by now. A failure in that is logged."""
-        with self._serving.begins(function.route, function.work):
+        with self._handler.begins(function.route, function.work):
             error = function.stepper.abandon()
         if error is not None:
-            self._serving.reason(function.work, error)
+            self._handler.reason(function.work, error)
 
     def _function(self, apart: Apart, digest: bytes) -> Parked:
-        work, route, serving = apart.work, apart.route, self._serving
+        work, route, handler = apart.work, apart.route, self._handler
         lease = Lease()
-        calls = Calls(route.action, serving.table.operations, serving.require_subscribed)
-        sends = Sends(route.action, serving.table, serving.require_subscribed)
+        calls = Calls(route.action, handler.table.operations, handler.require_subscribed)
+        sends = Sends(route.action, handler.table, handler.require_subscribed)
         context = Context(
             lease,
-            serving.tenant.name,
+            handler.tenant.name,
             work.principal,
             route.name,
             datetime.now(UTC),
             work.trace_id,
-            serving.config,
+            handler.config,
             calls,
             sends,
         )
@@ -125,10 +125,10 @@ class Stretches:
                 del step  # or its traceback would hold it, and it its traceback
         if not database.in_transaction:
             raise DatabaseProblem("a function went on after an error that ended its transaction")
-        self._serving.outbox.put(database.outbox, function.sends, function.work)
+        self._handler.outbox.put(database.outbox, function.sends, function.work)
         wrote = database.changes != before
         if wrote and not route.writes:
-            raise ReadWrote(f'{route.name} has effect = "read" in the index, and wrote')
+            raise ReadOnlyViolation(f'{route.name} has effect = "read" in the index, and wrote')
         if isinstance(step, Returned):
             return Stretch(self._returned(function, step.value))
         mark = self._marked(function) if wrote else function.mark
@@ -141,12 +141,12 @@ class Stretches:
             read_only=not function.route.writes,
             known=function.known,
         )
-        running = self._serving.begins(function.route, function.work)
+        running = self._handler.begins(function.route, function.work)
         with running, lent as database, function.lease.on(database):
             return self._charged(function)
 
     def _charged(self, function: Parked) -> Step:
-        measured, awaited = self._serving.function_time, function.awaits
+        measured, awaited = self._handler.function_time, function.awaits
         if measured is None:
             return function.stepper.step(awaited)
         with measured if awaited is None else measured.resumed():
@@ -159,7 +159,7 @@ class Stretches:
         body = success(work, route, result)
         if route.writes:
             self._record(function, body)
-            self._serving.require_told_once(work)
+            self._handler.require_told_once(work)
         return Held(work, body, route.writes, route, None, function.began, time.monotonic())
 
     def _marked(self, function: Parked) -> Mark:
@@ -259,7 +259,7 @@ class Waiting:
     @property
     def _stretches(self) -> Stretches:
         """On the database that is open now."""
-        return Stretches(self._unit_of_work.serving, self._parking)
+        return Stretches(self._unit_of_work.handler, self._parking)
 
     def _is_on_disk(self, stretch: Stretch, function: Parked) -> bool:
         """Commit; where that fails and the stretch is lost, its function is closed, and has called nobody."""

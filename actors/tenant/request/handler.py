@@ -56,11 +56,11 @@ RETRY_UNDER_WAY_MS: Final = 1000
 """What the sender of a request hears whose first delivery is still worked on, in milliseconds."""
 
 
-class ReadWrote(Exception):
+class ReadOnlyViolation(Exception):
     """A function of a `read` action changed the database; it was rolled back."""
 
 
-class Serving:
+class RequestHandler:
     """One tenant's requests, one at a time, on one open database."""
 
     def __init__(
@@ -293,7 +293,7 @@ class Serving:
         with database.reading():
             result = self._run(work, route, params)
             if database.changes != before:
-                raise ReadWrote(f'{route.name} has effect = "read" in the index, and wrote')
+                raise ReadOnlyViolation(f'{route.name} has effect = "read" in the index, and wrote')
             return success(work, route, result)
 
     def _write(self, work: Work, route: Route, params: Any, digest: bytes) -> bytes:

@@ -22,7 +22,7 @@ from actors.replies import packed_refusal
 from actors.tenant.database.database import FORGOTTEN_AT_ONCE, TenantDatabase
 from actors.tenant.database.durability import NOT_KEPT, Doubt, lost
 from actors.tenant.database.placement import Displaced
-from actors.tenant.request.handler import Serving
+from actors.tenant.request.handler import RequestHandler
 from actors.tenant.request.idempotency import mark_in
 from actors.tenant.request.pending import Held, lines_of
 from transport.message import ABORTED, UNAVAILABLE, Refusal
@@ -60,32 +60,32 @@ class UnitOfWork:
     def __init__(
         self,
         record: TenantRecord,
-        make_serving: Callable[[], Serving],
+        make_handler: Callable[[], RequestHandler],
         let_go: Callable[[], None],
         accounts: Accounts | None,
     ) -> None:
         """`make_serving` opens the database, with whoever serves on it."""
         self._record = record
-        self._make_serving = make_serving
+        self._make_handler = make_handler
         self._let_go = let_go
         self._accounts = accounts
-        self._serving: Serving | None = None
+        self._handler: RequestHandler | None = None
         self._next_sweep = 0.0
 
     def open(self) -> None:
         """Open the database; MigrationNeeded, DatabaseProblem."""
-        self._serving = self._make_serving()
+        self._handler = self._make_handler()
 
     @property
-    def serving(self) -> Serving:
+    def handler(self) -> RequestHandler:
         """There from `open` on."""
-        assert self._serving is not None
-        return self._serving
+        assert self._handler is not None
+        return self._handler
 
     @property
     def database(self) -> TenantDatabase:
         """Open from `open` on."""
-        return self.serving.database
+        return self.handler.database
 
     @property
     def doubt(self) -> Doubt:
@@ -95,7 +95,7 @@ class UnitOfWork:
     def checkpoint_and_close(self) -> None:
         """So that the file stands alone; where that fails, it is logged, and done at the next opening."""
         self._close_accounts()
-        if self._serving is None:
+        if self._handler is None:
             return
         try:
             self.database.place.require()
@@ -112,7 +112,7 @@ class UnitOfWork:
     def close(self) -> None:
         """Without ceremony: what was not committed is gone."""
         self._close_accounts()
-        if self._serving is not None:
+        if self._handler is not None:
             self.database.close()
 
     def _close_accounts(self) -> None:
@@ -135,7 +135,7 @@ class UnitOfWork:
             self.failed(error, len(held))
             self.release([self._verdict(one, error) for one in held])
         except Displaced:
-            self.release([self.serving.taken_back(one, DISPLACED) for one in held])
+            self.release([self.handler.taken_back(one, DISPLACED) for one in held])
             raise
         else:
             self.release(held)
@@ -227,9 +227,9 @@ class UnitOfWork:
         """The reply itself where it is on disk, else a refusal; what is there may be an earlier mark."""
         stored = self.stored(held.work) if held.wrote and not self.doubt else None
         if stored is None:
-            return self.serving.taken_back(held, self.lost(error))
+            return self.handler.taken_back(held, self.lost(error))
         mark = mark_in(stored)
-        return held if mark is None else self.serving.taken_back(held, mark.on(STRETCH_LOST))
+        return held if mark is None else self.handler.taken_back(held, mark.on(STRETCH_LOST))
 
     def _sweep(self) -> None:
         """Forget old replies; where more are due than one sweep takes, sweep again soon.
