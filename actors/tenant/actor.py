@@ -41,7 +41,7 @@ from actors.tenant.outbox.relay import Deliveries
 from actors.tenant.request.callback import Told
 from actors.tenant.request.coroutine_steps import STOPPING, Waiting
 from actors.tenant.request.handler import RequestHandler
-from actors.tenant.request.pending import Apart, Held, is_request
+from actors.tenant.request.pending import NeedsOwnTransaction, PendingReply, is_request
 from actors.tenant.request.sends import Outbox
 from actors.tenant.request.suspended import Arrived, Parking
 from actors.tenant.request.unit_of_work import TROUBLE, UnitOfWork
@@ -169,53 +169,53 @@ class Tenant(Actor):
                 self._deliveries.go()
 
     def _serve_run(self, mail: deque[Any], ends: float) -> None:
-        settled: dict[int, Held] = {}
+        settled: dict[int, PendingReply] = {}
         try:
-            while (held := self._attempt(mail, settled, ends)) is None:
+            while (pending := self._attempt(mail, settled, ends)) is None:
                 pass
-        except Apart as apart:
-            stretch = self._waiting.begin(apart)
+        except NeedsOwnTransaction as signal:
+            stretch = self._waiting.begin(signal)
             mail.popleft()
             self.at = len(mail)
             self._waiting.conclude(stretch)
             return
-        for _ in held:
+        for _ in pending:
             mail.popleft()
         self.at = len(mail)  # what fails from here on is no message's fault
-        self._unit_of_work.commit(held)
+        self._unit_of_work.commit(pending)
 
     def _attempt(
-        self, mail: deque[Any], settled: dict[int, Held], ends: float
-    ) -> list[Held] | None:
+        self, mail: deque[Any], settled: dict[int, PendingReply], ends: float
+    ) -> list[PendingReply] | None:
         """Serve requests until other mail comes or time is up; None where it has to be done again.
 
         That is where SQLite ended the transaction by itself: a full quota, an interrupted write, an I/O
         error. The message at fault is settled with its refusal; those before it lost their effects and are
-        served again, since none of them was answered yet. Raises Apart, with the transaction begun, where the
+        served again, since none of them was answered yet. Raises NeedsOwnTransaction, with the transaction begun, where the
         first one needs it for itself.
         """
         database = self._unit_of_work.database
         self._unit_of_work.begin()
         serve = self._unit_of_work.handler.serve
-        held: list[Held] = []
+        pending: list[PendingReply] = []
         now = time.monotonic()
         for self.at, message in enumerate(mail):
-            if not is_request(message) or (held and now > ends):
+            if not is_request(message) or (pending and now > ends):
                 break
             answer = settled.get(self.at)
             if answer is None:
                 try:
                     answer = serve(message, now)
-                except Apart:
-                    if not held:
+                except NeedsOwnTransaction:
+                    if not pending:
                         raise
                     break
                 now = answer.ended
             if not database.in_transaction:
                 settled[self.at] = answer
                 return None
-            held.append(answer)
-        return held
+            pending.append(answer)
+        return pending
 
     def _redeliver(self, message: Redeliver) -> int:
         count = redeliver(self._unit_of_work, self._outbox, message)

@@ -25,7 +25,7 @@ from actors.tenant.database.statements import Lease
 from actors.tenant.request.connector_calls import AWAITABLE, Call, Calls
 from actors.tenant.request.handler import ReadOnlyViolation, RequestHandler
 from actors.tenant.request.idempotency import Mark, content_digest
-from actors.tenant.request.pending import Apart, Held
+from actors.tenant.request.pending import NeedsOwnTransaction, PendingReply
 from actors.tenant.request.sends import Sends
 from actors.tenant.request.suspended import Arrived, Parked, Parking
 from actors.tenant.request.unit_of_work import DISPLACED, STRETCH_LOST, UnitOfWork
@@ -35,7 +35,7 @@ from transport.message import Refusal
 class Stretch(NamedTuple):
     """What has to be committed now: either an answer, held until then, or a call that leaves then."""
 
-    held: Held | None
+    pending: PendingReply | None
     function: Parked | None = None
     call: Call | None = None
     mark: Mark | None = None
@@ -51,9 +51,9 @@ class Stretches:
         self._database = handler.database
         self._parking = parking
 
-    def begin(self, apart: Apart) -> Stretch:
+    def begin(self, signal: NeedsOwnTransaction) -> Stretch:
         """The first one of a request; or what was answered under its id before, or why there is no room."""
-        work, route = apart.work, apart.route
+        work, route = signal.work, signal.route
         try:
             if route.writes:
                 self._database.doubt.require_none()
@@ -64,7 +64,7 @@ class Stretches:
             self._parking.require_room()
         except BaseException as error:  # noqa: BLE001 - as for every request, a failure is its answer
             return Stretch(self._handler.refused(work, self._handler.reason(work, error)))
-        return self.go_on(self._function(apart, digest))
+        return self.go_on(self._function(signal, digest))
 
     def go_on(self, function: Parked) -> Stretch:
         """The next one: from the beginning, or with the answer that it has awaited."""
@@ -76,15 +76,15 @@ class Stretches:
             refusal = self._handler.reason(function.work, error)
             return Stretch(self.close(function, refusal))
 
-    def close(self, function: Parked, refusal: Refusal) -> Held:
+    def close(self, function: Parked, refusal: Refusal) -> PendingReply:
         """It ends here and is refused; where something of it is on disk, that is its answer for good."""
         self._handler.heed_newest()
         self.abandon(function)
         if not self._database.in_transaction:  # SQLite may have ended it by itself
             self._database.begin()
-        held = self._handler.refused(function.work, function.halfway(refusal))
-        held = held._replace(route=function.route, began=function.began)
-        return held if function.mark is None else self._stored(function, held)
+        pending = self._handler.refused(function.work, function.halfway(refusal))
+        pending = pending._replace(route=function.route, began=function.began)
+        return pending if function.mark is None else self._stored(function, pending)
 
     def abandon(self, function: Parked) -> None:
         """Let it clean up what it holds; its database is out of reach by now. A failure in that is logged."""
@@ -93,8 +93,8 @@ class Stretches:
         if error is not None:
             self._handler.reason(function.work, error)
 
-    def _function(self, apart: Apart, digest: bytes) -> Parked:
-        work, route, handler = apart.work, apart.route, self._handler
+    def _function(self, signal: NeedsOwnTransaction, digest: bytes) -> Parked:
+        work, route, handler = signal.work, signal.route, self._handler
         lease = Lease()
         calls = Calls(route.action, handler.table.operations, handler.require_subscribed)
         sends = Sends(route.action, handler.table, handler.require_subscribed)
@@ -110,7 +110,7 @@ class Stretches:
             sends,
         )
         assert route.function is not None
-        stepper = Stepper(route.function(context, apart.params), Call, AWAITABLE)
+        stepper = Stepper(route.function(context, signal.params), Call, AWAITABLE)
         known, began = self._database.known, time.monotonic()
         return Parked(work, route, digest, known, began, stepper, lease, calls, sends)
 
@@ -152,7 +152,7 @@ class Stretches:
         with measured if awaited is None else measured.resumed():
             return function.stepper.step(awaited)
 
-    def _returned(self, function: Parked, result: Any) -> Held:
+    def _returned(self, function: Parked, result: Any) -> PendingReply:
         work, route = function.work, function.route
         function.calls.require_awaited()
         route.result.check(result)
@@ -160,7 +160,7 @@ class Stretches:
         if route.writes:
             self._record(function, body)
             self._handler.require_told_once(work)
-        return Held(work, body, route.writes, route, None, function.began, time.monotonic())
+        return PendingReply(work, body, route.writes, route, None, function.began, time.monotonic())
 
     def _marked(self, function: Parked) -> Mark:
         mark = Mark.after(function.mark, time.time())
@@ -179,15 +179,15 @@ class Stretches:
                 f"id {id_!r} was used by another request while this one waited; nothing was kept"
             )
 
-    def _stored(self, function: Parked, held: Held) -> Held:
+    def _stored(self, function: Parked, pending: PendingReply) -> PendingReply:
         """Where there is no room even for that, the mark stays, and says the same of what is on disk."""
         caller, id_ = function.id
         try:
-            self._database.replace(caller, id_, held.body, self._database.age())
+            self._database.replace(caller, id_, pending.body, self._database.age())
         except sqlite3.Error:
             if not self._database.in_transaction:
                 self._database.begin()
-        return held._replace(wrote=True)
+        return pending._replace(wrote=True)
 
 
 STOPPING = "the server is stopping"
@@ -202,9 +202,9 @@ class Waiting:
         self._unit_of_work = unit_of_work
         self._parking = parking
 
-    def begin(self, apart: Apart) -> Stretch:
+    def begin(self, signal: NeedsOwnTransaction) -> Stretch:
         """The first stretch of a request, in a transaction that is begun; `conclude` comes next."""
-        return self._stretches.begin(apart)
+        return self._stretches.begin(signal)
 
     def arrived(self, message: Arrived) -> None:
         """Go on with a function; an answer that comes too late is nobody's any more."""
@@ -216,14 +216,14 @@ class Waiting:
             return
         self._unit_of_work.begin()
         stretch = self._stretches.go_on(function)
-        if stretch.held is not None:
+        if stretch.pending is not None:
             self._parking.end(function)
         self.conclude(stretch)
 
     def conclude(self, stretch: Stretch) -> None:
         """Commit a stretch; then the reply leaves, or the call."""
-        if stretch.held is not None:
-            self._unit_of_work.commit([stretch.held])
+        if stretch.pending is not None:
+            self._unit_of_work.commit([stretch.pending])
             return
         function, call = stretch.function, stretch.call
         assert function is not None

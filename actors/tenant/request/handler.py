@@ -42,7 +42,7 @@ from actors.tenant.request.callback import MACHINE, row_of
 from actors.tenant.request.connector_calls import Unsubscribed, require_subscribed, user_message
 from actors.tenant.request.dry_run import Rehearsal
 from actors.tenant.request.idempotency import content_digest, mark_in
-from actors.tenant.request.pending import Apart, Held, taken_out
+from actors.tenant.request.pending import NeedsOwnTransaction, PendingReply, tripped_refusal
 from actors.tenant.request.sends import Outbox, Sends
 from actors.tenant.request.suspended import Parking
 from actors.tenant.storage.files import Storage
@@ -91,10 +91,10 @@ class RequestHandler:
         """Its call, once it has begun."""
         self._switch(tables.current)
 
-    def serve(self, message: Any, began: float) -> Held:
+    def serve(self, message: Any, began: float) -> PendingReply:
         """Answer a request, a dead letter, or work that has killed before; refusals are answers too.
 
-        `began` is time.monotonic() by now: whoever serves many has it from the one before. Raises Apart,
+        `began` is time.monotonic() by now: whoever serves many has it from the one before. Raises NeedsOwnTransaction,
         with nothing done, for a request whose function may wait.
         """
         self._began = began
@@ -105,7 +105,7 @@ class RequestHandler:
             return self._set_aside(message)
         try:
             return self._served(message)
-        except Apart:
+        except NeedsOwnTransaction:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a function raises is its own failure
             return self.refused(message, self.reason(message, error))
@@ -139,7 +139,7 @@ class RequestHandler:
         )
         return rehearsal.of(message)
 
-    def refused(self, work: Work, refusal: Refusal) -> Held:
+    def refused(self, work: Work, refusal: Refusal) -> PendingReply:
         """A refusal in the tenant's words; one that no reply can hold is a defect, as such a result is."""
         refusal = worded(refusal, self._profile.config)
         try:
@@ -148,15 +148,15 @@ class RequestHandler:
             refusal = worded(self._explain(work, error), self._profile.config)
             body = packed_refusal(work, refusal)
         route = self._chosen or self._table.routes.get(work.request.action)
-        return Held(work, body, False, route, refusal, self._began, time.monotonic())
+        return PendingReply(work, body, False, route, refusal, self._began, time.monotonic())
 
-    def taken_back(self, held: Held, refusal: Refusal) -> Held:
+    def taken_back(self, pending: PendingReply, refusal: Refusal) -> PendingReply:
         """A refusal in the place of a reply that does not hold."""
         refusal = worded(refusal, self._profile.config)
-        body = packed_refusal(held.work, refusal)
-        return held._replace(body=body, wrote=False, refusal=refusal, replayed=False)
+        body = packed_refusal(pending.work, refusal)
+        return pending._replace(body=body, wrote=False, refusal=refusal, replayed=False)
 
-    def earlier(self, work: Work, route: Route, digest: bytes) -> Held | None:
+    def earlier(self, work: Work, route: Route, digest: bytes) -> PendingReply | None:
         """What became of a write with this id before; None where there was none."""
         stored = self.database.recall(*work.whose)
         if stored is None:
@@ -197,10 +197,10 @@ class RequestHandler:
 
     def _answered(
         self, work: Work, body: bytes, route: Route, *, wrote: bool, replayed: bool = False
-    ) -> Held:
-        return Held(work, body, wrote, route, None, self._began, time.monotonic(), replayed)
+    ) -> PendingReply:
+        return PendingReply(work, body, wrote, route, None, self._began, time.monotonic(), replayed)
 
-    def _served(self, work: Work) -> Held:
+    def _served(self, work: Work) -> PendingReply:
         self.heed_newest()
         route = self._route(work)
         at_work = self._tables.at_work
@@ -210,7 +210,7 @@ class RequestHandler:
         if route.function is None:
             return self._stand_in(work, route)
         if route.is_async:
-            raise Apart(work, route, params)
+            raise NeedsOwnTransaction(work, route, params)
         if not route.writes:
             return self._answered(work, self._read(work, route, params), route, wrote=False)
         self.database.doubt.require_none()
@@ -220,7 +220,9 @@ class RequestHandler:
             return self._answered(work, self._write(work, route, params, digest), route, wrote=True)
         return self._again(work, route, digest, stored)
 
-    def _again(self, work: Work, route: Route, digest: bytes, stored: tuple[bytes, bytes]) -> Held:
+    def _again(
+        self, work: Work, route: Route, digest: bytes, stored: tuple[bytes, bytes]
+    ) -> PendingReply:
         """Something stands under this id: the reply, or a mark, or as yet nothing but somebody's work."""
         if stored[0] != digest:
             raise InvalidArgument(
@@ -235,8 +237,8 @@ class RequestHandler:
         if (mark := mark_in(stored[1])) is not None:
             raise Aborted(mark.on(Refusal(ABORTED, f"{route.name} was not finished")).message)
         body = replayed(work, stored[1])
-        held = self._answered(work, body, route, wrote=True, replayed=True)
-        return held._replace(refusal=codec.parse_reply(body).error)
+        pending = self._answered(work, body, route, wrote=True, replayed=True)
+        return pending._replace(refusal=codec.parse_reply(body).error)
 
     def _route(self, work: Work) -> Route:
         """The version to run, if this caller may run it now."""
@@ -276,9 +278,9 @@ class RequestHandler:
         self._table = table
         self.database.known = self._storage.known_text(table.modules)
 
-    def _stand_in(self, work: Work, route: Route) -> Held:
+    def _stand_in(self, work: Work, route: Route) -> PendingReply:
         if route.taken_out:
-            raise taken_out(route)
+            raise tripped_refusal(route)
         if route.example is None:
             raise Unimplemented(
                 f"{route.name}: {TO_BE_IMPLEMENTED}; no version is served in "
@@ -376,7 +378,7 @@ class RequestHandler:
         route = self._table.routes.get(work.request.action)
         return Confidential(work.request.params, route and route.params.source)
 
-    def _set_aside(self, letter: DeadLetter) -> Held:
+    def _set_aside(self, letter: DeadLetter) -> PendingReply:
         work, reason = letter
         request = work.request
         if self._tables.at_work.is_buried(self._record.id, work):

@@ -16,7 +16,7 @@ from actors.runtime.mailbox import Killer
 from transport.message import Refusal
 
 
-class Held(NamedTuple):
+class PendingReply(NamedTuple):
     """A packed reply that waits for the commit it depends on."""
 
     work: Work
@@ -35,7 +35,7 @@ class Held(NamedTuple):
     """True where the reply was made by an earlier message with the same id."""
 
 
-class Apart(Exception):
+class NeedsOwnTransaction(Exception):
     """No failure: this request needs a run of its own, because its function may wait (stretch.py)."""
 
     def __init__(self, work: Work, route: Route, params: Any) -> None:
@@ -51,7 +51,7 @@ def is_request(message: Any) -> bool:
     return kind is Work or kind is DeadLetter or (kind is Killer and is_request(message.message))
 
 
-def taken_out(route: Route) -> Unavailable:
+def tripped_refusal(route: Route) -> Unavailable:
     """The refusal where nothing is left to fall back on."""
     return Unavailable(
         f"{route.name}: version {route.version} keeps failing and was taken out, and no other is served "
@@ -59,17 +59,17 @@ def taken_out(route: Route) -> Unavailable:
     )
 
 
-NOT_CHOSEN = (None, None, None, None)
+NO_VERSION = (None, None, None, None)
 """Version, state, reason and schema where there is no such action."""
 
 
-def lines_of(held: Iterable[Held], at: float) -> tuple[Line, ...]:
+def log_lines(pending: Iterable[PendingReply], at: float) -> tuple[Line, ...]:
     """What was answered at this time, in seconds since the epoch. Under 2 µs for each: every message pays."""
     lines = []
-    for work, body, _, route, refusal, began, ended, replayed in held:
+    for work, body, _, route, refusal, began, ended, replayed in pending:
         request, caller, _, _, received, trace_id = work
         if route is None:
-            version, state, reason, schema = NOT_CHOSEN
+            version, state, reason, schema = NO_VERSION
         else:
             version, state, reason = route.version, route.state, route.reason
             schema = route.params.source

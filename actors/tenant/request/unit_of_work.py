@@ -24,7 +24,7 @@ from actors.tenant.database.durability import NOT_KEPT, Doubt, lost
 from actors.tenant.database.placement import Displaced
 from actors.tenant.request.handler import RequestHandler
 from actors.tenant.request.idempotency import mark_in
-from actors.tenant.request.pending import Held, lines_of
+from actors.tenant.request.pending import PendingReply, log_lines
 from transport.message import ABORTED, UNAVAILABLE, Refusal
 
 log = structlog.get_logger()
@@ -127,18 +127,18 @@ class UnitOfWork:
             self._ask_the_disk()
         self.database.begin()
 
-    def commit(self, held: list[Held]) -> None:
+    def commit(self, pending: list[PendingReply]) -> None:
         """Commit the transaction; then these leave, or what is true instead."""
         try:
-            self.flush(wrote=any(one.wrote for one in held))
+            self.flush(wrote=any(one.wrote for one in pending))
         except sqlite3.Error as error:
-            self.failed(error, len(held))
-            self.release([self._verdict(one, error) for one in held])
+            self.failed(error, len(pending))
+            self.release([self._verdict(one, error) for one in pending])
         except Displaced:
-            self.release([self.handler.taken_back(one, DISPLACED) for one in held])
+            self.release([self.handler.taken_back(one, DISPLACED) for one in pending])
             raise
         else:
-            self.release(held)
+            self.release(pending)
             self._sweep()
 
     def apart(self, change: Callable[[], T]) -> T:
@@ -201,18 +201,18 @@ class UnitOfWork:
         stored = self.database.recall(*work.whose)
         return stored and stored[1]
 
-    def release(self, held: list[Held]) -> None:
+    def release(self, pending: list[PendingReply]) -> None:
         """Let replies go, and tell the tenant's log."""
         accounts = self._accounts
         now = 0.0 if accounts is None else accounts.clock()
         outlets: dict[Any, list[Any]] = {}
-        for one in held:
+        for one in pending:
             work = one.work
             outlets.setdefault(work.outlet, []).append((work.peer, one.body))
         for outlet, frames in outlets.items():
             outlet.tell(Replies(frames))
         if accounts is not None:
-            accounts.tell(self._record, lines_of(held, now))
+            accounts.tell(self._record, log_lines(pending, now))
 
     def refuse(self, work: Work, refusal: Refusal) -> None:
         """At once, where no turn will."""
@@ -223,13 +223,13 @@ class UnitOfWork:
             line = refused_line(FROM_TENANT, now, work, refusal, None, len(body))
             self._accounts.tell(self._record, (line,))
 
-    def _verdict(self, held: Held, error: sqlite3.Error) -> Held:
+    def _verdict(self, pending: PendingReply, error: sqlite3.Error) -> PendingReply:
         """The reply itself where it is on disk, else a refusal; what is there may be an earlier mark."""
-        stored = self.stored(held.work) if held.wrote and not self.doubt else None
+        stored = self.stored(pending.work) if pending.wrote and not self.doubt else None
         if stored is None:
-            return self.handler.taken_back(held, self.lost(error))
+            return self.handler.taken_back(pending, self.lost(error))
         mark = mark_in(stored)
-        return held if mark is None else self.handler.taken_back(held, mark.on(STRETCH_LOST))
+        return pending if mark is None else self.handler.taken_back(pending, mark.on(STRETCH_LOST))
 
     def _sweep(self) -> None:
         """Forget old replies; where more are due than one sweep takes, sweep again soon.
