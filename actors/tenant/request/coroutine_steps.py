@@ -24,7 +24,7 @@ from actors.tenant.database.placement import Displaced
 from actors.tenant.database.statements import Lease
 from actors.tenant.request.connector_calls import AWAITABLE, Call, Calls
 from actors.tenant.request.handler import ReadOnlyViolation, RequestHandler
-from actors.tenant.request.idempotency import Mark, content_digest
+from actors.tenant.request.idempotency import Progress, request_fingerprint
 from actors.tenant.request.pending import NeedsOwnTransaction, PendingReply
 from actors.tenant.request.sends import Sends
 from actors.tenant.request.suspended import Arrived, Parked, Parking
@@ -38,7 +38,7 @@ class Stretch(NamedTuple):
     pending: PendingReply | None
     function: Parked | None = None
     call: Call | None = None
-    mark: Mark | None = None
+    progress: Progress | None = None
     """What is on disk of the function once this is."""
     wrote: bool = False
 
@@ -57,7 +57,7 @@ class Stretches:
         try:
             if route.writes:
                 self._database.doubt.require_none()
-            digest = content_digest(route.name, work.request.params) if route.writes else b""
+            digest = request_fingerprint(route.name, work.request.params) if route.writes else b""
             earlier = self._handler.earlier(work, route, digest) if route.writes else None
             if earlier is not None:
                 return Stretch(earlier)
@@ -84,7 +84,7 @@ class Stretches:
             self._database.begin()
         pending = self._handler.refused(function.work, function.halfway(refusal))
         pending = pending._replace(route=function.route, began=function.began)
-        return pending if function.mark is None else self._stored(function, pending)
+        return pending if function.progress is None else self._stored(function, pending)
 
     def abandon(self, function: Parked) -> None:
         """Let it clean up what it holds; its database is out of reach by now. A failure in that is logged."""
@@ -131,8 +131,8 @@ class Stretches:
             raise ReadOnlyViolation(f'{route.name} has effect = "read" in the index, and wrote')
         if isinstance(step, Returned):
             return Stretch(self._returned(function, step.value))
-        mark = self._marked(function) if wrote else function.mark
-        return Stretch(None, function, step.awaited, mark, wrote)
+        progress = self._marked(function) if wrote else function.progress
+        return Stretch(None, function, step.awaited, progress, wrote)
 
     def _step(self, function: Parked) -> Step:
         lent = self._database.lent(
@@ -162,15 +162,15 @@ class Stretches:
             self._handler.require_told_once(work)
         return PendingReply(work, body, route.writes, route, None, function.began, time.monotonic())
 
-    def _marked(self, function: Parked) -> Mark:
-        mark = Mark.after(function.mark, time.time())
-        self._record(function, mark.packed())
-        return mark
+    def _marked(self, function: Parked) -> Progress:
+        progress = Progress.advance(function.progress, time.time())
+        self._record(function, progress.encode())
+        return progress
 
     def _record(self, function: Parked, content: bytes) -> None:
         """Store a mark or the reply. Before the first mark, another request may have used the id."""
         caller, id_ = function.id
-        if function.mark is not None:
+        if function.progress is not None:
             self._database.replace(caller, id_, content, self._database.age())
         elif self._database.recall(*function.work.whose) is None:
             self._database.remember(caller, id_, function.digest, content, self._database.age())
@@ -229,7 +229,7 @@ class Waiting:
         assert function is not None
         assert call is not None
         if self._is_on_disk(stretch, function):
-            function.mark = stretch.mark
+            function.progress = stretch.progress
             self._parking.park(function, call)
 
     def overdue(self) -> None:
@@ -273,7 +273,7 @@ class Waiting:
         except sqlite3.Error as error:
             self._unit_of_work.failed(error, 1)
             if not self._is_kept(stretch, function):
-                is_first = function.mark is None or self._unit_of_work.doubt
+                is_first = function.progress is None or self._unit_of_work.doubt
                 self._close(
                     [(function, self._unit_of_work.lost(error) if is_first else STRETCH_LOST)]
                 )
@@ -282,9 +282,9 @@ class Waiting:
 
     def _is_kept(self, stretch: Stretch, function: Parked) -> bool:
         """A stretch that wrote nothing has left no mark to tell, and counts as lost."""
-        if self._unit_of_work.doubt or not stretch.wrote or stretch.mark is None:
+        if self._unit_of_work.doubt or not stretch.wrote or stretch.progress is None:
             return False
-        return self._unit_of_work.stored(function.work) == stretch.mark.packed()
+        return self._unit_of_work.stored(function.work) == stretch.progress.encode()
 
     def _close(self, ended: Iterable[tuple[Parked, Refusal]]) -> None:
         """Refuse these, in one transaction."""

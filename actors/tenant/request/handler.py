@@ -41,7 +41,7 @@ from actors.tenant.database.errors import BLAMELESS
 from actors.tenant.request.callback import MACHINE, row_of
 from actors.tenant.request.connector_calls import Unsubscribed, require_subscribed, user_message
 from actors.tenant.request.dry_run import Rehearsal
-from actors.tenant.request.idempotency import content_digest, mark_in
+from actors.tenant.request.idempotency import progress_in, request_fingerprint
 from actors.tenant.request.pending import NeedsOwnTransaction, PendingReply, tripped_refusal
 from actors.tenant.request.sends import Outbox, Sends
 from actors.tenant.request.suspended import Parking
@@ -214,7 +214,7 @@ class RequestHandler:
         if not route.writes:
             return self._answered(work, self._read(work, route, params), route, wrote=False)
         self.database.doubt.require_none()
-        digest = content_digest(route.name, work.request.params)
+        digest = request_fingerprint(route.name, work.request.params)
         stored = self.database.recall(*work.whose)
         if stored is None:
             return self._answered(work, self._write(work, route, params, digest), route, wrote=True)
@@ -234,8 +234,10 @@ class RequestHandler:
                 f"id {work.request.id!r} is still worked on; send it again, and it gets the reply",
                 retry_after_ms=RETRY_UNDER_WAY_MS,
             )
-        if (mark := mark_in(stored[1])) is not None:
-            raise Aborted(mark.on(Refusal(ABORTED, f"{route.name} was not finished")).message)
+        if (progress := progress_in(stored[1])) is not None:
+            raise Aborted(
+                progress.annotate(Refusal(ABORTED, f"{route.name} was not finished")).message
+            )
         body = replayed(work, stored[1])
         pending = self._answered(work, body, route, wrote=True, replayed=True)
         return pending._replace(refusal=codec.parse_reply(body).error)

@@ -21,45 +21,45 @@ FIRST_BYTE: Final = 0x93
 """Of an array of three, in msgpack: replies are maps, and those in JSON begin with `{`."""
 
 
-class Mark(NamedTuple):
+class Progress(NamedTuple):
     """Stretches that wrote and were committed; times are in seconds since the epoch."""
 
-    stretches: int
+    steps: int
     first: float
     last: float
 
     @classmethod
-    def after(cls, earlier: Self | None, now: float) -> Self:
+    def advance(cls, earlier: Self | None, now: float) -> Self:
         """With one more stretch."""
         if earlier is None:
             return cls(1, now, now)
-        return cls(earlier.stretches + 1, earlier.first, now)
+        return cls(earlier.steps + 1, earlier.first, now)
 
-    def packed(self) -> bytes:
+    def encode(self) -> bytes:
         """As it is stored."""
-        packed: bytes = msgpack.packb(self)
-        return packed
+        encode: bytes = msgpack.packb(self)
+        return encode
 
-    def on(self, refusal: Refusal) -> Refusal:
+    def annotate(self, refusal: Refusal) -> Refusal:
         """The refusal of a request of which this much is on disk: it stays, so there is no trying again."""
         message = f"{refusal.message}; {self}, and it is not run again under this id"
         return refusal._replace(message=message, retry_after_ms=None)
 
     def __str__(self) -> str:
-        if self.stretches == 1:
-            return f"one stretch of it was committed, at {_spelt(self.first)}"
+        if self.steps == 1:
+            return f"one stretch of it was committed, at {_format_time(self.first)}"
         return (
-            f"{self.stretches} stretches of it were committed, the first at {_spelt(self.first)}, the last "
-            f"at {_spelt(self.last)}"
+            f"{self.steps} stretches of it were committed, the first at {_format_time(self.first)}, the last "
+            f"at {_format_time(self.last)}"
         )
 
 
-def mark_in(stored: bytes) -> Mark | None:
+def progress_in(stored: bytes) -> Progress | None:
     """The mark that stands in the place of a reply; None where a reply does."""
-    return Mark(*msgpack.unpackb(stored)) if stored[0] == FIRST_BYTE else None
+    return Progress(*msgpack.unpackb(stored)) if stored[0] == FIRST_BYTE else None
 
 
-def _spelt(moment: float) -> str:
+def _format_time(moment: float) -> str:
     spelt = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
     return spelt.replace("+00:00", "Z")
 
@@ -68,7 +68,7 @@ PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 """Types of values that hold no maps: nearly all are, and a call for each takes longer than the rest."""
 
 
-def content_digest(action: str, params: Mapping[str, Any]) -> bytes:
+def request_fingerprint(action: str, params: Mapping[str, Any]) -> bytes:
     """16 bytes that are equal for equal content, whatever the encoding and the order of keys."""
     content: bytes = msgpack.packb([action, canonical(params)])
     return blake2b(content, digest_size=16).digest()

@@ -21,7 +21,7 @@ from actors.runtime.mailbox import Mailbox
 from actors.tenant.database.guard import KnownText
 from actors.tenant.database.statements import Lease
 from actors.tenant.request.connector_calls import Call, Calls
-from actors.tenant.request.idempotency import Mark
+from actors.tenant.request.idempotency import Progress
 from actors.tenant.request.sends import Sends
 from transport.message import DEADLINE_EXCEEDED, UNAVAILABLE, Refusal
 
@@ -60,7 +60,7 @@ class Parked:
         self.lease = lease
         self.calls = calls
         self.sends = sends
-        self.mark: Mark | None = None
+        self.progress: Progress | None = None
         """What is on disk of it; None as long as nothing is."""
         self.awaits: Answer | None = None
         """None before its first wait."""
@@ -88,13 +88,13 @@ class Parked:
         self, cause: str, code: str = UNAVAILABLE, retry_after_ms: int | None = None
     ) -> Refusal:
         """Why it is closed, and that nothing is on disk of it, where that is so; else see `halfway`."""
-        if self.mark is None:
+        if self.progress is None:
             return Refusal(code, f"{cause}; {NOTHING_KEPT}", retry_after_ms=retry_after_ms)
         return Refusal(code, cause)
 
     def halfway(self, refusal: Refusal) -> Refusal:
         """The refusal as it is stored where something is on disk: it stays, so there is no trying again."""
-        return refusal if self.mark is None else self.mark.on(refusal)
+        return refusal if self.progress is None else self.progress.annotate(refusal)
 
 
 MOST_PARKED: Final = 200

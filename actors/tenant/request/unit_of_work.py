@@ -23,7 +23,7 @@ from actors.tenant.database.database import FORGOTTEN_AT_ONCE, TenantDatabase
 from actors.tenant.database.durability import NOT_KEPT, Doubt, lost
 from actors.tenant.database.placement import Displaced
 from actors.tenant.request.handler import RequestHandler
-from actors.tenant.request.idempotency import mark_in
+from actors.tenant.request.idempotency import progress_in
 from actors.tenant.request.pending import PendingReply, log_lines
 from transport.message import ABORTED, UNAVAILABLE, Refusal
 
@@ -228,8 +228,12 @@ class UnitOfWork:
         stored = self.stored(pending.work) if pending.wrote and not self.doubt else None
         if stored is None:
             return self.handler.taken_back(pending, self.lost(error))
-        mark = mark_in(stored)
-        return pending if mark is None else self.handler.taken_back(pending, mark.on(STRETCH_LOST))
+        progress = progress_in(stored)
+        return (
+            pending
+            if progress is None
+            else self.handler.taken_back(pending, progress.annotate(STRETCH_LOST))
+        )
 
     def _sweep(self) -> None:
         """Forget old replies; where more are due than one sweep takes, sweep again soon.

@@ -13,7 +13,7 @@ from actors.messages import Passivate, Stayed
 from actors.runtime.actor import stop
 from actors.runtime.clock import After, Clock, ClockMailbox
 from actors.runtime.mailbox import Left
-from actors.tenant.request.idempotency import mark_in
+from actors.tenant.request.idempotency import progress_in
 from tests.actors.mailbox_harness import WAIT, House
 from tests.actors.tenant.async_harness import Lounge
 from tests.actors.tenant.request.test_coroutine_steps_waiting import send_letters
@@ -184,7 +184,7 @@ def test_at_closing_time_those_who_still_wait_are_cancelled(
     assert leaves(timed)
     timed.answer(call)
     stored = timed.ids()["closed"]
-    assert mark_in(stored) is None
+    assert progress_in(stored) is None
     assert b"the server is stopping" in stored
     assert (timed.outlet.heard(), timed.house.watch.heard()) == ([], [])
 

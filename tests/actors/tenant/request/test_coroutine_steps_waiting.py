@@ -20,7 +20,7 @@ from actors.runtime.clock import After, Clock, ClockMailbox
 from actors.runtime.mailbox import Failed
 from actors.tenant.context import Context
 from actors.tenant.request.connector_calls import AWAITABLE
-from actors.tenant.request.idempotency import mark_in
+from actors.tenant.request.idempotency import progress_in
 from tests.actors.mailbox_harness import WAIT, House, Watch
 from tests.actors.servers import INDEX
 from tests.actors.tenant.async_harness import Lounge, Map
@@ -186,7 +186,7 @@ def test_a_call_leaves_once_what_was_written_before_it_is_on_disk(lounge: Lounge
     id_ = lounge.send()
     lounge.called()
     assert lounge.on_disk() == 1
-    mark = mark_in(lounge.ids()[id_])
+    mark = progress_in(lounge.ids()[id_])
     assert mark is not None
     assert mark.stretches == 1
 
@@ -384,7 +384,7 @@ def test_what_an_incarnation_left_unfinished_is_aborted_and_not_run_again(
     assert lounge.ask("other", id_="cut")["error"]["code"] == "invalid_argument"
     assert lounge.count() == 2
     assert lounge.post.heard() == []
-    mark = mark_in(lounge.ids()["cut"])
+    mark = progress_in(lounge.ids()["cut"])
     assert mark is not None
     assert mark.first <= mark.last <= before
 

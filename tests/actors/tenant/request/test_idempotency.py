@@ -6,7 +6,7 @@ import msgpack
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.tenant.request.idempotency import Mark, mark_in
+from actors.tenant.request.idempotency import Progress, progress_in
 from transport import codec
 from transport.message import UNAVAILABLE, Refusal
 
@@ -16,21 +16,21 @@ TIMES = st.floats(min_value=0, max_value=4e9)
 @given(st.integers(min_value=1, max_value=10**9), TIMES, TIMES)
 def test_a_mark_is_read_as_it_was_written(stretches: int, first: float, last: float) -> None:
     """And says so many."""
-    mark = Mark(stretches, first, last)
-    assert mark_in(mark.packed()) == mark
+    mark = Progress(stretches, first, last)
+    assert progress_in(mark.packed()) == mark
     assert str(mark).startswith("one stretch" if stretches == 1 else f"{stretches} stretches")
 
 
 @given(st.dictionaries(st.text("abc"), st.integers(0, 9), max_size=40))
 def test_a_reply_is_no_mark(reply: dict[str, int]) -> None:
     """In either encoding, however many fields it has."""
-    assert mark_in(msgpack.packb(reply)) is None
-    assert mark_in(codec.encode({"id": "x", **reply}, "json")) is None
+    assert progress_in(msgpack.packb(reply)) is None
+    assert progress_in(codec.encode({"id": "x", **reply}, "json")) is None
 
 
 def test_each_stretch_that_wrote_counts() -> None:
     """The first and the last time are remembered."""
-    mark = Mark.after(Mark.after(Mark.after(None, 10.0), 20.0), 30.25)
+    mark = Progress.after(Progress.after(Progress.after(None, 10.0), 20.0), 30.25)
     assert mark == (3, 10.0, 30.25)
     assert str(mark) == (
         "3 stretches of it were committed, the first at 1970-01-01T00:00:10.000Z, the last at "
@@ -40,7 +40,7 @@ def test_each_stretch_that_wrote_counts() -> None:
 
 def test_a_refusal_on_a_mark_asks_nobody_to_try_again() -> None:
     """It is the answer for good."""
-    refusal = Mark(1, 0.0, 0.0).on(Refusal(UNAVAILABLE, "no", "Sorry.", retry_after_ms=100))
+    refusal = Progress(1, 0.0, 0.0).on(Refusal(UNAVAILABLE, "no", "Sorry.", retry_after_ms=100))
     assert (refusal.code, refusal.user_message, refusal.retry_after_ms) == (
         UNAVAILABLE, "Sorry.", None,
     )  # fmt: skip

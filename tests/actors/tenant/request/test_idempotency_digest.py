@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.tenant.request.idempotency import content_digest
+from actors.tenant.request.idempotency import request_fingerprint
 from transport.codec import decode, encode
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
@@ -45,14 +45,16 @@ def shuffled(value: Any, chance: random.Random) -> Any:
 @given(PARAMS, st.randoms(use_true_random=False))
 def test_the_order_of_keys_makes_no_difference(params: Any, chance: random.Random) -> None:
     """At any depth."""
-    assert content_digest("a.b", params) == content_digest("a.b", shuffled(params, chance))
+    assert request_fingerprint("a.b", params) == request_fingerprint(
+        "a.b", shuffled(params, chance)
+    )
 
 
 @given(PARAMS)
 def test_the_encoding_makes_no_difference(params: Any) -> None:
     """A client may ask again in the other one."""
     told = [decode(encode(params, encoding))[0] for encoding in ("msgpack", "json")]
-    assert content_digest("a.b", told[0]) == content_digest("a.b", told[1])
+    assert request_fingerprint("a.b", told[0]) == request_fingerprint("a.b", told[1])
 
 
 def content(value: Any) -> str:
@@ -63,7 +65,7 @@ def content(value: Any) -> str:
 @given(PARAMS, PARAMS)
 def test_other_content_has_another_digest(one: Any, other: Any) -> None:
     """And the same content the same."""
-    same = content_digest("a.b", one) == content_digest("a.b", other)
+    same = request_fingerprint("a.b", one) == request_fingerprint("a.b", other)
     assert same == (content(one) == content(other))
 
 
@@ -98,23 +100,23 @@ LOOKALIKES: list[dict[str, Any]] = [
 
 def test_what_only_looks_alike_is_not_the_same() -> None:
     """A map is not the list of its pairs, 1 is neither true nor 1.0 nor text."""
-    assert len({content_digest("a.b", params) for params in LOOKALIKES}) == len(LOOKALIKES)
+    assert len({request_fingerprint("a.b", params) for params in LOOKALIKES}) == len(LOOKALIKES)
 
 
 def test_the_same_params_of_another_action_are_another_request() -> None:
     """Also where name and params run into each other."""
-    assert content_digest("a.b", {"c": 1}) != content_digest("a.bc", {"": 1})
-    assert content_digest("a.b", {}) != content_digest("a.c", {})
+    assert request_fingerprint("a.b", {"c": 1}) != request_fingerprint("a.bc", {"": 1})
+    assert request_fingerprint("a.b", {}) != request_fingerprint("a.c", {})
 
 
 @pytest.mark.parametrize("params", LOOKALIKES)
 def test_a_digest_is_sixteen_bytes(params: Any) -> None:
     """What the table of ids holds."""
-    assert len(content_digest("a.b", params)) == 16
+    assert len(request_fingerprint("a.b", params)) == 16
 
 
 def test_a_digest_says_the_same_in_every_process() -> None:
     """It is kept for 24 h, over restarts."""
-    found = content_digest("contacts.add", {"name": "Ada", "tags": ["x", {"b": 1, "a": 2}]})
+    found = request_fingerprint("contacts.add", {"name": "Ada", "tags": ["x", {"b": 1, "a": 2}]})
     packed = msgpack.packb(["contacts.add", {"name": "Ada", "tags": ["x", {"a": 2, "b": 1}]}])
     assert found == blake2b(packed, digest_size=16).digest()
