@@ -30,7 +30,7 @@ from actors.tenant.database.guard import CHANGES, Guard, is_writing
 from actors.tenant.database.plans import STATEMENTS, Plan, Plans, row_maker
 
 
-class Ordinary:
+class FallbackPath:
     """Runs statements through a Connection, whose dialect shows them to the Guard."""
 
     __slots__ = ("_connection", "_failures")
@@ -93,7 +93,7 @@ NO_BINDS: Final[Binds] = {}
 class FunctionDatabase:
     """Implements context.Database over one tenant's connection; used in the tenant's turn only."""
 
-    __slots__ = ("_driver", "_failures", "_guard", "_keys", "_ordinary", "_plans")
+    __slots__ = ("_driver", "_failures", "_fallback", "_guard", "_keys", "_plans")
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class FunctionDatabase:
         self._guard = guard
         self._plans = plans
         self._failures = Failures(driver, connection.dialect, guard)
-        self._ordinary = Ordinary(connection, self._failures)
+        self._fallback = FallbackPath(connection, self._failures)
         self._keys = keys
 
     def all(self, statement: Executable, binds: Binds | None = None) -> Sequence[Row]:
@@ -117,7 +117,7 @@ class FunctionDatabase:
         plan = self._plans.find(statement, given)
         if plan is not None and (rows := self._fetch(plan, given, None)) is not None:
             return [*map(plan.row, rows)]
-        return self._ordinary.rows(statement, given, None)
+        return self._fallback.rows(statement, given, None)
 
     def first(self, statement: Executable, binds: Binds | None = None) -> Row | None:
         """The first row, or None."""
@@ -125,7 +125,7 @@ class FunctionDatabase:
         plan = self._plans.find(statement, given)
         if plan is not None and (rows := self._fetch(plan, given, 1)) is not None:
             return plan.row(rows[0]) if rows else None
-        return next(iter(self._ordinary.rows(statement, given, 1)), None)
+        return next(iter(self._fallback.rows(statement, given, 1)), None)
 
     def scalar(self, statement: Executable, binds: Binds | None = None) -> Any:
         """The first column of the first row, or None."""
@@ -133,7 +133,7 @@ class FunctionDatabase:
         plan = self._plans.find(statement, given)
         if plan is not None and (rows := self._fetch(plan, given, 1)) is not None:
             return plan.value(rows[0]) if rows else None
-        found: Any = self._ordinary.rows(statement, given, 1)
+        found: Any = self._fallback.rows(statement, given, 1)
         return found[0][0] if found else None
 
     def run(self, statement: Executable, binds: Binds | Sequence[Binds] | None = None) -> int:
@@ -162,9 +162,9 @@ class FunctionDatabase:
     def _run_once(self, statement: Executable, binds: Binds) -> int | None:
         plan = self._plans.find(statement, binds)
         if plan is None or not plan.written.writes:
-            return self._ordinary.count(statement, binds)
+            return self._fallback.count(statement, binds)
         if (values := self._admitted(plan, binds)) is None:
-            return self._ordinary.count(statement, binds)
+            return self._fallback.count(statement, binds)
         try:
             cursor = self._driver.execute(plan.sql, values)
             if plan.returns_rows:
@@ -176,10 +176,10 @@ class FunctionDatabase:
     def _run_many(self, statement: Executable, binds: Sequence[Binds]) -> int | None:
         plan = self._plans.find(statement, binds[0])
         if plan is None or plan.returns_rows or not plan.written.writes:
-            return self._ordinary.count(statement, binds)
+            return self._fallback.count(statement, binds)
         rows = [values for each in binds if (values := self._admitted(plan, each)) is not None]
         if len(rows) < len(binds):
-            return self._ordinary.count(statement, binds)
+            return self._fallback.count(statement, binds)
         try:
             return self._driver.executemany(plan.sql, rows).rowcount
         except sqlite3.Error as error:
@@ -200,7 +200,7 @@ class FunctionDatabase:
         return int(self._driver.execute(CHANGES).fetchone()[0])
 
 
-class Lease:
+class ScopedDatabase:
     """Implements context.Database: `with lease.on(database):` around each stretch of one function.
 
     The database may be another one in each: it is opened anew after a commit that failed.
@@ -211,7 +211,7 @@ class Lease:
     def __init__(self) -> None:
         self._database: Database | None = None
 
-    def on(self, database: Database) -> Lease:
+    def scope(self, database: Database) -> ScopedDatabase:
         """Lend it this one, until the `with` ends."""
         self._database = database
         return self
@@ -229,22 +229,22 @@ class Lease:
 
     def all(self, statement: Executable, binds: Binds | None = None) -> Sequence[Row]:
         """Every row of a result."""
-        return self._lent.all(statement, binds)
+        return self._current.all(statement, binds)
 
     def first(self, statement: Executable, binds: Binds | None = None) -> Row | None:
         """The first row, or None."""
-        return self._lent.first(statement, binds)
+        return self._current.first(statement, binds)
 
     def scalar(self, statement: Executable, binds: Binds | None = None) -> Any:
         """The first column of the first row, or None."""
-        return self._lent.scalar(statement, binds)
+        return self._current.scalar(statement, binds)
 
     def run(self, statement: Executable, binds: Binds | Sequence[Binds] | None = None) -> int:
         """Run an INSERT, UPDATE or DELETE; how many rows it changed."""
-        return self._lent.run(statement, binds)
+        return self._current.run(statement, binds)
 
     @property
-    def _lent(self) -> Database:
+    def _current(self) -> Database:
         if self._database is None:
             raise StatementRefused(
                 "ctx.db is the function's while it runs, and nobody's while it waits or is closed: do the "

@@ -21,7 +21,7 @@ from actors.runtime.futures import Raised, Returned, Step, Stepper
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.context import Context
 from actors.tenant.database.placement import Displaced
-from actors.tenant.database.statements import Lease
+from actors.tenant.database.statements import ScopedDatabase
 from actors.tenant.request.connector_calls import AWAITABLE, Call, Calls
 from actors.tenant.request.handler import ReadOnlyViolation, RequestHandler
 from actors.tenant.request.idempotency import Progress, request_fingerprint
@@ -95,11 +95,11 @@ class Stretches:
 
     def _function(self, signal: NeedsOwnTransaction, digest: bytes) -> Parked:
         work, route, handler = signal.work, signal.route, self._handler
-        lease = Lease()
+        scoped = ScopedDatabase()
         calls = Calls(route.action, handler.table.operations, handler.require_subscribed)
         sends = Sends(route.action, handler.table, handler.require_subscribed)
         context = Context(
-            lease,
+            scoped,
             handler.tenant.name,
             work.principal,
             route.name,
@@ -112,7 +112,7 @@ class Stretches:
         assert route.function is not None
         stepper = Stepper(route.function(context, signal.params), Call, AWAITABLE)
         known, began = self._database.known, time.monotonic()
-        return Parked(work, route, digest, known, began, stepper, lease, calls, sends)
+        return Parked(work, route, digest, known, began, stepper, scoped, calls, sends)
 
     def _advanced(self, function: Parked) -> Stretch:
         database, route = self._database, function.route
@@ -142,7 +142,7 @@ class Stretches:
             known=function.known,
         )
         running = self._handler.begins(function.route, function.work)
-        with running, lent as database, function.lease.on(database):
+        with running, lent as database, function.scoped.scope(database):
             return self._charged(function)
 
     def _charged(self, function: Parked) -> Step:

@@ -19,7 +19,7 @@ from actors.runtime.clock import Alarm
 from actors.runtime.futures import Answer, Stepper, settle_with_error
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.database.guard import KnownText
-from actors.tenant.database.statements import Lease
+from actors.tenant.database.statements import ScopedDatabase
 from actors.tenant.request.connector_calls import Call, Calls
 from actors.tenant.request.idempotency import Progress
 from actors.tenant.request.sends import Sends
@@ -32,8 +32,18 @@ class Parked:
     """One of them. It ends on the version that it began with, whatever is served by then."""
 
     __slots__ = (
-        "awaits", "began", "calls", "digest", "known", "lease", "mark", "route", "sends", "stepper",
-        "wait", "work",
+        "awaits",
+        "began",
+        "calls",
+        "digest",
+        "known",
+        "mark",
+        "route",
+        "scoped",
+        "sends",
+        "stepper",
+        "wait",
+        "work",
     )  # fmt: skip
 
     def __init__(
@@ -44,7 +54,7 @@ class Parked:
         known: KnownText,
         began: float,
         stepper: Stepper,
-        lease: Lease,
+        scoped: ScopedDatabase,
         calls: Calls,
         sends: Sends,
     ) -> None:
@@ -57,7 +67,7 @@ class Parked:
         self.began = began
         """time.monotonic() in seconds."""
         self.stepper = stepper
-        self.lease = lease
+        self.scoped = scoped
         self.calls = calls
         self.sends = sends
         self.progress: Progress | None = None

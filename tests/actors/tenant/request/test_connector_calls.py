@@ -13,7 +13,7 @@ from actors.profiles import Config
 from actors.runtime.futures import Answer, Awaiting, Raised, Returned, Stepper, settle
 from actors.schema.schema import ResultProblem
 from actors.tenant.context import Context
-from actors.tenant.database.statements import Lease
+from actors.tenant.database.statements import ScopedDatabase
 from actors.tenant.request.connector_calls import AWAITABLE, Call, Calls
 from tests.actors.tenant.async_harness import TABLE
 from tests.actors.tenant.subscriptions import subscribed
@@ -25,7 +25,7 @@ def context(calls: Calls | None = None) -> Context:
     """What a function of marks.slowly gets."""
     caller = Principal("t_1", "acme", "member")
     now = datetime.now(UTC)
-    return Context(Lease(), "acme", caller, ACTION.name, now, "0" * 32, Config(), calls)
+    return Context(ScopedDatabase(), "acme", caller, ACTION.name, now, "0" * 32, Config(), calls)
 
 
 @pytest.fixture
