@@ -191,8 +191,8 @@ class Tenant(Actor):
 
         That is where SQLite ended the transaction by itself: a full quota, an interrupted write, an I/O
         error. The message at fault is settled with its refusal; those before it lost their effects and are
-        served again, since none of them was answered yet. Raises NeedsOwnTransaction, with the transaction begun, where the
-        first one needs it for itself.
+        served again, since none of them was answered yet. Raises NeedsOwnTransaction, with the transaction
+        begun, if the first one needs it for itself.
         """
         database = self._unit_of_work.database
         self._unit_of_work.begin()

@@ -47,18 +47,20 @@ class Database(Protocol):
         ...
 
 
-class Calls(Protocol):
+class CallFactory(Protocol):
     """Makes the connector calls of one `async def` (actors/tenant/request/connector_calls.py)."""
 
-    def make(self, name: str, params: Mapping[str, Any]) -> Awaitable[Any]:
+    def create(self, name: str, params: Mapping[str, Any]) -> Awaitable[Any]:
         """Make a call that is sent when it is awaited; CallRefused."""
         ...
 
 
-class Sends(Protocol):
+class SendFactory(Protocol):
     """Takes the deliveries of one function (actors/tenant/request/sends.py)."""
 
-    def make(self, name: str, params: Mapping[str, Any], then: str | None, *, ordered: bool) -> str:
+    def create(
+        self, name: str, params: Mapping[str, Any], then: str | None, *, ordered: bool
+    ) -> str:
         """Return the key of a delivery that leaves after the commit; CallRefused, NotSubscribed."""
         ...
 
@@ -77,9 +79,9 @@ class Context(NamedTuple):
     config: Config
     """The tenant's settings and whitelabel at one revision, the same for the whole message; nobody can
     change it. What the index's schema has as a default is not filled in: ask with `.get(name, default)`."""
-    calls: Calls | None = None
+    calls: CallFactory | None = None
     """Of an `async def`; None for a function that cannot wait."""
-    sends: Sends | None = None
+    sends: SendFactory | None = None
     """None where nothing can be sent from."""
 
     def call(self, operation: str, /, **params: Any) -> Awaitable[Any]:
@@ -95,7 +97,7 @@ class Context(NamedTuple):
                 f"{self.action} calls {operation} in a plain def, which cannot wait: write async def, and "
                 "await ctx.call(...)"
             )
-        return self.calls.make(operation, params)
+        return self.calls.create(operation, params)
 
     def send(
         self,
@@ -116,4 +118,4 @@ class Context(NamedTuple):
         """
         if self.sends is None:
             raise CallRefused(f"{self.action} sends {operation} where nothing can be sent from")
-        return self.sends.make(operation, params or {}, then, ordered=ordered)
+        return self.sends.create(operation, params or {}, then, ordered=ordered)

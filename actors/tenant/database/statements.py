@@ -201,7 +201,7 @@ class FunctionDatabase:
 
 
 class ScopedDatabase:
-    """Implements context.Database: `with lease.on(database):` around each stretch of one function.
+    """Implements context.Database: `with scoped.scope(database):` around each stretch of one function.
 
     The database may be another one in each: it is opened anew after a commit that failed.
     """

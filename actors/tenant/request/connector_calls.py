@@ -35,10 +35,10 @@ NAMELESS: Final = PLAIN.replace("{product_name}", "this service")
 Run = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 
 RequireSubscribed = Callable[[Operation], None]
-"""Raises Unsubscribed where the tenant may not use this operation at this moment."""
+"""Raises NotEntitled if the tenant may not use this operation at this moment."""
 
 
-class Unsubscribed(NotSubscribed):
+class NotEntitled(NotSubscribed):
     """The tenant's subscription to this connector does not hold."""
 
     def __init__(self, operation: str) -> None:
@@ -51,17 +51,15 @@ class Unsubscribed(NotSubscribed):
 
 
 def require_subscribed(operation: Operation, profile: Profile, table: RoutingTable) -> None:
-    """Unsubscribed, unless it holds at this moment; what is built in needs none."""
+    """NotEntitled, unless it holds at this moment; what is built in needs none."""
     connector = operation.name.partition(".")[0]
     if connector not in table.connectors:
         return
     if not may_use(profile, connector, time.time()):
-        raise Unsubscribed(operation.name)
+        raise NotEntitled(operation.name)
 
 
-def user_message(
-    error: Unsubscribed, profile: Profile, table: RoutingTable, run: Run
-) -> str | None:
+def user_message(error: NotEntitled, profile: Profile, table: RoutingTable, run: Run) -> str | None:
     """In the words of the action that the index names; None where whitelabel has words for the code.
 
     `run` runs an action, read-only, and gives its result. What goes wrong with that is logged, and leaves the
@@ -89,26 +87,28 @@ AWAITABLE: Final = (
 """What a function hears that awaits anything else, such as asyncio.sleep()."""
 
 
-class Call:
+class ConnectorCall:
     """One call of an operation, to be awaited once."""
 
     __slots__ = ("_calls", "operation", "params")
 
-    def __init__(self, calls: Calls, operation: Operation, params: Mapping[str, Any]) -> None:
+    def __init__(
+        self, calls: ConnectorCalls, operation: Operation, params: Mapping[str, Any]
+    ) -> None:
         self._calls = calls
         self.operation = operation
         self.params = params
 
-    def __await__(self) -> Generator[Call, Any, Any]:
+    def __await__(self) -> Generator[ConnectorCall, Any, Any]:
         """Hand itself to whoever steps; what comes back is checked, so that a function may rely on it."""
-        self._calls.begin(self)
+        self._calls.start(self)
         answer = yield self
         result = self.operation.result
         result.check(answer)
         return result.model.model_validate(answer)
 
 
-class Calls:
+class ConnectorCalls:
     """Makes the calls of one function: of the operations that its action lists, with params that fit."""
 
     __slots__ = ("_action", "_made", "_operations", "_require_subscribed")
@@ -123,9 +123,9 @@ class Calls:
         self._action = action
         self._require_subscribed = require_subscribed
         self._operations = operations
-        self._made: list[Call] = []
+        self._made: list[ConnectorCall] = []
 
-    def make(self, name: str, params: Mapping[str, Any]) -> Call:
+    def create(self, name: str, params: Mapping[str, Any]) -> ConnectorCall:
         """A call that is not sent yet. CallRefused (MisfitCall) says what is wrong with it."""
         operation = self._operation(name)
         try:
@@ -137,11 +137,11 @@ class Calls:
             raise MisfitCall(
                 f"ctx.call of {self._action.name}: {problem}; what a connector gets is plain JSON"
             ) from None
-        call = Call(self, operation, params)
+        call = ConnectorCall(self, operation, params)
         self._made.append(call)
         return call
 
-    def begin(self, call: Call) -> None:
+    def start(self, call: ConnectorCall) -> None:
         """It is awaited now; CallRefused the second time, NotSubscribed where it may not leave."""
         if call not in self._made:
             raise CallRefused(

@@ -22,7 +22,7 @@ from actors.runtime.mailbox import Mailbox
 from actors.tenant.context import Context
 from actors.tenant.database.placement import Displaced
 from actors.tenant.database.statements import ScopedDatabase
-from actors.tenant.request.connector_calls import AWAITABLE, Call, Calls
+from actors.tenant.request.connector_calls import AWAITABLE, ConnectorCall, ConnectorCalls
 from actors.tenant.request.handler import ReadOnlyViolation, RequestHandler
 from actors.tenant.request.idempotency import Progress, request_fingerprint
 from actors.tenant.request.pending import NeedsOwnTransaction, PendingReply
@@ -37,7 +37,7 @@ class Stretch(NamedTuple):
 
     pending: PendingReply | None
     function: Parked | None = None
-    call: Call | None = None
+    call: ConnectorCall | None = None
     progress: Progress | None = None
     """What is on disk of the function once this is."""
     wrote: bool = False
@@ -96,7 +96,7 @@ class Stretches:
     def _function(self, signal: NeedsOwnTransaction, digest: bytes) -> Parked:
         work, route, handler = signal.work, signal.route, self._handler
         scoped = ScopedDatabase()
-        calls = Calls(route.action, handler.table.operations, handler.require_subscribed)
+        calls = ConnectorCalls(route.action, handler.table.operations, handler.require_subscribed)
         sends = Sends(route.action, handler.table, handler.require_subscribed)
         context = Context(
             scoped,
@@ -110,7 +110,7 @@ class Stretches:
             sends,
         )
         assert route.function is not None
-        stepper = Stepper(route.function(context, signal.params), Call, AWAITABLE)
+        stepper = Stepper(route.function(context, signal.params), ConnectorCall, AWAITABLE)
         known, began = self._database.known, time.monotonic()
         return Parked(work, route, digest, known, began, stepper, scoped, calls, sends)
 

@@ -19,7 +19,12 @@ from actors.tenant.context import Context
 from actors.tenant.database.constants import static_fragments
 from actors.tenant.database.database import TenantDatabase
 from actors.tenant.database.guard import KnownText
-from actors.tenant.request.connector_calls import AWAITABLE, Call, Calls, RequireSubscribed
+from actors.tenant.request.connector_calls import (
+    AWAITABLE,
+    ConnectorCall,
+    ConnectorCalls,
+    RequireSubscribed,
+)
 from actors.tenant.request.sends import Sends
 from transport.message import INTERNAL
 
@@ -93,13 +98,13 @@ class Rehearsal:
             return {"ok": False, "error": error.refusal.as_map()}
         except BaseException as error:  # noqa: BLE001 - whatever a function raises is what is asked for
             return {"ok": False, "error": self._failure(route, error)}
-        if isinstance(result, Call):
+        if isinstance(result, ConnectorCall):
             return {"ok": True, "waits_for": result.operation.name}
         return {"ok": True, "result": result}
 
     def _result(
         self, route: Route, message: DryRun, known: KnownText, statements: list[str]
-    ) -> Mapping[str, Any] | Call:
+    ) -> Mapping[str, Any] | ConnectorCall:
         params = route.params.parse(message.params)
         if route.function is None:
             return dict(route.example or {})
@@ -126,12 +131,12 @@ class Rehearsal:
             result = route.function(context, params)
             if route.is_async:
                 result = _first_stretch(result)
-        if not isinstance(result, Call):
+        if not isinstance(result, ConnectorCall):
             route.result.check(result)
         return result  # type: ignore[no-any-return]  # a function returns anything; it was checked
 
-    def _calls(self, route: Route) -> Calls:
-        return Calls(route.action, self._table.operations, self._require_subscribed)
+    def _calls(self, route: Route) -> ConnectorCalls:
+        return ConnectorCalls(route.action, self._table.operations, self._require_subscribed)
 
     def _failure(self, route: Route, error: BaseException) -> Account:
         """For whoever writes the function: what it was, and on which of its lines."""
@@ -146,7 +151,7 @@ class Rehearsal:
 
 def _first_stretch(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """What it returns, or the call that it waits for: nobody is called from here."""
-    stepper = Stepper(coroutine, Call, AWAITABLE)
+    stepper = Stepper(coroutine, ConnectorCall, AWAITABLE)
     step = stepper.step()
     if isinstance(step, Raised):
         raise step.error

@@ -39,7 +39,7 @@ from actors.tenant.context import Context
 from actors.tenant.database.database import TenantDatabase
 from actors.tenant.database.errors import BLAMELESS
 from actors.tenant.request.callback import MACHINE, row_of
-from actors.tenant.request.connector_calls import Unsubscribed, require_subscribed, user_message
+from actors.tenant.request.connector_calls import NotEntitled, require_subscribed, user_message
 from actors.tenant.request.dry_run import Rehearsal
 from actors.tenant.request.idempotency import progress_in, request_fingerprint
 from actors.tenant.request.pending import NeedsOwnTransaction, PendingReply, tripped_refusal
@@ -94,8 +94,8 @@ class RequestHandler:
     def serve(self, message: Any, began: float) -> PendingReply:
         """Answer a request, a dead letter, or work that has killed before; refusals are answers too.
 
-        `began` is time.monotonic() by now: whoever serves many has it from the one before. Raises NeedsOwnTransaction,
-        with nothing done, for a request whose function may wait.
+        `began` is time.monotonic() by now: whoever serves many has it from the one before. Raises
+        NeedsOwnTransaction, with nothing done, for a request whose function may wait.
         """
         self._began = began
         self._chosen = self._running = None
@@ -112,7 +112,7 @@ class RequestHandler:
 
     def reason(self, work: Work, error: BaseException) -> Refusal:
         """Why a request is refused whose function, or whose way there, has raised this."""
-        if isinstance(error, Unsubscribed):
+        if isinstance(error, NotEntitled):
             return error.refusal._replace(user_message=self._worded(work, error))
         refusal = vars(error).get("refusal") if isinstance(error, ActionError) else None
         return refusal if isinstance(refusal, Refusal) else self._explain(work, error)
@@ -337,7 +337,7 @@ class RequestHandler:
         with self._function_time:
             return function(context, params)
 
-    def _worded(self, work: Work, error: Unsubscribed) -> str | None:
+    def _worded(self, work: Work, error: NotEntitled) -> str | None:
         """By the action that the index names; which version serves the request itself stays known."""
         before, run = (self._chosen, self._running), partial(self._consulted, work)
         try:

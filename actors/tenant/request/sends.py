@@ -49,8 +49,10 @@ class Sends:
         self._table = table
         self._made: list[Sent] | None = None
 
-    def make(self, name: str, params: Mapping[str, Any], then: str | None, *, ordered: bool) -> str:
-        """Note a delivery; its key. CallRefused says what is wrong with it, or Unsubscribed."""
+    def create(
+        self, name: str, params: Mapping[str, Any], then: str | None, *, ordered: bool
+    ) -> str:
+        """Note a delivery; its key. CallRefused says what is wrong with it, or NotEntitled."""
         operation = self._operation(name)
         try:
             operation.params.parse(params)

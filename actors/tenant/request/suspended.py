@@ -20,7 +20,7 @@ from actors.runtime.futures import Answer, Stepper, settle_with_error
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.database.guard import KnownText
 from actors.tenant.database.statements import ScopedDatabase
-from actors.tenant.request.connector_calls import Call, Calls
+from actors.tenant.request.connector_calls import ConnectorCall, ConnectorCalls
 from actors.tenant.request.idempotency import Progress
 from actors.tenant.request.sends import Sends
 from transport.message import DEADLINE_EXCEEDED, UNAVAILABLE, Refusal
@@ -37,7 +37,7 @@ class Parked:
         "calls",
         "digest",
         "known",
-        "mark",
+        "progress",
         "route",
         "scoped",
         "sends",
@@ -55,7 +55,7 @@ class Parked:
         began: float,
         stepper: Stepper,
         scoped: ScopedDatabase,
-        calls: Calls,
+        calls: ConnectorCalls,
         sends: Sends,
     ) -> None:
         self.work = work
@@ -165,7 +165,7 @@ class Parking:
                 f"{waits}; send this one again, with the same id", retry_after_ms=RETRY_FULL_MS
             )
 
-    def park(self, function: Parked, call: Call) -> None:
+    def park(self, function: Parked, call: ConnectorCall) -> None:
         """Send what it awaits, and have the tenant told when the answer is there, or the time is over."""
         wait, answer = next(_numbers), Answer()
         function.wait, function.awaits = wait, answer
@@ -204,7 +204,7 @@ class Parking:
         if wait in self._waiting:
             self._mailbox.tell(Arrived(wait))
 
-    def _send(self, function: Parked, call: Call, answer: Answer) -> None:
+    def _send(self, function: Parked, call: ConnectorCall, answer: Answer) -> None:
         connector = call.operation.name.partition(".")[0]
         mailbox = self._connectors.get(connector)
         if mailbox is None:

@@ -25,7 +25,7 @@ from actors.tenant.database.database import TenantDatabase
 from actors.tenant.database.guard import KnownText
 from actors.tenant.database.outbox_table import Sent
 from actors.tenant.functions.search_index import words
-from actors.tenant.request.connector_calls import Unsubscribed
+from actors.tenant.request.connector_calls import NotEntitled
 from actors.tenant.request.sends import Sends
 from actors.tenant.storage.files import create_tenant
 from actors.tenant.storage.migrations import Migrations
@@ -159,7 +159,7 @@ class Desk:
 
     def _require_subscribed(self, operation: Operation) -> None:
         if operation.name.partition(".")[0] not in self.subscriptions:
-            raise Unsubscribed(operation.name)
+            raise NotEntitled(operation.name)
 
     def pages(self, name: str, /, **params: Any) -> Iterator[dict[str, Any]]:
         """Every page of a listing, the first one first."""

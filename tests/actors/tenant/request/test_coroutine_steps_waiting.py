@@ -188,7 +188,7 @@ def test_a_call_leaves_once_what_was_written_before_it_is_on_disk(lounge: Lounge
     assert lounge.on_disk() == 1
     mark = progress_in(lounge.ids()[id_])
     assert mark is not None
-    assert mark.stretches == 1
+    assert mark.steps == 1
 
 
 def test_a_stretch_that_is_rolled_back_has_called_nobody(lounge: Lounge) -> None:

@@ -14,15 +14,15 @@ TIMES = st.floats(min_value=0, max_value=4e9)
 
 
 @given(st.integers(min_value=1, max_value=10**9), TIMES, TIMES)
-def test_a_mark_is_read_as_it_was_written(stretches: int, first: float, last: float) -> None:
+def test_progress_is_read_as_it_was_written(steps: int, first: float, last: float) -> None:
     """And says so many."""
-    mark = Progress(stretches, first, last)
-    assert progress_in(mark.packed()) == mark
-    assert str(mark).startswith("one stretch" if stretches == 1 else f"{stretches} stretches")
+    progress = Progress(steps, first, last)
+    assert progress_in(progress.encode()) == progress
+    assert str(progress).startswith("one stretch" if steps == 1 else f"{steps} stretches")
 
 
 @given(st.dictionaries(st.text("abc"), st.integers(0, 9), max_size=40))
-def test_a_reply_is_no_mark(reply: dict[str, int]) -> None:
+def test_a_reply_is_no_progress(reply: dict[str, int]) -> None:
     """In either encoding, however many fields it has."""
     assert progress_in(msgpack.packb(reply)) is None
     assert progress_in(codec.encode({"id": "x", **reply}, "json")) is None
@@ -30,17 +30,19 @@ def test_a_reply_is_no_mark(reply: dict[str, int]) -> None:
 
 def test_each_stretch_that_wrote_counts() -> None:
     """The first and the last time are remembered."""
-    mark = Progress.after(Progress.after(Progress.after(None, 10.0), 20.0), 30.25)
-    assert mark == (3, 10.0, 30.25)
-    assert str(mark) == (
+    progress = Progress.advance(Progress.advance(Progress.advance(None, 10.0), 20.0), 30.25)
+    assert progress == (3, 10.0, 30.25)
+    assert str(progress) == (
         "3 stretches of it were committed, the first at 1970-01-01T00:00:10.000Z, the last at "
         "1970-01-01T00:00:30.250Z"
     )
 
 
-def test_a_refusal_on_a_mark_asks_nobody_to_try_again() -> None:
+def test_a_refusal_with_progress_does_not_ask_for_a_retry() -> None:
     """It is the answer for good."""
-    refusal = Progress(1, 0.0, 0.0).on(Refusal(UNAVAILABLE, "no", "Sorry.", retry_after_ms=100))
+    refusal = Progress(1, 0.0, 0.0).annotate(
+        Refusal(UNAVAILABLE, "no", "Sorry.", retry_after_ms=100)
+    )
     assert (refusal.code, refusal.user_message, refusal.retry_after_ms) == (
         UNAVAILABLE, "Sorry.", None,
     )  # fmt: skip

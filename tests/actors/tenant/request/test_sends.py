@@ -12,7 +12,7 @@ from actors.messages import Principal
 from actors.profiles import Config
 from actors.tenant.context import Context
 from actors.tenant.outbox.attempt import ATTEMPT_SECONDS
-from actors.tenant.request.connector_calls import Unsubscribed
+from actors.tenant.request.connector_calls import NotEntitled
 from actors.tenant.request.sends import LONGEST_SLEEP, MOST_AT_ONCE, Sends
 from tests.actors.tenant.outbox_harness import TABLE
 from tests.actors.tenant.subscriptions import subscribed
@@ -72,7 +72,7 @@ def test_what_the_index_does_not_allow_is_refused_with_a_reason(
     """Where it is sent, and not when the outcome is there."""
     made = sends(action)
     with pytest.raises(CallRefused, match=r"ctx\.send of") as refused:
-        made.make(operation, params, then, ordered=False)
+        made.create(operation, params, then, ordered=False)
     assert why in str(refused.value)
     assert made.take() is None
 
@@ -81,11 +81,11 @@ def test_nothing_is_sent_without_a_subscription() -> None:
     """The function hears it where it sends, and may catch it."""
 
     def refuse(operation: Operation) -> None:
-        raise Unsubscribed(operation.name)
+        raise NotEntitled(operation.name)
 
     made = Sends(TABLE.routes["parcels.send"].action, TABLE, refuse)
-    with pytest.raises(Unsubscribed, match="needs a subscription to post"):
-        made.make("post.deliver", {"name": "a"}, None, ordered=False)
+    with pytest.raises(NotEntitled, match="needs a subscription to post"):
+        made.create("post.deliver", {"name": "a"}, None, ordered=False)
     assert made.take() is None
 
 
@@ -93,18 +93,18 @@ def test_one_message_sends_no_more_than_so_many() -> None:
     """A loop that does not end would fill the outbox."""
     made = sends()
     for _ in range(MOST_AT_ONCE):
-        made.make("post.deliver", {"name": "a"}, None, ordered=False)
+        made.create("post.deliver", {"name": "a"}, None, ordered=False)
     with pytest.raises(CallRefused, match="more than 1,000"):
-        made.make("post.deliver", {"name": "a"}, None, ordered=False)
+        made.create("post.deliver", {"name": "a"}, None, ordered=False)
 
 
 def test_a_sleep_that_no_attempt_outlasts_is_refused_where_it_is_sent() -> None:
     action = TABLE.routes["parcels.send"].action._replace(connectors=("timer.sleep",))
     made = Sends(action, TABLE, subscribed)
     assert LONGEST_SLEEP < ATTEMPT_SECONDS
-    assert made.make("timer.sleep", {"seconds": LONGEST_SLEEP}, None, ordered=False)
+    assert made.create("timer.sleep", {"seconds": LONGEST_SLEEP}, None, ordered=False)
     with pytest.raises(MisfitCall, match=r"more than 59 s .* await ctx\.call waits longer"):
-        made.make("timer.sleep", {"seconds": LONGEST_SLEEP + 1}, None, ordered=False)
+        made.create("timer.sleep", {"seconds": LONGEST_SLEEP + 1}, None, ordered=False)
 
 
 def test_nothing_is_sent_from_where_nothing_can_be() -> None:
