@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from actors.access import ADMIN_OWNER, DEVELOPER, DEVELOPER_ADMIN, MEMBER, OWNER
-from actors.admin.messages import SweepDue
+from actors.admin.messages import PurgeExpired
 from tests.actors.callers import DAY, Being, Caller, MovableClock, Stage
 from tests.conftest import Server
 from tests.deadline import until
@@ -246,7 +246,7 @@ def test_a_deleted_tenant_is_backed_up_a_last_time_and_gone_after_its_grace(stag
     assert order(stage, developer_admin, "tenants.delete", reason="closed", grace_days=30)["ok"]
     assert code(stage.call("data", token, "acme", "contacts.find", {})) == "unavailable"
     stage.advance(31 * DAY)
-    system.directory.tell(SweepDue())
+    system.directory.tell(PurgeExpired())
     until(lambda: system.local.find_tenant("acme") is None, "the tenant's end")
     data = system.settings.data
     assert not (data / "tenants" / f"{record.id}.db").exists()

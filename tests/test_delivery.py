@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from actors.access import ADMIN_OWNER, DEVELOPER, OWNER
-from actors.admin.messages import SweepDue
+from actors.admin.messages import PurgeExpired
 from actors.assembly.system import System
 from actors.errors import NotSubscribed, Unavailable
 from actors.messages import Operate
@@ -147,7 +147,7 @@ def test_a_deleted_tenant_leaves_no_marker(serve: Servers, post: Watch) -> None:
     markers = server.system.settings.data / "outbox"
     assert len(list(markers.iterdir())) == 1
     server.system.local.ask("tenants.delete", "acme", reason="over", grace_days=0)
-    server.system.directory.tell(SweepDue())
+    server.system.directory.tell(PurgeExpired())
     until(lambda: not list(markers.iterdir()), "the tenant to be gone")
 
 

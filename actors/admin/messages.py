@@ -18,7 +18,7 @@ from actors.runtime.mailbox import Mailbox
 # How an order is given
 
 
-class Order(NamedTuple):
+class Execute(NamedTuple):
     """Ask the Directory to change something, in one transaction. Answered by Done.
 
     Aborted where its giver is no longer who he was when the channel decided: the token revoked or expired,
@@ -38,7 +38,7 @@ class Order(NamedTuple):
     """Id of the command's tenant as the channel knew it; None where it knew of none."""
 
 
-class Done(NamedTuple):
+class CommandDone(NamedTuple):
     """The order is on disk, and all that follows from it has been told."""
 
     result: dict[str, Any]
@@ -51,13 +51,13 @@ class Done(NamedTuple):
     """
 
 
-class TellEverything(NamedTuple):
+class PublishAll(NamedTuple):
     """Tell this subscriber all there is, as DirectoryChanged: it has just started."""
 
     mailbox: Mailbox
 
 
-class SweepDue(NamedTuple):
+class PurgeExpired(NamedTuple):
     """From the Clock: end what has expired, retire tenants whose grace is over, forget old receipts."""
 
 

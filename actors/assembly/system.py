@@ -12,7 +12,7 @@ from actors.admin.console.actor import AdminConsole, ConsoleMailbox, Finish
 from actors.admin.console.context import Actors
 from actors.admin.directory.actor import Directory
 from actors.admin.directory.store import holds_sealed, prepare_directory
-from actors.admin.messages import SweepDue, TellEverything
+from actors.admin.messages import PublishAll, PurgeExpired
 from actors.admin.secrets import find_keys
 from actors.assembly.log_children import Logs, zone_of
 from actors.assembly.provisioning import LocalAdmin
@@ -233,7 +233,7 @@ class System:
         keep_looking(self.clock, self.supervisor)
         self.clock.tell(Every(TICK_SECONDS, self.waker, Tick()))
         self.clock.tell(Every(LOOK_SECONDS, self.registry, LookForHangs()))
-        self.clock.tell(Every(RECKON_SECONDS, self.directory, SweepDue()))
+        self.clock.tell(Every(RECKON_SECONDS, self.directory, PurgeExpired()))
         for channel in (self.router, self.console):
             self.clock.tell(Every(RECKON_SECONDS, channel, FlushUses()))
         self.connectors.open_journals()
@@ -317,7 +317,7 @@ class System:
             mailbox,
             self.supervisor,
             self._storage.due_markers,
-            read_directory=lambda: self.directory.tell(TellEverything(self.waker)),
+            read_directory=lambda: self.directory.tell(PublishAll(self.waker)),
         )
 
     def _start_router(self, mailbox: Mailbox) -> object:
@@ -329,7 +329,7 @@ class System:
             tables=self.tables,
             profiles=self._profiles,
             limits=self._limits,
-            read_directory=lambda: self.directory.tell(TellEverything(self.router)),
+            read_directory=lambda: self.directory.tell(PublishAll(self.router)),
             epoch=Epoch(self._now),
             accounts=self.logs.accounts(),
             stats=self.logs.stats,
@@ -354,7 +354,7 @@ class System:
             tables=self.tables,
             profiles=self._profiles,
             limits=self._limits,
-            read_directory=lambda: self.directory.tell(TellEverything(self.console)),
+            read_directory=lambda: self.directory.tell(PublishAll(self.console)),
             epoch=Epoch(self._now),
             hide=self.settings.log_hide,
         )

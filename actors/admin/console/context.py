@@ -11,7 +11,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple, Protocol
 
-from actors.admin.messages import Done, Order
+from actors.admin.messages import CommandDone, Execute
 from actors.edge.builtin_actions import built_in
 from actors.errors import InvalidArgument
 from actors.messages import Principal, Receipt, TenantRecord
@@ -89,14 +89,14 @@ class AdminContext:
             raise unnamed(self.action)
         return self.tenant.name
 
-    async def order(self, command: Any) -> dict[str, Any]:
+    async def execute(self, command: Any) -> dict[str, Any]:
         """Have the Directory change something; its result, and whatever ActionError it refuses with.
 
         Once in a call: the request's id makes one order safe to repeat, not two.
         """
         tenant_id = self.tenant and self.tenant.id
-        order = Order(command, self.caller, self.receipt, tenant_id)
-        done: Done = await self.ask(self.actors.directory, order)
+        message = Execute(command, self.caller, self.receipt, tenant_id)
+        done: CommandDone = await self.ask(self.actors.directory, message)
         self.replayed = done.replayed
         return done.result
 
@@ -105,7 +105,7 @@ class AdminContext:
         return asked(mailbox, message)
 
 
-def order_digest(action: str, tenant: str | None, params: Mapping[str, Any]) -> bytes:
+def command_fingerprint(action: str, tenant: str | None, params: Mapping[str, Any]) -> bytes:
     """SHA-256 that is equal for equal content, whatever the order of keys: what a Receipt holds.
 
     `tenant` is its id.

@@ -15,7 +15,7 @@ import structlog
 from actors.access import ADMIN
 from actors.admin.console.audit import OK, RETRY_MS, Recorder
 from actors.admin.console.call import CONSOLE, Call, Capacity, capacity_of, require
-from actors.admin.console.context import Actors, AdminContext, order_digest, unnamed
+from actors.admin.console.context import Actors, AdminContext, command_fingerprint, unnamed
 from actors.edge.admission import full, require_active
 from actors.edge.authentication import Callers
 from actors.errors import Aborted, ActionError, InvalidArgument, NotFound, Unavailable
@@ -219,7 +219,7 @@ def _receipt(call: Call, capacity: Capacity) -> Receipt | None:
     if call.request_id is None:
         return None
     tenant = capacity.tenant and capacity.tenant.id
-    digest = order_digest(call.action, tenant, call.params)
+    digest = command_fingerprint(call.action, tenant, call.params)
     return Receipt(call.caller.caller, call.request_id, digest, call.caller.id)
 
 

@@ -19,7 +19,7 @@ from actors.admin.directory.repository import DirectoryTransaction
 from actors.admin.directory.store import QUERIES, DirectoryStore
 from actors.admin.directory.tables import tenants
 from actors.admin.directory.tenants import Archived, Archiving, Retirements
-from actors.admin.messages import Done, Order, SweepDue, TellEverything
+from actors.admin.messages import CommandDone, Execute, PublishAll, PurgeExpired
 from actors.admin.secrets import Vault
 from actors.errors import DatabaseProblem, Unavailable
 from actors.host.clocks import Age, Epoch
@@ -33,10 +33,10 @@ from actors.runtime.mailbox import Mailbox
 
 log = structlog.get_logger()
 
-TOLD: Final = (TellEverything, TokensUsed, SweepDue, Retired, Archived)
+TOLD: Final = (PublishAll, TokensUsed, PurgeExpired, Retired, Archived)
 """What nobody waits for an answer to."""
 
-READING: Final = (TellEverything, *QUERIES)
+READING: Final = (PublishAll, *QUERIES)
 """What changes nothing."""
 
 RETRY_MS = 1000
@@ -77,10 +77,10 @@ class Directory(Actor):
         self._is_in_doubt = False
         """Whether a transaction has failed and the file is not settled since."""
         self._handlers: dict[type, Callable[[Any], Any]] = {
-            Order: self._order,
-            TellEverything: self._tell_everything,
+            Execute: self._execute,
+            PublishAll: self._tell_everything,
             TokensUsed: self._note_uses,
-            SweepDue: self._sweep,
+            PurgeExpired: self._sweep,
             Retired: lambda message: self._retirements.archive(message.tenant),
             Archived: self._archived,
             **dict.fromkeys(QUERIES, self._answer_question),
@@ -234,8 +234,8 @@ class Directory(Actor):
     def _answer_question(self, query: Any) -> Any:
         return self._file.ask(query)
 
-    def _order(self, order: Order) -> Done:
-        done, transaction = self._file.order(order)
+    def _execute(self, message: Execute) -> CommandDone:
+        done, transaction = self._file.execute(message)
         self._tell(transaction)
         return done
 
@@ -251,7 +251,7 @@ class Directory(Actor):
         if change != DirectoryChanged():
             self._publish(change)
 
-    def _tell_everything(self, message: TellEverything) -> None:
+    def _tell_everything(self, message: PublishAll) -> None:
         message.mailbox.tell(self._file.read(repository.snapshot))
 
     def _note_uses(self, message: TokensUsed) -> None:
@@ -265,7 +265,7 @@ class Directory(Actor):
 
     # What time does
 
-    def _sweep(self, _: SweepDue) -> None:
+    def _sweep(self, _: PurgeExpired) -> None:
         if self._age is not None:
             self._age.note()
         transaction, ended = self._file.run(_end_expired)

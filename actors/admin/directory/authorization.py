@@ -14,7 +14,7 @@ from sqlalchemy import Row, select
 from actors.access import DEVELOPER_ADMIN, SUPER_ADMIN, TENANT_ROLES
 from actors.admin.directory.repository import DirectoryTransaction
 from actors.admin.directory.tables import grants, people, tenants, tokens
-from actors.admin.messages import Order
+from actors.admin.messages import Execute
 from actors.errors import Aborted, PermissionDenied
 from actors.messages import Principal
 
@@ -22,14 +22,14 @@ OF_THE_PROCESS = frozenset({"console", "machine"})
 """Roles of those who need no token: whoever runs the server, and the server itself."""
 
 
-def require_standing(transaction: DirectoryTransaction, order: Order) -> None:
+def require_standing(transaction: DirectoryTransaction, message: Execute) -> None:
     """Return if the order may be given as it is; Aborted where its giver's standing or its tenant changed.
 
     PermissionDenied for someone of one tenant on another: no channel lets that through. What was done before
     is no exception: its answer is for who may still ask.
     """
-    _require_giver(transaction, order.by, order.command)
-    _require_same_tenant(transaction, order)
+    _require_giver(transaction, message.by, message.command)
+    _require_same_tenant(transaction, message)
 
 
 def _require_giver(transaction: DirectoryTransaction, by: Principal, command: Any) -> None:
@@ -80,13 +80,13 @@ def live_grant(transaction: DirectoryTransaction, by: Principal) -> Row[Any] | N
     )
 
 
-def _require_same_tenant(transaction: DirectoryTransaction, order: Order) -> None:
+def _require_same_tenant(transaction: DirectoryTransaction, message: Execute) -> None:
     """A tenant that is deleted leaves its name to others; that there is none is the command's to say."""
-    name = getattr(order.command, "tenant", None)
-    if name is None or order.tenant_id is None:
+    name = getattr(message.command, "tenant", None)
+    if name is None or message.tenant_id is None:
         return
     row = transaction.one(select(tenants.c.id).where(tenants.c.name == name))
-    if row is not None and row.id != order.tenant_id:
+    if row is not None and row.id != message.tenant_id:
         raise Aborted(
             f"tenant {name} is another one than when this was asked, which has been deleted since: "
             "nothing was done; look again, and ask anew if you mean this one"

@@ -31,12 +31,12 @@ def show(transaction: DirectoryTransaction, query: ShowConfig) -> Result:
     return {"config": _map(_at(transaction, tenant.id, query.revision))}
 
 
-def patch(transaction: DirectoryTransaction, order: PatchConfig, by: Principal) -> Result:
+def patch(transaction: DirectoryTransaction, command: PatchConfig, by: Principal) -> Result:
     """A new revision."""
-    tenant = transaction.find_mutable_tenant(order.tenant)
-    newest = _require_revision(transaction, tenant, order.revision)
-    content = patched(_content(newest), order.patch, transaction.schemas())
-    return _add(transaction, tenant.id, newest, content, f"patch of {_named(order.patch)}", by)
+    tenant = transaction.find_mutable_tenant(command.tenant)
+    newest = _require_revision(transaction, tenant, command.revision)
+    content = patched(_content(newest), command.patch, transaction.schemas())
+    return _add(transaction, tenant.id, newest, content, f"patch of {_named(command.patch)}", by)
 
 
 def history(transaction: DirectoryTransaction, query: ListConfigs) -> Result:
@@ -56,13 +56,13 @@ def history(transaction: DirectoryTransaction, query: ListConfigs) -> Result:
     return {"revisions": listed, "next": None if before is None else int(before)}
 
 
-def revert(transaction: DirectoryTransaction, order: RevertConfig, by: Principal) -> Result:
+def revert(transaction: DirectoryTransaction, command: RevertConfig, by: Principal) -> Result:
     """A new revision that says what an old one said, if it may still be said."""
-    tenant = transaction.find_mutable_tenant(order.tenant)
-    newest = _require_revision(transaction, tenant, order.revision)
-    old = _content(_at(transaction, tenant.id, order.to))
+    tenant = transaction.find_mutable_tenant(command.tenant)
+    newest = _require_revision(transaction, tenant, command.revision)
+    old = _content(_at(transaction, tenant.id, command.to))
     content = checked(old, transaction.schemas())
-    return _add(transaction, tenant.id, newest, content, f"revert to {order.to}", by)
+    return _add(transaction, tenant.id, newest, content, f"revert to {command.to}", by)
 
 
 def again(transaction: DirectoryTransaction, tenant_id: str, revision: int) -> Result:

@@ -156,20 +156,20 @@ def try_patch(transaction: DirectoryTransaction, query: TryPatch) -> Patched:
 
 
 def configure(
-    transaction: DirectoryTransaction, order: ConfigureConnector, by: Principal
+    transaction: DirectoryTransaction, command: ConfigureConnector, by: Principal
 ) -> Result:
     """A new revision; the one before is not kept."""
-    tenant = transaction.find_mutable_tenant(order.tenant)
-    row = _find(transaction, tenant.id, order.connector)
+    tenant = transaction.find_mutable_tenant(command.tenant)
+    row = _find(transaction, tenant.id, command.connector)
     revision = (0 if row is None else row.revision) + 1
     dropped: tuple[str, ...] = ()
-    if order.settings is None:
-        _require_set(transaction, order.connector, row)
+    if command.settings is None:
+        _require_set(transaction, command.connector, row)
         blob = None
     else:
-        settings, dropped = _patched(transaction, order, row)
-        blob = _sealed(transaction, settings, tenant.id, order.connector, revision)
-    written = _write(transaction, tenant.id, order.connector, blob, revision, by)
+        settings, dropped = _patched(transaction, command, row)
+        blob = _sealed(transaction, settings, tenant.id, command.connector, revision)
+    written = _write(transaction, tenant.id, command.connector, blob, revision, by)
     return {**written, "dropped": list(dropped)}
 
 
@@ -194,11 +194,11 @@ def _seal_row_anew(transaction: DirectoryTransaction, row: Row[Any]) -> bool:
 
 
 def _patched(
-    transaction: DirectoryTransaction, order: ConfigureConnector | TryPatch, row: Row[Any] | None
+    transaction: DirectoryTransaction, command: ConfigureConnector | TryPatch, row: Row[Any] | None
 ) -> Patched:
-    assert order.settings is not None
-    connector = _known(transaction, order.connector)
-    return patched(_settings(transaction, row), order.settings, connector.settings)
+    assert command.settings is not None
+    connector = _known(transaction, command.connector)
+    return patched(_settings(transaction, row), command.settings, connector.settings)
 
 
 def _settings(transaction: DirectoryTransaction, row: Row[Any] | None) -> Mapping[str, Any]:

@@ -58,35 +58,35 @@ def list_testers(transaction: DirectoryTransaction, query: ListTesters) -> Resul
     return {"testers": listed, "next": after}
 
 
-def enrol(transaction: DirectoryTransaction, order: EnrolTester, by: Principal) -> Result:
+def enrol(transaction: DirectoryTransaction, command: EnrolTester, by: Principal) -> Result:
     """Once; whoever asks again, not knowing whether it was done, finds it done."""
-    tenant = transaction.find_mutable_tenant(order.tenant)
-    if _find(transaction, tenant.id, order.function) is None:
+    tenant = transaction.find_mutable_tenant(command.tenant)
+    if _find(transaction, tenant.id, command.function) is None:
         _require_room(transaction, tenant)
         transaction.run(
             insert(testers).values(
                 tenant_id=tenant.id,
-                function=order.function,
+                function=command.function,
                 enrolled_at=transaction.now_text,
                 enrolled_by=actor_label(by),
             )
         )
         transaction.changes.profiles.add(tenant.id)
-    row = _find(transaction, tenant.id, order.function)
+    row = _find(transaction, tenant.id, command.function)
     assert row is not None
     return {"tester": _map(row)}
 
 
-def withdraw(transaction: DirectoryTransaction, order: WithdrawTester, _: Principal) -> Result:
+def withdraw(transaction: DirectoryTransaction, command: WithdrawTester, _: Principal) -> Result:
     """The enrolment that is over, as it was."""
-    tenant = transaction.find_mutable_tenant(order.tenant)
-    row = _find(transaction, tenant.id, order.function)
+    tenant = transaction.find_mutable_tenant(command.tenant)
+    row = _find(transaction, tenant.id, command.function)
     if row is None:
-        near = hint(order.function, tested(transaction, tenant.id))
-        raise NotFound(f"{tenant.name} is no tester of {order.function}{near}")
+        near = hint(command.function, tested(transaction, tenant.id))
+        raise NotFound(f"{tenant.name} is no tester of {command.function}{near}")
     transaction.run(
         delete(testers).where(
-            testers.c.tenant_id == tenant.id, testers.c.function == order.function
+            testers.c.tenant_id == tenant.id, testers.c.function == command.function
         )
     )
     transaction.changes.profiles.add(tenant.id)
@@ -164,35 +164,35 @@ def list_subscriptions(transaction: DirectoryTransaction, query: ListSubscriptio
 
 
 def set_subscription(
-    transaction: DirectoryTransaction, order: SetSubscription, _: Principal
+    transaction: DirectoryTransaction, command: SetSubscription, _: Principal
 ) -> Result:
     """There is one for each connector."""
-    tenant = transaction.find_mutable_tenant(order.tenant)
-    if order.since is not None and order.until is not None and order.since >= order.until:
+    tenant = transaction.find_mutable_tenant(command.tenant)
+    if command.since is not None and command.until is not None and command.since >= command.until:
         raise InvalidArgument("since must be before until")
-    times = {"since": order.since, "until": order.until}
+    times = {"since": command.since, "until": command.until}
     _require_years(times)
-    if _find_subscription(transaction, tenant.id, order.connector) is None:
+    if _find_subscription(transaction, tenant.id, command.connector) is None:
         _require_subscription_capacity(transaction, tenant)
         transaction.run(
-            insert(subscriptions).values(tenant_id=tenant.id, connector=order.connector, **times)
+            insert(subscriptions).values(tenant_id=tenant.id, connector=command.connector, **times)
         )
         transaction.changes.profiles.add(tenant.id)
-        return _one(transaction, tenant.id, order.connector)
-    return _set(transaction, tenant.id, order.connector, **times)
+        return _one(transaction, tenant.id, command.connector)
+    return _set(transaction, tenant.id, command.connector, **times)
 
 
-def end(transaction: DirectoryTransaction, order: EndSubscription, _: Principal) -> Result:
+def end(transaction: DirectoryTransaction, command: EndSubscription, _: Principal) -> Result:
     """From now on; one that has not begun never does."""
-    tenant = transaction.find_mutable_tenant(order.tenant)
-    row = _find_subscription(transaction, tenant.id, order.connector)
+    tenant = transaction.find_mutable_tenant(command.tenant)
+    row = _find_subscription(transaction, tenant.id, command.connector)
     if row is None:
-        raise NotFound(f"{tenant.name} has no subscription to {order.connector}")
+        raise NotFound(f"{tenant.name} has no subscription to {command.connector}")
     now = transaction.now
     if row.until is not None and row.until <= now:
-        raise FailedPrecondition(f"the subscription to {order.connector} is over already")
+        raise FailedPrecondition(f"the subscription to {command.connector} is over already")
     since = row.since if row.since is None or row.since <= now else now
-    return _set(transaction, tenant.id, order.connector, since=since, until=now)
+    return _set(transaction, tenant.id, command.connector, since=since, until=now)
 
 
 def _set(
@@ -258,15 +258,15 @@ def show(transaction: DirectoryTransaction, query: ShowLimits) -> Result:
     return _limits_map(limits_of(transaction, transaction.find_tenant(query.tenant).id))
 
 
-def set_limits(transaction: DirectoryTransaction, order: SetLimits, _: Principal) -> Result:
+def set_limits(transaction: DirectoryTransaction, command: SetLimits, _: Principal) -> Result:
     """Those that are named; the others stay."""
-    tenant = transaction.find_mutable_tenant(order.tenant)
-    unknown = sorted(order.limits.keys() - set(TenantLimits._fields))
+    tenant = transaction.find_mutable_tenant(command.tenant)
+    unknown = sorted(command.limits.keys() - set(TenantLimits._fields))
     if unknown:
         raise InvalidArgument(
             f"there is no limit {unknown[0]!r}: use {', '.join(TenantLimits._fields)}"
         )
-    wanted = TenantLimits(**{**limits_of(transaction, tenant.id)._asdict(), **order.limits})
+    wanted = TenantLimits(**{**limits_of(transaction, tenant.id)._asdict(), **command.limits})
     if wanted.burst is not None and wanted.requests_per_second is None:
         raise FailedPrecondition("burst needs requests_per_second: set that too")
     transaction.run(delete(limits).where(limits.c.tenant_id == tenant.id))

@@ -69,36 +69,36 @@ def list_supers(transaction: DirectoryTransaction, query: ListSupers) -> Result:
     return {"grants": [_map(transaction, row) for row in found]}
 
 
-def grant(transaction: DirectoryTransaction, order: GrantSuper, by: Principal) -> Result:
+def grant(transaction: DirectoryTransaction, command: GrantSuper, by: Principal) -> Result:
     """Never to oneself, nor by somebody one may be oneself; for a week at most, one at a time."""
-    tenant = transaction.find_mutable_tenant(order.tenant)
-    if by.person and by.person == order.person:
+    tenant = transaction.find_mutable_tenant(command.tenant)
+    if by.person and by.person == command.person:
         raise PermissionDenied("nobody makes himself super admin: ask another one to grant it")
-    if not 0 < order.minutes <= MOST_MINUTES:
+    if not 0 < command.minutes <= MOST_MINUTES:
         raise InvalidArgument(f"a grant lasts more than 0 and at most {MOST_MINUTES} minutes")
-    _require_developer_admin(transaction, order.person)
-    _refuse_puppet(transaction, by, order.person)
-    _refuse_second(transaction, tenant, order.person)
+    _require_developer_admin(transaction, command.person)
+    _refuse_puppet(transaction, by, command.person)
+    _refuse_second(transaction, tenant, command.person)
     made = new_id("g")
     transaction.run(
         insert(grants).values(
             id=made,
             tenant_id=tenant.id,
-            person_id=order.person,
-            reason=order.reason,
+            person_id=command.person,
+            reason=command.reason,
             granted_by=actor_label(by),
             granted_at=transaction.now_text,
-            until=transaction.now + order.minutes * 60,
+            until=transaction.now + command.minutes * 60,
         )
     )
     transaction.changes.grants.add(made)
     return {"grant": _map(transaction, _one(transaction, tenant.id, made))}
 
 
-def withdraw(transaction: DirectoryTransaction, order: WithdrawSuper, _: Principal) -> Result:
+def withdraw(transaction: DirectoryTransaction, command: WithdrawSuper, _: Principal) -> Result:
     """Over from the next message on, and with it what tokens he issued by it."""
-    tenant = transaction.find_tenant(order.tenant)
-    row = _one(transaction, tenant.id, order.grant)
+    tenant = transaction.find_tenant(command.tenant)
+    row = _one(transaction, tenant.id, command.grant)
     if not _is_live(transaction, row):
         raise FailedPrecondition(f"grant {row.id} is over already")
     _end(transaction, grants.c.id == row.id)
@@ -232,32 +232,34 @@ def list_developers(transaction: DirectoryTransaction, _: ListDevelopers) -> Res
     return {"developers": [person_map(row) for row in found]}
 
 
-def add_developer(transaction: DirectoryTransaction, order: AddDeveloper, by: Principal) -> Result:
+def add_developer(
+    transaction: DirectoryTransaction, command: AddDeveloper, by: Principal
+) -> Result:
     """Without a token."""
-    _require_platform_role(order.role)
+    _require_platform_role(command.role)
     if count(transaction, None, *PLATFORM_ROLES) >= MOST_DEVELOPERS:
         raise FailedPrecondition(f"there are {MOST_DEVELOPERS} developers, which is the most")
-    return {"developer": add(transaction, None, order.name, order.email, order.role, by)}
+    return {"developer": add(transaction, None, command.name, command.email, command.role, by)}
 
 
 def change_developer(
-    transaction: DirectoryTransaction, order: ChangeDeveloper, _: Principal
+    transaction: DirectoryTransaction, command: ChangeDeveloper, _: Principal
 ) -> Result:
     """Whoever is demoted is super admin nowhere any more."""
-    _require_platform_role(order.role)
-    person = transaction.find_person(None, order.person)
-    if person.role == order.role:
+    _require_platform_role(command.role)
+    person = transaction.find_person(None, command.person)
+    if person.role == command.role:
         return {"developer": person_map(person)}
     _refuse_last_admin(transaction, person)
     end_grants_of(transaction, person.id)
-    return {"developer": set_person(transaction, person, role=order.role)}
+    return {"developer": set_person(transaction, person, role=command.role)}
 
 
 def remove_developer(
-    transaction: DirectoryTransaction, order: RemoveDeveloper, _: Principal
+    transaction: DirectoryTransaction, command: RemoveDeveloper, _: Principal
 ) -> Result:
     """With tokens and grants."""
-    person = transaction.find_person(None, order.person)
+    person = transaction.find_person(None, command.person)
     _refuse_last_admin(transaction, person)
     end_grants_of(transaction, person.id)
     return remove(transaction, person)

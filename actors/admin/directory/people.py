@@ -49,34 +49,36 @@ def list_owners(transaction: DirectoryTransaction, query: ListOwners) -> Result:
     return {"owners": [person_map(row) for row in found]}
 
 
-def delegate(transaction: DirectoryTransaction, order: Delegate, _: Principal) -> Result:
+def delegate(transaction: DirectoryTransaction, command: Delegate, _: Principal) -> Result:
     """Exactly these areas from now on."""
-    tenant = transaction.find_mutable_tenant(order.tenant)
-    person = transaction.find_person(tenant.id, order.person)
+    tenant = transaction.find_mutable_tenant(command.tenant)
+    person = transaction.find_person(tenant.id, command.person)
     if person.role == ADMIN_OWNER:
         raise FailedPrecondition(f"{person.id} is the admin owner and has every area already")
-    unknown = sorted(order.areas.difference(AREAS))
+    unknown = sorted(command.areas.difference(AREAS))
     if unknown:
         raise InvalidArgument(f"there is no area {unknown[0]!r}: use {', '.join(AREAS)}")
     _require_room(transaction, tenant, person)
-    return {"owner": set_person(transaction, person, role=OWNER, areas=_listed(order.areas))}
+    return {"owner": set_person(transaction, person, role=OWNER, areas=_listed(command.areas))}
 
 
-def withdraw_owner(transaction: DirectoryTransaction, order: WithdrawOwner, _: Principal) -> Result:
+def withdraw_owner(
+    transaction: DirectoryTransaction, command: WithdrawOwner, _: Principal
+) -> Result:
     """A member again; nothing that he made is touched."""
-    tenant = transaction.find_mutable_tenant(order.tenant)
-    person = transaction.find_person(tenant.id, order.person)
+    tenant = transaction.find_mutable_tenant(command.tenant)
+    person = transaction.find_person(tenant.id, command.person)
     _refuse_admin_owner(person)
     if person.role != OWNER:
         raise FailedPrecondition(f"{person.id} is not an owner")
     return {"member": set_person(transaction, person, role=MEMBER, areas="[]")}
 
 
-def transfer(transaction: DirectoryTransaction, order: TransferOwnership, _: Principal) -> Result:
+def transfer(transaction: DirectoryTransaction, command: TransferOwnership, _: Principal) -> Result:
     """Of two transfers at once, the second finds its giver no longer the admin owner (require_standing)."""
-    tenant = transaction.find_mutable_tenant(order.tenant)
+    tenant = transaction.find_mutable_tenant(command.tenant)
     giver = admin_owner(transaction, tenant.id)
-    taker = transaction.find_person(tenant.id, order.to)
+    taker = transaction.find_person(tenant.id, command.to)
     if taker.id == giver.id:
         raise FailedPrecondition(f"{taker.id} is the admin owner already")
     _require_room(transaction, tenant, taker)
@@ -100,30 +102,34 @@ def list_members(transaction: DirectoryTransaction, query: ListMembers) -> Resul
     return {"members": members, "next": after}
 
 
-def add_member(transaction: DirectoryTransaction, order: AddMember, by: Principal) -> Result:
+def add_member(transaction: DirectoryTransaction, command: AddMember, by: Principal) -> Result:
     """Without a token."""
-    tenant = transaction.find_mutable_tenant(order.tenant)
+    tenant = transaction.find_mutable_tenant(command.tenant)
     if count(transaction, tenant.id) >= MOST_PEOPLE:
         raise FailedPrecondition(
             f"tenant {tenant.name} has {MOST_PEOPLE:,} people, which is the most: members.remove one first"
         )
-    return {"member": add(transaction, tenant.id, order.name, order.email, MEMBER, by)}
+    return {"member": add(transaction, tenant.id, command.name, command.email, MEMBER, by)}
 
 
-def change_member(transaction: DirectoryTransaction, order: ChangeMember, by: Principal) -> Result:
+def change_member(
+    transaction: DirectoryTransaction, command: ChangeMember, by: Principal
+) -> Result:
     """Name and address."""
-    tenant = transaction.find_mutable_tenant(order.tenant)
-    person = transaction.find_person(tenant.id, order.person)
+    tenant = transaction.find_mutable_tenant(command.tenant)
+    person = transaction.find_person(tenant.id, command.person)
     require_rank(person, by)
-    values = {"name": order.name, "email": order.email}
+    values = {"name": command.name, "email": command.email}
     given = {name: value for name, value in values.items() if value is not None}
     return {"member": set_person(transaction, person, **given) if given else person_map(person)}
 
 
-def remove_member(transaction: DirectoryTransaction, order: RemoveMember, by: Principal) -> Result:
+def remove_member(
+    transaction: DirectoryTransaction, command: RemoveMember, by: Principal
+) -> Result:
     """What he made stays; his tokens go."""
-    tenant = transaction.find_mutable_tenant(order.tenant)
-    person = transaction.find_person(tenant.id, order.person)
+    tenant = transaction.find_mutable_tenant(command.tenant)
+    person = transaction.find_person(tenant.id, command.person)
     _refuse_admin_owner(person)
     require_rank(person, by)
     return remove(transaction, person)

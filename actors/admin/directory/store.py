@@ -33,7 +33,7 @@ from actors.admin.directory.authorization import require_standing
 from actors.admin.directory.config import require_plain
 from actors.admin.directory.repository import DirectoryTransaction, Result
 from actors.admin.directory.tables import connector_settings
-from actors.admin.messages import Done, Order
+from actors.admin.messages import CommandDone, Execute
 from actors.admin.secrets import Vault
 from actors.errors import DatabaseProblem, Unavailable
 from actors.host.clocks import Epoch
@@ -262,11 +262,11 @@ class DirectoryStore:
         """Answer a question."""
         return self.read(lambda transaction: QUERIES[type(query)](transaction, query))
 
-    def order(self, order: Order) -> tuple[Done, DirectoryTransaction]:
+    def execute(self, message: Execute) -> tuple[CommandDone, DirectoryTransaction]:
         """Execute a command once; the transaction holds the changes. TypeError if it is not a command."""
-        if type(order.command) not in COMMANDS:
-            raise TypeError(f"{type(order.command).__name__} is no command of the Directory")
-        return self.run(lambda transaction: (_done(transaction, order), transaction))
+        if type(message.command) not in COMMANDS:
+            raise TypeError(f"{type(message.command).__name__} is no command of the Directory")
+        return self.run(lambda transaction: (_execute(transaction, message), transaction))
 
     def read(self, what: Callable[[DirectoryTransaction], T]) -> T:
         """Whatever is read, in one transaction."""
@@ -312,12 +312,12 @@ class DirectoryStore:
         self._connection.close()
 
 
-def _done(transaction: DirectoryTransaction, order: Order) -> Done:
-    require_standing(transaction, order)
-    known = idempotency.recall(transaction, order.receipt)
+def _execute(transaction: DirectoryTransaction, message: Execute) -> CommandDone:
+    require_standing(transaction, message)
+    known = idempotency.recall(transaction, message.receipt)
     if known is not None:
-        return Done(known, replayed=True)
-    require_plain(order.command)
-    result = COMMANDS[type(order.command)](transaction, order.command, order.by)
-    idempotency.keep(transaction, order.receipt, result)
-    return Done(result)
+        return CommandDone(known, replayed=True)
+    require_plain(message.command)
+    result = COMMANDS[type(message.command)](transaction, message.command, message.by)
+    idempotency.keep(transaction, message.receipt, result)
+    return CommandDone(result)

@@ -91,28 +91,28 @@ def show(transaction: DirectoryTransaction, query: ShowTenant) -> Result:
     }
 
 
-def create(transaction: DirectoryTransaction, order: CreateTenant, by: Principal) -> Result:
+def create(transaction: DirectoryTransaction, command: CreateTenant, by: Principal) -> Result:
     """The file comes last, when nothing else can be refused, and before the commit.
 
     Where that fails, it leaves a file that nobody names. It is not removed: a commit that reports failure may
     be on disk all the same, and then that file is a tenant's.
     """
-    if not TENANT_NAME.match(order.name):
+    if not TENANT_NAME.match(command.name):
         raise InvalidArgument(
-            f"{order.name!r} is no tenant name: use 1-63 of a-z, 0-9 and -, not beginning with -"
+            f"{command.name!r} is no tenant name: use 1-63 of a-z, 0-9 and -, not beginning with -"
         )
-    if transaction.one(select(tenants.c.id).where(tenants.c.name == order.name)) is not None:
-        raise AlreadyExists(f"tenant {order.name} is there already")
+    if transaction.one(select(tenants.c.id).where(tenants.c.name == command.name)) is not None:
+        raise AlreadyExists(f"tenant {command.name} is there already")
     tenant_id = secrets.token_hex(16)
     transaction.run(
         insert(tenants).values(
-            id=tenant_id, name=order.name, created_at=transaction.now_text, status=ACTIVE
+            id=tenant_id, name=command.name, created_at=transaction.now_text, status=ACTIVE
         )
     )
     transaction.changes.tenants.add(tenant_id)
-    owner = people.add(transaction, tenant_id, order.owner, order.email, ADMIN_OWNER, by)
-    result: Result = {"tenant": tenant_map(transaction.find_tenant(order.name)), "owner": owner}
-    if order.token:
+    owner = people.add(transaction, tenant_id, command.owner, command.email, ADMIN_OWNER, by)
+    result: Result = {"tenant": tenant_map(transaction.find_tenant(command.name)), "owner": owner}
+    if command.token:
         made = tokens.make(
             transaction, transaction.find_person(tenant_id, owner["id"]), FIRST_LABEL, by
         )
@@ -121,17 +121,17 @@ def create(transaction: DirectoryTransaction, order: CreateTenant, by: Principal
     return result
 
 
-def suspend(transaction: DirectoryTransaction, order: SuspendTenant, _: Principal) -> Result:
+def suspend(transaction: DirectoryTransaction, command: SuspendTenant, _: Principal) -> Result:
     """Only an active one can be."""
-    row = transaction.find_mutable_tenant(order.tenant)
+    row = transaction.find_mutable_tenant(command.tenant)
     if row.status != ACTIVE:
         raise FailedPrecondition(f"tenant {row.name} is {row.status} already")
-    return _set(transaction, row, status=SUSPENDED, reason=order.reason)
+    return _set(transaction, row, status=SUSPENDED, reason=command.reason)
 
 
-def resume(transaction: DirectoryTransaction, order: ResumeTenant, _: Principal) -> Result:
+def resume(transaction: DirectoryTransaction, command: ResumeTenant, _: Principal) -> Result:
     """Calls a deletion off until its grace is over; the tenant is active then, whatever it was before."""
-    row = transaction.find_mutable_tenant(order.tenant, even_deleting=True)
+    row = transaction.find_mutable_tenant(command.tenant, even_deleting=True)
     if row.status == ACTIVE:
         raise FailedPrecondition(f"tenant {row.name} is active")
     if row.retired_at is not None or (
@@ -141,11 +141,11 @@ def resume(transaction: DirectoryTransaction, order: ResumeTenant, _: Principal)
     return _set(transaction, row, status=ACTIVE, reason=None, delete_after=None)
 
 
-def delete_tenant(transaction: DirectoryTransaction, order: DeleteTenant, _: Principal) -> Result:
+def delete_tenant(transaction: DirectoryTransaction, command: DeleteTenant, _: Principal) -> Result:
     """Served no more from now on; gone when the grace is over."""
-    row = transaction.find_mutable_tenant(order.tenant)
-    after = transaction.age + order.grace_days * DAY
-    return _set(transaction, row, status=DELETING, reason=order.reason, delete_after=after)
+    row = transaction.find_mutable_tenant(command.tenant)
+    after = transaction.age + command.grace_days * DAY
+    return _set(transaction, row, status=DELETING, reason=command.reason, delete_after=after)
 
 
 def retire_due(transaction: DirectoryTransaction) -> list[TenantRecord]:

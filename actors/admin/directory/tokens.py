@@ -74,23 +74,25 @@ def list_tokens(transaction: DirectoryTransaction, query: ListTokens) -> Result:
     return {"tokens": listed, "next": after}
 
 
-def issue(transaction: DirectoryTransaction, order: IssueToken, by: Principal) -> Result:
+def issue(transaction: DirectoryTransaction, command: IssueToken, by: Principal) -> Result:
     """For a person of the tenant, or of the platform; never wider or for longer than the giver's."""
-    tenant_id = None if order.tenant is None else transaction.find_mutable_tenant(order.tenant).id
-    person = transaction.find_person(tenant_id, order.person)
+    tenant_id = (
+        None if command.tenant is None else transaction.find_mutable_tenant(command.tenant).id
+    )
+    person = transaction.find_person(tenant_id, command.person)
     require_rank(person, by)
-    _require_scope(order.scope, by)
+    _require_scope(command.scope, by)
     _require_room(transaction, person, by)
-    lease = _lease(transaction, order, by)
+    lease = _lease(transaction, command, by)
     _require_end(transaction, lease.until, by)
-    made = make(transaction, person, order.label, by, order.scope, lease)
+    made = make(transaction, person, command.label, by, command.scope, lease)
     return {"token": token_map(_one(transaction, tenant_id, made.id)), "text": made.text}
 
 
-def revoke(transaction: DirectoryTransaction, order: RevokeToken, by: Principal) -> Result:
+def revoke(transaction: DirectoryTransaction, command: RevokeToken, by: Principal) -> Result:
     """From the next message on."""
-    tenant_id = None if order.tenant is None else transaction.find_tenant(order.tenant).id
-    row = _one(transaction, tenant_id, order.token)
+    tenant_id = None if command.tenant is None else transaction.find_tenant(command.tenant).id
+    row = _one(transaction, tenant_id, command.token)
     holder = transaction.one(select(people).where(people.c.id == row.person_id))
     assert holder is not None
     require_rank(holder, by)
@@ -189,16 +191,16 @@ def _require_scope(scope: frozenset[str] | None, by: Principal) -> None:
         )
 
 
-def _lease(transaction: DirectoryTransaction, order: IssueToken, by: Principal) -> Lease:
+def _lease(transaction: DirectoryTransaction, command: IssueToken, by: Principal) -> Lease:
     """As long as was asked; but what a super admin issues on his tenant ends with his grant.
 
     So does what is issued with that: otherwise one call more would be enough to keep it.
     """
-    until = None if order.days is None else transaction.now + order.days * DAY
+    until = None if command.days is None else transaction.now + command.days * DAY
     if by.role != SUPER_ADMIN:
         mine = transaction.one(select(tokens.c.grant_id).where(tokens.c.id == by.id))
         return Lease(until, mine and mine.grant_id)
-    grant = live_grant(transaction, by) if order.tenant is not None else None
+    grant = live_grant(transaction, by) if command.tenant is not None else None
     if grant is None:
         return Lease(until)
     return Lease(grant.until if until is None else min(until, grant.until), grant.id)

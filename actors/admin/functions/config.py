@@ -18,7 +18,7 @@ async def show(ctx: AdminContext, params: Any) -> dict[str, Any]:
 
 async def patch(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """Changed by a patch that was made for this revision."""
-    return await ctx.order(PatchConfig(ctx.tenant_name, params.patch, params.revision))
+    return await ctx.execute(PatchConfig(ctx.tenant_name, params.patch, params.revision))
 
 
 async def history(ctx: AdminContext, params: Any) -> dict[str, Any]:
@@ -31,4 +31,4 @@ async def history(ctx: AdminContext, params: Any) -> dict[str, Any]:
 
 async def revert(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """What an old revision said, once more."""
-    return await ctx.order(RevertConfig(ctx.tenant_name, params.to, params.revision))
+    return await ctx.execute(RevertConfig(ctx.tenant_name, params.to, params.revision))

@@ -16,7 +16,7 @@ async def configure(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """Changed by a patch; null removes everything. What cannot work is refused before."""
     if params.settings is not None:
         await _require_possible(ctx, params)
-    return await ctx.order(ConfigureConnector(ctx.tenant_name, params.connector, params.settings))
+    return await ctx.execute(ConfigureConnector(ctx.tenant_name, params.connector, params.settings))
 
 
 async def _require_possible(ctx: AdminContext, params: Any) -> None:

@@ -24,17 +24,17 @@ async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:  # noqa: ARG0
 
 async def add(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """A person more, who has no token yet."""
-    return await ctx.order(AddDeveloper(params.name, params.email, params.role))
+    return await ctx.execute(AddDeveloper(params.name, params.email, params.role))
 
 
 async def change(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """Promote or demote."""
-    return await ctx.order(ChangeDeveloper(params.person, params.role))
+    return await ctx.execute(ChangeDeveloper(params.person, params.role))
 
 
 async def remove(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """A person less; tokens and grants go with him."""
-    return await ctx.order(RemoveDeveloper(params.person))
+    return await ctx.execute(RemoveDeveloper(params.person))
 
 
 async def tokens(ctx: AdminContext, params: Any) -> dict[str, Any]:
@@ -48,9 +48,9 @@ async def tokens(ctx: AdminContext, params: Any) -> dict[str, Any]:
 async def issue(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """A new token, shown once."""
     scope = scope_of(params.scope, ctx.table)
-    return await ctx.order(IssueToken(None, params.person, params.label, scope, params.days))
+    return await ctx.execute(IssueToken(None, params.person, params.label, scope, params.days))
 
 
 async def revoke(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """A token is good for nothing from now on."""
-    return await ctx.order(RevokeToken(None, params.token))
+    return await ctx.execute(RevokeToken(None, params.token))

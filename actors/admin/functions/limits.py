@@ -23,4 +23,4 @@ async def set(ctx: AdminContext, params: Any) -> dict[str, Any]:
         raise InvalidArgument(
             f"nothing to set: give at least one of {', '.join(TenantLimits._fields)}"
         )
-    return await ctx.order(SetLimits(ctx.tenant_name, limits))
+    return await ctx.execute(SetLimits(ctx.tenant_name, limits))

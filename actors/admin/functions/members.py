@@ -19,16 +19,18 @@ async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:
 
 async def add(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """A person more, who has no token yet."""
-    return await ctx.order(AddMember(ctx.tenant_name, params.name, params.email))
+    return await ctx.execute(AddMember(ctx.tenant_name, params.name, params.email))
 
 
 async def change(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """Another name or address; what is left out stays."""
     if params.name is None and params.email is None:
         raise InvalidArgument("nothing to change: give name, email or both")
-    return await ctx.order(ChangeMember(ctx.tenant_name, params.person, params.name, params.email))
+    return await ctx.execute(
+        ChangeMember(ctx.tenant_name, params.person, params.name, params.email)
+    )
 
 
 async def remove(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """A person less; the tokens go with him."""
-    return await ctx.order(RemoveMember(ctx.tenant_name, params.person))
+    return await ctx.execute(RemoveMember(ctx.tenant_name, params.person))

@@ -17,14 +17,14 @@ async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:  # noqa: ARG0
 async def delegate(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """Set what one person is an owner of."""
     areas = frozenset(params.areas)
-    return await ctx.order(Delegate(ctx.tenant_name, params.person, areas))
+    return await ctx.execute(Delegate(ctx.tenant_name, params.person, areas))
 
 
 async def withdraw(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """Make an owner a member."""
-    return await ctx.order(WithdrawOwner(ctx.tenant_name, params.person))
+    return await ctx.execute(WithdrawOwner(ctx.tenant_name, params.person))
 
 
 async def transfer(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """Hand the tenant over."""
-    return await ctx.order(TransferOwnership(ctx.tenant_name, params.to))
+    return await ctx.execute(TransferOwnership(ctx.tenant_name, params.to))

@@ -24,7 +24,7 @@ async def set(ctx: AdminContext, params: Any) -> dict[str, Any]:
         raise NotFound(
             f"there is no connector {params.connector!r}{hint(params.connector, connectors)}"
         )
-    return await ctx.order(
+    return await ctx.execute(
         SetSubscription(
             ctx.tenant_name, params.connector, _seconds(params.since), _seconds(params.until)
         )
@@ -33,7 +33,7 @@ async def set(ctx: AdminContext, params: Any) -> dict[str, Any]:
 
 async def end(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """Over from now on; also for a connector that the index has no more."""
-    return await ctx.order(EndSubscription(ctx.tenant_name, params.connector))
+    return await ctx.execute(EndSubscription(ctx.tenant_name, params.connector))
 
 
 def _seconds(at: datetime | None) -> float | None:

@@ -33,7 +33,7 @@ async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:
 async def create(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """Make one, its database and its admin owner."""
     owner = params.owner
-    return await ctx.order(CreateTenant(params.name, owner.name, owner.email, params.token))
+    return await ctx.execute(CreateTenant(params.name, owner.name, owner.email, params.token))
 
 
 async def show(ctx: AdminContext, params: Any) -> dict[str, Any]:  # noqa: ARG001 - every function takes params
@@ -65,14 +65,14 @@ def _refused(ctx: AdminContext, found: Unserved) -> dict[str, Any]:
 
 async def suspend(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """Refuse its callers for a while."""
-    return await ctx.order(SuspendTenant(ctx.tenant_name, params.reason))
+    return await ctx.execute(SuspendTenant(ctx.tenant_name, params.reason))
 
 
 async def resume(ctx: AdminContext, params: Any) -> dict[str, Any]:  # noqa: ARG001 - every function takes params
     """Serve it again."""
-    return await ctx.order(ResumeTenant(ctx.tenant_name))
+    return await ctx.execute(ResumeTenant(ctx.tenant_name))
 
 
 async def delete(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """Refuse its callers, and remove it after the grace."""
-    return await ctx.order(DeleteTenant(ctx.tenant_name, params.grace_days, params.reason))
+    return await ctx.execute(DeleteTenant(ctx.tenant_name, params.grace_days, params.reason))

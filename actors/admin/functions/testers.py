@@ -32,9 +32,9 @@ async def enrol(ctx: AdminContext, params: Any) -> dict[str, Any]:
         raise NotFound(
             f"the index has no function {params.function!r}{hint(params.function, functions)}"
         )
-    return await ctx.order(EnrolTester(ctx.tenant_name, params.function))
+    return await ctx.execute(EnrolTester(ctx.tenant_name, params.function))
 
 
 async def withdraw(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """From the next message on; also of a function that the index has no more."""
-    return await ctx.order(WithdrawTester(ctx.tenant_name, params.function))
+    return await ctx.execute(WithdrawTester(ctx.tenant_name, params.function))

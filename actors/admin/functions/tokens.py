@@ -20,11 +20,11 @@ async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:
 async def issue(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """A new one, shown once."""
     scope = scope_of(params.scope, ctx.table)
-    return await ctx.order(
+    return await ctx.execute(
         IssueToken(ctx.tenant_name, params.person, params.label, scope, params.days)
     )
 
 
 async def revoke(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """One of them is good for nothing from now on."""
-    return await ctx.order(RevokeToken(ctx.tenant_name, params.token))
+    return await ctx.execute(RevokeToken(ctx.tenant_name, params.token))

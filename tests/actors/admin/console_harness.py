@@ -17,7 +17,7 @@ from pykka._envelope import Envelope
 from actors.admin.console.actor import AdminConsole, ConsoleMailbox
 from actors.admin.console.call import Locally
 from actors.admin.console.context import Actors
-from actors.admin.messages import Done, Order
+from actors.admin.messages import CommandDone, Execute
 from actors.errors import AuditProblem
 from actors.host.clocks import Epoch
 from actors.index.parser import read_index
@@ -294,13 +294,13 @@ class Office:
         for _, message in list(self.log):
             if isinstance(message, Append):
                 found.append(message.entry.kind)
-            elif isinstance(message, Order):
+            elif isinstance(message, Execute):
                 found.append(type(message.command).__name__)
         return found
 
-    def ordered(self) -> list[Order]:
+    def ordered(self) -> list[Execute]:
         """What the Directory was told to change."""
-        return [message for _, message in list(self.log) if isinstance(message, Order)]
+        return [message for _, message in list(self.log) if isinstance(message, Execute)]
 
     # Stand-ins
 
@@ -312,10 +312,10 @@ class Office:
         return {"seq": len(self.entries), "head": "f" * 64}
 
     def _direct(self, message: Any) -> Any:
-        if not isinstance(message, Order):
+        if not isinstance(message, Execute):
             return LIMITS
         command = type(message.command).__name__
-        return Done(LIMITS if command == "SetLimits" else REMOVED)
+        return CommandDone(LIMITS if command == "SetLimits" else REMOVED)
 
     def _find(self, message: Any) -> None:
         if isinstance(message, FindTenant):

@@ -183,7 +183,7 @@ class TownHall:
 
     def sweep(self) -> None:
         """As each minute."""
-        self.mailbox.tell(m.SweepDue())
+        self.mailbox.tell(m.PurgeExpired())
         self.settled()
 
     # Asking
@@ -198,10 +198,10 @@ class TownHall:
         """The result of an order."""
         return _checked(command, self.done(command, by, receipt).result)
 
-    def done(self, command: Any, by: Principal, receipt: Receipt | None) -> m.Done:
+    def done(self, command: Any, by: Principal, receipt: Receipt | None) -> m.CommandDone:
         """The same, with whether it was done before."""
-        done = ask(self.mailbox, m.Order(command, by, receipt), WAIT)
-        assert isinstance(done, m.Done)
+        done = ask(self.mailbox, m.Execute(command, by, receipt), WAIT)
+        assert isinstance(done, m.CommandDone)
         self.changes()
         return done
 
@@ -209,7 +209,7 @@ class TownHall:
         """Why an order is refused; what is refused is told to nobody."""
         self.changes()
         try:
-            result = ask(self.mailbox, m.Order(command, by, None), WAIT)
+            result = ask(self.mailbox, m.Execute(command, by, None), WAIT)
         except ActionError as error:
             assert self.changes() == []
             return error
@@ -224,7 +224,7 @@ class TownHall:
     def everything(self) -> Known:
         """What one knows who has just been told all there is."""
         fresh, later = Known(), Watch()
-        self.mailbox.tell(m.TellEverything(later))
+        self.mailbox.tell(m.PublishAll(later))
         change = later.hear()
         assert change.complete
         fresh.hear([change])

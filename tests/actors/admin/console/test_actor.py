@@ -15,7 +15,7 @@ from actors.admin.console import throttle
 from actors.admin.console.actor import CatchUp, CountStrangers, Finish
 from actors.admin.console.in_flight import Overdue
 from actors.admin.console.throttle import MOST_RECORDED
-from actors.admin.messages import Done, RemoveMember
+from actors.admin.messages import CommandDone, RemoveMember
 from actors.edge.channel import Draining, FlushUses
 from actors.errors import (
     ActionError,
@@ -448,7 +448,7 @@ def test_the_same_order_on_another_tenant_of_that_name_is_another_order(
 
 def test_a_repeated_order_says_so_to_its_caller_and_to_the_log(office: Office, wire: Wire) -> None:
     """Nothing was done twice."""
-    office.desks["directory"].answer = lambda _: Done(LIMITS, replayed=True)
+    office.desks["directory"].answer = lambda _: CommandDone(LIMITS, replayed=True)
     reply = wire.ask(**fields("developer", "limits.set", mailbox=5))
     assert reply["meta"]["replayed"] is True
     assert (office.entries[-1].outcome, office.entries[-1].message) == ("ok", "replayed")

@@ -56,7 +56,7 @@ def test_a_command_comes_as_an_order(town: TownHall, command: type) -> None:
 def test_what_is_no_command_cannot_be_ordered(town: TownHall, command: object) -> None:
     """It is the asker's defect."""
     with pytest.raises(TypeError, match=type(command).__name__):
-        ask(town.mailbox, m.Order(command, CONSOLE, None), WAIT)
+        ask(town.mailbox, m.Execute(command, CONSOLE, None), WAIT)
 
 
 # What it tells
@@ -116,7 +116,7 @@ def test_every_subscriber_hears_of_a_change_before_it_is_answered(
         m.PatchConfig("acme", {"settings": {"a": 1}}, 0),
         m.SuspendTenant("acme", "unpaid"),
     ):
-        ask(mailbox, m.Order(command, CONSOLE, None), WAIT)
+        ask(mailbox, m.Execute(command, CONSOLE, None), WAIT)
         if isinstance(command, m.CreateTenant):
             assert list(seen) == [("active", 0)] * 2
     assert list(seen)[2:] == [("suspended", 1)] * 2
@@ -255,7 +255,7 @@ def test_a_disk_that_is_gone_for_a_while_ends_nobody(shaky: TownHall, disk: Disk
         with pytest.raises(Unavailable):
             names(shaky)
         for told in (
-            m.SweepDue(),
+            m.PurgeExpired(),
             TokensUsed({"t_1": 1.0}),
             Retired(TenantRecord("acme", "a" * 32)),
         ):
@@ -329,7 +329,7 @@ def test_a_file_that_was_removed_or_replaced_takes_nothing_on(
     for _ in range(2):
         with pytest.raises(Unavailable, match=f"{name} was removed or replaced.*nothing was done"):
             town.order(JOAN)
-        town.mailbox.tell(m.SweepDue())
+        town.mailbox.tell(m.PurgeExpired())
         assert names(town) == ["Ada"]
     path.with_suffix(".kept").replace(path)
     town.order(JOAN)

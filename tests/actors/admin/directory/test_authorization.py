@@ -14,9 +14,9 @@ from actors.admin.messages import (
     AddMember,
     ChangeDeveloper,
     Delegate,
+    Execute,
     IssueToken,
     ListMembers,
-    Order,
     RemoveDeveloper,
     RemoveMember,
     RevokeToken,
@@ -171,11 +171,11 @@ def test_an_order_is_for_the_tenant_that_was_meant(town: TownHall) -> None:
     id_ = town.known.tenants["acme"].id
     for command in (AddMember("acme", "x", None), SuspendTenant("acme", "unpaid")):
         with pytest.raises(Aborted, match="tenant acme is another one"):
-            ask(town.mailbox, Order(command, CONSOLE, None, "f" * 32), WAIT)
+            ask(town.mailbox, Execute(command, CONSOLE, None, "f" * 32), WAIT)
     with pytest.raises(NotFound, match="nowhere"):
-        ask(town.mailbox, Order(AddMember("nowhere", "x", None), CONSOLE, None, id_), WAIT)
-    ask(town.mailbox, Order(AddMember("acme", "Joan", None), CONSOLE, None, id_), WAIT)
-    ask(town.mailbox, Order(AddDeveloper("x", None, "developer"), CONSOLE, None, "f" * 32), WAIT)
+        ask(town.mailbox, Execute(AddMember("nowhere", "x", None), CONSOLE, None, id_), WAIT)
+    ask(town.mailbox, Execute(AddMember("acme", "Joan", None), CONSOLE, None, id_), WAIT)
+    ask(town.mailbox, Execute(AddDeveloper("x", None, "developer"), CONSOLE, None, "f" * 32), WAIT)
     assert {each["name"] for each in town.ask(ListMembers("acme", "", 50))["members"]} == {
         "Ada",
         "Joan",

@@ -19,11 +19,11 @@ from actors.admin.messages import (
     ChangeMember,
     Delegate,
     DeleteTenant,
+    Execute,
     IssueToken,
     ListMembers,
     ListOwners,
     ListTokens,
-    Order,
     RemoveDeveloper,
     RemoveMember,
     TransferOwnership,
@@ -153,7 +153,7 @@ def test_both_sides_of_a_transfer_are_told_at_once(town: TownHall) -> None:
     """There is no moment at which a subscriber knows two admin owners, or none."""
     ada, joan = town.tenant(), town.member()
     town.changes()
-    ask(town.mailbox, Order(TransferOwnership("acme", joan.person), ada, None), WAIT)
+    ask(town.mailbox, Execute(TransferOwnership("acme", joan.person), ada, None), WAIT)
     (change,) = town.changes()
     assert {token.principal.id for token in change.tokens} == {ada.id, joan.id}
 

@@ -15,10 +15,10 @@ from pykka._envelope import Envelope
 
 from actors.admin import messages as asked_for
 from actors.admin.connector_messages import ConfigureConnector, ShowConnector
-from actors.admin.console.context import Actors, AdminContext, order_digest
+from actors.admin.console.context import Actors, AdminContext, command_fingerprint
 from actors.admin.functions.audit import FIRST_TO_LAST
 from actors.admin.functions.logs import ERROR, MOST_PAGES
-from actors.admin.messages import Done, Order
+from actors.admin.messages import CommandDone, Execute
 from actors.errors import ActionError, InvalidArgument, NotFound
 from actors.index.parser import built_in_index
 from actors.log.lines import MEMBERS
@@ -457,9 +457,11 @@ def test_a_change_is_ordered_from_the_directory_by_name_and_with_its_receipt(
     stepper, step = start(ctx, params)
     desk = cast("Desk", actors.directory)
 
-    assert [envelope.message for envelope in desk.asked] == [Order(command, ADA, RECEIPT, ACME.id)]
+    assert [envelope.message for envelope in desk.asked] == [
+        Execute(command, ADA, RECEIPT, ACME.id)
+    ]
     assert isinstance(step, Awaiting)
-    settle(step.awaited, Done({"done": True}, replayed=True))
+    settle(step.awaited, CommandDone({"done": True}, replayed=True))
     assert stepper.step(step.awaited) == Returned({"done": True})
     assert ctx.replayed
 
@@ -624,14 +626,14 @@ def test_a_change_of_nothing_is_refused(action: str, params: dict[str, Any]) -> 
 
 def test_orders_are_the_same_whatever_the_order_of_keys_and_not_for_anything_else() -> None:
     """What a receipt tells apart: action, tenant and params."""
-    digest = order_digest("a.b", "acme", {"x": {"p": 1, "q": [2]}, "y": "é\ud800"})
-    assert digest == order_digest("a.b", "acme", {"y": "é\ud800", "x": {"q": [2], "p": 1}})
+    digest = command_fingerprint("a.b", "acme", {"x": {"p": 1, "q": [2]}, "y": "é\ud800"})
+    assert digest == command_fingerprint("a.b", "acme", {"y": "é\ud800", "x": {"q": [2], "p": 1}})
     others = {
-        order_digest("a.c", "acme", {"x": 1}),
-        order_digest("a.b", "acme", {"x": 1}),
-        order_digest("a.b", "globex", {"x": 1}),
-        order_digest("a.b", None, {"x": 1}),
-        order_digest("a.b", "acme", {"x": "1"}),
-        order_digest("a.b", "acme", {}),
+        command_fingerprint("a.c", "acme", {"x": 1}),
+        command_fingerprint("a.b", "acme", {"x": 1}),
+        command_fingerprint("a.b", "globex", {"x": 1}),
+        command_fingerprint("a.b", None, {"x": 1}),
+        command_fingerprint("a.b", "acme", {"x": "1"}),
+        command_fingerprint("a.b", "acme", {}),
     }
     assert len(others) == 6
