@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from actors.admin.directory.store import prepare_directory
-from tests.actors.admin.directory_harness import TownHall
+from tests.actors.admin.directory_harness import DirectoryHarness
 from tests.actors.mailbox_harness import House
 
 
@@ -30,8 +30,8 @@ def house() -> Iterator[House]:
 
 
 @pytest.fixture
-def town(house: House, empty: Path, tmp_path: Path) -> TownHall:
+def directory(house: House, empty: Path, tmp_path: Path) -> DirectoryHarness:
     """A Directory whose file is new; nobody is there."""
-    made = TownHall(house, Path(shutil.copy(empty, tmp_path / "directory.db")))
-    made.settled()
+    made = DirectoryHarness(house, Path(shutil.copy(empty, tmp_path / "directory.db")))
+    made.wait_until_idle()
     return made

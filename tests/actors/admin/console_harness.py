@@ -109,7 +109,7 @@ PEOPLE = {
 """By the texts of their tokens. The last one is super admin on acme, and developer admin elsewhere."""
 
 
-class Desk(Mailbox):
+class StubActor(Mailbox):
     """In an actor's place: answers as it is told to, or leaves it to the test."""
 
     __slots__ = ("_log", "answer", "held", "holding")
@@ -157,7 +157,7 @@ class Desk(Mailbox):
         self.settle(self.asked())
 
 
-class House(Mailbox):
+class TenantMailbox(Mailbox):
     """A tenant's mailbox: the test does the tenant's work."""
 
     __slots__ = ("_works", "is_full")
@@ -188,26 +188,26 @@ class NoConnectors(dict[str, Mailbox]):
     awake: tuple[Mailbox, ...] = ()
 
 
-class Office:
+class ConsoleHarness:
     """`log` has all that was told or asked, in order; `entries` what the admin log took of it."""
 
     def __init__(self, directory: Path, informed: bool = True, **instead: Mailbox) -> None:
         """`instead` of stand-ins, real actors' mailboxes."""
         self.log: deque[tuple[str, Any]] = deque()
         names = [name for name in Actors._fields if name != "connectors"]
-        self.desks = {name: Desk(name, self.log) for name in names}
+        self.stubs = {name: StubActor(name, self.log) for name in names}
         self.entries: list[Entry] = []
         self.is_full = False
         """Whether the admin log cannot be written."""
         self.supervisor = Watch()
         self.profiles = Profiles()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.desks["audit_log"].answer = self._record
-        self.desks["directory"].answer = self._direct
-        self.desks["supervisor"].answer = self._find
-        self.tenant = House()
+        self.stubs["audit_log"].answer = self._record
+        self.stubs["directory"].answer = self._direct
+        self.stubs["supervisor"].answer = self._find
+        self.tenant = TenantMailbox()
         """The mailbox of every tenant."""
-        self._actors = Actors(**{**self.desks, **instead}, connectors=NoConnectors())
+        self._actors = Actors(**{**self.stubs, **instead}, connectors=NoConnectors())
         self.table = self._table(directory)
         self._open(directory)
         if informed:

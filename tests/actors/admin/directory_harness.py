@@ -91,7 +91,7 @@ def table() -> RoutingTable:
     return RoutingTable.build(read_index(INDEX), "local-dev")._replace(connectors=connectors)
 
 
-class Known:
+class SubscriberView:
     """What a subscriber knows by what it was told: written without a look at the channels' own."""
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class Known:
         self.principals: dict[bytes, Principal] = {}
         self.grants: dict[str, Grant] = {}
 
-    def hear(self, changes: Iterable[DirectoryChanged]) -> None:
+    def apply(self, changes: Iterable[DirectoryChanged]) -> None:
         """Take in what came, in its order."""
         for change in changes:
             if change.complete:
@@ -116,7 +116,7 @@ class Known:
             self.grants |= {grant.id: grant for grant in change.grants}
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Known) and vars(self) == vars(other)
+        return isinstance(other, SubscriberView) and vars(self) == vars(other)
 
     __hash__ = None  # type: ignore[assignment]  # it changes
 
@@ -124,14 +124,14 @@ class Known:
         return f"Known({vars(self)})"
 
 
-class TownHall:
+class DirectoryHarness:
     """Asks and orders, and looks that each result has the shape that the registry promises."""
 
     def __init__(self, house: House, path: Path) -> None:
         self.house = house
         self.path = path
         self.now = START
-        self.heard = Watch()
+        self.subscriber = Watch()
         """A subscriber."""
         self.supervisor = Watch()
         self.audit = Watch()
@@ -139,7 +139,7 @@ class TownHall:
         self.tables = Published(table())
         self.vault = Vault([KEY])
         """Of the next incarnation."""
-        self.known = Known()
+        self.known = SubscriberView()
         self.files: list[str] = []
         """Tenants whose files were made."""
         self.trouble: Exception | None = None
@@ -159,7 +159,7 @@ class TownHall:
             self.path,
             self._create_file,
             self._archive,
-            [self.heard],
+            [self.subscriber],
             self.supervisor,
             self.audit,
             self.profiles,
@@ -177,14 +177,14 @@ class TownHall:
         ask(self.mailbox, Ping(), WAIT)
         return self.changes()
 
-    def settled(self) -> None:
+    def wait_until_idle(self) -> None:
         """Wait until it has dealt with all it was told by now, and take in what it told."""
         self.ask(m.ListDevelopers())
 
     def sweep(self) -> None:
         """As each minute."""
         self.mailbox.tell(m.PurgeExpired())
-        self.settled()
+        self.wait_until_idle()
 
     # Asking
 
@@ -194,7 +194,7 @@ class TownHall:
         self.changes()
         return _checked(question, result)
 
-    def order(self, command: Any, by: Principal = CONSOLE, receipt: Receipt | None = None) -> Map:
+    def execute(self, command: Any, by: Principal = CONSOLE, receipt: Receipt | None = None) -> Map:
         """The result of an order."""
         return _checked(command, self.done(command, by, receipt).result)
 
@@ -217,17 +217,17 @@ class TownHall:
 
     def changes(self) -> list[DirectoryChanged]:
         """What the subscriber has heard since, which it then knows."""
-        found = self.heard.heard()
-        self.known.hear(found)
+        found = self.subscriber.heard()
+        self.known.apply(found)
         return found
 
-    def everything(self) -> Known:
+    def fresh_view(self) -> SubscriberView:
         """What one knows who has just been told all there is."""
-        fresh, later = Known(), Watch()
+        fresh, later = SubscriberView(), Watch()
         self.mailbox.tell(m.PublishAll(later))
         change = later.hear()
         assert change.complete
-        fresh.hear([change])
+        fresh.apply([change])
         self.changes()
         return fresh
 
@@ -239,35 +239,35 @@ class TownHall:
 
     def tenant(self, name: str = "acme") -> Principal:
         """A tenant that was just made: its admin owner."""
-        made = self.order(m.CreateTenant(name, "Ada", "ada@example.org", token=True))
+        made = self.execute(m.CreateTenant(name, "Ada", "ada@example.org", token=True))
         return self.principal(made["token"]["id"])
 
     def member(self, tenant: str = "acme") -> Principal:
         """Someone with a token."""
-        person = self.order(m.AddMember(tenant, "Joan", None))["member"]["id"]
+        person = self.execute(m.AddMember(tenant, "Joan", None))["member"]["id"]
         return self.with_token(tenant, person)
 
     def owner(self, *areas: str, tenant: str = "acme") -> Principal:
         """Someone to whom these areas are delegated."""
         member = self.member(tenant)
-        self.order(m.Delegate(tenant, member.person, frozenset(areas)))
+        self.execute(m.Delegate(tenant, member.person, frozenset(areas)))
         return self.principal(member.id)
 
     def developer(self, role: str = DEVELOPER_ADMIN) -> Principal:
         """Someone of the platform."""
-        made = self.order(m.AddDeveloper("Grace", None, role))
+        made = self.execute(m.AddDeveloper("Grace", None, role))
         return self.with_token(None, made["developer"]["id"])
 
     def super_admin(self, tenant: str = "acme", minutes: float = 60) -> Principal:
         """A developer admin in the role that a grant gives him there."""
         admin = self.developer()
-        self.order(m.GrantSuper(tenant, admin.person, minutes, "a look at it"))
+        self.execute(m.GrantSuper(tenant, admin.person, minutes, "a look at it"))
         return as_super(admin, tenant)
 
     def with_token(self, tenant: str | None, person: str, **more: Any) -> Principal:
         """Whom a new token stands for."""
         wanted = {"label": "test", "scope": None, "days": None, **more}
-        issued = self.order(m.IssueToken(tenant, person, **wanted))
+        issued = self.execute(m.IssueToken(tenant, person, **wanted))
         return self.principal(issued["token"]["id"])
 
     def principal(self, token: str) -> Principal:

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.actors.admin.console_harness import Office
+from tests.actors.admin.console_harness import ConsoleHarness
 from tests.wire import Wire
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
+def console(tmp_path: Path) -> Iterator[ConsoleHarness]:
     """A console that knows everybody."""
-    made = Office(tmp_path)
+    made = ConsoleHarness(tmp_path)
     yield made
     made.close()
 
 
 @pytest.fixture
-def wire(office: Office) -> Iterator[Wire]:
+def wire(console: ConsoleHarness) -> Iterator[Wire]:
     """A connection."""
-    with office.wire() as one:
+    with console.wire() as one:
         yield one

@@ -37,7 +37,7 @@ from tests.actors.admin.console_harness import (
     PEOPLE,
     PERSON,
     REMOVED,
-    Office,
+    ConsoleHarness,
     fields,
 )
 from tests.actors.mailbox_harness import WAIT
@@ -96,14 +96,14 @@ REFUSED = [
 
 @pytest.mark.parametrize(("who", "action", "tenant", "capacity"), ALLOWED)
 def test_a_caller_acts_in_the_capacity_that_his_token_and_the_tenant_give_him(
-    office: Office, wire: Wire, who: str, action: str, tenant: str, capacity: str
+    console: ConsoleHarness, wire: Wire, who: str, action: str, tenant: str, capacity: str
 ) -> None:
     """And the log has it, with whom, where, and how it came out."""
     params = PARAMS.get(action, {})
     reply = wire.ask(**fields(who, action, tenant, **params))
 
     assert reply["result"] == (REMOVED if action == "members.remove" else LIMITS)
-    entry = office.entries[-1]
+    entry = console.entries[-1]
     assert entry.capacity.startswith(capacity)
     assert (entry.person, entry.token) == (PEOPLE[who].person, PEOPLE[who].id)
     assert (entry.action, entry.tenant, entry.params) == (action, tenant, params)
@@ -113,7 +113,7 @@ def test_a_caller_acts_in_the_capacity_that_his_token_and_the_tenant_give_him(
 
 @pytest.mark.parametrize(("who", "action", "tenant", "refusal", "said"), REFUSED)
 def test_whoever_may_not_is_told_why_and_is_recorded(
-    office: Office,
+    console: ConsoleHarness,
     wire: Wire,
     who: str,
     action: str,
@@ -127,46 +127,48 @@ def test_whoever_may_not_is_told_why_and_is_recorded(
 
     assert code(reply) == refusal
     assert said in reply["error"]["message"]
-    (entry,) = office.entries
+    (entry,) = console.entries
     assert (entry.kind, entry.outcome) == (ACTION, refusal)
     assert reply["error"]["message"] in str(entry.message)
     known = {"acme", "asleep", "globex"} & {str(tenant)}
     assert entry.tenant == (PEOPLE[who].tenant or (known.pop() if known else None))
-    assert office.ordered() == []
+    assert console.ordered() == []
 
 
 def test_a_super_admins_grant_makes_the_order_his_as_super_admin(
-    office: Office, wire: Wire
+    console: ConsoleHarness, wire: Wire
 ) -> None:
     """The Directory goes by the role acted in."""
     wire.ask(**fields("super admin", "members.remove", person=PERSON))
-    (order,) = office.ordered()
+    (order,) = console.ordered()
     assert order.command == RemoveMember("acme", PERSON)
     assert order.by == PEOPLE["super admin"]._replace(role="super admin", tenant="acme")
 
 
-def test_a_grant_is_good_for_a_developer_admin_alone(office: Office, wire: Wire) -> None:
+def test_a_grant_is_good_for_a_developer_admin_alone(console: ConsoleHarness, wire: Wire) -> None:
     """Whoever is one no longer is not helped by a grant that is still about."""
-    office.promote(PEOPLE["developer"].person, "acme")
+    console.promote(PEOPLE["developer"].person, "acme")
     reply = wire.ask(**fields("developer", "members.remove", person=PERSON))
     assert code(reply) == "permission_denied"
-    assert office.entries[-1].capacity == "developer"
+    assert console.entries[-1].capacity == "developer"
 
 
 def test_what_a_tenant_of_anothers_was_asked_for_stands_in_the_record(
-    office: Office, wire: Wire
+    console: ConsoleHarness, wire: Wire
 ) -> None:
     """His own owners see it; the other tenant's do not hear of it."""
     wire.ask(**fields("owner", "limits.show", "globex"))
-    (entry,) = office.entries
+    (entry,) = console.entries
     assert (entry.tenant, entry.tenant_id) == ("acme", "a" * 32)
     assert "'globex'" in str(entry.message)
 
 
-def test_a_tenants_people_are_refused_in_their_tenants_words(office: Office, wire: Wire) -> None:
+def test_a_tenants_people_are_refused_in_their_tenants_words(
+    console: ConsoleHarness, wire: Wire
+) -> None:
     """As on the data channel; developers are not."""
     texts = {"texts": {"permission_denied": "Ask {product_name}."}, "product_name": "Acme"}
-    office.profiles.publish("a" * 32, Profile(Config(1, {}, texts)))
+    console.profiles.publish("a" * 32, Profile(Config(1, {}, texts)))
     theirs = wire.ask(**fields("member", "limits.show"))
     ours = wire.ask(**fields("developer", "members.remove", person=PERSON))
     assert theirs["error"]["user_message"] == "Ask Acme."
@@ -174,35 +176,35 @@ def test_a_tenants_people_are_refused_in_their_tenants_words(office: Office, wir
     assert "user_message" not in ours["error"]
 
 
-def test_system_actions_are_answered_and_not_recorded(office: Office, wire: Wire) -> None:
+def test_system_actions_are_answered_and_not_recorded(console: ConsoleHarness, wire: Wire) -> None:
     """They administer nothing."""
     assert wire.ask(action="system.ping")["ok"]
     assert wire.ask(**fields("owner", "system.whoami"))["result"]["role"] == "owner"
-    assert office.entries == []
+    assert console.entries == []
 
 
 @pytest.mark.parametrize("encoding", ["msgpack", "json"])
-def test_both_encodings_are_spoken(office: Office, wire: Wire, encoding: Encoding) -> None:
+def test_both_encodings_are_spoken(console: ConsoleHarness, wire: Wire, encoding: Encoding) -> None:
     """The reply is in the request's."""
     assert wire.ask(encoding, **fields("owner", "limits.show"))["result"] == LIMITS
 
 
-def test_secrets_in_params_stay_out_of_the_log(office: Office, wire: Wire) -> None:
+def test_secrets_in_params_stay_out_of_the_log(console: ConsoleHarness, wire: Wire) -> None:
     """Also where the action does not exist, and so has no schema."""
     wire.ask(**fields("owner", "no.such", password="hunter2", text="my tnt_abcdef"))
     wire.ask(**fields("owner", "limits.show", api_key="hunter2"))
-    assert [entry.outcome for entry in office.entries] == [
+    assert [entry.outcome for entry in console.entries] == [
         "not_found",
         "invalid_argument",
     ]
-    assert "hunter2" not in repr(office.log)
-    assert "tnt_abcdef" not in repr(office.log)
+    assert "hunter2" not in repr(console.log)
+    assert "tnt_abcdef" not in repr(console.log)
 
 
 # ---------------------------------------------------------------- strangers
 
 
-def test_strangers_hear_the_same_whatever_they_try(office: Office, wire: Wire) -> None:
+def test_strangers_hear_the_same_whatever_they_try(console: ConsoleHarness, wire: Wire) -> None:
     """Neither tenants nor actions nor tokens can be found by trying, and nothing is asked of anybody."""
     tries: list[Map] = [
         {"action": "limits.show", "tenant": "acme"},
@@ -218,45 +220,45 @@ def test_strangers_hear_the_same_whatever_they_try(office: Office, wire: Wire) -
     replies = [wire.ask(**each) for each in tries]
     assert {reply["error"]["code"] for reply in replies} == {"unauthenticated"}
     assert len({reply["error"]["message"] for reply in replies}) == 1
-    assert {name for name, _ in office.log} <= {"audit_log", "clock"}
+    assert {name for name, _ in console.log} <= {"audit_log", "clock"}
 
 
-def test_strangers_do_not_fill_the_log(office: Office, wire: Wire) -> None:
+def test_strangers_do_not_fill_the_log(console: ConsoleHarness, wire: Wire) -> None:
     """A few of each minute have records of their own, with no word of theirs but the names they used."""
     for _ in range(3 * MOST_RECORDED):
         wire.ask(**fields("unknown", "limits.show", filler="x" * 1000))
-    office.settled()
-    assert [entry.kind for entry in office.entries] == [ACTION] * MOST_RECORDED
-    assert {entry.outcome for entry in office.entries} == {"unauthenticated"}
-    assert {entry.params for entry in office.entries} == {None}
+    console.settled()
+    assert [entry.kind for entry in console.entries] == [ACTION] * MOST_RECORDED
+    assert {entry.outcome for entry in console.entries} == {"unauthenticated"}
+    assert {entry.params for entry in console.entries} == {None}
 
-    office.due(CountStrangers)
-    office.settled()
-    assert office.entries[-1].kind == ATTEMPTS
-    assert str(office.entries[-1].message).startswith(f"{2 * MOST_RECORDED} more")
+    console.due(CountStrangers)
+    console.settled()
+    assert console.entries[-1].kind == ATTEMPTS
+    assert str(console.entries[-1].message).startswith(f"{2 * MOST_RECORDED} more")
 
 
 # ---------------------------------------------------------------- what is recorded when
 
 
 def test_a_super_admins_action_stands_in_the_log_before_it_happens(
-    office: Office, wire: Wire
+    console: ConsoleHarness, wire: Wire
 ) -> None:
     """Intent, effect, outcome; both records of one trace, and the reply comes last."""
-    office.desks["audit_log"].holding = True
+    console.stubs["audit_log"].holding = True
     wire.post(**fields("super admin", "members.remove", person=PERSON))
 
-    intent = office.desks["audit_log"].asked()
-    office.settled()
-    assert office.order() == [INTENT]
-    office.desks["audit_log"].settle(intent)
-    outcome = office.desks["audit_log"].asked()
-    assert office.order() == [INTENT, "RemoveMember", OUTCOME]
+    intent = console.stubs["audit_log"].asked()
+    console.settled()
+    assert console.order() == [INTENT]
+    console.stubs["audit_log"].settle(intent)
+    outcome = console.stubs["audit_log"].asked()
+    assert console.order() == [INTENT, "RemoveMember", OUTCOME]
     assert wire.until_ping() == []
-    office.desks["audit_log"].settle(outcome)
+    console.stubs["audit_log"].settle(outcome)
 
     assert wire.receive()["result"] == REMOVED
-    first, second = office.entries
+    first, second = console.entries
     assert (first.outcome, second.outcome) == (None, "ok")
     assert first.trace_id == second.trace_id
     assert first.params == second.params == {"person": PERSON}
@@ -271,58 +273,58 @@ def test_a_super_admins_action_stands_in_the_log_before_it_happens(
     ],
 )
 def test_a_grant_or_token_that_ends_while_the_intent_is_written_is_not_used(
-    office: Office, wire: Wire, action: str, change: DirectoryChanged, refusal: str
+    console: ConsoleHarness, wire: Wire, action: str, change: DirectoryChanged, refusal: str
 ) -> None:
     """However long the disk takes; the log says that nothing came of it."""
-    log = office.desks["audit_log"]
+    log = console.stubs["audit_log"]
     log.holding = True
     params = {"person": PERSON} if action == "members.remove" else {}
     wire.post(**fields("super admin", action, **params))
     intent = log.asked()
-    office.mailbox.tell(change)
-    office.settled()
+    console.mailbox.tell(change)
+    console.settled()
     log.holding = False
     log.settle(intent)
 
     assert code(wire.receive()) == refusal
-    assert [(entry.kind, entry.outcome) for entry in office.entries] == [
+    assert [(entry.kind, entry.outcome) for entry in console.entries] == [
         (INTENT, None),
         (OUTCOME, refusal),
     ]
-    assert [name for name, _ in office.log if name in ("directory", "supervisor")] == []
+    assert [name for name, _ in console.log if name in ("directory", "supervisor")] == []
 
 
 @pytest.mark.parametrize("action", ["members.remove", "limits.show", "notes.add"])
 def test_what_a_super_admin_wants_is_not_done_where_it_cannot_be_recorded(
-    office: Office, wire: Wire, action: str
+    console: ConsoleHarness, wire: Wire, action: str
 ) -> None:
     """Whatever it is: a change, a look, or work of the tenant's own."""
-    office.is_full = True
+    console.is_full = True
     params = {"person": PERSON} if action == "members.remove" else {}
     reply = wire.ask(**fields("super admin", action, **params))
 
     assert code(reply) == "unavailable"
     assert "nothing was done" in reply["error"]["message"]
     assert reply["error"]["retry_after_ms"] > 0
-    assert {name for name, _ in office.log} <= {"audit_log", "clock"}
-    assert office.tenant.is_idle()
+    assert {name for name, _ in console.log} <= {"audit_log", "clock"}
+    assert console.tenant.is_idle()
 
 
-def test_everybody_elses_reply_waits_for_the_record(office: Office, wire: Wire) -> None:
+def test_everybody_elses_reply_waits_for_the_record(console: ConsoleHarness, wire: Wire) -> None:
     """What a caller knows to be done is in the log."""
-    office.desks["audit_log"].holding = True
+    console.stubs["audit_log"].holding = True
     wire.post(**fields("developer", "limits.set", mailbox=5))
-    record = office.desks["audit_log"].asked()
+    record = console.stubs["audit_log"].asked()
 
-    assert office.order() == ["SetLimits", ACTION]
+    assert console.order() == ["SetLimits", ACTION]
     assert wire.until_ping() == []
-    office.desks["audit_log"].settle(record)
+    console.stubs["audit_log"].settle(record)
     assert wire.receive()["ok"]
 
 
-def test_what_is_done_is_confirmed_once_it_is_recorded(office: Office, wire: Wire) -> None:
+def test_what_is_done_is_confirmed_once_it_is_recorded(console: ConsoleHarness, wire: Wire) -> None:
     """Until then nothing more is changed; looking is allowed."""
-    office.is_full = True
+    console.is_full = True
     done = wire.ask(**fields("developer", "limits.set", "acme", mailbox=5))
     refused = wire.ask(**fields("developer", "limits.set", "globex", mailbox=6))
     seen = wire.ask(**fields("developer", "limits.show", "acme"))
@@ -332,12 +334,12 @@ def test_what_is_done_is_confirmed_once_it_is_recorded(office: Office, wire: Wir
     assert "send it again with the same id" in done["error"]["message"]
     assert done["error"]["retry_after_ms"]
     assert "nothing was done" in refused["error"]["message"]
-    assert len(office.ordered()) == 1
-    assert office.entries == []
+    assert len(console.ordered()) == 1
+    assert console.entries == []
 
-    office.is_full = False
+    console.is_full = False
     assert wire.ask(**fields("developer", "limits.set", "globex", mailbox=7))["ok"]
-    assert [(entry.action, entry.outcome) for entry in office.entries] == [
+    assert [(entry.action, entry.outcome) for entry in console.entries] == [
         ("limits.set", "ok"),
         ("limits.set", "unavailable"),
         ("limits.show", "ok"),
@@ -345,72 +347,76 @@ def test_what_is_done_is_confirmed_once_it_is_recorded(office: Office, wire: Wir
     ]
 
 
-def test_what_was_kept_is_recorded_also_where_nobody_calls(office: Office, wire: Wire) -> None:
+def test_what_was_kept_is_recorded_also_where_nobody_calls(
+    console: ConsoleHarness, wire: Wire
+) -> None:
     """The Clock reminds of it, again and again, once at a time."""
-    office.is_full = True
+    console.is_full = True
     wire.ask(**fields("developer", "limits.show"))
     wire.ask(**fields("developer", "limits.show"))
-    assert office.due(CatchUp) > 0
-    office.settled()
-    office.is_full = False
-    office.due(CatchUp)
-    office.settled()
+    assert console.due(CatchUp) > 0
+    console.settled()
+    console.is_full = False
+    console.due(CatchUp)
+    console.settled()
 
-    assert len(office.entries) == 2
+    assert len(console.entries) == 2
     with pytest.raises(AssertionError, match="nobody asked"):
-        office.due(CatchUp)
+        console.due(CatchUp)
 
 
 def test_with_too_much_unrecorded_nothing_is_done_at_all(
-    office: Office, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    console: ConsoleHarness, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Memory is not the place for a log; refusals are then left out, and said so in the error log."""
     monkeypatch.setattr(recording, "MOST_KEPT", 2)
-    office.is_full = True
+    console.is_full = True
     replies = [wire.ask(**fields("developer", "limits.show")) for _ in range(4)]
 
     assert [code(reply) for reply in replies] == ["ok", "ok", "unavailable", "unavailable"]
-    assert len(office.mailbox.kept) == 2
+    assert len(console.mailbox.kept) == 2
 
 
-def test_a_defect_is_recorded_as_one(office: Office, wire: Wire) -> None:
+def test_a_defect_is_recorded_as_one(console: ConsoleHarness, wire: Wire) -> None:
     """The caller gets the trace id, never the error; the console goes on."""
 
     def fails(message: Any) -> Any:
         raise ZeroDivisionError("a secret of the engine")
 
-    office.desks["directory"].answer = fails
+    console.stubs["directory"].answer = fails
     reply = wire.ask(**fields("developer", "limits.show"))
     assert code(reply) == "internal"
     assert "secret" not in str(reply)
-    assert office.entries[-1].outcome == "internal"
+    assert console.entries[-1].outcome == "internal"
     assert wire.ask(action="system.ping")["ok"]
 
 
-def test_what_the_directory_refuses_is_refused_in_its_words(office: Office, wire: Wire) -> None:
+def test_what_the_directory_refuses_is_refused_in_its_words(
+    console: ConsoleHarness, wire: Wire
+) -> None:
     """Code, message and all; but no token of ours gets into the log."""
-    office.desks["directory"].answer = refuses
+    console.stubs["directory"].answer = refuses
     reply = wire.ask(**fields("developer", "limits.set", mailbox=1))
     assert reply["error"] == {
         "code": "already_exists",
         "message": "tnt_abcdef was made and shown",
         "user_message": "Schon da.",
     }
-    assert office.entries[-1].outcome == "already_exists"
-    assert "tnt_abcdef" not in str(office.entries[-1].message)
+    assert console.entries[-1].outcome == "already_exists"
+    assert "tnt_abcdef" not in str(console.entries[-1].message)
 
 
-def test_a_result_that_does_not_fit_is_a_defect(office: Office, wire: Wire) -> None:
+def test_a_result_that_does_not_fit_is_a_defect(console: ConsoleHarness, wire: Wire) -> None:
     """What is promised in the index is what callers get, or they hear that something is wrong."""
-    office.desks["directory"].answer = lambda _: {"limits": "none"}
+    console.stubs["directory"].answer = lambda _: {"limits": "none"}
     assert code(wire.ask(**fields("developer", "limits.show"))) == "internal"
-    assert office.entries[-1].outcome == "internal"
+    assert console.entries[-1].outcome == "internal"
 
 
 # ---------------------------------------------------------------- once for each id
 
 
-def test_an_order_carries_what_makes_it_safe_to_repeat(office: Office, wire: Wire) -> None:
+def test_an_order_carries_what_makes_it_safe_to_repeat(console: ConsoleHarness, wire: Wire) -> None:
     """The same for the same content; another for another tenant or other params."""
     same = fields("developer", "limits.set", "acme", mailbox=5, burst=6)
     again = fields("developer", "limits.set", "acme", burst=6, mailbox=5)
@@ -421,7 +427,7 @@ def test_an_order_carries_what_makes_it_safe_to_repeat(office: Office, wire: Wir
     for each in (same, again, *others):
         wire.ask(**each, id="r1")
 
-    receipts = [order.receipt for order in office.ordered()]
+    receipts = [order.receipt for order in console.ordered()]
     assert [(each.caller, each.id) for each in receipts if each] == [
         (PEOPLE["developer"].person, "r1")
     ] * 4
@@ -431,36 +437,38 @@ def test_an_order_carries_what_makes_it_safe_to_repeat(office: Office, wire: Wir
 
 
 def test_the_same_order_on_another_tenant_of_that_name_is_another_order(
-    office: Office, wire: Wire
+    console: ConsoleHarness, wire: Wire
 ) -> None:
     """What was done for one that is deleted is not taken as done for the one that has its name now."""
     wanted = fields("developer", "limits.set", "acme", mailbox=5)
     wire.ask(**wanted, id="r1")
-    office.mailbox.tell(DirectoryChanged(forgotten=(ACME,)))
-    office.mailbox.tell(DirectoryChanged((ACME._replace(id="9" * 32),)))
+    console.mailbox.tell(DirectoryChanged(forgotten=(ACME,)))
+    console.mailbox.tell(DirectoryChanged((ACME._replace(id="9" * 32),)))
     wire.ask(**wanted, id="r1")
 
-    first, second = (order.receipt for order in office.ordered())
+    first, second = (order.receipt for order in console.ordered())
     assert first is not None
     assert second is not None
     assert first.digest != second.digest
 
 
-def test_a_repeated_order_says_so_to_its_caller_and_to_the_log(office: Office, wire: Wire) -> None:
+def test_a_repeated_order_says_so_to_its_caller_and_to_the_log(
+    console: ConsoleHarness, wire: Wire
+) -> None:
     """Nothing was done twice."""
-    office.desks["directory"].answer = lambda _: CommandDone(LIMITS, replayed=True)
+    console.stubs["directory"].answer = lambda _: CommandDone(LIMITS, replayed=True)
     reply = wire.ask(**fields("developer", "limits.set", mailbox=5))
     assert reply["meta"]["replayed"] is True
-    assert (office.entries[-1].outcome, office.entries[-1].message) == ("ok", "replayed")
+    assert (console.entries[-1].outcome, console.entries[-1].message) == ("ok", "replayed")
     assert "replayed" not in wire.ask(**fields("developer", "limits.show"))["meta"]
 
 
 # ---------------------------------------------------------------- waiting
 
 
-def test_a_call_that_waits_holds_up_nobody(office: Office, wire: Wire) -> None:
+def test_a_call_that_waits_holds_up_nobody(console: ConsoleHarness, wire: Wire) -> None:
     """Neither others, nor the same caller's next one."""
-    directory = office.desks["directory"]
+    directory = console.stubs["directory"]
     directory.holding = True
     slow = wire.post(**fields("developer", "limits.show"))
     waiting = directory.asked()
@@ -472,66 +480,68 @@ def test_a_call_that_waits_holds_up_nobody(office: Office, wire: Wire) -> None:
 
 
 def test_a_change_whose_end_does_not_come_in_time_is_unknown_to_its_caller(
-    office: Office, wire: Wire
+    console: ConsoleHarness, wire: Wire
 ) -> None:
     """What comes late is still recorded, and answered to nobody."""
-    office.desks["directory"].holding = True
+    console.stubs["directory"].holding = True
     wire.post(**fields("developer", "limits.set", mailbox=5), timeout_ms=7000)
-    late = office.desks["directory"].asked()
-    assert 0 < office.due(Overdue) <= 7
+    late = console.stubs["directory"].asked()
+    assert 0 < console.due(Overdue) <= 7
     reply = wire.receive()
 
     assert code(reply) == "unavailable"
     assert "not known" in reply["error"]["message"]
     assert "same id" in reply["error"]["message"]
-    office.desks["directory"].settle(late)
-    office.settled()
+    console.stubs["directory"].settle(late)
+    console.settled()
     assert wire.until_ping() == []
-    assert [(entry.kind, entry.outcome) for entry in office.entries] == [(ACTION, "ok")]
+    assert [(entry.kind, entry.outcome) for entry in console.entries] == [(ACTION, "ok")]
 
 
-def test_a_look_that_comes_too_late_has_changed_nothing(office: Office, wire: Wire) -> None:
+def test_a_look_that_comes_too_late_has_changed_nothing(
+    console: ConsoleHarness, wire: Wire
+) -> None:
     """And its caller is told that."""
-    office.desks["directory"].holding = True
+    console.stubs["directory"].holding = True
     wire.post(**fields("developer", "limits.show"))
-    late = office.desks["directory"].asked()
-    office.due(Overdue)
+    late = console.stubs["directory"].asked()
+    console.due(Overdue)
     reply = wire.receive()
     assert code(reply) == "deadline_exceeded"
     assert "nothing was changed" in reply["error"]["message"]
 
-    office.desks["directory"].answer = refuses
-    office.desks["directory"].settle(late)
-    office.settled()
+    console.stubs["directory"].answer = refuses
+    console.stubs["directory"].settle(late)
+    console.settled()
     assert wire.until_ping() == []
-    assert office.entries[-1].outcome == "already_exists"
+    assert console.entries[-1].outcome == "already_exists"
 
 
-def test_what_is_not_begun_in_time_is_not_begun(office: Office, wire: Wire) -> None:
+def test_what_is_not_begun_in_time_is_not_begun(console: ConsoleHarness, wire: Wire) -> None:
     """A super admin's intent may take longer than he waits: then it stays one."""
-    office.desks["audit_log"].holding = True
+    console.stubs["audit_log"].holding = True
     wire.post(**fields("super admin", "members.remove", person=PERSON))
-    intent = office.desks["audit_log"].asked()
-    office.due(Overdue)
+    intent = console.stubs["audit_log"].asked()
+    console.due(Overdue)
     reply = wire.receive()
     assert (code(reply), "nothing was done" in reply["error"]["message"]) == (
         "deadline_exceeded",
         True,
     )
 
-    office.desks["audit_log"].holding = False
-    office.desks["audit_log"].settle(intent)
-    office.settled()
-    assert office.order() == [INTENT, OUTCOME]
-    assert office.entries[-1].outcome == "deadline_exceeded"
+    console.stubs["audit_log"].holding = False
+    console.stubs["audit_log"].settle(intent)
+    console.settled()
+    assert console.order() == [INTENT, OUTCOME]
+    assert console.entries[-1].outcome == "deadline_exceeded"
 
 
 def test_only_so_many_calls_are_under_way(
-    office: Office, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    console: ConsoleHarness, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What comes on top is refused at once, before anything is looked at."""
     monkeypatch.setattr(errands, "MOST_ERRANDS", 2)
-    directory = office.desks["directory"]
+    directory = console.stubs["directory"]
     directory.holding = True
     for _ in range(2):
         wire.post(**fields("developer", "limits.show"))
@@ -548,11 +558,11 @@ def test_only_so_many_calls_are_under_way(
 
 
 def test_one_tenants_calls_leave_room_for_those_of_others(
-    office: Office, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    console: ConsoleHarness, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever keeps his own tenant busy cannot keep an operator from suspending it."""
     monkeypatch.setattr(errands, "MOST_OF_ONE", 2)
-    directory = office.desks["directory"]
+    directory = console.stubs["directory"]
     directory.holding = True
     for who in ("owner", "admin owner"):
         wire.post(**fields(who, "limits.show"))
@@ -569,7 +579,7 @@ def test_one_tenants_calls_leave_room_for_those_of_others(
 
 
 def test_who_asks_too_fast_fills_no_log(
-    office: Office, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    console: ConsoleHarness, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A record for each call up to a rate, also for those that are refused; one that counts the others."""
     monkeypatch.setattr(throttle, "BURST", 3.0)
@@ -580,28 +590,30 @@ def test_who_asks_too_fast_fills_no_log(
     ] * 3
     assert replies[-1]["error"]["retry_after_ms"] > 0
     assert wire.ask(**fields("developer", "limits.show"))["ok"]
-    office.mailbox.tell(FlushUses())
-    office.settled()
+    console.mailbox.tell(FlushUses())
+    console.settled()
 
-    attempts = [entry for entry in office.entries if entry.kind == ATTEMPTS]
+    attempts = [entry for entry in console.entries if entry.kind == ATTEMPTS]
     assert [(each.person, each.tenant, each.outcome) for each in attempts] == [
         (PEOPLE["member"].person, "acme", "resource_exhausted")
     ] * 2
     assert str(attempts[0].message) == "once faster than one person may"
     assert str(attempts[1].message).startswith("2 times in ")
-    assert len(office.entries) == 3 + 1 + len(attempts)
+    assert len(console.entries) == 3 + 1 + len(attempts)
 
 
-def test_a_console_that_fails_leaves_nobody_without_a_reply(office: Office, wire: Wire) -> None:
+def test_a_console_that_fails_leaves_nobody_without_a_reply(
+    console: ConsoleHarness, wire: Wire
+) -> None:
     """What was under way may have been done: its callers are told that nobody knows."""
-    office.desks["directory"].holding = True
+    console.stubs["directory"].holding = True
     wire.post(**fields("developer", "limits.set", mailbox=5))
-    office.desks["directory"].asked()
-    local = office.locally("limits.show", "acme")
-    office.desks["directory"].asked()
+    console.stubs["directory"].asked()
+    local = console.locally("limits.show", "acme")
+    console.stubs["directory"].asked()
     done = Answer()
-    office.mailbox.tell(Finish(done))
-    office.mailbox.tell("a message of no kind")
+    console.mailbox.tell(Finish(done))
+    console.mailbox.tell("a message of no kind")
 
     reply = wire.receive()
     assert code(reply) == "unavailable"
@@ -609,25 +621,25 @@ def test_a_console_that_fails_leaves_nobody_without_a_reply(office: Office, wire
     with pytest.raises(Unavailable):
         local.get(timeout=WAIT)
     assert done.get(timeout=WAIT)
-    assert isinstance(office.supervisor.hear(), Failed)
-    office.mailbox.socket.close()
+    assert isinstance(console.supervisor.hear(), Failed)
+    console.mailbox.socket.close()
 
 
 @pytest.mark.parametrize("who", ["admin owner", "super admin"])
 def test_what_a_console_that_fails_had_begun_is_recorded_by_the_next(
-    office: Office, wire: Wire, who: str
+    console: ConsoleHarness, wire: Wire, who: str
 ) -> None:
     """The Directory may have done it: no action goes without a record because another message was wrong."""
-    office.desks["directory"].holding = True
+    console.stubs["directory"].holding = True
     wire.post(**fields(who, "members.remove", person=PERSON))
-    office.desks["directory"].asked()
-    begun = len(office.entries)
-    office.fail()
+    console.stubs["directory"].asked()
+    begun = len(console.entries)
+    console.fail()
     assert wire.receive()["error"]["code"] == "unavailable"
-    office.due(CatchUp)
-    office.settled()
+    console.due(CatchUp)
+    console.settled()
 
-    (entry,) = office.entries[begun:]
+    (entry,) = console.entries[begun:]
     assert entry.kind == (OUTCOME if who == "super admin" else ACTION)
     assert (entry.action, entry.params) == ("members.remove", {"person": PERSON})
     assert (entry.person, entry.outcome) == (PEOPLE[who].person, "unavailable")
@@ -635,87 +647,93 @@ def test_what_a_console_that_fails_had_begun_is_recorded_by_the_next(
 
 
 def test_what_came_of_a_call_is_recorded_where_the_console_fails_over_the_record(
-    office: Office, wire: Wire
+    console: ConsoleHarness, wire: Wire
 ) -> None:
     """As it was, rather twice than not at all."""
-    office.desks["audit_log"].holding = True
+    console.stubs["audit_log"].holding = True
     wire.post(**fields("admin owner", "members.remove", person=PERSON))
-    office.desks["audit_log"].asked()
-    office.fail()
-    office.desks["audit_log"].holding = False
-    office.due(CatchUp)
-    office.settled()
-    assert [(entry.action, entry.outcome) for entry in office.entries] == [("members.remove", "ok")]
+    console.stubs["audit_log"].asked()
+    console.fail()
+    console.stubs["audit_log"].holding = False
+    console.due(CatchUp)
+    console.settled()
+    assert [(entry.action, entry.outcome) for entry in console.entries] == [
+        ("members.remove", "ok")
+    ]
 
 
 # ---------------------------------------------------------------- what is the tenant's own
 
 
-def answered(work: Work, office: Office, result: Map) -> None:
+def answered(work: Work, console: ConsoleHarness, result: Map) -> None:
     """Do a tenant's work."""
-    route = office.table.routes[work.request.action]
+    route = console.table.routes[work.request.action]
     work.outlet.tell(Replies([(work.peer, success(work, route, result))]))
 
 
 @pytest.mark.parametrize("encoding", ["msgpack", "json"])
 def test_a_super_admin_reaches_the_tenants_own_actions(
-    office: Office, wire: Wire, encoding: Encoding
+    console: ConsoleHarness, wire: Wire, encoding: Encoding
 ) -> None:
     """The tenant does the work in its database and answers; the log has it before and after."""
     id_ = wire.post(encoding, **fields("super admin", "notes.add", text="by the book"))
-    work = office.tenant.work()
-    assert office.order() == [INTENT]
+    work = console.tenant.work()
+    assert console.order() == [INTENT]
     assert (work.principal.role, work.principal.tenant) == ("super admin", "acme")
     assert work.request.params == {"text": "by the book"}
-    answered(work, office, {"id": 7})
+    answered(work, console, {"id": 7})
 
     reply = wire.receive()
     assert (reply["id"], reply["result"]) == (id_, {"id": 7})
-    assert [entry.kind for entry in office.entries] == [INTENT, OUTCOME]
-    assert office.entries[-1].outcome == "ok"
-    assert office.entries[-1].params == {"text": "by the book"}
+    assert [entry.kind for entry in console.entries] == [INTENT, OUTCOME]
+    assert console.entries[-1].outcome == "ok"
+    assert console.entries[-1].params == {"text": "by the book"}
 
 
 def test_an_owner_reaches_what_his_index_puts_on_the_admin_channel(
-    office: Office, wire: Wire
+    console: ConsoleHarness, wire: Wire
 ) -> None:
     """As himself, and recorded like all administration."""
     wire.post(**fields("owner", "desk.open"))
-    work = office.tenant.work()
+    work = console.tenant.work()
     assert work.principal == PEOPLE["owner"]
-    answered(work, office, {})
+    answered(work, console, {})
     assert wire.receive()["ok"]
-    assert [(entry.kind, entry.capacity) for entry in office.entries] == [(ACTION, "owner")]
+    assert [(entry.kind, entry.capacity) for entry in console.entries] == [(ACTION, "owner")]
 
 
-def test_what_a_tenant_refuses_is_recorded_with_its_code(office: Office, wire: Wire) -> None:
+def test_what_a_tenant_refuses_is_recorded_with_its_code(
+    console: ConsoleHarness, wire: Wire
+) -> None:
     """The reply goes on as it came."""
     wire.post(**fields("super admin", "notes.add"))
-    work = office.tenant.work()
+    work = console.tenant.work()
     refusal = {"v": 1, "id": work.request.id, "ok": False, "meta": {"trace_id": work.trace_id}}
     refusal["error"] = {"code": "aborted", "message": "a revision moved"}
     work.outlet.tell(Replies([(work.peer, msgpack.packb(refusal))]))
 
     assert wire.receive()["error"]["message"] == "a revision moved"
-    assert (office.entries[-1].outcome, office.entries[-1].message) == (
+    assert (console.entries[-1].outcome, console.entries[-1].message) == (
         "aborted",
         "a revision moved",
     )
 
 
-def test_a_tenant_with_a_full_mailbox_refuses_at_once(office: Office, wire: Wire) -> None:
+def test_a_tenant_with_a_full_mailbox_refuses_at_once(console: ConsoleHarness, wire: Wire) -> None:
     """As on the data channel."""
-    office.tenant.is_full = True
+    console.tenant.is_full = True
     reply = wire.ask(**fields("super admin", "notes.add"))
     assert code(reply) == "resource_exhausted"
     assert reply["error"]["retry_after_ms"] > 0
 
 
-def test_a_suspended_tenant_is_administered_and_does_not_work(office: Office, wire: Wire) -> None:
+def test_a_suspended_tenant_is_administered_and_does_not_work(
+    console: ConsoleHarness, wire: Wire
+) -> None:
     """Its own actions wait for better days."""
     grant = PEOPLE["super admin"].person
     assert code(wire.ask(**fields("developer", "limits.show", "asleep"))) == "ok"
-    office.promote(grant, "asleep")
+    console.promote(grant, "asleep")
     reply = wire.ask(**fields("super admin", "notes.add", "asleep"))
     assert code(reply) == "unavailable"
     assert "suspended" in reply["error"]["message"]
@@ -724,18 +742,18 @@ def test_a_suspended_tenant_is_administered_and_does_not_work(office: Office, wi
 # ---------------------------------------------------------------- from within
 
 
-def test_the_process_itself_asks_in_capacity_console(office: Office) -> None:
+def test_the_process_itself_asks_in_capacity_console(console: ConsoleHarness) -> None:
     """No rule is asked; the log has it all the same, and no receipt is needed."""
-    result = office.locally("members.remove", "acme", person=PERSON).get(timeout=WAIT)
+    result = console.locally("members.remove", "acme", person=PERSON).get(timeout=WAIT)
     assert result == REMOVED
-    (order,) = office.ordered()
+    (order,) = console.ordered()
     assert (order.by.id, order.by.role, order.by.person, order.receipt) == (
         "console",
         "console",
         "",
         None,
     )
-    (entry,) = office.entries
+    (entry,) = console.entries
     assert (entry.capacity, entry.person, entry.token) == ("console", None, None)
     assert (entry.tenant, entry.outcome) == ("acme", "ok")
 
@@ -751,72 +769,74 @@ def test_the_process_itself_asks_in_capacity_console(office: Office) -> None:
     ],
 )
 def test_what_is_refused_from_within_is_raised(
-    office: Office, action: str, tenant: str | None, params: Map, error: type[ActionError]
+    console: ConsoleHarness, action: str, tenant: str | None, params: Map, error: type[ActionError]
 ) -> None:
     """As the error that it is; and recorded."""
     with pytest.raises(error):
-        office.locally(action, tenant, **params).get(timeout=WAIT)
-    assert office.entries[-1].outcome == error.code
+        console.locally(action, tenant, **params).get(timeout=WAIT)
+    assert console.entries[-1].outcome == error.code
 
 
 def test_the_wiring_may_ask_before_the_directory_has_spoken(tmp_path: Path) -> None:
     """The first developer admin is made while everything starts; callers on the socket wait a little."""
-    office = Office(tmp_path, informed=False)
-    with office.wire() as wire:
-        early = office.locally("limits.show", "acme")
-        office.settled()
+    console = ConsoleHarness(tmp_path, informed=False)
+    with console.wire() as wire:
+        early = console.locally("limits.show", "acme")
+        console.settled()
         assert not early.answered()
         assert code(wire.ask(**fields("owner", "limits.show"))) == "unavailable"
-        office.inform()
+        console.inform()
         assert early.get(timeout=WAIT) == LIMITS
-    office.close()
+    console.close()
 
 
 # ---------------------------------------------------------------- stopping
 
 
 def test_a_stopping_console_refuses_the_new_and_finishes_the_old(
-    office: Office, wire: Wire
+    console: ConsoleHarness, wire: Wire
 ) -> None:
     """Its end is told once all that was accepted is answered."""
-    directory = office.desks["directory"]
+    directory = console.stubs["directory"]
     directory.holding = True
     old = wire.post(**fields("developer", "limits.show"))
     waiting = directory.asked()
-    office.mailbox.tell(Draining())
+    console.mailbox.tell(Draining())
     done = Answer()
-    office.mailbox.tell(Finish(done))
+    console.mailbox.tell(Finish(done))
 
     refused = wire.ask(**fields("developer", "limits.show"))
     assert code(refused) == "unavailable"
     with pytest.raises(Unavailable):
-        office.locally("limits.show", "acme").get(timeout=WAIT)
+        console.locally("limits.show", "acme").get(timeout=WAIT)
     assert not done.answered()
     directory.settle(waiting)
     assert wire.receive()["id"] == old
     assert done.get(timeout=WAIT)
 
 
-def test_an_idle_console_is_finished_at_once(office: Office, wire: Wire) -> None:
+def test_an_idle_console_is_finished_at_once(console: ConsoleHarness, wire: Wire) -> None:
     """Having counted the strangers that have no record."""
     for _ in range(MOST_RECORDED + 1):
         wire.ask(action="limits.show")
     done = Answer()
-    office.mailbox.tell(Finish(done))
+    console.mailbox.tell(Finish(done))
     assert done.get(timeout=WAIT)
-    assert office.entries[-1].kind == ATTEMPTS
+    assert console.entries[-1].kind == ATTEMPTS
 
 
-def test_what_a_console_leaves_when_it_stops_is_told_to_the_log(office: Office, wire: Wire) -> None:
+def test_what_a_console_leaves_when_it_stops_is_told_to_the_log(
+    console: ConsoleHarness, wire: Wire
+) -> None:
     """What it kept, and what did not end in time: the log is there for a little longer."""
-    office.is_full = True
+    console.is_full = True
     assert wire.ask(**fields("developer", "limits.show"))["ok"]
-    office.is_full = False
-    office.desks["directory"].holding = True
+    console.is_full = False
+    console.stubs["directory"].holding = True
     wire.post(**fields("developer", "limits.show"))
-    office.desks["directory"].asked()
-    stop(office.mailbox, WAIT)
+    console.stubs["directory"].asked()
+    stop(console.mailbox, WAIT)
 
     assert code(wire.receive()) == "unavailable"
-    assert [entry.outcome for entry in office.entries] == ["ok", "unavailable"]
-    assert str(office.entries[-1].message) == "the server stopped; nothing was done"
+    assert [entry.outcome for entry in console.entries] == ["ok", "unavailable"]
+    assert str(console.entries[-1].message) == "the server stopped; nothing was done"

@@ -9,7 +9,7 @@ import pytest
 
 from actors.log.audit.actor import AdminLog
 from actors.log.audit.reader import AuditReader
-from tests.actors.admin.console_harness import PERSON, REMOVED, Office, fields
+from tests.actors.admin.console_harness import PERSON, REMOVED, ConsoleHarness, fields
 from tests.actors.mailbox_harness import House
 from tests.wire import Map, Wire
 
@@ -21,13 +21,13 @@ def audit(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def office(tmp_path: Path, audit: Path) -> Iterator[Office]:
+def console(tmp_path: Path, audit: Path) -> Iterator[ConsoleHarness]:
     """A console whose log is real."""
     house = House()
     log, reader = house.mailbox("audit log"), house.mailbox("audit reader")
     AdminLog.start(log, audit)
     AuditReader.start(reader, audit)
-    made = Office(tmp_path, audit_log=log, audit_reader=reader)
+    made = ConsoleHarness(tmp_path, audit_log=log, audit_reader=reader)
     yield made
     made.close()
     house.empty()
@@ -39,7 +39,9 @@ def records(wire: Wire) -> list[Map]:
     return [each for each in reversed(page) if each["action"] != "audit.list"]
 
 
-def test_owners_read_what_super_admins_did_on_their_tenant(office: Office, wire: Wire) -> None:
+def test_owners_read_what_super_admins_did_on_their_tenant(
+    console: ConsoleHarness, wire: Wire
+) -> None:
     """Intent and outcome, who and until when; nothing of other tenants."""
     assert wire.ask(**fields("super admin", "members.remove", person=PERSON))["result"] == REMOVED
     wire.ask(**fields("developer", "limits.set", "globex", mailbox=5))
@@ -52,7 +54,7 @@ def test_owners_read_what_super_admins_did_on_their_tenant(office: Office, wire:
 
 
 def test_a_log_that_an_operator_has_closed_stops_super_admins_and_all_changes(
-    office: Office, wire: Wire, audit: Path
+    console: ConsoleHarness, wire: Wire, audit: Path
 ) -> None:
     """Nothing is done; once it is open again, everything that was refused stands in it."""
     wire.ask(**fields("developer", "limits.show"))
@@ -62,14 +64,14 @@ def test_a_log_that_an_operator_has_closed_stops_super_admins_and_all_changes(
         reply = wire.ask(**fields(who, action, person=PERSON))
         assert reply["error"]["code"] == "unavailable"
         assert "nothing was done" in reply["error"]["message"]
-    assert office.ordered() == []
+    assert console.ordered() == []
 
     file.chmod(0o600)
     assert wire.ask(**fields("owner of members", "members.remove", person=PERSON))["ok"]
     assert [each["outcome"] for each in records(wire)][1:] == ["unavailable", "unavailable", "ok"]
 
 
-def test_the_chain_holds_and_its_head_can_be_kept(office: Office, wire: Wire) -> None:
+def test_the_chain_holds_and_its_head_can_be_kept(console: ConsoleHarness, wire: Wire) -> None:
     """As developers see it through the console."""
     wire.ask(**fields("developer", "limits.show"))
     head = wire.ask(**fields("developer", "audit.head", None))["result"]["head"]

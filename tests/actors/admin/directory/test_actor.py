@@ -23,7 +23,14 @@ from actors.profiles import Profiles
 from actors.registry.snapshot import Published
 from actors.runtime.actor import ask, stop
 from actors.runtime.mailbox import Failed, Left, Mailbox
-from tests.actors.admin.directory_harness import ACTIONS, CONSOLE, DAY, TownHall, receipt, table
+from tests.actors.admin.directory_harness import (
+    ACTIONS,
+    CONSOLE,
+    DAY,
+    DirectoryHarness,
+    receipt,
+    table,
+)
 from tests.actors.mailbox_harness import WAIT, House, Watch
 
 FINE: Final = "fine"
@@ -45,18 +52,18 @@ def test_every_question_and_command_has_a_result_to_be_held_to() -> None:
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS, key=str))
-def test_a_command_comes_as_an_order(town: TownHall, command: type) -> None:
+def test_a_command_comes_as_an_order(directory: DirectoryHarness, command: type) -> None:
     """By itself it would be nobody's: not done, and the Directory goes on."""
     with pytest.raises(TypeError, match=command.__name__):
-        ask(town.mailbox, command(*command._fields), WAIT)  # type: ignore[attr-defined]  # NamedTuples
-    assert town.ask(m.ListTenants("", 50, None))["tenants"] == []
+        ask(directory.mailbox, command(*command._fields), WAIT)  # type: ignore[attr-defined]  # NamedTuples
+    assert directory.ask(m.ListTenants("", 50, None))["tenants"] == []
 
 
 @pytest.mark.parametrize("command", [m.ListDevelopers(), "no command", None])
-def test_what_is_no_command_cannot_be_ordered(town: TownHall, command: object) -> None:
+def test_what_is_no_command_cannot_be_ordered(directory: DirectoryHarness, command: object) -> None:
     """It is the asker's defect."""
     with pytest.raises(TypeError, match=type(command).__name__):
-        ask(town.mailbox, m.Execute(command, CONSOLE, None), WAIT)
+        ask(directory.mailbox, m.Execute(command, CONSOLE, None), WAIT)
 
 
 # What it tells
@@ -64,22 +71,22 @@ def test_what_is_no_command_cannot_be_ordered(town: TownHall, command: object) -
 
 def test_at_first_there_is_nobody(house: House, empty: Path, tmp_path: Path) -> None:
     """Subscribers hear so, and that it is all there is."""
-    town = TownHall(house, Path(shutil.copy(empty, tmp_path / "directory.db")))
-    assert town.heard.hear() == DirectoryChanged(complete=True)
+    directory = DirectoryHarness(house, Path(shutil.copy(empty, tmp_path / "directory.db")))
+    assert directory.subscriber.hear() == DirectoryChanged(complete=True)
 
 
-def test_who_has_just_started_is_told_everything(town: TownHall) -> None:
+def test_who_has_just_started_is_told_everything(directory: DirectoryHarness) -> None:
     """Tenants, good tokens and live grants, as they were told one by one."""
     for name in ("acme", "globex"):
-        town.tenant(name)
-        town.member(name)
-    town.owner("config")
-    town.super_admin()
-    town.order(m.RevokeToken("acme", town.member().id))
-    town.order(m.SuspendTenant("globex", "unpaid"))
-    assert town.everything() == town.known
-    assert len(town.known.principals) == 6
-    assert len(town.known.grants) == 1
+        directory.tenant(name)
+        directory.member(name)
+    directory.owner("config")
+    directory.super_admin()
+    directory.execute(m.RevokeToken("acme", directory.member().id))
+    directory.execute(m.SuspendTenant("globex", "unpaid"))
+    assert directory.fresh_view() == directory.known
+    assert len(directory.known.principals) == 6
+    assert len(directory.known.grants) == 1
 
 
 def test_every_subscriber_hears_of_a_change_before_it_is_answered(
@@ -122,29 +129,29 @@ def test_every_subscriber_hears_of_a_change_before_it_is_answered(
     assert list(seen)[2:] == [("suspended", 1)] * 2
 
 
-def test_the_next_incarnation_finds_everything_and_tells_it(town: TownHall) -> None:
+def test_the_next_incarnation_finds_everything_and_tells_it(directory: DirectoryHarness) -> None:
     """After a message that it does not know; all it told before has gone with it."""
-    town.tenant()
-    town.super_admin()
-    before = town.everything()
-    town.changes()
-    town.mailbox.tell("a message that it does not know")
-    failed = town.house.watch.hear()
+    directory.tenant()
+    directory.super_admin()
+    before = directory.fresh_view()
+    directory.changes()
+    directory.mailbox.tell("a message that it does not know")
+    failed = directory.house.watch.hear()
     assert isinstance(failed, Failed)
     assert isinstance(failed.error, TypeError)
-    town.mailbox.take(1)
-    town.open()
-    town.settled()
-    assert town.everything() == town.known == before
+    directory.mailbox.take(1)
+    directory.open()
+    directory.wait_until_idle()
+    assert directory.fresh_view() == directory.known == before
 
 
-def test_what_ended_while_nobody_ran_is_part_of_all_there_is(town: TownHall) -> None:
+def test_what_ended_while_nobody_ran_is_part_of_all_there_is(directory: DirectoryHarness) -> None:
     """One thing is told at a start, and it is complete: a change by itself would pass for everything."""
-    town.tenant()
-    town.super_admin()
-    town.with_token("acme", town.member().person, days=0.01)
-    town.now += DAY
-    (change,) = town.restart()
+    directory.tenant()
+    directory.super_admin()
+    directory.with_token("acme", directory.member().person, days=0.01)
+    directory.now += DAY
+    (change,) = directory.restart()
     assert change.complete
     assert (len(change.tenants), len(change.tokens), change.grants) == (1, 3, ())
 
@@ -210,20 +217,20 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 
 
 @pytest.fixture
-def shaky(disk: Disk, town: TownHall) -> TownHall:
+def shaky(disk: Disk, directory: DirectoryHarness) -> DirectoryHarness:
     """A Directory on that disk, with a tenant."""
-    town.tenant()
-    return town
+    directory.tenant()
+    return directory
 
 
-def names(town: TownHall) -> list[str]:
+def names(directory: DirectoryHarness) -> list[str]:
     """Of everybody in acme."""
-    return sorted(each["name"] for each in town.ask(m.ListMembers("acme", "", 200))["members"])
+    return sorted(each["name"] for each in directory.ask(m.ListMembers("acme", "", 200))["members"])
 
 
 @pytest.mark.parametrize("fate", [LOST, KEPT])
 def test_a_commit_that_fails_is_unknown_to_its_caller_and_known_to_nobody_wrongly(
-    shaky: TownHall, disk: Disk, fate: str
+    shaky: DirectoryHarness, disk: Disk, fate: str
 ) -> None:
     """The file is read again, everybody told what is in it; the same order again has its effect once."""
     joan = shaky.member()
@@ -239,19 +246,19 @@ def test_a_commit_that_fails_is_unknown_to_its_caller_and_known_to_nobody_wrongl
     assert change.complete
     is_good = joan in shaky.known.principals.values()
     assert is_good == (fate == LOST)
-    assert shaky.everything() == shaky.known
+    assert shaky.fresh_view() == shaky.known
     assert shaky.done(revoked, CONSOLE, receipt()).replayed == (fate == KEPT)
     assert joan not in shaky.known.principals.values()
 
 
-def test_a_disk_that_is_gone_for_a_while_ends_nobody(shaky: TownHall, disk: Disk) -> None:
+def test_a_disk_that_is_gone_for_a_while_ends_nobody(shaky: DirectoryHarness, disk: Disk) -> None:
     """Orders and questions are refused as long, and what is told is dropped; then all is as before."""
-    before = shaky.everything()
+    before = shaky.fresh_view()
     disk.append(LOST)
     disk.closed = True
     for _ in range(3):
         with pytest.raises(Unavailable):
-            shaky.order(JOAN)
+            shaky.execute(JOAN)
         with pytest.raises(Unavailable):
             names(shaky)
         for told in (
@@ -261,15 +268,15 @@ def test_a_disk_that_is_gone_for_a_while_ends_nobody(shaky: TownHall, disk: Disk
         ):
             shaky.mailbox.tell(told)
     disk.closed = False
-    shaky.order(JOAN)
+    shaky.execute(JOAN)
     assert names(shaky) == ["Ada", "Joan"]
-    assert shaky.everything() == shaky.known == before
+    assert shaky.fresh_view() == shaky.known == before
     assert shaky.house.watch.heard() == []
 
 
 @pytest.mark.parametrize("fate", [LOST, KEPT])
 def test_what_a_failed_commit_left_does_not_count_until_it_is_synced(
-    shaky: TownHall, disk: Disk, fate: str
+    shaky: DirectoryHarness, disk: Disk, fate: str
 ) -> None:
     """Nor does anything else that is to be written; questions are answered. The same order is done once."""
     disk.append(fate)
@@ -278,17 +285,17 @@ def test_what_a_failed_commit_left_does_not_count_until_it_is_synced(
         with pytest.raises(Unavailable, match="it is not known whether this was done"):
             shaky.done(JOAN, CONSOLE, receipt())
         with pytest.raises(Unavailable, match="it is not known whether this was done"):
-            shaky.order(m.AddMember("acme", "Carol", None))
+            shaky.execute(m.AddMember("acme", "Carol", None))
         assert "Ada" in names(shaky)
     disk.syncs = True
     assert shaky.done(JOAN, CONSOLE, receipt()).replayed == (fate == KEPT)
     assert names(shaky) == ["Ada", "Joan"]
-    assert shaky.everything() == shaky.known
+    assert shaky.fresh_view() == shaky.known
     assert shaky.house.watch.heard() == []
 
 
 def test_what_a_killed_server_left_does_not_count_until_it_is_synced(
-    shaky: TownHall, disk: Disk
+    shaky: DirectoryHarness, disk: Disk
 ) -> None:
     """The next one starts all the same, and tells what there is as soon as that is known."""
     disk.syncs = False
@@ -301,7 +308,7 @@ def test_what_a_killed_server_left_does_not_count_until_it_is_synced(
     assert shaky.changes() == []
     disk.syncs = True
     assert names(shaky) == ["Ada"]
-    assert shaky.everything() == shaky.known
+    assert shaky.fresh_view() == shaky.known
     assert shaky.house.watch.heard() == []
 
 
@@ -319,57 +326,61 @@ def put_back_a_copy(path: Path) -> None:
 @pytest.mark.parametrize("name", ["directory.db", "directory.db-wal"])
 @pytest.mark.parametrize("lose", [remove, put_back_a_copy])
 def test_a_file_that_was_removed_or_replaced_takes_nothing_on(
-    town: TownHall, lose: Callable[[Path], None], name: str
+    directory: DirectoryHarness, lose: Callable[[Path], None], name: str
 ) -> None:
     """It would be gone with the server. Questions are answered, and with the file back all is as before."""
-    town.tenant()
-    path = town.path.with_name(name)
+    directory.tenant()
+    path = directory.path.with_name(name)
     path.with_suffix(".kept").hardlink_to(path)
     lose(path)
     for _ in range(2):
         with pytest.raises(Unavailable, match=f"{name} was removed or replaced.*nothing was done"):
-            town.order(JOAN)
-        town.mailbox.tell(m.PurgeExpired())
-        assert names(town) == ["Ada"]
+            directory.execute(JOAN)
+        directory.mailbox.tell(m.PurgeExpired())
+        assert names(directory) == ["Ada"]
     path.with_suffix(".kept").replace(path)
-    town.order(JOAN)
-    assert names(town) == ["Ada", "Joan"]
-    assert town.house.watch.heard() == []
+    directory.execute(JOAN)
+    assert names(directory) == ["Ada", "Joan"]
+    assert directory.house.watch.heard() == []
 
 
-def test_a_file_that_is_not_there_is_not_made_anew(town: TownHall) -> None:
+def test_a_file_that_is_not_there_is_not_made_anew(directory: DirectoryHarness) -> None:
     """By no incarnation: it would let nobody in."""
-    town.path.unlink()
-    stop(town.mailbox, WAIT)
-    assert isinstance(town.house.watch.hear(), Left)
-    town.open()
-    assert isinstance(town.house.watch.hear(), Failed)
-    assert not town.path.exists()
+    directory.path.unlink()
+    stop(directory.mailbox, WAIT)
+    assert isinstance(directory.house.watch.hear(), Left)
+    directory.open()
+    assert isinstance(directory.house.watch.hear(), Failed)
+    assert not directory.path.exists()
 
 
 @pytest.mark.parametrize(
     "trouble", [OSError(errno.ENOSPC, "", "x.new"), sqlite3.OperationalError()]
 )
-def test_a_tenant_whose_file_finds_no_room_is_not_made(town: TownHall, trouble: Exception) -> None:
+def test_a_tenant_whose_file_finds_no_room_is_not_made(
+    directory: DirectoryHarness, trouble: Exception
+) -> None:
     """The caller is told so, and that it may help to wait."""
     if isinstance(trouble, sqlite3.Error):
         trouble.sqlite_errorcode = sqlite3.SQLITE_FULL
-    town.trouble = trouble
-    refusal = town.refusal(m.CreateTenant("acme", "Ada", None, token=False))
+    directory.trouble = trouble
+    refusal = directory.refusal(m.CreateTenant("acme", "Ada", None, token=False))
     assert "database cannot be made" in str(refusal)
     assert refusal.refusal.code == "unavailable"
     assert refusal.refusal.retry_after_ms
-    town.trouble = None
-    town.tenant()
+    directory.trouble = None
+    directory.tenant()
 
 
-def test_uses_that_cannot_be_written_are_lost_and_nothing_else(shaky: TownHall, disk: Disk) -> None:
+def test_uses_that_cannot_be_written_are_lost_and_nothing_else(
+    shaky: DirectoryHarness, disk: Disk
+) -> None:
     """A full disk must not end the Directory once a minute."""
     (ada,) = shaky.known.principals.values()
     for _ in range(3):
         disk.append(LOST)
         shaky.mailbox.tell(TokensUsed({ada.id: shaky.now}))
-        shaky.settled()
+        shaky.wait_until_idle()
     shaky.mailbox.tell(TokensUsed({ada.id: shaky.now}))
     (token,) = shaky.ask(m.ListTokens("acme", None, "", 50))["tokens"]
     assert token["last_used_at"] == "2030-03-17T17:46:00Z"
@@ -377,7 +388,7 @@ def test_uses_that_cannot_be_written_are_lost_and_nothing_else(shaky: TownHall, 
 
 
 def test_what_cannot_be_marked_as_over_keeps_nobody_from_starting(
-    shaky: TownHall, disk: Disk
+    shaky: DirectoryHarness, disk: Disk
 ) -> None:
     """The next sweep marks it; channels know themselves when a token ends."""
     short = shaky.with_token("acme", shaky.member().person, days=1)
@@ -390,17 +401,17 @@ def test_what_cannot_be_marked_as_over_keeps_nobody_from_starting(
 
 
 def test_a_tenant_whose_forgetting_failed_is_forgotten_next_time(
-    shaky: TownHall, disk: Disk
+    shaky: DirectoryHarness, disk: Disk
 ) -> None:
     """Its file has gone by then; the archive is found."""
-    shaky.order(m.DeleteTenant("acme", 0, "over"))
+    shaky.execute(m.DeleteTenant("acme", 0, "over"))
     for fate in (LOST, FINE):
         shaky.sweep()
         (message,) = shaky.supervisor.heard()
         message.reply_to.tell(Retired(message.tenant))
-        shaky.settled()
+        shaky.wait_until_idle()
         _, answer = shaky.archiving.pop()
         disk.append(fate)
         answer.set(Path("acme.db"))
-        shaky.settled()
+        shaky.wait_until_idle()
         assert ("acme" in shaky.known.tenants) == (fate == LOST)

@@ -20,7 +20,7 @@ from actors.admin.messages import (
     SuspendTenant,
 )
 from actors.errors import InvalidArgument
-from tests.actors.admin.directory_harness import TownHall
+from tests.actors.admin.directory_harness import DirectoryHarness
 
 FIELDS: dict[str, Callable[[str, str], Any]] = {
     "params.owner.name": lambda text, _: CreateTenant("globex", text, None, token=False),
@@ -56,25 +56,25 @@ HOSTILE = [
 
 @pytest.mark.parametrize(("field", "command"), [*FIELDS.items(), *OTHERS])
 def test_each_text_of_a_command_is_looked_at(
-    town: TownHall, field: str, command: Callable[[str, str], Any]
+    directory: DirectoryHarness, field: str, command: Callable[[str, str], Any]
 ) -> None:
     """The refusal names the field as the request has it, never its text; nothing is done."""
-    ada = town.tenant().person
-    before = town.ask(ListMembers("acme", "", 50))
+    ada = directory.tenant().person
+    before = directory.ask(ListMembers("acme", "", 50))
     for text in HOSTILE:
-        error = town.refusal(command(text, ada))
+        error = directory.refusal(command(text, ada))
         assert isinstance(error, InvalidArgument)
         assert [each.field for each in error.refusal.details] == [field]
         assert str(error).startswith(f"{field} holds a c")
         assert text not in str(error)
-    assert town.ask(ListMembers("acme", "", 50)) == before
+    assert directory.ask(ListMembers("acme", "", 50)) == before
 
 
 @pytest.mark.parametrize("name", ["Zoë O’Hara-Ünal", "山田 太郎", "אדה", "عائشة", "👩‍💻 Ada"])
-def test_people_are_called_what_they_are_called(town: TownHall, name: str) -> None:
+def test_people_are_called_what_they_are_called(directory: DirectoryHarness, name: str) -> None:
     """In any script, from right to left as well."""
-    town.tenant()
-    assert town.order(AddMember("acme", name, None))["member"]["name"] == name
+    directory.tenant()
+    assert directory.execute(AddMember("acme", name, None))["member"]["name"] == name
 
 
 def test_texts_of_several_lines_may_be_laid_out() -> None:

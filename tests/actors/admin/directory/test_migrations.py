@@ -16,7 +16,7 @@ from actors.access import AREAS
 from actors.admin.directory.store import MIGRATIONS, open_directory, prepare_directory
 from actors.admin.directory.tables import metadata, people
 from actors.admin.messages import EnrolTester, ListMembers, ListOwners, ListTesters, ListTokens
-from tests.actors.admin.directory_harness import TownHall
+from tests.actors.admin.directory_harness import DirectoryHarness
 from tests.actors.mailbox_harness import House
 
 ACME, GLOBEX, INITECH = "a" * 32, "b" * 32, "c" * 32
@@ -72,21 +72,21 @@ def old(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def town(house: House, old: Path) -> TownHall:
+def directory(house: House, old: Path) -> DirectoryHarness:
     """A Directory on that file, brought to head."""
     prepare_directory(old)
-    made = TownHall(house, old)
-    made.settled()
+    made = DirectoryHarness(house, old)
+    made.wait_until_idle()
     return made
 
 
-def test_tokens_stay_good_or_revoked_as_they_were(town: TownHall) -> None:
+def test_tokens_stay_good_or_revoked_as_they_were(directory: DirectoryHarness) -> None:
     """Each under its digest and id, in the role it had; an owner's with every area, as before."""
-    issued = {row["issued_by"] for row in town.ask(ListTokens("acme", None, "", 50))["tokens"]}
+    issued = {row["issued_by"] for row in directory.ask(ListTokens("acme", None, "", 50))["tokens"]}
     assert issued == {"console"}
     found = {
         principal.id: (digest, principal.tenant, principal.role)
-        for digest, principal in town.known.principals.items()
+        for digest, principal in directory.known.principals.items()
     }
     names = {ACME: "acme", GLOBEX: "globex"}
     assert found == {
@@ -94,20 +94,22 @@ def test_tokens_stay_good_or_revoked_as_they_were(town: TownHall) -> None:
         for number, tenant, role, _, _, revoked in TOKENS
         if revoked is None
     }
-    assert town.principal(token_id(3)).areas == frozenset(AREAS)
-    for principal in town.known.principals.values():
+    assert directory.principal(token_id(3)).areas == frozenset(AREAS)
+    for principal in directory.known.principals.values():
         assert (principal.scope, principal.expires) == (None, None)
 
 
 def test_the_admin_owner_s_tokens_are_one_person_s_and_others_each_one_s_own(
-    town: TownHall,
+    directory: DirectoryHarness,
 ) -> None:
     """Who is named by the label."""
-    listed = town.ask(ListTokens("acme", None, "", 50))["tokens"]
+    listed = directory.ask(ListTokens("acme", None, "", 50))["tokens"]
     person = {token["id"]: token["person"] for token in listed}
     assert person[token_id(1)] == person[token_id(2)]
     assert len(set(person.values())) == 4
-    names = {each["id"]: each["name"] for each in town.ask(ListMembers("acme", "", 50))["members"]}
+    names = {
+        each["id"]: each["name"] for each in directory.ask(ListMembers("acme", "", 50))["members"]
+    }
     assert [names[person[token_id(number)]] for number in (1, 3, 4, 5)] == [
         "admin owner",
         "deputy",
@@ -117,28 +119,32 @@ def test_the_admin_owner_s_tokens_are_one_person_s_and_others_each_one_s_own(
     assert len(names) == 4
 
 
-def test_labels_that_could_not_be_shown_are_made_so_that_they_can(town: TownHall) -> None:
+def test_labels_that_could_not_be_shown_are_made_so_that_they_can(
+    directory: DirectoryHarness,
+) -> None:
     """Whoever has none is named by the role; what is too long for a name or a label is cut."""
-    members = town.ask(ListMembers("globex", "", 50))["members"]
+    members = directory.ask(ListMembers("globex", "", 50))["members"]
     assert sorted(each["name"] for each in members) == ["admin owner", "member", "x" * 200]
-    listed = town.ask(ListTokens("globex", None, "", 50))["tokens"]
+    listed = directory.ask(ListTokens("globex", None, "", 50))["tokens"]
     assert max(len(token["label"]) for token in listed) == 200
 
 
 @pytest.mark.parametrize("tenant", ["acme", "globex", "initech"])
-def test_every_tenant_has_one_admin_owner(town: TownHall, tenant: str) -> None:
+def test_every_tenant_has_one_admin_owner(directory: DirectoryHarness, tenant: str) -> None:
     """Also where there was no token of one, or none at all; without a token then."""
     (owner,) = (
-        each for each in town.ask(ListOwners(tenant))["owners"] if each["role"] == "admin owner"
+        each
+        for each in directory.ask(ListOwners(tenant))["owners"]
+        if each["role"] == "admin owner"
     )
-    tokens = town.ask(ListTokens(tenant, owner["id"], "", 50))["tokens"]
+    tokens = directory.ask(ListTokens(tenant, owner["id"], "", 50))["tokens"]
     assert len(tokens) == (2 if tenant == "acme" else 0)
 
 
-def test_tenants_are_active_and_as_old_as_they_were(town: TownHall) -> None:
+def test_tenants_are_active_and_as_old_as_they_were(directory: DirectoryHarness) -> None:
     """With nothing said about them."""
-    assert {tenant.id for tenant in town.known.tenants.values()} == {ACME, GLOBEX, INITECH}
-    assert {tenant.status for tenant in town.known.tenants.values()} == {"active"}
+    assert {tenant.id for tenant in directory.known.tenants.values()} == {ACME, GLOBEX, INITECH}
+    assert {tenant.status for tenant in directory.known.tenants.values()} == {"active"}
 
 
 def test_nothing_dangles_and_foreign_keys_hold_from_then_on(old: Path) -> None:
@@ -202,11 +208,11 @@ def test_nobody_is_a_tester_and_everybody_can_become_one(house: House, tmp_path:
         )
         file.execute("INSERT INTO subscriptions (tenant_id, connector) VALUES (?, 'mail')", (ACME,))
     prepare_directory(path)
-    town = TownHall(house, path)
-    town.settled()
-    assert town.ask(ListTesters(None, None, "", 50))["testers"] == []
-    town.order(EnrolTester("acme", "notes.add"))
-    profile = town.profiles.of(ACME)
+    directory = DirectoryHarness(house, path)
+    directory.wait_until_idle()
+    assert directory.ask(ListTesters(None, None, "", 50))["testers"] == []
+    directory.execute(EnrolTester("acme", "notes.add"))
+    profile = directory.profiles.of(ACME)
     assert set(profile.subscriptions) == {"mail"}
     assert profile.tests == {"notes.add"}
 
@@ -273,9 +279,9 @@ def test_files_of_the_first_days_become_like_new_ones(
     prepare_directory(path)
     prepare_directory(tmp_path / "new.db")
     assert schema(path) == schema(tmp_path / "new.db")
-    town = TownHall(house, path)
-    town.settled()
-    assert len(town.known.principals) == 3
-    assert {row["issued_by"] for row in town.ask(ListTokens("acme", None, "", 50))["tokens"]} == {
-        "console"
-    }
+    directory = DirectoryHarness(house, path)
+    directory.wait_until_idle()
+    assert len(directory.known.principals) == 3
+    assert {
+        row["issued_by"] for row in directory.ask(ListTokens("acme", None, "", 50))["tokens"]
+    } == {"console"}

@@ -30,7 +30,13 @@ from actors.admin.secrets import Vault
 from actors.errors import Aborted, ActionError
 from actors.messages import DirectoryChanged, Principal, Retired
 from actors.runtime.futures import settle
-from tests.actors.admin.directory_harness import CONSOLE, KEY, Known, TownHall, as_super
+from tests.actors.admin.directory_harness import (
+    CONSOLE,
+    KEY,
+    DirectoryHarness,
+    SubscriberView,
+    as_super,
+)
 from tests.actors.mailbox_harness import House
 
 NAMES = ("acme", "globex")
@@ -45,13 +51,13 @@ which = st.integers(0, 50)
 """Who, of all who were ever there."""
 
 
-class Witness(Known):
+class Witness(SubscriberView):
     """Looks at every single change that it hears, not only at what it knows in the end."""
 
-    def hear(self, changes: Any) -> None:
+    def apply(self, changes: Any) -> None:
         """One by one."""
         for change in changes:
-            super().hear([change])
+            super().apply([change])
             self._look(change)
 
     def _look(self, change: DirectoryChanged) -> None:
@@ -73,11 +79,11 @@ class RandomOrders(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.directory = tempfile.TemporaryDirectory()
+        self.folder = tempfile.TemporaryDirectory()
         self.house = House()
-        path = Path(self.directory.name) / "directory.db"
-        self.town = TownHall(self.house, Path(shutil.copy(self.template, path)))
-        self.town.known = Witness()
+        path = Path(self.folder.name) / "directory.db"
+        self.directory = DirectoryHarness(self.house, Path(shutil.copy(self.template, path)))
+        self.directory.known = Witness()
         self.ever: list[Principal] = []
         """As they were told at some time: some of them have lost what they had."""
         self.tested: dict[tuple[str, str], str] = {}
@@ -90,12 +96,12 @@ class RandomOrders(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Nobody stays behind."""
         self.house.empty()
-        self.directory.cleanup()
+        self.folder.cleanup()
 
-    def order(self, command: Any, by: Principal) -> bool:
+    def execute(self, command: Any, by: Principal) -> bool:
         """Whether it was done; the refusals are right or wrong elsewhere."""
         try:
-            self.town.order(command, by)
+            self.directory.execute(command, by)
         except ActionError:
             return False
         finally:
@@ -106,12 +112,14 @@ class RandomOrders(RuleBasedStateMachine):
         return self.ever[number % len(self.ever)]
 
     def _note(self) -> None:
-        self.town.changes()
-        self.ever += [each for each in self.town.known.principals.values() if each not in self.ever]
+        self.directory.changes()
+        self.ever += [
+            each for each in self.directory.known.principals.values() if each not in self.ever
+        ]
 
     def _enrolments(self) -> dict[tuple[str, str], str]:
         """As another reader of the file sees them at this moment."""
-        with closing(sqlite3.connect(f"file:{self.town.path}?mode=ro", uri=True)) as reader:
+        with closing(sqlite3.connect(f"file:{self.directory.path}?mode=ro", uri=True)) as reader:
             found = reader.execute("SELECT tenant_id, function, enrolled_at FROM testers")
             return {(tenant_id, function): at for tenant_id, function, at in found}
 
@@ -121,11 +129,11 @@ class RandomOrders(RuleBasedStateMachine):
     def found(self) -> None:
         """Two tenants, each with an owner and a member; two developer admins and a developer."""
         for name in NAMES:
-            self.town.tenant(name)
-            self.town.owner(*AREAS, tenant=name)
-            self.town.member(name)
+            self.directory.tenant(name)
+            self.directory.owner(*AREAS, tenant=name)
+            self.directory.member(name)
         for role in ("developer admin", "developer admin", "developer"):
-            self.town.developer(role)
+            self.directory.developer(role)
         self._note()
 
     @rule(tenant=tenants, giver=which, taker=which)
@@ -134,15 +142,17 @@ class RandomOrders(RuleBasedStateMachine):
         by, to = self.someone(giver), self.someone(taker).person
         if by.role != "admin owner":
             by = CONSOLE
-        owners = self.town.admin_owners(tenant) if tenant in self.town.known.tenants else []
-        if self.order(m.TransferOwnership(tenant, to), by):
+        owners = (
+            self.directory.admin_owners(tenant) if tenant in self.directory.known.tenants else []
+        )
+        if self.execute(m.TransferOwnership(tenant, to), by):
             assert by is CONSOLE or [by.person] == owners
-            assert self.town.admin_owners(tenant) == [to]
+            assert self.directory.admin_owners(tenant) == [to]
 
     @rule(tenant=tenants, giver=which, person=which, areas=areas)
     def delegate(self, tenant: str, giver: int, person: int, areas: frozenset[str]) -> None:
         """Or widen, or narrow."""
-        self.order(m.Delegate(tenant, self.someone(person).person, areas), self.someone(giver))
+        self.execute(m.Delegate(tenant, self.someone(person).person, areas), self.someone(giver))
 
     @rule(
         command=st.sampled_from((m.WithdrawOwner, m.RemoveMember)),
@@ -153,13 +163,13 @@ class RandomOrders(RuleBasedStateMachine):
     def take_away(self, command: Any, tenant: str, giver: int, person: int) -> None:
         """From members, owners, admin owners."""
         by = self.someone(giver) if giver % 3 else CONSOLE
-        self.order(command(tenant, self.someone(person).person), by)
+        self.execute(command(tenant, self.someone(person).person), by)
 
     @rule(tenant=tenants)
     def join(self, tenant: str) -> None:
         """Somebody new, with a token."""
         with suppress(ActionError):
-            self.town.member(tenant)
+            self.directory.member(tenant)
         self._note()
 
     @rule(giver=which, person=which, days=st.none() | st.floats(0.01, 2))
@@ -167,32 +177,32 @@ class RandomOrders(RuleBasedStateMachine):
         """A token more, by whoever."""
         holder = self.someone(person)
         wanted = m.IssueToken(holder.tenant, holder.person, "more", None, days)
-        self.order(wanted, self.someone(giver) if giver % 3 else CONSOLE)
+        self.execute(wanted, self.someone(giver) if giver % 3 else CONSOLE)
 
     @rule(token=which)
     def revoke(self, token: int) -> None:
         """Any that ever was."""
         holder = self.someone(token)
-        self.order(m.RevokeToken(holder.tenant, holder.id), CONSOLE)
+        self.execute(m.RevokeToken(holder.tenant, holder.id), CONSOLE)
 
     @rule(tenant=tenants, giver=which, person=which, minutes=st.floats(1, 3000))
     def grant(self, tenant: str, giver: int, person: int, minutes: float) -> None:
         """Never to himself."""
         by, to = self.someone(giver), self.someone(person).person
-        if self.order(m.GrantSuper(tenant, to, minutes, "a look"), by):
+        if self.execute(m.GrantSuper(tenant, to, minutes, "a look"), by):
             assert by.person != to
 
     @rule(tenant=tenants, person=which)
     def act_as_super_admin(self, tenant: str, person: int) -> None:
         """It counts with a grant that holds, and never without."""
         by = as_super(self.someone(person), tenant)
-        now, grants = self.town.now, self.town.known.grants.values()
+        now, grants = self.directory.now, self.directory.known.grants.values()
         holds = any(
             grant.person == by.person and grant.tenant == tenant and grant.until > now
             for grant in grants
         )
         try:
-            self.town.order(m.AddMember(tenant, "x", None), by)
+            self.directory.execute(m.AddMember(tenant, "x", None), by)
         except Aborted:
             return
         except ActionError:
@@ -203,14 +213,14 @@ class RandomOrders(RuleBasedStateMachine):
     def issue_as_super_admin(self, tenant: str, giver: int, person: int) -> None:
         """A token that ends with his grant."""
         wanted = m.IssueToken(tenant, self.someone(person).person, "spare", None, None)
-        self.order(wanted, as_super(self.someone(giver), tenant))
+        self.execute(wanted, as_super(self.someone(giver), tenant))
 
     @rule(tenant=tenants, giver=which, function=functions)
     def enrol(self, tenant: str, giver: int, function: str) -> None:
         """For the first time, or again, which is the first time's still."""
         by = CONSOLE if giver % 3 else self.someone(giver)
-        if self.order(m.EnrolTester(tenant, function), by):
-            place = (self.town.known.tenants[tenant].id, function)
+        if self.execute(m.EnrolTester(tenant, function), by):
+            place = (self.directory.known.tenants[tenant].id, function)
             self.tested.setdefault(place, self._enrolments()[place])
 
     @precondition(lambda self: self.tested)
@@ -219,20 +229,20 @@ class RandomOrders(RuleBasedStateMachine):
         """Any that ever was, but for those that were withdrawn: their tenants may be gone."""
         by = CONSOLE if giver % 3 else self.someone(giver)
         tenant_id, function = sorted(self.tested)[tester % len(self.tested)]
-        names = {tenant.id: tenant.name for tenant in self.town.known.tenants.values()}
+        names = {tenant.id: tenant.name for tenant in self.directory.known.tenants.values()}
         command = m.WithdrawTester(names.get(tenant_id, "gone"), function)
-        if self.order(command, by):
+        if self.execute(command, by):
             del self.tested[tenant_id, function]
 
     @rule(person=which, role=st.sampled_from(sorted(PLATFORM_ROLES)))
     def change_developer(self, person: int, role: str) -> None:
         """Up or down."""
-        self.order(m.ChangeDeveloper(self.someone(person).person, role), CONSOLE)
+        self.execute(m.ChangeDeveloper(self.someone(person).person, role), CONSOLE)
 
     @rule(person=which)
     def remove_developer(self, person: int) -> None:
         """Whoever it is."""
-        self.order(m.RemoveDeveloper(self.someone(person).person), CONSOLE)
+        self.execute(m.RemoveDeveloper(self.someone(person).person), CONSOLE)
 
     @rule(
         tenant=tenants,
@@ -246,14 +256,14 @@ class RandomOrders(RuleBasedStateMachine):
     )
     def administer(self, tenant: str, command: Any) -> None:
         """A tenant as a whole."""
-        self.order(command(tenant), CONSOLE)
+        self.execute(command(tenant), CONSOLE)
 
-    @precondition(lambda self: set(self.town.known.tenants) != set(NAMES))
+    @precondition(lambda self: set(self.directory.known.tenants) != set(NAMES))
     @rule()
     def found_again(self) -> None:
         """Under a name that is free again."""
-        for name in set(NAMES) - set(self.town.known.tenants):
-            self.town.tenant(name)
+        for name in set(NAMES) - set(self.directory.known.tenants):
+            self.directory.tenant(name)
         self._note()
 
     @rule(
@@ -268,8 +278,8 @@ class RandomOrders(RuleBasedStateMachine):
         """Set something for a connector, change it, remove it."""
         by = self.someone(giver) if giver % 3 else CONSOLE
         command = ConfigureConnector(tenant, connector, settings)
-        if self.order(command, by):
-            place = (self.town.known.tenants[tenant].id, connector)
+        if self.execute(command, by):
+            place = (self.directory.known.tenants[tenant].id, connector)
             before = self.settings.pop(place, {})
             if settings is not None:
                 self.settings[place] = merge_patch(before, settings)
@@ -279,39 +289,39 @@ class RandomOrders(RuleBasedStateMachine):
     @rule(hours=st.floats(-30, 30))
     def pass_time(self, hours: float) -> None:
         """Or set the machine's clock back."""
-        self.town.now += hours * 3600
+        self.directory.now += hours * 3600
 
     @rule()
     def sweep(self) -> None:
         """And see a deletion through that was begun."""
-        self.town.sweep()
-        for message in self.town.supervisor.heard():
+        self.directory.sweep()
+        for message in self.directory.supervisor.heard():
             message.reply_to.tell(Retired(message.tenant))
-        self.town.settled()
-        while self.town.archiving:
-            settle(self.town.archiving.pop()[1], Path("backup.db"))
-        self.town.settled()
+        self.directory.wait_until_idle()
+        while self.directory.archiving:
+            settle(self.directory.archiving.pop()[1], Path("backup.db"))
+        self.directory.wait_until_idle()
 
     @rule()
     def restart(self) -> None:
         """The whole server."""
-        self.town.restart()
+        self.directory.restart()
 
     @rule()
     def rotate(self) -> None:
         """A new key in front at one start, the old one gone at the next."""
         self.keys.insert(0, bytes([len(self.keys), *range(31)]))
-        self.town.vault = Vault(self.keys)
-        self.town.restart()
-        self.town.vault = Vault(self.keys[:1])
-        self.town.restart()
+        self.directory.vault = Vault(self.keys)
+        self.directory.restart()
+        self.directory.vault = Vault(self.keys[:1])
+        self.directory.restart()
 
     # What always holds
 
     @invariant()
     def every_tenant_has_one_admin_owner(self) -> None:
         """As another reader of the file sees it at this moment."""
-        with closing(sqlite3.connect(f"file:{self.town.path}?mode=ro", uri=True)) as reader:
+        with closing(sqlite3.connect(f"file:{self.directory.path}?mode=ro", uri=True)) as reader:
             query = (
                 "SELECT tenants.name, count(people.id) FROM tenants LEFT JOIN people ON "
                 "people.tenant_id = tenants.id AND people.role = 'admin owner' AND removed_at IS NULL "
@@ -323,7 +333,7 @@ class RandomOrders(RuleBasedStateMachine):
     @invariant()
     def no_token_outlives_the_grant_it_was_issued_by(self) -> None:
         """Nor do those that were issued with it."""
-        with closing(sqlite3.connect(f"file:{self.town.path}?mode=ro", uri=True)) as reader:
+        with closing(sqlite3.connect(f"file:{self.directory.path}?mode=ro", uri=True)) as reader:
             query = (
                 "SELECT tokens.id FROM tokens JOIN grants ON grants.id = tokens.grant_id "
                 "WHERE tokens.revoked_at IS NULL AND (grants.ended_at IS NOT NULL "
@@ -334,37 +344,37 @@ class RandomOrders(RuleBasedStateMachine):
     @invariant()
     def who_was_enrolled_is_a_tester_until_that_is_withdrawn(self) -> None:
         """Since the first time, in the file and for whoever serves him; or until the tenant is gone."""
-        ids = {tenant.id for tenant in self.town.known.tenants.values()}
+        ids = {tenant.id for tenant in self.directory.known.tenants.values()}
         wanted = {place: at for place, at in self.tested.items() if place[0] in ids}
         assert self._enrolments() == wanted
         for id_ in ids:
             tests = {function for tenant_id, function in wanted if tenant_id == id_}
-            assert self.town.profiles.of(id_).tests == tests
+            assert self.directory.profiles.of(id_).tests == tests
 
     @invariant()
     def connectors_read_what_was_set_and_no_file_shows_it(self) -> None:
         """Of every tenant that is there, and of no other."""
-        there = {tenant.id: name for name, tenant in self.town.known.tenants.items()}
+        there = {tenant.id: name for name, tenant in self.directory.known.tenants.items()}
         told = {
             (id_, each.connector): (dict(each.settings), each.problem)
             for id_ in there
-            for each in self.town.profiles.of(id_).connectors.values()
+            for each in self.directory.profiles.of(id_).connectors.values()
         }
         kept = {place: each for place, each in self.settings.items() if place[0] in there}
         assert told == {place: (settings, None) for place, settings in kept.items()}
-        for path in self.town.path.parent.iterdir():
+        for path in self.directory.path.parent.iterdir():
             assert NEEDLE not in path.read_bytes()
 
     @invariant()
     def the_platform_has_a_developer_admin(self) -> None:
         """From the first one on."""
-        people = self.town.ask(m.ListDevelopers())["developers"]
+        people = self.directory.ask(m.ListDevelopers())["developers"]
         assert not people or "developer admin" in [each["role"] for each in people]
 
     @invariant()
     def who_was_told_bit_by_bit_knows_what_there_is(self) -> None:
         """No token, no grant and no tenant more or less than who is told everything now."""
-        assert vars(self.town.everything()) == vars(self.town.known)
+        assert vars(self.directory.fresh_view()) == vars(self.directory.known)
 
 
 def test_random_orders(tmp_path: Path) -> None:
