@@ -105,7 +105,7 @@ class Operate(NamedTuple):
     deadline: float
     """time.monotonic() in seconds; nobody waits for the answer after it."""
     reply_to: Any
-    """An actors.runtime.futures.Answer."""
+    """An actors.runtime.futures.ReplyFuture."""
 
 
 class Due(NamedTuple):
@@ -123,7 +123,7 @@ class FindCalls(NamedTuple):
     """None for every tenant's."""
     limit: int
     reply_to: Any
-    """An actors.runtime.futures.Answer."""
+    """An actors.runtime.futures.ReplyFuture."""
     trace_id: str | None = None
     key: str | None = None
     id: str | None = None

@@ -14,7 +14,7 @@ from actors.admin.messages import PurgeExpired
 from actors.assembly.system import System
 from actors.errors import NotSubscribed, Unavailable
 from actors.messages import Operate
-from actors.runtime.futures import settle, settle_with_error
+from actors.runtime.futures import resolve, resolve_with_error
 from actors.runtime.mailbox import Mailbox
 from tests.actors.callers import Being, MovableClock, Stage
 from tests.actors.mailbox_harness import Watch
@@ -82,7 +82,7 @@ def count(server: Server, tenant: str = "acme") -> Map:
 
 def accept(message: Operate) -> None:
     """As a peer that is well."""
-    settle(message.reply_to, {"receipt": "thanks"})
+    resolve(message.reply_to, {"receipt": "thanks"})
 
 
 def test_what_was_sent_is_delivered_and_heard_of(serve: Servers, post: Watch) -> None:
@@ -130,7 +130,7 @@ def test_a_suspended_tenant_sends_when_it_is_resumed(serve: Servers, post: Watch
     first = send(server, then="")
     held: Operate = post.hear()
     ask("tenants.suspend", "acme", reason="unpaid")
-    settle_with_error(held.reply_to, NotSubscribed("unpaid"))
+    resolve_with_error(held.reply_to, NotSubscribed("unpaid"))
     until(lambda: ask("connectors.dead", "acme")["deliveries"], "it to be given up")
     assert ask("connectors.retry", "acme", connector="post") == {"deliveries": 1}
     with pytest.raises(Empty):
@@ -172,7 +172,7 @@ class TestPeople:
         self, stage: Stage, post: Watch
     ) -> None:
         send(stage.server, name="a secret")
-        settle_with_error(post.hear().reply_to, Unavailable("a secret is not to be repeated"))
+        resolve_with_error(post.hear().reply_to, Unavailable("a secret is not to be repeated"))
         wanted = "connectors.outbox"
 
         def error(being: Being) -> str | None:
@@ -196,7 +196,7 @@ class TestPeople:
     ) -> None:
         keys = [send(stage.server, then="") for _ in range(3)]
         for _ in keys:
-            settle_with_error(post.hear().reply_to, NotSubscribed("no"))
+            resolve_with_error(post.hear().reply_to, NotSubscribed("no"))
         owner = Being(ADMIN_OWNER)
 
         def dead(**params: object) -> Map:

@@ -26,7 +26,7 @@ from actors.index.parser import read_index
 from actors.log.audit.journal import Journal
 from actors.log.messages import ACTION, Entry
 from actors.messages import Principal, TenantRecord
-from actors.runtime.futures import Answer
+from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.storage.files import Storage
 
@@ -56,7 +56,7 @@ class LocalAdmin:
 
     def ask(self, action: str, tenant: str | None = None, /, **params: Any) -> dict[str, Any]:
         """Do one administrative action and wait; raises its refusal, an ActionError."""
-        answer = Answer()
+        answer = ReplyFuture()
         self._console.tell(Locally(action, tenant, params, answer))
         result: dict[str, Any] = answer.get(timeout=ASK_SECONDS)
         return result

@@ -38,7 +38,7 @@ from actors.routing.health import LOOK_SECONDS
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Ping, ask
 from actors.runtime.clock import Clock, ClockMailbox, Every
-from actors.runtime.futures import Answer, asked
+from actors.runtime.futures import ReplyFuture, asked
 from actors.runtime.lifecycle import (
     STOP_SECONDS,
     ChildSpec,
@@ -249,7 +249,7 @@ class System:
             self._metrics.close()
         try_asking(self.console, Draining())
         self.logs.let_go()
-        done = Answer()
+        done = ReplyFuture()
         try_finishing(self.console, Finish(done), done)
         try_asking(self.router, Draining())
         # Tenants that are being looked for are found, and then their mail is in their mailboxes.
@@ -383,7 +383,7 @@ class System:
 
     def _drain(self) -> bool:
         """False where a function still runs: its thread ends with the process."""
-        done, seconds = Answer(), self.settings.drain_seconds
+        done, seconds = ReplyFuture(), self.settings.drain_seconds
         drain = Drain(done, time.monotonic() + seconds)
         if try_finishing(self.supervisor, drain, done, seconds + 2.0):
             return True

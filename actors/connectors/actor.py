@@ -38,7 +38,7 @@ from actors.profiles import Profiles, may_use
 from actors.registry.snapshot import Published, sound
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Actor
-from actors.runtime.futures import settle, settle_with_error
+from actors.runtime.futures import resolve, resolve_with_error
 from actors.runtime.mailbox import LoopMailbox
 from actors.settings import Settings as ServerSettings
 
@@ -266,9 +266,9 @@ class ConnectorActor(Actor):
 
     async def _answered(self, answer: Any, work: Coroutine[Any, Any, Any]) -> None:
         try:
-            settle(answer, await work)
+            resolve(answer, await work)
         except Exception as error:  # noqa: BLE001 - whoever asks gets it
-            settle_with_error(answer, error)
+            resolve_with_error(answer, error)
 
     # Stopping
 
@@ -286,7 +286,7 @@ class ConnectorActor(Actor):
             await asyncio.wait(list(self._under_way), timeout=1.0)
         await self._implementations.close()
         await self._journal.close()
-        settle(message.reply_to, True)
+        resolve(message.reply_to, True)
 
     def _stop_waiting(self) -> None:
         for call in self._queue.drop_all():

@@ -19,7 +19,7 @@ from actors.connectors.actor import HABITS, ConnectorActor, Finish, Habits
 from actors.connectors.engine.journal import Journal
 from actors.profiles import Profiles
 from actors.registry.snapshot import Published
-from actors.runtime.futures import Answer
+from actors.runtime.futures import ReplyFuture
 from actors.runtime.lifecycle import ChildSpec, is_there, try_stopping
 from actors.runtime.mailbox import LoopMailbox, Mailbox
 
@@ -117,7 +117,7 @@ class Switchboard(Mapping[str, Mailbox]):
         return found
 
 
-def _told_to_finish(mailbox: Mailbox, until: float) -> Answer:
-    answer = Answer()
+def _told_to_finish(mailbox: Mailbox, until: float) -> ReplyFuture:
+    answer = ReplyFuture()
     mailbox.tell(Finish(until, answer))
     return answer

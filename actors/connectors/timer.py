@@ -9,7 +9,7 @@ from actors.errors import DeadlineExceeded, Unimplemented
 from actors.messages import Operate
 from actors.runtime.actor import Actor
 from actors.runtime.clock import After
-from actors.runtime.futures import Answer, settle, settle_with_error
+from actors.runtime.futures import ReplyFuture, resolve, resolve_with_error
 from actors.runtime.mailbox import Mailbox
 
 SLEEP: Final = "timer.sleep"
@@ -20,7 +20,7 @@ class Slept(NamedTuple):
 
     since: float
     """time.monotonic() when it began, in seconds."""
-    reply_to: Answer
+    reply_to: ReplyFuture
 
 
 class Timer(Actor):
@@ -35,7 +35,7 @@ class Timer(Actor):
         if isinstance(message, Operate):
             self._begin(message)
         elif isinstance(message, Slept):
-            settle(message.reply_to, {"seconds": time.monotonic() - message.since})
+            resolve(message.reply_to, {"seconds": time.monotonic() - message.since})
         else:
             raise TypeError(f"the Timer takes Operate, not {type(message).__name__}")
 
@@ -44,7 +44,7 @@ class Timer(Actor):
             self._sleep(message)
         else:
             error = Unimplemented(f"{message.operation} is no operation of the timer's")
-            settle_with_error(message.reply_to, error)
+            resolve_with_error(message.reply_to, error)
 
     def _sleep(self, message: Operate) -> None:
         """Nobody would be there at its end past the deadline: then it is not begun."""
@@ -53,6 +53,6 @@ class Timer(Actor):
             error = DeadlineExceeded(
                 f"{SLEEP} of {seconds:g} s was not begun: the request's timeout_ms would be over by then"
             )
-            settle_with_error(message.reply_to, error)
+            resolve_with_error(message.reply_to, error)
         else:
             self._clock.tell(After(seconds, self.mailbox, Slept(now, message.reply_to)))

@@ -19,7 +19,7 @@ from pykka import ActorDeadError, ActorRef, ActorRegistry, Future
 from pykka._envelope import Envelope
 from pykka.messages import _ActorStop  # its own name for `stop`: there is no public one
 
-from actors.runtime.futures import Answer, settle, settle_with_error
+from actors.runtime.futures import ReplyFuture, resolve, resolve_with_error
 from actors.runtime.mailbox import Failed, Killer, Left, Mailbox
 
 MOST_PER_TURN = 256
@@ -53,8 +53,8 @@ class Actor(pykka.Actor):
         return Mailbox("placeholder", lambda _: None)
 
     @staticmethod
-    def _create_future() -> Answer:
-        return Answer()
+    def _create_future() -> ReplyFuture:
+        return ReplyFuture()
 
     def _start_actor_loop(self) -> None:
         self.mailbox.adopt(self)
@@ -92,7 +92,7 @@ class Actor(pykka.Actor):
         if not isinstance(error, Exception):
             error = ActorDeadError(f"{self.mailbox.name} ended on this message: {error!r}")
         if (answer := answer_to(message)) is not None:
-            settle_with_error(answer, error)
+            resolve_with_error(answer, error)
         return []
 
     def _end_turn(self, mail: deque[Any]) -> None:
@@ -121,13 +121,13 @@ class Actor(pykka.Actor):
             message = envelope.message
             answer = PONG if isinstance(message, Ping) else self._handle_receive(message)
         except Exception as error:  # noqa: BLE001 - the asker gets it; the actor goes on
-            settle_with_error(envelope.reply_to, error)
+            resolve_with_error(envelope.reply_to, error)
         else:
-            settle(envelope.reply_to, answer)
+            resolve(envelope.reply_to, answer)
 
     def _settle(self, envelope: Any, value: Any) -> None:
         if envelope.reply_to is not None:
-            settle(envelope.reply_to, value)
+            resolve(envelope.reply_to, value)
 
     def _leave(self) -> None:
         """Leave as asked. Mail that came meanwhile stays for the supervisor to deal with."""
@@ -190,9 +190,9 @@ class Gone:
         if (answer := answer_to(message)) is None:
             return
         if isinstance(message, Envelope) and isinstance(message.message, _ActorStop):
-            settle(answer, None)
+            resolve(answer, None)
         else:
-            settle_with_error(answer, ActorDeadError(f"{self._mailbox.name} has stopped"))
+            resolve_with_error(answer, ActorDeadError(f"{self._mailbox.name} has stopped"))
 
 
 def abandon(mailbox: Mailbox) -> None:
@@ -220,7 +220,7 @@ def ask(mailbox: Mailbox, message: Any, timeout: float) -> Any:
 
     Raises pykka.Timeout after `timeout` seconds, and whatever the actor raised.
     """
-    answer = Answer()
+    answer = ReplyFuture()
     mailbox.tell(Envelope(message, reply_to=answer))
     return answer.get(timeout=timeout)
 

@@ -1,6 +1,6 @@
 """An `async def` function stepped by its actor: it runs until it has to wait, and goes on when told.
 
-No event loop takes part. What such a function awaits is an Answer that another actor owes; the actor steps
+No event loop takes part. What such a function awaits is a ReplyFuture that another actor owes; the actor steps
 other functions meanwhile, and this one again once the answer is there.
 
 The answer to an `ask`: Pykka's future, made safe to await and to answer once.
@@ -27,7 +27,7 @@ from actors.runtime.mailbox import Mailbox
 ErrorInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 
-class Answer(ThreadingFuture[Any]):
+class ReplyFuture(ThreadingFuture[Any]):
     """Set once by the actor that was asked; read by `get(timeout=seconds)` or `await`."""
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class Answer(ThreadingFuture[Any]):
                 listener()
 
 
-def settle(answer: Any, value: Any) -> bool:
+def resolve(answer: Any, value: Any) -> bool:
     """Answer unless it was answered before; False then, where Pykka would leave a dead actor."""
     try:
         answer.set(value)
@@ -81,7 +81,7 @@ def settle(answer: Any, value: Any) -> bool:
     return True
 
 
-def settle_with_error(answer: Any, error: BaseException) -> bool:
+def resolve_with_error(answer: Any, error: BaseException) -> bool:
     """Answer with an exception unless it was answered before."""
     try:
         answer.set_exception((type(error), error, error.__traceback__))
@@ -102,7 +102,7 @@ class Awaiting(NamedTuple):
     """It has run up to an await: step it again once the answer is there."""
 
     awaited: Any
-    """Of the kind that whoever steps it has named; here and in general the Answer itself."""
+    """Of the kind that whoever steps it has named; here and in general the ReplyFuture itself."""
 
 
 class Returned(NamedTuple):
@@ -126,14 +126,14 @@ class Stepper:
     __slots__ = ("_coroutine", "_foreign", "_kind")
 
     def __init__(
-        self, coroutine: Coroutine[Any, Any, Any], kind: type = Answer, foreign: str = FOREIGN
+        self, coroutine: Coroutine[Any, Any, Any], kind: type = ReplyFuture, foreign: str = FOREIGN
     ) -> None:
         """It may await what yields a `kind`; for anything else it is told `foreign`."""
         self._coroutine = coroutine
         self._kind = kind
         self._foreign = foreign
 
-    def step(self, arrived: Answer | None = None) -> Step:
+    def step(self, arrived: ReplyFuture | None = None) -> Step:
         """Run on: from the beginning, or with the answer that was awaited. Never raises."""
         try:
             awaited = self._advance(arrived)
@@ -155,7 +155,7 @@ class Stepper:
             return error
         return None
 
-    def _advance(self, arrived: Answer | None) -> Any:
+    def _advance(self, arrived: ReplyFuture | None) -> Any:
         if arrived is None:
             return self._coroutine.send(None)
         try:
@@ -165,31 +165,31 @@ class Stepper:
         return self._coroutine.send(value)
 
 
-class Pending:
+class PendingReply:
     """What a stepped function awaits; gives what the actor answered, or raises what it raised."""
 
     __slots__ = ("answer",)
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: ReplyFuture) -> None:
         self.answer = answer
 
-    def __await__(self) -> Generator[Answer, Any, Any]:
+    def __await__(self) -> Generator[ReplyFuture, Any, Any]:
         """Hand the answer to whoever steps."""
         return (yield self.answer)
 
 
-def asked(mailbox: Mailbox, message: Any) -> Pending:
+def asked(mailbox: Mailbox, message: Any) -> PendingReply:
     """Ask the occupant of a mailbox now, and await it when you like."""
-    answer = Answer()
+    answer = ReplyFuture()
     mailbox.tell(Envelope(message, reply_to=answer))
-    return Pending(answer)
+    return PendingReply(answer)
 
 
-def asked_first(mailbox: Mailbox, message: Any) -> Pending:
+def asked_first(mailbox: Mailbox, message: Any) -> PendingReply:
     """The same, before whatever else waits there."""
-    answer = Answer()
+    answer = ReplyFuture()
     mailbox.tell_first(Envelope(message, reply_to=answer))
-    return Pending(answer)
+    return PendingReply(answer)
 
 
 class Outlet:
@@ -198,14 +198,14 @@ class Outlet:
     __slots__ = ("_answer",)
 
     def __init__(self) -> None:
-        self._answer = Answer()
+        self._answer = ReplyFuture()
 
     def tell(self, message: Any) -> None:
         """Take the message; from any thread."""
-        settle(self._answer, message)
+        resolve(self._answer, message)
 
     put = tell
 
-    def message(self) -> Pending:
+    def message(self) -> PendingReply:
         """What it was told, to be awaited."""
-        return Pending(self._answer)
+        return PendingReply(self._answer)

@@ -14,7 +14,7 @@ import structlog
 
 from actors.messages import Retire, TenantRecord
 from actors.runtime.actor import Gone, ask, stop
-from actors.runtime.futures import Answer
+from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Mailbox
 
 log = structlog.get_logger()
@@ -36,7 +36,7 @@ def try_asking(mailbox: Mailbox, message: object) -> bool:
 
 
 def try_finishing(
-    mailbox: Mailbox, message: object, done: Answer, seconds: float = STOP_SECONDS
+    mailbox: Mailbox, message: object, done: ReplyFuture, seconds: float = STOP_SECONDS
 ) -> bool:
     """Let an actor end what it has begun, while all whom it asks are still there; `done` is set then.
 

@@ -31,7 +31,7 @@ from actors.messages import (
 )
 from actors.runtime.actor import Actor, abandon
 from actors.runtime.clock import After, Every
-from actors.runtime.futures import Answer, settle
+from actors.runtime.futures import ReplyFuture, resolve
 from actors.runtime.lifecycle import Child, ChildSpec, ChildStopped
 from actors.runtime.mailbox import Failed, Left, Mailbox, Vacant
 from actors.supervision.rejecting import STOPPING, Refuser, deleted, entomb, refuse_left, unserved
@@ -77,7 +77,7 @@ class Relieve(NamedTuple):
 class Drain(NamedTuple):
     """From the wiring: have every tenant answer what it has and leave; `done` is set when all have left."""
 
-    done: Answer
+    done: ReplyFuture
     closing: float
     """time.monotonic() after which what has not begun is refused."""
 
@@ -383,7 +383,7 @@ class Supervisor(Actor):
         if self._drain is None or self._residents.everybody():
             return
         if all(mailbox.empty() for mailbox in self._addresses.values()):
-            settle(self._drain.done, True)
+            resolve(self._drain.done, True)
 
 
 def backoff(restarts: int) -> float:

@@ -33,13 +33,13 @@ from actors.registry.snapshot import Published
 from actors.replies import worded
 from actors.runtime.clock import After
 from actors.runtime.futures import (
-    Answer,
     Awaiting,
     Raised,
+    ReplyFuture,
     Returned,
     Stepper,
-    settle,
-    settle_with_error,
+    resolve,
+    resolve_with_error,
 )
 from actors.runtime.mailbox import Mailbox
 from transport.message import RESOURCE_EXHAUSTED, UNAUTHENTICATED, Refusal, Request
@@ -52,7 +52,7 @@ log = structlog.get_logger()
 class Finish(NamedTuple):
     """From the wiring, after Draining: `done` is set once every call under way has ended."""
 
-    done: Answer
+    done: ReplyFuture
 
 
 class CatchUp(NamedTuple):
@@ -111,7 +111,7 @@ class AdminConsole(Channel):
         self._pace = Pace()
         self._hasty = Attempts("faster than one person may", RESOURCE_EXHAUSTED)
         self._early: deque[Locally] = deque()
-        self._finishing: deque[Answer] = deque()
+        self._finishing: deque[ReplyFuture] = deque()
         self._is_reminded = False
         self._hide = folded_names(hide)
         self._handlers.update(
@@ -141,9 +141,9 @@ class AdminConsole(Channel):
         super().on_failure(*info)
         self._abandon("the admin console failed")
         for message in self._early:
-            settle_with_error(message.reply_to, DEFECT)
+            resolve_with_error(message.reply_to, DEFECT)
         for done in self._finishing:
-            settle(done, True)
+            resolve(done, True)
 
     def _abandon(self, cause: str) -> None:
         """Callers of what was under way hear what is known of it, and so does the log."""
@@ -186,7 +186,7 @@ class AdminConsole(Channel):
             self._require_open()
             self._begin_call(Call.of_console(message, self._hide))
         except ActionError as error:
-            settle_with_error(message.reply_to, error)
+            resolve_with_error(message.reply_to, error)
 
     def _begin_call(self, call: Call) -> None:
         self._errands.require_room(call.caller)
@@ -199,14 +199,14 @@ class AdminConsole(Channel):
         if errand is not None:
             self._go_on(errand, message.answer)
 
-    def _go_on(self, errand: Errand, arrived: Answer | None = None) -> None:
+    def _go_on(self, errand: Errand, arrived: ReplyFuture | None = None) -> None:
         step = errand.stepper.step(arrived)
         if isinstance(step, Awaiting):
             self._park(errand, step.awaited)
         else:
             self._end(errand, step)
 
-    def _park(self, errand: Errand, answer: Answer) -> None:
+    def _park(self, errand: Errand, answer: ReplyFuture) -> None:
         arrived = Arrived(errand.number, answer)
         is_new = self._errands.park(errand, answer)
         if is_new and errand.call is not None:
@@ -242,7 +242,7 @@ class AdminConsole(Channel):
         if call.work is not None:
             self._reply(call.work.peer, outcome.body)
         elif isinstance(outcome, Served):
-            settle(call.reply_to, outcome.result)
+            resolve(call.reply_to, outcome.result)
 
     def _refuse_call(self, call: Call, error: ActionError) -> None:
         """Unless its caller has heard something already."""
@@ -250,7 +250,7 @@ class AdminConsole(Channel):
             return
         call.answered = True
         if call.work is None:
-            settle_with_error(call.reply_to, error)
+            resolve_with_error(call.reply_to, error)
         else:
             self._refuse(call.work, self._worded(call, error.refusal))
 
@@ -301,4 +301,4 @@ class AdminConsole(Channel):
 
     def _settle_finish(self) -> None:
         while self._finishing and not self._errands:
-            settle(self._finishing.popleft(), True)
+            resolve(self._finishing.popleft(), True)

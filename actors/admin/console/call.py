@@ -28,7 +28,7 @@ from actors.messages import Principal, TenantRecord, Work
 from actors.replies import new_trace_id
 from actors.routing import route as permission
 from actors.routing.route import Route, levels, with_article
-from actors.runtime.futures import Answer
+from actors.runtime.futures import ReplyFuture
 
 NOBODY = "no valid token"
 """The capacity of a caller that nobody knows."""
@@ -136,7 +136,7 @@ class Locally(NamedTuple):
     action: str
     tenant: str | None
     params: Mapping[str, Any]
-    reply_to: Answer
+    reply_to: ReplyFuture
 
 
 class Call:
@@ -152,7 +152,7 @@ class Call:
         *,
         timeout_ms: int = LOCAL_MS,
         work: Work | None = None,
-        reply_to: Answer | None = None,
+        reply_to: ReplyFuture | None = None,
         hide: frozenset[str] = NO_NAMES,
     ) -> None:
         """`hide` are names of params that no log may show, as `folded_names` makes them."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from actors.admin.console.call import Call
 from actors.errors import ResourceExhausted
 from actors.messages import Principal
-from actors.runtime.futures import Answer, Stepper
+from actors.runtime.futures import ReplyFuture, Stepper
 
 MOST_ERRANDS = 1000
 """Calls under way at once; what comes on top is refused before anything is looked at."""
@@ -24,7 +24,7 @@ class Arrived(NamedTuple):
     """To the console: an errand can go on."""
 
     number: int
-    answer: Answer
+    answer: ReplyFuture
 
 
 class Overdue(NamedTuple):
@@ -41,7 +41,7 @@ class Errand:
         self.stepper = stepper
         self.call = call
         """None for the console's own housekeeping."""
-        self.awaits: Answer | None = None
+        self.awaits: ReplyFuture | None = None
 
     @property
     def action(self) -> str | None:
@@ -76,7 +76,7 @@ class Errands:
         """One more, which is not parked yet."""
         return Errand(next(self._numbers), stepper, call)
 
-    def park(self, errand: Errand, answer: Answer) -> bool:
+    def park(self, errand: Errand, answer: ReplyFuture) -> bool:
         """Until the answer is there; True the first time."""
         is_new = errand.number not in self._parked
         self._parked[errand.number] = errand

@@ -16,7 +16,7 @@ from actors.admin.console.context import AdminContext
 from actors.messages import SettleDown, WhoIsIn
 from actors.runtime.actor import Ping
 from actors.runtime.clock import After
-from actors.runtime.futures import Answer, Pending, asked_first, settle
+from actors.runtime.futures import PendingReply, ReplyFuture, asked_first, resolve
 from actors.runtime.mailbox import Mailbox
 
 PATIENCE_SECONDS = 5.0
@@ -32,12 +32,12 @@ class _Wait(Mailbox):
 
     __slots__ = ("_done",)
 
-    def __init__(self, done: Answer) -> None:
+    def __init__(self, done: ReplyFuture) -> None:
         super().__init__("settling", lambda _: None)
         self._done = done
 
     def tell(self, message: object) -> None:
-        settle(self._done, not isinstance(message, OutOfPatience))
+        resolve(self._done, not isinstance(message, OutOfPatience))
 
 
 async def settled(ctx: AdminContext) -> bool:
@@ -45,27 +45,27 @@ async def settled(ctx: AdminContext) -> bool:
     awake: Iterable[Mailbox] = await ctx.ask(ctx.actors.supervisor, WhoIsIn())
     answers = [asked_first(mailbox, Ping()).answer for mailbox in awake]
     for mailbox in ctx.actors.connectors.awake:
-        answers.append(Answer())
+        answers.append(ReplyFuture())
         mailbox.tell(SettleDown(answers[-1]))
     is_settled: bool = await _all(ctx, answers)
     await ctx.ask(ctx.actors.router, Ping())
     return is_settled
 
 
-def _all(ctx: AdminContext, answers: list[Answer]) -> Pending:
+def _all(ctx: AdminContext, answers: list[ReplyFuture]) -> PendingReply:
     """True once all have answered, also where one did with an error; False once that took too long."""
-    done = Answer()
+    done = ReplyFuture()
     ctx.actors.clock.tell(After(PATIENCE_SECONDS, _Wait(done), OutOfPatience()))
     missing = set(range(len(answers)))
     for number, answer in enumerate(answers):
         answer.listen(partial(_answered, missing, number, done))
     if not answers:
-        settle(done, True)
-    return Pending(done)
+        resolve(done, True)
+    return PendingReply(done)
 
 
-def _answered(missing: set[int], number: int, done: Answer) -> None:
+def _answered(missing: set[int], number: int, done: ReplyFuture) -> None:
     """Called by whoever answers, and for one answer perhaps twice."""
     missing.discard(number)
     if not missing:
-        settle(done, True)
+        resolve(done, True)

@@ -47,7 +47,7 @@ from actors.messages import (
     Retire,
     TenantRecord,
 )
-from actors.runtime.futures import Answer
+from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Mailbox
 from transport.message import TENANT_PATTERN
 
@@ -216,7 +216,7 @@ COMMANDS: Mapping[type, Any] = MappingProxyType(
 
 log = structlog.get_logger()
 
-Archiving = Callable[[str], Answer]
+Archiving = Callable[[str], ReplyFuture]
 """Begin the last backup of the tenant of this id, after which its file goes; the answer is its Path."""
 
 
@@ -224,7 +224,7 @@ class Archived(NamedTuple):
     """To the Directory: what came of a tenant's last backup is there."""
 
     tenant: TenantRecord
-    backup: Answer
+    backup: ReplyFuture
 
 
 class Retirements:

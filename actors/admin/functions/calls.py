@@ -11,7 +11,7 @@ from actors.errors import FailedPrecondition, InvalidArgument, NotFound
 from actors.host.clocks import moment
 from actors.log.redaction import SUMMARY
 from actors.messages import FindCalls, ReplayCall
-from actors.runtime.futures import Answer, Pending
+from actors.runtime.futures import PendingReply, ReplyFuture
 from actors.runtime.mailbox import Mailbox
 from actors.schema.source import hint
 
@@ -55,9 +55,9 @@ async def replay(ctx: AdminContext, params: Any) -> dict[str, Any]:
             "the tenant's outbox repeats it under the same key until it is done or given up"
         )
     (mailbox,) = _of_id(ctx, params.id)
-    answer = Answer()
+    answer = ReplyFuture()
     mailbox.tell(ReplayCall(ctx.tenant.id, params.id, answer))
-    found: dict[str, Any] = await Pending(answer)
+    found: dict[str, Any] = await PendingReply(answer)
     return found
 
 
@@ -68,9 +68,9 @@ async def _find(
     tenant_id = ctx.tenant and ctx.tenant.id
     answers = []
     for mailbox in mailboxes:
-        answers.append(Answer())
+        answers.append(ReplyFuture())
         mailbox.tell(FindCalls(tenant_id, limit, answers[-1], **wanted))
-    found = [row for answer in answers for row in await Pending(answer)]
+    found = [row for answer in answers for row in await PendingReply(answer)]
     return sorted(found, key=lambda row: row["at"], reverse=True)[:limit]
 
 

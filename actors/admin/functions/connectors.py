@@ -9,7 +9,7 @@ from actors.admin.connector_messages import ConfigureConnector, ShowConnector, T
 from actors.admin.console.context import AdminContext
 from actors.errors import Unavailable, Unimplemented
 from actors.messages import CheckSettings
-from actors.runtime.futures import Answer, Pending
+from actors.runtime.futures import PendingReply, ReplyFuture
 
 
 async def configure(ctx: AdminContext, params: Any) -> dict[str, Any]:
@@ -25,10 +25,10 @@ async def _require_possible(ctx: AdminContext, params: Any) -> None:
     if mailbox is None or ctx.tenant is None:
         return
     made = await ctx.ask(ctx.actors.directory, TryPatch(ctx.tenant_name, name, params.settings))
-    answer = Answer()
+    answer = ReplyFuture()
     mailbox.tell(CheckSettings(ctx.tenant.id, made.settings, answer))
     with suppress(Unavailable, Unimplemented):
-        await Pending(answer)
+        await PendingReply(answer)
 
 
 async def settings(ctx: AdminContext, params: Any) -> dict[str, Any]:

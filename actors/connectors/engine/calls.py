@@ -17,7 +17,7 @@ from actors.index.entries import Room
 from actors.log.redaction import ALL_SECRET
 from actors.messages import Operate
 from actors.profiles import EMPTY
-from actors.runtime.futures import settle, settle_with_error
+from actors.runtime.futures import resolve, resolve_with_error
 
 OK = "ok"
 """The outcome of what was done; else it is a code of docs/message-api.md."""
@@ -101,12 +101,12 @@ class Call:
     def succeed(self, result: Mapping[str, Any]) -> None:
         """Answer; the answer comes first, and the journal after it."""
         self.result, self.outcome, self.ended = result, OK, time.monotonic()
-        settle(self.operate.reply_to, result)
+        resolve(self.operate.reply_to, result)
 
     def fail(self, error: BaseException, outcome: str) -> None:
         """Answer with an error that the function gets to see."""
         self.outcome, self.message, self.ended = outcome, str(error), time.monotonic()
-        settle_with_error(self.operate.reply_to, error)
+        resolve_with_error(self.operate.reply_to, error)
 
 
 RETRY_FULL_MS: Final = 1000

@@ -16,7 +16,7 @@ from actors.connectors.contract import Connector, Permanent, Settings
 from actors.connectors.outbound.boundary import Boundary
 from actors.errors import InvalidArgument, Unavailable
 from actors.profiles import ConnectorSettings, Profiles, thawed
-from actors.runtime.futures import Answer, settle
+from actors.runtime.futures import ReplyFuture, resolve
 from actors.schema.schema import Schema
 
 log = structlog.get_logger()
@@ -45,7 +45,7 @@ class Implementations:
         self._boundary = boundary
         self._made: dict[Make, Implementation] = {}
         self._closing: set[asyncio.Task[None]] = set()
-        self._waiting: list[Answer] = []
+        self._waiting: list[ReplyFuture] = []
 
     @contextmanager
     def lent(self, make: Make) -> Iterator[Connector]:
@@ -68,7 +68,7 @@ class Implementations:
             if each.is_retired and not each.at_work:
                 self._close(make)
 
-    def settle(self, answer: Answer) -> None:
+    def settle(self, answer: ReplyFuture) -> None:
         """Answer once every retired one is closed."""
         self._waiting.append(answer)
         self._check_settled()
@@ -93,7 +93,7 @@ class Implementations:
         if self._closing or any(each.is_retired for each in self._made.values()):
             return
         for answer in self._waiting:
-            settle(answer, True)
+            resolve(answer, True)
         self._waiting.clear()
 
     async def _closed(self, implementation: Implementation) -> None:

@@ -20,7 +20,7 @@ from actors.log.audit.verification import Steps, Verification
 from actors.log.messages import ReadPage, Verify
 from actors.runtime.actor import Actor
 from actors.runtime.clock import After
-from actors.runtime.futures import settle, settle_with_error
+from actors.runtime.futures import resolve, resolve_with_error
 from actors.runtime.mailbox import Mailbox
 
 PAGE_BYTES = 128 * 1024
@@ -127,7 +127,7 @@ class AuditReader(Actor):
         """Whoever waits for a verification hears that there will be none."""
         while self._under_way:
             problem = Unavailable("the server stops: verify again later", retry_after_ms=RETRY_MS)
-            settle_with_error(self._under_way.popleft().reply_to, problem)
+            resolve_with_error(self._under_way.popleft().reply_to, problem)
 
     def on_failure(self, *_: Any) -> None:
         """As when it stops."""
@@ -151,7 +151,7 @@ class AuditReader(Actor):
                 f"{MOST_VERIFICATIONS} verifications are under way: wait for one of them",
                 retry_after_ms=RETRY_MS,
             )
-            settle_with_error(reply_to, problem)
+            resolve_with_error(reply_to, problem)
             return
         steps = Verification(self._directory, ask.head).steps()
         self._under_way.append(UnderWay(steps, reply_to))
@@ -167,10 +167,10 @@ class AuditReader(Actor):
         try:
             pause = LOOK_SECONDS if next(steps) else 0.0
         except StopIteration as end:
-            settle(reply_to, end.value.answer())
+            resolve(reply_to, end.value.answer())
             self._under_way.popleft()
         except OSError as error:
-            settle_with_error(reply_to, self._unreadable(error))
+            resolve_with_error(reply_to, self._unreadable(error))
             self._under_way.popleft()
         if self._under_way:
             self._go_on_after(pause)

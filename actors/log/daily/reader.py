@@ -21,7 +21,7 @@ from actors.log.daily.search import Page, Search, Steps
 from actors.log.messages import Find, LetGo
 from actors.runtime.actor import Actor
 from actors.runtime.clock import After
-from actors.runtime.futures import settle, settle_with_error
+from actors.runtime.futures import resolve, resolve_with_error
 from actors.runtime.mailbox import Mailbox
 
 MOST_ASKED = 128
@@ -97,7 +97,7 @@ class LogReader(Actor):
         """Whoever waits for a page hears that there will be none."""
         for asked in (*self._under_way, *self._waiting):
             problem = Unavailable("the server stops: search again later", retry_after_ms=RETRY_MS)
-            settle_with_error(asked.reply_to, problem)
+            resolve_with_error(asked.reply_to, problem)
         self._under_way.clear()
         self._waiting.clear()
 
@@ -112,7 +112,7 @@ class LogReader(Actor):
         try:
             self._begin(envelope.message, envelope.reply_to)
         except Exception as error:  # noqa: BLE001 - the asker gets it; the actor goes on
-            settle_with_error(envelope.reply_to, error)
+            resolve_with_error(envelope.reply_to, error)
 
     def _begin(self, ask: Find, reply_to: Any) -> None:
         self._require_room(ask)
@@ -154,7 +154,7 @@ class LogReader(Actor):
             self._end(asked, end.value)
         except OSError as error:
             problem = Unavailable(f"the log cannot be read: {said(error, self._logs)}")
-            settle_with_error(asked.reply_to, problem)
+            resolve_with_error(asked.reply_to, problem)
         else:
             self._under_way.append(asked)
         if self._under_way:
@@ -167,7 +167,7 @@ class LogReader(Actor):
             self._waiting.append(self._asked(ask, asked.reply_to, asked.deadline))
             self._tick()
         else:
-            settle(asked.reply_to, page)
+            resolve(asked.reply_to, page)
 
     def _tick(self) -> None:
         if not self._is_ticking:

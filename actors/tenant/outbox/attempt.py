@@ -11,7 +11,7 @@ import structlog
 
 from actors.errors import ActionError, DeadlineExceeded
 from actors.index.entries import Operation
-from actors.runtime.futures import Answer, settle_with_error
+from actors.runtime.futures import ReplyFuture, resolve_with_error
 from actors.tenant.database.outbox_table import OutboxRow
 from transport.fit import fit_text
 from transport.message import (
@@ -58,7 +58,7 @@ class Flight:
         """`operation` says what an answer looks like; None where the index does not have it any more."""
         self.row = row
         self.operation = operation
-        self.answer = Answer()
+        self.answer = ReplyFuture()
         self.deadline = time.monotonic() + ATTEMPT_SECONDS
         """time.monotonic(), in seconds."""
 
@@ -72,7 +72,7 @@ class Flight:
         late = DeadlineExceeded(
             f"{self.row.operation} was not answered within {ATTEMPT_SECONDS:g} s"
         )
-        settle_with_error(self.answer, late)
+        resolve_with_error(self.answer, late)
 
 
 class Outcome(NamedTuple):

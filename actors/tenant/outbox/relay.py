@@ -24,7 +24,7 @@ from actors.profiles import Profiles
 from actors.registry.snapshot import Published
 from actors.replies import TO_BE_IMPLEMENTED
 from actors.runtime.clock import Alarm
-from actors.runtime.futures import settle_with_error
+from actors.runtime.futures import resolve_with_error
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.database.outbox_table import WAITING, OutboxRow, OutboxTable
 from actors.tenant.outbox.attempt import (
@@ -181,7 +181,7 @@ class Deliveries:
         mailbox = self._connectors.get(connector)
         if mailbox is None:
             error = Unimplemented(f"connector {connector}: {TO_BE_IMPLEMENTED}")
-            settle_with_error(flight.answer, error)
+            resolve_with_error(flight.answer, error)
             return
         mailbox.tell(
             Operate(

@@ -16,7 +16,7 @@ from actors.messages import Operate, TenantRecord, Work
 from actors.replies import TO_BE_IMPLEMENTED
 from actors.routing.route import Route
 from actors.runtime.clock import Alarm
-from actors.runtime.futures import Answer, Stepper, settle_with_error
+from actors.runtime.futures import ReplyFuture, Stepper, resolve_with_error
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.database.guard import KnownText
 from actors.tenant.database.statements import ScopedDatabase
@@ -72,7 +72,7 @@ class Parked:
         self.sends = sends
         self.progress: Progress | None = None
         """What is on disk of it; None as long as nothing is."""
-        self.awaits: Answer | None = None
+        self.awaits: ReplyFuture | None = None
         """None before its first wait."""
         self.wait = 0
         """Number of the wait that it is in, or was in last."""
@@ -167,7 +167,7 @@ class Parking:
 
     def park(self, function: Parked, call: ConnectorCall) -> None:
         """Send what it awaits, and have the tenant told when the answer is there, or the time is over."""
-        wait, answer = next(_numbers), Answer()
+        wait, answer = next(_numbers), ReplyFuture()
         function.wait, function.awaits = wait, answer
         self._under_way[function] = None
         self._waiting[wait] = function
@@ -204,11 +204,11 @@ class Parking:
         if wait in self._waiting:
             self._mailbox.tell(Arrived(wait))
 
-    def _send(self, function: Parked, call: ConnectorCall, answer: Answer) -> None:
+    def _send(self, function: Parked, call: ConnectorCall, answer: ReplyFuture) -> None:
         connector = call.operation.name.partition(".")[0]
         mailbox = self._connectors.get(connector)
         if mailbox is None:
-            settle_with_error(answer, Unimplemented(f"connector {connector}: {TO_BE_IMPLEMENTED}"))
+            resolve_with_error(answer, Unimplemented(f"connector {connector}: {TO_BE_IMPLEMENTED}"))
             return
         mailbox.tell(
             Operate(

@@ -37,7 +37,7 @@ from actors.registry.snapshot import Published
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Ping, ask, stop
 from actors.runtime.clock import After
-from actors.runtime.futures import Answer, settle, settle_with_error
+from actors.runtime.futures import ReplyFuture, resolve, resolve_with_error
 from actors.runtime.mailbox import Failed, Mailbox
 from tests.actors.mailbox_harness import WAIT, Watch
 from tests.wire import Map, Wire
@@ -143,9 +143,9 @@ class StubActor(Mailbox):
         try:
             answer = self.answer(envelope.message)
         except Exception as error:  # noqa: BLE001 - whatever a test wants raised
-            settle_with_error(envelope.reply_to, error)
+            resolve_with_error(envelope.reply_to, error)
         else:
-            settle(envelope.reply_to, answer)
+            resolve(envelope.reply_to, answer)
 
     def asked(self) -> Envelope[Any]:
         """The next one that is held, when it comes."""
@@ -273,9 +273,9 @@ class ConsoleHarness:
         """A connection."""
         return Wire(self.endpoint)
 
-    def locally(self, action: str, tenant: str | None = None, **params: Any) -> Answer:
+    def locally(self, action: str, tenant: str | None = None, **params: Any) -> ReplyFuture:
         """Ask as the wiring does."""
-        answer = Answer()
+        answer = ReplyFuture()
         self.mailbox.tell(Locally(action, tenant, params, answer))
         return answer
 

@@ -23,7 +23,7 @@ from actors.profiles import Profiles
 from actors.registry.snapshot import Published
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Ping, ask, stop
-from actors.runtime.futures import Answer
+from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Left
 from tests.actors.mailbox_harness import WAIT, House, Watch
 from tests.actors.servers import INDEX
@@ -144,7 +144,7 @@ class DirectoryHarness:
         """Tenants whose files were made."""
         self.trouble: Exception | None = None
         """What the making of a file raises."""
-        self.archiving: list[tuple[str, Answer]] = []
+        self.archiving: list[tuple[str, ReplyFuture]] = []
         """Tenants that are to be archived, with the answers that the test owes."""
         self._ids = itertools.count()
         if not path.exists():
@@ -286,8 +286,8 @@ class DirectoryHarness:
             raise self.trouble
         self.files.append(tenant_id)
 
-    def _archive(self, tenant_id: str) -> Answer:
-        answer = Answer()
+    def _archive(self, tenant_id: str) -> ReplyFuture:
+        answer = ReplyFuture()
         self.archiving.append((tenant_id, answer))
         return answer
 

@@ -7,12 +7,14 @@ from typing import Any
 
 from actors.connectors.engine.calls import Call
 from actors.messages import Operate, TenantRecord
-from actors.runtime.futures import Answer
+from actors.runtime.futures import ReplyFuture
 
 
 def call(tenant: str = "acme", within: float = 60.0, **params: Any) -> Call:
     """One whose deadline is so many seconds from now."""
     record = TenantRecord(tenant, tenant.ljust(32, "0"))
     deadline = time.monotonic() + within
-    operate = Operate("echo.say", params, record, "0" * 32, "key", time.time(), deadline, Answer())
+    operate = Operate(
+        "echo.say", params, record, "0" * 32, "key", time.time(), deadline, ReplyFuture()
+    )
     return Call(operate)

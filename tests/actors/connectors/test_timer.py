@@ -13,7 +13,7 @@ from actors.errors import ActionError, DeadlineExceeded, Unimplemented
 from actors.index.parser import built_in_index
 from actors.messages import Operate, TenantRecord
 from actors.runtime.clock import After
-from actors.runtime.futures import Answer
+from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Mailbox
 from tests.actors.mailbox_harness import WAIT, House, Watch
 
@@ -44,7 +44,14 @@ def operate(operation: str = SLEEP, within: float = 60.0, **params: Any) -> Oper
     """For a function whose deadline is so many seconds from now."""
     deadline = time.monotonic() + within
     return Operate(
-        operation, params, TenantRecord("acme", "a" * 32), "0" * 32, "key", 0.0, deadline, Answer()
+        operation,
+        params,
+        TenantRecord("acme", "a" * 32),
+        "0" * 32,
+        "key",
+        0.0,
+        deadline,
+        ReplyFuture(),
     )
 
 

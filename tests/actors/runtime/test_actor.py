@@ -13,7 +13,7 @@ from pykka._envelope import Envelope
 from pykka.messages import _ActorStop
 
 from actors.runtime.actor import MOST_PER_TURN, PONG, Actor, Ping, ask, stop
-from actors.runtime.futures import Answer
+from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Failed, Killer, Left, Mailbox
 from tests.actors.mailbox_harness import WAIT, Gate, House
 
@@ -237,7 +237,7 @@ def test_an_asker_whose_question_kills_twice_gets_the_error(
     house: House, seen: SimpleQueue[Any]
 ) -> None:
     """SystemExit arrives as another error: it must not end the asker as well."""
-    answer = Answer()
+    answer = ReplyFuture()
     mailbox = house.mailbox()
     mailbox.tell(Envelope(SystemExit(3), reply_to=answer))
     for _ in range(2):
@@ -340,7 +340,7 @@ def test_stop_handles_the_mail_before_it_and_leaves_the_rest(
     Person.start(mailbox, seen)
     mailbox.tell(gate.turn)
     mailbox.tell("before")
-    answer = Answer()
+    answer = ReplyFuture()
     mailbox.tell(Envelope(_ActorStop(), reply_to=answer))
     mailbox.tell("behind")
     gate.open()
@@ -392,7 +392,7 @@ def test_where_nobody_supervises_those_who_ask_are_told(
 ) -> None:
     """At once, whether they asked before the end or after it; a second stop is no error."""
     gate = Gate()
-    waiting = Answer()
+    waiting = ReplyFuture()
     mailbox = house.mailbox(supervised=False)
     Person.start(mailbox, seen)
     for message in (gate.turn, end, Envelope("waiting", reply_to=waiting)):

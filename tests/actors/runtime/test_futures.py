@@ -11,22 +11,22 @@ from pykka._envelope import Envelope
 
 from actors.runtime.futures import (
     FOREIGN,
-    Answer,
     Awaiting,
-    Pending,
+    PendingReply,
     Raised,
+    ReplyFuture,
     Returned,
     Stepper,
     asked,
-    settle,
-    settle_with_error,
+    resolve,
+    resolve_with_error,
 )
 from actors.runtime.mailbox import Mailbox
 
 
-async def sum_of(*answers: Answer) -> int:
+async def sum_of(*answers: ReplyFuture) -> int:
     """Await each in turn."""
-    return sum([await Pending(answer) for answer in answers])
+    return sum([await PendingReply(answer) for answer in answers])
 
 
 def test_a_function_that_awaits_nothing_ends_in_its_first_step() -> None:
@@ -36,12 +36,12 @@ def test_a_function_that_awaits_nothing_ends_in_its_first_step() -> None:
 
 def test_a_function_runs_to_each_await_and_goes_on_with_the_answer() -> None:
     """The answers are given in the order in which they are awaited, whenever they came."""
-    first, second = Answer(), Answer()
+    first, second = ReplyFuture(), ReplyFuture()
     stepper = Stepper(sum_of(first, second))
 
     assert stepper.step() == Awaiting(first)
-    settle(second, 2)
-    settle(first, 1)
+    resolve(second, 2)
+    resolve(first, 1)
     assert stepper.step(first) == Awaiting(second)
     assert stepper.step(second) == Returned(3)
 
@@ -49,15 +49,15 @@ def test_a_function_runs_to_each_await_and_goes_on_with_the_answer() -> None:
 def test_an_error_that_is_answered_is_raised_where_it_was_awaited() -> None:
     """A function may catch it, as any other."""
 
-    async def forgiving(answer: Answer) -> str:
+    async def forgiving(answer: ReplyFuture) -> str:
         try:
-            await Pending(answer)
+            await PendingReply(answer)
         except LookupError as error:
             return f"caught {error}"
         return "none"
 
-    answer = Answer()
-    settle_with_error(answer, LookupError("nobody"))
+    answer = ReplyFuture()
+    resolve_with_error(answer, LookupError("nobody"))
     stepper = Stepper(forgiving(answer))
 
     assert stepper.step() == Awaiting(answer)
@@ -79,17 +79,17 @@ def test_whatever_a_function_raises_is_a_value_for_its_actor(error: BaseExceptio
 
 def test_awaiting_anything_else_raises_an_error_that_says_so() -> None:
     """At the await, so that the traceback shows it; and what the function cleans up may still wait."""
-    cleaned = Answer()
+    cleaned = ReplyFuture()
 
     async def sleeps() -> None:
         try:
             await asyncio.sleep(0)
         finally:
-            await Pending(cleaned)
+            await PendingReply(cleaned)
 
     stepper = Stepper(sleeps())
     assert stepper.step() == Awaiting(cleaned)
-    settle(cleaned, None)
+    resolve(cleaned, None)
     step = stepper.step(cleaned)
 
     assert isinstance(step, Raised)
@@ -97,7 +97,7 @@ def test_awaiting_anything_else_raises_an_error_that_says_so() -> None:
 
 
 def test_whoever_steps_says_what_may_be_awaited() -> None:
-    """A kind of its own in place of an Answer, and words of its own for everything else."""
+    """A kind of its own in place of a ReplyFuture, and words of its own for everything else."""
 
     class Question:
         def __await__(self) -> Generator[Question, str, str]:
@@ -107,10 +107,10 @@ def test_whoever_steps_says_what_may_be_awaited() -> None:
         return [await question for question in questions]
 
     question = Question()
-    stepper = Stepper(asks(question, Pending(Answer())), Question, "only questions")
+    stepper = Stepper(asks(question, PendingReply(ReplyFuture())), Question, "only questions")
     assert stepper.step() == Awaiting(question)
-    answer = Answer()
-    settle(answer, "because")
+    answer = ReplyFuture()
+    resolve(answer, "because")
     step = stepper.step(answer)
 
     assert isinstance(step, Raised)
@@ -128,13 +128,13 @@ def test_what_asyncio_says_is_explained() -> None:
 def test_a_function_that_will_not_be_abandoned_is_no_trouble_to_who_steps() -> None:
     """It may not wait for anything any more; what it raises is told."""
 
-    async def clings(answer: Answer) -> None:
+    async def clings(answer: ReplyFuture) -> None:
         try:
-            await Pending(answer)
+            await PendingReply(answer)
         finally:
-            await Pending(answer)
+            await PendingReply(answer)
 
-    stepper = Stepper(clings(Answer()))
+    stepper = Stepper(clings(ReplyFuture()))
     stepper.step()
 
     assert isinstance(stepper.abandon(), RuntimeError)
@@ -145,13 +145,13 @@ def test_an_abandoned_function_cleans_up() -> None:
     """What it holds is let go, without a warning of a coroutine that was never awaited."""
     let_go: list[str] = []
 
-    async def holds(answer: Answer) -> None:
+    async def holds(answer: ReplyFuture) -> None:
         try:
-            await Pending(answer)
+            await PendingReply(answer)
         finally:
             let_go.append("it")
 
-    stepper = Stepper(holds(Answer()))
+    stepper = Stepper(holds(ReplyFuture()))
     stepper.step()
     stepper.abandon()
 

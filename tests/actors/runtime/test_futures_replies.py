@@ -9,13 +9,13 @@ import threading
 import pykka
 import pytest
 
-from actors.runtime.futures import Answer, settle, settle_with_error
+from actors.runtime.futures import ReplyFuture, resolve, resolve_with_error
 
 WAIT = 10.0
 """Seconds after which a test gives up on an event that should come at once."""
 
 
-def run(answer: Answer) -> object:
+def run(answer: ReplyFuture) -> object:
     """Await an answer on an event loop of its own."""
 
     async def wait() -> object:
@@ -27,7 +27,7 @@ def run(answer: Answer) -> object:
 
 def test_get_returns_what_was_set() -> None:
     """As Pykka's does."""
-    answer = Answer()
+    answer = ReplyFuture()
     assert not answer.answered()
 
     answer.set("value")
@@ -39,12 +39,12 @@ def test_get_returns_what_was_set() -> None:
 def test_get_gives_up_after_its_timeout() -> None:
     """Nobody waits for ever."""
     with pytest.raises(pykka.Timeout):
-        Answer().get(timeout=0)
+        ReplyFuture().get(timeout=0)
 
 
 def test_awaiting_what_is_answered_already() -> None:
     """Nobody will announce it again."""
-    answer = Answer()
+    answer = ReplyFuture()
     answer.set("early")
 
     assert run(answer) == "early"
@@ -52,8 +52,8 @@ def test_awaiting_what_is_answered_already() -> None:
 
 def test_awaiting_raises_what_the_actor_raised() -> None:
     """An exception is an answer, too."""
-    answer = Answer()
-    settle_with_error(answer, KeyError("missing"))
+    answer = ReplyFuture()
+    resolve_with_error(answer, KeyError("missing"))
 
     with pytest.raises(KeyError, match="missing"):
         run(answer)
@@ -61,7 +61,7 @@ def test_awaiting_raises_what_the_actor_raised() -> None:
 
 def test_the_loop_goes_on_while_an_answer_is_awaited() -> None:
     """What is awaited here can only be answered by the loop itself."""
-    answer = Answer()
+    answer = ReplyFuture()
 
     async def ask_and_answer() -> object:
         asyncio.get_running_loop().call_soon(answer.set, "from the same loop")
@@ -73,7 +73,7 @@ def test_the_loop_goes_on_while_an_answer_is_awaited() -> None:
 
 def test_many_await_one_answer_that_another_thread_gives() -> None:
     """Each waiter hears of it."""
-    answer = Answer()
+    answer = ReplyFuture()
 
     async def ask() -> list[object]:
         waiters = [asyncio.ensure_future(wait()) for _ in range(10)]
@@ -96,7 +96,7 @@ def test_an_answer_given_while_it_begins_to_be_awaited_is_not_missed() -> None:
 
     async def ask_often() -> None:
         for n in range(300):
-            answer = Answer()
+            answer = ReplyFuture()
             thread = threading.Thread(target=answer.set, args=[n])
             thread.start()
             async with asyncio.timeout(WAIT):
@@ -108,7 +108,7 @@ def test_an_answer_given_while_it_begins_to_be_awaited_is_not_missed() -> None:
 
 def test_an_answer_made_from_others_is_awaited_without_blocking() -> None:
     """`map`, `join` and `stop(block=False)` give futures that nobody sets."""
-    asked = Answer()
+    asked = ReplyFuture()
     mapped = asked.map(lambda value: value * 2)
 
     async def ask_and_answer() -> object:
@@ -121,7 +121,7 @@ def test_an_answer_made_from_others_is_awaited_without_blocking() -> None:
 
 def test_answering_one_who_has_gone_is_no_trouble_for_the_one_who_answers() -> None:
     """The asker gave up and its loop is closed; the actor must not fail on that."""
-    answer = Answer()
+    answer = ReplyFuture()
 
     async def give_up() -> None:
         waiter = asyncio.ensure_future(wait())
@@ -133,23 +133,23 @@ def test_answering_one_who_has_gone_is_no_trouble_for_the_one_who_answers() -> N
 
     asyncio.run(give_up())
 
-    assert settle(answer, "too late")
+    assert resolve(answer, "too late")
 
 
 def test_settle_answers_once() -> None:
     """The second answer is dropped, and whoever gives it is told."""
-    answer = Answer()
+    answer = ReplyFuture()
 
-    assert settle(answer, "first")
-    assert not settle(answer, "second")
-    assert not settle_with_error(answer, KeyError())
+    assert resolve(answer, "first")
+    assert not resolve(answer, "second")
+    assert not resolve_with_error(answer, KeyError())
 
     assert answer.get(timeout=0) == "first"
 
 
 def test_set_itself_refuses_a_second_answer() -> None:
     """As Pykka's does: settle is for those who cannot know."""
-    answer = Answer()
+    answer = ReplyFuture()
     answer.set(1)
 
     with pytest.raises(queue.Full):
@@ -158,13 +158,13 @@ def test_set_itself_refuses_a_second_answer() -> None:
 
 def test_a_listener_hears_of_an_answer_whether_it_comes_before_or_after() -> None:
     """Whoever waits without a thread of its own is told, and never forgotten."""
-    early, late = Answer(), Answer()
+    early, late = ReplyFuture(), ReplyFuture()
     heard: list[str] = []
 
-    settle(early, 1)
+    resolve(early, 1)
     early.listen(lambda: heard.append("early"))
     late.listen(lambda: heard.append("late"))
     assert heard == ["early"]
-    settle_with_error(late, KeyError("an error is an answer, too"))
+    resolve_with_error(late, KeyError("an error is an answer, too"))
 
     assert heard == ["early", "late"]

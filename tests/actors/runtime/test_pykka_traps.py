@@ -22,7 +22,7 @@ from pykka._envelope import Envelope
 
 from actors.runtime.actor import Actor, Ping, ask
 from actors.runtime.clock import After, Clock, ClockMailbox
-from actors.runtime.futures import Answer
+from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Failed, Killer, Mailbox, Vacant
 from tests.actors.mailbox_harness import WAIT, Gate, House
 
@@ -219,9 +219,9 @@ def test_a_reply_set_twice_leaves_the_actor_alive(house: House) -> None:
     mailbox = house.mailbox()
     Ours.start(mailbox)
     for second in ("late", Crash()):
-        answer = Answer()
+        answer = ReplyFuture()
 
-        def answer_early(answer: Answer = answer, second: object = second) -> object:
+        def answer_early(answer: ReplyFuture = answer, second: object = second) -> object:
             answer.set("early")
             if isinstance(second, Crash):
                 raise second

@@ -18,7 +18,7 @@ from actors.errors import DatabaseProblem, MigrationNeeded
 from actors.messages import FindTenant, Passivate, Retire, Retired, Stayed, TenantRecord, WhoIsOut
 from actors.runtime.actor import Actor, Ping, ask, stop
 from actors.runtime.clock import After, Clock, ClockMailbox
-from actors.runtime.futures import Answer
+from actors.runtime.futures import ReplyFuture
 from actors.runtime.lifecycle import Child, ChildSpec, ChildStopped
 from actors.runtime.mailbox import Left, Mailbox, Vacant
 from actors.supervision.rejecting import unserved
@@ -1003,9 +1003,9 @@ def test_many_tenants_retire_while_others_come_and_fail(make_hotel: HotelMaker, 
 # Draining
 
 
-def drain(hotel: Hotel) -> Answer:
+def drain(hotel: Hotel) -> ReplyFuture:
     """Have the Supervisor drain; what is set when all have left."""
-    done = Answer()
+    done = ReplyFuture()
     hotel.supervisor.tell(Drain(done, closing=0.0))
     return done
 

@@ -19,7 +19,7 @@ from actors.messages import Operate, Peer, Principal, TenantRecord, Work
 from actors.profiles import Profiles, TenantLimits
 from actors.registry.snapshot import Published
 from actors.routing.table import RoutingTable
-from actors.runtime.futures import Answer, settle, settle_with_error
+from actors.runtime.futures import ReplyFuture, resolve, resolve_with_error
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.actor import Tenant
 from actors.tenant.storage.files import Storage
@@ -138,11 +138,11 @@ class Lounge:
 
     def answer(self, call: Operate, result: Map | Exception | None = None) -> None:
         """Have the connector answer."""
-        answer: Answer = call.reply_to
+        answer: ReplyFuture = call.reply_to
         if isinstance(result, Exception):
-            settle_with_error(answer, result)
+            resolve_with_error(answer, result)
         else:
-            settle(answer, {"number": 7} if result is None else result)
+            resolve(answer, {"number": 7} if result is None else result)
 
     def lines(self) -> list[Line]:
         """What its log has been told since the last time."""

@@ -19,7 +19,7 @@ from actors.messages import Due, Operate, Passivate, Peer, Principal, Replies, T
 from actors.profiles import Profiles
 from actors.registry.snapshot import Published
 from actors.routing.table import RoutingTable
-from actors.runtime.futures import settle, settle_with_error
+from actors.runtime.futures import resolve, resolve_with_error
 from actors.runtime.mailbox import Failed, Mailbox
 from actors.tenant.actor import Tenant
 from actors.tenant.database.database import TenantDatabase
@@ -95,7 +95,7 @@ class Depot:
         while self._scheduled:
             self._scheduled.popleft().run()
             for sleep in self.timer.heard():
-                settle(sleep.reply_to, {"seconds": 0.0})
+                resolve(sleep.reply_to, {"seconds": 0.0})
         self.news += self.watch.heard()
         if any(isinstance(news, Failed) for news in self.news):
             self.commits.clear()
@@ -182,12 +182,12 @@ class Depot:
 
     def accept(self, message: Operate, receipt: str = "thanks") -> None:
         """Answer well."""
-        settle(message.reply_to, {"receipt": receipt})
+        resolve(message.reply_to, {"receipt": receipt})
         self.run()
 
     def refuse(self, message: Operate, error: BaseException) -> None:
         """Answer with an error."""
-        settle_with_error(message.reply_to, error)
+        resolve_with_error(message.reply_to, error)
         self.run()
 
     # The file

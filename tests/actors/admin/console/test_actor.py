@@ -29,7 +29,7 @@ from actors.messages import DirectoryChanged, Replies, Work
 from actors.profiles import Config, Profile
 from actors.replies import success
 from actors.runtime.actor import stop
-from actors.runtime.futures import Answer
+from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Failed
 from tests.actors.admin.console_harness import (
     ACME,
@@ -611,7 +611,7 @@ def test_a_console_that_fails_leaves_nobody_without_a_reply(
     console.stubs["directory"].asked()
     local = console.locally("limits.show", "acme")
     console.stubs["directory"].asked()
-    done = Answer()
+    done = ReplyFuture()
     console.mailbox.tell(Finish(done))
     console.mailbox.tell("a message of no kind")
 
@@ -802,7 +802,7 @@ def test_a_stopping_console_refuses_the_new_and_finishes_the_old(
     old = wire.post(**fields("developer", "limits.show"))
     waiting = directory.asked()
     console.mailbox.tell(Draining())
-    done = Answer()
+    done = ReplyFuture()
     console.mailbox.tell(Finish(done))
 
     refused = wire.ask(**fields("developer", "limits.show"))
@@ -819,7 +819,7 @@ def test_an_idle_console_is_finished_at_once(console: ConsoleHarness, wire: Wire
     """Having counted the strangers that have no record."""
     for _ in range(MOST_RECORDED + 1):
         wire.ask(action="limits.show")
-    done = Answer()
+    done = ReplyFuture()
     console.mailbox.tell(Finish(done))
     assert done.get(timeout=WAIT)
     assert console.entries[-1].kind == ATTEMPTS

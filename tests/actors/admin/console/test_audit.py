@@ -19,8 +19,8 @@ from actors.runtime.futures import (
     Returned,
     Step,
     Stepper,
-    settle,
-    settle_with_error,
+    resolve,
+    resolve_with_error,
 )
 from actors.runtime.mailbox import Mailbox
 
@@ -62,10 +62,10 @@ class Bench:
         envelope = self.log.asked.popleft()
         assert isinstance(envelope.message, Append)
         if fails:
-            settle_with_error(envelope.reply_to, AuditProblem("no room"))
+            resolve_with_error(envelope.reply_to, AuditProblem("no room"))
         else:
             self.written.append(envelope.message.entry.action)
-            settle(envelope.reply_to, len(self.written))
+            resolve(envelope.reply_to, len(self.written))
         for each in [each for each in self._waiting if each[2].awaited.answered()]:
             self._waiting.remove(each)
             name, stepper, awaiting = each

@@ -5,18 +5,18 @@ from __future__ import annotations
 import itertools
 
 from actors.admin.console.in_flight import Arrived, Errands, Overdue
-from actors.runtime.futures import Answer, Pending, Stepper
+from actors.runtime.futures import PendingReply, ReplyFuture, Stepper
 
 
-async def waits(answer: Answer) -> None:
+async def waits(answer: ReplyFuture) -> None:
     """Something to do."""
-    await Pending(answer)
+    await PendingReply(answer)
 
 
 def test_an_answer_that_is_announced_twice_steps_its_errand_once() -> None:
     """By then it waits for another one, or has ended."""
     errands = Errands(itertools.count(1))
-    first, second = Answer(), Answer()
+    first, second = ReplyFuture(), ReplyFuture()
     errand = errands.begin(Stepper(waits(first)), None)
     assert errands.park(errand, first)
     assert errands.awaiting(Arrived(errand.number, first)) is errand

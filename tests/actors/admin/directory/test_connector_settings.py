@@ -24,7 +24,7 @@ from actors.errors import (
 )
 from actors.messages import Retired
 from actors.profiles import ConnectorSettings
-from actors.runtime.futures import settle
+from actors.runtime.futures import resolve
 from tests.actors.admin.directory_harness import CONSOLE, KEY, DirectoryHarness, receipt, table
 from tests.wire import Map
 
@@ -215,7 +215,7 @@ def test_they_go_with_their_tenant(directory: DirectoryHarness) -> None:
     for message in directory.supervisor.heard():
         message.reply_to.tell(Retired(message.tenant))
     directory.wait_until_idle()
-    settle(directory.archiving.pop()[1], Path("backup.db"))
+    resolve(directory.archiving.pop()[1], Path("backup.db"))
     directory.wait_until_idle()
     assert rows(directory.path) == []
     assert directory.profiles.of(tenant.id).connectors == {}

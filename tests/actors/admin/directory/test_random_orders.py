@@ -29,7 +29,7 @@ from actors.admin.directory.store import prepare_directory
 from actors.admin.secrets import Vault
 from actors.errors import Aborted, ActionError
 from actors.messages import DirectoryChanged, Principal, Retired
-from actors.runtime.futures import settle
+from actors.runtime.futures import resolve
 from tests.actors.admin.directory_harness import (
     CONSOLE,
     KEY,
@@ -299,7 +299,7 @@ class RandomOrders(RuleBasedStateMachine):
             message.reply_to.tell(Retired(message.tenant))
         self.directory.wait_until_idle()
         while self.directory.archiving:
-            settle(self.directory.archiving.pop()[1], Path("backup.db"))
+            resolve(self.directory.archiving.pop()[1], Path("backup.db"))
         self.directory.wait_until_idle()
 
     @rule()

@@ -29,7 +29,7 @@ from actors.admin.messages import (
 from actors.errors import DatabaseProblem, FailedPrecondition, NotFound
 from actors.messages import Principal, Retire, Retired, TenantRecord
 from actors.profiles import UNREMARKABLE
-from actors.runtime.futures import Answer, asked, settle, settle_with_error
+from actors.runtime.futures import ReplyFuture, asked, resolve, resolve_with_error
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.storage.files import Storage
 from actors.tenant.storage.migrator import Archive, CreateFile, Migrator
@@ -63,7 +63,7 @@ def retire(directory: DirectoryHarness) -> Retire:
     return message
 
 
-def retired(directory: DirectoryHarness) -> Answer:
+def retired(directory: DirectoryHarness) -> ReplyFuture:
     """The supervisor has closed the file; the answer that is owed for the archive."""
     message = retire(directory)
     message.reply_to.tell(Retired(message.tenant))
@@ -73,9 +73,9 @@ def retired(directory: DirectoryHarness) -> Answer:
     return answer
 
 
-def archived(directory: DirectoryHarness, answer: Answer) -> None:
+def archived(directory: DirectoryHarness, answer: ReplyFuture) -> None:
     """The backup is made, and the Directory has heard of it."""
-    settle(answer, BACKUP)
+    resolve(answer, BACKUP)
     directory.wait_until_idle()
 
 
@@ -129,7 +129,7 @@ def test_its_grants_and_tokens_are_told_to_be_over(directory: DirectoryHarness) 
     directory.now += DAY
     directory.sweep()
     answer = retired(directory)
-    settle(answer, BACKUP)
+    resolve(answer, BACKUP)
     change = directory.subscriber.hear()
     assert change.forgotten == (acme,)
     assert set(change.ended) == live
@@ -201,7 +201,7 @@ def test_what_cannot_be_archived_stays_and_is_tried_again(
     """At the next sweep; nothing of it is forgotten."""
     acme = doomed(directory, days=0)
     directory.sweep()
-    settle_with_error(retired(directory), problem)
+    resolve_with_error(retired(directory), problem)
     directory.wait_until_idle()
     assert all(rows_about(directory, acme.id).values())
     assert directory.known.tenants["acme"] == acme
@@ -221,7 +221,7 @@ def test_the_next_incarnation_begins_again(directory: DirectoryHarness, stage: s
     if isinstance(first, Retire):
         first.reply_to.tell(Retired(first.tenant))
     else:
-        settle(first, BACKUP)
+        resolve(first, BACKUP)
     directory.wait_until_idle()
     assert directory.archiving == []
     assert all(rows_about(directory, acme.id).values())
@@ -278,7 +278,7 @@ class DirectoryWithFiles(DirectoryHarness):
     def _create_file(self, tenant_id: str) -> None:
         asked(self.migrator, CreateFile(tenant_id)).answer.get(timeout=10)
 
-    def _archive(self, tenant_id: str) -> Answer:
+    def _archive(self, tenant_id: str) -> ReplyFuture:
         return asked(self.migrator, Archive(tenant_id)).answer
 
 

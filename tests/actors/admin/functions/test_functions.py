@@ -33,7 +33,7 @@ from actors.log.messages import (
 )
 from actors.messages import Principal, Receipt, TenantRecord, Unserved
 from actors.routing.table import RoutingTable
-from actors.runtime.futures import Awaiting, Raised, Returned, Stepper, settle
+from actors.runtime.futures import Awaiting, Raised, Returned, Stepper, resolve
 from actors.runtime.mailbox import Mailbox
 from transport.message import Refusal
 
@@ -315,7 +315,7 @@ def test_a_page_of_a_log_is_searched_for_by_the_tenants_id(
 
     assert [envelope.message for envelope in desk.asked] == [question]
     assert isinstance(step, Awaiting)
-    settle(step.awaited, {"lines": [{"at": "t", "new": 1}], "next": "c", "newest": "d"})
+    resolve(step.awaited, {"lines": [{"at": "t", "new": 1}], "next": "c", "newest": "d"})
     step = stepper.step(step.awaited)
     assert isinstance(step, Returned)
     (line,) = step.value.pop("lines")
@@ -339,7 +339,7 @@ def test_errors_of_a_tenant_are_none_from_before_it_was_there(
     actors = desks()
     stepper, step = start(context(actors, "logs.errors", caller=ADA._replace(role=role)), params)
     assert isinstance(step, Awaiting)
-    settle(step.awaited, CREATED)
+    resolve(step.awaited, CREATED)
     stepper.step(step.awaited)
 
     desk = cast("Desk", actors.log_reader)
@@ -385,12 +385,12 @@ def test_a_request_is_told_from_every_log_that_the_caller_may_read(
     asked: list[Find] = []
     while isinstance(step, Awaiting):
         if len(desk.asked) == len(asked):
-            settle(step.awaited, CREATED)
+            resolve(step.awaited, CREATED)
         else:
             asked.append(desk.asked[-1].message)
             line = {"at": f"2026-11-24T0{next(times)}:00:00+0{len(asked)}:00"}
             cursor = None if len(asked) % 2 == 0 else "next"
-            settle(step.awaited, {"lines": [line], "next": cursor, "newest": "n"})
+            resolve(step.awaited, {"lines": [line], "next": cursor, "newest": "n"})
         step = stepper.step(step.awaited)
 
     assert isinstance(step, Returned)
@@ -410,7 +410,7 @@ def test_a_request_that_did_more_than_can_be_shown_is_said_to_be_incomplete() ->
     dev = Principal("t_" + "2" * 16, None, "developer")
     stepper, step = start(context(actors, "logs.trace", None, dev), {"trace_id": "f"})
     while isinstance(step, Awaiting):
-        settle(
+        resolve(
             step.awaited, {"lines": [{"at": "2026-11-24T00:00:00Z"}], "next": "c", "newest": "n"}
         )
         step = stepper.step(step.awaited)
@@ -431,7 +431,7 @@ def test_a_question_goes_to_whoever_knows_and_the_answer_back_as_it_is(
 
     assert [envelope.message for envelope in desk.asked] == [question]
     assert isinstance(step, Awaiting)
-    settle(step.awaited, {"known": True, "records": []})
+    resolve(step.awaited, {"known": True, "records": []})
     assert stepper.step(step.awaited) == Returned({"known": True, "records": []})
 
 
@@ -440,7 +440,7 @@ def test_a_record_begins_with_what_happened_and_ends_with_what_proves_it() -> No
     record = {name: index for index, name in enumerate(sorted(FIRST_TO_LAST))}
     stepper, step = start(context(desks(), "audit.list"), {})
     assert isinstance(step, Awaiting)
-    settle(step.awaited, {"records": [record], "next": None})
+    resolve(step.awaited, {"records": [record], "next": None})
     step = stepper.step(step.awaited)
     assert isinstance(step, Returned)
     assert step.value["records"] == [record]
@@ -461,7 +461,7 @@ def test_a_change_is_ordered_from_the_directory_by_name_and_with_its_receipt(
         Execute(command, ADA, RECEIPT, ACME.id)
     ]
     assert isinstance(step, Awaiting)
-    settle(step.awaited, CommandDone({"done": True}, replayed=True))
+    resolve(step.awaited, CommandDone({"done": True}, replayed=True))
     assert stepper.step(step.awaited) == Returned({"done": True})
     assert ctx.replayed
 
@@ -485,7 +485,7 @@ def test_whether_a_tenant_can_be_served_is_said_with_what_it_has(
     stepper, step = start(context(actors, "tenants.show", caller=caller), {})
     for answer in (shown, (out("other", "1" * 32), out(ACME.name, ACME.id))):
         assert isinstance(step, Awaiting)
-        settle(step.awaited, answer)
+        resolve(step.awaited, answer)
         step = stepper.step(step.awaited)
     assert isinstance(step, Returned)
     assert {**step.value, "unserved": step.value["unserved"]["why"]} == {**shown, "unserved": why}
@@ -496,7 +496,7 @@ def test_of_very_many_tenants_that_cannot_be_served_the_rest_is_counted() -> Non
     actors = desks()
     stepper, step = start(context(actors, "tenants.unserved", tenant=None, caller=DEV), {})
     assert isinstance(step, Awaiting)
-    settle(step.awaited, tuple(out(f"t{number}", f"{number:032x}") for number in range(230)))
+    resolve(step.awaited, tuple(out(f"t{number}", f"{number:032x}") for number in range(230)))
     step = stepper.step(step.awaited)
     assert isinstance(step, Returned)
     assert len(step.value["tenants"]) == 200

@@ -19,7 +19,7 @@ from actors.log.audit.reader import LOOK_SECONDS, MOST_VERIFICATIONS, AuditReade
 from actors.log.audit.verification import MOST_LOOKS, STEP_LINES
 from actors.log.messages import ReadPage, Verify
 from actors.runtime.actor import ask, stop
-from actors.runtime.futures import Answer
+from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Mailbox
 from tests.actors.log.records import NOVEMBER, entry, lines_of
 from tests.actors.mailbox_harness import WAIT, Gate, House
@@ -61,9 +61,9 @@ def audit_reader(house: House, directory: Path) -> Mailbox:
     return start(house, directory)
 
 
-def send(mailbox: Mailbox, message: Any) -> Answer:
+def send(mailbox: Mailbox, message: Any) -> ReplyFuture:
     """Ask, and go on."""
-    answer = Answer()
+    answer = ReplyFuture()
     mailbox.tell(Envelope(message, reply_to=answer))
     return answer
 

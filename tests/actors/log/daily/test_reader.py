@@ -17,7 +17,7 @@ from actors.log.daily.rotation import DayFiles
 from actors.log.messages import AUDIT, ERRORS, TENANT, Find, LetGo
 from actors.runtime.actor import Ping, ask, stop
 from actors.runtime.clock import After
-from actors.runtime.futures import Answer
+from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Mailbox
 from tests.actors.log.day_lines import UTC, at
 from tests.actors.log.records import NOVEMBER, write
@@ -54,14 +54,14 @@ class Scene:
         """Ask, and wait."""
         return ask(self.mailbox, Find(log, tenant_id, **wanted), WAIT)
 
-    def send(self, tenant_id: str | None = ACME, **wanted: Any) -> Answer:
+    def send(self, tenant_id: str | None = ACME, **wanted: Any) -> ReplyFuture:
         """Ask, and go on."""
-        answer = Answer()
+        answer = ReplyFuture()
         log = ERRORS if tenant_id is None else TENANT
         self.mailbox.tell(Envelope(Find(log, tenant_id, **wanted), reply_to=answer))
         return answer
 
-    def follow(self, after: str = "0000-00.0", wait_ms: int = 20_000, **wanted: Any) -> Answer:
+    def follow(self, after: str = "0000-00.0", wait_ms: int = 20_000, **wanted: Any) -> ReplyFuture:
         """Ask for what comes, and be sure that nothing was there."""
         answer = self.send(after=after, wait_ms=wait_ms, **wanted)
         assert isinstance(self.clock.hear(), After)

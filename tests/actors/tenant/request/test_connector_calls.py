@@ -10,7 +10,7 @@ import pytest
 from actors.errors import CallRefused
 from actors.messages import Principal
 from actors.profiles import Config
-from actors.runtime.futures import Answer, Awaiting, Raised, Returned, Stepper, settle
+from actors.runtime.futures import Awaiting, Raised, ReplyFuture, Returned, Stepper, resolve
 from actors.schema.schema import ResultProblem
 from actors.tenant.context import Context
 from actors.tenant.database.statements import ScopedDatabase
@@ -93,8 +93,8 @@ def test_a_call_is_what_its_function_awaits_and_gives_the_answer(calls: Connecto
     step = stepper.step()
     assert isinstance(step, Awaiting)
     assert (step.awaited.operation.name, step.awaited.params) == ("timer.sleep", {"seconds": 2.5})
-    answer = Answer()
-    settle(answer, {"seconds": 2.75})
+    answer = ReplyFuture()
+    resolve(answer, {"seconds": 2.75})
     assert stepper.step(answer) == Returned(2.75)
     calls.require_awaited()
 
@@ -107,8 +107,8 @@ def test_an_answer_that_does_not_fit_is_raised_at_the_await(calls: ConnectorCall
 
     stepper = Stepper(function(context(calls)), ConnectorCall, AWAITABLE)
     stepper.step()
-    answer = Answer()
-    settle(answer, {"seconds": -1})
+    answer = ReplyFuture()
+    resolve(answer, {"seconds": -1})
     step = stepper.step(answer)
     assert isinstance(step, Raised)
     assert isinstance(step.error, ResultProblem)
