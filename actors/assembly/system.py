@@ -38,7 +38,7 @@ from actors.routing.health import LOOK_SECONDS
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Ping, ask
 from actors.runtime.clock import Clock, ClockMailbox, Every
-from actors.runtime.futures import ReplyFuture, asked
+from actors.runtime.futures import ReplyFuture, ask_async
 from actors.runtime.lifecycle import (
     STOP_SECONDS,
     ChildSpec,
@@ -301,7 +301,7 @@ class System:
             mailbox,
             path=self.settings.data / "directory.db",
             create_file=lambda tenant_id: ask(self.migrator, CreateFile(tenant_id), ASK_SECONDS),
-            archive=lambda tenant_id: asked(self.migrator, Archive(tenant_id)).answer,
+            archive=lambda tenant_id: ask_async(self.migrator, Archive(tenant_id)).answer,
             subscribers=[self.router, self.console, self.waker],
             supervisor=self.supervisor,
             audit=self.admin_log,

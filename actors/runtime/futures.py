@@ -90,7 +90,9 @@ def resolve_with_error(answer: Any, error: BaseException) -> bool:
     return True
 
 
-FOREIGN = "only what an actor was asked through ctx can be awaited here: there is no event loop"
+NOT_AWAITABLE = (
+    "only what an actor was asked through ctx can be awaited here: there is no event loop"
+)
 """What a function hears that awaits anything else, such as asyncio.sleep()."""
 
 
@@ -120,13 +122,16 @@ class Raised(NamedTuple):
 Step = Awaiting | Returned | Raised
 
 
-class Stepper:
+class CoroutineDriver:
     """One running coroutine. Whoever steps it does nothing else with it."""
 
     __slots__ = ("_coroutine", "_foreign", "_kind")
 
     def __init__(
-        self, coroutine: Coroutine[Any, Any, Any], kind: type = ReplyFuture, foreign: str = FOREIGN
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        kind: type = ReplyFuture,
+        foreign: str = NOT_AWAITABLE,
     ) -> None:
         """It may await what yields a `kind`; for anything else it is told `foreign`."""
         self._coroutine = coroutine
@@ -178,21 +183,21 @@ class PendingReply:
         return (yield self.answer)
 
 
-def asked(mailbox: Mailbox, message: Any) -> PendingReply:
+def ask_async(mailbox: Mailbox, message: Any) -> PendingReply:
     """Ask the occupant of a mailbox now, and await it when you like."""
     answer = ReplyFuture()
     mailbox.tell(Envelope(message, reply_to=answer))
     return PendingReply(answer)
 
 
-def asked_first(mailbox: Mailbox, message: Any) -> PendingReply:
+def ask_async_first(mailbox: Mailbox, message: Any) -> PendingReply:
     """The same, before whatever else waits there."""
     answer = ReplyFuture()
     mailbox.tell_first(Envelope(message, reply_to=answer))
     return PendingReply(answer)
 
 
-class Outlet:
+class OneShotMailbox:
     """Given as `reply_to` or `outlet` to actors that tell their answers; only the first one counts."""
 
     __slots__ = ("_answer",)

@@ -34,10 +34,10 @@ from actors.replies import worded
 from actors.runtime.clock import After
 from actors.runtime.futures import (
     Awaiting,
+    CoroutineDriver,
     Raised,
     ReplyFuture,
     Returned,
-    Stepper,
     resolve,
     resolve_with_error,
 )
@@ -190,7 +190,7 @@ class AdminConsole(Channel):
 
     def _begin_call(self, call: Call) -> None:
         self._errands.require_room(call.caller)
-        self._go_on(self._errands.begin(Stepper(self._serving.serve(call)), call))
+        self._go_on(self._errands.begin(CoroutineDriver(self._serving.serve(call)), call))
 
     # Errands
 
@@ -270,7 +270,7 @@ class AdminConsole(Channel):
 
     def _catch_up(self, _: CatchUp) -> None:
         self._is_reminded = False
-        self._go_on(self._errands.begin(Stepper(self._recorder.catch_up()), None))
+        self._go_on(self._errands.begin(CoroutineDriver(self._recorder.catch_up()), None))
 
     def _count_strangers(self, _: CountStrangers) -> None:
         self._tell_log(self._strangers.counted())

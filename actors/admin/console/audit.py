@@ -12,7 +12,7 @@ import structlog
 
 from actors.errors import AuditProblem, Unavailable
 from actors.log.messages import Append, Entry
-from actors.runtime.futures import asked
+from actors.runtime.futures import ask_async
 from actors.runtime.mailbox import Mailbox
 
 log = structlog.get_logger()
@@ -85,7 +85,7 @@ class Recorder:
 
     async def _append(self, entry: Entry) -> bool:
         try:
-            await asked(self._audit_log, Append(entry))
+            await ask_async(self._audit_log, Append(entry))
         except AuditProblem:  # the log has said so itself
             return False
         except Exception as error:  # noqa: BLE001 - whatever it was, the record is not there

@@ -16,7 +16,7 @@ from actors.edge.builtin_actions import built_in
 from actors.errors import InvalidArgument
 from actors.messages import Principal, Receipt, TenantRecord
 from actors.routing.table import RoutingTable
-from actors.runtime.futures import PendingReply, asked
+from actors.runtime.futures import PendingReply, ask_async
 from actors.runtime.mailbox import Mailbox
 from actors.schema.source import hint
 from transport.message import Problem
@@ -102,7 +102,7 @@ class AdminContext:
 
     def ask(self, mailbox: Mailbox, message: Any) -> PendingReply:
         """Ask an actor now; await the answer, or ask another one before."""
-        return asked(mailbox, message)
+        return ask_async(mailbox, message)
 
 
 def command_fingerprint(action: str, tenant: str | None, params: Mapping[str, Any]) -> bytes:

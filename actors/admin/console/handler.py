@@ -25,7 +25,7 @@ from actors.registry.snapshot import Published
 from actors.replies import A_DEFECT, success
 from actors.routing.route import Route
 from actors.routing.table import RoutingTable
-from actors.runtime.futures import Outlet
+from actors.runtime.futures import OneShotMailbox
 from actors.schema.schema import ResultProblem
 from transport import codec
 from transport.fit import fit_map
@@ -202,10 +202,10 @@ class Serving:
         if call.work is None:
             raise InvalidArgument(f"{call.action} is the tenant's own: it is called with a token")
         require_active(tenant)
-        found = Outlet()
+        found = OneShotMailbox()
         self._actors.supervisor.tell(FindTenant(tenant, found))
         address = (await found.message()).mailbox
-        outlet = Outlet()
+        outlet = OneShotMailbox()
         call.begin()
         if not address.offer(call.work._replace(principal=capacity.principal, outlet=outlet)):
             raise full(tenant, address.limit)

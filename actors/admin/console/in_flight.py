@@ -8,7 +8,7 @@ from typing import NamedTuple
 from actors.admin.console.call import Call
 from actors.errors import ResourceExhausted
 from actors.messages import Principal
-from actors.runtime.futures import ReplyFuture, Stepper
+from actors.runtime.futures import CoroutineDriver, ReplyFuture
 
 MOST_ERRANDS = 1000
 """Calls under way at once; what comes on top is refused before anything is looked at."""
@@ -36,7 +36,7 @@ class Overdue(NamedTuple):
 class Errand:
     """One coroutine on its way."""
 
-    def __init__(self, number: int, stepper: Stepper, call: Call | None) -> None:
+    def __init__(self, number: int, stepper: CoroutineDriver, call: Call | None) -> None:
         self.number = number
         self.stepper = stepper
         self.call = call
@@ -72,7 +72,7 @@ class Errands:
         if sum(call is not None and _party(call.caller) == party for call in parked) >= MOST_OF_ONE:
             raise crowded(f"{MOST_OF_ONE} calls of {party} are")
 
-    def begin(self, stepper: Stepper, call: Call | None) -> Errand:
+    def begin(self, stepper: CoroutineDriver, call: Call | None) -> Errand:
         """One more, which is not parked yet."""
         return Errand(next(self._numbers), stepper, call)
 

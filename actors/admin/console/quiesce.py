@@ -16,7 +16,7 @@ from actors.admin.console.context import AdminContext
 from actors.messages import SettleDown, WhoIsIn
 from actors.runtime.actor import Ping
 from actors.runtime.clock import After
-from actors.runtime.futures import PendingReply, ReplyFuture, asked_first, resolve
+from actors.runtime.futures import PendingReply, ReplyFuture, ask_async_first, resolve
 from actors.runtime.mailbox import Mailbox
 
 PATIENCE_SECONDS = 5.0
@@ -43,7 +43,7 @@ class _Wait(Mailbox):
 async def settled(ctx: AdminContext) -> bool:
     """Wait for it; False where some function took too long."""
     awake: Iterable[Mailbox] = await ctx.ask(ctx.actors.supervisor, WhoIsIn())
-    answers = [asked_first(mailbox, Ping()).answer for mailbox in awake]
+    answers = [ask_async_first(mailbox, Ping()).answer for mailbox in awake]
     for mailbox in ctx.actors.connectors.awake:
         answers.append(ReplyFuture())
         mailbox.tell(SettleDown(answers[-1]))

@@ -14,7 +14,7 @@ from actors.index.entries import Action, Version
 from actors.messages import DryRun, FindTenant
 from actors.registry.messages import Compare, Difference, Prepare
 from actors.routing.route import Route
-from actors.runtime.futures import Outlet
+from actors.runtime.futures import OneShotMailbox
 from actors.schema.source import hint
 
 MOST_LINES = 2000
@@ -40,7 +40,7 @@ async def dry_run(ctx: AdminContext, params: Any) -> dict[str, Any]:
     require_active(ctx.tenant)
     trial: Route = await ctx.ask(ctx.actors.registry, Prepare(params.function, params.version))
     current = ctx.table.find(params.function)
-    found = Outlet()
+    found = OneShotMailbox()
     ctx.actors.supervisor.tell(FindTenant(ctx.tenant, found))
     mailbox = (await found.message()).mailbox
     order = DryRun((trial, current), params.params, ctx.caller, ctx.trace_id)

@@ -9,7 +9,7 @@ from actors.admin.console.context import AdminContext
 from actors.errors import InvalidArgument, NotFound, Unavailable
 from actors.log.redaction import ALL_SECRET, SUMMARY, redacted
 from actors.messages import FindTenant, ListDeliveries, Redeliver
-from actors.runtime.futures import Outlet
+from actors.runtime.futures import OneShotMailbox
 
 Delivery = dict[str, Any]
 
@@ -48,7 +48,7 @@ async def _ask_tenant(ctx: AdminContext, question: Any) -> Any:
     """The tenant itself, which is woken for it; suspended ones, too."""
     ctx.tenant_name  # noqa: B018 - it has to be said whose
     assert ctx.tenant is not None
-    found = Outlet()
+    found = OneShotMailbox()
     ctx.actors.supervisor.tell(FindTenant(ctx.tenant, found))
     mailbox = (await found.message()).mailbox
     answer = await ctx.ask(mailbox, question)

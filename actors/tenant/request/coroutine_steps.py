@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from actors.errors import Aborted, DatabaseProblem
 from actors.replies import success
-from actors.runtime.futures import Raised, Returned, Step, Stepper
+from actors.runtime.futures import CoroutineDriver, Raised, Returned, Step
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.context import Context
 from actors.tenant.database.placement import Displaced
@@ -110,7 +110,7 @@ class Stretches:
             sends,
         )
         assert route.function is not None
-        stepper = Stepper(route.function(context, signal.params), ConnectorCall, AWAITABLE)
+        stepper = CoroutineDriver(route.function(context, signal.params), ConnectorCall, AWAITABLE)
         known, began = self._database.known, time.monotonic()
         return Parked(work, route, digest, known, began, stepper, scoped, calls, sends)
 

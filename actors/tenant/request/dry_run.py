@@ -14,7 +14,7 @@ from actors.messages import DryRun
 from actors.profiles import Config
 from actors.routing.route import Route
 from actors.routing.table import RoutingTable
-from actors.runtime.futures import Raised, Returned, Stepper
+from actors.runtime.futures import CoroutineDriver, Raised, Returned
 from actors.tenant.context import Context
 from actors.tenant.database.constants import static_fragments
 from actors.tenant.database.database import TenantDatabase
@@ -151,7 +151,7 @@ class Rehearsal:
 
 def _first_stretch(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """What it returns, or the call that it waits for: nobody is called from here."""
-    stepper = Stepper(coroutine, ConnectorCall, AWAITABLE)
+    stepper = CoroutineDriver(coroutine, ConnectorCall, AWAITABLE)
     step = stepper.step()
     if isinstance(step, Raised):
         raise step.error

@@ -16,7 +16,7 @@ from actors.messages import Operate, TenantRecord, Work
 from actors.replies import TO_BE_IMPLEMENTED
 from actors.routing.route import Route
 from actors.runtime.clock import Alarm
-from actors.runtime.futures import ReplyFuture, Stepper, resolve_with_error
+from actors.runtime.futures import CoroutineDriver, ReplyFuture, resolve_with_error
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.database.guard import KnownText
 from actors.tenant.database.statements import ScopedDatabase
@@ -53,7 +53,7 @@ class Parked:
         digest: bytes,
         known: KnownText,
         began: float,
-        stepper: Stepper,
+        stepper: CoroutineDriver,
         scoped: ScopedDatabase,
         calls: ConnectorCalls,
         sends: Sends,

@@ -10,14 +10,14 @@ import pytest
 from pykka._envelope import Envelope
 
 from actors.runtime.futures import (
-    FOREIGN,
+    NOT_AWAITABLE,
     Awaiting,
+    CoroutineDriver,
     PendingReply,
     Raised,
     ReplyFuture,
     Returned,
-    Stepper,
-    asked,
+    ask_async,
     resolve,
     resolve_with_error,
 )
@@ -31,13 +31,13 @@ async def sum_of(*answers: ReplyFuture) -> int:
 
 def test_a_function_that_awaits_nothing_ends_in_its_first_step() -> None:
     """As a plain function would."""
-    assert Stepper(sum_of()).step() == Returned(0)
+    assert CoroutineDriver(sum_of()).step() == Returned(0)
 
 
 def test_a_function_runs_to_each_await_and_goes_on_with_the_answer() -> None:
     """The answers are given in the order in which they are awaited, whenever they came."""
     first, second = ReplyFuture(), ReplyFuture()
-    stepper = Stepper(sum_of(first, second))
+    stepper = CoroutineDriver(sum_of(first, second))
 
     assert stepper.step() == Awaiting(first)
     resolve(second, 2)
@@ -58,7 +58,7 @@ def test_an_error_that_is_answered_is_raised_where_it_was_awaited() -> None:
 
     answer = ReplyFuture()
     resolve_with_error(answer, LookupError("nobody"))
-    stepper = Stepper(forgiving(answer))
+    stepper = CoroutineDriver(forgiving(answer))
 
     assert stepper.step() == Awaiting(answer)
     assert stepper.step(answer) == Returned("caught nobody")
@@ -71,7 +71,7 @@ def test_whatever_a_function_raises_is_a_value_for_its_actor(error: BaseExceptio
     async def fails() -> None:
         raise error
 
-    step = Stepper(fails()).step()
+    step = CoroutineDriver(fails()).step()
 
     assert isinstance(step, Raised)
     assert error in (step.error, step.error.__cause__)
@@ -87,13 +87,13 @@ def test_awaiting_anything_else_raises_an_error_that_says_so() -> None:
         finally:
             await PendingReply(cleaned)
 
-    stepper = Stepper(sleeps())
+    stepper = CoroutineDriver(sleeps())
     assert stepper.step() == Awaiting(cleaned)
     resolve(cleaned, None)
     step = stepper.step(cleaned)
 
     assert isinstance(step, Raised)
-    assert (type(step.error), str(step.error)) == (TypeError, FOREIGN)
+    assert (type(step.error), str(step.error)) == (TypeError, NOT_AWAITABLE)
 
 
 def test_whoever_steps_says_what_may_be_awaited() -> None:
@@ -107,7 +107,9 @@ def test_whoever_steps_says_what_may_be_awaited() -> None:
         return [await question for question in questions]
 
     question = Question()
-    stepper = Stepper(asks(question, PendingReply(ReplyFuture())), Question, "only questions")
+    stepper = CoroutineDriver(
+        asks(question, PendingReply(ReplyFuture())), Question, "only questions"
+    )
     assert stepper.step() == Awaiting(question)
     answer = ReplyFuture()
     resolve(answer, "because")
@@ -119,10 +121,10 @@ def test_whoever_steps_says_what_may_be_awaited() -> None:
 
 def test_what_asyncio_says_is_explained() -> None:
     """Most of its functions fail before anything is awaited."""
-    step = Stepper(asyncio.sleep(1)).step()
+    step = CoroutineDriver(asyncio.sleep(1)).step()
 
     assert isinstance(step, Raised)
-    assert (type(step.error), step.error.__notes__) == (RuntimeError, [FOREIGN])
+    assert (type(step.error), step.error.__notes__) == (RuntimeError, [NOT_AWAITABLE])
 
 
 def test_a_function_that_will_not_be_abandoned_is_no_trouble_to_who_steps() -> None:
@@ -134,7 +136,7 @@ def test_a_function_that_will_not_be_abandoned_is_no_trouble_to_who_steps() -> N
         finally:
             await PendingReply(answer)
 
-    stepper = Stepper(clings(ReplyFuture()))
+    stepper = CoroutineDriver(clings(ReplyFuture()))
     stepper.step()
 
     assert isinstance(stepper.abandon(), RuntimeError)
@@ -151,7 +153,7 @@ def test_an_abandoned_function_cleans_up() -> None:
         finally:
             let_go.append("it")
 
-    stepper = Stepper(holds(ReplyFuture()))
+    stepper = CoroutineDriver(holds(ReplyFuture()))
     stepper.step()
     stepper.abandon()
 
@@ -164,7 +166,7 @@ def test_asking_happens_at_once_and_awaiting_later() -> None:
     mailbox = Mailbox("asked", lambda box: told.extend(box.take(9)))
     mailbox.rest()
 
-    pending = asked(mailbox, "how much?")
+    pending = ask_async(mailbox, "how much?")
 
     assert [type(each) for each in told] == [Envelope]
     assert told[0].message == "how much?"

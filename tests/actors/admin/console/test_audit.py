@@ -15,10 +15,10 @@ from actors.errors import AuditProblem, Unavailable
 from actors.log.messages import ACTION, Append, Entry
 from actors.runtime.futures import (
     Awaiting,
+    CoroutineDriver,
     Raised,
     Returned,
     Step,
-    Stepper,
     resolve,
     resolve_with_error,
 )
@@ -48,11 +48,11 @@ class Bench:
         self.recorder = Recorder(self.log, self.kept)
         self.written: list[str] = []
         self.ended: dict[str, Step] = {}
-        self._waiting: list[tuple[str, Stepper, Awaiting]] = []
+        self._waiting: list[tuple[str, CoroutineDriver, Awaiting]] = []
 
     def start(self, name: str, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Step a function to its first wait."""
-        stepper = Stepper(coroutine)
+        stepper = CoroutineDriver(coroutine)
         self._note(name, stepper, stepper.step())
 
     def answer(self, fails: bool) -> None:
@@ -76,7 +76,7 @@ class Bench:
         while self.log.asked:
             self.answer(fails)
 
-    def _note(self, name: str, stepper: Stepper, step: Step) -> None:
+    def _note(self, name: str, stepper: CoroutineDriver, step: Step) -> None:
         if isinstance(step, Awaiting):
             self._waiting.append((name, stepper, step))
         else:

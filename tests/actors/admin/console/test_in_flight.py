@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from actors.admin.console.in_flight import Arrived, Errands, Overdue
-from actors.runtime.futures import PendingReply, ReplyFuture, Stepper
+from actors.runtime.futures import CoroutineDriver, PendingReply, ReplyFuture
 
 
 async def waits(answer: ReplyFuture) -> None:
@@ -17,7 +17,7 @@ def test_an_answer_that_is_announced_twice_steps_its_errand_once() -> None:
     """By then it waits for another one, or has ended."""
     errands = Errands(itertools.count(1))
     first, second = ReplyFuture(), ReplyFuture()
-    errand = errands.begin(Stepper(waits(first)), None)
+    errand = errands.begin(CoroutineDriver(waits(first)), None)
     assert errands.park(errand, first)
     assert errands.awaiting(Arrived(errand.number, first)) is errand
 

@@ -29,7 +29,7 @@ from actors.admin.messages import (
 from actors.errors import DatabaseProblem, FailedPrecondition, NotFound
 from actors.messages import Principal, Retire, Retired, TenantRecord
 from actors.profiles import UNREMARKABLE
-from actors.runtime.futures import ReplyFuture, asked, resolve, resolve_with_error
+from actors.runtime.futures import ReplyFuture, ask_async, resolve, resolve_with_error
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.storage.files import Storage
 from actors.tenant.storage.migrator import Archive, CreateFile, Migrator
@@ -276,10 +276,10 @@ class DirectoryWithFiles(DirectoryHarness):
         super().__init__(house, path)
 
     def _create_file(self, tenant_id: str) -> None:
-        asked(self.migrator, CreateFile(tenant_id)).answer.get(timeout=10)
+        ask_async(self.migrator, CreateFile(tenant_id)).answer.get(timeout=10)
 
     def _archive(self, tenant_id: str) -> ReplyFuture:
-        return asked(self.migrator, Archive(tenant_id)).answer
+        return ask_async(self.migrator, Archive(tenant_id)).answer
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ from actors.log.messages import (
 )
 from actors.messages import Principal, Receipt, TenantRecord, Unserved
 from actors.routing.table import RoutingTable
-from actors.runtime.futures import Awaiting, Raised, Returned, Stepper, resolve
+from actors.runtime.futures import Awaiting, CoroutineDriver, Raised, Returned, resolve
 from actors.runtime.mailbox import Mailbox
 from transport.message import Refusal
 
@@ -106,12 +106,12 @@ def context(
     )
 
 
-def start(ctx: AdminContext, params: dict[str, Any]) -> tuple[Stepper, Any]:
+def start(ctx: AdminContext, params: dict[str, Any]) -> tuple[CoroutineDriver, Any]:
     """Run an action's function on params as they came, up to its first wait."""
     action = ACTIONS[ctx.action]
     module, _, name = (action.versions[0].code or "").partition(":")
     function = getattr(importlib.import_module(module), name)
-    stepper = Stepper(function(ctx, action.params.parse(params)))
+    stepper = CoroutineDriver(function(ctx, action.params.parse(params)))
     return stepper, stepper.step()
 
 

@@ -10,7 +10,7 @@ import pytest
 from actors.errors import CallRefused
 from actors.messages import Principal
 from actors.profiles import Config
-from actors.runtime.futures import Awaiting, Raised, ReplyFuture, Returned, Stepper, resolve
+from actors.runtime.futures import Awaiting, CoroutineDriver, Raised, ReplyFuture, Returned, resolve
 from actors.schema.schema import ResultProblem
 from actors.tenant.context import Context
 from actors.tenant.database.statements import ScopedDatabase
@@ -89,7 +89,7 @@ def test_a_call_is_what_its_function_awaits_and_gives_the_answer(calls: Connecto
         slept = await ctx.call("timer.sleep", seconds=2.5)
         return float(slept.seconds)
 
-    stepper = Stepper(function(context(calls)), ConnectorCall, AWAITABLE)
+    stepper = CoroutineDriver(function(context(calls)), ConnectorCall, AWAITABLE)
     step = stepper.step()
     assert isinstance(step, Awaiting)
     assert (step.awaited.operation.name, step.awaited.params) == ("timer.sleep", {"seconds": 2.5})
@@ -105,7 +105,7 @@ def test_an_answer_that_does_not_fit_is_raised_at_the_await(calls: ConnectorCall
     async def function(ctx: Context) -> None:
         await ctx.call("timer.sleep", seconds=2.5)
 
-    stepper = Stepper(function(context(calls)), ConnectorCall, AWAITABLE)
+    stepper = CoroutineDriver(function(context(calls)), ConnectorCall, AWAITABLE)
     stepper.step()
     answer = ReplyFuture()
     resolve(answer, {"seconds": -1})
@@ -122,7 +122,7 @@ def test_a_call_is_awaited_once(calls: ConnectorCalls) -> None:
         calls.start(call)  # type: ignore[arg-type] # it is a Call; functions see no more than an Awaitable
         await call
 
-    step = Stepper(function(context(calls)), ConnectorCall, AWAITABLE).step()
+    step = CoroutineDriver(function(context(calls)), ConnectorCall, AWAITABLE).step()
     assert isinstance(step, Raised)
     assert isinstance(step.error, CallRefused)
     assert "awaited before" in str(step.error)
