@@ -50,7 +50,7 @@ class Peer(NamedTuple):
     """The encoding of the request, and so of its reply."""
 
 
-class Work(NamedTuple):
+class TenantRequest(NamedTuple):
     """One authenticated request on its way to the tenant that will serve it."""
 
     request: Request
@@ -79,12 +79,12 @@ class Replies(NamedTuple):
 class DeadLetter(NamedTuple):
     """To a tenant: set this request aside, it has taken two incarnations with it; answer `internal`."""
 
-    work: Work
+    work: TenantRequest
     reason: str
     """The error that ended the last incarnation, for the table and the log."""
 
 
-class Operate(NamedTuple):
+class CallConnector(NamedTuple):
     """To a connector: do this for a function that waits. Answered once, also after the deadline.
 
     The answer is a map that fits the operation's result schema, or an error that the function gets to see:
@@ -108,7 +108,7 @@ class Operate(NamedTuple):
     """An actors.runtime.futures.ReplyFuture."""
 
 
-class Due(NamedTuple):
+class OutboxDue(NamedTuple):
     """To a tenant: see to your outbox. Wakes it where something waits there and nobody is in."""
 
 
@@ -155,14 +155,14 @@ class CheckSettings(NamedTuple):
         return f"CheckSettings({self.tenant_id!r})"
 
 
-class SettleDown(NamedTuple):
+class Quiesce(NamedTuple):
     """To a connector: answer True once no call is at work on a version that is served no longer."""
 
     reply_to: Any
 
 
 class Passivate(NamedTuple):
-    """To a tenant: close the database and leave; answered by Left, or by Stayed where it is needed.
+    """To a tenant: close the database and leave; answered by Left, or by PassivationDeclined where it is needed.
 
     It is needed where mail waits, and where functions wait for connectors.
     """
@@ -175,20 +175,20 @@ class Passivate(NamedTuple):
     """Also cancel the functions that wait: the tenant is deleted."""
 
 
-class Stayed(NamedTuple):
+class PassivationDeclined(NamedTuple):
     """To the supervisor: mail came, or functions wait for connectors, so the tenant did not leave."""
 
     mailbox: Any
 
 
 class FindTenant(NamedTuple):
-    """To the supervisor: which mailbox is this tenant's? Answered by Address."""
+    """To the supervisor: which mailbox is this tenant's? Answered by TenantAddress."""
 
     tenant: TenantRecord
     reply_to: Any
 
 
-class Address(NamedTuple):
+class TenantAddress(NamedTuple):
     """A tenant's mailbox; valid as long as the process lives, whether or not the tenant is resident."""
 
     tenant: TenantRecord
@@ -285,7 +285,7 @@ class Retired(NamedTuple):
     tenant: TenantRecord
 
 
-class WhoIsIn(NamedTuple):
+class ListResidents(NamedTuple):
     """Ask the supervisor: the mailboxes of all tenants that hold an open database, as a frozenset."""
 
 
@@ -301,7 +301,7 @@ class Unserved(NamedTuple):
     """time.monotonic() at which it is tried again, with the next message for it."""
 
 
-class WhoIsOut(NamedTuple):
+class ListUnserved(NamedTuple):
     """Ask the supervisor: the tenants that cannot be served for now, as a tuple of Unserved, by name."""
 
 

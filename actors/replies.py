@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from actors.messages import Replies, Work
+from actors.messages import Replies, TenantRequest
 from actors.profiles import EMPTY, Config
 from actors.routing.route import Route
 from transport import codec
@@ -28,7 +28,7 @@ A_DEFECT = Refusal(INTERNAL, "a defect on our side; the trace id finds it in the
 
 
 def success(
-    work: Work, route: Route, result: Mapping[str, Any], message: str | None = None
+    work: TenantRequest, route: Route, result: Mapping[str, Any], message: str | None = None
 ) -> bytes:
     """A reply with `ok: true`, in the request's encoding."""
     reply: dict[str, Any] = {
@@ -43,14 +43,14 @@ def success(
     return codec.encode(reply, work.peer.encoding)
 
 
-def success_around(work: Work, route: Route, packed: bytes) -> bytes:
+def success_around(work: TenantRequest, route: Route, packed: bytes) -> bytes:
     """As `success`, with a result that is packed already in the request's encoding."""
     reply = {"v": VERSION, "id": work.request.id, "ok": True, "result": None}
     meta = {**route.meta, "trace_id": work.trace_id}
     return codec.encode_around({**reply, "meta": meta}, "result", packed, work.peer.encoding)
 
 
-def replayed(work: Work, stored: bytes) -> bytes:
+def replayed(work: TenantRequest, stored: bytes) -> bytes:
     """A stored reply again, marked as such, in the encoding that is asked for now."""
     reply, _ = codec.decode(stored, codec.REPLIES)
     reply["meta"] = {**reply["meta"], "replayed": True, "trace_id": work.trace_id}
@@ -69,7 +69,7 @@ def refusal_bytes(id_: str, refusal: Refusal, trace_id: str, encoding: Encoding)
     return codec.encode(reply, encoding)
 
 
-def packed_refusal(work: Work, refusal: Refusal, *, as_it_is: bool = False) -> bytes:
+def packed_refusal(work: TenantRequest, refusal: Refusal, *, as_it_is: bool = False) -> bytes:
     """The refusal of one request, in its encoding; its texts are made fit where they are not.
 
     Or `as_it_is`: Unencodable where no reply can hold it.
@@ -91,7 +91,7 @@ def _fitting(refusal: Refusal) -> Refusal:
     )
 
 
-def refuse(work: Work, refusal: Refusal) -> None:
+def refuse(work: TenantRequest, refusal: Refusal) -> None:
     """Send a refusal back to where a request came from."""
     work.outlet.tell(Replies([(work.peer, packed_refusal(work, refusal))]))
 

@@ -13,7 +13,7 @@ from actors.access import ADMIN_OWNER, DEVELOPER, OWNER
 from actors.admin.messages import PurgeExpired
 from actors.assembly.system import System
 from actors.errors import NotSubscribed, Unavailable
-from actors.messages import Operate
+from actors.messages import CallConnector
 from actors.runtime.futures import resolve, resolve_with_error
 from actors.runtime.mailbox import Mailbox
 from tests.actors.callers import Being, MovableClock, Stage
@@ -80,7 +80,7 @@ def count(server: Server, tenant: str = "acme") -> Map:
     return found
 
 
-def accept(message: Operate) -> None:
+def accept(message: CallConnector) -> None:
     """As a peer that is well."""
     resolve(message.reply_to, {"receipt": "thanks"})
 
@@ -89,7 +89,7 @@ def test_what_was_sent_is_delivered_and_heard_of(serve: Servers, post: Watch) ->
     """The line in the tenant's log says that the engine called, in the sender's trace."""
     server = serve(registry=INDEX)
     key = send(server)
-    message: Operate = post.hear()
+    message: CallConnector = post.hear()
     assert (message.key, message.tenant.name) == (key, "acme")
     accept(message)
     until(lambda: count(server)["heard"] == 1, "the outcome to be heard of")
@@ -128,7 +128,7 @@ def test_a_suspended_tenant_sends_when_it_is_resumed(serve: Servers, post: Watch
     server = serve(registry=INDEX)
     ask = server.system.local.ask
     first = send(server, then="")
-    held: Operate = post.hear()
+    held: CallConnector = post.hear()
     ask("tenants.suspend", "acme", reason="unpaid")
     resolve_with_error(held.reply_to, NotSubscribed("unpaid"))
     until(lambda: ask("connectors.dead", "acme")["deliveries"], "it to be given up")

@@ -1,4 +1,4 @@
-"""The actor of one connector: takes Operate, works on many at once on its loop, and answers each once.
+"""The actor of one connector: takes CallConnector, works on many at once on its loop, and answers each once.
 
 An operation's answer goes out first, and into the journal afterwards. Nothing here waits for an outside
 service but the call that it is for: others of its tenant, of other tenants and of other connectors go on.
@@ -33,7 +33,7 @@ from actors.errors import (
     Unavailable,
 )
 from actors.log.redaction import NO_NAMES, folded_names
-from actors.messages import CheckSettings, FindCalls, Operate, ReplayCall, SettleDown
+from actors.messages import CallConnector, CheckSettings, FindCalls, Quiesce, ReplayCall
 from actors.profiles import Profiles, may_use
 from actors.registry.snapshot import Published, sound
 from actors.routing.table import RoutingTable
@@ -111,11 +111,11 @@ class ConnectorActor(Actor):
         self._under_way: dict[asyncio.Task[None], Call] = {}
         self._errands: set[asyncio.Task[None]] = set()
         self._handlers: dict[type, Callable[[Any], object]] = {
-            Operate: self._take,
+            CallConnector: self._take,
             FindCalls: self._find,
             ReplayCall: self._replay,
             CheckSettings: self._check,
-            SettleDown: self._settle_down,
+            Quiesce: self._settle_down,
             Finish: lambda message: self._run(self._finish(message)),
         }
 
@@ -153,7 +153,7 @@ class ConnectorActor(Actor):
 
     # Calls
 
-    def _take(self, message: Operate) -> None:
+    def _take(self, message: CallConnector) -> None:
         self._heed()
         call = Call(message)
         self._exchange.describe(call)
@@ -170,7 +170,7 @@ class ConnectorActor(Actor):
         call.alarm = self.mailbox.loop.call_later(max(left, 0.0), self._expire, call)
         self._advance()
 
-    def _require_subscribed(self, message: Operate) -> None:
+    def _require_subscribed(self, message: CallConnector) -> None:
         """Whoever awaits is asked before; what was sent may come after the subscription has ended."""
         if not may_use(self._profiles.of(message.tenant.id), self._name, time.time()):
             raise NotSubscribed(
@@ -219,7 +219,7 @@ class ConnectorActor(Actor):
         serving = sound(service, "") if service is not None else None
         self._implementations.retire(serving and serving.make)
 
-    def _settle_down(self, message: SettleDown) -> None:
+    def _settle_down(self, message: Quiesce) -> None:
         self._advance()
         self._implementations.settle(message.reply_to)
 

@@ -6,7 +6,7 @@ import time
 from typing import Any, Final, NamedTuple
 
 from actors.errors import DeadlineExceeded, Unimplemented
-from actors.messages import Operate
+from actors.messages import CallConnector
 from actors.runtime.actor import Actor
 from actors.runtime.clock import After
 from actors.runtime.futures import ReplyFuture, resolve, resolve_with_error
@@ -24,29 +24,29 @@ class Slept(NamedTuple):
 
 
 class Timer(Actor):
-    """Takes Operate as every connector does; the Clock does the waiting."""
+    """Takes CallConnector as every connector does; the Clock does the waiting."""
 
     def __init__(self, mailbox: Mailbox, clock: Mailbox) -> None:
         super().__init__(mailbox)
         self._clock = clock
 
     def on_receive(self, message: Any) -> None:
-        """Operate, and Slept; anything else is a defect of the sender."""
-        if isinstance(message, Operate):
+        """CallConnector, and Slept; anything else is a defect of the sender."""
+        if isinstance(message, CallConnector):
             self._begin(message)
         elif isinstance(message, Slept):
             resolve(message.reply_to, {"seconds": time.monotonic() - message.since})
         else:
-            raise TypeError(f"the Timer takes Operate, not {type(message).__name__}")
+            raise TypeError(f"the Timer takes CallConnector, not {type(message).__name__}")
 
-    def _begin(self, message: Operate) -> None:
+    def _begin(self, message: CallConnector) -> None:
         if message.operation == SLEEP:
             self._sleep(message)
         else:
             error = Unimplemented(f"{message.operation} is no operation of the timer's")
             resolve_with_error(message.reply_to, error)
 
-    def _sleep(self, message: Operate) -> None:
+    def _sleep(self, message: CallConnector) -> None:
         """Nobody would be there at its end past the deadline: then it is not begun."""
         seconds, now = message.params["seconds"], time.monotonic()
         if now + seconds > message.deadline:

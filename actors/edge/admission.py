@@ -6,7 +6,7 @@ from collections import deque
 
 from actors.edge.allowance import milliseconds
 from actors.errors import ResourceExhausted, Unavailable
-from actors.messages import ACTIVE, SUSPENDED, TenantRecord, Work
+from actors.messages import ACTIVE, SUSPENDED, TenantRecord, TenantRequest
 from actors.profiles import UNREMARKABLE, TenantLimits
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.rate_limit import Bucket
@@ -40,7 +40,7 @@ class Inlet:
         self.tenant = tenant
         self.mailbox: Mailbox | None = None
         """None until `open`."""
-        self.waiting: deque[Work] = deque()
+        self.waiting: deque[TenantRequest] = deque()
         """What came until then, in order."""
         self._usual = MOST_UNADDRESSED
         self._usual_rate = usual_rate or None
@@ -66,14 +66,14 @@ class Inlet:
             if wait > 0.0:
                 raise too_many(self.tenant, self._limits, wait)
 
-    def keep(self, work: Work) -> bool:
+    def keep(self, work: TenantRequest) -> bool:
         """Let a message wait for the mailbox; True for the first, whose sender has to ask for it."""
         if len(self.waiting) >= MOST_UNADDRESSED:
             raise full(self.tenant, MOST_UNADDRESSED)
         self.waiting.append(work)
         return len(self.waiting) == 1
 
-    def open(self, mailbox: Mailbox) -> deque[Work]:
+    def open(self, mailbox: Mailbox) -> deque[TenantRequest]:
         """This is the tenant's mailbox; what waits is the caller's now."""
         self.mailbox = mailbox
         self._usual = mailbox.limit

@@ -27,7 +27,7 @@ from actors.access import (
 from actors.errors import NotFound, PermissionDenied, Unauthenticated
 from actors.index.entries import EFFECTS, RELEASE, RESERVED, STATES, Action, Version
 from actors.index.selection import NEWEST, Decision
-from actors.messages import Principal, Work
+from actors.messages import Principal, TenantRequest
 from actors.routing.route import Route, route_of
 from actors.routing.table import RoutingTable
 from actors.schema.schema import Schema
@@ -84,7 +84,9 @@ class Pages:
     def __len__(self) -> int:
         return len(self._packed)
 
-    def answer(self, table: RoutingTable, work: Work, tests: frozenset[str]) -> tuple[Route, bytes]:
+    def answer(
+        self, table: RoutingTable, work: TenantRequest, tests: frozenset[str]
+    ) -> tuple[Route, bytes]:
         """As `answer_system`, for a caller whose tenant tests these actions."""
         caller, action, encoding = work.principal, work.request.action, work.peer.encoding
         if action != DESCRIBE:

@@ -24,8 +24,8 @@ from actors.messages import (
     Peer,
     Principal,
     Replies,
+    TenantRequest,
     TokensUsed,
-    Work,
 )
 from actors.profiles import Profiles
 from actors.registry.snapshot import Published
@@ -140,7 +140,7 @@ class Channel(Actor):
     # For subclasses
 
     @abstractmethod
-    def _admit(self, work: Work) -> None:
+    def _admit(self, work: TenantRequest) -> None:
         """Deal with a request that is no system action, from a known caller or ANYONE.
 
         An ActionError goes back as the refusal; any other exception is logged and goes back as `internal`.
@@ -149,7 +149,7 @@ class Channel(Actor):
     def _count(self, caller: Principal, connection: bytes, now: float) -> None:
         """Count a request before it is looked into, whatever becomes of it; an ActionError refuses it."""
 
-    def _refuse(self, work: Work, refusal: Refusal) -> None:
+    def _refuse(self, work: TenantRequest, refusal: Refusal) -> None:
         """Send a refusal back. All refusals of readable requests pass here.
 
         The caller is ANYONE where it had no token, and where a token was not even looked at or was not known.
@@ -194,7 +194,7 @@ class Channel(Actor):
                 raise unread()
             caller = self._callers.caller(request.token)
             self._count(caller, parts[0], received)
-            work = Work(request, caller, peer, self.mailbox, received, trace_id)
+            work = TenantRequest(request, caller, peer, self.mailbox, received, trace_id)
             if is_system(request.action):
                 self._answer_system(work)
             else:
@@ -202,7 +202,7 @@ class Channel(Actor):
         except ActionError as error:
             if error.code == UNAUTHENTICATED:
                 self._stranger(request, trace_id)
-            work = Work(request, caller, peer, self.mailbox, received, trace_id)
+            work = TenantRequest(request, caller, peer, self.mailbox, received, trace_id)
             self._refuse(work, error.refusal)
         except Exception as error:  # one client's message must not cost the others theirs
             name = self.mailbox.name
@@ -213,7 +213,7 @@ class Channel(Actor):
                 action=request.action,
                 exc_info=error,
             )
-            work = Work(request, caller, peer, self.mailbox, received, trace_id)
+            work = TenantRequest(request, caller, peer, self.mailbox, received, trace_id)
             self._refuse(work, A_DEFECT)
 
     def _refuse_bad(self, routing_id: bytes, delimited: bool, bad: codec.BadRequest) -> None:
@@ -223,7 +223,7 @@ class Channel(Actor):
         body = refusal_bytes(bad.id, bad.refusal, new_trace_id(), bad.encoding)
         self._reply(Peer(routing_id, delimited, bad.encoding), body)
 
-    def _answer_system(self, work: Work) -> None:
+    def _answer_system(self, work: TenantRequest) -> None:
         tests = self._tests(work.principal)
         route, result = self._pages.answer(self._tables.current, work, tests)
         self._reply(work.peer, success_around(work, route, result))

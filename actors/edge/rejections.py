@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from actors.log.lines import Accounts, refused_line
 from actors.log.messages import ATTEMPTS, FROM_ROUTER, Entry, Line
-from actors.messages import Principal, TenantRecord, Work
+from actors.messages import Principal, TenantRecord, TenantRequest
 from actors.routing.route import Route
 from transport.message import PERMISSION_DENIED, RESOURCE_EXHAUSTED, Refusal
 
@@ -107,7 +107,12 @@ class Refusals:
         self._counts: dict[TenantRecord, int] = {}
 
     def note(
-        self, tenant: TenantRecord, work: Work, refusal: Refusal, route: Route | None, size: int
+        self,
+        tenant: TenantRecord,
+        work: TenantRequest,
+        refusal: Refusal,
+        route: Route | None,
+        size: int,
     ) -> None:
         """One that was refused now, with a reply of this size in bytes."""
         count = self._counts[tenant] = self._counts.get(tenant, 0) + 1

@@ -24,13 +24,13 @@ from actors.log.messages import Append, Count, Entry
 from actors.messages import (
     ACTIVE,
     ANYONE,
-    Address,
     DirectoryChanged,
     FindTenant,
     Peer,
     Principal,
+    TenantAddress,
     TenantRecord,
-    Work,
+    TenantRequest,
 )
 from actors.profiles import Profiles
 from actors.registry.snapshot import Published
@@ -112,7 +112,7 @@ class Router(Channel):
         self._refusals = None if accounts is None else Refusals(accounts)
         self._stats = stats
         self._counts: Counter[str] = Counter()
-        self._handlers[Address] = self._addressed
+        self._handlers[TenantAddress] = self._addressed
 
     def handle(self, mail: deque[Any]) -> None:
         """Take in all that has come before waking any tenant: their commits are shared by more messages."""
@@ -184,7 +184,7 @@ class Router(Channel):
         peer = Peer(parts[0], len(parts) > 2 and parts[1] == b"", codec.encoding_of(parts[-1]))
         self._reply(peer, refusal_bytes(id_, refusal, new_trace_id(), peer.encoding))
 
-    def _answer_system(self, work: Work) -> None:
+    def _answer_system(self, work: TenantRequest) -> None:
         self._is_charged = True
         super()._answer_system(work)
 
@@ -198,7 +198,7 @@ class Router(Channel):
 
     # Who may
 
-    def _admit(self, work: Work) -> None:
+    def _admit(self, work: TenantRequest) -> None:
         if work.principal is not ANYONE:
             self._require_allowed(work)
             self._hand_on(work, self._counted)
@@ -207,7 +207,7 @@ class Router(Channel):
         inlet.count(self._profiles.of(inlet.tenant.id).limits, work.received)
         self._hand_on(work, inlet)
 
-    def _require_allowed(self, work: Work) -> None:
+    def _require_allowed(self, work: TenantRequest) -> None:
         """Return where the caller may have its tenant do this now."""
         caller = work.principal
         tenant = self._tenant(work)
@@ -219,7 +219,7 @@ class Router(Channel):
             raise no_tenant() if work.request.tenant is None else not_you()
         require_active(tenant)
 
-    def _tenant(self, work: Work) -> TenantRecord | None:
+    def _tenant(self, work: TenantRequest) -> TenantRecord | None:
         """The caller's own; None where he names nobody, and for people of the platform, who have none."""
         caller, name = work.principal, work.request.tenant
         if name is None or caller.tenant is None:
@@ -245,7 +245,7 @@ class Router(Channel):
             raise not_you()
         return inlet
 
-    def _attempted(self, work: Work, tenant: TenantRecord | None) -> None:
+    def _attempted(self, work: TenantRequest, tenant: TenantRecord | None) -> None:
         attempt = Attempt(work.principal, work.request.action, tenant)
         self._record(self._attempts.note(attempt, work.received))
 
@@ -255,7 +255,7 @@ class Router(Channel):
 
     # Refusing
 
-    def _refuse(self, work: Work, refusal: Refusal) -> None:
+    def _refuse(self, work: TenantRequest, refusal: Refusal) -> None:
         """A caller that is not known hears nothing of any tenant, and leaves nothing in its log."""
         self._is_charged = True
         tenant = self._callers.tenant(work.principal.tenant)
@@ -266,7 +266,7 @@ class Router(Channel):
         is_stranger = refusal.code == UNAUTHENTICATED
         self._counts[UNAUTHENTICATED_COUNT if is_stranger else REFUSED_COUNT] += 1
 
-    def _refuse_of(self, tenant: TenantRecord, work: Work, refusal: Refusal) -> None:
+    def _refuse_of(self, tenant: TenantRecord, work: TenantRequest, refusal: Refusal) -> None:
         """A tenant's caller, in its words and with a line in its log."""
         body = packed_refusal(work, worded(refusal, self._profiles.of(tenant.id).config))
         if self._refusals is not None:
@@ -296,7 +296,7 @@ class Router(Channel):
             inlet = self._inlets[tenant.id] = Inlet(tenant, self._rates.tenant)
         return inlet
 
-    def _hand_on(self, work: Work, inlet: Inlet) -> None:
+    def _hand_on(self, work: TenantRequest, inlet: Inlet) -> None:
         mailbox = inlet.mailbox
         if mailbox is None:
             if inlet.keep(work):
@@ -306,7 +306,7 @@ class Router(Channel):
         else:
             raise full(inlet.tenant, mailbox.limit)
 
-    def _addressed(self, message: Address) -> None:
+    def _addressed(self, message: TenantAddress) -> None:
         tenant, mailbox = message
         inlet = self._inlets.get(tenant.id)
         if inlet is None:  # deleted meanwhile, and what waited is refused

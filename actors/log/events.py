@@ -36,7 +36,7 @@ from actors.log.error_record import (
 from actors.log.lines import to_json
 from actors.log.messages import Trouble
 from actors.log.redaction import ALL_SECRET, NO_NAMES, Redaction, folded_names
-from actors.messages import DeadLetter, TenantRecord, Work
+from actors.messages import DeadLetter, TenantRecord, TenantRequest
 from actors.runtime.mailbox import Killer, Mailbox
 from transport.fit import inert, text_of
 
@@ -268,4 +268,4 @@ def _asked_by(culprit: Killer | None) -> Confidential | None:
     """The request in the message, which the error may quote."""
     message = culprit and culprit.message
     work = message.work if isinstance(message, DeadLetter) else message
-    return Confidential(work.request.params, None) if isinstance(work, Work) else None
+    return Confidential(work.request.params, None) if isinstance(work, TenantRequest) else None

@@ -28,7 +28,7 @@ from actors.log.redaction import (
     Redaction,
     scrubbed,
 )
-from actors.messages import TenantRecord, Work
+from actors.messages import TenantRecord, TenantRequest
 from actors.routing.route import Route
 from actors.runtime.mailbox import Mailbox
 from transport.fit import fit_text
@@ -241,7 +241,12 @@ class Accounts:
 
 
 def refused_line(
-    source: str, at: float, work: Work, refusal: Refusal, route: Route | None, reply_bytes: int
+    source: str,
+    at: float,
+    work: TenantRequest,
+    refusal: Refusal,
+    route: Route | None,
+    reply_bytes: int,
 ) -> Line:
     """The line of a message that was refused now, at this time since the epoch, and never begun."""
     request, caller = work.request, work.principal

@@ -14,7 +14,7 @@ from actors.host.disk import is_full, is_passing, said
 from actors.log.lines import Accounts, refused_line
 from actors.log.messages import FROM_SUPERVISOR, Line
 from actors.log.redaction import scrubbed
-from actors.messages import DeadLetter, Passivate, Replies, TenantRecord, Unserved, Work
+from actors.messages import DeadLetter, Passivate, Replies, TenantRecord, TenantRequest, Unserved
 from actors.replies import packed_refusal, refuse
 from actors.runtime.actor import Actor, Gone
 from actors.runtime.mailbox import Killer, Mailbox
@@ -82,7 +82,7 @@ class Refuser(Actor):
         else:
             log.warning("mail dropped", mailbox=self.mailbox.name, message=type(message).__name__)
 
-    def _refuse(self, work: Work) -> None:
+    def _refuse(self, work: TenantRequest) -> None:
         body = packed_refusal(work, self._refusal)
         work.outlet.tell(Replies([(work.peer, body)]))
         if self._accounts is not None:
@@ -173,10 +173,10 @@ def deleted(tenant: TenantRecord) -> Refusal:
     return Refusal(UNAVAILABLE, f"tenant {tenant.name} is deleted")
 
 
-def work_in(message: Any) -> Work | None:
+def work_in(message: Any) -> TenantRequest | None:
     """The request that a message is about, whatever it has been through; None where it is about none."""
     if isinstance(message, Killer):
         message = message.message
     if isinstance(message, DeadLetter):
         return message.work
-    return message if isinstance(message, Work) else None
+    return message if isinstance(message, TenantRequest) else None

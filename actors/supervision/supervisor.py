@@ -16,18 +16,18 @@ from actors.host.disk import is_passing
 from actors.log.events import tell_failure, tell_giving_up
 from actors.log.lines import Accounts
 from actors.messages import (
-    Address,
     FindTenant,
+    ListResidents,
+    ListUnserved,
     Migrate,
     Migrated,
     Passivate,
+    PassivationDeclined,
     Retire,
     Retired,
-    Stayed,
+    TenantAddress,
     TenantRecord,
     Unserved,
-    WhoIsIn,
-    WhoIsOut,
 )
 from actors.runtime.actor import Actor, abandon
 from actors.runtime.clock import After, Every
@@ -122,13 +122,13 @@ class Supervisor(Actor):
         """Ids of tenants that are deleted. None comes twice, so it only grows: 100 bytes for each."""
         self._drain: Drain | None = None
         self._handlers: dict[type, Callable[[Any], object]] = {
-            WhoIsIn: lambda _: self._residents.everybody(),
-            WhoIsOut: lambda _: self._residents.unserved(),
+            ListResidents: lambda _: self._residents.everybody(),
+            ListUnserved: lambda _: self._residents.unserved(),
             Adopt: self._adopt,
             Vacant: self._vacant,
             Failed: self._failed,
             Left: self._left,
-            Stayed: self._stayed,
+            PassivationDeclined: self._stayed,
             Restart: self._restart,
             FindTenant: self._find_tenant,
             Retire: self._retire,
@@ -171,7 +171,7 @@ class Supervisor(Actor):
             entomb(mailbox, deleted(tenant))
         elif mailbox is None:
             mailbox = self._addresses[tenant.id] = self._new_address(tenant)
-        message.reply_to.tell(Address(tenant, mailbox))
+        message.reply_to.tell(TenantAddress(tenant, mailbox))
 
     def _tenant_mailbox(self, tenant: TenantRecord) -> Mailbox:
         return Mailbox(
@@ -242,7 +242,7 @@ class Supervisor(Actor):
         del self._children[mailbox]
         abandon(mailbox)
 
-    def _stayed(self, message: Stayed) -> None:
+    def _stayed(self, message: PassivationDeclined) -> None:
         self._residents.stay(message.mailbox)
         if self._drain is not None:
             message.mailbox.tell(Passivate())

@@ -21,13 +21,13 @@ from actors.messages import (
     DeadLetter,
     Delivered,
     DryRun,
-    Due,
     ListDeliveries,
+    OutboxDue,
     Passivate,
+    PassivationDeclined,
     Redeliver,
-    Stayed,
     TenantRecord,
-    Work,
+    TenantRequest,
 )
 from actors.profiles import EMPTY, Profiles
 from actors.registry.snapshot import Published
@@ -53,7 +53,7 @@ TURN_SECONDS = 0.02
 NOTHING_SAID = Profiles()
 """Every tenant is as the server's settings have it."""
 
-ENDS_WAITS = frozenset({Arrived, Overdue, Delivered, Told, Due})
+ENDS_WAITS = frozenset({Arrived, Overdue, Delivered, Told, OutboxDue})
 """After which of its mail a tenant looks whether it can leave, where it was asked to."""
 
 
@@ -74,7 +74,7 @@ class Tenant(Actor):
     ) -> None:
         """`let_go` is called before the turn waits for the disk: others may compute meanwhile.
 
-        `accounts` is told what was answered; None where nobody wants to know. `connectors` take Operate, each
+        `accounts` is told what was answered; None where nobody wants to know. `connectors` take CallConnector, each
         by its name; without a `clock` no function that waits is ever overdue.
         """
         super().__init__(mailbox)
@@ -101,7 +101,7 @@ class Tenant(Actor):
             Overdue: lambda _: self._waiting.overdue(),
             Delivered: lambda _: self._deliveries.arrived(),
             Told: self._deliveries.told,
-            Due: lambda _: self._deliveries.due(),
+            OutboxDue: lambda _: self._deliveries.due(),
             Passivate: self._asked_to_leave,
         }
         self._departure: Passivate | None = None
@@ -145,7 +145,7 @@ class Tenant(Actor):
 
     def bury(self, message: Any, error: BaseException) -> list[Any]:
         """A deadly request goes to the dead letters; where even that kills, it is only answered."""
-        if isinstance(message, Work):
+        if isinstance(message, TenantRequest):
             return [DeadLetter(message, repr(error))]
         if isinstance(message, DeadLetter):
             self._unit_of_work.refuse(message.work, A_DEFECT)
@@ -240,7 +240,7 @@ class Tenant(Actor):
         if message.cancel:
             self._waiting.cancel(deleted(self._record).message, None)
         if not message.insist and (self._more_mail or not self.mailbox.empty()):
-            self._tell_supervisor(Stayed(self.mailbox))
+            self._tell_supervisor(PassivationDeclined(self.mailbox))
         elif (
             message.cancel
             or not (self._parking or self._deliveries)
@@ -253,7 +253,7 @@ class Tenant(Actor):
             self._parking.watch()
             self._deliveries.go()  # nothing leaves any more; it has to be woken at the end
         else:
-            self._tell_supervisor(Stayed(self.mailbox))
+            self._tell_supervisor(PassivationDeclined(self.mailbox))
 
     def _leave_if_asked(self) -> None:
         """After the last function has ended; when the server stops, mail is served first."""

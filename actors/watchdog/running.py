@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import get_ident
 from typing import NamedTuple
 
-from actors.messages import TenantRecord, Work
+from actors.messages import TenantRecord, TenantRequest
 from actors.routing.health import Running
 from actors.routing.route import Route
 from actors.watchdog.process import BEATS, BEATS_AT, CALL, CALL_BYTES, HEAD, MAGIC, Call, calls_in
@@ -57,7 +57,12 @@ class At:
     __slots__ = ("_at", "_at_work", "_running", "began", "route", "tenant", "work")
 
     def __init__(
-        self, at_work: AtWork, running: Running, route: Route, tenant: TenantRecord, work: Work
+        self,
+        at_work: AtWork,
+        running: Running,
+        route: Route,
+        tenant: TenantRecord,
+        work: TenantRequest,
     ) -> None:
         self._at_work = at_work
         self._running = running
@@ -134,11 +139,11 @@ class AtWork:
         """What this thread is at; None where that is no tenant's function."""
         return self._here.get(get_ident())
 
-    def is_deadly(self, tenant_id: str, work: Work) -> bool:
+    def is_deadly(self, tenant_id: str, work: TenantRequest) -> bool:
         """Whether the process ended each time that this request was begun."""
         return _key(tenant_id, work) in self.deadly
 
-    def is_buried(self, tenant_id: str, work: Work) -> bool:
+    def is_buried(self, tenant_id: str, work: TenantRequest) -> bool:
         """Whether one that is deadly has been set aside; from now on it counts as that."""
         key = _key(tenant_id, work)
         if key not in self.deadly:
@@ -212,5 +217,5 @@ def _boot() -> bytes:
         return b""
 
 
-def _key(tenant_id: str, work: Work) -> tuple[str, str, str]:
+def _key(tenant_id: str, work: TenantRequest) -> tuple[str, str, str]:
     return tenant_id, work.principal.id, work.request.id

@@ -13,14 +13,14 @@ from actors.host.clocks import Epoch
 from actors.index.parser import read_index
 from actors.log.lines import Accounts
 from actors.messages import (
-    Address,
     DirectoryChanged,
     FindTenant,
     Principal,
     Replies,
+    TenantAddress,
     TenantRecord,
+    TenantRequest,
     Token,
-    Work,
 )
 from actors.profiles import Profile, Profiles, TenantLimits
 from actors.registry.snapshot import Published
@@ -65,7 +65,7 @@ def digest(text: str) -> bytes:
 class Guest(Actor):
     """Lives where a tenant would, and answers `ok` with the action's name."""
 
-    def on_receive(self, work: Work) -> None:
+    def on_receive(self, work: TenantRequest) -> None:
         """Answer."""
         reply = {"v": 1, "id": work.request.id, "ok": True, "result": {}, "meta": {}}
         body = codec.encode({**reply, "message": work.request.action}, work.peer.encoding)
@@ -150,7 +150,7 @@ class Reception:
         assert isinstance(found, FindTenant)
         assert found.tenant.id == tenant.id
         mailbox = self.house.mailbox(tenant.name, limit=self._mailbox_limit)
-        self.told(Address(tenant, mailbox))
+        self.told(TenantAddress(tenant, mailbox))
         return mailbox
 
     def wire(self) -> Wire:

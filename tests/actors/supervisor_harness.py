@@ -14,7 +14,7 @@ from actors.messages import (
     Migrate,
     Migrated,
     Passivate,
-    Stayed,
+    PassivationDeclined,
     TenantRecord,
 )
 from actors.runtime.actor import Actor, Ping, ask, stop
@@ -65,7 +65,7 @@ class Guest(Actor):
             self._hotel.seen.put((self._name, message))
         elif self._may_stay(message) and (len(self._turn) > 1 or not self.mailbox.empty()):
             assert self.mailbox.supervisor is not None
-            self.mailbox.supervisor.tell(Stayed(self.mailbox))
+            self.mailbox.supervisor.tell(PassivationDeclined(self.mailbox))
         else:
             self._stop()
         return None

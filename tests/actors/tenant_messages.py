@@ -6,14 +6,14 @@ from typing import Any
 
 import msgpack
 
-from actors.messages import Peer, Principal, Replies, Work
+from actors.messages import Peer, Principal, Replies, TenantRequest
 from actors.runtime.mailbox import Mailbox
 from transport.message import Request
 
 
-def work(id_: str, outlet: Mailbox) -> Work:
+def work(id_: str, outlet: Mailbox) -> TenantRequest:
     """A request whose reply goes to the outlet."""
-    return Work(
+    return TenantRequest(
         request=Request(id=id_, tenant="acme", action="contacts.get"),
         principal=Principal("t_1", "acme", "member"),
         peer=Peer(b"peer", delimited=False, encoding="msgpack"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from actors.index.parser import read_index
-from actors.messages import Peer, Replies, Work
+from actors.messages import Peer, Replies, TenantRequest
 from actors.replies import (
     A_DEFECT,
     new_trace_id,
@@ -29,7 +29,7 @@ from transport.message import CODES, Encoding, Problem, Refusal
 TABLE = RoutingTable.build(read_index(INDEX), "local-dev")
 
 
-def asked(encoding: Encoding, id: str = "r-1") -> Work:
+def asked(encoding: Encoding, id: str = "r-1") -> TenantRequest:
     """A request that came in this encoding."""
     return work(id, Watch())._replace(peer=Peer(b"peer", delimited=False, encoding=encoding))
 

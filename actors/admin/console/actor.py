@@ -27,7 +27,7 @@ from actors.errors import ActionError
 from actors.host.clocks import Epoch
 from actors.log.messages import Append, Entry
 from actors.log.redaction import folded_names
-from actors.messages import ANYONE, DirectoryChanged, Work
+from actors.messages import ANYONE, DirectoryChanged, TenantRequest
 from actors.profiles import Profiles
 from actors.registry.snapshot import Published
 from actors.replies import worded
@@ -156,14 +156,14 @@ class AdminConsole(Channel):
 
     # Calls
 
-    def _admit(self, work: Work) -> None:
+    def _admit(self, work: TenantRequest) -> None:
         """Whoever has no token reaches nothing here, also where an index says that anyone may."""
         if work.principal is ANYONE:
             raise not_you()
         self._pace_of(work)
         self._begin_call(Call.of_work(work, self._hide))
 
-    def _pace_of(self, work: Work) -> None:
+    def _pace_of(self, work: TenantRequest) -> None:
         """Who is too fast is refused before anything is looked at, and counted: no record each."""
         caller = work.principal
         try:

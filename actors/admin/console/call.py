@@ -24,7 +24,7 @@ from actors.edge.authentication import Callers, not_you
 from actors.errors import ActionError, DeadlineExceeded, NotFound, PermissionDenied, Unavailable
 from actors.log.messages import ACTION, INTENT, OUTCOME, Entry
 from actors.log.redaction import NO_NAMES, NOTHING_KNOWN, Redaction
-from actors.messages import Principal, TenantRecord, Work
+from actors.messages import Principal, TenantRecord, TenantRequest
 from actors.replies import new_trace_id
 from actors.routing import route as permission
 from actors.routing.route import Route, levels, with_article
@@ -151,7 +151,7 @@ class Call:
         trace_id: str,
         *,
         timeout_ms: int = LOCAL_MS,
-        work: Work | None = None,
+        work: TenantRequest | None = None,
         reply_to: ReplyFuture | None = None,
         hide: frozenset[str] = NO_NAMES,
     ) -> None:
@@ -185,7 +185,7 @@ class Call:
         """The record after it, once what came of it is known."""
 
     @classmethod
-    def of_work(cls, work: Work, hide: frozenset[str] = NO_NAMES) -> Call:
+    def of_work(cls, work: TenantRequest, hide: frozenset[str] = NO_NAMES) -> Call:
         """What came through the socket."""
         request = work.request
         return cls(

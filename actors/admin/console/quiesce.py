@@ -13,7 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 from actors.admin.console.context import AdminContext
-from actors.messages import SettleDown, WhoIsIn
+from actors.messages import ListResidents, Quiesce
 from actors.runtime.actor import Ping
 from actors.runtime.clock import After
 from actors.runtime.futures import PendingReply, ReplyFuture, ask_async_first, resolve
@@ -42,11 +42,11 @@ class _Wait(Mailbox):
 
 async def settled(ctx: AdminContext) -> bool:
     """Wait for it; False where some function took too long."""
-    awake: Iterable[Mailbox] = await ctx.ask(ctx.actors.supervisor, WhoIsIn())
+    awake: Iterable[Mailbox] = await ctx.ask(ctx.actors.supervisor, ListResidents())
     answers = [ask_async_first(mailbox, Ping()).answer for mailbox in awake]
     for mailbox in ctx.actors.connectors.awake:
         answers.append(ReplyFuture())
-        mailbox.tell(SettleDown(answers[-1]))
+        mailbox.tell(Quiesce(answers[-1]))
     is_settled: bool = await _all(ctx, answers)
     await ctx.ask(ctx.actors.router, Ping())
     return is_settled

@@ -16,7 +16,7 @@ from actors.admin.messages import (
     ShowTenant,
     SuspendTenant,
 )
-from actors.messages import Unserved, WhoIsOut
+from actors.messages import ListUnserved, Unserved
 
 MOST_LISTED = 200
 """Tenants that cannot be served; of further ones only the number is told."""
@@ -52,7 +52,7 @@ async def unserved(ctx: AdminContext, params: Any) -> dict[str, Any]:  # noqa: A
 
 
 async def _out(ctx: AdminContext) -> tuple[Unserved, ...]:
-    found: tuple[Unserved, ...] = await ctx.ask(ctx.actors.supervisor, WhoIsOut())
+    found: tuple[Unserved, ...] = await ctx.ask(ctx.actors.supervisor, ListUnserved())
     return found
 
 

@@ -15,7 +15,7 @@ from actors.connectors.contract import Delivery
 from actors.errors import ResourceExhausted
 from actors.index.entries import Room
 from actors.log.redaction import ALL_SECRET
-from actors.messages import Operate
+from actors.messages import CallConnector
 from actors.profiles import EMPTY
 from actors.runtime.futures import resolve, resolve_with_error
 
@@ -36,7 +36,7 @@ class Attempt(NamedTuple):
 class Call:
     """Its own task's, and its actor's before that."""
 
-    def __init__(self, operate: Operate) -> None:
+    def __init__(self, operate: CallConnector) -> None:
         self.operate = operate
         self.at = time.time()
         """When it came in, in seconds since the epoch."""

@@ -19,7 +19,7 @@ from typing import Final
 import structlog
 
 from actors.errors import Unimplemented
-from actors.messages import Delivered, Due, Operate, TenantRecord
+from actors.messages import CallConnector, Delivered, OutboxDue, TenantRecord
 from actors.profiles import Profiles
 from actors.registry.snapshot import Published
 from actors.replies import TO_BE_IMPLEMENTED
@@ -86,7 +86,7 @@ class Deliveries:
         self._paused_until = -inf
         self._pause_seconds = FIRST_PAUSE
         self._waits = False
-        self._alarm = Alarm(clock, mailbox, lambda: self._waits, Due())
+        self._alarm = Alarm(clock, mailbox, lambda: self._waits, OutboxDue())
 
     def __len__(self) -> int:
         """Deliveries that connectors work on."""
@@ -184,7 +184,7 @@ class Deliveries:
             resolve_with_error(flight.answer, error)
             return
         mailbox.tell(
-            Operate(
+            CallConnector(
                 operation=row.operation,
                 params=json.loads(row.params),
                 tenant=self._record,

@@ -14,7 +14,14 @@ from typing import Any, Final, NamedTuple
 import structlog
 
 from actors.host.disk import is_passing, said
-from actors.messages import ACTIVE, Address, DirectoryChanged, Due, FindTenant, TenantRecord
+from actors.messages import (
+    ACTIVE,
+    DirectoryChanged,
+    FindTenant,
+    OutboxDue,
+    TenantAddress,
+    TenantRecord,
+)
 from actors.runtime.actor import Actor
 from actors.runtime.mailbox import Mailbox
 
@@ -68,7 +75,7 @@ class Waker(Actor):
                 self._heed(message)
             case Tick():
                 self._tick()
-            case Address():
+            case TenantAddress():
                 self._wake(message)
             case _:
                 raise TypeError(f"the Waker has no handler for {type(message).__name__}")
@@ -83,13 +90,13 @@ class Waker(Actor):
             self._look({each.id for each in change.tenants})
             self._changed.update(self._queue)
 
-    def _wake(self, found: Address) -> None:
+    def _wake(self, found: TenantAddress) -> None:
         """Who is in has an alarm of his own, unless he was suspended until now."""
         tenant, mailbox = found
         is_changed = tenant.id in self._changed
         self._changed.discard(tenant.id)
         if mailbox.closing is None and (is_changed or mailbox.occupant is None):
-            mailbox.tell(Due())
+            mailbox.tell(OutboxDue())
 
     def _tick(self) -> None:
         if self._ticks % LOOK_EVERY == 0 or self._is_blind:

@@ -11,7 +11,7 @@ import time
 from typing import Any, Final, NamedTuple
 
 from actors.access import MACHINE as ROLE
-from actors.messages import Peer, Principal, Replies, TenantRecord, Work
+from actors.messages import Peer, Principal, Replies, TenantRecord, TenantRequest
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.database.outbox_table import OutboxRow
 from transport import codec
@@ -45,12 +45,12 @@ class Hearing:
             self._mailbox.tell(Told(int(peer.routing_id), refusal))
 
 
-def follow_up(row: OutboxRow, tenant: TenantRecord, hearing: Hearing) -> Work:
+def follow_up(row: OutboxRow, tenant: TenantRecord, hearing: Hearing) -> TenantRequest:
     """The request that tells an outcome to the action that was named for it."""
     assert row.then_action is not None
     assert row.outcome is not None
     params: dict[str, Any] = {"id": row.id, "key": row.key, "operation": row.operation}
-    return Work(
+    return TenantRequest(
         request=Request(
             id=row.told_as,
             tenant=tenant.name,
@@ -66,6 +66,6 @@ def follow_up(row: OutboxRow, tenant: TenantRecord, hearing: Hearing) -> Work:
     )
 
 
-def row_of(work: Work) -> int:
+def row_of(work: TenantRequest) -> int:
     """Which row of the outbox such a request tells the outcome of."""
     return int(work.peer.routing_id)

@@ -26,7 +26,7 @@ from actors.errors import (
 )
 from actors.index.entries import Operation
 from actors.log.events import Confidential
-from actors.messages import DeadLetter, DryRun, Principal, TenantRecord, Work
+from actors.messages import DeadLetter, DryRun, Principal, TenantRecord, TenantRequest
 from actors.profiles import UNREMARKABLE, Config, Profile, Profiles
 from actors.registry.snapshot import Published, sound
 from actors.replies import A_DEFECT, TO_BE_IMPLEMENTED, packed_refusal, replayed, success, worded
@@ -110,7 +110,7 @@ class RequestHandler:
         except BaseException as error:  # noqa: BLE001 - whatever a function raises is its own failure
             return self.refused(message, self.reason(message, error))
 
-    def reason(self, work: Work, error: BaseException) -> Refusal:
+    def reason(self, work: TenantRequest, error: BaseException) -> Refusal:
         """Why a request is refused whose function, or whose way there, has raised this."""
         if isinstance(error, NotEntitled):
             return error.refusal._replace(user_message=self._worded(work, error))
@@ -121,7 +121,7 @@ class RequestHandler:
         """NotSubscribed where the tenant may not use it at this moment."""
         require_subscribed(operation, self._profiles.of(self._record.id), self._table)
 
-    def begins(self, route: Route, work: Work) -> At:
+    def begins(self, route: Route, work: TenantRequest) -> At:
         """A call of this version begins; `with` what this gives says when it ends."""
         assert route.health is not None  # there is one wherever there is a function
         self._chosen = route
@@ -139,7 +139,7 @@ class RequestHandler:
         )
         return rehearsal.of(message)
 
-    def refused(self, work: Work, refusal: Refusal) -> PendingReply:
+    def refused(self, work: TenantRequest, refusal: Refusal) -> PendingReply:
         """A refusal in the tenant's words; one that no reply can hold is a defect, as such a result is."""
         refusal = worded(refusal, self._profile.config)
         try:
@@ -156,7 +156,7 @@ class RequestHandler:
         body = packed_refusal(pending.work, refusal)
         return pending._replace(body=body, wrote=False, refusal=refusal, replayed=False)
 
-    def earlier(self, work: Work, route: Route, digest: bytes) -> PendingReply | None:
+    def earlier(self, work: TenantRequest, route: Route, digest: bytes) -> PendingReply | None:
         """What became of a write with this id before; None where there was none."""
         stored = self.database.recall(*work.whose)
         if stored is None:
@@ -190,17 +190,17 @@ class RequestHandler:
         """That is served by."""
         return self._table
 
-    def require_told_once(self, work: Work) -> None:
+    def require_told_once(self, work: TenantRequest) -> None:
         """With what a request has done: Aborted where it told an outcome that had been told before."""
         if work.principal is MACHINE and not self.database.outbox.told(row_of(work)):
             raise Aborted("this outcome was told before; nothing was done")
 
     def _answered(
-        self, work: Work, body: bytes, route: Route, *, wrote: bool, replayed: bool = False
+        self, work: TenantRequest, body: bytes, route: Route, *, wrote: bool, replayed: bool = False
     ) -> PendingReply:
         return PendingReply(work, body, wrote, route, None, self._began, time.monotonic(), replayed)
 
-    def _served(self, work: Work) -> PendingReply:
+    def _served(self, work: TenantRequest) -> PendingReply:
         self.heed_newest()
         route = self._route(work)
         at_work = self._tables.at_work
@@ -221,7 +221,7 @@ class RequestHandler:
         return self._again(work, route, digest, stored)
 
     def _again(
-        self, work: Work, route: Route, digest: bytes, stored: tuple[bytes, bytes]
+        self, work: TenantRequest, route: Route, digest: bytes, stored: tuple[bytes, bytes]
     ) -> PendingReply:
         """Something stands under this id: the reply, or a mark, or as yet nothing but somebody's work."""
         if stored[0] != digest:
@@ -242,7 +242,7 @@ class RequestHandler:
         pending = self._answered(work, body, route, wrote=True, replayed=True)
         return pending._replace(refusal=codec.parse_reply(body).error)
 
-    def _route(self, work: Work) -> Route:
+    def _route(self, work: TenantRequest) -> Route:
         """The version to run, if this caller may run it now."""
         request = work.request
         if self._tables.current is not self._table:
@@ -280,7 +280,7 @@ class RequestHandler:
         self._table = table
         self.database.known = self._storage.known_text(table.modules)
 
-    def _stand_in(self, work: Work, route: Route) -> PendingReply:
+    def _stand_in(self, work: TenantRequest, route: Route) -> PendingReply:
         if route.taken_out:
             raise tripped_refusal(route)
         if route.example is None:
@@ -291,7 +291,7 @@ class RequestHandler:
         body = success(work, route, route.example, TO_BE_IMPLEMENTED)
         return self._answered(work, body, route, wrote=False)
 
-    def _read(self, work: Work, route: Route, params: Any) -> bytes:
+    def _read(self, work: TenantRequest, route: Route, params: Any) -> bytes:
         database = self.database
         before = database.changes
         with database.reading():
@@ -300,7 +300,7 @@ class RequestHandler:
                 raise ReadOnlyViolation(f'{route.name} has effect = "read" in the index, and wrote')
             return success(work, route, result)
 
-    def _write(self, work: Work, route: Route, params: Any, digest: bytes) -> bytes:
+    def _write(self, work: TenantRequest, route: Route, params: Any, digest: bytes) -> bytes:
         with self.database.message():
             body = success(work, route, self._run(work, route, params))
             self.database.remember(
@@ -309,7 +309,7 @@ class RequestHandler:
             self.require_told_once(work)
             return body
 
-    def _run(self, work: Work, route: Route, params: Any) -> Any:
+    def _run(self, work: TenantRequest, route: Route, params: Any) -> Any:
         request = work.request
         deadline = work.received + request.timeout_ms / 1000
         lent = self.database.lent(request.params, deadline, read_only=not route.writes)
@@ -337,7 +337,7 @@ class RequestHandler:
         with self._function_time:
             return function(context, params)
 
-    def _worded(self, work: Work, error: NotEntitled) -> str | None:
+    def _worded(self, work: TenantRequest, error: NotEntitled) -> str | None:
         """By the action that the index names; which version serves the request itself stays known."""
         before, run = (self._chosen, self._running), partial(self._consulted, work)
         try:
@@ -345,7 +345,9 @@ class RequestHandler:
         finally:
             self._chosen, self._running = before
 
-    def _consulted(self, work: Work, action: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _consulted(
+        self, work: TenantRequest, action: str, params: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
         """What an action answers that nobody has asked for: read-only, within the transaction at hand."""
         route = self._version(action, work.principal)
         parsed = route.params.parse(params)
@@ -356,7 +358,7 @@ class RequestHandler:
             result: Mapping[str, Any] = self._run(asked, route._replace(writes=False), parsed)
         return result
 
-    def _explain(self, work: Work, error: BaseException) -> Refusal:
+    def _explain(self, work: TenantRequest, error: BaseException) -> Refusal:
         """Expected troubles have codes of their own; everything else is a defect, if not the version's."""
         if (known := self.database.classify(error)) is not None:
             return known
@@ -371,11 +373,11 @@ class RequestHandler:
             self._tables.failed(self._chosen, self._running)
         return A_DEFECT
 
-    def _named(self, work: Work) -> dict[str, str]:
+    def _named(self, work: TenantRequest) -> dict[str, str]:
         names = {"tenant": self._record.name, "tenant_id": self._record.id}
         return {**names, "action": work.request.action, "trace_id": work.trace_id}
 
-    def _confidential(self, work: Work) -> Confidential:
+    def _confidential(self, work: TenantRequest) -> Confidential:
         """The function had it all, and its error may quote it."""
         route = self._table.routes.get(work.request.action)
         return Confidential(work.request.params, route and route.params.source)
@@ -390,7 +392,7 @@ class RequestHandler:
         self._count_killed(work)
         return self.refused(work, A_DEFECT)
 
-    def _count_killed(self, work: Work) -> None:
+    def _count_killed(self, work: TenantRequest) -> None:
         """Whatever took two incarnations with it was begun by the version that is served now."""
         route = self._chosen = self._table.routes.get(work.request.action)
         if route is not None and route.health is not None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from actors.errors import Unavailable
 from actors.log.messages import FROM_TENANT, OK, Line
-from actors.messages import DeadLetter, Work
+from actors.messages import DeadLetter, TenantRequest
 from actors.routing.route import Route
 from actors.runtime.mailbox import Killer
 from transport.message import Refusal
@@ -19,7 +19,7 @@ from transport.message import Refusal
 class PendingReply(NamedTuple):
     """A packed reply that waits for the commit it depends on."""
 
-    work: Work
+    work: TenantRequest
     body: bytes
     wrote: bool
     """True where the reply stands in the table of ids, so that the disk knows whether it holds."""
@@ -38,7 +38,7 @@ class PendingReply(NamedTuple):
 class NeedsOwnTransaction(Exception):
     """No failure: this request needs a run of its own, because its function may wait (stretch.py)."""
 
-    def __init__(self, work: Work, route: Route, params: Any) -> None:
+    def __init__(self, work: TenantRequest, route: Route, params: Any) -> None:
         super().__init__(route.name)
         self.work = work
         self.route = route
@@ -48,7 +48,11 @@ class NeedsOwnTransaction(Exception):
 def is_request(message: Any) -> bool:
     """Work, a dead letter, or work that has killed before: what needs a transaction."""
     kind = type(message)
-    return kind is Work or kind is DeadLetter or (kind is Killer and is_request(message.message))
+    return (
+        kind is TenantRequest
+        or kind is DeadLetter
+        or (kind is Killer and is_request(message.message))
+    )
 
 
 def tripped_refusal(route: Route) -> Unavailable:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from actors.access import DATA
 from actors.errors import CallRefused, InvalidArgument, MisfitCall
 from actors.index.entries import Action, Operation
-from actors.messages import Work
+from actors.messages import TenantRequest
 from actors.routing.route import Route
 from actors.routing.table import RoutingTable
 from actors.schema.source import hint
@@ -127,7 +127,7 @@ class Outbox:
         self.is_stirred = False
         """True once something was put there that nobody has looked at after its commit."""
 
-    def put(self, table: OutboxTable, sends: Sends, work: Work) -> None:
+    def put(self, table: OutboxTable, sends: Sends, work: TenantRequest) -> None:
         """In the transaction of the function that has sent it; the marker is on disk before."""
         sent = sends.take()
         if sent:

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 
 from actors.errors import ResourceExhausted, Unimplemented
-from actors.messages import Operate, TenantRecord, Work
+from actors.messages import CallConnector, TenantRecord, TenantRequest
 from actors.replies import TO_BE_IMPLEMENTED
 from actors.routing.route import Route
 from actors.runtime.clock import Alarm
@@ -48,7 +48,7 @@ class Parked:
 
     def __init__(
         self,
-        work: Work,
+        work: TenantRequest,
         route: Route,
         digest: bytes,
         known: KnownText,
@@ -151,7 +151,7 @@ class Parking:
     def __iter__(self) -> Iterator[Parked]:
         return iter(list(self._under_way))
 
-    def under_way(self, work: Work) -> Parked | None:
+    def under_way(self, work: TenantRequest) -> Parked | None:
         """Who works on the request with this id of this caller; reads are not looked for."""
         return self._by_id.get((work.principal.caller, work.request.id))
 
@@ -211,7 +211,7 @@ class Parking:
             resolve_with_error(answer, Unimplemented(f"connector {connector}: {TO_BE_IMPLEMENTED}"))
             return
         mailbox.tell(
-            Operate(
+            CallConnector(
                 operation=call.operation.name,
                 params=call.params,
                 tenant=self._tenant,

@@ -17,7 +17,7 @@ import structlog
 from actors.errors import DatabaseProblem
 from actors.log.lines import Accounts, refused_line
 from actors.log.messages import FROM_TENANT
-from actors.messages import Replies, TenantRecord, Work
+from actors.messages import Replies, TenantRecord, TenantRequest
 from actors.replies import packed_refusal
 from actors.tenant.database.database import FORGOTTEN_AT_ONCE, TenantDatabase
 from actors.tenant.database.durability import NOT_KEPT, Doubt, lost
@@ -196,7 +196,7 @@ class UnitOfWork:
     def _whose(self) -> dict[str, str]:
         return {"tenant": self._record.name, "tenant_id": self._record.id}
 
-    def stored(self, work: Work) -> bytes | None:
+    def stored(self, work: TenantRequest) -> bytes | None:
         """What stands under the id of a request: its reply, or a mark."""
         stored = self.database.recall(*work.whose)
         return stored and stored[1]
@@ -214,7 +214,7 @@ class UnitOfWork:
         if accounts is not None:
             accounts.tell(self._record, log_lines(pending, now))
 
-    def refuse(self, work: Work, refusal: Refusal) -> None:
+    def refuse(self, work: TenantRequest, refusal: Refusal) -> None:
         """At once, where no turn will."""
         body = packed_refusal(work, refusal)
         work.outlet.tell(Replies([(work.peer, body)]))

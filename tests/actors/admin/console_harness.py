@@ -23,14 +23,14 @@ from actors.host.clocks import Epoch
 from actors.index.parser import read_index
 from actors.log.messages import Append, Entry
 from actors.messages import (
-    Address,
     DirectoryChanged,
     FindTenant,
     Grant,
     Principal,
+    TenantAddress,
     TenantRecord,
+    TenantRequest,
     Token,
-    Work,
 )
 from actors.profiles import Profiles
 from actors.registry.snapshot import Published
@@ -165,7 +165,7 @@ class TenantMailbox(Mailbox):
     def __init__(self) -> None:
         super().__init__("tenant", lambda _: None)
         self.is_full = False
-        self._works: SimpleQueue[Work] = SimpleQueue()
+        self._works: SimpleQueue[TenantRequest] = SimpleQueue()
 
     def offer(self, message: Any) -> bool:
         """Keep it for the test."""
@@ -173,7 +173,7 @@ class TenantMailbox(Mailbox):
             self._works.put(message)
         return not self.is_full
 
-    def work(self) -> Work:
+    def work(self) -> TenantRequest:
         """What the tenant has to do, when it comes."""
         return self._works.get(timeout=WAIT)
 
@@ -319,7 +319,7 @@ class ConsoleHarness:
 
     def _find(self, message: Any) -> None:
         if isinstance(message, FindTenant):
-            message.reply_to.tell(Address(message.tenant, self.tenant))
+            message.reply_to.tell(TenantAddress(message.tenant, self.tenant))
 
 
 def fields(who: str, action: str, tenant: str | None = "acme", /, **params: Any) -> Map:

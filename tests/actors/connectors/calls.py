@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from actors.connectors.engine.calls import Call
-from actors.messages import Operate, TenantRecord
+from actors.messages import CallConnector, TenantRecord
 from actors.runtime.futures import ReplyFuture
 
 
@@ -14,7 +14,7 @@ def call(tenant: str = "acme", within: float = 60.0, **params: Any) -> Call:
     """One whose deadline is so many seconds from now."""
     record = TenantRecord(tenant, tenant.ljust(32, "0"))
     deadline = time.monotonic() + within
-    operate = Operate(
+    operate = CallConnector(
         "echo.say", params, record, "0" * 32, "key", time.time(), deadline, ReplyFuture()
     )
     return Call(operate)

@@ -11,7 +11,7 @@ import pytest
 from actors.connectors.timer import SLEEP, Slept, Timer
 from actors.errors import ActionError, DeadlineExceeded, Unimplemented
 from actors.index.parser import built_in_index
-from actors.messages import Operate, TenantRecord
+from actors.messages import CallConnector, TenantRecord
 from actors.runtime.clock import After
 from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Mailbox
@@ -40,10 +40,10 @@ def timer(house: House, clock: Watch) -> Mailbox:
     return mailbox
 
 
-def operate(operation: str = SLEEP, within: float = 60.0, **params: Any) -> Operate:
+def operate(operation: str = SLEEP, within: float = 60.0, **params: Any) -> CallConnector:
     """For a function whose deadline is so many seconds from now."""
     deadline = time.monotonic() + within
-    return Operate(
+    return CallConnector(
         operation,
         params,
         TenantRecord("acme", "a" * 32),
@@ -93,7 +93,7 @@ def test_sleeps_do_not_wait_for_each_other(timer: Mailbox, clock: Watch) -> None
     ],
 )
 def test_what_cannot_be_done_is_refused_at_once(
-    timer: Mailbox, clock: Watch, message: Operate, error: type[ActionError]
+    timer: Mailbox, clock: Watch, message: CallConnector, error: type[ActionError]
 ) -> None:
     """As the function's matter: it may catch it. The Clock hears nothing."""
     timer.tell(message)

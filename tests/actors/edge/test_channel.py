@@ -12,7 +12,7 @@ import zmq
 from actors.edge.channel import Channel, ChannelMailbox, Draining, FlushUses
 from actors.errors import NotFound, Unauthenticated
 from actors.host.clocks import Epoch
-from actors.messages import ANYONE, DirectoryChanged, TokensUsed, Work
+from actors.messages import ANYONE, DirectoryChanged, TenantRequest, TokensUsed
 from actors.profiles import Profiles
 from actors.replies import refuse
 from actors.runtime.actor import Ping, ask, stop
@@ -35,7 +35,7 @@ class Desk(Channel):
         self._kept = place.kept
         self._strange = place.strange
 
-    def _admit(self, work: Work) -> None:
+    def _admit(self, work: TenantRequest) -> None:
         self._kept.append(work)
         if work.request.action == "defect":
             raise ValueError("secret")
@@ -53,7 +53,7 @@ class Place:
     """A channel that runs, and what comes in."""
 
     def __init__(self) -> None:
-        self.kept: deque[Work] = deque()
+        self.kept: deque[TenantRequest] = deque()
         self.strange: deque[str] = deque()
         self.directory = Watch()
         self.wall = Wall()

@@ -14,7 +14,7 @@ from actors.edge.rejections import OTHERS, Refusals
 from actors.edge.router import INVALID_COUNT, REFUSED_COUNT, UNAUTHENTICATED_COUNT
 from actors.log.lines import Accounts
 from actors.log.messages import Line
-from actors.messages import SUSPENDED, Address, DirectoryChanged, FindTenant, TenantRecord
+from actors.messages import SUSPENDED, DirectoryChanged, FindTenant, TenantAddress, TenantRecord
 from tests.actors.mailbox_harness import Watch
 from tests.actors.router_harness import ACME, GLOBEX, Reception, token
 from tests.actors.tenant_messages import work
@@ -144,7 +144,7 @@ def test_what_finds_no_room_behind_what_waited_is_told(reception: Reception, wir
         wire.post(**MARK)
     assert wire.until_ping() == []
     mailbox = reception.house.mailbox("acme")
-    reception.told(Address(ACME, mailbox))
+    reception.told(TenantAddress(ACME, mailbox))
     assert [wire.receive()["ok"] for _ in range(2)] == [False, False]
     assert [line.outcome for _, line in lines(reception)] == ["resource_exhausted"] * 2
 

@@ -14,9 +14,9 @@ from actors.log.messages import ATTEMPTS, Append
 from actors.messages import (
     DELETING,
     SUSPENDED,
-    Address,
     DirectoryChanged,
     FindTenant,
+    TenantAddress,
     TenantRecord,
     TokensUsed,
 )
@@ -302,7 +302,7 @@ def test_of_a_deleted_tenant_nothing_is_left(reception: Reception, wire: Wire) -
     refused = wire.receive()
     assert refused["id"] == waits
     assert (error(refused)["code"], "deleted" in error(refused)["message"]) == ("unavailable", True)
-    reception.told(Address(ACME, reception.house.mailbox("late")))
+    reception.told(TenantAddress(ACME, reception.house.mailbox("late")))
     assert error(wire.ask(**MARK))["code"] == "unauthenticated"
     reception.knows(token("new"), tenants=())
     wire.post(**{**MARK, "token": "new"})

@@ -15,7 +15,15 @@ import pytest
 from structlog.testing import capture_logs
 
 from actors.errors import DatabaseProblem, MigrationNeeded
-from actors.messages import FindTenant, Passivate, Retire, Retired, Stayed, TenantRecord, WhoIsOut
+from actors.messages import (
+    FindTenant,
+    ListUnserved,
+    Passivate,
+    PassivationDeclined,
+    Retire,
+    Retired,
+    TenantRecord,
+)
 from actors.runtime.actor import Actor, Ping, ask, stop
 from actors.runtime.clock import After, Clock, ClockMailbox
 from actors.runtime.futures import ReplyFuture
@@ -447,7 +455,7 @@ def test_tenants_that_cannot_be_served_are_listed_until_they_are_tried_again(
         box.tell(work("first", outlet))
     assert not any(decoded(outlet.hear())["ok"] for _ in boxes)
 
-    acme, globex = ask(hotel.supervisor, WhoIsOut(), WAIT)
+    acme, globex = ask(hotel.supervisor, ListUnserved(), WAIT)
     assert (acme.tenant.name, acme.cause) == ("acme", "Input/output error")
     assert (globex.tenant.name, globex.cause) == ("globex", "another tenant's file")
     assert globex.refusal.code == "unavailable"
@@ -455,7 +463,7 @@ def test_tenants_that_cannot_be_served_are_listed_until_they_are_tried_again(
     boxes["globex"].tell(Passivate())
     boxes["globex"].tell("mail")
     assert hotel.seen.get(timeout=WAIT) == ("globex", "mail")
-    assert [each.tenant.name for each in ask(hotel.supervisor, WhoIsOut(), WAIT)] == ["acme"]
+    assert [each.tenant.name for each in ask(hotel.supervisor, ListUnserved(), WAIT)] == ["acme"]
 
 
 def test_what_a_defect_says_is_not_told_to_who_asks_which_tenants_are_served() -> None:
@@ -588,7 +596,7 @@ def test_one_to_whom_mail_has_come_stays_until_it_is_done(make_hotel: HotelMaker
 
     assert hear(hotel.seen, 2) == [("a", "more"), ("b", "waiting")]
     assert hear(hotel.life, 3) == ["+a", "-a", "+b"]
-    hotel.supervisor.hear(Stayed(a))
+    hotel.supervisor.hear(PassivationDeclined(a))
 
 
 def test_a_sweep_passivates_the_idle(make_hotel: HotelMaker) -> None:
@@ -1110,7 +1118,7 @@ def test_a_drain_comes_back_to_one_who_stayed(hotel: Hotel) -> None:
     gate.open()
 
     assert done.get(timeout=WAIT) is True
-    hotel.supervisor.hear(Stayed(mailbox))
+    hotel.supervisor.hear(PassivationDeclined(mailbox))
     assert hotel.seen.get_nowait() == ("acme", "behind")
 
 

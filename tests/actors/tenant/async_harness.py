@@ -15,7 +15,7 @@ import msgpack
 from actors.index.parser import read_index
 from actors.log.lines import Accounts
 from actors.log.messages import Line
-from actors.messages import Operate, Peer, Principal, TenantRecord, Work
+from actors.messages import CallConnector, Peer, Principal, TenantRecord, TenantRequest
 from actors.profiles import Profiles, TenantLimits
 from actors.registry.snapshot import Published
 from actors.routing.table import RoutingTable
@@ -107,7 +107,9 @@ class Lounge:
         )
         peer = Peer(b"peer", delimited=False, encoding="msgpack")
         self.mailbox.tell(
-            Work(request, MEMBER, peer, self.outlet, time.monotonic(), f"{self._sent:032x}")
+            TenantRequest(
+                request, MEMBER, peer, self.outlet, time.monotonic(), f"{self._sent:032x}"
+            )
         )
         return id_
 
@@ -131,12 +133,12 @@ class Lounge:
         assert reply["id"] == sent
         return reply
 
-    def called(self) -> Operate:
+    def called(self) -> CallConnector:
         """The next call that leaves."""
-        message: Operate = self.post.hear()
+        message: CallConnector = self.post.hear()
         return message
 
-    def answer(self, call: Operate, result: Map | Exception | None = None) -> None:
+    def answer(self, call: CallConnector, result: Map | Exception | None = None) -> None:
         """Have the connector answer."""
         answer: ReplyFuture = call.reply_to
         if isinstance(result, Exception):

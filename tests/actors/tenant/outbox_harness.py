@@ -15,7 +15,16 @@ import pykka
 import pytest
 
 from actors.index.parser import read_index
-from actors.messages import Due, Operate, Passivate, Peer, Principal, Replies, TenantRecord, Work
+from actors.messages import (
+    CallConnector,
+    OutboxDue,
+    Passivate,
+    Peer,
+    Principal,
+    Replies,
+    TenantRecord,
+    TenantRequest,
+)
 from actors.profiles import Profiles
 from actors.registry.snapshot import Published
 from actors.routing.table import RoutingTable
@@ -125,7 +134,9 @@ class Depot:
         id_ = id_ or secrets.token_hex(8)
         request = Request(id=id_, tenant="acme", action=action, params=params)
         peer = Peer(b"", delimited=False, encoding="msgpack")
-        self.mailbox.tell(Work(request, by, peer, self, time.monotonic(), secrets.token_hex(16)))
+        self.mailbox.tell(
+            TenantRequest(request, by, peer, self, time.monotonic(), secrets.token_hex(16))
+        )
         self.run()
         return id_
 
@@ -143,7 +154,7 @@ class Depot:
 
     def rang(self) -> None:
         """The Clock says that something is due."""
-        self.mailbox.tell(Due())
+        self.mailbox.tell(OutboxDue())
         self.run()
 
     def asked_to_leave(self, *, insist: bool = False) -> list[Any]:
@@ -171,21 +182,21 @@ class Depot:
 
     # The peer
 
-    def operates(self) -> list[Operate]:
+    def operates(self) -> list[CallConnector]:
         """What the connector has been told since this was asked last."""
         return self.post.heard()
 
-    def operate(self) -> Operate:
+    def operate(self) -> CallConnector:
         """The one thing it has been told."""
         (message,) = self.operates()
         return message
 
-    def accept(self, message: Operate, receipt: str = "thanks") -> None:
+    def accept(self, message: CallConnector, receipt: str = "thanks") -> None:
         """Answer well."""
         resolve(message.reply_to, {"receipt": receipt})
         self.run()
 
-    def refuse(self, message: Operate, error: BaseException) -> None:
+    def refuse(self, message: CallConnector, error: BaseException) -> None:
         """Answer with an error."""
         resolve_with_error(message.reply_to, error)
         self.run()

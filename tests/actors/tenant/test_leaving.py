@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from actors.messages import Passivate, Stayed
+from actors.messages import Passivate, PassivationDeclined
 from actors.runtime.actor import stop
 from actors.runtime.clock import After, Clock, ClockMailbox
 from actors.runtime.mailbox import Left
@@ -50,7 +50,7 @@ def timed(tmp_path: Path, house: House) -> Iterator[Lounge]:
 def stays(lounge: Lounge, message: Passivate) -> bool:
     """Whether it says so, when asked to leave."""
     lounge.mailbox.tell(message)
-    return bool(lounge.house.watch.hear() == Stayed(lounge.mailbox))
+    return bool(lounge.house.watch.hear() == PassivationDeclined(lounge.mailbox))
 
 
 def is_silent(lounge: Lounge) -> bool:

@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from actors.messages import ANYONE, Peer, TenantRecord, Work
+from actors.messages import ANYONE, Peer, TenantRecord, TenantRequest
 from actors.routing.health import Health, Running
 from actors.routing.route import Route
 from actors.watchdog import running as at_work
@@ -30,10 +30,12 @@ class Served:
     params = SimpleNamespace(source={})
 
 
-def work(id_: str) -> Work:
+def work(id_: str) -> TenantRequest:
     request = Request(id=id_, tenant="acme", action="contacts.add")
     caller = ANYONE._replace(id="t_1")
-    return Work(request, caller, Peer(b"", delimited=False, encoding="json"), None, 0.0, "ab" * 16)
+    return TenantRequest(
+        request, caller, Peer(b"", delimited=False, encoding="json"), None, 0.0, "ab" * 16
+    )
 
 
 def call(begun: AtWork, id_: str = "r-1") -> At:

@@ -25,7 +25,7 @@ from actors.errors import (
     Unavailable,
 )
 from actors.log.messages import ACTION, ATTEMPTS, INTENT, OUTCOME
-from actors.messages import DirectoryChanged, Replies, Work
+from actors.messages import DirectoryChanged, Replies, TenantRequest
 from actors.profiles import Config, Profile
 from actors.replies import success
 from actors.runtime.actor import stop
@@ -665,7 +665,7 @@ def test_what_came_of_a_call_is_recorded_where_the_console_fails_over_the_record
 # ---------------------------------------------------------------- what is the tenant's own
 
 
-def answered(work: Work, console: ConsoleHarness, result: Map) -> None:
+def answered(work: TenantRequest, console: ConsoleHarness, result: Map) -> None:
     """Do a tenant's work."""
     route = console.table.routes[work.request.action]
     work.outlet.tell(Replies([(work.peer, success(work, route, result))]))

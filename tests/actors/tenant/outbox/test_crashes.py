@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from actors.errors import Unavailable
-from actors.messages import Operate
+from actors.messages import CallConnector
 from tests.actors.tenant.outbox_harness import Crash, Depot
 
 
@@ -27,8 +27,8 @@ class Story:
     def __init__(self, depot: Depot, seed: int) -> None:
         self.depot = depot
         self.chance = random.Random(seed)
-        self.seen: list[Operate] = []
-        self.open: list[Operate] = []
+        self.seen: list[CallConnector] = []
+        self.open: list[CallConnector] = []
         self.acknowledged: set[str] = set()
 
     def step(self) -> None:

@@ -20,7 +20,7 @@ from actors.errors import (
     ResourceExhausted,
     Unavailable,
 )
-from actors.messages import ListDeliveries, Redeliver, Stayed
+from actors.messages import ListDeliveries, PassivationDeclined, Redeliver
 from actors.runtime.mailbox import Left
 from actors.tenant.actor import Tenant
 from actors.tenant.outbox.attempt import ATTEMPT_SECONDS, MOST_ATTEMPTS, MOST_TELLINGS, wait_after
@@ -266,8 +266,8 @@ def test_what_a_crash_cut_off_is_repeated_with_the_same_key(depot: Depot) -> Non
 def test_a_tenant_with_deliveries_under_way_stays_once_and_then_leaves(depot: Depot) -> None:
     """For idleness it stays as long as that takes."""
     depot.sent()
-    assert depot.asked_to_leave() == [Stayed(depot.mailbox)]
-    assert depot.asked_to_leave(insist=True) == [Stayed(depot.mailbox)]
+    assert depot.asked_to_leave() == [PassivationDeclined(depot.mailbox)]
+    assert depot.asked_to_leave(insist=True) == [PassivationDeclined(depot.mailbox)]
     assert depot.asked_to_leave(insist=True) == [Left(depot.mailbox)]
 
 

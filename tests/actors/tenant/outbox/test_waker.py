@@ -7,7 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from actors.messages import SUSPENDED, Address, DirectoryChanged, Due, FindTenant, TenantRecord
+from actors.messages import (
+    SUSPENDED,
+    DirectoryChanged,
+    FindTenant,
+    OutboxDue,
+    TenantAddress,
+    TenantRecord,
+)
 from actors.runtime.actor import Ping, ask
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.outbox.waker import LOOK_EVERY, WAKES_AT_ONCE, Tick, Waker
@@ -114,8 +121,8 @@ def test_whoever_is_in_and_was_suspended_is_told(bedroom: Bedroom) -> None:
     awake.occupant = Gate()
     bedroom.markers = [ACME.id]
     assert bedroom.told(DirectoryChanged(tenants=(ACME,)), Tick()) == ["acme"]
-    bedroom.told(Address(ACME, awake), Address(ACME, awake))
-    assert awake.get() == Due()
+    bedroom.told(TenantAddress(ACME, awake), TenantAddress(ACME, awake))
+    assert awake.get() == OutboxDue()
     assert awake.empty()
 
 
@@ -127,7 +134,7 @@ def test_whoever_is_in_is_left_alone(bedroom: Bedroom) -> None:
     stopping = Mailbox("stopping", lambda _: None)
     stopping.closing = 0.0
     for mailbox in (asleep, awake, stopping):
-        bedroom.told(Address(ACME, mailbox))
-    assert asleep.get() == Due()
+        bedroom.told(TenantAddress(ACME, mailbox))
+    assert asleep.get() == OutboxDue()
     assert awake.empty()
     assert stopping.empty()

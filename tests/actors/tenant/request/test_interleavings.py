@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actors.errors import FailedPrecondition
-from actors.messages import Operate
+from actors.messages import CallConnector
 from actors.tenant.context import Context
 from tests.actors.mailbox_harness import House
 from tests.actors.tenant.async_harness import ACME, Lounge, Map
@@ -66,7 +66,7 @@ def check(lounge: Lounge, plays: list[str], data: st.DataObject) -> None:
     """Play all of it; then compare."""
     sent = [lounge.send(f"{n}:{steps}", id_=str(n)) for n, steps in enumerate(plays)]
     first: dict[str, Map] = {}
-    waiting: deque[Operate] = deque()
+    waiting: deque[CallConnector] = deque()
     while len(first) < len(sent):
         listen(lounge, first, waiting)
         if bool(waiting) and data.draw(st.booleans(), "an answer"):
@@ -81,7 +81,7 @@ def check(lounge: Lounge, plays: list[str], data: st.DataObject) -> None:
         assert marks_on_disk(lounge, id_) == told(reply, plays[int(id_)]), (reply, plays[int(id_)])
 
 
-def listen(lounge: Lounge, first: dict[str, Map], waiting: deque[Operate]) -> None:
+def listen(lounge: Lounge, first: dict[str, Map], waiting: deque[CallConnector]) -> None:
     """Everything that has come by the time the tenant has served its mail."""
     ping = lounge.send("nothing", action="marks.count")
     while True:

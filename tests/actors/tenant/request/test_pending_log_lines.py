@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from actors.index.parser import read_index
 from actors.log.lines import Accounts, refused_line
 from actors.log.messages import FROM_TENANT, Line, Turn
-from actors.messages import DeadLetter, Peer, Principal, Replies, TenantRecord, Work
+from actors.messages import DeadLetter, Peer, Principal, Replies, TenantRecord, TenantRequest
 from actors.registry.snapshot import Published
 from actors.routing.table import RoutingTable
 from actors.runtime.mailbox import Failed, Mailbox
@@ -37,7 +37,7 @@ REFUSAL = Refusal(UNAVAILABLE, "not now")
 class Told(NamedTuple):
     """What one message was answered with, and the line about it."""
 
-    work: Work
+    work: TenantRequest
     body: bytes
     line: Line
 
@@ -72,10 +72,12 @@ class Bench:
             accounts=Accounts(log if log is not None else self.log),
         )  # fmt: skip
 
-    def work(self, action: str, id_: str | None = None, late: float = 0.0, **params: Any) -> Work:
+    def work(
+        self, action: str, id_: str | None = None, late: float = 0.0, **params: Any
+    ) -> TenantRequest:
         """A request that came in so many seconds ago, with a minute's patience."""
         number = next(self._numbers)
-        return Work(
+        return TenantRequest(
             Request(
                 id=id_ or f"r{number}",
                 tenant="acme",
@@ -112,9 +114,9 @@ class Bench:
         return [Told(work, bodies[id_], lines[id_]) for id_, work in works.items()]
 
 
-def work_of(message: Any) -> Work:
+def work_of(message: Any) -> TenantRequest:
     """The request in there."""
-    found: Work = message.work if isinstance(message, DeadLetter) else message
+    found: TenantRequest = message.work if isinstance(message, DeadLetter) else message
     return found
 
 

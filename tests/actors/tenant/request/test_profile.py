@@ -16,7 +16,7 @@ import pytest
 from actors.access import Rule
 from actors.errors import NotFound
 from actors.index.parser import read_index
-from actors.messages import DeadLetter, Peer, Principal, TenantRecord, Work
+from actors.messages import DeadLetter, Peer, Principal, TenantRecord, TenantRequest
 from actors.profiles import Config, Profile, Profiles, TenantLimits, frozen
 from actors.registry.snapshot import Published
 from actors.routing.route import Route
@@ -93,10 +93,10 @@ class Desk:
 
     def work(
         self, action: str, caller: Principal = MEMBER, id_: str | None = None, **params: Any
-    ) -> Work:
+    ) -> TenantRequest:
         """A request that has just come in."""
         self.sent += 1
-        return Work(
+        return TenantRequest(
             Request(id=id_ or f"r{self.sent}", tenant="acme", action=action, params=params),
             caller,
             Peer(b"peer", delimited=False, encoding="msgpack"),
