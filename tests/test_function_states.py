@@ -481,9 +481,9 @@ def told(events: Events, shop: Workshop) -> Iterator[None]:
 def kill_the_registry(shop: Workshop) -> None:
     """By a message that it has no handler for; the next incarnation has to know what this one knew."""
     registry = shop.server.system.registry
-    before = registry.occupant
+    before = registry.incarnation
     registry.tell("no message of its own")
-    until(lambda: registry.occupant not in (before, None), "another one is there")
+    until(lambda: registry.incarnation not in (before, None), "another one is there")
 
 
 def alarms(shop: Workshop) -> list[Map]:

@@ -39,7 +39,7 @@ from actors.registry.snapshot import Published, sound
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Actor
 from actors.runtime.futures import resolve, resolve_with_error
-from actors.runtime.mailbox import LoopMailbox
+from actors.runtime.mailbox import AsyncioMailbox
 from actors.settings import Settings as ServerSettings
 
 log = structlog.get_logger()
@@ -85,11 +85,11 @@ class Finish(NamedTuple):
 class ConnectorActor(Actor):
     """One incarnation; its loop and its journal outlive it."""
 
-    mailbox: LoopMailbox
+    mailbox: AsyncioMailbox
 
     def __init__(
         self,
-        mailbox: LoopMailbox,
+        mailbox: AsyncioMailbox,
         name: str,
         tables: Published,
         profiles: Profiles,

@@ -21,7 +21,7 @@ from actors.profiles import Profiles
 from actors.registry.snapshot import Published
 from actors.runtime.futures import ReplyFuture
 from actors.runtime.lifecycle import ChildSpec, is_there, try_stopping
-from actors.runtime.mailbox import LoopMailbox, Mailbox
+from actors.runtime.mailbox import AsyncioMailbox, Mailbox
 
 log = structlog.get_logger()
 
@@ -105,7 +105,7 @@ class Switchboard(Mapping[str, Mailbox]):
 
     def _make(self, name: str) -> Mailbox:
         """Of two threads that make the same one, one finds it made: nothing has begun in the other's."""
-        mailbox = LoopMailbox(f"connector {name}", self._supervisor)
+        mailbox = AsyncioMailbox(f"connector {name}", self._supervisor)
         found = self._made.setdefault(name, mailbox)
         if found is mailbox:
             journal = Journal(self._directory / f"{name}.db", self._habits.hide, self._age)

@@ -51,7 +51,7 @@ class Inlet:
     @property
     def is_awake(self) -> bool:
         """Whether the tenant is resident."""
-        return self.mailbox is not None and self.mailbox.occupant is not None
+        return self.mailbox is not None and self.mailbox.incarnation is not None
 
     def count(self, limits: TenantLimits, now: float) -> None:
         """Count one request at this time.monotonic(), under the newest limits.

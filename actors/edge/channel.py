@@ -31,7 +31,7 @@ from actors.profiles import Profiles
 from actors.registry.snapshot import Published
 from actors.replies import A_DEFECT, new_trace_id, packed_refusal, refusal_bytes, success_around
 from actors.runtime.actor import Actor
-from actors.runtime.mailbox import Mailbox, Occupant
+from actors.runtime.mailbox import Incarnation, Mailbox
 from transport import codec
 from transport.message import UNAUTHENTICATED, Refusal, Request
 from transport.router_socket import Frame, SocketMailbox
@@ -74,16 +74,16 @@ class ChannelMailbox(Mailbox):
         """What was put back, or else wait for mail of either kind."""
         return super().take(most) or self.socket.take()
 
-    def adopt(self, occupant: Occupant) -> None:
+    def adopt(self, incarnation: Incarnation) -> None:
         """Each incarnation gets a thread; the one before it has ended."""
-        self.occupant = occupant
-        threading.Thread(target=self._live, args=[occupant], name=self.name, daemon=True).start()
+        self.incarnation = incarnation
+        threading.Thread(target=self._live, args=[incarnation], name=self.name, daemon=True).start()
 
     def rest(self) -> None:
         """Nothing to hand back: the thread goes on with the next turn."""
 
-    def _live(self, incarnation: Occupant) -> None:
-        while self.occupant is incarnation:
+    def _live(self, incarnation: Incarnation) -> None:
+        while self.incarnation is incarnation:
             incarnation.turn()
 
 

@@ -37,7 +37,7 @@ from actors.log.lines import to_json
 from actors.log.messages import Trouble
 from actors.log.redaction import ALL_SECRET, NO_NAMES, Redaction, folded_names
 from actors.messages import DeadLetter, TenantRecord, TenantRequest
-from actors.runtime.mailbox import Killer, Mailbox
+from actors.runtime.mailbox import Mailbox, PoisonMessage
 from transport.fit import inert, text_of
 
 ASIDE = "aside"
@@ -240,7 +240,7 @@ log = structlog.get_logger()
 
 
 def tell_failure(
-    actor: str, tenant: TenantRecord | None, culprit: Killer | None, error: BaseException
+    actor: str, tenant: TenantRecord | None, culprit: PoisonMessage | None, error: BaseException
 ) -> None:
     """`culprit` is the message that was being handled, None where it was none."""
     log.error(
@@ -264,7 +264,7 @@ def _whose(actor: str, tenant: TenantRecord | None) -> dict[str, Any]:
     return {"actor": actor, "tenant": tenant.name, "tenant_id": tenant.id}
 
 
-def _asked_by(culprit: Killer | None) -> Confidential | None:
+def _asked_by(culprit: PoisonMessage | None) -> Confidential | None:
     """The request in the message, which the error may quote."""
     message = culprit and culprit.message
     work = message.work if isinstance(message, DeadLetter) else message

@@ -20,7 +20,7 @@ from pykka._envelope import Envelope
 from pykka.messages import _ActorStop  # its own name for `stop`: there is no public one
 
 from actors.runtime.futures import ReplyFuture, resolve, resolve_with_error
-from actors.runtime.mailbox import Failed, Killer, Left, Mailbox
+from actors.runtime.mailbox import Crashed, Mailbox, PoisonMessage, Stopped
 
 MOST_PER_TURN = 256
 """Messages in one turn: enough to fill a commit, few enough to be fair to the other actors."""
@@ -103,7 +103,7 @@ class Actor(pykka.Actor):
             self.mailbox.rest()
 
     def _handle(self, message: Any) -> None:
-        if isinstance(message, Killer):
+        if isinstance(message, PoisonMessage):
             message = message.message
         if not isinstance(message, Envelope):
             self.on_receive(message)
@@ -131,10 +131,10 @@ class Actor(pykka.Actor):
 
     def _leave(self) -> None:
         """Leave as asked. Mail that came meanwhile stays for the supervisor to deal with."""
-        self.mailbox.occupant = None
-        self._report(Left(self.mailbox))
+        self.mailbox.incarnation = None
+        self._report(Stopped(self.mailbox))
 
-    def _report(self, departure: Left | Failed) -> None:
+    def _report(self, departure: Stopped | Crashed) -> None:
         """Hand the token on with the news; where nobody supervises, nobody will live here again."""
         if self.mailbox.supervisor is None:
             abandon(self.mailbox)
@@ -145,15 +145,15 @@ class Actor(pykka.Actor):
         """Leave after a failure: the mail stays, the message at fault marked or set aside."""
         culprit = self._mark(mail, error) if self.at < len(mail) else None
         self.mailbox.give_back(mail)
-        self.mailbox.occupant = None
+        self.mailbox.incarnation = None
         self._unregister()
         try:
             self.on_failure(type(error), error, error.__traceback__)
         except BaseException as again:  # noqa: BLE001 - cleaning up may fail too; the first error tells more
             error.add_note(f"on_failure failed too: {again!r}")
-        self._report(Failed(self.mailbox, error, culprit))
+        self._report(Crashed(self.mailbox, error, culprit))
 
-    def _mark(self, mail: deque[Any], error: BaseException) -> Killer:
+    def _mark(self, mail: deque[Any], error: BaseException) -> PoisonMessage:
         culprit = marked(mail[self.at])
         del mail[self.at]
         replacement = [culprit] if culprit.deaths < DEADLY else self._bury(culprit.message, error)
@@ -197,26 +197,26 @@ class Gone:
 
 def abandon(mailbox: Mailbox) -> None:
     """Nobody will live here again. Needs the mailbox's token."""
-    mailbox.occupant = Gone(mailbox)
-    mailbox.occupant.turn()
+    mailbox.incarnation = Gone(mailbox)
+    mailbox.incarnation.turn()
 
 
 def answer_to(message: Any) -> Future[Any] | None:
     """Where the answer to a message goes; None where nobody asked."""
-    if isinstance(message, Killer):
+    if isinstance(message, PoisonMessage):
         message = message.message
     return message.reply_to if isinstance(message, Envelope) else None
 
 
-def marked(message: Any) -> Killer:
+def marked(message: Any) -> PoisonMessage:
     """The message, with one more death to its account."""
-    if isinstance(message, Killer):
-        return Killer(message.message, message.deaths + 1)
-    return Killer(message, 1)
+    if isinstance(message, PoisonMessage):
+        return PoisonMessage(message.message, message.deaths + 1)
+    return PoisonMessage(message, 1)
 
 
 def ask(mailbox: Mailbox, message: Any, timeout: float) -> Any:
-    """Ask the occupant of a mailbox and wait; for the wiring and for asks down the tree.
+    """Ask the incarnation of a mailbox and wait; for the wiring and for asks down the tree.
 
     Raises pykka.Timeout after `timeout` seconds, and whatever the actor raised.
     """
@@ -226,5 +226,5 @@ def ask(mailbox: Mailbox, message: Any, timeout: float) -> Any:
 
 
 def stop(mailbox: Mailbox, timeout: float) -> None:
-    """Have the occupant handle the mail it has and leave; waits until it has."""
+    """Have the incarnation handle the mail it has and leave; waits until it has."""
     ask(mailbox, _ActorStop(), timeout)

@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
 from actors.runtime.actor import Actor
-from actors.runtime.mailbox import Mailbox, Occupant
+from actors.runtime.mailbox import Incarnation, Mailbox
 
 
 class After(NamedTuple):
@@ -51,9 +51,9 @@ class ClockMailbox(Mailbox):
         )  # keeps equal times in order, and tuples comparable
         self._thread: threading.Thread | None = None
 
-    def adopt(self, occupant: Occupant) -> None:
+    def adopt(self, incarnation: Incarnation) -> None:
         """Let a new incarnation live here, with the thread of the one before where that only failed."""
-        super().adopt(occupant)
+        super().adopt(incarnation)
         if self._thread is None:
             self._thread = threading.Thread(target=self._live, name="clock", daemon=True)
             self._thread.start()

@@ -184,7 +184,7 @@ class PendingReply:
 
 
 def ask_async(mailbox: Mailbox, message: Any) -> PendingReply:
-    """Ask the occupant of a mailbox now, and await it when you like."""
+    """Ask the incarnation of a mailbox now, and await it when you like."""
     answer = ReplyFuture()
     mailbox.tell(Envelope(message, reply_to=answer))
     return PendingReply(answer)

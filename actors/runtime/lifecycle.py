@@ -64,7 +64,7 @@ def try_stopping(mailbox: Mailbox) -> None:
 
 def is_there(mailbox: Mailbox) -> bool:
     """False where nobody will answer: the actor was given up."""
-    return not (mailbox.occupant is None or isinstance(mailbox.occupant, Gone))
+    return not (mailbox.incarnation is None or isinstance(mailbox.incarnation, Gone))
 
 
 class ChildSpec(NamedTuple):

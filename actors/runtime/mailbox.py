@@ -1,15 +1,15 @@
 """A mailbox: the address of an actor, which outlives each incarnation living in it.
 
 The law of this file: a mailbox is on at most one thread at a time. Whoever holds its one token may run
-it or adopt a new occupant into it; everybody else may only append mail and try to take the token. A deque
+it or adopt a new incarnation into it; everybody else may only append mail and try to take the token. A deque
 with one element is that token: `pop` and `append` are atomic, so no lock is needed. An actor that fails or
-is passivated leaves; the mail stays, in order, for the next occupant.
+is passivated leaves; the mail stays, in order, for the next incarnation.
 
-A mailbox whose occupant takes its turns on an asyncio loop, in a thread of its own.
+A mailbox whose incarnation takes its turns on an asyncio loop, in a thread of its own.
 
 What is told from other threads gets there by `call_soon_threadsafe`. The loop comes with the first
-incarnation, outlives failures, and ends when the occupant is stopped. Where something ends the loop itself
-(SystemExit in a library's callback), it is run again, with all that was scheduled, and the occupant fails
+incarnation, outlives failures, and ends when the incarnation is stopped. Where something ends the loop itself
+(SystemExit in a library's callback), it is run again, with all that was scheduled, and the incarnation fails
 instead.
 """
 
@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
 
-class Occupant(Protocol):
+class Incarnation(Protocol):
     """What lives in a mailbox: an incarnation of an actor."""
 
     def turn(self) -> None:
@@ -31,14 +31,14 @@ class Occupant(Protocol):
         ...
 
 
-class Vacant(NamedTuple):
+class MailWaiting(NamedTuple):
     """To the supervisor: there is mail and nobody in. The mailbox's token comes with this message."""
 
     mailbox: Mailbox
 
 
-class Failed(NamedTuple):
-    """To the supervisor: the occupant is gone after an error. The mailbox's token comes with it."""
+class Crashed(NamedTuple):
+    """To the supervisor: the incarnation is gone after an error. The mailbox's token comes with it."""
 
     mailbox: Mailbox
     error: BaseException
@@ -46,17 +46,17 @@ class Failed(NamedTuple):
     """The message that was being handled, at the front of the mailbox; None where it was none."""
 
 
-class Left(NamedTuple):
-    """To the supervisor: the occupant stopped or was passivated as asked. The token comes with this, too.
+class Stopped(NamedTuple):
+    """To the supervisor: the incarnation stopped or was passivated as asked. The token comes with this, too.
 
-    Were it handed back at the same time, a supervisor that wants the occupant replaced could find neither
-    token nor mail, and mail could be told as Vacant before the place counts as left.
+    Were it handed back at the same time, a supervisor that wants the incarnation replaced could find neither
+    token nor mail, and mail could be told as MailWaiting before the place counts as left.
     """
 
     mailbox: Mailbox
 
 
-class Killer(NamedTuple):
+class PoisonMessage(NamedTuple):
     """A message that was being handled when its actor failed, put back in its place."""
 
     message: Any
@@ -73,10 +73,10 @@ class Mailbox:
         "_token",
         "closing",
         "in_hand",
+        "incarnation",
         "last_turn",
         "limit",
         "name",
-        "occupant",
         "supervisor",
     )
 
@@ -92,13 +92,13 @@ class Mailbox:
         self.limit = limit
         """Messages from outside that may wait; messages of the engine itself are never refused."""
         self.supervisor = supervisor
-        self.occupant: Occupant | None = None
+        self.incarnation: Incarnation | None = None
         self.last_turn = 0.0
         """time.monotonic() of the last turn, in seconds: what passivation goes by."""
         self.closing: float | None = None
-        """time.monotonic() after which the occupant refuses what it has not begun; None while serving."""
+        """time.monotonic() after which the incarnation refuses what it has not begun; None while serving."""
         self.in_hand: deque[Any] = deque()
-        """What the occupant has taken in its turn and not dealt with yet: the occupant's own."""
+        """What the incarnation has taken in its turn and not dealt with yet: the incarnation's own."""
         self._items: deque[Any] = deque()
         self._token: deque[None] = deque()  # made empty: whoever makes a mailbox holds its token
         self._schedule = schedule
@@ -137,7 +137,7 @@ class Mailbox:
         self._schedule(self)
 
     def get(self) -> Any:
-        """The oldest message. For the occupant only; IndexError where there is none."""
+        """The oldest message. For the incarnation only; IndexError where there is none."""
         return self._items.popleft()
 
     def empty(self) -> bool:
@@ -145,31 +145,31 @@ class Mailbox:
         return not self._items
 
     def take(self, most: int) -> list[Any]:
-        """Up to `most` messages, oldest first. For the occupant only."""
+        """Up to `most` messages, oldest first. For the incarnation only."""
         items = self._items
         return [items.popleft() for _ in range(min(most, len(items)))]
 
     def give_back(self, messages: Iterable[Any]) -> None:
-        """Put messages back at the front, in their order. For the occupant only."""
+        """Put messages back at the front, in their order. For the incarnation only."""
         self._items.extendleft(reversed(list(messages)))
         self.in_hand.clear()
 
     def left(self) -> list[Any]:
-        """A copy of what the occupant has in hand, and of what waits; for who does not wait for its end."""
+        """A copy of what the incarnation has in hand, and of what waits; for who does not wait for its end."""
         return [*self.in_hand.copy(), *self._items.copy()]
 
     def run(self) -> None:
-        """One turn of the occupant; where there is none, the supervisor is told. Needs the token."""
-        occupant = self.occupant
-        if occupant is None:
+        """One turn of the incarnation; where there is none, the supervisor is told. Needs the token."""
+        incarnation = self.incarnation
+        if incarnation is None:
             if self.supervisor is not None:
-                self.supervisor.tell(Vacant(self))
+                self.supervisor.tell(MailWaiting(self))
             return
-        occupant.turn()
+        incarnation.turn()
 
-    def adopt(self, occupant: Occupant) -> None:
+    def adopt(self, incarnation: Incarnation) -> None:
         """Let a new incarnation live here and give it a turn. Needs the token."""
-        self.occupant = occupant
+        self.incarnation = incarnation
         self._schedule(self)
 
     def rest(self) -> None:
@@ -179,7 +179,7 @@ class Mailbox:
             self.wake()
 
 
-class LoopMailbox(Mailbox):
+class AsyncioMailbox(Mailbox):
     """For an actor that does its work in coroutines."""
 
     __slots__ = ("_ends", "_error", "_loop", "_thread")
@@ -202,7 +202,7 @@ class LoopMailbox(Mailbox):
         """Where it runs; None before the first incarnation, and after the last one."""
         return self._thread
 
-    def adopt(self, occupant: Occupant) -> None:
+    def adopt(self, incarnation: Incarnation) -> None:
         """Let a new incarnation live here, on the loop of the one before where that only failed."""
         if self._thread is None:
             self._ends = False
@@ -212,15 +212,15 @@ class LoopMailbox(Mailbox):
                 target=self._live, args=(loop,), name=self.name, daemon=True
             )
             self._thread.start()
-        super().adopt(occupant)
+        super().adopt(incarnation)
 
     def silence(self) -> None:
-        """For the occupant only: the loop ends after this turn."""
+        """For the incarnation only: the loop ends after this turn."""
         self._ends, self._thread = True, None
         self.loop.stop()
 
     def crash(self) -> BaseException | None:
-        """For the occupant only: what has ended the loop since it was last asked."""
+        """For the incarnation only: what has ended the loop since it was last asked."""
         error, self._error = self._error, None
         return error
 

@@ -17,7 +17,7 @@ from actors.log.redaction import scrubbed
 from actors.messages import DeadLetter, Passivate, Replies, TenantRecord, TenantRequest, Unserved
 from actors.replies import packed_refusal, refuse
 from actors.runtime.actor import Actor, Gone
-from actors.runtime.mailbox import Killer, Mailbox
+from actors.runtime.mailbox import Mailbox, PoisonMessage
 from transport.message import RESOURCE_EXHAUSTED, UNAVAILABLE, Refusal
 
 log = structlog.get_logger()
@@ -113,14 +113,14 @@ class Tombstone(Gone):
 
 def entomb(mailbox: Mailbox, refusal: Refusal) -> None:
     """Refuse what waits, and all that will come. Needs the mailbox's token."""
-    mailbox.occupant = Tombstone(mailbox, refusal)
-    mailbox.occupant.turn()
+    mailbox.incarnation = Tombstone(mailbox, refusal)
+    mailbox.incarnation.turn()
 
 
 def refuse_left(mailboxes: Iterable[Mailbox]) -> None:
-    """Answer for occupants whose turns do not end while the server does.
+    """Answer for incarnations whose turns do not end while the server does.
 
-    Nothing is taken out of a mailbox: its occupant is still at it.
+    Nothing is taken out of a mailbox: its incarnation is still at it.
     """
     for mailbox in mailboxes:
         left = [work for message in mailbox.left() if (work := work_in(message)) is not None]
@@ -175,7 +175,7 @@ def deleted(tenant: TenantRecord) -> Refusal:
 
 def work_in(message: Any) -> TenantRequest | None:
     """The request that a message is about, whatever it has been through; None where it is about none."""
-    if isinstance(message, Killer):
+    if isinstance(message, PoisonMessage):
         message = message.message
     if isinstance(message, DeadLetter):
         return message.work

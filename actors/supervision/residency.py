@@ -20,7 +20,7 @@ EVICT_AT_LEAST = 50
 
 
 class Residents:
-    """Mailboxes with an occupant, those asked to leave, and those that wait for a place."""
+    """Mailboxes with an incarnation, those asked to leave, and those that wait for a place."""
 
     def __init__(self, cap: int) -> None:
         self.cap = cap

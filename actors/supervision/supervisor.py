@@ -33,7 +33,7 @@ from actors.runtime.actor import Actor, abandon
 from actors.runtime.clock import After, Every
 from actors.runtime.futures import ReplyFuture, resolve
 from actors.runtime.lifecycle import Child, ChildSpec, ChildStopped
-from actors.runtime.mailbox import Failed, Left, Mailbox, Vacant
+from actors.runtime.mailbox import Crashed, Mailbox, MailWaiting, Stopped
 from actors.supervision.rejecting import STOPPING, Refuser, deleted, entomb, refuse_left, unserved
 from actors.supervision.residency import Residents
 
@@ -125,9 +125,9 @@ class Supervisor(Actor):
             ListResidents: lambda _: self._residents.everybody(),
             ListUnserved: lambda _: self._residents.unserved(),
             Adopt: self._adopt,
-            Vacant: self._vacant,
-            Failed: self._failed,
-            Left: self._left,
+            MailWaiting: self._vacant,
+            Crashed: self._failed,
+            Stopped: self._left,
             PassivationDeclined: self._stayed,
             Restart: self._restart,
             FindTenant: self._find_tenant,
@@ -161,7 +161,7 @@ class Supervisor(Actor):
         try:
             child.spec.start(mailbox)
         except BaseException as error:  # noqa: BLE001 - a constructor's failure is the child's
-            self._failed(Failed(mailbox, error, None))
+            self._failed(Crashed(mailbox, error, None))
 
     def _find_tenant(self, message: FindTenant) -> None:
         tenant = message.tenant
@@ -195,7 +195,7 @@ class Supervisor(Actor):
 
     # Residence: which tenants hold an open database
 
-    def _vacant(self, message: Vacant) -> None:
+    def _vacant(self, message: MailWaiting) -> None:
         """Mail for an actor that is not there; a tenant may have to wait for a place."""
         child = self._children[message.mailbox]
         if child.retirements:
@@ -220,13 +220,13 @@ class Supervisor(Actor):
         for mailbox in self._residents.evict_later():
             mailbox.tell(Passivate(insist=True, patient=True))
 
-    def _left(self, message: Left) -> None:
+    def _left(self, message: Stopped) -> None:
         child = self._children[message.mailbox]
         if child.retirements:
             self._lay_to_rest(message.mailbox, child)
         elif child.tenant is not None:
             self._residents.leave(message.mailbox)
-            message.mailbox.rest()  # mail that came meanwhile comes back as Vacant
+            message.mailbox.rest()  # mail that came meanwhile comes back as MailWaiting
             self._settle_residence()
             self._check_drained()
         elif child.spec.restart == "temporary":
@@ -255,7 +255,7 @@ class Supervisor(Actor):
 
     # Failing
 
-    def _failed(self, message: Failed) -> None:
+    def _failed(self, message: Crashed) -> None:
         mailbox, error, culprit = message
         child = self._children[mailbox]
         if isinstance(error, MigrationNeeded) and self._migrate(mailbox, child):
@@ -337,7 +337,7 @@ class Supervisor(Actor):
         elif message.error is None:
             self._start(message.mailbox)
         else:
-            self._failed(Failed(message.mailbox, message.error, None))
+            self._failed(Crashed(message.mailbox, message.error, None))
 
     # Retiring: a tenant that is deleted leaves and never comes back
 
@@ -353,7 +353,9 @@ class Supervisor(Actor):
         if child.is_backing_off or self._residents.withdraw(mailbox):
             self._lay_to_rest(mailbox, child)
         else:
-            mailbox.tell(Passivate(insist=True, cancel=True))  # or it is Vacant, if nobody is in
+            mailbox.tell(
+                Passivate(insist=True, cancel=True)
+            )  # or it is MailWaiting, if nobody is in
 
     def _lay_to_rest(self, mailbox: Mailbox, child: Child) -> None:
         """Nobody is in, and nobody will be: refuse what waits, forget the address, tell. Needs the token."""
@@ -375,11 +377,11 @@ class Supervisor(Actor):
         for mailbox in self._residents.everybody():  # also to who is leaving, and may take longer
             mailbox.tell(Passivate())
         for mailbox in self._residents.withdraw_waiting():
-            self._vacant(Vacant(mailbox))
+            self._vacant(MailWaiting(mailbox))
         self._check_drained()
 
     def _check_drained(self) -> None:
-        """Mail without an occupant is on its way here as Vacant, to be refused."""
+        """Mail without an incarnation is on its way here as MailWaiting, to be refused."""
         if self._drain is None or self._residents.everybody():
             return
         if all(mailbox.empty() for mailbox in self._addresses.values()):

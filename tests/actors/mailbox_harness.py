@@ -67,14 +67,14 @@ class House:
     def empty(self) -> None:
         """Stop everybody and every thread; fails where an actor stays registered."""
         for mailbox in self._mailboxes:
-            if mailbox.occupant is not None:
+            if mailbox.incarnation is not None:
                 stop(mailbox, WAIT)
         assert self.dispatcher.stop()
         assert set(pykka.ActorRegistry.get_all()) <= self._before
 
 
 class Gate:
-    """An occupant that keeps its thread until it is opened."""
+    """An incarnation that keeps its thread until it is opened."""
 
     def __init__(self) -> None:
         self._entered: SimpleQueue[None] = SimpleQueue()

@@ -221,7 +221,7 @@ class Hotel:
 
     def close(self) -> None:
         """Stop everything at once, without ceremony."""
-        if self.supervisor.occupant is not None:
+        if self.supervisor.incarnation is not None:
             stop(self.supervisor, WAIT)
         assert self._guests.stop()
         assert self._family.stop()

@@ -95,7 +95,7 @@ class Waker(Actor):
         tenant, mailbox = found
         is_changed = tenant.id in self._changed
         self._changed.discard(tenant.id)
-        if mailbox.closing is None and (is_changed or mailbox.occupant is None):
+        if mailbox.closing is None and (is_changed or mailbox.incarnation is None):
             mailbox.tell(OutboxDue())
 
     def _tick(self) -> None:

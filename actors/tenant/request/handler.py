@@ -33,7 +33,7 @@ from actors.replies import A_DEFECT, TO_BE_IMPLEMENTED, packed_refusal, replayed
 from actors.routing.health import Running
 from actors.routing.route import Route, require
 from actors.routing.table import RoutingTable
-from actors.runtime.mailbox import Killer, Mailbox
+from actors.runtime.mailbox import Mailbox, PoisonMessage
 from actors.runtime.rate_limit import FunctionTime, function_time
 from actors.tenant.context import Context
 from actors.tenant.database.database import TenantDatabase
@@ -99,7 +99,7 @@ class RequestHandler:
         """
         self._began = began
         self._chosen = self._running = None
-        if isinstance(message, Killer):
+        if isinstance(message, PoisonMessage):
             message = message.message
         if isinstance(message, DeadLetter):
             return self._set_aside(message)

@@ -12,7 +12,7 @@ from actors.errors import Unavailable
 from actors.log.messages import FROM_TENANT, OK, Line
 from actors.messages import DeadLetter, TenantRequest
 from actors.routing.route import Route
-from actors.runtime.mailbox import Killer
+from actors.runtime.mailbox import PoisonMessage
 from transport.message import Refusal
 
 
@@ -51,7 +51,7 @@ def is_request(message: Any) -> bool:
     return (
         kind is TenantRequest
         or kind is DeadLetter
-        or (kind is Killer and is_request(message.message))
+        or (kind is PoisonMessage and is_request(message.message))
     )
 
 

@@ -38,7 +38,7 @@ from actors.routing.table import RoutingTable
 from actors.runtime.actor import Ping, ask, stop
 from actors.runtime.clock import After
 from actors.runtime.futures import ReplyFuture, resolve, resolve_with_error
-from actors.runtime.mailbox import Failed, Mailbox
+from actors.runtime.mailbox import Crashed, Mailbox
 from tests.actors.mailbox_harness import WAIT, Watch
 from tests.wire import Map, Wire
 from transport.bind import Security, bind_router, endpoint_of
@@ -241,7 +241,7 @@ class ConsoleHarness:
         """Have the console fail, and the next one, which tries the same message again; start one more."""
         self.mailbox.tell("a message of no kind")
         for _ in range(2):
-            assert isinstance(self.supervisor.hear(), Failed)
+            assert isinstance(self.supervisor.hear(), Crashed)
             self.start()
 
     def inform(self) -> None:
@@ -265,7 +265,7 @@ class ConsoleHarness:
 
     def close(self) -> None:
         """Stop the console, if it is there."""
-        if self.mailbox.occupant is not None:
+        if self.mailbox.incarnation is not None:
             stop(self.mailbox, WAIT)
         self._context.destroy(linger=0)
 

@@ -24,7 +24,7 @@ from actors.registry.snapshot import Published
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Ping, ask, stop
 from actors.runtime.futures import ReplyFuture
-from actors.runtime.mailbox import Left
+from actors.runtime.mailbox import Stopped
 from tests.actors.mailbox_harness import WAIT, House, Watch
 from tests.actors.servers import INDEX
 from tests.wire import Map
@@ -171,7 +171,7 @@ class DirectoryHarness:
     def restart(self) -> list[DirectoryChanged]:
         """The next incarnation, as after a stop of the whole server; what it tells at first."""
         stop(self.mailbox, WAIT)
-        assert isinstance(self.house.watch.hear(), Left)
+        assert isinstance(self.house.watch.hear(), Stopped)
         self.changes()
         self.open()
         ask(self.mailbox, Ping(), WAIT)

@@ -126,5 +126,5 @@ def test_a_tenant_is_awake_where_somebody_lives_in_its_mailbox() -> None:
     assert not inlet.is_awake
     inlet.open(mailbox)
     assert not inlet.is_awake
-    mailbox.occupant = type("Somebody", (), {"turn": lambda _: None})()
+    mailbox.incarnation = type("Somebody", (), {"turn": lambda _: None})()
     assert inlet.is_awake

@@ -21,7 +21,7 @@ from actors.messages import (
     TokensUsed,
 )
 from actors.profiles import Config, Profile, frozen
-from actors.runtime.mailbox import Failed
+from actors.runtime.mailbox import Crashed
 from tests.actors.router_harness import ACME, Reception, digest, token
 from tests.wire import Map, Wire, packed
 
@@ -366,12 +366,12 @@ def fail(reception: Reception) -> None:
     known = DirectoryChanged(tenants=(ACME,), tokens=(token("ann"),), complete=True)
     reception.mailbox.tell("no handler for this")
     kept = [reception.supervisor.hear()]
-    while not isinstance(kept[-1], Failed):
+    while not isinstance(kept[-1], Crashed):
         kept.append(reception.supervisor.hear())
     reception.mailbox.tell(known)
     reception.start()
     failed = reception.supervisor.hear()  # the message is tried twice
-    assert isinstance(failed, Failed)
+    assert isinstance(failed, Crashed)
     reception.start()
     reception.told(known)
     for message in kept[:-1]:

@@ -14,7 +14,7 @@ from pykka.messages import _ActorStop
 
 from actors.runtime.actor import MOST_PER_TURN, PONG, Actor, Ping, ask, stop
 from actors.runtime.futures import ReplyFuture
-from actors.runtime.mailbox import Failed, Killer, Left, Mailbox
+from actors.runtime.mailbox import Crashed, Mailbox, PoisonMessage, Stopped
 from tests.actors.mailbox_harness import WAIT, Gate, House
 
 
@@ -176,9 +176,9 @@ def test_the_mail_of_a_failed_actor_stays_in_order_for_the_next(
 
     news = house.watch.hear()
 
-    assert news == Failed(mailbox, crash, Killer(crash, 1))
-    assert mailbox.occupant is None
-    assert mailbox.take(10) == [Killer(crash, 1), "behind"]
+    assert news == Crashed(mailbox, crash, PoisonMessage(crash, 1))
+    assert mailbox.incarnation is None
+    assert mailbox.take(10) == [PoisonMessage(crash, 1), "behind"]
     assert all_of(seen) == ["before", ("on_failure", Crash)]
 
 
@@ -345,7 +345,7 @@ def test_stop_handles_the_mail_before_it_and_leaves_the_rest(
     mailbox.tell("behind")
     gate.open()
 
-    assert house.watch.hear() == Left(mailbox)
+    assert house.watch.hear() == Stopped(mailbox)
     assert answer.get(timeout=0) is None
     assert all_of(seen) == ["before", "on_stop"]
     assert mailbox.take(10) == ["behind"]
@@ -383,7 +383,7 @@ def test_an_on_stop_that_fails_does_not_keep_the_actor(
 
     stop(mailbox, WAIT)
 
-    assert house.watch.hear() == Left(mailbox)
+    assert house.watch.hear() == Stopped(mailbox)
 
 
 @ENDS

@@ -10,7 +10,7 @@ import pytest
 
 from actors.runtime.actor import stop
 from actors.runtime.clock import After, Clock, ClockMailbox, Every
-from actors.runtime.mailbox import Failed, Left
+from actors.runtime.mailbox import Crashed, Stopped
 from tests.actors.mailbox_harness import WAIT, Watch
 
 
@@ -32,7 +32,7 @@ def clock(watch: Watch) -> Iterator[ClockMailbox]:
     mailbox = ClockMailbox(watch)
     Clock.start(mailbox)
     yield mailbox
-    if mailbox.occupant is not None:
+    if mailbox.incarnation is not None:
         stop(mailbox, WAIT)
 
 
@@ -127,7 +127,7 @@ def test_timers_survive_a_failure_of_the_clock(clock: ClockMailbox, watch: Watch
 
     clock.tell("neither After nor Every")
     news = watch.hear()
-    assert isinstance(news, Failed)
+    assert isinstance(news, Crashed)
     assert isinstance(news.error, TypeError)
     reader.heard()
     assert reader.hear() == "tick"
@@ -145,7 +145,7 @@ def test_mail_for_a_failed_clock_waits_for_the_next(clock: ClockMailbox, watch: 
     clock.tell("neither After nor Every")
     clock.tell(After(0.0, reader, "asked for before"))
     for _ in range(2):
-        assert isinstance(watch.hear(), Failed)
+        assert isinstance(watch.hear(), Crashed)
         Clock.start(clock)
 
     assert reader.hear() == "asked for before"
@@ -169,7 +169,7 @@ def test_one_thread_serves_all_incarnations_and_ends_with_the_stop(
     thread = before[-1]
     thread.join(WAIT)
     assert not thread.is_alive()
-    assert watch.heard()[-1] == Left(clock)
+    assert watch.heard()[-1] == Stopped(clock)
 
 
 def test_a_clock_that_was_stopped_can_be_started_again(clock: ClockMailbox, watch: Watch) -> None:
@@ -178,7 +178,7 @@ def test_a_clock_that_was_stopped_can_be_started_again(clock: ClockMailbox, watc
     clock.tell(Every(0.001, reader, "of the former life"))
     reader.hear()
     stop(clock, WAIT)
-    assert watch.hear() == Left(clock)
+    assert watch.hear() == Stopped(clock)
     reader.heard()
 
     Clock.start(clock)

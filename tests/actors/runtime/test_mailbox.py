@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from actors.runtime.actor import Actor
-from actors.runtime.mailbox import Failed, Left, Mailbox, Vacant
+from actors.runtime.mailbox import Crashed, Mailbox, MailWaiting, Stopped
 from actors.runtime.scheduler import Dispatcher
 
 WAIT = 10.0
@@ -97,7 +97,7 @@ def test_mail_for_nobody_is_told_to_the_supervisor_once_and_kept() -> None:
     scheduled.pop().run()
     mailbox.tell("second")
 
-    assert supervisor.take(10) == [Vacant(mailbox)]
+    assert supervisor.take(10) == [MailWaiting(mailbox)]
     assert scheduled == []
     assert mailbox.take(10) == ["first", "second"]
 
@@ -199,7 +199,7 @@ class OneToken(RuleBasedStateMachine):
     def supervise(self) -> None:
         """The supervisor deals with what it was told; each of its messages brings the token."""
         message = self.supervisor.get()
-        if isinstance(message, Left):
+        if isinstance(message, Stopped):
             message.mailbox.rest()
         else:
             Scripted.start(message.mailbox, self.seen)
@@ -292,9 +292,9 @@ class Landlord(Actor):
 
     def on_receive(self, message: Any) -> None:
         """Vacant, Failed and Left; with each of them comes the token."""
-        if isinstance(message, Vacant | Failed):
+        if isinstance(message, MailWaiting | Crashed):
             Booked.start(message.mailbox, *self._tenancy)
-        elif isinstance(message, Left):
+        elif isinstance(message, Stopped):
             message.mailbox.rest()
 
 

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from actors.runtime.actor import Actor, stop
-from actors.runtime.mailbox import Failed, Left, LoopMailbox
+from actors.runtime.mailbox import AsyncioMailbox, Crashed, Stopped
 from tests.actors.mailbox_harness import WAIT, Watch
 
 
 class Writer(Actor):
     """Writes down in which thread it hears what."""
 
-    mailbox: LoopMailbox
+    mailbox: AsyncioMailbox
 
-    def __init__(self, mailbox: LoopMailbox, heard: SimpleQueue[Any]) -> None:
+    def __init__(self, mailbox: AsyncioMailbox, heard: SimpleQueue[Any]) -> None:
         super().__init__(mailbox)
         self._heard = heard
 
@@ -43,14 +43,14 @@ class Writer(Actor):
 def test_turns_are_taken_on_the_loop_until_the_occupant_is_stopped() -> None:
     heard: SimpleQueue[Any] = SimpleQueue()
     watch = Watch()
-    mailbox = LoopMailbox("connector echo", watch)
+    mailbox = AsyncioMailbox("connector echo", watch)
     mailbox.tell("before anybody lives there")
     Writer.start(mailbox, heard)
     thread = heard.get(timeout=WAIT)[1]
     mailbox.tell("after")
     assert heard.get(timeout=WAIT) == ("after", thread)
     stop(mailbox, WAIT)
-    assert isinstance(watch.hear(), Left)
+    assert isinstance(watch.hear(), Stopped)
     thread.join(WAIT)
     assert not thread.is_alive()
     mailbox.tell("too late")
@@ -60,13 +60,13 @@ def test_turns_are_taken_on_the_loop_until_the_occupant_is_stopped() -> None:
 def test_what_ends_the_loop_fails_the_occupant_and_no_message(error: type[BaseException]) -> None:
     heard: SimpleQueue[Any] = SimpleQueue()
     watch = Watch()
-    mailbox = LoopMailbox("connector echo", watch)
+    mailbox = AsyncioMailbox("connector echo", watch)
     Writer.start(mailbox, heard)
     mailbox.tell("first")
     thread = heard.get(timeout=WAIT)[1]
     mailbox.loop.call_soon_threadsafe(sys.exit if error is SystemExit else _interrupt)
     failed = watch.hear()
-    assert isinstance(failed, Failed)
+    assert isinstance(failed, Crashed)
     assert isinstance(failed.error, error)
     assert failed.culprit is None
     mailbox.tell("second")

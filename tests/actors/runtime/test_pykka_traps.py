@@ -23,7 +23,7 @@ from pykka._envelope import Envelope
 from actors.runtime.actor import Actor, Ping, ask
 from actors.runtime.clock import After, Clock, ClockMailbox
 from actors.runtime.futures import ReplyFuture
-from actors.runtime.mailbox import Failed, Killer, Mailbox, Vacant
+from actors.runtime.mailbox import Crashed, Mailbox, MailWaiting, PoisonMessage
 from tests.actors.mailbox_harness import WAIT, Gate, House
 
 
@@ -101,7 +101,7 @@ def test_an_exception_in_a_tell_loses_no_mail(house: House) -> None:
     mailbox.tell(lambda: handled.put("behind"))
     for _ in range(2):  # the message is tried twice before it is set aside
         Ours.start(mailbox)
-        assert isinstance(house.watch.hear(), Failed)
+        assert isinstance(house.watch.hear(), Crashed)
     Ours.start(mailbox)
 
     assert handled.get(timeout=WAIT) == "behind"
@@ -359,7 +359,7 @@ def test_an_actor_has_a_supervisor(house: House) -> None:
 
     mailbox.tell(crash)
 
-    assert house.watch.hear() == Failed(mailbox, crash, Killer(crash, 1))
+    assert house.watch.hear() == Crashed(mailbox, crash, PoisonMessage(crash, 1))
 
 
 def test_a_mailbox_is_bounded(house: House) -> None:
@@ -378,7 +378,7 @@ def test_an_actor_can_leave_and_its_address_stays_good(house: House) -> None:
 
     mailbox.tell("mail")
 
-    assert house.watch.hear() == Vacant(mailbox)
+    assert house.watch.hear() == MailWaiting(mailbox)
     Ours.start(mailbox)
     assert ask(mailbox, Ping(), WAIT)
 

@@ -18,7 +18,7 @@ WAIT = 10.0
 
 
 class Turn:
-    """An occupant whose turn is one call."""
+    """An incarnation whose turn is one call."""
 
     def __init__(self, call: Callable[[], None]) -> None:
         self._call = call

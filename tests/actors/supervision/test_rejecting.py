@@ -10,7 +10,7 @@ import pytest
 from actors.log.lines import Accounts
 from actors.messages import DeadLetter, Passivate
 from actors.runtime.actor import PONG, Ping, ask
-from actors.runtime.mailbox import Killer, Left
+from actors.runtime.mailbox import PoisonMessage, Stopped
 from actors.supervision.rejecting import Refuser, entomb
 from tests.actors.mailbox_harness import WAIT, House, Watch
 from tests.actors.router_harness import ACME
@@ -66,7 +66,7 @@ def test_it_leaves_when_it_is_passivated(house: House) -> None:
 
     Refuser.start(mailbox, REFUSAL, ACME)
 
-    assert house.watch.hear() == Left(mailbox)
+    assert house.watch.hear() == Stopped(mailbox)
     assert [decoded(news)["id"] for news in outlet.heard()] == ["before"]
     assert [message.request.id for message in mailbox.take(10)] == ["behind"]
 
@@ -91,7 +91,7 @@ def test_with_once_it_leaves_as_soon_as_all_is_answered(house: House) -> None:
 
     Refuser.start(mailbox, REFUSAL, ACME, once=True)
 
-    assert house.watch.hear() == Left(mailbox)
+    assert house.watch.hear() == Stopped(mailbox)
     assert len(outlet.heard()) == 3
     assert mailbox.empty()
 
@@ -103,7 +103,7 @@ def test_with_once_a_passivation_on_the_way_is_no_trouble(house: House) -> None:
 
     Refuser.start(mailbox, REFUSAL, ACME, once=True)
 
-    assert house.watch.hear() == Left(mailbox)
+    assert house.watch.hear() == Stopped(mailbox)
     assert mailbox.empty()
 
 
@@ -133,9 +133,9 @@ def test_behind_a_tombstone_everything_is_answered_and_nobody_registered(house: 
     mailbox = house.mailbox()
     before = len(pykka.ActorRegistry.get_all())
     mailbox.tell(Passivate())
-    mailbox.tell(Killer(work("killer", outlet), 1))
+    mailbox.tell(PoisonMessage(work("killer", outlet), 1))
     mailbox.tell(DeadLetter(work("deadly", outlet), "Crash()"))
-    mailbox.tell(Killer(DeadLetter(work("deadlier", outlet), "Crash()"), 1))
+    mailbox.tell(PoisonMessage(DeadLetter(work("deadlier", outlet), "Crash()"), 1))
     entomb(mailbox, REFUSAL)
     assert len(outlet.heard()) == 3
 

@@ -28,7 +28,7 @@ from actors.runtime.actor import Actor, Ping, ask, stop
 from actors.runtime.clock import After, Clock, ClockMailbox
 from actors.runtime.futures import ReplyFuture
 from actors.runtime.lifecycle import Child, ChildSpec, ChildStopped
-from actors.runtime.mailbox import Left, Mailbox, Vacant
+from actors.runtime.mailbox import Mailbox, MailWaiting, Stopped
 from actors.supervision.rejecting import unserved
 from actors.supervision.supervisor import BACKOFF_MOST, Drain, Relieve, Sweep, backoff
 from tests.actors.mailbox_harness import WAIT, Gate, Watch
@@ -288,9 +288,9 @@ def test_a_transient_child_is_started_again_after_a_failure_but_not_after_a_stop
     assert seen.get(timeout=WAIT) == "started"
 
     stop(mailbox, WAIT)
-    hotel.supervisor.hear(Left(mailbox))
+    hotel.supervisor.hear(Stopped(mailbox))
     hotel.settled()
-    assert mailbox.occupant is None
+    assert mailbox.incarnation is None
 
     mailbox.tell("mail")
     assert hear(seen, 2) == ["started", "mail"]
@@ -589,7 +589,7 @@ def test_one_to_whom_mail_has_come_stays_until_it_is_done(make_hotel: HotelMaker
     a.tell(gate.turn)
     gate.entered()
     b.tell("waiting")
-    hotel.supervisor.hear(Vacant(b))
+    hotel.supervisor.hear(MailWaiting(b))
     hotel.settled()  # a has been told to leave
     a.tell("more")
     gate.open()
@@ -774,9 +774,9 @@ def test_one_that_waits_for_a_place_is_retired_without_it(make_hotel: HotelMaker
     inside.tell(gate.turn)
     gate.entered()
     waiting.tell(work("r1", outlet))
-    hotel.supervisor.hear(Vacant(waiting))
+    hotel.supervisor.hear(MailWaiting(waiting))
     behind.tell("mail")
-    hotel.supervisor.hear(Vacant(behind))
+    hotel.supervisor.hear(MailWaiting(behind))
 
     assert retire(hotel, "waiting").hear() == Retired(record("waiting"))
     assert is_deleted(outlet.hear(), "r1", "waiting")
@@ -1076,12 +1076,12 @@ def test_those_that_wait_for_a_place_are_refused_before_the_drain_is_done(
     inside.tell(gate.turn)
     gate.entered()
     waiting.tell(work("r1", outlet))
-    hotel.supervisor.hear(Vacant(waiting))
+    hotel.supervisor.hear(MailWaiting(waiting))
 
     done = drain(hotel)
     on_the_way.entered()
     gate.open()
-    hotel.supervisor.hear(Left(inside))
+    hotel.supervisor.hear(Stopped(inside))
     hotel.settled()
     assert not done.answered()
     on_the_way.open()
@@ -1149,12 +1149,12 @@ def test_a_child_that_the_wiring_stops_during_a_drain_stays_away(
     drain(hotel)
 
     stop(mailbox, WAIT)
-    hotel.supervisor.hear(Left(mailbox))
+    hotel.supervisor.hear(Stopped(mailbox))
     mailbox.tell("mail")
     hotel.settled()
 
     assert seen.empty()
-    assert mailbox.occupant is None
+    assert mailbox.incarnation is None
 
 
 def test_relief_is_asked_for_when_the_clock_says_so(hotel: Hotel) -> None:

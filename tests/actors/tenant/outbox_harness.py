@@ -29,7 +29,7 @@ from actors.profiles import Profiles
 from actors.registry.snapshot import Published
 from actors.routing.table import RoutingTable
 from actors.runtime.futures import resolve, resolve_with_error
-from actors.runtime.mailbox import Failed, Mailbox
+from actors.runtime.mailbox import Crashed, Mailbox
 from actors.tenant.actor import Tenant
 from actors.tenant.database.database import TenantDatabase
 from actors.tenant.storage.files import Storage
@@ -106,26 +106,26 @@ class Depot:
             for sleep in self.timer.heard():
                 resolve(sleep.reply_to, {"seconds": 0.0})
         self.news += self.watch.heard()
-        if any(isinstance(news, Failed) for news in self.news):
+        if any(isinstance(news, Crashed) for news in self.news):
             self.commits.clear()
             self.after_commits.clear()
             self.start()
 
     def crash(self) -> None:
         """As kill -9: nothing is said or written any more."""
-        occupant = self.mailbox.occupant
-        assert isinstance(occupant, Tenant)
-        occupant._unit_of_work.database.close()
-        occupant._deliveries.abandon()
-        pykka.ActorRegistry.unregister(occupant.actor_ref)
+        incarnation = self.mailbox.incarnation
+        assert isinstance(incarnation, Tenant)
+        incarnation._unit_of_work.database.close()
+        incarnation._deliveries.abandon()
+        pykka.ActorRegistry.unregister(incarnation.actor_ref)
         self.start()
 
     def close(self) -> None:
         """The end of the test."""
-        occupant = self.mailbox.occupant
-        if isinstance(occupant, Tenant):
-            occupant._unit_of_work.close()
-            pykka.ActorRegistry.unregister(occupant.actor_ref)
+        incarnation = self.mailbox.incarnation
+        if isinstance(incarnation, Tenant):
+            incarnation._unit_of_work.close()
+            pykka.ActorRegistry.unregister(incarnation.actor_ref)
 
     # Callers
 
@@ -166,9 +166,9 @@ class Depot:
 
     def ask(self, message: Any) -> Any:
         """Of the tenant."""
-        occupant = self.mailbox.occupant
-        assert isinstance(occupant, Tenant)
-        found = occupant.on_receive(message)
+        incarnation = self.mailbox.incarnation
+        assert isinstance(incarnation, Tenant)
+        found = incarnation.on_receive(message)
         self.run()
         return found
 

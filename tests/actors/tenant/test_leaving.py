@@ -12,7 +12,7 @@ import pytest
 from actors.messages import Passivate, PassivationDeclined
 from actors.runtime.actor import stop
 from actors.runtime.clock import After, Clock, ClockMailbox
-from actors.runtime.mailbox import Left
+from actors.runtime.mailbox import Stopped
 from actors.tenant.request.idempotency import progress_in
 from tests.actors.mailbox_harness import WAIT, House
 from tests.actors.tenant.async_harness import Lounge
@@ -61,7 +61,7 @@ def is_silent(lounge: Lounge) -> bool:
 
 def leaves(lounge: Lounge) -> bool:
     """Whether that is what its supervisor hears next."""
-    return bool(lounge.house.watch.hear() == Left(lounge.mailbox))
+    return bool(lounge.house.watch.hear() == Stopped(lounge.mailbox))
 
 
 def test_an_idle_tenant_stays_while_a_function_waits(lounge: Lounge) -> None:

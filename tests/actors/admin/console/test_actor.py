@@ -30,7 +30,7 @@ from actors.profiles import Config, Profile
 from actors.replies import success
 from actors.runtime.actor import stop
 from actors.runtime.futures import ReplyFuture
-from actors.runtime.mailbox import Failed
+from actors.runtime.mailbox import Crashed
 from tests.actors.admin.console_harness import (
     ACME,
     LIMITS,
@@ -621,7 +621,7 @@ def test_a_console_that_fails_leaves_nobody_without_a_reply(
     with pytest.raises(Unavailable):
         local.get(timeout=WAIT)
     assert done.get(timeout=WAIT)
-    assert isinstance(console.supervisor.hear(), Failed)
+    assert isinstance(console.supervisor.hear(), Crashed)
     console.mailbox.socket.close()
 
 

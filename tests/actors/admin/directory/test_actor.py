@@ -22,7 +22,7 @@ from actors.messages import DirectoryChanged, Retired, TenantRecord, TokensUsed
 from actors.profiles import Profiles
 from actors.registry.snapshot import Published
 from actors.runtime.actor import ask, stop
-from actors.runtime.mailbox import Failed, Left, Mailbox
+from actors.runtime.mailbox import Crashed, Mailbox, Stopped
 from tests.actors.admin.directory_harness import (
     ACTIONS,
     CONSOLE,
@@ -137,7 +137,7 @@ def test_the_next_incarnation_finds_everything_and_tells_it(directory: Directory
     directory.changes()
     directory.mailbox.tell("a message that it does not know")
     failed = directory.house.watch.hear()
-    assert isinstance(failed, Failed)
+    assert isinstance(failed, Crashed)
     assert isinstance(failed.error, TypeError)
     directory.mailbox.take(1)
     directory.open()
@@ -300,7 +300,7 @@ def test_what_a_killed_server_left_does_not_count_until_it_is_synced(
     """The next one starts all the same, and tells what there is as soon as that is known."""
     disk.syncs = False
     stop(shaky.mailbox, WAIT)
-    assert isinstance(shaky.house.watch.hear(), Left)
+    assert isinstance(shaky.house.watch.hear(), Stopped)
     shaky.changes()
     shaky.open()
     with pytest.raises(Unavailable):
@@ -348,9 +348,9 @@ def test_a_file_that_is_not_there_is_not_made_anew(directory: DirectoryHarness) 
     """By no incarnation: it would let nobody in."""
     directory.path.unlink()
     stop(directory.mailbox, WAIT)
-    assert isinstance(directory.house.watch.hear(), Left)
+    assert isinstance(directory.house.watch.hear(), Stopped)
     directory.open()
-    assert isinstance(directory.house.watch.hear(), Failed)
+    assert isinstance(directory.house.watch.hear(), Crashed)
     assert not directory.path.exists()
 
 

@@ -87,7 +87,7 @@ class Story:
     def leave(self) -> None:
         """Passivated, and woken again."""
         self.depot.asked_to_leave(insist=self.chance.random() < 0.5)
-        if self.depot.mailbox.occupant is None:
+        if self.depot.mailbox.incarnation is None:
             self.depot.incarnate()
 
     def end_well(self) -> None:

@@ -21,7 +21,7 @@ from actors.errors import (
     Unavailable,
 )
 from actors.messages import ListDeliveries, PassivationDeclined, Redeliver
-from actors.runtime.mailbox import Left
+from actors.runtime.mailbox import Stopped
 from actors.tenant.actor import Tenant
 from actors.tenant.outbox.attempt import ATTEMPT_SECONDS, MOST_ATTEMPTS, MOST_TELLINGS, wait_after
 from actors.tenant.outbox.relay import MOST_UNDER_WAY
@@ -268,7 +268,7 @@ def test_a_tenant_with_deliveries_under_way_stays_once_and_then_leaves(depot: De
     depot.sent()
     assert depot.asked_to_leave() == [PassivationDeclined(depot.mailbox)]
     assert depot.asked_to_leave(insist=True) == [PassivationDeclined(depot.mailbox)]
-    assert depot.asked_to_leave(insist=True) == [Left(depot.mailbox)]
+    assert depot.asked_to_leave(insist=True) == [Stopped(depot.mailbox)]
 
 
 def test_a_server_that_stops_waits_for_answers_until_its_time_is_over(depot: Depot) -> None:
@@ -282,7 +282,7 @@ def test_a_server_that_stops_waits_for_answers_until_its_time_is_over(depot: Dep
     assert depot.news == []
     depot.mailbox.closing = time.monotonic()
     depot.rang()
-    assert depot.news == [Left(depot.mailbox)]
+    assert depot.news == [Stopped(depot.mailbox)]
     assert depot.states() == ["waiting"]
     assert second.reply_to.answered() is False
 
@@ -295,7 +295,7 @@ def test_a_retry_in_the_future_lets_the_tenant_go_and_wakes_it(
     depot.sent()
     depot.refuse(depot.operate(), Unavailable("away"))
     alarm = depot.clock.heard()[-1]
-    assert depot.asked_to_leave() == [Left(depot.mailbox)]
+    assert depot.asked_to_leave() == [Stopped(depot.mailbox)]
     assert 400 < depot.marker.stat().st_mtime - time.time() < 501
     assert depot.storage.due_markers(time.time()) == []
     assert len(depot.storage.due_markers(time.time() + 501)) == 1
@@ -325,7 +325,7 @@ def test_the_marker_is_there_before_the_commit_and_gone_with_the_last(depot: Dep
     depot.sent(then="")
     assert seen == [True]
     depot.accept(depot.operate())
-    assert depot.asked_to_leave() == [Left(depot.mailbox)]
+    assert depot.asked_to_leave() == [Stopped(depot.mailbox)]
     assert not depot.marker.exists()
 
 
@@ -413,10 +413,10 @@ def test_pauses_grow_while_outcomes_cannot_be_written_and_begin_anew_once_they_c
         raise sqlite3.OperationalError("database or disk is full")
 
     def paused() -> float:
-        occupant = depot.mailbox.occupant
-        assert isinstance(occupant, Tenant)
-        left = occupant._deliveries._paused_until - time.monotonic()
-        occupant._deliveries._paused_until = time.monotonic()
+        incarnation = depot.mailbox.incarnation
+        assert isinstance(incarnation, Tenant)
+        left = incarnation._deliveries._paused_until - time.monotonic()
+        incarnation._deliveries._paused_until = time.monotonic()
         depot.rang()
         return left
 

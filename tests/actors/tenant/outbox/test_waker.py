@@ -118,7 +118,7 @@ def test_it_goes_on_where_no_descriptor_is_left_and_looks_again_at_the_next_tick
 def test_whoever_is_in_and_was_suspended_is_told(bedroom: Bedroom) -> None:
     """His alarm does not ring for what he was not to do."""
     awake = Mailbox("awake", lambda _: None)
-    awake.occupant = Gate()
+    awake.incarnation = Gate()
     bedroom.markers = [ACME.id]
     assert bedroom.told(DirectoryChanged(tenants=(ACME,)), Tick()) == ["acme"]
     bedroom.told(TenantAddress(ACME, awake), TenantAddress(ACME, awake))
@@ -130,7 +130,7 @@ def test_whoever_is_in_is_left_alone(bedroom: Bedroom) -> None:
     """He has an alarm of his own, and being told would keep him from being idle."""
     asleep = Mailbox("asleep", lambda _: None)
     awake = Mailbox("awake", lambda _: None)
-    awake.occupant = Gate()
+    awake.incarnation = Gate()
     stopping = Mailbox("stopping", lambda _: None)
     stopping.closing = 0.0
     for mailbox in (asleep, awake, stopping):

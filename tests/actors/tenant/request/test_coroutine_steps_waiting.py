@@ -17,7 +17,7 @@ from actors.index.parser import read_index
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import stop
 from actors.runtime.clock import After, Clock, ClockMailbox
-from actors.runtime.mailbox import Failed
+from actors.runtime.mailbox import Crashed
 from actors.tenant.context import Context
 from actors.tenant.request.connector_calls import AWAITABLE
 from actors.tenant.request.idempotency import progress_in
@@ -373,7 +373,7 @@ def test_what_an_incarnation_left_unfinished_is_aborted_and_not_run_again(
     assert first["code"] == "unavailable"
     assert "2 stretches of it were committed" in first["message"]
     assert "retry_after_ms" not in first
-    assert isinstance(house.watch.hear(), Failed)
+    assert isinstance(house.watch.hear(), Crashed)
     lounge.mailbox.get()
     lounge.enter()
     lounge.answer(late)

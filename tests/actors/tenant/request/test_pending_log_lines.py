@@ -19,7 +19,7 @@ from actors.log.messages import FROM_TENANT, Line, Turn
 from actors.messages import DeadLetter, Peer, Principal, Replies, TenantRecord, TenantRequest
 from actors.registry.snapshot import Published
 from actors.routing.table import RoutingTable
-from actors.runtime.mailbox import Failed, Mailbox
+from actors.runtime.mailbox import Crashed, Mailbox
 from actors.tenant.actor import Tenant
 from actors.tenant.database.database import TenantDatabase
 from actors.tenant.storage.files import Storage
@@ -272,7 +272,7 @@ def test_what_kills_even_as_a_dead_letter_is_told(
     bench.mailbox.tell(letter)
     for _ in range(2):
         bench.start()
-        assert isinstance(house.watch.hear(), Failed)
+        assert isinstance(house.watch.hear(), Crashed)
     (told,) = bench.served([letter])
     assert told.reply["error"]["code"] == "internal"
     agree(told)
