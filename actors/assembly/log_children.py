@@ -21,7 +21,7 @@ from actors.log.metrics.telemetry import MOST_WAITING, Telemetry, is_wanted
 from actors.runtime.clock import Every
 from actors.runtime.lifecycle import ChildSpec
 from actors.runtime.mailbox import Mailbox
-from actors.runtime.scheduler import Permit
+from actors.runtime.scheduler import ComputeToken
 from actors.settings import Settings
 
 MIDNIGHT_SECONDS = 30.0
@@ -48,9 +48,13 @@ class MakeMailbox(Protocol):
     """Makes the mailbox of an actor with a thread of its own."""
 
     def __call__(
-        self, name: str, supervisor: Mailbox | None, permit: Permit | None = None, **options: int
+        self,
+        name: str,
+        supervisor: Mailbox | None,
+        token: ComputeToken | None = None,
+        **options: int,
     ) -> Mailbox:
-        """With a permit, the actor computes in turns with the tenants."""
+        """With a compute token, the actor computes in turns with the tenants."""
         ...
 
 
@@ -63,7 +67,7 @@ class Logs:
         clock: Callable[[], float],
         supervisor: Mailbox,
         make_mailbox: MakeMailbox,
-        permit: Permit,
+        token: ComputeToken,
         age: Callable[[], float],
     ) -> None:
         """`clock` says seconds since the epoch, `age` those by which old files are removed.
@@ -73,16 +77,16 @@ class Logs:
         self._settings = settings
         self._clock = clock
         self._age = age
-        self._permit = permit
+        self._token = token
         self._zone = zone_of(settings.log_time_zone)
         self._folder = settings.data / "logs"
         self.errors = make_mailbox("error log", supervisor, limit=MOST_TROUBLES)
         self._spans = (
             make_mailbox("telemetry", supervisor, limit=MOST_WAITING) if is_wanted() else None
         )
-        self.stats = make_mailbox("stats", supervisor, permit)
-        self.tenants = make_mailbox("tenant log", supervisor, permit, limit=MOST_TURNS)
-        self.reader = make_mailbox("log reader", supervisor, permit)
+        self.stats = make_mailbox("stats", supervisor, token)
+        self.tenants = make_mailbox("tenant log", supervisor, token, limit=MOST_TURNS)
+        self.reader = make_mailbox("log reader", supervisor, token)
 
     def accounts(self) -> Accounts | None:
         """For an actor that answers for tenants, to tell what; None where nobody wants to know."""
@@ -114,7 +118,7 @@ class Logs:
                 self._folder / "tenants",
                 stats=self.stats,
                 trouble=self.errors,
-                let_go=self._permit.let_go,
+                let_go=self._token.release,
                 **self._days(),
             ),
             self.reader: lambda box: LogReader.start(box, self._folder, audit, self._zone, clock),

@@ -47,7 +47,7 @@ from actors.runtime.lifecycle import (
     try_stopping,
 )
 from actors.runtime.mailbox import Mailbox
-from actors.runtime.scheduler import Dispatcher, Permit
+from actors.runtime.scheduler import ComputeToken, Dispatcher
 from actors.settings import Settings
 from actors.supervision.supervisor import Adopt, Drain, RefuseUnfinished, Supervisor, keep_looking
 from actors.tenant.actor import Tenant
@@ -148,18 +148,18 @@ class System:
 
     def _make_mailboxes(self, data: zmq.Socket[bytes], admin: zmq.Socket[bytes]) -> None:
         settings = self.settings
-        self._permit = Permit()
-        self._tenants = Dispatcher("tenants", settings.threads, settings.threads_most, self._permit)
+        self._token = ComputeToken()
+        self._tenants = Dispatcher("tenants", settings.threads, settings.threads_most, self._token)
         self._dispatchers.append(self._tenants)
         self.supervisor = self._mailbox("supervisor", None)
-        given = (self._permit, self._age.now)
+        given = (self._token, self._age.now)
         self.logs = Logs(settings, self._now, self.supervisor, self._mailbox, *given)
         self.clock = ClockMailbox(self.supervisor)
         self.migrator = self._mailbox("migrator", self.supervisor)
         self.registry = self.tables.registry = self._mailbox("registry", self.supervisor)
         self.admin_log = self._mailbox("admin log", self.supervisor)
         # Verifying a long log computes: it takes turns with the tenants.
-        self.audit_reader = self._mailbox("audit reader", self.supervisor, self._permit)
+        self.audit_reader = self._mailbox("audit reader", self.supervisor, self._token)
         self.timer = self._mailbox("timer", self.supervisor)
         self.connectors = Switchboard(
             settings.data / "connectors",
@@ -174,7 +174,7 @@ class System:
         """Whom functions call, by the names of the index."""
         self.directory = self._mailbox("directory", self.supervisor)
         self.waker = self._mailbox("waker", self.supervisor)
-        inbox = SocketMailbox(data, self._permit.let_go, self._permit.take, self._bounds)
+        inbox = SocketMailbox(data, self._token.release, self._token.acquire, self._bounds)
         self.router = RouterMailbox("router", inbox, self.supervisor)
         self.console = ConsoleMailbox("console", SocketMailbox(admin), self.supervisor)
         self.local = LocalAdmin(self.console)
@@ -283,10 +283,14 @@ class System:
         ]
 
     def _mailbox(
-        self, name: str, supervisor: Mailbox | None, permit: Permit | None = None, **options: int
+        self,
+        name: str,
+        supervisor: Mailbox | None,
+        token: ComputeToken | None = None,
+        **options: int,
     ) -> Mailbox:
         """A mailbox for an actor with a thread of its own: a blocked tenant must not hold it up."""
-        dispatcher = Dispatcher(name, permit=permit)
+        dispatcher = Dispatcher(name, token=token)
         self._dispatchers.append(dispatcher)
         return Mailbox(name, dispatcher.schedule, supervisor=supervisor, **options)
 
@@ -365,7 +369,7 @@ class System:
             record,
             self._storage,
             self.tables,
-            self._permit.let_go,
+            self._token.release,
             self._profiles,
             self.logs.accounts(),
             self.connectors,

@@ -10,7 +10,7 @@ The right to compute, which one thread has at a time.
 
 Threads of one process that run Python at once fight for the GIL at every call into SQLite and ZeroMQ, and
 on an idle machine with two processors that doubled what a message costs
-(docs/decisions/0004-turns-and-threads.md). So a thread takes the permit before it computes and lets go of
+(docs/decisions/0004-turns-and-threads.md). So a thread takes the compute token before it computes and lets go of
 it before it waits: for mail, for a disk. From a thread that keeps it for long (a function that blocks, a
 long statement) it is taken away, so that nobody is held up. It is handed on as a message is, by a queue.
 """
@@ -25,51 +25,51 @@ from queue import Empty, SimpleQueue
 
 from actors.runtime.mailbox import Mailbox
 
-PATIENCE = 0.01
-"""Seconds after which a thread that waits may take the permit from one that has had it for so long."""
+STEAL_AFTER = 0.01
+"""Seconds after which a thread that waits may take the compute token from one that has had it for so long."""
 
-Right = deque[None]
+Hold = deque[None]
 """Holds one element while it is good; whoever pops that has ended it."""
 
-ENDED: Right = deque()
+EXPIRED: Hold = deque()
 
 
-class Permit:
+class ComputeToken:
     """One for the router and the threads of the tenants."""
 
     def __init__(self) -> None:
         self._free: SimpleQueue[None] = SimpleQueue()  # one element while nobody computes
         self._free.put(None)
-        self._right = ENDED
+        self._right = EXPIRED
         self._since = 0.0
         self._mine = threading.local()
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Wait until nobody else computes, or somebody has for too long; nothing where it is held already."""
         if self._held():
             return
         while not self._handed_over():
-            if time.monotonic() - self._since > PATIENCE and self._end(self._right):
+            if time.monotonic() - self._since > STEAL_AFTER and self._end(self._right):
                 break
         self._since = time.monotonic()
         self._mine.right = self._right = deque([None])
 
-    def let_go(self) -> None:
-        """Have another thread compute; nothing where the permit was taken away, or is not held."""
+    def release(self) -> None:
+        """Have another thread compute; nothing where the compute token was taken away, or is not held."""
         if self._end(self._held()):
             self._free.put(None)
 
-    def _held(self) -> Right:
-        right: Right = getattr(self._mine, "right", ENDED)
+    def _held(self) -> Hold:
+        right: Hold = getattr(self._mine, "right", EXPIRED)
         return right
 
     def _handed_over(self) -> bool:
         with suppress(Empty):
-            self._free.get(timeout=PATIENCE)
+            self._free.get(timeout=STEAL_AFTER)
             return True
         return False
 
-    def _end(self, right: Right) -> bool:
+    def _end(self, right: Hold) -> bool:
         with suppress(IndexError):
             right.pop()
             return True
@@ -87,12 +87,16 @@ class Dispatcher:
     """Runs scheduled mailboxes on `threads` threads, and on up to `most` while some are blocked."""
 
     def __init__(
-        self, name: str, threads: int = 1, most: int | None = None, permit: Permit | None = None
+        self,
+        name: str,
+        threads: int = 1,
+        most: int | None = None,
+        token: ComputeToken | None = None,
     ) -> None:
-        """With a permit, one of its threads computes at a time (actors/runtime/scheduler.py)."""
+        """With a compute token, one of its threads computes at a time (actors/runtime/scheduler.py)."""
         self.name = name
         self._size = threads
-        self._permit = permit or Permit()
+        self._token = token or ComputeToken()
         self._most = most or threads
         self._ready: SimpleQueue[Mailbox | None] = SimpleQueue()
         self._workers: dict[
@@ -151,20 +155,20 @@ class Dispatcher:
     def _work(self) -> None:
         me = threading.current_thread()
         while (mailbox := self._next()) is not None:
-            self._permit.take()
+            self._token.acquire()
             self._workers[me] = time.monotonic()
             mailbox.run()
             self._workers[me] = 0.0
             if self._extra and self._is_surplus() and self._may_leave():
                 break
-        self._permit.let_go()
+        self._token.release()
         del self._workers[me]
 
     def _next(self) -> Mailbox | None:
-        """The next mailbox to run; the permit is kept from one to the next, but not while there is none."""
+        """The next mailbox to run; the compute token is kept from one to the next, but not while there is none."""
         with suppress(Empty):
             return self._ready.get_nowait()
-        self._permit.let_go()
+        self._token.release()
         while True:
             try:
                 return self._ready.get(timeout=IDLE_AFTER)

@@ -8,7 +8,7 @@ from queue import SimpleQueue
 import pytest
 
 from actors.runtime import scheduler as module
-from actors.runtime.scheduler import Permit
+from actors.runtime.scheduler import ComputeToken
 
 WAIT = 10.0
 
@@ -16,8 +16,8 @@ WAIT = 10.0
 class Worker:
     """A thread that does what it is told, one thing after the other."""
 
-    def __init__(self, permit: Permit) -> None:
-        self.permit = permit
+    def __init__(self, token: ComputeToken) -> None:
+        self.token = token
         self.done: SimpleQueue[str] = SimpleQueue()
         self._orders: SimpleQueue[str | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -36,70 +36,70 @@ class Worker:
 
     def _work(self) -> None:
         while (what := self._orders.get()) is not None:
-            getattr(self.permit, what)()
+            getattr(self.token, what)()
             self.done.put(what)
 
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENCE", 3600.0)
+    monkeypatch.setattr(module, "STEAL_AFTER", 3600.0)
 
 
 @pytest.mark.usefixtures("patient")
 def test_the_second_waits_until_the_first_lets_go() -> None:
-    permit = Permit()
-    first, second = Worker(permit), Worker(permit)
-    first.order("take")
-    first.has("take")
-    second.order("take")
+    token = ComputeToken()
+    first, second = Worker(token), Worker(token)
+    first.order("acquire")
+    first.has("acquire")
+    second.order("acquire")
     assert second.done.empty()
-    first.order("let_go")
-    second.has("take")
+    first.order("release")
+    second.has("acquire")
     first.end()
     second.end()
 
 
 @pytest.mark.usefixtures("patient")
 def test_taking_what_one_has_and_letting_go_of_what_one_has_not_is_nothing() -> None:
-    permit = Permit()
-    worker = Worker(permit)
-    for what in ("let_go", "take", "take", "let_go", "let_go", "take"):
+    token = ComputeToken()
+    worker = Worker(token)
+    for what in ("release", "acquire", "acquire", "release", "release", "acquire"):
         worker.order(what)
         worker.has(what)
-    assert permit._free.qsize() == 0
+    assert token._free.qsize() == 0
     worker.end()
 
 
 def test_a_permit_that_is_kept_for_long_is_taken_away_and_not_given_back_twice() -> None:
-    permit = Permit()
-    blocked, other = Worker(permit), Worker(permit)
-    blocked.order("take")
-    blocked.has("take")
-    other.order("take")
-    other.has("take")
-    blocked.order("let_go")
-    blocked.has("let_go")
-    assert permit._free.qsize() == 0, "it is the other's now"
-    other.order("let_go")
-    other.has("let_go")
-    assert permit._free.qsize() == 1
+    token = ComputeToken()
+    blocked, other = Worker(token), Worker(token)
+    blocked.order("acquire")
+    blocked.has("acquire")
+    other.order("acquire")
+    other.has("acquire")
+    blocked.order("release")
+    blocked.has("release")
+    assert token._free.qsize() == 0, "it is the other's now"
+    other.order("release")
+    other.has("release")
+    assert token._free.qsize() == 1
     blocked.end()
     other.end()
 
 
 @pytest.mark.usefixtures("patient")
 def test_of_many_threads_one_is_inside_at_a_time() -> None:
-    permit = Permit()
+    token = ComputeToken()
     inside: list[int] = []
     most: list[int] = []
 
     def come_and_go(number: int) -> None:
         for _ in range(200):
-            permit.take()
+            token.acquire()
             inside.append(number)
             most.append(len(inside))
             inside.remove(number)
-            permit.let_go()
+            token.release()
 
     threads = [threading.Thread(target=come_and_go, args=[number]) for number in range(4)]
     for thread in threads:
@@ -108,4 +108,4 @@ def test_of_many_threads_one_is_inside_at_a_time() -> None:
         thread.join(WAIT)
     assert len(most) == 800
     assert max(most) == 1
-    assert permit._free.qsize() == 1
+    assert token._free.qsize() == 1
