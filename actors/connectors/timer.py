@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from actors.errors import DeadlineExceeded, Unimplemented
 from actors.messages import CallConnector
 from actors.runtime.actor import Actor
-from actors.runtime.clock import After
+from actors.runtime.clock import Once
 from actors.runtime.futures import ReplyFuture, resolve, resolve_with_error
 from actors.runtime.mailbox import Mailbox
 
@@ -55,4 +55,4 @@ class Timer(Actor):
             )
             resolve_with_error(message.reply_to, error)
         else:
-            self._clock.tell(After(seconds, self.mailbox, Slept(now, message.reply_to)))
+            self._clock.tell(Once(seconds, self.mailbox, Slept(now, message.reply_to)))

@@ -51,7 +51,7 @@ from actors.routing.health import Blame, Failure, span
 from actors.routing.route import Route, Service, route_of
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Actor
-from actors.runtime.clock import After
+from actors.runtime.clock import Once
 from actors.runtime.mailbox import Mailbox
 from actors.schema.source import hint
 
@@ -289,7 +289,7 @@ class Registry(Actor):
             )
             self._unwritten.keep(table.described.root)
             if self._clock is not None:
-                self._clock.tell(After(WRITE_AGAIN_SECONDS, self.mailbox, WriteAgain()))
+                self._clock.tell(Once(WRITE_AGAIN_SECONDS, self.mailbox, WriteAgain()))
         else:
             self._unwritten.clear()
             self._publish(table, table.described.digest)

@@ -18,7 +18,7 @@ from actors.runtime.actor import Actor
 from actors.runtime.mailbox import Incarnation, Mailbox
 
 
-class After(NamedTuple):
+class Once(NamedTuple):
     """Tell `to` the message once, `seconds` from now."""
 
     seconds: float
@@ -45,7 +45,7 @@ class ClockMailbox(Mailbox):
     def __init__(self, supervisor: Mailbox | None = None) -> None:
         self._bell: SimpleQueue[None] = SimpleQueue()
         super().__init__("clock", lambda _: self._bell.put(None), supervisor=supervisor)
-        self._timers: list[tuple[float, int, After | Every]] = []
+        self._timers: list[tuple[float, int, Once | Every]] = []
         self._turn_of_insertion = (
             itertools.count()
         )  # keeps equal times in order, and tuples comparable
@@ -63,7 +63,7 @@ class ClockMailbox(Mailbox):
         self._timers.clear()
         self._thread = None
 
-    def set_timer(self, timer: After | Every) -> None:
+    def set_timer(self, timer: Once | Every) -> None:
         """For the Clock only."""
         due = time.monotonic() + timer.seconds
         heapq.heappush(self._timers, (due, next(self._turn_of_insertion), timer))
@@ -103,19 +103,19 @@ class Clock(Actor):
 
     def on_receive(self, message: Any) -> None:
         """After and Every; anything else is a defect of the sender."""
-        if not isinstance(message, After | Every):
+        if not isinstance(message, Once | Every):
             raise TypeError(f"the Clock takes After and Every, not {type(message).__name__}")
         self.mailbox.set_timer(message)
 
 
-class Overdue(NamedTuple):
+class DeadlinePassed(NamedTuple):
     """From the alarm: the time of somebody who waits may be over."""
 
 
-OVERDUE = Overdue()
+DEADLINE_PASSED = DeadlinePassed()
 
 
-class Alarm(Mailbox):
+class DeadlineTimer(Mailbox):
     """One timer of the Clock's at a time, for the earliest moment that was asked for.
 
     Whoever sets it must be in need of it by then: it is asked on the Clock's thread, when it rings.
@@ -128,7 +128,7 @@ class Alarm(Mailbox):
         clock: Mailbox | None,
         tenant: Mailbox,
         is_needed: Callable[[], object],
-        message: Any = OVERDUE,
+        message: Any = DEADLINE_PASSED,
     ) -> None:
         """The tenant is told the message; without a clock it never rings."""
         super().__init__(f"alarm of {tenant.name}", lambda _: None)
@@ -144,7 +144,7 @@ class Alarm(Mailbox):
         if self._clock is None or now < self._due <= moment:
             return
         self._due = moment
-        self._clock.tell(After(max(0.0, moment - now), self, self._message))
+        self._clock.tell(Once(max(0.0, moment - now), self, self._message))
 
     def tell(self, message: Any) -> None:
         """From the Clock; nobody is woken for what has ended."""

@@ -30,7 +30,7 @@ from actors.messages import (
     Unserved,
 )
 from actors.runtime.actor import Actor, abandon
-from actors.runtime.clock import After, Every
+from actors.runtime.clock import Every, Once
 from actors.runtime.futures import ReplyFuture, resolve
 from actors.runtime.lifecycle import Child, ChildSpec, ChildStopped
 from actors.runtime.mailbox import Crashed, Mailbox, MailWaiting, Stopped
@@ -303,7 +303,7 @@ class Supervisor(Actor):
             self._start(mailbox)
         else:
             child.is_backing_off = True
-            self._clock.tell(After(seconds, self.mailbox, Restart(mailbox)))
+            self._clock.tell(Once(seconds, self.mailbox, Restart(mailbox)))
 
     def _restart(self, message: Restart) -> None:
         child = self._children.get(message.mailbox)
@@ -328,7 +328,7 @@ class Supervisor(Actor):
         """Let somebody live in a tenant's place who refuses its mail."""
         self._residents.refuse(mailbox, out)
         Refuser.start(mailbox, out.refusal, out.tenant, accounts=self._accounts())
-        self._clock.tell(After(seconds, mailbox, Passivate()))
+        self._clock.tell(Once(seconds, mailbox, Passivate()))
 
     def _migrated(self, message: Migrated) -> None:
         child = self._children[message.mailbox]

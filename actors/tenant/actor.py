@@ -33,7 +33,7 @@ from actors.profiles import EMPTY, Profiles
 from actors.registry.snapshot import Published
 from actors.replies import A_DEFECT
 from actors.runtime.actor import Actor
-from actors.runtime.clock import Overdue
+from actors.runtime.clock import DeadlinePassed
 from actors.runtime.mailbox import Mailbox
 from actors.supervision.rejecting import deleted
 from actors.tenant.outbox.queries import list_deliveries, redeliver
@@ -53,7 +53,7 @@ TURN_SECONDS = 0.02
 NOTHING_SAID = Profiles()
 """Every tenant is as the server's settings have it."""
 
-ENDS_WAITS = frozenset({Arrived, Overdue, Delivered, Told, OutboxDue})
+ENDS_WAITS = frozenset({Arrived, DeadlinePassed, Delivered, Told, OutboxDue})
 """After which of its mail a tenant looks whether it can leave, where it was asked to."""
 
 
@@ -98,7 +98,7 @@ class Tenant(Actor):
             ListDeliveries: lambda message: list_deliveries(self._unit_of_work, message),
             Redeliver: self._redeliver,
             Arrived: self._waiting.arrived,
-            Overdue: lambda _: self._waiting.overdue(),
+            DeadlinePassed: lambda _: self._waiting.overdue(),
             Delivered: lambda _: self._deliveries.arrived(),
             Told: self._deliveries.told,
             OutboxDue: lambda _: self._deliveries.due(),

@@ -18,7 +18,7 @@ from actors.messages import (
     TenantRecord,
 )
 from actors.runtime.actor import Actor, Ping, ask, stop
-from actors.runtime.clock import After
+from actors.runtime.clock import Once
 from actors.runtime.lifecycle import ChildSpec
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.scheduler import Dispatcher
@@ -108,11 +108,11 @@ class RunningAhead(Mailbox):
         self.waits: deque[float] = deque()
         self.holding = False
         """True to keep what is asked for in `held` instead, for the test to let go."""
-        self.held: SimpleQueue[After] = SimpleQueue()
+        self.held: SimpleQueue[Once] = SimpleQueue()
 
     def tell(self, message: Any) -> None:
         """After, and nothing else."""
-        assert isinstance(message, After)
+        assert isinstance(message, Once)
         self.waits.append(message.seconds)
         if self.holding:
             self.held.put(message)

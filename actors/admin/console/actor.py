@@ -31,7 +31,7 @@ from actors.messages import ANYONE, DirectoryChanged, TenantRequest
 from actors.profiles import Profiles
 from actors.registry.snapshot import Published
 from actors.replies import worded
-from actors.runtime.clock import After
+from actors.runtime.clock import Once
 from actors.runtime.futures import (
     Awaiting,
     CoroutineDriver,
@@ -282,7 +282,7 @@ class AdminConsole(Channel):
     # From inside
 
     def _later(self, seconds: float, message: Any) -> None:
-        self._actors.clock.tell(After(max(0.0, seconds), self.mailbox, message))
+        self._actors.clock.tell(Once(max(0.0, seconds), self.mailbox, message))
 
     def _directory_changed(self, change: DirectoryChanged) -> None:
         super()._directory_changed(change)

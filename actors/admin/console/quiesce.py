@@ -15,7 +15,7 @@ from typing import NamedTuple
 from actors.admin.console.context import AdminContext
 from actors.messages import ListResidents, Quiesce
 from actors.runtime.actor import Ping
-from actors.runtime.clock import After
+from actors.runtime.clock import Once
 from actors.runtime.futures import PendingReply, ReplyFuture, ask_async_first, resolve
 from actors.runtime.mailbox import Mailbox
 
@@ -55,7 +55,7 @@ async def settled(ctx: AdminContext) -> bool:
 def _all(ctx: AdminContext, answers: list[ReplyFuture]) -> PendingReply:
     """True once all have answered, also where one did with an error; False once that took too long."""
     done = ReplyFuture()
-    ctx.actors.clock.tell(After(PATIENCE_SECONDS, _Wait(done), OutOfPatience()))
+    ctx.actors.clock.tell(Once(PATIENCE_SECONDS, _Wait(done), OutOfPatience()))
     missing = set(range(len(answers)))
     for number, answer in enumerate(answers):
         answer.listen(partial(_answered, missing, number, done))

@@ -19,7 +19,7 @@ from actors.log.audit.chain import offset_of, presentable, readable
 from actors.log.audit.verification import Steps, Verification
 from actors.log.messages import ReadPage, Verify
 from actors.runtime.actor import Actor
-from actors.runtime.clock import After
+from actors.runtime.clock import Once
 from actors.runtime.futures import resolve, resolve_with_error
 from actors.runtime.mailbox import Mailbox
 
@@ -177,7 +177,7 @@ class AuditReader(Actor):
 
     def _go_on_after(self, seconds: float) -> None:
         if seconds and self._clock is not None:
-            self._clock.tell(After(seconds, self.mailbox, GoOn()))
+            self._clock.tell(Once(seconds, self.mailbox, GoOn()))
         else:
             self.mailbox.tell(GoOn())
 

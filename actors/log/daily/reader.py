@@ -20,7 +20,7 @@ from actors.log.daily.blocks import Shelf
 from actors.log.daily.search import Page, Search, Steps
 from actors.log.messages import Find, LetGo
 from actors.runtime.actor import Actor
-from actors.runtime.clock import After
+from actors.runtime.clock import Once
 from actors.runtime.futures import resolve, resolve_with_error
 from actors.runtime.mailbox import Mailbox
 
@@ -172,7 +172,7 @@ class LogReader(Actor):
     def _tick(self) -> None:
         if not self._is_ticking:
             self._is_ticking = True
-            self._clock.tell(After(TICK_SECONDS, self.mailbox, Look()))
+            self._clock.tell(Once(TICK_SECONDS, self.mailbox, Look()))
 
     def _look(self) -> None:
         """Search again for everybody who waits."""

@@ -23,7 +23,7 @@ from actors.messages import CallConnector, Delivered, OutboxDue, TenantRecord
 from actors.profiles import Profiles
 from actors.registry.snapshot import Published
 from actors.replies import TO_BE_IMPLEMENTED
-from actors.runtime.clock import Alarm
+from actors.runtime.clock import DeadlineTimer
 from actors.runtime.futures import resolve_with_error
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.database.outbox_table import WAITING, OutboxRow, OutboxTable
@@ -86,7 +86,7 @@ class Deliveries:
         self._paused_until = -inf
         self._pause_seconds = FIRST_PAUSE
         self._waits = False
-        self._alarm = Alarm(clock, mailbox, lambda: self._waits, OutboxDue())
+        self._alarm = DeadlineTimer(clock, mailbox, lambda: self._waits, OutboxDue())
 
     def __len__(self) -> int:
         """Deliveries that connectors work on."""

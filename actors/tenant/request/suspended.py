@@ -15,7 +15,7 @@ from actors.errors import ResourceExhausted, Unimplemented
 from actors.messages import CallConnector, TenantRecord, TenantRequest
 from actors.replies import TO_BE_IMPLEMENTED
 from actors.routing.route import Route
-from actors.runtime.clock import Alarm
+from actors.runtime.clock import DeadlineTimer
 from actors.runtime.futures import CoroutineDriver, ReplyFuture, resolve_with_error
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.database.guard import KnownText
@@ -140,7 +140,7 @@ class Parking:
         self._tenant = tenant
         self._mailbox = mailbox
         self._connectors = connectors
-        self._alarm = Alarm(clock, mailbox, self.__len__)
+        self._alarm = DeadlineTimer(clock, mailbox, self.__len__)
         self._under_way: dict[Parked, None] = {}
         self._waiting: dict[int, Parked] = {}
         self._by_id: dict[tuple[str, str], Parked] = {}

@@ -36,7 +36,7 @@ from actors.profiles import Profiles
 from actors.registry.snapshot import Published
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Ping, ask, stop
-from actors.runtime.clock import After
+from actors.runtime.clock import Once
 from actors.runtime.futures import ReplyFuture, resolve, resolve_with_error
 from actors.runtime.mailbox import Crashed, Mailbox
 from tests.actors.mailbox_harness import WAIT, Watch
@@ -282,7 +282,7 @@ class ConsoleHarness:
     def due(self, kind: type) -> float:
         """Let the first thing of this kind happen that the Clock was asked for; how much later that is."""
         for name, message in list(self.log):
-            if name == "clock" and isinstance(message, After) and isinstance(message.message, kind):
+            if name == "clock" and isinstance(message, Once) and isinstance(message.message, kind):
                 self.log.remove((name, message))
                 message.to.tell(message.message)
                 return message.seconds

@@ -12,7 +12,7 @@ from actors.connectors.timer import SLEEP, Slept, Timer
 from actors.errors import ActionError, DeadlineExceeded, Unimplemented
 from actors.index.parser import built_in_index
 from actors.messages import CallConnector, TenantRecord
-from actors.runtime.clock import After
+from actors.runtime.clock import Once
 from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Mailbox
 from tests.actors.mailbox_harness import WAIT, House, Watch
@@ -63,7 +63,7 @@ def test_a_sleep_is_answered_when_the_clock_says_that_it_is_over(
     timer.tell(message)
     asked = clock.hear()
     assert (asked.seconds, asked.to) == (2.5, timer)
-    assert isinstance(asked, After)
+    assert isinstance(asked, Once)
     assert isinstance(asked.message, Slept)
     assert not message.reply_to.answered()
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from actors.runtime.actor import stop
-from actors.runtime.clock import After, Clock, ClockMailbox, Every
+from actors.runtime.clock import Clock, ClockMailbox, Every, Once
 from actors.runtime.mailbox import Crashed, Stopped
 from tests.actors.mailbox_harness import WAIT, Watch
 
@@ -45,9 +45,9 @@ def test_after_is_told_once(clock: ClockMailbox) -> None:
     """What comes next comes from another timer."""
     reader = Reader()
 
-    clock.tell(After(0.001, reader, "first"))
+    clock.tell(Once(0.001, reader, "first"))
     assert reader.hear() == "first"
-    clock.tell(After(0.001, reader, "second"))
+    clock.tell(Once(0.001, reader, "second"))
 
     assert reader.hear() == "second"
 
@@ -57,7 +57,7 @@ def test_times_decide_the_order_not_the_order_of_asking() -> None:
     reader = Reader()
     clock = ClockMailbox()
     for seconds in (0.1, 0.0, 0.05):
-        clock.tell(After(seconds, reader, seconds))
+        clock.tell(Once(seconds, reader, seconds))
 
     Clock.start(clock)
 
@@ -71,7 +71,7 @@ def test_equal_times_keep_the_order_of_asking(clock: ClockMailbox) -> None:
     messages: list[Any] = [object() for _ in range(50)]
 
     for message in messages:
-        clock.tell(After(0.0, reader, message))
+        clock.tell(Once(0.0, reader, message))
 
     assert [reader.hear() for _ in messages] == messages
 
@@ -90,7 +90,7 @@ def test_a_period_of_nothing_does_not_keep_the_clock_from_its_mail(clock: ClockM
     reader, other = Reader(), Reader()
 
     clock.tell(Every(0.0, reader, "tick"))
-    clock.tell(After(0.001, other, "served"))
+    clock.tell(Once(0.001, other, "served"))
 
     assert other.hear() == "served"
 
@@ -134,7 +134,7 @@ def test_timers_survive_a_failure_of_the_clock(clock: ClockMailbox, watch: Watch
 
     clock.take(1)  # what killed it; otherwise it would be tried once more
     Clock.start(clock)
-    clock.tell(After(0.001, reader, "from the next incarnation"))
+    clock.tell(Once(0.001, reader, "from the next incarnation"))
     while reader.hear() != "from the next incarnation":
         pass
 
@@ -143,7 +143,7 @@ def test_mail_for_a_failed_clock_waits_for_the_next(clock: ClockMailbox, watch: 
     """As for any actor."""
     reader = Reader()
     clock.tell("neither After nor Every")
-    clock.tell(After(0.0, reader, "asked for before"))
+    clock.tell(Once(0.0, reader, "asked for before"))
     for _ in range(2):
         assert isinstance(watch.hear(), Crashed)
         Clock.start(clock)
@@ -182,6 +182,6 @@ def test_a_clock_that_was_stopped_can_be_started_again(clock: ClockMailbox, watc
     reader.heard()
 
     Clock.start(clock)
-    clock.tell(After(0.005, reader, "now"))
+    clock.tell(Once(0.005, reader, "now"))
 
     assert reader.hear() == "now"

@@ -21,7 +21,7 @@ import pytest
 from pykka._envelope import Envelope
 
 from actors.runtime.actor import Actor, Ping, ask
-from actors.runtime.clock import After, Clock, ClockMailbox
+from actors.runtime.clock import Clock, ClockMailbox, Once
 from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Crashed, Mailbox, MailWaiting, PoisonMessage
 from tests.actors.mailbox_harness import WAIT, Gate, House
@@ -388,7 +388,7 @@ def test_there_is_a_timer(house: House) -> None:
     clock = ClockMailbox(house.watch)
     ref = Clock.start(clock)
 
-    clock.tell(After(0.001, house.watch, "now"))
+    clock.tell(Once(0.001, house.watch, "now"))
 
     assert house.watch.hear() == "now"
     ref.stop(timeout=WAIT)

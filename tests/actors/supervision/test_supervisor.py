@@ -25,7 +25,7 @@ from actors.messages import (
     TenantRecord,
 )
 from actors.runtime.actor import Actor, Ping, ask, stop
-from actors.runtime.clock import After, Clock, ClockMailbox
+from actors.runtime.clock import Clock, ClockMailbox, Once
 from actors.runtime.futures import ReplyFuture
 from actors.runtime.lifecycle import Child, ChildSpec, ChildStopped
 from actors.runtime.mailbox import Mailbox, MailWaiting, Stopped
@@ -322,7 +322,7 @@ def test_the_clock_is_restarted_without_the_clock(make_hotel: HotelMaker) -> Non
         clock.tell("neither After nor Every")
 
     reader = Watch()
-    clock.tell(After(0.0, reader, "still there"))
+    clock.tell(Once(0.0, reader, "still there"))
 
     assert reader.hear() == "still there"
     stop(hotel.supervisor, WAIT)
@@ -436,7 +436,7 @@ def test_a_tenant_whose_file_is_wrong_is_not_tried_again_at_once(make_hotel: Hot
     assert decoded(outlet.hear())["error"]["retry_after_ms"] == 30_000
     mailbox.tell(work("second", outlet))
     assert decoded(outlet.hear())["id"] == "second"
-    assert clock.held.get(timeout=WAIT) == After(BACKOFF_MOST, mailbox, Passivate())
+    assert clock.held.get(timeout=WAIT) == Once(BACKOFF_MOST, mailbox, Passivate())
     assert clock.held.empty()
 
 
@@ -492,7 +492,7 @@ def test_a_tenant_whose_disk_is_in_trouble_is_tried_again_within_a_second(
         mailbox.tell(work(f"{attempt}", outlet))
         error = decoded(outlet.hear())["error"]
         due = clock.held.get(timeout=WAIT)
-        assert due == After(due.seconds, mailbox, Passivate())
+        assert due == Once(due.seconds, mailbox, Passivate())
         assert (error["code"], error["retry_after_ms"]) == (code, int(due.seconds * 1000))
         waits.append(due.seconds)
         mailbox.tell(due.message)

@@ -11,7 +11,7 @@ import pytest
 
 from actors.messages import Passivate, PassivationDeclined
 from actors.runtime.actor import stop
-from actors.runtime.clock import After, Clock, ClockMailbox
+from actors.runtime.clock import Clock, ClockMailbox, Once
 from actors.runtime.mailbox import Stopped
 from actors.tenant.request.idempotency import progress_in
 from tests.actors.mailbox_harness import WAIT, House
@@ -217,7 +217,7 @@ def test_a_timer_that_is_left_over_wakes_nobody(lounge: Lounge) -> None:
     lounge.mailbox.tell(Passivate())
     assert leaves(lounge)
     for timer in timers:
-        assert isinstance(timer, After)
+        assert isinstance(timer, Once)
         timer.to.tell(timer.message)
     assert lounge.mailbox.empty()
 

@@ -16,7 +16,7 @@ from actors.log.daily.reader import MOST_ASKED, MOST_OF_ONE, TICK_SECONDS, LogRe
 from actors.log.daily.rotation import DayFiles
 from actors.log.messages import AUDIT, ERRORS, TENANT, Find, LetGo
 from actors.runtime.actor import Ping, ask, stop
-from actors.runtime.clock import After
+from actors.runtime.clock import Once
 from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Mailbox
 from tests.actors.log.day_lines import UTC, at
@@ -64,7 +64,7 @@ class Scene:
     def follow(self, after: str = "0000-00.0", wait_ms: int = 20_000, **wanted: Any) -> ReplyFuture:
         """Ask for what comes, and be sure that nothing was there."""
         answer = self.send(after=after, wait_ms=wait_ms, **wanted)
-        assert isinstance(self.clock.hear(), After)
+        assert isinstance(self.clock.hear(), Once)
         assert not answer.answered()
         return answer
 
@@ -127,7 +127,7 @@ def test_a_follower_hears_of_the_first_new_line(scene: Scene) -> None:
     answer = scene.follow(newest)
     scene.add(2, folder=f"tenants/{GLOBEX}")
     scene.mailbox.tell(Look())
-    assert isinstance(scene.clock.hear(), After)
+    assert isinstance(scene.clock.hear(), Once)
     assert not answer.answered()
 
     scene.add(3, 4)
@@ -157,7 +157,7 @@ def test_a_follower_waits_as_long_as_he_likes_and_no_longer(scene: Scene) -> Non
     scene.mailbox.tell(Look())
 
     assert short.get(timeout=WAIT) == {"lines": [], "next": None, "newest": newest}
-    assert isinstance(scene.clock.hear(), After)  # the other one waits on
+    assert isinstance(scene.clock.hear(), Once)  # the other one waits on
     scene.now = 3.0
     scene.mailbox.tell(Look())
     assert long.get(timeout=WAIT)["newest"] == newest
@@ -179,7 +179,7 @@ def test_a_follower_passes_over_what_he_does_not_ask_for(scene: Scene) -> None:
     answer = scene.follow(action="this")
     scene.add(*range(5), action="that")
     scene.mailbox.tell(Look())
-    assert isinstance(scene.clock.hear(), After)
+    assert isinstance(scene.clock.hear(), Once)
     (path,) = (scene.logs / "tenants" / ACME).iterdir()
     path.write_bytes(path.read_bytes().replace(b"that", b"this"))
     scene.add(7, action="this")

@@ -16,7 +16,7 @@ from actors.errors import FailedPrecondition, StatementRefused
 from actors.index.parser import read_index
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import stop
-from actors.runtime.clock import After, Clock, ClockMailbox
+from actors.runtime.clock import Clock, ClockMailbox, Once
 from actors.runtime.mailbox import Crashed
 from actors.tenant.context import Context
 from actors.tenant.request.connector_calls import AWAITABLE
@@ -83,7 +83,7 @@ def later(clock: ClockMailbox, passed: Passing) -> Passing:
             "a timer",
         )
         passed(seconds)
-        clock.tell(After(0.0, Watch(), None))
+        clock.tell(Once(0.0, Watch(), None))
 
     return go
 
