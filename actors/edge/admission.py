@@ -9,7 +9,7 @@ from actors.errors import ResourceExhausted, Unavailable
 from actors.messages import ACTIVE, SUSPENDED, TenantRecord, TenantRequest
 from actors.profiles import UNREMARKABLE, TenantLimits
 from actors.runtime.mailbox import Mailbox
-from actors.runtime.rate_limit import Bucket
+from actors.runtime.rate_limit import RateLimiter
 
 RETRY_FULL_MS = 100
 """What a full mailbox tells its callers to wait, in milliseconds: about the time to work through it."""
@@ -98,10 +98,10 @@ class Inlet:
             self.mailbox.limit = self._limits.mailbox or self._usual
 
 
-def bucket_of(limits: TenantLimits) -> Bucket | None:
+def bucket_of(limits: TenantLimits) -> RateLimiter | None:
     """A full one; None where requests are not limited."""
     rate = limits.requests_per_second
-    return None if rate is None else Bucket(rate, burst_of(limits, rate))
+    return None if rate is None else RateLimiter(rate, burst_of(limits, rate))
 
 
 def burst_of(limits: TenantLimits, rate: float) -> float:

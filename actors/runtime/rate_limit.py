@@ -19,7 +19,7 @@ ROUNDING = 1e-6
 """Seconds by which a wait may be too short: sums of floats are not exact, and whoever waited must get in."""
 
 
-class Bucket:
+class RateLimiter:
     """Fills at `rate` per second up to `burst`; pure: whoever asks brings the time.
 
     The generic cell rate algorithm (ITU-T I.371, annex A): all that is remembered is when the bucket is full
@@ -64,7 +64,7 @@ BURST_SECONDS: Final = 10.0
 """The limit holds on average over so many seconds."""
 
 
-class FunctionTime:
+class CpuBudget:
     """One tenant's, for as long as it is resident: around each call of a function."""
 
     __slots__ = ("_began", "_bucket", "_limit", "_tenant")
@@ -73,7 +73,7 @@ class FunctionTime:
         """`limit` is in milliseconds a second."""
         self._tenant = tenant
         self._limit = limit
-        self._bucket = Bucket(limit, limit * BURST_SECONDS)
+        self._bucket = RateLimiter(limit, limit * BURST_SECONDS)
         self._began = 0.0
 
     def __enter__(self) -> None:
@@ -88,9 +88,9 @@ class FunctionTime:
             )
         self.go_on()
 
-    def resumed(self) -> Resumed:
+    def resumed(self) -> Resumption:
         """Around a later stretch of a function that has waited."""
-        return Resumed(self)
+        return Resumption(self)
 
     def go_on(self) -> None:
         """Measure from here."""
@@ -102,12 +102,12 @@ class FunctionTime:
         self._bucket.charge(spent * 1000, time.monotonic())
 
 
-class Resumed:
+class Resumption:
     """Charged like any, and never refused: a function that has begun is not ended halfway for its cost."""
 
     __slots__ = ("_time",)
 
-    def __init__(self, time: FunctionTime) -> None:
+    def __init__(self, time: CpuBudget) -> None:
         self._time = time
 
     def __enter__(self) -> None:
@@ -117,6 +117,6 @@ class Resumed:
         self._time.__exit__(*info)
 
 
-def function_time(tenant: str, limit: float | None) -> FunctionTime | None:
+def cpu_budget(tenant: str, limit: float | None) -> CpuBudget | None:
     """What measures a tenant with this limit; None where there is none."""
-    return None if limit is None else FunctionTime(tenant, limit)
+    return None if limit is None else CpuBudget(tenant, limit)

@@ -11,7 +11,7 @@ from actors.admin.console.call import NOBODY
 from actors.errors import ResourceExhausted
 from actors.log.messages import ACTION, ATTEMPTS, Entry
 from actors.messages import Principal
-from actors.runtime.rate_limit import Bucket
+from actors.runtime.rate_limit import RateLimiter
 from transport.message import UNAUTHENTICATED, Request
 
 WINDOW_SECONDS = 60.0
@@ -80,7 +80,7 @@ class Pace:
     """Everyone's, by person: another token is no other person."""
 
     def __init__(self) -> None:
-        self._buckets: dict[str, Bucket] = {}
+        self._buckets: dict[str, RateLimiter] = {}
 
     def __len__(self) -> int:
         return len(self._buckets)
@@ -89,7 +89,7 @@ class Pace:
         """Count one call at this time.monotonic(); ResourceExhausted where it is one too many."""
         bucket = self._buckets.get(caller.person)
         if bucket is None:
-            bucket = self._buckets[caller.person] = Bucket(RATE, BURST)
+            bucket = self._buckets[caller.person] = RateLimiter(RATE, BURST)
         wait = bucket.take(1.0, now)
         if wait > 0.0:
             raise too_fast(wait)

@@ -34,7 +34,7 @@ from actors.routing.health import Running
 from actors.routing.route import Route, require
 from actors.routing.table import RoutingTable
 from actors.runtime.mailbox import Mailbox, PoisonMessage
-from actors.runtime.rate_limit import FunctionTime, function_time
+from actors.runtime.rate_limit import CpuBudget, cpu_budget
 from actors.tenant.context import Context
 from actors.tenant.database.database import TenantDatabase
 from actors.tenant.database.errors import BLAMELESS
@@ -83,7 +83,7 @@ class RequestHandler:
         self._tables = tables
         self._profiles = profiles
         self._profile = UNREMARKABLE
-        self._function_time: FunctionTime | None = None
+        self._function_time: CpuBudget | None = None
         self._began = 0.0
         self._chosen: Route | None = None
         """The version that serves the message at hand, once that is decided."""
@@ -181,7 +181,7 @@ class RequestHandler:
         return self._profile.config
 
     @property
-    def function_time(self) -> FunctionTime | None:
+    def function_time(self) -> CpuBudget | None:
         """What measures functions now; None where they are not limited."""
         return self._function_time
 
@@ -272,7 +272,7 @@ class RequestHandler:
         if now.database_bytes != before.database_bytes:
             self.database.limit_size(now.database_bytes or self._storage.database_bytes)
         if now.function_ms_per_second != before.function_ms_per_second:
-            self._function_time = function_time(self._record.name, now.function_ms_per_second)
+            self._function_time = cpu_budget(self._record.name, now.function_ms_per_second)
         self._profile = profile
 
     def _switch(self, table: RoutingTable) -> None:

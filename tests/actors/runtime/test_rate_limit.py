@@ -8,7 +8,7 @@ import pytest
 
 from actors.errors import ResourceExhausted
 from actors.runtime import rate_limit as module
-from actors.runtime.rate_limit import BURST_SECONDS, FunctionTime, function_time
+from actors.runtime.rate_limit import BURST_SECONDS, CpuBudget, cpu_budget
 
 
 class Clocks(SimpleNamespace):
@@ -35,7 +35,7 @@ def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
 
 
 def call(
-    limited: FunctionTime,
+    limited: CpuBudget,
     clocks: Clocks,
     used_ms: float,
     passed_ms: float = 0.0,
@@ -49,7 +49,7 @@ def call(
             raise error
 
 
-def wait_of(limited: FunctionTime) -> int:
+def wait_of(limited: CpuBudget) -> int:
     """Milliseconds that a refused call is told to wait."""
     with pytest.raises(ResourceExhausted) as caught, limited:
         pytest.fail("the call was let in")
@@ -59,7 +59,7 @@ def wait_of(limited: FunctionTime) -> int:
 
 def test_ten_seconds_worth_can_be_used_at_once_and_no_more(clocks: Clocks) -> None:
     """Who was quiet has saved that much; the call that goes beyond it is the last one."""
-    limited = FunctionTime("acme", 20.0)
+    limited = CpuBudget("acme", 20.0)
     for _ in range(3):
         call(limited, clocks, used_ms=100.0)
     assert wait_of(limited) == 100 / 20 * 1000
@@ -67,7 +67,7 @@ def test_ten_seconds_worth_can_be_used_at_once_and_no_more(clocks: Clocks) -> No
 
 def test_whoever_waits_as_long_as_told_is_let_in(clocks: Clocks) -> None:
     """And not a millisecond earlier."""
-    limited = FunctionTime("acme", 20.0)
+    limited = CpuBudget("acme", 20.0)
     call(limited, clocks, used_ms=20.0 * BURST_SECONDS + 50.0)
     wait = wait_of(limited)
     assert wait in (2500, 2501)
@@ -79,7 +79,7 @@ def test_whoever_waits_as_long_as_told_is_let_in(clocks: Clocks) -> None:
 
 def test_waiting_for_something_else_is_not_charged(clocks: Clocks) -> None:
     """A disk, an outside service, another tenant's turn."""
-    limited = FunctionTime("acme", 1.0)
+    limited = CpuBudget("acme", 1.0)
     for _ in range(10):
         call(limited, clocks, used_ms=0.1, passed_ms=60_000.0)
     call(limited, clocks, used_ms=0.0)
@@ -87,7 +87,7 @@ def test_waiting_for_something_else_is_not_charged(clocks: Clocks) -> None:
 
 def test_a_call_that_fails_is_charged_and_a_refused_one_is_not(clocks: Clocks) -> None:
     """Trying again and again makes no wait longer."""
-    limited = FunctionTime("acme", 1.0)
+    limited = CpuBudget("acme", 1.0)
     with pytest.raises(ZeroDivisionError):
         call(limited, clocks, used_ms=11.0, error=ZeroDivisionError())
     clocks.used += 100.0
@@ -98,5 +98,5 @@ def test_a_call_that_fails_is_charged_and_a_refused_one_is_not(clocks: Clocks) -
 
 def test_a_tenant_without_a_limit_has_nothing_to_measure_it() -> None:
     """So that nothing is measured."""
-    assert function_time("acme", None) is None
-    assert isinstance(function_time("acme", 5.0), FunctionTime)
+    assert cpu_budget("acme", None) is None
+    assert isinstance(cpu_budget("acme", 5.0), CpuBudget)

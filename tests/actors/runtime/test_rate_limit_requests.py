@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.runtime.rate_limit import ROUNDING, Bucket
+from actors.runtime.rate_limit import ROUNDING, RateLimiter
 
 RATES = st.floats(0.01, 1e5)
 BURSTS = st.floats(1.0, 1e5)
@@ -19,7 +19,7 @@ MONOTONIC = st.floats(0.0, 1e7)
 def test_no_window_lets_more_through_than_the_burst_and_what_flows_in_meanwhile(
     rate: float, burst: float, gaps: list[float], now: float
 ) -> None:
-    bucket = Bucket(rate, burst)
+    bucket = RateLimiter(rate, burst)
     taken: list[float] = []
     for gap in gaps:
         now += gap
@@ -35,7 +35,7 @@ def test_no_window_lets_more_through_than_the_burst_and_what_flows_in_meanwhile(
 def test_waiting_as_long_as_it_says_gets_one_in_and_half_of_it_does_not(
     rate: float, burst: float, gaps: list[float], now: float, share: float
 ) -> None:
-    bucket = Bucket(rate, burst)
+    bucket = RateLimiter(rate, burst)
     cost = max(share * burst, burst / 100)
     for gap in gaps:
         now += gap / rate
@@ -52,7 +52,7 @@ def test_waiting_as_long_as_it_says_gets_one_in_and_half_of_it_does_not(
 def test_a_full_bucket_lets_its_whole_burst_through_at_once_and_no_more(
     rate: float, burst: int, now: float
 ) -> None:
-    bucket = Bucket(rate, burst)
+    bucket = RateLimiter(rate, burst)
     assert [bucket.take(1.0, now) for _ in range(burst)] == [0.0] * burst
     assert bucket.take(1.0, now) == pytest.approx(1.0 / rate, rel=1e-3, abs=1e-4)
 
@@ -61,7 +61,7 @@ def test_a_full_bucket_lets_its_whole_burst_through_at_once_and_no_more(
 def test_a_time_that_goes_back_lets_no_more_through_than_one_that_stands(
     rate: float, burst: float, gaps: list[float], now: float, back: float
 ) -> None:
-    one, other = Bucket(rate, burst), Bucket(rate, burst)
+    one, other = RateLimiter(rate, burst), RateLimiter(rate, burst)
     for gap in gaps:
         now += gap
         assert (one.take(1.0, now) == 0.0) == (other.take(1.0, now) == 0.0)
@@ -72,7 +72,7 @@ def test_a_time_that_goes_back_lets_no_more_through_than_one_that_stands(
 
 def test_what_is_refused_is_not_taken() -> None:
     """Or whoever asks again and again would never get in."""
-    bucket = Bucket(rate=1.0, burst=1.0)
+    bucket = RateLimiter(rate=1.0, burst=1.0)
     assert bucket.take(1.0, 100.0) == 0.0
     waits = [bucket.take(1.0, 100.0) for _ in range(5)]
     assert waits == [pytest.approx(1.0)] * 5
@@ -81,7 +81,7 @@ def test_what_is_refused_is_not_taken() -> None:
 
 def test_more_than_the_burst_is_never_there() -> None:
     """However long nothing was taken."""
-    bucket = Bucket(rate=1.0, burst=2.0)
+    bucket = RateLimiter(rate=1.0, burst=2.0)
     assert bucket.take(3.0, 0.0) > 0.0
     assert bucket.take(3.0, 1e9) > 0.0
     assert bucket.take(2.0, 1e9) == 0.0
@@ -89,7 +89,7 @@ def test_more_than_the_burst_is_never_there() -> None:
 
 def test_what_is_charged_afterwards_may_be_owed() -> None:
     """And is owed until as much has flowed in."""
-    bucket = Bucket(rate=10.0, burst=100.0)
+    bucket = RateLimiter(rate=10.0, burst=100.0)
     assert bucket.wait(0.0) == 0.0
     bucket.charge(100.0, 0.0)
     assert bucket.wait(0.0) == 0.0
@@ -104,7 +104,7 @@ def test_after_the_wait_nothing_is_owed(
     rate: float, burst: float, charges: list[tuple[float, float]]
 ) -> None:
     """Whatever was charged, whenever."""
-    bucket, now = Bucket(rate, burst), 1000.0
+    bucket, now = RateLimiter(rate, burst), 1000.0
     for gap, cost in charges:
         now += gap
         bucket.charge(cost, now)
@@ -112,7 +112,7 @@ def test_after_the_wait_nothing_is_owed(
 
 
 def test_it_is_full_once_nothing_of_what_was_taken_is_missing() -> None:
-    bucket = Bucket(10.0, 5.0)
+    bucket = RateLimiter(10.0, 5.0)
     assert bucket.is_full(0.0)
     bucket.take(3.0, 1000.0)
     assert not bucket.is_full(1000.2)
