@@ -21,7 +21,7 @@ from actors.connectors.switchboard import Switchboard
 from actors.connectors.timer import Timer
 from actors.edge.channel import Draining, FlushUses
 from actors.edge.router import Router, RouterMailbox
-from actors.host.clocks import Epoch, aged
+from actors.host.clocks import MonotonicWallClock, retention_clock
 from actors.host.process import bound, bounds_within, claim, limit_memory, release
 from actors.index.parser import read_served_index
 from actors.log.audit.actor import AdminLog
@@ -105,7 +105,7 @@ class System:
         self._bounds = bounds_within(settings.resident, settings.memory_bytes)
         index = read_served_index(settings.registry)
         self.tables = Published(RoutingTable.build(index, settings.environment))
-        self._age = age = aged(settings.data, self._now, self._steady)
+        self._age = age = retention_clock(settings.data, self._now, self._steady)
         migrations, quota = index.storage.migrations, settings.database_bytes
         self._storage = Storage(settings.data, migrations, quota, age.now)
         self._read_text(self.tables.current)
@@ -312,7 +312,7 @@ class System:
             profiles=self._profiles,
             tables=self.tables,
             vault=self._vault,
-            epoch=Epoch(self._now),
+            epoch=MonotonicWallClock(self._now),
             age=self._age,
         )
 
@@ -334,7 +334,7 @@ class System:
             profiles=self._profiles,
             limits=self._limits,
             read_directory=lambda: self.directory.tell(PublishAll(self.router)),
-            epoch=Epoch(self._now),
+            epoch=MonotonicWallClock(self._now),
             accounts=self.logs.accounts(),
             stats=self.logs.stats,
             rates=self.settings.rates,
@@ -359,7 +359,7 @@ class System:
             profiles=self._profiles,
             limits=self._limits,
             read_directory=lambda: self.directory.tell(PublishAll(self.console)),
-            epoch=Epoch(self._now),
+            epoch=MonotonicWallClock(self._now),
             hide=self.settings.log_hide,
         )
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Final
 
 from actors.errors import InvalidArgument, Unauthenticated, Unavailable
-from actors.host.clocks import Epoch
+from actors.host.clocks import MonotonicWallClock
 from actors.messages import ANYONE, DirectoryChanged, Grant, Principal, TenantRecord
 from transport.message import Problem
 
@@ -24,7 +24,7 @@ NOBODY: Final = Principal(id="", tenant=None, role="nobody", expires=float("-inf
 class Callers:
     """Tokens, tenants and grants as one actor knows them; nobody else touches it."""
 
-    def __init__(self, epoch: Epoch) -> None:
+    def __init__(self, epoch: MonotonicWallClock) -> None:
         self._epoch = epoch
         self._principals: dict[bytes, Principal] = {}
         self._tenants: dict[str, TenantRecord] = {}

@@ -17,7 +17,7 @@ import structlog
 from actors.edge.authentication import Callers
 from actors.edge.builtin_actions import Pages, is_system
 from actors.errors import ActionError, InvalidArgument, Unavailable
-from actors.host.clocks import Epoch
+from actors.host.clocks import MonotonicWallClock
 from actors.messages import (
     ANYONE,
     DirectoryChanged,
@@ -101,11 +101,11 @@ class Channel(Actor):
         profiles: Profiles,
         limits: Limits,
         read_directory: Callable[[], None],
-        epoch: Epoch | None = None,
+        epoch: MonotonicWallClock | None = None,
     ) -> None:
         super().__init__(mailbox)
         self._profiles = profiles
-        self._callers = Callers(epoch or Epoch())
+        self._callers = Callers(epoch or MonotonicWallClock())
         self._directory = directory
         self._tables = tables
         self._limits = limits

@@ -18,7 +18,7 @@ from actors.edge.authentication import no_tenant, not_you
 from actors.edge.channel import Channel, ChannelMailbox, Draining, FlushUses
 from actors.edge.rejections import Attempt, Attempts, Refusals
 from actors.errors import ActionError, Unavailable
-from actors.host.clocks import Epoch
+from actors.host.clocks import MonotonicWallClock
 from actors.log.lines import Accounts
 from actors.log.messages import Append, Count, Entry
 from actors.messages import (
@@ -84,7 +84,7 @@ class Router(Channel):
         profiles: Profiles,
         limits: Limits,
         read_directory: Callable[[], None],
-        epoch: Epoch | None = None,
+        epoch: MonotonicWallClock | None = None,
         accounts: Accounts | None = None,
         stats: Mailbox | None = None,
         rates: Rates = UNBOUNDED,

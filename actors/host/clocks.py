@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 
-class Epoch:
+class MonotonicWallClock:
     """One actor's view of the wall clock: when the machine's is set back, it stands until that has caught up.
 
     What has expired stays expired, then; what was granted lasts as much longer as the clock was set back, and
@@ -34,7 +34,7 @@ FILE = "age"
 """In the data directory: how far its Age had come."""
 
 
-class Age:
+class RetentionClock:
     """The time by which things are old enough to be removed: a wall clock that cannot jump forward.
 
     It goes on from where it stood when the server last ran, at twice the speed until it has caught up. So a
@@ -74,17 +74,17 @@ class Age:
             fresh.replace(self._file)
 
 
-def aged(
+def retention_clock(
     data: Path,
     wall: Callable[[], float] = time.time,
     steady: Callable[[], float] = time.monotonic,
-) -> Age:
+) -> RetentionClock:
     """The Age of what is in a data directory.
 
     Of one that older code wrote, it is that of its newest writing; of a new one, the wall clock.
     """
     start = _noted(data / FILE) or _written(data / "directory.db") or wall()
-    return Age(start, wall, steady, data / FILE)
+    return RetentionClock(start, wall, steady, data / FILE)
 
 
 def _noted(file: Path) -> float | None:

@@ -9,7 +9,7 @@ from typing import Any
 import zmq
 
 from actors.edge.router import Router, RouterMailbox
-from actors.host.clocks import Epoch
+from actors.host.clocks import MonotonicWallClock
 from actors.index.parser import read_index
 from actors.log.lines import Accounts
 from actors.messages import (
@@ -104,7 +104,7 @@ class Reception:
             "profiles": self.profiles,
             "limits": LIMITS,
             "read_directory": self._read_directory,
-            "epoch": Epoch(self.wall),
+            "epoch": MonotonicWallClock(self.wall),
             "accounts": Accounts(self.log),
             "stats": self.stats,
             "rates": self._rates,

@@ -24,7 +24,7 @@ from actors.edge.authentication import not_you
 from actors.edge.channel import Channel, ChannelMailbox, Draining, FlushUses
 from actors.edge.rejections import OTHERS, Attempt, Attempts
 from actors.errors import ActionError
-from actors.host.clocks import Epoch
+from actors.host.clocks import MonotonicWallClock
 from actors.log.messages import Append, Entry
 from actors.log.redaction import folded_names
 from actors.messages import ANYONE, DirectoryChanged, TenantRequest
@@ -90,7 +90,7 @@ class AdminConsole(Channel):
         profiles: Profiles,
         limits: Limits,
         read_directory: Callable[[], None],
-        epoch: Epoch | None = None,
+        epoch: MonotonicWallClock | None = None,
         hide: Iterable[str] = (),
     ) -> None:
         """`hide` are names of params that no log may show, besides those that look secret."""

@@ -22,7 +22,7 @@ from actors.admin.directory.tenants import Archived, Archiving, Retirements
 from actors.admin.messages import CommandDone, Execute, PublishAll, PurgeExpired
 from actors.admin.secrets import Vault
 from actors.errors import DatabaseProblem, Unavailable
-from actors.host.clocks import Age, Epoch
+from actors.host.clocks import MonotonicWallClock, RetentionClock
 from actors.host.disk import ERRORS, TROUBLE, is_passing, is_trouble, said
 from actors.log.messages import ACTION, Append, Entry
 from actors.messages import DirectoryChanged, Retired, TokensUsed
@@ -58,8 +58,8 @@ class Directory(Actor):
         profiles: Profiles,
         tables: Published,
         vault: Vault,
-        epoch: Epoch | None = None,
-        age: Age | None = None,
+        epoch: MonotonicWallClock | None = None,
+        age: RetentionClock | None = None,
     ) -> None:
         """`age` is the time by which things are removed; it is noted once a minute."""
         super().__init__(mailbox)
@@ -70,7 +70,7 @@ class Directory(Actor):
         self._profiles = profiles
         self._tables = tables
         self._vault = vault
-        self._epoch = epoch or Epoch()
+        self._epoch = epoch or MonotonicWallClock()
         self._age = age
         self._retirements = Retirements(mailbox, supervisor, archive)
         self._open_file: DirectoryStore | None = None

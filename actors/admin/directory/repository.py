@@ -24,7 +24,7 @@ from actors.admin.directory.tables import (
 )
 from actors.admin.secrets import Vault, opened
 from actors.errors import FailedPrecondition, NotFound
-from actors.host.clocks import Epoch
+from actors.host.clocks import MonotonicWallClock
 from actors.index.entries import ConfigSchemas, Connector
 from actors.messages import (
     ACTIVE,
@@ -57,7 +57,7 @@ class DirectoryTransaction:
     def __init__(
         self,
         connection: Connection,
-        epoch: Epoch,
+        epoch: MonotonicWallClock,
         age: Callable[[], float],
         schemas: Callable[[], ConfigSchemas],
         create_file: Callable[[str], object],

@@ -36,7 +36,7 @@ from actors.admin.directory.tables import connector_settings
 from actors.admin.messages import CommandDone, Execute
 from actors.admin.secrets import Vault
 from actors.errors import DatabaseProblem, Unavailable
-from actors.host.clocks import Epoch
+from actors.host.clocks import MonotonicWallClock
 from actors.host.disk import ERRORS, Names, is_passing, result_code, said, sync
 from actors.index.entries import ConfigSchemas, Connector
 from actors.messages import Principal
@@ -241,7 +241,7 @@ class DirectoryStore:
         path: Path,
         create_file: Callable[[str], object],
         schemas: Callable[[], ConfigSchemas],
-        epoch: Epoch | None = None,
+        epoch: MonotonicWallClock | None = None,
         *,
         connectors: Callable[[], Mapping[str, Connector]] = dict,
         vault: Vault | None = None,
@@ -253,7 +253,7 @@ class DirectoryStore:
         self._names = Names(path, wal_of(path))
         self._create_file = create_file
         self._schemas = schemas
-        self._epoch = epoch or Epoch()
+        self._epoch = epoch or MonotonicWallClock()
         self._age = age or self._epoch.now
         self._connectors = connectors
         self._vault = vault or Vault()

@@ -19,7 +19,7 @@ from actors.admin.console.call import Locally
 from actors.admin.console.context import Actors
 from actors.admin.messages import CommandDone, Execute
 from actors.errors import AuditProblem
-from actors.host.clocks import Epoch
+from actors.host.clocks import MonotonicWallClock
 from actors.index.parser import read_index
 from actors.log.messages import Append, Entry
 from actors.messages import (
@@ -234,7 +234,7 @@ class ConsoleHarness:
             profiles=self.profiles,
             limits=Limits(),
             read_directory=lambda: None,
-            epoch=Epoch(),
+            epoch=MonotonicWallClock(),
         )
 
     def fail(self) -> None:

@@ -15,7 +15,7 @@ from actors.admin.directory.actor import Directory
 from actors.admin.directory.store import prepare_directory
 from actors.admin.secrets import Vault
 from actors.errors import ActionError
-from actors.host.clocks import Epoch
+from actors.host.clocks import MonotonicWallClock
 from actors.index.parser import read_index
 from actors.log.messages import Entry
 from actors.messages import DirectoryChanged, Grant, Principal, Receipt, TenantRecord
@@ -165,7 +165,7 @@ class DirectoryHarness:
             self.profiles,
             self.tables,
             self.vault,
-            Epoch(lambda: self.now),
+            MonotonicWallClock(lambda: self.now),
         )
 
     def restart(self) -> list[DirectoryChanged]:

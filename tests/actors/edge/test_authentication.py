@@ -8,7 +8,7 @@ import pytest
 
 from actors.edge.authentication import Callers
 from actors.errors import Unauthenticated, Unavailable
-from actors.host.clocks import Epoch
+from actors.host.clocks import MonotonicWallClock
 from actors.messages import ANYONE, SUSPENDED, DirectoryChanged, Grant, TenantRecord
 from tests.actors.router_harness import ACME, GLOBEX, Wall, digest, token
 
@@ -22,7 +22,7 @@ def wall() -> Wall:
 @pytest.fixture
 def callers(wall: Wall) -> Callers:
     """Informed of acme and globex, where nobody has a token."""
-    callers = Callers(Epoch(wall))
+    callers = Callers(MonotonicWallClock(wall))
     callers.change(DirectoryChanged(tenants=(ACME, GLOBEX), complete=True))
     return callers
 
@@ -53,7 +53,7 @@ def test_an_unknown_and_a_revoked_token_are_good_for_nothing(callers: Callers) -
 
 def test_until_the_directory_has_spoken_nobody_is_called_unknown(wall: Wall) -> None:
     """A good token must not be taken for a bad one because the server has just started."""
-    callers = Callers(Epoch(wall))
+    callers = Callers(MonotonicWallClock(wall))
     with pytest.raises(Unavailable) as error:
         callers.caller("ann")
     assert error.value.refusal.retry_after_ms

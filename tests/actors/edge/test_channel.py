@@ -11,7 +11,7 @@ import zmq
 
 from actors.edge.channel import Channel, ChannelMailbox, Draining, FlushUses
 from actors.errors import NotFound, Unauthenticated
-from actors.host.clocks import Epoch
+from actors.host.clocks import MonotonicWallClock
 from actors.messages import ANYONE, DirectoryChanged, TenantRequest, TokensUsed
 from actors.profiles import Profiles
 from actors.replies import refuse
@@ -69,7 +69,7 @@ class Place:
             profiles=Profiles(),
             limits=LIMITS,
             read_directory=self._read_directory,
-            epoch=Epoch(self.wall),
+            epoch=MonotonicWallClock(self.wall),
         )
 
     def told(self, message: Any) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.host.clocks import FILE, Age, aged
+from actors.host.clocks import FILE, RetentionClock, retention_clock
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0
@@ -24,8 +24,8 @@ class Clocks:
         self.wall += seconds
         self.steady += seconds
 
-    def age(self, start: float = NOW) -> Age:
-        return Age(start, lambda: self.wall, lambda: self.steady)
+    def age(self, start: float = NOW) -> RetentionClock:
+        return RetentionClock(start, lambda: self.wall, lambda: self.steady)
 
 
 @pytest.fixture
@@ -71,9 +71,9 @@ def test_a_clock_that_is_set_back_makes_it_stand(clocks: Clocks) -> None:
 
 
 def test_a_start_goes_on_where_it_stood(tmp_path: Path, clocks: Clocks) -> None:
-    aged(tmp_path, lambda: clocks.wall).note()
+    retention_clock(tmp_path, lambda: clocks.wall).note()
     clocks.wall += 3650 * DAY
-    assert aged(tmp_path, lambda: clocks.wall).now() == pytest.approx(NOW, abs=1.0)
+    assert retention_clock(tmp_path, lambda: clocks.wall).now() == pytest.approx(NOW, abs=1.0)
 
 
 def test_data_of_older_code_is_as_old_as_its_newest_writing(tmp_path: Path, clocks: Clocks) -> None:
@@ -81,16 +81,16 @@ def test_data_of_older_code_is_as_old_as_its_newest_writing(tmp_path: Path, cloc
     for name, written in (("directory.db", NOW - 9 * DAY), ("directory.db-wal", NOW - DAY)):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (written, written))
-    assert aged(tmp_path, lambda: clocks.wall).now() == pytest.approx(NOW - DAY, abs=1.0)
+    assert retention_clock(tmp_path, lambda: clocks.wall).now() == pytest.approx(NOW - DAY, abs=1.0)
 
 
 @pytest.mark.parametrize("content", ["", "noise", "\0", "nan"])
 def test_a_note_that_is_none_is_as_none(tmp_path: Path, clocks: Clocks, content: str) -> None:
     (tmp_path / FILE).write_text(content)
-    assert aged(tmp_path, lambda: clocks.wall).now() == pytest.approx(NOW, abs=1.0)
+    assert retention_clock(tmp_path, lambda: clocks.wall).now() == pytest.approx(NOW, abs=1.0)
 
 
 def test_where_it_cannot_be_noted_nothing_fails(tmp_path: Path, clocks: Clocks) -> None:
-    age = aged(tmp_path / "nowhere", lambda: clocks.wall)
+    age = retention_clock(tmp_path / "nowhere", lambda: clocks.wall)
     age.note()
     assert age.now() == pytest.approx(NOW, abs=1.0)
