@@ -42,14 +42,20 @@ from actors.runtime.futures import ReplyFuture, ask_async
 from actors.runtime.lifecycle import (
     STOP_SECONDS,
     ChildSpec,
-    try_asking,
-    try_finishing,
-    try_stopping,
+    try_ask,
+    try_drain,
+    try_stop,
 )
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.scheduler import ComputeToken, Dispatcher
 from actors.settings import Settings
-from actors.supervision.supervisor import Adopt, Drain, RefuseUnfinished, Supervisor, keep_looking
+from actors.supervision.supervisor import (
+    Drain,
+    RefuseUnfinished,
+    StartChild,
+    Supervisor,
+    keep_looking,
+)
 from actors.tenant.actor import Tenant
 from actors.tenant.outbox.waker import TICK_SECONDS, Tick, Waker
 from actors.tenant.storage.files import Storage
@@ -247,21 +253,21 @@ class System:
         closing = time.monotonic() + self.settings.drain_seconds
         if self._metrics is not None:
             self._metrics.close()
-        try_asking(self.console, Draining())
+        try_ask(self.console, Draining())
         self.logs.let_go()
         done = ReplyFuture()
-        try_finishing(self.console, Finish(done), done)
-        try_asking(self.router, Draining())
+        try_drain(self.console, Finish(done), done)
+        try_ask(self.router, Draining())
         # Tenants that are being looked for are found, and then their mail is in their mailboxes.
-        if try_asking(self.supervisor, Ping()):
-            try_asking(self.router, Ping())
+        if try_ask(self.supervisor, Ping()):
+            try_ask(self.router, Ping())
             drained = self._drain()
         self.connectors.close(closing)
         for mailbox in reversed(self._children()):
             if mailbox is self.logs.errors and self._events is not None:
                 self._events.disconnect()
-            try_stopping(mailbox)
-        try_stopping(self.supervisor)
+            try_stop(mailbox)
+        try_stop(self.supervisor)
         self._close(STOP_SECONDS if drained else 0.0)
         log.info("stopped")
 
@@ -298,7 +304,7 @@ class System:
         self._adopt(ChildSpec(name, start), mailbox)
 
     def _adopt(self, spec: ChildSpec, mailbox: Mailbox) -> None:
-        self.supervisor.tell(Adopt(spec, mailbox))
+        self.supervisor.tell(StartChild(spec, mailbox))
 
     def _start_directory(self, mailbox: Mailbox) -> object:
         return Directory.start(
@@ -389,9 +395,9 @@ class System:
         """False where a function still runs: its thread ends with the process."""
         done, seconds = ReplyFuture(), self.settings.drain_seconds
         drain = Drain(done, time.monotonic() + seconds)
-        if try_finishing(self.supervisor, drain, done, seconds + 2.0):
+        if try_drain(self.supervisor, drain, done, seconds + 2.0):
             return True
-        try_asking(self.supervisor, RefuseUnfinished())
+        try_ask(self.supervisor, RefuseUnfinished())
         return False
 
     def _close(self, patience: float = STOP_SECONDS) -> None:

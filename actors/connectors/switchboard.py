@@ -20,7 +20,7 @@ from actors.connectors.engine.journal import Journal
 from actors.profiles import Profiles
 from actors.registry.snapshot import Published
 from actors.runtime.futures import ReplyFuture
-from actors.runtime.lifecycle import ChildSpec, is_there, try_stopping
+from actors.runtime.lifecycle import ChildSpec, is_alive, try_stop
 from actors.runtime.mailbox import AsyncioMailbox, Mailbox
 
 log = structlog.get_logger()
@@ -93,7 +93,7 @@ class Switchboard(Mapping[str, Mailbox]):
         asked = [
             (mailbox, _told_to_finish(mailbox, until))
             for mailbox in self.awake
-            if is_there(mailbox)
+            if is_alive(mailbox)
         ]
         limit = max(until, time.monotonic()) + CLOSING_SECONDS
         for mailbox, answer in asked:
@@ -101,7 +101,7 @@ class Switchboard(Mapping[str, Mailbox]):
                 answer.get(timeout=max(limit - time.monotonic(), 0.0))
             except (pykka.Timeout, pykka.ActorDeadError):
                 log.error("a connector stopped with work undone", actor=mailbox.name)
-            try_stopping(mailbox)
+            try_stop(mailbox)
 
     def _make(self, name: str) -> Mailbox:
         """Of two threads that make the same one, one finds it made: nothing has begun in the other's."""

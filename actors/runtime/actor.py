@@ -91,7 +91,7 @@ class Actor(pykka.Actor):
         """
         if not isinstance(error, Exception):
             error = ActorDeadError(f"{self.mailbox.name} ended on this message: {error!r}")
-        if (answer := answer_to(message)) is not None:
+        if (answer := reply_to(message)) is not None:
             resolve_with_error(answer, error)
         return []
 
@@ -137,7 +137,7 @@ class Actor(pykka.Actor):
     def _report(self, departure: Stopped | Crashed) -> None:
         """Hand the token on with the news; where nobody supervises, nobody will live here again."""
         if self.mailbox.supervisor is None:
-            abandon(self.mailbox)
+            terminate(self.mailbox)
         else:
             self.mailbox.supervisor.tell(departure)
 
@@ -154,7 +154,7 @@ class Actor(pykka.Actor):
         self._report(Crashed(self.mailbox, error, culprit))
 
     def _mark(self, mail: deque[Any], error: BaseException) -> PoisonMessage:
-        culprit = marked(mail[self.at])
+        culprit = count_failure(mail[self.at])
         del mail[self.at]
         replacement = [culprit] if culprit.deaths < DEADLY else self._bury(culprit.message, error)
         for message in replacement:
@@ -173,7 +173,7 @@ class Actor(pykka.Actor):
         self.actor_stopped.set()
 
 
-class Gone:
+class Terminated:
     """Lives in a mailbox that no actor will enter again: drops its mail and tells those who ask."""
 
     def __init__(self, mailbox: Mailbox) -> None:
@@ -187,7 +187,7 @@ class Gone:
 
     def drop(self, message: Any) -> None:
         """As Pykka does at an actor's end: a stop is done already, anything else meets a dead actor."""
-        if (answer := answer_to(message)) is None:
+        if (answer := reply_to(message)) is None:
             return
         if isinstance(message, Envelope) and isinstance(message.message, _ActorStop):
             resolve(answer, None)
@@ -195,20 +195,20 @@ class Gone:
             resolve_with_error(answer, ActorDeadError(f"{self._mailbox.name} has stopped"))
 
 
-def abandon(mailbox: Mailbox) -> None:
+def terminate(mailbox: Mailbox) -> None:
     """Nobody will live here again. Needs the mailbox's token."""
-    mailbox.incarnation = Gone(mailbox)
+    mailbox.incarnation = Terminated(mailbox)
     mailbox.incarnation.turn()
 
 
-def answer_to(message: Any) -> Future[Any] | None:
+def reply_to(message: Any) -> Future[Any] | None:
     """Where the answer to a message goes; None where nobody asked."""
     if isinstance(message, PoisonMessage):
         message = message.message
     return message.reply_to if isinstance(message, Envelope) else None
 
 
-def marked(message: Any) -> PoisonMessage:
+def count_failure(message: Any) -> PoisonMessage:
     """The message, with one more death to its account."""
     if isinstance(message, PoisonMessage):
         return PoisonMessage(message.message, message.deaths + 1)

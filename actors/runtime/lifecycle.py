@@ -13,7 +13,7 @@ import pykka
 import structlog
 
 from actors.messages import Retire, TenantRecord
-from actors.runtime.actor import Gone, ask, stop
+from actors.runtime.actor import Terminated, ask, stop
 from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Mailbox
 
@@ -23,9 +23,9 @@ STOP_SECONDS = 5.0
 """How long the wiring waits for an actor when it stops."""
 
 
-def try_asking(mailbox: Mailbox, message: object) -> bool:
+def try_ask(mailbox: Mailbox, message: object) -> bool:
     """Ask an actor that may be gone; False where it did not answer."""
-    if not is_there(mailbox):
+    if not is_alive(mailbox):
         return False
     try:
         ask(mailbox, message, STOP_SECONDS)
@@ -35,14 +35,14 @@ def try_asking(mailbox: Mailbox, message: object) -> bool:
     return True
 
 
-def try_finishing(
+def try_drain(
     mailbox: Mailbox, message: object, done: ReplyFuture, seconds: float = STOP_SECONDS
 ) -> bool:
     """Let an actor end what it has begun, while all whom it asks are still there; `done` is set then.
 
     False where that has not happened after so many seconds.
     """
-    if not is_there(mailbox):
+    if not is_alive(mailbox):
         return True
     mailbox.tell(message)
     try:
@@ -53,18 +53,18 @@ def try_finishing(
     return True
 
 
-def try_stopping(mailbox: Mailbox) -> None:
+def try_stop(mailbox: Mailbox) -> None:
     """Have it leave; one that does not is logged."""
     try:
-        if is_there(mailbox):
+        if is_alive(mailbox):
             stop(mailbox, STOP_SECONDS)
     except pykka.Timeout:
         log.error("actor did not stop", actor=mailbox.name)
 
 
-def is_there(mailbox: Mailbox) -> bool:
+def is_alive(mailbox: Mailbox) -> bool:
     """False where nobody will answer: the actor was given up."""
-    return not (mailbox.incarnation is None or isinstance(mailbox.incarnation, Gone))
+    return not (mailbox.incarnation is None or isinstance(mailbox.incarnation, Terminated))
 
 
 class ChildSpec(NamedTuple):
@@ -82,7 +82,7 @@ class ChildSpec(NamedTuple):
     refused, and any other child's waits."""
 
 
-class Child:
+class ChildState:
     """What the Supervisor remembers of a child. Its own, shown to nobody."""
 
     def __init__(self, spec: ChildSpec, tenant: TenantRecord | None = None) -> None:

@@ -16,7 +16,7 @@ from actors.log.messages import FROM_SUPERVISOR, Line
 from actors.log.redaction import scrubbed
 from actors.messages import DeadLetter, Passivate, Replies, TenantRecord, TenantRequest, Unserved
 from actors.replies import packed_refusal, refuse
-from actors.runtime.actor import Actor, Gone
+from actors.runtime.actor import Actor, Terminated
 from actors.runtime.mailbox import Mailbox, PoisonMessage
 from transport.message import RESOURCE_EXHAUSTED, UNAVAILABLE, Refusal
 
@@ -36,7 +36,7 @@ MOST_CAUSE = 500
 STOPPING = Refusal(UNAVAILABLE, "the server is stopping; nothing was done", retry_after_ms=1000)
 
 
-class Refuser(Actor):
+class RejectingActor(Actor):
     """Refuses every request with one refusal, at once, until it is passivated.
 
     With `once` it leaves by itself after one turn, so that its leaving says: all that came is answered.
@@ -75,7 +75,7 @@ class Refuser(Actor):
 
     def on_receive(self, message: Any) -> None:
         """Answer a request; leave when told to; other mail of the engine is let go with a note."""
-        if (work := work_in(message)) is not None:
+        if (work := request_of(message)) is not None:
             self._refuse(work)
         elif isinstance(message, Passivate):
             self._stop()
@@ -91,7 +91,7 @@ class Refuser(Actor):
             self._lines.append(line)
 
 
-class Tombstone(Gone):
+class Tombstone(Terminated):
     """Refuses every request for good, in a mailbox that no actor will enter again.
 
     Nothing of it is logged: the tenant has no log any more.
@@ -105,25 +105,25 @@ class Tombstone(Gone):
 
     def drop(self, message: Any) -> None:
         """Answer a request; whoever asks hears that nobody is there, and other mail is let go."""
-        if (work := work_in(message)) is not None:
+        if (work := request_of(message)) is not None:
             refuse(work, self._refusal)
         else:
             super().drop(message)
 
 
-def entomb(mailbox: Mailbox, refusal: Refusal) -> None:
+def install_tombstone(mailbox: Mailbox, refusal: Refusal) -> None:
     """Refuse what waits, and all that will come. Needs the mailbox's token."""
     mailbox.incarnation = Tombstone(mailbox, refusal)
     mailbox.incarnation.turn()
 
 
-def refuse_left(mailboxes: Iterable[Mailbox]) -> None:
+def refuse_unfinished(mailboxes: Iterable[Mailbox]) -> None:
     """Answer for incarnations whose turns do not end while the server does.
 
     Nothing is taken out of a mailbox: its incarnation is still at it.
     """
     for mailbox in mailboxes:
-        left = [work for message in mailbox.left() if (work := work_in(message)) is not None]
+        left = [work for message in mailbox.left() if (work := request_of(message)) is not None]
         for work in left:
             refuse(work, UNFINISHED)
         log.error(
@@ -133,7 +133,7 @@ def refuse_left(mailboxes: Iterable[Mailbox]) -> None:
         )
 
 
-def given_up(seconds: float) -> Refusal:
+def tenant_unavailable(seconds: float) -> Refusal:
     """What callers of a tenant hear that keeps failing, and is tried again after this time."""
     return Refusal(
         UNAVAILABLE,
@@ -161,19 +161,19 @@ def unserved(tenant: TenantRecord, error: BaseException, seconds: float) -> Unse
     if is_passing(error):
         refusal, cause = out_of_reach(error, seconds), said(error)
     elif isinstance(error, TenantryError):
-        refusal, cause = given_up(seconds), str(error)
+        refusal, cause = tenant_unavailable(seconds), str(error)
     else:
-        refusal = given_up(seconds)
+        refusal = tenant_unavailable(seconds)
         cause = f"{type(error).__name__}: the error log has the rest"
     return Unserved(tenant, refusal, scrubbed(cause)[:MOST_CAUSE], time.monotonic() + seconds)
 
 
-def deleted(tenant: TenantRecord) -> Refusal:
+def tenant_deleted(tenant: TenantRecord) -> Refusal:
     """What callers of a tenant hear that will not come back: waiting does not help."""
     return Refusal(UNAVAILABLE, f"tenant {tenant.name} is deleted")
 
 
-def work_in(message: Any) -> TenantRequest | None:
+def request_of(message: Any) -> TenantRequest | None:
     """The request that a message is about, whatever it has been through; None where it is about none."""
     if isinstance(message, PoisonMessage):
         message = message.message

@@ -12,14 +12,14 @@ from collections import deque
 from actors.messages import Unserved
 from actors.runtime.mailbox import Mailbox
 
-ENGAGED_SECONDS = 1.0
+RETRY_EVICTION_AFTER = 1.0
 """For so long nobody is asked again to make room who has just stayed: functions wait there for connectors."""
 
 EVICT_AT_LEAST = 50
 """A fiftieth of the cap leaves at a time, so that a stream of strangers does not scan all for each one."""
 
 
-class Residents:
+class ResidentSet:
     """Mailboxes with an incarnation, those asked to leave, and those that wait for a place."""
 
     def __init__(self, cap: int) -> None:
@@ -58,7 +58,7 @@ class Residents:
         if short <= 0:
             return []
         most = max(short, self.cap // EVICT_AT_LEAST)
-        before = time.monotonic() - ENGAGED_SECONDS
+        before = time.monotonic() - RETRY_EVICTION_AFTER
         free = [box for box in self._asked_for_nothing() if self._stayed.get(box, before) <= before]
         chosen = heapq.nsmallest(most, free, key=lambda mailbox: mailbox.last_turn)
         self._leaving.update(chosen)

@@ -29,13 +29,20 @@ from actors.messages import (
     TenantRecord,
     Unserved,
 )
-from actors.runtime.actor import Actor, abandon
+from actors.runtime.actor import Actor, terminate
 from actors.runtime.clock import Every, Once
 from actors.runtime.futures import ReplyFuture, resolve
-from actors.runtime.lifecycle import Child, ChildSpec, ChildStopped
+from actors.runtime.lifecycle import ChildSpec, ChildState, ChildStopped
 from actors.runtime.mailbox import Crashed, Mailbox, MailWaiting, Stopped
-from actors.supervision.rejecting import STOPPING, Refuser, deleted, entomb, refuse_left, unserved
-from actors.supervision.residency import Residents
+from actors.supervision.rejecting import (
+    STOPPING,
+    RejectingActor,
+    install_tombstone,
+    refuse_unfinished,
+    tenant_deleted,
+    unserved,
+)
+from actors.supervision.residency import ResidentSet
 
 BACKOFF_FIRST = 0.05
 """Seconds before the second restart in a row; the first is at once, each later one waits twice as long."""
@@ -53,7 +60,7 @@ SWEEP_SECONDS, RELIEF_SECONDS = 5.0, 0.02
 """How often idle tenants are looked for, and whether all threads of the pool are blocked."""
 
 
-class Adopt(NamedTuple):
+class StartChild(NamedTuple):
     """From the wiring: watch this child, whose mailbox is made and held, and start it."""
 
     spec: ChildSpec
@@ -66,11 +73,11 @@ class Restart(NamedTuple):
     mailbox: Mailbox
 
 
-class Sweep(NamedTuple):
+class EvictIdle(NamedTuple):
     """From the Clock: passivate tenants that have been idle for long."""
 
 
-class Relieve(NamedTuple):
+class GrowPool(NamedTuple):
     """From the Clock: see whether functions block every thread of the tenants."""
 
 
@@ -115,16 +122,16 @@ class Supervisor(Actor):
         self._idle_seconds = idle_seconds
         self._give_up = give_up
         self._accounts = accounts
-        self._children: dict[Mailbox, Child] = {}
+        self._children: dict[Mailbox, ChildState] = {}
         self._addresses: dict[str, Mailbox] = {}
-        self._residents = Residents(resident_cap)
+        self._residents = ResidentSet(resident_cap)
         self._retired: set[str] = set()
         """Ids of tenants that are deleted. None comes twice, so it only grows: 100 bytes for each."""
         self._drain: Drain | None = None
         self._handlers: dict[type, Callable[[Any], object]] = {
             ListResidents: lambda _: self._residents.everybody(),
             ListUnserved: lambda _: self._residents.unserved(),
-            Adopt: self._adopt,
+            StartChild: self._adopt,
             MailWaiting: self._vacant,
             Crashed: self._failed,
             Stopped: self._left,
@@ -133,10 +140,10 @@ class Supervisor(Actor):
             FindTenant: self._find_tenant,
             Retire: self._retire,
             Migrated: self._migrated,
-            Sweep: lambda _: self._sweep(),
-            Relieve: lambda _: self._relieve(),
+            EvictIdle: lambda _: self._sweep(),
+            GrowPool: lambda _: self._relieve(),
             Drain: self._begin_drain,
-            RefuseUnfinished: lambda _: refuse_left(self._residents.everybody()),
+            RefuseUnfinished: lambda _: refuse_unfinished(self._residents.everybody()),
         }
 
     def on_receive(self, message: Any) -> object:
@@ -152,8 +159,8 @@ class Supervisor(Actor):
 
     # Starting
 
-    def _adopt(self, message: Adopt) -> None:
-        self._children[message.mailbox] = Child(message.spec)
+    def _adopt(self, message: StartChild) -> None:
+        self._children[message.mailbox] = ChildState(message.spec)
         self._start(message.mailbox)
 
     def _start(self, mailbox: Mailbox) -> None:
@@ -168,7 +175,7 @@ class Supervisor(Actor):
         mailbox = self._addresses.get(tenant.id)
         if mailbox is None and tenant.id in self._retired:  # whoever asks has not heard of it yet
             mailbox = self._tenant_mailbox(tenant)
-            entomb(mailbox, deleted(tenant))
+            install_tombstone(mailbox, tenant_deleted(tenant))
         elif mailbox is None:
             mailbox = self._addresses[tenant.id] = self._new_address(tenant)
         message.reply_to.tell(TenantAddress(tenant, mailbox))
@@ -189,7 +196,7 @@ class Supervisor(Actor):
             restart="transient",
             essential=False,
         )
-        self._children[mailbox] = Child(spec, tenant)
+        self._children[mailbox] = ChildState(spec, tenant)
         mailbox.rest()  # nobody lives there until the first mail comes
         return mailbox
 
@@ -207,7 +214,9 @@ class Supervisor(Actor):
         if self._drain is not None:
             self._residents.enter(message.mailbox)  # the drain waits until its mail is refused
             accounts = self._accounts()
-            Refuser.start(message.mailbox, STOPPING, child.tenant, once=True, accounts=accounts)
+            RejectingActor.start(
+                message.mailbox, STOPPING, child.tenant, once=True, accounts=accounts
+            )
             return
         self._residents.wait(message.mailbox)
         self._settle_residence()
@@ -240,7 +249,7 @@ class Supervisor(Actor):
     def _forget(self, mailbox: Mailbox) -> None:
         """A temporary child is never started again; whoever asks it is told so."""
         del self._children[mailbox]
-        abandon(mailbox)
+        terminate(mailbox)
 
     def _stayed(self, message: PassivationDeclined) -> None:
         self._residents.stay(message.mailbox)
@@ -268,7 +277,7 @@ class Supervisor(Actor):
         else:
             self._start_again(mailbox, child, error)
 
-    def _migrate(self, mailbox: Mailbox, child: Child) -> bool:
+    def _migrate(self, mailbox: Mailbox, child: ChildState) -> bool:
         """Have the tenant's file migrated; False where that has been done in vain, time and again."""
         if child.tenant is None or child.retirements:
             return False
@@ -277,7 +286,7 @@ class Supervisor(Actor):
         self._migrator.tell(Migrate(child.tenant, mailbox, self.mailbox))
         return True
 
-    def _start_again(self, mailbox: Mailbox, child: Child, error: BaseException) -> None:
+    def _start_again(self, mailbox: Mailbox, child: ChildState, error: BaseException) -> None:
         if self._is_weather(mailbox, child, error):
             self._start_later(mailbox, child, WEATHER_SECONDS)
             return
@@ -290,7 +299,7 @@ class Supervisor(Actor):
         else:
             self._start_later(mailbox, child, backoff(restarts))
 
-    def _is_weather(self, mailbox: Mailbox, child: Child, error: BaseException) -> bool:
+    def _is_weather(self, mailbox: Mailbox, child: ChildState, error: BaseException) -> bool:
         """Whether a child that has been alive met a full disk or the like, which ends by itself.
 
         One that has never had a turn is counted: a server that cannot start should say so soon.
@@ -298,7 +307,7 @@ class Supervisor(Actor):
         was_alive = mailbox.last_turn > 0 and mailbox is not self._clock
         return child.spec.essential and was_alive and is_passing(error)
 
-    def _start_later(self, mailbox: Mailbox, child: Child, seconds: float) -> None:
+    def _start_later(self, mailbox: Mailbox, child: ChildState, seconds: float) -> None:
         if seconds == 0 or mailbox is self._clock:  # the Clock cannot time its own return
             self._start(mailbox)
         else:
@@ -311,11 +320,11 @@ class Supervisor(Actor):
             child.is_backing_off = False
             self._start(message.mailbox)
 
-    def _stop_trying(self, mailbox: Mailbox, child: Child, error: BaseException) -> None:
+    def _stop_trying(self, mailbox: Mailbox, child: ChildState, error: BaseException) -> None:
         """Give up: the system on an essential child, on any other for a while."""
         if child.spec.essential:
             self._give_up(mailbox.name, error)
-            abandon(mailbox)  # whoever asks it while the system stops must not wait
+            terminate(mailbox)  # whoever asks it while the system stops must not wait
             return
         tell_giving_up(mailbox.name, child.tenant, BACKOFF_MOST)
         child.restarts.clear()
@@ -327,7 +336,7 @@ class Supervisor(Actor):
     def _refuse_for_now(self, mailbox: Mailbox, out: Unserved, seconds: float) -> None:
         """Let somebody live in a tenant's place who refuses its mail."""
         self._residents.refuse(mailbox, out)
-        Refuser.start(mailbox, out.refusal, out.tenant, accounts=self._accounts())
+        RejectingActor.start(mailbox, out.refusal, out.tenant, accounts=self._accounts())
         self._clock.tell(Once(seconds, mailbox, Passivate()))
 
     def _migrated(self, message: Migrated) -> None:
@@ -357,11 +366,11 @@ class Supervisor(Actor):
                 Passivate(insist=True, cancel=True)
             )  # or it is MailWaiting, if nobody is in
 
-    def _lay_to_rest(self, mailbox: Mailbox, child: Child) -> None:
+    def _lay_to_rest(self, mailbox: Mailbox, child: ChildState) -> None:
         """Nobody is in, and nobody will be: refuse what waits, forget the address, tell. Needs the token."""
         assert child.tenant is not None
         del self._children[mailbox], self._addresses[child.tenant.id]
-        entomb(mailbox, deleted(child.tenant))
+        install_tombstone(mailbox, tenant_deleted(child.tenant))
         for message in child.retirements:
             message.reply_to.tell(Retired(message.tenant))
         self._residents.leave(mailbox)
@@ -395,5 +404,5 @@ def backoff(restarts: int) -> float:
 
 def keep_looking(clock: Mailbox, supervisor: Mailbox) -> None:
     """Have the supervisor look for idle tenants and blocked threads from now on."""
-    clock.tell(Every(SWEEP_SECONDS, supervisor, Sweep()))
-    clock.tell(Every(RELIEF_SECONDS, supervisor, Relieve()))
+    clock.tell(Every(SWEEP_SECONDS, supervisor, EvictIdle()))
+    clock.tell(Every(RELIEF_SECONDS, supervisor, GrowPool()))

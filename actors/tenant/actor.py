@@ -35,7 +35,7 @@ from actors.replies import A_DEFECT
 from actors.runtime.actor import Actor
 from actors.runtime.clock import DeadlinePassed
 from actors.runtime.mailbox import Mailbox
-from actors.supervision.rejecting import deleted
+from actors.supervision.rejecting import tenant_deleted
 from actors.tenant.outbox.queries import list_deliveries, redeliver
 from actors.tenant.outbox.relay import Deliveries
 from actors.tenant.request.callback import Told
@@ -238,7 +238,7 @@ class Tenant(Actor):
         without their answers, and they are repeated with the same key.
         """
         if message.cancel:
-            self._waiting.cancel(deleted(self._record).message, None)
+            self._waiting.cancel(tenant_deleted(self._record).message, None)
         if not message.insist and (self._more_mail or not self.mailbox.empty()):
             self._tell_supervisor(PassivationDeclined(self.mailbox))
         elif (

@@ -22,7 +22,7 @@ from actors.runtime.clock import Once
 from actors.runtime.lifecycle import ChildSpec
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.scheduler import Dispatcher
-from actors.supervision.supervisor import Adopt, Supervisor
+from actors.supervision.supervisor import StartChild, Supervisor
 from tests.actors.mailbox_harness import WAIT, Watch
 
 
@@ -193,7 +193,7 @@ class Hotel:
 
     def adopt(self, spec: ChildSpec, mailbox: Mailbox) -> None:
         """Have the Supervisor start a child."""
-        self.supervisor.tell(Adopt(spec, mailbox))
+        self.supervisor.tell(StartChild(spec, mailbox))
 
     def address(self, name: str) -> Mailbox:
         """The mailbox of the guest of that name."""

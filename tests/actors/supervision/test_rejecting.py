@@ -1,4 +1,4 @@
-"""The Refuser: lives where a tenant cannot, and lets nobody wait."""
+"""The RejectingActor: lives where a tenant cannot, and lets nobody wait."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from actors.log.lines import Accounts
 from actors.messages import DeadLetter, Passivate
 from actors.runtime.actor import PONG, Ping, ask
 from actors.runtime.mailbox import PoisonMessage, Stopped
-from actors.supervision.rejecting import Refuser, entomb
+from actors.supervision.rejecting import RejectingActor, install_tombstone
 from tests.actors.mailbox_harness import WAIT, House, Watch
 from tests.actors.router_harness import ACME
 from tests.actors.tenant_messages import decoded, work
@@ -35,7 +35,7 @@ def test_every_request_gets_the_refusal_in_its_order(house: House) -> None:
     for n in range(3):
         mailbox.tell(work(f"r{n}", outlet))
 
-    Refuser.start(mailbox, REFUSAL, ACME)
+    RejectingActor.start(mailbox, REFUSAL, ACME)
 
     for n in range(3):
         reply = decoded(outlet.hear())
@@ -52,7 +52,7 @@ def test_a_dead_letter_is_refused_as_well(house: House) -> None:
     mailbox = house.mailbox()
     mailbox.tell(DeadLetter(work("deadly", outlet), "Crash()"))
 
-    Refuser.start(mailbox, REFUSAL, ACME)
+    RejectingActor.start(mailbox, REFUSAL, ACME)
 
     assert decoded(outlet.hear())["id"] == "deadly"
 
@@ -64,7 +64,7 @@ def test_it_leaves_when_it_is_passivated(house: House) -> None:
     for message in (work("before", outlet), Passivate(), work("behind", outlet)):
         mailbox.tell(message)
 
-    Refuser.start(mailbox, REFUSAL, ACME)
+    RejectingActor.start(mailbox, REFUSAL, ACME)
 
     assert house.watch.hear() == Stopped(mailbox)
     assert [decoded(news)["id"] for news in outlet.heard()] == ["before"]
@@ -74,7 +74,7 @@ def test_it_leaves_when_it_is_passivated(house: House) -> None:
 def test_it_stays_while_nobody_tells_it_to_leave(house: House) -> None:
     """Other mail of the engine does it no harm."""
     mailbox = house.mailbox()
-    Refuser.start(mailbox, REFUSAL, ACME)
+    RejectingActor.start(mailbox, REFUSAL, ACME)
 
     mailbox.tell("something of the engine's")
 
@@ -89,7 +89,7 @@ def test_with_once_it_leaves_as_soon_as_all_is_answered(house: House) -> None:
     for n in range(3):
         mailbox.tell(work(f"r{n}", outlet))
 
-    Refuser.start(mailbox, REFUSAL, ACME, once=True)
+    RejectingActor.start(mailbox, REFUSAL, ACME, once=True)
 
     assert house.watch.hear() == Stopped(mailbox)
     assert len(outlet.heard()) == 3
@@ -101,7 +101,7 @@ def test_with_once_a_passivation_on_the_way_is_no_trouble(house: House) -> None:
     mailbox = house.mailbox()
     mailbox.tell(Passivate())
 
-    Refuser.start(mailbox, REFUSAL, ACME, once=True)
+    RejectingActor.start(mailbox, REFUSAL, ACME, once=True)
 
     assert house.watch.hear() == Stopped(mailbox)
     assert mailbox.empty()
@@ -115,7 +115,7 @@ def test_its_refusals_stand_in_the_tenants_log(house: House) -> None:
     for message in mail:
         mailbox.tell(message)
 
-    Refuser.start(mailbox, REFUSAL, ACME, accounts=Accounts(log))
+    RejectingActor.start(mailbox, REFUSAL, ACME, accounts=Accounts(log))
 
     tenant, lines = log.hear()
     assert tenant is ACME
@@ -136,7 +136,7 @@ def test_behind_a_tombstone_everything_is_answered_and_nobody_registered(house: 
     mailbox.tell(PoisonMessage(work("killer", outlet), 1))
     mailbox.tell(DeadLetter(work("deadly", outlet), "Crash()"))
     mailbox.tell(PoisonMessage(DeadLetter(work("deadlier", outlet), "Crash()"), 1))
-    entomb(mailbox, REFUSAL)
+    install_tombstone(mailbox, REFUSAL)
     assert len(outlet.heard()) == 3
 
     with pytest.raises(pykka.ActorDeadError):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.runtime.mailbox import Mailbox
-from actors.supervision.residency import EVICT_AT_LEAST, Residents
+from actors.supervision.residency import EVICT_AT_LEAST, ResidentSet
 
 
 def mailboxes(count: int) -> list[Mailbox]:
@@ -17,9 +17,9 @@ def mailboxes(count: int) -> list[Mailbox]:
     return [Mailbox(f"tenant {n}", lambda _: None) for n in range(count)]
 
 
-def full_house(cap: int) -> tuple[Residents, list[Mailbox]]:
+def full_house(cap: int) -> tuple[ResidentSet, list[Mailbox]]:
     """Residents at their cap; the lower the number, the longer ago the last turn."""
-    residents = Residents(cap)
+    residents = ResidentSet(cap)
     inside = mailboxes(cap)
     for mailbox in inside:
         residents.wait(mailbox)
@@ -31,7 +31,7 @@ def full_house(cap: int) -> tuple[Residents, list[Mailbox]]:
 
 def test_the_first_to_come_are_let_in_up_to_the_cap() -> None:
     """Those who come in count from then on."""
-    residents = Residents(2)
+    residents = ResidentSet(2)
     a, b, c = mailboxes(3)
     for mailbox in (a, b, c):
         residents.wait(mailbox)
@@ -87,7 +87,7 @@ def test_one_who_stays_may_be_asked_again(monkeypatch: pytest.MonkeyPatch) -> No
     residents.stay(inside[1])
     assert residents.evict() == []
 
-    monkeypatch.setattr("actors.supervision.residency.ENGAGED_SECONDS", 0.0)
+    monkeypatch.setattr("actors.supervision.residency.RETRY_EVICTION_AFTER", 0.0)
     assert residents.evict() == [inside[0]]
 
 
@@ -176,7 +176,7 @@ def test_those_that_wait_can_be_withdrawn() -> None:
 )
 def test_the_cap_holds_and_whoever_waits_gets_in(cap: int, steps: list[tuple[str, int]]) -> None:
     """Whatever the order: never more than the cap inside, and nobody waits while a place is free."""
-    residents = Residents(cap)
+    residents = ResidentSet(cap)
     everyone = mailboxes(10)
     inside: set[Mailbox] = set()
     asked: set[Mailbox] = set()
@@ -228,7 +228,7 @@ def test_the_cap_holds_and_whoever_waits_gets_in(cap: int, steps: list[tuple[str
 
 def test_one_who_does_not_want_in_any_more_is_passed_over() -> None:
     """The order of the others stays; withdrawing who does not wait is nothing."""
-    residents = Residents(1)
+    residents = ResidentSet(1)
     a, b, c = mailboxes(3)
     for mailbox in (a, b, c):
         residents.wait(mailbox)

@@ -27,10 +27,10 @@ from actors.messages import (
 from actors.runtime.actor import Actor, Ping, ask, stop
 from actors.runtime.clock import Clock, ClockMailbox, Once
 from actors.runtime.futures import ReplyFuture
-from actors.runtime.lifecycle import Child, ChildSpec, ChildStopped
+from actors.runtime.lifecycle import ChildSpec, ChildState, ChildStopped
 from actors.runtime.mailbox import Mailbox, MailWaiting, Stopped
 from actors.supervision.rejecting import unserved
-from actors.supervision.supervisor import BACKOFF_MOST, Drain, Relieve, Sweep, backoff
+from actors.supervision.supervisor import BACKOFF_MOST, Drain, EvictIdle, GrowPool, backoff
 from tests.actors.mailbox_harness import WAIT, Gate, Watch
 from tests.actors.supervisor_harness import Hotel, RunningAhead
 from tests.actors.tenant_messages import decoded, work
@@ -133,7 +133,7 @@ def test_backoff_is_none_first_and_doubles_up_to_its_most() -> None:
 
 def test_restarts_are_counted_within_their_time() -> None:
     """OTP's intensity: those longer ago do not count."""
-    child = Child(ChildSpec("child", lambda _: None, max_seconds=10.0))
+    child = ChildState(ChildSpec("child", lambda _: None, max_seconds=10.0))
 
     assert [child.count_restart(now) for now in (100.0, 105.0, 110.0)] == [1, 2, 3]
     assert child.count_restart(110.1) == 3, "the one at 100.0 is over"
@@ -606,7 +606,7 @@ def test_a_sweep_passivates_the_idle(make_hotel: HotelMaker) -> None:
     mailbox.tell("mail")
     hotel.seen.get(timeout=WAIT)
 
-    hotel.supervisor.tell(Sweep())
+    hotel.supervisor.tell(EvictIdle())
 
     assert hear(hotel.life, 2) == ["+acme", "-acme"]
     mailbox.tell("mail again")
@@ -619,7 +619,7 @@ def test_a_sweep_leaves_those_alone_who_had_a_turn_lately(hotel: Hotel) -> None:
     mailbox.tell("mail")
     hotel.seen.get(timeout=WAIT)
 
-    hotel.supervisor.tell(Sweep())
+    hotel.supervisor.tell(EvictIdle())
     hotel.settled()
     ask(mailbox, Ping(), WAIT)
 
@@ -645,7 +645,7 @@ def test_many_tenants_in_few_places_under_failures(make_hotel: HotelMaker, seed:
                     addresses[name].offer(failing[name, n])
                 addresses[name].wake()
             if n % 10 == 0:
-                hotel.supervisor.tell(Sweep())
+                hotel.supervisor.tell(EvictIdle())
 
     producers = [threading.Thread(target=produce, args=[names[n::3]]) for n in range(3)]
     for producer in producers:
@@ -990,7 +990,7 @@ def test_many_tenants_retire_while_others_come_and_fail(make_hotel: HotelMaker, 
         if chance.random() < 0.1:
             mailbox.tell(once(Crash()))
         if chance.random() < 0.2:
-            made.supervisor.tell(Sweep())
+            made.supervisor.tell(EvictIdle())
         if step % 25 == 24:
             answers.append((names[step // 25], retire(made, names[step // 25])))
         mailbox.tell(work(f"r{step}", Refused()))
@@ -1159,6 +1159,6 @@ def test_a_child_that_the_wiring_stops_during_a_drain_stays_away(
 
 def test_relief_is_asked_for_when_the_clock_says_so(hotel: Hotel) -> None:
     """By the Supervisor alone, as the dispatcher wants it."""
-    hotel.supervisor.tell(Relieve())
+    hotel.supervisor.tell(GrowPool())
 
     hotel.relieved.get(timeout=WAIT)
