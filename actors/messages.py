@@ -162,9 +162,9 @@ class Quiesce(NamedTuple):
 
 
 class Passivate(NamedTuple):
-    """To a tenant: close the database and leave; answered by Left, or by PassivationDeclined where it is needed.
+    """To a tenant: close the database and stop; answered by Stopped, or by PassivationDeclined.
 
-    It is needed where mail waits, and where functions wait for connectors.
+    A tenant declines while mail waits, or functions wait for connectors.
     """
 
     insist: bool = False

@@ -50,7 +50,7 @@ class MakeMailbox(Protocol):
     def __call__(
         self,
         name: str,
-        supervisor: Mailbox | None,
+        parent: Mailbox | None,
         token: ComputeToken | None = None,
         **options: int,
     ) -> Mailbox:

@@ -39,13 +39,7 @@ from actors.routing.table import RoutingTable
 from actors.runtime.actor import Ping, ask
 from actors.runtime.clock import Clock, ClockMailbox, Every
 from actors.runtime.futures import ReplyFuture, ask_async
-from actors.runtime.lifecycle import (
-    STOP_SECONDS,
-    ChildSpec,
-    try_ask,
-    try_drain,
-    try_stop,
-)
+from actors.runtime.lifecycle import STOP_SECONDS, ChildSpec, try_ask, try_drain, try_stop
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.scheduler import ComputeToken, Dispatcher
 from actors.settings import Settings
@@ -289,16 +283,12 @@ class System:
         ]
 
     def _mailbox(
-        self,
-        name: str,
-        supervisor: Mailbox | None,
-        token: ComputeToken | None = None,
-        **options: int,
+        self, name: str, parent: Mailbox | None, token: ComputeToken | None = None, **options: int
     ) -> Mailbox:
         """A mailbox for an actor with a thread of its own: a blocked tenant must not hold it up."""
         dispatcher = Dispatcher(name, token=token)
         self._dispatchers.append(dispatcher)
-        return Mailbox(name, dispatcher.schedule, supervisor=supervisor, **options)
+        return Mailbox(name, dispatcher.schedule, supervisor=parent, **options)
 
     def _supervise(self, name: str, mailbox: Mailbox, start: Callable[[Mailbox], object]) -> None:
         self._adopt(ChildSpec(name, start), mailbox)

@@ -60,7 +60,7 @@ class Allowance:
 class Buckets:
     """One for each key that has used something lately, one second's worth deep; none with a rate of 0.
 
-    As `Bucket`, in one table: each message takes from several.
+    As `RateLimiter`, in one table: each message takes from several.
     """
 
     def __init__(self, rate: float, least: float = 1.0) -> None:

@@ -28,10 +28,10 @@ class MonotonicWallClock:
 
 
 CATCHING_UP = 2.0
-"""Seconds that an Age goes on in one second while it is behind the wall clock."""
+"""Seconds that a RetentionClock advances in one second while it is behind the wall clock."""
 
 FILE = "age"
-"""In the data directory: how far its Age had come."""
+"""In the data directory: how far its RetentionClock had come."""
 
 
 class RetentionClock:
@@ -79,7 +79,7 @@ def retention_clock(
     wall: Callable[[], float] = time.time,
     steady: Callable[[], float] = time.monotonic,
 ) -> RetentionClock:
-    """The Age of what is in a data directory.
+    """The RetentionClock of what is in a data directory.
 
     Of one that older code wrote, it is that of its newest writing; of a new one, the wall clock.
     """

@@ -102,9 +102,9 @@ class Clock(Actor):
         self.mailbox.silence()
 
     def on_receive(self, message: Any) -> None:
-        """After and Every; anything else is a defect of the sender."""
+        """Once and Every; anything else is a defect of the sender."""
         if not isinstance(message, Once | Every):
-            raise TypeError(f"the Clock takes After and Every, not {type(message).__name__}")
+            raise TypeError(f"the Clock takes Once and Every, not {type(message).__name__}")
         self.mailbox.set_timer(message)
 
 

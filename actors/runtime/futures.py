@@ -1,13 +1,13 @@
-"""An `async def` function stepped by its actor: it runs until it has to wait, and goes on when told.
+"""Replies that come later, and coroutines that wait for them without an event loop.
 
-No event loop takes part. What such a function awaits is a ReplyFuture that another actor owes; the actor steps
-other functions meanwhile, and this one again once the answer is there.
+ReplyFuture is the answer to an `ask`: Pykka's future, made safe to await and to answer once. Pykka's own
+`await future` blocks the event loop that awaits it; this one lets the loop run.
 
-The answer to an `ask`: Pykka's future, made safe to await and to answer once.
+CoroutineDriver steps an `async def` function for its actor. The function runs until it awaits a ReplyFuture
+that another actor owes; the actor steps other functions meanwhile, and resumes this one once the reply is
+there.
 
-Pykka's own `await future` blocks the event loop that awaits it; this one lets the loop go on.
-
-Where one message is told that a stepped function waits for: a mailbox for once.
+OneShotMailbox receives the one message that a stepped function waits for.
 """
 
 from __future__ import annotations

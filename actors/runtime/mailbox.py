@@ -155,7 +155,7 @@ class Mailbox:
         self.in_hand.clear()
 
     def left(self) -> list[Any]:
-        """A copy of what the incarnation has in hand, and of what waits; for who does not wait for its end."""
+        """A copy of what the incarnation has in hand, and of what waits. For any thread."""
         return [*self.in_hand.copy(), *self._items.copy()]
 
     def run(self) -> None:

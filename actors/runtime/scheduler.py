@@ -1,18 +1,17 @@
-"""A small pool of threads on which many actors take their turns.
+"""A pool of threads on which many actors take their turns, and the token that lets one of them compute.
 
-One thread per tenant lost 3-4 times the throughput to GIL convoys at 16 tenants (docs/benchmark.md), so a
-mailbox with mail is queued here, runs one turn on some thread, and leaves. When every thread has been in
-its turn for long (a function that blocks), a thread is added, so that other actors go on. It leaves again
-when as many as the pool's size are free: under a load that never pauses, a slow disk would else add one
-with each of its hiccups, and they would stay.
+One thread per tenant lost 3-4 times the throughput to GIL convoys at 16 tenants (docs/benchmark.md). So a
+mailbox with mail is queued here, runs one turn on some thread, and is handed back. When every thread has been
+in its turn for long (a function that blocks), a thread is added, so that other actors get their turns. It
+ends again when as many threads as the pool's size are free: under a load that never pauses, a slow disk would
+otherwise add one with each of its hiccups, and they would stay.
 
-The right to compute, which one thread has at a time.
-
-Threads of one process that run Python at once fight for the GIL at every call into SQLite and ZeroMQ, and
-on an idle machine with two processors that doubled what a message costs
-(docs/decisions/0004-turns-and-threads.md). So a thread takes the compute token before it computes and lets go of
-it before it waits: for mail, for a disk. From a thread that keeps it for long (a function that blocks, a
-long statement) it is taken away, so that nobody is held up. It is handed on as a message is, by a queue.
+The ComputeToken is the right to run Python, which one thread has at a time. Threads of one process that run
+Python at once fight for the GIL at every call into SQLite and ZeroMQ; on an idle machine with two processors
+that doubled the cost of a message (docs/decisions/0004-turns-and-threads.md). So a thread acquires the token
+before it computes, and releases it before it waits for mail or for a disk. From a thread that holds the token
+for long (a function that blocks, a long statement) it is stolen, so that no other thread is held up. It is
+handed on by a queue, as a message is.
 """
 
 from __future__ import annotations
@@ -93,7 +92,7 @@ class Dispatcher:
         most: int | None = None,
         token: ComputeToken | None = None,
     ) -> None:
-        """With a compute token, one of its threads computes at a time (actors/runtime/scheduler.py)."""
+        """With a token, one of its threads computes at a time (actors/runtime/scheduler.py)."""
         self.name = name
         self._size = threads
         self._token = token or ComputeToken()
@@ -165,7 +164,7 @@ class Dispatcher:
         del self._workers[me]
 
     def _next(self) -> Mailbox | None:
-        """The next mailbox to run; the compute token is kept from one to the next, but not while there is none."""
+        """The next mailbox to run. The token is kept between two, and released while none is there."""
         with suppress(Empty):
             return self._ready.get_nowait()
         self._token.release()

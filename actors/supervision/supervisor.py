@@ -181,12 +181,8 @@ class Supervisor(Actor):
         message.reply_to.tell(TenantAddress(tenant, mailbox))
 
     def _tenant_mailbox(self, tenant: TenantRecord) -> Mailbox:
-        return Mailbox(
-            f"tenant {tenant.name}",
-            self._schedule_tenant,
-            supervisor=self.mailbox,
-            limit=self._tenant_mail,
-        )
+        name, limit = f"tenant {tenant.name}", self._tenant_mail
+        return Mailbox(name, self._schedule_tenant, supervisor=self.mailbox, limit=limit)
 
     def _new_address(self, tenant: TenantRecord) -> Mailbox:
         mailbox = self._tenant_mailbox(tenant)
@@ -203,23 +199,20 @@ class Supervisor(Actor):
     # Residence: which tenants hold an open database
 
     def _vacant(self, message: MailWaiting) -> None:
-        """Mail for an actor that is not there; a tenant may have to wait for a place."""
-        child = self._children[message.mailbox]
+        """Start an actor that has mail; a tenant may have to wait for a place."""
+        mailbox = message.mailbox
+        child = self._children[mailbox]
         if child.retirements:
-            self._lay_to_rest(message.mailbox, child)
-            return
-        if child.tenant is None:
-            self._start(message.mailbox)
-            return
-        if self._drain is not None:
-            self._residents.enter(message.mailbox)  # the drain waits until its mail is refused
+            self._lay_to_rest(mailbox, child)
+        elif child.tenant is None:
+            self._start(mailbox)
+        elif self._drain is not None:
+            self._residents.enter(mailbox)  # the drain waits until its mail is refused
             accounts = self._accounts()
-            RejectingActor.start(
-                message.mailbox, STOPPING, child.tenant, once=True, accounts=accounts
-            )
-            return
-        self._residents.wait(message.mailbox)
-        self._settle_residence()
+            RejectingActor.start(mailbox, STOPPING, child.tenant, once=True, accounts=accounts)
+        else:
+            self._residents.wait(mailbox)
+            self._settle_residence()
 
     def _settle_residence(self) -> None:
         for mailbox in self._residents.admit():
@@ -362,9 +355,7 @@ class Supervisor(Actor):
         if child.is_backing_off or self._residents.withdraw(mailbox):
             self._lay_to_rest(mailbox, child)
         else:
-            mailbox.tell(
-                Passivate(insist=True, cancel=True)
-            )  # or it is MailWaiting, if nobody is in
+            mailbox.tell(Passivate(insist=True, cancel=True))  # or it is MailWaiting already
 
     def _lay_to_rest(self, mailbox: Mailbox, child: ChildState) -> None:
         """Nobody is in, and nobody will be: refuse what waits, forget the address, tell. Needs the token."""

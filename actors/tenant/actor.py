@@ -74,8 +74,8 @@ class Tenant(Actor):
     ) -> None:
         """`let_go` is called before the turn waits for the disk: others may compute meanwhile.
 
-        `accounts` is told what was answered; None where nobody wants to know. `connectors` take CallConnector, each
-        by its name; without a `clock` no function that waits is ever overdue.
+        `accounts` is told what was answered; None where nobody wants to know. `connectors` take
+        CallConnector, each by its name; without a `clock` no function that waits is ever overdue.
         """
         super().__init__(mailbox)
         self._record = record

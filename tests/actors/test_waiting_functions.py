@@ -165,7 +165,7 @@ def test_where_everybody_sleeps_the_next_one_waits_for_the_first_to_end(
 
     def counted(mailbox: object, message: object) -> None:
         nonlocal told
-        told += type(message).__name__ == "Stayed"
+        told += type(message).__name__ == "PassivationDeclined"
         tell(mailbox, message)  # type: ignore[arg-type] # a Mailbox; monkeypatched for all of them
 
     monkeypatch.setattr(type(server.system.supervisor), "tell", counted)
