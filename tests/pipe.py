@@ -1,4 +1,4 @@
-"""A named pipe on which a function of tests/trouble blocks until the test lets it go on."""
+"""A named pipe on which a function of tests/faulty blocks until the test lets it go on."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ def signatures(traffic: Traffic, tenant: str) -> list[str]:
 
 def own_index(folder: Path) -> Path:
     """A copy of the index of trouble, which a server may rewrite."""
-    source = Path(__file__).parent / "trouble"
+    source = Path(__file__).parent / "fixtures" / "faulty"
     ignored = shutil.ignore_patterns("__pycache__")
     return Path(shutil.copytree(source, folder / "index", ignore=ignored)) / "registry.toml"
 

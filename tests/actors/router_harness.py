@@ -35,7 +35,7 @@ from transport.bind import Security, bind_router, endpoint_of
 from transport.router_socket import Frame, SocketMailbox
 from transport.validation import LIMITS
 
-INDEX = Path(__file__).parent.parent / "trouble" / "registry.toml"
+INDEX = Path(__file__).parent.parent / "faulty" / "registry.toml"
 TABLES = Published(RoutingTable.build(read_index(INDEX), "local-dev"))
 
 ACME = TenantRecord("acme", "a" * 32)

@@ -8,7 +8,7 @@ from typing import Any
 from tests.conftest import Server
 from tests.wire import Map
 
-INDEX = Path(__file__).parent.parent / "trouble" / "registry.toml"
+INDEX = Path(__file__).parent.parent / "faulty" / "registry.toml"
 
 
 class Servers:

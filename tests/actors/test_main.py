@@ -30,7 +30,7 @@ from transport.client import Client
 from transport.curve import read_pair, read_public
 from transport.errors import NoAnswer
 
-INDEX = Path(__file__).parent.parent / "trouble" / "registry.toml"
+INDEX = Path(__file__).parent.parent / "faulty" / "registry.toml"
 
 CONFIGURATION = 78
 FAILURE = 70
@@ -235,7 +235,7 @@ def test_a_second_server_on_the_same_data_is_refused(tmp_path: Path) -> None:
 
 
 def broken_index(directory: Path, old: str, new: str) -> Path:
-    """The index of tests/trouble with one thing changed."""
+    """The index of tests/faulty with one thing changed."""
     path = directory / "index" / "registry.toml"
     shutil.copytree(INDEX.parent, path.parent)
     text = path.read_text()

@@ -159,7 +159,7 @@ class TestCommand:
         assert main(["--check", "--page", str(copy)]) == 0
 
     def test_another_index_can_be_shown(self, copy: Path) -> None:
-        index = Path(__file__).parents[1] / "trouble" / "registry.toml"
+        index = Path(__file__).parents[1] / "faulty" / "registry.toml"
         assert main(["--registry", str(index), "--page", str(copy)]) == 0
         table = read_table(copy.read_text())
         assert "marks.add" in table
@@ -169,7 +169,7 @@ class TestCommand:
         """That of the repository stays as it is."""
         before = PAGE.read_text()
         index = tmp_path / "registry.toml"
-        index.write_text((Path(__file__).parents[1] / "trouble" / "registry.toml").read_text())
+        index.write_text((Path(__file__).parents[1] / "faulty" / "registry.toml").read_text())
         (tmp_path / "migrations").mkdir()
         assert main(["--registry", str(index), "--check"]) == 1
         assert main(["--registry", str(index)]) == 0

@@ -17,7 +17,7 @@ from scripts.endurance.load import Window, steady
 from scripts.endurance.server import Site
 from scripts.endurance.verdict import Report
 
-TROUBLE: Final = Path(__file__).parents[1] / "trouble" / "registry.toml"
+TROUBLE: Final = Path(__file__).parents[1] / "fixtures" / "faulty" / "registry.toml"
 DEFECTS: Final = ("fail", "misshape", "leave")
 """Each is answered `internal` and leaves no mark."""
 DEFECTS_EACH: Final = 5

@@ -21,7 +21,7 @@ from scripts.endurance.connection import NoReply, Wire, problem
 from scripts.endurance.server import Console, Server, Site
 from scripts.endurance.verdict import Report
 
-REGISTRY: Final = Path(__file__).parents[1] / "parcels" / "registry.toml"
+REGISTRY: Final = Path(__file__).parents[1] / "fixtures" / "parcels" / "registry.toml"
 
 SEND: Final = "parcels.send"
 COUNT: Final = "parcels.count"

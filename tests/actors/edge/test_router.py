@@ -18,7 +18,7 @@ from tests.conftest import Server
 from tests.pipe import Pipe
 from tests.wire import Encoding, Map, Wire
 
-INDEX = Path(__file__).parents[2] / "trouble" / "registry.toml"
+INDEX = Path(__file__).parents[2] / "faulty" / "registry.toml"
 
 WAIT = 20.0
 

@@ -19,7 +19,7 @@ from tests.deadline import until
 from tests.pipe import Pipe
 from tests.wire import Map, Wire
 
-INDEX = Path(__file__).parents[2] / "trouble" / "registry.toml"
+INDEX = Path(__file__).parents[2] / "faulty" / "registry.toml"
 
 
 class House:

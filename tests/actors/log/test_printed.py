@@ -19,7 +19,7 @@ from tests.actors.watchdog.test_running import call
 from tests.child import ROOT, Child
 from tests.wire import Map, Wire
 
-INDEX = Path(__file__).parents[2] / "trouble" / "registry.toml"
+INDEX = Path(__file__).parents[2] / "faulty" / "registry.toml"
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def add(ctx, params):
 
 @pytest.fixture
 def index(tmp_path: Path) -> Path:
-    """A copy of tests/trouble that the test may change."""
+    """A copy of tests/faulty that the test may change."""
     return Path(shutil.copytree(INDEX.parent, tmp_path / "index")) / INDEX.name
 
 

@@ -18,10 +18,10 @@ from tests.actors.servers import Servers, request
 from tests.child import Child
 from tests.wire import Map, Wire
 
-INDEX = Path(__file__).parents[2] / "trouble" / "registry.toml"
+INDEX = Path(__file__).parents[2] / "faulty" / "registry.toml"
 
 ENDED = 7
-"""The status that tests/trouble ends a server with."""
+"""The status that tests/faulty ends a server with."""
 
 
 def start(data: Path) -> Child:

@@ -40,7 +40,7 @@ from transport import codec
 from transport.message import Reply, Request
 
 ROOT = Path(__file__).parents[3]
-INDEX = ROOT / "scripts" / "endurance" / "parcels" / "registry.toml"
+INDEX = ROOT / "scripts" / "endurance" / "fixtures" / "parcels" / "registry.toml"
 ACME = TenantRecord("acme", "a" * 32)
 ADA = Principal("t_ada", "acme", "member", person="p_ada")
 TABLE = RoutingTable.build(read_index(INDEX), "local-dev")

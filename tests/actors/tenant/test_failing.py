@@ -23,7 +23,7 @@ from actors.routing.table import RoutingTable
 from tests.actors.mailbox_harness import House, Watch
 from tests.actors.servers import INDEX
 from tests.actors.tenant.request.test_profile import ACME, Desk
-from tests.trouble.functions import HIDDEN, marks
+from tests.faulty.functions import HIDDEN, marks
 
 LIMIT = Threshold(failures=3, calls=10, seconds=60.0)
 

@@ -10,7 +10,7 @@ from tests.child import Child
 from tests.deadline import until
 from tests.wire import Wire
 
-INDEX = Path(__file__).parents[2] / "trouble" / "registry.toml"
+INDEX = Path(__file__).parents[2] / "faulty" / "registry.toml"
 
 
 def test_a_function_that_holds_the_interpreter_is_named(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from tests.actors.servers import INDEX
 from tests.actors.tenant.async_harness import Lounge, Map
 from tests.actors.tenant.full_disk import FINE, KEPT, LOST, Disk
 from tests.deadline import until
-from tests.trouble.functions import ADD, COUNT, HIDDEN, fill, recurse
+from tests.faulty.functions import ADD, COUNT, HIDDEN, fill, recurse
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.conftest import Server
 from transport.client import Client
 from transport.errors import CallError
 
-INDEX = Path(__file__).parents[3] / "trouble" / "registry.toml"
+INDEX = Path(__file__).parents[3] / "faulty" / "registry.toml"
 
 
 @pytest.fixture(scope="module")

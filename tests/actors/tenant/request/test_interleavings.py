@@ -19,7 +19,7 @@ from actors.tenant.context import Context
 from tests.actors.mailbox_harness import House
 from tests.actors.tenant.async_harness import ACME, Lounge, Map
 from tests.actors.tenant.full_disk import FINE, KEPT, LOST, Disk
-from tests.trouble.functions import ADD
+from tests.faulty.functions import ADD
 
 STEPS = st.text("wcr", max_size=5)
 """Of one function: w writes a mark, c calls and waits, r refuses."""

@@ -27,8 +27,8 @@ from actors.tenant.context import Context
 from actors.tenant.storage.files import Storage
 from tests.actors.mailbox_harness import WAIT, Gate, House, Watch
 from tests.actors.servers import INDEX
+from tests.faulty.functions import ADD, marks
 from tests.made import made_before
-from tests.trouble.functions import ADD, marks
 from transport.message import Request
 
 MIB = 1024 * 1024
