@@ -13,7 +13,7 @@ from actors.index.parser import built_in_index, read_index
 from scripts.cli.call import make_parser
 from scripts.cli.params import read_params
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 PAGE = (ROOT / "docs" / "admin.md").read_text()
 

@@ -20,7 +20,7 @@ from tests.wire import Encoding, Map, Wire, packed
 from transport.client import Client
 from transport.message import CODES
 
-INDEX = Path(__file__).parent / "faulty" / "registry.toml"
+INDEX = Path(__file__).parents[1] / "faulty" / "registry.toml"
 
 BODY_BYTES = 64 * 1024
 

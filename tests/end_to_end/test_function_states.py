@@ -185,7 +185,7 @@ state   = "under dev"
 code    = "mail:Echo"
 """
 
-ECHO = Path(__file__).parent / "outside" / "echo_1.py"
+ECHO = Path(__file__).parents[1] / "outside" / "echo_1.py"
 
 
 class TestConnectors:

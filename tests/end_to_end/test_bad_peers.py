@@ -15,7 +15,7 @@ from tests.deadline import until
 from tests.wire import Wire, packed
 from transport.client import Client
 
-INDEX = Path(__file__).parent / "faulty" / "registry.toml"
+INDEX = Path(__file__).parents[1] / "faulty" / "registry.toml"
 
 
 @pytest.fixture(scope="module")

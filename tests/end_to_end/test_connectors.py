@@ -22,7 +22,7 @@ from tests.actors.servers import request
 from tests.deadline import until
 from tests.wire import Map, Wire
 
-INDEX = Path(__file__).parent / "outside" / "registry.toml"
+INDEX = Path(__file__).parents[1] / "outside" / "registry.toml"
 
 VERSION = """
 [[connectors.echo.versions]]

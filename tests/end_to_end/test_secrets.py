@@ -22,7 +22,7 @@ from actors.settings import Settings
 from tests.child import Child
 from tests.wire import Wire
 
-INDEX = Path(__file__).parent / "secrets" / "registry.toml"
+INDEX = Path(__file__).parents[1] / "secrets" / "registry.toml"
 
 NEEDLE = "hunter2-XYZZY"
 """In every secret that is sent, whatever else."""

@@ -33,9 +33,9 @@ from tests.actors.callers import REFUSED, Being, MovableClock, Stage
 from tests.conftest import Server
 from tests.wire import Map
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "access.md"
-MIXED = Path(__file__).parent / "access" / "registry.toml"
+MIXED = Path(__file__).parents[1] / "access" / "registry.toml"
 
 TABLE = read_table(PAGE.read_text())
 """The page's own words."""
