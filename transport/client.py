@@ -35,7 +35,7 @@ from transport.codec import Unencodable
 from transport.dealer_socket import Line
 from transport.errors import CallError, InvalidArgument, result_of
 from transport.message import INVALID_ARGUMENT, Encoding, Problem, Refusal, Reply, Request
-from transport.session import Conversation, Flight
+from transport.session import PendingRequest, Session
 from transport.validation import LIMITS, Limits, problems_of
 
 ENDPOINT = "tcp://127.0.0.1:5570"
@@ -90,13 +90,13 @@ class Caller:
         self._timeout = timeout
         self._line = Line(
             endpoint,
-            Conversation(encoding, retries, endpoint, limits),
+            Session(encoding, retries, endpoint, limits),
             server_key=server_key,
             keys=keys,
             context=context,
         )
 
-    def _begin(self, action: str, params: Params | None, options: Options) -> Flight:
+    def _begin(self, action: str, params: Params | None, options: Options) -> PendingRequest:
         """Send a request; InvalidArgument for what no server would take, ValueError."""
         id = _given(options.get("id"), uuid.uuid4().hex)
         fields = {
@@ -115,12 +115,12 @@ class Caller:
             raise _not_sent([error.problem], id) from None
 
 
-def reply_of(flight: Flight) -> Reply:
+def reply_of(pending: PendingRequest) -> Reply:
     """Take the reply of a request that has ended; NoAnswer."""
-    if isinstance(flight.outcome, CallError):
-        raise flight.outcome
-    assert flight.outcome is not None
-    return flight.outcome
+    if isinstance(pending.outcome, CallError):
+        raise pending.outcome
+    assert pending.outcome is not None
+    return pending.outcome
 
 
 def _given(value: T | None, otherwise: T) -> T:
@@ -136,23 +136,23 @@ def _not_sent(problems: list[Problem], id: str) -> InvalidArgument:
 class Pending:
     """A request under way, from Client.submit."""
 
-    def __init__(self, client: Client, flight: Flight) -> None:
+    def __init__(self, client: Client, pending: PendingRequest) -> None:
         self._client = client
-        self._flight = flight
+        self._pending = pending
 
     @property
     def id(self) -> str:
         """The request's id."""
-        return self._flight.request.id
+        return self._pending.request.id
 
     @property
     def done(self) -> bool:
         """Whether `reply` returns at once; changes only while the client waits for something."""
-        return self._flight.outcome is not None
+        return self._pending.outcome is not None
 
     def reply(self) -> Reply:
         """Wait for the whole reply; a refusal is returned, not raised. NoAnswer."""
-        return self._client.wait(self._flight)
+        return self._client.wait(self._pending)
 
     def result(self) -> Result:
         """Wait for the result; raises the refusal's CallError, or NoAnswer."""
@@ -185,15 +185,15 @@ class Client(Caller):
         """Wait for all; their replies in the same order, refusals included. NoAnswer."""
         return [each.reply() for each in pending]
 
-    def wait(self, flight: Flight) -> Reply:
+    def wait(self, pending: PendingRequest) -> Reply:
         """Wait for one request under way, serving all; NoAnswer."""
-        while flight.outcome is None:
+        while pending.outcome is None:
             self._line.absorb()
             self._line.flush()
-            alarm = self._line.conversation.next_alarm
-            if flight.outcome is None and alarm is not None:
-                self._line.wait(alarm - time.monotonic())
-        return reply_of(flight)
+            deadline = self._line.session.next_deadline
+            if pending.outcome is None and deadline is not None:
+                self._line.wait(deadline - time.monotonic())
+        return reply_of(pending)
 
     def close(self) -> None:
         """Disconnect; what is unanswered ends in NoAnswer."""
@@ -231,15 +231,15 @@ class AsyncClient(Caller):
     ) -> Reply:
         """Wait for the whole reply, with message and meta; a refusal is returned, not raised."""
         ended = self._listen().create_future()
-        flight = self._begin(action, params, options)
-        flight.on_end = lambda: None if ended.done() else ended.set_result(None)
+        pending = self._begin(action, params, options)
+        pending.on_end = lambda: None if ended.done() else ended.set_result(None)
         self._turn()
         try:
-            if flight.outcome is None:
+            if pending.outcome is None:
                 await ended
         finally:
-            self._line.conversation.forget(flight)
-        return reply_of(flight)
+            self._line.session.discard(pending)
+        return reply_of(pending)
 
     async def close(self) -> None:
         """Disconnect; what is unanswered ends in NoAnswer."""
@@ -278,12 +278,12 @@ class AsyncClient(Caller):
         self._set_timer(self._loop)
 
     def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Come back for the next alarm, unless a timer does so already."""
-        alarm = self._line.conversation.next_alarm
-        if alarm is None or alarm >= self._next_turn:
+        """Come back for the next deadline, unless a timer does so already."""
+        deadline = self._line.session.next_deadline
+        if deadline is None or deadline >= self._next_turn:
             return
-        self._next_turn = alarm
-        loop.call_later(alarm - time.monotonic(), self._timed_turn)
+        self._next_turn = deadline
+        loop.call_later(deadline - time.monotonic(), self._timed_turn)
 
     def _timed_turn(self) -> None:
         self._next_turn = math.inf

@@ -11,7 +11,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from transport.bind import HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS
 from transport.message import Request
-from transport.session import Conversation, Flight
+from transport.session import PendingRequest, Session
 from transport.validation import REPLIES
 
 RECONNECT_MS, RECONNECT_MOST_MS = 50, 1_000
@@ -34,13 +34,13 @@ class Line:
     def __init__(
         self,
         endpoint: str,
-        conversation: Conversation,
+        session: Session,
         *,
         server_key: bytes | None,
         keys: tuple[bytes, bytes] | None,
         context: zmq.Context[zmq.Socket[bytes]] | None,
     ) -> None:
-        self.conversation = conversation
+        self.session = session
         self._process = os.getpid()
         self._socket = (context or zmq.Context.instance()).socket(zmq.DEALER)
         self._monitor = self._socket.get_monitor_socket(_NEWS)
@@ -73,22 +73,22 @@ class Line:
         """Wait until there is something to absorb, or that long."""
         self._poller.poll(max(0, 1 + int(1000 * seconds)))
 
-    def begin(self, request: Request, timeout: float) -> Flight:
+    def begin(self, request: Request, timeout: float) -> PendingRequest:
         """Send a request, or keep it until there is a connection; Unencodable, ValueError."""
         self._require_own_process()
         if self.closed:
             raise ValueError("the client is closed: make a new one")
-        flight = self.conversation.begin(request, timeout, time.monotonic())
+        pending = self.session.begin(request, timeout, time.monotonic())
         self.flush()
-        return flight
+        return pending
 
     def flush(self) -> None:
         """Do what is due and send what waits, as far as there is a connection."""
         now = time.monotonic()
-        self.conversation.wake(now)
+        self.session.on_timer(now)
         # Asking, unlike sending, always notices a connection that was just made.
-        while self.conversation.has_unsent and _is_ready(self._socket, zmq.POLLOUT):
-            self._socket.send(self.conversation.take_unsent(now), zmq.NOBLOCK)
+        while self.session.has_unsent and _is_ready(self._socket, zmq.POLLOUT):
+            self._socket.send(self.session.take_unsent(now), zmq.NOBLOCK)
 
     def absorb(self) -> None:
         """Read news of the connection, and replies; not more than a few at a time. ValueError."""
@@ -98,7 +98,7 @@ class Line:
         now = time.monotonic()
         try:
             for _ in range(MOST_REPLIES):
-                self.conversation.received(self._socket.recv(zmq.NOBLOCK), now)
+                self.session.received(self._socket.recv(zmq.NOBLOCK), now)
         except zmq.Again:
             pass
 
@@ -106,7 +106,7 @@ class Line:
         """Close both sockets and end what is unanswered; a second time does nothing."""
         if self.closed:
             return
-        self.conversation.close()
+        self.session.close()
         self._socket.disable_monitor()
         self._monitor.close(linger=0)
         self._socket.close(linger=0)
@@ -121,13 +121,15 @@ class Line:
 
     def _hear(self, event: int) -> None:
         if event == zmq.EVENT_DISCONNECTED:
-            self.conversation.disconnected()
+            self.session.disconnected()
         elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-            self.conversation.connected()
+            self.session.connected()
         elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
-            self.conversation.trouble = "it does not admit this client's CURVE key"
+            self.session.connection_problem = "it does not admit this client's CURVE key"
         else:
-            self.conversation.trouble = "it does not speak ZeroMQ with the same security (CURVE)"
+            self.session.connection_problem = (
+                "it does not speak ZeroMQ with the same security (CURVE)"
+            )
 
     def _set_options(
         self, server_key: bytes | None, keys: tuple[bytes, bytes] | None, *, ipv6: bool

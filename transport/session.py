@@ -2,7 +2,7 @@
 
 A request that is sent again keeps its id, so that it has one effect however often it arrives. It is
 sent again when the connection was lost, when no answer came for a while, and when the server asked for
-patience (`retry_after_ms`): then as often as its deadline leaves time for, each time a little later than
+retry_interval (`retry_after_ms`): then as often as its deadline leaves time for, each time a little later than
 the server said, so that a crowd that was refused together does not come back together.
 """
 
@@ -33,7 +33,7 @@ GROWN_SPREAD = 1.0
 """Seconds over which repeated refusals spread a request by chance, where the server names a shorter time."""
 
 
-class Flight:
+class PendingRequest:
     """One request under way."""
 
     __slots__ = (
@@ -43,26 +43,28 @@ class Flight:
         "is_postponed",
         "on_end",
         "outcome",
-        "patience",
         "refusals",
         "request",
-        "tries",
+        "retries_left",
+        "retry_interval",
     )
 
-    def __init__(self, request: Request, deadline: float, patience: float, tries: int) -> None:
+    def __init__(
+        self, request: Request, deadline: float, retry_interval: float, retries_left: int
+    ) -> None:
         self.request = request
         self.body: bytes | None = None
         """Ready to send for the first time; later ones are made when they are sent."""
         self.deadline = deadline
         """Monotonic seconds; then it ends in NoAnswer."""
-        self.patience = patience
+        self.retry_interval = retry_interval
         """Seconds to wait for an answer before sending again; doubles each time."""
-        self.tries = tries
+        self.retries_left = retries_left
         """How often it may still be sent again because no answer came."""
         self.is_postponed = False
         """Whether it waits for the time that the server named in a refusal."""
         self.refusals = 0
-        """How often the server has asked for patience."""
+        """How often the server has asked for retry_interval."""
         self.due = deadline
         """When to look at it next, in monotonic seconds."""
         self.outcome: Reply | CallError | None = None
@@ -71,7 +73,7 @@ class Flight:
         """Called once, when there is an outcome."""
 
 
-class Conversation:
+class Session:
     """All requests of one client; times are monotonic seconds, given by the caller."""
 
     def __init__(
@@ -88,25 +90,25 @@ class Conversation:
         self._limits = limits
         self._retries = retries
         self._server = server
-        self.trouble = ""
+        self.connection_problem = ""
         """What is known to be wrong with the connection; part of the error when no answer comes."""
-        self._flights: dict[str, Flight] = {}
-        self._unsent: dict[str, Flight] = {}
-        self._asked: dict[str, Flight] = {}
-        self._alarms: list[tuple[float, int, Flight]] = []
-        self._alarms_set = 0
+        self._pending: dict[str, PendingRequest] = {}
+        self._unsent: dict[str, PendingRequest] = {}
+        self._unanswered: dict[str, PendingRequest] = {}
+        self._timers: list[tuple[float, int, PendingRequest]] = []
+        self._timers_set = 0
 
-    def begin(self, request: Request, timeout: float, now: float) -> Flight:
+    def begin(self, request: Request, timeout: float, now: float) -> PendingRequest:
         """Take a request; Unencodable, ValueError where its id is under way already."""
-        if request.id in self._flights:
+        if request.id in self._pending:
             raise ValueError(f"the id {request.id!r} is under way: wait for its answer")
         # Waits of 1, 2, 4, … parts that fill the timeout together.
-        patience = timeout / (2 ** (self._retries + 1) - 1)
-        flight = Flight(request, now + timeout, patience, self._retries)
-        flight.body = self._body(flight, now)
-        self._flights[request.id] = self._unsent[request.id] = flight
-        self._set_alarm(flight, flight.deadline)
-        return flight
+        retry_interval = timeout / (2 ** (self._retries + 1) - 1)
+        pending = PendingRequest(request, now + timeout, retry_interval, self._retries)
+        pending.body = self._body(pending, now)
+        self._pending[request.id] = self._unsent[request.id] = pending
+        self._set_timer(pending, pending.deadline)
+        return pending
 
     @property
     def has_unsent(self) -> bool:
@@ -115,12 +117,12 @@ class Conversation:
 
     def take_unsent(self, now: float) -> bytes:
         """Give the body of the oldest, which the caller sends at once."""
-        flight = self._unsent.pop(next(iter(self._unsent)))
-        self._asked[flight.request.id] = flight
-        self._set_alarm(flight, min(flight.deadline, now + flight.patience))
-        flight.patience *= 2
-        body, flight.body = flight.body, None
-        return body or self._body(flight, now)
+        pending = self._unsent.pop(next(iter(self._unsent)))
+        self._unanswered[pending.request.id] = pending
+        self._set_timer(pending, min(pending.deadline, now + pending.retry_interval))
+        pending.retry_interval *= 2
+        body, pending.body = pending.body, None
+        return body or self._body(pending, now)
 
     def received(self, body: bytes, now: float) -> None:
         """Match a reply with its request; late, repeated and unreadable ones are ignored."""
@@ -128,63 +130,63 @@ class Conversation:
             reply = parse_reply(body)
         except BadReply:
             return
-        flight = self._flights.get(reply.id)
-        if flight is None:
+        pending = self._pending.get(reply.id)
+        if pending is None:
             return
-        if reply.error is not None and self._will_wait(flight, reply.error, now):
+        if reply.error is not None and self._postpone(pending, reply.error, now):
             return
-        self._end(flight, reply)
+        self._end(pending, reply)
 
     def disconnected(self) -> None:
         """Send again what was sent and is unanswered: the server may never have seen it."""
-        asked, self._asked = self._asked, {}
+        asked, self._unanswered = self._unanswered, {}
         self._unsent = {**asked, **self._unsent}
-        for flight in asked.values():
-            self._set_alarm(flight, flight.deadline)
+        for pending in asked.values():
+            self._set_timer(pending, pending.deadline)
 
     def connected(self) -> None:
         """Note that the server is there; what waited for it has less time left."""
-        self.trouble = ""
-        for flight in self._unsent.values():
-            flight.body = None
+        self.connection_problem = ""
+        for pending in self._unsent.values():
+            pending.body = None
 
-    def wake(self, now: float) -> None:
+    def on_timer(self, now: float) -> None:
         """Do what is due: send again, or give up."""
-        while self._alarms and self._alarms[0][0] <= now:
-            due, _, flight = heappop(self._alarms)
-            if due == flight.due:
-                self._wake(flight, now)
+        while self._timers and self._timers[0][0] <= now:
+            due, _, pending = heappop(self._timers)
+            if due == pending.due:
+                self._on_due(pending, now)
 
     @property
-    def next_alarm(self) -> float | None:
-        """When to call `wake` next."""
-        while self._alarms:
-            due, _, flight = self._alarms[0]
-            if due == flight.due:
+    def next_deadline(self) -> float | None:
+        """When to call `on_timer` next."""
+        while self._timers:
+            due, _, pending = self._timers[0]
+            if due == pending.due:
                 return due
-            heappop(self._alarms)
+            heappop(self._timers)
         return None
 
     def close(self) -> None:
         """End everything without an answer."""
-        self.trouble = "the client was closed"
-        for flight in tuple(self._flights.values()):
-            self._end(flight, self._no_answer(flight))
+        self.connection_problem = "the client was closed"
+        for pending in tuple(self._pending.values()):
+            self._end(pending, self._no_answer(pending))
 
-    def forget(self, flight: Flight) -> None:
+    def discard(self, pending: PendingRequest) -> None:
         """Stop caring about a request whose caller has left."""
-        for group in (self._flights, self._unsent, self._asked):
-            if group.get(flight.request.id) is flight:
-                del group[flight.request.id]
-        flight.due = float("inf")
+        for group in (self._pending, self._unsent, self._unanswered):
+            if group.get(pending.request.id) is pending:
+                del group[pending.request.id]
+        pending.due = float("inf")
 
-    def _body(self, flight: Flight, now: float) -> bytes:
+    def _body(self, pending: PendingRequest, now: float) -> bytes:
         """The server learns how long it still makes sense to begin."""
-        left_ms = max(1, min(600_000, round(1000 * (flight.deadline - now))))
-        request = flight.request.model_copy(update={"timeout_ms": left_ms})
+        left_ms = max(1, min(600_000, round(1000 * (pending.deadline - now))))
+        request = pending.request.model_copy(update={"timeout_ms": left_ms})
         return encode_request(request, self._encoding, self._limits)
 
-    def _will_wait(self, flight: Flight, error: Refusal, now: float) -> bool:
+    def _postpone(self, pending: PendingRequest, error: Refusal, now: float) -> bool:
         """Whether to ask again, under the same id, after the time that the server named.
 
         By chance it is later: by up to the time named, doubled with each refusal up to GROWN_SPREAD,
@@ -193,48 +195,48 @@ class Conversation:
         if error.code not in WORTH_WAITING or error.retry_after_ms is None or not self._retries:
             return False
         pause = error.retry_after_ms / 1000
-        spare = flight.deadline - now - pause
+        spare = pending.deadline - now - pause
         if spare <= 0:
             return False
-        self._unsent.pop(flight.request.id, None)
-        self._asked.pop(flight.request.id, None)
-        spread = max(pause, min(pause * 2.0 ** min(flight.refusals, 10), GROWN_SPREAD))
-        flight.refusals += 1
-        flight.is_postponed = True
-        self._set_alarm(flight, now + pause + self._chance() * min(spread, spare / 2))
+        self._unsent.pop(pending.request.id, None)
+        self._unanswered.pop(pending.request.id, None)
+        spread = max(pause, min(pause * 2.0 ** min(pending.refusals, 10), GROWN_SPREAD))
+        pending.refusals += 1
+        pending.is_postponed = True
+        self._set_timer(pending, now + pause + self._chance() * min(spread, spare / 2))
         return True
 
-    def _wake(self, flight: Flight, now: float) -> None:
-        if now >= flight.deadline:
-            self._end(flight, self._no_answer(flight))
-        elif flight.is_postponed or flight.tries:
-            flight.tries -= not flight.is_postponed
-            flight.is_postponed = False
-            self._asked.pop(flight.request.id, None)
-            self._unsent[flight.request.id] = flight
-            self._set_alarm(flight, flight.deadline)
+    def _on_due(self, pending: PendingRequest, now: float) -> None:
+        if now >= pending.deadline:
+            self._end(pending, self._no_answer(pending))
+        elif pending.is_postponed or pending.retries_left:
+            pending.retries_left -= not pending.is_postponed
+            pending.is_postponed = False
+            self._unanswered.pop(pending.request.id, None)
+            self._unsent[pending.request.id] = pending
+            self._set_timer(pending, pending.deadline)
         else:
-            self._set_alarm(flight, flight.deadline)
+            self._set_timer(pending, pending.deadline)
 
-    def _no_answer(self, flight: Flight) -> NoAnswer:
-        why = f": {self.trouble}" if self.trouble else ""
+    def _no_answer(self, pending: PendingRequest) -> NoAnswer:
+        why = f": {self.connection_problem}" if self.connection_problem else ""
         words = (
             f"no answer from {self._server} in time{why}; whether the request was served "
-            f"is not known: the same call with id={flight.request.id!r} has its effect once"
+            f"is not known: the same call with id={pending.request.id!r} has its effect once"
         )
-        details = (Problem("", self.trouble),) if self.trouble else ()
-        return NoAnswer(Refusal(NoAnswer.code, words, details=details), flight.request.id)
+        details = (Problem("", self.connection_problem),) if self.connection_problem else ()
+        return NoAnswer(Refusal(NoAnswer.code, words, details=details), pending.request.id)
 
-    def _end(self, flight: Flight, outcome: Reply | CallError) -> None:
-        self.forget(flight)
-        flight.outcome = outcome
-        if flight.on_end is not None:
-            flight.on_end()
+    def _end(self, pending: PendingRequest, outcome: Reply | CallError) -> None:
+        self.discard(pending)
+        pending.outcome = outcome
+        if pending.on_end is not None:
+            pending.on_end()
 
-    def _set_alarm(self, flight: Flight, due: float) -> None:
-        flight.due = due
-        self._alarms_set += 1
-        heappush(self._alarms, (due, self._alarms_set, flight))
-        if len(self._alarms) > 100 + 4 * len(self._flights):
-            self._alarms = [alarm for alarm in self._alarms if alarm[0] == alarm[2].due]
-            heapify(self._alarms)
+    def _set_timer(self, pending: PendingRequest, due: float) -> None:
+        pending.due = due
+        self._timers_set += 1
+        heappush(self._timers, (due, self._timers_set, pending))
+        if len(self._timers) > 100 + 4 * len(self._pending):
+            self._timers = [deadline for deadline in self._timers if deadline[0] == deadline[2].due]
+            heapify(self._timers)

@@ -9,22 +9,22 @@ import pytest
 from transport.codec import decode, encode
 from transport.errors import NoAnswer
 from transport.message import Reply, Request
-from transport.session import Conversation, Flight
+from transport.session import PendingRequest, Session
 
 REQUEST = Request(id="r-1", action="contacts.add", params={"name": "Ada"})
 
 
-def conversation(retries: int = 2, chance: float = 0.0) -> Conversation:
+def conversation(retries: int = 2, chance: float = 0.0) -> Session:
     """A client's requests, none as yet."""
-    return Conversation("msgpack", retries, "tcp://server", chance=lambda: chance)
+    return Session("msgpack", retries, "tcp://server", chance=lambda: chance)
 
 
-def under_way(flight: Flight) -> bool:
+def under_way(flight: PendingRequest) -> bool:
     """Whether nothing has come of it yet."""
     return flight.outcome is None
 
 
-def send_all(talk: Conversation, now: float) -> list[dict[str, Any]]:
+def send_all(talk: Session, now: float) -> list[dict[str, Any]]:
     """Do what is due and take what is to be sent, as a socket would."""
     talk.wake(now)
     sent = []
@@ -40,7 +40,7 @@ def reply(id: str = "r-1", **error: Any) -> bytes:
     return encode(body, "msgpack")
 
 
-def times_sent(talk: Conversation, flight: Flight) -> list[float]:
+def times_sent(talk: Session, flight: PendingRequest) -> list[float]:
     """Follow the alarms until the flight ends; when it was sent."""
     now, times = 0.0, []
     while flight.outcome is None:
