@@ -32,7 +32,7 @@ import zmq
 from pydantic import ValidationError
 
 from transport.codec import Unencodable
-from transport.dealer_socket import Line
+from transport.dealer_socket import DealerSocket
 from transport.errors import CallError, InvalidArgument, result_of
 from transport.message import INVALID_ARGUMENT, Encoding, Problem, Refusal, Reply, Request
 from transport.session import PendingRequest, Session
@@ -88,7 +88,7 @@ class Caller:
         self._tenant = tenant
         self._token = token
         self._timeout = timeout
-        self._line = Line(
+        self._socket = DealerSocket(
             endpoint,
             Session(encoding, retries, endpoint, limits),
             server_key=server_key,
@@ -108,7 +108,7 @@ class Caller:
         }
         try:
             request = Request.model_validate(fields)
-            return self._line.begin(request, _given(options.get("timeout"), self._timeout))
+            return self._socket.begin(request, _given(options.get("timeout"), self._timeout))
         except ValidationError as error:
             raise _not_sent(problems_of(error), id) from None
         except Unencodable as error:
@@ -188,16 +188,16 @@ class Client(Caller):
     def wait(self, pending: PendingRequest) -> Reply:
         """Wait for one request under way, serving all; NoAnswer."""
         while pending.outcome is None:
-            self._line.absorb()
-            self._line.flush()
-            deadline = self._line.session.next_deadline
+            self._socket.receive()
+            self._socket.send_pending()
+            deadline = self._socket.session.next_deadline
             if pending.outcome is None and deadline is not None:
-                self._line.wait(deadline - time.monotonic())
+                self._socket.wait(deadline - time.monotonic())
         return reply_of(pending)
 
     def close(self) -> None:
         """Disconnect; what is unanswered ends in NoAnswer."""
-        self._line.close()
+        self._socket.close()
 
     def __enter__(self) -> Self:
         return self
@@ -238,15 +238,15 @@ class AsyncClient(Caller):
             if pending.outcome is None:
                 await ended
         finally:
-            self._line.session.discard(pending)
+            self._socket.session.discard(pending)
         return reply_of(pending)
 
     async def close(self) -> None:
         """Disconnect; what is unanswered ends in NoAnswer."""
-        if self._loop is not None and not self._line.closed:
-            for source in self._line.sources:
-                self._loop.remove_reader(source)
-        self._line.close()
+        if self._loop is not None and not self._socket.closed:
+            for pollable in self._socket.pollables:
+                self._loop.remove_reader(pollable)
+        self._socket.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -263,23 +263,23 @@ class AsyncClient(Caller):
         """Have the running loop watch the line, from the first call on."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-            for source in self._line.sources:
-                self._loop.add_reader(source, self._turn)
+            for pollable in self._socket.pollables:
+                self._loop.add_reader(pollable, self._turn)
         return self._loop
 
     def _turn(self) -> None:
         """Take in and send what can be. ZeroMQ's descriptors tell of changes only: look again."""
-        if self._line.closed or self._loop is None:
+        if self._socket.closed or self._loop is None:
             return
-        self._line.absorb()
-        self._line.flush()
-        if self._line.has_mail:
+        self._socket.receive()
+        self._socket.send_pending()
+        if self._socket.is_readable:
             self._loop.call_soon(self._turn)
         self._set_timer(self._loop)
 
     def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
         """Come back for the next deadline, unless a timer does so already."""
-        deadline = self._line.session.next_deadline
+        deadline = self._socket.session.next_deadline
         if deadline is None or deadline >= self._next_turn:
             return
         self._next_turn = deadline

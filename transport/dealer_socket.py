@@ -14,13 +14,13 @@ from transport.message import Request
 from transport.session import PendingRequest, Session
 from transport.validation import REPLIES
 
-RECONNECT_MS, RECONNECT_MOST_MS = 50, 1_000
+RECONNECT_MS, RECONNECT_MAX_MS = 50, 1_000
 """Pauses between attempts to reach a server that is away: the first, and the longest."""
 
-MOST_REPLIES = 1_000
+MAX_REPLIES = 1_000
 """Replies read at a time, so that one caller's flood leaves room for others in an event loop."""
 
-_NEWS = (
+_MONITORED = (
     zmq.EVENT_HANDSHAKE_SUCCEEDED
     | zmq.EVENT_DISCONNECTED
     | zmq.EVENT_HANDSHAKE_FAILED_AUTH
@@ -28,8 +28,8 @@ _NEWS = (
 )
 
 
-class Line:
-    """One connection. `flush` and `absorb` never wait; who owns it waits for `sources` to be readable."""
+class DealerSocket:
+    """One connection. `send_pending` and `receive` never wait; who owns it waits for `pollables` to be readable."""
 
     def __init__(
         self,
@@ -43,10 +43,10 @@ class Line:
         self.session = session
         self._process = os.getpid()
         self._socket = (context or zmq.Context.instance()).socket(zmq.DEALER)
-        self._monitor = self._socket.get_monitor_socket(_NEWS)
+        self._monitor = self._socket.get_monitor_socket(_MONITORED)
         self._poller = zmq.Poller()
-        for source in self.sources:
-            self._poller.register(source, zmq.POLLIN)
+        for pollable in self.pollables:
+            self._poller.register(pollable, zmq.POLLIN)
         try:
             self._set_options(server_key, keys, ipv6="[" in endpoint)
             self._socket.connect(endpoint)
@@ -55,14 +55,14 @@ class Line:
             raise ValueError(f"cannot connect to {endpoint!r}: {error}") from None
 
     @property
-    def sources(self) -> tuple[zmq.Socket[bytes], zmq.Socket[bytes]]:
+    def pollables(self) -> tuple[zmq.Socket[bytes], zmq.Socket[bytes]]:
         """What to wait for."""
         return self._socket, self._monitor
 
     @property
-    def has_mail(self) -> bool:
-        """Whether there is anything to absorb."""
-        return any(_is_ready(source, zmq.POLLIN) for source in self.sources)
+    def is_readable(self) -> bool:
+        """Whether there is anything to receive."""
+        return any(_is_ready(pollable, zmq.POLLIN) for pollable in self.pollables)
 
     @property
     def closed(self) -> bool:
@@ -70,7 +70,7 @@ class Line:
         return self._socket.closed
 
     def wait(self, seconds: float) -> None:
-        """Wait until there is something to absorb, or that long."""
+        """Wait until there is something to receive, or that long."""
         self._poller.poll(max(0, 1 + int(1000 * seconds)))
 
     def begin(self, request: Request, timeout: float) -> PendingRequest:
@@ -79,10 +79,10 @@ class Line:
         if self.closed:
             raise ValueError("the client is closed: make a new one")
         pending = self.session.begin(request, timeout, time.monotonic())
-        self.flush()
+        self.send_pending()
         return pending
 
-    def flush(self) -> None:
+    def send_pending(self) -> None:
         """Do what is due and send what waits, as far as there is a connection."""
         now = time.monotonic()
         self.session.on_timer(now)
@@ -90,14 +90,14 @@ class Line:
         while self.session.has_unsent and _is_ready(self._socket, zmq.POLLOUT):
             self._socket.send(self.session.take_unsent(now), zmq.NOBLOCK)
 
-    def absorb(self) -> None:
+    def receive(self) -> None:
         """Read news of the connection, and replies; not more than a few at a time. ValueError."""
         self._require_own_process()
         while _is_ready(self._monitor, zmq.POLLIN):
-            self._hear(recv_monitor_message(self._monitor)["event"])
+            self._on_monitor_event(recv_monitor_message(self._monitor)["event"])
         now = time.monotonic()
         try:
-            for _ in range(MOST_REPLIES):
+            for _ in range(MAX_REPLIES):
                 self.session.received(self._socket.recv(zmq.NOBLOCK), now)
         except zmq.Again:
             pass
@@ -119,7 +119,7 @@ class Line:
                 "make a new one after a fork"
             )
 
-    def _hear(self, event: int) -> None:
+    def _on_monitor_event(self, event: int) -> None:
         if event == zmq.EVENT_DISCONNECTED:
             self.session.disconnected()
         elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
@@ -145,7 +145,7 @@ class Line:
         option(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
         option(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
         option(zmq.RECONNECT_IVL, RECONNECT_MS)
-        option(zmq.RECONNECT_IVL_MAX, RECONNECT_MOST_MS)
+        option(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
         option(zmq.IPV6, int(ipv6))
         if server_key is not None:
             option(zmq.CURVE_SERVERKEY, server_key)
