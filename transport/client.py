@@ -58,7 +58,7 @@ class Options(TypedDict, total=False):
     """Names the request; give the id of a call that ended in NoAnswer to make the same call again."""
 
 
-class Caller:
+class BaseClient:
     """Connects on creation, in the background; closed once, by the client that it is."""
 
     def __init__(
@@ -96,26 +96,26 @@ class Caller:
             context=context,
         )
 
-    def _begin(self, action: str, params: Params | None, options: Options) -> PendingRequest:
+    def _start(self, action: str, params: Params | None, options: Options) -> PendingRequest:
         """Send a request; InvalidArgument for what no server would take, ValueError."""
-        id = _given(options.get("id"), uuid.uuid4().hex)
+        id = _or_default(options.get("id"), uuid.uuid4().hex)
         fields = {
             "id": id,
-            "tenant": _given(options.get("tenant"), self._tenant),
+            "tenant": _or_default(options.get("tenant"), self._tenant),
             "action": action,
-            "params": dict(_given(params, {})),
-            "token": _given(options.get("token"), self._token),
+            "params": dict(_or_default(params, {})),
+            "token": _or_default(options.get("token"), self._token),
         }
         try:
             request = Request.model_validate(fields)
-            return self._socket.begin(request, _given(options.get("timeout"), self._timeout))
+            return self._socket.start(request, _or_default(options.get("timeout"), self._timeout))
         except ValidationError as error:
             raise _not_sent(problems_of(error), id) from None
         except Unencodable as error:
             raise _not_sent([error.problem], id) from None
 
 
-def reply_of(pending: PendingRequest) -> Reply:
+def reply_or_raise(pending: PendingRequest) -> Reply:
     """Take the reply of a request that has ended; NoAnswer."""
     if isinstance(pending.outcome, CallError):
         raise pending.outcome
@@ -123,7 +123,7 @@ def reply_of(pending: PendingRequest) -> Reply:
     return pending.outcome
 
 
-def _given(value: T | None, otherwise: T) -> T:
+def _or_default(value: T | None, otherwise: T) -> T:
     """Take a value that is empty or 0 as it is: only what is absent is replaced."""
     return otherwise if value is None else value
 
@@ -159,7 +159,7 @@ class Pending:
         return result_of(self.reply())
 
 
-class Client(Caller):
+class Client(BaseClient):
     """A client for ordinary code, and for one thread: give each thread its own, or submit many calls."""
 
     def call(self, action: str, params: Params | None = None, **options: Unpack[Options]) -> Result:
@@ -179,7 +179,7 @@ class Client(Caller):
 
         Answers are taken in, and requests sent again, while the client waits for any of them.
         """
-        return Pending(self, self._begin(action, params, options))
+        return Pending(self, self._start(action, params, options))
 
     def gather(self, *pending: Pending) -> list[Reply]:
         """Wait for all; their replies in the same order, refusals included. NoAnswer."""
@@ -193,7 +193,7 @@ class Client(Caller):
             deadline = self._socket.session.next_deadline
             if pending.outcome is None and deadline is not None:
                 self._socket.wait(deadline - time.monotonic())
-        return reply_of(pending)
+        return reply_or_raise(pending)
 
     def close(self) -> None:
         """Disconnect; what is unanswered ends in NoAnswer."""
@@ -211,7 +211,7 @@ class Client(Caller):
         self.close()
 
 
-class AsyncClient(Caller):
+class AsyncClient(BaseClient):
     """A client for asyncio, and for one event loop: the one that makes the first call.
 
     Calls are simply awaited together. A cancelled call is given up, though the server may serve it.
@@ -231,7 +231,7 @@ class AsyncClient(Caller):
     ) -> Reply:
         """Wait for the whole reply, with message and meta; a refusal is returned, not raised."""
         ended = self._listen().create_future()
-        pending = self._begin(action, params, options)
+        pending = self._start(action, params, options)
         pending.on_end = lambda: None if ended.done() else ended.set_result(None)
         self._turn()
         try:
@@ -239,7 +239,7 @@ class AsyncClient(Caller):
                 await ended
         finally:
             self._socket.session.discard(pending)
-        return reply_of(pending)
+        return reply_or_raise(pending)
 
     async def close(self) -> None:
         """Disconnect; what is unanswered ends in NoAnswer."""

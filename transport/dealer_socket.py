@@ -29,7 +29,7 @@ _MONITORED = (
 
 
 class DealerSocket:
-    """One connection. `send_pending` and `receive` never wait; who owns it waits for `pollables` to be readable."""
+    """One connection. `send_pending` and `receive` never wait: its owner polls `pollables`."""
 
     def __init__(
         self,
@@ -73,12 +73,12 @@ class DealerSocket:
         """Wait until there is something to receive, or that long."""
         self._poller.poll(max(0, 1 + int(1000 * seconds)))
 
-    def begin(self, request: Request, timeout: float) -> PendingRequest:
+    def start(self, request: Request, timeout: float) -> PendingRequest:
         """Send a request, or keep it until there is a connection; Unencodable, ValueError."""
         self._require_own_process()
         if self.closed:
             raise ValueError("the client is closed: make a new one")
-        pending = self.session.begin(request, timeout, time.monotonic())
+        pending = self.session.start(request, timeout, time.monotonic())
         self.send_pending()
         return pending
 

@@ -2,7 +2,7 @@
 
 A request that is sent again keeps its id, so that it has one effect however often it arrives. It is
 sent again when the connection was lost, when no answer came for a while, and when the server asked for
-retry_interval (`retry_after_ms`): then as often as its deadline leaves time for, each time a little later than
+patience (`retry_after_ms`): then as often as its deadline leaves time for, each time a little later than
 the server said, so that a crowd that was refused together does not come back together.
 """
 
@@ -64,7 +64,7 @@ class PendingRequest:
         self.is_postponed = False
         """Whether it waits for the time that the server named in a refusal."""
         self.refusals = 0
-        """How often the server has asked for retry_interval."""
+        """How often the server has asked for patience."""
         self.due = deadline
         """When to look at it next, in monotonic seconds."""
         self.outcome: Reply | CallError | None = None
@@ -98,7 +98,7 @@ class Session:
         self._timers: list[tuple[float, int, PendingRequest]] = []
         self._timers_set = 0
 
-    def begin(self, request: Request, timeout: float, now: float) -> PendingRequest:
+    def start(self, request: Request, timeout: float, now: float) -> PendingRequest:
         """Take a request; Unencodable, ValueError where its id is under way already."""
         if request.id in self._pending:
             raise ValueError(f"the id {request.id!r} is under way: wait for its answer")
@@ -181,7 +181,7 @@ class Session:
         pending.due = float("inf")
 
     def _body(self, pending: PendingRequest, now: float) -> bytes:
-        """The server learns how long it still makes sense to begin."""
+        """The server learns how long it still makes sense to start."""
         left_ms = max(1, min(600_000, round(1000 * (pending.deadline - now))))
         request = pending.request.model_copy(update={"timeout_ms": left_ms})
         return encode_request(request, self._encoding, self._limits)
@@ -238,5 +238,5 @@ class Session:
         self._timers_set += 1
         heappush(self._timers, (due, self._timers_set, pending))
         if len(self._timers) > 100 + 4 * len(self._pending):
-            self._timers = [deadline for deadline in self._timers if deadline[0] == deadline[2].due]
+            self._timers = [timer for timer in self._timers if timer[0] == timer[2].due]
             heapify(self._timers)

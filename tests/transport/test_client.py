@@ -14,7 +14,7 @@ from zmq.auth import create_certificates
 
 from tests.transport.peer import Peers, no, yes
 from transport.bind import Security
-from transport.client import AsyncClient, Caller, Client
+from transport.client import AsyncClient, BaseClient, Client
 from transport.curve import read_pair, read_public
 from transport.errors import CallError, InvalidArgument, NoAnswer, NotFound, Unavailable, failure
 from transport.message import CODES, Encoding, Problem, Refusal
@@ -286,7 +286,7 @@ def test_an_id_under_way_is_not_taken_twice(peers: Peers) -> None:
 
 
 @pytest.mark.parametrize("client", [Client, AsyncClient])
-def test_a_client_used_after_a_fork_says_so(peers: Peers, client: type[Caller]) -> None:
+def test_a_client_used_after_a_fork_says_so(peers: Peers, client: type[BaseClient]) -> None:
     """The child has the socket's memory and not its threads; the parent's client goes on."""
     parents = client(peers().endpoint)
     words = _in_a_child(lambda: parents._begin("system.ping", None, {}))
@@ -294,7 +294,7 @@ def test_a_client_used_after_a_fork_says_so(peers: Peers, client: type[Caller]) 
         f"ValueError: the client was made by process {os.getpid()} and belongs to it: "
         "make a new one after a fork"
     )
-    parents._line.close()
+    parents._socket.close()
 
 
 def test_waiting_in_a_child_for_what_the_parent_asked_says_so(peers: Peers) -> None:
