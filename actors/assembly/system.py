@@ -55,7 +55,7 @@ from actors.tenant.outbox.waker import TICK_SECONDS, Tick, Waker
 from actors.tenant.storage.files import Storage
 from actors.tenant.storage.migrator import Archive, CreateFile, Migrator
 from transport.bind import Security, bind_router, endpoint_of
-from transport.router_socket import SocketMailbox
+from transport.router_socket import RouterSocket
 from transport.validation import Limits
 
 log = structlog.get_logger()
@@ -174,9 +174,9 @@ class System:
         """Whom functions call, by the names of the index."""
         self.directory = self._mailbox("directory", self.supervisor)
         self.waker = self._mailbox("waker", self.supervisor)
-        inbox = SocketMailbox(data, self._token.release, self._token.acquire, self._bounds)
+        inbox = RouterSocket(data, self._token.release, self._token.acquire, self._bounds)
         self.router = RouterMailbox("router", inbox, self.supervisor)
-        self.console = ConsoleMailbox("console", SocketMailbox(admin), self.supervisor)
+        self.console = ConsoleMailbox("console", RouterSocket(admin), self.supervisor)
         self.local = LocalAdmin(self.console)
         """For whoever runs the process: administration without a token, recorded like any other."""
 

@@ -34,7 +34,7 @@ from actors.runtime.actor import Actor
 from actors.runtime.mailbox import Incarnation, Mailbox
 from transport import codec
 from transport.message import UNAUTHENTICATED, Refusal, Request
-from transport.router_socket import Frame, SocketMailbox
+from transport.router_socket import Frame, RouterSocket
 from transport.validation import Limits
 
 log = structlog.get_logger()
@@ -58,7 +58,7 @@ class ChannelMailbox(Mailbox):
 
     __slots__ = ("draining", "socket")
 
-    def __init__(self, name: str, socket: SocketMailbox, supervisor: Mailbox | None) -> None:
+    def __init__(self, name: str, socket: RouterSocket, supervisor: Mailbox | None) -> None:
         super().__init__(name, lambda _: None, supervisor=supervisor)
         self.socket = socket
         self.draining = False
@@ -72,7 +72,7 @@ class ChannelMailbox(Mailbox):
 
     def take(self, most: int) -> list[Any]:
         """What was put back, or else wait for mail of either kind."""
-        return super().take(most) or self.socket.take()
+        return super().take(most) or self.socket.receive_batch()
 
     def adopt(self, incarnation: Incarnation) -> None:
         """Each incarnation gets a thread; the one before it has ended."""

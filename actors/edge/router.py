@@ -41,7 +41,7 @@ from actors.settings import UNBOUNDED, Rates
 from transport import codec
 from transport.id_recovery import find_id, tokens_in
 from transport.message import UNAUTHENTICATED, Refusal, Request
-from transport.router_socket import HEAVY_BYTES, Frame, SocketMailbox
+from transport.router_socket import HEAVY_BYTES, Frame, RouterSocket
 from transport.validation import Limits
 
 UNAUTHENTICATED_COUNT = "router.unauthenticated"
@@ -62,7 +62,7 @@ class RouterMailbox(ChannelMailbox):
 
     __slots__ = ("inlets",)
 
-    def __init__(self, name: str, socket: SocketMailbox, supervisor: Mailbox | None) -> None:
+    def __init__(self, name: str, socket: RouterSocket, supervisor: Mailbox | None) -> None:
         super().__init__(name, socket, supervisor)
         self.inlets: dict[str, Inlet] = {}
         """Of tenants that mail has come for, by their ids. Here because they outlive an incarnation."""

@@ -32,7 +32,7 @@ from tests.actors.mailbox_harness import WAIT, House, Watch
 from tests.wire import Wire, new_id, packed
 from transport import codec
 from transport.bind import Security, bind_router, endpoint_of
-from transport.router_socket import Frame, SocketMailbox
+from transport.router_socket import Frame, RouterSocket
 from transport.validation import LIMITS
 
 INDEX = Path(__file__).parent.parent / "faulty" / "registry.toml"
@@ -89,7 +89,7 @@ class Reception:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         socket = bind_router(self._context, "tcp://127.0.0.1:*", Security(), LIMITS)
         self.endpoint = endpoint_of(socket)
-        self.mailbox = RouterMailbox("router", SocketMailbox(socket), self.supervisor)
+        self.mailbox = RouterMailbox("router", RouterSocket(socket), self.supervisor)
         self.router = self.incarnation() if not started else None
         if started:
             self.start()

@@ -95,7 +95,7 @@ def test_other_protocols_cost_nobody_anything(server: Server, said: bytes) -> No
 
 def test_who_leaves_before_the_reply_is_counted(server: Server) -> None:
     """Nobody waits for them, and what they asked is done."""
-    gone = server.system.router.socket.counters.gone
+    gone = server.system.router.socket.counters.unroutable
 
     def leave() -> bool:
         with Wire(server.endpoint) as wire:
@@ -104,7 +104,7 @@ def test_who_leaves_before_the_reply_is_counted(server: Server) -> None:
             for number in range(50):
                 fields = {"tenant": "acme", "token": server.tokens["acme"], "action": "marks.add"}
                 wire.post(**fields, id=f"left-{number}", params={"text": "left"})
-        return server.system.router.socket.counters.gone > gone
+        return server.system.router.socket.counters.unroutable > gone
 
     until(leave, "a reply to somebody who has left")
 

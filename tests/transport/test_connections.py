@@ -15,7 +15,7 @@ from tests.deadline import until
 from transport import connection
 from transport.bind import Security, bind_router, endpoint_of
 from transport.connections import BOUNDS, Bounds
-from transport.router_socket import Frame, SocketMailbox
+from transport.router_socket import Frame, RouterSocket
 from transport.validation import Limits
 
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16) + b"\x00" + bytes(31)
@@ -28,7 +28,7 @@ class House:
     def __init__(self, bounds: Bounds) -> None:
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.socket = bind_router(self.context, "tcp://127.0.0.1:*", Security(), Limits())
-        self.mailbox = SocketMailbox(self.socket, bounds=bounds)
+        self.mailbox = RouterSocket(self.socket, bounds=bounds)
         self._peers: list[zmq.Socket[bytes]] = []
 
     def peer(self, **options: int) -> zmq.Socket[bytes]:
@@ -59,7 +59,7 @@ class House:
         """All that come, until the test has enough."""
         while self.socket.poll(10_000):
             self.mailbox.append("anything")
-            yield from (each for each in self.mailbox.take() if isinstance(each, Frame))
+            yield from (each for each in self.mailbox.receive_batch() if isinstance(each, Frame))
 
     def cut(self, reason: str) -> Callable[[], bool]:
         """Whether a connection was cut off for it."""
@@ -335,7 +335,7 @@ for _ in range(5):
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     peer.close()
 while server.poll(200):
-    mailbox.take()
+    mailbox.receive_batch()
 mailbox.close()
 context.destroy(linger=0)
 print("alive")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import zmq
 
-from transport.router_socket import Frame, SocketMailbox
+from transport.router_socket import Frame, RouterSocket
 
 WAIT_MS = 10_000
 
@@ -34,7 +34,7 @@ class Pair:
     def __init__(self) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.socket = self._context.socket(zmq.ROUTER, socket_class=Forgetful)
-        self.mailbox = SocketMailbox(self.socket)
+        self.mailbox = RouterSocket(self.socket)
         self.client = self._context.socket(zmq.DEALER)
         self.client.setsockopt(zmq.ROUTING_ID, b"a")
         self.client.connect(f"tcp://127.0.0.1:{self.socket.bind_to_random_port('tcp://127.0.0.1')}")
@@ -45,7 +45,7 @@ class Pair:
         while len(mail) < count:
             assert self.socket.poll(WAIT_MS) or self.mailbox._read
             try:
-                mail += self.mailbox.take()
+                mail += self.mailbox.receive_batch()
             except MemoryError:
                 mail.append("out of memory")
         return mail

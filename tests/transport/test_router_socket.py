@@ -15,12 +15,12 @@ from transport.bind import set_options
 from transport.connections import BOUNDS
 from transport.router_socket import (
     HEAVY_BYTES,
-    LEAST_FRAMES,
-    MOST_BYTES,
-    MOST_FRAMES,
-    OUTBOX,
+    MAX_BYTES,
+    MAX_FRAMES,
+    MAX_UNSENT,
+    MIN_FRAMES,
     Frame,
-    SocketMailbox,
+    RouterSocket,
     light_first,
 )
 from transport.validation import LIMITS
@@ -44,7 +44,7 @@ class Peers:
         set_options(self.socket, LIMITS)
         port = self.socket.bind_to_random_port("tcp://127.0.0.1")
         self.endpoint = f"tcp://127.0.0.1:{port}"
-        self.mailbox = SocketMailbox(self.socket, bounds=UNBOUNDED)
+        self.mailbox = RouterSocket(self.socket, bounds=UNBOUNDED)
         self._clients: list[zmq.Socket[bytes]] = []
 
     def connect(self, routing_id: bytes, *, receive_hwm: int = 1000) -> zmq.Socket[bytes]:
@@ -57,7 +57,7 @@ class Peers:
         client.setsockopt(zmq.LINGER, 0)
         client.connect(self.endpoint)
         client.send(b"hello")
-        assert self.mailbox.take() == [Frame([routing_id, b"hello"])]
+        assert self.mailbox.receive_batch() == [Frame([routing_id, b"hello"])]
         return client
 
     def close(self) -> None:
@@ -79,9 +79,9 @@ def peers() -> Iterator[Peers]:
 class Owner:
     """A thread that owns a mailbox and takes once; `took` is what it got."""
 
-    def __init__(self, mailbox: SocketMailbox) -> None:
+    def __init__(self, mailbox: RouterSocket) -> None:
         self._took: SimpleQueue[list[object]] = SimpleQueue()
-        self._thread = threading.Thread(target=lambda: self._took.put(mailbox.take()))
+        self._thread = threading.Thread(target=lambda: self._took.put(mailbox.receive_batch()))
         self._thread.start()
 
     def took(self) -> list[object]:
@@ -98,7 +98,7 @@ def until(peers: Peers, condition: Callable[[], bool]) -> None:
             return
         peers.socket.poll(1)
         peers.mailbox.append("anything")
-        peers.mailbox.take()
+        peers.mailbox.receive_batch()
     pytest.fail("it has not come about")
 
 
@@ -111,7 +111,7 @@ def test_a_frame_comes_with_its_routing_id(peers: Peers) -> None:
 
     client.send_multipart([b"", b"body"])
 
-    assert peers.mailbox.take() == [Frame([b"a", b"", b"body"])]
+    assert peers.mailbox.receive_batch() == [Frame([b"a", b"", b"body"])]
 
 
 def test_messages_from_inside_come_first_and_in_order(peers: Peers) -> None:
@@ -122,7 +122,7 @@ def test_messages_from_inside_come_first_and_in_order(peers: Peers) -> None:
     for n in range(3):
         peers.mailbox.append(n)
 
-    mail = peers.mailbox.take()
+    mail = peers.mailbox.receive_batch()
 
     assert mail == [0, 1, 2, Frame([b"a", b"from outside"])]
 
@@ -130,16 +130,16 @@ def test_messages_from_inside_come_first_and_in_order(peers: Peers) -> None:
 def test_a_flood_from_outside_is_taken_in_portions(peers: Peers) -> None:
     """Messages from inside never wait for more than MOST_FRAMES frames."""
     client = peers.connect(b"a")
-    count = 2 * MOST_FRAMES + 10
+    count = 2 * MAX_FRAMES + 10
     for n in range(count):
         client.send(b"%d" % n)
 
     frames: list[Frame] = []
     while len(frames) < count:
         peers.mailbox.append("inside")
-        first, *rest = peers.mailbox.take()
+        first, *rest = peers.mailbox.receive_batch()
         assert first == "inside"
-        assert len(rest) <= MOST_FRAMES
+        assert len(rest) <= MAX_FRAMES
         frames += rest
 
     assert [int(frame.parts[1]) for frame in frames] == list(range(count))
@@ -149,7 +149,7 @@ def all_frames(peers: Peers, count: int) -> list[list[Frame]]:
     """So many frames, in the portions that they are taken in, once the first of them is there."""
     portions: list[list[Frame]] = []
     while sum(map(len, portions)) < count:
-        portions.append([each for each in peers.mailbox.take() if isinstance(each, Frame)])
+        portions.append([each for each in peers.mailbox.receive_batch() if isinstance(each, Frame)])
     return portions
 
 
@@ -159,19 +159,19 @@ def test_where_frames_take_long_a_turn_has_fewer(
     """Whatever the machine's speed: here each turn is taken for too long."""
     monkeypatch.setattr("transport.router_socket.TURN_SECONDS", -1.0)
     client = peers.connect(b"a")
-    for n in range(2 * MOST_FRAMES):
+    for n in range(2 * MAX_FRAMES):
         client.send(b"%d" % n)
 
-    portions = all_frames(peers, 2 * MOST_FRAMES)
+    portions = all_frames(peers, 2 * MAX_FRAMES)
 
-    assert all(len(each) <= LEAST_FRAMES for each in portions[3:])
-    assert len(portions) > 2 * MOST_FRAMES / (MOST_FRAMES / 2)
+    assert all(len(each) <= MIN_FRAMES for each in portions[3:])
+    assert len(portions) > 2 * MAX_FRAMES / (MAX_FRAMES / 2)
 
 
 def test_heavy_frames_are_taken_in_portions_of_bytes(peers: Peers) -> None:
     """Few of them take as long as many others: messages from inside do not wait for all of them."""
     client = peers.connect(b"a")
-    body = b"x" * (MOST_BYTES // 2)
+    body = b"x" * (MAX_BYTES // 2)
     for _ in range(8):
         client.send(body)
 
@@ -196,7 +196,7 @@ def test_a_message_from_inside_wakes_a_sleeping_owner(peers: Peers) -> None:
         peers.mailbox.append(n)
         assert owner.took() == [n]
         with pytest.raises(BlockingIOError):
-            peers.mailbox._bell.recv(1)  # or the owner would find no sleep from now on
+            peers.mailbox._wakeup_reader.recv(1)  # or the owner would find no sleep from now on
 
 
 def test_a_message_left_in_the_last_moment_before_sleep_is_not_forgotten(peers: Peers) -> None:
@@ -210,7 +210,7 @@ def test_a_message_left_in_the_last_moment_before_sleep_is_not_forgotten(peers: 
 
     mailbox._asleep = Moment()
 
-    assert mailbox.take() == ["from inside"]
+    assert mailbox.receive_batch() == ["from inside"]
     assert not mailbox._asleep, "it did not sleep after all, and needs no bell"
 
 
@@ -242,7 +242,7 @@ def test_many_threads_tell_while_the_owner_sleeps_and_wakes(peers: Peers) -> Non
     inside: list[tuple[int, int]] = []
     outside: list[int] = []
     while len(inside) < tellers * each or len(outside) < 100:
-        for mail in peers.mailbox.take():
+        for mail in peers.mailbox.receive_batch():
             if isinstance(mail, Frame):
                 outside.append(int(mail.parts[1]))
             else:
@@ -257,14 +257,14 @@ def test_many_threads_tell_while_the_owner_sleeps_and_wakes(peers: Peers) -> Non
 
 def test_the_bell_rings_once_for_each_sleep(peers: Peers) -> None:
     """A thousand messages to an owner who is awake cost no system call."""
-    bell = peers.mailbox._bell
+    bell = peers.mailbox._wakeup_reader
     for n in range(1000):
         peers.mailbox.append(n)
 
     assert len(peers.mailbox) == 1000
     with pytest.raises(BlockingIOError):
         bell.recv(1)
-    assert peers.mailbox.take() == list(range(1000))
+    assert peers.mailbox.receive_batch() == list(range(1000))
 
 
 def test_what_was_left_inside_survives_a_socket_that_fails(peers: Peers) -> None:
@@ -273,7 +273,7 @@ def test_what_was_left_inside_survives_a_socket_that_fails(peers: Peers) -> None
     peers.socket.close()
 
     with pytest.raises(zmq.ZMQError):
-        peers.mailbox.take()
+        peers.mailbox.receive_batch()
 
     assert len(peers.mailbox) == 1
 
@@ -297,7 +297,7 @@ def test_a_peer_that_is_gone_is_counted_and_nothing_else_happens(peers: Peers) -
     """ROUTER_MANDATORY: without it the reply would vanish."""
     peers.mailbox.send(b"never seen", [b"reply"])
 
-    assert peers.mailbox.counters.gone == 1
+    assert peers.mailbox.counters.unroutable == 1
     assert peers.mailbox.unsent == 0
 
 
@@ -307,7 +307,7 @@ def test_a_peer_that_has_disconnected_is_counted(peers: Peers) -> None:
 
     def is_counted() -> bool:
         peers.mailbox.send(b"a", [b"anybody?"])
-        return peers.mailbox.counters.gone > 0
+        return peers.mailbox.counters.unroutable > 0
 
     until(peers, is_counted)
 
@@ -330,17 +330,17 @@ def test_a_slow_peer_gets_an_outbox_and_in_the_end_everything_in_order(peers: Pe
     """The owner goes on meanwhile, and tries again whenever it takes."""
     slow = peers.connect(b"slow", receive_hwm=1)
     sent = fill(peers, b"slow")
-    for _ in range(OUTBOX - 1):
+    for _ in range(MAX_UNSENT - 1):
         peers.mailbox.send(b"slow", [b"%d" % sent, b""])
         sent += 1
-    assert peers.mailbox.unsent == OUTBOX
+    assert peers.mailbox.unsent == MAX_UNSENT
     assert peers.mailbox.counters.overflowed == 0
 
     received = []
     for _ in range(sent):
         while not slow.poll(1):
             peers.mailbox.append("anything")
-            peers.mailbox.take()
+            peers.mailbox.receive_batch()
         received.append(int(slow.recv_multipart()[0]))
 
     assert received == list(range(sent))
@@ -352,10 +352,10 @@ def test_an_outbox_that_is_full_drops_and_counts(peers: Peers) -> None:
     peers.connect(b"slow", receive_hwm=1)
     fill(peers, b"slow")
 
-    for _ in range(OUTBOX - 1 + 7):
+    for _ in range(MAX_UNSENT - 1 + 7):
         peers.mailbox.send(b"slow", [b"reply"])
 
-    assert peers.mailbox.unsent == OUTBOX
+    assert peers.mailbox.unsent == MAX_UNSENT
     assert peers.mailbox.counters.overflowed == 7
 
 
@@ -370,7 +370,7 @@ def test_other_peers_do_not_wait_for_a_slow_one(peers: Peers) -> None:
         assert quick.recv_multipart() == [b"%d" % n]
 
     quick.send(b"next")
-    assert peers.mailbox.take() == [Frame([b"quick", b"next"])]
+    assert peers.mailbox.receive_batch() == [Frame([b"quick", b"next"])]
 
 
 def test_the_owner_tries_a_slow_peer_again_while_it_sleeps(peers: Peers) -> None:
@@ -396,7 +396,7 @@ def test_the_outbox_of_a_peer_that_goes_is_emptied_and_counted(peers: Peers) -> 
 
     until(peers, lambda: peers.mailbox.unsent == 0)
 
-    assert peers.mailbox.counters.gone == 2
+    assert peers.mailbox.counters.unroutable == 2
 
 
 # Draining and closing
@@ -447,8 +447,8 @@ def test_close_gives_everything_back_and_may_be_told_still(peers: Peers) -> None
     mailbox.append("too late")
 
     assert peers.socket.closed
-    assert mailbox._bell.fileno() == -1
-    assert mailbox._ringer.fileno() == -1
+    assert mailbox._wakeup_reader.fileno() == -1
+    assert mailbox._wakeup_writer.fileno() == -1
 
 
 def test_retries_are_rare_enough_to_cost_nothing_and_often_enough_not_to_be_felt() -> None:

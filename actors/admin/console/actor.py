@@ -43,7 +43,7 @@ from actors.runtime.futures import (
 )
 from actors.runtime.mailbox import Mailbox
 from transport.message import RESOURCE_EXHAUSTED, UNAUTHENTICATED, Refusal, Request
-from transport.router_socket import SocketMailbox
+from transport.router_socket import RouterSocket
 from transport.validation import Limits
 
 log = structlog.get_logger()
@@ -68,7 +68,7 @@ class ConsoleMailbox(ChannelMailbox):
 
     __slots__ = ("kept", "numbers")
 
-    def __init__(self, name: str, socket: SocketMailbox, supervisor: Mailbox | None) -> None:
+    def __init__(self, name: str, socket: RouterSocket, supervisor: Mailbox | None) -> None:
         super().__init__(name, socket, supervisor)
         self.kept: deque[Entry] = deque()
         """What has happened and is not recorded yet. Here, as the next, to outlive an incarnation."""

@@ -42,7 +42,7 @@ from actors.runtime.mailbox import Crashed, Mailbox
 from tests.actors.mailbox_harness import WAIT, Watch
 from tests.wire import Map, Wire
 from transport.bind import Security, bind_router, endpoint_of
-from transport.router_socket import SocketMailbox
+from transport.router_socket import RouterSocket
 from transport.validation import Limits
 
 INDEX = """
@@ -221,7 +221,7 @@ class ConsoleHarness:
     def _open(self, directory: Path) -> None:
         endpoint = f"ipc://{directory}/admin.sock"
         socket = bind_router(self._context, endpoint, Security(), Limits(), admin=True)
-        self.mailbox = ConsoleMailbox("console", SocketMailbox(socket), self.supervisor)
+        self.mailbox = ConsoleMailbox("console", RouterSocket(socket), self.supervisor)
         self.endpoint = endpoint_of(socket)
         self.start()
 

@@ -21,7 +21,7 @@ from tests.actors.router_harness import TABLES, Wall, digest, token
 from tests.wire import Wire, packed, unpacked
 from transport.bind import Security, bind_router, endpoint_of
 from transport.message import Refusal, Request
-from transport.router_socket import SocketMailbox
+from transport.router_socket import RouterSocket
 from transport.validation import LIMITS
 
 REFUSED_LATER = Refusal("aborted", "as it was meant")
@@ -61,7 +61,7 @@ class Place:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         socket = bind_router(self._context, "tcp://127.0.0.1:*", Security(), LIMITS)
         self.endpoint = endpoint_of(socket)
-        self.mailbox = ChannelMailbox("desk", SocketMailbox(socket), None)
+        self.mailbox = ChannelMailbox("desk", RouterSocket(socket), None)
         Desk.start(
             self,
             directory=self.directory,
@@ -186,7 +186,7 @@ def test_who_has_too_much_to_read_is_refused_before_any_work(
     place: Place, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In words, and with the time after which it is worth another try."""
-    monkeypatch.setattr(SocketMailbox, "is_full", lambda *_: True)
+    monkeypatch.setattr(RouterSocket, "is_full", lambda *_: True)
     refused = wire.ask(action="later.on", token="ann")["error"]
     assert (refused["code"], refused["retry_after_ms"]) == ("unavailable", 1000)
     assert "replies to read" in refused["message"]
