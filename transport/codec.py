@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from transport import message as api
-from transport.id_recovery import find_id, valid_id
+from transport.id_recovery import recover_id, valid_id
 from transport.message import Encoding, Problem, Refusal, Reply, Request
 from transport.validation import (
     LIMITS,
@@ -137,7 +137,7 @@ def parse_request(body: bytes, limits: Limits = LIMITS) -> tuple[Request, Encodi
     try:
         value, encoding = decode(body, limits)
     except Undecodable as error:
-        raise BadRequest([error.problem], find_id(body, limits), encoding_of(body)) from None
+        raise BadRequest([error.problem], recover_id(body, limits), encoding_of(body)) from None
     try:
         return _validate(value), encoding
     except ValidationError as error:

@@ -40,14 +40,14 @@ _COLON = re.compile(rb"[ \t\r\n]*+:[ \t\r\n]*+")
 _COMMA = re.compile(rb"[ \t\r\n]*+,[ \t\r\n]*+")
 
 
-def find_id(body: bytes, limits: Limits) -> str | None:
+def recover_id(body: bytes, limits: Limits) -> str | None:
     """Read the request's id; None where it cannot be read, or is not valid.
 
     A body past four times the limit is not looked at: the socket drops the peer that sends one.
     """
     if len(body) > 4 * limits.body_bytes:
         return None
-    found = _find_in_json(body) if body[:1] == b"{" else _find_in_msgpack(body)
+    found = _id_in_json(body) if body[:1] == b"{" else _id_in_msgpack(body)
     return valid_id(found)
 
 
@@ -74,7 +74,7 @@ def valid_id(candidate: Any) -> str | None:
     return candidate if candidate.isascii() and candidate.isprintable() else None
 
 
-def _find_in_msgpack(body: bytes) -> Any:
+def _id_in_msgpack(body: bytes) -> Any:
     fields = msgpack.Unpacker(
         max_buffer_size=len(body),
         max_array_len=0,
@@ -93,15 +93,15 @@ def _find_in_msgpack(body: bytes) -> Any:
     return None
 
 
-def _find_in_json(body: bytes) -> Any:
+def _id_in_json(body: bytes) -> Any:
     reader = _JsonFields(body)
     for _ in range(_FIELDS):
         name = reader.string()
-        if name is None or not reader.pass_by(_COLON):
+        if name is None or not reader.skip(_COLON):
             return None
         if name == b'"id"':
             return _text(reader.string())
-        if not reader.skip_value() or not reader.pass_by(_COMMA):
+        if not reader.skip_value() or not reader.skip(_COMMA):
             return None
     return None
 
@@ -121,9 +121,9 @@ class _JsonFields:
         self._bare = _without_escapes(body)
         self._at = 1  # after the opening brace
         self._brackets = _BRACKETS
-        self.pass_by(_SPACE)
+        self.skip(_SPACE)
 
-    def pass_by(self, pattern: re.Pattern[bytes]) -> bool:
+    def skip(self, pattern: re.Pattern[bytes]) -> bool:
         """Go past what matches here; False where nothing does."""
         found = pattern.match(self._bare, self._at)
         if found is None:
@@ -143,11 +143,11 @@ class _JsonFields:
         """Go past one value of any kind; False where the budget does not reach its end."""
         if self._bare[self._at : self._at + 1] in (b"{", b"["):
             return self._skip_container()
-        return self.string() is not None or self.pass_by(_SCALAR)
+        return self.string() is not None or self.skip(_SCALAR)
 
     def _skip_container(self) -> bool:
         open_brackets = 0
-        while self._brackets and self.pass_by(_TO_BRACKET):
+        while self._brackets and self.skip(_TO_BRACKET):
             self._brackets -= 1
             open_brackets += 1 if self._bare[self._at - 1] in b"[{" else -1
             if open_brackets == 0:

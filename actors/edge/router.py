@@ -39,7 +39,7 @@ from actors.routing.route import require
 from actors.runtime.mailbox import Mailbox
 from actors.settings import UNBOUNDED, Rates
 from transport import codec
-from transport.id_recovery import find_id, tokens_in
+from transport.id_recovery import recover_id, tokens_in
 from transport.message import UNAUTHENTICATED, Refusal, Request
 from transport.router_socket import HEAVY_BYTES, Frame, RouterSocket
 from transport.validation import Limits
@@ -177,7 +177,7 @@ class Router(Channel):
         """Answer under the id that can be found; without a refusal, not even that."""
         self._is_charged = True
         parts = frame.parts
-        id_ = find_id(parts[-1], self._limits) if refusal is not None else None
+        id_ = recover_id(parts[-1], self._limits) if refusal is not None else None
         if id_ is None or refusal is None:
             self.mailbox.socket.counters.undecodable += 1
             return
