@@ -23,15 +23,15 @@ from transport.validation import (
     LIMITS,
     NOT_UNICODE,
     REPLIES,
-    Fault,
     Limits,
-    Tally,
-    check,
+    LimitViolation,
+    ValueCounter,
     check_json_size,
+    check_limits,
     json_problem,
     msgpack_problem,
     problems_of,
-    shown,
+    safe_name,
 )
 
 __all__ = [
@@ -152,8 +152,8 @@ def encode(value: Mapping[str, Any], encoding: Encoding, limits: Limits = REPLIE
         body = packb(content) if encoding == "msgpack" else to_json(content)
         if encoding == "msgpack" and limits is REPLIES and _is_small(body, content):
             return body
-        check(content, limits, nul=body.find(_NUL[encoding]) >= 0, keys=True)
-    except Fault as fault:
+        check_limits(content, limits, nul=body.find(_NUL[encoding]) >= 0, keys=True)
+    except LimitViolation as fault:
         raise Unencodable(fault.problem, fault.field) from None
     except (TypeError, ValueError, OverflowError):
         raise _unencodable(content, limits) from None
@@ -196,7 +196,7 @@ def parse_reply(body: bytes) -> Reply:
 
 def _decode_msgpack(body: bytes, limits: Limits) -> dict[str, Any]:
     # A value is a byte at least: what is shorter than that need not be counted while it is built.
-    tally = Tally(limits) if len(body) > limits.values else None
+    tally = ValueCounter(limits) if len(body) > limits.values else None
     try:
         value = unpackb(
             body,
@@ -208,7 +208,7 @@ def _decode_msgpack(body: bytes, limits: Limits) -> dict[str, Any]:
             max_map_len=limits.map,
             max_ext_len=0,
         )
-    except Fault as fault:
+    except LimitViolation as fault:
         raise Undecodable(fault.problem, fault.field) from None
     except (ValueError, msgpack.UnpackException) as error:
         raise _unfit_at(body, limits) or Undecodable(msgpack_problem(error, limits)) from None
@@ -227,12 +227,12 @@ def _unfit_at(body: bytes, limits: Limits) -> Undecodable | None:
 
     No more of it is built than of any other body.
     """
-    tally = Tally(limits)
+    tally = ValueCounter(limits)
     try:
         value = unpackb(body, list_hook=tally, object_hook=tally, unicode_errors="surrogateescape")
         if type(value) is dict:
-            check(value, limits, nul=True, keys=True)
-    except Fault as fault:
+            check_limits(value, limits, nul=True, keys=True)
+    except LimitViolation as fault:
         is_text = fault.problem == NOT_UNICODE  # which msgpack has as UTF-8
         return Undecodable("text that is not UTF-8" if is_text else fault.problem, fault.field)
     except (ValueError, msgpack.UnpackException):
@@ -282,7 +282,7 @@ def _decode_json(body: bytes, limits: Limits) -> dict[str, Any]:
     try:
         check_json_size(body, limits)
         value: dict[str, Any] = from_json(body, allow_inf_nan=False, cache_strings="none")
-    except Fault as fault:
+    except LimitViolation as fault:
         raise Undecodable(fault.problem, fault.field) from None
     except ValueError as error:
         raise Undecodable(json_problem(str(error), limits)) from None
@@ -296,16 +296,16 @@ def _decode_json(body: bytes, limits: Limits) -> dict[str, Any]:
 def _check_decoded(value: dict[str, Any], limits: Limits, *, nul: bool) -> int:
     try:
         # A key of msgpack that is not text is empty binary, whose length is a zero byte.
-        return check(value, limits, nul=nul, keys=nul)
-    except Fault as fault:
+        return check_limits(value, limits, nul=nul, keys=nul)
+    except LimitViolation as fault:
         raise Undecodable(fault.problem, fault.field) from None
 
 
 def _unencodable(content: dict[str, Any], limits: Limits) -> Unencodable:
     """Say why an encoder gave up: the walk knows the place of everything but lone surrogates."""
     try:
-        check(content, limits, nul=True, keys=True)
-    except Fault as fault:
+        check_limits(content, limits, nul=True, keys=True)
+    except LimitViolation as fault:
         return Unencodable(fault.problem, fault.field)
     return Unencodable("text that is not valid Unicode")
 
@@ -316,7 +316,7 @@ def _refuse_twins(entries: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) == len(entries):
         return made
     twin, _ = Counter(key for key, _ in entries).most_common(1)[0]
-    raise Undecodable(f"the key {shown(twin)} is there twice in one map")
+    raise Undecodable(f"the key {safe_name(twin)} is there twice in one map")
 
 
 def _reply(value: dict[str, Any]) -> Reply:

@@ -53,7 +53,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _NAME = re.compile(r"[\w.\-]{1,64}", re.ASCII)
 
 
-class Fault(Exception):
+class LimitViolation(Exception):
     """Something that no body may hold; `field` says where, such as `params.rows[3].name`."""
 
     def __init__(self, problem: str, field: str = "") -> None:
@@ -62,12 +62,12 @@ class Fault(Exception):
         self.field = field
 
 
-def shown(name: str) -> str:
+def safe_name(name: str) -> str:
     """Make a field's name fit to print: a name stays, anything else (text, controls) does not."""
     return name if _NAME.fullmatch(name) else "(unprintable name)"
 
 
-def check(body: dict[str, Any], limits: Limits, *, nul: bool, keys: bool) -> int:
+def check_limits(body: dict[str, Any], limits: Limits, *, nul: bool, keys: bool) -> int:
     """Look at everything in a body, level by level; raise Fault for what may not be there.
 
     Returns how many entries its maps have. `nul` and `keys` say whether text can hold NUL and
@@ -112,7 +112,7 @@ def check(body: dict[str, Any], limits: Limits, *, nul: bool, keys: bool) -> int
     raise _at(body, level[0], too_deep(limits.depth).problem)
 
 
-class Tally:
+class ValueCounter:
     """Counts the values of a body while its containers are built, so that no more are built than it may have.
 
     A container counts once it is complete: what is built beyond the limit are those that are not, one at
@@ -153,14 +153,14 @@ def _punctuation(body: bytes) -> int:
     return body.count(b",") + body.count(b"[") + body.count(b"{")
 
 
-def too_many(most: int) -> Fault:
+def too_many(most: int) -> LimitViolation:
     """What a body is refused with that has more values than it may."""
-    return Fault(f"more than {most} values in all")
+    return LimitViolation(f"more than {most} values in all")
 
 
-def too_deep(most: int) -> Fault:
+def too_deep(most: int) -> LimitViolation:
     """What a body is refused with whose containers are inside each other too often."""
-    return Fault(f"nested deeper than {most} levels")
+    return LimitViolation(f"nested deeper than {most} levels")
 
 
 def _joined(body: dict[str, Any], container: dict[Any, Any]) -> str:
@@ -191,13 +191,13 @@ def _what_is_wrong(value: Any) -> str | None:
     return AN_EXTENSION if kind in EXTENSIONS else f"a value of type {kind}, which no body holds"
 
 
-def _of(body: Any, container: Any, value: Any, problem: str) -> Fault:
+def _of(body: Any, container: Any, value: Any, problem: str) -> LimitViolation:
     name = next(name for name, each in _named(container) if each is value)
-    return Fault(problem, _path(body, container, name))
+    return LimitViolation(problem, _path(body, container, name))
 
 
-def _at(body: Any, container: Any, problem: str) -> Fault:
-    return Fault(problem, _path(body, container))
+def _at(body: Any, container: Any, problem: str) -> LimitViolation:
+    return LimitViolation(problem, _path(body, container))
 
 
 def _path(body: Any, container: Any, *names: str | int) -> str:
@@ -206,7 +206,9 @@ def _path(body: Any, container: Any, *names: str | int) -> str:
     for at, way in ways:
         if at is container:
             parts = (*way, *names)
-            text = (f"[{part}]" if isinstance(part, int) else f".{shown(part)}" for part in parts)
+            text = (
+                f"[{part}]" if isinstance(part, int) else f".{safe_name(part)}" for part in parts
+            )
             return "".join(text).removeprefix(".")
         ways += [(each, (*way, name)) for name, each in _named(at) if _is_container(each)]
     return ""
@@ -281,6 +283,6 @@ def _problem(error: ErrorDetails) -> Problem:
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(field[:64], _EXPECTED, n=1)
         return Problem(
-            shown(field), "unknown field" + (f"; did you mean {near[0]}?" if near else "")
+            safe_name(field), "unknown field" + (f"; did you mean {near[0]}?" if near else "")
         )
     return Problem(field, ("missing; " if error["type"] == "missing" else "") + _EXPECTED[field])
