@@ -58,7 +58,7 @@ def replayed(work: TenantRequest, stored: bytes) -> bytes:
 
 
 def refusal_bytes(id_: str, refusal: Refusal, trace_id: str, encoding: Encoding) -> bytes:
-    """A reply with `ok: false`; Unencodable where no reply can hold what the refusal says."""
+    """A reply with `ok: false`; EncodeError where no reply can hold what the refusal says."""
     reply = {
         "v": VERSION,
         "id": id_,
@@ -72,12 +72,12 @@ def refusal_bytes(id_: str, refusal: Refusal, trace_id: str, encoding: Encoding)
 def packed_refusal(work: TenantRequest, refusal: Refusal, *, as_it_is: bool = False) -> bytes:
     """The refusal of one request, in its encoding; its texts are made fit where they are not.
 
-    Or `as_it_is`: Unencodable where no reply can hold it.
+    Or `as_it_is`: EncodeError where no reply can hold it.
     """
     id_, trace_id, encoding = work.request.id, work.trace_id, work.peer.encoding
     try:
         return refusal_bytes(id_, refusal, trace_id, encoding)
-    except codec.Unencodable:
+    except codec.EncodeError:
         if as_it_is:
             raise
         return refusal_bytes(id_, _fitting(refusal), trace_id, encoding)

@@ -31,7 +31,7 @@ from typing import Any, Self, TypedDict, TypeVar, Unpack
 import zmq
 from pydantic import ValidationError
 
-from transport.codec import Unencodable
+from transport.codec import EncodeError
 from transport.dealer_socket import DealerSocket
 from transport.errors import CallError, InvalidArgument, result_of
 from transport.message import INVALID_ARGUMENT, Encoding, Problem, Refusal, Reply, Request
@@ -111,7 +111,7 @@ class BaseClient:
             return self._socket.start(request, _or_default(options.get("timeout"), self._timeout))
         except ValidationError as error:
             raise _not_sent(problems_of(error), id) from None
-        except Unencodable as error:
+        except EncodeError as error:
             raise _not_sent([error.problem], id) from None
 
 

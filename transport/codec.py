@@ -39,9 +39,9 @@ __all__ = [
     "REPLIES",
     "BadReply",
     "BadRequest",
+    "DecodeError",
+    "EncodeError",
     "Limits",
-    "Undecodable",
-    "Unencodable",
     "decode",
     "encode",
     "encode_around",
@@ -53,7 +53,7 @@ __all__ = [
 # Every byte of msgpack that can stand for nothing worse than text, nil, a boolean or an integer of
 # 64 bits. What remains when these are deleted: NUL, headers of containers, binary, extensions,
 # floats, uint64, the unused 0xc1, and some continuation bytes of UTF-8.
-_HARMLESS = bytes(
+_FAST_BYTES = bytes(
     byte
     for byte in range(1, 256)
     if not (
@@ -69,8 +69,8 @@ _HARMLESS = bytes(
 _SMALL_MAPS = bytes(range(0x80, 0x90))
 """Headers of maps with up to 15 entries."""
 
-_FEW_BYTES = 64 * 1024
-_FEW_MAPS = 16
+_FAST_BODY_BYTES = 64 * 1024
+_FAST_MAPS = 16
 """No more of them break a limit of what a reply holds: neither in length, in depth nor in values."""
 
 _NUL = {"msgpack": b"\0", "json": b"\\u0000"}
@@ -98,7 +98,7 @@ class BadReply(ValueError):
     """A body that is no reply of version 1; the message says why."""
 
 
-class UnfitBody(ValueError):
+class InvalidBody(ValueError):
     """Bytes and a map that do not go together; `problem` says what is wrong, and where."""
 
     def __init__(self, problem: str, field: str = "") -> None:
@@ -106,11 +106,11 @@ class UnfitBody(ValueError):
         self.problem = Problem(field, problem)
 
 
-class Unencodable(UnfitBody):
+class EncodeError(InvalidBody):
     """A map that no body can hold."""
 
 
-class Undecodable(UnfitBody):
+class DecodeError(InvalidBody):
     """A body that breaks a limit, or is neither msgpack nor JSON."""
 
 
@@ -120,9 +120,9 @@ def encoding_of(body: bytes) -> Encoding:
 
 
 def decode(body: bytes, limits: Limits = LIMITS) -> tuple[dict[str, Any], Encoding]:
-    """The map that a body holds, every limit kept; raises Undecodable."""
+    """The map that a body holds, every limit kept; raises DecodeError."""
     if len(body) > limits.body_bytes:
-        raise Undecodable(f"the body is longer than {limits.body_bytes} bytes")
+        raise DecodeError(f"the body is longer than {limits.body_bytes} bytes")
     if body[:1] == b"{":
         return _decode_json(body, limits), "json"
     return _decode_msgpack(body, limits), "msgpack"
@@ -136,7 +136,7 @@ def parse_request(body: bytes, limits: Limits = LIMITS) -> tuple[Request, Encodi
     """
     try:
         value, encoding = decode(body, limits)
-    except Undecodable as error:
+    except DecodeError as error:
         raise BadRequest([error.problem], recover_id(body, limits), encoding_of(body)) from None
     try:
         return _validate(value), encoding
@@ -145,7 +145,7 @@ def parse_request(body: bytes, limits: Limits = LIMITS) -> tuple[Request, Encodi
 
 
 def encode(value: Mapping[str, Any], encoding: Encoding, limits: Limits = REPLIES) -> bytes:
-    """Make the bytes of a message; raises Unencodable for what no body may hold."""
+    """Make the bytes of a message; raises EncodeError for what no body may hold."""
     content = value if type(value) is dict else dict(value)
     body = b""
     try:
@@ -154,11 +154,11 @@ def encode(value: Mapping[str, Any], encoding: Encoding, limits: Limits = REPLIE
             return body
         check_limits(content, limits, nul=body.find(_NUL[encoding]) >= 0, keys=True)
     except LimitViolation as fault:
-        raise Unencodable(fault.problem, fault.field) from None
+        raise EncodeError(fault.problem, fault.field) from None
     except (TypeError, ValueError, OverflowError):
-        raise _unencodable(content, limits) from None
+        raise _encode_error(content, limits) from None
     if len(body) > limits.body_bytes:
-        raise Unencodable(f"the message is longer than {limits.body_bytes} bytes")
+        raise EncodeError(f"the message is longer than {limits.body_bytes} bytes")
     return body
 
 
@@ -176,7 +176,7 @@ def encode_around(value: Mapping[str, Any], field: str, packed: bytes, encoding:
 
 
 def encode_request(request: Request, encoding: Encoding, limits: Limits = LIMITS) -> bytes:
-    """Make the bytes of a request, absent fields left out; raises Unencodable, also past `limits`."""
+    """Make the bytes of a request, absent fields left out; raises EncodeError, also past `limits`."""
     given = {name: getattr(request, name) for name in request.model_fields_set}
     return encode(
         {name: value for name, value in given.items() if value is not None}, encoding, limits
@@ -188,7 +188,7 @@ def parse_reply(body: bytes) -> Reply:
     try:
         value, _ = decode(body, REPLIES)
         return _reply(value)
-    except Undecodable as error:
+    except DecodeError as error:
         raise BadReply(str(error)) from None
     except (KeyError, TypeError, ValueError) as error:
         raise BadReply(f"not a reply of version 1: {error}") from None
@@ -209,20 +209,20 @@ def _decode_msgpack(body: bytes, limits: Limits) -> dict[str, Any]:
             max_ext_len=0,
         )
     except LimitViolation as fault:
-        raise Undecodable(fault.problem, fault.field) from None
+        raise DecodeError(fault.problem, fault.field) from None
     except (ValueError, msgpack.UnpackException) as error:
-        raise _unfit_at(body, limits) or Undecodable(msgpack_problem(error, limits)) from None
+        raise _located_error(body, limits) or DecodeError(msgpack_problem(error, limits)) from None
     if type(value) is not dict:
-        raise Undecodable("the body is not a map")
+        raise DecodeError("the body is not a map")
     if not _is_plain(body, value):
         _check_decoded(value, limits, nul=body.find(_NUL["msgpack"]) >= 0)
         # A body that packs to itself holds no key twice: cheaper to see than a hook for each map.
         if packb(value) != body:
-            unpackb(body, object_pairs_hook=_refuse_twins)
+            unpackb(body, object_pairs_hook=_reject_duplicate_keys)
     return value
 
 
-def _unfit_at(body: bytes, limits: Limits) -> Undecodable | None:
+def _located_error(body: bytes, limits: Limits) -> DecodeError | None:
     """Say where in a body that the decoder gave up is what it may not hold; None where it cannot be read.
 
     No more of it is built than of any other body.
@@ -234,7 +234,7 @@ def _unfit_at(body: bytes, limits: Limits) -> Undecodable | None:
             check_limits(value, limits, nul=True, keys=True)
     except LimitViolation as fault:
         is_text = fault.problem == NOT_UNICODE  # which msgpack has as UTF-8
-        return Undecodable("text that is not UTF-8" if is_text else fault.problem, fault.field)
+        return DecodeError("text that is not UTF-8" if is_text else fault.problem, fault.field)
     except (ValueError, msgpack.UnpackException):
         return None
     return None
@@ -251,7 +251,7 @@ def _is_plain(body: bytes, value: dict[str, Any]) -> bool:
     params = value.get("params")
     if type(params) is not dict:
         return False
-    rest = body.translate(None, _HARMLESS)
+    rest = body.translate(None, _FAST_BYTES)
     return len(rest) == 2 and rest[0] == 0x80 | len(value) and rest[1] == 0x80 | len(params)
 
 
@@ -260,10 +260,10 @@ def _is_small(body: bytes, content: dict[str, Any]) -> bool:
 
     Without its harmless bytes it is one small map's header for each map, and nothing else.
     """
-    if len(body) > _FEW_BYTES:
+    if len(body) > _FAST_BODY_BYTES:
         return False
-    rest = body.translate(None, _HARMLESS)
-    if len(rest) > _FEW_MAPS or rest.translate(None, _SMALL_MAPS):
+    rest = body.translate(None, _FAST_BYTES)
+    if len(rest) > _FAST_MAPS or rest.translate(None, _SMALL_MAPS):
         return False
     return _maps(content) == len(rest)
 
@@ -283,13 +283,13 @@ def _decode_json(body: bytes, limits: Limits) -> dict[str, Any]:
         check_json_size(body, limits)
         value: dict[str, Any] = from_json(body, allow_inf_nan=False, cache_strings="none")
     except LimitViolation as fault:
-        raise Undecodable(fault.problem, fault.field) from None
+        raise DecodeError(fault.problem, fault.field) from None
     except ValueError as error:
-        raise Undecodable(json_problem(str(error), limits)) from None
+        raise DecodeError(json_problem(str(error), limits)) from None
     entries = _check_decoded(value, limits, nul=body.find(_NUL["json"]) >= 0)
     # Every entry has a colon of its own: as many colons as entries means that none was overwritten.
     if entries != body.count(b":"):
-        json.loads(body, object_pairs_hook=_refuse_twins)
+        json.loads(body, object_pairs_hook=_reject_duplicate_keys)
     return value
 
 
@@ -298,25 +298,25 @@ def _check_decoded(value: dict[str, Any], limits: Limits, *, nul: bool) -> int:
         # A key of msgpack that is not text is empty binary, whose length is a zero byte.
         return check_limits(value, limits, nul=nul, keys=nul)
     except LimitViolation as fault:
-        raise Undecodable(fault.problem, fault.field) from None
+        raise DecodeError(fault.problem, fault.field) from None
 
 
-def _unencodable(content: dict[str, Any], limits: Limits) -> Unencodable:
+def _encode_error(content: dict[str, Any], limits: Limits) -> EncodeError:
     """Say why an encoder gave up: the walk knows the place of everything but lone surrogates."""
     try:
         check_limits(content, limits, nul=True, keys=True)
     except LimitViolation as fault:
-        return Unencodable(fault.problem, fault.field)
-    return Unencodable("text that is not valid Unicode")
+        return EncodeError(fault.problem, fault.field)
+    return EncodeError("text that is not valid Unicode")
 
 
-def _refuse_twins(entries: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicate_keys(entries: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object_pairs_hook that keeps no key twice."""
     made = dict(entries)
     if len(made) == len(entries):
         return made
     twin, _ = Counter(key for key, _ in entries).most_common(1)[0]
-    raise Undecodable(f"the key {safe_name(twin)} is there twice in one map")
+    raise DecodeError(f"the key {safe_name(twin)} is there twice in one map")
 
 
 def _reply(value: dict[str, Any]) -> Reply:

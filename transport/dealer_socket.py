@@ -74,7 +74,7 @@ class DealerSocket:
         self._poller.poll(max(0, 1 + int(1000 * seconds)))
 
     def start(self, request: Request, timeout: float) -> PendingRequest:
-        """Send a request, or keep it until there is a connection; Unencodable, ValueError."""
+        """Send a request, or keep it until there is a connection; EncodeError, ValueError."""
         self._require_own_process()
         if self.closed:
             raise ValueError("the client is closed: make a new one")

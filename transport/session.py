@@ -99,7 +99,7 @@ class Session:
         self._timers_set = 0
 
     def start(self, request: Request, timeout: float, now: float) -> PendingRequest:
-        """Take a request; Unencodable, ValueError where its id is under way already."""
+        """Take a request; EncodeError, ValueError where its id is under way already."""
         if request.id in self._pending:
             raise ValueError(f"the id {request.id!r} is under way: wait for its answer")
         # Waits of 1, 2, 4, … parts that fill the timeout together.

@@ -19,9 +19,9 @@ from transport.codec import (
     REPLIES,
     BadReply,
     BadRequest,
+    DecodeError,
+    EncodeError,
     Limits,
-    Undecodable,
-    Unencodable,
     decode,
     encode,
     encode_request,
@@ -202,8 +202,8 @@ def test_the_short_way_takes_nothing_that_the_long_way_refuses(params: dict[str,
         return  # msgpack itself has no form for these
     try:
         value, _ = decode(body)
-    except Undecodable:
-        with pytest.raises(Unencodable):
+    except DecodeError:
+        with pytest.raises(EncodeError):
             encode({"params": params}, "msgpack")
     else:
         assert encode(value, "msgpack") == body
@@ -237,12 +237,12 @@ def outcome(content: dict[str, Any], limits: Limits) -> bytes | str:
     """What becomes of it; with limits of one's own all of it is looked at."""
     try:
         return encode(content, "msgpack", limits)
-    except Unencodable as error:
+    except EncodeError as error:
         return str(error)
 
 
 def test_a_reply_of_one_long_text_is_bounded_too() -> None:
-    with pytest.raises(Unencodable, match="longer than"):
+    with pytest.raises(EncodeError, match="longer than"):
         encode({"a": "x" * REPLIES.body_bytes}, "msgpack")
 
 
@@ -479,7 +479,7 @@ def test_a_doubled_entry_is_always_found(data: st.DataObject) -> None:
     params += b"".join(msgpack.packb(key) + msgpack.packb(value) for key, value in entries)
     members = ",".join(json.dumps(key) + ":" + json.dumps(value) for key, value in entries)
     for body in (b"\x82\xa2id\xa1a\xa6params" + params, f'{{"params":{{{members}}}}}'.encode()):
-        with pytest.raises(Undecodable, match="is there twice in one map"):
+        with pytest.raises(DecodeError, match="is there twice in one map"):
             decode(body)
 
 
@@ -786,7 +786,7 @@ def test_a_reply_cannot_hold_what_a_request_may_not(
     encoding: Encoding, value: Any, problem: str
 ) -> None:
     """The function's author learns where it is; the client never sees it."""
-    with pytest.raises(Unencodable, match=problem) as caught:
+    with pytest.raises(EncodeError, match=problem) as caught:
         encode({"result": {"rows": [{}, {"x": value}]}}, encoding)
     assert "result.rows[1].x" in str(caught.value)
 
@@ -794,7 +794,7 @@ def test_a_reply_cannot_hold_what_a_request_may_not(
 @both
 def test_lone_surrogates_do_not_go_out(encoding: Encoding) -> None:
     """And the text itself is not in the error."""
-    with pytest.raises(Unencodable, match="not valid Unicode") as caught:
+    with pytest.raises(EncodeError, match="not valid Unicode") as caught:
         encode({"x": "secret\ud800"}, encoding)
     assert "secret" not in str(caught.value)
 
@@ -805,14 +805,14 @@ def test_replies_may_be_larger_than_requests(encoding: Encoding) -> None:
     reply = {"rows": [{str(n): n for n in range(201)} for _ in range(1001)]}
     body = encode(reply, encoding)
     assert decode(body, REPLIES) == (reply, encoding)
-    with pytest.raises(Unencodable, match="more than 1000 elements"):
+    with pytest.raises(EncodeError, match="more than 1000 elements"):
         encode(reply, encoding, LIMITS)
 
 
 @both
 def test_a_request_past_the_limits_is_refused_before_it_is_sent(encoding: Encoding) -> None:
     """The server would drop the connection of a client that sends far too much."""
-    with pytest.raises(Unencodable, match="longer than 262144 bytes"):
+    with pytest.raises(EncodeError, match="longer than 262144 bytes"):
         encode_request(Request(id="a", action="b", params={"x": "y" * 300_000}), encoding)
 
 

@@ -240,5 +240,5 @@ def _packed(call: Call, route: Route, result: Mapping[str, Any], replayed: bool)
     route = route._replace(meta=meta)
     try:
         return success(call.work, route, result)
-    except codec.Unencodable:  # what was stored breaks the rules of the wire
+    except codec.EncodeError:  # what was stored breaks the rules of the wire
         return success(call.work, route, fit_map(result))

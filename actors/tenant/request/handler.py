@@ -144,7 +144,7 @@ class RequestHandler:
         refusal = worded(refusal, self._profile.config)
         try:
             body = packed_refusal(work, refusal, as_it_is=True)
-        except codec.Unencodable as error:
+        except codec.EncodeError as error:
             refusal = worded(self._explain(work, error), self._profile.config)
             body = packed_refusal(work, refusal)
         route = self._chosen or self._table.routes.get(work.request.action)
