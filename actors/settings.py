@@ -21,7 +21,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as Unparsable
 
 from actors.errors import SettingsError
-from transport.socket_file import LONGEST, path_of
+from transport.socket_file import MAX_PATH_BYTES, path_of
 
 
 def rooted(endpoint: str) -> str:
@@ -31,7 +31,7 @@ def rooted(endpoint: str) -> str:
         return endpoint
     whole = path.absolute()
     short = os.path.relpath(whole)
-    return f"ipc://{whole if len(os.fsencode(whole)) <= LONGEST else short}"
+    return f"ipc://{whole if len(os.fsencode(whole)) <= MAX_PATH_BYTES else short}"
 
 
 Place = Annotated[Path, AfterValidator(Path.absolute)]

@@ -17,8 +17,8 @@ import zmq
 from zmq.auth.thread import ThreadAuthenticator
 from zmq.utils import z85
 
-from transport.curve import UnusableKeys, for_us_alone, read_clients, read_pair
-from transport.socket_file import LONGEST, is_served, path_of
+from transport.curve import InvalidKeys, private_umask, read_clients, read_key_pair
+from transport.socket_file import MAX_PATH_BYTES, is_served, path_of
 from transport.validation import Limits
 
 HANDSHAKE_MS = 2_000
@@ -39,10 +39,10 @@ KEEPALIVE = {
 }
 """A peer whose machine is gone is disconnected: seconds of silence, and between so many questions."""
 
-SENDING = 1_000
+MAX_SENDING = 1_000
 """Replies that wait in ZeroMQ for one peer; further ones are the sender's to keep."""
 
-RECEIVING = 0
+MAX_RECEIVING = 0
 """Requests that wait in ZeroMQ from one peer: any number, and not any number of bytes (`Connections`)."""
 
 LINGER_MS = 1_000
@@ -89,15 +89,15 @@ class Security:
 
     @classmethod
     def from_files(cls, keys: Path | None, clients: Path | None) -> Security:
-        """Read a key_secret certificate and a directory of *.key certificates; UnusableKeys."""
+        """Read a key_secret certificate and a directory of *.key certificates; InvalidKeys."""
         if keys is None:
             if clients is not None:
-                raise UnusableKeys(
+                raise InvalidKeys(
                     f"{clients} lists client keys but the server has no key of its own: "
                     "give it one with TENANTRY_CURVE_KEYS (--curve-keys)"
                 )
             return cls()
-        return cls(read_pair(keys), None if clients is None else read_clients(clients))
+        return cls(read_key_pair(keys), None if clients is None else read_clients(clients))
 
     @property
     def curve(self) -> bool:
@@ -140,7 +140,7 @@ def bind_router(
     UnsafeEndpoint, UnusableEndpoint. A file that a killed server left at an ipc endpoint is replaced.
     """
     require_safe(endpoint, curve=security.curve, admin=admin)
-    require_free(endpoint, admin=admin)
+    require_unused(endpoint, admin=admin)
     socket = context.socket(zmq.ROUTER)
     try:
         set_options(socket, limits, ipv6="[" in endpoint)
@@ -148,9 +148,9 @@ def bind_router(
             admin and path_of(endpoint)
         ):  # who may open that file may read the server's keys too
             security.protect(context, socket)
-        with for_us_alone():
+        with private_umask():
             socket.bind(endpoint)
-        _close_to_others(endpoint_of(socket))
+        _restrict_permissions(endpoint_of(socket))
     except zmq.ZMQError as error:
         socket.close(linger=0)
         raise UnusableEndpoint(_cannot_bind(endpoint, error.errno or 0, admin=admin)) from error
@@ -178,8 +178,8 @@ def set_options(socket: zmq.Socket[bytes], limits: Limits, *, ipv6: bool = False
     socket.setsockopt(zmq.HEARTBEAT_IVL, 0)
     for option, value in KEEPALIVE.items():
         socket.setsockopt(option, value)
-    socket.setsockopt(zmq.SNDHWM, SENDING)
-    socket.setsockopt(zmq.RCVHWM, RECEIVING)
+    socket.setsockopt(zmq.SNDHWM, MAX_SENDING)
+    socket.setsockopt(zmq.RCVHWM, MAX_RECEIVING)
     socket.setsockopt(zmq.LINGER, LINGER_MS)
     socket.setsockopt(zmq.BACKLOG, BACKLOG)
     socket.setsockopt(zmq.IPV6, int(ipv6))
@@ -215,7 +215,7 @@ def require_safe(endpoint: str, *, curve: bool, admin: bool = False) -> None:
         )
 
 
-def require_free(endpoint: str, *, admin: bool = False) -> None:
+def require_unused(endpoint: str, *, admin: bool = False) -> None:
     """Raise UnusableEndpoint where binding a socket file would fail, or do harm: ZeroMQ removes first.
 
     It would remove any file that has the path, and take the address from a server that listens there.
@@ -225,9 +225,9 @@ def require_free(endpoint: str, *, admin: bool = False) -> None:
         return
     setting = ADMIN_SETTING if admin else SETTING
     length = len(os.fsencode(path))
-    if length > LONGEST:
+    if length > MAX_PATH_BYTES:
         raise UnusableEndpoint(
-            f"cannot bind {endpoint}: its path has {length} bytes, and a socket file's may have {LONGEST}; "
+            f"cannot bind {endpoint}: its path has {length} bytes, and a socket file's may have {MAX_PATH_BYTES}; "
             f"{setting} takes a shorter one, such as ipc:///run/tenantry/{'admin' if admin else 'data'}.sock"
         )
     try:
@@ -303,7 +303,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _close_to_others(endpoint: str) -> None:
+def _restrict_permissions(endpoint: str) -> None:
     """A socket file is for its owner alone; connecting to it needs the right to write."""
     if path := path_of(endpoint):
         path.chmod(0o600)

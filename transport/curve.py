@@ -15,7 +15,7 @@ from zmq.utils import z85
 
 
 @contextmanager
-def for_us_alone() -> Iterator[None]:
+def private_umask() -> Iterator[None]:
     """Files made meanwhile are closed to others from the first moment: a mode set later would leave a gap.
 
     The mask is the whole process's; files that other threads make at that moment are private too.
@@ -31,11 +31,11 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 """What a key may be called: the name of its files, and of its owner in the server's eyes."""
 
 
-class UnusableKeys(ValueError):
+class InvalidKeys(ValueError):
     """A key file is missing, there already, malformed, or readable by others; the message says what to do."""
 
 
-class Pair(NamedTuple):
+class KeyPair(NamedTuple):
     """The two files of a key pair."""
 
     public: Path
@@ -44,37 +44,35 @@ class Pair(NamedTuple):
     """NAME.key_secret, mode 0600: for the owner alone."""
 
 
-def make_pair(directory: Path, name: str) -> Pair:
-    """Make a key pair in a directory, which is made with mode 0700 if it is not there; UnusableKeys.
+def make_key_pair(directory: Path, name: str) -> KeyPair:
+    """Make a key pair in a directory, which is made with mode 0700 if it is not there; InvalidKeys.
 
     Nothing is ever overwritten: whoever has the public half of a key would be locked out.
     """
     require_name(name)
-    pair = Pair(directory / f"{name}.key", directory / f"{name}.key_secret")
+    pair = KeyPair(directory / f"{name}.key", directory / f"{name}.key_secret")
     for file in pair:
         if file.exists():
-            raise UnusableKeys(f"{file} is there already: choose another name, or move it away")
+            raise InvalidKeys(f"{file} is there already: choose another name, or move it away")
     public, secret = zmq.curve_keypair()
     _write(pair.secret, 0o600, public, secret)
     _write(pair.public, 0o644, public)
     return pair
 
 
-def allow(file: Path, directory: Path) -> Path:
-    """Copy a client's *.key into the directory of those that a server admits; the copy. UnusableKeys."""
+def allow_client(file: Path, directory: Path) -> Path:
+    """Copy a client's *.key into the directory of those that a server admits; the copy. InvalidKeys."""
     public, secret = _read(file)
     if secret is not None:
-        raise UnusableKeys(
-            f"{file} holds a secret, which stays with its owner: give the *.key file"
-        )
+        raise InvalidKeys(f"{file} holds a secret, which stays with its owner: give the *.key file")
     require_name(file.stem)
     known = read_clients(directory) if directory.is_dir() else {}
     target = directory / f"{file.stem}.key"
     if known.get(public, file.stem) != file.stem:
-        raise UnusableKeys(f"{file} is allowed already, as {known[public]}")
+        raise InvalidKeys(f"{file} is allowed already, as {known[public]}")
     if public not in known:
         if target.exists():
-            raise UnusableKeys(
+            raise InvalidKeys(
                 f"{target} is there with another key: remove it first, or rename {file}"
             )
         _write(target, 0o644, public)
@@ -82,39 +80,39 @@ def allow(file: Path, directory: Path) -> Path:
 
 
 def require_name(name: str) -> None:
-    """Raise UnusableKeys for what cannot be a key's name."""
+    """Raise InvalidKeys for what cannot be a key's name."""
     if not NAME.fullmatch(name):
-        raise UnusableKeys(
+        raise InvalidKeys(
             f"{name!r} cannot be a key's name: letters, digits, dots, dashes and underscores, at most 63"
         )
 
 
-def read_pair(file: Path) -> tuple[bytes, bytes]:
-    """Read the public and secret key of a *.key_secret file, in Z85; UnusableKeys."""
+def read_key_pair(file: Path) -> tuple[bytes, bytes]:
+    """Read the public and secret key of a *.key_secret file, in Z85; InvalidKeys."""
     public, secret = _read(file)
     if file.stat().st_mode & 0o077:
-        raise UnusableKeys(f"{file} is readable by others: chmod 600 {file}")
+        raise InvalidKeys(f"{file} is readable by others: chmod 600 {file}")
     if secret is None:
-        raise UnusableKeys(f"{file} has no secret-key: give the *.key_secret file of the pair")
+        raise InvalidKeys(f"{file} has no secret-key: give the *.key_secret file of the pair")
     if zmq.curve_public(secret) != public:
-        raise UnusableKeys(f"{file}: its public and secret key are not a pair; make a new one")
+        raise InvalidKeys(f"{file}: its public and secret key are not a pair; make a new one")
     return public, secret
 
 
 def read_public(file: Path) -> bytes:
-    """Read the public key of a *.key file, in Z85; UnusableKeys."""
+    """Read the public key of a *.key file, in Z85; InvalidKeys."""
     return _read(file)[0]
 
 
 def read_clients(directory: Path) -> dict[bytes, str]:
-    """Read the public keys of a directory's *.key files, with the name of each file; UnusableKeys."""
+    """Read the public keys of a directory's *.key files, with the name of each file; InvalidKeys."""
     if not directory.is_dir():
-        raise UnusableKeys(f"{directory} is no directory of client keys (*.key)")
+        raise InvalidKeys(f"{directory} is no directory of client keys (*.key)")
     owners: dict[bytes, str] = {}
     for file in sorted(directory.glob("*.key")):
         owner = owners.setdefault(read_public(file), file.stem)
         if owner != file.stem:
-            raise UnusableKeys(f"{file} and {owner}.key are the same key: remove one of them")
+            raise InvalidKeys(f"{file} and {owner}.key are the same key: remove one of them")
     return owners
 
 
@@ -123,21 +121,21 @@ def _read(file: Path) -> tuple[bytes, bytes | None]:
         public, secret = load_certificate(file)
         lengths = {len(z85.decode(key)) for key in (public, secret) if key is not None}
     except (OSError, ValueError, KeyError) as error:
-        raise UnusableKeys(f"{file} is no CURVE certificate: {error}") from None
+        raise InvalidKeys(f"{file} is no CURVE certificate: {error}") from None
     if lengths != {32}:
-        raise UnusableKeys(f"{file} is no CURVE certificate: a key has 40 characters of Z85")
+        raise InvalidKeys(f"{file} is no CURVE certificate: a key has 40 characters of Z85")
     return public, secret
 
 
 def _write(file: Path, mode: int, public: bytes, secret: bytes | None = None) -> None:
-    """Write a certificate that was not there; its mode holds from the first byte on. UnusableKeys."""
+    """Write a certificate that was not there; its mode holds from the first byte on. InvalidKeys."""
     keys = {"public-key": public, "secret-key": secret}
     lines = [f'    {name} = "{key.decode()}"\n' for name, key in keys.items() if key is not None]
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
-        with for_us_alone():
+        with private_umask():
             file.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(file, flags, mode), "w", encoding="ascii") as opened:
             opened.write("".join(["metadata\n", "curve\n", *lines]))
     except OSError as error:
-        raise UnusableKeys(f"cannot write {file}: {error.strerror}") from None
+        raise InvalidKeys(f"cannot write {file}: {error.strerror}") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-LONGEST = 107
+MAX_PATH_BYTES = 107
 """Bytes of a path that fit the kernel's address (sun_path, less the NUL at its end)."""
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from transport.curve import UnusableKeys, allow, make_pair
+from transport.curve import InvalidKeys, allow_client, make_key_pair
 
 REFUSED = 1
 
@@ -34,15 +34,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for line in given.does(given):
             print(line)
-    except UnusableKeys as error:
+    except InvalidKeys as error:
         print(f"scripts/keys: {error}", file=sys.stderr)
         return REFUSED
     return 0
 
 
 def make_server(given: argparse.Namespace) -> list[str]:
-    """Make the server's pair, and say how it is given; UnusableKeys."""
-    pair = make_pair(given.out, SERVER)
+    """Make the server's pair, and say how it is given; InvalidKeys."""
+    pair = make_key_pair(given.out, SERVER)
     return [
         f"made {pair.secret} (secret: stays here)",
         f"made {pair.public} (public: each client needs a copy)",
@@ -56,8 +56,8 @@ def make_server(given: argparse.Namespace) -> list[str]:
 
 
 def make_client(given: argparse.Namespace) -> list[str]:
-    """Make a client's pair, and say how it is given; UnusableKeys."""
-    pair = make_pair(given.out, given.name)
+    """Make a client's pair, and say how it is given; InvalidKeys."""
+    pair = make_key_pair(given.out, given.name)
     return [
         f"made {pair.secret} (secret: stays with {given.name})",
         f"made {pair.public} (public: the server needs a copy)",
@@ -70,8 +70,8 @@ def make_client(given: argparse.Namespace) -> list[str]:
 
 
 def allow_clients(given: argparse.Namespace) -> list[str]:
-    """Add clients' keys to the list, and say how it is given; UnusableKeys."""
-    copies = [allow(file, given.clients) for file in given.files]
+    """Add clients' keys to the list, and say how it is given; InvalidKeys."""
+    copies = [allow_client(file, given.clients) for file in given.files]
     return [
         *[f"allowed {copy.stem} ({copy})" for copy in copies],
         "",

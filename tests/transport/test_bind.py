@@ -25,8 +25,8 @@ from transport.bind import (
     key_owner,
     require_safe,
 )
-from transport.curve import UnusableKeys, read_pair, read_public
-from transport.socket_file import LONGEST
+from transport.curve import InvalidKeys, read_key_pair, read_public
+from transport.socket_file import MAX_PATH_BYTES
 from transport.validation import LIMITS, Limits
 
 Socket = zmq.Socket[bytes]
@@ -278,7 +278,7 @@ def test_what_is_no_socket_is_not_removed(context: Context, tmp_path: Path, kind
 
 def test_a_path_that_no_socket_can_have_names_its_setting(context: Context, tmp_path: Path) -> None:
     """The longest that fits is bound; bytes count, not letters."""
-    room = LONGEST - len(str(tmp_path)) - 1
+    room = MAX_PATH_BYTES - len(str(tmp_path)) - 1
     fits = bind_router(context, f"ipc://{tmp_path}/{'s' * room}", Security(), LIMITS)
     still_serves(fits, dealer(context, endpoint_of(fits)))
     for name in ("s" * (room + 1), "é" * (room // 2 + 1)):
@@ -411,7 +411,7 @@ def guarded(keys: Path) -> Iterator[Security]:
 
 def with_keys(context: Context, server: Socket, keys: Path, name: str) -> Socket:
     """A client with the key pair of that name."""
-    own = read_pair(keys / f"{name}.key_secret")
+    own = read_key_pair(keys / f"{name}.key_secret")
     return dealer(context, endpoint_of(server), (read_public(keys / "server.key"), *own))
 
 
@@ -420,7 +420,7 @@ def rejection(context: Context, server: Socket, keys: Path, name: str) -> None:
     socket = context.socket(zmq.DEALER)
     socket.setsockopt(zmq.HANDSHAKE_IVL, 500)
     socket.curve_serverkey = read_public(keys / "server.key")
-    socket.curve_publickey, socket.curve_secretkey = read_pair(keys / f"{name}.key_secret")
+    socket.curve_publickey, socket.curve_secretkey = read_key_pair(keys / f"{name}.key_secret")
     failed = zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_DISCONNECTED
     with event(socket, failed | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL):
         socket.connect(endpoint_of(server))
@@ -519,7 +519,7 @@ def test_key_files_are_checked(keys: Path) -> None:
     secret = keys / "server.key_secret"
 
     def refused(server: Path | None, clients: Path | None, words: str) -> None:
-        with pytest.raises(UnusableKeys, match=words):
+        with pytest.raises(InvalidKeys, match=words):
             Security.from_files(server, clients)
 
     refused(None, keys / "clients", "no key of its own")
@@ -547,5 +547,5 @@ def test_key_files_are_checked(keys: Path) -> None:
 def test_a_pair_without_its_secret_is_refused(keys: Path) -> None:
     """The public file of the two was given."""
     (keys / "server.key").chmod(0o600)
-    with pytest.raises(UnusableKeys, match="has no secret-key"):
+    with pytest.raises(InvalidKeys, match="has no secret-key"):
         Security.from_files(keys / "server.key", None)
