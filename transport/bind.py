@@ -227,7 +227,8 @@ def require_unused(endpoint: str, *, admin: bool = False) -> None:
     length = len(os.fsencode(path))
     if length > MAX_PATH_BYTES:
         raise UnusableEndpoint(
-            f"cannot bind {endpoint}: its path has {length} bytes, and a socket file's may have {MAX_PATH_BYTES}; "
+            f"cannot bind {endpoint}: its path has {length} bytes, and a socket file's may have "
+            f"{MAX_PATH_BYTES}; "
             f"{setting} takes a shorter one, such as ipc:///run/tenantry/{'admin' if admin else 'data'}.sock"
         )
     try:

@@ -1,7 +1,7 @@
 """A ROUTER socket as the mailbox of an actor: frames from the network and messages from inside, one queue.
 
-Only the owner's thread may touch the socket. Other threads append to a deque and write to a pair of sockets that the
-owner polls too, once for each time it waits.
+Only the owner's thread may touch the socket. Other threads append to a deque and write to a
+socket that the owner polls too, once for each time it waits.
 """
 
 from __future__ import annotations
