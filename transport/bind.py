@@ -17,7 +17,7 @@ import zmq
 from zmq.auth.thread import ThreadAuthenticator
 from zmq.utils import z85
 
-from transport.curve import InvalidKeys, private_umask, read_clients, read_key_pair
+from transport.curve import InvalidKeys, private_umask, read_clients, read_pair
 from transport.socket_file import MAX_PATH_BYTES, is_served, path_of
 from transport.validation import Limits
 
@@ -97,7 +97,7 @@ class Security:
                     "give it one with TENANTRY_CURVE_KEYS (--curve-keys)"
                 )
             return cls()
-        return cls(read_key_pair(keys), None if clients is None else read_clients(clients))
+        return cls(read_pair(keys), None if clients is None else read_clients(clients))
 
     @property
     def curve(self) -> bool:

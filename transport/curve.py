@@ -44,7 +44,7 @@ class KeyPair(NamedTuple):
     """NAME.key_secret, mode 0600: for the owner alone."""
 
 
-def make_key_pair(directory: Path, name: str) -> KeyPair:
+def make_pair(directory: Path, name: str) -> KeyPair:
     """Make a key pair in a directory, which is made with mode 0700 if it is not there; InvalidKeys.
 
     Nothing is ever overwritten: whoever has the public half of a key would be locked out.
@@ -87,7 +87,7 @@ def require_name(name: str) -> None:
         )
 
 
-def read_key_pair(file: Path) -> tuple[bytes, bytes]:
+def read_pair(file: Path) -> tuple[bytes, bytes]:
     """Read the public and secret key of a *.key_secret file, in Z85; InvalidKeys."""
     public, secret = _read(file)
     if file.stat().st_mode & 0o077:

@@ -20,7 +20,7 @@ from scripts.cli.target import (
     require_listener,
 )
 from transport.client import ENDPOINT, Client
-from transport.curve import read_key_pair, read_public
+from transport.curve import read_pair, read_public
 from transport.errors import CallError, NoAnswer, failure
 from transport.fit import inert
 from transport.message import UNAUTHENTICATED, VERSION, Reply
@@ -75,7 +75,7 @@ def call(given: argparse.Namespace) -> int:
         token=where.token,
         timeout=given.timeout,
         server_key=given.server_key and read_public(given.server_key),
-        keys=given.key and read_key_pair(given.key),
+        keys=given.key and read_pair(given.key),
     ) as client:
         try:
             reply = client.request(given.action, params, id=given.id)

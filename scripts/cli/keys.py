@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from transport.curve import InvalidKeys, allow_client, make_key_pair
+from transport.curve import InvalidKeys, allow_client, make_pair
 
 REFUSED = 1
 
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def make_server(given: argparse.Namespace) -> list[str]:
     """Make the server's pair, and say how it is given; InvalidKeys."""
-    pair = make_key_pair(given.out, SERVER)
+    pair = make_pair(given.out, SERVER)
     return [
         f"made {pair.secret} (secret: stays here)",
         f"made {pair.public} (public: each client needs a copy)",
@@ -57,7 +57,7 @@ def make_server(given: argparse.Namespace) -> list[str]:
 
 def make_client(given: argparse.Namespace) -> list[str]:
     """Make a client's pair, and say how it is given; InvalidKeys."""
-    pair = make_key_pair(given.out, given.name)
+    pair = make_pair(given.out, given.name)
     return [
         f"made {pair.secret} (secret: stays with {given.name})",
         f"made {pair.public} (public: the server needs a copy)",

@@ -19,7 +19,7 @@ from scripts.cli.display import console_on, show_error, show_no_answer, show_pro
 from scripts.cli.log_lines import line_of, story_of
 from scripts.cli.target import Destination, Unreachable, require_listener
 from transport.client import Client
-from transport.curve import read_key_pair, read_public
+from transport.curve import read_pair, read_public
 from transport.errors import CallError, NoAnswer, Unauthenticated, Unavailable
 from transport.fit import inert
 
@@ -123,7 +123,7 @@ def asked(given: argparse.Namespace, where: Destination) -> int:
         timeout=TIMEOUT,
         retries=0,  # who waits for a line must not be sent again
         server_key=given.server_key and read_public(given.server_key),
-        keys=given.key and read_key_pair(given.key),
+        keys=given.key and read_pair(given.key),
     ) as client:
         try:
             show(given, client)

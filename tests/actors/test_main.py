@@ -27,7 +27,7 @@ from tests.child import Child
 from tests.pipe import Pipe
 from tests.wire import Map, Wire
 from transport.client import Client
-from transport.curve import read_key_pair, read_public
+from transport.curve import read_pair, read_public
 from transport.errors import NoAnswer
 
 INDEX = Path(__file__).parent.parent / "faulty" / "registry.toml"
@@ -448,10 +448,10 @@ def test_with_keys_only_curve_gets_in(tmp_path: Path) -> None:
     secret = tmp_path / "server.key_secret"
     with Child(data=tmp_path / "data", curve_keys=secret, curve_clients=known) as child:
         endpoint = child.ready()
-        friend = read_key_pair(tmp_path / "friend.key_secret")
+        friend = read_pair(tmp_path / "friend.key_secret")
         with Client(endpoint, server_key=server_key, keys=friend) as client:
             assert client.call("system.ping")["pong"]
-        stranger = read_key_pair(tmp_path / "stranger.key_secret")
+        stranger = read_pair(tmp_path / "stranger.key_secret")
         with (
             Client(endpoint, server_key=server_key, keys=stranger, timeout=0.5) as client,
             pytest.raises(NoAnswer, match="does not admit"),

@@ -12,7 +12,7 @@ import pytest
 from scripts.cli import call
 from scripts.cli.keys import main
 from tests.child import Child
-from transport.curve import read_clients, read_key_pair, read_public
+from transport.curve import read_clients, read_pair, read_public
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +73,7 @@ def test_a_secret_is_its_owners_alone_and_fits_what_is_public(surroundings: Path
         os.umask(before)
     assert mode_of(surroundings / "server.key_secret") == 0o600
     assert mode_of(surroundings) == mode_of(surroundings.parent) == 0o700
-    assert read_key_pair(surroundings / "server.key_secret")[0] == read_public(
+    assert read_pair(surroundings / "server.key_secret")[0] == read_public(
         surroundings / "server.key"
     )
     assert "secret" not in (surroundings / "server.key").read_text()
@@ -116,7 +116,7 @@ def test_what_it_prints_says_where_files_are_and_what_takes_them(
     out += capsys.readouterr().out
     assert f"TENANTRY_CURVE_CLIENTS={surroundings}/clients" in out
     keys = [
-        *read_key_pair(surroundings / "ada.key_secret"),
+        *read_pair(surroundings / "ada.key_secret"),
         read_public(surroundings / "server.key"),
     ]
     assert not any(key.decode() in out for key in keys)

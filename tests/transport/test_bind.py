@@ -25,7 +25,7 @@ from transport.bind import (
     key_owner,
     require_safe,
 )
-from transport.curve import InvalidKeys, read_key_pair, read_public
+from transport.curve import InvalidKeys, read_pair, read_public
 from transport.socket_file import MAX_PATH_BYTES
 from transport.validation import LIMITS, Limits
 
@@ -411,7 +411,7 @@ def guarded(keys: Path) -> Iterator[Security]:
 
 def with_keys(context: Context, server: Socket, keys: Path, name: str) -> Socket:
     """A client with the key pair of that name."""
-    own = read_key_pair(keys / f"{name}.key_secret")
+    own = read_pair(keys / f"{name}.key_secret")
     return dealer(context, endpoint_of(server), (read_public(keys / "server.key"), *own))
 
 
@@ -420,7 +420,7 @@ def rejection(context: Context, server: Socket, keys: Path, name: str) -> None:
     socket = context.socket(zmq.DEALER)
     socket.setsockopt(zmq.HANDSHAKE_IVL, 500)
     socket.curve_serverkey = read_public(keys / "server.key")
-    socket.curve_publickey, socket.curve_secretkey = read_key_pair(keys / f"{name}.key_secret")
+    socket.curve_publickey, socket.curve_secretkey = read_pair(keys / f"{name}.key_secret")
     failed = zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_DISCONNECTED
     with event(socket, failed | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL):
         socket.connect(endpoint_of(server))

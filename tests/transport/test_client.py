@@ -15,7 +15,7 @@ from zmq.auth import create_certificates
 from tests.transport.peer import Peers, no, yes
 from transport.bind import Security
 from transport.client import AsyncClient, BaseClient, Client
-from transport.curve import read_key_pair, read_public
+from transport.curve import read_pair, read_public
 from transport.errors import CallError, InvalidArgument, NoAnswer, NotFound, Unavailable, failure
 from transport.message import CODES, Encoding, Problem, Refusal
 from transport.validation import Limits
@@ -289,7 +289,7 @@ def test_an_id_under_way_is_not_taken_twice(peers: Peers) -> None:
 def test_a_client_used_after_a_fork_says_so(peers: Peers, client: type[BaseClient]) -> None:
     """The child has the socket's memory and not its threads; the parent's client goes on."""
     parents = client(peers().endpoint)
-    words = _in_a_child(lambda: parents._begin("system.ping", None, {}))
+    words = _in_a_child(lambda: parents._start("system.ping", None, {}))
     assert words == (
         f"ValueError: the client was made by process {os.getpid()} and belongs to it: "
         "make a new one after a fork"
@@ -380,7 +380,7 @@ def test_a_client_with_an_admitted_key_is_served(peers: Peers, tmp_path: Path) -
     """Keys come from certificate files on both sides."""
     security, server_key = guarded(tmp_path)
     peer = peers(security=security)
-    keys = read_key_pair(tmp_path / "clients" / "ada.key_secret")
+    keys = read_pair(tmp_path / "clients" / "ada.key_secret")
     with Client(peer.endpoint, server_key=server_key, keys=keys) as client:
         assert client.call("system.ping")
 

@@ -320,11 +320,11 @@ def test_a_stranger_that_sends_much_that_is_not_read_is_cut_off(make: Callable[.
 LEAVES = """
 import socket, struct, zmq
 from transport.validation import Limits
-from transport.router_socket import SocketMailbox
+from transport.router_socket import RouterSocket
 from transport.bind import Security, bind_router, endpoint_of
 context = zmq.Context()
 server = bind_router(context, "tcp://127.0.0.1:*", Security(), Limits())
-mailbox = SocketMailbox(server)
+mailbox = RouterSocket(server)
 host, port = endpoint_of(server).removeprefix("tcp://").split(":")
 for _ in range(5):
     peer = socket.create_connection((host, int(port)))

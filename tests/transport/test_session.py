@@ -116,7 +116,7 @@ def test_what_answers_nothing_is_ignored(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("code", ["unavailable", "resource_exhausted", "aborted"])
-def test_a_server_that_asks_for_patience_is_asked_again_after_it(code: str) -> None:
+def test_a_server_that_asks_for_patience_is_unanswered_again_after_it(code: str) -> None:
     """Under the same id, not before the time it named."""
     session = new_session()
     pending = session.start(REQUEST, timeout=7.0, now=0.0)
@@ -297,5 +297,5 @@ def test_answered_requests_leave_nothing_behind() -> None:
         session.start(Request(id=str(n), action="x"), timeout=3600.0, now=0.0)
         send_all(session, 0.0)
         session.received(reply(str(n)), now=0.0)
-    assert len(session._alarms) < 200
-    assert len(session._flights) == len(session._asked) == 1
+    assert len(session._timers) < 200
+    assert len(session._pending) == len(session._unanswered) == 1
