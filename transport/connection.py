@@ -16,40 +16,40 @@ HANDSHAKE_SECONDS: Final = 2.0
 GREETING_BYTES: Final = 64
 """Of ZMTP 3: ZeroMQ sends as much to a peer that speaks it, and 10 bytes to any other."""
 
-LARGEST: Final = 4 * 1024**2
+MAX_PART_BYTES: Final = 4 * 1024**2
 """No more bytes than this wait in a part of a message, where the socket is empty."""
 
-EXCUSED: Final = 64 * 1024
+OVERHEAD_BYTES: Final = 64 * 1024
 """Bytes from one peer that are no messages: greetings, keys, signs of life."""
 
-EXCUSED_PER_SECOND: Final = 100
+OVERHEAD_BYTES_PER_SECOND: Final = 100
 """Further such bytes, for each second that it is connected."""
 
-BYTES: Final = struct.Struct("=QQ")
-BYTES_AT: Final = 120
+TCP_COUNTS: Final = struct.Struct("=QQ")
+TCP_COUNTS_OFFSET: Final = 120
 """Where Linux (4.1 and later) puts bytes_acked and bytes_received in a tcp_info."""
 
-AT_ONCE: Final = struct.pack("ii", 1, 0)
+LINGER_NOTHING: Final = struct.pack("ii", 1, 0)
 """For SO_LINGER: what is not sent is thrown away."""
 
 ATTACH_FILTER, DETACH_FILTER = 26, 27
 """Of Linux: SO_ATTACH_FILTER and SO_DETACH_FILTER."""
 
-NOTHING_IN: Final = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0), 8)
+DROP_ALL: Final = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0), 8)
 """A filter of one step, which lets no packet in."""
 
-DEPTH_SECONDS: Final = 10
+BURST_SECONDS: Final = 10
 """So many seconds' newcomers may come at once: all clients come again after a restart."""
 
-COST_OF_CUTTING: Final = 60
+RESET_COST: Final = 60
 """Newcomers that one counts for besides when it is cut off: those who come to be cut off come seldom."""
 
 
-class Door:
+class AcceptLimiter:
     """Where a socket listens; it is shut for a moment where more come than may, or such as are cut off.
 
     While it is shut the kernel drops their first packets: they send them again after a second, and cost
-    nothing. One that was there before sees nothing of it. Of a socket file the door stays open.
+    nothing. One that was there before sees nothing of it. The limiter of a socket file never blocks.
     """
 
     def __init__(self, endpoint: str, rate: float, now: float) -> None:
@@ -58,22 +58,22 @@ class Door:
         self._listener = listener_at(int(port)) if port.isdecimal() else None
         self._rate = rate
         self._spent_until = now
-        self.is_shut = False
+        self.is_blocking = False
 
     def charge(self, newcomers: int, now: float) -> None:
         """So many have come, or one has come that costs as much."""
         self._spent_until = max(self._spent_until, now) + newcomers / self._rate
-        self.mind(now)
+        self.update(now)
 
-    def mind(self, now: float) -> None:
+    def update(self, now: float) -> None:
         """Shut or open it, as there is need."""
-        is_due = self._spent_until - now > DEPTH_SECONDS
-        if self._listener is not None and is_due != self.is_shut:
-            program = struct.pack("HP", 1, ctypes.addressof(NOTHING_IN))
+        is_due = self._spent_until - now > BURST_SECONDS
+        if self._listener is not None and is_due != self.is_blocking:
+            program = struct.pack("HP", 1, ctypes.addressof(DROP_ALL))
             option, value = (ATTACH_FILTER, program) if is_due else (DETACH_FILTER, bytes(4))
             with contextlib.suppress(OSError):  # the kernel has no filters, or the socket is closed
                 self._listener.setsockopt(sockets.SOL_SOCKET, option, value)
-                self.is_shut = is_due
+                self.is_blocking = is_due
 
     def close(self) -> None:
         """Let go of it."""
@@ -129,17 +129,17 @@ class Connection:
     """Seen through a descriptor of its own, so that it can be looked at when ZeroMQ has closed its one."""
 
     __slots__ = (
-        "_excused",
         "_is_greeted",
-        "_sent_besides",
+        "_overhead",
         "_socket",
         "_total_before",
+        "_uncounted_sent",
         "absences",
-        "came",
+        "accepted_at",
         "descriptor",
-        "heard",
         "is_cut",
         "is_tcp",
+        "last_received",
         "taken",
         "tally",
         "total",
@@ -148,12 +148,12 @@ class Connection:
     def __init__(self, descriptor: int, now: float) -> None:
         """OSError where it is closed already, or where no descriptor is left."""
         self._socket = sockets.socket(fileno=os.dup(descriptor))
-        self._excused = self._sent_besides = self._total_before = 0
+        self._overhead = self._uncounted_sent = self._total_before = 0
         self._is_greeted = False
         self.descriptor = descriptor
         self.is_tcp = self._socket.family != sockets.AF_UNIX
         """Of a socket file the kernel counts nothing."""
-        self.came = self.heard = now
+        self.accepted_at = self.last_received = now
         self.total = 0
         """Bytes that have come from it since it came."""
         self.taken = 0
@@ -163,31 +163,33 @@ class Connection:
         """How many times the socket was found empty since it left."""
         self.tally: Tally | None = None
 
-    def look(self, now: float) -> int:
+    def read_counts(self, now: float) -> int:
         """Read the kernel's counts; gives how many bytes have come since the last look."""
         if not self.is_tcp:
             return 0
-        info = self._socket.getsockopt(sockets.IPPROTO_TCP, sockets.TCP_INFO, BYTES_AT + BYTES.size)
+        info = self._socket.getsockopt(
+            sockets.IPPROTO_TCP, sockets.TCP_INFO, TCP_COUNTS_OFFSET + TCP_COUNTS.size
+        )
         before = self.total
-        self.taken, self.total = BYTES.unpack_from(info, BYTES_AT)
+        self.taken, self.total = TCP_COUNTS.unpack_from(info, TCP_COUNTS_OFFSET)
         come = self.total - before
         if come:
-            self.heard = now
+            self.last_received = now
         return come
 
     @property
     def unhandled(self) -> int:
         """Bytes that came from it and are not handled."""
-        return max(0, self.total - self._handled - self._excused)
+        return max(0, self.total - self._handled - self._overhead)
 
     @property
     def unread(self) -> int:
         """Bytes that were sent to it and that it has not taken; of a socket file it is not known."""
         if not self.is_tcp:
             return 0
-        sent = self._sent_besides + (0 if self.tally is None else self.tally.sent)
+        sent = self._uncounted_sent + (0 if self.tally is None else self.tally.sent)
         if self.taken > sent:  # greetings and the like, which are not counted
-            self._sent_besides += self.taken - sent
+            self._uncounted_sent += self.taken - sent
         return max(0, sent - self.taken)
 
     def bind(self, tally: Tally) -> Tally | None:
@@ -195,23 +197,27 @@ class Connection:
         former, self.tally = self.tally, tally
         tally.is_cut, tally.is_gone = self.is_cut, self._socket.fileno() < 0
         if former is not None:
-            self._excused += former.handled
-            self._sent_besides += former.sent
+            self._overhead += former.handled
+            self._uncounted_sent += former.sent
         return former
 
     def excuse(self, now: float) -> None:
         """The socket was empty since the last call: what had come by then is handled, or no whole message."""
-        left = self._total_before - self._handled - self._excused
-        most = EXCUSED + int(EXCUSED_PER_SECOND * (now - self.came)) - self._excused
-        self._excused += max(0, min(left, max(left - LARGEST, most)))
+        left = self._total_before - self._handled - self._overhead
+        most = (
+            OVERHEAD_BYTES
+            + int(OVERHEAD_BYTES_PER_SECOND * (now - self.accepted_at))
+            - self._overhead
+        )
+        self._overhead += max(0, min(left, max(left - MAX_PART_BYTES, most)))
         self._total_before = self.total
 
     def is_foreign(self, now: float) -> bool:
         """Whether it speaks another protocol than ZMTP 3, or has not begun to speak in time."""
         self._is_greeted = self._is_greeted or not self.is_tcp or self.taken >= GREETING_BYTES
-        return not self._is_greeted and now - self.came > HANDSHAKE_SECONDS
+        return not self._is_greeted and now - self.accepted_at > HANDSHAKE_SECONDS
 
-    def forsake(self) -> None:
+    def discard_input(self) -> None:
         """Have what came from it, and is not handled, thrown away."""
         self.is_cut = True
         if self.tally is not None:
@@ -219,9 +225,9 @@ class Connection:
 
     def cut(self) -> None:
         """Reset it: what waits for the peer is thrown away, and ZeroMQ closes its side."""
-        self.forsake()
+        self.discard_input()
         with contextlib.suppress(OSError):  # it has gone by itself
-            self._socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, AT_ONCE)
+            self._socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, LINGER_NOTHING)
             self._socket.shutdown(sockets.SHUT_RDWR)
 
     def leave(self) -> None:

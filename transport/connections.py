@@ -22,17 +22,17 @@ from typing import Final, NamedTuple
 import structlog
 import zmq
 
-from transport.connection import COST_OF_CUTTING, Connection, Door, Tally
+from transport.connection import RESET_COST, AcceptLimiter, Connection, Tally
 
 log = structlog.get_logger()
 
 EVENTS: Final = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED | zmq.EVENT_MONITOR_STOPPED
 EVENT: Final = struct.Struct("=Hi")
 
-BRISK_SECONDS: Final = 0.02
+BUSY_INTERVAL_SECONDS: Final = 0.02
 """Between two looks at the connections while something is under way."""
 
-CALM_SECONDS: Final = 0.2
+IDLE_INTERVAL_SECONDS: Final = 0.2
 """Between two looks while next to nothing is."""
 
 BUSY_BYTES: Final = 64 * 1024
@@ -105,7 +105,7 @@ class Connections:
         self._socket = socket
         self._bounds = bounds
         self._clock = clock
-        self._introduced: deque[Tally] = deque()
+        self._added: deque[Tally] = deque()
         self._live: dict[int, Connection] = {}
         self._departed: list[Connection] = []
         self._left_over = 0
@@ -114,104 +114,108 @@ class Connections:
         """How many had left some, then: others are here only until the next look."""
         self._emptied_before = 0
         self._is_closing = False
-        self._due = 0.0
-        self._earliest = 0.0
+        self._next_check = 0.0
+        self._earliest_check = 0.0
         """When the next look may be, however much comes."""
         self._reported: Counter[str] = Counter()
         self._report_due = 0.0
-        self._calm: deque[None] = deque()  # one element while the thread sleeps and wants the bell
-        self._bell, self._ringer = sockets.socketpair()
-        self._ringer.setblocking(False)
-        self.door = Door(socket.getsockopt_string(zmq.LAST_ENDPOINT), bounds.newcomers, clock())
+        self._idle: deque[None] = deque()  # one element while the thread waits and wants a wakeup
+        self._wakeup_reader, self._wakeup_writer = sockets.socketpair()
+        self._wakeup_writer.setblocking(False)
+        self.accept_limiter = AcceptLimiter(
+            socket.getsockopt_string(zmq.LAST_ENDPOINT), bounds.newcomers, clock()
+        )
         self._monitor = socket.get_monitor_socket(EVENTS)
         self._thread = threading.Thread(target=self._run, name="connections", daemon=True)
         self._thread.start()
 
-    def introduce(self, tally: Tally) -> None:
+    def add(self, tally: Tally) -> None:
         """Of a peer whose first message has come."""
-        self._introduced.append(tally)
+        self._added.append(tally)
 
-    def hurry(self) -> None:
+    def check_soon(self) -> None:
         """Much is coming: have a look now, if the next one is some time off."""
         try:
-            self._calm.pop()
+            self._idle.pop()
         except IndexError:
             return
         with contextlib.suppress(OSError):
-            self._ringer.send(b"\0")
+            self._wakeup_writer.send(b"\0")
 
     def close(self) -> None:
         """End the thread; before the socket is closed."""
         with contextlib.suppress(zmq.ZMQError):
             self._socket.disable_monitor()
         self._thread.join(CLOSE_SECONDS)
-        self._ringer.close()
+        self._wakeup_writer.close()
 
     # The thread
 
     def _run(self) -> None:
         poller = zmq.Poller()
         poller.register(self._monitor, zmq.POLLIN)
-        poller.register(self._bell, zmq.POLLIN)
+        poller.register(self._wakeup_reader, zmq.POLLIN)
         with contextlib.suppress(zmq.ZMQError):  # the context is gone
             while not self._is_closing:
-                self._sleep(poller)
-                self._try_looking(self._clock())
+                self._wait(poller)
+                self._try_check(self._clock())
         self._end()
 
-    def _sleep(self, poller: zmq.Poller) -> None:
-        pause = max(0.0, self._due - self._clock())
-        if pause > BRISK_SECONDS:
-            self._calm.append(None)
+    def _wait(self, poller: zmq.Poller) -> None:
+        pause = max(0.0, self._next_check - self._clock())
+        if pause > BUSY_INTERVAL_SECONDS:
+            self._idle.append(None)
         ready = dict(poller.poll(int(pause * 1000) + 1))
-        self._calm.clear()
-        if self._bell.fileno() in ready:
-            self._bell.recv(64)
-            self._due = min(self._due, self._earliest)
+        self._idle.clear()
+        if self._wakeup_reader.fileno() in ready:
+            self._wakeup_reader.recv(64)
+            self._next_check = min(self._next_check, self._earliest_check)
 
-    def _try_looking(self, now: float) -> None:
+    def _try_check(self, now: float) -> None:
         try:
-            if now >= self._due:
+            if now >= self._next_check:
                 began = time.thread_time()  # what others compute meanwhile does not count
-                is_busy = self._look(now)
+                is_busy = self._check(now)
                 took = SHARE * (time.thread_time() - began)
-                self._earliest = now + min(max(BRISK_SECONDS, took), CALM_SECONDS)
-                self._due = self._earliest if is_busy else now + CALM_SECONDS
+                self._earliest_check = now + min(
+                    max(BUSY_INTERVAL_SECONDS, took), IDLE_INTERVAL_SECONDS
+                )
+                self._next_check = self._earliest_check if is_busy else now + IDLE_INTERVAL_SECONDS
             else:
                 self._follow_events(now)
         except zmq.ZMQError:
             raise
         except Exception as error:  # ZeroMQ waits for this thread to take its events: go on
             log.error("connections could not be looked at", exc_info=error)
-            self._due = now + CALM_SECONDS
+            self._next_check = now + IDLE_INTERVAL_SECONDS
 
-    def _look(self, now: float) -> bool:
+    def _check(self, now: float) -> bool:
         """At each connection, whether it keeps within bounds; gives whether much is under way."""
         emptied = self.emptied
-        introduced = [self._introduced.popleft() for _ in range(len(self._introduced))]
-        self._follow_events(now)  # the events of peers introduced are there by now
-        come = sum(each.look(now) for each in self._live.values())
-        for tally in introduced:
+        added = [self._added.popleft() for _ in range(len(self._added))]
+        self._follow_events(now)  # the events of peers added are there by now
+        come = sum(each.read_counts(now) for each in self._live.values())
+        for tally in added:
             self._bind(tally)
         if (
             emptied >= self._emptied_before + 2
         ):  # so that one of the times began after the last look
             self._emptied_before = self.emptied
             self._excuse(now)
-        self._bury()
+        self._drop_handled()
         held = self._bound_unhandled() + self._bound_unread()
         self._bound_foreign(now)
         self._bound_wasted()
-        self.door.mind(now)
+        self.accept_limiter.update(now)
         self._report(now)
-        return self.door.is_shut or come + held > BUSY_BYTES
+        return self.accept_limiter.is_blocking or come + held > BUSY_BYTES
 
     def _end(self) -> None:
         for connection in (*self._live.values(), *self._departed):
             connection.close()
-        self.door.close()
+        self.accept_limiter.close()
         self._monitor.close(linger=0)
-        self._bell.close()
+        self._wakeup_reader.close()
 
     # Who comes and goes
 
@@ -220,16 +224,16 @@ class Connections:
             while True:
                 kind, value = EVENT.unpack(self._monitor.recv_multipart(zmq.NOBLOCK)[0])
                 if kind == zmq.EVENT_ACCEPTED:
-                    self._come(value, now)
+                    self._on_accepted(value, now)
                 elif kind == zmq.EVENT_DISCONNECTED:
-                    self._leave(value)
+                    self._on_disconnected(value)
                 else:
                     self._is_closing = True
 
-    def _come(self, descriptor: int, now: float) -> None:
-        self._leave(descriptor)
-        self.door.charge(1, now)
-        self._due = min(self._due, self._earliest)  # it may bring much
+    def _on_accepted(self, descriptor: int, now: float) -> None:
+        self._on_disconnected(descriptor)
+        self.accept_limiter.charge(1, now)
+        self._next_check = min(self._next_check, self._earliest_check)  # it may bring much
         try:
             connection = self._live[descriptor] = Connection(descriptor, now)
         except OSError:  # it has gone again
@@ -237,17 +241,19 @@ class Connections:
         if self._is_much_left():
             self._cut(connection, "much is left to do of peers that have left")
         elif len(self._live) > self._bounds.connections:
-            eldest = min(self._uncut(), key=lambda each: (each.tally is not None, each.heard))
-            self._cut(eldest, "there were too many")
+            most_silent = min(
+                self._open(), key=lambda each: (each.tally is not None, each.last_received)
+            )
+            self._cut(most_silent, "there were too many")
 
     def _is_much_left(self) -> bool:
         bounds = self._bounds
         return 2 * self._left_over > bounds.unhandled_in_all or self._leavers > bounds.departed
 
-    def _leave(self, descriptor: int) -> None:
+    def _on_disconnected(self, descriptor: int) -> None:
         connection = self._live.pop(descriptor, None)
         if connection is not None:
-            connection.look(connection.heard)
+            connection.read_counts(connection.last_received)
             connection.leave()
             if connection.tally is not None or connection.total > FORGETTABLE:
                 self._departed.append(connection)
@@ -273,7 +279,7 @@ class Connections:
         for connection in self._departed:
             connection.absences += 1
 
-    def _bury(self) -> None:
+    def _drop_handled(self) -> None:
         """Forget those who have left and of whom everything is handled."""
         left: list[Connection] = []
         for each in self._departed:
@@ -285,33 +291,33 @@ class Connections:
         self._left_over = sum(each.unhandled for each in left)
         if self._left_over > self._bounds.left:
             for each in left:
-                self._forsake(each)
+                self._discard_input(each)
 
     # Bounds
 
-    def _uncut(self) -> list[Connection]:
+    def _open(self) -> list[Connection]:
         return [each for each in self._live.values() if not each.is_cut]
 
     def _bound_unhandled(self) -> int:
         bounds = self._bounds
         room = max(bounds.unhandled_in_all // 2, bounds.unhandled_in_all - self._left_over)
         reason = "they sent too much at once"
-        begun = {each: each.unhandled for each in self._uncut() if each.tally is None}
-        self._cut_past(begun, bounds.unhandled, bounds.unhandled_in_all // 4, reason)
-        held = {each: each.unhandled for each in self._uncut()}
-        return self._left_over + self._cut_past(held, bounds.unhandled, room, reason)
+        begun = {each: each.unhandled for each in self._open() if each.tally is None}
+        self._enforce(begun, bounds.unhandled, bounds.unhandled_in_all // 4, reason)
+        held = {each: each.unhandled for each in self._open()}
+        return self._left_over + self._enforce(held, bounds.unhandled, room, reason)
 
     def _bound_unread(self) -> int:
         bounds = self._bounds
-        held = {each: each.unread for each in self._uncut()}
+        held = {each: each.unread for each in self._open()}
         for connection, unread in held.items():
             if connection.tally is not None:
                 connection.tally.is_full = unread > bounds.unread
-        return self._cut_past(
+        return self._enforce(
             held, 2 * bounds.unread, bounds.unread_in_all, "they did not read their replies"
         )
 
-    def _cut_past(self, held: dict[Connection, int], each_most: int, most: int, reason: str) -> int:
+    def _enforce(self, held: dict[Connection, int], each_most: int, most: int, reason: str) -> int:
         """Cut off those past their bound, and those with most until all are within theirs."""
         total = sum(held.values())
         for connection in sorted(held, key=held.__getitem__, reverse=True):
@@ -322,23 +328,23 @@ class Connections:
         return total
 
     def _bound_foreign(self, now: float) -> None:
-        for connection in self._uncut():
+        for connection in self._open():
             if connection.is_foreign(now):
                 self._cut(connection, "they did not speak ZMTP 3")
 
     def _bound_wasted(self) -> None:
-        for connection in self._uncut():
+        for connection in self._open():
             if connection.tally is not None and connection.tally.wasted > self._bounds.wasted:
                 self._cut(connection, "they sent much that nobody reads")
 
-    def _forsake(self, connection: Connection) -> None:
+    def _discard_input(self, connection: Connection) -> None:
         if not connection.is_cut:
             self.cut["they left much to do behind"] += 1
-            connection.forsake()
+            connection.discard_input()
 
     def _cut(self, connection: Connection, reason: str) -> None:
         self.cut[reason] += 1
-        self.door.charge(COST_OF_CUTTING, self._clock())
+        self.accept_limiter.charge(RESET_COST, self._clock())
         connection.cut()
 
     def _report(self, now: float) -> None:

@@ -191,7 +191,7 @@ class RouterSocket:
                     self._read.append(Frame(frame.parts, True) if tally.is_gone else frame)
                 if weight >= MAX_BYTES:
                     break
-            self.connections.hurry()
+            self.connections.check_soon()
         except zmq.Again:
             self.connections.emptied += 1
         except BaseException:  # out of memory, say: what was read before waits for the next take
@@ -233,7 +233,7 @@ class RouterSocket:
         except zmq.ZMQError:  # from a socket of this process
             descriptor = -1
         tally = self._tallies[routing_id] = Tally(routing_id, descriptor)
-        self.connections.introduce(tally)
+        self.connections.add(tally)
         return tally
 
     def _drop_closed(self) -> None:

@@ -265,7 +265,10 @@ def test_who_comes_to_be_cut_off_shuts_the_door(
     with house.plain() as stranger:
         stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
         ended(stranger)
-    until(lambda: house.mailbox.connections.door.is_shut, "a door that is shut")
+    until(
+        lambda: house.mailbox.connections.accept_limiter.is_blocking,
+        "an accept limiter that blocks",
+    )
 
     host, port = endpoint_of(house.socket).removeprefix("tcp://").split(":")
     with pytest.raises(TimeoutError):
@@ -280,7 +283,10 @@ def test_who_finds_the_door_shut_comes_in_when_it_opens(
     monkeypatch.setattr(connection, "DEPTH_SECONDS", 0)
     house = make(BOUNDS._replace(newcomers=2))
     house.served(house.peer())
-    until(lambda: house.mailbox.connections.door.is_shut, "a door that is shut")
+    until(
+        lambda: house.mailbox.connections.accept_limiter.is_blocking,
+        "an accept limiter that blocks",
+    )
 
     house.served(house.peer(), b"in the end")
 
