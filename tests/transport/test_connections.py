@@ -276,11 +276,11 @@ def test_who_comes_to_be_cut_off_shuts_the_door(
     house.served(honest)
 
 
-def test_who_finds_the_door_shut_comes_in_when_it_opens(
+def test_a_refused_connection_is_accepted_when_the_limiter_stops_blocking(
     make: Callable[..., House], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A peer asks again by itself; it need not even see that it had to wait."""
-    monkeypatch.setattr(connection, "DEPTH_SECONDS", 0)
+    monkeypatch.setattr(connection, "BURST_SECONDS", 0)
     house = make(BOUNDS._replace(newcomers=2))
     house.served(house.peer())
     until(
