@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from scripts.cli.display import show_error, show_no_answer, show_problem, show_reply
-from scripts.cli.params import FORMS, Unusable, meant_as_text, read_params
+from scripts.cli.params import FORMS, UsageError, meant_as_text, read_params
 from scripts.cli.target import (
-    Destination,
+    Target,
     Unreachable,
     admin_channel,
     data_channel,
@@ -65,14 +65,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def call(given: argparse.Namespace) -> int:
-    """Send the request; Unusable, ValueError, Unreachable."""
-    where = destination(given)
+    """Send the request; UsageError, ValueError, Unreachable."""
+    target = target_of(given)
     params = read_params(given.params)
-    require_listener(where.endpoint)
+    require_listener(target.endpoint)
     with Client(
-        where.endpoint,
+        target.endpoint,
         tenant=None if given.tenant == "-" else given.tenant,
-        token=where.token,
+        token=target.token,
         timeout=given.timeout,
         server_key=given.server_key and read_public(given.server_key),
         keys=given.key and read_pair(given.key),
@@ -80,22 +80,22 @@ def call(given: argparse.Namespace) -> int:
         try:
             reply = client.request(given.action, params, id=given.id)
         except NoAnswer as error:
-            show_no_answer(where.endpoint, given.timeout, error)
+            show_no_answer(target.endpoint, given.timeout, error)
             return SILENT
         except CallError as error:
             show_error(error)
             return REFUSED
-    return show(reply, where.hint, given)
+    return show(reply, target.hint, given)
 
 
-def destination(given: argparse.Namespace) -> Destination:
-    """Where to, as the command line says; Unusable."""
+def target_of(given: argparse.Namespace) -> Target:
+    """Where to, as the command line says; UsageError."""
     token = given.token
     if given.token_file is not None:
         try:
             token = read_token(given.token_file)
         except FileNotFoundError:
-            raise Unusable(f"{given.token_file} is not there") from None
+            raise UsageError(f"{given.token_file} is not there") from None
     if given.admin:
         return admin_channel(given.endpoint, token)
     return data_channel(given.endpoint, token, given.tenant)
@@ -104,7 +104,7 @@ def destination(given: argparse.Namespace) -> Destination:
 def show(reply: Reply, hint: str, given: argparse.Namespace) -> int:
     """Print a reply for people, with the hint where the caller is not known, or as it is."""
     if given.json:
-        print(as_json_text(as_map(reply)))
+        print(as_json_text(reply_map(reply)))
     elif reply.error is None:
         show_reply(reply, built_in=given.admin or given.action.startswith("system."))
     else:
@@ -114,7 +114,7 @@ def show(reply: Reply, hint: str, given: argparse.Namespace) -> int:
     return 0 if reply.ok else REFUSED
 
 
-def as_map(reply: Reply) -> dict[str, Any]:
+def reply_map(reply: Reply) -> dict[str, Any]:
     """The reply as it was on the wire."""
     body: dict[str, Any] = {"v": VERSION, "id": reply.id, "ok": reply.ok}
     if reply.error is None:

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from scripts.cli.call import REFUSED, SILENT, destination
+from scripts.cli.call import REFUSED, SILENT, target_of
 from scripts.cli.display import console_on, show_error, show_no_answer, show_problem
 from scripts.cli.log_lines import line_of, story_of
-from scripts.cli.target import Destination, Unreachable, require_listener
+from scripts.cli.target import Target, Unreachable, require_listener
 from transport.client import Client
 from transport.curve import read_pair, read_public
 from transport.errors import CallError, NoAnswer, Unauthenticated, Unavailable
@@ -102,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         check(given)
-        where = destination(given)
+        where = target_of(given)
         require_listener(where.endpoint)
         return asked(given, where)
     except ValueError as error:
@@ -114,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def asked(given: argparse.Namespace, where: Destination) -> int:
+def asked(given: argparse.Namespace, where: Target) -> int:
     """Ask and print; whatever was refused is said."""
     with Client(
         where.endpoint,

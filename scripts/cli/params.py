@@ -24,27 +24,27 @@ NO_TEXT = 'is not of type "string"'
 """What a server says of a value that should have been text."""
 
 
-class Unusable(ValueError):
+class UsageError(ValueError):
     """The command line, standard input or a file makes no call; the message says why."""
 
 
 def read_params(words: Sequence[str]) -> dict[str, Any]:
-    """Read words of the forms above, in their order; Unusable."""
+    """Read words of the forms above, in their order; UsageError."""
     params: dict[str, Any] = {}
     if "-" in words:
         params |= read_map(sys.stdin.read(), "standard input")
     for word in words:
         if word != "-":
             name, value = read_param(word)
-            put(params, name, value)
+            set_path(params, name, value)
     return params
 
 
 def read_param(word: str) -> tuple[str, Any]:
-    """Split one word into its name, dots and brackets included, and its value; Unusable."""
+    """Split one word into its name, dots and brackets included, and its value; UsageError."""
     name, equals, text = word.partition("=")
     if not name or not equals:
-        raise Unusable(
+        raise UsageError(
             f"{word!r} is no param: write name=value, or - to read them from standard input"
         )
     if not name.endswith(":"):
@@ -64,43 +64,43 @@ def meant_as_text(words: Sequence[str], problems: Iterable[Problem]) -> str:
     return ""
 
 
-def put(params: dict[str, Any], name: str, value: Any) -> None:
-    """Put a value where its name says, making maps and arrays on the way; Unusable where others are."""
+def set_path(params: dict[str, Any], name: str, value: Any) -> None:
+    """Put a value where its name says, making maps and arrays on the way; UsageError where others are."""
     *way, last = name.removesuffix("[]").split(".")
     place: Any = params
     for step in way:
         place = place.setdefault(step, {}) if isinstance(place, dict) else None
     if not isinstance(place, dict) or "" in (*way, last):
-        raise Unusable(f"{name}= has no place: {'.'.join(way) or name!r} is no map")
+        raise UsageError(f"{name}= has no place: {'.'.join(way) or name!r} is no map")
     if not name.endswith("[]"):
         place[last] = value
         return
     values = place.setdefault(last, [])
     if not isinstance(values, list):
-        raise Unusable(f"{name}= has no place: {name.removesuffix('[]')} is no array")
+        raise UsageError(f"{name}= has no place: {name.removesuffix('[]')} is no array")
     values.append(value)
 
 
 def read_map(text: str, source: str) -> dict[str, Any]:
-    """Read a JSON map; Unusable names the source."""
+    """Read a JSON map; UsageError names the source."""
     value = read_json(text, source)
     if not isinstance(value, dict):
-        raise Unusable(f"{source} is JSON but no map")
+        raise UsageError(f"{source} is JSON but no map")
     return value
 
 
 def read_json(text: str, source: str) -> Any:
-    """Read a JSON value; Unusable names the source."""
+    """Read a JSON value; UsageError names the source."""
     try:
         return json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise Unusable(f"{source} is not JSON: {error}") from None
+        raise UsageError(f"{source} is not JSON: {error}") from None
 
 
 def _json_or_text(text: str) -> Any:
     try:
         return read_json(text, "")
-    except Unusable:
+    except UsageError:
         return text
 
 
@@ -108,7 +108,7 @@ def _text_of(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise Unusable(f"{file} cannot be read: {error}") from None
+        raise UsageError(f"{file} cannot be read: {error}") from None
 
 
 def _no_constant(name: str) -> None:

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.cli.params import Unusable, read_map
+from scripts.cli.params import UsageError, read_map
 from transport.client import ENDPOINT
 from transport.socket_file import is_served, path_of
 
@@ -18,7 +18,7 @@ class Unreachable(Exception):
     """Nobody can answer at that address, or not to this user; the message says what to do."""
 
 
-class Destination(NamedTuple):
+class Target(NamedTuple):
     """One channel of one server, and who calls."""
 
     endpoint: str
@@ -32,15 +32,15 @@ def data_directory() -> Path:
     return Path(os.environ.get("TENANTRY_DATA") or "var")
 
 
-def data_channel(endpoint: str | None, token: str | None, tenant: str) -> Destination:
+def data_channel(endpoint: str | None, token: str | None, tenant: str) -> Target:
     """The data channel, by default the one that demo.json names, with the tenant's token from there."""
     demo = _read_demo(data_directory() / "demo.json")
     endpoint = endpoint or os.environ.get("TENANTRY_ENDPOINT") or demo.endpoint or ENDPOINT
     token = token or os.environ.get("TENANTRY_TOKEN") or demo.tokens.get(tenant)
-    return Destination(endpoint, token, "" if token else NO_TOKEN)
+    return Target(endpoint, token, "" if token else NO_TOKEN)
 
 
-def admin_channel(endpoint: str | None, token: str | None) -> Destination:
+def admin_channel(endpoint: str | None, token: str | None) -> Target:
     """The admin channel, by default admin.sock in the data directory, with the token in admin.token.
 
     TENANTRY_TOKEN is for the data channel alone: an owner's token in the environment of a shell does not
@@ -50,16 +50,16 @@ def admin_channel(endpoint: str | None, token: str | None) -> Destination:
     endpoint = endpoint or os.environ.get("TENANTRY_ADMIN_ENDPOINT") or f"ipc://{data}/admin.sock"
     token = token or os.environ.get("TENANTRY_ADMIN_TOKEN")
     if token:
-        return Destination(endpoint, token, "")
+        return Target(endpoint, token, "")
     file = data / "admin.token"
     advice = (
         "start the server once with --admin-token to have another made, give --token-file, "
         "or set TENANTRY_ADMIN_TOKEN"
     )
     try:
-        return Destination(endpoint, read_token(file), f"the token in {file} is not good: {advice}")
+        return Target(endpoint, read_token(file), f"the token in {file} is not good: {advice}")
     except FileNotFoundError:
-        return Destination(
+        return Target(
             endpoint, None, f"no token was found: there is no {file}. If it is lost, {advice}"
         )
 
@@ -73,7 +73,7 @@ def require_listener(endpoint: str) -> None:
         if is_served(path):
             return
     except PermissionError:
-        raise Unreachable(f"{path} is for the server's user alone: {_as_its_user(path)}") from None
+        raise Unreachable(f"{path} is for the server's user alone: {_as_owner(path)}") from None
     except OSError as error:
         raise Unreachable(f"{path} cannot be reached: {error}") from None
     raise Unreachable(
@@ -83,19 +83,19 @@ def require_listener(endpoint: str) -> None:
 
 
 def read_token(file: Path) -> str:
-    """Read the token in a file; FileNotFoundError, Unusable."""
+    """Read the token in a file; FileNotFoundError, UsageError."""
     try:
         if stat.S_ISREG(mode := file.stat().st_mode) and mode & 0o077:
-            raise Unusable(f"{file} is open to others: chmod 600 {file}")
+            raise UsageError(f"{file} is open to others: chmod 600 {file}")
         token = file.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         raise
     except PermissionError:
-        raise Unusable(f"{file} is for the server's user alone: {_as_its_user(file)}") from None
+        raise UsageError(f"{file} is for the server's user alone: {_as_owner(file)}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise Unusable(f"{file} cannot be read: {type(error).__name__}") from None
+        raise UsageError(f"{file} cannot be read: {type(error).__name__}") from None
     if not token.isprintable() or not token or " " in token:
-        raise Unusable(f"{file} holds no token: one line of text is what it should be")
+        raise UsageError(f"{file} holds no token: one line of text is what it should be")
     return token
 
 
@@ -107,18 +107,18 @@ class _Demo(NamedTuple):
 
 
 def _read_demo(file: Path) -> _Demo:
-    """Nothing where there is no such file; Unusable where it is not what it should be."""
+    """Nothing where there is no such file; UsageError where it is not what it should be."""
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         return _Demo(None, {})
     except OSError as error:
-        raise Unusable(f"{file} cannot be read: {error.strerror}") from None
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from None
     content = read_map(text, str(file))
     return _Demo(content.get("endpoint"), content.get("tokens") or {})
 
 
-def _as_its_user(path: Path) -> str:
+def _as_owner(path: Path) -> str:
     """How to become the user who may; the directory's owner where the file itself cannot be seen."""
     for place in (path, path.parent):
         try:

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from scripts.cli.call import main
 from scripts.cli.display import show_rows
-from scripts.cli.params import Unusable
+from scripts.cli.params import UsageError
 from scripts.cli.target import Unreachable, read_token, require_listener
 from tests.transport.peer import Peer, Peers, no, yes
 
@@ -537,5 +537,7 @@ def test_another_user_is_told_who_may(closed: Path) -> None:
         Unreachable, match=r"admin\.sock is for the server's user alone: run this as"
     ):
         require_listener(f"ipc://{closed}/admin.sock")
-    with pytest.raises(Unusable, match=r"admin\.token is for the server's user alone: run this as"):
+    with pytest.raises(
+        UsageError, match=r"admin\.token is for the server's user alone: run this as"
+    ):
         read_token(closed / "admin.token")
