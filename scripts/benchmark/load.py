@@ -23,13 +23,13 @@ class Answer(NamedTuple):
     number: int
     """The request's place in the sequence that was sent."""
     at: float
-    """Arrival, on the clock of `Flight.sent`."""
+    """Arrival, on the clock of `LoadResult.sent`."""
     problem: str
     """Empty when the peer said it was done; else its error, in short."""
     result: Mapping[str, Any]
 
 
-class Flight(NamedTuple):
+class LoadResult(NamedTuple):
     """Everything sent and received in one stretch, in seconds of time.perf_counter()."""
 
     began: float
@@ -37,14 +37,14 @@ class Flight(NamedTuple):
     answers: Sequence[Answer]
 
 
-class Door(Protocol):
+class LoadClient(Protocol):
     """A way to reach a peer: packs calls beforehand, then drives them as fast as it answers."""
 
     def pack(self, call: Call) -> bytes:
         """The call as the bytes that go out."""
         ...
 
-    def drive(self, bodies: Sequence[bytes], seconds: float) -> Flight:
+    def drive(self, bodies: Sequence[bytes], seconds: float) -> LoadResult:
         """Send for so many seconds or until none is left, IN_FLIGHT at once; await the rest."""
         ...
 
@@ -68,14 +68,14 @@ def problems(asked: Sequence[Call], answers: Sequence[Answer]) -> Iterator[str]:
             given.add((call.tenant, answer.result["id"]))
 
 
-def check(peer: str, asked: Sequence[Call], flight: Flight) -> None:
+def check(peer: str, asked: Sequence[Call], result: LoadResult) -> None:
     """Raise LoadFailed unless every request was answered once, and rightly."""
-    missing = len(flight.sent) - len({answer.number for answer in flight.answers})
-    counted = Counter(problems(asked, flight.answers))
+    missing = len(result.sent) - len({answer.number for answer in result.answers})
+    counted = Counter(problems(asked, result.answers))
     if missing:
         counted["no answer"] += missing
     if counted:
         found = "; ".join(f"{count} x {problem}" for problem, count in counted.most_common(5))
         raise LoadFailed(
-            f"{peer}: {counted.total()} of {len(flight.sent)} requests went wrong: {found}"
+            f"{peer}: {counted.total()} of {len(result.sent)} requests went wrong: {found}"
         )

@@ -12,14 +12,14 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 
-from scripts.benchmark.load import IN_FLIGHT, PATIENCE, Answer, Flight, LoadFailed
+from scripts.benchmark.load import IN_FLIGHT, PATIENCE, Answer, LoadFailed, LoadResult
 from scripts.benchmark.plan import ADD, Call
 
 LENGTH = b"content-length:"
 REPLY_BYTES = 65_536
 
 
-class HttpDoor:
+class HttpClient:
     """Drives the FastAPI peer."""
 
     def __init__(self, port: int, tokens: Mapping[str, str]) -> None:
@@ -45,10 +45,10 @@ class HttpDoor:
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
-    def drive(self, bodies: Sequence[bytes], seconds: float) -> Flight:
+    def drive(self, bodies: Sequence[bytes], seconds: float) -> LoadResult:
         """Send for so many seconds or until none is left, and await the rest."""
         began, sent, replies = self._exchange(bodies, seconds)
-        return Flight(began, sent, [read(number, at, reply) for number, at, reply in replies])
+        return LoadResult(began, sent, [read(number, at, reply) for number, at, reply in replies])
 
     def _exchange(
         self, bodies: Sequence[bytes], seconds: float

@@ -9,14 +9,14 @@ from itertools import islice
 import msgpack
 import zmq
 
-from scripts.benchmark.load import IN_FLIGHT, PATIENCE, Answer, Flight, LoadFailed
+from scripts.benchmark.load import IN_FLIGHT, PATIENCE, Answer, LoadFailed, LoadResult
 from scripts.benchmark.plan import Call
 
 NUMBER_DIGITS = 6
 """The last hexadecimal digits of an id are its number in the sequence (calls.py)."""
 
 
-class ZeromqDoor:
+class ZeromqClient:
     """Drives a peer that speaks the message API."""
 
     def __init__(self, endpoint: str, tokens: Mapping[str, str]) -> None:
@@ -33,16 +33,16 @@ class ZeromqDoor:
         body: bytes = msgpack.packb(request)
         return body
 
-    def drive(self, bodies: Sequence[bytes], seconds: float) -> Flight:
+    def drive(self, bodies: Sequence[bytes], seconds: float) -> LoadResult:
         """Send for so many seconds or until none is left, and await the rest."""
         began, sent, arrived, replies = self._exchange(bodies, seconds)
         answers = [read(reply, at) for reply, at in zip(replies, arrived, strict=True)]
-        return Flight(began, sent, answers)
+        return LoadResult(began, sent, answers)
 
-    def echo(self, bodies: Sequence[bytes], seconds: float) -> Flight:
+    def echo(self, bodies: Sequence[bytes], seconds: float) -> LoadResult:
         """Drive a server that sends requests back; answers are taken in their order of arrival."""
         began, sent, arrived, _ = self._exchange(bodies, seconds)
-        return Flight(began, sent, [Answer(n, at, "", {}) for n, at in enumerate(arrived)])
+        return LoadResult(began, sent, [Answer(n, at, "", {}) for n, at in enumerate(arrived)])
 
     def _exchange(
         self, bodies: Sequence[bytes], seconds: float

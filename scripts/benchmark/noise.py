@@ -36,7 +36,7 @@ class Usage(NamedTuple):
     total: float
 
 
-class Crowd(NamedTuple):
+class OtherLoad(NamedTuple):
     """Who else had the machine during a stretch, as shares of all its processors."""
 
     others: float
@@ -83,8 +83,8 @@ def usage() -> Usage:
     return Usage(busy, times.steal, busy + times.steal + times.idle + times.iowait)
 
 
-def crowd(before: Usage, after: Usage, own: float) -> Crowd:
+def other_load(before: Usage, after: Usage, own: float) -> OtherLoad:
     """Between two moments, given the processor seconds that the measurement itself used."""
     total = max(after.total - before.total, 1e-9)
     others = max(after.busy - before.busy - own, 0.0)
-    return Crowd(others / total, (after.stolen - before.stolen) / total)
+    return OtherLoad(others / total, (after.stolen - before.stolen) / total)

@@ -1,4 +1,4 @@
-"""The peers: how each one's data is made, its server started and its door opened."""
+"""The peers: how each one's data is made, its server started and its client opened."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import NamedTuple, Protocol
 
 from scripts.benchmark.child import Child, environment, free_port
 from scripts.benchmark.contacts import fill
-from scripts.benchmark.load import Door, check
-from scripts.benchmark.load_http import HttpDoor
-from scripts.benchmark.load_zeromq import ZeromqDoor
+from scripts.benchmark.load import LoadClient, check
+from scripts.benchmark.load_http import HttpClient
+from scripts.benchmark.load_zeromq import ZeromqClient
 from scripts.benchmark.plan import BEFORE, FASTAPI, FLOOR, QUIET, TENANTRY, Plan, preload
 
 HERE = Path(__file__).resolve().parents[2]
@@ -44,7 +44,7 @@ class Peer(Protocol):
         """Start the server on a copy; it need not be ready yet."""
         ...
 
-    def door(self, port: int) -> Door:
+    def client(self, port: int) -> LoadClient:
         """Connect to the server once it is ready."""
         ...
 
@@ -65,9 +65,9 @@ class Floor:
         arguments = ["--data", str(folder), "--endpoint", address(port)]
         return Started(child_of("scripts.benchmark.baselines", arguments, folder), port)
 
-    def door(self, port: int) -> Door:
+    def client(self, port: int) -> LoadClient:
         """One DEALER."""
-        return ZeromqDoor(address(port), self._tokens)
+        return ZeromqClient(address(port), self._tokens)
 
 
 class FastApi:
@@ -91,9 +91,9 @@ class FastApi:
         arguments += ["--pool-size", str(self._pool_size)]
         return Started(child_of("scripts.benchmark.fastapi_peer", arguments, folder), port)
 
-    def door(self, port: int) -> Door:
-        """As many connections as are in flight on the ZeroMQ side."""
-        return HttpDoor(port, self._tokens)
+    def client(self, port: int) -> LoadClient:
+        """As many connections as are in result on the ZeroMQ side."""
+        return HttpClient(port, self._tokens)
 
 
 class Tenantry:
@@ -105,7 +105,7 @@ class Tenantry:
         self._flags = flags
 
     def prepare(self, folder: Path, tenants: Sequence[str], rows: int) -> None:
-        """Create tenants and tokens with the server's own code; fill them through its own door."""
+        """Create tenants and tokens with the server's own code; fill them through its own client."""
         folder.mkdir()
         # Room for every tenant to stay open, as the other peers keep all of theirs open.
         self._flags = {"resident": str(len(tenants)), **self._flags}
@@ -113,19 +113,19 @@ class Tenantry:
         started = self.start(folder)
         try:
             started.child.wait_ready()
-            self._fill(self.door(started.port), tenants, rows)
+            self._fill(self.client(started.port), tenants, rows)
         finally:
             started.child.end()
 
-    def _fill(self, door: Door, tenants: Sequence[str], rows: int) -> None:
+    def _fill(self, client: LoadClient, tenants: Sequence[str], rows: int) -> None:
         calls = preload(tenants, rows)
         while asked := list(islice(calls, CHUNK)):
             numbered = [
                 call._replace(id=f"fill-{call.tenant}-{n:06x}") for n, call in enumerate(asked)
             ]
-            flight = door.drive([door.pack(call) for call in numbered], float("inf"))
-            check(f"{self.name}, filling its tenants", numbered, flight)
-        door.close()
+            result = client.drive([client.pack(call) for call in numbered], float("inf"))
+            check(f"{self.name}, filling its tenants", numbered, result)
+        client.close()
 
     def start(self, folder: Path) -> Started:
         """Start the server."""
@@ -139,9 +139,9 @@ class Tenantry:
         arguments = [argument(name, value) for name, value in given.items()]
         return Started(child_of("actors", arguments, folder, self._root), port)
 
-    def door(self, port: int) -> Door:
+    def client(self, port: int) -> LoadClient:
         """One DEALER."""
-        return ZeromqDoor(address(port), self._tokens)
+        return ZeromqClient(address(port), self._tokens)
 
 
 def argument(name: str, value: str) -> str:

@@ -44,17 +44,17 @@ class Call(NamedTuple):
     params: Mapping[str, Any]
 
 
-def calls(cell: Cell, stretch: str, seed: int, rows: int) -> Iterator[Call]:
+def calls(cell: Cell, phase: str, seed: int, rows: int) -> Iterator[Call]:
     """Calls without end: each tenant once, then tenants at random; reads pick one of `rows` ids.
 
-    `stretch` is a prefix that makes ids unique in a run; the number in hexadecimal follows it.
+    `phase` is a prefix that makes ids unique in a run; the number in hexadecimal follows it.
     """
     chance = random.Random(seed)
     for number, tenant in enumerate(touch_then_scatter(cell.names(), chance)):
         params = (
             contact(FRESH + number) if cell.action == ADD else {"id": chance.randrange(rows) + 1}
         )
-        yield Call(f"{stretch}{number:06x}", tenant, cell.action, params)
+        yield Call(f"{phase}{number:06x}", tenant, cell.action, params)
 
 
 def touch_then_scatter(tenants: Sequence[str], chance: random.Random) -> Iterator[str]:
@@ -98,9 +98,9 @@ class Plan:
     budget: float
     """Seconds after which no further round is begun that would not end by then, as the last one went."""
     seconds: float
-    """Length of a timed stretch: one peer, one cell, one round."""
+    """Length of a timed phase: one peer, one cell, one round."""
     warm_up: float
-    """Seconds of untimed load before each stretch."""
+    """Seconds of untimed load before each phase."""
     rows: int
     """Contacts in each tenant before the run; reads pick among them."""
     folder: Path

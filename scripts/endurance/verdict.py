@@ -15,7 +15,7 @@ from contextlib import closing
 from itertools import count
 from pathlib import Path
 
-from scripts.benchmark.noise import crowd, usage
+from scripts.benchmark.noise import other_load, usage
 from scripts.benchmark.plan import ADD, Call
 from scripts.endurance.connection import NoReply, Reply, Wire, problem
 
@@ -176,7 +176,7 @@ class Report:
             yield f"  {'kept  ' if kept else 'BROKEN'}  {words}"
 
     def _machine(self) -> str:
-        others, stolen = crowd(self._usage, usage(), own_seconds() - self._own)
+        others, stolen = other_load(self._usage, usage(), own_seconds() - self._own)
         return (
             f"{os.cpu_count()} processors; other processes used {others:.0%} of them, "
             f"the hypervisor {stolen:.0%}"

@@ -20,9 +20,9 @@ from sqlalchemy import create_engine
 
 from scripts.benchmark.child import Child, ChildFailed
 from scripts.benchmark.contacts import INSERT, SCHEMA, add, connect, contact, fill
-from scripts.benchmark.load import Answer, Flight, LoadFailed, check
+from scripts.benchmark.load import Answer, LoadFailed, LoadResult, check
 from scripts.benchmark.load_http import complete
-from scripts.benchmark.noise import Calibration, Crowd
+from scripts.benchmark.noise import Calibration, OtherLoad
 from scripts.benchmark.peers import HERE, Floor, argument
 from scripts.benchmark.plan import (
     ADD,
@@ -44,7 +44,7 @@ from scripts.benchmark.run import Measurement, percentile, rate, run
 
 MIGRATION = "actors/tenant/functions/migrations/versions/0001_contacts.py"
 TINY = ["--tenants=2", "--rounds=1", "--seconds=0.05", "--warm-up=0", "--rows=3"]
-QUIET = Crowd(others=0.01, stolen=0.0)
+QUIET = OtherLoad(others=0.01, stolen=0.0)
 STEADY = Calibration(cpu_ms=1.2, fsync_us=200.0)
 
 
@@ -164,33 +164,33 @@ def test_what_a_peer_adds_can_be_found(tmp_path: Path, trigger: bool) -> None:
     connection.close()
 
 
-def flight(results: Sequence[dict[str, int]], sent: int | None = None) -> Flight:
+def result(results: Sequence[dict[str, int]], sent: int | None = None) -> LoadResult:
     """Answers to requests 0, 1, 2 … a tenth of a second apart."""
     answers = [Answer(number, 0.1 * number, "", result) for number, result in enumerate(results)]
-    return Flight(0.0, [0.0] * (len(results) if sent is None else sent), answers)
+    return LoadResult(0.0, [0.0] * (len(results) if sent is None else sent), answers)
 
 
 def test_right_answers_pass() -> None:
     """One new id for each add of a tenant, the asked row for each get."""
     adds = [Call(str(n), "a", ADD, contact(n)) for n in range(2)]
-    check("peer", adds, flight([{"id": 1}, {"id": 2}]))
-    check("peer", [Call("0", "a", GET, {"id": 7})], flight([{"id": 7}]))
+    check("peer", adds, result([{"id": 1}, {"id": 2}]))
+    check("peer", [Call("0", "a", GET, {"id": 7})], result([{"id": 7}]))
 
 
 @pytest.mark.parametrize(
     ("action", "wrong", "words"),
     [
-        (GET, flight([{"id": 1}, {"id": 9}]), "1 x contacts.get answered another row"),
-        (ADD, flight([{"id": 1}, {"id": 1}]), "1 x contacts.add gave one id twice"),
-        (ADD, flight([{"id": 1}], sent=2), "1 x no answer"),
+        (GET, result([{"id": 1}, {"id": 9}]), "1 x contacts.get answered another row"),
+        (ADD, result([{"id": 1}, {"id": 1}]), "1 x contacts.add gave one id twice"),
+        (ADD, result([{"id": 1}], sent=2), "1 x no answer"),
         (
             ADD,
-            Flight(0.0, [0.0], [Answer(0, 0.0, "unavailable: stopping", {})]),
+            LoadResult(0.0, [0.0], [Answer(0, 0.0, "unavailable: stopping", {})]),
             "1 x unavailable: stopping",
         ),
     ],
 )
-def test_wrong_answers_fail_loudly(action: str, wrong: Flight, words: str) -> None:
+def test_wrong_answers_fail_loudly(action: str, wrong: LoadResult, words: str) -> None:
     """A benchmark of errors would be fast and worthless."""
     asked = [Call(str(n), "a", action, {"id": n + 1}) for n in range(2)]
     with pytest.raises(LoadFailed, match=words):
@@ -225,8 +225,8 @@ def test_a_reply_is_complete_when_its_body_is() -> None:
 
 def test_replies_after_the_last_send_do_not_count_towards_the_rate() -> None:
     """Ten replies, a tenth of a second apart, in a stretch of half a second."""
-    assert rate(flight([{"id": 1}] * 10), 0.5) == pytest.approx(6 / 0.5)
-    assert rate(flight([{"id": 1}] * 10), 5.0) == pytest.approx(10 / 0.9)
+    assert rate(result([{"id": 1}] * 10), 0.5) == pytest.approx(6 / 0.5)
+    assert rate(result([{"id": 1}] * 10), 5.0) == pytest.approx(10 / 0.9)
 
 
 def test_percentiles_of_few_values() -> None:
@@ -235,12 +235,12 @@ def test_percentiles_of_few_values() -> None:
     assert percentile([1.0], 0.99) == 1.0
 
 
-def measurement(number: int, peer: str, reached: float, crowd: Crowd = QUIET) -> Measurement:
+def measurement(number: int, peer: str, reached: float, crowd: OtherLoad = QUIET) -> Measurement:
     """One stretch of `contacts.add` at 16 tenants."""
     return Measurement(number, Cell(ADD, 16), peer, 1000, reached, 5.0, 9.0, 50.0, STEADY, crowd)
 
 
-def rounds(ratios: Sequence[float], crowd: Crowd = QUIET) -> list[Measurement]:
+def rounds(ratios: Sequence[float], crowd: OtherLoad = QUIET) -> list[Measurement]:
     """Rounds in which the floor's speed doubles each time, but Tenantry's share is as given."""
     measured = []
     for number, share in enumerate(ratios):
@@ -290,9 +290,9 @@ def test_ratios_that_wander_are_not_believed() -> None:
 
 @pytest.mark.parametrize(
     ("crowd", "words"),
-    [(Crowd(0.4, 0.0), "other processes"), (Crowd(0.0, 0.1), "hypervisor")],
+    [(OtherLoad(0.4, 0.0), "other processes"), (OtherLoad(0.0, 0.1), "hypervisor")],
 )
-def test_a_busy_machine_is_not_believed(crowd: Crowd, words: str) -> None:
+def test_a_busy_machine_is_not_believed(crowd: OtherLoad, words: str) -> None:
     """Even when the ratios agree."""
     (cell,) = figures(rounds([0.4, 0.4, 0.4], crowd))
     assert any(words in doubt for doubt in cell.doubts)
