@@ -92,7 +92,7 @@ class FastApi:
         return Started(child_of("scripts.benchmark.fastapi_peer", arguments, folder), port)
 
     def client(self, port: int) -> LoadClient:
-        """As many connections as are in result on the ZeroMQ side."""
+        """As many connections as are in flight on the ZeroMQ side."""
         return HttpClient(port, self._tokens)
 
 

@@ -98,9 +98,9 @@ class Plan:
     budget: float
     """Seconds after which no further round is begun that would not end by then, as the last one went."""
     seconds: float
-    """Length of a timed phase: one peer, one cell, one round."""
+    """Length of a measurement: one peer, one cell, one round."""
     warm_up: float
-    """Seconds of untimed load before each phase."""
+    """Seconds of untimed load before each measurement."""
     rows: int
     """Contacts in each tenant before the run; reads pick among them."""
     folder: Path

@@ -45,7 +45,7 @@ class Measurement:
     """Processor time of the server, user and system, in microseconds per message."""
     calibration: Calibration
     """Taken just before."""
-    other_load: OtherLoad
+    crowd: OtherLoad
 
 
 class TimedRun:

@@ -16,7 +16,7 @@ from actors.index.parser import built_in_index, parse_index, read_index
 from actors.registry.registry_file import replace
 from scripts.codegen.__main__ import outputs
 from scripts.codegen.client import FILE, NotOurs
-from scripts.scaffold.entry import FORMS, Draft, Entry, InvalidField, entry_text, fields, placed
+from scripts.scaffold.entry import FORMS, Draft, Entry, InvalidEntry, entry_text, fields, placed
 from scripts.scaffold.files import Files, files, function_text, test_text
 
 INDEX = Path(__file__).parents[2] / "registry.toml"
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None, ask: Ask | None = None) -> int:
     try:
         plan = planned(given, ask)
         write(plan)
-    except (IndexProblem, InvalidField, NotOurs) as problem:
+    except (IndexProblem, InvalidEntry, NotOurs) as problem:
         return _refused(str(problem))
     except ActionError as error:
         return _refused(error.refusal.message)
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None, ask: Ask | None = None) -> int:
 
 
 def planned(given: argparse.Namespace, ask: Ask | None) -> Plan:
-    """Everything that can be found wrong before anything is written. IndexProblem, InvalidField."""
+    """Everything that can be found wrong before anything is written. IndexProblem, InvalidEntry."""
     index = read_index(given.registry)
     action = index.actions.get(given.name)
     text = index.text
@@ -87,17 +87,17 @@ def planned(given: argparse.Namespace, ask: Ask | None) -> Plan:
     described = parse_index(given.registry, text).actions[given.name]
     for path in (where.function, where.test):
         if path.exists():
-            raise InvalidField(f"{path} is there already: rename it, or say another --package")
+            raise InvalidEntry(f"{path} is there already: rename it, or say another --package")
     return Plan(index, text, described, draft, where)
 
 
 def entry(given: argparse.Namespace, ask: Ask | None) -> Entry:
-    """From the options; a person is asked for the others. InvalidField lists what is missing."""
+    """From the options; a person is asked for the others. InvalidEntry lists what is missing."""
     required = ("summary", "access", "effect")
     missing = [name for name in required if getattr(given, name) is None]
     if missing and ask is None:
         options = ", ".join(f"--{name}" for name in missing)
-        raise InvalidField(f"the index does not describe {given.name} yet: say {options}")
+        raise InvalidEntry(f"the index does not describe {given.name} yet: say {options}")
     if missing and ask is not None:
         _ask_for(given, ask)
     return Entry(
@@ -195,7 +195,7 @@ def _ask_for(given: argparse.Namespace, ask: Ask) -> None:
 
 def _require_free(name: str) -> None:
     if name in built_in_index().actions:
-        raise InvalidField(f"{name} is built in: choose another name")
+        raise InvalidEntry(f"{name} is built in: choose another name")
 
 
 def _make_package(directory: Path, root: Path, made: list[Path]) -> None:

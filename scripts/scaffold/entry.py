@@ -38,7 +38,7 @@ MOST_ITEMS = 100
 _FIELD = re.compile(r"(?P<name>[a-z_][a-z0-9_]*):(?P<kind>[a-z0-9-]+)(?P<list>\[\])?(?P<must>!)?\Z")
 
 
-class InvalidField(Exception):
+class InvalidEntry(Exception):
     """What was said makes no field, no entry or no file; the message says why and what would."""
 
 
@@ -51,19 +51,19 @@ class Field(NamedTuple):
 
 
 def fields(words: Iterable[str]) -> list[Field]:
-    """Each word a field; InvalidField."""
+    """Each word a field; InvalidEntry."""
     found = [field(word) for word in words]
     names = [each.name for each in found]
     if len(set(names)) < len(names):
-        raise InvalidField(f"a field is said twice: {', '.join(names)}")
+        raise InvalidEntry(f"a field is said twice: {', '.join(names)}")
     return found
 
 
 def field(word: str) -> Field:
-    """One field; InvalidField."""
+    """One field; InvalidEntry."""
     match = _FIELD.match(word.strip())
     if match is None:
-        raise InvalidField(f"{word!r} is no field: write name:type, such as\n{FORMS}")
+        raise InvalidEntry(f"{word!r} is no field: write name:type, such as\n{FORMS}")
     schema = _schema(match["kind"])
     if match["list"]:
         schema = {"type": "array", "maxItems": MOST_ITEMS, "items": schema}
@@ -76,7 +76,7 @@ def _schema(kind: str) -> dict[str, Any]:
     if kind in FORMATS:
         return {"type": "string", "format": kind, "maxLength": 2000 if "uri" in kind else 254}
     known = (*KINDS, *FORMATS)
-    raise InvalidField(f"{kind!r} is no type{hint(kind, known)}; there are {', '.join(known)}")
+    raise InvalidEntry(f"{kind!r} is no type{hint(kind, known)}; there are {', '.join(known)}")
 
 
 class Entry(NamedTuple):
