@@ -82,7 +82,7 @@ class Trial:
         port = self._peer._ready.result(0).split()[1]
         flags = {"outward_networks": "127.0.0.0/8"}
         self._site = Site(
-            folder, self._names, flags, REGISTRY, "scripts.endurance.hasty", owners=True
+            folder, self._names, flags, REGISTRY, "scripts.endurance.fast_retries", owners=True
         )
         self._numbers = count()
         self._calls: dict[str, Call] = {}

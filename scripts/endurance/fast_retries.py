@@ -1,6 +1,6 @@
 """The server with short waits before what failed is tried again: a trial has no two days.
 
-python -m scripts.endurance.hasty [what `python -m actors` takes]
+python -m scripts.endurance.fast_retries [what `python -m actors` takes]
 """
 
 from __future__ import annotations
