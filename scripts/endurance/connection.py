@@ -15,11 +15,11 @@ from scripts.benchmark.plan import Call
 
 Reply = Mapping[str, Any]
 
-PATIENCE = 60.0
+REPLY_SECONDS = 60.0
 """Seconds without any reply after which the server is taken for hanging: beyond its own 30 s deadline."""
 IN_FLIGHT = 128
 """Requests under way at once in an `exchange`."""
-LAST_WORDS = 0.3
+LAST_REPLY_SECONDS = 0.3
 """Seconds of silence after which a killed server has sent all that it will."""
 
 
@@ -27,7 +27,7 @@ class NoReply(Exception):
     """The server does not answer any more, or answered what no promise covers."""
 
 
-class Wire:
+class LoadConnection:
     """One client process's connection; a new one for each server process."""
 
     def __init__(self, endpoint: str, tokens: Mapping[str, str]) -> None:
@@ -61,14 +61,16 @@ class Wire:
 
     def reply(self) -> Reply:
         """The next reply; NoReply where none comes."""
-        found = self.receive(PATIENCE)
+        found = self.receive(REPLY_SECONDS)
         if found is None:
-            raise NoReply(f"the server has not answered anything for {PATIENCE:.0f} s: it hangs")
+            raise NoReply(
+                f"the server has not answered anything for {REPLY_SECONDS:.0f} s: it hangs"
+            )
         return found
 
     def rest(self) -> Iterator[Reply]:
         """Replies that were on their way when the server was killed."""
-        while (reply := self.receive(LAST_WORDS)) is not None:
+        while (reply := self.receive(LAST_REPLY_SECONDS)) is not None:
             yield reply
 
     def exchange(self, calls: Iterable[Call]) -> dict[str, Reply]:

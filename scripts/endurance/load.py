@@ -16,7 +16,14 @@ from typing import Final, NamedTuple
 
 from scripts.benchmark.plan import Call, touch_then_scatter
 from scripts.endurance import verdict
-from scripts.endurance.connection import PATIENCE, NoReply, Reply, Wire, code, problem
+from scripts.endurance.connection import (
+    REPLY_SECONDS,
+    LoadConnection,
+    NoReply,
+    Reply,
+    code,
+    problem,
+)
 from scripts.endurance.server import FUNCTION
 
 TICK: Final = 0.001
@@ -52,14 +59,16 @@ class Answer(NamedTuple):
 class Traffic:
     """One client's requests to many tenants at random. Not for threads: one moment comes after the other."""
 
-    def __init__(self, wire: Wire, tenants: Sequence[str], in_flight: int, name: str) -> None:
+    def __init__(
+        self, connection: LoadConnection, tenants: Sequence[str], in_flight: int, name: str
+    ) -> None:
         """`name` is a prefix that makes ids unique in a run."""
         self.sent: dict[str, Sent] = {}
         """By id, in the order of sending."""
         self.answers: dict[str, Answer] = {}
         self.twice = 0
         """Replies to what had been answered, or never sent."""
-        self._wire = wire
+        self._connection = connection
         self._tenants = touch_then_scatter(tenants, random.Random(name))
         self._in_flight = in_flight
         self._name = name
@@ -88,7 +97,7 @@ class Traffic:
         """
         ping = f"{self._name}-ping-{next(self._numbers)}"
         tenant = next(self._tenants)
-        self._wire.send(Call(ping, tenant, "system.ping", {}))
+        self._connection.send(Call(ping, tenant, "system.ping", {}))
         while ping not in self._pongs:
             self.step()
         return self._heard
@@ -97,19 +106,19 @@ class Traffic:
         """Send no more, and wait for what is under way; NoReply."""
         while len(self.answers) < len(self.sent):
             self._listen()
-        self._wire.close()
+        self._connection.close()
 
     def _send(self) -> None:
         call_id, tenant = f"{self._name}-{next(self._numbers):06x}", next(self._tenants)
         self.sent[call_id] = Sent(tenant, time.perf_counter())
-        self._wire.send(Call(call_id, tenant, FUNCTION, {"text": call_id}))
+        self._connection.send(Call(call_id, tenant, FUNCTION, {"text": call_id}))
 
     def _listen(self) -> None:
-        reply = self._wire.receive(TICK)
+        reply = self._connection.receive(TICK)
         if reply is not None:
             self._heard = time.perf_counter()
             self._take(reply)
-        elif time.perf_counter() - self._heard > PATIENCE:
+        elif time.perf_counter() - self._heard > REPLY_SECONDS:
             raise NoReply(f"{len(self.sent) - len(self.answers)} were not answered: it hangs")
 
     def _take(self, reply: Reply) -> None:
@@ -199,7 +208,9 @@ class Window(NamedTuple):
         return ordered[min(int(share * len(ordered)), len(ordered) - 1)] * 1000
 
 
-def steady(wire: Wire, calls: Iterator[Call], rate: float, seconds: float) -> Window:
+def steady(
+    connection: LoadConnection, calls: Iterator[Call], rate: float, seconds: float
+) -> Window:
     """Send `rate` requests a second for so long, and wait for all replies; NoReply.
 
     Latency counts from when a request was due: one that leaves late because its sender was held up has
@@ -213,13 +224,13 @@ def steady(wire: Wire, calls: Iterator[Call], rate: float, seconds: float) -> Wi
         if due < ends and time.perf_counter() >= due:
             call = next(calls)
             due_of[call.id] = due
-            wire.send(call)
+            connection.send(call)
             due += 1 / rate
             continue
-        reply = wire.receive(due - time.perf_counter() if due < ends else PATIENCE)
+        reply = connection.receive(due - time.perf_counter() if due < ends else REPLY_SECONDS)
         if reply is not None:
             window.latencies.append(time.perf_counter() - due_of.pop(reply["id"]))
             window.problems.update(filter(None, [problem(reply)]))
         elif due >= ends:
-            raise NoReply(f"{len(due_of)} requests were not answered in {PATIENCE:.0f} s")
+            raise NoReply(f"{len(due_of)} requests were not answered in {REPLY_SECONDS:.0f} s")
     return window

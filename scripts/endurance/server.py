@@ -18,7 +18,7 @@ from actors.assembly.provisioning import TOKEN_FILE, seed
 from scripts.benchmark.child import NOTHING_MORE, Child
 from scripts.benchmark.peers import HERE
 from scripts.benchmark.plan import Call
-from scripts.endurance.connection import NoReply, Reply, Wire, problem
+from scripts.endurance.connection import LoadConnection, NoReply, Reply, problem
 
 
 class Usage(NamedTuple):
@@ -112,7 +112,9 @@ class Console:
     def __init__(self, data: Path, owners: Mapping[str, str] = NO_OWNERS) -> None:
         """As a developer admin, and about these tenants as their owner, by the token."""
         token = (data / TOKEN_FILE).read_text().strip()
-        self._wire = Wire(f"ipc://{data / 'admin.sock'}", defaultdict(lambda: token, owners))
+        self._connection = LoadConnection(
+            f"ipc://{data / 'admin.sock'}", defaultdict(lambda: token, owners)
+        )
         self._numbers = count()
 
     def move(self, to: str) -> None:
@@ -123,19 +125,19 @@ class Console:
 
     def receive(self) -> Reply | None:
         """The result of what was ordered, if it has come; NoReply where that was refused."""
-        reply = self._wire.receive(0.0)
+        reply = self._connection.receive(0.0)
         return None if reply is None else result(reply)
 
     def moved(self, *states: str) -> None:
         """Move version 2 through these states, one after the other; NoReply."""
         for to in states:
             self.move(to)
-            result(self._wire.reply())
+            result(self._connection.reply())
 
     def ask(self, action: str, tenant: str = "", /, **params: object) -> Reply:
         """The result, about a tenant where one is named; NoReply where it is refused."""
         self._send(action, params, tenant)
-        return result(self._wire.reply())
+        return result(self._connection.reply())
 
     def connect(self, tenants: Iterable[str], connector: str, **settings: object) -> None:
         """Let these tenants use a connector, with these settings."""
@@ -145,10 +147,10 @@ class Console:
 
     def close(self) -> None:
         """Leave."""
-        self._wire.close()
+        self._connection.close()
 
     def _send(self, action: str, params: dict[str, Any], tenant: str = "") -> None:
-        self._wire.send(Call(f"order-{next(self._numbers)}", tenant, action, params))
+        self._connection.send(Call(f"order-{next(self._numbers)}", tenant, action, params))
 
 
 def result(reply: Reply) -> Reply:

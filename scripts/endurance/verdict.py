@@ -17,7 +17,7 @@ from pathlib import Path
 
 from scripts.benchmark.noise import other_load, usage
 from scripts.benchmark.plan import ADD, Call
-from scripts.endurance.connection import NoReply, Reply, Wire, problem
+from scripts.endurance.connection import LoadConnection, NoReply, Reply, problem
 
 FIND = "contacts.find"
 
@@ -65,12 +65,12 @@ class Sight(Counter[str]):
         return self["lost"] + self["doubled"] + self["changed"]
 
 
-def look(wire: Wire, ledger: Ledger, ids: Iterable[str]) -> Sight:
+def look(connection: LoadConnection, ledger: Ledger, ids: Iterable[str]) -> Sight:
     """Find each acknowledged contact through the API, by its name, and compare."""
     sight = Sight()
     asked = {f"find-{id}": ledger.asked[id] for id in ids}
     finds = (Call(f, c.tenant, FIND, {"text": c.params["name"]}) for f, c in asked.items())
-    for id, reply in wire.exchange(finds).items():
+    for id, reply in connection.exchange(finds).items():
         if wrong := problem(reply):
             raise NoReply(f"{FIND} failed: {wrong}")
         call = asked[id]

@@ -168,19 +168,21 @@ def test_frames_that_are_almost_requests_get_their_own_replies(tmp_path: Path) -
 
 def test_a_wrong_reply_would_be_seen() -> None:
     """Twice, in the other encoding, or of a defect; one under an id that was changed says nothing."""
-    wires = fuzz.Wires("tcp://127.0.0.1:1", 1)
+    connections = fuzz.Connections("tcp://127.0.0.1:1", 1)
     right = {"v": 1, "id": fuzz.MARK, "ok": True, "result": {}, "meta": {}}
-    wires.waiting = {fuzz.MARK: False, "f1": False, "f2": True}
-    wires.taken(msgpack.packb(right))
-    wires.taken(msgpack.packb({**right, "id": "w1"}))
-    assert wires.wrong == []
-    wires.taken(msgpack.packb(right))
-    wires.taken(json.dumps({**right, "id": "f1"}).encode())
+    connections.waiting = {fuzz.MARK: False, "f1": False, "f2": True}
+    connections.taken(msgpack.packb(right))
+    connections.taken(msgpack.packb({**right, "id": "w1"}))
+    assert connections.wrong == []
+    connections.taken(msgpack.packb(right))
+    connections.taken(json.dumps({**right, "id": "f1"}).encode())
     error = {"code": "internal", "message": "a defect"}
-    wires.taken(json.dumps({"v": 1, "id": "f2", "ok": False, "error": error, "meta": {}}).encode())
-    said = " ".join(wires.wrong)
+    connections.taken(
+        json.dumps({"v": 1, "id": "f2", "ok": False, "error": error, "meta": {}}).encode()
+    )
+    said = " ".join(connections.wrong)
     assert [words in said for words in ("twice", "other encoding", "a defect")] == [True] * 3
-    wires.close()
+    connections.close()
 
 
 @pytest.mark.parametrize(("each", "grows"), [(0.0, False), (0.5, False), (5.0, True)])

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from scripts.benchmark.plan import Call
 from scripts.endurance import verdict
-from scripts.endurance.connection import Wire, code, problem
+from scripts.endurance.connection import LoadConnection, code, problem
 from scripts.endurance.load import Window, steady
 from scripts.endurance.server import Site
 from scripts.endurance.verdict import Report
@@ -101,7 +101,7 @@ class Ground:
         plan = self._plan
         server = self._site.start()
         try:
-            calm, trouble = (Wire(server.endpoint, self._site.tokens) for _ in range(2))
+            calm, trouble = (LoadConnection(server.endpoint, self._site.tokens) for _ in range(2))
             trouble.exchange(self._mark(tenant) for tenant in self._trouble)
             steady(calm, self._marks(), plan.rate, WARM_UP)
             before = steady(calm, self._marks(), plan.rate, plan.seconds)
@@ -123,7 +123,7 @@ class Ground:
         """Each kind several times, on one tenant, while the others are served."""
         server = self._site.start()
         try:
-            calm, trouble = (Wire(server.endpoint, self._site.tokens) for _ in range(2))
+            calm, trouble = (LoadConnection(server.endpoint, self._site.tokens) for _ in range(2))
             calls = [
                 self._call(f"trouble.{kind}", self._trouble[0])
                 for _ in range(DEFECTS_EACH)

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from actors.index.entries import Threshold
 from actors.routing.health import SEVERAL
-from scripts.endurance.connection import PATIENCE, NoReply, Reply, Wire
+from scripts.endurance.connection import REPLY_SECONDS, LoadConnection, NoReply, Reply
 from scripts.endurance.load import Answer, Files, Traffic, compare, own_index
 from scripts.endurance.server import FUNCTION, Console, Site
 from scripts.endurance.trials.swap import spread
@@ -139,8 +139,8 @@ class Trial:
         return Outcome(state, broken, written, before, after, shown, restarted, files)
 
     def _traffic(self, endpoint: str, name: str) -> Traffic:
-        wire = Wire(endpoint, self._site.tokens)
-        return Traffic(wire, self._names, self._plan.in_flight, name)
+        connection = LoadConnection(endpoint, self._site.tokens)
+        return Traffic(connection, self._names, self._plan.in_flight, name)
 
     def _break(self) -> float:
         """At one moment for all tenants: a file is there wholly or not at all."""
@@ -151,7 +151,7 @@ class Trial:
 
     def _until_written(self, traffic: Traffic) -> float:
         """Go on until the file says that version 2 is erroring; NoReply."""
-        until = perf_counter() + PATIENCE
+        until = perf_counter() + REPLY_SECONDS
         while self._version()["state"] != ERRORING:
             traffic.step()
             if perf_counter() > until:

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import msgpack
 import zmq
 
-from scripts.endurance.connection import PATIENCE, NoReply
+from scripts.endurance.connection import REPLY_SECONDS, NoReply
 from scripts.endurance.server import Site
 from scripts.endurance.verdict import Report
 
@@ -132,7 +132,7 @@ class Fuzzer:
         return [b"", body] if kind > 0.02 else [body[:9], b"", body]
 
 
-class Wires:
+class Connections:
     """The connections, and what has not been answered on them."""
 
     def __init__(self, endpoint: str, count: int) -> None:
@@ -166,7 +166,7 @@ class Wires:
         while len(self.waiting) > most:
             if self.take():
                 last = time.monotonic()
-            elif time.monotonic() - last > PATIENCE:
+            elif time.monotonic() - last > REPLY_SECONDS:
                 raise NoReply(
                     f"{len(self.waiting)} ids have no reply, {next(iter(self.waiting))} among them"
                 )
@@ -271,21 +271,25 @@ def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
     site = Site(folder, [TENANT], {})
     server = site.start()
     try:
-        wires = Wires(server.endpoint, plan.connections)
+        connections = Connections(server.endpoint, plan.connections)
         growth = Growth(lambda: server.usage().rss, min(WARM_UP, plan.frames // 4))
         began = time.perf_counter()
-        pour(plan, Fuzzer(site.tokens[TENANT], plan.seed), wires, growth, tell)
+        pour(plan, Fuzzer(site.tokens[TENANT], plan.seed), connections, growth, tell)
         seconds = time.perf_counter() - began
         lives = server.running
-        wires.close()
+        connections.close()
     finally:
         server.end()
     report.figure("frames a second", f"{plan.frames / seconds:,.0f}")
-    report.figure("answers", ", ".join(f"{code} {n:,}" for code, n in wires.codes.most_common()))
+    report.figure(
+        "answers", ", ".join(f"{code} {n:,}" for code, n in connections.codes.most_common())
+    )
     report.figure("memory, MB", f"{growth}")
     report.promise("the server goes on", lives)
-    report.promise(f"no other replies than there should be: {wires.wrong[:3]}", not wires.wrong)
-    report.promise("each id that can be read has its reply", not wires.waiting)
+    report.promise(
+        f"no other replies than there should be: {connections.wrong[:3]}", not connections.wrong
+    )
+    report.promise("each id that can be read has its reply", not connections.waiting)
     slope, noise = growth.per_million()
     words = (
         f"its memory grows by {slope:.2f} ± {noise:.2f} MB with a million, at most {plan.growth:g}"
@@ -295,18 +299,22 @@ def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
 
 
 def pour(
-    plan: Plan, fuzzer: Fuzzer, wires: Wires, growth: Growth, tell: Callable[[str], None]
+    plan: Plan,
+    fuzzer: Fuzzer,
+    connections: Connections,
+    growth: Growth,
+    tell: Callable[[str], None],
 ) -> None:
     """All frames, with a look at memory now and then; in the end no reply is missing."""
     each = max(1, plan.frames // SAMPLES)
     for number in range(plan.frames):
         id_, body = fuzzer.frame()
-        wires.send(number, id_, fuzzer.envelope(body))
+        connections.send(number, id_, fuzzer.envelope(body))
         if number % 16 == 0:
-            wires.take()
-            wires.settle(IN_FLIGHT * plan.connections)
+            connections.take()
+            connections.settle(IN_FLIGHT * plan.connections)
         if number % each == each - 1:
-            wires.settle(0)
+            connections.settle(0)
             growth.look(number + 1)
             tell(f"{number + 1:,} frames, {growth.last / 1e6:.0f} MB")
-    wires.settle(0)
+    connections.settle(0)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from scripts.benchmark.plan import Call
-from scripts.endurance.connection import NoReply, Wire, problem
+from scripts.endurance.connection import LoadConnection, NoReply, problem
 from scripts.endurance.server import Console, Server, Site
 from scripts.endurance.services import Silence
 from scripts.endurance.verdict import Report
@@ -91,8 +91,8 @@ class Ground:
 
     def __enter__(self) -> Ground:
         self._server: Server = self._site.start()
-        self._wire = Wire(self._server.endpoint, self._site.tokens)
-        self._callers = Wire(self._server.endpoint, self._site.tokens)
+        self._connection = LoadConnection(self._server.endpoint, self._site.tokens)
+        self._callers = LoadConnection(self._server.endpoint, self._site.tokens)
         console = Console(self._site.data, self._site.tokens)
         endpoint = f"http://127.0.0.1:{self._silence.port}"
         keys = {"bucket": "files", "access_key": "trial", "secret_key": "of-no-use"}
@@ -102,7 +102,7 @@ class Ground:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._wire.close()
+        self._connection.close()
         self._callers.close()
         self._server.end()
 
@@ -119,12 +119,12 @@ class Ground:
         began = time.perf_counter()
         problems: Counter[str] = Counter()
         done = 0
-        for reply in self._wire.flow(self._adds(began + seconds), self._plan.in_flight):
+        for reply in self._connection.flow(self._adds(began + seconds), self._plan.in_flight):
             done += 1
             problems.update(filter(None, [problem(reply)]))
         rate = done / (time.perf_counter() - began)
         for _ in range(self._plan.in_flight):
-            problems.update(filter(None, [problem(self._wire.reply())]))
+            problems.update(filter(None, [problem(self._connection.reply())]))
         return Window(rate, problems)
 
     def _hanging(self) -> Window:
@@ -156,7 +156,7 @@ class Ground:
             ("tickets.open", {"contact_id": 1, "subject": "Engine", "body": "Stuck."}),
         ):
             calls = [self._call(action, tenant, **params) for tenant in self._names]
-            for reply in self._wire.exchange(calls).values():
+            for reply in self._connection.exchange(calls).values():
                 if wrong := problem(reply):
                     raise NoReply(f"{action} failed: {wrong}")
 

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from scripts.benchmark.plan import Call
 from scripts.endurance import verdict
-from scripts.endurance.connection import Wire
+from scripts.endurance.connection import LoadConnection
 from scripts.endurance.server import Server, Site
 from scripts.endurance.verdict import Ledger, Report, Sight, judge, look
 
@@ -85,14 +85,14 @@ class Trial:
         self._server.end()
         self._server = self._start(number + 1)
         self._ready.append(time.perf_counter() - killed)
-        wire = Wire(self._server.endpoint, self._site.tokens)
+        connection = LoadConnection(self._server.endpoint, self._site.tokens)
         fresh = [id for id in self._ledger.acknowledged if id not in known]
-        self._ask_again(wire, fresh[:1])
+        self._ask_again(connection, fresh[:1])
         self._answers.append(time.perf_counter() - killed)
-        self._seen.update(look(wire, self._ledger, fresh))
-        self._send_again(wire)
-        self._ask_again(wire, self._chance.sample(fresh, min(100, len(fresh))))
-        wire.close()
+        self._seen.update(look(connection, self._ledger, fresh))
+        self._send_again(connection)
+        self._ask_again(connection, self._chance.sample(fresh, min(100, len(fresh))))
+        connection.close()
 
     def _start(self, number: int) -> Server:
         """Every other time with too few places, so that a kill also falls into opening and checkpoints."""
@@ -101,32 +101,32 @@ class Trial:
 
     def _load_and_kill(self) -> float:
         """The moment of the kill."""
-        wire = Wire(self._server.endpoint, self._site.tokens)
+        connection = LoadConnection(self._server.endpoint, self._site.tokens)
         until = time.perf_counter() + self._plan.seconds * self._chance.uniform(0.25, 1.0)
         most = len(self._ledger.asked) + MOST_ADDS
-        for reply in wire.flow(self._ledger.adds(), self._plan.in_flight):
+        for reply in connection.flow(self._ledger.adds(), self._plan.in_flight):
             self._ledger.take(reply)
             if time.perf_counter() > until or len(self._ledger.asked) > most:
                 break
         killed = self._server.kill()
-        for reply in wire.rest():
+        for reply in connection.rest():
             self._ledger.take(reply)
-        wire.close()
+        connection.close()
         self._open_at_kill += len(self._ledger.unacknowledged())
         return killed
 
-    def _send_again(self, wire: Wire) -> None:
+    def _send_again(self, connection: LoadConnection) -> None:
         """What was not acknowledged, under the same ids; then each must be there once."""
         calls = self._ledger.unacknowledged()
-        for reply in wire.exchange(calls).values():
+        for reply in connection.exchange(calls).values():
             self._replayed += reply.get("meta", {}).get("replayed", False)
             self._ledger.take(reply)
         done = [call.id for call in calls if call.id in self._ledger.acknowledged]
-        self._seen.update(look(wire, self._ledger, done))
+        self._seen.update(look(connection, self._ledger, done))
 
-    def _ask_again(self, wire: Wire, ids: list[str]) -> None:
+    def _ask_again(self, connection: LoadConnection, ids: list[str]) -> None:
         """What was acknowledged, under the same ids: the stored reply must come, with the same contact."""
-        for reply in wire.exchange(self._ledger.asked[id] for id in ids).values():
+        for reply in connection.exchange(self._ledger.asked[id] for id in ids).values():
             self._ledger.take(reply)
             self._unreplayed += not reply.get("meta", {}).get("replayed", False)
 

@@ -23,7 +23,7 @@ import zmq
 
 from scripts.benchmark.child import Child
 from scripts.benchmark.peers import HERE
-from scripts.endurance.connection import Wire
+from scripts.endurance.connection import LoadConnection
 from scripts.endurance.server import Server, Site
 from scripts.endurance.verdict import Ledger, Report, Sight, look
 
@@ -141,31 +141,31 @@ class Trial:
 
     def _meet(self, server: Server, part_bytes: int) -> Meeting:
         """Serve others until the message has been dealt with, or the process has ended or hangs."""
-        wire = Wire(server.endpoint, self._site.tokens)
+        connection = LoadConnection(server.endpoint, self._site.tokens)
         flood = self._flood(server, part_bytes)
         adds = islice(self._ledger.adds(), MOST_ADDS)
         for call in islice(adds, self._plan.in_flight):
-            wire.send(call)
+            connection.send(call)
         peak, stalled, last = 0, 0.0, time.perf_counter()
         try:
             while server.running and not flood.answered and time.perf_counter() - last < PATIENCE:
                 with suppress(psutil.Error):  # it has just ended
                     peak = max(peak, server.usage().rss)
-                reply = wire.receive(LOOK_EVERY)
+                reply = connection.receive(LOOK_EVERY)
                 stalled = max(stalled, time.perf_counter() - last)
                 if reply is None:
                     continue
                 last = time.perf_counter()
                 self._ledger.take(reply)
                 for call in islice(adds, 1):
-                    wire.send(call)
+                    connection.send(call)
         finally:
             flood.end()
         ended = time.perf_counter()
         status = None if server.running else server.status(0)
-        for reply in wire.rest():
+        for reply in connection.rest():
             self._ledger.take(reply)
-        wire.close()
+        connection.close()
         return Meeting(status, ended - last >= PATIENCE, stalled, peak, ended)
 
     def _flood(self, server: Server, part_bytes: int) -> Flood:
@@ -177,13 +177,13 @@ class Trial:
     def _look(self, server: Server) -> tuple[Sight, int]:
         """Send again what was not answered, then look for everything; how many have no answer still."""
         ledger = self._ledger
-        wire = Wire(server.endpoint, self._site.tokens)
-        sight = look(wire, ledger, list(ledger.acknowledged))
+        connection = LoadConnection(server.endpoint, self._site.tokens)
+        sight = look(connection, ledger, list(ledger.acknowledged))
         calls = ledger.unacknowledged()
-        for reply in wire.exchange(calls).values():
+        for reply in connection.exchange(calls).values():
             ledger.take(reply)
-        sight.update(look(wire, ledger, [c.id for c in calls if c.id in ledger.acknowledged]))
-        wire.close()
+        sight.update(look(connection, ledger, [c.id for c in calls if c.id in ledger.acknowledged]))
+        connection.close()
         return sight, len(ledger.unacknowledged())
 
 

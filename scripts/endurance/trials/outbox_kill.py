@@ -17,7 +17,7 @@ from scripts.benchmark.child import Child
 from scripts.benchmark.peers import HERE
 from scripts.benchmark.plan import Call
 from scripts.endurance import verdict
-from scripts.endurance.connection import NoReply, Wire, problem
+from scripts.endurance.connection import LoadConnection, NoReply, problem
 from scripts.endurance.server import Console, Server, Site
 from scripts.endurance.verdict import Report
 
@@ -102,30 +102,32 @@ class Trial:
 
     def round(self) -> None:
         """Load, kill at a random moment, start again."""
-        wire = Wire(self._server.endpoint, self._site.tokens)
+        connection = LoadConnection(self._server.endpoint, self._site.tokens)
         most = self._plan.sends // self._plan.rounds
-        for reply in wire.flow(islice(self._sends(), most), self._plan.in_flight):
+        for reply in connection.flow(islice(self._sends(), most), self._plan.in_flight):
             self._take(reply)
         time.sleep(max(0.0, self._chance.uniform(-0.2, 0.3)))  # some get far, others not
         self._server.kill()
-        for reply in wire.rest():
+        for reply in connection.rest():
             self._take(reply)
-        wire.close()
+        connection.close()
         self._server.end()
         self._server = self._site.start()
 
     def settle(self) -> None:
         """Wait until every parcel was heard of; NoReply where that does not come."""
-        wire = Wire(self._server.endpoint, self._site.tokens)
+        connection = LoadConnection(self._server.endpoint, self._site.tokens)
         until = time.perf_counter() + QUIET_SECONDS
-        while not all(self._is_quiet(wire, tenant) for tenant in self._names):
+        while not all(self._is_quiet(connection, tenant) for tenant in self._names):
             if time.perf_counter() > until:
                 raise NoReply(f"deliveries were left after {QUIET_SECONDS:.0f} s")
             time.sleep(0.2)
-        wire.close()
+        connection.close()
 
-    def _is_quiet(self, wire: Wire, tenant: str) -> bool:
-        (reply,) = wire.exchange([Call(f"q-{next(self._numbers)}", tenant, COUNT, {})]).values()
+    def _is_quiet(self, connection: LoadConnection, tenant: str) -> bool:
+        (reply,) = connection.exchange(
+            [Call(f"q-{next(self._numbers)}", tenant, COUNT, {})]
+        ).values()
         if wrong := problem(reply):
             raise NoReply(f"{COUNT} failed: {wrong}")
         return bool(reply["result"]["parcels"] == reply["result"]["heard"])

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from actors.host.process import DESCRIPTORS_BESIDES, DESCRIPTORS_PER_TENANT
 from scripts.benchmark.plan import ADD, GET, Call
-from scripts.endurance.connection import Reply, Wire, problem
+from scripts.endurance.connection import LoadConnection, Reply, problem
 from scripts.endurance.server import Server, Site, Usage
 from scripts.endurance.verdict import Report
 
@@ -75,7 +75,7 @@ def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
     )
     server = site.start()
     try:
-        visit = Visit(server, Wire(server.endpoint, site.tokens), touches(plan, names))
+        visit = Visit(server, LoadConnection(server.endpoint, site.tokens), touches(plan, names))
         visit.run(plan.in_flight, lambda done: tell(f"{done:,} touches"))
     finally:
         server.end()
@@ -96,9 +96,9 @@ def touches(plan: Plan, names: list[str]) -> Iterator[Touch]:
 class Visit:
     """The run: touches under way, and the server's process watched meanwhile."""
 
-    def __init__(self, server: Server, wire: Wire, plan: Iterator[Touch]) -> None:
+    def __init__(self, server: Server, connection: LoadConnection, plan: Iterator[Touch]) -> None:
         self._server = server
-        self._wire = wire
+        self._connection = connection
         self._plan = plan
         self._under_way: dict[str, Touch] = {}
         self._samples: list[tuple[float, Usage]] = []
@@ -113,20 +113,20 @@ class Visit:
         for _ in range(in_flight):
             self._begin()
         while self._under_way:
-            self._take(self._wire.reply())
+            self._take(self._connection.reply())
             if (now := time.perf_counter()) >= due:
                 self._samples.append((now - began, self._server.usage()))
                 due = now + SAMPLE_EVERY
                 if len(self._samples) % 100 == 0:
                     tell(self.right)
         self._seconds = time.perf_counter() - began
-        self._wire.close()
+        self._connection.close()
 
     def _begin(self) -> None:
         touch = next(self._plan, None)
         if touch is not None:
             self._under_way[touch.add.id] = touch
-            self._wire.send(touch.add)
+            self._connection.send(touch.add)
 
     def _take(self, reply: Reply) -> None:
         touch = self._under_way.pop(reply["id"])
@@ -136,7 +136,7 @@ class Visit:
         elif reply["id"] == touch.add.id:
             get = touch.get(reply["result"]["id"])
             self._under_way[get.id] = touch
-            self._wire.send(get)
+            self._connection.send(get)
         else:
             self._judge(touch, reply["result"]["name"])
             self._begin()

@@ -18,7 +18,7 @@ from actors.settings import Settings
 from scripts.benchmark.child import Child
 from scripts.benchmark.peers import HERE
 from scripts.benchmark.plan import Call
-from scripts.endurance.connection import Wire
+from scripts.endurance.connection import LoadConnection
 from scripts.endurance.load import Window, steady
 from scripts.endurance.server import Server, Site
 from scripts.endurance.verdict import Report
@@ -118,23 +118,23 @@ class Trial:
     def run(self, shapes: list[str], flags: dict[str, int], report: Report) -> None:
         """Each shape between two calm windows; the first that ends the server is the last."""
         server = self._site.start({}, **flags)
-        wire = Wire(server.endpoint, self._site.tokens)
+        connection = LoadConnection(server.endpoint, self._site.tokens)
         try:
-            steady(wire, self._calls, self._plan.rate, WARM_UP)
-            calm = steady(wire, self._calls, self._plan.rate, min(CALM, self._seconds))
+            steady(connection, self._calls, self._plan.rate, WARM_UP)
+            calm = steady(connection, self._calls, self._plan.rate, min(CALM, self._seconds))
             before = server.usage().rss
             seen = []
             for shape in shapes:
                 self._tell(shape)
-                seen.append(self._besieged(server, wire, shape))
+                seen.append(self._besieged(server, connection, shape))
                 if not seen[-1].is_alive:
                     break
         finally:
-            wire.close()
+            connection.close()
             server.end()
         self._report(calm, before, seen, report)
 
-    def _besieged(self, server: Server, wire: Wire, shape: str) -> Seen:
+    def _besieged(self, server: Server, connection: LoadConnection, shape: str) -> Seen:
         """The other tenant's requests meanwhile, and the server's memory."""
         peaks: list[int] = [0]
         is_over = threading.Event()
@@ -148,7 +148,7 @@ class Trial:
         try:
             peer.wait_ready()
             watcher.start()
-            window = steady(wire, self._calls, self._plan.rate, self._seconds)
+            window = steady(connection, self._calls, self._plan.rate, self._seconds)
         finally:
             peer.end()
             is_over.set()

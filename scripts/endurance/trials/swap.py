@@ -11,7 +11,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from scripts.endurance.connection import Wire
+from scripts.endurance.connection import LoadConnection
 from scripts.endurance.load import Answer, Files, Traffic, Window, compare, own_index
 from scripts.endurance.server import Console, Server, Site
 from scripts.endurance.verdict import Report
@@ -94,8 +94,8 @@ class Trial:
         self._plan = plan
         self._chance = random.Random(plan.seed)
         self._console = Console(site.data)
-        wire = Wire(server.endpoint, site.tokens)
-        self.traffic = Traffic(wire, list(site.tokens), plan.in_flight, "swap")
+        connection = LoadConnection(server.endpoint, site.tokens)
+        self.traffic = Traffic(connection, list(site.tokens), plan.in_flight, "swap")
         self._reigns = [FIRST]
         self._took: list[float] = []
         """Seconds that each move took until it was acknowledged, swap or not."""

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from actors.assembly.provisioning import TOKEN_FILE
 from scripts.benchmark.plan import Call
 from scripts.endurance import verdict
-from scripts.endurance.connection import NoReply, Reply, Wire, problem
+from scripts.endurance.connection import LoadConnection, NoReply, Reply, problem
 from scripts.endurance.faults import Calls, Faults
 from scripts.endurance.load import own_index
 from scripts.endurance.server import FUNCTION, Server, Site
@@ -195,8 +195,8 @@ class Trial:
     def _load(self, calls: Sequence[Call]) -> None:
         """Send each and take what is answered; orders one after the other."""
         assert self._server is not None
-        admin = Wire(f"ipc://{self._site.data / 'admin.sock'}", self._admin())
-        data = Wire(self._server.endpoint, self._site.tokens)
+        admin = LoadConnection(f"ipc://{self._site.data / 'admin.sock'}", self._admin())
+        data = LoadConnection(self._server.endpoint, self._site.tokens)
         writes = [call for call in calls if call.tenant]
         orders = iter([call for call in calls if not call.tenant])
         for call in writes:
@@ -224,10 +224,10 @@ class Trial:
         token = (self._site.data / TOKEN_FILE).read_text().strip()
         return defaultdict(lambda: token)
 
-    def _send_order(self, wire: Wire, order: Call) -> None:
+    def _send_order(self, connection: LoadConnection, order: Call) -> None:
         if order.action == MOVE:
             self._states.add(order.params["to"])
-        wire.send(order)
+        connection.send(order)
 
     def _take_write(self, reply: Reply) -> None:
         if wrong := problem(reply):
