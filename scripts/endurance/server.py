@@ -64,7 +64,7 @@ class Server(Child):
         return Usage(rss, self._seen.num_fds(), threads)
 
 
-class Site:
+class Installation:
     """A data directory with tenants in it, and the servers that run on it one after another."""
 
     def __init__(

@@ -22,7 +22,7 @@ from scripts.endurance import verdict as files
 from scripts.endurance.connection import NoReply
 from scripts.endurance.faults import NoCompiler
 from scripts.endurance.load import Answer, Sent, Window, answer, compare, own_index
-from scripts.endurance.server import Site
+from scripts.endurance.server import Installation
 from scripts.endurance.services import Silence
 from scripts.endurance.trials import (
     blocked,
@@ -115,7 +115,7 @@ def test_nothing_acknowledged_is_lost_with_the_power_after_failed_syncs(tmp_path
     assert not sound.broken, list(sound.lines())
     assert trial.seen["syncs that failed"]
 
-    for path in files.tenant_files(tmp_path / "site" / "data").values():
+    for path in files.tenant_files(tmp_path / "installation" / "data").values():
         with closing(sqlite3.connect(path)) as file, file:
             file.execute("DELETE FROM marks")
     trial.look("tampering")
@@ -227,24 +227,26 @@ def test_a_loss_of_throughput_would_be_seen(tmp_path: Path) -> None:
 
 def test_swaps_under_load_lose_nothing_and_another_version_would_be_seen(tmp_path: Path) -> None:
     """The same check, on the files as the server left them and on a mark that is signed by the other."""
-    site = Site(tmp_path, ["one", "two"], {"environment": SWAP.environment}, own_index(tmp_path))
-    server = site.start()
+    installation = Installation(
+        tmp_path, ["one", "two"], {"environment": SWAP.environment}, own_index(tmp_path)
+    )
+    server = installation.start()
     try:
-        trial = swap.Trial(SWAP, server, site)
+        trial = swap.Trial(SWAP, server, installation)
         trial.run(quietly)
     finally:
         server.end()
     sound = Report("sound")
-    trial.tell(sound, compare(site.data, trial.traffic))
+    trial.tell(sound, compare(installation.data, trial.traffic))
     said = "\n".join(sound.lines())
     assert not sound.broken, said
     assert "8 in " in said
 
-    with closing(sqlite3.connect(files.tenant_files(site.data)["one"])) as file, file:
+    with closing(sqlite3.connect(files.tenant_files(installation.data)["one"])) as file, file:
         file.execute(
             "UPDATE marks SET text = 3 - substr(text, 1, 1) || substr(text, 2) WHERE id = 7"
         )
-    found = compare(site.data, trial.traffic)
+    found = compare(installation.data, trial.traffic)
     assert (found.lost, found.unknown, found.sound) == (1, 1, False)
 
 

@@ -14,7 +14,7 @@ from scripts.benchmark.plan import Call
 from scripts.endurance import verdict
 from scripts.endurance.connection import LoadConnection, code, problem
 from scripts.endurance.load import Window, steady
-from scripts.endurance.server import Site
+from scripts.endurance.server import Installation
 from scripts.endurance.verdict import Report
 
 TROUBLE: Final = Path(__file__).parents[1] / "fixtures" / "faulty" / "registry.toml"
@@ -92,16 +92,18 @@ class Ground:
         self._calm = [f"calm-{number}" for number in range(plan.tenants)]
         self._trouble = [f"trouble-{number}" for number in range(plan.threads + 1)]
         flags = {"threads": plan.threads}
-        self._site = Site(folder, [*self._calm, *self._trouble], flags, TROUBLE)
+        self._installation = Installation(folder, [*self._calm, *self._trouble], flags, TROUBLE)
         self._numbers = count()
         self._sent: Counter[str] = Counter()
 
     def trial(self, blocking: int) -> Outcome:
         """Load alone, load while so many tenants block, load alone."""
         plan = self._plan
-        server = self._site.start()
+        server = self._installation.start()
         try:
-            calm, trouble = (LoadConnection(server.endpoint, self._site.tokens) for _ in range(2))
+            calm, trouble = (
+                LoadConnection(server.endpoint, self._installation.tokens) for _ in range(2)
+            )
             trouble.exchange(self._mark(tenant) for tenant in self._trouble)
             steady(calm, self._marks(), plan.rate, WARM_UP)
             before = steady(calm, self._marks(), plan.rate, plan.seconds)
@@ -121,9 +123,11 @@ class Ground:
 
     def defects(self, report: Report) -> None:
         """Each kind several times, on one tenant, while the others are served."""
-        server = self._site.start()
+        server = self._installation.start()
         try:
-            calm, trouble = (LoadConnection(server.endpoint, self._site.tokens) for _ in range(2))
+            calm, trouble = (
+                LoadConnection(server.endpoint, self._installation.tokens) for _ in range(2)
+            )
             calls = [
                 self._call(f"trouble.{kind}", self._trouble[0])
                 for _ in range(DEFECTS_EACH)
@@ -147,7 +151,7 @@ class Ground:
     def tell_marks(self, report: Report) -> None:
         """What the functions have left in the files: what was ok, and nothing else."""
         found: Counter[str] = Counter()
-        for path in verdict.tenant_files(self._site.data).values():
+        for path in verdict.tenant_files(self._installation.data).values():
             found.update(verdict.marks(path))
         done = Counter({text: n for text, n in self._sent.items() if text not in DEFECTS})
         report.promise(

@@ -13,7 +13,7 @@ from actors.index.entries import Threshold
 from actors.routing.health import SEVERAL
 from scripts.endurance.connection import REPLY_SECONDS, LoadConnection, NoReply, Reply
 from scripts.endurance.load import Answer, Files, Traffic, compare, own_index
-from scripts.endurance.server import FUNCTION, Console, Site
+from scripts.endurance.server import FUNCTION, Console, Installation
 from scripts.endurance.trials.swap import spread
 from scripts.endurance.verdict import Report
 from transport.message import INTERNAL
@@ -106,7 +106,7 @@ def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
 
 
 class Trial:
-    """A site of its own, on which the version fails once and for all."""
+    """A installation of its own, on which the version fails once and for all."""
 
     def __init__(self, plan: Plan, folder: Path, hold: float) -> None:
         folder.mkdir()
@@ -116,13 +116,13 @@ class Trial:
         self._names = [f"failing-{number}" for number in range(plan.tenants)]
         threads = {"threads": plan.threads, "threads_most": plan.threads}
         flags = {"environment": plan.environment, **threads}
-        self._site = Site(folder, self._names, flags, self._index)
+        self._installation = Installation(folder, self._names, flags, self._index)
 
     def run(self) -> Outcome:
         """Sound, failing, taken out, started again."""
-        server = self._site.start()
+        server = self._installation.start()
         try:
-            console = Console(self._site.data)
+            console = Console(self._installation.data)
             console.moved(*WAY[self._plan.environment])
             before = self._traffic(server.endpoint, "before")
             before.run(self._plan.messages)
@@ -134,12 +134,12 @@ class Trial:
         finally:
             server.end()
         after, restarted = self._again()
-        files = compare(self._site.data, before, after)
+        files = compare(self._installation.data, before, after)
         state = WAY[self._plan.environment][-1]
         return Outcome(state, broken, written, before, after, shown, restarted, files)
 
     def _traffic(self, endpoint: str, name: str) -> Traffic:
-        connection = LoadConnection(endpoint, self._site.tokens)
+        connection = LoadConnection(endpoint, self._installation.tokens)
         return Traffic(connection, self._names, self._plan.in_flight, name)
 
     def _break(self) -> float:
@@ -175,12 +175,12 @@ class Trial:
 
     def _again(self) -> tuple[Traffic, Shown]:
         """The server started again, with the defect still there."""
-        server = self._site.start()
+        server = self._installation.start()
         try:
             traffic = self._traffic(server.endpoint, "after")
             traffic.run(len(self._names))
             traffic.finish()
-            return traffic, self._look(Console(self._site.data))
+            return traffic, self._look(Console(self._installation.data))
         finally:
             server.end()
 

@@ -16,7 +16,7 @@ import msgpack
 import zmq
 
 from scripts.endurance.connection import REPLY_SECONDS, NoReply
-from scripts.endurance.server import Site
+from scripts.endurance.server import Installation
 from scripts.endurance.verdict import Report
 
 TENANT: Final = "acme"
@@ -268,13 +268,13 @@ class Growth:
 def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
     """Send them all, look at every reply; ChildFailed, NoReply."""
     report = Report(f"fuzz: {plan.frames:,} frames on {plan.connections} connections")
-    site = Site(folder, [TENANT], {})
-    server = site.start()
+    installation = Installation(folder, [TENANT], {})
+    server = installation.start()
     try:
         connections = Connections(server.endpoint, plan.connections)
         growth = Growth(lambda: server.usage().rss, min(WARM_UP, plan.frames // 4))
         began = time.perf_counter()
-        pour(plan, Fuzzer(site.tokens[TENANT], plan.seed), connections, growth, tell)
+        pour(plan, Fuzzer(installation.tokens[TENANT], plan.seed), connections, growth, tell)
         seconds = time.perf_counter() - began
         lives = server.running
         connections.close()

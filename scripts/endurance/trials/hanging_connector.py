@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from scripts.benchmark.plan import Call
 from scripts.endurance.connection import LoadConnection, NoReply, problem
-from scripts.endurance.server import Console, Server, Site
+from scripts.endurance.server import Console, Installation, Server
 from scripts.endurance.services import Silence
 from scripts.endurance.verdict import Report
 
@@ -80,7 +80,9 @@ class Ground:
         self._plan = plan
         self._silence = silence
         self._names = [f"hanging-{number}" for number in range(plan.tenants)]
-        self._site = Site(folder, self._names, {"outward_networks": "127.0.0.0/8"}, owners=True)
+        self._installation = Installation(
+            folder, self._names, {"outward_networks": "127.0.0.0/8"}, owners=True
+        )
         self._numbers = count()
         self.pairs: list[tuple[Window, Window]] = []
         """Without and with."""
@@ -90,10 +92,10 @@ class Ground:
         """How calls ended that had hung; empty for ok."""
 
     def __enter__(self) -> Ground:
-        self._server: Server = self._site.start()
-        self._connection = LoadConnection(self._server.endpoint, self._site.tokens)
-        self._callers = LoadConnection(self._server.endpoint, self._site.tokens)
-        console = Console(self._site.data, self._site.tokens)
+        self._server: Server = self._installation.start()
+        self._connection = LoadConnection(self._server.endpoint, self._installation.tokens)
+        self._callers = LoadConnection(self._server.endpoint, self._installation.tokens)
+        console = Console(self._installation.data, self._installation.tokens)
         endpoint = f"http://127.0.0.1:{self._silence.port}"
         keys = {"bucket": "files", "access_key": "trial", "secret_key": "of-no-use"}
         console.connect(self._names, "storage", endpoint=endpoint, timeout=60, **keys)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from scripts.benchmark.plan import Call
 from scripts.endurance import verdict
 from scripts.endurance.connection import LoadConnection
-from scripts.endurance.server import Server, Site
+from scripts.endurance.server import Installation, Server
 from scripts.endurance.verdict import Ledger, Report, Sight, judge, look
 
 MOST_ADDS = 50_000
@@ -62,7 +62,7 @@ class Trial:
         names = [f"kill-{number}" for number in range(plan.tenants)]
         self._plan = plan
         self._chance = random.Random(plan.seed)
-        self._site = Site(folder, names, {})
+        self._installation = Installation(folder, names, {})
         self._ledger = Ledger(names)
         self._ready: list[float] = []
         self._answers: list[float] = []
@@ -85,7 +85,7 @@ class Trial:
         self._server.end()
         self._server = self._start(number + 1)
         self._ready.append(time.perf_counter() - killed)
-        connection = LoadConnection(self._server.endpoint, self._site.tokens)
+        connection = LoadConnection(self._server.endpoint, self._installation.tokens)
         fresh = [id for id in self._ledger.acknowledged if id not in known]
         self._ask_again(connection, fresh[:1])
         self._answers.append(time.perf_counter() - killed)
@@ -97,11 +97,13 @@ class Trial:
     def _start(self, number: int) -> Server:
         """Every other time with too few places, so that a kill also falls into opening and checkpoints."""
         tenants = self._plan.tenants
-        return self._site.start(resident=tenants if number % 2 == 0 else max(1, tenants // 2))
+        return self._installation.start(
+            resident=tenants if number % 2 == 0 else max(1, tenants // 2)
+        )
 
     def _load_and_kill(self) -> float:
         """The moment of the kill."""
-        connection = LoadConnection(self._server.endpoint, self._site.tokens)
+        connection = LoadConnection(self._server.endpoint, self._installation.tokens)
         until = time.perf_counter() + self._plan.seconds * self._chance.uniform(0.25, 1.0)
         most = len(self._ledger.asked) + MOST_ADDS
         for reply in connection.flow(self._ledger.adds(), self._plan.in_flight):
@@ -165,7 +167,7 @@ class Trial:
 
     def tell_files(self, report: Report) -> None:
         """What is in the files, now that nobody has them open."""
-        data, ledger = self._site.data, self._ledger
+        data, ledger = self._installation.data, self._ledger
         paths = verdict.tenant_files(data)
         sight, strangers = self._compare(paths)
         report.promise(

@@ -24,7 +24,7 @@ import zmq
 from scripts.benchmark.child import Child
 from scripts.benchmark.peers import HERE
 from scripts.endurance.connection import LoadConnection
-from scripts.endurance.server import Server, Site
+from scripts.endurance.server import Installation, Server
 from scripts.endurance.verdict import Ledger, Report, Sight, look
 
 PATIENCE: Final = 30.0
@@ -102,19 +102,19 @@ class Trial:
     def __init__(self, plan: Plan, folder: Path) -> None:
         self._plan = plan
         self._folder = folder
-        self._site = Site(folder, TENANTS, {"memory_bytes": plan.memory_bytes})
+        self._installation = Installation(folder, TENANTS, {"memory_bytes": plan.memory_bytes})
         self._ledger = Ledger(TENANTS)
 
     def run(self, part_bytes: int, report: Report) -> None:
         """Meet the message; start again where that ended the process; look for what was acknowledged."""
-        server = self._site.start()
+        server = self._installation.start()
         ready = 0.0
         try:
             before = server.usage().rss
             meeting = self._meet(server, part_bytes)
             if meeting.status is not None or meeting.hung:
                 server.end()
-                server = self._site.start()
+                server = self._installation.start()
                 ready = time.perf_counter() - meeting.ended
             sight, left = self._look(server)
         finally:
@@ -141,7 +141,7 @@ class Trial:
 
     def _meet(self, server: Server, part_bytes: int) -> Meeting:
         """Serve others until the message has been dealt with, or the process has ended or hangs."""
-        connection = LoadConnection(server.endpoint, self._site.tokens)
+        connection = LoadConnection(server.endpoint, self._installation.tokens)
         flood = self._flood(server, part_bytes)
         adds = islice(self._ledger.adds(), MOST_ADDS)
         for call in islice(adds, self._plan.in_flight):
@@ -177,7 +177,7 @@ class Trial:
     def _look(self, server: Server) -> tuple[Sight, int]:
         """Send again what was not answered, then look for everything; how many have no answer still."""
         ledger = self._ledger
-        connection = LoadConnection(server.endpoint, self._site.tokens)
+        connection = LoadConnection(server.endpoint, self._installation.tokens)
         sight = look(connection, ledger, list(ledger.acknowledged))
         calls = ledger.unacknowledged()
         for reply in connection.exchange(calls).values():

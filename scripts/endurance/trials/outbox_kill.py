@@ -18,7 +18,7 @@ from scripts.benchmark.peers import HERE
 from scripts.benchmark.plan import Call
 from scripts.endurance import verdict
 from scripts.endurance.connection import LoadConnection, NoReply, problem
-from scripts.endurance.server import Console, Server, Site
+from scripts.endurance.server import Console, Installation, Server
 from scripts.endurance.verdict import Report
 
 REGISTRY: Final = Path(__file__).parents[1] / "fixtures" / "parcels" / "registry.toml"
@@ -81,15 +81,15 @@ class Trial:
         self._names = [f"send-{number}" for number in range(plan.tenants)]
         port = self._peer._ready.result(0).split()[1]
         flags = {"outward_networks": "127.0.0.0/8"}
-        self._site = Site(
+        self._installation = Installation(
             folder, self._names, flags, REGISTRY, "scripts.endurance.fast_retries", owners=True
         )
         self._numbers = count()
         self._calls: dict[str, Call] = {}
         self.acknowledged: dict[str, str] = {}
         """Id of a request → key that its ok reply named."""
-        self._server: Server = self._site.start()
-        console = Console(self._site.data, self._site.tokens)
+        self._server: Server = self._installation.start()
+        console = Console(self._installation.data, self._installation.tokens)
         console.connect(self._names, "post", url=f"http://127.0.0.1:{port}")
         console.close()
 
@@ -102,7 +102,7 @@ class Trial:
 
     def round(self) -> None:
         """Load, kill at a random moment, start again."""
-        connection = LoadConnection(self._server.endpoint, self._site.tokens)
+        connection = LoadConnection(self._server.endpoint, self._installation.tokens)
         most = self._plan.sends // self._plan.rounds
         for reply in connection.flow(islice(self._sends(), most), self._plan.in_flight):
             self._take(reply)
@@ -112,11 +112,11 @@ class Trial:
             self._take(reply)
         connection.close()
         self._server.end()
-        self._server = self._site.start()
+        self._server = self._installation.start()
 
     def settle(self) -> None:
         """Wait until every parcel was heard of; NoReply where that does not come."""
-        connection = LoadConnection(self._server.endpoint, self._site.tokens)
+        connection = LoadConnection(self._server.endpoint, self._installation.tokens)
         until = time.perf_counter() + QUIET_SECONDS
         while not all(self._is_quiet(connection, tenant) for tenant in self._names):
             if time.perf_counter() > until:
@@ -152,7 +152,7 @@ class Trial:
 
     def tell(self, report: Report) -> None:
         """The peer's ledger against the tenants' files."""
-        paths = verdict.tenant_files(self._site.data)
+        paths = verdict.tenant_files(self._installation.data)
         kept: dict[str, str] = {}
         heard: Counter[str] = Counter()
         left = 0

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from actors.host.process import DESCRIPTORS_BESIDES, DESCRIPTORS_PER_TENANT
 from scripts.benchmark.plan import ADD, GET, Call
 from scripts.endurance.connection import LoadConnection, Reply, problem
-from scripts.endurance.server import Server, Site, Usage
+from scripts.endurance.server import Installation, Server, Usage
 from scripts.endurance.verdict import Report
 
 SAMPLE_EVERY = 0.1
@@ -69,13 +69,15 @@ def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
     """Touch all; ChildFailed, NoReply."""
     tell(f"creating {plan.tenants} tenants")
     names = [f"crowd-{number}" for number in range(plan.tenants)]
-    site = Site(folder, names, {"resident": plan.resident})
+    installation = Installation(folder, names, {"resident": plan.resident})
     report = Report(
         f"crowd: {plan.tenants:,} tenants, {plan.resident} places, {plan.touches} touches each"
     )
-    server = site.start()
+    server = installation.start()
     try:
-        visit = Visit(server, LoadConnection(server.endpoint, site.tokens), touches(plan, names))
+        visit = Visit(
+            server, LoadConnection(server.endpoint, installation.tokens), touches(plan, names)
+        )
         visit.run(plan.in_flight, lambda done: tell(f"{done:,} touches"))
     finally:
         server.end()

@@ -20,7 +20,7 @@ from scripts.benchmark.peers import HERE
 from scripts.benchmark.plan import Call
 from scripts.endurance.connection import LoadConnection
 from scripts.endurance.load import Window, steady
-from scripts.endurance.server import Server, Site
+from scripts.endurance.server import Installation, Server
 from scripts.endurance.verdict import Report
 
 MEGABYTE: Final = 1024**2
@@ -88,12 +88,14 @@ def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
     report = Report(f"siege: {plan.rate:g} requests/s of one tenant while others do their worst")
     shapes = plan.shapes.split(",")
     unlimited = [each for each in shapes if each == "flood:0"]
-    site = Site(folder, TENANTS, {**OWN, "token_rate": plan.limit})
+    installation = Installation(folder, TENANTS, {**OWN, "token_rate": plan.limit})
     limited = [each for each in shapes if each not in unlimited]
     no_limits = {"token_rate": 0, "tenant_rate": 0, "connection_rate": 0}
     for some, flags in ((limited, {}), (unlimited, no_limits)):
         if some:
-            Trial(plan, site, folder, tell, plan.seconds / len(shapes)).run(some, flags, report)
+            Trial(plan, installation, folder, tell, plan.seconds / len(shapes)).run(
+                some, flags, report
+            )
     return report
 
 
@@ -103,13 +105,13 @@ class Trial:
     def __init__(
         self,
         plan: Plan,
-        site: Site,
+        installation: Installation,
         folder: Path,
         tell: Callable[[str], None],
         seconds: float,
     ) -> None:
         self._plan = plan
-        self._site = site
+        self._installation = installation
         self._folder = folder
         self._tell = tell
         self._seconds = seconds
@@ -117,8 +119,8 @@ class Trial:
 
     def run(self, shapes: list[str], flags: dict[str, int], report: Report) -> None:
         """Each shape between two calm windows; the first that ends the server is the last."""
-        server = self._site.start({}, **flags)
-        connection = LoadConnection(server.endpoint, self._site.tokens)
+        server = self._installation.start({}, **flags)
+        connection = LoadConnection(server.endpoint, self._installation.tokens)
         try:
             steady(connection, self._calls, self._plan.rate, WARM_UP)
             calm = steady(connection, self._calls, self._plan.rate, min(CALM, self._seconds))
@@ -158,7 +160,7 @@ class Trial:
     def _peer(self, server: Server, shape: str) -> Child:
         name, _, times = shape.partition(":")
         arguments = [f"--endpoint={server.endpoint}", f"--shape={name}"]
-        arguments += [f"--token={self._site.tokens['besieger']}", "--tenant=besieger"]
+        arguments += [f"--token={self._installation.tokens['besieger']}", "--tenant=besieger"]
         arguments.append(f"--rate={float(times or 0) * self._plan.limit}")
         return Child("scripts.endurance.attackers", arguments, self._folder / f"{name}.log", HERE)
 

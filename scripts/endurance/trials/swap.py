@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from scripts.endurance.connection import LoadConnection
 from scripts.endurance.load import Answer, Files, Traffic, Window, compare, own_index
-from scripts.endurance.server import Console, Server, Site
+from scripts.endurance.server import Console, Installation, Server
 from scripts.endurance.verdict import Report
 
 WAY: Final = (
@@ -76,26 +76,26 @@ def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
         f"{plan.in_flight} requests under way"
     )
     names = [f"swap-{number}" for number in range(plan.tenants)]
-    site = Site(folder, names, {"environment": plan.environment}, own_index(folder))
-    server = site.start()
+    installation = Installation(folder, names, {"environment": plan.environment}, own_index(folder))
+    server = installation.start()
     try:
-        trial = Trial(plan, server, site)
+        trial = Trial(plan, server, installation)
         trial.run(tell)
     finally:
         server.end()
-    trial.tell(report, compare(site.data, trial.traffic))
+    trial.tell(report, compare(installation.data, trial.traffic))
     return report
 
 
 class Trial:
     """One client process: its load on the data channel, its orders on the admin channel."""
 
-    def __init__(self, plan: Plan, server: Server, site: Site) -> None:
+    def __init__(self, plan: Plan, server: Server, installation: Installation) -> None:
         self._plan = plan
         self._chance = random.Random(plan.seed)
-        self._console = Console(site.data)
-        connection = LoadConnection(server.endpoint, site.tokens)
-        self.traffic = Traffic(connection, list(site.tokens), plan.in_flight, "swap")
+        self._console = Console(installation.data)
+        connection = LoadConnection(server.endpoint, installation.tokens)
+        self.traffic = Traffic(connection, list(installation.tokens), plan.in_flight, "swap")
         self._reigns = [FIRST]
         self._took: list[float] = []
         """Seconds that each move took until it was acknowledged, swap or not."""

@@ -20,7 +20,7 @@ from scripts.endurance import verdict
 from scripts.endurance.connection import LoadConnection, NoReply, Reply, problem
 from scripts.endurance.faults import Calls, Faults
 from scripts.endurance.load import own_index
-from scripts.endurance.server import FUNCTION, Server, Site
+from scripts.endurance.server import FUNCTION, Installation, Server
 from scripts.endurance.trials.swap import WAY
 from scripts.endurance.verdict import Report
 
@@ -90,11 +90,11 @@ class Trial:
     def __init__(self, plan: Plan, folder: Path) -> None:
         self._plan = plan
         self._chance = random.Random(plan.seed)
-        place = folder / "site"
+        place = folder / "installation"
         place.mkdir()
         self._folder = folder
         names = [f"sync-{number}" for number in range(plan.tenants)]
-        self._site = Site(place, names, {}, own_index(place))
+        self._installation = Installation(place, names, {}, own_index(place))
         self._index = place / "index" / "registry.toml"
         self._faults = Faults(folder / "disk", place)
         self._asked: dict[str, Call] = {}
@@ -137,7 +137,7 @@ class Trial:
         self._start()
 
     def _start(self) -> None:
-        self._server = self._site.start(self._faults.environment())
+        self._server = self._installation.start(self._faults.environment())
 
     # Load
 
@@ -147,7 +147,7 @@ class Trial:
         new = [
             Call(
                 f"w-{at:07d}",
-                self._chance.choice(list(self._site.tokens)),
+                self._chance.choice(list(self._installation.tokens)),
                 FUNCTION,
                 {"text": f"w-{at:07d}"},
             )
@@ -195,8 +195,8 @@ class Trial:
     def _load(self, calls: Sequence[Call]) -> None:
         """Send each and take what is answered; orders one after the other."""
         assert self._server is not None
-        admin = LoadConnection(f"ipc://{self._site.data / 'admin.sock'}", self._admin())
-        data = LoadConnection(self._server.endpoint, self._site.tokens)
+        admin = LoadConnection(f"ipc://{self._installation.data / 'admin.sock'}", self._admin())
+        data = LoadConnection(self._server.endpoint, self._installation.tokens)
         writes = [call for call in calls if call.tenant]
         orders = iter([call for call in calls if not call.tenant])
         for call in writes:
@@ -221,7 +221,7 @@ class Trial:
         admin.close()
 
     def _admin(self) -> defaultdict[str, str]:
-        token = (self._site.data / TOKEN_FILE).read_text().strip()
+        token = (self._installation.data / TOKEN_FILE).read_text().strip()
         return defaultdict(lambda: token)
 
     def _send_order(self, connection: LoadConnection, order: Call) -> None:
@@ -249,7 +249,7 @@ class Trial:
         """Whether all is there that was acknowledged; the server finds the files as they were."""
         copy = self._folder / "copy"
         shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(self._site.data, copy, ignore=shutil.ignore_patterns("*.sock"))
+        shutil.copytree(self._installation.data, copy, ignore=shutil.ignore_patterns("*.sock"))
         self._written -= self._miss(when, "write", self._written - set(self._marks(copy)))
         with closing(sqlite3.connect(copy / "directory.db")) as file:
             names = {name for (name,) in file.execute("SELECT name FROM people")}
