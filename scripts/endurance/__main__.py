@@ -30,7 +30,7 @@ from scripts.endurance.trials import (
 )
 from scripts.endurance.verdict import Report
 
-HARNESSES: dict[str, ModuleType] = {
+TRIALS: dict[str, ModuleType] = {
     "kill": kill,
     "crowd": passivation,
     "blocked": blocked,
@@ -49,14 +49,14 @@ INTERRUPTED = 130
 
 
 def parser() -> argparse.ArgumentParser:
-    """A command for each harness, an option for each field of its plan."""
+    """A command for each trial, an option for each field of its plan."""
     made = argparse.ArgumentParser(
         prog="scripts/endure",
         description="Tries the promises of docs/message-api.md on a real server for longer than the "
         "tests do. Exit status 0: all kept; 1: one was broken, or the server hung or did not start.",
     )
-    commands = made.add_subparsers(dest="harness", required=True)
-    for name, module in HARNESSES.items():
+    commands = made.add_subparsers(dest="trial", required=True)
+    for name, module in TRIALS.items():
         add_options(
             commands.add_parser(name, help=module.__doc__, description=module.__doc__), module
         )
@@ -88,16 +88,16 @@ def plan_of(module: ModuleType, options: argparse.Namespace) -> Any:
 
 
 def run(options: argparse.Namespace) -> Report:
-    """Run a harness in a folder of its own, which is removed afterwards."""
-    module = HARNESSES[options.harness]
+    """Run a trial in a folder of its own, which is removed afterwards."""
+    module = TRIALS[options.trial]
     parent = options.folder or Path(os.environ.get("TENANTRY_DATA", HERE / "var"))
     parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="endure-", dir=parent.resolve()) as folder:
-        report: Report = module.run(plan_of(module, options), Path(folder), tell)
+        report: Report = module.run(plan_of(module, options), Path(folder), progress)
     return report
 
 
-def tell(line: str) -> None:
+def progress(line: str) -> None:
     """What is going on, for whoever waits."""
     print(line, file=sys.stderr, flush=True)
 
@@ -115,7 +115,7 @@ def main() -> int:
     try:
         report = run(options)
     except (ChildFailed, NoReply, NoCompiler) as problem:
-        print(f"scripts/endure {options.harness}: {problem}", file=sys.stderr)
+        print(f"scripts/endure {options.trial}: {problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("scripts/endure: interrupted", file=sys.stderr)

@@ -212,7 +212,7 @@ def test_while_a_connector_hangs_the_same_tenants_are_served(tmp_path: Path) -> 
 def test_a_loss_of_throughput_would_be_seen(tmp_path: Path) -> None:
     """By the median of the pairs."""
     with Silence() as silence:
-        ground = hanging_connector.Ground(HANGING._replace(ratio=0.9), tmp_path, silence)
+        ground = hanging_connector.Trial(HANGING._replace(ratio=0.9), tmp_path, silence)
     report = Report("slow")
     ground.held = [16]
     ground.endings[""] = 48

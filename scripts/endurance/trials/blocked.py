@@ -17,7 +17,7 @@ from scripts.endurance.load import Window, steady
 from scripts.endurance.server import Installation
 from scripts.endurance.verdict import Report
 
-TROUBLE: Final = Path(__file__).parents[1] / "fixtures" / "faulty" / "registry.toml"
+FAULTY: Final = Path(__file__).parents[1] / "fixtures" / "faulty" / "registry.toml"
 DEFECTS: Final = ("fail", "misshape", "leave")
 """Each is answered `internal` and leaves no mark."""
 DEFECTS_EACH: Final = 5
@@ -65,57 +65,57 @@ class Outcome(NamedTuple):
         return self.during.percentile(0.99) / self.without.percentile(0.99)
 
 
-def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
+def run(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Report:
     """Defects first, then every case of blocking; ChildFailed, NoReply."""
     report = Report(
         f"blocked: {plan.tenants} tenants send {plan.rate:g} requests/s while functions misbehave, "
         f"{plan.threads} threads"
     )
-    ground = Ground(plan, folder)
-    tell("functions that raise, answer wrongly, exit")
-    ground.defects(report)
+    trial = Trial(plan, folder)
+    progress("functions that raise, answer wrongly, exit")
+    trial.defects(report)
     for blocking in dict.fromkeys((1, plan.threads, plan.threads + 1)):
         outcomes = []
         for number in range(plan.trials):
-            tell(f"{blocking} blocking, trial {number + 1} of {plan.trials}")
-            outcomes.append(ground.trial(blocking))
-        tell_case(report, plan, blocking, outcomes)
-    ground.tell_marks(report)
+            progress(f"{blocking} blocking, trial {number + 1} of {plan.trials}")
+            outcomes.append(trial.measure(blocking))
+        report_case(report, plan, blocking, outcomes)
+    trial.add_marks_to(report)
     return report
 
 
-class Ground:
+class Trial:
     """Tenants that behave and tenants that do not, on a new server for each trial."""
 
     def __init__(self, plan: Plan, folder: Path) -> None:
         self._plan = plan
         self._calm = [f"calm-{number}" for number in range(plan.tenants)]
-        self._trouble = [f"trouble-{number}" for number in range(plan.threads + 1)]
+        self._faulty = [f"trouble-{number}" for number in range(plan.threads + 1)]
         flags = {"threads": plan.threads}
-        self._installation = Installation(folder, [*self._calm, *self._trouble], flags, TROUBLE)
+        self._installation = Installation(folder, [*self._calm, *self._faulty], flags, FAULTY)
         self._numbers = count()
         self._sent: Counter[str] = Counter()
 
-    def trial(self, blocking: int) -> Outcome:
+    def measure(self, blocking: int) -> Outcome:
         """Load alone, load while so many tenants block, load alone."""
         plan = self._plan
         server = self._installation.start()
         try:
-            calm, trouble = (
+            calm, faulty = (
                 LoadConnection(server.endpoint, self._installation.tokens) for _ in range(2)
             )
-            trouble.exchange(self._mark(tenant) for tenant in self._trouble)
+            faulty.exchange(self._mark(tenant) for tenant in self._faulty)
             steady(calm, self._marks(), plan.rate, WARM_UP)
             before = steady(calm, self._marks(), plan.rate, plan.seconds)
             began = time.perf_counter()
-            for tenant in self._trouble[:blocking]:
-                trouble.send(self._call("trouble.block", tenant, seconds=plan.seconds))
+            for tenant in self._faulty[:blocking]:
+                faulty.send(self._call("trouble.block", tenant, seconds=plan.seconds))
             during = steady(calm, self._marks(), plan.rate, plan.seconds)
-            replies = [trouble.reply() for _ in range(blocking)]
+            replies = [faulty.reply() for _ in range(blocking)]
             took = time.perf_counter() - began
             after = steady(calm, self._marks(), plan.rate, plan.seconds)
             calm.close()
-            trouble.close()
+            faulty.close()
         finally:
             server.end()
         without = Window(before.latencies + after.latencies, before.problems + after.problems)
@@ -125,21 +125,21 @@ class Ground:
         """Each kind several times, on one tenant, while the others are served."""
         server = self._installation.start()
         try:
-            calm, trouble = (
+            calm, faulty = (
                 LoadConnection(server.endpoint, self._installation.tokens) for _ in range(2)
             )
             calls = [
-                self._call(f"trouble.{kind}", self._trouble[0])
+                self._call(f"trouble.{kind}", self._faulty[0])
                 for _ in range(DEFECTS_EACH)
                 for kind in DEFECTS
             ]
             for call in calls:
-                trouble.send(call)
+                faulty.send(call)
             window = steady(calm, self._marks(), self._plan.rate, WARM_UP)
-            replies = {reply["id"]: reply for reply in (trouble.reply() for _ in calls)}
-            alive = trouble.exchange([self._mark(self._trouble[0])])
+            replies = {reply["id"]: reply for reply in (faulty.reply() for _ in calls)}
+            alive = faulty.exchange([self._mark(self._faulty[0])])
             calm.close()
-            trouble.close()
+            faulty.close()
         finally:
             server.end()
         for kind in DEFECTS:
@@ -148,7 +148,7 @@ class Ground:
         served = not window.problems and all(reply["ok"] for reply in alive.values())
         report.promise("the others are served meanwhile, and that tenant afterwards", served)
 
-    def tell_marks(self, report: Report) -> None:
+    def add_marks_to(self, report: Report) -> None:
         """What the functions have left in the files: what was ok, and nothing else."""
         found: Counter[str] = Counter()
         for path in verdict.tenant_files(self._installation.data).values():
@@ -172,7 +172,7 @@ class Ground:
         return Call(f"{action}-{next(self._numbers)}", tenant, action, params)
 
 
-def tell_case(report: Report, plan: Plan, blocking: int, outcomes: list[Outcome]) -> None:
+def report_case(report: Report, plan: Plan, blocking: int, outcomes: list[Outcome]) -> None:
     """Medians over the trials of one case, and the promises."""
     who = f"{blocking} blocking"
     for name, windows in (

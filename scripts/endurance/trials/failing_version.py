@@ -60,7 +60,7 @@ MEANINGS: Final = {
 }
 
 
-class Shown(NamedTuple):
+class FunctionStatus(NamedTuple):
     """What the server says of it afterwards."""
 
     function: Reply
@@ -85,12 +85,12 @@ class Outcome(NamedTuple):
     before: Traffic
     after: Traffic
     """On a server that was started again."""
-    shown: Shown
-    restarted: Shown
+    shown: FunctionStatus
+    restarted: FunctionStatus
     files: Files
 
 
-def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
+def run(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Report:
     """Every case; ChildFailed, NoReply."""
     report = Report(
         f"failing: a version begins to fail in {plan.environment}, {plan.tenants} tenants, "
@@ -99,9 +99,9 @@ def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
     for hold in HOLDS:
         outcomes = []
         for number in range(plan.trials):
-            tell(f"holding its thread for {hold:g} s, trial {number + 1} of {plan.trials}")
+            progress(f"holding its thread for {hold:g} s, trial {number + 1} of {plan.trials}")
             outcomes.append(Trial(plan, folder / f"{hold:g}-{number}", hold).run())
-        tell_case(report, plan, f"held {hold:g} s", outcomes)
+        report_case(report, plan, f"held {hold:g} s", outcomes)
     return report
 
 
@@ -162,18 +162,18 @@ class Trial:
         versions = tomllib.loads(self._index.read_text())["actions"][FUNCTION]["versions"]
         return next(each for each in versions if each["version"] == 2)
 
-    def _look(self, console: Console) -> Shown:
+    def _look(self, console: Console) -> FunctionStatus:
         """Whatever the server had to write about it has been written before the record of the first order."""
         changes = console.ask("functions.diff")["changes"]
         history = console.ask("functions.history", function=FUNCTION)["moves"]
         moves = [each for each in history if each["by"] == "machine"]
-        shown = Shown(
+        shown = FunctionStatus(
             console.ask("functions.show", function=FUNCTION), moves, changes, self._version()
         )
         console.close()
         return shown
 
-    def _again(self) -> tuple[Traffic, Shown]:
+    def _again(self) -> tuple[Traffic, FunctionStatus]:
         """The server started again, with the defect still there."""
         server = self._installation.start()
         try:
@@ -188,7 +188,7 @@ class Trial:
 # What came of it
 
 
-def tell_case(report: Report, plan: Plan, name: str, outcomes: Sequence[Outcome]) -> None:
+def report_case(report: Report, plan: Plan, name: str, outcomes: Sequence[Outcome]) -> None:
     """Figures and promises over the trials of one case."""
     failed = [failures(each) for each in outcomes]
     numbers = [len(each) for each in failed]

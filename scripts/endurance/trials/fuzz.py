@@ -265,7 +265,7 @@ class Growth:
         return " ".join(f"{rss / 1e6:.0f}" for _, rss in self._seen[:: SAMPLES // 8])
 
 
-def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
+def run(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Report:
     """Send them all, look at every reply; ChildFailed, NoReply."""
     report = Report(f"fuzz: {plan.frames:,} frames on {plan.connections} connections")
     installation = Installation(folder, [TENANT], {})
@@ -274,7 +274,7 @@ def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
         connections = Connections(server.endpoint, plan.connections)
         growth = Growth(lambda: server.usage().rss, min(WARM_UP, plan.frames // 4))
         began = time.perf_counter()
-        pour(plan, Fuzzer(installation.tokens[TENANT], plan.seed), connections, growth, tell)
+        pour(plan, Fuzzer(installation.tokens[TENANT], plan.seed), connections, growth, progress)
         seconds = time.perf_counter() - began
         lives = server.running
         connections.close()
@@ -303,7 +303,7 @@ def pour(
     fuzzer: Fuzzer,
     connections: Connections,
     growth: Growth,
-    tell: Callable[[str], None],
+    progress: Callable[[str], None],
 ) -> None:
     """All frames, with a look at memory now and then; in the end no reply is missing."""
     each = max(1, plan.frames // SAMPLES)
@@ -316,5 +316,5 @@ def pour(
         if number % each == each - 1:
             connections.settle(0)
             growth.look(number + 1)
-            tell(f"{number + 1:,} frames, {growth.last / 1e6:.0f} MB")
+            progress(f"{number + 1:,} frames, {growth.last / 1e6:.0f} MB")
     connections.settle(0)

@@ -59,21 +59,21 @@ class Window(NamedTuple):
     """Replies that were not ok, by their error."""
 
 
-def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
+def run(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Report:
     """All pairs on one server; ChildFailed, NoReply."""
     report = Report(
         f"hanging: {plan.tenants} tenants, contacts.add while {plan.calls} calls of each hang"
     )
-    with Silence() as silence, Ground(plan, folder, silence) as ground:
-        ground.window(WARM_UP)
+    with Silence() as silence, Trial(plan, folder, silence) as trial:
+        trial.window(WARM_UP)
         for number in range(plan.pairs):
-            tell(f"pair {number + 1} of {plan.pairs}")
-            ground.pair(hanging_first=bool(number % 2))
-    ground.tell(report)
+            progress(f"pair {number + 1} of {plan.pairs}")
+            trial.pair(hanging_first=bool(number % 2))
+    trial.add_to(report)
     return report
 
 
-class Ground:
+class Trial:
     """One server, its tenants, and the service that says nothing."""
 
     def __init__(self, plan: Plan, folder: Path, silence: Silence) -> None:
@@ -91,7 +91,7 @@ class Ground:
         self.endings: Counter[str] = Counter()
         """How calls ended that had hung; empty for ok."""
 
-    def __enter__(self) -> Ground:
+    def __enter__(self) -> Trial:
         self._server: Server = self._installation.start()
         self._connection = LoadConnection(self._server.endpoint, self._installation.tokens)
         self._callers = LoadConnection(self._server.endpoint, self._installation.tokens)
@@ -176,7 +176,7 @@ class Ground:
 
     # What came of it
 
-    def tell(self, report: Report) -> None:
+    def add_to(self, report: Report) -> None:
         """Medians, and the promises."""
         ratios = [with_.rate / without.rate for without, with_ in self.pairs]
         middle, least = statistics.median(ratios), self._plan.ratio

@@ -43,15 +43,15 @@ MEANINGS: Final = {
 }
 
 
-def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
+def run(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Report:
     """All rounds; ChildFailed, NoReply."""
     report = Report(f"kill: {plan.rounds} x kill -9 under contacts.add, {plan.tenants} tenants")
     with Trial(plan, folder) as trial:
         for number in range(plan.rounds):
-            tell(f"round {number + 1} of {plan.rounds}")
+            progress(f"round {number + 1} of {plan.rounds}")
             trial.round(number)
-    trial.tell(report)
-    trial.tell_files(report)
+    trial.add_to(report)
+    trial.add_files_to(report)
     return report
 
 
@@ -134,7 +134,7 @@ class Trial:
 
     # What came of it
 
-    def tell(self, report: Report) -> None:
+    def add_to(self, report: Report) -> None:
         """What was seen through the API."""
         ledger, seen = self._ledger, self._seen
         sent = len(ledger.asked)
@@ -165,7 +165,7 @@ class Trial:
             max(self._ready) < self._plan.within,
         )
 
-    def tell_files(self, report: Report) -> None:
+    def add_files_to(self, report: Report) -> None:
         """What is in the files, now that nobody has them open."""
         data, ledger = self._installation.data, self._ledger
         paths = verdict.tenant_files(data)

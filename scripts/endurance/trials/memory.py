@@ -84,14 +84,14 @@ class Meeting(NamedTuple):
     """time.perf_counter() when the end was seen."""
 
 
-def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
+def run(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Report:
     """Empty parts, then others, each on a new server; ChildFailed, NoReply."""
     report = Report(
         f"memory: one message of {plan.parts:,} parts, {plan.memory_bytes / MEGABYTE:,.0f} MB to live in"
     )
     trial = Trial(plan, folder)
     for part_bytes in (0, plan.part_bytes):
-        tell(f"{plan.parts:,} parts of {part_bytes} bytes")
+        progress(f"{plan.parts:,} parts of {part_bytes} bytes")
         trial.run(part_bytes, report)
     return report
 

@@ -55,16 +55,16 @@ MEANINGS: Final = {
 }
 
 
-def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
+def run(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Report:
     """All rounds; ChildFailed, NoReply."""
     report = Report(f"send: {plan.rounds} x kill -9 under {SEND}, {plan.tenants} tenants")
     with Trial(plan, folder) as trial:
         for number in range(plan.rounds):
-            tell(f"round {number + 1} of {plan.rounds}")
+            progress(f"round {number + 1} of {plan.rounds}")
             trial.round()
-        tell("waiting for what is left")
+        progress("waiting for what is left")
         trial.settle()
-    trial.tell(report)
+    trial.add_to(report)
     return report
 
 
@@ -150,7 +150,7 @@ class Trial:
 
     # What came of it
 
-    def tell(self, report: Report) -> None:
+    def add_to(self, report: Report) -> None:
         """The peer's ledger against the tenants' files."""
         paths = verdict.tenant_files(self._installation.data)
         kept: dict[str, str] = {}

@@ -65,9 +65,9 @@ class Touch(NamedTuple):
         return Call(f"get-{self.number}", self.tenant, GET, {"id": contact})
 
 
-def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
+def run(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Report:
     """Touch all; ChildFailed, NoReply."""
-    tell(f"creating {plan.tenants} tenants")
+    progress(f"creating {plan.tenants} tenants")
     names = [f"crowd-{number}" for number in range(plan.tenants)]
     installation = Installation(folder, names, {"resident": plan.resident})
     report = Report(
@@ -78,10 +78,10 @@ def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
         visit = Visit(
             server, LoadConnection(server.endpoint, installation.tokens), touches(plan, names)
         )
-        visit.run(plan.in_flight, lambda done: tell(f"{done:,} touches"))
+        visit.run(plan.in_flight, lambda done: progress(f"{done:,} touches"))
     finally:
         server.end()
-    visit.tell(report, plan)
+    visit.add_to(report, plan)
     return report
 
 
@@ -108,7 +108,7 @@ class Visit:
         self.right = 0
         self.wrong: list[str] = []
 
-    def run(self, in_flight: int, tell: Callable[[int], None]) -> None:
+    def run(self, in_flight: int, progress: Callable[[int], None]) -> None:
         """Touch and watch until nothing is left."""
         self._empty = self._server.usage()
         began = due = time.perf_counter()
@@ -120,7 +120,7 @@ class Visit:
                 self._samples.append((now - began, self._server.usage()))
                 due = now + SAMPLE_EVERY
                 if len(self._samples) % 100 == 0:
-                    tell(self.right)
+                    progress(self.right)
         self._seconds = time.perf_counter() - began
         self._connection.close()
 
@@ -149,7 +149,7 @@ class Visit:
         else:
             self.right += 1
 
-    def tell(self, report: Report, plan: Plan) -> None:
+    def add_to(self, report: Report, plan: Plan) -> None:
         """Figures and promises."""
         every, bound = plan.tenants * plan.touches, bound_of(plan.resident)
         descriptors = max(usage.descriptors for _, usage in self._samples)

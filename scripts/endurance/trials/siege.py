@@ -83,7 +83,7 @@ class Seen(NamedTuple):
     is_alive: bool
 
 
-def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
+def run(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Report:
     """One shape after the other on one server, floods without a limit on another; ChildFailed, NoReply."""
     report = Report(f"siege: {plan.rate:g} requests/s of one tenant while others do their worst")
     shapes = plan.shapes.split(",")
@@ -93,7 +93,7 @@ def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
     no_limits = {"token_rate": 0, "tenant_rate": 0, "connection_rate": 0}
     for some, flags in ((limited, {}), (unlimited, no_limits)):
         if some:
-            Trial(plan, installation, folder, tell, plan.seconds / len(shapes)).run(
+            Trial(plan, installation, folder, progress, plan.seconds / len(shapes)).run(
                 some, flags, report
             )
     return report
@@ -107,13 +107,13 @@ class Trial:
         plan: Plan,
         installation: Installation,
         folder: Path,
-        tell: Callable[[str], None],
+        progress: Callable[[str], None],
         seconds: float,
     ) -> None:
         self._plan = plan
         self._installation = installation
         self._folder = folder
-        self._tell = tell
+        self._progress = progress
         self._seconds = seconds
         self._calls = calls()
 
@@ -127,7 +127,7 @@ class Trial:
             before = server.usage().rss
             seen = []
             for shape in shapes:
-                self._tell(shape)
+                self._progress(shape)
                 seen.append(self._besieged(server, connection, shape))
                 if not seen[-1].is_alive:
                     break

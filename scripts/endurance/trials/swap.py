@@ -69,7 +69,7 @@ class Reign(NamedTuple):
 FIRST: Final = Reign(1, 0.0, 0.0, 0.0)
 
 
-def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
+def run(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Report:
     """Load alone, load with swaps, load alone; ChildFailed, NoReply."""
     report = Report(
         f"swap: {plan.swaps} swaps of two versions in {plan.environment}, {plan.tenants} tenants, "
@@ -80,10 +80,10 @@ def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
     server = installation.start()
     try:
         trial = Trial(plan, server, installation)
-        trial.run(tell)
+        trial.run(progress)
     finally:
         server.end()
-    trial.tell(report, compare(installation.data, trial.traffic))
+    trial.add_to(report, compare(installation.data, trial.traffic))
     return report
 
 
@@ -103,17 +103,17 @@ class Trial:
         self._rates: list[float] = []
         """Messages a second before, during and after."""
 
-    def run(self, tell: Callable[[str], None]) -> None:
+    def run(self, progress: Callable[[str], None]) -> None:
         """Every database is opened first."""
         quarter = self._plan.messages // 4
         self.traffic.run(2 * self._plan.in_flight)
-        tell("load alone")
+        progress("load alone")
         self._rates.append(self.traffic.run(quarter))
-        tell("load with swaps")
+        progress("load with swaps")
         self._began = time.perf_counter()
         self._rates.append(self._swaps(2 * quarter))
         self._ended = time.perf_counter()
-        tell("load alone")
+        progress("load alone")
         self._rates.append(self.traffic.run(quarter))
         self.traffic.finish()
         self._console.close()
@@ -146,9 +146,9 @@ class Trial:
 
     # What came of it
 
-    def tell(self, report: Report, found: Files) -> None:
+    def add_to(self, report: Report, found: Files) -> None:
         """Figures and promises."""
-        self._tell_figures(report)
+        self._add_figures_to(report)
         traffic, answers = self.traffic, self.traffic.answers.values()
         wrong = Counter(each.wrong for each in answers if each.wrong)
         for words, number in wrong.most_common(5):
@@ -174,7 +174,7 @@ class Trial:
             found.sound,
         )
 
-    def _tell_figures(self, report: Report) -> None:
+    def _add_figures_to(self, report: Report) -> None:
         answers = self.traffic.answers.values()
         versions = Counter(each.version for each in answers)
         before, during, after = self._rates

@@ -72,15 +72,15 @@ MEANINGS: Final = {
 }
 
 
-def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Report:
+def run(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Report:
     """All rounds; ChildFailed, NoReply, NoCompiler."""
     report = Report(f"syncs: {plan.rounds} power cuts after syncs that failed: {plan.targets}")
     with Trial(plan, folder) as trial:
         ways = cycle((target, way) for way in WAYS for target in plan.targets.split(","))
         for number, (target, way) in zip(range(plan.rounds), ways, strict=False):
-            tell(f"round {number + 1} of {plan.rounds}: {target}, {way}")
+            progress(f"round {number + 1} of {plan.rounds}: {target}, {way}")
             trial.round(target, way, recovers=bool(number % 2))
-    trial.tell(report)
+    trial.add_to(report)
     return report
 
 
@@ -276,7 +276,7 @@ class Trial:
         self._missing += [f"{kind} {each} after {when}" for each in sorted(missing)[:3]]
         return missing
 
-    def tell(self, report: Report) -> None:
+    def add_to(self, report: Report) -> None:
         """What was seen."""
         seen = self.seen
         report.figure("syncs that failed", f"{seen['syncs that failed']:,}")
