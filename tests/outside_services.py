@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import TypeVar
 
-from scripts.endurance.services import Neighbour
+from scripts.endurance.services import FakeService
 
 T = TypeVar("T")
 
 
-class Neighbours(Neighbour):
+class Neighbours(FakeService):
     """Whoever moved in leaves with it."""
 
     def __init__(self) -> None:

@@ -27,7 +27,7 @@ FAILS: Final = 1 / 3
 """Share of the calls."""
 
 
-class Office:
+class ParcelService:
     """What it has done."""
 
     def __init__(self, ledger: Path, seed: int) -> None:
@@ -48,16 +48,16 @@ class Office:
             return not fails_after
 
 
-class Counter(BaseHTTPRequestHandler):
+class ParcelHandler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
-    office: Office
+    service: ParcelService
 
     def do_POST(self) -> None:
         """A parcel."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        answer = b"thanks" if self.office.take(json.loads(body)) else b""
+        answer = b"thanks" if self.service.take(json.loads(body)) else b""
         self.send_response(200 if answer else 503)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
@@ -73,8 +73,8 @@ def main() -> None:
     parser.add_argument("--ledger", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    Counter.office = Office(options.ledger, options.seed)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Counter)
+    ParcelHandler.service = ParcelService(options.ledger, options.seed)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), ParcelHandler)
     print(f"ready {server.server_port}", flush=True)
     server.serve_forever()
 
@@ -89,7 +89,7 @@ PATIENCE: Final = 10.0
 """Seconds for what its thread is asked to do."""
 
 
-class Neighbour:
+class FakeService:
     """What one does is in `arrive` and `leave`, which run on its loop."""
 
     def __init__(self) -> None:
@@ -133,7 +133,7 @@ ANSWER: Final = b'HTTP/1.1 200 OK\r\netag: "kept"\r\ncontent-length: 0\r\nconnec
 LENGTH: Final = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 
-class Silence(Neighbour):
+class SilentService(FakeService):
     """`port` is where it listens."""
 
     def __init__(self) -> None:

@@ -23,7 +23,7 @@ from scripts.endurance.connection import NoReply
 from scripts.endurance.faults import NoCompiler
 from scripts.endurance.load import Answer, Sent, Window, answer, compare, own_index
 from scripts.endurance.server import Installation
-from scripts.endurance.services import Silence
+from scripts.endurance.services import SilentService
 from scripts.endurance.trials import (
     blocked,
     failing_version,
@@ -211,7 +211,7 @@ def test_while_a_connector_hangs_the_same_tenants_are_served(tmp_path: Path) -> 
 
 def test_a_loss_of_throughput_would_be_seen(tmp_path: Path) -> None:
     """By the median of the pairs."""
-    with Silence() as silence:
+    with SilentService() as silence:
         ground = hanging_connector.Trial(HANGING._replace(ratio=0.9), tmp_path, silence)
     report = Report("slow")
     ground.held = [16]

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from scripts.benchmark.plan import Call
 from scripts.endurance.connection import LoadConnection, NoReply, problem
 from scripts.endurance.server import Console, Installation, Server
-from scripts.endurance.services import Silence
+from scripts.endurance.services import SilentService
 from scripts.endurance.verdict import Report
 
 WARM_UP: Final = 1.0
@@ -64,7 +64,7 @@ def run(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Report:
     report = Report(
         f"hanging: {plan.tenants} tenants, contacts.add while {plan.calls} calls of each hang"
     )
-    with Silence() as silence, Trial(plan, folder, silence) as trial:
+    with SilentService() as silence, Trial(plan, folder, silence) as trial:
         trial.window(WARM_UP)
         for number in range(plan.pairs):
             progress(f"pair {number + 1} of {plan.pairs}")
@@ -76,7 +76,7 @@ def run(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Report:
 class Trial:
     """One server, its tenants, and the service that says nothing."""
 
-    def __init__(self, plan: Plan, folder: Path, silence: Silence) -> None:
+    def __init__(self, plan: Plan, folder: Path, silence: SilentService) -> None:
         self._plan = plan
         self._silence = silence
         self._names = [f"hanging-{number}" for number in range(plan.tenants)]

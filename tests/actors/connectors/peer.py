@@ -8,7 +8,7 @@ from collections import deque
 from queue import SimpleQueue
 from typing import Any
 
-from scripts.endurance.services import Neighbour
+from scripts.endurance.services import FakeService
 from tests.actors.mailbox_harness import WAIT
 
 HANG: dict[str, Any] = {}
@@ -20,7 +20,7 @@ REFUSED = {"status": 400}
 Answer = dict[str, Any]
 
 
-class Peer(Neighbour):
+class Peer(FakeService):
     """Answers each line of JSON by what is next in its script; where that is empty, with what was said."""
 
     def __init__(self) -> None:
