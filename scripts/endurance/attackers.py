@@ -40,7 +40,7 @@ HEAVY: Final = (
 """200 arrays of 1,000 empty arrays in 200 KB."""
 
 
-class Aim(NamedTuple):
+class Target(NamedTuple):
     """Where to go, and as whom."""
 
     address: tuple[str, int]
@@ -78,11 +78,11 @@ def frame(body: bytes) -> bytes:
     return b"\x02" + struct.pack(">Q", len(body)) + body
 
 
-def leave(aim: Aim) -> None:
+def leave(target: Target) -> None:
     """Many send many messages with signs of life in between, and leave at once, by a reset."""
     ping = frame(msgpack.packb({"id": "p", "action": "system.ping"}))
     said = (ping * 500 + PING) * (MESSAGES // 500)
-    peers = [aim.peer() for _ in range(LEAVING)]
+    peers = [target.peer() for _ in range(LEAVING)]
     for each in peers:
         with suppress(OSError):  # it was cut off
             each.setblocking(False)
@@ -92,97 +92,97 @@ def leave(aim: Aim) -> None:
         each.close()
 
 
-def heavy(aim: Aim) -> None:
+def heavy(target: Target) -> None:
     """Bodies without a token that take long to read, as fast as they go."""
-    with aim.peer() as peer:
+    with target.peer() as peer:
         while True:
             peer.sendall(frame(HEAVY))
 
 
-def greedy(aim: Aim) -> None:
+def greedy(target: Target) -> None:
     """Messages of the largest size that is let in, from many, none of them read."""
-    peers = [aim.peer(SO_RCVBUF=4096) for _ in range(16)]
+    peers = [target.peer(SO_RCVBUF=4096) for _ in range(16)]
     body = frame(bytes(1_000_000))
     for each in peers * 4:
         with suppress(OSError):  # it was cut off
             each.sendall(body)
 
 
-def begin(aim: Aim) -> None:
+def begin(target: Target) -> None:
     """Messages that are announced and never come to their end, in as many connections as there may be."""
-    peers = [aim.peer() for _ in range(CROWD // 4)]
+    peers = [target.peer() for _ in range(CROWD // 4)]
     for each in peers:
         with suppress(OSError):  # it was cut off
             each.sendall(b"\x02" + struct.pack(">Q", 1_000_000) + bytes(900_000))
     time.sleep(1)
 
 
-def deaf(aim: Aim) -> None:
+def deaf(target: Target) -> None:
     """Requests with a token whose replies, of 400 KB each, are not read."""
-    with aim.peer() as reader:
-        reader.sendall(aim.request("contacts.add", name="deaf"))
+    with target.peer() as reader:
+        reader.sendall(target.request("contacts.add", name="deaf"))
         for _ in range(NOTES):
-            reader.sendall(aim.request("notes.add", contact_id=1, body="x" * 4000))
+            reader.sendall(target.request("notes.add", contact_id=1, body="x" * 4000))
         time.sleep(1)
-    peers = [aim.peer(SO_RCVBUF=4096) for _ in range(8)]
-    asked = aim.request("notes.list", contact_id=1, limit=NOTES) * 20
+    peers = [target.peer(SO_RCVBUF=4096) for _ in range(8)]
+    asked = target.request("notes.list", contact_id=1, limit=NOTES) * 20
     for each in peers * 10:
         with suppress(OSError):  # it was cut off
             each.sendall(asked)
     time.sleep(1)
 
 
-def crowd(aim: Aim) -> None:
+def crowd(target: Target) -> None:
     """Connections that greet and say nothing more."""
     held = []
     for _ in range(CROWD):
         with suppress(OSError):  # there are too many
-            held.append(aim.peer())
+            held.append(target.peer())
     time.sleep(5)
 
 
-def http(aim: Aim) -> None:
+def http(target: Target) -> None:
     """Connections that speak HTTP and wait for an answer."""
-    speak(aim, HTTP)
+    speak(target, HTTP)
 
 
-def tls(aim: Aim) -> None:
+def tls(target: Target) -> None:
     """Connections that speak TLS and wait for an answer."""
-    speak(aim, TLS)
+    speak(target, TLS)
 
 
-def silence(aim: Aim) -> None:
+def silence(target: Target) -> None:
     """Connections that say nothing."""
-    speak(aim, b"")
+    speak(target, b"")
 
 
-def speak(aim: Aim, said: bytes) -> None:
+def speak(target: Target, said: bytes) -> None:
     """As many as the server lets be, for as long as it lets them be."""
     held = []
     for _ in range(CROWD):
         with suppress(OSError):  # there are too many
-            held.append(aim.plain())
+            held.append(target.plain())
             held[-1].sendall(said)
     time.sleep(3)
 
 
-def flood(aim: Aim) -> None:
+def flood(target: Target) -> None:
     """Requests at a rate, whatever is answered; answers are read."""
-    asked, size, began = aim.request("contacts.get", id=1), 0, time.monotonic()
-    with aim.peer() as peer:
+    asked, size, began = target.request("contacts.get", id=1), 0, time.monotonic()
+    with target.peer() as peer:
         peer.settimeout(None)  # with one, Python waits for it before it looks at MSG_DONTWAIT
         while True:
-            due = int(aim.rate * (time.monotonic() - began)) - size if aim.rate else 100
+            due = int(target.rate * (time.monotonic() - began)) - size if target.rate else 100
             peer.sendall(asked * min(due, 1000))
             size += due
             with suppress(BlockingIOError):
                 while peer.recv(1024**2, socket.MSG_DONTWAIT):
                     pass
-            if aim.rate:
+            if target.rate:
                 time.sleep(0.01)
 
 
-SHAPES: Final[dict[str, Callable[[Aim], None]]] = {
+SHAPES: Final[dict[str, Callable[[Target], None]]] = {
     shape.__name__: shape
     for shape in (leave, heavy, greedy, begin, deaf, crowd, http, tls, silence, flood)
 }
@@ -198,11 +198,11 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0.0)
     given = parser.parse_args()
     host, port = given.endpoint.removeprefix("tcp://").rsplit(":", 1)
-    aim = Aim((host, int(port)), given.token, given.tenant, given.rate)
+    target = Target((host, int(port)), given.token, given.tenant, given.rate)
     print("ready", flush=True)
     while True:
         with suppress(OSError):
-            SHAPES[given.shape](aim)
+            SHAPES[given.shape](target)
 
 
 if __name__ == "__main__":

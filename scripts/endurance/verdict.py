@@ -56,7 +56,7 @@ class Ledger:
         return [call for id, call in self.asked.items() if id not in self.acknowledged]
 
 
-class Sight(Counter[str]):
+class RowCounts(Counter[str]):
     """How many rows were looked for, and how many were `lost`, `doubled` or `changed`."""
 
     @property
@@ -65,9 +65,9 @@ class Sight(Counter[str]):
         return self["lost"] + self["doubled"] + self["changed"]
 
 
-def look(connection: LoadConnection, ledger: Ledger, ids: Iterable[str]) -> Sight:
+def find_acknowledged(connection: LoadConnection, ledger: Ledger, ids: Iterable[str]) -> RowCounts:
     """Find each acknowledged contact through the API, by its name, and compare."""
-    sight = Sight()
+    counts = RowCounts()
     asked = {f"find-{id}": ledger.asked[id] for id in ids}
     finds = (Call(f, c.tenant, FIND, {"text": c.params["name"]}) for f, c in asked.items())
     for id, reply in connection.exchange(finds).items():
@@ -77,8 +77,8 @@ def look(connection: LoadConnection, ledger: Ledger, ids: Iterable[str]) -> Sigh
         rows = [
             row["id"] for row in reply["result"]["contacts"] if row["name"] == call.params["name"]
         ]
-        sight.update(judge(rows, ledger.acknowledged[call.id]))
-    return sight
+        counts.update(judge(rows, ledger.acknowledged[call.id]))
+    return counts
 
 
 def judge(rows: list[int], expected: int) -> Iterator[str]:

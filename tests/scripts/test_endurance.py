@@ -37,7 +37,7 @@ from scripts.endurance.trials import (
     syncs,
 )
 from scripts.endurance.trials.passivation import Touch, wrong_row
-from scripts.endurance.trials.swap import FIRST, Reign
+from scripts.endurance.trials.swap import FIRST, ServedPeriod
 from scripts.endurance.trials.swap import judge as judge_versions
 from scripts.endurance.verdict import Ledger, Report, judge
 
@@ -386,7 +386,7 @@ def test_a_row_of_another_tenant_is_noticed() -> None:
     assert "acme was shown 'globex was touched" in wrong_row(touch, Touch(4, "globex").name)
 
 
-SWAPPED = [FIRST, Reign(2, ordered=10.0, acknowledged=11.0, flushed=12.0)]
+SWAPPED = [FIRST, ServedPeriod(2, ordered=10.0, acknowledged=11.0, flushed=12.0)]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from scripts.benchmark.plan import Call
 from scripts.endurance import verdict
 from scripts.endurance.connection import LoadConnection
 from scripts.endurance.server import Installation, Server
-from scripts.endurance.verdict import Ledger, Report, Sight, judge, look
+from scripts.endurance.verdict import Ledger, Report, RowCounts, find_acknowledged, judge
 
 MOST_ADDS = 50_000
 """Adds in one round, however fast the server is."""
@@ -69,7 +69,7 @@ class Trial:
         self._open_at_kill = 0
         self._replayed = 0
         self._unreplayed = 0
-        self._seen = Sight()
+        self._seen = RowCounts()
         self._server = self._start(0)
 
     def __enter__(self) -> Trial:
@@ -89,7 +89,7 @@ class Trial:
         fresh = [id for id in self._ledger.acknowledged if id not in known]
         self._ask_again(connection, fresh[:1])
         self._answers.append(time.perf_counter() - killed)
-        self._seen.update(look(connection, self._ledger, fresh))
+        self._seen.update(find_acknowledged(connection, self._ledger, fresh))
         self._send_again(connection)
         self._ask_again(connection, self._chance.sample(fresh, min(100, len(fresh))))
         connection.close()
@@ -124,7 +124,7 @@ class Trial:
             self._replayed += reply.get("meta", {}).get("replayed", False)
             self._ledger.take(reply)
         done = [call.id for call in calls if call.id in self._ledger.acknowledged]
-        self._seen.update(look(connection, self._ledger, done))
+        self._seen.update(find_acknowledged(connection, self._ledger, done))
 
     def _ask_again(self, connection: LoadConnection, ids: list[str]) -> None:
         """What was acknowledged, under the same ids: the stored reply must come, with the same contact."""
@@ -169,11 +169,11 @@ class Trial:
         """What is in the files, now that nobody has them open."""
         data, ledger = self._installation.data, self._ledger
         paths = verdict.tenant_files(data)
-        sight, strangers = self._compare(paths)
+        counts, strangers = self._compare(paths)
         report.promise(
-            f"so it is in the files: {sight['looked for']:,} contacts, {sight['lost']} lost, "
-            f"{sight['doubled']} doubled, {sight['changed']} changed, {strangers} unknown",
-            sight["looked for"] == len(ledger.asked) and sight.wrong == strangers == 0,
+            f"so it is in the files: {counts['looked for']:,} contacts, {counts['lost']} lost, "
+            f"{counts['doubled']} doubled, {counts['changed']} changed, {strangers} unknown",
+            counts["looked for"] == len(ledger.asked) and counts.wrong == strangers == 0,
         )
         stored = [id for path in paths.values() for id in verdict.stored_ids(path)]
         report.promise(
@@ -188,15 +188,15 @@ class Trial:
             not found,
         )
 
-    def _compare(self, paths: dict[str, Path]) -> tuple[Sight, int]:
-        sight, strangers = Sight(), 0
+    def _compare(self, paths: dict[str, Path]) -> tuple[RowCounts, int]:
+        counts, strangers = RowCounts(), 0
         for tenant, path in paths.items():
             rows = rows_by_name(path)
             for call in self._asked_of(tenant):
                 found = rows.pop(call.params["name"], [])
-                sight.update(judge(found, self._ledger.acknowledged.get(call.id, 0)))
+                counts.update(judge(found, self._ledger.acknowledged.get(call.id, 0)))
             strangers += len(rows)
-        return sight, strangers
+        return counts, strangers
 
     def _asked_of(self, tenant: str) -> Iterator[Call]:
         return (call for call in self._ledger.asked.values() if call.tenant == tenant)

@@ -25,7 +25,7 @@ from scripts.benchmark.child import Child
 from scripts.benchmark.peers import HERE
 from scripts.endurance.connection import LoadConnection
 from scripts.endurance.server import Installation, Server
-from scripts.endurance.verdict import Ledger, Report, Sight, look
+from scripts.endurance.verdict import Ledger, Report, RowCounts, find_acknowledged
 
 PATIENCE: Final = 30.0
 """Seconds that a server may be silent without having ended before it counts as hanging."""
@@ -69,7 +69,7 @@ class Flood(Child):
         return self._ready.done() and self._ready.result() != ""
 
 
-class Meeting(NamedTuple):
+class FloodResult(NamedTuple):
     """What one message did."""
 
     status: int | None
@@ -111,27 +111,27 @@ class Trial:
         ready = 0.0
         try:
             before = server.usage().rss
-            meeting = self._meet(server, part_bytes)
-            if meeting.status is not None or meeting.hung:
+            result = self._meet(server, part_bytes)
+            if result.status is not None or result.hung:
                 server.end()
                 server = self._installation.start()
-                ready = time.perf_counter() - meeting.ended
-            sight, left = self._look(server)
+                ready = time.perf_counter() - result.ended
+            counts, left = self._look(server)
         finally:
             server.end()
         what = f"{self._plan.parts:,} parts of {part_bytes} bytes"
-        report.figure(what, f"{fate(meeting)}; others waited {meeting.stalled:.2f} s at the most")
+        report.figure(what, f"{fate(result)}; others waited {result.stalled:.2f} s at the most")
         report.figure(
             "memory",
-            f"{before / MEGABYTE:.0f} MB before, {meeting.peak / MEGABYTE:.0f} MB at the most",
+            f"{before / MEGABYTE:.0f} MB before, {result.peak / MEGABYTE:.0f} MB at the most",
         )
         for refusal, count in self._ledger.refused.most_common(3):
             report.figure("refused", f"{count} x {refusal}")
-        report.promise(f"{what}: the process answers or ends, and does not hang", not meeting.hung)
+        report.promise(f"{what}: the process answers or ends, and does not hang", not result.hung)
         report.promise(
-            f"{what}: of {sight['looked for']:,} adds {sight['lost']} lost, {sight['doubled']} doubled, "
+            f"{what}: of {counts['looked for']:,} adds {counts['lost']} lost, {counts['doubled']} doubled, "
             f"{left} not answered in the end",
-            sight.wrong == left == 0,
+            counts.wrong == left == 0,
         )
         if ready:
             report.promise(
@@ -139,7 +139,7 @@ class Trial:
                 ready < self._plan.within,
             )
 
-    def _meet(self, server: Server, part_bytes: int) -> Meeting:
+    def _meet(self, server: Server, part_bytes: int) -> FloodResult:
         """Serve others until the message has been dealt with, or the process has ended or hangs."""
         connection = LoadConnection(server.endpoint, self._installation.tokens)
         flood = self._flood(server, part_bytes)
@@ -166,7 +166,7 @@ class Trial:
         for reply in connection.rest():
             self._ledger.take(reply)
         connection.close()
-        return Meeting(status, ended - last >= PATIENCE, stalled, peak, ended)
+        return FloodResult(status, ended - last >= PATIENCE, stalled, peak, ended)
 
     def _flood(self, server: Server, part_bytes: int) -> Flood:
         plan = self._plan
@@ -174,28 +174,32 @@ class Trial:
         arguments.append(f"--part-bytes={part_bytes}")
         return Flood("scripts.endurance.trials.memory", arguments, self._folder / "flood.log", HERE)
 
-    def _look(self, server: Server) -> tuple[Sight, int]:
+    def _look(self, server: Server) -> tuple[RowCounts, int]:
         """Send again what was not answered, then look for everything; how many have no answer still."""
         ledger = self._ledger
         connection = LoadConnection(server.endpoint, self._installation.tokens)
-        sight = look(connection, ledger, list(ledger.acknowledged))
+        counts = find_acknowledged(connection, ledger, list(ledger.acknowledged))
         calls = ledger.unacknowledged()
         for reply in connection.exchange(calls).values():
             ledger.take(reply)
-        sight.update(look(connection, ledger, [c.id for c in calls if c.id in ledger.acknowledged]))
+        counts.update(
+            find_acknowledged(
+                connection, ledger, [c.id for c in calls if c.id in ledger.acknowledged]
+            )
+        )
         connection.close()
-        return sight, len(ledger.unacknowledged())
+        return counts, len(ledger.unacknowledged())
 
 
-def fate(meeting: Meeting) -> str:
+def fate(result: FloodResult) -> str:
     """What became of the process, in words."""
-    if meeting.hung:
+    if result.hung:
         return f"the process hung: nobody was answered for {PATIENCE:.0f} s"
-    if meeting.status is None:
+    if result.status is None:
         return "the process survived"
-    if meeting.status < 0:
-        return f"the process ended with {signal.Signals(-meeting.status).name}"
-    return f"the process ended with status {meeting.status}"
+    if result.status < 0:
+        return f"the process ended with {signal.Signals(-result.status).name}"
+    return f"the process ended with status {result.status}"
 
 
 def main() -> None:

@@ -73,7 +73,7 @@ MEANINGS: Final = {
 }
 
 
-class Seen(NamedTuple):
+class ShapeResult(NamedTuple):
     """What one shape did."""
 
     shape: str
@@ -136,7 +136,7 @@ class Trial:
             server.end()
         self._report(calm, before, seen, report)
 
-    def _besieged(self, server: Server, connection: LoadConnection, shape: str) -> Seen:
+    def _besieged(self, server: Server, connection: LoadConnection, shape: str) -> ShapeResult:
         """The other tenant's requests meanwhile, and the server's memory."""
         peaks: list[int] = [0]
         is_over = threading.Event()
@@ -155,7 +155,7 @@ class Trial:
             peer.end()
             is_over.set()
             watcher.join()
-        return Seen(shape, window, max(peaks), server.running)
+        return ShapeResult(shape, window, max(peaks), server.running)
 
     def _peer(self, server: Server, shape: str) -> Child:
         name, _, times = shape.partition(":")
@@ -164,7 +164,7 @@ class Trial:
         arguments.append(f"--rate={float(times or 0) * self._plan.limit}")
         return Child("scripts.endurance.attackers", arguments, self._folder / f"{name}.log", HERE)
 
-    def _report(self, calm: Window, before: int, seen: list[Seen], report: Report) -> None:
+    def _report(self, calm: Window, before: int, seen: list[ShapeResult], report: Report) -> None:
         plan = self._plan
         most = max(plan.ratio * calm.percentile(0.99), plan.least_ms)
         report.figure("calm", f"p99 {calm.percentile(0.99):.1f} ms, {before / MEGABYTE:.0f} MB")

@@ -54,7 +54,7 @@ MEANINGS: Final = {
 }
 
 
-class Reign(NamedTuple):
+class ServedPeriod(NamedTuple):
     """From one swap to the next."""
 
     version: int
@@ -66,7 +66,7 @@ class Reign(NamedTuple):
     """When all had come that the router had sent before that: whatever comes from now on is, too."""
 
 
-FIRST: Final = Reign(1, 0.0, 0.0, 0.0)
+FIRST: Final = ServedPeriod(1, 0.0, 0.0, 0.0)
 
 
 def run(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Report:
@@ -96,7 +96,7 @@ class Trial:
         self._console = Console(installation.data)
         connection = LoadConnection(server.endpoint, installation.tokens)
         self.traffic = Traffic(connection, list(installation.tokens), plan.in_flight, "swap")
-        self._reigns = [FIRST]
+        self._periods = [FIRST]
         self._took: list[float] = []
         """Seconds that each move took until it was acknowledged, swap or not."""
         self._unsettled = 0
@@ -124,7 +124,7 @@ class Trial:
         for to in cycle(WAY):
             if self._move(to):
                 self.traffic.run(self._chance.randrange(1, 2 * self._plan.in_flight))
-            if len(self._reigns) > self._plan.swaps:
+            if len(self._periods) > self._plan.swaps:
                 break
         self.traffic.run(max(0, before + messages - len(self.traffic.answers)))
         return (len(self.traffic.answers) - before) / (time.perf_counter() - began)
@@ -139,9 +139,9 @@ class Trial:
         self._took.append(acknowledged - ordered)
         self._unsettled += not moved["settled"]
         version = moved["serving"]["version"]
-        if version == self._reigns[-1].version:
+        if version == self._periods[-1].version:
             return False
-        self._reigns.append(Reign(version, ordered, acknowledged, self.traffic.flush()))
+        self._periods.append(ServedPeriod(version, ordered, acknowledged, self.traffic.flush()))
         return True
 
     # What came of it
@@ -162,7 +162,7 @@ class Trial:
             f"{len(self._took)} moves are acknowledged as settled: {self._unsettled} were not",
             not self._unsettled,
         )
-        seen = judge(self._reigns, answers)
+        seen = judge(self._periods, answers)
         for when, words in CASES.items():
             report.promise(
                 f"{words}: {seen[when]:,}, {seen[f'{when}, wrong']} by another version",
@@ -183,7 +183,7 @@ class Trial:
             f"{len(answers):,}: "
             + ", ".join(f"{n:,} by version {v}" for v, n in sorted(versions.items())),
         )
-        report.figure("swaps", f"{len(self._reigns) - 1} in {len(self._took)} moves")
+        report.figure("swaps", f"{len(self._periods) - 1} in {len(self._took)} moves")
         report.figure("an acknowledgement", spread(self._took))
         report.figure(
             "messages/s",
@@ -212,26 +212,26 @@ CASES: Final = {
 """When only one version may have answered; in words."""
 
 
-def judge(reigns: Sequence[Reign], answers: Iterable[Answer]) -> Counter[str]:
+def judge(periods: Sequence[ServedPeriod], answers: Iterable[Answer]) -> Counter[str]:
     """How many replies are of each case, and how many of them name the wrong version.
 
     What is under way between an order and its acknowledgement may be served by either version.
     """
-    orders = [reign.ordered for reign in reigns]
+    orders = [period.ordered for period in periods]
     seen: Counter[str] = Counter()
     for each in answers:
-        reign = reigns[bisect_right(orders, each.received) - 1]
-        when = case(reign, each)
+        period = periods[bisect_right(orders, each.received) - 1]
+        when = case(period, each)
         seen[when] += 1
-        seen[f"{when}, wrong"] += when != UNDER_WAY and each.version != reign.version
+        seen[f"{when}, wrong"] += when != UNDER_WAY and each.version != period.version
     return seen
 
 
-def case(reign: Reign, answer: Answer) -> str:
-    """Of a reply that came in this reign."""
-    if answer.sent > reign.acknowledged:
+def case(period: ServedPeriod, answer: Answer) -> str:
+    """Of a reply that came in this period."""
+    if answer.sent > period.acknowledged:
         return SENT_AFTER
-    return CAME_AFTER if answer.received > reign.flushed else UNDER_WAY
+    return CAME_AFTER if answer.received > period.flushed else UNDER_WAY
 
 
 def spread(seconds: list[float]) -> str:
