@@ -74,7 +74,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-# The harnesses
+# The trials
 
 
 def test_killed_servers_lose_nothing_and_a_loss_would_be_seen(tmp_path: Path) -> None:
@@ -83,8 +83,8 @@ def test_killed_servers_lose_nothing_and_a_loss_would_be_seen(tmp_path: Path) ->
         trial.round(0)
         trial.round(1)
     sound, tampered = Report("sound"), Report("tampered with")
-    trial.tell(sound)
-    trial.tell_files(sound)
+    trial.add_to(sound)
+    trial.add_files_to(sound)
     assert not sound.broken, list(sound.lines())
 
     one, other = files.tenant_files(tmp_path / "data").values()
@@ -95,7 +95,7 @@ def test_killed_servers_lose_nothing_and_a_loss_would_be_seen(tmp_path: Path) ->
             "INSERT INTO contacts SELECT 999999, name, NULL, NULL, NULL, '', '', '' FROM contacts LIMIT 1"
         )
 
-    trial.tell_files(tampered)
+    trial.add_files_to(tampered)
     said = "\n".join(tampered.lines())
     assert "1 lost, 1 doubled, 0 changed, 0 unknown" in said
     assert said.count("BROKEN") == 2
@@ -111,15 +111,15 @@ def test_nothing_acknowledged_is_lost_with_the_power_after_failed_syncs(tmp_path
     with trial:
         trial.round("tenant", "always", recovers=True)
     sound, tampered = Report("sound"), Report("tampered with")
-    trial.tell(sound)
+    trial.add_to(sound)
     assert not sound.broken, list(sound.lines())
     assert trial.seen["syncs that failed"]
 
-    for path in files.tenant_files(tmp_path / "installation" / "data").values():
+    for path in files.tenant_files(tmp_path / "site" / "data").values():
         with closing(sqlite3.connect(path)) as file, file:
             file.execute("DELETE FROM marks")
     trial.look("tampering")
-    trial.tell(tampered)
+    trial.add_to(tampered)
     assert trial.seen["writes missing"] == 20
     assert "\n".join(tampered.lines()).count("BROKEN") == 1
 
@@ -212,15 +212,15 @@ def test_while_a_connector_hangs_the_same_tenants_are_served(tmp_path: Path) -> 
 def test_a_loss_of_throughput_would_be_seen(tmp_path: Path) -> None:
     """By the median of the pairs."""
     with SilentService() as silence:
-        ground = hanging_connector.Trial(HANGING._replace(ratio=0.9), tmp_path, silence)
+        trial = hanging_connector.Trial(HANGING._replace(ratio=0.9), tmp_path, silence)
     report = Report("slow")
-    ground.held = [16]
-    ground.endings[""] = 48
-    ground.pairs = [
+    trial.held = [16]
+    trial.endings[""] = 48
+    trial.pairs = [
         (hanging_connector.Window(100.0, Counter()), hanging_connector.Window(rate, Counter()))
         for rate in (95.0, 89.0, 80.0)
     ]
-    ground.tell(report)
+    trial.add_to(report)
     assert report.broken
     assert "keeps 0.890 of its throughput" in "\n".join(report.lines())
 
@@ -237,7 +237,7 @@ def test_swaps_under_load_lose_nothing_and_another_version_would_be_seen(tmp_pat
     finally:
         server.end()
     sound = Report("sound")
-    trial.tell(sound, compare(installation.data, trial.traffic))
+    trial.add_to(sound, compare(installation.data, trial.traffic))
     said = "\n".join(sound.lines())
     assert not sound.broken, said
     assert "8 in " in said

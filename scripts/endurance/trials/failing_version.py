@@ -106,7 +106,7 @@ def run(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Report:
 
 
 class Trial:
-    """A installation of its own, on which the version fails once and for all."""
+    """An installation of its own, on which the version fails once and for all."""
 
     def __init__(self, plan: Plan, folder: Path, hold: float) -> None:
         folder.mkdir()

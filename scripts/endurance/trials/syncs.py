@@ -90,7 +90,7 @@ class Trial:
     def __init__(self, plan: Plan, folder: Path) -> None:
         self._plan = plan
         self._chance = random.Random(plan.seed)
-        place = folder / "installation"
+        place = folder / "site"
         place.mkdir()
         self._folder = folder
         names = [f"sync-{number}" for number in range(plan.tenants)]
