@@ -1,4 +1,4 @@
-"""Moves messages between processes: clients, router socket, codec, CURVE; it knows no actor.
+"""Moves messages between processes: clients, router socket, codec, CURVE.
 
-May import: nothing of ours.
+May import: no other package of this repository.
 """

@@ -1,6 +1,6 @@
-"""Who may connect, and what one connection may do to the others.
+"""Binds a server's sockets: who may connect, and what one connection may do to the others.
 
-`bind_router` is the only way a server's socket comes into being: it refuses an address that others can
+Only `bind_router` makes a server's socket. It refuses an address that others can
 reach unless CURVE is on, and sets every option before binding, because an option set later holds only
 for later connections.
 """
@@ -26,10 +26,10 @@ HANDSHAKE_MS = 2_000
 connections starve real ones at the limit of open files."""
 
 HEARTBEAT_MS = 5_000
-"""How often a client asks a silent server for a sign of life. A server does not ask: see `set_options`."""
+"""Milliseconds between a client's heartbeats to a silent server. A server sends none: see `set_options`."""
 
 HEARTBEAT_TIMEOUT_MS = 15_000
-"""A server that gave none for so long is disconnected."""
+"""Milliseconds without an answer to a heartbeat after which a client disconnects."""
 
 KEEPALIVE = {
     zmq.TCP_KEEPALIVE: 1,
@@ -37,27 +37,28 @@ KEEPALIVE = {
     zmq.TCP_KEEPALIVE_INTVL: 5,
     zmq.TCP_KEEPALIVE_CNT: 3,
 }
-"""A peer whose machine is gone is disconnected: seconds of silence, and between so many questions."""
+"""TCP keepalive, which disconnects a peer whose machine is gone: seconds of silence before the first probe,
+seconds between probes, and the number of probes."""
 
 MAX_SENDING = 1_000
-"""Replies that wait in ZeroMQ for one peer; further ones are the sender's to keep."""
+"""Replies that ZeroMQ queues for one peer; the sender keeps further ones."""
 
 MAX_RECEIVING = 0
-"""Requests that wait in ZeroMQ from one peer: any number, and not any number of bytes (`Connections`)."""
+"""Requests that ZeroMQ queues from one peer; 0 is no limit. `Connections` limits their bytes."""
 
 LINGER_MS = 1_000
-"""How long closing waits for replies that are on their way."""
+"""Milliseconds for which closing waits for replies that are on their way."""
 
 BACKLOG = 1_024
-"""Connections that may wait to be accepted: all clients come at once after a restart."""
+"""Connections that may wait to be accepted: after a restart all clients connect at once."""
 
 ZAP_DOMAIN = b"tenantry"
 
 SETTING = "TENANTRY_ENDPOINT (--endpoint)"
-"""Where the data channel's address comes from."""
+"""The setting of the data channel's address, for messages."""
 
 ADMIN_SETTING = "TENANTRY_ADMIN_ENDPOINT (--admin-endpoint)"
-"""Where the admin channel's comes from."""
+"""The setting of the admin channel's address, for messages."""
 
 _GIVE_KEYS = (
     "make a key pair with scripts/keys server and give it with TENANTRY_CURVE_KEYS (--curve-keys)"
@@ -65,19 +66,19 @@ _GIVE_KEYS = (
 
 
 class SocketProblem(ValueError):
-    """A socket cannot be set up as asked; the message names the setting and says what to do."""
+    """A socket cannot be set up as configured. The message names the setting and what to do."""
 
 
 class UnsafeEndpoint(SocketProblem):
-    """Binding this address would open the server to others without encryption."""
+    """Other users or machines could reach this address without encryption."""
 
 
 class UnusableEndpoint(SocketProblem):
-    """The address cannot be bound: taken, not ours, or not an address."""
+    """The address cannot be bound: it is in use, belongs to another machine, or is not an address."""
 
 
 class Security:
-    """The CURVE keys of a server and of the clients it knows; without keys, nothing is encrypted."""
+    """The CURVE keys of a server and of the clients that it admits; without keys nothing is encrypted."""
 
     def __init__(
         self, pair: tuple[bytes, bytes] | None = None, clients: Mapping[bytes, str] | None = None
@@ -107,8 +108,7 @@ class Security:
     def protect(self, context: zmq.Context[zmq.Socket[bytes]], socket: zmq.Socket[bytes]) -> None:
         """Turn CURVE on for a socket that is not bound yet, and start the handler that admits keys.
 
-        With ZAP_ENFORCE_DOMAIN nobody is admitted while no handler answers; without it any key would
-        be.
+        With ZAP_ENFORCE_DOMAIN no key is admitted while no handler answers; without it every key would be.
         """
         if self._pair is None:
             return
@@ -121,7 +121,7 @@ class Security:
             self._handler.start()
 
     def close(self) -> None:
-        """Stop admitting; connections that are open stay. Before the context is destroyed."""
+        """Stop the handler that admits keys; open connections stay. Call before the context is destroyed."""
         if self._handler is not None:
             self._handler.stop()
             self._handler = None
@@ -135,18 +135,17 @@ def bind_router(
     *,
     admin: bool = False,
 ) -> zmq.Socket[bytes]:
-    """Make and bind a server's socket, the admin channel's or the data channel's.
+    """Make and bind the socket of the data channel, or with `admin` of the admin channel.
 
-    UnsafeEndpoint, UnusableEndpoint. A file that a killed server left at an ipc endpoint is replaced.
+    A file that a killed server left at an ipc endpoint is replaced. Raises UnsafeEndpoint, UnusableEndpoint.
     """
     require_safe(endpoint, curve=security.curve, admin=admin)
     require_unused(endpoint, admin=admin)
     socket = context.socket(zmq.ROUTER)
     try:
         set_options(socket, limits, ipv6="[" in endpoint)
-        if not (
-            admin and path_of(endpoint)
-        ):  # who may open that file may read the server's keys too
+        # A user who may open the admin socket file may read the server's keys too.
+        if not (admin and path_of(endpoint)):
             security.protect(context, socket)
         with private_umask():
             socket.bind(endpoint)
@@ -158,21 +157,21 @@ def bind_router(
 
 
 def endpoint_of(socket: zmq.Socket[bytes]) -> str:
-    """Where a bound socket listens, with the port that was free in place of `*` or 0."""
+    """Return the address of a bound socket, with the chosen port in place of `*` or 0."""
     endpoint = socket.getsockopt(zmq.LAST_ENDPOINT)
     assert isinstance(endpoint, bytes)
     return endpoint.decode()
 
 
 def set_options(socket: zmq.Socket[bytes], limits: Limits, *, ipv6: bool = False) -> None:
-    """Every option of a server's ROUTER socket that is not about keys; before bind.
+    """Set every option of a server's ROUTER socket but its keys. Call before bind.
 
-    libzmq 4.3.5 ends the process (`!_io_error`) where a timer or a sign of life finds a connection that was
-    reset while nothing was read from it. So there are no heartbeats, and reading never stops: dead peers are
-    the kernel's to find, and what peers send is bounded in bytes by `Connections`.
+    libzmq 4.3.5 ends the process (`!_io_error`) if a timer or a heartbeat finds a connection that was reset
+    while nothing was read from it. So there are no heartbeats and reading never stops: the kernel finds dead
+    peers, and `Connections` limits the bytes that peers send.
     """
-    socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # a reply to nobody is an error, not a silence
-    socket.setsockopt(zmq.ROUTER_HANDOVER, 0)  # nobody takes over another's routing id
+    socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # a reply to a peer that is gone is an error
+    socket.setsockopt(zmq.ROUTER_HANDOVER, 0)  # no peer takes over another's routing id
     socket.setsockopt(zmq.MAXMSGSIZE, 4 * limits.body_bytes)  # longer: the peer is dropped
     socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
     socket.setsockopt(zmq.HEARTBEAT_IVL, 0)
@@ -188,9 +187,9 @@ def set_options(socket: zmq.Socket[bytes], limits: Limits, *, ipv6: bool = False
 def require_safe(endpoint: str, *, curve: bool, admin: bool = False) -> None:
     """Raise UnsafeEndpoint for an address that others can reach, unless CURVE is on.
 
-    Only what is plainly local passes: a numeric loopback address, a socket file, or inproc. Names are
-    refused, since what they resolve to is not ours to say. The admin channel has a narrower door: loopback,
-    where every user of the machine can connect, is not local enough.
+    Local addresses are a numeric loopback address, a socket file, and inproc. Host names are refused, because
+    they may resolve to any address. The admin channel also refuses loopback, to which every user of the
+    machine can connect.
     """
     _require_address(endpoint)
     scheme, _, address = endpoint.partition("://")
@@ -210,15 +209,15 @@ def require_safe(endpoint: str, *, curve: bool, admin: bool = False) -> None:
         )
     if not _is_loopback(address.rpartition(":")[0]):
         raise UnsafeEndpoint(
-            f"refusing to bind {endpoint} without CURVE: whoever reaches it could read and alter "
-            f"messages. Bind a numeric loopback address such as tcp://127.0.0.1:5570, or {_GIVE_KEYS}"
+            f"refusing to bind {endpoint} without CURVE: others could read and alter messages. "
+            f"Bind a numeric loopback address such as tcp://127.0.0.1:5570, or {_GIVE_KEYS}"
         )
 
 
 def require_unused(endpoint: str, *, admin: bool = False) -> None:
-    """Raise UnusableEndpoint where binding a socket file would fail, or do harm: ZeroMQ removes first.
+    """Raise UnusableEndpoint if binding a socket file would fail or do harm.
 
-    It would remove any file that has the path, and take the address from a server that listens there.
+    ZeroMQ removes any file at the path before it binds, even the socket of a server that listens there.
     """
     path = path_of(endpoint)
     if path is None:
@@ -247,10 +246,10 @@ def require_unused(endpoint: str, *, admin: bool = False) -> None:
 
 
 def key_owner(frame: zmq.Frame) -> str | None:
-    """Who owns the key of the connection that a frame came on; None without CURVE.
+    """Return the owner of the CURVE key of a frame's connection; None without CURVE.
 
-    The owner is the name of the client's key file, or the key itself where every key is accepted. The
-    frame must be received with `copy=False`.
+    The owner is the name of the client's key file, or the key itself if every key is admitted. The frame must
+    be received with `copy=False`.
     """
     try:
         return str(frame.get("User-Id"))
@@ -259,7 +258,7 @@ def key_owner(frame: zmq.Frame) -> str | None:
 
 
 class _ZapHandler(ThreadAuthenticator):
-    """Answers ZeroMQ's question whether a key may come in, in a thread of its own (RFC 27)."""
+    """Admits client keys for ZeroMQ, in a thread of its own (RFC 27)."""
 
     def __init__(
         self, context: zmq.Context[zmq.Socket[bytes]], clients: Mapping[bytes, str] | None
@@ -269,17 +268,17 @@ class _ZapHandler(ThreadAuthenticator):
         self.configure_curve_callback(ZAP_DOMAIN.decode(), self)
 
     def callback(self, domain: str, key: bytes) -> bool:  # noqa: ARG002 - pyzmq calls it with both
-        """Whether a key, in Z85, is known; every key is, where there is no list."""
+        """Return whether a key, in Z85, is admitted; every key is if no list was given."""
         return self._clients is None or key in self._clients
 
     def curve_user_id(self, client_public_key: bytes) -> str:
-        """The name that comes with every frame of the connection."""
+        """Return the name that ZeroMQ attaches to every frame of the connection."""
         key = z85.encode(client_public_key)
         return key.decode() if self._clients is None else self._clients[key]
 
 
 def _require_address(endpoint: str) -> None:
-    """Raise UnusableEndpoint for what a server cannot bind whatever its keys."""
+    """Raise UnusableEndpoint for an address that no server can bind."""
     scheme, _, address = endpoint.partition("://")
     host, _, port = address.rpartition(":")
     if (
@@ -293,7 +292,7 @@ def _require_address(endpoint: str) -> None:
 
 
 def _is_port(text: str) -> bool:
-    """Whether ZeroMQ will take it as it is meant: of a number past 65535 it keeps 16 bits."""
+    """Return whether ZeroMQ binds this very port: of a number past 65535 it keeps 16 bits."""
     return text == "*" or (text.isdecimal() and text.isascii() and int(text) <= 65535)
 
 
@@ -305,13 +304,13 @@ def _is_loopback(host: str) -> bool:
 
 
 def _restrict_permissions(endpoint: str) -> None:
-    """A socket file is for its owner alone; connecting to it needs the right to write."""
+    """Make a socket file its owner's alone: connecting to it needs the right to write."""
     if path := path_of(endpoint):
         path.chmod(0o600)
 
 
 def _cannot_bind(endpoint: str, number: int, *, admin: bool) -> str:
-    """What to say about an errno of binding."""
+    """Return the message for an errno of binding."""
     advice = "Is another server running? " if number == zmq.EADDRINUSE else ""
     if number == errno.ENOENT:
         advice = "Make its directory first, for the server's user alone (mode 0700). "

@@ -3,19 +3,19 @@
     with Client("tcp://127.0.0.1:5570", tenant="acme", token="…") as client:
         client.call("contacts.add", {"name": "Ada Lovelace"})
 
-What both promise:
+Both clients promise:
 
-- One effect. Every request has an id, made unless one is given. It is sent again when the connection
-  breaks, when the server asks for patience, and `retries` times while the server stays silent; always
-  with the same id, so that it takes effect once. When a call ends in NoAnswer, make it again with
-  `id=error.id`.
-- Many requests at a time over one connection, answered in any order; those to one tenant are begun in
+- One effect. Every request has an id; one is made unless the caller gives it. The client sends a request
+  again, with the same id, when the connection breaks, when the server asks for patience, and up to
+  `retries` times while the server stays silent. So it takes effect once. When a call ends in NoAnswer, make
+  it again with `id=error.id`.
+- Many requests at a time over one connection, answered in any order. Requests to one tenant are begun in
   the order in which they were made.
-- A server that restarts is reconnected to, and asked again for what it has not answered.
+- The client reconnects to a server that restarts, and sends unanswered requests again.
 - Errors are typed: a subclass of CallError (transport/errors.py) for each code, and NoAnswer, which is
   also a TimeoutError.
 
-What both clients share: how they are set up, and how a call becomes a request under way.
+`BaseClient` holds the setup of both clients and turns a call into a pending request.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from transport.session import PendingRequest, Session
 from transport.validation import LIMITS, Limits, problems_of
 
 ENDPOINT = "tcp://127.0.0.1:5570"
-"""Where a server listens unless it was told otherwise."""
+"""A server's default address."""
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ class Options(TypedDict, total=False):
 
 
 class BaseClient:
-    """Connects on creation, in the background; closed once, by the client that it is."""
+    """Base of both clients. Connects on creation, in the background."""
 
     def __init__(
         self,
@@ -75,14 +75,14 @@ class BaseClient:
         keys: tuple[bytes, bytes] | None = None,
         context: zmq.Context[zmq.Socket[bytes]] | None = None,
     ) -> None:
-        """`tenant`, `token` and `timeout` (seconds) are for calls that are not given their own.
+        """Connect to `endpoint`; ValueError if it is not an endpoint.
 
-        `retries` is how often a request is sent again because no answer came; what the server asked to
-        send later (`retry_after_ms`) is sent until the timeout. With 0, neither is. `limits` is what
-        the server takes, where its settings are not the defaults. `server_key` (40 characters of Z85)
-        turns CURVE on; `keys` is this client's public and secret key (transport/curve.py reads
-        them), made for the occasion where the server admits any.
-        Raises ValueError for an endpoint that is none.
+        `tenant`, `token` and `timeout` (seconds) are defaults for calls that give none. `retries` is how
+        often a request is sent again because no answer came. Requests that the server postponed
+        (`retry_after_ms`) are sent again until the timeout. With `retries=0` neither is sent again.
+        `limits` are the server's limits, if its settings are not the defaults. `server_key` (40 characters
+        of Z85) turns CURVE on. `keys` is this client's public and secret key (transport/curve.py reads
+        them); without it a pair is made, which works if the server admits every key.
         """
         self.endpoint = endpoint
         self._tenant = tenant
@@ -97,7 +97,7 @@ class BaseClient:
         )
 
     def _start(self, action: str, params: Params | None, options: Options) -> PendingRequest:
-        """Send a request; InvalidArgument for what no server would take, ValueError."""
+        """Send a request. InvalidArgument if no server would accept it, ValueError if its id is pending."""
         id = _or_default(options.get("id"), uuid.uuid4().hex)
         fields = {
             "id": id,
@@ -116,7 +116,7 @@ class BaseClient:
 
 
 def reply_or_raise(pending: PendingRequest) -> Reply:
-    """Take the reply of a request that has ended; NoAnswer."""
+    """Return the reply of a request that has ended; raises NoAnswer."""
     if isinstance(pending.outcome, CallError):
         raise pending.outcome
     assert pending.outcome is not None
@@ -124,7 +124,7 @@ def reply_or_raise(pending: PendingRequest) -> Reply:
 
 
 def _or_default(value: T | None, otherwise: T) -> T:
-    """Take a value that is empty or 0 as it is: only what is absent is replaced."""
+    """Return `value` unless it is None; empty values and 0 count as given."""
     return otherwise if value is None else value
 
 
@@ -151,7 +151,7 @@ class Pending:
         return self._pending.outcome is not None
 
     def reply(self) -> Reply:
-        """Wait for the whole reply; a refusal is returned, not raised. NoAnswer."""
+        """Wait for the whole reply; a refusal is returned, not raised. Raises NoAnswer."""
         return self._client.wait(self._pending)
 
     def result(self) -> Result:
@@ -175,18 +175,18 @@ class Client(BaseClient):
     def submit(
         self, action: str, params: Params | None = None, **options: Unpack[Options]
     ) -> Pending:
-        """Send a request without waiting; InvalidArgument, ValueError for an id that is under way.
+        """Send a request without waiting. Raises InvalidArgument; ValueError if its id is pending.
 
-        Answers are taken in, and requests sent again, while the client waits for any of them.
+        The client reads replies, and sends requests again, while it waits for any of them.
         """
         return Pending(self, self._start(action, params, options))
 
     def gather(self, *pending: Pending) -> list[Reply]:
-        """Wait for all; their replies in the same order, refusals included. NoAnswer."""
+        """Wait for all; return their replies in the same order, refusals included. Raises NoAnswer."""
         return [each.reply() for each in pending]
 
     def wait(self, pending: PendingRequest) -> Reply:
-        """Wait for one request under way, serving all; NoAnswer."""
+        """Wait for one pending request, and serve all meanwhile; raises NoAnswer."""
         while pending.outcome is None:
             self._socket.receive()
             self._socket.send_pending()
@@ -214,7 +214,7 @@ class Client(BaseClient):
 class AsyncClient(BaseClient):
     """A client for asyncio, and for one event loop: the one that makes the first call.
 
-    Calls are simply awaited together. A cancelled call is given up, though the server may serve it.
+    Await calls together, as with asyncio.gather. A cancelled call is discarded, but the server may serve it.
     """
 
     _loop: asyncio.AbstractEventLoop | None = None
@@ -260,7 +260,7 @@ class AsyncClient(BaseClient):
         await self.close()
 
     def _listen(self) -> asyncio.AbstractEventLoop:
-        """Have the running loop watch the line, from the first call on."""
+        """Have the running loop watch the socket, from the first call on."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             for pollable in self._socket.pollables:
@@ -268,7 +268,7 @@ class AsyncClient(BaseClient):
         return self._loop
 
     def _turn(self) -> None:
-        """Take in and send what can be. ZeroMQ's descriptors tell of changes only: look again."""
+        """Receive and send all that is possible. ZeroMQ's descriptors signal changes only: look again."""
         if self._socket.closed or self._loop is None:
             return
         self._socket.receive()
@@ -278,7 +278,7 @@ class AsyncClient(BaseClient):
         self._set_timer(self._loop)
 
     def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Come back for the next deadline, unless a timer does so already."""
+        """Schedule a turn for the next deadline, unless an earlier one is scheduled."""
         deadline = self._socket.session.next_deadline
         if deadline is None or deadline >= self._next_turn:
             return

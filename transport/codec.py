@@ -1,7 +1,7 @@
-"""Bytes to messages and messages to bytes, in msgpack and in JSON; pure, and hostile to bad input.
+"""Bytes to messages and messages to bytes, in msgpack and in JSON, without I/O.
 
-docs/message-api.md is the law. Whatever bytes come in, `parse_request` returns a Request or raises
-BadRequest; nothing else.
+docs/message-api.md is the law. For any bytes `parse_request` returns a Request or raises BadRequest, and
+nothing else.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ __all__ = [
     "parse_request",
 ]
 
-# Every byte of msgpack that can stand for nothing worse than text, nil, a boolean or an integer of
-# 64 bits. What remains when these are deleted: NUL, headers of containers, binary, extensions,
+# Bytes of msgpack that can only be part of text, nil, a boolean or an integer of 64 bits. Deleting them
+# leaves: NUL, headers of containers, binary, extensions,
 # floats, uint64, the unused 0xc1, and some continuation bytes of UTF-8.
 _FAST_BYTES = bytes(
     byte
@@ -71,19 +71,19 @@ _SMALL_MAPS = bytes(range(0x80, 0x90))
 
 _FAST_BODY_BYTES = 64 * 1024
 _FAST_MAPS = 16
-"""No more of them break a limit of what a reply holds: neither in length, in depth nor in values."""
+"""A body of no more bytes and maps is within a reply's limits of length, depth and values."""
 
 _NUL = {"msgpack": b"\0", "json": b"\\u0000"}
-"""Bytes without which no text of a body holds NUL."""
+"""Bytes that a body has if any of its texts holds NUL."""
 
 _validate = Request.__pydantic_validator__.validate_python
 
 
 class BadRequest(Exception):
-    """A body that is no request of version 1.
+    """A body that is not a request of version 1.
 
-    `refusal` is the error to answer with. `id` is the request's id where it could be read and is
-    valid, and None where the body can only be dropped and counted. `encoding` is the reply's.
+    `refusal` is the error to reply with, in `encoding`. `id` is the request's id; it is None if no valid id
+    could be read, and the body can only be dropped and counted.
     """
 
     def __init__(self, problems: list[Problem], id: str | None, encoding: Encoding) -> None:
@@ -95,11 +95,11 @@ class BadRequest(Exception):
 
 
 class BadReply(ValueError):
-    """A body that is no reply of version 1; the message says why."""
+    """A body that is not a reply of version 1; the message says why."""
 
 
 class InvalidBody(ValueError):
-    """Bytes and a map that do not go together; `problem` says what is wrong, and where."""
+    """A body that cannot be encoded or decoded; `problem` names the field and what is wrong with it."""
 
     def __init__(self, problem: str, field: str = "") -> None:
         super().__init__(f"{field}: {problem}" if field else problem)
@@ -107,7 +107,7 @@ class InvalidBody(ValueError):
 
 
 class EncodeError(InvalidBody):
-    """A map that no body can hold."""
+    """A map that no body can hold: a limit or a type forbids it."""
 
 
 class DecodeError(InvalidBody):
@@ -115,12 +115,12 @@ class DecodeError(InvalidBody):
 
 
 def encoding_of(body: bytes) -> Encoding:
-    """The encoding that the first byte tells: no msgpack map begins with `{`."""
+    """Return the encoding by the first byte: no msgpack map begins with `{`."""
     return "json" if body[:1] == b"{" else "msgpack"
 
 
 def decode(body: bytes, limits: Limits = LIMITS) -> tuple[dict[str, Any], Encoding]:
-    """The map that a body holds, every limit kept; raises DecodeError."""
+    """Return the map in a body and its encoding; DecodeError if it breaks a limit."""
     if len(body) > limits.body_bytes:
         raise DecodeError(f"the body is longer than {limits.body_bytes} bytes")
     if body[:1] == b"{":
@@ -129,10 +129,10 @@ def decode(body: bytes, limits: Limits = LIMITS) -> tuple[dict[str, Any], Encodi
 
 
 def parse_request(body: bytes, limits: Limits = LIMITS) -> tuple[Request, Encoding]:
-    """The request that a body holds, with its encoding; raises BadRequest and nothing else.
+    """Return the request in a body and its encoding; raises BadRequest and nothing else.
 
-    A refused body is searched for its id in the outermost map, also where it is longer than the
-    limit but within four times of it, which is what the socket lets through.
+    A refused body is searched for its id in the outermost map, even if it is longer than the limit: the
+    socket accepts up to four times the limit.
     """
     try:
         value, encoding = decode(body, limits)
@@ -145,7 +145,7 @@ def parse_request(body: bytes, limits: Limits = LIMITS) -> tuple[Request, Encodi
 
 
 def encode(value: Mapping[str, Any], encoding: Encoding, limits: Limits = REPLIES) -> bytes:
-    """Make the bytes of a message; raises EncodeError for what no body may hold."""
+    """Return the bytes of a message; EncodeError if a value is not allowed or a limit is exceeded."""
     content = value if type(value) is dict else dict(value)
     body = b""
     try:
@@ -163,9 +163,9 @@ def encode(value: Mapping[str, Any], encoding: Encoding, limits: Limits = REPLIE
 
 
 def encode_around(value: Mapping[str, Any], field: str, packed: bytes, encoding: Encoding) -> bytes:
-    """As `encode`, with that field's value packed already; the value is None where it belongs.
+    """Encode a message whose value of `field` is encoded already, as `packed`.
 
-    The field has to come before any text that is not printable ASCII.
+    In `value` the field is None, and comes before any text that is not printable ASCII. Raises EncodeError.
     """
     body = encode(value, encoding)
     if encoding == "msgpack":
@@ -176,7 +176,7 @@ def encode_around(value: Mapping[str, Any], field: str, packed: bytes, encoding:
 
 
 def encode_request(request: Request, encoding: Encoding, limits: Limits = LIMITS) -> bytes:
-    """Make the bytes of a request, absent fields left out; raises EncodeError, also past `limits`."""
+    """Return the bytes of a request, without absent fields; EncodeError, also beyond `limits`."""
     given = {name: getattr(request, name) for name in request.model_fields_set}
     return encode(
         {name: value for name, value in given.items() if value is not None}, encoding, limits
@@ -184,7 +184,7 @@ def encode_request(request: Request, encoding: Encoding, limits: Limits = LIMITS
 
 
 def parse_reply(body: bytes) -> Reply:
-    """The reply that a body holds; raises BadReply."""
+    """Return the reply in a body; raises BadReply."""
     try:
         value, _ = decode(body, REPLIES)
         return _reply(value)
@@ -195,7 +195,7 @@ def parse_reply(body: bytes) -> Reply:
 
 
 def _decode_msgpack(body: bytes, limits: Limits) -> dict[str, Any]:
-    # A value is a byte at least: what is shorter than that need not be counted while it is built.
+    # A value takes a byte at least: a body shorter than the limit of values need not be counted.
     tally = ValueCounter(limits) if len(body) > limits.values else None
     try:
         value = unpackb(
@@ -216,16 +216,16 @@ def _decode_msgpack(body: bytes, limits: Limits) -> dict[str, Any]:
         raise DecodeError("the body is not a map")
     if not _is_plain(body, value):
         _check_decoded(value, limits, nul=body.find(_NUL["msgpack"]) >= 0)
-        # A body that packs to itself holds no key twice: cheaper to see than a hook for each map.
+        # A body that packs to itself holds no key twice: a cheaper check than a hook for each map.
         if packb(value) != body:
             unpackb(body, object_pairs_hook=_reject_duplicate_keys)
     return value
 
 
 def _located_error(body: bytes, limits: Limits) -> DecodeError | None:
-    """Say where in a body that the decoder gave up is what it may not hold; None where it cannot be read.
+    """Return an error that names the field at which decoding failed; None if the body cannot be read.
 
-    No more of it is built than of any other body.
+    No more values are built than for any other body.
     """
     tally = ValueCounter(limits)
     try:
@@ -233,7 +233,7 @@ def _located_error(body: bytes, limits: Limits) -> DecodeError | None:
         if type(value) is dict:
             check_limits(value, limits, nul=True, keys=True)
     except LimitViolation as fault:
-        is_text = fault.problem == NOT_UNICODE  # which msgpack has as UTF-8
+        is_text = fault.problem == NOT_UNICODE  # msgpack's text is UTF-8
         return DecodeError("text that is not UTF-8" if is_text else fault.problem, fault.field)
     except (ValueError, msgpack.UnpackException):
         return None
@@ -241,12 +241,12 @@ def _located_error(body: bytes, limits: Limits) -> DecodeError | None:
 
 
 def _is_plain(body: bytes, value: dict[str, Any]) -> bool:
-    """Whether the bytes alone prove that every limit holds: so most requests are spared the walk.
+    """Return whether the bytes alone prove that every limit holds, which spares most requests the walk.
 
-    Without its harmless bytes a body of two small maps is two bytes long: the outer map's header
-    and that of `params`. Each header tells how many entries the map has, so none was overwritten by
-    a duplicate key, and no other container, float, binary or NUL can be in there. Both are of the
-    short form, which stops at 15 entries, so no count can be exceeded either.
+    Without _FAST_BYTES a body of two small maps is two bytes long: the headers of the outer map and of
+    `params`. Each header holds the number of entries, so no duplicate key overwrote one, and no other
+    container, float, binary or NUL can be in the body. Both have the short form, of 15 entries at most, so no
+    count can be exceeded either.
     """
     params = value.get("params")
     if type(params) is not dict:
@@ -256,9 +256,9 @@ def _is_plain(body: bytes, value: dict[str, Any]) -> bool:
 
 
 def _is_small(body: bytes, content: dict[str, Any]) -> bool:
-    """Whether the bytes alone prove that a reply may hold this: so most replies are spared the walk.
+    """Return whether the bytes alone prove that a reply may hold this, which spares most replies the walk.
 
-    Without its harmless bytes it is one small map's header for each map, and nothing else.
+    Without _FAST_BYTES such a body is one short header for each map, and nothing else.
     """
     if len(body) > _FAST_BODY_BYTES:
         return False
@@ -269,7 +269,7 @@ def _is_small(body: bytes, content: dict[str, Any]) -> bool:
 
 
 def _maps(container: dict[str, Any]) -> int:
-    """How many maps there are with this one; TypeError where a key is not text."""
+    """Return the number of maps in this one, itself included; TypeError if a key is not text."""
     "".join(container)
     found = 1
     for value in container.values():
@@ -287,7 +287,7 @@ def _decode_json(body: bytes, limits: Limits) -> dict[str, Any]:
     except ValueError as error:
         raise DecodeError(json_problem(str(error), limits)) from None
     entries = _check_decoded(value, limits, nul=body.find(_NUL["json"]) >= 0)
-    # Every entry has a colon of its own: as many colons as entries means that none was overwritten.
+    # Every entry has a colon: as many colons as entries mean that no entry was overwritten.
     if entries != body.count(b":"):
         json.loads(body, object_pairs_hook=_reject_duplicate_keys)
     return value
@@ -295,14 +295,14 @@ def _decode_json(body: bytes, limits: Limits) -> dict[str, Any]:
 
 def _check_decoded(value: dict[str, Any], limits: Limits, *, nul: bool) -> int:
     try:
-        # A key of msgpack that is not text is empty binary, whose length is a zero byte.
+        # A key of msgpack that is not text is empty binary, whose length is a NUL byte.
         return check_limits(value, limits, nul=nul, keys=nul)
     except LimitViolation as fault:
         raise DecodeError(fault.problem, fault.field) from None
 
 
 def _encode_error(content: dict[str, Any], limits: Limits) -> EncodeError:
-    """Say why an encoder gave up: the walk knows the place of everything but lone surrogates."""
+    """Return why an encoder failed: the walk finds the field of everything but lone surrogates."""
     try:
         check_limits(content, limits, nul=True, keys=True)
     except LimitViolation as fault:
@@ -311,7 +311,7 @@ def _encode_error(content: dict[str, Any], limits: Limits) -> EncodeError:
 
 
 def _reject_duplicate_keys(entries: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object_pairs_hook that keeps no key twice."""
+    """An object_pairs_hook that raises DecodeError for a key that occurs twice."""
     made = dict(entries)
     if len(made) == len(entries):
         return made

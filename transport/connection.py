@@ -1,4 +1,4 @@
-"""One connection of a server's socket: what it holds of the server's memory, and how it is cut off."""
+"""One connection of a server's socket: the memory that it holds, and how it is reset."""
 
 from __future__ import annotations
 
@@ -11,49 +11,49 @@ from pathlib import Path
 from typing import Final
 
 HANDSHAKE_SECONDS: Final = 2.0
-"""After which a peer has to have spoken ZMTP 3; ZeroMQ itself waits for other protocols without end."""
+"""Seconds within which a peer must speak ZMTP 3; ZeroMQ itself waits for other protocols without end."""
 
 GREETING_BYTES: Final = 64
-"""Of ZMTP 3: ZeroMQ sends as much to a peer that speaks it, and 10 bytes to any other."""
+"""Length of the greeting of ZMTP 3, which ZeroMQ sends to peers that speak it; others get 10 bytes."""
 
 MAX_PART_BYTES: Final = 4 * 1024**2
-"""No more bytes than this wait in a part of a message, where the socket is empty."""
+"""Bytes of an incomplete message part at most, if the socket is empty."""
 
 OVERHEAD_BYTES: Final = 64 * 1024
-"""Bytes from one peer that are no messages: greetings, keys, signs of life."""
+"""Bytes from one peer that belong to no message: greeting, keys, heartbeats."""
 
 OVERHEAD_BYTES_PER_SECOND: Final = 100
-"""Further such bytes, for each second that it is connected."""
+"""Further such bytes for each second of the connection."""
 
 TCP_COUNTS: Final = struct.Struct("=QQ")
 TCP_COUNTS_OFFSET: Final = 120
-"""Where Linux (4.1 and later) puts bytes_acked and bytes_received in a tcp_info."""
+"""Offset of bytes_acked and bytes_received in the tcp_info of Linux 4.1 and later."""
 
 LINGER_NOTHING: Final = struct.pack("ii", 1, 0)
-"""For SO_LINGER: what is not sent is thrown away."""
+"""For SO_LINGER: unsent bytes are discarded, and closing resets the connection."""
 
 ATTACH_FILTER, DETACH_FILTER = 26, 27
-"""Of Linux: SO_ATTACH_FILTER and SO_DETACH_FILTER."""
+"""SO_ATTACH_FILTER and SO_DETACH_FILTER of Linux."""
 
 DROP_ALL: Final = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0), 8)
-"""A filter of one step, which lets no packet in."""
+"""A packet filter of one instruction, which accepts no packet."""
 
 BURST_SECONDS: Final = 10
-"""So many seconds' newcomers may come at once: all clients come again after a restart."""
+"""Seconds' worth of new connections that may come at once: after a restart all clients reconnect."""
 
 RESET_COST: Final = 60
-"""Newcomers that one counts for besides when it is cut off: those who come to be cut off come seldom."""
+"""New connections that a reset connection counts for in addition: well-behaved peers are reset seldom."""
 
 
 class AcceptLimiter:
-    """Where a socket listens; it is shut for a moment where more come than may, or such as are cut off.
+    """Blocks new connections of a socket for a moment if too many arrive, or many that have to be reset.
 
-    While it is shut the kernel drops their first packets: they send them again after a second, and cost
-    nothing. One that was there before sees nothing of it. The limiter of a socket file never blocks.
+    Meanwhile the kernel drops their first packets: peers send them again after a second, and cost nothing.
+    Established connections notice nothing. The limiter of a socket file never blocks.
     """
 
     def __init__(self, endpoint: str, rate: float, now: float) -> None:
-        """So many newcomers a second, in the long run."""
+        """`rate` is new connections per second in the long run."""
         port = endpoint.rpartition(":")[2]
         self._listener = listener_at(int(port)) if port.isdecimal() else None
         self._rate = rate
@@ -61,12 +61,12 @@ class AcceptLimiter:
         self.is_blocking = False
 
     def charge(self, newcomers: int, now: float) -> None:
-        """So many have come, or one has come that costs as much."""
+        """Count new connections, or one that costs as much as so many."""
         self._spent_until = max(self._spent_until, now) + newcomers / self._rate
         self.update(now)
 
     def update(self, now: float) -> None:
-        """Shut or open it, as there is need."""
+        """Start or stop blocking, as the count demands."""
         is_due = self._spent_until - now > BURST_SECONDS
         if self._listener is not None and is_due != self.is_blocking:
             program = struct.pack("HP", 1, ctypes.addressof(DROP_ALL))
@@ -76,16 +76,16 @@ class AcceptLimiter:
                 self.is_blocking = is_due
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the descriptor."""
         if self._listener is not None:
             self._listener.close()
 
 
 def listener_at(port: int) -> sockets.socket | None:
-    """This process's socket that listens there, through a descriptor of its own."""
+    """Return this process's socket that listens at the port, with a new descriptor; None if there is none."""
     for entry in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):  # it is no socket, or closed by now
-            # Never closed if it is another one: that would give up the locks of a file.
+        with contextlib.suppress(OSError):  # not a socket, or closed meanwhile
+            # Descriptors of others are never closed: closing one would release the locks of its file.
             found = sockets.socket(fileno=int(entry.name))
             try:
                 listens = found.getsockopt(sockets.SOL_SOCKET, sockets.SO_ACCEPTCONN)
@@ -97,7 +97,7 @@ def listener_at(port: int) -> sockets.socket | None:
 
 
 class Tally:
-    """Bytes of one peer that were handled and sent; the socket's owner counts, the watching thread judges."""
+    """Counts of one peer's bytes: the socket's owner counts, the watching thread enforces limits."""
 
     __slots__ = (
         "descriptor",
@@ -116,17 +116,17 @@ class Tally:
         self.handled = 0
         self.sent = 0
         self.wasted = 0
-        """Bytes of a stranger's that were not worth being read."""
+        """Bytes of an unauthenticated peer that were dropped unread."""
         self.is_cut = False
-        """Whether what is left of it may be thrown away unseen."""
+        """Whether its remaining messages may be dropped unread."""
         self.is_gone = False
-        """Whether it has left: no reply gets there any more."""
+        """Whether it has disconnected, so that no reply can reach it."""
         self.is_full = False
-        """Whether it has so many replies to read that no more should be made."""
+        """Whether it has so many unread replies that no more should be made."""
 
 
 class Connection:
-    """Seen through a descriptor of its own, so that it can be looked at when ZeroMQ has closed its one."""
+    """One connection, through a descriptor of its own, which stays readable after ZeroMQ closes its own."""
 
     __slots__ = (
         "_is_greeted",
@@ -146,25 +146,25 @@ class Connection:
     )
 
     def __init__(self, descriptor: int, now: float) -> None:
-        """OSError where it is closed already, or where no descriptor is left."""
+        """Raises OSError if it is closed already or no descriptor is free."""
         self._socket = sockets.socket(fileno=os.dup(descriptor))
         self._overhead = self._uncounted_sent = self._total_before = 0
         self._is_greeted = False
         self.descriptor = descriptor
         self.is_tcp = self._socket.family != sockets.AF_UNIX
-        """Of a socket file the kernel counts nothing."""
+        """The kernel counts no bytes of a socket file."""
         self.accepted_at = self.last_received = now
         self.total = 0
-        """Bytes that have come from it since it came."""
+        """Bytes received from the peer in all."""
         self.taken = 0
-        """Bytes of what was sent that it has taken."""
+        """Bytes sent to the peer that it has acknowledged."""
         self.is_cut = False
         self.absences = 0
-        """How many times the socket was found empty since it left."""
+        """How many times the socket was empty since the peer left."""
         self.tally: Tally | None = None
 
     def read_counts(self, now: float) -> int:
-        """Read the kernel's counts; gives how many bytes have come since the last look."""
+        """Read the kernel's counts; return the bytes received since the last call."""
         if not self.is_tcp:
             return 0
         info = self._socket.getsockopt(
@@ -179,21 +179,21 @@ class Connection:
 
     @property
     def unhandled(self) -> int:
-        """Bytes that came from it and are not handled."""
+        """Bytes received from the peer that are not handled yet."""
         return max(0, self.total - self._handled - self._overhead)
 
     @property
     def unread(self) -> int:
-        """Bytes that were sent to it and that it has not taken; of a socket file it is not known."""
+        """Bytes sent to the peer and not acknowledged; 0 for a socket file, which counts none."""
         if not self.is_tcp:
             return 0
         sent = self._uncounted_sent + (0 if self.tally is None else self.tally.sent)
-        if self.taken > sent:  # greetings and the like, which are not counted
+        if self.taken > sent:  # greetings and heartbeats, which are not counted
             self._uncounted_sent += self.taken - sent
         return max(0, sent - self.taken)
 
     def bind(self, tally: Tally) -> Tally | None:
-        """Count its messages in `tally` from now on; gives the one that did before."""
+        """Count messages in `tally` from now on; return the tally used before."""
         former, self.tally = self.tally, tally
         tally.is_cut, tally.is_gone = self.is_cut, self._socket.fileno() < 0
         if former is not None:
@@ -202,7 +202,7 @@ class Connection:
         return former
 
     def excuse(self, now: float) -> None:
-        """The socket was empty since the last call: what had come by then is handled, or no whole message."""
+        """Count what is left as overhead: the socket was empty, so it is no whole message."""
         left = self._total_before - self._handled - self._overhead
         most = (
             OVERHEAD_BYTES
@@ -213,31 +213,31 @@ class Connection:
         self._total_before = self.total
 
     def is_foreign(self, now: float) -> bool:
-        """Whether it speaks another protocol than ZMTP 3, or has not begun to speak in time."""
+        """Return whether the peer speaks another protocol than ZMTP 3, or did not begin in time."""
         self._is_greeted = self._is_greeted or not self.is_tcp or self.taken >= GREETING_BYTES
         return not self._is_greeted and now - self.accepted_at > HANDSHAKE_SECONDS
 
     def discard_input(self) -> None:
-        """Have what came from it, and is not handled, thrown away."""
+        """Drop everything received from the peer that is not handled yet."""
         self.is_cut = True
         if self.tally is not None:
             self.tally.is_cut = True
 
     def cut(self) -> None:
-        """Reset it: what waits for the peer is thrown away, and ZeroMQ closes its side."""
+        """Reset the connection: data for the peer is discarded, and ZeroMQ closes its side."""
         self.discard_input()
-        with contextlib.suppress(OSError):  # it has gone by itself
+        with contextlib.suppress(OSError):  # it is closed already
             self._socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, LINGER_NOTHING)
             self._socket.shutdown(sockets.SHUT_RDWR)
 
     def leave(self) -> None:
-        """It is gone."""
+        """Note that the peer has left, and close the descriptor."""
         if self.tally is not None:
             self.tally.is_gone = True
         self.close()
 
     def close(self) -> None:
-        """Let go of it, when ZeroMQ has."""
+        """Close the descriptor, after ZeroMQ has closed its own."""
         self._socket.close()
 
     @property

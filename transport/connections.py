@@ -1,11 +1,11 @@
-"""The connections of a server's socket: those that hold too much of its memory are cut off.
+"""The connections of a server's socket: those that hold too much of its memory are reset.
 
-ZeroMQ bounds queues in messages, and where it stops to read from a peer whose queue is full, a reset of that
-peer can end the process: an assertion of libzmq 4.3.5, with heartbeats of either side. So a server's sockets
-read whatever comes, and a thread for each socket counts bytes: those that came from a peer and are not
-handled yet, and those of replies that it does not read. It learns of connections from ZeroMQ's monitor, of
-bytes from the kernel, and of what is handled and sent from the socket's owner. A connection that is past a
-bound is reset, which ZeroMQ takes for the peer's own doing; others notice nothing.
+ZeroMQ limits queues in messages. If it stops reading from a peer whose queue is full, a reset by that peer
+can end the process: an assertion of libzmq 4.3.5, with heartbeats of either side. So a server's sockets read
+everything that arrives, and one thread for each socket counts bytes: those received from a peer and not
+handled yet, and those of replies that it does not read. ZeroMQ's monitor reports connections, the kernel
+counts bytes, and the socket's owner counts what it handles and sends. A connection that exceeds a limit is
+reset, which ZeroMQ takes for the peer's own reset; other connections are not affected.
 """
 
 from __future__ import annotations
@@ -30,64 +30,64 @@ EVENTS: Final = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED | zmq.EVENT_MONITOR_
 EVENT: Final = struct.Struct("=Hi")
 
 BUSY_INTERVAL_SECONDS: Final = 0.02
-"""Between two looks at the connections while something is under way."""
+"""Seconds between two checks of the connections under load."""
 
 IDLE_INTERVAL_SECONDS: Final = 0.2
-"""Between two looks while next to nothing is."""
+"""Seconds between two checks with next to no load."""
 
 BUSY_BYTES: Final = 64 * 1024
-"""Come since the last look, or not handled or not read: from there on something is under way."""
+"""Bytes received since the last check, unhandled or unread, from which on there is load."""
 
 SHARE: Final = 20
-"""Looking takes one part in so many of a processor's time, where there are few enough connections."""
+"""Checks take one part in so many of a processor's time, unless there are too many connections."""
 
 FORGETTABLE: Final = 1024
-"""Bytes of a peer that left before its first message was taken, at most, for it to be forgotten at once."""
+"""Bytes at most of a peer that left before its first message was read, to be forgotten at once."""
 
 REPORT_SECONDS: Final = 10.0
-"""Between two lines in the log about connections that were cut off."""
+"""Seconds between two log lines about connections that were reset."""
 
 CLOSE_SECONDS: Final = 2.0
-"""How long closing waits for the thread."""
+"""Seconds for which closing waits for the thread."""
 
 
 class Bounds(NamedTuple):
-    """Of one connection, and of all of a socket together."""
+    """Limits of one connection, and of all connections of a socket together."""
 
     unhandled: int = 8 * 1024**2
-    """Bytes that came from one peer and are not handled; past it the peer is cut off."""
+    """Unhandled bytes from one peer; beyond it the peer is reset."""
     left: int = 4 * 1024**2
-    """Bytes that peers who have left are not there to get replies to; past it they are thrown away."""
+    """Unhandled bytes from peers that have left; beyond it they are dropped."""
     departed: int = 128
-    """Peers that have left and have left something to handle; past it newcomers are cut off.
+    """Peers that have left with messages unhandled; beyond it new connections are reset.
 
-    ZeroMQ takes from each in turn, so that each of them delays all others, however small its messages are.
+    ZeroMQ reads from each in turn, so each of them delays all others, however small its messages are.
     """
     unhandled_in_all: int = 64 * 1024**2
-    """From half of it on that is of peers that have left, newcomers are cut off; the rest is the others'.
+    """Unhandled bytes from all peers. If peers that have left hold half of it, new connections are reset.
 
-    Those without a whole message have a quarter of it.
+    Peers without a whole message may hold a quarter of it.
     """
     unread: int = 16 * 1024**2
-    """Bytes of replies that one peer has not read; past it its requests are refused.
+    """Unread bytes of replies to one peer; beyond it its requests are refused.
 
-    Past twice as much it is cut off: the largest reply takes as much.
+    Beyond twice as much it is reset: the largest reply takes as much.
     """
     unread_in_all: int = 128 * 1024**2
-    """Past it those with most are cut off."""
+    """Unread bytes of replies to all peers; beyond it those with most are reset."""
     newcomers: int = 200
-    """Connections a second, ten seconds' at once; one that is cut off counts as sixty more."""
+    """New connections per second, ten seconds' worth at once; one that is reset counts as sixty more."""
     wasted: int = 1024**2
-    """Bytes of a stranger that nobody reads, since strangers have had their time; past it it is cut off."""
+    """Bytes of an unauthenticated peer that were dropped unread; beyond it the peer is reset."""
     connections: int = 64
-    """A further one takes the place of the one that was silent for longest, peers without a message first."""
+    """A further connection replaces the one that was silent for longest, peers without a message first."""
 
 
 BOUNDS: Final = Bounds()
 
 
 class Connections:
-    """Watches a socket's. All methods are for the socket's owner; the rest happens in a thread of its own."""
+    """Watches a socket's connections in a thread of its own. Only the socket's owner may call its methods."""
 
     def __init__(
         self,
@@ -95,13 +95,13 @@ class Connections:
         bounds: Bounds = BOUNDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Before any peer has come. The thread ends with the socket."""
+        """Create before any peer connects. The thread ends with the socket."""
         self.emptied = 0
-        """How many times the socket was found empty; its owner counts."""
+        """How many times the socket was empty; its owner counts."""
         self.gone: deque[Tally] = deque()
-        """Of peers that have left and of whom nothing is left to handle; its owner takes them out."""
+        """Tallies of peers that have left with everything handled; the owner removes them."""
         self.cut: Counter[str] = Counter()
-        """How many were cut off, by the reason."""
+        """Number of connections reset, by reason."""
         self._socket = socket
         self._bounds = bounds
         self._clock = clock
@@ -109,14 +109,14 @@ class Connections:
         self._live: dict[int, Connection] = {}
         self._departed: list[Connection] = []
         self._left_over = 0
-        """Bytes of those, when they were looked at."""
+        """Unhandled bytes of departed peers at the last check."""
         self._leavers = 0
-        """How many had left some, then: others are here only until the next look."""
+        """Number of departed peers with unhandled bytes at the last check; others are dropped at the next."""
         self._emptied_before = 0
         self._is_closing = False
         self._next_check = 0.0
         self._earliest_check = 0.0
-        """When the next look may be, however much comes."""
+        """The earliest time of the next check, whatever the load."""
         self._reported: Counter[str] = Counter()
         self._report_due = 0.0
         self._idle: deque[None] = deque()  # one element while the thread waits and wants a wakeup
@@ -130,11 +130,11 @@ class Connections:
         self._thread.start()
 
     def add(self, tally: Tally) -> None:
-        """Of a peer whose first message has come."""
+        """Add the tally of a peer whose first message has arrived."""
         self._added.append(tally)
 
     def check_soon(self) -> None:
-        """Much is coming: have a look now, if the next one is some time off."""
+        """Check now if the next check is some time off, because much arrives."""
         try:
             self._idle.pop()
         except IndexError:
@@ -143,7 +143,7 @@ class Connections:
             self._wakeup_writer.send(b"\0")
 
     def close(self) -> None:
-        """End the thread; before the socket is closed."""
+        """End the thread. Call before the socket is closed."""
         with contextlib.suppress(zmq.ZMQError):
             self._socket.disable_monitor()
         self._thread.join(CLOSE_SECONDS)
@@ -174,7 +174,7 @@ class Connections:
     def _try_check(self, now: float) -> None:
         try:
             if now >= self._next_check:
-                began = time.thread_time()  # what others compute meanwhile does not count
+                began = time.thread_time()  # other threads' time does not count
                 is_busy = self._check(now)
                 took = SHARE * (time.thread_time() - began)
                 self._earliest_check = now + min(
@@ -185,21 +185,19 @@ class Connections:
                 self._follow_events(now)
         except zmq.ZMQError:
             raise
-        except Exception as error:  # ZeroMQ waits for this thread to take its events: go on
-            log.error("connections could not be looked at", exc_info=error)
+        except Exception as error:  # ZeroMQ waits for this thread to read its events: go on
+            log.error("connection check failed", exc_info=error)
             self._next_check = now + IDLE_INTERVAL_SECONDS
 
     def _check(self, now: float) -> bool:
-        """At each connection, whether it keeps within bounds; gives whether much is under way."""
+        """Enforce the limits on every connection; return whether there is load."""
         emptied = self.emptied
         added = [self._added.popleft() for _ in range(len(self._added))]
-        self._follow_events(now)  # the events of peers added are there by now
+        self._follow_events(now)  # the events of the peers added are queued by now
         come = sum(each.read_counts(now) for each in self._live.values())
         for tally in added:
             self._bind(tally)
-        if (
-            emptied >= self._emptied_before + 2
-        ):  # so that one of the times began after the last look
+        if emptied >= self._emptied_before + 2:  # one of the two began after the last check
             self._emptied_before = self.emptied
             self._excuse(now)
         self._drop_handled()
@@ -233,13 +231,13 @@ class Connections:
     def _on_accepted(self, descriptor: int, now: float) -> None:
         self._on_disconnected(descriptor)
         self.accept_limiter.charge(1, now)
-        self._next_check = min(self._next_check, self._earliest_check)  # it may bring much
+        self._next_check = min(self._next_check, self._earliest_check)  # it may send much
         try:
             connection = self._live[descriptor] = Connection(descriptor, now)
-        except OSError:  # it has gone again
+        except OSError:  # it is closed already
             return
         if self._is_much_left():
-            self._cut(connection, "much is left to do of peers that have left")
+            self._cut(connection, "peers that have left hold too much")
         elif len(self._live) > self._bounds.connections:
             most_silent = min(
                 self._open(), key=lambda each: (each.tally is not None, each.last_received)
@@ -259,7 +257,7 @@ class Connections:
                 self._departed.append(connection)
 
     def _bind(self, tally: Tally) -> None:
-        """To the connection that its first message came on: it is the oldest that is not bound yet."""
+        """Assign a tally to the connection of its first message: the oldest without a tally."""
         same = [each for each in self._departed if each.descriptor == tally.descriptor]
         live = self._live.get(tally.descriptor)
         if live is not None:
@@ -280,7 +278,7 @@ class Connections:
             connection.absences += 1
 
     def _drop_handled(self) -> None:
-        """Forget those who have left and of whom everything is handled."""
+        """Drop peers that have left with everything handled; discard the rest beyond the limit."""
         left: list[Connection] = []
         for each in self._departed:
             if each.absences < 2 and each.unhandled > FORGETTABLE:
@@ -318,7 +316,7 @@ class Connections:
         )
 
     def _enforce(self, held: dict[Connection, int], each_most: int, most: int, reason: str) -> int:
-        """Cut off those past their bound, and those with most until all are within theirs."""
+        """Reset connections beyond their limit, then those with most until all together keep theirs."""
         total = sum(held.values())
         for connection in sorted(held, key=held.__getitem__, reverse=True):
             if held[connection] <= each_most and total <= most:
@@ -335,11 +333,11 @@ class Connections:
     def _bound_wasted(self) -> None:
         for connection in self._open():
             if connection.tally is not None and connection.tally.wasted > self._bounds.wasted:
-                self._cut(connection, "they sent much that nobody reads")
+                self._cut(connection, "they sent much that is dropped unread")
 
     def _discard_input(self, connection: Connection) -> None:
         if not connection.is_cut:
-            self.cut["they left much to do behind"] += 1
+            self.cut["they left too much unhandled"] += 1
             connection.discard_input()
 
     def _cut(self, connection: Connection, reason: str) -> None:
@@ -348,9 +346,9 @@ class Connections:
         connection.cut()
 
     def _report(self, now: float) -> None:
-        """One line for many, or a peer that fills memory would fill the log instead."""
+        """Log one line for many resets, or a peer that fills memory would fill the log instead."""
         new = self.cut.total() - self._reported.total()
         if new and now >= self._report_due:
             reasons = dict(self.cut - self._reported)
-            log.warning("connections were cut off", connections=new, reasons=reasons)
+            log.warning("connections reset", connections=new, reasons=reasons)
             self._reported, self._report_due = self.cut.copy(), now + REPORT_SECONDS

@@ -1,4 +1,4 @@
-"""CURVE keys in files: ZeroMQ's certificates, NAME.key for the public half and NAME.key_secret for both."""
+"""CURVE keys in files: ZeroMQ certificates, NAME.key with the public key and NAME.key_secret with both."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from zmq.utils import z85
 
 @contextmanager
 def private_umask() -> Iterator[None]:
-    """Files made meanwhile are closed to others from the first moment: a mode set later would leave a gap.
+    """Make files private from their first moment: a mode that is set later would leave a gap.
 
-    The mask is the whole process's; files that other threads make at that moment are private too.
+    The mask is that of the whole process: files that other threads make meanwhile are private too.
     """
     before = os.umask(0o077)
     try:
@@ -28,26 +28,26 @@ def private_umask() -> Iterator[None]:
 
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-"""What a key may be called: the name of its files, and of its owner in the server's eyes."""
+"""Valid names of keys. The name is that of the key's files, and of its owner on the server."""
 
 
 class InvalidKeys(ValueError):
-    """A key file is missing, there already, malformed, or readable by others; the message says what to do."""
+    """A key file is missing, exists already, is malformed, or readable by others; the message advises."""
 
 
 class KeyPair(NamedTuple):
     """The two files of a key pair."""
 
     public: Path
-    """NAME.key, for whoever is to know the owner."""
+    """NAME.key, to give to peers."""
     secret: Path
-    """NAME.key_secret, mode 0600: for the owner alone."""
+    """NAME.key_secret, mode 0600: for its owner alone."""
 
 
 def make_pair(directory: Path, name: str) -> KeyPair:
-    """Make a key pair in a directory, which is made with mode 0700 if it is not there; InvalidKeys.
+    """Make a key pair in a directory, which is created with mode 0700 if it is missing; raises InvalidKeys.
 
-    Nothing is ever overwritten: whoever has the public half of a key would be locked out.
+    No file is overwritten: peers that have the old public key would be locked out.
     """
     require_name(name)
     pair = KeyPair(directory / f"{name}.key", directory / f"{name}.key_secret")
@@ -61,7 +61,7 @@ def make_pair(directory: Path, name: str) -> KeyPair:
 
 
 def allow_client(file: Path, directory: Path) -> Path:
-    """Copy a client's *.key into the directory of those that a server admits; the copy. InvalidKeys."""
+    """Copy a client's *.key into the directory of admitted keys; return the copy. Raises InvalidKeys."""
     public, secret = _read(file)
     if secret is not None:
         raise InvalidKeys(f"{file} holds a secret, which stays with its owner: give the *.key file")
@@ -80,7 +80,7 @@ def allow_client(file: Path, directory: Path) -> Path:
 
 
 def require_name(name: str) -> None:
-    """Raise InvalidKeys for what cannot be a key's name."""
+    """Raise InvalidKeys if `name` cannot name a key."""
     if not NAME.fullmatch(name):
         raise InvalidKeys(
             f"{name!r} cannot be a key's name: letters, digits, dots, dashes and underscores, at most 63"
@@ -88,7 +88,7 @@ def require_name(name: str) -> None:
 
 
 def read_pair(file: Path) -> tuple[bytes, bytes]:
-    """Read the public and secret key of a *.key_secret file, in Z85; InvalidKeys."""
+    """Return the public and secret key of a *.key_secret file, in Z85; raises InvalidKeys."""
     public, secret = _read(file)
     if file.stat().st_mode & 0o077:
         raise InvalidKeys(f"{file} is readable by others: chmod 600 {file}")
@@ -100,12 +100,12 @@ def read_pair(file: Path) -> tuple[bytes, bytes]:
 
 
 def read_public(file: Path) -> bytes:
-    """Read the public key of a *.key file, in Z85; InvalidKeys."""
+    """Return the public key of a *.key file, in Z85; raises InvalidKeys."""
     return _read(file)[0]
 
 
 def read_clients(directory: Path) -> dict[bytes, str]:
-    """Read the public keys of a directory's *.key files, with the name of each file; InvalidKeys."""
+    """Return the public keys of a directory's *.key files, each with its file's name; raises InvalidKeys."""
     if not directory.is_dir():
         raise InvalidKeys(f"{directory} is no directory of client keys (*.key)")
     owners: dict[bytes, str] = {}
@@ -128,7 +128,7 @@ def _read(file: Path) -> tuple[bytes, bytes | None]:
 
 
 def _write(file: Path, mode: int, public: bytes, secret: bytes | None = None) -> None:
-    """Write a certificate that was not there; its mode holds from the first byte on. InvalidKeys."""
+    """Write a new certificate, with its mode from the first byte on; raises InvalidKeys if it exists."""
     keys = {"public-key": public, "secret-key": secret}
     lines = [f'    {name} = "{key.decode()}"\n' for name, key in keys.items() if key is not None]
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL

@@ -15,10 +15,10 @@ from transport.session import PendingRequest, Session
 from transport.validation import REPLIES
 
 RECONNECT_MS, RECONNECT_MAX_MS = 50, 1_000
-"""Pauses between attempts to reach a server that is away: the first, and the longest."""
+"""Milliseconds between attempts to reach a server that is away: the first pause, and the longest."""
 
 MAX_REPLIES = 1_000
-"""Replies read at a time, so that one caller's flood leaves room for others in an event loop."""
+"""Replies read at a time, so that a flood of them does not hold up an event loop."""
 
 _MONITORED = (
     zmq.EVENT_HANDSHAKE_SUCCEEDED
@@ -56,12 +56,12 @@ class DealerSocket:
 
     @property
     def pollables(self) -> tuple[zmq.Socket[bytes], zmq.Socket[bytes]]:
-        """What to wait for."""
+        """The sockets to poll for input."""
         return self._socket, self._monitor
 
     @property
     def is_readable(self) -> bool:
-        """Whether there is anything to receive."""
+        """Whether `receive` would find anything."""
         return any(_is_ready(pollable, zmq.POLLIN) for pollable in self.pollables)
 
     @property
@@ -70,11 +70,11 @@ class DealerSocket:
         return self._socket.closed
 
     def wait(self, seconds: float) -> None:
-        """Wait until there is something to receive, or that long."""
+        """Wait until the socket is readable, or for so many seconds."""
         self._poller.poll(max(0, 1 + int(1000 * seconds)))
 
     def start(self, request: Request, timeout: float) -> PendingRequest:
-        """Send a request, or keep it until there is a connection; EncodeError, ValueError."""
+        """Send a request, or keep it until there is a connection. Raises EncodeError, ValueError."""
         self._require_own_process()
         if self.closed:
             raise ValueError("the client is closed: make a new one")
@@ -83,15 +83,15 @@ class DealerSocket:
         return pending
 
     def send_pending(self) -> None:
-        """Do what is due and send what waits, as far as there is a connection."""
+        """Run due timers and send unsent requests, as far as there is a connection."""
         now = time.monotonic()
         self.session.on_timer(now)
-        # Asking, unlike sending, always notices a connection that was just made.
+        # Reading EVENTS, unlike sending, always notices a connection that was just made.
         while self.session.has_unsent and _is_ready(self._socket, zmq.POLLOUT):
             self._socket.send(self.session.take_unsent(now), zmq.NOBLOCK)
 
     def receive(self) -> None:
-        """Read news of the connection, and replies; not more than a few at a time. ValueError."""
+        """Read connection events, and at most MAX_REPLIES replies; ValueError after a fork."""
         self._require_own_process()
         while _is_ready(self._monitor, zmq.POLLIN):
             self._on_monitor_event(recv_monitor_message(self._monitor)["event"])
@@ -103,7 +103,7 @@ class DealerSocket:
             pass
 
     def close(self) -> None:
-        """Close both sockets and end what is unanswered; a second time does nothing."""
+        """Close both sockets and end unanswered requests; a second call does nothing."""
         if self.closed:
             return
         self.session.close()
@@ -112,7 +112,7 @@ class DealerSocket:
         self._socket.close(linger=0)
 
     def _require_own_process(self) -> None:
-        """A fork copies the socket's memory and not its threads: in the child, waiting would not end."""
+        """Raise ValueError after a fork, which copies no threads: waiting in the child would not end."""
         if os.getpid() != self._process:
             raise ValueError(
                 f"the client was made by process {self._process} and belongs to it: "
@@ -135,9 +135,9 @@ class DealerSocket:
         self, server_key: bytes | None, keys: tuple[bytes, bytes] | None, *, ipv6: bool
     ) -> None:
         option = self._socket.setsockopt
-        # Nothing is queued for a server that is away: what its caller gave up must not run later.
+        # Nothing is queued for a server that is away: a request that its caller gave up must not run later.
         option(zmq.IMMEDIATE, 1)
-        # No high-water marks: the calls that are under way are the bound.
+        # No high-water marks: the number of pending calls is the limit.
         option(zmq.SNDHWM, 0)
         option(zmq.RCVHWM, 0)
         option(zmq.MAXMSGSIZE, REPLIES.body_bytes)

@@ -1,4 +1,4 @@
-"""What a call can end in instead of a result: one class for each error code, on one screen."""
+"""Errors that a call raises instead of returning a result: one class for each error code."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from transport.message import Problem, Refusal, Reply
 
 
 class CallError(Exception):
-    """Root of them all; itself raised for a code that this client does not know."""
+    """Root of all errors of calls; raised itself for a code that this client does not know."""
 
     code: str = "unknown"
-    """As on the wire; `no_answer` where nothing came."""
+    """The code on the wire; `no_answer` if no reply came."""
 
     def __init__(self, refusal: Refusal, id: str, trace_id: str | None = None) -> None:
         super().__init__(f"{refusal.code}: {refusal.message}")
@@ -21,7 +21,7 @@ class CallError(Exception):
         self.message = refusal.message
         """For developers."""
         self.user_message = refusal.user_message
-        """For end users; None where the server has no words for them."""
+        """For end users; None if the server has no text for them."""
         self.details: tuple[Problem, ...] = refusal.details
         """What is wrong with which field."""
         self.retry_after_ms = refusal.retry_after_ms
@@ -29,7 +29,7 @@ class CallError(Exception):
         self.id = id
         """The request's id."""
         self.trace_id = trace_id
-        """Finds the request in the server's logs; None where the server never saw it."""
+        """Finds the request in the server's logs; None if the server did not receive it."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         refusal = Refusal(
@@ -39,22 +39,22 @@ class CallError(Exception):
 
 
 class NoAnswer(CallError, TimeoutError):
-    """Nothing came within the timeout. Whether the request was served is not known.
+    """No reply came within the timeout. Whether the request was served is not known.
 
-    The same call with `id=error.id` has its effect once, whatever became of this one.
+    Make the same call with `id=error.id`: it takes effect once, whether or not this one did.
     """
 
     code = "no_answer"
 
 
 class InvalidArgument(CallError):
-    """The request is not what the action takes; also raised before sending what is no request."""
+    """The request does not fit the action's schema, or is not a request and was not sent."""
 
     code = api.INVALID_ARGUMENT
 
 
 class Unauthenticated(CallError):
-    """The token is missing, unknown, expired or of another tenant, or the tenant is unknown."""
+    """The token is missing, unknown, expired or another tenant's, or the tenant is unknown."""
 
     code = api.UNAUTHENTICATED
 
@@ -72,31 +72,31 @@ class NotSubscribed(CallError):
 
 
 class Rejected(CallError):
-    """The input was screened out."""
+    """A screening rule refused the input."""
 
     code = api.REJECTED
 
 
 class NotFound(CallError):
-    """No such action, or the thing asked for is not there."""
+    """The action, or the object that the request names, does not exist."""
 
     code = api.NOT_FOUND
 
 
 class AlreadyExists(CallError):
-    """What was to be created is there already."""
+    """The object to create exists already."""
 
     code = api.ALREADY_EXISTS
 
 
 class FailedPrecondition(CallError):
-    """The thing is not in a state that allows this."""
+    """The object's state does not allow the action."""
 
     code = api.FAILED_PRECONDITION
 
 
 class Aborted(CallError):
-    """A revision moved: read again and try again, with a new id."""
+    """A revision changed meanwhile. Read again, then try again with a new id."""
 
     code = api.ABORTED
 
@@ -108,7 +108,7 @@ class Unimplemented(CallError):
 
 
 class ResourceExhausted(CallError):
-    """A mailbox, a rate or a quota is full, and stayed so for as long as this call could wait."""
+    """A mailbox was full, or a rate limit or quota exceeded, for as long as this call could wait."""
 
     code = api.RESOURCE_EXHAUSTED
 
@@ -135,12 +135,12 @@ _CLASSES: dict[str, type[CallError]] = {kind.code: kind for kind in CallError.__
 
 
 def failure(refusal: Refusal, id: str, trace_id: str | None = None) -> CallError:
-    """Make the error of a refusal's own class."""
+    """Return the error of a refusal's code."""
     return _CLASSES.get(refusal.code, CallError)(refusal, id, trace_id)
 
 
 def result_of(reply: Reply) -> Mapping[str, Any]:
-    """Take the result out of a reply, or raise the error that it carries."""
+    """Return the result of a reply, or raise its error."""
     if reply.error is not None:
         raise failure(reply.error, reply.id, reply.meta.get("trace_id"))
     assert reply.result is not None

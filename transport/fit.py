@@ -1,7 +1,7 @@
-"""Makes anything fit to be sent: text without NUL and lone surrogates, and values as a reply holds them.
+"""Converts any value to one that a reply can hold: text without NUL and lone surrogates, finite numbers.
 
-For what is written down to be read back later (log lines, journals, errors), and again where it is read: a
-file may hold what an earlier version, or an operator's hand, has written there. Nothing here raises.
+Used for values that are stored and read later (log lines, journals, errors), when they are written and again
+when they are read: an earlier version or an operator may have written the file. No function here raises.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from typing import Any, Final
 from transport.validation import LARGEST_INT, SMALLEST_INT
 
 NUL_SIGN: Final = "\N{REPLACEMENT CHARACTER}"
-"""What stands in place of a NUL; a lone surrogate becomes a question mark."""
+"""Replaces a NUL; a question mark replaces a lone surrogate."""
 
 MOST_DEPTH: Final = 48
-"""Maps and arrays inside each other, with room for the reply around them."""
+"""Nested maps and arrays at most; the reply around them needs further levels."""
 
 
 def text_of(thing: object) -> str:
-    """The thing as text, which may not fit yet; its type where it has none."""
+    """Return str(thing), or its type if that fails; the text may hold any character."""
     if type(thing) is str:
         return thing
     try:
         return str(thing)
-    except Exception:  # noqa: BLE001 - what has to be told may be anything, and it has to be told
+    except Exception:  # noqa: BLE001 - any object may have to be logged, whatever its __str__ does
         return f"({type(thing).__name__}, which has no text)"
 
 
 def fit_text(thing: object) -> str:
-    """The thing as text that every body holds."""
+    """Return the thing as text that every body can hold."""
     text = text_of(thing)
     if not text.isascii():
         text = text.encode(errors="replace").decode()
@@ -39,10 +39,10 @@ def fit_text(thing: object) -> str:
 
 
 def inert(text: str) -> str:
-    """The text as a terminal may have it: what could act on one is escaped, which to JSON is the same.
+    """Return the text with everything escaped that could act on a terminal; as JSON it stays the same.
 
-    That is every control and format character (C0, DEL, C1, bidirectional, zero width), half of a
-    surrogate pair, and line ends other than a line feed; a tab stays, too.
+    Escaped are control and format characters (C0, DEL, C1, bidirectional, zero width), lone surrogates, and
+    line ends other than a line feed. Tabs stay.
     """
     if text.isprintable():
         return text
@@ -52,15 +52,15 @@ def inert(text: str) -> str:
 
 
 def fit_number(number: float) -> int | float | str:
-    """As it is where a reply holds it, else as text."""
+    """Return the number if a reply can hold it, else its text."""
     fits = SMALLEST_INT <= number <= LARGEST_INT if isinstance(number, int) else isfinite(number)
     return number if fits else text_of(number)
 
 
 def fit(value: object, depth: int = 0) -> Any:
-    """The value as a reply may hold it: what is of another type becomes text, what is too deep is left out.
+    """Return the value as a reply can hold it: other types become text, values nested too deep are left out.
 
-    How large it is, is not looked at.
+    Sizes are not limited.
     """
     if value is None or isinstance(value, bool):
         return value
@@ -74,7 +74,7 @@ def fit(value: object, depth: int = 0) -> Any:
 
 
 def fit_map(value: Mapping[Any, Any]) -> dict[str, Any]:
-    """The same of a map, such as a whole result."""
+    """Return a map, such as a whole result, as a reply can hold it."""
     return {fit_text(name): fit(inner, 1) for name, inner in value.items()}
 
 

@@ -1,7 +1,7 @@
-"""Finds the id in a body that is refused, so that the refusal can be answered; and whose it may be.
+"""Finds the id in a refused body, so that the refusal can be sent; and the tokens it may hold.
 
-Reads the outermost map only, skips every value it does not need, builds nothing, and stops at the
-first `id`. What cannot be read so is given up: the body is dropped and counted, as the page says.
+Reads the outermost map only, skips other values without building them, and stops at the first `id`. A body
+whose id cannot be read so is dropped and counted, as docs/message-api.md says.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import msgpack
 from transport.validation import Limits
 
 _FIELDS = 200
-"""Fields looked at before giving up: as many as a map may have."""
+"""Fields read at most: as many as a map may have."""
 _BRACKETS = 10_000
-"""Brackets of JSON skipped before giving up: about 3 ms."""
+"""Brackets of JSON skipped at most: about 3 ms."""
 _MARKS = 40_000
-"""Quotes, and backslashes, in a body of JSON that is read to its end: about 2 ms."""
+"""Quotes, and backslashes, in a JSON body that is read to its end: about 2 ms."""
 _BEGINNING = 64 * 1024
-"""Bytes that are read of a body with more of them."""
+"""Bytes read of a body with more quotes or backslashes."""
 
 _MARGIN = 2048
-"""Bytes at a body's beginning, and at its end, that the fields besides `params` are in."""
+"""Bytes at a body's beginning, and at its end, that hold the fields other than `params`."""
 _TOKENS = 16
-"""What may be a token, in each of them."""
+"""Candidates for tokens taken from the beginning, and from the end."""
 
 # Tokens are printable ASCII, which no header of msgpack is; `params` come between other fields.
 _MSGPACK_TOKEN = re.compile(rb"token(?:[\xa0-\xbf]|\xd9.|\xda..|\xdb....)([!-~]{1,512})", re.DOTALL)
@@ -41,9 +41,9 @@ _COMMA = re.compile(rb"[ \t\r\n]*+,[ \t\r\n]*+")
 
 
 def recover_id(body: bytes, limits: Limits) -> str | None:
-    """Read the request's id; None where it cannot be read, or is not valid.
+    """Return the request's id; None if it cannot be read or is not valid.
 
-    A body past four times the limit is not looked at: the socket drops the peer that sends one.
+    A body over four times the limit is not read: the socket disconnects the peer that sends one.
     """
     if len(body) > 4 * limits.body_bytes:
         return None
@@ -52,10 +52,10 @@ def recover_id(body: bytes, limits: Limits) -> str | None:
 
 
 def tokens_in(body: bytes) -> list[str]:
-    """What may be the request's token: text that follows that name, near the body's beginning or end.
+    """Return candidates for the request's token: texts after the name `token` near the body's ends.
 
-    Found without reading the body, so that `params` may hold others. In JSON neither the name nor the token
-    may be written with escapes.
+    The body is searched, not parsed, so that some may be values in `params`. JSON escapes in the name or the
+    token are not understood.
     """
     pattern = _JSON_TOKEN if body[:1] == b"{" else _MSGPACK_TOKEN
     if len(body) <= 2 * _MARGIN:
@@ -68,7 +68,7 @@ def tokens_in(body: bytes) -> list[str]:
 
 
 def valid_id(candidate: Any) -> str | None:
-    """The candidate where it may name a request: 1-64 printable ASCII characters."""
+    """Return the candidate if it is a valid id, 1-64 printable ASCII characters; else None."""
     if not isinstance(candidate, str) or not 1 <= len(candidate) <= 64:
         return None
     return candidate if candidate.isascii() and candidate.isprintable() else None
@@ -114,7 +114,7 @@ def _text(token: bytes | None) -> Any:
 
 
 class _JsonFields:
-    """A position in the outermost map of a JSON body, and the steps it can take."""
+    """A position in the outermost map of a JSON body."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -124,7 +124,7 @@ class _JsonFields:
         self.skip(_SPACE)
 
     def skip(self, pattern: re.Pattern[bytes]) -> bool:
-        """Go past what matches here; False where nothing does."""
+        """Skip what the pattern matches here; False if it does not match."""
         found = pattern.match(self._bare, self._at)
         if found is None:
             return False
@@ -132,7 +132,7 @@ class _JsonFields:
         return True
 
     def string(self) -> bytes | None:
-        """The string that begins here with its quotes, or None; it need not be closed."""
+        """Skip and return the string here, quotes included and even if unclosed; None if there is none."""
         start = self._at
         if self._bare[start : start + 1] != b'"':
             return None
@@ -140,7 +140,7 @@ class _JsonFields:
         return self._body[start : self._at]
 
     def skip_value(self) -> bool:
-        """Go past one value of any kind; False where the budget does not reach its end."""
+        """Skip one value of any kind; False if the budget ends before it."""
         if self._bare[self._at : self._at + 1] in (b"{", b"["):
             return self._skip_container()
         return self.string() is not None or self.skip(_SCALAR)
@@ -156,7 +156,7 @@ class _JsonFields:
 
 
 def _without_escapes(body: bytes) -> bytes:
-    """As long as the body, or its beginning, with no quote in it but those around strings."""
+    """Return the body, or its beginning, with escapes blanked: every quote left delimits a string."""
     if body.count(b'"') > _MARKS or body.count(b"\\") > _MARKS:
         body = body[:_BEGINNING]
     return body.replace(rb"\\", b"__").replace(rb"\"", b"__") if b"\\" in body else body

@@ -1,6 +1,6 @@
-"""The message API as values: what a client sends and what comes back.
+"""The message API as values: requests, replies and refusals.
 
-docs/message-api.md is the law; this module is its vocabulary. Nothing here touches a socket or a byte.
+docs/message-api.md is the law; this module is its vocabulary. It uses no socket and no bytes.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _TRACEPARENT = re.compile(
 
 
 def readable_traceparent(value: Any) -> str | None:
-    """As much of it as this version reads; None for one that is invalid, which decides over nothing else."""
+    """Return the part of a traceparent that this version reads; None if it is invalid, which is no error."""
     found = _TRACEPARENT.fullmatch(value) if isinstance(value, str) else None
     if found is None or (found[2] and found[1].startswith("00")):
         return None
@@ -68,43 +68,43 @@ def readable_traceparent(value: Any) -> str | None:
 
 
 class Request(BaseModel):
-    """One request, checked against the envelope and nothing else.
+    """One request, validated against the envelope and not against its action's schema.
 
-    The fields are those of the page; unknown ones are refused, so that a misspelt `timeout` is noticed.
+    Unknown fields are refused, so that a misspelt `timeout` is noticed.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     v: int = Field(default=VERSION, ge=VERSION, le=VERSION)
-    """Protocol version. Not a literal, which would take `true` for 1."""
+    """Protocol version. Not a Literal, which would accept `true` for 1."""
     id: str = Field(pattern=ID_PATTERN)
     """Names this request and is its idempotency key for 24 h; 1-64 printable ASCII characters."""
     tenant: str | None = Field(default=None, pattern=TENANT_PATTERN)
-    """Whose database; required for tenant actions."""
+    """The tenant; required for tenant actions."""
     action: str = Field(max_length=128, pattern=ACTION_PATTERN)
-    """A name in the index, dotted lower case."""
+    """Name of an action in the index, dotted lower case."""
     params: dict[str, Any] = Field(default_factory=dict)
-    """Checked later, against the action's own schema."""
+    """Validated later, against the action's schema."""
     token: str | None = Field(default=None, max_length=512)
     """Bearer token; required unless the action is public."""
     timeout_ms: int = Field(default=30_000, ge=1, le=600_000)
-    """Milliseconds; work that has not begun by then is not begun."""
+    """Milliseconds after which the server does not begin the work."""
     traceparent: Annotated[str | None, BeforeValidator(readable_traceparent)] = Field(
         default=None, pattern=r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\z"
     )
-    """W3C Trace Context, level 1, section 3.2; None where it cannot be read, as if it were not there."""
+    """W3C Trace Context, level 1, section 3.2; None if it is absent or cannot be read."""
 
 
 class Problem(NamedTuple):
-    """One thing wrong with one field of a request."""
+    """One problem with one field of a request."""
 
     field: str
-    """Dotted path from the request's root, such as `params.email`; empty for the whole."""
+    """Dotted path from the request's root, such as `params.email`; empty for the whole request."""
     problem: str
-    """What is wrong, without the offending value."""
+    """The problem in words, without the offending value."""
 
     def as_map(self) -> dict[str, str]:
-        """The form it has on the wire."""
+        """Return one element of the `details` of a reply."""
         return {"field": self.field, "problem": self.problem}
 
 
@@ -114,16 +114,16 @@ class Refusal(NamedTuple):
     code: str
     """One of CODES."""
     message: str
-    """For developers: names the thing, what is wrong and what to do."""
+    """For developers: what happened, then what to do."""
     user_message: str | None = None
     """For end users, with the tenant's whitelabel applied."""
     details: tuple[Problem, ...] = ()
-    """What is wrong with which field."""
+    """Problems with single fields."""
     retry_after_ms: int | None = None
-    """Milliseconds after which trying again makes sense; None where waiting does not help."""
+    """Milliseconds after which to try again; None if waiting does not help."""
 
     def as_map(self) -> dict[str, Any]:
-        """The form it has on the wire: absent fields are left out."""
+        """Return the `error` map of a reply, without absent fields."""
         error: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.user_message is not None:
             error["user_message"] = self.user_message
@@ -135,7 +135,7 @@ class Refusal(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What a client gets back for one request; exactly one of `result` and `error` is set."""
+    """The answer to one request; exactly one of `result` and `error` is set."""
 
     id: str
     ok: bool

@@ -19,48 +19,48 @@ from transport.connection import Tally
 from transport.connections import BOUNDS, Bounds, Connections
 
 MAX_FRAMES = 256
-"""Frames taken from the socket at a time, so that messages from inside are not kept waiting."""
+"""Frames read from the socket in one batch, so that messages from inside do not wait."""
 
 TURN_SECONDS = 0.01
-"""Of the owner's processor time that one turn should take at the most; past it fewer frames are taken."""
+"""Seconds of the owner's processor time for one turn; if it takes longer, batches become smaller."""
 
 MIN_FRAMES = 32
-"""Frames taken at a time, however much each of them takes."""
+"""Frames in one batch, however long each takes."""
 
 MAX_BYTES = 256 * 1024
-"""Bytes of bodies after which no further frame is taken at a time: a few milliseconds of reading them."""
+"""Bytes of bodies after which a batch ends: reading them takes a few milliseconds."""
 
 HEAVY_BYTES = 8 * 1024
-"""A body longer than this waits, with all that its connection sends, behind what others sent."""
+"""Bytes of a body after which all frames of its connection in the batch wait behind those of others."""
 
 MAX_PARTS = 4
-"""Parts kept of one message: an envelope has three at the most, so that one more tells it is none."""
+"""Parts kept of one message: an envelope has three at most, so a fourth shows that it is none."""
 
 MAX_UNSENT = 1000
-"""Replies kept for one peer that does not read; further ones are dropped and counted."""
+"""Replies queued for one peer that does not read; further ones are dropped and counted."""
 
 FRAME_OVERHEAD = 2
-"""Bytes that a part takes on its way besides its own, at least."""
+"""Bytes that ZMTP adds to each part, at least."""
 
 RETRY_MS = 5
-"""How soon a peer whose queue was full is tried again, in milliseconds."""
+"""Milliseconds after which a peer whose queue was full is tried again."""
 
 NOBLOCK = int(zmq.NOBLOCK)
 SNDMORE = int(zmq.NOBLOCK | zmq.SNDMORE)
-"""Plain numbers: each message would pay for joining members of an enumeration anew."""
+"""Plain numbers: joining members of an enumeration would cost time for every message."""
 
 
 class Frame(NamedTuple):
-    """One message from the network, cut at its frames; the first is the connection's routing id."""
+    """The parts of one message from the network; the first is the connection's routing id."""
 
     parts: list[bytes]
-    """At most MAX_PARTS; of a message with more, the first ones and the very last."""
+    """At most MAX_PARTS: of a longer message the first ones and the last."""
     is_late: bool = False
-    """Whether its sender has left, so that no reply gets there."""
+    """Whether the sender has left, so that no reply can reach it."""
 
 
 class Counters:
-    """What the socket could not do for somebody; read by whoever shows figures."""
+    """Counts of what the socket could not deliver or read; other threads may read them."""
 
     def __init__(self) -> None:
         self.unroutable = 0
@@ -104,25 +104,25 @@ class RouterSocket:
         return len(self._inside)
 
     def append(self, message: Any) -> None:
-        """Leave a message from inside; from any thread."""
+        """Append a message from inside; any thread may call this."""
         self._inside.append(message)
         self.wake()
 
     def wake(self) -> None:
-        """Wake the owner if it sleeps; from any thread."""
+        """Wake the owner if it waits; any thread may call this."""
         try:
             self._asleep.pop()
         except IndexError:
             return
-        with contextlib.suppress(OSError):  # closed in between: there is nobody left to wake
+        with contextlib.suppress(OSError):  # closed meanwhile: no owner is left to wake
             self._wakeup_writer.send(b"\0")
 
     def receive_batch(self) -> list[Any]:
-        """Wait for mail, then bring messages from inside first, then frames; at least one of them."""
+        """Wait for messages; return those from inside first, then frames, at least one in all."""
         self._adapt()
         while True:
             self._send_unsent()
-            frames = self._frames()  # looked at first: if it raises, what is inside stays there
+            frames = self._frames()  # read first: if it raises, messages from inside stay queued
             mail = [*self._messages(), *frames]
             if mail:
                 self._turn_started = time.thread_time()
@@ -130,7 +130,7 @@ class RouterSocket:
             self._wait()
 
     def send(self, routing_id: bytes, parts: list[bytes]) -> None:
-        """Send without waiting; a peer that does not read gets a queue, a peer that is gone is counted."""
+        """Send without waiting. Replies to slow peers are queued; those to lost peers are counted."""
         tally = self._tallies.get(routing_id)
         if tally is not None:
             tally.sent += len(parts[-1])
@@ -145,23 +145,23 @@ class RouterSocket:
             self.counters.overflowed += 1
 
     def is_full(self, routing_id: bytes) -> bool:
-        """Whether a peer has so many replies to read that no more should be made for it."""
+        """Return whether a peer has so many unread replies that no more should be made for it."""
         tally = self._tallies.get(routing_id)
         return tally is not None and tally.is_full
 
     def waste(self, routing_id: bytes, size: int) -> None:
-        """Count bytes of a stranger's that were not worth being read."""
+        """Count bytes of an unauthenticated peer that are dropped unread."""
         tally = self._tallies.get(routing_id)
         if tally is not None:
             tally.wasted += size
 
     @property
     def unsent(self) -> int:
-        """Replies that wait for their peers to read."""
+        """Replies queued for peers that do not read."""
         return sum(len(queue) for queue in self._unsent.values())
 
     def drain(self, timeout_ms: int) -> None:
-        """Give peers up to `timeout_ms` to take what waits for them; nothing is read any more."""
+        """Give peers up to `timeout_ms` to read their queued replies; nothing is received meanwhile."""
         deadline = time.monotonic() + timeout_ms / 1000
         self._send_unsent()
         while self._unsent and time.monotonic() < deadline:
@@ -169,7 +169,7 @@ class RouterSocket:
             self._send_unsent()
 
     def close(self) -> None:
-        """Close the socket, letting ZeroMQ deliver what it has taken (the socket's LINGER)."""
+        """Close the socket; ZeroMQ delivers what it has taken for up to the socket's LINGER."""
         self.connections.close()
         self._socket.close()
         self._wakeup_reader.close()
@@ -194,21 +194,23 @@ class RouterSocket:
             self.connections.check_soon()
         except zmq.Again:
             self.connections.emptied += 1
-        except BaseException:  # out of memory, say: what was read before waits for the next take
+        except (
+            BaseException
+        ):  # out of memory, for example: frames already read wait for the next batch
             self._skip_rest()
             raise
         frames, self._read = self._read, []
         return frames if weight <= HEAVY_BYTES else light_first(frames)
 
     def _adapt(self) -> None:
-        """Others' messages wait for the turn's end: where each frame takes long, a turn has fewer."""
+        """Halve the batch if the last turn took too long, because other messages wait until a turn ends."""
         if time.thread_time() - self._turn_started > TURN_SECONDS:
             self._max_frames = max(MIN_FRAMES, self._max_frames // 2)
         elif self._max_frames < MAX_FRAMES:
             self._max_frames = min(MAX_FRAMES, self._max_frames + MIN_FRAMES)
 
     def _receive(self) -> Frame:
-        """One message; a million parts of one pass through here without being kept."""
+        """Receive one message; of a million parts only MAX_PARTS are kept."""
         receive = self._socket.recv
         routing_id = receive(NOBLOCK)
         part = receive(NOBLOCK, copy=False)  # a routing id is not the last part of anything
@@ -227,7 +229,7 @@ class RouterSocket:
         return Frame(parts)
 
     def _start_tally(self, routing_id: bytes, part: zmq.Frame) -> Tally:
-        """Begin to count for a peer: only what it sends says which connection it is on."""
+        """Start counting for a peer: only its first message shows which connection it uses."""
         try:
             descriptor = int(part.get(zmq.SRCFD))
         except zmq.ZMQError:  # from a socket of this process
@@ -244,14 +246,14 @@ class RouterSocket:
                 del self._tallies[tally.routing_id]
 
     def _skip_rest(self) -> None:
-        """Leave a message that was read in part, or its next part would pass for a routing id."""
+        """Skip the rest of a message that was read in part: its next part would pass for a routing id."""
         nothing = bytearray()
         while self._socket.getsockopt(zmq.RCVMORE):
             self._socket.recv_into(nothing)
 
     def _wait(self) -> None:
         self._asleep.append(None)
-        if self._inside:  # left between the last look and lying down: no wakeup comes for it
+        if self._inside:  # appended since the last look: no wakeup comes for it
             self._asleep.clear()
             return
         self._before_sleep()
@@ -262,7 +264,7 @@ class RouterSocket:
             self._wakeup_reader.recv(64)
 
     def _try_send(self, message: list[bytes]) -> bool:
-        """True where the message needs no more attention: sent, or its peer is gone."""
+        """Send a message; return whether it is done with: sent, or its peer gone."""
         try:
             send = self._socket.send
             for part in message[:-1]:
@@ -285,6 +287,6 @@ class RouterSocket:
 
 
 def light_first(frames: list[Frame]) -> list[Frame]:
-    """Those of connections that sent nothing heavy before all of those that did; each one's in order."""
+    """Move frames of connections that sent a heavy body behind all others; keep each connection's order."""
     heavy = {frame.parts[0] for frame in frames if len(frame.parts[-1]) > HEAVY_BYTES}
     return sorted(frames, key=lambda frame: frame.parts[0] in heavy)

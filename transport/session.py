@@ -1,9 +1,9 @@
-"""Requests under way on one connection: what to send when, which reply is whose. No socket in here.
+"""Pending requests on one connection: what to send when, and which reply belongs to which request.
 
-A request that is sent again keeps its id, so that it has one effect however often it arrives. It is
-sent again when the connection was lost, when no answer came for a while, and when the server asked for
-patience (`retry_after_ms`): then as often as its deadline leaves time for, each time a little later than
-the server said, so that a crowd that was refused together does not come back together.
+This module uses no socket. A request that is sent again keeps its id, so that it has one effect however
+often it arrives. It is sent again when the connection was lost, when no answer came for a while, and when
+the server asked for patience (`retry_after_ms`): then as often as its deadline allows, each time a little
+later than the server said, so that clients that were refused together do not return together.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from transport.message import (
 from transport.validation import LIMITS, Limits
 
 WORTH_WAITING = frozenset({ABORTED, RESOURCE_EXHAUSTED, UNAVAILABLE})
-"""Refusals after which nothing was done, and which may end."""
+"""Codes of refusals that did nothing and may pass."""
 
 GROWN_SPREAD = 1.0
-"""Seconds over which repeated refusals spread a request by chance, where the server names a shorter time."""
+"""Seconds over which repeated refusals spread a request at random, if the server names a shorter time."""
 
 
 class PendingRequest:
-    """One request under way."""
+    """One request that has been taken and has no outcome yet."""
 
     __slots__ = (
         "body",
@@ -54,27 +54,27 @@ class PendingRequest:
     ) -> None:
         self.request = request
         self.body: bytes | None = None
-        """Ready to send for the first time; later ones are made when they are sent."""
+        """Encoded for the first time it is sent; None after that, and encoded again each time."""
         self.deadline = deadline
-        """Monotonic seconds; then it ends in NoAnswer."""
+        """Monotonic seconds at which it ends in NoAnswer."""
         self.retry_interval = retry_interval
-        """Seconds to wait for an answer before sending again; doubles each time."""
+        """Seconds without an answer after which it is sent again; doubles each time."""
         self.retries_left = retries_left
-        """How often it may still be sent again because no answer came."""
+        """How often it may yet be sent again because no answer came."""
         self.is_postponed = False
-        """Whether it waits for the time that the server named in a refusal."""
+        """Whether it waits for the time that a refusal named."""
         self.refusals = 0
-        """How often the server has asked for patience."""
+        """Refusals that asked for patience so far."""
         self.due = deadline
-        """When to look at it next, in monotonic seconds."""
+        """Monotonic seconds of its next timer."""
         self.outcome: Reply | CallError | None = None
-        """None while it is under way."""
+        """Reply or error; None while it is pending."""
         self.on_end: Callable[[], object] | None = None
         """Called once, when there is an outcome."""
 
 
 class Session:
-    """All requests of one client; times are monotonic seconds, given by the caller."""
+    """All requests of one client. Times are monotonic seconds, given by the caller."""
 
     def __init__(
         self,
@@ -84,14 +84,14 @@ class Session:
         limits: Limits = LIMITS,
         chance: Callable[[], float] = random,
     ) -> None:
-        """`chance` gives numbers from 0 to below 1, for the times after refusals."""
+        """`chance` returns numbers from 0 to below 1, which spread requests after refusals."""
         self._chance = chance
         self._encoding = encoding
         self._limits = limits
         self._retries = retries
         self._server = server
         self.connection_problem = ""
-        """What is known to be wrong with the connection; part of the error when no answer comes."""
+        """What is known to be wrong with the connection; NoAnswer errors name it."""
         self._pending: dict[str, PendingRequest] = {}
         self._unsent: dict[str, PendingRequest] = {}
         self._unanswered: dict[str, PendingRequest] = {}
@@ -99,10 +99,10 @@ class Session:
         self._timers_set = 0
 
     def start(self, request: Request, timeout: float, now: float) -> PendingRequest:
-        """Take a request; EncodeError, ValueError where its id is under way already."""
+        """Take a request. Raises EncodeError; ValueError if its id is pending already."""
         if request.id in self._pending:
             raise ValueError(f"the id {request.id!r} is under way: wait for its answer")
-        # Waits of 1, 2, 4, … parts that fill the timeout together.
+        # Waits of 1, 2, 4, … parts, which together fill the timeout.
         retry_interval = timeout / (2 ** (self._retries + 1) - 1)
         pending = PendingRequest(request, now + timeout, retry_interval, self._retries)
         pending.body = self._body(pending, now)
@@ -112,11 +112,11 @@ class Session:
 
     @property
     def has_unsent(self) -> bool:
-        """Whether there is something to send now."""
+        """Whether `take_unsent` has a body to return."""
         return bool(self._unsent)
 
     def take_unsent(self, now: float) -> bytes:
-        """Give the body of the oldest, which the caller sends at once."""
+        """Return the body of the oldest unsent request; the caller must send it at once."""
         pending = self._unsent.pop(next(iter(self._unsent)))
         self._unanswered[pending.request.id] = pending
         self._set_timer(pending, min(pending.deadline, now + pending.retry_interval))
@@ -125,7 +125,7 @@ class Session:
         return body or self._body(pending, now)
 
     def received(self, body: bytes, now: float) -> None:
-        """Match a reply with its request; late, repeated and unreadable ones are ignored."""
+        """Match a reply with its request. Late, repeated and unreadable replies are ignored."""
         try:
             reply = parse_reply(body)
         except BadReply:
@@ -138,20 +138,20 @@ class Session:
         self._end(pending, reply)
 
     def disconnected(self) -> None:
-        """Send again what was sent and is unanswered: the server may never have seen it."""
+        """Queue all unanswered requests again: the server may not have received them."""
         asked, self._unanswered = self._unanswered, {}
         self._unsent = {**asked, **self._unsent}
         for pending in asked.values():
             self._set_timer(pending, pending.deadline)
 
     def connected(self) -> None:
-        """Note that the server is there; what waited for it has less time left."""
+        """Note a connection. Unsent bodies are encoded again, because less time is left."""
         self.connection_problem = ""
         for pending in self._unsent.values():
             pending.body = None
 
     def on_timer(self, now: float) -> None:
-        """Do what is due: send again, or give up."""
+        """Queue requests again, or end them, whose timers are due."""
         while self._timers and self._timers[0][0] <= now:
             due, _, pending = heappop(self._timers)
             if due == pending.due:
@@ -159,7 +159,7 @@ class Session:
 
     @property
     def next_deadline(self) -> float | None:
-        """When to call `on_timer` next."""
+        """Monotonic seconds at which to call `on_timer` next; None if no request is pending."""
         while self._timers:
             due, _, pending = self._timers[0]
             if due == pending.due:
@@ -168,29 +168,29 @@ class Session:
         return None
 
     def close(self) -> None:
-        """End everything without an answer."""
+        """End all pending requests in NoAnswer."""
         self.connection_problem = "the client was closed"
         for pending in tuple(self._pending.values()):
             self._end(pending, self._no_answer(pending))
 
     def discard(self, pending: PendingRequest) -> None:
-        """Stop caring about a request whose caller has left."""
+        """Forget a request whose caller has left."""
         for group in (self._pending, self._unsent, self._unanswered):
             if group.get(pending.request.id) is pending:
                 del group[pending.request.id]
         pending.due = float("inf")
 
     def _body(self, pending: PendingRequest, now: float) -> bytes:
-        """The server learns how long it still makes sense to start."""
+        """Encode a request with the time left for it, after which the server need not begin."""
         left_ms = max(1, min(600_000, round(1000 * (pending.deadline - now))))
         request = pending.request.model_copy(update={"timeout_ms": left_ms})
         return encode_request(request, self._encoding, self._limits)
 
     def _postpone(self, pending: PendingRequest, error: Refusal, now: float) -> bool:
-        """Whether to ask again, under the same id, after the time that the server named.
+        """Postpone a request that the server may accept later; return whether it was postponed.
 
-        By chance it is later: by up to the time named, doubled with each refusal up to GROWN_SPREAD,
-        and by at most half of what the deadline leaves.
+        It waits for the time that the server named and a random time more: up to the time named, doubled
+        with each refusal up to GROWN_SPREAD, and at most half of what the deadline leaves.
         """
         if error.code not in WORTH_WAITING or error.retry_after_ms is None or not self._retries:
             return False
@@ -222,7 +222,7 @@ class Session:
         why = f": {self.connection_problem}" if self.connection_problem else ""
         words = (
             f"no answer from {self._server} in time{why}; whether the request was served "
-            f"is not known: the same call with id={pending.request.id!r} has its effect once"
+            f"is not known: the same call with id={pending.request.id!r} takes effect once"
         )
         details = (Problem("", self.connection_problem),) if self.connection_problem else ()
         return NoAnswer(Refusal(NoAnswer.code, words, details=details), pending.request.id)

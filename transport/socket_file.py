@@ -1,4 +1,4 @@
-"""The file of a Unix socket: whose address it is, whether anybody listens there, who may connect."""
+"""The file of a Unix socket: its path, and whether a process listens there."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import socket
 from pathlib import Path
 
 MAX_PATH_BYTES = 107
-"""Bytes of a path that fit the kernel's address (sun_path, less the NUL at its end)."""
+"""Bytes of the longest path in the kernel's address (sun_path, less the NUL at its end)."""
 
 
 def path_of(endpoint: str) -> Path | None:
-    """The file of an ipc endpoint; None for other addresses, abstract ones, and ipc://*, which picks one."""
+    """Return the file of an ipc endpoint; None for other addresses, abstract sockets, and ipc://*."""
     scheme, _, path = endpoint.partition("://")
     if scheme != "ipc" or path == "*" or path.startswith("@"):
         return None
@@ -18,9 +18,10 @@ def path_of(endpoint: str) -> Path | None:
 
 
 def is_served(path: Path) -> bool:
-    """Whether a process listens there; PermissionError where connecting is not ours, OSError otherwise.
+    """Return whether a process listens there.
 
-    False for what is not there, for a file that a killed process left, and for one that is no socket.
+    False if there is no file, if a killed process left it, and if it is not a socket. Raises PermissionError
+    if this process may not connect, OSError for other failures.
     """
     with socket.socket(socket.AF_UNIX) as probe:
         probe.setblocking(False)
@@ -28,6 +29,6 @@ def is_served(path: Path) -> bool:
             probe.connect(str(path))
         except (FileNotFoundError, ConnectionRefusedError):
             return False
-        except BlockingIOError:  # somebody listens, and many wait to be accepted
+        except BlockingIOError:  # a process listens, and many connections wait to be accepted
             return True
     return True

@@ -1,6 +1,6 @@
-"""What one body may hold: the limits of docs/message-api.md, and the walk that checks them.
+"""The limits of one body in docs/message-api.md, and the walk that checks them.
 
-What is wrong with a body, in words for the developer who sent it: never the offending value.
+Messages about violations are for the developer who sent the body. They never hold the offending value.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from transport.message import Problem
 
 
 class Limits(NamedTuple):
-    """What a body may hold; every default is the one that docs/message-api.md states."""
+    """Limits of a body; the defaults are those of docs/message-api.md."""
 
     body_bytes: int = 256 * 1024
     """Bytes of one body. Maps of empty maps grow 75-fold when unpacked: 256 KiB are then 19 MB."""
     depth: int = 16
-    """Maps and arrays inside each other, counting the outermost; far below any recursion limit."""
+    """Nested maps and arrays, the outermost included; far below any recursion limit."""
     values: int = 20_000
     """Elements of arrays and values of maps in all, counted before more are built: about 2 ms of checking."""
     array: int = 1_000
@@ -34,18 +34,18 @@ class Limits(NamedTuple):
 
 
 LIMITS = Limits()
-"""What a request may hold."""
+"""Limits of a request."""
 
 REPLIES = Limits(body_bytes=16 * 1024 * 1024, depth=64, values=1_000_000, array=100_000, map=10_000)
-"""What a reply may hold: the server made it, so the sizes only stop a runaway."""
+"""Limits of a reply: the server made it, so they only stop a runaway."""
 
 SMALLEST_INT, LARGEST_INT = -(2**63), 2**63 - 1
-"""What SQLite stores as an integer."""
+"""The integers that SQLite stores."""
 
 NOT_UNICODE = "text that is not valid Unicode"
 AN_EXTENSION = "an extension type"
 EXTENSIONS = frozenset({"ExtType", "Timestamp"})
-"""What msgpack's decoder makes of extension types."""
+"""Types that msgpack's decoder returns for extension types."""
 
 _NUL = "text with a NUL character"
 _TOO_LARGE = "an integer outside signed 64 bits"
@@ -54,7 +54,7 @@ _NAME = re.compile(r"[\w.\-]{1,64}", re.ASCII)
 
 
 class LimitViolation(Exception):
-    """Something that no body may hold; `field` says where, such as `params.rows[3].name`."""
+    """A value that no body may hold; `field` is its path, such as `params.rows[3].name`."""
 
     def __init__(self, problem: str, field: str = "") -> None:
         super().__init__(f"{field}: {problem}" if field else problem)
@@ -63,16 +63,15 @@ class LimitViolation(Exception):
 
 
 def safe_name(name: str) -> str:
-    """Make a field's name fit to print: a name stays, anything else (text, controls) does not."""
+    """Return a field's name if it is safe to print; a placeholder for any other text."""
     return name if _NAME.fullmatch(name) else "(unprintable name)"
 
 
 def check_limits(body: dict[str, Any], limits: Limits, *, nul: bool, keys: bool) -> int:
-    """Look at everything in a body, level by level; raise Fault for what may not be there.
+    """Check every value of a body, level by level; LimitViolation for the first that is not allowed.
 
-    Returns how many entries its maps have. `nul` and `keys` say whether text can hold NUL and
-    whether keys can be anything but plain text: the caller often knows it from the bytes, at less
-    cost.
+    Returns the number of entries of all its maps. `nul` says whether text can hold NUL, `keys` whether keys
+    can be anything but plain text: the caller often knows both from the bytes, at less cost.
     """
     entries = values = 0
     level: list[Any] = [body]
@@ -113,10 +112,10 @@ def check_limits(body: dict[str, Any], limits: Limits, *, nul: bool, keys: bool)
 
 
 class ValueCounter:
-    """Counts the values of a body while its containers are built, so that no more are built than it may have.
+    """Counts the values of a body while it is decoded, so that decoding stops at the limit.
 
-    A container counts once it is complete: what is built beyond the limit are those that are not, one at
-    each level.
+    A container is counted when it is complete: beyond the limit only incomplete ones are built, one at each
+    level.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -124,7 +123,7 @@ class ValueCounter:
         self._left = limits.values
 
     def __call__(self, container: Any) -> Any:
-        """Let a container through; Fault where the body has more values than it may."""
+        """Count and return a container; LimitViolation if the body has too many values."""
         self._left -= len(container)
         if self._left < 0:
             raise too_many(self._most)
@@ -132,10 +131,10 @@ class ValueCounter:
 
 
 def check_json_size(body: bytes, limits: Limits) -> None:
-    """Count the values of a JSON body by its punctuation; Fault where there are more than it may have.
+    """Count the values of a JSON body by its punctuation; LimitViolation if there are too many.
 
-    Each value but a container's first has a comma before it. Text may hold any of that, so a body that looks
-    too large is counted again without its strings, two of which belong to a value at the most.
+    Each value but a container's first has a comma before it. Text may hold commas and brackets, so a body
+    that looks too large is counted again without its strings, of which a value has two at most.
     """
     if _punctuation(body) <= limits.values:
         return
@@ -154,17 +153,17 @@ def _punctuation(body: bytes) -> int:
 
 
 def too_many(most: int) -> LimitViolation:
-    """What a body is refused with that has more values than it may."""
+    """Return the violation of a body with too many values."""
     return LimitViolation(f"more than {most} values in all")
 
 
 def too_deep(most: int) -> LimitViolation:
-    """What a body is refused with whose containers are inside each other too often."""
+    """Return the violation of a body that is nested too deep."""
     return LimitViolation(f"nested deeper than {most} levels")
 
 
 def _joined(body: dict[str, Any], container: dict[Any, Any]) -> str:
-    """All keys of a map as one text: the cheapest way to see that each of them is text."""
+    """Join all keys of a map: the cheapest way to check that each is text."""
     try:
         return "".join(container)
     except TypeError:
@@ -178,7 +177,7 @@ def _wrong_text(value: str) -> str | None:
 
 
 def _what_is_wrong(value: Any) -> str | None:
-    """Judge a float, a subclass of text or of a number, or what no body holds."""
+    """Check a float, a subclass of str or int, or a type that no body holds."""
     if isinstance(value, float):
         return None if isfinite(value) else "a number that is not finite"
     if isinstance(value, str):
@@ -235,17 +234,17 @@ _EXPECTED = {
 """What each field of a request must be; also the list of fields that there are."""
 
 _DETAILS = 20
-"""Problems named in one refusal; who sent more has enough to go on."""
+"""Problems named in one refusal; a developer with more has enough to go on."""
 
 
 def problems_of(error: ValidationError) -> list[Problem]:
-    """Word what is wrong with a request's fields, without their values."""
+    """Return the problems of a request's fields, without their values."""
     errors = error.errors(include_url=False, include_input=False)
     return [_problem(one) for one in errors[:_DETAILS]]
 
 
 def msgpack_problem(error: Exception, limits: Limits) -> str:
-    """What the decoder's error means to a client; its own words are about buffers and options."""
+    """Reword the decoder's error for a client; the original is about buffers and options."""
     if isinstance(error, msgpack.ExtraData):
         return "bytes after the end of the map; one message is one body"
     if isinstance(error, msgpack.StackError):
@@ -270,7 +269,7 @@ def _msgpack_meanings(limits: Limits) -> tuple[tuple[str, str], ...]:
 
 
 def json_problem(words: str, limits: Limits) -> str:
-    """The decoder's words, which name a position and never a value, save for two limits of ours."""
+    """Return the decoder's message, which names a position and no value; two limits are reworded."""
     if words.startswith("recursion limit"):
         return f"nested deeper than {limits.depth} levels"
     if words.startswith("number out of range"):

@@ -157,7 +157,7 @@ def test_what_peers_left_behind_is_thrown_away_where_it_is_much(
         for _ in range(50):
             each.send(bytes(10_000))
         each.close(linger=10_000)
-    until(house.cut("they left much to do behind"), "peers that left much to do behind")
+    until(house.cut("they left too much unhandled"), "peers that left much to do behind")
     honest.send(b"after them")
 
     assert next(house.frames()).parts[-1] == b"after them"
@@ -175,7 +175,7 @@ def test_while_many_that_left_have_left_something_no_more_are_let_in(
         for _ in range(200):
             each.send(b"very little")
         each.close(linger=10_000)
-    is_cut = house.cut("much is left to do of peers that have left")
+    is_cut = house.cut("peers that have left hold too much")
     until(lambda: bool(house.peer()) and is_cut(), "a newcomer that is cut off")
     honest.send(b"after them")
 
@@ -317,7 +317,7 @@ def test_a_stranger_that_sends_much_that_is_not_read_is_cut_off(make: Callable[.
     honest, stranger = house.peer(), house.peer()
     house.mailbox.waste(house.served(honest), 9_000)
     house.mailbox.waste(house.served(stranger), 11_000)
-    until(house.cut("they sent much that nobody reads"), "a connection that is cut off")
+    until(house.cut("they sent much that is dropped unread"), "a connection that is cut off")
 
     house.served(honest)
     assert house.mailbox.connections.cut.total() == 1
