@@ -127,7 +127,7 @@ class ConnectorActor(Actor):
 
     def on_stop(self) -> None:
         """The loop ends with this turn; Finish has come before."""
-        self.mailbox.silence()
+        self.mailbox.stop()
 
     def on_failure(self, *_: Any) -> None:
         """Whoever waits hears that it is not known; what was recorded stays to be written."""
@@ -138,7 +138,7 @@ class ConnectorActor(Actor):
 
     def handle(self, mail: deque[Any]) -> None:
         """As every actor; where something has ended the loop, that is a failure, and of no message."""
-        error = self.mailbox.crash()
+        error = self.mailbox.take_loop_error()
         if error is not None:
             self.at = len(mail)
             raise error

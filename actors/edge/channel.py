@@ -70,16 +70,16 @@ class ChannelMailbox(Mailbox):
 
     put = tell
 
-    def take(self, most: int) -> list[Any]:
+    def take_up_to(self, most: int) -> list[Any]:
         """What was put back, or else wait for mail of either kind."""
-        return super().take(most) or self.socket.receive_batch()
+        return super().take_up_to(most) or self.socket.receive_batch()
 
-    def adopt(self, incarnation: Incarnation) -> None:
+    def attach(self, incarnation: Incarnation) -> None:
         """Each incarnation gets a thread; the one before it has ended."""
         self.incarnation = incarnation
         threading.Thread(target=self._live, args=[incarnation], name=self.name, daemon=True).start()
 
-    def rest(self) -> None:
+    def release(self) -> None:
         """Nothing to hand back: the thread goes on with the next turn."""
 
     def _live(self, incarnation: Incarnation) -> None:

@@ -121,7 +121,7 @@ class Router(Channel):
         finally:
             touched, self._touched = self._touched, {}
             for mailbox in touched:
-                mailbox.wake()
+                mailbox.schedule()
             self._account()
 
     # How much
@@ -301,7 +301,7 @@ class Router(Channel):
         if mailbox is None:
             if inlet.keep(work):
                 self._supervisor.tell(FindTenant(inlet.tenant, self.mailbox))
-        elif mailbox.offer(work):
+        elif mailbox.try_enqueue(work):
             self._touched[mailbox] = None
         else:
             raise full(inlet.tenant, mailbox.limit)
@@ -312,7 +312,7 @@ class Router(Channel):
         if inlet is None:  # deleted meanwhile, and what waited is refused
             return
         for work in inlet.open(mailbox):
-            if not mailbox.offer(work):
+            if not mailbox.try_enqueue(work):
                 self._refuse_of(inlet.tenant, work, full(tenant, mailbox.limit).refusal)
         self._touched[mailbox] = None
 

@@ -145,12 +145,12 @@ class Events:
         error_log = self._error_log
         if error_log is None:
             return
-        if not error_log.offer(Trouble(record)):
+        if not error_log.try_enqueue(Trouble(record)):
             self._untold.append(record["at"])
             return
         if self._untold:
             error_log.tell(Trouble(self._lost()))
-        error_log.wake()
+        error_log.schedule()
 
     def _lost(self) -> dict[str, Any]:
         """What to say of all that found no room; whoever else says so at the same time says the rest."""

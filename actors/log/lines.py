@@ -219,9 +219,9 @@ class Accounts:
 
     def tell(self, tenant: TenantRecord, lines: tuple[Line, ...]) -> None:
         """What one turn has answered for a tenant: at least one line."""
-        if self._log.offer(Turn(tenant, lines)):
+        if self._log.try_enqueue(Turn(tenant, lines)):
             if len(self._log) >= self._wake_at:
-                self._log.wake()
+                self._log.schedule()
             if self._untold:
                 self.close()
         else:

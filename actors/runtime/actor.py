@@ -57,7 +57,7 @@ class Actor(pykka.Actor):
         return ReplyFuture()
 
     def _start_actor_loop(self) -> None:
-        self.mailbox.adopt(self)
+        self.mailbox.attach(self)
 
     def turn(self) -> None:
         """Handle some of the mail, then hand the mailbox on. Called by the dispatcher."""
@@ -66,7 +66,7 @@ class Actor(pykka.Actor):
             if not self._started:
                 self._started = True
                 self.on_start()
-            mail.extend(self.mailbox.take(MOST_PER_TURN))
+            mail.extend(self.mailbox.take_up_to(MOST_PER_TURN))
             self.mailbox.last_turn = time.monotonic()
             self.handle(mail)
         except BaseException as error:  # noqa: BLE001 - one actor's SystemExit must not stop the others
@@ -96,11 +96,11 @@ class Actor(pykka.Actor):
         return []
 
     def _end_turn(self, mail: deque[Any]) -> None:
-        self.mailbox.give_back(mail)
+        self.mailbox.requeue(mail)
         if self.actor_stopped.is_set():
             self._leave()
         else:
-            self.mailbox.rest()
+            self.mailbox.release()
 
     def _handle(self, message: Any) -> None:
         if isinstance(message, PoisonMessage):
@@ -144,7 +144,7 @@ class Actor(pykka.Actor):
     def _leave_after(self, error: BaseException, mail: deque[Any]) -> None:
         """Leave after a failure: the mail stays, the message at fault marked or set aside."""
         culprit = self._mark(mail, error) if self.at < len(mail) else None
-        self.mailbox.give_back(mail)
+        self.mailbox.requeue(mail)
         self.mailbox.incarnation = None
         self._unregister()
         try:
@@ -183,7 +183,7 @@ class Terminated:
         """Drop all there is."""
         while not self._mailbox.empty():
             self.drop(self._mailbox.get())
-        self._mailbox.rest()
+        self._mailbox.release()
 
     def drop(self, message: Any) -> None:
         """As Pykka does at an actor's end: a stop is done already, anything else meets a dead actor."""

@@ -51,14 +51,14 @@ class ClockMailbox(Mailbox):
         )  # keeps equal times in order, and tuples comparable
         self._thread: threading.Thread | None = None
 
-    def adopt(self, incarnation: Incarnation) -> None:
+    def attach(self, incarnation: Incarnation) -> None:
         """Let a new incarnation live here, with the thread of the one before where that only failed."""
-        super().adopt(incarnation)
+        super().attach(incarnation)
         if self._thread is None:
             self._thread = threading.Thread(target=self._live, name="clock", daemon=True)
             self._thread.start()
 
-    def silence(self) -> None:
+    def stop(self) -> None:
         """For the Clock only: forget every timer, and end the thread after this turn."""
         self._timers.clear()
         self._thread = None
@@ -99,7 +99,7 @@ class Clock(Actor):
 
     def on_stop(self) -> None:
         """Nothing fires any more."""
-        self.mailbox.silence()
+        self.mailbox.stop()
 
     def on_receive(self, message: Any) -> None:
         """Once and Every; anything else is a defect of the sender."""

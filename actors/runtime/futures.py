@@ -193,7 +193,7 @@ def ask_async(mailbox: Mailbox, message: Any) -> PendingReply:
 def ask_async_first(mailbox: Mailbox, message: Any) -> PendingReply:
     """The same, before whatever else waits there."""
     answer = ReplyFuture()
-    mailbox.tell_first(Envelope(message, reply_to=answer))
+    mailbox.enqueue_first(Envelope(message, reply_to=answer))
     return PendingReply(answer)
 
 

@@ -112,23 +112,23 @@ class Mailbox:
     def tell(self, message: Any) -> None:
         """Append a message of the engine's own; never refused, never waits."""
         self._items.append(message)
-        self.wake()
+        self.schedule()
 
     put = tell  # pykka's name for it: ActorRef.tell and ask put an Envelope
 
-    def tell_first(self, message: Any) -> None:
+    def enqueue_first(self, message: Any) -> None:
         """Put a message of the engine's own before what waits; behind what a turn has taken already."""
         self._items.appendleft(message)
-        self.wake()
+        self.schedule()
 
-    def offer(self, message: Any) -> bool:
-        """Append a message from outside; False where the mailbox is full. Call `wake` afterwards."""
+    def try_enqueue(self, message: Any) -> bool:
+        """Append a message from outside; False where the mailbox is full. Call `schedule` afterwards."""
         if len(self._items) >= self.limit:
             return False
         self._items.append(message)
         return True
 
-    def wake(self) -> None:
+    def schedule(self) -> None:
         """Have the mailbox run soon, unless it is running, scheduled or held already."""
         try:
             self._token.pop()
@@ -144,12 +144,12 @@ class Mailbox:
         """True where no mail waits."""
         return not self._items
 
-    def take(self, most: int) -> list[Any]:
+    def take_up_to(self, most: int) -> list[Any]:
         """Up to `most` messages, oldest first. For the incarnation only."""
         items = self._items
         return [items.popleft() for _ in range(min(most, len(items)))]
 
-    def give_back(self, messages: Iterable[Any]) -> None:
+    def requeue(self, messages: Iterable[Any]) -> None:
         """Put messages back at the front, in their order. For the incarnation only."""
         self._items.extendleft(reversed(list(messages)))
         self.in_hand.clear()
@@ -167,16 +167,16 @@ class Mailbox:
             return
         incarnation.turn()
 
-    def adopt(self, incarnation: Incarnation) -> None:
+    def attach(self, incarnation: Incarnation) -> None:
         """Let a new incarnation live here and give it a turn. Needs the token."""
         self.incarnation = incarnation
         self._schedule(self)
 
-    def rest(self) -> None:
+    def release(self) -> None:
         """Hand the token back; where mail has come meanwhile, run again. Needs the token."""
         self._token.append(None)
         if self._items:  # whoever told it while the token was away could not wake the mailbox
-            self.wake()
+            self.schedule()
 
 
 class AsyncioMailbox(Mailbox):
@@ -202,7 +202,7 @@ class AsyncioMailbox(Mailbox):
         """Where it runs; None before the first incarnation, and after the last one."""
         return self._thread
 
-    def adopt(self, incarnation: Incarnation) -> None:
+    def attach(self, incarnation: Incarnation) -> None:
         """Let a new incarnation live here, on the loop of the one before where that only failed."""
         if self._thread is None:
             self._ends = False
@@ -212,14 +212,14 @@ class AsyncioMailbox(Mailbox):
                 target=self._live, args=(loop,), name=self.name, daemon=True
             )
             self._thread.start()
-        super().adopt(incarnation)
+        super().attach(incarnation)
 
-    def silence(self) -> None:
+    def stop(self) -> None:
         """For the incarnation only: the loop ends after this turn."""
         self._ends, self._thread = True, None
         self.loop.stop()
 
-    def crash(self) -> BaseException | None:
+    def take_loop_error(self) -> BaseException | None:
         """For the incarnation only: what has ended the loop since it was last asked."""
         error, self._error = self._error, None
         return error
@@ -235,6 +235,6 @@ class AsyncioMailbox(Mailbox):
                 loop.run_forever()
             except BaseException as error:  # noqa: BLE001 - the loop of this connector has to go on
                 self._error = error
-                self.wake()
+                self.schedule()
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()

@@ -193,7 +193,7 @@ class Supervisor(Actor):
             essential=False,
         )
         self._children[mailbox] = ChildState(spec, tenant)
-        mailbox.rest()  # nobody lives there until the first mail comes
+        mailbox.release()  # nobody lives there until the first mail comes
         return mailbox
 
     # Residence: which tenants hold an open database
@@ -228,13 +228,13 @@ class Supervisor(Actor):
             self._lay_to_rest(message.mailbox, child)
         elif child.tenant is not None:
             self._residents.leave(message.mailbox)
-            message.mailbox.rest()  # mail that came meanwhile comes back as MailWaiting
+            message.mailbox.release()  # mail that came meanwhile comes back as MailWaiting
             self._settle_residence()
             self._check_drained()
         elif child.spec.restart == "temporary":
             self._forget(message.mailbox)
         elif child.spec.restart == "transient":
-            message.mailbox.rest()  # started again when there is mail for it
+            message.mailbox.release()  # started again when there is mail for it
         elif self._drain is None:  # otherwise the wiring has stopped it, for good
             error = ChildStopped(f"{message.mailbox.name} is permanent and stopped by itself")
             self._start_again(message.mailbox, child, error)

@@ -29,7 +29,7 @@ class Watch(Mailbox):
         """Keep it for the test."""
         self._news.put(message)
 
-    def offer(self, message: Any) -> bool:
+    def try_enqueue(self, message: Any) -> bool:
         """Keep it, too."""
         self.tell(message)
         return True
@@ -87,7 +87,7 @@ class Gate:
 
     def block(self, schedule: Callable[[Mailbox], None]) -> None:
         """Occupy a thread, and wait until it is."""
-        Mailbox("gate", schedule).adopt(self)
+        Mailbox("gate", schedule).attach(self)
         self.entered()
 
     def entered(self) -> None:

@@ -207,9 +207,9 @@ class Serving:
         address = (await found.message()).mailbox
         outlet = OneShotMailbox()
         call.begin()
-        if not address.offer(call.work._replace(principal=capacity.principal, outlet=outlet)):
+        if not address.try_enqueue(call.work._replace(principal=capacity.principal, outlet=outlet)):
             raise full(tenant, address.limit)
-        address.wake()
+        address.schedule()
         ((_, body),) = (await outlet.message()).frames
         return Forwarded(body, codec.parse_reply(body))
 

@@ -107,8 +107,8 @@ class Stats(Actor):
         self._figures.count(turn)
         if self._spans is None:
             return
-        if self._spans.offer(turn):
-            self._spans.wake()
+        if self._spans.try_enqueue(turn):
+            self._spans.schedule()
         else:
             self._figures.count_event(SPANS_DROPPED, len(turn.lines))
 

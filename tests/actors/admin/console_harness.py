@@ -167,7 +167,7 @@ class TenantMailbox(Mailbox):
         self.is_full = False
         self._works: SimpleQueue[TenantRequest] = SimpleQueue()
 
-    def offer(self, message: Any) -> bool:
+    def try_enqueue(self, message: Any) -> bool:
         """Keep it for the test."""
         if not self.is_full:
             self._works.put(message)

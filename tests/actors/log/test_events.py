@@ -45,7 +45,7 @@ class Desk:
     def told(self) -> list[dict[str, Any]]:
         """What the ErrorLog has not read yet."""
         found = []
-        for message in self.mailbox.take(100):
+        for message in self.mailbox.take_up_to(100):
             assert isinstance(message, Trouble)
             found.append(dict(message.record))
         return found

@@ -178,7 +178,7 @@ def test_the_mail_of_a_failed_actor_stays_in_order_for_the_next(
 
     assert news == Crashed(mailbox, crash, PoisonMessage(crash, 1))
     assert mailbox.incarnation is None
-    assert mailbox.take(10) == [PoisonMessage(crash, 1), "behind"]
+    assert mailbox.take_up_to(10) == [PoisonMessage(crash, 1), "behind"]
     assert all_of(seen) == ["before", ("on_failure", Crash)]
 
 
@@ -312,7 +312,7 @@ def test_a_failure_after_the_mail_was_dealt_with_blames_no_message(
     Committing.start(mailbox, seen)
 
     assert house.watch.hear().culprit is None
-    assert mailbox.take(10) == ["innocent"]
+    assert mailbox.take_up_to(10) == ["innocent"]
 
 
 def test_no_incarnation_stays_registered(house: House, seen: SimpleQueue[Any]) -> None:
@@ -323,7 +323,7 @@ def test_no_incarnation_stays_registered(house: House, seen: SimpleQueue[Any]) -
         mailbox.tell(Crash() if n % 2 else Envelope(_ActorStop()))
         Person.start(mailbox, seen)
         house.watch.hear()
-        mailbox.take(10)
+        mailbox.take_up_to(10)
 
     assert len(pykka.ActorRegistry.get_all()) == before
 
@@ -348,7 +348,7 @@ def test_stop_handles_the_mail_before_it_and_leaves_the_rest(
     assert house.watch.hear() == Stopped(mailbox)
     assert answer.get(timeout=0) is None
     assert all_of(seen) == ["before", "on_stop"]
-    assert mailbox.take(10) == ["behind"]
+    assert mailbox.take_up_to(10) == ["behind"]
 
 
 @ENDS

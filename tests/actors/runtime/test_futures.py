@@ -163,8 +163,8 @@ def test_an_abandoned_function_cleans_up() -> None:
 def test_asking_happens_at_once_and_awaiting_later() -> None:
     """So a function can ask two actors and then wait for both."""
     told: list[Any] = []
-    mailbox = Mailbox("asked", lambda box: told.extend(box.take(9)))
-    mailbox.rest()
+    mailbox = Mailbox("asked", lambda box: told.extend(box.take_up_to(9)))
+    mailbox.release()
 
     pending = ask_async(mailbox, "how much?")
 

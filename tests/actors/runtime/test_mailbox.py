@@ -42,31 +42,31 @@ def test_offer_refuses_what_is_over_the_limit_at_once() -> None:
     """Bounded means refused, not waited for."""
     mailbox = unscheduled(limit=2)
 
-    assert [mailbox.offer(n) for n in range(3)] == [True, True, False]
-    assert mailbox.take(10) == [0, 1]
+    assert [mailbox.try_enqueue(n) for n in range(3)] == [True, True, False]
+    assert mailbox.take_up_to(10) == [0, 1]
 
 
 def test_messages_of_the_engine_are_never_refused() -> None:
     """The supervisor must reach a child whose mailbox is full."""
     mailbox = unscheduled(limit=1)
 
-    mailbox.offer("from outside")
+    mailbox.try_enqueue("from outside")
     mailbox.tell("from the engine")
 
-    assert mailbox.take(10) == ["from outside", "from the engine"]
+    assert mailbox.take_up_to(10) == ["from outside", "from the engine"]
 
 
 def test_offer_does_not_schedule_until_the_mailbox_is_woken() -> None:
     """The router wakes a tenant once for all that came in one go."""
     scheduled: list[Mailbox] = []
     mailbox = Mailbox("test", scheduled.append)
-    mailbox.rest()
+    mailbox.release()
 
-    mailbox.offer(1)
+    mailbox.try_enqueue(1)
     assert scheduled == []
 
-    mailbox.wake()
-    mailbox.wake()
+    mailbox.schedule()
+    mailbox.schedule()
     assert scheduled == [mailbox]
 
 
@@ -81,7 +81,7 @@ def test_mail_that_comes_in_the_last_moment_before_rest_is_not_forgotten() -> No
             super().append(token)
 
     mailbox._token = Moment()
-    mailbox.rest()
+    mailbox.release()
 
     assert scheduled == [mailbox]
 
@@ -91,15 +91,15 @@ def test_mail_for_nobody_is_told_to_the_supervisor_once_and_kept() -> None:
     supervisor = unscheduled()
     scheduled: list[Mailbox] = []
     mailbox = Mailbox("child", scheduled.append, supervisor=supervisor)
-    mailbox.rest()
+    mailbox.release()
 
     mailbox.tell("first")
     scheduled.pop().run()
     mailbox.tell("second")
 
-    assert supervisor.take(10) == [MailWaiting(mailbox)]
+    assert supervisor.take_up_to(10) == [MailWaiting(mailbox)]
     assert scheduled == []
-    assert mailbox.take(10) == ["first", "second"]
+    assert mailbox.take_up_to(10) == ["first", "second"]
 
 
 @given(mail=st.lists(st.integers()), taken=st.integers(0, 20), done=st.integers(0, 20))
@@ -111,11 +111,11 @@ def test_what_is_given_back_stands_in_front_in_its_order(
     for message in mail:
         mailbox.tell(message)
 
-    turn = mailbox.take(taken)
+    turn = mailbox.take_up_to(taken)
     assert turn == mail[:taken]
-    mailbox.give_back(turn[done:])
+    mailbox.requeue(turn[done:])
 
-    assert mailbox.take(len(mail)) == turn[done:] + mail[taken:]
+    assert mailbox.take_up_to(len(mail)) == turn[done:] + mail[taken:]
     assert mailbox.empty()
 
 
@@ -169,8 +169,8 @@ class OneToken(RuleBasedStateMachine):
     def offer(self) -> None:
         """From outside, and woken."""
         self.sent.append(len(self.sent))
-        assert self.mailbox.offer(self.sent[-1])
-        self.mailbox.wake()
+        assert self.mailbox.try_enqueue(self.sent[-1])
+        self.mailbox.schedule()
 
     @rule()
     def tell_what_kills(self) -> None:
@@ -184,9 +184,9 @@ class OneToken(RuleBasedStateMachine):
         self.mailbox.tell(Leave())
 
     @rule()
-    def wake(self) -> None:
+    def schedule(self) -> None:
         """Anybody may try to, at any time."""
-        self.mailbox.wake()
+        self.mailbox.schedule()
 
     @precondition(lambda self: self.scheduled)
     @rule()
@@ -200,7 +200,7 @@ class OneToken(RuleBasedStateMachine):
         """The supervisor deals with what it was told; each of its messages brings the token."""
         message = self.supervisor.get()
         if isinstance(message, Stopped):
-            message.mailbox.rest()
+            message.mailbox.release()
         else:
             Scripted.start(message.mailbox, self.seen)
 
@@ -295,7 +295,7 @@ class Landlord(Actor):
         if isinstance(message, MailWaiting | Crashed):
             Booked.start(message.mailbox, *self._tenancy)
         elif isinstance(message, Stopped):
-            message.mailbox.rest()
+            message.mailbox.release()
 
 
 @pytest.fixture(scope="module")
@@ -344,8 +344,8 @@ def test_many_producers_one_mailbox_several_threads(
             if n % 2:
                 mailbox.tell((producer, n))
             else:
-                mailbox.offer((producer, n))
-                mailbox.wake()
+                mailbox.try_enqueue((producer, n))
+                mailbox.schedule()
             if (producer, n) in leaving:
                 mailbox.tell(Leave())
 

@@ -25,7 +25,7 @@ class Writer(Actor):
 
     def handle(self, mail: Any) -> None:
         """Fails where the loop was ended."""
-        error = self.mailbox.crash()
+        error = self.mailbox.take_loop_error()
         if error is not None:
             self.at = len(mail)
             raise error
@@ -37,7 +37,7 @@ class Writer(Actor):
 
     def on_stop(self) -> None:
         """End the loop."""
-        self.mailbox.silence()
+        self.mailbox.stop()
 
 
 def test_turns_are_taken_on_the_loop_until_the_occupant_is_stopped() -> None:

@@ -164,7 +164,7 @@ def test_an_exception_in_on_start_is_a_failure_like_any_other(house: House) -> N
     assert isinstance(news.error, Crash)
     assert news.culprit is None, "no message is to blame"
     assert made[0].hooks == ["on_failure"]
-    assert mailbox.take(10) == ["early"]
+    assert mailbox.take_up_to(10) == ["early"]
 
 
 # SystemExit in one actor
@@ -289,8 +289,8 @@ def test_a_full_mailbox_takes_the_actors_own_stop(house: House) -> None:
 
     mailbox.tell(stop_oneself)
     entered.wait(WAIT)
-    assert mailbox.offer("fills the mailbox")
-    assert not mailbox.offer("one too many")
+    assert mailbox.try_enqueue("fills the mailbox")
+    assert not mailbox.try_enqueue("one too many")
     filled.set()
 
     assert ended(ref)
@@ -366,7 +366,7 @@ def test_a_mailbox_is_bounded(house: House) -> None:
     """And refuses at once, instead of growing or making its teller wait."""
     mailbox = house.mailbox(limit=2)
 
-    assert [mailbox.offer(n) for n in range(3)] == [True, True, False]
+    assert [mailbox.try_enqueue(n) for n in range(3)] == [True, True, False]
 
 
 def test_an_actor_can_leave_and_its_address_stays_good(house: House) -> None:
@@ -374,7 +374,7 @@ def test_an_actor_can_leave_and_its_address_stays_good(house: House) -> None:
     mailbox = house.mailbox()
     ref = Ours.start(mailbox)
     ref.stop(timeout=WAIT)
-    house.watch.hear().mailbox.rest()
+    house.watch.hear().mailbox.release()
 
     mailbox.tell("mail")
 

@@ -39,7 +39,7 @@ class Blocking:
 
     def schedule(self) -> None:
         """One more function that blocks."""
-        Mailbox("blocked", self._dispatcher.schedule).adopt(Turn(self._block))
+        Mailbox("blocked", self._dispatcher.schedule).attach(Turn(self._block))
 
     def entered(self) -> threading.Thread:
         """Wait until one more blocks; the thread that it blocks."""
@@ -75,7 +75,7 @@ def pool() -> Iterator[Dispatcher]:
 def run_and_wait(dispatcher: Dispatcher) -> threading.Thread:
     """The thread on which one turn was run."""
     ran: SimpleQueue[threading.Thread] = SimpleQueue()
-    Mailbox("one", dispatcher.schedule).adopt(Turn(lambda: ran.put(threading.current_thread())))
+    Mailbox("one", dispatcher.schedule).attach(Turn(lambda: ran.put(threading.current_thread())))
     return ran.get(timeout=WAIT)
 
 
@@ -101,7 +101,7 @@ def test_relief_comes_when_every_thread_is_blocked_and_mail_waits(pool: Dispatch
         blocking.schedule()
         blocking.entered()
     ran: SimpleQueue[None] = SimpleQueue()
-    Mailbox("other", pool.schedule).adopt(Turn(lambda: ran.put(None)))
+    Mailbox("other", pool.schedule).attach(Turn(lambda: ran.put(None)))
     assert ran.empty()
 
     assert pool.relieve()
@@ -222,7 +222,7 @@ def test_an_extra_thread_stays_while_it_is_needed(
         blocking.entered()
     ran: SimpleQueue[threading.Thread] = SimpleQueue()
     for _ in range(5):
-        Mailbox("other", pool.schedule).adopt(Turn(lambda: ran.put(threading.current_thread())))
+        Mailbox("other", pool.schedule).attach(Turn(lambda: ran.put(threading.current_thread())))
         pool.relieve()
         ran.get(timeout=WAIT)
 
@@ -265,7 +265,7 @@ def test_stop_ends_every_thread_after_what_was_scheduled() -> None:
     dispatcher = Dispatcher("stopping", threads=1)
     ran: SimpleQueue[int] = SimpleQueue()
     for n in range(100):
-        Mailbox(str(n), dispatcher.schedule).adopt(Turn(partial(ran.put, n)))
+        Mailbox(str(n), dispatcher.schedule).attach(Turn(partial(ran.put, n)))
 
     assert dispatcher.stop()
 
@@ -293,6 +293,6 @@ def test_a_turn_may_stop_its_own_dispatcher() -> None:
     dispatcher = Dispatcher("itself")
     stopped: SimpleQueue[bool] = SimpleQueue()
 
-    Mailbox("one", dispatcher.schedule).adopt(Turn(lambda: stopped.put(dispatcher.stop())))
+    Mailbox("one", dispatcher.schedule).attach(Turn(lambda: stopped.put(dispatcher.stop())))
 
     assert stopped.get(timeout=WAIT) is False

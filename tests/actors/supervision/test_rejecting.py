@@ -68,7 +68,7 @@ def test_it_leaves_when_it_is_passivated(house: House) -> None:
 
     assert house.watch.hear() == Stopped(mailbox)
     assert [decoded(news)["id"] for news in outlet.heard()] == ["before"]
-    assert [message.request.id for message in mailbox.take(10)] == ["behind"]
+    assert [message.request.id for message in mailbox.take_up_to(10)] == ["behind"]
 
 
 def test_it_stays_while_nobody_tells_it_to_leave(house: House) -> None:

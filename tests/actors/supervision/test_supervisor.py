@@ -640,10 +640,10 @@ def test_many_tenants_in_few_places_under_failures(make_hotel: HotelMaker, seed:
     def produce(mine: list[str]) -> None:
         for n in range(each):
             for name in mine:
-                addresses[name].offer(n)
+                addresses[name].try_enqueue(n)
                 if (name, n) in failing:
-                    addresses[name].offer(failing[name, n])
-                addresses[name].wake()
+                    addresses[name].try_enqueue(failing[name, n])
+                addresses[name].schedule()
             if n % 10 == 0:
                 hotel.supervisor.tell(EvictIdle())
 
@@ -805,7 +805,7 @@ def test_one_that_is_starting_retires_when_it_has(hotel: Hotel) -> None:
     outlet, gate = Watch(), Gate()
     hotel.opening = gate.turn
     mailbox = hotel.address("acme")
-    mailbox.wake()
+    mailbox.schedule()
     gate.entered()
 
     answer = retire(hotel, "acme")
@@ -825,7 +825,7 @@ def test_one_that_cannot_start_is_not_tried_again(hotel: Hotel, trouble: BaseExc
     gate = Gate()
     hotel.opening = gate.turn
     hotel.troubles["acme"] = deque([trouble])
-    hotel.address("acme").wake()
+    hotel.address("acme").schedule()
     gate.entered()
     answer = retire(hotel, "acme")
     hotel.settled()
@@ -1094,12 +1094,12 @@ def test_a_drain_waits_for_mail_that_has_not_been_noticed_yet(hotel: Hotel) -> N
     """The router has left it and is about to wake the mailbox."""
     outlet = Watch()
     mailbox = hotel.address("acme")
-    mailbox.offer(work("r1", outlet))
+    mailbox.try_enqueue(work("r1", outlet))
 
     done = drain(hotel)
     hotel.settled()
     assert not done.answered()
-    mailbox.wake()
+    mailbox.schedule()
 
     assert done.get(timeout=WAIT) is True
     assert decoded(outlet.hear())["error"]["code"] == "unavailable"

@@ -190,8 +190,8 @@ def test_a_read_that_wrote_leaves_nothing_and_costs_its_turn_nothing(desk: Desk,
     desk.replace("marks.count", count)
     actions = ["marks.add", "marks.count", "marks.add", "marks.count", "marks.add"]
     for number, action in enumerate(actions):
-        desk.mailbox.offer(desk.work(action, id_=f"{number}", text="kept"))
-    desk.mailbox.wake()
+        desk.mailbox.try_enqueue(desk.work(action, id_=f"{number}", text="kept"))
+    desk.mailbox.schedule()
     replies: dict[str, Any] = {}
     while len(replies) < len(actions):
         heard = [msgpack.unpackb(body) for _, body in desk.outlet.hear().frames]

@@ -139,7 +139,7 @@ def test_the_next_incarnation_finds_everything_and_tells_it(directory: Directory
     failed = directory.house.watch.hear()
     assert isinstance(failed, Crashed)
     assert isinstance(failed.error, TypeError)
-    directory.mailbox.take(1)
+    directory.mailbox.take_up_to(1)
     directory.open()
     directory.wait_until_idle()
     assert directory.fresh_view() == directory.known == before

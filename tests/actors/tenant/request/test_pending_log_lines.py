@@ -284,7 +284,7 @@ def test_a_log_that_wakes_by_itself_is_woken_for_many_turns_only(
     """Each time costs as much as some lines."""
     woken = Watch()
     log = Mailbox("tenant log", woken.tell)
-    log.rest()
+    log.release()
     accounts = Accounts(log, wake_at=3)
     (work,) = letters(bench, ["read"])
     line = refused_line(FROM_TENANT, 1.0, work, REFUSAL, None, 100)
@@ -308,6 +308,6 @@ def test_a_log_that_is_full_holds_nobody_up_and_hears_how_much_it_missed(
         bench.mailbox.tell(work)
         assert isinstance(bench.outlet.hear(), Replies)
     house.empty()
-    _, untold = log.take(10)
+    _, untold = log.take_up_to(10)
     assert (untold.tenant, untold.lines) == (bench.record, 3)
     assert before <= untold.first < untold.last <= time.time()

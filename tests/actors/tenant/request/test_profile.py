@@ -177,8 +177,8 @@ def test_one_message_sees_one_config(desk: Desk) -> None:
     desk.replace("marks.count", count)
     desk.configure(1, settings={"seats": 1})
     for text in ("wait", "go on"):
-        desk.mailbox.offer(desk.work("marks.count", text=text))
-    desk.mailbox.wake()
+        desk.mailbox.try_enqueue(desk.work("marks.count", text=text))
+    desk.mailbox.schedule()
     gate.entered()
     desk.configure(2, settings={"seats": 2})
     gate.open()
