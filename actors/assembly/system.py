@@ -301,7 +301,7 @@ class System:
             mailbox,
             path=self.settings.data / "directory.db",
             create_file=lambda tenant_id: ask(self.migrator, CreateFile(tenant_id), ASK_SECONDS),
-            archive=lambda tenant_id: ask_async(self.migrator, Archive(tenant_id)).answer,
+            archive=lambda tenant_id: ask_async(self.migrator, Archive(tenant_id)).future,
             subscribers=[self.router, self.console, self.waker],
             supervisor=self.supervisor,
             audit=self.admin_log,

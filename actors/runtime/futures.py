@@ -32,27 +32,27 @@ class ReplyFuture(ThreadingFuture[Any]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._listeners: list[Callable[[], object]] = []
+        self._callbacks: list[Callable[[], object]] = []
 
     def set(self, value: Any | None = None) -> None:
         """Answer; raises queue.Full where it was answered before."""
         super().set(value)
-        self._announce()
+        self._notify()
 
     def set_exception(self, exc_info: ErrorInfo | None = None) -> None:
         """Answer with an exception; raises queue.Full where it was answered before."""
         super().set_exception(exc_info)
-        self._announce()
+        self._notify()
 
-    def answered(self) -> bool:
+    def done(self) -> bool:
         """True once set."""
         return self._result is not None
 
-    def listen(self, listener: Callable[[], object]) -> None:
+    def add_callback(self, callback: Callable[[], object]) -> None:
         """Call this once answered: by the thread that answers, or at once; at times by both."""
-        self._listeners.append(listener)
-        if self.answered():  # set before the listener was there: nobody will announce it
-            listener()
+        self._callbacks.append(callback)
+        if self.done():  # set before the callback was there: nobody will notify it
+            callback()
 
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait without blocking the running event loop."""
@@ -60,16 +60,16 @@ class ReplyFuture(ThreadingFuture[Any]):
         if self._get_hook is not None:  # made from others, as by `map`: nobody will set it
             return (yield from loop.run_in_executor(None, self.get).__await__())
         arrived = asyncio.Event()
-        self.listen(lambda: loop.call_soon_threadsafe(arrived.set))
+        self.add_callback(lambda: loop.call_soon_threadsafe(arrived.set))
         yield from arrived.wait().__await__()
         return self.get()
 
     __iter__ = __await__  # as Pykka has it, whose own would block
 
-    def _announce(self) -> None:
-        for listener in list(self._listeners):
+    def _notify(self) -> None:
+        for callback in list(self._callbacks):
             with contextlib.suppress(RuntimeError):  # the loop that waited is closed by now
-                listener()
+                callback()
 
 
 def resolve(answer: Any, value: Any) -> bool:
@@ -152,7 +152,7 @@ class CoroutineDriver:
             return Raised(error)
         return Awaiting(awaited)
 
-    def abandon(self) -> BaseException | None:
+    def close(self) -> BaseException | None:
         """It will not be stepped again: let it clean up what it holds; the error if that went wrong."""
         try:
             self._coroutine.close()
@@ -173,14 +173,14 @@ class CoroutineDriver:
 class PendingReply:
     """What a stepped function awaits; gives what the actor answered, or raises what it raised."""
 
-    __slots__ = ("answer",)
+    __slots__ = ("future",)
 
-    def __init__(self, answer: ReplyFuture) -> None:
-        self.answer = answer
+    def __init__(self, future: ReplyFuture) -> None:
+        self.future = future
 
     def __await__(self) -> Generator[ReplyFuture, Any, Any]:
         """Hand the answer to whoever steps."""
-        return (yield self.answer)
+        return (yield self.future)
 
 
 def ask_async(mailbox: Mailbox, message: Any) -> PendingReply:

@@ -148,7 +148,7 @@ class AdminConsole(Channel):
     def _abandon(self, cause: str) -> None:
         """Callers of what was under way hear what is known of it, and so does the log."""
         for errand in self._errands:
-            errand.stepper.abandon()
+            errand.stepper.close()
             if errand.call is not None:
                 error = errand.call.abandoned(cause)
                 self._refuse_call(errand.call, error)
@@ -211,7 +211,7 @@ class AdminConsole(Channel):
         is_new = self._errands.park(errand, answer)
         if is_new and errand.call is not None:
             self._later(errand.call.deadline - time.monotonic(), Overdue(errand.number))
-        answer.listen(lambda: self.mailbox.tell(arrived))
+        answer.add_callback(lambda: self.mailbox.tell(arrived))
 
     def _end(self, errand: Errand, step: Returned | Raised) -> None:
         self._errands.end(errand)

@@ -43,7 +43,7 @@ class _Wait(Mailbox):
 async def settled(ctx: AdminContext) -> bool:
     """Wait for it; False where some function took too long."""
     awake: Iterable[Mailbox] = await ctx.ask(ctx.actors.supervisor, ListResidents())
-    answers = [ask_async_first(mailbox, Ping()).answer for mailbox in awake]
+    answers = [ask_async_first(mailbox, Ping()).future for mailbox in awake]
     for mailbox in ctx.actors.connectors.awake:
         answers.append(ReplyFuture())
         mailbox.tell(Quiesce(answers[-1]))
@@ -58,7 +58,7 @@ def _all(ctx: AdminContext, answers: list[ReplyFuture]) -> PendingReply:
     ctx.actors.clock.tell(Once(PATIENCE_SECONDS, _Wait(done), OutOfPatience()))
     missing = set(range(len(answers)))
     for number, answer in enumerate(answers):
-        answer.listen(partial(_answered, missing, number, done))
+        answer.add_callback(partial(_answered, missing, number, done))
     if not answers:
         resolve(done, True)
     return PendingReply(done)

@@ -248,7 +248,7 @@ class Retirements:
         if tenant.id not in self._under_way:
             return  # begun by an incarnation before: the next sweep begins it again
         answer = self._archive(tenant.id)
-        answer.listen(lambda: self._mailbox.tell(Archived(tenant, answer)))
+        answer.add_callback(lambda: self._mailbox.tell(Archived(tenant, answer)))
 
     def end(self, message: Archived) -> Path | None:
         """The backup; None where it failed (the next sweep tries again), and where it was heard before."""

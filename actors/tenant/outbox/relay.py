@@ -176,7 +176,7 @@ class Deliveries:
     def _attempt(self, row: OutboxRow) -> None:
         flight = Flight(row, self._tables.current.operations.get(row.operation))
         self._flights[row.id] = flight
-        flight.answer.listen(lambda: self._answered(flight))
+        flight.answer.add_callback(lambda: self._answered(flight))
         connector = row.operation.partition(".")[0]
         mailbox = self._connectors.get(connector)
         if mailbox is None:

@@ -89,7 +89,7 @@ class Stretches:
     def abandon(self, function: Parked) -> None:
         """Let it clean up what it holds; its database is out of reach by now. A failure in that is logged."""
         with self._handler.begins(function.route, function.work):
-            error = function.stepper.abandon()
+            error = function.stepper.close()
         if error is not None:
             self._handler.reason(function.work, error)
 

@@ -157,7 +157,7 @@ def _first_stretch(coroutine: Coroutine[Any, Any, Any]) -> Any:
         raise step.error
     if isinstance(step, Returned):
         return step.value
-    stepper.abandon()
+    stepper.close()
     return step.awaited
 
 

@@ -173,7 +173,7 @@ class Parking:
         self._waiting[wait] = function
         if function.digest:
             self._by_id[function.id] = function
-        answer.listen(lambda: self._answered(wait))
+        answer.add_callback(lambda: self._answered(wait))
         self._send(function, call, answer)
         self.watch()
 

@@ -65,7 +65,7 @@ def test_a_sleep_is_answered_when_the_clock_says_that_it_is_over(
     assert (asked.seconds, asked.to) == (2.5, timer)
     assert isinstance(asked, Once)
     assert isinstance(asked.message, Slept)
-    assert not message.reply_to.answered()
+    assert not message.reply_to.done()
 
     timer.tell(asked.message)
 

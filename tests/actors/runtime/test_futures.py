@@ -139,8 +139,8 @@ def test_a_function_that_will_not_be_abandoned_is_no_trouble_to_who_steps() -> N
     stepper = CoroutineDriver(clings(ReplyFuture()))
     stepper.step()
 
-    assert isinstance(stepper.abandon(), RuntimeError)
-    assert stepper.abandon() is None
+    assert isinstance(stepper.close(), RuntimeError)
+    assert stepper.close() is None
 
 
 def test_an_abandoned_function_cleans_up() -> None:
@@ -155,7 +155,7 @@ def test_an_abandoned_function_cleans_up() -> None:
 
     stepper = CoroutineDriver(holds(ReplyFuture()))
     stepper.step()
-    stepper.abandon()
+    stepper.close()
 
     assert let_go == ["it"]
 
@@ -170,4 +170,4 @@ def test_asking_happens_at_once_and_awaiting_later() -> None:
 
     assert [type(each) for each in told] == [Envelope]
     assert told[0].message == "how much?"
-    assert told[0].reply_to is pending.answer
+    assert told[0].reply_to is pending.future

@@ -28,11 +28,11 @@ def run(answer: ReplyFuture) -> object:
 def test_get_returns_what_was_set() -> None:
     """As Pykka's does."""
     answer = ReplyFuture()
-    assert not answer.answered()
+    assert not answer.done()
 
     answer.set("value")
 
-    assert answer.answered()
+    assert answer.done()
     assert answer.get(timeout=0) == "value"
 
 
@@ -43,7 +43,7 @@ def test_get_gives_up_after_its_timeout() -> None:
 
 
 def test_awaiting_what_is_answered_already() -> None:
-    """Nobody will announce it again."""
+    """Nobody will notify it again."""
     answer = ReplyFuture()
     answer.set("early")
 
@@ -92,7 +92,7 @@ def test_many_await_one_answer_that_another_thread_gives() -> None:
 
 
 def test_an_answer_given_while_it_begins_to_be_awaited_is_not_missed() -> None:
-    """Set before the listener is there or after: one of the two looks finds it."""
+    """Set before the callback is there or after: one of the two looks finds it."""
 
     async def ask_often() -> None:
         for n in range(300):
@@ -162,8 +162,8 @@ def test_a_listener_hears_of_an_answer_whether_it_comes_before_or_after() -> Non
     heard: list[str] = []
 
     resolve(early, 1)
-    early.listen(lambda: heard.append("early"))
-    late.listen(lambda: heard.append("late"))
+    early.add_callback(lambda: heard.append("early"))
+    late.add_callback(lambda: heard.append("late"))
     assert heard == ["early"]
     resolve_with_error(late, KeyError("an error is an answer, too"))
 

@@ -934,7 +934,7 @@ def test_a_drain_waits_for_one_that_retires(hotel: Hotel, resident: bool) -> Non
 
     assert answer.hear() == Retired(record("acme"))
     assert is_deleted(outlet.hear(), "r1", "acme")
-    assert not done.answered()
+    assert not done.done()
     gate.open()
 
     assert done.get(timeout=WAIT) is True
@@ -1033,7 +1033,7 @@ def test_a_drain_waits_for_the_mail_that_tenants_have(hotel: Hotel) -> None:
 
     done = drain(hotel)
     hotel.settled()
-    assert not done.answered()
+    assert not done.done()
     assert mailbox.closing == 0.0
     gate.open()
 
@@ -1083,7 +1083,7 @@ def test_those_that_wait_for_a_place_are_refused_before_the_drain_is_done(
     gate.open()
     hotel.supervisor.hear(Stopped(inside))
     hotel.settled()
-    assert not done.answered()
+    assert not done.done()
     on_the_way.open()
 
     assert done.get(timeout=WAIT) is True
@@ -1098,7 +1098,7 @@ def test_a_drain_waits_for_mail_that_has_not_been_noticed_yet(hotel: Hotel) -> N
 
     done = drain(hotel)
     hotel.settled()
-    assert not done.answered()
+    assert not done.done()
     mailbox.schedule()
 
     assert done.get(timeout=WAIT) is True
@@ -1134,7 +1134,7 @@ def test_a_drain_reaches_a_tenant_that_waits_for_its_restart(make_hotel: HotelMa
 
     done = drain(hotel)
     hotel.settled()
-    assert not done.answered()
+    assert not done.done()
     wait.to.tell(wait.message)
 
     assert done.get(timeout=WAIT) is True

@@ -783,7 +783,7 @@ def test_the_wiring_may_ask_before_the_directory_has_spoken(tmp_path: Path) -> N
     with console.wire() as wire:
         early = console.locally("limits.show", "acme")
         console.settled()
-        assert not early.answered()
+        assert not early.done()
         assert code(wire.ask(**fields("owner", "limits.show"))) == "unavailable"
         console.inform()
         assert early.get(timeout=WAIT) == LIMITS
@@ -809,7 +809,7 @@ def test_a_stopping_console_refuses_the_new_and_finishes_the_old(
     assert code(refused) == "unavailable"
     with pytest.raises(Unavailable):
         console.locally("limits.show", "acme").get(timeout=WAIT)
-    assert not done.answered()
+    assert not done.done()
     directory.settle(waiting)
     assert wire.receive()["id"] == old
     assert done.get(timeout=WAIT)

@@ -66,7 +66,7 @@ class Bench:
         else:
             self.written.append(envelope.message.entry.action)
             resolve(envelope.reply_to, len(self.written))
-        for each in [each for each in self._waiting if each[2].awaited.answered()]:
+        for each in [each for each in self._waiting if each[2].awaited.done()]:
             self._waiting.remove(each)
             name, stepper, awaiting = each
             self._note(name, stepper, stepper.step(awaiting.awaited))

@@ -27,4 +27,4 @@ def test_an_answer_that_is_announced_twice_steps_its_errand_once() -> None:
     assert errands.awaiting(Arrived(errand.number, second)) is None
     assert errands.late(Overdue(errand.number)) is None
     assert len(errands) == 0
-    errand.stepper.abandon()
+    errand.stepper.close()

@@ -276,10 +276,10 @@ class DirectoryWithFiles(DirectoryHarness):
         super().__init__(house, path)
 
     def _create_file(self, tenant_id: str) -> None:
-        ask_async(self.migrator, CreateFile(tenant_id)).answer.get(timeout=10)
+        ask_async(self.migrator, CreateFile(tenant_id)).future.get(timeout=10)
 
     def _archive(self, tenant_id: str) -> ReplyFuture:
-        return ask_async(self.migrator, Archive(tenant_id)).answer
+        return ask_async(self.migrator, Archive(tenant_id)).future
 
 
 @pytest.fixture

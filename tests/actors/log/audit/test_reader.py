@@ -131,9 +131,9 @@ def test_pages_do_not_wait_for_a_verification(house: House, audit_reader: Mailbo
     gate.block(house.dispatcher.schedule)
     order: list[str] = []
     verified = send(audit_reader, Verify(None))
-    verified.listen(lambda: order.append("verified"))
+    verified.add_callback(lambda: order.append("verified"))
     page = send(audit_reader, NEWEST)
-    page.listen(lambda: order.append("read"))
+    page.add_callback(lambda: order.append("read"))
     gate.open()
 
     page.get(timeout=WAIT)

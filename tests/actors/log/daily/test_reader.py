@@ -65,7 +65,7 @@ class Scene:
         """Ask for what comes, and be sure that nothing was there."""
         answer = self.send(after=after, wait_ms=wait_ms, **wanted)
         assert isinstance(self.clock.hear(), Once)
-        assert not answer.answered()
+        assert not answer.done()
         return answer
 
 
@@ -111,8 +111,8 @@ def test_a_short_search_does_not_wait_for_a_long_one(
     gate = Gate()
     gate.block(scene.house.dispatcher.schedule)
     long, short = scene.send(text="none"), scene.send(GLOBEX)
-    long.listen(lambda: order.append("long"))
-    short.listen(lambda: order.append("short"))
+    long.add_callback(lambda: order.append("long"))
+    short.add_callback(lambda: order.append("short"))
     gate.open()
 
     assert numbers(long.get(timeout=WAIT)) == []
@@ -128,7 +128,7 @@ def test_a_follower_hears_of_the_first_new_line(scene: Scene) -> None:
     scene.add(2, folder=f"tenants/{GLOBEX}")
     scene.mailbox.tell(Look())
     assert isinstance(scene.clock.hear(), Once)
-    assert not answer.answered()
+    assert not answer.done()
 
     scene.add(3, 4)
     scene.mailbox.tell(Look())

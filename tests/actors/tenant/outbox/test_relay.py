@@ -284,7 +284,7 @@ def test_a_server_that_stops_waits_for_answers_until_its_time_is_over(depot: Dep
     depot.rang()
     assert depot.news == [Stopped(depot.mailbox)]
     assert depot.states() == ["waiting"]
-    assert second.reply_to.answered() is False
+    assert second.reply_to.done() is False
 
 
 def test_a_retry_in_the_future_lets_the_tenant_go_and_wakes_it(
