@@ -246,7 +246,7 @@ def tell_failure(
     log.error(
         "actor failed",
         **_whose(actor, tenant),
-        culprit=culprit and f"{type(culprit.message).__name__}, death {culprit.deaths}",
+        culprit=culprit and f"{type(culprit.message).__name__}, death {culprit.failures}",
         exc_info=error,
         confidential=_asked_by(culprit),
     )

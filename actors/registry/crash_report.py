@@ -30,7 +30,7 @@ DEATHS = "deaths.json"
 MOST_DEATHS = 1000
 """That are remembered, the newest."""
 
-DEADLY = 2
+MAX_DELIVERIES = 2
 """Ends of the process after which a request is not begun any more."""
 
 
@@ -50,7 +50,7 @@ class Deaths:
         except OSError as error:
             log.error("the next start will not find out what this server ran", error=str(error))
         ends = Counter(_key(each) for each in self._known)
-        self.at_work.deadly = {key: True for key, times in ends.items() if times >= DEADLY}
+        self.at_work.deadly = {key: True for key, times in ends.items() if times >= MAX_DELIVERIES}
 
     def tell(self, tables: Published) -> None:
         """Log how the server before ended, and count what ran as failures of its versions."""

@@ -25,7 +25,7 @@ from actors.runtime.mailbox import Crashed, Mailbox, PoisonMessage, Stopped
 MOST_PER_TURN = 256
 """Messages in one turn: enough to fill a commit, few enough to be fair to the other actors."""
 
-DEADLY = 2
+MAX_DELIVERIES = 2
 """Incarnations a message may take with it before it is set aside."""
 
 
@@ -70,7 +70,7 @@ class Actor(pykka.Actor):
             self.mailbox.last_turn = time.monotonic()
             self.handle(mail)
         except BaseException as error:  # noqa: BLE001 - one actor's SystemExit must not stop the others
-            self._leave_after(error, mail)
+            self._crash(error, mail)
         else:
             self._end_turn(mail)
 
@@ -84,8 +84,8 @@ class Actor(pykka.Actor):
             self._handle(mail[0])
             mail.popleft()
 
-    def bury(self, message: Any, error: BaseException) -> list[Any]:
-        """What to put in the place of a message that took DEADLY incarnations with it.
+    def dead_letter(self, message: Any, error: BaseException) -> list[Any]:
+        """What to put in the place of a message that took MAX_DELIVERIES incarnations with it.
 
         Nothing, here; an asker gets the error, and not as one that would end the asker as well.
         """
@@ -98,7 +98,7 @@ class Actor(pykka.Actor):
     def _end_turn(self, mail: deque[Any]) -> None:
         self.mailbox.requeue(mail)
         if self.actor_stopped.is_set():
-            self._leave()
+            self._vacate()
         else:
             self.mailbox.release()
 
@@ -129,21 +129,21 @@ class Actor(pykka.Actor):
         if envelope.reply_to is not None:
             resolve(envelope.reply_to, value)
 
-    def _leave(self) -> None:
+    def _vacate(self) -> None:
         """Leave as asked. Mail that came meanwhile stays for the supervisor to deal with."""
         self.mailbox.incarnation = None
-        self._report(Stopped(self.mailbox))
+        self._notify_supervisor(Stopped(self.mailbox))
 
-    def _report(self, departure: Stopped | Crashed) -> None:
+    def _notify_supervisor(self, news: Stopped | Crashed) -> None:
         """Hand the token on with the news; where nobody supervises, nobody will live here again."""
         if self.mailbox.supervisor is None:
             terminate(self.mailbox)
         else:
-            self.mailbox.supervisor.tell(departure)
+            self.mailbox.supervisor.tell(news)
 
-    def _leave_after(self, error: BaseException, mail: deque[Any]) -> None:
+    def _crash(self, error: BaseException, mail: deque[Any]) -> None:
         """Leave after a failure: the mail stays, the message at fault marked or set aside."""
-        culprit = self._mark(mail, error) if self.at < len(mail) else None
+        poison = self._count_failure(mail, error) if self.at < len(mail) else None
         self.mailbox.requeue(mail)
         self.mailbox.incarnation = None
         self._unregister()
@@ -151,21 +151,25 @@ class Actor(pykka.Actor):
             self.on_failure(type(error), error, error.__traceback__)
         except BaseException as again:  # noqa: BLE001 - cleaning up may fail too; the first error tells more
             error.add_note(f"on_failure failed too: {again!r}")
-        self._report(Crashed(self.mailbox, error, culprit))
+        self._notify_supervisor(Crashed(self.mailbox, error, poison))
 
-    def _mark(self, mail: deque[Any], error: BaseException) -> PoisonMessage:
-        culprit = count_failure(mail[self.at])
+    def _count_failure(self, mail: deque[Any], error: BaseException) -> PoisonMessage:
+        poison = count_failure(mail[self.at])
         del mail[self.at]
-        replacement = [culprit] if culprit.deaths < DEADLY else self._bury(culprit.message, error)
+        replacement = (
+            [poison]
+            if poison.failures < MAX_DELIVERIES
+            else self._try_dead_letter(poison.message, error)
+        )
         for message in replacement:
             mail.insert(self.at, message)
-        return culprit
+        return poison
 
-    def _bury(self, message: Any, error: BaseException) -> list[Any]:
+    def _try_dead_letter(self, message: Any, error: BaseException) -> list[Any]:
         try:
-            return self.bury(message, error)
+            return self.dead_letter(message, error)
         except BaseException as again:  # noqa: BLE001 - the supervisor must be told whatever happens
-            error.add_note(f"bury failed too: {again!r}")
+            error.add_note(f"dead_letter failed too: {again!r}")
             return []
 
     def _unregister(self) -> None:
@@ -211,7 +215,7 @@ def reply_to(message: Any) -> Future[Any] | None:
 def count_failure(message: Any) -> PoisonMessage:
     """The message, with one more death to its account."""
     if isinstance(message, PoisonMessage):
-        return PoisonMessage(message.message, message.deaths + 1)
+        return PoisonMessage(message.message, message.failures + 1)
     return PoisonMessage(message, 1)
 
 

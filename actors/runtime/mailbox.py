@@ -42,7 +42,7 @@ class Crashed(NamedTuple):
 
     mailbox: Mailbox
     error: BaseException
-    culprit: Any
+    message: Any
     """The message that was being handled, at the front of the mailbox; None where it was none."""
 
 
@@ -60,7 +60,7 @@ class PoisonMessage(NamedTuple):
     """A message that was being handled when its actor failed, put back in its place."""
 
     message: Any
-    deaths: int
+    failures: int
     """How many incarnations it has taken with it."""
 
 

@@ -258,11 +258,11 @@ class Supervisor(Actor):
     # Failing
 
     def _failed(self, message: Crashed) -> None:
-        mailbox, error, culprit = message
+        mailbox, error, poison = message
         child = self._children[mailbox]
         if isinstance(error, MigrationNeeded) and self._migrate(mailbox, child):
             return
-        tell_failure(mailbox.name, child.tenant, culprit, error)
+        tell_failure(mailbox.name, child.tenant, poison, error)
         if child.retirements:
             self._lay_to_rest(mailbox, child)
         elif child.spec.restart == "temporary":

@@ -143,14 +143,14 @@ class Tenant(Actor):
             self._leave_if_asked()
         return answer
 
-    def bury(self, message: Any, error: BaseException) -> list[Any]:
+    def dead_letter(self, message: Any, error: BaseException) -> list[Any]:
         """A deadly request goes to the dead letters; where even that kills, it is only answered."""
         if isinstance(message, TenantRequest):
             return [DeadLetter(message, repr(error))]
         if isinstance(message, DeadLetter):
             self._unit_of_work.refuse(message.work, A_DEFECT)
             return []
-        return super().bury(message, error)
+        return super().dead_letter(message, error)
 
     # A turn
 

@@ -73,10 +73,10 @@ class Guest(Actor):
     def _may_stay(self, message: Passivate) -> bool:
         return self._hotel.stubborn or not message.insist
 
-    def bury(self, message: Any, error: BaseException) -> list[Any]:
+    def dead_letter(self, message: Any, error: BaseException) -> list[Any]:
         """Say so."""
         self._hotel.seen.put((self._name, ("buried", error)))
-        return super().bury(message, error)
+        return super().dead_letter(message, error)
 
 
 class FakeMigrator(Actor):

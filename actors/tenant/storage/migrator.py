@@ -55,12 +55,12 @@ class Migrator(Actor):
                 raise TypeError(f"the Migrator has no handler for {type(message).__name__}")
         return None
 
-    def bury(self, message: Any, error: BaseException) -> list[Any]:
+    def dead_letter(self, message: Any, error: BaseException) -> list[Any]:
         """A migration that ended the Migrator twice: the tenant that waits for it hears of it."""
         if isinstance(message, Migrate):
             message.reply_to.tell(Migrated(message.mailbox, DatabaseProblem(repr(error))))
             return []
-        return super().bury(message, error)
+        return super().dead_letter(message, error)
 
     def _archived(self, tenant_id: str) -> Path:
         backup = self._storage.archive(tenant_id)

@@ -209,7 +209,7 @@ def test_a_message_that_killed_twice_is_set_aside_and_the_others_are_served(
     buried: SimpleQueue[Any] = SimpleQueue()
 
     class Sexton(Person):
-        def bury(self, message: Any, error: BaseException) -> list[Any]:
+        def dead_letter(self, message: Any, error: BaseException) -> list[Any]:
             buried.put((message, error))
             return ["in its place"]
 
@@ -220,7 +220,7 @@ def test_a_message_that_killed_twice_is_set_aside_and_the_others_are_served(
     deaths = []
     for _ in range(2):
         Sexton.start(mailbox, seen)
-        deaths.append(house.watch.hear().culprit.deaths)
+        deaths.append(house.watch.hear().message.failures)
     Sexton.start(mailbox, seen)
     ask(mailbox, Ping(), WAIT)
 
@@ -267,7 +267,7 @@ def test_a_deadly_message_with_an_address_of_its_own_is_let_go(
 
     for deaths in (1, 2):
         Person.start(mailbox, seen)
-        assert house.watch.hear().culprit.deaths == deaths
+        assert house.watch.hear().message.failures == deaths
     assert mailbox.empty()
 
 
@@ -280,7 +280,7 @@ def test_the_supervisor_hears_of_a_failure_even_where_cleaning_up_fails(
         def on_failure(self, *_: Any) -> None:
             raise SystemExit("on_failure")
 
-        def bury(self, message: Any, error: BaseException) -> list[Any]:
+        def dead_letter(self, message: Any, error: BaseException) -> list[Any]:
             raise SystemExit("bury")
 
     crash = Crash()
@@ -291,7 +291,7 @@ def test_the_supervisor_hears_of_a_failure_even_where_cleaning_up_fails(
         assert house.watch.hear().error is crash
 
     assert any("on_failure failed too" in note for note in crash.__notes__)
-    assert any("bury failed too" in note for note in crash.__notes__)
+    assert any("dead_letter failed too" in note for note in crash.__notes__)
     assert mailbox.empty()
 
 
@@ -311,7 +311,7 @@ def test_a_failure_after_the_mail_was_dealt_with_blames_no_message(
     mailbox.tell("innocent")
     Committing.start(mailbox, seen)
 
-    assert house.watch.hear().culprit is None
+    assert house.watch.hear().message is None
     assert mailbox.take_up_to(10) == ["innocent"]
 
 

@@ -68,7 +68,7 @@ def test_what_ends_the_loop_fails_the_occupant_and_no_message(error: type[BaseEx
     failed = watch.hear()
     assert isinstance(failed, Crashed)
     assert isinstance(failed.error, error)
-    assert failed.culprit is None
+    assert failed.message is None
     mailbox.tell("second")
     Writer.start(mailbox, heard)
     assert heard.get(timeout=WAIT) == ("second", thread)

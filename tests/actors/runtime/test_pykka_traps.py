@@ -162,7 +162,7 @@ def test_an_exception_in_on_start_is_a_failure_like_any_other(house: House) -> N
     news = house.watch.hear()
 
     assert isinstance(news.error, Crash)
-    assert news.culprit is None, "no message is to blame"
+    assert news.message is None, "no message is to blame"
     assert made[0].hooks == ["on_failure"]
     assert mailbox.take_up_to(10) == ["early"]
 
