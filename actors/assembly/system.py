@@ -188,7 +188,7 @@ class System:
             migrator=self.migrator,
             make_tenant=self._make_tenant,
             schedule_tenant=self._tenants.schedule,
-            relieve=self._tenants.relieve,
+            grow_pool=self._tenants.grow_if_blocked,
             tenant_mail=settings.mailbox,
             resident_cap=settings.resident,
             idle_seconds=settings.idle_seconds,

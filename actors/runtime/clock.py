@@ -40,13 +40,13 @@ class ClockMailbox(Mailbox):
     The thread comes with the first incarnation, outlives failures, and ends when the Clock is stopped.
     """
 
-    __slots__ = ("_bell", "_thread", "_timers", "_turn_of_insertion")
+    __slots__ = ("_insertion_order", "_thread", "_timers", "_wakeup")
 
     def __init__(self, supervisor: Mailbox | None = None) -> None:
-        self._bell: SimpleQueue[None] = SimpleQueue()
-        super().__init__("clock", lambda _: self._bell.put(None), supervisor=supervisor)
+        self._wakeup: SimpleQueue[None] = SimpleQueue()
+        super().__init__("clock", lambda _: self._wakeup.put(None), supervisor=supervisor)
         self._timers: list[tuple[float, int, Once | Every]] = []
-        self._turn_of_insertion = (
+        self._insertion_order = (
             itertools.count()
         )  # keeps equal times in order, and tuples comparable
         self._thread: threading.Thread | None = None
@@ -55,7 +55,7 @@ class ClockMailbox(Mailbox):
         """Let a new incarnation live here, with the thread of the one before where that only failed."""
         super().attach(incarnation)
         if self._thread is None:
-            self._thread = threading.Thread(target=self._live, name="clock", daemon=True)
+            self._thread = threading.Thread(target=self._loop, name="clock", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
@@ -66,13 +66,13 @@ class ClockMailbox(Mailbox):
     def set_timer(self, timer: Once | Every) -> None:
         """For the Clock only."""
         due = time.monotonic() + timer.seconds
-        heapq.heappush(self._timers, (due, next(self._turn_of_insertion), timer))
+        heapq.heappush(self._timers, (due, next(self._insertion_order), timer))
 
-    def _live(self) -> None:
+    def _loop(self) -> None:
         me = threading.current_thread()
         while self._thread is me:
             try:
-                self._bell.get(timeout=self._until_next())
+                self._wakeup.get(timeout=self._until_next())
             except Empty:
                 self._fire()
             else:

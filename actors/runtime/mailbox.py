@@ -209,7 +209,7 @@ class AsyncioMailbox(Mailbox):
             self._loop = loop = asyncio.new_event_loop()
             # Daemon: what a connector never returns from must not keep a stopped process alive.
             self._thread = threading.Thread(
-                target=self._live, args=(loop,), name=self.name, daemon=True
+                target=self._run_loop, args=(loop,), name=self.name, daemon=True
             )
             self._thread.start()
         super().attach(incarnation)
@@ -229,7 +229,7 @@ class AsyncioMailbox(Mailbox):
             with contextlib.suppress(RuntimeError):  # closed: nobody will live here any more
                 self._loop.call_soon_threadsafe(self.run)
 
-    def _live(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _run_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         while not self._ends:
             try:
                 loop.run_forever()

@@ -83,20 +83,20 @@ IDLE_AFTER = 5.0
 
 
 class Dispatcher:
-    """Runs scheduled mailboxes on `threads` threads, and on up to `most` while some are blocked."""
+    """Runs scheduled mailboxes on `threads` threads, and on up to `max_threads` while some are blocked."""
 
     def __init__(
         self,
         name: str,
         threads: int = 1,
-        most: int | None = None,
+        max_threads: int | None = None,
         token: ComputeToken | None = None,
     ) -> None:
         """With a token, one of its threads computes at a time (actors/runtime/scheduler.py)."""
         self.name = name
         self._size = threads
         self._token = token or ComputeToken()
-        self._most = most or threads
+        self._max_threads = max_threads or threads
         self._ready: SimpleQueue[Mailbox | None] = SimpleQueue()
         self._workers: dict[
             threading.Thread, float
@@ -115,9 +115,9 @@ class Dispatcher:
         """How many threads there are now."""
         return len(self._workers)
 
-    def relieve(self) -> bool:
+    def grow_if_blocked(self) -> bool:
         """Add a thread if mail waits and every thread is blocked. Called often, by one caller only."""
-        if self._ready.empty() or len(self._workers) >= self._most:
+        if self._ready.empty() or len(self._workers) >= self._max_threads:
             return False
         before = time.monotonic() - STALLED_AFTER
         if any(not began or began > before for began in list(self._workers.values())):
@@ -158,7 +158,7 @@ class Dispatcher:
             self._workers[me] = time.monotonic()
             mailbox.run()
             self._workers[me] = 0.0
-            if self._extra and self._is_surplus() and self._may_leave():
+            if self._extra and self._is_oversized() and self._claim_exit():
                 break
         self._token.release()
         del self._workers[me]
@@ -172,16 +172,16 @@ class Dispatcher:
             try:
                 return self._ready.get(timeout=IDLE_AFTER)
             except Empty:
-                if self._may_leave():
+                if self._claim_exit():
                     return None
 
-    def _is_surplus(self) -> bool:
+    def _is_oversized(self) -> bool:
         """More threads than the pool's size are free of functions that block."""
         before = time.monotonic() - STALLED_AFTER
         free = sum(not began or began > before for began in list(self._workers.values()))
         return free > self._size
 
-    def _may_leave(self) -> bool:
+    def _claim_exit(self) -> bool:
         try:
             self._extra.pop()
         except IndexError:

@@ -56,7 +56,7 @@ BACKOFF_MOST_OF_A_DISK = 0.8
 WEATHER_SECONDS = 1.0
 """Until an actor that the system cannot do without is started again after trouble of disk or descriptors."""
 
-SWEEP_SECONDS, RELIEF_SECONDS = 5.0, 0.02
+SWEEP_SECONDS, GROW_SECONDS = 5.0, 0.02
 """How often idle tenants are looked for, and whether all threads of the pool are blocked."""
 
 
@@ -104,7 +104,7 @@ class Supervisor(Actor):
         migrator: Mailbox,
         make_tenant: Callable[[TenantRecord, Mailbox], object],
         schedule_tenant: Callable[[Mailbox], None],
-        relieve: Callable[[], object],
+        grow_pool: Callable[[], object],
         tenant_mail: int,
         resident_cap: int,
         idle_seconds: float,
@@ -117,7 +117,7 @@ class Supervisor(Actor):
         self._migrator = migrator
         self._make_tenant = make_tenant
         self._schedule_tenant = schedule_tenant
-        self._relieve = relieve
+        self._grow_pool = grow_pool
         self._tenant_mail = tenant_mail
         self._idle_seconds = idle_seconds
         self._give_up = give_up
@@ -141,7 +141,7 @@ class Supervisor(Actor):
             Retire: self._retire,
             Migrated: self._migrated,
             EvictIdle: lambda _: self._sweep(),
-            GrowPool: lambda _: self._relieve(),
+            GrowPool: lambda _: self._grow_pool(),
             Drain: self._begin_drain,
             RefuseUnfinished: lambda _: refuse_unfinished(self._residents.everybody()),
         }
@@ -396,4 +396,4 @@ def backoff(restarts: int) -> float:
 def keep_looking(clock: Mailbox, supervisor: Mailbox) -> None:
     """Have the supervisor look for idle tenants and blocked threads from now on."""
     clock.tell(Every(SWEEP_SECONDS, supervisor, EvictIdle()))
-    clock.tell(Every(RELIEF_SECONDS, supervisor, GrowPool()))
+    clock.tell(Every(GROW_SECONDS, supervisor, GrowPool()))

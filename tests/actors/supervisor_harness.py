@@ -177,7 +177,7 @@ class Hotel:
             migrator=self.migrator,
             make_tenant=lambda record, mailbox: Guest.start(mailbox, record, self),
             schedule_tenant=self._guests.schedule,
-            relieve=lambda: self.relieved.put(None),
+            grow_pool=lambda: self.relieved.put(None),
             tenant_mail=1000,
             resident_cap=cap,
             idle_seconds=idle_seconds,

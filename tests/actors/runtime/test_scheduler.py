@@ -67,7 +67,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def pool() -> Iterator[Dispatcher]:
     """Two threads, and up to four."""
-    dispatcher = Dispatcher("pool", threads=2, most=4)
+    dispatcher = Dispatcher("pool", threads=2, max_threads=4)
     yield dispatcher
     assert dispatcher.stop()
 
@@ -104,7 +104,7 @@ def test_relief_comes_when_every_thread_is_blocked_and_mail_waits(pool: Dispatch
     Mailbox("other", pool.schedule).attach(Turn(lambda: ran.put(None)))
     assert ran.empty()
 
-    assert pool.relieve()
+    assert pool.grow_if_blocked()
 
     ran.get(timeout=WAIT)
     assert pool.threads == 3
@@ -118,7 +118,7 @@ def test_no_relief_without_waiting_mail(pool: Dispatcher) -> None:
         blocking.schedule()
         blocking.entered()
 
-    assert not pool.relieve()
+    assert not pool.grow_if_blocked()
     assert pool.threads == 2
     blocking.release(2)
 
@@ -134,14 +134,14 @@ def test_no_relief_while_a_turn_has_only_begun(
         blocking.entered()
     blocking.schedule()
 
-    assert not pool.relieve()
+    assert not pool.grow_if_blocked()
     blocking.release(3)
 
 
 def test_no_relief_while_a_thread_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Mail that waits at this very moment is on its way to that thread, however long ago its last turn."""
     monkeypatch.setattr(module, "IDLE_AFTER", WAIT)
-    dispatcher = Dispatcher("idle", threads=1, most=2)
+    dispatcher = Dispatcher("idle", threads=1, max_threads=2)
     run_and_wait(dispatcher)
     while any(dispatcher._workers.values()):
         pass  # the turn is over, and its thread about to say so
@@ -150,7 +150,7 @@ def test_no_relief_while_a_thread_is_idle(monkeypatch: pytest.MonkeyPatch) -> No
 
     with monkeypatch.context() as this_moment:
         this_moment.setattr(dispatcher, "_ready", on_its_way)
-        assert not dispatcher.relieve()
+        assert not dispatcher.grow_if_blocked()
 
     assert dispatcher.stop()
 
@@ -163,11 +163,11 @@ def test_the_pool_grows_to_its_most_and_no_further(pool: Dispatcher) -> None:
         blocking.entered()
     for _ in range(2):
         blocking.schedule()
-        assert pool.relieve()
+        assert pool.grow_if_blocked()
         blocking.entered()
     blocking.schedule()
 
-    assert not pool.relieve()
+    assert not pool.grow_if_blocked()
     assert pool.threads == 4
     blocking.release(5)
 
@@ -180,7 +180,7 @@ def test_extra_threads_leave_when_they_are_idle_and_the_others_stay(pool: Dispat
         blocking.schedule()
         blocked.append(blocking.entered())
     blocking.schedule()
-    assert pool.relieve()
+    assert pool.grow_if_blocked()
     blocked.append(blocking.entered())
     blocking.release(3)
 
@@ -202,7 +202,7 @@ def test_an_extra_thread_leaves_once_the_others_are_free_again(
         blocking.schedule()
         blocked.append(blocking.entered())
     blocking.schedule()
-    assert pool.relieve()
+    assert pool.grow_if_blocked()
     blocked.append(blocking.entered())
 
     blocking.release(3)
@@ -223,7 +223,7 @@ def test_an_extra_thread_stays_while_it_is_needed(
     ran: SimpleQueue[threading.Thread] = SimpleQueue()
     for _ in range(5):
         Mailbox("other", pool.schedule).attach(Turn(lambda: ran.put(threading.current_thread())))
-        pool.relieve()
+        pool.grow_if_blocked()
         ran.get(timeout=WAIT)
 
     assert pool.threads == 3
@@ -252,10 +252,10 @@ def test_a_process_out_of_threads_goes_on_with_those_it_has(
 
     with monkeypatch.context() as out_of_threads:
         out_of_threads.setattr(threading.Thread, "start", refuse)
-        assert not pool.relieve()
+        assert not pool.grow_if_blocked()
     assert pool.threads == 2
 
-    assert pool.relieve()
+    assert pool.grow_if_blocked()
     blocking.entered()
     blocking.release(3)
 
