@@ -25,7 +25,7 @@ class Inlet:
     """One tenant's; used by one thread at a time."""
 
     __slots__ = (
-        "_bucket",
+        "_limiter",
         "_limits",
         "_seen",
         "_usual",
@@ -46,7 +46,7 @@ class Inlet:
         self._usual_rate = usual_rate or None
         self._limits = self._rated(UNREMARKABLE.limits)
         self._seen = UNREMARKABLE.limits
-        self._bucket = bucket_of(self._limits)
+        self._limiter = bucket_of(self._limits)
 
     @property
     def is_awake(self) -> bool:
@@ -61,8 +61,8 @@ class Inlet:
         if limits is not self._seen:
             self._seen = limits
             self._apply(self._rated(limits))
-        if self._bucket is not None:
-            wait = self._bucket.take(1.0, now)
+        if self._limiter is not None:
+            wait = self._limiter.try_acquire(1.0, now)
             if wait > 0.0:
                 raise too_many(self.tenant, self._limits, wait)
 
@@ -87,10 +87,10 @@ class Inlet:
         return limits._replace(requests_per_second=self._usual_rate)
 
     def _apply(self, limits: TenantLimits) -> None:
-        """The bucket stays where its own limits did: another would be full again."""
+        """The limiter stays where its own limits did: another would be full again."""
         was, self._limits = self._limits, limits
         if (limits.requests_per_second, limits.burst) != (was.requests_per_second, was.burst):
-            self._bucket = bucket_of(limits)
+            self._limiter = bucket_of(limits)
         self._resize()
 
     def _resize(self) -> None:

@@ -34,7 +34,7 @@ class RateLimiter:
         self._burst_seconds = burst / rate
         self._full_at = float("-inf")
 
-    def take(self, cost: float, now: float) -> float:
+    def try_acquire(self, cost: float, now: float) -> float:
         """Take out what is used now: 0.0; or take nothing: the seconds after which it will be there.
 
         A cost larger than the burst is never there.
@@ -50,7 +50,7 @@ class RateLimiter:
         """Take out what was used already, into debt where it was more than there was."""
         self._full_at = max(self._full_at, now) + cost / self._rate
 
-    def wait(self, now: float) -> float:
+    def retry_after(self, now: float) -> float:
         """Seconds until nothing is owed any more; 0.0 where nothing is."""
         owed = self._full_at - self._burst_seconds - now
         return owed if owed > ROUNDING else 0.0
@@ -67,18 +67,18 @@ BURST_SECONDS: Final = 10.0
 class CpuBudget:
     """One tenant's, for as long as it is resident: around each call of a function."""
 
-    __slots__ = ("_began", "_bucket", "_limit", "_tenant")
+    __slots__ = ("_began", "_limit", "_limiter", "_tenant")
 
     def __init__(self, tenant: str, limit: float) -> None:
         """`limit` is in milliseconds a second."""
         self._tenant = tenant
         self._limit = limit
-        self._bucket = RateLimiter(limit, limit * BURST_SECONDS)
+        self._limiter = RateLimiter(limit, limit * BURST_SECONDS)
         self._began = 0.0
 
     def __enter__(self) -> None:
         """ResourceExhausted while more has been taken than there is: it says when that will be over."""
-        wait = self._bucket.wait(time.monotonic())
+        wait = self._limiter.retry_after(time.monotonic())
         if wait > 0:
             raise ResourceExhausted(
                 f"the functions of tenant {self._tenant} may take {self._limit:g} ms of the processor's time "
@@ -86,20 +86,20 @@ class CpuBudget:
                 "the same id",
                 retry_after_ms=math.ceil(wait * 1000),
             )
-        self.go_on()
+        self.resume()
 
-    def resumed(self) -> Resumption:
+    def resumption(self) -> Resumption:
         """Around a later stretch of a function that has waited."""
         return Resumption(self)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Measure from here."""
         self._began = time.thread_time()
 
     def __exit__(self, *_: object) -> None:
         """What a call took is charged afterwards, however it ended."""
         spent = time.thread_time() - self._began
-        self._bucket.charge(spent * 1000, time.monotonic())
+        self._limiter.charge(spent * 1000, time.monotonic())
 
 
 class Resumption:
@@ -111,7 +111,7 @@ class Resumption:
         self._time = time
 
     def __enter__(self) -> None:
-        self._time.go_on()
+        self._time.resume()
 
     def __exit__(self, *info: object) -> None:
         self._time.__exit__(*info)

@@ -80,24 +80,26 @@ class Pace:
     """Everyone's, by person: another token is no other person."""
 
     def __init__(self) -> None:
-        self._buckets: dict[str, RateLimiter] = {}
+        self._limiters: dict[str, RateLimiter] = {}
 
     def __len__(self) -> int:
-        return len(self._buckets)
+        return len(self._limiters)
 
     def count(self, caller: Principal, now: float) -> None:
         """Count one call at this time.monotonic(); ResourceExhausted where it is one too many."""
-        bucket = self._buckets.get(caller.person)
-        if bucket is None:
-            bucket = self._buckets[caller.person] = RateLimiter(RATE, BURST)
-        wait = bucket.take(1.0, now)
+        limiter = self._limiters.get(caller.person)
+        if limiter is None:
+            limiter = self._limiters[caller.person] = RateLimiter(RATE, BURST)
+        wait = limiter.try_acquire(1.0, now)
         if wait > 0.0:
             raise too_fast(wait)
 
     def forget(self, now: float) -> None:
         """Whoever has been quiet for long enough is as one who never came."""
-        self._buckets = {
-            person: bucket for person, bucket in self._buckets.items() if not bucket.is_full(now)
+        self._limiters = {
+            person: limiter
+            for person, limiter in self._limiters.items()
+            if not limiter.is_full(now)
         }
 
 

@@ -149,7 +149,7 @@ class Stretches:
         measured, awaited = self._handler.function_time, function.awaits
         if measured is None:
             return function.stepper.step(awaited)
-        with measured if awaited is None else measured.resumed():
+        with measured if awaited is None else measured.resumption():
             return function.stepper.step(awaited)
 
     def _returned(self, function: Parked, result: Any) -> PendingReply:
