@@ -48,7 +48,7 @@ from actors.supervision.supervisor import (
     RefuseUnfinished,
     StartChild,
     Supervisor,
-    keep_looking,
+    start_timers,
 )
 from actors.tenant.actor import Tenant
 from actors.tenant.outbox.waker import TICK_SECONDS, Tick, Waker
@@ -230,7 +230,7 @@ class System:
         needed = [each for each in self._children() if each not in self.logs.children()]
         for each in (self.supervisor, *needed):
             ask(each, Ping(), ASK_SECONDS)
-        keep_looking(self.clock, self.supervisor)
+        start_timers(self.clock, self.supervisor)
         self.clock.tell(Every(TICK_SECONDS, self.waker, Tick()))
         self.clock.tell(Every(LOOK_SECONDS, self.registry, LookForHangs()))
         self.clock.tell(Every(RECKON_SECONDS, self.directory, PurgeExpired()))

@@ -27,18 +27,18 @@ class ResidentSet:
         self._in: set[Mailbox] = set()
         self._leaving: set[Mailbox] = set()
         self._leaving_later: set[Mailbox] = set()
-        self._stayed: dict[Mailbox, float] = {}
+        self._declined: dict[Mailbox, float] = {}
         self._waiting: deque[Mailbox] = deque()
         self._unserved: dict[Mailbox, Unserved] = {}
 
     def __len__(self) -> int:
         return len(self._in)
 
-    def enter(self, mailbox: Mailbox) -> None:
+    def add(self, mailbox: Mailbox) -> None:
         """Someone comes in who opens no database and so needs no place."""
         self._in.add(mailbox)
 
-    def wait(self, mailbox: Mailbox) -> None:
+    def enqueue(self, mailbox: Mailbox) -> None:
         """Someone wants in."""
         self._waiting.append(mailbox)
 
@@ -54,50 +54,50 @@ class ResidentSet:
 
     def evict(self) -> list[Mailbox]:
         """Those who should be asked to leave for the ones that wait: the least recently used."""
-        short = self._short()
+        short = self._shortfall()
         if short <= 0:
             return []
         most = max(short, self.cap // EVICT_AT_LEAST)
         before = time.monotonic() - RETRY_EVICTION_AFTER
-        free = [box for box in self._asked_for_nothing() if self._stayed.get(box, before) <= before]
+        free = [box for box in self._evictable() if self._declined.get(box, before) <= before]
         chosen = heapq.nsmallest(most, free, key=lambda mailbox: mailbox.last_turn)
         self._leaving.update(chosen)
         return chosen
 
-    def evict_later(self) -> list[Mailbox]:
+    def evict_when_idle(self) -> list[Mailbox]:
         """After `evict`: those who should leave as soon as they can, where everybody has just stayed.
 
         They may take long, so that others are asked nevertheless as soon as there are any.
         """
-        short = self._short() - len(self._leaving_later)
+        short = self._shortfall() - len(self._leaving_later)
         if short <= 0:
             return []
-        engaged = self._asked_for_nothing()
+        engaged = self._evictable()
         chosen = heapq.nsmallest(short, engaged, key=lambda mailbox: mailbox.last_turn)
         self._leaving_later.update(chosen)
         return chosen
 
-    def _short(self) -> int:
+    def _shortfall(self) -> int:
         return len(self._waiting) - len(self._leaving)
 
-    def _asked_for_nothing(self) -> set[Mailbox]:
+    def _evictable(self) -> set[Mailbox]:
         return self._in - self._leaving - self._leaving_later
 
     def idle_since(self, moment: float) -> list[Mailbox]:
         """Those without a turn since the given time.monotonic(); they count as leaving from here on."""
-        idle = [box for box in self._asked_for_nothing() if box.last_turn < moment]
+        idle = [box for box in self._evictable() if box.last_turn < moment]
         self._leaving.update(idle)
         return idle
 
-    def leave(self, mailbox: Mailbox) -> None:
+    def remove(self, mailbox: Mailbox) -> None:
         """Someone has left."""
         self._in.discard(mailbox)
         self._leaving.discard(mailbox)
         self._leaving_later.discard(mailbox)
-        self._stayed.pop(mailbox, None)
+        self._declined.pop(mailbox, None)
         self._unserved.pop(mailbox, None)
 
-    def refuse(self, mailbox: Mailbox, unserved: Unserved) -> None:
+    def mark_unserved(self, mailbox: Mailbox, unserved: Unserved) -> None:
         """Who is in refuses what comes for this tenant, until it leaves."""
         self._unserved[mailbox] = unserved
 
@@ -105,16 +105,16 @@ class ResidentSet:
         """Those that are refused now, by name."""
         return tuple(sorted(self._unserved.values(), key=lambda each: each.tenant.name))
 
-    def stay(self, mailbox: Mailbox) -> None:
+    def declined(self, mailbox: Mailbox) -> None:
         """Someone was asked to leave and did not, because mail came or functions wait there."""
         self._leaving.discard(mailbox)
-        self._stayed[mailbox] = time.monotonic()
+        self._declined[mailbox] = time.monotonic()
 
-    def everybody(self) -> frozenset[Mailbox]:
+    def members(self) -> frozenset[Mailbox]:
         """All that are in."""
         return frozenset(self._in)
 
-    def withdraw(self, mailbox: Mailbox) -> bool:
+    def cancel(self, mailbox: Mailbox) -> bool:
         """Someone will not come in after all; whether that one was waiting."""
         try:
             self._waiting.remove(mailbox)
@@ -122,7 +122,7 @@ class ResidentSet:
             return False
         return True
 
-    def withdraw_waiting(self) -> list[Mailbox]:
+    def cancel_waiting(self) -> list[Mailbox]:
         """Those that wait, who will not be admitted any more."""
         waiting = list(self._waiting)
         self._waiting.clear()

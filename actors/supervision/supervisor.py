@@ -44,16 +44,16 @@ from actors.supervision.rejecting import (
 )
 from actors.supervision.residency import ResidentSet
 
-BACKOFF_FIRST = 0.05
+FIRST_BACKOFF = 0.05
 """Seconds before the second restart in a row; the first is at once, each later one waits twice as long."""
 
-BACKOFF_MOST = 30.0
+MAX_BACKOFF = 30.0
 """Seconds; also how long a tenant that keeps failing is refused before it is tried again."""
 
-BACKOFF_MOST_OF_A_DISK = 0.8
+MAX_DISK_BACKOFF = 0.8
 """Seconds between openings of a tenant's file in trouble that passes, so that it is served a second later."""
 
-WEATHER_SECONDS = 1.0
+TRANSIENT_SECONDS = 1.0
 """Until an actor that the system cannot do without is started again after trouble of disk or descriptors."""
 
 SWEEP_SECONDS, GROW_SECONDS = 5.0, 0.02
@@ -129,21 +129,21 @@ class Supervisor(Actor):
         """Ids of tenants that are deleted. None comes twice, so it only grows: 100 bytes for each."""
         self._drain: Drain | None = None
         self._handlers: dict[type, Callable[[Any], object]] = {
-            ListResidents: lambda _: self._residents.everybody(),
+            ListResidents: lambda _: self._residents.members(),
             ListUnserved: lambda _: self._residents.unserved(),
-            StartChild: self._adopt,
-            MailWaiting: self._vacant,
-            Crashed: self._failed,
-            Stopped: self._left,
-            PassivationDeclined: self._stayed,
+            StartChild: self._start_child,
+            MailWaiting: self._on_mail_waiting,
+            Crashed: self._on_crashed,
+            Stopped: self._on_stopped,
+            PassivationDeclined: self._on_declined,
             Restart: self._restart,
             FindTenant: self._find_tenant,
             Retire: self._retire,
             Migrated: self._migrated,
-            EvictIdle: lambda _: self._sweep(),
+            EvictIdle: lambda _: self._evict_idle(),
             GrowPool: lambda _: self._grow_pool(),
             Drain: self._begin_drain,
-            RefuseUnfinished: lambda _: refuse_unfinished(self._residents.everybody()),
+            RefuseUnfinished: lambda _: refuse_unfinished(self._residents.members()),
         }
 
     def on_receive(self, message: Any) -> object:
@@ -159,7 +159,7 @@ class Supervisor(Actor):
 
     # Starting
 
-    def _adopt(self, message: StartChild) -> None:
+    def _start_child(self, message: StartChild) -> None:
         self._children[message.mailbox] = ChildState(message.spec)
         self._start(message.mailbox)
 
@@ -168,7 +168,7 @@ class Supervisor(Actor):
         try:
             child.spec.start(mailbox)
         except BaseException as error:  # noqa: BLE001 - a constructor's failure is the child's
-            self._failed(Crashed(mailbox, error, None))
+            self._on_crashed(Crashed(mailbox, error, None))
 
     def _find_tenant(self, message: FindTenant) -> None:
         tenant = message.tenant
@@ -177,14 +177,14 @@ class Supervisor(Actor):
             mailbox = self._tenant_mailbox(tenant)
             install_tombstone(mailbox, tenant_deleted(tenant))
         elif mailbox is None:
-            mailbox = self._addresses[tenant.id] = self._new_address(tenant)
+            mailbox = self._addresses[tenant.id] = self._new_mailbox(tenant)
         message.reply_to.tell(TenantAddress(tenant, mailbox))
 
     def _tenant_mailbox(self, tenant: TenantRecord) -> Mailbox:
         name, limit = f"tenant {tenant.name}", self._tenant_mail
         return Mailbox(name, self._schedule_tenant, supervisor=self.mailbox, limit=limit)
 
-    def _new_address(self, tenant: TenantRecord) -> Mailbox:
+    def _new_mailbox(self, tenant: TenantRecord) -> Mailbox:
         mailbox = self._tenant_mailbox(tenant)
         spec = ChildSpec(
             mailbox.name,
@@ -198,38 +198,38 @@ class Supervisor(Actor):
 
     # Residence: which tenants hold an open database
 
-    def _vacant(self, message: MailWaiting) -> None:
+    def _on_mail_waiting(self, message: MailWaiting) -> None:
         """Start an actor that has mail; a tenant may have to wait for a place."""
         mailbox = message.mailbox
         child = self._children[mailbox]
         if child.retirements:
-            self._lay_to_rest(mailbox, child)
+            self._finish_retirement(mailbox, child)
         elif child.tenant is None:
             self._start(mailbox)
         elif self._drain is not None:
-            self._residents.enter(mailbox)  # the drain waits until its mail is refused
+            self._residents.add(mailbox)  # the drain waits until its mail is refused
             accounts = self._accounts()
             RejectingActor.start(mailbox, STOPPING, child.tenant, once=True, accounts=accounts)
         else:
-            self._residents.wait(mailbox)
-            self._settle_residence()
+            self._residents.enqueue(mailbox)
+            self._admit_and_evict()
 
-    def _settle_residence(self) -> None:
+    def _admit_and_evict(self) -> None:
         for mailbox in self._residents.admit():
             self._start(mailbox)
         for mailbox in self._residents.evict():
             mailbox.tell(Passivate(insist=True))
-        for mailbox in self._residents.evict_later():
+        for mailbox in self._residents.evict_when_idle():
             mailbox.tell(Passivate(insist=True, patient=True))
 
-    def _left(self, message: Stopped) -> None:
+    def _on_stopped(self, message: Stopped) -> None:
         child = self._children[message.mailbox]
         if child.retirements:
-            self._lay_to_rest(message.mailbox, child)
+            self._finish_retirement(message.mailbox, child)
         elif child.tenant is not None:
-            self._residents.leave(message.mailbox)
+            self._residents.remove(message.mailbox)
             message.mailbox.release()  # mail that came meanwhile comes back as MailWaiting
-            self._settle_residence()
+            self._admit_and_evict()
             self._check_drained()
         elif child.spec.restart == "temporary":
             self._forget(message.mailbox)
@@ -244,27 +244,27 @@ class Supervisor(Actor):
         del self._children[mailbox]
         terminate(mailbox)
 
-    def _stayed(self, message: PassivationDeclined) -> None:
-        self._residents.stay(message.mailbox)
+    def _on_declined(self, message: PassivationDeclined) -> None:
+        self._residents.declined(message.mailbox)
         if self._drain is not None:
             message.mailbox.tell(Passivate())
-        self._settle_residence()
+        self._admit_and_evict()
 
-    def _sweep(self) -> None:
+    def _evict_idle(self) -> None:
         for mailbox in self._residents.idle_since(time.monotonic() - self._idle_seconds):
             mailbox.tell(Passivate())
-        self._settle_residence()  # who stayed when asked to make room may be free by now
+        self._admit_and_evict()  # who stayed when asked to make room may be free by now
 
     # Failing
 
-    def _failed(self, message: Crashed) -> None:
+    def _on_crashed(self, message: Crashed) -> None:
         mailbox, error, poison = message
         child = self._children[mailbox]
         if isinstance(error, MigrationNeeded) and self._migrate(mailbox, child):
             return
         tell_failure(mailbox.name, child.tenant, poison, error)
         if child.retirements:
-            self._lay_to_rest(mailbox, child)
+            self._finish_retirement(mailbox, child)
         elif child.spec.restart == "temporary":
             self._forget(mailbox)
         else:
@@ -280,19 +280,19 @@ class Supervisor(Actor):
         return True
 
     def _start_again(self, mailbox: Mailbox, child: ChildState, error: BaseException) -> None:
-        if self._is_weather(mailbox, child, error):
-            self._start_later(mailbox, child, WEATHER_SECONDS)
+        if self._is_transient(mailbox, child, error):
+            self._start_later(mailbox, child, TRANSIENT_SECONDS)
             return
         restarts = child.count_restart(time.monotonic())
         if child.tenant is not None and is_passing(error):
-            seconds = min(backoff(restarts + 1), BACKOFF_MOST_OF_A_DISK)
-            self._refuse_for_now(mailbox, unserved(child.tenant, error, seconds), seconds)
+            seconds = min(backoff(restarts + 1), MAX_DISK_BACKOFF)
+            self._reject_for(mailbox, unserved(child.tenant, error, seconds), seconds)
         elif restarts > child.spec.max_restarts or isinstance(error, DatabaseProblem):
-            self._stop_trying(mailbox, child, error)
+            self._give_up_on(mailbox, child, error)
         else:
             self._start_later(mailbox, child, backoff(restarts))
 
-    def _is_weather(self, mailbox: Mailbox, child: ChildState, error: BaseException) -> bool:
+    def _is_transient(self, mailbox: Mailbox, child: ChildState, error: BaseException) -> bool:
         """Whether a child that has been alive met a full disk or the like, which ends by itself.
 
         One that has never had a turn is counted: a server that cannot start should say so soon.
@@ -313,33 +313,33 @@ class Supervisor(Actor):
             child.is_backing_off = False
             self._start(message.mailbox)
 
-    def _stop_trying(self, mailbox: Mailbox, child: ChildState, error: BaseException) -> None:
+    def _give_up_on(self, mailbox: Mailbox, child: ChildState, error: BaseException) -> None:
         """Give up: the system on an essential child, on any other for a while."""
         if child.spec.essential:
             self._give_up(mailbox.name, error)
             terminate(mailbox)  # whoever asks it while the system stops must not wait
             return
-        tell_giving_up(mailbox.name, child.tenant, BACKOFF_MOST)
+        tell_giving_up(mailbox.name, child.tenant, MAX_BACKOFF)
         child.restarts.clear()
         if child.tenant is None:
-            self._start_later(mailbox, child, BACKOFF_MOST)
+            self._start_later(mailbox, child, MAX_BACKOFF)
             return
-        self._refuse_for_now(mailbox, unserved(child.tenant, error, BACKOFF_MOST), BACKOFF_MOST)
+        self._reject_for(mailbox, unserved(child.tenant, error, MAX_BACKOFF), MAX_BACKOFF)
 
-    def _refuse_for_now(self, mailbox: Mailbox, out: Unserved, seconds: float) -> None:
+    def _reject_for(self, mailbox: Mailbox, out: Unserved, seconds: float) -> None:
         """Let somebody live in a tenant's place who refuses its mail."""
-        self._residents.refuse(mailbox, out)
+        self._residents.mark_unserved(mailbox, out)
         RejectingActor.start(mailbox, out.refusal, out.tenant, accounts=self._accounts())
         self._clock.tell(Once(seconds, mailbox, Passivate()))
 
     def _migrated(self, message: Migrated) -> None:
         child = self._children[message.mailbox]
         if child.retirements:
-            self._lay_to_rest(message.mailbox, child)
+            self._finish_retirement(message.mailbox, child)
         elif message.error is None:
             self._start(message.mailbox)
         else:
-            self._failed(Crashed(message.mailbox, message.error, None))
+            self._on_crashed(Crashed(message.mailbox, message.error, None))
 
     # Retiring: a tenant that is deleted leaves and never comes back
 
@@ -352,20 +352,20 @@ class Supervisor(Actor):
             return
         child = self._children[mailbox]
         child.retirements.append(message)
-        if child.is_backing_off or self._residents.withdraw(mailbox):
-            self._lay_to_rest(mailbox, child)
+        if child.is_backing_off or self._residents.cancel(mailbox):
+            self._finish_retirement(mailbox, child)
         else:
             mailbox.tell(Passivate(insist=True, cancel=True))  # or it is MailWaiting already
 
-    def _lay_to_rest(self, mailbox: Mailbox, child: ChildState) -> None:
+    def _finish_retirement(self, mailbox: Mailbox, child: ChildState) -> None:
         """Nobody is in, and nobody will be: refuse what waits, forget the address, tell. Needs the token."""
         assert child.tenant is not None
         del self._children[mailbox], self._addresses[child.tenant.id]
         install_tombstone(mailbox, tenant_deleted(child.tenant))
         for message in child.retirements:
             message.reply_to.tell(Retired(message.tenant))
-        self._residents.leave(mailbox)
-        self._settle_residence()
+        self._residents.remove(mailbox)
+        self._admit_and_evict()
         self._check_drained()
 
     # Stopping
@@ -374,15 +374,15 @@ class Supervisor(Actor):
         self._drain = message
         for mailbox in self._addresses.values():
             mailbox.closing = message.closing
-        for mailbox in self._residents.everybody():  # also to who is leaving, and may take longer
+        for mailbox in self._residents.members():  # also to who is leaving, and may take longer
             mailbox.tell(Passivate())
-        for mailbox in self._residents.withdraw_waiting():
-            self._vacant(MailWaiting(mailbox))
+        for mailbox in self._residents.cancel_waiting():
+            self._on_mail_waiting(MailWaiting(mailbox))
         self._check_drained()
 
     def _check_drained(self) -> None:
         """Mail without an incarnation is on its way here as MailWaiting, to be refused."""
-        if self._drain is None or self._residents.everybody():
+        if self._drain is None or self._residents.members():
             return
         if all(mailbox.empty() for mailbox in self._addresses.values()):
             resolve(self._drain.done, True)
@@ -390,10 +390,10 @@ class Supervisor(Actor):
 
 def backoff(restarts: int) -> float:
     """Seconds to wait before the given restart in a row: 0, 0.05, 0.1, 0.2 … up to 30."""
-    return 0.0 if restarts <= 1 else min(BACKOFF_FIRST * 2.0 ** (restarts - 2), BACKOFF_MOST)
+    return 0.0 if restarts <= 1 else min(FIRST_BACKOFF * 2.0 ** (restarts - 2), MAX_BACKOFF)
 
 
-def keep_looking(clock: Mailbox, supervisor: Mailbox) -> None:
+def start_timers(clock: Mailbox, supervisor: Mailbox) -> None:
     """Have the supervisor look for idle tenants and blocked threads from now on."""
     clock.tell(Every(SWEEP_SECONDS, supervisor, EvictIdle()))
     clock.tell(Every(GROW_SECONDS, supervisor, GrowPool()))

@@ -22,7 +22,7 @@ def full_house(cap: int) -> tuple[ResidentSet, list[Mailbox]]:
     residents = ResidentSet(cap)
     inside = mailboxes(cap)
     for mailbox in inside:
-        residents.wait(mailbox)
+        residents.enqueue(mailbox)
     assert residents.admit() == inside
     for n, mailbox in enumerate(inside):
         mailbox.last_turn = float(n)
@@ -34,7 +34,7 @@ def test_the_first_to_come_are_let_in_up_to_the_cap() -> None:
     residents = ResidentSet(2)
     a, b, c = mailboxes(3)
     for mailbox in (a, b, c):
-        residents.wait(mailbox)
+        residents.enqueue(mailbox)
 
     assert residents.admit() == [a, b]
     assert len(residents) == 2
@@ -45,14 +45,14 @@ def test_a_place_becomes_free_when_someone_has_left_and_not_before() -> None:
     """Being asked to leave is not leaving: the file is still open."""
     residents, (a, b) = full_house(2)
     (c,) = mailboxes(1)
-    residents.wait(c)
+    residents.enqueue(c)
 
     assert residents.evict() == [a]
     assert residents.admit() == []
 
-    residents.leave(a)
+    residents.remove(a)
     assert residents.admit() == [c]
-    assert residents.everybody() == {b, c}
+    assert residents.members() == {b, c}
 
 
 def test_nobody_is_asked_to_leave_while_nobody_waits() -> None:
@@ -67,24 +67,24 @@ def test_the_least_recently_used_are_asked_first_and_each_once() -> None:
     residents, inside = full_house(5)
     waiting = mailboxes(3)
 
-    residents.wait(waiting[0])
+    residents.enqueue(waiting[0])
     assert residents.evict() == [inside[0]]
     assert residents.evict() == []
 
-    residents.wait(waiting[1])
-    residents.wait(waiting[2])
+    residents.enqueue(waiting[1])
+    residents.enqueue(waiting[2])
     assert residents.evict() == [inside[1], inside[2]]
 
 
 def test_one_who_stays_may_be_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not at once: functions wait there. By the next time it may be the least recently used still."""
     residents, inside = full_house(2)
-    residents.wait(mailboxes(1)[0])
+    residents.enqueue(mailboxes(1)[0])
     assert residents.evict() == [inside[0]]
 
-    residents.stay(inside[0])
+    residents.declined(inside[0])
     assert residents.evict() == [inside[1]]
-    residents.stay(inside[1])
+    residents.declined(inside[1])
     assert residents.evict() == []
 
     monkeypatch.setattr("actors.supervision.residency.RETRY_EVICTION_AFTER", 0.0)
@@ -95,21 +95,21 @@ def test_where_everybody_stays_as_many_as_are_needed_leave_later() -> None:
     """Each is named once; and whoever becomes free first is asked nevertheless."""
     residents, inside = full_house(3)
     waiting = mailboxes(3)
-    residents.wait(waiting[0])
+    residents.enqueue(waiting[0])
     for mailbox in inside:
         assert residents.evict() == [mailbox]
-        assert residents.evict_later() == []
-        residents.stay(mailbox)
+        assert residents.evict_when_idle() == []
+        residents.declined(mailbox)
 
     assert residents.evict() == []
-    assert residents.evict_later() == [inside[0]]
-    assert residents.evict_later() == []
-    residents.wait(waiting[1])
-    assert residents.evict_later() == [inside[1]]
+    assert residents.evict_when_idle() == [inside[0]]
+    assert residents.evict_when_idle() == []
+    residents.enqueue(waiting[1])
+    assert residents.evict_when_idle() == [inside[1]]
 
-    residents.leave(inside[0])
+    residents.remove(inside[0])
     assert residents.admit() == [waiting[0]]
-    residents.wait(waiting[2])
+    residents.enqueue(waiting[2])
     assert residents.evict() == [waiting[0]], "it has not been asked yet"
 
 
@@ -117,20 +117,20 @@ def test_one_who_has_just_come_in_is_not_the_next_to_go() -> None:
     """Its last turn was in a former life, perhaps long ago."""
     residents, (old,) = full_house(1)
     returning, other = mailboxes(2)
-    residents.wait(returning)
+    residents.enqueue(returning)
     residents.evict()
-    residents.leave(old)
+    residents.remove(old)
     residents.admit()
 
     assert returning.last_turn > 0.0
-    residents.wait(other)
+    residents.enqueue(other)
     assert residents.evict() == [returning], "it is the only one"
 
 
 def test_a_large_house_is_cleared_in_batches() -> None:
     """So that a stream of strangers does not scan everybody for each of them."""
     residents, inside = full_house(4 * EVICT_AT_LEAST)
-    residents.wait(mailboxes(1)[0])
+    residents.enqueue(mailboxes(1)[0])
 
     assert residents.evict() == inside[:4]
 
@@ -149,11 +149,11 @@ def test_one_who_needs_no_place_is_let_in_over_the_cap() -> None:
     residents, inside = full_house(1)
     (refusing,) = mailboxes(1)
 
-    residents.enter(refusing)
+    residents.add(refusing)
 
-    assert residents.everybody() == {inside[0], refusing}
-    residents.leave(refusing)
-    assert residents.everybody() == {inside[0]}
+    assert residents.members() == {inside[0], refusing}
+    residents.remove(refusing)
+    assert residents.members() == {inside[0]}
 
 
 def test_those_that_wait_can_be_withdrawn() -> None:
@@ -161,10 +161,10 @@ def test_those_that_wait_can_be_withdrawn() -> None:
     residents, inside = full_house(1)
     waiting = mailboxes(2)
     for mailbox in waiting:
-        residents.wait(mailbox)
+        residents.enqueue(mailbox)
 
-    assert residents.withdraw_waiting() == waiting
-    residents.leave(inside[0])
+    assert residents.cancel_waiting() == waiting
+    residents.remove(inside[0])
     assert residents.admit() == []
 
 
@@ -189,7 +189,7 @@ def test_the_cap_holds_and_whoever_waits_gets_in(cap: int, steps: list[tuple[str
             inside.add(mailbox)
         for these, chosen in (
             (asked, residents.evict()),
-            (asked_for_later, residents.evict_later()),
+            (asked_for_later, residents.evict_when_idle()),
         ):
             assert not (asked | asked_for_later) & set(chosen), "asked twice"
             these.update(chosen)
@@ -198,24 +198,24 @@ def test_the_cap_holds_and_whoever_waits_gets_in(cap: int, steps: list[tuple[str
         inside.discard(mailbox)
         asked.discard(mailbox)
         asked_for_later.discard(mailbox)
-        residents.leave(mailbox)
+        residents.remove(mailbox)
         settle()
 
     for step, n in steps:
         mailbox = everyone[n]
         if step == "wake" and mailbox not in inside and mailbox not in waiting:
             waiting.append(mailbox)
-            residents.wait(mailbox)
+            residents.enqueue(mailbox)
             settle()
         elif step == "leave" and mailbox in inside:
             leave(mailbox)
         elif step == "stay" and mailbox in asked:
             asked.discard(mailbox)
-            residents.stay(mailbox)
+            residents.declined(mailbox)
             settle()
         elif step == "sweep":
             asked.update(residents.idle_since(math.inf))
-        assert residents.everybody() == inside
+        assert residents.members() == inside
         assert len(inside) <= cap
         assert not waiting or len(inside) == cap
         leaving = len(asked | asked_for_later)
@@ -231,12 +231,12 @@ def test_one_who_does_not_want_in_any_more_is_passed_over() -> None:
     residents = ResidentSet(1)
     a, b, c = mailboxes(3)
     for mailbox in (a, b, c):
-        residents.wait(mailbox)
+        residents.enqueue(mailbox)
     assert residents.admit() == [a]
 
-    assert residents.withdraw(b)
-    assert not residents.withdraw(b)
-    assert not residents.withdraw(a), "inside is not waiting"
+    assert residents.cancel(b)
+    assert not residents.cancel(b)
+    assert not residents.cancel(a), "inside is not waiting"
 
-    residents.leave(a)
+    residents.remove(a)
     assert residents.admit() == [c]

@@ -30,7 +30,7 @@ from actors.runtime.futures import ReplyFuture
 from actors.runtime.lifecycle import ChildSpec, ChildState, ChildStopped
 from actors.runtime.mailbox import Mailbox, MailWaiting, Stopped
 from actors.supervision.rejecting import unserved
-from actors.supervision.supervisor import BACKOFF_MOST, Drain, EvictIdle, GrowPool, backoff
+from actors.supervision.supervisor import MAX_BACKOFF, Drain, EvictIdle, GrowPool, backoff
 from tests.actors.mailbox_harness import WAIT, Gate, Watch
 from tests.actors.supervisor_harness import Hotel, RunningAhead
 from tests.actors.tenant_messages import decoded, work
@@ -128,7 +128,7 @@ def test_backoff_is_none_first_and_doubles_up_to_its_most() -> None:
     """OTP has none; a child that cannot start must not spin."""
     assert [backoff(n) for n in range(1, 6)] == [0.0, 0.05, 0.1, 0.2, 0.4]
     assert backoff(11) == 25.6
-    assert backoff(12) == backoff(1000) == BACKOFF_MOST
+    assert backoff(12) == backoff(1000) == MAX_BACKOFF
 
 
 def test_restarts_are_counted_within_their_time() -> None:
@@ -227,7 +227,7 @@ def test_a_child_that_is_not_essential_is_tried_again_later_and_its_mail_waits(
     for error in (Crash(), Crash()):
         mailbox.tell(once(error))
     wait = hotel.clock.held.get(timeout=WAIT)
-    assert wait.seconds == BACKOFF_MOST
+    assert wait.seconds == MAX_BACKOFF
     assert hear(seen, 1) == ["started"]
     mailbox.tell("mail")
     hotel.settled()
@@ -411,7 +411,7 @@ def test_a_tenant_that_keeps_failing_is_refused_for_a_while_and_tried_again(
     mailbox.tell(work("first", outlet))
 
     assert decoded(outlet.hear())["error"]["code"] == "unavailable"
-    assert list(clock.waits) == [0.05, 0.1, 0.2, 0.4, BACKOFF_MOST]
+    assert list(clock.waits) == [0.05, 0.1, 0.2, 0.4, MAX_BACKOFF]
     assert hotel.given_up.empty()
 
     hotel.troubles.clear()
@@ -436,7 +436,7 @@ def test_a_tenant_whose_file_is_wrong_is_not_tried_again_at_once(make_hotel: Hot
     assert decoded(outlet.hear())["error"]["retry_after_ms"] == 30_000
     mailbox.tell(work("second", outlet))
     assert decoded(outlet.hear())["id"] == "second"
-    assert clock.held.get(timeout=WAIT) == Once(BACKOFF_MOST, mailbox, Passivate())
+    assert clock.held.get(timeout=WAIT) == Once(MAX_BACKOFF, mailbox, Passivate())
     assert clock.held.empty()
 
 
