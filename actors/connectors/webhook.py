@@ -22,6 +22,7 @@ from actors.connectors.contract import Delivery, Outer, Permanent, Settings
 from actors.connectors.outbound.boundary import Boundary
 from actors.connectors.outbound.http import Http, Request, Response, refuse
 from actors.connectors.outbound.targets import web
+from actors.host.clocks import rfc3339
 from transport.fit import fit_text
 
 MOST_PAYLOAD = 256 * 1024
@@ -65,7 +66,7 @@ class WebhookConnector:
         if url is None and settings.url is None:
             raise Permanent("there is no url, neither in the params nor in the settings")
         web(url or settings.url)
-        when = datetime.fromtimestamp(delivery.at, UTC).isoformat().replace("+00:00", "Z")
+        when = rfc3339(delivery.at, "auto")
         event = {"type": params["type"], "timestamp": when, "data": params.get("payload") or {}}
         body = _json(event)
         if len(body.encode()) > MOST_PAYLOAD:

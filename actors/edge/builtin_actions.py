@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import functools
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +25,7 @@ from actors.access import (
     PUBLIC,
 )
 from actors.errors import NotFound, PermissionDenied, Unauthenticated
+from actors.host.clocks import rfc3339
 from actors.index.entries import EFFECTS, RELEASE, RESERVED, STATES, Action, Version
 from actors.index.selection import NEWEST, Decision
 from actors.messages import Principal, TenantRequest
@@ -120,7 +121,7 @@ def ping(table: RoutingTable, caller: Principal, params: Any) -> dict[str, Any]:
         "pong": True,
         "version": SERVER_VERSION,
         "environment": table.environment,
-        "time": _moment(datetime.now(UTC)),
+        "time": rfc3339(time.time()),
     }
 
 
@@ -134,7 +135,7 @@ def whoami(table: RoutingTable, caller: Principal, params: Any) -> dict[str, Any
         "role": caller.role,
         "areas": sorted(caller.areas),
         "scope": None if scope is None else sorted(scope),
-        "expires": None if expires is None else _moment(datetime.fromtimestamp(expires, UTC)),
+        "expires": None if expires is None else rfc3339(expires),
     }
 
 
@@ -192,10 +193,6 @@ def _entry(route: Route) -> dict[str, Any]:
         "params": route.params.source,
         "result": route.result.source,
     }
-
-
-def _moment(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _page(table: RoutingTable, entries: list[dict[str, Any]], after: str | None) -> dict[str, Any]:

@@ -100,7 +100,9 @@ def _written(directory: Path) -> float | None:
     return max(written, default=None)
 
 
-def moment(seconds: float) -> str:
-    """RFC 3339 in UTC, to the millisecond, of seconds since the epoch."""
-    at = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-    return at.replace("+00:00", "Z")
+def rfc3339(seconds: float, timespec: str = "milliseconds") -> str:
+    """Return RFC 3339 in UTC of seconds since the epoch: `2026-11-29T10:00:00.000Z`.
+
+    `timespec` is that of `datetime.isoformat`: "seconds", or "auto" for as many digits as there are.
+    """
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec=timespec).replace("+00:00", "Z")

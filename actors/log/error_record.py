@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from structlog.typing import ExcInfo
 
-from actors.host.clocks import moment
+from actors.host.clocks import rfc3339
 from actors.log.lines import to_json
 from actors.log.redaction import NO_NAMES, Redaction, discreet, scrubbed
 from transport.fit import text_of
@@ -153,6 +153,6 @@ class Loss:
 
     def record(self, at: float, **more: Any) -> dict[str, Any]:
         """What to tell the ErrorLog at this time."""
-        first, last = moment(self._first), moment(self._last)
+        first, last = rfc3339(self._first), rfc3339(self._last)
         lost = f"{self.count} records lost between {first} and {last}"
         return {"at": at, "level": "error", "event": lost, "lost": self.count, **more}

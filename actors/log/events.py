@@ -21,7 +21,7 @@ import structlog
 from structlog.processors import CallsiteParameter, CallsiteParameterAdder, ExceptionRenderer
 from structlog.typing import ExcInfo, Processor
 
-from actors.host.clocks import moment
+from actors.host.clocks import rfc3339
 from actors.host.stderr import StandardError
 from actors.log.error_record import (
     MEMBERS,
@@ -209,7 +209,7 @@ def _source(event: MutableMapping[str, Any]) -> str:
 def _for_programs(record: Mapping[str, Any]) -> str:
     """JSON, of what is known."""
     known = {name: value for name, value in record.items() if value is not None}
-    return inert(to_json({**known, "at": moment(record["at"])}))
+    return inert(to_json({**known, "at": rfc3339(record["at"])}))
 
 
 def _for_people() -> Callable[[Mapping[str, Any]], str]:
@@ -217,7 +217,7 @@ def _for_people() -> Callable[[Mapping[str, Any]], str]:
 
     def render(record: Mapping[str, Any]) -> str:
         shown = {name: value for name, value in record.items() if value is not None}
-        shown["timestamp"] = moment(shown.pop("at"))
+        shown["timestamp"] = rfc3339(shown.pop("at"))
         if "exception" in shown:
             shown["exception"] = shown["exception"]["stack"]
         return str(renderer(None, "", {name: _inert(value) for name, value in shown.items()}))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from actors.access import (
@@ -22,6 +21,7 @@ from actors.access import (
 from actors.admin.console.context import unnamed
 from actors.edge.authentication import Callers, not_you
 from actors.errors import ActionError, DeadlineExceeded, NotFound, PermissionDenied, Unavailable
+from actors.host.clocks import rfc3339
 from actors.log.messages import ACTION, INTENT, OUTCOME, Entry
 from actors.log.redaction import NO_NAMES, NOTHING_KNOWN, Redaction
 from actors.messages import Principal, TenantRecord, TenantRequest
@@ -54,7 +54,7 @@ class Capacity(NamedTuple):
         return (
             capacity_text(self.principal)
             if self.until is None
-            else f"{SUPER_ADMIN} until {_spelt(self.until)}"
+            else f"{SUPER_ADMIN} until {rfc3339(self.until, 'seconds')}"
         )
 
 
@@ -113,11 +113,6 @@ def not_for_platform(route: Route, capacity: Capacity) -> PermissionDenied:
     return PermissionDenied(
         f"{said}; a developer admin can be made super admin on {place} with supers.grant"
     )
-
-
-def _spelt(at: float) -> str:
-    """RFC 3339, in UTC, to the second."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 LOCAL_MS = 20_000

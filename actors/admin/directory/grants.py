@@ -26,7 +26,6 @@ from actors.admin.directory.repository import (
     Result,
     actor_label,
     new_id,
-    rfc3339,
 )
 from actors.admin.directory.tables import grants, people, tenants, tokens
 from actors.admin.messages import (
@@ -45,6 +44,7 @@ from actors.errors import (
     NotFound,
     PermissionDenied,
 )
+from actors.host.clocks import rfc3339
 from actors.messages import Principal
 
 MOST_MINUTES = 7 * 24 * 60
@@ -117,7 +117,9 @@ def end_expired(transaction: DirectoryTransaction) -> list[Row[Any]]:
     )
     for row in over:
         transaction.run(
-            update(grants).where(grants.c.id == row.id).values(ended_at=rfc3339(row.until))
+            update(grants)
+            .where(grants.c.id == row.id)
+            .values(ended_at=rfc3339(row.until, "seconds"))
         )
     _tell_ended(transaction, [row.id for row in over])
     return list(over)
@@ -210,7 +212,7 @@ def _map(transaction: DirectoryTransaction, row: Row[Any]) -> Result:
         "reason": row.reason,
         "granted_by": row.granted_by,
         "granted_at": row.granted_at,
-        "until": rfc3339(row.until),
+        "until": rfc3339(row.until, "seconds"),
         "ended_at": row.ended_at,
         "live": _is_live(transaction, row),
     }

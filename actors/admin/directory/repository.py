@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -24,7 +23,7 @@ from actors.admin.directory.tables import (
 )
 from actors.admin.secrets import Vault, opened
 from actors.errors import FailedPrecondition, NotFound
-from actors.host.clocks import MonotonicWallClock
+from actors.host.clocks import MonotonicWallClock, rfc3339
 from actors.index.entries import ConfigSchemas, Connector
 from actors.messages import (
     ACTIVE,
@@ -112,7 +111,7 @@ class DirectoryTransaction:
     @property
     def now_text(self) -> str:
         """The same, as it is shown."""
-        return rfc3339(self.now)
+        return rfc3339(self.now, "seconds")
 
     # Finding
 
@@ -323,11 +322,6 @@ def actor_label(by: Principal) -> str:
     return by.person or by.role
 
 
-def rfc3339(seconds: float) -> str:
-    """UTC, to the second; ValueError beyond the years 1 to 9999."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
 def format_time(seconds: float | None) -> str | None:
-    """The same for what may be missing."""
-    return None if seconds is None else rfc3339(seconds)
+    """UTC, to the second; None for None. ValueError beyond the years 1 to 9999."""
+    return None if seconds is None else rfc3339(seconds, "seconds")

@@ -22,11 +22,11 @@ from actors.admin.directory.repository import (
     format_time,
     new_id,
     page,
-    rfc3339,
 )
 from actors.admin.directory.tables import people, tokens
 from actors.admin.messages import IssueToken, ListTokens, RevokeToken
 from actors.errors import FailedPrecondition, NotFound, PermissionDenied
+from actors.host.clocks import rfc3339
 from actors.messages import Principal
 
 PREFIX = "tnt_"
@@ -153,7 +153,7 @@ def end_expired(transaction: DirectoryTransaction) -> None:
         )
     )
     for row in over:
-        ended = rfc3339(row.expires_at)
+        ended = rfc3339(row.expires_at, "seconds")
         transaction.run(update(tokens).where(tokens.c.id == row.id).values(revoked_at=ended))
         transaction.changes.revoked.append(row.digest)
 

@@ -8,7 +8,7 @@ from typing import Any
 from actors.access import PLATFORM_ROLES
 from actors.admin.console.context import AdminContext
 from actors.errors import FailedPrecondition, InvalidArgument, NotFound
-from actors.host.clocks import moment
+from actors.host.clocks import rfc3339
 from actors.log.redaction import SUMMARY
 from actors.messages import FindCalls, ReplayCall
 from actors.runtime.futures import PendingReply, ReplyFuture
@@ -96,7 +96,7 @@ def _brief(ctx: AdminContext, row: Mapping[str, Any]) -> dict[str, Any]:
     message = None if _is_of_platform(ctx) else row["message"]
     return {
         **found,
-        "at": moment(row["at"]),
+        "at": rfc3339(row["at"]),
         "message": message,
         "tries": len(row["attempts"]),
     }
@@ -106,7 +106,7 @@ def _whole(ctx: AdminContext, row: Mapping[str, Any]) -> dict[str, Any]:
     """To the platform's people without what is the tenant's own: what a service says may quote it, too."""
     is_withheld = _is_of_platform(ctx)
     attempts = [
-        {**each, "at": moment(each["at"]), "error": _error(each["error"], is_withheld)}
+        {**each, "at": rfc3339(each["at"]), "error": _error(each["error"], is_withheld)}
         for each in row["attempts"]
     ]
     forms = {form: WITHHELD if is_withheld and row[form] else row[form] for form in FORMS}

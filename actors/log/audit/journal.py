@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from actors.errors import AuditProblem
-from actors.host.clocks import moment
+from actors.host.clocks import rfc3339
 from actors.host.disk import sync
 from actors.log.append_file import Tail, name_at, put_aside, said, shown, volumes
 from actors.log.audit.chain import (
@@ -137,7 +137,7 @@ class Journal:
 
     def _append(self, entry: Entry, at: float) -> Link:
         tail = self._tail_at(at)
-        line, link = sealed(entry, moment(at), self._head)
+        line, link = sealed(entry, rfc3339(at), self._head)
         tail.append(line)
         self._head = link
         self._note()

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from actors.host.clocks import moment
+from actors.host.clocks import rfc3339
 from actors.log.messages import AskActionStats, AskStats, AskTenantStats, Count, Turn, Untold
 from actors.log.metrics.figures import Figures
 from actors.log.metrics.histogram import Histogram
@@ -71,7 +71,7 @@ class Stats(Actor):
         self._watched = watched
         self._clock = clock
         self._began = clock()
-        self._since = moment(epoch())
+        self._since = rfc3339(epoch())
         self._figures = Figures(self._began)
 
     def handle(self, mail: deque[Any]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 from actors.errors import Unavailable
+from actors.host.clocks import rfc3339
 from actors.messages import ListDeliveries, Redeliver
 from actors.tenant.database.outbox_table import OutboxRow
 from actors.tenant.request.sends import Outbox
@@ -47,15 +47,9 @@ def delivery_map(row: OutboxRow) -> dict[str, Any]:
         "ordered": bool(row.ordered),
         "by": row.sent_by,
         "trace_id": row.trace_id,
-        "created_at": spelt_moment(row.created_at),
+        "created_at": rfc3339(row.created_at),
         "state": row.state,
         "attempts": row.attempts,
-        "next_at": row.next_at and spelt_moment(row.next_at),
+        "next_at": row.next_at and rfc3339(row.next_at),
         "last_error": row.last_error,
     }
-
-
-def spelt_moment(at: float) -> str:
-    """RFC 3339, to the millisecond."""
-    spelt = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
-    return spelt.replace("+00:00", "Z")

@@ -9,12 +9,12 @@ Whether two requests with one id ask for the same thing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple, Self
 
 import msgpack
 
+from actors.host.clocks import rfc3339
 from transport.message import Refusal
 
 FIRST_BYTE: Final = 0x93
@@ -47,21 +47,16 @@ class Progress(NamedTuple):
 
     def __str__(self) -> str:
         if self.steps == 1:
-            return f"one stretch of it was committed, at {_format_time(self.first)}"
+            return f"one stretch of it was committed, at {rfc3339(self.first)}"
         return (
-            f"{self.steps} stretches of it were committed, the first at {_format_time(self.first)}, the last "
-            f"at {_format_time(self.last)}"
+            f"{self.steps} stretches of it were committed, the first at {rfc3339(self.first)}, the last "
+            f"at {rfc3339(self.last)}"
         )
 
 
 def progress_in(stored: bytes) -> Progress | None:
     """The mark that stands in the place of a reply; None where a reply does."""
     return Progress(*msgpack.unpackb(stored)) if stored[0] == FIRST_BYTE else None
-
-
-def _format_time(moment: float) -> str:
-    spelt = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
-    return spelt.replace("+00:00", "Z")
 
 
 PLAIN: Final = frozenset({str, int, float, bool, type(None)})

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import actors.admin
-from actors.host.clocks import moment
+from actors.host.clocks import rfc3339
 from actors.log.append_file import LINE_BYTES
 from actors.log.audit.chain import (
     FIELDS,
@@ -166,8 +166,8 @@ def test_a_record_without_its_line_break_is_not_complete() -> None:
 
 def test_times_are_to_the_millisecond_in_utc() -> None:
     """RFC 3339."""
-    assert moment(1_795_555_505.1239) == "2026-11-24T21:25:05.123Z"
-    assert moment(0.0) == "1970-01-01T00:00:00.000Z"
+    assert rfc3339(1_795_555_505.1239) == "2026-11-24T21:25:05.123Z"
+    assert rfc3339(0.0) == "1970-01-01T00:00:00.000Z"
 
 
 # ---------------------------------------------------------------- whatever is said
