@@ -159,7 +159,7 @@ def _cell(rule: Rule, caller: Caller) -> str:
 
 def _sections(index: Index) -> Iterator[str]:
     system = [row_of(route.action, route.rule) for _, route in sorted(built_in().items())]
-    yield from _section("Of whoever is connected", system)
+    yield from _section("On the connection itself", system)
     yield from _section("Administration", rows_of(built_in_index()))
     yield from _section("The index's own actions", rows_of(index))
 
