@@ -1,11 +1,11 @@
-"""An actor that lives in a mailbox: Pykka's, with its loop replaced by turns.
+"""An actor that runs in a mailbox: Pykka's actor, with its loop replaced by turns.
 
 What Pykka does on an error, and what is done here instead:
 
-- a `tell` that raises kills the actor and drops its mail: the mail stays, the supervisor is told;
-- `on_start` that raises runs no hook: the supervisor is told;
-- SystemExit in one actor stops every actor: it is a failure of that one like any other;
-- an answer set twice leaves a dead actor that says it is alive: the second answer is dropped.
+- a `tell` that raises kills the actor and drops its mail: the mail stays, and the supervisor is notified;
+- an `on_start` that raises runs no hook: the supervisor is notified;
+- SystemExit in one actor stops every actor: it is a failure of that actor alone, like any other exception;
+- a reply that is set twice leaves a dead actor that claims to be alive: the second reply is dropped.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pykka
 from pykka import ActorDeadError, ActorRef, ActorRegistry, Future
 from pykka._envelope import Envelope
-from pykka.messages import _ActorStop  # its own name for `stop`: there is no public one
+from pykka.messages import _ActorStop  # the message of `stop`: it has no public name
 
 from actors.runtime.futures import ReplyFuture, resolve, resolve_with_error
 from actors.runtime.mailbox import Crashed, Mailbox, PoisonMessage, Stopped
@@ -26,30 +26,33 @@ MOST_PER_TURN = 256
 """Messages in one turn: enough to fill a commit, few enough to be fair to the other actors."""
 
 MAX_DELIVERIES = 2
-"""Incarnations a message may take with it before it is set aside."""
+"""Times that a message is handled while its actor crashes. Then `dead_letter` takes it out of the mailbox."""
 
 
 PONG = "pong"
 
 
 class Ping(NamedTuple):
-    """Ask: are you there? Every actor answers PONG."""
+    """Ask whether an actor is alive. Every actor answers PONG."""
 
 
 class Actor(pykka.Actor):
-    """One incarnation. Subclasses implement `on_receive`, and `on_start`, `on_stop`, `on_failure`."""
+    """One incarnation of an actor.
+
+    Subclasses implement `on_receive`; `on_start`, `on_stop` and `on_failure` are optional.
+    """
 
     def __init__(self, mailbox: Mailbox) -> None:
         super().__init__()
         self.actor_inbox = mailbox
-        self._actor_ref = ActorRef(self)  # again: the first one was made with the placeholder inbox
+        self._actor_ref = ActorRef(self)  # again: the first one has the placeholder inbox
         self.mailbox = mailbox
         self._started = False
         self.at = 0
 
     @staticmethod
     def _create_actor_inbox() -> Mailbox:
-        """Pykka asks before __init__ can say which mailbox; this one is thrown away."""
+        """Return a placeholder: Pykka calls this before __init__ has the actor's own mailbox."""
         return Mailbox("placeholder", lambda _: None)
 
     @staticmethod
@@ -60,7 +63,7 @@ class Actor(pykka.Actor):
         self.mailbox.attach(self)
 
     def turn(self) -> None:
-        """Handle some of the mail, then hand the mailbox on. Called by the dispatcher."""
+        """Handle up to MOST_PER_TURN messages, then release the mailbox. For the thread that runs it."""
         mail = self.mailbox.in_hand = deque[Any]()
         try:
             if not self._started:
@@ -75,9 +78,9 @@ class Actor(pykka.Actor):
             self._end_turn(mail)
 
     def handle(self, mail: deque[Any]) -> None:
-        """Deal with a turn's mail, taking out what is dealt with; what is left is put back.
+        """Handle a turn's mail and remove each message that is handled; the rest is requeued.
 
-        On an exception, `self.at` says which of what is left was at fault.
+        On an exception, `self.at` is the index of the message at fault among those that are left.
         """
         self.at = 0
         while mail and not self.actor_stopped.is_set():
@@ -85,9 +88,9 @@ class Actor(pykka.Actor):
             mail.popleft()
 
     def dead_letter(self, message: Any, error: BaseException) -> list[Any]:
-        """What to put in the place of a message that took MAX_DELIVERIES incarnations with it.
+        """Return what replaces a message whose actor has crashed MAX_DELIVERIES times while handling it.
 
-        Nothing, here; an asker gets the error, and not as one that would end the asker as well.
+        Here nothing replaces it. An asker gets the error, wrapped if it would end the asker as well.
         """
         if not isinstance(error, Exception):
             error = ActorDeadError(f"{self.mailbox.name} ended on this message: {error!r}")
@@ -120,7 +123,7 @@ class Actor(pykka.Actor):
         try:
             message = envelope.message
             answer = PONG if isinstance(message, Ping) else self._handle_receive(message)
-        except Exception as error:  # noqa: BLE001 - the asker gets it; the actor goes on
+        except Exception as error:  # noqa: BLE001 - the asker gets it; the actor runs on
             resolve_with_error(envelope.reply_to, error)
         else:
             resolve(envelope.reply_to, answer)
@@ -130,37 +133,34 @@ class Actor(pykka.Actor):
             resolve(envelope.reply_to, value)
 
     def _vacate(self) -> None:
-        """Leave as asked. Mail that came meanwhile stays for the supervisor to deal with."""
+        """Stop as requested. Mail that came meanwhile stays in the mailbox for the supervisor."""
         self.mailbox.incarnation = None
         self._notify_supervisor(Stopped(self.mailbox))
 
     def _notify_supervisor(self, news: Stopped | Crashed) -> None:
-        """Hand the token on with the news; where nobody supervises, nobody will live here again."""
+        """Send the mailbox's token to the supervisor with the news; without one, terminate the mailbox."""
         if self.mailbox.supervisor is None:
             terminate(self.mailbox)
         else:
             self.mailbox.supervisor.tell(news)
 
     def _crash(self, error: BaseException, mail: deque[Any]) -> None:
-        """Leave after a failure: the mail stays, the message at fault marked or set aside."""
+        """Stop after an error. The mail stays; the failure of the message at fault is counted."""
         poison = self._count_failure(mail, error) if self.at < len(mail) else None
         self.mailbox.requeue(mail)
         self.mailbox.incarnation = None
         self._unregister()
         try:
             self.on_failure(type(error), error, error.__traceback__)
-        except BaseException as again:  # noqa: BLE001 - cleaning up may fail too; the first error tells more
+        except BaseException as again:  # noqa: BLE001 - the clean-up may fail too; the first error says more
             error.add_note(f"on_failure failed too: {again!r}")
         self._notify_supervisor(Crashed(self.mailbox, error, poison))
 
     def _count_failure(self, mail: deque[Any], error: BaseException) -> PoisonMessage:
         poison = count_failure(mail[self.at])
         del mail[self.at]
-        replacement = (
-            [poison]
-            if poison.failures < MAX_DELIVERIES
-            else self._try_dead_letter(poison.message, error)
-        )
+        is_last = poison.failures >= MAX_DELIVERIES
+        replacement = self._try_dead_letter(poison.message, error) if is_last else [poison]
         for message in replacement:
             mail.insert(self.at, message)
         return poison
@@ -168,7 +168,7 @@ class Actor(pykka.Actor):
     def _try_dead_letter(self, message: Any, error: BaseException) -> list[Any]:
         try:
             return self.dead_letter(message, error)
-        except BaseException as again:  # noqa: BLE001 - the supervisor must be told whatever happens
+        except BaseException as again:  # noqa: BLE001 - the supervisor must be notified in any case
             error.add_note(f"dead_letter failed too: {again!r}")
             return []
 
@@ -178,19 +178,19 @@ class Actor(pykka.Actor):
 
 
 class Terminated:
-    """Lives in a mailbox that no actor will enter again: drops its mail and tells those who ask."""
+    """Stands in a mailbox that gets no incarnation again: drops its mail, and fails every ask."""
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
 
     def turn(self) -> None:
-        """Drop all there is."""
+        """Drop all mail."""
         while not self._mailbox.empty():
             self.drop(self._mailbox.get())
         self._mailbox.release()
 
     def drop(self, message: Any) -> None:
-        """As Pykka does at an actor's end: a stop is done already, anything else meets a dead actor."""
+        """Drop one message as Pykka does: a stop has succeeded, any other ask raises ActorDeadError."""
         if (answer := reply_to(message)) is None:
             return
         if isinstance(message, Envelope) and isinstance(message.message, _ActorStop):
@@ -200,29 +200,29 @@ class Terminated:
 
 
 def terminate(mailbox: Mailbox) -> None:
-    """Nobody will live here again. Needs the mailbox's token."""
+    """Let no further incarnation into this mailbox. Needs the mailbox's token."""
     mailbox.incarnation = Terminated(mailbox)
     mailbox.incarnation.turn()
 
 
 def reply_to(message: Any) -> Future[Any] | None:
-    """Where the answer to a message goes; None where nobody asked."""
+    """Return the future of the reply to a message; None if it was told, not asked."""
     if isinstance(message, PoisonMessage):
         message = message.message
     return message.reply_to if isinstance(message, Envelope) else None
 
 
 def count_failure(message: Any) -> PoisonMessage:
-    """The message, with one more death to its account."""
+    """Return the message with one more failure counted."""
     if isinstance(message, PoisonMessage):
         return PoisonMessage(message.message, message.failures + 1)
     return PoisonMessage(message, 1)
 
 
 def ask(mailbox: Mailbox, message: Any, timeout: float) -> Any:
-    """Ask the incarnation of a mailbox and wait; for the wiring and for asks down the tree.
+    """Ask the actor in a mailbox and wait for its reply. For the wiring, and for asks down the tree.
 
-    Raises pykka.Timeout after `timeout` seconds, and whatever the actor raised.
+    Raises pykka.Timeout after `timeout` seconds, and any exception that the actor raised.
     """
     answer = ReplyFuture()
     mailbox.tell(Envelope(message, reply_to=answer))
@@ -230,5 +230,5 @@ def ask(mailbox: Mailbox, message: Any, timeout: float) -> Any:
 
 
 def stop(mailbox: Mailbox, timeout: float) -> None:
-    """Have the incarnation handle the mail it has and leave; waits until it has."""
+    """Have the actor handle the mail it has and stop; wait up to `timeout` seconds (pykka.Timeout)."""
     ask(mailbox, _ActorStop(), timeout)

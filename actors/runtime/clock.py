@@ -1,6 +1,6 @@
-"""The Clock: tells actors things later. Nobody else waits for time.
+"""The Clock: sends actors messages later. No other part of the server waits for time.
 
-Where the Clock rings for one tenant: it is woken only while somebody waits there.
+DeadlineTimer keeps one timer of the Clock for one tenant, which is woken only while a function waits there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from actors.runtime.mailbox import Incarnation, Mailbox
 
 
 class Once(NamedTuple):
-    """Tell `to` the message once, `seconds` from now."""
+    """Send `to` the message once, `seconds` from now."""
 
     seconds: float
     to: Mailbox
@@ -27,7 +27,7 @@ class Once(NamedTuple):
 
 
 class Every(NamedTuple):
-    """Tell `to` the message every `seconds`, first one period from now, until the Clock stops."""
+    """Send `to` the message every `seconds`, first one period from now, until the Clock stops."""
 
     seconds: float
     to: Mailbox
@@ -35,9 +35,9 @@ class Every(NamedTuple):
 
 
 class ClockMailbox(Mailbox):
-    """A mailbox with a thread of its own, which sleeps until mail comes or a time is due.
+    """A mailbox with a thread of its own, which sleeps until mail comes or a timer is due.
 
-    The thread comes with the first incarnation, outlives failures, and ends when the Clock is stopped.
+    The thread starts with the first incarnation, outlives crashes, and ends when the Clock is stopped.
     """
 
     __slots__ = ("_insertion_order", "_thread", "_timers", "_wakeup")
@@ -52,19 +52,19 @@ class ClockMailbox(Mailbox):
         self._thread: threading.Thread | None = None
 
     def attach(self, incarnation: Incarnation) -> None:
-        """Let a new incarnation live here, with the thread of the one before where that only failed."""
+        """Attach a new incarnation; it keeps the thread of one that crashed."""
         super().attach(incarnation)
         if self._thread is None:
             self._thread = threading.Thread(target=self._loop, name="clock", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
-        """For the Clock only: forget every timer, and end the thread after this turn."""
+        """Remove every timer, and end the thread after this turn. For the Clock only."""
         self._timers.clear()
         self._thread = None
 
     def set_timer(self, timer: Once | Every) -> None:
-        """For the Clock only."""
+        """Add a timer that starts now. For the Clock only."""
         due = time.monotonic() + timer.seconds
         heapq.heappush(self._timers, (due, next(self._insertion_order), timer))
 
@@ -76,14 +76,14 @@ class ClockMailbox(Mailbox):
             except Empty:
                 self._fire()
             else:
-                self._fire()  # also under a stream of mail, times that are due come first
+                self._fire()  # due timers come first, also under a stream of mail
                 self.run()
 
     def _until_next(self) -> float | None:
         return max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
 
     def _fire(self) -> None:
-        # Looked at once: a period shorter than the look itself must not hold us here for ever.
+        # Read once: a period shorter than this loop must not keep it running for ever.
         now = time.monotonic()
         while self._timers and self._timers[0][0] <= now:
             _, _, timer = heapq.heappop(self._timers)
@@ -93,32 +93,33 @@ class ClockMailbox(Mailbox):
 
 
 class Clock(Actor):
-    """Keeps timers in its mailbox, so that they outlive an incarnation of it."""
+    """Keeps its timers in its mailbox, so that they outlive a crash."""
 
     mailbox: ClockMailbox
 
     def on_stop(self) -> None:
-        """Nothing fires any more."""
+        """Stop all timers and the thread."""
         self.mailbox.stop()
 
     def on_receive(self, message: Any) -> None:
-        """Once and Every; anything else is a defect of the sender."""
+        """Set a timer: Once or Every; TypeError for anything else, a defect of the sender."""
         if not isinstance(message, Once | Every):
             raise TypeError(f"the Clock takes Once and Every, not {type(message).__name__}")
         self.mailbox.set_timer(message)
 
 
 class DeadlinePassed(NamedTuple):
-    """From the alarm: the time of somebody who waits may be over."""
+    """From a DeadlineTimer: the deadline of a call that waits may have passed."""
 
 
 DEADLINE_PASSED = DeadlinePassed()
 
 
 class DeadlineTimer(Mailbox):
-    """One timer of the Clock's at a time, for the earliest moment that was asked for.
+    """One timer of the Clock at a time, for the earliest moment that was set.
 
-    Whoever sets it must be in need of it by then: it is asked on the Clock's thread, when it rings.
+    When the timer fires, `is_needed` is called on the Clock's thread. Only set a moment at which it will
+    return true.
     """
 
     __slots__ = ("_clock", "_due", "_is_needed", "_message", "_tenant")
@@ -130,8 +131,8 @@ class DeadlineTimer(Mailbox):
         is_needed: Callable[[], object],
         message: Any = DEADLINE_PASSED,
     ) -> None:
-        """The tenant is told the message; without a clock it never rings."""
-        super().__init__(f"alarm of {tenant.name}", lambda _: None)
+        """The tenant is sent `message`; without a clock the timer never fires."""
+        super().__init__(f"deadline timer of {tenant.name}", lambda _: None)
         self._clock = clock
         self._tenant = tenant
         self._is_needed = is_needed
@@ -139,7 +140,7 @@ class DeadlineTimer(Mailbox):
         self._due = -inf
 
     def set(self, moment: float) -> None:
-        """Ring at this time.monotonic(), unless it will before: then it is set again."""
+        """Fire at this time.monotonic(), in seconds. If it fires earlier already, set it again then."""
         now = time.monotonic()
         if self._clock is None or now < self._due <= moment:
             return
@@ -147,6 +148,6 @@ class DeadlineTimer(Mailbox):
         self._clock.tell(Once(max(0.0, moment - now), self, self._message))
 
     def tell(self, message: Any) -> None:
-        """From the Clock; nobody is woken for what has ended."""
+        """Pass the Clock's message on, unless what it was set for has ended."""
         if self._is_needed():
             self._tenant.tell(message)

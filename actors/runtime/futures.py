@@ -28,36 +28,36 @@ ErrorInfo = tuple[type[BaseException] | None, BaseException | None, TracebackTyp
 
 
 class ReplyFuture(ThreadingFuture[Any]):
-    """Set once by the actor that was asked; read by `get(timeout=seconds)` or `await`."""
+    """The reply to an `ask`: set once by the asked actor, read by `get(timeout=seconds)` or `await`."""
 
     def __init__(self) -> None:
         super().__init__()
         self._callbacks: list[Callable[[], object]] = []
 
     def set(self, value: Any | None = None) -> None:
-        """Answer; raises queue.Full where it was answered before."""
+        """Set the reply; raises queue.Full if it is set already."""
         super().set(value)
         self._notify()
 
     def set_exception(self, exc_info: ErrorInfo | None = None) -> None:
-        """Answer with an exception; raises queue.Full where it was answered before."""
+        """Set an exception as the reply; raises queue.Full if it is set already."""
         super().set_exception(exc_info)
         self._notify()
 
     def done(self) -> bool:
-        """True once set."""
+        """Return True once the reply is set."""
         return self._result is not None
 
     def add_callback(self, callback: Callable[[], object]) -> None:
         """Call this once answered: by the thread that answers, or at once; at times by both."""
         self._callbacks.append(callback)
-        if self.done():  # set before the callback was there: nobody will notify it
+        if self.done():  # set before the callback was added: no thread will notify it
             callback()
 
     def __await__(self) -> Generator[Any, None, Any]:
-        """Wait without blocking the running event loop."""
+        """Wait for the reply without blocking the running event loop."""
         loop = asyncio.get_running_loop()
-        if self._get_hook is not None:  # made from others, as by `map`: nobody will set it
+        if self._get_hook is not None:  # made from others, as by `map`: no thread sets it
             return (yield from loop.run_in_executor(None, self.get).__await__())
         arrived = asyncio.Event()
         self.add_callback(lambda: loop.call_soon_threadsafe(arrived.set))
@@ -68,12 +68,12 @@ class ReplyFuture(ThreadingFuture[Any]):
 
     def _notify(self) -> None:
         for callback in list(self._callbacks):
-            with contextlib.suppress(RuntimeError):  # the loop that waited is closed by now
+            with contextlib.suppress(RuntimeError):  # the loop that waited is closed
                 callback()
 
 
 def resolve(answer: Any, value: Any) -> bool:
-    """Answer unless it was answered before; False then, where Pykka would leave a dead actor."""
+    """Set the reply unless it is set already; then return False, where Pykka would leave a dead actor."""
     try:
         answer.set(value)
     except queue.Full:
@@ -82,7 +82,7 @@ def resolve(answer: Any, value: Any) -> bool:
 
 
 def resolve_with_error(answer: Any, error: BaseException) -> bool:
-    """Answer with an exception unless it was answered before."""
+    """Set an exception as the reply unless it is set already; then return False."""
     try:
         answer.set_exception((type(error), error, error.__traceback__))
     except queue.Full:
@@ -91,30 +91,31 @@ def resolve_with_error(answer: Any, error: BaseException) -> bool:
 
 
 NOT_AWAITABLE = (
-    "only what an actor was asked through ctx can be awaited here: there is no event loop"
+    "only replies of actors that ctx has asked can be awaited here. Tenantry runs functions without an "
+    "event loop, so asyncio.sleep() and the like cannot work"
 )
-"""What a function hears that awaits anything else, such as asyncio.sleep()."""
+"""TypeError for a function that awaits anything else, such as asyncio.sleep()."""
 
 
 NO_LOOP = "no running event loop"
-"""What asyncio itself says, in many of its functions, before anything is awaited."""
+"""The error that many functions of asyncio raise before anything is awaited."""
 
 
 class Awaiting(NamedTuple):
-    """It has run up to an await: step it again once the answer is there."""
+    """The coroutine has run up to an await: step it again once the reply is there."""
 
     awaited: Any
-    """Of the kind that whoever steps it has named; here and in general the ReplyFuture itself."""
+    """An instance of the driver's `kind`: by default the ReplyFuture."""
 
 
 class Returned(NamedTuple):
-    """It has ended."""
+    """The coroutine has returned."""
 
     value: Any
 
 
 class Raised(NamedTuple):
-    """It has failed."""
+    """The coroutine has raised."""
 
     error: BaseException
 
@@ -123,7 +124,7 @@ Step = Awaiting | Returned | Raised
 
 
 class CoroutineDriver:
-    """One running coroutine. Whoever steps it does nothing else with it."""
+    """Steps one coroutine, which nothing else may use."""
 
     __slots__ = ("_coroutine", "_foreign", "_kind")
 
@@ -133,30 +134,30 @@ class CoroutineDriver:
         kind: type = ReplyFuture,
         foreign: str = NOT_AWAITABLE,
     ) -> None:
-        """It may await what yields a `kind`; for anything else it is told `foreign`."""
+        """The coroutine may await what yields a `kind`; anything else raises TypeError(`foreign`) in it."""
         self._coroutine = coroutine
         self._kind = kind
         self._foreign = foreign
 
     def step(self, arrived: ReplyFuture | None = None) -> Step:
-        """Run on: from the beginning, or with the answer that was awaited. Never raises."""
+        """Run up to the next await: from the beginning, or with the reply that was awaited. Never raises."""
         try:
             awaited = self._advance(arrived)
             while not isinstance(awaited, self._kind):
                 awaited = self._coroutine.throw(TypeError(self._foreign))
         except StopIteration as end:
             return Returned(end.value)
-        except BaseException as error:  # noqa: BLE001 - whatever a function raises is its own failure
+        except BaseException as error:  # noqa: BLE001 - any error of a function is its own
             if str(error) == NO_LOOP:
                 error.add_note(self._foreign)
             return Raised(error)
         return Awaiting(awaited)
 
     def close(self) -> BaseException | None:
-        """It will not be stepped again: let it clean up what it holds; the error if that went wrong."""
+        """Close the coroutine so that it cleans up; return the error if that fails. Do not step it again."""
         try:
             self._coroutine.close()
-        except BaseException as error:  # noqa: BLE001 - as above; there is nobody to tell but the log
+        except BaseException as error:  # noqa: BLE001 - as above; the caller logs it
             return error
         return None
 
@@ -165,13 +166,13 @@ class CoroutineDriver:
             return self._coroutine.send(None)
         try:
             value = arrived.get(timeout=0)
-        except BaseException as error:  # noqa: BLE001 - an exception is an answer, too
+        except BaseException as error:  # noqa: BLE001 - an exception is a reply, too
             return self._coroutine.throw(error)
         return self._coroutine.send(value)
 
 
 class PendingReply:
-    """What a stepped function awaits; gives what the actor answered, or raises what it raised."""
+    """Await this in a stepped coroutine: the actor's reply, or the exception that it raised."""
 
     __slots__ = ("future",)
 
@@ -179,26 +180,29 @@ class PendingReply:
         self.future = future
 
     def __await__(self) -> Generator[ReplyFuture, Any, Any]:
-        """Hand the answer to whoever steps."""
+        """Yield the future to the driver."""
         return (yield self.future)
 
 
 def ask_async(mailbox: Mailbox, message: Any) -> PendingReply:
-    """Ask the incarnation of a mailbox now, and await it when you like."""
+    """Ask the actor in a mailbox now; the reply can be awaited later."""
     answer = ReplyFuture()
     mailbox.tell(Envelope(message, reply_to=answer))
     return PendingReply(answer)
 
 
 def ask_async_first(mailbox: Mailbox, message: Any) -> PendingReply:
-    """The same, before whatever else waits there."""
+    """Ask as `ask_async` does, ahead of the mail that waits there."""
     answer = ReplyFuture()
     mailbox.enqueue_first(Envelope(message, reply_to=answer))
     return PendingReply(answer)
 
 
 class OneShotMailbox:
-    """Given as `reply_to` or `outlet` to actors that tell their answers; only the first one counts."""
+    """A mailbox for one message, given as `reply_to` or `outlet` to an actor that tells its reply.
+
+    Later messages are dropped.
+    """
 
     __slots__ = ("_answer",)
 
@@ -206,11 +210,11 @@ class OneShotMailbox:
         self._answer = ReplyFuture()
 
     def tell(self, message: Any) -> None:
-        """Take the message; from any thread."""
+        """Receive the message; from any thread."""
         resolve(self._answer, message)
 
     put = tell
 
     def message(self) -> PendingReply:
-        """What it was told, to be awaited."""
+        """Return the message, to be awaited."""
         return PendingReply(self._answer)

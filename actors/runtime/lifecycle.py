@@ -1,6 +1,6 @@
-"""Asking and stopping actors that may be gone: for the wiring, when the system stops.
+"""How a child is started and restarted, and how the wiring asks and stops actors that may be gone.
 
-A child of the Supervisor: how it is started, and what is remembered of it.
+ChildSpec and ChildState are for the Supervisor; try_ask, try_drain and try_stop for the stop of the system.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from actors.runtime.mailbox import Mailbox
 log = structlog.get_logger()
 
 STOP_SECONDS = 5.0
-"""How long the wiring waits for an actor when it stops."""
+"""Seconds that the wiring waits for each actor while the system stops."""
 
 
 def try_ask(mailbox: Mailbox, message: object) -> bool:
-    """Ask an actor that may be gone; False where it did not answer."""
+    """Ask an actor that may be gone; return False if it does not answer within STOP_SECONDS."""
     if not is_alive(mailbox):
         return False
     try:
@@ -38,9 +38,9 @@ def try_ask(mailbox: Mailbox, message: object) -> bool:
 def try_drain(
     mailbox: Mailbox, message: object, done: ReplyFuture, seconds: float = STOP_SECONDS
 ) -> bool:
-    """Let an actor end what it has begun, while all whom it asks are still there; `done` is set then.
+    """Have an actor finish what it has begun, while every actor that it asks is still alive.
 
-    False where that has not happened after so many seconds.
+    The actor sets `done` then. Return False if it has not after this many seconds.
     """
     if not is_alive(mailbox):
         return True
@@ -48,13 +48,13 @@ def try_drain(
     try:
         done.get(timeout=seconds)
     except (pykka.Timeout, pykka.ActorDeadError):
-        log.error("an actor stopped with work undone", actor=mailbox.name)
+        log.error("actor stopped with unfinished work", actor=mailbox.name)
         return False
     return True
 
 
 def try_stop(mailbox: Mailbox) -> None:
-    """Have it leave; one that does not is logged."""
+    """Have an actor stop; log it if it does not within STOP_SECONDS."""
     try:
         if is_alive(mailbox):
             stop(mailbox, STOP_SECONDS)
@@ -63,39 +63,42 @@ def try_stop(mailbox: Mailbox) -> None:
 
 
 def is_alive(mailbox: Mailbox) -> bool:
-    """False where nobody will answer: the actor was given up."""
+    """Return False if no incarnation will answer: the actor was given up."""
     return not (mailbox.incarnation is None or isinstance(mailbox.incarnation, Terminated))
 
 
 class ChildSpec(NamedTuple):
-    """How to start a child, and when to start it again."""
+    """How the Supervisor starts a child, and when it restarts the child."""
 
     name: str
     start: Callable[[Mailbox], object]
     """Makes and starts an incarnation in the given mailbox."""
     restart: Literal["permanent", "transient", "temporary"] = "permanent"
-    """Always; only after a failure; never."""
+    """permanent: always restarted; transient: only after a crash; temporary: never."""
     max_restarts: int = 5
     max_seconds: float = 10.0
     essential: bool = True
-    """When given up: True stops the system; False tries again after a while, in which a tenant's mail is
-    refused, and any other child's waits."""
+    """Whether the system stops when the child is given up.
+
+    If not, the child is restarted after a while. Until then a tenant's mail is rejected; any other child's
+    mail waits.
+    """
 
 
 class ChildState:
-    """What the Supervisor remembers of a child. Its own, shown to nobody."""
+    """What the Supervisor remembers of a child. For the Supervisor alone."""
 
     def __init__(self, spec: ChildSpec, tenant: TenantRecord | None = None) -> None:
         self.spec = spec
         self.tenant = tenant
         self.restarts: deque[float] = deque()
         self.is_backing_off = False
-        """True while the Clock has the next start; the mailbox's token is the Supervisor's meanwhile."""
+        """True while the Clock times the restart. The Supervisor holds the mailbox's token meanwhile."""
         self.retirements: list[Retire] = []
-        """Who waits for it to be gone, for good."""
+        """Requests to retire the child for good, which are answered when it is gone."""
 
     def count_restart(self, now: float) -> int:
-        """How many restarts there were within max_seconds, this one included."""
+        """Count a restart; return how many there were within max_seconds, this one included."""
         self.restarts.append(now)
         while self.restarts[0] < now - self.spec.max_seconds:
             self.restarts.popleft()
@@ -103,4 +106,4 @@ class ChildState:
 
 
 class ChildStopped(Exception):
-    """A permanent child stopped although nobody is stopping the system."""
+    """A permanent child has stopped by itself, while the system runs."""

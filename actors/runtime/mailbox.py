@@ -1,16 +1,14 @@
-"""A mailbox: the address of an actor, which outlives each incarnation living in it.
+"""A mailbox: the address of an actor, which outlives each incarnation of it.
 
-The law of this file: a mailbox is on at most one thread at a time. Whoever holds its one token may run
-it or adopt a new incarnation into it; everybody else may only append mail and try to take the token. A deque
-with one element is that token: `pop` and `append` are atomic, so no lock is needed. An actor that fails or
-is passivated leaves; the mail stays, in order, for the next incarnation.
+The law of this file: a mailbox runs on at most one thread at a time. Only the holder of its one token may run
+the mailbox or attach an incarnation to it; every other thread may only append mail and try to take the token.
+A deque with one element is that token: `pop` and `append` are atomic, so no lock is needed. When an actor
+crashes or is passivated, its mail stays, in order, for the next incarnation.
 
-A mailbox whose incarnation takes its turns on an asyncio loop, in a thread of its own.
-
-What is told from other threads gets there by `call_soon_threadsafe`. The loop comes with the first
-incarnation, outlives failures, and ends when the incarnation is stopped. Where something ends the loop itself
-(SystemExit in a library's callback), it is run again, with all that was scheduled, and the incarnation fails
-instead.
+An AsyncioMailbox runs its actor's turns on an asyncio loop, in a thread of its own. Other threads schedule it
+by `call_soon_threadsafe`. The loop starts with the first incarnation, outlives crashes, and ends when the
+actor is stopped. If an error ends the loop itself (SystemExit in a library's callback), the loop is run
+again, with all that was scheduled on it, and the actor crashes instead.
 """
 
 from __future__ import annotations
@@ -24,48 +22,48 @@ from typing import Any, NamedTuple, Protocol
 
 
 class Incarnation(Protocol):
-    """What lives in a mailbox: an incarnation of an actor."""
+    """One life of an actor, attached to its mailbox from its start to its stop or crash."""
 
     def turn(self) -> None:
-        """Handle some of the mail; called by one thread at a time. Never raises."""
+        """Handle some of the mail. Called by one thread at a time; never raises."""
         ...
 
 
 class MailWaiting(NamedTuple):
-    """To the supervisor: there is mail and nobody in. The mailbox's token comes with this message."""
+    """To the supervisor: mail waits and no incarnation is attached. Carries the mailbox's token."""
 
     mailbox: Mailbox
 
 
 class Crashed(NamedTuple):
-    """To the supervisor: the incarnation is gone after an error. The mailbox's token comes with it."""
+    """To the supervisor: the incarnation ended with an error. Carries the mailbox's token."""
 
     mailbox: Mailbox
     error: BaseException
     message: Any
-    """The message that was being handled, at the front of the mailbox; None where it was none."""
+    """The PoisonMessage that was being handled; None if the error came between messages."""
 
 
 class Stopped(NamedTuple):
-    """To the supervisor: the incarnation stopped or was passivated as asked. The token comes with this, too.
+    """To the supervisor: the incarnation stopped or was passivated as requested. Carries the mailbox's token.
 
-    Were it handed back at the same time, a supervisor that wants the incarnation replaced could find neither
-    token nor mail, and mail could be told as MailWaiting before the place counts as left.
+    If the incarnation released the token instead, a supervisor that wants to replace it could find neither
+    token nor mail, and MailWaiting could arrive before the tenant counts as stopped.
     """
 
     mailbox: Mailbox
 
 
 class PoisonMessage(NamedTuple):
-    """A message that was being handled when its actor failed, put back in its place."""
+    """A message that was being handled when its actor crashed, requeued in its place."""
 
     message: Any
     failures: int
-    """How many incarnations it has taken with it."""
+    """How often its actor has crashed while handling it."""
 
 
 class Mailbox:
-    """A bounded queue that refuses at once, and schedules itself on whoever runs actors."""
+    """A bounded queue that rejects at once when it is full, and schedules itself to be run."""
 
     __slots__ = (
         "_items",
@@ -90,17 +88,17 @@ class Mailbox:
     ) -> None:
         self.name = name
         self.limit = limit
-        """Messages from outside that may wait; messages of the engine itself are never refused."""
+        """Messages from outside that may wait; the engine's own messages are never rejected."""
         self.supervisor = supervisor
         self.incarnation: Incarnation | None = None
         self.last_turn = 0.0
-        """time.monotonic() of the last turn, in seconds: what passivation goes by."""
+        """time.monotonic() of the last turn, in seconds; passivation is decided by it."""
         self.closing: float | None = None
-        """time.monotonic() after which the incarnation refuses what it has not begun; None while serving."""
+        """time.monotonic() after which requests that have not begun are rejected; None while serving."""
         self.in_hand: deque[Any] = deque()
-        """What the incarnation has taken in its turn and not dealt with yet: the incarnation's own."""
+        """Messages of the current turn that are not handled yet. For the incarnation alone."""
         self._items: deque[Any] = deque()
-        self._token: deque[None] = deque()  # made empty: whoever makes a mailbox holds its token
+        self._token: deque[None] = deque()  # empty: the thread that makes a mailbox holds its token
         self._schedule = schedule
 
     def __repr__(self) -> str:
@@ -110,26 +108,26 @@ class Mailbox:
         return len(self._items)
 
     def tell(self, message: Any) -> None:
-        """Append a message of the engine's own; never refused, never waits."""
+        """Append a message of the engine's own. Never rejected; never waits; from any thread."""
         self._items.append(message)
         self.schedule()
 
-    put = tell  # pykka's name for it: ActorRef.tell and ask put an Envelope
+    put = tell  # Pykka's name for it: ActorRef.tell and ask put an Envelope
 
     def enqueue_first(self, message: Any) -> None:
-        """Put a message of the engine's own before what waits; behind what a turn has taken already."""
+        """Put a message of the engine's own ahead of the mail that waits. A running turn is not affected."""
         self._items.appendleft(message)
         self.schedule()
 
     def try_enqueue(self, message: Any) -> bool:
-        """Append a message from outside; False where the mailbox is full. Call `schedule` afterwards."""
+        """Append a message from outside; return False if the mailbox is full. Call `schedule` afterwards."""
         if len(self._items) >= self.limit:
             return False
         self._items.append(message)
         return True
 
     def schedule(self) -> None:
-        """Have the mailbox run soon, unless it is running, scheduled or held already."""
+        """Have the mailbox run soon, unless its token is taken: it is running, scheduled or held."""
         try:
             self._token.pop()
         except IndexError:
@@ -137,15 +135,15 @@ class Mailbox:
         self._schedule(self)
 
     def get(self) -> Any:
-        """The oldest message. For the incarnation only; IndexError where there is none."""
+        """Remove and return the oldest message; IndexError if none waits. For the incarnation only."""
         return self._items.popleft()
 
     def empty(self) -> bool:
-        """True where no mail waits."""
+        """Return True if no mail waits."""
         return not self._items
 
     def take_up_to(self, most: int) -> list[Any]:
-        """Up to `most` messages, oldest first. For the incarnation only."""
+        """Remove and return up to `most` messages, oldest first. For the incarnation only."""
         items = self._items
         return [items.popleft() for _ in range(min(most, len(items)))]
 
@@ -159,7 +157,7 @@ class Mailbox:
         return [*self.in_hand.copy(), *self._items.copy()]
 
     def run(self) -> None:
-        """One turn of the incarnation; where there is none, the supervisor is told. Needs the token."""
+        """Run one turn of the incarnation; without one, send the supervisor MailWaiting. Needs the token."""
         incarnation = self.incarnation
         if incarnation is None:
             if self.supervisor is not None:
@@ -168,19 +166,19 @@ class Mailbox:
         incarnation.turn()
 
     def attach(self, incarnation: Incarnation) -> None:
-        """Let a new incarnation live here and give it a turn. Needs the token."""
+        """Attach a new incarnation and schedule its first turn. Needs the token."""
         self.incarnation = incarnation
         self._schedule(self)
 
     def release(self) -> None:
-        """Hand the token back; where mail has come meanwhile, run again. Needs the token."""
+        """Hand the token back; if mail has come meanwhile, schedule the mailbox again. Needs the token."""
         self._token.append(None)
-        if self._items:  # whoever told it while the token was away could not wake the mailbox
+        if self._items:  # a sender could not schedule it while the token was taken
             self.schedule()
 
 
 class AsyncioMailbox(Mailbox):
-    """For an actor that does its work in coroutines."""
+    """A mailbox on an asyncio loop, for an actor that does its work in coroutines."""
 
     __slots__ = ("_ends", "_error", "_loop", "_thread")
 
@@ -193,21 +191,21 @@ class AsyncioMailbox(Mailbox):
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        """There from the first incarnation on."""
+        """The loop; there from the first incarnation on."""
         assert self._loop is not None
         return self._loop
 
     @property
     def thread(self) -> threading.Thread | None:
-        """Where it runs; None before the first incarnation, and after the last one."""
+        """The thread of the loop; None before the first incarnation and after the last one."""
         return self._thread
 
     def attach(self, incarnation: Incarnation) -> None:
-        """Let a new incarnation live here, on the loop of the one before where that only failed."""
+        """Attach a new incarnation; it keeps the loop of one that crashed."""
         if self._thread is None:
             self._ends = False
             self._loop = loop = asyncio.new_event_loop()
-            # Daemon: what a connector never returns from must not keep a stopped process alive.
+            # Daemon: a connector that never returns must not keep a stopped process alive.
             self._thread = threading.Thread(
                 target=self._run_loop, args=(loop,), name=self.name, daemon=True
             )
@@ -215,25 +213,25 @@ class AsyncioMailbox(Mailbox):
         super().attach(incarnation)
 
     def stop(self) -> None:
-        """For the incarnation only: the loop ends after this turn."""
+        """End the loop after this turn. For the incarnation only."""
         self._ends, self._thread = True, None
         self.loop.stop()
 
     def take_loop_error(self) -> BaseException | None:
-        """For the incarnation only: what has ended the loop since it was last asked."""
+        """Return the error that ended the loop since the last call, or None. For the incarnation only."""
         error, self._error = self._error, None
         return error
 
     def _call_soon(self) -> None:
         if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # closed: nobody will live here any more
+            with contextlib.suppress(RuntimeError):  # closed: no incarnation will follow
                 self._loop.call_soon_threadsafe(self.run)
 
     def _run_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         while not self._ends:
             try:
                 loop.run_forever()
-            except BaseException as error:  # noqa: BLE001 - the loop of this connector has to go on
+            except BaseException as error:  # noqa: BLE001 - the loop of this connector must run on
                 self._error = error
                 self.schedule()
         loop.run_until_complete(loop.shutdown_asyncgens())

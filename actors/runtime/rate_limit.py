@@ -1,10 +1,8 @@
-"""How much time a tenant's functions may take: measured only where a limit is set.
+"""Budgets over time: a rate limiter, and the limit of the CPU time that a tenant's functions may use.
 
-Counted is the processor's time of the thread that runs the function, SQLite's share included. Time that
-passes otherwise (waiting for a disk, for an outside service, for other tenants' turns) is nobody's fault
-that could be refused, and would make a tenant pay for its neighbours.
-
-A bucket: how much of something may be used in a time, and how long to wait where it is empty.
+CpuBudget counts the CPU time of the thread that runs a function, SQLite's share included. It does not count
+time that passes while the function waits (for a disk, for an outside service, for other tenants' turns): the
+tenant cannot help it, and would pay for its neighbours. CPU time is measured only for tenants with a limit.
 """
 
 from __future__ import annotations
@@ -16,28 +14,29 @@ from typing import Final
 from actors.errors import ResourceExhausted
 
 ROUNDING = 1e-6
-"""Seconds by which a wait may be too short: sums of floats are not exact, and whoever waited must get in."""
+"""Seconds by which a wait may be too short: sums of floats are not exact, and a caller that waited is due."""
 
 
 class RateLimiter:
-    """Fills at `rate` per second up to `burst`; pure: whoever asks brings the time.
+    """A budget that refills at `rate` per second up to `burst`. Pure: the caller passes the time.
 
-    The generic cell rate algorithm (ITU-T I.371, annex A): all that is remembered is when the bucket is full
-    again. Times are time.monotonic() in seconds; of one that goes back nobody gets more than if it had stood.
+    The generic cell rate algorithm (ITU-T I.371, annex A): only the time at which the budget is full again is
+    stored. Times are time.monotonic() in seconds; a time that goes back lets no more through than one that
+    stands still.
     """
 
     __slots__ = ("_burst_seconds", "_full_at", "_rate")
 
     def __init__(self, rate: float, burst: float) -> None:
-        """It begins full. Both in the same unit, larger than 0."""
+        """Start with a full budget. `rate` and `burst` have the same unit and are larger than 0."""
         self._rate = rate
         self._burst_seconds = burst / rate
         self._full_at = float("-inf")
 
     def try_acquire(self, cost: float, now: float) -> float:
-        """Take out what is used now: 0.0; or take nothing: the seconds after which it will be there.
+        """Take `cost` and return 0.0; or take nothing and return the seconds until `cost` is available.
 
-        A cost larger than the burst is never there.
+        A cost larger than the burst is never available.
         """
         full_at = max(self._full_at, now) + cost / self._rate
         wait = full_at - self._burst_seconds - now
@@ -47,63 +46,62 @@ class RateLimiter:
         return 0.0
 
     def charge(self, cost: float, now: float) -> None:
-        """Take out what was used already, into debt where it was more than there was."""
+        """Take a cost that was used already; the budget goes into debt if there was less."""
         self._full_at = max(self._full_at, now) + cost / self._rate
 
     def retry_after(self, now: float) -> float:
-        """Seconds until nothing is owed any more; 0.0 where nothing is."""
+        """Return the seconds until no debt is left; 0.0 if there is none."""
         owed = self._full_at - self._burst_seconds - now
         return owed if owed > ROUNDING else 0.0
 
     def is_full(self, now: float) -> bool:
-        """Whether nothing of what was taken out is missing any more: another one would be the same."""
+        """Return whether the budget is full: a new limiter would behave the same."""
         return self._full_at <= now
 
 
 BURST_SECONDS: Final = 10.0
-"""The limit holds on average over so many seconds."""
+"""Seconds over which the limit of CPU time holds on average."""
 
 
 class CpuBudget:
-    """One tenant's, for as long as it is resident: around each call of a function."""
+    """The CPU time of one tenant, while it is resident. A context manager around each call of a function."""
 
     __slots__ = ("_began", "_limit", "_limiter", "_tenant")
 
     def __init__(self, tenant: str, limit: float) -> None:
-        """`limit` is in milliseconds a second."""
+        """`limit` is in milliseconds of CPU time a second."""
         self._tenant = tenant
         self._limit = limit
         self._limiter = RateLimiter(limit, limit * BURST_SECONDS)
         self._began = 0.0
 
     def __enter__(self) -> None:
-        """ResourceExhausted while more has been taken than there is: it says when that will be over."""
+        """Start to measure. Raises ResourceExhausted, with the time to wait, while the budget is in debt."""
         wait = self._limiter.retry_after(time.monotonic())
         if wait > 0:
             raise ResourceExhausted(
-                f"the functions of tenant {self._tenant} may take {self._limit:g} ms of the processor's time "
-                f"in a second, on average over {BURST_SECONDS:g}, and have taken it; send this again with "
-                "the same id",
+                f"the functions of tenant {self._tenant} have used their {self._limit:g} ms of CPU time a "
+                f"second, on average over {BURST_SECONDS:g} s. Send the request again later with the same id",
                 retry_after_ms=math.ceil(wait * 1000),
             )
         self.resume()
 
     def resumption(self) -> Resumption:
-        """Around a later stretch of a function that has waited."""
+        """Return a context manager for a later step of a function that has waited."""
         return Resumption(self)
 
     def resume(self) -> None:
-        """Measure from here."""
+        """Measure from now on."""
         self._began = time.thread_time()
 
     def __exit__(self, *_: object) -> None:
-        """What a call took is charged afterwards, however it ended."""
+        """Charge the CPU time of the call, however it ended."""
         spent = time.thread_time() - self._began
         self._limiter.charge(spent * 1000, time.monotonic())
 
 
 class Resumption:
-    """Charged like any, and never refused: a function that has begun is not ended halfway for its cost."""
+    """Charges a step like a call, but never rejects it: a function that has begun is not ended halfway."""
 
     __slots__ = ("_time",)
 
@@ -118,5 +116,5 @@ class Resumption:
 
 
 def cpu_budget(tenant: str, limit: float | None) -> CpuBudget | None:
-    """What measures a tenant with this limit; None where there is none."""
+    """Return the budget of a tenant; None if it has no limit."""
     return None if limit is None else CpuBudget(tenant, limit)

@@ -25,26 +25,26 @@ from queue import Empty, SimpleQueue
 from actors.runtime.mailbox import Mailbox
 
 STEAL_AFTER = 0.01
-"""Seconds after which a thread that waits may take the compute token from one that has had it for so long."""
+"""Seconds after which a thread that waits may steal the token from the thread that holds it."""
 
 Hold = deque[None]
-"""Holds one element while it is good; whoever pops that has ended it."""
+"""One thread's hold of the token: has one element while it is valid. Popping that element ends it."""
 
 EXPIRED: Hold = deque()
 
 
 class ComputeToken:
-    """One for the router and the threads of the tenants."""
+    """The right to run Python. One token for the router and the threads of the tenants."""
 
     def __init__(self) -> None:
-        self._free: SimpleQueue[None] = SimpleQueue()  # one element while nobody computes
+        self._free: SimpleQueue[None] = SimpleQueue()  # one element while no thread computes
         self._free.put(None)
         self._right = EXPIRED
         self._since = 0.0
         self._mine = threading.local()
 
     def acquire(self) -> None:
-        """Wait until nobody else computes, or somebody has for too long; nothing where it is held already."""
+        """Wait for the token, or steal it from a thread that holds it too long. No effect if held already."""
         if self._held():
             return
         while not self._handed_over():
@@ -54,7 +54,7 @@ class ComputeToken:
         self._mine.right = self._right = deque([None])
 
     def release(self) -> None:
-        """Have another thread compute; nothing where the compute token was taken away, or is not held."""
+        """Let another thread compute. No effect if the token was stolen, or is not held."""
         if self._end(self._held()):
             self._free.put(None)
 
@@ -79,7 +79,7 @@ STALLED_AFTER = 0.05
 """Seconds in one turn after which a thread counts as blocked; a turn ends after 0.02 s and a commit."""
 
 IDLE_AFTER = 5.0
-"""Seconds without work after which a thread above the pool's size leaves."""
+"""Seconds without work after which a thread above the pool's size ends."""
 
 
 class Dispatcher:
@@ -101,22 +101,25 @@ class Dispatcher:
         self._workers: dict[
             threading.Thread, float
         ] = {}  # thread → monotonic start of its turn; 0.0 idle
-        self._extra: deque[None] = deque()  # one element for each thread that may leave again
+        self._extra: deque[None] = deque()  # one element for each thread that may end again
         self._made = 0
         for _ in range(threads):
             self._add()
 
     def schedule(self, mailbox: Mailbox) -> None:
-        """Queue a mailbox whose token the caller holds."""
+        """Queue a mailbox for a turn. The caller holds its token, which goes with it."""
         self._ready.put(mailbox)
 
     @property
     def threads(self) -> int:
-        """How many threads there are now."""
+        """The number of threads now."""
         return len(self._workers)
 
     def grow_if_blocked(self) -> bool:
-        """Add a thread if mail waits and every thread is blocked. Called often, by one caller only."""
+        """Add a thread if mail waits and every thread is blocked; return whether one was added.
+
+        Called often, by one thread only.
+        """
         if self._ready.empty() or len(self._workers) >= self._max_threads:
             return False
         before = time.monotonic() - STALLED_AFTER
@@ -124,13 +127,13 @@ class Dispatcher:
             return False
         try:
             self._add()
-        except RuntimeError:  # no more threads or memory: those there are go on
+        except RuntimeError:  # no more threads or memory: the existing ones run on
             return False
         self._extra.append(None)
         return True
 
     def stop(self, timeout: float = 5.0) -> bool:
-        """End every thread after its turn; False where one is still blocked after `timeout` seconds."""
+        """End every thread after its turn; return False if one is still blocked after `timeout` seconds."""
         workers = list(self._workers)
         for _ in workers:
             self._ready.put(None)
@@ -176,7 +179,7 @@ class Dispatcher:
                     return None
 
     def _is_oversized(self) -> bool:
-        """More threads than the pool's size are free of functions that block."""
+        """Return whether more threads than the pool's size are not blocked."""
         before = time.monotonic() - STALLED_AFTER
         free = sum(not began or began > before for began in list(self._workers.values()))
         return free > self._size
