@@ -290,7 +290,7 @@ def prepare(system: System, data: Path) -> Iterator[str]:
 def _require_desk(system: System) -> None:
     """SettingsError where the index is another one, before anything is made."""
     asked = {action for name in NAMES for action, _ in requests(name)}
-    missing = sorted(asked - system.tables.current.routes.keys())
+    missing = sorted(asked - system.snapshot.current.routes.keys())
     if missing:
         raise SettingsError(
             f"--demo needs {missing[0]}, which {system.settings.registry} does not describe: "

@@ -33,7 +33,7 @@ from actors.profiles import Profiles
 from actors.registry.actor import Registry
 from actors.registry.crash_report import Deaths
 from actors.registry.messages import LookForHangs
-from actors.registry.snapshot import Published
+from actors.registry.snapshot import RoutingSnapshot
 from actors.routing.health import LOOK_SECONDS
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Ping, ask
@@ -104,11 +104,11 @@ class System:
         limit_memory(settings.memory_bytes)
         self._bounds = bounds_within(settings.resident, settings.memory_bytes)
         index = read_served_index(settings.registry)
-        self.tables = Published(RoutingTable.build(index, settings.environment))
+        self.snapshot = RoutingSnapshot(RoutingTable.build(index, settings.environment))
         self._age = age = retention_clock(settings.data, self._now, self._steady)
         migrations, quota = index.storage.migrations, settings.database_bytes
         self._storage = Storage(settings.data, migrations, quota, age.now)
-        self._read_text(self.tables.current)
+        self._read_text(self.snapshot.current)
         prepare_directory(directory := settings.data / "directory.db")
         self._vault = find_keys(settings.secrets_file, lambda: holds_sealed(directory))
         self._security = Security.from_files(settings.curve_keys, settings.curve_clients)
@@ -132,10 +132,10 @@ class System:
         """Where administration is answered."""
         bound(self._lock, self.endpoint, self.admin_endpoint, self.settings.metrics_port)
         deaths = Deaths(self.settings.data, self.settings.threads_most)
-        self.tables.at_work = self.at_work = deaths.at_work
+        self.snapshot.at_work = self.at_work = deaths.at_work
         try:
             self._start_actors()
-            deaths.tell(self.tables)
+            deaths.tell(self.snapshot)
         except BaseException:
             self.stop()
             raise
@@ -156,14 +156,14 @@ class System:
         self.logs = Logs(settings, self._now, self.supervisor, self._mailbox, *given)
         self.clock = ClockMailbox(self.supervisor)
         self.migrator = self._mailbox("migrator", self.supervisor)
-        self.registry = self.tables.registry = self._mailbox("registry", self.supervisor)
+        self.registry = self.snapshot.registry = self._mailbox("registry", self.supervisor)
         self.admin_log = self._mailbox("admin log", self.supervisor)
         # Verifying a long log computes: it takes turns with the tenants.
         self.audit_reader = self._mailbox("audit reader", self.supervisor, self._token)
         self.timer = self._mailbox("timer", self.supervisor)
         self.connectors = Switchboard(
             settings.data / "connectors",
-            self.tables,
+            self.snapshot,
             self._profiles,
             self.supervisor,
             self._adopt,
@@ -209,7 +209,7 @@ class System:
                 box,
                 settings.registry,
                 settings.environment,
-                self.tables,
+                self.snapshot,
                 self._read_text,
                 audit=self.admin_log,
                 clock=self.clock,
@@ -306,7 +306,7 @@ class System:
             supervisor=self.supervisor,
             audit=self.admin_log,
             profiles=self._profiles,
-            tables=self.tables,
+            snapshot=self.snapshot,
             vault=self._vault,
             epoch=MonotonicWallClock(self._now),
             age=self._age,
@@ -326,7 +326,7 @@ class System:
             supervisor=self.supervisor,
             directory=self.directory,
             audit=self.admin_log,
-            tables=self.tables,
+            snapshot=self.snapshot,
             profiles=self._profiles,
             limits=self._limits,
             read_directory=lambda: self.directory.tell(PublishAll(self.router)),
@@ -351,7 +351,7 @@ class System:
                 stats=self.logs.stats,
                 connectors=self.connectors,
             ),
-            tables=self.tables,
+            snapshot=self.snapshot,
             profiles=self._profiles,
             limits=self._limits,
             read_directory=lambda: self.directory.tell(PublishAll(self.console)),
@@ -364,7 +364,7 @@ class System:
             mailbox,
             record,
             self._storage,
-            self.tables,
+            self.snapshot,
             self._token.release,
             self._profiles,
             self.logs.accounts(),
@@ -396,5 +396,5 @@ class System:
             dispatcher.stop(patience)
         self._security.close()
         self._context.destroy(linger=0)
-        self.tables.at_work.stopped()
+        self.snapshot.at_work.stopped()
         release(self._lock)

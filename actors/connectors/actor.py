@@ -35,7 +35,7 @@ from actors.errors import (
 from actors.log.redaction import NO_NAMES, folded_names
 from actors.messages import CallConnector, CheckSettings, FindCalls, Quiesce, ReplayCall
 from actors.profiles import Profiles, may_use
-from actors.registry.snapshot import Published, sound
+from actors.registry.snapshot import RoutingSnapshot, select_healthy
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Actor
 from actors.runtime.futures import resolve, resolve_with_error
@@ -91,21 +91,23 @@ class ConnectorActor(Actor):
         self,
         mailbox: AsyncioMailbox,
         name: str,
-        tables: Published,
+        snapshot: RoutingSnapshot,
         profiles: Profiles,
         journal: Journal,
         habits: Habits = HABITS,
     ) -> None:
         super().__init__(mailbox)
         self._name = name
-        self._tables = tables
+        self._snapshot = snapshot
         self._profiles = profiles
         self._journal = journal
         self._hide = habits.hide
         self._queue = Queue(name)
         self._implementations = Implementations(name, habits.boundary)
         tries = Tries(habits.breakers(), habits.sleep, habits.try_seconds)
-        self._exchange = Exchange(name, tables, profiles, self._implementations, tries, self._hide)
+        self._exchange = Exchange(
+            name, snapshot, profiles, self._implementations, tries, self._hide
+        )
         self._table: RoutingTable | None = None
         self._is_finishing = False
         self._under_way: dict[asyncio.Task[None], Call] = {}
@@ -209,14 +211,14 @@ class ConnectorActor(Actor):
 
     def _heed(self) -> None:
         """Between two calls: what was served before ends what it has begun."""
-        table = self._tables.current
+        table = self._snapshot.current
         if table is self._table:
             return
         self._table = table
         service = table.services.get(self._name)
         if service is not None:
             self._queue.room = service.connector.room
-        serving = sound(service, "") if service is not None else None
+        serving = select_healthy(service, "") if service is not None else None
         self._implementations.retire(serving and serving.make)
 
     def _settle_down(self, message: Quiesce) -> None:

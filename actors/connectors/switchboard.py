@@ -18,7 +18,7 @@ import structlog
 from actors.connectors.actor import HABITS, ConnectorActor, Finish, Habits
 from actors.connectors.engine.journal import Journal
 from actors.profiles import Profiles
-from actors.registry.snapshot import Published
+from actors.registry.snapshot import RoutingSnapshot
 from actors.runtime.futures import ReplyFuture
 from actors.runtime.lifecycle import ChildSpec, is_alive, try_stop
 from actors.runtime.mailbox import AsyncioMailbox, Mailbox
@@ -35,7 +35,7 @@ class Switchboard(Mapping[str, Mailbox]):
     def __init__(
         self,
         directory: Path,
-        tables: Published,
+        snapshot: RoutingSnapshot,
         profiles: Profiles,
         supervisor: Mailbox,
         adopt: Callable[[ChildSpec, Mailbox], object],
@@ -48,7 +48,7 @@ class Switchboard(Mapping[str, Mailbox]):
         `age` says the seconds since the epoch by which journals are swept.
         """
         self._directory = directory
-        self._tables = tables
+        self._snapshot = snapshot
         self._profiles = profiles
         self._supervisor = supervisor
         self._adopt = adopt
@@ -64,12 +64,12 @@ class Switchboard(Mapping[str, Mailbox]):
             found = self._made.get(name)
         if found is not None:
             return found
-        if name not in self._tables.current.connectors:
+        if name not in self._snapshot.current.connectors:
             raise KeyError(name)
         return self._make(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter({**self._built_in, **self._made, **self._tables.current.connectors})
+        return iter({**self._built_in, **self._made, **self._snapshot.current.connectors})
 
     def __len__(self) -> int:
         return len(list(iter(self)))
@@ -109,7 +109,7 @@ class Switchboard(Mapping[str, Mailbox]):
         found = self._made.setdefault(name, mailbox)
         if found is mailbox:
             journal = Journal(self._directory / f"{name}.db", self._habits.hide, self._age)
-            given: tuple[Any, ...] = (name, self._tables, self._profiles, journal, self._habits)
+            given: tuple[Any, ...] = (name, self._snapshot, self._profiles, journal, self._habits)
             spec = ChildSpec(
                 mailbox.name, lambda box: ConnectorActor.start(box, *given), essential=False
             )

@@ -28,7 +28,7 @@ from actors.messages import (
     TokensUsed,
 )
 from actors.profiles import Profiles
-from actors.registry.snapshot import Published
+from actors.registry.snapshot import RoutingSnapshot
 from actors.replies import A_DEFECT, new_trace_id, packed_refusal, refusal_bytes, success_around
 from actors.runtime.actor import Actor
 from actors.runtime.mailbox import Incarnation, Mailbox
@@ -97,7 +97,7 @@ class Channel(Actor):
         mailbox: ChannelMailbox,
         *,
         directory: Mailbox,
-        tables: Published,
+        snapshot: RoutingSnapshot,
         profiles: Profiles,
         limits: Limits,
         read_directory: Callable[[], None],
@@ -107,7 +107,7 @@ class Channel(Actor):
         self._profiles = profiles
         self._callers = Callers(epoch or MonotonicWallClock())
         self._directory = directory
-        self._tables = tables
+        self._snapshot = snapshot
         self._limits = limits
         self._pages = Pages()
         self._read_directory = read_directory
@@ -225,7 +225,7 @@ class Channel(Actor):
 
     def _answer_system(self, work: TenantRequest) -> None:
         tests = self._tests(work.principal)
-        route, result = self._pages.answer(self._tables.current, work, tests)
+        route, result = self._pages.answer(self._snapshot.current, work, tests)
         self._reply(work.peer, success_around(work, route, result))
 
     # To the network

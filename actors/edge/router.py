@@ -33,7 +33,7 @@ from actors.messages import (
     TenantRequest,
 )
 from actors.profiles import Profiles
-from actors.registry.snapshot import Published
+from actors.registry.snapshot import RoutingSnapshot
 from actors.replies import new_trace_id, packed_refusal, refusal_bytes, worded
 from actors.routing.route import require
 from actors.runtime.mailbox import Mailbox
@@ -80,7 +80,7 @@ class Router(Channel):
         supervisor: Mailbox,
         directory: Mailbox,
         audit: Mailbox,
-        tables: Published,
+        snapshot: RoutingSnapshot,
         profiles: Profiles,
         limits: Limits,
         read_directory: Callable[[], None],
@@ -93,7 +93,7 @@ class Router(Channel):
         super().__init__(
             mailbox,
             directory=directory,
-            tables=tables,
+            snapshot=snapshot,
             profiles=profiles,
             limits=limits,
             read_directory=read_directory,
@@ -169,7 +169,7 @@ class Router(Channel):
         """Whether a body is heavy, not too long, and names nothing that a stranger may ask for."""
         if not HEAVY_BYTES < len(body) <= self._limits.body_bytes or not self._callers.informed:
             return False
-        routes = self._tables.current.routes.values()
+        routes = self._snapshot.current.routes.values()
         public = (each.name for each in routes if each.rule.admits(ANYONE.role, ANYONE.areas, DATA))
         return not any(name.encode() in body for name in public)
 
@@ -211,7 +211,7 @@ class Router(Channel):
         """Return where the caller may have its tenant do this now."""
         caller = work.principal
         tenant = self._tenant(work)
-        route = self._tables.current.find(work.request.action, caller)
+        route = self._snapshot.current.find(work.request.action, caller)
         if route.rule.channel == ADMIN:
             self._attempted(work, tenant)
         require(route, caller, DATA)
@@ -237,7 +237,7 @@ class Router(Channel):
         tenant exists.
         """
         tenant = self._callers.tenant(request.tenant) or NO_TENANT
-        route = self._tables.current.routes.get(request.action)
+        route = self._snapshot.current.routes.get(request.action)
         inlet = self._inlets.get(tenant.id, NO_INLET)
         is_there = inlet.is_awake and tenant.status == ACTIVE
         rule = FOR_NOBODY if route is None else route.rule
@@ -270,7 +270,7 @@ class Router(Channel):
         """A tenant's caller, in its words and with a line in its log."""
         body = packed_refusal(work, worded(refusal, self._profiles.of(tenant.id).config))
         if self._refusals is not None:
-            route = self._tables.current.routes.get(work.request.action)
+            route = self._snapshot.current.routes.get(work.request.action)
             self._refusals.note(tenant, work, refusal, route, len(body))
         self._reply(work.peer, body)
 

@@ -42,9 +42,9 @@ from actors.registry.messages import (
     TakeOut,
     WriteAgain,
 )
-from actors.registry.pending_trips import FILE, MACHINE, Unwritten
+from actors.registry.pending_trips import FILE, MACHINE, PendingTrips
 from actors.registry.registry_file import Unsettled, digest_of, edited, edited_by_hand, replace
-from actors.registry.snapshot import Published
+from actors.registry.snapshot import RoutingSnapshot
 from actors.registry.transitions import Plan, planned
 from actors.routing.code_cache import Key, Library, connector_key, everything
 from actors.routing.health import Blame, Failure, span
@@ -77,7 +77,7 @@ class Registry(Actor):
         mailbox: Mailbox,
         path: Path,
         environment: str,
-        tables: Published,
+        snapshot: RoutingSnapshot,
         prepare: Callable[[RoutingTable], object] = lambda _: None,
         audit: Mailbox | None = None,
         clock: Mailbox | None = None,
@@ -87,12 +87,14 @@ class Registry(Actor):
         super().__init__(mailbox)
         self._path = path
         self._environment = environment
-        self._tables = tables
+        self._snapshot = snapshot
         self._prepare = prepare
         self._audit = audit
         self._clock = clock
-        self._unwritten = Unwritten(tables.unwritten, receipts and receipts.with_name(FILE))
-        self._receipts = Receipts(receipts, tables.on_disk)
+        self._pending_trips = PendingTrips(
+            snapshot.pending_trips, receipts and receipts.with_name(FILE)
+        )
+        self._receipts = Receipts(receipts, snapshot.file_digest)
         self._is_settled = False
         """Whether the file's last change is known to be on disk: an incarnation before may not have said."""
         self._unsettled: Unsettled | None = None
@@ -108,11 +110,11 @@ class Registry(Actor):
 
     def on_start(self) -> None:
         """What the machine took out before, and no file could say, is out from the first call on."""
-        for move in self._unwritten.before(self._tables.current.described):
+        for move in self._pending_trips.before(self._snapshot.current.described):
             with suppress(TenantryError):  # then it may fail anew
                 self._served_without(move)
-        if not self._unwritten:
-            self._unwritten.clear()
+        if not self._pending_trips:
+            self._pending_trips.clear()
         self._write_again()
 
     def on_stop(self) -> None:
@@ -129,23 +131,23 @@ class Registry(Actor):
     # The file, edited by hand
 
     def _compare(self) -> Difference:
-        table, new = self._tables.current, read_served_index(self._path)
+        table, new = self._snapshot.current, read_served_index(self._path)
         found = (*changes(table.described, new), *_other_code(table, new))
         return Difference(new.digest, found, text_difference(table.described, new.text))
 
     def _reload(self, message: Reload) -> Taken:
-        before, new = self._tables.current, read_served_index(self._path)
+        before, new = self._snapshot.current, read_served_index(self._path)
         if message.digest not in (None, new.digest):
             raise Aborted(
                 f"{self._path} is not what you have seen: it was edited again; see functions.diff"
             )
-        text = self._unwritten.text(new)
+        text = self._pending_trips.text(new)
         index = new if text == new.text else parse_index(self._path, text)
         found = (*changes(before.described, index), *_other_code(before, index))
         table = self._built(index, everything)
         if index.text != new.text:
             self._replace(index.text, new.digest)
-        self._unwritten.clear()
+        self._pending_trips.clear()
         self._publish(table, index.digest)
         log.info(
             "index loaded", path=str(self._path), actions=len(table.routes), changes=len(found)
@@ -158,21 +160,21 @@ class Registry(Actor):
         done = self._receipts.recall(message.receipt)
         if done is None:
             done = self._make(message)
-        elif not self._is_settled and digest_of(self._path) == self._tables.on_disk:
-            self._replace(self._tables.current.described.text, self._tables.on_disk)
+        elif not self._is_settled and digest_of(self._path) == self._snapshot.file_digest:
+            self._replace(self._snapshot.current.described.text, self._snapshot.file_digest)
         if self._unsettled:
             raise self._unsettled
         return done
 
     def _make(self, message: Move) -> Moved:
-        if digest_of(self._path) != self._tables.on_disk:
+        if digest_of(self._path) != self._snapshot.file_digest:
             raise edited_by_hand(self._path)
-        plan = planned(self._tables.current.described, message)
+        plan = planned(self._snapshot.current.described, message)
         table = self._planned_table(message, plan)
         index, moved = table.described, _moved(message, plan, table)
         with self._receipts.keeping(message.receipt, moved, index.digest):
-            self._replace(index.text, self._tables.on_disk)
-        self._unwritten.clear()
+            self._replace(index.text, self._snapshot.file_digest)
+        self._pending_trips.clear()
         self._publish(table, index.digest)
         self._record(message, plan.version.state, ())
         return moved
@@ -200,21 +202,21 @@ class Registry(Actor):
         return table
 
     def _edited(self, plan: Plan) -> Index:
-        text = self._tables.current.described.text
+        text = self._snapshot.current.described.text
         text = edited(text, plan.section, plan.name, plan.version.number, plan.values)
         return parse_index(self._path, text)
 
     def _built(self, index: Index, doubt: Callable[[Key], bool]) -> RoutingTable:
-        table = RoutingTable.build(index, self._environment, self._tables.current.volumes, doubt)
+        table = RoutingTable.build(index, self._environment, self._snapshot.current.volumes, doubt)
         self._prepare(table)
         return table
 
-    def _publish(self, table: RoutingTable, on_disk: str) -> None:
-        self._tables.on_disk = on_disk
+    def _publish(self, table: RoutingTable, file_digest: str) -> None:
+        self._snapshot.file_digest = file_digest
         self._serve(table)
 
     def _serve(self, table: RoutingTable) -> None:
-        before, self._tables.current = self._tables.current, table
+        before, self._snapshot.current = self._snapshot.current, table
         for module in set(before.modules).difference(table.modules):
             unload(module)
 
@@ -222,7 +224,7 @@ class Registry(Actor):
 
     def _prepare_one(self, message: Prepare) -> Route:
         """By itself: what is served goes on with the code that it has."""
-        index = self._tables.current.described
+        index = self._snapshot.current.described
         action = index.actions.get(message.name)
         if action is None:
             raise NotFound(
@@ -242,9 +244,9 @@ class Registry(Actor):
 
     def _take_out(self, message: TakeOut) -> None:
         key = _key(message)
-        owner = _owner(self._tables.current.described, message.kind, message.name)
+        owner = _owner(self._snapshot.current.described, message.kind, message.name)
         version = owner and owner.version(message.version)
-        volume = self._tables.current.volumes.get(key)
+        volume = self._snapshot.current.volumes.get(key)
         if not version or volume is None or not volume.health.is_out:
             return  # somebody was quicker: it has been moved, or its code is other code
         move = Move(
@@ -267,35 +269,35 @@ class Registry(Actor):
 
     def _served_without(self, move: Move) -> RoutingTable | None:
         """The table that is served from now on; None, and the one before, where nothing takes over."""
-        plan = planned(self._tables.current.described, move)
+        plan = planned(self._snapshot.current.described, move)
         table = self._built(self._edited(plan), lambda _: False)
         serving = _serving(table, move.kind, move.name)
         if serving is None or serving.taken_out:
             return None
         self._serve(table)
-        self._unwritten.add(_key(move), plan)
+        self._pending_trips.add(_key(move), plan)
         return table
 
     def _write_again(self) -> None:
         """Write what the machine did; where that fails, the Clock has it tried again."""
-        if not self._unwritten:
+        if not self._pending_trips:
             return
-        table = self._tables.current
+        table = self._snapshot.current
         try:
-            self._replace(table.described.text, self._tables.on_disk)
+            self._replace(table.described.text, self._snapshot.file_digest)
         except ActionError as error:
             log.error(
                 "the index could not be written; it is served as if it were", error=str(error)
             )
-            self._unwritten.keep(table.described.root)
+            self._pending_trips.keep(table.described.root)
             if self._clock is not None:
                 self._clock.tell(Once(WRITE_AGAIN_SECONDS, self.mailbox, WriteAgain()))
         else:
-            self._unwritten.clear()
+            self._pending_trips.clear()
             self._publish(table, table.described.digest)
 
     def _look_for_hangs(self) -> None:
-        table = self._tables.current
+        table = self._snapshot.current
         for route in {**table.routes, **table.testers}.values():
             for running in route.health.hanging() if route.health else ():
                 log.error(
@@ -305,7 +307,7 @@ class Registry(Actor):
                     version=route.version,
                     trace_id=running.trace_id,
                 )
-                self._tables.failed(route, running)
+                self._snapshot.report_failure(route, running)
 
     # Telling of it
 

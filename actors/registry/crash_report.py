@@ -16,7 +16,7 @@ import structlog
 
 from actors.host.files import write_private
 from actors.index.entries import Threshold
-from actors.registry.snapshot import Published
+from actors.registry.snapshot import RoutingSnapshot
 from actors.routing.route import Route
 from actors.routing.table import RoutingTable
 from actors.watchdog.process import Call
@@ -52,7 +52,7 @@ class Deaths:
         ends = Counter(_key(each) for each in self._known)
         self.at_work.deadly = {key: True for key, times in ends.items() if times >= MAX_DELIVERIES}
 
-    def tell(self, tables: Published) -> None:
+    def tell(self, snapshot: RoutingSnapshot) -> None:
         """Log how the server before ended, and count what ran as failures of its versions."""
         past = self._past
         if past.stopped:
@@ -66,7 +66,7 @@ class Deaths:
         since = time.time() - Threshold().seconds
         for each in self._known:
             if each["at"] >= since:
-                _count(each, tables)
+                _count(each, snapshot)
 
     def _add(self, path: Path) -> None:
         """On disk before the file that tells of them is replaced; none is added twice."""
@@ -97,11 +97,11 @@ def _key(death: dict[str, Any]) -> tuple[str, str, str]:
     return death["tenant_id"], death["caller"], death["id"]
 
 
-def _count(death: dict[str, Any], tables: Published) -> None:
-    route = _route(tables.current, death["action"], death["version"])
+def _count(death: dict[str, Any], snapshot: RoutingSnapshot) -> None:
+    route = _route(snapshot.current, death["action"], death["version"])
     if route is not None and route.health is not None:
         with route.health.begin(death["tenant_id"], death["trace_id"]) as running:
-            tables.failed(route, running)
+            snapshot.report_failure(route, running)
 
 
 def _route(table: RoutingTable, action: str, version: int) -> Route | None:

@@ -44,7 +44,7 @@ class Kept(NamedTuple):
     """The digest of its file."""
 
 
-class Unwritten:
+class PendingTrips:
     """The plans of one Registry; `plans` outlive an incarnation of it, the file a server."""
 
     def __init__(self, plans: dict[Key, Plan], path: Path | None) -> None:

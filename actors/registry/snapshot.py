@@ -21,10 +21,10 @@ log = structlog.get_logger()
 Served = TypeVar("Served", Route, Service)
 
 
-class Published:
+class RoutingSnapshot:
     """An immutable snapshot, and whom to tell about it."""
 
-    __slots__ = ("at_work", "current", "on_disk", "registry", "tenants", "unwritten")
+    __slots__ = ("at_work", "current", "file_digest", "pending_trips", "registry", "tenants")
 
     def __init__(self, current: RoutingTable, registry: Mailbox | None = None) -> None:
         self.current = current
@@ -34,13 +34,13 @@ class Published:
         """What is called of it at this moment."""
         self.tenants = 1
         """How many this environment has that can call: the Directory's to say."""
-        self.on_disk = current.described.digest
+        self.file_digest = current.described.digest
         """That actor's own, as the next; here because it outlives an incarnation: of the file as it was last
         read or written."""
-        self.unwritten: dict[Key, Plan] = {}
+        self.pending_trips: dict[Key, Plan] = {}
         """What the machine has taken out and the file does not say yet."""
 
-    def failed(self, route: Route | Service, running: Running | None) -> None:
+    def report_failure(self, route: Route | Service, running: Running | None) -> None:
         """A call of this version ended in an unexpected error; where that is one too many, tell."""
         health, instead = route.health, route.fallback
         if health is None or running is None:
@@ -60,7 +60,7 @@ class Published:
             )
 
 
-def sound(route: Served, tenant_id: str) -> Served:
+def select_healthy(route: Served, tenant_id: str) -> Served:
     """The route or service itself, or what takes over for this tenant; the last there is takes no leave."""
     found = route
     while found.health is not None and found.fallback is not None:

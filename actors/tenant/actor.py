@@ -30,7 +30,7 @@ from actors.messages import (
     TenantRequest,
 )
 from actors.profiles import EMPTY, Profiles
-from actors.registry.snapshot import Published
+from actors.registry.snapshot import RoutingSnapshot
 from actors.replies import A_DEFECT
 from actors.runtime.actor import Actor
 from actors.runtime.clock import DeadlinePassed
@@ -65,7 +65,7 @@ class Tenant(Actor):
         mailbox: Mailbox,
         record: TenantRecord,
         storage: Storage,
-        tables: Published,
+        snapshot: RoutingSnapshot,
         let_go: Callable[[], None] = lambda: None,
         profiles: Profiles = NOTHING_SAID,
         accounts: Accounts | None = None,
@@ -85,13 +85,13 @@ class Tenant(Actor):
         def make_handler() -> RequestHandler:
             database = storage.open(record)
             return RequestHandler(
-                record, mailbox, storage, tables, profiles, database, parking, outbox
+                record, mailbox, storage, snapshot, profiles, database, parking, outbox
             )
 
         self._unit_of_work = UnitOfWork(record, make_handler, let_go, accounts)
         self._waiting = Waiting(mailbox, self._unit_of_work, parking)
         self._deliveries = Deliveries(
-            record, mailbox, self._unit_of_work, outbox, connectors, clock, profiles, tables
+            record, mailbox, self._unit_of_work, outbox, connectors, clock, profiles, snapshot
         )
         self._handlers: dict[type, Callable[[Any], Any]] = {
             DryRun: lambda message: self._unit_of_work.handler.rehearse(message),

@@ -23,7 +23,7 @@ from actors.messages import (
     Token,
 )
 from actors.profiles import Profile, Profiles, TenantLimits
-from actors.registry.snapshot import Published
+from actors.registry.snapshot import RoutingSnapshot
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Actor, Ping, ask, stop
 from actors.runtime.mailbox import Mailbox
@@ -36,7 +36,7 @@ from transport.router_socket import Frame, RouterSocket
 from transport.validation import LIMITS
 
 INDEX = Path(__file__).parent.parent / "faulty" / "registry.toml"
-TABLES = Published(RoutingTable.build(read_index(INDEX), "local-dev"))
+TABLES = RoutingSnapshot(RoutingTable.build(read_index(INDEX), "local-dev"))
 
 ACME = TenantRecord("acme", "a" * 32)
 GLOBEX = TenantRecord("globex", "b" * 32)
@@ -100,7 +100,7 @@ class Reception:
             "supervisor": self.supervisor,
             "directory": self.directory,
             "audit": self.audit,
-            "tables": TABLES,
+            "snapshot": SNAPSHOT,
             "profiles": self.profiles,
             "limits": LIMITS,
             "read_directory": self._read_directory,

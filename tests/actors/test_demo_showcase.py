@@ -55,7 +55,7 @@ def test_the_demo_has_two_tenants_with_data_and_says_how_to_call_them(
         assert tickets > 0
     calls = [line.split() for line in lines if line.startswith("  scripts/call")]
     assert len(calls) >= 3
-    known = system.tables.current.routes.keys() | {"system.ping"}
+    known = system.snapshot.current.routes.keys() | {"system.ping"}
     assert all(call[1] in {"acme", "globex", "-"} and call[2] in known for call in calls)
 
 

@@ -71,7 +71,7 @@ def params_of(stage: Stage, action: str) -> Map:
         return {"name": stage.fresh_name(), "owner": {"name": "someone"}, "token": False}
     if action == "limits.set":
         return {"mailbox": 1000}
-    route = stage.server.system.tables.current.find(action)
+    route = stage.server.system.snapshot.current.find(action)
     example = route.params.example()
     if action in {"tokens.issue", "developers.issue"}:
         example["scope"] = [action]  # of no wider scope than whoever issues it

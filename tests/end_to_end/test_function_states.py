@@ -401,7 +401,7 @@ class TestEditingByHand:
         self, shop: Workshop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         server = shop.serve()
-        before, table = shop.index.read_text(), server.system.tables.current
+        before, table = shop.index.read_text(), server.system.snapshot.current
         (shop.index.parent / f".{shop.index.name}.{os.getpid()}.new").mkdir()
         refused = shop.refusal(
             "functions.move", function="marks.add", version=1, to="reverted", why="x"
@@ -409,7 +409,7 @@ class TestEditingByHand:
         assert refused.code == "unavailable"
         assert refused.refusal.retry_after_ms
         assert shop.index.read_text() == before
-        assert server.system.tables.current is table
+        assert server.system.snapshot.current is table
         assert shop.answered_by() == (1, "newest")
 
 

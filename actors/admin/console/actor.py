@@ -29,7 +29,7 @@ from actors.log.messages import Append, Entry
 from actors.log.redaction import folded_names
 from actors.messages import ANYONE, DirectoryChanged, TenantRequest
 from actors.profiles import Profiles
-from actors.registry.snapshot import Published
+from actors.registry.snapshot import RoutingSnapshot
 from actors.replies import worded
 from actors.runtime.clock import Once
 from actors.runtime.futures import (
@@ -86,7 +86,7 @@ class AdminConsole(Channel):
         mailbox: ConsoleMailbox,
         *,
         actors: Actors,
-        tables: Published,
+        snapshot: RoutingSnapshot,
         profiles: Profiles,
         limits: Limits,
         read_directory: Callable[[], None],
@@ -97,7 +97,7 @@ class AdminConsole(Channel):
         super().__init__(
             mailbox,
             directory=actors.directory,
-            tables=tables,
+            snapshot=snapshot,
             profiles=profiles,
             limits=limits,
             read_directory=read_directory,
@@ -105,7 +105,7 @@ class AdminConsole(Channel):
         )
         self._actors = actors
         self._recorder = Recorder(actors.audit_log, mailbox.kept)
-        self._serving = Serving(actors, tables, self._callers, self._recorder)
+        self._serving = Serving(actors, snapshot, self._callers, self._recorder)
         self._errands = Errands(mailbox.numbers)
         self._strangers = Strangers()
         self._pace = Pace()

@@ -21,7 +21,7 @@ from actors.edge.authentication import Callers
 from actors.errors import Aborted, ActionError, InvalidArgument, NotFound, Unavailable
 from actors.log.events import Confidential
 from actors.messages import FindTenant, Receipt
-from actors.registry.snapshot import Published
+from actors.registry.snapshot import RoutingSnapshot
 from actors.replies import A_DEFECT, success
 from actors.routing.route import Route
 from actors.routing.table import RoutingTable
@@ -98,10 +98,10 @@ class Serving:
     """The console's work on calls; it is the console who steps it and who answers."""
 
     def __init__(
-        self, actors: Actors, tables: Published, callers: Callers, recorder: Recorder
+        self, actors: Actors, snapshot: RoutingSnapshot, callers: Callers, recorder: Recorder
     ) -> None:
         self._actors = actors
-        self._tables = tables
+        self._snapshot = snapshot
         self._callers = callers
         self._recorder = recorder
 
@@ -133,7 +133,7 @@ class Serving:
             return Refused(DEFECT)
 
     async def _do(self, call: Call) -> Outcome:
-        table = self._tables.current
+        table = self._snapshot.current
         capacity = self._capacity(call)
         route = call.route = table.find(call.action, capacity.principal)
         if call.caller is not CONSOLE:

@@ -27,7 +27,7 @@ from actors.host.disk import ERRORS, TROUBLE, is_passing, is_trouble, said
 from actors.log.messages import ACTION, Append, Entry
 from actors.messages import DirectoryChanged, Retired, TokensUsed
 from actors.profiles import Profile, Profiles
-from actors.registry.snapshot import Published
+from actors.registry.snapshot import RoutingSnapshot
 from actors.runtime.actor import Actor
 from actors.runtime.mailbox import Mailbox
 
@@ -56,7 +56,7 @@ class Directory(Actor):
         supervisor: Mailbox,
         audit: Mailbox,
         profiles: Profiles,
-        tables: Published,
+        snapshot: RoutingSnapshot,
         vault: Vault,
         epoch: MonotonicWallClock | None = None,
         age: RetentionClock | None = None,
@@ -68,7 +68,7 @@ class Directory(Actor):
         self._subscribers = subscribers
         self._audit = audit
         self._profiles = profiles
-        self._tables = tables
+        self._snapshot = snapshot
         self._vault = vault
         self._epoch = epoch or MonotonicWallClock()
         self._age = age
@@ -141,9 +141,9 @@ class Directory(Actor):
         self._open_file = DirectoryStore(
             self._path,
             self._create_file,
-            lambda: self._tables.current.config,
+            lambda: self._snapshot.current.config,
             self._epoch,
-            connectors=lambda: self._tables.current.connectors,
+            connectors=lambda: self._snapshot.current.connectors,
             vault=self._vault,
             age=None if self._age is None else self._age.now,
         )
@@ -259,7 +259,7 @@ class Directory(Actor):
 
     def _publish(self, change: DirectoryChanged) -> None:
         if change.complete or change.tenants or change.forgotten:
-            self._tables.tenants = self._file.run(repository.count_active)
+            self._snapshot.tenants = self._file.run(repository.count_active)
         for subscriber in self._subscribers:
             subscriber.tell(change)
 

@@ -26,7 +26,7 @@ from actors.index.entries import Operation
 from actors.log.events import Confidential
 from actors.log.redaction import NO_NAMES
 from actors.profiles import Profiles
-from actors.registry.snapshot import Published, sound
+from actors.registry.snapshot import RoutingSnapshot, select_healthy
 from actors.replies import TO_BE_IMPLEMENTED
 from actors.routing.health import Running
 from actors.routing.route import Service
@@ -45,7 +45,7 @@ class Exchange:
     def __init__(
         self,
         name: str,
-        tables: Published,
+        snapshot: RoutingSnapshot,
         profiles: Profiles,
         implementations: Implementations,
         tries: Tries,
@@ -53,7 +53,7 @@ class Exchange:
     ) -> None:
         """`hide` are further names of secrets."""
         self._name = name
-        self._tables = tables
+        self._snapshot = snapshot
         self._profiles = profiles
         self._implementations = implementations
         self._tries = tries
@@ -71,7 +71,7 @@ class Exchange:
 
     def describe(self, call: Call) -> None:
         """Note what the index says of its operation, so that the journal knows what is secret."""
-        operation = self._tables.current.operations.get(call.operate.operation)
+        operation = self._snapshot.current.operations.get(call.operate.operation)
         if operation is not None:
             call.schemas = (operation.params.source, operation.result.source)
 
@@ -82,11 +82,11 @@ class Exchange:
 
     def served(self, tenant_id: str) -> Service:
         """What serves this tenant now; Unimplemented, Unavailable where nothing does."""
-        table = self._tables.current
+        table = self._snapshot.current
         service = table.services.get(self._name)
         if service is None:
             raise Unimplemented(f"connector {self._name}: the index has none any more")
-        found = sound(service, tenant_id)
+        found = select_healthy(service, tenant_id)
         if found.taken_out:
             raise Unavailable(
                 f"connector {self._name}: version {service.version} keeps failing and was taken out, and no "
@@ -169,7 +169,7 @@ class Exchange:
             exc_info=error,
             confidential=Confidential({"params": operate.params, "settings": call.settings}, None),
         )
-        self._tables.failed(service, running)
+        self._snapshot.report_failure(service, running)
         return ConnectorFailed(
             f"{operate.operation}: a defect of the connector; the trace id finds it in the error log"
         )

@@ -21,7 +21,7 @@ import structlog
 from actors.errors import Unimplemented
 from actors.messages import CallConnector, Delivered, OutboxDue, TenantRecord
 from actors.profiles import Profiles
-from actors.registry.snapshot import Published
+from actors.registry.snapshot import RoutingSnapshot
 from actors.replies import TO_BE_IMPLEMENTED
 from actors.runtime.clock import DeadlineTimer
 from actors.runtime.futures import resolve_with_error
@@ -69,7 +69,7 @@ class Deliveries:
         connectors: Mapping[str, Mailbox],
         clock: Mailbox | None,
         profiles: Profiles,
-        tables: Published,
+        snapshot: RoutingSnapshot,
     ) -> None:
         """`mailbox` is the tenant's, which is told Delivered, Told and Due."""
         self._record = record
@@ -78,7 +78,7 @@ class Deliveries:
         self._outbox = outbox
         self._connectors = connectors
         self._profiles = profiles
-        self._tables = tables
+        self._snapshot = snapshot
         self._hearing = Hearing(mailbox)
         self._flights: dict[int, Flight] = {}
         self._tellings: set[int] = set()
@@ -174,7 +174,7 @@ class Deliveries:
             self._mailbox.tell(follow_up(row, self._record, self._hearing))
 
     def _attempt(self, row: OutboxRow) -> None:
-        flight = Flight(row, self._tables.current.operations.get(row.operation))
+        flight = Flight(row, self._snapshot.current.operations.get(row.operation))
         self._flights[row.id] = flight
         flight.answer.add_callback(lambda: self._answered(flight))
         connector = row.operation.partition(".")[0]

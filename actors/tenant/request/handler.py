@@ -28,7 +28,7 @@ from actors.index.entries import Operation
 from actors.log.events import Confidential
 from actors.messages import DeadLetter, DryRun, Principal, TenantRecord, TenantRequest
 from actors.profiles import UNREMARKABLE, Config, Profile, Profiles
-from actors.registry.snapshot import Published, sound
+from actors.registry.snapshot import RoutingSnapshot, select_healthy
 from actors.replies import A_DEFECT, TO_BE_IMPLEMENTED, packed_refusal, replayed, success, worded
 from actors.routing.health import Running
 from actors.routing.route import Route, require
@@ -68,7 +68,7 @@ class RequestHandler:
         record: TenantRecord,
         mailbox: Mailbox,
         storage: Storage,
-        tables: Published,
+        snapshot: RoutingSnapshot,
         profiles: Profiles,
         database: TenantDatabase,
         parking: Parking,
@@ -80,7 +80,7 @@ class RequestHandler:
         self._record = record
         self._mailbox = mailbox
         self._storage = storage
-        self._tables = tables
+        self._snapshot = snapshot
         self._profiles = profiles
         self._profile = UNREMARKABLE
         self._function_time: CpuBudget | None = None
@@ -89,7 +89,7 @@ class RequestHandler:
         """The version that serves the message at hand, once that is decided."""
         self._running: Running | None = None
         """Its call, once it has begun."""
-        self._switch(tables.current)
+        self._switch(snapshot.current)
 
     def serve(self, message: Any, began: float) -> PendingReply:
         """Answer a request, a dead letter, or work that has killed before; refusals are answers too.
@@ -126,7 +126,7 @@ class RequestHandler:
         assert route.health is not None  # there is one wherever there is a function
         self._chosen = route
         running = self._running = route.health.begin(self._record.id, work.trace_id)
-        return At(self._tables.at_work, running, route, self._record, work)
+        return At(self._snapshot.at_work, running, route, self._record, work)
 
     def rehearse(self, message: DryRun) -> list[dict[str, Any]]:
         """Run versions on a message between two turns; nothing of it stays."""
@@ -203,7 +203,7 @@ class RequestHandler:
     def _served(self, work: TenantRequest) -> PendingReply:
         self.heed_newest()
         route = self._route(work)
-        at_work = self._tables.at_work
+        at_work = self._snapshot.at_work
         if at_work.deadly and at_work.is_deadly(self._record.id, work):
             return self._set_aside(DeadLetter(work, ENDED_PROCESS))
         params = route.params.parse(work.request.params)
@@ -245,8 +245,8 @@ class RequestHandler:
     def _route(self, work: TenantRequest) -> Route:
         """The version to run, if this caller may run it now."""
         request = work.request
-        if self._tables.current is not self._table:
-            self._switch(self._tables.current)
+        if self._snapshot.current is not self._table:
+            self._switch(self._snapshot.current)
         route = self._chosen = self._version(request.action, work.principal)
         waited = time.monotonic() - work.received
         if waited * 1000 > request.timeout_ms:
@@ -264,7 +264,7 @@ class RequestHandler:
         health = route.health
         if health is None or not (health.is_out or health.troubled):
             return route
-        return sound(route, self._record.id)
+        return select_healthy(route, self._record.id)
 
     def _heed(self, profile: Profile) -> None:
         """Between two messages, too: everything after sees this config and keeps these limits."""
@@ -370,7 +370,7 @@ class RequestHandler:
             confidential=self._confidential(work),
         )
         if self._chosen is not None and not isinstance(error, BLAMELESS):
-            self._tables.failed(self._chosen, self._running)
+            self._snapshot.report_failure(self._chosen, self._running)
         return A_DEFECT
 
     def _named(self, work: TenantRequest) -> dict[str, str]:
@@ -385,7 +385,7 @@ class RequestHandler:
     def _set_aside(self, letter: DeadLetter) -> PendingReply:
         work, reason = letter
         request = work.request
-        if self._tables.at_work.is_buried(self._record.id, work):
+        if self._snapshot.at_work.is_buried(self._record.id, work):
             return self.refused(work, A_DEFECT)
         self.database.bury(work.principal.id, request, reason, time.time())
         log.error("message set aside", reason=reason, **self._named(work))
@@ -397,4 +397,4 @@ class RequestHandler:
         route = self._chosen = self._table.routes.get(work.request.action)
         if route is not None and route.health is not None:
             with self.begins(route, work) as running:
-                self._tables.failed(route, running)
+                self._snapshot.report_failure(route, running)

@@ -33,7 +33,7 @@ from actors.messages import (
     Token,
 )
 from actors.profiles import Profiles
-from actors.registry.snapshot import Published
+from actors.registry.snapshot import RoutingSnapshot
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Ping, ask, stop
 from actors.runtime.clock import Once
@@ -230,7 +230,7 @@ class ConsoleHarness:
         AdminConsole.start(
             self.mailbox,
             actors=self._actors,
-            tables=Published(self.table),
+            snapshot=RoutingSnapshot(self.table),
             profiles=self.profiles,
             limits=Limits(),
             read_directory=lambda: None,

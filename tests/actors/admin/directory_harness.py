@@ -20,7 +20,7 @@ from actors.index.parser import read_index
 from actors.log.messages import Entry
 from actors.messages import DirectoryChanged, Grant, Principal, Receipt, TenantRecord
 from actors.profiles import Profiles
-from actors.registry.snapshot import Published
+from actors.registry.snapshot import RoutingSnapshot
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Ping, ask, stop
 from actors.runtime.futures import ReplyFuture
@@ -136,7 +136,7 @@ class DirectoryHarness:
         self.supervisor = Watch()
         self.audit = Watch()
         self.profiles = Profiles()
-        self.tables = Published(table())
+        self.snapshot = RoutingSnapshot(table())
         self.vault = Vault([KEY])
         """Of the next incarnation."""
         self.known = SubscriberView()
@@ -163,7 +163,7 @@ class DirectoryHarness:
             self.supervisor,
             self.audit,
             self.profiles,
-            self.tables,
+            self.snapshot,
             self.vault,
             MonotonicWallClock(lambda: self.now),
         )

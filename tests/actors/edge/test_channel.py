@@ -17,7 +17,7 @@ from actors.profiles import Profiles
 from actors.replies import refuse
 from actors.runtime.actor import Ping, ask, stop
 from tests.actors.mailbox_harness import WAIT, Watch
-from tests.actors.router_harness import TABLES, Wall, digest, token
+from tests.actors.router_harness import SNAPSHOT, Wall, digest, token
 from tests.wire import Wire, packed, unpacked
 from transport.bind import Security, bind_router, endpoint_of
 from transport.message import Refusal, Request
@@ -65,7 +65,7 @@ class Place:
         Desk.start(
             self,
             directory=self.directory,
-            tables=TABLES,
+            snapshot=SNAPSHOT,
             profiles=Profiles(),
             limits=LIMITS,
             read_directory=self._read_directory,

@@ -12,7 +12,7 @@ import pytest
 from actors.errors import CodeProblem, IndexProblem, SettingsError
 from actors.registry.actor import load_table
 from actors.registry.messages import Reload
-from actors.registry.snapshot import Published
+from actors.registry.snapshot import RoutingSnapshot
 from actors.runtime.actor import ask
 from tests.actors.servers import INDEX, request
 from tests.conftest import Server
@@ -159,19 +159,19 @@ def test_a_broken_index_changes_nothing(
 ) -> None:
     """Whoever asked is told why; the old table stays in force."""
     assert add(server, wire)["ok"]
-    before = server.system.tables.current
+    before = server.system.snapshot.current
     assert callable(break_it)
     break_it(index)
     with pytest.raises(error, match=words.replace("(", r"\(").replace(")", r"\)")):
         reload(server)
-    assert server.system.tables.current is before
+    assert server.system.snapshot.current is before
     assert add(server, wire)["meta"]["version"] == 1
 
 
 def test_a_table_is_of_one_environment() -> None:
     """One that the index does not have is refused."""
     table = load_table(INDEX, "hosted-live")
-    assert Published(table).current.environment == "hosted-live"
+    assert RoutingSnapshot(table).current.environment == "hosted-live"
     assert not table.find("marks.later").example
     with pytest.raises(SettingsError, match="hosted-live"):
         load_table(INDEX, "hosted-alive")

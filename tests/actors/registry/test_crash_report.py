@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from actors.registry.actor import load_table
 from actors.registry.crash_report import Deaths
-from actors.registry.snapshot import Published
+from actors.registry.snapshot import RoutingSnapshot
 from tests.actors.servers import Servers, request
 from tests.child import Child
 from tests.wire import Map, Wire
@@ -72,14 +72,14 @@ def test_a_request_that_ended_the_server_twice_is_not_begun_a_third_time(tmp_pat
 
 def test_a_start_tells_of_an_end_without_a_stop_and_of_no_other(tmp_path: Path) -> None:
     """However it came about: it has not said that it stopped."""
-    tables = Published(load_table(INDEX, "local-dev"))
+    snapshot = RoutingSnapshot(load_table(INDEX, "local-dev"))
     with capture_logs() as told:
         first = Deaths(tmp_path, 1)
-        first.tell(tables)
+        first.tell(snapshot)
         first.at_work.stopped()
-        Deaths(tmp_path, 1).tell(tables)
+        Deaths(tmp_path, 1).tell(snapshot)
         assert told == []
-        Deaths(tmp_path, 1).tell(tables)
+        Deaths(tmp_path, 1).tell(snapshot)
     assert [each["event"] for each in told] == ["the server before ended without a stop"]
     assert (told[0]["ran"], told[0]["pid"]) == (0, os.getpid())
 
@@ -110,9 +110,9 @@ def test_what_ran_counts_as_a_failure_of_its_version(tmp_path: Path) -> None:
     found = [death(1), death(2, at=time.time() - 3600), death(3, action="gone.long")]
     (tmp_path / "deaths.json").write_text(json.dumps(found))
     killed(tmp_path)
-    tables = Published(load_table(INDEX, "local-dev"))
-    Deaths(tmp_path, 1).tell(tables)
-    health = tables.current.routes["marks.add"].health
+    snapshot = RoutingSnapshot(load_table(INDEX, "local-dev"))
+    Deaths(tmp_path, 1).tell(snapshot)
+    health = snapshot.current.routes["marks.add"].health
     assert health is not None
     assert [each.tenant for each in health.failures] == [death(1)["tenant_id"]]
 

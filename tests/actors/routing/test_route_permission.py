@@ -10,9 +10,9 @@ from actors.access import ADMIN, AREAS, CHANNELS, DATA, ROLES
 from actors.errors import PermissionDenied
 from actors.messages import Principal
 from actors.routing.route import require, with_article
-from tests.actors.router_harness import TABLES
+from tests.actors.router_harness import SNAPSHOT
 
-ROUTES = TABLES.current.routes
+ROUTES = SNAPSHOT.current.routes
 
 
 def caller(role: str, **more: object) -> Principal:

@@ -17,7 +17,7 @@ from actors.log.lines import Accounts
 from actors.log.messages import Line
 from actors.messages import CallConnector, Peer, Principal, TenantRecord, TenantRequest
 from actors.profiles import Profiles, TenantLimits
-from actors.registry.snapshot import Published
+from actors.registry.snapshot import RoutingSnapshot
 from actors.routing.table import RoutingTable
 from actors.runtime.futures import ReplyFuture, resolve, resolve_with_error
 from actors.runtime.mailbox import Mailbox
@@ -55,7 +55,7 @@ class Lounge:
         self.house = house
         self.profiles = Profiles()
         self.limit()
-        self.tables = Published(table)
+        self.snapshot = RoutingSnapshot(table)
         with made_before(data):
             self.storage = Storage(data, table.described.storage.migrations, 4 * MIB)
         self.storage.create(ACME.id)
@@ -72,7 +72,7 @@ class Lounge:
             self.mailbox,
             ACME,
             self.storage,
-            self.tables,
+            self.snapshot,
             profiles=self.profiles,
             accounts=Accounts(self.log),
             connectors=self._connectors,
@@ -81,10 +81,10 @@ class Lounge:
 
     def serve(self, function: Function, action: str = "marks.slowly", **fields: Any) -> None:
         """Have an action do this from the next message on."""
-        table = self.tables.current
+        table = self.snapshot.current
         route = table.routes[action]._replace(function=function, **fields)
         routes = MappingProxyType({**table.routes, action: route})
-        self.tables.current = table._replace(routes=routes)
+        self.snapshot.current = table._replace(routes=routes)
 
     def limit(self, **limits: Any) -> None:
         """Set limits of the tenant's."""

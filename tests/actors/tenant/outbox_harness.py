@@ -26,7 +26,7 @@ from actors.messages import (
     TenantRequest,
 )
 from actors.profiles import Profiles
-from actors.registry.snapshot import Published
+from actors.registry.snapshot import RoutingSnapshot
 from actors.routing.table import RoutingTable
 from actors.runtime.futures import resolve, resolve_with_error
 from actors.runtime.mailbox import Crashed, Mailbox
@@ -92,7 +92,7 @@ class Depot:
             self.mailbox,
             ACME,
             self.storage,
-            Published(TABLE),
+            RoutingSnapshot(TABLE),
             profiles=self.profiles,
             connectors={"post": self.post, "timer": self.timer},
             clock=self.clock,

@@ -48,14 +48,14 @@ def desk(tmp_path: Path, table: RoutingTable, house: House) -> Desk:
     made = Desk(tmp_path / "data", table, house)
     sound = table.routes["marks.add"]
     made.replace("marks.add", health=Health(LIMIT), fallback=sound, version=2)
-    made.tables.registry = Watch()
+    made.snapshot.registry = Watch()
     return made
 
 
 def told(desk: Desk) -> list[Any]:
     """What the Registry has been told."""
-    assert isinstance(desk.tables.registry, Watch)
-    return desk.tables.registry.heard()
+    assert isinstance(desk.snapshot.registry, Watch)
+    return desk.snapshot.registry.heard()
 
 
 def test_messages_that_killed_their_tenant_count_and_one_word_of_it_is_enough(desk: Desk) -> None:
@@ -109,7 +109,7 @@ def test_failures_of_one_tenant_of_several_take_it_out_for_that_tenant(desk: Des
     def fail(ctx: Any, params: Any) -> Any:
         raise RuntimeError
 
-    desk.tables.tenants = SEVERAL
+    desk.snapshot.tenants = SEVERAL
     desk.replace("marks.add", fail)
     with capture_logs() as lines:
         replies = [desk.ask("marks.add", text="x") for _ in range(LIMIT.failures + 1)]
@@ -118,7 +118,7 @@ def test_failures_of_one_tenant_of_several_take_it_out_for_that_tenant(desk: Des
     assert told(desk) == []
     (line,) = [line for line in lines if line["event"] == Blame.TENANT.value]
     assert line["tenant_id"] == ACME.id
-    health = desk.tables.current.routes["marks.add"].health
+    health = desk.snapshot.current.routes["marks.add"].health
     assert health is not None
     assert not health.is_out_for("another")
 
@@ -186,7 +186,7 @@ def test_a_read_that_wrote_leaves_nothing_and_costs_its_turn_nothing(desk: Desk,
             raise RuntimeError
         return {"count": 0 if then == "return" else "many"}
 
-    sound = desk.tables.current.routes["marks.count"]
+    sound = desk.snapshot.current.routes["marks.count"]
     desk.replace("marks.count", count)
     actions = ["marks.add", "marks.count", "marks.add", "marks.count", "marks.add"]
     for number, action in enumerate(actions):

@@ -20,7 +20,7 @@ from actors.admin.secrets import Vault
 from actors.errors import Unavailable
 from actors.messages import DirectoryChanged, Retired, TenantRecord, TokensUsed
 from actors.profiles import Profiles
-from actors.registry.snapshot import Published
+from actors.registry.snapshot import RoutingSnapshot
 from actors.runtime.actor import ask, stop
 from actors.runtime.mailbox import Crashed, Mailbox, Stopped
 from tests.actors.admin.directory_harness import (
@@ -115,7 +115,7 @@ def test_every_subscriber_hears_of_a_change_before_it_is_answered(
         nobody,
         nobody,
         profiles,
-        Published(table()),
+        RoutingSnapshot(table()),
         Vault(),
     )
     for command in (

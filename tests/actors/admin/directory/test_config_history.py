@@ -133,8 +133,8 @@ def test_what_may_no_longer_be_said_is_not_reverted_to(directory: DirectoryHarne
     patch(directory, {"settings": {"a": 1}}, 0)
     patch(directory, {"settings": {"a": "text"}}, 1)
     texts = Schema.build("settings", {"properties": {"a": {"type": "string"}}})
-    config = directory.tables.current.config._replace(settings=texts)
-    directory.tables.current = directory.tables.current._replace(config=config)
+    config = directory.snapshot.current.config._replace(settings=texts)
+    directory.snapshot.current = directory.snapshot.current._replace(config=config)
     error = directory.refusal(RevertConfig("acme", 1, 2))
     assert isinstance(error, InvalidArgument)
     assert [each.field for each in error.refusal.details] == ["config.settings.a"]

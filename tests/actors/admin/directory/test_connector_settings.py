@@ -197,7 +197,7 @@ def test_a_connector_that_the_index_has_no_more_can_be_looked_at_and_emptied(
     """Its schema is gone: all of it counts as secret. Set it can be no more."""
     directory.tenant()
     configure(directory, **MAIL)
-    directory.tables.current = table()._replace(connectors={})
+    directory.snapshot.current = table()._replace(connectors={})
     assert shown(directory)["settings"] == {"host": "set", "password": "set"}
     assert isinstance(refused(directory, {"host": "x"}), NotFound)
     directory.execute(ConfigureConnector("acme", "mail", None))

@@ -783,7 +783,7 @@ def test_a_function_ends_on_the_version_it_began_on(tmp_path: Path, house: House
     two = one.replace('properties.ids = { type = "array", items = { type = "integer" } }',
                       'properties.other = { type = "string" }').replace('["ids"]', '["other"]')  # fmt: skip
     path.write_text(two.replace('["timer.sleep", "post.send"]', "[]") + NEWER)
-    lounge.tables.current = RoutingTable.build(read_index(path), "local-dev")
+    lounge.snapshot.current = RoutingTable.build(read_index(path), "local-dev")
     new = lounge.ask("new")
     assert (new["result"], new["meta"]["version"]) == ({"other": "new"}, 2)
     lounge.answer(call)

@@ -17,7 +17,7 @@ from actors.index.parser import read_index
 from actors.log.lines import Accounts, refused_line
 from actors.log.messages import FROM_TENANT, Line, Turn
 from actors.messages import DeadLetter, Peer, Principal, Replies, TenantRecord, TenantRequest
-from actors.registry.snapshot import Published
+from actors.registry.snapshot import RoutingSnapshot
 from actors.routing.table import RoutingTable
 from actors.runtime.mailbox import Crashed, Mailbox
 from actors.tenant.actor import Tenant
@@ -56,7 +56,7 @@ class Bench:
         with made_before(data):
             self._storage = Storage(data, read_index(INDEX).storage.migrations, 4 * MIB)
         self._storage.create(self.record.id)
-        self._tables = Published(RoutingTable.build(read_index(INDEX), "local-dev"))
+        self._snapshot = RoutingSnapshot(RoutingTable.build(read_index(INDEX), "local-dev"))
         self.house = house
         self.outlet = self.log = Watch()
         self._numbers = itertools.count(1)
@@ -68,7 +68,7 @@ class Bench:
             self.mailbox,
             self.record,
             self._storage,
-            self._tables,
+            self._snapshot,
             accounts=Accounts(log if log is not None else self.log),
         )  # fmt: skip
 

@@ -18,7 +18,7 @@ from actors.errors import NotFound
 from actors.index.parser import read_index
 from actors.messages import DeadLetter, Peer, Principal, TenantRecord, TenantRequest
 from actors.profiles import Config, Profile, Profiles, TenantLimits, frozen
-from actors.registry.snapshot import Published
+from actors.registry.snapshot import RoutingSnapshot
 from actors.routing.route import Route
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import stop
@@ -50,7 +50,7 @@ class Desk:
 
     def __init__(self, data: Path, table: RoutingTable, house: House) -> None:
         self.profiles = Profiles()
-        self.tables = Published(table)
+        self.snapshot = RoutingSnapshot(table)
         with made_before(data):
             self.storage = Storage(data, read_index(INDEX).storage.migrations, 64 * MIB)
         self.storage.create(ACME.id)
@@ -62,23 +62,23 @@ class Desk:
     def open(self) -> None:
         """Start an incarnation."""
         self.mailbox = self.house.mailbox("tenant acme", limit=1000)
-        Tenant.start(self.mailbox, ACME, self.storage, self.tables, profiles=self.profiles)
+        Tenant.start(self.mailbox, ACME, self.storage, self.snapshot, profiles=self.profiles)
 
     def replace(self, action: str, function: Function | None = None, **fields: Any) -> None:
         """Have an action do this from the next message on."""
-        table = self.tables.current
+        table = self.snapshot.current
         route: Route = table.routes[action]._replace(**fields)
         if function is not None:
             route = route._replace(function=function)
         routes = MappingProxyType({**table.routes, action: route})
-        self.tables.current = table._replace(routes=routes)
+        self.snapshot.current = table._replace(routes=routes)
 
     def allow(self, action: str, *connectors: str) -> None:
         """Let it call these operations, to which the tenant is subscribed."""
-        stated = self.tables.current.routes[action].action._replace(connectors=connectors)
-        table = self.tables.current
+        stated = self.snapshot.current.routes[action].action._replace(connectors=connectors)
+        table = self.snapshot.current
         route = table.routes[action]._replace(action=stated)
-        self.tables.current = table._replace(
+        self.snapshot.current = table._replace(
             routes=MappingProxyType({**table.routes, action: route})
         )
 
@@ -413,7 +413,7 @@ def owner(*areas: str, **fields: Any) -> Principal:
 
 def test_an_owner_needs_the_area_that_the_action_names(desk: Desk) -> None:
     """The refusal names it; the admin owner and a super admin have every one."""
-    rule: Rule = desk.tables.current.routes["owners.only"].rule
+    rule: Rule = desk.snapshot.current.routes["owners.only"].rule
     desk.replace("owners.only", rule=rule._replace(area="members"))
 
     error = desk.ask("owners.only", owner("config"))["error"]
@@ -426,7 +426,7 @@ def test_an_owner_needs_the_area_that_the_action_names(desk: Desk) -> None:
 
 def test_an_action_of_the_admin_channel_is_run_for_those_it_admits(desk: Desk) -> None:
     """Which channel it came by is the channels' matter: none but the console hands such a one on."""
-    rule: Rule = desk.tables.current.routes["owners.only"].rule
+    rule: Rule = desk.snapshot.current.routes["owners.only"].rule
     desk.replace("owners.only", rule=rule._replace(channel="admin"))
     assert desk.ask("owners.only", owner())["ok"]
     assert desk.ask("owners.only", MEMBER)["error"]["code"] == "permission_denied"
