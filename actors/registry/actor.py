@@ -46,7 +46,7 @@ from actors.registry.pending_trips import FILE, MACHINE, PendingTrips
 from actors.registry.registry_file import Unsettled, digest_of, edited, edited_by_hand, replace
 from actors.registry.snapshot import RoutingSnapshot
 from actors.registry.transitions import Plan, planned
-from actors.routing.code_cache import Key, Library, connector_key, everything
+from actors.routing.code_cache import CodeCache, Key, all_versions, connector_key
 from actors.routing.health import Blame, Failure, span
 from actors.routing.route import Route, Service, route_of
 from actors.routing.table import RoutingTable
@@ -144,7 +144,7 @@ class Registry(Actor):
         text = self._pending_trips.text(new)
         index = new if text == new.text else parse_index(self._path, text)
         found = (*changes(before.described, index), *_other_code(before, index))
-        table = self._built(index, everything)
+        table = self._built(index, all_versions)
         if index.text != new.text:
             self._replace(index.text, new.digest)
         self._pending_trips.clear()
@@ -195,7 +195,7 @@ class Registry(Actor):
         key = _key(message)
         try:
             table = self._built(self._edited(plan), key.__eq__)
-            if plan.must_load and key not in table.volumes:
+            if plan.must_load and key not in table.loaded_versions:
                 _require_loadable(table.described, plan)
         except (CodeProblem, IndexProblem) as problem:
             raise FailedPrecondition(f"nothing was changed: {problem}") from problem
@@ -206,8 +206,10 @@ class Registry(Actor):
         text = edited(text, plan.section, plan.name, plan.version.number, plan.values)
         return parse_index(self._path, text)
 
-    def _built(self, index: Index, doubt: Callable[[Key], bool]) -> RoutingTable:
-        table = RoutingTable.build(index, self._environment, self._snapshot.current.volumes, doubt)
+    def _built(self, index: Index, must_recheck: Callable[[Key], bool]) -> RoutingTable:
+        table = RoutingTable.build(
+            index, self._environment, self._snapshot.current.loaded_versions, must_recheck
+        )
         self._prepare(table)
         return table
 
@@ -233,12 +235,12 @@ class Registry(Actor):
         version = action.version(message.version)
         if version is None:
             raise NotFound(f"{message.name} has no version {message.version}")
-        library = Library(index.root, None)
+        code_cache = CodeCache(index.root, None)
         try:
-            volume = library.volume(action.name, version) if version.state != DUMMY else None
+            loaded = code_cache.get(action.name, version) if version.state != DUMMY else None
         except CodeProblem as problem:
             raise FailedPrecondition(str(problem)) from problem
-        return route_of(action, Decision(version, DRY_RUN), volume)
+        return route_of(action, Decision(version, DRY_RUN), loaded)
 
     # The machine's move
 
@@ -246,8 +248,8 @@ class Registry(Actor):
         key = _key(message)
         owner = _owner(self._snapshot.current.described, message.kind, message.name)
         version = owner and owner.version(message.version)
-        volume = self._snapshot.current.volumes.get(key)
-        if not version or volume is None or not volume.health.is_out:
+        loaded = self._snapshot.current.loaded_versions.get(key)
+        if not version or loaded is None or not loaded.health.is_out:
             return  # somebody was quicker: it has been moved, or its code is other code
         move = Move(
             message.name,
@@ -261,7 +263,7 @@ class Registry(Actor):
         )
         table = self._served_without(move)
         if table is None:
-            volume.health.reinstate()  # what was to take over has been moved meanwhile
+            loaded.health.reinstate()  # what was to take over has been moved meanwhile
             return
         self._tell_of(message, move, table)
         self._record(move, version.state, message.failures)
@@ -392,7 +394,7 @@ def _other_code(table: RoutingTable, index: Index) -> list[str]:
     """Whose file is other than it was when it was loaded; only what is still served by that file."""
     codebase = Codebase(index.root)
     return [
-        f"{name} version {number}: its code has changed ({volume.loaded.file.name})"
-        for (name, number), volume in table.volumes.items()
-        if codebase.digest(volume.loaded.reference) != volume.loaded.digest
+        f"{name} version {number}: its code has changed ({loaded.code.file.name})"
+        for (name, number), loaded in table.loaded_versions.items()
+        if codebase.digest(loaded.code.reference) != loaded.code.digest
     ]

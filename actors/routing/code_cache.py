@@ -1,4 +1,4 @@
-"""The library: the code of versions, as it was loaded, from one table to the next.
+"""The code cache: the code of versions, as it was loaded, from one table to the next.
 
 What a table serves goes on being served by the very code that the table before had, unless that is doubted:
 nobody's half-written file is taken in because somebody else moved a version.
@@ -28,32 +28,32 @@ def connector_key(name: str) -> str:
     return f"connector {name}"
 
 
-class Volume(NamedTuple):
+class LoadedVersion(NamedTuple):
     """One version's code."""
 
-    loaded: Loaded
+    code: Loaded
     health: Health
 
 
-Volumes = Mapping[Key, Volume]
+LoadedVersions = Mapping[Key, LoadedVersion]
 
-NOTHING: Volumes = MappingProxyType({})
+EMPTY: LoadedVersions = MappingProxyType({})
 
 
-def everything(_: Key) -> bool:
+def all_versions(_: Key) -> bool:
     """Doubt all: look at each file again."""
     return True
 
 
-class Library:
+class CodeCache:
     """Loads what one table needs, and remembers it for the next."""
 
     def __init__(
         self,
         root: Path,
         threshold: Threshold | None,
-        before: Volumes = NOTHING,
-        doubt: Callable[[Key], bool] = everything,
+        before: LoadedVersions = EMPTY,
+        must_recheck: Callable[[Key], bool] = all_versions,
         load: Load = Codebase.load,
     ) -> None:
         """Where `doubt` says so, a version's file is read, and loaded anew if it is not as it was."""
@@ -61,38 +61,38 @@ class Library:
         self._load = load
         self._threshold = threshold
         self._before = before
-        self._doubt = doubt
-        self._volumes: dict[Key, Volume] = {}
+        self._must_recheck = must_recheck
+        self._versions: dict[Key, LoadedVersion] = {}
 
     @property
-    def volumes(self) -> Volumes:
+    def versions(self) -> LoadedVersions:
         """All that was asked for."""
-        return MappingProxyType(dict(self._volumes))
+        return MappingProxyType(dict(self._versions))
 
     @property
     def modules(self) -> tuple[ModuleType, ...]:
         """Each once."""
-        return tuple(dict.fromkeys(each.loaded.module for each in self._volumes.values()))
+        return tuple(dict.fromkeys(each.code.module for each in self._versions.values()))
 
-    def volume(self, name: str, version: Version) -> Volume:
+    def get(self, name: str, version: Version) -> LoadedVersion:
         """The code of one version; CodeProblem, also where it is not what left `under dev`."""
         key = (name, version.number)
-        found = self._volumes.get(key)
+        found = self._versions.get(key)
         if found is None:
-            found = self._volumes[key] = self._found(key, version)
+            found = self._versions[key] = self._found(key, version)
         return found
 
-    def _found(self, key: Key, version: Version) -> Volume:
+    def _found(self, key: Key, version: Version) -> LoadedVersion:
         before, reference = self._before.get(key), version.code or ""
-        if before is not None and before.loaded.reference != reference:
+        if before is not None and before.code.reference != reference:
             before = None
-        if before is not None and not self._doubt(key):
+        if before is not None and not self._must_recheck(key):
             return before
-        loaded = self._load(self._codebase, reference, before and before.loaded)
+        loaded = self._load(self._codebase, reference, before and before.code)
         require_unchanged(loaded, version)
-        if before is not None and loaded is before.loaded:
+        if before is not None and loaded is before.code:
             return before
-        return Volume(loaded, Health(self._threshold))
+        return LoadedVersion(loaded, Health(self._threshold))
 
 
 def require_unchanged(loaded: Loaded, version: Version) -> None:
@@ -105,7 +105,7 @@ def require_unchanged(loaded: Loaded, version: Version) -> None:
         )
 
 
-class Problems:
+class ProblemCollector:
     """What is wrong with the code of one index, told all at once."""
 
     def __init__(self, index: Index) -> None:
@@ -113,7 +113,7 @@ class Problems:
         self._found: dict[str, None] = {}  # each once, in order
 
     @contextmanager
-    def of(self, name: str, version: Version | None) -> Iterator[None]:
+    def collect(self, name: str, version: Version | None) -> Iterator[None]:
         """Note a CodeProblem of this version and go on."""
         try:
             yield
@@ -121,7 +121,7 @@ class Problems:
             number = version.number if version else 0
             self._found[f"{self._path}: {name} version {number}: {problem}"] = None
 
-    def tell(self) -> None:
+    def raise_all(self) -> None:
         """Raise what was noted as one."""
         if self._found:
             raise CodeProblem("\n".join(self._found))

@@ -24,9 +24,9 @@ from actors.index.entries import (
 from actors.index.selection import FALLBACK, Decision, ranking, serve
 from actors.messages import Principal
 from actors.routing.code_cache import (
-    Library,
-    Problems,
-    Volume,
+    CodeCache,
+    LoadedVersion,
+    ProblemCollector,
     connector_key,
 )
 from actors.routing.health import Health
@@ -69,11 +69,11 @@ class Services:
     """Those of one index, while a table is being made."""
 
     def __init__(
-        self, index: Index, place: Environment, library: Library, problems: Problems
+        self, index: Index, place: Environment, code_cache: CodeCache, problems: ProblemCollector
     ) -> None:
         self._index = index
         self._place = place
-        self._library = library
+        self._code_cache = code_cache
         self._problems = problems
 
     def all(self) -> Mapping[str, Service]:
@@ -93,21 +93,21 @@ class Services:
     def _made(self, connector: Connector, decision: Decision, fallback: Service | None) -> Service:
         number, state = decision.version[:2] if decision.version else (0, DUMMY)
         is_dummy = decision.is_served and state == DUMMY
-        volume: Volume | None = None
+        loaded: LoadedVersion | None = None
         if decision.version is not None and decision.is_served and not is_dummy:
             key = connector_key(connector.name)
-            with self._problems.of(key, decision.version):
-                volume = self._library.volume(key, decision.version)
+            with self._problems.collect(key, decision.version):
+                loaded = self._code_cache.get(key, decision.version)
         return Service(
             connector=connector,
             name=connector.name,
             version=number,
             state=state,
             reason=decision.reason,
-            make=volume and volume.loaded.function,
+            make=loaded and loaded.code.function,
             is_dummy=is_dummy,
             taken_out=decision.taken_out,
-            health=volume and volume.health,
+            health=loaded and loaded.health,
             fallback=fallback,
         )
 
@@ -164,7 +164,7 @@ class Route(NamedTuple):
 def route_of(
     action: Action,
     decision: Decision,
-    volume: Volume | None,
+    loaded: LoadedVersion | None,
     rule: Rule | None = None,
     fallback: Route | None = None,
 ) -> Route:
@@ -182,14 +182,14 @@ def route_of(
         version=number,
         state=state,
         reason=decision.reason,
-        function=volume and volume.loaded.function,
+        function=loaded and loaded.code.function,
         example=result.example() if is_dummy else None,
         meta={"version": number, "state": state, "reason": decision.reason},
         taken_out=decision.taken_out,
-        health=volume and volume.health,
+        health=loaded and loaded.health,
         fallback=fallback,
-        module=volume and volume.loaded.module,
-        is_async=volume is not None and volume.loaded.is_async,
+        module=loaded and loaded.code.module,
+        is_async=loaded is not None and loaded.code.is_async,
     )
 
 

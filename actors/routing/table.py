@@ -28,7 +28,14 @@ from actors.index.entries import (
 from actors.index.parser import built_in_index
 from actors.index.selection import FALLBACK, NEWEST, Decision, ranking, serve
 from actors.messages import Principal
-from actors.routing.code_cache import NOTHING, Key, Library, Problems, Volumes, everything
+from actors.routing.code_cache import (
+    EMPTY,
+    CodeCache,
+    Key,
+    LoadedVersions,
+    ProblemCollector,
+    all_versions,
+)
 from actors.routing.route import Route, Service, Services, route_of
 from actors.schema.source import nearest
 
@@ -53,7 +60,7 @@ class RoutingTable(NamedTuple):
     """What it was made from."""
     testers: Mapping[str, Route]
     """What testers of an action get, by its name, where that is not what everybody gets."""
-    volumes: Volumes
+    loaded_versions: LoadedVersions
     """The code of all versions that are served, or would be if others failed."""
     services: Mapping[str, Service]
     """What serves each connector, by its name; the engine's own are actors and not among them."""
@@ -63,8 +70,8 @@ class RoutingTable(NamedTuple):
         cls,
         index: Index,
         environment: str,
-        before: Volumes = NOTHING,
-        doubt: Callable[[Key], bool] = everything,
+        before: LoadedVersions = EMPTY,
+        must_recheck: Callable[[Key], bool] = all_versions,
     ) -> RoutingTable:
         """Decide for every action and load the code of what is served.
 
@@ -73,11 +80,13 @@ class RoutingTable(NamedTuple):
         version whose code cannot be served.
         """
         place = index.environment(environment)
-        library = Library(index.root, place.takes_out, before, doubt)
-        outward = Library(index.root, place.takes_out, before, doubt, Codebase.load_connector)
-        problems = Problems(index)
+        code_cache = CodeCache(index.root, place.takes_out, before, must_recheck)
+        outward = CodeCache(
+            index.root, place.takes_out, before, must_recheck, Codebase.load_connector
+        )
+        problems = ProblemCollector(index)
         services = Services(index, place, outward, problems).all()
-        stated = _Stated(index, place, library, problems).part()
+        stated = _Stated(index, place, code_cache, problems).part()
         built_in = built_in_part()
         return cls(
             routes=MappingProxyType({**stated.routes, **built_in.routes}),
@@ -89,7 +98,7 @@ class RoutingTable(NamedTuple):
             operations=MappingProxyType({**index.operations(), **built_in_index().operations()}),
             described=index,
             testers=stated.testers,
-            volumes=MappingProxyType({**library.volumes, **outward.volumes}),
+            loaded_versions=MappingProxyType({**code_cache.versions, **outward.versions}),
             services=services,
         )
 
@@ -140,17 +149,17 @@ def built_in_part() -> Part:
     Loaded once: they are as old as the engine that they are part of, however often an index is read anew.
     """
     index = built_in_index()
-    tenants, console = Library(index.root, None), Library(index.root, None)
-    problems = Problems(index)
+    tenants, console = CodeCache(index.root, None), CodeCache(index.root, None)
+    problems = ProblemCollector(index)
     routes = {}
     for action in index.actions.values():
         steps = action.channel == ADMIN
         decision = Decision(action.versions[0], NEWEST)
-        with problems.of(action.name, action.versions[0]):
-            volume = console.volume if steps else tenants.volume
-            route = route_of(action, decision, volume(action.name, action.versions[0]))
+        with problems.collect(action.name, action.versions[0]):
+            loaded = console.get if steps else tenants.get
+            route = route_of(action, decision, loaded(action.name, action.versions[0]))
             routes[action.name] = route._replace(built_in=True)
-    problems.tell()
+    problems.raise_all()
     return Part(MappingProxyType(routes), MappingProxyType({}), tenants.modules, index.digest)
 
 
@@ -158,11 +167,11 @@ class _Stated:
     """The part of the index that a server runs, while it is being made."""
 
     def __init__(
-        self, index: Index, place: Environment, library: Library, problems: Problems
+        self, index: Index, place: Environment, code_cache: CodeCache, problems: ProblemCollector
     ) -> None:
         self._index = index
         self._place = place
-        self._library = library
+        self._code_cache = code_cache
         self._problems = problems
 
     def part(self) -> Part:
@@ -170,12 +179,12 @@ class _Stated:
         actions = self._index.actions
         routes = {name: self._route(action) for name, action in actions.items()}
         testers = {name: self._route(action, tester=True) for name, action in actions.items()}
-        self._problems.tell()
+        self._problems.raise_all()
         others = {name: route for name, route in testers.items() if route.meta != routes[name].meta}
         return Part(
             MappingProxyType(routes),
             MappingProxyType(others),
-            self._library.modules,
+            self._code_cache.modules,
             self._index.digest,
         )
 
@@ -190,8 +199,8 @@ class _Stated:
 
     def _made(self, action: Action, decision: Decision, fallback: Route | None) -> Route:
         version = decision.version
-        volume = None
+        loaded = None
         if version is not None and decision.is_served and version.state != DUMMY:
-            with self._problems.of(action.name, version):
-                volume = self._library.volume(action.name, version)
-        return route_of(action, decision, volume, fallback=fallback)
+            with self._problems.collect(action.name, version):
+                loaded = self._code_cache.get(action.name, version)
+        return route_of(action, decision, loaded, fallback=fallback)

@@ -112,9 +112,9 @@ def _failures(ctx: AdminContext, owner: Action | Connector) -> list[dict[str, An
     now, key = time.monotonic(), _key(owner)
     found = [
         (failure, number)
-        for (name, number), volume in ctx.table.volumes.items()
+        for (name, number), loaded in ctx.table.loaded_versions.items()
         if name == key
-        for failure in volume.health.failures
+        for failure in loaded.health.failures
     ]
     found.sort(key=lambda each: each[0].at, reverse=True)
     return [
@@ -148,8 +148,8 @@ def _explanation(
 def _out_for_some(ctx: AdminContext, owner: Action | Connector) -> str | None:
     """What the machine has taken out for single tenants; the newest such version."""
     for version in owner.versions:
-        volume = ctx.table.volumes.get((_key(owner), version.number))
-        left = volume.health.out_for() if volume else {}
+        loaded = ctx.table.loaded_versions.get((_key(owner), version.number))
+        left = loaded.health.out_for() if loaded else {}
         if left:
             return (
                 f"version {version.number} keeps failing for {len(left)} of the tenants and is out for them, "
