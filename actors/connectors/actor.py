@@ -215,10 +215,10 @@ class ConnectorActor(Actor):
         if table is self._table:
             return
         self._table = table
-        service = table.services.get(self._name)
-        if service is not None:
-            self._queue.room = service.connector.room
-        serving = select_healthy(service, "") if service is not None else None
+        route = table.connector_routes.get(self._name)
+        if route is not None:
+            self._queue.room = route.connector.room
+        serving = select_healthy(route, "") if route is not None else None
         self._implementations.retire(serving and serving.make)
 
     def _settle_down(self, message: Quiesce) -> None:
@@ -239,12 +239,12 @@ class ConnectorActor(Actor):
         if not rows:
             raise NotFound(f"there is no recorded call {message.id!r}; calls are kept for a week")
         self._heed()
-        service = self._exchange.served(message.tenant_id)
-        if service.make is None:
+        route = self._exchange.served(message.tenant_id)
+        if route.make is None:
             raise FailedPrecondition(f"{self._name} is a dummy here: it transforms nothing")
         settings = stated_by(self._profiles, message.tenant_id, self._name).settings
-        with self._implementations.lent(service.make) as connector:
-            return replayed(rows[0], service, connector, settings, self._hide)
+        with self._implementations.lent(route.make) as connector:
+            return replayed(rows[0], route, connector, settings, self._hide)
 
     def _check(self, message: CheckSettings) -> None:
         """As far as that shows without calling anybody."""
@@ -252,14 +252,14 @@ class ConnectorActor(Actor):
         self._run(self._answered(message.reply_to, self._checked(message)))
 
     async def _checked(self, message: CheckSettings) -> bool:
-        service = self._exchange.served(message.tenant_id)
-        if service.make is None:
+        route = self._exchange.served(message.tenant_id)
+        if route.make is None:
             return True
         try:
-            with self._implementations.lent(service.make) as connector:
+            with self._implementations.lent(route.make) as connector:
                 check = getattr(connector, "check", None)
                 if check is not None:
-                    check(fitting(message.settings, service.connector.settings))
+                    check(fitting(message.settings, route.connector.settings))
         except Permanent as problem:
             raise InvalidArgument(f"these settings cannot work: {problem}") from None
         except Exception as error:  # noqa: BLE001 - a defect of the connector: a call will say so

@@ -48,7 +48,7 @@ from actors.registry.snapshot import RoutingSnapshot
 from actors.registry.transitions import Plan, planned
 from actors.routing.code_cache import CodeCache, Key, all_versions, connector_key
 from actors.routing.health import Blame, Failure, span
-from actors.routing.route import Route, Service, route_of
+from actors.routing.route import ConnectorRoute, Route, route_of
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Actor
 from actors.runtime.clock import Once
@@ -372,8 +372,8 @@ def _owner(index: Index, kind: str, name: str) -> Action | Connector | None:
     return index.connectors.get(name) if kind == CONNECTOR else index.actions.get(name)
 
 
-def _serving(table: RoutingTable, kind: str, name: str) -> Route | Service | None:
-    return table.services.get(name) if kind == CONNECTOR else table.routes.get(name)
+def _serving(table: RoutingTable, kind: str, name: str) -> Route | ConnectorRoute | None:
+    return table.connector_routes.get(name) if kind == CONNECTOR else table.routes.get(name)
 
 
 def _moved(message: Move, plan: Plan, table: RoutingTable) -> Moved:

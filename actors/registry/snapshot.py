@@ -11,14 +11,14 @@ from actors.registry.messages import TakeOut
 from actors.registry.transitions import Plan
 from actors.routing.code_cache import Key
 from actors.routing.health import Blame, Running
-from actors.routing.route import Route, Service
+from actors.routing.route import ConnectorRoute, Route
 from actors.routing.table import RoutingTable
 from actors.runtime.mailbox import Mailbox
 from actors.watchdog.running import AtWork
 
 log = structlog.get_logger()
 
-Served = TypeVar("Served", Route, Service)
+Served = TypeVar("Served", Route, ConnectorRoute)
 
 
 class RoutingSnapshot:
@@ -40,7 +40,7 @@ class RoutingSnapshot:
         self.pending_trips: dict[Key, Plan] = {}
         """What the machine has taken out and the file does not say yet."""
 
-    def report_failure(self, route: Route | Service, running: Running | None) -> None:
+    def report_failure(self, route: Route | ConnectorRoute, running: Running | None) -> None:
         """A call of this version ended in an unexpected error; where that is one too many, tell."""
         health, instead = route.health, route.fallback
         if health is None or running is None:

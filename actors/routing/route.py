@@ -33,7 +33,7 @@ from actors.routing.health import Health
 from actors.schema.schema import Schema
 
 
-class Service(NamedTuple):
+class ConnectorRoute(NamedTuple):
     """All that serving one call of one connector needs."""
 
     connector: Connector
@@ -51,7 +51,7 @@ class Service(NamedTuple):
     """True where a version would be served were it not erroring."""
     health: Health | None = None
     """What counts the version's calls and failures; None where there is no code."""
-    fallback: Service | None = None
+    fallback: ConnectorRoute | None = None
     """What takes over once the version is out; None where nothing would."""
 
     @property
@@ -65,7 +65,7 @@ class Service(NamedTuple):
         return {"version": self.version, "state": self.state, "reason": self.reason}
 
 
-class Services:
+class ConnectorRoutes:
     """Those of one index, while a table is being made."""
 
     def __init__(
@@ -76,21 +76,23 @@ class Services:
         self._code_cache = code_cache
         self._problems = problems
 
-    def all(self) -> Mapping[str, Service]:
+    def all(self) -> Mapping[str, ConnectorRoute]:
         """By the connector's name; what is wrong with code is noted."""
         connectors = self._index.connectors
-        return MappingProxyType({name: self._service(each) for name, each in connectors.items()})
+        return MappingProxyType({name: self._route(each) for name, each in connectors.items()})
 
-    def _service(self, connector: Connector) -> Service:
+    def _route(self, connector: Connector) -> ConnectorRoute:
         ranked = ranking(connector, self._place)
         fallback = None
         if self._place.takes_out is not None:
             for version in reversed(ranked[1:]):
                 decision = Decision(version, FALLBACK[ERRORING])
-                fallback = self._made(connector, decision, fallback)
-        return self._made(connector, serve(connector, self._place), fallback)
+                fallback = self._build(connector, decision, fallback)
+        return self._build(connector, serve(connector, self._place), fallback)
 
-    def _made(self, connector: Connector, decision: Decision, fallback: Service | None) -> Service:
+    def _build(
+        self, connector: Connector, decision: Decision, fallback: ConnectorRoute | None
+    ) -> ConnectorRoute:
         number, state = decision.version[:2] if decision.version else (0, DUMMY)
         is_dummy = decision.is_served and state == DUMMY
         loaded: LoadedVersion | None = None
@@ -98,7 +100,7 @@ class Services:
             key = connector_key(connector.name)
             with self._problems.collect(key, decision.version):
                 loaded = self._code_cache.get(key, decision.version)
-        return Service(
+        return ConnectorRoute(
             connector=connector,
             name=connector.name,
             version=number,

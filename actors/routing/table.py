@@ -36,7 +36,7 @@ from actors.routing.code_cache import (
     ProblemCollector,
     all_versions,
 )
-from actors.routing.route import Route, Service, Services, route_of
+from actors.routing.route import ConnectorRoute, ConnectorRoutes, Route, route_of
 from actors.schema.source import nearest
 
 
@@ -62,7 +62,7 @@ class RoutingTable(NamedTuple):
     """What testers of an action get, by its name, where that is not what everybody gets."""
     loaded_versions: LoadedVersions
     """The code of all versions that are served, or would be if others failed."""
-    services: Mapping[str, Service]
+    connector_routes: Mapping[str, ConnectorRoute]
     """What serves each connector, by its name; the engine's own are actors and not among them."""
 
     @classmethod
@@ -85,8 +85,8 @@ class RoutingTable(NamedTuple):
             index.root, place.takes_out, before, must_recheck, Codebase.load_connector
         )
         problems = ProblemCollector(index)
-        services = Services(index, place, outward, problems).all()
-        stated = _Stated(index, place, code_cache, problems).part()
+        connector_routes = ConnectorRoutes(index, place, outward, problems).all()
+        stated = _RouteBuilder(index, place, code_cache, problems).part()
         built_in = built_in_part()
         return cls(
             routes=MappingProxyType({**stated.routes, **built_in.routes}),
@@ -99,7 +99,7 @@ class RoutingTable(NamedTuple):
             described=index,
             testers=stated.testers,
             loaded_versions=MappingProxyType({**code_cache.versions, **outward.versions}),
-            services=services,
+            connector_routes=connector_routes,
         )
 
     def as_tested(self, tests: frozenset[str]) -> RoutingTable:
@@ -131,7 +131,7 @@ class RoutingTable(NamedTuple):
         return nearest(name, known, n)
 
 
-class Part(NamedTuple):
+class RoutingPart(NamedTuple):
     """What one index file contributes to a table."""
 
     routes: Mapping[str, Route]
@@ -143,7 +143,7 @@ class Part(NamedTuple):
 
 
 @functools.cache
-def built_in_part() -> Part:
+def built_in_part() -> RoutingPart:
     """The engine's own actions, served in every environment.
 
     Loaded once: they are as old as the engine that they are part of, however often an index is read anew.
@@ -160,10 +160,12 @@ def built_in_part() -> Part:
             route = route_of(action, decision, loaded(action.name, action.versions[0]))
             routes[action.name] = route._replace(built_in=True)
     problems.raise_all()
-    return Part(MappingProxyType(routes), MappingProxyType({}), tenants.modules, index.digest)
+    return RoutingPart(
+        MappingProxyType(routes), MappingProxyType({}), tenants.modules, index.digest
+    )
 
 
-class _Stated:
+class _RouteBuilder:
     """The part of the index that a server runs, while it is being made."""
 
     def __init__(
@@ -174,14 +176,14 @@ class _Stated:
         self._code_cache = code_cache
         self._problems = problems
 
-    def part(self) -> Part:
+    def part(self) -> RoutingPart:
         """Every action's route; CodeProblem."""
         actions = self._index.actions
         routes = {name: self._route(action) for name, action in actions.items()}
         testers = {name: self._route(action, tester=True) for name, action in actions.items()}
         self._problems.raise_all()
         others = {name: route for name, route in testers.items() if route.meta != routes[name].meta}
-        return Part(
+        return RoutingPart(
             MappingProxyType(routes),
             MappingProxyType(others),
             self._code_cache.modules,
@@ -194,10 +196,10 @@ class _Stated:
         fallback = None
         if self._place.takes_out is not None:
             for version in reversed(ranked[1:]):
-                fallback = self._made(action, Decision(version, FALLBACK[ERRORING]), fallback)
-        return self._made(action, decision, fallback)
+                fallback = self._build(action, Decision(version, FALLBACK[ERRORING]), fallback)
+        return self._build(action, decision, fallback)
 
-    def _made(self, action: Action, decision: Decision, fallback: Route | None) -> Route:
+    def _build(self, action: Action, decision: Decision, fallback: Route | None) -> Route:
         version = decision.version
         loaded = None
         if version is not None and decision.is_served and version.state != DUMMY:

@@ -45,7 +45,7 @@ class Call:
         """time.monotonic() in seconds; None while it waits for its turn."""
         self.alarm: asyncio.TimerHandle | None = None
         """Goes off at the deadline, while it waits."""
-        self.service: Mapping[str, Any] = {"version": 0, "state": "", "reason": ""}
+        self.served: Mapping[str, Any] = {"version": 0, "state": "", "reason": ""}
         """version, state and reason of what serves it."""
         self.schemas: tuple[Mapping[str, Any], ...] = (ALL_SECRET, ALL_SECRET)
         """Of the inner request and the inner result; as long as none is known, all of it is secret."""

@@ -19,7 +19,7 @@ from actors.connectors.engine.calls import Call
 from actors.connectors.engine.instances import fitting
 from actors.errors import FailedPrecondition
 from actors.log.redaction import NO_NAMES, SUMMARY, Redaction, discreet
-from actors.routing.route import Service
+from actors.routing.route import ConnectorRoute
 
 MOST_BYTES: Final = 16 * 1024
 """Bytes of one form as JSON; of a larger one there is an outline."""
@@ -103,7 +103,7 @@ def row_of(call: Call, hide: frozenset[str] = NO_NAMES) -> Row:
         "tenant_id": operate.tenant.id,
         "tenant": operate.tenant.name,
         "operation": operate.operation,
-        **call.service,
+        **call.served,
         "key": operate.key,
         "trace_id": operate.trace_id,
         "outcome": call.outcome,
@@ -132,7 +132,7 @@ MOST_DIFFERENCES = 200
 
 def replayed(
     row: Row,
-    service: Service,
+    route: ConnectorRoute,
     connector: Connector,
     settings: Mapping[str, Any],
     hide: frozenset[str] = NO_NAMES,
@@ -150,10 +150,10 @@ def replayed(
     delivery = Delivery(
         operation, row["tenant"], row["key"], row["asked_at"], deadline, row["trace_id"]
     )
-    schema = service.connector.settings
+    schema = route.connector.settings
     outer = _outcome(lambda: connector.outer(delivery, request, fitting(settings, schema)))
     inner = None if response is None else _outcome(lambda: connector.inner(delivery, response))
-    described = service.connector.operations.get(row["operation"])
+    described = route.connector.operations.get(row["operation"])
     result = described and described.result.source
     discretion = Discretion(settings, schema.source, hide)
     shown = discretion.forms((outer, inner), (None, None if "error" in (inner or ()) else result))
@@ -161,7 +161,7 @@ def replayed(
     differences = [each for form in now for each in _differences(form, row[form], now[form])]
     return {
         "recorded": {"version": row["version"], **{form: row[form] for form in now}},
-        "now": {"version": service.version, **now},
+        "now": {"version": route.version, **now},
         "differences": differences[:MOST_DIFFERENCES],
         "same": not differences,
     }

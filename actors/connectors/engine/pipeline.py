@@ -29,7 +29,7 @@ from actors.profiles import Profiles
 from actors.registry.snapshot import RoutingSnapshot, select_healthy
 from actors.replies import TO_BE_IMPLEMENTED
 from actors.routing.health import Running
-from actors.routing.route import Service
+from actors.routing.route import ConnectorRoute
 
 log = structlog.get_logger()
 
@@ -80,16 +80,16 @@ class Exchange:
         error = Unavailable(STOPPING, retry_after_ms=1000)
         call.fail(error, error.code)
 
-    def served(self, tenant_id: str) -> Service:
+    def served(self, tenant_id: str) -> ConnectorRoute:
         """What serves this tenant now; Unimplemented, Unavailable where nothing does."""
         table = self._snapshot.current
-        service = table.services.get(self._name)
-        if service is None:
+        route = table.connector_routes.get(self._name)
+        if route is None:
             raise Unimplemented(f"connector {self._name}: the index has none any more")
-        found = select_healthy(service, tenant_id)
+        found = select_healthy(route, tenant_id)
         if found.taken_out:
             raise Unavailable(
-                f"connector {self._name}: version {service.version} keeps failing and was taken out, and no "
+                f"connector {self._name}: version {route.version} keeps failing and was taken out, and no "
                 "other is served until its developers move one"
             )
         if found.make is None and not found.is_dummy:
@@ -100,19 +100,19 @@ class Exchange:
 
     async def _result(self, call: Call) -> Mapping[str, Any]:
         name = call.operate.operation
-        service = self.served(call.tenant_id)
-        operation = service.connector.operations.get(name)
+        route = self.served(call.tenant_id)
+        operation = route.connector.operations.get(name)
         if operation is None:
             raise Unimplemented(f"{name} is no operation of connector {self._name} any more")
-        call.service = service.meta
+        call.served = route.meta
         if call.is_over():
             raise DeadlineExceeded(f"{name} was not begun: the request's timeout_ms is over")
-        if service.make is None:
+        if route.make is None:
             return operation.result.example()
-        assert service.health is not None
-        running = service.health.count(call.tenant_id, call.operate.trace_id)
+        assert route.health is not None
+        running = route.health.count(call.tenant_id, call.operate.trace_id)
         try:
-            return await self._exchanged(call, operation, service)
+            return await self._exchanged(call, operation, route)
         except Open as error:
             raise _unavailable(f"{name}: {error}", error.seconds) from None
         except Transient as error:
@@ -125,14 +125,14 @@ class Exchange:
         except ActionError:
             raise
         except (Exception, SystemExit, KeyboardInterrupt) as error:
-            raise self._defect(call, service, running, error) from error
+            raise self._defect(call, route, running, error) from error
 
     async def _exchanged(
-        self, call: Call, operation: Operation, service: Service
+        self, call: Call, operation: Operation, route: ConnectorRoute
     ) -> Mapping[str, Any]:
-        assert service.make is not None
-        with self._implementations.lent(service.make) as connector:
-            delivery, settings = call.delivery, self._stated(call, service)
+        assert route.make is not None
+        with self._implementations.lent(route.make) as connector:
+            delivery, settings = call.delivery, self._stated(call, route)
             outer = call.outer = _json(connector.outer(delivery, call.operate.params, settings))
             call.response = await self._tries.exchange(
                 call, lambda: _exchange(connector, delivery, outer, settings)
@@ -146,30 +146,30 @@ class Exchange:
         text = discretion_of(call, self._hide).text(str(error))
         return f"{call.operate.operation}: {text}"
 
-    def _stated(self, call: Call, service: Service) -> Settings:
+    def _stated(self, call: Call, route: ConnectorRoute) -> Settings:
         """What the tenant has set; known to the call before anything is said of it."""
-        schema = service.connector.settings
+        schema = route.connector.settings
         call.settings_schema = schema.source
         stated = stated_by(self._profiles, call.tenant_id, self._name)
         call.settings, call.revision = stated.settings, stated.revision
         return fitting(call.settings, schema)
 
     def _defect(
-        self, call: Call, service: Service, running: Running, error: BaseException
+        self, call: Call, route: ConnectorRoute, running: Running, error: BaseException
     ) -> ConnectorFailed:
         operate = call.operate
         log.error(
             "connector failed",
             connector=self._name,
             operation=operate.operation,
-            version=service.version,
+            version=route.version,
             tenant=operate.tenant.name,
             tenant_id=operate.tenant.id,
             trace_id=operate.trace_id,
             exc_info=error,
             confidential=Confidential({"params": operate.params, "settings": call.settings}, None),
         )
-        self._snapshot.report_failure(service, running)
+        self._snapshot.report_failure(route, running)
         return ConnectorFailed(
             f"{operate.operation}: a defect of the connector; the trace id finds it in the error log"
         )
