@@ -34,7 +34,7 @@ from actors.registry.actor import Registry
 from actors.registry.crash_report import Deaths
 from actors.registry.messages import LookForHangs
 from actors.registry.snapshot import RoutingSnapshot
-from actors.routing.health import LOOK_SECONDS
+from actors.routing.health import CHECK_SECONDS
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Ping, ask
 from actors.runtime.clock import Clock, ClockMailbox, Every

@@ -47,7 +47,7 @@ from actors.registry.registry_file import Unsettled, digest_of, edited, edited_b
 from actors.registry.snapshot import RoutingSnapshot
 from actors.registry.transitions import Plan, planned
 from actors.routing.code_cache import CodeCache, Key, all_versions, connector_key
-from actors.routing.health import Blame, Failure, span
+from actors.routing.health import Blame, Failure, calls_spanned
 from actors.routing.route import ConnectorRoute, Route, route_of
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Actor
@@ -249,7 +249,7 @@ class Registry(Actor):
         owner = _owner(self._snapshot.current.described, message.kind, message.name)
         version = owner and owner.version(message.version)
         loaded = self._snapshot.current.loaded_versions.get(key)
-        if not version or loaded is None or not loaded.health.is_out:
+        if not version or loaded is None or not loaded.detector.is_tripped:
             return  # somebody was quicker: it has been moved, or its code is other code
         move = Move(
             message.name,
@@ -263,7 +263,7 @@ class Registry(Actor):
         )
         table = self._served_without(move)
         if table is None:
-            loaded.health.reinstate()  # what was to take over has been moved meanwhile
+            loaded.detector.reset()  # what was to take over has been moved meanwhile
             return
         self._tell_of(message, move, table)
         self._record(move, version.state, message.failures)
@@ -301,7 +301,7 @@ class Registry(Actor):
     def _look_for_hangs(self) -> None:
         table = self._snapshot.current
         for route in {**table.routes, **table.testers}.values():
-            for running in route.health.hanging() if route.health else ():
+            for running in route.detector.hung_calls() if route.detector else ():
                 log.error(
                     "a function does not end",
                     tenant=running.tenant,
@@ -357,7 +357,7 @@ def _entry(move: Move, origin: str, failures: tuple[Failure, ...]) -> Entry:
 
 def _why(failures: tuple[Failure, ...]) -> str:
     first, last = failures[0], failures[-1]
-    calls, seconds = span(failures), last.at - first.at
+    calls, seconds = calls_spanned(failures), last.at - first.at
     tenants = len({each.tenant for each in failures})
     several = f", of {tenants} tenants" if tenants > 1 else ""
     return f"{len(failures)} unexpected errors within {calls} calls, in {seconds:.1f} s{several}"

@@ -99,8 +99,8 @@ def _key(death: dict[str, Any]) -> tuple[str, str, str]:
 
 def _count(death: dict[str, Any], snapshot: RoutingSnapshot) -> None:
     route = _route(snapshot.current, death["action"], death["version"])
-    if route is not None and route.health is not None:
-        with route.health.begin(death["tenant_id"], death["trace_id"]) as running:
+    if route is not None and route.detector is not None:
+        with route.detector.start(death["tenant_id"], death["trace_id"]) as running:
             snapshot.report_failure(route, running)
 
 

@@ -42,12 +42,12 @@ class RoutingSnapshot:
 
     def report_failure(self, route: Route | ConnectorRoute, running: Running | None) -> None:
         """A call of this version ended in an unexpected error; where that is one too many, tell."""
-        health, instead = route.health, route.fallback
-        if health is None or running is None:
+        detector, instead = route.detector, route.fallback
+        if detector is None or running is None:
             return
-        blame = health.fail(running, self.tenants, is_replaceable=instead is not None)
+        blame = detector.record_failure(running, self.tenants, is_replaceable=instead is not None)
         if blame is Blame.VERSION and self.registry is not None:
-            self.registry.tell(TakeOut(route.name, route.version, health.evidence, route.kind))
+            self.registry.tell(TakeOut(route.name, route.version, detector.evidence, route.kind))
         elif blame is not None:
             log.error(
                 blame.value,
@@ -55,7 +55,9 @@ class RoutingSnapshot:
                 version=route.version,
                 tenant_id=running.tenant,
                 trace_id=running.trace_id,
-                traces=[each.trace_id for each in health.failures if each.tenant == running.tenant],
+                traces=[
+                    each.trace_id for each in detector.failures if each.tenant == running.tenant
+                ],
                 served_instead=dict(instead.meta) if instead is not None else None,
             )
 
@@ -63,8 +65,8 @@ class RoutingSnapshot:
 def select_healthy(route: Served, tenant_id: str) -> Served:
     """The route or service itself, or what takes over for this tenant; the last there is takes no leave."""
     found = route
-    while found.health is not None and found.fallback is not None:
-        if not found.health.is_out_for(tenant_id):
+    while found.detector is not None and found.fallback is not None:
+        if not found.detector.is_tripped_for(tenant_id):
             break
         found = found.fallback
     return found

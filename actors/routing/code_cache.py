@@ -15,7 +15,7 @@ from typing import NamedTuple
 from actors.errors import CodeProblem
 from actors.index.code import Codebase, Loaded
 from actors.index.entries import Index, Threshold, Version
-from actors.routing.health import Health
+from actors.routing.health import FailureDetector
 
 Key = tuple[str, int]
 """An action's name, or what `connector_key` makes of a connector's, and a version's number."""
@@ -32,7 +32,7 @@ class LoadedVersion(NamedTuple):
     """One version's code."""
 
     code: Loaded
-    health: Health
+    detector: FailureDetector
 
 
 LoadedVersions = Mapping[Key, LoadedVersion]
@@ -92,7 +92,7 @@ class CodeCache:
         require_unchanged(loaded, version)
         if before is not None and loaded is before.code:
             return before
-        return LoadedVersion(loaded, Health(self._threshold))
+        return LoadedVersion(loaded, FailureDetector(self._threshold))
 
 
 def require_unchanged(loaded: Loaded, version: Version) -> None:

@@ -19,22 +19,22 @@ from typing import Final, NamedTuple, Self
 
 from actors.index.entries import Threshold
 
-HANGS_AFTER = 30.0
+HUNG_AFTER = 30.0
 """Seconds in a function after which its call counts as failed although it has not ended.
 
 Not the request's own timeout: callers could make that so short that a sound version seemed to hang."""
 
 
-LOOK_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 """How often calls that hang are looked for."""
 
 SEVERAL: Final = 3
 """Tenants whose failures are the version's own; where an environment has fewer, all of them that call it."""
 
-AWAY_SECONDS: Final = 600.0
+TRIP_SECONDS: Final = 600.0
 """For which a version is out for one tenant; an alarm is raised again after as long."""
 
-MOST_TROUBLED: Final = 1000
+MOST_TENANTS: Final = 1000
 """Tenants whose failures are remembered of one version; what failed longest ago is forgotten first."""
 
 
@@ -68,43 +68,43 @@ class Running(NamedTuple):
     """time.monotonic(), in seconds."""
     trace_id: str
     tenant: str
-    health: Health
+    detector: FailureDetector
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.health.end(self)
+        self.detector.finish(self)
 
 
-class Trouble:
+class TenantFailures:
     """What one tenant has with a version, from its first failure on."""
 
-    __slots__ = ("away_until", "calls", "failures")
+    __slots__ = ("calls", "failures", "tripped_until")
 
     def __init__(self, most: int) -> None:
         self.calls = 0
         """Of this tenant, since."""
         self.failures: deque[tuple[int, float]] = deque(maxlen=most)
         """The latest: after how many calls, and time.monotonic() in seconds."""
-        self.away_until = 0.0
+        self.tripped_until = 0.0
         """In seconds of time.monotonic(): until then the fallback is served to it."""
 
-    def is_too_much(self, limit: Threshold, now: float) -> bool:
+    def add_failure(self, limit: Threshold, now: float) -> bool:
         """One more failure; True where it is one too many for this tenant, and not known to be."""
         self.failures.append((self.calls, now))
         calls, since = self.failures[0]
-        if self.away_until > now or len(self.failures) < limit.failures:
+        if self.tripped_until > now or len(self.failures) < limit.failures:
             return False
         return self.calls - calls < limit.calls and now - since <= limit.seconds
 
-    def send_away(self, now: float) -> None:
+    def trip(self, now: float) -> None:
         """Out for a while; what comes after is judged anew."""
-        self.away_until = now + AWAY_SECONDS
+        self.tripped_until = now + TRIP_SECONDS
         self.failures.clear()
 
 
-class Health:
+class FailureDetector:
     """Of one version, from when its code was loaded."""
 
     __slots__ = (
@@ -115,20 +115,20 @@ class Health:
         "_hung",
         "_running",
         "_token",
+        "by_tenant",
         "evidence",
-        "is_out",
+        "is_tripped",
         "threshold",
-        "troubled",
     )
 
     def __init__(self, threshold: Threshold | None) -> None:
         """`threshold` is None where the machine takes nothing out."""
         self.threshold = threshold
-        self.is_out = False
+        self.is_tripped = False
         """True from the failure on that was one too many for all: the fallback is served."""
         self.evidence: tuple[Failure, ...] = ()
         """The failures for which it went out."""
-        self.troubled: dict[str, Trouble] = {}
+        self.by_tenant: dict[str, TenantFailures] = {}
         """By tenant; empty where none has failed."""
         self._calls = itertools.count(1)
         self._callers: dict[str, None] = {}  # the first few
@@ -138,24 +138,24 @@ class Health:
         self._token: deque[None] = deque([None])  # whoever pops it is the one who takes it out
         self._alarmed_until = 0.0
 
-    def begin(self, tenant: str, trace_id: str) -> Running:
+    def start(self, tenant: str, trace_id: str) -> Running:
         """A call begins. One tenant has one at a time."""
-        running = self._running[tenant] = self.count(tenant, trace_id)
+        running = self._running[tenant] = self.track(tenant, trace_id)
         return running
 
-    def count(self, tenant: str, trace_id: str) -> Running:
+    def track(self, tenant: str, trace_id: str) -> Running:
         """A call that nobody looks for when it hangs: a connector's, which is cancelled at its deadline."""
         if len(self._callers) < SEVERAL:
             self._callers[tenant] = None
-        if self.troubled and (trouble := self.troubled.get(tenant)) is not None:
-            trouble.calls += 1
+        if self.by_tenant and (counts := self.by_tenant.get(tenant)) is not None:
+            counts.calls += 1
         return Running(next(self._calls), time.monotonic(), trace_id, tenant, self)
 
-    def end(self, running: Running) -> None:
+    def finish(self, running: Running) -> None:
         """It has ended, one way or the other."""
         self._running.pop(running.tenant, None)
 
-    def fail(
+    def record_failure(
         self, running: Running, tenants: int = 1, *, is_replaceable: bool = True
     ) -> Blame | None:
         """It has failed; what that means, told to one call, where it is one too many.
@@ -167,38 +167,38 @@ class Health:
         failure = Failure(running.call, time.monotonic(), running.trace_id, running.tenant)
         self._failures.append(failure)
         limit = self.threshold
-        if limit is None or self.is_out:
+        if limit is None or self.is_tripped:
             return None
-        trouble = self._trouble(failure, limit)
-        is_theirs = trouble.is_too_much(limit, failure.at)
+        counts = self._failures_of(failure, limit)
+        is_theirs = counts.add_failure(limit, failure.at)
         if is_theirs:
-            trouble.send_away(failure.at)
-        if self._is_of_many(limit, tenants, found := self._evidence(limit, failure.at)):
-            return self._taken_out(found) if is_replaceable else self._alarm(failure.at)
+            counts.trip(failure.at)
+        if self._has_many_tenants(limit, tenants, found := self._evidence(limit, failure.at)):
+            return self._trip(found) if is_replaceable else self._alarm(failure.at)
         if is_theirs:
             return Blame.TENANT if is_replaceable else Blame.ALARM
         return None
 
-    def is_out_for(self, tenant: str) -> bool:
+    def is_tripped_for(self, tenant: str) -> bool:
         """Whether the fallback is served to this tenant."""
-        trouble = self.troubled.get(tenant)
-        return self.is_out or (trouble is not None and trouble.away_until > time.monotonic())
+        counts = self.by_tenant.get(tenant)
+        return self.is_tripped or (counts is not None and counts.tripped_until > time.monotonic())
 
-    def out_for(self) -> dict[str, float]:
+    def tripped_for(self) -> dict[str, float]:
         """The tenants that it is out for, by themselves: for how many more seconds."""
         now = time.monotonic()
-        left = {name: each.away_until - now for name, each in list(self.troubled.items())}
+        left = {name: each.tripped_until - now for name, each in list(self.by_tenant.items())}
         return {name: seconds for name, seconds in left.items() if seconds > 0}
 
-    def reinstate(self) -> None:
+    def reset(self) -> None:
         """What was to take over is not there any more: it stays, and is judged anew."""
         self._failures.clear()
-        self.is_out = False
+        self.is_tripped = False
         self._token.append(None)
 
-    def hanging(self) -> list[Running]:
+    def hung_calls(self) -> list[Running]:
         """Calls that have been running for too long and were not told of before. For one asker only."""
-        before = time.monotonic() - HANGS_AFTER
+        before = time.monotonic() - HUNG_AFTER
         running = list(self._running.values())
         found = [each for each in running if each.began < before and each.call not in self._hung]
         self._hung.update(each.call for each in found)
@@ -215,15 +215,15 @@ class Health:
         counted = [each.call for each in self.failures]
         return running.call not in counted and max(counted, default=0) - running.call < limit.calls
 
-    def _trouble(self, failure: Failure, limit: Threshold) -> Trouble:
-        found = self.troubled.get(failure.tenant)
+    def _failures_of(self, failure: Failure, limit: Threshold) -> TenantFailures:
+        found = self.by_tenant.get(failure.tenant)
         if found is None:
-            if len(self.troubled) >= MOST_TROUBLED:
-                self.troubled.pop(next(iter(list(self.troubled))), None)
-            found = Trouble(limit.failures)
+            if len(self.by_tenant) >= MOST_TENANTS:
+                self.by_tenant.pop(next(iter(list(self.by_tenant))), None)
+            found = TenantFailures(limit.failures)
         else:
-            self.troubled.pop(failure.tenant, None)  # to be the last in order
-        self.troubled[failure.tenant] = found
+            self.by_tenant.pop(failure.tenant, None)  # to be the last in order
+        self.by_tenant[failure.tenant] = found
         return found
 
     def _evidence(self, limit: Threshold, now: float) -> tuple[Failure, ...]:
@@ -236,12 +236,12 @@ class Health:
             if newest - each.call < limit.calls and now - each.at <= limit.seconds
         )
 
-    def _is_of_many(self, limit: Threshold, tenants: int, found: tuple[Failure, ...]) -> bool:
+    def _has_many_tenants(self, limit: Threshold, tenants: int, found: tuple[Failure, ...]) -> bool:
         needed = SEVERAL if tenants >= SEVERAL else min(len(self._callers), max(tenants, 1))
         return len(found) >= limit.failures and len({each.tenant for each in found}) >= needed
 
-    def _taken_out(self, evidence: tuple[Failure, ...]) -> Blame | None:
-        self.is_out = True
+    def _trip(self, evidence: tuple[Failure, ...]) -> Blame | None:
+        self.is_tripped = True
         try:
             self._token.pop()
         except IndexError:
@@ -252,11 +252,11 @@ class Health:
     def _alarm(self, now: float) -> Blame | None:
         if self._alarmed_until > now:
             return None
-        self._alarmed_until = now + AWAY_SECONDS
+        self._alarmed_until = now + TRIP_SECONDS
         return Blame.ALARM
 
 
-def span(failures: tuple[Failure, ...]) -> int:
+def calls_spanned(failures: tuple[Failure, ...]) -> int:
     """Within how many calls they happened: calls of many tenants do not end in the order of their numbers."""
     calls = [each.call for each in failures]
     return max(calls) - min(calls) + 1

@@ -29,7 +29,7 @@ from actors.routing.code_cache import (
     ProblemCollector,
     connector_key,
 )
-from actors.routing.health import Health
+from actors.routing.health import FailureDetector
 from actors.schema.schema import Schema
 
 
@@ -49,7 +49,7 @@ class ConnectorRoute(NamedTuple):
     """It answers with the examples of its operations' results."""
     taken_out: bool = False
     """True where a version would be served were it not erroring."""
-    health: Health | None = None
+    detector: FailureDetector | None = None
     """What counts the version's calls and failures; None where there is no code."""
     fallback: ConnectorRoute | None = None
     """What takes over once the version is out; None where nothing would."""
@@ -109,7 +109,7 @@ class ConnectorRoutes:
             make=loaded and loaded.code.function,
             is_dummy=is_dummy,
             taken_out=decision.taken_out,
-            health=loaded and loaded.health,
+            detector=loaded and loaded.detector,
             fallback=fallback,
         )
 
@@ -141,7 +141,7 @@ class Route(NamedTuple):
     """True for what the engine itself describes and does; an index cannot change it."""
     taken_out: bool = False
     """True where a version would be served were it not erroring."""
-    health: Health | None = None
+    detector: FailureDetector | None = None
     """What counts the version's calls and failures; None where there is no function."""
     fallback: Route | None = None
     """What takes over once the version is out; None where nothing would."""
@@ -188,7 +188,7 @@ def route_of(
         example=result.example() if is_dummy else None,
         meta={"version": number, "state": state, "reason": decision.reason},
         taken_out=decision.taken_out,
-        health=loaded and loaded.health,
+        detector=loaded and loaded.detector,
         fallback=fallback,
         module=loaded and loaded.code.module,
         is_async=loaded is not None and loaded.code.is_async,

@@ -89,7 +89,7 @@ class At:
 
     def __exit__(self, *_: object) -> None:
         running, at_work = self._running, self._at_work
-        running.health.end(running)
+        running.detector.finish(running)
         at_work.end(self._at)
         if (now := time.monotonic()) - self.began > LONG_SECONDS:
             at_work.last_long = (now, self)

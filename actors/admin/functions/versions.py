@@ -114,7 +114,7 @@ def _failures(ctx: AdminContext, owner: Action | Connector) -> list[dict[str, An
         (failure, number)
         for (name, number), loaded in ctx.table.loaded_versions.items()
         if name == key
-        for failure in loaded.health.failures
+        for failure in loaded.detector.failures
     ]
     found.sort(key=lambda each: each[0].at, reverse=True)
     return [
@@ -149,7 +149,7 @@ def _out_for_some(ctx: AdminContext, owner: Action | Connector) -> str | None:
     """What the machine has taken out for single tenants; the newest such version."""
     for version in owner.versions:
         loaded = ctx.table.loaded_versions.get((_key(owner), version.number))
-        left = loaded.health.out_for() if loaded else {}
+        left = loaded.detector.tripped_for() if loaded else {}
         if left:
             return (
                 f"version {version.number} keeps failing for {len(left)} of the tenants and is out for them, "

@@ -109,8 +109,8 @@ class Exchange:
             raise DeadlineExceeded(f"{name} was not begun: the request's timeout_ms is over")
         if route.make is None:
             return operation.result.example()
-        assert route.health is not None
-        running = route.health.count(call.tenant_id, call.operate.trace_id)
+        assert route.detector is not None
+        running = route.detector.track(call.tenant_id, call.operate.trace_id)
         try:
             return await self._exchanged(call, operation, route)
         except Open as error:

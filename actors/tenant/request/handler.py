@@ -123,9 +123,9 @@ class RequestHandler:
 
     def begins(self, route: Route, work: TenantRequest) -> At:
         """A call of this version begins; `with` what this gives says when it ends."""
-        assert route.health is not None  # there is one wherever there is a function
+        assert route.detector is not None  # there is one wherever there is a function
         self._chosen = route
-        running = self._running = route.health.begin(self._record.id, work.trace_id)
+        running = self._running = route.detector.start(self._record.id, work.trace_id)
         return At(self._snapshot.at_work, running, route, self._record, work)
 
     def rehearse(self, message: DryRun) -> list[dict[str, Any]]:
@@ -261,8 +261,8 @@ class RequestHandler:
         route = self._table.find(action, caller)
         if action in self._profile.tests:
             route = self._table.testers.get(action, route)
-        health = route.health
-        if health is None or not (health.is_out or health.troubled):
+        detector = route.detector
+        if detector is None or not (detector.is_tripped or detector.by_tenant):
             return route
         return select_healthy(route, self._record.id)
 
@@ -395,6 +395,6 @@ class RequestHandler:
     def _count_killed(self, work: TenantRequest) -> None:
         """Whatever took two incarnations with it was begun by the version that is served now."""
         route = self._chosen = self._table.routes.get(work.request.action)
-        if route is not None and route.health is not None:
+        if route is not None and route.detector is not None:
             with self.begins(route, work) as running:
                 self._snapshot.report_failure(route, running)

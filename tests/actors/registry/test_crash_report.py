@@ -112,9 +112,9 @@ def test_what_ran_counts_as_a_failure_of_its_version(tmp_path: Path) -> None:
     killed(tmp_path)
     snapshot = RoutingSnapshot(load_table(INDEX, "local-dev"))
     Deaths(tmp_path, 1).tell(snapshot)
-    health = snapshot.current.routes["marks.add"].health
-    assert health is not None
-    assert [each.tenant for each in health.failures] == [death(1)["tenant_id"]]
+    detector = snapshot.current.routes["marks.add"].detector
+    assert detector is not None
+    assert [each.tenant for each in detector.failures] == [death(1)["tenant_id"]]
 
 
 @pytest.mark.parametrize("content", ["no json", '{"a": 1}', "[1, {}]"])

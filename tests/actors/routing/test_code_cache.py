@@ -89,13 +89,13 @@ class TestKeeping:
         self, shelf: Shelf
     ) -> None:
         before = shelf.code_cache(nothing).get("desk.add", FIRST)
-        before.health.fail(before.health.begin("acme", "t-1"))
+        before.detector.record_failure(before.detector.start("acme", "t-1"))
         shelf.write(2)
         code_cache = shelf.code_cache()
         assert answer(code_cache) == 2
         assert before.code.function(None, None) == {"n": 1}
-        assert code_cache.get("desk.add", FIRST).health.failures == ()
-        assert len(before.health.failures) == 1
+        assert code_cache.get("desk.add", FIRST).detector.failures == ()
+        assert len(before.detector.failures) == 1
 
     def test_is_doubted_for_one_version_and_not_for_another(self, shelf: Shelf) -> None:
         other = Version(2, "under dev", "desk_1:add", None)
@@ -170,4 +170,4 @@ class TestCatalogue:
     def test_is_taken_out_as_the_environment_has_it(self, tmp_path: Path, shelf: Shelf) -> None:
         threshold = Threshold(failures=1)
         code_cache = CodeCache(tmp_path, threshold)
-        assert code_cache.get("desk.add", FIRST).health.threshold is threshold
+        assert code_cache.get("desk.add", FIRST).detector.threshold is threshold

@@ -18,7 +18,7 @@ from actors.index.entries import Threshold
 from actors.messages import DeadLetter
 from actors.registry.actor import load_table
 from actors.registry.messages import TakeOut
-from actors.routing.health import SEVERAL, Blame, Health
+from actors.routing.health import SEVERAL, Blame, FailureDetector
 from actors.routing.table import RoutingTable
 from tests.actors.mailbox_harness import House, Watch
 from tests.actors.servers import INDEX
@@ -47,7 +47,7 @@ def desk(tmp_path: Path, table: RoutingTable, house: House) -> Desk:
     """With a new file; `marks.add` has a sound version to fall back on, and the test is the Registry."""
     made = Desk(tmp_path / "data", table, house)
     sound = table.routes["marks.add"]
-    made.replace("marks.add", health=Health(LIMIT), fallback=sound, version=2)
+    made.replace("marks.add", detector=FailureDetector(LIMIT), fallback=sound, version=2)
     made.snapshot.registry = Watch()
     return made
 
@@ -118,9 +118,9 @@ def test_failures_of_one_tenant_of_several_take_it_out_for_that_tenant(desk: Des
     assert told(desk) == []
     (line,) = [line for line in lines if line["event"] == Blame.TENANT.value]
     assert line["tenant_id"] == ACME.id
-    health = desk.snapshot.current.routes["marks.add"].health
-    assert health is not None
-    assert not health.is_out_for("another")
+    detector = desk.snapshot.current.routes["marks.add"].detector
+    assert detector is not None
+    assert not detector.is_tripped_for("another")
 
 
 ADD_TWICE = insert(marks).values(id=7, text=bindparam("text"))

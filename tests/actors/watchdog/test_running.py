@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from actors.messages import ANYONE, Peer, TenantRecord, TenantRequest
-from actors.routing.health import Health, Running
+from actors.routing.health import FailureDetector, Running
 from actors.routing.route import Route
 from actors.watchdog import running as at_work
 from actors.watchdog.process import CALL_BYTES
@@ -26,7 +26,7 @@ class Served:
 
     name = "contacts.add"
     version = 3
-    health = Health(None)
+    detector = FailureDetector(None)
     params = SimpleNamespace(source={})
 
 
@@ -39,7 +39,7 @@ def work(id_: str) -> TenantRequest:
 
 
 def call(begun: AtWork, id_: str = "r-1") -> At:
-    running: Running = Served.health.begin(ACME.id, "ab" * 16)
+    running: Running = Served.detector.start(ACME.id, "ab" * 16)
     return At(begun, running, cast(Route, Served()), ACME, work(id_))
 
 
@@ -77,7 +77,7 @@ def test_the_longest_names_have_room(tmp_path: Path) -> None:
     served.name = "a" * 128
     longest = At(
         begun,
-        Served.health.begin("", ""),
+        Served.detector.start("", ""),
         cast(Route, served),
         ACME._replace(name="b" * 63),
         work("c" * 64),
