@@ -17,11 +17,11 @@ RETRY_FULL_MS = 100
 RETRY_SUSPENDED_MS = 60_000
 """What callers of a suspended tenant are told to wait, in milliseconds: people decide when it ends."""
 
-MOST_UNADDRESSED = 1000
+MOST_WAITING = 1000
 """Messages that may wait for one tenant while the supervisor is asked for its mailbox."""
 
 
-class Inlet:
+class Admission:
     """One tenant's; used by one thread at a time."""
 
     __slots__ = (
@@ -42,7 +42,7 @@ class Inlet:
         """None until `open`."""
         self.waiting: deque[TenantRequest] = deque()
         """What came until then, in order."""
-        self._usual = MOST_UNADDRESSED
+        self._usual = MOST_WAITING
         self._usual_rate = usual_rate or None
         self._limits = self._rated(UNREMARKABLE.limits)
         self._seen = UNREMARKABLE.limits
@@ -53,7 +53,7 @@ class Inlet:
         """Whether the tenant is resident."""
         return self.mailbox is not None and self.mailbox.incarnation is not None
 
-    def count(self, limits: TenantLimits, now: float) -> None:
+    def charge(self, limits: TenantLimits, now: float) -> None:
         """Count one request at this time.monotonic(), under the newest limits.
 
         ResourceExhausted, and not counted, where the tenant has sent as many as it may.
@@ -64,12 +64,12 @@ class Inlet:
         if self._limiter is not None:
             wait = self._limiter.try_acquire(1.0, now)
             if wait > 0.0:
-                raise too_many(self.tenant, self._limits, wait)
+                raise rate_limited(self.tenant, self._limits, wait)
 
     def keep(self, work: TenantRequest) -> bool:
         """Let a message wait for the mailbox; True for the first, whose sender has to ask for it."""
-        if len(self.waiting) >= MOST_UNADDRESSED:
-            raise full(self.tenant, MOST_UNADDRESSED)
+        if len(self.waiting) >= MOST_WAITING:
+            raise queue_full(self.tenant, MOST_WAITING)
         self.waiting.append(work)
         return len(self.waiting) == 1
 
@@ -109,7 +109,7 @@ def burst_of(limits: TenantLimits, rate: float) -> float:
     return limits.burst or max(1.0, rate)
 
 
-def too_many(tenant: TenantRecord, limits: TenantLimits, wait: float) -> ResourceExhausted:
+def rate_limited(tenant: TenantRecord, limits: TenantLimits, wait: float) -> ResourceExhausted:
     """The refusal of a request past the limit; `wait` is in seconds."""
     rate = limits.requests_per_second or 0.0
     return ResourceExhausted(
@@ -130,7 +130,7 @@ def require_active(tenant: TenantRecord) -> None:
         raise Unavailable(f"tenant {tenant.name} is about to be deleted; nothing was done")
 
 
-def full(tenant: TenantRecord, limit: int) -> ResourceExhausted:
+def queue_full(tenant: TenantRecord, limit: int) -> ResourceExhausted:
     """The refusal of a mailbox that holds all it may."""
     return ResourceExhausted(
         f"{limit} messages wait for tenant {tenant.name} already; send this one again, with the same id",

@@ -21,7 +21,7 @@ NOBODY: Final = Principal(id="", tenant=None, role="nobody", expires=float("-inf
 """Stands for a token that is not there: one that has always been over, so that both take one path."""
 
 
-class Callers:
+class Authenticator:
     """Tokens, tenants and grants as one actor knows them; nobody else touches it."""
 
     def __init__(self, epoch: MonotonicWallClock) -> None:
@@ -33,7 +33,7 @@ class Callers:
         self.informed = False
         """Whether the Directory has told anything yet; until then nobody is known."""
 
-    def caller(self, token: str | None) -> Principal:
+    def authenticate(self, token: str | None) -> Principal:
         """Whom a token stands for at this moment; ANYONE where there is none.
 
         Unauthenticated for one that is unknown, revoked or expired; Unavailable until the Directory has
@@ -43,7 +43,7 @@ class Callers:
             return ANYONE
         principal = self._principals.get(sha256(token.encode()).digest(), NOBODY)
         if principal.expires is not None and principal.expires <= self._epoch.now():
-            raise self._not_you()
+            raise self._unauthenticated()
         self._used.add(principal.id)
         return principal
 
@@ -63,7 +63,7 @@ class Callers:
         ]
         return max(live, key=lambda each: each.until, default=None)
 
-    def take_uses(self) -> dict[str, float]:
+    def drain_token_uses(self) -> dict[str, float]:
         """Which tokens were used since this was asked last, by `Principal.id`; all as of now (epoch)."""
         used, self._used = self._used, set()
         now = self._epoch.now()
@@ -106,15 +106,15 @@ class Callers:
             if not grants:
                 del self._grants[place]
 
-    def _not_you(self) -> Unauthenticated | Unavailable:
+    def _unauthenticated(self) -> Unauthenticated | Unavailable:
         if self.informed:
-            return not_you()
+            return unauthenticated()
         return Unavailable(
             "the server is starting; nothing was done", retry_after_ms=RETRY_UNINFORMED_MS
         )
 
 
-def not_you() -> Unauthenticated:
+def unauthenticated() -> Unauthenticated:
     """One answer for every cause, so that neither tenants nor tokens can be found by trying."""
     return Unauthenticated(
         "no valid token for this tenant: it is missing, unknown, expired or revoked, "
@@ -122,7 +122,7 @@ def not_you() -> Unauthenticated:
     )
 
 
-def no_tenant() -> InvalidArgument:
+def unknown_tenant() -> InvalidArgument:
     """The refusal of a request that has to say whose database it is about."""
     problem = Problem("tenant", "missing; every action that is not a system action needs it")
     return InvalidArgument(f"{problem.field}: {problem.problem}", details=(problem,))

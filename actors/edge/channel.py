@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from actors.edge.authentication import Callers
+from actors.edge.authentication import Authenticator
 from actors.edge.builtin_actions import Pages, is_system
 from actors.errors import ActionError, InvalidArgument, Unavailable
 from actors.host.clocks import MonotonicWallClock
@@ -105,7 +105,7 @@ class Channel(Actor):
     ) -> None:
         super().__init__(mailbox)
         self._profiles = profiles
-        self._callers = Callers(epoch or MonotonicWallClock())
+        self._authenticator = Authenticator(epoch or MonotonicWallClock())
         self._directory = directory
         self._snapshot = snapshot
         self._limits = limits
@@ -161,7 +161,7 @@ class Channel(Actor):
 
     def _tests(self, caller: Principal) -> frozenset[str]:
         """Actions that the caller's tenant is enrolled for as a tester."""
-        tenant = self._callers.tenant(caller.tenant)
+        tenant = self._authenticator.tenant(caller.tenant)
         return NO_TESTS if tenant is None else self._profiles.of(tenant.id).tests
 
     def _require_open(self) -> None:
@@ -192,7 +192,7 @@ class Channel(Actor):
             self._require_open()
             if self.mailbox.socket.is_full(parts[0]):
                 raise unread()
-            caller = self._callers.caller(request.token)
+            caller = self._authenticator.authenticate(request.token)
             self._count(caller, parts[0], received)
             work = TenantRequest(request, caller, peer, self.mailbox, received, trace_id)
             if is_system(request.action):
@@ -240,10 +240,10 @@ class Channel(Actor):
     # From inside
 
     def _directory_changed(self, change: DirectoryChanged) -> None:
-        self._callers.change(change)
+        self._authenticator.change(change)
 
     def _flush(self, _: FlushUses | Draining) -> None:
-        uses = self._callers.take_uses()
+        uses = self._authenticator.drain_token_uses()
         if uses:
             self._directory.tell(TokensUsed(uses))
 

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.access import ADMIN, DATA, Rule
-from actors.edge.admission import Inlet, full, require_active
+from actors.edge.admission import Admission, queue_full, require_active
 from actors.edge.allowance import PATIENCE, STRANGERS, Allowance, turned_away
-from actors.edge.authentication import no_tenant, not_you
+from actors.edge.authentication import unauthenticated, unknown_tenant
 from actors.edge.channel import Channel, ChannelMailbox, Draining, FlushUses
 from actors.edge.rejections import Attempt, Attempts, Refusals
 from actors.errors import ActionError, Unavailable
@@ -60,11 +60,11 @@ TURNED_AWAY_COUNT = "router.turned_away"
 class RouterMailbox(ChannelMailbox):
     """The data channel's socket as a mailbox."""
 
-    __slots__ = ("inlets",)
+    __slots__ = ("admissions",)
 
     def __init__(self, name: str, socket: RouterSocket, supervisor: Mailbox | None) -> None:
         super().__init__(name, socket, supervisor)
-        self.inlets: dict[str, Inlet] = {}
+        self.admissions: dict[str, Admission] = {}
         """Of tenants that mail has come for, by their ids. Here because they outlive an incarnation."""
 
 
@@ -101,11 +101,11 @@ class Router(Channel):
         )
         self._supervisor = supervisor
         self._audit = audit
-        self._inlets = mailbox.inlets
+        self._admissions = mailbox.admissions
         self._rates = rates
         self._allowance = Allowance(rates)
         self._is_charged = False
-        self._counted = NO_INLET
+        self._counted = NO_ADMISSION
         """Of the caller's tenant, as far as the last message counted for one."""
         self._attempts = Attempts()
         self._touched: dict[Mailbox, None] = {}
@@ -143,7 +143,7 @@ class Router(Channel):
     def _payer(self, body: bytes) -> str:
         """Who answers for a message, by the tokens that can be read in it: a tenant, or STRANGERS."""
         for token in tokens_in(body):
-            holder = self._callers.holder(token)
+            holder = self._authenticator.holder(token)
             if holder is not None:
                 return holder.tenant or holder.id
         return STRANGERS
@@ -158,7 +158,7 @@ class Router(Channel):
             is_answered = owed < PATIENCE and not frame.is_late
             self._turn_away(frame, turned_away(payer, owed).refusal if is_answered else None)
         elif payer == STRANGERS and self._is_for_the_known(body):
-            self._turn_away(frame, not_you().refusal)
+            self._turn_away(frame, unauthenticated().refusal)
         else:
             return False
         if payer == STRANGERS:
@@ -167,7 +167,10 @@ class Router(Channel):
 
     def _is_for_the_known(self, body: bytes) -> bool:
         """Whether a body is heavy, not too long, and names nothing that a stranger may ask for."""
-        if not HEAVY_BYTES < len(body) <= self._limits.body_bytes or not self._callers.informed:
+        if (
+            not HEAVY_BYTES < len(body) <= self._limits.body_bytes
+            or not self._authenticator.informed
+        ):
             return False
         routes = self._snapshot.current.routes.values()
         public = (each.name for each in routes if each.rule.admits(ANYONE.role, ANYONE.areas, DATA))
@@ -191,10 +194,10 @@ class Router(Channel):
     def _count(self, caller: Principal, connection: bytes, now: float) -> None:
         self._is_charged = caller is ANYONE
         self._allowance.count(connection, caller.id, now)
-        tenant = self._callers.tenant(caller.tenant)
+        tenant = self._authenticator.tenant(caller.tenant)
         if tenant is not None:
-            inlet = self._counted = self._inlet(tenant)
-            inlet.count(self._profiles.of(tenant.id).limits, now)
+            admission = self._counted = self._admission(tenant)
+            admission.charge(self._profiles.of(tenant.id).limits, now)
 
     # Who may
 
@@ -203,9 +206,9 @@ class Router(Channel):
             self._require_allowed(work)
             self._hand_on(work, self._counted)
             return
-        inlet = self._public(work.request)
-        inlet.count(self._profiles.of(inlet.tenant.id).limits, work.received)
-        self._hand_on(work, inlet)
+        admission = self._public(work.request)
+        admission.charge(self._profiles.of(admission.tenant.id).limits, work.received)
+        self._hand_on(work, admission)
 
     def _require_allowed(self, work: TenantRequest) -> None:
         """Return where the caller may have its tenant do this now."""
@@ -216,7 +219,7 @@ class Router(Channel):
             self._attempted(work, tenant)
         require(route, caller, DATA)
         if tenant is None:
-            raise no_tenant() if work.request.tenant is None else not_you()
+            raise unknown_tenant() if work.request.tenant is None else unauthenticated()
         require_active(tenant)
 
     def _tenant(self, work: TenantRequest) -> TenantRecord | None:
@@ -224,26 +227,26 @@ class Router(Channel):
         caller, name = work.principal, work.request.tenant
         if name is None or caller.tenant is None:
             return None
-        tenant = self._callers.tenant(name)
+        tenant = self._authenticator.tenant(name)
         if tenant is None or caller.tenant != tenant.name:
-            raise not_you()
+            raise unauthenticated()
         return tenant
 
-    def _public(self, request: Request) -> Inlet:
+    def _public(self, request: Request) -> Admission:
         """A caller without a token reaches only public actions, and only tenants that are awake and served.
 
         Everything else is answered as for a tenant that is not there, after the same looks at the same
         tables: an action that is none, or a tenant that is asleep, would otherwise tell a stranger that the
         tenant exists.
         """
-        tenant = self._callers.tenant(request.tenant) or NO_TENANT
+        tenant = self._authenticator.tenant(request.tenant) or NO_TENANT
         route = self._snapshot.current.routes.get(request.action)
-        inlet = self._inlets.get(tenant.id, NO_INLET)
-        is_there = inlet.is_awake and tenant.status == ACTIVE
-        rule = FOR_NOBODY if route is None else route.rule
+        admission = self._admissions.get(tenant.id, NO_ADMISSION)
+        is_there = admission.is_awake and tenant.status == ACTIVE
+        rule = DENY_ALL if route is None else route.rule
         if not rule.admits(ANYONE.role, ANYONE.areas, DATA) or not is_there:
-            raise not_you()
-        return inlet
+            raise unauthenticated()
+        return admission
 
     def _attempted(self, work: TenantRequest, tenant: TenantRecord | None) -> None:
         attempt = Attempt(work.principal, work.request.action, tenant)
@@ -258,7 +261,7 @@ class Router(Channel):
     def _refuse(self, work: TenantRequest, refusal: Refusal) -> None:
         """A caller that is not known hears nothing of any tenant, and leaves nothing in its log."""
         self._is_charged = True
-        tenant = self._callers.tenant(work.principal.tenant)
+        tenant = self._authenticator.tenant(work.principal.tenant)
         if tenant is not None and refusal.code != UNAUTHENTICATED:
             self._refuse_of(tenant, work, refusal)
             return
@@ -290,30 +293,30 @@ class Router(Channel):
 
     # To the tenants
 
-    def _inlet(self, tenant: TenantRecord) -> Inlet:
-        inlet = self._inlets.get(tenant.id)
-        if inlet is None:
-            inlet = self._inlets[tenant.id] = Inlet(tenant, self._rates.tenant)
-        return inlet
+    def _admission(self, tenant: TenantRecord) -> Admission:
+        admission = self._admissions.get(tenant.id)
+        if admission is None:
+            admission = self._admissions[tenant.id] = Admission(tenant, self._rates.tenant)
+        return admission
 
-    def _hand_on(self, work: TenantRequest, inlet: Inlet) -> None:
-        mailbox = inlet.mailbox
+    def _hand_on(self, work: TenantRequest, admission: Admission) -> None:
+        mailbox = admission.mailbox
         if mailbox is None:
-            if inlet.keep(work):
-                self._supervisor.tell(FindTenant(inlet.tenant, self.mailbox))
+            if admission.keep(work):
+                self._supervisor.tell(FindTenant(admission.tenant, self.mailbox))
         elif mailbox.try_enqueue(work):
             self._touched[mailbox] = None
         else:
-            raise full(inlet.tenant, mailbox.limit)
+            raise queue_full(admission.tenant, mailbox.limit)
 
     def _addressed(self, message: TenantAddress) -> None:
         tenant, mailbox = message
-        inlet = self._inlets.get(tenant.id)
-        if inlet is None:  # deleted meanwhile, and what waited is refused
+        admission = self._admissions.get(tenant.id)
+        if admission is None:  # deleted meanwhile, and what waited is refused
             return
-        for work in inlet.open(mailbox):
+        for work in admission.open(mailbox):
             if not mailbox.try_enqueue(work):
-                self._refuse_of(inlet.tenant, work, full(tenant, mailbox.limit).refusal)
+                self._refuse_of(admission.tenant, work, queue_full(tenant, mailbox.limit).refusal)
         self._touched[mailbox] = None
 
     # From inside
@@ -322,14 +325,14 @@ class Router(Channel):
         super()._directory_changed(change)
         gone = {tenant.id for tenant in change.forgotten}
         if change.complete:
-            gone |= self._inlets.keys() - {tenant.id for tenant in change.tenants}
-        for id_ in gone & self._inlets.keys():
-            self._close(self._inlets.pop(id_))
+            gone |= self._admissions.keys() - {tenant.id for tenant in change.tenants}
+        for id_ in gone & self._admissions.keys():
+            self._close(self._admissions.pop(id_))
 
-    def _close(self, inlet: Inlet) -> None:
+    def _close(self, admission: Admission) -> None:
         """A tenant that is deleted has no log any more, and another one may have its name by now."""
-        for work in inlet.waiting:
-            super()._refuse(work, deleted(inlet.tenant).refusal)
+        for work in admission.waiting:
+            super()._refuse(work, deleted(admission.tenant).refusal)
             self._counts[REFUSED_COUNT] += 1
 
     def _flush(self, message: FlushUses | Draining) -> None:
@@ -340,8 +343,8 @@ class Router(Channel):
 
 
 NO_TENANT = TenantRecord("", "")
-NO_INLET = Inlet(NO_TENANT)
-FOR_NOBODY = Rule(frozenset(), None)
+NO_ADMISSION = Admission(NO_TENANT)
+DENY_ALL = Rule(frozenset(), None)
 """In the place of a tenant, an inlet and an action's rule that are not there."""
 
 

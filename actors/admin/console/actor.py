@@ -20,7 +20,7 @@ from actors.admin.console.context import Actors
 from actors.admin.console.handler import DEFECT, Forwarded, Outcome, Refused, Served, Serving
 from actors.admin.console.in_flight import Arrived, Errand, Errands, Overdue
 from actors.admin.console.throttle import WINDOW_SECONDS, Pace, Strangers
-from actors.edge.authentication import not_you
+from actors.edge.authentication import unauthenticated
 from actors.edge.channel import Channel, ChannelMailbox, Draining, FlushUses
 from actors.edge.rejections import OTHERS, Attempt, Attempts
 from actors.errors import ActionError
@@ -105,7 +105,7 @@ class AdminConsole(Channel):
         )
         self._actors = actors
         self._recorder = Recorder(actors.audit_log, mailbox.kept)
-        self._serving = Serving(actors, snapshot, self._callers, self._recorder)
+        self._serving = Serving(actors, snapshot, self._authenticator, self._recorder)
         self._errands = Errands(mailbox.numbers)
         self._strangers = Strangers()
         self._pace = Pace()
@@ -159,7 +159,7 @@ class AdminConsole(Channel):
     def _admit(self, work: TenantRequest) -> None:
         """Whoever has no token reaches nothing here, also where an index says that anyone may."""
         if work.principal is ANYONE:
-            raise not_you()
+            raise unauthenticated()
         self._pace_of(work)
         self._begin_call(Call.of_work(work, self._hide))
 
@@ -169,7 +169,7 @@ class AdminConsole(Channel):
         try:
             self._pace.count(caller, work.received)
         except ActionError:
-            attempt = Attempt(caller, OTHERS, self._callers.tenant(caller.tenant))
+            attempt = Attempt(caller, OTHERS, self._authenticator.tenant(caller.tenant))
             self._tell_log(self._hasty.note(attempt, work.received))
             raise
 
@@ -179,7 +179,7 @@ class AdminConsole(Channel):
             self._later(WINDOW_SECONDS, CountStrangers())
 
     def _locally(self, message: Locally) -> None:
-        if not self._callers.informed:
+        if not self._authenticator.informed:
             self._early.append(message)
             return
         try:
@@ -286,7 +286,7 @@ class AdminConsole(Channel):
 
     def _directory_changed(self, change: DirectoryChanged) -> None:
         super()._directory_changed(change)
-        while self._early and self._callers.informed:
+        while self._early and self._authenticator.informed:
             self._locally(self._early.popleft())
 
     def _flush(self, message: FlushUses | Draining) -> None:

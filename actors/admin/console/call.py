@@ -19,7 +19,7 @@ from actors.access import (
     TENANT_ROLES,
 )
 from actors.admin.console.context import unnamed
-from actors.edge.authentication import Callers, not_you
+from actors.edge.authentication import Authenticator, unauthenticated
 from actors.errors import ActionError, DeadlineExceeded, NotFound, PermissionDenied, Unavailable
 from actors.host.clocks import rfc3339
 from actors.log.messages import ACTION, INTENT, OUTCOME, Entry
@@ -67,7 +67,7 @@ def capacity_text(principal: Principal) -> str:
     return NOBODY if principal.role == PUBLIC else principal.role
 
 
-def capacity_of(callers: Callers, caller: Principal, tenant: str | None) -> Capacity:
+def capacity_of(authenticator: Authenticator, caller: Principal, tenant: str | None) -> Capacity:
     """As what a caller acts who names this tenant, or none.
 
     A tenant's people act on their own tenant and hear the same of every other, there or not. A person of
@@ -75,14 +75,14 @@ def capacity_of(callers: Callers, caller: Principal, tenant: str | None) -> Capa
     """
     if tenant is None:
         return Capacity(caller, None)
-    record = callers.tenant(tenant)
+    record = authenticator.tenant(tenant)
     if caller.role not in PLATFORM_ROLES:
         if record is None or caller.tenant != record.name:
-            raise not_you()
+            raise unauthenticated()
         return Capacity(caller, record)
     if record is None:
         raise NotFound(f"there is no tenant {tenant!r}; tenants.list lists those there are")
-    grant = callers.grant(caller.person, record.name)
+    grant = authenticator.grant(caller.person, record.name)
     if grant is None or caller.role != DEVELOPER_ADMIN:
         return Capacity(caller, record)
     return Capacity(caller._replace(role=SUPER_ADMIN, tenant=record.name), record, grant.until)

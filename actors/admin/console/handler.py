@@ -16,8 +16,8 @@ from actors.access import ADMIN
 from actors.admin.console.audit import OK, RETRY_MS, Recorder
 from actors.admin.console.call import CONSOLE, Call, Capacity, capacity_of, require
 from actors.admin.console.context import Actors, AdminContext, command_fingerprint, unnamed
-from actors.edge.admission import full, require_active
-from actors.edge.authentication import Callers
+from actors.edge.admission import queue_full, require_active
+from actors.edge.authentication import Authenticator
 from actors.errors import Aborted, ActionError, InvalidArgument, NotFound, Unavailable
 from actors.log.events import Confidential
 from actors.messages import FindTenant, Receipt
@@ -98,11 +98,15 @@ class Serving:
     """The console's work on calls; it is the console who steps it and who answers."""
 
     def __init__(
-        self, actors: Actors, snapshot: RoutingSnapshot, callers: Callers, recorder: Recorder
+        self,
+        actors: Actors,
+        snapshot: RoutingSnapshot,
+        authenticator: Authenticator,
+        recorder: Recorder,
     ) -> None:
         self._actors = actors
         self._snapshot = snapshot
-        self._callers = callers
+        self._authenticator = authenticator
         self._recorder = recorder
 
     async def serve(self, call: Call) -> Outcome:
@@ -151,18 +155,18 @@ class Serving:
 
     def _capacity(self, call: Call) -> Capacity:
         """The tenant is known to the log also where the capacity is refused: a caller's own."""
-        call.about = self._callers.tenant(call.caller.tenant or call.tenant or "")
+        call.about = self._authenticator.tenant(call.caller.tenant or call.tenant or "")
         if call.caller is CONSOLE:
             call.capacity = self._console(call)
         else:
-            call.capacity = capacity_of(self._callers, call.caller, call.tenant)
+            call.capacity = capacity_of(self._authenticator, call.caller, call.tenant)
         return call.capacity
 
     def _require_still(self, call: Call, capacity: Capacity) -> None:
         """The disk may have taken long: Aborted where the capacity that is on record has ended meanwhile."""
         assert call.work is not None
-        caller = self._callers.caller(call.work.request.token)
-        now = capacity_of(self._callers, caller, call.tenant)
+        caller = self._authenticator.authenticate(call.work.request.token)
+        now = capacity_of(self._authenticator, caller, call.tenant)
         if (now.principal, now.until) != (capacity.principal, capacity.until):
             raise Aborted(
                 f"{call.caller.person} is no longer {capacity}, so nothing was done: see supers.list, and "
@@ -208,7 +212,7 @@ class Serving:
         outlet = OneShotMailbox()
         call.begin()
         if not address.try_enqueue(call.work._replace(principal=capacity.principal, outlet=outlet)):
-            raise full(tenant, address.limit)
+            raise queue_full(tenant, address.limit)
         address.schedule()
         ((_, body),) = (await outlet.message()).frames
         return Forwarded(body, codec.parse_reply(body))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actors.edge.authentication import Callers
+from actors.edge.authentication import Authenticator
 from actors.errors import Unauthenticated, Unavailable
 from actors.host.clocks import MonotonicWallClock
 from actors.messages import ANYONE, SUSPENDED, DirectoryChanged, Grant, TenantRecord
@@ -20,88 +20,88 @@ def wall() -> Wall:
 
 
 @pytest.fixture
-def callers(wall: Wall) -> Callers:
+def authenticator(wall: Wall) -> Authenticator:
     """Informed of acme and globex, where nobody has a token."""
-    callers = Callers(MonotonicWallClock(wall))
-    callers.change(DirectoryChanged(tenants=(ACME, GLOBEX), complete=True))
-    return callers
+    authenticator = Authenticator(MonotonicWallClock(wall))
+    authenticator.change(DirectoryChanged(tenants=(ACME, GLOBEX), complete=True))
+    return authenticator
 
 
-def refused(callers: Callers, text: str) -> bool:
+def refused(authenticator: Authenticator, text: str) -> bool:
     """Whether this token is good for nothing."""
     try:
-        callers.caller(text)
+        authenticator.authenticate(text)
     except Unauthenticated:
         return True
     return False
 
 
-def test_a_token_stands_for_its_principal_and_none_for_anyone(callers: Callers) -> None:
+def test_a_token_stands_for_its_principal_and_none_for_anyone(authenticator: Authenticator) -> None:
     ann = token("ann")
-    callers.change(DirectoryChanged(tokens=(ann,)))
-    assert callers.caller("ann") is ann.principal
-    assert callers.caller(None) is ANYONE
+    authenticator.change(DirectoryChanged(tokens=(ann,)))
+    assert authenticator.authenticate("ann") is ann.principal
+    assert authenticator.authenticate(None) is ANYONE
 
 
-def test_an_unknown_and_a_revoked_token_are_good_for_nothing(callers: Callers) -> None:
-    callers.change(DirectoryChanged(tokens=(token("ann"),)))
-    callers.change(DirectoryChanged(revoked=(digest("ann"),)))
-    assert refused(callers, "ann")
-    assert refused(callers, "an")
-    assert refused(callers, "")
+def test_an_unknown_and_a_revoked_token_are_good_for_nothing(authenticator: Authenticator) -> None:
+    authenticator.change(DirectoryChanged(tokens=(token("ann"),)))
+    authenticator.change(DirectoryChanged(revoked=(digest("ann"),)))
+    assert refused(authenticator, "ann")
+    assert refused(authenticator, "an")
+    assert refused(authenticator, "")
 
 
 def test_until_the_directory_has_spoken_nobody_is_called_unknown(wall: Wall) -> None:
     """A good token must not be taken for a bad one because the server has just started."""
-    callers = Callers(MonotonicWallClock(wall))
+    authenticator = Authenticator(MonotonicWallClock(wall))
     with pytest.raises(Unavailable) as error:
-        callers.caller("ann")
+        authenticator.authenticate("ann")
     assert error.value.refusal.retry_after_ms
-    callers.change(DirectoryChanged(complete=True))
-    assert refused(callers, "ann")
+    authenticator.change(DirectoryChanged(complete=True))
+    assert refused(authenticator, "ann")
 
 
 def test_a_token_expires_at_its_second_and_stays_expired_when_the_clock_jumps_back(
-    callers: Callers, wall: Wall
+    authenticator: Authenticator, wall: Wall
 ) -> None:
     end = wall.time + 100
-    callers.change(DirectoryChanged(tokens=(token("ann", expires=end),)))
+    authenticator.change(DirectoryChanged(tokens=(token("ann", expires=end),)))
     wall.time = end - 0.001
-    assert not refused(callers, "ann")
+    assert not refused(authenticator, "ann")
     wall.time = end
-    assert refused(callers, "ann")
+    assert refused(authenticator, "ann")
     wall.time = end - 3600
-    assert refused(callers, "ann")
+    assert refused(authenticator, "ann")
 
 
-def test_a_refused_token_is_not_counted_as_used(callers: Callers, wall: Wall) -> None:
+def test_a_refused_token_is_not_counted_as_used(authenticator: Authenticator, wall: Wall) -> None:
     tokens = (token("ann"), token("bob"), token("old", expires=wall.time - 1))
-    callers.change(DirectoryChanged(tokens=tokens))
+    authenticator.change(DirectoryChanged(tokens=tokens))
     for text in ("ann", "ann", "old", "nobody", None):
-        if text is None or not refused(callers, text):
-            callers.caller(text)
-    assert callers.take_uses() == {"t_ann": wall.time}
-    assert callers.take_uses() == {}
+        if text is None or not refused(authenticator, text):
+            authenticator.authenticate(text)
+    assert authenticator.drain_token_uses() == {"t_ann": wall.time}
+    assert authenticator.drain_token_uses() == {}
 
 
-def test_all_there_is_replaces_what_was_known(callers: Callers) -> None:
+def test_all_there_is_replaces_what_was_known(authenticator: Authenticator) -> None:
     """What was lost with a message takes effect then."""
-    callers.change(DirectoryChanged(tokens=(token("ann"),), grants=(grant("g_1"),)))
-    callers.change(DirectoryChanged(tenants=(GLOBEX,), tokens=(token("bob"),), complete=True))
-    assert refused(callers, "ann")
-    assert not refused(callers, "bob")
-    assert callers.tenant("acme") is None
-    assert callers.tenant("globex") is GLOBEX
-    assert callers.grant("p_dev", "acme") is None
+    authenticator.change(DirectoryChanged(tokens=(token("ann"),), grants=(grant("g_1"),)))
+    authenticator.change(DirectoryChanged(tenants=(GLOBEX,), tokens=(token("bob"),), complete=True))
+    assert refused(authenticator, "ann")
+    assert not refused(authenticator, "bob")
+    assert authenticator.tenant("acme") is None
+    assert authenticator.tenant("globex") is GLOBEX
+    assert authenticator.grant("p_dev", "acme") is None
 
 
-def test_a_tenant_is_known_by_its_newest_status(callers: Callers) -> None:
-    callers.change(DirectoryChanged(tenants=(ACME._replace(status=SUSPENDED),)))
-    known = callers.tenant("acme")
+def test_a_tenant_is_known_by_its_newest_status(authenticator: Authenticator) -> None:
+    authenticator.change(DirectoryChanged(tenants=(ACME._replace(status=SUSPENDED),)))
+    known = authenticator.tenant("acme")
     assert known is not None
     assert known.status == SUSPENDED
-    assert callers.tenant("nobody") is None
-    assert callers.tenant(None) is None
+    assert authenticator.tenant("nobody") is None
+    assert authenticator.tenant(None) is None
 
 
 def grant(id_: str, until: float = 1e12, **more: Any) -> Grant:
@@ -110,42 +110,50 @@ def grant(id_: str, until: float = 1e12, **more: Any) -> Grant:
 
 
 def test_a_grant_holds_on_its_tenant_for_its_person_until_its_end(
-    callers: Callers, wall: Wall
+    authenticator: Authenticator, wall: Wall
 ) -> None:
     end = wall.time + 60
-    callers.change(DirectoryChanged(grants=(grant("g_1", end),)))
-    assert callers.grant("p_dev", "acme") == grant("g_1", end)
-    assert callers.grant("p_dev", "globex") is None
-    assert callers.grant("p_other", "acme") is None
+    authenticator.change(DirectoryChanged(grants=(grant("g_1", end),)))
+    assert authenticator.grant("p_dev", "acme") == grant("g_1", end)
+    assert authenticator.grant("p_dev", "globex") is None
+    assert authenticator.grant("p_other", "acme") is None
     wall.time = end
-    assert callers.grant("p_dev", "acme") is None
+    assert authenticator.grant("p_dev", "acme") is None
     wall.time = end - 30
-    assert callers.grant("p_dev", "acme") is None
+    assert authenticator.grant("p_dev", "acme") is None
 
 
-def test_a_withdrawn_grant_leaves_another_standing(callers: Callers, wall: Wall) -> None:
+def test_a_withdrawn_grant_leaves_another_standing(
+    authenticator: Authenticator, wall: Wall
+) -> None:
     first, second = grant("g_1", wall.time + 60), grant("g_2", wall.time + 30)
-    callers.change(DirectoryChanged(grants=(first, second)))
-    assert callers.grant("p_dev", "acme") == first
-    callers.change(DirectoryChanged(ended=("g_1",)))
-    assert callers.grant("p_dev", "acme") == second
-    callers.change(DirectoryChanged(ended=("g_2", "g_unknown")))
-    assert callers.grant("p_dev", "acme") is None
+    authenticator.change(DirectoryChanged(grants=(first, second)))
+    assert authenticator.grant("p_dev", "acme") == first
+    authenticator.change(DirectoryChanged(ended=("g_1",)))
+    assert authenticator.grant("p_dev", "acme") == second
+    authenticator.change(DirectoryChanged(ended=("g_2", "g_unknown")))
+    assert authenticator.grant("p_dev", "acme") is None
 
 
-def test_nothing_of_a_deleted_tenant_passes_to_the_next_of_its_name(callers: Callers) -> None:
+def test_nothing_of_a_deleted_tenant_passes_to_the_next_of_its_name(
+    authenticator: Authenticator,
+) -> None:
     """Also where the Directory does not name its tokens and grants."""
-    callers.change(DirectoryChanged(tokens=(token("ann"),), grants=(grant("g_1"),)))
+    authenticator.change(DirectoryChanged(tokens=(token("ann"),), grants=(grant("g_1"),)))
     another = TenantRecord("acme", "c" * 32)
-    callers.change(DirectoryChanged(forgotten=(ACME,), tenants=(another,)))
-    assert callers.tenant("acme") is another
-    assert refused(callers, "ann")
-    assert callers.grant("p_dev", "acme") is None
+    authenticator.change(DirectoryChanged(forgotten=(ACME,), tenants=(another,)))
+    assert authenticator.tenant("acme") is another
+    assert refused(authenticator, "ann")
+    assert authenticator.grant("p_dev", "acme") is None
 
 
-def test_the_next_tenant_of_a_name_stays_when_the_last_is_forgotten_late(callers: Callers) -> None:
+def test_the_next_tenant_of_a_name_stays_when_the_last_is_forgotten_late(
+    authenticator: Authenticator,
+) -> None:
     another = TenantRecord("acme", "c" * 32)
-    callers.change(DirectoryChanged(tenants=(another,), tokens=(token("ann"),), complete=True))
-    callers.change(DirectoryChanged(forgotten=(ACME,)))
-    assert callers.tenant("acme") is another
-    assert not refused(callers, "ann")
+    authenticator.change(
+        DirectoryChanged(tenants=(another,), tokens=(token("ann"),), complete=True)
+    )
+    authenticator.change(DirectoryChanged(forgotten=(ACME,)))
+    assert authenticator.tenant("acme") is another
+    assert not refused(authenticator, "ann")

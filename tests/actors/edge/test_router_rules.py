@@ -308,7 +308,7 @@ def test_of_a_deleted_tenant_nothing_is_left(reception: Reception, wire: Wire) -
     wire.post(**{**MARK, "token": "new"})
     reception.guest(another)
     assert wire.receive()["ok"]
-    assert list(reception.mailbox.inlets) == [another.id]
+    assert list(reception.mailbox.admissions) == [another.id]
 
 
 def test_a_tenant_that_is_not_in_the_whole_directory_is_forgotten_too(
@@ -317,7 +317,7 @@ def test_a_tenant_that_is_not_in_the_whole_directory_is_forgotten_too(
     """The message that would have said so may have been lost."""
     awake(reception, wire)
     reception.told(DirectoryChanged(complete=True))
-    assert reception.mailbox.inlets == {}
+    assert reception.mailbox.admissions == {}
 
 
 # ---------------------------------------------------------------- limits
