@@ -41,7 +41,7 @@ class Attempt(NamedTuple):
     tenant: TenantRecord | None
 
 
-class Attempts:
+class AttemptCounter:
     """Pure: says what to record and when, and leaves the recording to its owner."""
 
     def __init__(self, how: str = DATA_CHANNEL, outcome: str = PERMISSION_DENIED) -> None:
@@ -50,23 +50,25 @@ class Attempts:
         self._outcome = outcome
         self._counts: dict[Attempt, int] = {}
         self._others = 0
-        self._told = -math.inf
+        self._reported = -math.inf
 
-    def note(self, attempt: Attempt, now: float) -> list[Entry]:
+    def add(self, attempt: Attempt, now: float) -> list[Entry]:
         """Count one at this time.monotonic(); what to record by now, which is nothing in mid-period."""
         if attempt in self._counts or len(self._counts) < MOST_COUNTED:
             self._counts[attempt] = self._counts.get(attempt, 0) + 1
         else:
             self._others += 1
-        return self.take(now) if now - self._told >= PERIOD_SECONDS else []
+        return self.drain(now) if now - self._reported >= PERIOD_SECONDS else []
 
-    def take(self, now: float) -> list[Entry]:
+    def drain(self, now: float) -> list[Entry]:
         """What has been counted and not recorded."""
-        seconds, self._told = now - self._told, now
+        seconds, self._reported = now - self._reported, now
         counts, self._counts = self._counts, {}
         others, self._others = self._others, 0
-        entries = [self._entry(attempt, times(count, seconds)) for attempt, count in counts.items()]
-        return [*entries, self._of_others(others, seconds)] if others else entries
+        entries = [
+            self._entry(attempt, count_text(count, seconds)) for attempt, count in counts.items()
+        ]
+        return [*entries, self._overflow(others, seconds)] if others else entries
 
     def _entry(self, attempt: Attempt, often: str) -> Entry:
         caller, action, tenant = attempt
@@ -82,12 +84,12 @@ class Attempts:
             message=f"{often} {self._how}",
         )
 
-    def _of_others(self, count: int, seconds: float) -> Entry:
-        message = f"by others: {times(count, seconds)} {self._how}"
+    def _overflow(self, count: int, seconds: float) -> Entry:
+        message = f"by others: {count_text(count, seconds)} {self._how}"
         return Entry(ATTEMPTS, OTHERS, "various", outcome=self._outcome, message=message)
 
 
-def times(count: int, seconds: float) -> str:
+def count_text(count: int, seconds: float) -> str:
     """How often, such as `3 times in 5 s`; no time where it was the first for long."""
     often = "once" if count == 1 else f"{count} times"
     return often if math.isinf(seconds) else f"{often} in {seconds:.0f} s"
@@ -98,7 +100,7 @@ MOST_LINES = 10_000
 """The action in the line about all that have none of their own."""
 
 
-class Refusals:
+class RejectionLog:
     """For one actor, which notes what it refuses and tells it batch by batch."""
 
     def __init__(self, accounts: Accounts) -> None:
@@ -121,25 +123,25 @@ class Refusals:
             line = refused_line(FROM_ROUTER, now, work, refusal, route, size)
             self._batch.setdefault(tenant, []).append(line)
 
-    def tell(self) -> None:
+    def write(self) -> None:
         """Tell what was noted since the last time: one message for each tenant."""
         if self._batch:
             batch, self._batch = self._batch, {}
             for tenant, lines in batch.items():
                 self._accounts.tell(tenant, tuple(lines))
 
-    def sum_up(self) -> None:
+    def summarise(self) -> None:
         """Tell how many have no lines of their own, and begin counting anew."""
-        self.tell()
+        self.write()
         counts, self._counts = self._counts, {}
         now = self._accounts.clock()
         for tenant, count in counts.items():
             if count > MOST_LINES:
-                self._accounts.tell(tenant, (summed_up(count - MOST_LINES, now),))
+                self._accounts.tell(tenant, (summary_line(count - MOST_LINES, now),))
         self._accounts.close()
 
 
-def summed_up(count: int, at: float) -> Line:
+def summary_line(count: int, at: float) -> Line:
     """The line in the place of so many."""
     return Line(
         at=at,

@@ -16,7 +16,7 @@ from actors.edge.admission import Admission, queue_full, require_active
 from actors.edge.allowance import PATIENCE, STRANGERS, Allowance, turned_away
 from actors.edge.authentication import unauthenticated, unknown_tenant
 from actors.edge.channel import Channel, ChannelMailbox, Draining, FlushUses
-from actors.edge.rejections import Attempt, Attempts, Refusals
+from actors.edge.rejections import Attempt, AttemptCounter, RejectionLog
 from actors.errors import ActionError, Unavailable
 from actors.host.clocks import MonotonicWallClock
 from actors.log.lines import Accounts
@@ -107,9 +107,9 @@ class Router(Channel):
         self._is_charged = False
         self._counted = NO_ADMISSION
         """Of the caller's tenant, as far as the last message counted for one."""
-        self._attempts = Attempts()
+        self._attempt_counter = AttemptCounter()
         self._touched: dict[Mailbox, None] = {}
-        self._refusals = None if accounts is None else Refusals(accounts)
+        self._rejection_log = None if accounts is None else RejectionLog(accounts)
         self._stats = stats
         self._counts: Counter[str] = Counter()
         self._handlers[TenantAddress] = self._addressed
@@ -250,7 +250,7 @@ class Router(Channel):
 
     def _attempted(self, work: TenantRequest, tenant: TenantRecord | None) -> None:
         attempt = Attempt(work.principal, work.request.action, tenant)
-        self._record(self._attempts.note(attempt, work.received))
+        self._record(self._attempt_counter.add(attempt, work.received))
 
     def _record(self, entries: list[Entry]) -> None:
         for entry in entries:
@@ -272,9 +272,9 @@ class Router(Channel):
     def _refuse_of(self, tenant: TenantRecord, work: TenantRequest, refusal: Refusal) -> None:
         """A tenant's caller, in its words and with a line in its log."""
         body = packed_refusal(work, worded(refusal, self._profiles.of(tenant.id).config))
-        if self._refusals is not None:
+        if self._rejection_log is not None:
             route = self._snapshot.current.routes.get(work.request.action)
-            self._refusals.note(tenant, work, refusal, route, len(body))
+            self._rejection_log.add(tenant, work, refusal, route, len(body))
         self._reply(work.peer, body)
 
     def _refuse_bad(self, routing_id: bytes, delimited: bool, bad: codec.BadRequest) -> None:
@@ -284,8 +284,8 @@ class Router(Channel):
 
     def _account(self) -> None:
         """Tell what a batch's refusals were: nothing, as a rule."""
-        if self._refusals is not None:
-            self._refusals.tell()
+        if self._rejection_log is not None:
+            self._rejection_log.write()
         if self._counts and self._stats is not None:
             for name, count in self._counts.items():
                 self._stats.tell(Count(name, count))
@@ -337,9 +337,9 @@ class Router(Channel):
 
     def _flush(self, message: FlushUses | Draining) -> None:
         super()._flush(message)
-        self._record(self._attempts.take(time.monotonic()))
-        if self._refusals is not None:
-            self._refusals.sum_up()
+        self._record(self._attempt_counter.drain(time.monotonic()))
+        if self._rejection_log is not None:
+            self._rejection_log.summarise()
 
 
 NO_TENANT = TenantRecord("", "")

@@ -22,7 +22,7 @@ from actors.admin.console.in_flight import Arrived, Errand, Errands, Overdue
 from actors.admin.console.throttle import WINDOW_SECONDS, Pace, Strangers
 from actors.edge.authentication import unauthenticated
 from actors.edge.channel import Channel, ChannelMailbox, Draining, FlushUses
-from actors.edge.rejections import OTHERS, Attempt, Attempts
+from actors.edge.rejections import OTHERS, Attempt, AttemptCounter
 from actors.errors import ActionError
 from actors.host.clocks import MonotonicWallClock
 from actors.log.messages import Append, Entry
@@ -109,7 +109,7 @@ class AdminConsole(Channel):
         self._errands = Errands(mailbox.numbers)
         self._strangers = Strangers()
         self._pace = Pace()
-        self._hasty = Attempts("faster than one person may", RESOURCE_EXHAUSTED)
+        self._hasty = AttemptCounter("faster than one person may", RESOURCE_EXHAUSTED)
         self._early: deque[Locally] = deque()
         self._finishing: deque[ReplyFuture] = deque()
         self._is_reminded = False
@@ -170,7 +170,7 @@ class AdminConsole(Channel):
             self._pace.count(caller, work.received)
         except ActionError:
             attempt = Attempt(caller, OTHERS, self._authenticator.tenant(caller.tenant))
-            self._tell_log(self._hasty.note(attempt, work.received))
+            self._tell_log(self._hasty.add(attempt, work.received))
             raise
 
     def _stranger(self, request: Request, trace_id: str) -> None:
@@ -291,7 +291,7 @@ class AdminConsole(Channel):
 
     def _flush(self, message: FlushUses | Draining) -> None:
         super()._flush(message)
-        self._tell_log(self._hasty.take(time.monotonic()))
+        self._tell_log(self._hasty.drain(time.monotonic()))
         self._pace.forget(time.monotonic())
 
     def _finish(self, message: Finish) -> None:

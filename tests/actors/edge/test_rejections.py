@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.edge.rejections import MOST_COUNTED, OTHERS, PERIOD_SECONDS, Attempt, Attempts
+from actors.edge.rejections import MOST_COUNTED, OTHERS, PERIOD_SECONDS, Attempt, AttemptCounter
 from actors.log.messages import ATTEMPTS, Entry
 from actors.messages import Principal, TenantRecord
 
@@ -21,7 +21,7 @@ def attempt(action: str = "members.list", token: str = "t_1") -> Attempt:
 
 def test_the_first_is_recorded_at_once_with_who_and_what() -> None:
     """Whoever looks at the log finds it there."""
-    (entry,) = Attempts().note(attempt(), 1000.0)
+    (entry,) = AttemptCounter().add(attempt(), 1000.0)
     assert entry == Entry(
         ATTEMPTS,
         "members.list",
@@ -36,54 +36,54 @@ def test_the_first_is_recorded_at_once_with_who_and_what() -> None:
 
 
 def test_the_next_are_counted_until_the_period_is_over() -> None:
-    attempts = Attempts()
-    attempts.note(attempt(), 1000.0)
+    counter = AttemptCounter()
+    counter.add(attempt(), 1000.0)
     for second in (1, 2, 3):
-        assert attempts.note(attempt(), 1000.0 + second) == []
-    found = attempts.note(attempt("tenants.list"), 1000.0 + PERIOD_SECONDS)
+        assert counter.add(attempt(), 1000.0 + second) == []
+    found = counter.add(attempt("tenants.list"), 1000.0 + PERIOD_SECONDS)
     assert [(entry.action, entry.message) for entry in found] == [
         ("members.list", "3 times in 5 s over the data channel"),
         ("tenants.list", "once in 5 s over the data channel"),
     ]
-    assert attempts.take(2000.0) == []
+    assert counter.drain(2000.0) == []
 
 
 def test_what_is_counted_can_be_taken_before() -> None:
     """When the server stops, say."""
-    attempts = Attempts()
-    attempts.note(attempt(), 1000.0)
-    attempts.note(attempt(), 1001.0)
-    assert [entry.message for entry in attempts.take(1002.0)] == [
+    counter = AttemptCounter()
+    counter.add(attempt(), 1000.0)
+    counter.add(attempt(), 1001.0)
+    assert [entry.message for entry in counter.drain(1002.0)] == [
         "once in 2 s over the data channel"
     ]
 
 
 def test_callers_without_end_take_no_memory_without_end() -> None:
-    attempts = Attempts()
-    attempts.note(attempt(), 1000.0)
+    counter = AttemptCounter()
+    counter.add(attempt(), 1000.0)
     for number in range(MOST_COUNTED + 50):
-        attempts.note(attempt(token=f"t_{number}"), 1001.0)
-    *apart, others = attempts.take(1002.0)
+        counter.add(attempt(token=f"t_{number}"), 1001.0)
+    *apart, others = counter.drain(1002.0)
     assert len(apart) == MOST_COUNTED
     assert (others.action, others.token) == (OTHERS, None)
     assert others.message == "by others: 50 times in 2 s over the data channel"
-    assert attempts.take(1003.0) == []
+    assert counter.drain(1003.0) == []
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.floats(0.0, 10.0)), max_size=60))
 def test_every_attempt_is_in_one_record_and_records_are_a_period_apart(
     notes: list[tuple[int, float]],
 ) -> None:
-    attempts, now = Attempts(), 1000.0
+    counter, now = AttemptCounter(), 1000.0
     told: list[float] = []
     count = 0
     for number, gap in notes:
         now += gap
-        entries = attempts.note(attempt(token=f"t_{number}"), now)
+        entries = counter.add(attempt(token=f"t_{number}"), now)
         count += sum(times_in(entry) for entry in entries)
         if entries:
             told.append(now)
-    count += sum(times_in(entry) for entry in attempts.take(now))
+    count += sum(times_in(entry) for entry in counter.drain(now))
     assert count == len(notes)
     assert all(later - earlier >= PERIOD_SECONDS for earlier, later in pairwise(told))
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from actors.edge import rejections
-from actors.edge.rejections import OTHERS, Refusals
+from actors.edge.rejections import OTHERS, RejectionLog
 from actors.edge.router import INVALID_COUNT, REFUSED_COUNT, UNAUTHENTICATED_COUNT
 from actors.log.lines import Accounts
 from actors.log.messages import Line
@@ -168,11 +168,11 @@ def test_no_caller_fills_the_disk_with_refusals(monkeypatch: pytest.MonkeyPatch)
     """Past so many in a minute they are counted, each tenant's apart; and one line says how many."""
     monkeypatch.setattr(rejections, "MOST_LINES", 5)
     log, outlet = Watch(), Watch()
-    noted = Refusals(Accounts(log))
+    rejection_log = RejectionLog(Accounts(log))
     for number in range(12):
-        noted.note(ACME, work(f"r{number}", outlet), REFUSAL, None, 100)
-    noted.note(GLOBEX, work("other", outlet), REFUSAL, None, 100)
-    noted.sum_up()
+        rejection_log.add(ACME, work(f"r{number}", outlet), REFUSAL, None, 100)
+    rejection_log.add(GLOBEX, work("other", outlet), REFUSAL, None, 100)
+    rejection_log.summarise()
     acme, globex, last = log.heard()
     assert (acme.tenant, len(acme.lines)) == (ACME, 5)
     assert (globex.tenant, len(globex.lines)) == (GLOBEX, 1)
@@ -180,17 +180,17 @@ def test_no_caller_fills_the_disk_with_refusals(monkeypatch: pytest.MonkeyPatch)
     assert (last.tenant, line.action) == (ACME, OTHERS)
     assert (line.message or "").startswith("7 more messages")
     assert time.time() - line.at < 60.0
-    noted.note(ACME, work("again", outlet), REFUSAL, None, 100)
-    noted.sum_up()
+    rejection_log.add(ACME, work("again", outlet), REFUSAL, None, 100)
+    rejection_log.summarise()
     assert [len(turn.lines) for turn in log.heard()] == [1]
 
 
 def test_nothing_is_counted_twice() -> None:
     """Told is told."""
     log = Watch()
-    noted = Refusals(Accounts(log))
-    noted.note(ACME, work("r", Watch()), REFUSAL, None, 100)
-    noted.tell()
-    noted.tell()
-    noted.sum_up()
+    rejection_log = RejectionLog(Accounts(log))
+    rejection_log.add(ACME, work("r", Watch()), REFUSAL, None, 100)
+    rejection_log.write()
+    rejection_log.write()
+    rejection_log.summarise()
     assert len(log.heard()) == 1
