@@ -32,7 +32,7 @@ from actors.messages import TenantRecord
 from actors.profiles import Profiles
 from actors.registry.actor import Registry
 from actors.registry.crash_report import Deaths
-from actors.registry.messages import LookForHangs
+from actors.registry.messages import CheckHangs
 from actors.registry.snapshot import RoutingSnapshot
 from actors.routing.health import CHECK_SECONDS
 from actors.routing.table import RoutingTable
@@ -232,7 +232,7 @@ class System:
             ask(each, Ping(), ASK_SECONDS)
         start_timers(self.clock, self.supervisor)
         self.clock.tell(Every(TICK_SECONDS, self.waker, Tick()))
-        self.clock.tell(Every(LOOK_SECONDS, self.registry, LookForHangs()))
+        self.clock.tell(Every(CHECK_SECONDS, self.registry, CheckHangs()))
         self.clock.tell(Every(RECKON_SECONDS, self.directory, PurgeExpired()))
         for channel in (self.router, self.console):
             self.clock.tell(Every(RECKON_SECONDS, channel, FlushUses()))

@@ -66,14 +66,14 @@ class Admission:
             if wait > 0.0:
                 raise rate_limited(self.tenant, self._limits, wait)
 
-    def keep(self, work: TenantRequest) -> bool:
+    def enqueue(self, work: TenantRequest) -> bool:
         """Let a message wait for the mailbox; True for the first, whose sender has to ask for it."""
         if len(self.waiting) >= MOST_WAITING:
             raise queue_full(self.tenant, MOST_WAITING)
         self.waiting.append(work)
         return len(self.waiting) == 1
 
-    def open(self, mailbox: Mailbox) -> deque[TenantRequest]:
+    def release(self, mailbox: Mailbox) -> deque[TenantRequest]:
         """This is the tenant's mailbox; what waits is the caller's now."""
         self.mailbox = mailbox
         self._usual = mailbox.limit

@@ -108,7 +108,7 @@ class RejectionLog:
         self._batch: dict[TenantRecord, list[Line]] = {}
         self._counts: dict[TenantRecord, int] = {}
 
-    def note(
+    def add(
         self,
         tenant: TenantRecord,
         work: TenantRequest,

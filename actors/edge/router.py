@@ -302,7 +302,7 @@ class Router(Channel):
     def _hand_on(self, work: TenantRequest, admission: Admission) -> None:
         mailbox = admission.mailbox
         if mailbox is None:
-            if admission.keep(work):
+            if admission.enqueue(work):
                 self._supervisor.tell(FindTenant(admission.tenant, self.mailbox))
         elif mailbox.try_enqueue(work):
             self._touched[mailbox] = None
@@ -314,7 +314,7 @@ class Router(Channel):
         admission = self._admissions.get(tenant.id)
         if admission is None:  # deleted meanwhile, and what waited is refused
             return
-        for work in admission.open(mailbox):
+        for work in admission.release(mailbox):
             if not mailbox.try_enqueue(work):
                 self._refuse_of(admission.tenant, work, queue_full(tenant, mailbox.limit).refusal)
         self._touched[mailbox] = None

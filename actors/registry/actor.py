@@ -31,21 +31,21 @@ from actors.log.messages import MOVE, OK, Append, Entry
 from actors.registry.diff import changes, text_difference
 from actors.registry.idempotency import Receipts
 from actors.registry.messages import (
-    Compare,
+    CheckHangs,
+    Diff,
     Difference,
-    LookForHangs,
+    LoadVersion,
     Move,
     Moved,
-    Prepare,
     Reload,
-    Taken,
-    TakeOut,
-    WriteAgain,
+    Reloaded,
+    RetryWrite,
+    Trip,
 )
 from actors.registry.pending_trips import FILE, MACHINE, PendingTrips
 from actors.registry.registry_file import Unsettled, digest_of, edited, edited_by_hand, replace
 from actors.registry.snapshot import RoutingSnapshot
-from actors.registry.transitions import Plan, planned
+from actors.registry.transitions import Transition, plan_transition
 from actors.routing.code_cache import CodeCache, Key, all_versions, connector_key
 from actors.routing.health import Blame, Failure, calls_spanned
 from actors.routing.route import ConnectorRoute, Route, route_of
@@ -60,7 +60,7 @@ log = structlog.get_logger()
 DRY_RUN = "dry run"
 """The reason of a version that nobody is served by."""
 
-WRITE_AGAIN_SECONDS = 10.0
+RETRY_WRITE_SECONDS = 10.0
 """After which a file that could not be written is tried again."""
 
 
@@ -100,12 +100,12 @@ class Registry(Actor):
         self._unsettled: Unsettled | None = None
         self._handlers: dict[type, Callable[[Any], object]] = {
             Reload: self._reload,
-            Compare: lambda _: self._compare(),
+            Diff: lambda _: self._diff(),
             Move: self._move,
-            Prepare: self._prepare_one,
-            TakeOut: self._take_out,
-            LookForHangs: lambda _: self._look_for_hangs(),
-            WriteAgain: lambda _: self._write_again(),
+            LoadVersion: self._load_version,
+            Trip: self._trip,
+            CheckHangs: lambda _: self._check_hangs(),
+            RetryWrite: lambda _: self._retry_write(),
         }
 
     def on_start(self) -> None:
@@ -115,11 +115,11 @@ class Registry(Actor):
                 self._served_without(move)
         if not self._pending_trips:
             self._pending_trips.clear()
-        self._write_again()
+        self._retry_write()
 
     def on_stop(self) -> None:
         """What the machine did is written, if that is possible by now."""
-        self._write_again()
+        self._retry_write()
 
     def on_receive(self, message: Any) -> object:
         """One handler for each kind of message."""
@@ -130,12 +130,12 @@ class Registry(Actor):
 
     # The file, edited by hand
 
-    def _compare(self) -> Difference:
+    def _diff(self) -> Difference:
         table, new = self._snapshot.current, read_served_index(self._path)
         found = (*changes(table.described, new), *_other_code(table, new))
         return Difference(new.digest, found, text_difference(table.described, new.text))
 
-    def _reload(self, message: Reload) -> Taken:
+    def _reload(self, message: Reload) -> Reloaded:
         before, new = self._snapshot.current, read_served_index(self._path)
         if message.digest not in (None, new.digest):
             raise Aborted(
@@ -152,7 +152,7 @@ class Registry(Actor):
         log.info(
             "index loaded", path=str(self._path), actions=len(table.routes), changes=len(found)
         )
-        return Taken(index.digest, found)
+        return Reloaded(index.digest, found)
 
     # Moves
 
@@ -169,8 +169,8 @@ class Registry(Actor):
     def _make(self, message: Move) -> Moved:
         if digest_of(self._path) != self._snapshot.file_digest:
             raise edited_by_hand(self._path)
-        plan = planned(self._snapshot.current.described, message)
-        table = self._planned_table(message, plan)
+        plan = plan_transition(self._snapshot.current.described, message)
+        table = self._transition_table(message, plan)
         index, moved = table.described, _moved(message, plan, table)
         with self._receipts.keeping(message.receipt, moved, index.digest):
             self._replace(index.text, self._snapshot.file_digest)
@@ -190,7 +190,7 @@ class Registry(Actor):
             self._unsettled = None
         self._is_settled = self._unsettled is None
 
-    def _planned_table(self, message: Move, plan: Plan) -> RoutingTable:
+    def _transition_table(self, message: Move, plan: Transition) -> RoutingTable:
         """FailedPrecondition where it could not be served as planned."""
         key = _key(message)
         try:
@@ -201,7 +201,7 @@ class Registry(Actor):
             raise FailedPrecondition(f"nothing was changed: {problem}") from problem
         return table
 
-    def _edited(self, plan: Plan) -> Index:
+    def _edited(self, plan: Transition) -> Index:
         text = self._snapshot.current.described.text
         text = edited(text, plan.section, plan.name, plan.version.number, plan.values)
         return parse_index(self._path, text)
@@ -224,7 +224,7 @@ class Registry(Actor):
 
     # Trying
 
-    def _prepare_one(self, message: Prepare) -> Route:
+    def _load_version(self, message: LoadVersion) -> Route:
         """By itself: what is served goes on with the code that it has."""
         index = self._snapshot.current.described
         action = index.actions.get(message.name)
@@ -244,7 +244,7 @@ class Registry(Actor):
 
     # The machine's move
 
-    def _take_out(self, message: TakeOut) -> None:
+    def _trip(self, message: Trip) -> None:
         key = _key(message)
         owner = _owner(self._snapshot.current.described, message.kind, message.name)
         version = owner and owner.version(message.version)
@@ -265,22 +265,22 @@ class Registry(Actor):
         if table is None:
             loaded.detector.reset()  # what was to take over has been moved meanwhile
             return
-        self._tell_of(message, move, table)
+        self._announce(message, move, table)
         self._record(move, version.state, message.failures)
-        self._write_again()
+        self._retry_write()
 
     def _served_without(self, move: Move) -> RoutingTable | None:
         """The table that is served from now on; None, and the one before, where nothing takes over."""
-        plan = planned(self._snapshot.current.described, move)
+        plan = plan_transition(self._snapshot.current.described, move)
         table = self._built(self._edited(plan), lambda _: False)
-        serving = _serving(table, move.kind, move.name)
+        serving = _route_of(table, move.kind, move.name)
         if serving is None or serving.taken_out:
             return None
         self._serve(table)
         self._pending_trips.add(_key(move), plan)
         return table
 
-    def _write_again(self) -> None:
+    def _retry_write(self) -> None:
         """Write what the machine did; where that fails, the Clock has it tried again."""
         if not self._pending_trips:
             return
@@ -293,12 +293,12 @@ class Registry(Actor):
             )
             self._pending_trips.keep(table.described.root)
             if self._clock is not None:
-                self._clock.tell(Once(WRITE_AGAIN_SECONDS, self.mailbox, WriteAgain()))
+                self._clock.tell(Once(RETRY_WRITE_SECONDS, self.mailbox, RetryWrite()))
         else:
             self._pending_trips.clear()
             self._publish(table, table.described.digest)
 
-    def _look_for_hangs(self) -> None:
+    def _check_hangs(self) -> None:
         table = self._snapshot.current
         for route in {**table.routes, **table.testers}.values():
             for running in route.detector.hung_calls() if route.detector else ():
@@ -313,8 +313,8 @@ class Registry(Actor):
 
     # Telling of it
 
-    def _tell_of(self, message: TakeOut, move: Move, table: RoutingTable) -> None:
-        route = _serving(table, message.kind, message.name)
+    def _announce(self, message: Trip, move: Move, table: RoutingTable) -> None:
+        route = _route_of(table, message.kind, message.name)
         assert route is not None
         log.error(
             Blame.VERSION.value,
@@ -363,7 +363,7 @@ def _why(failures: tuple[Failure, ...]) -> str:
     return f"{len(failures)} unexpected errors within {calls} calls, in {seconds:.1f} s{several}"
 
 
-def _key(message: Move | TakeOut) -> Key:
+def _key(message: Move | Trip) -> Key:
     is_connector = message.kind == CONNECTOR
     return connector_key(message.name) if is_connector else message.name, message.version
 
@@ -372,18 +372,18 @@ def _owner(index: Index, kind: str, name: str) -> Action | Connector | None:
     return index.connectors.get(name) if kind == CONNECTOR else index.actions.get(name)
 
 
-def _serving(table: RoutingTable, kind: str, name: str) -> Route | ConnectorRoute | None:
+def _route_of(table: RoutingTable, kind: str, name: str) -> Route | ConnectorRoute | None:
     return table.connector_routes.get(name) if kind == CONNECTOR else table.routes.get(name)
 
 
-def _moved(message: Move, plan: Plan, table: RoutingTable) -> Moved:
-    route = _serving(table, message.kind, message.name)
+def _moved(message: Move, plan: Transition, table: RoutingTable) -> Moved:
+    route = _route_of(table, message.kind, message.name)
     serving: Mapping[str, Any] = dict(route.meta) if route is not None else {}
     told = tuple(f"{each.where}: {each.what}" for each in plan.breaks)
     return Moved(message.name, message.version, plan.version.state, message.to, told, serving)
 
 
-def _require_loadable(index: Index, plan: Plan) -> None:
+def _require_loadable(index: Index, plan: Transition) -> None:
     """What is served elsewhere only has to be sound, too."""
     codebase = Codebase(index.root)
     load = codebase.load if plan.kind == FUNCTION else codebase.load_connector

@@ -105,5 +105,5 @@ def _read(path: Path) -> Iterator[tuple[tuple[str, str], Kept]]:
         log.error("receipts of moves cannot be read", path=str(path), error=str(error))
 
 
-def _moved(name: str, version: int, origin: str, to: str, breaks: list[str], serving: Any) -> Moved:
-    return Moved(name, version, origin, to, tuple(breaks), serving)
+def _moved(name: str, version: int, origin: str, to: str, breaks: list[str], served: Any) -> Moved:
+    return Moved(name, version, origin, to, tuple(breaks), served)

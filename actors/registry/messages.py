@@ -13,14 +13,14 @@ from actors.routing.health import Failure
 class Reload(NamedTuple):
     """Ask: take in the index as the file says it now, and the code of what it serves.
 
-    Answered by Taken. IndexProblem, CodeProblem: what is wrong; nothing is changed then.
+    Answered by Reloaded. IndexProblem, CodeProblem: what is wrong; nothing is changed then.
     """
 
     digest: str | None = None
     """Only where the file still has this one, which whoever asks has seen; Aborted where it has not."""
 
 
-class Taken(NamedTuple):
+class Reloaded(NamedTuple):
     """The index that is in force from now on."""
 
     digest: str
@@ -28,7 +28,7 @@ class Taken(NamedTuple):
     """What is other than before, in sentences."""
 
 
-class Compare(NamedTuple):
+class Diff(NamedTuple):
     """Ask: how the file differs from what is in force. Answered by Difference; IndexProblem."""
 
 
@@ -85,11 +85,11 @@ class Moved(NamedTuple):
     to: str
     breaks: tuple[str, ...]
     """What callers have to put up with."""
-    serving: Mapping[str, Any]
+    served: Mapping[str, Any]
     """`version`, `state` and `reason` of what is served here now."""
 
 
-class Prepare(NamedTuple):
+class LoadVersion(NamedTuple):
     """Ask: load a version, served or not, as its file is now. Answered by its actors.routing.table.Route.
 
     NotFound; FailedPrecondition where its code cannot be loaded.
@@ -99,7 +99,7 @@ class Prepare(NamedTuple):
     version: int
 
 
-class TakeOut(NamedTuple):
+class Trip(NamedTuple):
     """Tell, by the turn that found it: this version keeps failing. Its fallback is served already."""
 
     name: str
@@ -109,9 +109,9 @@ class TakeOut(NamedTuple):
     """FUNCTION or CONNECTOR."""
 
 
-class LookForHangs(NamedTuple):
+class CheckHangs(NamedTuple):
     """From the Clock: count calls that do not end as failed."""
 
 
-class WriteAgain(NamedTuple):
+class RetryWrite(NamedTuple):
     """From the Clock: what the machine has taken out is not on disk yet."""

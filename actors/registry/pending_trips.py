@@ -20,7 +20,7 @@ from actors.index.code import Codebase
 from actors.index.entries import CONNECTOR, ERRORING, Action, Connector, Index, Version
 from actors.registry.messages import Move
 from actors.registry.registry_file import edited
-from actors.registry.transitions import Plan
+from actors.registry.transitions import Transition
 
 log = structlog.get_logger()
 
@@ -47,7 +47,7 @@ class Kept(NamedTuple):
 class PendingTrips:
     """The plans of one Registry; `plans` outlive an incarnation of it, the file a server."""
 
-    def __init__(self, plans: dict[Key, Plan], path: Path | None) -> None:
+    def __init__(self, plans: dict[Key, Transition], path: Path | None) -> None:
         """Without a path they end with the process."""
         self._plans = plans
         self._path = path
@@ -56,7 +56,7 @@ class PendingTrips:
     def __bool__(self) -> bool:
         return bool(self._plans)
 
-    def add(self, key: Key, plan: Plan) -> None:
+    def add(self, key: Key, plan: Transition) -> None:
         """It is served already, and is to be written."""
         self._plans[key] = plan
 
@@ -101,7 +101,7 @@ class PendingTrips:
                 yield Move(kept.name, kept.number, ERRORING, why, MACHINE, MACHINE, kind=kept.kind)
 
 
-def _kept(plan: Plan, codebase: Codebase) -> Kept:
+def _kept(plan: Transition, codebase: Codebase) -> Kept:
     version = plan.version
     digest = codebase.digest(version.code or "")
     return Kept(plan.kind, plan.name, version.number, version.state, digest)

@@ -7,8 +7,8 @@ from typing import TypeVar
 import structlog
 
 from actors.index.entries import FUNCTION
-from actors.registry.messages import TakeOut
-from actors.registry.transitions import Plan
+from actors.registry.messages import Trip
+from actors.registry.transitions import Transition
 from actors.routing.code_cache import Key
 from actors.routing.health import Blame, Running
 from actors.routing.route import ConnectorRoute, Route
@@ -37,7 +37,7 @@ class RoutingSnapshot:
         self.file_digest = current.described.digest
         """That actor's own, as the next; here because it outlives an incarnation: of the file as it was last
         read or written."""
-        self.pending_trips: dict[Key, Plan] = {}
+        self.pending_trips: dict[Key, Transition] = {}
         """What the machine has taken out and the file does not say yet."""
 
     def report_failure(self, route: Route | ConnectorRoute, running: Running | None) -> None:
@@ -47,7 +47,7 @@ class RoutingSnapshot:
             return
         blame = detector.record_failure(running, self.tenants, is_replaceable=instead is not None)
         if blame is Blame.VERSION and self.registry is not None:
-            self.registry.tell(TakeOut(route.name, route.version, detector.evidence, route.kind))
+            self.registry.tell(Trip(route.name, route.version, detector.evidence, route.kind))
         elif blame is not None:
             log.error(
                 blame.value,

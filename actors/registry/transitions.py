@@ -28,7 +28,7 @@ from actors.schema.source import hint
 from transport.message import Problem
 
 
-class Plan(NamedTuple):
+class Transition(NamedTuple):
     """What a move does."""
 
     name: str
@@ -53,7 +53,7 @@ class Plan(NamedTuple):
         return "digest" in self.values and self.values["digest"] is not None
 
 
-def planned(index: Index, move: Move) -> Plan:
+def plan_transition(index: Index, move: Move) -> Transition:
     """The plan; NotFound, FailedPrecondition and Aborted as Move says."""
     is_connector = move.kind == CONNECTOR
     owner = _owner(index.connectors if is_connector else index.actions, move)
@@ -65,7 +65,7 @@ def planned(index: Index, move: Move) -> Plan:
     values: dict[str, str | None] = {"state": move.to, **_given(version, move), "by": move.by}
     values["before"] = version.state if move.to == ERRORING else None
     values |= _frozen(index, owner, version, move)
-    return Plan(move.name, move.kind, version, values, found)
+    return Transition(move.name, move.kind, version, values, found)
 
 
 def _owner(

@@ -36,7 +36,7 @@ from transport.router_socket import Frame, RouterSocket
 from transport.validation import LIMITS
 
 INDEX = Path(__file__).parent.parent / "faulty" / "registry.toml"
-TABLES = RoutingSnapshot(RoutingTable.build(read_index(INDEX), "local-dev"))
+SNAPSHOT = RoutingSnapshot(RoutingTable.build(read_index(INDEX), "local-dev"))
 
 ACME = TenantRecord("acme", "a" * 32)
 GLOBEX = TenantRecord("globex", "b" * 32)

@@ -12,7 +12,7 @@ from actors.errors import CodeProblem, FailedPrecondition, NotFound
 from actors.index.code import Codebase
 from actors.index.entries import Action, Version
 from actors.messages import DryRun, FindTenant
-from actors.registry.messages import Compare, Difference, Prepare
+from actors.registry.messages import Diff, Difference, LoadVersion
 from actors.routing.route import Route
 from actors.runtime.futures import OneShotMailbox
 from actors.schema.source import hint
@@ -25,7 +25,7 @@ async def diff(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """The file against what is in force; or the code of two versions of one function."""
     if params.function is not None:
         return _code_difference(ctx, params)
-    found: Difference = await ask_registry(ctx, Compare())
+    found: Difference = await ask_registry(ctx, Diff())
     return {
         "digest": found.digest,
         "changes": list(found.changes[:MOST_CHANGES]),
@@ -38,7 +38,7 @@ async def dry_run(ctx: AdminContext, params: Any) -> dict[str, Any]:
     ctx.tenant_name  # noqa: B018 - it has to be said whose database
     assert ctx.tenant is not None
     require_active(ctx.tenant)
-    trial: Route = await ctx.ask(ctx.actors.registry, Prepare(params.function, params.version))
+    trial: Route = await ctx.ask(ctx.actors.registry, LoadVersion(params.function, params.version))
     current = ctx.table.find(params.function)
     found = OneShotMailbox()
     ctx.actors.supervisor.tell(FindTenant(ctx.tenant, found))

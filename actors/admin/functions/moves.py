@@ -18,7 +18,7 @@ from actors.errors import (
 )
 from actors.index.entries import CONNECTOR, FUNCTION, Action, Connector
 from actors.log.messages import AUDIT, MOVE, Find
-from actors.registry.messages import Move, Moved, Reload, Taken
+from actors.registry.messages import Move, Moved, Reload, Reloaded
 from actors.schema.source import hint
 
 MOST_CHANGES = 500
@@ -57,14 +57,14 @@ async def move(ctx: AdminContext, params: Any) -> dict[str, Any]:
         "origin": moved.origin,
         "to": moved.to,
         "breaks": list(moved.breaks[:MOST_BREAKS]),
-        "serving": dict(moved.serving),
+        "serving": dict(moved.served),
         "settled": await settled(ctx),
     }
 
 
 async def reload(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """Take in what functions.diff has shown."""
-    taken: Taken = await ask_registry(ctx, Reload(params.digest))
+    taken: Reloaded = await ask_registry(ctx, Reload(params.digest))
     return {
         "digest": taken.digest,
         "changes": list(taken.changes[:MOST_CHANGES]),

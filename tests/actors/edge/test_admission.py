@@ -124,7 +124,7 @@ def test_a_mailbox_is_as_large_as_the_tenant_may_have_it_and_else_as_the_server_
 def test_a_tenant_is_awake_where_somebody_lives_in_its_mailbox() -> None:
     admission, mailbox = Admission(ACME), unscheduled()
     assert not admission.is_awake
-    admission.open(mailbox)
+    admission.release(mailbox)
     assert not admission.is_awake
     mailbox.incarnation = type("Somebody", (), {"turn": lambda _: None})()
     assert admission.is_awake

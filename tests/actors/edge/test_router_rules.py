@@ -152,7 +152,7 @@ def work_of(reception: Reception, fields: Map) -> list[str]:
         reception.router.on_receive(frame)
     finally:
         sys.setprofile(None)
-    return calls[calls.index("Callers.caller") : calls.index("Router._refuse")]
+    return calls[calls.index("Authenticator.authenticate") : calls.index("Router._refuse")]
 
 
 def test_a_token_that_expires_is_no_good_from_then_on_though_the_clock_jumps_back(

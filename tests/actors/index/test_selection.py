@@ -16,7 +16,7 @@ from actors.index.parser import parse_index
 from actors.index.selection import serve
 from actors.registry.messages import Move
 from actors.registry.registry_file import edited
-from actors.registry.transitions import planned
+from actors.registry.transitions import plan_transition
 
 VERSIONS = 4
 ENVIRONMENTS = ("local-dev", "local-test", "local-qa", "hosted-test", "hosted-live")
@@ -65,7 +65,7 @@ class Desk:
     def move(self, number: int, to: str) -> bool:
         """Move a version, if that may be; whether it was moved."""
         try:
-            plan = planned(self.index, Move("a", number, to, "why", "ada", "developer"))
+            plan = plan_transition(self.index, Move("a", number, to, "why", "ada", "developer"))
         except FailedPrecondition:
             return False
         text = edited(self.index.text, plan.section, "a", number, plan.values)

@@ -17,7 +17,7 @@ from actors.errors import NotFound
 from actors.index.entries import Threshold
 from actors.messages import DeadLetter
 from actors.registry.actor import load_table
-from actors.registry.messages import TakeOut
+from actors.registry.messages import Trip
 from actors.routing.health import SEVERAL, Blame, FailureDetector
 from actors.routing.table import RoutingTable
 from tests.actors.mailbox_harness import House, Watch
@@ -63,7 +63,7 @@ def test_messages_that_killed_their_tenant_count_and_one_word_of_it_is_enough(de
         desk.mailbox.tell(DeadLetter(desk.work("marks.add", text="deadly"), "Crash()"))
         assert desk.hear()["error"]["code"] == "internal"
     (word,) = told(desk)
-    assert isinstance(word, TakeOut)
+    assert isinstance(word, Trip)
     assert (word.name, word.version, len(word.failures)) == ("marks.add", 2, LIMIT.failures)
     assert desk.ask("marks.add", text="x")["meta"]["version"] == 1
 
