@@ -15,8 +15,8 @@ from actors.index.code import Codebase
 from actors.index.entries import DEFAULT_ENVIRONMENTS, DUMMY, RELEASE, Action, Version
 from actors.index.parser import built_in_index, read_index
 from actors.index.selection import NONE_SERVED
-from actors.registry.actor import load_table
 from actors.schema.validation import VISIBLE
+from tests.actors.tables import load_table
 
 PATH = Path(__file__).parent.parent / "registry.toml"
 

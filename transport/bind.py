@@ -245,18 +245,6 @@ def require_unused(endpoint: str, *, admin: bool = False) -> None:
         raise UnusableEndpoint(_cannot_bind(endpoint, error.errno or 0, admin=admin)) from error
 
 
-def key_owner(frame: zmq.Frame) -> str | None:
-    """Return the owner of the CURVE key of a frame's connection; None without CURVE.
-
-    The owner is the name of the client's key file, or the key itself if every key is admitted. The frame must
-    be received with `copy=False`.
-    """
-    try:
-        return str(frame.get("User-Id"))
-    except zmq.ZMQError:
-        return None
-
-
 class _ZapHandler(ThreadAuthenticator):
     """Admits client keys for ZeroMQ, in a thread of its own (RFC 27)."""
 

@@ -64,11 +64,6 @@ RETRY_WRITE_SECONDS = 10.0
 """After which a file that could not be written is tried again."""
 
 
-def load_table(path: Path, environment: str) -> RoutingTable:
-    """Read the index and load the code of every version it serves in this environment."""
-    return RoutingTable.build(read_served_index(path), environment)
-
-
 class Registry(Actor):
     """Replaces the published table between two messages; what has begun ends on its own version."""
 

@@ -116,9 +116,6 @@ def _replace(path: Path, content: bytes) -> None:
         raise
 
 
-WRITTEN = ("by", "before", "digest", "schemas")
-"""Keys of a version that the Registry writes, in this order, below those that people write."""
-
 Values = Mapping[str, str | None]
 """By key; None takes the key away."""
 

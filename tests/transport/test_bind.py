@@ -22,7 +22,6 @@ from transport.bind import (
     UnusableEndpoint,
     bind_router,
     endpoint_of,
-    key_owner,
     require_safe,
 )
 from transport.curve import InvalidKeys, read_pair, read_public
@@ -33,6 +32,18 @@ Socket = zmq.Socket[bytes]
 
 LOOPBACK = "tcp://127.0.0.1:*"
 PATIENCE_MS = 20_000
+
+
+def key_owner(frame: zmq.Frame) -> str | None:
+    """Return the owner of the CURVE key of a frame's connection; None without CURVE.
+
+    The owner is the name of the client's key file, or the key itself if every key is admitted. The frame must
+    be received with `copy=False`.
+    """
+    try:
+        return str(frame.get("User-Id"))
+    except zmq.ZMQError:
+        return None
 
 
 class Context(zmq.Context[Socket]):

@@ -16,9 +16,8 @@ import math
 import os
 import re
 import shutil
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -239,18 +238,6 @@ class DayFiles:
 def day_of(at: float, zone: ZoneInfo) -> str:
     """The day, as 2026-11-24, that it is in the zone at this time, in seconds since the epoch."""
     return datetime.fromtimestamp(at, zone).date().isoformat()
-
-
-def next_midnight(now: float, zone: ZoneInfo) -> float:
-    """When the zone's next day begins, in seconds since the epoch: with 01:00, where it has no 00:00."""
-    today = datetime.fromtimestamp(now, zone).date()
-    midnight = datetime.combine(today + timedelta(days=1), time(), zone)
-    latest = max(midnight.timestamp(), midnight.replace(fold=1).timestamp())
-    seconds = range(math.floor(now) + 1, math.floor(latest))
-    passed = bisect_left(
-        seconds, True, key=lambda at: datetime.fromtimestamp(at, zone).date() > today
-    )
-    return float(seconds.start + passed)
 
 
 def days(directory: Path) -> list[Day]:

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from actors.errors import CodeProblem, IndexProblem, SettingsError
-from actors.registry.actor import load_table
 from actors.registry.messages import Reload
 from actors.registry.snapshot import RoutingSnapshot
 from actors.runtime.actor import ask
 from tests.actors.servers import INDEX, request
+from tests.actors.tables import load_table
 from tests.conftest import Server
 from tests.pipe import Pipe
 from tests.wire import Map, Wire

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from actors.registry.actor import load_table
 from actors.registry.crash_report import Deaths
 from actors.registry.snapshot import RoutingSnapshot
 from tests.actors.servers import Servers, request
+from tests.actors.tables import load_table
 from tests.child import Child
 from tests.wire import Map, Wire
 

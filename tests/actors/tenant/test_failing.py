@@ -16,12 +16,12 @@ from structlog.testing import capture_logs
 from actors.errors import NotFound
 from actors.index.entries import Threshold
 from actors.messages import DeadLetter
-from actors.registry.actor import load_table
 from actors.registry.messages import Trip
 from actors.routing.health import SEVERAL, Blame, FailureDetector
 from actors.routing.table import RoutingTable
 from tests.actors.mailbox_harness import House, Watch
 from tests.actors.servers import INDEX
+from tests.actors.tables import load_table
 from tests.actors.tenant.request.test_profile import ACME, Desk
 from tests.faulty.functions import HIDDEN, marks
 

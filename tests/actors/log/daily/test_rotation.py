@@ -14,14 +14,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from actors.log.daily.day_file import end_of_frames
-from actors.log.daily.rotation import DayFiles, Unwritten, day_of, days, next_midnight, open_day
+from actors.log.daily.rotation import DayFiles, Unwritten, day_of, days, open_day
 from tests.actors.log.day_lines import (
-    BEIRUT,
     DAY,
     HOUR,
     NEW_YORK,
@@ -63,63 +62,6 @@ def mode_of(path: Path) -> int:
 
 
 # ---------------------------------------------------------------- the calendar
-
-
-@pytest.mark.parametrize(
-    ("now", "zone", "hours"),
-    [
-        ("2026-11-24 00:00", VIENNA, 24),
-        ("2026-03-29 00:00", VIENNA, 23),
-        ("2026-10-25 00:00", VIENNA, 25),
-        ("2026-03-08 00:00", NEW_YORK, 23),
-        ("2026-11-01 00:00", NEW_YORK, 25),
-        ("2026-09-05 00:00", SANTIAGO, 24),  # the next day begins with 01:00
-        ("2026-09-06 01:00", SANTIAGO, 23),
-        ("2026-04-04 00:00", SANTIAGO, 25),  # 23:00 to 24:00 comes twice
-        ("2026-03-29 01:00", BEIRUT, 23),
-        ("2026-10-24 00:00", BEIRUT, 25),
-        ("2026-10-25 00:00", ZoneInfo("Atlantic/Azores"), 25),  # 00:00 comes twice
-        ("2011-12-29 00:00", ZoneInfo("Pacific/Apia"), 24),  # no 30th of December there
-        ("1919-03-30 00:00", ZoneInfo("America/Toronto"), 23.5),  # 23:30 is 00:30 of the next day
-    ],
-)
-def test_a_day_is_as_long_as_the_zone_has_it(now: str, zone: ZoneInfo, hours: float) -> None:
-    """From its first second to the next one's."""
-    begin = at(now, zone)
-    assert next_midnight(begin, zone) - begin == hours * HOUR
-
-
-ZONES = [
-    UTC,
-    VIENNA,
-    NEW_YORK,
-    SANTIAGO,
-    BEIRUT,
-    ZoneInfo("Asia/Kathmandu"),
-    ZoneInfo("Africa/Cairo"),
-]
-
-
-@given(st.floats(at("1990-01-01"), at("2037-12-31")), st.sampled_from(ZONES))
-@example(at("2026-09-06 00:00", SANTIAGO) - 0.001, SANTIAGO)
-@example(at("2026-04-04 23:30", SANTIAGO), SANTIAGO)
-@example(at("2026-11-24 00:00", VIENNA), VIENNA)
-def test_midnight_is_the_first_second_of_another_day(now: float, zone: ZoneInfo) -> None:
-    """It lies ahead, is another day, and up to it it is today."""
-    midnight = next_midnight(now, zone)
-
-    assert midnight > now
-    assert day_of(midnight, zone) > day_of(now, zone)
-    assert day_of(midnight - 0.001, zone) == day_of(now, zone)
-
-
-def test_a_day_that_comes_back_after_its_midnight_ends_once_more() -> None:
-    """In St. John's, 00:01 was followed by 23:01 of the day before."""
-    zone = ZoneInfo("America/St_Johns")
-    again = at("2000-10-28 23:30:00", zone) + HOUR
-
-    assert day_of(again, zone) == "2000-10-28"
-    assert next_midnight(again, zone) - again == HOUR / 2
 
 
 def test_a_day_is_one_of_the_zone() -> None:
