@@ -38,6 +38,7 @@ from actors.runtime.mailbox import Mailbox
 from actors.supervision.rejecting import tenant_deleted
 from actors.tenant.outbox.queries import list_deliveries, redeliver
 from actors.tenant.outbox.relay import Deliveries
+from actors.tenant.passivation import Decision, decide, decide_again
 from actors.tenant.request.callback import Told
 from actors.tenant.request.coroutine_steps import STOPPING, Waiting
 from actors.tenant.request.handler import RequestHandler
@@ -225,48 +226,47 @@ class Tenant(Actor):
     # Leaving
 
     def _asked_to_leave(self, message: Passivate) -> None:
-        """Leave, or say that it stays; where functions wait, nothing of theirs is lost by it.
-
-        - When the server stops, it leaves once all have ended; at `mailbox.closing` they are cancelled.
-        - For idleness it stays. To make room for others (`insist`) it stays as well, so that another tenant
-          goes instead; where there is none (`patient`), it lets no other function in that might wait, and
-          leaves once the last has ended, which their deadlines bound. It says nothing until then, so that
-          the Supervisor does not ask on and on where functions wait everywhere.
-        - Those of a deleted tenant are cancelled (`cancel`).
-
-        So it is with deliveries that connectors work on; but `patient`, or at `closing`, it leaves
-        without their answers, and they are repeated with the same key.
-        """
+        """Leave, decline, or drain first (actors/tenant/passivation.py)."""
         if message.cancel:
             self._waiting.cancel(tenant_deleted(self._record).message, None)
-        if not message.insist and (self._more_mail or not self.mailbox.empty()):
-            self._tell_supervisor(PassivationDeclined(self.mailbox))
-        elif (
-            message.cancel
-            or not (self._parking or self._deliveries)
-            or (message.patient and not self._parking)
-        ):
-            self._stop()
-        elif self.mailbox.closing is not None or message.patient:
-            self._departure = message
-            self._parking.is_closed = message.patient
-            self._parking.watch()
-            self._deliveries.go()  # nothing leaves any more; it has to be woken at the end
-        else:
-            self._tell_supervisor(PassivationDeclined(self.mailbox))
+        self._carry_out(
+            message,
+            decide(
+                message,
+                has_mail=bool(self._more_mail) or not self.mailbox.empty(),
+                waits=bool(self._parking),
+                delivers=bool(self._deliveries),
+                is_closing=self.mailbox.closing is not None,
+            ),
+        )
 
     def _leave_if_asked(self) -> None:
-        """After the last function has ended; when the server stops, mail is served first."""
+        """Decide again, after something has ended that it drained for."""
         departure, closing = self._departure, self.mailbox.closing
-        is_over = closing is not None and closing <= time.monotonic()
-        waits_for_answers = self._deliveries and not is_over and not self._parking.is_closed
-        if departure is None or self._parking or waits_for_answers:
+        if departure is None:
             return
-        self._departure = None
-        if departure.insist or self._deliveries:
+        decision = decide_again(
+            departure,
+            waits=bool(self._parking),
+            delivers=bool(self._deliveries),
+            is_over=closing is not None and closing <= time.monotonic(),
+        )
+        if decision is not Decision.DRAIN:
+            self._departure = None
+            self._carry_out(departure, decision)
+
+    def _carry_out(self, asked: Passivate, decision: Decision) -> None:
+        if decision is Decision.LEAVE:
             self._stop()
+        elif decision is Decision.DRAIN:
+            self._departure = asked
+            self._parking.is_closed = asked.patient
+            self._parking.watch()
+            self._deliveries.go()  # nothing leaves any more; it has to be woken at the end
+        elif decision is Decision.ASK_AGAIN:
+            self.mailbox.tell(asked)
         else:
-            self.mailbox.tell(departure)
+            self._tell_supervisor(PassivationDeclined(self.mailbox))
 
     def _tell_supervisor(self, message: Any) -> None:
         if self.mailbox.supervisor is not None:
