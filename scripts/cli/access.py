@@ -1,7 +1,7 @@
-"""The command line of scripts/access: who may call what, from the index, as the table of docs/access.md.
+"""The command line of scripts/access: writes the table of docs/access.md from the index.
 
-The table is made by the function that decides (actors.access.Rule.admits), and can be read back from the
-page, so that what the page says can be compared with what a server does.
+actors.access.Rule.admits, which decides in a server, makes the table too. A test reads the table back
+from the page and compares it with a server.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ PAGE = ROOT / "docs" / "access.md"
 INDEX = ROOT / "registry.toml"
 
 MARK = "<!-- From here on written by scripts/access: change the index and run it again. -->"
-"""What stands above it on the page is written by hand."""
+"""The line below which the page is generated; the text above it is written by hand."""
 
 HEADING = "# Who may call what\n\n"
-"""What stands above it where there is no page yet."""
+"""The beginning of a new page."""
 
 OUTDATED = 1
 
 YES, NO, ON_ADMIN = "yes", "–", "on admin"
-"""A cell: on the action's channel, nowhere, and on the admin channel although the action is of the other."""
+"""Cells: admitted on the action's channel, not admitted, and admitted on the admin channel only."""
 
 
 class Caller(NamedTuple):
@@ -56,7 +56,7 @@ class Caller(NamedTuple):
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Where there are such callers: nobody is a super admin on the data channel."""
+        """The channels with such callers: super admins exist on the admin channel only."""
         return (ADMIN,) if self.role == SUPER_ADMIN else CHANNELS
 
 
@@ -82,19 +82,19 @@ class Row(NamedTuple):
     """data, admin, or both."""
     effect: str
     area: str
-    """What an owner needs; empty where nothing."""
+    """The area that an owner needs; empty if none."""
     cells: Mapping[str, str]
     """YES, NO or ON_ADMIN by the headings of COLUMNS."""
 
 
 def row_of(action: Action, rule: Rule) -> Row:
-    """What a rule means for each kind of caller."""
+    """Return a rule's cell for each kind of caller."""
     cells = {caller.heading: _cell(rule, caller) for caller in COLUMNS}
     return Row(action.name, rule.channel or "both", action.effect, rule.area or "", cells)
 
 
 def rows_of(index: Index) -> list[Row]:
-    """Of every action of an index, by name."""
+    """Return the rows of every action of an index, by name."""
     return [
         row_of(each, rule_of(each.access, each.channel, each.area, each.platform))
         for _, each in sorted(index.actions.items())
@@ -102,19 +102,19 @@ def rows_of(index: Index) -> list[Row]:
 
 
 def page(text: str, index: Index) -> str:
-    """The page with the table of this index in place of the one it has."""
+    """Return the page with its table replaced by the table of this index."""
     return f"{text.partition(MARK)[0]}{MARK}\n\n" + "\n".join(_sections(index)) + "\n"
 
 
 def read_table(text: str) -> dict[str, Row]:
-    """Every row of a page, by the name of the action; as rows_of made it."""
+    """Return every row of a page, by the name of the action, as `rows_of` made it."""
     lines = (line.strip("|").split("|") for line in text.splitlines() if line.startswith("| `"))
     rows = (_row_from([cell.strip().strip("`") for cell in line]) for line in lines)
     return {row.action: row for row in rows}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the page, or say whether it is up to date; the exit status."""
+    """Write the page, or check that it is up to date; return the exit status."""
     given = make_parser().parse_args(arguments)
     try:
         index = read_index(given.registry)
@@ -142,7 +142,9 @@ def make_parser() -> argparse.ArgumentParser:
         description="Write the table of docs/access.md: who may call what, from the index.",
         epilog="exit status: 0 up to date or written, 1 out of date or a broken index, 2 wrong usage",
     )
-    parser.add_argument("--check", action="store_true", help="write nothing; say whether to")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit with 1 if the page is out of date"
+    )
     parser.add_argument("--registry", type=Path, default=INDEX, help="another index")
     parser.add_argument(
         "--page", type=Path, help="another page (default: docs/access.md beside the index)"

@@ -1,4 +1,4 @@
-"""The command line of scripts/audit: check the admin log where its files are, or show its head."""
+"""The command line of scripts/audit: checks the files of the audit log, or prints its head."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from transport.fit import inert
 SOUND = 0
 BROKEN = 1
 UNREADABLE = 2
-"""Also the status of wrong usage, as argparse has it."""
+"""Exit status; argparse uses it for wrong usage too."""
 
 LOOK_SECONDS = 0.01
-"""Until a line that has no end yet is looked at again."""
+"""Seconds until a line that has no end yet is read again."""
 
 EXAMPLES = """\
 examples:
@@ -37,7 +37,7 @@ exit status: 0 sound, 1 broken, 2 wrong usage or the log cannot be read
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says; the exit status."""
+    """Run the command line; return the exit status."""
     given = make_parser().parse_args(arguments)
     directory = given.data / DIRECTORY
     try:
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def verify(directory: Path, given: argparse.Namespace) -> int:
-    """Print one line that says whether the chain holds; OSError."""
+    """Print in one line whether the chain holds; raises OSError."""
     verdict = Verification(directory, given.head).run(partial(time.sleep, LOOK_SECONDS))
     if verdict.broken is None:
         print(f"sound: {verdict.records} records, head {verdict.head}")
@@ -64,7 +64,7 @@ def verify(directory: Path, given: argparse.Namespace) -> int:
 
 
 def show_head(directory: Path, _: argparse.Namespace) -> int:
-    """Print the newest record's number and hash; OSError."""
+    """Print the newest record's number and hash; raises OSError."""
     (seq, digest), problem = find_head(volumes(directory))
     print(inert(f"{seq} {digest}"))
     if problem is None:

@@ -1,4 +1,4 @@
-"""Call one action from a shell, as scripts/call TENANT ACTION name=value does."""
+"""The command line of scripts/call: calls one action, as in scripts/call TENANT ACTION name=value."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from transport.fit import inert
 from transport.message import UNAUTHENTICATED, VERSION, Reply
 
 REFUSED, USAGE, SILENT = 1, 2, 3
-"""What the command exits with: the server said no, the command line is wrong, nothing came."""
+"""Exit statuses: the server refused, the command line is wrong, no reply came."""
 
 EXAMPLES = f"""\
 examples:
@@ -42,15 +42,15 @@ params:
 {FORMS}
 The token is --token, or that in --token-file, or TENANTRY_TOKEN, or that of the tenant in demo.json in
 TENANTRY_DATA (default var), which scripts/serve --demo writes; the endpoint is --endpoint, TENANTRY_ENDPOINT,
-or found there too. With --admin, TENANTRY_ADMIN_TOKEN and TENANTRY_ADMIN_ENDPOINT are asked instead, and the
-last resorts are admin.token and admin.sock in TENANTRY_DATA: see docs/admin.md.
+or read there too. With --admin, TENANTRY_ADMIN_TOKEN and TENANTRY_ADMIN_ENDPOINT are used instead, and the
+defaults are admin.token and admin.sock in TENANTRY_DATA: see docs/admin.md.
 
 exit status: 0 done, 1 refused, 2 wrong usage, 3 no answer
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the call and show what came; the exit status."""
+    """Make the call and print the reply; return the exit status."""
     parser = make_parser()
     given = parser.parse_args(arguments)
     try:
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def call(given: argparse.Namespace) -> int:
-    """Send the request; UsageError, ValueError, Unreachable."""
+    """Send the request. Raises UsageError, ValueError, Unreachable."""
     target = target_of(given)
     params = read_params(given.params)
     require_listener(target.endpoint)
@@ -89,7 +89,7 @@ def call(given: argparse.Namespace) -> int:
 
 
 def target_of(given: argparse.Namespace) -> Target:
-    """Where to, as the command line says; UsageError."""
+    """Return the channel and token of the command line; raises UsageError."""
     token = given.token
     if given.token_file is not None:
         try:
@@ -102,7 +102,7 @@ def target_of(given: argparse.Namespace) -> Target:
 
 
 def show(reply: Reply, hint: str, given: argparse.Namespace) -> int:
-    """Print a reply for people, with the hint where the caller is not known, or as it is."""
+    """Print a reply as JSON or for people; `hint` is for callers whose token is not known."""
     if given.json:
         print(as_json_text(reply_map(reply)))
     elif reply.error is None:
@@ -115,7 +115,7 @@ def show(reply: Reply, hint: str, given: argparse.Namespace) -> int:
 
 
 def reply_map(reply: Reply) -> dict[str, Any]:
-    """The reply as it was on the wire."""
+    """Return the reply as on the wire."""
     body: dict[str, Any] = {"v": VERSION, "id": reply.id, "ok": reply.ok}
     if reply.error is None:
         body["result"] = reply.result
@@ -127,7 +127,7 @@ def reply_map(reply: Reply) -> dict[str, Any]:
 
 
 def as_json_text(body: dict[str, Any]) -> str:
-    """JSON to be read or piped; what could act on a terminal is escaped, which to JSON is the same."""
+    """Return JSON with everything escaped that could act on a terminal; as JSON it stays the same."""
     return inert(json.dumps(body, ensure_ascii=False, indent=2))
 
 
@@ -150,7 +150,7 @@ def make_parser() -> argparse.ArgumentParser:
     token("--token", help="bearer token; other users of this machine can see it here")
     token("--token-file", type=Path, metavar="FILE", help="file with the token, mode 0600")
     add("--timeout", type=_seconds, default=30.0, help="seconds to wait (default 30)")
-    add("--id", help="the request's id: the same id again has its effect once (default: a new one)")
+    add("--id", help="the request's id: the same id again takes effect once (default: a new one)")
     add("--server-key", type=Path, metavar="FILE", help="the server's CURVE key (*.key)")
     add("--key", type=Path, metavar="FILE", help="our own CURVE key pair (*.key_secret)")
     return parser

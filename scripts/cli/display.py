@@ -1,7 +1,6 @@
-"""A reply as a person reads it in a terminal: results on standard output, all else on standard error.
+"""Shows a reply in a terminal: results on standard output, everything else on standard error.
 
-What comes from a server is data: nothing in it is taken for markup or reaches the terminal as a control
-sequence.
+Text from a server is data: it is never taken for markup, and no control sequence in it reaches the terminal.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ from transport.errors import CallError, NoAnswer
 from transport.message import Reply
 
 _PIPE_WIDTH = 10_000
-"""Columns where no terminal is: rows are for grep and stay on one line."""
+"""Columns without a terminal: rows are for grep and stay on one line."""
 
 _PADDING = re.compile(r" +(?=\n)")
 
 _LONGEST_BESIDE = 400
-"""Characters of a value that stands beside others; --json has all of it."""
+"""Characters of a value in a table at most; --json prints all of it."""
 
 
 def show_reply(reply: Reply, *, built_in: bool = False) -> None:
-    """Print the message and the result; where it came from on standard error.
+    """Print the message and the result; version and trace id go to standard error.
 
     Of an action that is built in the trace id alone: it has one version, and that is not the news.
     """
@@ -39,13 +38,13 @@ def show_reply(reply: Reply, *, built_in: bool = False) -> None:
     if reply.message is not None:
         out.print(safe_text(reply.message, "bold yellow"))
     _show_map(out, reply.result or {})
-    told = reply.meta.items()
-    parts = [f"{name} {value}" for name, value in told if not built_in or name == "trace_id"]
+    meta = reply.meta.items()
+    parts = [f"{name} {value}" for name, value in meta if not built_in or name == "trace_id"]
     console_on(sys.stderr).print(safe_text(" · ".join(parts), "dim"))
 
 
 def show_error(error: CallError, hint: str = "") -> None:
-    """Print a refusal: what, which fields, what to tell the user, when to try again."""
+    """Print a refusal: message, fields, text for the user, and when to try again."""
     err = console_on(sys.stderr)
     err.print(safe_text(f"{error.code}: {error.message}", "bold red"))
     for field, problem in error.details:
@@ -62,7 +61,7 @@ def show_error(error: CallError, hint: str = "") -> None:
 
 
 def show_no_answer(endpoint: str, seconds: float, error: NoAnswer) -> None:
-    """Print that nothing came, why that may be, and how to ask again safely."""
+    """Print that no reply came, a likely reason, and how to ask again safely."""
     err = console_on(sys.stderr)
     words = f"no answer from {endpoint} within {seconds:g} s: is the server running?"
     err.print(safe_text(f"{words} start it with scripts/serve", "bold red"))
@@ -72,19 +71,19 @@ def show_no_answer(endpoint: str, seconds: float, error: NoAnswer) -> None:
 
 
 def show_problem(words: str) -> None:
-    """Print what stands in the way of asking at all."""
+    """Print why no request was sent."""
     console_on(sys.stderr).print(safe_text(words, "bold red"))
 
 
 def console_on(file: IO[str]) -> Console:
-    """As wide as the terminal is, or where there is none as lines are long, and no longer."""
+    """Return a console as wide as the terminal; without one, as wide as the longest line."""
     if file.isatty():
         return Console(file=file, highlight=False)
     return Console(file=cast("IO[str]", _Unpadded(file)), width=_PIPE_WIDTH, highlight=False)
 
 
 class _Unpadded:
-    """What rich writes to: it fills the lines of a table with blanks, which grep and diff have no use for."""
+    """The file that rich writes to: drops the blanks with which rich fills lines, which grep would see."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
@@ -118,7 +117,7 @@ def _show_map(out: Console, result: Mapping[str, Any]) -> None:
 
 
 def show_rows(out: Console, rows: Sequence[Mapping[str, Any]]) -> None:
-    """A table; where a terminal is too narrow for its longest words, a list of values for each row.
+    """Print a table; if the terminal is too narrow for the longest words, a list of values for each row.
 
     Rows that hold tables themselves are shown one after another. A terminal has no room for columns without
     a value.
@@ -139,7 +138,7 @@ def show_rows(out: Console, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _show_rule(out: Console) -> None:
-    """Between one row and the next; an empty line in a pipe."""
+    """Print a separator between rows; an empty line in a pipe."""
     if out.is_terminal:
         out.rule(style="dim")
     else:
@@ -154,7 +153,7 @@ def _fields(fields: Iterable[tuple[str, Any]]) -> Table:
 
 
 def _flat(fields: Mapping[str, Any], way: str = "") -> Iterator[tuple[str, Any]]:
-    """Each value that is no map, with the dotted name that leads to it; an empty map is a value."""
+    """Yield each value that is not a map, with its dotted name; an empty map counts as a value."""
     for name, value in fields.items():
         if isinstance(value, dict) and value:
             yield from _flat(value, f"{way}{name}.")
@@ -163,7 +162,7 @@ def _flat(fields: Mapping[str, Any], way: str = "") -> Iterator[tuple[str, Any]]
 
 
 def _beside(forms: Mapping[str, Mapping[str, Any] | None]) -> Table:
-    """A column for each map, and a line for each name that any of them has."""
+    """Return a table with a column for each map and a row for each name in any of them."""
     columns = {name: dict(_flat(form or {})) for name, form in forms.items()}
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column()
@@ -182,7 +181,7 @@ def _cut(cell: Text) -> Text:
 
 
 def _is_forms(value: Any) -> bool:
-    """Two maps or more, and nothing else but null."""
+    """Return whether these are two maps or more, and otherwise null."""
     if not isinstance(value, dict):
         return False
     maps = [each for each in value.values() if isinstance(each, dict)]
@@ -194,8 +193,8 @@ def _is_rows(value: Any) -> bool:
 
 
 def _table(rows: Sequence[Mapping[str, Any]], *, framed: bool) -> Table:
-    told = (name for row in rows for name, value in row.items() if value is not None or not framed)
-    columns = list(dict.fromkeys(told))
+    names = (name for row in rows for name, value in row.items() if value is not None or not framed)
+    columns = list(dict.fromkeys(names))
     table = Table(box=box.SIMPLE_HEAD if framed else None, pad_edge=False)
     for name in columns:
         cells = [safe_text(name), *(_cell(row.get(name)) for row in rows)]
@@ -214,6 +213,6 @@ def _cell(value: Any) -> Text:
 
 
 def safe_text(words: str, style: str = "") -> Text:
-    """Text as it is, with line breaks and tabs; other control characters are spelt out."""
+    """Return the text with line breaks and tabs kept and other control characters escaped."""
     shown = (char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in words)
     return Text("".join(shown), style)

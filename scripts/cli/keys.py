@@ -1,4 +1,4 @@
-"""The command line of scripts/keys: make CURVE keys, and say which of them a server admits."""
+"""The command line of scripts/keys: makes CURVE keys, and sets which of them a server admits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from transport.curve import InvalidKeys, allow_client, make_pair
 REFUSED = 1
 
 SERVER = "server"
-"""What a server's own key is called."""
+"""Name of a server's own key."""
 
 EXAMPLES = """\
 examples:
@@ -29,7 +29,7 @@ exit status: 0 done, 1 refused, 2 wrong usage
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says; the exit status."""
+    """Run the command line; return the exit status."""
     given = make_parser().parse_args(arguments)
     try:
         for line in given.does(given):
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make_server(given: argparse.Namespace) -> list[str]:
-    """Make the server's pair, and say how it is given; InvalidKeys."""
+    """Make the server's pair; return instructions for its use. Raises InvalidKeys."""
     pair = make_pair(given.out, SERVER)
     return [
         f"made {pair.secret} (secret: stays here)",
@@ -56,7 +56,7 @@ def make_server(given: argparse.Namespace) -> list[str]:
 
 
 def make_client(given: argparse.Namespace) -> list[str]:
-    """Make a client's pair, and say how it is given; InvalidKeys."""
+    """Make a client's pair; return instructions for its use. Raises InvalidKeys."""
     pair = make_pair(given.out, given.name)
     return [
         f"made {pair.secret} (secret: stays with {given.name})",
@@ -70,7 +70,7 @@ def make_client(given: argparse.Namespace) -> list[str]:
 
 
 def allow_clients(given: argparse.Namespace) -> list[str]:
-    """Add clients' keys to the list, and say how it is given; InvalidKeys."""
+    """Add clients' keys to the list; return instructions for its use. Raises InvalidKeys."""
     copies = [allow_client(file, given.clients) for file in given.files]
     return [
         *[f"allowed {copy.stem} ({copy})" for copy in copies],
@@ -113,7 +113,7 @@ def _add_directory(parser: argparse.ArgumentParser, flag: str, default: Path, me
 
 
 def _absolute(text: str) -> Path:
-    """What is printed is to be pasted elsewhere."""
+    """Return an absolute path: printed lines are pasted in other directories."""
     return Path(text).expanduser().absolute()
 
 

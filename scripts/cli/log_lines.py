@@ -1,7 +1,7 @@
-"""Lines of the logs as a person reads them: one record a line, and what else it says below, where asked for.
+"""Formats log records for a terminal: one record a line, and its further members below if asked for.
 
-What comes from a server is data: none of it is taken for markup, reaches the terminal as a control sequence,
-or looks like another record.
+Text from a server is data: it is never taken for markup, no control sequence in it reaches the terminal, and
+it cannot look like another record.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STYLES = {
     "error": "red",
     "critical": "bold red",
 }
-"""Of outcomes and levels; any other is what a caller can do something about."""
+"""Colours of outcomes and levels; all other outcomes are the caller's to correct."""
 
 OTHER = "yellow"
 
@@ -38,17 +38,17 @@ TOLD = frozenset(
     | {"caller", "person", "role", "token", "capacity", "kind", "level", "event", "source"}
     | {"queued_ms", "handled_ms", "trace_id", "exception", "prev", "hash"}
 )
-"""Members that are in the line itself, or are no news to who reads it."""
+"""Members that the line shows already, or that its reader knows."""
 
 
 def line_of(log: str, record: Record) -> Text:
-    """One record of `tenant`, `errors` or `audit`."""
+    """Return the line of one record of the log `tenant`, `errors` or `audit`."""
     words = {"tenant": _answered, "errors": _gone_wrong, "audit": _administered}[log](record)
     return Text("  ").join([_word(time_of(record), "dim"), *words])
 
 
 def story_of(log: str, record: Record) -> Iterator[Text]:
-    """The same with the log it is from, and below it whatever else the record says."""
+    """Yield the line of a record with the name of its log, then its further members."""
     yield Text("  ").join([_padded(log, LOG_WIDTH, "cyan"), line_of(log, record)])
     for name, value in record.items():
         if name not in TOLD and value not in (None, False, {}, ""):
@@ -60,12 +60,12 @@ def story_of(log: str, record: Record) -> Iterator[Text]:
 
 
 def time_of(record: Record) -> str:
-    """Day and time as the server writes them, without the year and the offset."""
+    """Return the server's day and time, without the year and the offset."""
     return datetime.fromisoformat(record["at"]).isoformat(" ", "milliseconds")[5:23]
 
 
 def _answered(record: Record) -> Iterator[Text]:
-    """Of a tenant's log."""
+    """Yield the words of a record in a tenant's log."""
     if record["action"] is None:  # what sums up lines that were left out
         yield _padded(str(record["source"]), ACTION_WIDTH)
         yield from _message(record["message"])
@@ -82,7 +82,7 @@ def _answered(record: Record) -> Iterator[Text]:
 
 
 def _gone_wrong(record: Record) -> Iterator[Text]:
-    """Of the errors."""
+    """Yield the words of a record in the error log."""
     yield _padded(str(record["action"] or record["source"]), ACTION_WIDTH)
     yield _padded(str(record["level"]), OUTCOME_WIDTH, STYLES.get(str(record["level"]), OTHER))
     yield _word(_joined(record["tenant"], record["source"]))
@@ -94,7 +94,7 @@ def _gone_wrong(record: Record) -> Iterator[Text]:
 
 
 def _administered(record: Record) -> Iterator[Text]:
-    """Of the audit records."""
+    """Yield the words of an audit record."""
     yield _padded(str(record["action"]), ACTION_WIDTH)
     yield _outcome(record["outcome"] or record["kind"])
     yield _word(_joined(record["capacity"], record["person"], record["tenant"]))
@@ -117,7 +117,7 @@ def _message(message: str | None) -> Iterator[Text]:
 
 
 def _word(words: str, style: str = "") -> Text:
-    """Without line breaks: some of it has been chosen by callers."""
+    """Return the text without line breaks: callers choose some of it."""
     return safe_text(words.replace("\n", "\\n").replace("\t", "\\t"), style)
 
 

@@ -1,4 +1,4 @@
-"""The command line of scripts/logs: what was answered, what went wrong, who administered; and what comes."""
+"""The command line of scripts/logs: prints the tenant, error and audit logs, and follows them."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from transport.errors import CallError, NoAnswer, Unauthenticated, Unavailable
 from transport.fit import inert
 
 PAGE = 100
-"""Lines that are asked for at a time."""
+"""Lines requested at a time."""
 
 WAIT_MS = 20_000
-"""How long the server waits for a new line before it is asked again."""
+"""Milliseconds for which the server waits for a new line before the next request."""
 
 TIMEOUT = 60.0
-"""Seconds until an answer counts as none."""
+"""Seconds without a reply after which a request has failed."""
 
 RETRY_SECONDS = 1.0
-"""Until a server that is about to stop is asked again, where it does not say."""
+"""Seconds until a stopping server is asked again, if it names no time."""
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 EXAMPLES = """\
 examples:
   scripts/logs acme                                   the newest 50 messages of acme, the newest last
-  scripts/logs acme --outcome internal --since 2h     those that failed for a defect of ours, for two hours
-  scripts/logs acme --text ada@example.org --follow   and whatever comes
+  scripts/logs acme --outcome internal --since 2h     those that failed because of a defect, for two hours
+  scripts/logs acme --text ada@example.org --follow   and new ones as they come
   scripts/logs - --errors --follow                    what goes wrong, for all tenants: developers only
   scripts/logs acme --audit --since 2026-11-24        who administered acme since then
   scripts/logs acme --trace 9f2b…                     all that one request did, in every log
@@ -57,14 +57,14 @@ Record = Mapping[str, Any]
 
 
 class Source(NamedTuple):
-    """One log of a server, as a client reads it."""
+    """One log of a server, read over the admin channel."""
 
     client: Client
     log: str
-    """tenant, errors or audit."""
+    """`tenant`, `errors` or `audit`."""
 
     def pages(self, params: Params) -> Iterator[Record]:
-        """Page after page, as far back as there is something; CallError."""
+        """Yield pages, the newest first, until the log ends; raises CallError."""
         while True:
             page = self.client.call(f"logs.{self.log}", {**params, "limit": PAGE})
             yield page
@@ -73,7 +73,7 @@ class Source(NamedTuple):
             params = {**params, "before": page["next"]}
 
     def newest(self, params: Params, most: int) -> tuple[list[Record], str]:
-        """So many lines, the newest last, and the cursor behind them; CallError."""
+        """Return so many lines, the newest last, and the cursor behind them; raises CallError."""
         lines: list[Record] = []
         newest = ""
         for page in self.pages(params):
@@ -84,7 +84,7 @@ class Source(NamedTuple):
         return lines[:most][::-1], newest
 
     def follow(self, params: Params, after: str) -> Iterator[Record]:
-        """Each line that comes, for ever; also where the server is restarted. CallError."""
+        """Yield new lines without end, over restarts of the server too; raises CallError."""
         while True:
             wanted = {**params, "after": after, "wait_ms": WAIT_MS, "limit": PAGE}
             try:
@@ -102,9 +102,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         check(given)
-        where = target_of(given)
-        require_listener(where.endpoint)
-        return asked(given, where)
+        target = target_of(given)
+        require_listener(target.endpoint)
+        return print_logs(given, target)
     except ValueError as error:
         parser.error(str(error))
     except Unreachable as error:
@@ -114,30 +114,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def asked(given: argparse.Namespace, where: Target) -> int:
-    """Ask and print; whatever was refused is said."""
+def print_logs(given: argparse.Namespace, target: Target) -> int:
+    """Request the lines and print them, or the refusal; return the exit status."""
     with Client(
-        where.endpoint,
+        target.endpoint,
         tenant=None if given.tenant == "-" else given.tenant,
-        token=where.token,
+        token=target.token,
         timeout=TIMEOUT,
-        retries=0,  # who waits for a line must not be sent again
+        retries=0,  # a request that waits for a line must not be sent again
         server_key=given.server_key and read_public(given.server_key),
         keys=given.key and read_pair(given.key),
     ) as client:
         try:
             show(given, client)
         except NoAnswer as error:
-            show_no_answer(where.endpoint, TIMEOUT, error)
+            show_no_answer(target.endpoint, TIMEOUT, error)
             return SILENT
         except CallError as error:
-            show_error(error, where.hint if isinstance(error, Unauthenticated) else "")
+            show_error(error, target.hint if isinstance(error, Unauthenticated) else "")
             return REFUSED
     return 0
 
 
 def show(given: argparse.Namespace, client: Client) -> None:
-    """Print what is there, and go on where the caller follows; CallError."""
+    """Print the log, and follow it if asked; raises CallError."""
     out = console_on(sys.stdout)
     if given.trace is not None:
         show_story(out, client, given)
@@ -153,18 +153,18 @@ def show(given: argparse.Namespace, client: Client) -> None:
 
 
 def show_story(out: Console, client: Client, given: argparse.Namespace) -> None:
-    """All that one request did."""
+    """Print all lines of one request; return the exit status."""
     wanted = {"trace_id": given.trace, **times_of(given)}
-    told = client.call("logs.trace", wanted)
-    for each in told["lines"]:
+    found = client.call("logs.trace", wanted)
+    for each in found["lines"]:
         if given.json:
             print(inert(json.dumps(each, ensure_ascii=False)), flush=True)
         else:
             for text in story_of(each["log"], each["line"]):
                 out.print(text, soft_wrap=True)
-    if not told["lines"]:
+    if not found["lines"]:
         show_problem(f"no log that you may read has a line with the trace id {given.trace}")
-    if not told["complete"]:
+    if not found["complete"]:
         show_problem("there are more lines than are shown: --since and --until take a part of them")
 
 
@@ -182,19 +182,19 @@ def teller(out: Console, given: argparse.Namespace) -> Callable[[Iterable[Record
 
 
 def params_of(given: argparse.Namespace) -> Params:
-    """What is asked of the log, without what was not said."""
+    """Return the params of the request, without options that were not given."""
     wanted = {"action": given.action, "outcome": given.outcome, "text": given.text}
     return {**times_of(given), **{name: value for name, value in wanted.items() if value}}
 
 
 def times_of(given: argparse.Namespace) -> Params:
-    """Since and until, as the server takes them."""
+    """Return `since` and `until` as the server takes them."""
     times = {"since": given.since, "until": given.until}
     return {name: at.isoformat() for name, at in times.items() if at is not None}
 
 
 def check(given: argparse.Namespace) -> None:
-    """ValueError where options do not go together."""
+    """Raise ValueError if options do not go together."""
     if given.log == "errors" and given.outcome:
         raise ValueError("errors have no outcome: leave out --outcome")
     if given.follow and (given.trace or given.until):
@@ -222,7 +222,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--outcome", help="with this outcome: ok, or the code of a refusal")
     add("--text", help="with this text, upper and lower case alike")
     add("-n", "--lines", type=_count, default=50, help="how many at most (default 50)")
-    add("-f", "--follow", action="store_true", help="go on with whatever comes")
+    add("-f", "--follow", action="store_true", help="go on with new lines")
     add("--json", action="store_true", help="print each record whole, as JSON")
     add("--endpoint", help="where the admin channel listens")
     token = parser.add_mutually_exclusive_group().add_argument
@@ -234,7 +234,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def moment(text: str) -> datetime:
-    """A time that somebody typed."""
+    """Parse a time from the command line."""
     ago = re.fullmatch(r"(\d{1,6})([smhd])", text)
     try:
         if ago is not None:

@@ -1,4 +1,4 @@
-"""A request's params as they are written on a command line."""
+"""Parses a request's params from words of a command line."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ FORMS = """\
 
 
 NO_TEXT = 'is not of type "string"'
-"""What a server says of a value that should have been text."""
+"""Part of a server's problem with a value that should have been text."""
 
 
 class UsageError(ValueError):
-    """The command line, standard input or a file makes no call; the message says why."""
+    """No call can be made of the command line, standard input or a file; the message says why."""
 
 
 def read_params(words: Sequence[str]) -> dict[str, Any]:
-    """Read words of the forms above, in their order; UsageError."""
+    """Parse words of the forms above, in their order; raises UsageError."""
     params: dict[str, Any] = {}
     if "-" in words:
         params |= read_map(sys.stdin.read(), "standard input")
@@ -41,7 +41,7 @@ def read_params(words: Sequence[str]) -> dict[str, Any]:
 
 
 def read_param(word: str) -> tuple[str, Any]:
-    """Split one word into its name, dots and brackets included, and its value; UsageError."""
+    """Split one word into its name, dots and brackets included, and its value; raises UsageError."""
     name, equals, text = word.partition("=")
     if not name or not equals:
         raise UsageError(
@@ -55,7 +55,7 @@ def read_param(word: str) -> tuple[str, Any]:
 
 
 def meant_as_text(words: Sequence[str], problems: Iterable[Problem]) -> str:
-    """How to write what was refused for being no text, such as phone=49123456; empty where nothing was."""
+    """Return how to write a value refused for not being text, such as phone=49123456; else empty."""
     wanted = {field.removeprefix("params.") for field, problem in problems if NO_TEXT in problem}
     for word in words:
         name, equals, text = word.partition("=")
@@ -65,7 +65,7 @@ def meant_as_text(words: Sequence[str], problems: Iterable[Problem]) -> str:
 
 
 def set_path(params: dict[str, Any], name: str, value: Any) -> None:
-    """Put a value where its name says, making maps and arrays on the way; UsageError where others are."""
+    """Set the value at a dotted name, and make maps and arrays; UsageError if another value is there."""
     *way, last = name.removesuffix("[]").split(".")
     place: Any = params
     for step in way:
@@ -82,7 +82,7 @@ def set_path(params: dict[str, Any], name: str, value: Any) -> None:
 
 
 def read_map(text: str, source: str) -> dict[str, Any]:
-    """Read a JSON map; UsageError names the source."""
+    """Parse a JSON map; raises UsageError, which names the source."""
     value = read_json(text, source)
     if not isinstance(value, dict):
         raise UsageError(f"{source} is JSON but no map")
@@ -90,7 +90,7 @@ def read_map(text: str, source: str) -> dict[str, Any]:
 
 
 def read_json(text: str, source: str) -> Any:
-    """Read a JSON value; UsageError names the source."""
+    """Parse a JSON value; raises UsageError, which names the source."""
     try:
         return json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""Where a call from a shell goes, and with whose token: flag, environment, or a file of the server."""
+"""Finds the endpoint and token of a call from a shell: option, environment, or a file of the server."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ NO_TOKEN = "no token was found: give --token, set TENANTRY_TOKEN, or run scripts
 
 
 class Unreachable(Exception):
-    """Nobody can answer at that address, or not to this user; the message says what to do."""
+    """No server listens at the address, or this user may not connect; the message says what to do."""
 
 
 class Target(NamedTuple):
-    """One channel of one server, and who calls."""
+    """One channel of one server, and the caller's token."""
 
     endpoint: str
     token: str | None
     hint: str
-    """What to do where the server does not know the caller; empty for a token that was given."""
+    """Advice for callers whose token the server does not know; empty if the token was given."""
 
 
 def data_directory() -> Path:
-    """The server's data directory, as scripts/serve finds it."""
+    """Return the server's data directory, as scripts/serve finds it."""
     return Path(os.environ.get("TENANTRY_DATA") or "var")
 
 
 def data_channel(endpoint: str | None, token: str | None, tenant: str) -> Target:
-    """The data channel, by default the one that demo.json names, with the tenant's token from there."""
+    """Return the data channel; by default that of demo.json, with the tenant's token from there."""
     demo = _read_demo(data_directory() / "demo.json")
     endpoint = endpoint or os.environ.get("TENANTRY_ENDPOINT") or demo.endpoint or ENDPOINT
     token = token or os.environ.get("TENANTRY_TOKEN") or demo.tokens.get(tenant)
@@ -41,7 +41,7 @@ def data_channel(endpoint: str | None, token: str | None, tenant: str) -> Target
 
 
 def admin_channel(endpoint: str | None, token: str | None) -> Target:
-    """The admin channel, by default admin.sock in the data directory, with the token in admin.token.
+    """Return the admin channel; by default admin.sock in the data directory, with the token in admin.token.
 
     TENANTRY_TOKEN is for the data channel alone: an owner's token in the environment of a shell does not
     take the place of the operator's.
@@ -65,7 +65,7 @@ def admin_channel(endpoint: str | None, token: str | None) -> Target:
 
 
 def require_listener(endpoint: str) -> None:
-    """Raise Unreachable where a socket file leads nowhere: ZeroMQ would wait, and not say why."""
+    """Raise Unreachable if no server listens at a socket file: ZeroMQ would wait without an error."""
     path = path_of(endpoint)
     if path is None:
         return
@@ -77,13 +77,13 @@ def require_listener(endpoint: str) -> None:
     except OSError as error:
         raise Unreachable(f"{path} cannot be reached: {error}") from None
     raise Unreachable(
-        f"nobody listens at {path}: is the server running? Start it with scripts/serve; "
+        f"no server listens at {path}: is it running? Start it with scripts/serve; "
         "TENANTRY_DATA says where its data directory is"
     )
 
 
 def read_token(file: Path) -> str:
-    """Read the token in a file; FileNotFoundError, UsageError."""
+    """Return the token in a file. Raises FileNotFoundError, UsageError."""
     try:
         if stat.S_ISREG(mode := file.stat().st_mode) and mode & 0o077:
             raise UsageError(f"{file} is open to others: chmod 600 {file}")
@@ -100,14 +100,14 @@ def read_token(file: Path) -> str:
 
 
 class _Demo(NamedTuple):
-    """What `scripts/serve --demo` leaves for others to find."""
+    """The content of demo.json, which `scripts/serve --demo` writes."""
 
     endpoint: str | None
     tokens: dict[str, str]
 
 
 def _read_demo(file: Path) -> _Demo:
-    """Nothing where there is no such file; UsageError where it is not what it should be."""
+    """Return the content of demo.json, empty without one; UsageError if it cannot be read."""
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -119,10 +119,10 @@ def _read_demo(file: Path) -> _Demo:
 
 
 def _as_owner(path: Path) -> str:
-    """How to become the user who may; the directory's owner where the file itself cannot be seen."""
-    for place in (path, path.parent):
+    """Return how to run as the file's owner, or as the directory's if the file cannot be read."""
+    for each in (path, path.parent):
         try:
-            return f"run this as that user (sudo -u {place.owner()} scripts/call …)"
+            return f"run this as that user (sudo -u {each.owner()} scripts/call …)"
         except (OSError, KeyError):
             continue
     return "run this as that user"

@@ -1,4 +1,4 @@
-"""The command line of scripts/schema: from the index, what others work from."""
+"""The command line of scripts/schema: writes files for clients and authors from the index."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ INDEX = Path(__file__).parents[2] / "registry.toml"
 OUTDATED = 1
 
 OURS = "scripts/schema"
-"""Stands in every file that may be overwritten; of the page only what is below its mark is."""
+"""The mark of every file that may be overwritten; on the page only the text below its mark is."""
 
 FILES = """\
-files, beside the index unless --out says where:
+files, beside the index unless --out names a directory:
   contracts.pyi            params and results of each function, for editors and mypy
   docs/actions.md          every action, for people; what stands above its mark is kept
   clients/client.py        a typed client for Python, sync and async
@@ -37,19 +37,19 @@ exit status: 0 up to date or written, 1 out of date or a broken index, 2 wrong u
 
 
 class Output(NamedTuple):
-    """One file, and what belongs in it."""
+    """One file and its generated content."""
 
     path: Path
     text: str
 
     @property
     def is_current(self) -> bool:
-        """Whether that is what it says."""
+        """Return whether the file has this content."""
         return _read(self.path) == self.text
 
 
 def outputs(index: Index, into: Path) -> list[Output]:
-    """Every file of an index, below a directory. NotOurs."""
+    """Return every file of an index, below a directory; raises NotOurs."""
     clients, actions = into / "clients", into / "docs" / "actions.md"
     found = [
         Output(into / FILE, stubs(index)),
@@ -66,7 +66,7 @@ def outputs(index: Index, into: Path) -> list[Output]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the files that are behind, or say which are; the exit status."""
+    """Write the files that are out of date, or list them; return the exit status."""
     given = make_parser().parse_args(arguments)
     try:
         found = outputs(read_index(given.registry), given.out or given.registry.parent)

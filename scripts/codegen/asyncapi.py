@@ -1,4 +1,4 @@
-"""An AsyncAPI 3.0 document: what a server of this index receives, and what it replies.
+"""Writes an AsyncAPI 3.0 document: the requests that a server of this index accepts, and its replies.
 
 As JSON, which every reader of AsyncAPI takes and Python writes the same way every time.
 """
@@ -17,14 +17,14 @@ from transport.client import ENDPOINT
 from transport.message import VERSION
 
 CONTENT_TYPES = ("application/json", "application/vnd.msgpack")
-"""A message is in either, whichever its first byte says; the reply uses the request's."""
+"""Content types of messages: the first byte shows which it is, and the reply uses the request's."""
 
 ENDPOINTS = {DATA: ENDPOINT, ADMIN: "ipc://var/admin.sock"}
-"""Where the channels are unless settings say otherwise."""
+"""Default addresses of the channels."""
 
 DESCRIPTION = """\
 Requests and replies over ZeroMQ: the server binds a ROUTER socket, a client connects a DEALER or a REQ. \
-One message is one frame that holds one map, as JSON or as msgpack: the same maps, and the first byte tells \
+One message is one frame that holds one map, as JSON or as msgpack: the same maps, and the first byte shows \
 which; the reply uses the request's encoding. Replies are matched by `id` and may come in any order. \
 `ok: true` means that the effect is on disk; the same `id` sent again gets the same reply and has no second \
 effect."""
@@ -56,7 +56,7 @@ REFUSED = {
 
 
 def asyncapi(index: Index) -> dict[str, Any]:
-    """The document."""
+    """Return the document of an index."""
     actions = offered(index)
     channels = [each for each in ENDPOINTS if any(action.channel == each for action in actions)]
     return {
@@ -71,7 +71,7 @@ def asyncapi(index: Index) -> dict[str, Any]:
 
 
 def request_example(action: Action) -> dict[str, Any]:
-    """A request as a client may send it, with params that fit."""
+    """Return an example of a request, with valid params."""
     example: dict[str, Any] = {"id": "r-1"}
     if names_tenant(action):
         example["tenant"] = "acme"
@@ -80,7 +80,7 @@ def request_example(action: Action) -> dict[str, Any]:
 
 
 def reply_example(action: Action) -> dict[str, Any]:
-    """A reply with a result that fits."""
+    """Return an example of a reply, with a valid result."""
     newest = next(iter(action.versions), None)
     meta = {**ANSWERED, "version": newest.number, "state": newest.state} if newest else {
         **ANSWERED, "version": 0, "state": "dummy", "reason": "dummy"
@@ -104,7 +104,7 @@ def _server(channel: str) -> dict[str, Any]:
     return {
         "host": endpoint.partition("://")[2],
         **SOCKETS,
-        "description": f"The {channel} channel, where settings do not say otherwise. On any address that is "
+        "description": f"The {channel} channel at its default address. On any address that is "
         "not loopback or ipc, ZeroMQ's CURVE encrypts and the client needs the server's public key.",
         "x-endpoint": endpoint,
         "x-sockets": {"server": "ROUTER", "client": ["DEALER", "REQ"]},
@@ -152,7 +152,7 @@ def _operation(action: Action) -> dict[str, Any]:
 
 
 def _extensions(action: Action) -> dict[str, Any]:
-    """What the index says of an action and AsyncAPI has no word for."""
+    """Return the properties of an action for which AsyncAPI has no word, as extensions."""
     said = {
         "x-access": action.access,
         "x-area": action.area,

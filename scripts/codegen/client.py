@@ -1,13 +1,12 @@
 """A typed client: `client.contacts.add(name="Ada")`, over the clients of transport/client.py.
 
-Params are keywords by a TypedDict (PEP 692), so that one that is absent stays absent, which null is not.
-What a single call may have of its own (id, timeout, tenant, token) goes before them, by position: no keyword
-of ours can meet a param of the same name.
+Params are keywords by a TypedDict (PEP 692), so that an absent param stays absent, which differs from null.
+The options of a single call (id, timeout, tenant, token) come before them, by position, so that they cannot
+collide with a param of the same name.
 
-contracts.pyi: what each function of an index is given and has to return, as types.
-
-A stub without a module, because it is for editors and mypy alone: code that imports it at run time fails on
-the first day, and not on the day when an action it once knew is gone.
+Also writes contracts.pyi: the types of params and results of each function of an index. It is a stub without
+a module, for editors and mypy alone: code that imports it at run time fails at once, and not on the day when
+an action disappears.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ TITLE = (
 )
 
 TAKEN = frozenset({*dir(transport_client.Client), *dir(transport_client.AsyncClient), "endpoint"})
-"""What both clients have already: a group or an action of such a name gets _ behind it."""
+"""Members of both clients: a group or an action of such a name gets a trailing _."""
 
 IMPORTED = ("transport_client", "Options", "Client", "AsyncClient")
 
@@ -37,9 +36,9 @@ class Kind(NamedTuple):
     """One of the two clients."""
 
     name: str
-    """As in transport/client.py, and in the module that is written."""
+    """Name of the class in transport/client.py, and in the generated module."""
     prefix: str
-    """Of the names of its groups."""
+    """Prefix of the names of its groups."""
     define: str
     wait: str
 
@@ -48,7 +47,7 @@ KINDS = (Kind("Client", "", "def", ""), Kind("AsyncClient", "Async", "async def"
 
 
 def typed_client(index: Index) -> str:
-    """The text of the module."""
+    """Return the text of the module."""
     actions = offered(index)
     types, imports = Types(actions), Imports(closed=False)
     for name in IMPORTED:
@@ -81,12 +80,12 @@ class _Writer:
         self._groups: dict[tuple[str, str], str] = {}
 
     def declare(self, action: Action) -> None:
-        """Name what goes into an action and what comes out."""
+        """Declare the types of an action's params and result."""
         name = action.name
         self._params[name], self._results[name] = self._types.declare_action(action, "travelling")
 
     def classes(self, kind: Kind, root: Branch) -> Iterator[list[str]]:
-        """The groups of one client, and then the client."""
+        """Yield the classes of one client's groups, then the client."""
         for group in groups(root):
             wanted = f"{kind.prefix}{class_name(group.path)}Actions"
             name = self._groups[kind.name, group.path] = self._types.names.claim(wanted)
@@ -155,7 +154,7 @@ def _said(action: Action) -> str:
 
 
 def _signature(begin: str, params: str, end: str) -> tuple[str, ...]:
-    """One line where it fits, as the formatter has it."""
+    """Return a signature, on one line if it fits, as the formatter writes it."""
     line = f"{begin}{params}{end}"
     return (line,) if len(line) <= WIDTH else (begin, f"        {params}", f"    {end}")
 
@@ -164,14 +163,14 @@ FILE = "contracts.pyi"
 
 
 class NotOurs(Exception):
-    """A file of that name is there, and scripts/schema has not written it."""
+    """The file exists, and scripts/schema has not written it."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"{path} is not overwritten: scripts/schema did not write it; rename it")
 
 
 def stubs(index: Index) -> str:
-    """The text of contracts.pyi: for `contacts.add`, ContactsAddParams and ContactsAddResult."""
+    """Return the text of contracts.pyi: for `contacts.add`, ContactsAddParams and ContactsAddResult."""
     actions = [action for _, action in sorted(index.actions.items())]
     types, imports = Types(actions), Imports(closed=True)
     for action in actions:
@@ -182,7 +181,7 @@ def stubs(index: Index) -> str:
 
 
 def write_stubs(index: Index, into: Path) -> Path:
-    """Write contracts.pyi into a directory, where it is not so already; its path. NotOurs."""
+    """Write contracts.pyi into a directory unless it is up to date; return its path. Raises NotOurs."""
     path = into / FILE
     text = stubs(index)
     if path.exists():

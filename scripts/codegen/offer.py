@@ -1,4 +1,4 @@
-"""Which actions others are told of, and the tree that their dotted names make."""
+"""The actions in generated files, and the tree of their dotted names."""
 
 from __future__ import annotations
 
@@ -13,33 +13,35 @@ from actors.index.parser import built_in_index
 
 
 def offered(index: Index) -> tuple[Action, ...]:
-    """By name: the index's own, and what every server answers besides on the data channel.
+    """Return actions by name: the index's own, and those that every server answers on the data channel.
 
     The rest of administration is no part of any index; docs/admin.md has it.
     """
-    besides = [each for each in built_in_index().actions.values() if each.channel == DATA]
+    of_data_channel = [each for each in built_in_index().actions.values() if each.channel == DATA]
     system = [route.action for route in built_in().values()]
-    return tuple(sorted([*index.actions.values(), *besides, *system], key=lambda each: each.name))
+    return tuple(
+        sorted([*index.actions.values(), *of_data_channel, *system], key=lambda each: each.name)
+    )
 
 
 def group_of(action: Action) -> str:
-    """The group that it stands in."""
+    """Return the name of an action's group."""
     return entries.group_of(action.name)
 
 
 class Branch(NamedTuple):
-    """One word of dotted names, and what goes on from there."""
+    """One word of dotted names, with the branches below it."""
 
     path: str
     """`contacts`, or `contacts.notes`; empty at the root."""
     action: Action | None
-    """The action of just this name."""
+    """The action with exactly this name."""
     branches: dict[str, Branch]
-    """By the next word."""
+    """Branches by the next word."""
 
 
 def tree(actions: Iterable[Action]) -> Branch:
-    """The actions by the words of their names; those of one branch sorted."""
+    """Return the tree of actions by the words of their names, sorted in each branch."""
     root = Branch("", None, {})
     for action in sorted(actions, key=lambda each: each.name):
         *way, last = action.name.split(".")
@@ -51,7 +53,7 @@ def tree(actions: Iterable[Action]) -> Branch:
 
 
 def groups(branch: Branch) -> Iterator[Branch]:
-    """Every branch with others below it, the innermost first; the root is not among them."""
+    """Yield every branch with others below it, the innermost first, without the root."""
     for each in branch.branches.values():
         yield from groups(each)
         if each.branches:

@@ -1,4 +1,4 @@
-"""docs/actions.md: every action, for whoever writes a frontend."""
+"""Writes docs/actions.md: every action, for developers of frontends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from actors.index.entries import Action, Index
 from scripts.codegen.offer import group_of, offered
 
 MARK = "<!-- From here on written by scripts/schema: change the index and run it again. -->"
-"""What stands above it on the page is written by hand."""
+"""The line below which the page is generated; the text above it is written by hand."""
 
 INTRODUCTION = """\
 # Actions
@@ -21,17 +21,17 @@ INTRODUCTION = """\
 What can be asked for: each action with what goes in, what comes out, and who may call it.
 
 """
-"""Of a page that is not there yet."""
+"""The beginning of a new page."""
 
 
 def page(before: str | None, index: Index) -> str:
-    """The page, with what stands on it by hand kept."""
+    """Return the page; text above the mark is kept."""
     above = INTRODUCTION if before is None else before.partition(MARK)[0]
     return f"{above}{MARK}\n\n" + "\n".join(_groups(offered(index))).rstrip("\n") + "\n"
 
 
 def state(action: Action) -> str:
-    """Which versions there are, the newest first."""
+    """Return an action's versions and their states in words, the newest first."""
     versions = ", ".join(f"{each.number} ({each.state})" for each in action.versions)
     return versions or "none yet: it answers `to be implemented`, with the example"
 

@@ -1,4 +1,4 @@
-"""Requests and replies of the message API as schemas: what stands around params and result.
+"""Writes the schemas of requests and replies of the message API, around those of params and results.
 
 JSON Schema 2020-12 said in draft-07, which is what AsyncAPI 3 reads without a plug-in.
 
@@ -32,7 +32,7 @@ _UNSAID = frozenset({"$defs", "minContains", "maxContains"})
 
 
 def components(name: str, schema: Json) -> dict[str, Any]:
-    """The schema and each of its definitions, by the names that they have among the components."""
+    """Return the schema and each of its definitions, by their names among the components."""
     found = {name: draft07(schema, name)}
     for each, definition in sorted(schema.get("$defs", {}).items()):
         found[f"{name}.{each}"] = draft07(definition, name)
@@ -40,7 +40,7 @@ def components(name: str, schema: Json) -> dict[str, Any]:
 
 
 def draft07(schema: Any, owner: str) -> Any:
-    """One schema, referring to its owner's definitions where they stand among the components."""
+    """Return a schema in draft-07, with references to its owner's definitions among the components."""
     if not isinstance(schema, Mapping):
         return schema
     if "$ref" in schema:
@@ -53,7 +53,7 @@ def draft07(schema: Any, owner: str) -> Any:
 
 
 def _reference(schema: Json, owner: str) -> dict[str, Any]:
-    """A reference, by itself: draft-07 ignores what stands beside one."""
+    """Return a reference alone: draft-07 ignores members beside one."""
     target = schema["$ref"].removeprefix("#/$defs/")
     reference = {"$ref": f"{COMPONENTS}{owner}.{target}"}
     beside = {word: value for word, value in schema.items() if word != "$ref"}
@@ -87,13 +87,13 @@ def _said(word: str, value: Any, schema: Json, owner: str) -> dict[str, Any]:
 MEANINGS: Mapping[str, str] = {
     "v": "Protocol version.",
     "id": "Names this request and is its idempotency key for 24 hours: make a new one for every new "
-    "intention, and send the same one again where no answer came.",
+    "intention, and send the same one again if no answer came.",
     "tenant": "Whose database.",
     "token": "Bearer token.",
     "timeout_ms": "Milliseconds; work that has not begun by then is not begun.",
     "traceparent": "W3C Trace Context.",
 }
-"""Of the fields that every request can have; action and params are each action's own."""
+"""Descriptions of the fields of every request; `action` and `params` differ for each action."""
 
 META: Mapping[str, Any] = {
     "type": "object",
@@ -102,7 +102,7 @@ META: Mapping[str, Any] = {
         "version": {"type": "integer", "description": "Of the action: which one answered."},
         "state": {"type": "string", "description": "Of that version."},
         "reason": {"type": "string", "description": "Why this version."},
-        "replayed": {"const": True, "description": "There where the id had been answered before."},
+        "replayed": {"const": True, "description": "Present if the id had been answered before."},
         "trace_id": {"type": "string", "description": "Finds the request in the server's logs."},
     },
 }
@@ -111,20 +111,20 @@ REPLY_VERSION = {"v": {"const": VERSION}}
 
 
 def error_codes() -> dict[str, str]:
-    """Every code of a refusal, and when it is given."""
+    """Return every code of a refusal, with its meaning."""
     meant = {each.code: inspect.getdoc(each) or "" for each in CallError.__subclasses__()}
     return {code: meant[code].split("\n\n")[0].replace("\n", " ") for code in sorted(CODES)}
 
 
 def parts() -> dict[str, Any]:
-    """What the schemas of all messages refer to."""
+    """Return the schemas to which those of all messages refer."""
     fields = Request.model_json_schema()["properties"]
     own = {f"request.{name}": _field(fields[name], MEANINGS[name]) for name in MEANINGS}
     return {**own, "reply.meta": META, "refusal": _refusal()}
 
 
 def request(action: Action) -> dict[str, Any]:
-    """A request of one action."""
+    """Return the schema of an action's request."""
     required = ["id", "action"]
     required += ["tenant"] if names_tenant(action) else []
     required += ["token"] if needs_token(action) else []
@@ -140,7 +140,7 @@ def request(action: Action) -> dict[str, Any]:
 
 
 def reply(action: Action) -> dict[str, Any]:
-    """The reply that has the result."""
+    """Return the schema of a reply with the action's result."""
     return {
         "type": "object",
         "required": ["v", "id", "ok", "result", "meta"],
@@ -151,7 +151,7 @@ def reply(action: Action) -> dict[str, Any]:
             "result": _to(f"{action.name}.result"),
             "message": {
                 "type": "string",
-                "description": "For a person: `to be implemented` where there is no code yet.",
+                "description": "For a person: `to be implemented` if there is no code yet.",
             },
             "meta": _to("reply.meta"),
         },
@@ -159,7 +159,7 @@ def reply(action: Action) -> dict[str, Any]:
 
 
 def needs_token(action: Action) -> bool:
-    """Whether a request without one is refused."""
+    """Return whether a request without a token is refused."""
     return action.access != "public"
 
 
@@ -201,7 +201,7 @@ def _error() -> dict[str, Any]:
 
 
 def _field(schema: Mapping[str, Any], meaning: str) -> dict[str, Any]:
-    """A field of the envelope as pydantic states it, its pattern as JSON Schema writes them."""
+    """Return a field of the envelope as pydantic states it, with its pattern in JSON Schema's dialect."""
     said = {
         word: value for word, value in schema.items() if word not in {"title", "pattern", "anyOf"}
     }
@@ -220,7 +220,7 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schemas(index: Index) -> dict[str, Any]:
-    """The bundle: `#/$defs/contacts.add.params`, which is `urn:tenantry:contacts.add.params`."""
+    """Return the bundle, with `#/$defs/contacts.add.params` as `urn:tenantry:contacts.add.params`."""
     found = {
         f"{action.name}.{part}": schema.source
         for action in offered(index)
@@ -238,5 +238,5 @@ def schemas(index: Index) -> dict[str, Any]:
 
 
 def identifier(name: str) -> str:
-    """The `$id` of `contacts.add.params`."""
+    """Return the `$id` of a schema such as `contacts.add.params`."""
     return f"urn:tenantry:{name}"

@@ -1,4 +1,4 @@
-"""Python text as ruff's formatter would have it: classes, docstrings, and the imports they need."""
+"""Writes Python text in the format of ruff's formatter: classes, docstrings, and their imports."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from scripts.codegen.types import WORDS, Choice, Class, Declaration, Field, Type
 WIDTH = 100
 
 MARK = "Written by scripts/schema from"
-"""In every file of Python that is ours to overwrite."""
+"""The mark of every generated Python file."""
 
 UNUSUAL = (
     "# fmt: off\n# ruff: noqa: E501 - a name of the index makes a longer line than is allowed\n"
 )
-"""Stands above a module in which a line cannot be kept short."""
+"""The head of a module with a line that cannot be kept short."""
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\w+')
 
 
 class Imports:
-    """What a module's text uses, collected while it is written."""
+    """The imports of a module, collected while its text is written."""
 
     def __init__(self, *, closed: bool) -> None:
-        """`closed`: say of every TypedDict that it has no other keys. For type checkers alone."""
+        """`closed`: declare every TypedDict as closed, which only type checkers understand."""
         self.closed = closed
         self._modules = {**WORDS, "TypedDict": "typing_extensions" if closed else "typing"}
         self._used: set[tuple[str, str]] = set()
 
     def of(self, type_: str, hidden: Collection[str] = ()) -> str:
-        """The type, with `_list` for `list` where a class hides the word behind a name of its own."""
+        """Return the type, with `_list` for `list` if a class uses that name for a member."""
 
         def word(found: re.Match[str]) -> str:
             text = found[0]
@@ -41,7 +41,7 @@ class Imports:
         return _TOKEN.sub(word, type_)
 
     def word(self, word: str, hidden: Collection[str] = ()) -> str:
-        """One word of WORDS, imported where it needs to be."""
+        """Return one word of WORDS, and import it if needed."""
         module = self._modules[word]
         if word in hidden:
             self._used.add((module, f"{word} as _{word}"))
@@ -51,7 +51,7 @@ class Imports:
         return word
 
     def lines(self) -> Iterator[str]:
-        """In the order that isort wants: the standard library first, one module a line."""
+        """Yield imports in isort's order: the standard library first, one module a line."""
         for modules in (lambda name: name != "typing_extensions", "typing_extensions".__eq__):
             yield from _block(self._used, modules)
 
@@ -70,12 +70,12 @@ def _block(used: Iterable[tuple[str, str]], chosen: Callable[[str], bool]) -> It
 
 
 def _isort_key(word: str) -> tuple[bool, str]:
-    """Classes before functions, as ruff sorts them."""
+    """Return ruff's sort key: classes before functions."""
     return not word[:1].isupper(), word
 
 
 def declarations(types: Types, imports: Imports) -> Iterator[list[str]]:
-    """Each type of a module as lines."""
+    """Yield the lines of each type of a module."""
     for name, declared in types.declared.items():
         yield list(_declaration(name, declared, imports))
 
@@ -100,7 +100,7 @@ def _declaration(name: str, declared: Declaration, imports: Imports) -> Iterator
 
 
 def _documented(doc: str, members: list[str]) -> Iterator[str]:
-    """The body of a class."""
+    """Yield the body of a class."""
     if doc:
         yield from docstring(doc, 4, "An object.")
         yield from ("",) if members else ()
@@ -119,7 +119,7 @@ def _fields(fields: Iterable[Field], imports: Imports, *, optional: bool) -> Ite
 
 
 def _model(fields: Iterable[Field], imports: Imports, is_open: bool) -> Iterator[str]:
-    """What a function's params have besides their properties."""
+    """Yield the members of a function's params other than their properties."""
     hidden = {each.name for each in fields}
     text = imports.of("set[str]", hidden)
     yield f"    @{imports.word('property', hidden)}"
@@ -130,7 +130,7 @@ def _model(fields: Iterable[Field], imports: Imports, is_open: bool) -> Iterator
 
 
 def docstring(text: str, indent: int, title: str | None = None) -> Iterator[str]:
-    """A docstring: one line where it fits, else a paragraph, below a title where one is given."""
+    """Yield a docstring: one line if it fits, else a paragraph, below a title if one is given."""
     margin = " " * indent
     words = "".join(each if each.isprintable() else " " for each in text)
     words = " ".join(words.replace('"""', "'''").split())
@@ -148,7 +148,7 @@ def docstring(text: str, indent: int, title: str | None = None) -> Iterator[str]
 
 
 def heading(text: str, source: str) -> Iterator[str]:
-    """A module's docstring: what it is for, and where it comes from."""
+    """Yield a module's docstring: its purpose, and its source."""
     yield f'"""{text}'
     yield ""
     yield f"{MARK} {source}: change that and run it again."
@@ -157,7 +157,7 @@ def heading(text: str, source: str) -> Iterator[str]:
 
 
 def finished(lines: Iterable[str]) -> str:
-    """The text of a module; the formatter is told off where a line is beyond it."""
+    """Return the text of a module, with the formatter turned off if a line is too long for it."""
     text = "\n".join(lines).rstrip("\n") + "\n"
     if all(len(line) <= WIDTH for line in text.splitlines()):
         return text

@@ -1,4 +1,4 @@
-"""JSON Schema to Python types: the one piece that the client and the stubs for functions share.
+"""Converts JSON Schema to Python types, for the client and for the stubs of functions.
 
 A schema has two forms in Python. As it travels, an object is a TypedDict and a moment is text. As a function
 gets it, an object has attributes and a moment is a datetime: what actors/schema/pydantic_model.py makes of
@@ -22,13 +22,13 @@ from actors.schema.pydantic_model import TYPED
 
 
 class Names:
-    """Hands out the names of one module, each once: whoever comes second gets a number behind it."""
+    """Assigns the names of one module, each once: a second claim gets a number behind the name."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self._taken = set(taken)
 
     def claim(self, wanted: str) -> str:
-        """The name, or the nearest that is free."""
+        """Return the name, or the nearest that is free."""
         name, number = wanted, 1
         while name in self._taken:
             number += 1
@@ -38,7 +38,7 @@ class Names:
 
 
 def attributes(words: Iterable[str], taken: Collection[str] = ()) -> Mapping[str, str]:
-    """An attribute for each word: itself, or with _ behind it where Python or somebody has it already."""
+    """Return an attribute for each word: itself, or with a trailing _ if it is a keyword or taken."""
     wanted = sorted(words)
     plain = [word for word in wanted if not keyword.iskeyword(word) and word not in taken]
     found = {word: word for word in plain}
@@ -74,10 +74,10 @@ WORDS: Mapping[str, str] = {
     "dataclass": "dataclasses",
     "cached_property": "functools",
 }
-"""Every name that a type may be written with, and the module it comes from."""
+"""Every name in written types, with its module."""
 
 LONGEST_LITERAL = 60
-"""Characters of a choice between values; a longer one gets a name of its own."""
+"""Characters of a Literal at most; a longer one gets a name of its own."""
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"| \| |[\[\]]|\w+|.', re.DOTALL)
 """A quoted value, a bar, a bracket, a name, or any other character of a type."""
@@ -95,20 +95,20 @@ class Field(NamedTuple):
 
 
 class Class(NamedTuple):
-    """One object: a TypedDict, or what a function gets."""
+    """One object: a TypedDict, or a function's params."""
 
     form: Form
     doc: str
     fields: tuple[Field, ...]
     is_open: bool
-    """Whether a value may have more than these."""
+    """Whether a value may have other properties."""
 
 
 class Choice(NamedTuple):
-    """A name for the values among which a value is."""
+    """A named Literal."""
 
     values: tuple[str, ...]
-    """As Python writes them."""
+    """The values as Python literals."""
 
 
 class Whatever(NamedTuple):
@@ -121,15 +121,15 @@ Declaration = Class | Choice | Whatever
 
 
 class Types:
-    """The types of one module, by name, in the order in which they were asked for."""
+    """The types of one module, by name, in order of declaration."""
 
     def __init__(self, actions: Iterable[Action]) -> None:
-        """No class gets a name that a property of these actions has: it would be hidden by it."""
+        """Reserve the properties of these actions: a class of such a name would be hidden by it."""
         self.names = Names([*WORDS, *_properties(actions)])
         self.declared: dict[str, Declaration] = {}
 
     def declare_action(self, action: Action, given: Form) -> tuple[str, str]:
-        """Declare what goes into an action, in that form, and what comes out; the names they got."""
+        """Declare an action's params, in that form, and result; return their names."""
         name = self.names.claim(class_name(action.name))
         params, result = action.params.source, action.result.source
         return (
@@ -138,7 +138,7 @@ class Types:
         )
 
     def declare(self, name: str, doc: str, source: Json, form: Form) -> str:
-        """Declare the schema of one map with all that is in it; the name that it got."""
+        """Declare the schema of one map with all that is in it; return its name."""
         walk = _Walk(self, name, f"In the {doc[:1].lower()}{doc[1:]}", source.get("$defs", {}))
         return walk.declare(name, doc, source, form)
 
@@ -147,7 +147,7 @@ class _Walk:
     """One schema, with its own definitions."""
 
     def __init__(self, types: Types, root: str, doc: str, definitions: Json) -> None:
-        """`root` begins the names of what is declared; `doc` is said of what has no description."""
+        """`root` is the prefix of declared names, `doc` the docstring of types without a description."""
         self._types = types
         self._root = root
         self._doc = doc
@@ -170,7 +170,7 @@ class _Walk:
         self._types.declared[name] = Class(form, doc, fields, is_open(schema))
 
     def _field(self, schema: Json, field: str, name: str, form: Form) -> Field:
-        """A property; as a function gets it, one that is absent is its default or None."""
+        """Return a property; for functions an absent one has its default, or None."""
         inner, required = schema["properties"][field], field in schema.get("required", ())
         type_ = self.of(inner, name + class_name(field), form)
         if form == "given" and not required and inner.get("default") is None:
@@ -178,7 +178,7 @@ class _Walk:
         return Field(field, type_, required, inner)
 
     def of(self, schema: Any, name: str, form: Form) -> str:
-        """The type of one schema; what is in it is declared under names that begin with `name`."""
+        """Return the type of one schema; types in it are declared with the prefix `name`."""
         if not isinstance(schema, Mapping):
             return ANY
         if "$ref" in schema:
@@ -192,7 +192,7 @@ class _Walk:
     def _referred(self, target: str, form: Form) -> str:
         key = (target, form)
         if key not in self._known:
-            self._known[key] = ANY  # for what is no class and yet leads back to itself
+            self._known[key] = ANY  # for a schema that is no class and refers to itself
             self._known[key] = self._defined(key)
         return self._known[key]
 
@@ -252,7 +252,7 @@ class _Walk:
         return f"dict[str, {self.of(values, f'{name}Value', 'travelling')}]"
 
     def _choice(self, schema: Json, kind: str | None, name: str) -> str | None:
-        """The values that a schema lists, where they are such as Python can list too."""
+        """Return a Literal of the values that a schema lists, if Python can express them; else None."""
         values = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
         if kind in _JSON_TYPES:
             values = [each for each in values if type(each) is _JSON_TYPES[kind]]
@@ -272,12 +272,12 @@ class _Walk:
 
 
 def is_open(schema: Json) -> bool:
-    """Whether a value may have properties that the schema does not list."""
+    """Return whether a value may have properties that the schema does not list."""
     return schema.get("additionalProperties") is not False or "patternProperties" in schema
 
 
 def union(types: Iterable[str]) -> str:
-    """One type that admits them all; None stands last."""
+    """Return the union of types, with None last."""
     found = list(dict.fromkeys(part for each in types for part in _parts(each)))
     if ANY in found or not found:
         return ANY
@@ -286,7 +286,7 @@ def union(types: Iterable[str]) -> str:
 
 
 def _parts(type_: str) -> Iterable[str]:
-    """What stands between the outermost bars; neither brackets nor quoted values are looked into."""
+    """Yield the parts between the outermost bars, not those in brackets or quoted values."""
     depth, part = 0, ""
     for token in _TOKEN.findall(type_):
         depth += (token == "[") - (token == "]")

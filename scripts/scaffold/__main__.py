@@ -39,18 +39,18 @@ Nothing takes effect before functions.reload; exit status: 0 written, 1 nothing 
 
 
 class Plan(NamedTuple):
-    """All that is about to be written."""
+    """The files to write."""
 
     before: Index
     text: str
-    """Of the index, afterwards."""
+    """The new text of the index."""
     action: Action
     draft: Draft
     files: Files
 
 
 def main(arguments: Sequence[str] | None = None, ask: Ask | None = None) -> int:
-    """Plan it, write it, and say what comes next; the exit status. `ask` puts a question to a person."""
+    """Plan, write, and print the next steps; return the exit status. `ask` puts a question to a person."""
     given = make_parser().parse_args(arguments)
     if ask is None and sys.stdin.isatty():
         ask = input
@@ -66,12 +66,12 @@ def main(arguments: Sequence[str] | None = None, ask: Ask | None = None) -> int:
     except (KeyboardInterrupt, EOFError):
         _refused("interrupted")
         return INTERRUPTED
-    tell(plan, given.registry)
+    print_next_steps(plan, given.registry)
     return 0
 
 
 def planned(given: argparse.Namespace, ask: Ask | None) -> Plan:
-    """Everything that can be found wrong before anything is written. IndexProblem, InvalidEntry."""
+    """Return the plan, fully checked before anything is written. Raises IndexProblem, InvalidEntry."""
     index = read_index(given.registry)
     action = index.actions.get(given.name)
     text = index.text
@@ -81,18 +81,18 @@ def planned(given: argparse.Namespace, ask: Ask | None) -> Plan:
         action = parse_index(given.registry, text).actions[given.name]
     number = max((each.number for each in action.versions), default=0) + 1
     code = conventional(index, action, number, given.package)
-    where = files(index.root, given.name, number, code)
+    paths = files(index.root, given.name, number, code)
     draft = Draft(given.name, number, code, given.request)
     text = placed(text, draft.text, given.name)
     described = parse_index(given.registry, text).actions[given.name]
-    for path in (where.function, where.test):
+    for path in (paths.function, paths.test):
         if path.exists():
             raise InvalidEntry(f"{path} is there already: rename it, or say another --package")
-    return Plan(index, text, described, draft, where)
+    return Plan(index, text, described, draft, paths)
 
 
 def entry(given: argparse.Namespace, ask: Ask | None) -> Entry:
-    """From the options; a person is asked for the others. InvalidEntry lists what is missing."""
+    """Return the entry of the options; a person is asked for missing ones, or InvalidEntry lists them."""
     required = ("summary", "access", "effect")
     missing = [name for name in required if getattr(given, name) is None]
     if missing and ask is None:
@@ -112,7 +112,7 @@ def entry(given: argparse.Namespace, ask: Ask | None) -> Entry:
 
 
 def write(plan: Plan) -> None:
-    """The function, its test, then the index: what fails leaves nothing behind. Types follow the index."""
+    """Write the function, its test, the index, then types; a failure leaves nothing behind."""
     made: list[Path] = []
     texts = {
         plan.files.function: function_text(plan.action, plan.draft.version, plan.draft.function),
@@ -137,8 +137,8 @@ def write(plan: Plan) -> None:
     _write_contracts(plan)
 
 
-def tell(plan: Plan, registry: Path) -> None:
-    """What is there now, and what to do next."""
+def print_next_steps(plan: Plan, registry: Path) -> None:
+    """Print the files written, and the next steps."""
     name, number = plan.draft.name, plan.draft.version
     function, test = map(_shown, (plan.files.function, plan.files.test))
     print(f"{_shown(registry)}: {name} version {number} is under dev")
@@ -167,17 +167,17 @@ def make_parser() -> argparse.ArgumentParser:
     add("--effect", help=" or ".join(EFFECTS))
     add("--param", action="append", default=[], metavar="FIELD", help="what goes in; repeat it")
     add("--result", action="append", default=[], metavar="FIELD", help="what comes out; repeat it")
-    add("--instructions", help="for whoever writes the function")
+    add("--instructions", help="for the author of the function")
     add("--request", help="the user request that it answers, such as R-12")
     add(
         "--package",
-        help="where its code goes, such as shop.functions (default: where its group's is)",
+        help="package of its code, such as shop.functions (default: that of its group)",
     )
     return parser
 
 
 def _ask_for(given: argparse.Namespace, ask: Ask) -> None:
-    """Only for what was not said on the command line."""
+    """Ask a person for options that the command line does not have."""
     questions = {
         "summary": "What does it do, in one sentence? ",
         "access": f"Who may call it ({', '.join(LEVELS)})? ",
@@ -199,7 +199,7 @@ def _require_free(name: str) -> None:
 
 
 def _make_package(directory: Path, root: Path, made: list[Path]) -> None:
-    """A directory of code that is new gets a docstring: it is a package."""
+    """Make a new directory of code a package, with a docstring."""
     if directory.exists():
         return
     directory.mkdir(parents=True)
@@ -210,7 +210,7 @@ def _make_package(directory: Path, root: Path, made: list[Path]) -> None:
 
 
 def _write_contracts(plan: Plan) -> None:
-    """The types always; what else scripts/schema writes, where it has been written before."""
+    """Write the types, and those other files of scripts/schema that exist."""
     root = plan.before.root
     for each in outputs(read_index(plan.before.path), root):
         if each.path == root / FILE or (each.path.exists() and not each.is_current):
@@ -218,13 +218,13 @@ def _write_contracts(plan: Plan) -> None:
 
 
 def _shown(path: Path) -> str:
-    """As the caller would write it."""
+    """Return the path as the caller would write it."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _for_test(path: Path) -> str:
-    """As scripts/test takes it, which stands in the repository."""
+    """Return the path as scripts/test takes it, relative to the repository."""
     path = path.resolve()
     return str(path.relative_to(INDEX.parent) if path.is_relative_to(INDEX.parent) else path)
 

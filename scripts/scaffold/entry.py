@@ -26,7 +26,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "boolean": {"type": "boolean"},
     "object": {"type": "object"},
 }
-"""What each word stands for; bounds are there to be made narrower."""
+"""The schema of each word; authors should narrow the bounds."""
 
 FORMATS = (
     *("date-time", "date", "time", "duration", "email", "hostname", "ipv4", "ipv6"),
@@ -39,7 +39,7 @@ _FIELD = re.compile(r"(?P<name>[a-z_][a-z0-9_]*):(?P<kind>[a-z0-9-]+)(?P<list>\[
 
 
 class InvalidEntry(Exception):
-    """What was said makes no field, no entry or no file; the message says why and what would."""
+    """No field, entry or file can be made of the arguments; the message says why, and what to write."""
 
 
 class Field(NamedTuple):
@@ -51,7 +51,7 @@ class Field(NamedTuple):
 
 
 def fields(words: Iterable[str]) -> list[Field]:
-    """Each word a field; InvalidEntry."""
+    """Parse each word as a field; raises InvalidEntry."""
     found = [field(word) for word in words]
     names = [each.name for each in found]
     if len(set(names)) < len(names):
@@ -60,7 +60,7 @@ def fields(words: Iterable[str]) -> list[Field]:
 
 
 def field(word: str) -> Field:
-    """One field; InvalidEntry."""
+    """Parse one field; raises InvalidEntry."""
     match = _FIELD.match(word.strip())
     if match is None:
         raise InvalidEntry(f"{word!r} is no field: write name:type, such as\n{FORMS}")
@@ -80,7 +80,7 @@ def _schema(kind: str) -> dict[str, Any]:
 
 
 class Entry(NamedTuple):
-    """What the index says of a new action."""
+    """The entry of a new action in the index."""
 
     name: str
     summary: str
@@ -101,12 +101,12 @@ class Draft(NamedTuple):
 
     @property
     def function(self) -> str:
-        """What its file has to define."""
+        """Name of the function that its file must define."""
         return self.code.partition(":")[2]
 
     @property
     def text(self) -> str:
-        """As it stands in the index."""
+        """Its table in the index."""
         keys = {"version": self.version, "state": "under dev", "code": self.code}
         if self.request is not None:
             keys["request"] = self.request
@@ -114,7 +114,7 @@ class Draft(NamedTuple):
 
 
 def entry_text(entry: Entry) -> str:
-    """The tables of an action, without its versions."""
+    """Return the tables of an action, without its versions."""
     keys: dict[str, Any] = {
         "summary": entry.summary,
         "access": entry.access,
@@ -129,7 +129,7 @@ def entry_text(entry: Entry) -> str:
 
 
 def placed(text: str, block: str, name: str) -> str:
-    """The text with a block below what belongs to this action, or else to its group, or at the end."""
+    """Return the text with a block after the action's tables, or after its group's, or at the end."""
     lines = text.split("\n")
     at = _end(text, lambda key: key[:2] == ("actions", name)) or _end(
         text, lambda key: _group(key) == name.partition(".")[0]
@@ -146,7 +146,7 @@ def _group(key: Key) -> str | None:
 
 
 def _end(text: str, belongs: Any) -> int | None:
-    """How many lines there are up to the end of the last statement that belongs."""
+    """Return the number of lines up to the end of the last statement that belongs."""
     starts = [line for key, line in line_numbers(text).items() if belongs(key)]
     if not starts:
         return None
@@ -169,7 +169,7 @@ def _aligned(keys: Mapping[str, Any]) -> str:
 
 
 def _inline(value: Any) -> str:
-    """TOML for what JSON says: its texts are TOML's basic strings."""
+    """Return a JSON value as TOML; JSON's texts are TOML's basic strings."""
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{key} = {_inline(each)}" for key, each in value.items()) + " }"
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""The file of a function and the file of its test, written from the schema."""
+"""Writes the file of a function and the file of its test from the schema."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from actors.guidance.workplace import file_of, test_of
 from actors.index.entries import Action, class_name
 
 WIDTH = 72
-"""Characters of a value that still stands on one line."""
+"""Characters of a value on one line at most."""
 
 FUNCTION = '''{raw}"""{title}
 
-{told}
+{instructions}
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 def {function}(ctx: Context, params: {params}) -> {result}:
     {raw}"""{summary}"""
-    # TODO: write it. Until then callers in local-dev are told so; statements are SQLAlchemy expressions that
-    # stand above as constants, and ctx.db runs them: all, first, scalar, run.
+    # TODO: write it. Until then callers in local-dev get that message. Statements are SQLAlchemy
+    # expressions, constants above this function; ctx.db runs them: all, first, scalar, run.
     del ctx, params
     raise Unimplemented("{name} version {version}: to be implemented")
 '''
@@ -82,7 +82,7 @@ def test_what_is_missing_is_refused(trial: Trial, missing: str) -> None:
 
 
 class Files(NamedTuple):
-    """Where the function and its test go, and what the index calls the function."""
+    """Paths of the function and its test, and the function's reference in the index."""
 
     code: str
     function: Path
@@ -90,17 +90,20 @@ class Files(NamedTuple):
 
 
 def files(root: Path, name: str, version: int, code: str) -> Files:
-    """One file for each version: its digest is taken of the file."""
+    """Return the files of a version: one for each, because its digest is that of the file."""
     return Files(code, root / file_of(code), root / test_of(name, version))
 
 
 def function_text(action: Action, version: int, function: str) -> str:
-    """The function, to be written."""
-    title, told = _ended(f"{action.name}, version {version}: {action.summary}"), _told(action)
+    """Return the text of the function, with its body left to write."""
+    title, instructions = (
+        _ended(f"{action.name}, version {version}: {action.summary}"),
+        _instructions(action),
+    )
     return FUNCTION.format(
-        raw="r" if "\\" in title + told else "",
+        raw="r" if "\\" in title + instructions else "",
         title=title,
-        told=told,
+        instructions=instructions,
         params=class_name(action.name, "params"),
         result=class_name(action.name, "result"),
         function=function,
@@ -111,7 +114,7 @@ def function_text(action: Action, version: int, function: str) -> str:
 
 
 def test_text(action: Action, version: int, index: Path, test: Path) -> str:
-    """Its test: what holds of every function, and what is left to say."""
+    """Return the text of its test: checks of every function, and what is left to write."""
     required = action.params.source.get("required", [])
     refused = REFUSED.format(required=json.dumps(required), name=action.name) if required else ""
     return TEST.format(
@@ -124,8 +127,8 @@ def test_text(action: Action, version: int, index: Path, test: Path) -> str:
     )
 
 
-def _told(action: Action) -> str:
-    """What the index says to whoever writes it, without what could end the docstring."""
+def _instructions(action: Action) -> str:
+    """Return the index's instructions to the author, without quotes that could end the docstring."""
     return _quoted("\n\n".join(_paragraphs(action)))
 
 
@@ -149,7 +152,7 @@ def _ended(text: Any) -> str:
 
 
 def literal(value: Any, indent: str = "") -> str:
-    """JSON values as Python writes them, and as a formatter would leave them."""
+    """Return a JSON value as formatted Python."""
     flat = _flat(value)
     if len(flat) <= WIDTH or not value or not isinstance(value, dict | list):
         return flat

@@ -464,7 +464,7 @@ def test_where_no_server_is_that_is_said_at_once(
     for _ in range(2):
         assert main(["--admin", "acme", "members.list"]) == 3
         err = capsys.readouterr().err
-        assert f"nobody listens at {surroundings}/admin.sock: is the server running?" in err
+        assert f"no server listens at {surroundings}/admin.sock: is it running?" in err
         assert "scripts/serve" in err
         assert "TENANTRY_DATA" in err
         with socket.socket(socket.AF_UNIX) as killed:
