@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from actors.access import ADMIN_OWNER, AREAS, DEVELOPER_ADMIN, OWNER
-from actors.admin.console.call import Locally
+from actors.admin.console.call import LocalCall
 from actors.admin.directory import tenants
 from actors.admin.directory.people import add_member
 from actors.admin.directory.repository import DirectoryTransaction
@@ -57,7 +57,7 @@ class LocalAdmin:
     def ask(self, action: str, tenant: str | None = None, /, **params: Any) -> dict[str, Any]:
         """Do one administrative action and wait; raises its refusal, an ActionError."""
         answer = ReplyFuture()
-        self._console.tell(Locally(action, tenant, params, answer))
+        self._console.tell(LocalCall(action, tenant, params, answer))
         result: dict[str, Any] = answer.get(timeout=ASK_SECONDS)
         return result
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 import zmq
 
-from actors.admin.console.actor import AdminConsole, ConsoleMailbox, Finish
+from actors.admin.console.actor import AdminConsole, ConsoleMailbox, FinishCalls
 from actors.admin.console.context import Actors
 from actors.admin.directory.actor import Directory
 from actors.admin.directory.store import holds_sealed, prepare_directory
@@ -250,7 +250,7 @@ class System:
         try_ask(self.console, Draining())
         self.logs.let_go()
         done = ReplyFuture()
-        try_drain(self.console, Finish(done), done)
+        try_drain(self.console, FinishCalls(done), done)
         try_ask(self.router, Draining())
         # Tenants that are being looked for are found, and then their mail is in their mailboxes.
         if try_ask(self.supervisor, Ping()):

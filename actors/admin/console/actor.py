@@ -14,12 +14,19 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from actors.admin.console.audit import RETRY_MS, Recorder
-from actors.admin.console.call import Call, Locally
+from actors.admin.console.audit import RETRY_MS, AuditWriter
+from actors.admin.console.call import AdminCall, LocalCall
 from actors.admin.console.context import Actors
-from actors.admin.console.handler import DEFECT, Forwarded, Outcome, Refused, Served, Serving
-from actors.admin.console.in_flight import Arrived, Errand, Errands, Overdue
-from actors.admin.console.throttle import WINDOW_SECONDS, Pace, Strangers
+from actors.admin.console.handler import (
+    INTERNAL_ERROR,
+    AdminCallHandler,
+    Forwarded,
+    Outcome,
+    Refused,
+    Succeeded,
+)
+from actors.admin.console.in_flight import DeadlinePassed, InFlightCall, InFlightCalls, ReplyArrived
+from actors.admin.console.throttle import WINDOW_SECONDS, AttemptLog, PersonRateLimits
 from actors.edge.authentication import unauthenticated
 from actors.edge.channel import Channel, ChannelMailbox, Draining, FlushUses
 from actors.edge.rejections import OTHERS, Attempt, AttemptCounter
@@ -49,28 +56,28 @@ from transport.validation import Limits
 log = structlog.get_logger()
 
 
-class Finish(NamedTuple):
+class FinishCalls(NamedTuple):
     """From the wiring, after Draining: `done` is set once every call under way has ended."""
 
     done: ReplyFuture
 
 
-class CatchUp(NamedTuple):
+class RetryBacklog(NamedTuple):
     """From the Clock: try again to have written what could not be recorded."""
 
 
-class CountStrangers(NamedTuple):
+class FlushAttempts(NamedTuple):
     """From the Clock: record how many tries of strangers have no record."""
 
 
 class ConsoleMailbox(ChannelMailbox):
     """The admin socket as a mailbox."""
 
-    __slots__ = ("kept", "numbers")
+    __slots__ = ("backlog", "numbers")
 
     def __init__(self, name: str, socket: RouterSocket, supervisor: Mailbox | None) -> None:
         super().__init__(name, socket, supervisor)
-        self.kept: deque[Entry] = deque()
+        self.backlog: deque[Entry] = deque()
         """What has happened and is not recorded yet. Here, as the next, to outlive an incarnation."""
         self.numbers = itertools.count(1)
         """Of errands: what the Clock says of an earlier incarnation's must not meet another's."""
@@ -104,55 +111,55 @@ class AdminConsole(Channel):
             epoch=epoch,
         )
         self._actors = actors
-        self._recorder = Recorder(actors.audit_log, mailbox.kept)
-        self._serving = Serving(actors, snapshot, self._authenticator, self._recorder)
-        self._errands = Errands(mailbox.numbers)
-        self._strangers = Strangers()
-        self._pace = Pace()
-        self._hasty = AttemptCounter("faster than one person may", RESOURCE_EXHAUSTED)
-        self._early: deque[Locally] = deque()
+        self._audit = AuditWriter(actors.audit_log, mailbox.backlog)
+        self._handler = AdminCallHandler(actors, snapshot, self._authenticator, self._audit)
+        self._in_flight = InFlightCalls(mailbox.numbers)
+        self._attempts = AttemptLog()
+        self._rates = PersonRateLimits()
+        self._rate_refusals = AttemptCounter("faster than one person may", RESOURCE_EXHAUSTED)
+        self._queued: deque[LocalCall] = deque()
         self._finishing: deque[ReplyFuture] = deque()
-        self._is_reminded = False
+        self._is_timer_set = False
         self._hide = folded_names(hide)
         self._handlers.update(
             {
-                Arrived: self._arrived,
-                Overdue: self._overdue,
-                Locally: self._locally,
-                CatchUp: self._catch_up,
-                CountStrangers: self._count_strangers,
-                Finish: self._finish,
+                ReplyArrived: self._on_reply,
+                DeadlinePassed: self._on_deadline,
+                LocalCall: self._on_local_call,
+                RetryBacklog: self._retry_backlog,
+                FlushAttempts: self._flush_attempts,
+                FinishCalls: self._finish_calls,
             }
         )
 
     def on_start(self) -> None:
         """What an incarnation before could not record is recorded by this one."""
         super().on_start()
-        self._remind()
+        self._arm_timer()
 
     def on_stop(self) -> None:
         """What could not be recorded is the log's now, which stops later and says what it lost."""
         self._abandon("the server stopped")
-        self._tell_log(self.mailbox.kept)
+        self._append_entries(self.mailbox.backlog)
         super().on_stop()
 
     def on_failure(self, *info: Any) -> None:
         """Whoever waits for the end of what is under way is told that there will be none."""
         super().on_failure(*info)
         self._abandon("the admin console failed")
-        for message in self._early:
-            resolve_with_error(message.reply_to, DEFECT)
+        for message in self._queued:
+            resolve_with_error(message.reply_to, INTERNAL_ERROR)
         for done in self._finishing:
             resolve(done, True)
 
     def _abandon(self, cause: str) -> None:
         """Callers of what was under way hear what is known of it, and so does the log."""
-        for errand in self._errands:
-            errand.stepper.close()
-            if errand.call is not None:
-                error = errand.call.abandoned(cause)
-                self._refuse_call(errand.call, error)
-                self.mailbox.kept.append(errand.call.left_behind(error))
+        for running in self._in_flight:
+            running.driver.close()
+            if running.call is not None:
+                error = running.call.abandoned(cause)
+                self._refuse_call(running.call, error)
+                self.mailbox.backlog.append(running.call.backlog_entry(error))
 
     # Calls
 
@@ -160,91 +167,91 @@ class AdminConsole(Channel):
         """Whoever has no token reaches nothing here, also where an index says that anyone may."""
         if work.principal is ANYONE:
             raise unauthenticated()
-        self._pace_of(work)
-        self._begin_call(Call.of_work(work, self._hide))
+        self._check_rate(work)
+        self._start_call(AdminCall.of_work(work, self._hide))
 
-    def _pace_of(self, work: TenantRequest) -> None:
+    def _check_rate(self, work: TenantRequest) -> None:
         """Who is too fast is refused before anything is looked at, and counted: no record each."""
         caller = work.principal
         try:
-            self._pace.count(caller, work.received)
+            self._rates.charge(caller, work.received)
         except ActionError:
             attempt = Attempt(caller, OTHERS, self._authenticator.tenant(caller.tenant))
-            self._tell_log(self._hasty.add(attempt, work.received))
+            self._append_entries(self._rate_refusals.add(attempt, work.received))
             raise
 
     def _stranger(self, request: Request, trace_id: str) -> None:
-        self._tell_log(self._strangers.note(request, trace_id, time.monotonic()))
-        if self._strangers.uncounted == 1:
-            self._later(WINDOW_SECONDS, CountStrangers())
+        self._append_entries(self._attempts.record(request, trace_id, time.monotonic()))
+        if self._attempts.pending == 1:
+            self._schedule(WINDOW_SECONDS, FlushAttempts())
 
-    def _locally(self, message: Locally) -> None:
+    def _on_local_call(self, message: LocalCall) -> None:
         if not self._authenticator.informed:
-            self._early.append(message)
+            self._queued.append(message)
             return
         try:
             self._require_open()
-            self._begin_call(Call.of_console(message, self._hide))
+            self._start_call(AdminCall.of_local_call(message, self._hide))
         except ActionError as error:
             resolve_with_error(message.reply_to, error)
 
-    def _begin_call(self, call: Call) -> None:
-        self._errands.require_room(call.caller)
-        self._go_on(self._errands.begin(CoroutineDriver(self._serving.serve(call)), call))
+    def _start_call(self, call: AdminCall) -> None:
+        self._in_flight.require_capacity(call.caller)
+        self._resume(self._in_flight.create(CoroutineDriver(self._handler.handle(call)), call))
 
     # Errands
 
-    def _arrived(self, message: Arrived) -> None:
-        errand = self._errands.awaiting(message)
-        if errand is not None:
-            self._go_on(errand, message.answer)
+    def _on_reply(self, message: ReplyArrived) -> None:
+        running = self._in_flight.find_awaiting(message)
+        if running is not None:
+            self._resume(running, message.answer)
 
-    def _go_on(self, errand: Errand, arrived: ReplyFuture | None = None) -> None:
-        step = errand.stepper.step(arrived)
+    def _resume(self, running: InFlightCall, arrived: ReplyFuture | None = None) -> None:
+        step = running.driver.step(arrived)
         if isinstance(step, Awaiting):
-            self._park(errand, step.awaited)
+            self._suspend(running, step.awaited)
         else:
-            self._end(errand, step)
+            self._finish(running, step)
 
-    def _park(self, errand: Errand, answer: ReplyFuture) -> None:
-        arrived = Arrived(errand.number, answer)
-        is_new = self._errands.park(errand, answer)
-        if is_new and errand.call is not None:
-            self._later(errand.call.deadline - time.monotonic(), Overdue(errand.number))
+    def _suspend(self, running: InFlightCall, answer: ReplyFuture) -> None:
+        arrived = ReplyArrived(running.number, answer)
+        is_new = self._in_flight.suspend(running, answer)
+        if is_new and running.call is not None:
+            self._schedule(running.call.deadline - time.monotonic(), DeadlinePassed(running.number))
         answer.add_callback(lambda: self.mailbox.tell(arrived))
 
-    def _end(self, errand: Errand, step: Returned | Raised) -> None:
-        self._errands.end(errand)
+    def _finish(self, running: InFlightCall, step: Returned | Raised) -> None:
+        self._in_flight.remove(running)
         if isinstance(step, Raised):
-            log.error("admin console failed", action=errand.action, exc_info=step.error)
-        if errand.call is not None:
+            log.error("admin console failed", action=running.action, exc_info=step.error)
+        if running.call is not None:
             self._answer_call(
-                errand.call, step.value if isinstance(step, Returned) else Refused(DEFECT)
+                running.call, step.value if isinstance(step, Returned) else Refused(INTERNAL_ERROR)
             )
-        self._remind()
-        self._settle_finish()
+        self._arm_timer()
+        self._confirm_finished()
 
-    def _overdue(self, message: Overdue) -> None:
-        errand = self._errands.late(message)
-        if errand is not None and errand.call is not None:
-            self._refuse_call(errand.call, errand.call.overdue())
+    def _on_deadline(self, message: DeadlinePassed) -> None:
+        running = self._in_flight.overdue(message)
+        if running is not None and running.call is not None:
+            self._refuse_call(running.call, running.call.overdue())
 
     # Answers
 
-    def _answer_call(self, call: Call, outcome: Outcome) -> None:
+    def _answer_call(self, call: AdminCall, outcome: Outcome) -> None:
         if isinstance(outcome, Refused):
             self._refuse_call(call, outcome.error)
         elif not call.answered:
             call.answered = True
-            self._tell_result(call, outcome)
+            self._send_result(call, outcome)
 
-    def _tell_result(self, call: Call, outcome: Served | Forwarded) -> None:
+    def _send_result(self, call: AdminCall, outcome: Succeeded | Forwarded) -> None:
         if call.work is not None:
             self._reply(call.work.peer, outcome.body)
-        elif isinstance(outcome, Served):
+        elif isinstance(outcome, Succeeded):
             resolve(call.reply_to, outcome.result)
 
-    def _refuse_call(self, call: Call, error: ActionError) -> None:
+    def _refuse_call(self, call: AdminCall, error: ActionError) -> None:
         """Unless its caller has heard something already."""
         if call.answered:
             return
@@ -252,9 +259,9 @@ class AdminConsole(Channel):
         if call.work is None:
             resolve_with_error(call.reply_to, error)
         else:
-            self._refuse(call.work, self._worded(call, error.refusal))
+            self._refuse(call.work, self._localise(call, error.refusal))
 
-    def _worded(self, call: Call, refusal: Refusal) -> Refusal:
+    def _localise(self, call: AdminCall, refusal: Refusal) -> Refusal:
         """A tenant's people are refused in their tenant's words, as on the data channel."""
         if call.about is None or call.caller.tenant is None or refusal.code == UNAUTHENTICATED:
             return refusal
@@ -262,43 +269,43 @@ class AdminConsole(Channel):
 
     # Records that could not be written, and those of strangers
 
-    def _remind(self) -> None:
+    def _arm_timer(self) -> None:
         """What could not be recorded is tried again also where nobody calls."""
-        if self._recorder.is_behind and not self._is_reminded:
-            self._is_reminded = True
-            self._later(RETRY_MS / 1000, CatchUp())
+        if self._audit.has_backlog and not self._is_timer_set:
+            self._is_timer_set = True
+            self._schedule(RETRY_MS / 1000, RetryBacklog())
 
-    def _catch_up(self, _: CatchUp) -> None:
-        self._is_reminded = False
-        self._go_on(self._errands.begin(CoroutineDriver(self._recorder.catch_up()), None))
+    def _retry_backlog(self, _: RetryBacklog) -> None:
+        self._is_timer_set = False
+        self._resume(self._in_flight.create(CoroutineDriver(self._audit.retry_backlog()), None))
 
-    def _count_strangers(self, _: CountStrangers) -> None:
-        self._tell_log(self._strangers.counted())
+    def _flush_attempts(self, _: FlushAttempts) -> None:
+        self._append_entries(self._attempts.flushed())
 
-    def _tell_log(self, entries: Iterable[Entry]) -> None:
+    def _append_entries(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
             self._actors.audit_log.tell(Append(entry))
 
     # From inside
 
-    def _later(self, seconds: float, message: Any) -> None:
+    def _schedule(self, seconds: float, message: Any) -> None:
         self._actors.clock.tell(Once(max(0.0, seconds), self.mailbox, message))
 
     def _directory_changed(self, change: DirectoryChanged) -> None:
         super()._directory_changed(change)
-        while self._early and self._authenticator.informed:
-            self._locally(self._early.popleft())
+        while self._queued and self._authenticator.informed:
+            self._on_local_call(self._queued.popleft())
 
     def _flush(self, message: FlushUses | Draining) -> None:
         super()._flush(message)
-        self._tell_log(self._hasty.drain(time.monotonic()))
-        self._pace.forget(time.monotonic())
+        self._append_entries(self._rate_refusals.drain(time.monotonic()))
+        self._rates.drop_idle(time.monotonic())
 
-    def _finish(self, message: Finish) -> None:
-        self._count_strangers(CountStrangers())
+    def _finish_calls(self, message: FinishCalls) -> None:
+        self._flush_attempts(FlushAttempts())
         self._finishing.append(message.done)
-        self._catch_up(CatchUp())
+        self._retry_backlog(RetryBacklog())
 
-    def _settle_finish(self) -> None:
-        while self._finishing and not self._errands:
+    def _confirm_finished(self) -> None:
+        while self._finishing and not self._in_flight:
             resolve(self._finishing.popleft(), True)

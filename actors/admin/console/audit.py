@@ -17,7 +17,7 @@ from actors.runtime.mailbox import Mailbox
 
 log = structlog.get_logger()
 
-MOST_KEPT = 1000
+MAX_BACKLOG = 1000
 """Entries that wait for a log that cannot be written; from there on nothing is done at all."""
 
 RETRY_MS = 1000
@@ -27,23 +27,23 @@ OK = "ok"
 """The outcome of what was done."""
 
 
-class Recorder:
+class AuditWriter:
     """For one actor, whose stepped functions take turns here."""
 
-    def __init__(self, audit_log: Mailbox, kept: deque[Entry]) -> None:
-        """`kept` belongs to the actor's mailbox: it outlives an incarnation."""
+    def __init__(self, audit_log: Mailbox, backlog: deque[Entry]) -> None:
+        """`backlog` belongs to the actor's mailbox: it outlives an incarnation."""
         self._audit_log = audit_log
-        self._kept = kept
-        self._is_catching_up = False
+        self._backlog = backlog
+        self._is_retrying = False
 
     @property
-    def is_behind(self) -> bool:
+    def has_backlog(self) -> bool:
         """Whether entries wait to be written."""
-        return bool(self._kept)
+        return bool(self._backlog)
 
-    async def ahead(self, entry: Entry) -> None:
+    async def before(self, entry: Entry) -> None:
         """Write down what is about to be done; Unavailable where that fails, and then it must not be done."""
-        if not (await self.catch_up() and await self._append(entry)):
+        if not (await self.retry_backlog() and await self._append(entry)):
             raise Unavailable(
                 "the audit record could not be written, so nothing was done",
                 retry_after_ms=RETRY_MS,
@@ -51,37 +51,37 @@ class Recorder:
 
     async def after(self, entry: Entry) -> None:
         """Write down what has happened, or keep it until that is possible."""
-        if not (await self.catch_up() and await self._append(entry)):
+        if not (await self.retry_backlog() and await self._append(entry)):
             self._keep(entry)
 
-    def is_kept(self, entry: Entry) -> bool:
+    def is_pending(self, entry: Entry) -> bool:
         """Whether this entry waits to be written."""
-        return any(each is entry for each in self._kept)
+        return any(each is entry for each in self._backlog)
 
-    async def allow(self, *, writes: bool) -> None:
+    async def require_writable(self, *, writes: bool) -> None:
         """Unavailable where nothing may be done now, for what was done before is not written down."""
-        if writes and not await self.catch_up():
+        if writes and not await self.retry_backlog():
             raise Unavailable(
                 "audit records from before could not be written yet, so nothing was done",
                 retry_after_ms=RETRY_MS,
             )
-        if len(self._kept) >= MOST_KEPT:
+        if len(self._backlog) >= MAX_BACKLOG:
             raise Unavailable(
-                f"{len(self._kept)} audit records could not be written, so nothing was done",
+                f"{len(self._backlog)} audit records could not be written, so nothing was done",
                 retry_after_ms=RETRY_MS,
             )
 
-    async def catch_up(self) -> bool:
+    async def retry_backlog(self) -> bool:
         """Write what is kept, the oldest first; False while that cannot be done, or somebody is at it."""
-        if self._is_catching_up:
+        if self._is_retrying:
             return False
-        self._is_catching_up = True
+        self._is_retrying = True
         try:
-            while self._kept and await self._append(self._kept[0]):
-                self._kept.popleft()
+            while self._backlog and await self._append(self._backlog[0]):
+                self._backlog.popleft()
         finally:
-            self._is_catching_up = False
-        return not self._kept
+            self._is_retrying = False
+        return not self._backlog
 
     async def _append(self, entry: Entry) -> bool:
         try:
@@ -100,7 +100,7 @@ class Recorder:
 
     def _keep(self, entry: Entry) -> None:
         """Of a full keep only refusals are left out: what was done is bounded by what is under way."""
-        if len(self._kept) < MOST_KEPT or entry.outcome == OK:
-            self._kept.append(entry)
+        if len(self._backlog) < MAX_BACKLOG or entry.outcome == OK:
+            self._backlog.append(entry)
         else:
             log.error("audit record lost", action=entry.action, trace_id=entry.trace_id)

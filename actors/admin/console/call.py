@@ -18,7 +18,7 @@ from actors.access import (
     SUPER_ADMIN,
     TENANT_ROLES,
 )
-from actors.admin.console.context import unnamed
+from actors.admin.console.context import tenant_missing
 from actors.edge.authentication import Authenticator, unauthenticated
 from actors.errors import ActionError, DeadlineExceeded, NotFound, PermissionDenied, Unavailable
 from actors.host.clocks import rfc3339
@@ -30,11 +30,11 @@ from actors.routing import route as permission
 from actors.routing.route import Route, levels, with_article
 from actors.runtime.futures import ReplyFuture
 
-NOBODY = "no valid token"
+ANONYMOUS = "no valid token"
 """The capacity of a caller that nobody knows."""
 
 
-class Capacity(NamedTuple):
+class ActingRole(NamedTuple):
     """Who acts, as what, and on which tenant."""
 
     principal: Principal
@@ -52,7 +52,7 @@ class Capacity(NamedTuple):
     def __str__(self) -> str:
         """As the admin log says it."""
         return (
-            capacity_text(self.principal)
+            role_label(self.principal)
             if self.until is None
             else f"{SUPER_ADMIN} until {rfc3339(self.until, 'seconds')}"
         )
@@ -62,40 +62,40 @@ CONSOLE = Principal(id="console", tenant=None, role="console")
 """Whoever started the process: the one caller that no rule is asked about."""
 
 
-def capacity_text(principal: Principal) -> str:
+def role_label(principal: Principal) -> str:
     """How the admin log names the capacity of a caller with no grant."""
-    return NOBODY if principal.role == PUBLIC else principal.role
+    return ANONYMOUS if principal.role == PUBLIC else principal.role
 
 
-def capacity_of(authenticator: Authenticator, caller: Principal, tenant: str | None) -> Capacity:
+def resolve_role(authenticator: Authenticator, caller: Principal, tenant: str | None) -> ActingRole:
     """As what a caller acts who names this tenant, or none.
 
     A tenant's people act on their own tenant and hear the same of every other, there or not. A person of
     the platform is super admin wherever a grant of his holds, and what his token says everywhere else.
     """
     if tenant is None:
-        return Capacity(caller, None)
+        return ActingRole(caller, None)
     record = authenticator.tenant(tenant)
     if caller.role not in PLATFORM_ROLES:
         if record is None or caller.tenant != record.name:
             raise unauthenticated()
-        return Capacity(caller, record)
+        return ActingRole(caller, record)
     if record is None:
         raise NotFound(f"there is no tenant {tenant!r}; tenants.list lists those there are")
     grant = authenticator.grant(caller.person, record.name)
     if grant is None or caller.role != DEVELOPER_ADMIN:
-        return Capacity(caller, record)
-    return Capacity(caller._replace(role=SUPER_ADMIN, tenant=record.name), record, grant.until)
+        return ActingRole(caller, record)
+    return ActingRole(caller._replace(role=SUPER_ADMIN, tenant=record.name), record, grant.until)
 
 
-def require(route: Route, capacity: Capacity) -> None:
+def require(route: Route, acting: ActingRole) -> None:
     """Return if this capacity is enough for the action; PermissionDenied says why and what to do."""
-    principal = capacity.principal
+    principal = acting.principal
     if principal.role in PLATFORM_ROLES - route.rule.allowed:
-        raise not_for_platform(route, capacity)
+        raise not_for_platform(route, acting)
     permission.require(route, principal, ADMIN)
-    if capacity.tenant is None and principal.role in TENANT_ROLES:
-        raise unnamed(route.name)
+    if acting.tenant is None and principal.role in TENANT_ROLES:
+        raise tenant_missing(route.name)
 
 
 def is_of_platform(route: Route) -> bool:
@@ -103,13 +103,13 @@ def is_of_platform(route: Route) -> bool:
     return route.action.access in PLATFORM_LEVELS
 
 
-def not_for_platform(route: Route, capacity: Capacity) -> PermissionDenied:
+def not_for_platform(route: Route, acting: ActingRole) -> PermissionDenied:
     """Why somebody of the platform may not, and what would help."""
-    role = with_article(capacity.principal.role)
+    role = with_article(acting.principal.role)
     said = f"{route.name} is for {levels(route)}, and this token is {role}'s"
     if is_of_platform(route):
         return PermissionDenied(said)
-    place = "a tenant" if capacity.tenant is None else capacity.tenant.name
+    place = "a tenant" if acting.tenant is None else acting.tenant.name
     return PermissionDenied(
         f"{said}; a developer admin can be made super admin on {place} with supers.grant"
     )
@@ -121,11 +121,11 @@ LOCAL_MS = 20_000
 RETRY_UNKNOWN_MS = 1000
 """What a caller is told to wait who cannot be told what came of a call, in milliseconds."""
 
-MOST_MESSAGE = 1000
+MAX_MESSAGE = 1000
 """Characters of a refusal's message that the log keeps."""
 
 
-class Locally(NamedTuple):
+class LocalCall(NamedTuple):
     """From the wiring: do this in capacity `console`. The answer is the result, or the ActionError raised."""
 
     action: str
@@ -134,7 +134,7 @@ class Locally(NamedTuple):
     reply_to: ReplyFuture
 
 
-class Call:
+class AdminCall:
     """Changed by whoever serves it, and by nobody else."""
 
     def __init__(
@@ -168,19 +168,19 @@ class Call:
         """time.monotonic() by which the caller has an answer."""
         self.about: TenantRecord | None = None
         """The tenant that the log counts it to."""
-        self.capacity: Capacity | None = None
+        self.acting_role: ActingRole | None = None
         self.route: Route | None = None
-        self.intended = False
+        self.intent_logged = False
         """Whether the log has it already."""
-        self.begun = False
+        self.started = False
         """Whether it may have had an effect."""
         self.answered = False
         """Whether the caller has heard something."""
-        self.concluded: Entry | None = None
+        self.outcome_entry: Entry | None = None
         """The record after it, once what came of it is known."""
 
     @classmethod
-    def of_work(cls, work: TenantRequest, hide: frozenset[str] = NO_NAMES) -> Call:
+    def of_work(cls, work: TenantRequest, hide: frozenset[str] = NO_NAMES) -> AdminCall:
         """What came through the socket."""
         request = work.request
         return cls(
@@ -195,7 +195,7 @@ class Call:
         )
 
     @classmethod
-    def of_console(cls, message: Locally, hide: frozenset[str] = NO_NAMES) -> Call:
+    def of_local_call(cls, message: LocalCall, hide: frozenset[str] = NO_NAMES) -> AdminCall:
         """What the process itself asks."""
         return cls(
             message.action,
@@ -217,28 +217,28 @@ class Call:
         """False where it is known that nothing can be changed by it."""
         return self.route is None or self.route.writes
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """From here on it may have an effect; DeadlineExceeded where it is too late for that."""
         if self.answered or time.monotonic() >= self.deadline:
             raise self.overdue()
-        self.begun = True
+        self.started = True
 
     def overdue(self) -> ActionError:
         """What its caller hears at the deadline; what is under way goes on, and is recorded when it ends."""
         waited = f"within {self.timeout_ms} ms"
-        if not self.begun:
+        if not self.started:
             return DeadlineExceeded(f"not begun {waited}; nothing was done")
         if not self.may_write:
             return DeadlineExceeded(f"not answered {waited}; nothing was changed")
-        return self.unknown(f"{self.action} did not end {waited}")
+        return self.outcome_unknown(f"{self.action} did not end {waited}")
 
     def abandoned(self, cause: str) -> Unavailable:
         """What its caller hears where nobody goes on with it."""
-        if self.begun and self.may_write:
-            return self.unknown(cause)
+        if self.started and self.may_write:
+            return self.outcome_unknown(cause)
         return Unavailable(f"{cause}; nothing was done", retry_after_ms=RETRY_UNKNOWN_MS)
 
-    def unknown(self, cause: str) -> Unavailable:
+    def outcome_unknown(self, cause: str) -> Unavailable:
         """What its caller hears who cannot be told what came of it."""
         return Unavailable(
             f"{cause}, so that it is not known whether it was done: send it again with the same id",
@@ -251,33 +251,33 @@ class Call:
 
     def outcome(self, outcome: str, message: str | None) -> Entry:
         """The record after it."""
-        kind = OUTCOME if self.intended else ACTION
+        kind = OUTCOME if self.intent_logged else ACTION
         if self.about is not None and self.tenant not in (None, self.about.name):
             message = f"asked for tenant {self.tenant!r}: {message}"
         return self._entry(kind, outcome, message)
 
-    def left_behind(self, error: ActionError) -> Entry:
+    def backlog_entry(self, error: ActionError) -> Entry:
         """The record of a call that is abandoned; where its end is known, that, even if it is there."""
-        if self.concluded is not None:
-            return self.concluded
+        if self.outcome_entry is not None:
+            return self.outcome_entry
         return self.outcome(error.code, error.refusal.message)
 
     def _entry(self, kind: str, outcome: str | None, message: str | None) -> Entry:
-        capacity = capacity_text(self.caller) if self.capacity is None else str(self.capacity)
+        acting = role_label(self.caller) if self.acting_role is None else str(self.acting_role)
         is_token = self.work is not None
         schema = NOTHING_KNOWN if self.route is None else self.route.params.source
         redaction = Redaction(schema, self._hide)
         return Entry(
             kind=kind,
             action=self.action,
-            capacity=capacity,
+            capacity=acting,
             person=self.caller.person or None,
             token=self.caller.id if is_token else None,
             tenant=self.about and self.about.name,
             tenant_id=self.about and self.about.id,
             params=redaction.params(self.params),
             outcome=outcome,
-            message=message and redaction.text(message)[:MOST_MESSAGE],
+            message=message and redaction.text(message)[:MAX_MESSAGE],
             request_id=self.request_id,
             trace_id=self.trace_id,
         )

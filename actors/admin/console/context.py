@@ -86,7 +86,7 @@ class AdminContext:
     def tenant_name(self) -> str:
         """Whom the call is about; InvalidArgument where the caller did not say."""
         if self.tenant is None:
-            raise unnamed(self.action)
+            raise tenant_missing(self.action)
         return self.tenant.name
 
     async def execute(self, command: Any) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def command_fingerprint(action: str, tenant: str | None, params: Mapping[str, An
     return sha256(content.encode(errors="surrogatepass")).digest()
 
 
-def unnamed(action: str) -> InvalidArgument:
+def tenant_missing(action: str) -> InvalidArgument:
     """The refusal of a call that has to say which tenant it is about."""
     problem = Problem("tenant", f"missing; {action} is about one tenant")
     return InvalidArgument(f"{problem.field}: {problem.problem}", details=(problem,))

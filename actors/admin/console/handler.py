@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import structlog
 
 from actors.access import ADMIN
-from actors.admin.console.audit import OK, RETRY_MS, Recorder
-from actors.admin.console.call import CONSOLE, Call, Capacity, capacity_of, require
-from actors.admin.console.context import Actors, AdminContext, command_fingerprint, unnamed
+from actors.admin.console.audit import OK, RETRY_MS, AuditWriter
+from actors.admin.console.call import CONSOLE, ActingRole, AdminCall, require, resolve_role
+from actors.admin.console.context import Actors, AdminContext, command_fingerprint, tenant_missing
 from actors.edge.admission import queue_full, require_active
 from actors.edge.authentication import Authenticator
 from actors.errors import Aborted, ActionError, InvalidArgument, NotFound, Unavailable
@@ -34,11 +34,11 @@ from transport.message import Reply
 log = structlog.get_logger()
 
 
-class Defect(ActionError):
+class InternalError(ActionError):
     """Not expected; the trace id finds it in the error log."""
 
 
-DEFECT = Defect(A_DEFECT.message)
+INTERNAL_ERROR = InternalError(A_DEFECT.message)
 """What callers hear of any."""
 
 
@@ -50,7 +50,7 @@ UNRECORDED = Unavailable(
 """Of what was done: a power cut could still take the record, and the caller would rely on it."""
 
 
-class Served(NamedTuple):
+class Succeeded(NamedTuple):
     """What the engine itself has done."""
 
     result: Mapping[str, Any]
@@ -91,10 +91,10 @@ class Forwarded(NamedTuple):
         return OK, "replayed" if self.reply.meta.get("replayed") else None
 
 
-Outcome = Served | Refused | Forwarded
+Outcome = Succeeded | Refused | Forwarded
 
 
-class Serving:
+class AdminCallHandler:
     """The console's work on calls; it is the console who steps it and who answers."""
 
     def __init__(
@@ -102,26 +102,26 @@ class Serving:
         actors: Actors,
         snapshot: RoutingSnapshot,
         authenticator: Authenticator,
-        recorder: Recorder,
+        audit: AuditWriter,
     ) -> None:
         self._actors = actors
         self._snapshot = snapshot
         self._authenticator = authenticator
-        self._recorder = recorder
+        self._audit = audit
 
-    async def serve(self, call: Call) -> Outcome:
+    async def handle(self, call: AdminCall) -> Outcome:
         """Do it or refuse it, and have that written down."""
-        outcome = await self._attempt(call)
-        call.concluded = call.outcome(*outcome.outcome)
-        await self._recorder.after(call.concluded)
+        outcome = await self._try_handle(call)
+        call.outcome_entry = call.outcome(*outcome.outcome)
+        await self._audit.after(call.outcome_entry)
         is_done = outcome.outcome[0] == OK and call.route is not None and call.route.writes
-        if is_done and self._recorder.is_kept(call.concluded):
+        if is_done and self._audit.is_pending(call.outcome_entry):
             return Refused(UNRECORDED)
         return outcome
 
-    async def _attempt(self, call: Call) -> Outcome:
+    async def _try_handle(self, call: AdminCall) -> Outcome:
         try:
-            return await self._do(call)
+            return await self._handle(call)
         except ActionError as error:
             return Refused(error)
         except Exception as error:
@@ -134,75 +134,77 @@ class Serving:
                 exc_info=error,
                 confidential=Confidential(call.params, call.route and call.route.params.source),
             )
-            return Refused(DEFECT)
+            return Refused(INTERNAL_ERROR)
 
-    async def _do(self, call: Call) -> Outcome:
+    async def _handle(self, call: AdminCall) -> Outcome:
         table = self._snapshot.current
-        capacity = self._capacity(call)
-        route = call.route = table.find(call.action, capacity.principal)
+        acting = self._resolve_role(call)
+        route = call.route = table.find(call.action, acting.principal)
         if call.caller is not CONSOLE:
-            require(route, capacity)
+            require(route, acting)
         is_ours = route.built_in and route.rule.channel == ADMIN
         params = route.params.parse(call.params) if is_ours else None
-        await self._recorder.allow(writes=route.writes)
-        if capacity.is_super:
-            await self._recorder.ahead(call.intent())
-            call.intended = True
-            self._require_still(call, capacity)
+        await self._audit.require_writable(writes=route.writes)
+        if acting.is_super:
+            await self._audit.before(call.intent())
+            call.intent_logged = True
+            self._recheck(call, acting)
         if is_ours:
-            return await self._run(call, route, self._context(call, capacity, table), params)
-        return await self._hand_on(call, capacity)
+            return await self._run(call, route, self._context(call, acting, table), params)
+        return await self._forward(call, acting)
 
-    def _capacity(self, call: Call) -> Capacity:
+    def _resolve_role(self, call: AdminCall) -> ActingRole:
         """The tenant is known to the log also where the capacity is refused: a caller's own."""
         call.about = self._authenticator.tenant(call.caller.tenant or call.tenant or "")
         if call.caller is CONSOLE:
-            call.capacity = self._console(call)
+            call.acting_role = self._local_role(call)
         else:
-            call.capacity = capacity_of(self._authenticator, call.caller, call.tenant)
-        return call.capacity
+            call.acting_role = resolve_role(self._authenticator, call.caller, call.tenant)
+        return call.acting_role
 
-    def _require_still(self, call: Call, capacity: Capacity) -> None:
+    def _recheck(self, call: AdminCall, acting: ActingRole) -> None:
         """The disk may have taken long: Aborted where the capacity that is on record has ended meanwhile."""
         assert call.work is not None
         caller = self._authenticator.authenticate(call.work.request.token)
-        now = capacity_of(self._authenticator, caller, call.tenant)
-        if (now.principal, now.until) != (capacity.principal, capacity.until):
+        now = resolve_role(self._authenticator, caller, call.tenant)
+        if (now.principal, now.until) != (acting.principal, acting.until):
             raise Aborted(
-                f"{call.caller.person} is no longer {capacity}, so nothing was done: see supers.list, and "
+                f"{call.caller.person} is no longer {acting}, so nothing was done: see supers.list, and "
                 "ask anew if you still may"
             )
 
-    def _console(self, call: Call) -> Capacity:
+    def _local_role(self, call: AdminCall) -> ActingRole:
         if call.tenant is not None and call.about is None:
             raise NotFound(f"there is no tenant {call.tenant!r}")
-        return Capacity(CONSOLE, call.about)
+        return ActingRole(CONSOLE, call.about)
 
-    def _context(self, call: Call, capacity: Capacity, table: RoutingTable) -> AdminContext:
+    def _context(self, call: AdminCall, acting: ActingRole, table: RoutingTable) -> AdminContext:
         return AdminContext(
-            tenant=capacity.tenant,
-            caller=capacity.principal,
+            tenant=acting.tenant,
+            caller=acting.principal,
             action=call.action,
             now=datetime.now(UTC),
             trace_id=call.trace_id,
             table=table,
             actors=self._actors,
-            receipt=_receipt(call, capacity),
+            receipt=_receipt(call, acting),
         )
 
-    async def _run(self, call: Call, route: Route, ctx: AdminContext, params: Any) -> Served:
+    async def _run(
+        self, call: AdminCall, route: Route, ctx: AdminContext, params: Any
+    ) -> Succeeded:
         assert (
             route.function is not None
         )  # the engine's own actions are served in every environment
-        call.begin()
+        call.start()
         result = _checked(route, await route.function(ctx, params))
-        return Served(result, ctx.replayed, _packed(call, route, result, ctx.replayed))
+        return Succeeded(result, ctx.replayed, _encode(call, route, result, ctx.replayed))
 
-    async def _hand_on(self, call: Call, capacity: Capacity) -> Forwarded:
+    async def _forward(self, call: AdminCall, acting: ActingRole) -> Forwarded:
         """A tenant's own action: its actor does it, in its database."""
-        tenant = capacity.tenant
+        tenant = acting.tenant
         if tenant is None:
-            raise unnamed(call.action)
+            raise tenant_missing(call.action)
         if call.work is None:
             raise InvalidArgument(f"{call.action} is the tenant's own: it is called with a token")
         require_active(tenant)
@@ -210,19 +212,19 @@ class Serving:
         self._actors.supervisor.tell(FindTenant(tenant, found))
         address = (await found.message()).mailbox
         outlet = OneShotMailbox()
-        call.begin()
-        if not address.try_enqueue(call.work._replace(principal=capacity.principal, outlet=outlet)):
+        call.start()
+        if not address.try_enqueue(call.work._replace(principal=acting.principal, outlet=outlet)):
             raise queue_full(tenant, address.limit)
         address.schedule()
         ((_, body),) = (await outlet.message()).frames
         return Forwarded(body, codec.parse_reply(body))
 
 
-def _receipt(call: Call, capacity: Capacity) -> Receipt | None:
+def _receipt(call: AdminCall, acting: ActingRole) -> Receipt | None:
     """By the tenant's id: another tenant may come by the name of one that is deleted."""
     if call.request_id is None:
         return None
-    tenant = capacity.tenant and capacity.tenant.id
+    tenant = acting.tenant and acting.tenant.id
     digest = command_fingerprint(call.action, tenant, call.params)
     return Receipt(call.caller.caller, call.request_id, digest, call.caller.id)
 
@@ -237,7 +239,7 @@ def _checked(route: Route, result: Mapping[str, Any]) -> Mapping[str, Any]:
     return result
 
 
-def _packed(call: Call, route: Route, result: Mapping[str, Any], replayed: bool) -> bytes:
+def _encode(call: AdminCall, route: Route, result: Mapping[str, Any], replayed: bool) -> bytes:
     if call.work is None:
         return b""
     meta = {**route.meta, "replayed": True} if replayed else route.meta

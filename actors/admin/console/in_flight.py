@@ -1,44 +1,44 @@
-"""Errands: calls under way, each parked wherever it waits for another actor."""
+"""Errands: calls under way, each suspended wherever it waits for another actor."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from actors.admin.console.call import Call
+from actors.admin.console.call import AdminCall
 from actors.errors import ResourceExhausted
 from actors.messages import Principal
 from actors.runtime.futures import CoroutineDriver, ReplyFuture
 
-MOST_ERRANDS = 1000
+MAX_CALLS = 1000
 """Calls under way at once; what comes on top is refused before anything is looked at."""
 
-MOST_OF_ONE = 200
+MAX_CALLS_PER_PARTY = 200
 """Calls under way at once for one tenant's people, or one person of the platform: others need room, too."""
 
 RETRY_BUSY_MS = 1000
 """What a caller is told to wait where there are as many, in milliseconds."""
 
 
-class Arrived(NamedTuple):
+class ReplyArrived(NamedTuple):
     """To the console: an errand can go on."""
 
     number: int
     answer: ReplyFuture
 
 
-class Overdue(NamedTuple):
+class DeadlinePassed(NamedTuple):
     """From the Clock: an errand's caller should have an answer by now."""
 
     number: int
 
 
-class Errand:
+class InFlightCall:
     """One coroutine on its way."""
 
-    def __init__(self, number: int, stepper: CoroutineDriver, call: Call | None) -> None:
+    def __init__(self, number: int, driver: CoroutineDriver, call: AdminCall | None) -> None:
         self.number = number
-        self.stepper = stepper
+        self.driver = driver
         self.call = call
         """None for the console's own housekeeping."""
         self.awaits: ReplyFuture | None = None
@@ -49,55 +49,58 @@ class Errand:
         return None if self.call is None else self.call.action
 
 
-class Errands:
+class InFlightCalls:
     """All that are under way, by their numbers; for one actor."""
 
     def __init__(self, numbers: Iterator[int]) -> None:
         """`numbers` belong to the actor's mailbox: none is given twice."""
         self._numbers = numbers
-        self._parked: dict[int, Errand] = {}
+        self._suspended: dict[int, InFlightCall] = {}
 
     def __len__(self) -> int:
-        return len(self._parked)
+        return len(self._suspended)
 
-    def __iter__(self) -> Iterator[Errand]:
-        return iter(list(self._parked.values()))
+    def __iter__(self) -> Iterator[InFlightCall]:
+        return iter(list(self._suspended.values()))
 
-    def require_room(self, caller: Principal) -> None:
+    def require_capacity(self, caller: Principal) -> None:
         """ResourceExhausted where as many are under way as may be, in all or for those he belongs to."""
-        if len(self._parked) >= MOST_ERRANDS:
-            raise crowded(f"{len(self._parked)} calls are")
-        party = _party(caller)
-        parked = (each.call for each in self._parked.values())
-        if sum(call is not None and _party(call.caller) == party for call in parked) >= MOST_OF_ONE:
-            raise crowded(f"{MOST_OF_ONE} calls of {party} are")
+        if len(self._suspended) >= MAX_CALLS:
+            raise too_many_calls(f"{len(self._suspended)} calls are")
+        party = _quota_key(caller)
+        calls = (each.call for each in self._suspended.values())
+        if (
+            sum(call is not None and _quota_key(call.caller) == party for call in calls)
+            >= MAX_CALLS_PER_PARTY
+        ):
+            raise too_many_calls(f"{MAX_CALLS_PER_PARTY} calls of {party} are")
 
-    def begin(self, stepper: CoroutineDriver, call: Call | None) -> Errand:
-        """One more, which is not parked yet."""
-        return Errand(next(self._numbers), stepper, call)
+    def create(self, driver: CoroutineDriver, call: AdminCall | None) -> InFlightCall:
+        """One more, which is not suspended yet."""
+        return InFlightCall(next(self._numbers), driver, call)
 
-    def park(self, errand: Errand, answer: ReplyFuture) -> bool:
+    def suspend(self, running: InFlightCall, answer: ReplyFuture) -> bool:
         """Until the answer is there; True the first time."""
-        is_new = errand.number not in self._parked
-        self._parked[errand.number] = errand
-        errand.awaits = answer
+        is_new = running.number not in self._suspended
+        self._suspended[running.number] = running
+        running.awaits = answer
         return is_new
 
-    def awaiting(self, message: Arrived) -> Errand | None:
+    def find_awaiting(self, message: ReplyArrived) -> InFlightCall | None:
         """Whose answer that is; None where it was heard of before."""
-        errand = self._parked.get(message.number)
-        return errand if errand is not None and errand.awaits is message.answer else None
+        running = self._suspended.get(message.number)
+        return running if running is not None and running.awaits is message.answer else None
 
-    def late(self, message: Overdue) -> Errand | None:
+    def overdue(self, message: DeadlinePassed) -> InFlightCall | None:
         """Who is overdue; None where it has ended."""
-        return self._parked.get(message.number)
+        return self._suspended.get(message.number)
 
-    def end(self, errand: Errand) -> None:
+    def remove(self, running: InFlightCall) -> None:
         """It is not under way any more, or never was for long."""
-        self._parked.pop(errand.number, None)
+        self._suspended.pop(running.number, None)
 
 
-def crowded(which: str) -> ResourceExhausted:
+def too_many_calls(which: str) -> ResourceExhausted:
     """The refusal of a call for which there is no room."""
     return ResourceExhausted(
         f"{which} under way on the admin channel already; send this one again, with the same id",
@@ -105,5 +108,5 @@ def crowded(which: str) -> ResourceExhausted:
     )
 
 
-def _party(caller: Principal) -> str:
+def _quota_key(caller: Principal) -> str:
     return caller.tenant or caller.person or caller.id

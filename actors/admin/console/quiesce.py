@@ -19,15 +19,15 @@ from actors.runtime.clock import Once
 from actors.runtime.futures import PendingReply, ReplyFuture, ask_async_first, resolve
 from actors.runtime.mailbox import Mailbox
 
-PATIENCE_SECONDS = 5.0
+QUIESCE_SECONDS = 5.0
 """After which a swap is acknowledged although a function still runs on the version before."""
 
 
-class OutOfPatience(NamedTuple):
+class QuiesceTimeout(NamedTuple):
     """From the Clock."""
 
 
-class _Wait(Mailbox):
+class _Barrier(Mailbox):
     """Where the Clock says that it has been long enough."""
 
     __slots__ = ("_done",)
@@ -37,10 +37,10 @@ class _Wait(Mailbox):
         self._done = done
 
     def tell(self, message: object) -> None:
-        resolve(self._done, not isinstance(message, OutOfPatience))
+        resolve(self._done, not isinstance(message, QuiesceTimeout))
 
 
-async def settled(ctx: AdminContext) -> bool:
+async def quiesce(ctx: AdminContext) -> bool:
     """Wait for it; False where some function took too long."""
     awake: Iterable[Mailbox] = await ctx.ask(ctx.actors.supervisor, ListResidents())
     answers = [ask_async_first(mailbox, Ping()).future for mailbox in awake]
@@ -55,7 +55,7 @@ async def settled(ctx: AdminContext) -> bool:
 def _all(ctx: AdminContext, answers: list[ReplyFuture]) -> PendingReply:
     """True once all have answered, also where one did with an error; False once that took too long."""
     done = ReplyFuture()
-    ctx.actors.clock.tell(Once(PATIENCE_SECONDS, _Wait(done), OutOfPatience()))
+    ctx.actors.clock.tell(Once(QUIESCE_SECONDS, _Barrier(done), QuiesceTimeout()))
     missing = set(range(len(answers)))
     for number, answer in enumerate(answers):
         answer.add_callback(partial(_answered, missing, number, done))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from actors.admin.console.call import NOBODY
+from actors.admin.console.call import ANONYMOUS
 from actors.errors import ResourceExhausted
 from actors.log.messages import ACTION, ATTEMPTS, Entry
 from actors.messages import Principal
@@ -17,50 +17,50 @@ from transport.message import UNAUTHENTICATED, Request
 WINDOW_SECONDS = 60.0
 """The time for which tries are counted together, from the first of them on."""
 
-MOST_RECORDED = 10
+MAX_RECORDED = 10
 """Tries in one window that get a record each."""
 
 ANY_ACTION = "*"
 """What stands in place of an action where several were tried."""
 
 
-class Strangers:
+class AttemptLog:
     """Pure: says what to record, and leaves the recording to its owner."""
 
     def __init__(self) -> None:
         self._since = -math.inf
         self._tries = 0
 
-    def note(self, request: Request, trace_id: str, now: float) -> list[Entry]:
+    def record(self, request: Request, trace_id: str, now: float) -> list[Entry]:
         """What to record of one more try at this time.monotonic(); its params may be anything: not them."""
-        due = self.counted() if now - self._since >= WINDOW_SECONDS else []
+        due = self.flushed() if now - self._since >= WINDOW_SECONDS else []
         if now - self._since >= WINDOW_SECONDS:
             self._since, self._tries = now, 0
         self._tries += 1
-        if self._tries > MOST_RECORDED:
+        if self._tries > MAX_RECORDED:
             return due
-        return [*due, _try(request, trace_id)]
+        return [*due, _attempt(request, trace_id)]
 
     @property
-    def uncounted(self) -> int:
+    def pending(self) -> int:
         """Tries of this window that no record tells of yet."""
-        return max(0, self._tries - MOST_RECORDED)
+        return max(0, self._tries - MAX_RECORDED)
 
-    def counted(self) -> list[Entry]:
+    def flushed(self) -> list[Entry]:
         """One record of all tries that have none, if there are any; the window goes on without them."""
-        count = self.uncounted
+        count = self.pending
         self._tries -= count
         if count == 0:
             return []
         message = f"{count} more within {WINDOW_SECONDS:.0f} s, without a valid token"
-        return [Entry(ATTEMPTS, ANY_ACTION, NOBODY, outcome=UNAUTHENTICATED, message=message)]
+        return [Entry(ATTEMPTS, ANY_ACTION, ANONYMOUS, outcome=UNAUTHENTICATED, message=message)]
 
 
-def _try(request: Request, trace_id: str) -> Entry:
+def _attempt(request: Request, trace_id: str) -> Entry:
     return Entry(
         ACTION,
         request.action,
-        NOBODY,
+        ANONYMOUS,
         tenant=request.tenant,
         outcome=UNAUTHENTICATED,
         message="without a valid token",
@@ -76,7 +76,7 @@ BURST = 200.0
 """Calls at once, where somebody was quiet before."""
 
 
-class Pace:
+class PersonRateLimits:
     """Everyone's, by person: another token is no other person."""
 
     def __init__(self) -> None:
@@ -85,16 +85,16 @@ class Pace:
     def __len__(self) -> int:
         return len(self._limiters)
 
-    def count(self, caller: Principal, now: float) -> None:
+    def charge(self, caller: Principal, now: float) -> None:
         """Count one call at this time.monotonic(); ResourceExhausted where it is one too many."""
         limiter = self._limiters.get(caller.person)
         if limiter is None:
             limiter = self._limiters[caller.person] = RateLimiter(RATE, BURST)
         wait = limiter.try_acquire(1.0, now)
         if wait > 0.0:
-            raise too_fast(wait)
+            raise rate_limited(wait)
 
-    def forget(self, now: float) -> None:
+    def drop_idle(self, now: float) -> None:
         """Whoever has been quiet for long enough is as one who never came."""
         self._limiters = {
             person: limiter
@@ -103,7 +103,7 @@ class Pace:
         }
 
 
-def too_fast(wait: float) -> ResourceExhausted:
+def rate_limited(wait: float) -> ResourceExhausted:
     """The refusal of a call past the limit; `wait` is in seconds."""
     return ResourceExhausted(
         f"one person may make {RATE:g} calls a second on the admin channel, {BURST:g} at once; "

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.access import PLATFORM_ROLES, TENANT_ROLES
-from actors.admin.console.context import AdminContext, unnamed
+from actors.admin.console.context import AdminContext, tenant_missing
 from actors.log.messages import AskHead, ReadPage, Verify
 from actors.log.redaction import SUMMARY
 
@@ -24,7 +24,7 @@ WITHHELD = {SUMMARY: "the tenant's own: shown to its owners, and to who is super
 async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """One page of records: of the tenant that was named, of all where a developer named none."""
     if ctx.tenant is None and ctx.caller.role in TENANT_ROLES:
-        raise unnamed(ctx.action)
+        raise tenant_missing(ctx.action)
     tenant_id = None if ctx.tenant is None else ctx.tenant.id
     page: dict[str, Any] = await ctx.ask(
         ctx.actors.audit_reader,

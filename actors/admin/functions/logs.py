@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from actors.access import SUPER_ADMIN, TENANT_ROLES
-from actors.admin.console.context import AdminContext, unnamed
+from actors.admin.console.context import AdminContext, tenant_missing
 from actors.admin.functions.audit import FIRST_TO_LAST
 from actors.admin.messages import ShowTenant
 from actors.errors import InvalidArgument
@@ -131,7 +131,7 @@ async def _about(ctx: AdminContext, log: str, params: Any) -> dict[str, Any]:
     """Whose lines, of what time, and how much of them."""
     is_of_tenant = ctx.caller.role in TENANT_ROLES
     if ctx.tenant is None and (is_of_tenant or log == TENANT):
-        raise unnamed(ctx.action)
+        raise tenant_missing(ctx.action)
     return {
         "tenant_id": None if ctx.tenant is None else ctx.tenant.id,
         "tenant": None if ctx.tenant is None else ctx.tenant.name,

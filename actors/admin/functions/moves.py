@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from actors.admin.console.call import capacity_text
+from actors.admin.console.call import role_label
 from actors.admin.console.context import AdminContext
-from actors.admin.console.quiesce import settled
+from actors.admin.console.quiesce import quiesce
 from actors.admin.messages import ListDevelopers
 from actors.errors import (
     CodeProblem,
@@ -40,7 +40,7 @@ async def move(ctx: AdminContext, params: Any) -> dict[str, Any]:
         to=params.to,
         why=params.why,
         by=await _who(ctx),
-        capacity=capacity_text(ctx.caller),
+        capacity=role_label(ctx.caller),
         person=ctx.caller.person or None,
         kind=kind,
         expected=params.expected,
@@ -58,7 +58,7 @@ async def move(ctx: AdminContext, params: Any) -> dict[str, Any]:
         "to": moved.to,
         "breaks": list(moved.breaks[:MOST_BREAKS]),
         "serving": dict(moved.served),
-        "settled": await settled(ctx),
+        "settled": await quiesce(ctx),
     }
 
 
@@ -68,7 +68,7 @@ async def reload(ctx: AdminContext, params: Any) -> dict[str, Any]:
     return {
         "digest": taken.digest,
         "changes": list(taken.changes[:MOST_CHANGES]),
-        "settled": await settled(ctx),
+        "settled": await quiesce(ctx),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors.access import TENANT_ROLES
-from actors.admin.console.context import AdminContext, unnamed
+from actors.admin.console.context import AdminContext, tenant_missing
 from actors.log.messages import AskActionStats, AskStats, AskTenantStats
 
 
@@ -34,5 +34,5 @@ def _whose(ctx: AdminContext) -> str | None:
     if ctx.tenant is not None:
         return ctx.tenant.id
     if ctx.caller.role in TENANT_ROLES:
-        raise unnamed(ctx.action)
+        raise tenant_missing(ctx.action)
     return None

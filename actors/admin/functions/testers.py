@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors.access import TENANT_ROLES
-from actors.admin.console.context import AdminContext, unnamed
+from actors.admin.console.context import AdminContext, tenant_missing
 from actors.admin.messages import EnrolTester, ListTesters, WithdrawTester
 from actors.errors import NotFound
 from actors.schema.source import hint
@@ -14,7 +14,7 @@ from actors.schema.source import hint
 async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """One page of enrolments: of the tenant that was named, of all where a developer named none."""
     if ctx.tenant is None and ctx.caller.role in TENANT_ROLES:
-        raise unnamed(ctx.action)
+        raise tenant_missing(ctx.action)
     tenant = None if ctx.tenant is None else ctx.tenant.name
     page: dict[str, Any] = await ctx.ask(
         ctx.actors.directory, ListTesters(tenant, params.function, params.after, params.limit)

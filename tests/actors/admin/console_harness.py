@@ -15,7 +15,7 @@ import zmq
 from pykka._envelope import Envelope
 
 from actors.admin.console.actor import AdminConsole, ConsoleMailbox
-from actors.admin.console.call import Locally
+from actors.admin.console.call import LocalCall
 from actors.admin.console.context import Actors
 from actors.admin.messages import CommandDone, Execute
 from actors.errors import AuditProblem
@@ -276,7 +276,7 @@ class ConsoleHarness:
     def locally(self, action: str, tenant: str | None = None, **params: Any) -> ReplyFuture:
         """Ask as the wiring does."""
         answer = ReplyFuture()
-        self.mailbox.tell(Locally(action, tenant, params, answer))
+        self.mailbox.tell(LocalCall(action, tenant, params, answer))
         return answer
 
     def due(self, kind: type) -> float:

@@ -9,12 +9,10 @@ from typing import Any
 import msgpack
 import pytest
 
-from actors.admin.console import audit as recording
-from actors.admin.console import in_flight as errands
-from actors.admin.console import throttle
-from actors.admin.console.actor import CatchUp, CountStrangers, Finish
-from actors.admin.console.in_flight import Overdue
-from actors.admin.console.throttle import MOST_RECORDED
+from actors.admin.console import audit, in_flight, throttle
+from actors.admin.console.actor import FinishCalls, FlushAttempts, RetryBacklog
+from actors.admin.console.in_flight import DeadlinePassed
+from actors.admin.console.throttle import MAX_RECORDED
 from actors.admin.messages import CommandDone, RemoveMember
 from actors.edge.channel import Draining, FlushUses
 from actors.errors import (
@@ -225,17 +223,17 @@ def test_strangers_hear_the_same_whatever_they_try(console: ConsoleHarness, wire
 
 def test_strangers_do_not_fill_the_log(console: ConsoleHarness, wire: Wire) -> None:
     """A few of each minute have records of their own, with no word of theirs but the names they used."""
-    for _ in range(3 * MOST_RECORDED):
+    for _ in range(3 * MAX_RECORDED):
         wire.ask(**fields("unknown", "limits.show", filler="x" * 1000))
     console.settled()
-    assert [entry.kind for entry in console.entries] == [ACTION] * MOST_RECORDED
+    assert [entry.kind for entry in console.entries] == [ACTION] * MAX_RECORDED
     assert {entry.outcome for entry in console.entries} == {"unauthenticated"}
     assert {entry.params for entry in console.entries} == {None}
 
-    console.due(CountStrangers)
+    console.due(FlushAttempts)
     console.settled()
     assert console.entries[-1].kind == ATTEMPTS
-    assert str(console.entries[-1].message).startswith(f"{2 * MOST_RECORDED} more")
+    assert str(console.entries[-1].message).startswith(f"{2 * MAX_RECORDED} more")
 
 
 # ---------------------------------------------------------------- what is recorded when
@@ -354,27 +352,27 @@ def test_what_was_kept_is_recorded_also_where_nobody_calls(
     console.is_full = True
     wire.ask(**fields("developer", "limits.show"))
     wire.ask(**fields("developer", "limits.show"))
-    assert console.due(CatchUp) > 0
+    assert console.due(RetryBacklog) > 0
     console.settled()
     console.is_full = False
-    console.due(CatchUp)
+    console.due(RetryBacklog)
     console.settled()
 
     assert len(console.entries) == 2
     with pytest.raises(AssertionError, match="nobody asked"):
-        console.due(CatchUp)
+        console.due(RetryBacklog)
 
 
 def test_with_too_much_unrecorded_nothing_is_done_at_all(
     console: ConsoleHarness, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Memory is not the place for a log; refusals are then left out, and said so in the error log."""
-    monkeypatch.setattr(recording, "MOST_KEPT", 2)
+    monkeypatch.setattr(audit, "MAX_BACKLOG", 2)
     console.is_full = True
     replies = [wire.ask(**fields("developer", "limits.show")) for _ in range(4)]
 
     assert [code(reply) for reply in replies] == ["ok", "ok", "unavailable", "unavailable"]
-    assert len(console.mailbox.kept) == 2
+    assert len(console.mailbox.backlog) == 2
 
 
 def test_a_defect_is_recorded_as_one(console: ConsoleHarness, wire: Wire) -> None:
@@ -486,7 +484,7 @@ def test_a_change_whose_end_does_not_come_in_time_is_unknown_to_its_caller(
     console.stubs["directory"].holding = True
     wire.post(**fields("developer", "limits.set", mailbox=5), timeout_ms=7000)
     late = console.stubs["directory"].asked()
-    assert 0 < console.due(Overdue) <= 7
+    assert 0 < console.due(DeadlinePassed) <= 7
     reply = wire.receive()
 
     assert code(reply) == "unavailable"
@@ -505,7 +503,7 @@ def test_a_look_that_comes_too_late_has_changed_nothing(
     console.stubs["directory"].holding = True
     wire.post(**fields("developer", "limits.show"))
     late = console.stubs["directory"].asked()
-    console.due(Overdue)
+    console.due(DeadlinePassed)
     reply = wire.receive()
     assert code(reply) == "deadline_exceeded"
     assert "nothing was changed" in reply["error"]["message"]
@@ -522,7 +520,7 @@ def test_what_is_not_begun_in_time_is_not_begun(console: ConsoleHarness, wire: W
     console.stubs["audit_log"].holding = True
     wire.post(**fields("super admin", "members.remove", person=PERSON))
     intent = console.stubs["audit_log"].asked()
-    console.due(Overdue)
+    console.due(DeadlinePassed)
     reply = wire.receive()
     assert (code(reply), "nothing was done" in reply["error"]["message"]) == (
         "deadline_exceeded",
@@ -540,7 +538,7 @@ def test_only_so_many_calls_are_under_way(
     console: ConsoleHarness, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What comes on top is refused at once, before anything is looked at."""
-    monkeypatch.setattr(errands, "MOST_ERRANDS", 2)
+    monkeypatch.setattr(in_flight, "MAX_CALLS", 2)
     directory = console.stubs["directory"]
     directory.holding = True
     for _ in range(2):
@@ -561,7 +559,7 @@ def test_one_tenants_calls_leave_room_for_those_of_others(
     console: ConsoleHarness, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever keeps his own tenant busy cannot keep an operator from suspending it."""
-    monkeypatch.setattr(errands, "MOST_OF_ONE", 2)
+    monkeypatch.setattr(in_flight, "MAX_CALLS_PER_PARTY", 2)
     directory = console.stubs["directory"]
     directory.holding = True
     for who in ("owner", "admin owner"):
@@ -612,7 +610,7 @@ def test_a_console_that_fails_leaves_nobody_without_a_reply(
     local = console.locally("limits.show", "acme")
     console.stubs["directory"].asked()
     done = ReplyFuture()
-    console.mailbox.tell(Finish(done))
+    console.mailbox.tell(FinishCalls(done))
     console.mailbox.tell("a message of no kind")
 
     reply = wire.receive()
@@ -636,7 +634,7 @@ def test_what_a_console_that_fails_had_begun_is_recorded_by_the_next(
     begun = len(console.entries)
     console.fail()
     assert wire.receive()["error"]["code"] == "unavailable"
-    console.due(CatchUp)
+    console.due(RetryBacklog)
     console.settled()
 
     (entry,) = console.entries[begun:]
@@ -655,7 +653,7 @@ def test_what_came_of_a_call_is_recorded_where_the_console_fails_over_the_record
     console.stubs["audit_log"].asked()
     console.fail()
     console.stubs["audit_log"].holding = False
-    console.due(CatchUp)
+    console.due(RetryBacklog)
     console.settled()
     assert [(entry.action, entry.outcome) for entry in console.entries] == [
         ("members.remove", "ok")
@@ -803,7 +801,7 @@ def test_a_stopping_console_refuses_the_new_and_finishes_the_old(
     waiting = directory.asked()
     console.mailbox.tell(Draining())
     done = ReplyFuture()
-    console.mailbox.tell(Finish(done))
+    console.mailbox.tell(FinishCalls(done))
 
     refused = wire.ask(**fields("developer", "limits.show"))
     assert code(refused) == "unavailable"
@@ -817,10 +815,10 @@ def test_a_stopping_console_refuses_the_new_and_finishes_the_old(
 
 def test_an_idle_console_is_finished_at_once(console: ConsoleHarness, wire: Wire) -> None:
     """Having counted the strangers that have no record."""
-    for _ in range(MOST_RECORDED + 1):
+    for _ in range(MAX_RECORDED + 1):
         wire.ask(action="limits.show")
     done = ReplyFuture()
-    console.mailbox.tell(Finish(done))
+    console.mailbox.tell(FinishCalls(done))
     assert done.get(timeout=WAIT)
     assert console.entries[-1].kind == ATTEMPTS
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pykka._envelope import Envelope
 
-from actors.admin.console.audit import OK, Recorder
+from actors.admin.console.audit import OK, AuditWriter
 from actors.errors import AuditProblem, Unavailable
 from actors.log.messages import ACTION, Append, Entry
 from actors.runtime.futures import (
@@ -40,20 +40,20 @@ class Log(Mailbox):
 
 
 class Bench:
-    """A recorder, and all functions that are stepped through it."""
+    """A audit, and all functions that are stepped through it."""
 
     def __init__(self) -> None:
-        self.kept: deque[Entry] = deque()
+        self.backlog: deque[Entry] = deque()
         self.log = Log()
-        self.recorder = Recorder(self.log, self.kept)
+        self.audit = AuditWriter(self.log, self.backlog)
         self.written: list[str] = []
         self.ended: dict[str, Step] = {}
         self._waiting: list[tuple[str, CoroutineDriver, Awaiting]] = []
 
     def start(self, name: str, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Step a function to its first wait."""
-        stepper = CoroutineDriver(coroutine)
-        self._note(name, stepper, stepper.step())
+        driver = CoroutineDriver(coroutine)
+        self._note(name, driver, driver.step())
 
     def answer(self, fails: bool) -> None:
         """Answer the oldest question, and step on whoever asked it."""
@@ -68,17 +68,17 @@ class Bench:
             resolve(envelope.reply_to, len(self.written))
         for each in [each for each in self._waiting if each[2].awaited.done()]:
             self._waiting.remove(each)
-            name, stepper, awaiting = each
-            self._note(name, stepper, stepper.step(awaiting.awaited))
+            name, driver, awaiting = each
+            self._note(name, driver, driver.step(awaiting.awaited))
 
     def finish(self, *, fails: bool = False) -> None:
         """Answer until nobody asks any more."""
         while self.log.asked:
             self.answer(fails)
 
-    def _note(self, name: str, stepper: CoroutineDriver, step: Step) -> None:
+    def _note(self, name: str, driver: CoroutineDriver, step: Step) -> None:
         if isinstance(step, Awaiting):
-            self._waiting.append((name, stepper, step))
+            self._waiting.append((name, driver, step))
         else:
             self.ended[name] = step
 
@@ -101,17 +101,17 @@ def test_what_was_done_is_written_once(events: list[str]) -> None:
     for number, event in enumerate(events):
         if event == "call":
             names.append(f"n{number}")
-            bench.start(names[-1], bench.recorder.after(entry(names[-1])))
+            bench.start(names[-1], bench.audit.after(entry(names[-1])))
         elif event == "remind":
-            bench.start(f"reminder {number}", bench.recorder.catch_up())
+            bench.start(f"reminder {number}", bench.audit.retry_backlog())
         else:
             bench.answer(fails=event == "fail")
     bench.finish()
-    bench.start("last reminder", bench.recorder.catch_up())
+    bench.start("last reminder", bench.audit.retry_backlog())
     bench.finish()
 
     assert sorted(bench.written) == sorted(names)
-    assert not bench.recorder.is_behind
+    assert not bench.audit.has_backlog
     assert all(bench.ended[name] == Returned(None) for name in names)
 
 
@@ -119,9 +119,9 @@ def test_what_is_kept_is_written_before_anything_newer() -> None:
     """Records stand in the order in which things happened."""
     bench = Bench()
     for name in ("first", "second"):
-        bench.start(name, bench.recorder.after(entry(name)))
+        bench.start(name, bench.audit.after(entry(name)))
         bench.finish(fails=True)
-    bench.start("third", bench.recorder.after(entry("third")))
+    bench.start("third", bench.audit.after(entry("third")))
     bench.finish()
     assert bench.written == ["first", "second", "third"]
 
@@ -129,25 +129,25 @@ def test_what_is_kept_is_written_before_anything_newer() -> None:
 def test_while_somebody_catches_up_nothing_is_begun() -> None:
     """Whether all will be written is not known yet."""
     bench = Bench()
-    bench.start("done", bench.recorder.after(entry("done")))
+    bench.start("done", bench.audit.after(entry("done")))
     bench.finish(fails=True)
-    bench.start("reminder", bench.recorder.catch_up())
-    bench.start("write", bench.recorder.allow(writes=True))
-    bench.start("ahead", bench.recorder.ahead(entry("ahead")))
-    bench.start("read", bench.recorder.allow(writes=False))
+    bench.start("reminder", bench.audit.retry_backlog())
+    bench.start("write", bench.audit.require_writable(writes=True))
+    bench.start("ahead", bench.audit.before(entry("ahead")))
+    bench.start("read", bench.audit.require_writable(writes=False))
 
     assert unavailable(bench.ended["write"])
     assert unavailable(bench.ended["ahead"])
     assert bench.ended["read"] == Returned(None)
     bench.finish()
-    bench.start("write again", bench.recorder.allow(writes=True))
+    bench.start("write again", bench.audit.require_writable(writes=True))
     assert bench.ended["write again"] == Returned(None)
 
 
 def test_nothing_is_kept_of_what_was_not_done() -> None:
     """An intent that could not be written was none."""
     bench = Bench()
-    bench.start("ahead", bench.recorder.ahead(entry("ahead")))
+    bench.start("ahead", bench.audit.before(entry("ahead")))
     bench.finish(fails=True)
     assert unavailable(bench.ended["ahead"])
-    assert not bench.recorder.is_behind
+    assert not bench.audit.has_backlog

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from actors.admin.console.in_flight import Arrived, Errands, Overdue
+from actors.admin.console.in_flight import DeadlinePassed, InFlightCalls, ReplyArrived
 from actors.runtime.futures import CoroutineDriver, PendingReply, ReplyFuture
 
 
@@ -15,16 +15,16 @@ async def waits(answer: ReplyFuture) -> None:
 
 def test_an_answer_that_is_announced_twice_steps_its_errand_once() -> None:
     """By then it waits for another one, or has ended."""
-    errands = Errands(itertools.count(1))
+    calls = InFlightCalls(itertools.count(1))
     first, second = ReplyFuture(), ReplyFuture()
-    errand = errands.begin(CoroutineDriver(waits(first)), None)
-    assert errands.park(errand, first)
-    assert errands.awaiting(Arrived(errand.number, first)) is errand
+    call = calls.create(CoroutineDriver(waits(first)), None)
+    assert calls.suspend(call, first)
+    assert calls.find_awaiting(ReplyArrived(call.number, first)) is call
 
-    assert not errands.park(errand, second)
-    assert errands.awaiting(Arrived(errand.number, first)) is None
-    errands.end(errand)
-    assert errands.awaiting(Arrived(errand.number, second)) is None
-    assert errands.late(Overdue(errand.number)) is None
-    assert len(errands) == 0
-    errand.stepper.close()
+    assert not calls.suspend(call, second)
+    assert calls.find_awaiting(ReplyArrived(call.number, first)) is None
+    calls.remove(call)
+    assert calls.find_awaiting(ReplyArrived(call.number, second)) is None
+    assert calls.overdue(DeadlinePassed(call.number)) is None
+    assert len(calls) == 0
+    call.driver.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.admin.console.throttle import BURST, RATE, Pace
+from actors.admin.console.throttle import BURST, RATE, PersonRateLimits
 from actors.errors import ResourceExhausted
 from tests.actors.admin.console_harness import PEOPLE
 
@@ -13,30 +13,30 @@ ADA, BOB = PEOPLE["owner"], PEOPLE["member"]
 
 def test_after_a_burst_one_person_waits_and_another_does_not() -> None:
     """With another token, too: it is the person who is counted."""
-    pace = Pace()
+    rates = PersonRateLimits()
     for _ in range(int(BURST)):
-        pace.count(ADA, 1000.0)
+        rates.charge(ADA, 1000.0)
     with pytest.raises(ResourceExhausted) as refused:
-        pace.count(ADA._replace(id="t_" + "9" * 16), 1000.0)
-    pace.count(BOB, 1000.0)
+        rates.charge(ADA._replace(id="t_" + "9" * 16), 1000.0)
+    rates.charge(BOB, 1000.0)
 
     wait = refused.value.refusal.retry_after_ms
     assert wait is not None
     assert wait == pytest.approx(1000 / RATE)
-    pace.count(ADA, 1000.0 + wait / 1000)
+    rates.charge(ADA, 1000.0 + wait / 1000)
 
 
 def test_who_was_quiet_for_long_is_forgotten_and_nobody_else() -> None:
     """So that memory is for those who call, and nobody gets more by being forgotten."""
-    pace = Pace()
+    rates = PersonRateLimits()
     for _ in range(int(BURST)):
-        pace.count(ADA, 1000.0)
-    pace.count(BOB, 1000.0)
-    pace.forget(1001.0)
-    assert len(pace) == 1
+        rates.charge(ADA, 1000.0)
+    rates.charge(BOB, 1000.0)
+    rates.drop_idle(1001.0)
+    assert len(rates) == 1
     for _ in range(int(RATE)):
-        pace.count(ADA, 1001.0)
+        rates.charge(ADA, 1001.0)
     with pytest.raises(ResourceExhausted):
-        pace.count(ADA, 1001.0)
-    pace.forget(1001.0 + BURST / RATE)
-    assert len(pace) == 0
+        rates.charge(ADA, 1001.0)
+    rates.drop_idle(1001.0 + BURST / RATE)
+    assert len(rates) == 0
