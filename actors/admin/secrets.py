@@ -42,7 +42,7 @@ NAME_BYTES: Final = 4
 NONCE_BYTES: Final = 12
 HEADER_BYTES: Final = len(FORMAT) + NAME_BYTES
 
-Place = tuple[str | int, ...]
+AssociatedData = tuple[str | int, ...]
 """Where a blob belongs: what it is, whose, and which."""
 
 
@@ -52,13 +52,13 @@ class Key(NamedTuple):
     name: bytes
     """Says which key it is, and nothing of it."""
     cipher: ChaCha20Poly1305
-    marker: bytes
+    mac_key: bytes
 
     def __repr__(self) -> str:
         return f"Key({self.name.hex()})"
 
 
-class Vault:
+class Keyring:
     """Seals with its first key, opens with all of them. Never changed afterwards."""
 
     def __init__(self, keys: Sequence[bytes] = ()) -> None:
@@ -66,24 +66,24 @@ class Vault:
         self._keys = tuple(map(_prepared, keys))
 
     def __repr__(self) -> str:
-        return f"Vault({', '.join(key.name.hex() for key in self._keys)})"
+        return f"Keyring({', '.join(key.name.hex() for key in self._keys)})"
 
-    def seal(self, content: bytes, place: Place) -> bytes:
+    def encrypt(self, content: bytes, data: AssociatedData) -> bytes:
         """Encrypt with the first key; Unreadable where there is none."""
         if not self._keys:
             raise Unreadable("there is no key to encrypt with")
         name, cipher, _ = self._keys[0]
         nonce = os.urandom(NONCE_BYTES)
         header = FORMAT + name
-        return header + nonce + cipher.encrypt(nonce, content, _bound(header, place))
+        return header + nonce + cipher.encrypt(nonce, content, _authenticated(header, data))
 
-    def open(self, blob: bytes, place: Place) -> bytes:
+    def decrypt(self, blob: bytes, data: AssociatedData) -> bytes:
         """The content, if it was sealed for this place with a key that is here; Unreadable says why not."""
         header, nonce = blob[:HEADER_BYTES], blob[HEADER_BYTES : HEADER_BYTES + NONCE_BYTES]
         key = self._key_of(header)
         try:
             content = blob[HEADER_BYTES + NONCE_BYTES :]
-            return key.cipher.decrypt(nonce, content, _bound(header, place))
+            return key.cipher.decrypt(nonce, content, _authenticated(header, data))
         except (InvalidTag, ValueError):  # changed, cut short, or sealed for another place
             raise Unreadable("was changed since it was encrypted, or belongs elsewhere") from None
 
@@ -91,13 +91,13 @@ class Vault:
         """Whether it says that the first key sealed it."""
         return bool(self._keys) and blob[:HEADER_BYTES] == FORMAT + self._keys[0].name
 
-    def marks(self, digest: bytes) -> tuple[bytes, ...]:
+    def macs(self, digest: bytes) -> tuple[bytes, ...]:
         """What may stand for a digest in a file whose readers must not find out by guessing what it is of.
 
         An HMAC-SHA-256 by each key, the first key's first; at last the digest itself, which is all that there
         is without a key.
         """
-        return (*(hmac.digest(key.marker, digest, "sha256") for key in self._keys), digest)
+        return (*(hmac.digest(key.mac_key, digest, "sha256") for key in self._keys), digest)
 
     def _key_of(self, header: bytes) -> Key:
         if len(header) < HEADER_BYTES or not header.startswith(FORMAT):
@@ -122,14 +122,14 @@ def _derived(key: bytes, use: str, length: int) -> bytes:
     return HKDF(SHA256(), length, salt=None, info=f"tenantry {use}".encode()).derive(key)
 
 
-def _bound(header: bytes, place: Place) -> bytes:
+def _authenticated(header: bytes, data: AssociatedData) -> bytes:
     """As JSON no two places are alike: joined texts could be."""
-    return header + json.dumps(place).encode()
+    return header + json.dumps(data).encode()
 
 
 log = structlog.get_logger()
 
-MOST_BYTES = 64 * 1024
+MAX_FILE_BYTES = 64 * 1024
 """Of the file: a thousand keys and more; what is larger is another file."""
 
 SETTING = "TENANTRY_SECRETS_KEY (--secrets-key)"
@@ -140,26 +140,26 @@ HEADING = (
 )
 
 
-def find_keys(path: Path, is_needed: Callable[[], bool]) -> Vault:
+def find_keys(path: Path, is_needed: Callable[[], bool]) -> Keyring:
     """The keys of a server that starts; made where there are none and none `is_needed` yet. SettingsError.
 
     Where the file is missing and something is encrypted, the server serves everything else: a mount that
     failed must not take every tenant down. It makes no key then, which would stand in the place of the one
     that is to be put back.
     """
-    vault = read_keys(path)
-    if vault is not None:
-        return vault
+    keyring = read_keys(path)
+    if keyring is not None:
+        return keyring
     if is_needed():
         log.error(
             "the key file is missing: what tenants set for connectors can neither be read nor changed; put "
             "it back and start the server again",
             path=str(path),
         )
-        return Vault()
+        return Keyring()
     make_keys(path)
     log.info("key file made: keep a copy of it apart from the database's", path=str(path))
-    return read_keys(path) or Vault()
+    return read_keys(path) or Keyring()
 
 
 def make_keys(path: Path) -> None:
@@ -173,7 +173,7 @@ def make_keys(path: Path) -> None:
         ) from error
 
 
-def read_keys(path: Path) -> Vault | None:
+def read_keys(path: Path) -> Keyring | None:
     """What is in the file, or None where there is none.
 
     SettingsError where others may read it, and for what is no file of keys; it repeats nothing of the file.
@@ -186,11 +186,11 @@ def read_keys(path: Path) -> Vault | None:
         raise SettingsError(f"the key file {path} cannot be read: {error.strerror}") from error
     try:
         _require_private(path, os.fstat(descriptor))
-        content = os.read(descriptor, MOST_BYTES + 1)
+        content = os.read(descriptor, MAX_FILE_BYTES + 1)
     finally:
         os.close(descriptor)
-    if len(content) > MOST_BYTES:
-        raise SettingsError(f"{path} is no key file: it has more than {MOST_BYTES} bytes")
+    if len(content) > MAX_FILE_BYTES:
+        raise SettingsError(f"{path} is no key file: it has more than {MAX_FILE_BYTES} bytes")
     return _parsed(path, content)
 
 
@@ -205,7 +205,7 @@ def _require_private(path: Path, status: os.stat_result) -> None:
         )
 
 
-def _parsed(path: Path, content: bytes) -> Vault:
+def _parsed(path: Path, content: bytes) -> Keyring:
     keys = [
         _key(path, number, line.strip())
         for number, line in enumerate(content.splitlines(), 1)
@@ -216,7 +216,7 @@ def _parsed(path: Path, content: bytes) -> Vault:
             f"the key file {path} holds no key: put yours back; if there never was one, remove the file, "
             "and the next start makes another"
         )
-    return Vault(keys)
+    return Keyring(keys)
 
 
 def _key(path: Path, number: int, line: bytes) -> bytes:
@@ -233,20 +233,22 @@ def _key(path: Path, number: int, line: bytes) -> bytes:
     return key
 
 
-def opened(vault: Vault, row: Row[Any]) -> ConnectorSettings:
+def decrypt_settings(keyring: Keyring, row: Row[Any]) -> ConnectorSettings:
     """A row's settings, which are not NULL; with the problem where they cannot be read."""
     try:
-        content = vault.open(row.settings, place_of(row.tenant_id, row.connector, row.revision))
+        content = keyring.decrypt(
+            row.settings, associated_data(row.tenant_id, row.connector, row.revision)
+        )
     except Unreadable as error:
         return ConnectorSettings(row.connector, row.revision, problem=str(error))
     return ConnectorSettings(row.connector, row.revision, frozen(json.loads(content)))
 
 
-def sealed(vault: Vault, settings: Mapping[str, Any], place: Place) -> bytes:
+def encrypt_settings(keyring: Keyring, settings: Mapping[str, Any], data: AssociatedData) -> bytes:
     """What such a row holds; Unreadable where there is no key."""
-    return vault.seal(json.dumps(settings, separators=(",", ":")).encode(), place)
+    return keyring.encrypt(json.dumps(settings, separators=(",", ":")).encode(), data)
 
 
-def place_of(tenant_id: str, connector: str, revision: int) -> Place:
+def associated_data(tenant_id: str, connector: str, revision: int) -> AssociatedData:
     """Of one row: under another tenant, connector or revision its content opens no more."""
     return ("connector settings", tenant_id, connector, revision)

@@ -110,7 +110,7 @@ class System:
         self._storage = Storage(settings.data, migrations, quota, age.now)
         self._read_text(self.snapshot.current)
         prepare_directory(directory := settings.data / "directory.db")
-        self._vault = find_keys(settings.secrets_file, lambda: holds_sealed(directory))
+        self._keyring = find_keys(settings.secrets_file, lambda: holds_sealed(directory))
         self._security = Security.from_files(settings.curve_keys, settings.curve_clients)
         self._limits = Limits(body_bytes=settings.body_bytes)
         self._profiles = Profiles()
@@ -307,7 +307,7 @@ class System:
             audit=self.admin_log,
             profiles=self._profiles,
             snapshot=self.snapshot,
-            vault=self._vault,
+            keyring=self._keyring,
             epoch=MonotonicWallClock(self._now),
             age=self._age,
         )

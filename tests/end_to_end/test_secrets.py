@@ -232,7 +232,7 @@ def test_a_defect_that_quotes_what_is_set_is_told_without_it(
         cause = KeyError(settings["password"])
         raise RuntimeError(f"cannot seal {settings!r} for {place}") from cause
 
-    monkeypatch.setattr("actors.admin.directory.connector_settings.sealed", broken)
+    monkeypatch.setattr("actors.admin.directory.connector_settings.encrypt_settings", broken)
     given: dict[str, Any] = {"endpoint": "tcp://127.0.0.1:*", "memory_bytes": 0, "registry": INDEX}
     system = System(Settings(data=tmp_path, **given), events=events)
     system.start()

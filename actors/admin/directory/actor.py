@@ -20,7 +20,7 @@ from actors.admin.directory.store import QUERIES, DirectoryStore
 from actors.admin.directory.tables import tenants
 from actors.admin.directory.tenants import Archived, Archiving, Retirements
 from actors.admin.messages import CommandDone, Execute, PublishAll, PurgeExpired
-from actors.admin.secrets import Vault
+from actors.admin.secrets import Keyring
 from actors.errors import DatabaseProblem, Unavailable
 from actors.host.clocks import MonotonicWallClock, RetentionClock
 from actors.host.disk import ERRORS, TROUBLE, is_passing, is_trouble, said
@@ -57,7 +57,7 @@ class Directory(Actor):
         audit: Mailbox,
         profiles: Profiles,
         snapshot: RoutingSnapshot,
-        vault: Vault,
+        keyring: Keyring,
         epoch: MonotonicWallClock | None = None,
         age: RetentionClock | None = None,
     ) -> None:
@@ -69,7 +69,7 @@ class Directory(Actor):
         self._audit = audit
         self._profiles = profiles
         self._snapshot = snapshot
-        self._vault = vault
+        self._keyring = keyring
         self._epoch = epoch or MonotonicWallClock()
         self._age = age
         self._retirements = Retirements(mailbox, supervisor, archive)
@@ -144,7 +144,7 @@ class Directory(Actor):
             lambda: self._snapshot.current.config,
             self._epoch,
             connectors=lambda: self._snapshot.current.connectors,
-            vault=self._vault,
+            keyring=self._keyring,
             age=None if self._age is None else self._age.now,
         )
         self._is_in_doubt = False

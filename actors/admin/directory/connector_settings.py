@@ -20,7 +20,7 @@ from actors.admin.connector_messages import ConfigureConnector, ShowConnector, T
 from actors.admin.directory.config import is_deeper, merge_patch
 from actors.admin.directory.repository import DirectoryTransaction, Result, actor_label
 from actors.admin.directory.tables import connector_settings
-from actors.admin.secrets import opened, place_of, sealed
+from actors.admin.secrets import associated_data, decrypt_settings, encrypt_settings
 from actors.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable, Unreadable
 from actors.index.entries import Connector
 from actors.log.redaction import Redaction
@@ -178,14 +178,14 @@ def seal_anew(transaction: DirectoryTransaction) -> int:
     found = transaction.all(
         select(connector_settings).where(connector_settings.c.settings.is_not(None))
     )
-    old = [row for row in found if not transaction.vault.is_current(row.settings)]
+    old = [row for row in found if not transaction.keyring.is_current(row.settings)]
     return sum(_seal_row_anew(transaction, row) for row in old)
 
 
 def _seal_row_anew(transaction: DirectoryTransaction, row: Row[Any]) -> bool:
-    place = place_of(row.tenant_id, row.connector, row.revision)
+    place = associated_data(row.tenant_id, row.connector, row.revision)
     try:
-        blob = transaction.vault.seal(transaction.vault.open(row.settings, place), place)
+        blob = transaction.keyring.encrypt(transaction.keyring.decrypt(row.settings, place), place)
     except Unreadable:
         return False
     mine = _mine(row.tenant_id, row.connector)
@@ -205,7 +205,7 @@ def _settings(transaction: DirectoryTransaction, row: Row[Any] | None) -> Mappin
     """What is set; Unavailable where that cannot be read."""
     if row is None or row.settings is None:
         return EMPTY
-    found = opened(transaction.vault, row)
+    found = decrypt_settings(transaction.keyring, row)
     if found.problem is not None:
         raise Unavailable(
             f"what is set for {row.connector} cannot be read: it {found.problem}. The server's operator may "
@@ -222,7 +222,9 @@ def _sealed(
     revision: int,
 ) -> bytes:
     try:
-        return sealed(transaction.vault, settings, place_of(tenant_id, connector, revision))
+        return encrypt_settings(
+            transaction.keyring, settings, associated_data(tenant_id, connector, revision)
+        )
     except Unreadable as error:
         raise Unavailable(
             f"nothing can be set for connectors now: {error}; the server's operator has to put it back"
@@ -278,7 +280,9 @@ def _mine(tenant_id: str, connector: str) -> tuple[Any, Any]:
 def _map(transaction: DirectoryTransaction, name: str, row: Row[Any] | None) -> Result:
     """As `[shapes.connector]` says."""
     known = transaction.connectors().get(name)
-    found = None if row is None or row.settings is None else opened(transaction.vault, row)
+    found = (
+        None if row is None or row.settings is None else decrypt_settings(transaction.keyring, row)
+    )
     problem = found and found.problem
     settings = EMPTY if found is None else found.settings
     return {

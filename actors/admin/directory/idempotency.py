@@ -33,7 +33,7 @@ def recall(transaction: DirectoryTransaction, receipt: Receipt | None) -> Result
     )
     if row is None:
         return None
-    if row.digest not in transaction.vault.marks(receipt.digest):
+    if row.digest not in transaction.keyring.macs(receipt.digest):
         raise InvalidArgument(
             f"id {receipt.id!r} was used for another request within 24 h; "
             "a request with different content needs an id of its own"
@@ -72,7 +72,7 @@ def keep(transaction: DirectoryTransaction, receipt: Receipt | None, result: Res
         insert(receipts).values(
             caller=receipt.caller,
             id=receipt.id,
-            digest=transaction.vault.marks(receipt.digest)[0],
+            digest=transaction.keyring.macs(receipt.digest)[0],
             at=transaction.age,
             result=None if transaction.secret or transaction.revision else _text(result),
             token_id=transaction.secret,

@@ -21,7 +21,7 @@ from actors.admin.directory.tables import (
     testers,
     tokens,
 )
-from actors.admin.secrets import Vault, opened
+from actors.admin.secrets import Keyring, decrypt_settings
 from actors.errors import FailedPrecondition, NotFound
 from actors.host.clocks import MonotonicWallClock, rfc3339
 from actors.index.entries import ConfigSchemas, Connector
@@ -61,7 +61,7 @@ class DirectoryTransaction:
         schemas: Callable[[], ConfigSchemas],
         create_file: Callable[[str], object],
         connectors: Callable[[], Mapping[str, Connector]],
-        vault: Vault,
+        keyring: Keyring,
     ) -> None:
         self._connection = connection
         self._epoch = epoch
@@ -71,7 +71,7 @@ class DirectoryTransaction:
         self.create_file = create_file
         self.connectors = connectors
         """What a tenant may set settings for now."""
-        self.vault = vault
+        self.keyring = keyring
         self.changes = ChangeSet()
         self.secret: str | None = None
         """Id of the token whose text is in the result; such a result is stored nowhere."""
@@ -295,7 +295,9 @@ def _configured(
             connector_settings.c.tenant_id == tenant_id, connector_settings.c.settings.is_not(None)
         )
     )
-    return MappingProxyType({row.connector: opened(transaction.vault, row) for row in found})
+    return MappingProxyType(
+        {row.connector: decrypt_settings(transaction.keyring, row) for row in found}
+    )
 
 
 def page(rows: Iterable[tuple[str, Result]], limit: int) -> tuple[list[Result], str | None]:

@@ -34,7 +34,7 @@ from actors.admin.directory.config import require_plain
 from actors.admin.directory.repository import DirectoryTransaction, Result
 from actors.admin.directory.tables import connector_settings
 from actors.admin.messages import CommandDone, Execute
-from actors.admin.secrets import Vault
+from actors.admin.secrets import Keyring
 from actors.errors import DatabaseProblem, Unavailable
 from actors.host.clocks import MonotonicWallClock
 from actors.host.disk import ERRORS, Names, is_passing, result_code, said, sync
@@ -244,10 +244,10 @@ class DirectoryStore:
         epoch: MonotonicWallClock | None = None,
         *,
         connectors: Callable[[], Mapping[str, Connector]] = dict,
-        vault: Vault | None = None,
+        keyring: Keyring | None = None,
         age: Callable[[], float] | None = None,
     ) -> None:
-        """Without a vault, what is encrypted stays as it is. OSError, SQLAlchemyError or sqlite3.Error."""
+        """Without a keyring, what is encrypted stays as it is. OSError, SQLAlchemyError or sqlite3.Error."""
         self._path = path
         self._connection = open_directory(path, mode="rw")
         self._names = Names(path, wal_of(path))
@@ -256,7 +256,7 @@ class DirectoryStore:
         self._epoch = epoch or MonotonicWallClock()
         self._age = age or self._epoch.now
         self._connectors = connectors
-        self._vault = vault or Vault()
+        self._keyring = keyring or Keyring()
 
     def ask(self, query: Any) -> Result:
         """Answer a question."""
@@ -304,7 +304,7 @@ class DirectoryStore:
             self._schemas,
             self._create_file,
             self._connectors,
-            self._vault,
+            self._keyring,
         )
 
     def close(self) -> None:

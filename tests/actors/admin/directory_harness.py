@@ -13,7 +13,7 @@ from actors.admin import messages as m
 from actors.admin.connector_messages import ConfigureConnector, ShowConnector
 from actors.admin.directory.actor import Directory
 from actors.admin.directory.store import prepare_directory
-from actors.admin.secrets import Vault
+from actors.admin.secrets import Keyring
 from actors.errors import ActionError
 from actors.host.clocks import MonotonicWallClock
 from actors.index.parser import read_index
@@ -137,7 +137,7 @@ class DirectoryHarness:
         self.audit = Watch()
         self.profiles = Profiles()
         self.snapshot = RoutingSnapshot(table())
-        self.vault = Vault([KEY])
+        self.keyring = Keyring([KEY])
         """Of the next incarnation."""
         self.known = SubscriberView()
         self.files: list[str] = []
@@ -164,7 +164,7 @@ class DirectoryHarness:
             self.audit,
             self.profiles,
             self.snapshot,
-            self.vault,
+            self.keyring,
             MonotonicWallClock(lambda: self.now),
         )
 

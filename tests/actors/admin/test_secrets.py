@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import structlog
 
-from actors.admin.secrets import Vault, find_keys, make_keys, read_keys
+from actors.admin.secrets import Keyring, find_keys, make_keys, read_keys
 from actors.assembly.system import System
 from actors.errors import SettingsError
 from actors.settings import Settings
@@ -29,7 +29,7 @@ def written(path: Path, text: str, mode: int = 0o600) -> Path:
     return path
 
 
-def found(path: Path, *, needed: bool) -> tuple[Vault, Logged]:
+def found(path: Path, *, needed: bool) -> tuple[Keyring, Logged]:
     """What a start gets, and what it says."""
     with structlog.testing.capture_logs() as logged:
         return find_keys(path, lambda: needed), logged
@@ -43,30 +43,30 @@ def path(tmp_path: Path) -> Path:
 
 def test_the_first_start_makes_a_key_for_the_server_s_user_alone(path: Path) -> None:
     """Another one each time, and the log says where but not what it is."""
-    vault, logged = found(path, needed=False)
+    keyring, logged = found(path, needed=False)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [each["event"].partition(":")[0] for each in logged] == ["key file made"]
     key = path.read_text().splitlines()[-1]
     assert len(base64.b64decode(key)) == 32
     assert key not in repr(logged)
-    assert repr(read_keys(path)) == repr(vault)
+    assert repr(read_keys(path)) == repr(keyring)
     other, _ = found(path.with_name("other.key"), needed=False)
-    assert repr(other) != repr(vault)
+    assert repr(other) != repr(keyring)
 
 
 def test_every_later_start_finds_it(path: Path) -> None:
     """And leaves it as it is."""
-    vault, _ = found(path, needed=False)
+    keyring, _ = found(path, needed=False)
     before = path.read_bytes()
     again, logged = found(path, needed=True)
-    assert repr(again) == repr(vault)
+    assert repr(again) == repr(keyring)
     assert (path.read_bytes(), logged) == (before, [])
 
 
 def test_where_it_is_missed_none_is_made_in_its_place(path: Path) -> None:
     """Everything else is served, and the log says what is missing and what to do."""
-    vault, logged = found(path, needed=True)
-    assert repr(vault) == repr(Vault())
+    keyring, logged = found(path, needed=True)
+    assert repr(keyring) == repr(Keyring())
     assert not path.exists()
     (event,) = logged
     assert (event["log_level"], event["path"]) == ("error", str(path))
@@ -84,13 +84,13 @@ def test_one_that_others_may_read_is_refused(path: Path, mode: int) -> None:
 @pytest.mark.parametrize("mode", [0o600, 0o400])
 def test_one_that_may_only_be_read_will_do(path: Path, mode: int) -> None:
     """As whoever hands out secrets mounts it."""
-    assert repr(read_keys(written(path, FIRST, mode))) == repr(Vault([b"\x01" * 32]))
+    assert repr(read_keys(written(path, FIRST, mode))) == repr(Keyring([b"\x01" * 32]))
 
 
 def test_keys_stand_one_a_line_the_first_first(path: Path) -> None:
     """Blank lines and remarks are none."""
     text = f"# the newest\n{SECOND}\n\n  # before 2026-11\r\n {FIRST} \r\n"
-    assert repr(read_keys(written(path, text))) == repr(Vault([b"\x02" * 32, b"\x01" * 32]))
+    assert repr(read_keys(written(path, text))) == repr(Keyring([b"\x02" * 32, b"\x01" * 32]))
 
 
 @pytest.mark.parametrize(

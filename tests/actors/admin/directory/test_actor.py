@@ -16,7 +16,7 @@ from actors.admin import messages as m
 from actors.admin.connector_messages import TryPatch
 from actors.admin.directory.actor import Directory
 from actors.admin.directory.store import COMMANDS, QUERIES
-from actors.admin.secrets import Vault
+from actors.admin.secrets import Keyring
 from actors.errors import Unavailable
 from actors.messages import DirectoryChanged, Retired, TenantRecord, TokensUsed
 from actors.profiles import Profiles
@@ -116,7 +116,7 @@ def test_every_subscriber_hears_of_a_change_before_it_is_answered(
         nobody,
         profiles,
         RoutingSnapshot(table()),
-        Vault(),
+        Keyring(),
     )
     for command in (
         m.CreateTenant("acme", "Ada", None, token=False),

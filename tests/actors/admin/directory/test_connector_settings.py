@@ -14,7 +14,7 @@ import structlog
 from actors.admin.connector_messages import ConfigureConnector, ShowConnector
 from actors.admin.directory.store import holds_sealed
 from actors.admin.messages import DeleteTenant
-from actors.admin.secrets import Vault
+from actors.admin.secrets import Keyring
 from actors.errors import (
     ActionError,
     FailedPrecondition,
@@ -82,7 +82,7 @@ def change(path: Path, statement: str, *values: Any) -> None:
 
 def restart(directory: DirectoryHarness, *keys: bytes) -> list[Any]:
     """With these keys; what the start says."""
-    directory.vault = Vault(keys)
+    directory.keyring = Keyring(keys)
     with structlog.testing.capture_logs() as logged:
         directory.restart()
     return [each for each in logged if "connectors" in each["event"]]
@@ -390,7 +390,7 @@ def test_a_change_encrypts_with_the_first_key(directory: DirectoryHarness) -> No
     """Whatever opened it."""
     directory.tenant()
     configure(directory, **MAIL)
-    directory.vault = Vault([OTHER_KEY, KEY])
+    directory.keyring = Keyring([OTHER_KEY, KEY])
     restart(directory, OTHER_KEY, KEY)
     configure(directory, port=25)
-    assert Vault([OTHER_KEY]).is_current(rows(directory.path)[0][2])
+    assert Keyring([OTHER_KEY]).is_current(rows(directory.path)[0][2])

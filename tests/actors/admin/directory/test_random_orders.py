@@ -26,7 +26,7 @@ from actors.admin import messages as m
 from actors.admin.connector_messages import ConfigureConnector
 from actors.admin.directory.config import merge_patch
 from actors.admin.directory.store import prepare_directory
-from actors.admin.secrets import Vault
+from actors.admin.secrets import Keyring
 from actors.errors import Aborted, ActionError
 from actors.messages import DirectoryChanged, Principal, Retired
 from actors.runtime.futures import resolve
@@ -311,9 +311,9 @@ class RandomOrders(RuleBasedStateMachine):
     def rotate(self) -> None:
         """A new key in front at one start, the old one gone at the next."""
         self.keys.insert(0, bytes([len(self.keys), *range(31)]))
-        self.directory.vault = Vault(self.keys)
+        self.directory.keyring = Keyring(self.keys)
         self.directory.restart()
-        self.directory.vault = Vault(self.keys[:1])
+        self.directory.keyring = Keyring(self.keys[:1])
         self.directory.restart()
 
     # What always holds
