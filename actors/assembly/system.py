@@ -11,7 +11,7 @@ import zmq
 from actors.admin.console.actor import AdminConsole, ConsoleMailbox, FinishCalls
 from actors.admin.console.context import Actors
 from actors.admin.directory.actor import Directory
-from actors.admin.directory.store import holds_sealed, prepare_directory
+from actors.admin.directory.store import has_encrypted_settings, prepare_directory
 from actors.admin.messages import PublishAll, PurgeExpired
 from actors.admin.secrets import find_keys
 from actors.assembly.log_children import Logs, zone_of
@@ -110,7 +110,7 @@ class System:
         self._storage = Storage(settings.data, migrations, quota, age.now)
         self._read_text(self.snapshot.current)
         prepare_directory(directory := settings.data / "directory.db")
-        self._keyring = find_keys(settings.secrets_file, lambda: holds_sealed(directory))
+        self._keyring = find_keys(settings.secrets_file, lambda: has_encrypted_settings(directory))
         self._security = Security.from_files(settings.curve_keys, settings.curve_clients)
         self._limits = Limits(body_bytes=settings.body_bytes)
         self._profiles = Profiles()

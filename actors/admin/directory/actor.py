@@ -18,7 +18,7 @@ from actors.admin.directory import tenants as tenancy
 from actors.admin.directory.repository import DirectoryTransaction
 from actors.admin.directory.store import QUERIES, DirectoryStore
 from actors.admin.directory.tables import tenants
-from actors.admin.directory.tenants import Archived, Archiving, Retirements
+from actors.admin.directory.tenants import Archived, StartArchive, TenantDeletions
 from actors.admin.messages import CommandDone, Execute, PublishAll, PurgeExpired
 from actors.admin.secrets import Keyring
 from actors.errors import DatabaseProblem, Unavailable
@@ -33,10 +33,10 @@ from actors.runtime.mailbox import Mailbox
 
 log = structlog.get_logger()
 
-TOLD: Final = (PublishAll, TokensUsed, PurgeExpired, Retired, Archived)
+FIRE_AND_FORGET: Final = (PublishAll, TokensUsed, PurgeExpired, Retired, Archived)
 """What nobody waits for an answer to."""
 
-READING: Final = (PublishAll, *QUERIES)
+READ_ONLY: Final = (PublishAll, *QUERIES)
 """What changes nothing."""
 
 RETRY_MS = 1000
@@ -51,7 +51,7 @@ class Directory(Actor):
         mailbox: Mailbox,
         path: Path,
         create_file: Callable[[str], object],
-        archive: Archiving,
+        archive: StartArchive,
         subscribers: Sequence[Mailbox],
         supervisor: Mailbox,
         audit: Mailbox,
@@ -64,7 +64,7 @@ class Directory(Actor):
         """`age` is the time by which things are removed; it is noted once a minute."""
         super().__init__(mailbox)
         self._path = path
-        self._create_file = lambda tenant_id: _made(create_file, tenant_id)
+        self._create_file = lambda tenant_id: _create_tenant_file(create_file, tenant_id)
         self._subscribers = subscribers
         self._audit = audit
         self._profiles = profiles
@@ -72,18 +72,18 @@ class Directory(Actor):
         self._keyring = keyring
         self._epoch = epoch or MonotonicWallClock()
         self._age = age
-        self._retirements = Retirements(mailbox, supervisor, archive)
-        self._open_file: DirectoryStore | None = None
+        self._deletions = TenantDeletions(mailbox, supervisor, archive)
+        self._open_store: DirectoryStore | None = None
         self._is_in_doubt = False
         """Whether a transaction has failed and the file is not settled since."""
         self._handlers: dict[type, Callable[[Any], Any]] = {
             Execute: self._execute,
-            PublishAll: self._tell_everything,
-            TokensUsed: self._note_uses,
-            PurgeExpired: self._sweep,
-            Retired: lambda message: self._retirements.archive(message.tenant),
-            Archived: self._archived,
-            **dict.fromkeys(QUERIES, self._answer_question),
+            PublishAll: self._send_snapshot,
+            TokensUsed: self._record_uses,
+            PurgeExpired: self._purge_expired,
+            Retired: lambda message: self._deletions.archive(message.tenant),
+            Archived: self._on_archived,
+            **dict.fromkeys(QUERIES, self._answer_query),
         }
 
     def on_start(self) -> None:
@@ -113,9 +113,9 @@ class Directory(Actor):
         handler = self._handlers.get(type(message))
         if handler is None:
             raise TypeError(f"the Directory has no handler for {type(message).__name__}")
-        is_told = isinstance(message, TOLD)
+        is_told = isinstance(message, FIRE_AND_FORGET)
         try:
-            self._make_ready(writes=type(message) not in READING)
+            self._make_ready(writes=type(message) not in READ_ONLY)
             return handler(message)
         except Unavailable as displaced:
             if not is_told:
@@ -132,13 +132,13 @@ class Directory(Actor):
     # The file
 
     @property
-    def _file(self) -> DirectoryStore:
-        assert self._open_file is not None
-        return self._open_file
+    def _store(self) -> DirectoryStore:
+        assert self._open_store is not None
+        return self._open_store
 
     def _open(self) -> None:
         """What ended while nobody looked is part of everything: told by itself it would seem all there is."""
-        self._open_file = DirectoryStore(
+        self._open_store = DirectoryStore(
             self._path,
             self._create_file,
             lambda: self._snapshot.current.config,
@@ -148,49 +148,49 @@ class Directory(Actor):
             age=None if self._age is None else self._age.now,
         )
         self._is_in_doubt = False
-        ended = self._ended_meanwhile()
-        self._seal_anew()
-        self._tell_all()
+        ended = self._end_expired_at_start()
+        self._reencrypt()
+        self._publish_all()
         self._record_ended(ended)
 
-    def _tell_all(self) -> None:
-        profiles = self._file.read(lambda transaction: dict(repository.profiles(transaction)))
-        _tell_unreadable(profiles)
+    def _publish_all(self) -> None:
+        profiles = self._store.read(lambda transaction: dict(repository.profiles(transaction)))
+        _log_unreadable(profiles)
         self._profiles.replace(profiles)
-        self._publish(self._file.read(repository.snapshot))
+        self._publish(self._store.read(repository.snapshot))
 
     def _make_ready(self, *, writes: bool) -> None:
         """Open the file, or settle it; what only reads sees the last that was synced meanwhile."""
-        if self._open_file is None:
+        if self._open_store is None:
             self._open()
         elif self._is_in_doubt:
             try:
-                self._settle_file()
+                self._make_durable()
             except ERRORS:
                 if writes:
                     raise
 
-    def _settle_file(self) -> None:
+    def _make_durable(self) -> None:
         """A commit that reports failure may be on disk all the same: tell what is there now."""
-        self._file.settle()
+        self._store.make_durable()
         self._is_in_doubt = False
-        self._tell_all()
+        self._publish_all()
 
-    def _ended_meanwhile(self) -> Sequence[Any]:
+    def _end_expired_at_start(self) -> Sequence[Any]:
         """A file that cannot be written can be read, and the next sweep tries again."""
         try:
-            return self._file.run(_end_expired)[1]
+            return self._store.run(_end_expired)[1]
         except TROUBLE as error:
             self._is_in_doubt = True
             log.error("what has expired could not be marked", exc_info=error)
             return ()
 
-    def _seal_anew(self) -> None:
+    def _reencrypt(self) -> None:
         """With the first key, so that one that was replaced can go."""
         if self._is_in_doubt:
             return
         try:
-            count = self._file.run(connector_settings.seal_anew)
+            count = self._store.run(connector_settings.reencrypt)
         except TROUBLE as error:  # what cannot be written can be read
             self._is_in_doubt = True
             log.error("settings of connectors could not be encrypted anew", exc_info=error)
@@ -199,9 +199,9 @@ class Directory(Actor):
             log.info("settings of connectors encrypted anew with the first key", count=count)
 
     def _close(self) -> None:
-        if self._open_file is not None:
-            self._open_file.close()
-            self._open_file = None
+        if self._open_store is not None:
+            self._open_store.close()
+            self._open_store = None
 
     def _refusal(self, error: Exception) -> Unavailable:
         """What a caller is told after the file has failed. It is settled or opened anew, now or later."""
@@ -221,65 +221,65 @@ class Directory(Actor):
 
     def _is_unreadable(self) -> bool:
         """Then a connection of its own may help, which only what is settled gets."""
-        if self._open_file is None:
+        if self._open_store is None:
             return False
         try:
-            self._file.read(lambda transaction: transaction.one(select(tenants.c.id).limit(1)))
+            self._store.read(lambda transaction: transaction.one(select(tenants.c.id).limit(1)))
         except ERRORS:
             return True
         return False
 
     # Questions and orders
 
-    def _answer_question(self, query: Any) -> Any:
-        return self._file.ask(query)
+    def _answer_query(self, query: Any) -> Any:
+        return self._store.ask(query)
 
     def _execute(self, message: Execute) -> CommandDone:
-        done, transaction = self._file.execute(message)
-        self._tell(transaction)
+        done, transaction = self._store.execute(message)
+        self._publish_changes(transaction)
         return done
 
-    def _tell(self, transaction: DirectoryTransaction) -> None:
+    def _publish_changes(self, transaction: DirectoryTransaction) -> None:
         """Snapshots first: whoever hears of the change may look at once."""
         changed = transaction.changes.profiles
         if changed:
-            for tenant_id, profile in self._file.read(
+            for tenant_id, profile in self._store.read(
                 lambda now: list(repository.profiles(now, *changed))
             ):
                 self._profiles.publish(tenant_id, profile)
-        change = self._file.read(transaction.changes.to_message)
+        change = self._store.read(transaction.changes.to_message)
         if change != DirectoryChanged():
             self._publish(change)
 
-    def _tell_everything(self, message: PublishAll) -> None:
-        message.mailbox.tell(self._file.read(repository.snapshot))
+    def _send_snapshot(self, message: PublishAll) -> None:
+        message.mailbox.tell(self._store.read(repository.snapshot))
 
-    def _note_uses(self, message: TokensUsed) -> None:
-        self._file.run(lambda transaction: tokens.note_uses(transaction, message.at))
+    def _record_uses(self, message: TokensUsed) -> None:
+        self._store.run(lambda transaction: tokens.record_uses(transaction, message.at))
 
     def _publish(self, change: DirectoryChanged) -> None:
         if change.complete or change.tenants or change.forgotten:
-            self._snapshot.tenants = self._file.run(repository.count_active)
+            self._snapshot.tenants = self._store.run(repository.count_active)
         for subscriber in self._subscribers:
             subscriber.tell(change)
 
     # What time does
 
-    def _sweep(self, _: PurgeExpired) -> None:
+    def _purge_expired(self, _: PurgeExpired) -> None:
         if self._age is not None:
             self._age.note()
-        transaction, ended = self._file.run(_end_expired)
-        self._tell(transaction)
+        transaction, ended = self._store.run(_end_expired)
+        self._publish_changes(transaction)
         self._record_ended(ended)
-        self._retirements.begin(self._file.run(tenancy.retire_due))
+        self._deletions.begin(self._store.run(tenancy.mark_due))
 
-    def _archived(self, message: Archived) -> None:
+    def _on_archived(self, message: Archived) -> None:
         """The tenant is out of its file; now it leaves this one."""
-        backup = self._retirements.end(message)
+        backup = self._deletions.end(message)
         if backup is None:
             return
         tenant = message.tenant
-        change = self._file.run(lambda transaction: tenancy.purge(transaction, tenant))
+        change = self._store.run(lambda transaction: tenancy.purge(transaction, tenant))
         self._profiles.forget(tenant.id)
         self._publish(change)
         self._record("tenants.deleted", tenant.name, tenant.id, None, backup.name)
@@ -307,7 +307,7 @@ class Directory(Actor):
         )
 
 
-def _made(create_file: Callable[[str], object], tenant_id: str) -> None:
+def _create_tenant_file(create_file: Callable[[str], object], tenant_id: str) -> None:
     """Have a tenant's file made; Unavailable where that may succeed later."""
     try:
         create_file(tenant_id)
@@ -321,7 +321,7 @@ def _made(create_file: Callable[[str], object], tenant_id: str) -> None:
         ) from error
 
 
-def _tell_unreadable(profiles: Mapping[str, Profile]) -> None:
+def _log_unreadable(profiles: Mapping[str, Profile]) -> None:
     """Once, with one of them: where a key is missing it is missing for many."""
     lost = [
         f"{each.connector} of tenant {tenant_id} {each.problem}"
@@ -336,5 +336,5 @@ def _tell_unreadable(profiles: Mapping[str, Profile]) -> None:
 def _end_expired(transaction: DirectoryTransaction) -> tuple[DirectoryTransaction, Sequence[Any]]:
     """The news, and the grants that are over."""
     tokens.end_expired(transaction)
-    idempotency.forget_old(transaction)
+    idempotency.expire(transaction)
     return transaction, grants.end_expired(transaction)

@@ -18,22 +18,22 @@ from actors.admin.messages import Execute
 from actors.errors import Aborted, PermissionDenied
 from actors.messages import Principal
 
-OF_THE_PROCESS = frozenset({"console", "machine"})
+PROCESS_ROLES = frozenset({"console", "machine"})
 """Roles of those who need no token: whoever runs the server, and the server itself."""
 
 
-def require_standing(transaction: DirectoryTransaction, message: Execute) -> None:
+def require_still_authorized(transaction: DirectoryTransaction, message: Execute) -> None:
     """Return if the order may be given as it is; Aborted where its giver's standing or its tenant changed.
 
     PermissionDenied for someone of one tenant on another: no channel lets that through. What was done before
     is no exception: its answer is for who may still ask.
     """
-    _require_giver(transaction, message.by, message.command)
+    _require_caller(transaction, message.by, message.command)
     _require_same_tenant(transaction, message)
 
 
-def _require_giver(transaction: DirectoryTransaction, by: Principal, command: Any) -> None:
-    if by.role in OF_THE_PROCESS:
+def _require_caller(transaction: DirectoryTransaction, by: Principal, command: Any) -> None:
+    if by.role in PROCESS_ROLES:
         return
     holder = _holder(transaction, by)
     if holder is None or not _has_role(transaction, by, holder):
@@ -41,7 +41,7 @@ def _require_giver(transaction: DirectoryTransaction, by: Principal, command: An
             f"{by.person} is no longer {by.role} as when this was asked, or the token is no longer good: "
             "look again, and ask anew if you still may"
         )
-    _require_place(by, command)
+    _require_own_tenant(by, command)
 
 
 def _holder(transaction: DirectoryTransaction, by: Principal) -> Row[Any] | None:
@@ -93,7 +93,7 @@ def _require_same_tenant(transaction: DirectoryTransaction, message: Execute) ->
         )
 
 
-def _require_place(by: Principal, command: Any) -> None:
+def _require_own_tenant(by: Principal, command: Any) -> None:
     """A super admin is one on his tenant; what names no tenant he gives as the developer admin he is."""
     named = getattr(command, "tenant", None)
     is_elsewhere = by.role in TENANT_ROLES or (by.role == SUPER_ADMIN and named is not None)

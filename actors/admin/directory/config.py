@@ -45,20 +45,20 @@ IN_REQUEST: Final[Mapping[tuple[type, str], str]] = MappingProxyType(
 """Where a command's field stands in its request, if not under its own name."""
 
 
-def hidden(text: str, layout: str = "") -> str | None:
+def control_characters(text: str, layout: str = "") -> str | None:
     """What is wrong with a text, in words to follow its name; `layout` may be in it. None for nothing."""
     if any(sign not in layout and _is_control(sign) for sign in text):
         return CONTROL_IN_TEXT if layout else CONTROL
     return None if OVERRIDES.isdisjoint(text) else OVERRIDE
 
 
-def require_plain(command: Any) -> None:
+def require_printable(command: Any) -> None:
     """Return if each text of a command shows as it is; InvalidArgument names the one that does not."""
     for name, value in command._asdict().items():
-        flaw = hidden(value) if isinstance(value, str) else None
-        if flaw is not None:
+        problem = control_characters(value) if isinstance(value, str) else None
+        if problem is not None:
             field = f"params.{IN_REQUEST.get((type(command), name), name)}"
-            raise InvalidArgument(f"{field} {flaw}", details=(Problem(field, flaw),))
+            raise InvalidArgument(f"{field} {problem}", details=(Problem(field, problem),))
 
 
 def _is_control(sign: str) -> bool:
@@ -69,16 +69,16 @@ def _is_control(sign: str) -> bool:
 PARTS: Final = ConfigSchemas._fields
 """settings and whitelabel: all there is at the top."""
 
-MOST_BYTES: Final = 64 * 1024
+MAX_BYTES: Final = 64 * 1024
 """Of the whole config as compact JSON in UTF-8."""
 
-MOST_DEPTH: Final = 8
+MAX_DEPTH: Final = 8
 """Maps and lists within each other, the config itself being the first."""
 
 PATCH: Final = ("params", "patch")
 """Where a patch stands in its request."""
 
-WITHIN_URLS: Final = re.compile(r"[\t\n\r\0-\x1f\u00ad\u200b-\u200f\u2060\ufeff]")
+IGNORED_IN_URLS: Final = re.compile(r"[\t\n\r\0-\x1f\u00ad\u200b-\u200f\u2060\ufeff]")
 """What browsers or people overlook within a scheme (url.spec.whatwg.org, basic URL parser, steps 2 and 3)."""
 
 SCRIPT: Final = re.compile(
@@ -111,7 +111,7 @@ def patched(
     InvalidArgument names each field as the request has it, such as `params.patch.whitelabel.logo_url`, also
     where the field was there before and fits no longer.
     """
-    _refuse(_misshapen(patch, PATCH))  # before the merge, which follows it down
+    _raise_if_any(_invalid_shape(patch, PATCH))  # before the merge, which follows it down
     merged = {part: {} for part in PARTS} | merge_patch(thawed(config), thawed(patch))
     return _checked(merged, schemas, PATCH)
 
@@ -123,41 +123,41 @@ def checked(config: Mapping[str, Any], schemas: ConfigSchemas) -> dict[str, Any]
 
 def _checked(config: dict[str, Any], schemas: ConfigSchemas, place: Key) -> dict[str, Any]:
     config = {part: {} for part in PARTS} | config
-    _refuse(_misshapen(config, place))
-    _refuse(_too_large(config, place))
+    _raise_if_any(_invalid_shape(config, place))
+    _raise_if_any(_too_large(config, place))
     for part in PARTS:
-        _refuse(_unfit(config[part], schemas, part, place))
-    _refuse(_unsafe(config["whitelabel"], (*place, "whitelabel")))
+        _raise_if_any(_invalid(config[part], schemas, part, place))
+    _raise_if_any(_unsafe(config["whitelabel"], (*place, "whitelabel")))
     return config
 
 
-def _refuse(found: Iterator[Problem]) -> None:
+def _raise_if_any(found: Iterator[Problem]) -> None:
     problems = tuple(islice(found, MOST_PROBLEMS))
     if problems:
         message = summary("config", "it cannot be like this", problems)
         raise InvalidArgument(message, details=problems)
 
 
-def _misshapen(config: Mapping[str, Any], place: Key) -> Iterator[Problem]:
+def _invalid_shape(config: Mapping[str, Any], place: Key) -> Iterator[Problem]:
     """Of a config and of a patch for one: what is at the top, and how deep it is."""
     for name, part in config.items():
         if name not in PARTS:
             yield Problem(dotted((*place, name)), "is unknown: there are settings and whitelabel")
         elif part is not None and not isinstance(part, Mapping):
             yield Problem(dotted((*place, name)), "is no map")
-    if is_deeper(config, MOST_DEPTH):
-        yield Problem(dotted(place), f"is more than {MOST_DEPTH} maps and lists deep")
+    if is_deeper(config, MAX_DEPTH):
+        yield Problem(dotted(place), f"is more than {MAX_DEPTH} maps and lists deep")
 
 
 def is_deeper(value: Any, most: int) -> bool:
     """Level by level, so that no depth of the input is one of ours."""
     level = [value]
     for _ in range(most):
-        level = [inner for each in level for inner in _children(each) if _is_holder(inner)]
+        level = [inner for each in level for inner in _children(each) if _is_container(inner)]
     return bool(level)
 
 
-def _is_holder(value: Any) -> bool:
+def _is_container(value: Any) -> bool:
     return isinstance(value, Mapping | list | tuple)
 
 
@@ -172,13 +172,13 @@ def _too_large(config: Mapping[str, Any], place: Key) -> Iterator[Problem]:
     except (TypeError, ValueError):  # the channels' decoder lets nothing of the kind through
         yield Problem(dotted(place), "holds what JSON cannot say")
         return
-    if size > MOST_BYTES:
+    if size > MAX_BYTES:
         yield Problem(
-            dotted(place), f"makes a config of {size} bytes as JSON, and {MOST_BYTES} are the most"
+            dotted(place), f"makes a config of {size} bytes as JSON, and {MAX_BYTES} are the most"
         )
 
 
-def _unfit(value: Any, schemas: ConfigSchemas, part: str, place: Key) -> Iterator[Problem]:
+def _invalid(value: Any, schemas: ConfigSchemas, part: str, place: Key) -> Iterator[Problem]:
     try:
         getattr(schemas, part).parse(value)
     except InvalidArgument as error:
@@ -189,34 +189,34 @@ def _unfit(value: Any, schemas: ConfigSchemas, part: str, place: Key) -> Iterato
 def _unsafe(value: Any, place: Key) -> Iterator[Problem]:
     """Each text and each name, at any depth, that must not reach a page."""
     if isinstance(value, str):
-        problem = flaw(value)
+        problem = unsafe_text_problem(value)
         if problem is not None:
             yield Problem(dotted(place), problem)
         return
     if isinstance(value, Mapping):
         for name in value:
-            problem = flaw(name)
+            problem = unsafe_text_problem(name)
             if problem is not None:
                 yield Problem(dotted((*place, name)), f"has a name that {problem}")
-    if _is_holder(value):
+    if _is_container(value):
         pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
         for name, inner in pairs:
             yield from _unsafe(inner, (*place, name))
 
 
-def flaw(text: str) -> str | None:
+def unsafe_text_problem(text: str) -> str | None:
     """Why a text of whitelabel cannot be shown to end users, in words to follow its name; None where it can.
 
     Asked of the text as it stands and as a page would read it: entities resolved, twice because templates
     escape twice, and look-alikes of ASCII (full width and the like) as what they look like.
     """
     read = _as_read(text)
-    problem = hidden(text + read, LAYOUT)
+    problem = control_characters(text + read, LAYOUT)
     if problem is not None:
         return problem
     if any(sign in "<>" for sign in text + read):
         return MARKUP
-    if SCRIPT.search(WITHIN_URLS.sub("", text)) or SCRIPT.search(WITHIN_URLS.sub("", read)):
+    if SCRIPT.search(IGNORED_IN_URLS.sub("", text)) or SCRIPT.search(IGNORED_IN_URLS.sub("", read)):
         return RUNS
     return None
 

@@ -16,10 +16,10 @@ from actors.admin.messages import ListConfigs, PatchConfig, RevertConfig, ShowCo
 from actors.errors import Aborted, AlreadyExists, NotFound
 from actors.messages import Principal
 
-MOST_KEPT = 200
+MAX_REVISIONS = 200
 """Revisions of one tenant: the newest; 12.5 MiB of the largest configs there can be."""
 
-MOST_CHANGE = 200
+MAX_CHANGE_NOTE = 200
 """Characters of the note on what a revision changed."""
 
 
@@ -36,7 +36,9 @@ def patch(transaction: DirectoryTransaction, command: PatchConfig, by: Principal
     tenant = transaction.find_mutable_tenant(command.tenant)
     newest = _require_revision(transaction, tenant, command.revision)
     content = patched(_content(newest), command.patch, transaction.schemas())
-    return _add(transaction, tenant.id, newest, content, f"patch of {_named(command.patch)}", by)
+    return _add(
+        transaction, tenant.id, newest, content, f"patch of {_changed_paths(command.patch)}", by
+    )
 
 
 def history(transaction: DirectoryTransaction, query: ListConfigs) -> Result:
@@ -65,7 +67,7 @@ def revert(transaction: DirectoryTransaction, command: RevertConfig, by: Princip
     return _add(transaction, tenant.id, newest, content, f"revert to {command.to}", by)
 
 
-def again(transaction: DirectoryTransaction, tenant_id: str, revision: int) -> Result:
+def reapply(transaction: DirectoryTransaction, tenant_id: str, revision: int) -> Result:
     """What the order that made this revision answered; AlreadyExists where it is kept no longer."""
     row = _find(transaction, tenant_id, revision)
     if row is None:
@@ -92,10 +94,10 @@ def _add(
             content=json.dumps(content, ensure_ascii=False),
             changed_at=transaction.now_text,
             changed_by=actor_label(by),
-            change=change[:MOST_CHANGE],
+            change=change[:MAX_CHANGE_NOTE],
         )
     )
-    too_old = configs.c.revision <= number - MOST_KEPT
+    too_old = configs.c.revision <= number - MAX_REVISIONS
     transaction.run(delete(configs).where(configs.c.tenant_id == tenant_id, too_old))
     transaction.changes.profiles.add(tenant_id)
     transaction.revision = (tenant_id, number)
@@ -167,7 +169,7 @@ def _summary(row: Row[Any]) -> Result:
     }
 
 
-def _named(patch: Mapping[str, Any]) -> str:
+def _changed_paths(patch: Mapping[str, Any]) -> str:
     return ", ".join(_paths(patch)) or "nothing"
 
 

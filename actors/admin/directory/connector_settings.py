@@ -31,16 +31,16 @@ from actors.schema.source import hint
 from actors.schema.validation import summary
 from transport.message import Problem
 
-MOST_BYTES: Final = 16 * 1024
+MAX_BYTES: Final = 16 * 1024
 """Of one tenant's settings for one connector as compact JSON: four keys with their certificates."""
 
-MOST_DEPTH: Final = 8
+MAX_DEPTH: Final = 8
 """Maps and lists within each other, the settings themselves being the first."""
 
 SET: Final = "set"
 """What is shown in place of a secret that is set; null of one that is not."""
 
-PLACE: Final = "params.settings"
+FIELD: Final = "params.settings"
 
 TARGETS: Final = frozenset(
     {"host", "port", "endpoint", "url", "uri", "server", "address", "hostname"}
@@ -67,26 +67,26 @@ def patched(settings: Mapping[str, Any], patch: Mapping[str, Any], schema: Schem
     server is not sent to another. InvalidArgument names each field as the request has it, also one that was
     there before and fits no longer; never a value.
     """
-    _refuse(_too_deep(patch))  # before the merge, which follows it down
+    _raise_if_any(_too_deep(patch))  # before the merge, which follows it down
     kept, given = thawed(settings), thawed(patch)
     dropped: tuple[str, ...] = ()
     merged: dict[str, Any] = merge_patch(kept, given)
     if list(_targets(merged)) != list(_targets(kept)):
-        dropped = tuple(_drop_secrets(kept, given, shown(settings, schema)))
+        dropped = tuple(_drop_secrets(kept, given, visible_settings(settings, schema)))
         merged = merge_patch(kept, given)
-    _refuse(_too_large(merged))
-    _refuse(_unfit(merged, schema, dropped))
+    _raise_if_any(_too_large(merged))
+    _raise_if_any(_invalid(merged, schema, dropped))
     return Patched(merged, dropped)
 
 
-def shown(settings: Mapping[str, Any], schema: Schema | None) -> dict[str, Any]:
+def visible_settings(settings: Mapping[str, Any], schema: Schema | None) -> dict[str, Any]:
     """What its owner may see of it, null for what could be set besides; None for a schema nobody knows."""
     source = {} if schema is None else schema.source
     visible = Redaction(source, described_only=True, mark=SET).whole(settings)
     return dict.fromkeys(source.get("properties", ())) | visible
 
 
-def _refuse(found: Iterator[Problem]) -> None:
+def _raise_if_any(found: Iterator[Problem]) -> None:
     problems = tuple(found)
     if problems:
         message = summary("connectors.configure", "it cannot be like this", problems)
@@ -94,18 +94,18 @@ def _refuse(found: Iterator[Problem]) -> None:
 
 
 def _too_deep(patch: Mapping[str, Any]) -> Iterator[Problem]:
-    if is_deeper(patch, MOST_DEPTH):
-        yield Problem(PLACE, f"is more than {MOST_DEPTH} maps and lists deep")
+    if is_deeper(patch, MAX_DEPTH):
+        yield Problem(FIELD, f"is more than {MAX_DEPTH} maps and lists deep")
 
 
 def _too_large(settings: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _too_deep(settings)
     size = len(json.dumps(settings, ensure_ascii=False, separators=(",", ":")).encode())
-    if size > MOST_BYTES:
-        yield Problem(PLACE, f"makes {size} bytes as JSON, and {MOST_BYTES} are the most")
+    if size > MAX_BYTES:
+        yield Problem(FIELD, f"makes {size} bytes as JSON, and {MAX_BYTES} are the most")
 
 
-def _unfit(
+def _invalid(
     settings: Mapping[str, Any], schema: Schema, dropped: Sequence[str] = ()
 ) -> Iterator[Problem]:
     try:
@@ -145,7 +145,7 @@ def show(transaction: DirectoryTransaction, query: ShowConnector) -> Result:
     tenant = transaction.find_tenant(query.tenant)
     row = _find(transaction, tenant.id, query.connector)
     if row is None:
-        _known(transaction, query.connector)
+        _declared_connector(transaction, query.connector)
     return {"connector": _map(transaction, query.connector, row)}
 
 
@@ -168,21 +168,21 @@ def configure(
         blob = None
     else:
         settings, dropped = _patched(transaction, command, row)
-        blob = _sealed(transaction, settings, tenant.id, command.connector, revision)
+        blob = _encrypt(transaction, settings, tenant.id, command.connector, revision)
     written = _write(transaction, tenant.id, command.connector, blob, revision, by)
     return {**written, "dropped": list(dropped)}
 
 
-def seal_anew(transaction: DirectoryTransaction) -> int:
+def reencrypt(transaction: DirectoryTransaction) -> int:
     """Encrypt with the first key what was encrypted with another one; how many. What cannot be read stays."""
     found = transaction.all(
         select(connector_settings).where(connector_settings.c.settings.is_not(None))
     )
     old = [row for row in found if not transaction.keyring.is_current(row.settings)]
-    return sum(_seal_row_anew(transaction, row) for row in old)
+    return sum(_reencrypt_row(transaction, row) for row in old)
 
 
-def _seal_row_anew(transaction: DirectoryTransaction, row: Row[Any]) -> bool:
+def _reencrypt_row(transaction: DirectoryTransaction, row: Row[Any]) -> bool:
     place = associated_data(row.tenant_id, row.connector, row.revision)
     try:
         blob = transaction.keyring.encrypt(transaction.keyring.decrypt(row.settings, place), place)
@@ -197,7 +197,7 @@ def _patched(
     transaction: DirectoryTransaction, command: ConfigureConnector | TryPatch, row: Row[Any] | None
 ) -> Patched:
     assert command.settings is not None
-    connector = _known(transaction, command.connector)
+    connector = _declared_connector(transaction, command.connector)
     return patched(_settings(transaction, row), command.settings, connector.settings)
 
 
@@ -214,7 +214,7 @@ def _settings(transaction: DirectoryTransaction, row: Row[Any] | None) -> Mappin
     return found.settings
 
 
-def _sealed(
+def _encrypt(
     transaction: DirectoryTransaction,
     settings: Mapping[str, Any],
     tenant_id: str,
@@ -254,7 +254,7 @@ def _write(
     return {"connector": _map(transaction, connector, _find(transaction, tenant_id, connector))}
 
 
-def _known(transaction: DirectoryTransaction, name: str) -> Connector:
+def _declared_connector(transaction: DirectoryTransaction, name: str) -> Connector:
     connectors = transaction.connectors()
     if name not in connectors:
         raise NotFound(f"there is no connector {name!r}{hint(name, connectors)}")
@@ -263,7 +263,7 @@ def _known(transaction: DirectoryTransaction, name: str) -> Connector:
 
 def _require_set(transaction: DirectoryTransaction, connector: str, row: Row[Any] | None) -> None:
     if row is None:
-        _known(transaction, connector)
+        _declared_connector(transaction, connector)
     if row is None or row.settings is None:
         raise FailedPrecondition(f"nothing is set for {connector}")
 
@@ -287,7 +287,7 @@ def _map(transaction: DirectoryTransaction, name: str, row: Row[Any] | None) -> 
     settings = EMPTY if found is None else found.settings
     return {
         "name": name,
-        "settings": None if problem else shown(settings, known and known.settings),
+        "settings": None if problem else visible_settings(settings, known and known.settings),
         "problem": problem,
         "revision": 0 if row is None else row.revision,
         "changed_at": None if row is None else row.changed_at,

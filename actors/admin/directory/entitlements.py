@@ -24,7 +24,7 @@ from actors.admin.directory.repository import (
     format_time,
     limits_of,
     page,
-    tested,
+    tested_functions,
 )
 from actors.admin.directory.tables import limits, subscriptions, tenants, testers
 from actors.admin.messages import (
@@ -42,7 +42,7 @@ from actors.messages import Principal
 from actors.profiles import Subscription, TenantLimits
 from actors.schema.source import hint
 
-MOST = 200
+MAX_ENTRIES = 200
 """Functions that one tenant is a tester of."""
 
 
@@ -50,7 +50,7 @@ def list_testers(transaction: DirectoryTransaction, query: ListTesters) -> Resul
     """By the tenant's name and then by function."""
     found = transaction.all(
         _enrolments()
-        .where(*_which(transaction, query), _places() > tuple_(*_place(query.after)))
+        .where(*_filter(transaction, query), _sort_key() > tuple_(*_parse_cursor(query.after)))
         .order_by(tenants.c.name, testers.c.function)
         .limit(query.limit + 1)
     )
@@ -62,7 +62,7 @@ def enrol(transaction: DirectoryTransaction, command: EnrolTester, by: Principal
     """Once; whoever asks again, not knowing whether it was done, finds it done."""
     tenant = transaction.find_mutable_tenant(command.tenant)
     if _find(transaction, tenant.id, command.function) is None:
-        _require_room(transaction, tenant)
+        _require_tester_capacity(transaction, tenant)
         transaction.run(
             insert(testers).values(
                 tenant_id=tenant.id,
@@ -82,7 +82,7 @@ def withdraw(transaction: DirectoryTransaction, command: WithdrawTester, _: Prin
     tenant = transaction.find_mutable_tenant(command.tenant)
     row = _find(transaction, tenant.id, command.function)
     if row is None:
-        near = hint(command.function, tested(transaction, tenant.id))
+        near = hint(command.function, tested_functions(transaction, tenant.id))
         raise NotFound(f"{tenant.name} is no tester of {command.function}{near}")
     transaction.run(
         delete(testers).where(
@@ -97,7 +97,7 @@ def _enrolments() -> Select[Any]:
     return select(testers, tenants.c.name).join(tenants, tenants.c.id == testers.c.tenant_id)
 
 
-def _which(transaction: DirectoryTransaction, query: ListTesters) -> list[Any]:
+def _filter(transaction: DirectoryTransaction, query: ListTesters) -> list[Any]:
     found: list[Any] = []
     if query.tenant is not None:
         found.append(testers.c.tenant_id == transaction.find_tenant(query.tenant).id)
@@ -106,11 +106,11 @@ def _which(transaction: DirectoryTransaction, query: ListTesters) -> list[Any]:
     return found
 
 
-def _places() -> Any:
+def _sort_key() -> Any:
     return tuple_(tenants.c.name, testers.c.function)
 
 
-def _place(cursor: str) -> tuple[str, str]:
+def _parse_cursor(cursor: str) -> tuple[str, str]:
     """Neither a tenant's name nor a function's has a space in it."""
     tenant, _, function = cursor.partition(" ")
     return tenant, function
@@ -126,10 +126,11 @@ def _find(transaction: DirectoryTransaction, tenant_id: str, function: str) -> R
     )
 
 
-def _require_room(transaction: DirectoryTransaction, tenant: Row[Any]) -> None:
-    if len(tested(transaction, tenant.id)) >= MOST:
+def _require_tester_capacity(transaction: DirectoryTransaction, tenant: Row[Any]) -> None:
+    if len(tested_functions(transaction, tenant.id)) >= MAX_ENTRIES:
         raise FailedPrecondition(
-            f"{tenant.name} is a tester of {MOST} functions, which is the most: functions.withdraw one first"
+            f"{tenant.name} is a tester of {MAX_ENTRIES} functions, which is the most: "
+            "functions.withdraw one first"
         )
 
 
@@ -234,8 +235,10 @@ def _require_subscription_capacity(transaction: DirectoryTransaction, tenant: Ro
     held = transaction.all(
         select(subscriptions.c.connector).where(subscriptions.c.tenant_id == tenant.id)
     )
-    if len(held) >= MOST:
-        raise FailedPrecondition(f"{tenant.name} has {MOST} subscriptions, which is the most")
+    if len(held) >= MAX_ENTRIES:
+        raise FailedPrecondition(
+            f"{tenant.name} has {MAX_ENTRIES} subscriptions, which is the most"
+        )
 
 
 def _subscription_map(transaction: DirectoryTransaction, row: Row[Any]) -> Result:

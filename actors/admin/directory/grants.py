@@ -15,7 +15,7 @@ from actors.access import DEVELOPER_ADMIN, PLATFORM_ROLES
 from actors.admin.directory.people import (
     add,
     count,
-    of,
+    of_tenant,
     person_map,
     remove,
     revoke_tokens,
@@ -47,13 +47,13 @@ from actors.errors import (
 from actors.host.clocks import rfc3339
 from actors.messages import Principal
 
-MOST_MINUTES = 7 * 24 * 60
+MAX_MINUTES = 7 * 24 * 60
 """A week."""
 
 ROWID: ColumnClause[int] = literal_column("grants.rowid", Integer)
 """The order in which grants were made, within one second as well."""
 
-MOST_LISTED = 200
+MAX_LISTED = 200
 """The newest; the audit log has them all."""
 
 
@@ -64,7 +64,7 @@ def list_supers(transaction: DirectoryTransaction, query: ListSupers) -> Result:
         _grants()
         .where(grants.c.tenant_id == tenant.id)
         .order_by(grants.c.granted_at.desc(), ROWID.desc())
-        .limit(MOST_LISTED)
+        .limit(MAX_LISTED)
     )
     return {"grants": [_map(transaction, row) for row in found]}
 
@@ -74,11 +74,11 @@ def grant(transaction: DirectoryTransaction, command: GrantSuper, by: Principal)
     tenant = transaction.find_mutable_tenant(command.tenant)
     if by.person and by.person == command.person:
         raise PermissionDenied("nobody makes himself super admin: ask another one to grant it")
-    if not 0 < command.minutes <= MOST_MINUTES:
-        raise InvalidArgument(f"a grant lasts more than 0 and at most {MOST_MINUTES} minutes")
+    if not 0 < command.minutes <= MAX_MINUTES:
+        raise InvalidArgument(f"a grant lasts more than 0 and at most {MAX_MINUTES} minutes")
     _require_developer_admin(transaction, command.person)
-    _refuse_puppet(transaction, by, command.person)
-    _refuse_second(transaction, tenant, command.person)
+    _require_other_person(transaction, by, command.person)
+    _require_no_grant(transaction, tenant, command.person)
     made = new_id("g")
     transaction.run(
         insert(grants).values(
@@ -95,7 +95,7 @@ def grant(transaction: DirectoryTransaction, command: GrantSuper, by: Principal)
     return {"grant": _map(transaction, _one(transaction, tenant.id, made))}
 
 
-def withdraw(transaction: DirectoryTransaction, command: WithdrawSuper, _: Principal) -> Result:
+def revoke(transaction: DirectoryTransaction, command: WithdrawSuper, _: Principal) -> Result:
     """Over from the next message on, and with it what tokens he issued by it."""
     tenant = transaction.find_tenant(command.tenant)
     row = _one(transaction, tenant.id, command.grant)
@@ -121,7 +121,7 @@ def end_expired(transaction: DirectoryTransaction) -> list[Row[Any]]:
             .where(grants.c.id == row.id)
             .values(ended_at=rfc3339(row.until, "seconds"))
         )
-    _tell_ended(transaction, [row.id for row in over])
+    _publish_ended(transaction, [row.id for row in over])
     return list(over)
 
 
@@ -129,10 +129,10 @@ def _end(transaction: DirectoryTransaction, which: Any) -> None:
     live = which & grants.c.ended_at.is_(None)
     ended = [row.id for row in transaction.all(select(grants.c.id).where(live))]
     transaction.run(update(grants).where(live).values(ended_at=transaction.now_text))
-    _tell_ended(transaction, ended)
+    _publish_ended(transaction, ended)
 
 
-def _tell_ended(transaction: DirectoryTransaction, ended: list[str]) -> None:
+def _publish_ended(transaction: DirectoryTransaction, ended: list[str]) -> None:
     """With what was issued by them."""
     transaction.changes.ended.extend(ended)
     revoke_tokens(transaction, tokens.c.grant_id.in_(ended))
@@ -165,7 +165,7 @@ def _require_developer_admin(transaction: DirectoryTransaction, person_id: str) 
         )
 
 
-def _refuse_puppet(transaction: DirectoryTransaction, by: Principal, person_id: str) -> None:
+def _require_other_person(transaction: DirectoryTransaction, by: Principal, person_id: str) -> None:
     """Whoever issued a token knows its text; whoever added a person of the platform can be that person.
 
     A tenant's people may have been added by him whom they grant: its first admin owner always is.
@@ -185,7 +185,7 @@ def _refuse_puppet(transaction: DirectoryTransaction, by: Principal, person_id: 
         )
 
 
-def _refuse_second(transaction: DirectoryTransaction, tenant: Row[Any], person_id: str) -> None:
+def _require_no_grant(transaction: DirectoryTransaction, tenant: Row[Any], person_id: str) -> None:
     holds = transaction.one(
         select(grants.c.id).where(
             grants.c.tenant_id == tenant.id,
@@ -219,17 +219,17 @@ def _map(transaction: DirectoryTransaction, row: Row[Any]) -> Result:
 
 
 QUERIES: Mapping[type, Any] = MappingProxyType({ListSupers: list_supers})
-COMMANDS: Mapping[type, Any] = MappingProxyType({GrantSuper: grant, WithdrawSuper: withdraw})
+COMMANDS: Mapping[type, Any] = MappingProxyType({GrantSuper: grant, WithdrawSuper: revoke})
 
 
-MOST_DEVELOPERS = 200
+MAX_DEVELOPERS = 200
 """On the platform."""
 
 
 def list_developers(transaction: DirectoryTransaction, _: ListDevelopers) -> Result:
     """All of the platform."""
     found = transaction.all(
-        select(people).where(of(None)).order_by(people.c.created_at, people.c.id)
+        select(people).where(of_tenant(None)).order_by(people.c.created_at, people.c.id)
     )
     return {"developers": [person_map(row) for row in found]}
 
@@ -239,8 +239,8 @@ def add_developer(
 ) -> Result:
     """Without a token."""
     _require_platform_role(command.role)
-    if count(transaction, None, *PLATFORM_ROLES) >= MOST_DEVELOPERS:
-        raise FailedPrecondition(f"there are {MOST_DEVELOPERS} developers, which is the most")
+    if count(transaction, None, *PLATFORM_ROLES) >= MAX_DEVELOPERS:
+        raise FailedPrecondition(f"there are {MAX_DEVELOPERS} developers, which is the most")
     return {"developer": add(transaction, None, command.name, command.email, command.role, by)}
 
 
@@ -252,7 +252,7 @@ def change_developer(
     person = transaction.find_person(None, command.person)
     if person.role == command.role:
         return {"developer": person_map(person)}
-    _refuse_last_admin(transaction, person)
+    _require_not_last_admin(transaction, person)
     end_grants_of(transaction, person.id)
     return {"developer": set_person(transaction, person, role=command.role)}
 
@@ -262,12 +262,12 @@ def remove_developer(
 ) -> Result:
     """With tokens and grants."""
     person = transaction.find_person(None, command.person)
-    _refuse_last_admin(transaction, person)
+    _require_not_last_admin(transaction, person)
     end_grants_of(transaction, person.id)
     return remove(transaction, person)
 
 
-def _refuse_last_admin(transaction: DirectoryTransaction, person: Row[Any]) -> None:
+def _require_not_last_admin(transaction: DirectoryTransaction, person: Row[Any]) -> None:
     if person.role == DEVELOPER_ADMIN and count(transaction, None, DEVELOPER_ADMIN) == 1:
         raise FailedPrecondition(
             f"{person.id} is the last developer admin: add or promote another one first"

@@ -16,11 +16,11 @@ from actors.messages import Receipt
 KEPT_SECONDS = 24 * 3600.0
 """As tenants keep replies (docs/message-api.md, promise 2)."""
 
-MOST_KEPT = 4096
+MAX_RESULT = 4096
 """Characters of a result as JSON: what is longer would let one caller fill the disk with receipts."""
 
 
-def recall(transaction: DirectoryTransaction, receipt: Receipt | None) -> Result | None:
+def find_result(transaction: DirectoryTransaction, receipt: Receipt | None) -> Result | None:
     """The first result, where the order was given before; None where it was not."""
     if receipt is None:
         return None
@@ -43,7 +43,7 @@ def recall(transaction: DirectoryTransaction, receipt: Receipt | None) -> Result
 
 def _result(transaction: DirectoryTransaction, row: Row[Any]) -> Result:
     if row.revision is not None:
-        return config_history.again(transaction, row.tenant_id, row.revision)
+        return config_history.reapply(transaction, row.tenant_id, row.revision)
     if row.token_id is not None:
         raise AlreadyExists(
             f"this request made token {row.token_id} when it first came, and a token's text is shown "
@@ -58,7 +58,9 @@ def _result(transaction: DirectoryTransaction, row: Row[Any]) -> Result:
     return result
 
 
-def keep(transaction: DirectoryTransaction, receipt: Receipt | None, result: Result) -> None:
+def store_result(
+    transaction: DirectoryTransaction, receipt: Receipt | None, result: Result
+) -> None:
     """In the transaction that did it; never a token's text, nor what is long or stands elsewhere.
 
     Nor the digest as it came: a weak password could be guessed from that of the order that set it.
@@ -84,9 +86,9 @@ def keep(transaction: DirectoryTransaction, receipt: Receipt | None, result: Res
 
 def _text(result: Result) -> str | None:
     text = json.dumps(result, ensure_ascii=False)
-    return text if len(text) <= MOST_KEPT else None
+    return text if len(text) <= MAX_RESULT else None
 
 
-def forget_old(transaction: DirectoryTransaction) -> None:
+def expire(transaction: DirectoryTransaction) -> None:
     """Those that no longer count."""
     transaction.run(delete(receipts).where(receipts.c.at < transaction.age - KEPT_SECONDS))

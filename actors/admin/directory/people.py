@@ -31,10 +31,10 @@ from actors.admin.messages import (
 from actors.errors import FailedPrecondition, InvalidArgument, PermissionDenied
 from actors.messages import Principal
 
-MOST_PEOPLE = 10_000
+MAX_PEOPLE = 10_000
 """Of one tenant; whoever was removed is not counted."""
 
-MOST_OWNERS = 100
+MAX_OWNERS = 100
 """Of one tenant, the admin owner included."""
 
 
@@ -43,7 +43,7 @@ def list_owners(transaction: DirectoryTransaction, query: ListOwners) -> Result:
     tenant = transaction.find_tenant(query.tenant)
     found = transaction.all(
         select(people)
-        .where(of(tenant.id), people.c.role.in_((OWNER, ADMIN_OWNER)))
+        .where(of_tenant(tenant.id), people.c.role.in_((OWNER, ADMIN_OWNER)))
         .order_by(people.c.role, people.c.created_at, people.c.id)
     )
     return {"owners": [person_map(row) for row in found]}
@@ -58,8 +58,10 @@ def delegate(transaction: DirectoryTransaction, command: Delegate, _: Principal)
     unknown = sorted(command.areas.difference(AREAS))
     if unknown:
         raise InvalidArgument(f"there is no area {unknown[0]!r}: use {', '.join(AREAS)}")
-    _require_room(transaction, tenant, person)
-    return {"owner": set_person(transaction, person, role=OWNER, areas=_listed(command.areas))}
+    _require_owner_capacity(transaction, tenant, person)
+    return {
+        "owner": set_person(transaction, person, role=OWNER, areas=_encode_areas(command.areas))
+    }
 
 
 def withdraw_owner(
@@ -68,21 +70,21 @@ def withdraw_owner(
     """A member again; nothing that he made is touched."""
     tenant = transaction.find_mutable_tenant(command.tenant)
     person = transaction.find_person(tenant.id, command.person)
-    _refuse_admin_owner(person)
+    _require_not_admin_owner(person)
     if person.role != OWNER:
         raise FailedPrecondition(f"{person.id} is not an owner")
     return {"member": set_person(transaction, person, role=MEMBER, areas="[]")}
 
 
 def transfer(transaction: DirectoryTransaction, command: TransferOwnership, _: Principal) -> Result:
-    """Of two transfers at once, the second finds its giver no longer the admin owner (require_standing)."""
+    """Transfer the tenant. Of two transfers at once, the second raises Aborted (require_still_authorized)."""
     tenant = transaction.find_mutable_tenant(command.tenant)
     giver = admin_owner(transaction, tenant.id)
     taker = transaction.find_person(tenant.id, command.to)
     if taker.id == giver.id:
         raise FailedPrecondition(f"{taker.id} is the admin owner already")
-    _require_room(transaction, tenant, taker)
-    owner = set_person(transaction, giver, role=OWNER, areas=_listed(frozenset(AREAS)))
+    _require_owner_capacity(transaction, tenant, taker)
+    owner = set_person(transaction, giver, role=OWNER, areas=_encode_areas(frozenset(AREAS)))
     return {
         "admin_owner": set_person(transaction, taker, role=ADMIN_OWNER, areas="[]"),
         "owner": owner,
@@ -94,7 +96,7 @@ def list_members(transaction: DirectoryTransaction, query: ListMembers) -> Resul
     tenant = transaction.find_tenant(query.tenant)
     found = transaction.all(
         select(people)
-        .where(of(tenant.id), people.c.id > query.after)
+        .where(of_tenant(tenant.id), people.c.id > query.after)
         .order_by(people.c.id)
         .limit(query.limit + 1)
     )
@@ -105,9 +107,9 @@ def list_members(transaction: DirectoryTransaction, query: ListMembers) -> Resul
 def add_member(transaction: DirectoryTransaction, command: AddMember, by: Principal) -> Result:
     """Without a token."""
     tenant = transaction.find_mutable_tenant(command.tenant)
-    if count(transaction, tenant.id) >= MOST_PEOPLE:
+    if count(transaction, tenant.id) >= MAX_PEOPLE:
         raise FailedPrecondition(
-            f"tenant {tenant.name} has {MOST_PEOPLE:,} people, which is the most: members.remove one first"
+            f"tenant {tenant.name} has {MAX_PEOPLE:,} people, which is the most: members.remove one first"
         )
     return {"member": add(transaction, tenant.id, command.name, command.email, MEMBER, by)}
 
@@ -130,7 +132,7 @@ def remove_member(
     """What he made stays; his tokens go."""
     tenant = transaction.find_mutable_tenant(command.tenant)
     person = transaction.find_person(tenant.id, command.person)
-    _refuse_admin_owner(person)
+    _require_not_admin_owner(person)
     require_rank(person, by)
     return remove(transaction, person)
 
@@ -162,7 +164,9 @@ def add(
 
 def admin_owner(transaction: DirectoryTransaction, tenant_id: str) -> Row[Any]:
     """There is always exactly one."""
-    found = transaction.one(select(people).where(of(tenant_id), people.c.role == ADMIN_OWNER))
+    found = transaction.one(
+        select(people).where(of_tenant(tenant_id), people.c.role == ADMIN_OWNER)
+    )
     assert found is not None
     return found
 
@@ -188,7 +192,7 @@ def person_map(row: Row[Any]) -> Result:
     }
 
 
-def of(tenant_id: str | None) -> Any:
+def of_tenant(tenant_id: str | None) -> Any:
     """The condition: a tenant's people, or the platform's for None, without those who were removed."""
     return people.c.tenant_id.is_not_distinct_from(tenant_id) & people.c.removed_at.is_(None)
 
@@ -196,7 +200,7 @@ def of(tenant_id: str | None) -> Any:
 def count(transaction: DirectoryTransaction, tenant_id: str | None, *roles: str) -> int:
     """How many have one of these roles; everyone where none is named."""
     wanted = [people.c.role.in_(roles)] if roles else []
-    return transaction.count(select(func.count()).where(of(tenant_id), *wanted))
+    return transaction.count(select(func.count()).where(of_tenant(tenant_id), *wanted))
 
 
 def set_person(transaction: DirectoryTransaction, person: Row[Any], **values: Any) -> Result:
@@ -226,19 +230,21 @@ def revoke_tokens(transaction: DirectoryTransaction, which: Any) -> int:
     return len(digests)
 
 
-def _listed(areas: frozenset[str]) -> str:
+def _encode_areas(areas: frozenset[str]) -> str:
     return json.dumps([area for area in AREAS if area in areas])
 
 
-def _require_room(transaction: DirectoryTransaction, tenant: Row[Any], person: Row[Any]) -> None:
+def _require_owner_capacity(
+    transaction: DirectoryTransaction, tenant: Row[Any], person: Row[Any]
+) -> None:
     """For one owner more, where this person is none yet: also who takes a tenant over leaves one behind."""
-    if person.role == MEMBER and count(transaction, tenant.id, OWNER, ADMIN_OWNER) >= MOST_OWNERS:
+    if person.role == MEMBER and count(transaction, tenant.id, OWNER, ADMIN_OWNER) >= MAX_OWNERS:
         raise FailedPrecondition(
-            f"tenant {tenant.name} has {MOST_OWNERS} owners, which is the most: owners.withdraw one first"
+            f"tenant {tenant.name} has {MAX_OWNERS} owners, which is the most: owners.withdraw one first"
         )
 
 
-def _refuse_admin_owner(person: Row[Any]) -> None:
+def _require_not_admin_owner(person: Row[Any]) -> None:
     if person.role == ADMIN_OWNER:
         raise FailedPrecondition(
             f"{person.id} is the admin owner, and there is always one: owners.transfer first"

@@ -44,7 +44,7 @@ from actors.profiles import (
 )
 from actors.routing.health import SEVERAL
 
-MOST_PAGE_BYTES = 128 * 1024
+MAX_PAGE_BYTES = 128 * 1024
 """A page ends before its rows take more than this as JSON: a reply stays well below a message's limit."""
 
 Result = dict[str, Any]
@@ -246,10 +246,10 @@ def profiles(transaction: DirectoryTransaction, *only: str) -> Iterator[tuple[st
             Profile(
                 config_of(transaction, tenant_id),
                 limits_of(transaction, tenant_id),
-                _subscribed(transaction, tenant_id),
-                tested(transaction, tenant_id),
+                _subscriptions_of(transaction, tenant_id),
+                tested_functions(transaction, tenant_id),
                 is_active=tenant_id not in silent,
-                connectors=_configured(transaction, tenant_id),
+                connectors=_connector_settings_of(transaction, tenant_id),
             ),
         )
 
@@ -274,20 +274,22 @@ def limits_of(transaction: DirectoryTransaction, tenant_id: str) -> TenantLimits
     return TenantLimits() if row is None else TenantLimits(**json.loads(row.content))
 
 
-def _subscribed(transaction: DirectoryTransaction, tenant_id: str) -> Mapping[str, Subscription]:
+def _subscriptions_of(
+    transaction: DirectoryTransaction, tenant_id: str
+) -> Mapping[str, Subscription]:
     found = transaction.all(select(subscriptions).where(subscriptions.c.tenant_id == tenant_id))
     return MappingProxyType(
         {row.connector: Subscription(row.connector, row.since, row.until) for row in found}
     )
 
 
-def tested(transaction: DirectoryTransaction, tenant_id: str) -> frozenset[str]:
+def tested_functions(transaction: DirectoryTransaction, tenant_id: str) -> frozenset[str]:
     """The functions that a tenant is a tester of."""
     found = transaction.all(select(testers.c.function).where(testers.c.tenant_id == tenant_id))
     return frozenset(row.function for row in found)
 
 
-def _configured(
+def _connector_settings_of(
     transaction: DirectoryTransaction, tenant_id: str
 ) -> Mapping[str, ConnectorSettings]:
     found = transaction.all(
@@ -307,7 +309,7 @@ def page(rows: Iterable[tuple[str, Result]], limit: int) -> tuple[list[Result], 
     size = 0
     for key, result in rows:
         size += len(json.dumps(result))
-        if found and (len(found) == limit or size > MOST_PAGE_BYTES):
+        if found and (len(found) == limit or size > MAX_PAGE_BYTES):
             return found, last
         found.append(result)
         last = key

@@ -29,8 +29,8 @@ from actors.admin.directory import (
 )
 from actors.admin.directory import connector_settings as connectors
 from actors.admin.directory import grants as developers
-from actors.admin.directory.authorization import require_standing
-from actors.admin.directory.config import require_plain
+from actors.admin.directory.authorization import require_still_authorized
+from actors.admin.directory.config import require_printable
 from actors.admin.directory.repository import DirectoryTransaction, Result
 from actors.admin.directory.tables import connector_settings
 from actors.admin.messages import CommandDone, Execute
@@ -50,7 +50,7 @@ ADVICE = {
     sqlite3.SQLITE_READONLY: "it cannot be written; look at the rights of the file and its directory",
 }
 
-TRACES = (
+LEFTOVERS = (
     ("tenants", "*.db", "databases"),
     ("backups", "*.db", "databases"),
     ("audit", "*.jsonl", "volumes"),
@@ -78,7 +78,7 @@ def prepare_directory(path: Path) -> None:
             _require_new(path)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         with open_directory(path) as connection, connection.begin():
-            _require_sound(path, connection)
+            _require_undamaged(path, connection)
             _upgrade(connection)
     except (*ERRORS, CommandError) as error:
         raise _problem(path, error) from error
@@ -89,7 +89,7 @@ def _require_new(path: Path) -> None:
     data = path.parent
     traces = [
         f"{place}/ has {count} {what}"
-        for place, pattern, what in TRACES
+        for place, pattern, what in LEFTOVERS
         if (count := sum(1 for each in (data / place).glob(pattern) if each.stat().st_size))
     ]
     if traces:
@@ -99,7 +99,7 @@ def _require_new(path: Path) -> None:
         )
 
 
-def _require_sound(path: Path, connection: Connection) -> None:
+def _require_undamaged(path: Path, connection: Connection) -> None:
     """All of it is looked through: damage that a question meets later would stop the server then."""
     if connection.exec_driver_sql("SELECT 1 FROM sqlite_schema").first() is None:
         _require_new(path)
@@ -134,7 +134,7 @@ def _advice(error: Exception) -> str:
     return ADVICE.get(result_code(error), DAMAGED)
 
 
-def holds_sealed(path: Path) -> bool:
+def has_encrypted_settings(path: Path) -> bool:
     """Whether anything in the file is encrypted; by the wiring, after prepare_directory."""
     query = select(connector_settings.c.revision).where(connector_settings.c.settings.is_not(None))
     with open_directory(path) as connection, connection.begin():
@@ -155,7 +155,7 @@ def open_directory(path: Path, *, mode: str = "rwc") -> Connection:
     return engine.connect()
 
 
-def settle(connection: Connection, path: Path) -> None:
+def make_durable(connection: Connection, path: Path) -> None:
     """Put all that was committed into the file, synced: what is read from then on is on disk.
 
     A commit whose sync failed, here or in a process that was killed, may show in the -wal as long as the
@@ -164,10 +164,10 @@ def settle(connection: Connection, path: Path) -> None:
     """
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
-    _settle(driver, path)
+    _make_durable(driver, path)
 
 
-def _settle(driver: sqlite3.Connection, path: Path) -> None:
+def _make_durable(driver: sqlite3.Connection, path: Path) -> None:
     busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
         raise sqlite3.OperationalError("another process reads or writes the database")
@@ -189,7 +189,7 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     try:
         for setting in SETTINGS:
             driver.execute(setting)
-        _settle(driver, path)
+        _make_durable(driver, path)
     except BaseException:
         driver.close()
         raise
@@ -284,9 +284,9 @@ class DirectoryStore:
             self._require_in_place()
             return result
 
-    def settle(self) -> None:
+    def make_durable(self) -> None:
         """Have on disk what was committed before; OSError or sqlite3.Error where that fails."""
-        settle(self._connection, self._path)
+        make_durable(self._connection, self._path)
 
     def _require_in_place(self) -> None:
         lost = self._names.lost()
@@ -313,11 +313,11 @@ class DirectoryStore:
 
 
 def _execute(transaction: DirectoryTransaction, message: Execute) -> CommandDone:
-    require_standing(transaction, message)
-    known = idempotency.recall(transaction, message.receipt)
+    require_still_authorized(transaction, message)
+    known = idempotency.find_result(transaction, message.receipt)
     if known is not None:
         return CommandDone(known, replayed=True)
-    require_plain(message.command)
+    require_printable(message.command)
     result = COMMANDS[type(message.command)](transaction, message.command, message.by)
-    idempotency.keep(transaction, message.receipt, result)
+    idempotency.store_result(transaction, message.receipt, result)
     return CommandDone(result)

@@ -113,7 +113,7 @@ def create(transaction: DirectoryTransaction, command: CreateTenant, by: Princip
     owner = people.add(transaction, tenant_id, command.owner, command.email, ADMIN_OWNER, by)
     result: Result = {"tenant": tenant_map(transaction.find_tenant(command.name)), "owner": owner}
     if command.token:
-        made = tokens.make(
+        made = tokens.create(
             transaction, transaction.find_person(tenant_id, owner["id"]), FIRST_LABEL, by
         )
         result["token"] = {"id": made.id, "text": made.text}
@@ -148,7 +148,7 @@ def delete_tenant(transaction: DirectoryTransaction, command: DeleteTenant, _: P
     return _set(transaction, row, status=DELETING, reason=command.reason, delete_after=after)
 
 
-def retire_due(transaction: DirectoryTransaction) -> list[TenantRecord]:
+def mark_due(transaction: DirectoryTransaction) -> list[TenantRecord]:
     """Tenants whose grace is over: marked, so that it stays over whatever the machine's clock says later."""
     over = (tenants.c.status == DELETING) & (tenants.c.delete_after <= transaction.age)
     transaction.run(
@@ -216,7 +216,7 @@ COMMANDS: Mapping[type, Any] = MappingProxyType(
 
 log = structlog.get_logger()
 
-Archiving = Callable[[str], ReplyFuture]
+StartArchive = Callable[[str], ReplyFuture]
 """Begin the last backup of the tenant of this id, after which its file goes; the answer is its Path."""
 
 
@@ -227,25 +227,25 @@ class Archived(NamedTuple):
     backup: ReplyFuture
 
 
-class Retirements:
+class TenantDeletions:
     """Those under way, for one incarnation of the Directory: it alone begins and ends them."""
 
-    def __init__(self, mailbox: Mailbox, supervisor: Mailbox, archive: Archiving) -> None:
+    def __init__(self, mailbox: Mailbox, supervisor: Mailbox, archive: StartArchive) -> None:
         self._mailbox = mailbox
         self._supervisor = supervisor
         self._archive = archive
-        self._under_way: set[str] = set()
+        self._in_progress: set[str] = set()
 
     def begin(self, tenants: Iterable[TenantRecord]) -> None:
         """Have their files closed; each is answered by Retired. Not twice while one is under way."""
         for tenant in tenants:
-            if tenant.id not in self._under_way:
-                self._under_way.add(tenant.id)
+            if tenant.id not in self._in_progress:
+                self._in_progress.add(tenant.id)
                 self._supervisor.tell(Retire(tenant, self._mailbox))
 
     def archive(self, tenant: TenantRecord) -> None:
         """Its file is closed: have it archived, which may take long. Archived says when that has ended."""
-        if tenant.id not in self._under_way:
+        if tenant.id not in self._in_progress:
             return  # begun by an incarnation before: the next sweep begins it again
         answer = self._archive(tenant.id)
         answer.add_callback(lambda: self._mailbox.tell(Archived(tenant, answer)))
@@ -253,9 +253,9 @@ class Retirements:
     def end(self, message: Archived) -> Path | None:
         """The backup; None where it failed (the next sweep tries again), and where it was heard before."""
         tenant = message.tenant
-        if tenant.id not in self._under_way:
+        if tenant.id not in self._in_progress:
             return None
-        self._under_way.discard(tenant.id)
+        self._in_progress.discard(tenant.id)
         try:
             backup: Path = message.backup.get(timeout=0)
         except Exception as error:  # no disk, say: the tenant stays until there is

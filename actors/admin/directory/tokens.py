@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, func, insert, select, update
 
 from actors.access import SUPER_ADMIN
-from actors.admin.directory.authorization import OF_THE_PROCESS, live_grant
+from actors.admin.directory.authorization import PROCESS_ROLES, live_grant
 from actors.admin.directory.people import require_rank
 from actors.admin.directory.repository import (
     DirectoryTransaction,
@@ -34,11 +34,11 @@ PREFIX = "tnt_"
 
 DAY = 24 * 3600.0
 
-MOST_GOOD = 100
+MAX_VALID = 100
 """Tokens of one person that are good at one time: every channel holds all of them in memory."""
 
 
-class New(NamedTuple):
+class NewToken(NamedTuple):
     """A token that has just been made."""
 
     id: str
@@ -46,7 +46,7 @@ class New(NamedTuple):
     """Returned here and kept nowhere."""
 
 
-class Lease(NamedTuple):
+class TokenExpiry(NamedTuple):
     """How long a token is good."""
 
     until: float | None = None
@@ -55,7 +55,7 @@ class Lease(NamedTuple):
     """Id of the grant that it ends with, if that ends before."""
 
 
-UNLIMITED = Lease()
+UNLIMITED = TokenExpiry()
 
 
 def list_tokens(transaction: DirectoryTransaction, query: ListTokens) -> Result:
@@ -82,10 +82,10 @@ def issue(transaction: DirectoryTransaction, command: IssueToken, by: Principal)
     person = transaction.find_person(tenant_id, command.person)
     require_rank(person, by)
     _require_scope(command.scope, by)
-    _require_room(transaction, person, by)
-    lease = _lease(transaction, command, by)
-    _require_end(transaction, lease.until, by)
-    made = make(transaction, person, command.label, by, command.scope, lease)
+    _require_capacity(transaction, person, by)
+    expiry = _expiry(transaction, command, by)
+    _require_expiry_within(transaction, expiry.until, by)
+    made = create(transaction, person, command.label, by, command.scope, expiry)
     return {"token": token_map(_one(transaction, tenant_id, made.id)), "text": made.text}
 
 
@@ -96,7 +96,7 @@ def revoke(transaction: DirectoryTransaction, command: RevokeToken, by: Principa
     holder = transaction.one(select(people).where(people.c.id == row.person_id))
     assert holder is not None
     require_rank(holder, by)
-    if not is_good(row, transaction.now):
+    if not is_valid(row, transaction.now):
         since = row.revoked_at or format_time(row.expires_at)
         raise FailedPrecondition(f"token {row.id} is no longer good, since {since}")
     transaction.run(
@@ -106,16 +106,16 @@ def revoke(transaction: DirectoryTransaction, command: RevokeToken, by: Principa
     return {"token": token_map(_one(transaction, tenant_id, row.id))}
 
 
-def make(
+def create(
     transaction: DirectoryTransaction,
     person: Row[Any],
     label: str,
     by: Principal,
     scope: frozenset[str] | None = None,
-    lease: Lease = UNLIMITED,
-) -> New:
+    expiry: TokenExpiry = UNLIMITED,
+) -> NewToken:
     """A token for someone; the result that shows its text is not to be stored."""
-    made = New(new_id("t"), PREFIX + secrets.token_urlsafe(32))
+    made = NewToken(new_id("t"), PREFIX + secrets.token_urlsafe(32))
     transaction.run(
         insert(tokens).values(
             digest=digest(made.text),
@@ -126,8 +126,8 @@ def make(
             scope=None if scope is None else json.dumps(sorted(scope)),
             created_at=transaction.now_text,
             issued_by=actor_label(by),
-            expires_at=lease.until,
-            grant_id=lease.grant,
+            expires_at=expiry.until,
+            grant_id=expiry.grant,
         )
     )
     transaction.changes.people.add(person.id)
@@ -135,7 +135,7 @@ def make(
     return made
 
 
-def note_uses(transaction: DirectoryTransaction, at: Mapping[str, float]) -> None:
+def record_uses(transaction: DirectoryTransaction, at: Mapping[str, float]) -> None:
     """To the minute; only ever forward."""
     for token_id, seconds in at.items():
         minute = seconds - seconds % 60
@@ -163,7 +163,7 @@ def digest(text: str) -> bytes:
     return sha256(text.encode()).digest()
 
 
-def is_good(row: Row[Any], now: float) -> bool:
+def is_valid(row: Row[Any], now: float) -> bool:
     """Neither revoked nor expired, whether or not a sweep has seen that yet."""
     return row.revoked_at is None and (row.expires_at is None or now < row.expires_at)
 
@@ -191,7 +191,7 @@ def _require_scope(scope: frozenset[str] | None, by: Principal) -> None:
         )
 
 
-def _lease(transaction: DirectoryTransaction, command: IssueToken, by: Principal) -> Lease:
+def _expiry(transaction: DirectoryTransaction, command: IssueToken, by: Principal) -> TokenExpiry:
     """As long as was asked; but what a super admin issues on his tenant ends with his grant.
 
     So does what is issued with that: otherwise one call more would be enough to keep it.
@@ -199,14 +199,16 @@ def _lease(transaction: DirectoryTransaction, command: IssueToken, by: Principal
     until = None if command.days is None else transaction.now + command.days * DAY
     if by.role != SUPER_ADMIN:
         mine = transaction.one(select(tokens.c.grant_id).where(tokens.c.id == by.id))
-        return Lease(until, mine and mine.grant_id)
+        return TokenExpiry(until, mine and mine.grant_id)
     grant = live_grant(transaction, by) if command.tenant is not None else None
     if grant is None:
-        return Lease(until)
-    return Lease(grant.until if until is None else min(until, grant.until), grant.id)
+        return TokenExpiry(until)
+    return TokenExpiry(grant.until if until is None else min(until, grant.until), grant.id)
 
 
-def _require_end(transaction: DirectoryTransaction, until: float | None, by: Principal) -> None:
+def _require_expiry_within(
+    transaction: DirectoryTransaction, until: float | None, by: Principal
+) -> None:
     """What is lost or stolen would live on in what was issued with it."""
     if by.expires is None:
         return
@@ -219,16 +221,16 @@ def _require_end(transaction: DirectoryTransaction, until: float | None, by: Pri
         )
 
 
-def _require_room(transaction: DirectoryTransaction, person: Row[Any], by: Principal) -> None:
+def _require_capacity(transaction: DirectoryTransaction, person: Row[Any], by: Principal) -> None:
     """But for whoever runs the server: where all tokens are lost, there is no other way in."""
     now = transaction.now
     good = tokens.c.revoked_at.is_(None) & (
         tokens.c.expires_at.is_(None) | (tokens.c.expires_at > now)
     )
     held = transaction.count(select(func.count()).where(tokens.c.person_id == person.id, good))
-    if held >= MOST_GOOD and by.role not in OF_THE_PROCESS:
+    if held >= MAX_VALID and by.role not in PROCESS_ROLES:
         raise FailedPrecondition(
-            f"{person.id} has {MOST_GOOD} good tokens, which is the most: revoke one that is not needed, "
+            f"{person.id} has {MAX_VALID} good tokens, which is the most: revoke one that is not needed, "
             f"see last_used_at in {_listing(person.tenant_id)}"
         )
 

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.admin.directory.config import (
-    MOST_BYTES,
-    MOST_DEPTH,
+    MAX_BYTES,
+    MAX_DEPTH,
     checked,
-    flaw,
     merge_patch,
     patched,
+    unsafe_text_problem,
 )
 from actors.errors import InvalidArgument
 from actors.index.defaults import default_schema
@@ -174,10 +174,10 @@ def of_size(size: int) -> dict[str, Any]:
 
 def test_a_config_of_64_kib_is_the_largest() -> None:
     """Counted in bytes, of the whole and not of the patch; the error names both sizes."""
-    full = patched(NOTHING, of_size(MOST_BYTES), OPEN)
-    error = refusal(of_size(MOST_BYTES + 1))
-    assert str(MOST_BYTES + 1) in error.refusal.message
-    assert str(MOST_BYTES) in error.refusal.message.replace(str(MOST_BYTES + 1), "")
+    full = patched(NOTHING, of_size(MAX_BYTES), OPEN)
+    error = refusal(of_size(MAX_BYTES + 1))
+    assert str(MAX_BYTES + 1) in error.refusal.message
+    assert str(MAX_BYTES) in error.refusal.message.replace(str(MAX_BYTES + 1), "")
     assert fields(refusal({"whitelabel": {"a": ""}}, config=full)) == ["params.patch"]
 
 
@@ -191,11 +191,11 @@ def nested(depth: int, innermost: Any) -> Any:
 @pytest.mark.parametrize("innermost", [5, None, "text"], ids=repr)
 def test_a_config_is_8_deep_at_most(innermost: Any) -> None:
     """The config and its part are the first two levels. A deep patch is refused unmerged, also of nulls."""
-    inside = nested(MOST_DEPTH - 2, innermost)
-    patched(NOTHING, {"settings": {"a": nested(MOST_DEPTH - 2, innermost)}}, OPEN)
+    inside = nested(MAX_DEPTH - 2, innermost)
+    patched(NOTHING, {"settings": {"a": nested(MAX_DEPTH - 2, innermost)}}, OPEN)
     error = refusal({"settings": {"a": {"a": inside}}})
     assert fields(error) == ["params.patch"]
-    assert str(MOST_DEPTH) in error.refusal.message
+    assert str(MAX_DEPTH) in error.refusal.message
 
 
 def test_a_patch_deeper_than_pythons_stack_is_refused_like_another() -> None:
@@ -313,7 +313,7 @@ def test_hostile_text_is_refused_wherever_it_stands(where: Any, text: str) -> No
 )
 def test_ordinary_text_is_kept_as_it_is(text: str) -> None:
     """Of any language; nothing is rewritten."""
-    assert flaw(text) is None
+    assert unsafe_text_problem(text) is None
     config = patched(NOTHING, {"whitelabel": {"texts": {"not_found": text}}}, OPEN)
     assert config["whitelabel"]["texts"]["not_found"] == text
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actors.admin.directory.config import hidden
+from actors.admin.directory.config import control_characters
 from actors.admin.messages import (
     AddDeveloper,
     AddMember,
@@ -79,6 +79,6 @@ def test_people_are_called_what_they_are_called(directory: DirectoryHarness, nam
 
 def test_texts_of_several_lines_may_be_laid_out() -> None:
     """Where they are for that, as those of whitelabel."""
-    assert hidden("a\n\tb", "\n\t") is None
-    assert "only line breaks" in str(hidden("a\r\nb", "\n\t"))
-    assert "line breaks" in str(hidden("a\nb"))
+    assert control_characters("a\n\tb", "\n\t") is None
+    assert "only line breaks" in str(control_characters("a\r\nb", "\n\t"))
+    assert "line breaks" in str(control_characters("a\nb"))

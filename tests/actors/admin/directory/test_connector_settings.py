@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from actors.admin.connector_messages import ConfigureConnector, ShowConnector
-from actors.admin.directory.store import holds_sealed
+from actors.admin.directory.store import has_encrypted_settings
 from actors.admin.messages import DeleteTenant
 from actors.admin.secrets import Keyring
 from actors.errors import (
@@ -266,9 +266,9 @@ def test_the_file_holds_no_secret_and_no_setting_in_plain(directory: DirectoryHa
     configure(directory, **MAIL)
     configure(directory, password=f"{NEEDLE}-2")
     directory.execute(ConfigureConnector("acme", "mail", None))
-    assert holds_sealed(directory.path) is False
+    assert has_encrypted_settings(directory.path) is False
     configure(directory, **MAIL)
-    assert holds_sealed(directory.path) is True
+    assert has_encrypted_settings(directory.path) is True
     for path in directory.path.parent.iterdir():
         content = path.read_bytes()
         for plain in (NEEDLE, "mail.example.com", KEY):

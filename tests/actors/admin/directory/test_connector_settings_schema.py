@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from actors.admin.directory.connector_settings import (
     AGAIN,
-    MOST_BYTES,
-    MOST_DEPTH,
+    MAX_BYTES,
+    MAX_DEPTH,
     SET,
     patched,
-    shown,
+    visible_settings,
 )
 from actors.errors import InvalidArgument
 from actors.log.redaction import UNKNOWN
@@ -131,11 +131,11 @@ def test_what_was_there_before_has_to_fit_too() -> None:
 
 def test_there_is_a_size_and_a_depth_that_every_reader_can_hold() -> None:
     """Also of what fits any schema."""
-    largest = {"a": "x" * (MOST_BYTES - len('{"a":""}'))}
+    largest = {"a": "x" * (MAX_BYTES - len('{"a":""}'))}
     assert changed({}, largest, WEBHOOK) == largest
     assert fields(refusal({"b": 1}, largest, WEBHOOK)) == {"params.settings"}
     deep: Any = {}
-    for _ in range(MOST_DEPTH - 1):
+    for _ in range(MAX_DEPTH - 1):
         deep = {"a": deep}
     assert changed({}, deep, WEBHOOK) == deep
     assert fields(refusal({"a": deep}, {}, WEBHOOK)) == {"params.settings"}
@@ -143,7 +143,7 @@ def test_there_is_a_size_and_a_depth_that_every_reader_can_hold() -> None:
 
 def test_secrets_are_shown_as_set_or_not_and_the_rest_as_it_is() -> None:
     """What could be set besides is null."""
-    assert shown({"host": "mail.example.com", "password": NEEDLE, "port": 25}, MAIL) == {
+    assert visible_settings({"host": "mail.example.com", "password": NEEDLE, "port": 25}, MAIL) == {
         "host": "mail.example.com",
         "port": 25,
         "password": SET,
@@ -154,18 +154,20 @@ def test_secrets_are_shown_as_set_or_not_and_the_rest_as_it_is() -> None:
 
 def test_what_no_schema_describes_is_not_shown_but_for_its_name() -> None:
     """Within what is described, where nothing is, and where the connector is gone from the index."""
-    described = shown({"host": "h", "headers": {"X-Auth": NEEDLE}, "old": NEEDLE}, MAIL)
+    described = visible_settings({"host": "h", "headers": {"X-Auth": NEEDLE}, "old": NEEDLE}, MAIL)
     assert (described["headers"], described["old"]) == ({"X-Auth": SET}, UNKNOWN)
     for schema in (WEBHOOK, None):
-        assert shown({"url": NEEDLE, "deep": {"er": [NEEDLE]}}, schema)["url"] == SET
-        assert NEEDLE not in repr(shown({"url": NEEDLE, "deep": {"er": [NEEDLE]}}, schema))
+        assert visible_settings({"url": NEEDLE, "deep": {"er": [NEEDLE]}}, schema)["url"] == SET
+        assert NEEDLE not in repr(
+            visible_settings({"url": NEEDLE, "deep": {"er": [NEEDLE]}}, schema)
+        )
 
 
 def test_a_name_like_a_secret_s_is_one_and_so_is_a_login_in_an_address() -> None:
     """Though the schema does not say so."""
     properties = {name: {"type": "string"} for name in ("api_key", "url")}
     schema = Schema.build("x.settings", {"properties": properties})
-    told = shown({"api_key": NEEDLE, "url": f"https://ada:{NEEDLE}@example.com"}, schema)
+    told = visible_settings({"api_key": NEEDLE, "url": f"https://ada:{NEEDLE}@example.com"}, schema)
     assert told["api_key"] == SET
     assert NEEDLE not in told["url"]
 
@@ -183,4 +185,4 @@ def test_whatever_is_kept_where_nothing_is_described_no_value_is_shown(
 ) -> None:
     """At any depth."""
     for schema in (WEBHOOK, MAIL, None):
-        assert NEEDLE not in repr(shown(settings, schema))
+        assert NEEDLE not in repr(visible_settings(settings, schema))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.admin.directory.repository import (
-    MOST_PAGE_BYTES,
+    MAX_PAGE_BYTES,
     Result,
     actor_label,
     format_time,
@@ -31,7 +31,7 @@ def rows(sizes: list[int]) -> Iterator[tuple[str, Result]]:
     return ((f"{number:04}", {"text": "x" * size}) for number, size in enumerate(sizes))
 
 
-@given(st.lists(st.integers(0, 2 * MOST_PAGE_BYTES), max_size=40), st.integers(1, 20))
+@given(st.lists(st.integers(0, 2 * MAX_PAGE_BYTES), max_size=40), st.integers(1, 20))
 def test_pages_are_small_and_leave_nothing_out(sizes: list[int], limit: int) -> None:
     """One after the other they are all rows; each has one at least, and more only as long as they fit."""
     everything = list(rows(sizes))
@@ -42,7 +42,7 @@ def test_pages_are_small_and_leave_nothing_out(sizes: list[int], limit: int) -> 
         listed, after = page(left, limit)
         assert len(listed) <= limit
         assert len(listed) >= (1 if after is not None else 0)
-        assert len(listed) <= 1 or sum(len(json.dumps(row)) for row in listed) <= MOST_PAGE_BYTES
+        assert len(listed) <= 1 or sum(len(json.dumps(row)) for row in listed) <= MAX_PAGE_BYTES
         found += listed
     assert found == [row for _, row in everything]
 
