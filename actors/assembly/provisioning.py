@@ -40,7 +40,7 @@ TOKEN_DUE = ".admin.token.due"  # noqa: S105 - a name, too
 """There from before he is made until his token is in its file."""
 
 
-class Issued(NamedTuple):
+class IssuedToken(NamedTuple):
     """A token that has just been made."""
 
     id: str
@@ -73,7 +73,7 @@ class LocalAdmin:
         except NotFound:
             return None
 
-    def issue_token(self, tenant: str, role: str, label: str) -> Issued:
+    def issue_token(self, tenant: str, role: str, label: str) -> IssuedToken:
         """A token of the admin owner, or of a new member or owner of every area, named by the label."""
         if role == ADMIN_OWNER:
             person = self._admin_owner(tenant)
@@ -99,13 +99,13 @@ class LocalAdmin:
         write_private(due, "")
         if not is_there:
             self.ask("developers.add", name="first developer admin", role=DEVELOPER_ADMIN)
-        self._leave_token(data, self._oldest_admin(), "made at the first start")
+        self._write_token_file(data, self._oldest_admin(), "made at the first start")
         due.unlink()
         return True
 
     def replace_admin_token(self, data: Path) -> None:
         """Leave a new token of the oldest developer admin in the file: the one before was lost."""
-        self._leave_token(data, self._oldest_admin(), "made with --admin-token")
+        self._write_token_file(data, self._oldest_admin(), "made with --admin-token")
 
     def _admins(self) -> list[dict[str, Any]]:
         people = self.ask("developers.list")["developers"]
@@ -114,7 +114,7 @@ class LocalAdmin:
     def _oldest_admin(self) -> dict[str, Any]:
         return min(self._admins(), key=lambda person: (person["created_at"], person["id"]))
 
-    def _leave_token(self, data: Path, person: Mapping[str, Any], label: str) -> None:
+    def _write_token_file(self, data: Path, person: Mapping[str, Any], label: str) -> None:
         issued = _issued(self.ask("developers.issue", person=person["id"], label=label))
         write_private(data / TOKEN_FILE, issued.text + "\n")
 
@@ -127,8 +127,8 @@ def _record(tenant: Mapping[str, Any]) -> TenantRecord:
     return TenantRecord(tenant["name"], tenant["id"], tenant["status"])
 
 
-def _issued(result: Mapping[str, Any]) -> Issued:
-    return Issued(result["token"]["id"], result["text"])
+def _issued(result: Mapping[str, Any]) -> IssuedToken:
+    return IssuedToken(result["token"]["id"], result["text"])
 
 
 DATABASE_BYTES = 1024**3
@@ -137,7 +137,7 @@ CONSOLE = Principal(id="console", tenant=None, role="console")
 """Whoever may write the data directory may do all of this."""
 
 
-def seed(
+def create_tenants(
     data: Path, names: Sequence[str], registry: Path | None = None, *, owners: bool = False
 ) -> dict[str, str]:
     """Make these tenants and a member's token for each; SettingsError while a server uses `data`.

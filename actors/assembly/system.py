@@ -63,7 +63,7 @@ log = structlog.get_logger()
 ASK_SECONDS = 30.0
 """How long the wiring waits for an actor before it counts as defective."""
 
-RECKON_SECONDS = 60.0
+TOKEN_SWEEP_SECONDS = 60.0
 """How often the Directory ends what has expired, and hears which tokens were used."""
 
 
@@ -192,7 +192,7 @@ class System:
             tenant_mail=settings.mailbox,
             resident_cap=settings.resident,
             idle_seconds=settings.idle_seconds,
-            give_up=self._give_up,
+            give_up=self._fail,
             accounts=self.logs.accounts,
         )
         audit = settings.data / "audit"
@@ -233,9 +233,9 @@ class System:
         start_timers(self.clock, self.supervisor)
         self.clock.tell(Every(TICK_SECONDS, self.waker, Tick()))
         self.clock.tell(Every(CHECK_SECONDS, self.registry, CheckHangs()))
-        self.clock.tell(Every(RECKON_SECONDS, self.directory, PurgeExpired()))
+        self.clock.tell(Every(TOKEN_SWEEP_SECONDS, self.directory, PurgeExpired()))
         for channel in (self.router, self.console):
-            self.clock.tell(Every(RECKON_SECONDS, channel, FlushUses()))
+            self.clock.tell(Every(TOKEN_SWEEP_SECONDS, channel, FlushUses()))
         self.connectors.open_journals()
         self.logs.begin(self.clock)
         if settings.metrics_port is not None:
@@ -376,7 +376,7 @@ class System:
         """Read the code's SQL text, some 100 ms, before a message has to wait for it."""
         self._storage.known_text(table.modules)
 
-    def _give_up(self, name: str, error: BaseException) -> None:
+    def _fail(self, name: str, error: BaseException) -> None:
         log.critical("the system stops: an actor it cannot do without keeps failing", actor=name)
         self.failure = error
         self._on_failure()

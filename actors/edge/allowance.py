@@ -14,7 +14,7 @@ from actors.errors import ResourceExhausted
 from actors.runtime.rate_limit import ROUNDING
 from actors.settings import Rates
 
-STRANGERS = ""
+UNAUTHENTICATED_SENDERS = ""
 """The payer of what comes without a token that is known."""
 
 PATIENCE = 10.0
@@ -31,9 +31,9 @@ class Allowance:
 
     def __init__(self, rates: Rates) -> None:
         self._rates = rates
-        self._tokens = Buckets(rates.token)
-        self._connections = Buckets(rates.connection)
-        self._refused = Buckets(rates.refused_ms / 1000, least=0.0)
+        self._tokens = RateLimiters(rates.token)
+        self._connections = RateLimiters(rates.connection)
+        self._refused = RateLimiters(rates.refused_ms / 1000, least=0.0)
         self.wary_until = float("-inf")
         """Until then some caller owes time, and whose a message is has to be seen before it is read."""
 
@@ -41,10 +41,10 @@ class Allowance:
         """Count one request, of a token by its id; ResourceExhausted past what either may send."""
         wait = self._connections.take(connection, now)
         if wait > 0.0:
-            raise too_many("this connection", self._rates.connection, wait)
+            raise rate_exceeded("this connection", self._rates.connection, wait)
         wait = self._tokens.take(token, now) if token else 0.0
         if wait > 0.0:
-            raise too_many("this token", self._rates.token, wait)
+            raise rate_exceeded("this token", self._rates.token, wait)
 
     def charge(self, payer: str, seconds: float, now: float) -> None:
         """So long it took to refuse something."""
@@ -57,7 +57,7 @@ class Allowance:
         return self._refused.wait(payer, now)
 
 
-class Buckets:
+class RateLimiters:
     """One for each key that has used something lately, one second's worth deep; none with a rate of 0.
 
     As `RateLimiter`, in one table: each message takes from several.
@@ -110,7 +110,7 @@ class Buckets:
             self._full_at, self._most = used, max(MOST_SENDERS, 2 * len(used))
 
 
-def too_many(who: str, rate: float, wait: float) -> ResourceExhausted:
+def rate_exceeded(who: str, rate: float, wait: float) -> ResourceExhausted:
     """The refusal of a request past a rate; `wait` is in seconds."""
     return ResourceExhausted(
         f"{who} may send {rate:g} requests a second; {ADVICE}", retry_after_ms=milliseconds(wait)
@@ -119,7 +119,11 @@ def too_many(who: str, rate: float, wait: float) -> ResourceExhausted:
 
 def turned_away(payer: str, wait: float) -> ResourceExhausted:
     """The refusal of a message that is not looked at."""
-    who = "callers without a valid token" if payer == STRANGERS else f"the callers of {payer}"
+    who = (
+        "callers without a valid token"
+        if payer == UNAUTHENTICATED_SENDERS
+        else f"the callers of {payer}"
+    )
     return ResourceExhausted(
         f"{who} have sent more that was refused than there is time for; {ADVICE}",
         retry_after_ms=milliseconds(wait),

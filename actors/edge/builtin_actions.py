@@ -27,12 +27,12 @@ from actors.access import (
 from actors.errors import NotFound, PermissionDenied, Unauthenticated
 from actors.host.clocks import rfc3339
 from actors.index.entries import EFFECTS, RELEASE, RESERVED, STATES, Action, Version
-from actors.index.selection import NEWEST, Decision
+from actors.index.selection import NEWEST, Selection
 from actors.messages import Principal, TenantRequest
 from actors.routing.route import Route, route_of
 from actors.routing.table import RoutingTable
 from actors.schema.schema import Schema
-from actors.schema.source import nearest
+from actors.schema.source import closest
 from transport import codec
 
 SERVER_VERSION = "0.1.0"
@@ -109,7 +109,7 @@ class Pages:
 def _route_to(action: str, caller: Principal) -> Route:
     route = built_in().get(action)
     if route is None:
-        near = ", ".join(nearest(action, built_in()))
+        near = ", ".join(closest(action, built_in()))
         raise NotFound(f"there is no action {action!r}; did you mean {near or 'system.describe'}?")
     _check_access(route, caller)
     return route
@@ -175,7 +175,7 @@ def _visible(table: RoutingTable, caller: Principal) -> dict[str, Route]:
 
 def _one(routes: Mapping[str, Route], name: str) -> dict[str, Any]:
     if name not in routes:
-        near = ", ".join(nearest(name, routes))
+        near = ", ".join(closest(name, routes))
         raise NotFound(f"there is no action {name!r} for you; nearest: {near or 'none'}")
     return _entry(routes[name])
 
@@ -236,7 +236,7 @@ def _route(
         versions=(version,),
     )
     return route_of(
-        action, Decision(version, NEWEST), None, FOR_ANYONE if access == PUBLIC else FOR_ANY_TOKEN
+        action, Selection(version, NEWEST), None, FOR_ANYONE if access == PUBLIC else FOR_ANY_TOKEN
     )._replace(built_in=True)
 
 

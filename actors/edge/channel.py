@@ -41,7 +41,7 @@ log = structlog.get_logger()
 
 NO_TESTS: frozenset[str] = frozenset()
 
-FAREWELL_MS = 2000
+LINGER_MS = 2000
 """Milliseconds that a stopping server gives to peers that do not read."""
 
 
@@ -126,7 +126,7 @@ class Channel(Actor):
 
     def on_stop(self) -> None:
         """Give peers a moment to take what waits for them, then close the socket."""
-        self.mailbox.socket.drain(FAREWELL_MS)
+        self.mailbox.socket.drain(LINGER_MS)
         self.mailbox.socket.close()
 
     def on_receive(self, message: Any) -> None:
@@ -156,10 +156,10 @@ class Channel(Actor):
         """
         self._reply(work.peer, packed_refusal(work, refusal))
 
-    def _stranger(self, request: Request, trace_id: str) -> None:
+    def _on_unauthenticated(self, request: Request, trace_id: str) -> None:
         """Somebody was refused as unauthenticated, here or by `_admit`; called before the refusal goes."""
 
-    def _tests(self, caller: Principal) -> frozenset[str]:
+    def _tested_actions(self, caller: Principal) -> frozenset[str]:
         """Actions that the caller's tenant is enrolled for as a tester."""
         tenant = self._authenticator.tenant(caller.tenant)
         return NO_TESTS if tenant is None else self._profiles.of(tenant.id).tests
@@ -181,7 +181,7 @@ class Channel(Actor):
         try:
             request, encoding = codec.parse_request(parts[-1], self._limits)
         except codec.BadRequest as bad:
-            self._refuse_bad(parts[0], delimited, bad)
+            self._reject_malformed(parts[0], delimited, bad)
             return
         peer = Peer(parts[0], delimited, encoding)
         trace_id = request.traceparent[3:35] if request.traceparent else new_trace_id()
@@ -201,7 +201,7 @@ class Channel(Actor):
                 self._admit(work)
         except ActionError as error:
             if error.code == UNAUTHENTICATED:
-                self._stranger(request, trace_id)
+                self._on_unauthenticated(request, trace_id)
             work = TenantRequest(request, caller, peer, self.mailbox, received, trace_id)
             self._refuse(work, error.refusal)
         except Exception as error:  # one client's message must not cost the others theirs
@@ -216,7 +216,7 @@ class Channel(Actor):
             work = TenantRequest(request, caller, peer, self.mailbox, received, trace_id)
             self._refuse(work, A_DEFECT)
 
-    def _refuse_bad(self, routing_id: bytes, delimited: bool, bad: codec.BadRequest) -> None:
+    def _reject_malformed(self, routing_id: bytes, delimited: bool, bad: codec.BadRequest) -> None:
         if bad.id is None:
             self.mailbox.socket.counters.undecodable += 1
             return
@@ -224,7 +224,7 @@ class Channel(Actor):
         self._reply(Peer(routing_id, delimited, bad.encoding), body)
 
     def _answer_system(self, work: TenantRequest) -> None:
-        tests = self._tests(work.principal)
+        tests = self._tested_actions(work.principal)
         route, result = self._pages.answer(self._snapshot.current, work, tests)
         self._reply(work.peer, success_around(work, route, result))
 

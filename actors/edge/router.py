@@ -13,7 +13,7 @@ from typing import Any
 
 from actors.access import ADMIN, DATA, Rule
 from actors.edge.admission import Admission, queue_full, require_active
-from actors.edge.allowance import PATIENCE, STRANGERS, Allowance, turned_away
+from actors.edge.allowance import PATIENCE, UNAUTHENTICATED_SENDERS, Allowance, turned_away
 from actors.edge.authentication import unauthenticated, unknown_tenant
 from actors.edge.channel import Channel, ChannelMailbox, Draining, FlushUses
 from actors.edge.rejections import Attempt, AttemptCounter, RejectionLog
@@ -112,7 +112,7 @@ class Router(Channel):
         self._rejection_log = None if accounts is None else RejectionLog(accounts)
         self._stats = stats
         self._counts: Counter[str] = Counter()
-        self._handlers[TenantAddress] = self._addressed
+        self._handlers[TenantAddress] = self._on_address
 
     def handle(self, mail: deque[Any]) -> None:
         """Take in all that has come before waking any tenant: their commits are shared by more messages."""
@@ -122,7 +122,7 @@ class Router(Channel):
             touched, self._touched = self._touched, {}
             for mailbox in touched:
                 mailbox.schedule()
-            self._account()
+            self._log_rejections()
 
     # How much
 
@@ -146,7 +146,7 @@ class Router(Channel):
             holder = self._authenticator.holder(token)
             if holder is not None:
                 return holder.tenant or holder.id
-        return STRANGERS
+        return UNAUTHENTICATED_SENDERS
 
     def _turned_away(self, frame: Frame, now: float) -> bool:
         """Refuse a message unread, or say that it is to be read."""
@@ -157,11 +157,11 @@ class Router(Channel):
             self._counts[TURNED_AWAY_COUNT] += 1
             is_answered = owed < PATIENCE and not frame.is_late
             self._turn_away(frame, turned_away(payer, owed).refusal if is_answered else None)
-        elif payer == STRANGERS and self._is_for_the_known(body):
+        elif payer == UNAUTHENTICATED_SENDERS and self._is_for_the_known(body):
             self._turn_away(frame, unauthenticated().refusal)
         else:
             return False
-        if payer == STRANGERS:
+        if payer == UNAUTHENTICATED_SENDERS:
             self.mailbox.socket.waste(frame.parts[0], len(body))
         return True
 
@@ -204,11 +204,11 @@ class Router(Channel):
     def _admit(self, work: TenantRequest) -> None:
         if work.principal is not ANYONE:
             self._require_allowed(work)
-            self._hand_on(work, self._counted)
+            self._forward(work, self._counted)
             return
         admission = self._public(work.request)
         admission.charge(self._profiles.of(admission.tenant.id).limits, work.received)
-        self._hand_on(work, admission)
+        self._forward(work, admission)
 
     def _require_allowed(self, work: TenantRequest) -> None:
         """Return where the caller may have its tenant do this now."""
@@ -216,7 +216,7 @@ class Router(Channel):
         tenant = self._tenant(work)
         route = self._snapshot.current.find(work.request.action, caller)
         if route.rule.channel == ADMIN:
-            self._attempted(work, tenant)
+            self._count_attempt(work, tenant)
         require(route, caller, DATA)
         if tenant is None:
             raise unknown_tenant() if work.request.tenant is None else unauthenticated()
@@ -248,7 +248,7 @@ class Router(Channel):
             raise unauthenticated()
         return admission
 
-    def _attempted(self, work: TenantRequest, tenant: TenantRecord | None) -> None:
+    def _count_attempt(self, work: TenantRequest, tenant: TenantRecord | None) -> None:
         attempt = Attempt(work.principal, work.request.action, tenant)
         self._record(self._attempt_counter.add(attempt, work.received))
 
@@ -277,12 +277,12 @@ class Router(Channel):
             self._rejection_log.add(tenant, work, refusal, route, len(body))
         self._reply(work.peer, body)
 
-    def _refuse_bad(self, routing_id: bytes, delimited: bool, bad: codec.BadRequest) -> None:
+    def _reject_malformed(self, routing_id: bytes, delimited: bool, bad: codec.BadRequest) -> None:
         self._is_charged = True
-        super()._refuse_bad(routing_id, delimited, bad)
+        super()._reject_malformed(routing_id, delimited, bad)
         self._counts[INVALID_COUNT] += 1
 
-    def _account(self) -> None:
+    def _log_rejections(self) -> None:
         """Tell what a batch's refusals were: nothing, as a rule."""
         if self._rejection_log is not None:
             self._rejection_log.write()
@@ -299,7 +299,7 @@ class Router(Channel):
             admission = self._admissions[tenant.id] = Admission(tenant, self._rates.tenant)
         return admission
 
-    def _hand_on(self, work: TenantRequest, admission: Admission) -> None:
+    def _forward(self, work: TenantRequest, admission: Admission) -> None:
         mailbox = admission.mailbox
         if mailbox is None:
             if admission.enqueue(work):
@@ -309,7 +309,7 @@ class Router(Channel):
         else:
             raise queue_full(admission.tenant, mailbox.limit)
 
-    def _addressed(self, message: TenantAddress) -> None:
+    def _on_address(self, message: TenantAddress) -> None:
         tenant, mailbox = message
         admission = self._admissions.get(tenant.id)
         if admission is None:  # deleted meanwhile, and what waited is refused

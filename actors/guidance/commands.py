@@ -21,7 +21,7 @@ ADMITTED: Mapping[str, str] = {
 }
 
 
-def admitted(action: Action) -> str:
+def allowed_roles(action: Action) -> str:
     """Who may call it, in words."""
     who = ADMITTED.get(action.access, "whoever has a token")
     if action.area is not None:
@@ -55,16 +55,16 @@ def example_params(action: Action) -> dict[str, Any]:
 def command(action: Action) -> str:
     """The line for a shell that calls an action with its example."""
     tenant = "acme" if names_tenant(action) else "-"
-    return line(tenant, action.name, example_params(action), admin=action.channel == ADMIN)
+    return command_line(tenant, action.name, example_params(action), admin=action.channel == ADMIN)
 
 
-def line(tenant: str, name: str, params: Mapping[str, Any], *, admin: bool = True) -> str:
+def command_line(tenant: str, name: str, params: Mapping[str, Any], *, admin: bool = True) -> str:
     """The line for a shell that calls this with these params; `-` is no tenant."""
     channel = ["--admin"] if admin else []
-    return " ".join(["scripts/call", *channel, tenant, name, *words(params)])
+    return " ".join(["scripts/call", *channel, tenant, name, *shell_words(params)])
 
 
-def words(params: Mapping[str, Any], within: str = "") -> Iterable[str]:
+def shell_words(params: Mapping[str, Any], within: str = "") -> Iterable[str]:
     """Params as scripts/call reads them (scripts/cli/params.py); `within` a map: `params.`."""
     return [_word(f"{within}{name}", value) for name, value in params.items()]
 

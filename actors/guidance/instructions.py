@@ -15,11 +15,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from actors.guidance.commands import admitted, command
-from actors.guidance.schema_text import rows_of
+from actors.guidance.commands import allowed_roles, command
+from actors.guidance.schema_text import schema_rows
 from actors.guidance.tasks import related
 from actors.guidance.workplace import (
-    Workplace,
+    EditTarget,
     dry_run_line,
     entry,
     frozen_beside,
@@ -28,7 +28,7 @@ from actors.guidance.workplace import (
 )
 from actors.index.entries import Action, Index, Operation, Version, class_name, moves
 from actors.index.parser import built_in_index
-from actors.index.selection import served_in
+from actors.index.selection import selected_in
 from actors.schema.schema import Schema
 
 MOST_TEXT = 100_000
@@ -58,10 +58,10 @@ def instructions(index: Index, action: Action, api: str, test: str | None = None
         _work(index, place, test),
         _commands(place),
     )
-    return shortened("\n".join(line for section in sections for line in (*section, "")))
+    return truncate("\n".join(line for section in sections for line in (*section, "")))
 
 
-def shortened(text: str) -> str:
+def truncate(text: str) -> str:
     """At most MOST_TEXT characters; says how many were left out."""
     if len(text) <= MOST_TEXT:
         return text
@@ -74,7 +74,7 @@ def _task(action: Action) -> Iterator[str]:
     yield f"{' '.join(action.summary.split())}\n"
     if action.instructions.strip():
         yield f"{action.instructions.strip()}\n"
-    yield f"- who may call it: {admitted(action)}"
+    yield f"- who may call it: {allowed_roles(action)}"
     yield f"- channel: {action.channel}"
     yield f"- effect: {EFFECTS[action.effect]}"
 
@@ -88,7 +88,7 @@ def _fields(schema: Schema) -> list[str]:
     return [
         f"- `{row.path}`: {row.type}{'' if row.required else ', optional'}."
         + (f" {row.meaning}" if row.meaning else "")
-        for row in rows_of(schema.source)
+        for row in schema_rows(schema.source)
     ]
 
 
@@ -111,7 +111,7 @@ def _connectors(index: Index, action: Action) -> Iterator[str]:
 def _operation(name: str, operation: Operation) -> Iterator[str]:
     yield f"`await ctx.call({json.dumps(name)}, …)`, in an `async def`: {operation.summary}\n"
     yield from _fields(operation.params)
-    answer = ", ".join(f"`{row.path}`: {row.type}" for row in rows_of(operation.result.source))
+    answer = ", ".join(f"`{row.path}`: {row.type}" for row in schema_rows(operation.result.source))
     yield f"\nIts answer has {answer or 'nothing'}.\n"
 
 
@@ -146,13 +146,13 @@ def _version(index: Index, action: Action, version: Version) -> Iterator[str]:
 
 def _places(index: Index, action: Action, version: Version) -> Iterator[str]:
     places = index.environments.values()
-    everybody = served_in(action, version, places)
+    everybody = selected_in(action, version, places)
     yield from everybody
-    testers = served_in(action, version, places, tester=True)
+    testers = selected_in(action, version, places, tester=True)
     yield from (f"{name} (testers)" for name in testers if name not in everybody)
 
 
-def _work(index: Index, place: Workplace, test: str | None) -> Iterator[str]:
+def _work(index: Index, place: EditTarget, test: str | None) -> Iterator[str]:
     yield "## Where to work\n"
     yield f"Version {place.number}, in `{place.file}` beside `{index.path.name}`:\n"
     yield from _block("python", _skeleton(place))
@@ -173,7 +173,7 @@ def _work(index: Index, place: Workplace, test: str | None) -> Iterator[str]:
         yield from _block("toml", entry(place))
 
 
-def _skeleton(place: Workplace) -> Iterator[str]:
+def _skeleton(place: EditTarget) -> Iterator[str]:
     name = class_name(place.action.name)
     is_async = "async " if place.action.connectors else ""
     yield "from __future__ import annotations\n"
@@ -185,7 +185,7 @@ def _skeleton(place: Workplace) -> Iterator[str]:
     yield "    ..."
 
 
-def _commands(place: Workplace) -> Iterator[str]:
+def _commands(place: EditTarget) -> Iterator[str]:
     yield "## Commands\n"
     yield "What differs from what is served, and then its taking in, with the `digest` that was shown:\n"
     diff, reload = "functions.diff", "functions.reload digest=DIGEST"

@@ -16,14 +16,14 @@ Json = Mapping[str, Any]
 _UNITS = (("Length", "character"), ("Items", "item"), ("Properties", "entry"))
 
 
-def said(schema: Json) -> str:
+def describe(schema: Json) -> str:
     """The description, then the limits; empty where there are neither."""
-    limits = ", ".join(limits_of(schema))
+    limits = ", ".join(constraints(schema))
     parts = (schema.get("description", ""), limits[:1].upper() + limits[1:])
     return " ".join(_sentence(each) for each in parts if each)
 
 
-def limits_of(schema: Json) -> Iterator[str]:
+def constraints(schema: Json) -> Iterator[str]:
     """Each thing that a value has to keep to, and what an absent one stands for."""
     if "format" in schema:
         yield str(schema["format"])
@@ -76,16 +76,16 @@ def _untyped(schema: Json) -> str:
 def _count(least: int | None, most: int | None, unit: str) -> Iterator[str]:
     if least and most is not None:
         if least == most:
-            yield _counted(least, unit)
+            yield _plural(least, unit)
         else:
-            yield f"{least} to {_counted(most, unit)}"
+            yield f"{least} to {_plural(most, unit)}"
     elif most is not None:
-        yield f"at most {_counted(most, unit)}"
+        yield f"at most {_plural(most, unit)}"
     elif least:
-        yield f"at least {_counted(least, unit)}"
+        yield f"at least {_plural(least, unit)}"
 
 
-def _counted(number: int, unit: str) -> str:
+def _plural(number: int, unit: str) -> str:
     if number != 1:
         unit = "entries" if unit == "entry" else f"{unit}s"
     return f"{number} {unit}"
@@ -114,7 +114,7 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-class Row(NamedTuple):
+class SchemaRow(NamedTuple):
     """One property."""
 
     path: str
@@ -125,7 +125,7 @@ class Row(NamedTuple):
     meaning: str
 
 
-def rows_of(source: Json) -> list[Row]:
+def schema_rows(source: Json) -> list[SchemaRow]:
     """Every property of a schema of the index, those of its parts included."""
     return list(_Walk(source.get("$defs", {})).properties(source, "", ()))
 
@@ -134,7 +134,7 @@ class _Walk:
     def __init__(self, definitions: Json) -> None:
         self._definitions = definitions
 
-    def properties(self, schema: Json, path: str, inside: tuple[str, ...]) -> Iterator[Row]:
+    def properties(self, schema: Json, path: str, inside: tuple[str, ...]) -> Iterator[SchemaRow]:
         for name, inner in schema.get("properties", {}).items():
             required = name in schema.get("required", ())
             yield from self._property(inner, f"{path}{name}", required, inside)
@@ -146,25 +146,25 @@ class _Walk:
 
     def _property(
         self, schema: Json, path: str, required: bool, inside: tuple[str, ...]
-    ) -> Iterator[Row]:
-        met = self._met(schema)
-        yield Row(path, self._type(met), required, self._meaning(met))
+    ) -> Iterator[SchemaRow]:
+        met = self._seen(schema)
+        yield SchemaRow(path, self._type(met), required, self._meaning(met))
         yield from self._within(schema, path, inside)
 
-    def _within(self, schema: Json, path: str, inside: tuple[str, ...]) -> Iterator[Row]:
+    def _within(self, schema: Json, path: str, inside: tuple[str, ...]) -> Iterator[SchemaRow]:
         """What a value holds; nothing for a definition that is being shown already."""
         target = _target(schema)
         if target in inside:
             return
         inside = (*inside, target) if target else inside
-        met = self._met(schema)
+        met = self._seen(schema)
         yield from self.properties(met, f"{path}.", inside)
         if isinstance(items := met.get("items"), Mapping):
             yield from self._within(items, f"{path}[]", inside)
         for branch in met.get("anyOf") or met.get("oneOf") or ():
             yield from self._within(branch, path, inside)
 
-    def _met(self, schema: Json) -> Json:
+    def _seen(self, schema: Json) -> Json:
         """The schema with what it refers to; what it says itself comes first."""
         met = schema
         while (target := _target(met)) is not None:
@@ -175,17 +175,20 @@ class _Walk:
     def _type(self, schema: Json) -> str:
         plain = dict(schema)
         if isinstance(items := schema.get("items"), Mapping):
-            plain["items"] = self._met(items)
+            plain["items"] = self._seen(items)
         for word in ("anyOf", "oneOf"):
             if word in schema:
-                plain[word] = [self._met(each) for each in schema[word]]
+                plain[word] = [self._seen(each) for each in schema[word]]
         return type_of(plain)
 
     def _meaning(self, schema: Json) -> str:
         """What is said of it, and of each item where that is no object."""
         items = schema.get("items")
-        of_items = said(self._met(items)) if isinstance(items, Mapping) else ""
-        parts = [said(schema), f"Each: {of_items[:1].lower()}{of_items[1:]}" if of_items else ""]
+        of_items = describe(self._seen(items)) if isinstance(items, Mapping) else ""
+        parts = [
+            describe(schema),
+            f"Each: {of_items[:1].lower()}{of_items[1:]}" if of_items else "",
+        ]
         return " ".join(part for part in parts if part)
 
 

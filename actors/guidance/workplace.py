@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from actors.guidance.commands import example_params, line, words
+from actors.guidance.commands import command_line, example_params, shell_words
 from actors.index.entries import (
     DUMMY,
     ERRORING,
@@ -24,7 +24,7 @@ PACKAGE = "functions"
 """Of the first function of an index that has no code yet."""
 
 
-class Workplace(NamedTuple):
+class EditTarget(NamedTuple):
     """The version that may be changed: the newest where its code is mutable, and a new one otherwise."""
 
     action: Action
@@ -45,14 +45,14 @@ class Workplace(NamedTuple):
         return self.code.partition(":")[2]
 
 
-def workplace(index: Index, action: Action) -> Workplace:
+def workplace(index: Index, action: Action) -> EditTarget:
     """Where to work on an action now."""
     newest = action.versions[0] if action.versions else None
     if newest is not None and newest.state in MUTABLE:
         code = newest.code or conventional(index, action, newest.number)
-        return Workplace(action, newest.number, code, newest)
+        return EditTarget(action, newest.number, code, newest)
     number = 1 if newest is None else newest.number + 1
-    return Workplace(action, number, conventional(index, action, number), None)
+    return EditTarget(action, number, conventional(index, action, number), None)
 
 
 def conventional(index: Index, action: Action, number: int, package: str | None = None) -> str:
@@ -64,7 +64,7 @@ def conventional(index: Index, action: Action, number: int, package: str | None 
     return f"{module}:{name}"
 
 
-def find_test(index: Index, place: Workplace) -> str | None:
+def find_test(index: Index, place: EditTarget) -> str | None:
     """The version's test, below the index's directory; None where there is no such file."""
     name = test_of(place.action.name, place.number)
     return name if index.root.joinpath(name).is_file() else None
@@ -80,7 +80,7 @@ def file_of(code: str) -> str:
     return f"{code.partition(':')[0].replace('.', '/')}.py"
 
 
-def frozen_beside(index: Index, place: Workplace) -> list[str]:
+def frozen_beside(index: Index, place: EditTarget) -> list[str]:
     """Versions in the same file whose code may not change any more, such as `contacts.add version 1`."""
     return [
         f"{action.name} version {version.number}"
@@ -92,7 +92,7 @@ def frozen_beside(index: Index, place: Workplace) -> list[str]:
     ]
 
 
-def entry(place: Workplace) -> Iterator[str]:
+def entry(place: EditTarget) -> Iterator[str]:
     """What the index is given where the version is not in it yet."""
     yield f'[[actions."{place.action.name}".versions]]'
     yield f"version = {place.number}"
@@ -100,7 +100,7 @@ def entry(place: Workplace) -> Iterator[str]:
     yield f'code    = "{place.code}"'
 
 
-def move_lines(place: Workplace) -> Iterator[str]:
+def move_lines(place: EditTarget) -> Iterator[str]:
     """The commands for each move onward: of this version, and of the newest where that is another."""
     ours = place.version or Version(place.number, UNDER_DEV, place.code, None)
     others = [each for each in place.action.versions[:1] if each.number != ours.number]
@@ -110,19 +110,19 @@ def move_lines(place: Workplace) -> Iterator[str]:
                 yield _move_line(place, version, to)
 
 
-def dry_run_line(place: Workplace) -> str:
+def dry_run_line(place: EditTarget) -> str:
     """The command that runs the version on the action's example, and takes back all it did."""
     given = {"function": place.action.name, "version": place.number}
-    example = words(example_params(place.action), "params.")
-    return " ".join([line("acme", "functions.dry_run", given), *example])
+    example = shell_words(example_params(place.action), "params.")
+    return " ".join([command_line("acme", "functions.dry_run", given), *example])
 
 
-def _move_line(place: Workplace, version: Version, to: str) -> str:
+def _move_line(place: EditTarget, version: Version, to: str) -> str:
     given = {"function": place.action.name, "version": version.number, "to": to}
     given |= {"expected": version.state, "why": "…"}
     if version.code is None and to != DUMMY:
         given["code"] = place.code
-    return line("-", "functions.move", given)
+    return command_line("-", "functions.move", given)
 
 
 def _package(index: Index, action: Action) -> str:

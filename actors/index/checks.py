@@ -12,7 +12,7 @@ WORDS = "user_message"
 """The property of its result that end users read."""
 
 
-def unfit(action: Action, connector: Connector) -> Iterator[str]:
+def check_not_subscribed_action(action: Action, connector: Connector) -> Iterator[str]:
     """What keeps it from being asked in the middle of a request that is refused."""
     if action.effect != "read" or action.channel != DATA:
         yield 'must have effect = "read" and channel = "data": what is refused leaves nothing'

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from actors.errors import SettingsError
 from actors.schema.schema import Schema
-from actors.schema.source import hint
+from actors.schema.source import did_you_mean
 
 
 class Threshold(NamedTuple):
@@ -156,7 +156,7 @@ class Operation(NamedTuple):
     result: Schema
 
 
-class Room(NamedTuple):
+class ConcurrencyLimits(NamedTuple):
     """How many calls of one connector there may be."""
 
     at_once: int = 256
@@ -180,7 +180,7 @@ class Connector(NamedTuple):
     """By their full names."""
     versions: tuple[Version, ...]
     """The newest first."""
-    room: Room = Room()
+    room: ConcurrencyLimits = ConcurrencyLimits()
 
     def version(self, number: int) -> Version | None:
         """The version of that number, if there is one."""
@@ -236,7 +236,7 @@ class Index(NamedTuple):
             known = ", ".join(self.environments)
             raise SettingsError(
                 f"environment {name!r} is not in {self.path}: set TENANTRY_ENVIRONMENT "
-                f"(--environment) to one of {known}{hint(name, self.environments)}"
+                f"(--environment) to one of {known}{did_you_mean(name, self.environments)}"
             )
         return found
 

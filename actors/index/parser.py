@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from actors.access import ADMIN, AREAS, CHANNELS, LEVELS, OWNER, PLATFORM_LEVELS
 from actors.errors import IndexProblem
-from actors.index.checks import unfit
+from actors.index.checks import check_not_subscribed_action
 from actors.index.code import REFERENCE
 from actors.index.defaults import SETTINGS, default_schema
 from actors.index.entries import (
@@ -23,31 +23,31 @@ from actors.index.entries import (
     RESERVED,
     STATES,
     Action,
+    ConcurrencyLimits,
     ConfigSchemas,
     Connector,
     Environment,
     Index,
     Operation,
-    Room,
     Schemas,
     Storage,
     Threshold,
     Version,
 )
-from actors.index.toml import Table
+from actors.index.toml import TomlReader
 from actors.schema.schema import Schema, SchemaProblem
-from actors.schema.shapes import Shapes, expanded, flaws_of
+from actors.schema.shapes import Shapes, expand, find_problems
 from actors.schema.source import (
     Finding,
     Source,
-    hint,
+    did_you_mean,
+    index_problem,
     parse_source,
     read_source,
-    refusal,
     unsendable,
 )
 
-Numbers = TypeVar("Numbers", Threshold, Room)
+Numbers = TypeVar("Numbers", Threshold, ConcurrencyLimits)
 
 MOST_SCHEMA_BYTES = 64 * 1024
 """Params and result of one action as JSON: keeps a page of system.describe below a message's limit."""
@@ -91,7 +91,7 @@ def _read(source: Source, root: Path, built_in: Index | None) -> Index:
     findings: list[Finding] = []
     index = _Reader(source, root, built_in, findings).index()
     if findings:
-        raise refusal(source, findings)
+        raise index_problem(source, findings)
     return index
 
 
@@ -111,7 +111,7 @@ class _Reader:
         self._broken_shapes: set[str] = set()
 
     def index(self) -> Index:
-        top = Table(self._source.values, (), self._findings)
+        top = TomlReader(self._source.values, (), self._findings)
         top.only("environments", "storage", "config", "shapes", "actions", "connectors")
         self._read_shapes(top)
         actions = {name: self._action(name, table) for name, table in top.tables("actions")}
@@ -131,7 +131,7 @@ class _Reader:
             config=self._config(top.table("config")),
         )
 
-    def _environments(self, top: Table) -> dict[str, Environment]:
+    def _environments(self, top: TomlReader) -> dict[str, Environment]:
         found = {each.name: each for each in DEFAULT_ENVIRONMENTS}
         for name, table in top.tables("environments"):
             table.only("serves", "testers", "erroring_after")
@@ -147,7 +147,7 @@ class _Reader:
             )
         return found
 
-    def _storage(self, table: Table) -> Storage:
+    def _storage(self, table: TomlReader) -> Storage:
         table.only("migrations")
         stated = table.optional_text("migrations")
         if stated is None:
@@ -159,30 +159,30 @@ class _Reader:
             table.note(f"{migrations} is not a directory", "migrations")
         return Storage(migrations)
 
-    def _read_shapes(self, top: Table) -> None:
+    def _read_shapes(self, top: TomlReader) -> None:
         """Check each by itself, so that a problem is told once and not by all who refer to it."""
         self._shapes = top.mapping("shapes")
         for name, table in top.tables("shapes"):
             if not _PLAIN_NAME.match(name):
                 table.note("must be named in lower case (letters, digits, _)")
-            flaws = flaws_of(name, self._shapes)
+            flaws = find_problems(name, self._shapes)
             if flaws != []:
                 self._broken_shapes.add(name)
             for key, text in flaws or ():
                 table.note(text, *key)
 
-    def _config(self, table: Table) -> ConfigSchemas:
+    def _config(self, table: TomlReader) -> ConfigSchemas:
         table.only("settings", "whitelabel")
         return ConfigSchemas(*(self._config_part(table, part) for part in ConfigSchemas._fields))
 
-    def _config_part(self, table: Table, part: str) -> Schema:
+    def _config_part(self, table: TomlReader, part: str) -> Schema:
         if part not in table:
             return default_schema(part)
         return self._schema(f"config.{part}", table, part)
 
     # Actions
 
-    def _action(self, name: str, table: Table) -> Action:
+    def _action(self, name: str, table: TomlReader) -> Action:
         before = len(self._findings)
         self._check_action_name(name, table)
         table.only(
@@ -212,7 +212,7 @@ class _Reader:
             )
         return action
 
-    def _check_action_name(self, name: str, table: Table) -> None:
+    def _check_action_name(self, name: str, table: TomlReader) -> None:
         if name in self._actions:
             table.note("is built in: choose another name")
         elif name.startswith(RESERVED):
@@ -225,8 +225,8 @@ class _Reader:
         elif "summary" not in table and "access" not in table:
             table.note(f'is this the beginning of a dotted name? Quote it: [actions."{name}.…"]')
 
-    def _schema(self, name: str, table: Table, part: str) -> Schema:
-        whole = expanded(table.mapping(part), self._shapes)
+    def _schema(self, name: str, table: TomlReader, part: str) -> Schema:
+        whole = expand(table.mapping(part), self._shapes)
         findings = whole.findings
         if not findings and not whole.shapes & self._broken_shapes:
             try:
@@ -237,7 +237,7 @@ class _Reader:
             table.note(text, part, *key)
         return Schema.build(name, {})
 
-    def _versions(self, name: str, owner: Table) -> tuple[Version, ...]:
+    def _versions(self, name: str, owner: TomlReader) -> tuple[Version, ...]:
         versions: dict[int, Version] = {}
         for table in owner.array("versions"):
             version = self._version(name, table)
@@ -246,7 +246,7 @@ class _Reader:
             versions[version.number] = version
         return tuple(versions[number] for number in sorted(versions, reverse=True))
 
-    def _version(self, name: str, table: Table) -> Version:
+    def _version(self, name: str, table: TomlReader) -> Version:
         table.only("version", "state", "code", "request", "by", "before", "digest", "schemas")
         version = Version(
             number=table.number("version"),
@@ -266,7 +266,7 @@ class _Reader:
             table.note("must be written package.module:name", "code")
         return version
 
-    def _frozen(self, name: str, table: Table) -> Schemas | None:
+    def _frozen(self, name: str, table: TomlReader) -> Schemas | None:
         """What the Registry has written down when the version left `under dev`."""
         text = table.optional_text("schemas")
         if text is None:
@@ -284,7 +284,7 @@ class _Reader:
 
     # Connectors
 
-    def _connector(self, name: str, table: Table) -> Connector:
+    def _connector(self, name: str, table: TomlReader) -> Connector:
         if name in self._connectors:
             table.note("is built in: choose another name")
         elif not _PLAIN_NAME.match(name):
@@ -300,15 +300,15 @@ class _Reader:
             settings=self._settings(f"{name}.settings", table),
             operations=MappingProxyType({each.name: each for each in operations}),
             versions=self._versions(name, table),
-            room=_stated(Room(), table, "room"),
+            room=_given(ConcurrencyLimits(), table, "room"),
         )
 
-    def _settings(self, name: str, table: Table) -> Schema:
+    def _settings(self, name: str, table: TomlReader) -> Schema:
         if "settings" not in table:
             return Schema.build(name, SETTINGS)
         return self._schema(name, table, "settings")
 
-    def _operation(self, name: str, table: Table) -> Operation:
+    def _operation(self, name: str, table: TomlReader) -> Operation:
         if not _PLAIN_NAME.match(name.partition(".")[2]):
             table.note("must be named in lower case (letters, digits, _)")
         table.only("summary", "params", "result")
@@ -332,32 +332,32 @@ class _Reader:
                     self._findings.append(
                         Finding(
                             ("actions", action.name, "connectors", at),
-                            f"{name!r} is no operation of a connector{hint(name, operations)}",
+                            f"{name!r} is no operation of a connector{did_you_mean(name, operations)}",
                         )
                     )
         for connector in connectors.values():
             place = ("connectors", connector.name, "not_subscribed")
-            for problem in _wording_flaws(connector, actions):
+            for problem in _check_wording(connector, actions):
                 self._findings.append(Finding(place, problem))
 
 
-def _wording_flaws(connector: Connector, actions: Mapping[str, Action]) -> Iterator[str]:
+def _check_wording(connector: Connector, actions: Mapping[str, Action]) -> Iterator[str]:
     """Of the action that it names, if it names one."""
     name = connector.not_subscribed
     if not name:
         return
     action = actions.get(name)
     if action is None:
-        yield f"{name!r} is no action{hint(name, actions)}"
+        yield f"{name!r} is no action{did_you_mean(name, actions)}"
     else:
-        yield from (f"{name!r} {flaw}" for flaw in unfit(action, connector))
+        yield from (f"{name!r} {flaw}" for flaw in check_not_subscribed_action(action, connector))
 
 
-def _threshold(owner: Table) -> Threshold:
-    return _stated(Threshold(), owner, "erroring_after")
+def _threshold(owner: TomlReader) -> Threshold:
+    return _given(Threshold(), owner, "erroring_after")
 
 
-def _stated(numbers: Numbers, owner: Table, name: str) -> Numbers:
+def _given(numbers: Numbers, owner: TomlReader, name: str) -> Numbers:
     """What the file does not state is as it is anywhere."""
     table = owner.table(name)
     table.only(*numbers._fields)
@@ -365,7 +365,7 @@ def _stated(numbers: Numbers, owner: Table, name: str) -> Numbers:
     return numbers._replace(**said)
 
 
-def _check_access(action: Action, table: Table) -> None:
+def _check_access(action: Action, table: TomlReader) -> None:
     """Refuse what would promise access that nobody has, or ask for what nobody asks."""
     on_platform = action.access in PLATFORM_LEVELS
     if on_platform and action.channel != ADMIN:

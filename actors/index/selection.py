@@ -16,7 +16,7 @@ FALLBACK = {
 NONE_SERVED = "none served"
 
 
-class Decision(NamedTuple):
+class Selection(NamedTuple):
     """Which version is served, and why."""
 
     version: Version | None
@@ -32,7 +32,7 @@ class Decision(NamedTuple):
         return self.reason != NONE_SERVED
 
 
-def ranking(
+def rank_versions(
     owner: Action | Connector, environment: Environment, tester: bool = False
 ) -> tuple[Version, ...]:
     """The versions that an environment serves, best first: each takes over where those before it fail.
@@ -47,7 +47,7 @@ def ranking(
     )
 
 
-def serve(owner: Action | Connector, environment: Environment, tester: bool = False) -> Decision:
+def select(owner: Action | Connector, environment: Environment, tester: bool = False) -> Selection:
     """Decide which version an environment serves: the newest whose state it serves.
 
     An erroring one is served only where nothing else is. An action without versions is a dummy. The
@@ -56,23 +56,23 @@ def serve(owner: Action | Connector, environment: Environment, tester: bool = Fa
     """
     versions = owner.versions
     if not versions:
-        return Decision(None, DUMMY if DUMMY in environment.serves else NONE_SERVED)
-    ranked = ranking(owner, environment, tester)
+        return Selection(None, DUMMY if DUMMY in environment.serves else NONE_SERVED)
+    ranked = rank_versions(owner, environment, tester)
     if not ranked:
         states = _states(environment, tester)
         taken_out = any(each.state == ERRORING and each.before in states for each in versions)
-        return Decision(versions[0], NONE_SERVED, taken_out)
-    return Decision(ranked[0], reason(ranked[0], versions, environment))
+        return Selection(versions[0], NONE_SERVED, taken_out)
+    return Selection(ranked[0], reason(ranked[0], versions, environment))
 
 
-def served_in(
+def selected_in(
     owner: Action | Connector, version: Version, places: Iterable[Environment], tester: bool = False
 ) -> list[str]:
     """The environments that serve this version first."""
     return [
         place.name
         for place in places
-        if (decision := serve(owner, place, tester)).is_served and decision.version is version
+        if (decision := select(owner, place, tester)).is_served and decision.version is version
     ]
 
 

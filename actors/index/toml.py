@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from actors.schema.source import Finding, Key, hint
+from actors.schema.source import Finding, Key, did_you_mean
 
 
-class Table:
+class TomlReader:
     """A table and where it stands. Every reader returns something, so that all findings are found."""
 
     def __init__(self, values: Any, key: Key, findings: list[Finding]) -> None:
@@ -29,7 +29,10 @@ class Table:
         """Refuse every other key, so that a misspelt one is noticed."""
         for name in self._values:
             if name not in known:
-                self.note(f"unknown key{hint(name, known) or '; known: ' + ', '.join(known)}", name)
+                self.note(
+                    f"unknown key{did_you_mean(name, known) or '; known: ' + ', '.join(known)}",
+                    name,
+                )
 
     def text(self, name: str, default: str | None = None) -> str:
         """A text; required, and not blank, unless it has a default."""
@@ -49,7 +52,7 @@ class Table:
         if isinstance(value, str) and value in words:
             return value
         known = ", ".join(words)
-        self._wrong(name, f"must be one of {known}{hint(str(value), words)}")
+        self._wrong(name, f"must be one of {known}{did_you_mean(str(value), words)}")
         return default or next(iter(words))
 
     def optional_choice(self, name: str, words: Collection[str]) -> str | None:
@@ -80,7 +83,7 @@ class Table:
         for at, word in enumerate(found):
             if word not in words:
                 known = ", ".join(words)
-                self.note(f"{word!r} is none of {known}{hint(word, words)}", name, at)
+                self.note(f"{word!r} is none of {known}{did_you_mean(word, words)}", name, at)
         return frozenset(found)
 
     def mapping(self, name: str) -> dict[str, Any]:
@@ -91,23 +94,23 @@ class Table:
             return {}
         return value
 
-    def table(self, name: str) -> Table:
+    def table(self, name: str) -> TomlReader:
         """A table within; empty where it is absent."""
-        return Table(self.mapping(name), (*self.key, name), self._findings)
+        return TomlReader(self.mapping(name), (*self.key, name), self._findings)
 
-    def tables(self, name: str) -> Iterator[tuple[str, Table]]:
+    def tables(self, name: str) -> Iterator[tuple[str, TomlReader]]:
         """Each table within a table, such as those of `[actions]`."""
         for each, values in self.mapping(name).items():
-            yield each, Table(values, (*self.key, name, each), self._findings)
+            yield each, TomlReader(values, (*self.key, name, each), self._findings)
 
-    def array(self, name: str) -> Iterator[Table]:
+    def array(self, name: str) -> Iterator[TomlReader]:
         """Each table of an array, such as `[[versions]]`."""
         value = self._values.get(name, [])
         if not isinstance(value, list):
             self.note(f"must be an array of tables: write [[{name}]]", name)
             value = []
         for at, values in enumerate(value):
-            yield Table(values, (*self.key, name, at), self._findings)
+            yield TomlReader(values, (*self.key, name, at), self._findings)
 
     def _wrong(self, name: str, problem: str) -> None:
         if name in self._values:

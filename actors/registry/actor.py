@@ -26,9 +26,9 @@ from actors.errors import (
 from actors.index.code import Codebase, unload
 from actors.index.entries import CONNECTOR, DUMMY, ERRORING, FUNCTION, Action, Connector, Index
 from actors.index.parser import parse_index, read_served_index
-from actors.index.selection import Decision
+from actors.index.selection import Selection
 from actors.log.messages import MOVE, OK, Append, Entry
-from actors.registry.diff import changes, text_difference
+from actors.registry.diff import describe_changes, text_difference
 from actors.registry.idempotency import Receipts
 from actors.registry.messages import (
     CheckHangs,
@@ -43,7 +43,13 @@ from actors.registry.messages import (
     Trip,
 )
 from actors.registry.pending_trips import FILE, MACHINE, PendingTrips
-from actors.registry.registry_file import Unsettled, digest_of, edited, edited_by_hand, replace
+from actors.registry.registry_file import (
+    Unsettled,
+    apply_edit,
+    digest_of,
+    modified_externally,
+    replace_if_unchanged,
+)
 from actors.registry.snapshot import RoutingSnapshot
 from actors.registry.transitions import Transition, plan_transition
 from actors.routing.code_cache import CodeCache, Key, all_versions, connector_key
@@ -53,7 +59,7 @@ from actors.routing.table import RoutingTable
 from actors.runtime.actor import Actor
 from actors.runtime.clock import Once
 from actors.runtime.mailbox import Mailbox
-from actors.schema.source import hint
+from actors.schema.source import did_you_mean
 
 log = structlog.get_logger()
 
@@ -127,7 +133,7 @@ class Registry(Actor):
 
     def _diff(self) -> Difference:
         table, new = self._snapshot.current, read_served_index(self._path)
-        found = (*changes(table.described, new), *_other_code(table, new))
+        found = (*describe_changes(table.described, new), *_other_code(table, new))
         return Difference(new.digest, found, text_difference(table.described, new.text))
 
     def _reload(self, message: Reload) -> Reloaded:
@@ -138,7 +144,7 @@ class Registry(Actor):
             )
         text = self._pending_trips.text(new)
         index = new if text == new.text else parse_index(self._path, text)
-        found = (*changes(before.described, index), *_other_code(before, index))
+        found = (*describe_changes(before.described, index), *_other_code(before, index))
         table = self._built(index, all_versions)
         if index.text != new.text:
             self._replace(index.text, new.digest)
@@ -163,7 +169,7 @@ class Registry(Actor):
 
     def _make(self, message: Move) -> Moved:
         if digest_of(self._path) != self._snapshot.file_digest:
-            raise edited_by_hand(self._path)
+            raise modified_externally(self._path)
         plan = plan_transition(self._snapshot.current.described, message)
         table = self._transition_table(message, plan)
         index, moved = table.described, _moved(message, plan, table)
@@ -177,7 +183,7 @@ class Registry(Actor):
     def _replace(self, text: str, expected: str) -> None:
         """As the file's `replace`; where that cannot be settled it is done all the same, and noted."""
         try:
-            replace(self._path, text, expected)
+            replace_if_unchanged(self._path, text, expected)
         except Unsettled as problem:
             log.error("the index may not be on disk", error=str(problem))
             self._unsettled = problem
@@ -198,13 +204,12 @@ class Registry(Actor):
 
     def _edited(self, plan: Transition) -> Index:
         text = self._snapshot.current.described.text
-        text = edited(text, plan.section, plan.name, plan.version.number, plan.values)
+        text = apply_edit(text, plan.section, plan.name, plan.version.number, plan.values)
         return parse_index(self._path, text)
 
     def _built(self, index: Index, must_recheck: Callable[[Key], bool]) -> RoutingTable:
-        table = RoutingTable.build(
-            index, self._environment, self._snapshot.current.loaded_versions, must_recheck
-        )
+        before = self._snapshot.current.loaded_versions
+        table = RoutingTable.build(index, self._environment, before, must_recheck)
         self._prepare(table)
         return table
 
@@ -225,7 +230,7 @@ class Registry(Actor):
         action = index.actions.get(message.name)
         if action is None:
             raise NotFound(
-                f"the index has no function {message.name!r}{hint(message.name, index.actions)}"
+                f"the index has no function {message.name!r}{did_you_mean(message.name, index.actions)}"
             )
         version = action.version(message.version)
         if version is None:
@@ -235,7 +240,7 @@ class Registry(Actor):
             loaded = code_cache.get(action.name, version) if version.state != DUMMY else None
         except CodeProblem as problem:
             raise FailedPrecondition(str(problem)) from problem
-        return route_of(action, Decision(version, DRY_RUN), loaded)
+        return route_of(action, Selection(version, DRY_RUN), loaded)
 
     # The machine's move
 

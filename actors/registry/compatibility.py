@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from actors.index.entries import Schemas
-from actors.schema.validation import contract
+from actors.schema.validation import make_validator
 
 Json = Mapping[str, Any]
 
@@ -45,7 +45,7 @@ class Break(NamedTuple):
     """In words."""
 
 
-class Words(NamedTuple):
+class Phrases(NamedTuple):
     """How a break is told: what is asked of callers, and what they get, have other names for it."""
 
     refused: str
@@ -55,14 +55,14 @@ class Words(NamedTuple):
     bound: str
 
 
-SENT = Words(
+SENT = Phrases(
     refused="is refused now",
     required="is required now",
     kinds="takes no {} any more",
     values="does not take {} any more",
     bound="{} is {} now",
 )
-GOT = Words(
+GOT = Phrases(
     refused="may be there now",
     required="may be absent now",
     kinds="may be {} now",
@@ -71,15 +71,19 @@ GOT = Words(
 )
 
 
-def breaks(old: Schemas, new: Schemas) -> tuple[Break, ...]:
+def find_breaks(old: Schemas, new: Schemas) -> tuple[Break, ...]:
     """What callers of the old version would notice of the new one; empty where they notice nothing."""
     sent = _Comparison(SENT, old.params.source, new.params.source)
     got = _Comparison(GOT, new.result.source, old.result.source)
-    found = (*sent.all("params"), *got.all("result"), *_gone(old.result.source, new.result.source))
+    found = (
+        *sent.all("params"),
+        *got.all("result"),
+        *_removed(old.result.source, new.result.source),
+    )
     return tuple(dict.fromkeys(found))
 
 
-def _gone(old: Json, new: Json) -> Iterator[Break]:
+def _removed(old: Json, new: Json) -> Iterator[Break]:
     """Fields of a result that nobody gets any more, whether or not they always were there."""
     required = set(old.get("required", ()))
     for name in old.get("properties", {}):
@@ -90,7 +94,7 @@ def _gone(old: Json, new: Json) -> Iterator[Break]:
 class _Comparison:
     """Whether every value of the inner schema fits the outer one; both whole, with their `$defs`."""
 
-    def __init__(self, words: Words, inner: Json, outer: Json) -> None:
+    def __init__(self, words: Phrases, inner: Json, outer: Json) -> None:
         self._words = words
         self._inner = inner
         self._outer = outer
@@ -149,7 +153,7 @@ class _Comparison:
 
     def _values(self, values: list[Any], outer: Json, where: str) -> Iterator[Break]:
         """A list of values is asked of the other schema one by one, which is exact."""
-        whole = contract({**outer, "$defs": self._outer.get("$defs", {})})
+        whole = make_validator({**outer, "$defs": self._outer.get("$defs", {})})
         for value in values:
             if not whole.is_valid(value):
                 yield Break(where, self._words.values.format(repr(value)))

@@ -12,7 +12,7 @@ TOLD = ("summary", "access", "area", "platform", "channel", "effect", "connector
 """Keys of an action whose change is told by name."""
 
 
-def changes(old: Index, new: Index) -> tuple[str, ...]:
+def describe_changes(old: Index, new: Index) -> tuple[str, ...]:
     """Every difference that matters to somebody; empty where only comments and spacing differ."""
     return (
         *_members("action", old.actions, new.actions, _action),

@@ -19,7 +19,7 @@ from actors.host.files import write_private
 from actors.index.code import Codebase
 from actors.index.entries import CONNECTOR, ERRORING, Action, Connector, Index, Version
 from actors.registry.messages import Move
-from actors.registry.registry_file import edited
+from actors.registry.registry_file import apply_edit
 from actors.registry.transitions import Transition
 
 log = structlog.get_logger()
@@ -85,7 +85,7 @@ class PendingTrips:
         for plan in self._plans.values():
             version = _version(index, plan.kind, plan.name, plan.version.number)
             if version and version.state == plan.version.state:
-                text = edited(text, plan.section, plan.name, version.number, plan.values)
+                text = apply_edit(text, plan.section, plan.name, version.number, plan.values)
         return text
 
     def before(self, index: Index) -> Iterator[Move]:

@@ -45,7 +45,7 @@ def digest_of(path: Path) -> str | None:
         ) from error
 
 
-def replace(path: Path, text: str, expected: str) -> None:
+def replace_if_unchanged(path: Path, text: str, expected: str) -> None:
     """Replace the file, synced, where it still has the digest that is expected.
 
     Aborted where somebody has edited it meanwhile; Unavailable, with nothing changed, where it cannot be
@@ -54,7 +54,7 @@ def replace(path: Path, text: str, expected: str) -> None:
     """
     path = path.resolve()  # a link stays one
     try:
-        with _alone(path.parent) as directory:
+        with _exclusive(path.parent) as directory:
             _require(path, expected)
             _replace(path, text.encode())
             _settle(path, directory)
@@ -68,10 +68,10 @@ def replace(path: Path, text: str, expected: str) -> None:
 
 def _require(path: Path, expected: str) -> None:
     if digest_of(path) != expected:
-        raise edited_by_hand(path)
+        raise modified_externally(path)
 
 
-def edited_by_hand(path: Path) -> Aborted:
+def modified_externally(path: Path) -> Aborted:
     """The refusal of a change to a file that is not what was read."""
     return Aborted(
         f"{path} has been edited since it was read: see functions.diff, take that in with "
@@ -80,7 +80,7 @@ def edited_by_hand(path: Path) -> Aborted:
 
 
 @contextmanager
-def _alone(directory: Path) -> Iterator[int]:
+def _exclusive(directory: Path) -> Iterator[int]:
     """Keeps other servers of the same index away meanwhile; the kernel lets go where a process dies."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -151,7 +151,7 @@ class _Wanted(NamedTuple):
         return True
 
 
-def edited(text: str, section: str, owner: str, number: int, values: Values) -> str:
+def apply_edit(text: str, section: str, owner: str, number: int, values: Values) -> str:
     """The text with these keys of one version set; `section` is `actions` or `connectors`.
 
     `text` has been read and found sound, and has this version. IndexProblem where that cannot be written.

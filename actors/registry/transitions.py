@@ -21,10 +21,10 @@ from actors.index.entries import (
     Version,
     moves,
 )
-from actors.registry.compatibility import Break, breaks
+from actors.registry.compatibility import Break, find_breaks
 from actors.registry.messages import Move
 from actors.registry.registry_file import Values
-from actors.schema.source import hint
+from actors.schema.source import did_you_mean
 from transport.message import Problem
 
 
@@ -73,7 +73,9 @@ def _owner(
 ) -> Action | Connector:
     owner = owners.get(move.name)
     if owner is None:
-        raise NotFound(f"the index has no {move.kind} {move.name!r}{hint(move.name, owners)}")
+        raise NotFound(
+            f"the index has no {move.kind} {move.name!r}{did_you_mean(move.name, owners)}"
+        )
     return owner
 
 
@@ -154,7 +156,7 @@ def _breaks(action: Action, version: Version) -> tuple[Break, ...]:
     released = [
         each for each in action.versions if each.state == RELEASE and each.number != version.number
     ]
-    return breaks(action.schemas(released[0]), action.schemas(version)) if released else ()
+    return find_breaks(action.schemas(released[0]), action.schemas(version)) if released else ()
 
 
 def _breaking(move: Move, found: tuple[Break, ...]) -> FailedPrecondition:

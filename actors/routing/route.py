@@ -21,7 +21,7 @@ from actors.index.entries import (
     Environment,
     Index,
 )
-from actors.index.selection import FALLBACK, Decision, ranking, serve
+from actors.index.selection import FALLBACK, Selection, rank_versions, select
 from actors.messages import Principal
 from actors.routing.code_cache import (
     CodeCache,
@@ -82,16 +82,16 @@ class ConnectorRoutes:
         return MappingProxyType({name: self._route(each) for name, each in connectors.items()})
 
     def _route(self, connector: Connector) -> ConnectorRoute:
-        ranked = ranking(connector, self._place)
+        ranked = rank_versions(connector, self._place)
         fallback = None
         if self._place.takes_out is not None:
             for version in reversed(ranked[1:]):
-                decision = Decision(version, FALLBACK[ERRORING])
+                decision = Selection(version, FALLBACK[ERRORING])
                 fallback = self._build(connector, decision, fallback)
-        return self._build(connector, serve(connector, self._place), fallback)
+        return self._build(connector, select(connector, self._place), fallback)
 
     def _build(
-        self, connector: Connector, decision: Decision, fallback: ConnectorRoute | None
+        self, connector: Connector, decision: Selection, fallback: ConnectorRoute | None
     ) -> ConnectorRoute:
         number, state = decision.version[:2] if decision.version else (0, DUMMY)
         is_dummy = decision.is_served and state == DUMMY
@@ -165,7 +165,7 @@ class Route(NamedTuple):
 
 def route_of(
     action: Action,
-    decision: Decision,
+    decision: Selection,
     loaded: LoadedVersion | None,
     rule: Rule | None = None,
     fallback: Route | None = None,

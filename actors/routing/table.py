@@ -26,7 +26,7 @@ from actors.index.entries import (
     Operation,
 )
 from actors.index.parser import built_in_index
-from actors.index.selection import FALLBACK, NEWEST, Decision, ranking, serve
+from actors.index.selection import FALLBACK, NEWEST, Selection, rank_versions, select
 from actors.messages import Principal
 from actors.routing.code_cache import (
     EMPTY,
@@ -37,7 +37,7 @@ from actors.routing.code_cache import (
     all_versions,
 )
 from actors.routing.route import ConnectorRoute, ConnectorRoutes, Route, route_of
-from actors.schema.source import nearest
+from actors.schema.source import closest
 
 
 class RoutingTable(NamedTuple):
@@ -128,7 +128,7 @@ class RoutingTable(NamedTuple):
         known = (
             each for each, route in self.routes.items() if caller is None or route.is_for(caller)
         )
-        return nearest(name, known, n)
+        return closest(name, known, n)
 
 
 class RoutingPart(NamedTuple):
@@ -154,7 +154,7 @@ def built_in_part() -> RoutingPart:
     routes = {}
     for action in index.actions.values():
         steps = action.channel == ADMIN
-        decision = Decision(action.versions[0], NEWEST)
+        decision = Selection(action.versions[0], NEWEST)
         with problems.collect(action.name, action.versions[0]):
             loaded = console.get if steps else tenants.get
             route = route_of(action, decision, loaded(action.name, action.versions[0]))
@@ -191,15 +191,15 @@ class _RouteBuilder:
         )
 
     def _route(self, action: Action, tester: bool = False) -> Route:
-        decision = serve(action, self._place, tester)
-        ranked = ranking(action, self._place, tester)
+        decision = select(action, self._place, tester)
+        ranked = rank_versions(action, self._place, tester)
         fallback = None
         if self._place.takes_out is not None:
             for version in reversed(ranked[1:]):
-                fallback = self._build(action, Decision(version, FALLBACK[ERRORING]), fallback)
+                fallback = self._build(action, Selection(version, FALLBACK[ERRORING]), fallback)
         return self._build(action, decision, fallback)
 
-    def _build(self, action: Action, decision: Decision, fallback: Route | None) -> Route:
+    def _build(self, action: Action, decision: Selection, fallback: Route | None) -> Route:
         version = decision.version
         loaded = None
         if version is not None and decision.is_served and version.state != DUMMY:

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from actors.schema.source import Finding, Key, hint
+from actors.schema.source import Finding, Key, did_you_mean
 
 TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
 
@@ -82,9 +82,11 @@ def normalized(schema: Mapping[str, Any]) -> tuple[dict[str, Any], list[Finding]
     if "$ref" in root:
         findings.append(Finding(("$ref",), "not at the top: write the properties here"))
     definitions = root.get("$defs", {})
-    walk = _Walk(frozenset(definitions) if isinstance(definitions, dict) else frozenset(), findings)
+    walk = _Normaliser(
+        frozenset(definitions) if isinstance(definitions, dict) else frozenset(), findings
+    )
     described = walk.described(root, ())
-    return described, findings or list(_endless(described.get("$defs", {})))
+    return described, findings or list(_recursive(described.get("$defs", {})))
 
 
 def subschemas(schema: Mapping[str, Any], key: Key = ()) -> Iterator[tuple[Key, Mapping[str, Any]]]:
@@ -101,7 +103,7 @@ def subschemas(schema: Mapping[str, Any], key: Key = ()) -> Iterator[tuple[Key, 
                 yield from subschemas(each, (*key, word, name))
 
 
-class _Walk:
+class _Normaliser:
     """One pass over a schema: copies it, writes out what is implied, collects what is wrong."""
 
     def __init__(self, definitions: frozenset[str], findings: list[Finding]) -> None:
@@ -154,7 +156,9 @@ class _Walk:
 
     def _check(self, schema: dict[str, Any], key: Key) -> None:
         for word in schema.keys() - KEYWORDS:
-            self._note((*key, word), f"not a keyword that an index may use{hint(word, KEYWORDS)}")
+            self._note(
+                (*key, word), f"not a keyword that an index may use{did_you_mean(word, KEYWORDS)}"
+            )
         if "$defs" in schema and key:
             self._note((*key, "$defs"), "belongs at the top of the schema")
         self._check_type(schema.get("type", "object"), (*key, "type"))
@@ -166,16 +170,20 @@ class _Walk:
     def _check_type(self, value: Any, key: Key) -> None:
         for name in value if isinstance(value, list) else [value]:
             if name not in TYPES:
-                self._note(key, f"{name!r} is none of {', '.join(TYPES)}{hint(str(name), TYPES)}")
+                self._note(
+                    key, f"{name!r} is none of {', '.join(TYPES)}{did_you_mean(str(name), TYPES)}"
+                )
 
     def _check_format(self, value: Any, key: Key) -> None:
         if str(value) not in FORMATS:
-            self._note(key, f"{value!r} is not a format that is checked{hint(str(value), FORMATS)}")
+            self._note(
+                key, f"{value!r} is not a format that is checked{did_you_mean(str(value), FORMATS)}"
+            )
 
     def _check_reference(self, value: Any, key: Key) -> None:
         name = str(value).removeprefix(_REFERENCE)
         if name not in self._definitions or name == value:
-            near = hint(name, self._definitions)
+            near = did_you_mean(name, self._definitions)
             self._note(key, f"{value!r} is not in this schema: refer to {_REFERENCE}NAME{near}")
 
     def _check_known(self, owner: dict[str, Any], schema: dict[str, Any], key: Key) -> None:
@@ -187,7 +195,7 @@ class _Walk:
             return
         for name in _names(schema):
             if name not in known:
-                self._note(key, f"{name!r} is not among the properties{hint(name, known)}")
+                self._note(key, f"{name!r} is not among the properties{did_you_mean(name, known)}")
 
     def _check_name(self, name: str, key: Key) -> None:
         if not _NAME.match(name) or keyword.iskeyword(name):
@@ -201,7 +209,7 @@ class _Walk:
         self._findings.append(Finding(key, problem))
 
 
-def _endless(definitions: Mapping[str, Any]) -> Iterator[Finding]:
+def _recursive(definitions: Mapping[str, Any]) -> Iterator[Finding]:
     """Definitions that lead back to themselves while no value gets any smaller."""
     leads = {name: frozenset(_references(schema)) for name, schema in definitions.items()}
     for name in leads:

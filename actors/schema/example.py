@@ -72,17 +72,17 @@ def example(source: Json, contract: Contract) -> dict[str, Any]:
     The author's own `examples`, `default`, `const` and `enum` come first. An optional property for
     which nothing fits (a `pattern`, mostly) is left out.
     """
-    made: dict[str, Any] = _Maker(source.get("$defs", {})).value(source, "", ())
+    made: dict[str, Any] = _ExampleBuilder(source.get("$defs", {})).value(source, "", ())
     taken_for: ValidationError | None = None
     while (error := next(iter(contract.iter_errors(made)), None)) is not None:
         if not _without_one(made, error.instance_path, contract):
             lacks_it = taken_for is not None and error.kind.name == "required"
-            raise _none_fits(taken_for if taken_for and lacks_it else error)
+            raise _no_example(taken_for if taken_for and lacks_it else error)
         taken_for = error
     return made
 
 
-def _none_fits(error: ValidationError) -> NoExample:
+def _no_example(error: ValidationError) -> NoExample:
     return NoExample(tuple(error.schema_path[:-1]), f"our example of it {without_value(error)}")
 
 
@@ -103,7 +103,7 @@ def _count(contract: Contract, value: Any) -> int:
     return sum(1 for _ in contract.iter_errors(value))
 
 
-class _Maker:
+class _ExampleBuilder:
     def __init__(self, definitions: Json) -> None:
         self._definitions = definitions
 

@@ -39,9 +39,9 @@ class OpenParams(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
 
 
-def model_of(name: str, schema: Json) -> tuple[type[BaseModel], list[Finding]]:
+def pydantic_model(name: str, schema: Json) -> tuple[type[BaseModel], list[Finding]]:
     """The model for a normalized schema of an object, and what is wrong with its defaults."""
-    shape = _Shape()
+    shape = _ModelBuilder()
     reduced = shape.of(schema, ())
     reduced["title"] = "".join(word.capitalize() for word in name.replace("_", ".").split("."))
     definitions = schema.get("$defs", {})
@@ -58,7 +58,7 @@ def model_of(name: str, schema: Json) -> tuple[type[BaseModel], list[Finding]]:
     return model, shape.findings
 
 
-class _Shape:
+class _ModelBuilder:
     """Reduces a schema to what the converter turns into types faithfully: a value it cannot type is Any.
 
     Alternatives stay as they came, except `something or null`, which becomes an optional something.

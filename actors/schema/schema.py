@@ -17,17 +17,17 @@ from pydantic import BaseModel, ValidationError
 from actors.errors import IndexProblem, InvalidArgument, TenantryError
 from actors.schema.dialect import normalized
 from actors.schema.example import NoExample, example
-from actors.schema.pydantic_model import model_of
-from actors.schema.source import Finding, spelt
+from actors.schema.pydantic_model import pydantic_model
+from actors.schema.source import Finding, format_key
 from actors.schema.validation import (
     breaking_names,
-    contract,
     dotted,
-    flaws,
-    foreign,
+    find_problems,
+    is_foreign_key,
+    make_validator,
+    message_for,
     places_of,
     summary,
-    worded,
 )
 from transport.message import Problem
 
@@ -42,7 +42,7 @@ class SchemaProblem(IndexProblem):
 
     def __init__(self, name: str, findings: list[Finding]) -> None:
         super().__init__(
-            "\n".join(f"{name}: {spelt(each.key)}: {each.problem}" for each in findings)
+            "\n".join(f"{name}: {format_key(each.key)}: {each.problem}" for each in findings)
         )
         self.findings = findings
 
@@ -80,7 +80,7 @@ class Schema:
         self._owner, _, self._part = name.rpartition(".")
         self.source = source
         self.model = model
-        self._contract = contract(source)
+        self._contract = make_validator(source)
         self._fits: Callable[[Any], bool] = self._contract.is_valid
         self._typed: Callable[[Any], BaseModel] = model.__pydantic_validator__.validate_python
         self._breaking = breaking_names(source)
@@ -104,10 +104,10 @@ class Schema:
     @classmethod
     def _built(cls, name: str, schema: Mapping[str, Any]) -> Schema:
         source, findings = normalized(schema)
-        findings = findings or flaws(source)
+        findings = findings or find_problems(source)
         if findings:
             raise SchemaProblem(name, findings)
-        model, findings = model_of(name, source)
+        model, findings = pydantic_model(name, source)
         if findings:
             raise SchemaProblem(name, findings)
         built = cls(name, source, model)
@@ -136,7 +136,7 @@ class Schema:
                 return
             problems = self._problems(result)
         except ValueError:  # the validator met an object that is no JSON value
-            found = foreign(result, (self._part,))
+            found = is_foreign_key(result, (self._part,))
             problems = (found or Problem(self._part, "is no JSON value"),)
         raise ResultProblem(self._owner, problems)
 
@@ -158,7 +158,7 @@ class Schema:
         found = (
             problem
             for error in self._contract.iter_errors(value)
-            for problem in worded(error, self._part, self.source)
+            for problem in message_for(error, self._part, self.source)
         )
         return tuple(islice(found, MOST_PROBLEMS))
 

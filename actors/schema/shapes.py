@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from actors.schema.dialect import LISTS, MAPS, ONE
 from actors.schema.schema import Schema, SchemaProblem
-from actors.schema.source import Finding, Key, hint
+from actors.schema.source import Finding, Key, did_you_mean
 
 Shapes = Mapping[str, Any]
 """By name, as the index states them."""
@@ -30,10 +30,10 @@ class Expanded(NamedTuple):
     """What is wrong with its references to shapes; where there is any, it does not stand alone."""
 
 
-def expanded(schema: Mapping[str, Any], shapes: Shapes) -> Expanded:
+def expand(schema: Mapping[str, Any], shapes: Shapes) -> Expanded:
     """Give a schema the shapes that it refers to; the same schema where it refers to none."""
-    used = _reached(schema, shapes)
-    findings = [*_unknown(schema, shapes), *_clashes(schema.get("$defs"), used)]
+    used = _reachable(schema, shapes)
+    findings = [*_unknown(schema, shapes), *_conflicts(schema.get("$defs"), used)]
     if findings or not used:
         return Expanded(dict(schema), used, findings)
     whole = _rewritten(dict(schema))
@@ -42,17 +42,17 @@ def expanded(schema: Mapping[str, Any], shapes: Shapes) -> Expanded:
     return Expanded(whole, used, [])
 
 
-def flaws_of(name: str, shapes: Shapes) -> list[Finding] | None:
+def find_problems(name: str, shapes: Shapes) -> list[Finding] | None:
     """What is wrong with a shape, relative to it, whether or not anything refers to it.
 
     None where it is sound, but cannot be used for a flaw of another shape that it refers to.
     """
-    strange = [*_unknown(shapes[name], shapes), *_foreign(shapes[name])]
+    strange = [*_unknown(shapes[name], shapes), *_undeclared(shapes[name])]
     if strange:
         return strange
     alone = {"required": [name], "properties": {name: {"$ref": f"{_SHAPE}{name}"}}}
     try:
-        Schema.build(f"shapes.{name}", expanded(alone, shapes).schema)
+        Schema.build(f"shapes.{name}", expand(alone, shapes).schema)
     except SchemaProblem as problem:
         return [found for each in problem.findings for found in _within(each, name)] or None
     return []
@@ -71,7 +71,7 @@ def _within(finding: Finding, name: str) -> Iterator[Finding]:
             yield Finding((), finding.problem)
 
 
-def _clashes(own: Any, used: Collection[str]) -> Iterator[Finding]:
+def _conflicts(own: Any, used: Collection[str]) -> Iterator[Finding]:
     for name in own if isinstance(own, dict) else ():
         if name in used:
             yield Finding(
@@ -83,17 +83,17 @@ def _unknown(schema: Any, shapes: Shapes) -> Iterator[Finding]:
     for key, target in _references(schema, ()):
         name = target.removeprefix(_SHAPE)
         if name != target and name not in shapes:
-            near = hint(name, shapes)
+            near = did_you_mean(name, shapes)
             yield Finding(key, f"there is no shape {name!r}: write [shapes.{name}]{near}")
 
 
-def _foreign(shape: Any) -> Iterator[Finding]:
+def _undeclared(shape: Any) -> Iterator[Finding]:
     for key, target in _references(shape, ()):
         if not target.startswith(_SHAPE):
             yield Finding(key, f"{target!r} is no shape: a shape refers to {_SHAPE}NAME")
 
 
-def _reached(schema: Any, shapes: Shapes) -> frozenset[str]:
+def _reachable(schema: Any, shapes: Shapes) -> frozenset[str]:
     found: set[str] = set()
     ahead = [schema]
     while ahead:

@@ -83,7 +83,7 @@ def parse_source(path: Path, text: str) -> Source:
         raise IndexProblem(_syntax(path, text, error)) from error
     findings = list(unsendable(source.values))
     if findings:
-        raise refusal(source, findings)
+        raise index_problem(source, findings)
     return source
 
 
@@ -117,15 +117,17 @@ def _unfit(value: Any) -> str | None:
     return None
 
 
-def refusal(source: Source, findings: list[Finding]) -> IndexProblem:
+def index_problem(source: Source, findings: list[Finding]) -> IndexProblem:
     """All findings of one file as one error, each with file, line and key, in the file's order."""
     lines = line_numbers(source.text)
-    placed = sorted((_line(lines, each.key), spelt(each.key), each.problem) for each in findings)
+    placed = sorted(
+        (_line(lines, each.key), format_key(each.key), each.problem) for each in findings
+    )
     told = (f"{source.path}:{line}: {key}: {problem}" for line, key, problem in placed)
     return IndexProblem(inert("\n".join(told)))
 
 
-def spelt(key: Key) -> str:
+def format_key(key: Key) -> str:
     """A key as one writes it in TOML, such as `actions."contacts.add".versions[0].state`."""
     words = "".join(f"[{part}]" if isinstance(part, int) else f".{_quoted(part)}" for part in key)
     return words.removeprefix(".") or "the file"
@@ -232,12 +234,12 @@ LONGEST = 64
 """Characters of a name that are compared: difflib is quadratic, and the name may come from outside."""
 
 
-def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
+def closest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
     """At most `n` of the known names that look like this one, the likeliest first."""
     return difflib.get_close_matches(name[:LONGEST], sorted(known), n)
 
 
-def hint(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`; did you mean x?`, or nothing where no known name comes near."""
-    found = nearest(name, known, n=1)
+    found = closest(name, known, n=1)
     return f"; did you mean {found[0]}?" if found else ""

@@ -12,7 +12,7 @@ import jsonschema_rs
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
 from actors.schema.dialect import subschemas
-from actors.schema.source import LONGEST, Finding, Key, hint
+from actors.schema.source import LONGEST, Finding, Key, did_you_mean
 from transport.message import Problem
 
 MASK = "it"
@@ -31,7 +31,7 @@ VISIBLE = r"[^\p{Cc}\p{Cf}\p{Z}\p{M}\u115F\u1160\u3164\uFFA0\u2800]"
 """The pattern of a text in which there is something to see: more than blanks, controls and fillers."""
 
 
-def worded(error: ValidationError, part: str, source: Mapping[str, Any]) -> Iterator[Problem]:
+def message_for(error: ValidationError, part: str, source: Mapping[str, Any]) -> Iterator[Problem]:
     """One problem for each field: an unknown or missing one is named itself, not what holds it."""
     place = (part, *error.instance_path)
     match error.kind:
@@ -40,7 +40,7 @@ def worded(error: ValidationError, part: str, source: Mapping[str, Any]) -> Iter
         case ValidationErrorKind.AdditionalProperties(names):
             known = _holder(source, error.schema_path).get("properties", {})
             for name in names:
-                yield Problem(dotted((*place, name)), f"is unknown{hint(name, known)}")
+                yield Problem(dotted((*place, name)), f"is unknown{did_you_mean(name, known)}")
         case ValidationErrorKind.PropertyNames():
             yield Problem(dotted(place), "has a field whose name does not fit")
         case _:
@@ -63,7 +63,7 @@ def without_value(error: ValidationError) -> str:
     return f"does not fit the schema ({error.kind.name})"
 
 
-def foreign(value: Any, place: Key) -> Problem | None:
+def is_foreign_key(value: Any, place: Key) -> Problem | None:
     """The first value within that neither msgpack nor JSON can carry."""
     if isinstance(value, dict):
         if not all(isinstance(name, str) for name in value):
@@ -88,7 +88,7 @@ def summary(owner: str, what: str, problems: tuple[Problem, ...]) -> str:
 
 
 def _first_foreign(pairs: Any, place: Key) -> Problem | None:
-    found = (foreign(inner, (*place, name)) for name, inner in pairs)
+    found = (is_foreign_key(inner, (*place, name)) for name, inner in pairs)
     return next((problem for problem in found if problem is not None), None)
 
 
@@ -110,7 +110,7 @@ def _printable(text: str) -> str:
 Contract = jsonschema_rs.Draft202012Validator
 
 
-def contract(source: Mapping[str, Any]) -> Contract:
+def make_validator(source: Mapping[str, Any]) -> Contract:
     """The validator of a schema: formats checked, no backtracking, nothing fetched, values masked."""
     return Contract(
         dict(source),
@@ -154,31 +154,31 @@ def _holds(value: Any) -> bool:
     return isinstance(value, Mapping | list | tuple)
 
 
-def flaws(source: Mapping[str, Any]) -> list[Finding]:
+def find_problems(source: Mapping[str, Any]) -> list[Finding]:
     """What the meta-schema refuses; else values in the schema that the schema itself refuses."""
     try:
-        contract(source)
+        make_validator(source)
     except jsonschema_rs.ValidationError as error:
         place = tuple(error.instance_path)
         if error.kind.name == "format" and place[-1:] == ("pattern",):
             return [Finding(place, "is no regular expression, or one with look-around or \\1")]
         return [Finding(place, without_value(error))]
-    return list(_unfit_values(source))
+    return list(_invalid_values(source))
 
 
-def _unfit_values(source: Mapping[str, Any]) -> Iterator[Finding]:
+def _invalid_values(source: Mapping[str, Any]) -> Iterator[Finding]:
     """A default that does not fit would reach functions unseen, an example would mislead."""
     for key, schema in subschemas(source):
         if "default" in schema:
-            yield from _unfit(schema, source, schema["default"], (*key, "default"))
+            yield from _invalid(schema, source, schema["default"], (*key, "default"))
         for at, value in enumerate(schema.get("examples", ())):
-            yield from _unfit(schema, source, value, (*key, "examples", at))
+            yield from _invalid(schema, source, value, (*key, "examples", at))
 
 
-def _unfit(
+def _invalid(
     schema: Mapping[str, Any], root: Mapping[str, Any], value: Any, key: Key
 ) -> Iterator[Finding]:
     whole = {**schema, "$defs": root.get("$defs", {})}
-    error = next(iter(contract(whole).iter_errors(value)), None)
+    error = next(iter(make_validator(whole).iter_errors(value)), None)
     if error is not None:
         yield Finding(key, f"does not fit its own schema: {without_value(error)}")

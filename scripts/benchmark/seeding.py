@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from actors.assembly.provisioning import seed
+from actors.assembly.provisioning import create_tenants
 
 if __name__ == "__main__":
-    print(json.dumps(seed(Path(sys.argv[1]), json.load(sys.stdin))))
+    print(json.dumps(create_tenants(Path(sys.argv[1]), json.load(sys.stdin))))

@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterable, Iterator
 
 from actors.access import ADMIN
-from actors.guidance.commands import admitted, command
-from actors.guidance.schema_text import Row, rows_of
+from actors.guidance.commands import allowed_roles, command
+from actors.guidance.schema_text import SchemaRow, schema_rows
 from actors.index.entries import Action, Index
 from scripts.codegen.offer import group_of, offered
 
@@ -48,7 +48,7 @@ def _action(action: Action) -> Iterator[str]:
     yield f"{' '.join(action.summary.split())}\n"
     yield "| | |"
     yield "|---|---|"
-    yield f"| who | {admitted(action)} |"
+    yield f"| who | {allowed_roles(action)} |"
     yield f"| effect | {action.effect} |"
     if action.channel == ADMIN:
         yield "| channel | admin |"
@@ -56,8 +56,8 @@ def _action(action: Action) -> Iterator[str]:
         yield f"| connectors | {', '.join(f'`{each}`' for each in sorted(action.connectors))} |"
     yield f"| versions | {state(action)} |"
     yield ""
-    yield from _table("param", rows_of(action.params.source))
-    yield from _table("result", rows_of(action.result.source))
+    yield from _table("param", schema_rows(action.params.source))
+    yield from _table("result", schema_rows(action.result.source))
     yield "```console"
     yield f"$ {command(action)}"
     yield "```\n"
@@ -66,7 +66,7 @@ def _action(action: Action) -> Iterator[str]:
     yield "```\n"
 
 
-def _table(heading: str, rows: Iterable[Row]) -> Iterator[str]:
+def _table(heading: str, rows: Iterable[SchemaRow]) -> Iterator[str]:
     lines = [
         _line(f"`{row.path}`", row.type, "" if row.required else "optional", row.meaning)
         for row in rows

@@ -6,7 +6,7 @@ import re
 import textwrap
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from actors.guidance.schema_text import said
+from actors.guidance.schema_text import describe
 from scripts.codegen.types import WORDS, Choice, Class, Declaration, Field, Types, Whatever
 
 WIDTH = 100
@@ -114,7 +114,7 @@ def _fields(fields: Iterable[Field], imports: Imports, *, optional: bool) -> Ite
         if optional and not each.required:
             type_ = f"{imports.word('NotRequired', hidden)}[{type_}]"
         yield f"    {each.name}: {type_}"
-        if words := said(each.schema):
+        if words := describe(each.schema):
             yield from docstring(words, 4)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from actors.assembly.provisioning import TOKEN_FILE, seed
+from actors.assembly.provisioning import TOKEN_FILE, create_tenants
 from scripts.benchmark.child import NOTHING_MORE, Child
 from scripts.benchmark.peers import HERE
 from scripts.benchmark.plan import Call
@@ -79,7 +79,7 @@ class Installation:
     ) -> None:
         """`module` is what `python -m` starts; `tokens` are members', or with `owners` admin owners'."""
         self.data = folder / "data"
-        self.tokens = seed(self.data, tenants, registry, owners=owners)
+        self.tokens = create_tenants(self.data, tenants, registry, owners=owners)
         self._folder = folder
         self._module = module
         self._flags = {**flags, **({"registry": registry} if registry else {})}

@@ -13,7 +13,7 @@ from actors.errors import ActionError, IndexProblem
 from actors.guidance.workplace import conventional
 from actors.index.entries import EFFECTS, Action, Index
 from actors.index.parser import built_in_index, parse_index, read_index
-from actors.registry.registry_file import replace
+from actors.registry.registry_file import replace_if_unchanged
 from scripts.codegen.__main__ import outputs
 from scripts.codegen.client import FILE, NotOurs
 from scripts.scaffold.entry import FORMS, Draft, Entry, InvalidEntry, entry_text, fields, placed
@@ -129,7 +129,7 @@ def write(plan: Plan) -> None:
             with path.open("x", encoding="utf-8") as file:
                 made.append(path)
                 file.write(text)
-        replace(plan.before.path, plan.text, plan.before.digest)
+        replace_if_unchanged(plan.before.path, plan.text, plan.before.digest)
     except BaseException:
         for path in reversed(made):
             path.unlink(missing_ok=True)

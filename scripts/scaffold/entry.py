@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from actors.schema.source import Key, hint, line_numbers, statements
+from actors.schema.source import Key, did_you_mean, line_numbers, statements
 
 FORMS = """\
   name:string!     a text that has to be there; without ! it may be absent
@@ -76,7 +76,9 @@ def _schema(kind: str) -> dict[str, Any]:
     if kind in FORMATS:
         return {"type": "string", "format": kind, "maxLength": 2000 if "uri" in kind else 254}
     known = (*KINDS, *FORMATS)
-    raise InvalidEntry(f"{kind!r} is no type{hint(kind, known)}; there are {', '.join(known)}")
+    raise InvalidEntry(
+        f"{kind!r} is no type{did_you_mean(kind, known)}; there are {', '.join(known)}"
+    )
 
 
 class Entry(NamedTuple):

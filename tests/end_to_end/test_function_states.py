@@ -13,7 +13,7 @@ import pytest
 from actors.errors import FailedPrecondition, NotFound, Unavailable
 from actors.log.events import Events
 from actors.log.messages import MOVE
-from actors.registry.registry_file import replace
+from actors.registry.registry_file import replace_if_unchanged
 from tests.actors.developer_project import BODY, Workshop
 from tests.actors.servers import request
 from tests.deadline import until
@@ -554,7 +554,7 @@ class TestTheMachine:
             assert shop.answered_by() == (2, "newest")
         else:
             assert shop.answered_by() == (1, "fallback after erroring")
-            monkeypatch.setattr("actors.registry.actor.replace", replace)
+            monkeypatch.setattr("actors.registry.actor.replace", replace_if_unchanged)
             shop.serve("hosted-live")
             assert shop.states() == {1: "release", 2: "erroring"}
         assert not kept.exists()

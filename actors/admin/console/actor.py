@@ -180,7 +180,7 @@ class AdminConsole(Channel):
             self._append_entries(self._rate_refusals.add(attempt, work.received))
             raise
 
-    def _stranger(self, request: Request, trace_id: str) -> None:
+    def _on_unauthenticated(self, request: Request, trace_id: str) -> None:
         self._append_entries(self._attempts.record(request, trace_id, time.monotonic()))
         if self._attempts.pending == 1:
             self._schedule(WINDOW_SECONDS, FlushAttempts())

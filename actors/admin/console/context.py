@@ -18,7 +18,7 @@ from actors.messages import Principal, Receipt, TenantRecord
 from actors.routing.table import RoutingTable
 from actors.runtime.futures import PendingReply, ask_async
 from actors.runtime.mailbox import Mailbox
-from actors.schema.source import hint
+from actors.schema.source import did_you_mean
 from transport.message import Problem
 
 
@@ -131,7 +131,7 @@ def scope_of(names: Sequence[str] | None, table: RoutingTable) -> frozenset[str]
             f"scope names no action: {', '.join(name for _, name in unknown)}; "
             "system.describe lists what there is",
             details=tuple(
-                Problem(f"params.scope.{at}", f"no such action{hint(name, known)}")
+                Problem(f"params.scope.{at}", f"no such action{did_you_mean(name, known)}")
                 for at, name in unknown
             ),
         )

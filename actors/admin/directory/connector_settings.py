@@ -27,7 +27,7 @@ from actors.log.redaction import Redaction
 from actors.messages import Principal
 from actors.profiles import EMPTY, thawed
 from actors.schema.schema import Schema
-from actors.schema.source import hint
+from actors.schema.source import did_you_mean
 from actors.schema.validation import summary
 from transport.message import Problem
 
@@ -257,7 +257,7 @@ def _write(
 def _declared_connector(transaction: DirectoryTransaction, name: str) -> Connector:
     connectors = transaction.connectors()
     if name not in connectors:
-        raise NotFound(f"there is no connector {name!r}{hint(name, connectors)}")
+        raise NotFound(f"there is no connector {name!r}{did_you_mean(name, connectors)}")
     return connectors[name]
 
 

@@ -40,7 +40,7 @@ from actors.admin.messages import (
 from actors.errors import FailedPrecondition, InvalidArgument, NotFound
 from actors.messages import Principal
 from actors.profiles import Subscription, TenantLimits
-from actors.schema.source import hint
+from actors.schema.source import did_you_mean
 
 MAX_ENTRIES = 200
 """Functions that one tenant is a tester of."""
@@ -82,7 +82,7 @@ def withdraw(transaction: DirectoryTransaction, command: WithdrawTester, _: Prin
     tenant = transaction.find_mutable_tenant(command.tenant)
     row = _find(transaction, tenant.id, command.function)
     if row is None:
-        near = hint(command.function, tested_functions(transaction, tenant.id))
+        near = did_you_mean(command.function, tested_functions(transaction, tenant.id))
         raise NotFound(f"{tenant.name} is no tester of {command.function}{near}")
     transaction.run(
         delete(testers).where(

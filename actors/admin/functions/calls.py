@@ -13,7 +13,7 @@ from actors.log.redaction import SUMMARY
 from actors.messages import FindCalls, ReplayCall
 from actors.runtime.futures import PendingReply, ReplyFuture
 from actors.runtime.mailbox import Mailbox
-from actors.schema.source import hint
+from actors.schema.source import did_you_mean
 
 MOST_OF_TRACE = 50
 """Calls of one trace that are shown, each with all its forms."""
@@ -83,7 +83,7 @@ def _one(ctx: AdminContext, name: str) -> Mailbox:
     connectors = ctx.table.connectors
     mailbox = ctx.actors.connectors.get(name) if name in connectors else None
     if mailbox is None:
-        raise NotFound(f"the index has no connector {name!r}{hint(name, connectors)}")
+        raise NotFound(f"the index has no connector {name!r}{did_you_mean(name, connectors)}")
     return mailbox
 
 

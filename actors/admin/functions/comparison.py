@@ -15,7 +15,7 @@ from actors.messages import DryRun, FindTenant
 from actors.registry.messages import Diff, Difference, LoadVersion
 from actors.routing.route import Route
 from actors.runtime.futures import OneShotMailbox
-from actors.schema.source import hint
+from actors.schema.source import did_you_mean
 
 MOST_LINES = 2000
 """Of a difference that are shown."""
@@ -53,7 +53,7 @@ def _code_difference(ctx: AdminContext, params: Any) -> dict[str, Any]:
     action = index.actions.get(params.function)
     if action is None:
         raise NotFound(
-            f"the index has no function {params.function!r}{hint(params.function, index.actions)}"
+            f"the index has no function {params.function!r}{did_you_mean(params.function, index.actions)}"
         )
     new = _chosen(action, params.version, 0)
     old = _chosen(action, params.against, 1)

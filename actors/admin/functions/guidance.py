@@ -11,7 +11,7 @@ from actors.guidance.instructions import instructions as text_of
 from actors.guidance.tasks import FIRST_TO_LAST, WAITS_FOR, Task, counts, related, tasks
 from actors.guidance.workplace import find_test, workplace
 from actors.index.entries import CONNECTOR, FUNCTION, RESERVED, Action
-from actors.schema.source import nearest
+from actors.schema.source import closest
 
 MOST_CODE = 100
 """References of versions that are told, the newest first."""
@@ -53,7 +53,7 @@ def _described(ctx: AdminContext, name: str) -> Action:
         return actions[name]
     if name in ctx.table.routes or name.startswith(RESERVED):
         raise NotFound(f"{name} is the engine's own: there is nothing to write for it")
-    near = nearest(name, actions)
+    near = closest(name, actions)
     advice = f"did you mean {', '.join(near)}?" if near else "functions.list lists what there is"
     raise NotFound(f"the index has no function {name!r}; {advice}")
 

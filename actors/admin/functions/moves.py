@@ -19,7 +19,7 @@ from actors.errors import (
 from actors.index.entries import CONNECTOR, FUNCTION, Action, Connector
 from actors.log.messages import AUDIT, MOVE, Find
 from actors.registry.messages import Move, Moved, Reload, Reloaded
-from actors.schema.source import hint
+from actors.schema.source import did_you_mean
 
 MOST_CHANGES = 500
 """Of an index that are told at once; what is taken in is all of it."""
@@ -99,7 +99,7 @@ def owner_of(ctx: AdminContext, params: Any) -> Action | Connector:
     )
     if name not in owners:
         kind = CONNECTOR if params.function is None else FUNCTION
-        raise NotFound(f"the index has no {kind} {name!r}{hint(name, owners)}")
+        raise NotFound(f"the index has no {kind} {name!r}{did_you_mean(name, owners)}")
     return owners[name]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from actors.admin.console.context import AdminContext
 from actors.admin.messages import EndSubscription, ListSubscriptions, SetSubscription
 from actors.errors import NotFound
-from actors.schema.source import hint
+from actors.schema.source import did_you_mean
 
 
 async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:  # noqa: ARG001 - every function takes params
@@ -22,7 +22,7 @@ async def set(ctx: AdminContext, params: Any) -> dict[str, Any]:
     connectors = ctx.table.connectors
     if params.connector not in connectors:
         raise NotFound(
-            f"there is no connector {params.connector!r}{hint(params.connector, connectors)}"
+            f"there is no connector {params.connector!r}{did_you_mean(params.connector, connectors)}"
         )
     return await ctx.execute(
         SetSubscription(

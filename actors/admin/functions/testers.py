@@ -8,7 +8,7 @@ from actors.access import TENANT_ROLES
 from actors.admin.console.context import AdminContext, tenant_missing
 from actors.admin.messages import EnrolTester, ListTesters, WithdrawTester
 from actors.errors import NotFound
-from actors.schema.source import hint
+from actors.schema.source import did_you_mean
 
 
 async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:
@@ -30,7 +30,7 @@ async def enrol(ctx: AdminContext, params: Any) -> dict[str, Any]:
     functions = ctx.table.described.actions
     if params.function not in functions:
         raise NotFound(
-            f"the index has no function {params.function!r}{hint(params.function, functions)}"
+            f"the index has no function {params.function!r}{did_you_mean(params.function, functions)}"
         )
     return await ctx.execute(EnrolTester(ctx.tenant_name, params.function))
 

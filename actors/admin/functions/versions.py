@@ -18,7 +18,7 @@ from actors.index.entries import (
     Version,
     moves,
 )
-from actors.index.selection import serve, served_in
+from actors.index.selection import select, selected_in
 from actors.routing.code_cache import connector_key
 
 MOST_FAILURES = 50
@@ -88,7 +88,7 @@ def _serving(ctx: AdminContext, owner: Action | Connector) -> dict[str, Any]:
 
 
 def _decided(owner: Action | Connector, place: Environment, *, tester: bool) -> dict[str, Any]:
-    decision = serve(owner, place, tester)
+    decision = select(owner, place, tester)
     version = decision.version if decision.is_served else None
     return {"version": version.number if version else 0, "reason": decision.reason}
 
@@ -102,7 +102,7 @@ def _version(ctx: AdminContext, owner: Action | Connector, version: Version) -> 
         "by": version.by,
         "before": version.before,
         "digest": version.digest,
-        "served_in": served_in(owner, version, ctx.table.described.environments.values()),
+        "served_in": selected_in(owner, version, ctx.table.described.environments.values()),
         "moves": list(moves(version)),
     }
 

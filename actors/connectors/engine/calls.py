@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from actors.connectors.contract import Delivery
 from actors.errors import ResourceExhausted
-from actors.index.entries import Room
+from actors.index.entries import ConcurrencyLimits
 from actors.log.redaction import ALL_SECRET
 from actors.messages import CallConnector
 from actors.profiles import EMPTY
@@ -116,9 +116,9 @@ RETRY_FULL_MS: Final = 1000
 class Queue:
     """For one actor. A tenant whose calls wait comes round after each other one that waits, too."""
 
-    def __init__(self, name: str, room: Room | None = None) -> None:
+    def __init__(self, name: str, room: ConcurrencyLimits | None = None) -> None:
         self._name = name
-        self.room = room or Room()
+        self.room = room or ConcurrencyLimits()
         """As the index has it now; those that have begun go on where it is smaller than it was."""
         self._lines: OrderedDict[str, deque[Call]] = OrderedDict()
         self._running: Counter[str] = Counter()

@@ -13,7 +13,7 @@ from jsonschema_rs import ValidationError, ValidationErrorKind
 from sqlalchemy import func, insert, select
 
 from actors.errors import InvalidArgument
-from actors.schema.validation import VISIBLE, contract
+from actors.schema.validation import VISIBLE, make_validator
 from actors.tenant.context import Context
 from actors.tenant.functions import search_index
 from actors.tenant.functions.tables import bound, contacts, timestamp
@@ -43,7 +43,7 @@ ADD = insert(contacts).values(
 )
 LAST = select(func.coalesce(func.max(contacts.c.id), 0))
 
-_fits = contract(ROW)
+_fits = make_validator(ROW)
 
 
 class Row(NamedTuple):

@@ -19,7 +19,7 @@ from actors.index.entries import Action, Operation
 from actors.messages import TenantRequest
 from actors.routing.route import Route
 from actors.routing.table import RoutingTable
-from actors.schema.source import hint
+from actors.schema.source import did_you_mean
 from actors.tenant.database.outbox_table import OutboxTable, Sent, packed
 from actors.tenant.request.connector_calls import RequireSubscribed
 from actors.tenant.storage.outbox_marker import Marker
@@ -97,7 +97,9 @@ class Sends:
         route = self._table.routes.get(name)
         if route is None or route.built_in:
             known = (each for each, one in self._table.routes.items() if not one.built_in)
-            raise self._refused(f"then={name!r} is no action of the index{hint(name, known)}")
+            raise self._refused(
+                f"then={name!r} is no action of the index{did_you_mean(name, known)}"
+            )
         if route.rule.channel != DATA or not route.writes:
             raise self._refused(
                 f'then={name!r} has to be an action of the data channel with effect = "write"'

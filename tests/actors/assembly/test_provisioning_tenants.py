@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.assembly.provisioning import seed
+from actors.assembly.provisioning import create_tenants
 from actors.errors import AlreadyExists, IndexProblem, InvalidArgument, SettingsError
 from tests.actors.servers import INDEX, Servers
 from tests.wire import Wire
@@ -15,7 +15,7 @@ from tests.wire import Wire
 def test_a_server_finds_what_was_seeded(tmp_path: Path) -> None:
     """A member's token for each tenant, and the tables of the index that was named."""
     names = [f"seeded-{number}" for number in range(20)]
-    tokens = seed(tmp_path, names, INDEX)
+    tokens = create_tenants(tmp_path, names, INDEX)
     assert list(tokens) == names
     assert len(set(tokens.values())) == 20
     serve = Servers(tmp_path)
@@ -30,7 +30,7 @@ def test_a_server_finds_what_was_seeded(tmp_path: Path) -> None:
 
 def test_the_repository_s_index_is_the_default(tmp_path: Path) -> None:
     """As for a server."""
-    tokens = seed(tmp_path, ["acme"])
+    tokens = create_tenants(tmp_path, ["acme"])
     serve = Servers(tmp_path)
     server = serve(registry=Path(__file__).parents[3] / "registry.toml")
     with Wire(server.endpoint) as wire:
@@ -43,25 +43,25 @@ def test_the_repository_s_index_is_the_default(tmp_path: Path) -> None:
 
 def test_more_can_be_seeded_later_but_none_twice(tmp_path: Path) -> None:
     """Those named before the one that is there are made."""
-    seed(tmp_path, ["acme"], INDEX)
+    create_tenants(tmp_path, ["acme"], INDEX)
     with pytest.raises(AlreadyExists, match="acme"):
-        seed(tmp_path, ["globex", "acme", "initech"], INDEX)
+        create_tenants(tmp_path, ["globex", "acme", "initech"], INDEX)
     with pytest.raises(AlreadyExists, match="globex"):
-        seed(tmp_path, ["globex"], INDEX)
-    assert set(seed(tmp_path, ["initech"], INDEX)) == {"initech"}
+        create_tenants(tmp_path, ["globex"], INDEX)
+    assert set(create_tenants(tmp_path, ["initech"], INDEX)) == {"initech"}
 
 
 @pytest.mark.parametrize("name", ["", "../x", "Acme", "a" * 64])
 def test_a_name_that_no_request_could_have_is_refused(tmp_path: Path, name: str) -> None:
     """And no file is made for it."""
     with pytest.raises(InvalidArgument):
-        seed(tmp_path, [name], INDEX)
+        create_tenants(tmp_path, [name], INDEX)
     assert not list((tmp_path / "tenants").iterdir())
 
 
 def test_each_tenant_has_an_admin_owner_and_the_member(tmp_path: Path) -> None:
     """The token is the member's; whoever needs another one's issues it on the admin channel."""
-    seed(tmp_path, ["acme"], INDEX)
+    create_tenants(tmp_path, ["acme"], INDEX)
     serve = Servers(tmp_path)
     local = serve().system.local
     people = local.ask("members.list", "acme")["members"]
@@ -76,11 +76,11 @@ def test_each_tenant_has_an_admin_owner_and_the_member(tmp_path: Path) -> None:
 
 def test_what_was_seeded_is_in_the_audit_log(tmp_path: Path) -> None:
     """One record for all; also of those that were made before a name was refused, and none of nothing."""
-    seed(tmp_path, ["acme", "globex"], INDEX)
+    create_tenants(tmp_path, ["acme", "globex"], INDEX)
     with pytest.raises(AlreadyExists):
-        seed(tmp_path, ["initech", "acme"], INDEX)
+        create_tenants(tmp_path, ["initech", "acme"], INDEX)
     with pytest.raises(AlreadyExists):
-        seed(tmp_path, ["acme"], INDEX)
+        create_tenants(tmp_path, ["acme"], INDEX)
     serve = Servers(tmp_path)
     listed = serve().system.local.ask("audit.list", action="tenants.seed")["records"]
     assert [(each["capacity"], each["params"]) for each in listed] == [
@@ -95,13 +95,13 @@ def test_while_a_server_runs_nothing_is_seeded(tmp_path: Path) -> None:
     serve = Servers(tmp_path)
     serve()
     with pytest.raises(SettingsError, match="another server"):
-        seed(tmp_path, ["initech"], INDEX)
+        create_tenants(tmp_path, ["initech"], INDEX)
     serve.stop()
-    assert set(seed(tmp_path, ["initech"], INDEX)) == {"initech"}
+    assert set(create_tenants(tmp_path, ["initech"], INDEX)) == {"initech"}
 
 
 def test_what_is_refused_lets_the_data_directory_go(tmp_path: Path) -> None:
     """Mend it and seed again, also within one process."""
     with pytest.raises(IndexProblem):
-        seed(tmp_path, ["acme"], tmp_path / "nowhere.toml")
-    assert set(seed(tmp_path, ["acme"], INDEX)) == {"acme"}
+        create_tenants(tmp_path, ["acme"], tmp_path / "nowhere.toml")
+    assert set(create_tenants(tmp_path, ["acme"], INDEX)) == {"acme"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.edge.allowance import MOST_SENDERS, STRANGERS, Allowance, Buckets
+from actors.edge.allowance import MOST_SENDERS, UNAUTHENTICATED_SENDERS, Allowance, RateLimiters
 from actors.errors import ResourceExhausted
 from actors.settings import UNBOUNDED, Rates
 
@@ -50,21 +50,21 @@ def test_who_had_too_much_refused_owes_until_the_time_for_it_has_passed() -> Non
     assert allowance.wary_until < 0.0
     allowance.charge("acme", 0.25, 0.0)
     assert allowance.owed("acme", 0.0) == pytest.approx(2.0)
-    assert allowance.owed(STRANGERS, 0.0) == 0.0
+    assert allowance.owed(UNAUTHENTICATED_SENDERS, 0.0) == 0.0
     assert allowance.wary_until == pytest.approx(2.0)
     assert allowance.owed("acme", 2.1) == 0.0
 
 
 def test_senders_that_have_used_nothing_lately_are_forgotten() -> None:
     """Or whoever connects again and again fills the memory."""
-    buckets = Buckets(10.0)
+    buckets = RateLimiters(10.0)
     for n in range(10 * MOST_SENDERS):
         buckets.take(n, n * 0.1)
         assert len(buckets) <= MOST_SENDERS
 
 
 def test_senders_that_still_owe_are_remembered_however_many_they_are() -> None:
-    buckets = Buckets(1.0)
+    buckets = RateLimiters(1.0)
     count = MOST_SENDERS + 10
     for n in range(count):
         buckets.take(n, 0.0)

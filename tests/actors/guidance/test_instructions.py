@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.guidance.instructions import MOST_TEXT, instructions, shortened
+from actors.guidance.instructions import MOST_TEXT, instructions, truncate
 from actors.guidance.tasks import related
 from actors.guidance.workplace import find_test, workplace
 from actors.index.entries import Action, Index
@@ -237,7 +237,7 @@ def test_the_types_to_import_are_those_that_are_written() -> None:
 
 
 def test_the_text_is_bounded() -> None:
-    assert shortened("x" * MOST_TEXT) == "x" * MOST_TEXT
-    cut = shortened("x" * (MOST_TEXT + 1))
+    assert truncate("x" * MOST_TEXT) == "x" * MOST_TEXT
+    cut = truncate("x" * (MOST_TEXT + 1))
     assert len(cut) == MOST_TEXT
     assert f"… {MOST_TEXT + 1} characters in all" in cut

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from actors.errors import FailedPrecondition
 from actors.index.entries import STATES, Index
 from actors.index.parser import parse_index
-from actors.index.selection import serve
+from actors.index.selection import select
 from actors.registry.messages import Move
-from actors.registry.registry_file import edited
+from actors.registry.registry_file import apply_edit
 from actors.registry.transitions import plan_transition
 
 VERSIONS = 4
@@ -68,7 +68,7 @@ class Desk:
             plan = plan_transition(self.index, Move("a", number, to, "why", "ada", "developer"))
         except FailedPrecondition:
             return False
-        text = edited(self.index.text, plan.section, "a", number, plan.values)
+        text = apply_edit(self.index.text, plan.section, "a", number, plan.values)
         self.index = parse_index(self.path, text)
         return True
 
@@ -93,7 +93,7 @@ def path() -> Iterator[Path]:
 
 def decided(index: Index, environment: str, tester: bool) -> tuple[int, str]:
     """As the engine decides."""
-    decision = serve(index.actions["a"], index.environment(environment), tester)
+    decision = select(index.actions["a"], index.environment(environment), tester)
     is_served = decision.is_served and decision.version is not None
     return decision.version.number if is_served and decision.version else 0, decision.reason
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.index.entries import Schemas
-from actors.registry.compatibility import UNPROVED, breaks
+from actors.registry.compatibility import UNPROVED, find_breaks
 from actors.schema.schema import Schema
-from actors.schema.validation import contract
+from actors.schema.validation import make_validator
 
 Json = dict[str, Any]
 
@@ -46,12 +46,12 @@ def changed(*path: str, **values: Any) -> Json:
 
 def told_of_params(new: Json) -> list[tuple[str, str]]:
     """Of callers who send."""
-    return [(each.where, each.what) for each in breaks(schemas(OLD), schemas(new))]
+    return [(each.where, each.what) for each in find_breaks(schemas(OLD), schemas(new))]
 
 
 def told_of_result(new: Json) -> list[tuple[str, str]]:
     """Of callers who read."""
-    return [(each.where, each.what) for each in breaks(schemas(None, OLD), schemas(None, new))]
+    return [(each.where, each.what) for each in find_breaks(schemas(None, OLD), schemas(None, new))]
 
 
 def test_nobody_notices_what_is_equal_or_only_told_otherwise() -> None:
@@ -171,9 +171,9 @@ def test_references_are_followed_and_may_lead_round() -> None:
             }
         },
     }
-    assert breaks(schemas(tree), schemas(tree)) == ()
+    assert find_breaks(schemas(tree), schemas(tree)) == ()
     deep = {**tree, "$defs": {"node": {**tree["$defs"]["node"], "required": ["n"]}}}
-    assert breaks(schemas(tree), schemas(deep))[0] == ("params.root.n", "is required now")
+    assert find_breaks(schemas(tree), schemas(deep))[0] == ("params.root.n", "is required now")
 
 
 def test_what_cannot_be_shown_counts() -> None:
@@ -257,12 +257,12 @@ def bare(params: Json, result: Json) -> Any:
 def test_where_nothing_is_told_every_value_that_fitted_fits(
     old: Json, new: Json, tried: list[Any]
 ) -> None:
-    before, after = contract(old), contract(new)
-    if not breaks(bare(old, {}), bare(new, {})):
+    before, after = make_validator(old), make_validator(new)
+    if not find_breaks(bare(old, {}), bare(new, {})):
         assert [v for v in tried if before.is_valid(v) and not after.is_valid(v)] == []
 
 
 @settings(max_examples=200)
 @given(nested)
 def test_a_schema_is_compatible_with_itself(schema: Json) -> None:
-    assert breaks(bare(schema, schema), bare(schema, schema)) == ()
+    assert find_breaks(bare(schema, schema), bare(schema, schema)) == ()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from actors.index.parser import read_index
-from actors.registry.diff import changes
+from actors.registry.diff import describe_changes
 
 INDEX = Path(__file__).parents[2] / "outside" / "registry.toml"
 
@@ -33,5 +33,5 @@ def test_whatever_changes_of_a_connector_is_told(
     before.write_text(text)
     edited = text.replace(old, new).replace('["echo.say"]', "[]")
     now.write_text(edited)
-    found = changes(read_index(before), read_index(now))
+    found = describe_changes(read_index(before), read_index(now))
     assert any(line.startswith("echo: ") and told in line for line in found), found

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from actors.errors import Aborted, Unavailable
-from actors.registry.registry_file import Unsettled, digest_of, replace
+from actors.registry.registry_file import Unsettled, digest_of, replace_if_unchanged
 
 OLD, NEW = "# old\n", "# new\n" * 100
 
@@ -47,7 +47,7 @@ def no_room() -> Iterator[None]:
 
 def test_the_text_is_there_and_nothing_beside_it(path: Path) -> None:
     path.chmod(0o640)
-    replace(path, NEW, expected(path))
+    replace_if_unchanged(path, NEW, expected(path))
     assert path.read_text() == NEW
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert list(path.parent.iterdir()) == [path]
@@ -58,7 +58,7 @@ def test_a_link_stays_a_link(path: Path, tmp_path: Path) -> None:
     link = tmp_path / "elsewhere" / "index.toml"
     link.parent.mkdir()
     link.symlink_to(path)
-    replace(link, NEW, expected(path))
+    replace_if_unchanged(link, NEW, expected(path))
     assert link.is_symlink()
     assert path.read_text() == NEW
 
@@ -67,13 +67,13 @@ def test_somebody_elses_edit_is_not_written_over(path: Path) -> None:
     seen = expected(path)
     path.write_text("# edited\n")
     with pytest.raises(Aborted, match=r"functions\.diff"):
-        replace(path, NEW, seen)
+        replace_if_unchanged(path, NEW, seen)
     assert path.read_text() == "# edited\n"
 
 
 def test_a_full_disk_changes_nothing(path: Path) -> None:
     with no_room(), pytest.raises(Unavailable, match="nothing was changed") as refused:
-        replace(path, NEW, expected(path))
+        replace_if_unchanged(path, NEW, expected(path))
     assert refused.value.refusal.retry_after_ms
     assert path.read_text() == OLD
     assert list(path.parent.iterdir()) == [path]
@@ -84,7 +84,7 @@ def test_a_directory_that_has_gone_is_told(path: Path) -> None:
     path.unlink()
     path.parent.rmdir()
     with pytest.raises(Unavailable, match=str(path)):
-        replace(path, NEW, seen)
+        replace_if_unchanged(path, NEW, seen)
 
 
 def fail(*_: object) -> None:
@@ -101,7 +101,7 @@ def test_a_file_that_cannot_be_read_was_not_edited(
     with pytest.raises(Unavailable, match=why):
         digest_of(path)
     with pytest.raises(Unavailable, match=why):
-        replace(path, NEW, seen)
+        replace_if_unchanged(path, NEW, seen)
 
 
 def test_a_name_that_cannot_be_synced_is_told_as_a_change(
@@ -117,6 +117,6 @@ def test_a_name_that_cannot_be_synced_is_told_as_a_change(
     with monkeypatch.context() as broken:
         broken.setattr(os, "fsync", fail_there)
         with pytest.raises(Unsettled, match="was changed, and it is not known whether"):
-            replace(path, NEW, seen)
+            replace_if_unchanged(path, NEW, seen)
     assert path.read_text() == NEW
-    replace(path, NEW, expected(path))
+    replace_if_unchanged(path, NEW, expected(path))

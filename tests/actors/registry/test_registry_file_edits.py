@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.index.parser import parse_index
-from actors.registry.registry_file import edited
+from actors.registry.registry_file import apply_edit
 
 INDEX = Path(__file__).parents[3] / "registry.toml"
 TEXT = INDEX.read_text()
@@ -54,7 +54,7 @@ def test_every_version_of_the_desk_can_be_moved_with_all_else_as_it_was(
     name: str, number: int
 ) -> None:
     values = {"state": "erroring", "by": "machine", "before": "release"}
-    text = edited(TEXT, "actions", name, number, values)
+    text = apply_edit(TEXT, "actions", name, number, values)
     found = changed(TEXT, text)
     assert [line for line in found if line.startswith("-")] == ['- state   = "release"']
     assert sorted(found[1:]) == sorted(
@@ -66,13 +66,13 @@ def test_every_version_of_the_desk_can_be_moved_with_all_else_as_it_was(
 
 def test_what_was_added_can_be_taken_away_again() -> None:
     values = {"by": "machine", "digest": "0" * 64, "schemas": '{"params":{}}'}
-    text = edited(TEXT, "actions", *VERSIONS[0], values)
-    assert edited(text, "actions", *VERSIONS[0], dict.fromkeys(values)) == TEXT
+    text = apply_edit(TEXT, "actions", *VERSIONS[0], values)
+    assert apply_edit(text, "actions", *VERSIONS[0], dict.fromkeys(values)) == TEXT
 
 
 def test_comments_inline_tables_and_spacing_stay() -> None:
-    text = edited(ODD, "actions", "a.b", 1, {"state": "release", "by": "Ada"})
-    text = edited(text, "actions", "c.d", 1, {"state": "release", "by": "Ada"})
+    text = apply_edit(ODD, "actions", "a.b", 1, {"state": "release", "by": "Ada"})
+    text = apply_edit(text, "actions", "c.d", 1, {"state": "release", "by": "Ada"})
     assert text == ODD.replace(
         'state = "under dev", code = "a:b" }', 'state = "release", code = "a:b",  by = "Ada"}'
     ).replace(
@@ -87,7 +87,7 @@ def test_any_text_can_be_written_and_is_read_as_it_was(by: str) -> None:
         by.encode()
     except UnicodeEncodeError:
         return
-    text = edited(ODD, "actions", "c.d", 1, {"by": by})
+    text = apply_edit(ODD, "actions", "c.d", 1, {"by": by})
     assert tomllib.loads(text)["actions"]["c.d"]["versions"][0]["by"] == by
     assert parse_index(Path("registry.toml"), text).actions["c.d"].versions[0].by == by
 
@@ -126,7 +126,7 @@ def test_a_version_is_found_however_it_is_written_and_all_else_stays(
     text = (SPELLINGS[spelling] + BESIDE * (spelling != "no last line break")).replace(
         "\n", newline
     )
-    after = edited(text, "actions", "b", 1, {"state": "erroring", "by": "Ada"})
+    after = apply_edit(text, "actions", "b", 1, {"state": "erroring", "by": "Ada"})
     assert after.endswith(BESIDE.replace("\n", newline)) or spelling == "no last line break"
     assert after.count("\n") == after.count(newline)
     expected = tomllib.loads(text)
@@ -145,6 +145,6 @@ def test_of_a_large_index_only_the_table_of_the_version_is_parsed_with_its_spaci
         return parse(text)
 
     monkeypatch.setattr(tomlkit, "parse", noted)
-    edited(TEXT, "actions", *VERSIONS[-1], {"by": "Ada"})
+    apply_edit(TEXT, "actions", *VERSIONS[-1], {"by": "Ada"})
     assert [text.count("[[actions.") for text in parsed] == [1]
     assert max(map(len, parsed)) < len(TEXT) / 10

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from actors.errors import CodeProblem, NotFound, SettingsError
 from actors.index.entries import DEFAULT_ENVIRONMENTS, STATES, Action, Environment, Version
 from actors.index.parser import built_in_index, read_index
-from actors.index.selection import serve
+from actors.index.selection import select
 from actors.messages import Principal
 from actors.routing.table import RoutingTable, built_in_part
 from actors.schema.schema import Schema
@@ -40,7 +40,7 @@ def action(*states: str) -> Action:
 
 
 def decided(place: str, *states: str, tester: bool = False) -> tuple[int, str]:
-    decision = serve(action(*states), PLACES[place], tester)
+    decision = select(action(*states), PLACES[place], tester)
     return decision.version.number if decision.version else 0, decision.reason
 
 
@@ -74,7 +74,7 @@ def test_serving_follows_the_model(
     states: tuple[str, ...], place: Environment, tester: bool
 ) -> None:
     """Any states, any environment, tester or not."""
-    decision = serve(action(*states), place, tester)
+    decision = select(action(*states), place, tester)
     number = decision.version.number if decision.version else 0
     assert (number, decision.reason) == model(states, place, tester)
 

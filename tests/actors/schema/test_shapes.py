@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from actors.errors import IndexProblem, InvalidArgument
 from actors.index.entries import Index
 from actors.index.parser import read_index
-from actors.schema.shapes import expanded
+from actors.schema.shapes import expand
 
 SHAPES = """
 [shapes.person]
@@ -222,7 +222,7 @@ def test_nothing_refers_to_a_shape_in_the_end(
 ) -> None:
     """Whatever refers to whatever; values that only look like a reference stay; nothing is changed."""
     before = copy.deepcopy((schema, shapes))
-    whole = expanded(schema, shapes)
+    whole = expand(schema, shapes)
     assert (schema, shapes) == before
     assert whole.findings == []
     assert whole.schema.get("$defs", {}).keys() == whole.shapes

@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from actors.errors import IndexProblem
-from actors.schema.source import Key, line_numbers, parse_source, read_source, spelt, statements
+from actors.schema.source import (
+    Key,
+    format_key,
+    line_numbers,
+    parse_source,
+    read_source,
+    statements,
+)
 
 TEXT = '''# a comment
 top = 1
@@ -168,4 +175,6 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_keys_are_spelt_as_in_toml() -> None:
-    assert spelt(("actions", "a.b", "versions", 0, "state")) == 'actions."a.b".versions[0].state'
+    assert (
+        format_key(("actions", "a.b", "versions", 0, "state")) == 'actions."a.b".versions[0].state'
+    )

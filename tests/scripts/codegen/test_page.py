@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from actors.guidance.commands import admitted, command, example_params
-from actors.guidance.schema_text import rows_of, said, type_of
+from actors.guidance.commands import allowed_roles, command, example_params
+from actors.guidance.schema_text import describe, schema_rows, type_of
 from actors.index.entries import Action
 from scripts.cli.params import read_params
 from scripts.codegen.offer import offered
@@ -22,7 +22,7 @@ TERMS = AWKWARD_INDEX.actions["terms.set"]
 
 def paths(schema: dict[str, Any]) -> list[str]:
     """The first column of a table."""
-    return [row.path for row in rows_of(action({}, schema).result.source)]
+    return [row.path for row in schema_rows(action({}, schema).result.source)]
 
 
 class TestPage:
@@ -40,7 +40,7 @@ class TestPage:
         assert r'| `a` | string | optional | One of `"x\|y"`. |' in text
 
     def test_who_is_said_in_words(self) -> None:
-        assert admitted(TERMS) == (
+        assert allowed_roles(TERMS) == (
             "the tenant's owners to whom `config` is delegated, and its admin owner; "
             "the platform's developer admins too, on any tenant"
         )
@@ -86,7 +86,7 @@ class TestRows:
 
     def test_what_contains_itself_ends(self) -> None:
         place = AWKWARD_INDEX.actions["contacts"].result.source
-        assert [row.path for row in rows_of(place)] == ["place", "place.name", "place.parts"]
+        assert [row.path for row in schema_rows(place)] == ["place", "place.name", "place.parts"]
 
     def test_other_properties_have_a_row(self) -> None:
         schema = {
@@ -120,7 +120,7 @@ class TestTerms:
         ],
     )
     def test_limits_are_said(self, schema: dict[str, Any], words: str) -> None:
-        assert said(schema) == words
+        assert describe(schema) == words
 
     @pytest.mark.parametrize(
         ("schema", "words"),
