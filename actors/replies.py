@@ -17,17 +17,17 @@ from transport import codec
 from transport.fit import fit_text
 from transport.message import INTERNAL, VERSION, Encoding, Refusal
 
-TO_BE_IMPLEMENTED = "to be implemented"
+NOT_IMPLEMENTED_TEXT = "to be implemented"
 """What a dummy says, in the guidelines' words."""
 
-MOST_MESSAGE = 4000
+MAX_MESSAGE = 4000
 """Characters of a refusal's text that is cut since it fits no reply."""
 
-A_DEFECT = Refusal(INTERNAL, "a defect on our side; the trace id finds it in the error log")
+INTERNAL_REFUSAL = Refusal(INTERNAL, "a defect on our side; the trace id finds it in the error log")
 """What a client sees of an unexpected error: never a stack trace."""
 
 
-def success(
+def encode_result(
     work: TenantRequest, route: Route, result: Mapping[str, Any], message: str | None = None
 ) -> bytes:
     """A reply with `ok: true`, in the request's encoding."""
@@ -43,14 +43,14 @@ def success(
     return codec.encode(reply, work.peer.encoding)
 
 
-def success_around(work: TenantRequest, route: Route, packed: bytes) -> bytes:
-    """As `success`, with a result that is packed already in the request's encoding."""
+def encode_packed_result(work: TenantRequest, route: Route, packed: bytes) -> bytes:
+    """As `encode_result`, with a result that is packed already in the request's encoding."""
     reply = {"v": VERSION, "id": work.request.id, "ok": True, "result": None}
     meta = {**route.meta, "trace_id": work.trace_id}
     return codec.encode_around({**reply, "meta": meta}, "result", packed, work.peer.encoding)
 
 
-def replayed(work: TenantRequest, stored: bytes) -> bytes:
+def encode_stored(work: TenantRequest, stored: bytes) -> bytes:
     """A stored reply again, marked as such, in the encoding that is asked for now."""
     reply, _ = codec.decode(stored, codec.REPLIES)
     reply["meta"] = {**reply["meta"], "replayed": True, "trace_id": work.trace_id}
@@ -69,7 +69,7 @@ def refusal_bytes(id_: str, refusal: Refusal, trace_id: str, encoding: Encoding)
     return codec.encode(reply, encoding)
 
 
-def packed_refusal(work: TenantRequest, refusal: Refusal, *, as_it_is: bool = False) -> bytes:
+def encode_refusal(work: TenantRequest, refusal: Refusal, *, as_it_is: bool = False) -> bytes:
     """The refusal of one request, in its encoding; its texts are made fit where they are not.
 
     Or `as_it_is`: EncodeError where no reply can hold it.
@@ -85,15 +85,15 @@ def packed_refusal(work: TenantRequest, refusal: Refusal, *, as_it_is: bool = Fa
 
 def _fitting(refusal: Refusal) -> Refusal:
     """What can be said of it in any case; the details are in the message, too."""
-    user_message = refusal.user_message and fit_text(refusal.user_message)[:MOST_MESSAGE]
+    user_message = refusal.user_message and fit_text(refusal.user_message)[:MAX_MESSAGE]
     return Refusal(
-        fit_text(refusal.code), fit_text(refusal.message)[:MOST_MESSAGE], user_message or None
+        fit_text(refusal.code), fit_text(refusal.message)[:MAX_MESSAGE], user_message or None
     )
 
 
-def refuse(work: TenantRequest, refusal: Refusal) -> None:
+def send_refusal(work: TenantRequest, refusal: Refusal) -> None:
     """Send a refusal back to where a request came from."""
-    work.outlet.tell(Replies([(work.peer, packed_refusal(work, refusal))]))
+    work.outlet.tell(Replies([(work.peer, encode_refusal(work, refusal))]))
 
 
 def new_trace_id() -> str:
@@ -101,14 +101,14 @@ def new_trace_id() -> str:
     return os.urandom(16).hex()
 
 
-LONGEST: Final = 1000
+MAX_USER_MESSAGE: Final = 1000
 """Characters of a user_message; what is longer is cut."""
 
 PLACEHOLDER: Final = re.compile(r"\{(product_name|support_address|support_url)\}")
 """All that is filled in, each from the field of whitelabel with its name; other braces are just text."""
 
 
-def worded(refusal: Refusal, config: Config) -> Refusal:
+def localise(refusal: Refusal, config: Config) -> Refusal:
     """The refusal with its user_message: what it says itself, or else whitelabel's text for its code.
 
     Placeholders are filled in once, so that a value which looks like one stays as it is; a value that is
@@ -120,15 +120,15 @@ def worded(refusal: Refusal, config: Config) -> Refusal:
         text = _text(_map(whitelabel.get("texts")).get(refusal.code))
     if text is None:
         return refusal
-    return refusal._replace(user_message=_cut(_filled(text, whitelabel)))
+    return refusal._replace(user_message=_truncate(_fill_template(text, whitelabel)))
 
 
-def _filled(text: str, whitelabel: Mapping[str, Any]) -> str:
+def _fill_template(text: str, whitelabel: Mapping[str, Any]) -> str:
     return PLACEHOLDER.sub(lambda found: _text(whitelabel.get(found[1])) or "", text)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+def _truncate(text: str) -> str:
+    return text if len(text) <= MAX_USER_MESSAGE else f"{text[: MAX_USER_MESSAGE - 1]}…"
 
 
 def _map(value: Any) -> Mapping[str, Any]:

@@ -29,7 +29,13 @@ from actors.messages import (
 )
 from actors.profiles import Profiles
 from actors.registry.snapshot import RoutingSnapshot
-from actors.replies import A_DEFECT, new_trace_id, packed_refusal, refusal_bytes, success_around
+from actors.replies import (
+    INTERNAL_REFUSAL,
+    encode_packed_result,
+    encode_refusal,
+    new_trace_id,
+    refusal_bytes,
+)
 from actors.runtime.actor import Actor
 from actors.runtime.mailbox import Incarnation, Mailbox
 from transport import codec
@@ -154,7 +160,7 @@ class Channel(Actor):
 
         The caller is ANYONE where it had no token, and where a token was not even looked at or was not known.
         """
-        self._reply(work.peer, packed_refusal(work, refusal))
+        self._reply(work.peer, encode_refusal(work, refusal))
 
     def _on_unauthenticated(self, request: Request, trace_id: str) -> None:
         """Somebody was refused as unauthenticated, here or by `_admit`; called before the refusal goes."""
@@ -214,7 +220,7 @@ class Channel(Actor):
                 exc_info=error,
             )
             work = TenantRequest(request, caller, peer, self.mailbox, received, trace_id)
-            self._refuse(work, A_DEFECT)
+            self._refuse(work, INTERNAL_REFUSAL)
 
     def _reject_malformed(self, routing_id: bytes, delimited: bool, bad: codec.BadRequest) -> None:
         if bad.id is None:
@@ -226,7 +232,7 @@ class Channel(Actor):
     def _answer_system(self, work: TenantRequest) -> None:
         tests = self._tested_actions(work.principal)
         route, result = self._pages.answer(self._snapshot.current, work, tests)
-        self._reply(work.peer, success_around(work, route, result))
+        self._reply(work.peer, encode_packed_result(work, route, result))
 
     # To the network
 

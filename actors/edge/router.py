@@ -34,7 +34,7 @@ from actors.messages import (
 )
 from actors.profiles import Profiles
 from actors.registry.snapshot import RoutingSnapshot
-from actors.replies import new_trace_id, packed_refusal, refusal_bytes, worded
+from actors.replies import encode_refusal, localise, new_trace_id, refusal_bytes
 from actors.routing.route import require
 from actors.runtime.mailbox import Mailbox
 from actors.settings import UNBOUNDED, Rates
@@ -271,7 +271,7 @@ class Router(Channel):
 
     def _refuse_of(self, tenant: TenantRecord, work: TenantRequest, refusal: Refusal) -> None:
         """A tenant's caller, in its words and with a line in its log."""
-        body = packed_refusal(work, worded(refusal, self._profiles.of(tenant.id).config))
+        body = encode_refusal(work, localise(refusal, self._profiles.of(tenant.id).config))
         if self._rejection_log is not None:
             route = self._snapshot.current.routes.get(work.request.action)
             self._rejection_log.add(tenant, work, refusal, route, len(body))

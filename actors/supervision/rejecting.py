@@ -15,7 +15,7 @@ from actors.log.lines import Accounts, refused_line
 from actors.log.messages import FROM_SUPERVISOR, Line
 from actors.log.redaction import scrubbed
 from actors.messages import DeadLetter, Passivate, Replies, TenantRecord, TenantRequest, Unserved
-from actors.replies import packed_refusal, refuse
+from actors.replies import encode_refusal, send_refusal
 from actors.runtime.actor import Actor, Terminated
 from actors.runtime.mailbox import Mailbox, PoisonMessage
 from transport.message import RESOURCE_EXHAUSTED, UNAVAILABLE, Refusal
@@ -83,7 +83,7 @@ class RejectingActor(Actor):
             log.warning("mail dropped", mailbox=self.mailbox.name, message=type(message).__name__)
 
     def _refuse(self, work: TenantRequest) -> None:
-        body = packed_refusal(work, self._refusal)
+        body = encode_refusal(work, self._refusal)
         work.outlet.tell(Replies([(work.peer, body)]))
         if self._accounts is not None:
             now = self._accounts.clock()
@@ -106,7 +106,7 @@ class Tombstone(Terminated):
     def drop(self, message: Any) -> None:
         """Answer a request; whoever asks hears that nobody is there, and other mail is let go."""
         if (work := request_of(message)) is not None:
-            refuse(work, self._refusal)
+            send_refusal(work, self._refusal)
         else:
             super().drop(message)
 
@@ -125,7 +125,7 @@ def refuse_unfinished(mailboxes: Iterable[Mailbox]) -> None:
     for mailbox in mailboxes:
         left = [work for message in mailbox.left() if (work := request_of(message)) is not None]
         for work in left:
-            refuse(work, UNFINISHED)
+            send_refusal(work, UNFINISHED)
         log.error(
             "stopped with work undone: a function did not return",
             actor=mailbox.name,

@@ -31,7 +31,7 @@ from actors.messages import (
 )
 from actors.profiles import EMPTY, Profiles
 from actors.registry.snapshot import RoutingSnapshot
-from actors.replies import A_DEFECT
+from actors.replies import INTERNAL_REFUSAL
 from actors.runtime.actor import Actor
 from actors.runtime.clock import DeadlinePassed
 from actors.runtime.mailbox import Mailbox
@@ -149,7 +149,7 @@ class Tenant(Actor):
         if isinstance(message, TenantRequest):
             return [DeadLetter(message, repr(error))]
         if isinstance(message, DeadLetter):
-            self._unit_of_work.refuse(message.work, A_DEFECT)
+            self._unit_of_work.refuse(message.work, INTERNAL_REFUSAL)
             return []
         return super().dead_letter(message, error)
 

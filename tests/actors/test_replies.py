@@ -9,13 +9,13 @@ import pytest
 from actors.index.parser import read_index
 from actors.messages import Peer, Replies, TenantRequest
 from actors.replies import (
-    A_DEFECT,
+    INTERNAL_REFUSAL,
+    encode_refusal,
+    encode_result,
+    encode_stored,
     new_trace_id,
-    packed_refusal,
     refusal_bytes,
-    refuse,
-    replayed,
-    success,
+    send_refusal,
 )
 from actors.routing.route import Route
 from actors.routing.table import RoutingTable
@@ -42,14 +42,14 @@ def route() -> Route:
 @pytest.mark.parametrize("encoding", ["msgpack", "json"])
 def test_a_success_has_the_fields_of_the_page_and_no_others(encoding: Encoding) -> None:
     """A message for people only where there is one."""
-    assert unpacked(success(asked(encoding), route(), {"id": 7})) == {
+    assert unpacked(encode_result(asked(encoding), route(), {"id": 7})) == {
         "v": 1,
         "id": "r-1",
         "ok": True,
         "result": {"id": 7},
         "meta": {"version": 1, "state": "release", "reason": "newest", "trace_id": "0" * 32},
     }
-    dummy = unpacked(success(asked(encoding), route(), {"id": 7}, "to be implemented"))
+    dummy = unpacked(encode_result(asked(encoding), route(), {"id": 7}, "to be implemented"))
     assert dummy["message"] == "to be implemented"
 
 
@@ -75,9 +75,9 @@ def test_a_replay_is_the_stored_reply_marked_and_traced_anew(
     stored_in: Encoding, asked_in: Encoding
 ) -> None:
     """In the encoding of the second request; version and reason are those of the first."""
-    stored = success(asked(stored_in), route(), {"id": 7})
+    stored = encode_result(asked(stored_in), route(), {"id": 7})
     again = asked(asked_in)._replace(trace_id="a" * 32)
-    body = replayed(again, stored)
+    body = encode_stored(again, stored)
     assert (body[:1] == b"{") is (asked_in == "json")
     first, second = unpacked(stored), unpacked(body)
     meta = {**first["meta"], "replayed": True, "trace_id": "a" * 32}
@@ -96,19 +96,19 @@ def test_a_replay_is_the_stored_reply_marked_and_traced_anew(
 )
 def test_a_reply_larger_than_any_request_can_be_replayed(result: dict[str, Any]) -> None:
     """Replies have limits of their own."""
-    stored = success(asked("msgpack"), route(), result)
-    assert unpacked(replayed(asked("json"), stored))["result"] == result
+    stored = encode_result(asked("msgpack"), route(), result)
+    assert unpacked(encode_stored(asked("json"), stored))["result"] == result
 
 
 def test_a_refusal_goes_back_where_the_request_came_from() -> None:
     """With its peer, so that the router knows the way."""
     outlet = Watch()
     request = work("r-1", outlet)
-    refuse(request, A_DEFECT)
+    send_refusal(request, INTERNAL_REFUSAL)
     sent = outlet.hear()
     assert isinstance(sent, Replies)
-    assert sent.frames == [(request.peer, packed_refusal(request, A_DEFECT))]
-    assert A_DEFECT.code in CODES
+    assert sent.frames == [(request.peer, encode_refusal(request, INTERNAL_REFUSAL))]
+    assert INTERNAL_REFUSAL.code in CODES
 
 
 def test_trace_ids_are_32_hexadecimal_digits_and_none_comes_twice() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.profiles import Config, frozen
-from actors.replies import LONGEST, worded
+from actors.replies import MAX_USER_MESSAGE, localise
 from transport.message import NOT_FOUND, Refusal
 
 PLAIN = Refusal(NOT_FOUND, "there is no contact 7", retry_after_ms=5)
@@ -22,18 +22,18 @@ def config(**whitelabel: Any) -> Config:
 
 def told(text: str, **whitelabel: Any) -> str | None:
     """What becomes of a text that the tenant has for the refusal's code."""
-    return worded(PLAIN, config(texts={NOT_FOUND: text}, **whitelabel)).user_message
+    return localise(PLAIN, config(texts={NOT_FOUND: text}, **whitelabel)).user_message
 
 
 def test_a_tenant_without_config_gets_the_very_refusal() -> None:
     """The usual case costs nothing."""
-    assert worded(PLAIN, Config()) is PLAIN
-    assert worded(PLAIN, config(texts={"internal": "Sorry."})) is PLAIN
+    assert localise(PLAIN, Config()) is PLAIN
+    assert localise(PLAIN, config(texts={"internal": "Sorry."})) is PLAIN
 
 
 def test_the_text_for_the_code_becomes_the_user_message_and_all_else_stays() -> None:
     """Message, details and retry are the developer's."""
-    refusal = worded(PLAIN, config(texts={NOT_FOUND: "It is not there."}))
+    refusal = localise(PLAIN, config(texts={NOT_FOUND: "It is not there."}))
     assert refusal == PLAIN._replace(user_message="It is not there.")
 
 
@@ -41,7 +41,7 @@ def test_what_the_refusal_says_itself_comes_first() -> None:
     """The function knew more than the code; its placeholders are filled in, too."""
     own = PLAIN._replace(user_message="{product_name} has no such contact.")
     whitelabel = config(texts={NOT_FOUND: "It is not there."}, product_name="Desk")
-    assert worded(own, whitelabel).user_message == "Desk has no such contact."
+    assert localise(own, whitelabel).user_message == "Desk has no such contact."
 
 
 def test_placeholders_are_filled_in_from_whitelabel() -> None:
@@ -63,7 +63,7 @@ def test_a_value_that_is_not_there_leaves_nothing(whitelabel: dict[str, Any]) ->
     """Also where an index gives it another shape; end users never see braces of ours."""
     assert told("Welcome to {product_name}!", **whitelabel) == "Welcome to !"
     own = PLAIN._replace(user_message="Welcome to {product_name}!")
-    assert worded(own, Config()).user_message == "Welcome to !"
+    assert localise(own, Config()).user_message == "Welcome to !"
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_value_that_looks_like_a_placeholder_is_not_filled_in_again() -> None:
 @pytest.mark.parametrize("texts", [None, "text", ["not_found"], {"not_found": 5}], ids=repr)
 def test_texts_of_another_shape_are_none(texts: Any) -> None:
     """An index may state whitelabel as it likes."""
-    assert worded(PLAIN, config(texts=texts)) is PLAIN
+    assert localise(PLAIN, config(texts=texts)) is PLAIN
 
 
 @given(st.text(st.sampled_from("{}product_namex "), max_size=50), st.integers(0, 3000))
@@ -103,4 +103,4 @@ def test_a_user_message_has_an_end(text: str, size: int) -> None:
     """However long the texts are that make it."""
     filled = told(text + "{product_name}", product_name="x" * size)
     assert filled is not None
-    assert len(filled) <= LONGEST
+    assert len(filled) <= MAX_USER_MESSAGE

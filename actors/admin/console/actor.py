@@ -37,7 +37,7 @@ from actors.log.redaction import folded_names
 from actors.messages import ANYONE, DirectoryChanged, TenantRequest
 from actors.profiles import Profiles
 from actors.registry.snapshot import RoutingSnapshot
-from actors.replies import worded
+from actors.replies import localise
 from actors.runtime.clock import Once
 from actors.runtime.futures import (
     Awaiting,
@@ -265,7 +265,7 @@ class AdminConsole(Channel):
         """A tenant's people are refused in their tenant's words, as on the data channel."""
         if call.about is None or call.caller.tenant is None or refusal.code == UNAUTHENTICATED:
             return refusal
-        return worded(refusal, self._profiles.of(call.about.id).config)
+        return localise(refusal, self._profiles.of(call.about.id).config)
 
     # Records that could not be written, and those of strangers
 

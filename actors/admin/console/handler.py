@@ -22,7 +22,7 @@ from actors.errors import Aborted, ActionError, InvalidArgument, NotFound, Unava
 from actors.log.events import Confidential
 from actors.messages import FindTenant, Receipt
 from actors.registry.snapshot import RoutingSnapshot
-from actors.replies import A_DEFECT, success
+from actors.replies import INTERNAL_REFUSAL, encode_result
 from actors.routing.route import Route
 from actors.routing.table import RoutingTable
 from actors.runtime.futures import OneShotMailbox
@@ -38,7 +38,7 @@ class InternalError(ActionError):
     """Not expected; the trace id finds it in the error log."""
 
 
-INTERNAL_ERROR = InternalError(A_DEFECT.message)
+INTERNAL_ERROR = InternalError(INTERNAL_REFUSAL.message)
 """What callers hear of any."""
 
 
@@ -245,6 +245,6 @@ def _encode(call: AdminCall, route: Route, result: Mapping[str, Any], replayed: 
     meta = {**route.meta, "replayed": True} if replayed else route.meta
     route = route._replace(meta=meta)
     try:
-        return success(call.work, route, result)
+        return encode_result(call.work, route, result)
     except codec.EncodeError:  # what was stored breaks the rules of the wire
-        return success(call.work, route, fit_map(result))
+        return encode_result(call.work, route, fit_map(result))

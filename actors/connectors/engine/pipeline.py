@@ -27,7 +27,7 @@ from actors.log.events import Confidential
 from actors.log.redaction import NO_NAMES
 from actors.profiles import Profiles
 from actors.registry.snapshot import RoutingSnapshot, select_healthy
-from actors.replies import TO_BE_IMPLEMENTED
+from actors.replies import NOT_IMPLEMENTED_TEXT
 from actors.routing.health import Running
 from actors.routing.route import ConnectorRoute
 
@@ -94,7 +94,7 @@ class Exchange:
             )
         if found.make is None and not found.is_dummy:
             raise Unimplemented(
-                f"connector {self._name}: {TO_BE_IMPLEMENTED}; no version is served in {table.environment}"
+                f"connector {self._name}: {NOT_IMPLEMENTED_TEXT}; no version is served in {table.environment}"
             )
         return found
 

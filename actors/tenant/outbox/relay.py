@@ -22,7 +22,7 @@ from actors.errors import Unimplemented
 from actors.messages import CallConnector, Delivered, OutboxDue, TenantRecord
 from actors.profiles import Profiles
 from actors.registry.snapshot import RoutingSnapshot
-from actors.replies import TO_BE_IMPLEMENTED
+from actors.replies import NOT_IMPLEMENTED_TEXT
 from actors.runtime.clock import DeadlineTimer
 from actors.runtime.futures import resolve_with_error
 from actors.runtime.mailbox import Mailbox
@@ -180,7 +180,7 @@ class Deliveries:
         connector = row.operation.partition(".")[0]
         mailbox = self._connectors.get(connector)
         if mailbox is None:
-            error = Unimplemented(f"connector {connector}: {TO_BE_IMPLEMENTED}")
+            error = Unimplemented(f"connector {connector}: {NOT_IMPLEMENTED_TEXT}")
             resolve_with_error(flight.answer, error)
             return
         mailbox.tell(

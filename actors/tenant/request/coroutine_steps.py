@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from actors.errors import Aborted, DatabaseProblem
-from actors.replies import success
+from actors.replies import encode_result
 from actors.runtime.futures import CoroutineDriver, Raised, Returned, Step
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.context import Context
@@ -156,7 +156,7 @@ class Stretches:
         work, route = function.work, function.route
         function.calls.require_awaited()
         route.result.check(result)
-        body = success(work, route, result)
+        body = encode_result(work, route, result)
         if route.writes:
             self._record(function, body)
             self._handler.require_told_once(work)

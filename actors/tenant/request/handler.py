@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import structlog
 
+from actors import replies
 from actors.access import DATA
 from actors.errors import (
     Aborted,
@@ -29,7 +30,6 @@ from actors.log.events import Confidential
 from actors.messages import DeadLetter, DryRun, Principal, TenantRecord, TenantRequest
 from actors.profiles import UNREMARKABLE, Config, Profile, Profiles
 from actors.registry.snapshot import RoutingSnapshot, select_healthy
-from actors.replies import A_DEFECT, TO_BE_IMPLEMENTED, packed_refusal, replayed, success, worded
 from actors.routing.health import Running
 from actors.routing.route import Route, require
 from actors.routing.table import RoutingTable
@@ -141,19 +141,19 @@ class RequestHandler:
 
     def refused(self, work: TenantRequest, refusal: Refusal) -> PendingReply:
         """A refusal in the tenant's words; one that no reply can hold is a defect, as such a result is."""
-        refusal = worded(refusal, self._profile.config)
+        refusal = replies.localise(refusal, self._profile.config)
         try:
-            body = packed_refusal(work, refusal, as_it_is=True)
+            body = replies.encode_refusal(work, refusal, as_it_is=True)
         except codec.EncodeError as error:
-            refusal = worded(self._explain(work, error), self._profile.config)
-            body = packed_refusal(work, refusal)
+            refusal = replies.localise(self._explain(work, error), self._profile.config)
+            body = replies.encode_refusal(work, refusal)
         route = self._chosen or self._table.routes.get(work.request.action)
         return PendingReply(work, body, False, route, refusal, self._began, time.monotonic())
 
     def taken_back(self, pending: PendingReply, refusal: Refusal) -> PendingReply:
         """A refusal in the place of a reply that does not hold."""
-        refusal = worded(refusal, self._profile.config)
-        body = packed_refusal(pending.work, refusal)
+        refusal = replies.localise(refusal, self._profile.config)
+        body = replies.encode_refusal(pending.work, refusal)
         return pending._replace(body=body, wrote=False, refusal=refusal, replayed=False)
 
     def earlier(self, work: TenantRequest, route: Route, digest: bytes) -> PendingReply | None:
@@ -238,7 +238,7 @@ class RequestHandler:
             raise Aborted(
                 progress.annotate(Refusal(ABORTED, f"{route.name} was not finished")).message
             )
-        body = replayed(work, stored[1])
+        body = replies.encode_stored(work, stored[1])
         pending = self._answered(work, body, route, wrote=True, replayed=True)
         return pending._replace(refusal=codec.parse_reply(body).error)
 
@@ -285,10 +285,10 @@ class RequestHandler:
             raise tripped_refusal(route)
         if route.example is None:
             raise Unimplemented(
-                f"{route.name}: {TO_BE_IMPLEMENTED}; no version is served in "
+                f"{route.name}: {replies.NOT_IMPLEMENTED_TEXT}; no version is served in "
                 f"{self._table.environment}"
             )
-        body = success(work, route, route.example, TO_BE_IMPLEMENTED)
+        body = replies.encode_result(work, route, route.example, replies.NOT_IMPLEMENTED_TEXT)
         return self._answered(work, body, route, wrote=False)
 
     def _read(self, work: TenantRequest, route: Route, params: Any) -> bytes:
@@ -298,11 +298,11 @@ class RequestHandler:
             result = self._run(work, route, params)
             if database.changes != before:
                 raise ReadOnlyViolation(f'{route.name} has effect = "read" in the index, and wrote')
-            return success(work, route, result)
+            return replies.encode_result(work, route, result)
 
     def _write(self, work: TenantRequest, route: Route, params: Any, digest: bytes) -> bytes:
         with self.database.message():
-            body = success(work, route, self._run(work, route, params))
+            body = replies.encode_result(work, route, self._run(work, route, params))
             self.database.remember(
                 work.principal.caller, work.request.id, digest, body, self.database.age()
             )
@@ -371,7 +371,7 @@ class RequestHandler:
         )
         if self._chosen is not None and not isinstance(error, BLAMELESS):
             self._snapshot.report_failure(self._chosen, self._running)
-        return A_DEFECT
+        return replies.INTERNAL_REFUSAL
 
     def _named(self, work: TenantRequest) -> dict[str, str]:
         names = {"tenant": self._record.name, "tenant_id": self._record.id}
@@ -386,11 +386,11 @@ class RequestHandler:
         work, reason = letter
         request = work.request
         if self._snapshot.at_work.is_buried(self._record.id, work):
-            return self.refused(work, A_DEFECT)
+            return self.refused(work, replies.INTERNAL_REFUSAL)
         self.database.bury(work.principal.id, request, reason, time.time())
         log.error("message set aside", reason=reason, **self._named(work))
         self._count_killed(work)
-        return self.refused(work, A_DEFECT)
+        return self.refused(work, replies.INTERNAL_REFUSAL)
 
     def _count_killed(self, work: TenantRequest) -> None:
         """Whatever took two incarnations with it was begun by the version that is served now."""

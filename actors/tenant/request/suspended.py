@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from actors.errors import ResourceExhausted, Unimplemented
 from actors.messages import CallConnector, TenantRecord, TenantRequest
-from actors.replies import TO_BE_IMPLEMENTED
+from actors.replies import NOT_IMPLEMENTED_TEXT
 from actors.routing.route import Route
 from actors.runtime.clock import DeadlineTimer
 from actors.runtime.futures import CoroutineDriver, ReplyFuture, resolve_with_error
@@ -208,7 +208,9 @@ class Parking:
         connector = call.operation.name.partition(".")[0]
         mailbox = self._connectors.get(connector)
         if mailbox is None:
-            resolve_with_error(answer, Unimplemented(f"connector {connector}: {TO_BE_IMPLEMENTED}"))
+            resolve_with_error(
+                answer, Unimplemented(f"connector {connector}: {NOT_IMPLEMENTED_TEXT}")
+            )
             return
         mailbox.tell(
             CallConnector(

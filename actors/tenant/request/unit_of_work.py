@@ -18,7 +18,7 @@ from actors.errors import DatabaseProblem
 from actors.log.lines import Accounts, refused_line
 from actors.log.messages import FROM_TENANT
 from actors.messages import Replies, TenantRecord, TenantRequest
-from actors.replies import packed_refusal
+from actors.replies import encode_refusal
 from actors.tenant.database.database import FORGOTTEN_AT_ONCE, TenantDatabase
 from actors.tenant.database.durability import NOT_KEPT, Doubt, lost
 from actors.tenant.database.placement import Displaced
@@ -216,7 +216,7 @@ class UnitOfWork:
 
     def refuse(self, work: TenantRequest, refusal: Refusal) -> None:
         """At once, where no turn will."""
-        body = packed_refusal(work, refusal)
+        body = encode_refusal(work, refusal)
         work.outlet.tell(Replies([(work.peer, body)]))
         if self._accounts is not None:
             now = self._accounts.clock()

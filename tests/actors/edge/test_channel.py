@@ -14,7 +14,7 @@ from actors.errors import NotFound, Unauthenticated
 from actors.host.clocks import MonotonicWallClock
 from actors.messages import ANYONE, DirectoryChanged, TenantRequest, TokensUsed
 from actors.profiles import Profiles
-from actors.replies import refuse
+from actors.replies import send_refusal
 from actors.runtime.actor import Ping, ask, stop
 from tests.actors.mailbox_harness import WAIT, Watch
 from tests.actors.router_harness import SNAPSHOT, Wall, digest, token
@@ -43,7 +43,7 @@ class Desk(Channel):
             raise NotFound("it is not here")
         if work.principal is ANYONE:
             raise Unauthenticated("who are you?")
-        refuse(work, REFUSED_LATER)
+        send_refusal(work, REFUSED_LATER)
 
     def _stranger(self, request: Request, trace_id: str) -> None:
         self._strange.append(request.action)

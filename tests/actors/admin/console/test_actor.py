@@ -25,7 +25,7 @@ from actors.errors import (
 from actors.log.messages import ACTION, ATTEMPTS, INTENT, OUTCOME
 from actors.messages import DirectoryChanged, Replies, TenantRequest
 from actors.profiles import Config, Profile
-from actors.replies import success
+from actors.replies import encode_result
 from actors.runtime.actor import stop
 from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Crashed
@@ -666,7 +666,7 @@ def test_what_came_of_a_call_is_recorded_where_the_console_fails_over_the_record
 def answered(work: TenantRequest, console: ConsoleHarness, result: Map) -> None:
     """Do a tenant's work."""
     route = console.table.routes[work.request.action]
-    work.outlet.tell(Replies([(work.peer, success(work, route, result))]))
+    work.outlet.tell(Replies([(work.peer, encode_result(work, route, result))]))
 
 
 @pytest.mark.parametrize("encoding", ["msgpack", "json"])
