@@ -82,7 +82,7 @@ class Profile(NamedTuple):
     """What is set, by the connector's name; one that is not here has nothing set."""
 
 
-UNREMARKABLE = Profile()
+DEFAULT_PROFILE = Profile()
 """Of a tenant that nobody has said anything about."""
 
 
@@ -99,18 +99,18 @@ class Profiles:
         self._by_id: dict[str, Profile] = {}
 
     def of(self, tenant_id: str) -> Profile:
-        """The newest; UNREMARKABLE where there is none."""
-        return self._by_id.get(tenant_id, UNREMARKABLE)
+        """The newest; DEFAULT_PROFILE where there is none."""
+        return self._by_id.get(tenant_id, DEFAULT_PROFILE)
 
     def publish(self, tenant_id: str, profile: Profile) -> None:
         """Replace one tenant's."""
-        if profile == UNREMARKABLE:
+        if profile == DEFAULT_PROFILE:
             self._by_id.pop(tenant_id, None)
         else:
             self._by_id[tenant_id] = profile
 
     def replace(self, profiles: Mapping[str, Profile]) -> None:
-        """Replace every tenant's: whoever is not among these is UNREMARKABLE."""
+        """Replace every tenant's: whoever is not among these is DEFAULT_PROFILE."""
         self._by_id = dict(profiles)
 
     def forget(self, tenant_id: str) -> None:
@@ -118,19 +118,19 @@ class Profiles:
         self._by_id.pop(tenant_id, None)
 
 
-def frozen(value: Any) -> Any:
+def deep_freeze(value: Any) -> Any:
     """A JSON value that nobody can change: read-only maps, tuples for lists, at every depth."""
     if isinstance(value, Mapping):
-        return MappingProxyType({key: frozen(each) for key, each in value.items()})
+        return MappingProxyType({key: deep_freeze(each) for key, each in value.items()})
     if isinstance(value, list | tuple):
-        return tuple(frozen(each) for each in value)
+        return tuple(deep_freeze(each) for each in value)
     return value
 
 
-def thawed(value: Any) -> Any:
+def unfreeze(value: Any) -> Any:
     """A frozen JSON value as plain dicts and lists, for the wire."""
     if isinstance(value, Mapping):
-        return {key: thawed(each) for key, each in value.items()}
+        return {key: unfreeze(each) for key, each in value.items()}
     if isinstance(value, tuple):
-        return [thawed(each) for each in value]
+        return [unfreeze(each) for each in value]
     return value

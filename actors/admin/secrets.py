@@ -33,7 +33,7 @@ from sqlalchemy import Row
 
 from actors.errors import SettingsError, Unreadable
 from actors.host.files import write_private
-from actors.profiles import ConnectorSettings, frozen
+from actors.profiles import ConnectorSettings, deep_freeze
 
 KEY_BYTES: Final = 32
 
@@ -241,7 +241,7 @@ def decrypt_settings(keyring: Keyring, row: Row[Any]) -> ConnectorSettings:
         )
     except Unreadable as error:
         return ConnectorSettings(row.connector, row.revision, problem=str(error))
-    return ConnectorSettings(row.connector, row.revision, frozen(json.loads(content)))
+    return ConnectorSettings(row.connector, row.revision, deep_freeze(json.loads(content)))
 
 
 def encrypt_settings(keyring: Keyring, settings: Mapping[str, Any], data: AssociatedData) -> bytes:

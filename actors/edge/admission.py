@@ -7,7 +7,7 @@ from collections import deque
 from actors.edge.allowance import milliseconds
 from actors.errors import ResourceExhausted, Unavailable
 from actors.messages import ACTIVE, SUSPENDED, TenantRecord, TenantRequest
-from actors.profiles import UNREMARKABLE, TenantLimits
+from actors.profiles import DEFAULT_PROFILE, TenantLimits
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.rate_limit import RateLimiter
 
@@ -44,8 +44,8 @@ class Admission:
         """What came until then, in order."""
         self._usual = MOST_WAITING
         self._usual_rate = usual_rate or None
-        self._limits = self._rated(UNREMARKABLE.limits)
-        self._seen = UNREMARKABLE.limits
+        self._limits = self._rated(DEFAULT_PROFILE.limits)
+        self._seen = DEFAULT_PROFILE.limits
         self._limiter = bucket_of(self._limits)
 
     @property

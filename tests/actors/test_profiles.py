@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.profiles import ConnectorSettings, Profile, Subscription, frozen, may_use
+from actors.profiles import ConnectorSettings, Profile, Subscription, deep_freeze, may_use
 
 NOW = 1_900_000_000.0
 
@@ -40,7 +40,7 @@ def test_nothing_may_be_used_without_a_subscription() -> None:
 
 def test_a_snapshot_shows_the_names_of_settings_and_none_of_their_values() -> None:
     """However it is printed, and in whatever it stands."""
-    settings = frozen({"password": NEEDLE, "headers": {NEEDLE: [NEEDLE]}})
+    settings = deep_freeze({"password": NEEDLE, "headers": {NEEDLE: [NEEDLE]}})
     held = ConnectorSettings("mail", 3, settings)
     for told in (repr(held), str(held), f"{held}", repr(Profile(connectors={"mail": held}))):
         assert NEEDLE not in told

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.profiles import Config, frozen
+from actors.profiles import Config, deep_freeze
 from actors.replies import MAX_USER_MESSAGE, localise
 from transport.message import NOT_FOUND, Refusal
 
@@ -17,7 +17,7 @@ PLAIN = Refusal(NOT_FOUND, "there is no contact 7", retry_after_ms=5)
 
 def config(**whitelabel: Any) -> Config:
     """A tenant's, as functions and channels have it."""
-    return Config(1, whitelabel=frozen(whitelabel))
+    return Config(1, whitelabel=deep_freeze(whitelabel))
 
 
 def told(text: str, **whitelabel: Any) -> str | None:

@@ -21,7 +21,7 @@ from typing import Any, Final
 from actors.admin.messages import CreateTenant
 from actors.errors import InvalidArgument
 from actors.index.entries import ConfigSchemas
-from actors.profiles import thawed
+from actors.profiles import unfreeze
 from actors.schema.schema import MOST_PROBLEMS
 from actors.schema.source import Key
 from actors.schema.validation import dotted, summary
@@ -112,13 +112,13 @@ def patched(
     where the field was there before and fits no longer.
     """
     _raise_if_any(_invalid_shape(patch, PATCH))  # before the merge, which follows it down
-    merged = {part: {} for part in PARTS} | merge_patch(thawed(config), thawed(patch))
+    merged = {part: {} for part in PARTS} | merge_patch(unfreeze(config), unfreeze(patch))
     return _checked(merged, schemas, PATCH)
 
 
 def checked(config: Mapping[str, Any], schemas: ConfigSchemas) -> dict[str, Any]:
     """The config, where it may be one now: an old one may fit the schemas no longer. InvalidArgument."""
-    return _checked(thawed(config), schemas, ("config",))
+    return _checked(unfreeze(config), schemas, ("config",))
 
 
 def _checked(config: dict[str, Any], schemas: ConfigSchemas, place: Key) -> dict[str, Any]:

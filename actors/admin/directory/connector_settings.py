@@ -25,7 +25,7 @@ from actors.errors import FailedPrecondition, InvalidArgument, NotFound, Unavail
 from actors.index.entries import Connector
 from actors.log.redaction import Redaction
 from actors.messages import Principal
-from actors.profiles import EMPTY, thawed
+from actors.profiles import EMPTY, unfreeze
 from actors.schema.schema import Schema
 from actors.schema.source import did_you_mean
 from actors.schema.validation import summary
@@ -68,7 +68,7 @@ def patched(settings: Mapping[str, Any], patch: Mapping[str, Any], schema: Schem
     there before and fits no longer; never a value.
     """
     _raise_if_any(_too_deep(patch))  # before the merge, which follows it down
-    kept, given = thawed(settings), thawed(patch)
+    kept, given = unfreeze(settings), unfreeze(patch)
     dropped: tuple[str, ...] = ()
     merged: dict[str, Any] = merge_patch(kept, given)
     if list(_targets(merged)) != list(_targets(kept)):

@@ -40,7 +40,7 @@ from actors.profiles import (
     Profile,
     Subscription,
     TenantLimits,
-    frozen,
+    deep_freeze,
 )
 from actors.routing.health import SEVERAL
 
@@ -264,7 +264,7 @@ def config_of(transaction: DirectoryTransaction, tenant_id: str) -> Config:
     )
     if row is None:
         return Config()
-    content = frozen(json.loads(row.content))
+    content = deep_freeze(json.loads(row.content))
     return Config(row.revision, content["settings"], content["whitelabel"])
 
 

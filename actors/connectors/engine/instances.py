@@ -15,7 +15,7 @@ import structlog
 from actors.connectors.contract import Connector, Permanent, Settings
 from actors.connectors.outbound.boundary import Boundary
 from actors.errors import InvalidArgument, Unavailable
-from actors.profiles import ConnectorSettings, Profiles, thawed
+from actors.profiles import ConnectorSettings, Profiles, unfreeze
 from actors.runtime.futures import ReplyFuture, resolve
 from actors.schema.schema import Schema
 
@@ -117,6 +117,6 @@ def stated_by(profiles: Profiles, tenant_id: str, connector: str) -> ConnectorSe
 def fitting(settings: Mapping[str, Any], schema: Schema) -> Settings:
     """As the connector's code gets them; Permanent, naming fields and no value, where they do not fit."""
     try:
-        return schema.parse(thawed(settings))
+        return schema.parse(unfreeze(settings))
     except InvalidArgument as problem:
         raise Permanent(f"{problem}: owners see to that with connectors.configure") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.profiles import thawed
+from actors.profiles import unfreeze
 from actors.tenant.context import Context
 
 
@@ -12,6 +12,6 @@ def get(ctx: Context, params: Any) -> dict[str, Any]:  # noqa: ARG001 - the shap
     """Read the config that holds now: what a function of this message sees, too."""
     return {
         "revision": ctx.config.revision,
-        "settings": thawed(ctx.config.settings),
-        "whitelabel": thawed(ctx.config.whitelabel),
+        "settings": unfreeze(ctx.config.settings),
+        "whitelabel": unfreeze(ctx.config.whitelabel),
     }

@@ -28,7 +28,7 @@ from actors.errors import (
 from actors.index.entries import Operation
 from actors.log.events import Confidential
 from actors.messages import DeadLetter, DryRun, Principal, TenantRecord, TenantRequest
-from actors.profiles import UNREMARKABLE, Config, Profile, Profiles
+from actors.profiles import DEFAULT_PROFILE, Config, Profile, Profiles
 from actors.registry.snapshot import RoutingSnapshot, select_healthy
 from actors.routing.health import Running
 from actors.routing.route import Route, require
@@ -82,7 +82,7 @@ class RequestHandler:
         self._storage = storage
         self._snapshot = snapshot
         self._profiles = profiles
-        self._profile = UNREMARKABLE
+        self._profile = DEFAULT_PROFILE
         self._function_time: CpuBudget | None = None
         self._began = 0.0
         self._chosen: Route | None = None

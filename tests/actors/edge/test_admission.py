@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from actors.edge.admission import MOST_WAITING, Admission
 from actors.errors import ResourceExhausted
-from actors.profiles import UNREMARKABLE, TenantLimits
+from actors.profiles import DEFAULT_PROFILE, TenantLimits
 from actors.runtime.mailbox import Mailbox
 from tests.actors.router_harness import ACME
 from tests.actors.tenant_messages import work
 
-UNLIMITED = UNREMARKABLE.limits
+UNLIMITED = DEFAULT_PROFILE.limits
 
 
 def unscheduled(limit: int = 1000) -> Mailbox:

@@ -20,7 +20,7 @@ from actors.messages import (
     TenantRecord,
     TokensUsed,
 )
-from actors.profiles import Config, Profile, frozen
+from actors.profiles import Config, Profile, deep_freeze
 from actors.runtime.mailbox import Crashed
 from tests.actors.router_harness import ACME, Reception, digest, token
 from tests.wire import Map, Wire, packed
@@ -402,7 +402,7 @@ def test_refusals_speak_the_words_of_the_callers_tenant_and_of_no_other(
     reception: Reception, wire: Wire
 ) -> None:
     texts = {"permission_denied": "{product_name} says no", "unauthenticated": "who are you"}
-    whitelabel = frozen({"product_name": "Acme CRM", "texts": texts})
+    whitelabel = deep_freeze({"product_name": "Acme CRM", "texts": texts})
     reception.profiles.publish(ACME.id, Profile(config=Config(1, {}, whitelabel)))
     ann = {**MARK, "action": "owners.only"}
     assert error(wire.ask(**ann))["user_message"] == "Acme CRM says no"

@@ -21,7 +21,7 @@ from actors.admin.directory.config import (
 from actors.errors import InvalidArgument
 from actors.index.defaults import default_schema
 from actors.index.entries import ConfigSchemas
-from actors.profiles import frozen
+from actors.profiles import deep_freeze
 from actors.schema.schema import Schema
 
 ANYTHING = Schema.build("config.whitelabel", {"additionalProperties": True})
@@ -131,7 +131,7 @@ def test_a_patch_states_only_what_it_changes() -> None:
 
 def test_a_frozen_config_can_be_patched() -> None:
     """It is what functions and the Directory's readers have."""
-    config = frozen({"settings": {"list": [1]}, "whitelabel": {}})
+    config = deep_freeze({"settings": {"list": [1]}, "whitelabel": {}})
     assert patched(config, {"settings": {"b": 2}}, DEFAULT)["settings"] == {"list": [1], "b": 2}
 
 

@@ -15,7 +15,7 @@ from actors.admin.messages import (
     ShowConfig,
 )
 from actors.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
-from actors.profiles import UNREMARKABLE
+from actors.profiles import DEFAULT_PROFILE
 from actors.schema.schema import Schema
 from tests.actors.admin.directory_harness import DirectoryHarness
 from tests.wire import Map
@@ -92,7 +92,7 @@ def test_whoever_reads_the_snapshot_has_the_change_before_the_answer(
     """Frozen at every depth."""
     directory.tenant()
     tenant_id = directory.known.tenants["acme"].id
-    assert directory.profiles.of(tenant_id) == UNREMARKABLE
+    assert directory.profiles.of(tenant_id) == DEFAULT_PROFILE
     patch(directory, FIRST, 0)
     config = directory.profiles.of(tenant_id).config
     assert config.revision == 1
@@ -111,7 +111,7 @@ def test_what_the_schema_does_not_allow_is_refused_by_field(directory: Directory
     assert isinstance(error, InvalidArgument)
     assert [each.field for each in error.refusal.details] == ["params.patch.whitelabel.colour"]
     assert shown(directory)["revision"] == 0
-    assert directory.profiles.of(directory.known.tenants["acme"].id) == UNREMARKABLE
+    assert directory.profiles.of(directory.known.tenants["acme"].id) == DEFAULT_PROFILE
 
 
 def test_a_revert_makes_a_new_revision_of_an_old_one(directory: DirectoryHarness) -> None:
@@ -235,4 +235,4 @@ def test_the_next_incarnation_publishes_it_again(directory: DirectoryHarness) ->
     directory.profiles.publish("f" * 32, before)
     directory.restart()
     assert directory.profiles.of(tenant_id) == before
-    assert directory.profiles.of("f" * 32) == UNREMARKABLE
+    assert directory.profiles.of("f" * 32) == DEFAULT_PROFILE

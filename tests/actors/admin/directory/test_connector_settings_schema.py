@@ -18,7 +18,7 @@ from actors.admin.directory.connector_settings import (
 )
 from actors.errors import InvalidArgument
 from actors.log.redaction import UNKNOWN
-from actors.profiles import frozen
+from actors.profiles import deep_freeze
 from actors.schema.schema import Schema
 from tests.actors.admin.directory_harness import table
 
@@ -27,7 +27,7 @@ NEEDLE = "hunter2-XYZZY"
 MAIL = table().connectors["mail"].settings
 WEBHOOK = table().connectors["webhook"].settings
 
-KEPT: dict[str, Any] = frozen({"host": "mail.example.com", "password": NEEDLE})
+KEPT: dict[str, Any] = deep_freeze({"host": "mail.example.com", "password": NEEDLE})
 
 
 def refusal(
@@ -87,7 +87,7 @@ def test_what_does_not_fit_is_named_as_the_request_has_it(
 )
 def test_another_target_does_not_get_the_secrets_of_the_one_before(patch: dict[str, Any]) -> None:
     """Neither a password nor what stands deeper, and what is not shown is one."""
-    kept = frozen({**KEPT, "headers": {"X-Auth": NEEDLE}})
+    kept = deep_freeze({**KEPT, "headers": {"X-Auth": NEEDLE}})
     made = patched(kept, patch, MAIL)
     assert made.settings == {"host": "mail.example.com", "headers": {}, **patch}
     assert set(made.dropped) == {"password", "headers.X-Auth"}
@@ -109,7 +109,7 @@ def test_a_target_goes_by_many_names_and_may_stand_deeper(name: str) -> None:
     properties = {name: {"type": "string"}, "token": {"type": "string"}}
     inner = {"type": "object", "properties": properties}
     schema = Schema.build("x.settings", {"properties": {"one": inner}})
-    kept = frozen({"one": {name: "a.example", "token": NEEDLE}})
+    kept = deep_freeze({"one": {name: "a.example", "token": NEEDLE}})
     made = patched(kept, {"one": {name: "b.example"}}, schema)
     assert made == ({"one": {name: "b.example"}}, ("one.token",))
 
@@ -118,7 +118,9 @@ def test_a_secret_that_is_required_has_to_be_given_again() -> None:
     """And the refusal says why it is not there any more."""
     properties = {"url": {"type": "string"}, "token": {"type": "string", "format": "password"}}
     schema = Schema.build("x.settings", {"properties": properties, "required": ["token"]})
-    error = refusal({"url": "https://b.example"}, frozen({"url": "a", "token": NEEDLE}), schema)
+    error = refusal(
+        {"url": "https://b.example"}, deep_freeze({"url": "a", "token": NEEDLE}), schema
+    )
     assert error.refusal.details == (("params.settings.token", AGAIN),)
 
 

@@ -12,7 +12,7 @@ from actors.admin.messages import (
     WithdrawTester,
 )
 from actors.errors import FailedPrecondition, InvalidArgument, NotFound
-from actors.profiles import UNREMARKABLE
+from actors.profiles import DEFAULT_PROFILE
 from tests.actors.admin.directory_harness import DAY, DirectoryHarness, receipt
 from tests.wire import Map
 
@@ -107,7 +107,7 @@ def test_a_tenant_is_a_tester_until_that_is_withdrawn(directory: DirectoryHarnes
     assert tried(directory) == {"contacts.merge"}
     directory.execute(WithdrawTester("acme", "contacts.merge"))
     assert listed(directory) == []
-    assert directory.profiles.of(directory.known.tenants["acme"].id) is UNREMARKABLE
+    assert directory.profiles.of(directory.known.tenants["acme"].id) is DEFAULT_PROFILE
     directory.now += DAY
     anew = directory.execute(EnrolTester("acme", "notes.add"))["tester"]
     assert anew["enrolled_at"] == "2030-03-18T17:46:40Z"

@@ -6,7 +6,7 @@ import pytest
 
 from actors.admin.messages import DeleteTenant, SetLimits, ShowLimits
 from actors.errors import FailedPrecondition, InvalidArgument, NotFound
-from actors.profiles import UNREMARKABLE, TenantLimits
+from actors.profiles import DEFAULT_PROFILE, TenantLimits
 from tests.actors.admin.directory_harness import DirectoryHarness
 
 NONE = dict.fromkeys(TenantLimits._fields)
@@ -41,7 +41,7 @@ def test_a_tenant_without_any_is_unremarkable_again(directory: DirectoryHarness)
     directory.tenant()
     directory.execute(SetLimits("acme", {"mailbox": 10}))
     directory.execute(SetLimits("acme", {"mailbox": None}))
-    assert directory.profiles.of(directory.known.tenants["acme"].id) is UNREMARKABLE
+    assert directory.profiles.of(directory.known.tenants["acme"].id) is DEFAULT_PROFILE
 
 
 def test_a_burst_is_of_a_rate(directory: DirectoryHarness) -> None:

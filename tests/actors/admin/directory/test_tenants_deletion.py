@@ -28,7 +28,7 @@ from actors.admin.messages import (
 )
 from actors.errors import DatabaseProblem, FailedPrecondition, NotFound
 from actors.messages import Principal, Retire, Retired, TenantRecord
-from actors.profiles import UNREMARKABLE
+from actors.profiles import DEFAULT_PROFILE
 from actors.runtime.futures import ReplyFuture, ask_async, resolve, resolve_with_error
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.storage.files import Storage
@@ -113,7 +113,7 @@ def test_after_its_grace_a_tenant_is_closed_archived_and_forgotten(
     assert set(directory.known.tenants) == {"globex"}
     assert {each.tenant for each in directory.known.principals.values()} == {"globex", None}
     assert directory.fresh_view() == directory.known
-    assert directory.profiles.of(acme.id) is UNREMARKABLE
+    assert directory.profiles.of(acme.id) is DEFAULT_PROFILE
     (entry,) = directory.recorded()
     assert (entry.action, entry.capacity, entry.outcome) == ("tenants.deleted", "machine", "ok")
     assert (entry.tenant, entry.tenant_id, entry.message) == ("acme", acme.id, "acme.db")

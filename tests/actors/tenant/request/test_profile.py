@@ -17,7 +17,7 @@ from actors.access import Rule
 from actors.errors import NotFound
 from actors.index.parser import read_index
 from actors.messages import DeadLetter, Peer, Principal, TenantRecord, TenantRequest
-from actors.profiles import Config, Profile, Profiles, TenantLimits, frozen
+from actors.profiles import Config, Profile, Profiles, TenantLimits, deep_freeze
 from actors.registry.snapshot import RoutingSnapshot
 from actors.routing.route import Route
 from actors.routing.table import RoutingTable
@@ -88,7 +88,7 @@ class Desk:
 
     def configure(self, revision: int = 1, **parts: Mapping[str, Any]) -> None:
         """Set the config."""
-        config = Config(revision, **{name: frozen(part) for name, part in parts.items()})
+        config = Config(revision, **{name: deep_freeze(part) for name, part in parts.items()})
         self.profiles.publish(ACME.id, Profile(config))
 
     def work(
