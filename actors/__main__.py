@@ -17,8 +17,8 @@ from actors.assembly.provisioning import TOKEN_FILE
 from actors.assembly.system import System
 from actors.errors import ActionError, SettingsError, TenantryError
 from actors.host import disk
-from actors.host.process import enough_threads
-from actors.host.signals import ENDING, Signals
+from actors.host.process import require_threads
+from actors.host.signals import STOP_SIGNALS, Signals
 from actors.log.append_file import DIRECTORY
 from actors.log.audit.chain import forget, what_is_missing
 from actors.log.audit.journal import MACHINE
@@ -83,8 +83,8 @@ def run(settings: Settings, events: Events, signals: Signals, *, ends_with_termi
         system = System(settings, events=events)
         if missing is not None:
             forget(settings.data / DIRECTORY)
-        signals.tell_stacks(settings.data)
-        with enough_threads(settings.memory_bytes):
+        signals.write_stacks_to(settings.data)
+        with require_threads(settings.memory_bytes):
             system.start(on_failure=signals.end)
     except (TenantryError, ValueError, *disk.ERRORS) as error:
         return refused(error)
@@ -127,7 +127,7 @@ def require_whole(settings: Settings) -> str | None:
 def heed(signals: Signals, system: System, *, ends_with_terminal: bool) -> None:
     """Do what signals ask for, until one asks for the end."""
     for number in signals:
-        if number in ENDING or (number == signal.SIGHUP and ends_with_terminal):
+        if number in STOP_SIGNALS or (number == signal.SIGHUP and ends_with_terminal):
             return
         if number == signal.SIGHUP:
             reload(system)

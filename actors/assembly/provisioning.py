@@ -21,7 +21,7 @@ from actors.admin.directory.tokens import issue
 from actors.admin.messages import AddMember, CreateTenant, IssueToken
 from actors.errors import NotFound
 from actors.host.files import write_private
-from actors.host.process import claim, release
+from actors.host.process import lock_data, unlock_data
 from actors.index.parser import read_index
 from actors.log.audit.journal import Journal
 from actors.log.messages import ACTION, Entry
@@ -148,7 +148,7 @@ def create_tenants(
     says what was made, also where a name is refused: those before it are made.
     """
     with ExitStack() as afterwards:
-        afterwards.callback(release, claim(data))
+        afterwards.callback(unlock_data, lock_data(data))
         index = read_index(registry or Path(__file__).parents[2] / "registry.toml")
         storage = Storage(data, index.storage.migrations, DATABASE_BYTES)
         prepare_directory(data / "directory.db")

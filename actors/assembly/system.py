@@ -22,7 +22,7 @@ from actors.connectors.timer import Timer
 from actors.edge.channel import Draining, FlushUses
 from actors.edge.router import Router, RouterMailbox
 from actors.host.clocks import MonotonicWallClock, retention_clock
-from actors.host.process import bound, bounds_within, claim, limit_memory, release
+from actors.host.process import bound, connection_bounds, limit_memory, lock_data, unlock_data
 from actors.index.parser import read_served_index
 from actors.log.audit.actor import AdminLog
 from actors.log.audit.reader import AuditReader
@@ -90,11 +90,11 @@ class System:
         self._metrics: MetricsServer | None = None
         self.failure: BaseException | None = None
         """Why the supervisor gave up, if it did."""
-        self._lock = claim(settings.data)
+        self._lock = lock_data(settings.data)
         try:
             self._prepare(settings)
         except BaseException:
-            release(self._lock)
+            unlock_data(self._lock)
             raise
 
     def _prepare(self, settings: Settings) -> None:
@@ -102,7 +102,7 @@ class System:
         zone_of(settings.log_time_zone)
         self._habits = operated(self._habits, settings)
         limit_memory(settings.memory_bytes)
-        self._bounds = bounds_within(settings.resident, settings.memory_bytes)
+        self._bounds = connection_bounds(settings.resident, settings.memory_bytes)
         index = read_served_index(settings.registry)
         self.snapshot = RoutingSnapshot(RoutingTable.build(index, settings.environment))
         self._age = age = retention_clock(settings.data, self._now, self._steady)
@@ -397,4 +397,4 @@ class System:
         self._security.close()
         self._context.destroy(linger=0)
         self.snapshot.at_work.stopped()
-        release(self._lock)
+        unlock_data(self._lock)

@@ -27,7 +27,7 @@ class MonotonicWallClock:
         return self._latest
 
 
-CATCHING_UP = 2.0
+CATCH_UP_RATE = 2.0
 """Seconds that a RetentionClock advances in one second while it is behind the wall clock."""
 
 FILE = "age"
@@ -62,7 +62,7 @@ class RetentionClock:
     def now(self) -> float:
         """Seconds since the epoch; behind the wall clock, or where that was set back, ahead of it."""
         lived = self._steady() - self._began
-        return min(max(self._wall(), self._start), self._start + CATCHING_UP * lived)
+        return min(max(self._wall(), self._start), self._start + CATCH_UP_RATE * lived)
 
     def note(self) -> None:
         """Remember how far it has come; where that fails, the next start goes on from an earlier time."""
@@ -83,11 +83,11 @@ def retention_clock(
 
     Of one that older code wrote, it is that of its newest writing; of a new one, the wall clock.
     """
-    start = _noted(data / FILE) or _written(data / "directory.db") or wall()
+    start = _saved(data / FILE) or _newest_write(data / "directory.db") or wall()
     return RetentionClock(start, wall, steady, data / FILE)
 
 
-def _noted(file: Path) -> float | None:
+def _saved(file: Path) -> float | None:
     try:
         noted = float(file.read_text(encoding="ascii"))
     except (OSError, ValueError):
@@ -95,7 +95,7 @@ def _noted(file: Path) -> float | None:
     return noted if math.isfinite(noted) else None
 
 
-def _written(directory: Path) -> float | None:
+def _newest_write(directory: Path) -> float | None:
     written = [path.stat().st_mtime for path in directory.parent.glob(f"{directory.name}*")]
     return max(written, default=None)
 

@@ -21,7 +21,7 @@ from transport.socket_file import path_of
 DESCRIPTORS_PER_TENANT = 3
 """The database, its -wal and its -shm."""
 
-DESCRIPTORS_BESIDES = 128
+OTHER_DESCRIPTORS = 128
 """Listening sockets, databases of the server's own, its logs, libraries: what is needed besides."""
 
 
@@ -37,28 +37,28 @@ class _Held(NamedTuple):
 _HELD: dict[int, _Held] = {}
 """By the descriptor of the lock."""
 
-DESCRIPTORS_OF_LOGS = 256
+LOG_DESCRIPTORS = 256
 """Of tenants: those that logged last have theirs open."""
 
 DESCRIPTORS_PER_CONNECTION = 2
 """ZeroMQ's and the one that it is watched through."""
 
-LEAST_CONNECTIONS = 64
+MIN_CONNECTIONS = 64
 """Of clients; with less room the server does not start."""
 
-MOST_CONNECTIONS = 4096
+MAX_CONNECTIONS = 4096
 """Of clients, however much room there is: all of them are looked at many times a second."""
 
-KEPT = 4
+RESERVED_PART = 4
 """One part in so many of the room for connections is for those to services outside, and in reserve."""
 
 
-def claim(data: Path) -> int:
+def lock_data(data: Path) -> int:
     """Make the data directory and lock it for this process; a second server on it would ruin databases."""
     with ExitStack() as on_failure:
         try:
             data.mkdir(mode=0o700, parents=True, exist_ok=True)
-            require_closed(data)
+            require_private(data)
             lock = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             on_failure.callback(os.close, lock)
             _lock(lock, data)
@@ -101,7 +101,7 @@ def bound(lock: int, *addresses: str | int | None) -> None:
         _HELD[lock].addresses.add(int(port) if path is None and port.isdecimal() else str(path))
 
 
-def release(lock: int) -> None:
+def unlock_data(lock: int) -> None:
     """Another server may have the directory."""
     os.close(_HELD.pop(lock).tenants)
     os.close(lock)
@@ -128,7 +128,7 @@ def _close_if_bound(descriptor: int, addresses: set[int | str]) -> None:
 os.register_at_fork(after_in_child=_leave_to_parent)
 
 
-def require_closed(data: Path) -> None:
+def require_private(data: Path) -> None:
     """SettingsError where others may write there: they could put a socket or a database in place of ours."""
     mode = data.stat().st_mode
     if mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -146,7 +146,7 @@ def limit_memory(most: int) -> None:
 
 
 @contextmanager
-def enough_threads(most: int) -> Iterator[None]:
+def require_threads(most: int) -> Iterator[None]:
     """SettingsError where a thread cannot be had; `most` is the limit of memory, 0 for none."""
     try:
         yield
@@ -159,15 +159,13 @@ def enough_threads(most: int) -> Iterator[None]:
         ) from error
 
 
-def bounds_within(resident: int, memory: int) -> Bounds:
+def connection_bounds(resident: int, memory: int) -> Bounds:
     """What clients' connections may take of the process, beside so many resident tenants, in so much memory.
 
     Raises the soft limit of open files as far as needed; SettingsError where the hard one is too low.
     """
-    fixed = (
-        DESCRIPTORS_BESIDES + DESCRIPTORS_OF_LOGS + DESCRIPTORS_PER_CONNECTION * BOUNDS.connections
-    )
-    least, most = (_room(connections) for connections in (LEAST_CONNECTIONS, MOST_CONNECTIONS))
+    fixed = OTHER_DESCRIPTORS + LOG_DESCRIPTORS + DESCRIPTORS_PER_CONNECTION * BOUNDS.connections
+    least, most = (_room(connections) for connections in (MIN_CONNECTIONS, MAX_CONNECTIONS))
     tenants = resident * DESCRIPTORS_PER_TENANT
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY:
@@ -178,13 +176,13 @@ def bounds_within(resident: int, memory: int) -> Bounds:
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard if hard < sys.maxsize else -1))
     room = min(most, wanted - tenants - fixed)
-    connections = room * (KEPT - 1) // KEPT // DESCRIPTORS_PER_CONNECTION
+    connections = room * (RESERVED_PART - 1) // RESERVED_PART // DESCRIPTORS_PER_CONNECTION
     return _within(memory, BOUNDS._replace(connections=connections))
 
 
 def _room(connections: int) -> int:
     """Descriptors for so many, and what is kept besides."""
-    return connections * DESCRIPTORS_PER_CONNECTION * KEPT // (KEPT - 1)
+    return connections * DESCRIPTORS_PER_CONNECTION * RESERVED_PART // (RESERVED_PART - 1)
 
 
 def _too_few(resident: int, needed: int, hard: int) -> SettingsError:

@@ -18,17 +18,17 @@ import structlog
 
 log = structlog.get_logger()
 
-ENDING = (signal.SIGTERM, signal.SIGINT)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 """The first one ends the server in order, a second one at once, as if nothing here were listening."""
 
-TAKEN = (*ENDING, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+HANDLED = (*STOP_SIGNALS, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 """All that mean something here."""
 
-STACKS = "stacks.txt"
+STACKS_FILE = "stacks.txt"
 """In the data directory: where every thread was when SIGUSR1 came."""
 
 
-MOST_STACKS = 1024 * 1024
+MAX_STACKS_BYTES = 1024 * 1024
 """Bytes of that file from which on a start begins it anew."""
 
 
@@ -45,12 +45,12 @@ class Signals:
         """Handlers as they were, by signal; empty while signals are not taken."""
 
     def __enter__(self) -> Self:
-        for number in TAKEN:
+        for number in HANDLED:
             # Under nohup a hang-up is ignored, and stays so.
             if signal.getsignal(number) is not signal.SIG_IGN:
-                self._before[number] = signal.signal(number, self._came)
+                self._before[number] = signal.signal(number, self._on_signal)
         signal.set_wakeup_fd(self._pythons.fileno(), warn_on_full_buffer=False)
-        os.register_at_fork(after_in_child=self._leave_child_alone)
+        os.register_at_fork(after_in_child=self._reset_in_child)
         return self
 
     def __exit__(
@@ -60,7 +60,7 @@ class Signals:
         trace: TracebackType | None,
     ) -> None:
         signal.set_wakeup_fd(-1)
-        self._stop_telling_stacks()
+        self._stop_writing_stacks()
         before, self._before = self._before, {}
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -76,9 +76,9 @@ class Signals:
         """As if SIGTERM had come, but for the second one that may. For any thread."""
         self._pythons.send(bytes([signal.SIGTERM]))
 
-    def tell_stacks(self, data: Path) -> None:
+    def write_stacks_to(self, data: Path) -> None:
         """From now on SIGUSR1 has every thread's stack written to a file, also while none can run."""
-        self.stacks = data / STACKS
+        self.stacks = data / STACKS_FILE
         try:
             self._stacks = _opened(self.stacks)
         except OSError as error:
@@ -86,18 +86,18 @@ class Signals:
         else:
             faulthandler.register(signal.SIGUSR1, self._stacks, all_threads=True, chain=True)
 
-    def _stop_telling_stacks(self) -> None:
+    def _stop_writing_stacks(self) -> None:
         if self._stacks >= 0:
             faulthandler.unregister(signal.SIGUSR1)
             os.close(self._stacks)
 
-    def _came(self, number: int, _: FrameType | None) -> None:
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
         """Python has told the socket by now."""
-        if number in ENDING:
-            for each in ENDING:
+        if number in STOP_SIGNALS:
+            for each in STOP_SIGNALS:
                 signal.signal(each, signal.SIG_DFL)
 
-    def _leave_child_alone(self) -> None:
+    def _reset_in_child(self) -> None:
         """A forked child ends by what it is sent, and does not tell its parent of it."""
         if not self._before:
             return
@@ -113,6 +113,6 @@ def _opened(path: Path) -> int:
     file = os.open(
         path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
     )
-    if os.fstat(file).st_size > MOST_STACKS:
+    if os.fstat(file).st_size > MAX_STACKS_BYTES:
         os.ftruncate(file, 0)
     return file

@@ -12,7 +12,7 @@ CHUNK_BYTES = 4096
 """PIPE_BUF: what a pipe that is ready takes whole, without making its writer wait."""
 
 
-class StandardError:
+class NonBlockingStderr:
     """For a logger, which writes in one thread at a time.
 
     Neither a full disk, nor a closed pipe, nor a reader that sleeps behind standard error may end or hold up

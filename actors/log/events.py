@@ -22,7 +22,7 @@ from structlog.processors import CallsiteParameter, CallsiteParameterAdder, Exce
 from structlog.typing import ExcInfo, Processor
 
 from actors.host.clocks import rfc3339
-from actors.host.stderr import StandardError
+from actors.host.stderr import NonBlockingStderr
 from actors.log.error_record import (
     MEMBERS,
     MOST_MESSAGE,
@@ -182,7 +182,7 @@ def log_to_standard_error() -> Events:
     events = Events(readable=sys.stderr.isatty())
     structlog.configure(
         processors=events.processors(),
-        logger_factory=structlog.PrintLoggerFactory(StandardError()),  # type: ignore[arg-type]  # write and flush are all it uses
+        logger_factory=structlog.PrintLoggerFactory(NonBlockingStderr()),  # type: ignore[arg-type]  # write and flush are all it uses
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[ToStructlog()], level=logging.WARNING)

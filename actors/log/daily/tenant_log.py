@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from actors.host.disk import said
-from actors.host.process import DESCRIPTORS_OF_LOGS
+from actors.host.process import LOG_DESCRIPTORS
 from actors.log.daily.budget import SOURCE, Budget
 from actors.log.daily.rotation import DayFiles, Unwritten, day_of
 from actors.log.error_record import Loss
@@ -31,7 +31,7 @@ from actors.runtime.mailbox import Mailbox
 
 log = structlog.get_logger()
 
-MOST_OPEN = DESCRIPTORS_OF_LOGS
+MOST_OPEN = LOG_DESCRIPTORS
 """Tenants whose files are open at a time, the ones that logged last; one descriptor each."""
 
 RETRY_SECONDS = 600.0

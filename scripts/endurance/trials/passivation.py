@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from actors.host.process import DESCRIPTORS_BESIDES, DESCRIPTORS_PER_TENANT
+from actors.host.process import DESCRIPTORS_PER_TENANT, OTHER_DESCRIPTORS
 from scripts.benchmark.plan import ADD, GET, Call
 from scripts.endurance.connection import LoadConnection, Reply, problem
 from scripts.endurance.server import Installation, Server, Usage
@@ -171,7 +171,7 @@ class Visit:
             self.right == every and not self.wrong,
         )
         report.promise(
-            f"descriptors are bounded by 3 x {plan.resident} + {DESCRIPTORS_BESIDES} = {bound:,}",
+            f"descriptors are bounded by 3 x {plan.resident} + {OTHER_DESCRIPTORS} = {bound:,}",
             descriptors <= bound,
         )
         report.promise(
@@ -194,4 +194,4 @@ def wrong_row(touch: Touch, name: str) -> str:
 
 def bound_of(resident: int) -> int:
     """Descriptors that so many resident tenants may cost: what the server itself asks the system for."""
-    return resident * DESCRIPTORS_PER_TENANT + DESCRIPTORS_BESIDES
+    return resident * DESCRIPTORS_PER_TENANT + OTHER_DESCRIPTORS

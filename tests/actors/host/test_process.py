@@ -7,7 +7,7 @@ import resource
 import pytest
 
 from actors.errors import SettingsError
-from actors.host.process import LEAST_CONNECTIONS, MOST_CONNECTIONS, bounds_within, enough_threads
+from actors.host.process import MAX_CONNECTIONS, MIN_CONNECTIONS, connection_bounds, require_threads
 from actors.log.daily.tenant_log import MOST_OPEN
 from transport.connections import BOUNDS
 
@@ -16,8 +16,8 @@ GIB = 1024**3
 FIXED = 100 * 3 + 128 + MOST_OPEN + 2 * BOUNDS.connections
 """Tenants, what is needed besides, tenants' logs, the admin channel."""
 
-LEAST = FIXED + LEAST_CONNECTIONS * 2 * 4 // 3
-MOST = FIXED + MOST_CONNECTIONS * 2 * 4 // 3
+LEAST = FIXED + MIN_CONNECTIONS * 2 * 4 // 3
+MOST = FIXED + MAX_CONNECTIONS * 2 * 4 // 3
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_open_files_have_room_for_connections_where_there_is_any(
     became: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
     monkeypatch.setattr(resource, "setrlimit", lambda _, limits: became.append(limits))
-    bounds_within(100, 0)
+    connection_bounds(100, 0)
     assert became == ([] if becomes is None else [(becomes, hard)])
 
 
@@ -47,24 +47,24 @@ def test_connections_leave_room_for_everything_else(
     """Each takes two; tenants' databases and 256 open logs among the rest."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (256, hard))
     monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
-    most = bounds_within(100, 0).connections
-    assert LEAST_CONNECTIONS - 1 <= most <= MOST_CONNECTIONS
+    most = connection_bounds(100, 0).connections
+    assert MIN_CONNECTIONS - 1 <= most <= MAX_CONNECTIONS
     assert hard < 0 or FIXED + 2 * most < hard
 
 
 def test_too_few_are_refused_with_what_there_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (256, LEAST - 1))
     with pytest.raises(SettingsError, match="TENANTRY_RESIDENT to 99 or less"):
-        bounds_within(100, 0)
+        connection_bounds(100, 0)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 256))
     with pytest.raises(SettingsError, match=r"raise `ulimit -Hn`$"):
-        bounds_within(42, 0)
+        connection_bounds(42, 0)
 
 
 def test_connections_hold_less_where_there_is_less_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """A frame of two bytes takes 32 times as much; one reply may take all that one connection may have."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (65536, 65536))
-    plenty, usual, little = (bounds_within(100, size) for size in (0, 8 * GIB, GIB))
+    plenty, usual, little = (connection_bounds(100, size) for size in (0, 8 * GIB, GIB))
     assert plenty == usual
     assert little.unhandled_in_all == 2 * BOUNDS.unhandled
     assert little.unread_in_all == 4 * BOUNDS.unread
@@ -72,7 +72,7 @@ def test_connections_hold_less_where_there_is_less_memory(monkeypatch: pytest.Mo
 
 def test_threads_that_cannot_be_had_are_told_with_the_setting_that_bounds_them() -> None:
     """Any other error stays what it is."""
-    with pytest.raises(SettingsError, match="TENANTRY_MEMORY_BYTES=600 "), enough_threads(600):
+    with pytest.raises(SettingsError, match="TENANTRY_MEMORY_BYTES=600 "), require_threads(600):
         raise RuntimeError("can't start new thread")
-    with pytest.raises(RuntimeError, match="another"), enough_threads(600):
+    with pytest.raises(RuntimeError, match="another"), require_threads(600):
         raise RuntimeError("another")

@@ -7,23 +7,23 @@ from pathlib import Path
 
 import structlog
 
-from actors.host.stderr import StandardError
+from actors.host.stderr import NonBlockingStderr
 
 
 def test_a_line_that_can_be_written_is(tmp_path: Path) -> None:
     """At once, as whoever reads a pipe expects."""
     with (tmp_path / "log").open("w") as file:
-        structlog.PrintLogger(StandardError(file)).msg("hello")  # type: ignore[arg-type]  # write and flush are all it uses
+        structlog.PrintLogger(NonBlockingStderr(file)).msg("hello")  # type: ignore[arg-type]  # write and flush are all it uses
         assert (tmp_path / "log").read_text() == "hello\n"
 
 
 def test_one_that_cannot_be_costs_its_logger_nothing() -> None:
     """As with a full disk behind it; nor does a later one."""
     full = os.fdopen(os.open("/dev/full", os.O_WRONLY), "w")
-    log = structlog.PrintLogger(StandardError(full))  # type: ignore[arg-type]  # write and flush are all it uses
+    log = structlog.PrintLogger(NonBlockingStderr(full))  # type: ignore[arg-type]  # write and flush are all it uses
     log.msg("lost")
     log.msg("lost too")
-    StandardError(full).flush()
+    NonBlockingStderr(full).flush()
     with contextlib.suppress(OSError):
         full.close()
 
@@ -31,7 +31,7 @@ def test_one_that_cannot_be_costs_its_logger_nothing() -> None:
 def test_a_file_that_is_none_of_the_system_s_is_written_too() -> None:
     """As tests and notebooks put in the place of standard error."""
     file = io.StringIO()
-    StandardError(file).write("hello\n")
+    NonBlockingStderr(file).write("hello\n")
 
     assert file.getvalue() == "hello\n"
 
@@ -40,7 +40,7 @@ def test_a_reader_that_sleeps_holds_nobody_up() -> None:
     """What does not fit the pipe is lost; once it is read, the next line is a line again."""
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb", buffering=0) as reader, os.fdopen(writing, "w") as file:
-        log = StandardError(file)
+        log = NonBlockingStderr(file)
         for _ in range(1000):
             log.write("x" * 10_000 + "\n")
         waiting = reader.read(10**7)
@@ -55,4 +55,4 @@ def test_a_closed_pipe_costs_its_logger_nothing() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as file:
-        StandardError(file).write("lost\n")
+        NonBlockingStderr(file).write("lost\n")
