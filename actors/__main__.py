@@ -114,7 +114,7 @@ def require_whole(settings: Settings) -> str | None:
     try:
         missing = what_is_missing(settings.data / DIRECTORY)
     except OSError as error:
-        log.error("it was not looked whether the audit log is whole", error=disk.said(error))
+        log.error("it was not looked whether the audit log is whole", error=disk.error_text(error))
         return None
     if missing is None or settings.accept_audit:
         return missing
@@ -148,7 +148,7 @@ def reload(system: System) -> None:
 
 def refused(error: Exception) -> int:
     """Say why the server cannot run now, or not as configured; the exit status."""
-    words = error if isinstance(error, TenantryError) else f"cannot start: {disk.said(error)}"
+    words = error if isinstance(error, TenantryError) else f"cannot start: {disk.error_text(error)}"
     print(f"tenantry: {words}", file=STREAMS.errors)
     return EXIT_FAILURE if is_passing(error) else EXIT_CONFIGURATION
 
@@ -194,7 +194,7 @@ def say(line: str) -> None:
     try:
         print(line, file=STREAMS.output, flush=True)
     except OSError as error:
-        log.error("standard output takes nothing", error=disk.said(error))
+        log.error("standard output takes nothing", error=disk.error_text(error))
         # What waits in its buffer would fail again when the process ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), STREAMS.output.fileno())
 

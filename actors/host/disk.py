@@ -102,16 +102,16 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def room(path: Path) -> int:
+def free_bytes(path: Path) -> int:
     """Bytes that the disk on which this is still takes of this process. OSError."""
     found = os.statvfs(path)
     return found.f_bavail * found.f_frsize
 
 
-def said(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """An error of the disk or of SQLite in words, without numbers, statements and their values."""
     if isinstance(error, DBAPIError):
-        return said(error.orig) if error.orig else type(error).__name__
+        return error_text(error.orig) if error.orig else type(error).__name__
     if not isinstance(error, OSError) or error.errno is None:
         return str(error)
     words = os.strerror(error.errno)

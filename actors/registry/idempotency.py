@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from actors.errors import InvalidArgument, Unavailable
-from actors.host.disk import said
+from actors.host.disk import error_text
 from actors.host.files import write_private
 from actors.messages import Receipt
 from actors.registry.messages import Moved
@@ -87,7 +87,8 @@ class Receipts:
             )
         except OSError as error:
             raise Unavailable(
-                f"{self._path} cannot be written ({said(error)}), so nothing was changed: see to the disk, "
+                f"{self._path} cannot be written ({error_text(error)}), so nothing was changed: see "
+                f"to the disk, "
                 "then ask again",
                 retry_after_ms=5_000,
             ) from error

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import structlog
 
-from actors.host.disk import said
+from actors.host.disk import error_text
 from actors.host.files import write_private
 from actors.index.code import Codebase
 from actors.index.entries import CONNECTOR, ERRORING, Action, Connector, Index, Version
@@ -77,7 +77,7 @@ class PendingTrips:
             write_private(self._path, json.dumps(kept))
             self._kept = kept
         except OSError as error:
-            log.error("what was taken out is forgotten by the next start", error=said(error))
+            log.error("what was taken out is forgotten by the next start", error=error_text(error))
 
     def text(self, index: Index) -> str:
         """The index's text with all of it, where its file still has the version as it was then."""

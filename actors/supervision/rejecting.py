@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from actors.errors import TenantryError
-from actors.host.disk import is_full, is_passing, said
+from actors.host.disk import error_text, is_full, is_passing
 from actors.log.lines import Accounts, refused_line
 from actors.log.messages import FROM_SUPERVISOR, Line
 from actors.log.redaction import scrubbed
@@ -159,7 +159,7 @@ def unserved(tenant: TenantRecord, error: BaseException, seconds: float) -> Unse
     Of a defect only its kind is said: its words may quote what a request held.
     """
     if is_passing(error):
-        refusal, cause = out_of_reach(error, seconds), said(error)
+        refusal, cause = out_of_reach(error, seconds), error_text(error)
     elif isinstance(error, TenantryError):
         refusal, cause = tenant_unavailable(seconds), str(error)
     else:

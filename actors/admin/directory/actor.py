@@ -23,7 +23,7 @@ from actors.admin.messages import CommandDone, Execute, PublishAll, PurgeExpired
 from actors.admin.secrets import Keyring
 from actors.errors import DatabaseProblem, Unavailable
 from actors.host.clocks import MonotonicWallClock, RetentionClock
-from actors.host.disk import ERRORS, TROUBLE, is_passing, is_trouble, said
+from actors.host.disk import ERRORS, TROUBLE, error_text, is_passing, is_trouble
 from actors.log.messages import ACTION, Append, Entry
 from actors.messages import DirectoryChanged, Retired, TokensUsed
 from actors.profiles import Profile, Profiles
@@ -214,7 +214,8 @@ class Directory(Actor):
             if self._is_unreadable():
                 self._close()
         return Unavailable(
-            f"directory.db could not be used ({said(error)}), so that it is not known whether this was done: "
+            f"directory.db could not be used ({error_text(error)}), so that it is not known whether "
+            f"this was done: "
             "see to its disk, and send it again with the same id",
             retry_after_ms=RETRY_MS,
         )
@@ -315,7 +316,8 @@ def _create_tenant_file(create_file: Callable[[str], object], tenant_id: str) ->
         if not is_passing(error):
             raise
         raise Unavailable(
-            f"the tenant's database cannot be made ({said(error)}), so nothing was done: see to the disk, "
+            f"the tenant's database cannot be made ({error_text(error)}), so nothing was done: see "
+            f"to the disk, "
             "and send it again",
             retry_after_ms=RETRY_MS,
         ) from error

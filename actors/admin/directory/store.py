@@ -37,7 +37,7 @@ from actors.admin.messages import CommandDone, Execute
 from actors.admin.secrets import Keyring
 from actors.errors import DatabaseProblem, Unavailable
 from actors.host.clocks import MonotonicWallClock
-from actors.host.disk import ERRORS, Names, is_passing, result_code, said, sync
+from actors.host.disk import ERRORS, Names, error_text, is_passing, result_code, sync
 from actors.index.entries import ConfigSchemas, Connector
 from actors.messages import Principal
 
@@ -117,7 +117,7 @@ def _upgrade(connection: Connection) -> None:
 
 
 def _problem(path: Path, error: Exception) -> DatabaseProblem:
-    return DatabaseProblem(_refusal(path, said(error), _advice(error)))
+    return DatabaseProblem(_refusal(path, error_text(error), _advice(error)))
 
 
 def _refusal(path: Path, cause: str, advice: str) -> str:

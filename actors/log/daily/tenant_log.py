@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from actors.host.disk import said
+from actors.host.disk import error_text
 from actors.host.process import LOG_DESCRIPTORS
 from actors.log.daily.budget import SOURCE, Budget
 from actors.log.daily.rotation import DayFiles, Unwritten, day_of
@@ -288,7 +288,7 @@ class TenantLog(Actor):
         except FileNotFoundError:  # there are no logs yet
             return []
         except OSError as error:
-            self._problems.append(said(error))
+            self._problems.append(error_text(error))
             return []
 
     def _end_day(self) -> None:

@@ -226,7 +226,7 @@ class TenantDatabase:
     def _no_room(self) -> Refusal:
         """Of the quota or of the disk; of one of them where neither says how much it has."""
         try:
-            return errors.no_room(quota_left(self._driver), disk.room(self.path.parent))
+            return errors.no_room(quota_left(self._driver), disk.free_bytes(self.path.parent))
         except (sqlite3.Error, OSError):
             return errors.NO_ROOM
 

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
-from actors.host.disk import is_passing, said
+from actors.host.disk import error_text, is_passing
 from actors.messages import (
     ACTIVE,
     DirectoryChanged,
@@ -122,7 +122,7 @@ class Waker(Actor):
             if not is_passing(error):
                 raise
             if not self._is_blind:
-                log.error("outboxes cannot be looked at now; tried again", error=said(error))
+                log.error("outboxes cannot be looked at now; tried again", error=error_text(error))
             self._is_blind = True
             return []
         self._is_blind = False

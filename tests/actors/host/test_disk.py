@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from actors.errors import DatabaseProblem
-from actors.host.disk import is_passing, result_code, said
+from actors.host.disk import error_text, is_passing, result_code
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_file_that_is_no_database_stays_one(tmp_path: Path) -> None:
     error = broken(tmp_path / "a.db")
     assert not is_passing(error)
     assert result_code(error) == sqlite3.SQLITE_NOTADB
-    assert said(error) == "file is not a database"
+    assert error_text(error) == "file is not a database"
 
 
 def test_a_file_that_is_held_passes_by_extended_code_too(tmp_path: Path) -> None:
@@ -71,6 +71,6 @@ def test_an_error_is_what_it_was_raised_from() -> None:
 
 
 def test_an_error_is_told_with_its_file_and_without_its_number() -> None:
-    assert said(OSError(errno.ENOSPC, "", "var/x.db")) == "var/x.db: No space left on device"
-    assert said(OSError(errno.EIO, "")) == "Input/output error"
-    assert said(OSError("no room")) == "no room"
+    assert error_text(OSError(errno.ENOSPC, "", "var/x.db")) == "var/x.db: No space left on device"
+    assert error_text(OSError(errno.EIO, "")) == "Input/output error"
+    assert error_text(OSError("no room")) == "no room"

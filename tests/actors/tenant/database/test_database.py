@@ -163,7 +163,7 @@ def test_of_a_quota_and_a_full_disk_the_nearer_one_is_told(
     database = small(library)
     with pytest.raises(DBAPIError) as caught:
         fill(database)
-    monkeypatch.setattr(disk, "room", lambda _: 4096)
+    monkeypatch.setattr(disk, "free_bytes", lambda _: 4096)
     refusal = database.classify(caught.value)
     assert refusal == DISK_FULL
     assert refusal.retry_after_ms is not None
