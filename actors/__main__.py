@@ -175,7 +175,7 @@ def prepare(system: System, settings: Settings) -> None:
         else:
             say(f"tenant {name} is there already: its tokens are those it had")
     if settings.demo:
-        for line in demo.prepare(system, settings.data):
+        for line in demo.prepare_demo(system, settings.data):
             say(line)
 
 

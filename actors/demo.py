@@ -32,7 +32,7 @@ class Person(NamedTuple):
     company: str | None = None
 
 
-class Story(NamedTuple):
+class Scenario(NamedTuple):
     """One ticket and what became of it, in turns of `desk` and `contact`."""
 
     contact: int
@@ -50,7 +50,7 @@ class Tenant(NamedTuple):
     people: tuple[Person, ...]
     notes: tuple[tuple[int, str], ...]
     """Number of the contact, text."""
-    stories: tuple[Story, ...]
+    stories: tuple[Scenario, ...]
 
 
 ACME = Tenant(
@@ -105,7 +105,7 @@ ACME = Tenant(
         (23, "Family name first."),
     ),
     stories=(
-        Story(
+        Scenario(
             1,
             "The engine divides by zero",
             "At step 23 of the table the wheels turn for ever. Is there an operation that stops them?",
@@ -118,7 +118,7 @@ ACME = Tenant(
                 ("contact", "It stops now. Might it also have told me why?"),
             ),
         ),
-        Story(
+        Scenario(
             2,
             "Invoice in hexadecimal",
             "The total says 0x7D0. My bank was not amused. Please send it in decimal.",
@@ -126,7 +126,7 @@ ACME = Tenant(
             (("desk", "Sent again as 2,000.00. Sorry!"),),
             "Invoice sent again.",
         ),
-        Story(
+        Scenario(
             5,
             "Alarm 1202 during the demonstration",
             "The display showed 1202 and went on. May we go on too?",
@@ -138,13 +138,13 @@ ACME = Tenant(
                 ),
             ),
         ),
-        Story(6, "GO TO in the sample code", "Page 14 contains a GO TO. I consider it harmful."),
-        Story(
+        Scenario(6, "GO TO in the sample code", "Page 14 contains a GO TO. I consider it harmful."),
+        Scenario(
             13,
             "Noise on the line",
             "About one bit in a hundred arrives wrong since Tuesday. What capacity can I count on?",
         ),
-        Story(
+        Scenario(
             23,
             "发票抬头有误",
             "请将发票抬头改为“黄河科技”。谢谢。",
@@ -210,14 +210,14 @@ GLOBEX = Tenant(
         (29, "Not the Ada of acme: another tenant's contacts are never seen here."),
     ),
     stories=(
-        Story(
+        Scenario(
             1,
             "Balance drifts by a milligram",
             "Since the last calibration the balance drifts by a milligram an hour. Warm to the touch.",
             "otto",
             (("desk", "Please move the sample out of the room and read again."),),
         ),
-        Story(
+        Scenario(
             2,
             "Power arrives by wire",
             "I had ordered it without.",
@@ -225,10 +225,10 @@ GLOBEX = Tenant(
             (("desk", "The wireless model is out of stock since 1905."),),
             "Customer keeps the wire.",
         ),
-        Story(
+        Scenario(
             11, "Bit of scruff on the chart", "A signal, regular to 1.337 seconds. Fault of ours?"
         ),
-        Story(
+        Scenario(
             14,
             "Data on Mars",
             "I asked for the observations in 1600. May I have them now?",
@@ -238,7 +238,9 @@ GLOBEX = Tenant(
                 ("contact", "Eight minutes of arc are all that I need explained."),
             ),
         ),
-        Story(24, "Пустые клетки в таблице", "В таблице пустые клетки. Оставить их для будущих?"),
+        Scenario(
+            24, "Пустые клетки в таблице", "В таблице пустые клетки. Оставить их для будущих?"
+        ),
     ),
 )
 
@@ -255,10 +257,10 @@ def requests(tenant: str) -> Iterator[Call]:
     for contact, body in notes:
         yield "notes.add", {"contact_id": contact, "body": body}
     for number, story in enumerate(stories, 1):
-        yield from _told(number, story)
+        yield from _to_requests(number, story)
 
 
-def _told(ticket: int, story: Story) -> Iterator[Call]:
+def _to_requests(ticket: int, story: Scenario) -> Iterator[Call]:
     opening = {"contact_id": story.contact, "subject": story.subject, "body": story.body}
     yield "tickets.open", opening | ({"assignee": story.assignee} if story.assignee else {})
     for author, body in story.replies:
@@ -272,11 +274,11 @@ NAMES = ("acme", "globex")
 LABEL = "demo"
 
 
-def prepare(system: System, data: Path) -> Iterator[str]:
+def prepare_demo(system: System, data: Path) -> Iterator[str]:
     """Make what is missing, write demo.json, and give the lines to print."""
     if system.settings.curve_keys is not None:
         raise SettingsError("--demo is for trying out on loopback: leave TENANTRY_CURVE_KEYS unset")
-    _require_desk(system)
+    _require_demo_functions(system)
     tokens = {name: _token(system, name) for name in NAMES}
     content = {"endpoint": system.endpoint, "tokens": tokens}
     write_private(data / "demo.json", json.dumps(content, indent=2) + "\n")
@@ -287,7 +289,7 @@ def prepare(system: System, data: Path) -> Iterator[str]:
     yield "  scripts/call - system.ping"
 
 
-def _require_desk(system: System) -> None:
+def _require_demo_functions(system: System) -> None:
     """SettingsError where the index is another one, before anything is made."""
     asked = {action for name in NAMES for action, _ in requests(name)}
     missing = sorted(asked - system.snapshot.current.routes.keys())

@@ -38,7 +38,7 @@ class MigrationNeeded(DatabaseProblem):
     """The file is older than the code: it has to be migrated before it is opened."""
 
 
-class Unreadable(TenantryError):
+class EncryptionError(TenantryError):
     """What is encrypted cannot be read, or nothing be encrypted; the message says why, after what it is."""
 
 

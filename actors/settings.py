@@ -24,7 +24,7 @@ from actors.errors import SettingsError
 from transport.socket_file import MAX_PATH_BYTES, path_of
 
 
-def rooted(endpoint: str) -> str:
+def absolute_endpoint(endpoint: str) -> str:
     """With a socket file's path from the root on, where that is short enough for one."""
     path = path_of(endpoint)
     if path is None or path == Path():
@@ -34,31 +34,31 @@ def rooted(endpoint: str) -> str:
     return f"ipc://{whole if len(os.fsencode(whole)) <= MAX_PATH_BYTES else short}"
 
 
-Place = Annotated[Path, AfterValidator(Path.absolute)]
+AbsolutePath = Annotated[Path, AfterValidator(Path.absolute)]
 """A path that means the same for as long as the process lives, whatever becomes of the current directory."""
 
-Endpoint = Annotated[str, AfterValidator(rooted)]
+Endpoint = Annotated[str, AfterValidator(absolute_endpoint)]
 
 PREFIX = "TENANTRY_"
 
-OTHERS = frozenset({"PYTHON", "TOKEN", "ADMIN_TOKEN"})
+CLIENT_VARIABLES = frozenset({"PYTHON", "TOKEN", "ADMIN_TOKEN"})
 """Of TENANTRY_…, what only the scripts and the clients read."""
 
-OF_CLUSTERS = re.compile(r"(SERVICE|PORT)(_.*)?")
+CLUSTER_VARIABLES = re.compile(r"(SERVICE|PORT)(_.*)?")
 """What Kubernetes sets in every container beside a service called tenantry: addresses, and no settings."""
 
-LEAST_MEMORY = 512 * 1024**2
+MIN_MEMORY = 512 * 1024**2
 """Bytes of address space below which the code does not even load."""
 
 
-def roomy(most: int) -> int:
+def check_memory(most: int) -> int:
     """ValueError for a limit that no server fits."""
-    if 0 < most < LEAST_MEMORY:
-        raise ValueError(f"a server needs {LEAST_MEMORY} bytes at least; 0 is no limit")
+    if 0 < most < MIN_MEMORY:
+        raise ValueError(f"a server needs {MIN_MEMORY} bytes at least; 0 is no limit")
     return most
 
 
-Room = Annotated[int, AfterValidator(roomy)]
+MemoryLimit = Annotated[int, AfterValidator(check_memory)]
 
 JSON_WORDS = frozenset({"true", "false", "null"})
 """Which the command line's lists would take for JSON, and which are names and texts here."""
@@ -77,7 +77,7 @@ class Rates(NamedTuple):
     """Milliseconds of the router for what is refused: of all strangers, and of each tenant's callers."""
 
 
-UNBOUNDED = Rates()
+UNLIMITED = Rates()
 
 
 class Settings(BaseSettings):
@@ -106,13 +106,13 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment without what is the clients'."""
         assert isinstance(env_settings, EnvSettingsSource)
-        theirs = {f"{PREFIX}{name}".lower() for name in OTHERS}
+        theirs = {f"{PREFIX}{name}".lower() for name in CLIENT_VARIABLES}
         env_settings.env_vars = {
             name: value for name, value in env_settings.env_vars.items() if name not in theirs
         }
         return init_settings, env_settings
 
-    data: Place = Path("var")
+    data: AbsolutePath = Path("var")
     """Directory of all databases; made with mode 0700 if it is not there."""
     endpoint: Endpoint = "tcp://127.0.0.1:5570"
     """Data channel: where clients connect. Port 0 or * takes a free one. Beyond loopback only with CURVE."""
@@ -120,19 +120,19 @@ class Settings(BaseSettings):
     """Admin channel: by default ipc://DATA/admin.sock, for the server's user alone. Ports need CURVE."""
     environment: str = "local-dev"
     """Which function states are served; one of the index's environments."""
-    registry: Place = Path(__file__).parent.parent / "registry.toml"
+    registry: AbsolutePath = Path(__file__).parent.parent / "registry.toml"
     """The index; `code` references resolve beside it."""
-    curve_keys: Place | None = None
+    curve_keys: AbsolutePath | None = None
     """The server's CURVE key pair (*.key_secret), as scripts/keys server makes it; turns encryption on."""
-    curve_clients: Place | None = None
+    curve_clients: AbsolutePath | None = None
     """Directory of allowed client keys (*.key), read at start; without it every client key is accepted."""
-    secrets_key: Place | None = None
+    secrets_key: AbsolutePath | None = None
     """Keys that encrypt what tenants set for connectors: by default DATA/secrets.key, made at first start."""
     outward_networks: list[str] = []
     """Networks that connectors may reach although they are not public, such as 10.1.0.0/16."""
     outward_plain: bool = False
     """Whether connectors' connections without TLS may leave the machine."""
-    outward_ca: Place | None = None
+    outward_ca: AbsolutePath | None = None
     """Certificates (PEM) of authorities that connectors trust besides the system's."""
 
     threads: int = Field(default=4, ge=1, le=64)
@@ -174,7 +174,7 @@ class Settings(BaseSettings):
     """Largest request body, in bytes."""
     database_bytes: int = Field(default=1024**3, ge=1024 * 1024)
     """Largest tenant database, in bytes, where a tenant's own limits do not say otherwise."""
-    memory_bytes: Room = Field(default=8 * 1024**3, ge=0)
+    memory_bytes: MemoryLimit = Field(default=8 * 1024**3, ge=0)
     """Address space the process may use, in bytes (RLIMIT_AS); 0 for no limit. See docs/operations.md."""
 
     demo: bool = False
@@ -191,7 +191,7 @@ class Settings(BaseSettings):
     @property
     def admin_address(self) -> str:
         """Where the admin channel listens."""
-        return self.admin_endpoint or rooted(f"ipc://{self.data / 'admin.sock'}")
+        return self.admin_endpoint or absolute_endpoint(f"ipc://{self.data / 'admin.sock'}")
 
     @property
     def rates(self) -> Rates:
@@ -207,42 +207,42 @@ class Settings(BaseSettings):
 def read_settings(arguments: list[str]) -> Settings:
     """Settings from the environment and these command-line arguments; exits on --help and unknown flags."""
     try:
-        settings = CliApp.run(Settings, cli_args=as_texts(arguments))
+        settings = CliApp.run(Settings, cli_args=quote_json_words(arguments))
     except ValidationError as error:
         raise SettingsError("; ".join(_problem(one) for one in error.errors())) from None
     except Unparsable as error:
         raise SettingsError(
             f"{error}: in the environment a list is JSON, such as TENANTRY_TENANT='[\"acme\"]'"
         ) from None
-    _refuse_misspelt(os.environ)
+    _reject_misspelt(os.environ)
     return settings
 
 
-def _refuse_misspelt(variables: Iterable[str]) -> None:
+def _reject_misspelt(variables: Iterable[str]) -> None:
     """A setting under a wrong name would leave its default in force, and the default is permissive."""
     known = {name.upper() for name in Settings.model_fields}
-    there = (name.upper().removeprefix(PREFIX) for name in variables if is_ours(name))
+    there = (name.upper().removeprefix(PREFIX) for name in variables if has_prefix(name))
     wrong = [
-        f"{PREFIX}{name} is no setting{_meant(name, known)}"
+        f"{PREFIX}{name} is no setting{_suggestion(name, known)}"
         for name in sorted(there)
-        if name not in known | OTHERS and not OF_CLUSTERS.fullmatch(name)
+        if name not in known | CLIENT_VARIABLES and not CLUSTER_VARIABLES.fullmatch(name)
     ]
     if wrong:
         raise SettingsError(f"{'; '.join(wrong)} (unset it, or see scripts/serve --help)")
 
 
-def _meant(name: str, known: Iterable[str]) -> str:
+def _suggestion(name: str, known: Iterable[str]) -> str:
     """`; did you mean x?`, or nothing where no setting comes near."""
     near = get_close_matches(name, sorted(known), n=1)
     return f"; did you mean {PREFIX}{near[0]}?" if near else ""
 
 
-def is_ours(variable: str) -> bool:
+def has_prefix(variable: str) -> bool:
     """Whether a variable is taken for a setting; as pydantic-settings does, whatever its case."""
     return variable.upper().startswith(PREFIX)
 
 
-def as_texts(arguments: list[str]) -> list[str]:
+def quote_json_words(arguments: list[str]) -> list[str]:
     """The arguments with `--tenant true` and the like quoted, so that it is a tenant called true."""
     flags = {
         f"--{name.replace('_', '-')}"

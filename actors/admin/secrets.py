@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import Row
 
-from actors.errors import SettingsError, Unreadable
+from actors.errors import EncryptionError, SettingsError
 from actors.host.files import write_private
 from actors.profiles import ConnectorSettings, deep_freeze
 
@@ -71,7 +71,7 @@ class Keyring:
     def encrypt(self, content: bytes, data: AssociatedData) -> bytes:
         """Encrypt with the first key; Unreadable where there is none."""
         if not self._keys:
-            raise Unreadable("there is no key to encrypt with")
+            raise EncryptionError("there is no key to encrypt with")
         name, cipher, _ = self._keys[0]
         nonce = os.urandom(NONCE_BYTES)
         header = FORMAT + name
@@ -85,7 +85,9 @@ class Keyring:
             content = blob[HEADER_BYTES + NONCE_BYTES :]
             return key.cipher.decrypt(nonce, content, _authenticated(header, data))
         except (InvalidTag, ValueError):  # changed, cut short, or sealed for another place
-            raise Unreadable("was changed since it was encrypted, or belongs elsewhere") from None
+            raise EncryptionError(
+                "was changed since it was encrypted, or belongs elsewhere"
+            ) from None
 
     def is_current(self, blob: bytes) -> bool:
         """Whether it says that the first key sealed it."""
@@ -101,11 +103,13 @@ class Keyring:
 
     def _key_of(self, header: bytes) -> Key:
         if len(header) < HEADER_BYTES or not header.startswith(FORMAT):
-            raise Unreadable("is nothing that this version of the server has encrypted")
+            raise EncryptionError("is nothing that this version of the server has encrypted")
         name = header[len(FORMAT) :]
         key = next((each for each in self._keys if each.name == name), None)
         if key is None:
-            raise Unreadable(f"is encrypted with key {name.hex()}, which the server does not have")
+            raise EncryptionError(
+                f"is encrypted with key {name.hex()}, which the server does not have"
+            )
         return key
 
 
@@ -239,7 +243,7 @@ def decrypt_settings(keyring: Keyring, row: Row[Any]) -> ConnectorSettings:
         content = keyring.decrypt(
             row.settings, associated_data(row.tenant_id, row.connector, row.revision)
         )
-    except Unreadable as error:
+    except EncryptionError as error:
         return ConnectorSettings(row.connector, row.revision, problem=str(error))
     return ConnectorSettings(row.connector, row.revision, deep_freeze(json.loads(content)))
 

@@ -37,7 +37,7 @@ from actors.registry.snapshot import RoutingSnapshot
 from actors.replies import encode_refusal, localise, new_trace_id, refusal_bytes
 from actors.routing.route import require
 from actors.runtime.mailbox import Mailbox
-from actors.settings import UNBOUNDED, Rates
+from actors.settings import UNLIMITED, Rates
 from transport import codec
 from transport.id_recovery import recover_id, tokens_in
 from transport.message import UNAUTHENTICATED, Refusal, Request
@@ -87,7 +87,7 @@ class Router(Channel):
         epoch: MonotonicWallClock | None = None,
         accounts: Accounts | None = None,
         stats: Mailbox | None = None,
-        rates: Rates = UNBOUNDED,
+        rates: Rates = UNLIMITED,
     ) -> None:
         """`accounts` is told what tenants never saw, `stats` how often; None where nobody wants to know."""
         super().__init__(

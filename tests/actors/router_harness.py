@@ -27,7 +27,7 @@ from actors.registry.snapshot import RoutingSnapshot
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Actor, Ping, ask, stop
 from actors.runtime.mailbox import Mailbox
-from actors.settings import UNBOUNDED, Rates
+from actors.settings import UNLIMITED, Rates
 from tests.actors.mailbox_harness import WAIT, House, Watch
 from tests.wire import Wire, new_id, packed
 from transport import codec
@@ -76,7 +76,7 @@ class Reception:
     """The Router, and the test in the place of everybody else. `close` leaves nobody behind."""
 
     def __init__(
-        self, *, started: bool = True, mailbox: int = 1000, rates: Rates = UNBOUNDED
+        self, *, started: bool = True, mailbox: int = 1000, rates: Rates = UNLIMITED
     ) -> None:
         self.house = House()
         self.supervisor, self.directory, self.audit = Watch(), Watch(), Watch()

@@ -45,7 +45,7 @@ def test_the_demo_has_two_tenants_with_data_and_says_how_to_call_them(
     system: System, tmp_path: Path
 ) -> None:
     """Every line that begins with scripts/call can be pasted."""
-    lines = list(showcase.prepare(system, tmp_path))
+    lines = list(showcase.prepare_demo(system, tmp_path))
     demo = written(tmp_path)
     assert demo["endpoint"] == system.endpoint
     assert sorted(demo["tokens"]) == ["acme", "globex"]
@@ -61,7 +61,7 @@ def test_the_demo_has_two_tenants_with_data_and_says_how_to_call_them(
 
 def test_the_tenants_do_not_share_tokens(system: System, tmp_path: Path) -> None:
     """Nor does a line that is printed hold one."""
-    lines = list(showcase.prepare(system, tmp_path))
+    lines = list(showcase.prepare_demo(system, tmp_path))
     tokens = written(tmp_path)["tokens"]
     assert tokens["acme"] != tokens["globex"]
     assert not any(token in line for token in tokens.values() for line in lines)
@@ -69,11 +69,11 @@ def test_the_tenants_do_not_share_tokens(system: System, tmp_path: Path) -> None
 
 def test_a_second_time_adds_nothing_but_new_tokens(system: System, tmp_path: Path) -> None:
     """What visitors have done meanwhile stays."""
-    list(showcase.prepare(system, tmp_path))
+    list(showcase.prepare_demo(system, tmp_path))
     first = written(tmp_path)
     with Client(system.endpoint, tenant="acme", token=first["tokens"]["acme"]) as client:
         client.call("contacts.add", {"name": "A visitor"})
-    list(showcase.prepare(system, tmp_path))
+    list(showcase.prepare_demo(system, tmp_path))
     second = written(tmp_path)
     assert second["tokens"] != first["tokens"]
     for demo in (first, second):
@@ -85,7 +85,7 @@ def test_the_file_with_the_tokens_is_never_open_to_others(system: System, tmp_pa
     path = tmp_path / "demo.json"
     path.write_text("what was there before, and longer than what comes: " + "x" * 10_000)
     path.chmod(0o666)
-    list(showcase.prepare(system, tmp_path))
+    list(showcase.prepare_demo(system, tmp_path))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert set(written(tmp_path)) == {"endpoint", "tokens"}
 
@@ -101,7 +101,7 @@ def test_a_demo_that_cannot_be_makes_nothing(tmp_path: Path, setting: str) -> No
     running.start()
     try:
         with pytest.raises(SettingsError, match=f"TENANTRY_{setting.upper()}"):
-            list(showcase.prepare(running, tmp_path))
+            list(showcase.prepare_demo(running, tmp_path))
         assert running.local.find_tenant("acme") is None
     finally:
         running.stop()

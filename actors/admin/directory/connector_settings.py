@@ -21,7 +21,13 @@ from actors.admin.directory.config import is_deeper, merge_patch
 from actors.admin.directory.repository import DirectoryTransaction, Result, actor_label
 from actors.admin.directory.tables import connector_settings
 from actors.admin.secrets import associated_data, decrypt_settings, encrypt_settings
-from actors.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable, Unreadable
+from actors.errors import (
+    EncryptionError,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    Unavailable,
+)
 from actors.index.entries import Connector
 from actors.log.redaction import Redaction
 from actors.messages import Principal
@@ -186,7 +192,7 @@ def _reencrypt_row(transaction: DirectoryTransaction, row: Row[Any]) -> bool:
     place = associated_data(row.tenant_id, row.connector, row.revision)
     try:
         blob = transaction.keyring.encrypt(transaction.keyring.decrypt(row.settings, place), place)
-    except Unreadable:
+    except EncryptionError:
         return False
     mine = _mine(row.tenant_id, row.connector)
     transaction.run(update(connector_settings).where(*mine).values(settings=blob))
@@ -225,7 +231,7 @@ def _encrypt(
         return encrypt_settings(
             transaction.keyring, settings, associated_data(tenant_id, connector, revision)
         )
-    except Unreadable as error:
+    except EncryptionError as error:
         raise Unavailable(
             f"nothing can be set for connectors now: {error}; the server's operator has to put it back"
         ) from None

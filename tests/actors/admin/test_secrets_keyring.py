@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.admin.secrets import FORMAT, HEADER_BYTES, NONCE_BYTES, AssociatedData, Keyring
-from actors.errors import Unreadable
+from actors.errors import EncryptionError
 
 OLD, NEW, OTHER = (bytes([number]) * 32 for number in (1, 2, 3))
 
@@ -35,14 +35,14 @@ def test_it_opens_nowhere_else(here: AssociatedData, there: AssociatedData) -> N
     """Not even where the parts of two places make the same text when they are joined."""
     keyring = Keyring([OLD])
     if here != there:
-        with pytest.raises(Unreadable, match="belongs elsewhere"):
+        with pytest.raises(EncryptionError, match="belongs elsewhere"):
             keyring.decrypt(keyring.encrypt(CONTENT, here), there)
 
 
 def test_places_whose_texts_join_alike_are_two() -> None:
     """The boundary is part of the place."""
     keyring = Keyring([OLD])
-    with pytest.raises(Unreadable):
+    with pytest.raises(EncryptionError):
         keyring.decrypt(keyring.encrypt(CONTENT, ("ab", "c")), ("a", "bc"))
 
 
@@ -52,7 +52,7 @@ def test_no_bit_of_it_can_be_changed(at: int) -> None:
     keyring = Keyring([OLD])
     blob = bytearray(keyring.encrypt(CONTENT, PLACE))
     blob[at] ^= 1
-    with pytest.raises(Unreadable):
+    with pytest.raises(EncryptionError):
         keyring.decrypt(bytes(blob), PLACE)
 
 
@@ -60,7 +60,7 @@ def test_no_bit_of_it_can_be_changed(at: int) -> None:
 def test_what_is_cut_short_is_refused_and_nothing_fails(length: int) -> None:
     """Down to nothing at all."""
     keyring = Keyring([OLD])
-    with pytest.raises(Unreadable):
+    with pytest.raises(EncryptionError):
         keyring.decrypt(keyring.encrypt(b"", PLACE)[:length], PLACE)
 
 
@@ -69,7 +69,7 @@ def test_the_wrong_key_is_named_and_so_is_the_missing_one() -> None:
     blob = Keyring([OLD]).encrypt(CONTENT, PLACE)
     name = blob[len(FORMAT) : HEADER_BYTES].hex()
     for keyring in (Keyring([OTHER]), Keyring()):
-        with pytest.raises(Unreadable, match=f"key {name}, which the server does not have"):
+        with pytest.raises(EncryptionError, match=f"key {name}, which the server does not have"):
             keyring.decrypt(blob, PLACE)
     assert name == repr(Keyring([OLD])).removeprefix("Keyring(").removesuffix(")")
     assert bytes.fromhex(name) not in OLD
@@ -79,7 +79,7 @@ def test_another_key_s_name_on_it_does_not_help() -> None:
     """The name is authenticated as well."""
     blob = Keyring([OLD]).encrypt(CONTENT, PLACE)
     named = Keyring([OTHER]).encrypt(CONTENT, PLACE)[:HEADER_BYTES] + blob[HEADER_BYTES:]
-    with pytest.raises(Unreadable, match="was changed"):
+    with pytest.raises(EncryptionError, match="was changed"):
         Keyring([OLD, OTHER]).decrypt(named, PLACE)
 
 
@@ -92,13 +92,13 @@ def test_the_first_key_seals_and_all_of_them_open() -> None:
     after = both.encrypt(CONTENT, PLACE)
     assert both.is_current(after)
     assert new.decrypt(after, PLACE) == CONTENT
-    with pytest.raises(Unreadable):
+    with pytest.raises(EncryptionError):
         new.decrypt(before, PLACE)
 
 
 def test_nothing_is_sealed_without_a_key() -> None:
     """Rather not at all than plainly."""
-    with pytest.raises(Unreadable, match="no key"):
+    with pytest.raises(EncryptionError, match="no key"):
         Keyring().encrypt(CONTENT, PLACE)
     assert not Keyring().is_current(b"\x01abcd")
 

@@ -6,7 +6,7 @@ import pytest
 
 from actors.edge.allowance import MOST_SENDERS, UNAUTHENTICATED_SENDERS, Allowance, RateLimiters
 from actors.errors import ResourceExhausted
-from actors.settings import UNBOUNDED, Rates
+from actors.settings import UNLIMITED, Rates
 
 
 def refusal(allowance: Allowance, connection: bytes, token: str, now: float) -> str | None:
@@ -36,7 +36,7 @@ def test_a_connection_is_counted_whatever_tokens_it_brings() -> None:
 
 
 def test_without_rates_nothing_is_counted_and_nothing_is_owed() -> None:
-    allowance = Allowance(UNBOUNDED)
+    allowance = Allowance(UNLIMITED)
     assert {refusal(allowance, b"one", "ann", 0.0) for _ in range(10_000)} == {None}
     allowance.charge("acme", 1000.0, 0.0)
     assert allowance.owed("acme", 0.0) == 0.0

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actors.settings import UNBOUNDED, Rates
+from actors.settings import UNLIMITED, Rates
 from tests.actors.router_harness import ACME, GLOBEX, Reception, token
 from tests.wire import Encoding, Map, Wire
 from transport.router_socket import HEAVY_BYTES
@@ -72,7 +72,7 @@ def code(reply: Map) -> str:
 )
 def test_a_request_counts_whatever_becomes_of_it(fields: Map) -> None:
     """Nothing is looked up for one that comes past the limit."""
-    with served(UNBOUNDED) as (reception, wire):
+    with served(UNLIMITED) as (reception, wire):
         reception.limit(ACME, requests_per_second=1e-3, burst=2)
         codes = [code(wire.ask(**{**MARK, **fields})) for _ in range(3)]
         assert codes[0] == codes[1] != "resource_exhausted"
@@ -158,7 +158,7 @@ def test_who_goes_on_and_on_is_not_answered_any_more() -> None:
 @ENCODINGS
 def test_a_heavy_message_of_a_stranger_is_refused_unread(encoding: Encoding) -> None:
     """Its token is looked for, and its id; what it holds is nobody's business."""
-    with served(UNBOUNDED) as (_, wire):
+    with served(UNLIMITED) as (_, wire):
         assert code(wire.ask(encoding, **{**MARK, "params": HEAVY})) == "invalid_argument"
         for claim in ({}, {"token": "nobody's"}):
             fields = {"tenant": "acme", "action": "marks.add", "params": HEAVY, **claim}
@@ -167,7 +167,7 @@ def test_a_heavy_message_of_a_stranger_is_refused_unread(encoding: Encoding) -> 
 
 @ENCODINGS
 def test_a_heavy_message_for_a_public_action_is_read(encoding: Encoding) -> None:
-    with served(UNBOUNDED) as (_, wire):
+    with served(UNLIMITED) as (_, wire):
         fields = {"tenant": "acme", "action": "marks.open", "params": {"text": "x" * HEAVY_BYTES}}
         assert code(wire.ask(encoding, **fields)) == "ok"
 
@@ -177,7 +177,7 @@ def test_a_heavy_message_for_a_public_action_is_read(encoding: Encoding) -> None
 def test_a_token_is_found_on_either_side_of_params_full_of_others(
     encoding: Encoding, place: str
 ) -> None:
-    with served(UNBOUNDED) as (_, wire):
+    with served(UNLIMITED) as (_, wire):
         params = {"rows": [{"token": "an" * 20, "text": "x" * 20} for _ in range(500)]}
         claim, rest = (
             {"token": "ann"},
