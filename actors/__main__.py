@@ -26,7 +26,7 @@ from actors.log.events import Events, log_to_standard_error
 from actors.log.messages import REPAIR, Append, Entry
 from actors.log.printed import Streams, open_closed
 from actors.settings import Settings, read_settings
-from actors.watchdog.heartbeat import Heart
+from actors.watchdog.heartbeat import Heartbeat
 from transport.message import (
     ABORTED,
     DEADLINE_EXCEEDED,
@@ -88,8 +88,8 @@ def run(settings: Settings, events: Events, signals: Signals, *, ends_with_termi
             system.start(on_failure=signals.end)
     except (TenantryError, ValueError, *disk.ERRORS) as error:
         return refused(error)
-    STREAMS.at_work = system.at_work
-    with Heart(system.at_work, settings.data):
+    STREAMS.running_calls = system.running_calls
+    with Heartbeat(system.running_calls, settings.data):
         try:
             if served is not None:
                 identity.note(settings.data, served)

@@ -132,7 +132,7 @@ class System:
         """Where administration is answered."""
         bound(self._lock, self.endpoint, self.admin_endpoint, self.settings.metrics_port)
         deaths = Deaths(self.settings.data, self.settings.threads_most)
-        self.snapshot.at_work = self.at_work = deaths.at_work
+        self.snapshot.running_calls = self.running_calls = deaths.running_calls
         try:
             self._start_actors()
             deaths.tell(self.snapshot)
@@ -396,5 +396,5 @@ class System:
             dispatcher.stop(patience)
         self._security.close()
         self._context.destroy(linger=0)
-        self.snapshot.at_work.stopped()
+        self.snapshot.running_calls.stopped()
         unlock_data(self._lock)

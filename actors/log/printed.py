@@ -16,14 +16,14 @@ from typing import Self, TextIO
 import structlog
 
 from actors.log.events import Confidential
-from actors.watchdog.running import At, AtWork
+from actors.watchdog.running import RecordedCall, RunningCalls
 
 log = structlog.get_logger()
 
 MOST_CHARACTERS = 8192
 """Of a line; the rest of a longer one is left out."""
 
-NOTHING = AtWork()
+NOTHING = RunningCalls()
 
 
 class Printed(io.TextIOBase):
@@ -37,7 +37,7 @@ class Printed(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Log each line that is whole; what is not waits for its end."""
-        call = self._streams.at_work.here()
+        call = self._streams.running_calls.current()
         begun, before = getattr(self._mine, "begun", ("", None))
         if before is not call:
             self._tell(begun, before)
@@ -65,7 +65,7 @@ class Printed(io.TextIOBase):
         """Of standard error: for programs that are given this as theirs."""
         return 2
 
-    def _tell(self, line: str, call: At | None) -> None:
+    def _tell(self, line: str, call: RecordedCall | None) -> None:
         """Never by a thread that is telling: what its log prints is lost."""
         if not line.strip() or getattr(self._mine, "is_telling", False):
             return
@@ -75,20 +75,20 @@ class Printed(io.TextIOBase):
         finally:
             self._mine.is_telling = False
 
-    def _log(self, line: str, call: At | None) -> None:
+    def _log(self, line: str, call: RecordedCall | None) -> None:
         tell = log.warning if self._level == "warning" else log.info
         if call is None:
             tell("printed", text=line)
             return
         asked = Confidential(call.work.request.params, call.route.params.source)
-        tell("printed", text=line, **call.named(), confidential=asked)
+        tell("printed", text=line, **call.log_fields(), confidential=asked)
 
 
 class Streams:
     """The process's own; while they are entered, what is printed is logged."""
 
     def __init__(self) -> None:
-        self.at_work = NOTHING
+        self.running_calls = NOTHING
         """What threads are at."""
         self._before: tuple[TextIO, TextIO] | None = None
         self._protocol: TextIO | None = None
@@ -123,7 +123,7 @@ class Streams:
         os.dup2(self._protocol.fileno(), 1)
         self._protocol.close()
         self._before = self._protocol = None
-        self.at_work = NOTHING
+        self.running_calls = NOTHING
 
 
 def open_closed() -> None:

@@ -19,8 +19,14 @@ from actors.index.entries import Threshold
 from actors.registry.snapshot import RoutingSnapshot
 from actors.routing.route import Route
 from actors.routing.table import RoutingTable
-from actors.watchdog.process import Call
-from actors.watchdog.running import NO_PAST, RUNNING, AtWork, mapped, past_of
+from actors.watchdog.process import CallRecord
+from actors.watchdog.running import (
+    NO_PREVIOUS_RUN,
+    RUNNING,
+    RunningCalls,
+    create_file,
+    read_previous_run,
+)
 
 log = structlog.get_logger()
 
@@ -39,18 +45,20 @@ class Deaths:
 
     def __init__(self, data: Path, calls: int) -> None:
         """`calls` may run at a time. Where the disk refuses, the next start learns nothing, as is logged."""
-        self.at_work = AtWork()
-        self._past = NO_PAST
+        self.running_calls = RunningCalls()
+        self._past = NO_PREVIOUS_RUN
         self._known: list[dict[str, Any]] = []
         try:
             self._known = _read(data / DEATHS)
-            self._past = past_of(data / RUNNING)
+            self._past = read_previous_run(data / RUNNING)
             self._add(data / DEATHS)
-            self.at_work = AtWork(mapped(data / RUNNING, calls))
+            self.running_calls = RunningCalls(create_file(data / RUNNING, calls))
         except OSError as error:
             log.error("the next start will not find out what this server ran", error=str(error))
         ends = Counter(_key(each) for each in self._known)
-        self.at_work.deadly = {key: True for key, times in ends.items() if times >= MAX_DELIVERIES}
+        self.running_calls.deadly = {
+            key: True for key, times in ends.items() if times >= MAX_DELIVERIES
+        }
 
     def tell(self, snapshot: RoutingSnapshot) -> None:
         """Log how the server before ended, and count what ran as failures of its versions."""
@@ -62,7 +70,7 @@ class Deaths:
             "the server before ended without a stop", pid=past.pid, ran=len(past.calls), cause=cause
         )
         for call in past.calls:
-            log.error("the server before ended while this ran", **call.named())
+            log.error("the server before ended while this ran", **call.log_fields())
         since = time.time() - Threshold().seconds
         for each in self._known:
             if each["at"] >= since:
@@ -88,7 +96,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
     except ValueError as error:
         log.error("requests that ended the server are forgotten", file=str(path), error=str(error))
         return []
-    names = {"at", *Call._fields}
+    names = {"at", *CallRecord._fields}
     entries = found if isinstance(found, list) else []
     return [each for each in entries if isinstance(each, dict) and names <= each.keys()]
 

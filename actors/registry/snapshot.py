@@ -14,7 +14,7 @@ from actors.routing.health import Blame, Running
 from actors.routing.route import ConnectorRoute, Route
 from actors.routing.table import RoutingTable
 from actors.runtime.mailbox import Mailbox
-from actors.watchdog.running import AtWork
+from actors.watchdog.running import RunningCalls
 
 log = structlog.get_logger()
 
@@ -24,13 +24,13 @@ Served = TypeVar("Served", Route, ConnectorRoute)
 class RoutingSnapshot:
     """An immutable snapshot, and whom to tell about it."""
 
-    __slots__ = ("at_work", "current", "file_digest", "pending_trips", "registry", "tenants")
+    __slots__ = ("current", "file_digest", "pending_trips", "registry", "running_calls", "tenants")
 
     def __init__(self, current: RoutingTable, registry: Mailbox | None = None) -> None:
         self.current = current
         self.registry = registry
         """Of the actor that replaces the snapshot; None where nothing ever does."""
-        self.at_work = AtWork()
+        self.running_calls = RunningCalls()
         """What is called of it at this moment."""
         self.tenants = 1
         """How many this environment has that can call: the Directory's to say."""

@@ -19,30 +19,30 @@ from typing import Self
 import structlog
 
 from actors.watchdog import process as watchdog
-from actors.watchdog.running import RUNNING, AtWork
+from actors.watchdog.running import RUNNING, RunningCalls
 
 log = structlog.get_logger()
 
 BEAT_SECONDS = 0.1
 
-SAID = "watchdog.log"
+LOG_FILE = "watchdog.log"
 """In the data directory: what the watchdog has said."""
 
 END_SECONDS = 5.0
 
 
-class Heart:
+class Heartbeat:
     """Beats while it is entered."""
 
-    def __init__(self, at_work: AtWork, data: Path) -> None:
-        self._at_work = at_work
+    def __init__(self, running_calls: RunningCalls, data: Path) -> None:
+        self._running_calls = running_calls
         self._data = data
         self._end: SimpleQueue[None] = SimpleQueue()
         self._thread = threading.Thread(target=self._beat, name="heart", daemon=True)
         self._watchdog: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self._at_work.beat()
+        self._running_calls.beat()
         try:
             self._thread.start()
             self._watchdog = self._watched()
@@ -73,7 +73,7 @@ class Heart:
     def _watched(self) -> subprocess.Popen[bytes]:
         """In a session of its own, so that Ctrl-C does not reach it; it ends when standard input does."""
         program = [sys.executable, "-I", "-S", watchdog.__file__]
-        files = [self._data / RUNNING, self._data / SAID]
+        files = [self._data / RUNNING, self._data / LOG_FILE]
         return subprocess.Popen(  # noqa: S603 - our own program
             [*program, *map(os.fspath, files)],
             stdin=subprocess.PIPE,
@@ -85,8 +85,8 @@ class Heart:
         last = time.monotonic()
         while not self._is_over():
             now = time.monotonic()
-            self._at_work.beat()
-            if now - last > watchdog.STANDS_STILL_AFTER + BEAT_SECONDS:
+            self._running_calls.beat()
+            if now - last > watchdog.STALLED_AFTER + BEAT_SECONDS:
                 self._tell(last, now)
             last = now
 
@@ -101,5 +101,5 @@ class Heart:
         log.error(
             "the interpreter stood still: nothing was served",
             seconds=round(now - since, 1),
-            **self._at_work.suspect(since),
+            **self._running_calls.suspect(since),
         )

@@ -36,19 +36,19 @@ CALL = struct.Struct("=?dI480s")
 CALL_BYTES = 512
 """From one call to the next; the first comes after as many."""
 
-LOOK_SECONDS = 0.25
+CHECK_SECONDS = 0.25
 
-STANDS_STILL_AFTER = 1.0
+STALLED_AFTER = 1.0
 """Seconds without a heartbeat after which it is said, and again after ten times as long."""
 
-MOST_BYTES = 1024 * 1024
+MAX_LOG_BYTES = 1024 * 1024
 """Of the file with what was said; then it begins anew."""
 
 IGNORED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 """The watchdog ends with the server, and not before it."""
 
 
-class Call(NamedTuple):
+class CallRecord(NamedTuple):
     """A function that runs, or that ran when the process ended."""
 
     began: float
@@ -63,7 +63,7 @@ class Call(NamedTuple):
     """The request's."""
     action: str
 
-    def named(self) -> dict[str, str | int]:
+    def log_fields(self) -> dict[str, str | int]:
         """As log lines name it."""
         return {
             "tenant": self.tenant,
@@ -74,28 +74,28 @@ class Call(NamedTuple):
         }
 
 
-def calls_in(content: bytes) -> Iterator[Call]:
+def calls_in(content: bytes) -> Iterator[CallRecord]:
     """Those that run, by a copy of the file."""
     for at in range(CALL_BYTES, len(content) - CALL_BYTES + 1, CALL_BYTES):
         runs, began, version, rest = CALL.unpack_from(content, at)
-        texts = rest.decode("ascii", "replace").split("\0")[: len(Call._fields) - 2]
-        if runs and len(texts) == len(Call._fields) - 2:
-            yield Call(began, version, *texts)
+        texts = rest.decode("ascii", "replace").split("\0")[: len(CallRecord._fields) - 2]
+        if runs and len(texts) == len(CallRecord._fields) - 2:
+            yield CallRecord(began, version, *texts)
 
 
 def watch(content: mmap.mmap, file: Path) -> None:
     """Look until standard input is closed, or the parent is another: the server has ended."""
-    parent, since, seen, said = os.getppid(), time.monotonic(), -1, STANDS_STILL_AFTER
-    while not select.select([0], [], [], LOOK_SECONDS)[0] and os.getppid() == parent:
+    parent, since, seen, said = os.getppid(), time.monotonic(), -1, STALLED_AFTER
+    while not select.select([0], [], [], CHECK_SECONDS)[0] and os.getppid() == parent:
         now, (beats,) = time.monotonic(), BEATS.unpack_from(content, BEATS_AT)
         if beats != seen:
-            since, seen, said = now, beats, STANDS_STILL_AFTER
+            since, seen, said = now, beats, STALLED_AFTER
         elif now - since > said:
             said *= 10
-            tell(line_of(content[:], now - since), file)
+            write_line(format_line(content[:], now - since), file)
 
 
-def line_of(content: bytes, seconds: float) -> bytes:
+def format_line(content: bytes, seconds: float) -> bytes:
     """What to say, as the server's own log says it; the call that began first is the one at fault."""
     oldest = min(calls_in(content), default=None)
     event = {
@@ -104,15 +104,15 @@ def line_of(content: bytes, seconds: float) -> bytes:
         "event": "the interpreter stands still: nothing is served",
         "source": "watchdog",
         "seconds": round(seconds, 1),
-        **(oldest.named() if oldest else {"action": "none of a tenant's"}),
+        **(oldest.log_fields() if oldest else {"action": "none of a tenant's"}),
     }
     return json.dumps(event).encode() + b"\n"
 
 
-def tell(line: bytes, file: Path) -> None:
+def write_line(line: bytes, file: Path) -> None:
     """To the file, and to standard error where it takes it at once."""
     with contextlib.suppress(OSError):
-        begun_anew = file.exists() and file.stat().st_size > MOST_BYTES
+        begun_anew = file.exists() and file.stat().st_size > MAX_LOG_BYTES
         flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if begun_anew else os.O_APPEND)
         descriptor = os.open(file, flags, 0o600)
         os.write(descriptor, line)

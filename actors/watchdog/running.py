@@ -17,7 +17,16 @@ from typing import NamedTuple
 from actors.messages import TenantRecord, TenantRequest
 from actors.routing.health import Running
 from actors.routing.route import Route
-from actors.watchdog.process import BEATS, BEATS_AT, CALL, CALL_BYTES, HEAD, MAGIC, Call, calls_in
+from actors.watchdog.process import (
+    BEATS,
+    BEATS_AT,
+    CALL,
+    CALL_BYTES,
+    HEAD,
+    MAGIC,
+    CallRecord,
+    calls_in,
+)
 
 RUNNING = "running"
 """The file, in the data directory."""
@@ -27,7 +36,7 @@ _pack = CALL.pack_into
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 """Other after each start of the machine; not there on systems that are no Linux."""
 
-NO_ROOM = -1
+NO_SLOT = -1
 
 LONG_SECONDS = 0.9
 """A call that takes less is not suspected of having held the interpreter."""
@@ -36,7 +45,7 @@ ENDED_PROCESS = "it ran at the last two ends of the server without a stop"
 """Why a request is set aside that was begun twice, and never ended."""
 
 
-class Past(NamedTuple):
+class PreviousRun(NamedTuple):
     """How the process before this one ended."""
 
     stopped: bool
@@ -44,36 +53,36 @@ class Past(NamedTuple):
     same_boot: bool
     """Whether the machine has been up since; otherwise what was written last may not be on disk."""
     pid: int
-    calls: tuple[Call, ...]
+    calls: tuple[CallRecord, ...]
     """What ran then."""
 
 
-NO_PAST = Past(stopped=True, same_boot=True, pid=0, calls=())
+NO_PREVIOUS_RUN = PreviousRun(stopped=True, same_boot=True, pid=0, calls=())
 
 
-class At:
+class RecordedCall:
     """One call; `with` it says when that begins and ends, in the thread that makes it."""
 
-    __slots__ = ("_at", "_at_work", "_running", "began", "route", "tenant", "work")
+    __slots__ = ("_at", "_running", "_running_calls", "began", "route", "tenant", "work")
 
     def __init__(
         self,
-        at_work: AtWork,
+        running_calls: RunningCalls,
         running: Running,
         route: Route,
         tenant: TenantRecord,
         work: TenantRequest,
     ) -> None:
-        self._at_work = at_work
+        self._running_calls = running_calls
         self._running = running
-        self._at = NO_ROOM
+        self._at = NO_SLOT
         self.began = running.began
         """time.monotonic() in seconds."""
         self.route = route
         self.tenant = tenant
         self.work = work
 
-    def named(self) -> dict[str, str | int]:
+    def log_fields(self) -> dict[str, str | int]:
         """As log lines name it."""
         return {
             "tenant": self.tenant.name,
@@ -84,18 +93,18 @@ class At:
         }
 
     def __enter__(self) -> Running:
-        self._at = self._at_work.begin(self)
+        self._at = self._running_calls.begin(self)
         return self._running
 
     def __exit__(self, *_: object) -> None:
-        running, at_work = self._running, self._at_work
+        running, running_calls = self._running, self._running_calls
         running.detector.finish(running)
-        at_work.end(self._at)
+        running_calls.end(self._at)
         if (now := time.monotonic()) - self.began > LONG_SECONDS:
-            at_work.last_long = (now, self)
+            running_calls.last_long = (now, self)
 
 
-class AtWork:
+class RunningCalls:
     """One for a system; without a file it remembers for this process alone."""
 
     def __init__(self, content: mmap.mmap | bytearray | None = None) -> None:
@@ -104,20 +113,20 @@ class AtWork:
         """By the ids of tenant, caller and request: what is not begun any more, since processes ended with
         it. True where its tenant has not set it aside yet."""
         self._free = deque(range(CALL_BYTES, len(self._content), CALL_BYTES))
-        self._here: dict[int, At] = {}
+        self._by_thread: dict[int, RecordedCall] = {}
         self._beats = 0
-        self.last_long: tuple[float, At] | None = None
+        self.last_long: tuple[float, RecordedCall] | None = None
         """The call that ended last of those that took long, and when, as time.monotonic() in seconds."""
 
     # Calls, in the turn that makes them
 
-    def begin(self, call: At) -> int:
+    def begin(self, call: RecordedCall) -> int:
         """Its place in the file; NO_ROOM where more run than there was to be."""
-        self._here[get_ident()] = call
+        self._by_thread[get_ident()] = call
         try:
             at = self._free.pop()
         except IndexError:
-            return NO_ROOM
+            return NO_SLOT
         route, tenant, work = call.route, call.tenant, call.work
         text = (
             f"{tenant.id}\0{tenant.name}\0{work.trace_id}\0"
@@ -130,14 +139,14 @@ class AtWork:
 
     def end(self, at: int) -> None:
         """It has ended, one way or the other."""
-        self._here.pop(get_ident(), None)
-        if at != NO_ROOM:
+        self._by_thread.pop(get_ident(), None)
+        if at != NO_SLOT:
             self._content[at] = 0
             self._free.append(at)
 
-    def here(self) -> At | None:
+    def current(self) -> RecordedCall | None:
         """What this thread is at; None where that is no tenant's function."""
-        return self._here.get(get_ident())
+        return self._by_thread.get(get_ident())
 
     def is_deadly(self, tenant_id: str, work: TenantRequest) -> bool:
         """Whether the process ended each time that this request was begun."""
@@ -158,16 +167,16 @@ class AtWork:
         self._beats += 1
         BEATS.pack_into(self._content, BEATS_AT, self._beats)
 
-    def oldest(self) -> Call | None:
+    def oldest(self) -> CallRecord | None:
         """What began first of all that runs."""
         return min(calls_in(bytes(self._content)), default=None)
 
     def suspect(self, since: float) -> dict[str, str | int]:
         """Who has held the interpreter since then: the long call that has just ended, or else the oldest."""
         if self.last_long is not None and self.last_long[0] > since:
-            return self.last_long[1].named()
+            return self.last_long[1].log_fields()
         oldest = self.oldest()
-        return {} if oldest is None else oldest.named()
+        return {} if oldest is None else oldest.log_fields()
 
     def stopped(self) -> None:
         """The system has stopped in order: whatever still runs ends with the process, and is not to blame."""
@@ -179,20 +188,20 @@ class AtWork:
             content.close()
 
 
-def past_of(path: Path) -> Past:
+def read_previous_run(path: Path) -> PreviousRun:
     """What the file tells of the process before; OSError where it cannot be read."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        return NO_PAST
+        return NO_PREVIOUS_RUN
     if len(content) < CALL_BYTES or not content.startswith(MAGIC):
-        return NO_PAST
+        return NO_PREVIOUS_RUN
     _, _, stopped, pid, boot = HEAD.unpack_from(content)
     same_boot = boot == _boot()
-    return Past(stopped, same_boot, pid, tuple(calls_in(content)) if same_boot else ())
+    return PreviousRun(stopped, same_boot, pid, tuple(calls_in(content)) if same_boot else ())
 
 
-def mapped(path: Path, calls: int) -> mmap.mmap:
+def create_file(path: Path, calls: int) -> mmap.mmap:
     """A new file with room for so many calls in the place of the old one; OSError.
 
     All its room is taken now: a page that the disk had no room for would end the process when it is written.

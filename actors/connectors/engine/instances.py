@@ -33,7 +33,7 @@ class Implementation:
 
     def __init__(self, connector: Connector) -> None:
         self.connector = connector
-        self.at_work = 0
+        self.running_calls = 0
         self.is_retired = False
 
 
@@ -53,19 +53,19 @@ class Implementations:
         found = self._made.get(make)
         if found is None:
             found = self._made[make] = Implementation(make(self._boundary))
-        found.at_work += 1
+        found.running_calls += 1
         try:
             yield found.connector
         finally:
-            found.at_work -= 1
-            if found.is_retired and not found.at_work:
+            found.running_calls -= 1
+            if found.is_retired and not found.running_calls:
                 self._close(make)
 
     def retire(self, served: Make | None) -> None:
         """Only this one is served; others are closed, each as soon as nobody is at work on it."""
         for make, each in list(self._made.items()):
             each.is_retired = make is not served
-            if each.is_retired and not each.at_work:
+            if each.is_retired and not each.running_calls:
                 self._close(make)
 
     def settle(self, answer: ReplyFuture) -> None:

@@ -46,7 +46,7 @@ from actors.tenant.request.pending import NeedsOwnTransaction, PendingReply, tri
 from actors.tenant.request.sends import Outbox, Sends
 from actors.tenant.request.suspended import Parking
 from actors.tenant.storage.files import Storage
-from actors.watchdog.running import ENDED_PROCESS, At
+from actors.watchdog.running import ENDED_PROCESS, RecordedCall
 from transport import codec
 from transport.message import ABORTED, Refusal
 
@@ -121,12 +121,12 @@ class RequestHandler:
         """NotSubscribed where the tenant may not use it at this moment."""
         require_subscribed(operation, self._profiles.of(self._record.id), self._table)
 
-    def begins(self, route: Route, work: TenantRequest) -> At:
+    def begins(self, route: Route, work: TenantRequest) -> RecordedCall:
         """A call of this version begins; `with` what this gives says when it ends."""
         assert route.detector is not None  # there is one wherever there is a function
         self._chosen = route
         running = self._running = route.detector.start(self._record.id, work.trace_id)
-        return At(self._snapshot.at_work, running, route, self._record, work)
+        return RecordedCall(self._snapshot.running_calls, running, route, self._record, work)
 
     def rehearse(self, message: DryRun) -> list[dict[str, Any]]:
         """Run versions on a message between two turns; nothing of it stays."""
@@ -203,8 +203,8 @@ class RequestHandler:
     def _served(self, work: TenantRequest) -> PendingReply:
         self.heed_newest()
         route = self._route(work)
-        at_work = self._snapshot.at_work
-        if at_work.deadly and at_work.is_deadly(self._record.id, work):
+        running_calls = self._snapshot.running_calls
+        if running_calls.deadly and running_calls.is_deadly(self._record.id, work):
             return self._set_aside(DeadLetter(work, ENDED_PROCESS))
         params = route.params.parse(work.request.params)
         if route.function is None:
@@ -385,7 +385,7 @@ class RequestHandler:
     def _set_aside(self, letter: DeadLetter) -> PendingReply:
         work, reason = letter
         request = work.request
-        if self._snapshot.at_work.is_buried(self._record.id, work):
+        if self._snapshot.running_calls.is_buried(self._record.id, work):
             return self.refused(work, replies.INTERNAL_REFUSAL)
         self.database.bury(work.principal.id, request, reason, time.time())
         log.error("message set aside", reason=reason, **self._named(work))

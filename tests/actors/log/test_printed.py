@@ -14,7 +14,7 @@ import pytest
 import structlog
 
 from actors.log.printed import MOST_CHARACTERS, Printed, Streams
-from actors.watchdog.running import AtWork
+from actors.watchdog.running import RunningCalls
 from tests.actors.watchdog.test_running import call
 from tests.child import ROOT, Child
 from tests.wire import Map, Wire
@@ -32,7 +32,7 @@ def told() -> Iterator[list[Map]]:
 def streams() -> Streams:
     """Not entered: nothing of the process is replaced."""
     made = Streams()
-    made.at_work = AtWork()
+    made.running_calls = RunningCalls()
     return made
 
 
@@ -72,7 +72,7 @@ def test_a_line_is_told_when_it_is_whole(streams: Streams, told: list[Map]) -> N
 def test_a_line_is_of_the_call_that_began_it(streams: Streams, told: list[Map]) -> None:
     """Also where that did not end it."""
     out = Printed(streams, "info")
-    with call(streams.at_work, "first"):
+    with call(streams.running_calls, "first"):
         out.write("of the first")
     out.write("of no call\n")
     first, second = told

@@ -76,7 +76,7 @@ def test_a_start_tells_of_an_end_without_a_stop_and_of_no_other(tmp_path: Path) 
     with capture_logs() as told:
         first = Deaths(tmp_path, 1)
         first.tell(snapshot)
-        first.at_work.stopped()
+        first.running_calls.stopped()
         Deaths(tmp_path, 1).tell(snapshot)
         assert told == []
         Deaths(tmp_path, 1).tell(snapshot)
@@ -121,13 +121,13 @@ def test_what_ran_counts_as_a_failure_of_its_version(tmp_path: Path) -> None:
 def test_a_list_that_was_damaged_is_begun_anew(tmp_path: Path, content: str) -> None:
     """The server starts all the same."""
     (tmp_path / "deaths.json").write_text(content)
-    assert Deaths(tmp_path, 1).at_work.deadly == {}
+    assert Deaths(tmp_path, 1).running_calls.deadly == {}
 
 
 def test_a_disk_that_refuses_does_not_keep_the_server_from_starting(tmp_path: Path) -> None:
     """It runs, and leaves nothing to the next one."""
     (tmp_path / "running").mkdir()
     deaths = Deaths(tmp_path, 1)
-    assert deaths.at_work.oldest() is None
-    deaths.at_work.beat()
-    deaths.at_work.stopped()
+    assert deaths.running_calls.oldest() is None
+    deaths.running_calls.beat()
+    deaths.running_calls.stopped()

@@ -36,7 +36,7 @@ def test_a_function_that_holds_the_interpreter_is_named(tmp_path: Path) -> None:
 def test_what_the_watchdog_says_is_bounded(tmp_path: Path) -> None:
     """Its file begins anew when it is large."""
     file = tmp_path / "watchdog.log"
-    file.write_bytes(b"x" * (process.MOST_BYTES + 1))
-    process.tell(b"new\n", file)
-    process.tell(b"newer\n", file)
+    file.write_bytes(b"x" * (process.MAX_LOG_BYTES + 1))
+    process.write_line(b"new\n", file)
+    process.write_line(b"newer\n", file)
     assert file.read_bytes() == b"new\nnewer\n"
