@@ -24,7 +24,7 @@ from scripts.benchmark.run import Measurement, ceiling, run
 
 
 class Size(NamedTuple):
-    """How long a run takes: what each option is when it is not given."""
+    """Defaults of the options that decide how long a run takes."""
 
     rounds: int
     budget: float
@@ -36,16 +36,16 @@ class Size(NamedTuple):
 FULL = Size(rounds=5, budget=24 * 3600.0, seconds=2.0, warm_up=0.5, rows=200)
 QUICK = Size(rounds=2, budget=55.0, seconds=0.5, warm_up=0.15, rows=50)
 PAGE = 170
-"""Characters to a line where standard output is no terminal."""
+"""Characters of a line if standard output is not a terminal."""
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """What can be chosen."""
+    """Return the parser of the command line."""
     made = argparse.ArgumentParser(
         prog="scripts/bench",
-        description="Measures Tenantry between a hand-written floor and FastAPI, in turns, on this"
+        description="Measures Tenantry between a hand-written baseline (floor) and FastAPI, in turns, on this"
         " machine. Figures of one run are comparable with each other and with nothing else.",
     )
     add = made.add_argument
@@ -58,14 +58,14 @@ def parser() -> argparse.ArgumentParser:
     add("--actions", type=words, default=ACTIONS, help=f"actions ({','.join(ACTIONS)})")
     add("--only", type=words, default=PEERS, help=f"of {','.join(CHOICES)} ({','.join(PEERS)})")
     add("--rounds", type=int, help=f"rounds ({FULL.rounds}; quick: {QUICK.rounds})")
-    add("--seconds", type=float, help="seconds of a timed stretch (2; quick: 0.5)")
-    add("--warm-up", type=float, help="seconds of load before each stretch (0.5; quick: 0.15)")
+    add("--seconds", type=float, help="seconds of a measurement (2; quick: 0.5)")
+    add("--warm-up", type=float, help="seconds of load before each measurement (0.5; quick: 0.15)")
     add("--rows", type=int, help="contacts in each tenant beforehand (200; quick: 50)")
     add("--flag", action="append", default=[], metavar="NAME=VALUE", help="passed on to the server")
     add("--against", type=Path, metavar="DIR", help="another checkout to run beside this one")
     add("--pool-size", type=int, default=1, help="connections per tenant in the FastAPI peer (1)")
     add("--ceiling", action="store_true", help="also measure the load generator against an echo")
-    add("--folder", type=Path, help="where temporary data goes (TENANTRY_DATA, or var)")
+    add("--folder", type=Path, help="directory of temporary data (TENANTRY_DATA, or var)")
     add("--json", type=Path, metavar="FILE", help="write everything measured")
     add("--plot", type=Path, metavar="FILE.png", help="draw the table")
     return made
@@ -85,7 +85,7 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def plan_of(options: argparse.Namespace, folder: Path) -> Plan:
-    """The plan, with --quick or the full run for what was not said."""
+    """Return the plan; options not given are those of --quick or of the full run."""
     size = QUICK if options.quick else FULL
     for name, offered, known in (
         ("only", options.only, CHOICES),
@@ -110,7 +110,7 @@ def plan_of(options: argparse.Namespace, folder: Path) -> Plan:
 
 
 def turns(only: Sequence[str], against: Path | None) -> tuple[str, ...]:
-    """The peers in their order; the checkout compared with takes its turn next to Tenantry."""
+    """Return the peers in their order; the other checkout takes its turn right after Tenantry."""
     order = [name for name in CHOICES if name in only]
     if against:
         order.insert(order.index(TENANTRY) + 1 if TENANTRY in order else len(order), BEFORE)
@@ -118,7 +118,7 @@ def turns(only: Sequence[str], against: Path | None) -> tuple[str, ...]:
 
 
 def measure(plan: Plan, console: Console) -> list[Measurement]:
-    """Run the plan, saying on standard error what is going on: in one place, or line by line."""
+    """Run the plan, with progress on standard error: in one place on a terminal, else line by line."""
     if not console.is_terminal:
         return list(run(plan, chosen(plan), lambda line: print(line, file=sys.stderr, flush=True)))
     with console.status("") as status:
@@ -149,7 +149,7 @@ def interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 def main() -> int:
-    """Measure, report; the exit status."""
+    """Measure and report; return the exit status."""
     options = parser().parse_args()
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, interrupt)

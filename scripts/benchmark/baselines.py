@@ -1,4 +1,4 @@
-"""The floor: one hand-written loop that does the work and checks nothing.
+"""The baseline (`floor`): one hand-written loop that does the work and checks nothing.
 
 A child process: python -m scripts.benchmark.baselines --data DIR --endpoint ADDRESS. It drains the
 socket, runs what it found grouped by tenant with one COMMIT for each tenant written to, and answers
@@ -21,11 +21,11 @@ import zmq
 from scripts.benchmark.contacts import COLUMNS, SELECT, add, connect
 
 DRAIN = 256
-"""Messages per drain at most: all that the load generator keeps in flight."""
+"""Messages per drain at most: as many as the load generator keeps in flight."""
 
 
 def drain(socket: zmq.Socket[bytes]) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """Wait for a message, then take what is there: (peer, request)."""
+    """Wait for a message, then yield all that have arrived as (peer, request)."""
     socket.poll()
     for _ in range(DRAIN):
         try:
@@ -38,7 +38,7 @@ def drain(socket: zmq.Socket[bytes]) -> Iterator[tuple[bytes, dict[str, Any]]]:
 def by_tenant(
     messages: Iterator[tuple[bytes, dict[str, Any]]],
 ) -> dict[str, list[tuple[bytes, dict[str, Any]]]]:
-    """Group messages by tenant, each tenant's in order of arrival."""
+    """Group messages by tenant, each group in order of arrival."""
     groups: dict[str, list[tuple[bytes, dict[str, Any]]]] = {}
     for message in messages:
         groups.setdefault(message[1]["tenant"], []).append(message)
@@ -46,7 +46,7 @@ def by_tenant(
 
 
 def perform(connection: sqlite3.Connection, request: dict[str, Any], now: str) -> dict[str, Any]:
-    """Run one request's statements; its result."""
+    """Run one request's statements; return its result."""
     params = request["params"]
     if request["action"] == "contacts.add":
         return {"id": add(connection, params, now)}
@@ -57,7 +57,7 @@ def perform(connection: sqlite3.Connection, request: dict[str, Any], now: str) -
 def turn(
     connection: sqlite3.Connection, messages: list[tuple[bytes, dict[str, Any]]]
 ) -> list[tuple[bytes, bytes]]:
-    """Serve one tenant's messages with one commit; replies as (peer, body)."""
+    """Serve one tenant's messages with one commit; return replies as (peer, body)."""
     now = datetime.now(UTC).isoformat()
     writes = any(request["action"] == "contacts.add" for _, request in messages)
     if writes:

@@ -1,4 +1,4 @@
-"""A server as a child process: started, known to be ready, and always ended."""
+"""A server as a child process: starts it, waits until it is ready, and always ends it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from typing import IO
 import psutil
 
 READY = 60.0
-"""Seconds a server may take to say that it is ready."""
+"""Seconds until a server must print `ready`."""
 GRACE = 10.0
 """Seconds between the request to end and the kill."""
 
@@ -29,7 +29,7 @@ UNBOUNDED = {
     f"TENANTRY_{name}": "0"
     for name in ("TOKEN_RATE", "TENANT_RATE", "CONNECTION_RATE", "STRANGER_MS")
 }
-"""Settings of every server: it takes what one sender sends."""
+"""Settings of every server: no limit on one sender."""
 
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
@@ -76,7 +76,7 @@ class Child:
         self._seen = psutil.Process(self._process.pid)
 
     def _read(self) -> None:
-        """Watch for the ready line; read on, so that the server never waits for a full pipe."""
+        """Watch for the `ready` line, then read on, so that the server never waits for a full pipe."""
         assert self._process.stdout is not None
         lines: IO[str] = self._process.stdout
         for line in lines:
@@ -86,13 +86,13 @@ class Child:
             self._ready.set_result("")
 
     def wait_ready(self) -> None:
-        """Return once the server has said `ready`; ChildFailed when it ends or says nothing."""
+        """Return when the server has printed `ready`; ChildFailed if it ends or prints nothing in time."""
         with suppress(TimeoutError):
             if self._ready.result(READY):
                 return
         self.end()
-        told = self.log.read_text(errors="replace")[-2000:]
-        raise ChildFailed(f"python -m {self.module} did not get ready; it said:\n{told}")
+        output = self.log.read_text(errors="replace")[-2000:]
+        raise ChildFailed(f"python -m {self.module} did not get ready; its output was:\n{output}")
 
     def cpu_seconds(self) -> float:
         """Processor time used so far, user and system, all threads."""
@@ -115,9 +115,10 @@ class Child:
 
 
 def environment(root: Path) -> Mapping[str, str]:
-    """The caller's environment without its settings: only flags given here may change a peer.
+    """Return the caller's environment without TENANTRY_ settings: only flags may change a peer.
 
-    Nothing bounds how much one sender may send: that is what is measured, and older checkouts have no flag.
+    No limit applies to one sender, whose rate is measured. Limits are turned off here, because
+    older checkouts have no flags for them.
     """
     kept = {key: value for key, value in os.environ.items() if not key.startswith("TENANTRY_")}
     search = [str(root), *filter(None, [kept.get("PYTHONPATH")])]
@@ -125,7 +126,7 @@ def environment(root: Path) -> Mapping[str, str]:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody listens on now."""
+    """Return a free TCP port on loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""What one stretch of load brings back, whichever way it was driven."""
+"""The result of one measurement's load, over either protocol."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scripts.benchmark.plan import ADD, Call
 
 IN_FLIGHT = 256
 PATIENCE = 30.0
-"""Seconds without any reply after which a peer is taken for dead."""
+"""Seconds without any reply after which a peer has failed."""
 
 
 class LoadFailed(Exception):
@@ -30,7 +30,7 @@ class Answer(NamedTuple):
 
 
 class LoadResult(NamedTuple):
-    """Everything sent and received in one stretch, in seconds of time.perf_counter()."""
+    """Everything sent and received in one measurement, in seconds of time.perf_counter()."""
 
     began: float
     sent: Sequence[float]

@@ -1,4 +1,4 @@
-"""How quiet the machine was: a fixed piece of work timed again and again, and who else ran."""
+"""Measures how quiet the machine is: the time of a fixed piece of work, and the load of other processes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import NamedTuple
 import psutil
 
 LOOPS = 100_000
-"""Turns of the calibration loop: some 3 ms, long enough to notice a busy neighbour."""
+"""Turns of the calibration loop: some 3 ms, long enough to notice other load."""
 SYNCS = 12
 BLOCK = b"\0" * 4096
 
 
 class Calibration(NamedTuple):
-    """What a fixed piece of work cost at one moment."""
+    """Cost of a fixed piece of work at one moment."""
 
     cpu_ms: float
     """Milliseconds for LOOPS turns of an empty loop; median of three."""
@@ -32,12 +32,12 @@ class Usage(NamedTuple):
     busy: float
     """User and system time of every process."""
     stolen: float
-    """Time the hypervisor gave to somebody else."""
+    """Time that the hypervisor gave to other machines."""
     total: float
 
 
 class OtherLoad(NamedTuple):
-    """Who else had the machine during a stretch, as shares of all its processors."""
+    """Load of others during a measurement, as shares of all processors."""
 
     others: float
     """Processes that are neither the load generator nor the server measured."""
@@ -64,27 +64,27 @@ def spin() -> None:
 
 
 def append(handle: int) -> None:
-    """What a commit costs at the least."""
+    """Append and sync a block, the least that a commit does."""
     os.write(handle, BLOCK)
     os.fdatasync(handle)
 
 
 def timed(work: Callable[[], None]) -> float:
-    """Seconds that a piece of work took."""
+    """Return the seconds that a piece of work took."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
 
 
 def usage() -> Usage:
-    """Now; interrupts are left out, for they are served on behalf of those measured too."""
+    """Return the usage now, without interrupts, which serve the measured processes too."""
     times = psutil.cpu_times()
     busy = times.user + times.nice + times.system
     return Usage(busy, times.steal, busy + times.steal + times.idle + times.iowait)
 
 
 def other_load(before: Usage, after: Usage, own: float) -> OtherLoad:
-    """Between two moments, given the processor seconds that the measurement itself used."""
+    """Return the load of others between two moments; `own` is the measurement's processor seconds."""
     total = max(after.total - before.total, 1e-9)
     others = max(after.busy - before.busy - own, 0.0)
     return OtherLoad(others / total, (after.stolen - before.stolen) / total)

@@ -50,7 +50,7 @@ class Peer(Protocol):
 
 
 class Floor:
-    """The hand-written loop (floor.py)."""
+    """The hand-written loop (baselines.py)."""
 
     name = FLOOR
 
@@ -105,7 +105,7 @@ class Tenantry:
         self._flags = flags
 
     def prepare(self, folder: Path, tenants: Sequence[str], rows: int) -> None:
-        """Create tenants and tokens with the server's own code; fill them through its own client."""
+        """Create tenants and tokens with the server's own code; fill them through its own socket."""
         folder.mkdir()
         # Room for every tenant to stay open, as the other peers keep all of theirs open.
         self._flags = {"resident": str(len(tenants)), **self._flags}

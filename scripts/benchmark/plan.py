@@ -1,6 +1,6 @@
-"""What to measure: chosen on the command line, fixed for the whole run.
+"""The plan of a run, fixed by the command line.
 
-What is asked of every peer: the same sequence of calls, whatever they are packed into.
+Every peer gets the same sequence of calls, whatever the protocol.
 """
 
 from __future__ import annotations
@@ -79,11 +79,11 @@ QUIET = "quiet"
 """Tenantry without the tenants' logs."""
 FASTAPI = "fastapi"
 PEERS = (FLOOR, TENANTRY, FASTAPI)
-"""Unless others are asked for."""
+"""Peers of a run by default."""
 CHOICES = (FLOOR, TENANTRY, QUIET, FASTAPI)
 """In the order in which they take turns."""
 ON_REQUEST = (BEFORE, QUIET)
-"""Have a column of ratios only where they took part."""
+"""Peers that have a column of ratios only if they take part."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Plan:
     tenants: tuple[int, ...]
     rounds: int
     budget: float
-    """Seconds after which no further round is begun that would not end by then, as the last one went."""
+    """Seconds within which the last round must end, judged by the round before."""
     seconds: float
     """Length of a measurement: one peer, one cell, one round."""
     warm_up: float
@@ -104,7 +104,7 @@ class Plan:
     rows: int
     """Contacts in each tenant before the run; reads pick among them."""
     folder: Path
-    """Where temporary data goes, on the disk that is to be measured."""
+    """Directory of temporary data, on the disk to measure."""
     flags: Mapping[str, str]
     """Passed on to Tenantry's server as --NAME=VALUE."""
     against: Path | None

@@ -38,7 +38,7 @@ PACKAGES = (
 
 def table(cells: Sequence[CellFigures]) -> Table:
     """One row for each peer in each cell; Tenantry's row carries the ratios."""
-    besides = [name for name in ON_REQUEST if any(name in cell.ratios for cell in cells)]
+    extra = [name for name in ON_REQUEST if any(name in cell.ratios for cell in cells)]
     made = Table(title="median over rounds; ratios within rounds (lowest–highest)")
     for name in ("action", "tenants", "peer"):
         made.add_column(name)
@@ -52,19 +52,19 @@ def table(cells: Sequence[CellFigures]) -> Table:
         "x FastAPI",
     ):
         made.add_column(name, justify="right")
-    for name in besides:
+    for name in extra:
         made.add_column(f"of {name}", justify="right")
     made.add_column("")
     for cell in cells:
         for name in cell.peers:
-            made.add_row(*row(cell, name, besides), end_section=name == list(cell.peers)[-1])
+            made.add_row(*row(cell, name, extra), end_section=name == list(cell.peers)[-1])
     return made
 
 
-def row(cell: CellFigures, name: str, besides: Sequence[str] = ()) -> list[str]:
-    """One peer's row; `besides` are peers that it is compared with only on request."""
+def row(cell: CellFigures, name: str, extra: Sequence[str] = ()) -> list[str]:
+    """Return one peer's row; `extra` are peers that Tenantry is compared with on request."""
     peer = cell.peers[name]
-    others = (FLOOR, FASTAPI, *besides)
+    others = (FLOOR, FASTAPI, *extra)
     return [
         cell.cell.action,
         str(cell.cell.tenants),
@@ -85,7 +85,7 @@ def ratio(found: Spread | None) -> str:
 
 
 def remarks(cells: Sequence[CellFigures], measured: Sequence[Measurement]) -> Iterable[str]:
-    """What to know before believing the table."""
+    """Yield remarks about the machine and about doubtful cells."""
     cpu = spread([one.calibration.cpu_ms for one in measured])
     sync = spread([one.calibration.fsync_us for one in measured])
     others = max(one.crowd.others for one in measured)
@@ -98,7 +98,7 @@ def remarks(cells: Sequence[CellFigures], measured: Sequence[Measurement]) -> It
         if cell.doubts:
             yield f"{NOISY}: {cell.cell}: {'; '.join(cell.doubts)}"
         elif len({one.round for one in measured}) == 1:
-            yield f"{cell.cell}: one round has no spread; take it as a try"
+            yield f"{cell.cell}: one round has no spread; take it as a trial run"
 
 
 def document(
@@ -138,7 +138,7 @@ def cell_document(cell: CellFigures) -> dict[str, Any]:
 
 
 def measurement_document(one: Measurement) -> dict[str, Any]:
-    """One stretch for --json."""
+    """Return one measurement for --json."""
     return {
         **vars(one),
         "cell": one.cell._asdict(),
@@ -159,7 +159,7 @@ def machine() -> dict[str, Any]:
 
 
 def installed(name: str) -> str:
-    """A package's version; empty where it is missing."""
+    """Return a package's version; empty if it is missing."""
     try:
         return version(name)
     except PackageNotFoundError:
@@ -252,7 +252,7 @@ def short(rate: float) -> str:
 
 
 def label(cell: CellFigures) -> str:
-    """The tenant count, Tenantry's ratios, and a warning where the cell is doubtful."""
+    """The tenant count, Tenantry's ratios, and a warning if the cell is doubtful."""
     count = cell.cell.tenants
     ratios = [f"{found.median:.2f} x {other}" for other, found in cell.ratios.items()]
     warning = [NOISY] if cell.doubts else []

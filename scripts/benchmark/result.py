@@ -1,4 +1,4 @@
-"""From measurements to figures: medians over rounds, ratios within rounds, and their doubts."""
+"""Computes figures from measurements: medians over rounds, ratios within rounds, and doubts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOISY = "too noisy to believe"
 RATIO_SCATTER = 0.20
 """Width of the middle half of a ratio's rounds, as a share of its median."""
 OTHERS = 0.10
-"""Share of all processors that other processes may use, in all but a quarter of the stretches."""
+"""Share of all processors that other processes may use, in all but a quarter of the measurements."""
 STOLEN = 0.02
 """The same for the hypervisor."""
 CPU_SCATTER = 0.15
@@ -115,21 +115,21 @@ def ratios_by_round(measured: Sequence[Measurement], other: str) -> list[float]:
 
 
 def doubts(measured: Sequence[Measurement], ratios: dict[str, Spread]) -> Iterator[str]:
-    """What makes a cell too noisy to believe, in words."""
+    """Yield the reasons why a cell is too noisy to believe."""
     for other, ratio in ratios.items():
         if ratio.scatter > RATIO_SCATTER:
             yield f"the ratio to {other} wanders by {ratio.scatter:.0%} from round to round"
     _, others = quartiles([one.crowd.others for one in measured])
     if others > OTHERS:
-        yield f"other processes used {others:.0%} of the processors in a quarter of the stretches"
+        yield f"other processes used {others:.0%} of the processors in a quarter of the measurements"
     _, stolen = quartiles([one.crowd.stolen for one in measured])
     if stolen > STOLEN:
-        yield f"the hypervisor took {stolen:.0%} of the processors in a quarter of the stretches"
+        yield f"the hypervisor took {stolen:.0%} of the processors in a quarter of the measurements"
     yield from calibration_doubts(measured)
 
 
 def calibration_doubts(measured: Sequence[Measurement]) -> Iterator[str]:
-    """What the fixed work before each stretch says."""
+    """Yield doubts from the fixed work before each measurement."""
     cpu = spread([one.calibration.cpu_ms for one in measured])
     if cpu.scatter > CPU_SCATTER:
         yield f"a fixed loop took {cpu.low:.1f} to {cpu.high:.1f} ms"

@@ -1,6 +1,6 @@
 """A run: rounds in which the peers take turns, each from the same bytes and with new processes.
 
-One stretch: one peer, one cell, one round; warmed up, timed, checked.
+One measurement is of one peer, one cell and one round: warmed up, timed, checked.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from scripts.benchmark.peers import HERE, Peer, address, copy
 from scripts.benchmark.plan import ADD, Call, Cell, Plan, calls
 
 MAX_CALLS = 400_000
-"""Calls packed for one stretch at most; it ends early when they are used up."""
+"""Calls packed for one measurement at most; it ends early when they are used up."""
 HEADROOM = 2.0
-"""Calls packed, as a multiple of what the warm-up's rate says will be needed."""
+"""Calls packed, as a multiple of those needed at the warm-up's rate."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one stretch showed."""
+    """Figures of one peer in one cell of one round."""
 
     round: int
     cell: Cell
@@ -150,7 +150,7 @@ Progress = Callable[[str], None]
 
 
 def run(plan: Plan, peers: Sequence[Peer], progress: Progress) -> Iterator[Measurement]:
-    """Measure everything in the plan; children and data are gone when it ends, however it ends."""
+    """Measure everything in the plan; children and data are removed at the end, however it comes."""
     ends = time.monotonic() + plan.budget
     with scratch(plan.folder) as folder:
         for peer in peers:

@@ -43,7 +43,7 @@ TRIALS: dict[str, ModuleType] = {
     "fuzz": fuzz,
     "siege": siege,
 }
-"""By the names that people type."""
+"""Trials by their command names."""
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 
@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
 def add_options(command: argparse.ArgumentParser, module: ModuleType) -> None:
     """--quick, and each field with its meaning and its two defaults."""
     command.add_argument("--quick", action="store_true", help="a short run")
-    command.add_argument("--folder", type=Path, help="where data goes (TENANTRY_DATA, or var)")
+    command.add_argument("--folder", type=Path, help="directory of data (TENANTRY_DATA, or var)")
     for field, full in module.FULL._asdict().items():
         quick = getattr(module.QUICK, field)
         defaults = f"{full}" if full == quick else f"{full}; quick: {quick}"
@@ -79,12 +79,12 @@ def add_options(command: argparse.ArgumentParser, module: ModuleType) -> None:
 
 
 def plan_of(module: ModuleType, options: argparse.Namespace) -> Any:
-    """The full plan or the quick one, with what was said on the command line."""
+    """Return the full plan or the quick one, with the options given."""
     plan = module.QUICK if options.quick else module.FULL
-    said = {
+    chosen = {
         field: value for field in plan._fields if (value := getattr(options, field)) is not None
     }
-    return plan._replace(**said)
+    return plan._replace(**chosen)
 
 
 def run(options: argparse.Namespace) -> Report:
@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> Report:
 
 
 def progress(line: str) -> None:
-    """What is going on, for whoever waits."""
+    """Print progress on standard error."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -108,7 +108,7 @@ def interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 def main() -> int:
-    """Run, report; the exit status."""
+    """Run a trial and print its report; return the exit status."""
     options = parser().parse_args()
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, interrupt)

@@ -1,7 +1,7 @@
-"""One peer of bad will: python -m scripts.endurance.attackers --shape NAME, until it is ended.
+"""One hostile peer: python -m scripts.endurance.attackers --shape NAME, until it is ended.
 
-It speaks ZMTP on plain sockets, so that it can leave in the middle, not read, or speak another protocol. Says
-`ready` when it begins.
+It speaks ZMTP on plain sockets, so that it can leave in the middle, not read, or speak another protocol.
+Prints `ready` when it begins.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ HEAVY: Final = (
 
 
 class Target(NamedTuple):
-    """Where to go, and as whom."""
+    """The server's address, and the token to use."""
 
     address: tuple[str, int]
     token: str
@@ -50,7 +50,7 @@ class Target(NamedTuple):
     """Requests a second, of `flood`; 0 for as many as go."""
 
     def plain(self, **options: int) -> socket.socket:
-        """A connection that has said nothing yet."""
+        """Return a connection that has sent nothing yet."""
         made = socket.socket()
         made.settimeout(10)
         for name, value in options.items():
@@ -59,20 +59,20 @@ class Target(NamedTuple):
         return made
 
     def peer(self, **options: int) -> socket.socket:
-        """One that has greeted and may send frames."""
+        """Return a connection that has greeted and may send frames."""
         made = self.plain(**options)
         made.sendall(GREETING + READY)
         made.recv(len(GREETING) + len(READY), socket.MSG_WAITALL)
         return made
 
     def request(self, action: str, **params: Any) -> bytes:
-        """A frame that asks for something under the token."""
+        """Return a frame with a request under the token."""
         fields = {"id": f"siege-{next(NUMBERS)}", "action": action, "params": params}
         return frame(msgpack.packb({**fields, "token": self.token, "tenant": self.tenant}))
 
 
 def frame(body: bytes) -> bytes:
-    """A body as ZMTP has it."""
+    """Return a body as a frame of ZMTP."""
     if len(body) < 256:
         return b"\x00" + bytes([len(body)]) + body
     return b"\x02" + struct.pack(">Q", len(body)) + body
@@ -189,7 +189,7 @@ SHAPES: Final[dict[str, Callable[[Target], None]]] = {
 
 
 def main() -> None:
-    """The same again and again, with new connections where the old ones were cut off."""
+    """Repeat the shape without end, with new connections for those that were reset."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--endpoint", required=True)
     parser.add_argument("--shape", required=True, choices=SHAPES)

@@ -16,7 +16,7 @@ from scripts.benchmark.plan import Call
 Reply = Mapping[str, Any]
 
 REPLY_SECONDS = 60.0
-"""Seconds without any reply after which the server is taken for hanging: beyond its own 30 s deadline."""
+"""Seconds without any reply after which the server hangs: beyond its own deadline of 30 s."""
 IN_FLIGHT = 128
 """Requests under way at once in an `exchange`."""
 LAST_REPLY_SECONDS = 0.3
@@ -24,7 +24,7 @@ LAST_REPLY_SECONDS = 0.3
 
 
 class NoReply(Exception):
-    """The server does not answer any more, or answered what no promise covers."""
+    """The server no longer answers, or its answer breaks every promise."""
 
 
 class LoadConnection:
@@ -45,7 +45,7 @@ class LoadConnection:
         self._socket.send(msgpack.packb(request), zmq.NOBLOCK)
 
     def receive(self, seconds: float) -> Reply | None:
-        """The next reply, or None after so long. Wakes to within 0.1 ms, where zmq's poll takes 1 ms."""
+        """Return the next reply, or None after so many seconds, to within 0.1 ms; zmq's poll takes 1 ms."""
         until = time.perf_counter() + seconds
         while True:
             try:
@@ -54,13 +54,13 @@ class LoadConnection:
                 left = until - time.perf_counter()
                 if left <= 0:
                     return None
-                # The descriptor tells of changes only: receiving until Again, as above, arms it.
+                # The descriptor signals changes only: receiving until Again, as above, arms it.
                 select.select([self._socket.fileno()], [], [], left)
             else:
                 return reply
 
     def reply(self) -> Reply:
-        """The next reply; NoReply where none comes."""
+        """Return the next reply; NoReply if none comes."""
         found = self.receive(REPLY_SECONDS)
         if found is None:
             raise NoReply(
@@ -105,7 +105,7 @@ def _put(replies: dict[str, Reply], reply: Reply) -> None:
 
 
 def problem(reply: Reply) -> str:
-    """Empty where it is ok; else the error in short."""
+    """Return a reply's error in short; empty if it is ok."""
     return "" if reply["ok"] else f"{reply['error']['code']}: {reply['error']['message']}"
 
 

@@ -1,4 +1,4 @@
-/* A disk that fails as it is told, for LD_PRELOAD (scripts/endurance/faults.py builds and steers it).
+/* A disk that fails as configured, for LD_PRELOAD (scripts/endurance/faults.py builds and steers it).
 
    DISK_CONTROL names a file of one `struct control`, mapped and read again with each call: which calls on which
    files fail, with which error, and how often. It also moves the wall clock, and no other.

@@ -1,4 +1,4 @@
-"""The server with short waits before what failed is tried again: a trial has no two days.
+"""The server with short waits before retries: a trial cannot take two days.
 
 python -m scripts.endurance.fast_retries [what `python -m actors` takes]
 """

@@ -1,4 +1,4 @@
-"""A disk that fails as planned, under a server that is a child: which calls fail, when, and what is left.
+"""A disk that fails as planned under a child process: which calls fail, when, and what a power cut leaves.
 
 disk_shim.c does it, built with gcc and preloaded into the child. What it keeps is a model of the worst that a
 power cut may leave: of each file what its last sync that succeeded wrote, and of names those that are there.
@@ -22,11 +22,11 @@ LAYOUT: Final = struct.Struct("9i220s")
 """`struct control` in disk_shim.c."""
 
 SEEN: Final = slice(24, 32)
-"""Where it counts: calls that the rule is about, and those that failed."""
+"""Its counters: calls that match the rule, and those that failed."""
 
 
 class Calls(IntFlag):
-    """What may fail."""
+    """System calls that can fail."""
 
     WRITE = 1
     SYNC = 2
@@ -83,7 +83,7 @@ class Faults:
         self._map[:4] = struct.pack("i", 1)
 
     def mend(self) -> None:
-        """Nothing fails any more; what was counted stays."""
+        """Stop all failures; counters stay."""
         self._map[:4] = struct.pack("i", 0)
 
     @property

@@ -49,9 +49,9 @@ class Answer(NamedTuple):
     code: str
     """`ok`, or the error's."""
     wrong: str
-    """What is wrong with it in words; empty where it is ok and names one version."""
+    """What is wrong with it in words; empty if it is ok and names one version."""
     version: int
-    """The one that it names; 0 where it names none."""
+    """The version that it names; 0 if none."""
     reason: str
     trace_id: str
 
@@ -74,7 +74,7 @@ class Traffic:
         self._name = name
         self._numbers = count()
         self._pongs: set[str] = set()
-        self._heard = time.perf_counter()
+        self._last_reply = time.perf_counter()
 
     def step(self) -> None:
         """Keep so many under way, and take a reply if one comes soon; NoReply."""
@@ -100,7 +100,7 @@ class Traffic:
         self._connection.send(Call(ping, tenant, "system.ping", {}))
         while ping not in self._pongs:
             self.step()
-        return self._heard
+        return self._last_reply
 
     def finish(self) -> None:
         """Send no more, and wait for what is under way; NoReply."""
@@ -116,15 +116,15 @@ class Traffic:
     def _listen(self) -> None:
         reply = self._connection.receive(TICK)
         if reply is not None:
-            self._heard = time.perf_counter()
+            self._last_reply = time.perf_counter()
             self._take(reply)
-        elif time.perf_counter() - self._heard > REPLY_SECONDS:
+        elif time.perf_counter() - self._last_reply > REPLY_SECONDS:
             raise NoReply(f"{len(self.sent) - len(self.answers)} were not answered: it hangs")
 
     def _take(self, reply: Reply) -> None:
         id = reply["id"]
         if id in self.sent and id not in self.answers:
-            self.answers[id] = answer(id, self.sent[id], self._heard, reply)
+            self.answers[id] = answer(id, self.sent[id], self._last_reply, reply)
         elif "-ping-" in id:
             self._pongs.add(id)
         else:
@@ -188,14 +188,14 @@ def signatures(traffic: Traffic, tenant: str) -> list[str]:
 
 
 def own_index(folder: Path) -> Path:
-    """A copy of the index of trouble, which a server may rewrite."""
+    """Copy the index of fixtures/faulty, which a server may rewrite; return its path."""
     source = Path(__file__).parent / "fixtures" / "faulty"
     ignored = shutil.ignore_patterns("__pycache__")
     return Path(shutil.copytree(source, folder / "index", ignore=ignored)) / "registry.toml"
 
 
 class Window(NamedTuple):
-    """What a stretch of load brought."""
+    """The result of one period of load."""
 
     latencies: list[float]
     """Seconds from the moment that a request was due to its reply."""

@@ -22,7 +22,7 @@ from scripts.endurance.connection import LoadConnection, NoReply, Reply, problem
 
 
 class Usage(NamedTuple):
-    """What the process holds at one moment."""
+    """Resources of a process at one moment."""
 
     rss: int
     """Resident memory, in bytes."""
@@ -35,7 +35,7 @@ class Server(Child):
 
     @property
     def endpoint(self) -> str:
-        """Where it listens: the port that was free. For after `wait_ready`."""
+        """Its address, with the port that was free; only after `wait_ready`."""
         return self._ready.result(0).split()[1]
 
     @property
@@ -100,7 +100,7 @@ class Installation:
 
 
 FUNCTION = "marks.sign"
-"""Has versions 1 and 2 in the index of trouble; 2 is the one that is moved."""
+"""Has versions 1 and 2 in fixtures/faulty; trials move version 2."""
 
 
 NO_OWNERS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -124,7 +124,7 @@ class Console:
         )
 
     def receive(self) -> Reply | None:
-        """The result of what was ordered, if it has come; NoReply where that was refused."""
+        """Return the result of the order, None if it has not come; NoReply if it was refused."""
         reply = self._connection.receive(0.0)
         return None if reply is None else result(reply)
 
@@ -135,7 +135,7 @@ class Console:
             result(self._connection.reply())
 
     def ask(self, action: str, tenant: str = "", /, **params: object) -> Reply:
-        """The result, about a tenant where one is named; NoReply where it is refused."""
+        """Return an action's result, about `tenant` if given; NoReply if it is refused."""
         self._send(action, params, tenant)
         return result(self._connection.reply())
 
@@ -154,7 +154,7 @@ class Console:
 
 
 def result(reply: Reply) -> Reply:
-    """Of an order; NoReply where it was refused: no trial gives one that may be."""
+    """Return the result of an order; NoReply if it was refused, which no trial expects."""
     if wrong := problem(reply):
         raise NoReply(f"an order was refused: {wrong}")
     found: Reply = reply["result"]

@@ -1,11 +1,10 @@
 """An outside service for trials: takes parcels over HTTP, honours keys, and fails a third of its calls.
 
-Half of those it fails it has acted upon: the answer is lost. Each call is a line in its ledger, which tells
-whether it acted: a key that it knows has no second effect.
+For half of the failed calls it has acted, and the answer is lost. Each call is a line in its ledger, which
+shows whether it acted: a known key has no second effect.
 
-An outside service for trials: takes every connection, and says nothing until it is told to.
-
-An outside service of a trial's own: an event loop in a thread, from `with` to its end.
+FakeService is the base of services in an event loop in a thread, from `with` to its end. SilentService
+accepts every connection and answers none until `speak` is called.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ FAILS: Final = 1 / 3
 
 
 class ParcelService:
-    """What it has done."""
+    """The service's state: its known keys and its ledger."""
 
     def __init__(self, ledger: Path, seed: int) -> None:
         self._ledger = ledger.open("a", buffering=1)
@@ -86,11 +85,11 @@ if __name__ == "__main__":
 T = TypeVar("T")
 
 PATIENCE: Final = 10.0
-"""Seconds for what its thread is asked to do."""
+"""Seconds for work on its thread."""
 
 
 class FakeService:
-    """What one does is in `arrive` and `leave`, which run on its loop."""
+    """Base of fake services. Subclasses define `arrive` and `leave`, which run on its loop."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -124,7 +123,7 @@ class FakeService:
         """Begin to serve."""
 
     async def leave(self) -> None:
-        """Serve nobody any more."""
+        """Stop serving."""
 
 
 ANSWER: Final = b'HTTP/1.1 200 OK\r\netag: "kept"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n'
@@ -134,7 +133,7 @@ LENGTH: Final = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 
 class SilentService(FakeService):
-    """`port` is where it listens."""
+    """Accepts every connection and holds its answer back; listens on `port`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -147,11 +146,11 @@ class SilentService(FakeService):
         return len(self._tasks)
 
     def fall_silent(self) -> None:
-        """Answer nobody from now on."""
+        """Hold all answers back from now on."""
         self.do_soon(self._speaks.clear)
 
     def speak(self) -> None:
-        """Answer whoever waits, and everybody from now on."""
+        """Answer all waiting connections, and new ones at once."""
         self.do_soon(self._speaks.set)
 
     async def arrive(self) -> None:
@@ -160,7 +159,7 @@ class SilentService(FakeService):
         self.port: int = self._server.sockets[0].getsockname()[1]
 
     async def leave(self) -> None:
-        """Hang up on everybody."""
+        """Close every connection."""
         self._server.close()
         for task in self._tasks:
             task.cancel()

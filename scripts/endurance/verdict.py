@@ -43,7 +43,7 @@ class Ledger:
             yield call
 
     def take(self, reply: Reply) -> None:
-        """Note what the server said; NoReply where it said two things about one id."""
+        """Record a reply; NoReply if an id gets two different replies."""
         if wrong := problem(reply):
             self.refused[wrong] += 1
             return

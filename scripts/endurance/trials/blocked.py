@@ -47,7 +47,7 @@ MEANINGS: Final = {
     "rate": "requests a second from those that behave, all together",
     "seconds": "how long a function blocks, and the length of a window",
     "ratio": "times that the others' p99 may grow while threads are left",
-    "relief": "seconds that the others may wait at the most where none is",
+    "relief": "seconds that the others may wait at the most if none is",
 }
 
 
@@ -205,7 +205,7 @@ def latency_promise(plan: Plan, who: str, outcomes: list[Outcome]) -> tuple[str,
 
 
 def relief_promise(plan: Plan, who: str, outcomes: list[Outcome]) -> tuple[str, bool]:
-    """Where every thread is taken the others wait until one is added: once, and not for seconds."""
+    """If every thread is taken, the others wait until one is added: once, and not for seconds."""
     worst = [outcome.during.percentile(1.0) for outcome in outcomes]
     middle, ratio = statistics.median(worst), statistics.median(o.ratio for o in outcomes)
     words = (

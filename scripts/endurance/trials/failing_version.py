@@ -56,7 +56,7 @@ MEANINGS: Final = {
     "tenants": "tenants that the load is spread over",
     "in_flight": "requests under way at once",
     "threads": "threads that the server has, and may have at the most",
-    "environment": f"where it runs: {' or '.join(WAY)}",
+    "environment": f"environment of the server: {' or '.join(WAY)}",
 }
 
 
@@ -68,7 +68,7 @@ class FunctionStatus(NamedTuple):
     moves: list[Reply]
     """functions.history, those that the machine made"""
     changes: list[str]
-    """functions.diff: where the file is other than what is served"""
+    """functions.diff: differences between the file and what is served"""
     file: Reply
     """Version 2 as registry.toml has it."""
 
@@ -236,8 +236,8 @@ def others_are_served(outcome: Outcome) -> bool:
 
 def few_of_each(outcome: Outcome) -> bool:
     """However the failures fall on the tenants."""
-    told = Counter(each.tenant for each in failures(outcome))
-    return max(told.values(), default=0) <= LIMIT
+    counts = Counter(each.tenant for each in failures(outcome))
+    return max(counts.values(), default=0) <= LIMIT
 
 
 def none_passes(outcome: Outcome) -> bool:
@@ -250,8 +250,8 @@ def none_passes(outcome: Outcome) -> bool:
 def fallback_takes_over(outcome: Outcome) -> bool:
     """Whatever was sent after the reply to one failure too many had come."""
     enough = len(outcome.shown.moves[0]["traces"]) if outcome.shown.moves else LIMIT
-    told = failures(outcome)[enough - 1 : enough]
-    late = [e for e in outcome.before.answers.values() if told and e.sent > told[0].received]
+    trigger = failures(outcome)[enough - 1 : enough]
+    late = [e for e in outcome.before.answers.values() if trigger and e.sent > trigger[0].received]
     return bool(late) and all((each.version, each.reason) == FALLBACK for each in late)
 
 
@@ -282,7 +282,7 @@ def is_written(outcome: Outcome) -> bool:
 
 
 def stays_out(outcome: Outcome) -> bool:
-    """On the next server, too; nobody is told twice."""
+    """On the next server, too, without a second move."""
     answers = outcome.after.answers.values()
     served = {(each.version, each.reason) for each in answers}
     is_out = outcome.restarted.file["state"] == ERRORING and outcome.restarted.changes == []
@@ -290,7 +290,7 @@ def stays_out(outcome: Outcome) -> bool:
 
 
 PROMISES: Final[dict[str, Callable[[Outcome], bool]]] = {
-    "nobody else gets an error": others_are_served,
+    "no other caller gets an error": others_are_served,
     f"no tenant sees more than {LIMIT}": few_of_each,
     "what is sent from then on is never answered by it": none_passes,
     "what is sent after one failure too many gets the fallback": fallback_takes_over,

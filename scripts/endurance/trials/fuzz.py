@@ -75,7 +75,7 @@ class Template(NamedTuple):
 
     body: bytes
     at: int
-    """Where the id begins."""
+    """Offset of the id."""
 
 
 class Fuzzer:
@@ -87,7 +87,7 @@ class Fuzzer:
         self._number = 0
 
     def frame(self) -> tuple[str | None, bytes]:
-        """One more: the id that it has to be answered under, None where that is open; and the body."""
+        """Return a body, and the id that its reply must have; None if that is open."""
         self._number += 1
         choose = self._random.random
         template = self._templates[int(choose() * len(self._templates))]
@@ -161,7 +161,7 @@ class Connections:
         return count
 
     def settle(self, most: int) -> None:
-        """Take replies until no more than so many are missing; NoReply where none comes for long."""
+        """Take replies until no more than so many are missing; NoReply if none comes for long."""
         last = time.monotonic()
         while len(self.waiting) > most:
             if self.take():
@@ -232,10 +232,10 @@ def requests(token: str) -> Iterator[dict[str, Any]]:
 
 
 class Growth:
-    """What the server's memory was, from sample to sample; how it grows is told by those after a warm-up.
+    """Samples of the server's memory; its growth is computed from those after a warm-up.
 
-    It goes up and down by several megabytes, as allocators keep what a burst took: less than that is not
-    told from none, so that a short run tells little.
+    It goes up and down by several megabytes, as allocators keep what a burst took. Less growth cannot be
+    distinguished from none, so a short run shows little.
     """
 
     def __init__(self, rss: Callable[[], int], warm_up: int) -> None:

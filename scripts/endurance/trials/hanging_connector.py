@@ -51,7 +51,7 @@ MEANINGS: Final = {
 
 
 class Window(NamedTuple):
-    """One stretch of load."""
+    """The result of one period of load."""
 
     rate: float
     """contacts.add that were answered in a second."""

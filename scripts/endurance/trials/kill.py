@@ -166,7 +166,7 @@ class Trial:
         )
 
     def add_files_to(self, report: Report) -> None:
-        """What is in the files, now that nobody has them open."""
+        """Check the files, which no process has open now."""
         data, ledger = self._installation.data, self._ledger
         paths = verdict.tenant_files(data)
         counts, strangers = self._compare(paths)

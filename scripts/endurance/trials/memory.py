@@ -30,7 +30,7 @@ from scripts.endurance.verdict import Ledger, Report, RowCounts, find_acknowledg
 PATIENCE: Final = 30.0
 """Seconds that a server may be silent without having ended before it counts as hanging."""
 LOOK_EVERY: Final = 0.02
-"""Seconds between two looks at the process, where no reply comes before."""
+"""Seconds between two samples of the process, unless a reply comes before."""
 MOST_ADDS: Final = 100_000
 MEGABYTE: Final = 1024**2
 TENANTS: Final = ("memory-0", "memory-1", "memory-2", "memory-3")
@@ -73,9 +73,9 @@ class FloodResult(NamedTuple):
     """What one message did."""
 
     status: int | None
-    """How the process ended: minus a signal's number, or an exit status; None where it did not end."""
+    """How the process ended: minus a signal's number, or an exit status; None if it did not end."""
     hung: bool
-    """Neither ended nor answered anybody for PATIENCE seconds."""
+    """Whether it neither ended nor answered any client for PATIENCE seconds."""
     stalled: float
     """Seconds that the other clients were without any reply at a time, at the most, before an end."""
     peak: int
@@ -106,7 +106,7 @@ class Trial:
         self._ledger = Ledger(TENANTS)
 
     def run(self, part_bytes: int, report: Report) -> None:
-        """Meet the message; start again where that ended the process; look for what was acknowledged."""
+        """Send the message; start again if that ended the process; look for acknowledged contacts."""
         server = self._installation.start()
         ready = 0.0
         try:
@@ -194,7 +194,7 @@ class Trial:
 def fate(result: FloodResult) -> str:
     """What became of the process, in words."""
     if result.hung:
-        return f"the process hung: nobody was answered for {PATIENCE:.0f} s"
+        return f"the process hung: no client was answered for {PATIENCE:.0f} s"
     if result.status is None:
         return "the process survived"
     if result.status < 0:

@@ -69,7 +69,7 @@ def run(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Report:
 
 
 class Trial:
-    """The server under trial, and the peer, which nobody kills."""
+    """The server under trial, and the peer, which is never killed."""
 
     def __init__(self, plan: Plan, folder: Path) -> None:
         self._plan = plan
@@ -115,7 +115,7 @@ class Trial:
         self._server = self._installation.start()
 
     def settle(self) -> None:
-        """Wait until every parcel was heard of; NoReply where that does not come."""
+        """Wait until every parcel has an outcome; NoReply if some have none in time."""
         connection = LoadConnection(self._server.endpoint, self._installation.tokens)
         until = time.perf_counter() + QUIET_SECONDS
         while not all(self._is_quiet(connection, tenant) for tenant in self._names):
@@ -176,7 +176,7 @@ def judged(
     calls: list[dict[str, Any]],
     acknowledged: set[str],
 ) -> Iterator[tuple[str, bool]]:
-    """What has to hold between the files (`kept`, `heard`, `left`), the peer's calls and the replies."""
+    """Yield the promises about the files (`kept`, `heard`, `left`), the peer's calls and the replies."""
     acted = Counter(call["key"] for call in calls if call["acted"])
     asked = {call["key"] for call in calls}
     lost = len(kept.keys() - acted.keys())
@@ -189,8 +189,8 @@ def judged(
     yield f"nothing of a function that was rolled back: {len(undone)} were", not undone
     missing = len(acknowledged - kept.keys())
     yield f"what was acknowledged was committed: {missing} were not", missing == 0
-    told = sum(heard[key] != 1 for key in kept) + len(heard.keys() - kept.keys())
-    yield f"each outcome was heard of once: {told} were not", told == 0
+    wrong = sum(heard[key] != 1 for key in kept) + len(heard.keys() - kept.keys())
+    yield f"each outcome arrived once: {wrong} did not", wrong == 0
     yield f"outboxes are empty: {left} are left", left == 0
 
 

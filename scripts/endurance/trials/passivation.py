@@ -188,7 +188,7 @@ class Visit:
 
 
 def wrong_row(touch: Touch, name: str) -> str:
-    """Empty where the row that was read back is the one that was added; else whose it seems to be."""
+    """Return whose row was read back, if it is not the one that was added; else empty."""
     return "" if name == touch.name else f"{touch.tenant} was shown {name!r}"
 
 

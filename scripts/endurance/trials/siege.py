@@ -1,9 +1,9 @@
-"""Peers of bad will, with one token or none: the server lives in bounded memory and serves another tenant.
+"""Hostile peers, with one token or none: the server lives in bounded memory and serves another tenant.
 
 The peers share the machine's processors with the server, and what they take is not taken off: on two
 processors, the same time burnt by a process that sends nothing left the other tenant's p99 within the noise
 of the calm one. What other processes take is in both figures, so that on a busy machine neither says much of
-the server. Where Linux groups processes by session (sched_autogroup), niceness means nothing between them.
+the server. If Linux groups processes by session (sched_autogroup), niceness means nothing between them.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ LOOK_EVERY: Final = 0.05
 """Seconds between two looks at the server's memory."""
 TENANTS: Final = ("bystander", "besieger")
 CALM: Final = 3.0
-"""Seconds without anybody of bad will, before and after."""
+"""Seconds without hostile peers, before and after."""
 WARM_UP: Final = 1.0
 OWN: Final = {
     name: Settings.model_fields[name].default
     for name in ("tenant_rate", "connection_rate", "stranger_ms")
 }
-"""Limits that the server has where none are set: a benchmark's servers have none."""
+"""The server's default limits: a benchmark's servers have none."""
 
 
 class Plan(NamedTuple):

@@ -25,7 +25,7 @@ WAY: Final = (
     "reverted",
     "under dev",
 )
-"""Of version 2, round and round; where only releases are served, every visit to `release` is two swaps."""
+"""Moves of version 2, repeated; if only releases are served, every visit to `release` is two swaps."""
 
 
 class Plan(NamedTuple):
@@ -49,7 +49,7 @@ MEANINGS: Final = {
     "messages": "messages, at the least; a quarter of them before the swaps, and as many after them",
     "tenants": "tenants that the load is spread over",
     "in_flight": "requests under way at once",
-    "environment": "where the server runs; one that does not serve `under dev`",
+    "environment": "environment of the server; one that does not serve `under dev`",
     "seed": "of the random moments",
 }
 

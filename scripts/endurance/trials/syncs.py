@@ -204,13 +204,13 @@ class Trial:
         order, open_ = next(orders, None), len(writes)
         if order is not None:
             self._send_order(admin, order)
-        heard = time.monotonic()
-        while (open_ or order) and time.monotonic() - heard < SILENCE and self._server.running:
+        last_reply = time.monotonic()
+        while (open_ or order) and time.monotonic() - last_reply < SILENCE and self._server.running:
             if open_ and (reply := data.receive(0.01)) is not None:
-                open_, heard = open_ - 1, time.monotonic()
+                open_, last_reply = open_ - 1, time.monotonic()
                 self._take_write(reply)
             if order is not None and (reply := admin.receive(0.0 if open_ else 0.01)) is not None:
-                heard = time.monotonic()
+                last_reply = time.monotonic()
                 self._take_order(order, reply)
                 order = next(orders, None)
                 if order is not None:
