@@ -1,4 +1,4 @@
-"""A server as a child process, as whoever runs `scripts/serve` has it."""
+"""A server as a child process, as `scripts/serve` starts it."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ MEMORY_BYTES = 2 * 1024**3
 
 
 def keep_in_memory() -> None:
-    """Temporary files, unless TMPDIR says where: a server syncs every record, milliseconds on a disk each.
+    """Temporary files, unless TMPDIR is set: a server syncs every record, milliseconds on a disk each.
 
     What a test says of full, slow or failing disks it brings about itself.
     """
@@ -77,7 +77,7 @@ class Server:
 
     @property
     def endpoint(self) -> str:
-        """Where clients connect."""
+        """The address to which clients connect."""
         return self.system.endpoint
 
     def add_tenant(self, name: str) -> str:

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Neighbours(FakeService):
-    """Whoever moved in leaves with it."""
+    """Services that were added end with it."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -35,7 +35,7 @@ def copy_of_the_repository(to: Path) -> Path:
 
 
 def own_network(holder: subprocess.Popen[bytes] | None) -> list[str]:
-    """The words before a command that has it run in the holder's network; none where there is none."""
+    """The words before a command that has it run in the holder's network; none if there is none."""
     if holder is None:
         return []
     return ["nsenter", "--preserve-credentials", "--user", "--net", "--target", str(holder.pid)]
@@ -44,7 +44,7 @@ def own_network(holder: subprocess.Popen[bytes] | None) -> list[str]:
 def hold_network() -> subprocess.Popen[bytes] | None:
     """A process with a network of its own, so that our pages may use the ports that they name.
 
-    None where the system does not let us: then these ports have to be free.
+    None if the system does not allow it: then these ports have to be free.
     """
     script = "ip link set lo up && echo up && exec sleep infinity"
     command = ["unshare", "--map-root-user", "--net", "sh", "-c", script]
@@ -99,7 +99,7 @@ class Terminal:
         self._read_until(PROMPT)
 
     def close(self) -> None:
-        """Close the window: what runs in it gets SIGHUP, and SIGKILL where that does not help."""
+        """Close the window: what runs in it gets SIGHUP, and SIGKILL if that does not help."""
         os.close(self._screen)
         try:
             self._shell.wait(10)

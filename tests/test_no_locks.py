@@ -1,6 +1,6 @@
-"""No lock in actors/ or transport/, and nobody sleeps there: the source itself is read.
+"""No lock and no sleep in actors/ or transport/: the source itself is read.
 
-State belongs to one actor, and whoever waits, waits for mail. A SimpleQueue is how a thread waits for it.
+State belongs to one actor, and actors wait for mail only. A SimpleQueue is how a thread waits for it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The repository's own index: whole, served everywhere, and worth reading for whoever calls it."""
+"""The repository's own index: whole, served everywhere, and worth reading for callers."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_an_action_is_described_for_whoever_calls_it(action: Action) -> None:
 
 @pytest.mark.parametrize("action", BUILT_IN.actions.values(), ids=lambda each: each.name)
 def test_what_is_built_in_is_administration_and_released(action: Action) -> None:
-    """On the admin channel; members read their config where they read everything else."""
+    """On the admin channel; members read their config on the data channel."""
     assert action.channel == ("data" if action.name == "config.get" else "admin")
     assert [version.state for version in action.versions] == [RELEASE]
 

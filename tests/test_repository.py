@@ -99,7 +99,7 @@ def test_every_ignored_warning_has_its_reason_beside_it() -> None:
 
 
 def test_import_contracts_hold_the_layers() -> None:
-    """A new module of actors has to say where it belongs, and scripts/test asks."""
+    """A new module of actors must be in a layer; scripts/test checks it."""
     contracts = PYPROJECT["tool"]["importlinter"]["contracts"]
     layers = [each for each in contracts if each["type"] == "layers"]
     assert any(each["containers"] == ["actors"] and each["exhaustive"] for each in layers)
@@ -154,7 +154,7 @@ def test_every_dependency_is_pinned_with_hashes(lock: str) -> None:
 
 
 def test_nothing_speaks_of_one_machine() -> None:
-    """Paths of whoever wrote it mean nothing to whoever reads it."""
+    """Paths of an author's machine mean nothing to readers."""
     places = "|".join(("root", "home", "work", "Users"))
     elsewhere = re.compile(rf"(?<![\w.~*\])}}-])/({places})/")
     found = [

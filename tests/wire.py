@@ -64,7 +64,7 @@ class Wire:
         return str(request["id"])
 
     def receive(self) -> Map:
-        """The next reply; fails where none comes."""
+        """Return the next reply; fails if none comes."""
         return unpacked(self.socket.recv_multipart()[-1])
 
     def replies(self, count: int) -> dict[str, Map]:

@@ -15,7 +15,7 @@ PATIENCE_MS = 20_000
 
 
 class JsonReq:
-    """One request at a time over a REQ socket, which is made anew when no reply comes."""
+    """One request at a time over a REQ socket, which is replaced when no reply comes."""
 
     def __init__(self, endpoint: str, tenant: str | None = None, token: str | None = None) -> None:
         self._endpoint = endpoint

@@ -51,7 +51,7 @@ def test_a_stored_reply_comes_in_the_encoding_of_who_asks(server: Server, client
 
 
 def test_the_worst_timeout_is_survived(client: JsonReq) -> None:
-    """The socket is made anew and the same id sent again; it has one effect."""
+    """The socket is replaced and the same id sent again; it has one effect."""
     params = {"name": "Impatient"}
     with suppress(TimeoutError):
         client.ask("contacts.add", params, id="impatient", patience_ms=0)

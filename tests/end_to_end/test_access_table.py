@@ -1,4 +1,4 @@
-"""docs/access.md against the running system: nobody gets more than the table says, and nobody less.
+"""docs/access.md against the running system: callers get no more than the table says, and no less.
 
 Refused means refused for who the caller is: permission_denied or unauthenticated. What the table allows may
 still fail for its content, and the callers here ask for people and grants that are not there.
@@ -66,7 +66,7 @@ def staged(
 
 
 def params_of(stage: Stage, action: str) -> Map:
-    """Params that fit, and that leave the stage as it is even where the call is allowed."""
+    """Params that fit, and that leave the stage as it is even if the call is allowed."""
     if action == "tenants.create":
         return {"name": stage.fresh_name(), "owner": {"name": "someone"}, "token": False}
     if action == "limits.set":
@@ -74,7 +74,7 @@ def params_of(stage: Stage, action: str) -> Map:
     route = stage.server.system.snapshot.current.find(action)
     example = route.params.example()
     if action in {"tokens.issue", "developers.issue"}:
-        example["scope"] = [action]  # of no wider scope than whoever issues it
+        example["scope"] = [action]  # of no wider scope than its issuer's token
     return example
 
 
@@ -103,9 +103,11 @@ def check(stage: Stage, text: str | None, row: Row, trial: Trial, expected: bool
     """Call, and compare."""
     reply = stage.call(trial.channel, text, trial.tenant, row.action, params_of(stage, row.action))
     code = None if reply["ok"] else reply["error"]["code"]
-    told = f"{trial}: expected {'to be' if expected else 'not to be'} allowed, got {code}: {reply}"
-    assert (code not in REFUSED) == expected, told
-    assert code not in {"internal", "resource_exhausted"}, told
+    message = (
+        f"{trial}: expected {'to be' if expected else 'not to be'} allowed, got {code}: {reply}"
+    )
+    assert (code not in REFUSED) == expected, message
+    assert code not in {"internal", "resource_exhausted"}, message
     if reply["ok"] and row.action.startswith("tenants."):
         stage.recover("acme")
 

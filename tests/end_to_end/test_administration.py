@@ -43,7 +43,7 @@ def code(reply: Map) -> str:
 
 
 def test_a_tenant_whose_file_is_damaged_is_listed_with_the_reason(stage: Stage) -> None:
-    """To whoever runs the server; its own people are told what its callers are told."""
+    """To operators of the server; a tenant's own people see what its callers see."""
     developer, owner = stage.make(Being(DEVELOPER)), stage.make(Being(ADMIN_OWNER))
     assert order(stage, developer, "tenants.unserved")["result"] == {"tenants": [], "more": 0}
     shown = order(stage, owner, "tenants.show")["result"]
@@ -237,7 +237,7 @@ def test_a_suspended_tenant_s_callers_are_told_so_until_it_is_resumed(stage: Sta
 
 
 def test_a_deleted_tenant_is_backed_up_a_last_time_and_gone_after_its_grace(stage: Stage) -> None:
-    """Its name is free again, and whoever gets it next inherits nothing."""
+    """Its name is free again, and the next tenant of that name inherits nothing."""
     system, token = stage.server.system, stage.server.tokens["acme"]
     developer_admin = stage.make(Being(DEVELOPER_ADMIN))
     assert stage.call("data", token, "acme", "contacts.add", {"name": "Ada"})["ok"]
@@ -259,7 +259,7 @@ def test_a_deleted_tenant_is_backed_up_a_last_time_and_gone_after_its_grace(stag
 
 
 def test_a_tenant_has_as_many_requests_a_second_as_a_developer_sets(stage: Stage) -> None:
-    """The one too many is told how long to wait; the owner sees the limit, other tenants do not feel it."""
+    """One too many is refused with the time to wait; owners see the limit, other tenants notice nothing."""
     developer, admin_owner = stage.make(Being(DEVELOPER)), stage.make(Being(ADMIN_OWNER))
     limits = {"requests_per_second": 0.01, "burst": 2}
     assert order(stage, developer, "limits.set", **limits)["ok"]
@@ -298,7 +298,7 @@ def test_testers_are_enrolled_by_owners_with_the_area_and_by_developers(stage: S
 
 
 def test_developers_see_testers_of_all_tenants_and_owners_of_theirs(stage: Stage) -> None:
-    """Page after page; whoever is of a tenant has to name it."""
+    """Page after page; people of a tenant have to name it."""
     developer = stage.make(Being(DEVELOPER))
     owner = stage.make(Being(OWNER, frozenset({"testers"})))
     for tenant, function in (
@@ -393,7 +393,7 @@ def test_the_platforms_people_read_in_the_log_nothing_that_they_may_not_read_els
 
 
 def test_the_head_that_was_kept_elsewhere_proves_the_log(stage: Stage) -> None:
-    """audit.verify takes it, and says so where it is not in the chain."""
+    """audit.verify takes it, and reports if it is not in the chain."""
     developer = stage.make(Being(DEVELOPER))
     head = stage.call("admin", developer.text, None, "audit.head", {})["result"]
     sound = stage.call("admin", developer.text, None, "audit.verify", {"head": head["head"]})

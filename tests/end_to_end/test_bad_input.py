@@ -1,4 +1,4 @@
-"""Bad input over a real socket: answered or counted, and nobody else notices."""
+"""Bad input over a real socket: answered or counted, and other clients notice nothing."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def bystander(server: Server) -> Iterator[Client]:
 
 @pytest.fixture(autouse=True)
 def _others_see_nothing(server: Server, bystander: Client) -> Iterator[None]:
-    """After each test who is connected is served, and so is who comes anew."""
+    """After each test connected clients are served, and so are new ones."""
     yield
     assert bystander.call("marks.add", {"text": "as if nothing had happened"}, timeout=10)["id"] > 0
     with Wire(server.endpoint) as newcomer:
@@ -120,7 +120,7 @@ def test_one_byte_over_the_limit_is_answered_and_at_the_limit_it_is_read(
 
 
 def test_past_four_times_the_limit_the_connection_is_closed(server: Server, wire: Wire) -> None:
-    """Up to there it is answered; ZeroMQ connects anew by itself."""
+    """Up to there it is answered; ZeroMQ reconnects by itself."""
     assert refused(server, wire, padded(valid(server), 4 * BODY_BYTES))["id"] == "good"
     wire.send(padded(valid(server), 4 * BODY_BYTES + 1))
     wire.dropped()
@@ -302,7 +302,7 @@ def test_what_has_no_id_is_dropped_and_counted(server: Server, wire: Wire, body:
 def test_frames_that_are_no_envelope_are_refused_where_the_last_has_an_id(
     server: Server, wire: Wire, before: list[bytes]
 ) -> None:
-    """Also where that last frame is a request that would have been served."""
+    """Even if that last frame is a request that would have been served."""
     wire.send(*before, packed(valid(server)))
     (reply,) = wire.until_ping()
     assert (reply["id"], reply["error"]["code"]) == ("good", "invalid_argument")

@@ -1,4 +1,4 @@
-"""Peers that misbehave: silent, deaf, gone, or of another protocol; nobody else notices."""
+"""Peers that misbehave: silent, deaf, gone, or of another protocol; other clients notice nothing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def bystander(server: Server) -> Iterator[Client]:
 
 @pytest.fixture(autouse=True)
 def _others_see_nothing(server: Server, bystander: Client) -> Iterator[None]:
-    """After each test who is connected is served, and so is who comes anew."""
+    """After each test connected clients are served, and so are new ones."""
     yield
     assert bystander.call("marks.add", {"text": "as if nothing had happened"}, timeout=10)["id"] > 0
     with Wire(server.endpoint) as newcomer:
@@ -94,7 +94,7 @@ def test_other_protocols_cost_nobody_anything(server: Server, said: bytes) -> No
 
 
 def test_who_leaves_before_the_reply_is_counted(server: Server) -> None:
-    """Nobody waits for them, and what they asked is done."""
+    """No actor waits for them, and their requests are served."""
     gone = server.system.router.socket.counters.unroutable
 
     def leave() -> bool:
@@ -106,7 +106,7 @@ def test_who_leaves_before_the_reply_is_counted(server: Server) -> None:
                 wire.post(**fields, id=f"left-{number}", params={"text": "left"})
         return server.system.router.socket.counters.unroutable > gone
 
-    until(leave, "a reply to somebody who has left")
+    until(leave, "a reply to a peer that has left")
 
 
 def test_who_sends_and_never_reads_gets_no_more_work_done_and_costs_nobody_else_anything(

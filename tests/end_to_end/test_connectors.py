@@ -35,7 +35,7 @@ PIN = "pin-of-acme-4711"
 
 
 async def at_once(_: float) -> None:
-    """Waits for nobody between tries."""
+    """Does not wait between tries."""
     await asyncio.sleep(0)
 
 
@@ -277,7 +277,7 @@ class TestDefects:
         assert shop.calls()[0]["reason"] == "fallback after erroring"
 
     def test_what_ends_the_loop_itself_is_survived(self, shop: Shop, peer: Peer) -> None:
-        """A library's callback that exits: the actor is restarted, and whoever waited hears of it."""
+        """A library's callback that exits: the actor is restarted, and waiting calls fail."""
         exits = (
             "import sys; asyncio.get_running_loop().call_soon(sys.exit)\n        reader, writer ="
         )
@@ -446,8 +446,8 @@ class TestTheJournal:
         shop.call("marks.say", "globex", text="hi")
         assert [each["tenant"] for each in shop.calls("globex")] == ["globex"]
         assert shop.ask("connectors.trace", "globex", trace_id=trace_id)["calls"] == []
-        everybody = shop.ask("connectors.calls")["calls"]
-        assert {each["tenant"] for each in everybody} == {"acme", "globex"}
+        calls = shop.ask("connectors.calls")["calls"]
+        assert {each["tenant"] for each in calls} == {"acme", "globex"}
         developer = self.developer(shop)
         (told,) = self.as_developer(shop, developer, "connectors.trace", trace_id=trace_id)["calls"]
         assert told["call"]["outcome"] == "ok"

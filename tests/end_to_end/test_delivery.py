@@ -74,7 +74,7 @@ def send(server: Server, tenant: str = "acme", **params: object) -> str:
 
 
 def count(server: Server, tenant: str = "acme") -> Map:
-    """Parcels that were sent, and those that were heard of."""
+    """Parcels that were sent, and those with an outcome."""
     with Wire(server.endpoint) as wire:
         found: Map = wire.ask(**request(server, tenant, "parcels.count"))["result"]
     return found
@@ -92,7 +92,7 @@ def test_what_was_sent_is_delivered_and_heard_of(serve: Servers, post: Watch) ->
     message: CallConnector = post.hear()
     assert (message.key, message.tenant.name) == (key, "acme")
     accept(message)
-    until(lambda: count(server)["heard"] == 1, "the outcome to be heard of")
+    until(lambda: count(server)["heard"] == 1, "the outcome to arrive")
 
     def lines() -> list[Map]:
         found: list[Map] = server.system.local.ask("logs.tenant", "acme", action="parcels.heard")[
@@ -119,12 +119,12 @@ def test_a_start_delivers_what_was_left_without_anybody_asking(
     message = post.hear()
     assert message.key == key
     accept(message)
-    until(lambda: count(server)["heard"] == 1, "the outcome to be heard of")
+    until(lambda: count(server)["heard"] == 1, "the outcome to arrive")
     assert not path_of(server, "globex").with_suffix(".db-wal").exists()
 
 
 def test_a_suspended_tenant_sends_when_it_is_resumed(serve: Servers, post: Watch) -> None:
-    """Without anybody calling it."""
+    """Without a call to the tenant."""
     server = serve(registry=INDEX)
     ask = server.system.local.ask
     first = send(server, then="")

@@ -124,7 +124,7 @@ def test_a_reply_reaches_the_contact_by_mail(
 
 
 def test_a_relay_that_refuses_is_told_on_the_ticket(desk: Desk, neighbours: Neighbours) -> None:
-    """And the delivery is with the dead, from where it can be sent again."""
+    """And the delivery is with the dead, which can be sent again."""
     says = {"rcpt": "550 no such mailbox"}
     office = neighbours.move_in(post_office(says=says))
     relay = {"host": "127.0.0.1", "port": office.port, "tls": "none"}
@@ -162,7 +162,7 @@ def test_a_closed_ticket_is_posted_signed_until_it_is_accepted(
 
 
 def test_an_attachment_is_kept_in_the_bucket_and_read_by_a_link(desk: Desk) -> None:
-    """Under the tenant's name; the link works for whoever has it, and stands in no journal."""
+    """Under the tenant's name; the link works for every holder, and stands in no journal."""
     content = bytes(range(256)) * 100
     with bucket() as settings:
         desk.subscribe("storage", **settings)
@@ -208,7 +208,7 @@ def test_nothing_is_noted_of_a_file_that_could_not_be_stored(desk: Desk) -> None
 
 
 def test_without_a_subscription_the_caller_reads_a_sentence_for_customers(desk: Desk) -> None:
-    """In the tenant's own name for the product, where it has one."""
+    """In the tenant's own name for the product, if it has one."""
     ticket = desk.ticket()
     wanted = {"id": ticket, "name": "a.jpg", "content": "aGk="}
     error = desk.reply("tickets.attach", **wanted)["error"]
@@ -254,7 +254,7 @@ WORKING: dict[str, dict[str, Any]] = {
 
 
 def test_settings_that_can_never_work_are_refused_where_they_are_set(tmp_path: Path) -> None:
-    """And those that may are taken, though nobody has tried them."""
+    """And those that may are taken, though they were never tried."""
     server = Server(tmp_path / "data", drain_seconds=0.1)
     try:
         ask = server.system.local.ask

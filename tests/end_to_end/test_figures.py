@@ -24,7 +24,7 @@ ADDED, FOUND = 3, 2
 
 @pytest.fixture
 def port() -> int:
-    """One that nobody uses."""
+    """One that is not used."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
@@ -51,7 +51,7 @@ class Office(Stage):
         return self.call("data", token, tenant, action, params)
 
     def stats(self, caller: Caller, tenant: str | None, action: str, **params: object) -> Map:
-        """What the caller is told."""
+        """The caller's reply."""
         return self.call("admin", caller.text, tenant, f"stats.{action}", params)
 
     def settled(self, caller: Caller, tenant: str | None, requests: int) -> Map:
@@ -165,7 +165,7 @@ def test_without_the_setting_nobody_listens(tmp_path: Path, port: int) -> None:
 def test_a_caller_finds_the_servers_span_in_his_own_trace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Joined by the traceparent of his request, where the standard variable names a collector."""
+    """Joined by the traceparent of the request, if the standard variable names a collector."""
     pytest.importorskip("opentelemetry.sdk", reason="the extra 'telemetry' is not installed")
     from tests.collector import Collector
 

@@ -1,4 +1,4 @@
-"""A function's versions through their states, on a real server: what callers get, what developers hear."""
+"""A function's versions through their states, on a real server: what callers and developers get."""
 
 from __future__ import annotations
 
@@ -300,7 +300,7 @@ class TestReleasing:
 
 
 class TestBadCode:
-    """What cannot be served changes nothing, and whoever asked is told why."""
+    """What cannot be served changes nothing, and the reply says why."""
 
     @pytest.mark.parametrize(
         ("code", "words"),
@@ -352,7 +352,7 @@ class TestBadCode:
 
 
 class TestEditingByHand:
-    """The file may be edited while it is served; it is taken in when somebody has seen how it differs."""
+    """The file may be edited while it is served; it is loaded when a person has seen how it differs."""
 
     def test_nothing_is_taken_in_before_and_then_all_of_it(self, shop: Workshop) -> None:
         shop.serve()
@@ -470,7 +470,7 @@ class TestTesters:
 
 @contextmanager
 def told(events: Events, shop: Workshop) -> Iterator[None]:
-    """What goes wrong is told to the server's own error log meanwhile."""
+    """Send errors to the server's own error log meanwhile."""
     events.connect(shop.server.system.logs.errors)
     try:
         yield
@@ -562,7 +562,7 @@ class TestTheMachine:
     def test_one_message_after_the_other_in_the_same_turn(
         self, shop: Workshop, tmp_path: Path
     ) -> None:
-        """Nobody has to wait for the Registry: the turn that finds it serves the fallback."""
+        """No caller waits for the Registry: the turn that finds it serves the fallback."""
         shop.write(2, "release", FAILING)
         server = shop.serve("hosted-live")
         pipe = Pipe(tmp_path)

@@ -1,4 +1,4 @@
-"""What a developer is told by a real server: all about one function, and what there is to do."""
+"""A real server's guidance for developers: all about one function, and what there is to do."""
 
 from __future__ import annotations
 

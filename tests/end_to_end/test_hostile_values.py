@@ -38,7 +38,7 @@ SENDABLE = st.text(
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory, events: Events) -> Iterator[Stage]:
-    """A server whose functions say anything, and whose error log is told of it."""
+    """A server whose functions return anything, and whose error log records it."""
     clock = MovableClock()
     server = Server(tmp_path_factory.mktemp("data"), clock=clock, registry=INDEX)
     events.connect(server.system.logs.errors)

@@ -26,7 +26,7 @@ WAIT_MS = 10_000
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory, events: Events) -> Iterator[Stage]:
-    """A server whose functions can be made to fail, and whose error log hears of it."""
+    """A server whose functions can be made to fail, and whose error log records it."""
     clock = MovableClock()
     server = Server(tmp_path_factory.mktemp("data"), clock=clock, registry=INDEX)
     events.connect(server.system.logs.errors)
@@ -45,7 +45,7 @@ def owner(stage: Stage) -> Caller:
 
 @pytest.fixture(scope="module")
 def developer(stage: Stage) -> Caller:
-    """Who may not see what tenants are told."""
+    """Callers who may not see tenants' messages."""
     return stage.make(Being(DEVELOPER))
 
 
@@ -61,7 +61,7 @@ def read(stage: Stage, caller: Caller, log: str, tenant: str | None = "acme", **
 
 
 def page(stage: Stage, caller: Caller, log: str, tenant: str | None = "acme", **params: Any) -> Map:
-    """What is in it, where it is granted."""
+    """What is in it, if it is granted."""
     reply = read(stage, caller, log, tenant, **params)
     assert reply["ok"], reply
     result: Map = reply["result"]
@@ -245,7 +245,7 @@ def test_what_cannot_be_searched_for_is_refused_by_its_name(
 
 
 def test_a_server_that_stops_does_not_wait_for_followers(tmp_path: Path) -> None:
-    """They are answered, and told that nothing came."""
+    """They are answered that nothing came."""
     clock = MovableClock()
     server = Server(tmp_path / "data", clock=clock)
     stage = Stage(server, clock)
@@ -264,7 +264,7 @@ def test_a_server_that_stops_does_not_wait_for_followers(tmp_path: Path) -> None
 def test_what_no_reply_holds_is_made_fit_where_it_is_logged(
     stage: Stage, developer: Caller, super_admin: Caller
 ) -> None:
-    """An exception quotes what it met; whoever looks for the cause finds it, by every way."""
+    """An exception quotes what it met; it is found by every kind of search."""
     waiting = newest(stage, developer, "errors", None)
     trace = trace_of(call(stage, "trouble.make", kind="fail_with_a_nul"))
     (error,) = page(stage, developer, "errors", None, **waiting)["lines"]

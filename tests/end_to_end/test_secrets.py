@@ -40,7 +40,7 @@ SECRETS: dict[str, Any] = {
 }
 
 KEPT = "swordfish-PLUGH"
-"""In every secret that is set for a connector, where it fits and where it does not."""
+"""In every secret that is set for a connector, whether it fits or not."""
 
 SETTINGS: list[Any] = [
     {"host": "mail.example.com", "port": 25, "password": KEPT, "headers": {"X-Auth": f"{KEPT}-h"}},
@@ -83,7 +83,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def configure(wire: Wire, who: dict[str, str]) -> Iterator[Any]:
-    """Every reply to every way of setting something for a connector: right, wrong, twice, by nobody."""
+    """Every reply to every way of setting something for a connector: right, wrong, twice, without a token."""
     for number, settings in enumerate(SETTINGS):
         params = {"connector": "mail", "settings": settings}
         for more in (
@@ -112,7 +112,7 @@ def rotate(path: Path) -> None:
 
 
 def send(wire: Wire, who: dict[str, str], action: str) -> None:
-    """All there is, where it fits and where it does not, by those who may and those who may not."""
+    """Every way, whether it fits or not, by callers who may and callers who may not."""
     for how in WAYS:
         fitting = SECRETS if action == "safe.put" else {"pin": SECRETS["pin"]}
         for params in (
@@ -226,7 +226,7 @@ def content_of(path: Path) -> bytes:
 def test_a_defect_that_quotes_what_is_set_is_told_without_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: Events
 ) -> None:
-    """By the engine's own code, whose errors nobody foresaw."""
+    """By the engine's own code, whose errors are unforeseen."""
 
     def broken(_: object, settings: Any, place: object) -> bytes:
         cause = KeyError(settings["password"])

@@ -91,7 +91,7 @@ def test_with_a_log_that_cannot_be_written_nothing_is_done(scene: Scene) -> None
 
 
 def test_with_a_log_that_is_gone_nothing_is_done(scene: Scene) -> None:
-    """Whoever takes the file away must not act unseen afterwards."""
+    """A person who removes the file must not act unseen afterwards."""
     before = scene.count()
     for file in scene.files:
         file.rename(file.with_suffix(".taken"))
@@ -100,7 +100,7 @@ def test_with_a_log_that_is_gone_nothing_is_done(scene: Scene) -> None:
 
 
 def test_after_the_grant_has_expired_he_is_a_developer_admin_again(scene: Scene) -> None:
-    """From the next message on, also where the machine's clock jumps back afterwards."""
+    """From the next message on, even if the machine's clock jumps back afterwards."""
     brief = scene.make(Being(DEVELOPER_ADMIN, grant="live"))
     assert scene.act("contacts.find", brief)["ok"]
     scene.advance(8 * DAY)

@@ -107,7 +107,7 @@ def refuse(ctx: Context, params: Any) -> None:
 
 
 def block(ctx: Context | None, params: Any) -> None:
-    """Waits until somebody opens the other end of a pipe."""
+    """Waits until the test opens the other end of a pipe."""
     Path(params.path).read_bytes()
 
 
@@ -139,7 +139,7 @@ def swallow(ctx: Context, params: Any) -> None:
 
 
 def fork(ctx: Context, params: Any) -> dict[str, Any]:
-    """Leaves a process behind that goes on in Python, until somebody opens the other end of a pipe."""
+    """Leaves a process behind that goes on in Python, until the test opens the other end of a pipe."""
     child = multiprocessing.get_context("fork").Process(target=block, args=(None, params))
     child.start()
     return {"id": child.pid}

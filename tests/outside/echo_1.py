@@ -45,7 +45,7 @@ class Echo:
         return answer
 
     def inner(self, delivery: Delivery, response: Json) -> Json:
-        """What was heard."""
+        """Return the response."""
         return {"said": response["text"]}
 
     async def close(self) -> None:

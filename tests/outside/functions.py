@@ -15,7 +15,7 @@ ADD = insert(marks).values(text=bindparam("text")).returning(marks.c.id)
 
 
 def add(ctx: Context, params: Any) -> dict[str, Any]:
-    """Calls nobody."""
+    """Makes no call."""
     return {"id": ctx.db.scalar(ADD, {"text": params.text})}
 
 

@@ -1,4 +1,4 @@
-"""docs/access.md: it says what the index says, and can be read back by whoever compares."""
+"""docs/access.md: it says what the index says, and can be read back for comparison."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class TestPage:
     """The one in the repository."""
 
     def test_it_is_up_to_date(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """Whoever changes the index runs scripts/access."""
+        """A change of the index needs scripts/access."""
         assert main(["--check"]) == 0, capsys.readouterr().err
 
     def test_it_has_every_action_once(self) -> None:
@@ -107,17 +107,15 @@ class TestCells:
         assert admitted(row(OWNER, ADMIN)) - admitted(with_area) == {"owner without the area"}
 
     @pytest.mark.parametrize(
-        ("platform", "besides"),
+        ("platform", "extra"),
         [
             ("developer", {"developer", "developer admin"}),
             ("developer admin", {"developer admin"}),
         ],
     )
-    def test_a_level_of_the_platform_may_call_besides(
-        self, platform: str, besides: set[str]
-    ) -> None:
+    def test_a_level_of_the_platform_may_also_call(self, platform: str, extra: set[str]) -> None:
         with_platform = admitted(row(ADMIN_OWNER, ADMIN, platform=platform))
-        assert with_platform - admitted(row(ADMIN_OWNER, ADMIN)) == besides
+        assert with_platform - admitted(row(ADMIN_OWNER, ADMIN)) == extra
 
     def test_what_needs_no_token_is_for_all(self) -> None:
         cells = {name: route.rule for name, route in built_in().items()}

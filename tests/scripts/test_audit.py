@@ -127,7 +127,7 @@ def test_wrong_usage_is_said(arguments: list[str], capsys: pytest.CaptureFixture
 
 
 def test_the_script_finds_what_the_caller_means(data: Path, tmp_path: Path) -> None:
-    """Its own environment, and paths from where the caller stands. It writes nothing."""
+    """Its own environment, and paths from the caller's directory. It writes nothing."""
     before = {path: path.stat().st_mtime_ns for path in sorted(data.rglob("*"))}
     environment = {name: value for name, value in os.environ.items() if name != "TENANTRY_DATA"}
 

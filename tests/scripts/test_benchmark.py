@@ -262,7 +262,7 @@ def test_ratios_are_taken_within_rounds() -> None:
 
 
 def test_what_was_not_asked_for_has_no_column() -> None:
-    """What the tenants' logs cost is one of the ratios where they are asked for."""
+    """What the tenants' logs cost is one of the ratios on request."""
     usual = figures(rounds([0.5]))
     assert "of quiet" not in [column.header for column in table(usual).columns]
     compared = figures([*rounds([0.5]), measurement(0, WITHOUT_LOGS, 625.0)])

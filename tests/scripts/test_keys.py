@@ -90,7 +90,7 @@ def test_two_pairs_are_two() -> None:
 def test_nothing_is_overwritten(
     left: str, surroundings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither half, nor is one half replaced where only the other is left."""
+    """Neither half, nor is one half replaced if only the other is left."""
     assert main(["server"]) == 0
     content = (surroundings / left).read_bytes()
     for file in surroundings.iterdir():

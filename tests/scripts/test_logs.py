@@ -120,7 +120,7 @@ def test_what_is_asked_for_is_shown(
 
 
 def test_developers_read_why_it_failed(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    """Of all tenants, where none is named; owners do not."""
+    """Of all tenants, if none is named; owners do not."""
     assert main(desk.arguments("developer", "-", "--errors")) == 0
     assert "RuntimeError: secret detail" in shown(capsys)[-1][2]
     assert main(desk.arguments("owner", "acme", "--errors")) == 0
@@ -215,7 +215,7 @@ def test_where_nobody_listens_is_said(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_what_does_not_go_together_is_wrong_usage(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Before anybody is asked."""
+    """Before any request is sent."""
     with pytest.raises(SystemExit) as ended:
         main(words)
     assert ended.value.code == 2
@@ -233,7 +233,7 @@ def test_times_are_typed_as_people_say_them() -> None:
 
 
 def test_an_error_line_has_its_reason_and_the_ids_last() -> None:
-    """Whoever reads it at 80 columns sees what is wrong before what to look it up by."""
+    """A reader with 80 columns sees what is wrong before what to look it up by."""
     record = {
         "at": "2026-11-24T00:00:00+00:00",
         "action": None,

@@ -1,4 +1,4 @@
-"""A server for the clients' tests: a real ROUTER socket in a thread, answering as it is told."""
+"""A server for the clients' tests: a real ROUTER socket in a thread, answering as configured."""
 
 from __future__ import annotations
 

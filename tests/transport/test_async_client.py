@@ -136,7 +136,7 @@ def test_a_flood_of_answers_leaves_room_for_other_work(peers: Peers) -> None:
 
 
 def test_closing_ends_what_is_under_way(peers: Peers) -> None:
-    """Nobody waits for ever, and nothing new begins."""
+    """No call waits for ever, and no new one begins."""
 
     async def main() -> None:
         client = AsyncClient(peers(lambda request: []).endpoint)

@@ -47,7 +47,7 @@ def key_owner(frame: zmq.Frame) -> str | None:
 
 
 class Context(zmq.Context[Socket]):
-    """Keeps its sockets open until it is destroyed, whoever forgets them."""
+    """Keeps its sockets open until it is destroyed, even if a test forgets them."""
 
     kept: tuple[Socket, ...] = ()
 
@@ -105,7 +105,7 @@ def still_serves(server: Socket, client: Socket) -> None:
     assert receive(client) == [b"ping"]
 
 
-# Where a server may listen
+# Addresses of a server
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_beyond_loopback_the_refusal_says_how_to_make_keys() -> None:
 
 @pytest.mark.parametrize("endpoint", ["tcp://127.0.0.1:5571", "tcp://[::1]:*", "tcp://0.0.0.0:1"])
 def test_the_admin_channel_takes_no_port_without_curve(endpoint: str) -> None:
-    """Not even on loopback, where every user of the machine can connect; the message says so."""
+    """Not even on loopback, to which every user of the machine can connect; the message says so."""
     words = r"every user of this machine .*ipc://path.*scripts/keys server .*TENANTRY_CURVE_KEYS"
     with pytest.raises(UnsafeEndpoint, match=words):
         require_safe(endpoint, curve=False, admin=True)
@@ -243,7 +243,7 @@ def _umask() -> int:
 
 
 def test_the_file_of_a_killed_server_is_replaced(context: Context, tmp_path: Path) -> None:
-    """It is there, nobody listens, and whoever starts the server again need not remove it."""
+    """It exists, no process listens, and a new server starts without its removal."""
     path = tmp_path / "admin"
     with sockets.socket(sockets.AF_UNIX) as killed:
         killed.bind(str(path))
@@ -262,7 +262,7 @@ def test_a_socket_file_in_use_is_left_to_its_server(
     with sockets.socket(sockets.AF_UNIX) as other, sockets.socket(sockets.AF_UNIX) as waiting:
         other.bind(str(path))
         other.listen(0)
-        if crowded:  # nobody accepts, and no more can wait
+        if crowded:  # no process accepts, and no more can wait
             waiting.connect(str(path))
         with pytest.raises(
             UnusableEndpoint, match=r"another server listens there.*TENANTRY_ADMIN_ENDPOINT"
@@ -451,7 +451,7 @@ def test_a_known_key_is_admitted_and_its_owner_named(
 
 
 def test_an_unknown_key_is_refused(context: Context, keys: Path, guarded: Security) -> None:
-    """And disturbs nobody."""
+    """And disturbs no other client."""
     server = bind_router(context, LOOPBACK, guarded, LIMITS)
     rejection(context, server, keys, "stranger")
     still_serves(server, with_keys(context, server, keys, "ada"))

@@ -23,7 +23,7 @@ from transport.validation import Limits
 
 @pytest.fixture
 def nowhere() -> str:
-    """An address where nobody listens, yet."""
+    """An address at which no process listens yet."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     with context.socket(zmq.ROUTER) as socket:
         port = socket.bind_to_random_port("tcp://127.0.0.1")
@@ -271,14 +271,14 @@ def test_what_is_no_request_is_not_sent(
 
 
 def test_a_server_with_larger_limits_is_sent_larger_requests(peers: Peers) -> None:
-    """Where the client was told of them."""
+    """If the client was given them."""
     peer = peers(limits=Limits(body_bytes=1024**2))
     with Client(peer.endpoint, limits=Limits(body_bytes=1024**2)) as client:
         assert client.call("contacts.add", {"text": "x" * 300_000})
 
 
 def test_an_id_under_way_is_not_taken_twice(peers: Peers) -> None:
-    """Two answers under one id could not be told apart."""
+    """Two answers under one id could not be distinguished."""
     with Client(peers(dropping(99)).endpoint) as client:
         client.submit("contacts.add", id="r-1")
         with pytest.raises(ValueError, match="under way"):
@@ -306,7 +306,7 @@ def test_waiting_in_a_child_for_what_the_parent_asked_says_so(peers: Peers) -> N
 
 
 def test_a_child_may_have_a_client_of_its_own(peers: Peers) -> None:
-    """Also where the parent has one."""
+    """Even if the parent has one."""
     peer = peers()
     with Client(peer.endpoint) as client:
         client.call("system.ping")

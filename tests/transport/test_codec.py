@@ -426,7 +426,7 @@ def test_a_float_of_32_bits_may_not_be_infinite_either() -> None:
 
 @both
 def test_nul_is_refused_in_the_plainest_of_requests(encoding: Encoding) -> None:
-    """Where nothing else gives reason to look closely."""
+    """If nothing else gives reason to check closely."""
     value = body_of(encoding, params={"name": "a\0b"})
     assert problem_of(value) == Problem("params.name", "text with a NUL character")
     key = body_of(encoding, params={"a\0b": "name"})
@@ -488,7 +488,7 @@ def test_a_doubled_entry_is_always_found(data: st.DataObject) -> None:
     [b"\xc4\x00", b"\xc4\x01a", b"\xc5\x00\x00", b"\xc5\x00\x01a", b"\xc6\x00\x00\x00\x01a"],
 )
 def test_binary_is_refused_as_value_and_as_key(binary: bytes) -> None:
-    """Only text is in the API, also where the binary is empty."""
+    """Only text is in the API, even if the binary is empty."""
     start = b"\x83\xa2id\xa1a\xa6action\xa1b\xa6params\x81"
     for body, words in ((b"\xa1x" + binary, "binary data"), (binary + b"\x01", "binary data|key")):
         bad = refused(start + body)
@@ -785,7 +785,7 @@ def test_where_no_id_can_be_read_there_is_none(body: bytes) -> None:
 def test_a_reply_cannot_hold_what_a_request_may_not(
     encoding: Encoding, value: Any, problem: str
 ) -> None:
-    """The function's author learns where it is; the client never sees it."""
+    """The function's author learns the field; the client never sees it."""
     with pytest.raises(EncodeError, match=problem) as caught:
         encode({"result": {"rows": [{}, {"x": value}]}}, encoding)
     assert "result.rows[1].x" in str(caught.value)

@@ -146,7 +146,7 @@ def test_all_together_are_bounded_and_those_with_most_go(make: Callable[..., Hou
 def test_what_peers_left_behind_is_thrown_away_where_it_is_much(
     make: Callable[..., House],
 ) -> None:
-    """Nobody is there for the replies, and who is there should not wait behind it."""
+    """No peer is left for the replies, and connected peers should not wait behind them."""
     house = make(BOUNDS._replace(left=1024**2))
     honest = house.peer()
     house.served(honest)
@@ -312,7 +312,7 @@ def test_messages_that_are_only_begun_have_a_part_of_what_all_may_hold(
 
 
 def test_a_stranger_that_sends_much_that_is_not_read_is_cut_off(make: Callable[..., House]) -> None:
-    """Its bytes cost something even where nothing is made of them."""
+    """Its bytes cost something even if they are dropped."""
     house = make(BOUNDS._replace(wasted=10_000))
     honest, stranger = house.peer(), house.peer()
     house.mailbox.waste(house.served(honest), 9_000)
@@ -349,7 +349,7 @@ print("alive")
 
 
 def test_a_peer_that_leaves_amid_messages_and_signs_of_life_does_not_end_the_process() -> None:
-    """libzmq ends the process where it had stopped to read from such a peer."""
+    """libzmq ends the process if it had stopped to read from such a peer."""
     sign = b"\x04\x07\x04PING\x00\x01"
     said = (GREETING + READY, b"\x00\x04ping" * 500 + sign)
     run = subprocess.run(

@@ -85,7 +85,7 @@ def test_what_no_reply_holds_becomes_text(value: Any, made: Any) -> None:
 
 
 def test_what_is_too_deep_is_left_out() -> None:
-    """Also where it holds itself."""
+    """Even if it holds itself."""
     endless: list[Any] = []
     endless.append(endless)
     assert "(too deep)" in str(fit(endless))

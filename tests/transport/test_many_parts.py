@@ -1,4 +1,4 @@
-"""One message of many parts: little of it is kept, and where memory runs out nobody else's is lost."""
+"""One message of many parts: little of it is kept, and if memory runs out no other message is lost."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Pair:
         self.client.connect(f"tcp://127.0.0.1:{self.socket.bind_to_random_port('tcp://127.0.0.1')}")
 
     def taken(self, count: int) -> list[Any]:
-        """Take so many messages, noting where memory ran out."""
+        """Take so many messages, noting whether memory ran out."""
         mail: list[Any] = []
         while len(mail) < count:
             assert self.socket.poll(WAIT_MS) or self.mailbox._read
@@ -65,7 +65,7 @@ def pair() -> Iterator[Pair]:
 
 
 def test_of_many_parts_the_first_and_the_last_are_kept(pair: Pair) -> None:
-    """The first tell who sent it, the last may hold an id to answer."""
+    """The first parts show who sent it, the last may hold an id to answer."""
     pair.client.send_multipart([b"%d" % n for n in range(5_000)])
     pair.client.send(b"next")
 

@@ -1,4 +1,4 @@
-"""A ROUTER socket as a mailbox: two ways in, one thread at the socket, and nobody dropped in silence."""
+"""A ROUTER socket as a mailbox: two ways in, one thread at the socket, and no reply dropped uncounted."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def test_a_message_from_inside_wakes_a_sleeping_owner(peers: Peers) -> None:
 
 
 def test_a_message_left_in_the_last_moment_before_sleep_is_not_forgotten(peers: Peers) -> None:
-    """Its teller finds nobody asleep and does not ring; so the owner looks once more, lying down."""
+    """Its sender finds the owner awake and writes no wakeup; so the owner looks once more before it waits."""
     mailbox = peers.mailbox
 
     class Moment(deque[None]):
@@ -403,7 +403,7 @@ def test_the_outbox_of_a_peer_that_goes_is_emptied_and_counted(peers: Peers) -> 
 
 
 def test_drain_gives_a_slow_peer_the_time_to_read(peers: Peers) -> None:
-    """Also while others keep sending what nobody reads any more."""
+    """Also while others keep sending what is no longer read."""
     slow, noisy = peers.connect(b"slow", receive_hwm=1), peers.connect(b"noisy")
     sent = fill(peers, b"slow")
     noisy.send(b"unread")
@@ -424,7 +424,7 @@ def test_drain_gives_a_slow_peer_the_time_to_read(peers: Peers) -> None:
 
 
 def test_drain_ends_at_its_time_where_a_peer_does_not_read(peers: Peers) -> None:
-    """A stopping server does not wait for everybody."""
+    """A stopping server does not wait for every peer."""
     peers.connect(b"slow", receive_hwm=1)
     fill(peers, b"slow")
 
@@ -439,7 +439,7 @@ def test_drain_has_nothing_to_wait_for_where_nothing_waits(peers: Peers) -> None
 
 
 def test_close_gives_everything_back_and_may_be_told_still(peers: Peers) -> None:
-    """Whoever tells a closed mailbox something must not fail for it."""
+    """Appending to a closed mailbox must not raise."""
     mailbox = peers.mailbox
 
     mailbox.close()

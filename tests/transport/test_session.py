@@ -144,7 +144,7 @@ def test_a_server_that_asks_for_patience_is_unanswered_again_after_it(code: str)
     ids=str,
 )
 def test_other_refusals_are_the_callers_at_once(refusal: dict[str, Any]) -> None:
-    """Where waiting does not help, takes too long, or could hide something."""
+    """If waiting does not help, takes too long, or could hide something."""
     session = new_session()
     pending = session.start(REQUEST, timeout=7.0, now=0.0)
     send_all(session, 0.0)
@@ -253,7 +253,7 @@ def test_a_request_that_waits_for_its_retry_is_not_sent_early_by_a_lost_connecti
 
 
 def test_a_request_that_waited_for_a_connection_says_how_long_it_is_still_wanted() -> None:
-    """Work that nobody waits for any more is not begun."""
+    """Work that no caller waits for is not begun."""
     session = new_session()
     session.start(REQUEST, timeout=7.0, now=0.0)
     session.connected()
@@ -277,7 +277,7 @@ def test_an_id_under_way_is_not_taken_twice() -> None:
 
 
 def test_closing_ends_what_is_under_way() -> None:
-    """Nobody waits for ever."""
+    """No call waits for ever."""
     session = new_session()
     ended: list[str] = []
     pending = session.start(REQUEST, timeout=7.0, now=0.0)

@@ -226,7 +226,7 @@ def test_text_from_a_server_moves_nothing_in_the_terminal(
 def test_a_long_row_stays_on_one_line_in_a_pipe(
     peers: Peers, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """For grep, and whoever counts lines."""
+    """For grep, and for counting lines."""
     peer = peers(with_result({"contacts": [{"name": "Ada " * 100, "note": "x" * 300}]}))
     main(["acme", "contacts.find", "--endpoint", peer.endpoint])
     out, _ = capsys.readouterr()
@@ -264,7 +264,7 @@ def test_in_a_pipe_are_neither_frames_nor_blanks_that_fill_a_line(
 def test_a_number_that_should_have_been_text_is_told_how_to_be_written(
     peers: Peers, capsys: pytest.CaptureFixture[str], word: str, advice: str
 ) -> None:
-    """Where the server refuses it, and says that it is no text."""
+    """If the server refuses it because it is no text."""
     details = [{"field": "params.phone", "problem": 'is not of type "string"'}]
     peer = peers(lambda request: [no(request, "invalid_argument", details=details)])
     assert main(["acme", "contacts.add", word, "--endpoint", peer.endpoint]) == 1
@@ -283,7 +283,7 @@ def test_of_an_action_that_is_built_in_no_version_is_news(
 
 
 def test_json_prints_the_whole_reply(peers: Peers, capsys: pytest.CaptureFixture[str]) -> None:
-    """And nothing else on either stream; also where it is a refusal."""
+    """And nothing else on either stream; even for a refusal."""
     peer = peers(with_result({"contacts": ROWS}, message="hello"))
     assert (
         main(["acme", "contacts.find", "--json", "--id", "r-1", "--endpoint", peer.endpoint]) == 0
@@ -336,7 +336,7 @@ def test_a_refusal_says_what_why_and_when_to_try_again(
 
 
 def test_a_missing_token_is_hinted_at(peers: Peers, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where the server only says that it does not know the caller."""
+    """If the server only answers that it does not know the caller."""
     peer = peers(lambda request: [no(request, "unauthenticated")])
     main(["acme", "contacts.find", "--endpoint", peer.endpoint])
     assert "no token was found" in capsys.readouterr().err
@@ -459,7 +459,7 @@ def test_with_admin_too_the_nearer_wins(
 def test_where_no_server_is_that_is_said_at_once(
     surroundings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With status 3; also where a killed server left its socket."""
+    """With status 3, even if a killed server left its socket."""
     leave_token(surroundings / "admin.token", "tnt_admin\n")
     for _ in range(2):
         assert main(["--admin", "acme", "members.list"]) == 3
@@ -482,7 +482,7 @@ def test_a_token_that_is_missing_or_no_longer_good_is_hinted_at(
     surroundings: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """With its file and how to come by another; not where the caller gave one."""
+    """With its file and how to come by another; not if the caller gave one."""
     if token is not None:
         leave_token(surroundings / "admin.token", token)
     endpoint = f"ipc://{surroundings}/admin.sock"

@@ -126,7 +126,7 @@ class TestEnvelope:
 
 
 def requests(document: dict[str, Any], token: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The example of each action, as somebody whom the server knows sends it."""
+    """The example of each action, as a known caller sends it."""
     messages = document["components"]["messages"]
     for name in document["operations"]:
         example = messages[f"{name}.request"]["examples"][0]["payload"]

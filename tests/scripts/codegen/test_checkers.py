@@ -78,7 +78,7 @@ def wrong(client: Client) -> None:
 
 
 def ruff(*arguments: str, cwd: Path) -> None:
-    """Run it with the rules of this repository; what it says where it says anything."""
+    """Run it with the rules of this repository; return its output."""
     command = [
         str(TOOLS / "ruff"),
         *arguments,

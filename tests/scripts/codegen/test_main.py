@@ -1,4 +1,4 @@
-"""scripts/schema: what it writes, where, and that it is the same every time."""
+"""scripts/schema: which files it writes, and that they are the same every time."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class TestFiles:
     def test_those_of_this_repository_are_up_to_date(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """Whoever changes the index runs scripts/schema."""
+        """A change of the index needs scripts/schema."""
         assert main(["--check"]) == 0, capsys.readouterr().err
 
     def test_they_stand_beside_the_index(
@@ -115,7 +115,7 @@ class TestSameEveryTime:
 
 
 class TestWriteStubs:
-    """For whoever adds an action to an index."""
+    """For developers who add an action to an index."""
 
     def test_it_says_where(self, tmp_path: Path) -> None:
         path = write_stubs(AWKWARD_INDEX, tmp_path)
