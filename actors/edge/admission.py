@@ -1,4 +1,4 @@
-"""The way into one tenant: its mailbox once that is known, what waits until then, and how much may go in."""
+"""Admission of requests to one tenant: its mailbox, a queue until that is known, and the rate limit."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from actors.runtime.mailbox import Mailbox
 from actors.runtime.rate_limit import RateLimiter
 
 RETRY_FULL_MS = 100
-"""What a full mailbox tells its callers to wait, in milliseconds: about the time to work through it."""
+"""`retry_after_ms` of a refusal because the mailbox is full: about the time to work through it."""
 
 RETRY_SUSPENDED_MS = 60_000
-"""What callers of a suspended tenant are told to wait, in milliseconds: people decide when it ends."""
+"""`retry_after_ms` of a refusal because the tenant is suspended: people decide when a suspension ends."""
 
 MOST_WAITING = 1000
-"""Messages that may wait for one tenant while the supervisor is asked for its mailbox."""
+"""Most messages queued for one tenant while the router asks the supervisor for its mailbox."""
 
 
 class Admission:
-    """One tenant's; used by one thread at a time."""
+    """Admits requests to one tenant. Used by one thread at a time."""
 
     __slots__ = (
         "_limiter",
@@ -36,12 +36,12 @@ class Admission:
     )
 
     def __init__(self, tenant: TenantRecord, usual_rate: float = 0.0) -> None:
-        """`usual_rate` is in requests a second, where the tenant's own limits set none; 0 for any number."""
+        """`usual_rate` applies if the tenant's limits set no rate: requests a second, 0 for no limit."""
         self.tenant = tenant
         self.mailbox: Mailbox | None = None
-        """None until `open`."""
+        """None until `release`."""
         self.waiting: deque[TenantRequest] = deque()
-        """What came until then, in order."""
+        """Requests that arrived before the mailbox was known, oldest first."""
         self._usual = MOST_WAITING
         self._usual_rate = usual_rate or None
         self._limits = self._rated(DEFAULT_PROFILE.limits)
@@ -54,9 +54,9 @@ class Admission:
         return self.mailbox is not None and self.mailbox.incarnation is not None
 
     def charge(self, limits: TenantLimits, now: float) -> None:
-        """Count one request at this time.monotonic(), under the newest limits.
+        """Charge one request to the tenant's rate, at this time.monotonic() and under these limits.
 
-        ResourceExhausted, and not counted, where the tenant has sent as many as it may.
+        Raises ResourceExhausted, and charges nothing, if the tenant is past its rate.
         """
         if limits is not self._seen:
             self._seen = limits
@@ -67,14 +67,17 @@ class Admission:
                 raise rate_limited(self.tenant, self._limits, wait)
 
     def enqueue(self, work: TenantRequest) -> bool:
-        """Let a message wait for the mailbox; True for the first, whose sender has to ask for it."""
+        """Queue a request until `release`; True for the first one, after which the mailbox must be asked for.
+
+        Raises ResourceExhausted if MOST_WAITING requests are queued.
+        """
         if len(self.waiting) >= MOST_WAITING:
             raise queue_full(self.tenant, MOST_WAITING)
         self.waiting.append(work)
         return len(self.waiting) == 1
 
     def release(self, mailbox: Mailbox) -> deque[TenantRequest]:
-        """This is the tenant's mailbox; what waits is the caller's now."""
+        """Set the tenant's mailbox and return the queued requests, which the caller must deliver."""
         self.mailbox = mailbox
         self._usual = mailbox.limit
         self._resize()
@@ -87,7 +90,7 @@ class Admission:
         return limits._replace(requests_per_second=self._usual_rate)
 
     def _apply(self, limits: TenantLimits) -> None:
-        """The limiter stays where its own limits did: another would be full again."""
+        """Replace the limiter only if its own limits changed: a new one would allow a full burst again."""
         was, self._limits = self._limits, limits
         if (limits.requests_per_second, limits.burst) != (was.requests_per_second, was.burst):
             self._limiter = bucket_of(limits)
@@ -99,18 +102,18 @@ class Admission:
 
 
 def bucket_of(limits: TenantLimits) -> RateLimiter | None:
-    """A full one; None where requests are not limited."""
+    """Return a limiter that allows a full burst; None if the tenant's requests are not limited."""
     rate = limits.requests_per_second
     return None if rate is None else RateLimiter(rate, burst_of(limits, rate))
 
 
 def burst_of(limits: TenantLimits, rate: float) -> float:
-    """Requests at once."""
+    """Return how many requests may come at once."""
     return limits.burst or max(1.0, rate)
 
 
 def rate_limited(tenant: TenantRecord, limits: TenantLimits, wait: float) -> ResourceExhausted:
-    """The refusal of a request past the limit; `wait` is in seconds."""
+    """Return the refusal of a request past the tenant's rate; `wait` is in seconds."""
     rate = limits.requests_per_second or 0.0
     return ResourceExhausted(
         f"tenant {tenant.name} may send {rate:g} requests a second, {burst_of(limits, rate):g} at once; "
@@ -120,7 +123,7 @@ def rate_limited(tenant: TenantRecord, limits: TenantLimits, wait: float) -> Res
 
 
 def require_active(tenant: TenantRecord) -> None:
-    """Return if the tenant's own actions are served; Unavailable says why not, and when to ask again."""
+    """Raise Unavailable, with the reason, if the tenant is suspended or about to be deleted."""
     if tenant.status == SUSPENDED:
         raise Unavailable(
             f"tenant {tenant.name} is suspended; nothing was done",
@@ -131,7 +134,7 @@ def require_active(tenant: TenantRecord) -> None:
 
 
 def queue_full(tenant: TenantRecord, limit: int) -> ResourceExhausted:
-    """The refusal of a mailbox that holds all it may."""
+    """Return the refusal of a request because `limit` messages wait for the tenant."""
     return ResourceExhausted(
         f"{limit} messages wait for tenant {tenant.name} already; send this one again, with the same id",
         retry_after_ms=RETRY_FULL_MS,

@@ -1,8 +1,8 @@
-"""What one sender may have of the router, whose one thread serves all.
+"""Limits what one sender may use of the router, whose single thread serves all senders.
 
-Two things are bounded: requests a second, of a token and of a connection; and the time that goes into what is
-refused, of a tenant's callers and of all strangers together. Who has spent that time is turned away by the
-bytes of a message, before anything is made of it.
+Two things are bounded: requests a second, for each token and each connection; and the time spent on
+refusals, for the callers of each tenant and for all unauthenticated senders together. A sender that has used
+up its time is turned away after a look at the bytes of the message, before the message is parsed.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from actors.runtime.rate_limit import ROUNDING
 from actors.settings import Rates
 
 UNAUTHENTICATED_SENDERS = ""
-"""The payer of what comes without a token that is known."""
+"""Payer of messages without a known token."""
 
 PATIENCE = 10.0
-"""Seconds owed after which messages are no longer answered at all: refusals take time, too."""
+"""Seconds owed past which messages are dropped without a reply, because refusals take time too."""
 
 MOST_SENDERS = 10_000
-"""Senders remembered before those are looked for that have used nothing lately."""
+"""Senders remembered before idle ones are removed."""
 
 ADVICE = "send this one again, with the same id"
 
 
 class Allowance:
-    """For one router, which says what came and how long it took. Times are time.monotonic()."""
+    """The allowances of one router's senders. Times are time.monotonic(), in seconds."""
 
     def __init__(self, rates: Rates) -> None:
         self._rates = rates
@@ -35,10 +35,13 @@ class Allowance:
         self._connections = RateLimiters(rates.connection)
         self._refused = RateLimiters(rates.refused_ms / 1000, least=0.0)
         self.wary_until = float("-inf")
-        """Until then some caller owes time, and whose a message is has to be seen before it is read."""
+        """Until this time some payer owes time, so a message's payer is found before it is parsed."""
 
     def count(self, connection: bytes, token: str, now: float) -> None:
-        """Count one request, of a token by its id; ResourceExhausted past what either may send."""
+        """Count one request of a connection and of a token (by its id).
+
+        Raises ResourceExhausted if either is past its rate.
+        """
         wait = self._connections.take(connection, now)
         if wait > 0.0:
             raise rate_exceeded("this connection", self._rates.connection, wait)
@@ -47,24 +50,24 @@ class Allowance:
             raise rate_exceeded("this token", self._rates.token, wait)
 
     def charge(self, payer: str, seconds: float, now: float) -> None:
-        """So long it took to refuse something."""
+        """Charge the seconds that a refusal took to its payer."""
         owed = self._refused.charge(payer, seconds, now)
         if owed > 0.0:
             self.wary_until = max(self.wary_until, now + owed)
 
     def owed(self, payer: str, now: float) -> float:
-        """Seconds until the payer is listened to again; 0.0 for now."""
+        """Return the seconds until the payer's messages are read again; 0.0 if they are read now."""
         return self._refused.wait(payer, now)
 
 
 class RateLimiters:
-    """One for each key that has used something lately, one second's worth deep; none with a rate of 0.
+    """A rate limiter for each key used lately, with a burst of one second; a rate of 0 means no limit.
 
     As `RateLimiter`, in one table: each message takes from several.
     """
 
     def __init__(self, rate: float, least: float = 1.0) -> None:
-        """`least` is what may always be taken at once, however low the rate."""
+        """`least` is the smallest burst, however low the rate."""
         self._step = 1.0 / rate if rate else 0.0
         self._depth = max(1.0, least * self._step)
         self._full = self._depth + ROUNDING
@@ -111,14 +114,14 @@ class RateLimiters:
 
 
 def rate_exceeded(who: str, rate: float, wait: float) -> ResourceExhausted:
-    """The refusal of a request past a rate; `wait` is in seconds."""
+    """Return the refusal of a request past a rate; `wait` is in seconds."""
     return ResourceExhausted(
         f"{who} may send {rate:g} requests a second; {ADVICE}", retry_after_ms=milliseconds(wait)
     )
 
 
 def turned_away(payer: str, wait: float) -> ResourceExhausted:
-    """The refusal of a message that is not looked at."""
+    """Return the refusal of a message that was not parsed because its payer owes time."""
     who = (
         "callers without a valid token"
         if payer == UNAUTHENTICATED_SENDERS
@@ -131,5 +134,5 @@ def turned_away(payer: str, wait: float) -> ResourceExhausted:
 
 
 def milliseconds(wait: float) -> int:
-    """Seconds to wait, for `retry_after_ms`: never no time at all."""
+    """Convert seconds to whole milliseconds for `retry_after_ms`, at least 1."""
     return max(1, math.ceil(wait * 1000))

@@ -1,7 +1,7 @@
-"""Who is calling, on either channel: what the Directory said of tokens, tenants and grants.
+"""Authenticates callers of both channels, with the tokens, tenants and grants that the Directory publishes.
 
-The law: whoever has no good token hears one answer, whatever the cause, after the same work: one hash, one
-look at one table, one comparison of a time.
+The law: every invalid token gets the same reply after the same work, whatever is wrong with it: one hash, one
+look-up in one table, one comparison of a time.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from actors.messages import ANYONE, DirectoryChanged, Grant, Principal, TenantRe
 from transport.message import Problem
 
 RETRY_UNINFORMED_MS = 100
-"""What callers are told to wait while the Directory has not spoken, in milliseconds."""
+"""`retry_after_ms` of refusals before the Directory has published its data."""
 
 NOBODY: Final = Principal(id="", tenant=None, role="nobody", expires=float("-inf"))
-"""Stands for a token that is not there: one that has always been over, so that both take one path."""
+"""Stands for an unknown token. It is always expired: unknown and expired tokens take one path."""
 
 
 class Authenticator:
-    """Tokens, tenants and grants as one actor knows them; nobody else touches it."""
+    """Cache of tokens, tenants and grants. It belongs to one actor."""
 
     def __init__(self, epoch: MonotonicWallClock) -> None:
         self._epoch = epoch
@@ -31,13 +31,13 @@ class Authenticator:
         self._grants: dict[tuple[str, str], dict[str, Grant]] = {}
         self._used: set[str] = set()
         self.informed = False
-        """Whether the Directory has told anything yet; until then nobody is known."""
+        """True once the Directory has published its data; until then no token is known."""
 
     def authenticate(self, token: str | None) -> Principal:
-        """Whom a token stands for at this moment; ANYONE where there is none.
+        """Return the principal of a token at this moment; ANYONE if there is no token.
 
-        Unauthenticated for one that is unknown, revoked or expired; Unavailable until the Directory has
-        spoken.
+        Raises Unauthenticated if the token is unknown, revoked or expired; Unavailable until the Directory
+        has published its data.
         """
         if token is None:
             return ANYONE
@@ -48,15 +48,15 @@ class Authenticator:
         return principal
 
     def holder(self, token: str) -> Principal | None:
-        """Whose token this is, good or over; None for one that is unknown or revoked."""
+        """Return the principal of a token, expired or not; None if the token is unknown or revoked."""
         return self._principals.get(sha256(token.encode(errors="replace")).digest())
 
     def tenant(self, name: str | None) -> TenantRecord | None:
-        """The tenant that clients call so, whatever its status."""
+        """Return the tenant of this name, whatever its status."""
         return self._tenants.get(name or "")
 
     def grant(self, person: str, tenant: str) -> Grant | None:
-        """What makes this person super admin on the tenant of this name now; the one that lasts longest."""
+        """Return the live grant of this person as super admin of the tenant; of several the longest."""
         now = self._epoch.now()
         live = [
             each for each in self._grants.get((person, tenant), {}).values() if each.until > now
@@ -64,13 +64,13 @@ class Authenticator:
         return max(live, key=lambda each: each.until, default=None)
 
     def drain_token_uses(self) -> dict[str, float]:
-        """Which tokens were used since this was asked last, by `Principal.id`; all as of now (epoch)."""
+        """Return and forget the tokens used since the last call: `Principal.id` to now (epoch, s)."""
         used, self._used = self._used, set()
         now = self._epoch.now()
         return dict.fromkeys(used, now)
 
     def change(self, change: DirectoryChanged) -> None:
-        """Take in what the Directory says: what goes first, so that a name can be given anew at once."""
+        """Apply a change of the Directory. Removals come first: a name can be reused in one change."""
         self.informed = True
         if change.complete:
             self._principals.clear()
@@ -87,7 +87,7 @@ class Authenticator:
             self._grants.setdefault((grant.person, grant.tenant), {})[grant.id] = grant
 
     def _forget(self, tenant: TenantRecord) -> None:
-        """With its tokens and grants, told or not: the next tenant of that name must not inherit them."""
+        """Remove a tenant, its tokens and grants: the next tenant of that name must not inherit them."""
         known = self._tenants.get(tenant.name)
         if known is not None and known.id != tenant.id:
             return
@@ -115,7 +115,7 @@ class Authenticator:
 
 
 def unauthenticated() -> Unauthenticated:
-    """One answer for every cause, so that neither tenants nor tokens can be found by trying."""
+    """Return the one refusal for every cause, so that trying finds neither tenants nor tokens."""
     return Unauthenticated(
         "no valid token for this tenant: it is missing, unknown, expired or revoked, "
         "or there is no such tenant"
@@ -123,6 +123,6 @@ def unauthenticated() -> Unauthenticated:
 
 
 def unknown_tenant() -> InvalidArgument:
-    """The refusal of a request that has to say whose database it is about."""
+    """Return the refusal of a request that must name a tenant and names none."""
     problem = Problem("tenant", "missing; every action that is not a system action needs it")
     return InvalidArgument(f"{problem.field}: {problem.problem}", details=(problem,))

@@ -1,7 +1,7 @@
-"""A channel: frames of one socket become requests, and what is refused or answered goes back.
+"""A channel: turns the frames of one ROUTER socket into requests and sends replies back.
 
-Its mailbox is its socket. What both channels do alike is here: read a request, find out who is calling,
-answer the `system.` actions, refuse. What is done with everything else is the subclass's.
+Its mailbox is its socket. Here is what both channels share: parse a request, authenticate its caller, answer
+the `system.` actions, refuse. Subclasses handle all other requests.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ log = structlog.get_logger()
 NO_TESTS: frozenset[str] = frozenset()
 
 LINGER_MS = 2000
-"""Milliseconds that a stopping server gives to peers that do not read."""
+"""Milliseconds that a stopping server waits for peers to read their replies."""
 
 
 class Draining:
-    """From the wiring: refuse everything new; what was accepted is still answered."""
+    """From System: refuse new requests. Accepted requests are still answered."""
 
 
 class FlushUses:
-    """From the Clock: tell the Directory which tokens were used."""
+    """From the Clock: send the used tokens to the Directory."""
 
 
 class ChannelMailbox(Mailbox):
@@ -68,10 +68,10 @@ class ChannelMailbox(Mailbox):
         super().__init__(name, lambda _: None, supervisor=supervisor)
         self.socket = socket
         self.draining = False
-        """Whether everything new is refused. Here because it outlives an incarnation."""
+        """True while new requests are refused. Kept here because it outlives an incarnation."""
 
     def tell(self, message: Any) -> None:
-        """Leave a message from inside and wake the actor if it sleeps."""
+        """Append a message from another actor and wake this one if it sleeps."""
         self.socket.append(message)
 
     put = tell
@@ -94,7 +94,7 @@ class ChannelMailbox(Mailbox):
 
 
 class Channel(Actor):
-    """Owns one ROUTER socket; never waits for anybody. Subclasses implement `_admit`."""
+    """Owns one ROUTER socket; never blocks on another actor. Subclasses implement `_admit`."""
 
     mailbox: ChannelMailbox
 
@@ -124,19 +124,19 @@ class Channel(Actor):
             FlushUses: self._flush,
             Draining: self._drain,
         }
-        """By the kind of message; subclasses add theirs."""
+        """Handlers by type of message; subclasses add theirs."""
 
     def on_start(self) -> None:
-        """Ask the Directory for everything; until it has come, nobody is known."""
+        """Ask the Directory for all its data; until it has come, no token is known."""
         self._read_directory()
 
     def on_stop(self) -> None:
-        """Give peers a moment to take what waits for them, then close the socket."""
+        """Give peers LINGER_MS to read their replies, then close the socket."""
         self.mailbox.socket.drain(LINGER_MS)
         self.mailbox.socket.close()
 
     def on_receive(self, message: Any) -> None:
-        """One handler for each kind of message."""
+        """Call the handler of the message's type; TypeError if there is none."""
         handler = self._handlers.get(type(message))
         if handler is None:
             name, kind = type(self).__name__, type(message).__name__
@@ -147,31 +147,31 @@ class Channel(Actor):
 
     @abstractmethod
     def _admit(self, work: TenantRequest) -> None:
-        """Deal with a request that is no system action, from a known caller or ANYONE.
+        """Handle a request that is no system action, from an authenticated caller or ANYONE.
 
         An ActionError goes back as the refusal; any other exception is logged and goes back as `internal`.
         """
 
     def _count(self, caller: Principal, connection: bytes, now: float) -> None:
-        """Count a request before it is looked into, whatever becomes of it; an ActionError refuses it."""
+        """Count a request before it is handled, whatever its outcome; an ActionError refuses it."""
 
     def _refuse(self, work: TenantRequest, refusal: Refusal) -> None:
         """Send a refusal back. All refusals of readable requests pass here.
 
-        The caller is ANYONE where it had no token, and where a token was not even looked at or was not known.
+        The caller is ANYONE if there was no token, or if it was unknown or not checked.
         """
         self._reply(work.peer, encode_refusal(work, refusal))
 
     def _on_unauthenticated(self, request: Request, trace_id: str) -> None:
-        """Somebody was refused as unauthenticated, here or by `_admit`; called before the refusal goes."""
+        """Called before a request is refused as unauthenticated, here or by `_admit`."""
 
     def _tested_actions(self, caller: Principal) -> frozenset[str]:
-        """Actions that the caller's tenant is enrolled for as a tester."""
+        """Return the actions that the caller's tenant is enrolled for as a tester."""
         tenant = self._authenticator.tenant(caller.tenant)
         return NO_TESTS if tenant is None else self._profiles.of(tenant.id).tests
 
     def _require_open(self) -> None:
-        """Unavailable while the server stops."""
+        """Raise Unavailable while the server stops."""
         if self.mailbox.draining:
             raise stopping()
 
@@ -181,7 +181,7 @@ class Channel(Actor):
         self._read(frame, time.monotonic())
 
     def _read(self, frame: Frame, received: float) -> None:
-        """One message from a peer: [routing id, body] or [routing id, empty, body]."""
+        """Handle one message of a peer: [routing id, body] or [routing id, empty, body]."""
         parts = frame.parts
         delimited = len(parts) > 2 and parts[1] == b""
         try:
@@ -259,14 +259,14 @@ class Channel(Actor):
 
 
 def malformed() -> InvalidArgument:
-    """The refusal of a message whose frames are not an envelope."""
+    """Return the refusal of a message whose frames are not an envelope."""
     return InvalidArgument(
         "one message is one body frame, after an empty delimiter frame or none; this one had others"
     )
 
 
 def unread() -> Unavailable:
-    """The refusal of a request on a connection that does not read the replies it has."""
+    """Return the refusal of a request on a connection that does not read its replies."""
     return Unavailable(
         "this connection has more than 16 MiB of replies to read: read them before asking for more; "
         "nothing was done",
@@ -275,5 +275,5 @@ def unread() -> Unavailable:
 
 
 def stopping() -> Unavailable:
-    """The refusal of everything new while the server stops."""
+    """Return the refusal of new requests while the server stops."""
     return Unavailable("the server is stopping; nothing was done", retry_after_ms=1000)

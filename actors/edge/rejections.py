@@ -1,12 +1,12 @@
-"""Attempts that get no record each, such as those to administer over the data channel.
+"""Counts rejected messages and writes a few lines about them.
 
-They are counted for some seconds, and then recorded as one.
+AttemptCounter: attempts that get no audit record each, such as those to administer over the data channel, are
+counted for some seconds and recorded as one.
 
-What the Router has refused in the place of tenants, on its way to their logs.
-
-A caller who keeps sending what is refused is bound by no limit of its tenant, which counts accepted messages
-only. Its lines are bound here, so that it cannot fill the disk: further ones are counted, and a line says how
-many they were.
+RejectionLog: log lines about messages that the Router rejected on behalf of tenants. A caller that keeps
+sending messages that are rejected is bound by no limit of its tenant, which counts accepted messages only.
+Its lines are bound here, so that it cannot fill the disk: further ones are counted, and one line states their
+number.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from actors.routing.route import Route
 from transport.message import PERMISSION_DENIED, RESOURCE_EXHAUSTED, Refusal
 
 PERIOD_SECONDS = 5.0
-"""Records are at least so far apart."""
+"""Least time between two records, in seconds."""
 
 MOST_COUNTED = 1000
-"""Callers and actions that are counted apart in one period."""
+"""Most pairs of caller and action counted separately in one period."""
 
 OTHERS = "*"
-"""The action in the record of all that were not counted apart."""
+"""Action of the record about all attempts that were not counted separately."""
 
 DATA_CHANNEL = "over the data channel"
-"""How such an attempt was made, as a record says it."""
+"""How an attempt was made, as records word it."""
 
 
 class Attempt(NamedTuple):
-    """What is counted together."""
+    """Key of the counts: attempts that agree in these fields are counted together."""
 
     caller: Principal
     action: str
@@ -42,7 +42,7 @@ class Attempt(NamedTuple):
 
 
 class AttemptCounter:
-    """Pure: says what to record and when, and leaves the recording to its owner."""
+    """Counts attempts and returns the records that are due; its owner appends them. Pure."""
 
     def __init__(self, how: str = DATA_CHANNEL, outcome: str = PERMISSION_DENIED) -> None:
         """`how` ends the message of each record; `outcome` is the code of the refusal."""
@@ -53,7 +53,7 @@ class AttemptCounter:
         self._reported = -math.inf
 
     def add(self, attempt: Attempt, now: float) -> list[Entry]:
-        """Count one at this time.monotonic(); what to record by now, which is nothing in mid-period."""
+        """Count one attempt at this time.monotonic() and return the records due: none within a period."""
         if attempt in self._counts or len(self._counts) < MOST_COUNTED:
             self._counts[attempt] = self._counts.get(attempt, 0) + 1
         else:
@@ -61,7 +61,7 @@ class AttemptCounter:
         return self.drain(now) if now - self._reported >= PERIOD_SECONDS else []
 
     def drain(self, now: float) -> list[Entry]:
-        """What has been counted and not recorded."""
+        """Return records of all attempts counted since the last ones, and reset the counts."""
         seconds, self._reported = now - self._reported, now
         counts, self._counts = self._counts, {}
         others, self._others = self._others, 0
@@ -90,18 +90,17 @@ class AttemptCounter:
 
 
 def count_text(count: int, seconds: float) -> str:
-    """How often, such as `3 times in 5 s`; no time where it was the first for long."""
+    """Return a count in words, such as `3 times in 5 s`; without a time if `seconds` is infinite."""
     often = "once" if count == 1 else f"{count} times"
     return often if math.isinf(seconds) else f"{often} in {seconds:.0f} s"
 
 
 MOST_LINES = 10_000
-"""Lines of one tenant between two calls of `sum_up`, which come once a minute."""
-"""The action in the line about all that have none of their own."""
+"""Most lines of one tenant between two calls of `summarise`, which come once a minute."""
 
 
 class RejectionLog:
-    """For one actor, which notes what it refuses and tells it batch by batch."""
+    """Buffers the log lines of one actor's rejections and writes them batch by batch."""
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
@@ -116,7 +115,7 @@ class RejectionLog:
         route: Route | None,
         size: int,
     ) -> None:
-        """One that was refused now, with a reply of this size in bytes."""
+        """Add a request that was rejected now, with a reply of this size in bytes."""
         count = self._counts[tenant] = self._counts.get(tenant, 0) + 1
         if count <= MOST_LINES:
             now = self._accounts.clock()
@@ -124,14 +123,14 @@ class RejectionLog:
             self._batch.setdefault(tenant, []).append(line)
 
     def write(self) -> None:
-        """Tell what was noted since the last time: one message for each tenant."""
+        """Send the lines added since the last call to the log: one message for each tenant."""
         if self._batch:
             batch, self._batch = self._batch, {}
             for tenant, lines in batch.items():
                 self._accounts.tell(tenant, tuple(lines))
 
     def summarise(self) -> None:
-        """Tell how many have no lines of their own, and begin counting anew."""
+        """Write one line for each tenant that had more rejections than lines, and reset the counts."""
         self.write()
         counts, self._counts = self._counts, {}
         now = self._accounts.clock()
@@ -142,7 +141,7 @@ class RejectionLog:
 
 
 def summary_line(count: int, at: float) -> Line:
-    """The line in the place of so many."""
+    """Return the line that stands for `count` rejections without a line of their own."""
     return Line(
         at=at,
         source=FROM_ROUTER,

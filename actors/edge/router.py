@@ -1,7 +1,7 @@
-"""The Router: reads the data channel, finds out who is calling, and hands requests on.
+"""The Router: reads the data channel, authenticates callers and forwards requests to tenants.
 
-A caller without a valid token can neither wake nor create an actor: everything here is looked up in the
-router's own tables, which the Directory tells it.
+A caller without a valid token can neither wake nor create an actor: every look-up here is in the router's own
+tables, which the Directory publishes.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ from transport.router_socket import HEAVY_BYTES, Frame, RouterSocket
 from transport.validation import Limits
 
 UNAUTHENTICATED_COUNT = "router.unauthenticated"
-"""Refusals of whoever could not say who he is, in the figures."""
+"""Name of a count in the figures: refusals of unauthenticated callers."""
 
 REFUSED_COUNT = "router.refused"
-"""Refusals of callers of no tenant: in the figures, and in nobody's log."""
+"""Name of a count in the figures: refusals of callers of no tenant, which no tenant's log holds."""
 
 INVALID_COUNT = "router.invalid"
-"""Messages that were no request, in the figures."""
+"""Name of a count in the figures: messages that were no request."""
 
 TURNED_AWAY_COUNT = "router.turned_away"
-"""Messages that were not looked at, since their senders had too much refused, in the figures."""
+"""Name of a count in the figures: messages not parsed, because their payer owed time for refusals."""
 
 
 class RouterMailbox(ChannelMailbox):
@@ -65,11 +65,11 @@ class RouterMailbox(ChannelMailbox):
     def __init__(self, name: str, socket: RouterSocket, supervisor: Mailbox | None) -> None:
         super().__init__(name, socket, supervisor)
         self.admissions: dict[str, Admission] = {}
-        """Of tenants that mail has come for, by their ids. Here because they outlive an incarnation."""
+        """Admissions by tenant id. Kept here because they outlive an incarnation."""
 
 
 class Router(Channel):
-    """Authenticates and hands on; never waits for anybody."""
+    """Authenticates callers and forwards requests; never blocks on another actor."""
 
     mailbox: RouterMailbox
 
@@ -89,7 +89,7 @@ class Router(Channel):
         stats: Mailbox | None = None,
         rates: Rates = UNLIMITED,
     ) -> None:
-        """`accounts` is told what tenants never saw, `stats` how often; None where nobody wants to know."""
+        """`accounts` receives log lines of rejections, `stats` their counts; None for neither."""
         super().__init__(
             mailbox,
             directory=directory,
@@ -106,7 +106,7 @@ class Router(Channel):
         self._allowance = Allowance(rates)
         self._is_charged = False
         self._counted = NO_ADMISSION
-        """Of the caller's tenant, as far as the last message counted for one."""
+        """Admission of the caller's tenant, if the last message was counted for one."""
         self._attempt_counter = AttemptCounter()
         self._touched: dict[Mailbox, None] = {}
         self._rejection_log = None if accounts is None else RejectionLog(accounts)
@@ -115,7 +115,7 @@ class Router(Channel):
         self._handlers[TenantAddress] = self._on_address
 
     def handle(self, mail: deque[Any]) -> None:
-        """Take in all that has come before waking any tenant: their commits are shared by more messages."""
+        """Handle all mail before waking any tenant, so that more messages share one commit."""
         try:
             super().handle(mail)
         finally:
@@ -124,12 +124,12 @@ class Router(Channel):
                 mailbox.schedule()
             self._log_rejections()
 
-    # How much
+    # Allowance
 
     def _frame(self, frame: Frame) -> None:
-        """Read a message, unless its sender has spent the time that there is for what is charged.
+        """Read a message, unless its payer owes time.
 
-        That is what is refused, what strangers ask, and what is answered here.
+        Charged are refusals, requests of unauthenticated callers, and system actions.
         """
         began, body = time.monotonic(), frame.parts[-1]
         is_wary = began < self._allowance.wary_until or len(body) > HEAVY_BYTES
@@ -141,7 +141,10 @@ class Router(Channel):
             self._allowance.charge(self._payer(body), now - began, now)
 
     def _payer(self, body: bytes) -> str:
-        """Who answers for a message, by the tokens that can be read in it: a tenant, or STRANGERS."""
+        """Return who pays for a message, by the tokens found in it.
+
+        A tenant's name, the token id of a person of the platform, or UNAUTHENTICATED_SENDERS.
+        """
         for token in tokens_in(body):
             holder = self._authenticator.holder(token)
             if holder is not None:
@@ -149,7 +152,7 @@ class Router(Channel):
         return UNAUTHENTICATED_SENDERS
 
     def _turned_away(self, frame: Frame, now: float) -> bool:
-        """Refuse a message unread, or say that it is to be read."""
+        """Return False if a message may be read; refuse it unread and return True if not."""
         body = frame.parts[-1]
         payer = self._payer(body)
         owed = self._allowance.owed(payer, now)
@@ -166,7 +169,7 @@ class Router(Channel):
         return True
 
     def _is_for_the_known(self, body: bytes) -> bool:
-        """Whether a body is heavy, not too long, and names nothing that a stranger may ask for."""
+        """Return whether a body is heavy, within the limit, and names no public action."""
         if (
             not HEAVY_BYTES < len(body) <= self._limits.body_bytes
             or not self._authenticator.informed
@@ -177,7 +180,7 @@ class Router(Channel):
         return not any(name.encode() in body for name in public)
 
     def _turn_away(self, frame: Frame, refusal: Refusal | None) -> None:
-        """Answer under the id that can be found; without a refusal, not even that."""
+        """Send the refusal under the id found in the message; without a refusal or an id, send nothing."""
         self._is_charged = True
         parts = frame.parts
         id_ = recover_id(parts[-1], self._limits) if refusal is not None else None
@@ -199,7 +202,7 @@ class Router(Channel):
             admission = self._counted = self._admission(tenant)
             admission.charge(self._profiles.of(tenant.id).limits, now)
 
-    # Who may
+    # Permission
 
     def _admit(self, work: TenantRequest) -> None:
         if work.principal is not ANYONE:
@@ -211,7 +214,7 @@ class Router(Channel):
         self._forward(work, admission)
 
     def _require_allowed(self, work: TenantRequest) -> None:
-        """Return where the caller may have its tenant do this now."""
+        """Raise the refusal if the caller may not have its tenant do this now."""
         caller = work.principal
         tenant = self._tenant(work)
         route = self._snapshot.current.find(work.request.action, caller)
@@ -223,7 +226,7 @@ class Router(Channel):
         require_active(tenant)
 
     def _tenant(self, work: TenantRequest) -> TenantRecord | None:
-        """The caller's own; None where he names nobody, and for people of the platform, who have none."""
+        """Return the caller's tenant; None if the request names none, and for people of the platform."""
         caller, name = work.principal, work.request.tenant
         if name is None or caller.tenant is None:
             return None
@@ -233,11 +236,11 @@ class Router(Channel):
         return tenant
 
     def _public(self, request: Request) -> Admission:
-        """A caller without a token reaches only public actions, and only tenants that are awake and served.
+        """Return the admission for a caller without a token.
 
-        Everything else is answered as for a tenant that is not there, after the same looks at the same
-        tables: an action that is none, or a tenant that is asleep, would otherwise tell a stranger that the
-        tenant exists.
+        Such a caller reaches only public actions, and only tenants that are resident and active. Every other
+        request is refused as for an unknown tenant, after the same look-ups in the same tables: otherwise the
+        reply for an unknown action, or for a tenant that is not resident, would show that the tenant exists.
         """
         tenant = self._authenticator.tenant(request.tenant) or NO_TENANT
         route = self._snapshot.current.routes.get(request.action)
@@ -259,7 +262,7 @@ class Router(Channel):
     # Refusing
 
     def _refuse(self, work: TenantRequest, refusal: Refusal) -> None:
-        """A caller that is not known hears nothing of any tenant, and leaves nothing in its log."""
+        """Refuse. Unauthenticated callers learn nothing about a tenant and add nothing to its log."""
         self._is_charged = True
         tenant = self._authenticator.tenant(work.principal.tenant)
         if tenant is not None and refusal.code != UNAUTHENTICATED:
@@ -270,7 +273,7 @@ class Router(Channel):
         self._counts[UNAUTHENTICATED_COUNT if is_stranger else REFUSED_COUNT] += 1
 
     def _refuse_of(self, tenant: TenantRecord, work: TenantRequest, refusal: Refusal) -> None:
-        """A tenant's caller, in its words and with a line in its log."""
+        """Refuse a tenant's caller, in the tenant's own texts and with a line in its log."""
         body = encode_refusal(work, localise(refusal, self._profiles.of(tenant.id).config))
         if self._rejection_log is not None:
             route = self._snapshot.current.routes.get(work.request.action)
@@ -283,7 +286,7 @@ class Router(Channel):
         self._counts[INVALID_COUNT] += 1
 
     def _log_rejections(self) -> None:
-        """Tell what a batch's refusals were: nothing, as a rule."""
+        """Write the log lines and counts of a batch's rejections; most batches have none."""
         if self._rejection_log is not None:
             self._rejection_log.write()
         if self._counts and self._stats is not None:
@@ -312,7 +315,7 @@ class Router(Channel):
     def _on_address(self, message: TenantAddress) -> None:
         tenant, mailbox = message
         admission = self._admissions.get(tenant.id)
-        if admission is None:  # deleted meanwhile, and what waited is refused
+        if admission is None:  # deleted meanwhile; its queued requests were refused
             return
         for work in admission.release(mailbox):
             if not mailbox.try_enqueue(work):
@@ -330,7 +333,7 @@ class Router(Channel):
             self._close(self._admissions.pop(id_))
 
     def _close(self, admission: Admission) -> None:
-        """A tenant that is deleted has no log any more, and another one may have its name by now."""
+        """Refuse the queued requests of a deleted tenant: it has no log, and its name may be reused."""
         for work in admission.waiting:
             super()._refuse(work, deleted(admission.tenant).refusal)
             self._counts[REFUSED_COUNT] += 1
@@ -345,9 +348,9 @@ class Router(Channel):
 NO_TENANT = TenantRecord("", "")
 NO_ADMISSION = Admission(NO_TENANT)
 DENY_ALL = Rule(frozenset(), None)
-"""In the place of a tenant, an inlet and an action's rule that are not there."""
+"""Stand in for a tenant, an admission and an action's rule that do not exist."""
 
 
 def deleted(tenant: TenantRecord) -> ActionError:
-    """The refusal of what still waited for a tenant that is deleted."""
+    """Return the refusal of a request queued for a tenant that was deleted."""
     return Unavailable(f"tenant {tenant.name} is deleted; nothing was done")

@@ -1,4 +1,4 @@
-"""The action that words for end users that a connector is not subscribed: what it has to be."""
+"""Checks between entries of an index: the `not_subscribed` action of a connector, which words a refusal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WORDS = "user_message"
 
 
 def check_not_subscribed_action(action: Action, connector: Connector) -> Iterator[str]:
-    """What keeps it from being asked in the middle of a request that is refused."""
+    """Yield what keeps the action from being called while a request is refused."""
     if action.effect != "read" or action.channel != DATA:
         yield 'must have effect = "read" and channel = "data": what is refused leaves nothing'
     asked = {"connector": connector.name, "operation": f"{connector.name}.operation"}

@@ -1,4 +1,4 @@
-"""Which version of an action an environment serves, and why."""
+"""Selects the version of an action or connector that an environment serves, with the reason."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ NONE_SERVED = "none served"
 
 
 class Selection(NamedTuple):
-    """Which version is served, and why."""
+    """The version that is served, and the reason."""
 
     version: Version | None
-    """None where no version is written; for NONE_SERVED the newest one, which is not served."""
+    """None if no version is written; for NONE_SERVED the newest one, which is not served."""
     reason: str
-    """Travels in `meta.reason`: newest, tester, a fallback, dummy or none served."""
+    """Sent as `meta.reason`: newest, tester, a fallback, dummy or none served."""
     taken_out: bool = False
-    """Nothing is served, and a version would be were it not erroring."""
+    """True if no version is served and one would be if it were not erroring."""
 
     @property
     def is_served(self) -> bool:
-        """False where callers are told that nothing is there yet."""
+        """False if no version is served."""
         return self.reason != NONE_SERVED
 
 
 def rank_versions(
     owner: Action | Connector, environment: Environment, tester: bool = False
 ) -> tuple[Version, ...]:
-    """The versions that an environment serves, best first: each takes over where those before it fail.
+    """Return the versions that an environment serves, best first; each is the fallback of the ones before.
 
-    The newest comes first; erroring ones come after all that are sound.
+    The newest comes first; erroring versions come last.
     """
     states = _states(environment, tester)
     served = [version for version in owner.versions if version.state in states]
@@ -48,11 +48,11 @@ def rank_versions(
 
 
 def select(owner: Action | Connector, environment: Environment, tester: bool = False) -> Selection:
-    """Decide which version an environment serves: the newest whose state it serves.
+    """Select the version that an environment serves: the newest whose state it serves.
 
-    An erroring one is served only where nothing else is. An action without versions is a dummy. The
-    reason is the first that holds: `tester` where only testers get the version; a fallback where a newer
-    one is erroring or reverted (the newest such decides which); `dummy`; `newest`.
+    An erroring version is served only if no other is. An action without versions is a dummy. The reason is
+    the first that holds: `tester` if only testers get the version; a fallback if a newer version is erroring
+    or reverted (the newest such decides which); `dummy`; `newest`.
     """
     versions = owner.versions
     if not versions:
@@ -68,7 +68,7 @@ def select(owner: Action | Connector, environment: Environment, tester: bool = F
 def selected_in(
     owner: Action | Connector, version: Version, places: Iterable[Environment], tester: bool = False
 ) -> list[str]:
-    """The environments that serve this version first."""
+    """Return the names of the environments that select this version."""
     return [
         place.name
         for place in places
@@ -77,7 +77,7 @@ def selected_in(
 
 
 def reason(chosen: Version, versions: tuple[Version, ...], environment: Environment) -> str:
-    """Why this one of these is served."""
+    """Return why `chosen` is served, of all `versions` of its action."""
     if chosen.state not in environment.serves:
         return TESTER
     newer = versions[: versions.index(chosen)]

@@ -1,8 +1,8 @@
 """The Registry: owns the index, publishes routing tables, is the only writer of registry.toml.
 
 A change is made in this order: the move is planned, the code loaded, the file replaced, the table published.
-What goes wrong before the file is replaced has changed nothing. The machine's own move is the exception: it
-is served at once, and written as soon as the file can be.
+A failure before the file is replaced changes nothing. A trip, the machine's own move, is the exception: it is
+in force at once, and written as soon as the file can be written.
 """
 
 from __future__ import annotations
@@ -64,14 +64,14 @@ from actors.schema.source import did_you_mean
 log = structlog.get_logger()
 
 DRY_RUN = "dry run"
-"""The reason of a version that nobody is served by."""
+"""Reason of a version that is loaded for a dry run only."""
 
 RETRY_WRITE_SECONDS = 10.0
-"""After which a file that could not be written is tried again."""
+"""Seconds after which a write of registry.toml that failed is retried."""
 
 
 class Registry(Actor):
-    """Replaces the published table between two messages; what has begun ends on its own version."""
+    """Replaces the published table between two messages; calls that have started finish on their version."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class Registry(Actor):
         clock: Mailbox | None = None,
         receipts: Path | None = None,
     ) -> None:
-        """`prepare` does beforehand what the first message on a new table would otherwise wait for."""
+        """`prepare` does in advance what the first request on a new table would wait for."""
         super().__init__(mailbox)
         self._path = path
         self._environment = environment
@@ -97,7 +97,7 @@ class Registry(Actor):
         )
         self._receipts = Receipts(receipts, snapshot.file_digest)
         self._is_settled = False
-        """Whether the file's last change is known to be on disk: an incarnation before may not have said."""
+        """Whether the file's last change is known to be on disk; not known after a restart of this actor."""
         self._unsettled: Unsettled | None = None
         self._handlers: dict[type, Callable[[Any], object]] = {
             Reload: self._reload,
@@ -110,9 +110,9 @@ class Registry(Actor):
         }
 
     def on_start(self) -> None:
-        """What the machine took out before, and no file could say, is out from the first call on."""
+        """Apply the pending trips of an earlier server before the first call."""
         for move in self._pending_trips.before(self._snapshot.current.described):
-            with suppress(TenantryError):  # then it may fail anew
+            with suppress(TenantryError):  # then it may fail and be tripped again
                 self._served_without(move)
         if not self._pending_trips:
             self._pending_trips.clear()
@@ -181,7 +181,7 @@ class Registry(Actor):
         return moved
 
     def _replace(self, text: str, expected: str) -> None:
-        """As the file's `replace`; where that cannot be settled it is done all the same, and noted."""
+        """Replace the file; if the sync fails, keep the change and remember the problem."""
         try:
             replace_if_unchanged(self._path, text, expected)
         except Unsettled as problem:
@@ -192,7 +192,7 @@ class Registry(Actor):
         self._is_settled = self._unsettled is None
 
     def _transition_table(self, message: Move, plan: Transition) -> RoutingTable:
-        """FailedPrecondition where it could not be served as planned."""
+        """Raise FailedPrecondition if the index could not be served as planned."""
         key = _key(message)
         try:
             table = self._built(self._edited(plan), key.__eq__)
@@ -225,7 +225,7 @@ class Registry(Actor):
     # Trying
 
     def _load_version(self, message: LoadVersion) -> Route:
-        """By itself: what is served goes on with the code that it has."""
+        """Load one version apart from the published table, which keeps its code."""
         index = self._snapshot.current.described
         action = index.actions.get(message.name)
         if action is None:
@@ -250,7 +250,7 @@ class Registry(Actor):
         version = owner and owner.version(message.version)
         loaded = self._snapshot.current.loaded_versions.get(key)
         if not version or loaded is None or not loaded.detector.is_tripped:
-            return  # somebody was quicker: it has been moved, or its code is other code
+            return  # it was moved meanwhile, or its code was replaced
         move = Move(
             message.name,
             message.version,
@@ -263,14 +263,14 @@ class Registry(Actor):
         )
         table = self._served_without(move)
         if table is None:
-            loaded.detector.reset()  # what was to take over has been moved meanwhile
+            loaded.detector.reset()  # its fallback was moved meanwhile
             return
         self._announce(message, move, table)
         self._record(move, version.state, message.failures)
         self._retry_write()
 
     def _served_without(self, move: Move) -> RoutingTable | None:
-        """The table that is served from now on; None, and the one before, where nothing takes over."""
+        """Serve a table without this version and return it; None, and no change, without a fallback."""
         plan = plan_transition(self._snapshot.current.described, move)
         table = self._built(self._edited(plan), lambda _: False)
         serving = _route_of(table, move.kind, move.name)
@@ -281,7 +281,7 @@ class Registry(Actor):
         return table
 
     def _retry_write(self) -> None:
-        """Write what the machine did; where that fails, the Clock has it tried again."""
+        """Write the pending trips; if that fails, ask the Clock for a retry."""
         if not self._pending_trips:
             return
         table = self._snapshot.current
@@ -303,7 +303,7 @@ class Registry(Actor):
         for route in {**table.routes, **table.testers}.values():
             for running in route.detector.hung_calls() if route.detector else ():
                 log.error(
-                    "a function does not end",
+                    "function hung",
                     tenant=running.tenant,
                     action=route.name,
                     version=route.version,
@@ -332,7 +332,7 @@ class Registry(Actor):
 
 
 def _entry(move: Move, origin: str, failures: tuple[Failure, ...]) -> Entry:
-    """Who, from where to where, why, and for which request; when is the log's to say."""
+    """Return the audit entry of a move; the log adds the time."""
     params: dict[str, Any] = {
         move.kind: move.name,
         "version": move.version,
@@ -384,14 +384,14 @@ def _moved(message: Move, plan: Transition, table: RoutingTable) -> Moved:
 
 
 def _require_loadable(index: Index, plan: Transition) -> None:
-    """What is served elsewhere only has to be sound, too."""
+    """Raise CodeProblem if the code of a version that is served only elsewhere cannot be loaded."""
     codebase = Codebase(index.root)
     load = codebase.load if plan.kind == FUNCTION else codebase.load_connector
     load(plan.values.get("code") or plan.version.code or "")
 
 
 def _other_code(table: RoutingTable, index: Index) -> list[str]:
-    """Whose file is other than it was when it was loaded; only what is still served by that file."""
+    """Return a sentence for each served version whose file has changed since it was loaded."""
     codebase = Codebase(index.root)
     return [
         f"{name} version {number}: its code has changed ({loaded.code.file.name})"

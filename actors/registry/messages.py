@@ -1,4 +1,4 @@
-"""What the Registry is asked and told, and what it answers."""
+"""Messages that the Registry receives, and its replies."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from actors.routing.health import Failure
 
 
 class Reload(NamedTuple):
-    """Ask: take in the index as the file says it now, and the code of what it serves.
+    """Ask: load registry.toml as it is now, and the code of what it serves.
 
-    Answered by Reloaded. IndexProblem, CodeProblem: what is wrong; nothing is changed then.
+    Answered by Reloaded. IndexProblem or CodeProblem says what is wrong; nothing is changed then.
     """
 
     digest: str | None = None
-    """Only where the file still has this one, which whoever asks has seen; Aborted where it has not."""
+    """Digest of the file that the caller has seen; Aborted if the file has another by now."""
 
 
 class Reloaded(NamedTuple):
@@ -25,31 +25,30 @@ class Reloaded(NamedTuple):
 
     digest: str
     changes: tuple[str, ...]
-    """What is other than before, in sentences."""
+    """The differences to the index before, in sentences."""
 
 
 class Diff(NamedTuple):
-    """Ask: how the file differs from what is in force. Answered by Difference; IndexProblem."""
+    """Ask: compare the file with the index in force. Answered by Difference; IndexProblem."""
 
 
 class Difference(NamedTuple):
-    """Between what is in force and what the file says."""
+    """The differences between the index in force and the file."""
 
     digest: str
-    """Of the file: what Reload takes."""
+    """Digest of the file, for Reload."""
     changes: tuple[str, ...]
-    """In sentences; empty where the file is what is in force, and nobody's code has changed."""
+    """In sentences; empty if neither the file nor any code has changed."""
     text: str
-    """As `diff -u` shows it."""
+    """The differences in the format of `diff -u`."""
 
 
 class Move(NamedTuple):
     """Ask: move a version to another state. Answered by Moved.
 
-    NotFound; FailedPrecondition where no such move is allowed, where it would break callers and nobody says
-    why that has to be, or where the version's code cannot be served; Aborted where the version is not in the
-    state that is expected, and where the file was edited by hand; Unavailable where it cannot be written.
-    Nothing is changed then.
+    NotFound; FailedPrecondition if the move is not allowed, if it would break callers and `breaking` gives no
+    reason, or if the version's code cannot be served; Aborted if the version is not in the expected state, or
+    if the file was edited by hand; Unavailable if the file cannot be written. Nothing is changed then.
     """
 
     name: str
@@ -57,26 +56,26 @@ class Move(NamedTuple):
     to: str
     why: str
     by: str
-    """Who asks for it, for the file."""
+    """Who asks for the move, as written to the file."""
     capacity: str
-    """As who, for the admin log."""
+    """The role they act in, for the audit log."""
     person: str | None = None
     kind: str = FUNCTION
     """FUNCTION or CONNECTOR."""
     expected: str | None = None
-    """The state that it is moved from."""
+    """The state that the version must be in."""
     request: str | None = None
     """The user request that this serves, such as `R-12`."""
     breaking: str | None = None
-    """Why callers have to put up with a change that breaks them."""
+    """Why a change that breaks callers is necessary."""
     code: str | None = None
-    """Where its code is from now on; only of one that comes from `dummy` or is under dev."""
+    """Its new code reference; only for a version that comes from `dummy` or is under dev."""
     trace_id: str | None = None
     receipt: Receipt | None = None
 
 
 class Moved(NamedTuple):
-    """The move is on disk, and served from now on."""
+    """The move is on disk and in force."""
 
     name: str
     version: int
@@ -84,15 +83,15 @@ class Moved(NamedTuple):
     """The state that it was in."""
     to: str
     breaks: tuple[str, ...]
-    """What callers have to put up with."""
+    """The changes that break callers."""
     served: Mapping[str, Any]
-    """`version`, `state` and `reason` of what is served here now."""
+    """`version`, `state` and `reason` of the version that is served here now."""
 
 
 class LoadVersion(NamedTuple):
     """Ask: load a version, served or not, as its file is now. Answered by its actors.routing.table.Route.
 
-    NotFound; FailedPrecondition where its code cannot be loaded.
+    NotFound; FailedPrecondition if its code cannot be loaded.
     """
 
     name: str
@@ -100,7 +99,10 @@ class LoadVersion(NamedTuple):
 
 
 class Trip(NamedTuple):
-    """Tell, by the turn that found it: this version keeps failing. Its fallback is served already."""
+    """Tell: this version keeps failing and was tripped; its fallback is served already.
+
+    Sent by the thread that reached the threshold.
+    """
 
     name: str
     version: int
@@ -110,8 +112,8 @@ class Trip(NamedTuple):
 
 
 class CheckHangs(NamedTuple):
-    """From the Clock: count calls that do not end as failed."""
+    """From the Clock: count hung calls as failures."""
 
 
 class RetryWrite(NamedTuple):
-    """From the Clock: what the machine has taken out is not on disk yet."""
+    """From the Clock: try again to write pending trips to registry.toml."""

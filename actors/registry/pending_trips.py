@@ -1,7 +1,7 @@
-"""What the machine has taken out and the index's file does not say yet, since it could not be written.
+"""Pending trips: versions that were tripped while registry.toml could not be written.
 
-It stays out for as long as the file has that version as it was then, and its code is the same: also after a
-restart, for which it is kept in a file beside the databases.
+Such a version stays tripped as long as registry.toml has it in the same state and its code is unchanged, also
+after a restart, for which the trips are kept in a file beside the databases.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from actors.registry.transitions import Transition
 log = structlog.get_logger()
 
 MACHINE = "machine"
-"""Who moves a version that keeps failing."""
+"""Who moves a version that keeps failing, in the file and in the audit log."""
 
 FILE = "taken-out.json"
-"""In the data directory; there only while the index cannot be written."""
+"""Name of a file in the data directory; it exists only while registry.toml cannot be written."""
 
 Key = tuple[str, int]
 
 
 class Kept(NamedTuple):
-    """A version that was taken out, as it was."""
+    """A version as it was when it was tripped."""
 
     kind: str
     name: str
     number: int
     state: str
     code: str | None
-    """The digest of its file."""
+    """The digest of its file; None if it has none."""
 
 
 class PendingTrips:
-    """The plans of one Registry; `plans` outlive an incarnation of it, the file a server."""
+    """The pending trips of one Registry; `plans` outlive an incarnation of it, the file outlives a server."""
 
     def __init__(self, plans: dict[Key, Transition], path: Path | None) -> None:
-        """Without a path they end with the process."""
+        """Without a path the trips end with the process."""
         self._plans = plans
         self._path = path
         self._kept: list[Kept] = []
@@ -57,19 +57,22 @@ class PendingTrips:
         return bool(self._plans)
 
     def add(self, key: Key, plan: Transition) -> None:
-        """It is served already, and is to be written."""
+        """Add a trip that is in force and not yet written."""
         self._plans[key] = plan
 
     def clear(self) -> None:
-        """The index's file says all of it, or something else that people want."""
+        """Remove all: registry.toml has the trips, or people have edited it otherwise."""
         self._plans.clear()
         self._kept = []
         if self._path is not None:
-            with suppress(OSError):  # what it says is compared with the index, whenever it is read
+            with suppress(OSError):  # it is compared with the index whenever it is read
                 self._path.unlink(missing_ok=True)
 
     def keep(self, root: Path) -> None:
-        """For the next start: the index's file, whose code lies below `root`, could not be written."""
+        """Write the trips for the next start, because registry.toml could not be written.
+
+        `root` is the directory of the index's code.
+        """
         kept = [_kept(plan, Codebase(root)) for plan in self._plans.values()]
         if self._path is None or kept == self._kept:
             return
@@ -80,7 +83,7 @@ class PendingTrips:
             log.error("what was taken out is forgotten by the next start", error=error_text(error))
 
     def text(self, index: Index) -> str:
-        """The index's text with all of it, where its file still has the version as it was then."""
+        """Return the index's text with all trips whose version is still in the state it was tripped in."""
         text = index.text
         for plan in self._plans.values():
             version = _version(index, plan.kind, plan.name, plan.version.number)
@@ -89,7 +92,7 @@ class PendingTrips:
         return text
 
     def before(self, index: Index) -> Iterator[Move]:
-        """What a server before this one took out, where neither state nor code has changed since."""
+        """Return the trips that an earlier server left, if neither state nor code has changed since."""
         codebase = Codebase(index.root)
         for kept in _read(self._path):
             version = _version(index, kept.kind, kept.name, kept.number)
@@ -115,7 +118,7 @@ def _version(index: Index, kind: str, name: str, number: int) -> Version | None:
 
 
 def _read(path: Path | None) -> list[Kept]:
-    """Of a file that cannot be read nothing: what keeps failing is taken out anew."""
+    """Return nothing if the file cannot be read: versions that keep failing are tripped again."""
     try:
         return [] if path is None else [Kept(*row) for row in json.loads(path.read_bytes())]
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The published routing table: one reference, replaced as a whole by the Registry and read by everybody."""
+"""The routing snapshot: one reference to the current table, replaced as a whole by the Registry."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ Served = TypeVar("Served", Route, ConnectorRoute)
 
 
 class RoutingSnapshot:
-    """An immutable snapshot, and whom to tell about it."""
+    """The current routing table, which every actor may read, and the Registry that replaces it."""
 
     __slots__ = ("current", "file_digest", "pending_trips", "registry", "running_calls", "tenants")
 
     def __init__(self, current: RoutingTable, registry: Mailbox | None = None) -> None:
         self.current = current
         self.registry = registry
-        """Of the actor that replaces the snapshot; None where nothing ever does."""
+        """Mailbox of the Registry; None if the table is never replaced."""
         self.running_calls = RunningCalls()
-        """What is called of it at this moment."""
+        """The calls that run at this moment."""
         self.tenants = 1
-        """How many this environment has that can call: the Directory's to say."""
+        """How many tenants of this environment can call; the Directory sets it."""
         self.file_digest = current.described.digest
-        """That actor's own, as the next; here because it outlives an incarnation: of the file as it was last
-        read or written."""
+        """Digest of registry.toml as last read or written. For the Registry only, as is the next one; kept
+        here because it outlives an incarnation."""
         self.pending_trips: dict[Key, Transition] = {}
-        """What the machine has taken out and the file does not say yet."""
+        """Versions that were tripped and are not yet moved in the file."""
 
     def report_failure(self, route: Route | ConnectorRoute, running: Running | None) -> None:
-        """A call of this version ended in an unexpected error; where that is one too many, tell."""
+        """Count a call that ended in an unexpected error; log it or trip the version at the threshold."""
         detector, instead = route.detector, route.fallback
         if detector is None or running is None:
             return
@@ -63,7 +63,7 @@ class RoutingSnapshot:
 
 
 def select_healthy(route: Served, tenant_id: str) -> Served:
-    """The route or service itself, or what takes over for this tenant; the last there is takes no leave."""
+    """Return the first route that is not tripped for this tenant: itself, a fallback, or the last one."""
     found = route
     while found.detector is not None and found.fallback is not None:
         if not found.detector.is_tripped_for(tenant_id):

@@ -1,7 +1,7 @@
-"""The code cache: the code of versions, as it was loaded, from one table to the next.
+"""The code cache: keeps the loaded code of versions from one table to the next.
 
-What a table serves goes on being served by the very code that the table before had, unless that is doubted:
-nobody's half-written file is taken in because somebody else moved a version.
+A table serves a version with the very code that the table before had, unless that must be rechecked: moving
+one version never loads the half-written file of another.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from actors.index.entries import Index, Threshold, Version
 from actors.routing.health import FailureDetector
 
 Key = tuple[str, int]
-"""An action's name, or what `connector_key` makes of a connector's, and a version's number."""
+"""An action's name, or the `connector_key` of a connector's name, and a version's number."""
 
 Load = Callable[[Codebase, str, Loaded | None], Loaded]
 
 
 def connector_key(name: str) -> str:
-    """An action may have the name of a connector; no name has a space in it."""
+    """Return a connector's name as a key. An action may have the same name; no name contains a space."""
     return f"connector {name}"
 
 
 class LoadedVersion(NamedTuple):
-    """One version's code."""
+    """The code of one version, and the detector that counts its failures."""
 
     code: Loaded
     detector: FailureDetector
@@ -41,12 +41,12 @@ EMPTY: LoadedVersions = MappingProxyType({})
 
 
 def all_versions(_: Key) -> bool:
-    """Doubt all: look at each file again."""
+    """Return True: recheck the file of every version."""
     return True
 
 
 class CodeCache:
-    """Loads what one table needs, and remembers it for the next."""
+    """Loads the code that one table needs, and keeps it for the next."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class CodeCache:
         must_recheck: Callable[[Key], bool] = all_versions,
         load: Load = Codebase.load,
     ) -> None:
-        """Where `doubt` says so, a version's file is read, and loaded anew if it is not as it was."""
+        """`must_recheck` says whether a version's file is read again, and loaded again if it has changed."""
         self._codebase = Codebase(root)
         self._load = load
         self._threshold = threshold
@@ -66,16 +66,19 @@ class CodeCache:
 
     @property
     def versions(self) -> LoadedVersions:
-        """All that was asked for."""
+        """All versions that `get` returned."""
         return MappingProxyType(dict(self._versions))
 
     @property
     def modules(self) -> tuple[ModuleType, ...]:
-        """Each once."""
+        """The modules of these versions, each once."""
         return tuple(dict.fromkeys(each.code.module for each in self._versions.values()))
 
     def get(self, name: str, version: Version) -> LoadedVersion:
-        """The code of one version; CodeProblem, also where it is not what left `under dev`."""
+        """Return the code of one version.
+
+        Raises CodeProblem if it cannot be loaded, or has changed since it left `under dev`.
+        """
         key = (name, version.number)
         found = self._versions.get(key)
         if found is None:
@@ -96,7 +99,7 @@ class CodeCache:
 
 
 def require_unchanged(loaded: Loaded, version: Version) -> None:
-    """CodeProblem where a version that has left `under dev` is not what it was then."""
+    """Raise CodeProblem if the code of a version has changed since it left `under dev`."""
     if version.digest is not None and version.digest != loaded.digest:
         raise CodeProblem(
             f"code {loaded.reference}: {loaded.file} has changed since version {version.number} left "
@@ -106,7 +109,7 @@ def require_unchanged(loaded: Loaded, version: Version) -> None:
 
 
 class ProblemCollector:
-    """What is wrong with the code of one index, told all at once."""
+    """Collects what is wrong with the code of one index, to raise all of it at once."""
 
     def __init__(self, index: Index) -> None:
         self._path = index.path
@@ -114,7 +117,7 @@ class ProblemCollector:
 
     @contextmanager
     def collect(self, name: str, version: Version | None) -> Iterator[None]:
-        """Note a CodeProblem of this version and go on."""
+        """Collect a CodeProblem of this version instead of raising it."""
         try:
             yield
         except CodeProblem as problem:
@@ -122,6 +125,6 @@ class ProblemCollector:
             self._found[f"{self._path}: {name} version {number}: {problem}"] = None
 
     def raise_all(self) -> None:
-        """Raise what was noted as one."""
+        """Raise the collected problems as one CodeProblem, if there are any."""
         if self._found:
             raise CodeProblem("\n".join(self._found))

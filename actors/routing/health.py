@@ -1,11 +1,11 @@
-"""How one version fares in this process: what decides that the machine takes it out, and for whom.
+"""Failure detection for one version in this process: decides whether it is tripped, and for which tenants.
 
-One tenant's failures may have a cause of its own: its data, its callers' input, what its outside service
-answers. They take the version out for that tenant alone, for a while and in memory; for all it goes out only
-where failures come from several. What has nothing to fall back on stays, and an alarm is raised.
+One tenant's failures may have a cause of its own: its data, its callers' input, the replies of its outside
+service. They trip the version for that tenant alone, for a while and in memory; it is tripped for all tenants
+only if failures come from several. A version without a fallback stays, and an alarm is raised.
 
-Every tenant's turn counts here and one of them finds that enough is enough, in the turn in which that
-happens; so this is shared, and safe for the same reason as a mailbox's token: each step is one operation that
+Every tenant's thread counts failures here; the one that reaches the threshold trips the version in the same
+turn. So this is shared, and safe for the same reason as a mailbox's token: each step is one operation that
 CPython does as a whole (`next` of a count, `append` and `pop` of a deque, a dictionary's item).
 """
 
@@ -20,37 +20,37 @@ from typing import Final, NamedTuple, Self
 from actors.index.entries import Threshold
 
 HUNG_AFTER = 30.0
-"""Seconds in a function after which its call counts as failed although it has not ended.
+"""Seconds in a function after which its call is hung and counts as a failure.
 
 Not the request's own timeout: callers could make that so short that a sound version seemed to hang."""
 
 
 CHECK_SECONDS = 1.0
-"""How often calls that hang are looked for."""
+"""Seconds between two checks for hung calls."""
 
 SEVERAL: Final = 3
-"""Tenants whose failures are the version's own; where an environment has fewer, all of them that call it."""
+"""Tenants whose failures trip a version for all; if an environment has fewer, all that call it."""
 
 TRIP_SECONDS: Final = 600.0
-"""For which a version is out for one tenant; an alarm is raised again after as long."""
+"""Seconds for which a version is tripped for one tenant, and between two alarms."""
 
 MOST_TENANTS: Final = 1000
-"""Tenants whose failures are remembered of one version; what failed longest ago is forgotten first."""
+"""Most tenants whose failures are kept for one version; the oldest failure is dropped first."""
 
 
 class Blame(Enum):
-    """What a failure means that was one too many."""
+    """What follows from a failure that reached the threshold; the values are log events."""
 
     VERSION = "a version keeps failing and was taken out"
-    """For all: failures come from several tenants."""
+    """Tripped for all tenants: failures come from several."""
     TENANT = "a version keeps failing for one tenant and was taken out for it"
-    """For the tenant whose call it was."""
+    """Tripped for the tenant of the failed call."""
     ALARM = "a version keeps failing and stays in service: there is nothing to fall back on"
-    """For no tenant: it would be out if anything could take over."""
+    """Not tripped, because it has no fallback."""
 
 
 class Failure(NamedTuple):
-    """One call that ended in an unexpected error, or did not end."""
+    """One call that ended in an unexpected error, or hung."""
 
     call: int
     """Its number among the version's calls, from 1 on."""
@@ -61,7 +61,7 @@ class Failure(NamedTuple):
 
 
 class Running(NamedTuple):
-    """A call that has begun; `with running:` says when it ends, one way or the other."""
+    """A call that has started; leaving `with running:` finishes it, whatever its outcome."""
 
     call: int
     began: float
@@ -78,20 +78,20 @@ class Running(NamedTuple):
 
 
 class TenantFailures:
-    """What one tenant has with a version, from its first failure on."""
+    """One tenant's calls and failures of a version, from its first failure on."""
 
     __slots__ = ("calls", "failures", "tripped_until")
 
     def __init__(self, most: int) -> None:
         self.calls = 0
-        """Of this tenant, since."""
+        """Calls of this tenant since its first failure."""
         self.failures: deque[tuple[int, float]] = deque(maxlen=most)
-        """The latest: after how many calls, and time.monotonic() in seconds."""
+        """The latest failures: the count of calls before each, and time.monotonic() in seconds."""
         self.tripped_until = 0.0
-        """In seconds of time.monotonic(): until then the fallback is served to it."""
+        """time.monotonic() in seconds: until then this tenant is served the fallback."""
 
     def add_failure(self, limit: Threshold, now: float) -> bool:
-        """One more failure; True where it is one too many for this tenant, and not known to be."""
+        """Add a failure; True if it reaches the threshold and the version is not tripped for the tenant."""
         self.failures.append((self.calls, now))
         calls, since = self.failures[0]
         if self.tripped_until > now or len(self.failures) < limit.failures:
@@ -99,13 +99,13 @@ class TenantFailures:
         return self.calls - calls < limit.calls and now - since <= limit.seconds
 
     def trip(self, now: float) -> None:
-        """Out for a while; what comes after is judged anew."""
+        """Trip the version for TRIP_SECONDS, and forget the failures so far."""
         self.tripped_until = now + TRIP_SECONDS
         self.failures.clear()
 
 
 class FailureDetector:
-    """Of one version, from when its code was loaded."""
+    """Counts the calls and failures of one version from when its code was loaded. Shared by threads."""
 
     __slots__ = (
         "_alarmed_until",
@@ -122,29 +122,29 @@ class FailureDetector:
     )
 
     def __init__(self, threshold: Threshold | None) -> None:
-        """`threshold` is None where the machine takes nothing out."""
+        """`threshold` is None if versions are never tripped."""
         self.threshold = threshold
         self.is_tripped = False
-        """True from the failure on that was one too many for all: the fallback is served."""
+        """True once the version is tripped for all tenants: the fallback is served."""
         self.evidence: tuple[Failure, ...] = ()
-        """The failures for which it went out."""
+        """The failures that tripped it."""
         self.by_tenant: dict[str, TenantFailures] = {}
-        """By tenant; empty where none has failed."""
+        """Failures by tenant; empty if no call has failed."""
         self._calls = itertools.count(1)
         self._callers: dict[str, None] = {}  # the first few
         self._failures: deque[Failure] = deque(maxlen=threshold.calls if threshold else 5)
         self._running: dict[str, Running] = {}
         self._hung: set[int] = set()
-        self._token: deque[None] = deque([None])  # whoever pops it is the one who takes it out
+        self._token: deque[None] = deque([None])  # the thread that pops it trips the version
         self._alarmed_until = 0.0
 
     def start(self, tenant: str, trace_id: str) -> Running:
-        """A call begins. One tenant has one at a time."""
+        """Start a call that is checked for hanging. One tenant has one such call at a time."""
         running = self._running[tenant] = self.track(tenant, trace_id)
         return running
 
     def track(self, tenant: str, trace_id: str) -> Running:
-        """A call that nobody looks for when it hangs: a connector's, which is cancelled at its deadline."""
+        """Start a call that is not checked for hanging: a connector's, which is cancelled at its deadline."""
         if len(self._callers) < SEVERAL:
             self._callers[tenant] = None
         if self.by_tenant and (counts := self.by_tenant.get(tenant)) is not None:
@@ -152,15 +152,15 @@ class FailureDetector:
         return Running(next(self._calls), time.monotonic(), trace_id, tenant, self)
 
     def finish(self, running: Running) -> None:
-        """It has ended, one way or the other."""
+        """Finish a call, whatever its outcome."""
         self._running.pop(running.tenant, None)
 
     def record_failure(
         self, running: Running, tenants: int = 1, *, is_replaceable: bool = True
     ) -> Blame | None:
-        """It has failed; what that means, told to one call, where it is one too many.
+        """Count a failure; return what follows, to one call only, if it reaches the threshold.
 
-        `tenants` is how many the environment has; not `is_replaceable` where nothing would take over.
+        `tenants` is how many the environment has; `is_replaceable` is False if there is no fallback.
         """
         if not self._counts(running):
             return None
@@ -180,24 +180,24 @@ class FailureDetector:
         return None
 
     def is_tripped_for(self, tenant: str) -> bool:
-        """Whether the fallback is served to this tenant."""
+        """Return whether this tenant is served the fallback."""
         counts = self.by_tenant.get(tenant)
         return self.is_tripped or (counts is not None and counts.tripped_until > time.monotonic())
 
     def tripped_for(self) -> dict[str, float]:
-        """The tenants that it is out for, by themselves: for how many more seconds."""
+        """Return the tenants it is tripped for alone, each with the seconds that are left."""
         now = time.monotonic()
         left = {name: each.tripped_until - now for name, each in list(self.by_tenant.items())}
         return {name: seconds for name, seconds in left.items() if seconds > 0}
 
     def reset(self) -> None:
-        """What was to take over is not there any more: it stays, and is judged anew."""
+        """Undo a trip, because the fallback is gone; earlier failures no longer count."""
         self._failures.clear()
         self.is_tripped = False
         self._token.append(None)
 
     def hung_calls(self) -> list[Running]:
-        """Calls that have been running for too long and were not told of before. For one asker only."""
+        """Return the calls that hang and were not returned before. Only the Registry calls this."""
         before = time.monotonic() - HUNG_AFTER
         running = list(self._running.values())
         found = [each for each in running if each.began < before and each.call not in self._hung]
@@ -206,11 +206,11 @@ class FailureDetector:
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """The latest, oldest first."""
+        """The latest failures, oldest first."""
         return tuple(self._failures)
 
     def _counts(self, running: Running) -> bool:
-        """Not where it was counted when it hung, and not where it is of long before what failed lately."""
+        """Not if it was counted when it hung, nor if it started long before the latest failures."""
         limit = self.threshold or Threshold()
         counted = [each.call for each in self.failures]
         return running.call not in counted and max(counted, default=0) - running.call < limit.calls
@@ -227,7 +227,7 @@ class FailureDetector:
         return found
 
     def _evidence(self, limit: Threshold, now: float) -> tuple[Failure, ...]:
-        """What failed within so many calls and seconds, oldest first."""
+        """Return the failures within the threshold's calls and seconds, oldest first."""
         failures = self.failures
         newest = max(each.call for each in failures)
         return tuple(
@@ -257,6 +257,6 @@ class FailureDetector:
 
 
 def calls_spanned(failures: tuple[Failure, ...]) -> int:
-    """Within how many calls they happened: calls of many tenants do not end in the order of their numbers."""
+    """Return how many calls the failures span. Calls of many tenants do not end in order of their numbers."""
     calls = [each.call for each in failures]
     return max(calls) - min(calls) + 1

@@ -1,6 +1,6 @@
-"""The service of a connector: the version that answers its operations in one environment, and why.
+"""Routes: the version that serves an action, or the operations of a connector, in one environment, and why.
 
-Permission: a caller's role, areas and scope against an action's rule, and why where it is refused.
+Permission: checks a caller's role, areas and scope against an action's rule, and words the refusal.
 """
 
 from __future__ import annotations
@@ -34,39 +34,39 @@ from actors.schema.schema import Schema
 
 
 class ConnectorRoute(NamedTuple):
-    """All that serving one call of one connector needs."""
+    """All that serving a call of one connector needs."""
 
     connector: Connector
     name: str
     version: int
-    """0 where no version is written."""
+    """0 if no version is written."""
     state: str
     reason: str
     make: Callable[[Any], Any] | None
-    """The class of the version, called with the operator's Boundary; None for a dummy, and where none is
+    """The class of the version, called with the operator's Boundary; None for a dummy, and if no version is
     served."""
     is_dummy: bool = False
-    """It answers with the examples of its operations' results."""
+    """True if it replies with the examples of its operations' results."""
     taken_out: bool = False
-    """True where a version would be served were it not erroring."""
+    """True if no version is served and one would be if it were not erroring."""
     detector: FailureDetector | None = None
-    """What counts the version's calls and failures; None where there is no code."""
+    """Counts the version's calls and failures; None if there is no code."""
     fallback: ConnectorRoute | None = None
-    """What takes over once the version is out; None where nothing would."""
+    """Served once the version is tripped; None if there is no fallback."""
 
     @property
     def kind(self) -> str:
-        """What versions it is one of."""
+        """CONNECTOR."""
         return CONNECTOR
 
     @property
     def meta(self) -> Mapping[str, Any]:
-        """Which version, and why."""
+        """version, state and reason, for a reply."""
         return {"version": self.version, "state": self.state, "reason": self.reason}
 
 
 class ConnectorRoutes:
-    """Those of one index, while a table is being made."""
+    """Builds the connector routes of one index."""
 
     def __init__(
         self, index: Index, place: Environment, code_cache: CodeCache, problems: ProblemCollector
@@ -77,7 +77,7 @@ class ConnectorRoutes:
         self._problems = problems
 
     def all(self) -> Mapping[str, ConnectorRoute]:
-        """By the connector's name; what is wrong with code is noted."""
+        """Return the routes by connector name; problems of code are collected."""
         connectors = self._index.connectors
         return MappingProxyType({name: self._route(each) for name, each in connectors.items()})
 
@@ -115,46 +115,46 @@ class ConnectorRoutes:
 
 
 class Route(NamedTuple):
-    """All that serving one message of one action needs."""
+    """All that serving a request of one action needs."""
 
     action: Action
     name: str
     rule: Rule
-    """Who may call it, and where it is answered."""
+    """Who may call it, and on which channel."""
     writes: bool
     """False for a read: what it writes is rolled back."""
     params: Schema
     result: Schema
     version: int
-    """0 where no version is written."""
+    """0 if no version is written."""
     state: str
     reason: str
     function: Callable[..., Any] | None
-    """None for a dummy, for what is built in, and where no version is served."""
+    """None for a dummy, for built-in actions, and if no version is served."""
     example: Mapping[str, Any] | None
-    """What a dummy answers; None for everything else."""
+    """The result of a dummy; None for every other route."""
     meta: Mapping[str, Any]
-    """version, state and reason for a reply; to be copied, never changed."""
+    """version, state and reason, for a reply. Copy it, never change it."""
     is_async: bool = False
-    """True for an `async def`, which is stepped from one wait to the next instead of called."""
+    """True for an `async def`, which runs in steps from one await to the next."""
     built_in: bool = False
-    """True for what the engine itself describes and does; an index cannot change it."""
+    """True for an action of the engine's own; an index cannot change it."""
     taken_out: bool = False
-    """True where a version would be served were it not erroring."""
+    """True if no version is served and one would be if it were not erroring."""
     detector: FailureDetector | None = None
-    """What counts the version's calls and failures; None where there is no function."""
+    """Counts the version's calls and failures; None if there is no function."""
     fallback: Route | None = None
-    """What takes over once the version is out; None where nothing would."""
+    """Served once the version is tripped; None if there is no fallback."""
     module: ModuleType | None = None
-    """Where the function was written; None where there is none."""
+    """Module of the function; None if there is no function."""
 
     @property
     def kind(self) -> str:
-        """What versions it is one of."""
+        """FUNCTION."""
         return FUNCTION
 
     def is_for(self, caller: Principal) -> bool:
-        """Whether this caller may call it on a channel that answers it: by rule, areas and scope."""
+        """Return whether this caller may call it on its channel: by rule, areas and scope."""
         channel = self.rule.channel
         if channel is None:
             return caller.role in self.rule.allowed
@@ -170,7 +170,7 @@ def route_of(
     rule: Rule | None = None,
     fallback: Route | None = None,
 ) -> Route:
-    """Prepare the route for what was decided; `rule` in place of what the action states."""
+    """Build the route of a selection; `rule` overrides the rule that the action states."""
     number, state = decision.version[:2] if decision.version else (0, DUMMY)
     params, result = action.schemas(decision.version)
     is_dummy = decision.is_served and state == DUMMY
@@ -196,11 +196,11 @@ def route_of(
 
 
 MOST_NAMED = 5
-"""Actions of a token's scope that a refusal names."""
+"""Most actions of a token's scope that a refusal names."""
 
 
 def require(route: Route, caller: Principal, channel: str) -> None:
-    """Return if this caller may call the action on this channel; PermissionDenied says why not."""
+    """Raise PermissionDenied, with the reason, if this caller may not call the action on this channel."""
     if not route.rule.admits(caller.role, caller.areas, channel):
         raise denied(route, caller, channel)
     if caller.scope is not None and route.name not in caller.scope:
@@ -208,7 +208,7 @@ def require(route: Route, caller: Principal, channel: str) -> None:
 
 
 def denied(route: Route, caller: Principal, channel: str) -> PermissionDenied:
-    """Why the rule says no, and what would help."""
+    """Return the refusal by the action's rule: the reason, and what the caller can do."""
     name, rule = route.name, route.rule
     if not rule.answers(caller.role, channel):
         return PermissionDenied(f"{name} is answered on the {rule.channel} channel; call it there")
@@ -222,7 +222,7 @@ def denied(route: Route, caller: Principal, channel: str) -> PermissionDenied:
 
 
 def out_of_scope(route: Route, scope: frozenset[str]) -> PermissionDenied:
-    """The token was issued for other actions."""
+    """Return the refusal of a token that was issued for other actions."""
     named = ", ".join(sorted(scope)[:MOST_NAMED])
     more = len(scope) - MOST_NAMED
     others = f" and {more} more (system.whoami lists them)" if more > 0 else ""
@@ -232,11 +232,11 @@ def out_of_scope(route: Route, scope: frozenset[str]) -> PermissionDenied:
 
 
 def levels(route: Route) -> str:
-    """Whom the index names, such as `owner` or `owner or developer`."""
+    """Return the levels that may call the action, such as `owner` or `owner or developer`."""
     action = route.action
     return action.access if action.platform is None else f"{action.access} or {action.platform}"
 
 
 def with_article(role: str) -> str:
-    """Such as `a member`, `an owner`."""
+    """Return a role with its article, such as `a member` or `an owner`."""
     return f"an {role}" if role[0] in "ao" else f"a {role}"

@@ -1,4 +1,4 @@
-"""The routing table: for each action the version served in one environment, with all that needs.
+"""The routing table: for each action, the version served in one environment and all that it needs.
 
 Everything that can be prepared is prepared when a table is built, because each message reads it. A table
 never changes: another index, state or environment makes another table.
@@ -41,29 +41,29 @@ from actors.schema.source import closest
 
 
 class RoutingTable(NamedTuple):
-    """What one environment serves of one index."""
+    """The routes that one environment serves of one index. Immutable."""
 
     routes: Mapping[str, Route]
-    """By the name of the action; those of the engine's own are among them."""
+    """Routes by action name, the engine's own actions included."""
     environment: str
     digest: str
-    """Of the index it was made from, the engine's own part included."""
+    """Digest of the index that the table was built from, the engine's own part included."""
     modules: tuple[ModuleType, ...]
-    """All code that tenants run; its globals hold the statements it was written with."""
+    """All modules that tenants run; their globals hold the SQL statements they were written with."""
     config: ConfigSchemas
-    """What a tenant's config may say."""
+    """Schemas of a tenant's config."""
     connectors: Mapping[str, Connector]
-    """By name: what a tenant can be subscribed to."""
+    """Connectors by name: those a tenant can be subscribed to."""
     operations: Mapping[str, Operation]
-    """By full name, such as `mail.send`: what functions can call, the engine's own included."""
+    """Operations by full name, such as `mail.send`, the engine's own included."""
     described: Index
-    """What it was made from."""
+    """The index that the table was built from."""
     testers: Mapping[str, Route]
-    """What testers of an action get, by its name, where that is not what everybody gets."""
+    """Routes for testers by action name, only if they differ from `routes`."""
     loaded_versions: LoadedVersions
-    """The code of all versions that are served, or would be if others failed."""
+    """The code of all versions that are served, or are a fallback."""
     connector_routes: Mapping[str, ConnectorRoute]
-    """What serves each connector, by its name; the engine's own are actors and not among them."""
+    """Routes to connectors by name; the engine's own connectors are actors and have none."""
 
     @classmethod
     def build(
@@ -73,11 +73,11 @@ class RoutingTable(NamedTuple):
         before: LoadedVersions = EMPTY,
         must_recheck: Callable[[Key], bool] = all_versions,
     ) -> RoutingTable:
-        """Decide for every action and load the code of what is served.
+        """Select the version of every action and connector, and load the code of what is served.
 
-        What was loaded `before` goes on being served, unless it is in doubt and its file has changed.
-        SettingsError for an environment that the index does not have; CodeProblem names each action and
-        version whose code cannot be served.
+        Versions loaded `before` stay in use, unless they must be rechecked and their file has changed. Raises
+        SettingsError for an environment that the index does not have; CodeProblem, which names each action
+        and version whose code cannot be served.
         """
         place = index.environment(environment)
         code_cache = CodeCache(index.root, place.takes_out, before, must_recheck)
@@ -103,12 +103,12 @@ class RoutingTable(NamedTuple):
         )
 
     def as_tested(self, tests: frozenset[str]) -> RoutingTable:
-        """As it is for a tenant that is enrolled for these actions."""
+        """Return the table for a tenant that is enrolled as a tester of these actions."""
         theirs = {name: route for name, route in self.testers.items() if name in tests}
         return self._replace(routes=MappingProxyType({**self.routes, **theirs})) if theirs else self
 
     def find(self, name: str, caller: Principal | str | None = None) -> Route:
-        """The route of an action; NotFound with the nearest names, of those that the caller may call.
+        """Return the route of an action; NotFound with the closest names among those the caller may call.
 
         A role in place of a caller stands for everyone in that role.
         """
@@ -122,7 +122,7 @@ class RoutingTable(NamedTuple):
         raise NotFound(f"there is no action {name!r}; {advice}")
 
     def nearest(self, name: str, n: int = 3, *, caller: Principal | str | None = None) -> list[str]:
-        """At most `n` names that look like this one, likeliest first; of those the caller may call."""
+        """Return at most `n` names of actions that the caller may call, closest to `name` first."""
         if isinstance(caller, str):
             caller = Principal("", None, caller, areas=frozenset(AREAS))
         known = (
@@ -132,21 +132,21 @@ class RoutingTable(NamedTuple):
 
 
 class RoutingPart(NamedTuple):
-    """What one index file contributes to a table."""
+    """What one index file contributes to a routing table."""
 
     routes: Mapping[str, Route]
     testers: Mapping[str, Route]
     modules: tuple[ModuleType, ...]
-    """As in RoutingTable."""
+    """All modules that tenants run, as in RoutingTable."""
     digest: str
-    """Of the file."""
+    """Digest of the file."""
 
 
 @functools.cache
 def built_in_part() -> RoutingPart:
-    """The engine's own actions, served in every environment.
+    """Return the engine's own actions, which every environment serves.
 
-    Loaded once: they are as old as the engine that they are part of, however often an index is read anew.
+    Loaded once: they are as old as the engine that they are part of, however often an index is read again.
     """
     index = built_in_index()
     tenants, console = CodeCache(index.root, None), CodeCache(index.root, None)
@@ -166,7 +166,7 @@ def built_in_part() -> RoutingPart:
 
 
 class _RouteBuilder:
-    """The part of the index that a server runs, while it is being made."""
+    """Builds the routes of the index that a server runs."""
 
     def __init__(
         self, index: Index, place: Environment, code_cache: CodeCache, problems: ProblemCollector
@@ -177,7 +177,7 @@ class _RouteBuilder:
         self._problems = problems
 
     def part(self) -> RoutingPart:
-        """Every action's route; CodeProblem."""
+        """Return the route of every action; raises CodeProblem."""
         actions = self._index.actions
         routes = {name: self._route(action) for name, action in actions.items()}
         testers = {name: self._route(action, tester=True) for name, action in actions.items()}
