@@ -27,7 +27,7 @@ from actors.tenant.request.handler import ReadOnlyViolation, RequestHandler
 from actors.tenant.request.idempotency import Progress, request_fingerprint
 from actors.tenant.request.pending import NeedsOwnTransaction, PendingReply
 from actors.tenant.request.sends import Sends
-from actors.tenant.request.suspended import Arrived, Parked, Parking
+from actors.tenant.request.suspended import ConnectorReplied, SuspendedCall, SuspendedCalls
 from actors.tenant.request.unit_of_work import DISPLACED, STRETCH_LOST, UnitOfWork
 from transport.message import Refusal
 
@@ -36,7 +36,7 @@ class Stretch(NamedTuple):
     """What has to be committed now: either an answer, held until then, or a call that leaves then."""
 
     pending: PendingReply | None
-    function: Parked | None = None
+    suspended: SuspendedCall | None = None
     call: ConnectorCall | None = None
     progress: Progress | None = None
     """What is on disk of the function once this is."""
@@ -46,10 +46,10 @@ class Stretch(NamedTuple):
 class Stretches:
     """Steps one tenant's functions, on one open database. Never raises: a failure is an answer, too."""
 
-    def __init__(self, handler: RequestHandler, parking: Parking) -> None:
+    def __init__(self, handler: RequestHandler, suspended_calls: SuspendedCalls) -> None:
         self._handler = handler
         self._database = handler.database
-        self._parking = parking
+        self._suspended_calls = suspended_calls
 
     def begin(self, signal: NeedsOwnTransaction) -> Stretch:
         """The first one of a request; or what was answered under its id before, or why there is no room."""
@@ -61,39 +61,39 @@ class Stretches:
             earlier = self._handler.earlier(work, route, digest) if route.writes else None
             if earlier is not None:
                 return Stretch(earlier)
-            self._parking.require_room()
+            self._suspended_calls.require_capacity()
         except BaseException as error:  # noqa: BLE001 - as for every request, a failure is its answer
             return Stretch(self._handler.refused(work, self._handler.reason(work, error)))
         return self.go_on(self._function(signal, digest))
 
-    def go_on(self, function: Parked) -> Stretch:
+    def go_on(self, suspended: SuspendedCall) -> Stretch:
         """The next one: from the beginning, or with the answer that it has awaited."""
         self._handler.heed_newest()
         try:
             with self._database.message():
-                return self._advanced(function)
+                return self._advanced(suspended)
         except BaseException as error:  # noqa: BLE001 - whatever a function raises is its own failure
-            refusal = self._handler.reason(function.work, error)
-            return Stretch(self.close(function, refusal))
+            refusal = self._handler.reason(suspended.work, error)
+            return Stretch(self.close(suspended, refusal))
 
-    def close(self, function: Parked, refusal: Refusal) -> PendingReply:
+    def close(self, suspended: SuspendedCall, refusal: Refusal) -> PendingReply:
         """It ends here and is refused; where something of it is on disk, that is its answer for good."""
         self._handler.heed_newest()
-        self.abandon(function)
+        self.abandon(suspended)
         if not self._database.in_transaction:  # SQLite may have ended it by itself
             self._database.begin()
-        pending = self._handler.refused(function.work, function.halfway(refusal))
-        pending = pending._replace(route=function.route, began=function.began)
-        return pending if function.progress is None else self._stored(function, pending)
+        pending = self._handler.refused(suspended.work, suspended.with_progress(refusal))
+        pending = pending._replace(route=suspended.route, began=suspended.began)
+        return pending if suspended.progress is None else self._stored(suspended, pending)
 
-    def abandon(self, function: Parked) -> None:
+    def abandon(self, suspended: SuspendedCall) -> None:
         """Let it clean up what it holds; its database is out of reach by now. A failure in that is logged."""
-        with self._handler.begins(function.route, function.work):
-            error = function.stepper.close()
+        with self._handler.begins(suspended.route, suspended.work):
+            error = suspended.stepper.close()
         if error is not None:
-            self._handler.reason(function.work, error)
+            self._handler.reason(suspended.work, error)
 
-    def _function(self, signal: NeedsOwnTransaction, digest: bytes) -> Parked:
+    def _function(self, signal: NeedsOwnTransaction, digest: bytes) -> SuspendedCall:
         work, route, handler = signal.work, signal.route, self._handler
         scoped = ScopedDatabase()
         calls = ConnectorCalls(route.action, handler.table.operations, handler.require_subscribed)
@@ -112,12 +112,12 @@ class Stretches:
         assert route.function is not None
         stepper = CoroutineDriver(route.function(context, signal.params), ConnectorCall, AWAITABLE)
         known, began = self._database.known, time.monotonic()
-        return Parked(work, route, digest, known, began, stepper, scoped, calls, sends)
+        return SuspendedCall(work, route, digest, known, began, stepper, scoped, calls, sends)
 
-    def _advanced(self, function: Parked) -> Stretch:
-        database, route = self._database, function.route
+    def _advanced(self, suspended: SuspendedCall) -> Stretch:
+        database, route = self._database, suspended.route
         before = database.changes
-        step = self._step(function)
+        step = self._step(suspended)
         if isinstance(step, Raised):
             try:
                 raise step.error
@@ -125,63 +125,65 @@ class Stretches:
                 del step  # or its traceback would hold it, and it its traceback
         if not database.in_transaction:
             raise DatabaseProblem("a function went on after an error that ended its transaction")
-        self._handler.outbox.put(database.outbox, function.sends, function.work)
+        self._handler.outbox.put(database.outbox, suspended.sends, suspended.work)
         wrote = database.changes != before
         if wrote and not route.writes:
             raise ReadOnlyViolation(f'{route.name} has effect = "read" in the index, and wrote')
         if isinstance(step, Returned):
-            return Stretch(self._returned(function, step.value))
-        progress = self._marked(function) if wrote else function.progress
-        return Stretch(None, function, step.awaited, progress, wrote)
+            return Stretch(self._returned(suspended, step.value))
+        progress = self._marked(suspended) if wrote else suspended.progress
+        return Stretch(None, suspended, step.awaited, progress, wrote)
 
-    def _step(self, function: Parked) -> Step:
+    def _step(self, suspended: SuspendedCall) -> Step:
         lent = self._database.lent(
-            function.work.request.params,
-            function.deadline,
-            read_only=not function.route.writes,
-            known=function.known,
+            suspended.work.request.params,
+            suspended.deadline,
+            read_only=not suspended.route.writes,
+            known=suspended.allowed_sql,
         )
-        running = self._handler.begins(function.route, function.work)
-        with running, lent as database, function.scoped.scope(database):
-            return self._charged(function)
+        running = self._handler.begins(suspended.route, suspended.work)
+        with running, lent as database, suspended.scoped.scope(database):
+            return self._charged(suspended)
 
-    def _charged(self, function: Parked) -> Step:
-        measured, awaited = self._handler.function_time, function.awaits
+    def _charged(self, suspended: SuspendedCall) -> Step:
+        measured, awaited = self._handler.function_time, suspended.awaiting
         if measured is None:
-            return function.stepper.step(awaited)
+            return suspended.stepper.step(awaited)
         with measured if awaited is None else measured.resumption():
-            return function.stepper.step(awaited)
+            return suspended.stepper.step(awaited)
 
-    def _returned(self, function: Parked, result: Any) -> PendingReply:
-        work, route = function.work, function.route
-        function.calls.require_awaited()
+    def _returned(self, suspended: SuspendedCall, result: Any) -> PendingReply:
+        work, route = suspended.work, suspended.route
+        suspended.calls.require_awaited()
         route.result.check(result)
         body = encode_result(work, route, result)
         if route.writes:
-            self._record(function, body)
+            self._record(suspended, body)
             self._handler.require_told_once(work)
-        return PendingReply(work, body, route.writes, route, None, function.began, time.monotonic())
+        return PendingReply(
+            work, body, route.writes, route, None, suspended.began, time.monotonic()
+        )
 
-    def _marked(self, function: Parked) -> Progress:
-        progress = Progress.advance(function.progress, time.time())
-        self._record(function, progress.encode())
+    def _marked(self, suspended: SuspendedCall) -> Progress:
+        progress = Progress.advance(suspended.progress, time.time())
+        self._record(suspended, progress.encode())
         return progress
 
-    def _record(self, function: Parked, content: bytes) -> None:
+    def _record(self, suspended: SuspendedCall, content: bytes) -> None:
         """Store a mark or the reply. Before the first mark, another request may have used the id."""
-        caller, id_ = function.id
-        if function.progress is not None:
+        caller, id_ = suspended.id
+        if suspended.progress is not None:
             self._database.replace(caller, id_, content, self._database.age())
-        elif self._database.recall(*function.work.whose) is None:
-            self._database.remember(caller, id_, function.digest, content, self._database.age())
+        elif self._database.recall(*suspended.work.whose) is None:
+            self._database.remember(caller, id_, suspended.digest, content, self._database.age())
         else:
             raise Aborted(
                 f"id {id_!r} was used by another request while this one waited; nothing was kept"
             )
 
-    def _stored(self, function: Parked, pending: PendingReply) -> PendingReply:
+    def _stored(self, suspended: SuspendedCall, pending: PendingReply) -> PendingReply:
         """Where there is no room even for that, the mark stays, and says the same of what is on disk."""
-        caller, id_ = function.id
+        caller, id_ = suspended.id
         try:
             self._database.replace(caller, id_, pending.body, self._database.age())
         except sqlite3.Error:
@@ -196,28 +198,30 @@ STOPPING = "the server is stopping"
 class Waiting:
     """One tenant's. Each stretch is a transaction; after its commit the reply leaves, or the call."""
 
-    def __init__(self, mailbox: Mailbox, unit_of_work: UnitOfWork, parking: Parking) -> None:
+    def __init__(
+        self, mailbox: Mailbox, unit_of_work: UnitOfWork, suspended_calls: SuspendedCalls
+    ) -> None:
         """`mailbox` is the tenant's, which says when the server closes."""
         self._mailbox = mailbox
         self._unit_of_work = unit_of_work
-        self._parking = parking
+        self._suspended_calls = suspended_calls
 
     def begin(self, signal: NeedsOwnTransaction) -> Stretch:
         """The first stretch of a request, in a transaction that is begun; `conclude` comes next."""
         return self._stretches.begin(signal)
 
-    def arrived(self, message: Arrived) -> None:
+    def arrived(self, message: ConnectorReplied) -> None:
         """Go on with a function; an answer that comes too late is nobody's any more."""
-        function = self._parking.take(message)
-        if function is None:
+        suspended = self._suspended_calls.resume(message)
+        if suspended is None:
             return
-        if function.deadline <= time.monotonic():
-            self._close([(function, function.overdue())])
+        if suspended.deadline <= time.monotonic():
+            self._close([(suspended, suspended.overdue())])
             return
         self._unit_of_work.begin()
-        stretch = self._stretches.go_on(function)
+        stretch = self._stretches.go_on(suspended)
         if stretch.pending is not None:
-            self._parking.end(function)
+            self._suspended_calls.end(suspended)
         self.conclude(stretch)
 
     def conclude(self, stretch: Stretch) -> None:
@@ -225,12 +229,12 @@ class Waiting:
         if stretch.pending is not None:
             self._unit_of_work.commit([stretch.pending])
             return
-        function, call = stretch.function, stretch.call
-        assert function is not None
+        suspended, call = stretch.suspended, stretch.call
+        assert suspended is not None
         assert call is not None
-        if self._is_on_disk(stretch, function):
-            function.progress = stretch.progress
-            self._parking.park(function, call)
+        if self._is_on_disk(stretch, suspended):
+            suspended.progress = stretch.progress
+            self._suspended_calls.add(suspended, call)
 
     def overdue(self) -> None:
         """Close those whose deadline is over, and once the server has to close, all of them."""
@@ -238,61 +242,61 @@ class Waiting:
         if closing is not None and closing <= time.monotonic():
             self.cancel(STOPPING)
         else:
-            self._close((each, each.overdue()) for each in self._parking.overdue())
-        self._parking.watch()
+            self._close((each, each.overdue()) for each in self._suspended_calls.overdue())
+        self._suspended_calls.arm_timer()
 
     def cancel(self, cause: str, retry_after_ms: int | None = 1000) -> None:
         """Close all of them; whoever has nothing on disk may be sent again."""
         self._close(
-            (function, function.cancelled(cause, retry_after_ms=retry_after_ms))
-            for function in self._parking
+            (suspended, suspended.cancelled(cause, retry_after_ms=retry_after_ms))
+            for suspended in self._suspended_calls
         )
 
     def abandon(self, cause: str) -> None:
         """Close all of them where the database is not to be touched any more; the marks there stay."""
-        for function in self._parking:
-            self._parking.end(function)
-            self._stretches.abandon(function)
-            refusal = function.halfway(function.cancelled(cause, retry_after_ms=1000))
-            self._unit_of_work.refuse(function.work, refusal)
+        for suspended in self._suspended_calls:
+            self._suspended_calls.end(suspended)
+            self._stretches.abandon(suspended)
+            refusal = suspended.with_progress(suspended.cancelled(cause, retry_after_ms=1000))
+            self._unit_of_work.refuse(suspended.work, refusal)
 
     @property
     def _stretches(self) -> Stretches:
         """On the database that is open now."""
-        return Stretches(self._unit_of_work.handler, self._parking)
+        return Stretches(self._unit_of_work.handler, self._suspended_calls)
 
-    def _is_on_disk(self, stretch: Stretch, function: Parked) -> bool:
+    def _is_on_disk(self, stretch: Stretch, suspended: SuspendedCall) -> bool:
         """Commit; where that fails and the stretch is lost, its function is closed, and has called nobody."""
         try:
             self._unit_of_work.flush(wrote=stretch.wrote)
         except Displaced:
-            self._parking.end(function)
-            self._stretches.abandon(function)
-            self._unit_of_work.refuse(function.work, function.halfway(DISPLACED))
+            self._suspended_calls.end(suspended)
+            self._stretches.abandon(suspended)
+            self._unit_of_work.refuse(suspended.work, suspended.with_progress(DISPLACED))
             raise
         except sqlite3.Error as error:
             self._unit_of_work.failed(error, 1)
-            if not self._is_kept(stretch, function):
-                is_first = function.progress is None or self._unit_of_work.doubt
+            if not self._is_kept(stretch, suspended):
+                is_first = suspended.progress is None or self._unit_of_work.doubt
                 self._close(
-                    [(function, self._unit_of_work.lost(error) if is_first else STRETCH_LOST)]
+                    [(suspended, self._unit_of_work.lost(error) if is_first else STRETCH_LOST)]
                 )
                 return False
         return True
 
-    def _is_kept(self, stretch: Stretch, function: Parked) -> bool:
+    def _is_kept(self, stretch: Stretch, suspended: SuspendedCall) -> bool:
         """A stretch that wrote nothing has left no mark to tell, and counts as lost."""
         if self._unit_of_work.doubt or not stretch.wrote or stretch.progress is None:
             return False
-        return self._unit_of_work.stored(function.work) == stretch.progress.encode()
+        return self._unit_of_work.stored(suspended.work) == stretch.progress.encode()
 
-    def _close(self, ended: Iterable[tuple[Parked, Refusal]]) -> None:
+    def _close(self, ended: Iterable[tuple[SuspendedCall, Refusal]]) -> None:
         """Refuse these, in one transaction."""
         closing = list(ended)
         if not closing:
             return
         self._unit_of_work.begin()
-        for function, _ in closing:
-            self._parking.end(function)
+        for suspended, _ in closing:
+            self._suspended_calls.end(suspended)
         stretches = self._stretches
         self._unit_of_work.commit([stretches.close(*each) for each in closing])

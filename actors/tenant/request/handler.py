@@ -44,7 +44,7 @@ from actors.tenant.request.dry_run import Rehearsal
 from actors.tenant.request.idempotency import progress_in, request_fingerprint
 from actors.tenant.request.pending import NeedsOwnTransaction, PendingReply, tripped_refusal
 from actors.tenant.request.sends import Outbox, Sends
-from actors.tenant.request.suspended import Parking
+from actors.tenant.request.suspended import SuspendedCalls
 from actors.tenant.storage.files import Storage
 from actors.watchdog.running import ENDED_PROCESS, RecordedCall
 from transport import codec
@@ -71,12 +71,12 @@ class RequestHandler:
         snapshot: RoutingSnapshot,
         profiles: Profiles,
         database: TenantDatabase,
-        parking: Parking,
+        suspended_calls: SuspendedCalls,
         outbox: Outbox,
     ) -> None:
         self.database = database
         self.outbox = outbox
-        self._parking = parking
+        self._suspended_calls = suspended_calls
         self._record = record
         self._mailbox = mailbox
         self._storage = storage
@@ -160,7 +160,7 @@ class RequestHandler:
         """What became of a write with this id before; None where there was none."""
         stored = self.database.recall(*work.whose)
         if stored is None:
-            function = self._parking.under_way(work)
+            function = self._suspended_calls.find(work)
             stored = (function.digest, b"") if function else None
         return None if stored is None else self._again(work, route, digest, stored)
 
@@ -229,7 +229,7 @@ class RequestHandler:
                 f"id {work.request.id!r} was used for another request within 24 h; "
                 "a request with different content needs an id of its own"
             )
-        if self._parking.under_way(work) is not None:
+        if self._suspended_calls.find(work) is not None:
             raise Unavailable(
                 f"id {work.request.id!r} is still worked on; send it again, and it gets the reply",
                 retry_after_ms=RETRY_UNDER_WAY_MS,

@@ -28,21 +28,21 @@ from transport.message import DEADLINE_EXCEEDED, UNAVAILABLE, Refusal
 NOTHING_KEPT: Final = "nothing of it was committed"
 
 
-class Parked:
+class SuspendedCall:
     """One of them. It ends on the version that it began with, whatever is served by then."""
 
     __slots__ = (
-        "awaits",
+        "allowed_sql",
+        "awaiting",
         "began",
         "calls",
         "digest",
-        "known",
         "progress",
         "route",
         "scoped",
         "sends",
         "stepper",
-        "wait",
+        "wait_number",
         "work",
     )  # fmt: skip
 
@@ -51,7 +51,7 @@ class Parked:
         work: TenantRequest,
         route: Route,
         digest: bytes,
-        known: KnownText,
+        allowed_sql: KnownText,
         began: float,
         stepper: CoroutineDriver,
         scoped: ScopedDatabase,
@@ -62,7 +62,7 @@ class Parked:
         self.route = route
         self.digest = digest
         """Of the request's content; empty for a read, whose id is not remembered."""
-        self.known = known
+        self.allowed_sql = allowed_sql
         """The SQL text of the code that it is part of."""
         self.began = began
         """time.monotonic() in seconds."""
@@ -72,9 +72,9 @@ class Parked:
         self.sends = sends
         self.progress: Progress | None = None
         """What is on disk of it; None as long as nothing is."""
-        self.awaits: ReplyFuture | None = None
+        self.awaiting: ReplyFuture | None = None
         """None before its first wait."""
-        self.wait = 0
+        self.wait_number = 0
         """Number of the wait that it is in, or was in last."""
 
     @property
@@ -102,12 +102,12 @@ class Parked:
             return Refusal(code, f"{cause}; {NOTHING_KEPT}", retry_after_ms=retry_after_ms)
         return Refusal(code, cause)
 
-    def halfway(self, refusal: Refusal) -> Refusal:
+    def with_progress(self, refusal: Refusal) -> Refusal:
         """The refusal as it is stored where something is on disk: it stays, so there is no trying again."""
         return refusal if self.progress is None else self.progress.annotate(refusal)
 
 
-MOST_PARKED: Final = 200
+MAX_SUSPENDED: Final = 200
 """Functions of one tenant that may wait at once; what they hold, a frame and a request each, is memory."""
 
 RETRY_FULL_MS: Final = 1000
@@ -117,14 +117,14 @@ RETRY_FULL_MS: Final = 1000
 _numbers = itertools.count(1)
 
 
-class Arrived(NamedTuple):
+class ConnectorReplied(NamedTuple):
     """To a tenant: a connector has answered."""
 
-    wait: int
+    wait_number: int
     """Which wait is over; no two in a process have the same number, whichever incarnation made them."""
 
 
-class Parking:
+class SuspendedCalls:
     """Who waits, for which answer, and until when. For the tenant's turn; outlives its database."""
 
     def __init__(
@@ -141,23 +141,23 @@ class Parking:
         self._mailbox = mailbox
         self._connectors = connectors
         self._alarm = DeadlineTimer(clock, mailbox, self.__len__)
-        self._under_way: dict[Parked, None] = {}
-        self._waiting: dict[int, Parked] = {}
-        self._by_id: dict[tuple[str, str], Parked] = {}
+        self._under_way: dict[SuspendedCall, None] = {}
+        self._waiting: dict[int, SuspendedCall] = {}
+        self._by_id: dict[tuple[str, str], SuspendedCall] = {}
 
     def __len__(self) -> int:
         return len(self._under_way)
 
-    def __iter__(self) -> Iterator[Parked]:
+    def __iter__(self) -> Iterator[SuspendedCall]:
         return iter(list(self._under_way))
 
-    def under_way(self, work: TenantRequest) -> Parked | None:
+    def find(self, work: TenantRequest) -> SuspendedCall | None:
         """Who works on the request with this id of this caller; reads are not looked for."""
         return self._by_id.get((work.principal.caller, work.request.id))
 
-    def require_room(self) -> None:
+    def require_capacity(self) -> None:
         """ResourceExhausted where no other function may be begun that might wait."""
-        if len(self) >= MOST_PARKED or self.is_closed:
+        if len(self) >= MAX_SUSPENDED or self.is_closed:
             waits = (
                 f"{len(self)} requests of tenant {self._tenant.name} wait for connectors already"
             )
@@ -165,46 +165,46 @@ class Parking:
                 f"{waits}; send this one again, with the same id", retry_after_ms=RETRY_FULL_MS
             )
 
-    def park(self, function: Parked, call: ConnectorCall) -> None:
+    def add(self, suspended: SuspendedCall, call: ConnectorCall) -> None:
         """Send what it awaits, and have the tenant told when the answer is there, or the time is over."""
-        wait, answer = next(_numbers), ReplyFuture()
-        function.wait, function.awaits = wait, answer
-        self._under_way[function] = None
-        self._waiting[wait] = function
-        if function.digest:
-            self._by_id[function.id] = function
-        answer.add_callback(lambda: self._answered(wait))
-        self._send(function, call, answer)
-        self.watch()
+        wait_number, answer = next(_numbers), ReplyFuture()
+        suspended.wait_number, suspended.awaiting = wait_number, answer
+        self._under_way[suspended] = None
+        self._waiting[wait_number] = suspended
+        if suspended.digest:
+            self._by_id[suspended.id] = suspended
+        answer.add_callback(lambda: self._answered(wait_number))
+        self._send(suspended, call, answer)
+        self.arm_timer()
 
-    def take(self, message: Arrived) -> Parked | None:
+    def resume(self, message: ConnectorReplied) -> SuspendedCall | None:
         """Who goes on now, and is still under way; None where nobody waits any more."""
-        return self._waiting.pop(message.wait, None)
+        return self._waiting.pop(message.wait_number, None)
 
-    def end(self, function: Parked) -> None:
+    def end(self, suspended: SuspendedCall) -> None:
         """It is not under way any more; nobody waits for what it awaits."""
-        self._under_way.pop(function, None)
-        self._waiting.pop(function.wait, None)
-        if self._by_id.get(function.id) is function:
-            del self._by_id[function.id]
+        self._under_way.pop(suspended, None)
+        self._waiting.pop(suspended.wait_number, None)
+        if self._by_id.get(suspended.id) is suspended:
+            del self._by_id[suspended.id]
 
-    def overdue(self) -> list[Parked]:
+    def overdue(self) -> list[SuspendedCall]:
         """Those whose deadline is over."""
         now = time.monotonic()
-        return [function for function in self if function.deadline <= now]
+        return [suspended for suspended in self if suspended.deadline <= now]
 
-    def watch(self) -> None:
+    def arm_timer(self) -> None:
         """Be told Overdue when the first deadline is over, or the server closes."""
         if self._under_way:
-            first = min(function.deadline for function in self._under_way)
+            first = min(suspended.deadline for suspended in self._under_way)
             self._alarm.set(min(first, self._mailbox.closing or first))
 
-    def _answered(self, wait: int) -> None:
+    def _answered(self, wait_number: int) -> None:
         """By the thread that answers: nobody is woken for a function that is gone."""
-        if wait in self._waiting:
-            self._mailbox.tell(Arrived(wait))
+        if wait_number in self._waiting:
+            self._mailbox.tell(ConnectorReplied(wait_number))
 
-    def _send(self, function: Parked, call: ConnectorCall, answer: ReplyFuture) -> None:
+    def _send(self, suspended: SuspendedCall, call: ConnectorCall, answer: ReplyFuture) -> None:
         connector = call.operation.name.partition(".")[0]
         mailbox = self._connectors.get(connector)
         if mailbox is None:
@@ -217,16 +217,16 @@ class Parking:
                 operation=call.operation.name,
                 params=call.params,
                 tenant=self._tenant,
-                trace_id=function.work.trace_id,
-                key=_key(self._tenant, function),
+                trace_id=suspended.work.trace_id,
+                key=_key(self._tenant, suspended),
                 at=time.time(),
-                deadline=function.deadline,
+                deadline=suspended.deadline,
                 reply_to=answer,
             )
         )
 
 
-def _key(tenant: TenantRecord, function: Parked) -> str:
+def _key(tenant: TenantRecord, suspended: SuspendedCall) -> str:
     """Of this wait of this request, and of no other: what an outside service can tell a repeat by."""
-    named = "\n".join((tenant.id, *function.id, str(function.wait)))
+    named = "\n".join((tenant.id, *suspended.id, str(suspended.wait_number)))
     return sha256(named.encode(errors="surrogatepass")).hexdigest()[:32]

@@ -523,7 +523,7 @@ def test_more_than_may_wait_are_refused_at_once(
     lounge: Lounge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Plain functions are not; and there is room again when one has ended."""
-    monkeypatch.setattr("actors.tenant.request.suspended.MOST_PARKED", 3)
+    monkeypatch.setattr("actors.tenant.request.suspended.MAX_SUSPENDED", 3)
     lounge.serve(send_letters)
     ids = [lounge.send(str(number)) for number in range(3)]
     calls = [lounge.called() for _ in ids]
