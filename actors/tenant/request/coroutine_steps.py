@@ -32,7 +32,7 @@ from actors.tenant.request.unit_of_work import DISPLACED, STRETCH_LOST, UnitOfWo
 from transport.message import Refusal
 
 
-class Stretch(NamedTuple):
+class StepResult(NamedTuple):
     """What has to be committed now: either an answer, held until then, or a call that leaves then."""
 
     pending: PendingReply | None
@@ -43,7 +43,7 @@ class Stretch(NamedTuple):
     wrote: bool = False
 
 
-class Stretches:
+class CoroutineSteps:
     """Steps one tenant's functions, on one open database. Never raises: a failure is an answer, too."""
 
     def __init__(self, handler: RequestHandler, suspended_calls: SuspendedCalls) -> None:
@@ -51,7 +51,7 @@ class Stretches:
         self._database = handler.database
         self._suspended_calls = suspended_calls
 
-    def begin(self, signal: NeedsOwnTransaction) -> Stretch:
+    def begin(self, signal: NeedsOwnTransaction) -> StepResult:
         """The first one of a request; or what was answered under its id before, or why there is no room."""
         work, route = signal.work, signal.route
         try:
@@ -60,21 +60,21 @@ class Stretches:
             digest = request_fingerprint(route.name, work.request.params) if route.writes else b""
             earlier = self._handler.earlier(work, route, digest) if route.writes else None
             if earlier is not None:
-                return Stretch(earlier)
+                return StepResult(earlier)
             self._suspended_calls.require_capacity()
         except BaseException as error:  # noqa: BLE001 - as for every request, a failure is its answer
-            return Stretch(self._handler.refused(work, self._handler.reason(work, error)))
-        return self.go_on(self._function(signal, digest))
+            return StepResult(self._handler.refused(work, self._handler.reason(work, error)))
+        return self.resume(self._function(signal, digest))
 
-    def go_on(self, suspended: SuspendedCall) -> Stretch:
+    def resume(self, suspended: SuspendedCall) -> StepResult:
         """The next one: from the beginning, or with the answer that it has awaited."""
         self._handler.heed_newest()
         try:
             with self._database.message():
-                return self._advanced(suspended)
+                return self._advance(suspended)
         except BaseException as error:  # noqa: BLE001 - whatever a function raises is its own failure
             refusal = self._handler.reason(suspended.work, error)
-            return Stretch(self.close(suspended, refusal))
+            return StepResult(self.close(suspended, refusal))
 
     def close(self, suspended: SuspendedCall, refusal: Refusal) -> PendingReply:
         """It ends here and is refused; where something of it is on disk, that is its answer for good."""
@@ -114,7 +114,7 @@ class Stretches:
         known, began = self._database.known, time.monotonic()
         return SuspendedCall(work, route, digest, known, began, stepper, scoped, calls, sends)
 
-    def _advanced(self, suspended: SuspendedCall) -> Stretch:
+    def _advance(self, suspended: SuspendedCall) -> StepResult:
         database, route = self._database, suspended.route
         before = database.changes
         step = self._step(suspended)
@@ -130,9 +130,9 @@ class Stretches:
         if wrote and not route.writes:
             raise ReadOnlyViolation(f'{route.name} has effect = "read" in the index, and wrote')
         if isinstance(step, Returned):
-            return Stretch(self._returned(suspended, step.value))
-        progress = self._marked(suspended) if wrote else suspended.progress
-        return Stretch(None, suspended, step.awaited, progress, wrote)
+            return StepResult(self._returned(suspended, step.value))
+        progress = self._record_progress(suspended) if wrote else suspended.progress
+        return StepResult(None, suspended, step.awaited, progress, wrote)
 
     def _step(self, suspended: SuspendedCall) -> Step:
         lent = self._database.lent(
@@ -143,9 +143,9 @@ class Stretches:
         )
         running = self._handler.begins(suspended.route, suspended.work)
         with running, lent as database, suspended.scoped.scope(database):
-            return self._charged(suspended)
+            return self._charge_cpu(suspended)
 
-    def _charged(self, suspended: SuspendedCall) -> Step:
+    def _charge_cpu(self, suspended: SuspendedCall) -> Step:
         measured, awaited = self._handler.function_time, suspended.awaiting
         if measured is None:
             return suspended.stepper.step(awaited)
@@ -164,7 +164,7 @@ class Stretches:
             work, body, route.writes, route, None, suspended.began, time.monotonic()
         )
 
-    def _marked(self, suspended: SuspendedCall) -> Progress:
+    def _record_progress(self, suspended: SuspendedCall) -> Progress:
         progress = Progress.advance(suspended.progress, time.time())
         self._record(suspended, progress.encode())
         return progress
@@ -195,7 +195,7 @@ class Stretches:
 STOPPING = "the server is stopping"
 
 
-class Waiting:
+class AsyncExecution:
     """One tenant's. Each stretch is a transaction; after its commit the reply leaves, or the call."""
 
     def __init__(
@@ -206,11 +206,11 @@ class Waiting:
         self._unit_of_work = unit_of_work
         self._suspended_calls = suspended_calls
 
-    def begin(self, signal: NeedsOwnTransaction) -> Stretch:
+    def begin(self, signal: NeedsOwnTransaction) -> StepResult:
         """The first stretch of a request, in a transaction that is begun; `conclude` comes next."""
-        return self._stretches.begin(signal)
+        return self._steps.begin(signal)
 
-    def arrived(self, message: ConnectorReplied) -> None:
+    def on_reply(self, message: ConnectorReplied) -> None:
         """Go on with a function; an answer that comes too late is nobody's any more."""
         suspended = self._suspended_calls.resume(message)
         if suspended is None:
@@ -219,21 +219,21 @@ class Waiting:
             self._close([(suspended, suspended.overdue())])
             return
         self._unit_of_work.begin()
-        stretch = self._stretches.go_on(suspended)
-        if stretch.pending is not None:
+        step_result = self._steps.resume(suspended)
+        if step_result.pending is not None:
             self._suspended_calls.end(suspended)
-        self.conclude(stretch)
+        self.finish(step_result)
 
-    def conclude(self, stretch: Stretch) -> None:
+    def finish(self, step_result: StepResult) -> None:
         """Commit a stretch; then the reply leaves, or the call."""
-        if stretch.pending is not None:
-            self._unit_of_work.commit([stretch.pending])
+        if step_result.pending is not None:
+            self._unit_of_work.commit([step_result.pending])
             return
-        suspended, call = stretch.suspended, stretch.call
+        suspended, call = step_result.suspended, step_result.call
         assert suspended is not None
         assert call is not None
-        if self._is_on_disk(stretch, suspended):
-            suspended.progress = stretch.progress
+        if self._is_on_disk(step_result, suspended):
+            suspended.progress = step_result.progress
             self._suspended_calls.add(suspended, call)
 
     def overdue(self) -> None:
@@ -256,27 +256,27 @@ class Waiting:
         """Close all of them where the database is not to be touched any more; the marks there stay."""
         for suspended in self._suspended_calls:
             self._suspended_calls.end(suspended)
-            self._stretches.abandon(suspended)
+            self._steps.abandon(suspended)
             refusal = suspended.with_progress(suspended.cancelled(cause, retry_after_ms=1000))
             self._unit_of_work.refuse(suspended.work, refusal)
 
     @property
-    def _stretches(self) -> Stretches:
+    def _steps(self) -> CoroutineSteps:
         """On the database that is open now."""
-        return Stretches(self._unit_of_work.handler, self._suspended_calls)
+        return CoroutineSteps(self._unit_of_work.handler, self._suspended_calls)
 
-    def _is_on_disk(self, stretch: Stretch, suspended: SuspendedCall) -> bool:
+    def _is_on_disk(self, step_result: StepResult, suspended: SuspendedCall) -> bool:
         """Commit; where that fails and the stretch is lost, its function is closed, and has called nobody."""
         try:
-            self._unit_of_work.flush(wrote=stretch.wrote)
+            self._unit_of_work.flush(wrote=step_result.wrote)
         except Displaced:
             self._suspended_calls.end(suspended)
-            self._stretches.abandon(suspended)
+            self._steps.abandon(suspended)
             self._unit_of_work.refuse(suspended.work, suspended.with_progress(DISPLACED))
             raise
         except sqlite3.Error as error:
             self._unit_of_work.failed(error, 1)
-            if not self._is_kept(stretch, suspended):
+            if not self._is_committed(step_result, suspended):
                 is_first = suspended.progress is None or self._unit_of_work.doubt
                 self._close(
                     [(suspended, self._unit_of_work.lost(error) if is_first else STRETCH_LOST)]
@@ -284,11 +284,11 @@ class Waiting:
                 return False
         return True
 
-    def _is_kept(self, stretch: Stretch, suspended: SuspendedCall) -> bool:
+    def _is_committed(self, step_result: StepResult, suspended: SuspendedCall) -> bool:
         """A stretch that wrote nothing has left no mark to tell, and counts as lost."""
-        if self._unit_of_work.doubt or not stretch.wrote or stretch.progress is None:
+        if self._unit_of_work.doubt or not step_result.wrote or step_result.progress is None:
             return False
-        return self._unit_of_work.stored(suspended.work) == stretch.progress.encode()
+        return self._unit_of_work.stored(suspended.work) == step_result.progress.encode()
 
     def _close(self, ended: Iterable[tuple[SuspendedCall, Refusal]]) -> None:
         """Refuse these, in one transaction."""
@@ -298,5 +298,5 @@ class Waiting:
         self._unit_of_work.begin()
         for suspended, _ in closing:
             self._suspended_calls.end(suspended)
-        stretches = self._stretches
-        self._unit_of_work.commit([stretches.close(*each) for each in closing])
+        steps = self._steps
+        self._unit_of_work.commit([steps.close(*each) for each in closing])
