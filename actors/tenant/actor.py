@@ -43,7 +43,7 @@ from actors.tenant.request.callback import Told
 from actors.tenant.request.coroutine_steps import STOPPING, Waiting
 from actors.tenant.request.handler import RequestHandler
 from actors.tenant.request.pending import NeedsOwnTransaction, PendingReply, is_request
-from actors.tenant.request.sends import Outbox
+from actors.tenant.request.sends import OutboxWriter
 from actors.tenant.request.suspended import Arrived, Parking
 from actors.tenant.request.unit_of_work import TROUBLE, UnitOfWork
 from actors.tenant.storage.files import Storage
@@ -81,7 +81,7 @@ class Tenant(Actor):
         super().__init__(mailbox)
         self._record = record
         self._parking = parking = Parking(record, mailbox, connectors, clock)
-        self._outbox = outbox = Outbox(storage.marker(record.id))
+        self._outbox = outbox = OutboxWriter(storage.marker(record.id))
 
         def make_handler() -> RequestHandler:
             database = storage.open(record)
@@ -166,7 +166,7 @@ class Tenant(Actor):
                 self._more_mail = len(mail) > 1
                 self._handle(mail[0])
                 mail.popleft()
-            if self._outbox.is_stirred and not self.actor_stopped.is_set():
+            if self._outbox.has_new and not self.actor_stopped.is_set():
                 self._deliveries.go()
 
     def _serve_run(self, mail: deque[Any], ends: float) -> None:

@@ -87,12 +87,12 @@ REVIVE: Final = marked(
 """What was done outside, and failed only where it was told, is told again and not done again."""
 
 
-def packed(value: Mapping[str, Any]) -> bytes:
+def encode(value: Mapping[str, Any]) -> bytes:
     """As it stands in the outbox: JSON, for people to read; ValueError, TypeError of what is none."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
-class Sent(NamedTuple):
+class OutboxMessage(NamedTuple):
     """One delivery, as a function asked for it."""
 
     key: str
@@ -155,7 +155,7 @@ class OutboxTable:
         """`execute` is the driver connection's."""
         self._execute = execute
 
-    def put(self, sent: Iterable[Sent], by: str, trace_id: str, now: float) -> None:
+    def put(self, sent: Iterable[OutboxMessage], by: str, trace_id: str, now: float) -> None:
         """In the transaction of the function that sent it."""
         for each in sent:
             values = (each.key, each.operation, each.params, each.then, int(each.ordered))
@@ -193,7 +193,7 @@ class OutboxTable:
     ) -> None:
         """There will be no other attempt; without `tell_at` nobody is to hear of it, and it is dead."""
         state = DEAD if tell_at is None else ANSWERED if outcome["ok"] else FAILED
-        self._execute(CONCLUDE, (id_, state, tell_at, packed(fit_map(outcome)), error))
+        self._execute(CONCLUDE, (id_, state, tell_at, encode(fit_map(outcome)), error))
 
     def advance(self, operation: str, now: float) -> None:
         """One of an order is done: the next becomes due."""

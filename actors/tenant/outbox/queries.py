@@ -11,7 +11,7 @@ from actors.errors import Unavailable
 from actors.host.clocks import rfc3339
 from actors.messages import ListDeliveries, Redeliver
 from actors.tenant.database.outbox_table import OutboxRow
-from actors.tenant.request.sends import Outbox
+from actors.tenant.request.sends import OutboxWriter
 from actors.tenant.request.unit_of_work import UnitOfWork
 
 
@@ -23,7 +23,7 @@ def list_deliveries(unit_of_work: UnitOfWork, message: ListDeliveries) -> list[d
     return [delivery_map(row) for row in found]
 
 
-def redeliver(unit_of_work: UnitOfWork, outbox: Outbox, message: Redeliver) -> int:
+def redeliver(unit_of_work: UnitOfWork, outbox: OutboxWriter, message: Redeliver) -> int:
     """Bring dead ones back; how many. The marker is on disk before."""
     outbox.marker.make()
     table = unit_of_work.database.outbox

@@ -38,7 +38,7 @@ from actors.tenant.outbox.attempt import (
     wait_after,
 )
 from actors.tenant.request.callback import Hearing, Told, follow_up
-from actors.tenant.request.sends import Outbox
+from actors.tenant.request.sends import OutboxWriter
 from actors.tenant.request.unit_of_work import UnitOfWork
 from transport.message import ABORTED, INTERNAL, UNAVAILABLE, Refusal
 
@@ -65,7 +65,7 @@ class Deliveries:
         record: TenantRecord,
         mailbox: Mailbox,
         unit_of_work: UnitOfWork,
-        outbox: Outbox,
+        outbox: OutboxWriter,
         connectors: Mapping[str, Mailbox],
         clock: Mailbox | None,
         profiles: Profiles,
@@ -111,7 +111,7 @@ class Deliveries:
 
     def go(self) -> None:
         """Begin what is due, as far as there is room; be woken for the rest."""
-        self._outbox.is_stirred = False
+        self._outbox.has_new = False
         now = time.time()
         if self._may_go():
             for row in self._table.due(now, 2 * MOST_UNDER_WAY):

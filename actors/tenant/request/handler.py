@@ -43,7 +43,7 @@ from actors.tenant.request.connector_calls import NotEntitled, require_subscribe
 from actors.tenant.request.dry_run import Rehearsal
 from actors.tenant.request.idempotency import progress_in, request_fingerprint
 from actors.tenant.request.pending import NeedsOwnTransaction, PendingReply, tripped_refusal
-from actors.tenant.request.sends import Outbox, Sends
+from actors.tenant.request.sends import OutboxWriter, Sends
 from actors.tenant.request.suspended import SuspendedCalls
 from actors.tenant.storage.files import Storage
 from actors.watchdog.running import ENDED_PROCESS, RecordedCall
@@ -72,7 +72,7 @@ class RequestHandler:
         profiles: Profiles,
         database: TenantDatabase,
         suspended_calls: SuspendedCalls,
-        outbox: Outbox,
+        outbox: OutboxWriter,
     ) -> None:
         self.database = database
         self.outbox = outbox

@@ -20,7 +20,7 @@ from actors.messages import TenantRequest
 from actors.routing.route import Route
 from actors.routing.table import RoutingTable
 from actors.schema.source import did_you_mean
-from actors.tenant.database.outbox_table import OutboxTable, Sent, packed
+from actors.tenant.database.outbox_table import OutboxMessage, OutboxTable, encode
 from actors.tenant.request.connector_calls import RequireSubscribed
 from actors.tenant.storage.outbox_marker import Marker
 
@@ -47,7 +47,7 @@ class Sends:
         self._action = action
         self._require_subscribed = require_subscribed
         self._table = table
-        self._made: list[Sent] | None = None
+        self._made: list[OutboxMessage] | None = None
 
     def create(
         self, name: str, params: Mapping[str, Any], then: str | None, *, ordered: bool
@@ -56,7 +56,7 @@ class Sends:
         operation = self._operation(name)
         try:
             operation.params.parse(params)
-            content = packed(params)
+            content = encode(params)
         except (InvalidArgument, ValueError, TypeError) as problem:  # the others: no JSON value
             raise MisfitCall(
                 f"ctx.send of {self._action.name}: {problem}; what a connector gets is plain JSON"
@@ -67,15 +67,15 @@ class Sends:
                 "an attempt, and would never be done: await ctx.call waits longer"
             )
         if then is not None:
-            self._check_then(operation, then)
+            self._check_callback(operation, then)
         self._require_subscribed(operation)
         made = self._made = [] if self._made is None else self._made
         if len(made) >= MOST_AT_ONCE:
             raise self._refused(f"more than {MOST_AT_ONCE:,} from one message; send fewer")
-        made.append(Sent(secrets.token_hex(16), name, content, then, ordered))
+        made.append(OutboxMessage(secrets.token_hex(16), name, content, then, ordered))
         return made[-1].key
 
-    def take(self) -> list[Sent] | None:
+    def take(self) -> list[OutboxMessage] | None:
         """What was sent since this was asked last; None for nothing, as nearly always."""
         made, self._made = self._made, None
         return made
@@ -93,7 +93,7 @@ class Sends:
             )
         return operation
 
-    def _check_then(self, operation: Operation, name: str) -> None:
+    def _check_callback(self, operation: Operation, name: str) -> None:
         route = self._table.routes.get(name)
         if route is None or route.built_in:
             known = (each for each, one in self._table.routes.items() if not one.built_in)
@@ -104,9 +104,9 @@ class Sends:
             raise self._refused(
                 f'then={name!r} has to be an action of the data channel with effect = "write"'
             )
-        self._check_hears(route, operation)
+        self._check_callback_params(route, operation)
 
-    def _check_hears(self, route: Route, operation: Operation) -> None:
+    def _check_callback_params(self, route: Route, operation: Operation) -> None:
         """Or it would be found out when the outcome is there, and nobody to take it."""
         try:
             route.params.parse({"id": 1, "key": "0" * 32, "operation": operation.name, **A_FAILURE})
@@ -119,14 +119,14 @@ class Sends:
         return CallRefused(f"ctx.send of {self._action.name}: {why}")
 
 
-class Outbox:
+class OutboxWriter:
     """One tenant's, for as long as it is resident. For its turn alone."""
 
-    __slots__ = ("is_stirred", "marker")
+    __slots__ = ("has_new", "marker")
 
     def __init__(self, marker: Marker) -> None:
         self.marker = marker
-        self.is_stirred = False
+        self.has_new = False
         """True once something was put there that nobody has looked at after its commit."""
 
     def put(self, table: OutboxTable, sends: Sends, work: TenantRequest) -> None:
@@ -135,4 +135,4 @@ class Outbox:
         if sent:
             self.marker.make()
             table.put(sent, work.principal.id, work.trace_id, time.time())
-            self.is_stirred = True
+            self.has_new = True

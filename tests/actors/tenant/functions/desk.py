@@ -23,7 +23,7 @@ from actors.tenant.database.connection import SharedEngine, open_tenant
 from actors.tenant.database.constants import static_fragments
 from actors.tenant.database.database import TenantDatabase
 from actors.tenant.database.guard import KnownText
-from actors.tenant.database.outbox_table import Sent
+from actors.tenant.database.outbox_table import OutboxMessage
 from actors.tenant.functions.search_index import words
 from actors.tenant.request.connector_calls import NotEntitled
 from actors.tenant.request.sends import Sends
@@ -130,7 +130,7 @@ class Desk:
         self.now = BEGIN
         self.subscriptions: set[str] = set()
         """Connectors that may be used; what is sent to them goes to `sent`, and no further."""
-        self.sent: list[Sent] = []
+        self.sent: list[OutboxMessage] = []
 
     def __call__(self, name: str, /, **params: Any) -> dict[str, Any]:
         """Call an action; what it writes is undone where it raises, as in a tenant's turn."""
