@@ -316,7 +316,7 @@ class System:
         return Waker.start(
             mailbox,
             self.supervisor,
-            self._storage.due_markers,
+            self._storage.due_flags,
             read_directory=lambda: self.directory.tell(PublishAll(self.waker)),
         )
 

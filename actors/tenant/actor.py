@@ -81,7 +81,7 @@ class Tenant(Actor):
         super().__init__(mailbox)
         self._record = record
         self._parking = parking = Parking(record, mailbox, connectors, clock)
-        self._outbox = outbox = OutboxWriter(storage.marker(record.id))
+        self._outbox = outbox = OutboxWriter(storage.outbox_flag(record.id))
 
         def make_handler() -> RequestHandler:
             database = storage.open(record)

@@ -25,7 +25,7 @@ def list_deliveries(unit_of_work: UnitOfWork, message: ListDeliveries) -> list[d
 
 def redeliver(unit_of_work: UnitOfWork, outbox: OutboxWriter, message: Redeliver) -> int:
     """Bring dead ones back; how many. The marker is on disk before."""
-    outbox.marker.make()
+    outbox.flag.set()
     table = unit_of_work.database.outbox
     try:
         return unit_of_work.apart(lambda: table.revive(time.time(), message.id, message.connector))

@@ -95,7 +95,7 @@ class Deliveries:
     def open(self) -> None:
         """The database is open: whatever was left is begun again. A backup brings no marker with it."""
         if self._table.first() is not None:
-            self._outbox.marker.make()
+            self._outbox.flag.set()
             self.go()
 
     def close(self) -> None:
@@ -103,7 +103,7 @@ class Deliveries:
         self._flights.clear()
         first = self._table.first()
         self._waits = first is not None
-        self._outbox.marker.leave(first)
+        self._outbox.flag.clear(first)
 
     def abandon(self) -> None:
         """The same where the database is not to be touched any more."""

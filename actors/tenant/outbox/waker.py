@@ -48,13 +48,13 @@ class Waker(Actor):
         self,
         mailbox: Mailbox,
         supervisor: Mailbox,
-        due_markers: Callable[[float], list[str]],
+        due_flags: Callable[[float], list[str]],
         read_directory: Callable[[], object],
     ) -> None:
         """`due_markers` gives ids of tenants, as of a time since the epoch."""
         super().__init__(mailbox)
         self._supervisor = supervisor
-        self._due_markers = due_markers
+        self._due_flags = due_flags
         self._read_directory = read_directory
         self._active: dict[str, TenantRecord] = {}
         self._queue: dict[str, None] = {}
@@ -117,7 +117,7 @@ class Waker(Actor):
     def _try_reading(self) -> list[str]:
         """None where the disk or the descriptors do not allow it now; the next tick tries again."""
         try:
-            found = self._due_markers(time.time())
+            found = self._due_flags(time.time())
         except OSError as error:
             if not is_passing(error):
                 raise

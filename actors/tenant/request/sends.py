@@ -22,7 +22,7 @@ from actors.routing.table import RoutingTable
 from actors.schema.source import did_you_mean
 from actors.tenant.database.outbox_table import OutboxMessage, OutboxTable, encode
 from actors.tenant.request.connector_calls import RequireSubscribed
-from actors.tenant.storage.outbox_marker import Marker
+from actors.tenant.storage.outbox_marker import OutboxFlag
 
 MOST_AT_ONCE: Final = 1000
 """Deliveries that one message may send: as many as an array in its params may have elements."""
@@ -122,10 +122,10 @@ class Sends:
 class OutboxWriter:
     """One tenant's, for as long as it is resident. For its turn alone."""
 
-    __slots__ = ("has_new", "marker")
+    __slots__ = ("flag", "has_new")
 
-    def __init__(self, marker: Marker) -> None:
-        self.marker = marker
+    def __init__(self, flag: OutboxFlag) -> None:
+        self.flag = flag
         self.has_new = False
         """True once something was put there that nobody has looked at after its commit."""
 
@@ -133,6 +133,6 @@ class OutboxWriter:
         """In the transaction of the function that has sent it; the marker is on disk before."""
         sent = sends.take()
         if sent:
-            self.marker.make()
+            self.flag.set()
             table.put(sent, work.principal.id, work.trace_id, time.time())
             self.has_new = True

@@ -38,7 +38,7 @@ from actors.tenant.database.database import TenantDatabase
 from actors.tenant.database.durability import checkpoint
 from actors.tenant.database.guard import KnownText
 from actors.tenant.storage.migrations import Migrations
-from actors.tenant.storage.outbox_marker import Marker, due_markers, remove_marker
+from actors.tenant.storage.outbox_marker import OutboxFlag, due_flags, remove_flag
 
 BESIDE: Final = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a file. They go after it: without the file they are nobody's."""
@@ -206,7 +206,7 @@ class Storage:
         self._age = age
         self._tenants = data / "tenants"
         self._backups = data / "backups"
-        self._markers = data / "outbox"
+        self._flags = data / "outbox"
         self._migrations = Migrations(application)
         for directory in (self._tenants, data / "templates"):
             remove_drafts(directory)
@@ -250,16 +250,16 @@ class Storage:
     def archive(self, tenant_id: str) -> Path:
         """Move the tenant's file, open nowhere, into a last backup, whose path it is; DatabaseProblem."""
         backup = archive_tenant(self.path(tenant_id), self._backups, tenant_id)
-        remove_marker(self._markers, tenant_id)
+        remove_flag(self._flags, tenant_id)
         return backup
 
-    def marker(self, tenant_id: str) -> Marker:
+    def outbox_flag(self, tenant_id: str) -> OutboxFlag:
         """Says that something is in the tenant's outbox."""
-        return Marker(self._markers, tenant_id)
+        return OutboxFlag(self._flags, tenant_id)
 
-    def due_markers(self, now: float) -> list[str]:
+    def due_flags(self, now: float) -> list[str]:
         """Ids of tenants whose outbox somebody has to see to by now, the longest due first."""
-        return due_markers(self._markers, now)
+        return due_flags(self._flags, now)
 
     def known_text(self, modules: tuple[ModuleType, ...]) -> KnownText:
         """The SQL text that this code holds as constants: the only text its functions may run.

@@ -18,14 +18,14 @@ from actors.messages import TENANT_ID
 from actors.tenant.database.outbox_table import FURTHEST
 
 
-class Marker:
+class OutboxFlag:
     """One tenant's."""
 
     def __init__(self, directory: Path, tenant_id: str) -> None:
         self._path = directory / tenant_id
         self._is_made = False
 
-    def make(self) -> None:
+    def set(self) -> None:
         """On disk when this returns; Unavailable where it cannot be. Costs nothing the second time."""
         if self._is_made:
             return
@@ -42,7 +42,7 @@ class Marker:
             ) from error
         self._is_made = True
 
-    def leave(self, due: float | None) -> None:
+    def clear(self, due: float | None) -> None:
         """The tenant leaves: somebody has to look from then on, in seconds since the epoch, or nobody.
 
         Not synced: an earlier time, or a file too many, has the tenant woken for nothing, once.
@@ -53,7 +53,7 @@ class Marker:
         self._is_made = False
 
 
-def due_markers(directory: Path, now: float) -> list[str]:
+def due_flags(directory: Path, now: float) -> list[str]:
     """Ids of tenants to be looked at by now, the longest due first.
 
     A time that no delivery waits for is of a clock that was wrong: who looks finds out.
@@ -70,6 +70,6 @@ def due_markers(directory: Path, now: float) -> list[str]:
     return [name for _, name in sorted(found)]
 
 
-def remove_marker(directory: Path, tenant_id: str) -> None:
+def remove_flag(directory: Path, tenant_id: str) -> None:
     """The tenant is deleted, and its outbox with it."""
     (directory / tenant_id).unlink(missing_ok=True)

@@ -297,8 +297,8 @@ def test_a_retry_in_the_future_lets_the_tenant_go_and_wakes_it(
     alarm = depot.clock.heard()[-1]
     assert depot.asked_to_leave() == [Stopped(depot.mailbox)]
     assert 400 < depot.marker.stat().st_mtime - time.time() < 501
-    assert depot.storage.due_markers(time.time()) == []
-    assert len(depot.storage.due_markers(time.time() + 501)) == 1
+    assert depot.storage.due_flags(time.time()) == []
+    assert len(depot.storage.due_flags(time.time() + 501)) == 1
     alarm.to.tell(alarm.message)
     assert not depot.mailbox.empty()
 
@@ -313,7 +313,7 @@ def test_a_due_time_that_no_wait_is_as_long_as_is_brought_back(
     assert depot.operate().key
     ahead = time.time() + 3650 * 86_400.0
     os.utime(depot.marker, (ahead, ahead))
-    assert len(depot.storage.due_markers(time.time())) == 1
+    assert len(depot.storage.due_flags(time.time())) == 1
 
 
 def test_the_marker_is_there_before_the_commit_and_gone_with_the_last(depot: Depot) -> None:
