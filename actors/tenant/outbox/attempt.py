@@ -30,26 +30,26 @@ ATTEMPT_SECONDS: Final = 60.0
 GRACE_SECONDS: Final = 5.0
 """And what its answer may take from there, before it counts as none."""
 
-FIRST_WAIT: Final = 5.0
+FIRST_BACKOFF: Final = 5.0
 """Seconds after the first attempt that failed; each later wait is twice as long, up to the longest."""
 
-LONGEST_WAIT: Final = 6 * 3600.0
+MAX_BACKOFF: Final = 6 * 3600.0
 """Seconds. A service that was away over night has its deliveries by noon."""
 
-MOST_ATTEMPTS: Final = 20
+MAX_ATTEMPTS: Final = 20
 """Of which the last comes 47 hours after the first: a weekend's outage is survived, most of it."""
 
-MOST_TELLINGS: Final = 10
+MAX_NOTIFICATIONS: Final = 10
 """How often an action is told an outcome that it could not take: over 43 minutes, a release's time."""
 
 JITTER: Final = 0.2
 """Share by which a wait is longer or shorter, so that those that failed together do not come together."""
 
-CAN_HELP: Final = frozenset({UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED})
+RETRYABLE: Final = frozenset({UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED})
 """Codes of refusals after which another attempt may succeed."""
 
 
-class Flight:
+class DeliveryAttempt:
     """A delivery that a connector works on; nobody waits for it after `deadline` and some grace."""
 
     __slots__ = ("answer", "deadline", "operation", "row")
@@ -75,16 +75,16 @@ class Flight:
         resolve_with_error(self.answer, late)
 
 
-class Outcome(NamedTuple):
+class DeliveryOutcome(NamedTuple):
     """What came of one attempt: a result, or why there is none."""
 
     result: Mapping[str, Any] | None
     refusal: Refusal | None = None
 
     @property
-    def may_change(self) -> bool:
+    def is_retryable(self) -> bool:
         """Whether another attempt may end otherwise."""
-        return self.refusal is not None and self.refusal.code in CAN_HELP
+        return self.refusal is not None and self.refusal.code in RETRYABLE
 
     def as_map(self) -> dict[str, Any]:
         """As whoever is told of it gets it."""
@@ -93,31 +93,33 @@ class Outcome(NamedTuple):
         return {"ok": False, "error": self.refusal.as_map()}
 
 
-def outcome_of(flight: Flight) -> Outcome:
+def outcome_of(attempt: DeliveryAttempt) -> DeliveryOutcome:
     """Of a flight that was answered. What a connector should not have done is a defect, and is logged."""
     try:
-        result = flight.answer.get(timeout=0)
-        if flight.operation is not None:
-            flight.operation.result.check(result)
+        result = attempt.answer.get(timeout=0)
+        if attempt.operation is not None:
+            attempt.operation.result.check(result)
     except ActionError as error:
-        return Outcome(None, error.refusal)
+        return DeliveryOutcome(None, error.refusal)
     except BaseException as error:
-        row = flight.row
+        row = attempt.row
         log.error(
             "delivery failed", operation=row.operation, key=row.key, trace_id=row.trace_id,
             exc_info=error,
         )  # fmt: skip
-        return Outcome(None, Refusal(INTERNAL, f"a defect of {row.operation}; see the error log"))
-    return Outcome(result)
+        return DeliveryOutcome(
+            None, Refusal(INTERNAL, f"a defect of {row.operation}; see the error log")
+        )
+    return DeliveryOutcome(result)
 
 
-def wait_after(attempts: int, refusal: Refusal) -> float:
+def backoff(attempts: int, refusal: Refusal) -> float:
     """Seconds until the next attempt, after so many that have failed; at least what the refusal asks for."""
     asked = (refusal.retry_after_ms or 0) / 1000
-    usual = min(FIRST_WAIT * 2.0 ** (attempts - 1), LONGEST_WAIT)
-    return min(max(usual, asked), LONGEST_WAIT) * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
+    usual = min(FIRST_BACKOFF * 2.0 ** (attempts - 1), MAX_BACKOFF)
+    return min(max(usual, asked), MAX_BACKOFF) * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
 
 
-def spelt(refusal: Refusal) -> str:
+def error_text(refusal: Refusal) -> str:
     """As it stands beside a delivery."""
     return fit_text(f"{refusal.code}: {refusal.message}")

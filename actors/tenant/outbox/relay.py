@@ -28,14 +28,14 @@ from actors.runtime.futures import resolve_with_error
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.database.outbox_table import WAITING, OutboxRow, OutboxTable
 from actors.tenant.outbox.attempt import (
-    CAN_HELP,
-    MOST_ATTEMPTS,
-    MOST_TELLINGS,
-    Flight,
-    Outcome,
+    MAX_ATTEMPTS,
+    MAX_NOTIFICATIONS,
+    RETRYABLE,
+    DeliveryAttempt,
+    DeliveryOutcome,
+    backoff,
+    error_text,
     outcome_of,
-    spelt,
-    wait_after,
 )
 from actors.tenant.request.callback import Hearing, Told, follow_up
 from actors.tenant.request.sends import OutboxWriter
@@ -44,7 +44,7 @@ from transport.message import ABORTED, INTERNAL, UNAVAILABLE, Refusal
 
 log = structlog.get_logger()
 
-MOST_UNDER_WAY: Final = 16
+MAX_IN_FLIGHT: Final = 16
 """Deliveries of one tenant that are worked on at once, so that no tenant takes a connector for itself."""
 
 FIRST_PAUSE: Final = 1.0
@@ -53,11 +53,11 @@ one is followed by a pause twice as long."""
 
 LONGEST_PAUSE: Final = 30.0
 
-FOR_PEOPLE: Final = frozenset({*CAN_HELP, INTERNAL, ABORTED})
+NEEDS_OPERATOR: Final = frozenset({*RETRYABLE, INTERNAL, ABORTED})
 """Refusals of an action that was told an outcome, and has not heeded it. ABORTED: it was cut off halfway."""
 
 
-class Deliveries:
+class OutboxRelay:
     """One tenant's, for as long as it is resident. For its turn alone."""
 
     def __init__(
@@ -80,9 +80,9 @@ class Deliveries:
         self._profiles = profiles
         self._snapshot = snapshot
         self._hearing = Hearing(mailbox)
-        self._flights: dict[int, Flight] = {}
-        self._tellings: set[int] = set()
-        self._landed: deque[Flight] = deque()  # by the threads that answer
+        self._attempts: dict[int, DeliveryAttempt] = {}
+        self._notifications: set[int] = set()
+        self._answered_attempts: deque[DeliveryAttempt] = deque()  # by the threads that answer
         self._paused_until = -inf
         self._pause_seconds = FIRST_PAUSE
         self._waits = False
@@ -90,69 +90,69 @@ class Deliveries:
 
     def __len__(self) -> int:
         """Deliveries that connectors work on."""
-        return len(self._flights)
+        return len(self._attempts)
 
     def open(self) -> None:
         """The database is open: whatever was left is begun again. A backup brings no marker with it."""
         if self._table.first() is not None:
             self._outbox.flag.set()
-            self.go()
+            self.run()
 
     def close(self) -> None:
         """The tenant leaves; answers that still come are nobody's, and the same key is tried again."""
-        self._flights.clear()
+        self._attempts.clear()
         first = self._table.first()
         self._waits = first is not None
         self._outbox.flag.clear(first)
 
     def abandon(self) -> None:
         """The same where the database is not to be touched any more."""
-        self._flights.clear()
+        self._attempts.clear()
 
-    def go(self) -> None:
+    def run(self) -> None:
         """Begin what is due, as far as there is room; be woken for the rest."""
         self._outbox.has_new = False
         now = time.time()
-        if self._may_go():
-            for row in self._table.due(now, 2 * MOST_UNDER_WAY):
-                if len(self._flights) + len(self._tellings) >= MOST_UNDER_WAY:
+        if self._may_send():
+            for row in self._table.due(now, 2 * MAX_IN_FLIGHT):
+                if len(self._attempts) + len(self._notifications) >= MAX_IN_FLIGHT:
                     break
-                if row.id not in self._flights and row.id not in self._tellings:
-                    self._begin(row)
-        self._watch(now)
+                if row.id not in self._attempts and row.id not in self._notifications:
+                    self._start(row)
+        self._arm_timer(now)
 
-    def due(self) -> None:
+    def on_due(self) -> None:
         """The alarm has rung, or somebody found that this tenant has to be woken."""
         now = time.monotonic()
-        for flight in self._flights.values():
-            if flight.given_up_at <= now:
-                flight.give_up()
-        self.arrived()
+        for attempt in self._attempts.values():
+            if attempt.given_up_at <= now:
+                attempt.give_up()
+        self.on_reply()
 
-    def arrived(self) -> None:
+    def on_reply(self) -> None:
         """Answers are there: all of them are written in one transaction."""
-        landed = []
-        while self._landed:
-            flight = self._landed.popleft()  # it may be in there twice
-            if self._flights.get(flight.row.id) is flight:
-                del self._flights[flight.row.id]
-                landed.append((flight.row, outcome_of(flight)))
-        if landed:
-            self._write(landed)
-        self.go()
+        outcomes = []
+        while self._answered_attempts:
+            attempt = self._answered_attempts.popleft()  # it may be in there twice
+            if self._attempts.get(attempt.row.id) is attempt:
+                del self._attempts[attempt.row.id]
+                outcomes.append((attempt.row, outcome_of(attempt)))
+        if outcomes:
+            self._write(outcomes)
+        self.run()
 
-    def told(self, message: Told) -> None:
+    def on_notified(self, message: Told) -> None:
         """An action has answered to an outcome. Where it took it, the row has gone in its own transaction."""
-        self._tellings.discard(message.row)
+        self._notifications.discard(message.row)
         row = self._table.get(message.row)
         if row is not None and row.outcome is not None and row.next_at is not None:
             try:
-                self._unit_of_work.apart(lambda: self._heed(row, message.refusal))
+                self._unit_of_work.apart(lambda: self._on_outcome(row, message.refusal))
             except sqlite3.Error as error:
-                self._pause(error)
+                self._backoff(error)
             else:
                 self._pause_seconds = FIRST_PAUSE
-        self.go()
+        self.run()
 
     # Beginning
 
@@ -160,28 +160,28 @@ class Deliveries:
     def _table(self) -> OutboxTable:
         return self._unit_of_work.database.outbox
 
-    def _may_go(self) -> bool:
+    def _may_send(self) -> bool:
         """Nothing leaves, and no function is told, while the tenant is suspended or the server stops."""
         is_active = self._profiles.of(self._record.id).is_active
         is_paused = time.monotonic() < self._paused_until
         return is_active and not is_paused and self._mailbox.closing is None
 
-    def _begin(self, row: OutboxRow) -> None:
+    def _start(self, row: OutboxRow) -> None:
         if row.state == WAITING:
-            self._attempt(row)
+            self._start_attempt(row)
         else:
-            self._tellings.add(row.id)
+            self._notifications.add(row.id)
             self._mailbox.tell(follow_up(row, self._record, self._hearing))
 
-    def _attempt(self, row: OutboxRow) -> None:
-        flight = Flight(row, self._snapshot.current.operations.get(row.operation))
-        self._flights[row.id] = flight
-        flight.answer.add_callback(lambda: self._answered(flight))
+    def _start_attempt(self, row: OutboxRow) -> None:
+        attempt = DeliveryAttempt(row, self._snapshot.current.operations.get(row.operation))
+        self._attempts[row.id] = attempt
+        attempt.answer.add_callback(lambda: self._answered(attempt))
         connector = row.operation.partition(".")[0]
         mailbox = self._connectors.get(connector)
         if mailbox is None:
             error = Unimplemented(f"connector {connector}: {NOT_IMPLEMENTED_TEXT}")
-            resolve_with_error(flight.answer, error)
+            resolve_with_error(attempt.answer, error)
             return
         mailbox.tell(
             CallConnector(
@@ -191,70 +191,70 @@ class Deliveries:
                 trace_id=row.trace_id,
                 key=row.key,
                 at=row.created_at,
-                deadline=flight.deadline,
-                reply_to=flight.answer,
+                deadline=attempt.deadline,
+                reply_to=attempt.answer,
             )
         )
 
-    def _answered(self, flight: Flight) -> None:
+    def _answered(self, attempt: DeliveryAttempt) -> None:
         """By the thread that answers: nobody is woken for what nobody waits for."""
-        if self._flights.get(flight.row.id) is flight:
-            self._landed.append(flight)
+        if self._attempts.get(attempt.row.id) is attempt:
+            self._answered_attempts.append(attempt)
             self._mailbox.tell(Delivered())
 
     # What came of it
 
-    def _write(self, landed: list[tuple[OutboxRow, Outcome]]) -> None:
+    def _write(self, outcomes: list[tuple[OutboxRow, DeliveryOutcome]]) -> None:
         """Where there is no room for outcomes, attempts count as failed: they are repeated, not forgotten."""
         try:
-            self._unit_of_work.apart(lambda: self._note_all(landed))
+            self._unit_of_work.apart(lambda: self._store_outcomes(outcomes))
         except sqlite3.Error as error:
-            self._pause(error)
+            self._backoff(error)
             late = Refusal(UNAVAILABLE, f"the outcome could not be written ({error})")
             with suppress(sqlite3.Error):
                 self._unit_of_work.apart(
-                    lambda: self._postpone_all([row for row, _ in landed], late)
+                    lambda: self._postpone_all([row for row, _ in outcomes], late)
                 )
         else:
             self._pause_seconds = FIRST_PAUSE
 
-    def _note_all(self, landed: Iterable[tuple[OutboxRow, Outcome]]) -> None:
-        for row, outcome in landed:
-            self._note(row, outcome)
+    def _store_outcomes(self, outcomes: Iterable[tuple[OutboxRow, DeliveryOutcome]]) -> None:
+        for row, outcome in outcomes:
+            self._store_outcome(row, outcome)
 
     def _postpone_all(self, rows: Iterable[OutboxRow], refusal: Refusal) -> None:
         for row in rows:
-            until = time.time() + wait_after(row.attempts + 1, refusal)
-            self._table.postpone(row.id, until, spelt(refusal))
+            until = time.time() + backoff(row.attempts + 1, refusal)
+            self._table.postpone(row.id, until, error_text(refusal))
 
-    def _note(self, row: OutboxRow, outcome: Outcome) -> None:
+    def _store_outcome(self, row: OutboxRow, outcome: DeliveryOutcome) -> None:
         now, attempts, refusal = time.time(), row.attempts + 1, outcome.refusal
-        if refusal is not None and outcome.may_change and attempts < MOST_ATTEMPTS:
-            self._table.postpone(row.id, now + wait_after(attempts, refusal), spelt(refusal))
+        if refusal is not None and outcome.is_retryable and attempts < MAX_ATTEMPTS:
+            self._table.postpone(row.id, now + backoff(attempts, refusal), error_text(refusal))
             return
         if refusal is not None:
-            self._log_death(row, refusal)
+            self._log_given_up(row, refusal)
         if refusal is None and row.then_action is None:
             self._table.remove(row.id)
         else:
             tell_at = None if row.then_action is None else now
-            error = refusal and spelt(refusal)
+            error = refusal and error_text(refusal)
             self._table.conclude(row.id, outcome.as_map(), tell_at=tell_at, error=error)
         if row.ordered:
             self._table.advance(row.operation, now)
 
-    def _heed(self, row: OutboxRow, refusal: Refusal | None) -> None:
+    def _on_outcome(self, row: OutboxRow, refusal: Refusal | None) -> None:
         """Of an action that has no function yet, or refused: its refusal stands in the tenant's log."""
-        if refusal is None or refusal.code not in FOR_PEOPLE:
+        if refusal is None or refusal.code not in NEEDS_OPERATOR:
             self._table.told(row.id)
-        elif refusal.code == ABORTED or row.tellings + 1 >= MOST_TELLINGS:
-            self._log_death(row, refusal)
-            self._table.bury(row.id, f"{row.then_action}: {spelt(refusal)}")
+        elif refusal.code == ABORTED or row.tellings + 1 >= MAX_NOTIFICATIONS:
+            self._log_given_up(row, refusal)
+            self._table.bury(row.id, f"{row.then_action}: {error_text(refusal)}")
         else:
-            until = time.time() + wait_after(row.tellings + 1, refusal)
-            self._table.tell_later(row.id, until, f"{row.then_action}: {spelt(refusal)}")
+            until = time.time() + backoff(row.tellings + 1, refusal)
+            self._table.tell_later(row.id, until, f"{row.then_action}: {error_text(refusal)}")
 
-    def _log_death(self, row: OutboxRow, refusal: Refusal) -> None:
+    def _log_given_up(self, row: OutboxRow, refusal: Refusal) -> None:
         log.warning(
             "delivery given up",
             tenant=self._record.name,
@@ -262,10 +262,10 @@ class Deliveries:
             operation=row.operation,
             delivery=row.id,
             trace_id=row.trace_id,
-            error=spelt(refusal),
+            error=error_text(refusal),
         )
 
-    def _pause(self, error: sqlite3.Error) -> None:
+    def _backoff(self, error: sqlite3.Error) -> None:
         """What could not be written is repeated, with the same keys, but not at once."""
         self._paused_until = time.monotonic() + self._pause_seconds
         self._pause_seconds = min(2 * self._pause_seconds, LONGEST_PAUSE)
@@ -278,17 +278,17 @@ class Deliveries:
 
     # Time
 
-    def _watch(self, now: float) -> None:
+    def _arm_timer(self, now: float) -> None:
         """Be told Due for the next one, for an answer that does not come, and when a pause is over."""
         later, moment = self._table.first_after(now), time.monotonic()
         self._waits = later is not None or self._table.first() is not None
-        times = [flight.given_up_at for flight in self._flights.values()]
+        times = [attempt.given_up_at for attempt in self._attempts.values()]
         if later is not None:
             times.append(moment + max(0.0, later - now))
         if self._waits and self._paused_until > moment:
             times.append(self._paused_until)
         closing = self._mailbox.closing
-        if closing is not None and self._flights:
+        if closing is not None and self._attempts:
             times.append(closing)
         if times:
             self._alarm.set(min(times))

@@ -116,7 +116,7 @@ class Depot:
         incarnation = self.mailbox.incarnation
         assert isinstance(incarnation, Tenant)
         incarnation._unit_of_work.database.close()
-        incarnation._deliveries.abandon()
+        incarnation._relay.abandon()
         pykka.ActorRegistry.unregister(incarnation.actor_ref)
         self.start()
 

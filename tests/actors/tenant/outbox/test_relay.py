@@ -23,8 +23,8 @@ from actors.errors import (
 from actors.messages import ListDeliveries, PassivationDeclined, Redeliver
 from actors.runtime.mailbox import Stopped
 from actors.tenant.actor import Tenant
-from actors.tenant.outbox.attempt import ATTEMPT_SECONDS, MOST_ATTEMPTS, MOST_TELLINGS, wait_after
-from actors.tenant.outbox.relay import MOST_UNDER_WAY
+from actors.tenant.outbox.attempt import ATTEMPT_SECONDS, MAX_ATTEMPTS, MOST_TELLINGS, backoff
+from actors.tenant.outbox.relay import MAX_IN_FLIGHT
 from actors.tenant.request.unit_of_work import UnitOfWork
 from tests.actors.tenant.outbox_harness import ACME, Crash, Depot
 from transport.message import UNAVAILABLE, Refusal
@@ -90,10 +90,10 @@ def test_a_read_may_not_send(depot: Depot) -> None:
 
 def test_no_more_than_some_are_under_way_at_once(depot: Depot) -> None:
     """The next leaves as one is answered."""
-    for _ in range(MOST_UNDER_WAY + 3):
+    for _ in range(MAX_IN_FLIGHT + 3):
         depot.sent(then="")
     first, *others = depot.operates()
-    assert len(others) == MOST_UNDER_WAY - 1
+    assert len(others) == MAX_IN_FLIGHT - 1
     depot.accept(first)
     assert len(depot.operates()) == 1
 
@@ -172,7 +172,7 @@ def test_what_cannot_be_mended_by_trying_is_dead_at_once(depot: Depot, error: Ex
 def test_it_is_given_up_after_so_many_attempts(depot: Depot) -> None:
     """And whoever was named hears of it once."""
     key = depot.sent()
-    for _ in range(MOST_ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         depot.refuse(depot.operate(), Unavailable("away"))
         depot.rang()
     assert depot.operates() == []
@@ -439,7 +439,7 @@ def test_pauses_grow_while_outcomes_cannot_be_written_and_begin_anew_once_they_c
 def test_waits_grow_up_to_the_longest_and_last_two_days() -> None:
     """Give or take the jitter."""
     refusal = Refusal(UNAVAILABLE, "away")
-    waits = [wait_after(attempt, refusal) for attempt in range(1, MOST_ATTEMPTS)]
+    waits = [backoff(attempt, refusal) for attempt in range(1, MAX_ATTEMPTS)]
     assert 4.0 <= waits[0] <= 6.0
     assert max(waits) <= 6 * 3600 * 1.2
     assert 47.4 * 0.8 < sum(waits) / 3600 < 47.5 * 1.2
@@ -447,5 +447,5 @@ def test_waits_grow_up_to_the_longest_and_last_two_days() -> None:
 
 def test_a_peer_that_asks_for_more_time_gets_it() -> None:
     """And no less than it would have had."""
-    assert 48.0 <= wait_after(1, Refusal(UNAVAILABLE, "away", retry_after_ms=60_000)) <= 72.0
-    assert wait_after(9, Refusal(UNAVAILABLE, "away", retry_after_ms=10)) > 1000.0
+    assert 48.0 <= backoff(1, Refusal(UNAVAILABLE, "away", retry_after_ms=60_000)) <= 72.0
+    assert backoff(9, Refusal(UNAVAILABLE, "away", retry_after_ms=10)) > 1000.0
