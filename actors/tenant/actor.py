@@ -39,7 +39,7 @@ from actors.supervision.rejecting import tenant_deleted
 from actors.tenant.outbox.queries import list_deliveries, redeliver
 from actors.tenant.outbox.relay import Deliveries
 from actors.tenant.passivation import Decision, decide, decide_again
-from actors.tenant.request.callback import Told
+from actors.tenant.request.callback import CallbackResult
 from actors.tenant.request.coroutine_steps import STOPPING, Waiting
 from actors.tenant.request.handler import RequestHandler
 from actors.tenant.request.pending import NeedsOwnTransaction, PendingReply, is_request
@@ -54,7 +54,7 @@ TURN_SECONDS = 0.02
 NOTHING_SAID = Profiles()
 """Every tenant is as the server's settings have it."""
 
-ENDS_WAITS = frozenset({Arrived, DeadlinePassed, Delivered, Told, OutboxDue})
+ENDS_WAITS = frozenset({Arrived, DeadlinePassed, Delivered, CallbackResult, OutboxDue})
 """After which of its mail a tenant looks whether it can leave, where it was asked to."""
 
 
@@ -101,7 +101,7 @@ class Tenant(Actor):
             Arrived: self._waiting.arrived,
             DeadlinePassed: lambda _: self._waiting.overdue(),
             Delivered: lambda _: self._deliveries.arrived(),
-            Told: self._deliveries.told,
+            CallbackResult: self._deliveries.told,
             OutboxDue: lambda _: self._deliveries.due(),
             Passivate: self._asked_to_leave,
         }

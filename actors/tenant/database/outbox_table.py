@@ -141,7 +141,7 @@ class OutboxRow(NamedTuple):
     """How often a person has brought it back from the dead letters."""
 
     @property
-    def told_as(self) -> str:
+    def callback_id(self) -> str:
         """Id of the request that tells `then_action`: its idempotency key."""
         return f"{self.key}-{self.revived}" if self.revived else self.key
 

@@ -37,7 +37,7 @@ from actors.tenant.outbox.attempt import (
     error_text,
     outcome_of,
 )
-from actors.tenant.request.callback import Hearing, Told, follow_up
+from actors.tenant.request.callback import CallbackResult, CallbackSink, callback_request
 from actors.tenant.request.sends import OutboxWriter
 from actors.tenant.request.unit_of_work import UnitOfWork
 from transport.message import ABORTED, INTERNAL, UNAVAILABLE, Refusal
@@ -79,7 +79,7 @@ class OutboxRelay:
         self._connectors = connectors
         self._profiles = profiles
         self._snapshot = snapshot
-        self._hearing = Hearing(mailbox)
+        self._callback_sink = CallbackSink(mailbox)
         self._attempts: dict[int, DeliveryAttempt] = {}
         self._notifications: set[int] = set()
         self._answered_attempts: deque[DeliveryAttempt] = deque()  # by the threads that answer
@@ -141,7 +141,7 @@ class OutboxRelay:
             self._write(outcomes)
         self.run()
 
-    def on_notified(self, message: Told) -> None:
+    def on_notified(self, message: CallbackResult) -> None:
         """An action has answered to an outcome. Where it took it, the row has gone in its own transaction."""
         self._notifications.discard(message.row)
         row = self._table.get(message.row)
@@ -171,7 +171,7 @@ class OutboxRelay:
             self._start_attempt(row)
         else:
             self._notifications.add(row.id)
-            self._mailbox.tell(follow_up(row, self._record, self._hearing))
+            self._mailbox.tell(callback_request(row, self._record, self._callback_sink))
 
     def _start_attempt(self, row: OutboxRow) -> None:
         attempt = DeliveryAttempt(row, self._snapshot.current.operations.get(row.operation))

@@ -24,14 +24,14 @@ TIMEOUT_MS: Final = 60_000
 """What has not begun by then is told again later, in milliseconds."""
 
 
-class Told(NamedTuple):
+class CallbackResult(NamedTuple):
     """To a tenant: an action has been told an outcome, and this is what it said."""
 
     row: int
     refusal: Refusal | None
 
 
-class Hearing:
+class CallbackSink:
     """Where replies to such requests go: back to the tenant. Takes the place of a socket's mailbox."""
 
     def __init__(self, mailbox: Mailbox) -> None:
@@ -42,17 +42,17 @@ class Hearing:
         """From whichever thread answers."""
         for peer, body in message.frames:
             refusal = codec.parse_reply(body).error
-            self._mailbox.tell(Told(int(peer.routing_id), refusal))
+            self._mailbox.tell(CallbackResult(int(peer.routing_id), refusal))
 
 
-def follow_up(row: OutboxRow, tenant: TenantRecord, hearing: Hearing) -> TenantRequest:
+def callback_request(row: OutboxRow, tenant: TenantRecord, sink: CallbackSink) -> TenantRequest:
     """The request that tells an outcome to the action that was named for it."""
     assert row.then_action is not None
     assert row.outcome is not None
     params: dict[str, Any] = {"id": row.id, "key": row.key, "operation": row.operation}
     return TenantRequest(
         request=Request(
-            id=row.told_as,
+            id=row.callback_id,
             tenant=tenant.name,
             action=row.then_action,
             params={**params, **json.loads(row.outcome)},
@@ -60,12 +60,12 @@ def follow_up(row: OutboxRow, tenant: TenantRecord, hearing: Hearing) -> TenantR
         ),
         principal=MACHINE,
         peer=Peer(str(row.id).encode(), delimited=False, encoding="msgpack"),
-        outlet=hearing,
+        outlet=sink,
         received=time.monotonic(),
         trace_id=row.trace_id,
     )
 
 
-def row_of(work: TenantRequest) -> int:
+def delivery_row(work: TenantRequest) -> int:
     """Which row of the outbox such a request tells the outcome of."""
     return int(work.peer.routing_id)

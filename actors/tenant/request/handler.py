@@ -38,7 +38,7 @@ from actors.runtime.rate_limit import CpuBudget, cpu_budget
 from actors.tenant.context import Context
 from actors.tenant.database.database import TenantDatabase
 from actors.tenant.database.errors import BLAMELESS
-from actors.tenant.request.callback import MACHINE, row_of
+from actors.tenant.request.callback import MACHINE, delivery_row
 from actors.tenant.request.connector_calls import NotEntitled, require_subscribed, user_message
 from actors.tenant.request.dry_run import Rehearsal
 from actors.tenant.request.idempotency import progress_in, request_fingerprint
@@ -192,7 +192,7 @@ class RequestHandler:
 
     def require_told_once(self, work: TenantRequest) -> None:
         """With what a request has done: Aborted where it told an outcome that had been told before."""
-        if work.principal is MACHINE and not self.database.outbox.told(row_of(work)):
+        if work.principal is MACHINE and not self.database.outbox.told(delivery_row(work)):
             raise Aborted("this outcome was told before; nothing was done")
 
     def _answered(
