@@ -15,7 +15,7 @@ from actors.connectors.actor import Habits
 from actors.connectors.engine.retry import Breakers
 from actors.tenant.outbox import attempt
 
-FIRST_WAIT: Final = 0.05
+FIRST_BACKOFF: Final = 0.05
 """Seconds after the first attempt of a delivery that failed."""
 
 OPEN_SECONDS: Final = 0.5
@@ -26,7 +26,7 @@ def main() -> int:
     """As `python -m actors`; the exit status."""
     habits = Habits(breakers=partial(Breakers, seconds=OPEN_SECONDS))
     server.System = partial(System, habits=habits)  # type: ignore[assignment, attr-defined]  # a trial's own
-    attempt.FIRST_WAIT = FIRST_WAIT  # type: ignore[misc]  # as above
+    attempt.FIRST_BACKOFF = FIRST_BACKOFF  # type: ignore[misc]  # as above
     return server.main(sys.argv[1:])
 
 

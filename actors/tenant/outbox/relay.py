@@ -71,7 +71,7 @@ class OutboxRelay:
         profiles: Profiles,
         snapshot: RoutingSnapshot,
     ) -> None:
-        """`mailbox` is the tenant's, which is told Delivered, Told and Due."""
+        """`mailbox` is the tenant's, which is sent Delivered, CallbackResult and Due."""
         self._record = record
         self._mailbox = mailbox
         self._unit_of_work = unit_of_work

@@ -236,7 +236,7 @@ class AsyncExecution:
             suspended.progress = step_result.progress
             self._suspended_calls.add(suspended, call)
 
-    def overdue(self) -> None:
+    def on_deadline(self) -> None:
         """Close those whose deadline is over, and once the server has to close, all of them."""
         closing = self._mailbox.closing
         if closing is not None and closing <= time.monotonic():

@@ -134,7 +134,7 @@ class SuspendedCalls:
         connectors: Mapping[str, Mailbox],
         clock: Mailbox | None,
     ) -> None:
-        """`mailbox` is the tenant's, which is told Arrived and Overdue."""
+        """`mailbox` is the tenant's, which is sent ConnectorReplied and Overdue."""
         self.is_closed = False
         """True while the tenant waits for the last one to end, so as to leave: no others are let in."""
         self._tenant = tenant

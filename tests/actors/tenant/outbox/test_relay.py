@@ -23,7 +23,7 @@ from actors.errors import (
 from actors.messages import ListDeliveries, PassivationDeclined, Redeliver
 from actors.runtime.mailbox import Stopped
 from actors.tenant.actor import Tenant
-from actors.tenant.outbox.attempt import ATTEMPT_SECONDS, MAX_ATTEMPTS, MOST_TELLINGS, backoff
+from actors.tenant.outbox.attempt import ATTEMPT_SECONDS, MAX_ATTEMPTS, MAX_NOTIFICATIONS, backoff
 from actors.tenant.outbox.relay import MAX_IN_FLIGHT
 from actors.tenant.request.unit_of_work import UnitOfWork
 from tests.actors.tenant.outbox_harness import ACME, Crash, Depot
@@ -215,7 +215,7 @@ def test_a_defect_of_whoever_hears_is_told_again_and_then_set_aside(depot: Depot
     """Its delivery is done and not repeated."""
     depot.sent()
     depot.accept(depot.operate(), receipt="have them fail")
-    for _ in range(MOST_TELLINGS):
+    for _ in range(MAX_NOTIFICATIONS):
         depot.rang()
     assert depot.operates() == []
     assert depot.heard() == []
@@ -389,7 +389,7 @@ def test_what_was_done_and_could_not_be_told_is_told_again_and_not_done_again(de
     """Somebody has mended the function meanwhile."""
     depot.sent()
     depot.accept(depot.operate(), receipt="have them fail")
-    for _ in range(MOST_TELLINGS):
+    for _ in range(MAX_NOTIFICATIONS):
         depot.rang()
     assert depot.ask(Redeliver(None, "post")) == 1
     assert depot.operates() == []
@@ -415,8 +415,8 @@ def test_pauses_grow_while_outcomes_cannot_be_written_and_begin_anew_once_they_c
     def paused() -> float:
         incarnation = depot.mailbox.incarnation
         assert isinstance(incarnation, Tenant)
-        left = incarnation._deliveries._paused_until - time.monotonic()
-        incarnation._deliveries._paused_until = time.monotonic()
+        left = incarnation._relay._paused_until - time.monotonic()
+        incarnation._relay._paused_until = time.monotonic()
         depot.rang()
         return left
 
