@@ -95,7 +95,7 @@ class Tenant(Actor):
             record, mailbox, self._unit_of_work, outbox, connectors, clock, profiles, snapshot
         )
         self._handlers: dict[type, Callable[[Any], Any]] = {
-            DryRun: lambda message: self._unit_of_work.handler.rehearse(message),
+            DryRun: lambda message: self._unit_of_work.handler.dry_run(message),
             ListDeliveries: lambda message: list_deliveries(self._unit_of_work, message),
             Redeliver: self._redeliver,
             Arrived: self._waiting.arrived,

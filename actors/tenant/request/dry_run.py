@@ -40,7 +40,7 @@ LONGEST_STATEMENT = 2000
 Account = dict[str, Any]
 
 
-class Rehearsal:
+class DryRunner:
     """Of one message. Runs between two turns, while no transaction is open."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Rehearsal:
         self._tenant = tenant
         self._config = config
 
-    def of(self, message: DryRun) -> list[Account]:
+    def run(self, message: DryRun) -> list[Account]:
         """What each version does, by itself: none sees what another one did."""
         return [self._account(route, message) for route in message.routes]
 
@@ -66,7 +66,7 @@ class Rehearsal:
         statements: list[str] = []
         known = KnownText(static_fragments([route.module] if route.module else []))
         before, began = self._database.changes, time.perf_counter()
-        with self._taken_back():
+        with self._rolled_back():
             outcome = self._outcome(route, message, known, statements)
             seconds = time.perf_counter() - began
             rows = self._database.changes - before
@@ -80,7 +80,7 @@ class Rehearsal:
         }
 
     @contextmanager
-    def _taken_back(self) -> Iterator[None]:
+    def _rolled_back(self) -> Iterator[None]:
         """The transaction as well as the savepoint: an error may have ended either."""
         self._database.begin()
         self._database.savepoint()
@@ -130,7 +130,7 @@ class Rehearsal:
             )
             result = route.function(context, params)
             if route.is_async:
-                result = _first_stretch(result)
+                result = _first_step(result)
         if not isinstance(result, ConnectorCall):
             route.result.check(result)
         return result  # type: ignore[no-any-return]  # a function returns anything; it was checked
@@ -149,7 +149,7 @@ class Rehearsal:
         }
 
 
-def _first_stretch(coroutine: Coroutine[Any, Any, Any]) -> Any:
+def _first_step(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """What it returns, or the call that it waits for: nobody is called from here."""
     stepper = CoroutineDriver(coroutine, ConnectorCall, AWAITABLE)
     step = stepper.step()

@@ -40,7 +40,7 @@ from actors.tenant.database.database import TenantDatabase
 from actors.tenant.database.errors import BLAMELESS
 from actors.tenant.request.callback import MACHINE, delivery_row
 from actors.tenant.request.connector_calls import NotEntitled, require_subscribed, user_message
-from actors.tenant.request.dry_run import Rehearsal
+from actors.tenant.request.dry_run import DryRunner
 from actors.tenant.request.idempotency import progress_in, request_fingerprint
 from actors.tenant.request.pending import NeedsOwnTransaction, PendingReply, tripped_refusal
 from actors.tenant.request.sends import OutboxWriter, Sends
@@ -128,16 +128,16 @@ class RequestHandler:
         running = self._running = route.detector.start(self._record.id, work.trace_id)
         return RecordedCall(self._snapshot.running_calls, running, route, self._record, work)
 
-    def rehearse(self, message: DryRun) -> list[dict[str, Any]]:
+    def dry_run(self, message: DryRun) -> list[dict[str, Any]]:
         """Run versions on a message between two turns; nothing of it stays."""
-        rehearsal = Rehearsal(
+        runner = DryRunner(
             self.database,
             self._record.name,
             self._profile.config,
             self._table,
             self.require_subscribed,
         )
-        return rehearsal.of(message)
+        return runner.run(message)
 
     def refused(self, work: TenantRequest, refusal: Refusal) -> PendingReply:
         """A refusal in the tenant's words; one that no reply can hold is a defect, as such a result is."""
