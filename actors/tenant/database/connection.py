@@ -177,7 +177,7 @@ def _opened(
     driver.set_authorizer(authorizer(guard, schema))
     database = TenantDatabase(path, driver, connection, guard, shared.plans, schema.keys)
     if busy is not None:
-        database.doubt.arise(busy)
+        database.durability.arise(busy)
     return database
 
 

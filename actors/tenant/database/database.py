@@ -22,10 +22,10 @@ from actors.errors import DatabaseProblem
 from actors.host import disk
 from actors.tenant.database import errors
 from actors.tenant.database import guard as text
-from actors.tenant.database.durability import Doubt, checkpoint
+from actors.tenant.database.durability import Durability, checkpoint
 from actors.tenant.database.guard import Guard, KnownText
 from actors.tenant.database.outbox_table import OutboxTable
-from actors.tenant.database.placement import Place
+from actors.tenant.database.placement import FileIdentity
 from actors.tenant.database.plans import Plans
 from actors.tenant.database.statements import FunctionDatabase
 from transport.fit import fit_map, fit_text
@@ -51,11 +51,11 @@ class TenantDatabase:
         "_message",
         "_reading",
         "age",
-        "doubt",
+        "durability",
+        "file_identity",
         "known",
         "outbox",
         "path",
-        "place",
     )
 
     def __init__(
@@ -70,11 +70,11 @@ class TenantDatabase:
         self.path = path
         self.age: Callable[[], float] = time.time
         """Seconds since the epoch by which replies are stored, and forgotten."""
-        self.place = Place(path)
+        self.file_identity = FileIdentity(path)
         """Whether its files are still where they were opened."""
         self.known = KnownText()
         """The SQL text of the code that is loaded, replaced when other code is; at first nothing."""
-        self.doubt = Doubt()
+        self.durability = Durability()
         """Whether what was committed is on disk."""
         self.outbox = OutboxTable(driver.execute)
         """What functions have sent, and is not done yet."""
@@ -247,7 +247,7 @@ class TenantDatabase:
         """Close without ceremony. What was not committed is gone; closing twice is nothing."""
         self._guard.leave()
         if not self._connection.closed:
-            with self.place.left():
+            with self.file_identity.left():
                 self._connection.close()
 
 

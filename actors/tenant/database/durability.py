@@ -25,14 +25,14 @@ FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 0.8
 """Seconds, so that a second after the disk has recovered writes are served again."""
 
-NOT_KNOWN: Final = (
+COMMIT_UNKNOWN: Final = (
     "and it is not known yet whether this request was kept; send it again with the same id, and it has its "
     "effect once"
 )
-NOT_KEPT: Final = "and nothing of this request was kept; send it again with the same id"
+COMMIT_FAILED: Final = "and nothing of this request was kept; send it again with the same id"
 
 
-class InDoubt(ActionError):
+class DurabilityUnknown(ActionError):
     """A write that was not begun, since an earlier commit failed and the disk has not recovered."""
 
     def __init__(self, refusal: Refusal) -> None:
@@ -46,7 +46,7 @@ class Busy(sqlite3.OperationalError):
     sqlite_errorcode = sqlite3.SQLITE_BUSY
 
 
-class Doubt:
+class Durability:
     """Of one open database: True while it is not known that what was committed is on disk."""
 
     __slots__ = ("_asked_at", "_since", "error", "pause")
@@ -89,13 +89,13 @@ class Doubt:
     def require_none(self) -> None:
         """InDoubt, for a write."""
         if self.error is not None:
-            raise InDoubt(self.refusal)
+            raise DurabilityUnknown(self.refusal)
 
     @property
     def refusal(self) -> Refusal:
         """Of a write whose commit failed or was not tried."""
         assert self.error is not None
-        return lost(self.error, NOT_KNOWN, self.pause)
+        return lost(self.error, COMMIT_UNKNOWN, self.pause)
 
 
 def lost(error: Exception, what: str, seconds: float = LONGEST_PAUSE) -> Refusal:

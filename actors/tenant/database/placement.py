@@ -19,26 +19,26 @@ Identity = tuple[int, int]
 """Device and inode."""
 
 
-class Displaced(DatabaseProblem):
+class FileReplaced(DatabaseProblem):
     """The file was removed or replaced while it was open; what has its name now can be opened anew."""
 
 
-class Place:
+class FileIdentity:
     """Of one open database and its -wal; made once both are open."""
 
     __slots__ = ("_database", "_found", "_wal")
 
     def __init__(self, path: Path) -> None:
         self._database, self._wal = str(path), str(wal_of(path))
-        self._found = (identity(self._database), identity(self._wal))
+        self._found = (file_identity(self._database), file_identity(self._wal))
 
     def require(self) -> None:
         """Displaced, with what to do, where one of them is not in place."""
-        there = identity(self._database), identity(self._wal)
+        there = file_identity(self._database), file_identity(self._wal)
         if there != self._found:
             name = self._wal if there[0] == self._found[0] else self._database
-            how = "removed" if identity(name) is None else "replaced"
-            raise Displaced(
+            how = "removed" if file_identity(name) is None else "replaced"
+            raise FileReplaced(
                 f"{name} was {how} while its tenant was awake: what had been written to it since the "
                 "last checkpoint may be lost. It is opened anew as it is there now; stop the server, or "
                 "suspend the tenant and wait, before a file is put back or taken away"
@@ -51,7 +51,7 @@ class Place:
         Nor may ours stay beside another database, into which it would be written.
         """
         database, wal = self._found
-        is_ours, aside = identity(self._wal) == wal, Path(f"{self._wal}.aside")
+        is_ours, aside = file_identity(self._wal) == wal, Path(f"{self._wal}.aside")
         if not is_ours:
             with suppress(OSError):
                 Path(self._wal).rename(aside)
@@ -61,11 +61,11 @@ class Place:
             with suppress(OSError):
                 if not is_ours:
                     aside.rename(self._wal)
-                elif identity(self._database) != database and identity(self._wal) == wal:
+                elif file_identity(self._database) != database and file_identity(self._wal) == wal:
                     Path(self._wal).unlink()
 
 
-def identity(name: str) -> Identity | None:
+def file_identity(name: str) -> Identity | None:
     """Of the file that has this name now; None where there is none."""
     try:
         found = os.stat(name)  # noqa: PTH116  # on the way of each commit; pathlib takes twice as long

@@ -20,7 +20,7 @@ from actors.replies import encode_result
 from actors.runtime.futures import CoroutineDriver, Raised, Returned, Step
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.context import Context
-from actors.tenant.database.placement import Displaced
+from actors.tenant.database.placement import FileReplaced
 from actors.tenant.database.statements import ScopedDatabase
 from actors.tenant.request.connector_calls import AWAITABLE, ConnectorCall, ConnectorCalls
 from actors.tenant.request.handler import ReadOnlyViolation, RequestHandler
@@ -56,7 +56,7 @@ class CoroutineSteps:
         work, route = signal.work, signal.route
         try:
             if route.writes:
-                self._database.doubt.require_none()
+                self._database.durability.require_none()
             digest = request_fingerprint(route.name, work.request.params) if route.writes else b""
             earlier = self._handler.earlier(work, route, digest) if route.writes else None
             if earlier is not None:
@@ -269,7 +269,7 @@ class AsyncExecution:
         """Commit; where that fails and the stretch is lost, its function is closed, and has called nobody."""
         try:
             self._unit_of_work.flush(wrote=step_result.wrote)
-        except Displaced:
+        except FileReplaced:
             self._suspended_calls.end(suspended)
             self._steps.abandon(suspended)
             self._unit_of_work.refuse(suspended.work, suspended.with_progress(DISPLACED))
@@ -277,7 +277,7 @@ class AsyncExecution:
         except sqlite3.Error as error:
             self._unit_of_work.failed(error, 1)
             if not self._is_committed(step_result, suspended):
-                is_first = suspended.progress is None or self._unit_of_work.doubt
+                is_first = suspended.progress is None or self._unit_of_work.durability
                 self._close(
                     [(suspended, self._unit_of_work.lost(error) if is_first else STRETCH_LOST)]
                 )
@@ -286,7 +286,7 @@ class AsyncExecution:
 
     def _is_committed(self, step_result: StepResult, suspended: SuspendedCall) -> bool:
         """A stretch that wrote nothing has left no mark to tell, and counts as lost."""
-        if self._unit_of_work.doubt or not step_result.wrote or step_result.progress is None:
+        if self._unit_of_work.durability or not step_result.wrote or step_result.progress is None:
             return False
         return self._unit_of_work.stored(suspended.work) == step_result.progress.encode()
 

@@ -20,8 +20,8 @@ from actors.log.messages import FROM_TENANT
 from actors.messages import Replies, TenantRecord, TenantRequest
 from actors.replies import encode_refusal
 from actors.tenant.database.database import FORGOTTEN_AT_ONCE, TenantDatabase
-from actors.tenant.database.durability import NOT_KEPT, Doubt, lost
-from actors.tenant.database.placement import Displaced
+from actors.tenant.database.durability import COMMIT_FAILED, Durability, lost
+from actors.tenant.database.placement import FileReplaced
 from actors.tenant.request.handler import RequestHandler
 from actors.tenant.request.idempotency import progress_in
 from actors.tenant.request.pending import PendingReply, log_lines
@@ -88,9 +88,9 @@ class UnitOfWork:
         return self.handler.database
 
     @property
-    def doubt(self) -> Doubt:
+    def durability(self) -> Durability:
         """Whether what was committed is on disk."""
-        return self.database.doubt
+        return self.database.durability
 
     def checkpoint_and_close(self) -> None:
         """So that the file stands alone; where that fails, it is logged, and done at the next opening."""
@@ -98,7 +98,7 @@ class UnitOfWork:
         if self._handler is None:
             return
         try:
-            self.database.place.require()
+            self.database.file_identity.require()
             self.database.checkpoint_and_close()
         except TROUBLE as error:
             self.tell_trouble(error)
@@ -123,7 +123,7 @@ class UnitOfWork:
 
     def begin(self) -> None:
         """Begin a transaction. Where a commit has failed before, the disk may be asked first."""
-        if self.doubt:
+        if self.durability:
             self._ask_the_disk()
         self.database.begin()
 
@@ -134,7 +134,7 @@ class UnitOfWork:
         except sqlite3.Error as error:
             self.failed(error, len(pending))
             self.release([self._verdict(one, error) for one in pending])
-        except Displaced:
+        except FileReplaced:
             self.release([self.handler.taken_back(one, DISPLACED) for one in pending])
             raise
         else:
@@ -162,33 +162,35 @@ class UnitOfWork:
     def flush(self, *, wrote: bool) -> None:
         """Commit the transaction; where it fails, `failed` comes next. Displaced ends the incarnation."""
         if wrote:
-            if self.doubt:
-                raise sqlite3.OperationalError("an earlier commit failed") from self.doubt.error
+            if self.durability:
+                raise sqlite3.OperationalError(
+                    "an earlier commit failed"
+                ) from self.durability.error
             self._require_in_place()
             self._let_go()
         self.database.commit()
 
     def _require_in_place(self) -> None:
         try:
-            self.database.place.require()
-        except Displaced:
+            self.database.file_identity.require()
+        except FileReplaced:
             self.database.rollback()
             raise
 
     def failed(self, error: sqlite3.Error, messages: int) -> None:
         """After a commit of so many messages: ask the disk what it holds, now or, with `doubt`, later."""
         self.database.rollback()
-        if not self.doubt:
+        if not self.durability:
             log.error("commit failed", **self._whose, messages=messages, exc_info=error)
-            self.doubt.arise(error)
+            self.durability.arise(error)
         self._ask_the_disk()
 
     def lost(self, error: sqlite3.Error) -> Refusal:
         """Of a write whose commit failed with this, and which is not on disk as far as is known."""
-        return self.doubt.refusal if self.doubt else lost(error, NOT_KEPT)
+        return self.durability.refusal if self.durability else lost(error, COMMIT_FAILED)
 
     def _ask_the_disk(self) -> None:
-        seconds = self.doubt.ask(self.database.checkpoint)
+        seconds = self.durability.ask(self.database.checkpoint)
         if seconds is not None:
             log.info("database written again", **self._whose, seconds=round(seconds, 3))
 
@@ -225,7 +227,7 @@ class UnitOfWork:
 
     def _verdict(self, pending: PendingReply, error: sqlite3.Error) -> PendingReply:
         """The reply itself where it is on disk, else a refusal; what is there may be an earlier mark."""
-        stored = self.stored(pending.work) if pending.wrote and not self.doubt else None
+        stored = self.stored(pending.work) if pending.wrote and not self.durability else None
         if stored is None:
             return self.handler.taken_back(pending, self.lost(error))
         progress = progress_in(stored)
@@ -241,7 +243,7 @@ class UnitOfWork:
         In a transaction of its own, after the replies have left: who only reads needs no file to write to.
         """
         now = time.monotonic()
-        if now < self._next_sweep or self.doubt:
+        if now < self._next_sweep or self.durability:
             return
         self._next_sweep = now + FORGET_EVERY
         moment = self.database.age() - KEEP_REPLIES
