@@ -23,7 +23,7 @@ from actors.host import disk
 from actors.tenant.database import errors
 from actors.tenant.database import guard as text
 from actors.tenant.database.durability import Durability, checkpoint
-from actors.tenant.database.guard import Guard, KnownText
+from actors.tenant.database.guard import AllowedSql, Guard
 from actors.tenant.database.outbox_table import OutboxTable
 from actors.tenant.database.placement import FileIdentity
 from actors.tenant.database.plans import Plans
@@ -72,7 +72,7 @@ class TenantDatabase:
         """Seconds since the epoch by which replies are stored, and forgotten."""
         self.file_identity = FileIdentity(path)
         """Whether its files are still where they were opened."""
-        self.known = KnownText()
+        self.known = AllowedSql()
         """The SQL text of the code that is loaded, replaced when other code is; at first nothing."""
         self.durability = Durability()
         """Whether what was committed is on disk."""
@@ -141,7 +141,7 @@ class TenantDatabase:
         deadline: float,
         *,
         read_only: bool,
-        known: KnownText | None = None,
+        known: AllowedSql | None = None,
     ) -> Loan:
         """`with database.lent(...) as db:` lends it to one function, and takes it back.
 

@@ -19,7 +19,7 @@ from sqlalchemy.sql.elements import ClauseElement, quoted_name
 from sqlalchemy.sql.visitors import Visitable, iterate
 
 from actors.errors import StatementRefused
-from actors.tenant.database.guard import Written
+from actors.tenant.database.guard import CompiledSql
 
 GUARD: Final = "tenantry_guard"
 """Execution option of a tenant's Connection: its Guard."""
@@ -43,10 +43,10 @@ class TenantCompiler(SQLiteCompiler):
     """Addresses of the elements that are compiled by SQLAlchemy itself."""
 
     @cached_property
-    def written(self) -> Written:
+    def written(self) -> CompiledSql:
         """What the Guard checks."""
         is_dml = self.isinsert or self.isupdate or self.isdelete
-        return Written(self.string, self.fragments, bool(self.literal_execute_params), is_dml)
+        return CompiledSql(self.string, self.fragments, bool(self.literal_execute_params), is_dml)
 
     def process(self, obj: Visitable, **kwargs: Any) -> str:
         """Every statement, and what is within it, comes through here; StatementRefused of what hides text."""

@@ -56,7 +56,7 @@ FIRST_WORD = re.compile(r"\s*(\w+)")
 OR_ROLLBACK = re.compile(r"\bOR\s+ROLLBACK\b", re.IGNORECASE)
 
 
-class Written:
+class CompiledSql:
     """What is to be checked of a compiled statement, without the statement itself."""
 
     __slots__ = ("cleared", "fragments", "literal", "sql", "telling", "writes")
@@ -71,12 +71,12 @@ class Written:
         """True where a value would be written into the text at the last moment."""
         self.writes = is_dml or is_writing(sql)
         """Whether it writes. An INSERT behind a WITH, in plain text, is not seen here."""
-        self.cleared = NOBODYS
+        self.cleared = NO_SQL
         """The code whose text it last passed, so that passing it again costs nothing. Never None, which
         stands for no code at all in the Guard."""
 
 
-class KnownText:
+class AllowedSql:
     """The fragments of some loaded code; made when it is loaded, shared by every tenant, never changed."""
 
     __slots__ = ("fragments",)
@@ -84,7 +84,7 @@ class KnownText:
     def __init__(self, fragments: frozenset[str] = frozenset()) -> None:
         self.fragments = fragments | OF_SQLALCHEMY
 
-    def check(self, written: Written, params: Mapping[str, Any]) -> None:
+    def check(self, written: CompiledSql, params: Mapping[str, Any]) -> None:
         """Raise StatementRefused unless every part of the statement is code or bound.
 
         `params` are the message's; they only serve to name the field a text came from.
@@ -100,7 +100,7 @@ class KnownText:
         _check_kind(written.sql)
 
 
-def check_origin(written: Written, said: str, params: Mapping[str, Any]) -> None:
+def check_origin(written: CompiledSql, said: str, params: Mapping[str, Any]) -> None:
     """Raise StatementRefused where a fragment is what the caller has sent, known or not.
 
     `said` is what `spoken` makes of the message's params. A fragment that begins a statement must not be part
@@ -139,7 +139,7 @@ def _check_kind(sql: str) -> None:
         )
 
 
-NOBODYS: Final = KnownText()
+NO_SQL: Final = AllowedSql()
 """Of a statement that was not checked yet."""
 
 
@@ -193,7 +193,7 @@ class Guard:
     def __init__(self) -> None:
         self.function = False
         """True while a function runs: internal tables are then out of reach."""
-        self.known: KnownText | None = None
+        self.known: AllowedSql | None = None
         """The SQL text of the code that is running; None refuses every statement."""
         self.may_write = False
         """True where the action's effect is `write`."""
@@ -209,7 +209,7 @@ class Guard:
         """Why the transaction is over although the function still runs."""
 
     def enter(
-        self, known: KnownText, params: Mapping[str, Any], deadline: float, may_write: bool
+        self, known: AllowedSql, params: Mapping[str, Any], deadline: float, may_write: bool
     ) -> None:
         """A function begins."""
         self.known = known
@@ -234,7 +234,7 @@ class Guard:
         self.broken = reason
         self.known = None
 
-    def admit(self, written: Written) -> None:
+    def admit(self, written: CompiledSql) -> None:
         """Let a statement through at the point of execution, or raise StatementRefused."""
         known = self.known or self._nothing_runs()
         if written.cleared is not known:
@@ -266,51 +266,53 @@ class Guard:
         )
 
 
-MARK: Final = secrets.token_hex(8)
+ENGINE_TAG: Final = secrets.token_hex(8)
 """New in each process, so that no function's code can hold it."""
 
 
-def marked(sql: str) -> str:
+def engine_sql(sql: str) -> str:
     """The text as no function can write it."""
-    return f"{sql} /* {MARK} */"
+    return f"{sql} /* {ENGINE_TAG} */"
 
 
-BEGIN: Final = marked("BEGIN")
-COMMIT: Final = marked("COMMIT")
-ROLLBACK: Final = marked("ROLLBACK")
-SAVEPOINT: Final = marked("SAVEPOINT message")
-RELEASE: Final = marked("RELEASE message")
-ROLLBACK_TO: Final = marked("ROLLBACK TO message")
-PAGE_SIZE: Final = marked("PRAGMA page_size")
-CHECKPOINT: Final = marked("PRAGMA wal_checkpoint(TRUNCATE)")
+BEGIN: Final = engine_sql("BEGIN")
+COMMIT: Final = engine_sql("COMMIT")
+ROLLBACK: Final = engine_sql("ROLLBACK")
+SAVEPOINT: Final = engine_sql("SAVEPOINT message")
+RELEASE: Final = engine_sql("RELEASE message")
+ROLLBACK_TO: Final = engine_sql("ROLLBACK TO message")
+PAGE_SIZE: Final = engine_sql("PRAGMA page_size")
+CHECKPOINT: Final = engine_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
-RECALL: Final = marked("SELECT digest, reply FROM tenantry_replies WHERE caller = ? AND id = ?")
-OF_TOKENS: Final = marked(
+RECALL: Final = engine_sql("SELECT digest, reply FROM tenantry_replies WHERE caller = ? AND id = ?")
+OF_TOKENS: Final = engine_sql(
     "SELECT EXISTS(SELECT 1 FROM tenantry_replies WHERE caller >= 't_' AND caller < 't`')"
 )
 """Whether a reply is stored for a token: one step into the index of callers."""
-REMEMBER: Final = marked(
+REMEMBER: Final = engine_sql(
     "INSERT INTO tenantry_replies (caller, id, digest, reply, at) VALUES (?, ?, ?, ?, ?)"
 )
-REPLACE: Final = marked("UPDATE tenantry_replies SET reply = ?, at = ? WHERE caller = ? AND id = ?")
-OLDEST: Final = marked("SELECT at FROM tenantry_replies ORDER BY n LIMIT 1")
-FORGET: Final = marked(
+REPLACE: Final = engine_sql(
+    "UPDATE tenantry_replies SET reply = ?, at = ? WHERE caller = ? AND id = ?"
+)
+OLDEST: Final = engine_sql("SELECT at FROM tenantry_replies ORDER BY n LIMIT 1")
+FORGET: Final = engine_sql(
     "DELETE FROM tenantry_replies WHERE at < ?1 AND n <= "
     "(SELECT max(n) FROM (SELECT n FROM tenantry_replies ORDER BY n LIMIT ?2))"
 )
 """Looks at the oldest rows only: they were inserted in the order of time, so `at` needs no index. A reply
 that replaced a mark is younger than its row by ten minutes at most, and goes with a later sweep."""
-BURY: Final = marked(
+BURY: Final = engine_sql(
     "INSERT INTO tenantry_dead_letters (caller, id, action, request, reason, at) "
     "VALUES (?, ?, ?, ?, ?, ?)"
 )
 CHANGES: Final = "SELECT changes()"
 
 
-PAGE_COUNT: Final = marked("PRAGMA page_count")
-MOST_PAGES: Final = marked("PRAGMA max_page_count")
+PAGE_COUNT: Final = engine_sql("PRAGMA page_count")
+MOST_PAGES: Final = engine_sql("PRAGMA max_page_count")
 
 
 def max_page_count(pages: int) -> str:
     """The text that sets the quota; a PRAGMA takes no parameters."""
-    return marked(f"PRAGMA max_page_count={pages}")
+    return engine_sql(f"PRAGMA max_page_count={pages}")

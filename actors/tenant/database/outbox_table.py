@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from actors.log.redaction import SUMMARY
-from actors.tenant.database.guard import marked
+from actors.tenant.database.guard import engine_sql
 from transport.fit import fit_map
 
 COLUMNS: Final = (
@@ -22,7 +22,7 @@ COLUMNS: Final = (
     "next_at, last_error, outcome, tellings, revived"
 )
 
-PUT: Final = marked(
+PUT: Final = engine_sql(
     "INSERT INTO tenantry_outbox "
     "(key, operation, params, then_action, ordered, sent_by, trace_id, created_at, state, next_at) "
     "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'waiting', CASE WHEN ?5 = 1 AND EXISTS ("
@@ -31,36 +31,38 @@ PUT: Final = marked(
 )
 """An ordered one behind another has no time of its own: it becomes due when the one before is done."""
 
-GET: Final = marked(f"SELECT {COLUMNS} FROM tenantry_outbox WHERE id = ?")  # noqa: S608 - constants
-DUE: Final = marked(
+GET: Final = engine_sql(f"SELECT {COLUMNS} FROM tenantry_outbox WHERE id = ?")  # noqa: S608 - constants
+DUE: Final = engine_sql(
     f"SELECT {COLUMNS} FROM tenantry_outbox "  # noqa: S608 - constants
     "WHERE next_at <= ?1 OR next_at > ?2 ORDER BY next_at, id LIMIT ?3"
 )
-FIRST: Final = marked("SELECT min(next_at) FROM tenantry_outbox WHERE next_at IS NOT NULL")
-FIRST_AFTER: Final = marked(
+FIRST: Final = engine_sql("SELECT min(next_at) FROM tenantry_outbox WHERE next_at IS NOT NULL")
+FIRST_AFTER: Final = engine_sql(
     "SELECT min(next_at) FROM tenantry_outbox WHERE next_at > ?1 AND next_at <= ?2"
 )
 
-REMOVE: Final = marked("DELETE FROM tenantry_outbox WHERE id = ?")
-POSTPONE: Final = marked(
+REMOVE: Final = engine_sql("DELETE FROM tenantry_outbox WHERE id = ?")
+POSTPONE: Final = engine_sql(
     "UPDATE tenantry_outbox SET attempts = attempts + 1, next_at = ?2, last_error = ?3 WHERE id = ?1"
 )
-CONCLUDE: Final = marked(
+CONCLUDE: Final = engine_sql(
     "UPDATE tenantry_outbox SET state = ?2, attempts = attempts + 1, next_at = ?3, outcome = ?4, "
     "last_error = ?5 WHERE id = ?1"
 )
-ADVANCE: Final = marked(
+ADVANCE: Final = engine_sql(
     "UPDATE tenantry_outbox SET next_at = ?2 WHERE next_at IS NULL AND id = ("
     "SELECT min(id) FROM tenantry_outbox WHERE operation = ?1 AND ordered = 1 AND state = 'waiting')"
 )
-TELL_LATER: Final = marked(
+TELL_LATER: Final = engine_sql(
     "UPDATE tenantry_outbox SET tellings = tellings + 1, next_at = ?2, last_error = ?3 WHERE id = ?1"
 )
-BURY: Final = marked(
+BURY: Final = engine_sql(
     "UPDATE tenantry_outbox SET state = 'dead', next_at = NULL, last_error = ?2 WHERE id = ?1"
 )
-TOLD_OF_SUCCESS: Final = marked("DELETE FROM tenantry_outbox WHERE id = ? AND state = 'answered'")
-TOLD_OF_FAILURE: Final = marked(
+TOLD_OF_SUCCESS: Final = engine_sql(
+    "DELETE FROM tenantry_outbox WHERE id = ? AND state = 'answered'"
+)
+TOLD_OF_FAILURE: Final = engine_sql(
     "UPDATE tenantry_outbox SET state = 'dead', next_at = NULL WHERE id = ? AND state = 'failed'"
 )
 
@@ -74,11 +76,11 @@ SHOWN: Final = COLUMNS.replace(
 ).replace(" outcome,", " NULL,")
 """What people look at: a page of mails with their attachments would be hundreds of megabytes."""
 
-PAGE: Final = marked(
+PAGE: Final = engine_sql(
     f"SELECT {SHOWN} FROM tenantry_outbox WHERE (state = 'dead') = ?1 AND id > ?2 "  # noqa: S608 - constants
     "AND (?3 IS NULL OR substr(operation, 1, length(?3) + 1) = ?3 || '.') ORDER BY id LIMIT ?4"
 )
-REVIVE: Final = marked(
+REVIVE: Final = engine_sql(
     "UPDATE tenantry_outbox SET attempts = 0, tellings = 0, ordered = 0, next_at = ?1, "
     "revived = revived + 1, state = CASE WHEN json_extract(CAST(outcome AS TEXT), '$.ok') "
     "THEN 'answered' ELSE 'waiting' END WHERE state = 'dead' "

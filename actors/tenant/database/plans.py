@@ -28,7 +28,7 @@ from sqlalchemy.sql.selectable import SelectBase
 from actors.errors import StatementRefused
 from actors.tenant.context import Binds, Row
 from actors.tenant.database.dialect import TenantCompiler, TenantDialect
-from actors.tenant.database.guard import Written
+from actors.tenant.database.guard import CompiledSql
 
 MakeRow = Callable[[Iterable[Any]], Row]
 
@@ -80,7 +80,7 @@ class Plan:
 
     def __init__(
         self,
-        written: Written,
+        written: CompiledSql,
         parameters: Parameters,
         columns: Columns,
         bare: str = "",

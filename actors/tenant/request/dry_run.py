@@ -18,7 +18,7 @@ from actors.runtime.futures import CoroutineDriver, Raised, Returned
 from actors.tenant.context import Context
 from actors.tenant.database.constants import static_fragments
 from actors.tenant.database.database import TenantDatabase
-from actors.tenant.database.guard import KnownText
+from actors.tenant.database.guard import AllowedSql
 from actors.tenant.request.connector_calls import (
     AWAITABLE,
     ConnectorCall,
@@ -64,7 +64,7 @@ class DryRunner:
 
     def _account(self, route: Route, message: DryRun) -> Account:
         statements: list[str] = []
-        known = KnownText(static_fragments([route.module] if route.module else []))
+        known = AllowedSql(static_fragments([route.module] if route.module else []))
         before, began = self._database.changes, time.perf_counter()
         with self._rolled_back():
             outcome = self._outcome(route, message, known, statements)
@@ -90,7 +90,7 @@ class DryRunner:
             self._database.rollback()
 
     def _outcome(
-        self, route: Route, message: DryRun, known: KnownText, statements: list[str]
+        self, route: Route, message: DryRun, known: AllowedSql, statements: list[str]
     ) -> Account:
         try:
             result = self._result(route, message, known, statements)
@@ -103,7 +103,7 @@ class DryRunner:
         return {"ok": True, "result": result}
 
     def _result(
-        self, route: Route, message: DryRun, known: KnownText, statements: list[str]
+        self, route: Route, message: DryRun, known: AllowedSql, statements: list[str]
     ) -> Mapping[str, Any] | ConnectorCall:
         params = route.params.parse(message.params)
         if route.function is None:

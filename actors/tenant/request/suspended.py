@@ -18,7 +18,7 @@ from actors.routing.route import Route
 from actors.runtime.clock import DeadlineTimer
 from actors.runtime.futures import CoroutineDriver, ReplyFuture, resolve_with_error
 from actors.runtime.mailbox import Mailbox
-from actors.tenant.database.guard import KnownText
+from actors.tenant.database.guard import AllowedSql
 from actors.tenant.database.statements import ScopedDatabase
 from actors.tenant.request.connector_calls import ConnectorCall, ConnectorCalls
 from actors.tenant.request.idempotency import Progress
@@ -51,7 +51,7 @@ class SuspendedCall:
         work: TenantRequest,
         route: Route,
         digest: bytes,
-        allowed_sql: KnownText,
+        allowed_sql: AllowedSql,
         began: float,
         stepper: CoroutineDriver,
         scoped: ScopedDatabase,

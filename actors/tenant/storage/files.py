@@ -36,7 +36,7 @@ from actors.tenant.database.connection import (
 from actors.tenant.database.constants import forget_unloaded, static_fragments
 from actors.tenant.database.database import TenantDatabase
 from actors.tenant.database.durability import checkpoint
-from actors.tenant.database.guard import KnownText
+from actors.tenant.database.guard import AllowedSql
 from actors.tenant.storage.migrations import Migrations
 from actors.tenant.storage.outbox_marker import OutboxFlag, due_flags, remove_flag
 
@@ -215,7 +215,7 @@ class Storage:
         self.database_bytes = database_bytes
         """Largest database of a tenant with no limit of its own, in bytes."""
         self._shared = SharedEngine()
-        self._known: tuple[tuple[ModuleType, ...], KnownText] = ((), KnownText())
+        self._known: tuple[tuple[ModuleType, ...], AllowedSql] = ((), AllowedSql())
 
     def path(self, tenant_id: str) -> Path:
         """The tenant's file."""
@@ -261,7 +261,7 @@ class Storage:
         """Ids of tenants whose outbox somebody has to see to by now, the longest due first."""
         return due_flags(self._flags, now)
 
-    def known_text(self, modules: tuple[ModuleType, ...]) -> KnownText:
+    def known_text(self, modules: tuple[ModuleType, ...]) -> AllowedSql:
         """The SQL text that this code holds as constants: the only text its functions may run.
 
         Each module is read once, when it was loaded (actors/tenant/database/constants.py). The last answer is
@@ -269,7 +269,7 @@ class Storage:
         """
         of, known = self._known
         if of is not modules:
-            known = KnownText(static_fragments(modules))
+            known = AllowedSql(static_fragments(modules))
             forget_unloaded()
             self._known = (modules, known)
         return known

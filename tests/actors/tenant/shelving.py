@@ -32,7 +32,7 @@ from actors.tenant.database.connection import (
 )
 from actors.tenant.database.constants import static_fragments
 from actors.tenant.database.database import TenantDatabase
-from actors.tenant.database.guard import KnownText
+from actors.tenant.database.guard import AllowedSql
 from actors.tenant.storage.files import create_tenant, tenant_path
 from actors.tenant.storage.migrations import Migrations
 from tests.made import made_before
@@ -117,9 +117,9 @@ class Library:
 
 
 @cache
-def known_text(modules: tuple[ModuleType, ...]) -> KnownText:
+def known_text(modules: tuple[ModuleType, ...]) -> AllowedSql:
     """Read once for all tests of a module."""
-    return KnownText(static_fragments(modules))
+    return AllowedSql(static_fragments(modules))
 
 
 def lend(database: TenantDatabase, *, read_only: bool = False, **params: Any) -> Any:

@@ -22,7 +22,7 @@ from actors.tenant.context import Binds, Context, Database, Row
 from actors.tenant.database.connection import SharedEngine, open_tenant
 from actors.tenant.database.constants import static_fragments
 from actors.tenant.database.database import TenantDatabase
-from actors.tenant.database.guard import KnownText
+from actors.tenant.database.guard import AllowedSql
 from actors.tenant.database.outbox_table import OutboxMessage
 from actors.tenant.functions.search_index import words
 from actors.tenant.request.connector_calls import NotEntitled
@@ -42,7 +42,7 @@ FUNCTIONS: dict[str, Loaded] = {
 """Of every action that is implemented, the newest version."""
 
 MIGRATIONS = Migrations(INDEX.storage.migrations)
-KNOWN = KnownText(static_fragments({each.module for each in FUNCTIONS.values()}))
+KNOWN = AllowedSql(static_fragments({each.module for each in FUNCTIONS.values()}))
 SHARED = SharedEngine()
 TENANT_ID = "0" * 32
 MEMBER = Principal(id="t_4f1c", tenant="acme", role="member")
