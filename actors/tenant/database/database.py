@@ -31,7 +31,7 @@ from actors.tenant.database.statements import FunctionDatabase
 from transport.fit import fit_map, fit_text
 from transport.message import Refusal, Request
 
-FORGOTTEN_AT_ONCE: Final = 500
+EXPIRE_BATCH: Final = 500
 """Replies one sweep removes at most: about 1 ms of a turn."""
 
 
@@ -80,12 +80,12 @@ class TenantDatabase:
         """What functions have sent, and is not done yet."""
         self._driver = driver
         self._execute = driver.execute
-        (self._has_replies_of_tokens,) = driver.execute(text.OF_TOKENS).fetchone()
+        (self._has_replies_of_tokens,) = driver.execute(text.HAS_TOKEN_REPLIES).fetchone()
         self._connection = connection
         self._guard = guard
-        self._message = Message(self)
-        self._reading = Reading(self)
-        self._loan = Loan(FunctionDatabase(driver, connection, guard, plans, keys), guard)
+        self._message = Savepoint(self)
+        self._reading = ReadScope(self)
+        self._loan = FunctionScope(FunctionDatabase(driver, connection, guard, plans, keys), guard)
 
     # ------------------------------------------------------------ the transaction
 
@@ -115,11 +115,11 @@ class TenantDatabase:
         self._execute(text.ROLLBACK_TO)
         self._execute(text.RELEASE)
 
-    def message(self) -> Message:
+    def message(self) -> Savepoint:
         """`with database.message():` one message's effects: all kept, or taken back where it raises."""
         return self._message
 
-    def reading(self) -> Reading:
+    def reading(self) -> ReadScope:
         """`with database.reading():` one read; what it wrote all the same goes with the whole turn."""
         return self._reading
 
@@ -142,7 +142,7 @@ class TenantDatabase:
         *,
         read_only: bool,
         known: AllowedSql | None = None,
-    ) -> Loan:
+    ) -> FunctionScope:
         """`with database.lent(...) as db:` lends it to one function, and takes it back.
 
         `params` are the message's; `deadline` is in seconds of time.monotonic(); `known` is the text of the
@@ -173,10 +173,10 @@ class TenantDatabase:
         stored so any more.
         """
         found: tuple[bytes, bytes] | None = self._execute(
-            text.RECALL, (caller, request_id)
+            text.SELECT_REPLY, (caller, request_id)
         ).fetchone()
         if found is None and self._has_replies_of_tokens and token not in {None, caller}:
-            found = self._execute(text.RECALL, (token, request_id)).fetchone()
+            found = self._execute(text.SELECT_REPLY, (token, request_id)).fetchone()
         return found
 
     def remember(
@@ -189,26 +189,26 @@ class TenantDatabase:
         """
         if not self._driver.in_transaction:
             raise DatabaseProblem("a function went on after an error that ended its transaction")
-        self._execute(text.REMEMBER, (caller, request_id, digest, reply, int(now)))
+        self._execute(text.INSERT_REPLY, (caller, request_id, digest, reply, int(now)))
 
     def replace(self, caller: str, request_id: str, reply: bytes, now: float) -> None:
         """Store a reply, or a later mark, in the place of what a function's first stretches left there."""
-        self._execute(text.REPLACE, (reply, int(now), caller, request_id))
+        self._execute(text.UPDATE_REPLY, (reply, int(now), caller, request_id))
 
     def has_replies_before(self, moment: float) -> bool:
         """Whether there are any to forget; a look that writes nothing."""
-        found = self._execute(text.OLDEST).fetchone()
+        found = self._execute(text.OLDEST_REPLY).fetchone()
         return found is not None and found[0] < int(moment)
 
-    def forget_before(self, moment: float, most: int = FORGOTTEN_AT_ONCE) -> int:
+    def forget_before(self, moment: float, most: int = EXPIRE_BATCH) -> int:
         """Remove replies stored before `moment` (of time.time()), oldest first; how many it were."""
-        return self._execute(text.FORGET, (int(moment), most)).rowcount
+        return self._execute(text.DELETE_REPLIES, (int(moment), most)).rowcount
 
     def bury(self, caller: str, request: Request, reason: str, now: float) -> None:
         """Set a request aside among the dead letters, without its token. `now` is time.time()."""
         content = to_json(fit_map(request.model_dump(exclude={"token"})))
         about = (caller, request.id, request.action, content, fit_text(reason), int(now))
-        self._execute(text.BURY, about)
+        self._execute(text.INSERT_DEAD_LETTER, about)
 
     # ------------------------------------------------------------ the quota
 
@@ -265,12 +265,12 @@ def quota_left(driver: sqlite3.Connection) -> int:
     """Bytes by which the file may still grow."""
     size, count, most = (
         driver.execute(each).fetchone()[0]
-        for each in (text.PAGE_SIZE, text.PAGE_COUNT, text.MOST_PAGES)
+        for each in (text.PAGE_SIZE, text.PAGE_COUNT, text.MAX_PAGE_COUNT)
     )
     return int(size * (most - count))
 
 
-class Message:
+class Savepoint:
     """A savepoint around one message; where SQLite has ended the transaction, nothing is left to undo."""
 
     __slots__ = ("_database",)
@@ -294,7 +294,7 @@ class Message:
             database.rollback_to()
 
 
-class Reading:
+class ReadScope:
     """No savepoint around one read: where it raises and has written, the whole turn is rolled back.
 
     The turn is then served again without it, as after an error of SQLite's that ends the transaction.
@@ -315,7 +315,7 @@ class Reading:
             database.rollback()
 
 
-class Loan:
+class FunctionScope:
     """Takes the database back from a function, however that ends."""
 
     __slots__ = ("_functions", "_guard")

@@ -284,25 +284,27 @@ ROLLBACK_TO: Final = engine_sql("ROLLBACK TO message")
 PAGE_SIZE: Final = engine_sql("PRAGMA page_size")
 CHECKPOINT: Final = engine_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
-RECALL: Final = engine_sql("SELECT digest, reply FROM tenantry_replies WHERE caller = ? AND id = ?")
-OF_TOKENS: Final = engine_sql(
+SELECT_REPLY: Final = engine_sql(
+    "SELECT digest, reply FROM tenantry_replies WHERE caller = ? AND id = ?"
+)
+HAS_TOKEN_REPLIES: Final = engine_sql(
     "SELECT EXISTS(SELECT 1 FROM tenantry_replies WHERE caller >= 't_' AND caller < 't`')"
 )
 """Whether a reply is stored for a token: one step into the index of callers."""
-REMEMBER: Final = engine_sql(
+INSERT_REPLY: Final = engine_sql(
     "INSERT INTO tenantry_replies (caller, id, digest, reply, at) VALUES (?, ?, ?, ?, ?)"
 )
-REPLACE: Final = engine_sql(
+UPDATE_REPLY: Final = engine_sql(
     "UPDATE tenantry_replies SET reply = ?, at = ? WHERE caller = ? AND id = ?"
 )
-OLDEST: Final = engine_sql("SELECT at FROM tenantry_replies ORDER BY n LIMIT 1")
-FORGET: Final = engine_sql(
+OLDEST_REPLY: Final = engine_sql("SELECT at FROM tenantry_replies ORDER BY n LIMIT 1")
+DELETE_REPLIES: Final = engine_sql(
     "DELETE FROM tenantry_replies WHERE at < ?1 AND n <= "
     "(SELECT max(n) FROM (SELECT n FROM tenantry_replies ORDER BY n LIMIT ?2))"
 )
 """Looks at the oldest rows only: they were inserted in the order of time, so `at` needs no index. A reply
 that replaced a mark is younger than its row by ten minutes at most, and goes with a later sweep."""
-BURY: Final = engine_sql(
+INSERT_DEAD_LETTER: Final = engine_sql(
     "INSERT INTO tenantry_dead_letters (caller, id, action, request, reason, at) "
     "VALUES (?, ?, ?, ?, ?, ?)"
 )
@@ -310,7 +312,7 @@ CHANGES: Final = "SELECT changes()"
 
 
 PAGE_COUNT: Final = engine_sql("PRAGMA page_count")
-MOST_PAGES: Final = engine_sql("PRAGMA max_page_count")
+MAX_PAGE_COUNT: Final = engine_sql("PRAGMA max_page_count")
 
 
 def max_page_count(pages: int) -> str:

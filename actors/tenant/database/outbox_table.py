@@ -45,7 +45,7 @@ REMOVE: Final = engine_sql("DELETE FROM tenantry_outbox WHERE id = ?")
 POSTPONE: Final = engine_sql(
     "UPDATE tenantry_outbox SET attempts = attempts + 1, next_at = ?2, last_error = ?3 WHERE id = ?1"
 )
-CONCLUDE: Final = engine_sql(
+FINISH: Final = engine_sql(
     "UPDATE tenantry_outbox SET state = ?2, attempts = attempts + 1, next_at = ?3, outcome = ?4, "
     "last_error = ?5 WHERE id = ?1"
 )
@@ -53,25 +53,25 @@ ADVANCE: Final = engine_sql(
     "UPDATE tenantry_outbox SET next_at = ?2 WHERE next_at IS NULL AND id = ("
     "SELECT min(id) FROM tenantry_outbox WHERE operation = ?1 AND ordered = 1 AND state = 'waiting')"
 )
-TELL_LATER: Final = engine_sql(
+RETRY_NOTIFICATION: Final = engine_sql(
     "UPDATE tenantry_outbox SET tellings = tellings + 1, next_at = ?2, last_error = ?3 WHERE id = ?1"
 )
-BURY: Final = engine_sql(
+MARK_DEAD: Final = engine_sql(
     "UPDATE tenantry_outbox SET state = 'dead', next_at = NULL, last_error = ?2 WHERE id = ?1"
 )
-TOLD_OF_SUCCESS: Final = engine_sql(
+NOTIFIED_SUCCESS: Final = engine_sql(
     "DELETE FROM tenantry_outbox WHERE id = ? AND state = 'answered'"
 )
-TOLD_OF_FAILURE: Final = engine_sql(
+NOTIFIED_FAILURE: Final = engine_sql(
     "UPDATE tenantry_outbox SET state = 'dead', next_at = NULL WHERE id = ? AND state = 'failed'"
 )
 
-MOST_SHOWN: Final = 64 * 1024
+MAX_SHOWN_BYTES: Final = 64 * 1024
 """Bytes of params, as JSON, that a page holds; of larger ones it says how large they are."""
 
 SHOWN: Final = COLUMNS.replace(
     " params,",
-    f" CASE WHEN length(params) <= {MOST_SHOWN} THEN params "
+    f" CASE WHEN length(params) <= {MAX_SHOWN_BYTES} THEN params "
     f"ELSE json_object('{SUMMARY}', length(params) || ' bytes') END,",
 ).replace(" outcome,", " NULL,")
 """What people look at: a page of mails with their attachments would be hundreds of megabytes."""
@@ -80,7 +80,7 @@ PAGE: Final = engine_sql(
     f"SELECT {SHOWN} FROM tenantry_outbox WHERE (state = 'dead') = ?1 AND id > ?2 "  # noqa: S608 - constants
     "AND (?3 IS NULL OR substr(operation, 1, length(?3) + 1) = ?3 || '.') ORDER BY id LIMIT ?4"
 )
-REVIVE: Final = engine_sql(
+RETRY: Final = engine_sql(
     "UPDATE tenantry_outbox SET attempts = 0, tellings = 0, ordered = 0, next_at = ?1, "
     "revived = revived + 1, state = CASE WHEN json_extract(CAST(outcome AS TEXT), '$.ok') "
     "THEN 'answered' ELSE 'waiting' END WHERE state = 'dead' "
@@ -111,7 +111,7 @@ FAILED: Final = "failed"
 DEAD: Final = "dead"
 
 
-FURTHEST: Final = 24 * 3600.0
+MAX_AHEAD: Final = 24 * 3600.0
 """Seconds that a due time may lie ahead. One further off is of a clock that was wrong, and is due."""
 
 
@@ -170,7 +170,7 @@ class OutboxTable:
 
     def due(self, now: float, most: int) -> list[OutboxRow]:
         """Those that something is to be done with, the longest due first."""
-        return [OutboxRow(*row) for row in self._execute(DUE, (now, now + FURTHEST, most))]
+        return [OutboxRow(*row) for row in self._execute(DUE, (now, now + MAX_AHEAD, most))]
 
     def first(self) -> float | None:
         """When the first is due; None where nothing is to be done."""
@@ -179,7 +179,7 @@ class OutboxTable:
 
     def first_after(self, now: float) -> float | None:
         """When the first is due that is not due yet."""
-        found: float | None = self._execute(FIRST_AFTER, (now, now + FURTHEST)).fetchone()[0]
+        found: float | None = self._execute(FIRST_AFTER, (now, now + MAX_AHEAD)).fetchone()[0]
         return found
 
     def remove(self, id_: int) -> None:
@@ -195,7 +195,7 @@ class OutboxTable:
     ) -> None:
         """There will be no other attempt; without `tell_at` nobody is to hear of it, and it is dead."""
         state = DEAD if tell_at is None else ANSWERED if outcome["ok"] else FAILED
-        self._execute(CONCLUDE, (id_, state, tell_at, encode(fit_map(outcome)), error))
+        self._execute(FINISH, (id_, state, tell_at, encode(fit_map(outcome)), error))
 
     def advance(self, operation: str, now: float) -> None:
         """One of an order is done: the next becomes due."""
@@ -203,16 +203,16 @@ class OutboxTable:
 
     def tell_later(self, id_: int, until: float, error: str) -> None:
         """`then_action` could not be served, and may be later."""
-        self._execute(TELL_LATER, (id_, until, error))
+        self._execute(RETRY_NOTIFICATION, (id_, until, error))
 
     def bury(self, id_: int, error: str) -> None:
         """Leave it to people."""
-        self._execute(BURY, (id_, error))
+        self._execute(MARK_DEAD, (id_, error))
 
     def told(self, id_: int) -> bool:
         """`then_action` has heard; False where it had before, and then what it did now must not stay."""
-        gone: int = self._execute(TOLD_OF_SUCCESS, (id_,)).rowcount
-        return gone == 1 or self._execute(TOLD_OF_FAILURE, (id_,)).rowcount == 1
+        gone: int = self._execute(NOTIFIED_SUCCESS, (id_,)).rowcount
+        return gone == 1 or self._execute(NOTIFIED_FAILURE, (id_,)).rowcount == 1
 
     def page(self, *, dead: bool, connector: str | None, after: int, limit: int) -> list[OutboxRow]:
         """In the order of sending: the dead, or all others."""
@@ -221,5 +221,5 @@ class OutboxTable:
 
     def revive(self, now: float, id_: int | None, connector: str | None) -> int:
         """Bring dead ones back, one or all of a connector; how many it were."""
-        found: int = self._execute(REVIVE, (now, id_, connector)).rowcount
+        found: int = self._execute(RETRY, (now, id_, connector)).rowcount
         return found

@@ -19,7 +19,7 @@ from actors.log.lines import Accounts, refused_line
 from actors.log.messages import FROM_TENANT
 from actors.messages import Replies, TenantRecord, TenantRequest
 from actors.replies import encode_refusal
-from actors.tenant.database.database import FORGOTTEN_AT_ONCE, TenantDatabase
+from actors.tenant.database.database import EXPIRE_BATCH, TenantDatabase
 from actors.tenant.database.durability import COMMIT_FAILED, Durability, lost
 from actors.tenant.database.placement import FileReplaced
 from actors.tenant.request.handler import RequestHandler
@@ -254,5 +254,5 @@ class UnitOfWork:
         except sqlite3.Error as error:
             log.warning("old replies not forgotten", **self._whose, exc_info=error)
         else:
-            if forgotten >= FORGOTTEN_AT_ONCE:
+            if forgotten >= EXPIRE_BATCH:
                 self._next_sweep = now + FORGET_MORE

@@ -15,7 +15,7 @@ from actors.errors import Unavailable
 from actors.host.disk import sync
 from actors.host.files import private_directory, private_file
 from actors.messages import TENANT_ID
-from actors.tenant.database.outbox_table import FURTHEST
+from actors.tenant.database.outbox_table import MAX_AHEAD
 
 
 class OutboxFlag:
@@ -65,7 +65,7 @@ def due_flags(directory: Path, now: float) -> list[str]:
                 if not TENANT_ID.fullmatch(entry.name):
                     continue
                 due = entry.stat().st_mtime
-                if not now < due <= now + FURTHEST:
+                if not now < due <= now + MAX_AHEAD:
                     found.append((due, entry.name))
     return [name for _, name in sorted(found)]
 
