@@ -59,7 +59,9 @@ class Durability:
         self._asked_at = 0.0
         self._since = 0.0
 
-    def __bool__(self) -> bool:
+    @property
+    def is_unknown(self) -> bool:
+        """Whether a commit failed and no checkpoint has succeeded since."""
         return self.error is not None
 
     def arise(self, error: sqlite3.Error) -> None:
@@ -72,7 +74,7 @@ class Durability:
     def ask(self, checkpoint: Callable[[], None]) -> float | None:
         """Have everything put into the file, unless that was tried a moment ago.
 
-        None where it is not known still; otherwise how many seconds the doubt has lasted, and it is over.
+        None where it is not known still; otherwise how many seconds that has lasted, and it is over.
         """
         now = time.monotonic()
         if now - self._asked_at < self.pause:
@@ -87,7 +89,7 @@ class Durability:
         return now - self._since
 
     def require_none(self) -> None:
-        """InDoubt, for a write."""
+        """Raise DurabilityUnknown while durability is unknown."""
         if self.error is not None:
             raise DurabilityUnknown(self.refusal)
 

@@ -33,7 +33,7 @@ class FileIdentity:
         self._found = (file_identity(self._database), file_identity(self._wal))
 
     def require(self) -> None:
-        """Displaced, with what to do, where one of them is not in place."""
+        """FileReplaced, with what to do, where one of them is not in place."""
         there = file_identity(self._database), file_identity(self._wal)
         if there != self._found:
             name = self._wal if there[0] == self._found[0] else self._database

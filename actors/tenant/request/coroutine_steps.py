@@ -277,7 +277,7 @@ class AsyncExecution:
         except sqlite3.Error as error:
             self._unit_of_work.failed(error, 1)
             if not self._is_committed(step_result, suspended):
-                is_first = suspended.progress is None or self._unit_of_work.durability
+                is_first = suspended.progress is None or self._unit_of_work.durability.is_unknown
                 self._close(
                     [(suspended, self._unit_of_work.lost(error) if is_first else STRETCH_LOST)]
                 )
@@ -286,7 +286,11 @@ class AsyncExecution:
 
     def _is_committed(self, step_result: StepResult, suspended: SuspendedCall) -> bool:
         """A stretch that wrote nothing has left no mark to tell, and counts as lost."""
-        if self._unit_of_work.durability or not step_result.wrote or step_result.progress is None:
+        if (
+            self._unit_of_work.durability.is_unknown
+            or not step_result.wrote
+            or step_result.progress is None
+        ):
             return False
         return self._unit_of_work.stored(suspended.work) == step_result.progress.encode()
 

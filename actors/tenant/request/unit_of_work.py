@@ -123,7 +123,7 @@ class UnitOfWork:
 
     def begin(self) -> None:
         """Begin a transaction. Where a commit has failed before, the disk may be asked first."""
-        if self.durability:
+        if self.durability.is_unknown:
             self._ask_the_disk()
         self.database.begin()
 
@@ -160,9 +160,9 @@ class UnitOfWork:
         return found
 
     def flush(self, *, wrote: bool) -> None:
-        """Commit the transaction; where it fails, `failed` comes next. Displaced ends the incarnation."""
+        """Commit the transaction; where it fails, `failed` comes next. FileReplaced ends the incarnation."""
         if wrote:
-            if self.durability:
+            if self.durability.is_unknown:
                 raise sqlite3.OperationalError(
                     "an earlier commit failed"
                 ) from self.durability.error
@@ -178,16 +178,16 @@ class UnitOfWork:
             raise
 
     def failed(self, error: sqlite3.Error, messages: int) -> None:
-        """After a commit of so many messages: ask the disk what it holds, now or, with `doubt`, later."""
+        """After a commit of so many messages: ask the disk what it holds, now or, while durability is unknown, later."""
         self.database.rollback()
-        if not self.durability:
+        if not self.durability.is_unknown:
             log.error("commit failed", **self._whose, messages=messages, exc_info=error)
             self.durability.arise(error)
         self._ask_the_disk()
 
     def lost(self, error: sqlite3.Error) -> Refusal:
         """Of a write whose commit failed with this, and which is not on disk as far as is known."""
-        return self.durability.refusal if self.durability else lost(error, COMMIT_FAILED)
+        return self.durability.refusal if self.durability.is_unknown else lost(error, COMMIT_FAILED)
 
     def _ask_the_disk(self) -> None:
         seconds = self.durability.ask(self.database.checkpoint)
@@ -227,7 +227,9 @@ class UnitOfWork:
 
     def _verdict(self, pending: PendingReply, error: sqlite3.Error) -> PendingReply:
         """The reply itself where it is on disk, else a refusal; what is there may be an earlier mark."""
-        stored = self.stored(pending.work) if pending.wrote and not self.durability else None
+        stored = (
+            self.stored(pending.work) if pending.wrote and not self.durability.is_unknown else None
+        )
         if stored is None:
             return self.handler.taken_back(pending, self.lost(error))
         progress = progress_in(stored)
@@ -243,7 +245,7 @@ class UnitOfWork:
         In a transaction of its own, after the replies have left: who only reads needs no file to write to.
         """
         now = time.monotonic()
-        if now < self._next_sweep or self.durability:
+        if now < self._next_sweep or self.durability.is_unknown:
             return
         self._next_sweep = now + FORGET_EVERY
         moment = self.database.age() - KEEP_REPLIES
