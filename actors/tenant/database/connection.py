@@ -177,7 +177,7 @@ def _opened(
     driver.set_authorizer(authorizer(guard, schema))
     database = TenantDatabase(path, driver, connection, guard, shared.plans, schema.keys)
     if busy is not None:
-        database.durability.arise(busy)
+        database.durability.on_commit_failed(busy)
     return database
 
 

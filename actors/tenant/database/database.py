@@ -247,7 +247,7 @@ class TenantDatabase:
         """Close without ceremony. What was not committed is gone; closing twice is nothing."""
         self._guard.leave()
         if not self._connection.closed:
-            with self.file_identity.left():
+            with self.file_identity.while_closing():
                 self._connection.close()
 
 

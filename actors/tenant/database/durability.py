@@ -64,14 +64,14 @@ class Durability:
         """Whether a commit failed and no checkpoint has succeeded since."""
         return self.error is not None
 
-    def arise(self, error: sqlite3.Error) -> None:
+    def on_commit_failed(self, error: sqlite3.Error) -> None:
         """A commit has failed."""
         self.error = error
         self.pause = FIRST_PAUSE / 2
         self._since = time.monotonic()
         self._asked_at = 0.0
 
-    def ask(self, checkpoint: Callable[[], None]) -> float | None:
+    def retry(self, checkpoint: Callable[[], None]) -> float | None:
         """Have everything put into the file, unless that was tried a moment ago.
 
         None where it is not known still; otherwise how many seconds that has lasted, and it is over.
@@ -88,7 +88,7 @@ class Durability:
         self.error = None
         return now - self._since
 
-    def require_none(self) -> None:
+    def require_known(self) -> None:
         """Raise DurabilityUnknown while durability is unknown."""
         if self.error is not None:
             raise DurabilityUnknown(self.refusal)
@@ -97,10 +97,10 @@ class Durability:
     def refusal(self) -> Refusal:
         """Of a write whose commit failed or was not tried."""
         assert self.error is not None
-        return lost(self.error, COMMIT_UNKNOWN, self.pause)
+        return commit_refusal(self.error, COMMIT_UNKNOWN, self.pause)
 
 
-def lost(error: Exception, what: str, seconds: float = LONGEST_PAUSE) -> Refusal:
+def commit_refusal(error: Exception, what: str, seconds: float = LONGEST_PAUSE) -> Refusal:
     """The refusal of a write whose commit failed with this; `seconds` until trying again can help."""
     if is_full(error):
         code, cause = RESOURCE_EXHAUSTED, "the server's disk is full"

@@ -32,7 +32,7 @@ class FileIdentity:
         self._database, self._wal = str(path), str(wal_of(path))
         self._found = (file_identity(self._database), file_identity(self._wal))
 
-    def require(self) -> None:
+    def require_unchanged(self) -> None:
         """FileReplaced, with what to do, where one of them is not in place."""
         there = file_identity(self._database), file_identity(self._wal)
         if there != self._found:
@@ -45,7 +45,7 @@ class FileIdentity:
             ) from OSError(errno.ESTALE, os.strerror(errno.ESTALE))
 
     @contextmanager
-    def left(self) -> Iterator[None]:
+    def while_closing(self) -> Iterator[None]:
         """While the database is closed: SQLite removes a -wal by its name, and another file's is not ours.
 
         Nor may ours stay beside another database, into which it would be written.

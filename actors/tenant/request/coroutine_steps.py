@@ -56,7 +56,7 @@ class CoroutineSteps:
         work, route = signal.work, signal.route
         try:
             if route.writes:
-                self._database.durability.require_none()
+                self._database.durability.require_known()
             digest = request_fingerprint(route.name, work.request.params) if route.writes else b""
             earlier = self._handler.earlier(work, route, digest) if route.writes else None
             if earlier is not None:

@@ -213,7 +213,7 @@ class RequestHandler:
             raise NeedsOwnTransaction(work, route, params)
         if not route.writes:
             return self._answered(work, self._read(work, route, params), route, wrote=False)
-        self.database.durability.require_none()
+        self.database.durability.require_known()
         digest = request_fingerprint(route.name, work.request.params)
         stored = self.database.recall(*work.whose)
         if stored is None:

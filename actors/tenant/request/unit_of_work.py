@@ -20,7 +20,7 @@ from actors.log.messages import FROM_TENANT
 from actors.messages import Replies, TenantRecord, TenantRequest
 from actors.replies import encode_refusal
 from actors.tenant.database.database import EXPIRE_BATCH, TenantDatabase
-from actors.tenant.database.durability import COMMIT_FAILED, Durability, lost
+from actors.tenant.database.durability import COMMIT_FAILED, Durability, commit_refusal
 from actors.tenant.database.placement import FileReplaced
 from actors.tenant.request.handler import RequestHandler
 from actors.tenant.request.idempotency import progress_in
@@ -98,7 +98,7 @@ class UnitOfWork:
         if self._handler is None:
             return
         try:
-            self.database.file_identity.require()
+            self.database.file_identity.require_unchanged()
             self.database.checkpoint_and_close()
         except TROUBLE as error:
             self.tell_trouble(error)
@@ -124,7 +124,7 @@ class UnitOfWork:
     def begin(self) -> None:
         """Begin a transaction. Where a commit has failed before, the disk may be asked first."""
         if self.durability.is_unknown:
-            self._ask_the_disk()
+            self._retry_checkpoint()
         self.database.begin()
 
     def commit(self, pending: list[PendingReply]) -> None:
@@ -172,7 +172,7 @@ class UnitOfWork:
 
     def _require_in_place(self) -> None:
         try:
-            self.database.file_identity.require()
+            self.database.file_identity.require_unchanged()
         except FileReplaced:
             self.database.rollback()
             raise
@@ -182,15 +182,19 @@ class UnitOfWork:
         self.database.rollback()
         if not self.durability.is_unknown:
             log.error("commit failed", **self._whose, messages=messages, exc_info=error)
-            self.durability.arise(error)
-        self._ask_the_disk()
+            self.durability.on_commit_failed(error)
+        self._retry_checkpoint()
 
     def lost(self, error: sqlite3.Error) -> Refusal:
         """Of a write whose commit failed with this, and which is not on disk as far as is known."""
-        return self.durability.refusal if self.durability.is_unknown else lost(error, COMMIT_FAILED)
+        return (
+            self.durability.refusal
+            if self.durability.is_unknown
+            else commit_refusal(error, COMMIT_FAILED)
+        )
 
-    def _ask_the_disk(self) -> None:
-        seconds = self.durability.ask(self.database.checkpoint)
+    def _retry_checkpoint(self) -> None:
+        seconds = self.durability.retry(self.database.checkpoint)
         if seconds is not None:
             log.info("database written again", **self._whose, seconds=round(seconds, 3))
 
