@@ -45,11 +45,11 @@ class TenantDatabase:
         "_connection",
         "_driver",
         "_execute",
+        "_function_scope",
         "_guard",
         "_has_replies_of_tokens",
-        "_loan",
-        "_message",
-        "_reading",
+        "_read_scope",
+        "_savepoint",
         "age",
         "durability",
         "file_identity",
@@ -83,9 +83,11 @@ class TenantDatabase:
         (self._has_replies_of_tokens,) = driver.execute(text.HAS_TOKEN_REPLIES).fetchone()
         self._connection = connection
         self._guard = guard
-        self._message = Savepoint(self)
-        self._reading = ReadScope(self)
-        self._loan = FunctionScope(FunctionDatabase(driver, connection, guard, plans, keys), guard)
+        self._savepoint = Savepoint(self)
+        self._read_scope = ReadScope(self)
+        self._function_scope = FunctionScope(
+            FunctionDatabase(driver, connection, guard, plans, keys), guard
+        )
 
     # ------------------------------------------------------------ the transaction
 
@@ -102,7 +104,7 @@ class TenantDatabase:
         if self._driver.in_transaction:
             self._execute(text.ROLLBACK)
 
-    def savepoint(self) -> None:
+    def begin_savepoint(self) -> None:
         """Begin one message."""
         self._execute(text.SAVEPOINT)
 
@@ -115,13 +117,13 @@ class TenantDatabase:
         self._execute(text.ROLLBACK_TO)
         self._execute(text.RELEASE)
 
-    def message(self) -> Savepoint:
-        """`with database.message():` one message's effects: all kept, or taken back where it raises."""
-        return self._message
+    def savepoint(self) -> Savepoint:
+        """`with database.savepoint():` one message's effects: all kept, or taken back where it raises."""
+        return self._savepoint
 
-    def reading(self) -> ReadScope:
-        """`with database.reading():` one read; what it wrote all the same goes with the whole turn."""
-        return self._reading
+    def read_scope(self) -> ReadScope:
+        """`with database.read_scope():` one read; what it wrote all the same goes with the whole turn."""
+        return self._read_scope
 
     @property
     def in_transaction(self) -> bool:
@@ -135,7 +137,7 @@ class TenantDatabase:
 
     # ------------------------------------------------------------ functions
 
-    def lent(
+    def function_scope(
         self,
         params: Mapping[str, Any],
         deadline: float,
@@ -143,7 +145,7 @@ class TenantDatabase:
         read_only: bool,
         known: AllowedSql | None = None,
     ) -> FunctionScope:
-        """`with database.lent(...) as db:` lends it to one function, and takes it back.
+        """`with database.function_scope(...) as db:` lends it to one function, and takes it back.
 
         `params` are the message's; `deadline` is in seconds of time.monotonic(); `known` is the text of the
         code that runs, or else that of all loaded code.
@@ -151,10 +153,10 @@ class TenantDatabase:
         if not self._driver.in_transaction:
             raise DatabaseProblem(f"{self.path}: begin() comes before a function")
         self._guard.enter(known or self.known, params, deadline, not read_only)
-        return self._loan
+        return self._function_scope
 
     @contextmanager
-    def traced(self, statements: list[str]) -> Iterator[None]:
+    def trace(self, statements: list[str]) -> Iterator[None]:
         """Write down every statement that runs meanwhile, its values filled in."""
         self._driver.set_trace_callback(statements.append)
         try:
@@ -279,7 +281,7 @@ class Savepoint:
         self._database = database
 
     def __enter__(self) -> None:
-        self._database.savepoint()
+        self._database.begin_savepoint()
 
     def __exit__(
         self,

@@ -70,7 +70,7 @@ class CoroutineSteps:
         """The next one: from the beginning, or with the answer that it has awaited."""
         self._handler.heed_newest()
         try:
-            with self._database.message():
+            with self._database.savepoint():
                 return self._advance(suspended)
         except BaseException as error:  # noqa: BLE001 - whatever a function raises is its own failure
             refusal = self._handler.reason(suspended.work, error)
@@ -135,14 +135,14 @@ class CoroutineSteps:
         return StepResult(None, suspended, step.awaited, progress, wrote)
 
     def _step(self, suspended: SuspendedCall) -> Step:
-        lent = self._database.lent(
+        scope = self._database.function_scope(
             suspended.work.request.params,
             suspended.deadline,
             read_only=not suspended.route.writes,
             known=suspended.allowed_sql,
         )
         running = self._handler.begins(suspended.route, suspended.work)
-        with running, lent as database, suspended.scoped.scope(database):
+        with running, scope as database, suspended.scoped.scope(database):
             return self._charge_cpu(suspended)
 
     def _charge_cpu(self, suspended: SuspendedCall) -> Step:

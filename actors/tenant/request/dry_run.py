@@ -83,7 +83,7 @@ class DryRunner:
     def _rolled_back(self) -> Iterator[None]:
         """The transaction as well as the savepoint: an error may have ended either."""
         self._database.begin()
-        self._database.savepoint()
+        self._database.begin_savepoint()
         try:
             yield
         finally:
@@ -109,8 +109,8 @@ class DryRunner:
         if route.function is None:
             return dict(route.example or {})
         with (
-            self._database.traced(statements),
-            self._database.lent(
+            self._database.trace(statements),
+            self._database.function_scope(
                 message.params,
                 time.monotonic() + SECONDS,
                 read_only=not route.writes,

@@ -294,14 +294,14 @@ class RequestHandler:
     def _read(self, work: TenantRequest, route: Route, params: Any) -> bytes:
         database = self.database
         before = database.changes
-        with database.reading():
+        with database.read_scope():
             result = self._run(work, route, params)
             if database.changes != before:
                 raise ReadOnlyViolation(f'{route.name} has effect = "read" in the index, and wrote')
             return replies.encode_result(work, route, result)
 
     def _write(self, work: TenantRequest, route: Route, params: Any, digest: bytes) -> bytes:
-        with self.database.message():
+        with self.database.savepoint():
             body = replies.encode_result(work, route, self._run(work, route, params))
             self.database.remember(
                 work.principal.caller, work.request.id, digest, body, self.database.age()
@@ -312,9 +312,9 @@ class RequestHandler:
     def _run(self, work: TenantRequest, route: Route, params: Any) -> Any:
         request = work.request
         deadline = work.received + request.timeout_ms / 1000
-        lent = self.database.lent(request.params, deadline, read_only=not route.writes)
+        scope = self.database.function_scope(request.params, deadline, read_only=not route.writes)
         sends = Sends(route.action, self._table, self.require_subscribed)
-        with self.begins(route, work), lent as functions:
+        with self.begins(route, work), scope as functions:
             context = Context(
                 functions,
                 self._record.name,
@@ -354,7 +354,7 @@ class RequestHandler:
         if route.function is None or route.is_async:
             return route.example or {}
         asked = work._replace(request=work.request.model_copy(update={"params": dict(params)}))
-        with self.database.message():
+        with self.database.savepoint():
             result: Mapping[str, Any] = self._run(asked, route._replace(writes=False), parsed)
         return result
 

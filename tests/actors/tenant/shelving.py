@@ -124,4 +124,4 @@ def known_text(modules: tuple[ModuleType, ...]) -> AllowedSql:
 
 def lend(database: TenantDatabase, *, read_only: bool = False, **params: Any) -> Any:
     """For a `with`: what a function with these params gets."""
-    return database.lent(params, float("inf"), read_only=read_only)
+    return database.function_scope(params, float("inf"), read_only=read_only)

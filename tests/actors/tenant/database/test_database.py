@@ -222,7 +222,7 @@ def test_a_statement_past_its_deadline_is_interrupted(
     database.savepoint()
     deadline = time.monotonic() + 0.05
     with pytest.raises(DBAPIError) as caught:  # noqa: SIM117  # the loan ends inside
-        with database.lent({}, deadline, read_only=False) as db:
+        with database.function_scope({}, deadline, read_only=False) as db:
             db.scalar(statement) if goes_on else db.run(statement)  # type: ignore[arg-type]
     refusal = database.classify(caught.value)
     assert refusal is not None
@@ -233,7 +233,7 @@ def test_a_statement_past_its_deadline_is_interrupted(
 def test_the_engines_own_work_is_not_interrupted_by_a_functions_deadline(
     tenant: TenantDatabase,
 ) -> None:
-    with tenant.lent({}, time.monotonic() - 1, read_only=False):
+    with tenant.function_scope({}, time.monotonic() - 1, read_only=False):
         pass
     for number in range(2_000):
         tenant.remember("t_1", str(number), b"d", b"r", number)

@@ -249,7 +249,7 @@ def test_the_same_values_bound_come_back_as_they_went_in(
 
 def test_the_refusal_names_the_field_and_not_the_value(stocked: TenantDatabase) -> None:
     params = {"filter": {"words": ["one", "secret' OR 1=1"]}, "limit": 5}
-    with stocked.lent(params, float("inf"), read_only=True) as db:
+    with stocked.function_scope(params, float("inf"), read_only=True) as db:
         with pytest.raises(StatementRefused, match=r"params\.filter\.words\.1") as caught:
             db.all(text(f"SELECT id FROM books WHERE title = '{params['filter']['words'][1]}'"))  # type: ignore[index]  # a nested map
         assert "secret" not in str(caught.value)
@@ -320,10 +320,10 @@ def test_each_loaned_text_is_checked_for_the_code_that_runs(library: Library) ->
     known = database.known
     nobody = library.open(library.create()).known
     for _ in range(3):
-        with database.lent({}, float("inf"), read_only=True, known=known) as db:
+        with database.function_scope({}, float("inf"), read_only=True, known=known) as db:
             assert db.scalar(WITHIN, {"pattern": "A*"}) is None
         with (
-            database.lent({}, float("inf"), read_only=True, known=nobody) as db,
+            database.function_scope({}, float("inf"), read_only=True, known=nobody) as db,
             pytest.raises(StatementRefused),
         ):
             db.scalar(WITHIN, {"pattern": "A*"})
@@ -449,7 +449,7 @@ def test_a_text_that_the_caller_sends_is_refused_even_where_the_code_has_it(
     """What an administrative function may run is not for whoever sends the same words to another one."""
     for _ in range(3):
         with (
-            stocked.lent(params, float("inf"), read_only=False) as db,
+            stocked.function_scope(params, float("inf"), read_only=False) as db,
             pytest.raises(StatementRefused, match=r"holds the value of params|at run time"),
         ):
             db.run(make())
@@ -472,7 +472,7 @@ def test_sound_functions_are_not_refused_for_what_their_callers_say(
 ) -> None:
     """Names may be chosen, and a text may speak of SQL."""
     for _ in range(3):
-        with stocked.lent(params, float("inf"), read_only=True) as db:
+        with stocked.function_scope(params, float("inf"), read_only=True) as db:
             db.all(make())
 
 

@@ -148,7 +148,9 @@ class Desk:
     def _run(self, name: str, params: Mapping[str, Any], parsed: Any) -> Mapping[str, Any]:
         action = INDEX.actions[name]
         read_only = action.effect == "read"
-        with self._database.lent(params, math.inf, read_only=read_only, known=KNOWN) as database:
+        with self._database.function_scope(
+            params, math.inf, read_only=read_only, known=KNOWN
+        ) as database:
             recorded = Recorded(database, self._ran)
             sends = Sends(action, TABLE, self._require_subscribed)
             ctx = Context(recorded, "acme", MEMBER, name, self.now, "0" * 32, Config(), sends=sends)
