@@ -166,7 +166,7 @@ class TenantDatabase:
 
     # ------------------------------------------------------------ the engine's own tables
 
-    def recall(
+    def find_reply(
         self, caller: str, request_id: str, token: str | None = None
     ) -> tuple[bytes, bytes] | None:
         """The digest and the packed reply stored for this id of this caller (or, as before, of the token).
@@ -181,7 +181,7 @@ class TenantDatabase:
             found = self._execute(text.SELECT_REPLY, (token, request_id)).fetchone()
         return found
 
-    def remember(
+    def store_reply(
         self, caller: str, request_id: str, digest: bytes, reply: bytes, now: float
     ) -> None:
         """Store a reply in the transaction of its effect. `now` is time.time().
@@ -193,7 +193,7 @@ class TenantDatabase:
             raise DatabaseProblem("a function went on after an error that ended its transaction")
         self._execute(text.INSERT_REPLY, (caller, request_id, digest, reply, int(now)))
 
-    def replace(self, caller: str, request_id: str, reply: bytes, now: float) -> None:
+    def update_reply(self, caller: str, request_id: str, reply: bytes, now: float) -> None:
         """Store a reply, or a later mark, in the place of what a function's first stretches left there."""
         self._execute(text.UPDATE_REPLY, (reply, int(now), caller, request_id))
 
@@ -202,11 +202,11 @@ class TenantDatabase:
         found = self._execute(text.OLDEST_REPLY).fetchone()
         return found is not None and found[0] < int(moment)
 
-    def forget_before(self, moment: float, most: int = EXPIRE_BATCH) -> int:
+    def delete_replies_before(self, moment: float, most: int = EXPIRE_BATCH) -> int:
         """Remove replies stored before `moment` (of time.time()), oldest first; how many it were."""
         return self._execute(text.DELETE_REPLIES, (int(moment), most)).rowcount
 
-    def bury(self, caller: str, request: Request, reason: str, now: float) -> None:
+    def add_dead_letter(self, caller: str, request: Request, reason: str, now: float) -> None:
         """Set a request aside among the dead letters, without its token. `now` is time.time()."""
         content = to_json(fit_map(request.model_dump(exclude={"token"})))
         about = (caller, request.id, request.action, content, fit_text(reason), int(now))

@@ -173,9 +173,9 @@ class CoroutineSteps:
         """Store a mark or the reply. Before the first mark, another request may have used the id."""
         caller, id_ = suspended.id
         if suspended.progress is not None:
-            self._database.replace(caller, id_, content, self._database.age())
-        elif self._database.recall(*suspended.work.whose) is None:
-            self._database.remember(caller, id_, suspended.digest, content, self._database.age())
+            self._database.update_reply(caller, id_, content, self._database.age())
+        elif self._database.find_reply(*suspended.work.whose) is None:
+            self._database.store_reply(caller, id_, suspended.digest, content, self._database.age())
         else:
             raise Aborted(
                 f"id {id_!r} was used by another request while this one waited; nothing was kept"
@@ -185,7 +185,7 @@ class CoroutineSteps:
         """Where there is no room even for that, the mark stays, and says the same of what is on disk."""
         caller, id_ = suspended.id
         try:
-            self._database.replace(caller, id_, pending.body, self._database.age())
+            self._database.update_reply(caller, id_, pending.body, self._database.age())
         except sqlite3.Error:
             if not self._database.in_transaction:
                 self._database.begin()

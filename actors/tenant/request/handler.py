@@ -158,7 +158,7 @@ class RequestHandler:
 
     def earlier(self, work: TenantRequest, route: Route, digest: bytes) -> PendingReply | None:
         """What became of a write with this id before; None where there was none."""
-        stored = self.database.recall(*work.whose)
+        stored = self.database.find_reply(*work.whose)
         if stored is None:
             function = self._suspended_calls.find(work)
             stored = (function.digest, b"") if function else None
@@ -215,7 +215,7 @@ class RequestHandler:
             return self._answered(work, self._read(work, route, params), route, wrote=False)
         self.database.durability.require_known()
         digest = request_fingerprint(route.name, work.request.params)
-        stored = self.database.recall(*work.whose)
+        stored = self.database.find_reply(*work.whose)
         if stored is None:
             return self._answered(work, self._write(work, route, params, digest), route, wrote=True)
         return self._again(work, route, digest, stored)
@@ -303,7 +303,7 @@ class RequestHandler:
     def _write(self, work: TenantRequest, route: Route, params: Any, digest: bytes) -> bytes:
         with self.database.savepoint():
             body = replies.encode_result(work, route, self._run(work, route, params))
-            self.database.remember(
+            self.database.store_reply(
                 work.principal.caller, work.request.id, digest, body, self.database.age()
             )
             self.require_told_once(work)
@@ -387,7 +387,7 @@ class RequestHandler:
         request = work.request
         if self._snapshot.running_calls.is_buried(self._record.id, work):
             return self.refused(work, replies.INTERNAL_REFUSAL)
-        self.database.bury(work.principal.id, request, reason, time.time())
+        self.database.add_dead_letter(work.principal.id, request, reason, time.time())
         log.error("message set aside", reason=reason, **self._named(work))
         self._count_killed(work)
         return self.refused(work, replies.INTERNAL_REFUSAL)

@@ -204,7 +204,7 @@ class UnitOfWork:
 
     def stored(self, work: TenantRequest) -> bytes | None:
         """What stands under the id of a request: its reply, or a mark."""
-        stored = self.database.recall(*work.whose)
+        stored = self.database.find_reply(*work.whose)
         return stored and stored[1]
 
     def release(self, pending: list[PendingReply]) -> None:
@@ -256,7 +256,7 @@ class UnitOfWork:
         try:
             if not self.database.has_replies_before(moment):
                 return
-            forgotten = self.apart(lambda: self.database.forget_before(moment))
+            forgotten = self.apart(lambda: self.database.delete_replies_before(moment))
         except sqlite3.Error as error:
             log.warning("old replies not forgotten", **self._whose, exc_info=error)
         else:

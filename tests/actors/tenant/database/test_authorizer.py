@@ -33,7 +33,7 @@ Execute = Callable[..., sqlite3.Cursor]
 def stocked(library: Library) -> TenantDatabase:
     database = library.open(library.create(), test_authorizer)
     database.begin()
-    database.remember("t_1", "a", b"d", b"r", 0)
+    database.store_reply("t_1", "a", b"d", b"r", 0)
     with lend(database) as db:
         db.run(insert(shelves), {"id": 1, "name": "fiction"})
         db.run(insert(books), [{"title": "Ada", "shelf_id": 1}, {"title": "Bob", "shelf_id": 1}])
