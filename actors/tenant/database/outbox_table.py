@@ -49,7 +49,7 @@ FINISH: Final = engine_sql(
     "UPDATE tenantry_outbox SET state = ?2, attempts = attempts + 1, next_at = ?3, outcome = ?4, "
     "last_error = ?5 WHERE id = ?1"
 )
-ADVANCE: Final = engine_sql(
+RELEASE_NEXT: Final = engine_sql(
     "UPDATE tenantry_outbox SET next_at = ?2 WHERE next_at IS NULL AND id = ("
     "SELECT min(id) FROM tenantry_outbox WHERE operation = ?1 AND ordered = 1 AND state = 'waiting')"
 )
@@ -190,26 +190,26 @@ class OutboxTable:
         """An attempt has failed, and another may help."""
         self._execute(POSTPONE, (id_, until, error))
 
-    def conclude(
+    def finish(
         self, id_: int, outcome: Mapping[str, Any], *, tell_at: float | None, error: str | None
     ) -> None:
         """There will be no other attempt; without `tell_at` nobody is to hear of it, and it is dead."""
         state = DEAD if tell_at is None else ANSWERED if outcome["ok"] else FAILED
         self._execute(FINISH, (id_, state, tell_at, encode(fit_map(outcome)), error))
 
-    def advance(self, operation: str, now: float) -> None:
+    def release_next(self, operation: str, now: float) -> None:
         """One of an order is done: the next becomes due."""
-        self._execute(ADVANCE, (operation, now))
+        self._execute(RELEASE_NEXT, (operation, now))
 
-    def tell_later(self, id_: int, until: float, error: str) -> None:
+    def retry_notification(self, id_: int, until: float, error: str) -> None:
         """`then_action` could not be served, and may be later."""
         self._execute(RETRY_NOTIFICATION, (id_, until, error))
 
-    def bury(self, id_: int, error: str) -> None:
+    def mark_dead(self, id_: int, error: str) -> None:
         """Leave it to people."""
         self._execute(MARK_DEAD, (id_, error))
 
-    def told(self, id_: int) -> bool:
+    def mark_notified(self, id_: int) -> bool:
         """`then_action` has heard; False where it had before, and then what it did now must not stay."""
         gone: int = self._execute(NOTIFIED_SUCCESS, (id_,)).rowcount
         return gone == 1 or self._execute(NOTIFIED_FAILURE, (id_,)).rowcount == 1
@@ -219,7 +219,7 @@ class OutboxTable:
         found = self._execute(PAGE, (int(dead), after, connector, limit))
         return [OutboxRow(*row) for row in found]
 
-    def revive(self, now: float, id_: int | None, connector: str | None) -> int:
+    def retry(self, now: float, id_: int | None, connector: str | None) -> int:
         """Bring dead ones back, one or all of a connector; how many it were."""
         found: int = self._execute(RETRY, (now, id_, connector)).rowcount
         return found

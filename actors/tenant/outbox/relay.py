@@ -239,20 +239,22 @@ class OutboxRelay:
         else:
             tell_at = None if row.then_action is None else now
             error = refusal and error_text(refusal)
-            self._table.conclude(row.id, outcome.as_map(), tell_at=tell_at, error=error)
+            self._table.finish(row.id, outcome.as_map(), tell_at=tell_at, error=error)
         if row.ordered:
-            self._table.advance(row.operation, now)
+            self._table.release_next(row.operation, now)
 
     def _on_outcome(self, row: OutboxRow, refusal: Refusal | None) -> None:
         """Of an action that has no function yet, or refused: its refusal stands in the tenant's log."""
         if refusal is None or refusal.code not in NEEDS_OPERATOR:
-            self._table.told(row.id)
+            self._table.mark_notified(row.id)
         elif refusal.code == ABORTED or row.tellings + 1 >= MAX_NOTIFICATIONS:
             self._log_given_up(row, refusal)
-            self._table.bury(row.id, f"{row.then_action}: {error_text(refusal)}")
+            self._table.mark_dead(row.id, f"{row.then_action}: {error_text(refusal)}")
         else:
             until = time.time() + backoff(row.tellings + 1, refusal)
-            self._table.tell_later(row.id, until, f"{row.then_action}: {error_text(refusal)}")
+            self._table.retry_notification(
+                row.id, until, f"{row.then_action}: {error_text(refusal)}"
+            )
 
     def _log_given_up(self, row: OutboxRow, refusal: Refusal) -> None:
         log.warning(

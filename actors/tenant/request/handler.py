@@ -192,7 +192,7 @@ class RequestHandler:
 
     def require_told_once(self, work: TenantRequest) -> None:
         """With what a request has done: Aborted where it told an outcome that had been told before."""
-        if work.principal is MACHINE and not self.database.outbox.told(delivery_row(work)):
+        if work.principal is MACHINE and not self.database.outbox.mark_notified(delivery_row(work)):
             raise Aborted("this outcome was told before; nothing was done")
 
     def _answered(
