@@ -101,8 +101,8 @@ def _fragments(module: ModuleType) -> frozenset[str]:
     roots = set() if file is None else {file}
     for beside in _beside({_directory(module)}):
         if id(vars(beside)) not in SEEN:
-            _Reading(roots).read(vars(beside))
-    own = _Reading(roots)
+            _ConstantCollector(roots).read(vars(beside))
+    own = _ConstantCollector(roots)
     own.read(vars(module))
     return frozenset(own.found)
 
@@ -121,7 +121,7 @@ def _directory(module: ModuleType) -> str | None:
     return file and directory_of(file)
 
 
-class _Reading:
+class _ConstantCollector:
     """One walk over everything reachable, each object once."""
 
     def __init__(self, roots: set[str]) -> None:
@@ -157,7 +157,7 @@ class _Reading:
 
     def _enclosed(self, thing: object) -> frozenset[str]:
         """All texts that can be reached from here."""
-        reading = _Reading(self._roots)
+        reading = _ConstantCollector(self._roots)
         reading.read(thing, is_shared=True)
         return ENCLOSED.setdefault(id(thing), frozenset(reading.found))
 

@@ -51,9 +51,9 @@ class TenantDatabase:
         "_read_scope",
         "_savepoint",
         "age",
+        "allowed_sql",
         "durability",
         "file_identity",
-        "known",
         "outbox",
         "path",
     )
@@ -72,7 +72,7 @@ class TenantDatabase:
         """Seconds since the epoch by which replies are stored, and forgotten."""
         self.file_identity = FileIdentity(path)
         """Whether its files are still where they were opened."""
-        self.known = AllowedSql()
+        self.allowed_sql = AllowedSql()
         """The SQL text of the code that is loaded, replaced when other code is; at first nothing."""
         self.durability = Durability()
         """Whether what was committed is on disk."""
@@ -143,7 +143,7 @@ class TenantDatabase:
         deadline: float,
         *,
         read_only: bool,
-        known: AllowedSql | None = None,
+        allowed_sql: AllowedSql | None = None,
     ) -> FunctionScope:
         """`with database.function_scope(...) as db:` lends it to one function, and takes it back.
 
@@ -152,7 +152,7 @@ class TenantDatabase:
         """
         if not self._driver.in_transaction:
             raise DatabaseProblem(f"{self.path}: begin() comes before a function")
-        self._guard.enter(known or self.known, params, deadline, not read_only)
+        self._guard.enter(allowed_sql or self.allowed_sql, params, deadline, not read_only)
         return self._function_scope
 
     @contextmanager

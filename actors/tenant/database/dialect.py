@@ -116,19 +116,19 @@ class TenantDialect(SQLiteDialect_pysqlite):
 
     def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
         """Run one statement that the Guard admits."""
-        _admit(context)
+        _check(context)
         cursor.execute(statement, parameters)
 
     def do_executemany(
         self, cursor: Any, statement: str, parameters: Any, context: Any = None
     ) -> None:
         """Run one statement for many rows."""
-        _admit(context)
+        _check(context)
         cursor.executemany(statement, parameters)
 
     def do_execute_no_params(self, cursor: Any, statement: str, context: Any = None) -> None:
         """Run one statement that asks for no parameters (execution option no_parameters)."""
-        _admit(context)
+        _check(context)
         cursor.execute(statement)
 
 
@@ -138,6 +138,6 @@ def _is_of_sqlalchemy(kind: type) -> bool:
     return code is not None and code.co_filename.startswith(OF_SQLALCHEMY)
 
 
-def _admit(context: Any) -> None:
+def _check(context: Any) -> None:
     """Of the connection's options: those of a statement are the function's to set."""
-    context.root_connection.get_execution_options()[GUARD].admit(context.compiled.written)
+    context.root_connection.get_execution_options()[GUARD].check(context.compiled.written)

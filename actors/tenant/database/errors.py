@@ -136,7 +136,7 @@ class Failures:
         """Of SQLAlchemy: StatementRefused where the statement was forbidden, else the error as it is."""
         guard = self._guard
         if not self._driver.in_transaction:
-            guard.breaks(str(error.orig))
+            guard.mark_rolled_back(str(error.orig))
         if guard.denied is not None:
             denied, guard.denied = guard.denied, None
             return StatementRefused(f"{denied} is not open to functions")

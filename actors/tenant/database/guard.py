@@ -84,34 +84,34 @@ class AllowedSql:
     def __init__(self, fragments: frozenset[str] = frozenset()) -> None:
         self.fragments = fragments | OF_SQLALCHEMY
 
-    def check(self, written: CompiledSql, params: Mapping[str, Any]) -> None:
+    def check(self, compiled_sql: CompiledSql, params: Mapping[str, Any]) -> None:
         """Raise StatementRefused unless every part of the statement is code or bound.
 
         `params` are the message's; they only serve to name the field a text came from.
         """
-        if written.literal:
+        if compiled_sql.literal:
             raise StatementRefused(
                 "a value would be written into the SQL text (literal_execute=True): leave that out, "
                 "and it is bound"
             )
-        for fragment in written.fragments:
+        for fragment in compiled_sql.fragments:
             if fragment not in self.fragments:
                 raise _refused(fragment, params)
-        _check_kind(written.sql)
+        _check_kind(compiled_sql.sql)
 
 
-def check_origin(written: CompiledSql, said: str, params: Mapping[str, Any]) -> None:
+def check_origin(compiled_sql: CompiledSql, said: str, params: Mapping[str, Any]) -> None:
     """Raise StatementRefused where a fragment is what the caller has sent, known or not.
 
     `said` is what `spoken` makes of the message's params. A fragment that begins a statement must not be part
     of a longer text either.
     """
-    for fragment in written.telling:
+    for fragment in compiled_sql.telling:
         if f"\0{fragment}\0" in said or (first_word(fragment) in BEGINNINGS and fragment in said):
             raise _refused(fragment, params)
 
 
-def spoken(params: Mapping[str, Any]) -> str:
+def message_text(params: Mapping[str, Any]) -> str:
     """Every text that a message holds, names included, each between two NULs, of which none has any."""
     return "\0".join(("", *_texts(params), ""))
 
@@ -187,13 +187,22 @@ class Guard:
     """Engine mode until `enter`, function mode until `leave`."""
 
     __slots__ = (
-        *("_spoken", "broken", "deadline", "denied", "function", "known", "may_write", "params"),
+        *(
+            "_message_text",
+            "broken",
+            "deadline",
+            "denied",
+            "function",
+            "allowed_sql",
+            "may_write",
+            "params",
+        ),
     )
 
     def __init__(self) -> None:
         self.function = False
         """True while a function runs: internal tables are then out of reach."""
-        self.known: AllowedSql | None = None
+        self.allowed_sql: AllowedSql | None = None
         """The SQL text of the code that is running; None refuses every statement."""
         self.may_write = False
         """True where the action's effect is `write`."""
@@ -201,7 +210,7 @@ class Guard:
         """time.monotonic() after which a running statement is interrupted, in seconds."""
         self.params: Mapping[str, Any] = {}
         """The message's params, to name the field whose value was found in SQL text."""
-        self._spoken: str | None = None
+        self._message_text: str | None = None
         """All that is text in them, where a statement with text of its own was run."""
         self.denied: str | None = None
         """What the authorizer has refused, in words, until it is told."""
@@ -209,12 +218,12 @@ class Guard:
         """Why the transaction is over although the function still runs."""
 
     def enter(
-        self, known: AllowedSql, params: Mapping[str, Any], deadline: float, may_write: bool
+        self, allowed_sql: AllowedSql, params: Mapping[str, Any], deadline: float, may_write: bool
     ) -> None:
         """A function begins."""
-        self.known = known
+        self.allowed_sql = allowed_sql
         self.params = params
-        self._spoken = None
+        self._message_text = None
         self.deadline = deadline
         self.may_write = may_write
         self.denied = self.broken = None
@@ -223,36 +232,36 @@ class Guard:
     def leave(self) -> None:
         """The function has ended: what follows is the engine's own, and is not interrupted."""
         self.function = False
-        self.known = None
+        self.allowed_sql = None
         self.deadline = inf
 
-    def breaks(self, reason: str) -> None:
+    def mark_rolled_back(self, reason: str) -> None:
         """SQLite has rolled back the whole transaction: nothing more may run until the turn has seen it.
 
         Without this the function's next statement would commit by itself.
         """
         self.broken = reason
-        self.known = None
+        self.allowed_sql = None
 
-    def admit(self, written: CompiledSql) -> None:
+    def check(self, compiled_sql: CompiledSql) -> None:
         """Let a statement through at the point of execution, or raise StatementRefused."""
-        known = self.known or self._nothing_runs()
-        if written.cleared is not known:
-            known.check(written, self.params)
-            written.cleared = known
-        if written.telling and self.params:
-            check_origin(written, self._said(), self.params)
-        if not self.may_write and written.writes:
+        allowed_sql = self.allowed_sql or self._nothing_runs()
+        if compiled_sql.cleared is not allowed_sql:
+            allowed_sql.check(compiled_sql, self.params)
+            compiled_sql.cleared = allowed_sql
+        if compiled_sql.telling and self.params:
+            check_origin(compiled_sql, self._text_of_message(), self.params)
+        if not self.may_write and compiled_sql.writes:
             raise StatementRefused(
                 "the action's effect is `read` in the index, and this statement writes: make it "
                 "`write` there, so that its reply is stored under the request's id"
             )
 
-    def _said(self) -> str:
+    def _text_of_message(self) -> str:
         """What the message says; made once for each, and for most messages never."""
-        if self._spoken is None:
-            self._spoken = spoken(self.params)
-        return self._spoken
+        if self._message_text is None:
+            self._message_text = message_text(self.params)
+        return self._message_text
 
     def _nothing_runs(self) -> NoReturn:
         if self.broken is not None:

@@ -76,18 +76,18 @@ Shape = Callable[[Any], Any]
 class Plan:
     """One statement with one set of bind names, ready for the driver. Does not hold the statement."""
 
-    __slots__ = ("bare", "key", "parameters", "returns_rows", "row", "sql", "value", "written")
+    __slots__ = ("bare", "compiled_sql", "key", "parameters", "returns_rows", "row", "sql", "value")
 
     def __init__(
         self,
-        written: CompiledSql,
+        compiled_sql: CompiledSql,
         parameters: Parameters,
         columns: Columns,
         bare: str = "",
         key: str = "",
     ) -> None:
-        self.written = written
-        self.sql = written.sql
+        self.compiled_sql = compiled_sql
+        self.sql = compiled_sql.sql
         self.bare = bare
         """An INSERT of one row without its RETURNING, where that asks for nothing but `key`."""
         self.key = key
@@ -192,7 +192,9 @@ def make_plan(statement: Executable, binds: Binds, dialect: TenantDialect) -> Pl
     columns = _columns(compiled, dialect)
     if parameters is None or columns is None:
         return None
-    return Plan(compiled.written, parameters, columns, *_asked_for_key(statement, compiled.string))
+    return Plan(
+        compiled.compiled_sql, parameters, columns, *_asked_for_key(statement, compiled.string)
+    )
 
 
 INSERTED: Final = re.compile(

@@ -148,7 +148,7 @@ class FunctionDatabase:
 
     def _fetch(self, plan: Plan, binds: Binds, most: int | None) -> list[Any] | None:
         """The driver's rows; None where SQLAlchemy has to word what is wrong with the call."""
-        if not plan.returns_rows or (values := self._admitted(plan, binds)) is None:
+        if not plan.returns_rows or (values := self._checked_parameters(plan, binds)) is None:
             return None
         try:
             if plan.key in self._keys:
@@ -161,9 +161,9 @@ class FunctionDatabase:
 
     def _run_once(self, statement: Executable, binds: Binds) -> int | None:
         plan = self._plans.find(statement, binds)
-        if plan is None or not plan.written.writes:
+        if plan is None or not plan.compiled_sql.writes:
             return self._fallback.count(statement, binds)
-        if (values := self._admitted(plan, binds)) is None:
+        if (values := self._checked_parameters(plan, binds)) is None:
             return self._fallback.count(statement, binds)
         try:
             cursor = self._driver.execute(plan.sql, values)
@@ -175,9 +175,11 @@ class FunctionDatabase:
 
     def _run_many(self, statement: Executable, binds: Sequence[Binds]) -> int | None:
         plan = self._plans.find(statement, binds[0])
-        if plan is None or plan.returns_rows or not plan.written.writes:
+        if plan is None or plan.returns_rows or not plan.compiled_sql.writes:
             return self._fallback.count(statement, binds)
-        rows = [values for each in binds if (values := self._admitted(plan, each)) is not None]
+        rows = [
+            values for each in binds if (values := self._checked_parameters(plan, each)) is not None
+        ]
         if len(rows) < len(binds):
             return self._fallback.count(statement, binds)
         try:
@@ -185,11 +187,13 @@ class FunctionDatabase:
         except sqlite3.Error as error:
             raise self._failures.wrapped(error, plan.sql) from error
 
-    def _admitted(self, plan: Plan, binds: Binds) -> tuple[Any, ...] | None:
+    def _checked_parameters(self, plan: Plan, binds: Binds) -> tuple[Any, ...] | None:
         """The driver's parameters, if the Guard lets the statement through; None where there are none."""
-        guard, written = self._guard, plan.written
-        if written.cleared is not guard.known or (written.writes and not guard.may_write):
-            guard.admit(written)
+        guard, compiled_sql = self._guard, plan.compiled_sql
+        if compiled_sql.cleared is not guard.allowed_sql or (
+            compiled_sql.writes and not guard.may_write
+        ):
+            guard.check(compiled_sql)
         try:
             return plan.parameters(binds)
         except Exception:  # noqa: BLE001  # SQLAlchemy meets the same error, and words it

@@ -111,7 +111,7 @@ class CoroutineSteps:
         )
         assert route.function is not None
         stepper = CoroutineDriver(route.function(context, signal.params), ConnectorCall, AWAITABLE)
-        known, began = self._database.known, time.monotonic()
+        known, began = self._database.allowed_sql, time.monotonic()
         return SuspendedCall(work, route, digest, known, began, stepper, scoped, calls, sends)
 
     def _advance(self, suspended: SuspendedCall) -> StepResult:
@@ -139,7 +139,7 @@ class CoroutineSteps:
             suspended.work.request.params,
             suspended.deadline,
             read_only=not suspended.route.writes,
-            known=suspended.allowed_sql,
+            allowed_sql=suspended.allowed_sql,
         )
         running = self._handler.begins(suspended.route, suspended.work)
         with running, scope as database, suspended.scoped.scope(database):

@@ -64,10 +64,10 @@ class DryRunner:
 
     def _account(self, route: Route, message: DryRun) -> Account:
         statements: list[str] = []
-        known = AllowedSql(static_fragments([route.module] if route.module else []))
+        allowed_sql = AllowedSql(static_fragments([route.module] if route.module else []))
         before, began = self._database.changes, time.perf_counter()
         with self._rolled_back():
-            outcome = self._outcome(route, message, known, statements)
+            outcome = self._outcome(route, message, allowed_sql, statements)
             seconds = time.perf_counter() - began
             rows = self._database.changes - before
         return {
@@ -90,10 +90,10 @@ class DryRunner:
             self._database.rollback()
 
     def _outcome(
-        self, route: Route, message: DryRun, known: AllowedSql, statements: list[str]
+        self, route: Route, message: DryRun, allowed_sql: AllowedSql, statements: list[str]
     ) -> Account:
         try:
-            result = self._result(route, message, known, statements)
+            result = self._result(route, message, allowed_sql, statements)
         except ActionError as error:
             return {"ok": False, "error": error.refusal.as_map()}
         except BaseException as error:  # noqa: BLE001 - whatever a function raises is what is asked for
@@ -103,7 +103,7 @@ class DryRunner:
         return {"ok": True, "result": result}
 
     def _result(
-        self, route: Route, message: DryRun, known: AllowedSql, statements: list[str]
+        self, route: Route, message: DryRun, allowed_sql: AllowedSql, statements: list[str]
     ) -> Mapping[str, Any] | ConnectorCall:
         params = route.params.parse(message.params)
         if route.function is None:
@@ -114,7 +114,7 @@ class DryRunner:
                 message.params,
                 time.monotonic() + SECONDS,
                 read_only=not route.writes,
-                known=known,
+                allowed_sql=allowed_sql,
             ) as functions,
         ):
             context = Context(
@@ -140,9 +140,9 @@ class DryRunner:
 
     def _failure(self, route: Route, error: BaseException) -> Account:
         """For whoever writes the function: what it was, and on which of its lines."""
-        known = self._database.classify(error)
-        if known is not None:
-            return known.as_map()
+        allowed_sql = self._database.classify(error)
+        if allowed_sql is not None:
+            return allowed_sql.as_map()
         return {
             "code": INTERNAL,
             "message": f"{type(error).__name__}: {error}{_place(route, error)}",

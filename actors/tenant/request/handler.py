@@ -278,7 +278,7 @@ class RequestHandler:
     def _switch(self, table: RoutingTable) -> None:
         """Between two messages: what has begun has ended, everything after runs on the new table."""
         self._table = table
-        self.database.known = self._storage.known_text(table.modules)
+        self.database.allowed_sql = self._storage.allowed_sql(table.modules)
 
     def _stand_in(self, work: TenantRequest, route: Route) -> PendingReply:
         if route.taken_out:

@@ -215,7 +215,7 @@ class Storage:
         self.database_bytes = database_bytes
         """Largest database of a tenant with no limit of its own, in bytes."""
         self._shared = SharedEngine()
-        self._known: tuple[tuple[ModuleType, ...], AllowedSql] = ((), AllowedSql())
+        self._allowed_sql: tuple[tuple[ModuleType, ...], AllowedSql] = ((), AllowedSql())
 
     def path(self, tenant_id: str) -> Path:
         """The tenant's file."""
@@ -261,15 +261,15 @@ class Storage:
         """Ids of tenants whose outbox somebody has to see to by now, the longest due first."""
         return due_flags(self._flags, now)
 
-    def known_text(self, modules: tuple[ModuleType, ...]) -> AllowedSql:
+    def allowed_sql(self, modules: tuple[ModuleType, ...]) -> AllowedSql:
         """The SQL text that this code holds as constants: the only text its functions may run.
 
         Each module is read once, when it was loaded (actors/tenant/database/constants.py). The last answer is
         kept, for every tenant's turn.
         """
-        of, known = self._known
+        of, allowed = self._allowed_sql
         if of is not modules:
-            known = AllowedSql(static_fragments(modules))
+            allowed = AllowedSql(static_fragments(modules))
             forget_unloaded()
-            self._known = (modules, known)
-        return known
+            self._allowed_sql = (modules, allowed)
+        return allowed

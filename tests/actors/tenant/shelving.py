@@ -107,7 +107,7 @@ class Library:
             schema=self.migrations.schema_info(),
             limits=limits,
         )
-        database.known = known_text(modules)
+        database.allowed_sql = known_text(modules)
         self._open.append(database)
         return database
 

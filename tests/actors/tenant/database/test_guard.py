@@ -317,8 +317,8 @@ def test_each_loaned_text_is_checked_for_the_code_that_runs(library: Library) ->
     """Two versions share a tenant and SQLAlchemy's cache of statements, not their texts."""
     database = library.open(library.create(), test_guard)
     database.begin()
-    known = database.known
-    nobody = library.open(library.create()).known
+    known = database.allowed_sql
+    nobody = library.open(library.create()).allowed_sql
     for _ in range(3):
         with database.function_scope({}, float("inf"), read_only=True, known=known) as db:
             assert db.scalar(WITHIN, {"pattern": "A*"}) is None

@@ -495,7 +495,7 @@ def test_a_statement_that_a_write_action_has_run_is_still_refused_to_a_read(
 class Lenient:
     """A guard that a function brings along."""
 
-    def admit(self, written: object) -> None:
+    def check(self, compiled_sql: object) -> None:
         """Lets everything through."""
 
 

@@ -39,8 +39,8 @@ class Backend:
         shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
 
     def add(self, revision: str, down: str | None, body: str) -> None:
-        written = REVISION.format(revision=revision, down=down, body=body)
-        (self.folder / "versions" / f"{revision}.py").write_text(written)
+        compiled_sql = REVISION.format(revision=revision, down=down, body=body)
+        (self.folder / "versions" / f"{revision}.py").write_text(compiled_sql)
 
     def migrations(self) -> Migrations:
         return Migrations(self.folder)
@@ -313,10 +313,10 @@ def another_application(folder: Path, names: tuple[str, ...]) -> Migrations:
         old.unlink()
     downs = (None, *(name[:4] for name in names))
     for name, down in zip(names, downs, strict=False):
-        written = REVISION.format(
+        compiled_sql = REVISION.format(
             revision=name[:4], down=down, body=f"op.execute('CREATE TABLE t{name} (a)')"
         )
-        (other.folder / "versions" / f"{name}.py").write_text(written)
+        (other.folder / "versions" / f"{name}.py").write_text(compiled_sql)
     return other.migrations()
 
 
