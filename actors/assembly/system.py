@@ -374,7 +374,7 @@ class System:
 
     def _read_text(self, table: RoutingTable) -> None:
         """Read the code's SQL text, some 100 ms, before a message has to wait for it."""
-        self._storage.known_text(table.modules)
+        self._storage.allowed_sql(table.modules)
 
     def _fail(self, name: str, error: BaseException) -> None:
         log.critical("the system stops: an actor it cannot do without keeps failing", actor=name)

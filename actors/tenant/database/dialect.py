@@ -43,7 +43,7 @@ class TenantCompiler(SQLiteCompiler):
     """Addresses of the elements that are compiled by SQLAlchemy itself."""
 
     @cached_property
-    def written(self) -> CompiledSql:
+    def compiled_sql(self) -> CompiledSql:
         """What the Guard checks."""
         is_dml = self.isinsert or self.isupdate or self.isdelete
         return CompiledSql(self.string, self.fragments, bool(self.literal_execute_params), is_dml)
@@ -140,4 +140,4 @@ def _is_of_sqlalchemy(kind: type) -> bool:
 
 def _check(context: Any) -> None:
     """Of the connection's options: those of a statement are the function's to set."""
-    context.root_connection.get_execution_options()[GUARD].check(context.compiled.written)
+    context.root_connection.get_execution_options()[GUARD].check(context.compiled.compiled_sql)

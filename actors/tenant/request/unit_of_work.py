@@ -178,7 +178,7 @@ class UnitOfWork:
             raise
 
     def failed(self, error: sqlite3.Error, messages: int) -> None:
-        """After a commit of so many messages: ask the disk what it holds, now or, while durability is unknown, later."""
+        """Handle a failed commit of so many messages: retry the checkpoint now, or later if that fails."""
         self.database.rollback()
         if not self.durability.is_unknown:
             log.error("commit failed", **self._whose, messages=messages, exc_info=error)

@@ -320,10 +320,10 @@ def test_each_loaned_text_is_checked_for_the_code_that_runs(library: Library) ->
     known = database.allowed_sql
     nobody = library.open(library.create()).allowed_sql
     for _ in range(3):
-        with database.function_scope({}, float("inf"), read_only=True, known=known) as db:
+        with database.function_scope({}, float("inf"), read_only=True, allowed_sql=known) as db:
             assert db.scalar(WITHIN, {"pattern": "A*"}) is None
         with (
-            database.function_scope({}, float("inf"), read_only=True, known=nobody) as db,
+            database.function_scope({}, float("inf"), read_only=True, allowed_sql=nobody) as db,
             pytest.raises(StatementRefused),
         ):
             db.scalar(WITHIN, {"pattern": "A*"})

@@ -70,7 +70,7 @@ READS: list[tuple[str, Executable, Mapping[str, Any], bool]] = [
     ("nothing found", select(books).where(b.id == bindparam("book_id")), {"book_id": 99}, True),
     ("all, every type", select(books).order_by(b.id), {}, True),
     ("one column with a type", select(b.bought).order_by(b.id), {}, True),
-    ("a value in the statement", select(b.title).where(b.function_scope == False), {}, True),  # noqa: E712
+    ("a value in the statement", select(b.title).where(b.lent == False), {}, True),  # noqa: E712
     ("a value and a bind", select(b.id).where(b.id > 1, b.title != bindparam("t")), {"t": "Ada"}, True),
     ("a bind used twice", select(b.id).where((b.id == bindparam("n")) | (b.shelf_id == bindparam("n"))),
      {"n": 2}, True),
@@ -79,12 +79,12 @@ READS: list[tuple[str, Executable, Mapping[str, Any], bool]] = [
     ("a bind with a default", select(b.id).where(b.id == bindparam("n", 3)), {}, True),
     ("a default overridden", select(b.id).where(b.id == bindparam("n", 3)), {"n": 1}, True),
     ("an aggregate", select(func.count(), func.max(b.price)), {}, True),
-    ("labels", select(b.id.label("count"), b.title.label("a title"), b.function_scope.label("class")), {}, True),
+    ("labels", select(b.id.label("count"), b.title.label("a title"), b.lent.label("class")), {}, True),
     ("two tables", select(b.id, shelves.c.id, shelves.c.name).join_from(books, shelves)
      .order_by(b.id), {}, True),
     ("with", select(func.count()).select_from(TOP), {"top": 2}, True),
     ("union", union_all(select(b.id), select(shelves.c.id)).order_by("id"), {}, True),
-    ("case", select(case((b.function_scope.is_(None), "?"), else_="known").label("how")).order_by(b.id), {}, True),
+    ("case", select(case((b.lent.is_(None), "?"), else_="known").label("how")).order_by(b.id), {}, True),
     ("exists", select(shelves.c.name).where(exists().where(b.shelf_id == shelves.c.id)), {}, True),
     ("contains", select(b.id).where(b.title.contains(bindparam("part"))), {"part": "da"}, True),
     ("limit", select(b.id).order_by(b.id.desc()).limit(bindparam("most")), {"most": 2}, True),
@@ -362,7 +362,7 @@ def test_an_insert_takes_the_columns_it_is_given_each_time(db: FunctionDatabase)
     for _ in range(3):
         for binds in given:
             db.run(statement, binds)
-    found: Any = db.all(select(b.title, b.function_scope, b.source).where(b.id > 3).order_by(b.id))
+    found: Any = db.all(select(b.title, b.lent, b.source).where(b.id > 3).order_by(b.id))
     once = [("a", None, "bought"), ("b", True, "bought"), ("c", None, "gift")]
     assert found == once * 3
 

@@ -149,7 +149,7 @@ class Desk:
         action = INDEX.actions[name]
         read_only = action.effect == "read"
         with self._database.function_scope(
-            params, math.inf, read_only=read_only, known=KNOWN
+            params, math.inf, read_only=read_only, allowed_sql=KNOWN
         ) as database:
             recorded = Recorded(database, self._ran)
             sends = Sends(action, TABLE, self._require_subscribed)

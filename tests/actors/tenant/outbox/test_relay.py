@@ -33,7 +33,7 @@ from transport.message import UNAVAILABLE, Refusal
 @pytest.fixture
 def depot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Depot]:
     """With waits of no time, so that a ring of the clock is enough."""
-    monkeypatch.setattr("actors.tenant.outbox.relay.wait_after", lambda *_: 0.0)
+    monkeypatch.setattr("actors.tenant.outbox.relay.backoff", lambda *_: 0.0)
     made = Depot(tmp_path, monkeypatch)
     yield made
     made.close()
@@ -291,7 +291,7 @@ def test_a_retry_in_the_future_lets_the_tenant_go_and_wakes_it(
     depot: Depot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the Clock, and for another process by the marker's time."""
-    monkeypatch.setattr("actors.tenant.outbox.relay.wait_after", lambda *_: 500.0)
+    monkeypatch.setattr("actors.tenant.outbox.relay.backoff", lambda *_: 500.0)
     depot.sent()
     depot.refuse(depot.operate(), Unavailable("away"))
     alarm = depot.clock.heard()[-1]
@@ -307,7 +307,7 @@ def test_a_due_time_that_no_wait_is_as_long_as_is_brought_back(
     depot: Depot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The clock was years ahead when the attempt failed, and is right now."""
-    monkeypatch.setattr("actors.tenant.outbox.relay.wait_after", lambda *_: 3650 * 86_400.0)
+    monkeypatch.setattr("actors.tenant.outbox.relay.backoff", lambda *_: 3650 * 86_400.0)
     depot.sent()
     depot.refuse(depot.operate(), Unavailable("away"))
     assert depot.operate().key

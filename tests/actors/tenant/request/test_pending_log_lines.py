@@ -267,7 +267,7 @@ def test_what_kills_even_as_a_dead_letter_is_told(
     def crash(*_: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(TenantDatabase, "bury", crash)
+    monkeypatch.setattr(TenantDatabase, "add_dead_letter", crash)
     (letter,) = letters(bench, ["dead letter"])
     bench.mailbox.tell(letter)
     for _ in range(2):
