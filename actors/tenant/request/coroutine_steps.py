@@ -58,40 +58,42 @@ class CoroutineSteps:
             if route.writes:
                 self._database.durability.require_known()
             digest = request_fingerprint(route.name, work.request.params) if route.writes else b""
-            earlier = self._handler.earlier(work, route, digest) if route.writes else None
+            earlier = self._handler.find_stored(work, route, digest) if route.writes else None
             if earlier is not None:
                 return StepResult(earlier)
             self._suspended_calls.require_capacity()
         except BaseException as error:  # noqa: BLE001 - as for every request, a failure is its answer
-            return StepResult(self._handler.refused(work, self._handler.reason(work, error)))
+            return StepResult(
+                self._handler.pending_refusal(work, self._handler.explain_refusal(work, error))
+            )
         return self.resume(self._function(signal, digest))
 
     def resume(self, suspended: SuspendedCall) -> StepResult:
         """The next one: from the beginning, or with the answer that it has awaited."""
-        self._handler.heed_newest()
+        self._handler.refresh_profile()
         try:
             with self._database.savepoint():
                 return self._advance(suspended)
         except BaseException as error:  # noqa: BLE001 - whatever a function raises is its own failure
-            refusal = self._handler.reason(suspended.work, error)
+            refusal = self._handler.explain_refusal(suspended.work, error)
             return StepResult(self.close(suspended, refusal))
 
     def close(self, suspended: SuspendedCall, refusal: Refusal) -> PendingReply:
         """It ends here and is refused; where something of it is on disk, that is its answer for good."""
-        self._handler.heed_newest()
+        self._handler.refresh_profile()
         self.abandon(suspended)
         if not self._database.in_transaction:  # SQLite may have ended it by itself
             self._database.begin()
-        pending = self._handler.refused(suspended.work, suspended.with_progress(refusal))
+        pending = self._handler.pending_refusal(suspended.work, suspended.with_progress(refusal))
         pending = pending._replace(route=suspended.route, began=suspended.began)
         return pending if suspended.progress is None else self._stored(suspended, pending)
 
     def abandon(self, suspended: SuspendedCall) -> None:
         """Let it clean up what it holds; its database is out of reach by now. A failure in that is logged."""
-        with self._handler.begins(suspended.route, suspended.work):
+        with self._handler.start_running(suspended.route, suspended.work):
             error = suspended.stepper.close()
         if error is not None:
-            self._handler.reason(suspended.work, error)
+            self._handler.explain_refusal(suspended.work, error)
 
     def _function(self, signal: NeedsOwnTransaction, digest: bytes) -> SuspendedCall:
         work, route, handler = signal.work, signal.route, self._handler
@@ -141,7 +143,7 @@ class CoroutineSteps:
             read_only=not suspended.route.writes,
             allowed_sql=suspended.allowed_sql,
         )
-        running = self._handler.begins(suspended.route, suspended.work)
+        running = self._handler.start_running(suspended.route, suspended.work)
         with running, scope as database, suspended.scoped.scope(database):
             return self._charge_cpu(suspended)
 
@@ -159,7 +161,7 @@ class CoroutineSteps:
         body = encode_result(work, route, result)
         if route.writes:
             self._record(suspended, body)
-            self._handler.require_told_once(work)
+            self._handler.require_unique_callback(work)
         return PendingReply(
             work, body, route.writes, route, None, suspended.began, time.monotonic()
         )

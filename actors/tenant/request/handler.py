@@ -89,7 +89,7 @@ class RequestHandler:
         """The version that serves the message at hand, once that is decided."""
         self._running: Running | None = None
         """Its call, once it has begun."""
-        self._switch(snapshot.current)
+        self._adopt_table(snapshot.current)
 
     def serve(self, message: Any, began: float) -> PendingReply:
         """Answer a request, a dead letter, or work that has killed before; refusals are answers too.
@@ -102,26 +102,26 @@ class RequestHandler:
         if isinstance(message, PoisonMessage):
             message = message.message
         if isinstance(message, DeadLetter):
-            return self._set_aside(message)
+            return self._dead_letter(message)
         try:
             return self._served(message)
         except NeedsOwnTransaction:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a function raises is its own failure
-            return self.refused(message, self.reason(message, error))
+            return self.pending_refusal(message, self.explain_refusal(message, error))
 
-    def reason(self, work: TenantRequest, error: BaseException) -> Refusal:
+    def explain_refusal(self, work: TenantRequest, error: BaseException) -> Refusal:
         """Why a request is refused whose function, or whose way there, has raised this."""
         if isinstance(error, NotEntitled):
-            return error.refusal._replace(user_message=self._worded(work, error))
+            return error.refusal._replace(user_message=self._localise(work, error))
         refusal = vars(error).get("refusal") if isinstance(error, ActionError) else None
-        return refusal if isinstance(refusal, Refusal) else self._explain(work, error)
+        return refusal if isinstance(refusal, Refusal) else self._explain_defect(work, error)
 
     def require_subscribed(self, operation: Operation) -> None:
         """NotSubscribed where the tenant may not use it at this moment."""
         require_subscribed(operation, self._profiles.of(self._record.id), self._table)
 
-    def begins(self, route: Route, work: TenantRequest) -> RecordedCall:
+    def start_running(self, route: Route, work: TenantRequest) -> RecordedCall:
         """A call of this version begins; `with` what this gives says when it ends."""
         assert route.detector is not None  # there is one wherever there is a function
         self._chosen = route
@@ -139,36 +139,36 @@ class RequestHandler:
         )
         return runner.run(message)
 
-    def refused(self, work: TenantRequest, refusal: Refusal) -> PendingReply:
+    def pending_refusal(self, work: TenantRequest, refusal: Refusal) -> PendingReply:
         """A refusal in the tenant's words; one that no reply can hold is a defect, as such a result is."""
         refusal = replies.localise(refusal, self._profile.config)
         try:
             body = replies.encode_refusal(work, refusal, as_it_is=True)
         except codec.EncodeError as error:
-            refusal = replies.localise(self._explain(work, error), self._profile.config)
+            refusal = replies.localise(self._explain_defect(work, error), self._profile.config)
             body = replies.encode_refusal(work, refusal)
         route = self._chosen or self._table.routes.get(work.request.action)
         return PendingReply(work, body, False, route, refusal, self._began, time.monotonic())
 
-    def taken_back(self, pending: PendingReply, refusal: Refusal) -> PendingReply:
+    def replace_reply(self, pending: PendingReply, refusal: Refusal) -> PendingReply:
         """A refusal in the place of a reply that does not hold."""
         refusal = replies.localise(refusal, self._profile.config)
         body = replies.encode_refusal(pending.work, refusal)
         return pending._replace(body=body, wrote=False, refusal=refusal, replayed=False)
 
-    def earlier(self, work: TenantRequest, route: Route, digest: bytes) -> PendingReply | None:
+    def find_stored(self, work: TenantRequest, route: Route, digest: bytes) -> PendingReply | None:
         """What became of a write with this id before; None where there was none."""
         stored = self.database.find_reply(*work.whose)
         if stored is None:
             function = self._suspended_calls.find(work)
             stored = (function.digest, b"") if function else None
-        return None if stored is None else self._again(work, route, digest, stored)
+        return None if stored is None else self._replay(work, route, digest, stored)
 
-    def heed_newest(self) -> None:
+    def refresh_profile(self) -> None:
         """See what was published of the tenant; each request does so by itself."""
         profile = self._profiles.of(self._record.id)
         if profile is not self._profile:
-            self._heed(profile)
+            self._refresh(profile)
 
     @property
     def tenant(self) -> TenantRecord:
@@ -190,37 +190,39 @@ class RequestHandler:
         """That is served by."""
         return self._table
 
-    def require_told_once(self, work: TenantRequest) -> None:
+    def require_unique_callback(self, work: TenantRequest) -> None:
         """With what a request has done: Aborted where it told an outcome that had been told before."""
         if work.principal is MACHINE and not self.database.outbox.mark_notified(delivery_row(work)):
             raise Aborted("this outcome was told before; nothing was done")
 
-    def _answered(
+    def _pending_reply(
         self, work: TenantRequest, body: bytes, route: Route, *, wrote: bool, replayed: bool = False
     ) -> PendingReply:
         return PendingReply(work, body, wrote, route, None, self._began, time.monotonic(), replayed)
 
     def _served(self, work: TenantRequest) -> PendingReply:
-        self.heed_newest()
+        self.refresh_profile()
         route = self._route(work)
         running_calls = self._snapshot.running_calls
         if running_calls.deadly and running_calls.is_deadly(self._record.id, work):
-            return self._set_aside(DeadLetter(work, ENDED_PROCESS))
+            return self._dead_letter(DeadLetter(work, ENDED_PROCESS))
         params = route.params.parse(work.request.params)
         if route.function is None:
-            return self._stand_in(work, route)
+            return self._dummy_reply(work, route)
         if route.is_async:
             raise NeedsOwnTransaction(work, route, params)
         if not route.writes:
-            return self._answered(work, self._read(work, route, params), route, wrote=False)
+            return self._pending_reply(work, self._read(work, route, params), route, wrote=False)
         self.database.durability.require_known()
         digest = request_fingerprint(route.name, work.request.params)
         stored = self.database.find_reply(*work.whose)
         if stored is None:
-            return self._answered(work, self._write(work, route, params, digest), route, wrote=True)
-        return self._again(work, route, digest, stored)
+            return self._pending_reply(
+                work, self._write(work, route, params, digest), route, wrote=True
+            )
+        return self._replay(work, route, digest, stored)
 
-    def _again(
+    def _replay(
         self, work: TenantRequest, route: Route, digest: bytes, stored: tuple[bytes, bytes]
     ) -> PendingReply:
         """Something stands under this id: the reply, or a mark, or as yet nothing but somebody's work."""
@@ -239,14 +241,14 @@ class RequestHandler:
                 progress.annotate(Refusal(ABORTED, f"{route.name} was not finished")).message
             )
         body = replies.encode_stored(work, stored[1])
-        pending = self._answered(work, body, route, wrote=True, replayed=True)
+        pending = self._pending_reply(work, body, route, wrote=True, replayed=True)
         return pending._replace(refusal=codec.parse_reply(body).error)
 
     def _route(self, work: TenantRequest) -> Route:
         """The version to run, if this caller may run it now."""
         request = work.request
         if self._snapshot.current is not self._table:
-            self._switch(self._snapshot.current)
+            self._adopt_table(self._snapshot.current)
         route = self._chosen = self._version(request.action, work.principal)
         waited = time.monotonic() - work.received
         if waited * 1000 > request.timeout_ms:
@@ -266,7 +268,7 @@ class RequestHandler:
             return route
         return select_healthy(route, self._record.id)
 
-    def _heed(self, profile: Profile) -> None:
+    def _refresh(self, profile: Profile) -> None:
         """Between two messages, too: everything after sees this config and keeps these limits."""
         before, now = self._profile.limits, profile.limits
         if now.database_bytes != before.database_bytes:
@@ -275,12 +277,12 @@ class RequestHandler:
             self._function_time = cpu_budget(self._record.name, now.function_ms_per_second)
         self._profile = profile
 
-    def _switch(self, table: RoutingTable) -> None:
+    def _adopt_table(self, table: RoutingTable) -> None:
         """Between two messages: what has begun has ended, everything after runs on the new table."""
         self._table = table
         self.database.allowed_sql = self._storage.allowed_sql(table.modules)
 
-    def _stand_in(self, work: TenantRequest, route: Route) -> PendingReply:
+    def _dummy_reply(self, work: TenantRequest, route: Route) -> PendingReply:
         if route.taken_out:
             raise tripped_refusal(route)
         if route.example is None:
@@ -289,7 +291,7 @@ class RequestHandler:
                 f"{self._table.environment}"
             )
         body = replies.encode_result(work, route, route.example, replies.NOT_IMPLEMENTED_TEXT)
-        return self._answered(work, body, route, wrote=False)
+        return self._pending_reply(work, body, route, wrote=False)
 
     def _read(self, work: TenantRequest, route: Route, params: Any) -> bytes:
         database = self.database
@@ -306,7 +308,7 @@ class RequestHandler:
             self.database.store_reply(
                 work.principal.caller, work.request.id, digest, body, self.database.age()
             )
-            self.require_told_once(work)
+            self.require_unique_callback(work)
             return body
 
     def _run(self, work: TenantRequest, route: Route, params: Any) -> Any:
@@ -314,7 +316,7 @@ class RequestHandler:
         deadline = work.received + request.timeout_ms / 1000
         scope = self.database.function_scope(request.params, deadline, read_only=not route.writes)
         sends = Sends(route.action, self._table, self.require_subscribed)
-        with self.begins(route, work), scope as functions:
+        with self.start_running(route, work), scope as functions:
             context = Context(
                 functions,
                 self._record.name,
@@ -326,26 +328,26 @@ class RequestHandler:
                 None,
                 sends,
             )
-            result = self._called(route.function, context, params)
+            result = self._invoke(route.function, context, params)
         route.result.check(result)
         self.outbox.put(self.database.outbox, sends, work)
         return result
 
-    def _called(self, function: Any, context: Context, params: Any) -> Any:
+    def _invoke(self, function: Any, context: Context, params: Any) -> Any:
         if self._function_time is None:
             return function(context, params)
         with self._function_time:
             return function(context, params)
 
-    def _worded(self, work: TenantRequest, error: NotEntitled) -> str | None:
+    def _localise(self, work: TenantRequest, error: NotEntitled) -> str | None:
         """By the action that the index names; which version serves the request itself stays known."""
-        before, run = (self._chosen, self._running), partial(self._consulted, work)
+        before, run = (self._chosen, self._running), partial(self._ask_user_message, work)
         try:
             return user_message(error, self._profile, self._table, run)
         finally:
             self._chosen, self._running = before
 
-    def _consulted(
+    def _ask_user_message(
         self, work: TenantRequest, action: str, params: Mapping[str, Any]
     ) -> Mapping[str, Any]:
         """What an action answers that nobody has asked for: read-only, within the transaction at hand."""
@@ -358,43 +360,43 @@ class RequestHandler:
             result: Mapping[str, Any] = self._run(asked, route._replace(writes=False), parsed)
         return result
 
-    def _explain(self, work: TenantRequest, error: BaseException) -> Refusal:
+    def _explain_defect(self, work: TenantRequest, error: BaseException) -> Refusal:
         """Expected troubles have codes of their own; everything else is a defect, if not the version's."""
         if (known := self.database.classify(error)) is not None:
             return known
         log.error(
             "function failed",
-            **self._named(work),
+            **self._log_fields(work),
             version=self._chosen and self._chosen.version,
             exc_info=error,
-            confidential=self._confidential(work),
+            confidential=self._hide(work),
         )
         if self._chosen is not None and not isinstance(error, BLAMELESS):
             self._snapshot.report_failure(self._chosen, self._running)
         return replies.INTERNAL_REFUSAL
 
-    def _named(self, work: TenantRequest) -> dict[str, str]:
+    def _log_fields(self, work: TenantRequest) -> dict[str, str]:
         names = {"tenant": self._record.name, "tenant_id": self._record.id}
         return {**names, "action": work.request.action, "trace_id": work.trace_id}
 
-    def _confidential(self, work: TenantRequest) -> Confidential:
+    def _hide(self, work: TenantRequest) -> Confidential:
         """The function had it all, and its error may quote it."""
         route = self._table.routes.get(work.request.action)
         return Confidential(work.request.params, route and route.params.source)
 
-    def _set_aside(self, letter: DeadLetter) -> PendingReply:
+    def _dead_letter(self, letter: DeadLetter) -> PendingReply:
         work, reason = letter
         request = work.request
         if self._snapshot.running_calls.is_buried(self._record.id, work):
-            return self.refused(work, replies.INTERNAL_REFUSAL)
+            return self.pending_refusal(work, replies.INTERNAL_REFUSAL)
         self.database.add_dead_letter(work.principal.id, request, reason, time.time())
-        log.error("message set aside", reason=reason, **self._named(work))
-        self._count_killed(work)
-        return self.refused(work, replies.INTERNAL_REFUSAL)
+        log.error("message set aside", reason=reason, **self._log_fields(work))
+        self._count_crash(work)
+        return self.pending_refusal(work, replies.INTERNAL_REFUSAL)
 
-    def _count_killed(self, work: TenantRequest) -> None:
+    def _count_crash(self, work: TenantRequest) -> None:
         """Whatever took two incarnations with it was begun by the version that is served now."""
         route = self._chosen = self._table.routes.get(work.request.action)
         if route is not None and route.detector is not None:
-            with self.begins(route, work) as running:
+            with self.start_running(route, work) as running:
                 self._snapshot.report_failure(route, running)

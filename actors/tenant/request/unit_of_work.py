@@ -135,7 +135,7 @@ class UnitOfWork:
             self.failed(error, len(pending))
             self.release([self._verdict(one, error) for one in pending])
         except FileReplaced:
-            self.release([self.handler.taken_back(one, DISPLACED) for one in pending])
+            self.release([self.handler.replace_reply(one, DISPLACED) for one in pending])
             raise
         else:
             self.release(pending)
@@ -235,12 +235,12 @@ class UnitOfWork:
             self.stored(pending.work) if pending.wrote and not self.durability.is_unknown else None
         )
         if stored is None:
-            return self.handler.taken_back(pending, self.lost(error))
+            return self.handler.replace_reply(pending, self.lost(error))
         progress = progress_in(stored)
         return (
             pending
             if progress is None
-            else self.handler.taken_back(pending, progress.annotate(STRETCH_LOST))
+            else self.handler.replace_reply(pending, progress.annotate(STRETCH_LOST))
         )
 
     def _sweep(self) -> None:
