@@ -45,7 +45,7 @@ from actors.tenant.request.handler import RequestHandler
 from actors.tenant.request.pending import NeedsOwnTransaction, PendingReply, is_request
 from actors.tenant.request.sends import OutboxWriter
 from actors.tenant.request.suspended import Arrived, Parking
-from actors.tenant.request.unit_of_work import TROUBLE, UnitOfWork
+from actors.tenant.request.unit_of_work import CLOSE_ERRORS, UnitOfWork
 from actors.tenant.storage.files import Storage
 
 TURN_SECONDS = 0.02
@@ -67,7 +67,7 @@ class Tenant(Actor):
         record: TenantRecord,
         storage: Storage,
         snapshot: RoutingSnapshot,
-        let_go: Callable[[], None] = lambda: None,
+        release_compute: Callable[[], None] = lambda: None,
         profiles: Profiles = NOTHING_SAID,
         accounts: Accounts | None = None,
         connectors: Mapping[str, Mailbox] = EMPTY,
@@ -89,7 +89,7 @@ class Tenant(Actor):
                 record, mailbox, storage, snapshot, profiles, database, parking, outbox
             )
 
-        self._unit_of_work = UnitOfWork(record, make_handler, let_go, accounts)
+        self._unit_of_work = UnitOfWork(record, make_handler, release_compute, accounts)
         self._waiting = Waiting(mailbox, self._unit_of_work, parking)
         self._deliveries = Deliveries(
             record, mailbox, self._unit_of_work, outbox, connectors, clock, profiles, snapshot
@@ -120,8 +120,8 @@ class Tenant(Actor):
         try:
             self._waiting.cancel(STOPPING)
             self._deliveries.close()
-        except TROUBLE as error:
-            self._unit_of_work.tell_trouble(error)
+        except CLOSE_ERRORS as error:
+            self._unit_of_work.log_close_failure(error)
         finally:
             self._unit_of_work.checkpoint_and_close()
 

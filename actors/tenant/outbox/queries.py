@@ -28,7 +28,9 @@ def redeliver(unit_of_work: UnitOfWork, outbox: OutboxWriter, message: Redeliver
     outbox.flag.set()
     table = unit_of_work.database.outbox
     try:
-        return unit_of_work.apart(lambda: table.retry(time.time(), message.id, message.connector))
+        return unit_of_work.run_alone(
+            lambda: table.retry(time.time(), message.id, message.connector)
+        )
     except sqlite3.Error as error:
         raise Unavailable(
             f"it could not be written ({error}); ask for connectors.dead what is there",

@@ -147,7 +147,7 @@ class OutboxRelay:
         row = self._table.get(message.row)
         if row is not None and row.outcome is not None and row.next_at is not None:
             try:
-                self._unit_of_work.apart(lambda: self._on_outcome(row, message.refusal))
+                self._unit_of_work.run_alone(lambda: self._on_outcome(row, message.refusal))
             except sqlite3.Error as error:
                 self._backoff(error)
             else:
@@ -207,12 +207,12 @@ class OutboxRelay:
     def _write(self, outcomes: list[tuple[OutboxRow, DeliveryOutcome]]) -> None:
         """Where there is no room for outcomes, attempts count as failed: they are repeated, not forgotten."""
         try:
-            self._unit_of_work.apart(lambda: self._store_outcomes(outcomes))
+            self._unit_of_work.run_alone(lambda: self._store_outcomes(outcomes))
         except sqlite3.Error as error:
             self._backoff(error)
             late = Refusal(UNAVAILABLE, f"the outcome could not be written ({error})")
             with suppress(sqlite3.Error):
-                self._unit_of_work.apart(
+                self._unit_of_work.run_alone(
                     lambda: self._postpone_all([row for row, _ in outcomes], late)
                 )
         else:

@@ -28,7 +28,7 @@ from actors.tenant.request.idempotency import Progress, request_fingerprint
 from actors.tenant.request.pending import NeedsOwnTransaction, PendingReply
 from actors.tenant.request.sends import Sends
 from actors.tenant.request.suspended import ConnectorReplied, SuspendedCall, SuspendedCalls
-from actors.tenant.request.unit_of_work import DISPLACED, STRETCH_LOST, UnitOfWork
+from actors.tenant.request.unit_of_work import FILE_REPLACED, STEP_LOST, UnitOfWork
 from transport.message import Refusal
 
 
@@ -274,14 +274,19 @@ class AsyncExecution:
         except FileReplaced:
             self._suspended_calls.end(suspended)
             self._steps.abandon(suspended)
-            self._unit_of_work.refuse(suspended.work, suspended.with_progress(DISPLACED))
+            self._unit_of_work.refuse(suspended.work, suspended.with_progress(FILE_REPLACED))
             raise
         except sqlite3.Error as error:
-            self._unit_of_work.failed(error, 1)
+            self._unit_of_work.on_commit_failed(error, 1)
             if not self._is_committed(step_result, suspended):
                 is_first = suspended.progress is None or self._unit_of_work.durability.is_unknown
                 self._close(
-                    [(suspended, self._unit_of_work.lost(error) if is_first else STRETCH_LOST)]
+                    [
+                        (
+                            suspended,
+                            self._unit_of_work.commit_refusal(error) if is_first else STEP_LOST,
+                        )
+                    ]
                 )
                 return False
         return True
@@ -294,7 +299,7 @@ class AsyncExecution:
             or step_result.progress is None
         ):
             return False
-        return self._unit_of_work.stored(suspended.work) == step_result.progress.encode()
+        return self._unit_of_work.stored_content(suspended.work) == step_result.progress.encode()
 
     def _close(self, ended: Iterable[tuple[SuspendedCall, Refusal]]) -> None:
         """Refuse these, in one transaction."""

@@ -31,26 +31,26 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-KEEP_REPLIES = 24 * 3600.0
+REPLY_RETENTION = 24 * 3600.0
 """Seconds for which an id is remembered (docs/message-api.md, promise 2)."""
 
-FORGET_EVERY = 600.0
+EXPIRE_EVERY = 600.0
 """Seconds between two sweeps of replies that are older, while the tenant has work."""
 
-FORGET_MORE = 0.1
+EXPIRE_AGAIN_AFTER = 0.1
 """Seconds between sweeps while there is more to forget: 5,000 replies a second at most."""
 
-TROUBLE = (sqlite3.Error, OSError, DatabaseProblem)
+CLOSE_ERRORS = (sqlite3.Error, OSError, DatabaseProblem)
 """What may be wrong with a file when its tenant leaves."""
 
-DISPLACED = Refusal(
+FILE_REPLACED = Refusal(
     UNAVAILABLE,
     "the tenant's database was removed or replaced under the server, and nothing of this request was kept; "
     "send it again with the same id",
     retry_after_ms=1000,
 )
 
-STRETCH_LOST = Refusal(ABORTED, "the commit of a later stretch failed")
+STEP_LOST = Refusal(ABORTED, "the commit of a later stretch failed")
 """What is on disk of the earlier ones is said besides."""
 
 
@@ -61,16 +61,16 @@ class UnitOfWork:
         self,
         record: TenantRecord,
         make_handler: Callable[[], RequestHandler],
-        let_go: Callable[[], None],
+        release_compute: Callable[[], None],
         accounts: Accounts | None,
     ) -> None:
         """`make_serving` opens the database, with whoever serves on it."""
         self._record = record
         self._make_handler = make_handler
-        self._let_go = let_go
+        self._release_compute = release_compute
         self._accounts = accounts
         self._handler: RequestHandler | None = None
-        self._next_sweep = 0.0
+        self._next_expiry = 0.0
 
     def open(self) -> None:
         """Open the database; MigrationNeeded, DatabaseProblem."""
@@ -100,14 +100,14 @@ class UnitOfWork:
         try:
             self.database.file_identity.require_unchanged()
             self.database.checkpoint_and_close()
-        except TROUBLE as error:
-            self.tell_trouble(error)
+        except CLOSE_ERRORS as error:
+            self.log_close_failure(error)
             self.database.close()
 
-    def tell_trouble(self, error: Exception) -> None:
+    def log_close_failure(self, error: Exception) -> None:
         """In the log: of the file of a tenant that leaves."""
         path = str(self.database.path)
-        log.error("database not closed well", **self._whose, path=path, exc_info=error)
+        log.error("database not closed well", **self._log_fields, path=path, exc_info=error)
 
     def close(self) -> None:
         """Without ceremony: what was not committed is gone."""
@@ -132,16 +132,16 @@ class UnitOfWork:
         try:
             self.flush(wrote=any(one.wrote for one in pending))
         except sqlite3.Error as error:
-            self.failed(error, len(pending))
-            self.release([self._verdict(one, error) for one in pending])
+            self.on_commit_failed(error, len(pending))
+            self.release([self._resolve_failed_commit(one, error) for one in pending])
         except FileReplaced:
-            self.release([self.handler.replace_reply(one, DISPLACED) for one in pending])
+            self.release([self.handler.replace_reply(one, FILE_REPLACED) for one in pending])
             raise
         else:
             self.release(pending)
-            self._sweep()
+            self._expire_replies()
 
-    def apart(self, change: Callable[[], T]) -> T:
+    def run_alone(self, change: Callable[[], T]) -> T:
         """A transaction of the engine's own, committed when this returns; what it gives.
 
         Raises sqlite3.Error where it could not be; it may be on disk all the same.
@@ -155,7 +155,7 @@ class UnitOfWork:
         try:
             self.flush(wrote=True)
         except sqlite3.Error as error:
-            self.failed(error, 0)
+            self.on_commit_failed(error, 0)
             raise
         return found
 
@@ -167,7 +167,7 @@ class UnitOfWork:
                     "an earlier commit failed"
                 ) from self.durability.error
             self._require_in_place()
-            self._let_go()
+            self._release_compute()
         self.database.commit()
 
     def _require_in_place(self) -> None:
@@ -177,15 +177,15 @@ class UnitOfWork:
             self.database.rollback()
             raise
 
-    def failed(self, error: sqlite3.Error, messages: int) -> None:
+    def on_commit_failed(self, error: sqlite3.Error, messages: int) -> None:
         """Handle a failed commit of so many messages: retry the checkpoint now, or later if that fails."""
         self.database.rollback()
         if not self.durability.is_unknown:
-            log.error("commit failed", **self._whose, messages=messages, exc_info=error)
+            log.error("commit failed", **self._log_fields, messages=messages, exc_info=error)
             self.durability.on_commit_failed(error)
         self._retry_checkpoint()
 
-    def lost(self, error: sqlite3.Error) -> Refusal:
+    def commit_refusal(self, error: sqlite3.Error) -> Refusal:
         """Of a write whose commit failed with this, and which is not on disk as far as is known."""
         return (
             self.durability.refusal
@@ -196,13 +196,13 @@ class UnitOfWork:
     def _retry_checkpoint(self) -> None:
         seconds = self.durability.retry(self.database.checkpoint)
         if seconds is not None:
-            log.info("database written again", **self._whose, seconds=round(seconds, 3))
+            log.info("database written again", **self._log_fields, seconds=round(seconds, 3))
 
     @property
-    def _whose(self) -> dict[str, str]:
+    def _log_fields(self) -> dict[str, str]:
         return {"tenant": self._record.name, "tenant_id": self._record.id}
 
-    def stored(self, work: TenantRequest) -> bytes | None:
+    def stored_content(self, work: TenantRequest) -> bytes | None:
         """What stands under the id of a request: its reply, or a mark."""
         stored = self.database.find_reply(*work.whose)
         return stored and stored[1]
@@ -229,36 +229,38 @@ class UnitOfWork:
             line = refused_line(FROM_TENANT, now, work, refusal, None, len(body))
             self._accounts.tell(self._record, (line,))
 
-    def _verdict(self, pending: PendingReply, error: sqlite3.Error) -> PendingReply:
+    def _resolve_failed_commit(self, pending: PendingReply, error: sqlite3.Error) -> PendingReply:
         """The reply itself where it is on disk, else a refusal; what is there may be an earlier mark."""
         stored = (
-            self.stored(pending.work) if pending.wrote and not self.durability.is_unknown else None
+            self.stored_content(pending.work)
+            if pending.wrote and not self.durability.is_unknown
+            else None
         )
         if stored is None:
-            return self.handler.replace_reply(pending, self.lost(error))
+            return self.handler.replace_reply(pending, self.commit_refusal(error))
         progress = progress_in(stored)
         return (
             pending
             if progress is None
-            else self.handler.replace_reply(pending, progress.annotate(STRETCH_LOST))
+            else self.handler.replace_reply(pending, progress.annotate(STEP_LOST))
         )
 
-    def _sweep(self) -> None:
+    def _expire_replies(self) -> None:
         """Forget old replies; where more are due than one sweep takes, sweep again soon.
 
         In a transaction of its own, after the replies have left: who only reads needs no file to write to.
         """
         now = time.monotonic()
-        if now < self._next_sweep or self.durability.is_unknown:
+        if now < self._next_expiry or self.durability.is_unknown:
             return
-        self._next_sweep = now + FORGET_EVERY
-        moment = self.database.age() - KEEP_REPLIES
+        self._next_expiry = now + EXPIRE_EVERY
+        moment = self.database.age() - REPLY_RETENTION
         try:
             if not self.database.has_replies_before(moment):
                 return
-            forgotten = self.apart(lambda: self.database.delete_replies_before(moment))
+            expired = self.run_alone(lambda: self.database.delete_replies_before(moment))
         except sqlite3.Error as error:
-            log.warning("old replies not forgotten", **self._whose, exc_info=error)
+            log.warning("old replies not forgotten", **self._log_fields, exc_info=error)
         else:
-            if forgotten >= EXPIRE_BATCH:
-                self._next_sweep = now + FORGET_MORE
+            if expired >= EXPIRE_BATCH:
+                self._next_expiry = now + EXPIRE_AGAIN_AFTER

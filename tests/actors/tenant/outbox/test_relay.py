@@ -407,7 +407,7 @@ def test_pauses_grow_while_outcomes_cannot_be_written_and_begin_anew_once_they_c
     monkeypatch.setattr("actors.tenant.outbox.relay.LONGEST_PAUSE", 3000.0)
     depot.crash()
     depot.sent()
-    apart = UnitOfWork.apart
+    apart = UnitOfWork.run_alone
 
     def full(*_: Any) -> None:
         raise sqlite3.OperationalError("database or disk is full")
@@ -420,15 +420,15 @@ def test_pauses_grow_while_outcomes_cannot_be_written_and_begin_anew_once_they_c
         depot.rang()
         return left
 
-    monkeypatch.setattr(UnitOfWork, "apart", full)
+    monkeypatch.setattr(UnitOfWork, "run_alone", full)
     for most in (1000, 2000, 3000, 3000):
         depot.accept(depot.operate())
         assert most - 100 < paused() <= most
-    monkeypatch.setattr(UnitOfWork, "apart", apart)
+    monkeypatch.setattr(UnitOfWork, "run_alone", apart)
     depot.accept(depot.operate())
     assert depot.rows("SELECT count(*) FROM tenantry_outbox") == [(0,)]
     depot.sent()
-    monkeypatch.setattr(UnitOfWork, "apart", full)
+    monkeypatch.setattr(UnitOfWork, "run_alone", full)
     depot.accept(depot.operate())
     assert 900 < paused() <= 1000
 
