@@ -64,7 +64,7 @@ class CoroutineSteps:
             self._suspended_calls.require_capacity()
         except BaseException as error:  # noqa: BLE001 - as for every request, a failure is its answer
             return StepResult(
-                self._handler.pending_refusal(work, self._handler.explain_refusal(work, error))
+                self._handler.pending_refusal(work, self._handler.refusal_for(work, error))
             )
         return self.resume(self._function(signal, digest))
 
@@ -75,7 +75,7 @@ class CoroutineSteps:
             with self._database.savepoint():
                 return self._advance(suspended)
         except BaseException as error:  # noqa: BLE001 - whatever a function raises is its own failure
-            refusal = self._handler.explain_refusal(suspended.work, error)
+            refusal = self._handler.refusal_for(suspended.work, error)
             return StepResult(self.close(suspended, refusal))
 
     def close(self, suspended: SuspendedCall, refusal: Refusal) -> PendingReply:
@@ -93,7 +93,7 @@ class CoroutineSteps:
         with self._handler.start_running(suspended.route, suspended.work):
             error = suspended.stepper.close()
         if error is not None:
-            self._handler.explain_refusal(suspended.work, error)
+            self._handler.refusal_for(suspended.work, error)
 
     def _function(self, signal: NeedsOwnTransaction, digest: bytes) -> SuspendedCall:
         work, route, handler = signal.work, signal.route, self._handler

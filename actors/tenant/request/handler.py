@@ -108,9 +108,9 @@ class RequestHandler:
         except NeedsOwnTransaction:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a function raises is its own failure
-            return self.pending_refusal(message, self.explain_refusal(message, error))
+            return self.pending_refusal(message, self.refusal_for(message, error))
 
-    def explain_refusal(self, work: TenantRequest, error: BaseException) -> Refusal:
+    def refusal_for(self, work: TenantRequest, error: BaseException) -> Refusal:
         """Why a request is refused whose function, or whose way there, has raised this."""
         if isinstance(error, NotEntitled):
             return error.refusal._replace(user_message=self._localise(work, error))
