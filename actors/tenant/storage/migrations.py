@@ -36,7 +36,7 @@ from actors.tenant.database.connection import check_stamp, connect, problem, rem
 from actors.tenant.database.durability import checkpoint
 
 
-class Line(NamedTuple):
+class RevisionHistory(NamedTuple):
     """A folder's revisions, from the first to the head."""
 
     name: str
@@ -61,10 +61,10 @@ class Line(NamedTuple):
         return sorted(self.folder.glob("versions/*.py")) if self.folder else []
 
 
-def read_line(folder: Path | None, name: str, version_table: str) -> Line:
+def read_history(folder: Path | None, name: str, version_table: str) -> RevisionHistory:
     """Read a folder. CodeProblem where it is not there, does not import, or has more than one head."""
     if folder is None:
-        return Line(name, None, version_table, ())
+        return RevisionHistory(name, None, version_table, ())
     try:
         script = ScriptDirectory.from_config(_config(folder))
         heads = script.get_heads()
@@ -81,7 +81,7 @@ def read_line(folder: Path | None, name: str, version_table: str) -> Line:
         raise CodeProblem(f"{folder} has {len(found)} revisions, of fewer than {ENGINE_STEP}")
     revisions = tuple(one.revision for one in found)
     names = tuple(f"{one.revision} {Path(one.path).stem}" for one in found)
-    return Line(name, folder, version_table, revisions, names)
+    return RevisionHistory(name, folder, version_table, revisions, names)
 
 
 def _config(folder: Path | None) -> Config:
@@ -93,9 +93,9 @@ def _config(folder: Path | None) -> Config:
 ENGINE_MIGRATIONS: Final = Path(__file__).parents[1] / "migrations"
 """The folder of the engine's own."""
 
-ENDS: Final = frozenset({"COMMIT", "ROLLBACK"})
+TRANSACTION_ENDS: Final = frozenset({"COMMIT", "ROLLBACK"})
 
-KNOWN_BY_NAME: Final = 3
+NAMES_SINCE: Final = 3
 """Engine revisions from which on a file says by name which of the application's it has been through."""
 
 WRITES: Final = frozenset(
@@ -129,9 +129,9 @@ class Migrations:
     """
 
     def __init__(self, application: Path | None, *, engine: Path = ENGINE_MIGRATIONS) -> None:
-        own = read_line(engine, "engine", "tenantry_alembic")
-        theirs = read_line(application, "application", "alembic_version")
-        self._lines = (own, theirs)
+        own = read_history(engine, "engine", "tenantry_alembic")
+        theirs = read_history(application, "application", "alembic_version")
+        self._histories = (own, theirs)
         self.version = Version(len(own.revisions), len(theirs.revisions))
         self._schema: SchemaInfo | None = None
 
@@ -153,9 +153,9 @@ class Migrations:
         with _opened(path) as driver:
             at = self._version_of(path, driver)
         pending = [
-            f"{line.name} {revision}"
-            for line, done in zip(self._lines, at, strict=True)
-            for revision in line.revisions[done:]
+            f"{history.name} {revision}"
+            for history, done in zip(self._histories, at, strict=True)
+            for revision in history.revisions[done:]
         ]
         return Status(at, self.version, tuple(pending))
 
@@ -228,8 +228,8 @@ class Migrations:
 
     def _digest(self) -> str:
         digest = sha256()
-        for line in self._lines:
-            for file in line.files():
+        for history in self._histories:
+            for file in history.files():
                 digest.update(file.read_bytes())
         return digest.hexdigest()[:16]
 
@@ -246,12 +246,12 @@ class Migrations:
 
     def _require_ours(self, path: Path, driver: sqlite3.Connection, at: Version) -> None:
         """DatabaseProblem where the file has been through another application's migrations."""
-        line = self._lines[1]
-        if at.engine >= KNOWN_BY_NAME:
-            require_same_application(path, read_revisions(driver), line.names)
+        history = self._histories[1]
+        if at.engine >= NAMES_SINCE:
+            require_same_application(path, read_revisions(driver), history.names)
         elif at.application:
-            known = line.revisions[at.application - 1 : at.application]
-            require_same_application(path, tuple(_noted(line, driver)), known)
+            known = history.revisions[at.application - 1 : at.application]
+            require_same_application(path, tuple(_recorded_revisions(history, driver)), known)
 
     def _run(self, driver: sqlite3.Connection, before: Callable[[], object] | None = None) -> None:
         """Run what is pending in one transaction, and write the new number and names in it."""
@@ -262,90 +262,93 @@ class Migrations:
             )  # rebuilding a table would take its children along
             driver.execute("BEGIN IMMEDIATE")
             with connection.begin():
-                own, application = self._lines
-                _upgrade(own, driver, connection, _undivided)
-                internal = _internal(driver)
-                _upgrade(application, driver, connection, _aside)
-                _require_internal(application, internal, driver)
+                own, application = self._histories
+                _upgrade(own, driver, connection, _deny_transaction_end)
+                internal = _engine_tables(driver)
+                _upgrade(application, driver, connection, _deny_engine_tables)
+                _require_engine_tables_unchanged(application, internal, driver)
                 _check_references(driver)
-                _note_revisions(application, driver)
+                _record_revisions(application, driver)
                 driver.execute(f"PRAGMA user_version={self.head}")
                 if before is not None:
                     before()
 
 
 def _upgrade(
-    line: Line, driver: sqlite3.Connection, connection: Connection, rule: Callable[..., int]
+    history: RevisionHistory,
+    driver: sqlite3.Connection,
+    connection: Connection,
+    rule: Callable[..., int],
 ) -> None:
-    if not line.revisions:
+    if not history.revisions:
         return
     driver.set_authorizer(rule)
     try:
-        command.upgrade(line.config(connection), "head")
+        command.upgrade(history.config(connection), "head")
     except Exception as error:  # a migration is foreign code: whatever it raises is its failure
         denied = f"; the engine's tables ({INTERNAL}…) are not theirs" * (
             "not authorized" in str(error)
         )
         raise CodeProblem(
-            f"the {line.name}'s migrations in {line.folder} failed ({type(error).__name__}: {error}"
+            f"the {history.name}'s migrations in {history.folder} failed ({type(error).__name__}: {error}"
             f"{denied}): mend them and try again"
         ) from error
     finally:
         driver.set_authorizer(None)
-    _check_applied(line, driver)
+    _check_applied(history, driver)
 
 
-def _undivided(action: int, first: str | None, *_: str | None) -> int:
+def _deny_transaction_end(action: int, first: str | None, *_: str | None) -> int:
     """Keeps a migration from ending the transaction, which would leave half of it behind."""
-    ends = action == sqlite3.SQLITE_TRANSACTION and first in ENDS
+    ends = action == sqlite3.SQLITE_TRANSACTION and first in TRANSACTION_ENDS
     return sqlite3.SQLITE_DENY if ends else sqlite3.SQLITE_OK
 
 
-def _aside(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+def _deny_engine_tables(action: int, first: str | None, second: str | None, *_: str | None) -> int:
     """Keeps an application's migration away from the engine's tables besides: they are not its own."""
     named = [name.lower() for name in (first, second) if name]
     if action in WRITES and any(name.startswith(INTERNAL) for name in named):
         return sqlite3.SQLITE_DENY
     if action == sqlite3.SQLITE_PRAGMA and named == ["writable_schema", "on"]:
         return sqlite3.SQLITE_DENY
-    return _undivided(action, first)
+    return _deny_transaction_end(action, first)
 
 
-def _internal(driver: sqlite3.Connection) -> list[tuple[str, str]]:
+def _engine_tables(driver: sqlite3.Connection) -> list[tuple[str, str]]:
     """The engine's tables as they are, and whose file it is."""
     tables = driver.execute("SELECT name, sql FROM sqlite_master WHERE name GLOB 'tenantry_*'")
     return [*sorted(tables), *driver.execute("SELECT id, created_at FROM tenantry_tenant")]
 
 
-def _require_internal(
-    line: Line, before: list[tuple[str, str]], driver: sqlite3.Connection
+def _require_engine_tables_unchanged(
+    history: RevisionHistory, before: list[tuple[str, str]], driver: sqlite3.Connection
 ) -> None:
     """By whichever way an application's migration may have come to them."""
-    if _internal(driver) != before:
+    if _engine_tables(driver) != before:
         raise CodeProblem(
-            f"the migrations in {line.folder} change the engine's own tables ({INTERNAL}…): let them be"
+            f"the migrations in {history.folder} change the engine's own tables ({INTERNAL}…): let them be"
         )
 
 
-def _note_revisions(line: Line, driver: sqlite3.Connection) -> None:
+def _record_revisions(history: RevisionHistory, driver: sqlite3.Connection) -> None:
     driver.execute("DELETE FROM tenantry_revisions")
     driver.executemany(
-        "INSERT INTO tenantry_revisions (name) VALUES (?)", [(n,) for n in line.names]
+        "INSERT INTO tenantry_revisions (name) VALUES (?)", [(n,) for n in history.names]
     )
 
 
-def _check_applied(line: Line, driver: sqlite3.Connection) -> None:
+def _check_applied(history: RevisionHistory, driver: sqlite3.Connection) -> None:
     """Alembic is content when env.py did nothing at all."""
-    if _noted(line, driver) != [line.revisions[-1]]:
+    if _recorded_revisions(history, driver) != [history.revisions[-1]]:
         raise CodeProblem(
-            f"{line.folder}/env.py did not bring the database to {line.revisions[-1]}: it has to run on "
+            f"{history.folder}/env.py did not bring the database to {history.revisions[-1]}: it has to run on "
             "config.attributes['connection'] with the table config.attributes['version_table']"
         )
 
 
-def _noted(line: Line, driver: sqlite3.Connection) -> list[str]:
+def _recorded_revisions(history: RevisionHistory, driver: sqlite3.Connection) -> list[str]:
     """The revisions that Alembic has written down in the file."""
-    table = line.version_table
+    table = history.version_table
     if not driver.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
         return []
     query = f"SELECT version_num FROM {table}"  # noqa: S608  # one of two names of ours

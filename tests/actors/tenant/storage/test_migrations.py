@@ -397,7 +397,7 @@ def test_what_slips_past_the_guard_is_seen_before_it_is_committed(
     backend: Backend, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The engine's tables are compared with what they were."""
-    monkeypatch.setattr(upgrades, "_aside", lambda *_: sqlite3.SQLITE_OK)
+    monkeypatch.setattr(upgrades, "_deny_engine_tables", lambda *_: sqlite3.SQLITE_OK)
     backend.add("0003", "0002", "op.execute('DROP TABLE tenantry_outbox')")
     before = content(file)
     with pytest.raises(DatabaseProblem, match="change the engine's own tables"):
