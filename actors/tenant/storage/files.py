@@ -40,7 +40,7 @@ from actors.tenant.database.guard import AllowedSql
 from actors.tenant.storage.migrations import Migrations
 from actors.tenant.storage.outbox_marker import OutboxFlag, due_flags, remove_flag
 
-BESIDE: Final = ("-wal", "-shm", "-journal")
+SIDE_FILES: Final = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a file. They go after it: without the file they are nobody's."""
 
 
@@ -51,9 +51,9 @@ def archive_tenant(path: Path, backups: Path, tenant_id: str) -> Path:
     cannot be done (no room, a damaged file, another tenant's); the file then stays as it is.
     """
     try:
-        found = _backed_up if path.exists() else _newest
+        found = _make_backup if path.exists() else _newest_backup
         backup = found(path, backups, tenant_id)
-        _remove(_before_migration(backups, tenant_id))
+        _remove(_pre_migration_path(backups, tenant_id))
         _remove(path)
         sync(path.parent)
     except OSError as error:
@@ -67,22 +67,22 @@ def copy_before_migration(path: Path, backups: Path, tenant_id: str) -> Path:
     What another connection has not committed is not in it. DatabaseProblem where it cannot be made; the
     older copy then stays.
     """
-    kept = _before_migration(backups, tenant_id)
+    kept = _pre_migration_path(backups, tenant_id)
     _make_copy(path, kept.with_suffix(".new"), kept, tenant_id)
     return kept
 
 
-def _before_migration(backups: Path, tenant_id: str) -> Path:
+def _pre_migration_path(backups: Path, tenant_id: str) -> Path:
     return backups / "before-migration" / f"{tenant_id}.db"
 
 
 def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
-    for end in BESIDE:
+    for end in SIDE_FILES:
         path.with_name(path.name + end).unlink(missing_ok=True)
 
 
-def _newest(path: Path, backups: Path, tenant_id: str) -> Path:
+def _newest_backup(path: Path, backups: Path, tenant_id: str) -> Path:
     found = sorted(backups.glob(f"{tenant_id}-*.db"))  # the time in the name sorts as text
     if not found:
         raise DatabaseProblem(
@@ -92,7 +92,7 @@ def _newest(path: Path, backups: Path, tenant_id: str) -> Path:
     return found[-1]
 
 
-def _backed_up(path: Path, backups: Path, tenant_id: str) -> Path:
+def _make_backup(path: Path, backups: Path, tenant_id: str) -> Path:
     backup = backups / f"{tenant_id}-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.db"
     # One draft for each tenant: a failure leaves no heap of them.
     _make_copy(path, backups / f"{tenant_id}.new", backup, tenant_id)
@@ -110,7 +110,7 @@ def _make_copy(path: Path, draft: Path, copy: Path, tenant_id: str) -> None:
         sync(copy.parent)
     except (OSError, sqlite3.Error, DatabaseProblem) as error:
         _remove(draft)
-        raise _unfinished(path, draft, error) from error
+        raise _copy_failed(path, draft, error) from error
 
 
 def _copy(path: Path, draft: Path, tenant_id: str) -> None:
@@ -118,20 +118,20 @@ def _copy(path: Path, draft: Path, tenant_id: str) -> None:
     os.close(private_file(draft))
     with closing(connect(path)) as source, closing(connect(draft)) as target:
         check_stamp(path, source, tenant_id)
-        source.backup(target, progress=_refuse_to_wait)
+        source.backup(target, progress=_no_busy_wait)
         target.execute("PRAGMA journal_mode=DELETE")
         found = [row[0] for row in target.execute("PRAGMA integrity_check(1)")]
         if found != ["ok"]:
             raise DatabaseProblem(f"{path} is damaged ({found[0]}): repair it, or restore it")
 
 
-def _refuse_to_wait(status: int, _remaining: int, _total: int) -> None:
+def _no_busy_wait(status: int, _remaining: int, _total: int) -> None:
     """The driver would try again for ever; who holds a deleted tenant's file should not be there."""
     if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         raise DatabaseProblem("another process holds the file: stop that one")
 
 
-def _unfinished(path: Path, draft: Path, error: Exception) -> DatabaseProblem:
+def _copy_failed(path: Path, draft: Path, error: Exception) -> DatabaseProblem:
     if isinstance(error, sqlite3.Error):
         error = problem(path, error)
     return DatabaseProblem(f"{draft} could not be made, so {path} stays: {error}")

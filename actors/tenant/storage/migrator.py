@@ -48,9 +48,9 @@ class Migrator(Actor):
             case CreateFile(tenant_id):
                 self._storage.create(tenant_id)
             case Migrate(tenant, mailbox, reply_to):
-                reply_to.tell(Migrated(mailbox, self._migrated(tenant.id)))
+                reply_to.tell(Migrated(mailbox, self._migrate(tenant.id)))
             case Archive(tenant_id):
-                return self._archived(tenant_id)
+                return self._archive(tenant_id)
             case _:
                 raise TypeError(f"the Migrator has no handler for {type(message).__name__}")
         return None
@@ -62,12 +62,12 @@ class Migrator(Actor):
             return []
         return super().dead_letter(message, error)
 
-    def _archived(self, tenant_id: str) -> Path:
+    def _archive(self, tenant_id: str) -> Path:
         backup = self._storage.archive(tenant_id)
         log.info("tenant archived", tenant_id=tenant_id, backup=str(backup))
         return backup
 
-    def _migrated(self, tenant_id: str) -> Exception | None:
+    def _migrate(self, tenant_id: str) -> Exception | None:
         """Why it could not be, or None."""
         try:
             self._storage.migrate(tenant_id)
