@@ -30,12 +30,12 @@ from actors.tenant.database.authorizer import (
     require_same_application,
 )
 from actors.tenant.database.database import TenantDatabase, limit_size
-from actors.tenant.database.dialect import GUARD, MOST_VARIABLES, TenantDialect
+from actors.tenant.database.dialect import GUARD, MAX_VARIABLES, TenantDialect
 from actors.tenant.database.durability import Busy, checkpoint, wal_of
 from actors.tenant.database.guard import Guard
 from actors.tenant.database.plans import Plans
 
-STATEMENTS_KEPT: Final = 2_000
+QUERY_CACHE_SIZE: Final = 2_000
 """Compiled statements that SQLAlchemy keeps for the process; about 10 KB each."""
 
 _handed_over: ContextVar[sqlite3.Connection | None] = ContextVar("_handed_over", default=None)
@@ -50,9 +50,9 @@ class SharedEngine:
         self._engine = create_engine(
             "sqlite+tenantry://",
             poolclass=NullPool,
-            creator=_take,
+            creator=_take_handed_over,
             hide_parameters=True,  # errors are logged, and parameters are customers' data
-            query_cache_size=STATEMENTS_KEPT,
+            query_cache_size=QUERY_CACHE_SIZE,
         )
         self._engine.connect().close()  # the first connection of an Engine asks it questions
         assert isinstance(self._engine.dialect, TenantDialect)
@@ -67,18 +67,18 @@ class SharedEngine:
             _handed_over.reset(token)
 
 
-def _take() -> sqlite3.Connection:
+def _take_handed_over() -> sqlite3.Connection:
     """What the pool calls for a connection: it cannot pass anything, hence the variable."""
     return _handed_over.get() or sqlite3.connect(":memory:")
 
 
-TEXTS_PREPARED: Final = 256
+STATEMENT_CACHE_SIZE: Final = 256
 """Prepared statements that the driver keeps for a connection."""
 
 BUSY_SECONDS: Final = 1.0
 """How long to wait for another process that holds the file; it should not be there at all."""
 
-STEPS_BETWEEN_LOOKS: Final = 10_000
+STEPS_BETWEEN_CHECKS: Final = 10_000
 """Instructions of SQLite's machine between two looks at the clock: about 0.2 ms."""
 
 SETTINGS: Final = (
@@ -99,7 +99,7 @@ LIMITS: Final = (
     (sqlite3.SQLITE_LIMIT_FUNCTION_ARG, 16),
     (sqlite3.SQLITE_LIMIT_ATTACHED, 0),
     (sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1_000),
-    (sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, MOST_VARIABLES),
+    (sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, MAX_VARIABLES),
     (sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 5),
 )
 """sqlite.org/c3ref/c_limit_attached.html; bytes, columns, levels and counts."""
@@ -150,7 +150,7 @@ def connect(path: Path) -> sqlite3.Connection:
         timeout=BUSY_SECONDS,
         isolation_level=None,
         check_same_thread=False,
-        cached_statements=TEXTS_PREPARED,
+        cached_statements=STATEMENT_CACHE_SIZE,
     )
 
 
@@ -168,11 +168,11 @@ def _opened(
     check_stamp(path, driver, tenant_id)
     _check_version(path, driver, schema.user_version)
     require_same_application(path, read_revisions(driver), schema.revisions)
-    busy = _brought_in(path, driver)
+    busy = _recover_wal(path, driver)
     for limit, most in LIMITS:
         driver.setlimit(limit, most)
     guard = Guard()
-    driver.set_progress_handler(lambda: monotonic() > guard.deadline, STEPS_BETWEEN_LOOKS)
+    driver.set_progress_handler(lambda: monotonic() > guard.deadline, STEPS_BETWEEN_CHECKS)
     connection = shared.connection(driver, guard)
     driver.set_authorizer(authorizer(guard, schema))
     database = TenantDatabase(path, driver, connection, guard, shared.plans, schema.keys)
@@ -181,7 +181,7 @@ def _opened(
     return database
 
 
-def _brought_in(path: Path, driver: sqlite3.Connection) -> Busy | None:
+def _recover_wal(path: Path, driver: sqlite3.Connection) -> Busy | None:
     """Put a -wal into the file that a process left which died, perhaps between a write and its sync.
 
     Where one lives and is in the way, that: what it commits can be read, and nothing be written.

@@ -223,14 +223,14 @@ class TenantDatabase:
     def classify(self, error: BaseException) -> Refusal | None:
         """The refusal that an error stands for which is no defect; None where it is the function's matter."""
         refusal = errors.classify(error)
-        return self._no_room() if refusal is errors.NO_ROOM else refusal
+        return self._no_space() if refusal is errors.NO_SPACE else refusal
 
-    def _no_room(self) -> Refusal:
+    def _no_space(self) -> Refusal:
         """Of the quota or of the disk; of one of them where neither says how much it has."""
         try:
-            return errors.no_room(quota_left(self._driver), disk.free_bytes(self.path.parent))
+            return errors.no_space(quota_left(self._driver), disk.free_bytes(self.path.parent))
         except (sqlite3.Error, OSError):
-            return errors.NO_ROOM
+            return errors.NO_SPACE
 
     def checkpoint(self) -> None:
         """Bring all that was committed into the file, synced; sqlite3.Error, OSError. Ends a transaction."""

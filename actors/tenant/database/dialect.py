@@ -24,7 +24,7 @@ from actors.tenant.database.guard import CompiledSql
 GUARD: Final = "tenantry_guard"
 """Execution option of a tenant's Connection: its Guard."""
 
-MOST_VARIABLES: Final = 1_000
+MAX_VARIABLES: Final = 1_000
 """Bound parameters of one statement (SQLITE_LIMIT_VARIABLE_NUMBER); SQLAlchemy batches rows to fit."""
 
 OF_SQLALCHEMY: Final = str(Path(sqlalchemy.sql.__file__).parent)
@@ -98,7 +98,7 @@ class TenantDialect(SQLiteDialect_pysqlite):
     supports_statement_cache = True
     statement_compiler = TenantCompiler
     preparer = TenantPreparer
-    insertmanyvalues_max_parameters = MOST_VARIABLES
+    insertmanyvalues_max_parameters = MAX_VARIABLES
 
     def on_connect(self) -> Callable[[Any], None]:
         """Nothing: in particular no `regexp` function, which would run Python's re on input."""

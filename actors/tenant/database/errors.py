@@ -19,7 +19,7 @@ from actors.tenant.database.guard import Guard
 from transport import message as api
 from transport.message import Refusal
 
-NO_ROOM: Final = Refusal(
+NO_SPACE: Final = Refusal(
     api.RESOURCE_EXHAUSTED,
     "the tenant's database has no room left: its quota is used up, or the disk is full; remove data or "
     "raise the quota",
@@ -34,7 +34,7 @@ DISK_FULL: Final = Refusal(
     "the server's disk is full, and nothing was done; its operator makes room",
     retry_after_ms=1_000,
 )
-TOO_LATE: Final = Refusal(
+INTERRUPTED: Final = Refusal(
     api.DEADLINE_EXCEEDED,
     "a statement was still running when the request's timeout passed: it was interrupted and had no effect",
 )
@@ -46,12 +46,12 @@ UNWRITABLE: Final = Refusal(
 )
 NO_MEMORY: Final = Refusal(api.UNAVAILABLE, "the server is out of memory", retry_after_ms=5_000)
 
-SEVERAL: Final = "You can only execute one statement"
+MULTIPLE_STATEMENTS: Final = "You can only execute one statement"
 """How the driver's ProgrammingError begins, which has no result code."""
 
 REFUSALS: Final = {
-    sqlite3.SQLITE_FULL: NO_ROOM,
-    sqlite3.SQLITE_INTERRUPT: TOO_LATE,
+    sqlite3.SQLITE_FULL: NO_SPACE,
+    sqlite3.SQLITE_INTERRUPT: INTERRUPTED,
     sqlite3.SQLITE_BUSY: BUSY,
     sqlite3.SQLITE_LOCKED: BUSY,
     sqlite3.SQLITE_NOMEM: NO_MEMORY,
@@ -63,17 +63,17 @@ REFUSALS: Final = {
     sqlite3.SQLITE_NOTADB: UNWRITABLE,
 }
 
-TAKEN: Final = (
+UNIQUE_VIOLATIONS: Final = (
     sqlite3.SQLITE_CONSTRAINT_UNIQUE,
     sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
     sqlite3.SQLITE_CONSTRAINT_ROWID,
 )
 """Extended codes of what is there already."""
 
-BLAMELESS: Final = (CallRefused, DatabaseProblem)
+NOT_COUNTED: Final = (CallRefused, DatabaseProblem)
 """Logged, and not counted against a version: one caller's words or one tenant's disk may bring it about."""
 
-OURS: Final = "tenantry_"
+ENGINE_PREFIX: Final = "tenantry_"
 """How the names of the engine's own tables begin."""
 
 
@@ -90,10 +90,10 @@ def classify(error: BaseException) -> Refusal | None:
     if isinstance(error, OSError) and error.errno in PASSING:
         return Refusal(api.UNAVAILABLE, f"the server: {error.strerror}", retry_after_ms=5_000)
     code = result_code(error)
-    return _broken(error) if code == sqlite3.SQLITE_CONSTRAINT else REFUSALS.get(code)
+    return _constraint_refusal(error) if code == sqlite3.SQLITE_CONSTRAINT else REFUSALS.get(code)
 
 
-def no_room(of_quota: int, on_disk: int) -> Refusal:
+def no_space(of_quota: int, on_disk: int) -> Refusal:
     """Which of the two has refused a page, by the bytes that each has left now.
 
     SQLite says the same of both, and may have given back by now what the statement had taken of either: the
@@ -102,16 +102,16 @@ def no_room(of_quota: int, on_disk: int) -> Refusal:
     return QUOTA_REACHED if of_quota <= on_disk else DISK_FULL
 
 
-def _broken(error: BaseException) -> Refusal | None:
+def _constraint_refusal(error: BaseException) -> Refusal | None:
     """In SQLite's words, which name the table and the columns, and no values; of the engine's tables None."""
     cause = error.orig if isinstance(error, DBAPIError) else error
-    if OURS in str(cause):
+    if ENGINE_PREFIX in str(cause):
         return None
-    taken = getattr(cause, "sqlite_errorcode", 0) in TAKEN
+    taken = getattr(cause, "sqlite_errorcode", 0) in UNIQUE_VIOLATIONS
     return Refusal(api.ALREADY_EXISTS if taken else api.FAILED_PRECONDITION, str(cause))
 
 
-class Failures:
+class ErrorTranslator:
     """Turns errors of one tenant's statements into what a function gets to see."""
 
     __slots__ = ("_dialect", "_driver", "_guard")
@@ -121,9 +121,9 @@ class Failures:
         self._dialect = dialect
         self._guard = guard
 
-    def wrapped(self, error: sqlite3.Error, sql: str) -> Exception:
+    def from_driver(self, error: sqlite3.Error, sql: str) -> Exception:
         """Of the driver: in SQLAlchemy's class, such as sqlalchemy.exc.IntegrityError, without values."""
-        return self.explained(
+        return self.translate(
             cast(
                 "DBAPIError",
                 DBAPIError.instance(
@@ -132,7 +132,7 @@ class Failures:
             )
         )
 
-    def explained(self, error: DBAPIError) -> Exception:
+    def translate(self, error: DBAPIError) -> Exception:
         """Of SQLAlchemy: StatementRefused where the statement was forbidden, else the error as it is."""
         guard = self._guard
         if not self._driver.in_transaction:
@@ -140,6 +140,6 @@ class Failures:
         if guard.denied is not None:
             denied, guard.denied = guard.denied, None
             return StatementRefused(f"{denied} is not open to functions")
-        if str(error.orig).startswith(SEVERAL):
+        if str(error.orig).startswith(MULTIPLE_STATEMENTS):
             return StatementRefused("one text holds more than one statement: run them one by one")
         return error

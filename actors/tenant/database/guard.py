@@ -29,7 +29,9 @@ from actors.errors import StatementRefused
 OF_SQLALCHEMY: Final = frozenset({"*", "'%'", "1", "0", "NULL", "FOUND"})
 """Fragments that SQLAlchemy itself writes, for count(), contains() and exists()."""
 
-BEGINNINGS: Final = frozenset({"SELECT", "VALUES", "WITH", "INSERT", "REPLACE", "UPDATE", "DELETE"})
+STATEMENT_WORDS: Final = frozenset(
+    {"SELECT", "VALUES", "WITH", "INSERT", "REPLACE", "UPDATE", "DELETE"}
+)
 
 WRITING: Final = frozenset({"INSERT", "REPLACE", "UPDATE", "DELETE"})
 
@@ -59,13 +61,13 @@ OR_ROLLBACK = re.compile(r"\bOR\s+ROLLBACK\b", re.IGNORECASE)
 class CompiledSql:
     """What is to be checked of a compiled statement, without the statement itself."""
 
-    __slots__ = ("cleared", "fragments", "literal", "sql", "telling", "writes")
+    __slots__ = ("cleared", "distinctive", "fragments", "literal", "sql", "writes")
 
     def __init__(self, sql: str, fragments: tuple[str, ...], literal: bool, is_dml: bool) -> None:
         self.sql = sql
         self.fragments = fragments
         """Text that was copied into `sql` as it is."""
-        self.telling = tuple(each for each in map(str.strip, fragments) if SQL.search(each))
+        self.distinctive = tuple(each for each in map(str.strip, fragments) if SQL.search(each))
         """Those among them that a caller could do something with who sends them."""
         self.literal = literal
         """True where a value would be written into the text at the last moment."""
@@ -100,14 +102,16 @@ class AllowedSql:
         _check_kind(compiled_sql.sql)
 
 
-def check_origin(compiled_sql: CompiledSql, said: str, params: Mapping[str, Any]) -> None:
+def check_origin(compiled_sql: CompiledSql, text: str, params: Mapping[str, Any]) -> None:
     """Raise StatementRefused where a fragment is what the caller has sent, known or not.
 
     `said` is what `spoken` makes of the message's params. A fragment that begins a statement must not be part
     of a longer text either.
     """
-    for fragment in compiled_sql.telling:
-        if f"\0{fragment}\0" in said or (first_word(fragment) in BEGINNINGS and fragment in said):
+    for fragment in compiled_sql.distinctive:
+        if f"\0{fragment}\0" in text or (
+            first_word(fragment) in STATEMENT_WORDS and fragment in text
+        ):
             raise _refused(fragment, params)
 
 
@@ -130,7 +134,7 @@ def _texts(value: object) -> Iterator[str]:
 
 def _check_kind(sql: str) -> None:
     word = first_word(sql)
-    if word not in BEGINNINGS:
+    if word not in STATEMENT_WORDS:
         reason = REASONS.get(word, "a statement begins with SELECT, INSERT, UPDATE, DELETE or WITH")
         raise StatementRefused(f"{word or 'an empty statement'} is refused: {reason}")
     if OR_ROLLBACK.search(sql):
@@ -189,7 +193,7 @@ class Guard:
     __slots__ = (
         *(
             "_message_text",
-            "broken",
+            "end_reason",
             "deadline",
             "denied",
             "function",
@@ -214,7 +218,7 @@ class Guard:
         """All that is text in them, where a statement with text of its own was run."""
         self.denied: str | None = None
         """What the authorizer has refused, in words, until it is told."""
-        self.broken: str | None = None
+        self.end_reason: str | None = None
         """Why the transaction is over although the function still runs."""
 
     def enter(
@@ -226,7 +230,7 @@ class Guard:
         self._message_text = None
         self.deadline = deadline
         self.may_write = may_write
-        self.denied = self.broken = None
+        self.denied = self.end_reason = None
         self.function = True
 
     def leave(self) -> None:
@@ -240,16 +244,16 @@ class Guard:
 
         Without this the function's next statement would commit by itself.
         """
-        self.broken = reason
+        self.end_reason = reason
         self.allowed_sql = None
 
     def check(self, compiled_sql: CompiledSql) -> None:
         """Let a statement through at the point of execution, or raise StatementRefused."""
-        allowed_sql = self.allowed_sql or self._nothing_runs()
+        allowed_sql = self.allowed_sql or self._refuse_statement()
         if compiled_sql.cleared is not allowed_sql:
             allowed_sql.check(compiled_sql, self.params)
             compiled_sql.cleared = allowed_sql
-        if compiled_sql.telling and self.params:
+        if compiled_sql.distinctive and self.params:
             check_origin(compiled_sql, self._text_of_message(), self.params)
         if not self.may_write and compiled_sql.writes:
             raise StatementRefused(
@@ -263,10 +267,10 @@ class Guard:
             self._message_text = message_text(self.params)
         return self._message_text
 
-    def _nothing_runs(self) -> NoReturn:
-        if self.broken is not None:
+    def _refuse_statement(self) -> NoReturn:
+        if self.end_reason is not None:
             raise StatementRefused(
-                f"the transaction has ended ({self.broken}), so nothing more can run in it: let the "
+                f"the transaction has ended ({self.end_reason}), so nothing more can run in it: let the "
                 "error out of the function instead of catching it"
             )
         raise StatementRefused(

@@ -32,11 +32,11 @@ from actors.tenant.database.guard import CompiledSql
 
 MakeRow = Callable[[Iterable[Any]], Row]
 
-KINDS_KEPT = 1_024
+ROW_CLASSES_KEPT = 1_024
 """Classes of rows kept for the process; each is a few KB, and a desk of twenty actions needs about thirty."""
 
 
-@lru_cache(maxsize=KINDS_KEPT)
+@lru_cache(maxsize=ROW_CLASSES_KEPT)
 def row_maker(names: tuple[str, ...]) -> MakeRow:
     """What turns a plain tuple into a row with these column names.
 

@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError
 
 from actors.errors import StatementRefused
 from actors.tenant.context import Binds, Database, Row
-from actors.tenant.database.errors import Failures
+from actors.tenant.database.errors import ErrorTranslator
 from actors.tenant.database.guard import CHANGES, Guard, is_writing
 from actors.tenant.database.plans import STATEMENTS, Plan, Plans, row_maker
 
@@ -33,11 +33,11 @@ from actors.tenant.database.plans import STATEMENTS, Plan, Plans, row_maker
 class FallbackPath:
     """Runs statements through a Connection, whose dialect shows them to the Guard."""
 
-    __slots__ = ("_connection", "_failures")
+    __slots__ = ("_connection", "_errors")
 
-    def __init__(self, connection: Connection, failures: Failures) -> None:
+    def __init__(self, connection: Connection, failures: ErrorTranslator) -> None:
         self._connection = connection
-        self._failures = failures
+        self._errors = failures
 
     def rows(self, statement: Executable, binds: Binds, most: int | None) -> list[Row]:
         """The rows of a result, or no more than `most` of them."""
@@ -66,7 +66,7 @@ class FallbackPath:
             with self._connection.execute(statement, binds or None) as result:
                 yield result
         except DBAPIError as error:
-            raise self._failures.explained(error) from error
+            raise self._errors.translate(error) from error
 
 
 def _writes(statement: Executable) -> bool:
@@ -93,7 +93,7 @@ NO_BINDS: Final[Binds] = {}
 class FunctionDatabase:
     """Implements context.Database over one tenant's connection; used in the tenant's turn only."""
 
-    __slots__ = ("_driver", "_failures", "_fallback", "_guard", "_keys", "_plans")
+    __slots__ = ("_driver", "_errors", "_fallback", "_guard", "_keys", "_plans")
 
     def __init__(
         self,
@@ -107,8 +107,8 @@ class FunctionDatabase:
         self._driver = driver
         self._guard = guard
         self._plans = plans
-        self._failures = Failures(driver, connection.dialect, guard)
-        self._fallback = FallbackPath(connection, self._failures)
+        self._errors = ErrorTranslator(driver, connection.dialect, guard)
+        self._fallback = FallbackPath(connection, self._errors)
         self._keys = keys
 
     def all(self, statement: Executable, binds: Binds | None = None) -> Sequence[Row]:
@@ -157,7 +157,7 @@ class FunctionDatabase:
             cursor = self._driver.execute(plan.sql, values)
             return cursor.fetchall() if most is None else cursor.fetchmany(most)
         except sqlite3.Error as error:
-            raise self._failures.wrapped(error, plan.sql) from error
+            raise self._errors.from_driver(error, plan.sql) from error
 
     def _run_once(self, statement: Executable, binds: Binds) -> int | None:
         plan = self._plans.find(statement, binds)
@@ -170,7 +170,7 @@ class FunctionDatabase:
             if plan.returns_rows:
                 return len(cursor.fetchall())
         except sqlite3.Error as error:
-            raise self._failures.wrapped(error, plan.sql) from error
+            raise self._errors.from_driver(error, plan.sql) from error
         return cursor.rowcount if cursor.rowcount >= 0 else None
 
     def _run_many(self, statement: Executable, binds: Sequence[Binds]) -> int | None:
@@ -185,7 +185,7 @@ class FunctionDatabase:
         try:
             return self._driver.executemany(plan.sql, rows).rowcount
         except sqlite3.Error as error:
-            raise self._failures.wrapped(error, plan.sql) from error
+            raise self._errors.from_driver(error, plan.sql) from error
 
     def _checked_parameters(self, plan: Plan, binds: Binds) -> tuple[Any, ...] | None:
         """The driver's parameters, if the Guard lets the statement through; None where there are none."""

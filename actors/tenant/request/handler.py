@@ -37,7 +37,7 @@ from actors.runtime.mailbox import Mailbox, PoisonMessage
 from actors.runtime.rate_limit import CpuBudget, cpu_budget
 from actors.tenant.context import Context
 from actors.tenant.database.database import TenantDatabase
-from actors.tenant.database.errors import BLAMELESS
+from actors.tenant.database.errors import NOT_COUNTED
 from actors.tenant.request.callback import MACHINE, delivery_row
 from actors.tenant.request.connector_calls import NotEntitled, require_subscribed, user_message
 from actors.tenant.request.dry_run import DryRunner
@@ -371,7 +371,7 @@ class RequestHandler:
             exc_info=error,
             confidential=self._hide(work),
         )
-        if self._chosen is not None and not isinstance(error, BLAMELESS):
+        if self._chosen is not None and not isinstance(error, NOT_COUNTED):
             self._snapshot.report_failure(self._chosen, self._running)
         return replies.INTERNAL_REFUSAL
 

@@ -16,7 +16,7 @@ from actors.errors import DatabaseProblem, StatementRefused
 from actors.host import disk
 from actors.tenant.database.connection import StorageLimits
 from actors.tenant.database.database import TenantDatabase
-from actors.tenant.database.errors import DISK_FULL, QUOTA_REACHED, no_room
+from actors.tenant.database.errors import DISK_FULL, QUOTA_REACHED, no_space
 from tests.actors.tenant.database import test_database
 from tests.actors.tenant.shelving import Library, lend, shelves, titles
 from transport.message import Request
@@ -167,7 +167,7 @@ def test_of_a_quota_and_a_full_disk_the_nearer_one_is_told(
     refusal = database.classify(caught.value)
     assert refusal == DISK_FULL
     assert refusal.retry_after_ms is not None
-    assert no_room(0, 0) == QUOTA_REACHED
+    assert no_space(0, 0) == QUOTA_REACHED
 
 
 def test_a_full_quota_on_many_rows_at_once_may_leave_the_turn_alive(library: Library) -> None:
