@@ -51,7 +51,7 @@ from actors.supervision.supervisor import (
     start_timers,
 )
 from actors.tenant.actor import Tenant
-from actors.tenant.outbox.waker import TICK_SECONDS, Tick, Waker
+from actors.tenant.outbox.waker import TICK_SECONDS, OutboxWaker, Tick
 from actors.tenant.storage.files import Storage
 from actors.tenant.storage.migrator import Archive, CreateFile, Migrator
 from transport.bind import Security, bind_router, endpoint_of
@@ -313,7 +313,7 @@ class System:
         )
 
     def _start_waker(self, mailbox: Mailbox) -> object:
-        return Waker.start(
+        return OutboxWaker.start(
             mailbox,
             self.supervisor,
             self._storage.due_flags,

@@ -110,7 +110,7 @@ def test_a_start_delivers_what_was_left_without_anybody_asking(
     serve: Servers, post: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Under the same key. A tenant with nothing in its outbox sleeps on."""
-    monkeypatch.setattr("actors.tenant.outbox.waker.LOOK_EVERY", 1)
+    monkeypatch.setattr("actors.tenant.outbox.waker.SCAN_EVERY", 1)
     server = serve(registry=INDEX)
     key = send(server)
     count(server, "globex")

@@ -33,7 +33,7 @@ TICK_SECONDS: Final = 0.5
 WAKES_AT_ONCE: Final = 10
 """Tenants in one tick: 20 a second, where opening one takes a millisecond."""
 
-LOOK_EVERY: Final = 20
+SCAN_EVERY: Final = 20
 """Ticks between two looks at the markers."""
 
 
@@ -41,7 +41,7 @@ class Tick(NamedTuple):
     """From the Clock."""
 
 
-class Waker(Actor):
+class OutboxWaker(Actor):
     """Knows tenants by their ids, from what the Directory says."""
 
     def __init__(
@@ -61,7 +61,7 @@ class Waker(Actor):
         self._changed: set[str] = set()
         """Those of whom the Directory has spoken: whoever is in has to look, too."""
         self._ticks = 0
-        self._is_blind = False
+        self._scan_failed = False
         """Whether the markers could not be read when it looked last."""
 
     def on_start(self) -> None:
@@ -72,7 +72,7 @@ class Waker(Actor):
         """DirectoryChanged, Tick, and Address; anything else is a defect of the sender."""
         match message:
             case DirectoryChanged():
-                self._heed(message)
+                self._on_directory_changed(message)
             case Tick():
                 self._tick()
             case TenantAddress():
@@ -80,14 +80,14 @@ class Waker(Actor):
             case _:
                 raise TypeError(f"the Waker has no handler for {type(message).__name__}")
 
-    def _heed(self, change: DirectoryChanged) -> None:
+    def _on_directory_changed(self, change: DirectoryChanged) -> None:
         if change.complete:
             self._active.clear()
         for tenant in (*change.forgotten, *change.tenants):
             self._active.pop(tenant.id, None)
         self._active.update((each.id, each) for each in change.tenants if each.status == ACTIVE)
         if change.tenants:
-            self._look({each.id for each in change.tenants})
+            self._scan_flags({each.id for each in change.tenants})
             self._changed.update(self._queue)
 
     def _wake(self, found: TenantAddress) -> None:
@@ -99,8 +99,8 @@ class Waker(Actor):
             mailbox.tell(OutboxDue())
 
     def _tick(self) -> None:
-        if self._ticks % LOOK_EVERY == 0 or self._is_blind:
-            self._look()
+        if self._ticks % SCAN_EVERY == 0 or self._scan_failed:
+            self._scan_flags()
         self._ticks += 1
         for tenant_id in list(self._queue)[:WAKES_AT_ONCE]:
             del self._queue[tenant_id]
@@ -108,22 +108,22 @@ class Waker(Actor):
             if tenant is not None:
                 self._supervisor.tell(FindTenant(tenant, self.mailbox))
 
-    def _look(self, only: set[str] | None = None) -> None:
+    def _scan_flags(self, only: set[str] | None = None) -> None:
         """At all markers; at these tenants' where their standing has changed."""
-        for tenant_id in self._try_reading():
+        for tenant_id in self._read_flags():
             if tenant_id in self._active and (only is None or tenant_id in only):
                 self._queue[tenant_id] = None
 
-    def _try_reading(self) -> list[str]:
+    def _read_flags(self) -> list[str]:
         """None where the disk or the descriptors do not allow it now; the next tick tries again."""
         try:
             found = self._due_flags(time.time())
         except OSError as error:
             if not is_passing(error):
                 raise
-            if not self._is_blind:
+            if not self._scan_failed:
                 log.error("outboxes cannot be looked at now; tried again", error=error_text(error))
-            self._is_blind = True
+            self._scan_failed = True
             return []
-        self._is_blind = False
+        self._scan_failed = False
         return found

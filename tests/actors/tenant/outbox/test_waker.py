@@ -17,7 +17,7 @@ from actors.messages import (
 )
 from actors.runtime.actor import Ping, ask
 from actors.runtime.mailbox import Mailbox
-from actors.tenant.outbox.waker import LOOK_EVERY, WAKES_AT_ONCE, Tick, Waker
+from actors.tenant.outbox.waker import SCAN_EVERY, WAKES_AT_ONCE, OutboxWaker, Tick
 from tests.actors.mailbox_harness import WAIT, Gate, House, Watch
 
 ACME = TenantRecord("acme", "a" * 32)
@@ -35,7 +35,7 @@ class Bedroom:
         self.trouble: OSError | None = None
         self.asked_for_everything = 0
         self.mailbox = self.house.mailbox("waker")
-        Waker.start(self.mailbox, self.supervisor, self._due, self._read)
+        OutboxWaker.start(self.mailbox, self.supervisor, self._due, self._read)
 
     def _due(self, _now: float) -> list[str]:
         self.looks += 1
@@ -93,14 +93,14 @@ def test_a_suspended_tenant_sleeps_on_until_it_is_resumed(bedroom: Bedroom) -> N
     assert bedroom.told(everything(ACME._replace(status=SUSPENDED)), Tick()) == []
     assert bedroom.told(DirectoryChanged(tenants=(ACME,)), Tick()) == ["acme"]
     bedroom.told(DirectoryChanged(forgotten=(ACME,)))
-    assert bedroom.told(*[Tick()] * LOOK_EVERY) == []
+    assert bedroom.told(*[Tick()] * SCAN_EVERY) == []
 
 
 def test_it_looks_again_now_and_then(bedroom: Bedroom) -> None:
     """For retries that are due by now."""
     bedroom.told(everything(ACME), Tick())
     bedroom.markers = [ACME.id]
-    assert bedroom.told(*[Tick()] * LOOK_EVERY) == ["acme"]
+    assert bedroom.told(*[Tick()] * SCAN_EVERY) == ["acme"]
 
 
 def test_it_goes_on_where_no_descriptor_is_left_and_looks_again_at_the_next_tick(
