@@ -341,8 +341,8 @@ def _check_applied(history: RevisionHistory, driver: sqlite3.Connection) -> None
     """Alembic is content when env.py did nothing at all."""
     if _recorded_revisions(history, driver) != [history.revisions[-1]]:
         raise CodeProblem(
-            f"{history.folder}/env.py did not bring the database to {history.revisions[-1]}: it has to run on "
-            "config.attributes['connection'] with the table config.attributes['version_table']"
+            f"{history.folder}/env.py did not bring the database to {history.revisions[-1]}: it has to run "
+            "on config.attributes['connection'] with the table config.attributes['version_table']"
         )
 
 
