@@ -4,7 +4,7 @@ A turn serves the requests that wait (actors/tenant/request/handler.py) and hold
 there is one COMMIT, synced (`synchronous=FULL`), and only then do the held replies leave: that is the output
 gate. If the commit fails, every message in it is answered with an error and none of its effects stay.
 
-A function that may wait has a transaction of its own for each of its stretches
+A function that may wait has a transaction of its own for each of its steps
 (actors/tenant/request/coroutine_steps.py), and what it calls leaves through the same gate. While it waits,
 other mail is served.
 """

@@ -194,7 +194,7 @@ class TenantDatabase:
         self._execute(text.INSERT_REPLY, (caller, request_id, digest, reply, int(now)))
 
     def update_reply(self, caller: str, request_id: str, reply: bytes, now: float) -> None:
-        """Store a reply, or a later mark, in the place of what a function's first stretches left there."""
+        """Store a reply, or a later mark, in the place of what a function's first steps left there."""
         self._execute(text.UPDATE_REPLY, (reply, int(now), caller, request_id))
 
     def has_replies_before(self, moment: float) -> bool:

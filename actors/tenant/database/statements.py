@@ -205,7 +205,7 @@ class FunctionDatabase:
 
 
 class ScopedDatabase:
-    """Implements context.Database: `with scoped.scope(database):` around each stretch of one function.
+    """Implements context.Database: `with scoped.scope(database):` around each step of one function.
 
     The database may be another one in each: it is opened anew after a commit that failed.
     """

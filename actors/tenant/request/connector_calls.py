@@ -1,7 +1,7 @@
 """ctx.call: how a function asks a connector and waits for the answer.
 
 Nothing leaves from here. What a function awaits is handed to its tenant, who sends it once everything that
-the function wrote before is on disk: a stretch that is rolled back has called nobody.
+the function wrote before is on disk: a step that is rolled back has called nobody.
 
 Calling a connector needs a subscription that holds now; without one the end user is told so, kindly.
 

@@ -1,10 +1,10 @@
-"""A stretch: what a function that may wait does from one wait to the next, all or nothing.
+"""A step: what a function that may wait does from one wait to the next, all or nothing.
 
 Each has a transaction of its own, which the tenant begins and commits
 (actors/tenant/request/coroutine_steps.py). A coroutine cannot be served again when SQLite ends a transaction
 that it shares with others.
 
-What a tenant does with its functions that may wait: their stretches in the turn, and their ends.
+What a tenant does with its functions that may wait: their steps in the turn, and their ends.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ STOPPING = "the server is stopping"
 
 
 class AsyncExecution:
-    """One tenant's. Each stretch is a transaction; after its commit the reply leaves, or the call."""
+    """One tenant's. Each step is a transaction; after its commit the reply leaves, or the call."""
 
     def __init__(
         self, mailbox: Mailbox, unit_of_work: UnitOfWork, suspended_calls: SuspendedCalls
@@ -209,7 +209,7 @@ class AsyncExecution:
         self._suspended_calls = suspended_calls
 
     def begin(self, signal: NeedsOwnTransaction) -> StepResult:
-        """The first stretch of a request, in a transaction that is begun; `conclude` comes next."""
+        """The first step of a request, in a transaction that is begun; `conclude` comes next."""
         return self._steps.begin(signal)
 
     def on_reply(self, message: ConnectorReplied) -> None:
@@ -227,7 +227,7 @@ class AsyncExecution:
         self.finish(step_result)
 
     def finish(self, step_result: StepResult) -> None:
-        """Commit a stretch; then the reply leaves, or the call."""
+        """Commit a step; then the reply leaves, or the call."""
         if step_result.pending is not None:
             self._unit_of_work.commit([step_result.pending])
             return
@@ -268,7 +268,7 @@ class AsyncExecution:
         return CoroutineSteps(self._unit_of_work.handler, self._suspended_calls)
 
     def _is_on_disk(self, step_result: StepResult, suspended: SuspendedCall) -> bool:
-        """Commit; where that fails and the stretch is lost, its function is closed, and has called nobody."""
+        """Commit; where that fails and the step is lost, its function is closed, and has called nobody."""
         try:
             self._unit_of_work.flush(wrote=step_result.wrote)
         except FileReplaced:
@@ -292,7 +292,7 @@ class AsyncExecution:
         return True
 
     def _is_committed(self, step_result: StepResult, suspended: SuspendedCall) -> bool:
-        """A stretch that wrote nothing has left no mark to tell, and counts as lost."""
+        """A step that wrote nothing has left no mark to tell, and counts as lost."""
         if (
             self._unit_of_work.durability.is_unknown
             or not step_result.wrote

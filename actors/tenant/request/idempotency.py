@@ -22,7 +22,7 @@ FIRST_BYTE: Final = 0x93
 
 
 class Progress(NamedTuple):
-    """Stretches that wrote and were committed; times are in seconds since the epoch."""
+    """Steps that wrote and were committed; times are in seconds since the epoch."""
 
     steps: int
     first: float
@@ -30,7 +30,7 @@ class Progress(NamedTuple):
 
     @classmethod
     def advance(cls, earlier: Self | None, now: float) -> Self:
-        """With one more stretch."""
+        """With one more step."""
         if earlier is None:
             return cls(1, now, now)
         return cls(earlier.steps + 1, earlier.first, now)
@@ -47,9 +47,9 @@ class Progress(NamedTuple):
 
     def __str__(self) -> str:
         if self.steps == 1:
-            return f"one stretch of it was committed, at {rfc3339(self.first)}"
+            return f"one step of it was committed, at {rfc3339(self.first)}"
         return (
-            f"{self.steps} stretches of it were committed, the first at {rfc3339(self.first)}, the last "
+            f"{self.steps} steps of it were committed, the first at {rfc3339(self.first)}, the last "
             f"at {rfc3339(self.last)}"
         )
 

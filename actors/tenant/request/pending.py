@@ -36,7 +36,7 @@ class PendingReply(NamedTuple):
 
 
 class NeedsOwnTransaction(Exception):
-    """No failure: this request needs a run of its own, because its function may wait (stretch.py)."""
+    """No failure: this request needs a run of its own, because its function may wait (step.py)."""
 
     def __init__(self, work: TenantRequest, route: Route, params: Any) -> None:
         super().__init__(route.name)

@@ -1,6 +1,6 @@
 """The functions of one tenant that wait for connectors.
 
-A function that may wait, from its first stretch to its answer.
+A function that may wait, from its first step to its answer.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ FILE_REPLACED = Refusal(
     retry_after_ms=1000,
 )
 
-STEP_LOST = Refusal(ABORTED, "the commit of a later stretch failed")
+STEP_LOST = Refusal(ABORTED, "the commit of a later step failed")
 """What is on disk of the earlier ones is said besides."""
 
 

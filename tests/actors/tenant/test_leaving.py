@@ -124,7 +124,7 @@ def test_a_deleted_tenant_s_functions_are_cancelled(lounge: Lounge) -> None:
     assert reply["id"] == ids[1]
     assert reply["error"]["code"] == "unavailable"
     assert "tenant acme is deleted" in reply["error"]["message"]
-    assert "one stretch of it was committed" in reply["error"]["message"]
+    assert "one step of it was committed" in reply["error"]["message"]
     assert "retry_after_ms" not in reply["error"]
     assert leaves(lounge)
 
@@ -180,7 +180,7 @@ def test_at_closing_time_those_who_still_wait_are_cancelled(
     timed.mailbox.tell(Passivate())
     error = timed.reply()["error"]
     assert error["code"] == "unavailable"
-    assert "the server is stopping; one stretch of it was committed" in error["message"]
+    assert "the server is stopping; one step of it was committed" in error["message"]
     assert leaves(timed)
     timed.answer(call)
     stored = timed.ids()["closed"]

@@ -120,7 +120,7 @@ def fail(ctx: Context, params: Any) -> None:
     raise RuntimeError("secret detail of the defect")
 
 
-# ---------------------------------------------------------------- stretches
+# ---------------------------------------------------------------- steps
 
 
 def test_a_function_goes_on_with_the_answer(lounge: Lounge) -> None:
@@ -332,7 +332,7 @@ def test_a_later_stretch_that_fails_takes_itself_back_and_is_the_answer_for_good
     lounge.answer(lounge.called())
     first = lounge.reply()
     assert first["error"]["code"] == code
-    assert "one stretch of it was committed" in first["error"]["message"]
+    assert "one step of it was committed" in first["error"]["message"]
     assert "secret" not in str(first)
     again = lounge.ask(id_="halfway")
     assert again["error"] == first["error"]
@@ -371,7 +371,7 @@ def test_what_an_incarnation_left_unfinished_is_aborted_and_not_run_again(
     lounge.mailbox.tell("no message of a tenant's")
     first = lounge.reply()["error"]
     assert first["code"] == "unavailable"
-    assert "2 stretches of it were committed" in first["message"]
+    assert "2 steps of it were committed" in first["message"]
     assert "retry_after_ms" not in first
     assert isinstance(house.watch.hear(), Crashed)
     lounge.mailbox.get()
@@ -380,7 +380,7 @@ def test_what_an_incarnation_left_unfinished_is_aborted_and_not_run_again(
     for _ in range(2):
         error = lounge.ask(id_="cut", times=3)["error"]
         assert error["code"] == "aborted"
-        assert "2 stretches of it were committed, the first at 20" in error["message"]
+        assert "2 steps of it were committed, the first at 20" in error["message"]
     assert lounge.ask("other", id_="cut")["error"]["code"] == "invalid_argument"
     assert lounge.count() == 2
     assert lounge.post.heard() == []
@@ -435,7 +435,7 @@ def test_awaiting_anything_else_is_an_error_that_says_what_may_be(lounge: Lounge
 
 
 def test_a_call_that_was_not_awaited_fails_the_request(lounge: Lounge) -> None:
-    """What the function wrote in that stretch is taken back: it cannot have meant it."""
+    """What the function wrote in that step is taken back: it cannot have meant it."""
 
     async def function(ctx: Context, params: Any) -> Map:
         ctx.db.run(ADD, {"text": params.text})
@@ -586,7 +586,7 @@ def test_what_waits_past_the_deadline_is_closed_and_says_what_is_kept(
     error = timed.reply()["error"]
     assert error["code"] == "deadline_exceeded"
     assert "not finished within 60000 ms" in error["message"]
-    kept = "one stretch of it was committed" if writes_first else "nothing of it was committed"
+    kept = "one step of it was committed" if writes_first else "nothing of it was committed"
     assert kept in error["message"]
     assert len(cleaned) == 1
     timed.answer(call)
@@ -650,7 +650,7 @@ def test_a_full_database_ends_the_stretch_and_keeps_the_one_before(lounge: Loung
     lounge.answer(lounge.called())
     error = lounge.reply()["error"]
     assert error["code"] == "resource_exhausted"
-    assert "one stretch of it was committed" in error["message"]
+    assert "one step of it was committed" in error["message"]
     assert lounge.ask(id_="full")["error"] == error
     assert lounge.count() == 1
     assert lounge.ask(action="marks.add")["ok"]
@@ -710,12 +710,12 @@ def test_a_later_stretch_that_is_lost_is_the_end_of_it(
     lounge.answer(lounge.called())
     error = lounge.reply()["error"]
     assert error["code"] == "aborted"
-    assert "one stretch of it was committed" in error["message"]
+    assert "one step of it was committed" in error["message"]
     assert lounge.post.heard() == []
     assert lounge.count() == 1
     again = lounge.ask(id_="lost", times=times)["error"]
     assert again["code"] == "aborted"
-    assert "one stretch of it was committed" in again["message"]
+    assert "one step of it was committed" in again["message"]
 
 
 @pytest.mark.parametrize("fates", [[KEPT], [FINE, KEPT], [FINE, FINE, KEPT], [KEPT, KEPT, KEPT]])

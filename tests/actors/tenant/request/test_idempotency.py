@@ -18,7 +18,7 @@ def test_progress_is_read_as_it_was_written(steps: int, first: float, last: floa
     """And says so many."""
     progress = Progress(steps, first, last)
     assert progress_in(progress.encode()) == progress
-    assert str(progress).startswith("one stretch" if steps == 1 else f"{steps} stretches")
+    assert str(progress).startswith("one step" if steps == 1 else f"{steps} steps")
 
 
 @given(st.dictionaries(st.text("abc"), st.integers(0, 9), max_size=40))
@@ -33,7 +33,7 @@ def test_each_stretch_that_wrote_counts() -> None:
     progress = Progress.advance(Progress.advance(Progress.advance(None, 10.0), 20.0), 30.25)
     assert progress == (3, 10.0, 30.25)
     assert str(progress) == (
-        "3 stretches of it were committed, the first at 1970-01-01T00:00:10.000Z, the last at "
+        "3 steps of it were committed, the first at 1970-01-01T00:00:10.000Z, the last at "
         "1970-01-01T00:00:30.250Z"
     )
 
@@ -46,4 +46,4 @@ def test_a_refusal_with_progress_does_not_ask_for_a_retry() -> None:
     assert (refusal.code, refusal.user_message, refusal.retry_after_ms) == (
         UNAVAILABLE, "Sorry.", None,
     )  # fmt: skip
-    assert refusal.message.startswith("no; one stretch of it was committed, at 1970")
+    assert refusal.message.startswith("no; one step of it was committed, at 1970")

@@ -122,10 +122,10 @@ def told(reply: Map, steps: str) -> int:
     """How many marks a reply says there are."""
     if reply["ok"]:
         return steps.partition("r")[0].count("w")
-    found = re.search(r"(one|\d+) stretch(es)? of it", reply["error"]["message"])
-    stretches = 0 if found is None else 1 if found[1] == "one" else int(found[1])
+    found = re.search(r"(one|\d+) step(es)? of it", reply["error"]["message"])
+    steps = 0 if found is None else 1 if found[1] == "one" else int(found[1])
     wrote = [part.count("w") for part in steps.split("c") if "w" in part]
-    return sum(wrote[:stretches])
+    return sum(wrote[:steps])
 
 
 def marks_on_disk(lounge: Lounge, name: str) -> int:
