@@ -13,7 +13,7 @@ from actors.tenant.database.connection import SharedEngine
 from actors.tenant.database.database import TenantDatabase
 from actors.tenant.storage.migrations import Migrations
 from tests.actors.tenant.full_disk import Disk, OnDisk
-from tests.actors.tenant.shelving import MIGRATIONS, Library
+from tests.actors.tenant.library_application import MIGRATIONS, Library
 
 
 @pytest.fixture(scope="session")

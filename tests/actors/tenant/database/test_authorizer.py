@@ -24,7 +24,15 @@ from sqlalchemy.exc import DBAPIError
 from actors.errors import StatementRefused
 from actors.tenant.database.database import TenantDatabase
 from tests.actors.tenant.database import test_authorizer
-from tests.actors.tenant.shelving import Library, books, history, lend, readers, shelves, titles
+from tests.actors.tenant.library_application import (
+    Library,
+    books,
+    history,
+    lend,
+    readers,
+    shelves,
+    titles,
+)
 
 Execute = Callable[..., sqlite3.Cursor]
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from actors.errors import DatabaseProblem, MigrationNeeded
 from actors.tenant.database.connection import LIMITS, StorageLimits
 from actors.tenant.database.database import TenantDatabase
-from tests.actors.tenant.shelving import Library, lend, shelves
+from tests.actors.tenant.library_application import Library, lend, shelves
 
 DESCRIPTORS = Path("/proc/self/fd")
 

@@ -18,7 +18,7 @@ from actors.tenant.database.connection import StorageLimits
 from actors.tenant.database.database import TenantDatabase
 from actors.tenant.database.errors import DISK_FULL, QUOTA_REACHED, no_space
 from tests.actors.tenant.database import test_database
-from tests.actors.tenant.shelving import Library, lend, shelves, titles
+from tests.actors.tenant.library_application import Library, lend, shelves, titles
 from transport.message import Request
 
 ADD = insert(shelves).values(name=bindparam("name"))

@@ -43,7 +43,7 @@ from actors.tenant.database.constants import SEEN, forget_unloaded, static_fragm
 from actors.tenant.database.database import TenantDatabase
 from actors.tenant.database.dialect import TenantDialect
 from tests.actors.tenant.database import test_guard
-from tests.actors.tenant.shelving import Library, books, lend, shelves
+from tests.actors.tenant.library_application import Library, books, lend, shelves
 
 HOSTILE: Final = [
     "' OR '1'='1",

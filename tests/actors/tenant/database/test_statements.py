@@ -44,7 +44,7 @@ from actors.tenant.database.dialect import GUARD, TenantDialect
 from actors.tenant.database.plans import make_plan
 from actors.tenant.database.statements import FunctionDatabase
 from tests.actors.tenant.database import test_statements
-from tests.actors.tenant.shelving import Library, books, lend, readers, shelves, titles
+from tests.actors.tenant.library_application import Library, books, lend, readers, shelves, titles
 
 DAY = datetime(2026, 2, 11, 9, 30, 0, 125_000)
 BOOKS: list[dict[str, Any]] = [

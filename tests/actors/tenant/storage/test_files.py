@@ -14,7 +14,7 @@ import pytest
 from actors.errors import DatabaseProblem
 from actors.tenant.storage import files
 from actors.tenant.storage.files import archive_tenant, copy_before_migration
-from tests.actors.tenant.shelving import Library
+from tests.actors.tenant.library_application import Library
 
 SHELF = "INSERT INTO shelves(name) VALUES ('mine')"
 

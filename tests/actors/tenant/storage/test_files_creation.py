@@ -12,7 +12,7 @@ import pytest
 from actors.errors import DatabaseProblem
 from actors.tenant.storage.files import Storage, create_tenant, tenant_path
 from tests.actors.tenant.full_disk import Disk
-from tests.actors.tenant.shelving import MIGRATIONS, Library
+from tests.actors.tenant.library_application import MIGRATIONS, Library
 
 
 def mode(path: Path) -> int:

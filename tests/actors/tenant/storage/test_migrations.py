@@ -18,7 +18,7 @@ from actors.tenant.storage import migrations as upgrades
 from actors.tenant.storage.files import create_tenant
 from actors.tenant.storage.migrations import ENGINE_MIGRATIONS, Migrations
 from tests.actors.tenant.full_disk import Disk
-from tests.actors.tenant.shelving import MIGRATIONS
+from tests.actors.tenant.library_application import MIGRATIONS
 
 TENANT = "0123456789abcdef0123456789abcdef"
 
