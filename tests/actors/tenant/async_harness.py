@@ -41,7 +41,7 @@ WITH_TEXT = ("marks.add", "marks.count", "marks.slowly")
 TABLE = RoutingTable.build(read_index(INDEX), "local-dev")
 
 
-class Lounge:
+class AsyncTenantHarness:
     """One tenant. `post` is where its calls arrive, `clock` where its timers do."""
 
     def __init__(

@@ -50,7 +50,7 @@ class Crash(BaseException):
     """The process ends here."""
 
 
-class Depot:
+class OutboxHarness:
     """Everybody but the tenant is the test itself."""
 
     def __init__(self, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

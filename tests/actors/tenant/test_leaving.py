@@ -15,7 +15,7 @@ from actors.runtime.clock import Clock, ClockMailbox, Once
 from actors.runtime.mailbox import Stopped
 from actors.tenant.request.idempotency import progress_in
 from tests.actors.mailbox_harness import WAIT, House
-from tests.actors.tenant.async_harness import Lounge
+from tests.actors.tenant.async_harness import AsyncTenantHarness
 from tests.actors.tenant.request.test_coroutine_steps_waiting import send_letters
 from tests.pipe import Pipe
 
@@ -29,146 +29,146 @@ def house() -> Iterator[House]:
 
 
 @pytest.fixture
-def lounge(tmp_path: Path, house: House) -> Lounge:
+def tenant(tmp_path: Path, house: House) -> AsyncTenantHarness:
     """A tenant with a function that waits for letters."""
-    made = Lounge(tmp_path, house)
+    made = AsyncTenantHarness(tmp_path, house)
     made.serve(send_letters)
     return made
 
 
 @pytest.fixture
-def timed(tmp_path: Path, house: House) -> Iterator[Lounge]:
+def timed(tmp_path: Path, house: House) -> Iterator[AsyncTenantHarness]:
     """As above, with a real Clock."""
     clock = ClockMailbox()
     Clock.start(clock)
-    made = Lounge(tmp_path, house, clock)
+    made = AsyncTenantHarness(tmp_path, house, clock)
     made.serve(send_letters)
     yield made
     stop(clock, WAIT)
 
 
-def stays(lounge: Lounge, message: Passivate) -> bool:
+def stays(tenant: AsyncTenantHarness, message: Passivate) -> bool:
     """Whether it says so, when asked to leave."""
-    lounge.mailbox.tell(message)
-    return bool(lounge.house.watch.hear() == PassivationDeclined(lounge.mailbox))
+    tenant.mailbox.tell(message)
+    return bool(tenant.house.watch.hear() == PassivationDeclined(tenant.mailbox))
 
 
-def is_silent(lounge: Lounge) -> bool:
+def is_silent(tenant: AsyncTenantHarness) -> bool:
     """Whether it has said nothing to its supervisor, now that it has served its mail."""
-    lounge.count()
-    return not lounge.house.watch.heard()
+    tenant.count()
+    return not tenant.house.watch.heard()
 
 
-def leaves(lounge: Lounge) -> bool:
+def leaves(tenant: AsyncTenantHarness) -> bool:
     """Whether that is what its supervisor hears next."""
-    return bool(lounge.house.watch.hear() == Stopped(lounge.mailbox))
+    return bool(tenant.house.watch.hear() == Stopped(tenant.mailbox))
 
 
-def test_an_idle_tenant_stays_while_a_function_waits(lounge: Lounge) -> None:
+def test_an_idle_tenant_stays_while_a_function_waits(tenant: AsyncTenantHarness) -> None:
     """And leaves when asked again later, with all that was written in its file."""
-    lounge.send()
-    call = lounge.called()
-    assert all(stays(lounge, Passivate()) for _ in range(3))
-    lounge.answer(call)
-    assert lounge.reply()["ok"]
-    lounge.mailbox.tell(Passivate())
-    assert leaves(lounge)
-    assert lounge.on_disk() == 2
+    tenant.send()
+    call = tenant.called()
+    assert all(stays(tenant, Passivate()) for _ in range(3))
+    tenant.answer(call)
+    assert tenant.reply()["ok"]
+    tenant.mailbox.tell(Passivate())
+    assert leaves(tenant)
+    assert tenant.on_disk() == 2
 
 
 PATIENT = Passivate(insist=True, patient=True)
 
 
-def test_whoever_needs_the_place_is_told_to_take_another_s(lounge: Lounge) -> None:
+def test_whoever_needs_the_place_is_told_to_take_another_s(tenant: AsyncTenantHarness) -> None:
     """Where there is none it says nothing, so that asking does not go round, and leaves after the last."""
-    lounge.send(times=2)
-    call = lounge.called()
-    assert all(stays(lounge, Passivate(insist=True)) for _ in range(3))
-    lounge.mailbox.tell(PATIENT)
-    assert is_silent(lounge)
-    lounge.answer(call)
-    assert is_silent(lounge)
-    lounge.answer(lounge.called())
-    assert lounge.reply()["ok"]
-    assert leaves(lounge)
-    assert lounge.on_disk() == 3
+    tenant.send(times=2)
+    call = tenant.called()
+    assert all(stays(tenant, Passivate(insist=True)) for _ in range(3))
+    tenant.mailbox.tell(PATIENT)
+    assert is_silent(tenant)
+    tenant.answer(call)
+    assert is_silent(tenant)
+    tenant.answer(tenant.called())
+    assert tenant.reply()["ok"]
+    assert leaves(tenant)
+    assert tenant.on_disk() == 3
 
 
-def test_on_its_way_out_it_lets_nobody_in_who_might_wait(lounge: Lounge) -> None:
+def test_on_its_way_out_it_lets_nobody_in_who_might_wait(tenant: AsyncTenantHarness) -> None:
     """Or it would never be gone. Plain requests are served."""
-    lounge.send()
-    call = lounge.called()
-    lounge.mailbox.tell(PATIENT)
-    error = lounge.ask()["error"]
+    tenant.send()
+    call = tenant.called()
+    tenant.mailbox.tell(PATIENT)
+    error = tenant.ask()["error"]
     assert error["code"] == "resource_exhausted"
     assert error["retry_after_ms"] > 0
-    assert lounge.ask(action="marks.add")["ok"]
-    lounge.answer(call)
-    assert lounge.reply()["ok"]
-    assert leaves(lounge)
+    assert tenant.ask(action="marks.add")["ok"]
+    tenant.answer(call)
+    assert tenant.reply()["ok"]
+    assert leaves(tenant)
 
 
-def test_one_without_functions_leaves_however_it_is_asked(lounge: Lounge) -> None:
+def test_one_without_functions_leaves_however_it_is_asked(tenant: AsyncTenantHarness) -> None:
     """At once, also where mail waits: it wakes the tenant again."""
-    lounge.mailbox.tell(PATIENT)
-    assert leaves(lounge)
+    tenant.mailbox.tell(PATIENT)
+    assert leaves(tenant)
 
 
-def test_a_deleted_tenant_s_functions_are_cancelled(lounge: Lounge) -> None:
+def test_a_deleted_tenant_s_functions_are_cancelled(tenant: AsyncTenantHarness) -> None:
     """Their callers hear what is on disk, and that there is no use in trying again."""
-    ids = [lounge.send(), lounge.send()]
-    lounge.answer(lounge.called())
-    assert lounge.reply()["ok"]
-    lounge.mailbox.tell(Passivate(insist=True, cancel=True))
-    reply = lounge.reply()
+    ids = [tenant.send(), tenant.send()]
+    tenant.answer(tenant.called())
+    assert tenant.reply()["ok"]
+    tenant.mailbox.tell(Passivate(insist=True, cancel=True))
+    reply = tenant.reply()
     assert reply["id"] == ids[1]
     assert reply["error"]["code"] == "unavailable"
     assert "tenant acme is deleted" in reply["error"]["message"]
     assert "one step of it was committed" in reply["error"]["message"]
     assert "retry_after_ms" not in reply["error"]
-    assert leaves(lounge)
+    assert leaves(tenant)
 
 
-def close(lounge: Lounge) -> None:
+def close(tenant: AsyncTenantHarness) -> None:
     """Have it leave in 30 s at the latest, and wait until it has heard so."""
-    lounge.clock.hear()
-    lounge.mailbox.closing = time.monotonic() + 30.0
-    lounge.mailbox.tell(Passivate())
-    assert lounge.clock.hear().seconds < 30.0
+    tenant.clock.hear()
+    tenant.mailbox.closing = time.monotonic() + 30.0
+    tenant.mailbox.tell(Passivate())
+    assert tenant.clock.hear().seconds < 30.0
 
 
-def test_a_stopping_server_waits_for_those_who_end_in_time(lounge: Lounge) -> None:
+def test_a_stopping_server_waits_for_those_who_end_in_time(tenant: AsyncTenantHarness) -> None:
     """It is not told that the tenant stays: it would ask at once again."""
-    lounge.send()
-    call = lounge.called()
-    close(lounge)
-    assert lounge.house.watch.heard() == []
-    lounge.answer(call)
-    assert lounge.reply()["ok"]
-    assert leaves(lounge)
+    tenant.send()
+    call = tenant.called()
+    close(tenant)
+    assert tenant.house.watch.heard() == []
+    tenant.answer(call)
+    assert tenant.reply()["ok"]
+    assert leaves(tenant)
 
 
 def test_what_was_accepted_before_the_last_one_ends_is_served(
-    lounge: Lounge, tmp_path: Path
+    tenant: AsyncTenantHarness, tmp_path: Path
 ) -> None:
     """Before the tenant leaves."""
-    lounge.send()
-    call = lounge.called()
-    close(lounge)
+    tenant.send()
+    call = tenant.called()
+    close(tenant)
     pipe = Pipe(tmp_path)
-    lounge.send(action="trouble.make", **pipe.params)
+    tenant.send(action="trouble.make", **pipe.params)
     pipe.reached()
-    lounge.answer(call)
+    tenant.answer(call)
     for _ in range(20):
-        lounge.send(action="marks.add")
+        tenant.send(action="marks.add")
     pipe.release()
-    assert all(reply["ok"] for reply in lounge.replies(22))
-    assert leaves(lounge)
+    assert all(reply["ok"] for reply in tenant.replies(22))
+    assert leaves(tenant)
 
 
 @pytest.mark.parametrize("began_before", [True, False])
 def test_at_closing_time_those_who_still_wait_are_cancelled(
-    timed: Lounge, began_before: bool
+    timed: AsyncTenantHarness, began_before: bool
 ) -> None:
     """Also those of a tenant that was on its way out for another reason."""
     timed.send(id_="closed")
@@ -189,7 +189,7 @@ def test_at_closing_time_those_who_still_wait_are_cancelled(
     assert (timed.outlet.heard(), timed.house.watch.heard()) == ([], [])
 
 
-def test_one_of_whom_nothing_is_on_disk_may_be_sent_again(timed: Lounge) -> None:
+def test_one_of_whom_nothing_is_on_disk_may_be_sent_again(timed: AsyncTenantHarness) -> None:
     """To the next server."""
 
     async def function(ctx: Any, params: Any) -> Any:
@@ -206,28 +206,28 @@ def test_one_of_whom_nothing_is_on_disk_may_be_sent_again(timed: Lounge) -> None
     assert leaves(timed)
 
 
-def test_a_timer_that_is_left_over_wakes_nobody(lounge: Lounge) -> None:
+def test_a_timer_that_is_left_over_wakes_nobody(tenant: AsyncTenantHarness) -> None:
     """One is set for the first deadline; when it rings, nobody waits any more."""
     for seconds in (50.0, 60.0, 40.0):
-        lounge.send(seconds=seconds)
-        lounge.answer(lounge.called())
-        assert lounge.reply()["ok"]
-    timers = lounge.clock.heard()
+        tenant.send(seconds=seconds)
+        tenant.answer(tenant.called())
+        assert tenant.reply()["ok"]
+    timers = tenant.clock.heard()
     assert [round(timer.seconds) for timer in timers] == [50, 40]
-    lounge.mailbox.tell(Passivate())
-    assert leaves(lounge)
+    tenant.mailbox.tell(Passivate())
+    assert leaves(tenant)
     for timer in timers:
         assert isinstance(timer, Once)
         timer.to.tell(timer.message)
-    assert lounge.mailbox.empty()
+    assert tenant.mailbox.empty()
 
 
-def test_an_answer_that_comes_too_late_wakes_nobody(lounge: Lounge) -> None:
+def test_an_answer_that_comes_too_late_wakes_nobody(tenant: AsyncTenantHarness) -> None:
     """Its function was cancelled, and its tenant is gone."""
-    lounge.send()
-    call = lounge.called()
-    lounge.mailbox.tell(Passivate(insist=True, cancel=True))
-    assert lounge.reply()["error"]
-    assert leaves(lounge)
-    lounge.answer(call)
-    assert lounge.mailbox.empty()
+    tenant.send()
+    call = tenant.called()
+    tenant.mailbox.tell(Passivate(insist=True, cancel=True))
+    assert tenant.reply()["error"]
+    assert leaves(tenant)
+    tenant.answer(call)
+    assert tenant.mailbox.empty()

@@ -9,7 +9,7 @@ import pytest
 
 from actors.errors import Unavailable
 from actors.messages import CallConnector
-from tests.actors.tenant.outbox_harness import Crash, Depot
+from tests.actors.tenant.outbox_harness import Crash, OutboxHarness
 
 
 def crash() -> None:
@@ -24,8 +24,8 @@ def nothing() -> None:
 class Story:
     """Random orders, answers, crashes and departures; what the peer has seen of it."""
 
-    def __init__(self, depot: Depot, seed: int) -> None:
-        self.depot = depot
+    def __init__(self, harness: OutboxHarness, seed: int) -> None:
+        self.harness = harness
         self.chance = random.Random(seed)
         self.seen: list[CallConnector] = []
         self.open: list[CallConnector] = []
@@ -36,7 +36,7 @@ class Story:
         happens = self.chance.choice(
             (
                 *(self.order, self.order, self.fail, self.answer, self.answer, self.answer),
-                *(self.crash_at_commit, self.depot.crash, self.depot.rang, self.leave),
+                *(self.crash_at_commit, self.harness.crash, self.harness.rang, self.leave),
             )
         )
         happens()
@@ -44,7 +44,7 @@ class Story:
 
     def collect(self) -> None:
         """What the tenant has told the connector; some of it does not get there."""
-        for message in self.depot.operates():
+        for message in self.harness.operates():
             if self.chance.random() < 0.8:
                 self.seen.append(message)
             self.open.append(message)
@@ -52,19 +52,19 @@ class Story:
     def order(self) -> None:
         """In one of the ways to send."""
         if self.chance.random() < 0.2:
-            self.depot.call("parcels.send_two", name="heard twice")
+            self.harness.call("parcels.send_two", name="heard twice")
             return
         then = self.chance.choice(["", "parcels.heard", "parcels.heard_slowly"])
         ordered = self.chance.random() < 0.5
         name = f"{'heard' if then else 'silent'} {'ordered' if ordered else 'alone'}"
-        id_ = self.depot.call("parcels.send", name=name, then=then, ordered=ordered)
-        reply = self.depot.replies.get(id_)
+        id_ = self.harness.call("parcels.send", name=name, then=then, ordered=ordered)
+        reply = self.harness.replies.get(id_)
         if reply is not None and reply.result is not None:
             self.acknowledged.add(reply.result["key"])
 
     def fail(self) -> None:
         """A function that has sent, and is rolled back."""
-        self.depot.call(
+        self.harness.call(
             "parcels.send", name="never", fail=self.chance.choice(["refusal", "defect"])
         )
 
@@ -74,35 +74,35 @@ class Story:
             return
         message = self.open.pop(self.chance.randrange(len(self.open)))
         if self.chance.random() < 0.3:
-            self.depot.refuse(message, Unavailable("not now"))
+            self.harness.refuse(message, Unavailable("not now"))
         elif message in self.seen:
-            self.depot.accept(message)
+            self.harness.accept(message)
 
     def crash_at_commit(self) -> None:
         """At one of the next commits, before it or behind it."""
-        at = self.chance.choice([self.depot.commits, self.depot.after_commits])
+        at = self.chance.choice([self.harness.commits, self.harness.after_commits])
         at.extend([nothing] * self.chance.randrange(3))
         at.append(crash)
 
     def leave(self) -> None:
         """Passivated, and woken again."""
-        self.depot.asked_to_leave(insist=self.chance.random() < 0.5)
-        if self.depot.mailbox.incarnation is None:
-            self.depot.incarnate()
+        self.harness.asked_to_leave(insist=self.chance.random() < 0.5)
+        if self.harness.mailbox.incarnation is None:
+            self.harness.incarnate()
 
     def end_well(self) -> None:
         """No more crashes, and a peer that takes everything."""
-        self.depot.commits.clear()
-        self.depot.after_commits.clear()
-        self.depot.crash()
+        self.harness.commits.clear()
+        self.harness.after_commits.clear()
+        self.harness.crash()
         for _ in range(500):
-            for message in self.depot.operates():
+            for message in self.harness.operates():
                 self.seen.append(message)
-                self.depot.accept(message)
-            self.depot.rang()
-            if set(self.depot.states()) <= {"dead"}:
+                self.harness.accept(message)
+            self.harness.rang()
+            if set(self.harness.states()) <= {"dead"}:
                 return
-        raise AssertionError(f"still in the outbox: {self.depot.states()}")
+        raise AssertionError(f"still in the outbox: {self.harness.states()}")
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -112,18 +112,18 @@ def test_nothing_is_lost_doubled_or_made_up(
     """The parcels in the file are what was committed: the peer saw each of these keys and no other, and
     whoever was named for one has heard of it once."""
     monkeypatch.setattr("actors.tenant.outbox.relay.backoff", lambda *_: 0.0)
-    depot = Depot(tmp_path, monkeypatch)
-    story = Story(depot, seed)
+    harness = OutboxHarness(tmp_path, monkeypatch)
+    story = Story(harness, seed)
     try:
         for _ in range(40):
             story.step()
         story.end_well()
-        committed = depot.rows("SELECT key, name FROM parcels ORDER BY id")
+        committed = harness.rows("SELECT key, name FROM parcels ORDER BY id")
         keys = [key for key, _ in committed]
-        heard = depot.heard()
-        halfway = depot.rows("SELECT key FROM tenantry_outbox")
+        heard = harness.heard()
+        halfway = harness.rows("SELECT key FROM tenantry_outbox")
     finally:
-        depot.close()
+        harness.close()
 
     assert "never" not in {name for _, name in committed}
     assert story.acknowledged <= set(keys)

@@ -26,15 +26,15 @@ from actors.tenant.actor import Tenant
 from actors.tenant.outbox.attempt import ATTEMPT_SECONDS, MAX_ATTEMPTS, MAX_NOTIFICATIONS, backoff
 from actors.tenant.outbox.relay import MAX_IN_FLIGHT
 from actors.tenant.request.unit_of_work import UnitOfWork
-from tests.actors.tenant.outbox_harness import ACME, Crash, Depot
+from tests.actors.tenant.outbox_harness import ACME, Crash, OutboxHarness
 from transport.message import UNAVAILABLE, Refusal
 
 
 @pytest.fixture
-def depot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Depot]:
+def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OutboxHarness]:
     """With waits of no time, so that a ring of the clock is enough."""
     monkeypatch.setattr("actors.tenant.outbox.relay.backoff", lambda *_: 0.0)
-    made = Depot(tmp_path, monkeypatch)
+    made = OutboxHarness(tmp_path, monkeypatch)
     yield made
     made.close()
 
@@ -42,12 +42,12 @@ def depot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Depot]:
 # ---------------------------------------------------------------- leaving
 
 
-def test_it_leaves_after_the_commit_with_all_that_a_connector_needs(depot: Depot) -> None:
+def test_it_leaves_after_the_commit_with_all_that_a_connector_needs(harness: OutboxHarness) -> None:
     """Before the commit the connector has heard nothing."""
     before: list[object] = []
-    depot.commits.append(lambda: before.extend(depot.operates()))
-    key = depot.sent("a parcel")
-    (message,) = depot.operates()
+    harness.commits.append(lambda: before.extend(harness.operates()))
+    key = harness.sent("a parcel")
+    (message,) = harness.operates()
     assert before == []
     assert (message.operation, message.params, message.key) == (
         "post.deliver",
@@ -58,378 +58,390 @@ def test_it_leaves_after_the_commit_with_all_that_a_connector_needs(depot: Depot
 
 
 @pytest.mark.parametrize("fail", ["refusal", "defect"])
-def test_a_function_that_is_rolled_back_has_sent_nothing(depot: Depot, fail: str) -> None:
+def test_a_function_that_is_rolled_back_has_sent_nothing(harness: OutboxHarness, fail: str) -> None:
     """Whether it refuses or fails."""
-    depot.call("parcels.send", name="never", fail=fail)
-    assert depot.operates() == []
-    assert depot.states() == []
+    harness.call("parcels.send", name="never", fail=fail)
+    assert harness.operates() == []
+    assert harness.states() == []
 
 
-def test_a_function_that_waits_sends_stretch_by_stretch(depot: Depot) -> None:
+def test_a_function_that_waits_sends_stretch_by_stretch(harness: OutboxHarness) -> None:
     """What it sent before its wait has left although it has not ended."""
-    depot.call("parcels.send_two", name="two")
-    assert len(depot.operates()) == 2
-    assert depot.states() == ["waiting", "waiting"]
+    harness.call("parcels.send_two", name="two")
+    assert len(harness.operates()) == 2
+    assert harness.states() == ["waiting", "waiting"]
 
 
-def test_a_request_that_comes_again_sends_once(depot: Depot) -> None:
+def test_a_request_that_comes_again_sends_once(harness: OutboxHarness) -> None:
     """The id's reply is stored with what was sent."""
-    depot.call("parcels.send", id_="r-1", name="once")
-    depot.call("parcels.send", id_="r-1", name="once")
-    assert depot.replies["r-1"].meta["replayed"]
-    assert len(depot.operates()) == 1
+    harness.call("parcels.send", id_="r-1", name="once")
+    harness.call("parcels.send", id_="r-1", name="once")
+    assert harness.replies["r-1"].meta["replayed"]
+    assert len(harness.operates()) == 1
 
 
-def test_a_read_may_not_send(depot: Depot) -> None:
+def test_a_read_may_not_send(harness: OutboxHarness) -> None:
     """What it wrote would be rolled back."""
-    reply = depot.replies[depot.call("parcels.count", send=True)]
+    reply = harness.replies[harness.call("parcels.count", send=True)]
     assert reply.error is not None
     assert reply.error.code == "internal"
-    assert depot.operates() == []
+    assert harness.operates() == []
 
 
-def test_no_more_than_some_are_under_way_at_once(depot: Depot) -> None:
+def test_no_more_than_some_are_under_way_at_once(harness: OutboxHarness) -> None:
     """The next leaves as one is answered."""
     for _ in range(MAX_IN_FLIGHT + 3):
-        depot.sent(then="")
-    first, *others = depot.operates()
+        harness.sent(then="")
+    first, *others = harness.operates()
     assert len(others) == MAX_IN_FLIGHT - 1
-    depot.accept(first)
-    assert len(depot.operates()) == 1
+    harness.accept(first)
+    assert len(harness.operates()) == 1
 
 
 # ---------------------------------------------------------------- outcomes
 
 
-def test_whoever_was_named_hears_of_a_success_and_the_row_is_gone(depot: Depot) -> None:
+def test_whoever_was_named_hears_of_a_success_and_the_row_is_gone(harness: OutboxHarness) -> None:
     """Although nobody but an admin owner could call that action."""
-    key = depot.sent()
-    depot.accept(depot.operate())
-    assert depot.heard() == [(key, True)]
-    assert depot.states() == []
-    assert depot.replies.keys() != {key}
+    key = harness.sent()
+    harness.accept(harness.operate())
+    assert harness.heard() == [(key, True)]
+    assert harness.states() == []
+    assert harness.replies.keys() != {key}
 
 
-def test_hearing_of_it_and_the_end_of_the_row_are_one_commit(depot: Depot) -> None:
+def test_hearing_of_it_and_the_end_of_the_row_are_one_commit(harness: OutboxHarness) -> None:
     """A crash right after it has nothing left to tell; one right before tells it again."""
-    key = depot.sent()
-    (message,) = depot.operates()
+    key = harness.sent()
+    (message,) = harness.operates()
 
     def end() -> None:
         raise Crash
 
-    depot.after_commits.extend([lambda: None, end])  # its outcome; then whoever hears of it
-    depot.accept(message)
-    assert depot.rows("SELECT count(*) FROM tenantry_outbox") == [(0,)]
-    assert depot.heard() == [(key, True)]
+    harness.after_commits.extend([lambda: None, end])  # its outcome; then whoever hears of it
+    harness.accept(message)
+    assert harness.rows("SELECT count(*) FROM tenantry_outbox") == [(0,)]
+    assert harness.heard() == [(key, True)]
 
-    again = depot.sent()
-    (message,) = depot.operates()
-    depot.commits.extend([lambda: None, end])
-    depot.accept(message)
-    depot.rang()
-    assert depot.heard() == [(key, True), (again, True)]
-    assert depot.operates() == []  # its outcome was on disk: it is not delivered again
+    again = harness.sent()
+    (message,) = harness.operates()
+    harness.commits.extend([lambda: None, end])
+    harness.accept(message)
+    harness.rang()
+    assert harness.heard() == [(key, True), (again, True)]
+    assert harness.operates() == []  # its outcome was on disk: it is not delivered again
 
 
 @pytest.mark.parametrize(
     "error", [Unavailable("away"), DeadlineExceeded("late"), ResourceExhausted("busy")]
 )
-def test_what_may_help_is_tried_again_with_the_same_key(depot: Depot, error: Exception) -> None:
+def test_what_may_help_is_tried_again_with_the_same_key(
+    harness: OutboxHarness, error: Exception
+) -> None:
     """Nobody hears of it meanwhile."""
-    key = depot.sent()
+    key = harness.sent()
     for _ in range(3):
-        (message,) = depot.operates()
+        (message,) = harness.operates()
         assert message.key == key
-        depot.refuse(message, error)
-        assert depot.heard() == []
-        depot.rang()
-    depot.accept(depot.operate())
-    assert depot.heard() == [(key, True)]
+        harness.refuse(message, error)
+        assert harness.heard() == []
+        harness.rang()
+    harness.accept(harness.operate())
+    assert harness.heard() == [(key, True)]
 
 
-def test_what_is_too_large_to_be_looked_at_says_how_large_it_is(depot: Depot) -> None:
+def test_what_is_too_large_to_be_looked_at_says_how_large_it_is(harness: OutboxHarness) -> None:
     """A page of mails with attachments would be hundreds of megabytes; what is sent is whole."""
-    depot.sent()
+    harness.sent()
     large = json.dumps({"name": "x" * 100_000})
-    with closing(sqlite3.connect(depot.storage.path(ACME.id))) as file, file:
+    with closing(sqlite3.connect(harness.storage.path(ACME.id))) as file, file:
         file.execute("UPDATE tenantry_outbox SET params = ?", (large.encode(),))
-    (shown,) = depot.ask(ListDeliveries(dead=False, connector=None, after=0, limit=1))
+    (shown,) = harness.ask(ListDeliveries(dead=False, connector=None, after=0, limit=1))
     assert shown["params"] == {"_summary": f"{len(large)} bytes"}
 
 
 @pytest.mark.parametrize("error", [NotSubscribed("no"), FailedPrecondition("no"), KeyError("no")])
-def test_what_cannot_be_mended_by_trying_is_dead_at_once(depot: Depot, error: Exception) -> None:
+def test_what_cannot_be_mended_by_trying_is_dead_at_once(
+    harness: OutboxHarness, error: Exception
+) -> None:
     """A defect of the connector, too: the peer may have acted before it."""
-    key = depot.sent()
-    depot.refuse(depot.operate(), error)
-    assert depot.heard() == [(key, False)]
-    assert depot.states() == ["dead"]
-    depot.rang()
-    assert depot.operates() == []
+    key = harness.sent()
+    harness.refuse(harness.operate(), error)
+    assert harness.heard() == [(key, False)]
+    assert harness.states() == ["dead"]
+    harness.rang()
+    assert harness.operates() == []
 
 
-def test_it_is_given_up_after_so_many_attempts(depot: Depot) -> None:
+def test_it_is_given_up_after_so_many_attempts(harness: OutboxHarness) -> None:
     """And whoever was named hears of it once."""
-    key = depot.sent()
+    key = harness.sent()
     for _ in range(MAX_ATTEMPTS):
-        depot.refuse(depot.operate(), Unavailable("away"))
-        depot.rang()
-    assert depot.operates() == []
-    assert depot.heard() == [(key, False)]
-    assert depot.states() == ["dead"]
+        harness.refuse(harness.operate(), Unavailable("away"))
+        harness.rang()
+    assert harness.operates() == []
+    assert harness.heard() == [(key, False)]
+    assert harness.states() == ["dead"]
 
 
-def test_an_answer_that_does_not_fit_the_schema_is_a_defect(depot: Depot) -> None:
+def test_an_answer_that_does_not_fit_the_schema_is_a_defect(harness: OutboxHarness) -> None:
     """The function that hears of it may rely on its shape."""
-    key = depot.sent()
-    (message,) = depot.operates()
+    key = harness.sent()
+    (message,) = harness.operates()
     message.reply_to.set({"receipt": 7})
-    depot.run()
-    assert depot.heard() == [(key, False)]
+    harness.run()
+    assert harness.heard() == [(key, False)]
 
 
 def test_no_answer_counts_as_one_that_may_come(
-    depot: Depot, monkeypatch: pytest.MonkeyPatch
+    harness: OutboxHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A connector that was lost answers nothing."""
     monkeypatch.setattr("actors.tenant.outbox.attempt.GRACE_SECONDS", -ATTEMPT_SECONDS)
-    key = depot.sent()
-    assert len(depot.operates()) == 1
-    depot.rang()
-    assert [message.key for message in depot.operates()] == [key]
-    ((attempts, error),) = depot.rows("SELECT attempts, last_error FROM tenantry_outbox")
+    key = harness.sent()
+    assert len(harness.operates()) == 1
+    harness.rang()
+    assert [message.key for message in harness.operates()] == [key]
+    ((attempts, error),) = harness.rows("SELECT attempts, last_error FROM tenantry_outbox")
     assert attempts == 1
     assert "not answered within 60 s" in error
 
 
-def test_a_refusal_of_whoever_hears_is_final(depot: Depot) -> None:
+def test_a_refusal_of_whoever_hears_is_final(harness: OutboxHarness) -> None:
     """It stands in the tenant's log; nothing is told again."""
-    depot.sent()
-    depot.accept(depot.operate(), receipt="have them refuse")
-    assert depot.heard() == []
-    assert depot.states() == []
+    harness.sent()
+    harness.accept(harness.operate(), receipt="have them refuse")
+    assert harness.heard() == []
+    assert harness.states() == []
 
 
-def test_a_defect_of_whoever_hears_is_told_again_and_then_set_aside(depot: Depot) -> None:
+def test_a_defect_of_whoever_hears_is_told_again_and_then_set_aside(harness: OutboxHarness) -> None:
     """Its delivery is done and not repeated."""
-    depot.sent()
-    depot.accept(depot.operate(), receipt="have them fail")
+    harness.sent()
+    harness.accept(harness.operate(), receipt="have them fail")
     for _ in range(MAX_NOTIFICATIONS):
-        depot.rang()
-    assert depot.operates() == []
-    assert depot.heard() == []
-    assert depot.states() == ["dead"]
+        harness.rang()
+    assert harness.operates() == []
+    assert harness.heard() == []
+    assert harness.states() == ["dead"]
 
 
 # ---------------------------------------------------------------- order
 
 
-def test_ordered_ones_leave_one_after_another(depot: Depot) -> None:
+def test_ordered_ones_leave_one_after_another(harness: OutboxHarness) -> None:
     """A retry holds up those behind it, and nobody else."""
-    first, second = depot.sent(ordered=True), depot.sent(ordered=True)
-    other = depot.sent()
-    told = {message.key: message for message in depot.operates()}
+    first, second = harness.sent(ordered=True), harness.sent(ordered=True)
+    other = harness.sent()
+    told = {message.key: message for message in harness.operates()}
     assert set(told) == {first, other}
-    depot.refuse(told[first], Unavailable("away"))
-    depot.rang()
-    (again,) = depot.operates()
+    harness.refuse(told[first], Unavailable("away"))
+    harness.rang()
+    (again,) = harness.operates()
     assert again.key == first
-    depot.accept(again)
-    assert [message.key for message in depot.operates()] == [second]
+    harness.accept(again)
+    assert [message.key for message in harness.operates()] == [second]
 
 
-def test_a_dead_one_lets_the_next_go(depot: Depot) -> None:
+def test_a_dead_one_lets_the_next_go(harness: OutboxHarness) -> None:
     """It would wait for ever."""
-    depot.sent(ordered=True)
-    second = depot.sent(ordered=True)
-    depot.refuse(depot.operate(), FailedPrecondition("no"))
-    assert [message.key for message in depot.operates()] == [second]
+    harness.sent(ordered=True)
+    second = harness.sent(ordered=True)
+    harness.refuse(harness.operate(), FailedPrecondition("no"))
+    assert [message.key for message in harness.operates()] == [second]
 
 
 # ---------------------------------------------------------------- leaving and coming back
 
 
-def test_what_a_crash_cut_off_is_repeated_with_the_same_key(depot: Depot) -> None:
+def test_what_a_crash_cut_off_is_repeated_with_the_same_key(harness: OutboxHarness) -> None:
     """The answer to the first attempt is nobody's any more."""
-    key = depot.sent()
-    (lost,) = depot.operates()
-    depot.crash()
-    (again,) = depot.operates()
+    key = harness.sent()
+    (lost,) = harness.operates()
+    harness.crash()
+    (again,) = harness.operates()
     assert again.key == lost.key == key
-    depot.accept(lost)
-    assert depot.heard() == []
-    depot.accept(again)
-    assert depot.heard() == [(key, True)]
+    harness.accept(lost)
+    assert harness.heard() == []
+    harness.accept(again)
+    assert harness.heard() == [(key, True)]
 
 
-def test_a_tenant_with_deliveries_under_way_stays_once_and_then_leaves(depot: Depot) -> None:
+def test_a_tenant_with_deliveries_under_way_stays_once_and_then_leaves(
+    harness: OutboxHarness,
+) -> None:
     """For idleness it stays as long as that takes."""
-    depot.sent()
-    assert depot.asked_to_leave() == [PassivationDeclined(depot.mailbox)]
-    assert depot.asked_to_leave(insist=True) == [PassivationDeclined(depot.mailbox)]
-    assert depot.asked_to_leave(insist=True) == [Stopped(depot.mailbox)]
+    harness.sent()
+    assert harness.asked_to_leave() == [PassivationDeclined(harness.mailbox)]
+    assert harness.asked_to_leave(insist=True) == [PassivationDeclined(harness.mailbox)]
+    assert harness.asked_to_leave(insist=True) == [Stopped(harness.mailbox)]
 
 
-def test_a_server_that_stops_waits_for_answers_until_its_time_is_over(depot: Depot) -> None:
+def test_a_server_that_stops_waits_for_answers_until_its_time_is_over(
+    harness: OutboxHarness,
+) -> None:
     """Nothing new leaves meanwhile."""
-    depot.sent(then="")
-    depot.sent(then="")
-    first, second = depot.operates()
-    depot.mailbox.closing = time.monotonic() + 60.0
-    assert depot.asked_to_leave() == []
-    depot.accept(first)
-    assert depot.news == []
-    depot.mailbox.closing = time.monotonic()
-    depot.rang()
-    assert depot.news == [Stopped(depot.mailbox)]
-    assert depot.states() == ["waiting"]
+    harness.sent(then="")
+    harness.sent(then="")
+    first, second = harness.operates()
+    harness.mailbox.closing = time.monotonic() + 60.0
+    assert harness.asked_to_leave() == []
+    harness.accept(first)
+    assert harness.news == []
+    harness.mailbox.closing = time.monotonic()
+    harness.rang()
+    assert harness.news == [Stopped(harness.mailbox)]
+    assert harness.states() == ["waiting"]
     assert second.reply_to.done() is False
 
 
 def test_a_retry_in_the_future_lets_the_tenant_go_and_wakes_it(
-    depot: Depot, monkeypatch: pytest.MonkeyPatch
+    harness: OutboxHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the Clock, and for another process by the marker's time."""
     monkeypatch.setattr("actors.tenant.outbox.relay.backoff", lambda *_: 500.0)
-    depot.sent()
-    depot.refuse(depot.operate(), Unavailable("away"))
-    alarm = depot.clock.heard()[-1]
-    assert depot.asked_to_leave() == [Stopped(depot.mailbox)]
-    assert 400 < depot.marker.stat().st_mtime - time.time() < 501
-    assert depot.storage.due_flags(time.time()) == []
-    assert len(depot.storage.due_flags(time.time() + 501)) == 1
+    harness.sent()
+    harness.refuse(harness.operate(), Unavailable("away"))
+    alarm = harness.clock.heard()[-1]
+    assert harness.asked_to_leave() == [Stopped(harness.mailbox)]
+    assert 400 < harness.marker.stat().st_mtime - time.time() < 501
+    assert harness.storage.due_flags(time.time()) == []
+    assert len(harness.storage.due_flags(time.time() + 501)) == 1
     alarm.to.tell(alarm.message)
-    assert not depot.mailbox.empty()
+    assert not harness.mailbox.empty()
 
 
 def test_a_due_time_that_no_wait_is_as_long_as_is_brought_back(
-    depot: Depot, monkeypatch: pytest.MonkeyPatch
+    harness: OutboxHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The clock was years ahead when the attempt failed, and is right now."""
     monkeypatch.setattr("actors.tenant.outbox.relay.backoff", lambda *_: 3650 * 86_400.0)
-    depot.sent()
-    depot.refuse(depot.operate(), Unavailable("away"))
-    assert depot.operate().key
+    harness.sent()
+    harness.refuse(harness.operate(), Unavailable("away"))
+    assert harness.operate().key
     ahead = time.time() + 3650 * 86_400.0
-    os.utime(depot.marker, (ahead, ahead))
-    assert len(depot.storage.due_flags(time.time())) == 1
+    os.utime(harness.marker, (ahead, ahead))
+    assert len(harness.storage.due_flags(time.time())) == 1
 
 
-def test_the_marker_is_there_before_the_commit_and_gone_with_the_last(depot: Depot) -> None:
+def test_the_marker_is_there_before_the_commit_and_gone_with_the_last(
+    harness: OutboxHarness,
+) -> None:
     """A tenant that sends nothing has none."""
-    depot.call("parcels.count")
-    assert not depot.marker.exists()
+    harness.call("parcels.count")
+    assert not harness.marker.exists()
     seen: list[bool] = []
-    depot.commits.append(lambda: seen.append(depot.marker.exists()))
-    depot.sent(then="")
+    harness.commits.append(lambda: seen.append(harness.marker.exists()))
+    harness.sent(then="")
     assert seen == [True]
-    depot.accept(depot.operate())
-    assert depot.asked_to_leave() == [Stopped(depot.mailbox)]
-    assert not depot.marker.exists()
+    harness.accept(harness.operate())
+    assert harness.asked_to_leave() == [Stopped(harness.mailbox)]
+    assert not harness.marker.exists()
 
 
-def test_a_backup_that_was_put_back_brings_its_marker(depot: Depot) -> None:
+def test_a_backup_that_was_put_back_brings_its_marker(harness: OutboxHarness) -> None:
     """Its file has deliveries, and the directory of markers knows nothing of it."""
-    depot.sent()
-    depot.operates()
-    depot.marker.unlink()
-    depot.crash()
-    assert depot.marker.exists()
-    assert len(depot.operates()) == 1
+    harness.sent()
+    harness.operates()
+    harness.marker.unlink()
+    harness.crash()
+    assert harness.marker.exists()
+    assert len(harness.operates()) == 1
 
 
-def test_nothing_can_be_sent_where_the_marker_cannot_be_made(depot: Depot) -> None:
+def test_nothing_can_be_sent_where_the_marker_cannot_be_made(harness: OutboxHarness) -> None:
     """A delivery that a start would not find must not be there."""
-    depot.marker.parent.write_text("in the way")
-    reply = depot.replies[depot.call("parcels.send", name="never")]
+    harness.marker.parent.write_text("in the way")
+    reply = harness.replies[harness.call("parcels.send", name="never")]
     assert reply.error is not None
     assert reply.error.code == "unavailable"
-    assert depot.states() == []
+    assert harness.states() == []
 
 
-def test_a_suspended_tenant_sends_nothing_until_it_is_resumed(depot: Depot) -> None:
+def test_a_suspended_tenant_sends_nothing_until_it_is_resumed(harness: OutboxHarness) -> None:
     """What has left may end; its outcome is written down, and heard of then."""
-    first = depot.sent()
-    (message,) = depot.operates()
-    depot.suspend()
-    depot.sent()
-    depot.accept(message)
-    assert depot.operates() == []
-    assert depot.heard() == []
-    depot.resume()
-    depot.rang()
-    assert len(depot.operates()) == 1
-    assert depot.heard() == [(first, True)]
+    first = harness.sent()
+    (message,) = harness.operates()
+    harness.suspend()
+    harness.sent()
+    harness.accept(message)
+    assert harness.operates() == []
+    assert harness.heard() == []
+    harness.resume()
+    harness.rang()
+    assert len(harness.operates()) == 1
+    assert harness.heard() == [(first, True)]
 
 
 # ---------------------------------------------------------------- people
 
 
-def test_dead_letters_are_listed_and_sent_again(depot: Depot) -> None:
+def test_dead_letters_are_listed_and_sent_again(harness: OutboxHarness) -> None:
     """Under the same key, as a delivery of its own: whoever was named hears of the new outcome, too."""
-    key = depot.sent("a parcel")
-    depot.refuse(depot.operate(), NotSubscribed("not yet"))
-    (dead,) = depot.ask(ListDeliveries(True, "post", 0, 10))
+    key = harness.sent("a parcel")
+    harness.refuse(harness.operate(), NotSubscribed("not yet"))
+    (dead,) = harness.ask(ListDeliveries(True, "post", 0, 10))
     assert dead["key"] == key
     assert dead["params"] == {"name": "a parcel"}
     assert dead["last_error"] == "not_subscribed: not yet"
-    assert depot.ask(ListDeliveries(False, None, 0, 10)) == []
-    assert depot.ask(ListDeliveries(True, "pos", 0, 10)) == []
-    assert depot.ask(Redeliver(None, "mail")) == 0
-    assert depot.ask(Redeliver(dead["id"], None)) == 1
-    (message,) = depot.operates()
+    assert harness.ask(ListDeliveries(False, None, 0, 10)) == []
+    assert harness.ask(ListDeliveries(True, "pos", 0, 10)) == []
+    assert harness.ask(Redeliver(None, "mail")) == 0
+    assert harness.ask(Redeliver(dead["id"], None)) == 1
+    (message,) = harness.operates()
     assert message.key == key
-    depot.accept(message)
-    assert depot.heard() == [(key, False), (key, True)]
-    assert depot.states() == []
+    harness.accept(message)
+    assert harness.heard() == [(key, False), (key, True)]
+    assert harness.states() == []
 
 
-def test_what_was_done_and_could_not_be_told_is_told_again_and_not_done_again(depot: Depot) -> None:
+def test_what_was_done_and_could_not_be_told_is_told_again_and_not_done_again(
+    harness: OutboxHarness,
+) -> None:
     """Somebody has mended the function meanwhile."""
-    depot.sent()
-    depot.accept(depot.operate(), receipt="have them fail")
+    harness.sent()
+    harness.accept(harness.operate(), receipt="have them fail")
     for _ in range(MAX_NOTIFICATIONS):
-        depot.rang()
-    assert depot.ask(Redeliver(None, "post")) == 1
-    assert depot.operates() == []
-    assert depot.rows("SELECT state, revived FROM tenantry_outbox") == [("dead", 1)]
+        harness.rang()
+    assert harness.ask(Redeliver(None, "post")) == 1
+    assert harness.operates() == []
+    assert harness.rows("SELECT state, revived FROM tenantry_outbox") == [("dead", 1)]
 
 
 # ---------------------------------------------------------------- disks that are full
 
 
 def test_pauses_grow_while_outcomes_cannot_be_written_and_begin_anew_once_they_can(
-    depot: Depot, monkeypatch: pytest.MonkeyPatch
+    harness: OutboxHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that is full for a moment holds nothing up for half a minute."""
     monkeypatch.setattr("actors.tenant.outbox.relay.FIRST_PAUSE", 1000.0)
     monkeypatch.setattr("actors.tenant.outbox.relay.LONGEST_PAUSE", 3000.0)
-    depot.crash()
-    depot.sent()
+    harness.crash()
+    harness.sent()
     apart = UnitOfWork.run_alone
 
     def full(*_: Any) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
     def paused() -> float:
-        incarnation = depot.mailbox.incarnation
+        incarnation = harness.mailbox.incarnation
         assert isinstance(incarnation, Tenant)
         left = incarnation._relay._paused_until - time.monotonic()
         incarnation._relay._paused_until = time.monotonic()
-        depot.rang()
+        harness.rang()
         return left
 
     monkeypatch.setattr(UnitOfWork, "run_alone", full)
     for most in (1000, 2000, 3000, 3000):
-        depot.accept(depot.operate())
+        harness.accept(harness.operate())
         assert most - 100 < paused() <= most
     monkeypatch.setattr(UnitOfWork, "run_alone", apart)
-    depot.accept(depot.operate())
-    assert depot.rows("SELECT count(*) FROM tenantry_outbox") == [(0,)]
-    depot.sent()
+    harness.accept(harness.operate())
+    assert harness.rows("SELECT count(*) FROM tenantry_outbox") == [(0,)]
+    harness.sent()
     monkeypatch.setattr(UnitOfWork, "run_alone", full)
-    depot.accept(depot.operate())
+    harness.accept(harness.operate())
     assert 900 < paused() <= 1000
 
 

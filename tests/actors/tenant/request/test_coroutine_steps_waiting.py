@@ -23,7 +23,7 @@ from actors.tenant.request.connector_calls import AWAITABLE
 from actors.tenant.request.idempotency import progress_in
 from tests.actors.mailbox_harness import WAIT, House, Watch
 from tests.actors.servers import INDEX
-from tests.actors.tenant.async_harness import Lounge, Map
+from tests.actors.tenant.async_harness import AsyncTenantHarness, Map
 from tests.actors.tenant.full_disk import FINE, KEPT, LOST, Disk
 from tests.deadline import until
 from tests.faulty.functions import ADD, COUNT, HIDDEN, fill, recurse
@@ -47,15 +47,15 @@ def clock(house: House) -> Iterator[ClockMailbox]:
 
 
 @pytest.fixture
-def lounge(tmp_path: Path, house: House) -> Lounge:
+def tenant(tmp_path: Path, house: House) -> AsyncTenantHarness:
     """A tenant; what it asks of the Clock, the test has."""
-    return Lounge(tmp_path, house)
+    return AsyncTenantHarness(tmp_path, house)
 
 
 @pytest.fixture
-def timed(tmp_path: Path, house: House, clock: ClockMailbox) -> Lounge:
+def timed(tmp_path: Path, house: House, clock: ClockMailbox) -> AsyncTenantHarness:
     """One with a real Clock."""
-    return Lounge(tmp_path, house, clock)
+    return AsyncTenantHarness(tmp_path, house, clock)
 
 
 Passing = Callable[[float], None]
@@ -123,75 +123,77 @@ def fail(ctx: Context, params: Any) -> None:
 # ---------------------------------------------------------------- steps
 
 
-def test_a_function_goes_on_with_the_answer(lounge: Lounge) -> None:
+def test_a_function_goes_on_with_the_answer(tenant: AsyncTenantHarness) -> None:
     """However often; what it was asked for goes out as it was given."""
-    lounge.serve(send_letters)
-    id_ = lounge.send(times=2)
-    first = lounge.called()
+    tenant.serve(send_letters)
+    id_ = tenant.send(times=2)
+    first = tenant.called()
     assert (first.operation, first.params, first.tenant.name) == (
         "post.send", {"to": "reader 0"}, "acme",
     )  # fmt: skip
     assert first.trace_id == f"{1:032x}"
-    lounge.answer(first)
-    lounge.answer(lounge.called())
-    reply = lounge.reply()
+    tenant.answer(first)
+    tenant.answer(tenant.called())
+    reply = tenant.reply()
     assert (reply["id"], reply["result"]) == (id_, {"ids": [1, 2, 3]})
     assert reply["meta"]["version"] == 1
 
 
-def test_other_mail_is_served_while_one_waits(lounge: Lounge) -> None:
+def test_other_mail_is_served_while_one_waits(tenant: AsyncTenantHarness) -> None:
     """And sees what was committed before the wait."""
-    lounge.serve(send_letters)
-    id_ = lounge.send()
-    call = lounge.called()
-    assert lounge.count() == 1
-    assert lounge.ask("other", action="marks.add")["ok"]
-    lounge.answer(call)
-    assert lounge.reply()["id"] == id_
-    assert lounge.count() == 2
+    tenant.serve(send_letters)
+    id_ = tenant.send()
+    call = tenant.called()
+    assert tenant.count() == 1
+    assert tenant.ask("other", action="marks.add")["ok"]
+    tenant.answer(call)
+    assert tenant.reply()["id"] == id_
+    assert tenant.count() == 2
 
 
-def test_many_wait_at_once_and_end_in_any_order(lounge: Lounge) -> None:
+def test_many_wait_at_once_and_end_in_any_order(tenant: AsyncTenantHarness) -> None:
     """Each gets the answer to its own call."""
 
     async def echo(ctx: Context, params: Any) -> Map:
         letter = await ctx.call("post.send", to=params.text)
         return {"ids": [letter.number]}
 
-    lounge.serve(echo)
-    ids = [lounge.send(str(number)) for number in range(50)]
-    calls = [lounge.called() for _ in ids]
+    tenant.serve(echo)
+    ids = [tenant.send(str(number)) for number in range(50)]
+    calls = [tenant.called() for _ in ids]
     for call in reversed(calls):
-        lounge.answer(call, {"number": int(call.params["to"])})
-    replies = {reply["id"]: reply["result"] for reply in (lounge.reply() for _ in ids)}
+        tenant.answer(call, {"number": int(call.params["to"])})
+    replies = {reply["id"]: reply["result"] for reply in (tenant.reply() for _ in ids)}
     assert replies == {id_: {"ids": [number]} for number, id_ in enumerate(ids)}
 
 
-def test_plain_functions_before_and_after_are_not_disturbed(lounge: Lounge) -> None:
+def test_plain_functions_before_and_after_are_not_disturbed(tenant: AsyncTenantHarness) -> None:
     """In one turn: those before are committed first, those after come next, in the order of sending."""
-    lounge.serve(send_letters)
+    tenant.serve(send_letters)
     kinds = ["marks.add", "marks.add", "marks.slowly", "marks.add", "marks.slowly", "marks.add"]
-    sent = [lounge.send(action=kind) for kind in kinds]
+    sent = [tenant.send(action=kind) for kind in kinds]
     for _ in range(2):
-        lounge.answer(lounge.called())
-    replies = {reply["id"]: reply for reply in lounge.replies(6)}
+        tenant.answer(tenant.called())
+    replies = {reply["id"]: reply for reply in tenant.replies(6)}
     ids = [replies[id_]["result"] for id_ in sent]
     assert [ids[n]["id"] for n in (0, 1, 3, 5)] == [1, 2, 4, 6]
     assert [ids[n]["ids"][0] for n in (2, 4)] == [3, 5]
 
 
-def test_a_call_leaves_once_what_was_written_before_it_is_on_disk(lounge: Lounge) -> None:
+def test_a_call_leaves_once_what_was_written_before_it_is_on_disk(
+    tenant: AsyncTenantHarness,
+) -> None:
     """With a mark under the request's id."""
-    lounge.serve(send_letters)
-    id_ = lounge.send()
-    lounge.called()
-    assert lounge.on_disk() == 1
-    mark = progress_in(lounge.ids()[id_])
+    tenant.serve(send_letters)
+    id_ = tenant.send()
+    tenant.called()
+    assert tenant.on_disk() == 1
+    mark = progress_in(tenant.ids()[id_])
     assert mark is not None
     assert mark.steps == 1
 
 
-def test_a_stretch_that_is_rolled_back_has_called_nobody(lounge: Lounge) -> None:
+def test_a_stretch_that_is_rolled_back_has_called_nobody(tenant: AsyncTenantHarness) -> None:
     """Also where the call was made before the failure."""
 
     async def function(ctx: Context, params: Any) -> Map:
@@ -200,13 +202,13 @@ def test_a_stretch_that_is_rolled_back_has_called_nobody(lounge: Lounge) -> None
         refuse(ctx, params)
         return {"ids": [await call]}
 
-    lounge.serve(function)
-    assert lounge.ask()["error"]["code"] == "failed_precondition"
-    assert lounge.post.heard() == []
-    assert (lounge.count(), lounge.ids()) == (0, {})
+    tenant.serve(function)
+    assert tenant.ask()["error"]["code"] == "failed_precondition"
+    assert tenant.post.heard() == []
+    assert (tenant.count(), tenant.ids()) == (0, {})
 
 
-def test_now_and_the_rest_of_ctx_are_the_same_in_every_stretch(lounge: Lounge) -> None:
+def test_now_and_the_rest_of_ctx_are_the_same_in_every_stretch(tenant: AsyncTenantHarness) -> None:
     """They are the message's."""
     seen: list[tuple[Any, ...]] = []
 
@@ -216,16 +218,16 @@ def test_now_and_the_rest_of_ctx_are_the_same_in_every_stretch(lounge: Lounge) -
             await ctx.call("post.send", to="reader")
         return {"ids": []}
 
-    lounge.serve(function)
-    lounge.send()
+    tenant.serve(function)
+    tenant.send()
     for _ in range(3):
-        lounge.answer(lounge.called())
-    assert lounge.reply()["ok"]
+        tenant.answer(tenant.called())
+    assert tenant.reply()["ok"]
     assert len(seen) == 3
     assert len(set(map(repr, seen))) == 1
 
 
-def test_a_read_waits_as_well_and_leaves_nothing(lounge: Lounge) -> None:
+def test_a_read_waits_as_well_and_leaves_nothing(tenant: AsyncTenantHarness) -> None:
     """Not even its id: sent again, it is served again."""
 
     async def function(ctx: Context, params: Any) -> Map:
@@ -233,19 +235,21 @@ def test_a_read_waits_as_well_and_leaves_nothing(lounge: Lounge) -> None:
         await ctx.call("post.send", to="reader")
         return {"before": before, "after": ctx.db.scalar(COUNT)}
 
-    lounge.serve(function, "marks.watch")
+    tenant.serve(function, "marks.watch")
     for before in (0, 1):
-        id_ = lounge.send(id_="same", action="marks.watch")
-        call = lounge.called()
-        assert lounge.ask(action="marks.add")["ok"]
-        lounge.answer(call)
-        reply = lounge.reply()
+        id_ = tenant.send(id_="same", action="marks.watch")
+        call = tenant.called()
+        assert tenant.ask(action="marks.add")["ok"]
+        tenant.answer(call)
+        reply = tenant.reply()
         assert (reply["id"], reply["result"]) == (id_, {"before": before, "after": before + 1})
-        assert "same" not in lounge.ids()
+        assert "same" not in tenant.ids()
 
 
 @pytest.mark.parametrize("statement", [ADD, HIDDEN])
-def test_a_read_that_writes_after_a_wait_is_rolled_back(lounge: Lounge, statement: Any) -> None:
+def test_a_read_that_writes_after_a_wait_is_rolled_back(
+    tenant: AsyncTenantHarness, statement: Any
+) -> None:
     """As one that writes at once, whether or not the statement looks like it."""
 
     async def function(ctx: Context, params: Any) -> Map:
@@ -253,39 +257,39 @@ def test_a_read_that_writes_after_a_wait_is_rolled_back(lounge: Lounge, statemen
         ctx.db.run(statement, {"text": "by a read"})
         return {"before": 0, "after": 0}
 
-    lounge.serve(function, "marks.watch")
-    lounge.send(action="marks.watch")
-    lounge.answer(lounge.called())
-    assert lounge.reply()["error"]["code"] == "internal"
-    assert lounge.count("by a read") == 0
+    tenant.serve(function, "marks.watch")
+    tenant.send(action="marks.watch")
+    tenant.answer(tenant.called())
+    assert tenant.reply()["error"]["code"] == "internal"
+    assert tenant.count("by a read") == 0
 
 
 # ---------------------------------------------------------------- ids
 
 
-def test_the_same_id_gets_the_reply_again_and_has_one_effect(lounge: Lounge) -> None:
+def test_the_same_id_gets_the_reply_again_and_has_one_effect(tenant: AsyncTenantHarness) -> None:
     """As with any function."""
-    lounge.serve(send_letters)
-    lounge.send(id_="once")
-    lounge.answer(lounge.called())
-    first, again = lounge.reply(), lounge.ask(id_="once")
+    tenant.serve(send_letters)
+    tenant.send(id_="once")
+    tenant.answer(tenant.called())
+    first, again = tenant.reply(), tenant.ask(id_="once")
     assert again["result"] == first["result"]
     assert again["meta"]["replayed"] is True
-    assert lounge.count() == 2
+    assert tenant.count() == 2
 
 
-def test_the_log_says_of_each_what_it_was_answered(lounge: Lounge) -> None:
+def test_the_log_says_of_each_what_it_was_answered(tenant: AsyncTenantHarness) -> None:
     """One line for each reply: how long its function took, waits included, and why a stored refusal was."""
-    lounge.serve(then(refuse))
-    lounge.send(id_="halfway")
-    call = lounge.called()
+    tenant.serve(then(refuse))
+    tenant.send(id_="halfway")
+    call = tenant.called()
     began = time.monotonic()
     until(lambda: time.monotonic() > began + 0.05, "some time")
-    lounge.answer(call)
-    lounge.reply()
-    lounge.ask(id_="halfway")
-    lounge.count()
-    first, again = lounge.lines()[:2]  # the line of the count may be told after its reply
+    tenant.answer(call)
+    tenant.reply()
+    tenant.ask(id_="halfway")
+    tenant.count()
+    first, again = tenant.lines()[:2]  # the line of the count may be told after its reply
     assert (first.outcome, first.replayed) == ("failed_precondition", False)
     assert first.handled_ms >= 50
     assert (again.outcome, again.replayed) == ("failed_precondition", True)
@@ -294,7 +298,7 @@ def test_the_log_says_of_each_what_it_was_answered(lounge: Lounge) -> None:
 
 @pytest.mark.parametrize("writes_first", [True, False])
 def test_while_it_is_worked_on_the_same_id_is_asked_to_wait(
-    lounge: Lounge, writes_first: bool
+    tenant: AsyncTenantHarness, writes_first: bool
 ) -> None:
     """Whether or not something of it is on disk; and one with other content is refused."""
 
@@ -304,19 +308,19 @@ def test_while_it_is_worked_on_the_same_id_is_asked_to_wait(
         await ctx.call("post.send", to="reader")
         return {"ids": []}
 
-    lounge.serve(function)
-    lounge.send(id_="once")
-    call = lounge.called()
-    busy = lounge.ask(id_="once")["error"]
+    tenant.serve(function)
+    tenant.send(id_="once")
+    call = tenant.called()
+    busy = tenant.ask(id_="once")["error"]
     assert busy["code"] == "unavailable"
     assert busy["retry_after_ms"] > 0
     assert "still worked on" in busy["message"]
-    other = lounge.ask("other", id_="once")["error"]
+    other = tenant.ask("other", id_="once")["error"]
     assert other["code"] == "invalid_argument"
-    lounge.answer(call)
-    assert lounge.reply()["ok"]
-    assert lounge.ask(id_="once")["meta"]["replayed"] is True
-    assert lounge.post.heard() == []
+    tenant.answer(call)
+    assert tenant.reply()["ok"]
+    assert tenant.ask(id_="once")["meta"]["replayed"] is True
+    assert tenant.post.heard() == []
 
 
 @pytest.mark.parametrize(
@@ -324,24 +328,24 @@ def test_while_it_is_worked_on_the_same_id_is_asked_to_wait(
     [(refuse, "failed_precondition"), (fail, "internal"), (recurse, "internal")],
 )
 def test_a_later_stretch_that_fails_takes_itself_back_and_is_the_answer_for_good(
-    lounge: Lounge, what: Any, code: str
+    tenant: AsyncTenantHarness, what: Any, code: str
 ) -> None:
     """Since an earlier one is on disk, nothing of it may run again."""
-    lounge.serve(then(what))
-    lounge.send(id_="halfway")
-    lounge.answer(lounge.called())
-    first = lounge.reply()
+    tenant.serve(then(what))
+    tenant.send(id_="halfway")
+    tenant.answer(tenant.called())
+    first = tenant.reply()
     assert first["error"]["code"] == code
     assert "one step of it was committed" in first["error"]["message"]
     assert "secret" not in str(first)
-    again = lounge.ask(id_="halfway")
+    again = tenant.ask(id_="halfway")
     assert again["error"] == first["error"]
     assert again["meta"]["replayed"] is True
-    assert lounge.count() == 1
-    assert lounge.post.heard() == []
+    assert tenant.count() == 1
+    assert tenant.post.heard() == []
 
 
-def test_a_failure_before_anything_is_on_disk_is_not_kept(lounge: Lounge) -> None:
+def test_a_failure_before_anything_is_on_disk_is_not_kept(tenant: AsyncTenantHarness) -> None:
     """Sent again, it is served again."""
 
     async def function(ctx: Context, params: Any) -> Map:
@@ -349,47 +353,49 @@ def test_a_failure_before_anything_is_on_disk_is_not_kept(lounge: Lounge) -> Non
         refuse(ctx, params)
         return {"ids": []}
 
-    lounge.serve(function)
+    tenant.serve(function)
     for _ in range(2):
-        lounge.send(id_="refused")
-        lounge.answer(lounge.called())
-        error = lounge.reply()["error"]
+        tenant.send(id_="refused")
+        tenant.answer(tenant.called())
+        error = tenant.reply()["error"]
         assert error["message"] == "the reader is away"
         assert error["user_message"] == "Please try tomorrow."
-    assert lounge.ids() == {}
+    assert tenant.ids() == {}
 
 
 def test_what_an_incarnation_left_unfinished_is_aborted_and_not_run_again(
-    lounge: Lounge, house: House
+    tenant: AsyncTenantHarness, house: House
 ) -> None:
     """The caller hears it at once, and whoever sends the id again hears what is on disk, and when it was."""
-    lounge.serve(send_letters)
-    lounge.send(id_="cut", times=3)
-    lounge.answer(lounge.called())
-    late = lounge.called()
+    tenant.serve(send_letters)
+    tenant.send(id_="cut", times=3)
+    tenant.answer(tenant.called())
+    late = tenant.called()
     before = time.time()
-    lounge.mailbox.tell("no message of a tenant's")
-    first = lounge.reply()["error"]
+    tenant.mailbox.tell("no message of a tenant's")
+    first = tenant.reply()["error"]
     assert first["code"] == "unavailable"
     assert "2 steps of it were committed" in first["message"]
     assert "retry_after_ms" not in first
     assert isinstance(house.watch.hear(), Crashed)
-    lounge.mailbox.get()
-    lounge.enter()
-    lounge.answer(late)
+    tenant.mailbox.get()
+    tenant.enter()
+    tenant.answer(late)
     for _ in range(2):
-        error = lounge.ask(id_="cut", times=3)["error"]
+        error = tenant.ask(id_="cut", times=3)["error"]
         assert error["code"] == "aborted"
         assert "2 steps of it were committed, the first at 20" in error["message"]
-    assert lounge.ask("other", id_="cut")["error"]["code"] == "invalid_argument"
-    assert lounge.count() == 2
-    assert lounge.post.heard() == []
-    mark = progress_in(lounge.ids()["cut"])
+    assert tenant.ask("other", id_="cut")["error"]["code"] == "invalid_argument"
+    assert tenant.count() == 2
+    assert tenant.post.heard() == []
+    mark = progress_in(tenant.ids()["cut"])
     assert mark is not None
     assert mark.first <= mark.last <= before
 
 
-def test_an_id_that_another_request_used_meanwhile_is_not_used_twice(lounge: Lounge) -> None:
+def test_an_id_that_another_request_used_meanwhile_is_not_used_twice(
+    tenant: AsyncTenantHarness,
+) -> None:
     """A plain version took the place of one that waits and has nothing on disk: one of the two counts."""
 
     async def function(ctx: Context, params: Any) -> Map:
@@ -399,22 +405,24 @@ def test_an_id_that_another_request_used_meanwhile_is_not_used_twice(lounge: Lou
     def plain(ctx: Context, params: Any) -> Map:
         return {"ids": [ctx.db.scalar(ADD, {"text": params.text})]}
 
-    lounge.serve(function, is_async=True)
-    lounge.send(id_="once")
-    call = lounge.called()
-    lounge.serve(plain, is_async=False)
-    assert lounge.ask(id_="once")["ok"]
-    lounge.answer(call)
-    error = lounge.reply()["error"]
+    tenant.serve(function, is_async=True)
+    tenant.send(id_="once")
+    call = tenant.called()
+    tenant.serve(plain, is_async=False)
+    assert tenant.ask(id_="once")["ok"]
+    tenant.answer(call)
+    error = tenant.reply()["error"]
     assert error["code"] == "aborted"
     assert "nothing was kept" in error["message"]
-    assert lounge.count() == 1
+    assert tenant.count() == 1
 
 
 # ---------------------------------------------------------------- what may be awaited and called
 
 
-def test_awaiting_anything_else_is_an_error_that_says_what_may_be(lounge: Lounge) -> None:
+def test_awaiting_anything_else_is_an_error_that_says_what_may_be(
+    tenant: AsyncTenantHarness,
+) -> None:
     """Inside the function, which may go on."""
     said: list[str] = []
 
@@ -427,14 +435,14 @@ def test_awaiting_anything_else_is_an_error_that_says_what_may_be(lounge: Lounge
         await asyncio.sleep(1)
         return {"ids": []}
 
-    lounge.serve(function)
-    lounge.send()
-    lounge.answer(lounge.called())
-    assert lounge.reply()["error"]["code"] == "internal"
+    tenant.serve(function)
+    tenant.send()
+    tenant.answer(tenant.called())
+    assert tenant.reply()["error"]["code"] == "internal"
     assert said == [AWAITABLE]
 
 
-def test_a_call_that_was_not_awaited_fails_the_request(lounge: Lounge) -> None:
+def test_a_call_that_was_not_awaited_fails_the_request(tenant: AsyncTenantHarness) -> None:
     """What the function wrote in that step is taken back: it cannot have meant it."""
 
     async def function(ctx: Context, params: Any) -> Map:
@@ -442,12 +450,12 @@ def test_a_call_that_was_not_awaited_fails_the_request(lounge: Lounge) -> None:
         ctx.call("post.send", to="reader")
         return {"ids": []}
 
-    lounge.serve(function)
-    assert lounge.ask()["error"]["code"] == "internal"
-    assert (lounge.count(), lounge.post.heard()) == (0, [])
+    tenant.serve(function)
+    assert tenant.ask()["error"]["code"] == "internal"
+    assert (tenant.count(), tenant.post.heard()) == (0, [])
 
 
-def test_a_refusal_of_the_connector_can_be_caught(lounge: Lounge) -> None:
+def test_a_refusal_of_the_connector_can_be_caught(tenant: AsyncTenantHarness) -> None:
     """It is raised at the await."""
 
     async def function(ctx: Context, params: Any) -> Map:
@@ -457,10 +465,10 @@ def test_a_refusal_of_the_connector_can_be_caught(lounge: Lounge) -> None:
             return {"ids": [len(str(refusal))]}
         return {"ids": []}
 
-    lounge.serve(function)
-    lounge.send()
-    lounge.answer(lounge.called(), FailedPrecondition("gone"))
-    assert lounge.reply()["result"] == {"ids": [4]}
+    tenant.serve(function)
+    tenant.send()
+    tenant.answer(tenant.called(), FailedPrecondition("gone"))
+    assert tenant.reply()["result"] == {"ids": [4]}
 
 
 @pytest.mark.parametrize(
@@ -473,26 +481,26 @@ def test_a_refusal_of_the_connector_can_be_caught(lounge: Lounge) -> None:
     ],
 )
 def test_what_a_connector_answers_wrongly_is_the_request_s_failure(
-    lounge: Lounge, answer: Any, code: str
+    tenant: AsyncTenantHarness, answer: Any, code: str
 ) -> None:
     """Unless the function catches it."""
-    lounge.serve(send_letters)
-    lounge.send()
-    lounge.answer(lounge.called(), answer)
-    assert lounge.reply()["error"]["code"] == code
-    assert lounge.count() == 1
+    tenant.serve(send_letters)
+    tenant.send()
+    tenant.answer(tenant.called(), answer)
+    assert tenant.reply()["error"]["code"] == code
+    assert tenant.count() == 1
 
 
 def test_a_connector_that_is_not_there_says_so_at_the_await(tmp_path: Path, house: House) -> None:
     """As a dummy does."""
-    lounge = Lounge(tmp_path, house, connectors={})
-    lounge.serve(send_letters)
-    error = lounge.ask()["error"]
+    tenant = AsyncTenantHarness(tmp_path, house, connectors={})
+    tenant.serve(send_letters)
+    error = tenant.ask()["error"]
     assert error["code"] == "unimplemented"
     assert "connector post: to be implemented" in error["message"]
 
 
-def test_ctx_db_is_nobody_s_while_its_function_waits(lounge: Lounge) -> None:
+def test_ctx_db_is_nobody_s_while_its_function_waits(tenant: AsyncTenantHarness) -> None:
     """Whoever got hold of it."""
     kept: list[Context] = []
 
@@ -506,39 +514,41 @@ def test_ctx_db_is_nobody_s_while_its_function_waits(lounge: Lounge) -> None:
             kept[0].db.scalar(ADD, {"text": "stolen"})
         return {"id": 1}
 
-    lounge.serve(function)
-    lounge.serve(thief, "marks.add")
-    lounge.send()
-    call = lounge.called()
-    assert lounge.ask(action="marks.add")["ok"]
-    lounge.answer(call)
-    assert lounge.reply()["result"] == {"ids": [1]}
-    assert lounge.count("stolen") == 0
+    tenant.serve(function)
+    tenant.serve(thief, "marks.add")
+    tenant.send()
+    call = tenant.called()
+    assert tenant.ask(action="marks.add")["ok"]
+    tenant.answer(call)
+    assert tenant.reply()["result"] == {"ids": [1]}
+    assert tenant.count("stolen") == 0
 
 
 # ---------------------------------------------------------------- limits
 
 
 def test_more_than_may_wait_are_refused_at_once(
-    lounge: Lounge, monkeypatch: pytest.MonkeyPatch
+    tenant: AsyncTenantHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Plain functions are not; and there is room again when one has ended."""
     monkeypatch.setattr("actors.tenant.request.suspended.MAX_SUSPENDED", 3)
-    lounge.serve(send_letters)
-    ids = [lounge.send(str(number)) for number in range(3)]
-    calls = [lounge.called() for _ in ids]
-    error = lounge.ask("one more", id_="fourth")["error"]
+    tenant.serve(send_letters)
+    ids = [tenant.send(str(number)) for number in range(3)]
+    calls = [tenant.called() for _ in ids]
+    error = tenant.ask("one more", id_="fourth")["error"]
     assert error["code"] == "resource_exhausted"
     assert error["retry_after_ms"] > 0
-    assert lounge.ask(action="marks.add")["ok"]
-    lounge.answer(calls[0])
-    assert lounge.reply()["ok"]
-    lounge.send("one more", id_="fourth")
-    lounge.answer(lounge.called())
-    assert lounge.reply()["ok"]
+    assert tenant.ask(action="marks.add")["ok"]
+    tenant.answer(calls[0])
+    assert tenant.reply()["ok"]
+    tenant.send("one more", id_="fourth")
+    tenant.answer(tenant.called())
+    assert tenant.reply()["ok"]
 
 
-def test_each_stretch_is_charged_and_none_but_the_first_is_refused(lounge: Lounge) -> None:
+def test_each_stretch_is_charged_and_none_but_the_first_is_refused(
+    tenant: AsyncTenantHarness,
+) -> None:
     """A function that has begun is not ended halfway for what it costs."""
 
     async def function(ctx: Context, params: Any) -> Map:
@@ -549,20 +559,20 @@ def test_each_stretch_is_charged_and_none_but_the_first_is_refused(lounge: Loung
                 pass
         return {"ids": []}
 
-    lounge.serve(function)
-    lounge.limit(function_ms_per_second=4.0)
-    lounge.send()
+    tenant.serve(function)
+    tenant.limit(function_ms_per_second=4.0)
+    tenant.send()
     for _ in range(2):
-        lounge.answer(lounge.called())
-    assert lounge.reply()["ok"]
-    error = lounge.ask()["error"]
+        tenant.answer(tenant.called())
+    assert tenant.reply()["ok"]
+    error = tenant.ask()["error"]
     assert error["code"] == "resource_exhausted"
     assert error["retry_after_ms"] > 0
 
 
 @pytest.mark.parametrize("writes_first", [True, False])
 def test_what_waits_past_the_deadline_is_closed_and_says_what_is_kept(
-    timed: Lounge, later: Passing, writes_first: bool
+    timed: AsyncTenantHarness, later: Passing, writes_first: bool
 ) -> None:
     """Its `finally` runs, without a database; a late answer is nobody's."""
     cleaned: list[str] = []
@@ -596,18 +606,20 @@ def test_what_waits_past_the_deadline_is_closed_and_says_what_is_kept(
     assert (timed.post.heard(), timed.outlet.heard()) == ([], [])
 
 
-def test_an_answer_after_the_deadline_is_no_answer(lounge: Lounge, passed: Passing) -> None:
+def test_an_answer_after_the_deadline_is_no_answer(
+    tenant: AsyncTenantHarness, passed: Passing
+) -> None:
     """Also where the Clock is late."""
-    lounge.serve(send_letters)
-    lounge.send(seconds=60.0)
-    call = lounge.called()
+    tenant.serve(send_letters)
+    tenant.send(seconds=60.0)
+    call = tenant.called()
     passed(60.0)
-    lounge.answer(call)
-    assert lounge.reply()["error"]["code"] == "deadline_exceeded"
-    assert lounge.count() == 1
+    tenant.answer(call)
+    assert tenant.reply()["error"]["code"] == "deadline_exceeded"
+    assert tenant.count() == 1
 
 
-def test_deadlines_come_in_their_own_order(timed: Lounge, later: Passing) -> None:
+def test_deadlines_come_in_their_own_order(timed: AsyncTenantHarness, later: Passing) -> None:
     """Whoever was first to wait; one timer serves them all."""
     timed.serve(send_letters)
     ids = [timed.send(seconds=seconds) for seconds in (180.0, 60.0, 600.0, 120.0)]
@@ -620,7 +632,7 @@ def test_deadlines_come_in_their_own_order(timed: Lounge, later: Passing) -> Non
 
 
 def test_a_function_that_clings_to_its_wait_is_closed_all_the_same(
-    timed: Lounge, later: Passing
+    timed: AsyncTenantHarness, later: Passing
 ) -> None:
     """That it waits in its `finally` is its own failure."""
 
@@ -643,20 +655,22 @@ def test_a_function_that_clings_to_its_wait_is_closed_all_the_same(
 # ---------------------------------------------------------------- disks
 
 
-def test_a_full_database_ends_the_stretch_and_keeps_the_one_before(lounge: Lounge) -> None:
+def test_a_full_database_ends_the_stretch_and_keeps_the_one_before(
+    tenant: AsyncTenantHarness,
+) -> None:
     """SQLite has rolled back the transaction by itself; others are served on."""
-    lounge.serve(then(fill))
-    lounge.send(id_="full")
-    lounge.answer(lounge.called())
-    error = lounge.reply()["error"]
+    tenant.serve(then(fill))
+    tenant.send(id_="full")
+    tenant.answer(tenant.called())
+    error = tenant.reply()["error"]
     assert error["code"] == "resource_exhausted"
     assert "one step of it was committed" in error["message"]
-    assert lounge.ask(id_="full")["error"] == error
-    assert lounge.count() == 1
-    assert lounge.ask(action="marks.add")["ok"]
+    assert tenant.ask(id_="full")["error"] == error
+    assert tenant.count() == 1
+    assert tenant.ask(action="marks.add")["ok"]
 
 
-def test_a_function_cannot_hide_that_its_stretch_is_lost(lounge: Lounge) -> None:
+def test_a_function_cannot_hide_that_its_stretch_is_lost(tenant: AsyncTenantHarness) -> None:
     """Whether it ends or waits after it has caught the error."""
 
     async def function(ctx: Context, params: Any) -> Map:
@@ -667,15 +681,17 @@ def test_a_function_cannot_hide_that_its_stretch_is_lost(lounge: Lounge) -> None
         await ctx.call("post.send", to="reader")
         return {"ids": []}
 
-    lounge.serve(function)
-    lounge.send(id_="hidden")
-    lounge.answer(lounge.called())
-    assert lounge.reply()["error"]["code"] == "internal"
-    assert lounge.post.heard() == []
-    assert lounge.count() == 1
+    tenant.serve(function)
+    tenant.send(id_="hidden")
+    tenant.answer(tenant.called())
+    assert tenant.reply()["error"]["code"] == "internal"
+    assert tenant.post.heard() == []
+    assert tenant.count() == 1
 
 
-def test_a_first_stretch_that_is_lost_has_called_nobody(disk: Disk, lounge: Lounge) -> None:
+def test_a_first_stretch_that_is_lost_has_called_nobody(
+    disk: Disk, tenant: AsyncTenantHarness
+) -> None:
     """The caller is refused as of any commit that fails; sent again, it is served."""
     cleaned: list[None] = []
 
@@ -686,61 +702,63 @@ def test_a_first_stretch_that_is_lost_has_called_nobody(disk: Disk, lounge: Loun
             cleaned.append(None)
 
     disk.append(LOST)
-    lounge.serve(function)
-    error = lounge.ask(id_="lost")["error"]
+    tenant.serve(function)
+    error = tenant.ask(id_="lost")["error"]
     assert error["code"] == "unavailable"
     assert error["retry_after_ms"] > 0
-    assert lounge.post.heard() == []
+    assert tenant.post.heard() == []
     assert len(cleaned) == 1
-    assert lounge.count() == 0
-    lounge.send(id_="lost")
-    lounge.answer(lounge.called())
-    assert lounge.reply()["ok"]
-    assert lounge.count() == 2
+    assert tenant.count() == 0
+    tenant.send(id_="lost")
+    tenant.answer(tenant.called())
+    assert tenant.reply()["ok"]
+    assert tenant.count() == 2
 
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_later_stretch_that_is_lost_is_the_end_of_it(
-    disk: Disk, lounge: Lounge, times: int
+    disk: Disk, tenant: AsyncTenantHarness, times: int
 ) -> None:
     """Whether it would have waited again or answered: what is said is what is on disk."""
     disk.extend([FINE, LOST])
-    lounge.serve(send_letters)
-    lounge.send(id_="lost", times=times)
-    lounge.answer(lounge.called())
-    error = lounge.reply()["error"]
+    tenant.serve(send_letters)
+    tenant.send(id_="lost", times=times)
+    tenant.answer(tenant.called())
+    error = tenant.reply()["error"]
     assert error["code"] == "aborted"
     assert "one step of it was committed" in error["message"]
-    assert lounge.post.heard() == []
-    assert lounge.count() == 1
-    again = lounge.ask(id_="lost", times=times)["error"]
+    assert tenant.post.heard() == []
+    assert tenant.count() == 1
+    again = tenant.ask(id_="lost", times=times)["error"]
     assert again["code"] == "aborted"
     assert "one step of it was committed" in again["message"]
 
 
 @pytest.mark.parametrize("fates", [[KEPT], [FINE, KEPT], [FINE, FINE, KEPT], [KEPT, KEPT, KEPT]])
 def test_a_stretch_that_is_on_disk_all_the_same_counts(
-    disk: Disk, lounge: Lounge, fates: list[str]
+    disk: Disk, tenant: AsyncTenantHarness, fates: list[str]
 ) -> None:
     """The table of ids tells: the function goes on, in the database that was opened anew."""
     disk.extend(fates)
-    lounge.serve(send_letters)
-    lounge.send(times=2)
+    tenant.serve(send_letters)
+    tenant.send(times=2)
     for _ in range(2):
-        lounge.answer(lounge.called())
-    assert lounge.reply()["result"] == {"ids": [1, 2, 3]}
+        tenant.answer(tenant.called())
+    assert tenant.reply()["result"] == {"ids": [1, 2, 3]}
     assert not disk
 
 
-def test_those_who_wait_outlive_a_commit_of_others_that_fails(disk: Disk, lounge: Lounge) -> None:
+def test_those_who_wait_outlive_a_commit_of_others_that_fails(
+    disk: Disk, tenant: AsyncTenantHarness
+) -> None:
     """Their ctx.db is that of the database that is open by then."""
-    lounge.serve(send_letters)
-    id_ = lounge.send()
-    call = lounge.called()
+    tenant.serve(send_letters)
+    id_ = tenant.send()
+    call = tenant.called()
     disk.append(LOST)
-    assert lounge.ask("other", action="marks.add")["error"]["code"] == "unavailable"
-    lounge.answer(call)
-    reply = lounge.reply()
+    assert tenant.ask("other", action="marks.add")["error"]["code"] == "unavailable"
+    tenant.answer(call)
+    reply = tenant.reply()
     assert (reply["id"], reply["result"]) == (id_, {"ids": [1, 2]})
 
 
@@ -776,17 +794,19 @@ def test_a_function_ends_on_the_version_it_began_on(tmp_path: Path, house: House
     (path.parent / "new.py").write_text(NEW)
     one = path.read_text().replace("functions:add_slowly", "old:slowly")
     path.write_text(one)
-    lounge = Lounge(tmp_path, house, table=RoutingTable.build(read_index(path), "local-dev"))
-    lounge.send(id_="old")
-    call = lounge.called()
+    tenant = AsyncTenantHarness(
+        tmp_path, house, table=RoutingTable.build(read_index(path), "local-dev")
+    )
+    tenant.send(id_="old")
+    call = tenant.called()
 
     two = one.replace('properties.ids = { type = "array", items = { type = "integer" } }',
                       'properties.other = { type = "string" }').replace('["ids"]', '["other"]')  # fmt: skip
     path.write_text(two.replace('["timer.sleep", "post.send"]', "[]") + NEWER)
-    lounge.snapshot.current = RoutingTable.build(read_index(path), "local-dev")
-    new = lounge.ask("new")
+    tenant.snapshot.current = RoutingTable.build(read_index(path), "local-dev")
+    new = tenant.ask("new")
     assert (new["result"], new["meta"]["version"]) == ({"other": "new"}, 2)
-    lounge.answer(call)
-    old = lounge.reply()
+    tenant.answer(call)
+    old = tenant.reply()
 
     assert (old["id"], old["result"], old["meta"]["version"]) == ("old", {"ids": [42]}, 1)

@@ -17,7 +17,7 @@ from actors.errors import FailedPrecondition
 from actors.messages import CallConnector
 from actors.tenant.context import Context
 from tests.actors.mailbox_harness import House
-from tests.actors.tenant.async_harness import ACME, Lounge, Map
+from tests.actors.tenant.async_harness import ACME, AsyncTenantHarness, Map
 from tests.actors.tenant.full_disk import FINE, KEPT, LOST, Disk
 from tests.faulty.functions import ADD
 
@@ -52,53 +52,55 @@ def test_replies_say_what_is_on_disk(
     disk.clear()
     house = House(threads=1)
     with tempfile.TemporaryDirectory() as directory:
-        lounge = Lounge(Path(directory), house)
-        lounge.serve(play)
+        tenant = AsyncTenantHarness(Path(directory), house)
+        tenant.serve(play)
         disk.extend(fates)
         try:
-            check(lounge, plays, data)
+            check(tenant, plays, data)
         finally:
             disk.clear()
             house.empty()
 
 
-def check(lounge: Lounge, plays: list[str], data: st.DataObject) -> None:
+def check(tenant: AsyncTenantHarness, plays: list[str], data: st.DataObject) -> None:
     """Play all of it; then compare."""
-    sent = [lounge.send(f"{n}:{steps}", id_=str(n)) for n, steps in enumerate(plays)]
+    sent = [tenant.send(f"{n}:{steps}", id_=str(n)) for n, steps in enumerate(plays)]
     first: dict[str, Map] = {}
     waiting: deque[CallConnector] = deque()
     while len(first) < len(sent):
-        listen(lounge, first, waiting)
+        listen(tenant, first, waiting)
         if bool(waiting) and data.draw(st.booleans(), "an answer"):
             waiting.rotate(data.draw(st.integers(0, len(waiting) - 1), "whose"))
-            lounge.answer(waiting.popleft())
+            tenant.answer(waiting.popleft())
         elif data.draw(st.booleans(), "sent again"):
-            again(lounge, plays, data.draw(st.sampled_from(sent), "which"), first)
+            again(tenant, plays, data.draw(st.sampled_from(sent), "which"), first)
         elif waiting:
-            lounge.answer(waiting.popleft())
-    assert lounge.outlet.heard() == []
+            tenant.answer(waiting.popleft())
+    assert tenant.outlet.heard() == []
     for id_, reply in first.items():
-        assert marks_on_disk(lounge, id_) == told(reply, plays[int(id_)]), (reply, plays[int(id_)])
+        assert marks_on_disk(tenant, id_) == told(reply, plays[int(id_)]), (reply, plays[int(id_)])
 
 
-def listen(lounge: Lounge, first: dict[str, Map], waiting: deque[CallConnector]) -> None:
+def listen(
+    tenant: AsyncTenantHarness, first: dict[str, Map], waiting: deque[CallConnector]
+) -> None:
     """Everything that has come by the time the tenant has served its mail."""
-    ping = lounge.send("nothing", action="marks.count")
+    ping = tenant.send("nothing", action="marks.count")
     while True:
-        for reply in lounge.replies(1):
+        for reply in tenant.replies(1):
             if reply["id"] == ping:
-                waiting.extend(lounge.post.heard())
+                waiting.extend(tenant.post.heard())
                 return
             assert reply["id"] not in first, "two replies to one request"
             first[reply["id"]] = reply
 
 
-def again(lounge: Lounge, plays: list[str], id_: str, first: dict[str, Map]) -> None:
+def again(tenant: AsyncTenantHarness, plays: list[str], id_: str, first: dict[str, Map]) -> None:
     """Send it once more: one that is answered for good gets the same answer, one under way has to wait."""
     if id_ in first and not is_final(first[id_]):
         return
-    lounge.send(f"{id_}:{plays[int(id_)]}", id_=id_)
-    reply = next(each for each in lounge.replies(1))
+    tenant.send(f"{id_}:{plays[int(id_)]}", id_=id_)
+    reply = next(each for each in tenant.replies(1))
     assert reply["id"] == id_
     if id_ not in first:
         assert reply.get("error", {}).get("code") == "unavailable" or is_lost(reply), reply
@@ -128,8 +130,8 @@ def told(reply: Map, steps: str) -> int:
     return sum(wrote[:steps])
 
 
-def marks_on_disk(lounge: Lounge, name: str) -> int:
+def marks_on_disk(tenant: AsyncTenantHarness, name: str) -> int:
     """Committed ones."""
-    with closing(sqlite3.connect(lounge.storage.path(ACME.id))) as reader:
+    with closing(sqlite3.connect(tenant.storage.path(ACME.id))) as reader:
         query = "SELECT count(*) FROM marks WHERE text = ?"
         return int(reader.execute(query, (name,)).fetchone()[0])
