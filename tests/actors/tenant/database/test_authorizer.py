@@ -27,8 +27,8 @@ from tests.actors.tenant.database import test_authorizer
 from tests.actors.tenant.library_application import (
     Library,
     books,
+    function_scope,
     history,
-    lend,
     readers,
     shelves,
     titles,
@@ -42,7 +42,7 @@ def stocked(library: Library) -> TenantDatabase:
     database = library.open(library.create(), test_authorizer)
     database.begin()
     database.store_reply("t_1", "a", b"d", b"r", 0)
-    with lend(database) as db:
+    with function_scope(database) as db:
         db.run(insert(shelves), {"id": 1, "name": "fiction"})
         db.run(insert(books), [{"title": "Ada", "shelf_id": 1}, {"title": "Bob", "shelf_id": 1}])
     return database
@@ -51,7 +51,7 @@ def stocked(library: Library) -> TenantDatabase:
 @pytest.fixture
 def execute(stocked: TenantDatabase) -> Iterator[Execute]:
     """The driver itself, as if every check of statements had been passed."""
-    with lend(stocked):
+    with function_scope(stocked):
         yield stocked._driver.execute
 
 
@@ -182,14 +182,14 @@ def test_it_is_allowed_as_the_first_statement_of_a_connection_too(
     """A full-text index is connected at its first use, and SQLite asks the authorizer about that."""
     database = library.open(library.create())
     database.begin()
-    with lend(database):
+    with function_scope(database):
         database._driver.execute(sql).fetchall()
 
 
 def test_triggers_cascades_and_full_text_run_as_parts_of_a_statement(
     stocked: TenantDatabase,
 ) -> None:
-    with lend(stocked) as db:
+    with function_scope(stocked) as db:
         assert db.scalar(select(func.count()).select_from(history)) == 2
         db.run(insert(titles).values(title=bindparam("t")), {"t": "Ada"})
         assert db.all(select(titles.c.rowid).where(titles.c.titles.match("ada")))
@@ -217,7 +217,7 @@ REGEXP = select(books.c.id).where(books.c.title.regexp_match("(a+)+$"))
 def test_the_refusal_says_what_was_denied(
     stocked: TenantDatabase, statement: Any, said: str
 ) -> None:
-    with lend(stocked) as db:
+    with function_scope(stocked) as db:
         for _ in range(3):
             with pytest.raises((StatementRefused, DBAPIError), match=said):
                 db.run(statement) if statement.is_dml else db.all(statement)
@@ -271,7 +271,10 @@ def test_a_trigger_cannot_write_a_full_text_index(library: Library) -> None:
         )
     database = library.open(tenant_id)
     database.begin()
-    with lend(database) as db, pytest.raises(DBAPIError, match="unsafe use of virtual table"):
+    with (
+        function_scope(database) as db,
+        pytest.raises(DBAPIError, match="unsafe use of virtual table"),
+    ):
         db.run(insert(readers), {"name": "Cleo"})
 
 
@@ -284,5 +287,5 @@ def test_the_engine_itself_may_do_no_more_than_it_needs(stocked: TenantDatabase)
 
 def test_many_rows_returning_fit_into_the_limit_of_variables(stocked: TenantDatabase) -> None:
     statement = insert(readers).returning(readers.c.id)
-    with lend(stocked) as db:
+    with function_scope(stocked) as db:
         assert db.run(statement, [{"id": n, "name": str(n)} for n in range(1, 3_001)]) == 3_000

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from actors.errors import DatabaseProblem, MigrationNeeded
 from actors.tenant.database.connection import LIMITS, StorageLimits
 from actors.tenant.database.database import TenantDatabase
-from tests.actors.tenant.library_application import Library, lend, shelves
+from tests.actors.tenant.library_application import Library, function_scope, shelves
 
 DESCRIPTORS = Path("/proc/self/fd")
 
@@ -132,7 +132,7 @@ def test_the_quota_holds_at_each_opening_since_the_file_does_not_keep_it(library
     for _ in range(2):
         database = library.open(tenant_id, limits=StorageLimits(size + 4096 * 4))
         database.begin()
-        with pytest.raises(OperationalError, match="full"), lend(database) as db:
+        with pytest.raises(OperationalError, match="full"), function_scope(database) as db:
             db.run(insert(shelves), [{"name": f"{number:>9000}"} for number in range(10)])
         database.rollback()
         database.checkpoint_and_close()
@@ -141,7 +141,7 @@ def test_the_quota_holds_at_each_opening_since_the_file_does_not_keep_it(library
 def test_a_file_over_its_quota_can_still_be_read(library: Library) -> None:
     database = library.open(library.create(), limits=StorageLimits(4096))
     database.begin()
-    with lend(database) as db:
+    with function_scope(database) as db:
         assert db.all(select(shelves)) == []
 
 

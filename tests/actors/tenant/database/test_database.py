@@ -18,7 +18,7 @@ from actors.tenant.database.connection import StorageLimits
 from actors.tenant.database.database import TenantDatabase
 from actors.tenant.database.errors import DISK_FULL, QUOTA_REACHED, no_space
 from tests.actors.tenant.database import test_database
-from tests.actors.tenant.library_application import Library, lend, shelves, titles
+from tests.actors.tenant.library_application import Library, function_scope, shelves, titles
 from transport.message import Request
 
 ADD = insert(shelves).values(name=bindparam("name"))
@@ -34,18 +34,18 @@ UNENDING_WRITE = text(
 
 
 def add(database: TenantDatabase, *names: str) -> None:
-    with lend(database) as db:
+    with function_scope(database) as db:
         for name in names:
             db.run(ADD, {"name": name})
 
 
 def names(database: TenantDatabase) -> list[str]:
-    with lend(database) as db:
+    with function_scope(database) as db:
         return [row.name for row in db.all(select(shelves.c.name).order_by(shelves.c.name))]
 
 
 def fill(database: TenantDatabase) -> None:
-    with lend(database) as db:
+    with function_scope(database) as db:
         for number in range(10_000):
             db.run(ADD, {"name": f"{number:>3000}"})
 
@@ -54,7 +54,7 @@ def index_until_full(database: TenantDatabase) -> None:
     """Messages that give the full-text index sixty new words each."""
     for message in range(2_000):
         database.savepoint()
-        with lend(database) as db:
+        with function_scope(database) as db:
             db.run(INDEX, {"words": " ".join(f"w{message}x{word}" for word in range(60))})
         database.release()
 
@@ -128,11 +128,11 @@ def test_changes_tell_a_read_that_wrote(tenant: TenantDatabase) -> None:
 
 def test_a_function_needs_the_turns_transaction(library: Library) -> None:
     with pytest.raises(DatabaseProblem, match="begin"):
-        lend(library.open(library.create()))
+        function_scope(library.open(library.create()))
 
 
 def test_after_its_call_a_function_has_no_database(tenant: TenantDatabase) -> None:
-    with lend(tenant) as db:
+    with function_scope(tenant) as db:
         db.run(ADD, {"name": "poems"})
     for _ in range(3):
         with pytest.raises(StatementRefused, match="that call has ended"):
@@ -176,7 +176,7 @@ def test_a_full_quota_on_many_rows_at_once_may_leave_the_turn_alive(library: Lib
     database.savepoint()
     many = select(literal(1).label("i")).cte("many", recursive=True)
     many = many.union_all(select(many.c.i + 1).where(many.c.i < 5_000))
-    with pytest.raises(DBAPIError, match="full"), lend(database) as db:
+    with pytest.raises(DBAPIError, match="full"), function_scope(database) as db:
         db.run(insert(shelves).from_select(["name"], select(func.printf("%3000d", many.c.i))))
     assert database.in_transaction
     database.rollback_to()
@@ -199,7 +199,7 @@ def test_the_full_text_index_may_find_no_room_only_at_release(library: Library) 
 def test_a_function_that_swallows_such_an_error_cannot_go_on(library: Library) -> None:
     """Its next statement would commit by itself, outside of any transaction."""
     database = small(library)
-    with lend(database) as db:
+    with function_scope(database) as db:
         with suppress(DBAPIError):
             for number in range(10_000):
                 db.run(ADD, {"name": f"{number:>3000}"})

@@ -43,7 +43,7 @@ from actors.tenant.database.constants import SEEN, forget_unloaded, static_fragm
 from actors.tenant.database.database import TenantDatabase
 from actors.tenant.database.dialect import TenantDialect
 from tests.actors.tenant.database import test_guard
-from tests.actors.tenant.library_application import Library, books, lend, shelves
+from tests.actors.tenant.library_application import Library, books, function_scope, shelves
 
 HOSTILE: Final = [
     "' OR '1'='1",
@@ -178,7 +178,7 @@ NAMES: Final[dict[str, Callable[[str], Executable]]] = {
 def stocked(library: Library) -> TenantDatabase:
     database = library.open(library.create(), test_guard)
     database.begin()
-    with lend(database) as db:
+    with function_scope(database) as db:
         db.run(insert(shelves), {"name": "fiction"})
         db.run(insert(books), {"title": "Ada"})
     return database
@@ -196,7 +196,7 @@ def is_quoted(statement: Any, name: str) -> bool:
 
 
 def untouched(database: TenantDatabase) -> bool:
-    with lend(database) as db:
+    with function_scope(database) as db:
         counts = [db.scalar(select(func.count()).select_from(t)) for t in (shelves, books)]
     return database.in_transaction and counts == [1, 1]
 
@@ -207,7 +207,7 @@ def test_text_that_holds_a_value_is_refused_where_it_is_executed(
 ) -> None:
     for value in HOSTILE:
         statement = WAYS[way](value)
-        with lend(stocked, given=value) as db:
+        with function_scope(stocked, given=value) as db:
             for _ in range(3):
                 for method in (db.all, db.run):
                     with pytest.raises((StatementRefused, StatementError)) as caught:
@@ -223,7 +223,7 @@ def test_a_value_as_a_name_is_quoted_and_so_only_a_name(stocked: TenantDatabase,
         statement = NAMES[way](value)
         with suppress(*TRIPS):
             assert is_quoted(statement, value), value
-            with lend(stocked, given=value) as db, suppress(StatementRefused, DBAPIError):
+            with function_scope(stocked, given=value) as db, suppress(StatementRefused, DBAPIError):
                 assert len(db.all(statement)) <= 1
                 assert len(db.all(statement)) <= 1
     assert untouched(stocked)
@@ -235,7 +235,7 @@ def test_the_same_values_bound_come_back_as_they_went_in(
 ) -> None:
     add = insert(books).values(title=bindparam("t")).returning(books.c.title)
     by_bind = select(books.c.title).where(books.c.title == bindparam("t"))
-    with lend(stocked, given=value) as db:
+    with function_scope(stocked, given=value) as db:
         for _ in range(3):
             assert db.scalar(add, {"t": value}) == value
             assert db.first(by_bind, {"t": value}).title == value
@@ -301,7 +301,7 @@ def test_text_that_is_written_in_the_code_runs(
     stocked: TenantDatabase, make: Callable[[], Executable], binds: dict[str, Any]
 ) -> None:
     for _ in range(3):
-        with lend(stocked, given="Ada") as db:
+        with function_scope(stocked, given="Ada") as db:
             assert len(db.all(make(), binds)) == 1
 
 
@@ -309,7 +309,7 @@ def test_code_that_is_not_loaded_lends_its_text_to_nobody(library: Library) -> N
     database = library.open(library.create())
     database.begin()
     for _ in range(3):
-        with lend(database) as db, pytest.raises(StatementRefused):
+        with function_scope(database) as db, pytest.raises(StatementRefused):
             db.all(AT_THE_TOP)
 
 
@@ -529,7 +529,7 @@ def test_an_element_with_a_compiler_of_its_own_is_refused(
     """Its text would pass by whatever collects text."""
     for _ in range(3):
         with (
-            lend(stocked) as db,
+            function_scope(stocked) as db,
             pytest.raises(StatementRefused, match="has a compiler of its own"),
         ):
             db.run(HIDING[way]())

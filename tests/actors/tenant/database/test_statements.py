@@ -44,7 +44,14 @@ from actors.tenant.database.dialect import GUARD, TenantDialect
 from actors.tenant.database.plans import make_plan
 from actors.tenant.database.statements import FunctionDatabase
 from tests.actors.tenant.database import test_statements
-from tests.actors.tenant.library_application import Library, books, lend, readers, shelves, titles
+from tests.actors.tenant.library_application import (
+    Library,
+    books,
+    function_scope,
+    readers,
+    shelves,
+    titles,
+)
 
 DAY = datetime(2026, 2, 11, 9, 30, 0, 125_000)
 BOOKS: list[dict[str, Any]] = [
@@ -182,7 +189,7 @@ def stocked(library: Library) -> TenantDatabase:
     """An open tenant with two shelves and three books, in a turn."""
     database = library.open(library.create(), test_statements)
     database.begin()
-    with lend(database) as db:
+    with function_scope(database) as db:
         db.run(insert(shelves), [{"id": 1, "name": "fiction"}, {"id": 2, "name": "science"}])
         for book in BOOKS:
             db.run(insert(books), book)
@@ -196,7 +203,7 @@ def stocked(library: Library) -> TenantDatabase:
 @pytest.fixture
 def db(stocked: TenantDatabase) -> Iterator[FunctionDatabase]:
     """What a function gets."""
-    with lend(stocked) as lent:
+    with function_scope(stocked) as lent:
         yield lent
 
 
@@ -259,7 +266,7 @@ def test_a_write_does_and_counts_the_same_by_either_way(
     outcomes = []
     for _ in range(3):
         stocked.savepoint()
-        with lend(stocked) as db:
+        with function_scope(stocked) as db:
             changed = db.run(statement, binds)
             outcomes.append((changed, dump(db)))
         stocked.rollback_to()
@@ -449,7 +456,7 @@ def test_a_prepared_text_of_the_engine_is_not_lent_to_functions(library: Library
     for _ in range(2):
         database.begin()
         database.find_reply("t_1", "a")
-        with lend(database) as db, pytest.raises(StatementRefused):
+        with function_scope(database) as db, pytest.raises(StatementRefused):
             db.first(
                 text("SELECT digest, reply FROM tenantry_replies WHERE caller = :a AND id = :b"),
                 {"a": "t_1", "b": "a"},
@@ -473,7 +480,7 @@ def test_the_connections_own_commit_is_refused_in_a_function(
 @pytest.mark.parametrize("statement", CHANGING)
 def test_a_read_action_cannot_write(stocked: TenantDatabase, statement: Executable) -> None:
     before = stocked.changes
-    with lend(stocked, read_only=True) as db:
+    with function_scope(stocked, read_only=True) as db:
         for _ in range(3):
             for method in (db.all, db.first, db.scalar, db.run):
                 with pytest.raises(StatementRefused, match="effect is `read`"):
@@ -485,10 +492,13 @@ def test_a_statement_that_a_write_action_has_run_is_still_refused_to_a_read(
     stocked: TenantDatabase,
 ) -> None:
     statement = update(books).values(lent=bindparam("l"))
-    with lend(stocked) as db:
+    with function_scope(stocked) as db:
         for _ in range(3):
             db.run(statement, {"l": True})
-    with lend(stocked, read_only=True) as db, pytest.raises(StatementRefused, match="`read`"):
+    with (
+        function_scope(stocked, read_only=True) as db,
+        pytest.raises(StatementRefused, match="`read`"),
+    ):
         db.run(statement, {"l": True})
 
 
@@ -545,7 +555,7 @@ def test_tenants_share_plans_and_not_rows(library: Library, shared: SharedEngine
     for name in ("acme", "globex"):
         database = library.open(library.create())
         database.begin()
-        with lend(database) as db:
+        with function_scope(database) as db:
             db.run(insert(shelves), {"name": name})
             found[name] = [[row.name for row in db.all(statement)] for _ in range(3)]
     assert found == {"acme": [["acme"]] * 3, "globex": [["globex"]] * 3}
