@@ -88,7 +88,6 @@ class RequestHandler:
         self._chosen: Route | None = None
         """The version that serves the message at hand, once that is decided."""
         self._running: Running | None = None
-        """Its call, once it has begun."""
         self._adopt_table(snapshot.current)
 
     def serve(self, message: Any, began: float) -> PendingReply:
@@ -350,7 +349,6 @@ class RequestHandler:
     def _ask_user_message(
         self, work: TenantRequest, action: str, params: Mapping[str, Any]
     ) -> Mapping[str, Any]:
-        """What an action answers that nobody has asked for: read-only, within the transaction at hand."""
         route = self._version(action, work.principal)
         parsed = route.params.parse(params)
         if route.function is None or route.is_async:
@@ -380,7 +378,6 @@ class RequestHandler:
         return {**names, "action": work.request.action, "trace_id": work.trace_id}
 
     def _hide(self, work: TenantRequest) -> Confidential:
-        """The function had it all, and its error may quote it."""
         route = self._table.routes.get(work.request.action)
         return Confidential(work.request.params, route and route.params.source)
 
@@ -395,7 +392,6 @@ class RequestHandler:
         return self.pending_refusal(work, replies.INTERNAL_REFUSAL)
 
     def _count_crash(self, work: TenantRequest) -> None:
-        """Whatever took two incarnations with it was begun by the version that is served now."""
         route = self._chosen = self._table.routes.get(work.request.action)
         if route is not None and route.detector is not None:
             with self.start_running(route, work) as running:

@@ -122,6 +122,6 @@ def known_text(modules: tuple[ModuleType, ...]) -> AllowedSql:
     return AllowedSql(static_fragments(modules))
 
 
-def lend(database: TenantDatabase, *, read_only: bool = False, **params: Any) -> Any:
+def function_scope(database: TenantDatabase, *, read_only: bool = False, **params: Any) -> Any:
     """For a `with`: what a function with these params gets."""
     return database.function_scope(params, float("inf"), read_only=read_only)

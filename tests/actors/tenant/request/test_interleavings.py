@@ -124,10 +124,10 @@ def told(reply: Map, steps: str) -> int:
     """How many marks a reply says there are."""
     if reply["ok"]:
         return steps.partition("r")[0].count("w")
-    found = re.search(r"(one|\d+) step(es)? of it", reply["error"]["message"])
-    steps = 0 if found is None else 1 if found[1] == "one" else int(found[1])
+    found = re.search(r"(one|\d+) steps? of it", reply["error"]["message"])
+    committed = 0 if found is None else 1 if found[1] == "one" else int(found[1])
     wrote = [part.count("w") for part in steps.split("c") if "w" in part]
-    return sum(wrote[:steps])
+    return sum(wrote[:committed])
 
 
 def marks_on_disk(tenant: AsyncTenantHarness, name: str) -> int:
