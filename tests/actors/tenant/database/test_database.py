@@ -53,7 +53,7 @@ def fill(database: TenantDatabase) -> None:
 def index_until_full(database: TenantDatabase) -> None:
     """Messages that give the full-text index sixty new words each."""
     for message in range(2_000):
-        database.savepoint()
+        database.begin_savepoint()
         with function_scope(database) as db:
             db.run(INDEX, {"words": " ".join(f"w{message}x{word}" for word in range(60))})
         database.release()
@@ -95,13 +95,13 @@ def test_what_is_not_committed_is_gone_after_close(library: Library) -> None:
 
 
 def test_a_message_can_be_taken_back_without_the_others(tenant: TenantDatabase) -> None:
-    tenant.savepoint()
+    tenant.begin_savepoint()
     add(tenant, "first")
     tenant.release()
-    tenant.savepoint()
+    tenant.begin_savepoint()
     add(tenant, "second")
     tenant.rollback_to()
-    tenant.savepoint()
+    tenant.begin_savepoint()
     add(tenant, "third")
     tenant.release()
     tenant.commit()
@@ -146,7 +146,7 @@ def test_a_full_quota_on_one_row_ends_the_whole_turn(library: Library) -> None:
     """SQLITE_FULL on a statement without a statement journal: sqlite.org/lang_transaction.html."""
     database = small(library)
     add(database, "before")
-    database.savepoint()
+    database.begin_savepoint()
     with pytest.raises(DBAPIError) as caught:
         fill(database)
     refusal = database.classify(caught.value)
@@ -173,7 +173,7 @@ def test_of_a_quota_and_a_full_disk_the_nearer_one_is_told(
 def test_a_full_quota_on_many_rows_at_once_may_leave_the_turn_alive(library: Library) -> None:
     database = small(library)
     add(database, "before")
-    database.savepoint()
+    database.begin_savepoint()
     many = select(literal(1).label("i")).cte("many", recursive=True)
     many = many.union_all(select(many.c.i + 1).where(many.c.i < 5_000))
     with pytest.raises(DBAPIError, match="full"), function_scope(database) as db:
@@ -219,7 +219,7 @@ def test_a_statement_past_its_deadline_is_interrupted(
     database = library.open(library.create(), test_database)
     database.begin()
     add(database, "before")
-    database.savepoint()
+    database.begin_savepoint()
     deadline = time.monotonic() + 0.05
     with pytest.raises(DBAPIError) as caught:  # noqa: SIM117  # the loan ends inside
         with database.function_scope({}, deadline, read_only=False) as db:
@@ -315,7 +315,7 @@ def test_a_reply_that_was_stored_for_a_token_is_found_for_its_person(library: Li
 
 
 def test_a_reply_stands_and_falls_with_its_transaction(tenant: TenantDatabase) -> None:
-    tenant.savepoint()
+    tenant.begin_savepoint()
     tenant.store_reply("t_1", "a", b"digest", b"reply", time.time())
     tenant.rollback_to()
     assert tenant.find_reply("t_1", "a") is None

@@ -265,7 +265,7 @@ def test_a_write_does_and_counts_the_same_by_either_way(
     shared.plans.forget(statement)
     outcomes = []
     for _ in range(3):
-        stocked.savepoint()
+        stocked.begin_savepoint()
         with function_scope(stocked) as db:
             changed = db.run(statement, binds)
             outcomes.append((changed, dump(db)))

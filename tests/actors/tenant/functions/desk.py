@@ -136,7 +136,7 @@ class Desk:
         """Call an action; what it writes is undone where it raises, as in a tenant's turn."""
         parsed = INDEX.actions[name].params.parse(params)
         self.now += timedelta(seconds=1)
-        self._database.savepoint()
+        self._database.begin_savepoint()
         try:
             result = self._run(name, params, parsed)
         except BaseException:
