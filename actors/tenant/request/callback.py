@@ -1,7 +1,8 @@
-"""How a function hears what came of what it has sent: a request of the engine's own to the action it named.
+"""Completion callbacks: the engine's own requests that pass a delivery's outcome to its `then` action.
 
-It is served like every other one of the tenant: in a turn, in the log, once under its id. The caller is the
-engine, not whoever sent: he may be gone by then, and an action that takes outcomes is best open to few.
+Such a request is served like every other one of the tenant: in a turn, in the log, once under its id. Its
+caller is the engine, not the sender of the delivery: the sender may be gone by then, and an action that
+accepts outcomes is best open to few.
 """
 
 from __future__ import annotations
@@ -18,35 +19,35 @@ from transport import codec
 from transport.message import Refusal, Request
 
 MACHINE: Final = Principal(id="outbox", tenant=None, role=ROLE)
-"""The caller, whose id no token has."""
+"""The caller of callbacks. No token has this id."""
 
 TIMEOUT_MS: Final = 60_000
-"""What has not begun by then is told again later, in milliseconds."""
+"""Milliseconds. A callback that has not started by then is repeated later."""
 
 
 class CallbackResult(NamedTuple):
-    """To a tenant: an action has been told an outcome, and this is what it said."""
+    """To a tenant: an action was called with an outcome and returned, or refused it."""
 
     row: int
     refusal: Refusal | None
 
 
 class CallbackSink:
-    """Where replies to such requests go: back to the tenant. Takes the place of a socket's mailbox."""
+    """Sends replies to callbacks back to the tenant. Takes the place of a socket's mailbox."""
 
     def __init__(self, mailbox: Mailbox) -> None:
-        """The tenant's."""
+        """`mailbox` is the tenant's."""
         self._mailbox = mailbox
 
     def tell(self, message: Replies) -> None:
-        """From whichever thread answers."""
+        """Forward the results to the tenant. Any thread may call it."""
         for peer, body in message.frames:
             refusal = codec.parse_reply(body).error
             self._mailbox.tell(CallbackResult(int(peer.routing_id), refusal))
 
 
 def callback_request(row: OutboxRow, tenant: TenantRecord, sink: CallbackSink) -> TenantRequest:
-    """The request that tells an outcome to the action that was named for it."""
+    """Return the request that passes a row's outcome to its `then` action."""
     assert row.then_action is not None
     assert row.outcome is not None
     params: dict[str, Any] = {"id": row.id, "key": row.key, "operation": row.operation}
@@ -67,5 +68,5 @@ def callback_request(row: OutboxRow, tenant: TenantRecord, sink: CallbackSink) -
 
 
 def delivery_row(work: TenantRequest) -> int:
-    """Which row of the outbox such a request tells the outcome of."""
+    """Return the id of the outbox row that a callback belongs to."""
     return int(work.peer.routing_id)

@@ -1,12 +1,11 @@
-"""ctx.call: how a function asks a connector and waits for the answer.
+"""ctx.call: connector calls of a function that waits for the result.
 
-Nothing leaves from here. What a function awaits is handed to its tenant, who sends it once everything that
-the function wrote before is on disk: a step that is rolled back has called nobody.
+Nothing leaves from here. The tenant sends an awaited call once everything that the function wrote before is
+on disk. A step that is rolled back has sent no call.
 
-Calling a connector needs a subscription that holds now; without one the end user is told so, kindly.
-
-The index names the action that words it (`not_subscribed` of the connector); that is the tenant's function
-like any other, run on its database, where it may only read.
+A connector call needs a subscription that is valid now. Without one, the end user gets a friendly message.
+The index names the action that words it (`not_subscribed` of the connector); that is one of the tenant's
+functions, run on its database, where it may only read.
 """
 
 from __future__ import annotations
@@ -28,18 +27,18 @@ PLAIN: Final = (
     "This is not part of what {product_name} does for you so far. Please ask whoever manages your account "
     "to add it."
 )
-"""What end users are told where nobody has worded it."""
+"""The message to end users if neither an action nor the whitelabel has one."""
 
 NAMELESS: Final = PLAIN.replace("{product_name}", "this service")
 
 Run = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 
 RequireSubscribed = Callable[[Operation], None]
-"""Raises NotEntitled if the tenant may not use this operation at this moment."""
+"""Raises NotEntitled if the tenant may not use this operation now."""
 
 
 class NotEntitled(NotSubscribed):
-    """The tenant's subscription to this connector does not hold."""
+    """The tenant has no valid subscription to this connector."""
 
     def __init__(self, operation: str) -> None:
         self.operation = operation
@@ -51,7 +50,7 @@ class NotEntitled(NotSubscribed):
 
 
 def require_subscribed(operation: Operation, profile: Profile, table: RoutingTable) -> None:
-    """NotEntitled, unless it holds at this moment; what is built in needs none."""
+    """Raise NotEntitled unless the tenant's subscription is valid now. Built-in connectors need none."""
     connector = operation.name.partition(".")[0]
     if connector not in table.connectors:
         return
@@ -60,10 +59,10 @@ def require_subscribed(operation: Operation, profile: Profile, table: RoutingTab
 
 
 def user_message(error: NotEntitled, profile: Profile, table: RoutingTable, run: Run) -> str | None:
-    """In the words of the action that the index names; None where whitelabel has words for the code.
+    """Return the message of the action that the index names; None if the whitelabel has a text for the code.
 
-    `run` runs an action, read-only, and gives its result. What goes wrong with that is logged, and leaves the
-    plain sentence.
+    `run` runs an action, read-only, and returns its result. An error in it is logged, and the plain sentence
+    is used.
     """
     connector = table.connectors.get(error.connector)
     action = connector and connector.not_subscribed
@@ -72,7 +71,7 @@ def user_message(error: NotEntitled, profile: Profile, table: RoutingTable, run:
         try:
             return str(run(action, params)["user_message"])
         except Exception as problem:
-            log.error("nobody worded a missing subscription", action=action, exc_info=problem)
+            log.error("not_subscribed action failed", action=action, exc_info=problem)
     whitelabel = profile.config.whitelabel
     texts = whitelabel.get("texts")
     if isinstance(texts, Mapping) and error.code in texts:
@@ -84,7 +83,7 @@ AWAITABLE: Final = (
     "only ctx.call(...) can be awaited here: there is no event loop, so have a connector do what takes "
     'time; await ctx.call("timer.sleep", seconds=1) waits'
 )
-"""What a function hears that awaits anything else, such as asyncio.sleep()."""
+"""The error in a function that awaits anything else, such as asyncio.sleep()."""
 
 
 class ConnectorCall:
@@ -100,7 +99,7 @@ class ConnectorCall:
         self.params = params
 
     def __await__(self) -> Generator[ConnectorCall, Any, Any]:
-        """Hand itself to whoever steps; what comes back is checked, so that a function may rely on it."""
+        """Yield itself to the coroutine's driver; check the result, so that a function may rely on it."""
         self._calls.start(self)
         answer = yield self
         result = self.operation.result
@@ -109,7 +108,7 @@ class ConnectorCall:
 
 
 class ConnectorCalls:
-    """Makes the calls of one function: of the operations that its action lists, with params that fit."""
+    """Creates the connector calls of one function: operations that its action lists, with params that fit."""
 
     __slots__ = ("_action", "_made", "_operations", "_require_subscribed")
 
@@ -119,14 +118,14 @@ class ConnectorCalls:
         operations: Mapping[str, Operation],
         require_subscribed: RequireSubscribed,
     ) -> None:
-        """`operations` are all there are, by full name."""
+        """`operations` are all operations, by full name."""
         self._action = action
         self._require_subscribed = require_subscribed
         self._operations = operations
         self._made: list[ConnectorCall] = []
 
     def create(self, name: str, params: Mapping[str, Any]) -> ConnectorCall:
-        """A call that is not sent yet. CallRefused (MisfitCall) says what is wrong with it."""
+        """Return a call that is not sent yet. Raises CallRefused (MisfitCall), with the reason."""
         operation = self._operation(name)
         try:
             operation.params.parse(params)
@@ -142,7 +141,10 @@ class ConnectorCalls:
         return call
 
     def start(self, call: ConnectorCall) -> None:
-        """It is awaited now; CallRefused the second time, NotSubscribed where it may not leave."""
+        """Start a call that is awaited now.
+
+        Raises CallRefused the second time, NotSubscribed if it may not leave.
+        """
         if call not in self._made:
             raise CallRefused(
                 f"this call of {call.operation.name} was awaited before: make another with ctx.call(...)"
@@ -151,7 +153,7 @@ class ConnectorCalls:
         self._require_subscribed(call.operation)
 
     def require_awaited(self) -> None:
-        """At the function's end: CallRefused for a call that was made and never left."""
+        """Raise CallRefused at the function's end if a call was created and never awaited."""
         if self._made:
             raise CallRefused(
                 f"{self._action.name} called {self._made[0].operation.name} without awaiting it, so nothing "

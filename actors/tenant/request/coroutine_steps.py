@@ -1,10 +1,8 @@
-"""A step: what a function that may wait does from one wait to the next, all or nothing.
+"""Async functions of a tenant: their steps, each in a transaction of its own, and their ends.
 
-Each has a transaction of its own, which the tenant begins and commits
-(actors/tenant/request/coroutine_steps.py). A coroutine cannot be served again when SQLite ends a transaction
-that it shares with others.
-
-What a tenant does with its functions that may wait: their steps in the turn, and their ends.
+A step is the work of a coroutine from one wait to the next, all or nothing. It does not share a transaction
+with other messages: if SQLite ends a shared transaction, all messages in it are served again, and a coroutine
+cannot be.
 """
 
 from __future__ import annotations
@@ -33,18 +31,21 @@ from transport.message import Refusal
 
 
 class StepResult(NamedTuple):
-    """What has to be committed now: either an answer, held until then, or a call that leaves then."""
+    """The result of one step, to be committed: a reply, or a connector call that leaves after the commit."""
 
     pending: PendingReply | None
     suspended: SuspendedCall | None = None
     call: ConnectorCall | None = None
     progress: Progress | None = None
-    """What is on disk of the function once this is."""
+    """Progress of the function once this step is committed."""
     wrote: bool = False
 
 
 class CoroutineSteps:
-    """Steps one tenant's functions, on one open database. Never raises: a failure is an answer, too."""
+    """Runs steps of one tenant's coroutines, on one open database.
+
+    Never raises: a failure becomes a reply.
+    """
 
     def __init__(self, handler: RequestHandler, suspended_calls: SuspendedCalls) -> None:
         self._handler = handler
@@ -52,7 +53,7 @@ class CoroutineSteps:
         self._suspended_calls = suspended_calls
 
     def begin(self, signal: NeedsOwnTransaction) -> StepResult:
-        """The first one of a request; or what was answered under its id before, or why there is no room."""
+        """Run the first step of a request, or return the stored reply of its id, or a refusal."""
         work, route = signal.work, signal.route
         try:
             if route.writes:
@@ -69,7 +70,7 @@ class CoroutineSteps:
         return self.resume(self._function(signal, digest))
 
     def resume(self, suspended: SuspendedCall) -> StepResult:
-        """The next one: from the beginning, or with the answer that it has awaited."""
+        """Run the next step: the first one, or the one after the awaited reply."""
         self._handler.refresh_profile()
         try:
             with self._database.savepoint():
@@ -79,7 +80,7 @@ class CoroutineSteps:
             return StepResult(self.close(suspended, refusal))
 
     def close(self, suspended: SuspendedCall, refusal: Refusal) -> PendingReply:
-        """It ends here and is refused; where something of it is on disk, that is its answer for good."""
+        """Close a call and refuse it. If a step was committed, the refusal is stored as its final reply."""
         self._handler.refresh_profile()
         self.abandon(suspended)
         if not self._database.in_transaction:  # SQLite may have ended it by itself
@@ -89,7 +90,7 @@ class CoroutineSteps:
         return pending if suspended.progress is None else self._stored(suspended, pending)
 
     def abandon(self, suspended: SuspendedCall) -> None:
-        """Let it clean up what it holds; its database is out of reach by now. A failure in that is logged."""
+        """Close the coroutine, so that it cleans up without its database. An error in that is logged."""
         with self._handler.start_running(suspended.route, suspended.work):
             error = suspended.stepper.close()
         if error is not None:
@@ -172,7 +173,7 @@ class CoroutineSteps:
         return progress
 
     def _record(self, suspended: SuspendedCall, content: bytes) -> None:
-        """Store a mark or the reply. Before the first mark, another request may have used the id."""
+        """Store progress or the reply. Before the first step, another request may have used the id."""
         caller, id_ = suspended.id
         if suspended.progress is not None:
             self._database.update_reply(caller, id_, content, self._database.age())
@@ -184,7 +185,7 @@ class CoroutineSteps:
             )
 
     def _stored(self, suspended: SuspendedCall, pending: PendingReply) -> PendingReply:
-        """Where there is no room even for that, the mark stays, and says the same of what is on disk."""
+        """Store the refusal. If there is no room for it, the stored progress stays and says the same."""
         caller, id_ = suspended.id
         try:
             self._database.update_reply(caller, id_, pending.body, self._database.age())
@@ -198,22 +199,25 @@ STOPPING = "the server is stopping"
 
 
 class AsyncExecution:
-    """One tenant's. Each step is a transaction; after its commit the reply leaves, or the call."""
+    """Runs one tenant's async calls.
+
+    Each step is a transaction; the reply or the call leaves after its commit.
+    """
 
     def __init__(
         self, mailbox: Mailbox, unit_of_work: UnitOfWork, suspended_calls: SuspendedCalls
     ) -> None:
-        """`mailbox` is the tenant's, which says when the server closes."""
+        """`mailbox` is the tenant's; its `closing` is when the server closes."""
         self._mailbox = mailbox
         self._unit_of_work = unit_of_work
         self._suspended_calls = suspended_calls
 
     def begin(self, signal: NeedsOwnTransaction) -> StepResult:
-        """The first step of a request, in a transaction that is begun; `conclude` comes next."""
+        """Run the first step of a request, in a transaction that is begun; call `finish` next."""
         return self._steps.begin(signal)
 
     def on_reply(self, message: ConnectorReplied) -> None:
-        """Go on with a function; an answer that comes too late is nobody's any more."""
+        """Resume the call that waits for this reply; a reply after its end is dropped."""
         suspended = self._suspended_calls.resume(message)
         if suspended is None:
             return
@@ -227,7 +231,7 @@ class AsyncExecution:
         self.finish(step_result)
 
     def finish(self, step_result: StepResult) -> None:
-        """Commit a step; then the reply leaves, or the call."""
+        """Commit a step; then send the reply or the connector call."""
         if step_result.pending is not None:
             self._unit_of_work.commit([step_result.pending])
             return
@@ -239,7 +243,7 @@ class AsyncExecution:
             self._suspended_calls.add(suspended, call)
 
     def on_deadline(self) -> None:
-        """Close those whose deadline is over, and once the server has to close, all of them."""
+        """Close calls whose deadline has passed; close all of them when the server has to close."""
         closing = self._mailbox.closing
         if closing is not None and closing <= time.monotonic():
             self.cancel(STOPPING)
@@ -248,14 +252,14 @@ class AsyncExecution:
         self._suspended_calls.arm_timer()
 
     def cancel(self, cause: str, retry_after_ms: int | None = 1000) -> None:
-        """Close all of them; whoever has nothing on disk may be sent again."""
+        """Cancel every suspended call. Calls without a committed step may be retried."""
         self._close(
             (suspended, suspended.cancelled(cause, retry_after_ms=retry_after_ms))
             for suspended in self._suspended_calls
         )
 
     def abandon(self, cause: str) -> None:
-        """Close all of them where the database is not to be touched any more; the marks there stay."""
+        """Close every suspended call without the database; stored progress stays there."""
         for suspended in self._suspended_calls:
             self._suspended_calls.end(suspended)
             self._steps.abandon(suspended)
@@ -264,11 +268,11 @@ class AsyncExecution:
 
     @property
     def _steps(self) -> CoroutineSteps:
-        """On the database that is open now."""
+        """Steps on the database that is open now."""
         return CoroutineSteps(self._unit_of_work.handler, self._suspended_calls)
 
     def _is_on_disk(self, step_result: StepResult, suspended: SuspendedCall) -> bool:
-        """Commit; where that fails and the step is lost, its function is closed, and has called nobody."""
+        """Commit a step. If the commit fails and the step is lost, close its function; no call has left."""
         try:
             self._unit_of_work.flush(wrote=step_result.wrote)
         except FileReplaced:
@@ -292,7 +296,10 @@ class AsyncExecution:
         return True
 
     def _is_committed(self, step_result: StepResult, suspended: SuspendedCall) -> bool:
-        """A step that wrote nothing has left no mark to tell, and counts as lost."""
+        """Whether a step whose commit failed is on disk.
+
+        One that wrote nothing left no progress, and counts as lost.
+        """
         if (
             self._unit_of_work.durability.is_unknown
             or not step_result.wrote
@@ -302,7 +309,7 @@ class AsyncExecution:
         return self._unit_of_work.stored_content(suspended.work) == step_result.progress.encode()
 
     def _close(self, ended: Iterable[tuple[SuspendedCall, Refusal]]) -> None:
-        """Refuse these, in one transaction."""
+        """Refuse these calls, in one transaction."""
         closing = list(ended)
         if not closing:
             return

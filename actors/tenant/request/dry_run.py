@@ -1,4 +1,4 @@
-"""A dry run: versions of a function on a real message and the tenant's own database, all of it taken back."""
+"""A dry run: versions of a function on a real message and the tenant's own database, all rolled back."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from actors.tenant.request.sends import Sends
 from transport.message import INTERNAL
 
 SECONDS = 10.0
-"""After which a statement of a dry run is interrupted."""
+"""Seconds after which a statement of a dry run is interrupted."""
 
 MOST_STATEMENTS = 100
-"""Of one version that are shown."""
+"""Statements of one version that are shown."""
 
 LONGEST_STATEMENT = 2000
-"""Characters of one that are shown, its values filled in."""
+"""Characters of a statement that are shown, its values filled in."""
 
 Account = dict[str, Any]
 
 
 class DryRunner:
-    """Of one message. Runs between two turns, while no transaction is open."""
+    """Runs versions on one message, between two turns, while no transaction is open."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class DryRunner:
         table: RoutingTable,
         require_subscribed: RequireSubscribed,
     ) -> None:
-        """`table` says what functions can call."""
+        """`table` lists what functions can call."""
         self._require_subscribed = require_subscribed
         self._database = database
         self._table = table
@@ -59,7 +59,7 @@ class DryRunner:
         self._config = config
 
     def run(self, message: DryRun) -> list[Account]:
-        """What each version does, by itself: none sees what another one did."""
+        """Return what each version does by itself. No version sees the effects of another."""
         return [self._account(route, message) for route in message.routes]
 
     def _account(self, route: Route, message: DryRun) -> Account:
@@ -81,7 +81,7 @@ class DryRunner:
 
     @contextmanager
     def _rolled_back(self) -> Iterator[None]:
-        """The transaction as well as the savepoint: an error may have ended either."""
+        """Roll back the transaction as well as the savepoint: an error may have ended either."""
         self._database.begin()
         self._database.begin_savepoint()
         try:
@@ -139,7 +139,7 @@ class DryRunner:
         return ConnectorCalls(route.action, self._table.operations, self._require_subscribed)
 
     def _failure(self, route: Route, error: BaseException) -> Account:
-        """For whoever writes the function: what it was, and on which of its lines."""
+        """Describe an error to the function's author: its kind and message, and the line."""
         allowed_sql = self._database.classify(error)
         if allowed_sql is not None:
             return allowed_sql.as_map()
@@ -150,7 +150,7 @@ class DryRunner:
 
 
 def _first_step(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """What it returns, or the call that it waits for: nobody is called from here."""
+    """Return the coroutine's result, or the call that it waits for. No call leaves from here."""
     stepper = CoroutineDriver(coroutine, ConnectorCall, AWAITABLE)
     step = stepper.step()
     if isinstance(step, Raised):

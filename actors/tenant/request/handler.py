@@ -1,8 +1,8 @@
-"""Serving one request: from a message to a packed reply that waits for its commit.
+"""The request handler: from a message to an encoded reply that waits for its commit.
 
-The way of one message: routing table → version; access; params; seen this id before? → SAVEPOINT →
-function → RELEASE; a read has no savepoint. Runs inside the turn's transaction (actors/tenant/actor.py): a
-message that fails takes back its own effects and nobody else's.
+The way of one message: routing table → version; access; params; id stored already? → SAVEPOINT → function →
+RELEASE; a read has no savepoint. It runs inside the turn's transaction (actors/tenant/actor.py): a message
+that fails takes back its own effects and those of no other message.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from transport.message import ABORTED, Refusal
 log = structlog.get_logger()
 
 RETRY_UNDER_WAY_MS: Final = 1000
-"""What the sender of a request hears whose first delivery is still worked on, in milliseconds."""
+"""`retry_after_ms` of a request whose first delivery is still running."""
 
 
 class ReadOnlyViolation(Exception):
@@ -61,7 +61,7 @@ class ReadOnlyViolation(Exception):
 
 
 class RequestHandler:
-    """One tenant's requests, one at a time, on one open database."""
+    """Serves one tenant's requests, one at a time, on one open database."""
 
     def __init__(
         self,
@@ -86,14 +86,13 @@ class RequestHandler:
         self._function_time: CpuBudget | None = None
         self._began = 0.0
         self._chosen: Route | None = None
-        """The version that serves the message at hand, once that is decided."""
         self._running: Running | None = None
         self._adopt_table(snapshot.current)
 
     def serve(self, message: Any, began: float) -> PendingReply:
-        """Answer a request, a dead letter, or work that has killed before; refusals are answers too.
+        """Serve a request, a dead letter, or a request that crashed the tenant before; return its reply.
 
-        `began` is time.monotonic() by now: whoever serves many has it from the one before. Raises
+        `began` is time.monotonic(); a batch passes the end of the message before. Raises
         NeedsOwnTransaction, with nothing done, for a request whose function may wait.
         """
         self._began = began
@@ -110,25 +109,25 @@ class RequestHandler:
             return self.pending_refusal(message, self.refusal_for(message, error))
 
     def refusal_for(self, work: TenantRequest, error: BaseException) -> Refusal:
-        """Why a request is refused whose function, or whose way there, has raised this."""
+        """Return the refusal of a request that ended with this error, in its function or before."""
         if isinstance(error, NotEntitled):
             return error.refusal._replace(user_message=self._localise(work, error))
         refusal = vars(error).get("refusal") if isinstance(error, ActionError) else None
         return refusal if isinstance(refusal, Refusal) else self._explain_defect(work, error)
 
     def require_subscribed(self, operation: Operation) -> None:
-        """NotSubscribed where the tenant may not use it at this moment."""
+        """Raise NotSubscribed if the tenant may not use this operation now."""
         require_subscribed(operation, self._profiles.of(self._record.id), self._table)
 
     def start_running(self, route: Route, work: TenantRequest) -> RecordedCall:
-        """A call of this version begins; `with` what this gives says when it ends."""
+        """Count a call of this version as started; the returned context manager counts its end."""
         assert route.detector is not None  # there is one wherever there is a function
         self._chosen = route
         running = self._running = route.detector.start(self._record.id, work.trace_id)
         return RecordedCall(self._snapshot.running_calls, running, route, self._record, work)
 
     def dry_run(self, message: DryRun) -> list[dict[str, Any]]:
-        """Run versions on a message between two turns; nothing of it stays."""
+        """Run versions on a message between two turns, and roll all of it back."""
         runner = DryRunner(
             self.database,
             self._record.name,
@@ -139,7 +138,7 @@ class RequestHandler:
         return runner.run(message)
 
     def pending_refusal(self, work: TenantRequest, refusal: Refusal) -> PendingReply:
-        """A refusal in the tenant's words; one that no reply can hold is a defect, as such a result is."""
+        """Encode a refusal in the tenant's words. One that no reply can hold is a defect."""
         refusal = replies.localise(refusal, self._profile.config)
         try:
             body = replies.encode_refusal(work, refusal, as_it_is=True)
@@ -150,13 +149,13 @@ class RequestHandler:
         return PendingReply(work, body, False, route, refusal, self._began, time.monotonic())
 
     def replace_reply(self, pending: PendingReply, refusal: Refusal) -> PendingReply:
-        """A refusal in the place of a reply that does not hold."""
+        """Return a refusal in place of a reply whose commit failed."""
         refusal = replies.localise(refusal, self._profile.config)
         body = replies.encode_refusal(pending.work, refusal)
         return pending._replace(body=body, wrote=False, refusal=refusal, replayed=False)
 
     def find_stored(self, work: TenantRequest, route: Route, digest: bytes) -> PendingReply | None:
-        """What became of a write with this id before; None where there was none."""
+        """Return the outcome of an earlier write with this id, or None."""
         stored = self.database.find_reply(*work.whose)
         if stored is None:
             function = self._suspended_calls.find(work)
@@ -164,33 +163,33 @@ class RequestHandler:
         return None if stored is None else self._replay(work, route, digest, stored)
 
     def refresh_profile(self) -> None:
-        """See what was published of the tenant; each request does so by itself."""
+        """Adopt the profile published last; each request does so first."""
         profile = self._profiles.of(self._record.id)
         if profile is not self._profile:
             self._refresh(profile)
 
     @property
     def tenant(self) -> TenantRecord:
-        """Whose requests these are."""
+        """The tenant whose requests are served."""
         return self._record
 
     @property
     def config(self) -> Config:
-        """The newest that was heeded."""
+        """The config adopted last."""
         return self._profile.config
 
     @property
     def function_time(self) -> CpuBudget | None:
-        """What measures functions now; None where they are not limited."""
+        """The CPU budget of functions; None if they have no limit."""
         return self._function_time
 
     @property
     def table(self) -> RoutingTable:
-        """That is served by."""
+        """The routing table in use."""
         return self._table
 
     def require_unique_callback(self, work: TenantRequest) -> None:
-        """With what a request has done: Aborted where it told an outcome that had been told before."""
+        """Mark a callback's outcome as notified; raise Aborted if that was done before."""
         if work.principal is MACHINE and not self.database.outbox.mark_notified(delivery_row(work)):
             raise Aborted("this outcome was told before; nothing was done")
 
@@ -224,7 +223,7 @@ class RequestHandler:
     def _replay(
         self, work: TenantRequest, route: Route, digest: bytes, stored: tuple[bytes, bytes]
     ) -> PendingReply:
-        """Something stands under this id: the reply, or a mark, or as yet nothing but somebody's work."""
+        """Answer from what this id has: a stored reply, progress, or a call that is still running."""
         if stored[0] != digest:
             raise InvalidArgument(
                 f"id {work.request.id!r} was used for another request within 24 h; "
@@ -244,7 +243,7 @@ class RequestHandler:
         return pending._replace(refusal=codec.parse_reply(body).error)
 
     def _route(self, work: TenantRequest) -> Route:
-        """The version to run, if this caller may run it now."""
+        """Return the version to run, if this caller may run it now."""
         request = work.request
         if self._snapshot.current is not self._table:
             self._adopt_table(self._snapshot.current)
@@ -258,7 +257,7 @@ class RequestHandler:
         return route
 
     def _version(self, action: str, caller: Principal) -> Route:
-        """What serves this tenant: testers have versions of their own, and what fails is passed over."""
+        """Return the version for this tenant: a tester's own first, and none that was taken out."""
         route = self._table.find(action, caller)
         if action in self._profile.tests:
             route = self._table.testers.get(action, route)
@@ -268,7 +267,7 @@ class RequestHandler:
         return select_healthy(route, self._record.id)
 
     def _refresh(self, profile: Profile) -> None:
-        """Between two messages, too: everything after sees this config and keeps these limits."""
+        """Adopt a profile between two messages; everything after uses its config and its limits."""
         before, now = self._profile.limits, profile.limits
         if now.database_bytes != before.database_bytes:
             self.database.limit_size(now.database_bytes or self._storage.database_bytes)
@@ -277,7 +276,7 @@ class RequestHandler:
         self._profile = profile
 
     def _adopt_table(self, table: RoutingTable) -> None:
-        """Between two messages: what has begun has ended, everything after runs on the new table."""
+        """Adopt a routing table between two messages, when no function is running."""
         self._table = table
         self.database.allowed_sql = self._storage.allowed_sql(table.modules)
 
@@ -339,7 +338,7 @@ class RequestHandler:
             return function(context, params)
 
     def _localise(self, work: TenantRequest, error: NotEntitled) -> str | None:
-        """By the action that the index names; which version serves the request itself stays known."""
+        """Ask the action that the index names; keep the selected version of the request itself."""
         before, run = (self._chosen, self._running), partial(self._ask_user_message, work)
         try:
             return user_message(error, self._profile, self._table, run)
@@ -359,7 +358,7 @@ class RequestHandler:
         return result
 
     def _explain_defect(self, work: TenantRequest, error: BaseException) -> Refusal:
-        """Expected troubles have codes of their own; everything else is a defect, if not the version's."""
+        """Return the code of an expected error; log and count anything else as a defect."""
         if (known := self.database.classify(error)) is not None:
             return known
         log.error(

@@ -1,9 +1,9 @@
-"""What stands under an id while its function is under way: how much of its work is on disk.
+"""Idempotency of requests: the progress of a suspended write, and the fingerprint of a request.
 
-It keeps the place of the reply in the table of ids. A mark that nobody works on any more was left by a server
-that died: its request is not run again.
+Progress is stored in place of the reply in the table of ids: how many steps of the function are committed.
+Progress without a running call was left by a server that died; its request is not run again.
 
-Whether two requests with one id ask for the same thing.
+The fingerprint shows whether two requests with one id ask for the same thing.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from actors.host.clocks import rfc3339
 from transport.message import Refusal
 
 FIRST_BYTE: Final = 0x93
-"""Of an array of three, in msgpack: replies are maps, and those in JSON begin with `{`."""
+"""First byte of an array of three in msgpack. Replies are maps, and those in JSON begin with `{`."""
 
 
 class Progress(NamedTuple):
-    """Steps that wrote and were committed; times are in seconds since the epoch."""
+    """Committed steps that wrote; times are in seconds since the epoch."""
 
     steps: int
     first: float
@@ -30,18 +30,18 @@ class Progress(NamedTuple):
 
     @classmethod
     def advance(cls, earlier: Self | None, now: float) -> Self:
-        """With one more step."""
+        """Return the progress after one more step."""
         if earlier is None:
             return cls(1, now, now)
         return cls(earlier.steps + 1, earlier.first, now)
 
     def encode(self) -> bytes:
-        """As it is stored."""
+        """Return the stored form."""
         encode: bytes = msgpack.packb(self)
         return encode
 
     def annotate(self, refusal: Refusal) -> Refusal:
-        """The refusal of a request of which this much is on disk: it stays, so there is no trying again."""
+        """Return the refusal of a request with this progress. Its effects stay, so it must not be retried."""
         message = f"{refusal.message}; {self}, and it is not run again under this id"
         return refusal._replace(message=message, retry_after_ms=None)
 
@@ -55,22 +55,22 @@ class Progress(NamedTuple):
 
 
 def progress_in(stored: bytes) -> Progress | None:
-    """The mark that stands in the place of a reply; None where a reply does."""
+    """Return the progress that is stored in place of a reply, or None if this is a reply."""
     return Progress(*msgpack.unpackb(stored)) if stored[0] == FIRST_BYTE else None
 
 
 PLAIN: Final = frozenset({str, int, float, bool, type(None)})
-"""Types of values that hold no maps: nearly all are, and a call for each takes longer than the rest."""
+"""Types of values that hold no maps. Nearly all values are of these, and a call for each would cost most."""
 
 
 def request_fingerprint(action: str, params: Mapping[str, Any]) -> bytes:
-    """16 bytes that are equal for equal content, whatever the encoding and the order of keys."""
+    """Return 16 bytes that are equal for equal content, whatever the encoding and the order of keys."""
     content: bytes = msgpack.packb([action, canonical(params)])
     return blake2b(content, digest_size=16).digest()
 
 
 def canonical(value: Any) -> Any:
-    """The same value with the keys of its maps in order, at any depth: msgpack packs them as they come."""
+    """Return the value with the keys of its maps sorted, at any depth: msgpack packs them as they come."""
     if isinstance(value, dict):
         return {
             key: each if type(each := value[key]) in PLAIN else canonical(each)

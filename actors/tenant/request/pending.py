@@ -1,6 +1,6 @@
-"""What serving one message gives: a packed reply that is held, or word that it has to be served apart.
+"""The result of serving one message: an encoded reply that waits for its commit, or a signal.
 
-What the tenant's log is told of a turn: one line for each message that was answered.
+Also the request log's lines of a turn: one for each message that was answered.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from transport.message import Refusal
 
 
 class PendingReply(NamedTuple):
-    """A packed reply that waits for the commit it depends on."""
+    """An encoded reply that waits for the commit it depends on."""
 
     work: TenantRequest
     body: bytes
     wrote: bool
-    """True where the reply stands in the table of ids, so that the disk knows whether it holds."""
+    """True if the reply is stored in the table of ids, so that the file shows whether it was committed."""
     route: Route | None
-    """The version that was chosen; None where there is no such action."""
+    """The version that was chosen; None if there is no such action."""
     refusal: Refusal | None
-    """What the body says; None for a success."""
+    """The refusal in the body; None for a success."""
     began: float
-    """time.monotonic() in seconds, as the next; where a run is served again, of the last time."""
+    """time.monotonic() in seconds, like `ended`. If a batch is served again, the last time counts."""
     ended: float
-    """When the reply was packed."""
+    """When the reply was encoded."""
     replayed: bool = False
-    """True where the reply was made by an earlier message with the same id."""
+    """True if an earlier message with the same id made the reply."""
 
 
 class NeedsOwnTransaction(Exception):
-    """No failure: this request needs a run of its own, because its function may wait (step.py)."""
+    """Signal, no failure: the function of this request may wait, so it needs its own transaction."""
 
     def __init__(self, work: TenantRequest, route: Route, params: Any) -> None:
         super().__init__(route.name)
@@ -46,7 +46,7 @@ class NeedsOwnTransaction(Exception):
 
 
 def is_request(message: Any) -> bool:
-    """Work, a dead letter, or work that has killed before: what needs a transaction."""
+    """Whether a message needs a transaction: a request, a dead letter, or a request that crashed a tenant."""
     kind = type(message)
     return (
         kind is TenantRequest
@@ -56,7 +56,7 @@ def is_request(message: Any) -> bool:
 
 
 def tripped_refusal(route: Route) -> Unavailable:
-    """The refusal where nothing is left to fall back on."""
+    """Return the refusal of a version that was taken out when no other version can serve."""
     return Unavailable(
         f"{route.name}: version {route.version} keeps failing and was taken out, and no other is served "
         "until its developers move one"
@@ -64,11 +64,14 @@ def tripped_refusal(route: Route) -> Unavailable:
 
 
 NO_VERSION = (None, None, None, None)
-"""Version, state, reason and schema where there is no such action."""
+"""Version, state, reason and schema if there is no such action."""
 
 
 def log_lines(pending: Iterable[PendingReply], at: float) -> tuple[Line, ...]:
-    """What was answered at this time, in seconds since the epoch. Under 2 µs for each: every message pays."""
+    """Return the log lines of replies sent at this time, in seconds since the epoch.
+
+    A line takes under 2 µs, since every message pays for one.
+    """
     lines = []
     for work, body, _, route, refusal, began, ended, replayed in pending:
         request, caller, _, _, received, trace_id = work

@@ -1,9 +1,9 @@
-"""ctx.send: how a function has a connector do what must not be lost.
+"""ctx.send: connector operations that must not be lost.
 
-Nothing leaves from here, and nothing is written yet: what a function has sent is put into the outbox when it
-returns or waits, in its own transaction. One that is rolled back has sent nothing.
+Nothing leaves from here, and nothing is written yet: the messages of a function are put into the outbox when
+it returns or waits, in its own transaction. A function that is rolled back has sent nothing.
 
-The outbox as a turn has it: what its functions have sent is put there, and somebody has to see to it.
+OutboxWriter puts the messages of a turn into the outbox; the relay delivers them after the commit.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from actors.tenant.request.connector_calls import RequireSubscribed
 from actors.tenant.storage.outbox_marker import OutboxFlag
 
 MOST_AT_ONCE: Final = 1000
-"""Deliveries that one message may send: as many as an array in its params may have elements."""
+"""Deliveries that one request may send: as many as an array in its params may have elements."""
 
 SLEEP: Final = "timer.sleep"
 
 LONGEST_SLEEP: Final = 59.0
-"""Seconds that can be slept within one attempt of a delivery, which has 60."""
+"""Longest sleep, in seconds, within one attempt of a delivery, which has 60."""
 
 A_FAILURE: Final = {"ok": False, "error": {"code": "unavailable", "message": "the service is away"}}
-"""What every `then` has to take, whatever its operation would have answered."""
+"""An outcome that every `then` action must accept, whatever its operation returns."""
 
 
 class Sends:
-    """What one function sends: operations that its action lists, with params that fit."""
+    """The messages of one function: operations that its action lists, with params that fit."""
 
     __slots__ = ("_action", "_made", "_require_subscribed", "_table")
 
@@ -52,7 +52,10 @@ class Sends:
     def create(
         self, name: str, params: Mapping[str, Any], then: str | None, *, ordered: bool
     ) -> str:
-        """Note a delivery; its key. CallRefused says what is wrong with it, or NotEntitled."""
+        """Add a message and return its key.
+
+        Raises CallRefused (MisfitCall) or NotEntitled, with the reason.
+        """
         operation = self._operation(name)
         try:
             operation.params.parse(params)
@@ -76,7 +79,10 @@ class Sends:
         return made[-1].key
 
     def take(self) -> list[OutboxMessage] | None:
-        """What was sent since this was asked last; None for nothing, as nearly always."""
+        """Return and clear the messages added since the last call.
+
+        None if there are none, as nearly always.
+        """
         made, self._made = self._made, None
         return made
 
@@ -107,7 +113,10 @@ class Sends:
         self._check_callback_params(route, operation)
 
     def _check_callback_params(self, route: Route, operation: Operation) -> None:
-        """Or it would be found out when the outcome is there, and nobody to take it."""
+        """Check now.
+
+        Otherwise a mismatch would show only when the outcome arrives and no action accepts it.
+        """
         try:
             route.params.parse({"id": 1, "key": "0" * 32, "operation": operation.name, **A_FAILURE})
         except InvalidArgument as problem:
@@ -120,17 +129,17 @@ class Sends:
 
 
 class OutboxWriter:
-    """One tenant's, for as long as it is resident. For its turn alone."""
+    """Writes one tenant's outbox while it is resident. Belongs to its turn alone."""
 
     __slots__ = ("flag", "has_new")
 
     def __init__(self, flag: OutboxFlag) -> None:
         self.flag = flag
         self.has_new = False
-        """True once something was put there that nobody has looked at after its commit."""
+        """True if a message was put there and the relay has not run since."""
 
     def put(self, table: OutboxTable, sends: Sends, work: TenantRequest) -> None:
-        """In the transaction of the function that has sent it; the marker is on disk before."""
+        """Put a function's messages into the outbox, in its transaction. The flag is on disk before."""
         sent = sends.take()
         if sent:
             self.flag.set()

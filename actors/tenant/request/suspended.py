@@ -1,7 +1,4 @@
-"""The functions of one tenant that wait for connectors.
-
-A function that may wait, from its first step to its answer.
-"""
+"""Suspended calls: the functions of one tenant that wait for connectors."""
 
 from __future__ import annotations
 
@@ -29,7 +26,10 @@ NOTHING_KEPT: Final = "nothing of it was committed"
 
 
 class SuspendedCall:
-    """One of them. It ends on the version that it began with, whatever is served by then."""
+    """One call of an async function.
+
+    It ends on the version that it started with, whatever is served by then.
+    """
 
     __slots__ = (
         "allowed_sql",
@@ -61,9 +61,9 @@ class SuspendedCall:
         self.work = work
         self.route = route
         self.digest = digest
-        """Of the request's content; empty for a read, whose id is not remembered."""
+        """Fingerprint of the request; empty for a read, whose id is not stored."""
         self.allowed_sql = allowed_sql
-        """The SQL text of the code that it is part of."""
+        """The SQL text that the code of its version contains."""
         self.began = began
         """time.monotonic() in seconds."""
         self.stepper = stepper
@@ -71,24 +71,24 @@ class SuspendedCall:
         self.calls = calls
         self.sends = sends
         self.progress: Progress | None = None
-        """What is on disk of it; None as long as nothing is."""
+        """Its committed steps; None before the first one that wrote."""
         self.awaiting: ReplyFuture | None = None
-        """None before its first wait."""
+        """The reply it waits for; None before its first wait."""
         self.wait_number = 0
-        """Number of the wait that it is in, or was in last."""
+        """Number of its current or last wait."""
 
     @property
     def id(self) -> tuple[str, str]:
-        """Under which its reply will stand: the caller, and the request's id."""
+        """The caller and the request's id, under which its reply will be stored."""
         return self.work.principal.caller, self.work.request.id
 
     @property
     def deadline(self) -> float:
-        """time.monotonic() after which nobody waits for it, in seconds."""
+        """time.monotonic() in seconds after which its caller does not wait any more."""
         return self.work.received + self.work.request.timeout_ms / 1000
 
     def overdue(self) -> Refusal:
-        """Why it is closed once the deadline is over."""
+        """Return the refusal of a call whose deadline has passed."""
         timeout = self.work.request.timeout_ms
         return self.cancelled(
             f"not finished within {timeout} ms, and closed while it waited", DEADLINE_EXCEEDED
@@ -97,35 +97,35 @@ class SuspendedCall:
     def cancelled(
         self, cause: str, code: str = UNAVAILABLE, retry_after_ms: int | None = None
     ) -> Refusal:
-        """Why it is closed, and that nothing is on disk of it, where that is so; else see `halfway`."""
+        """Return the refusal of a cancelled call. If no step was committed, it says so and may be retried."""
         if self.progress is None:
             return Refusal(code, f"{cause}; {NOTHING_KEPT}", retry_after_ms=retry_after_ms)
         return Refusal(code, cause)
 
     def with_progress(self, refusal: Refusal) -> Refusal:
-        """The refusal as it is stored where something is on disk: it stays, so there is no trying again."""
+        """Add the committed steps to a refusal. If there are any, it is final and must not be retried."""
         return refusal if self.progress is None else self.progress.annotate(refusal)
 
 
 MAX_SUSPENDED: Final = 200
-"""Functions of one tenant that may wait at once; what they hold, a frame and a request each, is memory."""
+"""Calls of one tenant that may be suspended at once. Each holds a frame and a request in memory."""
 
 RETRY_FULL_MS: Final = 1000
-"""What callers are told to wait where as many do, in milliseconds."""
+"""`retry_after_ms` of requests refused because of that limit."""
 
 
 _numbers = itertools.count(1)
 
 
 class ConnectorReplied(NamedTuple):
-    """To a tenant: a connector has answered."""
+    """To a tenant: a connector has replied."""
 
     wait_number: int
-    """Which wait is over; no two in a process have the same number, whichever incarnation made them."""
+    """The wait that is over. Numbers are unique in the process, across incarnations."""
 
 
 class SuspendedCalls:
-    """Who waits, for which answer, and until when. For the tenant's turn; outlives its database."""
+    """Registry of suspended calls, by wait and by id. Belongs to the tenant's turn; outlives its database."""
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class SuspendedCalls:
     ) -> None:
         """`mailbox` is the tenant's, which is sent ConnectorReplied and Overdue."""
         self.is_closed = False
-        """True while the tenant waits for the last one to end, so as to leave: no others are let in."""
+        """True while the tenant is about to leave and waits for the last call to end: no others may start."""
         self._tenant = tenant
         self._mailbox = mailbox
         self._connectors = connectors
@@ -152,11 +152,11 @@ class SuspendedCalls:
         return iter(list(self._under_way))
 
     def find(self, work: TenantRequest) -> SuspendedCall | None:
-        """Who works on the request with this id of this caller; reads are not looked for."""
+        """Return the running write with this id of this caller, or None."""
         return self._by_id.get((work.principal.caller, work.request.id))
 
     def require_capacity(self) -> None:
-        """ResourceExhausted where no other function may be begun that might wait."""
+        """Raise ResourceExhausted if no other function that may wait can be started."""
         if len(self) >= MAX_SUSPENDED or self.is_closed:
             waits = (
                 f"{len(self)} requests of tenant {self._tenant.name} wait for connectors already"
@@ -166,7 +166,10 @@ class SuspendedCalls:
             )
 
     def add(self, suspended: SuspendedCall, call: ConnectorCall) -> None:
-        """Send what it awaits, and have the tenant told when the answer is there, or the time is over."""
+        """Send a call's connector call.
+
+        The tenant gets ConnectorReplied, or DeadlinePassed if that is first.
+        """
         wait_number, answer = next(_numbers), ReplyFuture()
         suspended.wait_number, suspended.awaiting = wait_number, answer
         self._under_way[suspended] = None
@@ -178,18 +181,18 @@ class SuspendedCalls:
         self.arm_timer()
 
     def resume(self, message: ConnectorReplied) -> SuspendedCall | None:
-        """Who goes on now, and is still under way; None where nobody waits any more."""
+        """Return the call that waits for this reply, or None if it has ended."""
         return self._waiting.pop(message.wait_number, None)
 
     def end(self, suspended: SuspendedCall) -> None:
-        """It is not under way any more; nobody waits for what it awaits."""
+        """Remove a call; its reply will be dropped."""
         self._under_way.pop(suspended, None)
         self._waiting.pop(suspended.wait_number, None)
         if self._by_id.get(suspended.id) is suspended:
             del self._by_id[suspended.id]
 
     def overdue(self) -> list[SuspendedCall]:
-        """Those whose deadline is over."""
+        """Return the calls whose deadline has passed."""
         now = time.monotonic()
         return [suspended for suspended in self if suspended.deadline <= now]
 
@@ -200,7 +203,7 @@ class SuspendedCalls:
             self._alarm.set(min(first, self._mailbox.closing or first))
 
     def _answered(self, wait_number: int) -> None:
-        """By the thread that answers: nobody is woken for a function that is gone."""
+        """Runs on the thread that replies. The tenant is not woken for a call that has ended."""
         if wait_number in self._waiting:
             self._mailbox.tell(ConnectorReplied(wait_number))
 
@@ -227,6 +230,6 @@ class SuspendedCalls:
 
 
 def _key(tenant: TenantRecord, suspended: SuspendedCall) -> str:
-    """Of this wait of this request, and of no other: what an outside service can tell a repeat by."""
+    """Return the idempotency key of this wait of this request, by which a service recognises a repeat."""
     named = "\n".join((tenant.id, *suspended.id, str(suspended.wait_number)))
     return sha256(named.encode(errors="surrogatepass")).hexdigest()[:32]

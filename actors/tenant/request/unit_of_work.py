@@ -1,8 +1,8 @@
-"""The output gate of one tenant: its open database, and what leaves once it is on disk there.
+"""The unit of work of one tenant: its open database, and the replies that leave after the commit.
 
-If a commit fails, every message in it is answered with an error and none of its effects stay. A commit that
-reports failure may still be on disk: everything is then put into the file, and once that was synced its table
-of ids is asked (actors/tenant/database/durability.py).
+If a commit fails, every message in it gets an error and none of its effects stay. A commit that reports
+failure may still be on disk. Therefore everything is then checkpointed into the file, and after that sync the
+table of ids decides which replies hold (actors/tenant/database/durability.py).
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 REPLY_RETENTION = 24 * 3600.0
-"""Seconds for which an id is remembered (docs/message-api.md, promise 2)."""
+"""Seconds for which the reply to an id is stored (docs/message-api.md, promise 2)."""
 
 EXPIRE_EVERY = 600.0
-"""Seconds between two sweeps of replies that are older, while the tenant has work."""
+"""Seconds between two deletions of expired replies, while the tenant has work."""
 
 EXPIRE_AGAIN_AFTER = 0.1
-"""Seconds between sweeps while there is more to forget: 5,000 replies a second at most."""
+"""Seconds until the next deletion if more replies have expired: at most 5,000 replies a second."""
 
 CLOSE_ERRORS = (sqlite3.Error, OSError, DatabaseProblem)
-"""What may be wrong with a file when its tenant leaves."""
+"""Errors that closing a tenant's file may raise."""
 
 FILE_REPLACED = Refusal(
     UNAVAILABLE,
@@ -51,11 +51,11 @@ FILE_REPLACED = Refusal(
 )
 
 STEP_LOST = Refusal(ABORTED, "the commit of a later step failed")
-"""What is on disk of the earlier ones is said besides."""
+"""`Progress.annotate` adds how many earlier steps were committed."""
 
 
 class UnitOfWork:
-    """For the tenant's turn alone, as long as its incarnation lives."""
+    """Belongs to the tenant's turn alone, and lives as long as its incarnation."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class UnitOfWork:
         release_compute: Callable[[], None],
         accounts: Accounts | None,
     ) -> None:
-        """`make_serving` opens the database, with whoever serves on it."""
+        """`make_handler` opens the database and returns the handler that serves on it."""
         self._record = record
         self._make_handler = make_handler
         self._release_compute = release_compute
@@ -78,22 +78,22 @@ class UnitOfWork:
 
     @property
     def handler(self) -> RequestHandler:
-        """There from `open` on."""
+        """The request handler; it exists from `open` on."""
         assert self._handler is not None
         return self._handler
 
     @property
     def database(self) -> TenantDatabase:
-        """Open from `open` on."""
+        """The open database; it exists from `open` on."""
         return self.handler.database
 
     @property
     def durability(self) -> Durability:
-        """Whether what was committed is on disk."""
+        """Whether all commits are known to be on disk."""
         return self.database.durability
 
     def checkpoint_and_close(self) -> None:
-        """So that the file stands alone; where that fails, it is logged, and done at the next opening."""
+        """Checkpoint and close the file. A failure is logged; the next opening checkpoints instead."""
         self._close_accounts()
         if self._handler is None:
             return
@@ -105,12 +105,12 @@ class UnitOfWork:
             self.database.close()
 
     def log_close_failure(self, error: Exception) -> None:
-        """In the log: of the file of a tenant that leaves."""
+        """Log that the tenant's file could not be closed cleanly."""
         path = str(self.database.path)
         log.error("database not closed well", **self._log_fields, path=path, exc_info=error)
 
     def close(self) -> None:
-        """Without ceremony: what was not committed is gone."""
+        """Close the file without a checkpoint. Uncommitted effects are lost."""
         self._close_accounts()
         if self._handler is not None:
             self.database.close()
@@ -122,13 +122,13 @@ class UnitOfWork:
     # Answers that wait for the disk
 
     def begin(self) -> None:
-        """Begin a transaction. Where a commit has failed before, the disk may be asked first."""
+        """Begin a transaction. After a failed commit, the checkpoint may be retried first."""
         if self.durability.is_unknown:
             self._retry_checkpoint()
         self.database.begin()
 
     def commit(self, pending: list[PendingReply]) -> None:
-        """Commit the transaction; then these leave, or what is true instead."""
+        """Commit the transaction, then send these replies, or refusals if the commit failed."""
         try:
             self.flush(wrote=any(one.wrote for one in pending))
         except sqlite3.Error as error:
@@ -142,9 +142,9 @@ class UnitOfWork:
             self._expire_replies()
 
     def run_alone(self, change: Callable[[], T]) -> T:
-        """A transaction of the engine's own, committed when this returns; what it gives.
+        """Run a change in a transaction of the engine's own, commit it, and return its result.
 
-        Raises sqlite3.Error where it could not be; it may be on disk all the same.
+        Raises sqlite3.Error if the commit failed; the change may be on disk all the same.
         """
         self.begin()
         try:
@@ -160,7 +160,10 @@ class UnitOfWork:
         return found
 
     def flush(self, *, wrote: bool) -> None:
-        """Commit the transaction; where it fails, `failed` comes next. FileReplaced ends the incarnation."""
+        """Commit the transaction.
+
+        On sqlite3.Error, call `on_commit_failed`; FileReplaced ends the incarnation.
+        """
         if wrote:
             if self.durability.is_unknown:
                 raise sqlite3.OperationalError(
@@ -186,7 +189,7 @@ class UnitOfWork:
         self._retry_checkpoint()
 
     def commit_refusal(self, error: sqlite3.Error) -> Refusal:
-        """Of a write whose commit failed with this, and which is not on disk as far as is known."""
+        """Return the refusal of a write whose commit failed and is not known to be on disk."""
         return (
             self.durability.refusal
             if self.durability.is_unknown
@@ -203,12 +206,12 @@ class UnitOfWork:
         return {"tenant": self._record.name, "tenant_id": self._record.id}
 
     def stored_content(self, work: TenantRequest) -> bytes | None:
-        """What stands under the id of a request: its reply, or a mark."""
+        """Return what is stored under the id of a request: its reply, or its progress."""
         stored = self.database.find_reply(*work.whose)
         return stored and stored[1]
 
     def release(self, pending: list[PendingReply]) -> None:
-        """Let replies go, and tell the tenant's log."""
+        """Send replies, and write their lines to the tenant's log."""
         accounts = self._accounts
         now = 0.0 if accounts is None else accounts.clock()
         outlets: dict[Any, list[Any]] = {}
@@ -221,7 +224,7 @@ class UnitOfWork:
             accounts.tell(self._record, log_lines(pending, now))
 
     def refuse(self, work: TenantRequest, refusal: Refusal) -> None:
-        """At once, where no turn will."""
+        """Send a refusal at once, for a request that no turn will answer."""
         body = encode_refusal(work, refusal)
         work.outlet.tell(Replies([(work.peer, body)]))
         if self._accounts is not None:
@@ -230,7 +233,10 @@ class UnitOfWork:
             self._accounts.tell(self._record, (line,))
 
     def _resolve_failed_commit(self, pending: PendingReply, error: sqlite3.Error) -> PendingReply:
-        """The reply itself where it is on disk, else a refusal; what is there may be an earlier mark."""
+        """Return the reply if it is on disk, otherwise a refusal.
+
+        The row may hold the progress of an earlier step.
+        """
         stored = (
             self.stored_content(pending.work)
             if pending.wrote and not self.durability.is_unknown
@@ -246,9 +252,10 @@ class UnitOfWork:
         )
 
     def _expire_replies(self) -> None:
-        """Forget old replies; where more are due than one sweep takes, sweep again soon.
+        """Delete expired replies; if more have expired than one deletion takes, delete again soon.
 
-        In a transaction of its own, after the replies have left: who only reads needs no file to write to.
+        It runs in a transaction of its own, after the replies have left: a turn that only reads must not
+        need to write.
         """
         now = time.monotonic()
         if now < self._next_expiry or self.durability.is_unknown:
