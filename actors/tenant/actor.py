@@ -37,24 +37,24 @@ from actors.runtime.clock import DeadlinePassed
 from actors.runtime.mailbox import Mailbox
 from actors.supervision.rejecting import tenant_deleted
 from actors.tenant.outbox.queries import list_deliveries, redeliver
-from actors.tenant.outbox.relay import Deliveries
+from actors.tenant.outbox.relay import OutboxRelay
 from actors.tenant.passivation import Decision, decide, decide_again
 from actors.tenant.request.callback import CallbackResult
-from actors.tenant.request.coroutine_steps import STOPPING, Waiting
+from actors.tenant.request.coroutine_steps import STOPPING, AsyncExecution
 from actors.tenant.request.handler import RequestHandler
 from actors.tenant.request.pending import NeedsOwnTransaction, PendingReply, is_request
 from actors.tenant.request.sends import OutboxWriter
-from actors.tenant.request.suspended import Arrived, Parking
+from actors.tenant.request.suspended import ConnectorReplied, SuspendedCalls
 from actors.tenant.request.unit_of_work import CLOSE_ERRORS, UnitOfWork
 from actors.tenant.storage.files import Storage
 
 TURN_SECONDS = 0.02
 """A turn that has taken so long is committed and makes room for other actors; about 500 messages' work."""
 
-NOTHING_SAID = Profiles()
+NO_PROFILES = Profiles()
 """Every tenant is as the server's settings have it."""
 
-ENDS_WAITS = frozenset({Arrived, DeadlinePassed, Delivered, CallbackResult, OutboxDue})
+MAY_END_WAITS = frozenset({ConnectorReplied, DeadlinePassed, Delivered, CallbackResult, OutboxDue})
 """After which of its mail a tenant looks whether it can leave, where it was asked to."""
 
 
@@ -68,7 +68,7 @@ class Tenant(Actor):
         storage: Storage,
         snapshot: RoutingSnapshot,
         release_compute: Callable[[], None] = lambda: None,
-        profiles: Profiles = NOTHING_SAID,
+        profiles: Profiles = NO_PROFILES,
         accounts: Accounts | None = None,
         connectors: Mapping[str, Mailbox] = EMPTY,
         clock: Mailbox | None = None,
@@ -80,30 +80,30 @@ class Tenant(Actor):
         """
         super().__init__(mailbox)
         self._record = record
-        self._parking = parking = Parking(record, mailbox, connectors, clock)
+        self._suspended_calls = suspended_calls = SuspendedCalls(record, mailbox, connectors, clock)
         self._outbox = outbox = OutboxWriter(storage.outbox_flag(record.id))
 
         def make_handler() -> RequestHandler:
             database = storage.open(record)
             return RequestHandler(
-                record, mailbox, storage, snapshot, profiles, database, parking, outbox
+                record, mailbox, storage, snapshot, profiles, database, suspended_calls, outbox
             )
 
         self._unit_of_work = UnitOfWork(record, make_handler, release_compute, accounts)
-        self._waiting = Waiting(mailbox, self._unit_of_work, parking)
-        self._deliveries = Deliveries(
+        self._execution = AsyncExecution(mailbox, self._unit_of_work, suspended_calls)
+        self._relay = OutboxRelay(
             record, mailbox, self._unit_of_work, outbox, connectors, clock, profiles, snapshot
         )
         self._handlers: dict[type, Callable[[Any], Any]] = {
             DryRun: lambda message: self._unit_of_work.handler.dry_run(message),
             ListDeliveries: lambda message: list_deliveries(self._unit_of_work, message),
             Redeliver: self._redeliver,
-            Arrived: self._waiting.arrived,
-            DeadlinePassed: lambda _: self._waiting.overdue(),
-            Delivered: lambda _: self._deliveries.arrived(),
-            CallbackResult: self._deliveries.told,
-            OutboxDue: lambda _: self._deliveries.due(),
-            Passivate: self._asked_to_leave,
+            ConnectorReplied: self._execution.on_reply,
+            DeadlinePassed: lambda _: self._execution.on_deadline(),
+            Delivered: lambda _: self._relay.on_reply(),
+            CallbackResult: self._relay.on_notified,
+            OutboxDue: lambda _: self._relay.on_due(),
+            Passivate: self._on_passivate,
         }
         self._departure: Passivate | None = None
         self._more_mail = False
@@ -113,13 +113,13 @@ class Tenant(Actor):
     def on_start(self) -> None:
         """Open the database; raises MigrationNeeded where its tables are older than the code."""
         self._unit_of_work.open()
-        self._deliveries.open()
+        self._relay.open()
 
     def on_stop(self) -> None:
         """Checkpoint and close, so that the file stands alone."""
         try:
-            self._waiting.cancel(STOPPING)
-            self._deliveries.close()
+            self._execution.cancel(STOPPING)
+            self._relay.close()
         except CLOSE_ERRORS as error:
             self._unit_of_work.log_close_failure(error)
         finally:
@@ -130,8 +130,8 @@ class Tenant(Actor):
 
         Functions that wait are not: their callers hear what is on disk of them.
         """
-        self._waiting.abandon("the tenant has failed")
-        self._deliveries.abandon()
+        self._execution.abandon("the tenant has failed")
+        self._relay.abandon()
         self._unit_of_work.close()
 
     def on_receive(self, message: Any) -> Any:
@@ -140,8 +140,8 @@ class Tenant(Actor):
         if handler is None:
             raise TypeError(f"a tenant has no handler for {type(message).__name__}")
         answer = handler(message)
-        if self._departure is not None and type(message) in ENDS_WAITS:
-            self._leave_if_asked()
+        if self._departure is not None and type(message) in MAY_END_WAITS:
+            self._stop_if_due()
         return answer
 
     def dead_letter(self, message: Any, error: BaseException) -> list[Any]:
@@ -167,25 +167,25 @@ class Tenant(Actor):
                 self._handle(mail[0])
                 mail.popleft()
             if self._outbox.has_new and not self.actor_stopped.is_set():
-                self._deliveries.go()
+                self._relay.run()
 
     def _serve_run(self, mail: deque[Any], ends: float) -> None:
         settled: dict[int, PendingReply] = {}
         try:
-            while (pending := self._attempt(mail, settled, ends)) is None:
+            while (pending := self._serve_batch(mail, settled, ends)) is None:
                 pass
         except NeedsOwnTransaction as signal:
-            stretch = self._waiting.begin(signal)
+            step_result = self._execution.begin(signal)
             mail.popleft()
             self.at = len(mail)
-            self._waiting.conclude(stretch)
+            self._execution.finish(step_result)
             return
         for _ in pending:
             mail.popleft()
         self.at = len(mail)  # what fails from here on is no message's fault
         self._unit_of_work.commit(pending)
 
-    def _attempt(
+    def _serve_batch(
         self, mail: deque[Any], settled: dict[int, PendingReply], ends: float
     ) -> list[PendingReply] | None:
         """Serve requests until other mail comes or time is up; None where it has to be done again.
@@ -220,35 +220,35 @@ class Tenant(Actor):
 
     def _redeliver(self, message: Redeliver) -> int:
         count = redeliver(self._unit_of_work, self._outbox, message)
-        self._deliveries.go()
+        self._relay.run()
         return count
 
     # Leaving
 
-    def _asked_to_leave(self, message: Passivate) -> None:
+    def _on_passivate(self, message: Passivate) -> None:
         """Leave, decline, or drain first (actors/tenant/passivation.py)."""
         if message.cancel:
-            self._waiting.cancel(tenant_deleted(self._record).message, None)
+            self._execution.cancel(tenant_deleted(self._record).message, None)
         self._carry_out(
             message,
             decide(
                 message,
                 has_mail=bool(self._more_mail) or not self.mailbox.empty(),
-                waits=bool(self._parking),
-                delivers=bool(self._deliveries),
+                waits=bool(self._suspended_calls),
+                delivers=bool(self._relay),
                 is_closing=self.mailbox.closing is not None,
             ),
         )
 
-    def _leave_if_asked(self) -> None:
+    def _stop_if_due(self) -> None:
         """Decide again, after something has ended that it drained for."""
         departure, closing = self._departure, self.mailbox.closing
         if departure is None:
             return
         decision = decide_again(
             departure,
-            waits=bool(self._parking),
-            delivers=bool(self._deliveries),
+            waits=bool(self._suspended_calls),
+            delivers=bool(self._relay),
             is_over=closing is not None and closing <= time.monotonic(),
         )
         if decision is not Decision.DRAIN:
@@ -260,14 +260,14 @@ class Tenant(Actor):
             self._stop()
         elif decision is Decision.DRAIN:
             self._departure = asked
-            self._parking.is_closed = asked.patient
-            self._parking.watch()
-            self._deliveries.go()  # nothing leaves any more; it has to be woken at the end
+            self._suspended_calls.is_closed = asked.patient
+            self._suspended_calls.arm_timer()
+            self._relay.run()  # nothing leaves any more; it has to be woken at the end
         elif decision is Decision.ASK_AGAIN:
             self.mailbox.tell(asked)
         else:
-            self._tell_supervisor(PassivationDeclined(self.mailbox))
+            self._send_to_supervisor(PassivationDeclined(self.mailbox))
 
-    def _tell_supervisor(self, message: Any) -> None:
+    def _send_to_supervisor(self, message: Any) -> None:
         if self.mailbox.supervisor is not None:
             self.mailbox.supervisor.tell(message)
