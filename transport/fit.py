@@ -16,7 +16,7 @@ from transport.validation import LARGEST_INT, SMALLEST_INT
 NUL_SIGN: Final = "\N{REPLACEMENT CHARACTER}"
 """Replaces a NUL; a question mark replaces a lone surrogate."""
 
-MOST_DEPTH: Final = 48
+MAX_DEPTH: Final = 48
 """Nested maps and arrays at most; the reply around them needs further levels."""
 
 
@@ -69,7 +69,7 @@ def fit(value: object, depth: int = 0) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
         return f"({len(value)} bytes)"
     if isinstance(value, Mapping | list | tuple | Set):
-        return "(too deep)" if depth >= MOST_DEPTH else _fit_inside(value, depth + 1)
+        return "(too deep)" if depth >= MAX_DEPTH else _fit_inside(value, depth + 1)
     return fit_text(value)
 
 

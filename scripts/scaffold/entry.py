@@ -33,7 +33,7 @@ FORMATS = (
     *("uri", "uri-reference", "uuid"),
 )
 
-MOST_ITEMS = 100
+MAX_ITEMS = 100
 
 _FIELD = re.compile(r"(?P<name>[a-z_][a-z0-9_]*):(?P<kind>[a-z0-9-]+)(?P<list>\[\])?(?P<must>!)?\Z")
 
@@ -66,7 +66,7 @@ def field(word: str) -> Field:
         raise InvalidEntry(f"{word!r} is no field: write name:type, such as\n{FORMS}")
     schema = _schema(match["kind"])
     if match["list"]:
-        schema = {"type": "array", "maxItems": MOST_ITEMS, "items": schema}
+        schema = {"type": "array", "maxItems": MAX_ITEMS, "items": schema}
     return Field(match["name"], schema, bool(match["must"]))
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transport.codec import decode, encode
-from transport.fit import MOST_DEPTH, fit, fit_map, fit_text, inert, text_of
+from transport.fit import MAX_DEPTH, fit, fit_map, fit_text, inert, text_of
 from transport.message import Encoding
 from transport.validation import REPLIES
 
@@ -90,7 +90,7 @@ def test_what_is_too_deep_is_left_out() -> None:
     endless.append(endless)
     assert "(too deep)" in str(fit(endless))
     deep: Any = "the end"
-    for _ in range(MOST_DEPTH):
+    for _ in range(MAX_DEPTH):
         deep = [deep]
     assert "the end" in str(fit(deep))
     assert "the end" not in str(fit([deep]))

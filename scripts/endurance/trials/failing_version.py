@@ -20,7 +20,7 @@ from transport.message import INTERNAL
 
 LIMIT: Final = Threshold().failures
 """Of one tenant."""
-MOST: Final = (SEVERAL - 1) * LIMIT + 1
+MAX_FAILURES: Final = (SEVERAL - 1) * LIMIT + 1
 """Of all: as many of two tenants, and the first of a third."""
 HOLDS: Final = (0.0, 0.1)
 """Seconds for which a failing call holds its thread before it raises: not at all, and so that every thread
@@ -199,9 +199,9 @@ def report_case(report: Report, plan: Plan, name: str, outcomes: Sequence[Outcom
     report.figure(f"{name}: messages", f"{sent:,}, {sum(numbers)} of them answered internal")
     report.figure(f"{name}: to the last internal", spread(times))
     report.figure(f"{name}: to the file", spread([o.written - o.broken for o in outcomes]))
-    most = MOST + plan.threads - 1
+    most = MAX_FAILURES + plan.threads - 1
     report.promise(
-        f"{name}: {LIMIT} to {MOST} callers see internal, and at most the {plan.threads - 1} whose calls had "
+        f"{name}: {LIMIT} to {MAX_FAILURES} callers see internal, and at most the {plan.threads - 1} whose calls had "
         f"begun: {min(numbers)} to {max(numbers)} in {len(outcomes)} trials",
         LIMIT <= min(numbers) <= max(numbers) <= most,
     )
@@ -261,7 +261,7 @@ def one_move(outcome: Outcome) -> bool:
     traces = {each.trace_id for each in failures(outcome)}
     return (
         [(each["version"], each["to"]) for each in moves] == [(2, ERRORING)]
-        and LIMIT <= len(set(moves[0]["traces"])) <= MOST
+        and LIMIT <= len(set(moves[0]["traces"])) <= MAX_FAILURES
         and traces.issuperset(moves[0]["traces"])
     )
 

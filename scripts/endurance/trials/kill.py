@@ -15,7 +15,7 @@ from scripts.endurance.connection import LoadConnection
 from scripts.endurance.server import Installation, Server
 from scripts.endurance.verdict import Ledger, Report, RowCounts, find_acknowledged, judge
 
-MOST_ADDS = 50_000
+MAX_ADDS = 50_000
 """Adds in one round, however fast the server is."""
 
 
@@ -105,7 +105,7 @@ class Trial:
         """The moment of the kill."""
         connection = LoadConnection(self._server.endpoint, self._installation.tokens)
         until = time.perf_counter() + self._plan.seconds * self._chance.uniform(0.25, 1.0)
-        most = len(self._ledger.asked) + MOST_ADDS
+        most = len(self._ledger.asked) + MAX_ADDS
         for reply in connection.flow(self._ledger.adds(), self._plan.in_flight):
             self._ledger.take(reply)
             if time.perf_counter() > until or len(self._ledger.asked) > most:

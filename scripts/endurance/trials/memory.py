@@ -31,7 +31,7 @@ PATIENCE: Final = 30.0
 """Seconds that a server may be silent without having ended before it counts as hanging."""
 LOOK_EVERY: Final = 0.02
 """Seconds between two samples of the process, unless a reply comes before."""
-MOST_ADDS: Final = 100_000
+MAX_ADDS: Final = 100_000
 MEGABYTE: Final = 1024**2
 TENANTS: Final = ("memory-0", "memory-1", "memory-2", "memory-3")
 
@@ -143,7 +143,7 @@ class Trial:
         """Serve others until the message has been dealt with, or the process has ended or hangs."""
         connection = LoadConnection(server.endpoint, self._installation.tokens)
         flood = self._flood(server, part_bytes)
-        adds = islice(self._ledger.adds(), MOST_ADDS)
+        adds = islice(self._ledger.adds(), MAX_ADDS)
         for call in islice(adds, self._plan.in_flight):
             connection.send(call)
         peak, stalled, last = 0, 0.0, time.perf_counter()
