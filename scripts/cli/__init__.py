@@ -1,4 +1,4 @@
-"""What a person types at a terminal of a running server.
+"""Commands for a person at a terminal: calls, logs, keys, and checks of the audit log.
 
-May import: transport, and what actors has that only reads.
+May import: transport, and those parts of actors that only read.
 """

@@ -1,4 +1,4 @@
-"""What every trial needs: a server, load, connections, fake services, a verdict (scripts/endure).
+"""Parts of every trial: a server, load, connections, fake services, a verdict (scripts/endure).
 
 May import: scripts.benchmark, actors, transport.
 """

@@ -1,4 +1,4 @@
-"""One trial a file.
+"""The trials, one in each file.
 
 May import: scripts.endurance.
 """
