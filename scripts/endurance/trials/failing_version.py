@@ -201,8 +201,8 @@ def report_case(report: Report, plan: Plan, name: str, outcomes: Sequence[Outcom
     report.figure(f"{name}: to the file", spread([o.written - o.broken for o in outcomes]))
     most = MAX_FAILURES + plan.threads - 1
     report.promise(
-        f"{name}: {LIMIT} to {MAX_FAILURES} callers see internal, and at most the {plan.threads - 1} whose calls had "
-        f"begun: {min(numbers)} to {max(numbers)} in {len(outcomes)} trials",
+        f"{name}: {LIMIT} to {MAX_FAILURES} callers see internal, and at most the {plan.threads - 1} "
+        f"whose calls had begun: {min(numbers)} to {max(numbers)} in {len(outcomes)} trials",
         LIMIT <= min(numbers) <= max(numbers) <= most,
     )
     for words, holds in PROMISES.items():
