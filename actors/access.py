@@ -1,9 +1,9 @@
-"""Who may call what: the one place where access is decided, from data, the same way for every action.
+"""Who may call what: the one place where access is decided, from data, in the same way for every action.
 
-An action states a level, and where it likes an area that owners need and a level of the platform besides.
-From these comes its Rule; a caller's role, areas and channel against the Rule give yes or no. What the rule
-admits can still be refused for the token's scope (actors/routing/route.py), the tenant's status or a limit,
-and nothing that it does not admit is ever done.
+An action states a level, and optionally an area that owners need and a level of the platform. They make its
+Rule. A caller's role, areas and channel are checked against the Rule. What the Rule admits can still be
+refused for the token's scope (actors/routing/route.py), the tenant's status or a limit; what the Rule does
+not admit is never done.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ MEMBER = "member"
 OWNER = "owner"
 ADMIN_OWNER = "admin owner"
 SUPER_ADMIN = "super admin"
-"""A developer admin while a grant names him for this tenant, for the tenant's actions and on it only."""
+"""A developer admin with a grant for a tenant, for that tenant's actions only."""
 DEVELOPER = "developer"
 DEVELOPER_ADMIN = "developer admin"
 
 MACHINE = "machine"
-"""The engine itself, which tells outcomes to the actions that functions have named; nobody's role."""
+"""The engine itself, which calls the actions that functions have named for outcomes. No caller has it."""
 
 TENANT_ROLES = frozenset({MEMBER, OWNER, ADMIN_OWNER})
 """Held within one tenant."""
 
 PLATFORM_ROLES = frozenset({DEVELOPER, DEVELOPER_ADMIN})
-"""Held on the platform; they say nothing about any tenant's own actions."""
+"""Held on the platform; they admit to no tenant's own actions."""
 
 ROLES = TENANT_ROLES | PLATFORM_ROLES | {PUBLIC, SUPER_ADMIN}
-"""Every role that a principal can act in."""
+"""Every role that a principal can have."""
 
 AUTHENTICATED = ROLES - {PUBLIC}
 """Everyone with a valid token, whatever the role."""
 
 AREAS = ("members", "config", "subscriptions", "tokens", "backups", "testers")
-"""What an admin owner can delegate to an owner, each by itself."""
+"""Areas that an admin owner can delegate to an owner, one by one."""
 
 DATA = "data"
 ADMIN = "admin"
@@ -55,10 +55,10 @@ LEVELS: Mapping[str, frozenset[str]] = MappingProxyType(
         DEVELOPER_ADMIN: frozenset({DEVELOPER_ADMIN, SUPER_ADMIN}),
     }
 )
-"""The six levels as the index spells them, and the roles that each admits."""
+"""The six levels as the index writes them, with the roles that each admits."""
 
 PLATFORM_LEVELS = (DEVELOPER, DEVELOPER_ADMIN)
-"""The levels that say nothing of a tenant: an index may name one besides (`platform`)."""
+"""Levels of the platform: an index may add one to an action's level (`platform`)."""
 
 
 class Rule(NamedTuple):
@@ -67,13 +67,13 @@ class Rule(NamedTuple):
     allowed: frozenset[str]
     """Roles."""
     channel: str | None
-    """data or admin: where it is answered; None for what is built in and answered on both."""
+    """The channel that the action is served on: data or admin; None for a built-in action, served on both."""
     area: str | None = None
-    """One of AREAS, which an owner needs; the admin owner has them all."""
+    """One of AREAS, which an owner needs; an admin owner has all."""
 
     def admits(self, role: str, areas: frozenset[str], channel: str) -> bool:
-        """Whether a caller in this role, with these areas, may call it on this channel."""
-        if role == MACHINE:  # the index's own code named the action, and no token says this role
+        """Return whether a caller with this role and these areas may call the action on this channel."""
+        if role == MACHINE:  # functions of the index named the action; no token has this role
             return self.channel == channel == DATA
         if role not in self.allowed:
             return False
@@ -82,7 +82,7 @@ class Rule(NamedTuple):
         return self.answers(role, channel)
 
     def answers(self, role: str, channel: str) -> bool:
-        """Whether it is answered on this channel: a super admin reaches everything on the admin one."""
+        """Return whether the action is served on this channel. A super admin has all on the admin channel."""
         return channel == self.channel or self.channel is None or (
             role == SUPER_ADMIN and channel == ADMIN
         )  # fmt: skip
@@ -91,16 +91,16 @@ class Rule(NamedTuple):
 def rule_of(
     access: str, channel: str, area: str | None = None, platform: str | None = None
 ) -> Rule:
-    """The rule of an action as the index states it; KeyError for a word that is no level."""
+    """Return the rule of an action as the index states it; KeyError for an unknown level."""
     allowed = LEVELS[access] | (LEVELS[platform] if platform else frozenset())
     return Rule(allowed, channel, area)
 
 
 FOR_ANYONE = Rule(ROLES, None)
-"""Of built-in actions that need no token."""
+"""The rule of built-in actions that need no token."""
 
 FOR_ANY_TOKEN = Rule(AUTHENTICATED, None)
-"""Of built-in actions for whoever has a valid token."""
+"""The rule of built-in actions that need any valid token."""
 
 ANY_TOKEN = "any token"  # noqa: S105 - a level, not a secret
-"""How FOR_ANY_TOKEN is spelt where actions are described; an index cannot say it."""
+"""FOR_ANY_TOKEN in descriptions of actions; an index cannot state it."""

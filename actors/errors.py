@@ -1,7 +1,7 @@
-"""What can go wrong, on one screen.
+"""The server's errors, on one screen.
 
-An ActionError is an expected refusal: it becomes a reply and rolls back its own message only. Anything
-else that a function raises is a defect: the caller gets `internal` with a trace id, and it is logged.
+An ActionError is an expected refusal: it becomes a reply, and only its own message is rolled back. Any other
+error that a function raises is a defect: the caller gets `internal` with a trace id, and the error is logged.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ class TenantryError(Exception):
 
 
 class SettingsError(TenantryError):
-    """The server cannot start as configured; the message says which setting and what to do."""
+    """The server cannot start as configured. The message names the setting and what to do."""
 
 
 class IndexProblem(TenantryError):
-    """The index is refused whole; the message names file, line, key and problem."""
+    """The index is rejected as a whole. The message names file, line, key and problem."""
 
 
 class CodeProblem(TenantryError):
@@ -39,31 +39,31 @@ class MigrationNeeded(DatabaseProblem):
 
 
 class EncryptionError(TenantryError):
-    """What is encrypted cannot be read, or nothing be encrypted; the message says why, after what it is."""
+    """A value cannot be encrypted or decrypted. The message names the value, then the reason."""
 
 
 class StatementRefused(TenantryError):
-    """A function tried what ctx.db does not allow; the message says why and what to do instead."""
+    """A function used ctx.db in a way that is not allowed. The message says why and what to do instead."""
 
 
 class CallRefused(TenantryError):
-    """A function tried what ctx.call or ctx.send does not allow; the message says why and what to do."""
+    """A function used ctx.call or ctx.send in a way that is not allowed. The message says what to do."""
 
 
 class MisfitCall(CallRefused):
-    """What it wanted to send does not fit the operation: `invalid_argument`, as the caller's own would."""
+    """The params of a call do not fit the operation: `invalid_argument`, as for a caller's params."""
 
 
 class ActionError(TenantryError):
-    """A refusal that a function means. Raise one of the subclasses; the savepoint is rolled back.
+    """A refusal that a function intends. Raise one of the subclasses; the savepoint is rolled back.
 
-    What is no text becomes text: `NotFound(404)` says `404`. TypeError, ValueError where `details` are no
-    pairs of field and problem, or `retry_after_ms` is no number.
+    A message that is no text is converted: `NotFound(404)` has the message `404`. Raises TypeError or
+    ValueError if `details` are no pairs of field and problem, or `retry_after_ms` is no number.
     """
 
     code: ClassVar[str] = api.INTERNAL
     refusal: Refusal = Refusal(api.INTERNAL, "a refusal that was made without words")
-    """Another one in each that was made by `__init__`, which a subclass may forget to call."""
+    """Replaced by `__init__`; this default is for a subclass that does not call it."""
 
     def __init__(
         self,
@@ -84,13 +84,13 @@ class ActionError(TenantryError):
 
 
 class InvalidArgument(ActionError):
-    """The request's content cannot be served as it is."""
+    """The content of the request is invalid."""
 
     code = api.INVALID_ARGUMENT
 
 
 class Unauthenticated(ActionError):
-    """No valid token for that tenant; says the same whatever the cause."""
+    """No valid token for the tenant. The message is the same for every cause."""
 
     code = api.UNAUTHENTICATED
 
@@ -102,13 +102,13 @@ class PermissionDenied(ActionError):
 
 
 class NotFound(ActionError):
-    """The thing asked for is not there."""
+    """The requested thing does not exist."""
 
     code = api.NOT_FOUND
 
 
 class AlreadyExists(ActionError):
-    """What was to be created is there already."""
+    """The thing to be created exists already."""
 
     code = api.ALREADY_EXISTS
 
@@ -120,7 +120,7 @@ class FailedPrecondition(ActionError):
 
 
 class Aborted(ActionError):
-    """A revision moved in between: read again and try again."""
+    """The revision has changed meanwhile: read it again, then retry."""
 
     code = api.ABORTED
 
@@ -138,7 +138,7 @@ class ResourceExhausted(ActionError):
 
 
 class DeadlineExceeded(ActionError):
-    """The work was not begun, or not finished, before the request's timeout."""
+    """The request was not begun, or not finished, before its timeout."""
 
     code = api.DEADLINE_EXCEEDED
 
@@ -150,14 +150,14 @@ class Unavailable(ActionError):
 
 
 class NotSubscribed(ActionError):
-    """The tenant may not use this connector, or not now."""
+    """The tenant has no subscription to this connector now."""
 
     code = api.NOT_SUBSCRIBED
 
 
 class ConnectorFailed(ActionError):
-    """A defect of a connector's code: logged with the trace id, and no fault of the function's."""
+    """A defect of a connector's code, not of the function. It is logged with the trace id."""
 
 
 class AuditProblem(Unavailable):
-    """The admin log cannot be written or read; the message says which file, why and what to do."""
+    """The audit log cannot be written or read. The message names the file, the reason and what to do."""

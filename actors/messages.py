@@ -1,4 +1,4 @@
-"""What actors say to each other: frozen values, one screen for each conversation."""
+"""The messages between actors: frozen values, one screen for each conversation."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ TENANT_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class Principal(NamedTuple):
-    """Who is calling, as the token says."""
+    """The caller of a request, as its token states."""
 
     id: str
-    """Stable name of the caller, such as `t_4f1c…`: the same for every message under one token."""
+    """Stable id of the token, such as `t_4f1c…`: the same for every message under it."""
     tenant: str | None
     """The tenant the token belongs to; None for a platform token."""
     role: str
-    """The role acted in: one of actors.access.ROLES; a token itself never says super admin."""
+    """The acting role: one of actors.access.ROLES. A token itself never states super admin."""
     person: str = ""
-    """Id of the person that the token was issued to, such as `p_91ab…`; empty for nobody."""
+    """Id of the person that the token was issued to, such as `p_91ab…`; empty if it has no person."""
     areas: frozenset[str] = frozenset()
-    """What is delegated to an owner: of actors.access.AREAS."""
+    """Areas delegated to an owner: of actors.access.AREAS."""
     scope: frozenset[str] | None = None
-    """Names of the only actions that the token is good for; None for all that the role may call."""
+    """Names of the only actions that the token may call; None for all that the role may call."""
     expires: float | None = None
-    """Seconds since the epoch from which on the token is no longer good; None for never."""
+    """Seconds since the epoch at which the token expires; None for never."""
 
     @property
     def caller(self) -> str:
-        """Whose ids are remembered: the person's, under any token; the token's where it has no person."""
+        """The caller for idempotency: the person, under any token; the token if it has no person."""
         return self.person or self.id
 
 
 ANYONE = Principal(id="", tenant=None, role="public")
-"""A caller without a token: may call public actions and nothing else."""
+"""A caller without a token, who may call public actions and nothing else."""
 
 
 class Peer(NamedTuple):
-    """Where a reply goes: a connection of one socket, never a proof of who is calling."""
+    """The connection that a reply goes to. Never a proof of who is calling."""
 
     routing_id: bytes
-    """ZeroMQ's name for the connection, given by the ROUTER socket."""
+    """ZeroMQ's id of the connection, given by the ROUTER socket."""
     delimited: bool
-    """True where the request came with an empty delimiter frame (REQ), which then goes back first."""
+    """True if the request came with an empty delimiter frame (REQ), which the reply then starts with."""
     encoding: Encoding
-    """The encoding of the request, and so of its reply."""
+    """The encoding of the request and of its reply."""
 
 
 class TenantRequest(NamedTuple):
@@ -65,59 +65,59 @@ class TenantRequest(NamedTuple):
 
     @property
     def whose(self) -> tuple[str, str, str]:
-        """Under which its reply is remembered: caller and id; and the token's id, as it was before."""
+        """The key of the stored reply: caller and request id; and the token's id, for older ones."""
         principal = self.principal
         return principal.caller, self.request.id, principal.id
 
 
 class Replies(NamedTuple):
-    """Packed replies whose commit is on disk, ready for the socket, in the order they were made."""
+    """Encoded replies whose commit is on disk, ready for the socket, in the order they were made."""
 
     frames: list[tuple[Peer, bytes]]
 
 
 class DeadLetter(NamedTuple):
-    """To a tenant: set this request aside, it has taken two incarnations with it; answer `internal`."""
+    """To a tenant: answer this request `internal` without running it; it has crashed its actor twice."""
 
     work: TenantRequest
     reason: str
-    """The error that ended the last incarnation, for the table and the log."""
+    """The error of the last crash, for the table and the log."""
 
 
 class CallConnector(NamedTuple):
-    """To a connector: do this for a function that waits. Answered once, also after the deadline.
+    """To a connector: run an operation for a function that waits. Answered once, also after the deadline.
 
-    The answer is a map that fits the operation's result schema, or an error that the function gets to see:
-    an ActionError where it was to be expected.
+    The answer is a map that fits the operation's result schema, or an error that is raised in the function:
+    an ActionError if it was to be expected.
     """
 
     operation: str
-    """With the connector's name, such as `mail.send`: the same whichever version of it answers."""
+    """Connector and operation, such as `mail.send`: the same for every version of the connector."""
     params: Mapping[str, Any]
-    """They fit the operation's schema."""
+    """They are valid by the operation's schema."""
     tenant: TenantRecord
     trace_id: str
-    """Of the request that the function serves."""
+    """Of the request that the function serves: 32 hexadecimal digits."""
     key: str
-    """Idempotency key: the same for every try of one call, and another for every other call."""
+    """Idempotency key: the same for every attempt of one call, and different for every other call."""
     at: float
-    """When it was asked for, in seconds since the epoch: the same for every try, too."""
+    """When the call was made, in seconds since the epoch: the same for every attempt."""
     deadline: float
-    """time.monotonic() in seconds; nobody waits for the answer after it."""
+    """time.monotonic() in seconds, after which no function waits for the answer."""
     reply_to: Any
     """An actors.runtime.futures.ReplyFuture."""
 
 
 class OutboxDue(NamedTuple):
-    """To a tenant: see to your outbox. Wakes it where something waits there and nobody is in."""
+    """To a tenant: deliver the messages in the outbox that are due. Starts a tenant that is not resident."""
 
 
 class Delivered(NamedTuple):
-    """To a tenant: connectors have answered to what it had sent."""
+    """To a tenant: connectors have answered deliveries of its outbox."""
 
 
 class FindCalls(NamedTuple):
-    """To a connector: what does its journal know of these calls? The newest first; maps, or the error."""
+    """To a connector: find calls in its journal. Answered by maps, the newest first, or by the error."""
 
     tenant_id: str | None
     """None for every tenant's."""
@@ -131,9 +131,9 @@ class FindCalls(NamedTuple):
 
 
 class ReplayCall(NamedTuple):
-    """To a connector: transform a recorded call on the version that is served now, and call nobody.
+    """To a connector: transform a recorded call with the version that is served now; no service is called.
 
-    Answered by a map; NotFound, FailedPrecondition where there is nothing to transform.
+    Answered by a map, or by NotFound or FailedPrecondition if there is nothing to transform.
     """
 
     tenant_id: str
@@ -142,9 +142,9 @@ class ReplayCall(NamedTuple):
 
 
 class CheckSettings(NamedTuple):
-    """To a connector: whether a tenant's settings, which fit their schema, can ever work; no call is made.
+    """To a connector: check whether a tenant's settings, valid by their schema, can work. No call is made.
 
-    Answered by True; InvalidArgument says what cannot. Shows nothing of itself.
+    Answered by True, or by InvalidArgument with the setting that cannot work. Its repr shows no setting.
     """
 
     tenant_id: str
@@ -156,72 +156,73 @@ class CheckSettings(NamedTuple):
 
 
 class Quiesce(NamedTuple):
-    """To a connector: answer True once no call is at work on a version that is served no longer."""
+    """To a connector: answer True once no call runs on a version that is no longer served."""
 
     reply_to: Any
 
 
 class Passivate(NamedTuple):
-    """To a tenant: close the database and stop; answered by Stopped, or by PassivationDeclined.
+    """To a tenant: close the database and stop. Answered by Stopped, or by PassivationDeclined.
 
     A tenant declines while mail waits, or functions wait for connectors.
     """
 
     insist: bool = False
-    """Leave also where mail waits, which then wakes the tenant again: others wait for its place."""
+    """Stop even if mail waits, which then starts the tenant again: other tenants wait to be resident."""
     patient: bool = False
-    """Leave once the last function has its answer, and let none in that might wait: there is nobody else."""
+    """Stop once the last waiting function has its answer, and start none that might wait: no other tenant can
+    be evicted."""
     cancel: bool = False
     """Also cancel the functions that wait: the tenant is deleted."""
 
 
 class PassivationDeclined(NamedTuple):
-    """To the supervisor: mail came, or functions wait for connectors, so the tenant did not leave."""
+    """To the supervisor: the tenant did not stop, since mail came or functions wait for connectors."""
 
     mailbox: Any
 
 
 class FindTenant(NamedTuple):
-    """To the supervisor: which mailbox is this tenant's? Answered by TenantAddress."""
+    """To the supervisor: find the tenant's mailbox. Answered by TenantAddress."""
 
     tenant: TenantRecord
     reply_to: Any
 
 
 class TenantAddress(NamedTuple):
-    """A tenant's mailbox; valid as long as the process lives, whether or not the tenant is resident."""
+    """A tenant's mailbox. Valid as long as the process lives, whether or not the tenant is resident."""
 
     tenant: TenantRecord
     mailbox: Any
 
 
 class TenantRecord(NamedTuple):
-    """What the directory knows of a tenant."""
+    """A tenant as the Directory records it."""
 
     name: str
-    """What clients call it."""
+    """The name that clients use."""
     id: str
-    """32 hexadecimal digits, made once; names the database file and is stamped into it."""
+    """32 hexadecimal digits, made once. The database file is named by it and contains it."""
     status: str = "active"
-    """ACTIVE, SUSPENDED or DELETING: only an active tenant is served on the data channel."""
+    """ACTIVE, SUSPENDED or DELETING. Only an active tenant is served on the data channel."""
 
 
 ACTIVE = "active"
 SUSPENDED = "suspended"
 DELETING = "deleting"
-"""Its last day is set; until then it can be resumed."""
+"""The day of its deletion is set; until then it can be resumed."""
 
 
 class Token(NamedTuple):
-    """A bearer token as the router needs it: its hash, and whom it stands for."""
+    """A bearer token as the router needs it: its hash and its principal."""
 
     digest: bytes
-    """SHA-256 of the token's text; the text itself is nowhere kept."""
+    """SHA-256 of the token's text. The text itself is stored nowhere."""
     principal: Principal
 
 
 class Grant(NamedTuple):
-    """A developer admin is super admin on one tenant until then, or until the grant is withdrawn."""
+    """Makes a developer admin super admin on one tenant, until it ends or is revoked."""
 
     id: str
     """Such as `g_07d2…`."""
@@ -233,46 +234,45 @@ class Grant(NamedTuple):
 
 
 class Receipt(NamedTuple):
-    """Makes an order safe to repeat: same caller, id and digest get the first result again for 24 h."""
+    """Makes a command safe to repeat: the same caller, id and digest get the first result again for 24 h."""
 
     caller: str
     """`Principal.caller`: the person's id."""
     id: str
     """The request's id."""
     digest: bytes
-    """SHA-256 of action, tenant's id and params: the same id for something else is InvalidArgument."""
+    """SHA-256 of action, tenant's id and params. The same id with another digest is InvalidArgument."""
     token: str = ""
-    """`Principal.id`, under which receipts were kept before; empty where there are none of these."""
+    """`Principal.id`, under which older receipts are stored; empty if there are none."""
 
 
 class DirectoryChanged(NamedTuple):
-    """To the router and the console: what came and went since the last one."""
+    """To the router and the console: what was added and removed since the last such message."""
 
     tenants: tuple[TenantRecord, ...] = ()
     tokens: tuple[Token, ...] = ()
     revoked: tuple[bytes, ...] = ()
-    """Digests of tokens that are no longer good."""
+    """Digests of tokens that are no longer valid."""
     grants: tuple[Grant, ...] = ()
     ended: tuple[str, ...] = ()
-    """Ids of grants that hold no longer."""
+    """Ids of grants that have ended."""
     forgotten: tuple[TenantRecord, ...] = ()
-    """Tenants that are deleted, for good."""
+    """Tenants that are deleted for good."""
     complete: bool = False
-    """True where this is all there is: what else the router knows has gone."""
+    """True if the message is a full snapshot: anything else that the receiver has is gone."""
 
 
 class TokensUsed(NamedTuple):
-    """To the Directory: when tokens were last used, by their ids; told every minute and at the end."""
+    """To the Directory: when tokens were last used. Sent every minute and at the end."""
 
     at: Mapping[str, float]
     """Seconds since the epoch, by `Principal.id`."""
 
 
 class Retire(NamedTuple):
-    """To the supervisor: this tenant is deleted; have it leave and never come back. Answered by Retired.
+    """To the supervisor: stop a deleted tenant for good. Answered by Retired once its file is closed.
 
-    Its mail is refused `unavailable` from now on. Known or not, resident or not, the answer comes once its
-    file is closed.
+    Its requests are rejected `unavailable` from now on. The tenant need not be resident, nor known.
     """
 
     tenant: TenantRecord
@@ -280,36 +280,36 @@ class Retire(NamedTuple):
 
 
 class Retired(NamedTuple):
-    """From the supervisor: the tenant's file is open nowhere."""
+    """From the supervisor: the retired tenant's file is closed."""
 
     tenant: TenantRecord
 
 
 class ListResidents(NamedTuple):
-    """Ask the supervisor: the mailboxes of all tenants that hold an open database, as a frozenset."""
+    """Ask the supervisor for the mailboxes of all tenants with an open database, as a frozenset."""
 
 
 class Unserved(NamedTuple):
-    """A tenant that cannot be served for now: its mail is refused until it is tried again."""
+    """A tenant that cannot be served now: its requests are rejected until it is started again."""
 
     tenant: TenantRecord
     refusal: Refusal
-    """What its callers are told."""
+    """The refusal of its requests."""
     cause: str
-    """Why, for the operator."""
+    """Why it cannot be served, for operators."""
     ends: float
-    """time.monotonic() at which it is tried again, with the next message for it."""
+    """time.monotonic() from which on the next message for it starts it again."""
 
 
 class ListUnserved(NamedTuple):
-    """Ask the supervisor: the tenants that cannot be served for now, as a tuple of Unserved, by name."""
+    """Ask the supervisor for the tenants that cannot be served now, as a tuple of Unserved, by name."""
 
 
 class DryRun(NamedTuple):
-    """Ask a tenant: run these versions on one message, and take back all they do.
+    """Ask a tenant to run these versions on one message, and to roll back all that they write.
 
-    Answered by a list of maps, one for each: {"version", "ok", "result" or "error", "statements", "rows",
-    "ms"}.
+    Answered by a list of maps, one for each version: {"version", "ok", "result" or "error", "statements",
+    "rows", "ms"}.
     """
 
     routes: tuple[Any, ...]
@@ -320,38 +320,41 @@ class DryRun(NamedTuple):
 
 
 class ListDeliveries(NamedTuple):
-    """Ask a tenant: what is in its outbox, in the order of sending: the dead letters, or all that waits.
+    """Ask a tenant for messages of its outbox, in the order of sending: the dead letters, or all that wait.
 
-    Answered by a list of at most `limit` maps, as `[shapes.delivery]` says.
+    Answered by a list of at most `limit` maps of the shape `[shapes.delivery]`.
     """
 
     dead: bool
     connector: str | None
-    """Of this one alone."""
+    """Only messages to this connector; None for all."""
     after: int
-    """Id of the last one of the page before."""
+    """Id of the last message of the page before."""
     limit: int
 
 
 class Redeliver(NamedTuple):
-    """Ask a tenant: bring dead letters back, by id or all of a connector; answered by how many it were."""
+    """Ask a tenant to retry dead letters: one by id, or all of a connector. Answered by their number."""
 
     id: int | None
     connector: str | None
 
 
 class Migrate(NamedTuple):
-    """To the Migrator: bring this tenant's file, open nowhere, to head; answered by Migrated."""
+    """To the Migrator: migrate this tenant's file, which is closed, to the newest revision.
+
+    Answered by Migrated.
+    """
 
     tenant: TenantRecord
     mailbox: Any
-    """The tenant's, so that the answer tells whose it is."""
+    """The tenant's mailbox, repeated in the answer."""
     reply_to: Any
 
 
 class Migrated(NamedTuple):
-    """From the Migrator."""
+    """From the Migrator: the tenant's file was migrated, or an error prevented that."""
 
     mailbox: Any
     error: Exception | None
-    """Why the file is as it was; None where it is at head."""
+    """Why the file is as it was; None if it is at the newest revision."""

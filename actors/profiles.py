@@ -1,6 +1,7 @@
-"""What the Directory says of a tenant besides its name, as one snapshot: config, limits, connectors, tests.
+"""A tenant's profile: what the Directory records of it beyond its name, as one snapshot.
 
-The Directory alone replaces snapshots; routers, the console and tenants read them, each time anew.
+A profile has config, limits, connectors and tests. The Directory alone replaces snapshots; routers, the
+console and tenants read the newest each time.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 class Config(NamedTuple):
-    """A tenant's config at one revision, frozen at every depth: maps that cannot be set, tuples for lists."""
+    """A tenant's config at one revision, frozen at every depth: read-only maps, tuples for lists."""
 
     revision: int = 0
     """0 before the first change; each change adds 1."""
@@ -22,17 +23,17 @@ class Config(NamedTuple):
 
 
 class TenantLimits(NamedTuple):
-    """What one tenant may use; None where nothing but the server's own limits holds."""
+    """Limits of one tenant; None for the server's own limit."""
 
     requests_per_second: float | None = None
     burst: int | None = None
-    """Requests at once, where the tenant was quiet before; None for one second's worth, at least 1."""
+    """Requests at once after a quiet time; None for those of one second, at least 1."""
     database_bytes: int | None = None
-    """Largest database, in bytes; in place of the server's setting."""
+    """Largest database, in bytes, instead of the server's setting."""
     mailbox: int | None = None
-    """Messages that may wait; in place of the server's setting."""
+    """Messages that may wait, instead of the server's setting."""
     function_ms_per_second: float | None = None
-    """Milliseconds of the processor's time that functions may take in each second, on average over ten."""
+    """Milliseconds of CPU time that functions may use in each second, on average over ten."""
 
 
 class Subscription(NamedTuple):
@@ -40,27 +41,27 @@ class Subscription(NamedTuple):
 
     connector: str
     since: float | None
-    """Seconds since the epoch; None for always before."""
+    """Seconds since the epoch; None for no start."""
     until: float | None
-    """Seconds since the epoch; None for as long as nobody ends it."""
+    """Seconds since the epoch; None for no end."""
 
     def is_live(self, now: float) -> bool:
-        """Whether it holds at this moment, in seconds since the epoch."""
+        """Return whether it holds at this time, in seconds since the epoch."""
         return (self.since is None or self.since <= now) and (
             self.until is None or now < self.until
         )
 
 
 class ConnectorSettings(NamedTuple):
-    """What a tenant has set for one connector at one revision, its secrets among it. Shows none of them."""
+    """A tenant's settings for one connector at one revision, secrets included. Its repr shows no value."""
 
     connector: str
     revision: int
     """Of these settings; each change adds 1."""
     settings: Mapping[str, Any] = EMPTY
-    """As they were set, frozen at every depth; secrets as they are, for the outside service alone."""
+    """The settings, frozen at every depth; secrets in plain text, for the outside service alone."""
     problem: str | None = None
-    """Why they cannot be read, such as a missing key: `unavailable` until then. None where they can."""
+    """Why they cannot be read, such as a missing key; calls are `unavailable` then. None if they can."""
 
     def __repr__(self) -> str:
         told = f"names={sorted(self.settings)}" if self.problem is None else self.problem
@@ -68,26 +69,26 @@ class ConnectorSettings(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """All of it, at one moment."""
+    """All that the Directory records of one tenant, at one time."""
 
     config: Config = Config()
     limits: TenantLimits = TenantLimits()
     subscriptions: Mapping[str, Subscription] = EMPTY
-    """By the connector's name, those that are over included."""
+    """By the connector's name, ended ones included."""
     tests: frozenset[str] = frozenset()
-    """Actions whose versions under user test this tenant gets."""
+    """Actions whose versions under user test are served to this tenant."""
     is_active: bool = True
-    """False while it is suspended, or waits for its deletion: nothing of its outbox leaves."""
+    """False while the tenant is suspended or waits for its deletion: its outbox is not delivered."""
     connectors: Mapping[str, ConnectorSettings] = EMPTY
-    """What is set, by the connector's name; one that is not here has nothing set."""
+    """Settings by the connector's name; a connector without an entry has none."""
 
 
 DEFAULT_PROFILE = Profile()
-"""Of a tenant that nobody has said anything about."""
+"""The profile of a tenant without any record."""
 
 
 def may_use(profile: Profile, connector: str, now: float) -> bool:
-    """Whether the tenant may use a connector at this moment, in seconds since the epoch; pure."""
+    """Return whether the tenant may use a connector at this time, in seconds since the epoch. Pure."""
     subscription = profile.subscriptions.get(connector)
     return subscription is not None and subscription.is_live(now)
 
@@ -99,27 +100,27 @@ class Profiles:
         self._by_id: dict[str, Profile] = {}
 
     def of(self, tenant_id: str) -> Profile:
-        """The newest; DEFAULT_PROFILE where there is none."""
+        """Return a tenant's newest profile; DEFAULT_PROFILE if it has none."""
         return self._by_id.get(tenant_id, DEFAULT_PROFILE)
 
     def publish(self, tenant_id: str, profile: Profile) -> None:
-        """Replace one tenant's."""
+        """Replace one tenant's profile."""
         if profile == DEFAULT_PROFILE:
             self._by_id.pop(tenant_id, None)
         else:
             self._by_id[tenant_id] = profile
 
     def replace(self, profiles: Mapping[str, Profile]) -> None:
-        """Replace every tenant's: whoever is not among these is DEFAULT_PROFILE."""
+        """Replace all profiles; a tenant that is not among them has DEFAULT_PROFILE."""
         self._by_id = dict(profiles)
 
     def forget(self, tenant_id: str) -> None:
-        """The tenant has gone."""
+        """Remove the profile of a deleted tenant."""
         self._by_id.pop(tenant_id, None)
 
 
 def deep_freeze(value: Any) -> Any:
-    """A JSON value that nobody can change: read-only maps, tuples for lists, at every depth."""
+    """Return a JSON value that cannot be changed: read-only maps, tuples for lists, at every depth."""
     if isinstance(value, Mapping):
         return MappingProxyType({key: deep_freeze(each) for key, each in value.items()})
     if isinstance(value, list | tuple):
@@ -128,7 +129,7 @@ def deep_freeze(value: Any) -> Any:
 
 
 def unfreeze(value: Any) -> Any:
-    """A frozen JSON value as plain dicts and lists, for the wire."""
+    """Return a frozen JSON value as plain dicts and lists, for the wire."""
     if isinstance(value, Mapping):
         return {key: unfreeze(each) for key, each in value.items()}
     if isinstance(value, tuple):

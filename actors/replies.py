@@ -1,6 +1,6 @@
-"""Replies as bytes: what a tenant holds until the commit is on disk, and what refuses at once.
+"""Replies as bytes: results that a tenant holds until the commit is on disk, and immediate refusals.
 
-What end users are told of a refusal, in their tenant's own words.
+A refusal's user_message is the tenant's own text for end users.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from transport.fit import fit_text
 from transport.message import INTERNAL, VERSION, Encoding, Refusal
 
 NOT_IMPLEMENTED_TEXT = "to be implemented"
-"""What a dummy says, in the guidelines' words."""
+"""The message of a dummy reply, as the guidelines require it."""
 
 MAX_MESSAGE = 4000
-"""Characters of a refusal's text that is cut since it fits no reply."""
+"""Characters of a refusal's text, if the text must be cut to fit a reply."""
 
 INTERNAL_REFUSAL = Refusal(INTERNAL, "a defect on our side; the trace id finds it in the error log")
-"""What a client sees of an unexpected error: never a stack trace."""
+"""The refusal for an unexpected error: never a stack trace."""
 
 
 def encode_result(
     work: TenantRequest, route: Route, result: Mapping[str, Any], message: str | None = None
 ) -> bytes:
-    """A reply with `ok: true`, in the request's encoding."""
+    """Return a reply with `ok: true`, in the request's encoding."""
     reply: dict[str, Any] = {
         "v": VERSION,
         "id": work.request.id,
@@ -44,21 +44,21 @@ def encode_result(
 
 
 def encode_packed_result(work: TenantRequest, route: Route, packed: bytes) -> bytes:
-    """As `encode_result`, with a result that is packed already in the request's encoding."""
+    """As `encode_result`, for a result that is already encoded in the request's encoding."""
     reply = {"v": VERSION, "id": work.request.id, "ok": True, "result": None}
     meta = {**route.meta, "trace_id": work.trace_id}
     return codec.encode_around({**reply, "meta": meta}, "result", packed, work.peer.encoding)
 
 
 def encode_stored(work: TenantRequest, stored: bytes) -> bytes:
-    """A stored reply again, marked as such, in the encoding that is asked for now."""
+    """Return a stored reply in the encoding of this request, with `replayed` set."""
     reply, _ = codec.decode(stored, codec.REPLIES)
     reply["meta"] = {**reply["meta"], "replayed": True, "trace_id": work.trace_id}
     return codec.encode(reply, work.peer.encoding)
 
 
 def refusal_bytes(id_: str, refusal: Refusal, trace_id: str, encoding: Encoding) -> bytes:
-    """A reply with `ok: false`; EncodeError where no reply can hold what the refusal says."""
+    """Return a reply with `ok: false`; raises EncodeError if no reply can hold the refusal's texts."""
     reply = {
         "v": VERSION,
         "id": id_,
@@ -84,7 +84,7 @@ def encode_refusal(work: TenantRequest, refusal: Refusal, *, as_it_is: bool = Fa
 
 
 def _fitting(refusal: Refusal) -> Refusal:
-    """What can be said of it in any case; the details are in the message, too."""
+    """Return the refusal with texts that fit a reply, without details: the message has them, too."""
     user_message = refusal.user_message and fit_text(refusal.user_message)[:MAX_MESSAGE]
     return Refusal(
         fit_text(refusal.code), fit_text(refusal.message)[:MAX_MESSAGE], user_message or None
@@ -92,27 +92,27 @@ def _fitting(refusal: Refusal) -> Refusal:
 
 
 def send_refusal(work: TenantRequest, refusal: Refusal) -> None:
-    """Send a refusal back to where a request came from."""
+    """Send a refusal to the connection of its request."""
     work.outlet.tell(Replies([(work.peer, encode_refusal(work, refusal))]))
 
 
 def new_trace_id() -> str:
-    """32 hexadecimal digits, as W3C Trace Context has them."""
+    """Return 32 random hexadecimal digits, as of W3C Trace Context."""
     return os.urandom(16).hex()
 
 
 MAX_USER_MESSAGE: Final = 1000
-"""Characters of a user_message; what is longer is cut."""
+"""Characters of a user_message; a longer one is cut."""
 
 PLACEHOLDER: Final = re.compile(r"\{(product_name|support_address|support_url)\}")
-"""All that is filled in, each from the field of whitelabel with its name; other braces are just text."""
+"""Placeholders, each filled from the field of whitelabel with its name. Other braces are plain text."""
 
 
 def localise(refusal: Refusal, config: Config) -> Refusal:
-    """The refusal with its user_message: what it says itself, or else whitelabel's text for its code.
+    """Return the refusal with a user_message: its own, or else whitelabel's text for its code.
 
-    Placeholders are filled in once, so that a value which looks like one stays as it is; a value that is
-    not there leaves nothing.
+    Placeholders are filled once, so a value that looks like a placeholder stays as it is. A missing value is
+    filled as an empty text.
     """
     text = refusal.user_message
     whitelabel = config.whitelabel
@@ -132,7 +132,7 @@ def _truncate(text: str) -> str:
 
 
 def _map(value: Any) -> Mapping[str, Any]:
-    """An index may give whitelabel another shape: what is no map has no texts."""
+    """Return a value that is no map as an empty map: an index may give whitelabel another shape."""
     return value if isinstance(value, Mapping) else EMPTY
 
 

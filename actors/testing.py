@@ -1,4 +1,4 @@
-"""A trial: a real server of an index, with one tenant, for the tests of whoever writes functions.
+"""A trial: a real server of an index, with one tenant, for the tests of authors of functions.
 
 with Trial(Path("registry.toml"), tmp_path) as trial:
 assert trial.call("contacts.add", {"name": "Ada"}) == {"id": 1}
@@ -23,7 +23,7 @@ TENANT = "trial"
 
 
 class Trial:
-    """A server in a directory of its own, from `with` to its end."""
+    """A server in a directory of its own, which runs inside `with`."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Trial:
         environment: str = "local-dev",
         role: str = "admin owner",
     ) -> None:
-        """`role` is that of the caller, who has every area: member, owner or admin owner."""
+        """`role` is the caller's: member, owner or admin owner; the caller has every area."""
         self._settings = Settings(
             data=directory / "data",
             registry=index,
@@ -47,10 +47,10 @@ class Trial:
     def __enter__(self) -> Self:
         if (
             not structlog.is_configured()
-        ):  # it would show whole frames, and the caller's token in them
+        ):  # the default shows whole frames, with the caller's token in them
             log_to_standard_error().hide(self._settings.log_hide)
         self.system = System(self._settings)
-        """The server, for what is asked of it from inside: `system.local.ask(action, tenant, **params)`."""
+        """The server, to be asked from inside: `system.local.ask(action, tenant, **params)`."""
         self.system.start()
         try:
             self.system.local.create_tenant(TENANT)
@@ -71,9 +71,9 @@ class Trial:
         self.system.stop()
 
     def call(self, action: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The result of one call; raises its refusal (transport.errors)."""
+        """Return the result of one call; raises its refusal (transport.errors)."""
         return dict(self._client.call(action, params))
 
     def request(self, action: str, params: Mapping[str, Any] | None = None) -> Reply:
-        """The whole reply, which may be a refusal."""
+        """Return the whole reply, which may be a refusal."""
         return self._client.request(action, params)

@@ -1,4 +1,4 @@
-"""Seconds since the epoch, as far as access and removal depend on them: no jump of the clock decides."""
+"""Wall clocks for access and for removal, which no jump of the machine's clock can mislead."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from pathlib import Path
 
 
 class MonotonicWallClock:
-    """One actor's view of the wall clock: when the machine's is set back, it stands until that has caught up.
+    """One actor's wall clock. If the machine's clock is set back, it stands still until that has caught up.
 
-    What has expired stays expired, then; what was granted lasts as much longer as the clock was set back, and
-    never longer than that.
+    So what has expired stays expired, and a grant lasts at most as much longer as the clock was set back.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
@@ -22,7 +21,7 @@ class MonotonicWallClock:
         self._latest = clock()
 
     def now(self) -> float:
-        """Seconds since the epoch; never less than it said before."""
+        """Return seconds since the epoch; never less than before."""
         self._latest = max(self._latest, self._clock())
         return self._latest
 
@@ -31,15 +30,15 @@ CATCH_UP_RATE = 2.0
 """Seconds that a RetentionClock advances in one second while it is behind the wall clock."""
 
 FILE = "age"
-"""In the data directory: how far its RetentionClock had come."""
+"""Name of the file in the data directory that stores the time of its RetentionClock."""
 
 
 class RetentionClock:
     """The time by which things are old enough to be removed: a wall clock that cannot jump forward.
 
-    It goes on from where it stood when the server last ran, at twice the speed until it has caught up. So a
-    clock that is ten years ahead for an hour makes everything two hours older and not ten years; a server
-    that was off for a week keeps what it has for another week.
+    It continues from its time when the server last ran, at twice the speed until it has caught up. So a
+    machine's clock that is ten years ahead for an hour makes files two hours older, not ten years; a server
+    that was off for a week keeps its files for another week.
     """
 
     def __init__(
@@ -49,9 +48,9 @@ class RetentionClock:
         steady: Callable[[], float] = time.monotonic,
         file: Path | None = None,
     ) -> None:
-        """`start` is where it stood, in seconds since the epoch; `wall` gives them, `steady` any seconds.
+        """`start` is its last time, in seconds since the epoch; `wall` returns such seconds, `steady` any.
 
-        `file` is where `note` writes it down.
+        `file` is where `note` stores the time.
         """
         self._start = start
         self._wall = wall
@@ -60,12 +59,12 @@ class RetentionClock:
         self._file = file
 
     def now(self) -> float:
-        """Seconds since the epoch; behind the wall clock, or where that was set back, ahead of it."""
+        """Return seconds since the epoch: behind the wall clock, or ahead of it if that was set back."""
         lived = self._steady() - self._began
         return min(max(self._wall(), self._start), self._start + CATCH_UP_RATE * lived)
 
     def note(self) -> None:
-        """Remember how far it has come; where that fails, the next start goes on from an earlier time."""
+        """Store the time. If that fails, the next start continues from an earlier time."""
         if self._file is None:
             return
         fresh = self._file.with_name(f".{self._file.name}.new")

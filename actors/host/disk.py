@@ -1,4 +1,4 @@
-"""What an error of the disk means: trouble that passes by itself, or something that a person must mend."""
+"""Errors of the disk: which pass by themselves, and which a person must fix."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 ERRORS: Final = (OSError, sqlite3.Error, SQLAlchemyError)
-"""What the disk, SQLite and SQLAlchemy raise."""
+"""Errors of the disk, of SQLite and of SQLAlchemy."""
 
 TROUBLE: Final = (OSError, sqlite3.OperationalError, OperationalError)
-"""Those of them that say nothing against what was asked."""
+"""Those errors that are no fault of the statement or call that raised them."""
 
 PRIMARY: Final = 0xFF
 """The low byte of an extended result code is the primary one."""
@@ -36,7 +36,7 @@ PASSING: Final = frozenset(
         errno.ETIMEDOUT,
     }
 )
-"""A disk that is full, failing, away or mounted for reading; descriptors or memory that ran out."""
+"""A disk that is full, failing, gone or mounted read-only; descriptors or memory that ran out."""
 
 PASSING_RESULTS: Final = frozenset(
     {
@@ -53,35 +53,35 @@ PASSING_RESULTS: Final = frozenset(
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether the same may succeed later with no file and no setting changed.
+    """Return whether the same call may succeed later with no file and no setting changed.
 
-    True for an OSError or an error of SQLite, SQLAlchemy's wrapping taken off, that says that the disk, its
-    room, descriptors or memory were not to be had, and for any error that was raised from one of these.
+    True for an OSError or an error of SQLite (also wrapped by SQLAlchemy) that means that the disk, its
+    space, descriptors or memory were not available, and for any error that was raised from one of these.
     """
     return any(_is_passing(each) for each in _causes(error))
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether it says that the disk, or the server's quota of it, has no room, or was raised from one."""
+    """Return whether an error, or one that it was raised from, means a full disk or an exhausted quota."""
     return any(_is_full(each) for each in _causes(error))
 
 
 def is_trouble(error: BaseException) -> bool:
-    """Whether the file or its disk is at fault, for now or for good, and not what was asked of it."""
+    """Return whether the file or its disk is at fault, for now or for good, and not the call."""
     if isinstance(error, TROUBLE):
         return True
     return result_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class Names:
-    """Names of open files, which another process may have led elsewhere. OSError where one cannot be read."""
+    """Paths of open files, which another process may replace. Raises OSError if a path cannot be read."""
 
     def __init__(self, *paths: Path) -> None:
-        """Of files that have just been opened."""
+        """`paths` are those of files that have just been opened."""
         self._found = {path: _identity(path) for path in paths}
 
     def lost(self) -> Path | None:
-        """A name that leads to another file than it did, or to none; None where all are as they were."""
+        """Return a path that leads to another file than before, or to none; None if no path has changed."""
         return next((path for path, mine in self._found.items() if _identity(path) != mine), None)
 
 
@@ -94,7 +94,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def sync(path: Path) -> None:
-    """Have a file's content, or a directory's names, on disk. OSError."""
+    """Sync a file's content, or a directory's names, to disk. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -103,13 +103,13 @@ def sync(path: Path) -> None:
 
 
 def free_bytes(path: Path) -> int:
-    """Bytes that the disk on which this is still takes of this process. OSError."""
+    """Return the bytes that this process may still write to the disk of this path. Raises OSError."""
     found = os.statvfs(path)
     return found.f_bavail * found.f_frsize
 
 
 def error_text(error: BaseException) -> str:
-    """An error of the disk or of SQLite in words, without numbers, statements and their values."""
+    """Return an error of the disk or of SQLite as text, without numbers, statements and their values."""
     if isinstance(error, DBAPIError):
         return error_text(error.orig) if error.orig else type(error).__name__
     if not isinstance(error, OSError) or error.errno is None:
@@ -119,13 +119,13 @@ def error_text(error: BaseException) -> str:
 
 
 def result_code(error: BaseException) -> int:
-    """SQLite's primary result code; SQLITE_OK where the error is not SQLite's."""
+    """Return SQLite's primary result code; SQLITE_OK if the error is not SQLite's."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_OK) & PRIMARY
 
 
 def _is_passing(error: BaseException) -> bool:
-    number = getattr(error, "errno", None)  # of ZeroMQ's errors, too, which are no OSError
+    number = getattr(error, "errno", None)  # also of ZeroMQ's errors, which are no OSError
     return number in PASSING or result_code(error) in PASSING_RESULTS
 
 

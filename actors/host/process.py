@@ -1,4 +1,4 @@
-"""The process: its hold on the data directory, its memory, its open files."""
+"""The process: its lock on the data directory, its memory, its open files."""
 
 from __future__ import annotations
 
@@ -22,39 +22,42 @@ DESCRIPTORS_PER_TENANT = 3
 """The database, its -wal and its -shm."""
 
 OTHER_DESCRIPTORS = 128
-"""Listening sockets, databases of the server's own, its logs, libraries: what is needed besides."""
+"""Descriptors of listening sockets, of the server's own databases and logs, and of libraries."""
 
 
 class _Held(NamedTuple):
-    """What is this process's alone."""
+    """What no child of this process may hold."""
 
     tenants: int
-    """A descriptor of `tenants/`, locked as well: the lock's own file can be removed while it is held."""
+    """A descriptor of `tenants/`, locked too: the lock file itself can be removed while it is held."""
     addresses: set[int | str]
     """Ports, and the paths of socket files."""
 
 
 _HELD: dict[int, _Held] = {}
-"""By the descriptor of the lock."""
+"""The holdings of this process, by the descriptor of the lock."""
 
 LOG_DESCRIPTORS = 256
-"""Of tenants: those that logged last have theirs open."""
+"""Open log files of tenants: of those that logged last."""
 
 DESCRIPTORS_PER_CONNECTION = 2
-"""ZeroMQ's and the one that it is watched through."""
+"""ZeroMQ's descriptor, and that of the connection's monitor."""
 
 MIN_CONNECTIONS = 64
-"""Of clients; with less room the server does not start."""
+"""Client connections at least; with fewer descriptors the server does not start."""
 
 MAX_CONNECTIONS = 4096
-"""Of clients, however much room there is: all of them are looked at many times a second."""
+"""Client connections at most, however many descriptors there are: all are checked many times a second."""
 
 RESERVED_PART = 4
-"""One part in so many of the room for connections is for those to services outside, and in reserve."""
+"""One part in so many of the descriptors for connections is reserved, also for outside services."""
 
 
 def lock_data(data: Path) -> int:
-    """Make the data directory and lock it for this process; a second server on it would ruin databases."""
+    """Make the data directory and lock it for this process; return the lock's descriptor.
+
+    Raises SettingsError if it cannot be used. A second server on it would ruin databases.
+    """
     with ExitStack() as on_failure:
         try:
             data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -69,7 +72,7 @@ def lock_data(data: Path) -> int:
                 "takes another"
             ) from error
         on_failure.callback(os.close, tenants)
-        with suppress(OSError):  # not every network's file system locks directories
+        with suppress(OSError):  # not every network file system locks directories
             _lock(tenants, data)
         on_failure.pop_all()
     _HELD[lock] = _Held(tenants, set())
@@ -95,20 +98,20 @@ def _lock(descriptor: int, data: Path) -> None:
 
 
 def bound(lock: int, *addresses: str | int | None) -> None:
-    """The sockets at these endpoints and ports belong to the holder of this lock, too."""
+    """Note the endpoints and ports of sockets that belong to the holder of this lock."""
     for each in addresses:
         path, port = path_of(str(each)), str(each).rpartition(":")[2]
         _HELD[lock].addresses.add(int(port) if path is None and port.isdecimal() else str(path))
 
 
 def unlock_data(lock: int) -> None:
-    """Another server may have the directory."""
+    """Release the data directory for another server."""
     os.close(_HELD.pop(lock).tenants)
     os.close(lock)
 
 
 def _leave_to_parent() -> None:
-    """A child that a function forks outlives the server, and must hold neither directory nor address."""
+    """Close the lock and the sockets in a child that a function forks: the child may outlive the server."""
     for lock, (tenants, addresses) in _HELD.items():
         os.close(lock)
         os.close(tenants)
@@ -129,7 +132,7 @@ os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def require_private(data: Path) -> None:
-    """SettingsError where others may write there: they could put a socket or a database in place of ours."""
+    """Raise SettingsError if other users may write there: they could replace sockets and databases."""
     mode = data.stat().st_mode
     if mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise SettingsError(
@@ -139,7 +142,10 @@ def require_private(data: Path) -> None:
 
 
 def limit_memory(most: int) -> None:
-    """One message of a million parts passes every limit of the socket: the process has one of its own."""
+    """Limit the address space to `most` bytes; 0 for none.
+
+    A message of a million parts passes every limit of the socket, so the process needs its own.
+    """
     if most:
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (most if hard < 0 else min(most, hard), hard))
@@ -147,7 +153,7 @@ def limit_memory(most: int) -> None:
 
 @contextmanager
 def require_threads(most: int) -> Iterator[None]:
-    """SettingsError where a thread cannot be had; `most` is the limit of memory, 0 for none."""
+    """Raise SettingsError if a thread cannot be started. `most` is the memory limit in bytes, 0 for none."""
     try:
         yield
     except RuntimeError as error:
@@ -160,9 +166,9 @@ def require_threads(most: int) -> Iterator[None]:
 
 
 def connection_bounds(resident: int, memory: int) -> Bounds:
-    """What clients' connections may take of the process, beside so many resident tenants, in so much memory.
+    """Return the bounds of client connections, with this many resident tenants and bytes of memory.
 
-    Raises the soft limit of open files as far as needed; SettingsError where the hard one is too low.
+    Increases the soft limit of open files as far as needed. Raises SettingsError if the hard one is too low.
     """
     fixed = OTHER_DESCRIPTORS + LOG_DESCRIPTORS + DESCRIPTORS_PER_CONNECTION * BOUNDS.connections
     least, most = (_room(connections) for connections in (MIN_CONNECTIONS, MAX_CONNECTIONS))
@@ -181,7 +187,7 @@ def connection_bounds(resident: int, memory: int) -> Bounds:
 
 
 def _room(connections: int) -> int:
-    """Descriptors for so many, and what is kept besides."""
+    """Return the descriptors for so many connections, the reserve included."""
     return connections * DESCRIPTORS_PER_CONNECTION * RESERVED_PART // (RESERVED_PART - 1)
 
 
@@ -195,7 +201,7 @@ def _too_few(resident: int, needed: int, hard: int) -> SettingsError:
 
 
 def _within(memory: int, bounds: Bounds) -> Bounds:
-    """Where the process may have less memory than by default, so may connections, down to what is of use."""
+    """Reduce the bounds of connections if the process may have less memory than by default."""
     if not memory:
         return bounds
     return bounds._replace(

@@ -1,6 +1,6 @@
-"""Signals: what the operator asks of the server. The main thread takes them one at a time.
+"""Signals to the server from its operator. The main thread takes them one at a time.
 
-None is blocked, since a process that a function starts would inherit that, and could not be ended.
+None is blocked: a process that a function starts would inherit that, and could not be ended.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ import structlog
 log = structlog.get_logger()
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-"""The first one ends the server in order, a second one at once, as if nothing here were listening."""
+"""The first one stops the server in order. A second one ends it at once, by its default action."""
 
 HANDLED = (*STOP_SIGNALS, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-"""All that mean something here."""
+"""All signals that the server handles."""
 
 STACKS_FILE = "stacks.txt"
-"""In the data directory: where every thread was when SIGUSR1 came."""
+"""Name of the file in the data directory with every thread's stack at the time of SIGUSR1."""
 
 
 MAX_STACKS_BYTES = 1024 * 1024
-"""Bytes of that file from which on a start begins it anew."""
+"""Size in bytes above which a start empties that file."""
 
 
 class Signals:
-    """While it is entered, signals wait here; iterate to take them. For the main thread."""
+    """A context in which signals wait to be taken by iteration. For the main thread."""
 
     def __init__(self) -> None:
         self._ours, self._pythons = socket.socketpair()
         self._pythons.setblocking(False)
         self.stacks: Path | None = None
-        """Where SIGUSR1 has stacks written to; None where to nowhere."""
+        """The file that SIGUSR1 writes stacks to; None for no file."""
         self._stacks = -1
         self._before: dict[int, Any] = {}
-        """Handlers as they were, by signal; empty while signals are not taken."""
+        """The previous handlers, by signal; empty outside the context."""
 
     def __enter__(self) -> Self:
         for number in HANDLED:
-            # Under nohup a hang-up is ignored, and stays so.
+            # Under nohup SIGHUP is ignored, and stays ignored.
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._on_signal)
         signal.set_wakeup_fd(self._pythons.fileno(), warn_on_full_buffer=False)
@@ -68,16 +68,16 @@ class Signals:
         self._pythons.close()
 
     def __iter__(self) -> Iterator[signal.Signals]:
-        """Those that came, in their order; waits for each."""
+        """Yield the signals in the order in which they come; wait for each."""
         while True:
             yield signal.Signals(self._ours.recv(1)[0])
 
     def end(self) -> None:
-        """As if SIGTERM had come, but for the second one that may. For any thread."""
+        """Stop as on SIGTERM; it does not count as the first of two. For any thread."""
         self._pythons.send(bytes([signal.SIGTERM]))
 
     def write_stacks_to(self, data: Path) -> None:
-        """From now on SIGUSR1 has every thread's stack written to a file, also while none can run."""
+        """Have SIGUSR1 write every thread's stack to a file from now on, even while no thread can run."""
         self.stacks = data / STACKS_FILE
         try:
             self._stacks = _opened(self.stacks)
@@ -92,13 +92,13 @@ class Signals:
             os.close(self._stacks)
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
-        """Python has told the socket by now."""
+        """Let a second signal end the process; Python has written the first to the socket already."""
         if number in STOP_SIGNALS:
             for each in STOP_SIGNALS:
                 signal.signal(each, signal.SIG_DFL)
 
     def _reset_in_child(self) -> None:
-        """A forked child ends by what it is sent, and does not tell its parent of it."""
+        """Restore default actions in a forked child, and keep its signals out of the parent's socket."""
         if not self._before:
             return
         signal.set_wakeup_fd(-1)
@@ -109,7 +109,7 @@ class Signals:
 
 
 def _opened(path: Path) -> int:
-    """To be added to; what was written before a restart is still of use."""
+    """Open a file to append: stacks from before a restart are still of use."""
     file = os.open(
         path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
     )

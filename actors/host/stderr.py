@@ -1,4 +1,4 @@
-"""Standard error as the log writes it: what cannot be written at once is lost, and nothing else with it."""
+"""Standard error for the log: text that cannot be written at once is lost, and nothing waits for it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import sys
 from typing import TextIO
 
 CHUNK_BYTES = 4096
-"""PIPE_BUF: what a pipe that is ready takes whole, without making its writer wait."""
+"""PIPE_BUF: bytes that a ready pipe accepts whole, without blocking the writer."""
 
 
 class NonBlockingStderr:
-    """For a logger, which writes in one thread at a time.
+    """A file for a logger, which writes in one thread at a time.
 
-    Neither a full disk, nor a closed pipe, nor a reader that sleeps behind standard error may end or hold up
-    the actor that logs.
+    A full disk, a closed pipe or a reader of standard error that sleeps never raises in the actor that logs,
+    and never blocks it.
     """
 
     def __init__(self, file: TextIO | None = None) -> None:
         self._file = file or sys.stderr
         self._is_torn = False
-        """Whether the last line was cut off."""
+        """Whether the last line was written only in part."""
 
     def write(self, text: str) -> int:
-        """Write what can be written."""
+        """Write as much as can be written at once; return the length of the text."""
         with contextlib.suppress(OSError, ValueError):  # ValueError: closed
             descriptor = self._descriptor()
             if descriptor is None:
@@ -35,19 +35,19 @@ class NonBlockingStderr:
         return len(text)
 
     def flush(self) -> None:
-        """Hand it on; what cannot be now waits in the buffer, as far as that has room."""
+        """Flush the buffer; what cannot be written now stays in it, as far as it has room."""
         with contextlib.suppress(OSError, ValueError):
             self._file.flush()
 
     def _descriptor(self) -> int | None:
-        """None for a file that is none of the system's."""
+        """Return None for a file without a descriptor."""
         try:
             return self._file.fileno()
         except OSError:
             return None
 
     def _write(self, descriptor: int, data: bytes) -> None:
-        """Up to where its reader does not keep up; a line that was cut off is ended before the next."""
+        """Write until the reader falls behind; end a line that was cut off before the next one."""
         data = b"\n" + data if self._is_torn else data
         self._is_torn = True
         while data:

@@ -1,4 +1,4 @@
-"""Occupants that answer `unavailable`: for a tenant that cannot be served now, or that is deleted."""
+"""Stand-ins that reject all requests: for a tenant that cannot be served now, or that is deleted."""
 
 from __future__ import annotations
 
@@ -25,21 +25,20 @@ log = structlog.get_logger()
 
 UNFINISHED = Refusal(
     UNAVAILABLE,
-    "the server has stopped before this was finished; send it again, with the same id, to learn what became "
-    "of it",
+    "the server stopped before the request was finished. Send it again with the same id to learn its outcome",
     retry_after_ms=1000,
 )
 
 MOST_CAUSE = 500
-"""Characters of why a tenant is not served."""
+"""Characters of the cause why a tenant is not served; the rest is cut."""
 
 STOPPING = Refusal(UNAVAILABLE, "the server is stopping; nothing was done", retry_after_ms=1000)
 
 
 class RejectingActor(Actor):
-    """Refuses every request with one refusal, at once, until it is passivated.
+    """Rejects every request with one refusal, at once, until it is passivated.
 
-    With `once` it leaves by itself after one turn, so that its leaving says: all that came is answered.
+    With `once` it stops by itself after one turn; Stopped then means that all mail was answered.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class RejectingActor(Actor):
         once: bool = False,
         accounts: Accounts | None = None,
     ) -> None:
-        """`accounts` is told what is refused in the tenant's place; None where nobody wants to know."""
+        """`accounts` receives a log line for each rejected request; None for no log."""
         super().__init__(mailbox)
         self._refusal = refusal
         self._tenant = tenant
@@ -60,7 +59,7 @@ class RejectingActor(Actor):
         self._lines: list[Line] = []
 
     def handle(self, mail: deque[Any]) -> None:
-        """Answer a turn's mail."""
+        """Answer a turn's mail, and log it."""
         super().handle(mail)
         if self._accounts is not None and self._lines:
             lines, self._lines = self._lines, []
@@ -69,12 +68,12 @@ class RejectingActor(Actor):
             self._stop()
 
     def on_stop(self) -> None:
-        """Say what the log had no room for."""
+        """Log how many lines were dropped."""
         if self._accounts is not None:
             self._accounts.close()
 
     def on_receive(self, message: Any) -> None:
-        """Answer a request; leave when told to; other mail of the engine is let go with a note."""
+        """Reject a request; stop on Passivate; drop other mail of the engine with a warning."""
         if (work := request_of(message)) is not None:
             self._refuse(work)
         elif isinstance(message, Passivate):
@@ -92,11 +91,11 @@ class RejectingActor(Actor):
 
 
 class Tombstone(Terminated):
-    """Refuses every request for good, in a mailbox that no actor will enter again.
+    """Rejects every request for good, in a mailbox that gets no incarnation again.
 
-    Nothing of it is logged: the tenant has no log any more.
+    It logs nothing: a deleted tenant has no log.
 
-    It is no actor, so that nothing remembers it: it goes when the last one who has the address forgets it.
+    It is no actor, so no registry keeps it: it is garbage once the last holder of the mailbox drops it.
     """
 
     def __init__(self, mailbox: Mailbox, refusal: Refusal) -> None:
@@ -104,7 +103,7 @@ class Tombstone(Terminated):
         self._refusal = refusal
 
     def drop(self, message: Any) -> None:
-        """Answer a request; whoever asks hears that nobody is there, and other mail is let go."""
+        """Reject a request; any other ask raises ActorDeadError, and other mail is dropped."""
         if (work := request_of(message)) is not None:
             send_refusal(work, self._refusal)
         else:
@@ -112,51 +111,51 @@ class Tombstone(Terminated):
 
 
 def install_tombstone(mailbox: Mailbox, refusal: Refusal) -> None:
-    """Refuse what waits, and all that will come. Needs the mailbox's token."""
+    """Reject the mail that waits and all that will come. Needs the mailbox's token."""
     mailbox.incarnation = Tombstone(mailbox, refusal)
     mailbox.incarnation.turn()
 
 
 def refuse_unfinished(mailboxes: Iterable[Mailbox]) -> None:
-    """Answer for incarnations whose turns do not end while the server does.
+    """Answer for tenants whose turns do not end before the server does.
 
-    Nothing is taken out of a mailbox: its incarnation is still at it.
+    No message is removed from a mailbox: its incarnation may still handle it.
     """
     for mailbox in mailboxes:
         left = [work for message in mailbox.left() if (work := request_of(message)) is not None]
         for work in left:
             send_refusal(work, UNFINISHED)
         log.error(
-            "stopped with work undone: a function did not return",
+            "function hung at stop",
             actor=mailbox.name,
             refused=len(left),
         )
 
 
 def tenant_unavailable(seconds: float) -> Refusal:
-    """What callers of a tenant hear that keeps failing, and is tried again after this time."""
+    """Refusal while a tenant keeps crashing. It is restarted after `seconds`."""
     return Refusal(
         UNAVAILABLE,
-        "the tenant cannot be served now; operators find the cause in the error log",
+        "the tenant cannot be served now. Operators find the cause in the error log",
         retry_after_ms=int(seconds * 1000),
     )
 
 
 def out_of_reach(error: BaseException, seconds: float) -> Refusal:
-    """What callers of a tenant hear whose file is in trouble that passes, and is tried again so soon."""
+    """Refusal while a passing error keeps a tenant's file closed. It is opened again after `seconds`."""
     full = is_full(error)
     cause = "the server's disk is full" if full else "the tenant's database cannot be opened now"
     return Refusal(
         RESOURCE_EXHAUSTED if full else UNAVAILABLE,
-        f"{cause}, and nothing was done; it is tried again, and operators find the cause in the error log",
+        f"{cause}; nothing was done. Send the request again later; operators find the cause in the error log",
         retry_after_ms=int(seconds * 1000),
     )
 
 
 def unserved(tenant: TenantRecord, error: BaseException, seconds: float) -> Unserved:
-    """What callers of a tenant hear that is tried again after this time, and who asks why.
+    """Return the refusal and the cause while a tenant is not served, to be tried again after `seconds`.
 
-    Of a defect only its kind is said: its words may quote what a request held.
+    Of a defect only the type is shown: its text may quote the content of a request.
     """
     if is_passing(error):
         refusal, cause = out_of_reach(error, seconds), error_text(error)
@@ -164,17 +163,17 @@ def unserved(tenant: TenantRecord, error: BaseException, seconds: float) -> Unse
         refusal, cause = tenant_unavailable(seconds), str(error)
     else:
         refusal = tenant_unavailable(seconds)
-        cause = f"{type(error).__name__}: the error log has the rest"
+        cause = f"{type(error).__name__}; see the error log"
     return Unserved(tenant, refusal, scrubbed(cause)[:MOST_CAUSE], time.monotonic() + seconds)
 
 
 def tenant_deleted(tenant: TenantRecord) -> Refusal:
-    """What callers of a tenant hear that will not come back: waiting does not help."""
+    """Refusal for a deleted tenant. It has no time to wait: the tenant will not come back."""
     return Refusal(UNAVAILABLE, f"tenant {tenant.name} is deleted")
 
 
 def request_of(message: Any) -> TenantRequest | None:
-    """The request that a message is about, whatever it has been through; None where it is about none."""
+    """Return the request in a message, unwrapped from PoisonMessage and DeadLetter; None if there is none."""
     if isinstance(message, PoisonMessage):
         message = message.message
     if isinstance(message, DeadLetter):

@@ -1,6 +1,6 @@
-"""Which tenants hold an open database: a cap, and the least recently used go first.
+"""Which tenants hold an open database: at most `cap`, and the least recently used are evicted first.
 
-A pure bookkeeper inside the Supervisor: it says who may come in and who should leave, and tells nobody.
+Pure bookkeeping of the Supervisor: it returns the mailboxes to admit or evict, and sends no message.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from actors.messages import Unserved
 from actors.runtime.mailbox import Mailbox
 
 RETRY_EVICTION_AFTER = 1.0
-"""For so long nobody is asked again to make room who has just stayed: functions wait there for connectors."""
+"""Seconds before a tenant that declined eviction is asked again. It declines while functions wait for
+connectors."""
 
 EVICT_AT_LEAST = 50
-"""A fiftieth of the cap leaves at a time, so that a stream of strangers does not scan all for each one."""
+"""One part in so many of the cap is evicted at a time, so that a stream of new tenants does not scan all
+residents for each one."""
 
 
 class ResidentSet:
-    """Mailboxes with an incarnation, those asked to leave, and those that wait for a place."""
+    """Mailboxes of tenants that are resident, that are asked to stop, and that wait to be admitted."""
 
     def __init__(self, cap: int) -> None:
         self.cap = cap
@@ -35,25 +37,25 @@ class ResidentSet:
         return len(self._in)
 
     def add(self, mailbox: Mailbox) -> None:
-        """Someone comes in who opens no database and so needs no place."""
+        """Add a resident without regard to the cap: it opens no database."""
         self._in.add(mailbox)
 
     def enqueue(self, mailbox: Mailbox) -> None:
-        """Someone wants in."""
+        """Let a tenant wait to be admitted."""
         self._waiting.append(mailbox)
 
     def admit(self) -> list[Mailbox]:
-        """Those who may come in now, first come first served; they count as resident from here on."""
+        """Return the tenants to start now, first come first served. They count as resident from now on."""
         admitted = []
         while self._waiting and len(self._in) < self.cap:
             mailbox = self._waiting.popleft()
             self._in.add(mailbox)
-            mailbox.last_turn = time.monotonic()  # or it would be the first to be evicted again
+            mailbox.last_turn = time.monotonic()  # otherwise it would be the first to be evicted
             admitted.append(mailbox)
         return admitted
 
     def evict(self) -> list[Mailbox]:
-        """Those who should be asked to leave for the ones that wait: the least recently used."""
+        """Return the tenants to evict for those that wait: the least recently used. They count as leaving."""
         short = self._shortfall()
         if short <= 0:
             return []
@@ -65,9 +67,9 @@ class ResidentSet:
         return chosen
 
     def evict_when_idle(self) -> list[Mailbox]:
-        """After `evict`: those who should leave as soon as they can, where everybody has just stayed.
+        """After `evict`: return the tenants to passivate as soon as they are idle, if all have just declined.
 
-        They may take long, so that others are asked nevertheless as soon as there are any.
+        They may take long. So others are evicted nevertheless, as soon as there are any.
         """
         short = self._shortfall() - len(self._leaving_later)
         if short <= 0:
@@ -84,13 +86,13 @@ class ResidentSet:
         return self._in - self._leaving - self._leaving_later
 
     def idle_since(self, moment: float) -> list[Mailbox]:
-        """Those without a turn since the given time.monotonic(); they count as leaving from here on."""
+        """Return the tenants without a turn since this time.monotonic(). They count as leaving."""
         idle = [box for box in self._evictable() if box.last_turn < moment]
         self._leaving.update(idle)
         return idle
 
     def remove(self, mailbox: Mailbox) -> None:
-        """Someone has left."""
+        """Remove a tenant that has stopped."""
         self._in.discard(mailbox)
         self._leaving.discard(mailbox)
         self._leaving_later.discard(mailbox)
@@ -98,24 +100,24 @@ class ResidentSet:
         self._unserved.pop(mailbox, None)
 
     def mark_unserved(self, mailbox: Mailbox, unserved: Unserved) -> None:
-        """Who is in refuses what comes for this tenant, until it leaves."""
+        """Note that a resident rejects this tenant's requests until it stops."""
         self._unserved[mailbox] = unserved
 
     def unserved(self) -> tuple[Unserved, ...]:
-        """Those that are refused now, by name."""
+        """Return the tenants that are rejected now, by name."""
         return tuple(sorted(self._unserved.values(), key=lambda each: each.tenant.name))
 
     def declined(self, mailbox: Mailbox) -> None:
-        """Someone was asked to leave and did not, because mail came or functions wait there."""
+        """Note that a tenant declined to stop: mail came, or functions wait there."""
         self._leaving.discard(mailbox)
         self._declined[mailbox] = time.monotonic()
 
     def members(self) -> frozenset[Mailbox]:
-        """All that are in."""
+        """Return all residents."""
         return frozenset(self._in)
 
     def cancel(self, mailbox: Mailbox) -> bool:
-        """Someone will not come in after all; whether that one was waiting."""
+        """Take a tenant out of those that wait; return whether it waited."""
         try:
             self._waiting.remove(mailbox)
         except ValueError:
@@ -123,7 +125,7 @@ class ResidentSet:
         return True
 
     def cancel_waiting(self) -> list[Mailbox]:
-        """Those that wait, who will not be admitted any more."""
+        """Take out and return all tenants that wait."""
         waiting = list(self._waiting)
         self._waiting.clear()
         return waiting

@@ -1,8 +1,8 @@
 """The Supervisor: starts, watches, restarts and passivates every other actor.
 
-Rules are OTP's (erlang.org/doc/design_principles/sup_princ): more than `max_restarts` of a child within
-`max_seconds`, and the supervisor gives up on it. Besides, it waits longer before each restart; the mailbox of
-a child outlives it; and a message that has taken two incarnations with it is set aside.
+Its rules are OTP's (erlang.org/doc/design_principles/sup_princ): after more than `max_restarts` restarts of a
+child within `max_seconds`, the supervisor gives the child up. Beyond OTP, it waits longer before each
+restart; a child's mailbox outlives the child; and a message that crashed its actor twice is a dead letter.
 """
 
 from __future__ import annotations
@@ -45,56 +45,56 @@ from actors.supervision.rejecting import (
 from actors.supervision.residency import ResidentSet
 
 FIRST_BACKOFF = 0.05
-"""Seconds before the second restart in a row; the first is at once, each later one waits twice as long."""
+"""Seconds before the second restart in a row. The first is immediate; each later one waits twice as long."""
 
 MAX_BACKOFF = 30.0
-"""Seconds; also how long a tenant that keeps failing is refused before it is tried again."""
+"""Seconds; also how long a tenant that keeps crashing is rejected before it is restarted."""
 
 MAX_DISK_BACKOFF = 0.8
-"""Seconds between openings of a tenant's file in trouble that passes, so that it is served a second later."""
+"""Seconds at most between attempts to open a tenant's file during a passing disk error."""
 
 TRANSIENT_SECONDS = 1.0
-"""Until an actor that the system cannot do without is started again after trouble of disk or descriptors."""
+"""Seconds until an essential actor is restarted after a passing error of the disk or of descriptors."""
 
 SWEEP_SECONDS, GROW_SECONDS = 5.0, 0.02
-"""How often idle tenants are looked for, and whether all threads of the pool are blocked."""
+"""Seconds between checks for idle tenants, and between checks whether the pool's threads are blocked."""
 
 
 class StartChild(NamedTuple):
-    """From the wiring: watch this child, whose mailbox is made and held, and start it."""
+    """From the wiring, which has made the mailbox and holds its token: start this child and supervise it."""
 
     spec: ChildSpec
     mailbox: Mailbox
 
 
 class Restart(NamedTuple):
-    """From the Clock: the backoff is over."""
+    """From the Clock: the time before a restart is over."""
 
     mailbox: Mailbox
 
 
 class EvictIdle(NamedTuple):
-    """From the Clock: passivate tenants that have been idle for long."""
+    """From the Clock: passivate the tenants that have been idle for long."""
 
 
 class GrowPool(NamedTuple):
-    """From the Clock: see whether functions block every thread of the tenants."""
+    """From the Clock: add a thread if functions block all threads of the tenants."""
 
 
 class Drain(NamedTuple):
-    """From the wiring: have every tenant answer what it has and leave; `done` is set when all have left."""
+    """From the wiring: have every tenant answer its mail and stop. `done` is set when all have stopped."""
 
     done: ReplyFuture
     closing: float
-    """time.monotonic() after which what has not begun is refused."""
+    """time.monotonic() after which requests that have not begun are rejected."""
 
 
 class RefuseUnfinished(NamedTuple):
-    """Ask, after a drain that came to no end: answer for tenants whose functions do not return."""
+    """Ask, after a drain that did not end: answer for tenants whose functions do not return."""
 
 
 class Supervisor(Actor):
-    """Root of the tree; the only actor that makes others."""
+    """Root of the tree, and the only actor that starts others."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class Supervisor(Actor):
         give_up: Callable[[str, BaseException], None],
         accounts: Callable[[], Accounts | None] = lambda: None,
     ) -> None:
-        """`accounts` makes who is told what is refused in a tenant's place."""
+        """`accounts` makes a client of the request log, for what is rejected in a tenant's place."""
         super().__init__(mailbox)
         self._clock = clock
         self._migrator = migrator
@@ -126,7 +126,7 @@ class Supervisor(Actor):
         self._addresses: dict[str, Mailbox] = {}
         self._residents = ResidentSet(resident_cap)
         self._retired: set[str] = set()
-        """Ids of tenants that are deleted. None comes twice, so it only grows: 100 bytes for each."""
+        """Ids of deleted tenants. An id is never used again, so the set only grows: 100 bytes for each."""
         self._drain: Drain | None = None
         self._handlers: dict[type, Callable[[Any], object]] = {
             ListResidents: lambda _: self._residents.members(),
@@ -147,14 +147,14 @@ class Supervisor(Actor):
         }
 
     def on_receive(self, message: Any) -> object:
-        """One handler for each kind of message above."""
+        """Call the handler of the message's type; TypeError if there is none."""
         handler = self._handlers.get(type(message))
         if handler is None:
             raise TypeError(f"the Supervisor has no handler for {type(message).__name__}")
         return handler(message)
 
     def on_failure(self, *info: Any) -> None:
-        """Nobody supervises the Supervisor: the system stops."""
+        """Stop the system: the Supervisor has no supervisor."""
         self._give_up(self.mailbox.name, info[1])
 
     # Starting
@@ -167,13 +167,13 @@ class Supervisor(Actor):
         child = self._children[mailbox]
         try:
             child.spec.start(mailbox)
-        except BaseException as error:  # noqa: BLE001 - a constructor's failure is the child's
+        except BaseException as error:  # noqa: BLE001 - an error of a constructor is the child's
             self._on_crashed(Crashed(mailbox, error, None))
 
     def _find_tenant(self, message: FindTenant) -> None:
         tenant = message.tenant
         mailbox = self._addresses.get(tenant.id)
-        if mailbox is None and tenant.id in self._retired:  # whoever asks has not heard of it yet
+        if mailbox is None and tenant.id in self._retired:  # the asker has older data
             mailbox = self._tenant_mailbox(tenant)
             install_tombstone(mailbox, tenant_deleted(tenant))
         elif mailbox is None:
@@ -193,13 +193,13 @@ class Supervisor(Actor):
             essential=False,
         )
         self._children[mailbox] = ChildState(spec, tenant)
-        mailbox.release()  # nobody lives there until the first mail comes
+        mailbox.release()  # no incarnation until the first mail comes
         return mailbox
 
     # Residence: which tenants hold an open database
 
     def _on_mail_waiting(self, message: MailWaiting) -> None:
-        """Start an actor that has mail; a tenant may have to wait for a place."""
+        """Start an actor that has mail. A tenant may have to wait until others are evicted."""
         mailbox = message.mailbox
         child = self._children[mailbox]
         if child.retirements:
@@ -207,7 +207,7 @@ class Supervisor(Actor):
         elif child.tenant is None:
             self._start(mailbox)
         elif self._drain is not None:
-            self._residents.add(mailbox)  # the drain waits until its mail is refused
+            self._residents.add(mailbox)  # the drain waits until its mail is rejected
             accounts = self._accounts()
             RejectingActor.start(mailbox, STOPPING, child.tenant, once=True, accounts=accounts)
         else:
@@ -228,19 +228,19 @@ class Supervisor(Actor):
             self._finish_retirement(message.mailbox, child)
         elif child.tenant is not None:
             self._residents.remove(message.mailbox)
-            message.mailbox.release()  # mail that came meanwhile comes back as MailWaiting
+            message.mailbox.release()  # mail that came meanwhile sends MailWaiting
             self._admit_and_evict()
             self._check_drained()
         elif child.spec.restart == "temporary":
             self._forget(message.mailbox)
         elif child.spec.restart == "transient":
-            message.mailbox.release()  # started again when there is mail for it
-        elif self._drain is None:  # otherwise the wiring has stopped it, for good
+            message.mailbox.release()  # started again when mail comes
+        elif self._drain is None:  # otherwise the wiring has stopped it for good
             error = ChildStopped(f"{message.mailbox.name} is permanent and stopped by itself")
             self._start_again(message.mailbox, child, error)
 
     def _forget(self, mailbox: Mailbox) -> None:
-        """A temporary child is never started again; whoever asks it is told so."""
+        """Forget a temporary child, which is never restarted; asks raise ActorDeadError from now on."""
         del self._children[mailbox]
         terminate(mailbox)
 
@@ -253,7 +253,7 @@ class Supervisor(Actor):
     def _evict_idle(self) -> None:
         for mailbox in self._residents.idle_since(time.monotonic() - self._idle_seconds):
             mailbox.tell(Passivate())
-        self._admit_and_evict()  # who stayed when asked to make room may be free by now
+        self._admit_and_evict()  # tenants that declined may be idle by now
 
     # Failing
 
@@ -271,7 +271,7 @@ class Supervisor(Actor):
             self._start_again(mailbox, child, error)
 
     def _migrate(self, mailbox: Mailbox, child: ChildState) -> bool:
-        """Have the tenant's file migrated; False where that has been done in vain, time and again."""
+        """Have the tenant's file migrated; return False if that has failed too often."""
         if child.tenant is None or child.retirements:
             return False
         if child.count_restart(time.monotonic()) > child.spec.max_restarts:
@@ -293,9 +293,9 @@ class Supervisor(Actor):
             self._start_later(mailbox, child, backoff(restarts))
 
     def _is_transient(self, mailbox: Mailbox, child: ChildState, error: BaseException) -> bool:
-        """Whether a child that has been alive met a full disk or the like, which ends by itself.
+        """Return whether an essential child that has had a turn met a passing error, such as a full disk.
 
-        One that has never had a turn is counted: a server that cannot start should say so soon.
+        Before its first turn restarts are counted: a server that cannot start should fail soon.
         """
         was_alive = mailbox.last_turn > 0 and mailbox is not self._clock
         return child.spec.essential and was_alive and is_passing(error)
@@ -309,15 +309,15 @@ class Supervisor(Actor):
 
     def _restart(self, message: Restart) -> None:
         child = self._children.get(message.mailbox)
-        if child is not None:  # it may have been retired meanwhile
+        if child is not None:  # otherwise it was retired meanwhile
             child.is_backing_off = False
             self._start(message.mailbox)
 
     def _give_up_on(self, mailbox: Mailbox, child: ChildState, error: BaseException) -> None:
-        """Give up: the system on an essential child, on any other for a while."""
+        """Stop the system for an essential child; give up any other child for a while."""
         if child.spec.essential:
             self._give_up(mailbox.name, error)
-            terminate(mailbox)  # whoever asks it while the system stops must not wait
+            terminate(mailbox)  # actors that ask it while the system stops must not wait
             return
         tell_giving_up(mailbox.name, child.tenant, MAX_BACKOFF)
         child.restarts.clear()
@@ -327,7 +327,7 @@ class Supervisor(Actor):
         self._reject_for(mailbox, unserved(child.tenant, error, MAX_BACKOFF), MAX_BACKOFF)
 
     def _reject_for(self, mailbox: Mailbox, out: Unserved, seconds: float) -> None:
-        """Let somebody live in a tenant's place who refuses its mail."""
+        """Start a RejectingActor in the tenant's mailbox, for `seconds`."""
         self._residents.mark_unserved(mailbox, out)
         RejectingActor.start(mailbox, out.refusal, out.tenant, accounts=self._accounts())
         self._clock.tell(Once(seconds, mailbox, Passivate()))
@@ -341,10 +341,10 @@ class Supervisor(Actor):
         else:
             self._on_crashed(Crashed(message.mailbox, message.error, None))
 
-    # Retiring: a tenant that is deleted leaves and never comes back
+    # Retiring: a deleted tenant stops and is never started again
 
     def _retire(self, message: Retire) -> None:
-        """Get hold of the mailbox's token: it is here already, or comes with what the tenant does next."""
+        """Retire a tenant once the mailbox's token is here: now, or with the next news of the tenant."""
         self._retired.add(message.tenant.id)
         mailbox = self._addresses.get(message.tenant.id)
         if mailbox is None:
@@ -358,7 +358,7 @@ class Supervisor(Actor):
             mailbox.tell(Passivate(insist=True, cancel=True))  # or it is MailWaiting already
 
     def _finish_retirement(self, mailbox: Mailbox, child: ChildState) -> None:
-        """Nobody is in, and nobody will be: refuse what waits, forget the address, tell. Needs the token."""
+        """Reject the mail that waits, forget the mailbox, and answer Retired. Needs the mailbox's token."""
         assert child.tenant is not None
         del self._children[mailbox], self._addresses[child.tenant.id]
         install_tombstone(mailbox, tenant_deleted(child.tenant))
@@ -374,14 +374,14 @@ class Supervisor(Actor):
         self._drain = message
         for mailbox in self._addresses.values():
             mailbox.closing = message.closing
-        for mailbox in self._residents.members():  # also to who is leaving, and may take longer
+        for mailbox in self._residents.members():  # also leaving ones, which may take longer
             mailbox.tell(Passivate())
         for mailbox in self._residents.cancel_waiting():
             self._on_mail_waiting(MailWaiting(mailbox))
         self._check_drained()
 
     def _check_drained(self) -> None:
-        """Mail without an incarnation is on its way here as MailWaiting, to be refused."""
+        """Resolve `done` if no tenant is resident and no mail waits: its MailWaiting is still on its way."""
         if self._drain is None or self._residents.members():
             return
         if all(mailbox.empty() for mailbox in self._addresses.values()):
@@ -389,11 +389,11 @@ class Supervisor(Actor):
 
 
 def backoff(restarts: int) -> float:
-    """Seconds to wait before the given restart in a row: 0, 0.05, 0.1, 0.2 … up to 30."""
+    """Return the seconds to wait before this restart in a row: 0, 0.05, 0.1, 0.2 … up to 30."""
     return 0.0 if restarts <= 1 else min(FIRST_BACKOFF * 2.0 ** (restarts - 2), MAX_BACKOFF)
 
 
 def start_timers(clock: Mailbox, supervisor: Mailbox) -> None:
-    """Have the supervisor look for idle tenants and blocked threads from now on."""
+    """Have the supervisor check for idle tenants and blocked threads from now on."""
     clock.tell(Every(SWEEP_SECONDS, supervisor, EvictIdle()))
     clock.tell(Every(GROW_SECONDS, supervisor, GrowPool()))

@@ -171,7 +171,7 @@ def test_a_function_that_never_returns_holds_it_up_only_so_long(tmp_path: Path) 
         for id_ in (begun, waiting):
             assert replies[id_]["error"]["code"] == "unavailable"
             assert replies[id_]["error"]["retry_after_ms"] > 0
-        assert "work undone" in child.log()
+        assert "function hung at stop" in child.log()
 
 
 def test_it_ends_with_70_when_an_actor_it_needs_keeps_failing(tmp_path: Path) -> None:
