@@ -44,7 +44,7 @@ def identity_of(registry: Path, environment: str) -> Identity | None:
 
 
 def require_own(data: Path, served: Identity) -> None:
-    """SettingsError where the directory holds another index's data, or another environment's."""
+    """Raise SettingsError if the directory holds data of another index or environment."""
     last = _last(data / FILE)
     if last is not None and not served.is_of(last):
         raise SettingsError(
@@ -61,7 +61,7 @@ def note(data: Path, served: Identity) -> None:
 
 
 def _last(file: Path) -> Identity | None:
-    """None where nothing was noted yet, as by older code, and where no directory is."""
+    """Return None if nothing was stored yet, as by older code, or if there is no directory."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         return Identity(content["registry"], content["environment"], tuple(content["actions"]))

@@ -1,4 +1,4 @@
-"""The log actors as the wiring sees them: their mailboxes, how they are started, and when a day ends.
+"""The log actors: their mailboxes, how they are started, and when a day ends.
 
 None of them is essential: a log that keeps failing is tried again and again, and requests go on.
 """
@@ -32,13 +32,13 @@ look costs microseconds, and a line that comes before it goes to the file of its
 """
 
 WRITE_SECONDS = 0.1
-"""How often the tenants' log writes what it has been told: at once, it took twice the processor time."""
+"""Seconds between two writes of the tenants' log: writing at once took twice the processor time."""
 
 WAKE_AT = 256
-"""Turns that it does not let wait so long."""
+"""Turns after which it writes sooner."""
 
 MOST_TURNS = 5000
-"""Turns of tenants that may wait to be logged; the lines of further ones are lost, counted, and told."""
+"""Turns of tenants that may wait to be logged; the lines of further ones are lost and counted in a line."""
 
 MOST_TROUBLES = 10_000
 """Errors that may wait to be logged."""
@@ -59,7 +59,7 @@ class MakeMailbox(Protocol):
 
 
 class Logs:
-    """One of each; `accounts` leads to the tenants' log, `errors` is told by whatever goes wrong."""
+    """One of each log actor; `accounts` writes to the tenants' log, `errors` receives errors."""
 
     def __init__(
         self,
@@ -89,14 +89,14 @@ class Logs:
         self.reader = make_mailbox("log reader", supervisor, token)
 
     def accounts(self) -> Accounts | None:
-        """For an actor that answers for tenants, to tell what; None where nobody wants to know."""
+        """Return the log client of actors that reply for tenants; None without logs and figures."""
         if self._settings.log_tenants:
             return Accounts(self.tenants, self._clock, WAKE_AT)
         has_readers = self._settings.metrics_port is not None or self._spans is not None
         return Accounts(self.stats, self._clock) if has_readers else None
 
     def children(self) -> list[Mailbox]:
-        """Each before those who tell it something: to be stopped in the reverse order."""
+        """Return the children, each before the actors that send to it: they are stopped in reverse order."""
         spans = [] if self._spans is None else [self._spans]
         return [self.errors, *spans, self.stats, self.tenants, self.reader]
 
@@ -136,7 +136,7 @@ class Logs:
             clock.tell(Every(WRITE_SECONDS, self.tenants, Write()))
 
     def let_go(self) -> None:
-        """Whoever waits for new lines hears that there are none: the server is about to stop."""
+        """End all waits for new lines, because the server is about to stop."""
         self.reader.tell(LetGo())
 
     def _days(self) -> dict[str, Any]:
@@ -152,7 +152,7 @@ class Logs:
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """The zone of this name; SettingsError where there is none."""
+    """Return the time zone of this name; SettingsError if there is none."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:

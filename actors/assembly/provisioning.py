@@ -1,4 +1,4 @@
-"""What the process itself asks of the AdminConsole, for whoever started it: recorded like any order.
+"""Administration by the process itself, on behalf of the person who started it: recorded like any command.
 
 Tenants and tokens made while no server runs: for benchmarks, load tests and moving in from elsewhere.
 """
@@ -31,13 +31,13 @@ from actors.runtime.mailbox import Mailbox
 from actors.tenant.storage.files import Storage
 
 ASK_SECONDS = 30.0
-"""How long the console may take before it counts as defective."""
+"""Seconds that the console may take to reply."""
 
 TOKEN_FILE = "admin.token"  # noqa: S105 - a name, not a token
 """In the data directory: the first developer admin's token."""
 
 TOKEN_DUE = ".admin.token.due"  # noqa: S105 - a name, too
-"""There from before he is made until his token is in its file."""
+"""Exists from before the first admin is made until their token is in its file."""
 
 
 class IssuedToken(NamedTuple):
@@ -49,7 +49,7 @@ class IssuedToken(NamedTuple):
 
 
 class LocalAdmin:
-    """Administration in capacity `console`: whoever may start the server may do all of it."""
+    """Administration in capacity `console`: a person who may start the server may do all of it."""
 
     def __init__(self, console: Mailbox) -> None:
         self._console = console
@@ -67,7 +67,7 @@ class LocalAdmin:
         return _record(made["tenant"])
 
     def find_tenant(self, name: str) -> TenantRecord | None:
-        """The tenant of that name, or None."""
+        """Return the tenant of that name, or None."""
         try:
             return _record(self.ask("tenants.show", name)["tenant"])
         except NotFound:
@@ -84,7 +84,7 @@ class LocalAdmin:
         return _issued(self.ask("tokens.issue", tenant, person=person, label=label))
 
     def revoke_token(self, tenant: str, token: str) -> None:
-        """From the next message on the token of this id is no longer good; NotFound."""
+        """Revoke the token of this id from the next message on; NotFound."""
         self.ask("tokens.revoke", tenant, token=token)
 
     def make_first_admin(self, data: Path) -> bool:
@@ -134,7 +134,7 @@ def _issued(result: Mapping[str, Any]) -> IssuedToken:
 DATABASE_BYTES = 1024**3
 
 CONSOLE = Principal(id="console", tenant=None, role="console")
-"""Whoever may write the data directory may do all of this."""
+"""A person who may write the data directory may do all of this."""
 
 
 def create_tenants(

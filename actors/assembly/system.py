@@ -61,14 +61,14 @@ from transport.validation import Limits
 log = structlog.get_logger()
 
 ASK_SECONDS = 30.0
-"""How long the wiring waits for an actor before it counts as defective."""
+"""Seconds that an actor may take to reply while the server starts."""
 
 TOKEN_SWEEP_SECONDS = 60.0
-"""How often the Directory ends what has expired, and hears which tokens were used."""
+"""Seconds between two sweeps of expired tokens and two reports of used ones to the Directory."""
 
 
 class System:
-    """A running server. `start` returns once every actor answers; `stop` once all have left."""
+    """A running server. `start` returns once every actor answers; `stop` once all have stopped."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class System:
             raise
 
     def _prepare(self, settings: Settings) -> None:
-        """Everything that can be found wrong before a thread or a socket is there."""
+        """Check all that can be checked before a thread or a socket exists."""
         zone_of(settings.log_time_zone)
         self._habits = operated(self._habits, settings)
         limit_memory(settings.memory_bytes)
@@ -116,7 +116,7 @@ class System:
         self._profiles = Profiles()
 
     def start(self, on_failure: Callable[[], None] = lambda: None) -> None:
-        """Start in order, ping each. SocketProblem where the endpoint cannot be bound."""
+        """Start in order, ping each. Raises SocketProblem if the endpoint cannot be bound."""
         self._on_failure = on_failure
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._dispatchers: list[Dispatcher] = []
@@ -129,7 +129,7 @@ class System:
         self.endpoint = endpoint_of(data)
         """Where clients connect: the setting, with the port that was free in place of 0."""
         self.admin_endpoint = endpoint_of(admin)
-        """Where administration is answered."""
+        """Endpoint of the admin channel."""
         bound(self._lock, self.endpoint, self.admin_endpoint, self.settings.metrics_port)
         deaths = Deaths(self.settings.data, self.settings.threads_most)
         self.snapshot.running_calls = self.running_calls = deaths.running_calls
@@ -171,14 +171,14 @@ class System:
             self._habits,
             self._age.now,
         )
-        """Whom functions call, by the names of the index."""
+        """Connectors that functions call, by name."""
         self.directory = self._mailbox("directory", self.supervisor)
         self.waker = self._mailbox("waker", self.supervisor)
         inbox = RouterSocket(data, self._token.release, self._token.acquire, self._bounds)
         self.router = RouterMailbox("router", inbox, self.supervisor)
         self.console = ConsoleMailbox("console", RouterSocket(admin), self.supervisor)
         self.local = LocalAdmin(self.console)
-        """For whoever runs the process: administration without a token, recorded like any other."""
+        """Administration without a token for the person who runs the process, recorded like any other."""
 
     def _start_actors(self) -> None:
         settings = self.settings
@@ -382,7 +382,7 @@ class System:
         self._on_failure()
 
     def _drain(self) -> bool:
-        """False where a function still runs: its thread ends with the process."""
+        """Return False if a function still runs: its thread ends with the process."""
         done, seconds = ReplyFuture(), self.settings.drain_seconds
         drain = Drain(done, time.monotonic() + seconds)
         if try_drain(self.supervisor, drain, done, seconds + 2.0):

@@ -19,13 +19,13 @@ from actors.schema.source import did_you_mean
 
 
 class Threshold(NamedTuple):
-    """How many unexpected errors are too many."""
+    """How many unexpected errors trip a version."""
 
     failures: int = 5
     calls: int = 50
-    """So many of the last calls are looked at."""
+    """How many of the last calls are considered."""
     seconds: float = 60.0
-    """And what is older than this is not."""
+    """Age in seconds past which failures no longer count."""
 
 
 FUNCTION = "function"
@@ -49,7 +49,7 @@ STATES = (
     RELEASE,
     REVERTED,
 )
-"""The seven states of a version, spelt as the index spells them."""
+"""The seven states of a version, as registry.toml writes them."""
 
 EFFECTS = ("read", "write")
 
@@ -58,18 +58,18 @@ RESERVED = "system."
 
 
 class Environment(NamedTuple):
-    """Which states are served in one place where the server runs."""
+    """Which states are served in one environment of the server."""
 
     name: str
     serves: frozenset[str]
     testers: frozenset[str] = frozenset()
-    """States served besides, to tenants that are enrolled as testers of the action."""
+    """States also served to tenants that are enrolled as testers of the action."""
     threshold: Threshold = Threshold()
-    """From when on a version is failing."""
+    """Failures that trip a version."""
 
     @property
     def takes_out(self) -> Threshold | None:
-        """When the machine takes a version out; None where erroring ones are served anyway."""
+        """Failures that trip a version; None if erroring versions are served anyway."""
         return None if ERRORING in self.serves else self.threshold
 
 
@@ -80,18 +80,18 @@ DEFAULT_ENVIRONMENTS: tuple[Environment, ...] = (
     Environment("hosted-test", frozenset({UNDER_USER_TEST, RELEASE})),
     Environment("hosted-live", frozenset({RELEASE}), frozenset({UNDER_USER_TEST})),
 )
-"""What holds for an environment that the file does not state (docs/index.md has the same table)."""
+"""Environments that the file does not state (docs/index.md has the same table)."""
 
 
 class Schemas(NamedTuple):
-    """What goes in and what comes out."""
+    """Schemas of the params and the result."""
 
     params: Schema
     result: Schema
 
 
 class Version(NamedTuple):
-    """One implementation; any number may stand side by side."""
+    """One version of an action or connector; there may be any number."""
 
     number: int
     """Positive, and unique within its action or connector; a higher one is newer."""
@@ -102,62 +102,62 @@ class Version(NamedTuple):
     request: str | None
     """The user request it answers, such as `R-12`."""
     by: str | None = None
-    """Who moved it last, in words; written by the Registry, as the next three."""
+    """Who moved it last, in words. The Registry writes this and the next three."""
     before: str | None = None
     """Of an erroring version: the state it came from, to which it can go back."""
     digest: str | None = None
     """SHA-256 of its file when it left `under dev`, in hexadecimal: other code is refused."""
     schemas: Schemas | None = None
-    """What its action's were when it left `under dev`; None where they are its action's still."""
+    """Its action's schemas when it left `under dev`; None if the action's own apply."""
 
 
 class Action(NamedTuple):
-    """One thing that callers can ask for."""
+    """An action that callers can request."""
 
     name: str
     summary: str
     access: str
     """One of actors.access.LEVELS: who may call it."""
     area: str | None
-    """One of actors.access.AREAS, which an owner needs; only where access is owner."""
+    """One of actors.access.AREAS, which an owner needs; only if access is owner."""
     platform: str | None
-    """The level of the platform that may call it besides; only on the admin channel."""
+    """The level of the platform that may also call it; only on the admin channel."""
     channel: str
-    """data or admin: where it is answered."""
+    """data or admin: the channel that serves it."""
     effect: str
     """read or write: what a read action writes is rolled back."""
     connectors: tuple[str, ...]
     """Operations that it may call, such as `mail.send`."""
     instructions: str
-    """What the developer of this one function needs to know."""
+    """Notes for the developer of this function."""
     params: Schema
     result: Schema
     versions: tuple[Version, ...]
-    """The newest first; empty where nothing is written yet."""
+    """Newest first; empty if no version is written yet."""
 
     def version(self, number: int) -> Version | None:
-        """The version of that number, if there is one."""
+        """Return the version of that number, or None."""
         return next((each for each in self.versions if each.number == number), None)
 
     def schemas(self, version: Version | None) -> Schemas:
-        """What a version is called with and answers with."""
+        """Return the schemas of a version: its own, or else the action's."""
         if version is None or version.schemas is None:
             return Schemas(self.params, self.result)
         return version.schemas
 
 
 class Operation(NamedTuple):
-    """One thing that a connector can do, in the inner form of its data."""
+    """One operation of a connector, with its data in the inner form."""
 
     name: str
-    """With the connector's name: `mail.send`."""
+    """Full name, such as `mail.send`."""
     summary: str
     params: Schema
     result: Schema
 
 
 class ConcurrencyLimits(NamedTuple):
-    """How many calls of one connector there may be."""
+    """How many calls of one connector may run and wait."""
 
     at_once: int = 256
     of_one: int = 8
@@ -168,43 +168,43 @@ class ConcurrencyLimits(NamedTuple):
 
 
 class Connector(NamedTuple):
-    """A way to an outside service, used by functions only."""
+    """A connector to an outside service; only functions call it."""
 
     name: str
     summary: str
     not_subscribed: str | None
     """The action that words the error for end users of a tenant without a subscription."""
     settings: Schema
-    """Of what a tenant sets for it; any object where the index does not state it."""
+    """Schema of a tenant's settings for it; any object if the index states none."""
     operations: Mapping[str, Operation]
-    """By their full names."""
+    """Operations by full name."""
     versions: tuple[Version, ...]
     """The newest first."""
     room: ConcurrencyLimits = ConcurrencyLimits()
 
     def version(self, number: int) -> Version | None:
-        """The version of that number, if there is one."""
+        """Return the version of that number, or None."""
         return next((each for each in self.versions if each.number == number), None)
 
 
 class ConfigSchemas(NamedTuple):
-    """What a tenant's config may say."""
+    """Schemas of a tenant's config."""
 
     settings: Schema
-    """Of what functions go by; any object where the index does not state it."""
+    """Schema of the settings that functions read; any object if the index states none."""
     whitelabel: Schema
-    """Of what end users see (actors/index/defaults.py has what holds where the index does not state it)."""
+    """Schema of what end users see; actors/index/defaults.py has the default."""
 
 
 class Storage(NamedTuple):
-    """What a tenant's database is made of."""
+    """What a tenant's database is built from."""
 
     migrations: Path | None
-    """Directory of Alembic scripts; None where the index needs no tables of its own."""
+    """Directory of Alembic scripts; None if the index needs no tables of its own."""
 
 
 class Index(NamedTuple):
-    """One index file, read and found sound as a whole."""
+    """One index file, read and valid as a whole."""
 
     path: Path
     root: Path
@@ -222,7 +222,7 @@ class Index(NamedTuple):
     config: ConfigSchemas
 
     def operations(self) -> dict[str, Operation]:
-        """What its connectors can do, by full name."""
+        """Return the operations of all connectors by full name."""
         return {
             name: operation
             for connector in self.connectors.values()
@@ -230,7 +230,7 @@ class Index(NamedTuple):
         }
 
     def environment(self, name: str) -> Environment:
-        """The environment of that name; SettingsError lists the names where there is none."""
+        """Return the environment of that name; SettingsError lists the names if there is none."""
         found = self.environments.get(name)
         if found is None:
             known = ", ".join(self.environments)
@@ -252,14 +252,14 @@ MOVES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         REVERTED: (UNDER_DEV,),
     }
 )
-"""From each state to which others; an erroring version can besides go back to where it came from."""
+"""The moves from each state; an erroring version can also go back to the state it came from."""
 
 MUTABLE = frozenset({DUMMY, UNDER_DEV})
-"""States in which a version's code may change; in every other it is what it was when it left these."""
+"""States in which a version's code may change; in every other it is frozen."""
 
 
 def moves(version: Version) -> tuple[str, ...]:
-    """Where a version may go from here."""
+    """Return the states that a version may be moved to."""
     onward = MOVES[version.state]
     if version.state != ERRORING or version.before is None or version.before in onward:
         return onward
@@ -267,16 +267,16 @@ def moves(version: Version) -> tuple[str, ...]:
 
 
 def class_name(*parts: str) -> str:
-    """One name of dotted and underscored ones: `contacts.add`, `params` make ContactsAddParams."""
+    """Join dotted and underscored names to a class name: `contacts.add`, `params` make ContactsAddParams."""
     words = re.split(r"[._]+", ".".join(parts))
     return "".join(word[:1].upper() + word[1:] for word in words)
 
 
 def group_of(name: str) -> str:
-    """What stands before the last dot; a name without one is a group by itself."""
+    """Return the part before the last dot; a name without a dot is its own group."""
     return name.rpartition(".")[0] or name
 
 
 def module_name(name: str, version: int) -> str:
-    """The module that is one version's own: `contacts_merge_2` for version 2 of `contacts.merge`."""
+    """Return the module name of one version: `contacts_merge_2` for version 2 of `contacts.merge`."""
     return f"{name.replace('.', '_')}_{version}"

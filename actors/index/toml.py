@@ -1,4 +1,4 @@
-"""One table of a TOML file while it is being read: takes typed values out, notes what is wrong."""
+"""Reads typed values from one table of a TOML file and collects what is wrong."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from actors.schema.source import Finding, Key, did_you_mean
 
 
 class TomlReader:
-    """A table and where it stands. Every reader returns something, so that all findings are found."""
+    """A table and its position. Every method returns a value, so that all findings are collected."""
 
     def __init__(self, values: Any, key: Key, findings: list[Finding]) -> None:
         self.key = key
@@ -22,11 +22,11 @@ class TomlReader:
         return name in self._values
 
     def note(self, problem: str, *within: str | int) -> None:
-        """Note something wrong with this table, or with what stands within it."""
+        """Collect a finding about this table, or about a key within it."""
         self._findings.append(Finding((*self.key, *within), problem))
 
     def only(self, *known: str) -> None:
-        """Refuse every other key, so that a misspelt one is noticed."""
+        """Collect a finding for every other key, so that a misspelt one is found."""
         for name in self._values:
             if name not in known:
                 self.note(
@@ -35,7 +35,7 @@ class TomlReader:
                 )
 
     def text(self, name: str, default: str | None = None) -> str:
-        """A text; required, and not blank, unless it has a default."""
+        """Return a string; required, and not blank, unless it has a default."""
         value = self._values.get(name, default)
         if isinstance(value, str) and (value.strip() or default is not None):
             return value
@@ -43,11 +43,11 @@ class TomlReader:
         return default or ""
 
     def optional_text(self, name: str) -> str | None:
-        """A text, or None where it is absent."""
+        """Return a string, or None if it is absent."""
         return self.text(name) if name in self._values else None
 
     def choice(self, name: str, words: Collection[str], default: str | None = None) -> str:
-        """One of these words; required unless it has a default."""
+        """Return one of these words; required unless it has a default."""
         value = self._values.get(name, default)
         if isinstance(value, str) and value in words:
             return value
@@ -56,11 +56,11 @@ class TomlReader:
         return default or next(iter(words))
 
     def optional_choice(self, name: str, words: Collection[str]) -> str | None:
-        """One of these words, or None where it is absent."""
+        """Return one of these words, or None if it is absent."""
         return self.choice(name, words) if name in self._values else None
 
     def number(self, name: str) -> int:
-        """A whole number from 1 on."""
+        """Return a whole number, at least 1."""
         value = self._values.get(name)
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
             return value
@@ -68,7 +68,7 @@ class TomlReader:
         return 0
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """A list of different texts; empty where it is absent."""
+        """Return distinct strings; none if the key is absent."""
         value = self._values.get(name, [])
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
             self.note("must be a list of texts", name)
@@ -78,7 +78,7 @@ class TomlReader:
         return tuple(value)
 
     def choices(self, name: str, words: Collection[str]) -> frozenset[str]:
-        """A list of some of these words."""
+        """Return some of these words."""
         found = self.texts(name)
         for at, word in enumerate(found):
             if word not in words:
@@ -87,7 +87,7 @@ class TomlReader:
         return frozenset(found)
 
     def mapping(self, name: str) -> dict[str, Any]:
-        """What a table within holds, as it is; empty where it is absent."""
+        """Return a table within as it is; empty if it is absent."""
         value = self._values.get(name, {})
         if not isinstance(value, dict):
             self.note("must be a table", name)
@@ -95,16 +95,16 @@ class TomlReader:
         return value
 
     def table(self, name: str) -> TomlReader:
-        """A table within; empty where it is absent."""
+        """Return a reader of a table within; empty if it is absent."""
         return TomlReader(self.mapping(name), (*self.key, name), self._findings)
 
     def tables(self, name: str) -> Iterator[tuple[str, TomlReader]]:
-        """Each table within a table, such as those of `[actions]`."""
+        """Yield each table within a table, such as those of `[actions]`."""
         for each, values in self.mapping(name).items():
             yield each, TomlReader(values, (*self.key, name, each), self._findings)
 
     def array(self, name: str) -> Iterator[TomlReader]:
-        """Each table of an array, such as `[[versions]]`."""
+        """Yield each table of an array, such as `[[versions]]`."""
         value = self._values.get(name, [])
         if not isinstance(value, list):
             self.note(f"must be an array of tables: write [[{name}]]", name)

@@ -1,4 +1,4 @@
-"""What has changed from one index to another, in sentences that an operator can read."""
+"""Describes the differences between two indexes in sentences for operators."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from actors.index.entries import Action, Connector, Index, Version
 
 TOLD = ("summary", "access", "area", "platform", "channel", "effect", "connectors", "instructions")
-"""Keys of an action whose change is told by name."""
+"""Keys of an action whose change is described by name."""
 
 
 def describe_changes(old: Index, new: Index) -> tuple[str, ...]:
-    """Every difference that matters to somebody; empty where only comments and spacing differ."""
+    """Return a sentence for every difference; none if only comments and spacing differ."""
     return (
         *_members("action", old.actions, new.actions, _action),
         *_members("connector", old.connectors, new.connectors, _connector),
@@ -22,7 +22,7 @@ def describe_changes(old: Index, new: Index) -> tuple[str, ...]:
 
 
 def text_difference(old: Index, new_text: str) -> str:
-    """As `diff -u` shows it."""
+    """Return the differences in the format of `diff -u`."""
     lines = difflib.unified_diff(
         old.text.splitlines(keepends=True),
         new_text.splitlines(keepends=True),

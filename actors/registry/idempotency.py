@@ -1,4 +1,4 @@
-"""Receipts of moves, in a file: an order that comes again is answered as it was, also after a restart.
+"""Receipts of moves, in a file: a request that is repeated gets the same reply, also after a restart.
 
 A receipt is written ahead of the move, with the digest that the index has after it: a server that was killed
 in between finds out by that whether the last move was made.
@@ -24,24 +24,24 @@ from actors.registry.messages import Moved
 log = structlog.get_logger()
 
 MOST_KEPT = 1000
-"""Moves that can be asked for again with the same id; older ones are judged anew."""
+"""Moves kept for repeated requests with the same id; older ones are handled as new."""
 
 
 class Kept(NamedTuple):
     """A move that was made, or is being made."""
 
     digest: str
-    """Of the order."""
+    """Digest of the request."""
     moved: Moved
     after: str
-    """The digest of the index, once it is made."""
+    """Digest of the index after the move."""
 
 
 class Receipts:
-    """The one reader and writer of its file."""
+    """The results of moves by request id. The only reader and writer of their file."""
 
     def __init__(self, path: Path | None, index: str) -> None:
-        """`index` is the digest of the index as it is; without a path they end with the process."""
+        """`index` is the digest of the current index; without a path the results end with the process."""
         self._path = path
         self._kept: OrderedDict[tuple[str, str], Kept] = OrderedDict()
         if path is not None:
@@ -50,7 +50,7 @@ class Receipts:
             self._kept.popitem()  # the server was killed before the move, or the index was edited since
 
     def recall(self, receipt: Receipt | None) -> Moved | None:
-        """What came of it, where it was asked for before; InvalidArgument where that was another move."""
+        """Return the result of an earlier request with this id; InvalidArgument if it was another move."""
         kept = self._kept.get(receipt[:2]) if receipt is not None else None
         if receipt is None or kept is None:
             return None
@@ -62,7 +62,10 @@ class Receipts:
 
     @contextmanager
     def keeping(self, receipt: Receipt | None, moved: Moved, index: str) -> Iterator[None]:
-        """Keep this of a move that is made meanwhile, and forget it where that raises; Unavailable."""
+        """Store the result of a move that the block makes; remove it if the block raises.
+
+        Raises Unavailable if the file cannot be written.
+        """
         if receipt is None:
             yield
             return
@@ -95,7 +98,7 @@ class Receipts:
 
 
 def _read(path: Path) -> Iterator[tuple[tuple[str, str], Kept]]:
-    """Of a file that cannot be read nothing: moves that come again are judged anew."""
+    """Yield nothing if the file cannot be read: repeated moves are handled as new."""
     try:
         rows = json.loads(path.read_bytes())
         for caller, id_, digest, moved, after in rows:

@@ -1,4 +1,4 @@
-"""The index's file while it is being replaced: wholly or not at all, and never over somebody else's edit.
+"""Replaces registry.toml: wholly or not at all, and never over another edit.
 
 Edits of the index's text: one version's keys, with every comment, the order and the spacing kept.
 
@@ -29,9 +29,9 @@ class Unsettled(Unavailable):
 
 
 def digest_of(path: Path) -> str | None:
-    """SHA-256 of what the file holds now, in hexadecimal; None where there is none.
+    """Return the SHA-256 of the file in hexadecimal; None if there is no file.
 
-    Unavailable where it cannot be read, which does not mean that it was edited.
+    Raises Unavailable if it cannot be read, which does not mean that it was edited.
     """
     try:
         return sha256(path.read_bytes()).hexdigest()
@@ -46,11 +46,11 @@ def digest_of(path: Path) -> str | None:
 
 
 def replace_if_unchanged(path: Path, text: str, expected: str) -> None:
-    """Replace the file, synced, where it still has the digest that is expected.
+    """Replace the file, synced, if it still has the expected digest.
 
-    Aborted where somebody has edited it meanwhile; Unavailable, with nothing changed, where it cannot be
-    read or written: a full disk, a directory that is not ours. Unsettled where it is replaced, and its name
-    could not be synced: the caller goes on from what it holds now, and replaces it again to settle that.
+    Raises Aborted if it was edited meanwhile; Unavailable, with nothing changed, if it cannot be read or
+    written: a full disk, a directory that is not ours. Unsettled if it was replaced and its name could not be
+    synced: the caller goes on from the new content, and replaces it again to settle that.
     """
     path = path.resolve()  # a link stays one
     try:
@@ -72,7 +72,7 @@ def _require(path: Path, expected: str) -> None:
 
 
 def modified_externally(path: Path) -> Aborted:
-    """The refusal of a change to a file that is not what was read."""
+    """Return the refusal of a change to a file that was edited since it was read."""
     return Aborted(
         f"{path} has been edited since it was read: see functions.diff, take that in with "
         "functions.reload, then ask again"

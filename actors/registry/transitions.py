@@ -40,21 +40,21 @@ class Transition(NamedTuple):
     values: Values
     """The keys of the version that change."""
     breaks: tuple[Break, ...]
-    """What callers have to put up with."""
+    """The changes that break callers."""
 
     @property
     def section(self) -> str:
-        """Of the file."""
+        """Top table of the file: `connectors` or `actions`."""
         return "connectors" if self.kind == CONNECTOR else "actions"
 
     @property
     def must_load(self) -> bool:
-        """Whether its code has to be sound although nobody may be served by it here."""
+        """Whether its code must load although this environment may not serve it."""
         return "digest" in self.values and self.values["digest"] is not None
 
 
 def plan_transition(index: Index, move: Move) -> Transition:
-    """The plan; NotFound, FailedPrecondition and Aborted as Move says."""
+    """Return the checked transition; raises NotFound, FailedPrecondition and Aborted as Move describes."""
     is_connector = move.kind == CONNECTOR
     owner = _owner(index.connectors if is_connector else index.actions, move)
     version = _version(owner, move)
@@ -103,7 +103,7 @@ def _require_state(version: Version, move: Move) -> None:
 
 
 def _given(version: Version, move: Move) -> dict[str, str | None]:
-    """What the mover says besides."""
+    """Return the other values that the move gives."""
     values: dict[str, str | None] = {}
     if move.request is not None:
         values["request"] = move.request
@@ -124,7 +124,7 @@ def _given(version: Version, move: Move) -> dict[str, str | None]:
 def _frozen(
     index: Index, owner: Action | Connector, version: Version, move: Move
 ) -> dict[str, str | None]:
-    """The digest and the schemas of a version that leaves `under dev`; gone where it comes back."""
+    """The digest and the schemas of a version that leaves `under dev`; None if it comes back."""
     if move.to in MUTABLE:
         return {"digest": None, "schemas": None}
     if version.digest is not None:
@@ -146,7 +146,7 @@ def _digest(index: Index, version: Version, move: Move) -> str | None:
 
 
 def as_text(schemas: Schemas) -> str:
-    """As the file keeps them."""
+    """Return schemas as JSON, in the form that registry.toml keeps."""
     stated = {"params": schemas.params.source, "result": schemas.result.source}
     return json.dumps(stated, ensure_ascii=False, separators=(",", ":"))
 
