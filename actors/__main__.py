@@ -23,7 +23,7 @@ from actors.log.append_file import DIRECTORY
 from actors.log.audit.chain import forget, what_is_missing
 from actors.log.audit.journal import MACHINE
 from actors.log.events import Events, log_to_standard_error
-from actors.log.messages import REPAIR, Append, Entry
+from actors.log.messages import REPAIR, Append, AuditEntry
 from actors.log.printed import Streams, open_closed
 from actors.settings import Settings, read_settings
 from actors.watchdog.heartbeat import Heartbeat
@@ -96,7 +96,7 @@ def run(settings: Settings, events: Events, signals: Signals, *, ends_with_termi
             if missing is not None:
                 log.warning("an audit log that is not whole was accepted", problem=missing)
                 system.admin_log.tell(
-                    Append(Entry(REPAIR, "audit.accept", MACHINE, message=missing))
+                    Append(AuditEntry(REPAIR, "audit.accept", MACHINE, message=missing))
                 )
             prepare(system, settings)
             spare_the_collector()

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from actors.assembly.system import System
-from actors.connectors.actor import HABITS, Habits
+from actors.connectors.actor import DEFAULT_POLICY, ConnectorPolicy
 from actors.log.events import Events, log_to_standard_error
 from actors.settings import Settings
 from tests.made import made_before
@@ -61,7 +61,7 @@ class Server:
         self,
         data: Path,
         clock: Callable[[], float] = time.time,
-        habits: Habits = HABITS,
+        connector_policy: ConnectorPolicy = DEFAULT_POLICY,
         **settings: Any,
     ) -> None:
         given = {"endpoint": "tcp://127.0.0.1:*", "memory_bytes": 0, **NO_RATES, **settings}
@@ -69,7 +69,9 @@ class Server:
             time.monotonic if clock is time.time else clock
         )  # a test's own goes on as it is set
         with made_before(data, "directory.db", now=clock()):
-            self.system = System(Settings(data=data, **given), clock, steady, habits=habits)
+            self.system = System(
+                Settings(data=data, **given), clock, steady, connector_policy=connector_policy
+            )
         self.system.start()
         self.tokens: dict[str, str] = {}
         for name in ("acme", "globex"):

@@ -14,8 +14,8 @@ from actors.errors import SettingsError
 from actors.log.daily.error_log import ErrorLog
 from actors.log.daily.reader import LogReader
 from actors.log.daily.tenant_log import TenantLog
-from actors.log.lines import Accounts
-from actors.log.messages import LetGo, Midnight, Write
+from actors.log.lines import RequestLogClient
+from actors.log.messages import ReleaseFollowers, RotateDue, Write
 from actors.log.metrics.stats import Stats
 from actors.log.metrics.telemetry import MOST_WAITING, Telemetry, is_wanted
 from actors.runtime.clock import Every
@@ -59,7 +59,7 @@ class MakeMailbox(Protocol):
 
 
 class Logs:
-    """One of each log actor; `accounts` writes to the tenants' log, `errors` receives errors."""
+    """One of each log actor; `request_log` writes to the tenants' log, `errors` receives errors."""
 
     def __init__(
         self,
@@ -88,12 +88,12 @@ class Logs:
         self.tenants = make_mailbox("tenant log", supervisor, token, limit=MOST_TURNS)
         self.reader = make_mailbox("log reader", supervisor, token)
 
-    def accounts(self) -> Accounts | None:
+    def request_log(self) -> RequestLogClient | None:
         """Return the log client of actors that reply for tenants; None without logs and figures."""
         if self._settings.log_tenants:
-            return Accounts(self.tenants, self._clock, WAKE_AT)
+            return RequestLogClient(self.tenants, self._clock, WAKE_AT)
         has_readers = self._settings.metrics_port is not None or self._spans is not None
-        return Accounts(self.stats, self._clock) if has_readers else None
+        return RequestLogClient(self.stats, self._clock) if has_readers else None
 
     def children(self) -> list[Mailbox]:
         """Return the children, each before the actors that send to it: they are stopped in reverse order."""
@@ -131,13 +131,13 @@ class Logs:
     def begin(self, clock: Mailbox) -> None:
         """Have the logs look for midnight."""
         for mailbox in (self.errors, self.tenants):
-            clock.tell(Every(MIDNIGHT_SECONDS, mailbox, Midnight()))
+            clock.tell(Every(MIDNIGHT_SECONDS, mailbox, RotateDue()))
         if self._settings.log_tenants:
             clock.tell(Every(WRITE_SECONDS, self.tenants, Write()))
 
     def let_go(self) -> None:
         """End all waits for new lines, because the server is about to stop."""
-        self.reader.tell(LetGo())
+        self.reader.tell(ReleaseFollowers())
 
     def _days(self) -> dict[str, Any]:
         """What every log by days is given."""

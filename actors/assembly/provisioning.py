@@ -24,7 +24,7 @@ from actors.host.files import write_private
 from actors.host.process import lock_data, unlock_data
 from actors.index.parser import read_index
 from actors.log.audit.journal import Journal
-from actors.log.messages import ACTION, Entry
+from actors.log.messages import ACTION, AuditEntry
 from actors.messages import Principal, TenantRecord
 from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Mailbox
@@ -180,7 +180,7 @@ def _record_creation(data: Path, names: Sequence[str]) -> None:
     journal = Journal(data / "audit")
     try:
         journal.append(
-            Entry(
+            AuditEntry(
                 kind=ACTION,
                 action="tenants.seed",
                 capacity=CONSOLE.role,

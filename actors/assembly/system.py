@@ -16,8 +16,8 @@ from actors.admin.messages import PublishAll, PurgeExpired
 from actors.admin.secrets import find_keys
 from actors.assembly.log_children import Logs, zone_of
 from actors.assembly.provisioning import LocalAdmin
-from actors.connectors.actor import HABITS, Habits, operated
-from actors.connectors.switchboard import Switchboard
+from actors.connectors.actor import DEFAULT_POLICY, ConnectorPolicy, with_settings
+from actors.connectors.switchboard import Connectors
 from actors.connectors.timer import Timer
 from actors.edge.channel import Draining, FlushUses
 from actors.edge.router import Router, RouterMailbox
@@ -76,7 +76,7 @@ class System:
         clock: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
         events: Events | None = None,
-        habits: Habits = HABITS,
+        connector_policy: ConnectorPolicy = DEFAULT_POLICY,
     ) -> None:
         """`clock` says seconds since the epoch, `steady` seconds that cannot be set.
 
@@ -86,7 +86,7 @@ class System:
         self._now = clock
         self._steady = steady
         self._events = events
-        self._habits = habits
+        self._connector_policy = connector_policy
         self._metrics: MetricsServer | None = None
         self.failure: BaseException | None = None
         """Why the supervisor gave up, if it did."""
@@ -100,7 +100,7 @@ class System:
     def _prepare(self, settings: Settings) -> None:
         """Check all that can be checked before a thread or a socket exists."""
         zone_of(settings.log_time_zone)
-        self._habits = operated(self._habits, settings)
+        self._connector_policy = with_settings(self._connector_policy, settings)
         limit_memory(settings.memory_bytes)
         self._bounds = connection_bounds(settings.resident, settings.memory_bytes)
         index = read_served_index(settings.registry)
@@ -161,14 +161,14 @@ class System:
         # Verifying a long log computes: it takes turns with the tenants.
         self.audit_reader = self._mailbox("audit reader", self.supervisor, self._token)
         self.timer = self._mailbox("timer", self.supervisor)
-        self.connectors = Switchboard(
+        self.connectors = Connectors(
             settings.data / "connectors",
             self.snapshot,
             self._profiles,
             self.supervisor,
             self._adopt,
             {"timer": self.timer},
-            self._habits,
+            self._connector_policy,
             self._age.now,
         )
         """Connectors that functions call, by name."""
@@ -193,7 +193,7 @@ class System:
             resident_cap=settings.resident,
             idle_seconds=settings.idle_seconds,
             give_up=self._fail,
-            accounts=self.logs.accounts,
+            request_log=self.logs.request_log,
         )
         audit = settings.data / "audit"
         self.logs.supervise(self._adopt, self.clock, audit, self._children())
@@ -331,7 +331,7 @@ class System:
             limits=self._limits,
             read_directory=lambda: self.directory.tell(PublishAll(self.router)),
             epoch=MonotonicWallClock(self._now),
-            accounts=self.logs.accounts(),
+            request_log=self.logs.request_log(),
             stats=self.logs.stats,
             rates=self.settings.rates,
         )
@@ -367,7 +367,7 @@ class System:
             self.snapshot,
             self._token.release,
             self._profiles,
-            self.logs.accounts(),
+            self.logs.request_log(),
             self.connectors,
             self.clock,
         )

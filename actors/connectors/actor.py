@@ -15,13 +15,13 @@ from typing import Any, Final, NamedTuple
 import structlog
 
 from actors.connectors.contract import Permanent
-from actors.connectors.engine.calls import Call, Queue
-from actors.connectors.engine.instances import Implementations, fitting, stated_by
-from actors.connectors.engine.journal import Journal
-from actors.connectors.engine.journal_entry import replayed
-from actors.connectors.engine.pipeline import Exchange
-from actors.connectors.engine.retry import TRY_SECONDS, Breakers, Sleep, Tries
-from actors.connectors.outbound.boundary import Boundary
+from actors.connectors.engine.calls import CallQueue, OperationCall
+from actors.connectors.engine.instances import InstancePool, parse_settings, tenant_settings
+from actors.connectors.engine.journal import CallJournal
+from actors.connectors.engine.journal_entry import replay
+from actors.connectors.engine.pipeline import CallPipeline
+from actors.connectors.engine.retry import TRY_SECONDS, CircuitBreakers, RetryPolicy, Sleep
+from actors.connectors.outbound.boundary import EgressPolicy
 from actors.errors import (
     ActionError,
     DeadlineExceeded,
@@ -50,31 +50,31 @@ STOPPING: Final = "the connector is stopping; nothing was sent"
 RETRY_STOPPING_MS: Final = 1000
 
 
-class Habits(NamedTuple):
+class ConnectorPolicy(NamedTuple):
     """How a connector deals with its services; a test may have others."""
 
-    breakers: Callable[[], Breakers] = Breakers
+    breakers: Callable[[], CircuitBreakers] = CircuitBreakers
     sleep: Sleep = asyncio.sleep
     """Waits so many seconds between tries."""
     try_seconds: float = TRY_SECONDS
     hide: frozenset[str] = NO_NAMES
     """Further names of secrets, as actors.log.redaction.folded_names makes them."""
-    boundary: Boundary = Boundary()
+    egress: EgressPolicy = EgressPolicy()
     """What may be reached."""
 
 
-HABITS: Final = Habits()
+DEFAULT_POLICY: Final = ConnectorPolicy()
 
 
-def operated(habits: Habits, settings: ServerSettings) -> Habits:
-    """These habits within the operator's settings; SettingsError names one that is none."""
-    boundary = Boundary.of(
+def with_settings(policy: ConnectorPolicy, settings: ServerSettings) -> ConnectorPolicy:
+    """These policy within the operator's settings; SettingsError names one that is none."""
+    egress = EgressPolicy.of(
         settings.outward_networks, plain=settings.outward_plain, ca_file=settings.outward_ca
     )
-    return habits._replace(hide=folded_names(settings.log_hide), boundary=boundary)
+    return policy._replace(hide=folded_names(settings.log_hide), egress=egress)
 
 
-class Finish(NamedTuple):
+class Drain(NamedTuple):
     """To a connector, before it is stopped: end what is under way, and close; `reply_to` is set then."""
 
     until: float
@@ -93,24 +93,24 @@ class ConnectorActor(Actor):
         name: str,
         snapshot: RoutingSnapshot,
         profiles: Profiles,
-        journal: Journal,
-        habits: Habits = HABITS,
+        journal: CallJournal,
+        policy: ConnectorPolicy = DEFAULT_POLICY,
     ) -> None:
         super().__init__(mailbox)
         self._name = name
         self._snapshot = snapshot
         self._profiles = profiles
         self._journal = journal
-        self._hide = habits.hide
-        self._queue = Queue(name)
-        self._implementations = Implementations(name, habits.boundary)
-        tries = Tries(habits.breakers(), habits.sleep, habits.try_seconds)
-        self._exchange = Exchange(
-            name, snapshot, profiles, self._implementations, tries, self._hide
+        self._hide = policy.hide
+        self._queue = CallQueue(name)
+        self._instances = InstancePool(name, policy.egress)
+        retries = RetryPolicy(policy.breakers(), policy.sleep, policy.try_seconds)
+        self._pipeline = CallPipeline(
+            name, snapshot, profiles, self._instances, retries, self._hide
         )
         self._table: RoutingTable | None = None
         self._is_finishing = False
-        self._under_way: dict[asyncio.Task[None], Call] = {}
+        self._under_way: dict[asyncio.Task[None], OperationCall] = {}
         self._errands: set[asyncio.Task[None]] = set()
         self._handlers: dict[type, Callable[[Any], object]] = {
             CallConnector: self._take,
@@ -118,7 +118,7 @@ class ConnectorActor(Actor):
             ReplayCall: self._replay,
             CheckSettings: self._check,
             Quiesce: self._settle_down,
-            Finish: lambda message: self._run(self._finish(message)),
+            Drain: lambda message: self._run(self._finish(message)),
         }
 
     # Life
@@ -136,7 +136,7 @@ class ConnectorActor(Actor):
         self._stop_waiting()
         for task in (*self._under_way, *self._errands):
             task.cancel()
-        self._run(self._implementations.close())
+        self._run(self._instances.close())
 
     def handle(self, mail: deque[Any]) -> None:
         """As every actor; where something has ended the loop, that is a failure, and of no message."""
@@ -157,8 +157,8 @@ class ConnectorActor(Actor):
 
     def _take(self, message: CallConnector) -> None:
         self._heed()
-        call = Call(message)
-        self._exchange.describe(call)
+        call = OperationCall(message)
+        self._pipeline.describe(call)
         if self._is_finishing:
             self._refuse(call, stopping())
             return
@@ -185,25 +185,25 @@ class ConnectorActor(Actor):
         self._heed()
         while (call := self._queue.next()) is not None:
             call.begin()
-            task = self.mailbox.loop.create_task(self._exchange.serve(call))
+            task = self.mailbox.loop.create_task(self._pipeline.serve(call))
             self._under_way[task] = call
             task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         call = self._under_way.pop(task)
         if not call.outcome:  # cancelled before it had begun
-            self._exchange.stop(call)
+            self._pipeline.stop(call)
         self._journal.record(call)
         self._queue.end(call)
         if not self.actor_stopped.is_set():
             self._advance()
 
-    def _expire(self, call: Call) -> None:
+    def _expire(self, call: OperationCall) -> None:
         self._queue.drop(call)
         waited = f"{call.operate.operation} waited until the request's timeout_ms was over"
         self._refuse(call, DeadlineExceeded(f"{waited}; nothing was sent"))
 
-    def _refuse(self, call: Call, error: ActionError) -> None:
+    def _refuse(self, call: OperationCall, error: ActionError) -> None:
         call.fail(error, error.code)
         self._journal.record(call)
 
@@ -219,11 +219,11 @@ class ConnectorActor(Actor):
         if route is not None:
             self._queue.room = route.connector.room
         serving = select_healthy(route, "") if route is not None else None
-        self._implementations.retire(serving and serving.make)
+        self._instances.retire(serving and serving.make)
 
     def _settle_down(self, message: Quiesce) -> None:
         self._advance()
-        self._implementations.settle(message.reply_to)
+        self._instances.settle(message.reply_to)
 
     # The journal
 
@@ -239,12 +239,12 @@ class ConnectorActor(Actor):
         if not rows:
             raise NotFound(f"there is no recorded call {message.id!r}; calls are kept for a week")
         self._heed()
-        route = self._exchange.served(message.tenant_id)
+        route = self._pipeline.served(message.tenant_id)
         if route.make is None:
             raise FailedPrecondition(f"{self._name} is a dummy here: it transforms nothing")
-        settings = stated_by(self._profiles, message.tenant_id, self._name).settings
-        with self._implementations.lent(route.make) as connector:
-            return replayed(rows[0], route, connector, settings, self._hide)
+        settings = tenant_settings(self._profiles, message.tenant_id, self._name).settings
+        with self._instances.lent(route.make) as connector:
+            return replay(rows[0], route, connector, settings, self._hide)
 
     def _check(self, message: CheckSettings) -> None:
         """As far as that shows without calling anybody."""
@@ -252,14 +252,14 @@ class ConnectorActor(Actor):
         self._run(self._answered(message.reply_to, self._checked(message)))
 
     async def _checked(self, message: CheckSettings) -> bool:
-        route = self._exchange.served(message.tenant_id)
+        route = self._pipeline.served(message.tenant_id)
         if route.make is None:
             return True
         try:
-            with self._implementations.lent(route.make) as connector:
+            with self._instances.lent(route.make) as connector:
                 check = getattr(connector, "check", None)
                 if check is not None:
-                    check(fitting(message.settings, route.connector.settings))
+                    check(parse_settings(message.settings, route.connector.settings))
         except Permanent as problem:
             raise InvalidArgument(f"these settings cannot work: {problem}") from None
         except Exception as error:  # noqa: BLE001 - a defect of the connector: a call will say so
@@ -274,7 +274,7 @@ class ConnectorActor(Actor):
 
     # Stopping
 
-    async def _finish(self, message: Finish) -> None:
+    async def _finish(self, message: Drain) -> None:
         """Calls that wait are refused, those under way have until then, and the journal has them all."""
         self._is_finishing = True
         self._stop_waiting()
@@ -286,7 +286,7 @@ class ConnectorActor(Actor):
             task.cancel()
         if self._under_way:
             await asyncio.wait(list(self._under_way), timeout=1.0)
-        await self._implementations.close()
+        await self._instances.close()
         await self._journal.close()
         resolve(message.reply_to, True)
 

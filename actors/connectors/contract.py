@@ -61,8 +61,8 @@ class Connector(Protocol):
     It may have `check(settings)` besides: pure, Permanent where settings that fit can never work; it is asked
     before they are kept.
 
-    Its class is called with the operator's Boundary (actors/connectors/outbound/boundary.py), once for each
-    version.
+    Its class is called once for each version, with the operator's EgressPolicy
+    (actors/connectors/outbound/boundary.py).
     """
 
     def outer(self, delivery: Delivery, params: Mapping[str, Any], settings: Settings) -> Outer:

@@ -30,7 +30,7 @@ from actors.connectors.contract import (
     Transient,
 )
 from actors.connectors.mime import Letter, letter
-from actors.connectors.outbound.boundary import Boundary, remaining
+from actors.connectors.outbound.boundary import EgressPolicy, remaining
 from actors.connectors.outbound.targets import MAIL_PORTS, relay
 from actors.log.redaction import SECRET, discreet
 
@@ -62,8 +62,8 @@ class Refused(NamedTuple):
 class Relay:
     """A tenant's SMTP server. `known` are its settings, as attributes."""
 
-    def __init__(self, boundary: Boundary, trust: ssl.SSLContext, known: Any) -> None:
-        self._boundary = boundary
+    def __init__(self, egress: EgressPolicy, trust: ssl.SSLContext, known: Any) -> None:
+        self._egress = egress
         self._trust = trust
         self._known = known
         self._secrets = [text for text in (known.password, known.username) if text]
@@ -86,7 +86,7 @@ class Relay:
     async def _connected(self, letter: Letter) -> SMTP:
         known = self._known
         target = relay(known.host, known.port, encrypted=known.tls != NONE)
-        addresses = await self._boundary.addresses(target, MAIL_PORTS)
+        addresses = await self._egress.addresses(target, MAIL_PORTS)
         return SMTP(
             hostname=target.host,
             sock=await _socket([str(each) for each in addresses], target.port),
@@ -199,14 +199,14 @@ def _leave(client: SMTP, *, politely: bool) -> None:
 class MailConnector:
     """`mail.send`."""
 
-    def __init__(self, boundary: Boundary) -> None:
-        self._boundary = boundary
+    def __init__(self, egress: EgressPolicy) -> None:
+        self._egress = egress
         self._trust: ssl.SSLContext | None = None
 
     def check(self, settings: Settings) -> None:
         """Permanent where these can never work."""
         target = relay(settings.host, settings.port, encrypted=settings.tls != NONE)
-        self._boundary.require_possible(target, MAIL_PORTS)
+        self._egress.require_possible(target, MAIL_PORTS)
         mail_headers.named(
             settings.sender_name, mail_headers.mailbox(settings.sender, "sender"), "sender_name"
         )
@@ -224,9 +224,7 @@ class MailConnector:
         """Hand it to the relay. Where it takes some recipients and not others, the mail is sent to those."""
         content = outer["content"].encode("ascii")
         written = Letter(outer["sender"], tuple(outer["recipients"]), outer["message_id"], content)
-        refused = await Relay(self._boundary, self._context(), settings).hand_over(
-            written, delivery
-        )
+        refused = await Relay(self._egress, self._context(), settings).hand_over(written, delivery)
         return {
             "message_id": written.message_id,
             "refused": [each._asdict() for each in refused],
@@ -241,5 +239,5 @@ class MailConnector:
 
     def _context(self) -> ssl.SSLContext:
         if self._trust is None:
-            self._trust = self._boundary.trust()
+            self._trust = self._egress.trust()
         return self._trust

@@ -22,7 +22,7 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from actors.connectors.contract import Delivery, Outer, Permanent, Settings, Transient
-from actors.connectors.outbound.boundary import Boundary
+from actors.connectors.outbound.boundary import EgressPolicy
 from actors.connectors.outbound.http import Http, Request, Response, refuse
 from actors.connectors.outbound.targets import Target, web
 
@@ -77,8 +77,8 @@ _KEY = re.compile(r"[!-~]{1,500}\Z")
 class StorageConnector:
     """`storage.put`, `storage.get`, `storage.link`, `storage.remove`."""
 
-    def __init__(self, boundary: Boundary) -> None:
-        self._http = Http(boundary)
+    def __init__(self, egress: EgressPolicy) -> None:
+        self._http = Http(egress)
 
     def check(self, settings: Settings) -> None:
         """Permanent where these can never work."""

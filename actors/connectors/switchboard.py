@@ -15,8 +15,8 @@ from typing import Any
 import pykka
 import structlog
 
-from actors.connectors.actor import HABITS, ConnectorActor, Finish, Habits
-from actors.connectors.engine.journal import Journal
+from actors.connectors.actor import DEFAULT_POLICY, ConnectorActor, ConnectorPolicy, Drain
+from actors.connectors.engine.journal import CallJournal
 from actors.profiles import Profiles
 from actors.registry.snapshot import RoutingSnapshot
 from actors.runtime.futures import ReplyFuture
@@ -29,7 +29,7 @@ CLOSING_SECONDS = 10.0
 """Longest that a connector may take, after its calls have ended, to close and to write its journal."""
 
 
-class Switchboard(Mapping[str, Mailbox]):
+class Connectors(Mapping[str, Mailbox]):
     """By the connector's name. Read by all tenants' threads, and by the console."""
 
     def __init__(
@@ -40,7 +40,7 @@ class Switchboard(Mapping[str, Mailbox]):
         supervisor: Mailbox,
         adopt: Callable[[ChildSpec, Mailbox], object],
         built_in: Mapping[str, Mailbox],
-        habits: Habits = HABITS,
+        policy: ConnectorPolicy = DEFAULT_POLICY,
         age: Callable[[], float] = time.time,
     ) -> None:
         """`directory` holds the journals, `built_in` are actors of the engine's own, each by its name.
@@ -52,7 +52,7 @@ class Switchboard(Mapping[str, Mailbox]):
         self._profiles = profiles
         self._supervisor = supervisor
         self._adopt = adopt
-        self._habits = habits
+        self._policy = policy
         self._age = age
         self._built_in = dict(built_in)
         self._made: dict[str, Mailbox] = {}
@@ -108,8 +108,8 @@ class Switchboard(Mapping[str, Mailbox]):
         mailbox = AsyncioMailbox(f"connector {name}", self._supervisor)
         found = self._made.setdefault(name, mailbox)
         if found is mailbox:
-            journal = Journal(self._directory / f"{name}.db", self._habits.hide, self._age)
-            given: tuple[Any, ...] = (name, self._snapshot, self._profiles, journal, self._habits)
+            journal = CallJournal(self._directory / f"{name}.db", self._policy.hide, self._age)
+            given: tuple[Any, ...] = (name, self._snapshot, self._profiles, journal, self._policy)
             spec = ChildSpec(
                 mailbox.name, lambda box: ConnectorActor.start(box, *given), essential=False
             )
@@ -119,5 +119,5 @@ class Switchboard(Mapping[str, Mailbox]):
 
 def _told_to_finish(mailbox: Mailbox, until: float) -> ReplyFuture:
     answer = ReplyFuture()
-    mailbox.tell(Finish(until, answer))
+    mailbox.tell(Drain(until, answer))
     return answer

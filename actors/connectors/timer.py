@@ -15,7 +15,7 @@ from actors.runtime.mailbox import Mailbox
 SLEEP: Final = "timer.sleep"
 
 
-class Slept(NamedTuple):
+class TimerFired(NamedTuple):
     """From the Clock: a sleep is over."""
 
     since: float
@@ -31,10 +31,10 @@ class Timer(Actor):
         self._clock = clock
 
     def on_receive(self, message: Any) -> None:
-        """CallConnector, and Slept; anything else is a defect of the sender."""
+        """CallConnector, and TimerFired; anything else is a defect of the sender."""
         if isinstance(message, CallConnector):
             self._begin(message)
-        elif isinstance(message, Slept):
+        elif isinstance(message, TimerFired):
             resolve(message.reply_to, {"seconds": time.monotonic() - message.since})
         else:
             raise TypeError(f"the Timer takes CallConnector, not {type(message).__name__}")
@@ -55,4 +55,4 @@ class Timer(Actor):
             )
             resolve_with_error(message.reply_to, error)
         else:
-            self._clock.tell(Once(seconds, self.mailbox, Slept(now, message.reply_to)))
+            self._clock.tell(Once(seconds, self.mailbox, TimerFired(now, message.reply_to)))

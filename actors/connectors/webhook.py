@@ -19,7 +19,7 @@ from typing import Any
 from standardwebhooks import Webhook
 
 from actors.connectors.contract import Delivery, Outer, Permanent, Settings
-from actors.connectors.outbound.boundary import Boundary
+from actors.connectors.outbound.boundary import EgressPolicy
 from actors.connectors.outbound.http import Http, Request, Response, refuse
 from actors.connectors.outbound.targets import web
 from actors.host.clocks import rfc3339
@@ -50,8 +50,8 @@ GONE = 410
 class WebhookConnector:
     """`webhook.post`."""
 
-    def __init__(self, boundary: Boundary) -> None:
-        self._http = Http(boundary)
+    def __init__(self, egress: EgressPolicy) -> None:
+        self._http = Http(egress)
 
     def check(self, settings: Settings) -> None:
         """Permanent where these can never work."""

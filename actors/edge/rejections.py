@@ -14,8 +14,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from actors.log.lines import Accounts, refused_line
-from actors.log.messages import ATTEMPTS, FROM_ROUTER, Entry, Line
+from actors.log.lines import RequestLogClient, refused_line
+from actors.log.messages import ATTEMPTS, FROM_ROUTER, AuditEntry, Line
 from actors.messages import Principal, TenantRecord, TenantRequest
 from actors.routing.route import Route
 from transport.message import PERMISSION_DENIED, RESOURCE_EXHAUSTED, Refusal
@@ -52,7 +52,7 @@ class AttemptCounter:
         self._others = 0
         self._reported = -math.inf
 
-    def add(self, attempt: Attempt, now: float) -> list[Entry]:
+    def add(self, attempt: Attempt, now: float) -> list[AuditEntry]:
         """Count one attempt at this time.monotonic() and return the records due: none within a period."""
         if attempt in self._counts or len(self._counts) < MOST_COUNTED:
             self._counts[attempt] = self._counts.get(attempt, 0) + 1
@@ -60,7 +60,7 @@ class AttemptCounter:
             self._others += 1
         return self.drain(now) if now - self._reported >= PERIOD_SECONDS else []
 
-    def drain(self, now: float) -> list[Entry]:
+    def drain(self, now: float) -> list[AuditEntry]:
         """Return records of all attempts counted since the last ones, and reset the counts."""
         seconds, self._reported = now - self._reported, now
         counts, self._counts = self._counts, {}
@@ -70,9 +70,9 @@ class AttemptCounter:
         ]
         return [*entries, self._overflow(others, seconds)] if others else entries
 
-    def _entry(self, attempt: Attempt, often: str) -> Entry:
+    def _entry(self, attempt: Attempt, often: str) -> AuditEntry:
         caller, action, tenant = attempt
-        return Entry(
+        return AuditEntry(
             ATTEMPTS,
             action,
             caller.role,
@@ -84,9 +84,9 @@ class AttemptCounter:
             message=f"{often} {self._how}",
         )
 
-    def _overflow(self, count: int, seconds: float) -> Entry:
+    def _overflow(self, count: int, seconds: float) -> AuditEntry:
         message = f"by others: {count_text(count, seconds)} {self._how}"
-        return Entry(ATTEMPTS, OTHERS, "various", outcome=self._outcome, message=message)
+        return AuditEntry(ATTEMPTS, OTHERS, "various", outcome=self._outcome, message=message)
 
 
 def count_text(count: int, seconds: float) -> str:
@@ -102,8 +102,8 @@ MOST_LINES = 10_000
 class RejectionLog:
     """Buffers the log lines of one actor's rejections and writes them batch by batch."""
 
-    def __init__(self, accounts: Accounts) -> None:
-        self._accounts = accounts
+    def __init__(self, request_log: RequestLogClient) -> None:
+        self._request_log = request_log
         self._batch: dict[TenantRecord, list[Line]] = {}
         self._counts: dict[TenantRecord, int] = {}
 
@@ -118,7 +118,7 @@ class RejectionLog:
         """Add a request that was rejected now, with a reply of this size in bytes."""
         count = self._counts[tenant] = self._counts.get(tenant, 0) + 1
         if count <= MOST_LINES:
-            now = self._accounts.clock()
+            now = self._request_log.clock()
             line = refused_line(FROM_ROUTER, now, work, refusal, route, size)
             self._batch.setdefault(tenant, []).append(line)
 
@@ -127,17 +127,17 @@ class RejectionLog:
         if self._batch:
             batch, self._batch = self._batch, {}
             for tenant, lines in batch.items():
-                self._accounts.tell(tenant, tuple(lines))
+                self._request_log.tell(tenant, tuple(lines))
 
     def summarise(self) -> None:
         """Write one line for each tenant that had more rejections than lines, and reset the counts."""
         self.write()
         counts, self._counts = self._counts, {}
-        now = self._accounts.clock()
+        now = self._request_log.clock()
         for tenant, count in counts.items():
             if count > MOST_LINES:
-                self._accounts.tell(tenant, (summary_line(count - MOST_LINES, now),))
-        self._accounts.close()
+                self._request_log.tell(tenant, (summary_line(count - MOST_LINES, now),))
+        self._request_log.close()
 
 
 def summary_line(count: int, at: float) -> Line:

@@ -19,8 +19,8 @@ from actors.edge.channel import Channel, ChannelMailbox, Draining, FlushUses
 from actors.edge.rejections import Attempt, AttemptCounter, RejectionLog
 from actors.errors import ActionError, Unavailable
 from actors.host.clocks import MonotonicWallClock
-from actors.log.lines import Accounts
-from actors.log.messages import Append, Count, Entry
+from actors.log.lines import RequestLogClient
+from actors.log.messages import Append, AuditEntry, Count
 from actors.messages import (
     ACTIVE,
     ANYONE,
@@ -85,11 +85,11 @@ class Router(Channel):
         limits: Limits,
         read_directory: Callable[[], None],
         epoch: MonotonicWallClock | None = None,
-        accounts: Accounts | None = None,
+        request_log: RequestLogClient | None = None,
         stats: Mailbox | None = None,
         rates: Rates = UNLIMITED,
     ) -> None:
-        """`accounts` receives log lines of rejections, `stats` their counts; None for neither."""
+        """`request_log` receives log lines of rejections, `stats` their counts; None for neither."""
         super().__init__(
             mailbox,
             directory=directory,
@@ -109,7 +109,7 @@ class Router(Channel):
         """Admission of the caller's tenant, if the last message was counted for one."""
         self._attempt_counter = AttemptCounter()
         self._touched: dict[Mailbox, None] = {}
-        self._rejection_log = None if accounts is None else RejectionLog(accounts)
+        self._rejection_log = None if request_log is None else RejectionLog(request_log)
         self._stats = stats
         self._counts: Counter[str] = Counter()
         self._handlers[TenantAddress] = self._on_address
@@ -255,7 +255,7 @@ class Router(Channel):
         attempt = Attempt(work.principal, work.request.action, tenant)
         self._record(self._attempt_counter.add(attempt, work.received))
 
-    def _record(self, entries: list[Entry]) -> None:
+    def _record(self, entries: list[AuditEntry]) -> None:
         for entry in entries:
             self._audit.tell(Append(entry))
 

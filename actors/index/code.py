@@ -54,7 +54,7 @@ class Loaded(NamedTuple):
 
     reference: str
     function: Callable[..., Any]
-    """A function of (ctx, params); or a connector's class, which takes the operator's Boundary."""
+    """A function of (ctx, params); or a connector's class, which takes the operator's EgressPolicy."""
     is_async: bool
     """True for `async def`, which has to be stepped and cannot simply be called."""
     module: ModuleType
@@ -243,8 +243,8 @@ def _connector(reference: str, unit: Unit, name: str) -> Callable[..., Any]:
 
 def _unlike_a_connector(found: type) -> Iterator[str]:
     """What keeps a class from being a connector's."""
-    if not _takes(found, ("boundary",)):
-        yield "needs def __init__(self, boundary): what the operator lets it reach"
+    if not _takes(found, ("egress",)):
+        yield "needs def __init__(self, egress): what the operator lets it reach"
     for name, params in CONNECTOR_METHODS.items():
         method = getattr(found, name, None)
         listed = ", ".join(("self", *params))

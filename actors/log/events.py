@@ -34,7 +34,7 @@ from actors.log.error_record import (
     said,
 )
 from actors.log.lines import to_json
-from actors.log.messages import Trouble
+from actors.log.messages import ErrorEvent
 from actors.log.redaction import ALL_SECRET, NO_NAMES, Redaction, folded_names
 from actors.messages import DeadLetter, TenantRecord, TenantRequest
 from actors.runtime.mailbox import Mailbox, PoisonMessage
@@ -145,11 +145,11 @@ class Events:
         error_log = self._error_log
         if error_log is None:
             return
-        if not error_log.try_enqueue(Trouble(record)):
+        if not error_log.try_enqueue(ErrorEvent(record)):
             self._untold.append(record["at"])
             return
         if self._untold:
-            error_log.tell(Trouble(self._lost()))
+            error_log.tell(ErrorEvent(self._lost()))
         error_log.schedule()
 
     def _lost(self) -> dict[str, Any]:

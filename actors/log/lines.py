@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from pydantic_core import to_json as quick_json
 
 from actors.log.closed_schema import is_harmless
-from actors.log.messages import Line, Turn, Untold
+from actors.log.messages import Line, LostLines, TurnLines
 from actors.log.redaction import (
     MOST_BYTES,
     NO_NAMES,
@@ -201,7 +201,7 @@ def _cut(message: object) -> str | None:
     return text if len(text) <= MOST_MESSAGE else text[: MOST_MESSAGE - 1] + "…"
 
 
-class Accounts:
+class RequestLogClient:
     """One actor's way to the TenantLog.
 
     Where the log is so far behind that its mailbox is full, lines are lost: they are counted, and the log
@@ -215,29 +215,27 @@ class Accounts:
         self._log = log
         self._wake_at = wake_at
         self.clock = clock
-        self._untold: dict[str, Untold] = {}
+        self._lost: dict[str, LostLines] = {}
 
     def tell(self, tenant: TenantRecord, lines: tuple[Line, ...]) -> None:
         """What one turn has answered for a tenant: at least one line."""
-        if self._log.try_enqueue(Turn(tenant, lines)):
+        if self._log.try_enqueue(TurnLines(tenant, lines)):
             if len(self._log) >= self._wake_at:
                 self._log.schedule()
-            if self._untold:
+            if self._lost:
                 self.close()
         else:
-            self._miss(tenant, lines)
+            self._drop(tenant, lines)
 
     def close(self) -> None:
         """Tell what was lost."""
-        untold, self._untold = self._untold, {}
-        for message in untold.values():
+        lost, self._lost = self._lost, {}
+        for message in lost.values():
             self._log.tell(message)
 
-    def _miss(self, tenant: TenantRecord, lines: tuple[Line, ...]) -> None:
-        before = self._untold.get(tenant.id) or Untold(tenant, 0, lines[0].at, 0.0)
-        self._untold[tenant.id] = before._replace(
-            lines=before.lines + len(lines), last=lines[-1].at
-        )
+    def _drop(self, tenant: TenantRecord, lines: tuple[Line, ...]) -> None:
+        before = self._lost.get(tenant.id) or LostLines(tenant, 0, lines[0].at, 0.0)
+        self._lost[tenant.id] = before._replace(lines=before.lines + len(lines), last=lines[-1].at)
 
 
 def refused_line(

@@ -21,7 +21,7 @@ REPAIR = "repair"
 """By the log itself: a record was cut off in the writing and has been taken out, or could not be kept."""
 
 
-class Entry(NamedTuple):
+class AuditEntry(NamedTuple):
     """What an audit record says; when, its number and its hash come from the log."""
 
     kind: str
@@ -92,14 +92,14 @@ class Line(NamedTuple):
     """As the request had it: what its span is a part of; None where it had none."""
 
 
-class Turn(NamedTuple):
+class TurnLines(NamedTuple):
     """Tell the TenantLog: all that one turn of a tenant has answered; once, after its commit."""
 
     tenant: TenantRecord
     lines: tuple[Line, ...]
 
 
-class Untold(NamedTuple):
+class LostLines(NamedTuple):
     """Tell the TenantLog: lines that found no room in its mailbox, and are lost."""
 
     tenant: TenantRecord
@@ -114,7 +114,7 @@ class Write(NamedTuple):
     """From the Clock to the TenantLog, which turns do not wake: write what they have told."""
 
 
-class Trouble(NamedTuple):
+class ErrorEvent(NamedTuple):
     """Tell the ErrorLog: one event of the program's own log, at level warning or above."""
 
     record: Mapping[str, Any]
@@ -122,7 +122,7 @@ class Trouble(NamedTuple):
     action, exception (type, message, stack as text) and whatever else the event says. Not yet redacted."""
 
 
-class Midnight(NamedTuple):
+class RotateDue(NamedTuple):
     """From the Clock to every log: a day may have ended; compress and remove what is due."""
 
 
@@ -132,7 +132,7 @@ ERRORS = "errors"
 AUDIT = "audit"
 
 
-class Find(NamedTuple):
+class SearchLogs(NamedTuple):
     """Ask the LogReader: a page of lines of one log, the newest first.
 
     {"lines": [...], "next": cursor or None, "newest": cursor}. `next` is where to go on, as `before` or as
@@ -168,7 +168,7 @@ class Find(NamedTuple):
     """No lines of this action."""
 
 
-class LetGo(NamedTuple):
+class ReleaseFollowers(NamedTuple):
     """Tell the LogReader when the server stops: nobody waits for new lines any longer, from now on."""
 
 
@@ -202,7 +202,7 @@ class AskTenantStats(NamedTuple):
 class Append(NamedTuple):
     """Ask or tell: write this record and sync it. Answered by its number; AuditProblem where it cannot be."""
 
-    entry: Entry
+    entry: AuditEntry
 
 
 class AskHead(NamedTuple):

@@ -27,7 +27,7 @@ from actors.index.code import Codebase, unload
 from actors.index.entries import CONNECTOR, DUMMY, ERRORING, FUNCTION, Action, Connector, Index
 from actors.index.parser import parse_index, read_served_index
 from actors.index.selection import Selection
-from actors.log.messages import MOVE, OK, Append, Entry
+from actors.log.messages import MOVE, OK, Append, AuditEntry
 from actors.registry.diff import describe_changes, text_difference
 from actors.registry.idempotency import Receipts
 from actors.registry.messages import (
@@ -331,7 +331,7 @@ class Registry(Actor):
             self._audit.tell(Append(_entry(move, origin, failures)))
 
 
-def _entry(move: Move, origin: str, failures: tuple[Failure, ...]) -> Entry:
+def _entry(move: Move, origin: str, failures: tuple[Failure, ...]) -> AuditEntry:
     """Return the audit entry of a move; the log adds the time."""
     params: dict[str, Any] = {
         move.kind: move.name,
@@ -343,7 +343,7 @@ def _entry(move: Move, origin: str, failures: tuple[Failure, ...]) -> Entry:
         "breaking": move.breaking,
         "traces": [each.trace_id for each in failures] or None,
     }
-    return Entry(
+    return AuditEntry(
         kind=MOVE,
         action="functions.move",
         capacity=move.capacity,

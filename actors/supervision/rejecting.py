@@ -11,7 +11,7 @@ import structlog
 
 from actors.errors import TenantryError
 from actors.host.disk import error_text, is_full, is_passing
-from actors.log.lines import Accounts, refused_line
+from actors.log.lines import RequestLogClient, refused_line
 from actors.log.messages import FROM_SUPERVISOR, Line
 from actors.log.redaction import scrubbed
 from actors.messages import DeadLetter, Passivate, Replies, TenantRecord, TenantRequest, Unserved
@@ -48,29 +48,29 @@ class RejectingActor(Actor):
         tenant: TenantRecord,
         *,
         once: bool = False,
-        accounts: Accounts | None = None,
+        request_log: RequestLogClient | None = None,
     ) -> None:
-        """`accounts` receives a log line for each rejected request; None for no log."""
+        """`request_log` receives a log line for each rejected request; None for no log."""
         super().__init__(mailbox)
         self._refusal = refusal
         self._tenant = tenant
         self._once = once
-        self._accounts = accounts
+        self._request_log = request_log
         self._lines: list[Line] = []
 
     def handle(self, mail: deque[Any]) -> None:
         """Answer a turn's mail, and log it."""
         super().handle(mail)
-        if self._accounts is not None and self._lines:
+        if self._request_log is not None and self._lines:
             lines, self._lines = self._lines, []
-            self._accounts.tell(self._tenant, tuple(lines))
+            self._request_log.tell(self._tenant, tuple(lines))
         if self._once:
             self._stop()
 
     def on_stop(self) -> None:
         """Log how many lines were dropped."""
-        if self._accounts is not None:
-            self._accounts.close()
+        if self._request_log is not None:
+            self._request_log.close()
 
     def on_receive(self, message: Any) -> None:
         """Reject a request; stop on Passivate; drop other mail of the engine with a warning."""
@@ -84,8 +84,8 @@ class RejectingActor(Actor):
     def _refuse(self, work: TenantRequest) -> None:
         body = encode_refusal(work, self._refusal)
         work.outlet.tell(Replies([(work.peer, body)]))
-        if self._accounts is not None:
-            now = self._accounts.clock()
+        if self._request_log is not None:
+            now = self._request_log.clock()
             line = refused_line(FROM_SUPERVISOR, now, work, self._refusal, None, len(body))
             self._lines.append(line)
 

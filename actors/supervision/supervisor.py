@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from actors.errors import DatabaseProblem, MigrationNeeded
 from actors.host.disk import is_passing
 from actors.log.events import tell_failure, tell_giving_up
-from actors.log.lines import Accounts
+from actors.log.lines import RequestLogClient
 from actors.messages import (
     FindTenant,
     ListResidents,
@@ -109,9 +109,9 @@ class Supervisor(Actor):
         resident_cap: int,
         idle_seconds: float,
         give_up: Callable[[str, BaseException], None],
-        accounts: Callable[[], Accounts | None] = lambda: None,
+        request_log: Callable[[], RequestLogClient | None] = lambda: None,
     ) -> None:
-        """`accounts` makes a client of the request log, for what is rejected in a tenant's place."""
+        """`request_log` makes a client of the request log, for what is rejected in a tenant's place."""
         super().__init__(mailbox)
         self._clock = clock
         self._migrator = migrator
@@ -121,7 +121,7 @@ class Supervisor(Actor):
         self._tenant_mail = tenant_mail
         self._idle_seconds = idle_seconds
         self._give_up = give_up
-        self._accounts = accounts
+        self._request_log = request_log
         self._children: dict[Mailbox, ChildState] = {}
         self._addresses: dict[str, Mailbox] = {}
         self._residents = ResidentSet(resident_cap)
@@ -208,8 +208,10 @@ class Supervisor(Actor):
             self._start(mailbox)
         elif self._drain is not None:
             self._residents.add(mailbox)  # the drain waits until its mail is rejected
-            accounts = self._accounts()
-            RejectingActor.start(mailbox, STOPPING, child.tenant, once=True, accounts=accounts)
+            request_log = self._request_log()
+            RejectingActor.start(
+                mailbox, STOPPING, child.tenant, once=True, request_log=request_log
+            )
         else:
             self._residents.enqueue(mailbox)
             self._admit_and_evict()
@@ -329,7 +331,7 @@ class Supervisor(Actor):
     def _reject_for(self, mailbox: Mailbox, out: Unserved, seconds: float) -> None:
         """Start a RejectingActor in the tenant's mailbox, for `seconds`."""
         self._residents.mark_unserved(mailbox, out)
-        RejectingActor.start(mailbox, out.refusal, out.tenant, accounts=self._accounts())
+        RejectingActor.start(mailbox, out.refusal, out.tenant, request_log=self._request_log())
         self._clock.tell(Once(seconds, mailbox, Passivate()))
 
     def _migrated(self, message: Migrated) -> None:

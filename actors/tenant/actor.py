@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from actors.log.lines import Accounts
+from actors.log.lines import RequestLogClient
 from actors.messages import (
     DeadLetter,
     Delivered,
@@ -69,13 +69,13 @@ class Tenant(Actor):
         snapshot: RoutingSnapshot,
         release_compute: Callable[[], None] = lambda: None,
         profiles: Profiles = NO_PROFILES,
-        accounts: Accounts | None = None,
+        request_log: RequestLogClient | None = None,
         connectors: Mapping[str, Mailbox] = EMPTY,
         clock: Mailbox | None = None,
     ) -> None:
         """`let_go` is called before the turn waits for the disk: others may compute meanwhile.
 
-        `accounts` is told what was answered; None where nobody wants to know. `connectors` take
+        `request_log` is told what was answered; None disables it. `connectors` take
         CallConnector, each by its name; without a `clock` no function that waits is ever overdue.
         """
         super().__init__(mailbox)
@@ -89,7 +89,7 @@ class Tenant(Actor):
                 record, mailbox, storage, snapshot, profiles, database, suspended_calls, outbox
             )
 
-        self._unit_of_work = UnitOfWork(record, make_handler, release_compute, accounts)
+        self._unit_of_work = UnitOfWork(record, make_handler, release_compute, request_log)
         self._execution = AsyncExecution(mailbox, self._unit_of_work, suspended_calls)
         self._relay = OutboxRelay(
             record, mailbox, self._unit_of_work, outbox, connectors, clock, profiles, snapshot

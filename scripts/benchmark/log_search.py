@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 from actors.log.daily.reader import LogReader
 from actors.log.daily.rotation import DayFiles
 from actors.log.lines import Formatter
-from actors.log.messages import TENANT, Find, Line
+from actors.log.messages import TENANT, Line, SearchLogs
 from actors.runtime.actor import ask, stop
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.scheduler import Dispatcher
@@ -155,7 +155,7 @@ def search(mailbox: Mailbox, wanted: dict[str, Any]) -> tuple[int, int, float]:
     """All pages until something is found; how much, in how many pages, in how many seconds."""
     begun, before, pages = time.perf_counter(), None, 0
     while True:
-        page = ask(mailbox, Find(TENANT, TENANT_ID, before=before, **wanted), WAIT)
+        page = ask(mailbox, SearchLogs(TENANT, TENANT_ID, before=before, **wanted), WAIT)
         pages, before = pages + 1, page["next"]
         if before is None or len(page["lines"]) > 1:
             return len(page["lines"]), pages, time.perf_counter() - begun

@@ -11,8 +11,8 @@ from typing import Final
 
 from actors import __main__ as server
 from actors.assembly.system import System
-from actors.connectors.actor import Habits
-from actors.connectors.engine.retry import Breakers
+from actors.connectors.actor import ConnectorPolicy
+from actors.connectors.engine.retry import CircuitBreakers
 from actors.tenant.outbox import attempt
 
 FIRST_BACKOFF: Final = 0.05
@@ -24,8 +24,8 @@ OPEN_SECONDS: Final = 0.5
 
 def main() -> int:
     """As `python -m actors`; the exit status."""
-    habits = Habits(breakers=partial(Breakers, seconds=OPEN_SECONDS))
-    server.System = partial(System, habits=habits)  # type: ignore[assignment, attr-defined]  # a trial's own
+    connector_policy = ConnectorPolicy(breakers=partial(CircuitBreakers, seconds=OPEN_SECONDS))
+    server.System = partial(System, connector_policy=connector_policy)  # type: ignore[assignment, attr-defined]  # a trial's own
     attempt.FIRST_BACKOFF = FIRST_BACKOFF  # type: ignore[misc]  # as above
     return server.main(sys.argv[1:])
 

@@ -11,7 +11,7 @@ import zmq
 from actors.edge.router import Router, RouterMailbox
 from actors.host.clocks import MonotonicWallClock
 from actors.index.parser import read_index
-from actors.log.lines import Accounts
+from actors.log.lines import RequestLogClient
 from actors.messages import (
     DirectoryChanged,
     FindTenant,
@@ -105,7 +105,7 @@ class Reception:
             "limits": LIMITS,
             "read_directory": self._read_directory,
             "epoch": MonotonicWallClock(self.wall),
-            "accounts": Accounts(self.log),
+            "request_log": RequestLogClient(self.log),
             "stats": self.stats,
             "rates": self._rates,
         }

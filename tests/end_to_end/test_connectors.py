@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from actors.connectors.actor import Habits
-from actors.connectors.engine.retry import Breakers
+from actors.connectors.actor import ConnectorPolicy
+from actors.connectors.engine.retry import CircuitBreakers
 from actors.errors import ActionError
 from actors.log.events import Events
 from tests.actors.connectors.peer import BUSY, HANG, REFUSED, Peer
@@ -39,7 +39,7 @@ async def at_once(_: float) -> None:
     await asyncio.sleep(0)
 
 
-QUICK = Habits(sleep=at_once)
+QUICK = ConnectorPolicy(sleep=at_once)
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ class Shop(Workshop):
 
     def open(self, environment: str = "local-dev", **settings: Any) -> Shop:
         """Serve, and subscribe."""
-        self.serve(environment, **{"habits": QUICK, **settings})
+        self.serve(environment, **{"connector_policy": QUICK, **settings})
         for tenant in ("acme", "globex"):
             self.subscribe(tenant)
         return self
@@ -199,7 +199,7 @@ class TestCalling:
         self, shop: Shop, peer: Peer
     ) -> None:
         """For the tenant whose service it is."""
-        shop.open(habits=QUICK._replace(breakers=lambda: Breakers(seconds=1.0)))
+        shop.open(connector_policy=QUICK._replace(breakers=lambda: CircuitBreakers(seconds=1.0)))
         peer.script += [BUSY] * 5
         assert shop.call("marks.say", text="hello")["error"]["code"] == "unavailable"
         assert peer.said == 5

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.connectors.contract import Delivery, Permanent, Transient
-from actors.connectors.outbound.boundary import Boundary
+from actors.connectors.outbound.boundary import EgressPolicy
 
 Json = Mapping[str, Any]
 
@@ -18,7 +18,7 @@ SHOUT = ""
 class Echo:
     """Says what it is given."""
 
-    def __init__(self, boundary: Boundary) -> None:
+    def __init__(self, egress: EgressPolicy) -> None:
         """It reaches this machine alone."""
 
     def outer(self, delivery: Delivery, params: Json, settings: Any) -> Json:

@@ -32,7 +32,7 @@ from actors.edge.channel import Channel, ChannelMailbox, Draining, FlushUses
 from actors.edge.rejections import OTHERS, Attempt, AttemptCounter
 from actors.errors import ActionError
 from actors.host.clocks import MonotonicWallClock
-from actors.log.messages import Append, Entry
+from actors.log.messages import Append, AuditEntry
 from actors.log.redaction import folded_names
 from actors.messages import ANYONE, DirectoryChanged, TenantRequest
 from actors.profiles import Profiles
@@ -77,7 +77,7 @@ class ConsoleMailbox(ChannelMailbox):
 
     def __init__(self, name: str, socket: RouterSocket, supervisor: Mailbox | None) -> None:
         super().__init__(name, socket, supervisor)
-        self.backlog: deque[Entry] = deque()
+        self.backlog: deque[AuditEntry] = deque()
         """What has happened and is not recorded yet. Here, as the next, to outlive an incarnation."""
         self.numbers = itertools.count(1)
         """Of errands: what the Clock says of an earlier incarnation's must not meet another's."""
@@ -282,7 +282,7 @@ class AdminConsole(Channel):
     def _flush_attempts(self, _: FlushAttempts) -> None:
         self._append_entries(self._attempts.flushed())
 
-    def _append_entries(self, entries: Iterable[Entry]) -> None:
+    def _append_entries(self, entries: Iterable[AuditEntry]) -> None:
         for entry in entries:
             self._actors.audit_log.tell(Append(entry))
 

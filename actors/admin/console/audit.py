@@ -11,7 +11,7 @@ from collections import deque
 import structlog
 
 from actors.errors import AuditProblem, Unavailable
-from actors.log.messages import Append, Entry
+from actors.log.messages import Append, AuditEntry
 from actors.runtime.futures import ask_async
 from actors.runtime.mailbox import Mailbox
 
@@ -30,7 +30,7 @@ OK = "ok"
 class AuditWriter:
     """For one actor, whose stepped functions take turns here."""
 
-    def __init__(self, audit_log: Mailbox, backlog: deque[Entry]) -> None:
+    def __init__(self, audit_log: Mailbox, backlog: deque[AuditEntry]) -> None:
         """`backlog` belongs to the actor's mailbox: it outlives an incarnation."""
         self._audit_log = audit_log
         self._backlog = backlog
@@ -41,7 +41,7 @@ class AuditWriter:
         """Whether entries wait to be written."""
         return bool(self._backlog)
 
-    async def before(self, entry: Entry) -> None:
+    async def before(self, entry: AuditEntry) -> None:
         """Write down what is about to be done; Unavailable where that fails, and then it must not be done."""
         if not (await self.retry_backlog() and await self._append(entry)):
             raise Unavailable(
@@ -49,12 +49,12 @@ class AuditWriter:
                 retry_after_ms=RETRY_MS,
             )
 
-    async def after(self, entry: Entry) -> None:
+    async def after(self, entry: AuditEntry) -> None:
         """Write down what has happened, or keep it until that is possible."""
         if not (await self.retry_backlog() and await self._append(entry)):
             self._keep(entry)
 
-    def is_pending(self, entry: Entry) -> bool:
+    def is_pending(self, entry: AuditEntry) -> bool:
         """Whether this entry waits to be written."""
         return any(each is entry for each in self._backlog)
 
@@ -83,7 +83,7 @@ class AuditWriter:
             self._is_retrying = False
         return not self._backlog
 
-    async def _append(self, entry: Entry) -> bool:
+    async def _append(self, entry: AuditEntry) -> bool:
         try:
             await ask_async(self._audit_log, Append(entry))
         except AuditProblem:  # the log has said so itself
@@ -98,7 +98,7 @@ class AuditWriter:
             return False
         return True
 
-    def _keep(self, entry: Entry) -> None:
+    def _keep(self, entry: AuditEntry) -> None:
         """Of a full keep only refusals are left out: what was done is bounded by what is under way."""
         if len(self._backlog) < MAX_BACKLOG or entry.outcome == OK:
             self._backlog.append(entry)

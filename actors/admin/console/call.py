@@ -22,7 +22,7 @@ from actors.admin.console.context import tenant_missing
 from actors.edge.authentication import Authenticator, unauthenticated
 from actors.errors import ActionError, DeadlineExceeded, NotFound, PermissionDenied, Unavailable
 from actors.host.clocks import rfc3339
-from actors.log.messages import ACTION, INTENT, OUTCOME, Entry
+from actors.log.messages import ACTION, INTENT, OUTCOME, AuditEntry
 from actors.log.redaction import NO_NAMES, NOTHING_KNOWN, Redaction
 from actors.messages import Principal, TenantRecord, TenantRequest
 from actors.replies import new_trace_id
@@ -176,7 +176,7 @@ class AdminCall:
         """Whether it may have had an effect."""
         self.answered = False
         """Whether the caller has heard something."""
-        self.outcome_entry: Entry | None = None
+        self.outcome_entry: AuditEntry | None = None
         """The record after it, once what came of it is known."""
 
     @classmethod
@@ -245,29 +245,29 @@ class AdminCall:
             retry_after_ms=RETRY_UNKNOWN_MS,
         )
 
-    def intent(self) -> Entry:
+    def intent(self) -> AuditEntry:
         """The record ahead of it."""
         return self._entry(INTENT, None, None)
 
-    def outcome(self, outcome: str, message: str | None) -> Entry:
+    def outcome(self, outcome: str, message: str | None) -> AuditEntry:
         """The record after it."""
         kind = OUTCOME if self.intent_logged else ACTION
         if self.about is not None and self.tenant not in (None, self.about.name):
             message = f"asked for tenant {self.tenant!r}: {message}"
         return self._entry(kind, outcome, message)
 
-    def backlog_entry(self, error: ActionError) -> Entry:
+    def backlog_entry(self, error: ActionError) -> AuditEntry:
         """The record of a call that is abandoned; where its end is known, that, even if it is there."""
         if self.outcome_entry is not None:
             return self.outcome_entry
         return self.outcome(error.code, error.refusal.message)
 
-    def _entry(self, kind: str, outcome: str | None, message: str | None) -> Entry:
+    def _entry(self, kind: str, outcome: str | None, message: str | None) -> AuditEntry:
         acting = role_label(self.caller) if self.acting_role is None else str(self.acting_role)
         is_token = self.work is not None
         schema = NOTHING_KNOWN if self.route is None else self.route.params.source
         redaction = Redaction(schema, self._hide)
-        return Entry(
+        return AuditEntry(
             kind=kind,
             action=self.action,
             capacity=acting,

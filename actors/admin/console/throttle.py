@@ -9,7 +9,7 @@ import math
 
 from actors.admin.console.call import ANONYMOUS
 from actors.errors import ResourceExhausted
-from actors.log.messages import ACTION, ATTEMPTS, Entry
+from actors.log.messages import ACTION, ATTEMPTS, AuditEntry
 from actors.messages import Principal
 from actors.runtime.rate_limit import RateLimiter
 from transport.message import UNAUTHENTICATED, Request
@@ -31,7 +31,7 @@ class AttemptLog:
         self._since = -math.inf
         self._tries = 0
 
-    def record(self, request: Request, trace_id: str, now: float) -> list[Entry]:
+    def record(self, request: Request, trace_id: str, now: float) -> list[AuditEntry]:
         """What to record of one more try at this time.monotonic(); its params may be anything: not them."""
         due = self.flushed() if now - self._since >= WINDOW_SECONDS else []
         if now - self._since >= WINDOW_SECONDS:
@@ -46,18 +46,18 @@ class AttemptLog:
         """Tries of this window that no record tells of yet."""
         return max(0, self._tries - MAX_RECORDED)
 
-    def flushed(self) -> list[Entry]:
+    def flushed(self) -> list[AuditEntry]:
         """One record of all tries that have none, if there are any; the window goes on without them."""
         count = self.pending
         self._tries -= count
         if count == 0:
             return []
         message = f"{count} more within {WINDOW_SECONDS:.0f} s, without a valid token"
-        return [Entry(ATTEMPTS, ANY_ACTION, ANONYMOUS, outcome=UNAUTHENTICATED, message=message)]
+        return [AuditEntry(ATTEMPTS, ANY_ACTION, ANONYMOUS, outcome=UNAUTHENTICATED, message=message)]
 
 
-def _attempt(request: Request, trace_id: str) -> Entry:
-    return Entry(
+def _attempt(request: Request, trace_id: str) -> AuditEntry:
+    return AuditEntry(
         ACTION,
         request.action,
         ANONYMOUS,

@@ -24,7 +24,7 @@ from actors.admin.secrets import Keyring
 from actors.errors import DatabaseProblem, Unavailable
 from actors.host.clocks import MonotonicWallClock, RetentionClock
 from actors.host.disk import ERRORS, TROUBLE, error_text, is_passing, is_trouble
-from actors.log.messages import ACTION, Append, Entry
+from actors.log.messages import ACTION, Append, AuditEntry
 from actors.messages import DirectoryChanged, Retired, TokensUsed
 from actors.profiles import Profile, Profiles
 from actors.registry.snapshot import RoutingSnapshot
@@ -294,7 +294,7 @@ class Directory(Actor):
     ) -> None:
         self._audit.tell(
             Append(
-                Entry(
+                AuditEntry(
                     kind=ACTION,
                     action=action,
                     capacity="machine",

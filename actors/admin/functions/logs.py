@@ -13,7 +13,7 @@ from actors.admin.messages import ShowTenant
 from actors.errors import InvalidArgument
 from actors.log.daily.blocks import BEGINNING
 from actors.log.lines import MEMBERS
-from actors.log.messages import AUDIT, ERRORS, INTENT, TENANT, Find
+from actors.log.messages import AUDIT, ERRORS, INTENT, TENANT, SearchLogs
 from transport.fit import text_of
 from transport.message import Problem
 
@@ -76,7 +76,9 @@ async def audit(ctx: AdminContext, params: Any) -> Page:
 async def trace(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """All lines with this trace id, in the order of time, from every log that the caller may read."""
     tales = [
-        await _tale(ctx, log, Find(log, **await _about(ctx, log, params), trace_id=params.trace_id))
+        await _tale(
+            ctx, log, SearchLogs(log, **await _about(ctx, log, params), trace_id=params.trace_id)
+        )
         for log in _readable(ctx)
     ]
     found = [
@@ -98,7 +100,7 @@ def _readable(ctx: AdminContext) -> tuple[str, ...]:
     return ORDER if is_for_tenant else tuple(log for log in ORDER if log != TENANT)
 
 
-async def _tale(ctx: AdminContext, log: str, find: Find) -> Tale:
+async def _tale(ctx: AdminContext, log: str, find: SearchLogs) -> Tale:
     lines: list[Record] = []
     after = str(BEGINNING)
     for _ in range(MOST_PAGES):
@@ -110,10 +112,10 @@ async def _tale(ctx: AdminContext, log: str, find: Find) -> Tale:
     return Tale(log, lines, after is None)
 
 
-async def _find(ctx: AdminContext, log: str, params: Any) -> Find:
+async def _find(ctx: AdminContext, log: str, params: Any) -> SearchLogs:
     """What a page's params ask for; InvalidArgument where they do not go together."""
     _require_one_way(params)
-    return Find(
+    return SearchLogs(
         log,
         **await _about(ctx, log, params),
         action=params.action,

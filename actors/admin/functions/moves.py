@@ -17,7 +17,7 @@ from actors.errors import (
     NotFound,
 )
 from actors.index.entries import CONNECTOR, FUNCTION, Action, Connector
-from actors.log.messages import AUDIT, MOVE, Find
+from actors.log.messages import AUDIT, MOVE, SearchLogs
 from actors.registry.messages import Move, Moved, Reload, Reloaded
 from actors.schema.source import did_you_mean
 
@@ -111,7 +111,7 @@ async def find_moves(
     for _ in range(MOST_PAGES):
         page = await ctx.ask(
             ctx.actors.log_reader,
-            Find(AUDIT, None, action="functions.move", text=name, before=before, limit=limit),
+            SearchLogs(AUDIT, None, action="functions.move", text=name, before=before, limit=limit),
         )
         found += [_moved(each) for each in page["lines"] if _is_of(each, name)]
         before = page["next"]

@@ -33,7 +33,7 @@ class Attempt(NamedTuple):
     """None where it succeeded."""
 
 
-class Call:
+class OperationCall:
     """Its own task's, and its actor's before that."""
 
     def __init__(self, operate: CallConnector) -> None:
@@ -113,14 +113,14 @@ RETRY_FULL_MS: Final = 1000
 """What callers are told to wait where there is no room, in milliseconds."""
 
 
-class Queue:
+class CallQueue:
     """For one actor. A tenant whose calls wait comes round after each other one that waits, too."""
 
     def __init__(self, name: str, room: ConcurrencyLimits | None = None) -> None:
         self._name = name
         self.room = room or ConcurrencyLimits()
         """As the index has it now; those that have begun go on where it is smaller than it was."""
-        self._lines: OrderedDict[str, deque[Call]] = OrderedDict()
+        self._lines: OrderedDict[str, deque[OperationCall]] = OrderedDict()
         self._running: Counter[str] = Counter()
         self._waiting = 0
 
@@ -128,7 +128,7 @@ class Queue:
         """Of those that wait."""
         return self._waiting
 
-    def admit(self, call: Call) -> None:
+    def admit(self, call: OperationCall) -> None:
         """Let it wait; ResourceExhausted where as many do."""
         line = self._lines.get(call.tenant_id, ())
         if self._waiting >= self.room.waiting:
@@ -138,7 +138,7 @@ class Queue:
         self._lines.setdefault(call.tenant_id, deque()).append(call)
         self._waiting += 1
 
-    def next(self) -> Call | None:
+    def next(self) -> OperationCall | None:
         """The one that begins now; None where none waits or none may."""
         if self._running.total() >= self.room.at_once:
             return None
@@ -147,13 +147,13 @@ class Queue:
                 return self._begun(tenant, line)
         return None
 
-    def end(self, call: Call) -> None:
+    def end(self, call: OperationCall) -> None:
         """One that had begun has ended."""
         self._running[call.tenant_id] -= 1
         if not self._running[call.tenant_id]:
             del self._running[call.tenant_id]
 
-    def drop(self, call: Call) -> None:
+    def drop(self, call: OperationCall) -> None:
         """It waits no longer, and was not begun."""
         line = self._lines[call.tenant_id]
         line.remove(call)
@@ -161,14 +161,14 @@ class Queue:
         if not line:
             del self._lines[call.tenant_id]
 
-    def drop_all(self) -> list[Call]:
+    def drop_all(self) -> list[OperationCall]:
         """None waits any longer; those that did."""
         calls = [call for line in self._lines.values() for call in line]
         self._lines.clear()
         self._waiting = 0
         return calls
 
-    def _begun(self, tenant: str, line: deque[Call]) -> Call:
+    def _begun(self, tenant: str, line: deque[OperationCall]) -> OperationCall:
         call = line.popleft()
         self._lines.move_to_end(tenant)
         if not line:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import structlog
 
 from actors.connectors.contract import Connector, Permanent, Settings
-from actors.connectors.outbound.boundary import Boundary
+from actors.connectors.outbound.boundary import EgressPolicy
 from actors.errors import InvalidArgument, Unavailable
 from actors.profiles import ConnectorSettings, Profiles, unfreeze
 from actors.runtime.futures import ReplyFuture, resolve
@@ -24,11 +24,11 @@ log = structlog.get_logger()
 CLOSE_SECONDS: Final = 5.0
 """Longest that `close()` of a connector may take."""
 
-Make = Callable[[Boundary], Connector]
+Make = Callable[[EgressPolicy], Connector]
 """A version's class."""
 
 
-class Implementation:
+class Instance:
     """One of them, and how many calls are at work on it."""
 
     def __init__(self, connector: Connector) -> None:
@@ -37,13 +37,13 @@ class Implementation:
         self.is_retired = False
 
 
-class Implementations:
+class InstancePool:
     """For one actor, on its loop. What serves is the newest; older ones end what they have begun."""
 
-    def __init__(self, name: str, boundary: Boundary) -> None:
+    def __init__(self, name: str, egress: EgressPolicy) -> None:
         self._name = name
-        self._boundary = boundary
-        self._made: dict[Make, Implementation] = {}
+        self._egress = egress
+        self._made: dict[Make, Instance] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._waiting: list[ReplyFuture] = []
 
@@ -52,7 +52,7 @@ class Implementations:
         """The implementation that `make` makes, for one call; whatever making it raises."""
         found = self._made.get(make)
         if found is None:
-            found = self._made[make] = Implementation(make(self._boundary))
+            found = self._made[make] = Instance(make(self._egress))
         found.running_calls += 1
         try:
             yield found.connector
@@ -96,7 +96,7 @@ class Implementations:
             resolve(answer, True)
         self._waiting.clear()
 
-    async def _closed(self, implementation: Implementation) -> None:
+    async def _closed(self, implementation: Instance) -> None:
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await implementation.connector.close()
@@ -104,7 +104,7 @@ class Implementations:
             log.error("a connector could not be closed", connector=self._name, exc_info=error)
 
 
-def stated_by(profiles: Profiles, tenant_id: str, connector: str) -> ConnectorSettings:
+def tenant_settings(profiles: Profiles, tenant_id: str, connector: str) -> ConnectorSettings:
     """The newest, secrets included; revision 0 where the tenant has stated nothing. Unavailable."""
     stated = profiles.of(tenant_id).connectors.get(connector)
     if stated is None:
@@ -114,7 +114,7 @@ def stated_by(profiles: Profiles, tenant_id: str, connector: str) -> ConnectorSe
     return stated
 
 
-def fitting(settings: Mapping[str, Any], schema: Schema) -> Settings:
+def parse_settings(settings: Mapping[str, Any], schema: Schema) -> Settings:
     """As the connector's code gets them; Permanent, naming fields and no value, where they do not fit."""
     try:
         return schema.parse(unfreeze(settings))

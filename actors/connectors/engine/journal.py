@@ -37,7 +37,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from actors.connectors.engine.calls import Call
+from actors.connectors.engine.calls import OperationCall
 from actors.connectors.engine.journal_entry import FORMS, Row, row_of
 from actors.errors import Unavailable
 from actors.log.redaction import NO_NAMES
@@ -94,7 +94,7 @@ CALLS: Final = Table(
 Index("calls_of_tenant", CALLS.c.tenant_id, CALLS.c.id)
 
 
-class Journal:
+class CallJournal:
     """Outlives the incarnations of its connector. All of it is for the connector's loop."""
 
     def __init__(
@@ -107,7 +107,7 @@ class Journal:
         self._age = age
         self._path = path
         self._hide = hide
-        self._unwritten: deque[Call] = deque()
+        self._unwritten: deque[OperationCall] = deque()
         self._lost = 0
         self._engine: AsyncEngine | None = None
         self._opening: asyncio.Task[AsyncEngine] | None = None
@@ -120,7 +120,7 @@ class Journal:
         if self._writer is None:
             self._writer = asyncio.get_running_loop().create_task(self._write_on())
 
-    def record(self, call: Call) -> None:
+    def record(self, call: OperationCall) -> None:
         """Keep this call; returns at once."""
         if len(self._unwritten) >= MOST_UNWRITTEN:
             self._lost += 1
@@ -180,7 +180,7 @@ class Journal:
             self._lost += len(rows)
             log.error("calls of a connector could not be recorded", file=self._name, exc_info=error)
 
-    def _row(self, call: Call) -> Row | None:
+    def _row(self, call: OperationCall) -> Row | None:
         """None of a call that cannot be told: it must not take the others with it."""
         try:
             return row_of(call, self._hide)

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from actors.connectors.contract import Connector, Delivery
-from actors.connectors.engine.calls import Call
-from actors.connectors.engine.instances import fitting
+from actors.connectors.engine.calls import OperationCall
+from actors.connectors.engine.instances import parse_settings
 from actors.errors import FailedPrecondition
 from actors.log.redaction import NO_NAMES, SUMMARY, Redaction, discreet
 from actors.routing.route import ConnectorRoute
@@ -33,7 +33,7 @@ FORMS: Final = ("inner_request", "outer_request", "outer_response", "inner_resul
 Row = dict[str, Any]
 
 
-class Discretion:
+class CallRedactor:
     """Takes the secrets of one call out of all that is told of it."""
 
     def __init__(
@@ -82,16 +82,16 @@ class Discretion:
         return Redaction(schema, self._hide, secrets=self._secrets)
 
 
-def discretion_of(call: Call, hide: frozenset[str]) -> Discretion:
+def redactor_for(call: OperationCall, hide: frozenset[str]) -> CallRedactor:
     """For this call's settings and its inner request."""
-    discretion = Discretion(call.settings, call.settings_schema, hide)
+    discretion = CallRedactor(call.settings, call.settings_schema, hide)
     discretion.learn(call.operate.params, call.schemas[0])
     return discretion
 
 
-def row_of(call: Call, hide: frozenset[str] = NO_NAMES) -> Row:
+def row_of(call: OperationCall, hide: frozenset[str] = NO_NAMES) -> Row:
     """A row of the table `calls`."""
-    operate, discretion = call.operate, discretion_of(call, hide)
+    operate, discretion = call.operate, redactor_for(call, hide)
     params, result = call.schemas
     given = (operate.params, call.outer, call.response, call.result)
     forms = discretion.forms(given, (params, None, None, result))
@@ -120,7 +120,7 @@ def to_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _maybe(discretion: Discretion, text: str | None) -> str | None:
+def _maybe(discretion: CallRedactor, text: str | None) -> str | None:
     return None if text is None else discretion.text(text)
 
 
@@ -130,7 +130,7 @@ SECONDS = 60.0
 MOST_DIFFERENCES = 200
 
 
-def replayed(
+def replay(
     row: Row,
     route: ConnectorRoute,
     connector: Connector,
@@ -151,11 +151,11 @@ def replayed(
         operation, row["tenant"], row["key"], row["asked_at"], deadline, row["trace_id"]
     )
     schema = route.connector.settings
-    outer = _outcome(lambda: connector.outer(delivery, request, fitting(settings, schema)))
-    inner = None if response is None else _outcome(lambda: connector.inner(delivery, response))
+    outer = _capture(lambda: connector.outer(delivery, request, parse_settings(settings, schema)))
+    inner = None if response is None else _capture(lambda: connector.inner(delivery, response))
     described = route.connector.operations.get(row["operation"])
     result = described and described.result.source
-    discretion = Discretion(settings, schema.source, hide)
+    discretion = CallRedactor(settings, schema.source, hide)
     shown = discretion.forms((outer, inner), (None, None if "error" in (inner or ()) else result))
     now = dict(zip(("outer_request", "inner_result"), shown, strict=True))
     differences = [each for form in now for each in _differences(form, row[form], now[form])]
@@ -167,7 +167,7 @@ def replayed(
     }
 
 
-def _outcome(transform: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+def _capture(transform: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
     """What goes wrong in it is what is asked for."""
     try:
         return dict(transform())

@@ -10,10 +10,10 @@ from typing import Any, Final
 import structlog
 
 from actors.connectors.contract import Connector, Delivery, Permanent, Settings, Transient
-from actors.connectors.engine.calls import Call
-from actors.connectors.engine.instances import Implementations, fitting, stated_by
-from actors.connectors.engine.journal_entry import discretion_of
-from actors.connectors.engine.retry import Open, Tries
+from actors.connectors.engine.calls import OperationCall
+from actors.connectors.engine.instances import InstancePool, parse_settings, tenant_settings
+from actors.connectors.engine.journal_entry import redactor_for
+from actors.connectors.engine.retry import CircuitOpen, RetryPolicy
 from actors.errors import (
     ActionError,
     ConnectorFailed,
@@ -39,7 +39,7 @@ RETRY_MS: Final = 5000
 STOPPING: Final = "the connector was stopped, and it is not known whether this was done"
 
 
-class Exchange:
+class CallPipeline:
     """One connector's; called on its loop, many times at once."""
 
     def __init__(
@@ -47,19 +47,19 @@ class Exchange:
         name: str,
         snapshot: RoutingSnapshot,
         profiles: Profiles,
-        implementations: Implementations,
-        tries: Tries,
+        instances: InstancePool,
+        retries: RetryPolicy,
         hide: frozenset[str] = NO_NAMES,
     ) -> None:
         """`hide` are further names of secrets."""
         self._name = name
         self._snapshot = snapshot
         self._profiles = profiles
-        self._implementations = implementations
-        self._tries = tries
+        self._instances = instances
+        self._retries = retries
         self._hide = hide
 
-    async def serve(self, call: Call) -> None:
+    async def serve(self, call: OperationCall) -> None:
         """Answer it, one way or the other. Never raises, but for being cancelled."""
         try:
             call.succeed(await self._result(call))
@@ -69,13 +69,13 @@ class Exchange:
             self.stop(call)
             raise
 
-    def describe(self, call: Call) -> None:
+    def describe(self, call: OperationCall) -> None:
         """Note what the index says of its operation, so that the journal knows what is secret."""
         operation = self._snapshot.current.operations.get(call.operate.operation)
         if operation is not None:
             call.schemas = (operation.params.source, operation.result.source)
 
-    def stop(self, call: Call) -> None:
+    def stop(self, call: OperationCall) -> None:
         """Nobody goes on with it."""
         error = Unavailable(STOPPING, retry_after_ms=1000)
         call.fail(error, error.code)
@@ -98,7 +98,7 @@ class Exchange:
             )
         return found
 
-    async def _result(self, call: Call) -> Mapping[str, Any]:
+    async def _result(self, call: OperationCall) -> Mapping[str, Any]:
         name = call.operate.operation
         route = self.served(call.tenant_id)
         operation = route.connector.operations.get(name)
@@ -113,7 +113,7 @@ class Exchange:
         running = route.detector.track(call.tenant_id, call.operate.trace_id)
         try:
             return await self._exchanged(call, operation, route)
-        except Open as error:
+        except CircuitOpen as error:
             raise _unavailable(f"{name}: {error}", error.seconds) from None
         except Transient as error:
             said = self._said(call, error)
@@ -128,34 +128,34 @@ class Exchange:
             raise self._defect(call, route, running, error) from error
 
     async def _exchanged(
-        self, call: Call, operation: Operation, route: ConnectorRoute
+        self, call: OperationCall, operation: Operation, route: ConnectorRoute
     ) -> Mapping[str, Any]:
         assert route.make is not None
-        with self._implementations.lent(route.make) as connector:
+        with self._instances.lent(route.make) as connector:
             delivery, settings = call.delivery, self._stated(call, route)
             outer = call.outer = _json(connector.outer(delivery, call.operate.params, settings))
-            call.response = await self._tries.exchange(
+            call.response = await self._retries.exchange(
                 call, lambda: _exchange(connector, delivery, outer, settings)
             )
             result = connector.inner(delivery, call.response)
             operation.result.check(result)
             return result
 
-    def _said(self, call: Call, error: Exception) -> str:
+    def _said(self, call: OperationCall, error: Exception) -> str:
         """What the service says may quote what it was sent, and the function's caller hears it."""
-        text = discretion_of(call, self._hide).text(str(error))
+        text = redactor_for(call, self._hide).text(str(error))
         return f"{call.operate.operation}: {text}"
 
-    def _stated(self, call: Call, route: ConnectorRoute) -> Settings:
+    def _stated(self, call: OperationCall, route: ConnectorRoute) -> Settings:
         """What the tenant has set; known to the call before anything is said of it."""
         schema = route.connector.settings
         call.settings_schema = schema.source
-        stated = stated_by(self._profiles, call.tenant_id, self._name)
+        stated = tenant_settings(self._profiles, call.tenant_id, self._name)
         call.settings, call.revision = stated.settings, stated.revision
-        return fitting(call.settings, schema)
+        return parse_settings(call.settings, schema)
 
     def _defect(
-        self, call: Call, route: ConnectorRoute, running: Running, error: BaseException
+        self, call: OperationCall, route: ConnectorRoute, running: Running, error: BaseException
     ) -> ConnectorFailed:
         operate = call.operate
         log.error(

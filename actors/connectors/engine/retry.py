@@ -21,7 +21,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from tenacity.wait import wait_exponential, wait_random
 
 from actors.connectors.contract import Transient
-from actors.connectors.engine.calls import Attempt, Call
+from actors.connectors.engine.calls import Attempt, OperationCall
 from actors.errors import DeadlineExceeded
 
 FAILURES: Final = 5
@@ -37,7 +37,7 @@ MOST: Final = 10_000
 """Parties whose failures are remembered; what failed longest ago is forgotten first."""
 
 
-class Open(Exception):
+class CircuitOpen(Exception):
     """The breaker is open: nothing was tried."""
 
     def __init__(self, seconds: float) -> None:
@@ -45,7 +45,7 @@ class Open(Exception):
         self.seconds = seconds
 
 
-class Breaker:
+class CircuitBreaker:
     """Of one party that has failed."""
 
     __slots__ = ("failures", "is_probed", "opened_at")
@@ -59,7 +59,7 @@ class Breaker:
         """The one try that decides is under way."""
 
 
-class Breakers:
+class CircuitBreakers:
     """One connector's, by party (a tenant, the revision of its settings, a target); for one loop.
 
     Only Transient counts: anything else is an answer, too, but for a try that its caller has cut short, which
@@ -69,7 +69,7 @@ class Breakers:
     def __init__(self, failures: int = FAILURES, seconds: float = OPEN_SECONDS) -> None:
         self._failures = failures
         self._seconds = seconds
-        self._failing: dict[str, Breaker] = {}
+        self._failing: dict[str, CircuitBreaker] = {}
 
     @contextmanager
     def guard(self, party: str) -> Iterator[None]:
@@ -92,20 +92,20 @@ class Breakers:
             if breaker is not None and is_probe:
                 breaker.is_probed = False
 
-    def _admit(self, breaker: Breaker) -> bool:
+    def _admit(self, breaker: CircuitBreaker) -> bool:
         """Whether this try is the one that decides; Open."""
         if breaker.opened_at is None:
             return False
         left = breaker.opened_at + self._seconds - time.monotonic()
         if left > 0:
-            raise Open(left)
+            raise CircuitOpen(left)
         if breaker.is_probed:
-            raise Open(PROBE_SECONDS)
+            raise CircuitOpen(PROBE_SECONDS)
         breaker.is_probed = True
         return True
 
     def _fail(self, party: str) -> None:
-        breaker = self._failing.pop(party, None) or Breaker()
+        breaker = self._failing.pop(party, None) or CircuitBreaker()
         self._failing[party] = breaker  # the last in order
         if len(self._failing) > MOST:
             del self._failing[next(iter(self._failing))]
@@ -135,18 +135,21 @@ Send = Callable[[], Awaitable[Mapping[str, Any]]]
 Sleep = Callable[[float], Awaitable[None]]
 
 
-class Tries:
+class RetryPolicy:
     """For one connector. `sleep` waits so many seconds; a test may have its own."""
 
     def __init__(
-        self, breakers: Breakers, sleep: Sleep = asyncio.sleep, try_seconds: float = TRY_SECONDS
+        self,
+        breakers: CircuitBreakers,
+        sleep: Sleep = asyncio.sleep,
+        try_seconds: float = TRY_SECONDS,
     ) -> None:
         self._breakers = breakers
         self._sleep = sleep
         self._try_seconds = try_seconds
         self._backoff = wait_exponential(FIRST_WAIT, max=MOST_WAIT) + wait_random(0, JITTER)
 
-    async def exchange(self, call: Call, send: Send) -> Mapping[str, Any]:
+    async def exchange(self, call: OperationCall, send: Send) -> Mapping[str, Any]:
         """What the service answers; each try is noted on the call.
 
         Raises the last try's Transient where no other one fits before the deadline, DeadlineExceeded, Open,
@@ -168,12 +171,12 @@ class Tries:
         asked = getattr(state.outcome and state.outcome.exception(), "retry_after_s", None)
         return max(self._backoff(state), asked or 0.0)
 
-    async def _try(self, call: Call, send: Send) -> Mapping[str, Any]:
+    async def _try(self, call: OperationCall, send: Send) -> Mapping[str, Any]:
         at, began = time.time(), time.monotonic()
         try:
             with self._breakers.guard(call.party):
                 answer = await self._timed(call.operate.deadline, send)
-        except Open:
+        except CircuitOpen:
             raise
         except BaseException as error:
             call.attempts.append(Attempt(at, _ms(began), _said(error)))

@@ -82,7 +82,7 @@ NOWHERE = (
 )
 
 
-class Boundary(NamedTuple):
+class EgressPolicy(NamedTuple):
     """What the operator says. The default admits the public internet, encrypted, and nothing else."""
 
     networks: tuple[Network, ...] = ()
@@ -96,16 +96,16 @@ class Boundary(NamedTuple):
     @classmethod
     def of(
         cls, networks: Iterable[str] = (), *, plain: bool = False, ca_file: Path | None = None
-    ) -> Boundary:
+    ) -> EgressPolicy:
         """From settings: networks as `10.1.0.0/16`. SettingsError names what is none."""
-        boundary = cls(tuple(_network(text) for text in networks), plain, ca_file)
+        egress = cls(tuple(_network(text) for text in networks), plain, ca_file)
         try:
-            boundary.trust()
+            egress.trust()
         except OSError as error:
             raise SettingsError(
                 f"TENANTRY_OUTWARD_CA (--outward-ca): {ca_file}: no certificates (PEM): {error}"
             ) from None
-        return boundary
+        return egress
 
     def trust(self) -> ssl.SSLContext:
         """Checks certificates and names; TLS 1.2 or newer. Loads files: made once, not for each exchange."""

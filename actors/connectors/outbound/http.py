@@ -22,7 +22,7 @@ from typing import Any, Literal, NamedTuple
 import httpx2
 
 from actors.connectors.contract import Delivery, Permanent, Transient
-from actors.connectors.outbound.boundary import Boundary, remaining
+from actors.connectors.outbound.boundary import EgressPolicy, remaining
 from actors.connectors.outbound.targets import WEB_PORTS, Address, Target, web
 from transport.fit import fit_text
 
@@ -84,13 +84,13 @@ class Response(NamedTuple):
 class Http:
     """Makes exchanges for all tenants; keeps no connection and no cookie."""
 
-    def __init__(self, boundary: Boundary) -> None:
-        self._boundary = boundary
+    def __init__(self, egress: EgressPolicy) -> None:
+        self._egress = egress
         self._trust: ssl.SSLContext | None = None
 
     def check(self, url: str) -> None:
         """Return unless the URL can never be reached; Permanent."""
-        self._boundary.require_possible(web(url)[1], WEB_PORTS)
+        self._egress.require_possible(web(url)[1], WEB_PORTS)
 
     async def exchange(self, request: Request, delivery: Delivery, seconds: float) -> Response:
         """Send and wait, in all at most so many seconds and not past the deadline.
@@ -107,7 +107,7 @@ class Http:
             return attempt.ended("did not answer in time")
 
     async def _first_reached(self, attempt: _Attempt) -> Response:
-        addresses = await self._boundary.addresses(attempt.target, WEB_PORTS)
+        addresses = await self._egress.addresses(attempt.target, WEB_PORTS)
         for address in addresses:
             try:
                 await attempt.at(address, self._context())
@@ -121,7 +121,7 @@ class Http:
 
     def _context(self) -> ssl.SSLContext:
         if self._trust is None:
-            self._trust = self._boundary.trust()
+            self._trust = self._egress.trust()
         return self._trust
 
 

@@ -16,7 +16,7 @@ import structlog
 
 from actors.errors import AuditProblem
 from actors.log.audit.journal import MACHINE, Journal
-from actors.log.messages import REPAIR, Append, AskHead, Entry
+from actors.log.messages import REPAIR, Append, AskHead, AuditEntry
 from actors.runtime.actor import Actor
 from actors.runtime.mailbox import Mailbox
 
@@ -29,7 +29,7 @@ MOST_KEPT = 1000
 class Kept(NamedTuple):
     """An entry that was told and is not written yet."""
 
-    entry: Entry
+    entry: AuditEntry
     at: float
     """When it was told, in seconds since the epoch."""
 
@@ -87,7 +87,7 @@ class AdminLog(Actor):
         finally:
             self._is_asked = False
 
-    def _write(self, entry: Entry) -> int:
+    def _write(self, entry: AuditEntry) -> int:
         try:
             self._catch_up()
             return self._journal.append(entry).seq
@@ -95,7 +95,7 @@ class AdminLog(Actor):
             _complain(entry, problem)
             raise
 
-    def _record(self, entry: Entry) -> None:
+    def _record(self, entry: AuditEntry) -> None:
         """Write what was told, or keep it."""
         self._keep(entry)
         try:
@@ -103,7 +103,7 @@ class AdminLog(Actor):
         except AuditProblem as problem:
             _complain(entry, problem)
 
-    def _keep(self, entry: Entry) -> None:
+    def _keep(self, entry: AuditEntry) -> None:
         if len(self._kept) < MOST_KEPT:
             self._kept.append(Kept(entry, self._clock()))
         else:
@@ -116,11 +116,11 @@ class AdminLog(Actor):
             self._kept.popleft()
         if self._lost:
             message = f"{self._lost} records could not be written, nor kept any longer"
-            self._journal.append(Entry(REPAIR, "audit.lost", MACHINE, message=message))
+            self._journal.append(AuditEntry(REPAIR, "audit.lost", MACHINE, message=message))
             self._lost = 0
 
 
-def _complain(entry: Entry, problem: AuditProblem) -> None:
+def _complain(entry: AuditEntry, problem: AuditProblem) -> None:
     log.error(
         "audit record not written",
         action=entry.action,

@@ -29,7 +29,7 @@ from actors.errors import TenantryError
 from actors.host.disk import sync
 from actors.host.files import write_private
 from actors.log.append_file import Volume, newest_first, volumes
-from actors.log.messages import Entry
+from actors.log.messages import AuditEntry
 from actors.log.redaction import redacted, scrubbed
 from transport.fit import fit_map
 from transport.validation import LARGEST_INT
@@ -92,7 +92,7 @@ def canonical(value: Any) -> bytes:
     return canonical_text(value).encode()
 
 
-def sealed(entry: Entry, at: str, after: Link) -> tuple[bytes, Link]:
+def sealed(entry: AuditEntry, at: str, after: Link) -> tuple[bytes, Link]:
     """The line that records this entry after that record, and the link for the next one."""
     record: dict[str, Any] = {"seq": after.seq + 1, "at": at, "prev": after.hash, **_told(entry)}
     digest = sha256(canonical(record)).hexdigest()
@@ -171,7 +171,7 @@ def _hash_of(line: bytes, stated: str) -> str:
     return sha256(before + behind.removesuffix(b"\n")).hexdigest()
 
 
-def _told(entry: Entry) -> dict[str, Any]:
+def _told(entry: AuditEntry) -> dict[str, Any]:
     """The entry's members, fit for a record whatever they are: an entry is never too odd to be recorded."""
     told = {name: _text(getattr(entry, name), most) for name, most in MOST_TEXT.items()}
     params = None if entry.params is None else redacted(entry.params, None)

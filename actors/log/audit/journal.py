@@ -26,7 +26,7 @@ from actors.log.audit.chain import (
     sealed,
     what_is_missing,
 )
-from actors.log.messages import REPAIR, Entry
+from actors.log.messages import REPAIR, AuditEntry
 
 log = structlog.get_logger()
 
@@ -45,7 +45,7 @@ class Journal:
         """The newest volume; None where there is none, or it is not opened."""
         self._is_open = False
         self._head = GENESIS
-        self._repair: Entry | None = None
+        self._repair: AuditEntry | None = None
         """What has been mended and is not recorded yet."""
 
     def head(self) -> Link:
@@ -64,7 +64,7 @@ class Journal:
         except OSError as error:
             raise self._problem(error) from error
 
-    def append(self, entry: Entry, at: float | None = None) -> Link:
+    def append(self, entry: AuditEntry, at: float | None = None) -> Link:
         """Record this; it is on disk then. AuditProblem where it is not, and then nothing of it is.
 
         `at` is when it was, in seconds since the epoch: now, unless it could not be recorded at once.
@@ -133,9 +133,11 @@ class Journal:
                 f"they are in {tail.path.with_suffix('.torn').name}"
             )
             log.warning("audit log mended", problem=message)
-            self._repair = Entry(REPAIR, "audit.repair", MACHINE, outcome="ok", message=message)
+            self._repair = AuditEntry(
+                REPAIR, "audit.repair", MACHINE, outcome="ok", message=message
+            )
 
-    def _append(self, entry: Entry, at: float) -> Link:
+    def _append(self, entry: AuditEntry, at: float) -> Link:
         tail = self._tail_at(at)
         line, link = sealed(entry, rfc3339(at), self._head)
         tail.append(line)

@@ -25,7 +25,7 @@ from actors.log.daily.day_file import PLAIN
 from actors.log.daily.rotation import DayFiles, Unwritten, day_of, open_day
 from actors.log.error_record import Loss, encoded
 from actors.log.events import ASIDE
-from actors.log.messages import Midnight, Trouble
+from actors.log.messages import ErrorEvent, RotateDue
 from actors.log.redaction import folded_names
 from actors.runtime.actor import Actor
 from actors.runtime.mailbox import Mailbox
@@ -146,7 +146,7 @@ class ErrorLog(Actor):
         today = self._day(self._clock())
         with suppress(OSError), open_day(self._directory / f"{today}{PLAIN}") as lines:
             self._shares.recall(today, lines)
-        self.mailbox.tell(Midnight())
+        self.mailbox.tell(RotateDue())
 
     def on_stop(self) -> None:
         """Write what is kept, if that is possible by now, and close."""
@@ -175,13 +175,13 @@ class ErrorLog(Actor):
                     mail.popleft()
 
     def on_receive(self, message: Any) -> None:
-        """Midnight, and a Trouble that has killed before."""
+        """RotateDue, and an ErrorEvent that has killed before."""
         match message:
-            case Midnight():
+            case RotateDue():
                 self._take([])
                 self._sum_up()
                 self._cycle()
-            case Trouble(record):
+            case ErrorEvent(record):
                 self._take([record])
             case _:
                 raise TypeError(f"the ErrorLog has no handler for {type(message).__name__}")
@@ -259,4 +259,4 @@ class ErrorLog(Actor):
 
 
 def _is_trouble(message: Any) -> bool:
-    return type(message) is Trouble
+    return type(message) is ErrorEvent

@@ -18,7 +18,7 @@ from actors.log import messages
 from actors.log.append_file import said
 from actors.log.daily.blocks import Shelf
 from actors.log.daily.search import Page, Search, Steps
-from actors.log.messages import Find, LetGo
+from actors.log.messages import ReleaseFollowers, SearchLogs
 from actors.runtime.actor import Actor
 from actors.runtime.clock import Once
 from actors.runtime.futures import resolve, resolve_with_error
@@ -51,7 +51,7 @@ class Look(NamedTuple):
 class Asked(NamedTuple):
     """A search, who waits for its page, and until when he can wait for a first line."""
 
-    ask: Find
+    ask: SearchLogs
     steps: Steps
     reply_to: Any
     deadline: float
@@ -82,13 +82,13 @@ class LogReader(Actor):
         self._is_stopping = False
 
     def on_receive(self, message: Any) -> None:
-        """Find, asked, is answered later; Unavailable where the files cannot be read."""
+        """SearchLogs, asked, is answered later; Unavailable where the files cannot be read."""
         match message:
             case GoOn():
                 self._go_on()
             case Look():
                 self._look()
-            case LetGo():
+            case ReleaseFollowers():
                 self._let_go()
             case _:
                 raise TypeError(f"the LogReader has no handler for {type(message).__name__}")
@@ -106,7 +106,7 @@ class LogReader(Actor):
         self.on_stop()
 
     def _answer(self, envelope: Any) -> None:
-        if not isinstance(envelope.message, Find) or envelope.reply_to is None:
+        if not isinstance(envelope.message, SearchLogs) or envelope.reply_to is None:
             super()._answer(envelope)
             return
         try:
@@ -114,14 +114,14 @@ class LogReader(Actor):
         except Exception as error:  # noqa: BLE001 - the asker gets it; the actor goes on
             resolve_with_error(envelope.reply_to, error)
 
-    def _begin(self, ask: Find, reply_to: Any) -> None:
+    def _begin(self, ask: SearchLogs, reply_to: Any) -> None:
         self._require_room(ask)
         deadline = self._now() + ask.wait_ms / 1000 if ask.after is not None else 0.0
         self._under_way.append(self._asked(ask, reply_to, deadline))
         if len(self._under_way) == 1:
             self.mailbox.tell(GoOn())
 
-    def _require_room(self, ask: Find) -> None:
+    def _require_room(self, ask: SearchLogs) -> None:
         others = [asked.ask for asked in (*self._under_way, *self._waiting)]
         own = sum(other.tenant_id == ask.tenant_id for other in others)
         if len(others) >= MOST_ASKED or (ask.tenant_id is not None and own >= MOST_OF_ONE):
@@ -130,10 +130,10 @@ class LogReader(Actor):
                 retry_after_ms=RETRY_MS,
             )
 
-    def _asked(self, ask: Find, reply_to: Any, deadline: float) -> Asked:
+    def _asked(self, ask: SearchLogs, reply_to: Any, deadline: float) -> Asked:
         return Asked(ask, Search(ask, self._shelf(ask)).steps(), reply_to, deadline)
 
-    def _shelf(self, ask: Find) -> Shelf:
+    def _shelf(self, ask: SearchLogs) -> Shelf:
         match ask.log:
             case messages.TENANT:
                 return Shelf(self._logs / "tenants" / (ask.tenant_id or NO_TENANT), self._zone)

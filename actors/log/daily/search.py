@@ -25,7 +25,7 @@ from actors.log.daily.blocks import (
     place_of,
 )
 from actors.log.daily.content import Content
-from actors.log.messages import AUDIT, ERRORS, TENANT, Find
+from actors.log.messages import AUDIT, ERRORS, TENANT, SearchLogs
 from transport.fit import fit_map
 
 AT = b'{"at":"'
@@ -42,9 +42,9 @@ class Slot(NamedTuple):
 
 
 class Criteria:
-    """What one Find says of lines."""
+    """What one SearchLogs says of lines."""
 
-    def __init__(self, ask: Find) -> None:
+    def __init__(self, ask: SearchLogs) -> None:
         self._ask = ask
         self._text = None if ask.text is None else _Text(ask.text)
         self._since = -math.inf if ask.since is None else ask.since
@@ -184,7 +184,7 @@ class Search:
     """From the newest line to the oldest, or with `after` from there to the newest."""
 
     def __init__(
-        self, ask: Find, shelf: Shelf, clock: Callable[[], float] = time.monotonic
+        self, ask: SearchLogs, shelf: Shelf, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """InvalidArgument where a cursor is none."""
         self.ask = ask

@@ -23,7 +23,7 @@ from actors.log.daily.budget import SOURCE, Budget
 from actors.log.daily.rotation import DayFiles, Unwritten, day_of
 from actors.log.error_record import Loss
 from actors.log.lines import Formatter
-from actors.log.messages import Count, Line, Midnight, Trouble, Turn, Untold, Write
+from actors.log.messages import Count, ErrorEvent, Line, LostLines, RotateDue, TurnLines, Write
 from actors.log.redaction import folded_names
 from actors.messages import TenantRecord
 from actors.runtime.actor import Actor
@@ -65,12 +65,12 @@ class TenantLog(Actor):
         """`hide` are further names of secrets; `clock` gives seconds since the epoch.
 
         `age` gives those by which old files are removed, where they are not the clock's. `most` bytes of
-        lines are written in full for each tenant and day, what follows is summed up at each Midnight; 0 for
+        lines are written in full for each tenant and day, what follows is summed up at each RotateDue; 0 for
         any number.
 
         `let_go` is called before old files are put in order: others may compute meanwhile. For lines it
         is not: they go into the system's memory, and what that saves is lost in the fight for the GIL.
-        `stats` is told every Turn as well, `trouble`, an ErrorLog, what was lost.
+        `stats` is told every TurnLines as well, `trouble`, an ErrorLog, what was lost.
         """
         super().__init__(mailbox)
         self._directory = directory
@@ -97,7 +97,7 @@ class TenantLog(Actor):
 
     def on_start(self) -> None:
         """What was due while nobody was here is done soon."""
-        self.mailbox.tell(Midnight())
+        self.mailbox.tell(RotateDue())
 
     def on_stop(self) -> None:
         """Say what was left out and what was lost, and let go of every file."""
@@ -125,15 +125,15 @@ class TenantLog(Actor):
                 mail.popleft()
 
     def on_receive(self, message: Any) -> None:
-        """Untold, Midnight, and a Turn that has killed before."""
+        """LostLines, RotateDue, and a TurnLines that has killed before."""
         match message:
-            case Turn():
+            case TurnLines():
                 self._write([message])
-            case Untold(tenant, lines, first, last):
+            case LostLines(tenant, lines, first, last):
                 self._lose(tenant, first, last, lines)
             case Write():
                 pass  # whatever had been told is written by now
-            case Midnight():
+            case RotateDue():
                 self._begin_day()
             case Onward():
                 self._go_on()
@@ -142,7 +142,7 @@ class TenantLog(Actor):
 
     # Lines
 
-    def _write(self, turns: Iterable[Turn]) -> None:
+    def _write(self, turns: Iterable[TurnLines]) -> None:
         by_tenant: dict[str, tuple[TenantRecord, list[Line]]] = {}
         for turn in turns:
             if self._stats is not None:
@@ -241,7 +241,7 @@ class TenantLog(Actor):
         if self._trouble is None:
             log.error(**record)
         else:
-            self._trouble.tell(Trouble(record))
+            self._trouble.tell(ErrorEvent(record))
 
     # Days
 
@@ -303,4 +303,4 @@ class TenantLog(Actor):
 
 
 def _is_turn(message: Any) -> bool:
-    return type(message) is Turn
+    return type(message) is TurnLines

@@ -12,7 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from actors.log.messages import Line, Turn
+from actors.log.messages import Line, TurnLines
 from actors.log.metrics.histogram import Histogram, bucket_of
 from actors.messages import TenantRecord
 
@@ -155,7 +155,7 @@ class Figures:
         self.by_action.mark(now, self.requests_by_action)
         self.by_tenant.mark(now, self._requests_by_tenant)
 
-    def count(self, turn: Turn) -> None:
+    def count(self, turn: TurnLines) -> None:
         """Count what a turn has answered."""
         tenant = self._tenant(turn.tenant)
         tenant.requests += len(turn.lines)

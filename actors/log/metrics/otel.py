@@ -14,7 +14,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
-from actors.log.messages import OK, Line, Turn
+from actors.log.messages import OK, Line, TurnLines
 from actors.log.metrics.figures import UNKNOWN
 from actors.messages import TenantRecord
 from transport.message import DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, UNIMPLEMENTED
@@ -53,7 +53,7 @@ class Spans:
         self._tracer = self._provider.get_tracer("tenantry")
         self._propagator = TraceContextTextMapPropagator()
 
-    def make(self, turn: Turn) -> None:
+    def make(self, turn: TurnLines) -> None:
         """One for each line; one that stands for many messages has no trace id, and no span."""
         for line in turn.lines:
             if line.trace_id:

@@ -12,7 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from actors.host.clocks import rfc3339
-from actors.log.messages import AskActionStats, AskStats, AskTenantStats, Count, Turn, Untold
+from actors.log.messages import (
+    AskActionStats,
+    AskStats,
+    AskTenantStats,
+    Count,
+    LostLines,
+    TurnLines,
+)
 from actors.log.metrics.figures import Figures
 from actors.log.metrics.histogram import Histogram
 from actors.log.metrics.summary import Summary
@@ -65,7 +72,7 @@ class Stats(Actor):
         clock: Callable[[], float] = time.monotonic,
         epoch: Callable[[], float] = time.time,
     ) -> None:
-        """`spans` is told every Turn as well; how much mail waits is said of those `watched`."""
+        """`spans` is told every TurnLines as well; how much mail waits is said of those `watched`."""
         super().__init__(mailbox)
         self._spans = spans
         self._watched = watched
@@ -80,20 +87,20 @@ class Stats(Actor):
         self._figures.mark(self._clock())
         while mail and not self.actor_stopped.is_set():
             message = mail[0]
-            if type(message) is Turn:
+            if type(message) is TurnLines:
                 self._count(message)
             else:
                 self._handle(message)
             mail.popleft()
 
     def on_receive(self, message: Any) -> Any:
-        """Turn, Count and Untold, told; the others, asked."""
+        """TurnLines, Count and LostLines, told; the others, asked."""
         match message:
-            case Turn():
+            case TurnLines():
                 self._count(message)
             case Count():
                 self._figures.count_event(message.name, message.by)
-            case Untold():
+            case LostLines():
                 self._figures.count_event(MISSED, message.lines)
             case AskStats() | AskActionStats() | AskTenantStats():
                 return self._said(message)
@@ -103,7 +110,7 @@ class Stats(Actor):
                 raise TypeError(f"Stats has no handler for {type(message).__name__}")
         return None
 
-    def _count(self, turn: Turn) -> None:
+    def _count(self, turn: TurnLines) -> None:
         self._figures.count(turn)
         if self._spans is None:
             return

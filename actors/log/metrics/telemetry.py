@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from actors.log.messages import Turn
+from actors.log.messages import TurnLines
 from actors.runtime.actor import Actor
 from actors.runtime.mailbox import Mailbox
 
@@ -63,8 +63,8 @@ class Telemetry(Actor):
         self.on_stop()
 
     def on_receive(self, message: Any) -> None:
-        """Turn, told."""
-        if not isinstance(message, Turn):
+        """TurnLines, told."""
+        if not isinstance(message, TurnLines):
             raise TypeError(f"Telemetry has no handler for {type(message).__name__}")
         assert self._spans is not None  # on_start has been there
         self._spans.make(message)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import structlog
 
 from actors.errors import DatabaseProblem
-from actors.log.lines import Accounts, refused_line
+from actors.log.lines import RequestLogClient, refused_line
 from actors.log.messages import FROM_TENANT
 from actors.messages import Replies, TenantRecord, TenantRequest
 from actors.replies import encode_refusal
@@ -62,13 +62,13 @@ class UnitOfWork:
         record: TenantRecord,
         make_handler: Callable[[], RequestHandler],
         release_compute: Callable[[], None],
-        accounts: Accounts | None,
+        request_log: RequestLogClient | None,
     ) -> None:
         """`make_handler` opens the database and returns the handler that serves on it."""
         self._record = record
         self._make_handler = make_handler
         self._release_compute = release_compute
-        self._accounts = accounts
+        self._request_log = request_log
         self._handler: RequestHandler | None = None
         self._next_expiry = 0.0
 
@@ -116,8 +116,8 @@ class UnitOfWork:
             self.database.close()
 
     def _close_accounts(self) -> None:
-        if self._accounts is not None:
-            self._accounts.close()
+        if self._request_log is not None:
+            self._request_log.close()
 
     # Answers that wait for the disk
 
@@ -212,25 +212,25 @@ class UnitOfWork:
 
     def release(self, pending: list[PendingReply]) -> None:
         """Send replies, and write their lines to the tenant's log."""
-        accounts = self._accounts
-        now = 0.0 if accounts is None else accounts.clock()
+        request_log = self._request_log
+        now = 0.0 if request_log is None else request_log.clock()
         outlets: dict[Any, list[Any]] = {}
         for one in pending:
             work = one.work
             outlets.setdefault(work.outlet, []).append((work.peer, one.body))
         for outlet, frames in outlets.items():
             outlet.tell(Replies(frames))
-        if accounts is not None:
-            accounts.tell(self._record, log_lines(pending, now))
+        if request_log is not None:
+            request_log.tell(self._record, log_lines(pending, now))
 
     def refuse(self, work: TenantRequest, refusal: Refusal) -> None:
         """Send a refusal at once, for a request that no turn will answer."""
         body = encode_refusal(work, refusal)
         work.outlet.tell(Replies([(work.peer, body)]))
-        if self._accounts is not None:
-            now = self._accounts.clock()
+        if self._request_log is not None:
+            now = self._request_log.clock()
             line = refused_line(FROM_TENANT, now, work, refusal, None, len(body))
-            self._accounts.tell(self._record, (line,))
+            self._request_log.tell(self._record, (line,))
 
     def _resolve_failed_commit(self, pending: PendingReply, error: sqlite3.Error) -> PendingReply:
         """Return the reply if it is on disk, otherwise a refusal.

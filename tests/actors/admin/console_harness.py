@@ -21,7 +21,7 @@ from actors.admin.messages import CommandDone, Execute
 from actors.errors import AuditProblem
 from actors.host.clocks import MonotonicWallClock
 from actors.index.parser import read_index
-from actors.log.messages import Append, Entry
+from actors.log.messages import Append, AuditEntry
 from actors.messages import (
     DirectoryChanged,
     FindTenant,
@@ -196,7 +196,7 @@ class ConsoleHarness:
         self.log: deque[tuple[str, Any]] = deque()
         names = [name for name in Actors._fields if name != "connectors"]
         self.stubs = {name: StubActor(name, self.log) for name in names}
-        self.entries: list[Entry] = []
+        self.entries: list[AuditEntry] = []
         self.is_full = False
         """Whether the admin log cannot be written."""
         self.supervisor = Watch()

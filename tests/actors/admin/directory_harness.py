@@ -17,7 +17,7 @@ from actors.admin.secrets import Keyring
 from actors.errors import ActionError
 from actors.host.clocks import MonotonicWallClock
 from actors.index.parser import read_index
-from actors.log.messages import Entry
+from actors.log.messages import AuditEntry
 from actors.messages import DirectoryChanged, Grant, Principal, Receipt, TenantRecord
 from actors.profiles import Profiles
 from actors.registry.snapshot import RoutingSnapshot
@@ -231,7 +231,7 @@ class DirectoryHarness:
         self.changes()
         return fresh
 
-    def recorded(self) -> list[Entry]:
+    def recorded(self) -> list[AuditEntry]:
         """What was given to the audit log since."""
         return [message.entry for message in self.audit.heard()]
 

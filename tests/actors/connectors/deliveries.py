@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from actors.connectors.contract import Connector, Delivery, Settings
-from actors.connectors.engine.instances import fitting
-from actors.connectors.outbound.boundary import Boundary, Resolver
+from actors.connectors.engine.instances import parse_settings
+from actors.connectors.outbound.boundary import EgressPolicy, Resolver
 from actors.index.parser import read_index
 
 T = TypeVar("T")
 
 INDEX = read_index(Path(__file__).parents[3] / "registry.toml")
 
-LOOPBACK = Boundary.of(["127.0.0.0/8"])
+LOOPBACK = EgressPolicy.of(["127.0.0.0/8"])
 """Admits this machine, which is where the peers of tests are."""
 
 AT = 1_764_000_000.5
@@ -32,7 +32,7 @@ def delivery(operation: str, *, key: str = "k-1", seconds: float = 20.0) -> Deli
 
 def known(connector: str, **settings: Any) -> Settings:
     """Settings of one of our connectors, as its code gets them."""
-    return fitting(settings, INDEX.connectors[connector].settings)
+    return parse_settings(settings, INDEX.connectors[connector].settings)
 
 
 async def deliver(

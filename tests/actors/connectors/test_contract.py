@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from actors.connectors.contract import Connector
-from actors.connectors.outbound.boundary import Boundary
+from actors.connectors.outbound.boundary import EgressPolicy
 from actors.errors import CodeProblem
 from actors.index.code import AWAITED, CONNECTOR_METHODS, Codebase
 
@@ -43,7 +43,7 @@ def test_what_is_looked_for_is_what_the_contract_says() -> None:
 def test_a_sound_one_is_loaded_as_its_class(tmp_path: Path) -> None:
     (tmp_path / "echo.py").write_text(SOUND)
     loaded = Codebase(tmp_path).load_connector("echo:Echo")
-    assert loaded.function(Boundary()).inner(None, {"text": "hello"}) == {"said": "hello"}
+    assert loaded.function(EgressPolicy()).inner(None, {"text": "hello"}) == {"said": "hello"}
     assert Codebase(tmp_path).load_connector("echo:Echo", loaded) is loaded
 
 
@@ -61,9 +61,9 @@ def test_a_sound_one_is_loaded_as_its_class(tmp_path: Path) -> None:
         ("    def inner", "    async def inner", "needs inner to be a plain def"),
         ("async def close(self)", "async def shut(self)", "needs async def close(self)"),
         (
-            "def __init__(self, boundary: Boundary)",
+            "def __init__(self, egress: EgressPolicy)",
             "def __init__(self)",
-            "needs def __init__(self, boundary)",
+            "needs def __init__(self, egress)",
         ),
     ],
 )

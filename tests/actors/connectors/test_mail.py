@@ -12,7 +12,7 @@ import pytest
 
 from actors.connectors.contract import ConnectorProblem, Permanent, Transient
 from actors.connectors.mail import MailConnector
-from actors.connectors.outbound.boundary import Boundary
+from actors.connectors.outbound.boundary import EgressPolicy
 from tests.actors.connectors.authority import Authority
 from tests.actors.connectors.deliveries import LOOPBACK, deliver, delivery, known, names, run
 from tests.actors.connectors.smtp_server import PostOffice, post_office
@@ -24,7 +24,7 @@ PASSWORD = "s3cret-of-acme"
 async def send(
     office: PostOffice,
     params: dict[str, Any] | None = None,
-    boundary: Boundary = LOOPBACK,
+    egress: EgressPolicy = LOOPBACK,
     **settings: Any,
 ) -> dict[str, Any]:
     """Send a letter through the office."""
@@ -35,7 +35,7 @@ async def send(
         "sender": "desk@acme.example",
         **settings,
     }
-    return await deliver(MailConnector(boundary), delivery("send"), params or LETTER, given)
+    return await deliver(MailConnector(egress), delivery("send"), params or LETTER, given)
 
 
 def problem_with(**says: str) -> ConnectorProblem:
@@ -121,14 +121,14 @@ def test_it_is_encrypted_and_logged_in(authority: Authority) -> None:
     async def main() -> None:
         trust = authority.server("relay.example")
         resolve = names({"relay.example": ["127.0.0.1"]})
-        boundary = LOOPBACK._replace(resolve=resolve, ca_file=authority.ca_file)
+        egress = LOOPBACK._replace(resolve=resolve, ca_file=authority.ca_file)
         known: dict[str, Any] = {"host": "relay.example", "username": "acme", "password": PASSWORD}
         async with post_office(trust, login=True) as office:
-            await send(office, boundary=boundary, tls="starttls", **known)
+            await send(office, egress=egress, tls="starttls", **known)
         assert office.received[0].encrypted
         assert office.logins == [(b"acme", PASSWORD.encode())]
         async with post_office(implicit=trust) as office:
-            await send(office, boundary=boundary, tls="implicit", host="relay.example")
+            await send(office, egress=egress, tls="implicit", host="relay.example")
         assert len(office.received) == 1
 
     run(main())
@@ -141,13 +141,13 @@ def test_a_certificate_of_somebody_else_ends_it(authority: Authority, tls: str) 
     async def main() -> None:
         trust = authority.server("other.example")
         resolve = names({"relay.example": ["127.0.0.1"]})
-        boundary = LOOPBACK._replace(resolve=resolve, ca_file=authority.ca_file)
+        egress = LOOPBACK._replace(resolve=resolve, ca_file=authority.ca_file)
         given = {"starttls": trust} if tls == "starttls" else {"implicit": trust}
         async with post_office(given.get("starttls"), implicit=given.get("implicit")) as office:
             with pytest.raises(Transient, match="no certificate"):
                 await send(
                     office,
-                    boundary=boundary,
+                    egress=egress,
                     tls=tls,
                     host="relay.example",
                     username="acme",
@@ -175,10 +175,10 @@ def test_plain_connections_stay_on_this_machine() -> None:
 
     async def main() -> None:
         resolve = names({"relay.example": ["10.0.0.1"]})
-        boundary = Boundary.of(["10.0.0.0/8"])._replace(resolve=resolve)
+        egress = EgressPolicy.of(["10.0.0.0/8"])._replace(resolve=resolve)
         async with post_office() as office:
             with pytest.raises(Permanent, match="without TLS only this machine"):
-                await send(office, boundary=boundary, host="relay.example")
+                await send(office, egress=egress, host="relay.example")
 
     run(main())
 
@@ -188,13 +188,13 @@ def test_a_wrong_password_is_final_and_not_repeated_to_anybody(authority: Author
 
     async def main() -> None:
         trust = authority.server("127.0.0.1")
-        boundary = LOOPBACK._replace(ca_file=authority.ca_file)
+        egress = LOOPBACK._replace(ca_file=authority.ca_file)
         said = "535 acme may not come in with wr0ng-password"
         async with post_office(trust, login=True, says={"auth": said}) as office:
             with pytest.raises(Permanent, match="refused the login: 535") as problem:
                 await send(
                     office,
-                    boundary=boundary,
+                    egress=egress,
                     tls="starttls",
                     username="acme",
                     password="wr0ng-password",

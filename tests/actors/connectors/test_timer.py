@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actors.connectors.timer import SLEEP, Slept, Timer
+from actors.connectors.timer import SLEEP, Timer, TimerFired
 from actors.errors import ActionError, DeadlineExceeded, Unimplemented
 from actors.index.parser import built_in_index
 from actors.messages import CallConnector, TenantRecord
@@ -64,7 +64,7 @@ def test_a_sleep_is_answered_when_the_clock_says_that_it_is_over(
     asked = clock.hear()
     assert (asked.seconds, asked.to) == (2.5, timer)
     assert isinstance(asked, Once)
-    assert isinstance(asked.message, Slept)
+    assert isinstance(asked.message, TimerFired)
     assert not message.reply_to.done()
 
     timer.tell(asked.message)

@@ -13,7 +13,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from actors.connectors.contract import ConnectorProblem, Permanent, Transient
-from actors.connectors.outbound.boundary import Boundary
+from actors.connectors.outbound.boundary import EgressPolicy
 from actors.connectors.outbound.http import LONGEST, retry_after
 from actors.connectors.webhook import MOST_ANSWER, WebhookConnector
 from tests.actors.connectors.authority import Authority
@@ -35,9 +35,9 @@ OLDER = "whsec_" + base64.b64encode(b"o" * 32).decode()
 EVENT = {"type": "ticket.closed", "payload": {"id": 7, "subject": "Zoë · 文"}}
 
 
-async def post(peer: WebPeer, boundary: Boundary = LOOPBACK, **settings: Any) -> dict[str, Any]:
+async def post(peer: WebPeer, egress: EgressPolicy = LOOPBACK, **settings: Any) -> dict[str, Any]:
     """Post the event to the peer."""
-    connector = WebhookConnector(boundary)
+    connector = WebhookConnector(egress)
     given = {"url": peer.url, "secrets": [SECRET], **settings}
     return await deliver(connector, delivery("post"), EVENT, given)
 
@@ -245,13 +245,13 @@ def test_the_address_that_was_checked_is_the_one_connected_to() -> None:
         return ["127.0.0.1"] if len(asked) == 1 else ["10.0.0.1"]
 
     async def main() -> None:
-        boundary = LOOPBACK._replace(resolve=rebinding)
+        egress = LOOPBACK._replace(resolve=rebinding)
         async with web_peer(saying(OK)) as peer:
             url = f"http://hooks.example:{peer.port}/"
-            await post(peer, boundary, url=url)
+            await post(peer, egress, url=url)
             assert peer.seen[0].headers["host"] == f"hooks.example:{peer.port}"
             with pytest.raises(Transient, match=r"hooks\.example has no address that is reached"):
-                await post(peer, boundary, url=url)
+                await post(peer, egress, url=url)
         assert asked == ["hooks.example"] * 2
 
     run(main())
@@ -264,13 +264,13 @@ def test_certificates_are_checked_for_the_name_and_not_for_the_address(
 
     async def main() -> None:
         resolve = names({"hooks.example": ["127.0.0.1"], "other.example": ["127.0.0.1"]})
-        boundary = LOOPBACK._replace(resolve=resolve, ca_file=authority.ca_file)
+        egress = LOOPBACK._replace(resolve=resolve, ca_file=authority.ca_file)
         async with web_peer(saying(OK), authority.server("hooks.example")) as peer:
-            result = await post(peer, boundary, url=f"https://hooks.example:{peer.port}/")
+            result = await post(peer, egress, url=f"https://hooks.example:{peer.port}/")
             assert result["status"] == 200
             for other in (
-                (boundary, "other.example"),
-                (boundary._replace(ca_file=None), "hooks.example"),
+                (egress, "other.example"),
+                (egress._replace(ca_file=None), "hooks.example"),
             ):
                 with pytest.raises(Transient, match="no certificate"):
                     await post(peer, other[0], url=f"https://{other[1]}:{peer.port}/")
@@ -285,8 +285,8 @@ def test_the_second_address_is_tried_where_the_first_is_not_there() -> None:
     async def main() -> None:
         async with web_peer(saying(OK)) as peer:
             resolve = names({"hooks.example": ["10.0.0.1", "127.0.0.9", "127.0.0.1"]})
-            boundary = LOOPBACK._replace(resolve=resolve)
-            result = await post(peer, boundary, url=f"http://hooks.example:{peer.port}/")
+            egress = LOOPBACK._replace(resolve=resolve)
+            result = await post(peer, egress, url=f"http://hooks.example:{peer.port}/")
         assert result["status"] == 200
 
     run(main())

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.edge.rejections import MOST_COUNTED, OTHERS, PERIOD_SECONDS, Attempt, AttemptCounter
-from actors.log.messages import ATTEMPTS, Entry
+from actors.log.messages import ATTEMPTS, AuditEntry
 from actors.messages import Principal, TenantRecord
 
 ACME = TenantRecord("acme", "a" * 32)
@@ -22,7 +22,7 @@ def attempt(action: str = "members.list", token: str = "t_1") -> Attempt:
 def test_the_first_is_recorded_at_once_with_who_and_what() -> None:
     """Whoever looks at the log finds it there."""
     (entry,) = AttemptCounter().add(attempt(), 1000.0)
-    assert entry == Entry(
+    assert entry == AuditEntry(
         ATTEMPTS,
         "members.list",
         "member",
@@ -88,7 +88,7 @@ def test_every_attempt_is_in_one_record_and_records_are_a_period_apart(
     assert all(later - earlier >= PERIOD_SECONDS for earlier, later in pairwise(told))
 
 
-def times_in(entry: Entry) -> int:
+def times_in(entry: AuditEntry) -> int:
     """How many a record tells of."""
     assert entry.message is not None
     return 1 if entry.message.startswith("once") else int(entry.message.split()[0])

@@ -12,7 +12,7 @@ import pytest
 from actors.edge import rejections
 from actors.edge.rejections import OTHERS, RejectionLog
 from actors.edge.router import INVALID_COUNT, REFUSED_COUNT, UNAUTHENTICATED_COUNT
-from actors.log.lines import Accounts
+from actors.log.lines import RequestLogClient
 from actors.log.messages import Line
 from actors.messages import SUSPENDED, DirectoryChanged, FindTenant, TenantAddress, TenantRecord
 from tests.actors.mailbox_harness import Watch
@@ -168,7 +168,7 @@ def test_no_caller_fills_the_disk_with_refusals(monkeypatch: pytest.MonkeyPatch)
     """Past so many in a minute they are counted, each tenant's apart; and one line says how many."""
     monkeypatch.setattr(rejections, "MOST_LINES", 5)
     log, outlet = Watch(), Watch()
-    rejection_log = RejectionLog(Accounts(log))
+    rejection_log = RejectionLog(RequestLogClient(log))
     for number in range(12):
         rejection_log.add(ACME, work(f"r{number}", outlet), REFUSAL, None, 100)
     rejection_log.add(GLOBEX, work("other", outlet), REFUSAL, None, 100)
@@ -188,7 +188,7 @@ def test_no_caller_fills_the_disk_with_refusals(monkeypatch: pytest.MonkeyPatch)
 def test_nothing_is_counted_twice() -> None:
     """Told is told."""
     log = Watch()
-    rejection_log = RejectionLog(Accounts(log))
+    rejection_log = RejectionLog(RequestLogClient(log))
     rejection_log.add(ACME, work("r", Watch()), REFUSAL, None, 100)
     rejection_log.write()
     rejection_log.write()

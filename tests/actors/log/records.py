@@ -11,13 +11,13 @@ from typing import Any
 
 from actors.log.append_file import volumes
 from actors.log.audit.journal import Journal
-from actors.log.messages import ACTION, Entry
+from actors.log.messages import ACTION, AuditEntry
 
 NOVEMBER = datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC).timestamp()
 DECEMBER = NOVEMBER + 1.0
 
 
-def entry(number: int = 0, **said: Any) -> Entry:
+def entry(number: int = 0, **said: Any) -> AuditEntry:
     """What somebody did; each number another thing."""
     given: dict[str, Any] = {
         "action": ("members.add", "tokens.issue", "config.patch")[number % 3],
@@ -31,7 +31,7 @@ def entry(number: int = 0, **said: Any) -> Entry:
         "trace_id": f"{number:032x}",
         **said,
     }
-    return Entry(kind=ACTION, capacity="owner", **given)
+    return AuditEntry(kind=ACTION, capacity="owner", **given)
 
 
 def write(directory: Path, *times: float) -> list[bytes]:

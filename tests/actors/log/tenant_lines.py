@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.log.daily.rotation import days, open_day
-from actors.log.messages import Line, Turn
+from actors.log.messages import Line, TurnLines
 from actors.messages import TenantRecord
 from actors.schema.schema import Schema
 
@@ -60,9 +60,9 @@ def tenant(number: int = 0) -> TenantRecord:
     return TenantRecord(f"tenant-{number}", f"{number:032x}")
 
 
-def turn(number: int = 0, whose: int = 0, **said: Any) -> Turn:
+def turn(number: int = 0, whose: int = 0, **said: Any) -> TurnLines:
     """A turn of one line."""
-    return Turn(tenant(whose), (line(number, **said),))
+    return TurnLines(tenant(whose), (line(number, **said),))
 
 
 def records(directory: Path) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ import structlog
 from actors.log import events as module
 from actors.log.error_record import MOST_MESSAGE, MOST_STACK
 from actors.log.events import Confidential, Events, ToStructlog
-from actors.log.messages import Trouble
+from actors.log.messages import ErrorEvent
 from actors.log.redaction import SECRET
 from actors.runtime.mailbox import Mailbox
 
@@ -46,7 +46,7 @@ class Desk:
         """What the ErrorLog has not read yet."""
         found = []
         for message in self.mailbox.take_up_to(100):
-            assert isinstance(message, Trouble)
+            assert isinstance(message, ErrorEvent)
             found.append(dict(message.record))
         return found
 

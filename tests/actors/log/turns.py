@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.log.messages import FROM_TENANT, Line, Turn
+from actors.log.messages import FROM_TENANT, Line, TurnLines
 from actors.messages import TenantRecord
 
 NOON = 1_795_608_000.0
@@ -44,6 +44,6 @@ def line(**said: Any) -> Line:
     )
 
 
-def turn(of: TenantRecord | None = None, count: int = 1, **said: Any) -> Turn:
+def turn(of: TenantRecord | None = None, count: int = 1, **said: Any) -> TurnLines:
     """So many messages like that, answered in one turn."""
-    return Turn(of or tenant(), (line(**said),) * count)
+    return TurnLines(of or tenant(), (line(**said),) * count)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pykka
 import pytest
 
-from actors.log.lines import Accounts
+from actors.log.lines import RequestLogClient
 from actors.messages import DeadLetter, Passivate
 from actors.runtime.actor import PONG, Ping, ask
 from actors.runtime.mailbox import PoisonMessage, Stopped
@@ -115,7 +115,7 @@ def test_its_refusals_stand_in_the_tenants_log(house: House) -> None:
     for message in mail:
         mailbox.tell(message)
 
-    RejectingActor.start(mailbox, REFUSAL, ACME, accounts=Accounts(log))
+    RejectingActor.start(mailbox, REFUSAL, ACME, request_log=RequestLogClient(log))
 
     tenant, lines = log.hear()
     assert tenant is ACME

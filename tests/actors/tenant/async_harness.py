@@ -13,7 +13,7 @@ from typing import Any
 import msgpack
 
 from actors.index.parser import read_index
-from actors.log.lines import Accounts
+from actors.log.lines import RequestLogClient
 from actors.log.messages import Line
 from actors.messages import CallConnector, Peer, Principal, TenantRecord, TenantRequest
 from actors.profiles import Profiles, TenantLimits
@@ -74,7 +74,7 @@ class AsyncTenantHarness:
             self.storage,
             self.snapshot,
             profiles=self.profiles,
-            accounts=Accounts(self.log),
+            request_log=RequestLogClient(self.log),
             connectors=self._connectors,
             clock=self._to_clock,
         )

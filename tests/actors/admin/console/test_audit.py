@@ -12,7 +12,7 @@ from pykka._envelope import Envelope
 
 from actors.admin.console.audit import OK, AuditWriter
 from actors.errors import AuditProblem, Unavailable
-from actors.log.messages import ACTION, Append, Entry
+from actors.log.messages import ACTION, Append, AuditEntry
 from actors.runtime.futures import (
     Awaiting,
     CoroutineDriver,
@@ -43,7 +43,7 @@ class Bench:
     """A audit, and all functions that are stepped through it."""
 
     def __init__(self) -> None:
-        self.backlog: deque[Entry] = deque()
+        self.backlog: deque[AuditEntry] = deque()
         self.log = Log()
         self.audit = AuditWriter(self.log, self.backlog)
         self.written: list[str] = []
@@ -83,9 +83,9 @@ class Bench:
             self.ended[name] = step
 
 
-def entry(name: str) -> Entry:
+def entry(name: str) -> AuditEntry:
     """Something that was done."""
-    return Entry(ACTION, name, "owner", outcome=OK)
+    return AuditEntry(ACTION, name, "owner", outcome=OK)
 
 
 def unavailable(step: Step) -> bool:

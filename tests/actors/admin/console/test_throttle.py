@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.admin.console.throttle import MAX_RECORDED, WINDOW_SECONDS, AttemptLog
-from actors.log.messages import ACTION, Entry
+from actors.log.messages import ACTION, AuditEntry
 from transport.message import Request
 
 TRY = Request(id="r1", action="tenants.list", tenant="acme", params={"anything": "at all"})
 
 
-def tries_in(entry: Entry) -> int:
+def tries_in(entry: AuditEntry) -> int:
     """How many tries a record tells of."""
     found = re.match(r"\d+", str(entry.message))
     return 1 if entry.kind == ACTION or found is None else int(found[0])
@@ -25,7 +25,7 @@ def test_every_try_is_told_of_and_few_have_a_record_of_their_own(pauses: list[fl
     """Whatever the pauses: in any window's time at most twice the number, as two windows may touch it."""
     attempts = AttemptLog()
     now = 0.0
-    entries: list[tuple[float, Entry]] = []
+    entries: list[tuple[float, AuditEntry]] = []
     for pause in pauses:
         now += pause
         entries += [(now, entry) for entry in attempts.record(TRY, "0" * 32, now)]

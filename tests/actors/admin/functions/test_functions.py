@@ -27,8 +27,8 @@ from actors.log.messages import (
     AskHead,
     AskStats,
     AskTenantStats,
-    Find,
     ReadPage,
+    SearchLogs,
     Verify,
 )
 from actors.messages import Principal, Receipt, TenantRecord, Unserved
@@ -282,23 +282,23 @@ YEAR = {"since": "2026-01-01T00:00:00Z", "until": "2027-01-01T01:00:00+01:00"}
 CREATED = {"tenant": {"created_at": "2026-02-01T00:00:00Z"}}
 CREATED_SECONDS = 1769904000.0
 
-SEARCHED: list[tuple[str, dict[str, Any], Find]] = [
-    ("logs.tenant", {}, Find("tenant", ACME.id, tenant="acme", limit=50)),
+SEARCHED: list[tuple[str, dict[str, Any], SearchLogs]] = [
+    ("logs.tenant", {}, SearchLogs("tenant", ACME.id, tenant="acme", limit=50)),
     (
         "logs.tenant",
         {**YEAR, "action": "a.b", "outcome": "ok", "trace_id": "f", "text": "x", "before": "c"},
-        Find("tenant", ACME.id, 1767225600.0, 1798761600.0, "a.b", "ok", "f", "x", before="c")
+        SearchLogs("tenant", ACME.id, 1767225600.0, 1798761600.0, "a.b", "ok", "f", "x", before="c")
         ._replace(tenant="acme", limit=50),
     ),
     (
         "logs.audit",
         {"after": "c", "limit": 7},
-        Find("audit", ACME.id, after="c", limit=7, tenant="acme"),
+        SearchLogs("audit", ACME.id, after="c", limit=7, tenant="acme"),
     ),
     (
         "logs.audit",
         {"after": "c", "wait_ms": 10, "outcome": "aborted"},
-        Find("audit", ACME.id, after="c", limit=50, wait_ms=10, tenant="acme")
+        SearchLogs("audit", ACME.id, after="c", limit=50, wait_ms=10, tenant="acme")
         ._replace(outcome="aborted", omit="logs.audit"),
     ),
 ]  # fmt: skip
@@ -306,7 +306,7 @@ SEARCHED: list[tuple[str, dict[str, Any], Find]] = [
 
 @pytest.mark.parametrize(("action", "params", "question"), SEARCHED)
 def test_a_page_of_a_log_is_searched_for_by_the_tenants_id(
-    action: str, params: dict[str, Any], question: Find
+    action: str, params: dict[str, Any], question: SearchLogs
 ) -> None:
     """Lines come back with all members that there are, whoever wrote them; cursors as they are."""
     actors = desks()
@@ -344,7 +344,7 @@ def test_errors_of_a_tenant_are_none_from_before_it_was_there(
 
     desk = cast("Desk", actors.log_reader)
     (envelope,) = desk.asked
-    wanted = Find("errors", ACME.id, since=since, tenant="acme", only=only, limit=50)
+    wanted = SearchLogs("errors", ACME.id, since=since, tenant="acme", only=only, limit=50)
     assert envelope.message == wanted
 
 
@@ -382,7 +382,7 @@ def test_a_request_is_told_from_every_log_that_the_caller_may_read(
     actors = desks()
     stepper, step = start(context(actors, "logs.trace", tenant, caller), {"trace_id": "f"})
     desk, times = cast("Desk", actors.log_reader), iter("12345678")
-    asked: list[Find] = []
+    asked: list[SearchLogs] = []
     while isinstance(step, Awaiting):
         if len(desk.asked) == len(asked):
             resolve(step.awaited, CREATED)

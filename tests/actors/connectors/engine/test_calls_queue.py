@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from actors.connectors.engine.calls import Call, Queue
+from actors.connectors.engine.calls import CallQueue, OperationCall
 from actors.errors import ResourceExhausted
 from actors.index.entries import ConcurrencyLimits
 from tests.actors.connectors.calls import call
 
 
-def begun(queue: Queue) -> list[Call]:
+def begun(queue: CallQueue) -> list[OperationCall]:
     """All that may begin now."""
     found = []
     while (each := queue.next()) is not None:
@@ -18,13 +18,13 @@ def begun(queue: Queue) -> list[Call]:
     return found
 
 
-def tenants(calls: list[Call]) -> list[str]:
+def tenants(calls: list[OperationCall]) -> list[str]:
     """Whose they are."""
     return [each.operate.tenant.name for each in calls]
 
 
 def test_tenants_come_round_in_turn_however_many_calls_one_has() -> None:
-    queue = Queue("echo", ConcurrencyLimits(at_once=4, of_one=4))
+    queue = CallQueue("echo", ConcurrencyLimits(at_once=4, of_one=4))
     for tenant in ("acme",) * 6 + ("globex", "initech"):
         queue.admit(call(tenant))
     assert tenants(begun(queue)) == ["acme", "globex", "initech", "acme"]
@@ -32,7 +32,7 @@ def test_tenants_come_round_in_turn_however_many_calls_one_has() -> None:
 
 
 def test_one_tenant_leaves_room_for_others() -> None:
-    queue = Queue("echo", ConcurrencyLimits(at_once=10, of_one=2))
+    queue = CallQueue("echo", ConcurrencyLimits(at_once=10, of_one=2))
     for tenant in ("acme",) * 5 + ("globex",):
         queue.admit(call(tenant))
     first = begun(queue)
@@ -42,7 +42,7 @@ def test_one_tenant_leaves_room_for_others() -> None:
 
 
 def test_what_finds_no_room_is_refused_with_when_to_come_again() -> None:
-    queue = Queue("echo", ConcurrencyLimits(waiting=3, waiting_of_one=2))
+    queue = CallQueue("echo", ConcurrencyLimits(waiting=3, waiting_of_one=2))
     queue.admit(call("acme"))
     queue.admit(call("acme"))
     with pytest.raises(ResourceExhausted, match="of tenant acme") as refused:
@@ -54,7 +54,7 @@ def test_what_finds_no_room_is_refused_with_when_to_come_again() -> None:
 
 
 def test_who_waits_no_longer_leaves_its_place() -> None:
-    queue = Queue("echo", ConcurrencyLimits(waiting_of_one=1))
+    queue = CallQueue("echo", ConcurrencyLimits(waiting_of_one=1))
     waiting = call("acme")
     queue.admit(waiting)
     queue.drop(waiting)

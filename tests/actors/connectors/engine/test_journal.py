@@ -9,7 +9,7 @@ from typing import NoReturn
 import pytest
 
 from actors.connectors.engine import journal as module
-from actors.connectors.engine.journal import Journal
+from actors.connectors.engine.journal import CallJournal
 from actors.messages import FindCalls
 from tests.actors.connectors.calls import call
 
@@ -24,7 +24,7 @@ def test_where_the_file_is_full_the_oldest_make_room(
     path = tmp_path / "echo.db"
 
     async def main() -> None:
-        journal = Journal(path)
+        journal = CallJournal(path)
         for number in range(20):
             for _ in range(20):
                 each = call("acme", text=f"{number} {TEXT}")
@@ -50,7 +50,7 @@ def test_a_call_that_cannot_be_told_is_lost_alone(tmp_path: Path) -> None:
             raise RuntimeError
 
     async def main() -> None:
-        journal = Journal(tmp_path / "echo.db")
+        journal = CallJournal(tmp_path / "echo.db")
         for params in ({"text": "first"}, Odd(text="odd"), {"text": "last"}):
             each = call("acme")
             each.schemas = ({}, {})

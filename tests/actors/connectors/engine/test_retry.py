@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from actors.connectors.contract import Permanent, Transient
-from actors.connectors.engine.retry import JITTER, MOST_TRIES, Breakers, Open, Tries
+from actors.connectors.engine.retry import (
+    JITTER,
+    MOST_TRIES,
+    CircuitBreakers,
+    CircuitOpen,
+    RetryPolicy,
+)
 from actors.errors import DeadlineExceeded
 from tests.actors.connectors.calls import call
 
@@ -21,8 +27,8 @@ class Bench:
 
     def __init__(self, failures: int = 100, seconds: float = 30.0, **options: Any) -> None:
         self.waits: list[float] = []
-        self.breakers = Breakers(failures, seconds)
-        self.tries = Tries(self.breakers, self._sleep, **options)
+        self.breakers = CircuitBreakers(failures, seconds)
+        self.tries = RetryPolicy(self.breakers, self._sleep, **options)
 
     async def _sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -108,11 +114,11 @@ class TestBreakers:
 
     def test_it_opens_after_so_many_failures_in_a_row_for_that_tenant_alone(self) -> None:
         bench = Bench(failures=3)
-        with pytest.raises(Open) as opened:
+        with pytest.raises(CircuitOpen) as opened:
             bench.run(failing(*[Transient("busy")] * 9))
         assert len(bench.call.attempts) == 3
         assert 0 < opened.value.seconds <= 30.0
-        with pytest.raises(Open):
+        with pytest.raises(CircuitOpen):
             bench.run(failing())
         assert bench.call.attempts == []
         assert bench.run(failing(), tenant="globex")
@@ -127,23 +133,23 @@ class TestBreakers:
         """Where calls name where they go."""
         bench = Bench(failures=2)
         for _ in range(2):
-            with pytest.raises(Open):
+            with pytest.raises(CircuitOpen):
                 bench.run(failing(*[Transient("busy")] * 9), url="https://one.example/a")
         assert bench.run(failing(), url="https://two.example/a")
-        with pytest.raises(Open):
+        with pytest.raises(CircuitOpen):
             bench.run(failing(), url="https://ONE.example/b")
 
     def test_what_is_remembered_is_bounded_and_what_answers_is_forgotten(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("actors.connectors.engine.retry.MOST", 3)
-        breakers = Breakers(1)
+        breakers = CircuitBreakers(1)
         for party in ("a", "b", "c", "d"):
             with pytest.raises(Transient), breakers.guard(party):
                 raise Transient("busy")
         with breakers.guard("a"):
             pass
-        with pytest.raises(Open), breakers.guard("b"):
+        with pytest.raises(CircuitOpen), breakers.guard("b"):
             pass
 
     def test_half_open_it_lets_one_try_through_and_closes_by_it(
@@ -154,26 +160,26 @@ class TestBreakers:
         bench = Bench(failures=1)
         asyncio.run(self._half_open(bench.breakers, now))
 
-    async def _half_open(self, breakers: Breakers, now: list[float]) -> None:
+    async def _half_open(self, breakers: CircuitBreakers, now: list[float]) -> None:
         await self._fail(breakers)
         now[0] += 29.0
-        with pytest.raises(Open) as opened:
+        with pytest.raises(CircuitOpen) as opened:
             await self._pass(breakers)
         assert opened.value.seconds == pytest.approx(1.0)
         now[0] += 2.0
         await self._fail(breakers)  # the one try fails: open again, for as long
-        with pytest.raises(Open):
+        with pytest.raises(CircuitOpen):
             await self._pass(breakers)
         now[0] += 31.0
-        with breakers.guard("acme"), pytest.raises(Open):
+        with breakers.guard("acme"), pytest.raises(CircuitOpen):
             await self._pass(breakers)  # another one at the same time
         await self._pass(breakers)
 
-    async def _fail(self, breakers: Breakers) -> None:
+    async def _fail(self, breakers: CircuitBreakers) -> None:
         with pytest.raises(Transient), breakers.guard("acme"):
             raise Transient("busy")
 
-    async def _pass(self, breakers: Breakers) -> None:
+    async def _pass(self, breakers: CircuitBreakers) -> None:
         with breakers.guard("acme"):
             pass
 

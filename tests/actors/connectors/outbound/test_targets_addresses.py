@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from actors.connectors.contract import Permanent, Transient
-from actors.connectors.outbound.boundary import Boundary
+from actors.connectors.outbound.boundary import EgressPolicy
 from actors.connectors.outbound.targets import MAIL_PORTS, WEB_PORTS, Target, host_of, relay, web
 from actors.errors import SettingsError
 from tests.actors.connectors.deliveries import names, run
@@ -21,9 +21,9 @@ EVERYWHERE = names(
 )
 
 
-def addresses(target: Target, boundary: Boundary, ports: frozenset[int] = WEB_PORTS) -> list[str]:
+def addresses(target: Target, egress: EgressPolicy, ports: frozenset[int] = WEB_PORTS) -> list[str]:
     """Where a connection would go."""
-    found = run(boundary._replace(resolve=EVERYWHERE).addresses(target, ports))
+    found = run(egress._replace(resolve=EVERYWHERE).addresses(target, ports))
     return [str(address) for address in found]
 
 
@@ -102,12 +102,12 @@ def test_addresses_in_disguise_are_seen(text: str) -> None:
 
 def test_names_are_judged_by_their_addresses() -> None:
     """Those that may be reached are; the others are passed over, or refused where there are no more."""
-    assert addresses(web("https://out.example")[1], Boundary()) == ["1.1.1.1", "2606:4700::1"]
-    assert addresses(web("https://in.example")[1], Boundary.of(["10.0.0.0/24"])) == ["10.0.0.1"]
+    assert addresses(web("https://out.example")[1], EgressPolicy()) == ["1.1.1.1", "2606:4700::1"]
+    assert addresses(web("https://in.example")[1], EgressPolicy.of(["10.0.0.0/24"])) == ["10.0.0.1"]
     with pytest.raises(
         Permanent, match=r"its address is private, and only public ones .*--outward"
     ):
-        addresses(web("https://10.0.0.1")[1], Boundary())
+        addresses(web("https://10.0.0.1")[1], EgressPolicy())
 
 
 @pytest.mark.parametrize("port", [443, 6379])
@@ -117,7 +117,7 @@ def test_a_tenant_is_not_told_which_names_there_are_inside(port: int) -> None:
     with capture_logs() as lines:
         for host in ("in.example", "nowhere.example"):
             with pytest.raises(Transient) as caught:
-                addresses(web(f"https://{host}:{port}")[1], Boundary())
+                addresses(web(f"https://{host}:{port}")[1], EgressPolicy())
             told.append(str(caught.value).replace(host, "HOST"))
     assert told[0] == told[1]
     assert "has no address that is reached from here" in told[0]
@@ -128,25 +128,25 @@ def test_a_tenant_is_not_told_which_names_there_are_inside(port: int) -> None:
 def test_ports_are_those_of_the_protocol_but_in_admitted_networks() -> None:
     """Elsewhere our bytes would reach a protocol that they are not meant for."""
     with pytest.raises(Permanent, match="port 6379 is none of 80, 443"):
-        addresses(web("https://out.example:6379")[1], Boundary())
+        addresses(web("https://out.example:6379")[1], EgressPolicy())
     with pytest.raises(Permanent, match="port 22 is none of 25"):
-        addresses(relay("out.example", 22, encrypted=True), Boundary(), MAIL_PORTS)
-    inside = Boundary.of(["10.0.0.0/24"])
+        addresses(relay("out.example", 22, encrypted=True), EgressPolicy(), MAIL_PORTS)
+    inside = EgressPolicy.of(["10.0.0.0/24"])
     assert addresses(web("https://in.example:6379")[1], inside) == ["10.0.0.1"]
 
 
 def test_without_tls_only_this_machine_is_reached() -> None:
     """Unless the operator says otherwise."""
     with pytest.raises(Permanent, match="without TLS"):
-        addresses(web("http://out.example")[1], Boundary())
-    assert addresses(web("http://out.example")[1], Boundary(plain=True))
-    assert addresses(web("http://127.0.0.1")[1], Boundary.of(["127.0.0.0/8"])) == ["127.0.0.1"]
+        addresses(web("http://out.example")[1], EgressPolicy())
+    assert addresses(web("http://out.example")[1], EgressPolicy(plain=True))
+    assert addresses(web("http://127.0.0.1")[1], EgressPolicy.of(["127.0.0.0/8"])) == ["127.0.0.1"]
 
 
 def test_the_system_resolves_where_nobody_else_does() -> None:
     """A name that every system has."""
     target = web("http://localhost")[1]
-    found: Any = run(Boundary.of(["127.0.0.0/8", "::1/128"]).addresses(target, WEB_PORTS))
+    found: Any = run(EgressPolicy.of(["127.0.0.0/8", "::1/128"]).addresses(target, WEB_PORTS))
     assert found[0].is_loopback
 
 
@@ -154,4 +154,4 @@ def test_the_system_resolves_where_nobody_else_does() -> None:
 def test_a_network_that_is_none_stops_the_server(text: str) -> None:
     """With the way to write one."""
     with pytest.raises(SettingsError, match=r"a network is written"):
-        Boundary.of([text])
+        EgressPolicy.of([text])

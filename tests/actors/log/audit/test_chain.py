@@ -27,7 +27,7 @@ from actors.log.audit.chain import (
     readable,
     sealed,
 )
-from actors.log.messages import ACTION, Entry
+from actors.log.messages import ACTION, AuditEntry
 from actors.schema.schema import Schema
 from tests.actors.log.records import entry
 
@@ -54,7 +54,9 @@ def remade(line: bytes, **changed: Any) -> bytes:
 def test_a_record_is_one_line_of_canonical_json() -> None:
     """Written out here as docs/audit.md promises it, byte by byte."""
     line, link = sealed(
-        Entry(ACTION, "members.add", "owner", params={"b": 1, "a": "é"}, outcome="ok"), AT, GENESIS
+        AuditEntry(ACTION, "members.add", "owner", params={"b": 1, "a": "é"}, outcome="ok"),
+        AT,
+        GENESIS,
     )
 
     digest = link.hash
@@ -179,8 +181,12 @@ PARAMS = st.none() | st.dictionaries(
 )
 
 
-@given(entry=st.builds(Entry, *[TEXTS] * 3, *[st.none() | TEXTS] * 4, params=PARAMS, message=TEXTS))
-def test_whatever_an_entry_says_can_be_recorded(entry: Entry) -> None:
+@given(
+    entry=st.builds(
+        AuditEntry, *[TEXTS] * 3, *[st.none() | TEXTS] * 4, params=PARAMS, message=TEXTS
+    )
+)
+def test_whatever_an_entry_says_can_be_recorded(entry: AuditEntry) -> None:
     """And followed, and read as `audit.list` promises to show it."""
     line, link = sealed(entry, AT, GENESIS)
 

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from actors.log.daily.budget import LINES, MOST_COUNTED, SOURCE
 from actors.log.daily.tenant_log import TenantLog
 from actors.log.lines import MEMBERS
-from actors.log.messages import Count, Midnight, Turn
+from actors.log.messages import Count, RotateDue, TurnLines
 from actors.runtime.actor import Ping, ask, stop
 from actors.runtime.mailbox import Mailbox
 from tests.actors.log.tenant_lines import NOON, line, records, tenant, turn
@@ -80,8 +80,8 @@ def test_beyond_its_budget_a_day_has_summaries_alone(
     """With counts by action and outcome; the operator is told once, the figures how many."""
     mailbox = start()
     tell(mailbox, *(turn(number) for number in range(40)), turn(40, outcome="not_found"))
-    tell(mailbox, Midnight())
-    tell(mailbox, turn(41), Midnight(), Midnight())
+    tell(mailbox, RotateDue())
+    tell(mailbox, turn(41), RotateDue(), RotateDue())
 
     full, (first, second) = told(tmp_path)
     assert full == [f"r-{number}" for number in range(len(full))]
@@ -108,7 +108,7 @@ def test_one_tenant_s_full_day_costs_no_other_a_line(
     """Nor its own next day."""
     mailbox = start()
     tell(mailbox, *(turn(number) for number in range(40)))
-    tell(mailbox, turn(1, whose=1), turn(50, at=NOON + DAY), Midnight())
+    tell(mailbox, turn(1, whose=1), turn(50, at=NOON + DAY), RotateDue())
 
     assert told(tmp_path, 1)[0] == ["r-1"]
     full, (summary,) = told(tmp_path)
@@ -121,7 +121,7 @@ def test_one_run_of_many_lines_stops_at_the_budget(
 ) -> None:
     """Whatever comes at once: each line counts, and the last one may go over."""
     mailbox = start()
-    tell(mailbox, Turn(tenant(), tuple(line(number) for number in range(500))))
+    tell(mailbox, TurnLines(tenant(), tuple(line(number) for number in range(500))))
 
     (file,) = (tmp_path / tenant().id).iterdir()
     assert BUDGET <= file.stat().st_size < BUDGET + 1000
@@ -152,7 +152,7 @@ def test_names_that_a_caller_makes_up_do_not_lengthen_a_summary(
     for number in range(MOST_COUNTED + 5):
         tell(mailbox, turn(number, action=f"made.up{number}", version=None, outcome="not_found"))
         tell(mailbox, turn(number, action=f"an.action{number}"))
-    tell(mailbox, Midnight())
+    tell(mailbox, RotateDue())
 
     _, (summary,) = told(tmp_path)
     actions = summary["params"]["actions"]
@@ -164,6 +164,6 @@ def test_names_that_a_caller_makes_up_do_not_lengthen_a_summary(
 def test_no_budget_is_no_bound(start: Callable[..., Mailbox], tmp_path: Path) -> None:
     """As it was before there was one."""
     mailbox = start(0)
-    tell(mailbox, *(turn(number) for number in range(40)), Midnight())
+    tell(mailbox, *(turn(number) for number in range(40)), RotateDue())
 
     assert told(tmp_path) == ([f"r-{number}" for number in range(40)], [])

@@ -16,7 +16,7 @@ from actors.log.daily import error_log as module
 from actors.log.daily.error_log import MOST_ALIKE, PERIOD, ErrorLog
 from actors.log.daily.rotation import DayFiles
 from actors.log.error_record import MOST_MESSAGE, MOST_STACK
-from actors.log.messages import Midnight, Trouble
+from actors.log.messages import ErrorEvent, RotateDue
 from actors.runtime.actor import Ping, ask, stop
 from actors.runtime.mailbox import Mailbox
 from tests.actors.log.records import largest_file
@@ -85,9 +85,9 @@ def error_log(start: Callable[[], Mailbox]) -> Mailbox:
     return mailbox
 
 
-def trouble(number: int = 0, **said: Any) -> Trouble:
+def trouble(number: int = 0, **said: Any) -> ErrorEvent:
     """An event; each number another one."""
-    return Trouble(
+    return ErrorEvent(
         {
             "at": NOON + number / 1000,
             "level": "error",
@@ -232,7 +232,7 @@ def test_a_flood_is_told_in_few_lines(error_log: Mailbox, directory: Path, clock
     settled(error_log)
     assert events(directory) == ["function failed"] * MOST_ALIKE
     clock.now += PERIOD
-    error_log.tell(Midnight())
+    error_log.tell(RotateDue())
     settled(error_log)
 
     assert events(directory)[MOST_ALIKE:] == ["function failed … and 412 more like it"]
@@ -275,7 +275,7 @@ def test_a_disk_that_has_room_again_is_noticed_by_itself(
     with largest_file(100):
         error_log.tell(trouble())
         settled(error_log)
-    error_log.tell(Midnight())
+    error_log.tell(RotateDue())
     settled(error_log)
 
     assert events(directory) == ["number 0"]
@@ -334,7 +334,7 @@ def test_midnight_is_the_zone_s(error_log: Mailbox, directory: Path, clock: Time
     error_log.tell(trouble(at=NOON + 10.99 * 3600))
     error_log.tell(trouble(at=NOON + 11.01 * 3600))
     clock.now = NOON + 11.02 * 3600
-    error_log.tell(Midnight())
+    error_log.tell(RotateDue())
     settled(error_log)
 
     assert sorted(entries(directory)) == ["2026-11-24.jsonl.zst", "2026-11-25.jsonl"]
@@ -373,11 +373,11 @@ def test_what_cannot_be_put_in_order_is_tried_again_later(
         patch.setattr(DayFiles, "cycle", full)
         clock.now += DAY
         for _ in range(3):
-            error_log.tell(Midnight())
+            error_log.tell(RotateDue())
         settled(error_log)
     assert [each["event"] for each in logged] == ["old logs of errors could not be put in order"]
     clock.now += module.RETRY_SECONDS + 1
-    error_log.tell(Midnight())
+    error_log.tell(RotateDue())
     settled(error_log)
 
     assert entries(directory) == ["2026-11-24.jsonl.zst"]
@@ -400,7 +400,7 @@ def test_a_failed_log_is_started_again_on_its_files(
 # ---------------------------------------------------------------- tenants that have had their bytes
 
 
-def about(whose: str, number: int) -> Trouble:
+def about(whose: str, number: int) -> ErrorEvent:
     """A stack of one tenant's; no two are alike."""
     exception = {"type": f"E{number}", "message": "m", "stack": "s" * 1000}
     return trouble(number, tenant=whose, exception=exception)
@@ -420,7 +420,7 @@ def test_one_tenant_s_errors_leave_room_for_those_of_others(
     mailbox = start(3000)
     for number in range(20):
         mailbox.tell(about("acme", number))
-    for message in (about("globex", 20), trouble(21), Midnight()):
+    for message in (about("globex", 20), trouble(21), RotateDue()):
         mailbox.tell(message)
     settled(mailbox)
 

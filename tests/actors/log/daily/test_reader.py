@@ -14,7 +14,7 @@ from actors.errors import InvalidArgument, ResourceExhausted, Unavailable
 from actors.log.daily import search
 from actors.log.daily.reader import MOST_ASKED, MOST_OF_ONE, TICK_SECONDS, LogReader, Look
 from actors.log.daily.rotation import DayFiles
-from actors.log.messages import AUDIT, ERRORS, TENANT, Find, LetGo
+from actors.log.messages import AUDIT, ERRORS, TENANT, ReleaseFollowers, SearchLogs
 from actors.runtime.actor import Ping, ask, stop
 from actors.runtime.clock import Once
 from actors.runtime.futures import ReplyFuture
@@ -52,13 +52,13 @@ class Scene:
 
     def find(self, log: str = TENANT, tenant_id: str | None = ACME, **wanted: Any) -> Any:
         """Ask, and wait."""
-        return ask(self.mailbox, Find(log, tenant_id, **wanted), WAIT)
+        return ask(self.mailbox, SearchLogs(log, tenant_id, **wanted), WAIT)
 
     def send(self, tenant_id: str | None = ACME, **wanted: Any) -> ReplyFuture:
         """Ask, and go on."""
         answer = ReplyFuture()
         log = ERRORS if tenant_id is None else TENANT
-        self.mailbox.tell(Envelope(Find(log, tenant_id, **wanted), reply_to=answer))
+        self.mailbox.tell(Envelope(SearchLogs(log, tenant_id, **wanted), reply_to=answer))
         return answer
 
     def follow(self, after: str = "0000-00.0", wait_ms: int = 20_000, **wanted: Any) -> ReplyFuture:
@@ -168,7 +168,7 @@ def test_one_tick_is_for_all_who_wait(scene: Scene) -> None:
     scene.follow()
     for _ in range(3):
         scene.send(after="0000-00.0", wait_ms=20_000)
-    ask(scene.mailbox, LetGo(), WAIT)
+    ask(scene.mailbox, ReleaseFollowers(), WAIT)
 
     assert scene.clock.heard() == []
     assert TICK_SECONDS < 1
@@ -191,7 +191,7 @@ def test_a_follower_passes_over_what_he_does_not_ask_for(scene: Scene) -> None:
 def test_when_the_server_stops_nobody_waits_any_longer(scene: Scene) -> None:
     """Followers go home with an empty page, and those who come then do not wait at all."""
     answer = scene.follow()
-    scene.mailbox.tell(LetGo())
+    scene.mailbox.tell(ReleaseFollowers())
 
     assert answer.get(timeout=WAIT)["lines"] == []
     assert scene.find(after="0000-00.0", wait_ms=20_000)["lines"] == []
@@ -206,7 +206,7 @@ def test_a_tenant_has_so_many_searches_and_does_not_take_the_others(scene: Scene
         scene.find()
     assert scene.find(tenant_id=GLOBEX)["lines"] == []
     assert scene.find(ERRORS, None)["lines"] == []
-    scene.mailbox.tell(LetGo())
+    scene.mailbox.tell(ReleaseFollowers())
     assert [answer.get(timeout=WAIT)["lines"] for answer in waiting] == [[]] * MOST_OF_ONE
     assert scene.find()["lines"] == []
 

@@ -17,7 +17,7 @@ from actors.log.daily import search as module
 from actors.log.daily.blocks import Shelf
 from actors.log.daily.rotation import DayFiles
 from actors.log.daily.search import Page, Search
-from actors.log.messages import AUDIT, ERRORS, TENANT, Find
+from actors.log.messages import AUDIT, ERRORS, TENANT, SearchLogs
 from tests.actors.log.day_lines import DAY, HOUR, VIENNA, at
 from tests.actors.log.records import DECEMBER, NOVEMBER, write
 
@@ -66,12 +66,12 @@ def log(tmp_path: Path) -> Iterator[Written]:
     made.files.close()
 
 
-def find(log: str = TENANT, **wanted: Any) -> Find:
+def find(log: str = TENANT, **wanted: Any) -> SearchLogs:
     """In one tenant's."""
-    return Find(log, wanted.pop("tenant_id", TENANT_ID), **wanted)
+    return SearchLogs(log, wanted.pop("tenant_id", TENANT_ID), **wanted)
 
 
-def searched(shelf: Shelf, ask: Find) -> Page:
+def searched(shelf: Shelf, ask: SearchLogs) -> Page:
     """A page, without the pauses."""
     steps = Search(ask, shelf).steps()
     while True:
@@ -82,7 +82,7 @@ def searched(shelf: Shelf, ask: Find) -> Page:
             return page
 
 
-def back(shelf: Shelf, ask: Find) -> list[Record]:
+def back(shelf: Shelf, ask: SearchLogs) -> list[Record]:
     """All pages, the newest line first."""
     found: list[Record] = []
     while True:
@@ -94,7 +94,7 @@ def back(shelf: Shelf, ask: Find) -> list[Record]:
         ask = ask._replace(before=page["next"])
 
 
-def on(shelf: Shelf, ask: Find, after: str = "0000-00.0") -> list[Record]:
+def on(shelf: Shelf, ask: SearchLogs, after: str = "0000-00.0") -> list[Record]:
     """All pages, the oldest line first."""
     found: list[Record] = []
     cursor: str | None = after
@@ -105,7 +105,7 @@ def on(shelf: Shelf, ask: Find, after: str = "0000-00.0") -> list[Record]:
     return found
 
 
-def is_asked_for(record: Record, ask: Find) -> bool:
+def is_asked_for(record: Record, ask: SearchLogs) -> bool:
     """The law, said as plainly as can be."""
     seconds = datetime.fromisoformat(record["at"]).timestamp()
     line = json.dumps(record, ensure_ascii=False)
@@ -322,7 +322,7 @@ def test_audit_records_are_searched_over_the_months(tmp_path: Path) -> None:
     """Also where a clock was set back: a month's file then goes on with earlier times."""
     write(tmp_path, NOVEMBER, DECEMBER, NOVEMBER)
     shelf = Shelf(tmp_path, None)
-    ask = Find(AUDIT, None)
+    ask = SearchLogs(AUDIT, None)
 
     assert [record["seq"] for record in back(shelf, ask)] == [3, 2, 1]
     assert [record["seq"] for record in on(shelf, ask)] == [1, 2, 3]
@@ -338,7 +338,7 @@ def test_what_is_no_audit_record_is_not_shown_as_one(tmp_path: Path) -> None:
     with path.open("a") as file:
         file.write('{"at":"2026-11-24T00:00:00Z","action":"made.up"}\n')
 
-    assert [record["seq"] for record in back(Shelf(tmp_path, None), Find(AUDIT, None))] == [1]
+    assert [record["seq"] for record in back(Shelf(tmp_path, None), SearchLogs(AUDIT, None))] == [1]
 
 
 # ---------------------------------------------------------------- bounds
@@ -357,7 +357,7 @@ class Watch:
 
 @pytest.mark.parametrize("way", [back, on])
 def test_a_long_search_pauses_often_and_ends_in_time(
-    log: Written, way: Callable[[Shelf, Find], list[Record]], monkeypatch: pytest.MonkeyPatch
+    log: Written, way: Callable[[Shelf, SearchLogs], list[Record]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Then the page has a cursor, and nothing is lost on the way."""
     monkeypatch.setattr("actors.log.daily.blocks.FIRST_BYTES", 100)

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from actors.log.daily import tenant_log as module
 from actors.log.daily.rotation import DayFiles
 from actors.log.daily.tenant_log import MOST_OPEN, TenantLog
-from actors.log.messages import Count, Midnight, Trouble, Turn, Untold
+from actors.log.messages import Count, ErrorEvent, LostLines, RotateDue, TurnLines
 from actors.runtime.actor import Ping, ask, stop
 from actors.runtime.mailbox import Mailbox
 from tests.actors.log.records import largest_file
@@ -134,7 +134,7 @@ def entries(directory: Path) -> list[str]:
 
 def lost(trouble: Watch) -> list[tuple[str, int]]:
     """What the ErrorLog has been told: whose lines, and how many."""
-    told = [each.record for each in trouble.heard() if isinstance(each, Trouble)]
+    told = [each.record for each in trouble.heard() if isinstance(each, ErrorEvent)]
     return [(each["tenant"], each["lost"]) for each in told]
 
 
@@ -168,7 +168,7 @@ def test_what_waits_is_one_write_for_each_tenant(
     gate.block(house.dispatcher.schedule)
     tenant_log = start()
     for number in range(60):
-        tenant_log.tell(Turn(tenant(number % 2), (line(number), line(number + 100))))
+        tenant_log.tell(TurnLines(tenant(number % 2), (line(number), line(number + 100))))
     gate.open()
     settled(tenant_log)
 
@@ -245,7 +245,7 @@ def test_a_loss_is_told_at_the_next_midnight_where_its_tenant_is_silent(
     with largest_file(100):
         tenant_log.tell(turn(0))
         settled(tenant_log)
-    tenant_log.tell(Midnight())
+    tenant_log.tell(RotateDue())
     settled(tenant_log)
 
     assert lost(trouble) == [("tenant-0", 1)]
@@ -258,7 +258,7 @@ def test_what_found_no_room_in_the_mailbox_is_lost_like_that(
     with largest_file(100):
         tenant_log.tell(turn(0))
         settled(tenant_log)
-    tenant_log.tell(Untold(tenant(), 5, NOON - 1, NOON + 9))
+    tenant_log.tell(LostLines(tenant(), 5, NOON - 1, NOON + 9))
     tenant_log.tell(turn(1))
     settled(tenant_log)
 
@@ -306,7 +306,7 @@ def test_one_odd_line_costs_no_other(
         def items(self) -> Any:
             raise RuntimeError
 
-    tenant_log.tell(Turn(tenant(), (line(0), line(1, params=Odd(a=1), schema=None), line(2))))
+    tenant_log.tell(TurnLines(tenant(), (line(0), line(1, params=Odd(a=1), schema=None), line(2))))
     settled(tenant_log)
 
     assert numbers(directory) == ["r-0", "r-1", "r-2"]
@@ -319,7 +319,7 @@ def test_a_line_that_cannot_be_made_is_lost_alone(
 ) -> None:
     """And counted; the log goes on."""
     unknown: Any = None
-    tenant_log.tell(Turn(tenant(), (line(0), line(1, queued_ms=unknown), line(2))))
+    tenant_log.tell(TurnLines(tenant(), (line(0), line(1, queued_ms=unknown), line(2))))
     settled(tenant_log)
 
     assert numbers(directory) == ["r-0", "r-2"]
@@ -343,7 +343,7 @@ def test_midnight_is_for_every_tenant_whether_it_logs_or_not(
     tenant_log.tell(turn(1, 0))
     settled(tenant_log)
     clock.now += DAY
-    tenant_log.tell(Midnight())
+    tenant_log.tell(RotateDue())
     settled(tenant_log)
 
     for whose in range(3):
@@ -399,11 +399,11 @@ def test_a_day_that_has_not_ended_costs_nothing(
     settled(tenant_log)
     cycled.clear()
     for _ in range(5):
-        tenant_log.tell(Midnight())
+        tenant_log.tell(RotateDue())
     settled(tenant_log)
     assert cycled == []
     for clock.now in (NOON + DAY, NOON + DAY + 1, NOON):
-        tenant_log.tell(Midnight())
+        tenant_log.tell(RotateDue())
         settled(tenant_log)
 
     assert cycled == [NOON + DAY, NOON]  # a clock that was set back has another day, too
@@ -454,13 +454,13 @@ def test_what_cannot_be_put_in_order_is_said_once_and_tried_again_later(
         patch.setattr(DayFiles, "cycle", full)
         clock.now += DAY
         for _ in range(3):
-            tenant_log.tell(Midnight())
+            tenant_log.tell(RotateDue())
             settled(tenant_log)
     assert [(each["event"], each["tenants"]) for each in logged] == [
         ("old logs of tenants could not be put in order", 3)
     ]
     clock.now += module.RETRY_SECONDS + 1
-    tenant_log.tell(Midnight())
+    tenant_log.tell(RotateDue())
     settled(tenant_log)
 
     assert entries(directory / tenant(2).id) == ["2026-11-24.jsonl.zst"]
@@ -483,11 +483,11 @@ def test_a_directory_that_cannot_be_listed_is_said_and_tried_again_later(
     with monkeypatch.context() as patch:
         patch.setattr("os.scandir", none_left)
         clock.now += DAY
-        tenant_log.tell(Midnight())
+        tenant_log.tell(RotateDue())
         settled(tenant_log)
     assert [each["error"] for each in logged] == ["Too many open files"]
     clock.now += module.RETRY_SECONDS + 1
-    tenant_log.tell(Midnight())
+    tenant_log.tell(RotateDue())
     settled(tenant_log)
 
     assert entries(directory / tenant(2).id) == ["2026-11-24.jsonl.zst"]

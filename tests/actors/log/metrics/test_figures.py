@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.log.messages import Turn
+from actors.log.messages import TurnLines
 from actors.log.metrics import figures as figures_module
 from actors.log.metrics.figures import OTHER, UNKNOWN, Figures
 from tests.actors.log.turns import line, tenant, turn
@@ -17,7 +17,7 @@ OUTCOMES = ("ok", "not_found", "internal")
 
 TURNS = st.lists(
     st.builds(
-        lambda number, actions, outcome: Turn(
+        lambda number, actions, outcome: TurnLines(
             tenant(number), tuple(line(action=action, outcome=outcome) for action in actions)
         ),
         st.integers(0, 9),
@@ -28,7 +28,7 @@ TURNS = st.lists(
 )
 
 
-def counted(turns: list[Turn]) -> Figures:
+def counted(turns: list[TurnLines]) -> Figures:
     """What has been told."""
     made = Figures(0.0)
     for each in turns:
@@ -37,7 +37,7 @@ def counted(turns: list[Turn]) -> Figures:
 
 
 @given(TURNS, st.integers(1, 5))
-def test_tenants_that_are_folded_together_lose_nothing(turns: list[Turn], most: int) -> None:
+def test_tenants_that_are_folded_together_lose_nothing(turns: list[TurnLines], most: int) -> None:
     """Whatever the order: what all tenants have is what all actions have."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figures_module, "MOST_TENANTS", most)

@@ -13,7 +13,7 @@ from actors.log.messages import (
     AskStats,
     AskTenantStats,
     Count,
-    Untold,
+    LostLines,
 )
 from actors.log.metrics.stats import MISSED, SPANS_DROPPED, AskSnapshot, Snapshot, Stats
 from actors.runtime.actor import ask
@@ -214,7 +214,7 @@ def test_every_turn_is_told_to_who_makes_spans_and_what_he_has_no_room_for_is_co
 
 def test_messages_that_nobody_could_tell_are_counted_as_missed(stats: Mailbox) -> None:
     """The figures say how much they do not say."""
-    stats.tell(Untold(tenant(), 12, NOON, NOON))
+    stats.tell(LostLines(tenant(), 12, NOON, NOON))
     assert said(stats, AskStats(None))["events"] == [{"name": MISSED, "count": 12}]
 
 

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from actors.log.messages import Turn
+from actors.log.messages import TurnLines
 from actors.log.metrics import telemetry
 from actors.log.metrics.figures import UNKNOWN
 from actors.log.metrics.telemetry import Telemetry, is_wanted
@@ -36,7 +36,7 @@ def house() -> Iterator[House]:
     made.empty()
 
 
-def spans_of(house: House, *turns: Turn) -> list[ReadableSpan]:
+def spans_of(house: House, *turns: TurnLines) -> list[ReadableSpan]:
     """What an exporter has been given once Telemetry has stopped."""
     exporter = InMemorySpanExporter()
     mailbox = house.mailbox("telemetry")
@@ -120,7 +120,7 @@ def test_nothing_of_what_a_message_said_is_in_its_span(house: House) -> None:
     told = line(
         action="tnt_secret", schema=None, params={"x": "tnt_secret"}, message="no action tnt_secret"
     )
-    (span,) = spans_of(house, Turn(tenant(), (told,)))
+    (span,) = spans_of(house, TurnLines(tenant(), (told,)))
     assert span.name == UNKNOWN
     assert "tnt_secret" not in span.to_json()
 

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from actors.index.parser import read_index
-from actors.log.lines import Accounts, refused_line
-from actors.log.messages import FROM_TENANT, Line, Turn
+from actors.log.lines import RequestLogClient, refused_line
+from actors.log.messages import FROM_TENANT, Line, TurnLines
 from actors.messages import DeadLetter, Peer, Principal, Replies, TenantRecord, TenantRequest
 from actors.registry.snapshot import RoutingSnapshot
 from actors.routing.table import RoutingTable
@@ -69,7 +69,7 @@ class Bench:
             self.record,
             self._storage,
             self._snapshot,
-            accounts=Accounts(log if log is not None else self.log),
+            request_log=RequestLogClient(log if log is not None else self.log),
         )  # fmt: skip
 
     def work(
@@ -104,7 +104,7 @@ class Bench:
                         trace_id = msgpack.unpackb(body)["meta"]["trace_id"]
                         assert trace_id not in bodies
                         bodies[trace_id] = body
-                case Turn(tenant, told):
+                case TurnLines(tenant, told):
                     assert tenant is self.record
                     for line in told:
                         assert line.trace_id in bodies, "told before it was answered"
@@ -285,13 +285,13 @@ def test_a_log_that_wakes_by_itself_is_woken_for_many_turns_only(
     woken = Watch()
     log = Mailbox("tenant log", woken.tell)
     log.release()
-    accounts = Accounts(log, wake_at=3)
+    request_log = RequestLogClient(log, wake_at=3)
     (work,) = letters(bench, ["read"])
     line = refused_line(FROM_TENANT, 1.0, work, REFUSAL, None, 100)
-    accounts.tell(bench.record, (line,))
-    accounts.tell(bench.record, (line,))
+    request_log.tell(bench.record, (line,))
+    request_log.tell(bench.record, (line,))
     assert woken.heard() == []
-    accounts.tell(bench.record, (line,))
+    request_log.tell(bench.record, (line,))
     assert woken.heard() == [log]
 
 
@@ -308,6 +308,6 @@ def test_a_log_that_is_full_holds_nobody_up_and_hears_how_much_it_missed(
         bench.mailbox.tell(work)
         assert isinstance(bench.outlet.hear(), Replies)
     house.empty()
-    _, untold = log.take_up_to(10)
-    assert (untold.tenant, untold.lines) == (bench.record, 3)
-    assert before <= untold.first < untold.last <= time.time()
+    _, lost = log.take_up_to(10)
+    assert (lost.tenant, lost.lines) == (bench.record, 3)
+    assert before <= lost.first < lost.last <= time.time()
