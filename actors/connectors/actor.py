@@ -68,7 +68,7 @@ DEFAULT_POLICY: Final = ConnectorPolicy()
 
 def with_settings(policy: ConnectorPolicy, settings: ServerSettings) -> ConnectorPolicy:
     """These policy within the operator's settings; SettingsError names one that is none."""
-    egress = EgressPolicy.of(
+    egress = EgressPolicy.from_settings(
         settings.outward_networks, plain=settings.outward_plain, ca_file=settings.outward_ca
     )
     return policy._replace(hide=folded_names(settings.log_hide), egress=egress)

@@ -29,21 +29,21 @@ from actors.connectors.contract import (
     Settings,
     Transient,
 )
-from actors.connectors.mime import Letter, letter
+from actors.connectors.mime import MailMessage, mail_message
 from actors.connectors.outbound.boundary import EgressPolicy, remaining
-from actors.connectors.outbound.targets import MAIL_PORTS, relay
+from actors.connectors.outbound.targets import MAIL_PORTS, parse_host
 from actors.log.redaction import SECRET, discreet
 
-LONGEST = 200
+MAX_PEER_TEXT = 200
 """Characters."""
 
 
-def heard(text: str, secrets: Iterable[str] = ()) -> str:
+def sanitise_peer_text(text: str, secrets: Iterable[str] = ()) -> str:
     """The beginning of a peer's words on one line; where it repeats a secret, that is taken out."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, SECRET)
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
-    return discreet(line[:LONGEST])
+    return discreet(line[:MAX_PEER_TEXT])
 
 
 STARTTLS = "starttls"
@@ -51,7 +51,7 @@ IMPLICIT = "implicit"
 NONE = "none"
 
 
-class Refused(NamedTuple):
+class RejectedRecipient(NamedTuple):
     """A recipient that the relay did not take, while it took others."""
 
     address: str
@@ -59,90 +59,96 @@ class Refused(NamedTuple):
     said: str
 
 
-class Relay:
+class SmtpClient:
     """A tenant's SMTP server. `known` are its settings, as attributes."""
 
     def __init__(self, egress: EgressPolicy, trust: ssl.SSLContext, known: Any) -> None:
         self._egress = egress
-        self._trust = trust
+        self._tls_context = trust
         self._known = known
         self._secrets = [text for text in (known.password, known.username) if text]
 
-    async def hand_over(self, letter: Letter, delivery: Delivery) -> list[Refused]:
+    async def send(self, message: MailMessage, delivery: Delivery) -> list[RejectedRecipient]:
         """The recipients that were refused although others were not; Transient, Permanent."""
         phase = _Phase()
         try:
             async with asyncio.timeout(remaining(delivery, self._known.timeout)):
-                client = await self._connected(letter)
+                client = await self._connected(message)
                 try:
-                    return await self._converse(client, letter, phase)
+                    return await self._session(client, message, phase)
                 finally:
                     _leave(client, politely=phase.name == "over")
         except TimeoutError:
-            raise self._lost("did not answer in time", phase) from None
+            raise self._connection_lost("did not answer in time", phase) from None
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            raise self._problem(error, phase) from None
+            raise self._error(error, phase) from None
 
-    async def _connected(self, letter: Letter) -> SMTP:
+    async def _connected(self, message: MailMessage) -> SMTP:
         known = self._known
-        target = relay(known.host, known.port, encrypted=known.tls != NONE)
+        target = parse_host(known.host, known.port, encrypted=known.tls != NONE)
         addresses = await self._egress.addresses(target, MAIL_PORTS)
         return SMTP(
             hostname=target.host,
             sock=await _socket([str(each) for each in addresses], target.port),
-            local_hostname=letter.sender.rpartition("@")[2],
+            local_hostname=message.sender.rpartition("@")[2],
             use_tls=known.tls == IMPLICIT,
             start_tls=known.tls == STARTTLS,
-            tls_context=self._trust if known.tls != NONE else None,
+            tls_context=self._tls_context if known.tls != NONE else None,
             timeout=None,
         )
 
-    async def _converse(self, client: SMTP, letter: Letter, phase: _Phase) -> list[Refused]:
+    async def _session(
+        self, client: SMTP, message: MailMessage, phase: _Phase
+    ) -> list[RejectedRecipient]:
         await client.connect()
         if self._known.username:
             phase.name = "login"
             await client.login(self._known.username, self._known.password or "")
         phase.name = "envelope"
         await client.ehlo()
-        size = [f"size={len(letter.content)}"] if client.supports_extension("size") else []
-        await client.mail(letter.sender, options=size)
-        refused = await self._address(client, letter)
+        size = [f"size={len(message.content)}"] if client.supports_extension("size") else []
+        await client.mail(message.sender, options=size)
+        refused = await self._send_recipients(client, message)
         phase.name = "content"
-        await client.data(letter.content)
+        await client.data(message.content)
         phase.name = "over"
         return refused
 
-    async def _address(self, client: SMTP, letter: Letter) -> list[Refused]:
+    async def _send_recipients(self, client: SMTP, message: MailMessage) -> list[RejectedRecipient]:
         refused = []
-        for recipient in letter.recipients:
+        for recipient in message.recipients:
             try:
                 await client.rcpt(recipient)
             except aiosmtplib.SMTPRecipientRefused as error:
-                refused.append(Refused(recipient, error.code, self._said(error.message)))
-        if len(refused) < len(letter.recipients):
+                refused.append(
+                    RejectedRecipient(recipient, error.code, self._peer_text(error.message))
+                )
+        if len(refused) < len(message.recipients):
             return refused
         first = min(refused, key=lambda each: each.code)
-        raise self._answered(first.code, f"refused every recipient: {first.code} {first.said}")
+        raise self._reply_error(first.code, f"refused every recipient: {first.code} {first.said}")
 
-    def _problem(self, error: Exception, phase: _Phase) -> ConnectorProblem:
+    def _error(self, error: Exception, phase: _Phase) -> ConnectorProblem:
         if isinstance(error, ssl.SSLCertVerificationError) or isinstance(
             error.__cause__, ssl.SSLCertVerificationError
         ):
             return self._transient("has no certificate for that name that is trusted here")
         if isinstance(error, aiosmtplib.SMTPResponseException) and error.code > 0:
             if phase.name == "login":  # what is said about a login may repeat it
-                return self._answered(error.code, f"refused the login: {error.code}")
-            return self._answered(error.code, f"said {error.code} {self._said(error.message)}")
+                return self._reply_error(error.code, f"refused the login: {error.code}")
+            return self._reply_error(
+                error.code, f"said {error.code} {self._peer_text(error.message)}"
+            )
         if isinstance(error, OSError | aiosmtplib.SMTPResponseException):
-            return self._lost("cannot be reached, or closed the connection", phase)
+            return self._connection_lost("cannot be reached, or closed the connection", phase)
         if "STARTTLS" in str(error):
             return Permanent(f"{self._known.host} offers no STARTTLS, and nothing is sent without")
         return Permanent(f"{self._known.host} offers nothing that fits the settings ({phase.name})")
 
-    def _answered(self, code: int, what: str) -> ConnectorProblem:
+    def _reply_error(self, code: int, what: str) -> ConnectorProblem:
         return self._transient(what) if code < 500 else Permanent(f"{self._known.host} {what}")
 
-    def _lost(self, what: str, phase: _Phase) -> Transient:
+    def _connection_lost(self, what: str, phase: _Phase) -> Transient:
         if phase.name != "content":
             return self._transient(what)
         what = f"{what} while it got the mail; it may have taken it all the same"
@@ -151,8 +157,8 @@ class Relay:
     def _transient(self, what: str) -> Transient:
         return Transient(f"{self._known.host} {what}")
 
-    def _said(self, text: str) -> str:
-        return heard(text, self._secrets)
+    def _peer_text(self, text: str) -> str:
+        return sanitise_peer_text(text, self._secrets)
 
 
 class _Phase:
@@ -201,19 +207,21 @@ class MailConnector:
 
     def __init__(self, egress: EgressPolicy) -> None:
         self._egress = egress
-        self._trust: ssl.SSLContext | None = None
+        self._tls_context: ssl.SSLContext | None = None
 
     def check(self, settings: Settings) -> None:
         """Permanent where these can never work."""
-        target = relay(settings.host, settings.port, encrypted=settings.tls != NONE)
+        target = parse_host(settings.host, settings.port, encrypted=settings.tls != NONE)
         self._egress.require_possible(target, MAIL_PORTS)
-        mail_headers.named(
-            settings.sender_name, mail_headers.mailbox(settings.sender, "sender"), "sender_name"
+        mail_headers.display_name(
+            settings.sender_name,
+            mail_headers.parse_address(settings.sender, "sender"),
+            "sender_name",
         )
 
     def outer(self, delivery: Delivery, params: Mapping[str, Any], settings: Settings) -> Outer:
         """The envelope, and the mail as it will be sent: ASCII, so that people can read it in a trace."""
-        written = letter(delivery, params, settings.sender, settings.sender_name)
+        written = mail_message(delivery, params, settings.sender, settings.sender_name)
         return {
             **written._asdict(),
             "recipients": list(written.recipients),
@@ -223,8 +231,10 @@ class MailConnector:
     async def exchange(self, delivery: Delivery, outer: Outer, settings: Settings) -> Outer:
         """Hand it to the relay. Where it takes some recipients and not others, the mail is sent to those."""
         content = outer["content"].encode("ascii")
-        written = Letter(outer["sender"], tuple(outer["recipients"]), outer["message_id"], content)
-        refused = await Relay(self._egress, self._context(), settings).hand_over(written, delivery)
+        written = MailMessage(
+            outer["sender"], tuple(outer["recipients"]), outer["message_id"], content
+        )
+        refused = await SmtpClient(self._egress, self._context(), settings).send(written, delivery)
         return {
             "message_id": written.message_id,
             "refused": [each._asdict() for each in refused],
@@ -238,6 +248,6 @@ class MailConnector:
         """Nothing is held open."""
 
     def _context(self) -> ssl.SSLContext:
-        if self._trust is None:
-            self._trust = self._egress.trust()
-        return self._trust
+        if self._tls_context is None:
+            self._tls_context = self._egress.tls_context()
+        return self._tls_context

@@ -18,19 +18,19 @@ from email.utils import format_datetime
 from actors.connectors.contract import Permanent
 from actors.connectors.outbound.targets import host_of
 
-LONGEST_ADDRESS = 254
+MAX_ADDRESS = 254
 """Characters (RFC 5321, section 4.5.3.1.3, less the angle brackets)."""
 
-LONGEST_LOCAL = 64
+MAX_LOCAL_PART = 64
 """Characters before the @ (RFC 5321, section 4.5.3.1.1)."""
 
-LONGEST_TEXT = 500
+MAX_TEXT = 500
 """Characters of a subject or a name."""
 
-LONGEST_VALUE = 900
+MAX_VALUE = 900
 """Characters of a further header: with its name a line stays below 998 (RFC 5322, section 2.1.1)."""
 
-FURTHER = frozenset(
+EXTRA_HEADERS = frozenset(
     {
         *("in-reply-to", "references", "auto-submitted", "precedence", "list-id"),
         *("list-unsubscribe", "list-unsubscribe-post"),
@@ -40,24 +40,24 @@ FURTHER = frozenset(
 
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
 _PLAIN = re.compile(r"[ -~]{0,60}\Z")
-_EXTRA = re.compile(r"X-[A-Za-z0-9-]{1,60}\Z", re.IGNORECASE)
+_X_HEADER = re.compile(r"X-[A-Za-z0-9-]{1,60}\Z", re.IGNORECASE)
 _BREAKS = frozenset("\u2028\u2029")
 _CHUNK = 42
 """Bytes of UTF-8 in one encoded word, which may be 75 characters long (RFC 2047, section 2)."""
 
 
-def mailbox(text: str, field: str) -> str:
+def parse_address(text: str, field: str) -> str:
     """An address as it goes into an envelope: ASCII, the domain in its one spelling."""
     local, _, domain = text.rpartition("@")
     if not local.isascii():
         raise Permanent(
             f"{field}: the part before the @ is not ASCII: that needs SMTPUTF8, which is not supported"
         )
-    if len(local) > LONGEST_LOCAL or not _LOCAL.match(local):
+    if len(local) > MAX_LOCAL_PART or not _LOCAL.match(local):
         raise Permanent(f"{field} is no address such as ada@example.com")
     address = f"{local}@{_domain(domain, field)}"
-    if len(address) > LONGEST_ADDRESS:
-        raise Permanent(f"{field} is longer than {LONGEST_ADDRESS} characters")
+    if len(address) > MAX_ADDRESS:
+        raise Permanent(f"{field} is longer than {MAX_ADDRESS} characters")
     return address
 
 
@@ -74,21 +74,21 @@ def _domain(text: str, field: str) -> str:
 def text(value: str, field: str) -> str:
     """A subject, or another text for people."""
     check(value, field)
-    return value if _is_plain(value) else _words(value)
+    return value if _is_plain(value) else _encoded_words(value)
 
 
-def named(name: str | None, address: str, field: str) -> str:
+def display_name(name: str | None, address: str, field: str) -> str:
     """An address with the name of whom it belongs to, where there is one."""
     if not name:
         return address
     check(name, field)
     if not _is_plain(name):
-        return f"{_words(name)}\r\n <{address}>"
+        return f"{_encoded_words(name)}\r\n <{address}>"
     quoted = name.replace("\\", r"\\").replace('"', r"\"")
     return f'"{quoted}" <{address}>'
 
 
-def listed(addresses: Iterable[str]) -> str:
+def address_list(addresses: Iterable[str]) -> str:
     """Addresses, one on a line."""
     return ",\r\n ".join(addresses)
 
@@ -98,26 +98,26 @@ def date(at: float) -> str:
     return format_datetime(datetime.fromtimestamp(int(at), UTC))
 
 
-def further(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+def extra_headers(headers: Mapping[str, str]) -> list[tuple[str, str]]:
     """Headers that a function set, where they are among those that it may set, and plain."""
     seen = [name.lower() for name in headers]
     for name, value in headers.items():
         if seen.count(name.lower()) > 1:
             raise Permanent(f"headers: {name[:60]!r} is there twice")
-        if name.lower() not in FURTHER and not _EXTRA.match(name):
+        if name.lower() not in EXTRA_HEADERS and not _X_HEADER.match(name):
             raise Permanent(f"headers: {name[:60]!r} cannot be set")
-        check(value, f"headers.{name}", LONGEST_VALUE)
+        check(value, f"headers.{name}", MAX_VALUE)
         if not value.isascii() or value != value.strip() or not value or "=?" in value:
             raise Permanent(f"headers.{name} must be ASCII, with no space around it")
     return list(headers.items())
 
 
-def block(fields: Iterable[tuple[str, str]]) -> bytes:
+def header_block(fields: Iterable[tuple[str, str]]) -> bytes:
     """The fields as bytes, each on lines of its own."""
     return b"".join(f"{name}: {value}\r\n".encode("ascii") for name, value in fields)
 
 
-def check(value: str, field: str, longest: int = LONGEST_TEXT) -> None:
+def check(value: str, field: str, longest: int = MAX_TEXT) -> None:
     """Permanent where a text is too long or holds what belongs on no line."""
     if len(value) > longest:
         raise Permanent(f"{field} is longer than {longest} characters")
@@ -129,7 +129,7 @@ def _is_plain(value: str) -> bool:
     return bool(_PLAIN.match(value)) and value == value.strip() and "=?" not in value
 
 
-def _words(value: str) -> str:
+def _encoded_words(value: str) -> str:
     """Encoded words, each of whole characters, on lines of their own: readers join them without a space."""
     words: list[bytes] = [b""]
     for sign in value:

@@ -1,4 +1,4 @@
-"""The parts of a mail's body (RFC 2045, 2046, 2231), written by hand for the reason that fields.py gives.
+"""The parts of a mail's body (RFC 2045, 2046, 2231), written by hand: mail_headers.py says why.
 
 Python's generator decodes encoded words in a file's name and writes out what they hold, line breaks included.
 
@@ -20,11 +20,11 @@ from actors.connectors.contract import Delivery, Permanent
 
 _LINE_ENDS = re.compile(r"\r\n?|\n")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,60}\Z")
-_PIECE = 50
+_CHUNK = 50
 """Characters or escapes of an encoded name on one line: an escape is never cut in two."""
 
 
-class Part(NamedTuple):
+class MimePart(NamedTuple):
     """Fields that describe it, and the body that they describe; 7-bit, with CRLF."""
 
     fields: tuple[str, ...]
@@ -35,7 +35,7 @@ class Part(NamedTuple):
         return head.encode("ascii") + b"\r\n" + self.body
 
 
-def text_part(text: str, subtype: str, field: str) -> Part:
+def text_part(text: str, subtype: str, field: str) -> MimePart:
     """Text in quoted-printable; Permanent where UTF-8 cannot say it."""
     try:
         plain = _LINE_ENDS.sub("\n", text).encode()
@@ -46,31 +46,31 @@ def text_part(text: str, subtype: str, field: str) -> Part:
         "Content-Transfer-Encoding: quoted-printable",
     )
     body = binascii.b2a_qp(plain, istext=True).replace(b"\n", b"\r\n")
-    return Part(described, body if body.endswith(b"\r\n") else body + b"\r\n")
+    return MimePart(described, body if body.endswith(b"\r\n") else body + b"\r\n")
 
 
-def file_part(name: str, content_type: str, content: bytes) -> Part:
+def file_part(name: str, content_type: str, content: bytes) -> MimePart:
     """A file in base64, as an attachment of that name."""
     described = (
         f"Content-Type: {content_type}",
         "Content-Transfer-Encoding: base64",
         f"Content-Disposition: attachment;{_filename(name)}",
     )
-    return Part(described, base64.encodebytes(content).replace(b"\n", b"\r\n"))
+    return MimePart(described, base64.encodebytes(content).replace(b"\n", b"\r\n"))
 
 
-def joined(kind: str, mark: str, parts: Sequence[Part]) -> Part:
+def multipart(kind: str, token: str, parts: Sequence[MimePart]) -> MimePart:
     """Parts in one of multipart/`kind`; one alone stays as it is.
 
     Between parts stands what none can hold: `=_` is in neither quoted-printable nor base64.
     """
     if len(parts) == 1:
         return parts[0]
-    boundary = f"=_{mark}_{kind}"
+    boundary = f"=_{token}_{kind}"
     between = f"--{boundary}\r\n".encode("ascii")
     body = b"".join(between + bytes(part) + b"\r\n" for part in parts)
     end = f"--{boundary}--\r\n".encode("ascii")
-    return Part((f'Content-Type: multipart/{kind};\r\n boundary="{boundary}"',), body + end)
+    return MimePart((f'Content-Type: multipart/{kind};\r\n boundary="{boundary}"',), body + end)
 
 
 def _filename(name: str) -> str:
@@ -78,7 +78,7 @@ def _filename(name: str) -> str:
     if _PLAIN_NAME.match(name):
         return f' filename="{name}"'
     units = re.findall(r"%..|.", quote(name, safe=""))
-    pieces = ["".join(units[at : at + _PIECE]) for at in range(0, len(units), _PIECE)]
+    pieces = ["".join(units[at : at + _CHUNK]) for at in range(0, len(units), _CHUNK)]
     start = "utf-8''"
     if len(pieces) == 1:
         return f"\r\n filename*={start}{pieces[0]}"
@@ -87,21 +87,21 @@ def _filename(name: str) -> str:
     )
 
 
-MOST_RECIPIENTS = 100
+MAX_RECIPIENTS = 100
 """In to, cc and bcc together: what every server takes at a time (RFC 5321, section 4.5.3.1.8)."""
 
-MOST_BYTES = 3 * 1024 * 1024
+MAX_MAIL_BYTES = 3 * 1024 * 1024
 """Of a whole mail as it is sent, where attachments are a third larger than as files."""
 
-MOST_ATTACHMENTS = 20
+MAX_ATTACHMENTS = 20
 
-LONGEST_FILENAME = 150
+MAX_FILENAME = 150
 """Characters."""
 
 _TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,60}\Z", re.IGNORECASE)
 
 
-class Letter(NamedTuple):
+class MailMessage(NamedTuple):
     """What a relay is handed."""
 
     sender: str
@@ -112,40 +112,40 @@ class Letter(NamedTuple):
     """Header and body (RFC 5322), 7-bit, with CRLF."""
 
 
-def letter(
+def mail_message(
     delivery: Delivery, params: Mapping[str, Any], sender: str, sender_name: str | None
-) -> Letter:
+) -> MailMessage:
     """Write it; Permanent, naming the field, where it cannot be one."""
-    given = {field: list(_mailboxes(params, field)) for field in ("to", "cc", "bcc", "reply_to")}
+    given = {field: list(_addresses(params, field)) for field in ("to", "cc", "bcc", "reply_to")}
     recipients = tuple(dict.fromkeys([*given["to"], *given["cc"], *given["bcc"]]))
-    if not 0 < len(recipients) <= MOST_RECIPIENTS:
-        raise Permanent(f"a mail has 1 to {MOST_RECIPIENTS} recipients")
-    origin = fields.mailbox(sender, "sender")
-    message_id = f"<{_mark(delivery)}@{origin.rpartition('@')[2]}>"
+    if not 0 < len(recipients) <= MAX_RECIPIENTS:
+        raise Permanent(f"a mail has 1 to {MAX_RECIPIENTS} recipients")
+    origin = fields.parse_address(sender, "sender")
+    message_id = f"<{_delivery_hash(delivery)}@{origin.rpartition('@')[2]}>"
     head = [
         ("Date", fields.date(delivery.at)),
         ("Message-ID", message_id),
-        ("From", fields.named(sender_name, origin, "sender_name")),
+        ("From", fields.display_name(sender_name, origin, "sender_name")),
         *(
-            (name, fields.listed(given[field]))
+            (name, fields.address_list(given[field]))
             for name, field in (("To", "to"), ("Cc", "cc"), ("Reply-To", "reply_to"))
             if given[field]
         ),
         ("Subject", fields.text(params["subject"], "subject")),
-        *fields.further(params.get("headers") or {}),
+        *fields.extra_headers(params.get("headers") or {}),
     ]
-    content = fields.block(head) + _body(delivery, params)
-    if len(content) > MOST_BYTES:
-        raise Permanent(f"the mail is larger than {MOST_BYTES} bytes")
-    return Letter(origin, recipients, message_id, content)
+    content = fields.header_block(head) + _body(delivery, params)
+    if len(content) > MAX_MAIL_BYTES:
+        raise Permanent(f"the mail is larger than {MAX_MAIL_BYTES} bytes")
+    return MailMessage(origin, recipients, message_id, content)
 
 
-def _mailboxes(params: Mapping[str, Any], field: str) -> Iterator[str]:
+def _addresses(params: Mapping[str, Any], field: str) -> Iterator[str]:
     for at, address in enumerate(params.get(field) or ()):
-        yield fields.mailbox(address, f"{field}[{at}]")
+        yield fields.parse_address(address, f"{field}[{at}]")
 
 
-def _mark(delivery: Delivery) -> str:
+def _delivery_hash(delivery: Delivery) -> str:
     """Names a delivery to the world, and tells nothing of it."""
     return sha256(f"{delivery.tenant}\0{delivery.key}".encode(errors="replace")).hexdigest()[:40]
 
@@ -155,22 +155,22 @@ def _body(delivery: Delivery, params: Mapping[str, Any]) -> bytes:
     texts = [text_part(params["text"], "plain", "text")]
     if params.get("html") is not None:
         texts.append(text_part(params["html"], "html", "html"))
-    mark = _mark(delivery)
+    token = _delivery_hash(delivery)
     files = [_file(each, f"attachments[{at}]") for at, each in enumerate(_attachments(params))]
-    whole = joined("mixed", mark, [joined("alternative", mark, texts), *files])
+    whole = multipart("mixed", token, [multipart("alternative", token, texts), *files])
     return b"MIME-Version: 1.0\r\n" + bytes(whole)
 
 
 def _attachments(params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     found = list(params.get("attachments") or ())
-    if len(found) > MOST_ATTACHMENTS:
-        raise Permanent(f"a mail has at most {MOST_ATTACHMENTS} attachments")
+    if len(found) > MAX_ATTACHMENTS:
+        raise Permanent(f"a mail has at most {MAX_ATTACHMENTS} attachments")
     return found
 
 
-def _file(attachment: Mapping[str, Any], field: str) -> Part:
+def _file(attachment: Mapping[str, Any], field: str) -> MimePart:
     name, kind = attachment["name"], attachment["content_type"]
-    fields.check(name, f"{field}.name", LONGEST_FILENAME)
+    fields.check(name, f"{field}.name", MAX_FILENAME)
     if not name.strip() or "/" in name or "\\" in name:
         raise Permanent(f"{field}.name must be the name of a file, without a path")
     if not _TYPE.match(kind) or kind.lower().startswith(("multipart/", "message/")):

@@ -24,29 +24,29 @@ from obstore.store import S3Store
 from actors.connectors.contract import Delivery, Outer, Permanent, Settings, Transient
 from actors.connectors.outbound.boundary import EgressPolicy
 from actors.connectors.outbound.http import Http, Request, Response, refuse
-from actors.connectors.outbound.targets import Target, web
+from actors.connectors.outbound.targets import Target, parse_url
 
 if TYPE_CHECKING:
     from obstore.store import S3Credential
 
 
-LONGEST = 900
+MAX_KEY_BYTES = 900
 """Bytes of UTF-8, prefix included, of the 1,024 that S3 takes: a URL has to hold them, too."""
 
-_APART = frozenset("\\\u2028\u2029")
+_FORBIDDEN = frozenset("\\\u2028\u2029")
 
 
 def object_key(prefix: str, key: str) -> str:
     """The whole key, composed (NFC), where both are paths of plain parts; Permanent where one is not."""
     whole = f"{_path(prefix, 'prefix')}/{_path(key, 'key')}"
-    if len(whole.encode()) > LONGEST:
-        raise Permanent(f"the key with its prefix is longer than {LONGEST} bytes")
+    if len(whole.encode()) > MAX_KEY_BYTES:
+        raise Permanent(f"the key with its prefix is longer than {MAX_KEY_BYTES} bytes")
     return whole
 
 
 def _path(text: str, field: str) -> str:
     path = unicodedata.normalize("NFC", text)
-    if any(unicodedata.category(sign) in ("Cc", "Cs") or sign in _APART for sign in path):
+    if any(unicodedata.category(sign) in ("Cc", "Cs") or sign in _FORBIDDEN for sign in path):
         raise Permanent(f"{field} holds a control character or a backslash")
     if any(part in ("", ".", "..") for part in path.split("/")):
         raise Permanent(
@@ -55,13 +55,13 @@ def _path(text: str, field: str) -> str:
     return path
 
 
-MOST_BYTES = 2 * 1024 * 1024
+MAX_OBJECT_BYTES = 2 * 1024 * 1024
 """Of one object: as base64 it still fits a row of a tenant's database."""
 
-LONGEST_LINK = 7 * 24 * 3600
+MAX_LINK_SECONDS = 7 * 24 * 3600
 """Seconds, the most that the signature allows."""
 
-OWN_SECONDS = 300
+REQUEST_SECONDS = 300
 """For which a request of our own is signed: clocks differ."""
 
 METHODS = {"put": "PUT", "get": "GET", "remove": "DELETE"}
@@ -105,15 +105,18 @@ class StorageConnector:
     async def exchange(self, delivery: Delivery, outer: Outer, settings: Settings) -> Outer:
         """Sign, and for all but a link send. Each of these can be done twice with the same effect."""
         if delivery.operation == "link":
-            url = await _signed(settings, outer, outer["seconds"])
+            url = await _signed_url(settings, outer, outer["seconds"])
             return {"url": url, "expires_at": time.time() + outer["seconds"]}
-        url = await _signed(settings, outer, OWN_SECONDS)
+        url = await _signed_url(settings, outer, REQUEST_SECONDS)
         headers = {"content-type": outer["content_type"]} if "content" in outer else {}
         content = base64.b64decode(outer.get("content", ""))
-        request = Request(outer["method"], url, headers, content, MOST_BYTES)
+        request = Request(outer["method"], url, headers, content, MAX_OBJECT_BYTES)
         response = await self._http.exchange(request, delivery, settings.timeout)
-        _refuse(web(url)[1].host, response)
-        return {"bytes": len(response.body or content), **_described(response, delivery.operation)}
+        _refuse(parse_url(url)[1].host, response)
+        return {
+            "bytes": len(response.body or content),
+            **_object_fields(response, delivery.operation),
+        }
 
     def inner(self, delivery: Delivery, response: Outer) -> dict[str, Any]:
         """Without what the operation does not tell."""
@@ -123,7 +126,7 @@ class StorageConnector:
         """Nothing is held open."""
 
 
-async def _signed(known: Any, outer: Outer, seconds: int) -> str:
+async def _signed_url(known: Any, outer: Outer, seconds: int) -> str:
     """The URL that does this for so many seconds; a secret, as whoever has it can do it."""
     endpoint, target = _endpoint(known)
     try:
@@ -139,7 +142,7 @@ async def _signed(known: Any, outer: Outer, seconds: int) -> str:
 
 
 def _endpoint(known: Any) -> tuple[str, Target]:
-    url, target = web(known.endpoint)
+    url, target = parse_url(known.endpoint)
     if url.query or url.fragment or url.path.strip("/"):
         raise Permanent("the endpoint is a URL without a path, such as https://s3.example.com")
     return f"{url.scheme}://{url.netloc.decode('ascii')}", target
@@ -175,12 +178,12 @@ def _refuse(host: str, response: Response) -> None:
     said = f"{host} ({named[1].decode()})" if named else host
     refuse(said, response, time.time())
     if response.ending == "cut":
-        raise Permanent(f"the object is larger than {MOST_BYTES} bytes")
+        raise Permanent(f"the object is larger than {MAX_OBJECT_BYTES} bytes")
     if response.ending == "lost":
         raise Transient(f"{host} closed the connection before all had come")
 
 
-def _described(response: Response, operation: str) -> dict[str, Any]:
+def _object_fields(response: Response, operation: str) -> dict[str, Any]:
     described = {"etag": response.headers.get("etag", "")[:200]}
     if operation != "get":
         return described
@@ -196,8 +199,8 @@ def _content(params: Mapping[str, Any]) -> bytes:
         content = text.encode() if text is not None else base64.b64decode(encoded, validate=True)
     except (UnicodeError, binascii.Error, ValueError):
         raise Permanent("content is not base64, or text is not UTF-8") from None
-    if len(content) > MOST_BYTES:
-        raise Permanent(f"the object is larger than {MOST_BYTES} bytes")
+    if len(content) > MAX_OBJECT_BYTES:
+        raise Permanent(f"the object is larger than {MAX_OBJECT_BYTES} bytes")
     return bytes(content)
 
 
@@ -211,6 +214,6 @@ def _content_type(params: Mapping[str, Any]) -> str:
 
 def _seconds(params: Mapping[str, Any]) -> int:
     seconds = int(params.get("seconds", 900))
-    if not 0 < seconds <= LONGEST_LINK or params.get("method", "GET") not in ("GET", "PUT"):
-        raise Permanent(f"a link is for GET or PUT, and for 1 to {LONGEST_LINK} seconds")
+    if not 0 < seconds <= MAX_LINK_SECONDS or params.get("method", "GET") not in ("GET", "PUT"):
+        raise Permanent(f"a link is for GET or PUT, and for 1 to {MAX_LINK_SECONDS} seconds")
     return seconds

@@ -21,20 +21,20 @@ from standardwebhooks import Webhook
 from actors.connectors.contract import Delivery, Outer, Permanent, Settings
 from actors.connectors.outbound.boundary import EgressPolicy
 from actors.connectors.outbound.http import Http, Request, Response, refuse
-from actors.connectors.outbound.targets import web
+from actors.connectors.outbound.targets import parse_url
 from actors.host.clocks import rfc3339
 from transport.fit import fit_text
 
-MOST_PAYLOAD = 256 * 1024
+MAX_PAYLOAD = 256 * 1024
 """Bytes of JSON that are sent; the specification recommends less than 20 KB."""
 
-MOST_ANSWER = 4096
+MAX_RESPONSE = 4096
 """Bytes of the answer that are kept."""
 
-KEPT = ("content-type", "x-request-id")
+KEPT_HEADERS = ("content-type", "x-request-id")
 """Headers of the answer that are kept, at most LONGEST_HEADER characters of each."""
 
-LONGEST_HEADER = 200
+MAX_HEADER = 200
 
 SECRET_START = "whsec_"  # noqa: S105 - what every secret begins with, and no secret
 SECRET_BYTES = range(24, 65)
@@ -65,23 +65,23 @@ class WebhookConnector:
         url = params.get("url")
         if url is None and settings.url is None:
             raise Permanent("there is no url, neither in the params nor in the settings")
-        web(url or settings.url)
+        parse_url(url or settings.url)
         when = rfc3339(delivery.at, "auto")
         event = {"type": params["type"], "timestamp": when, "data": params.get("payload") or {}}
         body = _json(event)
-        if len(body.encode()) > MOST_PAYLOAD:
-            raise Permanent(f"the event is larger than {MOST_PAYLOAD} bytes as JSON")
+        if len(body.encode()) > MAX_PAYLOAD:
+            raise Permanent(f"the event is larger than {MAX_PAYLOAD} bytes as JSON")
         return {"url": url, "id": _id(delivery.key), "body": body}
 
     async def exchange(self, delivery: Delivery, outer: Outer, settings: Settings) -> Outer:
         """Sign, post, and read what fits of the answer. What was accepted is accepted, read whole or not."""
-        headers = signed(outer["id"], outer["body"], settings.secrets, time.time())
+        headers = signed_headers(outer["id"], outer["body"], settings.secrets, time.time())
         url = outer["url"] or settings.url
         if url is None:
             raise Permanent("the settings have no url any more")
-        request = Request("POST", url, headers, outer["body"].encode(), MOST_ANSWER)
+        request = Request("POST", url, headers, outer["body"].encode(), MAX_RESPONSE)
         response = await self._http.exchange(request, delivery, settings.timeout)
-        host = web(url)[1].host
+        host = parse_url(url)[1].host
         if response.status == GONE:
             raise Permanent(f"{host} answered {GONE}: it wants no events any more")
         refuse(host, response, time.time())
@@ -96,7 +96,7 @@ class WebhookConnector:
         """Nothing is held open."""
 
 
-def signed(message_id: str, body: str, secrets: list[str], now: float) -> dict[str, str]:
+def signed_headers(message_id: str, body: str, secrets: list[str], now: float) -> dict[str, str]:
     """The headers of an attempt made now: a signature for each secret. Permanent where one is none."""
     moment = datetime.fromtimestamp(int(now), UTC)
     signatures = [Webhook(_key(secret)).sign(message_id, moment, body) for secret in secrets]
@@ -135,10 +135,10 @@ def _json(event: dict[str, Any]) -> str:
 
 
 def _outer_response(response: Response) -> Outer:
-    kept = {name: response.headers.get(name) for name in KEPT}
+    kept = {name: response.headers.get(name) for name in KEPT_HEADERS}
     return {
         "status": response.status,
-        "headers": {name: value[:LONGEST_HEADER] for name, value in kept.items() if value},
+        "headers": {name: value[:MAX_HEADER] for name, value in kept.items() if value},
         "body": base64.b64encode(response.body).decode(),
         "truncated": response.ending != "whole",
     }

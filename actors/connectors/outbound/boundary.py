@@ -35,23 +35,25 @@ async def resolve_by_system(name: str) -> Sequence[str]:
     """The addresses of a name, in the system's order; OSError, UnicodeError."""
     loop = asyncio.get_running_loop()
     found: asyncio.Future[Sequence[str]] = loop.create_future()
-    work = partial(_look, name, loop, found)
+    work = partial(_resolve_in_thread, name, loop, found)
     threading.Thread(target=work, name=f"resolves {name}", daemon=True).start()
     return await found
 
 
-def _look(name: str, loop: asyncio.AbstractEventLoop, found: asyncio.Future[Sequence[str]]) -> None:
+def _resolve_in_thread(
+    name: str, loop: asyncio.AbstractEventLoop, found: asyncio.Future[Sequence[str]]
+) -> None:
     try:
         places = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        answer = partial(_settle, found, error)
+        answer = partial(_complete, found, error)
     else:
-        answer = partial(_settle, found, [str(place[0]) for *_, place in places])
+        answer = partial(_complete, found, [str(place[0]) for *_, place in places])
     with suppress(RuntimeError):  # the loop has ended meanwhile
         loop.call_soon_threadsafe(answer)
 
 
-def _settle(found: asyncio.Future[Sequence[str]], answer: Sequence[str] | Exception) -> None:
+def _complete(found: asyncio.Future[Sequence[str]], answer: Sequence[str] | Exception) -> None:
     if found.done():  # nobody waits for it any more
         return
     if isinstance(answer, Exception):
@@ -65,18 +67,18 @@ log = structlog.get_logger()
 Resolver = Callable[[str], Awaitable[Sequence[str]]]
 """The addresses of a name, the preferred ones first; OSError where there are none."""
 
-MOST_ADDRESSES = 4
+MAX_ADDRESSES = 4
 """Addresses of one name that are tried, one after the other."""
 
-PUBLIC = ip_address("1.1.1.1")
+ANY_PUBLIC_ADDRESS = ip_address("1.1.1.1")
 """Stands for whatever public address a name may have."""
 
-ADMITTED = (
+ONLY_PUBLIC = (
     "only public ones are reached unless the server's operator admits more (--outward-networks, "
     "TENANTRY_OUTWARD_NETWORKS)"
 )
 
-NOWHERE = (
+UNREACHABLE = (
     "{} has no address that is reached from here: its name cannot be resolved, or leads to none that the "
     "server's operator admits (--outward-networks); the server's log says which"
 )
@@ -94,20 +96,20 @@ class EgressPolicy(NamedTuple):
     resolve: Resolver = resolve_by_system
 
     @classmethod
-    def of(
+    def from_settings(
         cls, networks: Iterable[str] = (), *, plain: bool = False, ca_file: Path | None = None
     ) -> EgressPolicy:
         """From settings: networks as `10.1.0.0/16`. SettingsError names what is none."""
         egress = cls(tuple(_network(text) for text in networks), plain, ca_file)
         try:
-            egress.trust()
+            egress.tls_context()
         except OSError as error:
             raise SettingsError(
                 f"TENANTRY_OUTWARD_CA (--outward-ca): {ca_file}: no certificates (PEM): {error}"
             ) from None
         return egress
 
-    def trust(self) -> ssl.SSLContext:
+    def tls_context(self) -> ssl.SSLContext:
         """Checks certificates and names; TLS 1.2 or newer. Loads files: made once, not for each exchange."""
         context = ssl.create_default_context()
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -123,38 +125,38 @@ class EgressPolicy(NamedTuple):
         of the network inside could be counted. The caller bounds the time.
         """
         if target.address is not None:
-            self.require_open(target.address, target, ports)
+            self.require_allowed(target.address, target, ports)
             return [target.address]
         found = await self._resolved(target.host)
-        open_ones = [each for each in found if self._speciality(each) is None]
+        open_ones = [each for each in found if self._blocked_range(each) is None]
         if not open_ones:
-            what = [f"{each} ({self._speciality(each)})" for each in found[:MOST_ADDRESSES]]
+            what = [f"{each} ({self._blocked_range(each)})" for each in found[:MAX_ADDRESSES]]
             log.warning("a connector's target is refused", host=target.host, addresses=what)
-            raise Transient(NOWHERE.format(target.host))
+            raise Transient(UNREACHABLE.format(target.host))
         reasons = {each: self._refusal(each, target, ports) for each in open_ones}
         reached = [each for each, reason in reasons.items() if reason is None]
         if not reached:
             raise Permanent(f"{target.host} is refused: {next(iter(reasons.values()))}")
-        return reached[:MOST_ADDRESSES]
+        return reached[:MAX_ADDRESSES]
 
     def require_possible(self, target: Target, ports: frozenset[int]) -> None:
         """Return unless no address of the target could ever be open; Permanent. Nothing is resolved."""
         if target.address is not None:
-            self.require_open(target.address, target, ports)
+            self.require_allowed(target.address, target, ports)
         elif not self.networks:
-            why = self._refusal(PUBLIC, target, ports)
+            why = self._refusal(ANY_PUBLIC_ADDRESS, target, ports)
             if why is not None:
                 raise Permanent(f"{target.host} is refused: {why}")
 
-    def require_open(self, address: Address, target: Target, ports: frozenset[int]) -> None:
+    def require_allowed(self, address: Address, target: Target, ports: frozenset[int]) -> None:
         """Return where it may be connected to; Permanent."""
-        what = self._speciality(address)
-        why = None if what is None else f"its address is {what}, and {ADMITTED}"
+        what = self._blocked_range(address)
+        why = None if what is None else f"its address is {what}, and {ONLY_PUBLIC}"
         why = why or self._refusal(address, target, ports)
         if why is not None:
             raise Permanent(f"{target.host} is refused: {why}")
 
-    def _speciality(self, address: Address) -> str | None:
+    def _blocked_range(self, address: Address) -> str | None:
         return refusal(address, self.networks)
 
     def _refusal(self, address: Address, target: Target, ports: frozenset[int]) -> str | None:
@@ -173,7 +175,7 @@ class EgressPolicy(NamedTuple):
             found = []
         if not found:
             log.warning("a connector's target cannot be resolved", host=name)
-            raise Transient(NOWHERE.format(name))
+            raise Transient(UNREACHABLE.format(name))
         return found
 
 

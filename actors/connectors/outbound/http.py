@@ -23,13 +23,13 @@ import httpx2
 
 from actors.connectors.contract import Delivery, Permanent, Transient
 from actors.connectors.outbound.boundary import EgressPolicy, remaining
-from actors.connectors.outbound.targets import WEB_PORTS, Address, Target, web
+from actors.connectors.outbound.targets import WEB_PORTS, Address, Target, parse_url
 from transport.fit import fit_text
 
-LONGEST = 24 * 3600.0
+MAX_RETRY_AFTER = 24 * 3600.0
 """Seconds: who asks for more is asked again after a day."""
 
-MOST_DIGITS = 9
+MAX_DIGITS = 9
 
 
 def retry_after(header: str | None, now: float) -> float | None:
@@ -38,24 +38,24 @@ def retry_after(header: str | None, now: float) -> float | None:
         return None
     text = header.strip()
     if text.isascii() and text.isdigit():
-        return min(float(text[:MOST_DIGITS]), LONGEST)
+        return min(float(text[:MAX_DIGITS]), MAX_RETRY_AFTER)
     try:
         date = parsedate_to_datetime(text)
         at = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
-    return min(max(at - now, 0.0), LONGEST)
+    return min(max(at - now, 0.0), MAX_RETRY_AFTER)
 
 
-AGENT = "Tenantry"
+USER_AGENT = "Tenantry"
 """What we call ourselves, without a version."""
 
-BEGUN = "http11.send_request_headers.started"
+REQUEST_STARTED = "http11.send_request_headers.started"
 """The event of httpcore after which the peer may have got the request."""
 
 Ending = Literal["whole", "cut", "lost"]
 
-BUSY = frozenset({408, 425, 429})
+RETRYABLE = frozenset({408, 425, 429})
 """Statuses below 500 that ask to try again."""
 
 
@@ -66,7 +66,7 @@ class Request(NamedTuple):
     url: str
     headers: Mapping[str, str] = {}
     body: bytes = b""
-    most_bytes: int = 65536
+    max_bytes: int = 65536
     """Bytes of the response's body that are read; of the rest nothing is."""
 
 
@@ -86,11 +86,11 @@ class Http:
 
     def __init__(self, egress: EgressPolicy) -> None:
         self._egress = egress
-        self._trust: ssl.SSLContext | None = None
+        self._tls_context: ssl.SSLContext | None = None
 
     def check(self, url: str) -> None:
         """Return unless the URL can never be reached; Permanent."""
-        self._egress.require_possible(web(url)[1], WEB_PORTS)
+        self._egress.require_possible(parse_url(url)[1], WEB_PORTS)
 
     async def exchange(self, request: Request, delivery: Delivery, seconds: float) -> Response:
         """Send and wait, in all at most so many seconds and not past the deadline.
@@ -98,31 +98,31 @@ class Http:
         Permanent where the target is refused. Transient where no status came back; it says whether the
         request may have arrived. A status is a response, whichever it is.
         """
-        url, target = web(request.url)
+        url, target = parse_url(request.url)
         attempt = _Attempt(url, target, request)
         try:
             async with asyncio.timeout(remaining(delivery, seconds)):
                 return await self._first_reached(attempt)
         except TimeoutError:
-            return attempt.ended("did not answer in time")
+            return attempt.response("did not answer in time")
 
     async def _first_reached(self, attempt: _Attempt) -> Response:
         addresses = await self._egress.addresses(attempt.target, WEB_PORTS)
         for address in addresses:
             try:
-                await attempt.at(address, self._context())
+                await attempt.send_to(address, self._context())
             except httpx2.ConnectError as error:
-                attempt.note(error)
+                attempt.record_error(error)
             except (httpx2.HTTPError, OSError, ValueError):
-                return attempt.ended("closed the connection or did not speak HTTP")
+                return attempt.response("closed the connection or did not speak HTTP")
             else:
-                return attempt.ended("")
-        return attempt.ended(attempt.trouble)
+                return attempt.response("")
+        return attempt.response(attempt.problem)
 
     def _context(self) -> ssl.SSLContext:
-        if self._trust is None:
-            self._trust = self._egress.trust()
-        return self._trust
+        if self._tls_context is None:
+            self._tls_context = self._egress.tls_context()
+        return self._tls_context
 
 
 class _Attempt:
@@ -130,7 +130,7 @@ class _Attempt:
 
     def __init__(self, url: httpx2.URL, target: Target, request: Request) -> None:
         self.target = target
-        self.trouble = "cannot be reached"
+        self.problem = "cannot be reached"
         self._url = url
         self._request = request
         self._begun = False
@@ -138,7 +138,7 @@ class _Attempt:
         self._body = bytearray()
         self._ending: Ending = "lost"
 
-    async def at(self, address: Address, trust: ssl.SSLContext) -> None:
+    async def send_to(self, address: Address, trust: ssl.SSLContext) -> None:
         """Send it to this address and read the response, as much of it as is wanted."""
         request = httpx2.Request(
             self._request.method,
@@ -154,12 +154,12 @@ class _Attempt:
             finally:
                 await self._head.aclose()
 
-    def note(self, error: httpx2.ConnectError) -> None:
+    def record_error(self, error: httpx2.ConnectError) -> None:
         """Remember why an address could not be reached."""
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            self.trouble = "has no certificate for that name that is trusted here"
+            self.problem = "has no certificate for that name that is trusted here"
 
-    def ended(self, trouble: str) -> Response:
+    def response(self, trouble: str) -> Response:
         """What has come back until now; Transient where that is no status."""
         if self._head is None:
             lost = "; it may have got the request all the same" if self._begun else ""
@@ -171,14 +171,14 @@ class _Attempt:
     async def _read(self, response: httpx2.Response) -> None:
         async for piece in response.aiter_raw():
             self._body += piece
-            if len(self._body) > self._request.most_bytes:
-                del self._body[self._request.most_bytes :]
+            if len(self._body) > self._request.max_bytes:
+                del self._body[self._request.max_bytes :]
                 self._ending = "cut"
                 return
         self._ending = "whole"
 
     def _headers(self) -> dict[str, str]:
-        own = {"host": self._url.netloc.decode("ascii"), "user-agent": AGENT, "accept": "*/*"}
+        own = {"host": self._url.netloc.decode("ascii"), "user-agent": USER_AGENT, "accept": "*/*"}
         return {
             **own,
             "accept-encoding": "identity",
@@ -187,7 +187,7 @@ class _Attempt:
         }
 
     async def _trace(self, event: str, _: Mapping[str, Any]) -> None:
-        self._begun = self._begun or event == BEGUN
+        self._begun = self._begun or event == REQUEST_STARTED
 
 
 def refuse(host: str, response: Response, now: float) -> None:
@@ -196,7 +196,7 @@ def refuse(host: str, response: Response, now: float) -> None:
     if 200 <= status < 300:
         return
     said = f"{host} answered {status}"
-    if status in BUSY or status >= 500:
+    if status in RETRYABLE or status >= 500:
         raise Transient(said, retry_after(response.headers.get("retry-after"), now))
     if 300 <= status < 400:
         raise Permanent(f"{said}: redirects are not followed, give the address it moved to")

@@ -95,7 +95,7 @@ EMBEDDED = {
 _EMBEDDED = tuple((IPv6Network(network), after) for network, after in EMBEDDED.items())
 
 
-def speciality(address: Address) -> str | None:
+def special_range(address: Address) -> str | None:
     """What keeps an address from being a public one, to be read after `is`; None where nothing does."""
     for network, what in SPECIAL:
         if address in network:
@@ -107,7 +107,7 @@ def speciality(address: Address) -> str | None:
     return INSIDE if (int(address) >> 32) & 0xFFFFFFFF in ISATAP else None
 
 
-def embedded(address: Address) -> IPv4Address | None:
+def embedded_ipv4(address: Address) -> IPv4Address | None:
     """The IPv4 address that an IPv6 address leads to where it is a well-known form of one."""
     for network, after in _EMBEDDED:
         if address in network:
@@ -122,9 +122,9 @@ def refusal(address: Address, admitted: tuple[Network, ...]) -> str | None:
     public or admitted itself.
     """
     if any(address in network for network in admitted):
-        inner = embedded(address)
+        inner = embedded_ipv4(address)
         return None if inner is None else refusal(inner, admitted)
-    return speciality(address)
+    return special_range(address)
 
 
 MAIL_PORTS = frozenset({25, 465, 587, 2525})
@@ -133,12 +133,12 @@ MAIL_PORTS = frozenset({25, 465, 587, 2525})
 WEB_PORTS = frozenset({80, 443, 8000, 8080, 8443, 9000})
 """Where web servers listen, and S3-compatible ones: on others, other protocols would get our bytes."""
 
-LAST_PORT = 65535
+MAX_PORT = 65535
 
-LONGEST_HOST = 253
+MAX_HOST = 253
 """Characters of a name (RFC 1035)."""
 
-LONGEST_URL = 2000
+MAX_URL = 2000
 """Characters, which every server takes."""
 
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
@@ -169,7 +169,7 @@ def host_of(text: str) -> str:
         name = _ascii(name)
     if _address(name) is not None:
         return name
-    if len(name) > LONGEST_HOST or not _NAME.match(name):
+    if len(name) > MAX_HOST or not _NAME.match(name):
         raise Permanent("the host is not a name or an address as they are written")
     if _NUMBER.match(name.rpartition(".")[2]):
         raise Permanent(
@@ -178,12 +178,12 @@ def host_of(text: str) -> str:
     return name
 
 
-def relay(host: str, port: int, *, encrypted: bool) -> Target:
+def parse_host(host: str, port: int, *, encrypted: bool) -> Target:
     """An SMTP server."""
     return Target(host_of(host), port, encrypted)
 
 
-def web(text: str) -> tuple[httpx2.URL, Target]:
+def parse_url(text: str) -> tuple[httpx2.URL, Target]:
     """A URL, and where it leads; Permanent where it is not a plain one of http or https."""
     url = _url(text)
     if url.scheme not in ("https", "http"):
@@ -193,16 +193,14 @@ def web(text: str) -> tuple[httpx2.URL, Target]:
     host = host_of(url.raw_host.decode("ascii").strip("[]"))
     encrypted = url.scheme == "https"
     port = url.port or (443 if encrypted else 80)
-    if port > LAST_PORT:
-        raise Permanent(f"the URL has a port above {LAST_PORT}")
+    if port > MAX_PORT:
+        raise Permanent(f"the URL has a port above {MAX_PORT}")
     return url, Target(host, port, encrypted)
 
 
 def _url(text: str) -> httpx2.URL:
-    if len(text) > LONGEST_URL or any(sign <= " " or sign in "\\\x7f" for sign in text):
-        raise Permanent(
-            f"the URL is longer than {LONGEST_URL} characters, or holds what no URL holds"
-        )
+    if len(text) > MAX_URL or any(sign <= " " or sign in "\\\x7f" for sign in text):
+        raise Permanent(f"the URL is longer than {MAX_URL} characters, or holds what no URL holds")
     try:
         return httpx2.URL(text)
     except (httpx2.InvalidURL, ValueError, TypeError):

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 INDEX = read_index(Path(__file__).parents[3] / "registry.toml")
 
-LOOPBACK = EgressPolicy.of(["127.0.0.0/8"])
+LOOPBACK = EgressPolicy.from_settings(["127.0.0.0/8"])
 """Admits this machine, which is where the peers of tests are."""
 
 AT = 1_764_000_000.5

@@ -16,7 +16,7 @@ import pytest
 
 from actors.connectors.contract import Connector, Permanent, Transient
 from actors.connectors.mail import MailConnector
-from actors.connectors.outbound.http import LONGEST
+from actors.connectors.outbound.http import MAX_RETRY_AFTER
 from actors.connectors.storage import StorageConnector
 from actors.connectors.webhook import WebhookConnector
 from tests.actors.connectors.deliveries import LOOPBACK, deliver, delivery
@@ -268,7 +268,7 @@ async def outcome(
     except (Transient, Permanent) as problem:
         asked = getattr(problem, "retry_after_s", None) or 0.0
         encode({"message": str(problem), "seconds": asked}, "msgpack")
-        return type(problem).__name__ if 0 <= asked <= LONGEST else f"asks for {asked} s"
+        return type(problem).__name__ if 0 <= asked <= MAX_RETRY_AFTER else f"asks for {asked} s"
     encode(result, "msgpack")
     return "done"
 

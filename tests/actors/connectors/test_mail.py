@@ -175,7 +175,7 @@ def test_plain_connections_stay_on_this_machine() -> None:
 
     async def main() -> None:
         resolve = names({"relay.example": ["10.0.0.1"]})
-        egress = EgressPolicy.of(["10.0.0.0/8"])._replace(resolve=resolve)
+        egress = EgressPolicy.from_settings(["10.0.0.0/8"])._replace(resolve=resolve)
         async with post_office() as office:
             with pytest.raises(Permanent, match="without TLS only this machine"):
                 await send(office, egress=egress, host="relay.example")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from actors.connectors import mail_headers
 from actors.connectors.contract import Delivery, Permanent
-from actors.connectors.mime import Letter, letter
+from actors.connectors.mime import MailMessage, mail_message
 
 DELIVERY = Delivery("send", "acme", "k-1", 1_764_000_000.5, 0.0, "0123abcd")
 
@@ -42,7 +42,7 @@ HOSTILE = st.lists(
 ).map("".join)
 
 
-def written(**change: Any) -> Letter | None:
+def written(**change: Any) -> MailMessage | None:
     """A letter with this in it; None where it is refused."""
     params = {
         "to": ["ada@example.com"],
@@ -54,19 +54,19 @@ def written(**change: Any) -> Letter | None:
     }
     name = params.pop("sender_name", None)
     try:
-        return letter(DELIVERY, params, params.pop("sender", "desk@acme.example"), name)
+        return mail_message(DELIVERY, params, params.pop("sender", "desk@acme.example"), name)
     except Permanent:
         return None
 
 
-def read(found: Letter) -> EmailMessage:
+def read(found: MailMessage) -> EmailMessage:
     """As a mail reader does."""
     message = message_from_bytes(found.content, policy=policy.default)
     assert isinstance(message, EmailMessage)
     return message
 
 
-def assert_nobody_else_gets_it(found: Letter) -> None:
+def assert_nobody_else_gets_it(found: MailMessage) -> None:
     """Every line is one of the header's own, and the recipients are those that were given."""
     assert found.recipients == ("ada@example.com", "bob@example.com")
     head = found.content.partition(b"\r\n\r\n")[0]
@@ -121,10 +121,10 @@ def test_an_address_is_an_address(text: str) -> None:
             assert_nobody_else_gets_it(found)
             header = read(found)["reply-to" if field == "reply_to" else "from"]
             (address,) = header.addresses
-            assert address.addr_spec == mail_headers.mailbox(text, field)
+            assert address.addr_spec == mail_headers.parse_address(text, field)
     found = written(bcc=[text])
     if found is not None:
-        assert found.recipients[2:] == (mail_headers.mailbox(text, "bcc"),)
+        assert found.recipients[2:] == (mail_headers.parse_address(text, "bcc"),)
 
 
 @given(HOSTILE, HOSTILE)

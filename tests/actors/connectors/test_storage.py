@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.connectors.contract import Permanent, Transient
-from actors.connectors.storage import LONGEST, MOST_BYTES, StorageConnector, object_key
+from actors.connectors.storage import MAX_KEY_BYTES, MAX_OBJECT_BYTES, StorageConnector, object_key
 from tests.actors.connectors.bucket import KEYS, bucket, stored
 from tests.actors.connectors.deliveries import LOOPBACK, deliver, delivery, run
 from tests.actors.connectors.web_peer import OK, endlessly, saying, status, web_peer
@@ -87,7 +87,7 @@ def test_a_link_opens_one_object_for_a_while(settings: dict[str, Any]) -> None:
 def test_what_is_too_large_is_refused(settings: dict[str, Any]) -> None:
     """On the way out before it is sent; on the way in while it comes."""
     with pytest.raises(Permanent, match="larger than"):
-        do(settings, "put", key="large", text="x" * (MOST_BYTES + 1))
+        do(settings, "put", key="large", text="x" * (MAX_OBJECT_BYTES + 1))
 
     async def main() -> None:
         async with web_peer(endlessly) as peer:
@@ -225,7 +225,7 @@ def test_what_is_signed_is_what_is_sent(key: str) -> None:
     assert sent == link.removeprefix("https://s3.example")
 
 
-ELSEWHERE = ["", "/a", "a/", "a//b", "../a", "a/../b", "./a", "a\0", "a\\b", "x" * LONGEST]
+ELSEWHERE = ["", "/a", "a/", "a//b", "../a", "a/../b", "./a", "a\0", "a\\b", "x" * MAX_KEY_BYTES]
 
 
 @pytest.mark.parametrize("key", ELSEWHERE)

@@ -14,8 +14,8 @@ from standardwebhooks import Webhook
 
 from actors.connectors.contract import ConnectorProblem, Permanent, Transient
 from actors.connectors.outbound.boundary import EgressPolicy
-from actors.connectors.outbound.http import LONGEST, retry_after
-from actors.connectors.webhook import MOST_ANSWER, WebhookConnector
+from actors.connectors.outbound.http import MAX_RETRY_AFTER, retry_after
+from actors.connectors.webhook import MAX_RESPONSE, WebhookConnector
 from tests.actors.connectors.authority import Authority
 from tests.actors.connectors.deliveries import LOOPBACK, deliver, delivery, known, names, run
 from tests.actors.connectors.web_peer import (
@@ -133,10 +133,10 @@ def test_how_long_to_wait_is_read_in_both_forms(line: str) -> None:
         ("-5", None),
         ("٣", None),
         ("0", 0.0),
-        ("9" * 400, LONGEST),
+        ("9" * 400, MAX_RETRY_AFTER),
         ("Thu, 01 Jan 1970 00:00:10 GMT", 10.0),
         ("Wed, 31 Dec 1969 23:59:00 GMT", 0.0),
-        ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", MAX_RETRY_AFTER),
         ("Fri, 99 Dec 2999 23:59:59 GMT", None),
     ],
 )
@@ -183,7 +183,7 @@ def test_an_endless_answer_is_cut_while_it_comes() -> None:
         async with web_peer(endlessly) as peer:
             result = await post(peer)
         assert result["truncated"]
-        assert result["body"] == "x" * MOST_ANSWER
+        assert result["body"] == "x" * MAX_RESPONSE
 
     run(main())
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.connectors.outbound.targets import Address, embedded, refusal, speciality
+from actors.connectors.outbound.targets import Address, embedded_ipv4, refusal, special_range
 
 NOT_PUBLIC = {
     "0.0.0.0": "unspecified",
@@ -64,7 +64,7 @@ PUBLIC = [
 @pytest.mark.parametrize(("text", "what"), NOT_PUBLIC.items())
 def test_what_is_not_public_says_what_it_is(text: str, what: str) -> None:
     """In the words that a refusal has."""
-    assert speciality(ip_address(text)) == what
+    assert special_range(ip_address(text)) == what
 
 
 @pytest.mark.parametrize("text", PUBLIC)
@@ -76,7 +76,7 @@ def test_what_is_public_is_let_through(text: str) -> None:
 @given(st.one_of(st.ip_addresses(), st.ip_addresses(network=ip_network("2000::/3"))))
 def test_nothing_is_let_through_that_python_knows_not_to_be_public(address: Address) -> None:
     """Its table is another reading of the same registries."""
-    if speciality(address) is None:
+    if special_range(address) is None:
         assert address.is_global
         special = ("multicast", "reserved", "loopback", "private", "link_local", "unspecified")
         assert [what for what in special if getattr(address, f"is_{what}")] == []
@@ -89,12 +89,12 @@ def test_an_address_within_another_is_found_and_refused(inner: IPv4Address) -> N
     """In each well-known form; admitting the form does not admit what it leads to."""
     forms = ("::ffff:{}", "64:ff9b::{}")
     for outer in [ip_address(form.format(inner)) for form in forms]:
-        assert embedded(outer) == inner
+        assert embedded_ipv4(outer) == inner
         assert refusal(outer, ()) is not None
         admitted = (ip_network("::ffff:0:0/96"), ip_network("64:ff9b::/96"))
-        assert refusal(outer, admitted) == speciality(inner)
+        assert refusal(outer, admitted) == special_range(inner)
     six_to_four = IPv6Address((0x2002 << 112) | (int(inner) << 80) | 1)
-    assert embedded(six_to_four) == inner
+    assert embedded_ipv4(six_to_four) == inner
 
 
 def test_an_operator_admits_networks_and_only_these() -> None:

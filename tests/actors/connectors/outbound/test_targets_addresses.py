@@ -12,7 +12,14 @@ from structlog.testing import capture_logs
 
 from actors.connectors.contract import Permanent, Transient
 from actors.connectors.outbound.boundary import EgressPolicy
-from actors.connectors.outbound.targets import MAIL_PORTS, WEB_PORTS, Target, host_of, relay, web
+from actors.connectors.outbound.targets import (
+    MAIL_PORTS,
+    WEB_PORTS,
+    Target,
+    host_of,
+    parse_host,
+    parse_url,
+)
 from actors.errors import SettingsError
 from tests.actors.connectors.deliveries import names, run
 
@@ -63,7 +70,7 @@ def addresses(target: Target, egress: EgressPolicy, ports: frozenset[int] = WEB_
 def test_urls_that_can_be_read_in_two_ways_are_refused(url: str) -> None:
     """Odd schemes, users, numbers for addresses, half an address, line breaks."""
     with pytest.raises(Permanent):
-        web(url)
+        parse_url(url)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +85,7 @@ def test_urls_that_can_be_read_in_two_ways_are_refused(url: str) -> None:
 )
 def test_plain_urls_are_read(url: str, target: Target) -> None:
     """The host in its one spelling."""
-    assert web(url)[1] == target
+    assert parse_url(url)[1] == target
 
 
 @given(st.text(max_size=40))
@@ -102,12 +109,17 @@ def test_addresses_in_disguise_are_seen(text: str) -> None:
 
 def test_names_are_judged_by_their_addresses() -> None:
     """Those that may be reached are; the others are passed over, or refused where there are no more."""
-    assert addresses(web("https://out.example")[1], EgressPolicy()) == ["1.1.1.1", "2606:4700::1"]
-    assert addresses(web("https://in.example")[1], EgressPolicy.of(["10.0.0.0/24"])) == ["10.0.0.1"]
+    assert addresses(parse_url("https://out.example")[1], EgressPolicy()) == [
+        "1.1.1.1",
+        "2606:4700::1",
+    ]
+    assert addresses(
+        parse_url("https://in.example")[1], EgressPolicy.from_settings(["10.0.0.0/24"])
+    ) == ["10.0.0.1"]
     with pytest.raises(
         Permanent, match=r"its address is private, and only public ones .*--outward"
     ):
-        addresses(web("https://10.0.0.1")[1], EgressPolicy())
+        addresses(parse_url("https://10.0.0.1")[1], EgressPolicy())
 
 
 @pytest.mark.parametrize("port", [443, 6379])
@@ -117,7 +129,7 @@ def test_a_tenant_is_not_told_which_names_there_are_inside(port: int) -> None:
     with capture_logs() as lines:
         for host in ("in.example", "nowhere.example"):
             with pytest.raises(Transient) as caught:
-                addresses(web(f"https://{host}:{port}")[1], EgressPolicy())
+                addresses(parse_url(f"https://{host}:{port}")[1], EgressPolicy())
             told.append(str(caught.value).replace(host, "HOST"))
     assert told[0] == told[1]
     assert "has no address that is reached from here" in told[0]
@@ -128,25 +140,29 @@ def test_a_tenant_is_not_told_which_names_there_are_inside(port: int) -> None:
 def test_ports_are_those_of_the_protocol_but_in_admitted_networks() -> None:
     """Elsewhere our bytes would reach a protocol that they are not meant for."""
     with pytest.raises(Permanent, match="port 6379 is none of 80, 443"):
-        addresses(web("https://out.example:6379")[1], EgressPolicy())
+        addresses(parse_url("https://out.example:6379")[1], EgressPolicy())
     with pytest.raises(Permanent, match="port 22 is none of 25"):
-        addresses(relay("out.example", 22, encrypted=True), EgressPolicy(), MAIL_PORTS)
-    inside = EgressPolicy.of(["10.0.0.0/24"])
-    assert addresses(web("https://in.example:6379")[1], inside) == ["10.0.0.1"]
+        addresses(parse_host("out.example", 22, encrypted=True), EgressPolicy(), MAIL_PORTS)
+    inside = EgressPolicy.from_settings(["10.0.0.0/24"])
+    assert addresses(parse_url("https://in.example:6379")[1], inside) == ["10.0.0.1"]
 
 
 def test_without_tls_only_this_machine_is_reached() -> None:
     """Unless the operator says otherwise."""
     with pytest.raises(Permanent, match="without TLS"):
-        addresses(web("http://out.example")[1], EgressPolicy())
-    assert addresses(web("http://out.example")[1], EgressPolicy(plain=True))
-    assert addresses(web("http://127.0.0.1")[1], EgressPolicy.of(["127.0.0.0/8"])) == ["127.0.0.1"]
+        addresses(parse_url("http://out.example")[1], EgressPolicy())
+    assert addresses(parse_url("http://out.example")[1], EgressPolicy(plain=True))
+    assert addresses(
+        parse_url("http://127.0.0.1")[1], EgressPolicy.from_settings(["127.0.0.0/8"])
+    ) == ["127.0.0.1"]
 
 
 def test_the_system_resolves_where_nobody_else_does() -> None:
     """A name that every system has."""
-    target = web("http://localhost")[1]
-    found: Any = run(EgressPolicy.of(["127.0.0.0/8", "::1/128"]).addresses(target, WEB_PORTS))
+    target = parse_url("http://localhost")[1]
+    found: Any = run(
+        EgressPolicy.from_settings(["127.0.0.0/8", "::1/128"]).addresses(target, WEB_PORTS)
+    )
     assert found[0].is_loopback
 
 
@@ -154,4 +170,4 @@ def test_the_system_resolves_where_nobody_else_does() -> None:
 def test_a_network_that_is_none_stops_the_server(text: str) -> None:
     """With the way to write one."""
     with pytest.raises(SettingsError, match=r"a network is written"):
-        EgressPolicy.of([text])
+        EgressPolicy.from_settings([text])
