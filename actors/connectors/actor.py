@@ -20,7 +20,7 @@ from actors.connectors.engine.instances import InstancePool, parse_settings, ten
 from actors.connectors.engine.journal import CallJournal
 from actors.connectors.engine.journal_entry import replay
 from actors.connectors.engine.pipeline import CallPipeline
-from actors.connectors.engine.retry import TRY_SECONDS, CircuitBreakers, RetryPolicy, Sleep
+from actors.connectors.engine.retry import ATTEMPT_SECONDS, CircuitBreakers, RetryPolicy, Sleep
 from actors.connectors.outbound.boundary import EgressPolicy
 from actors.errors import (
     ActionError,
@@ -56,7 +56,7 @@ class ConnectorPolicy(NamedTuple):
     breakers: Callable[[], CircuitBreakers] = CircuitBreakers
     sleep: Sleep = asyncio.sleep
     """Waits so many seconds between tries."""
-    try_seconds: float = TRY_SECONDS
+    attempt_seconds: float = ATTEMPT_SECONDS
     hide: frozenset[str] = NO_NAMES
     """Further names of secrets, as actors.log.redaction.folded_names makes them."""
     egress: EgressPolicy = EgressPolicy()
@@ -104,21 +104,21 @@ class ConnectorActor(Actor):
         self._hide = policy.hide
         self._queue = CallQueue(name)
         self._instances = InstancePool(name, policy.egress)
-        retries = RetryPolicy(policy.breakers(), policy.sleep, policy.try_seconds)
+        retries = RetryPolicy(policy.breakers(), policy.sleep, policy.attempt_seconds)
         self._pipeline = CallPipeline(
             name, snapshot, profiles, self._instances, retries, self._hide
         )
         self._table: RoutingTable | None = None
-        self._is_finishing = False
-        self._under_way: dict[asyncio.Task[None], OperationCall] = {}
-        self._errands: set[asyncio.Task[None]] = set()
+        self._is_draining = False
+        self._running: dict[asyncio.Task[None], OperationCall] = {}
+        self._background: set[asyncio.Task[None]] = set()
         self._handlers: dict[type, Callable[[Any], object]] = {
-            CallConnector: self._take,
+            CallConnector: self._call,
             FindCalls: self._find,
             ReplayCall: self._replay,
-            CheckSettings: self._check,
-            Quiesce: self._settle_down,
-            Drain: lambda message: self._run(self._finish(message)),
+            CheckSettings: self._check_settings,
+            Quiesce: self._quiesce,
+            Drain: lambda message: self._run(self._drain(message)),
         }
 
     # Life
@@ -133,8 +133,8 @@ class ConnectorActor(Actor):
 
     def on_failure(self, *_: Any) -> None:
         """Whoever waits hears that it is not known; what was recorded stays to be written."""
-        self._stop_waiting()
-        for task in (*self._under_way, *self._errands):
+        self._cancel_waiting()
+        for task in (*self._running, *self._background):
             task.cancel()
         self._run(self._instances.close())
 
@@ -155,22 +155,22 @@ class ConnectorActor(Actor):
 
     # Calls
 
-    def _take(self, message: CallConnector) -> None:
-        self._heed()
+    def _call(self, message: CallConnector) -> None:
+        self._refresh()
         call = OperationCall(message)
         self._pipeline.describe(call)
-        if self._is_finishing:
+        if self._is_draining:
             self._refuse(call, stopping())
             return
         try:
             self._require_subscribed(message)
-            self._queue.admit(call)
+            self._queue.enqueue(call)
         except (NotSubscribed, ResourceExhausted) as error:
             self._refuse(call, error)
             return
         left = message.deadline - time.monotonic()
-        call.alarm = self.mailbox.loop.call_later(max(left, 0.0), self._expire, call)
-        self._advance()
+        call.timer = self.mailbox.loop.call_later(max(left, 0.0), self._expire, call)
+        self._start_next()
 
     def _require_subscribed(self, message: CallConnector) -> None:
         """Whoever awaits is asked before; what was sent may come after the subscription has ended."""
@@ -180,27 +180,27 @@ class ConnectorActor(Actor):
                 "now; nothing was sent"
             )
 
-    def _advance(self) -> None:
+    def _start_next(self) -> None:
         """Begin what may begin."""
-        self._heed()
+        self._refresh()
         while (call := self._queue.next()) is not None:
             call.begin()
             task = self.mailbox.loop.create_task(self._pipeline.serve(call))
-            self._under_way[task] = call
+            self._running[task] = call
             task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        call = self._under_way.pop(task)
+        call = self._running.pop(task)
         if not call.outcome:  # cancelled before it had begun
             self._pipeline.stop(call)
         self._journal.record(call)
         self._queue.end(call)
         if not self.actor_stopped.is_set():
-            self._advance()
+            self._start_next()
 
     def _expire(self, call: OperationCall) -> None:
-        self._queue.drop(call)
-        waited = f"{call.operate.operation} waited until the request's timeout_ms was over"
+        self._queue.remove(call)
+        waited = f"{call.request.operation} waited until the request's timeout_ms was over"
         self._refuse(call, DeadlineExceeded(f"{waited}; nothing was sent"))
 
     def _refuse(self, call: OperationCall, error: ActionError) -> None:
@@ -209,7 +209,7 @@ class ConnectorActor(Actor):
 
     # Versions
 
-    def _heed(self) -> None:
+    def _refresh(self) -> None:
         """Between two calls: what was served before ends what it has begun."""
         table = self._snapshot.current
         if table is self._table:
@@ -221,9 +221,9 @@ class ConnectorActor(Actor):
         serving = select_healthy(route, "") if route is not None else None
         self._instances.retire(serving and serving.make)
 
-    def _settle_down(self, message: Quiesce) -> None:
-        self._advance()
-        self._instances.settle(message.reply_to)
+    def _quiesce(self, message: Quiesce) -> None:
+        self._start_next()
+        self._instances.wait_closed(message.reply_to)
 
     # The journal
 
@@ -238,25 +238,25 @@ class ConnectorActor(Actor):
         rows = await self._journal.find(wanted)
         if not rows:
             raise NotFound(f"there is no recorded call {message.id!r}; calls are kept for a week")
-        self._heed()
-        route = self._pipeline.served(message.tenant_id)
+        self._refresh()
+        route = self._pipeline.route(message.tenant_id)
         if route.make is None:
             raise FailedPrecondition(f"{self._name} is a dummy here: it transforms nothing")
         settings = tenant_settings(self._profiles, message.tenant_id, self._name).settings
-        with self._instances.lent(route.make) as connector:
+        with self._instances.borrow(route.make) as connector:
             return replay(rows[0], route, connector, settings, self._hide)
 
-    def _check(self, message: CheckSettings) -> None:
+    def _check_settings(self, message: CheckSettings) -> None:
         """As far as that shows without calling anybody."""
-        self._heed()
-        self._run(self._answered(message.reply_to, self._checked(message)))
+        self._refresh()
+        self._run(self._answered(message.reply_to, self._settings_checked(message)))
 
-    async def _checked(self, message: CheckSettings) -> bool:
-        route = self._pipeline.served(message.tenant_id)
+    async def _settings_checked(self, message: CheckSettings) -> bool:
+        route = self._pipeline.route(message.tenant_id)
         if route.make is None:
             return True
         try:
-            with self._instances.lent(route.make) as connector:
+            with self._instances.borrow(route.make) as connector:
                 check = getattr(connector, "check", None)
                 if check is not None:
                     check(parse_settings(message.settings, route.connector.settings))
@@ -274,33 +274,33 @@ class ConnectorActor(Actor):
 
     # Stopping
 
-    async def _finish(self, message: Drain) -> None:
+    async def _drain(self, message: Drain) -> None:
         """Calls that wait are refused, those under way have until then, and the journal has them all."""
-        self._is_finishing = True
-        self._stop_waiting()
-        if self._under_way:
+        self._is_draining = True
+        self._cancel_waiting()
+        if self._running:
             await asyncio.wait(
-                list(self._under_way), timeout=max(message.until - time.monotonic(), 0.0)
+                list(self._running), timeout=max(message.until - time.monotonic(), 0.0)
             )
-        for task in list(self._under_way):
+        for task in list(self._running):
             task.cancel()
-        if self._under_way:
-            await asyncio.wait(list(self._under_way), timeout=1.0)
+        if self._running:
+            await asyncio.wait(list(self._running), timeout=1.0)
         await self._instances.close()
         await self._journal.close()
         resolve(message.reply_to, True)
 
-    def _stop_waiting(self) -> None:
-        for call in self._queue.drop_all():
-            if call.alarm is not None:
-                call.alarm.cancel()
+    def _cancel_waiting(self) -> None:
+        for call in self._queue.drain():
+            if call.timer is not None:
+                call.timer.cancel()
             self._refuse(call, stopping())
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         """In the background; kept, so that it is not collected."""
         task = self.mailbox.loop.create_task(work)
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
 
 def stopping() -> Unavailable:

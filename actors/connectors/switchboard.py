@@ -55,46 +55,42 @@ class Connectors(Mapping[str, Mailbox]):
         self._policy = policy
         self._age = age
         self._built_in = dict(built_in)
-        self._made: dict[str, Mailbox] = {}
+        self._started: dict[str, Mailbox] = {}
 
     def __getitem__(self, name: str) -> Mailbox:
         """KeyError for a connector that the index does not have, and did not have."""
         found = self._built_in.get(name)
         if found is None:  # and not `or`: a mailbox without mail is false
-            found = self._made.get(name)
+            found = self._started.get(name)
         if found is not None:
             return found
         if name not in self._snapshot.current.connectors:
             raise KeyError(name)
-        return self._make(name)
+        return self._start(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter({**self._built_in, **self._made, **self._snapshot.current.connectors})
+        return iter({**self._built_in, **self._started, **self._snapshot.current.connectors})
 
     def __len__(self) -> int:
         return len(list(iter(self)))
 
-    def connect(self, name: str, mailbox: Mailbox) -> None:
+    def register(self, name: str, mailbox: Mailbox) -> None:
         """Let this mailbox answer for the connector from now on, whatever the index says of it."""
         self._built_in[name] = mailbox
 
     def open_journals(self) -> None:
         """Make those that have a journal, so that it is swept although nobody calls."""
         for path in sorted(self._directory.glob("*.db")):
-            self._make(path.stem)
+            self._start(path.stem)
 
     @property
     def awake(self) -> tuple[Mailbox, ...]:
         """Those that have been made."""
-        return tuple(self._made.values())
+        return tuple(self._started.values())
 
     def close(self, until: float) -> None:
         """Have all of them end what is under way, cancelled at `until` (time.monotonic()), and leave."""
-        asked = [
-            (mailbox, _told_to_finish(mailbox, until))
-            for mailbox in self.awake
-            if is_alive(mailbox)
-        ]
+        asked = [(mailbox, _drain(mailbox, until)) for mailbox in self.awake if is_alive(mailbox)]
         limit = max(until, time.monotonic()) + CLOSING_SECONDS
         for mailbox, answer in asked:
             try:
@@ -103,10 +99,10 @@ class Connectors(Mapping[str, Mailbox]):
                 log.error("a connector stopped with work undone", actor=mailbox.name)
             try_stop(mailbox)
 
-    def _make(self, name: str) -> Mailbox:
+    def _start(self, name: str) -> Mailbox:
         """Of two threads that make the same one, one finds it made: nothing has begun in the other's."""
         mailbox = AsyncioMailbox(f"connector {name}", self._supervisor)
-        found = self._made.setdefault(name, mailbox)
+        found = self._started.setdefault(name, mailbox)
         if found is mailbox:
             journal = CallJournal(self._directory / f"{name}.db", self._policy.hide, self._age)
             given: tuple[Any, ...] = (name, self._snapshot, self._profiles, journal, self._policy)
@@ -117,7 +113,7 @@ class Connectors(Mapping[str, Mailbox]):
         return found
 
 
-def _told_to_finish(mailbox: Mailbox, until: float) -> ReplyFuture:
+def _drain(mailbox: Mailbox, until: float) -> ReplyFuture:
     answer = ReplyFuture()
     mailbox.tell(Drain(until, answer))
     return answer

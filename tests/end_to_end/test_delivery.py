@@ -35,7 +35,7 @@ def post(monkeypatch: pytest.MonkeyPatch) -> Watch:
         system: System, name: str, mailbox: Mailbox, start: Callable[[Mailbox], object]
     ) -> None:
         supervise(system, name, mailbox, start)
-        system.connectors.connect("post", made)
+        system.connectors.register("post", made)
 
     monkeypatch.setattr(System, "_supervise", supervised)
     return made

@@ -36,14 +36,14 @@ class Attempt(NamedTuple):
 class OperationCall:
     """Its own task's, and its actor's before that."""
 
-    def __init__(self, operate: CallConnector) -> None:
-        self.operate = operate
+    def __init__(self, request: CallConnector) -> None:
+        self.request = request
         self.at = time.time()
         """When it came in, in seconds since the epoch."""
-        self.came = time.monotonic()
-        self.began: float | None = None
+        self.queued_at = time.monotonic()
+        self.started_at: float | None = None
         """time.monotonic() in seconds; None while it waits for its turn."""
-        self.alarm: asyncio.TimerHandle | None = None
+        self.timer: asyncio.TimerHandle | None = None
         """Goes off at the deadline, while it waits."""
         self.served: Mapping[str, Any] = {"version": 0, "state": "", "reason": ""}
         """version, state and reason of what serves it."""
@@ -60,53 +60,53 @@ class OperationCall:
         self.attempts: list[Attempt] = []
         self.outcome = ""
         self.message: str | None = None
-        self.ended = 0.0
+        self.finished_at = 0.0
         """time.monotonic() in seconds."""
 
     @property
     def tenant_id(self) -> str:
         """Whose it is."""
-        return self.operate.tenant.id
+        return self.request.tenant.id
 
     @property
     def delivery(self) -> Delivery:
         """As the connector's code is told of it."""
-        operate = self.operate
+        request = self.request
         return Delivery(
-            operation=operate.operation.partition(".")[2],
-            tenant=operate.tenant.name,
-            key=operate.key,
-            at=operate.at,
-            deadline=operate.deadline,
-            trace_id=operate.trace_id,
+            operation=request.operation.partition(".")[2],
+            tenant=request.tenant.name,
+            key=request.key,
+            at=request.at,
+            deadline=request.deadline,
+            trace_id=request.trace_id,
         )
 
     @property
-    def party(self) -> str:
+    def breaker_key(self) -> str:
         """Whose service, as it is set now, and which where a call names it: what a breaker is about."""
         named = (self.outer or {}).get("url")
         target = named.partition("//")[2].partition("/")[0] if isinstance(named, str) else ""
         return f"{self.tenant_id} {self.revision} {target.lower()}"
 
-    def is_over(self) -> bool:
+    def is_expired(self) -> bool:
         """Nobody waits for the answer any more."""
-        return time.monotonic() >= self.operate.deadline
+        return time.monotonic() >= self.request.deadline
 
     def begin(self) -> None:
         """It waits no longer."""
-        self.began = time.monotonic()
-        if self.alarm is not None:
-            self.alarm.cancel()
+        self.started_at = time.monotonic()
+        if self.timer is not None:
+            self.timer.cancel()
 
     def succeed(self, result: Mapping[str, Any]) -> None:
         """Answer; the answer comes first, and the journal after it."""
-        self.result, self.outcome, self.ended = result, OK, time.monotonic()
-        resolve(self.operate.reply_to, result)
+        self.result, self.outcome, self.finished_at = result, OK, time.monotonic()
+        resolve(self.request.reply_to, result)
 
     def fail(self, error: BaseException, outcome: str) -> None:
         """Answer with an error that the function gets to see."""
-        self.outcome, self.message, self.ended = outcome, str(error), time.monotonic()
-        resolve_with_error(self.operate.reply_to, error)
+        self.outcome, self.message, self.finished_at = outcome, str(error), time.monotonic()
+        resolve_with_error(self.request.reply_to, error)
 
 
 RETRY_FULL_MS: Final = 1000
@@ -120,7 +120,7 @@ class CallQueue:
         self._name = name
         self.room = room or ConcurrencyLimits()
         """As the index has it now; those that have begun go on where it is smaller than it was."""
-        self._lines: OrderedDict[str, deque[OperationCall]] = OrderedDict()
+        self._by_tenant: OrderedDict[str, deque[OperationCall]] = OrderedDict()
         self._running: Counter[str] = Counter()
         self._waiting = 0
 
@@ -128,23 +128,23 @@ class CallQueue:
         """Of those that wait."""
         return self._waiting
 
-    def admit(self, call: OperationCall) -> None:
+    def enqueue(self, call: OperationCall) -> None:
         """Let it wait; ResourceExhausted where as many do."""
-        line = self._lines.get(call.tenant_id, ())
+        line = self._by_tenant.get(call.tenant_id, ())
         if self._waiting >= self.room.waiting:
             raise self._full(f"{self._waiting} calls wait")
         if len(line) >= self.room.waiting_of_one:
-            raise self._full(f"{len(line)} calls of tenant {call.operate.tenant.name} wait")
-        self._lines.setdefault(call.tenant_id, deque()).append(call)
+            raise self._full(f"{len(line)} calls of tenant {call.request.tenant.name} wait")
+        self._by_tenant.setdefault(call.tenant_id, deque()).append(call)
         self._waiting += 1
 
     def next(self) -> OperationCall | None:
         """The one that begins now; None where none waits or none may."""
         if self._running.total() >= self.room.at_once:
             return None
-        for tenant, line in self._lines.items():
+        for tenant, line in self._by_tenant.items():
             if self._running[tenant] < self.room.of_one:
-                return self._begun(tenant, line)
+                return self._started(tenant, line)
         return None
 
     def end(self, call: OperationCall) -> None:
@@ -153,26 +153,26 @@ class CallQueue:
         if not self._running[call.tenant_id]:
             del self._running[call.tenant_id]
 
-    def drop(self, call: OperationCall) -> None:
+    def remove(self, call: OperationCall) -> None:
         """It waits no longer, and was not begun."""
-        line = self._lines[call.tenant_id]
+        line = self._by_tenant[call.tenant_id]
         line.remove(call)
         self._waiting -= 1
         if not line:
-            del self._lines[call.tenant_id]
+            del self._by_tenant[call.tenant_id]
 
-    def drop_all(self) -> list[OperationCall]:
+    def drain(self) -> list[OperationCall]:
         """None waits any longer; those that did."""
-        calls = [call for line in self._lines.values() for call in line]
-        self._lines.clear()
+        calls = [call for line in self._by_tenant.values() for call in line]
+        self._by_tenant.clear()
         self._waiting = 0
         return calls
 
-    def _begun(self, tenant: str, line: deque[OperationCall]) -> OperationCall:
+    def _started(self, tenant: str, line: deque[OperationCall]) -> OperationCall:
         call = line.popleft()
-        self._lines.move_to_end(tenant)
+        self._by_tenant.move_to_end(tenant)
         if not line:
-            del self._lines[tenant]
+            del self._by_tenant[tenant]
         self._waiting -= 1
         self._running[tenant] += 1
         return call

@@ -43,16 +43,16 @@ class InstancePool:
     def __init__(self, name: str, egress: EgressPolicy) -> None:
         self._name = name
         self._egress = egress
-        self._made: dict[Make, Instance] = {}
+        self._instances: dict[Make, Instance] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._waiting: list[ReplyFuture] = []
 
     @contextmanager
-    def lent(self, make: Make) -> Iterator[Connector]:
+    def borrow(self, make: Make) -> Iterator[Connector]:
         """The implementation that `make` makes, for one call; whatever making it raises."""
-        found = self._made.get(make)
+        found = self._instances.get(make)
         if found is None:
-            found = self._made[make] = Instance(make(self._egress))
+            found = self._instances[make] = Instance(make(self._egress))
         found.running_calls += 1
         try:
             yield found.connector
@@ -63,34 +63,34 @@ class InstancePool:
 
     def retire(self, served: Make | None) -> None:
         """Only this one is served; others are closed, each as soon as nobody is at work on it."""
-        for make, each in list(self._made.items()):
+        for make, each in list(self._instances.items()):
             each.is_retired = make is not served
             if each.is_retired and not each.running_calls:
                 self._close(make)
 
-    def settle(self, answer: ReplyFuture) -> None:
+    def wait_closed(self, answer: ReplyFuture) -> None:
         """Answer once every retired one is closed."""
         self._waiting.append(answer)
-        self._check_settled()
+        self._check_closed()
 
     async def close(self) -> None:
         """All of them, whoever is at work."""
-        for make in list(self._made):
+        for make in list(self._instances):
             self._close(make)
         if self._closing:
             await asyncio.wait(self._closing)
 
     def _close(self, make: Make) -> None:
-        task = asyncio.get_running_loop().create_task(self._closed(self._made.pop(make)))
+        task = asyncio.get_running_loop().create_task(self._closed(self._instances.pop(make)))
         self._closing.add(task)
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._closing.discard(task)
-        self._check_settled()
+        self._check_closed()
 
-    def _check_settled(self) -> None:
-        if self._closing or any(each.is_retired for each in self._made.values()):
+    def _check_closed(self) -> None:
+        if self._closing or any(each.is_retired for each in self._instances.values()):
             return
         for answer in self._waiting:
             resolve(answer, True)

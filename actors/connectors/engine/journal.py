@@ -45,27 +45,27 @@ from actors.messages import FindCalls
 
 log = structlog.get_logger()
 
-KEPT_SECONDS: Final = 7 * 24 * 3600.0
+RETENTION_SECONDS: Final = 7 * 24 * 3600.0
 
 SWEEP_SECONDS: Final = 3600.0
 """How often what is older is deleted."""
 
-MOST_ROWS: Final = 100_000
+MAX_ROWS: Final = 100_000
 """Of one connector; the oldest go first."""
 
-MOST_PAGES: Final = 262_144
+MAX_PAGES: Final = 262_144
 """Of 4,096 bytes in one connector's file: 1 GiB. Where it is full, the oldest tenth goes."""
 
-MOST_UNWRITTEN: Final = 2000
+MAX_UNWRITTEN: Final = 2000
 """Calls that may wait to be written; what comes on top is lost, and counted."""
 
-SHED_PART: Final = 10
+EVICT_FRACTION: Final = 10
 """One part in so many goes where there is no room."""
 
-MOST_SHEDS: Final = 3
+MAX_EVICTIONS: Final = 3
 """For one transaction: a disk that others have filled is not made free by forgetting everything."""
 
-MOST_AT_ONCE: Final = 200
+MAX_BATCH: Final = 200
 """Rows of one transaction."""
 
 CALLS: Final = Table(
@@ -104,7 +104,7 @@ class CallJournal:
         age: Callable[[], float] = time.time,
     ) -> None:
         """`hide` are further names of secrets; calls are removed by the seconds that `age` says."""
-        self._age = age
+        self._clock = age
         self._path = path
         self._hide = hide
         self._unwritten: deque[OperationCall] = deque()
@@ -112,65 +112,65 @@ class CallJournal:
         self._engine: AsyncEngine | None = None
         self._opening: asyncio.Task[AsyncEngine] | None = None
         self._writer: asyncio.Task[None] | None = None
-        self._news = asyncio.Event()
-        self._closes = False
+        self._has_calls = asyncio.Event()
+        self._is_closing = False
 
     def start(self) -> None:
         """Write from now on; again does nothing."""
         if self._writer is None:
-            self._writer = asyncio.get_running_loop().create_task(self._write_on())
+            self._writer = asyncio.get_running_loop().create_task(self._write_loop())
 
     def record(self, call: OperationCall) -> None:
         """Keep this call; returns at once."""
-        if len(self._unwritten) >= MOST_UNWRITTEN:
+        if len(self._unwritten) >= MAX_UNWRITTEN:
             self._lost += 1
             return
         self._unwritten.append(call)
-        self._news.set()
+        self._has_calls.set()
 
     async def find(self, wanted: FindCalls) -> list[Row]:
         """What is wanted, the newest first; Unavailable where the file cannot be read."""
         rows = await self._read(_query(wanted))
-        return [_told(row) for row in rows]
+        return [_decoded(row) for row in rows]
 
     async def close(self) -> None:
         """Write what is left, and let go of the file."""
         if self._writer is not None:
-            self._closes = True
-            self._news.set()
+            self._is_closing = True
+            self._has_calls.set()
             await self._writer
-            self._writer, self._closes = None, False
+            self._writer, self._is_closing = None, False
         while self._unwritten:
             await self._write()
-        self._tell_of_losses()
+        self._log_losses()
         if self._engine is not None:
             await self._engine.dispose()
             self._engine = self._opening = None
 
     # Writing
 
-    async def _write_on(self) -> None:
+    async def _write_loop(self) -> None:
         next_sweep = 0.0
-        while not self._closes:
+        while not self._is_closing:
             if self._unwritten:
                 await self._write()
-            self._tell_of_losses()
+            self._log_losses()
             if time.monotonic() >= next_sweep:
                 await self._sweep()
                 next_sweep = time.monotonic() + SWEEP_SECONDS
-            if not self._unwritten and not self._closes:
-                await self._wait()
+            if not self._unwritten and not self._is_closing:
+                await self._wait_for_calls()
 
-    async def _wait(self) -> None:
+    async def _wait_for_calls(self) -> None:
         try:
             async with asyncio.timeout(SWEEP_SECONDS):
-                await self._news.wait()
+                await self._has_calls.wait()
         except TimeoutError:
             return
-        self._news.clear()
+        self._has_calls.clear()
 
     async def _write(self) -> None:
-        some = min(len(self._unwritten), MOST_AT_ONCE)
+        some = min(len(self._unwritten), MAX_BATCH)
         calls = [self._unwritten.popleft() for _ in range(some)]
         rows = [row for call in calls if (row := self._row(call)) is not None]
         try:
@@ -191,18 +191,18 @@ class CallJournal:
 
     async def _insert(self, rows: list[Row]) -> None:
         """Where the file is full, or the disk, the oldest make room."""
-        for _ in range(MOST_SHEDS):
+        for _ in range(MAX_EVICTIONS):
             try:
                 return await self._run(insert(CALLS), rows)
             except OperationalError as error:
                 if not _is_full(error):
                     raise
-            await self._shed()
+            await self._evict_oldest()
         return await self._run(insert(CALLS), rows)
 
-    async def _shed(self) -> None:
+    async def _evict_oldest(self) -> None:
         oldest, newest = func.min(CALLS.c.id), func.max(CALLS.c.id)
-        last = select(oldest + (newest - oldest) / SHED_PART).scalar_subquery()
+        last = select(oldest + (newest - oldest) / EVICT_FRACTION).scalar_subquery()
         await self._run(delete(CALLS).where(CALLS.c.id <= last))
 
     async def _run(self, statement: Executable, rows: list[Row] | None = None) -> None:
@@ -211,14 +211,14 @@ class CallJournal:
             await connection.execute(statement, rows)
 
     async def _sweep(self) -> None:
-        too_old = CALLS.c.at < self._age() - KEPT_SECONDS
+        too_old = CALLS.c.at < self._clock() - RETENTION_SECONDS
         newest = select(func.max(CALLS.c.id)).scalar_subquery()
         try:
-            await self._run(delete(CALLS).where(too_old | (CALLS.c.id <= newest - MOST_ROWS)))
+            await self._run(delete(CALLS).where(too_old | (CALLS.c.id <= newest - MAX_ROWS)))
         except (SQLAlchemyError, OSError) as error:
             log.error("old calls could not be deleted", file=self._name, exc_info=error)
 
-    def _tell_of_losses(self) -> None:
+    def _log_losses(self) -> None:
         if self._lost:
             log.error(
                 "calls of a connector were lost to its journal", file=self._name, lost=self._lost
@@ -257,7 +257,7 @@ class CallJournal:
         engine = create_async_engine(
             f"sqlite+aiosqlite:///{self._path}", pool_size=1, max_overflow=0, hide_parameters=True
         )
-        event.listen(engine.sync_engine, "connect", _prepare)
+        event.listen(engine.sync_engine, "connect", _set_pragmas)
         try:
             async with engine.begin() as connection:
                 await connection.run_sync(CALLS.metadata.create_all)
@@ -271,11 +271,11 @@ class CallJournal:
         return self._path.name
 
 
-def _prepare(connection: Any, _: Any) -> None:
+def _set_pragmas(connection: Any, _: Any) -> None:
     """A call that was answered may be missing after a power cut: the outbox has what must not be lost."""
     cursor = connection.cursor()
     pragmas = ("journal_mode=WAL", "synchronous=NORMAL", "trusted_schema=OFF", "mmap_size=0")
-    for pragma in (*pragmas, f"max_page_count={MOST_PAGES}"):
+    for pragma in (*pragmas, f"max_page_count={MAX_PAGES}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -299,7 +299,7 @@ def _number(id_: str) -> int:
     return int(number) if number.isascii() and number.isdigit() and len(number) < 19 else -1
 
 
-def _told(row: Any) -> Row:
+def _decoded(row: Any) -> Row:
     """With an id that names the connector, too, and JSON as values."""
     connector = row["operation"].partition(".")[0]
     values = {name: json.loads(row[name]) for name in ("attempts", *FORMS)}

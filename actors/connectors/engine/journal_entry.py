@@ -21,10 +21,10 @@ from actors.errors import FailedPrecondition
 from actors.log.redaction import NO_NAMES, SUMMARY, Redaction, discreet
 from actors.routing.route import ConnectorRoute
 
-MOST_BYTES: Final = 16 * 1024
+MAX_FORM_BYTES: Final = 16 * 1024
 """Bytes of one form as JSON; of a larger one there is an outline."""
 
-MOST_MESSAGE: Final = 1000
+MAX_MESSAGE: Final = 1000
 """Characters of an error."""
 
 FORMS: Final = ("inner_request", "outer_request", "outer_response", "inner_result")
@@ -49,33 +49,35 @@ class CallRedactor:
         self._walk = Redaction(schema, hide, described_only=True, secrets=self._secrets)
         self._walk.whole(settings)
 
-    def learn(self, form: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+    def add_secrets(self, form: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
         """Its secrets must not be told either."""
         self._redaction(schema).whole(form)
 
-    def forms(
+    def redact_forms(
         self, forms: tuple[Mapping[str, Any] | None, ...], schemas: tuple[Any, ...]
     ) -> list[Row | None]:
         """Each without secrets, its own and the others'. A schema is None for the service's forms."""
-        shown = [self._shown(*each) for each in zip(forms, schemas, strict=True)]
-        return [None if form is None else self._without(form) for form in shown]
+        shown = [self._redact_form(*each) for each in zip(forms, schemas, strict=True)]
+        return [None if form is None else self._remove_secrets(form) for form in shown]
 
-    def text(self, text: str) -> str:
+    def redact_text(self, text: str) -> str:
         """What was said of them."""
-        return discreet(self._walk.text(text), self._hide)[:MOST_MESSAGE]
+        return discreet(self._walk.text(text), self._hide)[:MAX_MESSAGE]
 
-    def _shown(self, form: Mapping[str, Any] | None, schema: Any) -> Row | None:
+    def _redact_form(self, form: Mapping[str, Any] | None, schema: Any) -> Row | None:
         if form is None:
             return None
         redaction = self._redaction(schema)
         whole = redaction.whole(form)
-        return whole if len(to_text(whole)) <= MOST_BYTES else redaction.params(form)
+        return whole if len(encode_json(whole)) <= MAX_FORM_BYTES else redaction.params(form)
 
-    def _without(self, value: Any) -> Any:
+    def _remove_secrets(self, value: Any) -> Any:
         if isinstance(value, dict):
-            return {self._walk.text(name): self._without(each) for name, each in value.items()}
+            return {
+                self._walk.text(name): self._remove_secrets(each) for name, each in value.items()
+            }
         if isinstance(value, list):
-            return [self._without(each) for each in value]
+            return [self._remove_secrets(each) for each in value]
         return self._walk.text(value) if isinstance(value, str) else value
 
     def _redaction(self, schema: Mapping[str, Any] | None) -> Redaction:
@@ -84,50 +86,53 @@ class CallRedactor:
 
 def redactor_for(call: OperationCall, hide: frozenset[str]) -> CallRedactor:
     """For this call's settings and its inner request."""
-    discretion = CallRedactor(call.settings, call.settings_schema, hide)
-    discretion.learn(call.operate.params, call.schemas[0])
-    return discretion
+    redactor = CallRedactor(call.settings, call.settings_schema, hide)
+    redactor.add_secrets(call.request.params, call.schemas[0])
+    return redactor
 
 
 def row_of(call: OperationCall, hide: frozenset[str] = NO_NAMES) -> Row:
     """A row of the table `calls`."""
-    operate, discretion = call.operate, redactor_for(call, hide)
+    request, redactor = call.request, redactor_for(call, hide)
     params, result = call.schemas
-    given = (operate.params, call.outer, call.response, call.result)
-    forms = discretion.forms(given, (params, None, None, result))
-    began = call.ended if call.began is None else call.began
-    tries = [{**each._asdict(), "error": _maybe(discretion, each.error)} for each in call.attempts]
+    given = (request.params, call.outer, call.response, call.result)
+    forms = redactor.redact_forms(given, (params, None, None, result))
+    began = call.finished_at if call.started_at is None else call.started_at
+    tries = [
+        {**each._asdict(), "error": _redact_optional(redactor, each.error)}
+        for each in call.attempts
+    ]
     return {
         "at": call.at,
-        "asked_at": operate.at,
-        "tenant_id": operate.tenant.id,
-        "tenant": operate.tenant.name,
-        "operation": operate.operation,
+        "asked_at": request.at,
+        "tenant_id": request.tenant.id,
+        "tenant": request.tenant.name,
+        "operation": request.operation,
         **call.served,
-        "key": operate.key,
-        "trace_id": operate.trace_id,
+        "key": request.key,
+        "trace_id": request.trace_id,
         "outcome": call.outcome,
-        "message": _maybe(discretion, call.message),
-        "attempts": to_text(tries),
-        "queued_ms": round((began - call.came) * 1000, 3),
-        "took_ms": round((call.ended - call.came) * 1000, 3),
-        **{name: to_text(form) for name, form in zip(FORMS, forms, strict=True)},
+        "message": _redact_optional(redactor, call.message),
+        "attempts": encode_json(tries),
+        "queued_ms": round((began - call.queued_at) * 1000, 3),
+        "took_ms": round((call.finished_at - call.queued_at) * 1000, 3),
+        **{name: encode_json(form) for name, form in zip(FORMS, forms, strict=True)},
     }
 
 
-def to_text(value: Any) -> str:
+def encode_json(value: Any) -> str:
     """As the journal keeps JSON."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _maybe(discretion: CallRedactor, text: str | None) -> str | None:
-    return None if text is None else discretion.text(text)
+def _redact_optional(redactor: CallRedactor, text: str | None) -> str | None:
+    return None if text is None else redactor.redact_text(text)
 
 
-SECONDS = 60.0
+REPLAY_SECONDS = 60.0
 """From now to the deadline that the transformations are told."""
 
-MOST_DIFFERENCES = 200
+MAX_DIFFERENCES = 200
 
 
 def replay(
@@ -145,7 +150,7 @@ def replay(
     request, response = row["inner_request"], row["outer_response"]
     if SUMMARY in request or SUMMARY in (response or ()):
         raise FailedPrecondition(f"{row['id']} was too large to be recorded whole")
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + REPLAY_SECONDS
     _, _, operation = row["operation"].partition(".")
     delivery = Delivery(
         operation, row["tenant"], row["key"], row["asked_at"], deadline, row["trace_id"]
@@ -155,14 +160,16 @@ def replay(
     inner = None if response is None else _capture(lambda: connector.inner(delivery, response))
     described = route.connector.operations.get(row["operation"])
     result = described and described.result.source
-    discretion = CallRedactor(settings, schema.source, hide)
-    shown = discretion.forms((outer, inner), (None, None if "error" in (inner or ()) else result))
+    redactor = CallRedactor(settings, schema.source, hide)
+    shown = redactor.redact_forms(
+        (outer, inner), (None, None if "error" in (inner or ()) else result)
+    )
     now = dict(zip(("outer_request", "inner_result"), shown, strict=True))
     differences = [each for form in now for each in _differences(form, row[form], now[form])]
     return {
         "recorded": {"version": row["version"], **{form: row[form] for form in now}},
         "now": {"version": route.version, **now},
-        "differences": differences[:MOST_DIFFERENCES],
+        "differences": differences[:MAX_DIFFERENCES],
         "same": not differences,
     }
 

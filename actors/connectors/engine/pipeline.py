@@ -71,7 +71,7 @@ class CallPipeline:
 
     def describe(self, call: OperationCall) -> None:
         """Note what the index says of its operation, so that the journal knows what is secret."""
-        operation = self._snapshot.current.operations.get(call.operate.operation)
+        operation = self._snapshot.current.operations.get(call.request.operation)
         if operation is not None:
             call.schemas = (operation.params.source, operation.result.source)
 
@@ -80,7 +80,7 @@ class CallPipeline:
         error = Unavailable(STOPPING, retry_after_ms=1000)
         call.fail(error, error.code)
 
-    def served(self, tenant_id: str) -> ConnectorRoute:
+    def route(self, tenant_id: str) -> ConnectorRoute:
         """What serves this tenant now; Unimplemented, Unavailable where nothing does."""
         table = self._snapshot.current
         route = table.connector_routes.get(self._name)
@@ -99,41 +99,43 @@ class CallPipeline:
         return found
 
     async def _result(self, call: OperationCall) -> Mapping[str, Any]:
-        name = call.operate.operation
-        route = self.served(call.tenant_id)
+        name = call.request.operation
+        route = self.route(call.tenant_id)
         operation = route.connector.operations.get(name)
         if operation is None:
             raise Unimplemented(f"{name} is no operation of connector {self._name} any more")
         call.served = route.meta
-        if call.is_over():
+        if call.is_expired():
             raise DeadlineExceeded(f"{name} was not begun: the request's timeout_ms is over")
         if route.make is None:
             return operation.result.example()
         assert route.detector is not None
-        running = route.detector.track(call.tenant_id, call.operate.trace_id)
+        running = route.detector.track(call.tenant_id, call.request.trace_id)
         try:
-            return await self._exchanged(call, operation, route)
+            return await self._run(call, operation, route)
         except CircuitOpen as error:
             raise _unavailable(f"{name}: {error}", error.seconds) from None
         except Transient as error:
-            said = self._said(call, error)
-            if call.is_over():
+            said = self._error_text(call, error)
+            if call.is_expired():
                 raise DeadlineExceeded(f"{said}; the request's timeout_ms is over") from error
             raise _unavailable(said, error.retry_after_s) from error
         except Permanent as error:
-            raise FailedPrecondition(self._said(call, error)) from error
+            raise FailedPrecondition(self._error_text(call, error)) from error
         except ActionError:
             raise
         except (Exception, SystemExit, KeyboardInterrupt) as error:
-            raise self._defect(call, route, running, error) from error
+            raise self._log_defect(call, route, running, error) from error
 
-    async def _exchanged(
+    async def _run(
         self, call: OperationCall, operation: Operation, route: ConnectorRoute
     ) -> Mapping[str, Any]:
         assert route.make is not None
-        with self._instances.lent(route.make) as connector:
-            delivery, settings = call.delivery, self._stated(call, route)
-            outer = call.outer = _json(connector.outer(delivery, call.operate.params, settings))
+        with self._instances.borrow(route.make) as connector:
+            delivery, settings = call.delivery, self._settings(call, route)
+            outer = call.outer = _require_json(
+                connector.outer(delivery, call.request.params, settings)
+            )
             call.response = await self._retries.exchange(
                 call, lambda: _exchange(connector, delivery, outer, settings)
             )
@@ -141,12 +143,12 @@ class CallPipeline:
             operation.result.check(result)
             return result
 
-    def _said(self, call: OperationCall, error: Exception) -> str:
+    def _error_text(self, call: OperationCall, error: Exception) -> str:
         """What the service says may quote what it was sent, and the function's caller hears it."""
-        text = redactor_for(call, self._hide).text(str(error))
-        return f"{call.operate.operation}: {text}"
+        text = redactor_for(call, self._hide).redact_text(str(error))
+        return f"{call.request.operation}: {text}"
 
-    def _stated(self, call: OperationCall, route: ConnectorRoute) -> Settings:
+    def _settings(self, call: OperationCall, route: ConnectorRoute) -> Settings:
         """What the tenant has set; known to the call before anything is said of it."""
         schema = route.connector.settings
         call.settings_schema = schema.source
@@ -154,24 +156,24 @@ class CallPipeline:
         call.settings, call.revision = stated.settings, stated.revision
         return parse_settings(call.settings, schema)
 
-    def _defect(
+    def _log_defect(
         self, call: OperationCall, route: ConnectorRoute, running: Running, error: BaseException
     ) -> ConnectorFailed:
-        operate = call.operate
+        request = call.request
         log.error(
             "connector failed",
             connector=self._name,
-            operation=operate.operation,
+            operation=request.operation,
             version=route.version,
-            tenant=operate.tenant.name,
-            tenant_id=operate.tenant.id,
-            trace_id=operate.trace_id,
+            tenant=request.tenant.name,
+            tenant_id=request.tenant.id,
+            trace_id=request.trace_id,
             exc_info=error,
-            confidential=Confidential({"params": operate.params, "settings": call.settings}, None),
+            confidential=Confidential({"params": request.params, "settings": call.settings}, None),
         )
         self._snapshot.report_failure(route, running)
         return ConnectorFailed(
-            f"{operate.operation}: a defect of the connector; the trace id finds it in the error log"
+            f"{request.operation}: a defect of the connector; the trace id finds it in the error log"
         )
 
 
@@ -190,15 +192,15 @@ def _unavailable(said: str, seconds: float | None) -> Unavailable:
     return Unavailable(said, retry_after_ms=retry_after_ms)
 
 
-def _json(value: Any) -> Mapping[str, Any]:
+def _require_json(value: Any) -> Mapping[str, Any]:
     """What the connector's code has made, as it will be recorded; TypeError of what is no JSON map."""
     if not isinstance(value, Mapping):
         raise TypeError(f"outer() has to give a map, not {type(value).__name__}")
-    json.dumps(value, default=_refuse)
+    json.dumps(value, default=_encode_default)
     return value
 
 
-def _refuse(value: Any) -> Any:
+def _encode_default(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"outer() has to give JSON values, not {type(value).__name__}")

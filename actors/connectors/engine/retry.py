@@ -24,7 +24,7 @@ from actors.connectors.contract import Transient
 from actors.connectors.engine.calls import Attempt, OperationCall
 from actors.errors import DeadlineExceeded
 
-FAILURES: Final = 5
+FAILURES_TO_OPEN: Final = 5
 """Transient failures in a row that open a breaker."""
 
 OPEN_SECONDS: Final = 30.0
@@ -33,7 +33,7 @@ OPEN_SECONDS: Final = 30.0
 PROBE_SECONDS: Final = 1.0
 """What others are told to wait while that try is under way."""
 
-MOST: Final = 10_000
+MAX_BREAKERS: Final = 10_000
 """Parties whose failures are remembered; what failed longest ago is forgotten first."""
 
 
@@ -66,13 +66,13 @@ class CircuitBreakers:
     says nothing.
     """
 
-    def __init__(self, failures: int = FAILURES, seconds: float = OPEN_SECONDS) -> None:
+    def __init__(self, failures: int = FAILURES_TO_OPEN, seconds: float = OPEN_SECONDS) -> None:
         self._failures = failures
         self._seconds = seconds
         self._failing: dict[str, CircuitBreaker] = {}
 
     @contextmanager
-    def guard(self, party: str) -> Iterator[None]:
+    def attempt(self, party: str) -> Iterator[None]:
         """One try within; Open, with nothing tried, where there is to be none."""
         breaker = self._failing.get(party)
         is_probe = breaker is not None and self._admit(breaker)
@@ -107,28 +107,28 @@ class CircuitBreakers:
     def _fail(self, party: str) -> None:
         breaker = self._failing.pop(party, None) or CircuitBreaker()
         self._failing[party] = breaker  # the last in order
-        if len(self._failing) > MOST:
+        if len(self._failing) > MAX_BREAKERS:
             del self._failing[next(iter(self._failing))]
         breaker.failures += 1
         if breaker.failures >= self._failures:
             breaker.opened_at = time.monotonic()
 
 
-MOST_TRIES: Final = 5
+MAX_ATTEMPTS: Final = 5
 
-TRY_SECONDS: Final = 60.0
+ATTEMPT_SECONDS: Final = 60.0
 """Longest one try; what has not answered by then counts as Transient. Connectors bound themselves closer."""
 
 FIRST_WAIT: Final = 0.2
 """Seconds before the second try; twice as long before each later one."""
 
-MOST_WAIT: Final = 20.0
+MAX_WAIT: Final = 20.0
 """Seconds; the service itself may ask for more."""
 
 JITTER: Final = 0.2
 """Seconds at most, at random: those that failed together are not to come together again."""
 
-FAIR_SECONDS: Final = 1.0
+FULL_ATTEMPT_SECONDS: Final = 1.0
 """A try that its caller's deadline has cut shorter says nothing of the service."""
 
 Send = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -142,12 +142,12 @@ class RetryPolicy:
         self,
         breakers: CircuitBreakers,
         sleep: Sleep = asyncio.sleep,
-        try_seconds: float = TRY_SECONDS,
+        try_seconds: float = ATTEMPT_SECONDS,
     ) -> None:
         self._breakers = breakers
         self._sleep = sleep
-        self._try_seconds = try_seconds
-        self._backoff = wait_exponential(FIRST_WAIT, max=MOST_WAIT) + wait_random(0, JITTER)
+        self._attempt_seconds = try_seconds
+        self._backoff = wait_exponential(FIRST_WAIT, max=MAX_WAIT) + wait_random(0, JITTER)
 
     async def exchange(self, call: OperationCall, send: Send) -> Mapping[str, Any]:
         """What the service answers; each try is noted on the call.
@@ -155,7 +155,7 @@ class RetryPolicy:
         Raises the last try's Transient where no other one fits before the deadline, DeadlineExceeded, Open,
         and whatever else `send` raises, at once.
         """
-        deadline = call.operate.deadline
+        deadline = call.request.deadline
         retrying = AsyncRetrying(
             sleep=self._sleep,
             wait=self._wait,
@@ -163,7 +163,7 @@ class RetryPolicy:
             retry=retry_if_exception_type(Transient),
             reraise=True,
         )
-        answer: Mapping[str, Any] = await retrying(self._try, call, send)
+        answer: Mapping[str, Any] = await retrying(self._attempt, call, send)
         return answer
 
     def _wait(self, state: RetryCallState) -> float:
@@ -171,22 +171,22 @@ class RetryPolicy:
         asked = getattr(state.outcome and state.outcome.exception(), "retry_after_s", None)
         return max(self._backoff(state), asked or 0.0)
 
-    async def _try(self, call: OperationCall, send: Send) -> Mapping[str, Any]:
+    async def _attempt(self, call: OperationCall, send: Send) -> Mapping[str, Any]:
         at, began = time.time(), time.monotonic()
         try:
-            with self._breakers.guard(call.party):
-                answer = await self._timed(call.operate.deadline, send)
+            with self._breakers.attempt(call.breaker_key):
+                answer = await self._with_timeout(call.request.deadline, send)
         except CircuitOpen:
             raise
         except BaseException as error:
-            call.attempts.append(Attempt(at, _ms(began), _said(error)))
+            call.attempts.append(Attempt(at, _ms(began), _error_text(error)))
             raise
         call.attempts.append(Attempt(at, _ms(began), None))
         return answer
 
-    async def _timed(self, deadline: float, send: Send) -> Mapping[str, Any]:
+    async def _with_timeout(self, deadline: float, send: Send) -> Mapping[str, Any]:
         left = deadline - time.monotonic()
-        seconds = min(left, self._try_seconds)
+        seconds = min(left, self._attempt_seconds)
         try:
             async with asyncio.timeout(seconds) as limit:
                 return await send()
@@ -194,13 +194,13 @@ class RetryPolicy:
             if not limit.expired():
                 raise
             late = f"no answer within {max(seconds, 0):.1f} s"
-            if left > self._try_seconds or left >= FAIR_SECONDS:
+            if left > self._attempt_seconds or left >= FULL_ATTEMPT_SECONDS:
                 raise Transient(late) from None
             raise DeadlineExceeded(f"{late}, and the request's timeout_ms is over") from None
 
 
 def _is_last(state: RetryCallState) -> bool:
-    return stop_after_attempt(MOST_TRIES)(state)
+    return stop_after_attempt(MAX_ATTEMPTS)(state)
 
 
 def _is_late(state: RetryCallState, deadline: float) -> bool:
@@ -212,5 +212,5 @@ def _ms(began: float) -> float:
     return round((time.monotonic() - began) * 1000, 3)
 
 
-def _said(error: BaseException) -> str:
+def _error_text(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -20,13 +20,13 @@ def begun(queue: CallQueue) -> list[OperationCall]:
 
 def tenants(calls: list[OperationCall]) -> list[str]:
     """Whose they are."""
-    return [each.operate.tenant.name for each in calls]
+    return [each.request.tenant.name for each in calls]
 
 
 def test_tenants_come_round_in_turn_however_many_calls_one_has() -> None:
     queue = CallQueue("echo", ConcurrencyLimits(at_once=4, of_one=4))
     for tenant in ("acme",) * 6 + ("globex", "initech"):
-        queue.admit(call(tenant))
+        queue.enqueue(call(tenant))
     assert tenants(begun(queue)) == ["acme", "globex", "initech", "acme"]
     assert len(queue) == 4
 
@@ -34,7 +34,7 @@ def test_tenants_come_round_in_turn_however_many_calls_one_has() -> None:
 def test_one_tenant_leaves_room_for_others() -> None:
     queue = CallQueue("echo", ConcurrencyLimits(at_once=10, of_one=2))
     for tenant in ("acme",) * 5 + ("globex",):
-        queue.admit(call(tenant))
+        queue.enqueue(call(tenant))
     first = begun(queue)
     assert tenants(first) == ["acme", "globex", "acme"]
     queue.end(first[0])
@@ -43,22 +43,22 @@ def test_one_tenant_leaves_room_for_others() -> None:
 
 def test_what_finds_no_room_is_refused_with_when_to_come_again() -> None:
     queue = CallQueue("echo", ConcurrencyLimits(waiting=3, waiting_of_one=2))
-    queue.admit(call("acme"))
-    queue.admit(call("acme"))
+    queue.enqueue(call("acme"))
+    queue.enqueue(call("acme"))
     with pytest.raises(ResourceExhausted, match="of tenant acme") as refused:
-        queue.admit(call("acme"))
+        queue.enqueue(call("acme"))
     assert refused.value.refusal.retry_after_ms
-    queue.admit(call("globex"))
+    queue.enqueue(call("globex"))
     with pytest.raises(ResourceExhausted, match="3 calls wait"):
-        queue.admit(call("initech"))
+        queue.enqueue(call("initech"))
 
 
 def test_who_waits_no_longer_leaves_its_place() -> None:
     queue = CallQueue("echo", ConcurrencyLimits(waiting_of_one=1))
     waiting = call("acme")
-    queue.admit(waiting)
-    queue.drop(waiting)
+    queue.enqueue(waiting)
+    queue.remove(waiting)
     assert len(queue) == 0
-    queue.admit(call("acme"))
-    assert len(queue.drop_all()) == 1
+    queue.enqueue(call("acme"))
+    assert len(queue.drain()) == 1
     assert begun(queue) == []

@@ -54,7 +54,7 @@ def test_a_call_that_cannot_be_told_is_lost_alone(tmp_path: Path) -> None:
         for params in ({"text": "first"}, Odd(text="odd"), {"text": "last"}):
             each = call("acme")
             each.schemas = ({}, {})
-            each.operate = each.operate._replace(params=params)
+            each.request = each.request._replace(params=params)
             each.succeed({})
             journal.record(each)
         found = await journal.find(FindCalls(None, 100, asyncio.Future()))

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.connectors.engine.journal_entry import CallRedactor, to_text
+from actors.connectors.engine.journal_entry import CallRedactor, encode_json
 from actors.log.redaction import SECRET
 
 LINK: dict[str, Any] = {"properties": {"url": {"type": "string", "format": "password"}}}
@@ -16,8 +16,8 @@ LINK: dict[str, Any] = {"properties": {"url": {"type": "string", "format": "pass
 def test_a_secret_that_holds_another_is_taken_out_whole() -> None:
     """A signed link names the key that it was signed with."""
     url = "https://files.example/a?credential=AKACME&signature=0123456789abcdef"
-    discretion = CallRedactor({"access_key": "AKACME"}, {"properties": {"access_key": {}}})
-    response, result = discretion.forms(({"url": url}, {"url": url}), (None, LINK))
+    redactor = CallRedactor({"access_key": "AKACME"}, {"properties": {"access_key": {}}})
+    response, result = redactor.redact_forms(({"url": url}, {"url": url}), (None, LINK))
     assert response == result == {"url": SECRET}
 
 
@@ -30,7 +30,7 @@ def test_no_secret_of_the_settings_is_in_any_form(secrets: list[str], order: lis
     settings = {f"s{number}": secret for number, secret in enumerate(secrets)}
     texts = [secrets[0], f"x{secrets[-1]}y", "z".join(secrets)]
     forms = tuple({"text": texts[each]} for each in order)
-    discretion = CallRedactor(settings, {})
-    shown = to_text(discretion.forms(forms, (None, None, None)))
+    redactor = CallRedactor(settings, {})
+    shown = encode_json(redactor.redact_forms(forms, (None, None, None)))
     assert not any(secret in shown for secret in secrets)
-    assert not any(secret in discretion.text(texts[2]) for secret in secrets)
+    assert not any(secret in redactor.redact_text(texts[2]) for secret in secrets)

@@ -11,7 +11,7 @@ import pytest
 from actors.connectors.contract import Permanent, Transient
 from actors.connectors.engine.retry import (
     JITTER,
-    MOST_TRIES,
+    MAX_ATTEMPTS,
     CircuitBreakers,
     CircuitOpen,
     RetryPolicy,
@@ -77,7 +77,7 @@ def test_after_the_last_try_its_error_is_the_answer() -> None:
     bench = Bench()
     with pytest.raises(Transient, match="number 4"):
         bench.run(failing(*[Transient(f"number {n}") for n in range(9)]))
-    assert len(bench.call.attempts) == MOST_TRIES
+    assert len(bench.call.attempts) == MAX_ATTEMPTS
 
 
 @pytest.mark.parametrize("error", [Permanent("no"), RuntimeError("a defect"), TimeoutError()])
@@ -96,10 +96,10 @@ def test_no_try_begins_past_the_deadline() -> None:
 
 
 def test_a_try_that_hangs_is_cut_off_and_is_transient() -> None:
-    bench = Bench(try_seconds=0.01)
+    bench = Bench(attempt_seconds=0.01)
     with pytest.raises(Transient, match="no answer within"):
         bench.run(hang)
-    assert len(bench.call.attempts) == MOST_TRIES
+    assert len(bench.call.attempts) == MAX_ATTEMPTS
 
 
 def test_a_caller_in_a_hurry_says_nothing_of_the_service() -> None:
@@ -142,14 +142,14 @@ class TestBreakers:
     def test_what_is_remembered_is_bounded_and_what_answers_is_forgotten(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("actors.connectors.engine.retry.MOST", 3)
+        monkeypatch.setattr("actors.connectors.engine.retry.MAX_BREAKERS", 3)
         breakers = CircuitBreakers(1)
         for party in ("a", "b", "c", "d"):
-            with pytest.raises(Transient), breakers.guard(party):
+            with pytest.raises(Transient), breakers.attempt(party):
                 raise Transient("busy")
-        with breakers.guard("a"):
+        with breakers.attempt("a"):
             pass
-        with pytest.raises(CircuitOpen), breakers.guard("b"):
+        with pytest.raises(CircuitOpen), breakers.attempt("b"):
             pass
 
     def test_half_open_it_lets_one_try_through_and_closes_by_it(
@@ -171,16 +171,16 @@ class TestBreakers:
         with pytest.raises(CircuitOpen):
             await self._pass(breakers)
         now[0] += 31.0
-        with breakers.guard("acme"), pytest.raises(CircuitOpen):
+        with breakers.attempt("acme"), pytest.raises(CircuitOpen):
             await self._pass(breakers)  # another one at the same time
         await self._pass(breakers)
 
     async def _fail(self, breakers: CircuitBreakers) -> None:
-        with pytest.raises(Transient), breakers.guard("acme"):
+        with pytest.raises(Transient), breakers.attempt("acme"):
             raise Transient("busy")
 
     async def _pass(self, breakers: CircuitBreakers) -> None:
-        with breakers.guard("acme"):
+        with breakers.attempt("acme"):
             pass
 
 
