@@ -32,7 +32,7 @@ from actors.errors import (
     ResourceExhausted,
     Unavailable,
 )
-from actors.log.redaction import NO_NAMES, folded_names
+from actors.log.redaction import NO_NAMES, normalise_names
 from actors.messages import CallConnector, CheckSettings, FindCalls, Quiesce, ReplayCall
 from actors.profiles import Profiles, may_use
 from actors.registry.snapshot import RoutingSnapshot, select_healthy
@@ -58,7 +58,7 @@ class ConnectorPolicy(NamedTuple):
     """Waits so many seconds between tries."""
     attempt_seconds: float = ATTEMPT_SECONDS
     hide: frozenset[str] = NO_NAMES
-    """Further names of secrets, as actors.log.redaction.folded_names makes them."""
+    """Further names of secrets, as actors.log.redaction.normalise_names makes them."""
     egress: EgressPolicy = EgressPolicy()
     """What may be reached."""
 
@@ -71,7 +71,7 @@ def with_settings(policy: ConnectorPolicy, settings: ServerSettings) -> Connecto
     egress = EgressPolicy.from_settings(
         settings.outward_networks, plain=settings.outward_plain, ca_file=settings.outward_ca
     )
-    return policy._replace(hide=folded_names(settings.log_hide), egress=egress)
+    return policy._replace(hide=normalise_names(settings.log_hide), egress=egress)
 
 
 class Drain(NamedTuple):

@@ -32,7 +32,7 @@ from actors.connectors.contract import (
 from actors.connectors.mime import MailMessage, mail_message
 from actors.connectors.outbound.boundary import EgressPolicy, remaining
 from actors.connectors.outbound.targets import MAIL_PORTS, parse_host
-from actors.log.redaction import SECRET, discreet
+from actors.log.redaction import SECRET, mask_secrets
 
 MAX_PEER_TEXT = 200
 """Characters."""
@@ -43,7 +43,7 @@ def sanitise_peer_text(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, SECRET)
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
-    return discreet(line[:MAX_PEER_TEXT])
+    return mask_secrets(line[:MAX_PEER_TEXT])
 
 
 STARTTLS = "starttls"

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from actors.log.redaction import NO_NAMES, folded, is_secret_name
+from actors.log.redaction import NO_NAMES, is_secret_name, normalise_name
 
 SCALARS = frozenset({"string", "integer", "number", "boolean", "null"})
 """Types whose values hold no names."""
 
 
-def is_harmless(source: Mapping[str, Any], hide: frozenset[str] = NO_NAMES) -> bool:
+def is_closed_schema(source: Mapping[str, Any], hide: frozenset[str] = NO_NAMES) -> bool:
     """Whether what fits this schema can only have names that are in it, none of them a secret's.
 
-    `hide` are further names of secrets, as `folded_names` makes them.
+    `hide` are further names of secrets, as `normalise_names` makes them.
     """
     return _Closedness(source).of(source) and not any(
         _is_secret(name, value, hide) for name, value in _members(source)
@@ -39,7 +39,7 @@ def _members(source: Any) -> Iterator[tuple[str, Any]]:
 def _is_secret(name: str, value: Any, hide: frozenset[str]) -> bool:
     if (name, value) in (("writeOnly", True), ("format", "password")):
         return True
-    return is_secret_name(name) or folded(name) in hide
+    return is_secret_name(name) or normalise_name(name) in hide
 
 
 class _Closedness:

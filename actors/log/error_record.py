@@ -19,45 +19,45 @@ from structlog.typing import ExcInfo
 
 from actors.host.clocks import rfc3339
 from actors.log.lines import to_json
-from actors.log.redaction import NO_NAMES, Redaction, discreet, scrubbed
+from actors.log.redaction import NO_NAMES, Redaction, mask_secrets, mask_tokens
 from transport.fit import text_of
 
-MOST_MESSAGE = 4096
+MAX_MESSAGE = 4096
 """Characters of an event, an exception's message, or any other text."""
 
-MOST_STACK = 32_768
+MAX_STACK = 32_768
 """Characters of a stack, with the exceptions that led to this one."""
 
-MOST_RAW = 256 * 1024
+MAX_RAW = 256 * 1024
 """Characters that are looked through for secrets; what is behind them is dropped unseen."""
 
-MOST_FRAMES = 200
+MAX_FRAMES = 200
 """Calls of each exception: of endless recursion the first and the last tell all."""
 
-NOTHING_ASKED = Redaction(None)
+NO_REQUEST = Redaction(None)
 """Where it is not known which request an exception comes from."""
 
 
-def described(
-    raised: ExcInfo, hide: frozenset[str] = NO_NAMES, asked: Redaction = NOTHING_ASKED
+def exception_record(
+    raised: ExcInfo, hide: frozenset[str] = NO_NAMES, asked: Redaction = NO_REQUEST
 ) -> dict[str, Any]:
     """{"type", "message", "stack"}; `asked` knows the secrets of the request that led to it."""
     kind, error, trace = raised
-    whole = traceback.TracebackException(kind, error, trace, limit=-MOST_FRAMES, compact=True)
-    stack = "".join(_shown(part, hide, asked) for part in whole.format())
+    whole = traceback.TracebackException(kind, error, trace, limit=-MAX_FRAMES, compact=True)
+    stack = "".join(_mask_part(part, hide, asked) for part in whole.format())
     return {
         "type": f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins."),
-        "message": cut(said(text_of(error), hide, asked), MOST_MESSAGE),
-        "stack": cut(stack, MOST_STACK),
+        "message": truncate(mask_text(text_of(error), hide, asked), MAX_MESSAGE),
+        "stack": truncate(stack, MAX_STACK),
     }
 
 
-def said(text: str, hide: frozenset[str] = NO_NAMES, asked: Redaction = NOTHING_ASKED) -> str:
+def mask_text(text: str, hide: frozenset[str] = NO_NAMES, asked: Redaction = NO_REQUEST) -> str:
     """What a program says, without secrets."""
-    return discreet(asked.text(text[:MOST_RAW]), hide)
+    return mask_secrets(asked.text(text[:MAX_RAW]), hide)
 
 
-def cut(text: str, most: int) -> str:
+def truncate(text: str, most: int) -> str:
     """At most so many characters, a quarter of them from the beginning. Only of text without secrets."""
     if len(text) <= most:
         return text
@@ -66,10 +66,10 @@ def cut(text: str, most: int) -> str:
     return f"{text[:before]}{gap}{text[before + len(gap) - most :]}"
 
 
-def _shown(part: str, hide: frozenset[str], asked: Redaction) -> str:
+def _mask_part(part: str, hide: frozenset[str], asked: Redaction) -> str:
     """Frames show lines of code, in which `token = …` is no secret; what is said besides may hold one."""
     is_frame = part.startswith('  File "')
-    return scrubbed(part[:MOST_RAW]) if is_frame else said(part, hide, asked)
+    return mask_tokens(part[:MAX_RAW]) if is_frame else mask_text(part, hide, asked)
 
 
 MEMBERS = (
@@ -89,12 +89,12 @@ OWN = ("at", "event", "exception")
 """Made in a way of their own; of the others together there is an outline where they are large."""
 
 
-def encoded(
+def encode_record(
     record: Mapping[str, Any], zone: ZoneInfo, hide: frozenset[str] = NO_NAMES
 ) -> tuple[float, bytes]:
     """Its time, and its line without the break; whatever the record holds, the line holds no secret.
 
-    `hide` are further names of secrets, as `folded_names` makes them.
+    `hide` are further names of secrets, as `normalise_names` makes them.
     """
     at = float(record["at"])
     rest = {name: value for name, value in record.items() if name not in OWN}
@@ -122,7 +122,7 @@ def clean(value: Any, hide: frozenset[str]) -> Any:
         return {name: clean(each, hide) for name, each in value.items()}
     if isinstance(value, list):
         return [clean(each, hide) for each in value]
-    return cut(said(value, hide), MOST_MESSAGE) if isinstance(value, str) else value
+    return truncate(mask_text(value, hide), MAX_MESSAGE) if isinstance(value, str) else value
 
 
 def _exception(exception: Any, hide: frozenset[str]) -> dict[str, Any] | None:
@@ -130,13 +130,13 @@ def _exception(exception: Any, hide: frozenset[str]) -> dict[str, Any] | None:
     if not isinstance(exception, Mapping):
         return None
     return {
-        "type": cut(scrubbed(str(exception.get("type"))), MOST_MESSAGE),
-        "message": cut(said(str(exception.get("message")), hide), MOST_MESSAGE),
-        "stack": cut(scrubbed(str(exception.get("stack"))), MOST_STACK),
+        "type": truncate(mask_tokens(str(exception.get("type"))), MAX_MESSAGE),
+        "message": truncate(mask_text(str(exception.get("message")), hide), MAX_MESSAGE),
+        "stack": truncate(mask_tokens(str(exception.get("stack"))), MAX_STACK),
     }
 
 
-class Loss:
+class LossCounter:
     """Counted until it can be told."""
 
     def __init__(self) -> None:

@@ -24,18 +24,18 @@ from structlog.typing import ExcInfo, Processor
 from actors.host.clocks import rfc3339
 from actors.host.stderr import NonBlockingStderr
 from actors.log.error_record import (
+    MAX_MESSAGE,
     MEMBERS,
-    MOST_MESSAGE,
-    NOTHING_ASKED,
-    Loss,
+    NO_REQUEST,
+    LossCounter,
     clean,
-    cut,
-    described,
-    said,
+    exception_record,
+    mask_text,
+    truncate,
 )
 from actors.log.lines import to_json
 from actors.log.messages import ErrorEvent
-from actors.log.redaction import ALL_SECRET, NO_NAMES, Redaction, folded_names
+from actors.log.redaction import ALL_SECRET, NO_NAMES, Redaction, normalise_names
 from actors.messages import DeadLetter, TenantRecord, TenantRequest
 from actors.runtime.mailbox import Mailbox, PoisonMessage
 from transport.fit import inert, text_of
@@ -44,16 +44,16 @@ ASIDE = "aside"
 """True in an event that is for standard error alone."""
 
 CONFIDENTIAL = "confidential"
-"""In an event: the `Confidential` request that it is about."""
+"""In an event: the `SecretParams` request that it is about."""
 
-TROUBLE = frozenset({"warning", "error", "critical"})
+ERROR_LEVELS = frozenset({"warning", "error", "critical"})
 """Levels of what the ErrorLog is told."""
 
 LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
 """All that structlog has; a library may have some between them."""
 
 
-class Confidential:
+class SecretParams:
     """A request whose secrets must not be in what is said of it; shows nothing of itself."""
 
     __slots__ = ("params", "schema")
@@ -73,12 +73,12 @@ class Events:
         self._render = _for_people() if readable else _for_programs
         self._hide = NO_NAMES
         self._error_log: Mailbox | None = None
-        self._untold: deque[float] = deque()
+        self._lost_at: deque[float] = deque()
         """When there was what the ErrorLog's mailbox had no room for."""
 
     def hide(self, names: Iterable[str]) -> None:
         """Names of fields that are not to be shown, besides those that look secret."""
-        self._hide = folded_names(names)
+        self._hide = normalise_names(names)
 
     def connect(self, error_log: Mailbox) -> None:
         """Tell this ErrorLog from now on."""
@@ -102,28 +102,30 @@ class Events:
         try:
             is_aside = event.pop(ASIDE, False)
             record = self._record(event)
-            if record["level"] in TROUBLE and not is_aside:
-                self._tell(record)
+            if record["level"] in ERROR_LEVELS and not is_aside:
+                self._send(record)
             return self._render(record)
         except Exception as problem:  # noqa: BLE001 - whoever logs an error has one already
             return to_json({"event": "an event could not be logged", "problem": _name(problem)})
 
     def _record(self, event: MutableMapping[str, Any]) -> dict[str, Any]:
         """Without secrets, in JSON values; actors/log/error_record.py says what it has."""
-        asked = self._asked(event.pop(CONFIDENTIAL, None))
+        asked = self._request_redaction(event.pop(CONFIDENTIAL, None))
         known = {
             "at": self._clock(),
             "level": event.pop("level"),
-            "event": cut(said(text_of(event.pop("event", "")), self._hide, asked), MOST_MESSAGE),
+            "event": truncate(
+                mask_text(text_of(event.pop("event", "")), self._hide, asked), MAX_MESSAGE
+            ),
             "source": _source(event),
             "exception": self._exception(event, asked),
         }
-        rest = _without(asked, clean(Redaction(None, self._hide).params(event), self._hide))
+        rest = _mask(asked, clean(Redaction(None, self._hide).params(event), self._hide))
         return {**dict.fromkeys(MEMBERS), **rest, **known}
 
-    def _asked(self, request: Any) -> Redaction:
-        if not isinstance(request, Confidential):
-            return NOTHING_ASKED
+    def _request_redaction(self, request: Any) -> Redaction:
+        if not isinstance(request, SecretParams):
+            return NO_REQUEST
         redaction = Redaction(ALL_SECRET if request.schema is None else request.schema, self._hide)
         redaction.params(request.params)
         return redaction
@@ -132,7 +134,7 @@ class Events:
         """As text; nothing of it stays behind."""
 
         def formatted(exc_info: ExcInfo) -> Any:
-            return described(exc_info, self._hide, asked)
+            return exception_record(exc_info, self._hide, asked)
 
         told = ExceptionRenderer(formatted)(None, "", dict(event))
         event.pop("exc_info", None)
@@ -141,23 +143,23 @@ class Events:
 
     # To the ErrorLog
 
-    def _tell(self, record: Mapping[str, Any]) -> None:
+    def _send(self, record: Mapping[str, Any]) -> None:
         error_log = self._error_log
         if error_log is None:
             return
         if not error_log.try_enqueue(ErrorEvent(record)):
-            self._untold.append(record["at"])
+            self._lost_at.append(record["at"])
             return
-        if self._untold:
-            error_log.tell(ErrorEvent(self._lost()))
+        if self._lost_at:
+            error_log.tell(ErrorEvent(self._loss_record()))
         error_log.schedule()
 
-    def _lost(self) -> dict[str, Any]:
+    def _loss_record(self) -> dict[str, Any]:
         """What to say of all that found no room; whoever else says so at the same time says the rest."""
-        loss = Loss()
-        while self._untold:
+        loss = LossCounter()
+        while self._lost_at:
             try:
-                loss.add(self._untold.popleft())
+                loss.add(self._lost_at.popleft())
             except IndexError:
                 break
         return loss.record(self._clock(), source="events")
@@ -189,12 +191,12 @@ def log_to_standard_error() -> Events:
     return events
 
 
-def _without(asked: Redaction, value: Any) -> Any:
+def _mask(asked: Redaction, value: Any) -> Any:
     """JSON with nothing secret of a request in it."""
     if isinstance(value, dict):
-        return {name: _without(asked, each) for name, each in value.items()}
+        return {name: _mask(asked, each) for name, each in value.items()}
     if isinstance(value, list):
-        return [_without(asked, each) for each in value]
+        return [_mask(asked, each) for each in value]
     return asked.text(value) if isinstance(value, str) else value
 
 
@@ -239,33 +241,33 @@ def _name(error: BaseException) -> str:
 log = structlog.get_logger()
 
 
-def tell_failure(
+def log_failure(
     actor: str, tenant: TenantRecord | None, culprit: PoisonMessage | None, error: BaseException
 ) -> None:
     """`culprit` is the message that was being handled, None where it was none."""
     log.error(
         "actor failed",
-        **_whose(actor, tenant),
+        **_owner(actor, tenant),
         culprit=culprit and f"{type(culprit.message).__name__}, death {culprit.failures}",
         exc_info=error,
         confidential=_asked_by(culprit),
     )
 
 
-def tell_giving_up(actor: str, tenant: TenantRecord | None, seconds: float) -> None:
+def log_give_up(actor: str, tenant: TenantRecord | None, seconds: float) -> None:
     """It is not started for so long; the line says until when, too."""
     until = datetime.fromtimestamp(time.time() + seconds, UTC).isoformat(timespec="seconds")
-    log.error("actor given up for a while", **_whose(actor, tenant), seconds=seconds, until=until)
+    log.error("actor given up for a while", **_owner(actor, tenant), seconds=seconds, until=until)
 
 
-def _whose(actor: str, tenant: TenantRecord | None) -> dict[str, Any]:
+def _owner(actor: str, tenant: TenantRecord | None) -> dict[str, Any]:
     if tenant is None:
         return {"actor": actor}
     return {"actor": actor, "tenant": tenant.name, "tenant_id": tenant.id}
 
 
-def _asked_by(culprit: PoisonMessage | None) -> Confidential | None:
+def _asked_by(culprit: PoisonMessage | None) -> SecretParams | None:
     """The request in the message, which the error may quote."""
     message = culprit and culprit.message
     work = message.work if isinstance(message, DeadLetter) else message
-    return Confidential(work.request.params, None) if isinstance(work, TenantRequest) else None
+    return SecretParams(work.request.params, None) if isinstance(work, TenantRequest) else None

@@ -18,15 +18,15 @@ from zoneinfo import ZoneInfo
 
 from pydantic_core import to_json as quick_json
 
-from actors.log.closed_schema import is_harmless
+from actors.log.closed_schema import is_closed_schema
 from actors.log.messages import Line, LostLines, TurnLines
 from actors.log.redaction import (
-    MOST_BYTES,
+    MAX_BYTES,
     NO_NAMES,
     NOTHING_KNOWN,
     TOKEN_START,
     Redaction,
-    scrubbed,
+    mask_tokens,
 )
 from actors.messages import TenantRecord, TenantRequest
 from actors.routing.route import Route
@@ -41,13 +41,13 @@ MEMBERS = (
 )
 """Of every line of a tenant's log, in their order."""
 
-MOST_MESSAGE = 1000
+MAX_MESSAGE = 1000
 """Characters of a refusal's message that the log keeps."""
 
-MOST_REFUSED = 1024
+MAX_REFUSED = 1024
 """Bytes of refused params as JSON that are shown whole: nothing came of them, and anyone can send more."""
 
-MOST_REMEMBERED = 4096
+MAX_REMEMBERED = 4096
 """Schemas, and texts of members that come again and again, of each kind."""
 
 OK = "ok"
@@ -62,7 +62,7 @@ NAN, INFINITY, NUL = "NaN", "Infinity", "\\u0000"
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
-class Verdict(NamedTuple):
+class SchemaCheck(NamedTuple):
     """What a schema says of params that keep to it."""
 
     schema: Mapping[str, Any]
@@ -75,10 +75,10 @@ class Formatter:
     """Makes lines; for one actor."""
 
     def __init__(self, zone: ZoneInfo, hide: frozenset[str] = NO_NAMES) -> None:
-        """`hide` are further names of secrets, as `folded_names` makes them."""
+        """`hide` are further names of secrets, as `normalise_names` makes them."""
         self._zone = zone
         self._hide = hide
-        self._verdicts: dict[int, Verdict] = {}
+        self._checks: dict[int, SchemaCheck] = {}
         self._parts: dict[Hashable, str] = {}
         self._second: tuple[int, str, str] = (-1, "", "")
         """The last second that was asked for, its text, and the zone's offset then."""
@@ -87,8 +87,8 @@ class Formatter:
 
     def format(self, tenant: str, line: Line) -> bytes:
         """The line without its break; `tenant` is the tenant's name."""
-        if self._is_harmless(line):
-            quick = self._as_it_is(tenant, line)
+        if self._is_safe(line):
+            quick = self._verbatim(tenant, line)
             if quick is not None:
                 return quick
         return self._redacted(tenant, line)
@@ -105,25 +105,25 @@ class Formatter:
         self._moment = (seconds, text)
         return text
 
-    def _as_it_is(self, tenant: str, line: Line) -> bytes | None:
+    def _verbatim(self, tenant: str, line: Line) -> bytes | None:
         """None where something in it has to be looked at after all."""
         try:
             params = quick_json(line.params, inf_nan_mode="constants").decode()
             if NAN in params or INFINITY in params or NUL in params:
                 return None
-            text = self._text(tenant, line, params, _cut(line.message))
+            text = self._text(tenant, line, params, _truncate(line.message))
             encoded = text.encode()
         except (TypeError, ValueError, RecursionError):  # no JSON: msgpack holds more
             return None
-        return None if len(encoded) > _most_of(line) or TOKEN_START in text else encoded
+        return None if len(encoded) > _max_params(line) or TOKEN_START in text else encoded
 
     def _redacted(self, tenant: str, line: Line) -> bytes:
         redaction = Redaction(NOTHING_KNOWN if line.schema is None else line.schema, self._hide)
-        params = redaction.params(line.params, _most_of(line))
+        params = redaction.params(line.params, _max_params(line))
         clean = line._replace(
-            message=None if line.message is None else _cut(redaction.text(line.message)),
-            action=scrubbed(line.action),
-            request_id=scrubbed(line.request_id),
+            message=None if line.message is None else _truncate(redaction.text(line.message)),
+            action=mask_tokens(line.action),
+            request_id=mask_tokens(line.request_id),
         )
         return self._text(tenant, clean, to_json(params), clean.message).encode()
 
@@ -142,24 +142,28 @@ class Formatter:
 
     def _part(self, values: tuple[Any, ...], members: Callable[..., dict[str, Any]]) -> str:
         """Members that many lines have alike, without the braces."""
-        if len(self._parts) >= MOST_REMEMBERED:
+        if len(self._parts) >= MAX_REMEMBERED:
             self._parts.clear()
         part = self._parts[values] = to_json(members(*values))[1:-1]
         return part
 
-    def _is_harmless(self, line: Line) -> bool:
+    def _is_safe(self, line: Line) -> bool:
         """Whether no param can be a secret: they fitted their schema, or are plain and have its names."""
         schema = line.schema
         if schema is None:
             return False
-        names = (self._verdicts.get(id(schema)) or self._judged(schema)).names
+        names = (self._checks.get(id(schema)) or self._check_schema(schema)).names
         return names is not None and (line.outcome == OK or _is_plain(line.params, names))
 
-    def _judged(self, schema: Mapping[str, Any]) -> Verdict:
-        if len(self._verdicts) >= MOST_REMEMBERED:
-            self._verdicts.clear()
-        names = frozenset(schema.get("properties", ())) if is_harmless(schema, self._hide) else None
-        verdict = self._verdicts[id(schema)] = Verdict(schema, names)
+    def _check_schema(self, schema: Mapping[str, Any]) -> SchemaCheck:
+        if len(self._checks) >= MAX_REMEMBERED:
+            self._checks.clear()
+        names = (
+            frozenset(schema.get("properties", ()))
+            if is_closed_schema(schema, self._hide)
+            else None
+        )
+        verdict = self._checks[id(schema)] = SchemaCheck(schema, names)
         return verdict
 
 
@@ -167,9 +171,9 @@ def _is_plain(params: Mapping[str, Any], names: frozenset[str]) -> bool:
     return params.keys() <= names and all(type(each) in PLAIN for each in params.values())
 
 
-def _most_of(line: Line) -> int:
+def _max_params(line: Line) -> int:
     """Bytes of its params that are shown whole."""
-    return MOST_BYTES if line.outcome == OK else MOST_REFUSED
+    return MAX_BYTES if line.outcome == OK else MAX_REFUSED
 
 
 def _what(
@@ -194,11 +198,11 @@ def _who(caller: str, person: str, role: str) -> dict[str, Any]:
     return {"caller": caller, "person": person, "role": role}
 
 
-def _cut(message: object) -> str | None:
+def _truncate(message: object) -> str | None:
     if message is None:
         return None
     text = fit_text(message)
-    return text if len(text) <= MOST_MESSAGE else text[: MOST_MESSAGE - 1] + "…"
+    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
 
 
 class RequestLogClient:

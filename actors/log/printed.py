@@ -15,7 +15,7 @@ from typing import Self, TextIO
 
 import structlog
 
-from actors.log.events import Confidential
+from actors.log.events import SecretParams
 from actors.watchdog.running import RecordedCall, RunningCalls
 
 log = structlog.get_logger()
@@ -80,7 +80,7 @@ class Printed(io.TextIOBase):
         if call is None:
             tell("printed", text=line)
             return
-        asked = Confidential(call.work.request.params, call.route.params.source)
+        asked = SecretParams(call.work.request.params, call.route.params.source)
         tell("printed", text=line, **call.log_fields(), confidential=asked)
 
 

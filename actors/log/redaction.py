@@ -39,7 +39,7 @@ SECRET_NAMES = (
 )
 """Parts of names that tell a secret, as letters and digits alone: api_key, X-API-Key and apiKey are one."""
 
-MOST_BYTES = 4096
+MAX_BYTES = 4096
 """Bytes of params as JSON; what is larger is shown in outline."""
 
 SHORT_BYTES = 256
@@ -48,13 +48,13 @@ SHORT_BYTES = 256
 SUMMARY = "_summary"
 """The name under which an outline says how large the params were."""
 
-MOST_DEPTH = 32
+MAX_DEPTH = 32
 """Maps and arrays inside each other, twice what a request can hold."""
 
-MOST_SECRETS = 1000
+MAX_SECRETS = 1000
 """Secrets of one request that are looked for in what is said of it; where there are more, nothing is said."""
 
-SECRET_LENGTH = 4
+MIN_SECRET_LENGTH = 4
 """Characters of a text, at least, to be looked for: shorter ones are everywhere."""
 
 CACHED_LENGTH = 64
@@ -91,31 +91,31 @@ NO_NAMES: frozenset[str] = frozenset()
 """Nothing is hidden besides what looks secret."""
 
 
-def redacted(
+def redact(
     params: Mapping[str, Any],
     source: Mapping[str, Any] | None,
     hide: frozenset[str] = NO_NAMES,
 ) -> dict[str, Any]:
     """A JSON map of these params without secrets; `source` is their schema, None where there is none.
 
-    `hide` are further names of secrets, as `folded_names` makes them. Larger than MOST_BYTES, it is an
+    `hide` are further names of secrets, as `normalise_names` makes them. Larger than MAX_BYTES, it is an
     outline: short params as they are, of the others their size, and under SUMMARY the size of all and their
     SHA-256, after redaction: one of the secrets could be guessed from.
     """
     return Redaction(source, hide).params(params)
 
 
-def scrubbed(text: object) -> str:
+def mask_tokens(text: object) -> str:
     """The text without tokens of ours and without logins in addresses, and fit to be sent."""
     return _TOKEN.sub(f"{TOKEN_START}{SECRET}", _LOGIN.sub(f"{SECRET}@", fit_text(text)))
 
 
-def discreet(text: str, hide: frozenset[str] = NO_NAMES) -> str:
+def mask_secrets(text: str, hide: frozenset[str] = NO_NAMES) -> str:
     """What a program says, such as an error's message, without tokens and what it calls by a secret's name.
 
     That is the value in `password=…`, `"api_key": "…"`, `Authorization: Bearer …`, and in `://user:…@`.
     """
-    return "".join(_without_values(scrubbed(text), hide))
+    return "".join(_without_values(mask_tokens(text), hide))
 
 
 def _without_values(text: str, hide: frozenset[str]) -> Iterator[str]:
@@ -124,7 +124,7 @@ def _without_values(text: str, hide: frozenset[str]) -> Iterator[str]:
     while found := _NAME.search(text, done):
         yield text[done : found.end()]
         done = found.end()
-        if is_secret_name(found[1]) or folded(found[1]) in hide:
+        if is_secret_name(found[1]) or normalise_name(found[1]) in hide:
             value = _VALUE.match(text, done)
             if value is not None and SECRET not in value[0]:
                 yield SECRET
@@ -134,18 +134,18 @@ def _without_values(text: str, hide: frozenset[str]) -> Iterator[str]:
 
 def is_secret_name(name: str) -> bool:
     """Whether a name looks like that of a secret, however it is spelt."""
-    letters = folded(name)
+    letters = normalise_name(name)
     return any(part in letters for part in SECRET_NAMES)
 
 
-def folded(name: str) -> str:
+def normalise_name(name: str) -> str:
     """A name as all its spellings have it: letters and digits alone, in one case."""
     return _folded(name) if len(name) <= CACHED_LENGTH else _letters(name)
 
 
-def folded_names(names: Iterable[str]) -> frozenset[str]:
+def normalise_names(names: Iterable[str]) -> frozenset[str]:
     """What `redacted` takes as `hide`; a name without a letter or digit is none."""
-    return frozenset(filter(None, map(folded, names)))
+    return frozenset(filter(None, map(normalise_name, names)))
 
 
 def _letters(name: str) -> str:
@@ -180,49 +180,49 @@ class Redaction:
         self._secrets: set[str] = set() if secrets is None else secrets
         """Texts that were taken out; more than MOST_SECRETS of them are not kept."""
 
-    def params(self, params: Mapping[str, Any], most: int = MOST_BYTES) -> dict[str, Any]:
+    def params(self, params: Mapping[str, Any], most: int = MAX_BYTES) -> dict[str, Any]:
         """As `redacted` says; in outline above `most` bytes."""
         shown = self.map(params, self._schemas, 0)
         encoded = _json(shown)
-        return shown if len(encoded) <= most else _outline(shown, encoded, most)
+        return shown if len(encoded) <= most else _summary(shown, encoded, most)
 
-    def whole(self, value: Mapping[str, Any]) -> dict[str, Any]:
+    def redact(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """The same of whatever size."""
         return self.map(value, self._schemas, 0)
 
     def text(self, said: object) -> str:
         """What was said of these params, such as an error's message, without any secret of theirs."""
         text = text_of(said)
-        if len(self._secrets) > MOST_SECRETS:
+        if len(self._secrets) > MAX_SECRETS:
             return SECRET
         for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, SECRET)
-        return scrubbed(text)
+        return mask_tokens(text)
 
     def map(self, value: Mapping[Any, Any], schemas: Schemas, depth: int) -> dict[str, Any]:
         """Each value by what its name and its schemas say."""
         known = self._known(schemas)
         return {
-            scrubbed(name): self._named(text_of(name), inner, known, depth + 1)
+            mask_tokens(name): self._named(text_of(name), inner, known, depth + 1)
             for name, inner in value.items()
         }
 
     def _named(self, name: str, value: Any, schemas: Schemas, depth: int) -> Any:
         inner = [each for schema in schemas for each in _of_property(schema, name)]
         shown = self._described(value, inner, depth)
-        if self._hide and value is not None and folded(name) in self._hide:
-            return self._taken_out(value)
+        if self._hide and value is not None and normalise_name(name) in self._hide:
+            return self._masked(value)
         if is_secret_name(name):
-            return self._unless_harmless(value, shown)
+            return self._mask_named(value, shown)
         return shown
 
     def _value(self, value: Any, schemas: Schemas, depth: int) -> Any:
         known = self._known(schemas)
         if value is not None and self._is_withheld(value, known):
-            return self._taken_out(value)
+            return self._masked(value)
         if type(value) is str:  # nearly all are, and asking what else it may be takes longer
             return _scalar(value)
-        if isinstance(value, Mapping | list | tuple) and depth > MOST_DEPTH:
+        if isinstance(value, Mapping | list | tuple) and depth > MAX_DEPTH:
             return "(too deep)"
         if isinstance(value, Mapping):
             entries = self.map(value, known, depth)
@@ -268,19 +268,19 @@ class Redaction:
             ahead.extend(schema[word] for word in CONDITIONAL if word in schema)
             ahead.extend(each for word in COMBINED for each in schema.get(word, ()))
 
-    def _unless_harmless(self, value: Any, shown: Any) -> Any:
+    def _mask_named(self, value: Any, shown: Any) -> Any:
         """What is shown under a name like a secret's: yes, no and ids, alone or in an array; nothing else."""
         if isinstance(value, list | tuple) and isinstance(shown, list):
-            return [self._unless_harmless(*each) for each in zip(value, shown, strict=True)]
+            return [self._mask_named(*each) for each in zip(value, shown, strict=True)]
         if value is None or isinstance(value, bool) or value == UNKNOWN:
             return shown
         if isinstance(value, str) and _ID.fullmatch(value):
             return shown
-        return self._taken_out(value)
+        return self._masked(value)
 
-    def _taken_out(self, value: Any) -> str:
+    def _masked(self, value: Any) -> str:
         """What stands in the place of a secret, which is remembered."""
-        for text in islice(_texts(value), MOST_SECRETS + 1 - len(self._secrets)):
+        for text in islice(_texts(value), MAX_SECRETS + 1 - len(self._secrets)):
             self._secrets |= {text, fit_text(text), repr(text)[1:-1]}
         return self._mark
 
@@ -336,17 +336,19 @@ def _texts(value: Any) -> Iterator[str]:
             ahead.extend(each)
         elif isinstance(each, bool):
             continue
-        elif isinstance(each, str | int | float) and len(text := text_of(each)) >= SECRET_LENGTH:
+        elif (
+            isinstance(each, str | int | float) and len(text := text_of(each)) >= MIN_SECRET_LENGTH
+        ):
             yield text
 
 
 def _scalar(value: Any) -> Any:
     """As a reply holds it."""
     shown = fit(value)
-    return scrubbed(shown) if isinstance(shown, str) else shown
+    return mask_tokens(shown) if isinstance(shown, str) else shown
 
 
-def _outline(shown: dict[str, Any], encoded: bytes, most: int) -> dict[str, Any]:
+def _summary(shown: dict[str, Any], encoded: bytes, most: int) -> dict[str, Any]:
     """As many params as fit, in their order."""
     outline = {SUMMARY: f"{len(encoded)} bytes, SHA-256 {sha256(encoded).hexdigest()}"}
     left = most - SHORT_BYTES

@@ -13,7 +13,7 @@ from actors.errors import TenantryError
 from actors.host.disk import error_text, is_full, is_passing
 from actors.log.lines import RequestLogClient, refused_line
 from actors.log.messages import FROM_SUPERVISOR, Line
-from actors.log.redaction import scrubbed
+from actors.log.redaction import mask_tokens
 from actors.messages import DeadLetter, Passivate, Replies, TenantRecord, TenantRequest, Unserved
 from actors.replies import encode_refusal, send_refusal
 from actors.runtime.actor import Actor, Terminated
@@ -164,7 +164,7 @@ def unserved(tenant: TenantRecord, error: BaseException, seconds: float) -> Unse
     else:
         refusal = tenant_unavailable(seconds)
         cause = f"{type(error).__name__}; see the error log"
-    return Unserved(tenant, refusal, scrubbed(cause)[:MOST_CAUSE], time.monotonic() + seconds)
+    return Unserved(tenant, refusal, mask_tokens(cause)[:MOST_CAUSE], time.monotonic() + seconds)
 
 
 def tenant_deleted(tenant: TenantRecord) -> Refusal:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from actors.errors import DatabaseProblem, MigrationNeeded
 from actors.host.disk import is_passing
-from actors.log.events import tell_failure, tell_giving_up
+from actors.log.events import log_failure, log_give_up
 from actors.log.lines import RequestLogClient
 from actors.messages import (
     FindTenant,
@@ -264,7 +264,7 @@ class Supervisor(Actor):
         child = self._children[mailbox]
         if isinstance(error, MigrationNeeded) and self._migrate(mailbox, child):
             return
-        tell_failure(mailbox.name, child.tenant, poison, error)
+        log_failure(mailbox.name, child.tenant, poison, error)
         if child.retirements:
             self._finish_retirement(mailbox, child)
         elif child.spec.restart == "temporary":
@@ -321,7 +321,7 @@ class Supervisor(Actor):
             self._give_up(mailbox.name, error)
             terminate(mailbox)  # actors that ask it while the system stops must not wait
             return
-        tell_giving_up(mailbox.name, child.tenant, MAX_BACKOFF)
+        log_give_up(mailbox.name, child.tenant, MAX_BACKOFF)
         child.restarts.clear()
         if child.tenant is None:
             self._start_later(mailbox, child, MAX_BACKOFF)

@@ -33,7 +33,7 @@ from actors.edge.rejections import OTHERS, Attempt, AttemptCounter
 from actors.errors import ActionError
 from actors.host.clocks import MonotonicWallClock
 from actors.log.messages import Append, AuditEntry
-from actors.log.redaction import folded_names
+from actors.log.redaction import normalise_names
 from actors.messages import ANYONE, DirectoryChanged, TenantRequest
 from actors.profiles import Profiles
 from actors.registry.snapshot import RoutingSnapshot
@@ -120,7 +120,7 @@ class AdminConsole(Channel):
         self._queued: deque[LocalCall] = deque()
         self._finishing: deque[ReplyFuture] = deque()
         self._is_timer_set = False
-        self._hide = folded_names(hide)
+        self._hide = normalise_names(hide)
         self._handlers.update(
             {
                 ReplyArrived: self._on_reply,

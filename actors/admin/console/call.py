@@ -150,7 +150,7 @@ class AdminCall:
         reply_to: ReplyFuture | None = None,
         hide: frozenset[str] = NO_NAMES,
     ) -> None:
-        """`hide` are names of params that no log may show, as `folded_names` makes them."""
+        """`hide` are names of params that no log may show, as `normalise_names` makes them."""
         self.action = action
         self.tenant = tenant
         """The name that was given, whether or not there is such a tenant."""

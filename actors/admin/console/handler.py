@@ -19,7 +19,7 @@ from actors.admin.console.context import Actors, AdminContext, command_fingerpri
 from actors.edge.admission import queue_full, require_active
 from actors.edge.authentication import Authenticator
 from actors.errors import Aborted, ActionError, InvalidArgument, NotFound, Unavailable
-from actors.log.events import Confidential
+from actors.log.events import SecretParams
 from actors.messages import FindTenant, Receipt
 from actors.registry.snapshot import RoutingSnapshot
 from actors.replies import INTERNAL_REFUSAL, encode_result
@@ -132,7 +132,7 @@ class AdminCallHandler:
                 tenant_id=call.about and call.about.id,
                 trace_id=call.trace_id,
                 exc_info=error,
-                confidential=Confidential(call.params, call.route and call.route.params.source),
+                confidential=SecretParams(call.params, call.route and call.route.params.source),
             )
             return Refused(INTERNAL_ERROR)
 

@@ -88,7 +88,7 @@ def patched(settings: Mapping[str, Any], patch: Mapping[str, Any], schema: Schem
 def visible_settings(settings: Mapping[str, Any], schema: Schema | None) -> dict[str, Any]:
     """What its owner may see of it, null for what could be set besides; None for a schema nobody knows."""
     source = {} if schema is None else schema.source
-    visible = Redaction(source, described_only=True, mark=SET).whole(settings)
+    visible = Redaction(source, described_only=True, mark=SET).redact(settings)
     return dict.fromkeys(source.get("properties", ())) | visible
 
 

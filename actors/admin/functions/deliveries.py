@@ -7,7 +7,7 @@ from typing import Any
 from actors.access import PLATFORM_ROLES
 from actors.admin.console.context import AdminContext
 from actors.errors import InvalidArgument, NotFound, Unavailable
-from actors.log.redaction import ALL_SECRET, SUMMARY, redacted
+from actors.log.redaction import ALL_SECRET, SUMMARY, redact
 from actors.messages import FindTenant, ListDeliveries, Redeliver
 from actors.runtime.futures import OneShotMailbox
 
@@ -66,4 +66,4 @@ def _shown(delivery: Delivery, ctx: AdminContext) -> Delivery:
         return delivery
     operation = ctx.table.operations.get(delivery["operation"])
     schema = ALL_SECRET if operation is None else operation.params.source
-    return {**delivery, "params": redacted(delivery["params"], schema)}
+    return {**delivery, "params": redact(delivery["params"], schema)}

@@ -18,7 +18,7 @@ from actors.connectors.contract import Connector, Delivery
 from actors.connectors.engine.calls import OperationCall
 from actors.connectors.engine.instances import parse_settings
 from actors.errors import FailedPrecondition
-from actors.log.redaction import NO_NAMES, SUMMARY, Redaction, discreet
+from actors.log.redaction import NO_NAMES, SUMMARY, Redaction, mask_secrets
 from actors.routing.route import ConnectorRoute
 
 MAX_FORM_BYTES: Final = 16 * 1024
@@ -47,11 +47,11 @@ class CallRedactor:
         self._secrets: set[str] = set()
         """All together: one may be part of another, and then the longer one goes first."""
         self._walk = Redaction(schema, hide, described_only=True, secrets=self._secrets)
-        self._walk.whole(settings)
+        self._walk.redact(settings)
 
     def add_secrets(self, form: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
         """Its secrets must not be told either."""
-        self._redaction(schema).whole(form)
+        self._redaction(schema).redact(form)
 
     def redact_forms(
         self, forms: tuple[Mapping[str, Any] | None, ...], schemas: tuple[Any, ...]
@@ -62,13 +62,13 @@ class CallRedactor:
 
     def redact_text(self, text: str) -> str:
         """What was said of them."""
-        return discreet(self._walk.text(text), self._hide)[:MAX_MESSAGE]
+        return mask_secrets(self._walk.text(text), self._hide)[:MAX_MESSAGE]
 
     def _redact_form(self, form: Mapping[str, Any] | None, schema: Any) -> Row | None:
         if form is None:
             return None
         redaction = self._redaction(schema)
-        whole = redaction.whole(form)
+        whole = redaction.redact(form)
         return whole if len(encode_json(whole)) <= MAX_FORM_BYTES else redaction.params(form)
 
     def _remove_secrets(self, value: Any) -> Any:

@@ -23,7 +23,7 @@ from actors.errors import (
     Unimplemented,
 )
 from actors.index.entries import Operation
-from actors.log.events import Confidential
+from actors.log.events import SecretParams
 from actors.log.redaction import NO_NAMES
 from actors.profiles import Profiles
 from actors.registry.snapshot import RoutingSnapshot, select_healthy
@@ -169,7 +169,7 @@ class CallPipeline:
             tenant_id=request.tenant.id,
             trace_id=request.trace_id,
             exc_info=error,
-            confidential=Confidential({"params": request.params, "settings": call.settings}, None),
+            confidential=SecretParams({"params": request.params, "settings": call.settings}, None),
         )
         self._snapshot.report_failure(route, running)
         return ConnectorFailed(

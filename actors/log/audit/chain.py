@@ -30,7 +30,7 @@ from actors.host.disk import sync
 from actors.host.files import write_private
 from actors.log.append_file import Volume, newest_first, volumes
 from actors.log.messages import AuditEntry
-from actors.log.redaction import redacted, scrubbed
+from actors.log.redaction import mask_tokens, redact
 from transport.fit import fit_map
 from transport.validation import LARGEST_INT
 
@@ -174,14 +174,14 @@ def _hash_of(line: bytes, stated: str) -> str:
 def _told(entry: AuditEntry) -> dict[str, Any]:
     """The entry's members, fit for a record whatever they are: an entry is never too odd to be recorded."""
     told = {name: _text(getattr(entry, name), most) for name, most in MOST_TEXT.items()}
-    params = None if entry.params is None else redacted(entry.params, None)
+    params = None if entry.params is None else redact(entry.params, None)
     return {**told, "params": params}
 
 
 def _text(value: object, most: int) -> str | None:
     if value is None:
         return None
-    text = scrubbed(value)
+    text = mask_tokens(value)
     return text if len(text) <= most else text[: most - 1] + "…"
 
 

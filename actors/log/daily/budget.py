@@ -17,7 +17,7 @@ import structlog
 from actors.log.daily.rotation import DayFiles
 from actors.log.lines import MEMBERS, to_json
 from actors.log.messages import Line
-from actors.log.redaction import scrubbed
+from actors.log.redaction import mask_tokens
 from actors.messages import TenantRecord
 
 log = structlog.get_logger()
@@ -136,7 +136,7 @@ class LeftOut:
         """How many of each action and outcome, the most frequent first."""
         actions: dict[str, dict[str, int]] = {}
         for (action, outcome), count in self._counts.most_common():
-            counts = actions.setdefault(scrubbed(action), {})
+            counts = actions.setdefault(mask_tokens(action), {})
             counts[outcome] = counts.get(outcome, 0) + count
         return actions
 

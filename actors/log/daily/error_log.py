@@ -23,10 +23,10 @@ from structlog.contextvars import bound_contextvars
 from actors.log.daily.budget import Shares
 from actors.log.daily.day_file import PLAIN
 from actors.log.daily.rotation import DayFiles, Unwritten, day_of, open_day
-from actors.log.error_record import Loss, encoded
+from actors.log.error_record import LossCounter, encode_record
 from actors.log.events import ASIDE
 from actors.log.messages import ErrorEvent, RotateDue
-from actors.log.redaction import folded_names
+from actors.log.redaction import normalise_names
 from actors.runtime.actor import Actor
 from actors.runtime.mailbox import Mailbox
 
@@ -129,14 +129,14 @@ class ErrorLog(Actor):
         self._directory = directory
         self._files = DayFiles(directory, zone, keep_days)
         self._zone = zone
-        self._hide = folded_names(hide)
+        self._hide = normalise_names(hide)
         self._clock = clock
         self._age = age or clock
         self._repeats = Repeats()
         self._shares = Shares(most)
         self._kept: list[tuple[float, bytes]] = []
         """Lines that are not written yet."""
-        self._loss = Loss()
+        self._loss = LossCounter()
         self._cycled = ""
         """The day for which all files are as they have to be."""
         self._retry = 0.0
@@ -220,14 +220,14 @@ class ErrorLog(Actor):
             self._keep(lines[error.written :])
         else:
             self._kept = []
-            self._loss = Loss()
+            self._loss = LossCounter()
 
     def _line(self, record: Mapping[str, Any]) -> tuple[float, bytes]:
         try:
-            return encoded(record, self._zone, self._hide)
+            return encode_record(record, self._zone, self._hide)
         except Exception as problem:  # noqa: BLE001 - one odd record must not take the others with it
             told = {"at": self._clock(), "level": "error", "event": "a record was odd and is lost"}
-            return encoded({**told, "problem": repr(problem)}, self._zone, self._hide)
+            return encode_record({**told, "problem": repr(problem)}, self._zone, self._hide)
 
     def _lost(self) -> list[tuple[float, bytes]]:
         if not self._loss.count:

@@ -21,10 +21,10 @@ from actors.host.disk import error_text
 from actors.host.process import LOG_DESCRIPTORS
 from actors.log.daily.budget import SOURCE, Budget
 from actors.log.daily.rotation import DayFiles, Unwritten, day_of
-from actors.log.error_record import Loss
+from actors.log.error_record import LossCounter
 from actors.log.lines import Formatter
 from actors.log.messages import Count, ErrorEvent, Line, LostLines, RotateDue, TurnLines, Write
-from actors.log.redaction import folded_names
+from actors.log.redaction import normalise_names
 from actors.messages import TenantRecord
 from actors.runtime.actor import Actor
 from actors.runtime.mailbox import Mailbox
@@ -76,7 +76,7 @@ class TenantLog(Actor):
         self._directory = directory
         self._zone = zone
         self._keep_days = keep_days
-        self._formatter = Formatter(zone, folded_names(hide))
+        self._formatter = Formatter(zone, normalise_names(hide))
         self._clock = clock
         self._age = age or clock
         self._stats = stats
@@ -85,7 +85,7 @@ class TenantLog(Actor):
         self._open: OrderedDict[str, DayFiles] = OrderedDict()
         """By tenant id, the one that logged last at the end."""
         self._budget = Budget(most)
-        self._losses: dict[str, tuple[TenantRecord, Loss]] = {}
+        self._losses: dict[str, tuple[TenantRecord, LossCounter]] = {}
         self._ahead: deque[str] = deque()
         """Tenant ids whose old files are still to be put in order."""
         self._today = ""
@@ -221,7 +221,7 @@ class TenantLog(Actor):
     # Loss
 
     def _lose(self, tenant: TenantRecord, first: float, last: float, count: int) -> None:
-        _, loss = self._losses.setdefault(tenant.id, (tenant, Loss()))
+        _, loss = self._losses.setdefault(tenant.id, (tenant, LossCounter()))
         loss.add(first, last, count)
         if self._stats is not None:
             self._stats.tell(Count("log.lost", count))

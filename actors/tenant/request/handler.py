@@ -26,7 +26,7 @@ from actors.errors import (
     Unimplemented,
 )
 from actors.index.entries import Operation
-from actors.log.events import Confidential
+from actors.log.events import SecretParams
 from actors.messages import DeadLetter, DryRun, Principal, TenantRecord, TenantRequest
 from actors.profiles import DEFAULT_PROFILE, Config, Profile, Profiles
 from actors.registry.snapshot import RoutingSnapshot, select_healthy
@@ -376,9 +376,9 @@ class RequestHandler:
         names = {"tenant": self._record.name, "tenant_id": self._record.id}
         return {**names, "action": work.request.action, "trace_id": work.trace_id}
 
-    def _hide(self, work: TenantRequest) -> Confidential:
+    def _hide(self, work: TenantRequest) -> SecretParams:
         route = self._table.routes.get(work.request.action)
-        return Confidential(work.request.params, route and route.params.source)
+        return SecretParams(work.request.params, route and route.params.source)
 
     def _dead_letter(self, letter: DeadLetter) -> PendingReply:
         work, reason = letter

@@ -13,8 +13,8 @@ import pytest
 import structlog
 
 from actors.log import events as module
-from actors.log.error_record import MOST_MESSAGE, MOST_STACK
-from actors.log.events import Confidential, Events, ToStructlog
+from actors.log.error_record import MAX_MESSAGE, MAX_STACK
+from actors.log.events import Events, SecretParams, ToStructlog
 from actors.log.messages import ErrorEvent
 from actors.log.redaction import SECRET
 from actors.runtime.mailbox import Mailbox
@@ -195,18 +195,18 @@ def test_no_secret_gets_through(readable: bool) -> None:
         api_key="mellon-4",
         deep=[{"iban": "mellon-5", "note": f"{NEEDLE} {TOKEN}"}],
         exc_info=error,
-        confidential=Confidential({"pin": NEEDLE}, SCHEMA),
+        confidential=SecretParams({"pin": NEEDLE}, SCHEMA),
     )
 
     said = desk.file.getvalue() + json.dumps(desk.told())
     assert "failed with" in said
     assert "in a cause" in said
-    assert not re.findall(r"hunter2|mellon|Ab-9|Confidential", said)
+    assert not re.findall(r"hunter2|mellon|Ab-9|SecretParams", said)
 
 
 def test_a_request_that_is_confidential_shows_nothing_of_itself() -> None:
     """Where something else than Events makes the line."""
-    assert NEEDLE not in repr(Confidential({"pin": NEEDLE}, SCHEMA))
+    assert NEEDLE not in repr(SecretParams({"pin": NEEDLE}, SCHEMA))
 
 
 # ---------------------------------------------------------------- never in the way
@@ -273,9 +273,9 @@ def test_long_texts_are_cut(desk: Desk) -> None:
     desk.log.error("e" * 100_000, exc_info=error)
 
     (told,) = desk.told()
-    assert len(told["event"]) == MOST_MESSAGE
-    assert len(told["exception"]["message"]) == MOST_MESSAGE
-    assert len(told["exception"]["stack"]) == MOST_STACK
+    assert len(told["event"]) == MAX_MESSAGE
+    assert len(told["exception"]["message"]) == MAX_MESSAGE
+    assert len(told["exception"]["stack"]) == MAX_STACK
     assert told["exception"]["message"].startswith("ax")
 
 

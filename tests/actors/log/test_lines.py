@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.log.closed_schema import is_harmless
-from actors.log.lines import MOST_MESSAGE, MOST_REFUSED, Formatter
+from actors.log.closed_schema import is_closed_schema
+from actors.log.lines import MAX_MESSAGE, MAX_REFUSED, Formatter
 from actors.log.messages import Line
-from actors.log.redaction import MOST_BYTES, SECRET, SUMMARY, UNKNOWN, folded_names, redacted
+from actors.log.redaction import MAX_BYTES, SECRET, SUMMARY, UNKNOWN, normalise_names, redact
 from actors.schema.schema import Schema
 from tests.actors.log.tenant_lines import CONTACT, NOON, line
 
@@ -129,7 +129,7 @@ def test_no_secret_is_in_a_line(outcome: str, schema: Any, params: dict[str, Any
     """Marked or named, at the top or below, in an open schema or without any; and no message quotes it."""
     given = line(params=params, schema=schema, outcome=outcome, message=f"not {NEEDLE!r}")
 
-    found = made(given, hide=folded_names(["iban"]))
+    found = made(given, hide=normalise_names(["iban"]))
 
     assert NEEDLE not in json.dumps(found)
     assert (UNKNOWN if schema is None else SECRET) in json.dumps(found["params"])
@@ -158,11 +158,11 @@ def test_no_token_is_in_a_line(place: str) -> None:
 
 def test_a_message_is_cut_after_its_secrets_are_out() -> None:
     """Half a secret would be too much."""
-    message = "x" * (MOST_MESSAGE - 5) + "tnt_abcdefghijk"
+    message = "x" * (MAX_MESSAGE - 5) + "tnt_abcdefghijk"
 
     found = made(line(message=message, outcome="not_found"))["message"]
 
-    assert len(found) == MOST_MESSAGE
+    assert len(found) == MAX_MESSAGE
     assert "abc" not in found
 
 
@@ -176,7 +176,7 @@ def test_what_json_cannot_say_is_described(value: Any) -> None:
     """Msgpack and defects of ours bring more than JSON holds."""
     found = made(line(params={"name": value}, outcome="not_found"))["params"]
 
-    assert found == redacted({"name": value}, CONTACT)
+    assert found == redact({"name": value}, CONTACT)
 
 
 @pytest.mark.parametrize(
@@ -217,11 +217,11 @@ def test_large_params_that_were_refused_are_shown_in_outline_much_sooner() -> No
     found = made(refused)["params"]
 
     assert (found["name"], found["tags"]) == ("(3802 bytes)", ["a"])
-    short = {"name": "x" * (MOST_REFUSED - 100)}
+    short = {"name": "x" * (MAX_REFUSED - 100)}
     assert made(line(params=short, outcome="not_found"))["params"] == short
 
 
-@pytest.mark.parametrize("size", [MOST_BYTES - 1000, MOST_BYTES - 100])
+@pytest.mark.parametrize("size", [MAX_BYTES - 1000, MAX_BYTES - 100])
 def test_params_near_the_limit_are_shown_whole(size: int) -> None:
     """The limit is that of the params, not of the line."""
     params = {"name": "x" * size}
@@ -249,10 +249,10 @@ def test_what_is_written_as_it_is_is_what_redaction_would_have_left(
     """Where an action was done, its params fitted; otherwise they may be anything."""
     if outcome == "ok" and not jsonschema_rs.is_valid(CONTACT, params):
         outcome = "invalid_argument"
-    hide = folded_names(["iban"])
+    hide = normalise_names(["iban"])
 
     assert made(line(params=params, outcome=outcome), hide=hide)["params"] == json.loads(
-        json.dumps(redacted(params, CONTACT, hide))
+        json.dumps(redact(params, CONTACT, hide))
     )
 
 
@@ -276,8 +276,8 @@ def test_closed_schemas_without_secrets_are_harmless(properties: dict[str, Any])
     tree = {"properties": {"below": {"$ref": "#/$defs/tree"}, "text": {"type": "string"}}}
     source = Schema.build("a.b.params", {"properties": properties, "$defs": {"tree": tree}}).source
 
-    assert is_harmless(source)
-    assert not is_harmless(source, folded_names(["text"]))
+    assert is_closed_schema(source)
+    assert not is_closed_schema(source, normalise_names(["text"]))
 
 
 @pytest.mark.parametrize(
@@ -302,4 +302,4 @@ def test_schemas_with_room_for_a_secret_are_not(schema: Any) -> None:
     """Or those that are not understood."""
     source = {"type": "object", "properties": {"a": schema}, "additionalProperties": False}
 
-    assert not is_harmless(source)
+    assert not is_closed_schema(source)

@@ -12,19 +12,19 @@ from hypothesis import strategies as st
 
 from actors.log.redaction import (
     ALL_SECRET,
-    MOST_BYTES,
-    MOST_SECRETS,
+    MAX_BYTES,
+    MAX_SECRETS,
     NOTHING_KNOWN,
     SECRET,
     SECRET_NAMES,
     SUMMARY,
     UNKNOWN,
     Redaction,
-    discreet,
-    folded_names,
     is_secret_name,
-    redacted,
-    scrubbed,
+    mask_secrets,
+    mask_tokens,
+    normalise_names,
+    redact,
 )
 from actors.schema.schema import Schema
 
@@ -36,7 +36,7 @@ TOKEN = "tnt_" + "Ab-9_" * 8 + "xyz"
 
 def shown(params: dict[str, Any], properties: dict[str, Any], **schema: Any) -> dict[str, Any]:
     """Redacted by a schema as the index prepares it."""
-    return redacted(params, Schema.build("a.b.params", {"properties": properties, **schema}).source)
+    return redact(params, Schema.build("a.b.params", {"properties": properties, **schema}).source)
 
 
 # ---------------------------------------------------------------- by schema
@@ -81,7 +81,7 @@ def test_a_mark_is_found_wherever_a_schema_can_have_it(schema: dict[str, Any], v
         },
     }
 
-    found = redacted({"at": value}, {"properties": {"at": schema}, "$defs": definitions})
+    found = redact({"at": value}, {"properties": {"at": schema}, "$defs": definitions})
 
     assert NEEDLE not in json.dumps(found)
     assert SECRET in json.dumps(found)
@@ -111,7 +111,7 @@ def test_where_only_what_is_described_may_be_shown_the_rest_is_marked() -> None:
         "additionalProperties": True,
     }
     source = Schema.build("mail.settings", schema).source
-    told = Redaction(source, described_only=True, mark="set").whole(
+    told = Redaction(source, described_only=True, mark="set").redact(
         {
             "host": "mail.example.com",
             "pin": NEEDLE,
@@ -121,7 +121,7 @@ def test_where_only_what_is_described_may_be_shown_the_rest_is_marked() -> None:
             "more": NEEDLE,
         }
     )
-    misplaced = Redaction(source, described_only=True).whole({"headers": NEEDLE, "host": {}})
+    misplaced = Redaction(source, described_only=True).redact({"headers": NEEDLE, "host": {}})
     assert misplaced == {"headers": SECRET, "host": UNKNOWN}
     assert told == {
         "host": "mail.example.com",
@@ -147,7 +147,7 @@ def test_definitions_that_refer_to_each_other_come_to_an_end() -> None:
         "$defs": {"b": {"$ref": "#/$defs/c"}, "c": {"$ref": "#/$defs/b"}},
     }
 
-    assert redacted({"a": "text"}, source) == {"a": "text"}
+    assert redact({"a": "text"}, source) == {"a": "text"}
 
 
 # ---------------------------------------------------------------- by name
@@ -173,7 +173,7 @@ def test_names_of_secrets_are_known_however_they_are_spelt(name: str) -> None:
     """At any depth, for actions that no schema describes."""
     assert is_secret_name(name)
     for params in ({name: NEEDLE}, {"deep": [{"er": {name: NEEDLE}}]}, {name: {"text": NEEDLE}}):
-        assert NEEDLE not in json.dumps(redacted(params, None))
+        assert NEEDLE not in json.dumps(redact(params, None))
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_names_of_secrets_are_known_however_they_are_spelt(name: str) -> None:
 )
 def test_other_names_are_none(name: str) -> None:
     """Their values are what the log is read for."""
-    assert redacted({name: "value"}, None) == {name: "value"}
+    assert redact({name: "value"}, None) == {name: "value"}
 
 
 @pytest.mark.parametrize(
@@ -196,8 +196,8 @@ def test_other_names_are_none(name: str) -> None:
 )
 def test_a_login_within_an_address_is_no_secret_any_more(text: str, shown: str) -> None:
     """Under any name, in messages too; other addresses stay."""
-    assert redacted({"url": text}, None) == {"url": shown}
-    assert scrubbed(text) == shown
+    assert redact({"url": text}, None) == {"url": shown}
+    assert mask_tokens(text) == shown
 
 
 @pytest.mark.parametrize("value", ["t_4f1c22ab90de7731", "p_91ab03f7c2d45e68", True, False, None])
@@ -205,7 +205,7 @@ def test_ids_and_flags_stay_under_any_name(value: Any) -> None:
     """`tokens.revoke token=t_…` says which one, and that is no secret."""
     params = {"token": value, "tokens": [value]}
 
-    assert redacted(params, None) == params
+    assert redact(params, None) == params
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_ids_and_flags_stay_under_any_name(value: Any) -> None:
 )
 def test_what_is_nearly_an_id_is_a_secret(value: Any) -> None:
     """Numbers, too: a PIN is one."""
-    assert redacted({"token": value, "tokens": [value]}, None) == {
+    assert redact({"token": value, "tokens": [value]}, None) == {
         "token": SECRET,
         "tokens": [SECRET],
     }
@@ -233,7 +233,7 @@ def test_our_tokens_are_taken_out_of_any_text() -> None:
     """Of values, of what is in the middle of them, and of names."""
     params = {"note": f"use {TOKEN}, please", "list": [TOKEN], TOKEN: 1}
 
-    found = redacted(params, None)
+    found = redact(params, None)
 
     assert found == {
         "note": f"use tnt_{SECRET}, please",
@@ -244,7 +244,7 @@ def test_our_tokens_are_taken_out_of_any_text() -> None:
 
 def test_a_token_that_is_cut_short_is_taken_out_too() -> None:
     """Most of one is too much."""
-    assert scrubbed(TOKEN[:12]) == f"tnt_{SECRET}"
+    assert mask_tokens(TOKEN[:12]) == f"tnt_{SECRET}"
 
 
 # ---------------------------------------------------------------- form
@@ -264,7 +264,7 @@ def test_a_token_that_is_cut_short_is_taken_out_too() -> None:
 )
 def test_what_json_cannot_say_is_described(value: Any, expected: Any) -> None:
     """Params of msgpack hold more than JSON does."""
-    assert redacted({"a": value}, None) == {"a": expected}
+    assert redact({"a": value}, None) == {"a": expected}
 
 
 def test_endless_depth_is_cut_off() -> None:
@@ -273,14 +273,14 @@ def test_endless_depth_is_cut_off() -> None:
     for _ in range(500):
         deep = {"a": deep}
 
-    assert "(too deep)" in json.dumps(redacted(deep, None))
+    assert "(too deep)" in json.dumps(redact(deep, None))
 
 
 def test_large_params_are_shown_in_outline() -> None:
     """Short ones whole, of large ones the size, and of all of them a hash."""
     params = {"name": "Ada", "patch": {"text": "x" * 10_000}, "password": NEEDLE}
 
-    found = redacted(params, None)
+    found = redact(params, None)
 
     assert found["name"] == "Ada"
     assert found["patch"] == "(10011 bytes)"
@@ -291,19 +291,19 @@ def test_large_params_are_shown_in_outline() -> None:
 
 def test_the_hash_in_an_outline_says_nothing_of_a_secret() -> None:
     """Guesses cannot be tried on it."""
-    one, other = (redacted({"password": each, "big": "x" * 5000}, None) for each in ("a", "b"))
+    one, other = (redact({"password": each, "big": "x" * 5000}, None) for each in ("a", "b"))
 
     assert one == other
 
 
 def test_many_params_are_shown_as_far_as_they_fit() -> None:
     """The outline says that there are more."""
-    found = redacted({f"name{number}": "x" * 100 for number in range(200)}, None)
+    found = redact({f"name{number}": "x" * 100 for number in range(200)}, None)
 
-    assert len(json.dumps(found)) <= MOST_BYTES
+    assert len(json.dumps(found)) <= MAX_BYTES
     assert found["name0"] == "x" * 100
     assert found[SUMMARY].endswith("; 200 params, not all of them here")
-    assert redacted(found, None) == found
+    assert redact(found, None) == found
 
 
 # ---------------------------------------------------------------- properties
@@ -318,17 +318,17 @@ JSON = st.recursive(
 @given(st.dictionaries(st.text(), JSON, max_size=5))
 def test_whatever_is_asked_gives_json_of_bounded_size(params: dict[str, Any]) -> None:
     """In UTF-8, too."""
-    found = redacted(params, None)
+    found = redact(params, None)
 
-    assert len(json.dumps(found, allow_nan=False, ensure_ascii=False).encode()) <= MOST_BYTES
+    assert len(json.dumps(found, allow_nan=False, ensure_ascii=False).encode()) <= MAX_BYTES
 
 
 @given(st.dictionaries(st.text(), JSON, max_size=5))
 def test_what_is_redacted_stays_as_it_is(params: dict[str, Any]) -> None:
     """So that whoever gets params may redact them, whether or not somebody has."""
-    found = redacted(params, None)
+    found = redact(params, None)
 
-    assert redacted(found, None) == found
+    assert redact(found, None) == found
 
 
 def planted(secret: Any) -> st.SearchStrategy[Any]:
@@ -353,13 +353,13 @@ def planted(secret: Any) -> st.SearchStrategy[Any]:
 @given(st.sampled_from([NEEDLE, [NEEDLE], {"a": [NEEDLE]}, {"t": {"a": NEEDLE}}]).flatmap(planted))
 def test_no_secret_survives_under_a_secret_s_name(params: Any) -> None:
     """Wherever it is put."""
-    assert NEEDLE not in json.dumps(redacted({"params": params}, None))
+    assert NEEDLE not in json.dumps(redact({"params": params}, None))
 
 
 @given(st.text(), st.text(), st.from_regex(r"\Atnt_[A-Za-z0-9_-]{1,60}\Z"))
 def test_no_token_survives_in_any_text(before: str, after: str, token: str) -> None:
     """Its first characters are all that is left."""
-    found = redacted({"text": before + token + after}, None)["text"]
+    found = redact({"text": before + token + after}, None)["text"]
 
     assert "tnt_" in found
     assert token not in found
@@ -374,17 +374,17 @@ def test_names_that_the_settings_hide_show_nothing(name: str, value: Any) -> Non
     """However they are spelt, and whatever is in them: not even what would be harmless elsewhere."""
     params = {"deep": [{name: value}]}
 
-    assert redacted(params, None, folded_names(["Iban"])) == {"deep": [{name: SECRET}]}
+    assert redact(params, None, normalise_names(["Iban"])) == {"deep": [{name: SECRET}]}
 
 
 def test_names_that_only_contain_a_hidden_one_stay() -> None:
     """Whoever hides `pin` does not hide what is being shipped."""
-    assert redacted({"shipping": 1}, None, folded_names(["pin"])) == {"shipping": 1}
+    assert redact({"shipping": 1}, None, normalise_names(["pin"])) == {"shipping": 1}
 
 
 def test_a_name_without_letters_hides_nothing() -> None:
     """It would be the name of all that is called by signs."""
-    assert folded_names(["", "--", "a"]) == {"a"}
+    assert normalise_names(["", "--", "a"]) == {"a"}
 
 
 # ---------------------------------------------------------------- what is said of params
@@ -392,7 +392,7 @@ def test_a_name_without_letters_hides_nothing() -> None:
 
 def test_what_was_taken_out_of_params_is_taken_out_of_what_is_said_of_them() -> None:
     """A function may quote what it was given, plainly or as Python shows it."""
-    redaction = Redaction({"properties": {"pin": {"writeOnly": True}}}, folded_names(["iban"]))
+    redaction = Redaction({"properties": {"pin": {"writeOnly": True}}}, normalise_names(["iban"]))
     redaction.params(
         {"pin": "a'b\\c\"d", "password": {"deep": ["q-1234"]}, "iban": 47114711, "x": "open"}
     )
@@ -413,9 +413,9 @@ def test_the_longest_secret_is_looked_for_first() -> None:
 def test_where_there_are_too_many_secrets_nothing_is_said() -> None:
     """Rather than to look for some of them."""
     redaction = Redaction(None)
-    redaction.params({"passwords": [f"needle{number}" for number in range(MOST_SECRETS + 1)]})
+    redaction.params({"passwords": [f"needle{number}" for number in range(MAX_SECRETS + 1)]})
 
-    assert redaction.text(f"needle{MOST_SECRETS}") == SECRET
+    assert redaction.text(f"needle{MAX_SECRETS}") == SECRET
 
 
 @pytest.mark.parametrize(
@@ -438,18 +438,18 @@ def test_where_there_are_too_many_secrets_nothing_is_said() -> None:
 )
 def test_what_programs_say_is_without_what_they_call_a_secret(said: str, shown: str) -> None:
     """And stays so where it is looked through again."""
-    hide = folded_names(["iban"])
+    hide = normalise_names(["iban"])
 
-    assert discreet(said, hide) == shown
-    assert discreet(shown, hide) == shown
+    assert mask_secrets(said, hide) == shown
+    assert mask_secrets(shown, hide) == shown
 
 
 @given(st.text())
 def test_whatever_is_said_is_looked_through_in_no_time_and_once_is_enough(text: str) -> None:
     """Of odd texts, too."""
-    once = discreet(text)
+    once = mask_secrets(text)
 
-    assert discreet(once) == once
+    assert mask_secrets(once) == once
 
 
 @pytest.mark.parametrize(
@@ -472,7 +472,7 @@ def test_no_text_takes_long(text: str) -> None:
 
     def took(said: str) -> float:
         began = time.thread_time()
-        discreet(said)
+        mask_secrets(said)
         return time.thread_time() - began
 
     part = text[: len(text) // 8]
@@ -514,10 +514,10 @@ def test_of_an_action_that_is_not_there_only_names_are_shown() -> None:
     """A misspelt one must not show what the right one hides."""
     params = {"pin": NEEDLE, "deep": {"x": NEEDLE}, "token": "t_4f1c22ab90de7731", "none": None}
 
-    found = redacted(params, NOTHING_KNOWN)
+    found = redact(params, NOTHING_KNOWN)
 
     assert found == {"pin": UNKNOWN, "deep": UNKNOWN, "token": UNKNOWN, "none": None}
-    assert redacted(found, NOTHING_KNOWN) == found == redacted(found, None)
+    assert redact(found, NOTHING_KNOWN) == found == redact(found, None)
 
 
 def test_of_a_request_about_which_nothing_is_known_nothing_is_said() -> None:

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from actors.log.daily import error_log as module
 from actors.log.daily.error_log import MOST_ALIKE, PERIOD, ErrorLog
 from actors.log.daily.rotation import DayFiles
-from actors.log.error_record import MOST_MESSAGE, MOST_STACK
+from actors.log.error_record import MAX_MESSAGE, MAX_STACK
 from actors.log.messages import ErrorEvent, RotateDue
 from actors.runtime.actor import Ping, ask, stop
 from actors.runtime.mailbox import Mailbox
@@ -197,9 +197,9 @@ def test_long_texts_are_cut(error_log: Mailbox, directory: Path) -> None:
     settled(error_log)
 
     (found,) = records(directory)
-    assert len(found["event"]) == MOST_MESSAGE
-    assert len(found["exception"]["message"]) == MOST_MESSAGE
-    assert len(found["exception"]["stack"]) == MOST_STACK
+    assert len(found["event"]) == MAX_MESSAGE
+    assert len(found["exception"]["message"]) == MAX_MESSAGE
+    assert len(found["exception"]["stack"]) == MAX_STACK
     assert len(json.dumps(found)) < 50_000
 
 
