@@ -20,7 +20,7 @@ from actors.host import disk
 from actors.host.process import require_threads
 from actors.host.signals import STOP_SIGNALS, Signals
 from actors.log.append_file import DIRECTORY
-from actors.log.audit.chain import forget, what_is_missing
+from actors.log.audit.chain import forget_head, missing_records
 from actors.log.audit.journal import MACHINE
 from actors.log.events import Events, log_to_standard_error
 from actors.log.messages import REPAIR, Append, AuditEntry
@@ -82,7 +82,7 @@ def run(settings: Settings, events: Events, signals: Signals, *, ends_with_termi
         missing = require_whole(settings)
         system = System(settings, events=events)
         if missing is not None:
-            forget(settings.data / DIRECTORY)
+            forget_head(settings.data / DIRECTORY)
         signals.write_stacks_to(settings.data)
         with require_threads(settings.memory_bytes):
             system.start(on_failure=signals.end)
@@ -112,7 +112,7 @@ def run(settings: Settings, events: Events, signals: Signals, *, ends_with_termi
 def require_whole(settings: Settings) -> str | None:
     """SettingsError where the audit log lacks records, unless that is accepted: what it lacks, then."""
     try:
-        missing = what_is_missing(settings.data / DIRECTORY)
+        missing = missing_records(settings.data / DIRECTORY)
     except OSError as error:
         log.error("it was not looked whether the audit log is whole", error=disk.error_text(error))
         return None

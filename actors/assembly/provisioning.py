@@ -23,7 +23,7 @@ from actors.errors import NotFound
 from actors.host.files import write_private
 from actors.host.process import lock_data, unlock_data
 from actors.index.parser import read_index
-from actors.log.audit.journal import Journal
+from actors.log.audit.journal import AuditFiles
 from actors.log.messages import ACTION, AuditEntry
 from actors.messages import Principal, TenantRecord
 from actors.runtime.futures import ReplyFuture
@@ -177,7 +177,7 @@ def _make(name: str, owner: bool, transaction: DirectoryTransaction) -> str:
 def _record_creation(data: Path, names: Sequence[str]) -> None:
     if not names:
         return
-    journal = Journal(data / "audit")
+    journal = AuditFiles(data / "audit")
     try:
         journal.append(
             AuditEntry(

@@ -34,28 +34,28 @@ BLOCK_BYTES = 65_536
 _NAME = re.compile(r"\d{4}-\d{2}\.jsonl")
 
 
-def volumes(directory: Path) -> list[Path]:
+def month_files(directory: Path) -> list[Path]:
     """Every volume, the oldest first; OSError where there is no such directory."""
     return sorted(path for path in directory.iterdir() if _NAME.fullmatch(path.name))
 
 
-def name_at(seconds: float) -> str:
+def month_file_name(seconds: float) -> str:
     """The name of the volume for this time, in seconds since the epoch."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m}.jsonl"
 
 
-def shown(path: Path) -> str:
+def display_path(path: Path) -> str:
     """A volume's name for people: `audit/2026-11.jsonl`."""
     return f"{path.parent.name}/{path.name}"
 
 
-def said(error: OSError, place: Path) -> str:
+def os_error_text(error: OSError, place: Path) -> str:
     """What the system said, and of which file: the one at hand, where it does not name one."""
     named = place if error.filename is None else Path(os.fsdecode(error.filename))
-    return f"{shown(named)}: {error.strerror or repr(error)}"
+    return f"{display_path(named)}: {error.strerror or repr(error)}"
 
 
-class Volume(AbstractContextManager["Volume"]):
+class LogFile(AbstractContextManager["LogFile"]):
     """One volume, open for reading."""
 
     def __init__(self, path: Path) -> None:
@@ -111,14 +111,14 @@ class Volume(AbstractContextManager["Volume"]):
 def newest_first(paths: list[Path]) -> Generator[bytes]:
     """Every line of these volumes, the last one first."""
     for path in reversed(paths):
-        with Volume(path) as volume:
+        with LogFile(path) as volume:
             yield from volume.backwards(volume.size)
 
 
 FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-class Tail:
+class AppendFile:
     """One volume, open for appending. Every method raises OSError where the system refuses."""
 
     def __init__(self, path: Path, flags: int = FLAGS) -> None:
@@ -130,14 +130,14 @@ class Tail:
         """Whether what a failed write left behind may still be there."""
 
     @classmethod
-    def create(cls, path: Path) -> Tail:
+    def create(cls, path: Path) -> AppendFile:
         """Begin a volume; AuditProblem where the directory is closed to writing, or a file is in the way."""
         _require_writable(path.parent.stat(), path.parent.name)
         tail = cls(path, FLAGS | os.O_CREAT)
         try:
             if tail.size:
                 raise AuditProblem(
-                    f"{shown(path)} is there and is not the log's own: move it elsewhere"
+                    f"{display_path(path)} is there and is not the log's own: move it elsewhere"
                 )
             sync(path.parent)
         except BaseException:
@@ -145,7 +145,7 @@ class Tail:
             raise
         return tail
 
-    def settle(self) -> None:
+    def rewrite_end(self) -> None:
         """Write the end again, and sync it: what was left by a sync that failed may be in memory alone.
 
         A later sync says nothing about it. At most one record can be such.
@@ -169,16 +169,16 @@ class Tail:
         mine = os.fstat(self._fd)
         if not self.is_in_place():
             raise AuditProblem(
-                f"{shown(self.path)} is another file than the one the log was writing: put that one back, "
-                "or start the server again, which goes on from what is there"
+                f"{display_path(self.path)} is another file than the one the log was writing: put that one "
+                "back, or start the server again, which goes on from what is there"
             )
-        _require_writable(mine, shown(self.path))
+        _require_writable(mine, display_path(self.path))
         if self._is_ragged:
             self.cut(self.size)
         elif mine.st_size != self.size:
             raise AuditProblem(
-                f"{shown(self.path)} has {mine.st_size} bytes where the log left {self.size}: somebody else "
-                "writes to it; start the server again, which goes on from what is there"
+                f"{display_path(self.path)} has {mine.st_size} bytes where the log left {self.size}: "
+                "somebody else writes to it; start the server again, which goes on from what is there"
             )
 
     def is_in_place(self) -> bool:
@@ -207,7 +207,7 @@ class Tail:
 
     def last_line(self) -> bytes:
         """The last line, or what is there of it; empty where there is none."""
-        with Volume(self.path) as volume:
+        with LogFile(self.path) as volume:
             return next(volume.backwards(volume.size), b"")
 
     def close(self) -> None:
@@ -215,7 +215,7 @@ class Tail:
         os.close(self._fd)
 
 
-def put_aside(line: bytes, volume: Path) -> Path:
+def quarantine(line: bytes, volume: Path) -> Path:
     """Keep what is no record in a file beside its volume; the file."""
     aside = volume.with_suffix(".torn")
     fd = os.open(aside, FLAGS | os.O_CREAT, 0o600)

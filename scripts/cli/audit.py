@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from actors.log.append_file import DIRECTORY, said, volumes
+from actors.log.append_file import DIRECTORY, month_files, os_error_text
 from actors.log.audit.chain import find_head
 from actors.log.audit.verification import Verification
 from transport.fit import inert
@@ -44,8 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = given.does(directory, given)
     except OSError as error:
         print(
-            f"scripts/audit: the log cannot be read: {said(error, directory)}; run this as the server's "
-            "user, with its data directory in TENANTRY_DATA or --data",
+            f"scripts/audit: the log cannot be read: {os_error_text(error, directory)}; run this as the "
+            "server's user, with its data directory in TENANTRY_DATA or --data",
             file=sys.stderr,
         )
         return UNREADABLE
@@ -65,7 +65,7 @@ def verify(directory: Path, given: argparse.Namespace) -> int:
 
 def show_head(directory: Path, _: argparse.Namespace) -> int:
     """Print the newest record's number and hash; raises OSError."""
-    (seq, digest), problem = find_head(volumes(directory))
+    (seq, digest), problem = find_head(month_files(directory))
     print(inert(f"{seq} {digest}"))
     if problem is None:
         return SOUND

@@ -15,18 +15,18 @@ from typing import Any, NamedTuple
 import structlog
 
 from actors.errors import AuditProblem
-from actors.log.audit.journal import MACHINE, Journal
+from actors.log.audit.journal import MACHINE, AuditFiles
 from actors.log.messages import REPAIR, Append, AskHead, AuditEntry
 from actors.runtime.actor import Actor
 from actors.runtime.mailbox import Mailbox
 
 log = structlog.get_logger()
 
-MOST_KEPT = 1000
+MAX_PENDING = 1000
 """Entries that were told and wait for the log to be writable; further ones are counted."""
 
 
-class Kept(NamedTuple):
+class PendingEntry(NamedTuple):
     """An entry that was told and is not written yet."""
 
     entry: AuditEntry
@@ -42,9 +42,9 @@ class AdminLog(Actor):
     ) -> None:
         """`clock` gives seconds since the epoch."""
         super().__init__(mailbox)
-        self._journal = Journal(directory, clock)
+        self._files = AuditFiles(directory, clock)
         self._clock = clock
-        self._kept: deque[Kept] = deque()
+        self._pending: deque[PendingEntry] = deque()
         self._lost = 0
         """Entries that were told and have found no place."""
         self._is_asked = False
@@ -52,17 +52,19 @@ class AdminLog(Actor):
     def on_start(self) -> None:
         """Open the log. Where that fails the server goes on: each record will try again."""
         try:
-            self._journal.open()
+            self._files.open()
         except AuditProblem as problem:
             log.error("the audit log cannot be opened", error=str(problem))
 
     def on_stop(self) -> None:
         """Write what is kept, if that is possible by now, and close."""
         try:
-            self._catch_up()
+            self._write_pending()
         except AuditProblem as problem:
-            log.error("audit records lost", count=len(self._kept) + self._lost, error=str(problem))
-        self._journal.close()
+            log.error(
+                "audit records lost", count=len(self._pending) + self._lost, error=str(problem)
+            )
+        self._files.close()
 
     def on_failure(self, *_: Any) -> None:
         """As when it stops."""
@@ -76,7 +78,7 @@ class AdminLog(Actor):
             case Append(entry):
                 return self._record(entry)
             case AskHead():
-                seq, head = self._journal.head()
+                seq, head = self._files.head()
                 return {"seq": seq, "head": head}
         raise TypeError(f"the AdminLog has no handler for {type(message).__name__}")
 
@@ -89,38 +91,38 @@ class AdminLog(Actor):
 
     def _write(self, entry: AuditEntry) -> int:
         try:
-            self._catch_up()
-            return self._journal.append(entry).seq
+            self._write_pending()
+            return self._files.append(entry).seq
         except AuditProblem as problem:
-            _complain(entry, problem)
+            _log_problem(entry, problem)
             raise
 
     def _record(self, entry: AuditEntry) -> None:
         """Write what was told, or keep it."""
-        self._keep(entry)
+        self._add_pending(entry)
         try:
-            self._catch_up()
+            self._write_pending()
         except AuditProblem as problem:
-            _complain(entry, problem)
+            _log_problem(entry, problem)
 
-    def _keep(self, entry: AuditEntry) -> None:
-        if len(self._kept) < MOST_KEPT:
-            self._kept.append(Kept(entry, self._clock()))
+    def _add_pending(self, entry: AuditEntry) -> None:
+        if len(self._pending) < MAX_PENDING:
+            self._pending.append(PendingEntry(entry, self._clock()))
         else:
             self._lost += 1
 
-    def _catch_up(self) -> None:
+    def _write_pending(self) -> None:
         """Write what is kept, in its order, and how much was not; AuditProblem where that stops."""
-        while self._kept:
-            self._journal.append(*self._kept[0])
-            self._kept.popleft()
+        while self._pending:
+            self._files.append(*self._pending[0])
+            self._pending.popleft()
         if self._lost:
             message = f"{self._lost} records could not be written, nor kept any longer"
-            self._journal.append(AuditEntry(REPAIR, "audit.lost", MACHINE, message=message))
+            self._files.append(AuditEntry(REPAIR, "audit.lost", MACHINE, message=message))
             self._lost = 0
 
 
-def _complain(entry: AuditEntry, problem: AuditProblem) -> None:
+def _log_problem(entry: AuditEntry, problem: AuditProblem) -> None:
     log.error(
         "audit record not written",
         action=entry.action,

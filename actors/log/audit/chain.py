@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 from actors.errors import TenantryError
 from actors.host.disk import sync
 from actors.host.files import write_private
-from actors.log.append_file import Volume, newest_first, volumes
+from actors.log.append_file import LogFile, month_files, newest_first
 from actors.log.messages import AuditEntry
 from actors.log.redaction import mask_tokens, redact
 from transport.fit import fit_map
@@ -47,7 +47,7 @@ class Link(NamedTuple):
 GENESIS = Link(0, "0" * 64)
 """What stands before the first record."""
 
-MOST_TEXT: Mapping[str, int] = {
+MAX_TEXT: Mapping[str, int] = {
     "kind": 20,
     "action": 128,
     "capacity": 100,
@@ -65,7 +65,7 @@ MOST_TEXT: Mapping[str, int] = {
 TEXT = (str,)
 OPTIONAL = (str, NoneType)
 FIELDS: Mapping[str, tuple[type, ...]] = {
-    **dict.fromkeys(MOST_TEXT, OPTIONAL),
+    **dict.fromkeys(MAX_TEXT, OPTIONAL),
     **dict.fromkeys(("at", "kind", "action", "capacity", "prev", "hash"), TEXT),
     "seq": (int,),
     "params": (dict, NoneType),
@@ -76,7 +76,7 @@ IN_ORDER = sorted(FIELDS)
 """As they are written; the hash, which is taken out to be compared, would fit anywhere else."""
 
 
-class Broken(TenantryError):
+class ChainError(TenantryError):
     """A line that is not the record that belongs there; the message says why."""
 
 
@@ -92,26 +92,26 @@ def canonical(value: Any) -> bytes:
     return canonical_text(value).encode()
 
 
-def sealed(entry: AuditEntry, at: str, after: Link) -> tuple[bytes, Link]:
+def append_hash(entry: AuditEntry, at: str, after: Link) -> tuple[bytes, Link]:
     """The line that records this entry after that record, and the link for the next one."""
-    record: dict[str, Any] = {"seq": after.seq + 1, "at": at, "prev": after.hash, **_told(entry)}
+    record: dict[str, Any] = {"seq": after.seq + 1, "at": at, "prev": after.hash, **_clean(entry)}
     digest = sha256(canonical(record)).hexdigest()
     return canonical({**record, "hash": digest}) + b"\n", Link(after.seq + 1, digest)
 
 
-def follow(line: bytes, after: Link) -> Link:
-    """The link of the record in this line, which has to be the one after that; Broken."""
+def verify_next(line: bytes, after: Link) -> Link:
+    """The link of the record in this line, which has to be the one after that; ChainError."""
     record = parsed(line)
     if _hash_of(line, record["hash"]) != record["hash"]:
-        raise Broken("was changed: it does not fit its own hash")
+        raise ChainError("was changed: it does not fit its own hash")
     if [*record] != IN_ORDER:
-        raise Broken("was changed: its members are not in the order in which they are written")
+        raise ChainError("was changed: its members are not in the order in which they are written")
     if record["seq"] != after.seq + 1:
-        raise Broken(
+        raise ChainError(
             f"has record {record['seq']} in its place: records are missing, doubled or in another order"
         )
     if record["prev"] != after.hash:
-        raise Broken(
+        raise ChainError(
             f"does not carry the hash of record {after.seq}: that one was changed and its hash made anew, "
             "or this one comes from another log"
         )
@@ -119,17 +119,17 @@ def follow(line: bytes, after: Link) -> Link:
 
 
 def parsed(line: bytes) -> dict[str, Any]:
-    """The record in this line, sound or not; Broken where it does not even look like one."""
+    """The record in this line, sound or not; ChainError where it does not even look like one."""
     if not line.endswith(b"\n"):
-        raise Broken("is not complete: it was cut off, or is being written at this moment")
+        raise ChainError("is not complete: it was cut off, or is being written at this moment")
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
-        raise Broken("is no JSON") from None
+        raise ChainError("is no JSON") from None
     if not isinstance(record, dict) or record.keys() != FIELDS.keys():
-        raise Broken("is no record: it has other members")
+        raise ChainError("is no record: it has other members")
     if not all(type(record[name]) in types for name, types in FIELDS.items()):
-        raise Broken("is no record: its members have other types")
+        raise ChainError("is no record: its members have other types")
     return record
 
 
@@ -137,13 +137,13 @@ def readable(line: bytes) -> dict[str, Any] | None:
     """The record in this line, sound or not; None where it does not even look like one."""
     try:
         return parsed(line)
-    except Broken:
+    except ChainError:
         return None
 
 
 def presentable(record: Mapping[str, Any]) -> dict[str, Any] | None:
     """The record as `audit.list` promises it, fit to be sent; None where it was made another one."""
-    is_within = all(len(record[name] or "") <= most for name, most in MOST_TEXT.items())
+    is_within = all(len(record[name] or "") <= most for name, most in MAX_TEXT.items())
     if is_within and 1 <= record["seq"] <= LARGEST_INT and is_moment(record["at"]):
         return fit_map(record)
     return None
@@ -171,9 +171,9 @@ def _hash_of(line: bytes, stated: str) -> str:
     return sha256(before + behind.removesuffix(b"\n")).hexdigest()
 
 
-def _told(entry: AuditEntry) -> dict[str, Any]:
+def _clean(entry: AuditEntry) -> dict[str, Any]:
     """The entry's members, fit for a record whatever they are: an entry is never too odd to be recorded."""
-    told = {name: _text(getattr(entry, name), most) for name, most in MOST_TEXT.items()}
+    told = {name: _text(getattr(entry, name), most) for name, most in MAX_TEXT.items()}
     params = None if entry.params is None else redact(entry.params, None)
     return {**told, "params": params}
 
@@ -185,7 +185,7 @@ def _text(value: object, most: int) -> str | None:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-class Head(NamedTuple):
+class ChainHead(NamedTuple):
     """Where the chain ends."""
 
     link: Link
@@ -194,28 +194,28 @@ class Head(NamedTuple):
     """Why it does not hold, as far as the last two lines tell; None where they do not."""
 
 
-def offset_of(volume: Volume, seq: int) -> int:
+def offset_of(volume: LogFile, seq: int) -> int:
     """Where the records with this number and higher ones begin, in bytes."""
     return volume.first(lambda line: (readable(line) or {"seq": 0})["seq"] >= seq)
 
 
-def find_head(paths: list[Path]) -> Head:
+def find_head(paths: list[Path]) -> ChainHead:
     """The head of the log in these volumes; OSError where one cannot be read."""
     with closing(newest_first(paths)) as lines:
         last = next(lines, None)
         if last is None:
-            return Head(GENESIS, None)
+            return ChainHead(GENESIS, None)
         record = readable(last)
         if record is None:
-            return Head(_newest(lines), "the last line is no record")
-        return Head(link_of(record), _flaw(last, next(lines, None)))
+            return ChainHead(_newest(lines), "the last line is no record")
+        return ChainHead(link_of(record), _last_problem(last, next(lines, None)))
 
 
 def _newest(lines: Iterator[bytes]) -> Link:
     return next((link_of(record) for line in lines if (record := readable(line))), GENESIS)
 
 
-def _flaw(last: bytes, before: bytes | None) -> str | None:
+def _last_problem(last: bytes, before: bytes | None) -> str | None:
     """Why the last record is not the one after that line."""
     link = GENESIS
     if before is not None:
@@ -224,23 +224,23 @@ def _flaw(last: bytes, before: bytes | None) -> str | None:
             return "the line before the last one is no record"
         link = link_of(record)
     try:
-        follow(last, link)
-    except Broken as problem:
+        verify_next(last, link)
+    except ChainError as problem:
         return f"the last record {problem}"
     return None
 
 
-def note_of(directory: Path) -> Path:
+def head_path(directory: Path) -> Path:
     """The file that notes the head of the log in this directory: `audit.head` beside `audit/`."""
     return directory.with_name(f"{directory.name}.head")
 
 
-def note(directory: Path, head: Link) -> None:
+def write_head(directory: Path, head: Link) -> None:
     """Note the newest record, which has been synced; OSError.
 
     It is written in place and always as long, so that it is the old note or the new one.
     """
-    path, text = note_of(directory), f'{{"hash":"{head.hash}","seq":{head.seq:>20}}}\n'
+    path, text = head_path(directory), f'{{"hash":"{head.hash}","seq":{head.seq:>20}}}\n'
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
@@ -252,24 +252,24 @@ def note(directory: Path, head: Link) -> None:
         os.close(descriptor)
 
 
-def forget(directory: Path) -> None:
+def forget_head(directory: Path) -> None:
     """What the log lacks is accepted: it goes on from what is there, and that is noted then. OSError."""
-    note_of(directory).unlink(missing_ok=True)
+    head_path(directory).unlink(missing_ok=True)
     sync(directory.parent)
 
 
-def what_is_missing(directory: Path) -> str | None:
+def missing_records(directory: Path) -> str | None:
     """What the log lacks of what was noted, in words; None where all is there, or nothing was noted.
 
     OSError where a file cannot be read.
     """
     try:
-        content = json.loads(note_of(directory).read_bytes())
+        content = json.loads(head_path(directory).read_bytes())
         noted = Link(int(content["seq"]), str(content["hash"]))
     except FileNotFoundError:
         return None  # of older code, or of a log that has not begun
     except (ValueError, TypeError, KeyError):
-        return f"{note_of(directory)}, which says how far {directory} goes, is not as the server wrote it"
+        return f"{head_path(directory)}, which says how far {directory} goes, is not as the server wrote it"
     found = _record_at(directory, noted.seq)
     if found is None:
         return f"{directory} lacks record {noted.seq}, which had been written: it was emptied, cut or removed"
@@ -280,7 +280,7 @@ def what_is_missing(directory: Path) -> str | None:
 
 def _record_at(directory: Path, seq: int) -> Link | None:
     """The record with this number, at the end or near it; None where there is none."""
-    paths = volumes(directory) if directory.is_dir() else []
+    paths = month_files(directory) if directory.is_dir() else []
     with closing(newest_first(paths)) as lines:
         for line in lines:
             record = readable(line)
@@ -292,6 +292,6 @@ def _record_at(directory: Path, seq: int) -> Link | None:
 def _sound_link(line: bytes, record: dict[str, Any]) -> Link:
     """What the record says of itself, where that is true."""
     try:
-        return follow(line, Link(record["seq"] - 1, record["prev"]))
-    except Broken:
+        return verify_next(line, Link(record["seq"] - 1, record["prev"]))
+    except ChainError:
         return GENESIS

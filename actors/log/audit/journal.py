@@ -13,18 +13,25 @@ import structlog
 from actors.errors import AuditProblem
 from actors.host.clocks import rfc3339
 from actors.host.disk import sync
-from actors.log.append_file import Tail, name_at, put_aside, said, shown, volumes
+from actors.log.append_file import (
+    AppendFile,
+    display_path,
+    month_file_name,
+    month_files,
+    os_error_text,
+    quarantine,
+)
 from actors.log.audit.chain import (
     GENESIS,
-    Broken,
+    ChainError,
     Link,
+    append_hash,
     find_head,
-    follow,
-    note,
-    note_of,
+    head_path,
+    missing_records,
     readable,
-    sealed,
-    what_is_missing,
+    verify_next,
+    write_head,
 )
 from actors.log.messages import REPAIR, AuditEntry
 
@@ -34,18 +41,18 @@ MACHINE = "machine"
 """The capacity in which the log itself acts."""
 
 
-class Journal:
+class AuditFiles:
     """The only writer of the volumes in one directory. Not opened yet, it opens with the first record."""
 
     def __init__(self, directory: Path, clock: Callable[[], float] = time.time) -> None:
         """`clock` gives seconds since the epoch."""
         self._directory = directory
         self._clock = clock
-        self._tail: Tail | None = None
+        self._tail: AppendFile | None = None
         """The newest volume; None where there is none, or it is not opened."""
         self._is_open = False
         self._head = GENESIS
-        self._repair: AuditEntry | None = None
+        self._repair_entry: AuditEntry | None = None
         """What has been mended and is not recorded yet."""
 
     def head(self) -> Link:
@@ -58,9 +65,9 @@ class Journal:
         try:
             if not self._is_open:
                 self._open()
-            if self._repair is not None:
-                self._append(self._repair, self._clock())
-                self._repair = None
+            if self._repair_entry is not None:
+                self._append(self._repair_entry, self._clock())
+                self._repair_entry = None
         except OSError as error:
             raise self._problem(error) from error
 
@@ -84,15 +91,15 @@ class Journal:
 
     def _open(self) -> None:
         self._make_directory()
-        found = volumes(self._directory)
-        self._tail = Tail(found[-1]) if found else None
+        found = month_files(self._directory)
+        self._tail = AppendFile(found[-1]) if found else None
         try:
             if self._tail is not None:
-                self._mend(self._tail)
-                self._tail.settle()
+                self._repair_end(self._tail)
+                self._tail.rewrite_end()
             self._require_noted()
             self._head, problem = find_head(found)
-            if self._head != GENESIS and not note_of(self._directory).exists():
+            if self._head != GENESIS and not head_path(self._directory).exists():
                 self._note()  # older code wrote none
         except BaseException:
             self.close()
@@ -107,7 +114,7 @@ class Journal:
             )
 
     def _require_noted(self) -> None:
-        missing = what_is_missing(self._directory)
+        missing = missing_records(self._directory)
         if missing is not None:
             raise AuditProblem(
                 f"{missing}: put back what was there, or start the server again with --accept-audit, which "
@@ -119,27 +126,27 @@ class Journal:
             self._directory.mkdir(mode=0o700, parents=True)
         sync(self._directory.parent)  # also of one that is there: its name may be in memory alone
 
-    def _mend(self, tail: Tail) -> None:
+    def _repair_end(self, tail: AppendFile) -> None:
         """Put aside what is no record at the end: a crash leaves a line without a break, or one of zeros."""
         cut = 0
         while (line := tail.last_line()) and _is_torn(line, cut):
             tail.check()
-            put_aside(line, tail.path)
+            quarantine(line, tail.path)
             tail.cut(tail.size - len(line))
             cut += len(line)
         if cut:
             message = (
-                f"{shown(tail.path)}: {cut} bytes after the last whole record were cut off in the writing; "
-                f"they are in {tail.path.with_suffix('.torn').name}"
+                f"{display_path(tail.path)}: {cut} bytes after the last whole record were cut off in the "
+                f"writing; they are in {tail.path.with_suffix('.torn').name}"
             )
             log.warning("audit log mended", problem=message)
-            self._repair = AuditEntry(
+            self._repair_entry = AuditEntry(
                 REPAIR, "audit.repair", MACHINE, outcome="ok", message=message
             )
 
     def _append(self, entry: AuditEntry, at: float) -> Link:
         tail = self._tail_at(at)
-        line, link = sealed(entry, rfc3339(at), self._head)
+        line, link = append_hash(entry, rfc3339(at), self._head)
         tail.append(line)
         self._head = link
         self._note()
@@ -148,39 +155,39 @@ class Journal:
     def _note(self) -> None:
         """The record is on disk already, whatever becomes of this."""
         try:
-            note(self._directory, self._head)
+            write_head(self._directory, self._head)
         except OSError as error:
             log.error(
                 "the head of the audit log was not noted",
-                error=said(error, note_of(self._directory)),
+                error=os_error_text(error, head_path(self._directory)),
             )
 
-    def _tail_at(self, at: float) -> Tail:
+    def _tail_at(self, at: float) -> AppendFile:
         """The volume for this time, checked: the newest one, or a new one where a later month has begun."""
         if self._tail is not None:
             self._check(self._tail)
-            if name_at(at) <= self._tail.path.name:
+            if month_file_name(at) <= self._tail.path.name:
                 return self._tail
-        fresh = Tail.create(self._directory / name_at(at))
+        fresh = AppendFile.create(self._directory / month_file_name(at))
         if self._tail is not None:
             self._tail.close()
         self._tail = fresh
         return fresh
 
-    def _check(self, tail: Tail) -> None:
+    def _check(self, tail: AppendFile) -> None:
         """AuditProblem where the volume is not as it was left; a faithful copy in its place is taken on."""
         try:
             tail.check()
         except AuditProblem:
             if not self._is_copied(tail):
                 raise
-            copy = Tail(tail.path)
+            copy = AppendFile(tail.path)
             tail.close()
             self._tail = copy
             copy.check()
-            copy.settle()
+            copy.rewrite_end()
 
-    def _is_copied(self, tail: Tail) -> bool:
+    def _is_copied(self, tail: AppendFile) -> bool:
         """Whether another file with the same end stands in the volume's place."""
         if tail.is_in_place() or not tail.path.is_file() or tail.path.stat().st_size != tail.size:
             return False
@@ -188,7 +195,7 @@ class Journal:
 
     def _problem(self, error: OSError) -> AuditProblem:
         place = self._directory if self._tail is None else self._tail.path
-        return AuditProblem(f"the audit log cannot be written: {said(error, place)}")
+        return AuditProblem(f"the audit log cannot be written: {os_error_text(error, place)}")
 
 
 def _is_record(line: bytes, link: Link) -> bool:
@@ -197,8 +204,8 @@ def _is_record(line: bytes, link: Link) -> bool:
     if record is None:
         return False
     try:
-        return follow(line, Link(link.seq - 1, record["prev"])) == link
-    except Broken:
+        return verify_next(line, Link(link.seq - 1, record["prev"])) == link
+    except ChainError:
         return False
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from actors.errors import AuditProblem, ResourceExhausted, Unavailable
-from actors.log.append_file import Volume, said, volumes
+from actors.log.append_file import LogFile, month_files, os_error_text
 from actors.log.audit.chain import offset_of, presentable, readable
 from actors.log.audit.verification import Steps, Verification
 from actors.log.messages import ReadPage, Verify
@@ -52,8 +52,8 @@ class Page:
 
     def _records_in(self, directory: Path) -> Iterator[tuple[Record, int]]:
         """Every record before the page's beginning, with its bytes; what is none is passed over."""
-        for path in reversed(volumes(directory)):
-            with Volume(path) as volume:
+        for path in reversed(month_files(directory)):
+            with LogFile(path) as volume:
                 end = (
                     volume.size
                     if self._before == math.inf
@@ -73,31 +73,31 @@ class Page:
     def _take(self, record: Record, size: int) -> None:
         self._before = record["seq"]
         self._unread -= size
-        if self._is_asked_for(record) and (shown := presentable(record)) is not None:
+        if self._matches(record) and (shown := presentable(record)) is not None:
             self._records.append(shown)
             self._left -= size
 
-    def _is_asked_for(self, record: Record) -> bool:
+    def _matches(self, record: Record) -> bool:
         wanted = (self._ask.tenant_id, self._ask.action, self._ask.person)
         found = (record["tenant_id"], record["action"], record["person"])
         return all(one in (None, other) for one, other in zip(wanted, found, strict=True))
 
 
-MOST_VERIFICATIONS = 8
+MAX_VERIFICATIONS = 8
 """Verifications that may be under way or wait."""
 
-LOOK_SECONDS = 0.002
+RECHECK_SECONDS = 0.002
 """Until another look at a line that has no end yet: its writer may wait for a processor meanwhile."""
 
 RETRY_MS = 5000
 """What a caller is told to wait where a verification has no place, in milliseconds."""
 
 
-class GoOn(NamedTuple):
+class NextStep(NamedTuple):
     """To itself: the next step of the verification under way."""
 
 
-class UnderWay(NamedTuple):
+class RunningVerification(NamedTuple):
     """A verification, and who waits for it."""
 
     steps: Steps
@@ -112,22 +112,22 @@ class AuditReader(Actor):
         super().__init__(mailbox)
         self._clock = clock
         self._directory = directory
-        self._under_way: deque[UnderWay] = deque()
+        self._running: deque[RunningVerification] = deque()
 
     def on_receive(self, message: Any) -> Any:
         """ReadPage, asked; AuditProblem where the files cannot be read. Verify is answered later."""
         match message:
             case ReadPage():
                 return self._read(message)
-            case GoOn():
-                return self._go_on()
+            case NextStep():
+                return self._next_step()
         raise TypeError(f"the AuditReader has no handler for {type(message).__name__}")
 
     def on_stop(self) -> None:
         """Whoever waits for a verification hears that there will be none."""
-        while self._under_way:
+        while self._running:
             problem = Unavailable("the server stops: verify again later", retry_after_ms=RETRY_MS)
-            resolve_with_error(self._under_way.popleft().reply_to, problem)
+            resolve_with_error(self._running.popleft().reply_to, problem)
 
     def on_failure(self, *_: Any) -> None:
         """As when it stops."""
@@ -146,40 +146,42 @@ class AuditReader(Actor):
             raise self._unreadable(error) from error
 
     def _begin(self, ask: Verify, reply_to: Any) -> None:
-        if len(self._under_way) >= MOST_VERIFICATIONS:
+        if len(self._running) >= MAX_VERIFICATIONS:
             problem = ResourceExhausted(
-                f"{MOST_VERIFICATIONS} verifications are under way: wait for one of them",
+                f"{MAX_VERIFICATIONS} verifications are under way: wait for one of them",
                 retry_after_ms=RETRY_MS,
             )
             resolve_with_error(reply_to, problem)
             return
         steps = Verification(self._directory, ask.head).steps()
-        self._under_way.append(UnderWay(steps, reply_to))
-        if len(self._under_way) == 1:
-            self.mailbox.tell(GoOn())
+        self._running.append(RunningVerification(steps, reply_to))
+        if len(self._running) == 1:
+            self.mailbox.tell(NextStep())
 
-    def _go_on(self) -> None:
+    def _next_step(self) -> None:
         """One step; whoever comes first is served first."""
-        if not self._under_way:
+        if not self._running:
             return
-        steps, reply_to = self._under_way[0]
+        steps, reply_to = self._running[0]
         pause = 0.0
         try:
-            pause = LOOK_SECONDS if next(steps) else 0.0
+            pause = RECHECK_SECONDS if next(steps) else 0.0
         except StopIteration as end:
             resolve(reply_to, end.value.answer())
-            self._under_way.popleft()
+            self._running.popleft()
         except OSError as error:
             resolve_with_error(reply_to, self._unreadable(error))
-            self._under_way.popleft()
-        if self._under_way:
-            self._go_on_after(pause)
+            self._running.popleft()
+        if self._running:
+            self._schedule_next(pause)
 
-    def _go_on_after(self, seconds: float) -> None:
+    def _schedule_next(self, seconds: float) -> None:
         if seconds and self._clock is not None:
-            self._clock.tell(Once(seconds, self.mailbox, GoOn()))
+            self._clock.tell(Once(seconds, self.mailbox, NextStep()))
         else:
-            self.mailbox.tell(GoOn())
+            self.mailbox.tell(NextStep())
 
     def _unreadable(self, error: OSError) -> AuditProblem:
-        return AuditProblem(f"the audit log cannot be read: {said(error, self._directory)}")
+        return AuditProblem(
+            f"the audit log cannot be read: {os_error_text(error, self._directory)}"
+        )

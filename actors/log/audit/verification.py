@@ -7,20 +7,20 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from actors.log.append_file import LINE_BYTES, shown, volumes
-from actors.log.audit.chain import GENESIS, Broken, follow
+from actors.log.append_file import LINE_BYTES, display_path, month_files
+from actors.log.audit.chain import GENESIS, ChainError, verify_next
 
 STEP_LINES = 1000
 """Lines that are checked between two pauses: some 20 ms."""
 
-MOST_LOOKS = 50
+MAX_RECHECKS = 50
 """At a line without an end, which may be in the writing at this moment."""
 
-Steps = Generator[bool, None, "Verdict"]
+Steps = Generator[bool, None, "VerificationResult"]
 """True before another look at a line that has no end yet."""
 
 
-class Break(NamedTuple):
+class ChainBreak(NamedTuple):
     """Where the chain does not hold."""
 
     seq: int
@@ -30,14 +30,14 @@ class Break(NamedTuple):
     problem: str
 
 
-class Verdict(NamedTuple):
+class VerificationResult(NamedTuple):
     """What became of a verification."""
 
     records: int
     """How many are sound."""
     head: str
     """The hash of the last sound one."""
-    broken: Break | None
+    broken: ChainBreak | None
 
     def answer(self) -> dict[str, Any]:
         """As a JSON map."""
@@ -64,20 +64,20 @@ class Verification:
     def steps(self) -> Steps:
         """Check; pauses often, for whoever else needs the thread. OSError where the log cannot be read."""
         try:
-            for path in volumes(self._directory):
+            for path in month_files(self._directory):
                 self._path, self._line = path, 0
                 yield from self._through_volume()
-        except Broken as problem:
-            return self._verdict(str(problem))
+        except ChainError as problem:
+            return self._result(str(problem))
         if not self._is_found:
             self._line += 1
-            return self._verdict(
+            return self._result(
                 f"is missing: no record has the hash {self._wanted}; the tail was cut after record "
                 f"{self._link.seq}, or every record was written anew"
             )
-        return self._verdict(None)
+        return self._result(None)
 
-    def run(self, wait: Callable[[], object] = lambda: None) -> Verdict:
+    def run(self, wait: Callable[[], object] = lambda: None) -> VerificationResult:
         """Check without a pause; `wait` is called before another look at a line that has no end yet."""
         steps = self.steps()
         while True:
@@ -85,33 +85,35 @@ class Verification:
                 if next(steps):
                     wait()
             except StopIteration as end:
-                verdict: Verdict = end.value
+                verdict: VerificationResult = end.value
                 return verdict
 
     def _through_volume(self) -> Generator[bool, None, None]:
         if self._path.is_dir():
-            raise Broken("is not there: a directory has the name of its file")
+            raise ChainError("is not there: a directory has the name of its file")
         with self._path.open("rb") as file:
             while line := file.readline(LINE_BYTES):
                 self._line += 1
                 looks = 0
-                while not line.endswith(b"\n") and looks < MOST_LOOKS:
+                while not line.endswith(b"\n") and looks < MAX_RECHECKS:
                     yield True
-                    line, looks = _again(file, line), looks + 1
-                self._link = follow(line, self._link)
+                    line, looks = _retry(file, line), looks + 1
+                self._link = verify_next(line, self._link)
                 self._is_found = self._is_found or self._link.hash == self._wanted
                 if self._line % STEP_LINES == 0:
                     yield False
 
-    def _verdict(self, problem: str | None) -> Verdict:
+    def _result(self, problem: str | None) -> VerificationResult:
         broken = None
         if problem is not None:
-            place = self._directory.name if self._path == self._directory else shown(self._path)
-            broken = Break(self._link.seq + 1, place, max(1, self._line), problem)
-        return Verdict(self._link.seq, self._link.hash, broken)
+            place = (
+                self._directory.name if self._path == self._directory else display_path(self._path)
+            )
+            broken = ChainBreak(self._link.seq + 1, place, max(1, self._line), problem)
+        return VerificationResult(self._link.seq, self._link.hash, broken)
 
 
-def _again(file: BinaryIO, line: bytes) -> bytes:
+def _retry(file: BinaryIO, line: bytes) -> bytes:
     """Read the line anew that was read last."""
     file.seek(-len(line), os.SEEK_CUR)
     return file.readline(LINE_BYTES)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from actors.errors import InvalidArgument
-from actors.log.append_file import name_at, volumes
+from actors.log.append_file import month_file_name, month_files
 from actors.log.daily.content import Content, open_content
 from actors.log.daily.day_file import COMPRESSED
 from actors.log.daily.rotation import day_of, days
@@ -118,7 +118,7 @@ class Shelf(NamedTuple):
         if self.zone is not None:
             return [Part(*day) for day in days(self.directory)]
         try:
-            return [Part(path.stem, path) for path in volumes(self.directory)]
+            return [Part(path.stem, path) for path in month_files(self.directory)]
         except FileNotFoundError:
             return []
 
@@ -126,7 +126,7 @@ class Shelf(NamedTuple):
         """Of a time that no date has: the first or last there is."""
         try:
             if self.zone is None:
-                return name_at(at).removesuffix(".jsonl")
+                return month_file_name(at).removesuffix(".jsonl")
             return day_of(at, self.zone)
         except (ValueError, OverflowError, OSError):
             return "0000" if at < 0 else "9999"

@@ -19,7 +19,7 @@ from contextlib import suppress
 
 import structlog
 
-from actors.log.append_file import FLAGS, Volume, put_aside, shown
+from actors.log.append_file import FLAGS, LogFile, display_path, quarantine
 
 CHUNK_BYTES = 131_072
 """Read at a time."""
@@ -203,16 +203,16 @@ class DayFile:
         size = self.size
         if not size or os.pread(self._fd, 1, size - 1) == b"\n":
             return b"\n"
-        with Volume(self.path) as volume:
+        with LogFile(self.path) as volume:
             return next(volume.backwards(volume.size))
 
     def _put_aside(self, rest: bytes) -> None:
         """Take the end off the file and keep it in another one."""
-        aside = put_aside(rest, self.path)
+        aside = quarantine(rest, self.path)
         os.ftruncate(self._fd, self.size - len(rest))
         log.warning(
             "a log file is not whole at its end, and goes on after its last whole line",
-            file=shown(self.path),
+            file=display_path(self.path),
             bytes=len(rest),
             kept_in=aside.name,
         )

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from actors.errors import ResourceExhausted, Unavailable
 from actors.log import messages
-from actors.log.append_file import said
+from actors.log.append_file import os_error_text
 from actors.log.daily.blocks import Shelf
 from actors.log.daily.search import Page, Search, Steps
 from actors.log.messages import ReleaseFollowers, SearchLogs
@@ -153,7 +153,7 @@ class LogReader(Actor):
         except StopIteration as end:
             self._end(asked, end.value)
         except OSError as error:
-            problem = Unavailable(f"the log cannot be read: {said(error, self._logs)}")
+            problem = Unavailable(f"the log cannot be read: {os_error_text(error, self._logs)}")
             resolve_with_error(asked.reply_to, problem)
         else:
             self._under_way.append(asked)

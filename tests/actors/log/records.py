@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from actors.log.append_file import volumes
-from actors.log.audit.journal import Journal
+from actors.log.append_file import month_files
+from actors.log.audit.journal import AuditFiles
 from actors.log.messages import ACTION, AuditEntry
 
 NOVEMBER = datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC).timestamp()
@@ -36,7 +36,7 @@ def entry(number: int = 0, **said: Any) -> AuditEntry:
 
 def write(directory: Path, *times: float) -> list[bytes]:
     """A log with a record at each of these times, in seconds since the epoch; its lines."""
-    with closing(Journal(directory)) as journal:
+    with closing(AuditFiles(directory)) as journal:
         for number, at in enumerate(times):
             journal.append(entry(number), at)
     return lines_of(directory)
@@ -44,7 +44,7 @@ def write(directory: Path, *times: float) -> list[bytes]:
 
 def lines_of(directory: Path) -> list[bytes]:
     """Every line of every volume, with its break."""
-    return [line for path in volumes(directory) for line in path.read_bytes().splitlines(True)]
+    return [line for path in month_files(directory) for line in path.read_bytes().splitlines(True)]
 
 
 @contextmanager

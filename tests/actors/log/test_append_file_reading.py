@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.log.append_file import BLOCK_BYTES, LINE_BYTES, Volume, name_at, shown, volumes
+from actors.log.append_file import (
+    BLOCK_BYTES,
+    LINE_BYTES,
+    LogFile,
+    display_path,
+    month_file_name,
+    month_files,
+)
 from actors.log.audit.chain import offset_of
 from tests.actors.log.records import DECEMBER, NOVEMBER, write
 
@@ -21,7 +28,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def backwards(path: Path) -> list[bytes]:
     """Every line, from the last one on."""
-    with Volume(path) as volume:
+    with LogFile(path) as volume:
         return list(volume.backwards(volume.size))
 
 
@@ -53,7 +60,7 @@ def test_what_is_longer_than_any_record_comes_in_pieces(path: Path) -> None:
 def test_a_volume_is_as_long_as_it_was(path: Path) -> None:
     """What is appended meanwhile is another reader's."""
     path.write_bytes(b"one\ntwo\n")
-    with Volume(path) as volume:
+    with LogFile(path) as volume:
         with path.open("ab") as file:
             file.write(b"three\n")
 
@@ -63,7 +70,7 @@ def test_a_volume_is_as_long_as_it_was(path: Path) -> None:
 def test_records_are_found_by_their_numbers(tmp_path: Path) -> None:
     """Each, and the places before the first and behind the last."""
     lines = write(tmp_path / "audit", *[NOVEMBER] * 50)
-    with Volume(tmp_path / "audit" / "2026-11.jsonl") as volume:
+    with LogFile(tmp_path / "audit" / "2026-11.jsonl") as volume:
         for seq in range(1, 52):
             assert offset_of(volume, seq) == sum(map(len, lines[: seq - 1]))
         assert offset_of(volume, 10**9) == volume.size
@@ -74,10 +81,13 @@ def test_volumes_are_told_from_other_files_by_their_names(tmp_path: Path) -> Non
     for name in ("2027-01.jsonl", "2026-12.jsonl", "2026-12.torn", "x2026-12.jsonl", "2026.jsonl"):
         (tmp_path / name).touch()
 
-    assert [path.name for path in volumes(tmp_path)] == ["2026-12.jsonl", "2027-01.jsonl"]
+    assert [path.name for path in month_files(tmp_path)] == ["2026-12.jsonl", "2027-01.jsonl"]
 
 
 def test_a_volume_has_the_name_of_its_month() -> None:
     """In UTC, and without the path to the server's data where people see it."""
-    assert (name_at(NOVEMBER), name_at(DECEMBER)) == ("2026-11.jsonl", "2026-12.jsonl")
-    assert shown(Path("/srv/data/audit/2026-11.jsonl")) == "audit/2026-11.jsonl"
+    assert (month_file_name(NOVEMBER), month_file_name(DECEMBER)) == (
+        "2026-11.jsonl",
+        "2026-12.jsonl",
+    )
+    assert display_path(Path("/srv/data/audit/2026-11.jsonl")) == "audit/2026-11.jsonl"

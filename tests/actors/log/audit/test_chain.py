@@ -18,14 +18,14 @@ from actors.log.append_file import LINE_BYTES
 from actors.log.audit.chain import (
     FIELDS,
     GENESIS,
-    MOST_TEXT,
-    Broken,
+    MAX_TEXT,
+    ChainError,
     Link,
+    append_hash,
     canonical,
-    follow,
     parsed,
     readable,
-    sealed,
+    verify_next,
 )
 from actors.log.messages import ACTION, AuditEntry
 from actors.schema.schema import Schema
@@ -38,7 +38,7 @@ def chain(count: int) -> list[bytes]:
     """So many records."""
     lines, link = [], GENESIS
     for number in range(count):
-        line, link = sealed(entry(number), AT, link)
+        line, link = append_hash(entry(number), AT, link)
         lines.append(line)
     return lines
 
@@ -53,7 +53,7 @@ def remade(line: bytes, **changed: Any) -> bytes:
 
 def test_a_record_is_one_line_of_canonical_json() -> None:
     """Written out here as docs/audit.md promises it, byte by byte."""
-    line, link = sealed(
+    line, link = append_hash(
         AuditEntry(ACTION, "members.add", "owner", params={"b": 1, "a": "é"}, outcome="ok"),
         AT,
         GENESIS,
@@ -91,7 +91,7 @@ def test_the_chain_is_followed_to_its_end() -> None:
     """Each record gives the link for the next."""
     link = GENESIS
     for line in chain(5):
-        link = follow(line, link)
+        link = verify_next(line, link)
 
     assert link == Link(5, json.loads(chain(5)[-1])["hash"])
 
@@ -103,8 +103,8 @@ def test_any_changed_member_shows(name: str) -> None:
     record = json.loads(second)
     record[name] = {"x": 1} if name == "params" else 7 if name == "seq" else "changed"
 
-    with pytest.raises(Broken, match="does not fit its own hash"):
-        follow(canonical(record) + b"\n", follow(first, GENESIS))
+    with pytest.raises(ChainError, match="does not fit its own hash"):
+        verify_next(canonical(record) + b"\n", verify_next(first, GENESIS))
 
 
 def test_a_hash_that_stands_elsewhere_in_its_line_shows() -> None:
@@ -113,8 +113,8 @@ def test_a_hash_that_stands_elsewhere_in_its_line_shows() -> None:
     member = f',"hash":"{json.loads(line)["hash"]}"'.encode()
     moved = line.replace(member, b"")[:-2] + member + b"}\n"
 
-    with pytest.raises(Broken, match="not in the order"):
-        follow(moved, GENESIS)
+    with pytest.raises(ChainError, match="not in the order"):
+        verify_next(moved, GENESIS)
 
 
 def test_a_changed_hash_shows() -> None:
@@ -122,25 +122,25 @@ def test_a_changed_hash_shows() -> None:
     line = chain(1)[0]
     record = {**json.loads(line), "hash": "0" * 64}
 
-    with pytest.raises(Broken, match="does not fit its own hash"):
-        follow(canonical(record) + b"\n", GENESIS)
+    with pytest.raises(ChainError, match="does not fit its own hash"):
+        verify_next(canonical(record) + b"\n", GENESIS)
 
 
 def test_a_record_with_its_hash_made_anew_breaks_the_next_one() -> None:
     """That one carries the old hash."""
     first, second = chain(2)
-    link = follow(remade(first, person="p_somebody_else"), GENESIS)
+    link = verify_next(remade(first, person="p_somebody_else"), GENESIS)
 
-    with pytest.raises(Broken, match=r"hash of record 1: that one was changed"):
-        follow(second, link)
+    with pytest.raises(ChainError, match=r"hash of record 1: that one was changed"):
+        verify_next(second, link)
 
 
 def test_a_record_out_of_place_says_which_one_it_is() -> None:
     """As one that is missing, doubled or moved leaves it."""
     first, _, third = chain(3)
 
-    with pytest.raises(Broken, match="has record 3 in its place"):
-        follow(third, follow(first, GENESIS))
+    with pytest.raises(ChainError, match="has record 3 in its place"):
+        verify_next(third, verify_next(first, GENESIS))
 
 
 @pytest.mark.parametrize(
@@ -155,15 +155,15 @@ def test_a_record_out_of_place_says_which_one_it_is() -> None:
 )
 def test_what_is_no_record_is_broken(line: bytes) -> None:
     """Whatever it is, nothing else is raised."""
-    with pytest.raises(Broken):
-        follow(line, GENESIS)
+    with pytest.raises(ChainError):
+        verify_next(line, GENESIS)
     assert readable(line) is None
 
 
 def test_a_record_without_its_line_break_is_not_complete() -> None:
     """It may be in the writing."""
-    with pytest.raises(Broken, match="is not complete"):
-        follow(chain(1)[0][:-1], GENESIS)
+    with pytest.raises(ChainError, match="is not complete"):
+        verify_next(chain(1)[0][:-1], GENESIS)
 
 
 def test_times_are_to_the_millisecond_in_utc() -> None:
@@ -188,9 +188,9 @@ PARAMS = st.none() | st.dictionaries(
 )
 def test_whatever_an_entry_says_can_be_recorded(entry: AuditEntry) -> None:
     """And followed, and read as `audit.list` promises to show it."""
-    line, link = sealed(entry, AT, GENESIS)
+    line, link = append_hash(entry, AT, GENESIS)
 
-    assert follow(line, GENESIS) == link
+    assert verify_next(line, GENESIS) == link
     assert len(line) < LINE_BYTES
     RECORD.check(parsed(line))
 
@@ -207,13 +207,13 @@ RECORD = shape_of_a_record()
 def test_texts_are_as_long_as_promised() -> None:
     """The index and the log agree on it."""
     promised = RECORD.source["properties"]
-    assert {name: promised[name]["maxLength"] for name in MOST_TEXT} == MOST_TEXT
+    assert {name: promised[name]["maxLength"] for name in MAX_TEXT} == MAX_TEXT
     assert promised.keys() == FIELDS.keys()
 
 
 def test_a_text_that_is_too_long_says_that_it_was_cut() -> None:
     """By its last character."""
-    line, _ = sealed(entry(message="x" * 5000), AT, GENESIS)
+    line, _ = append_hash(entry(message="x" * 5000), AT, GENESIS)
 
     assert json.loads(line)["message"] == "x" * 3999 + "…"
 
@@ -223,7 +223,7 @@ def test_no_token_of_ours_is_ever_recorded() -> None:
     token = "tnt_" + "abcdefgh" * 5
     said = entry(message=f"no {token}", params={"text": token, "password": "hunter2"}, action=token)
 
-    line, _ = sealed(said, AT, GENESIS)
+    line, _ = append_hash(said, AT, GENESIS)
 
     assert b"abcdefgh" not in line
     assert b"hunter2" not in line

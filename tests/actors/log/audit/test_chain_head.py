@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from actors.errors import AuditProblem
-from actors.log.audit.chain import GENESIS, forget, note, note_of, what_is_missing
-from actors.log.audit.journal import Journal
+from actors.log.audit.chain import GENESIS, forget_head, head_path, missing_records, write_head
+from actors.log.audit.journal import AuditFiles
 from tests.actors.log.records import DECEMBER, NOVEMBER, entry, write
 
 
@@ -61,12 +61,12 @@ def test_a_log_that_lacks_what_was_noted_is_not_written_to(
 ) -> None:
     """A chain that began anew would be sound in itself."""
     change(directory)
-    said = what_is_missing(directory)
+    said = missing_records(directory)
     assert said is not None
     assert CHANGES[change] in said
     with pytest.raises(AuditProblem, match="--accept-audit"):
-        Journal(directory).append(entry())
-    assert what_is_missing(directory) == said
+        AuditFiles(directory).append(entry())
+    assert missing_records(directory) == said
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -74,55 +74,55 @@ def test_what_was_accepted_is_gone_on_from_and_noted(
     directory: Path, change: Callable[[Path], None]
 ) -> None:
     change(directory)
-    forget(directory)
-    assert what_is_missing(directory) is None
+    forget_head(directory)
+    assert missing_records(directory) is None
     write(directory, DECEMBER)
-    assert note_of(directory).exists()
-    assert what_is_missing(directory) is None
+    assert head_path(directory).exists()
+    assert missing_records(directory) is None
 
 
 def test_a_log_of_older_code_is_opened_and_its_head_noted(directory: Path) -> None:
-    note_of(directory).unlink()
-    journal = Journal(directory)
+    head_path(directory).unlink()
+    journal = AuditFiles(directory)
     journal.open()
     journal.close()
-    assert str(journal.head().hash) in note_of(directory).read_text()
+    assert str(journal.head().hash) in head_path(directory).read_text()
     journal.close()
 
 
 def test_a_note_that_is_behind_says_nothing_against_the_log(directory: Path) -> None:
     """As after a power cut, or where older code has written since."""
-    before = note_of(directory).read_bytes()
+    before = head_path(directory).read_bytes()
     write(directory, DECEMBER, DECEMBER)
-    note_of(directory).write_bytes(before)
-    assert what_is_missing(directory) is None
+    head_path(directory).write_bytes(before)
+    assert missing_records(directory) is None
     with (directory / "2026-12.jsonl").open("ab") as volume:
         volume.write(b'{"half a record')
-    assert what_is_missing(directory) is None
+    assert missing_records(directory) is None
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"\0" * 94, b"[]", b'{"seq":"x","hash":""}', b'{"seq":3}']
 )
 def test_a_note_that_is_damaged_is_named(directory: Path, content: bytes) -> None:
-    note_of(directory).write_bytes(content)
-    assert str(note_of(directory)) in (what_is_missing(directory) or "")
+    head_path(directory).write_bytes(content)
+    assert str(head_path(directory)) in (missing_records(directory) or "")
 
 
 def test_a_record_is_written_also_where_its_note_cannot_be(directory: Path) -> None:
     """It is on disk by then."""
-    before = note_of(directory).read_bytes()
-    note_of(directory).unlink()
-    note_of(directory).symlink_to(directory / "nowhere")
+    before = head_path(directory).read_bytes()
+    head_path(directory).unlink()
+    head_path(directory).symlink_to(directory / "nowhere")
     write(directory, DECEMBER)
-    note_of(directory).unlink()
-    note_of(directory).write_bytes(before)
-    assert what_is_missing(directory) is None
+    head_path(directory).unlink()
+    head_path(directory).write_bytes(before)
+    assert missing_records(directory) is None
 
 
 def test_a_note_is_for_the_server_s_user_alone_and_always_as_long(directory: Path) -> None:
-    size = note_of(directory).stat()
-    note(directory, GENESIS._replace(seq=2**63))
-    after = note_of(directory).stat()
+    size = head_path(directory).stat()
+    write_head(directory, GENESIS._replace(seq=2**63))
+    after = head_path(directory).stat()
     assert (size.st_size, size.st_ino) == (after.st_size, after.st_ino)
     assert after.st_mode & 0o777 == 0o600

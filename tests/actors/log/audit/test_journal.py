@@ -15,9 +15,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from actors.errors import AuditProblem
-from actors.log.audit.chain import GENESIS, Link, forget
-from actors.log.audit.journal import Journal
-from actors.log.audit.verification import Verdict, Verification
+from actors.log.audit.chain import GENESIS, Link, forget_head
+from actors.log.audit.journal import AuditFiles
+from actors.log.audit.verification import Verification, VerificationResult
 from tests.actors.log.records import (
     DECEMBER,
     NOVEMBER,
@@ -42,16 +42,16 @@ def directory(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def journal(directory: Path) -> Iterator[Journal]:
+def journal(directory: Path) -> Iterator[AuditFiles]:
     """In November, on its own clock."""
-    made = Journal(directory, lambda: NOVEMBER)
+    made = AuditFiles(directory, lambda: NOVEMBER)
     yield made
     made.close()
 
 
 def sound(directory: Path) -> int:
     """How many records there are, all of them sound."""
-    verdict: Verdict = Verification(directory).run()
+    verdict: VerificationResult = Verification(directory).run()
     assert verdict.broken is None
     return verdict.records
 
@@ -63,7 +63,7 @@ def mode_of(path: Path) -> int:
 # ---------------------------------------------------------------- recording
 
 
-def test_a_record_is_on_disk_once_it_is_appended(journal: Journal, directory: Path) -> None:
+def test_a_record_is_on_disk_once_it_is_appended(journal: AuditFiles, directory: Path) -> None:
     """Read through another descriptor, as everybody else does."""
     link = journal.append(entry(1))
 
@@ -75,7 +75,7 @@ def test_a_record_is_on_disk_once_it_is_appended(journal: Journal, directory: Pa
 
 
 def test_an_append_is_synced(
-    journal: Journal, directory: Path, monkeypatch: pytest.MonkeyPatch
+    journal: AuditFiles, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After it is written, and the name of a new file too."""
     synced: list[tuple[str, int]] = []
@@ -95,7 +95,7 @@ def test_an_append_is_synced(
     assert synced[2][1] == size
 
 
-def test_files_are_for_the_server_s_user_alone(journal: Journal, directory: Path) -> None:
+def test_files_are_for_the_server_s_user_alone(journal: AuditFiles, directory: Path) -> None:
     """Whatever the umask says."""
     before = os.umask(0)
     try:
@@ -143,7 +143,7 @@ def test_a_clock_that_is_set_back_does_not_lead_into_an_old_file(directory: Path
     assert sound(directory) == 3
 
 
-def test_an_empty_log_has_a_head_too(journal: Journal, directory: Path) -> None:
+def test_an_empty_log_has_a_head_too(journal: AuditFiles, directory: Path) -> None:
     """So that it can be asked for before anything has happened."""
     assert journal.head() == GENESIS
     assert directory.is_dir()
@@ -193,7 +193,7 @@ def test_a_log_that_is_torn_in_its_first_record_begins_anew(directory: Path) -> 
     """There is nothing before it."""
     lines = write(directory, NOVEMBER)
     (directory / "2026-11.jsonl").write_bytes(lines[0][:50])
-    forget(directory)  # a record that was torn was not noted
+    forget_head(directory)  # a record that was torn was not noted
 
     write(directory, NOVEMBER)
 
@@ -270,7 +270,7 @@ def test_a_repair_is_recorded_even_if_the_disk_was_full_at_first(directory: Path
     size = volume.stat().st_size
     with volume.open("ab") as file:
         file.write(b'{"torn')
-    journal = Journal(directory, lambda: NOVEMBER)
+    journal = AuditFiles(directory, lambda: NOVEMBER)
 
     with largest_file(size + 10), pytest.raises(AuditProblem, match="File too large"):
         journal.open()
@@ -308,9 +308,9 @@ def test_an_edited_end_is_not_mended_and_the_log_goes_on_where_that_is_accepted(
     edited = b"".join([*lines[:2], change(lines[2])])
     (directory / "2026-11.jsonl").write_bytes(edited)
 
-    refused(Journal(directory), "record 3, which|another record 3")
+    refused(AuditFiles(directory), "record 3, which|another record 3")
     assert logged == []
-    forget(directory)
+    forget_head(directory)
     write(directory, NOVEMBER)
 
     assert [each["log_level"] for each in logged] == ["error"]
@@ -344,14 +344,16 @@ def test_a_log_in_good_order_says_nothing(directory: Path, logged: list[Any]) ->
 # ---------------------------------------------------------------- when it cannot be written
 
 
-def refused(journal: Journal, why: str) -> None:
+def refused(journal: AuditFiles, why: str) -> None:
     """Nothing can be recorded, and the message says why; twice, for good measure."""
     for _ in range(2):
         with pytest.raises(AuditProblem, match=why):
             journal.append(entry(99, request_id="refused"))
 
 
-def test_a_full_disk_is_said_and_leaves_nothing_behind(journal: Journal, directory: Path) -> None:
+def test_a_full_disk_is_said_and_leaves_nothing_behind(
+    journal: AuditFiles, directory: Path
+) -> None:
     """What was written of the record is taken back, so that the next one holds to the chain."""
     journal.append(entry())
     before = (directory / "2026-11.jsonl").read_bytes()
@@ -366,7 +368,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(journal: Journal, directo
 
 
 def test_a_disk_that_is_full_from_the_beginning_is_said_too(
-    journal: Journal, directory: Path
+    journal: AuditFiles, directory: Path
 ) -> None:
     """The file is there then, and empty."""
     with largest_file(0):
@@ -379,7 +381,7 @@ def test_a_disk_that_is_full_from_the_beginning_is_said_too(
 def test_a_disk_that_is_full_at_the_turn_of_the_month_is_said_too(directory: Path) -> None:
     """In the new file."""
     write(directory, NOVEMBER)
-    journal = Journal(directory, lambda: DECEMBER)
+    journal = AuditFiles(directory, lambda: DECEMBER)
     journal.open()
 
     with largest_file(100):
@@ -391,7 +393,7 @@ def test_a_disk_that_is_full_at_the_turn_of_the_month_is_said_too(directory: Pat
 
 
 def test_what_cannot_be_synced_is_not_recorded(
-    journal: Journal, directory: Path, monkeypatch: pytest.MonkeyPatch
+    journal: AuditFiles, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No file here fails to sync, so the call does: as the system does on a broken disk."""
     journal.append(entry())
@@ -409,7 +411,7 @@ def test_what_cannot_be_synced_is_not_recorded(
 
 
 def test_what_cannot_be_taken_back_at_once_is_taken_back_before_the_next_record(
-    journal: Journal, directory: Path, monkeypatch: pytest.MonkeyPatch
+    journal: AuditFiles, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that fails may fail twice."""
     journal.append(entry())
@@ -428,7 +430,7 @@ def test_what_cannot_be_taken_back_at_once_is_taken_back_before_the_next_record(
 
 
 def test_what_was_taken_back_is_synced_before_the_next_record(
-    journal: Journal, directory: Path, monkeypatch: pytest.MonkeyPatch
+    journal: AuditFiles, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The record that a caller was not told of must not come back from the disk with the next one."""
     journal.append(entry())
@@ -473,7 +475,7 @@ def test_what_a_killed_server_left_is_written_again_before_the_first_record(
     def fail(_: int) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    journal = Journal(directory, lambda: NOVEMBER)
+    journal = AuditFiles(directory, lambda: NOVEMBER)
     with monkeypatch.context() as broken:
         broken.setattr(os, "fsync", fail)
         refused(journal, "Input/output error")
@@ -486,7 +488,7 @@ def test_what_a_killed_server_left_is_written_again_before_the_first_record(
     assert sound(directory) == 3
 
 
-def test_an_operator_can_close_the_log_even_to_root(journal: Journal, directory: Path) -> None:
+def test_an_operator_can_close_the_log_even_to_root(journal: AuditFiles, directory: Path) -> None:
     """By taking away the owner's permission to write."""
     journal.append(entry())
     volume = directory / "2026-11.jsonl"
@@ -504,7 +506,7 @@ def test_an_operator_can_close_the_log_even_to_root(journal: Journal, directory:
 def test_a_closed_directory_lets_no_new_month_begin(directory: Path) -> None:
     """Root could make the file all the same."""
     write(directory, NOVEMBER)
-    journal = Journal(directory, lambda: DECEMBER)
+    journal = AuditFiles(directory, lambda: DECEMBER)
     directory.chmod(0o500)
 
     refused(journal, "audit is closed to writing")
@@ -566,7 +568,7 @@ def put_back(volume: Path) -> None:
     ],
 )
 def test_a_file_that_is_taken_away_is_missed(
-    journal: Journal, directory: Path, take: Callable[[Path], None]
+    journal: AuditFiles, directory: Path, take: Callable[[Path], None]
 ) -> None:
     """A descriptor would go on writing to what nobody sees. Put back, it is written to again."""
     journal.append(entry())
@@ -580,7 +582,7 @@ def test_a_file_that_is_taken_away_is_missed(
     assert sound(directory) == 2
 
 
-def test_a_faithful_copy_is_taken_on(journal: Journal, directory: Path) -> None:
+def test_a_faithful_copy_is_taken_on(journal: AuditFiles, directory: Path) -> None:
     """As a restored backup is: its end is the log's."""
     journal.append(entry())
     volume = directory / "2026-11.jsonl"
@@ -594,7 +596,7 @@ def test_a_faithful_copy_is_taken_on(journal: Journal, directory: Path) -> None:
     assert sound(directory) == 2
 
 
-def test_a_directory_that_is_taken_away_is_missed(journal: Journal, directory: Path) -> None:
+def test_a_directory_that_is_taken_away_is_missed(journal: AuditFiles, directory: Path) -> None:
     """With all that is in it; and one that was no directory from the beginning."""
     journal.append(entry())
     directory.rename(directory.with_name("away"))
@@ -609,7 +611,7 @@ def test_a_directory_that_is_taken_away_is_missed(journal: Journal, directory: P
     assert sound(directory) == 2
 
 
-def test_a_file_in_the_directory_s_place_is_refused(journal: Journal, directory: Path) -> None:
+def test_a_file_in_the_directory_s_place_is_refused(journal: AuditFiles, directory: Path) -> None:
     """Until it is gone."""
     directory.touch()
 
@@ -622,7 +624,7 @@ def test_a_file_in_the_directory_s_place_is_refused(journal: Journal, directory:
 
 @pytest.mark.parametrize("change", [b"", b"x", b'{"forged":true}\n'])
 def test_somebody_else_s_writing_is_noticed(
-    journal: Journal, directory: Path, change: bytes
+    journal: AuditFiles, directory: Path, change: bytes
 ) -> None:
     """Cut or grown, the file is not what the log left; a new start goes on from what is there."""
     journal.append(entry())
@@ -641,7 +643,7 @@ def test_somebody_else_s_writing_is_noticed(
 def test_a_file_in_the_way_of_a_new_month_is_refused(directory: Path) -> None:
     """The log did not write it."""
     write(directory, NOVEMBER)
-    journal = Journal(directory, lambda: DECEMBER)
+    journal = AuditFiles(directory, lambda: DECEMBER)
     journal.open()
     (directory / "2026-12.jsonl").write_bytes(b"something")
 
@@ -656,7 +658,7 @@ def test_a_file_in_the_way_of_a_new_month_is_refused(directory: Path) -> None:
 def test_a_journal_leaves_no_descriptor_open(directory: Path) -> None:
     """Whatever it met."""
     before = sorted(Path("/proc/self/fd").iterdir())
-    journal = Journal(directory, lambda: NOVEMBER)
+    journal = AuditFiles(directory, lambda: NOVEMBER)
     journal.append(entry())
     volume = directory / "2026-11.jsonl"
     for take in (put_another_file, put_a_directory):

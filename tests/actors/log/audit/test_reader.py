@@ -14,9 +14,9 @@ from pykka._envelope import Envelope
 from actors.errors import AuditProblem, ResourceExhausted, Unavailable
 from actors.log.audit import reader
 from actors.log.audit.chain import GENESIS
-from actors.log.audit.journal import Journal
-from actors.log.audit.reader import LOOK_SECONDS, MOST_VERIFICATIONS, AuditReader
-from actors.log.audit.verification import MOST_LOOKS, STEP_LINES
+from actors.log.audit.journal import AuditFiles
+from actors.log.audit.reader import MAX_VERIFICATIONS, RECHECK_SECONDS, AuditReader
+from actors.log.audit.verification import MAX_RECHECKS, STEP_LINES
 from actors.log.messages import ReadPage, Verify
 from actors.runtime.actor import ask, stop
 from actors.runtime.futures import ReplyFuture
@@ -34,7 +34,7 @@ NEWEST = ReadPage(before=None, limit=2, tenant_id=None, action=None, person=None
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sound log."""
     directory = tmp_path_factory.mktemp("data") / "audit"
-    with closing(Journal(directory)) as journal:
+    with closing(AuditFiles(directory)) as journal:
         for number in range(COUNT):
             journal.append(entry(number), NOVEMBER)
     return directory
@@ -105,7 +105,7 @@ class Writer(Mailbox):
     def tell(self, message: Any) -> None:
         """After, at once; before the last look the record is whole."""
         self.waits.append(message.seconds)
-        if len(self.waits) == MOST_LOOKS - 1:
+        if len(self.waits) == MAX_RECHECKS - 1:
             self._finish()
         message.to.tell(message.message)
 
@@ -113,7 +113,7 @@ class Writer(Mailbox):
 def test_a_record_in_the_writing_is_waited_for(house: House, tmp_path: Path) -> None:
     """Its writer may come to the end of it a good while later; a log is not broken by that."""
     directory = tmp_path / "audit"
-    with closing(Journal(directory)) as journal:
+    with closing(AuditFiles(directory)) as journal:
         journal.append(entry(0), NOVEMBER)
     (volume,) = directory.iterdir()
     whole = volume.read_bytes()
@@ -122,7 +122,7 @@ def test_a_record_in_the_writing_is_waited_for(house: House, tmp_path: Path) -> 
     mailbox = house.mailbox("audit-reader")
     AuditReader.start(mailbox, directory, clock)
     assert ask(mailbox, Verify(None), WAIT)["ok"]
-    assert clock.waits == [LOOK_SECONDS] * (MOST_LOOKS - 1)
+    assert clock.waits == [RECHECK_SECONDS] * (MAX_RECHECKS - 1)
 
 
 def test_pages_do_not_wait_for_a_verification(house: House, audit_reader: Mailbox) -> None:
@@ -146,7 +146,7 @@ def test_verifications_are_answered_in_their_order(house: House, audit_reader: M
     """Each on its own; more than have room are refused at once."""
     gate = Gate()
     gate.block(house.dispatcher.schedule)
-    answers = [send(audit_reader, Verify(None)) for _ in range(MOST_VERIFICATIONS + 1)]
+    answers = [send(audit_reader, Verify(None)) for _ in range(MAX_VERIFICATIONS + 1)]
     gate.open()
 
     with pytest.raises(ResourceExhausted, match="wait for one of them") as refused:
@@ -196,7 +196,7 @@ def test_a_log_that_cannot_be_read_is_said_without_its_whole_path(
 
 def test_a_log_without_records_has_an_empty_page(house: House, tmp_path: Path) -> None:
     """And a sound chain."""
-    Journal(tmp_path / "audit").open()
+    AuditFiles(tmp_path / "audit").open()
     mailbox = start(house, tmp_path / "audit")
 
     assert ask(mailbox, NEWEST, WAIT) == {"records": [], "next": None}

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.log.append_file import BLOCK_BYTES, Volume
+from actors.log.append_file import BLOCK_BYTES, LogFile
 from actors.log.audit import reader
 from actors.log.audit.chain import canonical, offset_of
-from actors.log.audit.journal import Journal
+from actors.log.audit.journal import AuditFiles
 from actors.log.audit.reader import PAGE_BYTES, Page
 from actors.log.messages import ReadPage
 from tests.actors.log.records import DECEMBER, NOVEMBER, entry, lines_of, write
@@ -135,16 +135,16 @@ def test_a_page_is_found_with_bounded_work(
 def test_a_page_far_back_reads_little(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is looked up by halving, not by counting."""
     bytes_read = 0
-    plain = Volume._read
+    plain = LogFile._read
 
-    def counted(volume: Volume, start: int, end: int) -> bytes:
+    def counted(volume: LogFile, start: int, end: int) -> bytes:
         nonlocal bytes_read
         data = plain(volume, start, end)
         bytes_read += len(data)
         return data
 
-    with Volume(directory / "2026-11.jsonl") as volume:
-        monkeypatch.setattr(Volume, "_read", counted)
+    with LogFile(directory / "2026-11.jsonl") as volume:
+        monkeypatch.setattr(LogFile, "_read", counted)
         offset = offset_of(volume, 17)
 
     assert b"".join(lines_of(directory)[:16]) == (directory / "2026-11.jsonl").read_bytes()[:offset]
@@ -156,7 +156,7 @@ def test_a_page_far_back_reads_little(directory: Path, monkeypatch: pytest.Monke
 
 def with_journal(directory: Path, messages: list[str]) -> None:
     """A log with a record for each of these messages."""
-    with closing(Journal(directory)) as journal:
+    with closing(AuditFiles(directory)) as journal:
         for number, message in enumerate(messages):
             journal.append(entry(number, message=message), NOVEMBER)
 

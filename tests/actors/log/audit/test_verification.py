@@ -16,8 +16,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actors.log.audit.chain import GENESIS, canonical
-from actors.log.audit.journal import Journal
-from actors.log.audit.verification import STEP_LINES, Break, Steps, Verdict, Verification
+from actors.log.audit.journal import AuditFiles
+from actors.log.audit.verification import (
+    STEP_LINES,
+    ChainBreak,
+    Steps,
+    Verification,
+    VerificationResult,
+)
 from tests.actors.log.records import DECEMBER, NOVEMBER, entry, lines_of, write
 
 COUNT = 6
@@ -39,7 +45,7 @@ def head_of(directory: Path) -> str:
     return head
 
 
-def broken(directory: Path, head: str | None = None) -> Break:
+def broken(directory: Path, head: str | None = None) -> ChainBreak:
     """The place that is named."""
     found = Verification(directory, head).run().broken
     assert found is not None, "nothing was noticed"
@@ -65,7 +71,7 @@ def test_a_log_that_nobody_touched_is_sound(directory: Path) -> None:
     """All of it is counted, and its head is that of the last record."""
     verdict = Verification(directory).run()
 
-    assert verdict == Verdict(COUNT, head_of(directory), None)
+    assert verdict == VerificationResult(COUNT, head_of(directory), None)
     assert verdict.answer() == {"ok": True, "records": COUNT, "head": head_of(directory)}
 
 
@@ -77,7 +83,7 @@ def test_every_hash_of_the_log_is_found_in_it(directory: Path) -> None:
 
 def test_an_empty_log_is_sound(tmp_path: Path) -> None:
     """It has no records, and none was expected."""
-    Journal(tmp_path / "audit").open()
+    AuditFiles(tmp_path / "audit").open()
 
     assert Verification(tmp_path / "audit").run() == (0, GENESIS.hash, None)
 
@@ -310,19 +316,19 @@ def test_any_changed_byte_is_seen_at_its_record(
 # ---------------------------------------------------------------- while it is written
 
 
-def end_of(steps: Steps) -> Verdict:
+def end_of(steps: Steps) -> VerificationResult:
     """Take every step that is left."""
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            verdict: Verdict = end.value
+            verdict: VerificationResult = end.value
             return verdict
 
 
 def test_a_log_that_grows_meanwhile_is_sound(directory: Path) -> None:
     """What has come since is checked, too."""
-    journal = Journal(directory)
+    journal = AuditFiles(directory)
     steps = Verification(directory).steps()
     for number in range(STEP_LINES):
         journal.append(entry(number), DECEMBER)
@@ -348,7 +354,7 @@ def test_a_record_that_is_in_the_writing_is_read_again(directory: Path) -> None:
 
 def test_a_log_is_sound_at_every_moment_of_its_writing(directory: Path) -> None:
     """Read by another thread, as by another process, again and again; however long that is kept waiting."""
-    journal = Journal(directory)
+    journal = AuditFiles(directory)
 
     def append() -> None:
         for number in range(300):
