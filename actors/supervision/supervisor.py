@@ -208,10 +208,8 @@ class Supervisor(Actor):
             self._start(mailbox)
         elif self._drain is not None:
             self._residents.add(mailbox)  # the drain waits until its mail is rejected
-            request_log = self._request_log()
-            RejectingActor.start(
-                mailbox, STOPPING, child.tenant, once=True, request_log=request_log
-            )
+            client = self._request_log()
+            RejectingActor.start(mailbox, STOPPING, child.tenant, once=True, request_log=client)
         else:
             self._residents.enqueue(mailbox)
             self._admit_and_evict()
