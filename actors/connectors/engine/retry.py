@@ -142,11 +142,11 @@ class RetryPolicy:
         self,
         breakers: CircuitBreakers,
         sleep: Sleep = asyncio.sleep,
-        try_seconds: float = ATTEMPT_SECONDS,
+        attempt_seconds: float = ATTEMPT_SECONDS,
     ) -> None:
         self._breakers = breakers
         self._sleep = sleep
-        self._attempt_seconds = try_seconds
+        self._attempt_seconds = attempt_seconds
         self._backoff = wait_exponential(FIRST_WAIT, max=MAX_WAIT) + wait_random(0, JITTER)
 
     async def exchange(self, call: OperationCall, send: Send) -> Mapping[str, Any]:
