@@ -117,8 +117,8 @@ class Logs:
                 box,
                 self._folder / "tenants",
                 stats=self.stats,
-                trouble=self.errors,
-                let_go=self._token.release,
+                error_log=self.errors,
+                release=self._token.release,
                 **self._days(),
             ),
             self.reader: lambda box: LogReader.start(box, self._folder, audit, self._zone, clock),
@@ -135,7 +135,7 @@ class Logs:
         if self._settings.log_tenants:
             clock.tell(Every(WRITE_SECONDS, self.tenants, Write()))
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """End all waits for new lines, because the server is about to stop."""
         self.reader.tell(ReleaseFollowers())
 

@@ -248,7 +248,7 @@ class System:
         if self._metrics is not None:
             self._metrics.close()
         try_ask(self.console, Draining())
-        self.logs.let_go()
+        self.logs.release()
         done = ReplyFuture()
         try_drain(self.console, FinishCalls(done), done)
         try_ask(self.router, Draining())

@@ -90,7 +90,7 @@ def write_week(directory: Path, lines: int) -> Week:
             written += sum(len(text) + 1 for _, text in packed)
             if len(traces) == day and batch[-1].at >= BEGUN + (day + 0.5) * DAY_SECONDS:
                 traces.append(batch[-1].trace_id)
-    files.cycle(BEGUN + (DAYS - 0.5) * DAY_SECONDS)
+    files.rotate(BEGUN + (DAYS - 0.5) * DAY_SECONDS)
     files.close()
     return Week(each * DAYS, written, traces)
 

@@ -11,7 +11,7 @@ from actors.admin.console.context import AdminContext, tenant_missing
 from actors.admin.functions.audit import FIRST_TO_LAST
 from actors.admin.messages import ShowTenant
 from actors.errors import InvalidArgument
-from actors.log.daily.blocks import BEGINNING
+from actors.log.daily.blocks import START
 from actors.log.lines import MEMBERS
 from actors.log.messages import AUDIT, ERRORS, INTENT, TENANT, SearchLogs
 from transport.fit import text_of
@@ -102,7 +102,7 @@ def _readable(ctx: AdminContext) -> tuple[str, ...]:
 
 async def _tale(ctx: AdminContext, log: str, find: SearchLogs) -> Tale:
     lines: list[Record] = []
-    after = str(BEGINNING)
+    after = str(START)
     for _ in range(MOST_PAGES):
         page: Page = await ctx.ask(ctx.actors.log_reader, find._replace(after=after, limit=PAGE))
         lines += page["lines"]

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from actors.errors import InvalidArgument
 from actors.log.append_file import month_file_name, month_files
-from actors.log.daily.content import Content, open_content
+from actors.log.daily.content import SeekableText, open_text
 from actors.log.daily.day_file import COMPRESSED
 from actors.log.daily.rotation import day_of, days
 from transport.message import Problem
@@ -26,10 +26,10 @@ from transport.message import Problem
 FIRST_BYTES = 64 * 1024
 """Read at first: some hundred lines, a page."""
 
-MOST_BYTES = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 """Read at a time later on; each block is twice the one before until then."""
 
-MOST_LINE = 1024 * 1024
+MAX_LINE = 1024 * 1024
 """More than any line has."""
 
 
@@ -46,7 +46,7 @@ class Block(NamedTuple):
         return self.start + len(self.text)
 
 
-def blocks_before(content: Content, end: int) -> Iterator[Block]:
+def blocks_before(content: SeekableText, end: int) -> Iterator[Block]:
     """All lines that end at this offset or before, the last block first."""
     behind, is_torn, most = b"", True, FIRST_BYTES
     end = min(end, content.size)
@@ -59,14 +59,14 @@ def blocks_before(content: Content, end: int) -> Iterator[Block]:
         # What comes before the first break is the end of a line that begins in an earlier block.
         cut = (text.find(b"\n") + 1 or len(text)) if end > 0 else 0
         behind, text = text[:cut], text[cut:]
-        if len(behind) > MOST_LINE:
+        if len(behind) > MAX_LINE:
             behind, is_torn = b"", True
         if text:
             yield Block(end + cut, text)
-        most = min(most * 2, MOST_BYTES)
+        most = min(most * 2, MAX_BYTES)
 
 
-def blocks_after(content: Content, start: int) -> Iterator[Block]:
+def blocks_after(content: SeekableText, start: int) -> Iterator[Block]:
     """All lines that begin at this offset or after, the first block first."""
     begun, most = b"", FIRST_BYTES
     while more := content.after(start, most):
@@ -76,26 +76,26 @@ def blocks_after(content: Content, start: int) -> Iterator[Block]:
         begun, text = text[cut:], text[:cut]
         if text:
             yield Block(start - len(begun) - cut, text)
-        if len(begun) > MOST_LINE:
+        if len(begun) > MAX_LINE:
             begun = b""
-        most = min(most * 2, MOST_BYTES)
+        most = min(most * 2, MAX_BYTES)
 
 
-class Part(NamedTuple):
+class PeriodFile(NamedTuple):
     """The file of one period."""
 
     period: str
     path: Path
 
 
-class Shelf(NamedTuple):
+class LogCatalogue(NamedTuple):
     """All parts of one log."""
 
     directory: Path
     zone: ZoneInfo | None
     """Whose days the files are; None for months, in UTC."""
 
-    def parts(self, since: float | None, until: float | None) -> list[Part]:
+    def parts(self, since: float | None, until: float | None) -> list[PeriodFile]:
         """Those that can have lines of these times, seconds since the epoch, the oldest first.
 
         OSError where the directory is there and cannot be read.
@@ -105,20 +105,20 @@ class Shelf(NamedTuple):
         last = "9999" if until is None or self.zone is None else self._period_at(until)
         return [part for part in self._parts() if first <= part.period <= last]
 
-    def open(self, part: Part) -> Content | None:
+    def open(self, part: PeriodFile) -> SeekableText | None:
         """None where it has been removed; also found where it has been compressed since it was listed."""
         for path in (part.path, part.path.with_name(part.period + COMPRESSED)):
             try:
-                return open_content(path)
+                return open_text(path)
             except FileNotFoundError:
                 continue
         return None
 
-    def _parts(self) -> list[Part]:
+    def _parts(self) -> list[PeriodFile]:
         if self.zone is not None:
-            return [Part(*day) for day in days(self.directory)]
+            return [PeriodFile(*day) for day in days(self.directory)]
         try:
-            return [Part(path.stem, path) for path in month_files(self.directory)]
+            return [PeriodFile(path.stem, path) for path in month_files(self.directory)]
         except FileNotFoundError:
             return []
 
@@ -135,7 +135,7 @@ class Shelf(NamedTuple):
 _CURSOR = re.compile(r"(\d{4}-\d\d(?:-\d\d)?)\.(\d{1,15})", re.ASCII)
 
 
-class Place(NamedTuple):
+class Cursor(NamedTuple):
     """A place in a log; its text is what callers are given, who are told nothing about its form."""
 
     period: str
@@ -147,11 +147,11 @@ class Place(NamedTuple):
         return f"{self.period}.{self.offset}"
 
 
-BEGINNING = Place("0000-00", 0)
+START = Cursor("0000-00", 0)
 """Before every line, of days and of months."""
 
 
-def place_of(name: str, cursor: str | None) -> Place | None:
+def parse_cursor(name: str, cursor: str | None) -> Cursor | None:
     """Where the cursor is that came as param `name`; InvalidArgument where it is none."""
     if cursor is None:
         return None
@@ -161,4 +161,4 @@ def place_of(name: str, cursor: str | None) -> Place | None:
             f"params.{name}", "no cursor: take `next` or `newest` of an answer as it is"
         )
         raise InvalidArgument(f"{problem.field}: {problem.problem}", details=(problem,))
-    return Place(found[1], int(found[2]))
+    return Cursor(found[1], int(found[2]))

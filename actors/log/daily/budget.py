@@ -25,7 +25,7 @@ log = structlog.get_logger()
 SOURCE = "tenant log"
 """Of the lines that sum up what was left out."""
 
-MOST_COUNTED = 20
+MAX_COUNTED = 20
 """Pairs of action and outcome that one line counts; further ones are counted together."""
 
 UNKNOWN = "(unknown)"
@@ -45,7 +45,7 @@ class Ledger(NamedTuple):
     day: str
 
 
-_WHOSE = re.compile(rb'"tenant":(?:"([^"]+)"|null),"tenant_id":(?:"([^"]+)"|null)')
+_OWNER = re.compile(rb'"tenant":(?:"([^"]+)"|null),"tenant_id":(?:"([^"]+)"|null)')
 """Where a line of the error log says whose it is; within a text these quotes would be escaped."""
 
 
@@ -87,7 +87,7 @@ class Budget:
             left = self._left_out[ledger] = LeftOut(tenant, self._most)
         left.add(line)
 
-    def take(self) -> list[LeftOut]:
+    def drain(self) -> list[LeftOut]:
         """What has been left out since this was asked for last."""
         left, self._left_out = self._left_out, {}
         return list(left.values())
@@ -111,7 +111,7 @@ class LeftOut:
     def add(self, line: Line) -> None:
         """One more."""
         pair = (UNKNOWN if line.version is None else line.action, line.outcome)
-        is_known = pair in self._counts or len(self._counts) < MOST_COUNTED
+        is_known = pair in self._counts or len(self._counts) < MAX_COUNTED
         self._counts[pair if is_known else OTHERS] += 1
         self._first, self._last = min(self._first, line.at), max(self._last, line.at)
 
@@ -155,14 +155,14 @@ class Shares:
         """What is in the file of this day already."""
         self._day, self._bytes = day, Counter()
         for line in lines:
-            if (found := _WHOSE.search(line)) and (whose := found[1] or found[2]):
+            if (found := _OWNER.search(line)) and (whose := found[1] or found[2]):
                 self._bytes[whose.decode()] += len(line)
 
     def has_room(self, record: Mapping[str, Any], day: str) -> bool:
         """Whether to write it in full; otherwise it is counted. What is about no tenant is written."""
         if day != self._day:
             self.recall(day, ())
-        whose = _whose(record)
+        whose = _owner(record)
         if not (self._most and whose) or self._bytes[whose] < self._most:
             return True
         self._left_out[whose] += 1
@@ -170,10 +170,10 @@ class Shares:
 
     def add(self, record: Mapping[str, Any], size: int) -> None:
         """So many bytes have been written about it."""
-        if whose := _whose(record):
+        if whose := _owner(record):
             self._bytes[whose] += size
 
-    def take(self, at: float) -> list[dict[str, Any]]:
+    def drain(self, at: float) -> list[dict[str, Any]]:
         """A record of this time for each tenant of which something was left out since this was asked last."""
         left, self._left_out = self._left_out, Counter()
         return [
@@ -190,6 +190,6 @@ class Shares:
         ]
 
 
-def _whose(record: Mapping[str, Any]) -> str:
+def _owner(record: Mapping[str, Any]) -> str:
     """The tenant's name, its id where only that is known, or nothing."""
     return str(record.get("tenant") or record.get("tenant_id") or "")

@@ -16,9 +16,9 @@ from typing import NamedTuple, Protocol
 
 import zstandard
 
-from actors.log.daily.day_file import COMPRESSED, Damaged
+from actors.log.daily.day_file import COMPRESSED, CorruptFrame
 
-MOST_FRAME = 64 * 1024 * 1024
+MAX_FRAME = 64 * 1024 * 1024
 """Bytes of text in one frame; the log's own have a sixteenth of that, or one batch of lines."""
 
 HEADER_BYTES = 18
@@ -31,7 +31,7 @@ RLE = 1
 """The type of a block that is one byte, so many times."""
 
 
-class Content(Protocol):
+class SeekableText(Protocol):
     """A file's text. Reading raises OSError."""
 
     size: int
@@ -47,12 +47,12 @@ class Content(Protocol):
         """Let go of the file."""
 
 
-def open_content(path: Path) -> Content:
+def open_text(path: Path) -> SeekableText:
     """By the file's name; OSError where it cannot be read."""
-    return Packed(path) if path.name.endswith(COMPRESSED) else Plain(path)
+    return CompressedFile(path) if path.name.endswith(COMPRESSED) else PlainFile(path)
 
 
-class Plain:
+class PlainFile:
     """Of a plain file."""
 
     def __init__(self, path: Path) -> None:
@@ -74,7 +74,7 @@ class Plain:
         os.close(self._fd)
 
 
-class Frame(NamedTuple):
+class ZstdFrame(NamedTuple):
     """One frame that holds text."""
 
     start: int
@@ -87,7 +87,7 @@ class Frame(NamedTuple):
     """Bytes in the file."""
 
 
-class Packed:
+class CompressedFile:
     """Of a compressed file. A frame that is not whole, as in the writing, ends it."""
 
     def __init__(self, path: Path) -> None:
@@ -131,12 +131,12 @@ class Packed:
             self._text = (number, self._decompressed(frame.at, frame.length))
         return self._text[1]
 
-    def _read_frames(self) -> Iterator[Frame]:
+    def _read_frames(self) -> Iterator[ZstdFrame]:
         at = start = 0
         while length := self._length_of_frame(at):
             size = self._size_of_text(at, length)
             if size:
-                yield Frame(start, size, at, length)
+                yield ZstdFrame(start, size, at, length)
             start += size
             at += length
 
@@ -158,7 +158,7 @@ class Packed:
             has_checksum = zstandard.get_frame_parameters(head).has_checksum
             end = at + zstandard.frame_header_size(head)
         except zstandard.ZstdError as error:
-            raise self._damaged(at, str(error)) from error
+            raise self._corrupt(at, str(error)) from error
         is_last = False
         while not is_last:
             header = os.pread(self._fd, 3, end)
@@ -176,8 +176,8 @@ class Packed:
         size = zstandard.frame_content_size(head)
         if size < 0:  # a frame need not say so
             size = len(self._decompressed(at, length))
-        if size > MOST_FRAME:
-            raise self._damaged(
+        if size > MAX_FRAME:
+            raise self._corrupt(
                 at, f"{size} bytes of text in it are more than any of the log's own"
             )
         return size
@@ -189,10 +189,12 @@ class Packed:
                 return zstandard.ZstdDecompressor().decompressobj().decompress(packed)
             return zstandard.ZstdDecompressor().decompress(packed)
         except zstandard.ZstdError as error:
-            raise self._damaged(at, str(error)) from error
+            raise self._corrupt(at, str(error)) from error
 
-    def _damaged(self, at: int, problem: str) -> Damaged:
-        return Damaged(errno.EIO, f"damaged in the frame at byte {at}: {problem}", str(self._path))
+    def _corrupt(self, at: int, problem: str) -> CorruptFrame:
+        return CorruptFrame(
+            errno.EIO, f"damaged in the frame at byte {at}: {problem}", str(self._path)
+        )
 
 
 def _open(path: Path) -> int:

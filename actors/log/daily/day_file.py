@@ -28,7 +28,7 @@ LEVEL = 3
 """Lines of JSON at some 250 MB/s, to a seventh of their size; higher levels are slower and gain nothing."""
 
 
-class Damaged(OSError):
+class CorruptFrame(OSError):
     """Bytes that are no frame, where one should begin or go on."""
 
 
@@ -88,7 +88,7 @@ class Frames(io.RawIOBase):
             return self._frame.decompress(packed)
         except zstandard.ZstdError as error:
             problem = f"damaged after the first {self.whole} bytes: {error}"
-            raise Damaged(errno.EIO, problem, self._file.name) from error
+            raise CorruptFrame(errno.EIO, problem, self._file.name) from error
 
 
 def frame(text: bytes) -> bytes:
@@ -112,7 +112,7 @@ def end_of_frames(path: Path) -> int:
         try:
             while frames.read(CHUNK_BYTES):
                 pass
-        except Damaged:
+        except CorruptFrame:
             pass
         return frames.whole
 
@@ -141,7 +141,7 @@ class DayFile:
         self._ragged_from: int | None = None
         """Where the rest of a failed write begins, as long as it is still there."""
         try:
-            self._mend(whole)
+            self._repair(whole)
         except BaseException:
             os.close(self._fd)
             raise
@@ -158,7 +158,7 @@ class DayFile:
 
     def append(self, lines: bytes) -> None:
         """One write; where it fails, what was written of it is taken back."""
-        self._take_back()
+        self._undo_write()
         data = frame(lines) if self.is_compressed else lines
         size = self.size
         try:
@@ -167,7 +167,7 @@ class DayFile:
         except BaseException:
             self._ragged_from = size
             with suppress(OSError):
-                self._take_back()
+                self._undo_write()
             raise
 
     def is_in_place(self) -> bool:
@@ -181,22 +181,22 @@ class DayFile:
     def close(self) -> None:
         """Let go of the file."""
         with suppress(OSError):
-            self._take_back()
+            self._undo_write()
         os.close(self._fd)
 
-    def _take_back(self) -> None:
+    def _undo_write(self) -> None:
         if self._ragged_from is not None:
             os.ftruncate(self._fd, min(self._ragged_from, self.size))
             self._ragged_from = None
 
-    def _mend(self, whole: int | None) -> None:
+    def _repair(self, whole: int | None) -> None:
         if not self.is_compressed:
             while (line := self._last_line()) and not line.endswith(b"\n"):
-                self._put_aside(line)
+                self._quarantine(line)
         elif self.size != whole:
             end = end_of_frames(self.path)
             if rest := os.pread(self._fd, self.size - end, end):
-                self._put_aside(rest)
+                self._quarantine(rest)
 
     def _last_line(self) -> bytes:
         """Or the end of one that is longer than any should be."""
@@ -206,7 +206,7 @@ class DayFile:
         with LogFile(self.path) as volume:
             return next(volume.backwards(volume.size))
 
-    def _put_aside(self, rest: bytes) -> None:
+    def _quarantine(self, rest: bytes) -> None:
         """Take the end off the file and keep it in another one."""
         aside = quarantine(rest, self.path)
         os.ftruncate(self._fd, self.size - len(rest))

@@ -22,7 +22,7 @@ from structlog.contextvars import bound_contextvars
 
 from actors.log.daily.budget import Shares
 from actors.log.daily.day_file import PLAIN
-from actors.log.daily.rotation import DayFiles, Unwritten, day_of, open_day
+from actors.log.daily.rotation import DayFiles, WriteFailed, day_of, open_day
 from actors.log.error_record import LossCounter, encode_record
 from actors.log.events import ASIDE
 from actors.log.messages import ErrorEvent, RotateDue
@@ -30,60 +30,60 @@ from actors.log.redaction import normalise_names
 from actors.runtime.actor import Actor
 from actors.runtime.mailbox import Mailbox
 
-MOST_ALIKE = 100
+MAX_REPEATS = 100
 """Events alike in one period that are told as they are."""
 
-PERIOD = 10.0
+PERIOD_SECONDS = 10.0
 """Seconds from the first of them."""
 
-MOST_KINDS = 1000
+MAX_GROUPS = 1000
 """Kinds of events that are watched at a time; of others each one is told."""
 
-KIND = ("level", "source", "event", "tenant", "action")
+GROUP_MEMBERS = ("level", "source", "event", "tenant", "action")
 """What events that are alike have in common, besides the type of their exception."""
 
 
-class Repeats:
+class Deduplicator:
     """For one actor. Times are seconds since the epoch; a clock that goes back ends a period."""
 
     def __init__(self) -> None:
-        self._kinds: dict[tuple[Any, ...], _Kind] = {}
+        self._groups: dict[tuple[Any, ...], _Group] = {}
 
     def admit(self, record: Mapping[str, Any], now: float) -> bool:
         """Whether to tell it as it is; otherwise it is counted."""
         key = _key(record)
-        kind = self._kinds.get(key)
+        kind = self._groups.get(key)
         if kind is None:
-            if len(self._kinds) < MOST_KINDS:
-                self._kinds[key] = _Kind(now)
+            if len(self._groups) < MAX_GROUPS:
+                self._groups[key] = _Group(now)
             return True
         kind.count += 1
         kind.last = record
-        return kind.count <= MOST_ALIKE
+        return kind.count <= MAX_REPEATS
 
-    def over(self, now: float) -> Iterator[dict[str, Any]]:
+    def expired(self, now: float) -> Iterator[dict[str, Any]]:
         """A record for each kind whose period is over and that had more than was told; ends those periods."""
-        for key, kind in list(self._kinds.items()):
-            if not kind.since <= now < kind.since + PERIOD:
-                del self._kinds[key]
-                yield from kind.rest()
+        for key, kind in list(self._groups.items()):
+            if not kind.since <= now < kind.since + PERIOD_SECONDS:
+                del self._groups[key]
+                yield from kind.suppressed()
 
     def all(self) -> Iterator[dict[str, Any]]:
         """The same for every kind, whether its period is over or not."""
-        kinds, self._kinds = self._kinds, {}
+        kinds, self._groups = self._groups, {}
         for kind in kinds.values():
-            yield from kind.rest()
+            yield from kind.suppressed()
 
 
-class _Kind:
+class _Group:
     def __init__(self, since: float) -> None:
         self.since = since
         self.count = 1
         self.last: Mapping[str, Any] = {}
 
-    def rest(self) -> Iterator[dict[str, Any]]:
+    def suppressed(self) -> Iterator[dict[str, Any]]:
         """The last one, for all that were not told."""
-        if (more := self.count - MOST_ALIKE) > 0:
+        if (more := self.count - MAX_REPEATS) > 0:
             yield {
                 **self.last,
                 "event": f"{self.last['event']} … and {more} more like it",
@@ -94,12 +94,12 @@ class _Kind:
 def _key(record: Mapping[str, Any]) -> tuple[Any, ...]:
     exception = record.get("exception")
     kind = exception.get("type") if isinstance(exception, Mapping) else None
-    return (*(str(record.get(name)) for name in KIND), str(kind))
+    return (*(str(record.get(name)) for name in GROUP_MEMBERS), str(kind))
 
 
 log = structlog.get_logger()
 
-MOST_KEPT = 1000
+MAX_KEPT = 1000
 """Lines that wait for a disk that cannot be written; further ones are counted."""
 
 RETRY_SECONDS = 600.0
@@ -132,12 +132,12 @@ class ErrorLog(Actor):
         self._hide = normalise_names(hide)
         self._clock = clock
         self._age = age or clock
-        self._repeats = Repeats()
+        self._deduplicator = Deduplicator()
         self._shares = Shares(most)
         self._kept: list[tuple[float, bytes]] = []
         """Lines that are not written yet."""
         self._loss = LossCounter()
-        self._cycled = ""
+        self._rotated_day = ""
         """The day for which all files are as they have to be."""
         self._retry = 0.0
 
@@ -151,8 +151,8 @@ class ErrorLog(Actor):
     def on_stop(self) -> None:
         """Write what is kept, if that is possible by now, and close."""
         with bound_contextvars(**{ASIDE: True}):
-            self._write(self._repeats.all())
-            self._sum_up()
+            self._write(self._deduplicator.all())
+            self._write_summaries()
             if lost := len(self._kept) + self._loss.count:
                 log.error("errors could not be logged", lost=lost)
             self._files.close()
@@ -166,7 +166,7 @@ class ErrorLog(Actor):
         self.at = 0
         with bound_contextvars(**{ASIDE: True}):
             while mail and not self.actor_stopped.is_set():
-                run = [each.record for each in takewhile(_is_trouble, mail)]
+                run = [each.record for each in takewhile(_is_error, mail)]
                 if run:
                     self._take(run)
                 else:
@@ -179,8 +179,8 @@ class ErrorLog(Actor):
         match message:
             case RotateDue():
                 self._take([])
-                self._sum_up()
-                self._cycle()
+                self._write_summaries()
+                self._rotate()
             case ErrorEvent(record):
                 self._take([record])
             case _:
@@ -188,8 +188,8 @@ class ErrorLog(Actor):
 
     def _take(self, records: Iterable[Mapping[str, Any]]) -> None:
         now = self._clock()
-        over = list(self._repeats.over(now))
-        self._write([*over, *(each for each in records if self._repeats.admit(each, now))])
+        over = list(self._deduplicator.expired(now))
+        self._write([*over, *(each for each in records if self._deduplicator.admit(each, now))])
 
     def _write(self, records: Iterable[Mapping[str, Any]]) -> None:
         self._put(list(self._in_full(records)))
@@ -203,9 +203,9 @@ class ErrorLog(Actor):
                 self._shares.add(record, len(line[1]) + 1)
                 yield line
 
-    def _sum_up(self) -> None:
+    def _write_summaries(self) -> None:
         """Write how much was left out."""
-        self._put([self._line(each) for each in self._shares.take(self._clock())])
+        self._put([self._line(each) for each in self._shares.drain(self._clock())])
 
     def _put(self, new: list[tuple[float, bytes]]) -> None:
         """What is kept, these lines, and at last how much was lost, with one write."""
@@ -214,7 +214,7 @@ class ErrorLog(Actor):
             return
         try:
             self._files.append([*lines, *self._lost()])
-        except Unwritten as error:
+        except WriteFailed as error:
             if not self._kept:
                 log.error("errors cannot be logged now; they are kept", error=str(error))
             self._keep(lines[error.written :])
@@ -236,27 +236,27 @@ class ErrorLog(Actor):
 
     def _keep(self, lines: list[tuple[float, bytes]]) -> None:
         """As many as have room, the oldest."""
-        self._kept = lines[:MOST_KEPT]
-        for at, _ in lines[MOST_KEPT:]:
+        self._kept = lines[:MAX_KEPT]
+        for at, _ in lines[MAX_KEPT:]:
             self._loss.add(at)
 
-    def _cycle(self) -> None:
+    def _rotate(self) -> None:
         """Once a day, and again where that failed."""
         now = self._clock()
         today = self._day(now)
-        if today == self._cycled or 0 <= self._retry - now <= RETRY_SECONDS:
+        if today == self._rotated_day or 0 <= self._retry - now <= RETRY_SECONDS:
             return
         try:
-            self._files.cycle(now, self._age())
+            self._files.rotate(now, self._age())
         except OSError as error:
             self._retry = now + RETRY_SECONDS
             log.error("old logs of errors could not be put in order", error=str(error))
         else:
-            self._cycled = today
+            self._rotated_day = today
 
     def _day(self, at: float) -> str:
         return day_of(at, self._zone)
 
 
-def _is_trouble(message: Any) -> bool:
+def _is_error(message: Any) -> bool:
     return type(message) is ErrorEvent

@@ -108,7 +108,7 @@ class Day(NamedTuple):
         return self.path.name.endswith(COMPRESSED)
 
 
-class Unwritten(OSError):
+class WriteFailed(OSError):
     """Lines that are not on disk; nothing is left of them."""
 
     def __init__(self, error: OSError, path: Path, written: int) -> None:
@@ -148,7 +148,7 @@ class DayFiles:
                 self._file_of(day).append(data)
             except OSError as error:
                 place = self._directory if self._file is None else self._file.path
-                raise Unwritten(error, place, written) from error
+                raise WriteFailed(error, place, written) from error
             written += len(texts)
             self._size += len(data)
 
@@ -166,7 +166,7 @@ class DayFiles:
             self._second, self._day = second, day_of(second, self._zone)
         return self._day
 
-    def cycle(self, now: float, age: float | None = None) -> None:
+    def rotate(self, now: float, age: float | None = None) -> None:
         """Compress the days before today and remove what is no longer kept, as of `age` if it is given.
 
         Does what was missed, too, and nothing twice. OSError is the first that went wrong of what can be
@@ -222,15 +222,15 @@ class DayFiles:
             return DayFile(path, whole)
 
     def _compress(self, path: Path) -> None:
-        self._let_go(path)
+        self._release(path)
         compress(path)
 
     def _remove(self, path: Path) -> None:
-        self._let_go(path)
+        self._release(path)
         self._whole.pop(path, None)
         path.unlink(missing_ok=True)
 
-    def _let_go(self, path: Path) -> None:
+    def _release(self, path: Path) -> None:
         if self._file is not None and self._file.path == path:
             self.close()
 

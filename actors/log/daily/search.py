@@ -15,16 +15,16 @@ from typing import Any, NamedTuple
 
 from actors.log.audit.chain import is_moment, presentable, readable
 from actors.log.daily.blocks import (
-    BEGINNING,
+    START,
     Block,
-    Part,
-    Place,
-    Shelf,
+    Cursor,
+    LogCatalogue,
+    PeriodFile,
     blocks_after,
     blocks_before,
-    place_of,
+    parse_cursor,
 )
-from actors.log.daily.content import Content
+from actors.log.daily.content import SeekableText
 from actors.log.messages import AUDIT, ERRORS, TENANT, SearchLogs
 from transport.fit import fit_map
 
@@ -34,14 +34,14 @@ AT = b'{"at":"'
 Record = dict[str, Any]
 
 
-class Slot(NamedTuple):
+class LineSpan(NamedTuple):
     """Where a line is in a block's text."""
 
     start: int
     stop: int
 
 
-class Criteria:
+class LogFilter:
     """What one SearchLogs says of lines."""
 
     def __init__(self, ask: SearchLogs) -> None:
@@ -49,9 +49,9 @@ class Criteria:
         self._text = None if ask.text is None else _Text(ask.text)
         self._since = -math.inf if ask.since is None else ask.since
         self._until = math.inf if ask.until is None else ask.until
-        self._needle, self._is_folded = self._sought()
+        self._needle, self._is_folded = self._choose_needle()
 
-    def slots(self, block: Block, *, backwards: bool) -> Iterator[Slot]:
+    def spans(self, block: Block, *, backwards: bool) -> Iterator[LineSpan]:
         """The lines that may be asked for, in this order; none that is asked for is left out."""
         text = block.text.lower() if self._is_folded else block.text
         if self._needle not in text:
@@ -63,9 +63,9 @@ class Criteria:
         if self._is_outside(line):
             return None
         record: Any = readable(line) if self._ask.log == AUDIT else _parsed(line)
-        return self._shown(record, line) if self._is_asked_for(record) else None
+        return self._shown(record, line) if self._matches(record) else None
 
-    def _sought(self) -> tuple[bytes, bool]:
+    def _choose_needle(self) -> tuple[bytes, bool]:
         """Bytes that every line has that is asked for, those that fewest have; whether case is folded."""
         for value in (self._ask.trace_id, self._ask.action, self._ask.outcome):
             if value is not None:
@@ -87,7 +87,7 @@ class Criteria:
         except (TypeError, ValueError):
             return math.isinf(self._since) and math.isinf(self._until)
 
-    def _is_asked_for(self, record: Any) -> bool:
+    def _matches(self, record: Any) -> bool:
         if not isinstance(record, dict) or not self._is_in_time(record.get("at")):
             return False
         ask = self._ask
@@ -147,19 +147,19 @@ def _quoted(value: str) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode(errors="replace")
 
 
-def _forwards(text: bytes, needle: bytes) -> Iterator[Slot]:
+def _forwards(text: bytes, needle: bytes) -> Iterator[LineSpan]:
     found = text.find(needle)
     while found >= 0:
         stop = _end_of(text, found)
-        yield Slot(text.rfind(b"\n", 0, found) + 1, stop)
+        yield LineSpan(text.rfind(b"\n", 0, found) + 1, stop)
         found = text.find(needle, stop)
 
 
-def _backwards(text: bytes, needle: bytes) -> Iterator[Slot]:
+def _backwards(text: bytes, needle: bytes) -> Iterator[LineSpan]:
     found = text.rfind(needle)
     while found >= 0:
         start = text.rfind(b"\n", 0, found) + 1
-        yield Slot(start, _end_of(text, found))
+        yield LineSpan(start, _end_of(text, found))
         found = text.rfind(needle, 0, start)
 
 
@@ -184,20 +184,20 @@ class Search:
     """From the newest line to the oldest, or with `after` from there to the newest."""
 
     def __init__(
-        self, ask: SearchLogs, shelf: Shelf, clock: Callable[[], float] = time.monotonic
+        self, ask: SearchLogs, catalogue: LogCatalogue, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """InvalidArgument where a cursor is none."""
         self.ask = ask
-        self._shelf = shelf
+        self._catalogue = catalogue
         self._clock = clock
-        self._before = place_of("before", ask.before)
-        self._after = place_of("after", ask.after)
-        self._criteria = Criteria(ask)
+        self._before = parse_cursor("before", ask.before)
+        self._after = parse_cursor("after", ask.after)
+        self._filter = LogFilter(ask)
         self._lines: list[Record] = []
         self._room = PAGE_BYTES
-        self._next: Place | None = None
+        self._next: Cursor | None = None
         """Where the search ended before it was through."""
-        self._newest = self._after or self._before or BEGINNING
+        self._newest = self._after or self._before or START
 
     def steps(self) -> Steps:
         """Search; pauses often. OSError where a file cannot be read."""
@@ -221,62 +221,62 @@ class Search:
 
     # Both walks give, after each block, the place where the search would go on.
 
-    def _backwards(self) -> Generator[Place, None, None]:
+    def _backwards(self) -> Generator[Cursor, None, None]:
         for part in reversed(self._parts()):
-            content = self._shelf.open(part)
+            content = self._catalogue.open(part)
             if content is None:
                 continue
             with closing(content):
                 for block in blocks_before(content, self._end_in(part, content)):
-                    self._newest = max(self._newest, Place(part.period, block.end))
-                    if not self._take_back(part, block):
+                    self._newest = max(self._newest, Cursor(part.period, block.end))
+                    if not self._read_backwards(part, block):
                         return
-                    yield Place(part.period, block.start)
+                    yield Cursor(part.period, block.start)
 
-    def _forwards(self, after: Place) -> Generator[Place, None, None]:
+    def _forwards(self, after: Cursor) -> Generator[Cursor, None, None]:
         for part in self._parts():
-            content = self._shelf.open(part)
+            content = self._catalogue.open(part)
             if content is None:
                 continue
             start = after.offset if after.period == part.period else 0
             with closing(content):
                 for block in blocks_after(content, start):
-                    if not self._take_on(part, block):
+                    if not self._read_forwards(part, block):
                         return
-                    self._newest = Place(part.period, block.end)
+                    self._newest = Cursor(part.period, block.end)
                     yield self._newest
 
-    def _take_back(self, part: Part, block: Block) -> bool:
+    def _read_backwards(self, part: PeriodFile, block: Block) -> bool:
         """False where the page is full; the next one ends before the last line that was taken."""
-        for start, stop in self._criteria.slots(block, backwards=True):
-            record = self._criteria.record(block.text[start:stop])
+        for start, stop in self._filter.spans(block, backwards=True):
+            record = self._filter.record(block.text[start:stop])
             if record is None:
                 continue
             if self._is_full(stop - start):
-                self._next = Place(part.period, block.start + stop)
+                self._next = Cursor(part.period, block.start + stop)
                 return False
             self._take(record, stop - start)
             if len(self._lines) >= self.ask.limit:
-                self._next = Place(part.period, block.start + start)
+                self._next = Cursor(part.period, block.start + start)
                 return False
         return True
 
-    def _take_on(self, part: Part, block: Block) -> bool:
+    def _read_forwards(self, part: PeriodFile, block: Block) -> bool:
         """False where the page is full; the next one begins behind the last line that was taken."""
-        for start, stop in self._criteria.slots(block, backwards=False):
-            record = self._criteria.record(block.text[start:stop])
+        for start, stop in self._filter.spans(block, backwards=False):
+            record = self._filter.record(block.text[start:stop])
             if record is None:
                 continue
             if self._is_full(stop - start):
-                self._stop_at(Place(part.period, block.start + start))
+                self._stop_at(Cursor(part.period, block.start + start))
                 return False
             self._take(record, stop - start)
             if len(self._lines) >= self.ask.limit:
-                self._stop_at(Place(part.period, block.start + stop))
+                self._stop_at(Cursor(part.period, block.start + stop))
                 return False
         return True
 
-    def _stop_at(self, place: Place) -> None:
+    def _stop_at(self, place: Cursor) -> None:
         self._next = self._newest = place
 
     def _is_full(self, size: int) -> bool:
@@ -287,12 +287,12 @@ class Search:
         self._lines.append(record)
         self._room -= size
 
-    def _parts(self) -> list[Part]:
+    def _parts(self) -> list[PeriodFile]:
         first = "" if self._after is None else self._after.period
         last = "9999" if self._before is None else self._before.period
-        parts = self._shelf.parts(self.ask.since, self.ask.until)
+        parts = self._catalogue.parts(self.ask.since, self.ask.until)
         return [part for part in parts if first <= part.period <= last]
 
-    def _end_in(self, part: Part, content: Content) -> int:
+    def _end_in(self, part: PeriodFile, content: SeekableText) -> int:
         before = self._before
         return content.size if before is None or before.period != part.period else before.offset

@@ -20,7 +20,7 @@ import structlog
 from actors.host.disk import error_text
 from actors.host.process import LOG_DESCRIPTORS
 from actors.log.daily.budget import SOURCE, Budget
-from actors.log.daily.rotation import DayFiles, Unwritten, day_of
+from actors.log.daily.rotation import DayFiles, WriteFailed, day_of
 from actors.log.error_record import LossCounter
 from actors.log.lines import Formatter
 from actors.log.messages import Count, ErrorEvent, Line, LostLines, RotateDue, TurnLines, Write
@@ -31,7 +31,7 @@ from actors.runtime.mailbox import Mailbox
 
 log = structlog.get_logger()
 
-MOST_OPEN = LOG_DESCRIPTORS
+MAX_OPEN = LOG_DESCRIPTORS
 """Tenants whose files are open at a time, the ones that logged last; one descriptor each."""
 
 RETRY_SECONDS = 600.0
@@ -41,7 +41,7 @@ STEP_SECONDS = 0.02
 """Of putting old files in order, after which others' mail comes first."""
 
 
-class Onward(NamedTuple):
+class NextStep(NamedTuple):
     """To itself: go on putting old files in order."""
 
 
@@ -57,8 +57,8 @@ class TenantLog(Actor):
         hide: Iterable[str] = (),
         clock: Callable[[], float] = time.time,
         stats: Mailbox | None = None,
-        trouble: Mailbox | None = None,
-        let_go: Callable[[], None] = lambda: None,
+        error_log: Mailbox | None = None,
+        release: Callable[[], None] = lambda: None,
         age: Callable[[], float] | None = None,
         most: int = 0,
     ) -> None:
@@ -68,9 +68,9 @@ class TenantLog(Actor):
         lines are written in full for each tenant and day, what follows is summed up at each RotateDue; 0 for
         any number.
 
-        `let_go` is called before old files are put in order: others may compute meanwhile. For lines it
+        `release` is called before old files are put in order: others may compute meanwhile. For lines it
         is not: they go into the system's memory, and what that saves is lost in the fight for the GIL.
-        `stats` is told every TurnLines as well, `trouble`, an ErrorLog, what was lost.
+        `stats` is told every TurnLines as well, `error_log` what was lost.
         """
         super().__init__(mailbox)
         self._directory = directory
@@ -80,8 +80,8 @@ class TenantLog(Actor):
         self._clock = clock
         self._age = age or clock
         self._stats = stats
-        self._trouble = trouble
-        self._let_go = let_go
+        self._error_log = error_log
+        self._release = release
         self._open: OrderedDict[str, DayFiles] = OrderedDict()
         """By tenant id, the one that logged last at the end."""
         self._budget = Budget(most)
@@ -101,8 +101,8 @@ class TenantLog(Actor):
 
     def on_stop(self) -> None:
         """Say what was left out and what was lost, and let go of every file."""
-        self._sum_up()
-        self._tell_losses()
+        self._write_summaries()
+        self._send_losses()
         while self._open:
             self._open.popitem()[1].close()
 
@@ -135,8 +135,8 @@ class TenantLog(Actor):
                 pass  # whatever had been told is written by now
             case RotateDue():
                 self._begin_day()
-            case Onward():
-                self._go_on()
+            case NextStep():
+                self._next_step()
             case _:
                 raise TypeError(f"the TenantLog has no handler for {type(message).__name__}")
 
@@ -169,9 +169,9 @@ class TenantLog(Actor):
                 room -= len(made[1]) + 1
                 yield made
 
-    def _sum_up(self) -> None:
+    def _write_summaries(self) -> None:
         """Write how much was left out."""
-        for left in self._budget.take():
+        for left in self._budget.drain():
             if self._stats is not None:
                 self._stats.tell(Count("log.left_out", left.lines))
             self._put(left.tenant, [left.record(self._formatter.moment)])
@@ -181,14 +181,14 @@ class TenantLog(Actor):
             return
         try:
             self._files_of(tenant.id).append(made)
-        except Unwritten as error:
+        except WriteFailed as error:
             if not self._losses:
                 log.error("tenants' logs cannot be written now", error=str(error))
             lost = made[error.written :]
             self._lose(tenant, lost[0][0], lost[-1][0], len(lost))
         else:
             if self._losses:
-                self._tell_loss(tenant.id)
+                self._send_loss(tenant.id)
 
     def _line(self, tenant: TenantRecord, line: Line) -> tuple[float, bytes] | None:
         """Its time, and its text: without params where they are so odd that they cannot be shown.
@@ -210,7 +210,7 @@ class TenantLog(Actor):
         files = self._open.pop(tenant_id, None)
         if files is None:
             files = self._files(tenant_id)
-            if len(self._open) >= MOST_OPEN:
+            if len(self._open) >= MAX_OPEN:
                 self._open.popitem(last=False)[1].close()
         self._open[tenant_id] = files
         return files
@@ -226,54 +226,54 @@ class TenantLog(Actor):
         if self._stats is not None:
             self._stats.tell(Count("log.lost", count))
 
-    def _tell_losses(self) -> None:
+    def _send_losses(self) -> None:
         for tenant_id in list(self._losses):
-            self._tell_loss(tenant_id)
+            self._send_loss(tenant_id)
 
-    def _tell_loss(self, tenant_id: str) -> None:
+    def _send_loss(self, tenant_id: str) -> None:
         if tenant_id not in self._losses:
             return
         tenant, loss = self._losses.pop(tenant_id)
         about = {"source": SOURCE, "tenant": tenant.name, "tenant_id": tenant.id}
-        self._say(loss.record(self._clock(), **about))
+        self._log_loss(loss.record(self._clock(), **about))
 
-    def _say(self, record: dict[str, Any]) -> None:
-        if self._trouble is None:
+    def _log_loss(self, record: dict[str, Any]) -> None:
+        if self._error_log is None:
             log.error(**record)
         else:
-            self._trouble.tell(ErrorEvent(record))
+            self._error_log.tell(ErrorEvent(record))
 
     # Days
 
     def _begin_day(self) -> None:
         """Put old files in order where a day has ended since, or where that failed some time ago."""
-        self._sum_up()
-        self._tell_losses()
+        self._write_summaries()
+        self._send_losses()
         now = self._clock()
         today = day_of(now, self._zone)
         due = self._retry is not None and not 0 <= self._retry - now <= RETRY_SECONDS
         if today != self._today or due:
             self._today, self._retry = today, None
             self._ahead = deque(self._names())
-            self.mailbox.tell(Onward())
+            self.mailbox.tell(NextStep())
 
-    def _go_on(self) -> None:
+    def _next_step(self) -> None:
         """One tenant at least; not so long that turns wait for it."""
-        self._let_go()
+        self._release()
         ends = time.monotonic() + STEP_SECONDS
         while self._ahead:
-            self._cycle(self._ahead.popleft())
+            self._rotate(self._ahead.popleft())
             if time.monotonic() > ends:
                 break
         if self._ahead:
-            self.mailbox.tell(Onward())
+            self.mailbox.tell(NextStep())
         else:
             self._end_day()
 
-    def _cycle(self, tenant_id: str) -> None:
+    def _rotate(self, tenant_id: str) -> None:
         files = self._open.get(tenant_id) or self._files(tenant_id)
         try:
-            files.cycle(self._clock(), self._age())
+            files.rotate(self._clock(), self._age())
         except OSError as error:
             self._problems.append(str(error))
         if tenant_id not in self._open:

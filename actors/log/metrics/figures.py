@@ -1,7 +1,7 @@
 """Figures of all messages: how many, how they ended, how long they waited and took.
 
 Pure counting, bounded whatever is called: names that callers make up are one action, and the tenants that
-have been quiet the longest are one tenant.
+have been idle the longest are one tenant.
 
 How often lately: totals as they were at regular times, against the totals now.
 """
@@ -16,36 +16,36 @@ from actors.log.messages import Line, TurnLines
 from actors.log.metrics.histogram import Histogram, bucket_of
 from actors.messages import TenantRecord
 
-EVERY = 20.0
+SAMPLE_SECONDS = 20.0
 """Seconds from one mark to the next."""
 
-KEPT = 16
+KEPT_SAMPLES = 16
 """Marks: they reach back five minutes."""
 
 
-class Mark(NamedTuple):
+class Sample(NamedTuple):
     """The totals at one time."""
 
     at: float
     totals: dict[str, int]
 
 
-class Window:
+class RateWindow:
     """Marks of totals that only grow. Counting costs nothing; a mark costs a copy of the totals."""
 
     def __init__(self, now: float) -> None:
         """`now` is any clock's that never goes back, in seconds, here as in every method."""
-        self._marks = deque([Mark(now, {})], KEPT)
+        self._marks = deque([Sample(now, {})], KEPT_SAMPLES)
 
-    def mark(self, now: float, totals: Callable[[], Mapping[str, int]]) -> None:
+    def sample(self, now: float, totals: Callable[[], Mapping[str, int]]) -> None:
         """Make the marks that are due. Call it before anything is counted that happens now."""
         latest = self._marks[-1].at
-        if (due := int((now - latest) // EVERY)) == 0:
+        if (due := int((now - latest) // SAMPLE_SECONDS)) == 0:
             return
         # Whoever counts calls this first, so nothing was counted since the first of them was due.
         then = dict(totals())
-        for number in range(max(1, due - KEPT + 1), due + 1):
-            self._marks.append(Mark(latest + number * EVERY, then))
+        for number in range(max(1, due - KEPT_SAMPLES + 1), due + 1):
+            self._marks.append(Sample(latest + number * SAMPLE_SECONDS, then))
 
     def forget(self, key: str) -> None:
         """It will be counted from zero again, if at all."""
@@ -70,13 +70,13 @@ UNKNOWN = "(unknown)"
 OTHER = "(other)"
 """Stands for every action beyond MOST_SERIES, and for every event beyond MOST_EVENTS."""
 
-MOST_SERIES = 2000
+MAX_SERIES = 2000
 """Pairs of action and outcome that are counted by themselves."""
 
-MOST_TENANTS = 10_000
+MAX_TENANTS = 10_000
 """Tenants that are counted by themselves; 2.5 KB each."""
 
-MOST_EVENTS = 200
+MAX_EVENTS = 200
 """Names of events that are counted by themselves."""
 
 
@@ -109,7 +109,7 @@ class Series:
         self.reply_bytes = 0
 
 
-class TenantFigures:
+class TenantMetrics:
     """All messages of one tenant, or of several."""
 
     __slots__ = ("name", "outcomes", "requests", "timings")
@@ -121,7 +121,7 @@ class TenantFigures:
         self.requests = 0
         self.timings = Timings()
 
-    def merge(self, other: TenantFigures) -> None:
+    def merge(self, other: TenantMetrics) -> None:
         """Count what the other has counted."""
         for series, count in other.outcomes.items():
             self.outcomes[series] = self.outcomes.get(series, 0) + count
@@ -129,31 +129,31 @@ class TenantFigures:
         self.timings.merge(other.timings)
 
 
-class Quiet(NamedTuple):
+class IdleTenants(NamedTuple):
     """Tenants that are not counted by themselves any more."""
 
-    figures: TenantFigures
+    figures: TenantMetrics
     tenants: int
     """How often one was put here; one that came back and went again counts twice."""
 
 
-class Figures:
+class Metrics:
     """All of it; for one actor."""
 
     def __init__(self, now: float) -> None:
         """`now` is a clock's that never goes back, in seconds, as in `mark`."""
         self.series: dict[tuple[str, str], Series] = {}
-        self.tenants: dict[str, TenantFigures] = {}
+        self.tenants: dict[str, TenantMetrics] = {}
         """By id; who was active last comes last."""
-        self.quiet = Quiet(TenantFigures(OTHER), 0)
+        self.idle = IdleTenants(TenantMetrics(OTHER), 0)
         self.events: Counter[str] = Counter()
-        self.by_action = Window(now)
-        self.by_tenant = Window(now)
+        self.by_action = RateWindow(now)
+        self.by_tenant = RateWindow(now)
 
-    def mark(self, now: float) -> None:
+    def sample(self, now: float) -> None:
         """Call it before each batch: rates go by it."""
-        self.by_action.mark(now, self.requests_by_action)
-        self.by_tenant.mark(now, self._requests_by_tenant)
+        self.by_action.sample(now, self.requests_by_action)
+        self.by_tenant.sample(now, self._requests_by_tenant)
 
     def count(self, turn: TurnLines) -> None:
         """Count what a turn has answered."""
@@ -176,7 +176,7 @@ class Figures:
 
     def count_event(self, name: str, by: int) -> None:
         """Count what no tenant's turn tells."""
-        is_known = name in self.events or len(self.events) < MOST_EVENTS
+        is_known = name in self.events or len(self.events) < MAX_EVENTS
         self.events[name if is_known else OTHER] += by
 
     def requests_by_action(self) -> Counter[str]:
@@ -189,26 +189,26 @@ class Figures:
     def _requests_by_tenant(self) -> dict[str, int]:
         return {tenant_id: tenant.requests for tenant_id, tenant in self.tenants.items()}
 
-    def _tenant(self, record: TenantRecord) -> TenantFigures:
+    def _tenant(self, record: TenantRecord) -> TenantMetrics:
         """Its figures, moved to the end of all."""
         found = self.tenants.pop(record.id, None)
         if found is None:
-            found = TenantFigures(record.name)
-            if len(self.tenants) >= MOST_TENANTS:
-                self._fold()
+            found = TenantMetrics(record.name)
+            if len(self.tenants) >= MAX_TENANTS:
+                self._aggregate()
         self.tenants[record.id] = found
         return found
 
-    def _fold(self) -> None:
+    def _aggregate(self) -> None:
         quietest = next(iter(self.tenants))
-        self.quiet.figures.merge(self.tenants.pop(quietest))
-        self.quiet = self.quiet._replace(tenants=self.quiet.tenants + 1)
+        self.idle.figures.merge(self.tenants.pop(quietest))
+        self.idle = self.idle._replace(tenants=self.idle.tenants + 1)
         self.by_tenant.forget(quietest)
 
     def _series(self, line: Line) -> Series:
         """For a pair that has none by that name: a new one, or one that stands for many."""
         action = UNKNOWN if line.schema is None else line.action
-        if len(self.series) >= MOST_SERIES and (action, line.outcome) not in self.series:
+        if len(self.series) >= MAX_SERIES and (action, line.outcome) not in self.series:
             action = OTHER
         key = (action, line.outcome)
         found = self.series.get(key)

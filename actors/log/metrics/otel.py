@@ -25,11 +25,11 @@ FAULTS = frozenset({INTERNAL, UNAVAILABLE, DEADLINE_EXCEEDED, UNIMPLEMENTED})
 FLUSH_SECONDS = 3.0
 """What a collector has to take the last spans; after that they are gone."""
 
-NOWHERE = Context()
+ROOT_CONTEXT = Context()
 """What a message's span is a part of that came without a traceparent."""
 
 
-class Ids(RandomIdGenerator):
+class TraceIdGenerator(RandomIdGenerator):
     """Gives a message without a parent the trace id that its log line and its reply have."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Spans:
     """Makes spans and hands them to an exporter in batches, as the OTEL_* variables say."""
 
     def __init__(self, exporter: SpanExporter) -> None:
-        self._ids = Ids()
+        self._ids = TraceIdGenerator()
         self._provider = TracerProvider(
             resource=_resource(), id_generator=self._ids, shutdown_on_exit=False
         )
@@ -83,8 +83,8 @@ class Spans:
 
     def _parent(self, line: Line) -> Context:
         if line.traceparent is None:
-            return NOWHERE
-        return self._propagator.extract({"traceparent": line.traceparent}, context=NOWHERE)
+            return ROOT_CONTEXT
+        return self._propagator.extract({"traceparent": line.traceparent}, context=ROOT_CONTEXT)
 
 
 def otlp() -> SpanExporter:

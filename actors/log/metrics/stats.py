@@ -20,7 +20,7 @@ from actors.log.messages import (
     LostLines,
     TurnLines,
 )
-from actors.log.metrics.figures import Figures
+from actors.log.metrics.figures import Metrics
 from actors.log.metrics.histogram import Histogram
 from actors.log.metrics.summary import Summary
 from actors.runtime.actor import Actor
@@ -79,12 +79,12 @@ class Stats(Actor):
         self._clock = clock
         self._began = clock()
         self._since = rfc3339(epoch())
-        self._figures = Figures(self._began)
+        self._metrics = Metrics(self._began)
 
     def handle(self, mail: deque[Any]) -> None:
         """Count what has come; questions in between are answered in their order."""
         self.at = 0
-        self._figures.mark(self._clock())
+        self._metrics.sample(self._clock())
         while mail and not self.actor_stopped.is_set():
             message = mail[0]
             if type(message) is TurnLines:
@@ -99,11 +99,11 @@ class Stats(Actor):
             case TurnLines():
                 self._count(message)
             case Count():
-                self._figures.count_event(message.name, message.by)
+                self._metrics.count_event(message.name, message.by)
             case LostLines():
-                self._figures.count_event(MISSED, message.lines)
+                self._metrics.count_event(MISSED, message.lines)
             case AskStats() | AskActionStats() | AskTenantStats():
-                return self._said(message)
+                return self._format_answer(message)
             case AskSnapshot():
                 return self._snapshot()
             case _:
@@ -111,21 +111,21 @@ class Stats(Actor):
         return None
 
     def _count(self, turn: TurnLines) -> None:
-        self._figures.count(turn)
+        self._metrics.count(turn)
         if self._spans is None:
             return
         if self._spans.try_enqueue(turn):
             self._spans.schedule()
         else:
-            self._figures.count_event(SPANS_DROPPED, len(turn.lines))
+            self._metrics.count_event(SPANS_DROPPED, len(turn.lines))
 
-    def _said(self, ask: AskStats | AskActionStats | AskTenantStats) -> dict[str, Any]:
-        summary = Summary(self._figures, self._clock())
+    def _format_answer(self, ask: AskStats | AskActionStats | AskTenantStats) -> dict[str, Any]:
+        summary = Summary(self._metrics, self._clock())
         match ask:
             case AskStats(tenant_id=None):
-                said = {**self._age(), **summary.of_all(), "waiting": self._listed_waiting()}
+                said = {**self._format_age(), **summary.of_all(), "waiting": self._format_waiting()}
             case AskStats(tenant_id=str(tenant_id)):
-                said = {**self._age(), **summary.of_tenant(tenant_id)}
+                said = {**self._format_age(), **summary.of_tenant(tenant_id)}
             case AskActionStats(tenant_id=None):
                 said = summary.of_actions(ask.action)
             case AskActionStats(tenant_id=str(tenant_id)):
@@ -134,10 +134,10 @@ class Stats(Actor):
                 said = summary.of_tenants()
         return {"since": self._since, **said}
 
-    def _age(self) -> dict[str, Any]:
+    def _format_age(self) -> dict[str, Any]:
         return {"uptime_seconds": round(self._clock() - self._began, 3)}
 
-    def _listed_waiting(self) -> list[dict[str, Any]]:
+    def _format_waiting(self) -> list[dict[str, Any]]:
         return [
             {"actor": name, "messages": count} for name, count in sorted(self._waiting().items())
         ]
@@ -146,7 +146,7 @@ class Stats(Actor):
         return {mailbox.name: len(mailbox) for mailbox in self._watched}
 
     def _snapshot(self) -> Snapshot:
-        figures = self._figures
+        figures = self._metrics
         series = tuple(
             SeriesSnapshot(
                 each.action,
@@ -159,5 +159,5 @@ class Stats(Actor):
             )
             for each in figures.series.values()
         )
-        tenants = len(figures.tenants) + figures.quiet.tenants
+        tenants = len(figures.tenants) + figures.idle.tenants
         return Snapshot(series, tenants, dict(figures.events), self._waiting())

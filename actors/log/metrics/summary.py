@@ -8,16 +8,16 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from actors.log.messages import OK
-from actors.log.metrics.figures import Figures, Series, TenantFigures, Timings, Window
+from actors.log.metrics.figures import Metrics, RateWindow, Series, TenantMetrics, Timings
 from actors.log.metrics.histogram import Histogram
 
 BUSIEST = 50
 """Tenants that are listed."""
 
-SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 """The percentiles that are told."""
 
-LATELY = {"minute": 60.0, "five_minutes": 300.0}
+RATE_PERIODS = {"minute": 60.0, "five_minutes": 300.0}
 """The times that rates are told for, in seconds."""
 
 Counts = Mapping[Series, int]
@@ -27,16 +27,16 @@ Counts = Mapping[Series, int]
 class Summary:
     """What the figures say at one moment."""
 
-    def __init__(self, figures: Figures, now: float) -> None:
+    def __init__(self, figures: Metrics, now: float) -> None:
         """`now` in seconds of the clock that the figures go by."""
-        self._figures = figures
+        self._metrics = figures
         self._now = now
 
     def of_all(self) -> dict[str, Any]:
         """All messages, and what no message tells."""
-        events = sorted(self._figures.events.items())
+        events = sorted(self._metrics.events.items())
         return {
-            "figures": self._of_series(self._figures.series.values()),
+            "figures": self._of_series(self._metrics.series.values()),
             "events": [{"name": name, "count": count} for name, count in events],
         }
 
@@ -46,9 +46,9 @@ class Summary:
 
     def of_actions(self, only: str | None) -> dict[str, Any]:
         """Each action by itself, the most frequent first; or only one."""
-        groups = _grouped(self._figures.series.values(), only)
+        groups = _grouped(self._metrics.series.values(), only)
         return {
-            "actions": _ordered(
+            "actions": _sorted(
                 {"action": action, "figures": self._of_series(group)}
                 for action, group in groups.items()
             )
@@ -59,23 +59,26 @@ class Summary:
         counts = self._tenant(tenant_id).outcomes
         groups = _grouped(counts, only)
         return {
-            "actions": _ordered(
-                {"action": action, "figures": _counted({each: counts[each] for each in group})}
+            "actions": _sorted(
+                {
+                    "action": action,
+                    "figures": _format_counts({each: counts[each] for each in group}),
+                }
                 for action, group in groups.items()
             )
         }
 
     def of_tenants(self) -> dict[str, Any]:
         """The busiest by themselves, and those that are not counted by themselves any more."""
-        quiet = self._figures.quiet
+        idle = self._metrics.idle
         return {
             "tenants": self._busiest(),
-            "others": {"tenants": quiet.tenants, "figures": _counted(quiet.figures.outcomes)},
+            "others": {"tenants": idle.tenants, "figures": _format_counts(idle.figures.outcomes)},
         }
 
     def _busiest(self) -> list[dict[str, Any]]:
         """By how much they asked for in the last five minutes, then by all they have."""
-        tenants = self._figures.tenants
+        tenants = self._metrics.tenants
         rated = (
             (self._five_minutes(tenant_id, tenant), tenant.requests, tenant_id)
             for tenant_id, tenant in tenants.items()
@@ -88,27 +91,27 @@ class Summary:
             for _, _, tenant_id in heapq.nlargest(BUSIEST, rated)
         ]
 
-    def _tenant(self, tenant_id: str) -> TenantFigures:
+    def _tenant(self, tenant_id: str) -> TenantMetrics:
         """Its figures; empty ones where it has asked for nothing."""
-        return self._figures.tenants.get(tenant_id) or TenantFigures("")
+        return self._metrics.tenants.get(tenant_id) or TenantMetrics("")
 
     def _of_series(self, series: Collection[Series]) -> dict[str, Any]:
         timings = Timings()
         for each in series:
             timings.merge(each.timings)
         return {
-            **_counted({each: each.requests for each in series}),
+            **_format_counts({each: each.requests for each in series}),
             "replayed": sum(each.replayed for each in series),
             "reply_bytes": sum(each.reply_bytes for each in series),
-            **_timed(timings),
+            **_format_timings(timings),
             "per_second": self._rates_of(series),
         }
 
-    def _of_tenant(self, tenant_id: str, tenant: TenantFigures) -> dict[str, Any]:
-        window = self._figures.by_tenant
+    def _of_tenant(self, tenant_id: str, tenant: TenantMetrics) -> dict[str, Any]:
+        window = self._metrics.by_tenant
         return {
-            **_counted(tenant.outcomes),
-            **_timed(tenant.timings),
+            **_format_counts(tenant.outcomes),
+            **_format_timings(tenant.timings),
             "per_second": self._rates(window, {tenant_id: tenant.requests}),
         }
 
@@ -117,17 +120,17 @@ class Summary:
         totals: Counter[str] = Counter()
         for each in series:
             totals[each.action] += each.requests
-        return self._rates(self._figures.by_action, totals)
+        return self._rates(self._metrics.by_action, totals)
 
-    def _rates(self, window: Window, totals: Mapping[str, int]) -> dict[str, float]:
+    def _rates(self, window: RateWindow, totals: Mapping[str, int]) -> dict[str, float]:
         return {
             name: round(window.per_second(totals, self._now, seconds), 3)
-            for name, seconds in LATELY.items()
+            for name, seconds in RATE_PERIODS.items()
         }
 
-    def _five_minutes(self, tenant_id: str, tenant: TenantFigures) -> float:
-        return self._figures.by_tenant.per_second(
-            {tenant_id: tenant.requests}, self._now, LATELY["five_minutes"]
+    def _five_minutes(self, tenant_id: str, tenant: TenantMetrics) -> float:
+        return self._metrics.by_tenant.per_second(
+            {tenant_id: tenant.requests}, self._now, RATE_PERIODS["five_minutes"]
         )
 
 
@@ -140,7 +143,7 @@ def _grouped(series: Iterable[Series], only: str | None) -> dict[str, list[Serie
     return found
 
 
-def _counted(counts: Counts) -> dict[str, Any]:
+def _format_counts(counts: Counts) -> dict[str, Any]:
     """How many, how many of them were refused or failed, and each outcome."""
     outcomes: dict[str, int] = defaultdict(int)
     for series, count in counts.items():
@@ -156,12 +159,12 @@ def _counted(counts: Counts) -> dict[str, Any]:
     }
 
 
-def _ordered(actions: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def _sorted(actions: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """The most frequent first."""
     return sorted(actions, key=lambda each: (-each["figures"]["requests"], each["action"]))
 
 
-def _timed(timings: Timings) -> dict[str, Any]:
+def _format_timings(timings: Timings) -> dict[str, Any]:
     return {
         "queued_ms": _percentiles(timings.queued),
         "handled_ms": _percentiles(timings.handled),
@@ -169,8 +172,8 @@ def _timed(timings: Timings) -> dict[str, Any]:
 
 
 def _percentiles(histogram: Histogram) -> dict[str, float | None]:
-    found = histogram.percentiles(SHARES.values())
+    found = histogram.percentiles(PERCENTILES.values())
     return {
         name: value if value is None else round(value, 3)
-        for name, value in zip(SHARES, found, strict=True)
+        for name, value in zip(PERCENTILES, found, strict=True)
     }

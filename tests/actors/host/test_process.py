@@ -8,12 +8,12 @@ import pytest
 
 from actors.errors import SettingsError
 from actors.host.process import MAX_CONNECTIONS, MIN_CONNECTIONS, connection_bounds, require_threads
-from actors.log.daily.tenant_log import MOST_OPEN
+from actors.log.daily.tenant_log import MAX_OPEN
 from transport.connections import BOUNDS
 
 GIB = 1024**3
 
-FIXED = 100 * 3 + 128 + MOST_OPEN + 2 * BOUNDS.connections
+FIXED = 100 * 3 + 128 + MAX_OPEN + 2 * BOUNDS.connections
 """Tenants, what is needed besides, tenants' logs, the admin channel."""
 
 LEAST = FIXED + MIN_CONNECTIONS * 2 * 4 // 3

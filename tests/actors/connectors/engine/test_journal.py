@@ -20,7 +20,7 @@ def test_where_the_file_is_full_the_oldest_make_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a real file that may have 200 pages: the newest calls are there, and none of them is doubled."""
-    monkeypatch.setattr(module, "MOST_PAGES", 200)
+    monkeypatch.setattr(module, "MAX_PAGES", 200)
     path = tmp_path / "echo.db"
 
     async def main() -> None:

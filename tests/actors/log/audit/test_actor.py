@@ -165,7 +165,7 @@ def test_no_more_is_kept_than_has_room_and_the_rest_is_counted(
     admin_log: Mailbox, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The log itself says how much is missing."""
-    monkeypatch.setattr(actor, "MOST_KEPT", 2)
+    monkeypatch.setattr(actor, "MAX_PENDING", 2)
     with largest_file(100):
         for number in range(5):
             admin_log.tell(Append(entry(number)))

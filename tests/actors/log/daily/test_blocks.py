@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from actors.log.daily import blocks as module
 from actors.log.daily.blocks import blocks_after, blocks_before
-from actors.log.daily.content import open_content
+from actors.log.daily.content import open_text
 from actors.log.daily.day_file import frame
 
 LINES = st.lists(st.binary(max_size=20).map(lambda each: each.replace(b"\n", b"") + b"\n"))
@@ -22,8 +22,8 @@ LINES = st.lists(st.binary(max_size=20).map(lambda each: each.replace(b"\n", b""
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks that a handful of lines fills."""
     monkeypatch.setattr(module, "FIRST_BYTES", 7)
-    monkeypatch.setattr(module, "MOST_BYTES", 28)
-    monkeypatch.setattr(module, "MOST_LINE", 64)
+    monkeypatch.setattr(module, "MAX_BYTES", 28)
+    monkeypatch.setattr(module, "MAX_LINE", 64)
 
 
 def written(directory: Path, text: bytes, cuts: list[int]) -> Path:
@@ -55,7 +55,7 @@ def test_all_whole_lines_come_from_either_end(
     text = whole + torn.replace(b"\n", b"")
     number = data.draw(st.integers(0, len(lines)))
     place = len(b"".join(lines[:number]))
-    with closing(open_content(written(tmp_path_factory.mktemp("day"), text, cuts))) as content:
+    with closing(open_text(written(tmp_path_factory.mktemp("day"), text, cuts))) as content:
         newer = list(blocks_after(content, place))
         older = list(blocks_before(content, place))
         everything = list(blocks_before(content, content.size))
@@ -75,7 +75,7 @@ def test_a_mistaken_offset_shows_no_piece_of_a_line_from_behind(
 ) -> None:
     """From the front the rest of a line can come, which is no record."""
     text = b"1234567890\nabc\n"
-    with closing(open_content(written(tmp_path, text, []))) as content:
+    with closing(open_text(written(tmp_path, text, []))) as content:
         found = b"".join(block.text for block in blocks_before(content, offset))
 
     assert found == (text[:11] if offset == 11 else b"")
@@ -84,7 +84,7 @@ def test_a_mistaken_offset_shows_no_piece_of_a_line_from_behind(
 def test_what_is_longer_than_any_line_is_passed_over(tmp_path: Path) -> None:
     """Others' lines before and after it are there, and memory is not filled."""
     text = b"one\n" + b"x" * 200 + b"\ntwo\n"
-    with closing(open_content(written(tmp_path, text, []))) as content:
+    with closing(open_text(written(tmp_path, text, []))) as content:
         back = [line for block in blocks_before(content, 999) for line in block.text.split()]
         on = [line for block in blocks_after(content, 0) for line in block.text.split()]
 

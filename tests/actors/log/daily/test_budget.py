@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from structlog.testing import capture_logs
 
-from actors.log.daily.budget import LINES, MOST_COUNTED, SOURCE
+from actors.log.daily.budget import LINES, MAX_COUNTED, SOURCE
 from actors.log.daily.tenant_log import TenantLog
 from actors.log.lines import MEMBERS
 from actors.log.messages import Count, RotateDue, TurnLines
@@ -149,16 +149,16 @@ def test_names_that_a_caller_makes_up_do_not_lengthen_a_summary(
     """Unknown actions are one, and of many that there are the rest is one."""
     mailbox = start(1)
     tell(mailbox, turn(0))
-    for number in range(MOST_COUNTED + 5):
+    for number in range(MAX_COUNTED + 5):
         tell(mailbox, turn(number, action=f"made.up{number}", version=None, outcome="not_found"))
         tell(mailbox, turn(number, action=f"an.action{number}"))
     tell(mailbox, RotateDue())
 
     _, (summary,) = told(tmp_path)
     actions = summary["params"]["actions"]
-    assert actions["(unknown)"] == {"not_found": MOST_COUNTED + 5}
+    assert actions["(unknown)"] == {"not_found": MAX_COUNTED + 5}
     assert actions["(others)"] == {"(any)": 6}
-    assert len(actions) == MOST_COUNTED + 1
+    assert len(actions) == MAX_COUNTED + 1
 
 
 def test_no_budget_is_no_bound(start: Callable[..., Mailbox], tmp_path: Path) -> None:

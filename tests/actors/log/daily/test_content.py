@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.log.daily import content as module
-from actors.log.daily.content import Content, open_content
-from actors.log.daily.day_file import Damaged, frame
+from actors.log.daily.content import SeekableText, open_text
+from actors.log.daily.day_file import CorruptFrame, frame
 
 Packer = Callable[[bytes], bytes]
 
@@ -38,7 +38,7 @@ def skippable(text: bytes) -> bytes:
 PACKERS: list[Packer] = [frame, without_size, not_compressible, skippable]
 
 
-def backwards(content: Content, most: int) -> bytes:
+def backwards(content: SeekableText, most: int) -> bytes:
     """All of it, read from the end."""
     text, end = b"", content.size
     while piece := content.before(end, most):
@@ -48,7 +48,7 @@ def backwards(content: Content, most: int) -> bytes:
     return text
 
 
-def forwards(content: Content, most: int) -> bytes:
+def forwards(content: SeekableText, most: int) -> bytes:
     """All of it, read from the beginning."""
     text = b""
     while piece := content.after(len(text), most):
@@ -85,7 +85,7 @@ def test_it_is_the_same_from_either_end_and_whatever_the_frames(
     most = data.draw(st.sampled_from([1 << 22, 100_000, 999]))
     path = written(tmp_path_factory.mktemp("day"), pieces, packers)
 
-    with closing(open_content(path)) as content:
+    with closing(open_text(path)) as content:
         assert content.size == len(b"".join(pieces))
         assert backwards(content, most) == forwards(content, most) == b"".join(pieces)
 
@@ -95,7 +95,7 @@ def test_nothing_is_read_beyond_either_end(tmp_path: Path, is_plain: bool) -> No
     """Whatever the offset."""
     path = written(tmp_path, [b"a\n", b"b\n"], None if is_plain else [frame, frame])
 
-    with closing(open_content(path)) as content:
+    with closing(open_text(path)) as content:
         assert content.before(0, 10) == b""
         assert content.after(4, 10) == content.after(99, 10) == b""
         assert content.before(99, 2) == b"b\n"
@@ -104,7 +104,7 @@ def test_nothing_is_read_beyond_either_end(tmp_path: Path, is_plain: bool) -> No
 def test_a_plain_file_ends_where_it_ended_when_it_was_opened(tmp_path: Path) -> None:
     """What is written meanwhile is for the next reader."""
     path = written(tmp_path, [b"a\n"])
-    with closing(open_content(path)) as content:
+    with closing(open_text(path)) as content:
         with path.open("ab") as file:
             file.write(b"b\n")
 
@@ -117,7 +117,7 @@ def test_a_frame_in_the_writing_ends_it(tmp_path: Path, cut: int) -> None:
     last = frame(b"second " * 10)
     path = written(tmp_path, [b"first", b""], [frame, lambda _: last[: len(last) - cut]])
 
-    with closing(open_content(path)) as content:
+    with closing(open_text(path)) as content:
         assert forwards(content, 100) == b"first"
 
 
@@ -127,9 +127,9 @@ def test_a_damaged_frame_is_said_to_be_one(tmp_path: Path) -> None:
     whole[-1] ^= 1
     path = written(tmp_path, [b"first", b""], [frame, lambda _: bytes(whole)])
 
-    with closing(open_content(path)) as content:
+    with closing(open_text(path)) as content:
         assert content.after(0, 100) == b"first"
-        with pytest.raises(Damaged, match="damaged in the frame at byte"):
+        with pytest.raises(CorruptFrame, match="damaged in the frame at byte"):
             content.after(5, 100)
 
 
@@ -137,16 +137,16 @@ def test_what_is_no_frame_is_said_to_be_none(tmp_path: Path) -> None:
     """It is found when the file is opened."""
     path = written(tmp_path, [b"first", b"this is no frame at all"], [frame, lambda text: text])
 
-    with pytest.raises(Damaged, match="at byte"):
-        open_content(path)
+    with pytest.raises(CorruptFrame, match="at byte"):
+        open_text(path)
 
 
 def test_a_frame_larger_than_any_of_ours_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It could have more in it than there is memory."""
-    monkeypatch.setattr(module, "MOST_FRAME", 1000)
+    monkeypatch.setattr(module, "MAX_FRAME", 1000)
     path = written(tmp_path, [b"x" * 1001], [frame])
 
-    with pytest.raises(Damaged, match="1001 bytes of text"):
-        open_content(path)
+    with pytest.raises(CorruptFrame, match="1001 bytes of text"):
+        open_text(path)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.log.daily.day_file import Damaged, decompressed, end_of_frames, frame
+from actors.log.daily.day_file import CorruptFrame, decompressed, end_of_frames, frame
 
 TEXTS = st.lists(
     st.binary(max_size=50) | st.integers(1, 300_000).map(lambda size: b"x" * size), max_size=8
@@ -51,7 +51,9 @@ def test_what_is_no_frame_is_named(tmp_path: Path, rest: bytes) -> None:
 
     with decompressed(path) as text:
         assert text.readline() == b"one\n"
-        with pytest.raises(Damaged, match=rf"damaged after the first {len(whole)} bytes.*frames"):
+        with pytest.raises(
+            CorruptFrame, match=rf"damaged after the first {len(whole)} bytes.*frames"
+        ):
             text.read()
     assert end_of_frames(path) == len(whole)
 

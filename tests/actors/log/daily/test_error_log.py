@@ -13,7 +13,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from actors.log.daily import error_log as module
-from actors.log.daily.error_log import MOST_ALIKE, PERIOD, ErrorLog
+from actors.log.daily.error_log import MAX_REPEATS, PERIOD_SECONDS, ErrorLog
 from actors.log.daily.rotation import DayFiles
 from actors.log.error_record import MAX_MESSAGE, MAX_STACK
 from actors.log.messages import ErrorEvent, RotateDue
@@ -230,12 +230,12 @@ def test_a_flood_is_told_in_few_lines(error_log: Mailbox, directory: Path, clock
     for _ in range(512):
         error_log.tell(trouble(event="function failed"))
     settled(error_log)
-    assert events(directory) == ["function failed"] * MOST_ALIKE
-    clock.now += PERIOD
+    assert events(directory) == ["function failed"] * MAX_REPEATS
+    clock.now += PERIOD_SECONDS
     error_log.tell(RotateDue())
     settled(error_log)
 
-    assert events(directory)[MOST_ALIKE:] == ["function failed … and 412 more like it"]
+    assert events(directory)[MAX_REPEATS:] == ["function failed … and 412 more like it"]
 
 
 def test_what_was_counted_is_told_when_the_log_stops(error_log: Mailbox, directory: Path) -> None:
@@ -285,7 +285,7 @@ def test_what_is_more_than_is_kept_is_counted_and_told(
     error_log: Mailbox, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Behind what was kept."""
-    monkeypatch.setattr(module, "MOST_KEPT", 2)
+    monkeypatch.setattr(module, "MAX_KEPT", 2)
     with largest_file(100):
         for number in range(5):
             error_log.tell(trouble(number))
@@ -370,7 +370,7 @@ def test_what_cannot_be_put_in_order_is_tried_again_later(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(DayFiles, "cycle", full)
+        patch.setattr(DayFiles, "rotate", full)
         clock.now += DAY
         for _ in range(3):
             error_log.tell(RotateDue())

@@ -12,7 +12,7 @@ from pykka._envelope import Envelope
 
 from actors.errors import InvalidArgument, ResourceExhausted, Unavailable
 from actors.log.daily import search
-from actors.log.daily.reader import MOST_ASKED, MOST_OF_ONE, TICK_SECONDS, LogReader, Look
+from actors.log.daily.reader import MAX_PER_TENANT, MAX_QUERIES, POLL_SECONDS, LogReader, Poll
 from actors.log.daily.rotation import DayFiles
 from actors.log.messages import AUDIT, ERRORS, TENANT, ReleaseFollowers, SearchLogs
 from actors.runtime.actor import Ping, ask, stop
@@ -103,7 +103,7 @@ def test_a_short_search_does_not_wait_for_a_long_one(
 ) -> None:
     """They take turns, whoever came first."""
     monkeypatch.setattr("actors.log.daily.blocks.FIRST_BYTES", 1000)
-    monkeypatch.setattr("actors.log.daily.blocks.MOST_BYTES", 1000)
+    monkeypatch.setattr("actors.log.daily.blocks.MAX_BYTES", 1000)
     monkeypatch.setattr(search, "STEP_SECONDS", 0.0)
     scene.add(*range(300))
     scene.add(1, folder=f"tenants/{GLOBEX}")
@@ -126,12 +126,12 @@ def test_a_follower_hears_of_the_first_new_line(scene: Scene) -> None:
     newest = scene.find()["newest"]
     answer = scene.follow(newest)
     scene.add(2, folder=f"tenants/{GLOBEX}")
-    scene.mailbox.tell(Look())
+    scene.mailbox.tell(Poll())
     assert isinstance(scene.clock.hear(), Once)
     assert not answer.done()
 
     scene.add(3, 4)
-    scene.mailbox.tell(Look())
+    scene.mailbox.tell(Poll())
 
     page = answer.get(timeout=WAIT)
     assert numbers(page) == [3, 4]
@@ -154,12 +154,12 @@ def test_a_follower_waits_as_long_as_he_likes_and_no_longer(scene: Scene) -> Non
     short, long = scene.follow(newest, wait_ms=1000), scene.send(after=newest, wait_ms=3000)
     ask(scene.mailbox, Ping(), WAIT)  # both have begun to wait
     scene.now = 1.0
-    scene.mailbox.tell(Look())
+    scene.mailbox.tell(Poll())
 
     assert short.get(timeout=WAIT) == {"lines": [], "next": None, "newest": newest}
     assert isinstance(scene.clock.hear(), Once)  # the other one waits on
     scene.now = 3.0
-    scene.mailbox.tell(Look())
+    scene.mailbox.tell(Poll())
     assert long.get(timeout=WAIT)["newest"] == newest
 
 
@@ -171,19 +171,19 @@ def test_one_tick_is_for_all_who_wait(scene: Scene) -> None:
     ask(scene.mailbox, ReleaseFollowers(), WAIT)
 
     assert scene.clock.heard() == []
-    assert TICK_SECONDS < 1
+    assert POLL_SECONDS < 1
 
 
 def test_a_follower_passes_over_what_he_does_not_ask_for(scene: Scene) -> None:
     """And does not look at it again, as would show here, where it is changed meanwhile."""
     answer = scene.follow(action="this")
     scene.add(*range(5), action="that")
-    scene.mailbox.tell(Look())
+    scene.mailbox.tell(Poll())
     assert isinstance(scene.clock.hear(), Once)
     (path,) = (scene.logs / "tenants" / ACME).iterdir()
     path.write_bytes(path.read_bytes().replace(b"that", b"this"))
     scene.add(7, action="this")
-    scene.mailbox.tell(Look())
+    scene.mailbox.tell(Poll())
 
     assert numbers(answer.get(timeout=WAIT)) == [7]
 
@@ -200,14 +200,14 @@ def test_when_the_server_stops_nobody_waits_any_longer(scene: Scene) -> None:
 def test_a_tenant_has_so_many_searches_and_does_not_take_the_others(scene: Scene) -> None:
     """Those that wait included."""
     waiting = [scene.follow()]
-    waiting += [scene.send(after="0000-00.0", wait_ms=20_000) for _ in range(MOST_OF_ONE - 1)]
+    waiting += [scene.send(after="0000-00.0", wait_ms=20_000) for _ in range(MAX_PER_TENANT - 1)]
 
     with pytest.raises(ResourceExhausted, match="wait for one of them"):
         scene.find()
     assert scene.find(tenant_id=GLOBEX)["lines"] == []
     assert scene.find(ERRORS, None)["lines"] == []
     scene.mailbox.tell(ReleaseFollowers())
-    assert [answer.get(timeout=WAIT)["lines"] for answer in waiting] == [[]] * MOST_OF_ONE
+    assert [answer.get(timeout=WAIT)["lines"] for answer in waiting] == [[]] * MAX_PER_TENANT
     assert scene.find()["lines"] == []
 
 
@@ -215,12 +215,12 @@ def test_there_are_so_many_searches_in_all(scene: Scene) -> None:
     """Memory and time have an end."""
     gate = Gate()
     gate.block(scene.house.dispatcher.schedule)
-    answers = [scene.send(None) for _ in range(MOST_ASKED + 1)]
+    answers = [scene.send(None) for _ in range(MAX_QUERIES + 1)]
     gate.open()
 
     with pytest.raises(ResourceExhausted):
         answers[-1].get(timeout=WAIT)
-    assert [answer.get(timeout=WAIT)["lines"] for answer in answers[:-1]] == [[]] * MOST_ASKED
+    assert [answer.get(timeout=WAIT)["lines"] for answer in answers[:-1]] == [[]] * MAX_QUERIES
 
 
 def test_a_wrong_question_hurts_nobody_else(scene: Scene) -> None:

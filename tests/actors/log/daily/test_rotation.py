@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from actors.log.daily.day_file import end_of_frames
-from actors.log.daily.rotation import DayFiles, Unwritten, day_of, days, open_day
+from actors.log.daily.rotation import DayFiles, WriteFailed, day_of, days, open_day
 from tests.actors.log.day_lines import (
     DAY,
     HOUR,
@@ -117,7 +117,7 @@ def test_a_batch_is_one_write_for_each_day(
 def test_nothing_to_append_makes_no_file(files: DayFiles, directory: Path) -> None:
     """Nor does looking after days that are not there."""
     files.append([])
-    files.cycle(NOON)
+    files.rotate(NOON)
     assert not directory.exists()
     assert days(directory) == []
 
@@ -127,7 +127,7 @@ def test_files_are_for_the_server_s_user_alone(files: DayFiles, directory: Path)
     before = os.umask(0)
     try:
         files.append([(NOON - DAY, b"1"), (NOON, b"2")])
-        files.cycle(NOON)
+        files.rotate(NOON)
     finally:
         os.umask(before)
 
@@ -148,7 +148,7 @@ def test_one_file_is_open_at_a_time(files: DayFiles, directory: Path) -> None:
     for day in (0, 1, -1, 2):
         files.append([(NOON + day * DAY, b"1")])
         assert open_files(directory) == [day_of(NOON + day * DAY, UTC) + ".jsonl"]
-    files.cycle(NOON + 3 * DAY)
+    files.rotate(NOON + 3 * DAY)
     assert open_files(directory) == []
     files.append([(NOON, b"late")])
     assert open_files(directory) == ["2026-11-24.jsonl.zst"]
@@ -178,7 +178,7 @@ def test_days_that_are_over_are_compressed_and_the_oldest_removed(
     """Three are kept besides today's, each whole, and those of the future too."""
     files.append([(NOON + day * DAY, str(day).encode()) for day in range(-6, 2)])
 
-    files.cycle(NOON)
+    files.rotate(NOON)
 
     assert lines_by_file(directory) == {
         "2026-11-21.jsonl.zst": [b"-3"],
@@ -192,10 +192,10 @@ def test_days_that_are_over_are_compressed_and_the_oldest_removed(
 def test_a_second_cycle_touches_nothing(files: DayFiles, directory: Path) -> None:
     """Not even the time of change."""
     files.append([(NOON + day * DAY, b"1") for day in range(-6, 2)])
-    files.cycle(NOON)
+    files.rotate(NOON)
     before = {path: path.stat() for path in directory.iterdir()}
 
-    files.cycle(NOON + 11 * HOUR)
+    files.rotate(NOON + 11 * HOUR)
 
     assert {path: path.stat() for path in directory.iterdir()} == before
 
@@ -207,7 +207,7 @@ def test_what_is_not_a_day_s_is_left_alone(files: DayFiles, directory: Path) -> 
     for name in others:
         (directory / name).write_text("mine")
 
-    files.cycle(NOON)
+    files.rotate(NOON)
 
     assert set(others) < set(names(directory))
     assert [day.name for day in days(directory)] == ["2026-11-24"]
@@ -218,7 +218,7 @@ def test_a_line_for_a_compressed_day_becomes_a_frame_of_its_file(
 ) -> None:
     """Never a plain file beside it, also after a restart."""
     files.append([(NOON, b"1"), (NOON, b"2")])
-    files.cycle(NOON + DAY)
+    files.rotate(NOON + DAY)
 
     files.append([(NOON, b"3"), (NOON, b"4"), (NOON + DAY, b"today")])
     files.append([(NOON, b"5")])
@@ -234,9 +234,9 @@ def test_a_line_for_a_compressed_day_becomes_a_frame_of_its_file(
 def test_days_are_old_by_the_time_that_is_given_for_it(files: DayFiles, directory: Path) -> None:
     """Where the clock is ten years ahead, they are compressed and not removed."""
     files.append([(NOON, b"1")])
-    files.cycle(NOON + 3650 * DAY, NOON + DAY)
+    files.rotate(NOON + 3650 * DAY, NOON + DAY)
     assert [path.name for path in directory.iterdir()] == [day_of(NOON, UTC) + ".jsonl.zst"]
-    files.cycle(NOON, NOON + 3650 * DAY)
+    files.rotate(NOON, NOON + 3650 * DAY)
     assert list(directory.iterdir()) == []
 
 
@@ -247,7 +247,7 @@ def test_a_line_older_than_what_is_kept_stays_until_the_next_cycle(
     files.append([(NOON - 30 * DAY, b"old"), (NOON, b"new")])
     assert lines_by_day(directory) == {"2026-10-25": [b"old"], "2026-11-24": [b"new"]}
 
-    files.cycle(NOON)
+    files.rotate(NOON)
     assert lines_by_day(directory) == {"2026-11-24": [b"new"]}
 
 
@@ -256,7 +256,7 @@ def test_a_compressed_day_is_read_once_for_all_its_late_lines(
 ) -> None:
     """Also where lines of today come between: a clock that was set back must not make each line dear."""
     files.append([(NOON, b"1")])
-    files.cycle(NOON + DAY)
+    files.rotate(NOON + DAY)
     looked: list[Path] = []
 
     def note(path: Path) -> int:
@@ -278,7 +278,7 @@ def test_a_compressed_day_is_read_once_for_all_its_late_lines(
 def test_days_are_listed_the_oldest_first(files: DayFiles, directory: Path) -> None:
     """Of both kinds."""
     files.append([(NOON + day * DAY, b"1") for day in (0, -1, 1, -2)])
-    files.cycle(NOON)
+    files.rotate(NOON)
 
     assert [(day.name, day.is_compressed) for day in days(directory)] == [
         ("2026-11-22", True),
@@ -292,7 +292,7 @@ def test_a_day_with_two_files_is_listed_as_the_whole_one(files: DayFiles, direct
     """So it is between the two last steps of compression; a reader must not see its lines twice."""
     files.append([(NOON, b"1")])
     plain = (directory / "2026-11-24.jsonl").read_bytes()
-    files.cycle(NOON + DAY)
+    files.rotate(NOON + DAY)
     (directory / "2026-11-24.jsonl").write_bytes(plain)
     (directory / "2026-11-24.jsonl.zst.tmp").write_bytes(plain)
     (directory / "2026-11-24.torn").write_bytes(plain)
@@ -311,7 +311,7 @@ def test_a_day_is_read_the_same_before_and_after_it_is_compressed(
     with open_day(day.path) as plain:
         assert [line.rstrip() for line in plain] == lines
 
-    files.cycle(NOON + DAY)
+    files.rotate(NOON + DAY)
     files.append([(NOON, b"late")])
 
     with open_day(day.path) as compressed:
@@ -322,7 +322,7 @@ def test_a_day_that_was_removed_is_not_found(files: DayFiles, directory: Path) -
     """Under neither name."""
     files.append([(NOON, b"1")])
     (day,) = days(directory)
-    files.cycle(NOON + 30 * DAY)
+    files.rotate(NOON + 30 * DAY)
 
     with pytest.raises(FileNotFoundError):
         open_day(day.path)
@@ -335,9 +335,9 @@ def test_a_day_that_is_being_read_can_be_compressed_and_removed(
     files.append([(NOON, b"1"), (NOON, b"2")])
     (day,) = days(directory)
     with open_day(day.path) as plain:
-        files.cycle(NOON + DAY)
+        files.rotate(NOON + DAY)
         with open_day(day.path) as compressed:
-            files.cycle(NOON + 30 * DAY)
+            files.rotate(NOON + 30 * DAY)
             assert plain.read() == compressed.read() == b"1\n2\n"
 
 
@@ -371,14 +371,14 @@ def test_a_torn_line_is_put_aside_before_its_day_is_compressed(directory: Path) 
         files.append([(NOON, b"1")])
         with (directory / "2026-11-24.jsonl").open("ab") as file:
             file.write(b'{"torn')
-        files.cycle(NOON + DAY)
+        files.rotate(NOON + DAY)
         files.append([(NOON, b"late")])
 
         assert lines_by_file(directory) == {
             "2026-11-24.jsonl.zst": [b"1", b"late"],
             "2026-11-24.torn": [b'{"torn'],
         }
-        files.cycle(NOON + 4 * DAY)
+        files.rotate(NOON + 4 * DAY)
         assert names(directory) == []
 
 
@@ -389,7 +389,7 @@ def test_a_torn_frame_is_put_aside_before_the_next_one_is_written(
     """It would hide all that comes behind it."""
     with closing(DayFiles(directory, UTC, 3)) as files:
         files.append([(NOON, b"1")])
-        files.cycle(NOON + DAY)
+        files.rotate(NOON + DAY)
         packed = directory / "2026-11-24.jsonl.zst"
         whole = packed.read_bytes()
         files.append([(NOON, b"2")])
@@ -413,7 +413,7 @@ def test_what_a_full_disk_took_of_a_batch_is_taken_back(files: DayFiles, directo
     files.append([(NOON, b"before")])
     size = (directory / "2026-11-24.jsonl").stat().st_size
 
-    with largest_file(size + 10), pytest.raises(Unwritten, match=r"2026-11-24\.jsonl") as failed:
+    with largest_file(size + 10), pytest.raises(WriteFailed, match=r"2026-11-24\.jsonl") as failed:
         files.append([(NOON, b"a"), (NOON, b"b" * 100)])
     assert failed.value.errno == errno.EFBIG
     assert failed.value.written == 0
@@ -427,7 +427,7 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     """Whatever the reason is, lines that are lost can be counted."""
     (tmp_path / "file").write_text("in the way")
     for directory in (tmp_path / "file", tmp_path / "file" / "logs", tmp_path / ("x" * 300)):
-        with closing(DayFiles(directory, UTC, 3)) as files, pytest.raises(Unwritten) as failed:
+        with closing(DayFiles(directory, UTC, 3)) as files, pytest.raises(WriteFailed) as failed:
             files.append([(NOON, b"1")])
         assert failed.value.written == 0
         assert str(tmp_path) in failed.value.filename
@@ -437,7 +437,7 @@ def test_it_is_said_how_many_lines_are_written_all_the_same(
     files: DayFiles, directory: Path
 ) -> None:
     """The first ones, of a batch over midnight: nobody then writes them again, or counts them as lost."""
-    with largest_file(10), pytest.raises(Unwritten) as failed:
+    with largest_file(10), pytest.raises(WriteFailed) as failed:
         files.append([(NOON - DAY, b"1"), (NOON - DAY, b"2"), (NOON, b"b" * 100), (NOON, b"c")])
 
     assert failed.value.written == 2
@@ -449,10 +449,10 @@ def test_a_late_line_that_finds_no_room_leaves_no_piece_of_a_frame(
 ) -> None:
     """Those behind it can be read."""
     files.append([(NOON, b"1")])
-    files.cycle(NOON + DAY)
+    files.rotate(NOON + DAY)
     size = (directory / "2026-11-24.jsonl.zst").stat().st_size
 
-    with largest_file(size + 3), pytest.raises(Unwritten):
+    with largest_file(size + 3), pytest.raises(WriteFailed):
         files.append([(NOON, b"lost")])
     files.append([(NOON, b"2")])
 
@@ -473,7 +473,7 @@ def test_a_rest_that_could_not_be_taken_back_is_when_it_can(
 
     with largest_file(size + 10), monkeypatch.context() as patch:
         patch.setattr(os, "ftruncate", refuse)
-        with pytest.raises(Unwritten):
+        with pytest.raises(WriteFailed):
             files.append([(NOON, b"b" * 100)])
     assert (directory / "2026-11-24.jsonl").stat().st_size == size + 10
 
@@ -486,12 +486,12 @@ def test_a_rest_of_a_frame_that_was_left_is_found_when_the_file_is_opened_again(
 ) -> None:
     """What is known of the file ends before it."""
     files.append([(NOON, b"1")])
-    files.cycle(NOON + DAY)
+    files.rotate(NOON + DAY)
     packed = directory / "2026-11-24.jsonl.zst"
     size = packed.stat().st_size
     with largest_file(size + 3), monkeypatch.context() as patch:
         patch.setattr(os, "ftruncate", refuse)
-        with pytest.raises(Unwritten):
+        with pytest.raises(WriteFailed):
             files.append([(NOON, b"lost")])
         files.close()
     assert packed.stat().st_size == size + 3
@@ -508,10 +508,10 @@ def test_compression_that_finds_no_room_keeps_the_day_and_still_removes_the_old_
     files.append([(NOON - 9 * DAY, b"old"), *((NOON - DAY, line) for line in noise)])
 
     with largest_file(1000), pytest.raises(OSError, match="File too large"):
-        files.cycle(NOON)
+        files.rotate(NOON)
     assert lines_by_file(directory) == {"2026-11-23.jsonl": noise}
 
-    files.cycle(NOON)
+    files.rotate(NOON)
     assert lines_by_file(directory) == {"2026-11-23.jsonl.zst": noise}
 
 
@@ -523,7 +523,7 @@ def test_one_day_that_cannot_be_compressed_does_not_hold_up_the_others(
     (directory / "2026-11-22.jsonl.zst.tmp").mkdir()
 
     with pytest.raises(OSError, match=r"2026-11-22"):
-        files.cycle(NOON)
+        files.rotate(NOON)
 
     assert "2026-11-23.jsonl.zst" in names(directory)
     assert (directory / "2026-11-22.jsonl").read_bytes() == b"1\n"
@@ -567,7 +567,7 @@ class Story:
         """As the Clock has the logs do, every now and then."""
         oldest = day_of((self.local_day(self.now) - 7) * DAY, UTC)
         for name, files in self.files.items():
-            files.cycle(self.now)
+            files.rotate(self.now)
             kept = self.expected[name]
             self.expected[name] = defaultdict(list, {d: kept[d] for d in kept if d >= oldest})
 
@@ -649,13 +649,13 @@ class Model:
         with largest_file(30):
             try:
                 self._files.append(batch)
-            except Unwritten as error:
+            except WriteFailed as error:
                 self._know(batch[: error.written], batch[error.written])
             else:
                 self._know(batch)
 
-    def cycle(self, now: float) -> None:
-        self._files.cycle(now)
+    def rotate(self, now: float) -> None:
+        self._files.rotate(now)
         oldest = day_of(now - 2 * DAY, self._zone)
         self._lines = {day: lines for day, lines in self._lines.items() if day >= oldest}
         over = {day for day in self._lines if day < day_of(now, self._zone)}

@@ -47,7 +47,7 @@ def after(directory: Path, present: dict[str, bytes], *late: bytes) -> dict[str,
         (directory / name).write_bytes(content)
     with closing(DayFiles(directory, UTC, 7)) as files:
         files.append([(NOON, line) for line in late])
-        files.cycle(NOON + DAY)
+        files.rotate(NOON + DAY)
     return lines_by_file(directory)
 
 
@@ -112,11 +112,11 @@ def test_a_crash_at_any_line_of_the_code_neither_loses_nor_doubles_a_line(tmp_pa
         directory = tmp_path / str(before)
         with closing(DayFiles(directory, UTC, 7)) as files:
             files.append([(old, b"old"), *((NOON, line) for line in LINES)])
-            is_crash = crashed(before, lambda: files.cycle(now))
+            is_crash = crashed(before, lambda: files.rotate(now))
 
         with closing(DayFiles(directory, UTC, 7)) as files:
             files.append([(old, b"late"), (NOON, b"late")])
-            files.cycle(now)
+            files.rotate(now)
 
         assert lines_by_file(directory) == {
             "2026-11-23.jsonl.zst": [b"old", b"late"],
@@ -135,7 +135,7 @@ def test_a_crash_while_appending_leaves_a_batch_or_nothing_of_it(tmp_path: Path)
         directory = tmp_path / str(before)
         with closing(DayFiles(directory, UTC, 7)) as files:
             files.append([(NOON, line) for line in LINES])
-            files.cycle(NOON + DAY)
+            files.rotate(NOON + DAY)
             batch = [(NOON, b"a"), (NOON, b"b"), (NOON + DAY, b"c"), (NOON + DAY, b"d")]
             is_crash = crashed(before, lambda: files.append(batch))  # noqa: B023 - called at once
 

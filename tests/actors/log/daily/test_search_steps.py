@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from actors.errors import InvalidArgument
 from actors.log.daily import search as module
-from actors.log.daily.blocks import Shelf
+from actors.log.daily.blocks import LogCatalogue
 from actors.log.daily.rotation import DayFiles
 from actors.log.daily.search import Page, Search
 from actors.log.messages import AUDIT, ERRORS, TENANT, SearchLogs
@@ -53,9 +53,9 @@ class Written:
         """As the files have them: by day, then as they came."""
         return sorted(self.records, key=lambda record: str(record["at"])[:10])
 
-    def shelf(self) -> Shelf:
+    def catalogue(self) -> LogCatalogue:
         """To be searched."""
-        return Shelf(self.directory, VIENNA)
+        return LogCatalogue(self.directory, VIENNA)
 
 
 @pytest.fixture
@@ -71,9 +71,9 @@ def find(log: str = TENANT, **wanted: Any) -> SearchLogs:
     return SearchLogs(log, wanted.pop("tenant_id", TENANT_ID), **wanted)
 
 
-def searched(shelf: Shelf, ask: SearchLogs) -> Page:
+def searched(catalogue: LogCatalogue, ask: SearchLogs) -> Page:
     """A page, without the pauses."""
-    steps = Search(ask, shelf).steps()
+    steps = Search(ask, catalogue).steps()
     while True:
         try:
             next(steps)
@@ -82,11 +82,11 @@ def searched(shelf: Shelf, ask: SearchLogs) -> Page:
             return page
 
 
-def back(shelf: Shelf, ask: SearchLogs) -> list[Record]:
+def back(catalogue: LogCatalogue, ask: SearchLogs) -> list[Record]:
     """All pages, the newest line first."""
     found: list[Record] = []
     while True:
-        page = searched(shelf, ask)
+        page = searched(catalogue, ask)
         found += page["lines"]
         assert len(page["lines"]) <= ask.limit
         if page["next"] is None:
@@ -94,12 +94,12 @@ def back(shelf: Shelf, ask: SearchLogs) -> list[Record]:
         ask = ask._replace(before=page["next"])
 
 
-def on(shelf: Shelf, ask: SearchLogs, after: str = "0000-00.0") -> list[Record]:
+def on(catalogue: LogCatalogue, ask: SearchLogs, after: str = "0000-00.0") -> list[Record]:
     """All pages, the oldest line first."""
     found: list[Record] = []
     cursor: str | None = after
     while cursor is not None:
-        page = searched(shelf, ask._replace(after=cursor))
+        page = searched(catalogue, ask._replace(after=cursor))
         found += page["lines"]
         cursor = page["next"]
     return found
@@ -164,26 +164,26 @@ def test_pages_have_every_line_that_is_asked_for_once_and_in_order(
     for number, (hours, members) in enumerate(lines):
         log.add(NOON + hours * HOUR, **members)
         if cycled is not None and number == len(lines) // 2:
-            log.files.cycle(NOON + cycled * HOUR)
+            log.files.rotate(NOON + cycled * HOUR)
     log.files.close()
     ask = find(**wanted)
     expected = [record for record in log.in_order() if is_asked_for(record, ask)]
 
-    assert on(log.shelf(), ask) == expected
-    assert back(log.shelf(), ask) == expected[::-1]
+    assert on(log.catalogue(), ask) == expected
+    assert back(log.catalogue(), ask) == expected[::-1]
 
 
 def test_a_log_that_is_not_there_is_empty(tmp_path: Path) -> None:
     """As a tenant's is that nobody has called yet; what comes later follows."""
-    page = searched(Shelf(tmp_path / "nowhere", VIENNA), find())
+    page = searched(LogCatalogue(tmp_path / "nowhere", VIENNA), find())
     assert page == {"lines": [], "next": None, "newest": "0000-00.0"}
 
 
 def test_what_is_written_later_follows_the_newest(log: Written) -> None:
     """Also over midnight, and where the day has been compressed since."""
     log.add(NOON, action="first")
-    newest = searched(log.shelf(), find())["newest"]
-    assert searched(log.shelf(), find(after=newest)) == {
+    newest = searched(log.catalogue(), find())["newest"]
+    assert searched(log.catalogue(), find(after=newest)) == {
         "lines": [],
         "next": None,
         "newest": newest,
@@ -191,22 +191,22 @@ def test_what_is_written_later_follows_the_newest(log: Written) -> None:
 
     log.add(NOON + 1, action="second")
     log.add(NOON + DAY, action="third")
-    log.files.cycle(NOON + DAY)
+    log.files.rotate(NOON + DAY)
 
-    page = searched(log.shelf(), find(after=newest))
+    page = searched(log.catalogue(), find(after=newest))
     assert [line["action"] for line in page["lines"]] == ["second", "third"]
-    assert on(log.shelf(), find(), page["newest"]) == []
+    assert on(log.catalogue(), find(), page["newest"]) == []
 
 
 def test_a_page_ends_where_the_next_one_begins_though_more_is_written(log: Written) -> None:
     """Newer lines are none of what is being paged through."""
     for number in range(5):
         log.add(NOON + number)
-    first = searched(log.shelf(), find(limit=2))
+    first = searched(log.catalogue(), find(limit=2))
     log.add(NOON + 9)
-    log.files.cycle(NOON + DAY)
+    log.files.rotate(NOON + DAY)
 
-    rest = back(log.shelf(), find(limit=2, before=first["next"]))
+    rest = back(log.catalogue(), find(limit=2, before=first["next"]))
     assert [line["number"] for line in (*first["lines"], *rest)] == [4, 3, 2, 1, 0]
 
 
@@ -218,13 +218,13 @@ def test_a_page_has_a_bound_in_bytes(log: Written) -> None:
     sizes = []
     ask = find()
     while True:
-        page = searched(log.shelf(), ask)
+        page = searched(log.catalogue(), ask)
         sizes.append(len(page["lines"]))
         if page["next"] is None:
             break
         ask = ask._replace(before=page["next"])
     assert sizes == [1, 2, 1]
-    assert [line["number"] for line in on(log.shelf(), find())] == [0, 1, 2, 3]
+    assert [line["number"] for line in on(log.catalogue(), find())] == [0, 1, 2, 3]
 
 
 def test_what_is_no_record_is_passed_over(log: Written) -> None:
@@ -237,8 +237,8 @@ def test_what_is_no_record_is_passed_over(log: Written) -> None:
     path.write_bytes(first + odd + second + b'{"at":"2026-10-24T12:0')
 
     since = find(since=NOON - DAY)
-    assert [line["action"] for line in back(log.shelf(), since)] == ["second", "first"]
-    assert [line["action"] for line in on(log.shelf(), since)] == ["first", "second"]
+    assert [line["action"] for line in back(log.catalogue(), since)] == ["second", "first"]
+    assert [line["action"] for line in on(log.catalogue(), since)] == ["first", "second"]
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_what_is_no_record_is_passed_over(log: Written) -> None:
 def test_a_cursor_that_is_none_is_refused(log: Written, name: str, cursor: str) -> None:
     """And one that leads nowhere leads nowhere."""
     with pytest.raises(InvalidArgument, match=f"params.{name}: no cursor"):
-        Search(find(**{name: cursor}), log.shelf())
+        Search(find(**{name: cursor}), log.catalogue())
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_a_cursor_that_was_made_up_shows_lines_or_none(log: Written, cursor: str
     log.add(NOON + 1, action="second")
 
     for ask in (find(before=cursor), find(after=cursor)):
-        shown = searched(log.shelf(), ask)["lines"]
+        shown = searched(log.catalogue(), ask)["lines"]
         assert [line for line in shown if line not in log.records] == []
 
 
@@ -269,22 +269,22 @@ def test_days_that_are_not_asked_for_are_not_opened(log: Written) -> None:
     """Here they could not even be read."""
     for days in range(5):
         log.add(NOON + days * DAY)
-    log.files.cycle(NOON + 5 * DAY)
+    log.files.rotate(NOON + 5 * DAY)
     for name in ("2026-10-24", "2026-10-25", "2026-10-28"):
         (log.directory / f"{name}.jsonl.zst").write_bytes(b"no frame, but damaged")
 
     asked = find(since=at("2026-10-26 00:00", VIENNA), until=NOON + 3.4 * DAY)
-    assert [line["number"] for line in back(log.shelf(), asked)] == [3, 2]
+    assert [line["number"] for line in back(log.catalogue(), asked)] == [3, 2]
     with pytest.raises(OSError, match="damaged"):
-        back(log.shelf(), find())
+        back(log.catalogue(), find())
 
 
 def test_times_beyond_the_calendar_are_beyond_all_lines(log: Written) -> None:
     """Rather than errors."""
     log.add(NOON)
     for since, until in ((-1e15, 1e15), (-1e18, None), (None, 1e300)):
-        assert len(back(log.shelf(), find(since=since, until=until))) == 1
-    assert back(log.shelf(), find(since=1e15)) == back(log.shelf(), find(until=-1e15)) == []
+        assert len(back(log.catalogue(), find(since=since, until=until))) == 1
+    assert back(log.catalogue(), find(since=1e15)) == back(log.catalogue(), find(until=-1e15)) == []
 
 
 # ---------------------------------------------------------------- whose lines
@@ -299,36 +299,36 @@ def test_errors_are_the_tenants_whose_they_are(log: Written) -> None:
     log.add(NOON, tenant="globex", tenant_id="c" * 32, event="another's")
     log.add(NOON, tenant=None, tenant_id=None, event="nobody's")
 
-    own = back(log.shelf(), find(ERRORS, tenant="acme"))
+    own = back(log.catalogue(), find(ERRORS, tenant="acme"))
     assert {line["event"] for line in own} == {"own", "own by name", "own by name, too"}
-    assert {line["event"] for line in back(log.shelf(), find(ERRORS))} == {"own"}
-    assert len(back(log.shelf(), find(ERRORS, tenant_id=None))) == 6
+    assert {line["event"] for line in back(log.catalogue(), find(ERRORS))} == {"own"}
+    assert len(back(log.catalogue(), find(ERRORS, tenant_id=None))) == 6
 
 
 def test_members_that_are_not_shown_are_not_searched(log: Written) -> None:
     """Or whoever may not see a stack could find out what is in it."""
     log.add(NOON, event="failed", exception={"stack": "secret place"}, trace_id="0" * 32)
 
-    assert len(back(log.shelf(), find(text="secret PLACE"))) == 1
+    assert len(back(log.catalogue(), find(text="secret PLACE"))) == 1
     only = ("at", "event")
-    assert back(log.shelf(), find(text="secret place", only=only)) == []
-    (line,) = back(log.shelf(), find(text="FAILED", only=only))
+    assert back(log.catalogue(), find(text="secret place", only=only)) == []
+    (line,) = back(log.catalogue(), find(text="FAILED", only=only))
     assert line.keys() == {"at", "event"}
-    (line,) = back(log.shelf(), find(trace_id="0" * 32, only=only))
+    (line,) = back(log.catalogue(), find(trace_id="0" * 32, only=only))
     assert line.keys() == {"at", "event"}
 
 
 def test_audit_records_are_searched_over_the_months(tmp_path: Path) -> None:
     """Also where a clock was set back: a month's file then goes on with earlier times."""
     write(tmp_path, NOVEMBER, DECEMBER, NOVEMBER)
-    shelf = Shelf(tmp_path, None)
+    catalogue = LogCatalogue(tmp_path, None)
     ask = SearchLogs(AUDIT, None)
 
-    assert [record["seq"] for record in back(shelf, ask)] == [3, 2, 1]
-    assert [record["seq"] for record in on(shelf, ask)] == [1, 2, 3]
-    assert [r["seq"] for r in back(shelf, ask._replace(until=NOVEMBER + 1))] == [3, 1]
-    assert [r["seq"] for r in back(shelf, ask._replace(since=NOVEMBER + 1))] == [2]
-    assert back(shelf, ask._replace(tenant_id="none such")) == []
+    assert [record["seq"] for record in back(catalogue, ask)] == [3, 2, 1]
+    assert [record["seq"] for record in on(catalogue, ask)] == [1, 2, 3]
+    assert [r["seq"] for r in back(catalogue, ask._replace(until=NOVEMBER + 1))] == [3, 1]
+    assert [r["seq"] for r in back(catalogue, ask._replace(since=NOVEMBER + 1))] == [2]
+    assert back(catalogue, ask._replace(tenant_id="none such")) == []
 
 
 def test_what_is_no_audit_record_is_not_shown_as_one(tmp_path: Path) -> None:
@@ -338,7 +338,9 @@ def test_what_is_no_audit_record_is_not_shown_as_one(tmp_path: Path) -> None:
     with path.open("a") as file:
         file.write('{"at":"2026-11-24T00:00:00Z","action":"made.up"}\n')
 
-    assert [record["seq"] for record in back(Shelf(tmp_path, None), SearchLogs(AUDIT, None))] == [1]
+    assert [
+        record["seq"] for record in back(LogCatalogue(tmp_path, None), SearchLogs(AUDIT, None))
+    ] == [1]
 
 
 # ---------------------------------------------------------------- bounds
@@ -357,15 +359,17 @@ class Watch:
 
 @pytest.mark.parametrize("way", [back, on])
 def test_a_long_search_pauses_often_and_ends_in_time(
-    log: Written, way: Callable[[Shelf, SearchLogs], list[Record]], monkeypatch: pytest.MonkeyPatch
+    log: Written,
+    way: Callable[[LogCatalogue, SearchLogs], list[Record]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Then the page has a cursor, and nothing is lost on the way."""
     monkeypatch.setattr("actors.log.daily.blocks.FIRST_BYTES", 100)
-    monkeypatch.setattr("actors.log.daily.blocks.MOST_BYTES", 100)
+    monkeypatch.setattr("actors.log.daily.blocks.MAX_BYTES", 100)
     for number in range(200):
         log.add(NOON + number * HOUR / 4)
     ask = find() if way is back else find(after="0000-00.0")
-    slow = Search(ask, log.shelf(), Watch(module.WORK_SECONDS / 20))
+    slow = Search(ask, log.catalogue(), Watch(module.WORK_SECONDS / 20))
     steps, pauses = slow.steps(), 0
     while True:
         try:
@@ -378,7 +382,7 @@ def test_a_long_search_pauses_often_and_ends_in_time(
     assert 2 < pauses <= 20
     assert 0 < len(page["lines"]) < 100
     monkeypatch.setattr(module, "WORK_SECONDS", 0.0)  # a block a page
-    found = way(log.shelf(), find())
+    found = way(log.catalogue(), find())
     numbers = [line["number"] for line in found]
     assert numbers == sorted(range(200), reverse=way is back)
     assert found[: len(page["lines"])] == page["lines"]

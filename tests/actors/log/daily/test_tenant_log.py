@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from actors.log.daily import tenant_log as module
 from actors.log.daily.rotation import DayFiles
-from actors.log.daily.tenant_log import MOST_OPEN, TenantLog
+from actors.log.daily.tenant_log import MAX_OPEN, TenantLog
 from actors.log.messages import Count, ErrorEvent, LostLines, RotateDue, TurnLines
 from actors.runtime.actor import Ping, ask, stop
 from actors.runtime.mailbox import Mailbox
@@ -87,7 +87,7 @@ def start(
     def started() -> Mailbox:
         mailbox = house.mailbox("tenant log")
         TenantLog.start(
-            mailbox, directory, ZoneInfo("UTC"), 7, ["iban"], clock, stats=stats, trouble=trouble
+            mailbox, directory, ZoneInfo("UTC"), 7, ["iban"], clock, stats=stats, error_log=trouble
         )
         return mailbox
 
@@ -193,7 +193,7 @@ def test_thousands_of_tenants_have_few_files_open(tenant_log: Mailbox, directory
         tenant_log.tell(turn(number, number))
     settled(tenant_log)
 
-    assert len(entries(Path("/proc/self/fd"))) <= before + MOST_OPEN
+    assert len(entries(Path("/proc/self/fd"))) <= before + MAX_OPEN
     assert len(entries(directory)) == 2000
     assert numbers(directory, 0) == ["r-0", "r-0"]
 
@@ -387,7 +387,7 @@ def test_a_tenant_that_is_silent_for_longer_than_logs_are_kept_leaves_nothing(
 def cycled(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """When each directory was put in order."""
     times: list[float] = []
-    monkeypatch.setattr(DayFiles, "cycle", lambda _, now, __: times.append(now))
+    monkeypatch.setattr(DayFiles, "rotate", lambda _, now, __: times.append(now))
     return times
 
 
@@ -451,7 +451,7 @@ def test_what_cannot_be_put_in_order_is_said_once_and_tried_again_later(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(DayFiles, "cycle", full)
+        patch.setattr(DayFiles, "rotate", full)
         clock.now += DAY
         for _ in range(3):
             tenant_log.tell(RotateDue())

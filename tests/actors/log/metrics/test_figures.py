@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from actors.log.messages import TurnLines
 from actors.log.metrics import figures as figures_module
-from actors.log.metrics.figures import OTHER, UNKNOWN, Figures
+from actors.log.metrics.figures import OTHER, UNKNOWN, Metrics
 from tests.actors.log.turns import line, tenant, turn
 
 OUTCOMES = ("ok", "not_found", "internal")
@@ -28,9 +28,9 @@ TURNS = st.lists(
 )
 
 
-def counted(turns: list[TurnLines]) -> Figures:
+def counted(turns: list[TurnLines]) -> Metrics:
     """What has been told."""
-    made = Figures(0.0)
+    made = Metrics(0.0)
     for each in turns:
         made.count(each)
     return made
@@ -40,10 +40,10 @@ def counted(turns: list[TurnLines]) -> Figures:
 def test_tenants_that_are_folded_together_lose_nothing(turns: list[TurnLines], most: int) -> None:
     """Whatever the order: what all tenants have is what all actions have."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figures_module, "MOST_TENANTS", most)
+        patch.setattr(figures_module, "MAX_TENANTS", most)
         found = counted(turns)
 
-    everybody = [*found.tenants.values(), found.quiet.figures]
+    everybody = [*found.tenants.values(), found.idle.figures]
     lines = [each for one in turns for each in one.lines]
     wanted = Counter((each.action, each.outcome) for each in lines)
     by_tenants: Counter[tuple[str, str]] = Counter()
@@ -61,21 +61,21 @@ def test_tenants_that_are_folded_together_lose_nothing(turns: list[TurnLines], m
 
 def test_who_was_quiet_the_longest_is_folded_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not who came first."""
-    monkeypatch.setattr(figures_module, "MOST_TENANTS", 2)
+    monkeypatch.setattr(figures_module, "MAX_TENANTS", 2)
     found = counted([turn(tenant(number)) for number in (1, 2, 1, 3)])
 
     assert [each.name for each in found.tenants.values()] == ["tenant-1", "tenant-3"]
-    assert found.quiet.tenants == 1
-    assert found.quiet.figures.requests == 1
+    assert found.idle.tenants == 1
+    assert found.idle.figures.requests == 1
 
 
 def test_who_was_folded_and_comes_back_has_the_rate_of_what_came_since(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """He is counted from zero, and so is what he is compared with."""
-    monkeypatch.setattr(figures_module, "MOST_TENANTS", 1)
+    monkeypatch.setattr(figures_module, "MAX_TENANTS", 1)
     found = counted([turn(tenant(0), count=1000)])
-    found.mark(400.0)
+    found.sample(400.0)
     for each in (turn(tenant(1)), turn(tenant(0), count=60)):
         found.count(each)
     back = {tenant(0).id: found.tenants[tenant(0).id].requests}
@@ -95,7 +95,7 @@ def test_names_that_callers_make_up_are_one_action() -> None:
 
 def test_beyond_the_most_series_further_ones_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that are there go on being counted by themselves."""
-    monkeypatch.setattr(figures_module, "MOST_SERIES", 2)
+    monkeypatch.setattr(figures_module, "MAX_SERIES", 2)
     found = counted([turn(action=action) for action in ("a", "b", "c", "d", "a", "c")])
 
     assert {series.action: series.requests for series in found.series.values()} == {
@@ -107,8 +107,8 @@ def test_beyond_the_most_series_further_ones_are_one(monkeypatch: pytest.MonkeyP
 
 def test_beyond_the_most_events_further_ones_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """As with series."""
-    monkeypatch.setattr(figures_module, "MOST_EVENTS", 1)
-    found = Figures(0.0)
+    monkeypatch.setattr(figures_module, "MAX_EVENTS", 1)
+    found = Metrics(0.0)
     for name, by in (("log.lost", 3), ("a", 1), ("b", 1), ("log.lost", 4)):
         found.count_event(name, by)
     assert found.events == {"log.lost": 7, OTHER: 2}

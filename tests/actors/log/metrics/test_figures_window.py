@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.log.metrics.figures import EVERY, Window
+from actors.log.metrics.figures import SAMPLE_SECONDS, RateWindow
 
 MINUTE = 60.0
 
@@ -22,7 +22,7 @@ class Counted:
     """A window, and the times of all that it has counted."""
 
     def __init__(self) -> None:
-        self.window = Window(0.0)
+        self.window = RateWindow(0.0)
         self.totals = Counter[str]()
         self.now = 0.0
         self._times: list[tuple[float, int]] = []
@@ -36,7 +36,7 @@ class Counted:
     def look(self, after: float) -> None:
         """Only time goes by."""
         self.now += after
-        self.window.mark(self.now, lambda: self.totals)
+        self.window.sample(self.now, lambda: self.totals)
 
     def rate(self, seconds: float) -> float:
         """As the window says it."""
@@ -84,14 +84,16 @@ def test_a_rate_is_that_of_the_time_asked_for_or_of_a_mark_more(
         counted.count(after, number)
 
     elapsed = max(counted.now, 1.0)
-    least = counted.since(counted.now - seconds) / min(seconds + EVERY, max(elapsed, seconds))
-    most = counted.since(counted.now - seconds - EVERY) / min(seconds, elapsed)
+    least = counted.since(counted.now - seconds) / min(
+        seconds + SAMPLE_SECONDS, max(elapsed, seconds)
+    )
+    most = counted.since(counted.now - seconds - SAMPLE_SECONDS) / min(seconds, elapsed)
     assert least * 0.999 <= counted.rate(seconds) <= most * 1.001
 
 
 def test_who_is_counted_from_zero_again_has_no_rate_below_zero() -> None:
     """Tenants that were put together with others come back."""
-    window = Window(0.0)
-    window.mark(400.0, lambda: {"a": 1000})
+    window = RateWindow(0.0)
+    window.sample(400.0, lambda: {"a": 1000})
     window.forget("a")
     assert window.per_second({"a": 60}, 400.0, MINUTE) >= 0.0
