@@ -53,7 +53,9 @@ class AttemptLog:
         if count == 0:
             return []
         message = f"{count} more within {WINDOW_SECONDS:.0f} s, without a valid token"
-        return [AuditEntry(ATTEMPTS, ANY_ACTION, ANONYMOUS, outcome=UNAUTHENTICATED, message=message)]
+        return [
+            AuditEntry(ATTEMPTS, ANY_ACTION, ANONYMOUS, outcome=UNAUTHENTICATED, message=message)
+        ]
 
 
 def _attempt(request: Request, trace_id: str) -> AuditEntry:
