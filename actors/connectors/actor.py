@@ -1,7 +1,7 @@
 """The actor of one connector: takes CallConnector, works on many at once on its loop, and answers each once.
 
-An operation's answer goes out first, and into the journal afterwards. Nothing here waits for an outside
-service but the call that it is for: others of its tenant, of other tenants and of other connectors go on.
+An operation's answer is sent first and recorded in the journal afterwards. Only the call itself waits for
+its outside service; all other calls continue.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ RETRY_STOPPING_MS: Final = 1000
 
 
 class ConnectorPolicy(NamedTuple):
-    """How a connector deals with its services; a test may have others."""
+    """How a connector treats its services; tests may use another one."""
 
     breakers: Callable[[], CircuitBreakers] = CircuitBreakers
     sleep: Sleep = asyncio.sleep
-    """Waits so many seconds between tries."""
+    """Waits so many seconds between attempts."""
     attempt_seconds: float = ATTEMPT_SECONDS
     hide: frozenset[str] = NO_NAMES
     """Further names of secrets, as actors.log.redaction.normalise_names makes them."""
     egress: EgressPolicy = EgressPolicy()
-    """What may be reached."""
+    """What connectors may reach."""
 
 
 DEFAULT_POLICY: Final = ConnectorPolicy()
@@ -75,10 +75,10 @@ def with_settings(policy: ConnectorPolicy, settings: ServerSettings) -> Connecto
 
 
 class Drain(NamedTuple):
-    """To a connector, before it is stopped: end what is under way, and close; `reply_to` is set then."""
+    """To a connector, before it is stopped: complete running calls and close, then resolve `reply_to`."""
 
     until: float
-    """time.monotonic() in seconds, after which what is under way is cancelled."""
+    """time.monotonic() in seconds; calls that still run then are cancelled."""
     reply_to: Any
 
 
@@ -124,22 +124,22 @@ class ConnectorActor(Actor):
     # Life
 
     def on_start(self) -> None:
-        """The journal writes from now on."""
+        """Start the journal."""
         self._journal.start()
 
     def on_stop(self) -> None:
-        """The loop ends with this turn; Finish has come before."""
+        """End the loop with this turn; Drain was handled before."""
         self.mailbox.stop()
 
     def on_failure(self, *_: Any) -> None:
-        """Whoever waits hears that it is not known; what was recorded stays to be written."""
+        """Cancel every call: its outcome is unknown. Recorded calls are still written."""
         self._cancel_waiting()
         for task in (*self._running, *self._background):
             task.cancel()
         self._run(self._instances.close())
 
     def handle(self, mail: deque[Any]) -> None:
-        """As every actor; where something has ended the loop, that is a failure, and of no message."""
+        """Handle mail like every actor; an ended loop is a failure, but no message caused it."""
         error = self.mailbox.take_loop_error()
         if error is not None:
             self.at = len(mail)
@@ -173,7 +173,7 @@ class ConnectorActor(Actor):
         self._start_next()
 
     def _require_subscribed(self, message: CallConnector) -> None:
-        """Whoever awaits is asked before; what was sent may come after the subscription has ended."""
+        """Awaited calls were checked before; a message of the outbox may come after the subscription."""
         if not may_use(self._profiles.of(message.tenant.id), self._name, time.time()):
             raise NotSubscribed(
                 f"{message.operation} needs a subscription to {self._name}, which the tenant does not have "
@@ -181,7 +181,7 @@ class ConnectorActor(Actor):
             )
 
     def _start_next(self) -> None:
-        """Begin what may begin."""
+        """Start the queued calls that may start."""
         self._refresh()
         while (call := self._queue.next()) is not None:
             call.begin()
@@ -210,7 +210,7 @@ class ConnectorActor(Actor):
     # Versions
 
     def _refresh(self) -> None:
-        """Between two calls: what was served before ends what it has begun."""
+        """Use the newest table, between two calls; older instances complete their running calls."""
         table = self._snapshot.current
         if table is self._table:
             return
@@ -247,7 +247,7 @@ class ConnectorActor(Actor):
             return replay(rows[0], route, connector, settings, self._hide)
 
     def _check_settings(self, message: CheckSettings) -> None:
-        """As far as that shows without calling anybody."""
+        """Check settings as far as possible without a call of the service."""
         self._refresh()
         self._run(self._answered(message.reply_to, self._settings_checked(message)))
 
@@ -275,7 +275,7 @@ class ConnectorActor(Actor):
     # Stopping
 
     async def _drain(self, message: Drain) -> None:
-        """Calls that wait are refused, those under way have until then, and the journal has them all."""
+        """Refuse queued calls, wait until `until` for running ones, and write all of them to the journal."""
         self._is_draining = True
         self._cancel_waiting()
         if self._running:
@@ -297,12 +297,12 @@ class ConnectorActor(Actor):
             self._refuse(call, stopping())
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        """In the background; kept, so that it is not collected."""
+        """Run work in the background, with a reference so that it is not collected."""
         task = self.mailbox.loop.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
 
 def stopping() -> Unavailable:
-    """The refusal of what has not begun."""
+    """Return the refusal of a call that has not started."""
     return Unavailable(STOPPING, retry_after_ms=RETRY_STOPPING_MS)

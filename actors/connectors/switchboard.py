@@ -1,8 +1,9 @@
-"""The switchboard: which mailbox answers for which connector, and the one place that makes them.
+"""All connectors by name: their mailboxes, and the one place that starts their actors.
 
-A connector's actor is made when it is first asked for: by a tenant's call, by somebody who reads its journal,
-or at the start where it has one. So connectors that functions.reload adds are there at once. One that the
-index has no more stays until the server stops: it ends what it has begun, and answers that it is gone.
+A connector's actor starts when it is first needed: by a tenant's call, by a reader of its journal, or at the
+server's start if it has a journal. So connectors that functions.reload adds can be called at once.
+A connector that is no longer in the index stays until the server stops: it completes running calls and
+refuses new ones.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from actors.runtime.mailbox import AsyncioMailbox, Mailbox
 log = structlog.get_logger()
 
 CLOSING_SECONDS = 10.0
-"""Longest that a connector may take, after its calls have ended, to close and to write its journal."""
+"""Longest time for a connector to close and to write its journal after its calls have ended."""
 
 
 class Connectors(Mapping[str, Mailbox]):
-    """By the connector's name. Read by all tenants' threads, and by the console."""
+    """Mailboxes by connector name. The threads of all tenants and of the console read it."""
 
     def __init__(
         self,
@@ -43,7 +44,7 @@ class Connectors(Mapping[str, Mailbox]):
         policy: ConnectorPolicy = DEFAULT_POLICY,
         age: Callable[[], float] = time.time,
     ) -> None:
-        """`directory` holds the journals, `built_in` are actors of the engine's own, each by its name.
+        """`directory` holds the journals; `built_in` are the engine's own connectors by name.
 
         `age` says the seconds since the epoch by which journals are swept.
         """
@@ -58,7 +59,7 @@ class Connectors(Mapping[str, Mailbox]):
         self._started: dict[str, Mailbox] = {}
 
     def __getitem__(self, name: str) -> Mailbox:
-        """KeyError for a connector that the index does not have, and did not have."""
+        """Raise KeyError for a connector that the index does not have and did not have."""
         found = self._built_in.get(name)
         if found is None:  # and not `or`: a mailbox without mail is false
             found = self._started.get(name)
@@ -75,21 +76,21 @@ class Connectors(Mapping[str, Mailbox]):
         return len(list(iter(self)))
 
     def register(self, name: str, mailbox: Mailbox) -> None:
-        """Let this mailbox answer for the connector from now on, whatever the index says of it."""
+        """Use this mailbox for the connector from now on, whether or not it is in the index."""
         self._built_in[name] = mailbox
 
     def open_journals(self) -> None:
-        """Make those that have a journal, so that it is swept although nobody calls."""
+        """Start the connectors that have a journal, so that old calls are deleted without new calls."""
         for path in sorted(self._directory.glob("*.db")):
             self._start(path.stem)
 
     @property
     def awake(self) -> tuple[Mailbox, ...]:
-        """Those that have been made."""
+        """Mailboxes of the connectors that have started."""
         return tuple(self._started.values())
 
     def close(self, until: float) -> None:
-        """Have all of them end what is under way, cancelled at `until` (time.monotonic()), and leave."""
+        """Drain and stop all connectors. Calls that still run at `until` (time.monotonic()) are cancelled."""
         asked = [(mailbox, _drain(mailbox, until)) for mailbox in self.awake if is_alive(mailbox)]
         limit = max(until, time.monotonic()) + CLOSING_SECONDS
         for mailbox, answer in asked:
@@ -100,7 +101,7 @@ class Connectors(Mapping[str, Mailbox]):
             try_stop(mailbox)
 
     def _start(self, name: str) -> Mailbox:
-        """Of two threads that make the same one, one finds it made: nothing has begun in the other's."""
+        """If two threads start the same connector, the second one uses the first one's mailbox."""
         mailbox = AsyncioMailbox(f"connector {name}", self._supervisor)
         found = self._started.setdefault(name, mailbox)
         if found is mailbox:

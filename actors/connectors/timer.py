@@ -1,4 +1,4 @@
-"""The connector `timer`: has a function wait, without keeping a thread or a transaction meanwhile."""
+"""The connector `timer`: a function waits without holding a thread or a transaction."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ SLEEP: Final = "timer.sleep"
 
 
 class TimerFired(NamedTuple):
-    """From the Clock: a sleep is over."""
+    """From the Clock: a sleep has ended."""
 
     since: float
-    """time.monotonic() when it began, in seconds."""
+    """time.monotonic() at the start of the sleep, in seconds."""
     reply_to: ReplyFuture
 
 
 class Timer(Actor):
-    """Takes CallConnector as every connector does; the Clock does the waiting."""
+    """Takes CallConnector like every connector; the Clock waits for it."""
 
     def __init__(self, mailbox: Mailbox, clock: Mailbox) -> None:
         super().__init__(mailbox)
@@ -47,7 +47,7 @@ class Timer(Actor):
             resolve_with_error(message.reply_to, error)
 
     def _sleep(self, message: CallConnector) -> None:
-        """Nobody would be there at its end past the deadline: then it is not begun."""
+        """Refuse a sleep that would end after the deadline: no caller would take its result."""
         seconds, now = message.params["seconds"], time.monotonic()
         if now + seconds > message.deadline:
             error = DeadlineExceeded(

@@ -1,9 +1,10 @@
 """A line of a tenant's log: JSON, UTF-8, the same members in the same order in every line.
 
-Params are redacted here. Where the schema of an action leaves no room for a secret and the params keep to it,
-they are written as they are: looking through them costs four times as much as all the rest.
+Params are redacted here. If the schema of an action leaves no room for a secret and the params fit it, they
+are written unchanged: to search them costs four times as much as everything else.
 
-How an actor tells the TenantLog what it has answered: it never waits, and the log never grows for it.
+RequestLogClient sends lines to the TenantLog. It never blocks, and drops lines (counted) when the log's
+mailbox is full.
 """
 
 from __future__ import annotations
@@ -206,23 +207,23 @@ def _truncate(message: object) -> str | None:
 
 
 class RequestLogClient:
-    """One actor's way to the TenantLog.
+    """Client of the request log, for one actor. It never blocks.
 
-    Where the log is so far behind that its mailbox is full, lines are lost: they are counted, and the log
-    is told how many as soon as it takes mail again, or at the end.
+    If the log's mailbox is full, lines are dropped and counted. The count is sent as soon as the mailbox
+    takes mail again, or when the client is closed.
     """
 
     def __init__(
         self, log: Mailbox, clock: Callable[[], float] = time.time, wake_at: int = 1
     ) -> None:
-        """`clock` gives seconds since the epoch; fewer turns than `wake_at` do not wake the log."""
+        """`clock` returns seconds since the epoch; fewer than `wake_at` waiting turns do not wake the log."""
         self._log = log
         self._wake_at = wake_at
         self.clock = clock
         self._lost: dict[str, LostLines] = {}
 
     def tell(self, tenant: TenantRecord, lines: tuple[Line, ...]) -> None:
-        """What one turn has answered for a tenant: at least one line."""
+        """Send the lines of one turn of a tenant: at least one."""
         if self._log.try_enqueue(TurnLines(tenant, lines)):
             if len(self._log) >= self._wake_at:
                 self._log.schedule()
@@ -232,7 +233,7 @@ class RequestLogClient:
             self._drop(tenant, lines)
 
     def close(self) -> None:
-        """Tell what was lost."""
+        """Send the number of dropped lines."""
         lost, self._lost = self._lost, {}
         for message in lost.values():
             self._log.tell(message)
@@ -250,7 +251,7 @@ def refused_line(
     route: Route | None,
     reply_bytes: int,
 ) -> Line:
-    """The line of a message that was refused now, at this time since the epoch, and never begun."""
+    """Return the line of a message that was refused before it started; `at` is seconds since the epoch."""
     request, caller = work.request, work.principal
     return Line(
         at=at,

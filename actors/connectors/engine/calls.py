@@ -1,6 +1,6 @@
-"""One call of an operation, from when it came in to what the journal keeps of it.
+"""One call of an operation, from its arrival to its row in the journal.
 
-Who may begin, and who waits: one connector's calls, fair between tenants.
+The queue decides which call of one connector starts next, fairly between tenants.
 """
 
 from __future__ import annotations
@@ -20,40 +20,40 @@ from actors.profiles import EMPTY
 from actors.runtime.futures import resolve, resolve_with_error
 
 OK = "ok"
-"""The outcome of what was done; else it is a code of docs/message-api.md."""
+"""The outcome of a call that succeeded; others have a code of docs/message-api.md."""
 
 
 class Attempt(NamedTuple):
-    """One try of the outside service."""
+    """One attempt at the outside service."""
 
     at: float
     """Seconds since the epoch."""
     ms: float
     error: str | None
-    """None where it succeeded."""
+    """None if the attempt succeeded."""
 
 
 class OperationCall:
-    """Its own task's, and its actor's before that."""
+    """The state of one call. Its actor owns it while it is queued, its own task while it runs."""
 
     def __init__(self, request: CallConnector) -> None:
         self.request = request
         self.at = time.time()
-        """When it came in, in seconds since the epoch."""
+        """Time of arrival, in seconds since the epoch."""
         self.queued_at = time.monotonic()
         self.started_at: float | None = None
-        """time.monotonic() in seconds; None while it waits for its turn."""
+        """time.monotonic() in seconds; None while the call is queued."""
         self.timer: asyncio.TimerHandle | None = None
-        """Goes off at the deadline, while it waits."""
+        """Expires the call at its deadline while it is queued."""
         self.served: Mapping[str, Any] = {"version": 0, "state": "", "reason": ""}
-        """version, state and reason of what serves it."""
+        """version, state and reason of the version that serves the call."""
         self.schemas: tuple[Mapping[str, Any], ...] = (ALL_SECRET, ALL_SECRET)
-        """Of the inner request and the inner result; as long as none is known, all of it is secret."""
+        """Of the inner request and the inner result; until they are known, everything is secret."""
         self.settings: Mapping[str, Any] = EMPTY
         self.revision = 0
         """Of the settings."""
         self.settings_schema: Mapping[str, Any] = {}
-        """What the index says of them; what it does not describe is secret."""
+        """The settings' schema in the index; settings that it does not describe are secret."""
         self.outer: Mapping[str, Any] | None = None
         self.response: Mapping[str, Any] | None = None
         self.result: Mapping[str, Any] | None = None
@@ -65,12 +65,12 @@ class OperationCall:
 
     @property
     def tenant_id(self) -> str:
-        """Whose it is."""
+        """Id of the calling tenant."""
         return self.request.tenant.id
 
     @property
     def delivery(self) -> Delivery:
-        """As the connector's code is told of it."""
+        """The call as the connector's code receives it."""
         request = self.request
         return Delivery(
             operation=request.operation.partition(".")[2],
@@ -83,53 +83,53 @@ class OperationCall:
 
     @property
     def breaker_key(self) -> str:
-        """Whose service, as it is set now, and which where a call names it: what a breaker is about."""
+        """Key of the circuit breaker: tenant, revision of its settings, and a host that the call names."""
         named = (self.outer or {}).get("url")
         target = named.partition("//")[2].partition("/")[0] if isinstance(named, str) else ""
         return f"{self.tenant_id} {self.revision} {target.lower()}"
 
     def is_expired(self) -> bool:
-        """Nobody waits for the answer any more."""
+        """Whether the deadline has passed: no caller waits for the answer."""
         return time.monotonic() >= self.request.deadline
 
     def begin(self) -> None:
-        """It waits no longer."""
+        """Mark the call as started and cancel its timer."""
         self.started_at = time.monotonic()
         if self.timer is not None:
             self.timer.cancel()
 
     def succeed(self, result: Mapping[str, Any]) -> None:
-        """Answer; the answer comes first, and the journal after it."""
+        """Send the result. The journal is written afterwards."""
         self.result, self.outcome, self.finished_at = result, OK, time.monotonic()
         resolve(self.request.reply_to, result)
 
     def fail(self, error: BaseException, outcome: str) -> None:
-        """Answer with an error that the function gets to see."""
+        """Send an error, which the function receives."""
         self.outcome, self.message, self.finished_at = outcome, str(error), time.monotonic()
         resolve_with_error(self.request.reply_to, error)
 
 
 RETRY_FULL_MS: Final = 1000
-"""What callers are told to wait where there is no room, in milliseconds."""
+"""Milliseconds after which callers may retry when the queue is full."""
 
 
 class CallQueue:
-    """For one actor. A tenant whose calls wait comes round after each other one that waits, too."""
+    """The queue of one connector: tenants with queued calls take turns."""
 
     def __init__(self, name: str, room: ConcurrencyLimits | None = None) -> None:
         self._name = name
         self.room = room or ConcurrencyLimits()
-        """As the index has it now; those that have begun go on where it is smaller than it was."""
+        """The limits now in the index; running calls continue if a limit shrinks."""
         self._by_tenant: OrderedDict[str, deque[OperationCall]] = OrderedDict()
         self._running: Counter[str] = Counter()
         self._waiting = 0
 
     def __len__(self) -> int:
-        """Of those that wait."""
+        """Number of queued calls."""
         return self._waiting
 
     def enqueue(self, call: OperationCall) -> None:
-        """Let it wait; ResourceExhausted where as many do."""
+        """Queue the call; ResourceExhausted if the queue is full."""
         line = self._by_tenant.get(call.tenant_id, ())
         if self._waiting >= self.room.waiting:
             raise self._full(f"{self._waiting} calls wait")
@@ -139,7 +139,7 @@ class CallQueue:
         self._waiting += 1
 
     def next(self) -> OperationCall | None:
-        """The one that begins now; None where none waits or none may."""
+        """Return the call that starts now; None if no call is queued or may start."""
         if self._running.total() >= self.room.at_once:
             return None
         for tenant, line in self._by_tenant.items():
@@ -148,13 +148,13 @@ class CallQueue:
         return None
 
     def end(self, call: OperationCall) -> None:
-        """One that had begun has ended."""
+        """Count a running call as ended."""
         self._running[call.tenant_id] -= 1
         if not self._running[call.tenant_id]:
             del self._running[call.tenant_id]
 
     def remove(self, call: OperationCall) -> None:
-        """It waits no longer, and was not begun."""
+        """Remove a queued call that has not started."""
         line = self._by_tenant[call.tenant_id]
         line.remove(call)
         self._waiting -= 1
@@ -162,7 +162,7 @@ class CallQueue:
             del self._by_tenant[call.tenant_id]
 
     def drain(self) -> list[OperationCall]:
-        """None waits any longer; those that did."""
+        """Remove all queued calls and return them."""
         calls = [call for line in self._by_tenant.values() for call in line]
         self._by_tenant.clear()
         self._waiting = 0

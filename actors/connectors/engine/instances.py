@@ -1,6 +1,6 @@
-"""The implementations of one connector: made once for each version, closed when nobody is at work on them.
+"""Instances of one connector: one for each version, closed when no call uses it.
 
-What a tenant states for a connector: where its relay is, and with which password.
+Also a tenant's settings for a connector, such as its relay and its password.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from actors.schema.schema import Schema
 log = structlog.get_logger()
 
 CLOSE_SECONDS: Final = 5.0
-"""Longest that `close()` of a connector may take."""
+"""Longest time for `close()` of a connector."""
 
 Make = Callable[[EgressPolicy], Connector]
-"""A version's class."""
+"""The class of a version."""
 
 
 class Instance:
-    """One of them, and how many calls are at work on it."""
+    """An instance, and the number of calls that use it."""
 
     def __init__(self, connector: Connector) -> None:
         self.connector = connector
@@ -38,7 +38,7 @@ class Instance:
 
 
 class InstancePool:
-    """For one actor, on its loop. What serves is the newest; older ones end what they have begun."""
+    """The instances of one actor, on its loop. The newest serves; older ones complete their running calls."""
 
     def __init__(self, name: str, egress: EgressPolicy) -> None:
         self._name = name
@@ -49,7 +49,7 @@ class InstancePool:
 
     @contextmanager
     def borrow(self, make: Make) -> Iterator[Connector]:
-        """The implementation that `make` makes, for one call; whatever making it raises."""
+        """Lend the instance of `make` to one call. Raises what `make` raises."""
         found = self._instances.get(make)
         if found is None:
             found = self._instances[make] = Instance(make(self._egress))
@@ -62,19 +62,19 @@ class InstancePool:
                 self._close(make)
 
     def retire(self, served: Make | None) -> None:
-        """Only this one is served; others are closed, each as soon as nobody is at work on it."""
+        """Close every instance but this one, each as soon as no call uses it."""
         for make, each in list(self._instances.items()):
             each.is_retired = make is not served
             if each.is_retired and not each.running_calls:
                 self._close(make)
 
     def wait_closed(self, answer: ReplyFuture) -> None:
-        """Answer once every retired one is closed."""
+        """Resolve the answer once every retired instance is closed."""
         self._waiting.append(answer)
         self._check_closed()
 
     async def close(self) -> None:
-        """All of them, whoever is at work."""
+        """Close all instances, also those in use."""
         for make in list(self._instances):
             self._close(make)
         if self._closing:
@@ -105,7 +105,7 @@ class InstancePool:
 
 
 def tenant_settings(profiles: Profiles, tenant_id: str, connector: str) -> ConnectorSettings:
-    """The newest, secrets included; revision 0 where the tenant has stated nothing. Unavailable."""
+    """Return the tenant's newest settings, secrets included; revision 0 if it has none. Unavailable."""
     stated = profiles.of(tenant_id).connectors.get(connector)
     if stated is None:
         return ConnectorSettings(connector, 0)
@@ -115,7 +115,7 @@ def tenant_settings(profiles: Profiles, tenant_id: str, connector: str) -> Conne
 
 
 def parse_settings(settings: Mapping[str, Any], schema: Schema) -> Settings:
-    """As the connector's code gets them; Permanent, naming fields and no value, where they do not fit."""
+    """Return the settings as attributes. Permanent if they do not fit; it names fields, and no values."""
     try:
         return schema.parse(unfreeze(settings))
     except InvalidArgument as problem:

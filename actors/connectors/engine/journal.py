@@ -1,7 +1,7 @@
 """The journal of one connector: a row for each call, for a week, in a SQLite file of its own.
 
-Writing never delays an answer: calls that have been answered wait here and are written together. What cannot
-be written is counted, and the error log is told. One connection is open to the file, on the connector's loop.
+Writing never delays an answer: answered calls wait here and are written in batches. Calls that cannot be
+written are counted and logged. One connection to the file is open, on the connector's loop.
 """
 
 from __future__ import annotations
@@ -48,25 +48,25 @@ log = structlog.get_logger()
 RETENTION_SECONDS: Final = 7 * 24 * 3600.0
 
 SWEEP_SECONDS: Final = 3600.0
-"""How often what is older is deleted."""
+"""Seconds between two deletions of older calls."""
 
 MAX_ROWS: Final = 100_000
-"""Of one connector; the oldest go first."""
+"""Rows of one connector; the oldest are deleted first."""
 
 MAX_PAGES: Final = 262_144
-"""Of 4,096 bytes in one connector's file: 1 GiB. Where it is full, the oldest tenth goes."""
+"""Of 4,096 bytes in one connector's file: 1 GiB. If it is full, the oldest tenth is deleted."""
 
 MAX_UNWRITTEN: Final = 2000
-"""Calls that may wait to be written; what comes on top is lost, and counted."""
+"""Calls that may wait to be written; further ones are lost, and counted."""
 
 EVICT_FRACTION: Final = 10
-"""One part in so many goes where there is no room."""
+"""One call in so many is deleted if the file is full."""
 
 MAX_EVICTIONS: Final = 3
-"""For one transaction: a disk that others have filled is not made free by forgetting everything."""
+"""Evictions for one transaction: to delete everything does not free a disk that other programs filled."""
 
 MAX_BATCH: Final = 200
-"""Rows of one transaction."""
+"""Rows in one transaction."""
 
 CALLS: Final = Table(
     "calls",
@@ -95,7 +95,7 @@ Index("calls_of_tenant", CALLS.c.tenant_id, CALLS.c.id)
 
 
 class CallJournal:
-    """Outlives the incarnations of its connector. All of it is for the connector's loop."""
+    """Outlives the incarnations of its connector's actor. Use it only on the connector's loop."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class CallJournal:
         hide: frozenset[str] = NO_NAMES,
         age: Callable[[], float] = time.time,
     ) -> None:
-        """`hide` are further names of secrets; calls are removed by the seconds that `age` says."""
+        """`hide` are further names of secrets; calls expire by the epoch seconds that `age` returns."""
         self._clock = age
         self._path = path
         self._hide = hide
@@ -116,12 +116,12 @@ class CallJournal:
         self._is_closing = False
 
     def start(self) -> None:
-        """Write from now on; again does nothing."""
+        """Start writing; a second call does nothing."""
         if self._writer is None:
             self._writer = asyncio.get_running_loop().create_task(self._write_loop())
 
     def record(self, call: OperationCall) -> None:
-        """Keep this call; returns at once."""
+        """Queue this call for writing and return at once."""
         if len(self._unwritten) >= MAX_UNWRITTEN:
             self._lost += 1
             return
@@ -129,12 +129,12 @@ class CallJournal:
         self._has_calls.set()
 
     async def find(self, wanted: FindCalls) -> list[Row]:
-        """What is wanted, the newest first; Unavailable where the file cannot be read."""
+        """Return the matching calls, newest first; Unavailable if the file cannot be read."""
         rows = await self._read(_query(wanted))
         return [_decoded(row) for row in rows]
 
     async def close(self) -> None:
-        """Write what is left, and let go of the file."""
+        """Write all waiting calls and close the file."""
         if self._writer is not None:
             self._is_closing = True
             self._has_calls.set()
@@ -181,7 +181,7 @@ class CallJournal:
             log.error("calls of a connector could not be recorded", file=self._name, exc_info=error)
 
     def _row(self, call: OperationCall) -> Row | None:
-        """None of a call that cannot be told: it must not take the others with it."""
+        """Return the call's row; None if it cannot be made, so that the batch is still written."""
         try:
             return row_of(call, self._hide)
         except Exception as error:
@@ -190,7 +190,7 @@ class CallJournal:
             return None
 
     async def _insert(self, rows: list[Row]) -> None:
-        """Where the file is full, or the disk, the oldest make room."""
+        """Insert rows; if the file or the disk is full, delete the oldest ones and retry."""
         for _ in range(MAX_EVICTIONS):
             try:
                 return await self._run(insert(CALLS), rows)
@@ -238,7 +238,7 @@ class CallJournal:
             raise Unavailable(f"{self._name} cannot be read: see the error log") from error
 
     async def _opened(self) -> AsyncEngine:
-        """One opening for all who wait for it; where it fails, whoever comes next tries again."""
+        """Return the engine. Callers share one opening; after a failure the next caller retries."""
         if self._engine is not None:
             return self._engine
         if self._opening is None:
@@ -294,13 +294,13 @@ def _query(wanted: FindCalls) -> Select[Any]:
 
 
 def _number(id_: str) -> int:
-    """`mail:17` is row 17; -1, which is none, of what is no number."""
+    """Return 17 for `mail:17`; -1, which no row has, if it is not a number."""
     number = id_.rpartition(":")[2]
     return int(number) if number.isascii() and number.isdigit() and len(number) < 19 else -1
 
 
 def _decoded(row: Any) -> Row:
-    """With an id that names the connector, too, and JSON as values."""
+    """Return the row with its JSON decoded and an id that also names the connector."""
     connector = row["operation"].partition(".")[0]
     values = {name: json.loads(row[name]) for name in ("attempts", *FORMS)}
     return {**row, **values, "id": f"{connector}:{row['id']}"}

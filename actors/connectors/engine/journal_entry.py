@@ -1,10 +1,9 @@
-"""What the journal keeps of a call: its four forms, without secrets, and no more than is of use.
+"""The journal's row of a call: its four forms, without secrets, and limited in size.
 
-A secret is what its schema, its name or its look says (actors/log/redaction.py), and wherever the same text
-turns up in another form it is taken out there, too: what was a tenant's password in the settings is one in
-the outer request, under whatever name.
+A value is a secret by its schema, its name or its look (actors/log/redaction.py). The same text is masked in
+the other forms, too: a tenant's password in the settings is a password in the outer request, under any name.
 
-A recorded call once more, through the transformations of what is served now; nobody is called.
+Replay passes a recorded call through the transformations of the version served now, without the exchange.
 """
 
 from __future__ import annotations
@@ -22,19 +21,19 @@ from actors.log.redaction import NO_NAMES, SUMMARY, Redaction, mask_secrets
 from actors.routing.route import ConnectorRoute
 
 MAX_FORM_BYTES: Final = 16 * 1024
-"""Bytes of one form as JSON; of a larger one there is an outline."""
+"""Bytes of one form as JSON; a larger one is stored as an outline."""
 
 MAX_MESSAGE: Final = 1000
 """Characters of an error."""
 
 FORMS: Final = ("inner_request", "outer_request", "outer_response", "inner_result")
-"""In the order in which each is made from the one before."""
+"""In order: each is made from the one before."""
 
 Row = dict[str, Any]
 
 
 class CallRedactor:
-    """Takes the secrets of one call out of all that is told of it."""
+    """Masks the secrets of one call in its forms and texts."""
 
     def __init__(
         self,
@@ -42,26 +41,26 @@ class CallRedactor:
         schema: Mapping[str, Any],
         hide: frozenset[str] = NO_NAMES,
     ) -> None:
-        """`schema` is of the settings; what it does not describe is secret."""
+        """`schema` describes the settings; settings that it does not describe are secret."""
         self._hide = hide
         self._secrets: set[str] = set()
-        """All together: one may be part of another, and then the longer one goes first."""
+        """All secrets together: one may be part of another, and then the longer one is masked first."""
         self._walk = Redaction(schema, hide, described_only=True, secrets=self._secrets)
         self._walk.redact(settings)
 
     def add_secrets(self, form: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
-        """Its secrets must not be told either."""
+        """Mask the secrets of this form, too."""
         self._redaction(schema).redact(form)
 
     def redact_forms(
         self, forms: tuple[Mapping[str, Any] | None, ...], schemas: tuple[Any, ...]
     ) -> list[Row | None]:
-        """Each without secrets, its own and the others'. A schema is None for the service's forms."""
+        """Mask in each form its own secrets and the others'. The schema of a service's form is None."""
         shown = [self._redact_form(*each) for each in zip(forms, schemas, strict=True)]
         return [None if form is None else self._remove_secrets(form) for form in shown]
 
     def redact_text(self, text: str) -> str:
-        """What was said of them."""
+        """Mask secrets in a text about the forms."""
         return mask_secrets(self._walk.text(text), self._hide)[:MAX_MESSAGE]
 
     def _redact_form(self, form: Mapping[str, Any] | None, schema: Any) -> Row | None:
@@ -85,14 +84,14 @@ class CallRedactor:
 
 
 def redactor_for(call: OperationCall, hide: frozenset[str]) -> CallRedactor:
-    """For this call's settings and its inner request."""
+    """Return a redactor with the secrets of the call's settings and inner request."""
     redactor = CallRedactor(call.settings, call.settings_schema, hide)
     redactor.add_secrets(call.request.params, call.schemas[0])
     return redactor
 
 
 def row_of(call: OperationCall, hide: frozenset[str] = NO_NAMES) -> Row:
-    """A row of the table `calls`."""
+    """Return the call as a row of the table `calls`."""
     request, redactor = call.request, redactor_for(call, hide)
     params, result = call.schemas
     given = (request.params, call.outer, call.response, call.result)
@@ -121,7 +120,7 @@ def row_of(call: OperationCall, hide: frozenset[str] = NO_NAMES) -> Row:
 
 
 def encode_json(value: Any) -> str:
-    """As the journal keeps JSON."""
+    """Encode a value as the journal stores JSON."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -130,7 +129,7 @@ def _redact_optional(redactor: CallRedactor, text: str | None) -> str | None:
 
 
 REPLAY_SECONDS = 60.0
-"""From now to the deadline that the transformations are told."""
+"""Seconds to the deadline that the transformations receive."""
 
 MAX_DIFFERENCES = 200
 
@@ -142,10 +141,10 @@ def replay(
     settings: Mapping[str, Any],
     hide: frozenset[str] = NO_NAMES,
 ) -> dict[str, Any]:
-    """Both forms that are made from what was recorded, and where they differ from it.
+    """Make both forms again from a recorded call and return how they differ.
 
-    What was recorded has no secrets, so what is made of it has none either. FailedPrecondition where it was
-    too large to be recorded whole.
+    A recorded call has no secrets, so the result has none either. FailedPrecondition if the call was too
+    large to be recorded whole.
     """
     request, response = row["inner_request"], row["outer_response"]
     if SUMMARY in request or SUMMARY in (response or ()):
@@ -175,7 +174,7 @@ def replay(
 
 
 def _capture(transform: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-    """What goes wrong in it is what is asked for."""
+    """Return the form, or the error: a replay shows errors as results."""
     try:
         return dict(transform())
     except Exception as error:  # noqa: BLE001 - as above

@@ -1,4 +1,4 @@
-"""The way of one call: version → outer request → tries → inner result, checked → answer."""
+"""The pipeline of one call: version → outer request → attempts → inner result, checked → answer."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from actors.routing.route import ConnectorRoute
 log = structlog.get_logger()
 
 RETRY_MS: Final = 5000
-"""What is told where a service is not there and does not say for how long, in milliseconds."""
+"""Milliseconds after which callers may retry if the service gives no time itself."""
 
 STOPPING: Final = "the connector was stopped, and it is not known whether this was done"
 
 
 class CallPipeline:
-    """One connector's; called on its loop, many times at once."""
+    """Runs the calls of one connector, many at once, on its loop."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class CallPipeline:
         self._hide = hide
 
     async def serve(self, call: OperationCall) -> None:
-        """Answer it, one way or the other. Never raises, but for being cancelled."""
+        """Answer the call with its result or an error. Raises only CancelledError."""
         try:
             call.succeed(await self._result(call))
         except ActionError as error:
@@ -70,18 +70,18 @@ class CallPipeline:
             raise
 
     def describe(self, call: OperationCall) -> None:
-        """Note what the index says of its operation, so that the journal knows what is secret."""
+        """Set the schemas of the call from the index: the journal redacts by them."""
         operation = self._snapshot.current.operations.get(call.request.operation)
         if operation is not None:
             call.schemas = (operation.params.source, operation.result.source)
 
     def stop(self, call: OperationCall) -> None:
-        """Nobody goes on with it."""
+        """Answer a call that was cancelled: its outcome is unknown."""
         error = Unavailable(STOPPING, retry_after_ms=1000)
         call.fail(error, error.code)
 
     def route(self, tenant_id: str) -> ConnectorRoute:
-        """What serves this tenant now; Unimplemented, Unavailable where nothing does."""
+        """Return the route that serves this tenant now; Unimplemented or Unavailable if there is none."""
         table = self._snapshot.current
         route = table.connector_routes.get(self._name)
         if route is None:
@@ -144,12 +144,12 @@ class CallPipeline:
             return result
 
     def _error_text(self, call: OperationCall, error: Exception) -> str:
-        """What the service says may quote what it was sent, and the function's caller hears it."""
+        """Return the error's text, redacted: a service may quote secrets, and callers read it."""
         text = redactor_for(call, self._hide).redact_text(str(error))
         return f"{call.request.operation}: {text}"
 
     def _settings(self, call: OperationCall, route: ConnectorRoute) -> Settings:
-        """What the tenant has set; known to the call before anything is said of it."""
+        """Return the tenant's settings. The call has them before any error text is made, for redaction."""
         schema = route.connector.settings
         call.settings_schema = schema.source
         stated = tenant_settings(self._profiles, call.tenant_id, self._name)
@@ -180,7 +180,7 @@ class CallPipeline:
 async def _exchange(
     connector: Connector, delivery: Delivery, outer: Mapping[str, Any], settings: Settings
 ) -> Mapping[str, Any]:
-    """A connection that fails or ends early is the weather's, whatever the connector makes of it."""
+    """Send the request; a connection that fails or ends early is Transient, not a defect of the connector."""
     try:
         return await connector.exchange(delivery, outer, settings)
     except (OSError, EOFError, MemoryError) as error:
@@ -193,7 +193,7 @@ def _unavailable(said: str, seconds: float | None) -> Unavailable:
 
 
 def _require_json(value: Any) -> Mapping[str, Any]:
-    """What the connector's code has made, as it will be recorded; TypeError of what is no JSON map."""
+    """Return the value if the journal can record it; TypeError if it is not a JSON map."""
     if not isinstance(value, Mapping):
         raise TypeError(f"outer() has to give a map, not {type(value).__name__}")
     json.dumps(value, default=_encode_default)

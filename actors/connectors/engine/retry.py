@@ -1,11 +1,10 @@
-"""The tries of one call: each with a time limit and through the breaker; the next one after a while.
+"""The attempts of one call: each has a time limit and passes the circuit breaker; a wait separates them.
 
-Retries are tenacity's, which stamina is made of: stamina itself has no place for a tenant's deadline, and its
-hooks are the whole process's.
+Tenacity does the retries. Stamina is built on it, but has no parameter for a tenant's deadline, and its hooks
+are global to the process.
 
-Circuit breakers: an outside service that keeps failing a tenant is left alone for a while.
-
-One for each tenant and target: tenants have services of their own, and a new one when they set another.
+A circuit breaker stops calls of an outside service that keeps failing for a tenant, for some seconds.
+There is one for each tenant and target: tenants have their own services, and a new one after new settings.
 """
 
 from __future__ import annotations
@@ -25,20 +24,20 @@ from actors.connectors.engine.calls import Attempt, OperationCall
 from actors.errors import DeadlineExceeded
 
 FAILURES_TO_OPEN: Final = 5
-"""Transient failures in a row that open a breaker."""
+"""Consecutive transient failures that open a breaker."""
 
 OPEN_SECONDS: Final = 30.0
-"""For which it stays open; then one try decides."""
+"""Seconds that a breaker stays open; then one attempt decides."""
 
 PROBE_SECONDS: Final = 1.0
-"""What others are told to wait while that try is under way."""
+"""Seconds that other callers are told to wait while that attempt runs."""
 
 MAX_BREAKERS: Final = 10_000
-"""Parties whose failures are remembered; what failed longest ago is forgotten first."""
+"""Breakers kept at most; the one that failed longest ago is dropped first."""
 
 
 class CircuitOpen(Exception):
-    """The breaker is open: nothing was tried."""
+    """The breaker is open: nothing was sent."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"its service keeps failing and is left alone for {seconds:.0f} s")
@@ -46,24 +45,24 @@ class CircuitOpen(Exception):
 
 
 class CircuitBreaker:
-    """Of one party that has failed."""
+    """The failures of one tenant and target."""
 
     __slots__ = ("failures", "is_probed", "opened_at")
 
     def __init__(self) -> None:
         self.failures = 0
-        """In a row."""
+        """Consecutive failures."""
         self.opened_at: float | None = None
         """time.monotonic() in seconds; None while it is closed."""
         self.is_probed = False
-        """The one try that decides is under way."""
+        """Whether the attempt that decides is running."""
 
 
 class CircuitBreakers:
-    """One connector's, by party (a tenant, the revision of its settings, a target); for one loop.
+    """The breakers of one connector by key (tenant, revision of its settings, target); for one loop.
 
-    Only Transient counts: anything else is an answer, too, but for a try that its caller has cut short, which
-    says nothing.
+    Only Transient counts as a failure. Any other outcome closes the breaker, except an attempt that its
+    caller has cut short: it changes nothing.
     """
 
     def __init__(self, failures: int = FAILURES_TO_OPEN, seconds: float = OPEN_SECONDS) -> None:
@@ -73,7 +72,7 @@ class CircuitBreakers:
 
     @contextmanager
     def attempt(self, party: str) -> Iterator[None]:
-        """One try within; Open, with nothing tried, where there is to be none."""
+        """Guard one attempt in a `with` block; CircuitOpen, before the block, if the breaker is open."""
         breaker = self._failing.get(party)
         is_probe = breaker is not None and self._admit(breaker)
         try:
@@ -93,7 +92,7 @@ class CircuitBreakers:
                 breaker.is_probed = False
 
     def _admit(self, breaker: CircuitBreaker) -> bool:
-        """Whether this try is the one that decides; Open."""
+        """Return whether this attempt is the one that decides; CircuitOpen."""
         if breaker.opened_at is None:
             return False
         left = breaker.opened_at + self._seconds - time.monotonic()
@@ -117,26 +116,26 @@ class CircuitBreakers:
 MAX_ATTEMPTS: Final = 5
 
 ATTEMPT_SECONDS: Final = 60.0
-"""Longest one try; what has not answered by then counts as Transient. Connectors bound themselves closer."""
+"""Longest attempt in seconds; a timeout counts as Transient. Connectors have shorter limits of their own."""
 
 FIRST_WAIT: Final = 0.2
-"""Seconds before the second try; twice as long before each later one."""
+"""Seconds before the second attempt; doubled before each later one."""
 
 MAX_WAIT: Final = 20.0
-"""Seconds; the service itself may ask for more."""
+"""Longest wait in seconds; the service may ask for more."""
 
 JITTER: Final = 0.2
-"""Seconds at most, at random: those that failed together are not to come together again."""
+"""Random seconds at most, so that calls that failed together do not retry together."""
 
 FULL_ATTEMPT_SECONDS: Final = 1.0
-"""A try that its caller's deadline has cut shorter says nothing of the service."""
+"""Seconds; an attempt that the caller's deadline cut shorter is no failure of the service."""
 
 Send = Callable[[], Awaitable[Mapping[str, Any]]]
 Sleep = Callable[[float], Awaitable[None]]
 
 
 class RetryPolicy:
-    """For one connector. `sleep` waits so many seconds; a test may have its own."""
+    """Retries the calls of one connector. `sleep` waits so many seconds; tests may use their own."""
 
     def __init__(
         self,
@@ -150,10 +149,10 @@ class RetryPolicy:
         self._backoff = wait_exponential(FIRST_WAIT, max=MAX_WAIT) + wait_random(0, JITTER)
 
     async def exchange(self, call: OperationCall, send: Send) -> Mapping[str, Any]:
-        """What the service answers; each try is noted on the call.
+        """Return the service's response; add each attempt to the call.
 
-        Raises the last try's Transient where no other one fits before the deadline, DeadlineExceeded, Open,
-        and whatever else `send` raises, at once.
+        Raises the last attempt's Transient if no other attempt fits before the deadline; DeadlineExceeded,
+        CircuitOpen, and any other error of `send` at once.
         """
         deadline = call.request.deadline
         retrying = AsyncRetrying(
@@ -167,7 +166,7 @@ class RetryPolicy:
         return answer
 
     def _wait(self, state: RetryCallState) -> float:
-        """Longer with each try, and not shorter than the service asks for."""
+        """Return seconds to wait: longer for each attempt, and at least what the service asks for."""
         asked = getattr(state.outcome and state.outcome.exception(), "retry_after_s", None)
         return max(self._backoff(state), asked or 0.0)
 
@@ -204,7 +203,7 @@ def _is_last(state: RetryCallState) -> bool:
 
 
 def _is_late(state: RetryCallState, deadline: float) -> bool:
-    """The next try would not begin in time."""
+    """Whether the next attempt would start after the deadline."""
     return time.monotonic() + state.upcoming_sleep >= deadline
 
 
