@@ -43,8 +43,9 @@ class ConnectorRoute(NamedTuple):
     state: str
     reason: str
     make: Callable[[Any], Any] | None
-    """The class of the version, called with the operator's EgressPolicy; None for a dummy, and if no version is
-    served."""
+    """The class of the version, called with the operator's EgressPolicy; None for a dummy, and if no version
+    is served."""
+
     is_dummy: bool = False
     """True if it replies with the examples of its operations' results."""
     taken_out: bool = False
