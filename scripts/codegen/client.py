@@ -141,12 +141,12 @@ class _Writer:
             f"self, _options: Options | None = None, /, **params: {params}",
             f") -> {result}:",
         )
-        yield from docstring(_said(action), 8, f"Call {action.name}.")
+        yield from docstring(_format_doc(action), 8, f"Call {action.name}.")
         yield f'        answer = {kind.wait}{client}.call("{action.name}", params, **(_options or {{}}))'
         yield f"        return {word('cast')}({result}, answer)"
 
 
-def _said(action: Action) -> str:
+def _format_doc(action: Action) -> str:
     summary = action.summary.strip()
     if action.channel != ADMIN:
         return summary

@@ -1,6 +1,6 @@
 """Writes the schemas of requests and replies of the message API, around those of params and results.
 
-JSON Schema 2020-12 said in draft-07, which is what AsyncAPI 3 reads without a plug-in.
+JSON Schema 2020-12 converted in draft-07, which is what AsyncAPI 3 reads without a plug-in.
 
 What draft-07 cannot say is left out, so that a value which fits the index fits here too: `minContains`
 above 1 and `maxContains`. The exact schemas are in schemas.json.
@@ -45,11 +45,11 @@ def draft07(schema: Any, owner: str) -> Any:
         return schema
     if "$ref" in schema:
         return _reference(schema, owner)
-    said: dict[str, Any] = {}
+    converted: dict[str, Any] = {}
     for word, value in schema.items():
         if word not in _UNSAID and not _says_nothing(word, schema):
-            said |= _said(word, value, schema, owner)
-    return said
+            converted |= _format_keyword(word, value, schema, owner)
+    return converted
 
 
 def _reference(schema: Json, owner: str) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def _says_nothing(word: str, schema: Json) -> bool:
     return word == "contains" and schema.get("minContains") == 0
 
 
-def _said(word: str, value: Any, schema: Json, owner: str) -> dict[str, Any]:
+def _format_keyword(word: str, value: Any, schema: Json, owner: str) -> dict[str, Any]:
     if word == "prefixItems":
         return {"items": [draft07(each, owner) for each in value]}
     if word == "items" and "prefixItems" in schema:
@@ -202,14 +202,14 @@ def _error() -> dict[str, Any]:
 
 def _field(schema: Mapping[str, Any], meaning: str) -> dict[str, Any]:
     """Return a field of the envelope as pydantic states it, with its pattern in JSON Schema's dialect."""
-    said = {
+    converted = {
         word: value for word, value in schema.items() if word not in {"title", "pattern", "anyOf"}
     }
     if "pattern" in schema:
-        said["pattern"] = schema["pattern"].replace(r"\z", "$")
+        converted["pattern"] = schema["pattern"].replace(r"\z", "$")
     if "anyOf" in schema:
-        said["anyOf"] = [_field(each, "") for each in schema["anyOf"]]
-    return {**said, "description": meaning} if meaning else said
+        converted["anyOf"] = [_field(each, "") for each in schema["anyOf"]]
+    return {**converted, "description": meaning} if meaning else converted
 
 
 def _to(name: str) -> dict[str, str]:

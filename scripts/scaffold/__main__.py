@@ -140,8 +140,8 @@ def write(plan: Plan) -> None:
 def print_next_steps(plan: Plan, registry: Path) -> None:
     """Print the files written, and the next steps."""
     name, number = plan.draft.name, plan.draft.version
-    function, test = map(_shown, (plan.files.function, plan.files.test))
-    print(f"{_shown(registry)}: {name} version {number} is under dev")
+    function, test = map(_format_path, (plan.files.function, plan.files.test))
+    print(f"{_format_path(registry)}: {name} version {number} is under dev")
     print(f"wrote {function}\nwrote {test}\n")
     print(f"1. write the function            {function}")
     print(f"2. say what has to come out      scripts/test {_for_test(plan.files.test)}")
@@ -217,7 +217,7 @@ def _write_contracts(plan: Plan) -> None:
             each.path.write_text(each.text, encoding="utf-8")
 
 
-def _shown(path: Path) -> str:
+def _format_path(path: Path) -> str:
     """Return the path as the caller would write it."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
