@@ -1,4 +1,4 @@
-"""The built-in actions: is anybody there, who am I, and what can I ask for.
+"""The built-in actions: ping, whoami, and a description of what the caller may request.
 
 Pure functions of the routing table, the caller and the params: they need no tenant and no database.
 """
@@ -36,7 +36,7 @@ from actors.schema.source import closest
 from transport import codec
 
 SERVER_VERSION = "0.1.0"
-"""What system.ping says is running: the version in pyproject.toml."""
+"""Version that system.ping returns: the one in pyproject.toml."""
 
 PAGE_BYTES = 128 * 1024
 """A page of system.describe ends before its actions take more than this as JSON.
@@ -45,10 +45,10 @@ An action takes 64 KiB at most (actors/index/parser.py), so the largest page sta
 of a message."""
 
 MOST_ACTIONS = 200
-"""Actions on one page."""
+"""Most actions on one page."""
 
 MOST_PAGES = 64
-"""Pages that are kept, packed: 16 MiB at the most."""
+"""Most pages kept, packed: at most 16 MiB."""
 
 DESCRIBE = f"{RESERVED}describe"
 
@@ -56,7 +56,7 @@ Answer = Callable[[RoutingTable, Principal, Any], dict[str, Any]]
 
 
 def is_system(action: str) -> bool:
-    """Whether an action is one that no index can describe."""
+    """Return whether an action's name is reserved for built-in actions."""
     return action.startswith(RESERVED)
 
 
@@ -116,7 +116,7 @@ def _route_to(action: str, caller: Principal) -> Route:
 
 
 def ping(table: RoutingTable, caller: Principal, params: Any) -> dict[str, Any]:  # noqa: ARG001 - all take the same
-    """Say what is running, and when."""
+    """Return the server's version and time."""
     return {
         "pong": True,
         "version": SERVER_VERSION,
@@ -126,7 +126,7 @@ def ping(table: RoutingTable, caller: Principal, params: Any) -> dict[str, Any]:
 
 
 def whoami(table: RoutingTable, caller: Principal, params: Any) -> dict[str, Any]:  # noqa: ARG001 - all take the same
-    """Say whom the token stands for, and what narrows it."""
+    """Return the principal of the token and its restrictions."""
     scope, expires = caller.scope, caller.expires
     return {
         "id": caller.id,
@@ -140,7 +140,7 @@ def whoami(table: RoutingTable, caller: Principal, params: Any) -> dict[str, Any
 
 
 def describe(table: RoutingTable, caller: Principal, params: Any) -> dict[str, Any]:
-    """Say what this caller may ask for here: one page, by name; `next` is None on the last."""
+    """Return one page of the actions this caller may call, by name; `next` is None on the last page."""
     routes = _visible(table, caller)
     if params.action is not None:
         return _page(table, [_one(routes, params.action)], None)
@@ -166,7 +166,7 @@ def _check_access(route: Route, caller: Principal) -> None:
 
 
 def _visible(table: RoutingTable, caller: Principal) -> dict[str, Route]:
-    """What the caller may call, on either channel; developers, who build it, see everything."""
+    """Return the actions the caller may call, on either channel; developers, who build them, see all."""
     routes = {**built_in(), **table.routes}
     if caller.role in PLATFORM_ROLES:
         return routes
@@ -206,7 +206,7 @@ def _page(table: RoutingTable, entries: list[dict[str, Any]], after: str | None)
 
 @functools.cache
 def built_in() -> Mapping[str, Route]:
-    """The routes of the built-in actions, by name; made once, at first use."""
+    """Return the routes of the built-in actions by name; made once, at first use."""
     return MappingProxyType({route.name: route for route in _routes()})
 
 

@@ -1,4 +1,4 @@
-"""How an action is called, for people: by whom, and with which line of a shell."""
+"""How people call an action: in which roles, and with which shell command."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ADMITTED: Mapping[str, str] = {
 
 
 def allowed_roles(action: Action) -> str:
-    """Who may call it, in words."""
+    """Return who may call it, in words."""
     who = ADMITTED.get(action.access, "whoever has a token")
     if action.area is not None:
         who = f"the tenant's owners to whom `{action.area}` is delegated, and its admin owner"
@@ -32,7 +32,7 @@ def allowed_roles(action: Action) -> str:
 
 
 def names_tenant(action: Action) -> bool:
-    """Whether its requests say which tenant is meant."""
+    """Return whether its requests name a tenant."""
     return not action.name.startswith(RESERVED)
 
 
@@ -53,13 +53,13 @@ def example_params(action: Action) -> dict[str, Any]:
 
 
 def command(action: Action) -> str:
-    """The line for a shell that calls an action with its example."""
+    """Return the shell command that calls an action with its example."""
     tenant = "acme" if names_tenant(action) else "-"
     return command_line(tenant, action.name, example_params(action), admin=action.channel == ADMIN)
 
 
 def command_line(tenant: str, name: str, params: Mapping[str, Any], *, admin: bool = True) -> str:
-    """The line for a shell that calls this with these params; `-` is no tenant."""
+    """Return the shell command that calls an action with these params; `-` is no tenant."""
     channel = ["--admin"] if admin else []
     return " ".join(["scripts/call", *channel, tenant, name, *shell_words(params)])
 

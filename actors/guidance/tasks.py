@@ -1,4 +1,4 @@
-"""What there is to do, as the index says: what is broken first, what only waits last.
+"""Lists the tasks that follow from the index: broken versions first, waiting ones last.
 
 Which actions somebody who works on one of them should know.
 """
@@ -41,11 +41,11 @@ _UNSOUND = frozenset({DUMMY, ERRORING, REVERTED})
 
 
 class Task(NamedTuple):
-    """One version that somebody has to see to."""
+    """One version that needs a person's attention."""
 
     owner: Action | Connector
     version: Version | None
-    """None where there is no version yet."""
+    """None if there is no version yet."""
 
     @property
     def state(self) -> str:
@@ -54,28 +54,28 @@ class Task(NamedTuple):
 
     @property
     def number(self) -> int:
-        """0 where there is no version yet."""
+        """0 if there is no version yet."""
         return 0 if self.version is None else self.version.number
 
     @property
     def moves(self) -> tuple[str, ...]:
-        """Where it may go; nowhere, where there is no version yet."""
+        """The states it may be moved to; none if there is no version yet."""
         return () if self.version is None else moves(self.version)
 
     @property
     def place(self) -> tuple[int, str, int]:
-        """In the order of all tasks: by state, then by name; of one owner the newest first."""
+        """Sort key of all tasks: by state, then by name; the newest version of an owner first."""
         return FIRST_TO_LAST.index(self.state), self.owner.name, -self.number
 
 
 def tasks(index: Index) -> list[Task]:
-    """All of them, the most useful first."""
+    """Return all tasks, the most useful first."""
     found = [task for owner in _owners(index) for task in _tasks(owner)]
     return sorted(found, key=lambda task: task.place)
 
 
 def counts(index: Index) -> dict[str, int]:
-    """How many versions are in each state; what has none yet counts as a dummy."""
+    """Return how many versions are in each state; an action without versions counts as a dummy."""
     states = [each for owner in _owners(index) for each in _states(owner)]
     return {state: states.count(state) for state in STATES}
 
@@ -90,7 +90,7 @@ def _states(owner: Action | Connector) -> list[str]:
 
 
 def _tasks(owner: Action | Connector) -> Iterator[Task]:
-    """Its versions that are to be seen to; of dummies the newest alone, where nothing else is there."""
+    """Return the open versions of an owner; of dummies the newest alone, and only if no other is open."""
     if set(_states(owner)) == {DUMMY}:
         yield Task(owner, owner.versions[0] if owner.versions else None)
         return
@@ -100,14 +100,14 @@ def _tasks(owner: Action | Connector) -> Iterator[Task]:
 
 
 def _is_open(version: Version, newer: tuple[Version, ...]) -> bool:
-    """Whether something is to be done; not for a reverted one that a sound one has followed."""
+    """Return whether a version is open; a reverted one is not if a sound one follows it."""
     if version.state == REVERTED:
         return all(each.state in _UNSOUND for each in newer)
     return version.state in FIRST_TO_LAST and version.state != DUMMY
 
 
 MOST_RELATED = 30
-"""Those that have most in common."""
+"""Most related actions returned."""
 
 
 def related(index: Index, action: Action) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""Where the next change of one function is made: which version, which file, which test, which commands."""
+"""The target of the next change of a function: which version, file, test and commands."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class EditTarget(NamedTuple):
     code: str
     """`package.module:name`: its own, or that of the file to be written."""
     version: Version | None
-    """None where the index has to be given it first."""
+    """None if the version must be added to the index first."""
 
     @property
     def file(self) -> str:
@@ -41,12 +41,12 @@ class EditTarget(NamedTuple):
 
     @property
     def function(self) -> str:
-        """The name that the file has to define."""
+        """The name that the file must define."""
         return self.code.partition(":")[2]
 
 
 def workplace(index: Index, action: Action) -> EditTarget:
-    """Where to work on an action now."""
+    """Return the target of the next change of an action."""
     newest = action.versions[0] if action.versions else None
     if newest is not None and newest.state in MUTABLE:
         code = newest.code or conventional(index, action, newest.number)
@@ -65,7 +65,7 @@ def conventional(index: Index, action: Action, number: int, package: str | None 
 
 
 def find_test(index: Index, place: EditTarget) -> str | None:
-    """The version's test, below the index's directory; None where there is no such file."""
+    """The version's test, below the index's directory; None if there is no such file."""
     name = test_of(place.action.name, place.number)
     return name if index.root.joinpath(name).is_file() else None
 
@@ -93,7 +93,7 @@ def frozen_beside(index: Index, place: EditTarget) -> list[str]:
 
 
 def entry(place: EditTarget) -> Iterator[str]:
-    """What the index is given where the version is not in it yet."""
+    """Return the entry for the index if the version is not in it yet."""
     yield f'[[actions."{place.action.name}".versions]]'
     yield f"version = {place.number}"
     yield f'state   = "{UNDER_DEV}"'

@@ -1,7 +1,7 @@
-"""How the server before this one ended, and what it ran then.
+"""Reports how the previous server ended, and which calls it ran then.
 
-What ends the process ends it for every tenant, and its sender sends it again: so each function that ran
-counts as failed, and a request that ran at two such ends is not begun a third time.
+A request that ends the process ends it for every tenant, and its sender sends it again: so each function that
+ran counts as failed, and a request that ran at two such ends is not started a third time.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ DEATHS = "deaths.json"
 """In the data directory: calls that ran when a server ended without a stop, the oldest first."""
 
 MOST_DEATHS = 1000
-"""That are remembered, the newest."""
+"""Most calls kept, the newest."""
 
 MAX_DELIVERIES = 2
-"""Ends of the process after which a request is not begun any more."""
+"""Ends of the process after which a request is not started again."""
 
 
 class Deaths:
-    """Looks at what the server before has left, and begins the file of this one."""
+    """Reads the files that the previous server left, and starts the file of this one."""
 
     def __init__(self, data: Path, calls: int) -> None:
-        """`calls` may run at a time. Where the disk refuses, the next start learns nothing, as is logged."""
+        """`calls` may run at a time. If the disk fails, that is logged and the next start reports none."""
         self.running_calls = RunningCalls()
         self._past = NO_PREVIOUS_RUN
         self._known: list[dict[str, Any]] = []
@@ -61,7 +61,7 @@ class Deaths:
         }
 
     def tell(self, snapshot: RoutingSnapshot) -> None:
-        """Log how the server before ended, and count what ran as failures of its versions."""
+        """Log how the previous server ended, and count the calls it ran as failures of their versions."""
         past = self._past
         if past.stopped:
             return
@@ -77,7 +77,7 @@ class Deaths:
                 _count(each, snapshot)
 
     def _add(self, path: Path) -> None:
-        """On disk before the file that tells of them is replaced; none is added twice."""
+        """Write the calls before the file they come from is replaced; none is added twice."""
         known = {(each["trace_id"], each["began"]) for each in self._known}
         new = [each for each in self._past.calls if (each.trace_id, each.began) not in known]
         if self._past.stopped or not new:
@@ -88,7 +88,7 @@ class Deaths:
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
-    """Those that are whole: a person may have edited the file."""
+    """Return the entries that are complete: a person may have edited the file."""
     try:
         found = json.loads(path.read_text())
     except FileNotFoundError:
@@ -113,7 +113,7 @@ def _count(death: dict[str, Any], snapshot: RoutingSnapshot) -> None:
 
 
 def _route(table: RoutingTable, action: str, version: int) -> Route | None:
-    """The version that it was, if it is still among those that are served or would take over."""
+    """Return the route of the call's version, if it is still served or a fallback."""
     for served in (table.routes, table.testers):
         found = served.get(action)
         while found is not None and found.version != version:

@@ -1,4 +1,4 @@
-"""A TOML file with the line of each of its keys, so that a problem can be pointed at.
+"""Reads a TOML file with the line of each of its keys, so that a problem names its line.
 
 Nearest names, so that a message about a misspelt name says what was probably meant.
 """
@@ -18,13 +18,13 @@ from transport.fit import fit_text, inert
 from transport.validation import LARGEST_INT, SMALLEST_INT
 
 Key = tuple[str | int, ...]
-"""Where a value stands: names of tables and keys; numbers count from 0 within an array."""
+"""Position of a value: names of tables and keys; numbers count from 0 within an array."""
 
 MOST_DEPTH = 40
-"""Tables and arrays inside each other: a reply that describes them has to hold them all."""
+"""Most levels of tables and arrays: a reply that describes them must hold them all."""
 
 MOST_TEXT = 1024 * 1024
-"""Characters of one text; a reply shows many of them."""
+"""Most characters of one string; a reply shows many strings."""
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 _LINE = re.compile(r"at line (\d+)")
@@ -41,11 +41,11 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-"""All that valid TOML is made of, as far as it matters where a statement ends."""
+"""The tokens of valid TOML, as far as they decide where a statement ends."""
 
 
 class Finding(NamedTuple):
-    """One thing wrong with a file."""
+    """One problem of a file."""
 
     key: Key
     problem: str
@@ -53,7 +53,7 @@ class Finding(NamedTuple):
 
 
 class Source(NamedTuple):
-    """A TOML file that was read and understood."""
+    """A TOML file that was read and parsed."""
 
     path: Path
     text: str
@@ -76,7 +76,7 @@ def read_source(path: Path) -> Source:
 
 
 def parse_source(path: Path, text: str) -> Source:
-    """What the file would be if it held this text; IndexProblem if that is not TOML, or fits no reply."""
+    """Parse a text as if the file held it; IndexProblem if it is not TOML, or fits no reply."""
     try:
         source = Source(path, text, tomllib.loads(text))
     except (ValueError, RecursionError) as error:  # the former also of a number of 5,000 digits
@@ -88,7 +88,7 @@ def parse_source(path: Path, text: str) -> Source:
 
 
 def unsendable(values: Any) -> Iterator[Finding]:
-    """What TOML, or JSON, can say and no reply can hold: the file is shown in replies."""
+    """Return why a value of TOML or JSON cannot be sent in a reply: replies show the file."""
     ahead: list[tuple[Key, Any]] = [((), values)]
     while ahead:
         key, value = ahead.pop()
@@ -118,7 +118,7 @@ def _unfit(value: Any) -> str | None:
 
 
 def index_problem(source: Source, findings: list[Finding]) -> IndexProblem:
-    """All findings of one file as one error, each with file, line and key, in the file's order."""
+    """Return one error for all findings of a file, each with file, line and key, in the file's order."""
     lines = line_numbers(source.text)
     placed = sorted(
         (_line(lines, each.key), format_key(each.key), each.problem) for each in findings
@@ -128,13 +128,13 @@ def index_problem(source: Source, findings: list[Finding]) -> IndexProblem:
 
 
 def format_key(key: Key) -> str:
-    """A key as one writes it in TOML, such as `actions."contacts.add".versions[0].state`."""
+    """Return a key as written in TOML, such as `actions."contacts.add".versions[0].state`."""
     words = "".join(f"[{part}]" if isinstance(part, int) else f".{_quoted(part)}" for part in key)
     return words.removeprefix(".") or "the file"
 
 
 def line_numbers(text: str) -> dict[Key, int]:
-    """The line, counted from 1, on which each key of a valid TOML text is first written."""
+    """Return the line, counted from 1, on which each key of a valid TOML text is first written."""
     found: dict[Key, int] = {}
     arrays: dict[Key, int] = {}
     table: Key = ()
@@ -149,7 +149,7 @@ def line_numbers(text: str) -> dict[Key, int]:
 
 
 def statements(text: str) -> Iterator[tuple[int, str]]:
-    """Each line of valid TOML, or run of lines, that is a whole statement, with the line of its beginning."""
+    """Yield each statement of a valid TOML text, with the number of its first line."""
     begin, line, depth = 0, 1, 0
     for token in _TOKEN.finditer(text):
         sign = token[0]
@@ -165,7 +165,7 @@ def statements(text: str) -> Iterator[tuple[int, str]]:
 
 
 def is_header(statement: str) -> bool:
-    """Whether the statement opens a table, or one of an array of tables."""
+    """Return whether the statement opens a table, or one of an array of tables."""
     return statement.lstrip().startswith("[")
 
 
@@ -235,11 +235,11 @@ LONGEST = 64
 
 
 def closest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
-    """At most `n` of the known names that look like this one, the likeliest first."""
+    """Return at most `n` of the known names, those most like this one first."""
     return difflib.get_close_matches(name[:LONGEST], sorted(known), n)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`; did you mean x?`, or nothing where no known name comes near."""
+    """Return `; did you mean x?`, or an empty string if no known name is close."""
     found = closest(name, known, n=1)
     return f"; did you mean {found[0]}?" if found else ""

@@ -1,4 +1,4 @@
-"""What a validator found, in words for a reply: each names a field, and none repeats a value.
+"""Words the findings of a validator for a reply: each names a field, and none repeats a value.
 
 The validator that decides whether a value fits a schema, and what it makes of the schema itself.
 """
@@ -24,15 +24,15 @@ FORMS: Mapping[str, str] = {
     "time": ": with an offset, such as 18:00:00+01:00 or …Z",
     "duration": ", such as PT1H30M",
 }
-"""What is forgotten most, or known least, of a format."""
+"""Hints for formats, on what is often forgotten or little known."""
 
 
 VISIBLE = r"[^\p{Cc}\p{Cf}\p{Z}\p{M}\u115F\u1160\u3164\uFFA0\u2800]"
-"""The pattern of a text in which there is something to see: more than blanks, controls and fillers."""
+"""Pattern of a text with a visible character: more than blanks, controls and fillers."""
 
 
 def message_for(error: ValidationError, part: str, source: Mapping[str, Any]) -> Iterator[Problem]:
-    """One problem for each field: an unknown or missing one is named itself, not what holds it."""
+    """Return one problem for each field; an unknown or missing field is named itself, not its parent."""
     place = (part, *error.instance_path)
     match error.kind:
         case ValidationErrorKind.Required(name):
@@ -48,7 +48,7 @@ def message_for(error: ValidationError, part: str, source: Mapping[str, Any]) ->
 
 
 def without_value(error: ValidationError) -> str:
-    """What is wrong, to be read after the name of the field."""
+    """Return what is wrong, to be read after the name of the field."""
     match error.kind:
         case ValidationErrorKind.Format(name):
             return f"is not a valid {name}{FORMS.get(name, '')}"
@@ -64,7 +64,7 @@ def without_value(error: ValidationError) -> str:
 
 
 def is_foreign_key(value: Any, place: Key) -> Problem | None:
-    """The first value within that neither msgpack nor JSON can carry."""
+    """Return the first value within that neither msgpack nor JSON can carry."""
     if isinstance(value, dict):
         if not all(isinstance(name, str) for name in value):
             return Problem(dotted(place), "has a key that is no text")
@@ -77,12 +77,12 @@ def is_foreign_key(value: Any, place: Key) -> Problem | None:
 
 
 def dotted(place: Key) -> str:
-    """A path for a reply; names may come from outside, so they are cut and kept printable."""
+    """Return a path for a reply; names may come from clients, so they are truncated and made printable."""
     return ".".join(_printable(str(part)[:LONGEST]) for part in place)
 
 
 def summary(owner: str, what: str, problems: tuple[Problem, ...]) -> str:
-    """One line for all problems: the first of them, and how many more there are."""
+    """Return one line for all problems: the first of them, and how many more there are."""
     more = f"; and {len(problems) - 1} more" if len(problems) > 1 else ""
     return f"{owner}: {what}: {problems[0].field} {problems[0].problem}{more}"
 
@@ -93,7 +93,7 @@ def _first_foreign(pairs: Any, place: Key) -> Problem | None:
 
 
 def _holder(source: Mapping[str, Any], path: list[str | int]) -> Mapping[str, Any]:
-    """The schema that holds the keyword at this path; empty where a reference leads elsewhere."""
+    """Return the schema that holds the keyword at this path; empty if a reference leads elsewhere."""
     found: Any = source
     for part in path[:-1]:
         try:
@@ -111,7 +111,7 @@ Contract = jsonschema_rs.Draft202012Validator
 
 
 def make_validator(source: Mapping[str, Any]) -> Contract:
-    """The validator of a schema: formats checked, no backtracking, nothing fetched, values masked."""
+    """Return the validator of a schema: formats checked, no backtracking, nothing fetched, values masked."""
     return Contract(
         dict(source),
         validate_formats=True,

@@ -1,4 +1,4 @@
-"""An inlet: what waits for a tenant, and how much may go in to it."""
+"""Admission: the queue of a tenant that is being found, and the limits of its requests."""
 
 from __future__ import annotations
 
