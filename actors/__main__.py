@@ -1,4 +1,4 @@
-"""`scripts/serve`: read the settings, start the system, say ready, wait for a signal, stop."""
+"""`scripts/serve`: read the settings, start the system, print `ready`, wait for a signal, stop."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ from transport.message import (
 log = structlog.get_logger()
 
 EXIT_CONFIGURATION = 78
-"""sysexits.h EX_CONFIG: starting again will not help."""
+"""sysexits.h EX_CONFIG: another start will fail, too."""
 
 EXIT_FAILURE = 70
-"""sysexits.h EX_SOFTWARE: the supervisor gave up, or the disk did; the server is to be started again."""
+"""sysexits.h EX_SOFTWARE: the supervisor gave up, or the disk failed; start the server again."""
 
 PASSING_CODES = frozenset({UNAVAILABLE, RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED, ABORTED, INTERNAL})
-"""Of refusals: what says nothing against the settings."""
+"""Codes of refusals that are no fault of the settings."""
 
 GARBAGE_YOUNG = 10_000
-"""New objects after which the collector looks for cycles; messages make none, so it seldom finds any."""
+"""New objects after which the collector looks for cycles. It seldom finds any: messages make none."""
 
 SWITCH_SECONDS = 0.0005
-"""After which a thread that computes in Python makes way for another that would compute, too.
+"""Seconds after which a thread that runs Python makes way for another that waits to.
 
 Python's own 5 ms are paid at each of the dozens of hand-overs that a message needs beside such a thread.
 """
@@ -59,7 +59,7 @@ STREAMS = Streams()
 
 
 def main(arguments: list[str]) -> int:
-    """Run until SIGTERM or SIGINT; the exit status."""
+    """Run until SIGTERM or SIGINT; return the exit status."""
     open_closed()
     is_terminal = sys.stderr.isatty()
     events = log_to_standard_error()
@@ -74,7 +74,7 @@ def main(arguments: list[str]) -> int:
 
 
 def run(settings: Settings, events: Events, signals: Signals, *, ends_with_terminal: bool) -> int:
-    """Start, serve, stop; the exit status."""
+    """Start, serve, stop; return the exit status."""
     try:
         served = identity.identity_of(settings.registry, settings.environment)
         if served is not None and not settings.adopt:
@@ -110,7 +110,7 @@ def run(settings: Settings, events: Events, signals: Signals, *, ends_with_termi
 
 
 def require_whole(settings: Settings) -> str | None:
-    """SettingsError where the audit log lacks records, unless that is accepted: what it lacks, then."""
+    """Raise SettingsError if the audit log lacks records; if that is accepted, return what it lacks."""
     try:
         missing = missing_records(settings.data / DIRECTORY)
     except OSError as error:
@@ -125,7 +125,7 @@ def require_whole(settings: Settings) -> str | None:
 
 
 def heed(signals: Signals, system: System, *, ends_with_terminal: bool) -> None:
-    """Do what signals ask for, until one asks for the end."""
+    """Handle signals until one stops the server."""
     for number in signals:
         if number in STOP_SIGNALS or (number == signal.SIGHUP and ends_with_terminal):
             return
@@ -138,7 +138,7 @@ def heed(signals: Signals, system: System, *, ends_with_terminal: bool) -> None:
 
 
 def reload(system: System) -> None:
-    """Take in the index as it is on disk, on record; where that cannot be, nothing changes."""
+    """Reload the index from disk, as an audited action. If that fails, nothing changes."""
     try:
         seen = system.local.ask("functions.diff")
         system.local.ask("functions.reload", digest=seen["digest"])
@@ -147,21 +147,21 @@ def reload(system: System) -> None:
 
 
 def refused(error: Exception) -> int:
-    """Say why the server cannot run now, or not as configured; the exit status."""
+    """Print why the server cannot run now, or not as configured; return the exit status."""
     words = error if isinstance(error, TenantryError) else f"cannot start: {disk.error_text(error)}"
     print(f"tenantry: {words}", file=STREAMS.errors)
     return EXIT_FAILURE if is_passing(error) else EXIT_CONFIGURATION
 
 
 def is_passing(error: Exception) -> bool:
-    """Whether the same start may succeed later, with nothing changed by a person."""
+    """Return whether the same start may succeed later with nothing changed by a person."""
     return disk.is_passing(error) or (
         isinstance(error, ActionError) and error.code in PASSING_CODES
     )
 
 
 def prepare(system: System, settings: Settings) -> None:
-    """Make the first developer admin, and the tenants that the command line asks for."""
+    """Create the first developer admin, and the tenants that the command line names."""
     if system.local.make_first_admin(settings.data):
         log.info("admin token made", file=str(settings.data / TOKEN_FILE))
     elif settings.admin_token:
@@ -180,22 +180,22 @@ def prepare(system: System, settings: Settings) -> None:
 
 
 def spare_the_collector() -> None:
-    """What is there at start stays: looking through it again and again took 7 % of a busy server."""
+    """Exempt the objects of the start from garbage collection, which took 7 % of a busy server."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_YOUNG)
 
 
 def say(line: str) -> None:
-    """One line on standard output, at once: the program that started the server may read a pipe.
+    """Print a line and flush it: the program that started the server may read a pipe.
 
-    Where it takes nothing, a closed pipe or a full disk, the server goes on without.
+    If standard output cannot be written (a closed pipe, a full disk), the server runs on without it.
     """
     try:
         print(line, file=STREAMS.output, flush=True)
     except OSError as error:
         log.error("standard output takes nothing", error=disk.error_text(error))
-        # What waits in its buffer would fail again when the process ends.
+        # Text left in its buffer would fail again at the end of the process.
         os.dup2(os.open(os.devnull, os.O_WRONLY), STREAMS.output.fileno())
 
 

@@ -1,7 +1,7 @@
-"""The heartbeat: a thread that says that threads run, and a process that watches it.
+"""The heartbeat: a thread that counts while threads run, and a process that watches the count.
 
-What stops every thread is told by the watchdog while it lasts (actors/watchdog/process.py), and here once it
-is over.
+The watchdog reports a stall of all threads while it lasts (actors/watchdog/process.py); this thread logs it
+once it is over.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ log = structlog.get_logger()
 BEAT_SECONDS = 0.1
 
 LOG_FILE = "watchdog.log"
-"""In the data directory: what the watchdog has said."""
+"""Name of the watchdog's log in the data directory."""
 
 END_SECONDS = 5.0
 
 
 class Heartbeat:
-    """Beats while it is entered."""
+    """Beats inside its `with`, and runs the watchdog."""
 
     def __init__(self, running_calls: RunningCalls, data: Path) -> None:
         self._running_calls = running_calls
@@ -47,7 +47,7 @@ class Heartbeat:
             self._thread.start()
             self._watchdog = self._watched()
         except (OSError, RuntimeError) as error:  # RuntimeError: no more threads
-            log.warning("no watchdog: a server that stands still will not say so", error=str(error))
+            log.warning("watchdog not started: stalls will not be reported", error=str(error))
         return self
 
     def __exit__(
@@ -71,7 +71,7 @@ class Heartbeat:
             watchdog.kill()
 
     def _watched(self) -> subprocess.Popen[bytes]:
-        """In a session of its own, so that Ctrl-C does not reach it; it ends when standard input does."""
+        """Start the watchdog in its own session, away from Ctrl-C; it ends when standard input is closed."""
         program = [sys.executable, "-I", "-S", watchdog.__file__]
         files = [self._data / RUNNING, self._data / LOG_FILE]
         return subprocess.Popen(  # noqa: S603 - our own program
@@ -99,7 +99,7 @@ class Heartbeat:
 
     def _tell(self, since: float, now: float) -> None:
         log.error(
-            "the interpreter stood still: nothing was served",
+            "interpreter stall ended",
             seconds=round(now - since, 1),
             **self._running_calls.suspect(since),
         )

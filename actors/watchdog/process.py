@@ -1,7 +1,7 @@
-"""A process of its own that says so when the server's interpreter stands still, and in which function.
+"""A process of its own that reports when the server's interpreter stalls, and in which function.
 
-C code that keeps the interpreter to itself (a regular expression, say) stops every thread of the server, so
-no thread can tell of it. This process looks at the file in which the server keeps what its functions are at
+C code that holds the interpreter (a regular expression, say) stops every thread of the server, so no thread
+can report it. This process reads the file in which the server stores its running functions
 (actors/watchdog/running.py). It is started as `python -I -S`, so it imports nothing of this package.
 """
 
@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 HEAD = struct.Struct("=8sQ?I36s")
-"""What the file begins with: MAGIC, heartbeats, whether the server has stopped in order, its process id,
-and the id of the machine's boot."""
+"""The head of the file: MAGIC, heartbeats, whether the server has stopped in order, its process id, and the
+id of the machine's boot."""
 
 MAGIC = b"tenantry"
 
@@ -31,21 +31,21 @@ BEATS = struct.Struct("=Q")
 BEATS_AT = len(MAGIC)
 
 CALL = struct.Struct("=?dI480s")
-"""A call: whether it runs, when it began, its version; and the rest of `Call`, with a NUL after each."""
+"""A call: whether it runs, when it began, its version; and the rest of CallRecord, each ended by a NUL."""
 
 CALL_BYTES = 512
-"""From one call to the next; the first comes after as many."""
+"""Bytes from one call to the next; the first starts after as many."""
 
 CHECK_SECONDS = 0.25
 
 STALLED_AFTER = 1.0
-"""Seconds without a heartbeat after which it is said, and again after ten times as long."""
+"""Seconds without a heartbeat after which a stall is reported, and again after ten times as long."""
 
 MAX_LOG_BYTES = 1024 * 1024
-"""Of the file with what was said; then it begins anew."""
+"""Bytes of the log after which it is started again."""
 
 IGNORED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-"""The watchdog ends with the server, and not before it."""
+"""Ignored, so that the watchdog ends with the server and not before it."""
 
 
 class CallRecord(NamedTuple):
@@ -60,11 +60,11 @@ class CallRecord(NamedTuple):
     caller: str
     """Id of the token, or of the machine."""
     id: str
-    """The request's."""
+    """Id of the request."""
     action: str
 
     def log_fields(self) -> dict[str, str | int]:
-        """As log lines name it."""
+        """Return the call's fields of log lines."""
         return {
             "tenant": self.tenant,
             "tenant_id": self.tenant_id,
@@ -75,7 +75,7 @@ class CallRecord(NamedTuple):
 
 
 def calls_in(content: bytes) -> Iterator[CallRecord]:
-    """Those that run, by a copy of the file."""
+    """Yield the running calls of a copy of the file."""
     for at in range(CALL_BYTES, len(content) - CALL_BYTES + 1, CALL_BYTES):
         runs, began, version, rest = CALL.unpack_from(content, at)
         texts = rest.decode("ascii", "replace").split("\0")[: len(CallRecord._fields) - 2]
@@ -84,7 +84,7 @@ def calls_in(content: bytes) -> Iterator[CallRecord]:
 
 
 def watch(content: mmap.mmap, file: Path) -> None:
-    """Look until standard input is closed, or the parent is another: the server has ended."""
+    """Watch until the server ends: standard input is closed, or the parent is another process."""
     parent, since, seen, said = os.getppid(), time.monotonic(), -1, STALLED_AFTER
     while not select.select([0], [], [], CHECK_SECONDS)[0] and os.getppid() == parent:
         now, (beats,) = time.monotonic(), BEATS.unpack_from(content, BEATS_AT)
@@ -96,12 +96,12 @@ def watch(content: mmap.mmap, file: Path) -> None:
 
 
 def format_line(content: bytes, seconds: float) -> bytes:
-    """What to say, as the server's own log says it; the call that began first is the one at fault."""
+    """Return the report as a line of the server's log. The call that began first is taken for the cause."""
     oldest = min(calls_in(content), default=None)
     event = {
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "level": "critical",
-        "event": "the interpreter stands still: nothing is served",
+        "event": "interpreter stalled",
         "source": "watchdog",
         "seconds": round(seconds, 1),
         **(oldest.log_fields() if oldest else {"action": "none of a tenant's"}),
@@ -110,7 +110,7 @@ def format_line(content: bytes, seconds: float) -> bytes:
 
 
 def write_line(line: bytes, file: Path) -> None:
-    """To the file, and to standard error where it takes it at once."""
+    """Write the line to the file, and to standard error if that accepts it at once."""
     with contextlib.suppress(OSError):
         begun_anew = file.exists() and file.stat().st_size > MAX_LOG_BYTES
         flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if begun_anew else os.O_APPEND)
@@ -123,7 +123,7 @@ def write_line(line: bytes, file: Path) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """The server's file, and the one to write to."""
+    """Watch the server's file, the first argument; write to the log, the second."""
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
     with Path(arguments[0]).open("rb") as file:

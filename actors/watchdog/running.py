@@ -1,7 +1,7 @@
-"""What every function of a tenant is at, in a mapped file: it is there when the process is not any more.
+"""The functions that run for tenants, in a mapped file, which outlives the process.
 
-Calls are written in the turn that makes them, with plain stores: the next start reads the file when nothing
-runs, in another process (actors/watchdog/process.py) or after the end of this one.
+A call is stored in the turn that makes it, by plain stores. The file is read while nothing runs: by another
+process (actors/watchdog/process.py), or by the next start after the end of this process.
 """
 
 from __future__ import annotations
@@ -29,39 +29,39 @@ from actors.watchdog.process import (
 )
 
 RUNNING = "running"
-"""The file, in the data directory."""
+"""Name of the file in the data directory."""
 
 _pack = CALL.pack_into
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
-"""Other after each start of the machine; not there on systems that are no Linux."""
+"""Different after each start of the machine; only on Linux."""
 
 NO_SLOT = -1
 
 LONG_SECONDS = 0.9
-"""A call that takes less is not suspected of having held the interpreter."""
+"""A call that takes less is not suspected of a stall."""
 
 ENDED_PROCESS = "it ran at the last two ends of the server without a stop"
-"""Why a request is set aside that was begun twice, and never ended."""
+"""The reason why a request becomes a dead letter that was begun twice and never ended."""
 
 
 class PreviousRun(NamedTuple):
-    """How the process before this one ended."""
+    """How the previous process ended."""
 
     stopped: bool
-    """In order; or there was none."""
+    """It stopped in order, or there was none."""
     same_boot: bool
-    """Whether the machine has been up since; otherwise what was written last may not be on disk."""
+    """Whether the machine has not been restarted since; otherwise the last writes may not be on disk."""
     pid: int
     calls: tuple[CallRecord, ...]
-    """What ran then."""
+    """The calls that ran then."""
 
 
 NO_PREVIOUS_RUN = PreviousRun(stopped=True, same_boot=True, pid=0, calls=())
 
 
 class RecordedCall:
-    """One call; `with` it says when that begins and ends, in the thread that makes it."""
+    """One call, recorded from the start to the end of its `with`, in the thread that makes it."""
 
     __slots__ = ("_at", "_running", "_running_calls", "began", "route", "tenant", "work")
 
@@ -83,7 +83,7 @@ class RecordedCall:
         self.work = work
 
     def log_fields(self) -> dict[str, str | int]:
-        """As log lines name it."""
+        """Return the call's fields of log lines."""
         return {
             "tenant": self.tenant.name,
             "tenant_id": self.tenant.id,
@@ -105,18 +105,18 @@ class RecordedCall:
 
 
 class RunningCalls:
-    """One for a system; without a file it remembers for this process alone."""
+    """The running calls of a system. Without a file they are stored for this process alone."""
 
     def __init__(self, content: mmap.mmap | bytearray | None = None) -> None:
         self._content = bytearray(CALL_BYTES) if content is None else content
         self.deadly: dict[tuple[str, str, str], bool] = {}
-        """By the ids of tenant, caller and request: what is not begun any more, since processes ended with
-        it. True where its tenant has not set it aside yet."""
+        """By the ids of tenant, caller and request: requests that are not begun again, since processes ended
+        with them. True if the tenant has not made a dead letter of it yet."""
         self._free = deque(range(CALL_BYTES, len(self._content), CALL_BYTES))
         self._by_thread: dict[int, RecordedCall] = {}
         self._beats = 0
         self.last_long: tuple[float, RecordedCall] | None = None
-        """The call that ended last of those that took long, and when, as time.monotonic() in seconds."""
+        """The last long call that ended, and its end as time.monotonic() in seconds."""
 
     # Calls, in the turn that makes them
 
@@ -138,22 +138,22 @@ class RunningCalls:
         return at
 
     def end(self, at: int) -> None:
-        """It has ended, one way or the other."""
+        """Clear the slot of a call that has ended."""
         self._by_thread.pop(get_ident(), None)
         if at != NO_SLOT:
             self._content[at] = 0
             self._free.append(at)
 
     def current(self) -> RecordedCall | None:
-        """What this thread is at; None where that is no tenant's function."""
+        """Return the call that this thread runs; None if it runs no function of a tenant."""
         return self._by_thread.get(get_ident())
 
     def is_deadly(self, tenant_id: str, work: TenantRequest) -> bool:
-        """Whether the process ended each time that this request was begun."""
+        """Return whether the process ended each time that this request was begun."""
         return _key(tenant_id, work) in self.deadly
 
     def is_buried(self, tenant_id: str, work: TenantRequest) -> bool:
-        """Whether one that is deadly has been set aside; from now on it counts as that."""
+        """Return whether a deadly request is a dead letter already; from now on it counts as one."""
         key = _key(tenant_id, work)
         if key not in self.deadly:
             return False
@@ -163,23 +163,23 @@ class RunningCalls:
     # The process as a whole
 
     def beat(self) -> None:
-        """The interpreter runs. For one thread."""
+        """Count a heartbeat: the interpreter runs. For one thread."""
         self._beats += 1
         BEATS.pack_into(self._content, BEATS_AT, self._beats)
 
     def oldest(self) -> CallRecord | None:
-        """What began first of all that runs."""
+        """Return the running call that began first; None if none runs."""
         return min(calls_in(bytes(self._content)), default=None)
 
     def suspect(self, since: float) -> dict[str, str | int]:
-        """Who has held the interpreter since then: the long call that has just ended, or else the oldest."""
+        """Return the likely cause of a stall since then: a long call that has just ended, else the oldest."""
         if self.last_long is not None and self.last_long[0] > since:
             return self.last_long[1].log_fields()
         oldest = self.oldest()
         return {} if oldest is None else oldest.log_fields()
 
     def stopped(self) -> None:
-        """The system has stopped in order: whatever still runs ends with the process, and is not to blame."""
+        """Note that the system has stopped in order: calls that still run are not to blame."""
         content = self._content
         if isinstance(content, mmap.mmap):
             HEAD.pack_into(content, 0, MAGIC, self._beats, True, os.getpid(), _boot())
@@ -189,7 +189,7 @@ class RunningCalls:
 
 
 def read_previous_run(path: Path) -> PreviousRun:
-    """What the file tells of the process before; OSError where it cannot be read."""
+    """Read how the previous process ended; raises OSError if the file cannot be read."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -202,9 +202,9 @@ def read_previous_run(path: Path) -> PreviousRun:
 
 
 def create_file(path: Path, calls: int) -> mmap.mmap:
-    """A new file with room for so many calls in the place of the old one; OSError.
+    """Replace the file by a new one with slots for so many calls. Raises OSError.
 
-    All its room is taken now: a page that the disk had no room for would end the process when it is written.
+    All its space is allocated now: a write to a page without space on the disk would end the process.
     """
     fresh, size = path.with_name(f".{path.name}.new"), CALL_BYTES * (1 + calls)
     fresh.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The heartbeat and its watchdog: an interpreter that stands still is told of, then and afterwards."""
+"""The heartbeat and its watchdog: a stall of the interpreter is reported while it lasts and afterwards."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ def test_a_function_that_holds_the_interpreter_is_named(tmp_path: Path) -> None:
         with Wire(endpoint) as wire:
             params = {"kind": "hold"}
             assert wire.ask(**who, action="trouble.make", params=params)["ok"]
-        until(lambda: "stood still" in child.log(), "the server's own word")
-        told = [json.loads(line) for line in child.log().splitlines() if " still" in line]
+        until(lambda: "interpreter stall ended" in child.log(), "the server's own word")
+        told = [
+            json.loads(line) for line in child.log().splitlines() if "interpreter stall" in line
+        ]
         assert child.stop() == 0
     during, after = told
     assert during["source"] == "watchdog"
