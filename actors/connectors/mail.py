@@ -1,11 +1,11 @@
 """Mail through a tenant's own SMTP relay (RFC 5321), encrypted unless the relay is on this machine.
 
-The Message-ID is made of the delivery's key: should a mail arrive twice because an answer was lost, readers
-see that the two are one.
+The Message-ID is made from the delivery's key: if a mail arrives twice because a reply was lost, mail
+programs see that both are one mail.
 
-One conversation with an SMTP server: connect to a checked address, encrypt, log in, hand over, leave.
+SmtpClient runs one session: connect to a checked address, encrypt, log in, send, quit.
 
-What a peer says of itself, fit to be repeated in an error: short, printable, and without our secrets.
+A server's text is made safe before an error repeats it: short, printable and without secrets.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ MAX_PEER_TEXT = 200
 
 
 def sanitise_peer_text(text: str, secrets: Iterable[str] = ()) -> str:
-    """The beginning of a peer's words on one line; where it repeats a secret, that is taken out."""
+    """Return the start of a server's text on one line, with secrets masked."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, SECRET)
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
@@ -52,7 +52,7 @@ NONE = "none"
 
 
 class RejectedRecipient(NamedTuple):
-    """A recipient that the relay did not take, while it took others."""
+    """A recipient that the server rejected while it accepted others."""
 
     address: str
     code: int
@@ -60,7 +60,7 @@ class RejectedRecipient(NamedTuple):
 
 
 class SmtpClient:
-    """A tenant's SMTP server. `known` are its settings, as attributes."""
+    """A client of a tenant's SMTP server. `known` are its settings as attributes."""
 
     def __init__(self, egress: EgressPolicy, trust: ssl.SSLContext, known: Any) -> None:
         self._egress = egress
@@ -69,7 +69,7 @@ class SmtpClient:
         self._secrets = [text for text in (known.password, known.username) if text]
 
     async def send(self, message: MailMessage, delivery: Delivery) -> list[RejectedRecipient]:
-        """The recipients that were refused although others were not; Transient, Permanent."""
+        """Send a mail and return the rejected recipients, if others were accepted. Transient, Permanent."""
         phase = _Phase()
         try:
             async with asyncio.timeout(remaining(delivery, self._known.timeout)):
@@ -162,13 +162,13 @@ class SmtpClient:
 
 
 class _Phase:
-    """How far a conversation has come: connect, login, envelope, content, over."""
+    """The phase of a session: connect, login, envelope, content, over."""
 
     name = "connect"
 
 
 async def _socket(addresses: list[str], port: int) -> socket.socket:
-    """Connected to the first address that answers; OSError where none does."""
+    """Return a socket connected to the first address that answers; OSError if none does."""
     loop = asyncio.get_running_loop()
     for address in addresses:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -193,7 +193,7 @@ def _closed_on_failure(opened: socket.socket) -> Iterator[socket.socket]:
 
 
 def _leave(client: SMTP, *, politely: bool) -> None:
-    """Say goodbye without waiting for the answer; or just go, where what is unsent could keep us."""
+    """Send QUIT without waiting for the reply; or abort, if unsent data could delay the close."""
     if isinstance(client.transport, asyncio.WriteTransport):
         if politely:
             client.transport.write(b"QUIT\r\n")
@@ -210,7 +210,7 @@ class MailConnector:
         self._tls_context: ssl.SSLContext | None = None
 
     def check(self, settings: Settings) -> None:
-        """Permanent where these can never work."""
+        """Raise Permanent if these settings can never work."""
         target = parse_host(settings.host, settings.port, encrypted=settings.tls != NONE)
         self._egress.require_possible(target, MAIL_PORTS)
         mail_headers.display_name(
@@ -220,7 +220,7 @@ class MailConnector:
         )
 
     def outer(self, delivery: Delivery, params: Mapping[str, Any], settings: Settings) -> Outer:
-        """The envelope, and the mail as it will be sent: ASCII, so that people can read it in a trace."""
+        """Return the envelope and the mail to send: ASCII, so that people can read it in a trace."""
         written = mail_message(delivery, params, settings.sender, settings.sender_name)
         return {
             **written._asdict(),
@@ -229,7 +229,7 @@ class MailConnector:
         }
 
     async def exchange(self, delivery: Delivery, outer: Outer, settings: Settings) -> Outer:
-        """Hand it to the relay. Where it takes some recipients and not others, the mail is sent to those."""
+        """Send the mail to the relay. If it accepts only some recipients, the mail goes to those."""
         content = outer["content"].encode("ascii")
         written = MailMessage(
             outer["sender"], tuple(outer["recipients"]), outer["message_id"], content
@@ -241,7 +241,7 @@ class MailConnector:
         }
 
     def inner(self, delivery: Delivery, response: Outer) -> dict[str, Any]:  # noqa: ARG002 - as every connector
-        """The Message-ID, and who will not get it."""
+        """Return the Message-ID and the rejected recipients."""
         return dict(response)
 
     async def close(self) -> None:

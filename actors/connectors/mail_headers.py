@@ -1,8 +1,8 @@
-"""The header fields of a mail, written by hand: what goes in cannot become another field, or another address.
+"""The header fields of a mail, written by hand: no value can become another field or another address.
 
 Python's own folding of addresses and long names has let line breaks and commas through more than once
 (CVE-2024-6923, CVE-2025-1795), and the version it runs on is not ours to choose. So text is either plain and
-short, or an encoded word (RFC 2047) whose alphabet has no special characters. Whatever holds a control
+short, or an encoded word (RFC 2047) whose alphabet has no special characters. A value with a control
 character is refused with Permanent.
 """
 
@@ -28,7 +28,7 @@ MAX_TEXT = 500
 """Characters of a subject or a name."""
 
 MAX_VALUE = 900
-"""Characters of a further header: with its name a line stays below 998 (RFC 5322, section 2.1.1)."""
+"""Characters of an extra header: with its name, a line stays below 998 (RFC 5322, section 2.1.1)."""
 
 EXTRA_HEADERS = frozenset(
     {
@@ -36,7 +36,7 @@ EXTRA_HEADERS = frozenset(
         *("list-unsubscribe", "list-unsubscribe-post"),
     }
 )
-"""Headers that a function may set, besides those that begin with X-."""
+"""Headers that a function may set, in addition to those that begin with X-."""
 
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
 _PLAIN = re.compile(r"[ -~]{0,60}\Z")
@@ -47,7 +47,7 @@ _CHUNK = 42
 
 
 def parse_address(text: str, field: str) -> str:
-    """An address as it goes into an envelope: ASCII, the domain in its one spelling."""
+    """Return an address for the envelope: ASCII, with the domain in canonical form."""
     local, _, domain = text.rpartition("@")
     if not local.isascii():
         raise Permanent(
@@ -72,13 +72,13 @@ def _domain(text: str, field: str) -> str:
 
 
 def text(value: str, field: str) -> str:
-    """A subject, or another text for people."""
+    """Encode a subject or another text for people."""
     check(value, field)
     return value if _is_plain(value) else _encoded_words(value)
 
 
 def display_name(name: str | None, address: str, field: str) -> str:
-    """An address with the name of whom it belongs to, where there is one."""
+    """Return the address with its owner's name, if there is one."""
     if not name:
         return address
     check(name, field)
@@ -89,17 +89,17 @@ def display_name(name: str | None, address: str, field: str) -> str:
 
 
 def address_list(addresses: Iterable[str]) -> str:
-    """Addresses, one on a line."""
+    """Join addresses, one on each line."""
     return ",\r\n ".join(addresses)
 
 
 def date(at: float) -> str:
-    """A moment as a Date field has it; `at` is time.time()."""
+    """Format a time for a Date field; `at` is time.time()."""
     return format_datetime(datetime.fromtimestamp(int(at), UTC))
 
 
 def extra_headers(headers: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Headers that a function set, where they are among those that it may set, and plain."""
+    """Return the function's headers; Permanent if one may not be set or is not plain ASCII."""
     seen = [name.lower() for name in headers]
     for name, value in headers.items():
         if seen.count(name.lower()) > 1:
@@ -113,12 +113,12 @@ def extra_headers(headers: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def header_block(fields: Iterable[tuple[str, str]]) -> bytes:
-    """The fields as bytes, each on lines of its own."""
+    """Encode the fields as bytes, each on its own lines."""
     return b"".join(f"{name}: {value}\r\n".encode("ascii") for name, value in fields)
 
 
 def check(value: str, field: str, longest: int = MAX_TEXT) -> None:
-    """Permanent where a text is too long or holds what belongs on no line."""
+    """Raise Permanent if a text is too long or contains a line break or a control character."""
     if len(value) > longest:
         raise Permanent(f"{field} is longer than {longest} characters")
     if any(unicodedata.category(sign) in ("Cc", "Cs") or sign in _BREAKS for sign in value):
@@ -130,7 +130,7 @@ def _is_plain(value: str) -> bool:
 
 
 def _encoded_words(value: str) -> str:
-    """Encoded words, each of whole characters, on lines of their own: readers join them without a space."""
+    """Return encoded words of whole characters, one on each line: readers join them without a space."""
     words: list[bytes] = [b""]
     for sign in value:
         encoded = sign.encode()

@@ -1,8 +1,8 @@
 """The parts of a mail's body (RFC 2045, 2046, 2231), written by hand: mail_headers.py says why.
 
-Python's generator decodes encoded words in a file's name and writes out what they hold, line breaks included.
+Python's generator decodes encoded words in a file name and writes their content, line breaks included.
 
-A mail as bytes and its envelope, made of a function's params: pure, and the same each time it is made.
+mail_message makes a mail and its envelope from a function's params: pure, with the same result each time.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from actors.connectors.contract import Delivery, Permanent
 _LINE_ENDS = re.compile(r"\r\n?|\n")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,60}\Z")
 _CHUNK = 50
-"""Characters or escapes of an encoded name on one line: an escape is never cut in two."""
+"""Characters or escapes of an encoded name on one line; an escape is never split."""
 
 
 class MimePart(NamedTuple):
-    """Fields that describe it, and the body that they describe; 7-bit, with CRLF."""
+    """Header fields and the body that they describe; 7-bit, with CRLF."""
 
     fields: tuple[str, ...]
     body: bytes
@@ -36,7 +36,7 @@ class MimePart(NamedTuple):
 
 
 def text_part(text: str, subtype: str, field: str) -> MimePart:
-    """Text in quoted-printable; Permanent where UTF-8 cannot say it."""
+    """Return a text part in quoted-printable; Permanent if the text is not valid Unicode."""
     try:
         plain = _LINE_ENDS.sub("\n", text).encode()
     except UnicodeError:
@@ -50,7 +50,7 @@ def text_part(text: str, subtype: str, field: str) -> MimePart:
 
 
 def file_part(name: str, content_type: str, content: bytes) -> MimePart:
-    """A file in base64, as an attachment of that name."""
+    """Return a file as an attachment in base64, with this name."""
     described = (
         f"Content-Type: {content_type}",
         "Content-Transfer-Encoding: base64",
@@ -60,9 +60,9 @@ def file_part(name: str, content_type: str, content: bytes) -> MimePart:
 
 
 def multipart(kind: str, token: str, parts: Sequence[MimePart]) -> MimePart:
-    """Parts in one of multipart/`kind`; one alone stays as it is.
+    """Join parts in one multipart/`kind`; a single part is returned unchanged.
 
-    Between parts stands what none can hold: `=_` is in neither quoted-printable nor base64.
+    The delimiter cannot occur in a part: `=_` is in neither quoted-printable nor base64.
     """
     if len(parts) == 1:
         return parts[0]
@@ -74,7 +74,7 @@ def multipart(kind: str, token: str, parts: Sequence[MimePart]) -> MimePart:
 
 
 def _filename(name: str) -> str:
-    """The parameter, in pieces where it is long (RFC 2231, section 4.1)."""
+    """Return the parameter, in several pieces if it is long (RFC 2231, section 4.1)."""
     if _PLAIN_NAME.match(name):
         return f' filename="{name}"'
     units = re.findall(r"%..|.", quote(name, safe=""))
@@ -88,10 +88,10 @@ def _filename(name: str) -> str:
 
 
 MAX_RECIPIENTS = 100
-"""In to, cc and bcc together: what every server takes at a time (RFC 5321, section 4.5.3.1.8)."""
+"""Recipients in to, cc and bcc together: every server accepts so many (RFC 5321, section 4.5.3.1.8)."""
 
 MAX_MAIL_BYTES = 3 * 1024 * 1024
-"""Of a whole mail as it is sent, where attachments are a third larger than as files."""
+"""Bytes of a whole mail as it is sent; attachments are a third larger than the files."""
 
 MAX_ATTACHMENTS = 20
 
@@ -102,11 +102,11 @@ _TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,60}\Z", re.
 
 
 class MailMessage(NamedTuple):
-    """What a relay is handed."""
+    """A mail with its envelope, ready for the relay."""
 
     sender: str
     recipients: tuple[str, ...]
-    """Each once, those of bcc among them: they are in the envelope alone."""
+    """Each address once, with those of bcc, which are only in the envelope."""
     message_id: str
     content: bytes
     """Header and body (RFC 5322), 7-bit, with CRLF."""
@@ -115,7 +115,7 @@ class MailMessage(NamedTuple):
 def mail_message(
     delivery: Delivery, params: Mapping[str, Any], sender: str, sender_name: str | None
 ) -> MailMessage:
-    """Write it; Permanent, naming the field, where it cannot be one."""
+    """Make a mail from params; Permanent with the field's name if they do not make one."""
     given = {field: list(_addresses(params, field)) for field in ("to", "cc", "bcc", "reply_to")}
     recipients = tuple(dict.fromkeys([*given["to"], *given["cc"], *given["bcc"]]))
     if not 0 < len(recipients) <= MAX_RECIPIENTS:
@@ -146,12 +146,12 @@ def _addresses(params: Mapping[str, Any], field: str) -> Iterator[str]:
 
 
 def _delivery_hash(delivery: Delivery) -> str:
-    """Names a delivery to the world, and tells nothing of it."""
+    """Return a public id of the delivery that discloses nothing about it."""
     return sha256(f"{delivery.tenant}\0{delivery.key}".encode(errors="replace")).hexdigest()[:40]
 
 
 def _body(delivery: Delivery, params: Mapping[str, Any]) -> bytes:
-    """Text, HTML where there is some, and attachments, with the MIME fields that describe them."""
+    """Return text, HTML if there is some, and attachments, with the MIME fields that describe them."""
     texts = [text_part(params["text"], "plain", "text")]
     if params.get("html") is not None:
         texts.append(text_part(params["html"], "html", "html"))

@@ -1,9 +1,9 @@
 """Files in a tenant's bucket of an S3-compatible service.
 
-obstore signs (AWS Signature Version 4, in the query), and our own HTTP sends: so what is reached is an
-address that was checked, no redirect is followed, and the environment (AWS_*, proxies) has no say.
+obstore signs requests (AWS Signature Version 4, in the query), and our own HTTP client sends them: so only
+checked addresses are reached, no redirect is followed, and the environment (AWS_*, proxies) has no effect.
 
-The names of stored objects: a path below a prefix, in one spelling, that leads nowhere else.
+An object's name is a path below a prefix, in canonical form, that cannot leave the prefix.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 
 MAX_KEY_BYTES = 900
-"""Bytes of UTF-8, prefix included, of the 1,024 that S3 takes: a URL has to hold them, too."""
+"""Bytes of UTF-8, prefix included, of the 1,024 that S3 allows: a URL must hold them, too."""
 
 _FORBIDDEN = frozenset("\\\u2028\u2029")
 
 
 def object_key(prefix: str, key: str) -> str:
-    """The whole key, composed (NFC), where both are paths of plain parts; Permanent where one is not."""
+    """Return the whole key, composed (NFC); Permanent unless both are paths of plain parts."""
     whole = f"{_path(prefix, 'prefix')}/{_path(key, 'key')}"
     if len(whole.encode()) > MAX_KEY_BYTES:
         raise Permanent(f"the key with its prefix is longer than {MAX_KEY_BYTES} bytes")
@@ -56,16 +56,16 @@ def _path(text: str, field: str) -> str:
 
 
 MAX_OBJECT_BYTES = 2 * 1024 * 1024
-"""Of one object: as base64 it still fits a row of a tenant's database."""
+"""Bytes of one object: as base64 it still fits a row of a tenant's database."""
 
 MAX_LINK_SECONDS = 7 * 24 * 3600
-"""Seconds, the most that the signature allows."""
+"""Seconds; the signature allows no more."""
 
 REQUEST_SECONDS = 300
-"""For which a request of our own is signed: clocks differ."""
+"""Seconds for which our own requests are signed: clocks differ."""
 
 METHODS = {"put": "PUT", "get": "GET", "remove": "DELETE"}
-"""By operation; a link has the one that was asked for."""
+"""HTTP methods by operation; a link has the requested one."""
 
 BINARY = "application/octet-stream"
 
@@ -81,7 +81,7 @@ class StorageConnector:
         self._http = Http(egress)
 
     def check(self, settings: Settings) -> None:
-        """Permanent where these can never work."""
+        """Raise Permanent if these settings can never work."""
         self._http.check(settings.endpoint)
         _endpoint(settings)
         for name in ("access_key", "secret_key"):
@@ -91,7 +91,7 @@ class StorageConnector:
             object_key(settings.prefix, "x")
 
     def outer(self, delivery: Delivery, params: Mapping[str, Any], settings: Settings) -> Outer:
-        """Method, whole key and content; what is signed is signed when it is sent."""
+        """Return method, whole key and content; the request is signed when it is sent."""
         prefix = delivery.tenant if settings.prefix is None else settings.prefix
         whole = {"key": object_key(prefix, params["key"])}
         if delivery.operation == "link":
@@ -103,7 +103,7 @@ class StorageConnector:
         return whole
 
     async def exchange(self, delivery: Delivery, outer: Outer, settings: Settings) -> Outer:
-        """Sign, and for all but a link send. Each of these can be done twice with the same effect."""
+        """Sign the request, and send it unless it is a link. Every operation is idempotent."""
         if delivery.operation == "link":
             url = await _signed_url(settings, outer, outer["seconds"])
             return {"url": url, "expires_at": time.time() + outer["seconds"]}
@@ -119,7 +119,7 @@ class StorageConnector:
         }
 
     def inner(self, delivery: Delivery, response: Outer) -> dict[str, Any]:
-        """Without what the operation does not tell."""
+        """Return the response; nothing for `remove`."""
         return {} if delivery.operation == "remove" else dict(response)
 
     async def close(self) -> None:
@@ -127,7 +127,7 @@ class StorageConnector:
 
 
 async def _signed_url(known: Any, outer: Outer, seconds: int) -> str:
-    """The URL that does this for so many seconds; a secret, as whoever has it can do it."""
+    """Return a signed URL, valid for so many seconds. It is a secret: it grants the access."""
     endpoint, target = _endpoint(known)
     try:
         store = _store(known, endpoint, allow_http=not target.encrypted)
@@ -149,7 +149,7 @@ def _endpoint(known: Any) -> tuple[str, Target]:
 
 
 def _store(known: Any, endpoint: str, *, allow_http: bool) -> S3Store:
-    """Everything that obstore would else take from the environment is said here."""
+    """Return a store with every setting given, so that obstore reads none from the environment."""
     return S3Store(
         known.bucket,
         aws_endpoint_url_s3=endpoint,
@@ -173,7 +173,7 @@ def _credential(known: Any) -> S3Credential:
 
 
 def _refuse(host: str, response: Response) -> None:
-    """Raise where the service says no, with its word for it; or where not all of an object came."""
+    """Raise if the service refuses, with its error code, or if an object is incomplete."""
     named = _CODE.search(response.body[:4096]) if response.status >= 300 else None
     said = f"{host} ({named[1].decode()})" if named else host
     refuse(said, response, time.time())

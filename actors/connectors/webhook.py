@@ -1,7 +1,7 @@
-"""Webhooks: an event as JSON to an address of the tenant's, signed as the Standard Webhooks say.
+"""Webhooks: an event as JSON to a URL of the tenant, signed as Standard Webhooks specifies.
 
-Source: standard-webhooks, spec/standard-webhooks.md, version 1.0.0. What is signed is the id, the time of the
-attempt and the body; the id is the delivery's key, by which a receiver knows an event that it has had before.
+Source: standard-webhooks, spec/standard-webhooks.md, version 1.0.0. The signature covers the id, the time of
+the attempt and the body. The id is the delivery's key: a receiver recognises a repeated event by it.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from actors.host.clocks import rfc3339
 from transport.fit import fit_text
 
 MAX_PAYLOAD = 256 * 1024
-"""Bytes of JSON that are sent; the specification recommends less than 20 KB."""
+"""Bytes of JSON at most; the specification recommends less than 20 KB."""
 
 MAX_RESPONSE = 4096
-"""Bytes of the answer that are kept."""
+"""Bytes of the response that are kept."""
 
 KEPT_HEADERS = ("content-type", "x-request-id")
-"""Headers of the answer that are kept, at most LONGEST_HEADER characters of each."""
+"""Headers of the response that are kept, at most LONGEST_HEADER characters of each."""
 
 MAX_HEADER = 200
 
@@ -41,10 +41,10 @@ SECRET_BYTES = range(24, 65)
 """Bytes of a secret (specification, Signature scheme)."""
 
 _ID = re.compile(r"[!-\-/-~]{1,200}\Z")
-"""Visible, and without the full stop that stands between what is signed."""
+"""Visible characters without the full stop, which separates the signed values."""
 
 GONE = 410
-"""What a receiver answers that is to get nothing more (specification, Responses)."""
+"""Status of a receiver that wants no further events (specification, Responses)."""
 
 
 class WebhookConnector:
@@ -54,14 +54,14 @@ class WebhookConnector:
         self._http = Http(egress)
 
     def check(self, settings: Settings) -> None:
-        """Permanent where these can never work."""
+        """Raise Permanent if these settings can never work."""
         for secret in settings.secrets:
             _key(secret)
         if settings.url is not None:
             self._http.check(settings.url)
 
     def outer(self, delivery: Delivery, params: Mapping[str, Any], settings: Settings) -> Outer:
-        """Id and body; the URL only where the function named one, because the tenant's own is a secret."""
+        """Return id and body, and the URL if the function named one: the tenant's own URL is a secret."""
         url = params.get("url")
         if url is None and settings.url is None:
             raise Permanent("there is no url, neither in the params nor in the settings")
@@ -74,7 +74,7 @@ class WebhookConnector:
         return {"url": url, "id": _id(delivery.key), "body": body}
 
     async def exchange(self, delivery: Delivery, outer: Outer, settings: Settings) -> Outer:
-        """Sign, post, and read what fits of the answer. What was accepted is accepted, read whole or not."""
+        """Sign, post, and read the start of the response. An accepted event counts, even if reading fails."""
         headers = signed_headers(outer["id"], outer["body"], settings.secrets, time.time())
         url = outer["url"] or settings.url
         if url is None:
@@ -88,7 +88,7 @@ class WebhookConnector:
         return _outer_response(response)
 
     def inner(self, delivery: Delivery, response: Outer) -> dict[str, Any]:  # noqa: ARG002 - as every connector
-        """The answer's body as text."""
+        """Return the response with its body as text."""
         body = fit_text(base64.b64decode(response["body"]).decode("utf-8", errors="replace"))
         return {**response, "body": body}
 
@@ -97,7 +97,7 @@ class WebhookConnector:
 
 
 def signed_headers(message_id: str, body: str, secrets: list[str], now: float) -> dict[str, str]:
-    """The headers of an attempt made now: a signature for each secret. Permanent where one is none."""
+    """Return the headers of an attempt made now: a signature for each secret. Permanent if one is invalid."""
     moment = datetime.fromtimestamp(int(now), UTC)
     signatures = [Webhook(_key(secret)).sign(message_id, moment, body) for secret in secrets]
     return {
@@ -121,7 +121,7 @@ def _key(secret: str) -> bytes:
 
 
 def _id(key: str) -> str:
-    """The key as it is where it can be signed and sent, or else its digest."""
+    """Return the key if it can be signed and sent, otherwise its digest."""
     return key if _ID.match(key) else f"msg_{sha256(key.encode(errors='replace')).hexdigest()[:40]}"
 
 

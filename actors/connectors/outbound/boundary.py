@@ -1,13 +1,11 @@
-"""How far connectors reach: what the operator admits, and the check on the address really connected to.
+"""The egress policy: which addresses connectors may reach, checked on the address of the connection.
 
-A name is resolved once, its addresses are checked, and the connection goes to a checked address: a name
-that leads elsewhere a moment later changes nothing.
+A name is resolved once, its addresses are checked, and the connection goes to a checked address: if the name
+leads elsewhere a moment later, that has no effect.
 
-Names resolved by the operating system, each on a thread of its own.
-
-asyncio has a few threads for that: names that nobody answers would hold up all others, and a process that has
-stopped. There are as many at a time as a connector has attempts under way, and besides them those of attempts
-that are over, until the system gives up.
+The operating system resolves names, each on its own thread. asyncio has only a few threads for that: names
+without an answer would block all others, and the exit of the process. There is one thread for each running
+attempt, plus those of ended attempts until the system gives up.
 """
 
 from __future__ import annotations
@@ -32,7 +30,7 @@ from actors.errors import SettingsError
 
 
 async def resolve_by_system(name: str) -> Sequence[str]:
-    """The addresses of a name, in the system's order; OSError, UnicodeError."""
+    """Return the addresses of a name in the system's order; OSError, UnicodeError."""
     loop = asyncio.get_running_loop()
     found: asyncio.Future[Sequence[str]] = loop.create_future()
     work = partial(_resolve_in_thread, name, loop, found)
@@ -54,7 +52,7 @@ def _resolve_in_thread(
 
 
 def _complete(found: asyncio.Future[Sequence[str]], answer: Sequence[str] | Exception) -> None:
-    if found.done():  # nobody waits for it any more
+    if found.done():  # the attempt has ended
         return
     if isinstance(answer, Exception):
         found.set_exception(answer)
@@ -65,13 +63,13 @@ def _complete(found: asyncio.Future[Sequence[str]], answer: Sequence[str] | Exce
 log = structlog.get_logger()
 
 Resolver = Callable[[str], Awaitable[Sequence[str]]]
-"""The addresses of a name, the preferred ones first; OSError where there are none."""
+"""Returns the addresses of a name, preferred ones first; OSError if there are none."""
 
 MAX_ADDRESSES = 4
-"""Addresses of one name that are tried, one after the other."""
+"""Addresses of one name that are tried in turn."""
 
 ANY_PUBLIC_ADDRESS = ip_address("1.1.1.1")
-"""Stands for whatever public address a name may have."""
+"""Represents any public address that a name may have."""
 
 ONLY_PUBLIC = (
     "only public ones are reached unless the server's operator admits more (--outward-networks, "
@@ -85,21 +83,21 @@ UNREACHABLE = (
 
 
 class EgressPolicy(NamedTuple):
-    """What the operator says. The default admits the public internet, encrypted, and nothing else."""
+    """The operator's egress policy. The default admits only the public internet, encrypted."""
 
     networks: tuple[Network, ...] = ()
-    """Networks that may be reached although they are not public; on any port."""
+    """Networks that are not public and may still be reached, on any port."""
     plain: bool = False
     """Whether connections without TLS may leave the machine."""
     ca_file: Path | None = None
-    """Certificates (PEM) of authorities trusted besides the system's."""
+    """Certificates (PEM) of authorities trusted in addition to the system's."""
     resolve: Resolver = resolve_by_system
 
     @classmethod
     def from_settings(
         cls, networks: Iterable[str] = (), *, plain: bool = False, ca_file: Path | None = None
     ) -> EgressPolicy:
-        """From settings: networks as `10.1.0.0/16`. SettingsError names what is none."""
+        """Make a policy from settings, networks as `10.1.0.0/16`. SettingsError names an invalid one."""
         egress = cls(tuple(_network(text) for text in networks), plain, ca_file)
         try:
             egress.tls_context()
@@ -110,7 +108,7 @@ class EgressPolicy(NamedTuple):
         return egress
 
     def tls_context(self) -> ssl.SSLContext:
-        """Checks certificates and names; TLS 1.2 or newer. Loads files: made once, not for each exchange."""
+        """Return a context that checks certificates and names; TLS 1.2 or newer. Loads files: reuse it."""
         context = ssl.create_default_context()
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self.ca_file is not None:
@@ -118,11 +116,11 @@ class EgressPolicy(NamedTuple):
         return context
 
     async def addresses(self, target: Target, ports: frozenset[int]) -> list[Address]:
-        """The addresses of a target that may be connected to, at least one.
+        """Return the addresses of a target that may be connected to, at least one.
 
-        Permanent where it is an address that is not open, or the port is not for this; Transient where a name
-        cannot be resolved, or only to what is not open: which of the two is for the operator's log, or names
-        of the network inside could be counted. The caller bounds the time.
+        Permanent if the address or the port is not allowed. Transient if a name cannot be resolved, or only
+        to addresses that are not allowed: only the operator's log says which of the two, or callers could
+        enumerate names of the internal network. The caller limits the time.
         """
         if target.address is not None:
             self.require_allowed(target.address, target, ports)
@@ -140,7 +138,7 @@ class EgressPolicy(NamedTuple):
         return reached[:MAX_ADDRESSES]
 
     def require_possible(self, target: Target, ports: frozenset[int]) -> None:
-        """Return unless no address of the target could ever be open; Permanent. Nothing is resolved."""
+        """Raise Permanent if no address of the target can ever be allowed. Resolves nothing."""
         if target.address is not None:
             self.require_allowed(target.address, target, ports)
         elif not self.networks:
@@ -149,7 +147,7 @@ class EgressPolicy(NamedTuple):
                 raise Permanent(f"{target.host} is refused: {why}")
 
     def require_allowed(self, address: Address, target: Target, ports: frozenset[int]) -> None:
-        """Return where it may be connected to; Permanent."""
+        """Raise Permanent unless the address may be connected to."""
         what = self._blocked_range(address)
         why = None if what is None else f"its address is {what}, and {ONLY_PUBLIC}"
         why = why or self._refusal(address, target, ports)
@@ -180,7 +178,7 @@ class EgressPolicy(NamedTuple):
 
 
 def remaining(delivery: Delivery, most: float) -> float:
-    """Seconds that an attempt has, at most `most`; Transient where none are left."""
+    """Return the seconds left for an attempt, at most `most`; Transient if none are left."""
     seconds = min(most, delivery.deadline - time.monotonic())
     if seconds <= 0:
         raise Transient("there was no time left to begin")

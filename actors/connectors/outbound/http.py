@@ -1,13 +1,13 @@
 """One HTTP exchange with a checked address: no redirect, no proxy, no more bytes and time than given.
 
-A client of httpx2 would read cookies, and where a redirect leads, although it is not followed: what a peer
-says there can be anything, and makes it raise. So the exchange is the transport's, which reads neither.
+A client of httpx2 would parse cookies and redirect targets even if it does not follow them; a peer may send
+anything there and make it raise. So the transport does the exchange: it reads neither.
 
-The request goes to an address that was checked, as a URL; the host's name is in the Host header and in the
-TLS handshake, and it is the name that the certificate has to bear. Each exchange has a connection of its own:
-one that was checked for another name is never used again.
+The request goes to a checked address, as a URL; the host's name is in the Host header and in the TLS
+handshake, and the certificate must be valid for it. Each exchange has its own connection: a connection that
+was checked for another name is never reused.
 
-How long a service asks to be left alone: the Retry-After header (RFC 9110, section 10.2.3).
+The Retry-After header says how long a service asks clients to wait (RFC 9110, section 10.2.3).
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from actors.connectors.outbound.targets import WEB_PORTS, Address, Target, parse
 from transport.fit import fit_text
 
 MAX_RETRY_AFTER = 24 * 3600.0
-"""Seconds: who asks for more is asked again after a day."""
+"""Seconds; a service that asks for more is called again after a day."""
 
 MAX_DIGITS = 9
 
 
 def retry_after(header: str | None, now: float) -> float | None:
-    """Seconds from now, from either form of the header; None where there is none that can be read."""
+    """Return seconds from now, from either form of the header; None if it is missing or invalid."""
     if header is None:
         return None
     text = header.strip()
@@ -48,7 +48,7 @@ def retry_after(header: str | None, now: float) -> float | None:
 
 
 USER_AGENT = "Tenantry"
-"""What we call ourselves, without a version."""
+"""The User-Agent, without a version."""
 
 REQUEST_STARTED = "http11.send_request_headers.started"
 """The event of httpcore after which the peer may have got the request."""
@@ -56,22 +56,22 @@ REQUEST_STARTED = "http11.send_request_headers.started"
 Ending = Literal["whole", "cut", "lost"]
 
 RETRYABLE = frozenset({408, 425, 429})
-"""Statuses below 500 that ask to try again."""
+"""Statuses below 500 after which a retry may succeed."""
 
 
 class Request(NamedTuple):
-    """What is sent."""
+    """An HTTP request."""
 
     method: str
     url: str
     headers: Mapping[str, str] = {}
     body: bytes = b""
     max_bytes: int = 65536
-    """Bytes of the response's body that are read; of the rest nothing is."""
+    """Bytes of the response's body that are read at most."""
 
 
 class Response(NamedTuple):
-    """What came back, as it was sent: compressed bodies are asked for by nobody, and stay as they are."""
+    """An HTTP response, unchanged: no compressed body is asked for, and none is decompressed."""
 
     status: int
     headers: Mapping[str, str]
@@ -82,21 +82,21 @@ class Response(NamedTuple):
 
 
 class Http:
-    """Makes exchanges for all tenants; keeps no connection and no cookie."""
+    """An HTTP client for all tenants; it keeps no connection and no cookie."""
 
     def __init__(self, egress: EgressPolicy) -> None:
         self._egress = egress
         self._tls_context: ssl.SSLContext | None = None
 
     def check(self, url: str) -> None:
-        """Return unless the URL can never be reached; Permanent."""
+        """Raise Permanent if the URL can never be reached."""
         self._egress.require_possible(parse_url(url)[1], WEB_PORTS)
 
     async def exchange(self, request: Request, delivery: Delivery, seconds: float) -> Response:
-        """Send and wait, in all at most so many seconds and not past the deadline.
+        """Send the request and return the response, within so many seconds and the deadline.
 
-        Permanent where the target is refused. Transient where no status came back; it says whether the
-        request may have arrived. A status is a response, whichever it is.
+        Permanent if the target is refused. Transient if no status was received; its text says whether the
+        request may have arrived. Every status is a response.
         """
         url, target = parse_url(request.url)
         attempt = _Attempt(url, target, request)
@@ -126,7 +126,7 @@ class Http:
 
 
 class _Attempt:
-    """One request, and how far it has come."""
+    """One request and its progress."""
 
     def __init__(self, url: httpx2.URL, target: Target, request: Request) -> None:
         self.target = target
@@ -139,7 +139,7 @@ class _Attempt:
         self._ending: Ending = "lost"
 
     async def send_to(self, address: Address, trust: ssl.SSLContext) -> None:
-        """Send it to this address and read the response, as much of it as is wanted."""
+        """Send the request to this address and read the response up to its limit."""
         request = httpx2.Request(
             self._request.method,
             self._url.copy_with(host=str(address)),
@@ -155,12 +155,12 @@ class _Attempt:
                 await self._head.aclose()
 
     def record_error(self, error: httpx2.ConnectError) -> None:
-        """Remember why an address could not be reached."""
+        """Record why an address could not be reached."""
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             self.problem = "has no certificate for that name that is trusted here"
 
     def response(self, trouble: str) -> Response:
-        """What has come back until now; Transient where that is no status."""
+        """Return the response received so far; Transient if there is no status."""
         if self._head is None:
             lost = "; it may have got the request all the same" if self._begun else ""
             said = f"{self.target.host} {trouble}{lost}"
@@ -191,7 +191,7 @@ class _Attempt:
 
 
 def refuse(host: str, response: Response, now: float) -> None:
-    """Raise what a status means, unless it is one of success (2xx). `now` is time.time()."""
+    """Raise Transient or Permanent unless the status is a success (2xx). `now` is time.time()."""
     status = response.status
     if 200 <= status < 300:
         return

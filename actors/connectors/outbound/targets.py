@@ -1,13 +1,12 @@
-"""Which addresses are on the public internet, and what the others are: pure, and a table.
+"""Which addresses are on the public internet, and what the others are: a table, and pure functions.
 
 After the IANA registries of special-purpose addresses (RFC 6890 and its updates). IPv6 is refused unless it
-is global unicast, so that what has yet to be assigned is refused, too. An IPv6 address that carries an IPv4
-address inside is refused as such: what routes it decides where it leads.
+is global unicast, so that ranges not yet assigned are refused, too. An IPv6 address with an embedded IPv4
+address is refused as such: its router decides where it leads.
 
-Where a tenant wants to connect to, read once and strictly: host and port of a relay or of a URL.
-
-Two readers of one URL can differ, and what differs is how checks are passed by. So there is one reader, and
-what is ambiguous is refused: numbers that some systems take for addresses, users and passwords, odd schemes.
+Targets of tenants, host and port of a relay or of a URL, are parsed once and strictly. Two parsers of one URL
+can differ, and attackers bypass checks by such differences. So there is one parser, and ambiguous input is
+refused: numbers that some systems read as addresses, users and passwords, other schemes.
 """
 
 from __future__ import annotations
@@ -75,10 +74,10 @@ _TABLE = (
 SPECIAL: tuple[tuple[Network, str], ...] = tuple(
     (ip_network(network), what) for network, what in _TABLE
 )
-"""The first that holds an address says what it is."""
+"""The first range that contains an address says what it is."""
 
 GLOBAL_UNICAST = IPv6Network("2000::/3")
-"""All of IPv6 that has been given out (RFC 4291, section 2.4)."""
+"""All of IPv6 that has been assigned (RFC 4291, section 2.4)."""
 
 ISATAP = frozenset({0x00005EFE, 0x02005EFE})
 """Before the IPv4 address in an ISATAP interface identifier (RFC 5214, section 6.1)."""
@@ -90,13 +89,13 @@ EMBEDDED = {
     "64:ff9b::/96": 0,
     "2002::/16": 80,
 }
-"""Where an IPv4 address stands inside: the bits after it."""
+"""Ranges with an embedded IPv4 address, and the number of bits after it."""
 
 _EMBEDDED = tuple((IPv6Network(network), after) for network, after in EMBEDDED.items())
 
 
 def special_range(address: Address) -> str | None:
-    """What keeps an address from being a public one, to be read after `is`; None where nothing does."""
+    """Return why an address is not public, to be read after `is`; None if it is public."""
     for network, what in SPECIAL:
         if address in network:
             return what
@@ -108,7 +107,7 @@ def special_range(address: Address) -> str | None:
 
 
 def embedded_ipv4(address: Address) -> IPv4Address | None:
-    """The IPv4 address that an IPv6 address leads to where it is a well-known form of one."""
+    """Return the IPv4 address embedded in an IPv6 address of a well-known form, or None."""
     for network, after in _EMBEDDED:
         if address in network:
             return IPv4Address((int(address) >> after) & 0xFFFFFFFF)
@@ -116,10 +115,10 @@ def embedded_ipv4(address: Address) -> IPv4Address | None:
 
 
 def refusal(address: Address, admitted: tuple[Network, ...]) -> str | None:
-    """Why no connection may be made to an address, in a word or two; None where one may.
+    """Return why no connection to an address is allowed, in a word or two; None if it is allowed.
 
-    In the `admitted` networks everything goes; but what stands inside an admitted IPv6 address has to be
-    public or admitted itself.
+    In the `admitted` networks every address is allowed; but an IPv4 address embedded in an admitted IPv6
+    address must be public or admitted itself.
     """
     if any(address in network for network in admitted):
         inner = embedded_ipv4(address)
@@ -128,10 +127,10 @@ def refusal(address: Address, admitted: tuple[Network, ...]) -> str | None:
 
 
 MAIL_PORTS = frozenset({25, 465, 587, 2525})
-"""Where relays take mail (RFC 6409, RFC 8314), and what many offer besides."""
+"""Ports of mail relays (RFC 6409, RFC 8314), and another that many offer."""
 
 WEB_PORTS = frozenset({80, 443, 8000, 8080, 8443, 9000})
-"""Where web servers listen, and S3-compatible ones: on others, other protocols would get our bytes."""
+"""Ports of web and S3-compatible servers: on others, servers of other protocols would get our bytes."""
 
 MAX_PORT = 65535
 
@@ -139,7 +138,7 @@ MAX_HOST = 253
 """Characters of a name (RFC 1035)."""
 
 MAX_URL = 2000
-"""Characters, which every server takes."""
+"""Characters; every server accepts so many."""
 
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\Z")
@@ -154,16 +153,16 @@ class Target(NamedTuple):
     """An ASCII name in lower case, or an address as text without brackets."""
     port: int
     encrypted: bool
-    """Whether TLS is spoken before anything that is ours."""
+    """Whether TLS starts before any of our data is sent."""
 
     @property
     def address(self) -> Address | None:
-        """The host where it is an address; None where it is a name."""
+        """The host if it is an address; None if it is a name."""
         return _address(self.host)
 
 
 def host_of(text: str) -> str:
-    """A host in its one spelling; Permanent where it is none, or could be read in two ways."""
+    """Return a host in canonical form; Permanent if it is invalid or ambiguous."""
     name = text.lower()
     if not name.isascii():
         name = _ascii(name)
@@ -179,12 +178,12 @@ def host_of(text: str) -> str:
 
 
 def parse_host(host: str, port: int, *, encrypted: bool) -> Target:
-    """An SMTP server."""
+    """Return the target of an SMTP server."""
     return Target(host_of(host), port, encrypted)
 
 
 def parse_url(text: str) -> tuple[httpx2.URL, Target]:
-    """A URL, and where it leads; Permanent where it is not a plain one of http or https."""
+    """Return a URL and its target; Permanent unless it is a plain URL of http or https."""
     url = _url(text)
     if url.scheme not in ("https", "http"):
         raise Permanent("the URL must begin with https://")
