@@ -289,7 +289,7 @@ def test_an_index_that_was_emptied_is_refused(tmp_path: Path, refused_here: Refu
         (["--body-bytes", "many"], ["TENANTRY_BODY_BYTES (--body-bytes)", "integer"]),
         (["--curve-keys", "nowhere.key_secret"], ["nowhere.key_secret", "certificate"]),
         (["--curve-clients", "clients"], ["TENANTRY_CURVE_KEYS"]),
-        (["--tenant", "No Name"], ["'No Name' is no tenant name", "a-z"]),
+        (["--tenant", "No Name"], ["'No Name' is not a tenant name", "a-z"]),
         (["--demo", "--registry", str(INDEX)], ["--demo", "contacts.", str(INDEX)]),
     ],
 )
@@ -356,7 +356,7 @@ def test_a_start_without_room_is_told_and_may_be_tried_again(
     with full_disk():
         later = refused_here(data=data, expected=FAILURE)
     assert f"{data / 'directory.db'}, which lists the tenants, cannot be used" in later
-    assert "the disk is full, away or failing" in later
+    assert "the disk is full, missing or failing" in later
     assert "restore" not in later
 
 

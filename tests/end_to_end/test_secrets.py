@@ -204,7 +204,7 @@ def test_the_hunt_was_for_something_that_was_set(data: Path) -> None:
         assert said in replies
     audit = "".join(each for name, each in text.items() if name.startswith("audit/"))
     assert '"settings":{"headers":"(redacted)","host":"(redacted)"' in audit
-    assert "encrypted anew with the first key" in text["stderr.txt"]
+    assert "re-encrypted with the first key" in text["stderr.txt"]
     running = data.with_name("running")
     assert any(path.stat().st_size > 0 for path in running.glob("directory.db-wal"))
 

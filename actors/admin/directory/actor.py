@@ -1,7 +1,8 @@
 """The Directory: tenants, people, tokens, grants, config and limits, in a database that it alone owns.
 
-Others work from what it tells them: each channel holds the hashes of all tokens in memory, so that finding
-out who is calling costs no message and no disk, and reads config and limits from one snapshot a tenant.
+The other actors work from the changes that it publishes: each channel holds the hashes of all tokens in
+memory, so that authentication costs no message and no disk access, and reads config and limits from one
+snapshot per tenant.
 """
 
 from __future__ import annotations
@@ -34,17 +35,17 @@ from actors.runtime.mailbox import Mailbox
 log = structlog.get_logger()
 
 FIRE_AND_FORGET: Final = (PublishAll, TokensUsed, PurgeExpired, Retired, Archived)
-"""What nobody waits for an answer to."""
+"""Messages whose sender does not wait for an answer."""
 
 READ_ONLY: Final = (PublishAll, *QUERIES)
-"""What changes nothing."""
+"""Messages that change nothing."""
 
 RETRY_MS = 1000
-"""What callers are told to wait while the file cannot be used, in milliseconds."""
+"""Retry interval in refusals while the file cannot be used, in milliseconds."""
 
 
 class Directory(Actor):
-    """Owns directory.db from on_start until it leaves."""
+    """Owns directory.db from on_start until it stops."""
 
     def __init__(
         self,
@@ -61,7 +62,7 @@ class Directory(Actor):
         epoch: MonotonicWallClock | None = None,
         age: RetentionClock | None = None,
     ) -> None:
-        """`age` is the time by which things are removed; it is noted once a minute."""
+        """`age` is the clock that decides what is old enough to be removed; it is stored once a minute."""
         super().__init__(mailbox)
         self._path = path
         self._create_file = lambda tenant_id: _create_tenant_file(create_file, tenant_id)
@@ -75,7 +76,7 @@ class Directory(Actor):
         self._deletions = TenantDeletions(mailbox, supervisor, archive)
         self._open_store: DirectoryStore | None = None
         self._is_in_doubt = False
-        """Whether a transaction has failed and the file is not settled since."""
+        """Whether a transaction has failed and the file was not made durable since."""
         self._handlers: dict[type, Callable[[Any], Any]] = {
             Execute: self._execute,
             PublishAll: self._send_snapshot,
@@ -87,9 +88,9 @@ class Directory(Actor):
         }
 
     def on_start(self) -> None:
-        """Open the file, end what expired meanwhile, and tell the subscribers what is in it.
+        """Open the file, end what has expired meanwhile, and send the subscribers a snapshot.
 
-        Trouble of the disk that passes does not end it: it is opened with the first message then.
+        A temporary disk problem does not stop the Directory: the next message opens the file.
         """
         try:
             self._open()
@@ -109,7 +110,7 @@ class Directory(Actor):
         self._close()
 
     def on_receive(self, message: Any) -> Any:
-        """An Order, a question, or one of the messages above."""
+        """Handle an Execute, a query, or one of FIRE_AND_FORGET."""
         handler = self._handlers.get(type(message))
         if handler is None:
             raise TypeError(f"the Directory has no handler for {type(message).__name__}")
@@ -137,7 +138,7 @@ class Directory(Actor):
         return self._open_store
 
     def _open(self) -> None:
-        """What ended while nobody looked is part of everything: told by itself it would seem all there is."""
+        """Open the file. The snapshot includes what expired: an earlier change would pass for a snapshot."""
         self._open_store = DirectoryStore(
             self._path,
             self._create_file,
@@ -160,7 +161,7 @@ class Directory(Actor):
         self._publish(self._store.read(repository.snapshot))
 
     def _make_ready(self, *, writes: bool) -> None:
-        """Open the file, or settle it; what only reads sees the last that was synced meanwhile."""
+        """Open the file, or make it durable. If that fails, queries read what was synced last."""
         if self._open_store is None:
             self._open()
         elif self._is_in_doubt:
@@ -171,32 +172,32 @@ class Directory(Actor):
                     raise
 
     def _make_durable(self) -> None:
-        """A commit that reports failure may be on disk all the same: tell what is there now."""
+        """A commit that reports failure may be on disk all the same: publish what the file holds now."""
         self._store.make_durable()
         self._is_in_doubt = False
         self._publish_all()
 
     def _end_expired_at_start(self) -> Sequence[Any]:
-        """A file that cannot be written can be read, and the next sweep tries again."""
+        """A file that cannot be written may still be readable, and the next sweep tries again."""
         try:
             return self._store.run(_end_expired)[1]
         except TROUBLE as error:
             self._is_in_doubt = True
-            log.error("what has expired could not be marked", exc_info=error)
+            log.error("expiry failed", exc_info=error)
             return ()
 
     def _reencrypt(self) -> None:
-        """With the first key, so that one that was replaced can go."""
+        """Encrypt with the first key, so that a replaced key can be removed."""
         if self._is_in_doubt:
             return
         try:
             count = self._store.run(connector_settings.reencrypt)
-        except TROUBLE as error:  # what cannot be written can be read
+        except TROUBLE as error:  # a file that cannot be written may still be readable
             self._is_in_doubt = True
-            log.error("settings of connectors could not be encrypted anew", exc_info=error)
+            log.error("re-encryption of connector settings failed", exc_info=error)
             return
         if count:
-            log.info("settings of connectors encrypted anew with the first key", count=count)
+            log.info("connector settings re-encrypted with the first key", count=count)
 
     def _close(self) -> None:
         if self._open_store is not None:
@@ -204,24 +205,23 @@ class Directory(Actor):
             self._open_store = None
 
     def _refusal(self, error: Exception) -> Unavailable:
-        """What a caller is told after the file has failed. It is settled or opened anew, now or later."""
+        """Return the refusal after the file failed. The file is made durable or reopened, now or later."""
         log.error("directory.db could not be used", path=str(self._path), exc_info=error)
         self._is_in_doubt = True
         try:
             self._make_ready(writes=True)
         except ERRORS as again:
-            log.error("directory.db cannot be used again", path=str(self._path), exc_info=again)
+            log.error("directory.db recovery failed", path=str(self._path), exc_info=again)
             if self._is_unreadable():
                 self._close()
         return Unavailable(
-            f"directory.db could not be used ({error_text(error)}), so that it is not known whether "
-            f"this was done: "
-            "see to its disk, and send it again with the same id",
+            f"directory.db could not be used ({error_text(error)}), so it is not known whether this was done: "
+            "check its disk, and send the request again with the same id",
             retry_after_ms=RETRY_MS,
         )
 
     def _is_unreadable(self) -> bool:
-        """Then a connection of its own may help, which only what is settled gets."""
+        """Return whether the open connection cannot read. Then the file is reopened, which syncs it first."""
         if self._open_store is None:
             return False
         try:
@@ -230,7 +230,7 @@ class Directory(Actor):
             return True
         return False
 
-    # Questions and orders
+    # Queries and commands
 
     def _answer_query(self, query: Any) -> Any:
         return self._store.ask(query)
@@ -241,7 +241,7 @@ class Directory(Actor):
         return done
 
     def _publish_changes(self, transaction: DirectoryTransaction) -> None:
-        """Snapshots first: whoever hears of the change may look at once."""
+        """Publish profiles first: subscribers may read them as soon as they receive the change."""
         changed = transaction.changes.profiles
         if changed:
             for tenant_id, profile in self._store.read(
@@ -264,7 +264,7 @@ class Directory(Actor):
         for subscriber in self._subscribers:
             subscriber.tell(change)
 
-    # What time does
+    # Timers
 
     def _purge_expired(self, _: PurgeExpired) -> None:
         if self._age is not None:
@@ -275,7 +275,7 @@ class Directory(Actor):
         self._deletions.begin(self._store.run(tenancy.mark_due))
 
     def _on_archived(self, message: Archived) -> None:
-        """The tenant is out of its file; now it leaves this one."""
+        """The tenant's file is archived: remove the tenant from this one."""
         backup = self._deletions.end(message)
         if backup is None:
             return
@@ -309,22 +309,21 @@ class Directory(Actor):
 
 
 def _create_tenant_file(create_file: Callable[[str], object], tenant_id: str) -> None:
-    """Have a tenant's file made; Unavailable where that may succeed later."""
+    """Create a tenant's file. Raise Unavailable if that may succeed later."""
     try:
         create_file(tenant_id)
     except (DatabaseProblem, *ERRORS) as error:
         if not is_passing(error):
             raise
         raise Unavailable(
-            f"the tenant's database cannot be made ({error_text(error)}), so nothing was done: see "
-            f"to the disk, "
-            "and send it again",
+            f"the tenant's database cannot be created ({error_text(error)}), so nothing was done: check the "
+            "disk, and send the request again",
             retry_after_ms=RETRY_MS,
         ) from error
 
 
 def _log_unreadable(profiles: Mapping[str, Profile]) -> None:
-    """Once, with one of them: where a key is missing it is missing for many."""
+    """Log once, with one example: a missing key is usually missing for many tenants."""
     lost = [
         f"{each.connector} of tenant {tenant_id} {each.problem}"
         for tenant_id, profile in profiles.items()
@@ -332,11 +331,11 @@ def _log_unreadable(profiles: Mapping[str, Profile]) -> None:
         if each.problem is not None
     ]
     if lost:
-        log.error("settings of connectors cannot be read", count=len(lost), first=lost[0])
+        log.error("connector settings unreadable", count=len(lost), first=lost[0])
 
 
 def _end_expired(transaction: DirectoryTransaction) -> tuple[DirectoryTransaction, Sequence[Any]]:
-    """The news, and the grants that are over."""
+    """End what has expired. Return the transaction and the grants that ended."""
     tokens.end_expired(transaction)
     idempotency.expire(transaction)
     return transaction, grants.end_expired(transaction)

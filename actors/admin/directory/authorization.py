@@ -1,7 +1,7 @@
-"""Whether whoever gives an order still stands as the channel saw it.
+"""Checks inside the transaction that the caller of a command is still authorized.
 
-The channel decides from what it was told last; orders that were ahead of this one may have taken from its
-giver the token, the role, an area or the grant. Then nothing is done, and he asks anew.
+The channel decides from the last change it received. Commands that ran before this one may have taken the
+token, the role, an area or the grant from its caller. Then nothing is done, and the caller may ask again.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from actors.errors import Aborted, PermissionDenied
 from actors.messages import Principal
 
 PROCESS_ROLES = frozenset({"console", "machine"})
-"""Roles of those who need no token: whoever runs the server, and the server itself."""
+"""Roles that need no token: the process that runs the server (console), and the server itself (machine)."""
 
 
 def require_still_authorized(transaction: DirectoryTransaction, message: Execute) -> None:
-    """Return if the order may be given as it is; Aborted where its giver's standing or its tenant changed.
+    """Return if the caller may still give the command.
 
-    PermissionDenied for someone of one tenant on another: no channel lets that through. What was done before
-    is no exception: its answer is for who may still ask.
+    Raise Aborted if the caller's authorization or the tenant has changed, and PermissionDenied if the caller
+    belongs to another tenant, which no channel lets through. A command that was executed before is checked
+    too: its result is only for callers that are still authorized.
     """
     _require_caller(transaction, message.by, message.command)
     _require_same_tenant(transaction, message)
@@ -38,14 +39,14 @@ def _require_caller(transaction: DirectoryTransaction, by: Principal, command: A
     holder = _holder(transaction, by)
     if holder is None or not _has_role(transaction, by, holder):
         raise Aborted(
-            f"{by.person} is no longer {by.role} as when this was asked, or the token is no longer good: "
-            "look again, and ask anew if you still may"
+            f"{by.person} is no longer {by.role}, or the token is no longer valid, so nothing was done: "
+            "check your role, and send a new request if you still may"
         )
     _require_own_tenant(by, command)
 
 
 def _holder(transaction: DirectoryTransaction, by: Principal) -> Row[Any] | None:
-    """The person, if the token is still good."""
+    """Return role and areas of the person, if the token is still valid."""
     now = transaction.now
     return transaction.one(
         select(people.c.role, people.c.areas)
@@ -67,7 +68,7 @@ def _has_role(transaction: DirectoryTransaction, by: Principal, holder: Row[Any]
 
 
 def live_grant(transaction: DirectoryTransaction, by: Principal) -> Row[Any] | None:
-    """Id and end of the grant by which a super admin is one."""
+    """Return id and end of the grant that makes the principal a super admin, or None."""
     return transaction.one(
         select(grants.c.id, grants.c.until)
         .join(tenants, tenants.c.id == grants.c.tenant_id)
@@ -81,20 +82,20 @@ def live_grant(transaction: DirectoryTransaction, by: Principal) -> Row[Any] | N
 
 
 def _require_same_tenant(transaction: DirectoryTransaction, message: Execute) -> None:
-    """A tenant that is deleted leaves its name to others; that there is none is the command's to say."""
+    """Raise if another tenant has the name now. If there is no such tenant, the command itself raises."""
     name = getattr(message.command, "tenant", None)
     if name is None or message.tenant_id is None:
         return
     row = transaction.one(select(tenants.c.id).where(tenants.c.name == name))
     if row is not None and row.id != message.tenant_id:
         raise Aborted(
-            f"tenant {name} is another one than when this was asked, which has been deleted since: "
-            "nothing was done; look again, and ask anew if you mean this one"
+            f"tenant {name} was deleted and another tenant has its name now, so nothing was done: "
+            "check the tenant, and send a new request if you mean this one"
         )
 
 
 def _require_own_tenant(by: Principal, command: Any) -> None:
-    """A super admin is one on his tenant; what names no tenant he gives as the developer admin he is."""
+    """Super admins act on their own tenant; commands without a tenant they give as developer admins."""
     named = getattr(command, "tenant", None)
     is_elsewhere = by.role in TENANT_ROLES or (by.role == SUPER_ADMIN and named is not None)
     if is_elsewhere and named != by.tenant:

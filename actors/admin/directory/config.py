@@ -1,10 +1,11 @@
 """A tenant's config as a value: how a patch changes it, and what it may be. Pure.
 
-The law: whatever `patched` or `checked` returns has two maps, settings and whitelabel, that fit the index's
-schemas, a size and a depth that every reader can hold, and in whitelabel nothing that a page could take for
-markup or run: those texts end up in front of end users, in places this server knows nothing of.
+The law: a config that `patched` or `checked` returns has two maps, settings and whitelabel, that match the
+index's schemas, and a size and a depth that every reader can hold. Its whitelabel holds nothing that a page
+could treat as markup or run: end users see those texts in places that this server does not control.
 
-Signs that people do not see, and that change what they see: in no name, and in no text for end users.
+Characters that are invisible, or that change how a text reads, are allowed neither in names nor in texts for
+end users.
 """
 
 from __future__ import annotations
@@ -28,32 +29,35 @@ from actors.schema.validation import dotted, summary
 from transport.message import Problem
 
 OVERRIDES: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""What makes a reader see text in another order than it is stored in (Unicode TR 9, explicit formatting)."""
+"""Characters that display text in another order than it is stored in (Unicode TR 9, explicit formatting)."""
 
 LAYOUT: Final = "\n\t"
-"""Control characters that a text of several lines is laid out with."""
+"""Control characters that lay out a text of several lines."""
 
-CONTROL: Final = "holds a control character: leave it out, line breaks and tabs as well"
-CONTROL_IN_TEXT: Final = (
-    "holds a control character: only line breaks (\\n) and tabs may be in a text"
+CONTROL: Final = (
+    "contains a control character: remove it; line breaks and tabs are control characters too"
 )
-OVERRIDE: Final = "holds a character that changes the direction of text: leave it out"
+CONTROL_IN_TEXT: Final = "contains a control character: only line breaks (\\n) and tabs are allowed"
+OVERRIDE: Final = "contains a character that changes the direction of text: remove it"
 
 IN_REQUEST: Final[Mapping[tuple[type, str], str]] = MappingProxyType(
     {(CreateTenant, "owner"): "owner.name", (CreateTenant, "email"): "owner.email"}
 )
-"""Where a command's field stands in its request, if not under its own name."""
+"""The field's path in the request, for fields of commands whose names differ there."""
 
 
 def control_characters(text: str, layout: str = "") -> str | None:
-    """What is wrong with a text, in words to follow its name; `layout` may be in it. None for nothing."""
+    """Return what is wrong with a text, as words that follow its name, or None.
+
+    The characters in `layout` are allowed.
+    """
     if any(sign not in layout and _is_control(sign) for sign in text):
         return CONTROL_IN_TEXT if layout else CONTROL
     return None if OVERRIDES.isdisjoint(text) else OVERRIDE
 
 
 def require_printable(command: Any) -> None:
-    """Return if each text of a command shows as it is; InvalidArgument names the one that does not."""
+    """Return if every text of a command is printable. Otherwise raise InvalidArgument with the field."""
     for name, value in command._asdict().items():
         problem = control_characters(value) if isinstance(value, str) else None
         if problem is not None:
@@ -62,36 +66,36 @@ def require_printable(command: Any) -> None:
 
 
 def _is_control(sign: str) -> bool:
-    """Also the separators U+2028 and U+2029, which end a line of JavaScript, and halves of a pair."""
+    """Includes lone surrogates, and the separators U+2028 and U+2029, which end a line of JavaScript."""
     return unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp")
 
 
 PARTS: Final = ConfigSchemas._fields
-"""settings and whitelabel: all there is at the top."""
+"""The two keys of a config: settings and whitelabel."""
 
 MAX_BYTES: Final = 64 * 1024
-"""Of the whole config as compact JSON in UTF-8."""
+"""Bytes of the whole config as compact JSON in UTF-8, at most."""
 
 MAX_DEPTH: Final = 8
-"""Maps and lists within each other, the config itself being the first."""
+"""Levels of nested maps and lists, at most; the config itself is the first."""
 
 PATCH: Final = ("params", "patch")
-"""Where a patch stands in its request."""
+"""Path of the patch in its request."""
 
 IGNORED_IN_URLS: Final = re.compile(r"[\t\n\r\0-\x1f\u00ad\u200b-\u200f\u2060\ufeff]")
-"""What browsers or people overlook within a scheme (url.spec.whatwg.org, basic URL parser, steps 2 and 3)."""
+"""Characters that browsers or people ignore in a scheme (url.spec.whatwg.org, basic URL parser, 2 and 3)."""
 
 SCRIPT: Final = re.compile(
     r"(?:java|vb)\s*script\s*:|^\s*data\s*:|\bdata:\s*(?:[\w.+-]+/[\w.+-]+|[;,])", re.IGNORECASE
 )
-"""A scheme that runs or carries content of its own; `your data: …` in a sentence is none."""
+"""A scheme that runs code or carries content; `your data: …` in a sentence does not match."""
 
-MARKUP: Final = "holds < or >, plainly or as an entity: write text without markup"
-RUNS: Final = "holds a javascript:, vbscript: or data: address: give an https:// one"
+MARKUP: Final = "contains < or >, as a character or as an entity: write text without markup"
+RUNS: Final = "contains a javascript:, vbscript: or data: address: use an https:// address"
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
-    """What a JSON Merge Patch makes of a value (RFC 7396, section 2); neither is changed."""
+    """Return a value with a JSON Merge Patch applied (RFC 7396, section 2). Neither argument is changed."""
     if not isinstance(patch, Mapping):
         return patch
     merged = dict(target) if isinstance(target, Mapping) else {}
@@ -106,18 +110,18 @@ def merge_patch(target: Any, patch: Any) -> Any:
 def patched(
     config: Mapping[str, Any], patch: Mapping[str, Any], schemas: ConfigSchemas
 ) -> dict[str, Any]:
-    """The config that a patch makes; null for a whole part empties it.
+    """Return the config with a patch applied; null for a whole part empties it.
 
-    InvalidArgument names each field as the request has it, such as `params.patch.whitelabel.logo_url`, also
-    where the field was there before and fits no longer.
+    Raise InvalidArgument. It names each field by its path in the request, such as
+    `params.patch.whitelabel.logo_url`, including fields that were set before and no longer match the schema.
     """
-    _raise_if_any(_invalid_shape(patch, PATCH))  # before the merge, which follows it down
+    _raise_if_any(_invalid_shape(patch, PATCH))  # before the merge, which recurses
     merged = {part: {} for part in PARTS} | merge_patch(unfreeze(config), unfreeze(patch))
     return _checked(merged, schemas, PATCH)
 
 
 def checked(config: Mapping[str, Any], schemas: ConfigSchemas) -> dict[str, Any]:
-    """The config, where it may be one now: an old one may fit the schemas no longer. InvalidArgument."""
+    """Return the config if it matches the current schemas. Raise InvalidArgument if it does not."""
     return _checked(unfreeze(config), schemas, ("config",))
 
 
@@ -134,23 +138,23 @@ def _checked(config: dict[str, Any], schemas: ConfigSchemas, place: Key) -> dict
 def _raise_if_any(found: Iterator[Problem]) -> None:
     problems = tuple(islice(found, MOST_PROBLEMS))
     if problems:
-        message = summary("config", "it cannot be like this", problems)
+        message = summary("config", "it is not valid", problems)
         raise InvalidArgument(message, details=problems)
 
 
 def _invalid_shape(config: Mapping[str, Any], place: Key) -> Iterator[Problem]:
-    """Of a config and of a patch for one: what is at the top, and how deep it is."""
+    """Check the top level and the depth of a config or of a patch."""
     for name, part in config.items():
         if name not in PARTS:
-            yield Problem(dotted((*place, name)), "is unknown: there are settings and whitelabel")
+            yield Problem(dotted((*place, name)), "is unknown: use settings or whitelabel")
         elif part is not None and not isinstance(part, Mapping):
-            yield Problem(dotted((*place, name)), "is no map")
+            yield Problem(dotted((*place, name)), "is not a map")
     if is_deeper(config, MAX_DEPTH):
         yield Problem(dotted(place), f"is more than {MAX_DEPTH} maps and lists deep")
 
 
 def is_deeper(value: Any, most: int) -> bool:
-    """Level by level, so that no depth of the input is one of ours."""
+    """Return whether a value has more levels than `most`. It walks level by level, without recursion."""
     level = [value]
     for _ in range(most):
         level = [inner for each in level for inner in _children(each) if _is_container(inner)]
@@ -169,8 +173,8 @@ def _too_large(config: Mapping[str, Any], place: Key) -> Iterator[Problem]:
     try:
         text = json.dumps(config, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         size = len(text.encode())
-    except (TypeError, ValueError):  # the channels' decoder lets nothing of the kind through
-        yield Problem(dotted(place), "holds what JSON cannot say")
+    except (TypeError, ValueError):  # the channels' decoder rejects such values
+        yield Problem(dotted(place), "contains a value that JSON cannot represent")
         return
     if size > MAX_BYTES:
         yield Problem(
@@ -187,7 +191,7 @@ def _invalid(value: Any, schemas: ConfigSchemas, part: str, place: Key) -> Itera
 
 
 def _unsafe(value: Any, place: Key) -> Iterator[Problem]:
-    """Each text and each name, at any depth, that must not reach a page."""
+    """Yield a problem for each text and each name, at any depth, that must not reach a page."""
     if isinstance(value, str):
         problem = unsafe_text_problem(value)
         if problem is not None:
@@ -205,10 +209,10 @@ def _unsafe(value: Any, place: Key) -> Iterator[Problem]:
 
 
 def unsafe_text_problem(text: str) -> str | None:
-    """Why a text of whitelabel cannot be shown to end users, in words to follow its name; None where it can.
+    """Return why a whitelabel text cannot be shown to end users, as words that follow its name, or None.
 
-    Asked of the text as it stands and as a page would read it: entities resolved, twice because templates
-    escape twice, and look-alikes of ASCII (full width and the like) as what they look like.
+    Both the text and the text as a page reads it are checked: with entities resolved, twice because templates
+    escape twice, and with look-alikes of ASCII (full width and the like) replaced by ASCII.
     """
     read = _as_read(text)
     problem = control_characters(text + read, LAYOUT)

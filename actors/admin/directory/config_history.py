@@ -1,4 +1,4 @@
-"""A tenant's config: its newest revisions, with who and when."""
+"""A tenant's config: its newest revisions, each with author and time."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from actors.errors import Aborted, AlreadyExists, NotFound
 from actors.messages import Principal
 
 MAX_REVISIONS = 200
-"""Revisions of one tenant: the newest; 12.5 MiB of the largest configs there can be."""
+"""Newest revisions kept for one tenant; 12.5 MiB if all configs have the maximum size."""
 
 MAX_CHANGE_NOTE = 200
 """Characters of the note on what a revision changed."""
 
 
 def show(transaction: DirectoryTransaction, query: ShowConfig) -> Result:
-    """The newest, or an old one."""
+    """Show the newest revision, or an old one."""
     tenant = transaction.find_tenant(query.tenant)
     if query.revision is None:
         return {"config": _map(_newest(transaction, tenant.id))}
@@ -32,7 +32,7 @@ def show(transaction: DirectoryTransaction, query: ShowConfig) -> Result:
 
 
 def patch(transaction: DirectoryTransaction, command: PatchConfig, by: Principal) -> Result:
-    """A new revision."""
+    """Apply a patch to the newest revision, and add the result as a new one."""
     tenant = transaction.find_mutable_tenant(command.tenant)
     newest = _require_revision(transaction, tenant, command.revision)
     content = patched(_content(newest), command.patch, transaction.schemas())
@@ -42,7 +42,7 @@ def patch(transaction: DirectoryTransaction, command: PatchConfig, by: Principal
 
 
 def history(transaction: DirectoryTransaction, query: ListConfigs) -> Result:
-    """The newest first; revision 0, which is empty, is nobody's."""
+    """List one page of revisions, the newest first. Revision 0, which is empty, is not listed."""
     tenant = transaction.find_tenant(query.tenant)
     found = transaction.all(
         select(configs)
@@ -59,7 +59,7 @@ def history(transaction: DirectoryTransaction, query: ListConfigs) -> Result:
 
 
 def revert(transaction: DirectoryTransaction, command: RevertConfig, by: Principal) -> Result:
-    """A new revision that says what an old one said, if it may still be said."""
+    """Add a new revision with the content of an old one, if that is still valid."""
     tenant = transaction.find_mutable_tenant(command.tenant)
     newest = _require_revision(transaction, tenant, command.revision)
     old = _content(_at(transaction, tenant.id, command.to))
@@ -68,12 +68,12 @@ def revert(transaction: DirectoryTransaction, command: RevertConfig, by: Princip
 
 
 def reapply(transaction: DirectoryTransaction, tenant_id: str, revision: int) -> Result:
-    """What the order that made this revision answered; AlreadyExists where it is kept no longer."""
+    """Return the result of the command that made this revision. Raise AlreadyExists if it was removed."""
     row = _find(transaction, tenant_id, revision)
     if row is None:
         raise AlreadyExists(
-            f"this request was done when it first came, as revision {revision} of the config, which is "
-            "no longer kept: config.show gives what holds now"
+            f"this request was already executed as revision {revision} of the config, which is "
+            "no longer kept: config.show returns the current one"
         )
     return {"config": _map(row)}
 
@@ -118,7 +118,7 @@ def _at(transaction: DirectoryTransaction, tenant_id: str, revision: int) -> Row
         return None
     row = _find(transaction, tenant_id, revision)
     if row is None:
-        raise NotFound(f"there is no revision {revision}: config.history lists those there are")
+        raise NotFound(f"there is no revision {revision}: config.history lists the revisions")
     return row
 
 
@@ -135,7 +135,7 @@ def _require_revision(
     if _number(newest) != revision:
         raise Aborted(
             f"the config of {tenant.name} is at revision {_number(newest)}, not {revision}: "
-            "read it again, and make the change for what it says now"
+            "read it again, and make the change for the current revision"
         )
     return newest
 

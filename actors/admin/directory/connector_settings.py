@@ -1,9 +1,10 @@
-"""What a tenant has set for each connector: encrypted in the file, and secret in every answer.
+"""A tenant's settings for each connector: encrypted in the file, without secrets in every answer.
 
-A tenant's settings for one connector as a value: how a patch changes them, what of them is shown. Pure.
+`patched` and `visible_settings` are pure: they apply a patch, and remove the secrets.
 
-The law: what `patched` returns fits the connector's schema, and what `shown` returns holds no secret: neither
-what the schema or its name says is one, nor anything that the schema does not describe.
+The law: settings that `patched` returns match the connector's schema, and settings that `visible_settings`
+returns hold no secret: neither a value that is secret by its schema or its name, nor a value that the schema
+does not describe.
 """
 
 from __future__ import annotations
@@ -38,42 +39,42 @@ from actors.schema.validation import summary
 from transport.message import Problem
 
 MAX_BYTES: Final = 16 * 1024
-"""Of one tenant's settings for one connector as compact JSON: four keys with their certificates."""
+"""Bytes of one tenant's settings for one connector as compact JSON: four keys with their certificates."""
 
 MAX_DEPTH: Final = 8
-"""Maps and lists within each other, the settings themselves being the first."""
+"""Levels of nested maps and lists, at most; the settings themselves are the first."""
 
 SET: Final = "set"
-"""What is shown in place of a secret that is set; null of one that is not."""
+"""Replaces a secret that is set; a secret that is not set is null."""
 
 FIELD: Final = "params.settings"
 
 TARGETS: Final = frozenset(
     {"host", "port", "endpoint", "url", "uri", "server", "address", "hostname"}
 )
-"""Last words of settings that say where is sent to: `host`, `smtp_host`, `baseUrl`."""
+"""Last words of settings that name a target: `host`, `smtp_host`, `baseUrl`."""
 
-AGAIN: Final = "was kept for another host, port, endpoint or URL: give it again with the new one"
+AGAIN: Final = "was set for another host, port, endpoint or URL: send it again with the new one"
 
 _LAST_WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+")
 
 
 class Patched(NamedTuple):
-    """What a patch makes of settings."""
+    """Settings with a patch applied."""
 
     settings: dict[str, Any]
     dropped: tuple[str, ...]
-    """Paths of secrets that were kept for another target."""
+    """Paths of secrets that were removed because they were set for another target."""
 
 
 def patched(settings: Mapping[str, Any], patch: Mapping[str, Any], schema: Schema) -> Patched:
-    """The settings that a patch makes.
+    """Return the settings with a patch applied.
 
-    Where it changes a target (TARGETS), secrets that it does not name are dropped: what was told to one
-    server is not sent to another. InvalidArgument names each field as the request has it, also one that was
-    there before and fits no longer; never a value.
+    If the patch changes a target (TARGETS), secrets that it does not name are dropped: a secret that was set
+    for one server is not sent to another. Raise InvalidArgument. It names each field by its path in the
+    request, including fields that were set before and no longer match the schema, but never a value.
     """
-    _raise_if_any(_too_deep(patch))  # before the merge, which follows it down
+    _raise_if_any(_too_deep(patch))  # before the merge, which recurses
     kept, given = unfreeze(settings), unfreeze(patch)
     dropped: tuple[str, ...] = ()
     merged: dict[str, Any] = merge_patch(kept, given)
@@ -86,7 +87,10 @@ def patched(settings: Mapping[str, Any], patch: Mapping[str, Any], schema: Schem
 
 
 def visible_settings(settings: Mapping[str, Any], schema: Schema | None) -> dict[str, Any]:
-    """What its owner may see of it, null for what could be set besides; None for a schema nobody knows."""
+    """Return the settings without secrets, with null for settings that are not set.
+
+    `schema` is None if the index no longer has the connector.
+    """
     source = {} if schema is None else schema.source
     visible = Redaction(source, described_only=True, mark=SET).redact(settings)
     return dict.fromkeys(source.get("properties", ())) | visible
@@ -95,7 +99,7 @@ def visible_settings(settings: Mapping[str, Any], schema: Schema | None) -> dict
 def _raise_if_any(found: Iterator[Problem]) -> None:
     problems = tuple(found)
     if problems:
-        message = summary("connectors.configure", "it cannot be like this", problems)
+        message = summary("connectors.configure", "the settings are not valid", problems)
         raise InvalidArgument(message, details=problems)
 
 
@@ -123,7 +127,7 @@ def _invalid(
 
 
 def _targets(settings: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """What says where is sent to, at any depth, in the order of names."""
+    """Yield each setting that names a target, at any depth, in the order of names."""
     for name, value in sorted(settings.items()):
         if isinstance(value, Mapping):
             yield from _targets(value, f"{path}{name}.")
@@ -134,7 +138,7 @@ def _targets(settings: Mapping[str, Any], path: str = "") -> Iterator[tuple[str,
 def _drop_secrets(
     kept: dict[str, Any], given: Mapping[str, Any], visible: Mapping[str, Any], path: str = ""
 ) -> Iterator[str]:
-    """Take out what is not shown and not given anew; the path of each."""
+    """Remove each secret that the patch does not set. Yield its path."""
     for name, value in list(kept.items()):
         seen, anew = visible.get(name), given.get(name)
         if isinstance(value, dict) and isinstance(seen, dict):
@@ -147,7 +151,7 @@ def _drop_secrets(
 
 
 def show(transaction: DirectoryTransaction, query: ShowConnector) -> Result:
-    """Also for a connector that the index has no more, as long as something was ever set for it."""
+    """Show the settings of one connector, also if the index no longer has it but settings were stored."""
     tenant = transaction.find_tenant(query.tenant)
     row = _find(transaction, tenant.id, query.connector)
     if row is None:
@@ -156,7 +160,7 @@ def show(transaction: DirectoryTransaction, query: ShowConnector) -> Result:
 
 
 def try_patch(transaction: DirectoryTransaction, query: TryPatch) -> Patched:
-    """Nothing is changed."""
+    """Return the settings with a patch applied, without storing them."""
     tenant = transaction.find_mutable_tenant(query.tenant)
     return _patched(transaction, query, _find(transaction, tenant.id, query.connector))
 
@@ -164,7 +168,7 @@ def try_patch(transaction: DirectoryTransaction, query: TryPatch) -> Patched:
 def configure(
     transaction: DirectoryTransaction, command: ConfigureConnector, by: Principal
 ) -> Result:
-    """A new revision; the one before is not kept."""
+    """Store a new revision of the settings; earlier revisions are not kept."""
     tenant = transaction.find_mutable_tenant(command.tenant)
     row = _find(transaction, tenant.id, command.connector)
     revision = (0 if row is None else row.revision) + 1
@@ -180,7 +184,10 @@ def configure(
 
 
 def reencrypt(transaction: DirectoryTransaction) -> int:
-    """Encrypt with the first key what was encrypted with another one; how many. What cannot be read stays."""
+    """Encrypt with the first key what another key encrypted. Return the number of rows changed.
+
+    Rows that cannot be decrypted stay as they are.
+    """
     found = transaction.all(
         select(connector_settings).where(connector_settings.c.settings.is_not(None))
     )
@@ -208,14 +215,14 @@ def _patched(
 
 
 def _settings(transaction: DirectoryTransaction, row: Row[Any] | None) -> Mapping[str, Any]:
-    """What is set; Unavailable where that cannot be read."""
+    """Return the settings of a row. Raise Unavailable if they cannot be decrypted."""
     if row is None or row.settings is None:
         return EMPTY
     found = decrypt_settings(transaction.keyring, row)
     if found.problem is not None:
         raise Unavailable(
-            f"what is set for {row.connector} cannot be read: it {found.problem}. The server's operator may "
-            "put the key back; to set everything anew, remove it first with settings=null"
+            f"the settings for {row.connector} cannot be read: the value {found.problem}. Ask the server's "
+            "operator to restore the key; to replace all settings, remove them first with settings=null"
         )
     return found.settings
 
@@ -233,7 +240,7 @@ def _encrypt(
         )
     except EncryptionError as error:
         raise Unavailable(
-            f"nothing can be set for connectors now: {error}; the server's operator has to put it back"
+            f"connectors cannot be configured now: {error}; ask the server's operator to restore the key"
         ) from None
 
 
@@ -271,7 +278,7 @@ def _require_set(transaction: DirectoryTransaction, connector: str, row: Row[Any
     if row is None:
         _declared_connector(transaction, connector)
     if row is None or row.settings is None:
-        raise FailedPrecondition(f"nothing is set for {connector}")
+        raise FailedPrecondition(f"no settings are stored for {connector}")
 
 
 def _find(transaction: DirectoryTransaction, tenant_id: str, connector: str) -> Row[Any] | None:
@@ -284,7 +291,7 @@ def _mine(tenant_id: str, connector: str) -> tuple[Any, Any]:
 
 
 def _map(transaction: DirectoryTransaction, name: str, row: Row[Any] | None) -> Result:
-    """As `[shapes.connector]` says."""
+    """Return the settings in the form of `[shapes.connector]`."""
     known = transaction.connectors().get(name)
     found = (
         None if row is None or row.settings is None else decrypt_settings(transaction.keyring, row)

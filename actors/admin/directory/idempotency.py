@@ -1,4 +1,4 @@
-"""Receipts: what an order answered, so that it has its effect once however often it is sent."""
+"""Receipts: stored results of commands. A command that is sent again has its effect once."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ from actors.errors import AlreadyExists, InvalidArgument
 from actors.messages import Receipt
 
 KEPT_SECONDS = 24 * 3600.0
-"""As tenants keep replies (docs/message-api.md, promise 2)."""
+"""Seconds that a receipt is valid: as long as tenants keep replies (docs/message-api.md, promise 2)."""
 
 MAX_RESULT = 4096
-"""Characters of a result as JSON: what is longer would let one caller fill the disk with receipts."""
+"""Characters of a stored result as JSON. Longer ones would let one caller fill the disk with receipts."""
 
 
 def find_result(transaction: DirectoryTransaction, receipt: Receipt | None) -> Result | None:
-    """The first result, where the order was given before; None where it was not."""
+    """Return the stored result of the command, or None if it was not executed before.
+
+    Raise InvalidArgument if the id was used for another request, and AlreadyExists if the command was
+    executed and its result is not stored.
+    """
     if receipt is None:
         return None
     row = transaction.one(
@@ -46,13 +50,13 @@ def _result(transaction: DirectoryTransaction, row: Row[Any]) -> Result:
         return config_history.reapply(transaction, row.tenant_id, row.revision)
     if row.token_id is not None:
         raise AlreadyExists(
-            f"this request made token {row.token_id} when it first came, and a token's text is shown "
+            f"this request has already issued token {row.token_id}, and a token's text is shown "
             "once: revoke it and issue another"
         )
     if row.result is None:
         raise AlreadyExists(
-            "this request was done when it first came, and what it answered was too long to be kept: "
-            "look at how things are now"
+            "this request was already executed, and its result was too long to be stored: "
+            "read the current state instead"
         )
     result: Result = json.loads(row.result)
     return result
@@ -61,14 +65,15 @@ def _result(transaction: DirectoryTransaction, row: Row[Any]) -> Result:
 def store_result(
     transaction: DirectoryTransaction, receipt: Receipt | None, result: Result
 ) -> None:
-    """In the transaction that did it; never a token's text, nor what is long or stands elsewhere.
+    """Store the result in the transaction of its command.
 
-    Nor the digest as it came: a weak password could be guessed from that of the order that set it.
+    Neither a token's text is stored, nor a long result, nor a config that has its own table. The digest is
+    stored as a MAC: a weak password could be guessed from the plain digest of the command that set it.
     """
     if receipt is None:
         return
     mine = (receipts.c.caller == receipt.caller) & (receipts.c.id == receipt.id)
-    transaction.run(delete(receipts).where(mine))  # one that was forgotten and not yet swept
+    transaction.run(delete(receipts).where(mine))  # an expired one that is not purged yet
     tenant_id, revision = transaction.revision or (None, None)
     transaction.run(
         insert(receipts).values(
@@ -90,5 +95,5 @@ def _text(result: Result) -> str | None:
 
 
 def expire(transaction: DirectoryTransaction) -> None:
-    """Those that no longer count."""
+    """Delete expired receipts."""
     transaction.run(delete(receipts).where(receipts.c.at < transaction.age - KEPT_SECONDS))

@@ -1,4 +1,4 @@
-"""directory.db while it is written: finding things, and noting what others have to be told afterwards."""
+"""A transaction on directory.db: reads and writes rows, and collects the changes to publish afterwards."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ from actors.profiles import (
 from actors.routing.health import SEVERAL
 
 MAX_PAGE_BYTES = 128 * 1024
-"""A page ends before its rows take more than this as JSON: a reply stays well below a message's limit."""
+"""Bytes of a page's rows as JSON, at most: a reply stays well below the size limit of a message."""
 
 Result = dict[str, Any]
 
 
 class DirectoryTransaction:
-    """One connection, within the transaction that the Directory has begun."""
+    """One transaction on directory.db, begun and ended by DirectoryStore."""
 
     def __init__(
         self,
@@ -67,72 +67,78 @@ class DirectoryTransaction:
         self._epoch = epoch
         self._age = age
         self.schemas = schemas
-        """What a config may say now."""
+        """Returns the schemas of configs that are in force now."""
         self.create_file = create_file
         self.connectors = connectors
-        """What a tenant may set settings for now."""
+        """Returns the connectors that tenants may configure now, by name."""
         self.keyring = keyring
         self.changes = ChangeSet()
         self.secret: str | None = None
-        """Id of the token whose text is in the result; such a result is stored nowhere."""
+        """Id of the token whose text is in the result. Such a result is not stored."""
         self.revision: tuple[str, int] | None = None
-        """The tenant's id and the revision of its config that is the result; it is not stored twice."""
+        """Tenant id and revision of the config that is the result. The config is not stored a second time."""
 
     # Rows
 
     def run(self, statement: Executable) -> int:
-        """Change something; how many rows."""
+        """Execute a statement that writes. Return the number of rows it changed."""
         return self._connection.execute(statement).rowcount
 
     def all(self, query: Select[Any]) -> Sequence[Row[Any]]:
-        """Every row."""
+        """Return all rows of a query."""
         return self._connection.execute(query).all()
 
     def one(self, query: Select[Any]) -> Row[Any] | None:
-        """The first row, or None."""
+        """Return the first row of a query, or None."""
         return self._connection.execute(query).first()
 
     def count(self, query: Select[Any]) -> int:
-        """The number that a query counts."""
+        """Return the number that a counting query selects."""
         return int(self._connection.execute(query).scalar_one())
 
     # Time
 
     @property
     def now(self) -> float:
-        """Seconds since the epoch, never back."""
+        """Current time in seconds since the epoch; it never runs backwards."""
         return self._epoch.now()
 
     @property
     def age(self) -> float:
-        """Seconds since the epoch by which things are old enough to be removed."""
+        """Seconds since the epoch that decide what is old enough to be removed."""
         return self._age()
 
     @property
     def now_text(self) -> str:
-        """The same, as it is shown."""
+        """Current time as RFC 3339 in UTC, to the second."""
         return rfc3339(self.now, "seconds")
 
     # Finding
 
     def find_mutable_tenant(self, name: str, *, even_deleting: bool = False) -> Row[Any]:
-        """The tenant of that name, to be changed; NotFound, FailedPrecondition where its end is set."""
+        """Return the row of the tenant of this name, to change it.
+
+        Raise NotFound, or FailedPrecondition if the tenant is being deleted.
+        """
         row = self.find_tenant(name)
         if row.status == DELETING and not even_deleting:
             raise FailedPrecondition(
-                f"tenant {name} is to be deleted and is not changed any more: tenants.resume calls it off"
+                f"tenant {name} is being deleted and cannot be changed: call tenants.resume to keep it"
             )
         return row
 
     def find_tenant(self, name: str) -> Row[Any]:
-        """The tenant of that name, to be looked at; NotFound."""
+        """Return the row of the tenant of this name, to read it. Raise NotFound."""
         row = self.one(select(tenants).where(tenants.c.name == name))
         if row is None:
             raise NotFound(f"there is no tenant {name}")
         return row
 
     def find_person(self, tenant_id: str | None, person_id: str) -> Row[Any]:
-        """Someone of a tenant, or of the platform for None; NotFound also for someone of another tenant."""
+        """Return the row of a person of a tenant, or of the platform if `tenant_id` is None.
+
+        Raise NotFound, also for a person of another tenant.
+        """
         row = self.one(
             select(people).where(
                 people.c.id == person_id,
@@ -142,18 +148,18 @@ class DirectoryTransaction:
         )
         if row is None:
             listing = "developers.list" if tenant_id is None else "members.list"
-            raise NotFound(f"there is no person {person_id} here: {listing} shows those there are")
+            raise NotFound(f"there is no person {person_id} here: {listing} lists the people")
         return row
 
 
 class ChangeSet:
-    """What a transaction changed, for those who have to know once it is on disk."""
+    """What a transaction changed. Subscribers receive it once the transaction is on disk."""
 
     def __init__(self) -> None:
         self.tenants: set[str] = set()
         """Ids of tenants whose records changed."""
         self.people: set[str] = set()
-        """Ids of people whose tokens say something new."""
+        """Ids of people whose tokens changed."""
         self.revoked: list[bytes] = []
         self.grants: set[str] = set()
         self.ended: list[str] = []
@@ -161,7 +167,7 @@ class ChangeSet:
         """Ids of tenants whose profiles changed."""
 
     def to_message(self, transaction: DirectoryTransaction) -> DirectoryChanged:
-        """All of it, as it is in the file now."""
+        """Return the changes with the content that the file has now."""
         return DirectoryChanged(
             tenants=records(transaction, tenants.c.id.in_(self.tenants)) if self.tenants else (),
             tokens=valid_tokens(transaction, tokens.c.person_id.in_(self.people))
@@ -174,7 +180,7 @@ class ChangeSet:
 
 
 def snapshot(transaction: DirectoryTransaction) -> DirectoryChanged:
-    """All tenants, tokens that are good, and grants that hold."""
+    """Return all tenants, all valid tokens and all live grants."""
     return DirectoryChanged(
         records(transaction),
         valid_tokens(transaction),
@@ -184,20 +190,20 @@ def snapshot(transaction: DirectoryTransaction) -> DirectoryChanged:
 
 
 def records(transaction: DirectoryTransaction, *which: Any) -> tuple[TenantRecord, ...]:
-    """Tenants as others know them."""
+    """Return tenants as the other actors see them."""
     found = transaction.all(select(tenants.c.name, tenants.c.id, tenants.c.status).where(*which))
     return tuple(TenantRecord(row.name, row.id, row.status) for row in found)
 
 
 def count_active(transaction: DirectoryTransaction) -> int:
-    """How many tenants can call, as far as it matters whether they are several."""
+    """Return the number of active tenants, at most SEVERAL: callers ask only if there are several."""
     return len(
         transaction.all(select(tenants.c.id).where(tenants.c.status == ACTIVE).limit(SEVERAL))
     )
 
 
 def valid_tokens(transaction: DirectoryTransaction, *which: Any) -> tuple[Token, ...]:
-    """Tokens that are not revoked, each with the one it stands for."""
+    """Return tokens that are not revoked, each with its principal."""
     query = (
         select(tokens, people.c.role, people.c.areas, tenants.c.name.label("tenant"))
         .join(people, people.c.id == tokens.c.person_id)
@@ -220,7 +226,7 @@ def _principal(row: Row[Any]) -> Principal:
 
 
 def live_grants(transaction: DirectoryTransaction, *which: Any) -> tuple[Grant, ...]:
-    """Grants that nobody and nothing has ended."""
+    """Return grants that have not ended."""
     query = (
         select(grants, tenants.c.name.label("tenant"))
         .join(tenants, tenants.c.id == grants.c.tenant_id)
@@ -232,7 +238,7 @@ def live_grants(transaction: DirectoryTransaction, *which: Any) -> tuple[Grant, 
 
 
 def profiles(transaction: DirectoryTransaction, *only: str) -> Iterator[tuple[str, Profile]]:
-    """By tenants' ids: of all who have one, or of these."""
+    """Yield tenant ids with their profiles: of these tenants, or of all tenants that have a profile."""
     inactive = select(tenants.c.id).where(tenants.c.status != ACTIVE)
     silent = {row.id for row in transaction.all(inactive)}
     asked = set(only) or silent.union(
@@ -255,7 +261,7 @@ def profiles(transaction: DirectoryTransaction, *only: str) -> Iterator[tuple[st
 
 
 def config_of(transaction: DirectoryTransaction, tenant_id: str) -> Config:
-    """The newest, frozen."""
+    """Return the newest config of a tenant, frozen."""
     row = transaction.one(
         select(configs)
         .where(configs.c.tenant_id == tenant_id)
@@ -269,7 +275,7 @@ def config_of(transaction: DirectoryTransaction, tenant_id: str) -> Config:
 
 
 def limits_of(transaction: DirectoryTransaction, tenant_id: str) -> TenantLimits:
-    """What is set."""
+    """Return the limits that are set for a tenant."""
     row = transaction.one(select(limits.c.content).where(limits.c.tenant_id == tenant_id))
     return TenantLimits() if row is None else TenantLimits(**json.loads(row.content))
 
@@ -284,7 +290,7 @@ def _subscriptions_of(
 
 
 def tested_functions(transaction: DirectoryTransaction, tenant_id: str) -> frozenset[str]:
-    """The functions that a tenant is a tester of."""
+    """Return the names of the functions that a tenant tests."""
     found = transaction.all(select(testers.c.function).where(testers.c.tenant_id == tenant_id))
     return frozenset(row.function for row in found)
 
@@ -303,7 +309,7 @@ def _connector_settings_of(
 
 
 def page(rows: Iterable[tuple[str, Result]], limit: int) -> tuple[list[Result], str | None]:
-    """At most `limit` results by their keys, and the last key where there is more."""
+    """Return at most `limit` results, and the key of the last one if more follow."""
     found: list[Result] = []
     last: str | None = None
     size = 0
@@ -317,12 +323,12 @@ def page(rows: Iterable[tuple[str, Result]], limit: int) -> tuple[list[Result], 
 
 
 def new_id(kind: str) -> str:
-    """`p_`, `t_` or `g_` and 16 random hexadecimal digits."""
+    """Return `p_`, `t_` or `g_` and 16 random hexadecimal digits."""
     return f"{kind}_{secrets.token_hex(8)}"
 
 
 def actor_label(by: Principal) -> str:
-    """Whom the history names: the person, or console where it was nobody's token."""
+    """Return the name of the principal in the history: the person's id, or the role if there is no person."""
     return by.person or by.role
 
 

@@ -1,6 +1,6 @@
-"""What the Directory is asked and ordered, each in one transaction on directory.db.
+"""directory.db as a file: it is created, migrated to head and opened here.
 
-directory.db as a file: made, brought to head, opened.
+Each query and each command of the Directory runs in one transaction.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ DAMAGED = "it is damaged; restore it from a backup"
 
 ADVICE = {
     sqlite3.SQLITE_NOTADB: "it is not an SQLite database; restore it from a backup",
-    sqlite3.SQLITE_READONLY: "it cannot be written; look at the rights of the file and its directory",
+    sqlite3.SQLITE_READONLY: "it cannot be written; check the permissions of the file and of its directory",
 }
 
 LEFTOVERS = (
@@ -55,7 +55,7 @@ LEFTOVERS = (
     ("backups", "*.db", "databases"),
     ("audit", "*.jsonl", "volumes"),
 )
-"""What there is below the data directory only after a directory.db."""
+"""Files below the data directory that exist only after a directory.db did: folder, pattern, noun."""
 
 SETTINGS = (
     "PRAGMA journal_mode=WAL",
@@ -68,10 +68,10 @@ SETTINGS = (
 
 
 def prepare_directory(path: Path) -> None:
-    """Make the file for the server's user alone, and bring its tables to head; DatabaseProblem.
+    """Create the file, readable by the server's user alone, and migrate its tables to head.
 
-    It is made where nothing beside it says that there was one. By the wiring, before any actor runs:
-    Alembic keeps its context in module globals.
+    Raise DatabaseProblem. The file is created only if nothing in the data directory shows that one existed.
+    Called by the assembly before any actor runs, because Alembic keeps its context in module globals.
     """
     try:
         if not path.exists() or not path.stat().st_size:
@@ -85,7 +85,7 @@ def prepare_directory(path: Path) -> None:
 
 
 def _require_new(path: Path) -> None:
-    """An empty directory in place of one that was lost would refuse every token, and take on new tenants."""
+    """Raise if a directory.db was lost: an empty one would refuse every token and accept new tenants."""
     data = path.parent
     traces = [
         f"{place}/ has {count} {what}"
@@ -95,12 +95,12 @@ def _require_new(path: Path) -> None:
     if traces:
         raise DatabaseProblem(
             f"{' and '.join(traces)}, and {path}, which lists the tenants, is missing or empty: restore it "
-            f"from a backup; to begin anew, move {data} elsewhere"
+            f"from a backup; to start with no tenants, move {data} elsewhere"
         )
 
 
 def _require_undamaged(path: Path, connection: Connection) -> None:
-    """All of it is looked through: damage that a question meets later would stop the server then."""
+    """Check the whole file: damage found later, by a query, would stop the server then."""
     if connection.exec_driver_sql("SELECT 1 FROM sqlite_schema").first() is None:
         _require_new(path)
     found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
@@ -128,39 +128,39 @@ def _advice(error: Exception) -> str:
     if isinstance(error, CommandError):  # a revision that no migration here makes
         return "it was used by newer code; run that, or restore an older backup"
     if is_passing(error):
-        return "the disk is full, away or failing; it is used again when that is over"
+        return "the disk is full, missing or failing; the server uses the file again once the disk works"
     if isinstance(error, OSError):
-        return "look at the rights and the kind of the file, and of its directory"
+        return "check the permissions and the type of the file and of its directory"
     return ADVICE.get(result_code(error), DAMAGED)
 
 
 def has_encrypted_settings(path: Path) -> bool:
-    """Whether anything in the file is encrypted; by the wiring, after prepare_directory."""
+    """Return whether the file holds encrypted settings. Called by the assembly after prepare_directory."""
     query = select(connector_settings.c.revision).where(connector_settings.c.settings.is_not(None))
     with open_directory(path) as connection, connection.begin():
         return connection.execute(query.limit(1)).first() is not None
 
 
 def open_directory(path: Path, *, mode: str = "rwc") -> Connection:
-    """The one connection to directory.db, settled; every use is in a `with connection.begin()`.
+    """Open the one connection to directory.db, with all commits in the synced file.
 
-    With mode `rw` it is not made where it is missing. OSError, sqlite3.Error or SQLAlchemyError where it
-    cannot be opened or settled.
+    Every use is in a `with connection.begin()`. With mode `rw` a missing file is not created. Raise OSError,
+    sqlite3.Error or SQLAlchemyError if the file cannot be opened or synced.
     """
     engine = create_engine(
         "sqlite://", creator=lambda: _connect(path, mode), poolclass=NullPool, hide_parameters=True
     )
-    # The driver left to itself begins with the first change, and not for DDL at all.
+    # By default the driver begins a transaction with the first write, and none for DDL.
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     return engine.connect()
 
 
 def make_durable(connection: Connection, path: Path) -> None:
-    """Put all that was committed into the file, synced: what is read from then on is on disk.
+    """Move all commits into the file and sync it: whatever is read afterwards is on disk.
 
-    A commit whose sync failed, here or in a process that was killed, may show in the -wal as long as the
-    kernel remembers it, and no later sync of the -wal says anything about it. OSError or sqlite3.Error where
-    it cannot be done; between two transactions.
+    A commit whose sync failed, in this process or in one that was killed, may be visible in the -wal while
+    the kernel caches it, and no later sync of the -wal reports it. Call between two transactions. Raise
+    OSError or sqlite3.Error.
     """
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
@@ -175,7 +175,7 @@ def _make_durable(driver: sqlite3.Connection, path: Path) -> None:
 
 
 def wal_of(path: Path) -> Path:
-    """The -wal beside the file."""
+    """Return the path of the database's -wal file."""
     return path.with_name(f"{path.name}-wal")
 
 
@@ -212,7 +212,7 @@ QUERIES: Mapping[type, Callable[[DirectoryTransaction, Any], Result]] = MappingP
         **grants.QUERIES,
     }
 )
-"""What answers each question."""
+"""The function that answers each query."""
 
 COMMANDS: Mapping[type, Callable[[DirectoryTransaction, Any, Principal], Result]] = (
     MappingProxyType(
@@ -230,11 +230,11 @@ COMMANDS: Mapping[type, Callable[[DirectoryTransaction, Any, Principal], Result]
         }
     )
 )
-"""What carries out each command."""
+"""The function that executes each command."""
 
 
 class DirectoryStore:
-    """directory.db, open; for one actor, or for whoever holds the data directory."""
+    """directory.db, open; for one actor, or for a process that has claimed the data directory."""
 
     def __init__(
         self,
@@ -247,7 +247,7 @@ class DirectoryStore:
         keyring: Keyring | None = None,
         age: Callable[[], float] | None = None,
     ) -> None:
-        """Without a keyring, what is encrypted stays as it is. OSError, SQLAlchemyError or sqlite3.Error."""
+        """Open the file. Without a keyring encrypted settings stay encrypted. Raise any of ERRORS."""
         self._path = path
         self._connection = open_directory(path, mode="rw")
         self._names = Names(path, wal_of(path))
@@ -259,7 +259,7 @@ class DirectoryStore:
         self._keyring = keyring or Keyring()
 
     def ask(self, query: Any) -> Result:
-        """Answer a question."""
+        """Answer a query."""
         return self.read(lambda transaction: QUERIES[type(query)](transaction, query))
 
     def execute(self, message: Execute) -> tuple[CommandDone, DirectoryTransaction]:
@@ -269,15 +269,15 @@ class DirectoryStore:
         return self.run(lambda transaction: (_execute(transaction, message), transaction))
 
     def read(self, what: Callable[[DirectoryTransaction], T]) -> T:
-        """Whatever is read, in one transaction."""
+        """Call `what` in a transaction that only reads, and return its result."""
         with self._connection.begin():
             return what(self._begin())
 
     def run(self, what: Callable[[DirectoryTransaction], T]) -> T:
-        """Whatever is done, in one transaction, synced; taken back where it raises.
+        """Call `what` in one synced transaction, and return its result. A raise rolls it back.
 
-        Unavailable where the file is not in its place any more. After an error of the disk it is not known
-        whether it is there: `settle` comes before anything else is done.
+        Raise Unavailable if the file was removed or replaced. After a disk error the outcome is unknown: call
+        `make_durable` before anything else.
         """
         with self._connection.begin():
             result = what(self._begin())
@@ -285,7 +285,7 @@ class DirectoryStore:
             return result
 
     def make_durable(self) -> None:
-        """Have on disk what was committed before; OSError or sqlite3.Error where that fails."""
+        """Sync earlier commits to disk. Raise OSError or sqlite3.Error if that fails."""
         make_durable(self._connection, self._path)
 
     def _require_in_place(self) -> None:
@@ -293,7 +293,7 @@ class DirectoryStore:
         if lost is not None:
             raise Unavailable(
                 f"{lost} was removed or replaced while the server was running, so nothing was done: put that "
-                "file back, or start the server again, which goes on from what is there"
+                "file back, or restart the server, which continues with the files that are there"
             )
 
     def _begin(self) -> DirectoryTransaction:

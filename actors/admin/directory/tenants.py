@@ -1,8 +1,8 @@
-"""Tenants: made, suspended, resumed, deleted after a grace.
+"""Tenants: create, suspend, resume, delete after a grace period.
 
-Tenants on their way out: their files closed for good, then archived, then forgotten.
+Deletion has steps: the tenant's file is closed for good, then archived, then the tenant's rows are removed.
 
-Nothing here is kept: what a restart interrupts is begun again by the next sweep, from what the file says.
+The steps keep no state of their own: the next sweep restarts from the file what a restart has interrupted.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ FIRST_LABEL = "made with the tenant"
 
 
 def list_tenants(transaction: DirectoryTransaction, query: ListTenants) -> Result:
-    """By name."""
+    """List one page of tenants, by name."""
     found = transaction.all(
         select(tenants)
         .where(
@@ -74,7 +74,7 @@ def list_tenants(transaction: DirectoryTransaction, query: ListTenants) -> Resul
 
 
 def show(transaction: DirectoryTransaction, query: ShowTenant) -> Result:
-    """With what it has."""
+    """Show a tenant with the numbers of its people, tokens and subscriptions."""
     row = transaction.find_tenant(query.tenant)
     alive = people_table.c.removed_at.is_(None)
     now = transaction.now
@@ -92,17 +92,17 @@ def show(transaction: DirectoryTransaction, query: ShowTenant) -> Result:
 
 
 def create(transaction: DirectoryTransaction, command: CreateTenant, by: Principal) -> Result:
-    """The file comes last, when nothing else can be refused, and before the commit.
+    """Create a tenant. Its file comes last, when nothing else can be refused, and before the commit.
 
-    Where that fails, it leaves a file that nobody names. It is not removed: a commit that reports failure may
-    be on disk all the same, and then that file is a tenant's.
+    If the commit fails, a file without a tenant remains. It is not removed: a commit that reports failure may
+    be on disk all the same, and then the file belongs to a tenant.
     """
     if not TENANT_NAME.match(command.name):
         raise InvalidArgument(
-            f"{command.name!r} is no tenant name: use 1-63 of a-z, 0-9 and -, not beginning with -"
+            f"{command.name!r} is not a tenant name: use 1-63 of a-z, 0-9 and -, not starting with -"
         )
     if transaction.one(select(tenants.c.id).where(tenants.c.name == command.name)) is not None:
-        raise AlreadyExists(f"tenant {command.name} is there already")
+        raise AlreadyExists(f"tenant {command.name} exists already")
     tenant_id = secrets.token_hex(16)
     transaction.run(
         insert(tenants).values(
@@ -122,7 +122,7 @@ def create(transaction: DirectoryTransaction, command: CreateTenant, by: Princip
 
 
 def suspend(transaction: DirectoryTransaction, command: SuspendTenant, _: Principal) -> Result:
-    """Only an active one can be."""
+    """Suspend an active tenant."""
     row = transaction.find_mutable_tenant(command.tenant)
     if row.status != ACTIVE:
         raise FailedPrecondition(f"tenant {row.name} is {row.status} already")
@@ -130,26 +130,29 @@ def suspend(transaction: DirectoryTransaction, command: SuspendTenant, _: Princi
 
 
 def resume(transaction: DirectoryTransaction, command: ResumeTenant, _: Principal) -> Result:
-    """Calls a deletion off until its grace is over; the tenant is active then, whatever it was before."""
+    """Activate a tenant. It cancels a deletion whose grace period is not over."""
     row = transaction.find_mutable_tenant(command.tenant, even_deleting=True)
     if row.status == ACTIVE:
         raise FailedPrecondition(f"tenant {row.name} is active")
     if row.retired_at is not None or (
         row.status == DELETING and row.delete_after <= transaction.age
     ):
-        raise FailedPrecondition(f"tenant {row.name} is being deleted: its grace is over")
+        raise FailedPrecondition(f"tenant {row.name} is being deleted: its grace period is over")
     return _set(transaction, row, status=ACTIVE, reason=None, delete_after=None)
 
 
 def delete_tenant(transaction: DirectoryTransaction, command: DeleteTenant, _: Principal) -> Result:
-    """Served no more from now on; gone when the grace is over."""
+    """Stop serving a tenant now, and delete it when the grace period is over."""
     row = transaction.find_mutable_tenant(command.tenant)
     after = transaction.age + command.grace_days * DAY
     return _set(transaction, row, status=DELETING, reason=command.reason, delete_after=after)
 
 
 def mark_due(transaction: DirectoryTransaction) -> list[TenantRecord]:
-    """Tenants whose grace is over: marked, so that it stays over whatever the machine's clock says later."""
+    """Mark the tenants whose grace period is over, and return them.
+
+    The mark keeps the period over even if the machine's clock is set back later.
+    """
     over = (tenants.c.status == DELETING) & (tenants.c.delete_after <= transaction.age)
     transaction.run(
         update(tenants)
@@ -161,7 +164,7 @@ def mark_due(transaction: DirectoryTransaction) -> list[TenantRecord]:
 
 
 def purge(transaction: DirectoryTransaction, tenant: TenantRecord) -> DirectoryChanged:
-    """Remove everything that is known of it; what others have to be told."""
+    """Remove every row of a tenant, and return the change to publish."""
     digests = transaction.all(
         select(tokens_table.c.digest).where(
             tokens_table.c.tenant_id == tenant.id, tokens_table.c.revoked_at.is_(None)
@@ -181,7 +184,7 @@ def purge(transaction: DirectoryTransaction, tenant: TenantRecord) -> DirectoryC
 
 
 def tenant_map(row: Row[Any]) -> Result:
-    """As `[shapes.tenant]` says."""
+    """Return a tenant in the form of `[shapes.tenant]`."""
     return {
         "name": row.name,
         "id": row.id,
@@ -217,18 +220,18 @@ COMMANDS: Mapping[type, Any] = MappingProxyType(
 log = structlog.get_logger()
 
 StartArchive = Callable[[str], ReplyFuture]
-"""Begin the last backup of the tenant of this id, after which its file goes; the answer is its Path."""
+"""Starts the last backup of the tenant with this id, then removes its file; the answer is the backup."""
 
 
 class Archived(NamedTuple):
-    """To the Directory: what came of a tenant's last backup is there."""
+    """Sent to the Directory when a tenant's last backup has ended."""
 
     tenant: TenantRecord
     backup: ReplyFuture
 
 
 class TenantDeletions:
-    """Those under way, for one incarnation of the Directory: it alone begins and ends them."""
+    """Tenant deletions in progress. One incarnation of the Directory starts and ends them."""
 
     def __init__(self, mailbox: Mailbox, supervisor: Mailbox, archive: StartArchive) -> None:
         self._mailbox = mailbox
@@ -237,28 +240,33 @@ class TenantDeletions:
         self._in_progress: set[str] = set()
 
     def begin(self, tenants: Iterable[TenantRecord]) -> None:
-        """Have their files closed; each is answered by Retired. Not twice while one is under way."""
+        """Ask the supervisor to close the tenants' files; each answer is Retired.
+
+        Deletions in progress are not started again.
+        """
         for tenant in tenants:
             if tenant.id not in self._in_progress:
                 self._in_progress.add(tenant.id)
                 self._supervisor.tell(Retire(tenant, self._mailbox))
 
     def archive(self, tenant: TenantRecord) -> None:
-        """Its file is closed: have it archived, which may take long. Archived says when that has ended."""
+        """Start the archive of a tenant whose file is closed. It may take long; Archived reports its end."""
         if tenant.id not in self._in_progress:
-            return  # begun by an incarnation before: the next sweep begins it again
+            return  # started by an earlier incarnation: the next sweep starts it again
         answer = self._archive(tenant.id)
         answer.add_callback(lambda: self._mailbox.tell(Archived(tenant, answer)))
 
     def end(self, message: Archived) -> Path | None:
-        """The backup; None where it failed (the next sweep tries again), and where it was heard before."""
+        """Return the backup. None if it failed (the next sweep tries again) or was reported before."""
         tenant = message.tenant
         if tenant.id not in self._in_progress:
             return None
         self._in_progress.discard(tenant.id)
         try:
             backup: Path = message.backup.get(timeout=0)
-        except Exception as error:  # no disk, say: the tenant stays until there is
-            log.error("a deleted tenant was not archived", tenant=tenant.name, exc_info=error)
+        except (
+            Exception
+        ) as error:  # a full disk, for example: the tenant stays until a sweep succeeds
+            log.error("tenant archive failed", tenant=tenant.name, exc_info=error)
             return None
         return backup

@@ -238,7 +238,7 @@ def test_a_commit_that_fails_is_unknown_to_its_caller_and_known_to_nobody_wrongl
     disk.append(fate)
     revoked = m.RevokeToken("acme", joan.id)
     with pytest.raises(
-        Unavailable, match=r"disk I/O error.*send it again with the same id"
+        Unavailable, match=r"disk I/O error.*send the request again with the same id"
     ) as told:
         shaky.done(revoked, CONSOLE, receipt())
     assert told.value.refusal.retry_after_ms
@@ -365,7 +365,7 @@ def test_a_tenant_whose_file_finds_no_room_is_not_made(
         trouble.sqlite_errorcode = sqlite3.SQLITE_FULL
     directory.trouble = trouble
     refusal = directory.refusal(m.CreateTenant("acme", "Ada", None, token=False))
-    assert "database cannot be made" in str(refusal)
+    assert "database cannot be created" in str(refusal)
     assert refusal.refusal.code == "unavailable"
     assert refusal.refusal.retry_after_ms
     directory.trouble = None

@@ -396,7 +396,7 @@ OTHERS: list[tuple[str, Callable[[str, str], Any]]] = [
     ("params.reason", lambda text, ada: GrantSuper("acme", ada, 60, text)),
 ]
 
-HOSTILE_COMMANDS = [
+HOSTILE_TEXTS = [
     "a\x1b[2Jb",
     "a\nb",
     "ab\n",
@@ -416,11 +416,11 @@ def test_each_text_of_a_command_is_looked_at(
     """The refusal names the field as the request has it, never its text; nothing is done."""
     ada = directory.tenant().person
     before = directory.ask(ListMembers("acme", "", 50))
-    for text in HOSTILE_COMMANDS:
+    for text in HOSTILE_TEXTS:
         error = directory.refusal(command(text, ada))
         assert isinstance(error, InvalidArgument)
         assert [each.field for each in error.refusal.details] == [field]
-        assert str(error).startswith(f"{field} holds a c")
+        assert str(error).startswith(f"{field} contains a c")
         assert text not in str(error)
     assert directory.ask(ListMembers("acme", "", 50)) == before
 

@@ -85,7 +85,7 @@ def restart(directory: DirectoryHarness, *keys: bytes) -> list[Any]:
     directory.keyring = Keyring(keys)
     with structlog.testing.capture_logs() as logged:
         directory.restart()
-    return [each for each in logged if "connectors" in each["event"]]
+    return [each for each in logged if "connector settings" in each["event"]]
 
 
 # ---------------------------------------------------------------- setting and showing

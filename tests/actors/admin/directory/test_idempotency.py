@@ -215,7 +215,7 @@ def test_a_long_answer_is_not_kept(directory: DirectoryHarness) -> None:
     scope = frozenset(f"{number:03}".ljust(128, "x") for number in range(200))
     wide = directory.with_token("acme", ada.person, scope=scope)
     directory.execute(RevokeToken("acme", wide.id), receipt=receipt())
-    with pytest.raises(AlreadyExists, match="was done when it first came"):
+    with pytest.raises(AlreadyExists, match="was already executed"):
         directory.execute(RevokeToken("acme", wide.id), receipt=receipt())
     assert all(len(str(row)) < 500 for row in receipts_of(directory))
 

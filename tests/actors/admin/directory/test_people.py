@@ -399,8 +399,8 @@ def test_a_tenant_has_ten_thousand_people_at_most(directory: DirectoryHarness) -
 def test_who_is_not_there_is_to_be_looked_for_in_the_list(directory: DirectoryHarness) -> None:
     """A tenant's people in one, the platform's in the other."""
     directory.tenant()
-    assert "members.list shows" in str(directory.refusal(RemoveMember("acme", NOBODY)))
-    assert "developers.list shows" in str(directory.refusal(RemoveDeveloper(NOBODY)))
+    assert "members.list lists" in str(directory.refusal(RemoveMember("acme", NOBODY)))
+    assert "developers.list lists" in str(directory.refusal(RemoveDeveloper(NOBODY)))
 
 
 def test_hostile_text_is_only_text(directory: DirectoryHarness) -> None:

@@ -145,7 +145,7 @@ def spoil(path: Path) -> None:
     [
         (overwrite, "not an SQLite database; restore it from a backup"),
         (spoil, "it is damaged; restore it from a backup"),
-        (replace, "look at the rights and the kind of the file"),
+        (replace, "check the permissions and the type of the file"),
         (advance, "used by newer code; run that, or restore an older backup"),
     ],
 )
@@ -164,6 +164,8 @@ def test_a_file_that_another_process_holds_may_be_used_later(path: Path) -> None
     with closing(sqlite3.connect(path)) as other:
         other.execute("PRAGMA locking_mode=EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(DatabaseProblem, match="used again when that is over") as refusal:
+        with pytest.raises(
+            DatabaseProblem, match="uses the file again once the disk works"
+        ) as refusal:
             prepare_directory(path)
     assert is_passing(refusal.value)

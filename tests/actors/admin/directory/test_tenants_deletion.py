@@ -190,7 +190,7 @@ def test_once_the_grace_is_over_nothing_calls_it_off(
         directory.restart()
     error = directory.refusal(ResumeTenant("acme"))
     assert isinstance(error, FailedPrecondition)
-    assert "grace is over" in str(error)
+    assert "grace period is over" in str(error)
     assert isinstance(directory.refusal(AddMember("acme", "x", None)), FailedPrecondition)
 
 
