@@ -521,7 +521,7 @@ def test_what_works_on_the_index_is_tried_on_a_server() -> None:
         "test_delivery.py",
         "test_connectors.py",
     )
-    tests = "".join((Path(__file__).parents[3] / each).read_text() for each in rooms)
+    tests = "".join((Path(__file__).parents[3] / "end_to_end" / each).read_text() for each in rooms)
     assert [name for name in ON_A_SERVER if f'"{name}"' not in tests] == []
 
 
