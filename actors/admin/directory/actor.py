@@ -215,8 +215,8 @@ class Directory(Actor):
             if self._is_unreadable():
                 self._close()
         return Unavailable(
-            f"directory.db could not be used ({error_text(error)}), so it is not known whether this was done: "
-            "check its disk, and send the request again with the same id",
+            f"directory.db could not be used ({error_text(error)}), so it is not known whether this was "
+            "done: check its disk, and send the request again with the same id",
             retry_after_ms=RETRY_MS,
         )
 
