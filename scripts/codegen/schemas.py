@@ -1,6 +1,6 @@
 """Writes the schemas of requests and replies of the message API, around those of params and results.
 
-JSON Schema 2020-12 converted in draft-07, which is what AsyncAPI 3 reads without a plug-in.
+JSON Schema 2020-12 converted to draft-07, which is what AsyncAPI 3 reads without a plug-in.
 
 What draft-07 cannot say is left out, so that a value which fits the index fits here too: `minContains`
 above 1 and `maxContains`. The exact schemas are in schemas.json.
