@@ -1,4 +1,4 @@
-"""Files that hold secrets: for the server's user alone from the first byte on."""
+"""Files that hold secrets: private to the server's user from the first byte on."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class RunningCalls:
     # Calls, in the turn that makes them
 
     def begin(self, call: RecordedCall) -> int:
-        """Its place in the file; NO_ROOM where more run than there was to be."""
+        """Store a call; return its slot in the file, or NO_SLOT if all are taken."""
         self._by_thread[get_ident()] = call
         try:
             at = self._free.pop()
