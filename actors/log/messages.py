@@ -1,4 +1,4 @@
-"""What is told to the AdminLog, and what is asked of it and its reader."""
+"""Messages to the logs and their readers, and to Stats."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from actors.messages import TenantRecord
 ACTION = "action"
 """One administrative action, allowed or refused, after the fact."""
 INTENT = "intent"
-"""What a super admin is about to do, written ahead; its outcome follows."""
+"""An action that a super admin is about to do, written ahead; its outcome follows."""
 OUTCOME = "outcome"
-"""What came of an intent with the same trace id."""
+"""The outcome of an intent with the same trace id."""
 ATTEMPTS = "attempts"
 """Tries to reach administration through the data channel, counted for some seconds."""
 MOVE = "move"
@@ -40,7 +40,7 @@ class AuditEntry(NamedTuple):
     outcome: str | None = None
     """`ok`, or a code of docs/message-api.md; None for an intent."""
     message: str | None = None
-    """Why, where it was refused; how many, for attempts."""
+    """The reason of a refusal; the number of attempts."""
     request_id: str | None = None
     trace_id: str | None = None
 
@@ -53,25 +53,25 @@ FROM_TENANT = "tenant"
 FROM_ROUTER = "router"
 """The Router, for a tenant that never saw the message."""
 FROM_SUPERVISOR = "supervisor"
-"""Whoever answers in the place of a tenant that cannot be served."""
+"""The stand-in that answers for a tenant that cannot be served."""
 
 
 class Line(NamedTuple):
     """One message that a tenant, or the Router for it, has answered: what the tenant's log says of it."""
 
     at: float
-    """When it was answered, in seconds since the epoch."""
+    """Time of the answer, in seconds since the epoch."""
     source: str
     """FROM_TENANT, FROM_ROUTER or FROM_SUPERVISOR."""
     action: str
     version: int | None
-    """None, as the next two, where no version was chosen."""
+    """None, like the next two, if no version was selected."""
     state: str | None
     reason: str | None
     params: Mapping[str, Any]
-    """As they came: redacted by whoever writes them down, and by nobody else."""
+    """As received: the log redacts them when it writes the line."""
     schema: Mapping[str, Any] | None
-    """Of the params, as JSON Schema; None where there is no such action."""
+    """JSON Schema of the params; None if the action does not exist."""
     caller: str
     """The token's id; empty for a caller without a token."""
     person: str
@@ -79,7 +79,7 @@ class Line(NamedTuple):
     outcome: str
     """`ok`, or a code of docs/message-api.md."""
     message: str | None
-    """Why, where it was refused; for developers, never for end users."""
+    """The reason of a refusal; for developers, never for end users."""
     replayed: bool
     request_id: str
     trace_id: str
@@ -89,33 +89,33 @@ class Line(NamedTuple):
     """From beginning to the packed reply; the commit, which many share, is not in it."""
     reply_bytes: int
     traceparent: str | None = None
-    """As the request had it: what its span is a part of; None where it had none."""
+    """The request's traceparent, the parent of its span; None if it has none."""
 
 
 class TurnLines(NamedTuple):
-    """Tell the TenantLog: all that one turn of a tenant has answered; once, after its commit."""
+    """To the TenantLog: all lines of one turn of a tenant; sent once, after its commit."""
 
     tenant: TenantRecord
     lines: tuple[Line, ...]
 
 
 class LostLines(NamedTuple):
-    """Tell the TenantLog: lines that found no room in its mailbox, and are lost."""
+    """To the TenantLog: lines that were dropped because its mailbox was full."""
 
     tenant: TenantRecord
     lines: int
     """How many."""
     first: float
-    """When the first of them was answered, in seconds since the epoch; then the last."""
+    """Time of the first dropped line, in seconds since the epoch; `last` is that of the last."""
     last: float
 
 
 class Write(NamedTuple):
-    """From the Clock to the TenantLog, which turns do not wake: write what they have told."""
+    """From the Clock to the TenantLog: write the lines of turns that did not wake it."""
 
 
 class ErrorEvent(NamedTuple):
-    """Tell the ErrorLog: one event of the program's own log, at level warning or above."""
+    """To the ErrorLog: one event of the program's own log, at level warning or above."""
 
     record: Mapping[str, Any]
     """JSON values only: at (seconds since the epoch), level, event, source, and where known tenant, trace_id,
@@ -133,7 +133,7 @@ AUDIT = "audit"
 
 
 class SearchLogs(NamedTuple):
-    """Ask the LogReader: a page of lines of one log, the newest first.
+    """To the LogReader, asked: return a page of lines of one log, the newest first.
 
     {"lines": [...], "next": cursor or None, "newest": cursor}. `next` is where to go on, as `before` or as
     `after`; None where all there is has been looked at. `newest` is behind the newest line that was looked
@@ -163,17 +163,17 @@ class SearchLogs(NamedTuple):
     tenant: str | None = None
     """The tenant's name, by which errors know it; with a tenant_id."""
     only: tuple[str, ...] | None = None
-    """The members that the asker may see: others are neither shown nor looked through for the text."""
+    """Members that the caller may see: others are neither returned nor searched for the text."""
     omit: str | None = None
     """No lines of this action."""
 
 
 class ReleaseFollowers(NamedTuple):
-    """Tell the LogReader when the server stops: nobody waits for new lines any longer, from now on."""
+    """To the LogReader when the server stops: answer every search that waits for new lines."""
 
 
 class Count(NamedTuple):
-    """Tell Stats: so often, something that no tenant's turn tells."""
+    """To Stats: count an event that no line of a tenant holds."""
 
     name: str
     """Such as `router.unauthenticated`, `log.lost`."""

@@ -1,7 +1,7 @@
 """The AdminLog: the one actor that writes the admin log.
 
-Whoever asks for a record to be written hears whether it is on disk, and goes by that. Whoever only tells
-relies on the log: what cannot be written is kept, and written before the next record.
+An asked Append is answered once the record is on disk, or fails. A told Append relies on the log: an entry
+that cannot be written is kept, and written before the next record.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from actors.runtime.mailbox import Mailbox
 log = structlog.get_logger()
 
 MAX_PENDING = 1000
-"""Entries that were told and wait for the log to be writable; further ones are counted."""
+"""Entries kept until the log can be written; further ones are only counted."""
 
 
 class PendingEntry(NamedTuple):
-    """An entry that was told and is not written yet."""
+    """An entry that is not written yet."""
 
     entry: AuditEntry
     at: float
-    """When it was told, in seconds since the epoch."""
+    """Time of arrival, in seconds since the epoch."""
 
 
 class AdminLog(Actor):
@@ -46,18 +46,18 @@ class AdminLog(Actor):
         self._clock = clock
         self._pending: deque[PendingEntry] = deque()
         self._lost = 0
-        """Entries that were told and have found no place."""
+        """Number of entries that could not be kept."""
         self._is_asked = False
 
     def on_start(self) -> None:
-        """Open the log. Where that fails the server goes on: each record will try again."""
+        """Open the log. If that fails, the server continues: each record tries again."""
         try:
             self._files.open()
         except AuditProblem as problem:
             log.error("the audit log cannot be opened", error=str(problem))
 
     def on_stop(self) -> None:
-        """Write what is kept, if that is possible by now, and close."""
+        """Write the pending entries, if possible, and close."""
         try:
             self._write_pending()
         except AuditProblem as problem:
@@ -98,7 +98,7 @@ class AdminLog(Actor):
             raise
 
     def _record(self, entry: AuditEntry) -> None:
-        """Write what was told, or keep it."""
+        """Write the entry, or keep it."""
         self._add_pending(entry)
         try:
             self._write_pending()
@@ -112,7 +112,7 @@ class AdminLog(Actor):
             self._lost += 1
 
     def _write_pending(self) -> None:
-        """Write what is kept, in its order, and how much was not; AuditProblem where that stops."""
+        """Write the pending entries in order, then the number of lost ones; AuditProblem if that fails."""
         while self._pending:
             self._files.append(*self._pending[0])
             self._pending.popleft()

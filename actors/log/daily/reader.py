@@ -1,7 +1,7 @@
-"""The LogReader: searches the logs for others. It writes nothing, and needs nobody who does to be there.
+"""The LogReader searches the logs. It writes nothing, and does not need the actors that write them.
 
-A search goes step by step, in turns with the other searches. Who follows a log waits here: as long as there
-is nothing new, his search is begun again at every tick.
+A search runs in steps, in turns with the other searches. Followers of a log wait here: their search is
+repeated at every poll until there are new lines.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from actors.runtime.futures import resolve, resolve_with_error
 from actors.runtime.mailbox import Mailbox
 
 MAX_QUERIES = 128
-"""Searches that may be under way or wait for new lines."""
+"""Searches that may run or wait for new lines."""
 
 MAX_PER_TENANT = 8
 """How many of them may be of one tenant."""
 
 POLL_SECONDS = 0.25
-"""How often it is looked whether there are new lines."""
+"""Seconds between two polls for new lines."""
 
 RETRY_MS = 2000
-"""What a caller is told to wait where a search has no place, in milliseconds."""
+"""Milliseconds after which callers may retry when too many searches run."""
 
 NO_TENANT = "-"
 """In the place of a tenant's directory where none was named: there is none of that name."""
@@ -49,7 +49,7 @@ class Poll(NamedTuple):
 
 
 class RunningQuery(NamedTuple):
-    """A search, who waits for its page, and until when he can wait for a first line."""
+    """A search, its reply address, and the deadline for a first line."""
 
     ask: SearchLogs
     steps: Steps
@@ -94,7 +94,7 @@ class LogReader(Actor):
                 raise TypeError(f"the LogReader has no handler for {type(message).__name__}")
 
     def on_stop(self) -> None:
-        """Whoever waits for a page hears that there will be none."""
+        """Refuse every search that has not been answered."""
         for asked in (*self._running, *self._waiting):
             problem = Unavailable("the server stops: search again later", retry_after_ms=RETRY_MS)
             resolve_with_error(asked.reply_to, problem)
@@ -177,7 +177,7 @@ class LogReader(Actor):
             self._clock.tell(Once(POLL_SECONDS, self.mailbox, Poll()))
 
     def _poll(self) -> None:
-        """Search again for everybody who waits."""
+        """Repeat the search of every follower."""
         self._is_ticking = False
         is_idle = not self._running
         self._running.extend(self._waiting)
