@@ -1,4 +1,4 @@
-"""One attempt at a delivery, and what came of it."""
+"""One attempt at a delivery, and its outcome."""
 
 from __future__ import annotations
 
@@ -25,37 +25,37 @@ from transport.message import (
 log = structlog.get_logger()
 
 ATTEMPT_SECONDS: Final = 60.0
-"""What a connector has for one attempt, its own short retries included."""
+"""Seconds that a connector has for one attempt, its own short retries included."""
 
 GRACE_SECONDS: Final = 5.0
-"""And what its answer may take from there, before it counts as none."""
+"""Seconds after that deadline until a missing reply counts as a failure."""
 
 FIRST_BACKOFF: Final = 5.0
-"""Seconds after the first attempt that failed; each later wait is twice as long, up to the longest."""
+"""Seconds after the first failed attempt; each later backoff is twice as long, up to the maximum."""
 
 MAX_BACKOFF: Final = 6 * 3600.0
 """Seconds. A service that was away over night has its deliveries by noon."""
 
 MAX_ATTEMPTS: Final = 20
-"""Of which the last comes 47 hours after the first: a weekend's outage is survived, most of it."""
+"""The last attempt comes 47 hours after the first, which covers most of a weekend's outage."""
 
 MAX_NOTIFICATIONS: Final = 10
-"""How often an action is told an outcome that it could not take: over 43 minutes, a release's time."""
+"""Notifications of an action that cannot accept an outcome: 43 minutes, the time of a release."""
 
 JITTER: Final = 0.2
-"""Share by which a wait is longer or shorter, so that those that failed together do not come together."""
+"""Share by which a backoff is longer or shorter, so that deliveries that failed together are spread."""
 
 RETRYABLE: Final = frozenset({UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED})
 """Codes of refusals after which another attempt may succeed."""
 
 
 class DeliveryAttempt:
-    """A delivery that a connector works on; nobody waits for it after `deadline` and some grace."""
+    """A delivery that a connector works on. Its reply is awaited until `deadline` plus GRACE_SECONDS."""
 
     __slots__ = ("answer", "deadline", "operation", "row")
 
     def __init__(self, row: OutboxRow, operation: Operation | None) -> None:
-        """`operation` says what an answer looks like; None where the index does not have it any more."""
+        """`operation` has the schema of the result; None if the index does not have it any more."""
         self.row = row
         self.operation = operation
         self.answer = ReplyFuture()
@@ -64,11 +64,11 @@ class DeliveryAttempt:
 
     @property
     def given_up_at(self) -> float:
-        """time.monotonic() from which on no answer is one, too."""
+        """time.monotonic() in seconds from which on a missing reply counts as a failure."""
         return self.deadline + GRACE_SECONDS
 
     def give_up(self) -> None:
-        """No answer has come."""
+        """Fail the attempt, since no reply has come."""
         late = DeadlineExceeded(
             f"{self.row.operation} was not answered within {ATTEMPT_SECONDS:g} s"
         )
@@ -76,25 +76,25 @@ class DeliveryAttempt:
 
 
 class DeliveryOutcome(NamedTuple):
-    """What came of one attempt: a result, or why there is none."""
+    """The outcome of one attempt: a result or a refusal."""
 
     result: Mapping[str, Any] | None
     refusal: Refusal | None = None
 
     @property
     def is_retryable(self) -> bool:
-        """Whether another attempt may end otherwise."""
+        """Whether another attempt may succeed."""
         return self.refusal is not None and self.refusal.code in RETRYABLE
 
     def as_map(self) -> dict[str, Any]:
-        """As whoever is told of it gets it."""
+        """The outcome as the `then` action gets it."""
         if self.refusal is None:
             return {"ok": True, "result": self.result}
         return {"ok": False, "error": self.refusal.as_map()}
 
 
 def outcome_of(attempt: DeliveryAttempt) -> DeliveryOutcome:
-    """Of a flight that was answered. What a connector should not have done is a defect, and is logged."""
+    """Return the outcome of an attempt that has its reply. A connector's defect is logged."""
     try:
         result = attempt.answer.get(timeout=0)
         if attempt.operation is not None:
@@ -114,12 +114,15 @@ def outcome_of(attempt: DeliveryAttempt) -> DeliveryOutcome:
 
 
 def backoff(attempts: int, refusal: Refusal) -> float:
-    """Seconds until the next attempt, after so many that have failed; at least what the refusal asks for."""
+    """Return the seconds until the next attempt after this many failures.
+
+    At least the refusal's retry_after_ms.
+    """
     asked = (refusal.retry_after_ms or 0) / 1000
     usual = min(FIRST_BACKOFF * 2.0 ** (attempts - 1), MAX_BACKOFF)
     return min(max(usual, asked), MAX_BACKOFF) * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
 
 
 def error_text(refusal: Refusal) -> str:
-    """As it stands beside a delivery."""
+    """Return the text stored as a row's `last_error`."""
     return fit_text(f"{refusal.code}: {refusal.message}")

@@ -1,4 +1,4 @@
-"""What people ask about a tenant's outbox, and how they bring back what was given up."""
+"""Administration of a tenant's outbox: lists of deliveries, and retries of those that were given up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from actors.tenant.request.unit_of_work import UnitOfWork
 
 
 def list_deliveries(unit_of_work: UnitOfWork, message: ListDeliveries) -> list[dict[str, Any]]:
-    """One page of them."""
+    """Return one page of deliveries."""
     dead, connector, after, limit = message
     table = unit_of_work.database.outbox
     found = table.page(dead=dead, connector=connector, after=after, limit=limit)
@@ -24,7 +24,7 @@ def list_deliveries(unit_of_work: UnitOfWork, message: ListDeliveries) -> list[d
 
 
 def redeliver(unit_of_work: UnitOfWork, outbox: OutboxWriter, message: Redeliver) -> int:
-    """Bring dead ones back; how many. The marker is on disk before."""
+    """Retry dead deliveries; return how many. The flag is on disk before."""
     outbox.flag.set()
     table = unit_of_work.database.outbox
     try:
@@ -39,7 +39,7 @@ def redeliver(unit_of_work: UnitOfWork, outbox: OutboxWriter, message: Redeliver
 
 
 def delivery_map(row: OutboxRow) -> dict[str, Any]:
-    """As `[shapes.delivery]` says."""
+    """Return a row as `[shapes.delivery]` of the index declares it."""
     return {
         "id": row.id,
         "key": row.key,

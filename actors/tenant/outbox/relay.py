@@ -1,8 +1,8 @@
-"""What a tenant does with its outbox: attempts at deliveries, what came of them, and who is to hear of it.
+"""The outbox relay of a tenant: attempts at deliveries, their outcomes, and callbacks to `then` actions.
 
 The order is the promise. A delivery leaves after the commit that it is part of. Its outcome is on disk before
-anybody hears of it; whoever was named for it has heard in the same commit that takes the row away. Cut off
-anywhere, what follows is repeated: an attempt with the same key, a telling with the same id.
+any action is notified. The effects of the notified action and the removal of the row are one commit. After a
+crash at any point, the rest is repeated: an attempt with the same key, a notification with the same id.
 """
 
 from __future__ import annotations
@@ -45,20 +45,20 @@ from transport.message import ABORTED, INTERNAL, UNAVAILABLE, Refusal
 log = structlog.get_logger()
 
 MAX_IN_FLIGHT: Final = 16
-"""Deliveries of one tenant that are worked on at once, so that no tenant takes a connector for itself."""
+"""Deliveries and notifications of one tenant in flight at once, so that no tenant occupies a connector."""
 
 FIRST_PAUSE: Final = 1.0
-"""Seconds after an outcome that could not be written, for want of room or for a broken disk; each further
-one is followed by a pause twice as long."""
+"""Seconds of pause after an outcome that could not be written, for a full or broken disk; each further pause
+is twice as long."""
 
 LONGEST_PAUSE: Final = 30.0
 
 NEEDS_OPERATOR: Final = frozenset({*RETRYABLE, INTERNAL, ABORTED})
-"""Refusals of an action that was told an outcome, and has not heeded it. ABORTED: it was cut off halfway."""
+"""Refusals of a notified action that has not processed the outcome. ABORTED: it was cut off halfway."""
 
 
 class OutboxRelay:
-    """One tenant's, for as long as it is resident. For its turn alone."""
+    """Relays one tenant's outbox while the tenant is resident. Belongs to its turn alone."""
 
     def __init__(
         self,
@@ -93,24 +93,27 @@ class OutboxRelay:
         return len(self._attempts)
 
     def open(self) -> None:
-        """The database is open: whatever was left is begun again. A backup brings no marker with it."""
+        """Start what was left, once the database is open. Set the flag, since a backup has none."""
         if self._table.first() is not None:
             self._outbox.flag.set()
             self.run()
 
     def close(self) -> None:
-        """The tenant leaves; answers that still come are nobody's, and the same key is tried again."""
+        """Stop, since the tenant leaves.
+
+        Later replies are dropped, and the deliveries retried with the same key.
+        """
         self._attempts.clear()
         first = self._table.first()
         self._waits = first is not None
         self._outbox.flag.clear(first)
 
     def abandon(self) -> None:
-        """The same where the database is not to be touched any more."""
+        """Stop without the database."""
         self._attempts.clear()
 
     def run(self) -> None:
-        """Begin what is due, as far as there is room; be woken for the rest."""
+        """Start what is due, up to MAX_IN_FLIGHT, and arm the timer for the rest."""
         self._outbox.has_new = False
         now = time.time()
         if self._may_send():
@@ -122,7 +125,7 @@ class OutboxRelay:
         self._arm_timer(now)
 
     def on_due(self) -> None:
-        """The alarm has rung, or somebody found that this tenant has to be woken."""
+        """Handle OutboxDue from the timer or the OutboxWaker: fail overdue attempts, start what is due."""
         now = time.monotonic()
         for attempt in self._attempts.values():
             if attempt.given_up_at <= now:
@@ -130,7 +133,7 @@ class OutboxRelay:
         self.on_reply()
 
     def on_reply(self) -> None:
-        """Answers are there: all of them are written in one transaction."""
+        """Write the outcomes of all replies in one transaction."""
         outcomes = []
         while self._answered_attempts:
             attempt = self._answered_attempts.popleft()  # it may be in there twice
@@ -142,7 +145,10 @@ class OutboxRelay:
         self.run()
 
     def on_notified(self, message: CallbackResult) -> None:
-        """An action has answered to an outcome. Where it took it, the row has gone in its own transaction."""
+        """Handle the result of a callback.
+
+        If the action accepted, its own transaction has removed the row.
+        """
         self._notifications.discard(message.row)
         row = self._table.get(message.row)
         if row is not None and row.outcome is not None and row.next_at is not None:
@@ -161,7 +167,10 @@ class OutboxRelay:
         return self._unit_of_work.database.outbox
 
     def _may_send(self) -> bool:
-        """Nothing leaves, and no function is told, while the tenant is suspended or the server stops."""
+        """Whether deliveries and notifications may start.
+
+        Not while the tenant is suspended or the server stops.
+        """
         is_active = self._profiles.of(self._record.id).is_active
         is_paused = time.monotonic() < self._paused_until
         return is_active and not is_paused and self._mailbox.closing is None
@@ -197,7 +206,7 @@ class OutboxRelay:
         )
 
     def _answered(self, attempt: DeliveryAttempt) -> None:
-        """By the thread that answers: nobody is woken for what nobody waits for."""
+        """Runs on the thread that replies. The tenant is not woken for an attempt that has ended."""
         if self._attempts.get(attempt.row.id) is attempt:
             self._answered_attempts.append(attempt)
             self._mailbox.tell(Delivered())
@@ -205,7 +214,7 @@ class OutboxRelay:
     # What came of it
 
     def _write(self, outcomes: list[tuple[OutboxRow, DeliveryOutcome]]) -> None:
-        """Where there is no room for outcomes, attempts count as failed: they are repeated, not forgotten."""
+        """Write outcomes. If there is no room for them, the attempts count as failed and are repeated."""
         try:
             self._unit_of_work.run_alone(lambda: self._store_outcomes(outcomes))
         except sqlite3.Error as error:
@@ -244,7 +253,7 @@ class OutboxRelay:
             self._table.release_next(row.operation, now)
 
     def _on_outcome(self, row: OutboxRow, refusal: Refusal | None) -> None:
-        """Of an action that has no function yet, or refused: its refusal stands in the tenant's log."""
+        """Store what a notified action answered. Its refusal is in the tenant's log."""
         if refusal is None or refusal.code not in NEEDS_OPERATOR:
             self._table.mark_notified(row.id)
         elif refusal.code == ABORTED or row.tellings + 1 >= MAX_NOTIFICATIONS:
@@ -268,11 +277,11 @@ class OutboxRelay:
         )
 
     def _backoff(self, error: sqlite3.Error) -> None:
-        """What could not be written is repeated, with the same keys, but not at once."""
+        """Pause after a failed write. Deliveries are repeated with the same keys, but not at once."""
         self._paused_until = time.monotonic() + self._pause_seconds
         self._pause_seconds = min(2 * self._pause_seconds, LONGEST_PAUSE)
         log.error(
-            "outcomes of deliveries could not be written",
+            "delivery outcomes not written",
             tenant=self._record.name,
             tenant_id=self._record.id,
             exc_info=error,
@@ -281,7 +290,7 @@ class OutboxRelay:
     # Time
 
     def _arm_timer(self, now: float) -> None:
-        """Be told Due for the next one, for an answer that does not come, and when a pause is over."""
+        """Arm the timer for the next due row, for a missing reply, and for the end of a pause."""
         later, moment = self._table.first_after(now), time.monotonic()
         self._waits = later is not None or self._table.first() is not None
         times = [attempt.given_up_at for attempt in self._attempts.values()]

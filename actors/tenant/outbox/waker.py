@@ -1,8 +1,8 @@
-"""The Waker: has tenants see to what they have sent, after a start, a resumption, and when a retry is due.
+"""The OutboxWaker: wakes tenants with due deliveries, after a start, a resumption, and when a retry is due.
 
-It reads the names of the markers, one for each tenant with something in its outbox, and opens no database.
-Tenants that are in see to it by themselves; the others are woken a few at a time, so that callers' tenants
-keep their places.
+It reads the names of the flag files, one for each tenant with rows in its outbox, and opens no database.
+Resident tenants have timers of their own. The others are woken a few at a time, so that callers' tenants stay
+resident.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from actors.runtime.mailbox import Mailbox
 log = structlog.get_logger()
 
 TICK_SECONDS: Final = 0.5
-"""How often it wakes some."""
+"""Seconds between two groups of wake-ups."""
 
 WAKES_AT_ONCE: Final = 10
-"""Tenants in one tick: 20 a second, where opening one takes a millisecond."""
+"""Tenants woken in one tick: 20 a second, while opening one takes a millisecond."""
 
 SCAN_EVERY: Final = 20
-"""Ticks between two looks at the markers."""
+"""Ticks between two scans of the flags."""
 
 
 class Tick(NamedTuple):
-    """From the Clock."""
+    """From the Clock, every TICK_SECONDS."""
 
 
 class OutboxWaker(Actor):
-    """Knows tenants by their ids, from what the Directory says."""
+    """Wakes active tenants whose outbox is due; the Directory publishes which tenants are active."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class OutboxWaker(Actor):
         due_flags: Callable[[float], list[str]],
         read_directory: Callable[[], object],
     ) -> None:
-        """`due_markers` gives ids of tenants, as of a time since the epoch."""
+        """`due_flags` returns ids of tenants that are due at a time, in seconds since the epoch."""
         super().__init__(mailbox)
         self._supervisor = supervisor
         self._due_flags = due_flags
@@ -59,13 +59,13 @@ class OutboxWaker(Actor):
         self._active: dict[str, TenantRecord] = {}
         self._queue: dict[str, None] = {}
         self._changed: set[str] = set()
-        """Those of whom the Directory has spoken: whoever is in has to look, too."""
+        """Tenants whose record changed: resident ones are woken, too."""
         self._ticks = 0
         self._scan_failed = False
-        """Whether the markers could not be read when it looked last."""
+        """Whether the last scan of the flags failed."""
 
     def on_start(self) -> None:
-        """Whoever was there before knew the tenants; this one has to be told."""
+        """Read the Directory, since a restarted actor has no tenants."""
         self._read_directory()
 
     def on_receive(self, message: Any) -> None:
@@ -91,7 +91,7 @@ class OutboxWaker(Actor):
             self._changed.update(self._queue)
 
     def _wake(self, found: TenantAddress) -> None:
-        """Who is in has an alarm of his own, unless he was suspended until now."""
+        """Wake a tenant. A resident one has its own timer, unless it was suspended until now."""
         tenant, mailbox = found
         is_changed = tenant.id in self._changed
         self._changed.discard(tenant.id)
@@ -109,20 +109,23 @@ class OutboxWaker(Actor):
                 self._supervisor.tell(FindTenant(tenant, self.mailbox))
 
     def _scan_flags(self, only: set[str] | None = None) -> None:
-        """At all markers; at these tenants' where their standing has changed."""
+        """Scan the flags of all tenants, or of these tenants only."""
         for tenant_id in self._read_flags():
             if tenant_id in self._active and (only is None or tenant_id in only):
                 self._queue[tenant_id] = None
 
     def _read_flags(self) -> list[str]:
-        """None where the disk or the descriptors do not allow it now; the next tick tries again."""
+        """Return no ids if the disk or the file descriptors do not allow it now.
+
+        The next tick tries again.
+        """
         try:
             found = self._due_flags(time.time())
         except OSError as error:
             if not is_passing(error):
                 raise
             if not self._scan_failed:
-                log.error("outboxes cannot be looked at now; tried again", error=error_text(error))
+                log.error("outbox flags not readable", error=error_text(error))
             self._scan_failed = True
             return []
         self._scan_failed = False

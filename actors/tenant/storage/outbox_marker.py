@@ -1,8 +1,8 @@
-"""A file for each tenant with something in its outbox, so that a start finds these without opening any other.
+"""A flag file for each tenant with rows in its outbox, so that a start opens no other tenant's database.
 
-It is there, synced, before the commit that puts the first delivery into the outbox, and goes after the one
-that took out the last. So it may be there for nothing, and is never missing. Its time of modification says
-from when on somebody has to look.
+The flag is on disk before the commit that puts the first delivery into the outbox, and is removed after the
+commit that takes out the last. So it may be there without a row, and is never missing. Its modification time
+is when the tenant has to be woken.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from actors.tenant.database.outbox_table import MAX_AHEAD
 
 
 class OutboxFlag:
-    """One tenant's."""
+    """The flag of one tenant."""
 
     def __init__(self, directory: Path, tenant_id: str) -> None:
         self._path = directory / tenant_id
         self._is_made = False
 
     def set(self) -> None:
-        """On disk when this returns; Unavailable where it cannot be. Costs nothing the second time."""
+        """Make the flag, on disk when this returns. Raises Unavailable. A second call costs nothing."""
         if self._is_made:
             return
         try:
@@ -43,9 +43,9 @@ class OutboxFlag:
         self._is_made = True
 
     def clear(self, due: float | None) -> None:
-        """The tenant leaves: somebody has to look from then on, in seconds since the epoch, or nobody.
+        """Set the time to wake the tenant that leaves, in seconds since the epoch; None removes the flag.
 
-        Not synced: an earlier time, or a file too many, has the tenant woken for nothing, once.
+        It is not synced: after a crash, an earlier time or an extra file wakes the tenant once without need.
         """
         if self._is_made:
             with suppress(OSError):
@@ -54,9 +54,9 @@ class OutboxFlag:
 
 
 def due_flags(directory: Path, now: float) -> list[str]:
-    """Ids of tenants to be looked at by now, the longest due first.
+    """Return the ids of tenants to wake by now, the longest due first.
 
-    A time that no delivery waits for is of a clock that was wrong: who looks finds out.
+    A time too far ahead comes from a wrong clock, and counts as due.
     """
     found: list[tuple[float, str]] = []
     with suppress(FileNotFoundError), os.scandir(directory) as entries:
@@ -71,5 +71,5 @@ def due_flags(directory: Path, now: float) -> list[str]:
 
 
 def remove_flag(directory: Path, tenant_id: str) -> None:
-    """The tenant is deleted, and its outbox with it."""
+    """Remove the flag of a tenant that is deleted with its outbox."""
     (directory / tenant_id).unlink(missing_ok=True)
