@@ -1,11 +1,10 @@
-"""The last backup of a tenant that is deleted: made, proven and on disk before its file is removed.
+"""Files of tenants: where they are; creation, backups and archiving.
 
-The order is the promise: copy, check, sync, give it its name, and only then remove. Wherever that is cut
-off, the tenant's file is there or a whole backup is, and doing it again ends well.
+The last backup of a deleted tenant is made, checked and on disk before its file is removed. The order is the
+promise: copy, check, sync, rename, and only then remove. After a crash at any point, the tenant's file or a
+whole backup exists, and a repetition succeeds.
 
-Making a tenant's file: a copy of the template, stamped, and synced before anyone hears of it.
-
-Where tenants' databases are, and what is needed to make, migrate and open one.
+A new tenant's file is a copy of the template, stamped with its id, and synced before it gets its name.
 """
 
 from __future__ import annotations
@@ -41,14 +40,14 @@ from actors.tenant.storage.migrations import Migrations
 from actors.tenant.storage.outbox_marker import OutboxFlag, due_flags, remove_flag
 
 SIDE_FILES: Final = ("-wal", "-shm", "-journal")
-"""What SQLite keeps beside a file. They go after it: without the file they are nobody's."""
+"""Files that SQLite keeps beside a database. They are removed after it: without it they have no owner."""
 
 
 def archive_tenant(path: Path, backups: Path, tenant_id: str) -> Path:
-    """Move a tenant's file, open nowhere, into a backup; the backup's path.
+    """Move a tenant's file, open nowhere, into a backup, and return the backup's path.
 
-    Where the file is gone and a backup is there, that one: it was done before. DatabaseProblem where it
-    cannot be done (no room, a damaged file, another tenant's); the file then stays as it is.
+    If the file is gone and a backup exists, that is returned: the tenant was archived before. Raises
+    DatabaseProblem if the file cannot be archived (no room, a damaged file, another tenant's); it then stays.
     """
     try:
         found = _make_backup if path.exists() else _newest_backup
@@ -64,7 +63,7 @@ def archive_tenant(path: Path, backups: Path, tenant_id: str) -> Path:
 def copy_before_migration(path: Path, backups: Path, tenant_id: str) -> Path:
     """Copy a tenant's file, checked and on disk, in place of the copy before the last migration.
 
-    What another connection has not committed is not in it. DatabaseProblem where it cannot be made; the
+    Uncommitted effects of another connection are not in it. Raises DatabaseProblem if it cannot be made; the
     older copy then stays.
     """
     kept = _pre_migration_path(backups, tenant_id)
@@ -100,7 +99,7 @@ def _make_backup(path: Path, backups: Path, tenant_id: str) -> Path:
 
 
 def _make_copy(path: Path, draft: Path, copy: Path, tenant_id: str) -> None:
-    """A copy that has its name only when it is whole, checked and on disk; DatabaseProblem."""
+    """Make a copy that gets its name once it is whole, checked and on disk. Raises DatabaseProblem."""
     try:
         private_directory(copy.parent)
         _remove(draft)
@@ -114,7 +113,7 @@ def _make_copy(path: Path, draft: Path, copy: Path, tenant_id: str) -> None:
 
 
 def _copy(path: Path, draft: Path, tenant_id: str) -> None:
-    """All pages, those that are still in a -wal included, into one file that needs none."""
+    """Copy all pages, including those in a -wal, into one file that needs no -wal."""
     os.close(private_file(draft))
     with closing(connect(path)) as source, closing(connect(draft)) as target:
         check_stamp(path, source, tenant_id)
@@ -126,7 +125,7 @@ def _copy(path: Path, draft: Path, tenant_id: str) -> None:
 
 
 def _no_busy_wait(status: int, _remaining: int, _total: int) -> None:
-    """The driver would try again for ever; who holds a deleted tenant's file should not be there."""
+    """Fail at once: the driver would retry for ever, and no process may hold a deleted tenant's file."""
     if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         raise DatabaseProblem("another process holds the file: stop that one")
 
@@ -138,7 +137,7 @@ def _copy_failed(path: Path, draft: Path, error: Exception) -> DatabaseProblem:
 
 
 def tenant_path(directory: Path, tenant_id: str) -> Path:
-    """Where a tenant's database is: named from its generated id, so that no name ever reaches a path."""
+    """Return the path of a tenant's database, from its generated id: no name ever becomes part of a path."""
     if not TENANT_ID.fullmatch(tenant_id):
         raise DatabaseProblem(f"{tenant_id!r} is no tenant's id: that is 32 hexadecimal digits")
     return directory / f"{tenant_id}.db"
@@ -147,7 +146,7 @@ def tenant_path(directory: Path, tenant_id: str) -> Path:
 def create_tenant(template: bytes, path: Path, tenant_id: str) -> None:
     """Make the tenant's file from a template's content (Migrations.template); on disk when this returns.
 
-    DatabaseProblem where it is there already, or cannot be written. A crash half-way leaves a `.new` file,
+    Raises DatabaseProblem if it exists already or cannot be written. A crash halfway leaves a `.new` file,
     which the next start removes.
     """
     if path.exists():
@@ -169,7 +168,7 @@ def create_tenant(template: bytes, path: Path, tenant_id: str) -> None:
 
 
 def remove_drafts(directory: Path) -> None:
-    """Those that a process left behind that died; while no other makes any. What cannot be removed stays."""
+    """Remove the drafts of a process that died, while no other process makes any. Errors are ignored."""
     for draft in directory.glob("*.new"):
         with suppress(OSError):
             remove_draft(draft)
@@ -193,7 +192,10 @@ def _stamp(draft: Path, tenant_id: str) -> None:
 
 
 class Storage:
-    """Made once, by the wiring. `open` is for a tenant's turn; the rest for the Migrator."""
+    """Access to tenants' files.
+
+    Tenants call `open` and the flags in their turn; the Migrator calls the rest.
+    """
 
     def __init__(
         self,
@@ -202,7 +204,7 @@ class Storage:
         database_bytes: int,
         age: Callable[[], float] = time.time,
     ) -> None:
-        """`age` says the seconds since the epoch by which replies are forgotten."""
+        """`age` returns seconds since the epoch; replies expire by it."""
         self._age = age
         self._tenants = data / "tenants"
         self._backups = data / "backups"
@@ -218,11 +220,11 @@ class Storage:
         self._allowed_sql: tuple[tuple[ModuleType, ...], AllowedSql] = ((), AllowedSql())
 
     def path(self, tenant_id: str) -> Path:
-        """The tenant's file."""
+        """Return the path of the tenant's file."""
         return tenant_path(self._tenants, tenant_id)
 
     def open(self, tenant: TenantRecord) -> TenantDatabase:
-        """Open the tenant's file; MigrationNeeded, DatabaseProblem."""
+        """Open the tenant's file. Raises MigrationNeeded or DatabaseProblem."""
         database = open_tenant(
             self.path(tenant.id),
             tenant.id,
@@ -234,13 +236,13 @@ class Storage:
         return database
 
     def create(self, tenant_id: str) -> None:
-        """Make the tenant's file, on disk when this returns; DatabaseProblem."""
+        """Make the tenant's file, on disk when this returns. Raises DatabaseProblem."""
         create_tenant(self._template, self.path(tenant_id), tenant_id)
 
     def migrate(self, tenant_id: str) -> None:
-        """Bring the tenant's file, open nowhere, to head: wholly or not at all; DatabaseProblem.
+        """Bring the tenant's file, open nowhere, to head: wholly or not at all. Raises DatabaseProblem.
 
-        A copy of it as it was is in backups/before-migration, in place of the one before.
+        The copy in backups/before-migration is replaced by one of the file before this migration.
         """
         path = self.path(tenant_id)
         self._migrations.upgrade(
@@ -248,24 +250,27 @@ class Storage:
         )
 
     def archive(self, tenant_id: str) -> Path:
-        """Move the tenant's file, open nowhere, into a last backup, whose path it is; DatabaseProblem."""
+        """Move the tenant's file, open nowhere, into a last backup.
+
+        Return its path. Raises DatabaseProblem.
+        """
         backup = archive_tenant(self.path(tenant_id), self._backups, tenant_id)
         remove_flag(self._flags, tenant_id)
         return backup
 
     def outbox_flag(self, tenant_id: str) -> OutboxFlag:
-        """Says that something is in the tenant's outbox."""
+        """Return the flag file of the tenant's outbox."""
         return OutboxFlag(self._flags, tenant_id)
 
     def due_flags(self, now: float) -> list[str]:
-        """Ids of tenants whose outbox somebody has to see to by now, the longest due first."""
+        """Return the ids of tenants whose outbox is due by now, the longest due first."""
         return due_flags(self._flags, now)
 
     def allowed_sql(self, modules: tuple[ModuleType, ...]) -> AllowedSql:
-        """The SQL text that this code holds as constants: the only text its functions may run.
+        """Return the SQL text that this code contains as constants: the only text its functions may run.
 
-        Each module is read once, when it was loaded (actors/tenant/database/constants.py). The last answer is
-        kept, for every tenant's turn.
+        Each module is read once, when it is loaded (actors/tenant/database/constants.py). The last result is
+        kept for every tenant's turn.
         """
         of, allowed = self._allowed_sql
         if of is not modules:

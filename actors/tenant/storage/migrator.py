@@ -1,6 +1,6 @@
-"""The Migrator: makes tenants' files, brings them to head and takes them away, one at a time.
+"""The Migrator: creates, migrates and archives tenants' files, one at a time.
 
-Alembic keeps its context in module globals, hence is not thread-safe: an actor is exactly the cure.
+Alembic keeps its context in module globals and is not thread-safe, so one actor alone uses it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 
 class CreateFile(NamedTuple):
-    """Ask: make this tenant's file. Answered when it is on disk; DatabaseProblem."""
+    """Ask: make this tenant's file. The reply comes when it is on disk. Fails with DatabaseProblem."""
 
     tenant_id: str
 
@@ -28,22 +28,22 @@ class CreateFile(NamedTuple):
 class Archive(NamedTuple):
     """Ask: make the last backup of this tenant, whose file is open nowhere, and remove the file.
 
-    Answered by the backup's Path when it is on disk and the file has gone, also where that was done before;
-    DatabaseProblem where it cannot be done, and then the file is as it was.
+    The reply is the backup's Path, when it is on disk and the file has gone, also if that was done before.
+    Fails with DatabaseProblem if it cannot be done; the file is then as it was.
     """
 
     tenant_id: str
 
 
 class Migrator(Actor):
-    """Has a thread of its own: a migration may take long."""
+    """Actor with a thread of its own, since a migration may take long."""
 
     def __init__(self, mailbox: Mailbox, storage: Storage) -> None:
         super().__init__(mailbox)
         self._storage = storage
 
     def on_receive(self, message: Any) -> Path | None:
-        """CreateFile, Migrate and Archive."""
+        """Handle CreateFile, Migrate and Archive."""
         match message:
             case CreateFile(tenant_id):
                 self._storage.create(tenant_id)
@@ -56,7 +56,7 @@ class Migrator(Actor):
         return None
 
     def dead_letter(self, message: Any, error: BaseException) -> list[Any]:
-        """A migration that ended the Migrator twice: the tenant that waits for it hears of it."""
+        """Send DatabaseProblem to the tenant whose migration crashed the Migrator twice."""
         if isinstance(message, Migrate):
             message.reply_to.tell(Migrated(message.mailbox, DatabaseProblem(repr(error))))
             return []
@@ -68,7 +68,7 @@ class Migrator(Actor):
         return backup
 
     def _migrate(self, tenant_id: str) -> Exception | None:
-        """Why it could not be, or None."""
+        """Migrate a tenant's file; return the error, or None."""
         try:
             self._storage.migrate(tenant_id)
         except Exception as error:  # noqa: BLE001 - a migration is foreign code; the supervisor hears of it
