@@ -1,8 +1,8 @@
-"""What is known of the disk after a commit that failed, and when it is asked again.
+"""Durability after a commit that failed: whether its effects are on disk, and when to check again.
 
-A sync that failed says nothing about what was written, and later ones say nothing about it either: the kernel
-may have dropped it. So nothing that was written then counts as on disk until a checkpoint has put everything
-into the database file and that was synced. Until then writes are refused, and reads see the state before it.
+A failed sync says nothing about what was written, nor do later syncs: the kernel may have dropped the pages.
+Therefore nothing written then counts as on disk until a checkpoint has put everything into the database file
+and that was synced. Until then writes are refused, and reads see the state before the commit.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from actors.tenant.database import guard as text
 from transport.message import RESOURCE_EXHAUSTED, UNAVAILABLE, Refusal
 
 FIRST_PAUSE: Final = 0.05
-"""Seconds before the disk is asked again; each time it fails the next one is twice as long."""
+"""Seconds before the checkpoint is retried; each failure doubles the pause."""
 
 LONGEST_PAUSE: Final = 0.8
-"""Seconds, so that a second after the disk has recovered writes are served again."""
+"""Seconds; writes are served again within a second after the disk has recovered."""
 
 COMMIT_UNKNOWN: Final = (
     "and it is not known yet whether this request was kept; send it again with the same id, and it has its "
@@ -33,7 +33,7 @@ COMMIT_FAILED: Final = "and nothing of this request was kept; send it again with
 
 
 class DurabilityUnknown(ActionError):
-    """A write that was not begun, since an earlier commit failed and the disk has not recovered."""
+    """A write was not started, since an earlier commit failed and the disk has not recovered."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.message)
@@ -41,21 +41,21 @@ class DurabilityUnknown(ActionError):
 
 
 class Busy(sqlite3.OperationalError):
-    """As the driver raises it: a checkpoint answers it in a row."""
+    """Another process holds the database. A checkpoint returns this in a row; here it is raised."""
 
     sqlite_errorcode = sqlite3.SQLITE_BUSY
 
 
 class Durability:
-    """Of one open database: True while it is not known that what was committed is on disk."""
+    """Whether the commits of one open database are known to be on disk."""
 
     __slots__ = ("_asked_at", "_since", "error", "pause")
 
     def __init__(self) -> None:
         self.error: Exception | None = None
-        """The last that the disk has said."""
+        """The last error; None while durability is known."""
         self.pause = FIRST_PAUSE
-        """Seconds between the last time that the disk was asked and the next."""
+        """Seconds between the last checkpoint and the next."""
         self._asked_at = 0.0
         self._since = 0.0
 
@@ -65,16 +65,16 @@ class Durability:
         return self.error is not None
 
     def on_commit_failed(self, error: sqlite3.Error) -> None:
-        """A commit has failed."""
+        """Record a failed commit: durability is unknown from now on."""
         self.error = error
         self.pause = FIRST_PAUSE / 2
         self._since = time.monotonic()
         self._asked_at = 0.0
 
     def retry(self, checkpoint: Callable[[], None]) -> float | None:
-        """Have everything put into the file, unless that was tried a moment ago.
+        """Checkpoint everything into the file, unless that was tried less than `pause` ago.
 
-        None where it is not known still; otherwise how many seconds that has lasted, and it is over.
+        Returns None if durability is still unknown, otherwise for how many seconds it was.
         """
         now = time.monotonic()
         if now - self._asked_at < self.pause:
@@ -95,13 +95,13 @@ class Durability:
 
     @property
     def refusal(self) -> Refusal:
-        """Of a write whose commit failed or was not tried."""
+        """Refusal of a write whose commit failed or was not tried."""
         assert self.error is not None
         return commit_refusal(self.error, COMMIT_UNKNOWN, self.pause)
 
 
 def commit_refusal(error: Exception, what: str, seconds: float = LONGEST_PAUSE) -> Refusal:
-    """The refusal of a write whose commit failed with this; `seconds` until trying again can help."""
+    """Return the refusal of a write whose commit failed with this error; retry after `seconds`."""
     if is_full(error):
         code, cause = RESOURCE_EXHAUSTED, "the server's disk is full"
     elif isinstance(error, Busy):
@@ -112,10 +112,10 @@ def commit_refusal(error: Exception, what: str, seconds: float = LONGEST_PAUSE) 
 
 
 def checkpoint(driver: sqlite3.Connection, path: Path) -> None:
-    """Put all that was committed into the file, synced, and empty the -wal, synced too.
+    """Put everything committed into the file, synced, and empty the -wal, synced too.
 
-    Raises sqlite3.Error or OSError where any of that fails or another process is in the way: all of it is
-    done again then. Between two transactions.
+    Runs between two transactions. Raises sqlite3.Error or OSError if any of that fails or another process
+    holds the file; all of it must then be repeated.
     """
     busy, _, _ = driver.execute(text.CHECKPOINT).fetchone()
     if busy:
@@ -128,5 +128,5 @@ def checkpoint(driver: sqlite3.Connection, path: Path) -> None:
 
 
 def wal_of(path: Path) -> Path:
-    """The -wal beside a database."""
+    """Return the path of the -wal beside a database."""
     return path.with_name(f"{path.name}-wal")

@@ -1,10 +1,11 @@
-"""The table `tenantry_outbox`: what functions have sent, until it is done or given up.
+"""The table `tenantry_outbox`: deliveries that functions have sent, until they are done or given up.
 
-A row is `waiting` until the connector has answered; then it is gone, or where somebody is to hear of it,
-`answered` or `failed` until he has; `dead` is what was given up, until a person sends it again. `next_at`
-says when something is to be done with it; it is null for the dead, and for an ordered one behind another.
+A row is `waiting` until the connector has replied. Then it is removed, or if it names a `then` action,
+`answered` or `failed` until that action has accepted the outcome. A row that was given up is `dead` until a
+person retries it. `next_at` is when the row is due; it is null for dead rows, and for an ordered row behind
+another one.
 
-The engine's own SQL for the outbox; marked for the same reason as the rest (engine_text.py).
+The engine's own SQL is tagged for the same reason as the rest (guard.py).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ PUT: Final = engine_sql(
     "SELECT 1 FROM tenantry_outbox WHERE operation = ?2 AND ordered = 1 AND state = 'waiting'"
     ") THEN NULL ELSE ?8 END"
 )
-"""An ordered one behind another has no time of its own: it becomes due when the one before is done."""
+"""An ordered row behind another has no `next_at`: it becomes due when the one before is done."""
 
 GET: Final = engine_sql(f"SELECT {COLUMNS} FROM tenantry_outbox WHERE id = ?")  # noqa: S608 - constants
 DUE: Final = engine_sql(
@@ -67,14 +68,14 @@ NOTIFIED_FAILURE: Final = engine_sql(
 )
 
 MAX_SHOWN_BYTES: Final = 64 * 1024
-"""Bytes of params, as JSON, that a page holds; of larger ones it says how large they are."""
+"""Bytes of params, as JSON, that a page shows; of larger params it shows the size."""
 
 SHOWN: Final = COLUMNS.replace(
     " params,",
     f" CASE WHEN length(params) <= {MAX_SHOWN_BYTES} THEN params "
     f"ELSE json_object('{SUMMARY}', length(params) || ' bytes') END,",
 ).replace(" outcome,", " NULL,")
-"""What people look at: a page of mails with their attachments would be hundreds of megabytes."""
+"""Columns of a page for people: mails with their attachments would make it hundreds of megabytes."""
 
 PAGE: Final = engine_sql(
     f"SELECT {SHOWN} FROM tenantry_outbox WHERE (state = 'dead') = ?1 AND id > ?2 "  # noqa: S608 - constants
@@ -86,11 +87,14 @@ RETRY: Final = engine_sql(
     "THEN 'answered' ELSE 'waiting' END WHERE state = 'dead' "
     "AND (?2 IS NULL OR id = ?2) AND (?3 IS NULL OR substr(operation, 1, length(?3) + 1) = ?3 || '.')"
 )
-"""What was done outside, and failed only where it was told, is told again and not done again."""
+"""A delivery that succeeded, and failed only in its notification, is notified again and not sent again."""
 
 
 def encode(value: Mapping[str, Any]) -> bytes:
-    """As it stands in the outbox: JSON, for people to read; ValueError, TypeError of what is none."""
+    """Return the stored form.
+
+    JSON, for people to read. Raises ValueError or TypeError if it is no JSON value.
+    """
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
@@ -100,7 +104,7 @@ class OutboxMessage(NamedTuple):
     key: str
     operation: str
     params: bytes
-    """As JSON, made at once: the function may go on changing the map."""
+    """As JSON, encoded at once, since the function may change the map later."""
     then: str | None
     ordered: bool
 
@@ -112,7 +116,7 @@ DEAD: Final = "dead"
 
 
 MAX_AHEAD: Final = 24 * 3600.0
-"""Seconds that a due time may lie ahead. One further off is of a clock that was wrong, and is due."""
+"""Seconds that a due time may lie ahead. One further ahead comes from a wrong clock, and is due."""
 
 
 class OutboxRow(NamedTuple):
@@ -120,106 +124,112 @@ class OutboxRow(NamedTuple):
 
     id: int
     key: str
-    """Idempotency key: the same for every attempt, over restarts, too."""
+    """Idempotency key: the same for every attempt, also over restarts."""
     operation: str
     params: bytes
     """As JSON."""
     then_action: str | None
     ordered: int
     sent_by: str
-    """`Principal.id` of whoever called the function that sent it."""
+    """`Principal.id` of the caller of the function that sent it."""
     trace_id: str
     created_at: float
     state: str
     attempts: int
-    """That were answered; one that a crash has cut off is not counted."""
+    """Attempts that ended with an outcome; one that a crash cut off is not counted."""
     next_at: float | None
     last_error: str | None
     outcome: bytes | None
     """As JSON, once there is one: {"ok": …, "result" or "error": …}."""
     tellings: int
-    """How often `then_action` has been told in vain."""
+    """Failed notifications of `then_action`."""
     revived: int
-    """How often a person has brought it back from the dead letters."""
+    """How often a person has retried it after it was given up."""
 
     @property
     def callback_id(self) -> str:
-        """Id of the request that tells `then_action`: its idempotency key."""
+        """Id of the request that notifies `then_action`: its idempotency key."""
         return f"{self.key}-{self.revived}" if self.revived else self.key
 
 
 class OutboxTable:
-    """In one open database; every method belongs to the tenant's turn. Errors are the driver's own."""
+    """The table in one open database.
+
+    Every method belongs to the tenant's turn; errors are the driver's own.
+    """
 
     __slots__ = ("_execute",)
 
     def __init__(self, execute: Any) -> None:
-        """`execute` is the driver connection's."""
+        """`execute` is that of the driver's connection."""
         self._execute = execute
 
     def put(self, sent: Iterable[OutboxMessage], by: str, trace_id: str, now: float) -> None:
-        """In the transaction of the function that sent it."""
+        """Insert deliveries, in the transaction of the function that sent them."""
         for each in sent:
             values = (each.key, each.operation, each.params, each.then, int(each.ordered))
             self._execute(PUT, (*values, by, trace_id, now))
 
     def get(self, id_: int) -> OutboxRow | None:
-        """None where it is done."""
+        """Return a row, or None if it is done."""
         found = self._execute(GET, (id_,)).fetchone()
         return found and OutboxRow(*found)
 
     def due(self, now: float, most: int) -> list[OutboxRow]:
-        """Those that something is to be done with, the longest due first."""
+        """Return the due rows, the longest due first."""
         return [OutboxRow(*row) for row in self._execute(DUE, (now, now + MAX_AHEAD, most))]
 
     def first(self) -> float | None:
-        """When the first is due; None where nothing is to be done."""
+        """Return when the first row is due, or None."""
         found: float | None = self._execute(FIRST).fetchone()[0]
         return found
 
     def first_after(self, now: float) -> float | None:
-        """When the first is due that is not due yet."""
+        """Return when the first row is due that is not due yet, or None."""
         found: float | None = self._execute(FIRST_AFTER, (now, now + MAX_AHEAD)).fetchone()[0]
         return found
 
     def remove(self, id_: int) -> None:
-        """It is done, and nobody is to hear of it."""
+        """Remove a row that is done and names no `then` action."""
         self._execute(REMOVE, (id_,))
 
     def postpone(self, id_: int, until: float, error: str) -> None:
-        """An attempt has failed, and another may help."""
+        """Schedule another attempt after one that failed."""
         self._execute(POSTPONE, (id_, until, error))
 
     def finish(
         self, id_: int, outcome: Mapping[str, Any], *, tell_at: float | None, error: str | None
     ) -> None:
-        """There will be no other attempt; without `tell_at` nobody is to hear of it, and it is dead."""
+        """Store the outcome of the last attempt.
+
+        Without `tell_at` there is no `then` action, and the row is dead.
+        """
         state = DEAD if tell_at is None else ANSWERED if outcome["ok"] else FAILED
         self._execute(FINISH, (id_, state, tell_at, encode(fit_map(outcome)), error))
 
     def release_next(self, operation: str, now: float) -> None:
-        """One of an order is done: the next becomes due."""
+        """Make the next ordered row of an operation due, after one is done."""
         self._execute(RELEASE_NEXT, (operation, now))
 
     def retry_notification(self, id_: int, until: float, error: str) -> None:
-        """`then_action` could not be served, and may be later."""
+        """Schedule another notification after one that failed."""
         self._execute(RETRY_NOTIFICATION, (id_, until, error))
 
     def mark_dead(self, id_: int, error: str) -> None:
-        """Leave it to people."""
+        """Give a row up; only a person retries it."""
         self._execute(MARK_DEAD, (id_, error))
 
     def mark_notified(self, id_: int) -> bool:
-        """`then_action` has heard; False where it had before, and then what it did now must not stay."""
+        """Mark `then_action` as notified. False if it was before; its effects must then be rolled back."""
         gone: int = self._execute(NOTIFIED_SUCCESS, (id_,)).rowcount
         return gone == 1 or self._execute(NOTIFIED_FAILURE, (id_,)).rowcount == 1
 
     def page(self, *, dead: bool, connector: str | None, after: int, limit: int) -> list[OutboxRow]:
-        """In the order of sending: the dead, or all others."""
+        """Return a page of rows in the order of sending: the dead, or all others."""
         found = self._execute(PAGE, (int(dead), after, connector, limit))
         return [OutboxRow(*row) for row in found]
 
     def retry(self, now: float, id_: int | None, connector: str | None) -> int:
-        """Bring dead ones back, one or all of a connector; how many it were."""
+        """Retry dead rows, one or all of a connector; return how many."""
         found: int = self._execute(RETRY, (now, id_, connector)).rowcount
         return found

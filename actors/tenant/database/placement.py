@@ -1,7 +1,7 @@
-"""Whether the files of an open database are still those that their names lead to.
+"""Whether the names of an open database's files still lead to the open files.
 
-What is written to a file that was removed or replaced meanwhile is gone when it is closed, however well it
-was synced. So the names are looked at before each commit that writes: two calls of the system.
+Data written to a file that was removed or replaced is lost when it is closed, even if it was synced.
+Therefore the names are checked before each commit that writes: two system calls.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Identity = tuple[int, int]
 
 
 class FileReplaced(DatabaseProblem):
-    """The file was removed or replaced while it was open; what has its name now can be opened anew."""
+    """The file was removed or replaced while it was open. The file that has its name now can be opened."""
 
 
 class FileIdentity:
-    """Of one open database and its -wal; made once both are open."""
+    """Identity of one open database and its -wal; created once both are open."""
 
     __slots__ = ("_database", "_found", "_wal")
 
@@ -33,7 +33,7 @@ class FileIdentity:
         self._found = (file_identity(self._database), file_identity(self._wal))
 
     def require_unchanged(self) -> None:
-        """FileReplaced, with what to do, where one of them is not in place."""
+        """Raise FileReplaced, with what to do, if one of the files is not in place."""
         there = file_identity(self._database), file_identity(self._wal)
         if there != self._found:
             name = self._wal if there[0] == self._found[0] else self._database
@@ -46,9 +46,9 @@ class FileIdentity:
 
     @contextmanager
     def while_closing(self) -> Iterator[None]:
-        """While the database is closed: SQLite removes a -wal by its name, and another file's is not ours.
+        """Close the database inside this: SQLite removes a -wal by its name, which may be another file's.
 
-        Nor may ours stay beside another database, into which it would be written.
+        Our -wal must not stay beside another database either, or it would be written into that.
         """
         database, wal = self._found
         is_ours, aside = file_identity(self._wal) == wal, Path(f"{self._wal}.aside")
@@ -66,7 +66,7 @@ class FileIdentity:
 
 
 def file_identity(name: str) -> Identity | None:
-    """Of the file that has this name now; None where there is none."""
+    """Return device and inode of the file that has this name now, or None."""
     try:
         found = os.stat(name)  # noqa: PTH116  # on the way of each commit; pathlib takes twice as long
     except FileNotFoundError:
