@@ -109,5 +109,5 @@ def test_a_sleep_that_no_attempt_outlasts_is_refused_where_it_is_sent() -> None:
 
 def test_nothing_is_sent_from_where_nothing_can_be() -> None:
     """Such as a function that a test calls by itself."""
-    with pytest.raises(CallRefused, match="cannot send post.deliver from here"):
+    with pytest.raises(CallRefused, match=r"cannot send post\.deliver from here"):
         context(None).send("post.deliver", {"name": "a"})
