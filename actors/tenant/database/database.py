@@ -32,13 +32,13 @@ from transport.fit import fit_map, fit_text
 from transport.message import Refusal, Request
 
 EXPIRE_BATCH: Final = 500
-"""Replies one sweep removes at most: about 1 ms of a turn."""
+"""Replies that one deletion removes at most: about 1 ms of a turn."""
 
 
 class TenantDatabase:
-    """Open until `close`. Every method belongs to the tenant's turn; errors are the driver's own.
+    """One tenant's database, open until `close`. Used in the tenant's turn only; errors are the driver's own.
 
-    Some errors end the transaction by themselves (failures.py): after any, ask `in_transaction`.
+    Some errors end the transaction by themselves (errors.py): check `in_transaction` after any error.
     """
 
     __slots__ = (
@@ -69,15 +69,15 @@ class TenantDatabase:
     ) -> None:
         self.path = path
         self.age: Callable[[], float] = time.time
-        """Seconds since the epoch by which replies are stored, and forgotten."""
+        """Returns seconds since the epoch, by which replies are stored and expire."""
         self.file_identity = FileIdentity(path)
-        """Whether its files are still where they were opened."""
+        """Checks that its files are still those that were opened."""
         self.allowed_sql = AllowedSql()
-        """The SQL text of the code that is loaded, replaced when other code is; at first nothing."""
+        """The SQL text of the loaded code, replaced when other code is loaded; empty at first."""
         self.durability = Durability()
-        """Whether what was committed is on disk."""
+        """Whether the commits are known to be on disk."""
         self.outbox = OutboxTable(driver.execute)
-        """What functions have sent, and is not done yet."""
+        """Deliveries that are not done yet."""
         self._driver = driver
         self._execute = driver.execute
         (self._has_replies_of_tokens,) = driver.execute(text.HAS_TOKEN_REPLIES).fetchone()
@@ -96,29 +96,32 @@ class TenantDatabase:
         self._execute(text.BEGIN)
 
     def commit(self) -> None:
-        """Commit the turn, synced. Where it raises, effects may be on disk: `checkpoint`, and look."""
+        """Commit the turn, synced.
+
+        If it raises, effects may be on disk: call `checkpoint`, then read them.
+        """
         self._execute(text.COMMIT)
 
     def rollback(self) -> None:
-        """Take back the whole turn; nothing where SQLite has done so itself."""
+        """Roll back the whole turn; a no-op if SQLite has done so itself."""
         if self._driver.in_transaction:
             self._execute(text.ROLLBACK)
 
     def begin_savepoint(self) -> None:
-        """Begin one message."""
+        """Begin the savepoint of one message."""
         self._execute(text.SAVEPOINT)
 
     def release(self) -> None:
-        """Keep the message's effects. May raise for want of room: full-text indexes write here."""
+        """Keep the message's effects. It may raise for lack of room, since full-text indexes write here."""
         self._execute(text.RELEASE)
 
     def rollback_to(self) -> None:
-        """Take the message's effects back, and end it."""
+        """Roll back the message's effects and end its savepoint."""
         self._execute(text.ROLLBACK_TO)
         self._execute(text.RELEASE)
 
     def savepoint(self) -> Savepoint:
-        """`with database.savepoint():` one message's effects: all kept, or taken back where it raises."""
+        """`with database.savepoint():` keeps one message's effects, or rolls them back if it raises."""
         return self._savepoint
 
     def read_scope(self) -> ReadScope:
@@ -157,7 +160,7 @@ class TenantDatabase:
 
     @contextmanager
     def trace(self, statements: list[str]) -> Iterator[None]:
-        """Write down every statement that runs meanwhile, its values filled in."""
+        """Append every statement that runs inside to `statements`, its values filled in."""
         self._driver.set_trace_callback(statements.append)
         try:
             yield
@@ -198,12 +201,15 @@ class TenantDatabase:
         self._execute(text.UPDATE_REPLY, (reply, int(now), caller, request_id))
 
     def has_replies_before(self, moment: float) -> bool:
-        """Whether there are any to forget; a look that writes nothing."""
+        """Whether a reply is older than `moment`; writes nothing."""
         found = self._execute(text.OLDEST_REPLY).fetchone()
         return found is not None and found[0] < int(moment)
 
     def delete_replies_before(self, moment: float, most: int = EXPIRE_BATCH) -> int:
-        """Remove replies stored before `moment` (of time.time()), oldest first; how many it were."""
+        """Delete at most `most` replies stored before `moment` (time.time()), oldest first.
+
+        Return how many.
+        """
         return self._execute(text.DELETE_REPLIES, (int(moment), most)).rowcount
 
     def add_dead_letter(self, caller: str, request: Request, reason: str, now: float) -> None:
@@ -221,7 +227,7 @@ class TenantDatabase:
     # ------------------------------------------------------------ the end
 
     def classify(self, error: BaseException) -> Refusal | None:
-        """The refusal that an error stands for which is no defect; None where it is the function's matter."""
+        """Return the refusal of an expected error, or None if the error is the function's own."""
         refusal = errors.classify(error)
         return self._no_space() if refusal is errors.NO_SPACE else refusal
 
@@ -233,7 +239,10 @@ class TenantDatabase:
             return errors.NO_SPACE
 
     def checkpoint(self) -> None:
-        """Bring all that was committed into the file, synced; sqlite3.Error, OSError. Ends a transaction."""
+        """Checkpoint all commits into the file, synced.
+
+        Ends a transaction. Raises sqlite3.Error or OSError.
+        """
         self._guard.leave()
         self.rollback()
         checkpoint(self._driver, self.path)
@@ -246,7 +255,7 @@ class TenantDatabase:
             self.close()
 
     def close(self) -> None:
-        """Close without ceremony. What was not committed is gone; closing twice is nothing."""
+        """Close without a checkpoint. Uncommitted effects are lost; a second close is a no-op."""
         self._guard.leave()
         if not self._connection.closed:
             with self.file_identity.while_closing():
@@ -264,7 +273,7 @@ def limit_size(driver: sqlite3.Connection, most: int) -> None:
 
 
 def quota_left(driver: sqlite3.Connection) -> int:
-    """Bytes by which the file may still grow."""
+    """Return the bytes by which the file may still grow."""
     size, count, most = (
         driver.execute(each).fetchone()[0]
         for each in (text.PAGE_SIZE, text.PAGE_COUNT, text.MAX_PAGE_COUNT)
@@ -273,7 +282,7 @@ def quota_left(driver: sqlite3.Connection) -> int:
 
 
 class Savepoint:
-    """A savepoint around one message; where SQLite has ended the transaction, nothing is left to undo."""
+    """A savepoint around one message. If SQLite has ended the transaction, nothing is left to undo."""
 
     __slots__ = ("_database",)
 
@@ -297,9 +306,9 @@ class Savepoint:
 
 
 class ReadScope:
-    """No savepoint around one read: where it raises and has written, the whole turn is rolled back.
+    """Scope of one read, without a savepoint. If it raises and has written, the whole turn is rolled back.
 
-    The turn is then served again without it, as after an error of SQLite's that ends the transaction.
+    The turn is then served again without it, as after an SQLite error that ends the transaction.
     """
 
     __slots__ = ("_before", "_database")
@@ -318,7 +327,7 @@ class ReadScope:
 
 
 class FunctionScope:
-    """Takes the database back from a function, however that ends."""
+    """Scope of one function: it gets the database, and loses it however it ends."""
 
     __slots__ = ("_functions", "_guard")
 

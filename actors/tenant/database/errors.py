@@ -1,4 +1,4 @@
-"""What SQLite's errors mean here: whom they concern, and whether the transaction outlived them.
+"""SQLite's errors: the refusal that each stands for, and whether the transaction is still open.
 
 Result codes: sqlite.org/rescode.html. SQLITE_FULL, IOERR, NOMEM and INTERRUPT may roll back the whole
 transaction by themselves (sqlite.org/lang_transaction.html), and on 3.40.1 they do so for any statement
@@ -71,7 +71,7 @@ UNIQUE_VIOLATIONS: Final = (
 """Extended codes of what is there already."""
 
 NOT_COUNTED: Final = (CallRefused, DatabaseProblem)
-"""Logged, and not counted against a version: one caller's words or one tenant's disk may bring it about."""
+"""Logged, and not counted against a version: one caller's params or one tenant's disk may cause it."""
 
 ENGINE_PREFIX: Final = "tenantry_"
 """How the names of the engine's own tables begin."""
@@ -112,7 +112,7 @@ def _constraint_refusal(error: BaseException) -> Refusal | None:
 
 
 class ErrorTranslator:
-    """Turns errors of one tenant's statements into what a function gets to see."""
+    """Translates errors of one tenant's statements into those that a function gets."""
 
     __slots__ = ("_dialect", "_driver", "_guard")
 

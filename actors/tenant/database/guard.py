@@ -1,19 +1,17 @@
-"""SQL text that a function may run: what is written in loaded code, and nothing put together at run time.
+"""The Guard of a tenant's database: which SQL text may run, and what a function may do now.
 
-Values belong in bound parameters; a text that holds one is how injection begins. So every fragment of
-text that SQLAlchemy would copy into a statement as it is (text(), literal_column(), op("…"), prefixes,
-hints, odd type names) must be a constant of the loaded code. The dialect's compiler collects them.
+A function may run only text that is written in loaded code, and none that is built at run time. Values belong
+in bound parameters; a text that contains a value is how injection begins. Therefore every fragment that
+SQLAlchemy would copy into a statement as it is (text(), literal_column(), op("…"), prefixes, hints, odd type
+names) must be a constant of the loaded code. The dialect's compiler collects the fragments.
 
-What a function may do at this moment: one object for each tenant, read by everything that watches.
+Each tenant has one Guard. The authorizer, the progress handler and the check of statements all read it. It
+changes twice for each message, around the call of the function, and only in the tenant's own turn.
 
-The authorizer, the progress handler and the check of statements all ask the same Guard. It changes twice
-for each message, around the call of the function, and only in the tenant's own turn.
-
-The engine's own SQL for a tenant's database: the turn's transaction and the engine's tables.
-
-Constants, so that the driver finds each prepared. They are marked: SQLite asks the authorizer when it
-prepares a text, and the driver keeps what is prepared, so that without the mark a function could run the
-same text, already allowed for the engine.
+The engine's own SQL (the turn's transaction and the engine's tables) consists of constants, so that the
+driver finds each prepared. They are tagged: SQLite calls the authorizer when it prepares a text, and the
+driver keeps prepared statements, so that without the tag a function could run the same text, already allowed
+for the engine.
 """
 
 from __future__ import annotations
@@ -59,7 +57,7 @@ OR_ROLLBACK = re.compile(r"\bOR\s+ROLLBACK\b", re.IGNORECASE)
 
 
 class CompiledSql:
-    """What is to be checked of a compiled statement, without the statement itself."""
+    """The parts of a compiled statement that the Guard checks, without the statement itself."""
 
     __slots__ = ("cleared", "distinctive", "fragments", "literal", "sql", "writes")
 
@@ -68,7 +66,7 @@ class CompiledSql:
         self.fragments = fragments
         """Text that was copied into `sql` as it is."""
         self.distinctive = tuple(each for each in map(str.strip, fragments) if SQL.search(each))
-        """Those among them that a caller could do something with who sends them."""
+        """The fragments that could change a statement if a caller sent them."""
         self.literal = literal
         """True where a value would be written into the text at the last moment."""
         self.writes = is_dml or is_writing(sql)
@@ -159,7 +157,7 @@ def first_word(sql: str) -> str:
 
 
 def _refused(fragment: str, params: Mapping[str, Any]) -> StatementRefused:
-    """Says where the text came from, and never repeats it: it may be a customer's."""
+    """Name the field that the text came from, and never repeat the text: it may be a customer's."""
     source = next(
         (
             path
@@ -217,14 +215,14 @@ class Guard:
         self._message_text: str | None = None
         """All that is text in them, where a statement with text of its own was run."""
         self.denied: str | None = None
-        """What the authorizer has refused, in words, until it is told."""
+        """The access that the authorizer denied, in words, until the error is raised."""
         self.end_reason: str | None = None
         """Why the transaction is over although the function still runs."""
 
     def enter(
         self, allowed_sql: AllowedSql, params: Mapping[str, Any], deadline: float, may_write: bool
     ) -> None:
-        """A function begins."""
+        """Switch to function mode, before a function starts."""
         self.allowed_sql = allowed_sql
         self.params = params
         self._message_text = None
@@ -234,7 +232,7 @@ class Guard:
         self.function = True
 
     def leave(self) -> None:
-        """The function has ended: what follows is the engine's own, and is not interrupted."""
+        """Switch to engine mode, after a function: the engine's statements are not interrupted."""
         self.function = False
         self.allowed_sql = None
         self.deadline = inf
@@ -262,7 +260,7 @@ class Guard:
             )
 
     def _text_of_message(self) -> str:
-        """What the message says; made once for each, and for most messages never."""
+        """Return all text of the message; computed at most once for each, and for most messages never."""
         if self._message_text is None:
             self._message_text = message_text(self.params)
         return self._message_text
@@ -284,7 +282,7 @@ ENGINE_TAG: Final = secrets.token_hex(8)
 
 
 def engine_sql(sql: str) -> str:
-    """The text as no function can write it."""
+    """Return the SQL with a tag that no function can write."""
     return f"{sql} /* {ENGINE_TAG} */"
 
 

@@ -1,15 +1,12 @@
 """ctx.db: a tenant's database as a function may use it.
 
-Two ways lead to the driver. A statement that is a constant has a Plan and goes straight there; anything
-else goes through SQLAlchemy. Both show the statement to the Guard first, and give the same rows and the
-same errors.
+Two paths lead to the driver. A statement that is a constant has a Plan and goes straight there; any other
+goes through SQLAlchemy. On both paths the Guard checks the statement first, and rows and errors are the same.
 
-SQLAlchemy's own way to the driver, for statements that have no plan.
+FallbackPath is SQLAlchemy's own path, for statements without a plan: those built for one message, plain text,
+IN with a list, defaults made in Python, and the first execution of every statement.
 
-Those are: what is built for one message, plain text, IN with a list, defaults made in Python, and the first
-execution of everything.
-
-ctx.db of a function that may wait: there while it runs, refused while it waits.
+ScopedDatabase is ctx.db of a function that may wait: usable while the function runs, refused while it waits.
 """
 
 from __future__ import annotations
