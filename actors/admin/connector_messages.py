@@ -1,4 +1,4 @@
-"""What the Directory is asked about a tenant's settings for a connector; see actors.admin.messages."""
+"""Queries and the command about a tenant's settings for a connector; see actors.admin.messages."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any, NamedTuple
 
 
 class ShowConnector(NamedTuple):
-    """Ask: what is set, without its secrets. NotFound for a connector that never was one of the tenant's."""
+    """Query: a tenant's settings without their secrets. NotFound if the connector never had settings here."""
 
     tenant: str
     connector: str
 
 
 class TryPatch(NamedTuple):
-    """Ask: what a patch would make of what is set. Answered by Patched, secrets included.
+    """Query: the settings with a patch applied. Answered by Patched, secrets included.
 
-    For the connector itself, which says whether that can work; shows nothing of itself.
+    For the connector itself, which checks the settings. Its repr shows no settings.
     """
 
     tenant: str
@@ -28,10 +28,10 @@ class TryPatch(NamedTuple):
 
 
 class ConfigureConnector(NamedTuple):
-    """JSON Merge Patch (RFC 7396) onto what is set; None removes all of it. Shows nothing of itself.
+    """Apply a JSON Merge Patch (RFC 7396) to the settings; None removes them all. Its repr shows no settings.
 
-    NotFound for a connector that the index does not have; InvalidArgument names the field. Unavailable where
-    what is set cannot be read, or nothing can be encrypted.
+    NotFound if the index has no such connector; InvalidArgument names the field. Unavailable if the settings
+    cannot be decrypted or encrypted.
     """
 
     tenant: str

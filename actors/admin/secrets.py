@@ -1,15 +1,14 @@
-"""The file of the keys that encrypt: base64, one a line; the first encrypts, all of them decrypt.
+"""Encryption of secrets in directory.db: the key file, the Keyring, and the encrypted rows.
 
-Keys that encrypt what directory.db must not tell whoever has a copy of it; in memory alone. Pure.
+The key file holds base64 keys, one a line. The first key encrypts, all of them decrypt. The keys protect
+secrets from readers of a copy of directory.db; the Keyring holds them in memory only, and is pure.
 
-The law: what is sealed for one place opens there and nowhere else. ChaCha20-Poly1305 (RFC 8439) authenticates
-the place along with the content, so that a blob moved to another tenant's row is one that was tampered with;
-Fernet has no such associated data. A nonce is random: 2^32 blobs of one key before a repetition is likelier
-than one in 2^32, and a blob is made when a person changes something.
+The law: a blob decrypts only with the associated data it was encrypted with. ChaCha20-Poly1305 (RFC 8439)
+authenticates the associated data along with the content, so that a blob moved to another tenant's row counts
+as changed; Fernet has no associated data. Nonces are random: a repetition under one key becomes likelier than
+one in 2^32 only after 2^32 blobs, and a blob is written only when a person changes something.
 
-A sealed blob is FORMAT, 4 bytes that name its key, 12 of nonce, then the ciphertext with its 16 bytes of tag.
-
-Rows of directory.db whose content is sealed: opened and sealed, each bound to where it stands.
+A blob is FORMAT, 4 bytes that name its key, 12 bytes of nonce, then the ciphertext with its tag of 16 bytes.
 """
 
 from __future__ import annotations
@@ -43,14 +42,14 @@ NONCE_BYTES: Final = 12
 HEADER_BYTES: Final = len(FORMAT) + NAME_BYTES
 
 AssociatedData = tuple[str | int, ...]
-"""Where a blob belongs: what it is, whose, and which."""
+"""Identifies the place of a blob: its kind, its owner, and its number."""
 
 
 class Key(NamedTuple):
-    """What is made of one key of the file, for each use its own."""
+    """Keys derived from one key of the file, one for each use."""
 
     name: bytes
-    """Says which key it is, and nothing of it."""
+    """Identifies the key, and reveals nothing of it."""
     cipher: ChaCha20Poly1305
     mac_key: bytes
 
@@ -59,17 +58,17 @@ class Key(NamedTuple):
 
 
 class Keyring:
-    """Seals with its first key, opens with all of them. Never changed afterwards."""
+    """Encrypts with its first key, decrypts with all of them. Immutable."""
 
     def __init__(self, keys: Sequence[bytes] = ()) -> None:
-        """`keys` have KEY_BYTES each; without one nothing is sealed and nothing opens."""
+        """`keys` have KEY_BYTES each; without keys nothing can be encrypted or decrypted."""
         self._keys = tuple(map(_prepared, keys))
 
     def __repr__(self) -> str:
         return f"Keyring({', '.join(key.name.hex() for key in self._keys)})"
 
     def encrypt(self, content: bytes, data: AssociatedData) -> bytes:
-        """Encrypt with the first key; Unreadable where there is none."""
+        """Encrypt with the first key. Raise EncryptionError if there is no key."""
         if not self._keys:
             raise EncryptionError("there is no key to encrypt with")
         name, cipher, _ = self._keys[0]
@@ -78,26 +77,26 @@ class Keyring:
         return header + nonce + cipher.encrypt(nonce, content, _authenticated(header, data))
 
     def decrypt(self, blob: bytes, data: AssociatedData) -> bytes:
-        """The content, if it was sealed for this place with a key that is here; Unreadable says why not."""
+        """Decrypt a blob. The error names the reason if the key or the associated data do not match."""
         header, nonce = blob[:HEADER_BYTES], blob[HEADER_BYTES : HEADER_BYTES + NONCE_BYTES]
         key = self._key_of(header)
         try:
             content = blob[HEADER_BYTES + NONCE_BYTES :]
             return key.cipher.decrypt(nonce, content, _authenticated(header, data))
-        except (InvalidTag, ValueError):  # changed, cut short, or sealed for another place
+        except (InvalidTag, ValueError):  # changed, cut short, or other associated data
             raise EncryptionError(
                 "was changed since it was encrypted, or belongs elsewhere"
             ) from None
 
     def is_current(self, blob: bytes) -> bool:
-        """Whether it says that the first key sealed it."""
+        """Return whether the blob names the first key as its own."""
         return bool(self._keys) and blob[:HEADER_BYTES] == FORMAT + self._keys[0].name
 
     def macs(self, digest: bytes) -> tuple[bytes, ...]:
-        """What may stand for a digest in a file whose readers must not find out by guessing what it is of.
+        """Return the values that may stand for a digest in a file: its readers cannot guess the content.
 
-        An HMAC-SHA-256 by each key, the first key's first; at last the digest itself, which is all that there
-        is without a key.
+        They are an HMAC-SHA-256 with each key, the first key's first, and then the digest itself, which is
+        the only value without a key.
         """
         return (*(hmac.digest(key.mac_key, digest, "sha256") for key in self._keys), digest)
 
@@ -122,19 +121,19 @@ def _prepared(key: bytes) -> Key:
 
 
 def _derived(key: bytes, use: str, length: int) -> bytes:
-    """RFC 5869: what one use gives away tells nothing of the others."""
+    """Derive a key for one use (RFC 5869): a leaked one reveals nothing of the others."""
     return HKDF(SHA256(), length, salt=None, info=f"tenantry {use}".encode()).derive(key)
 
 
 def _authenticated(header: bytes, data: AssociatedData) -> bytes:
-    """As JSON no two places are alike: joined texts could be."""
+    """Return the authenticated bytes. JSON keeps different data different, which joined texts would not."""
     return header + json.dumps(data).encode()
 
 
 log = structlog.get_logger()
 
 MAX_FILE_BYTES = 64 * 1024
-"""Of the file: a thousand keys and more; what is larger is another file."""
+"""Bytes of the key file, at most: over a thousand keys. A larger file is not a key file."""
 
 SETTING = "TENANTRY_SECRETS_KEY (--secrets-key)"
 
@@ -145,11 +144,11 @@ HEADING = (
 
 
 def find_keys(path: Path, is_needed: Callable[[], bool]) -> Keyring:
-    """The keys of a server that starts; made where there are none and none `is_needed` yet. SettingsError.
+    """Return the keys for a server that starts. Raise SettingsError.
 
-    Where the file is missing and something is encrypted, the server serves everything else: a mount that
-    failed must not take every tenant down. It makes no key then, which would stand in the place of the one
-    that is to be put back.
+    If the file is missing and no key `is_needed`, create it. If the file is missing and something is
+    encrypted, log an error and return an empty Keyring: a failed mount must not stop every tenant. No key is
+    created then, because it would take the place of the file that has to be restored.
     """
     keyring = read_keys(path)
     if keyring is not None:
@@ -167,7 +166,7 @@ def find_keys(path: Path, is_needed: Callable[[], bool]) -> Keyring:
 
 
 def make_keys(path: Path) -> None:
-    """Make the file with one key, mode 0600; SettingsError."""
+    """Create the key file with one key, mode 0600. Raise SettingsError."""
     key = base64.b64encode(os.urandom(KEY_BYTES)).decode()
     try:
         write_private(path, f"{HEADING}{key}\n")
@@ -178,9 +177,10 @@ def make_keys(path: Path) -> None:
 
 
 def read_keys(path: Path) -> Keyring | None:
-    """What is in the file, or None where there is none.
+    """Return the keys in the file, or None if there is no file.
 
-    SettingsError where others may read it, and for what is no file of keys; it repeats nothing of the file.
+    Raise SettingsError if other users may read the file, or if it is not a key file. The message repeats
+    nothing of the file.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -224,7 +224,7 @@ def _parsed(path: Path, content: bytes) -> Keyring:
 
 
 def _key(path: Path, number: int, line: bytes) -> bytes:
-    """As `openssl rand -base64 32` writes one."""
+    """Parse one line, as `openssl rand -base64 32` writes it."""
     try:
         key = base64.b64decode(line, validate=True)
     except binascii.Error:
@@ -238,7 +238,7 @@ def _key(path: Path, number: int, line: bytes) -> bytes:
 
 
 def decrypt_settings(keyring: Keyring, row: Row[Any]) -> ConnectorSettings:
-    """A row's settings, which are not NULL; with the problem where they cannot be read."""
+    """Decrypt a row's settings, which are not NULL. The result names the problem if they cannot be read."""
     try:
         content = keyring.decrypt(
             row.settings, associated_data(row.tenant_id, row.connector, row.revision)
@@ -249,10 +249,10 @@ def decrypt_settings(keyring: Keyring, row: Row[Any]) -> ConnectorSettings:
 
 
 def encrypt_settings(keyring: Keyring, settings: Mapping[str, Any], data: AssociatedData) -> bytes:
-    """What such a row holds; Unreadable where there is no key."""
+    """Encrypt settings for their row. Raise EncryptionError if there is no key."""
     return keyring.encrypt(json.dumps(settings, separators=(",", ":")).encode(), data)
 
 
 def associated_data(tenant_id: str, connector: str, revision: int) -> AssociatedData:
-    """Of one row: under another tenant, connector or revision its content opens no more."""
+    """Bind a row's content to its tenant, connector and revision."""
     return ("connector settings", tenant_id, connector, revision)

@@ -1,7 +1,7 @@
-"""Has the admin log written: ahead where it has to be, after the fact otherwise.
+"""Writes the audit log of the admin channel: before an action if required, otherwise after it.
 
-What has been done cannot be undone because the log is full: its entry is kept, its caller is not told that it
-is done before that is written, and nothing more is changed until all that is kept is written.
+An action cannot be undone because the log is full. Its entry is kept in a backlog, its caller gets no success
+before the entry is written, and nothing else is changed until the whole backlog is written.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from actors.runtime.mailbox import Mailbox
 log = structlog.get_logger()
 
 MAX_BACKLOG = 1000
-"""Entries that wait for a log that cannot be written; from there on nothing is done at all."""
+"""Entries in the backlog, at most. When it is full, every call is refused."""
 
 RETRY_MS = 1000
-"""What a caller is told to wait while the log cannot be written, in milliseconds."""
+"""Retry interval in refusals while the log cannot be written, in milliseconds."""
 
 OK = "ok"
-"""The outcome of what was done."""
+"""The outcome of a successful action."""
 
 
 class AuditWriter:
-    """For one actor, whose stepped functions take turns here."""
+    """Write-ahead audit log for one actor, whose coroutines take turns."""
 
     def __init__(self, audit_log: Mailbox, backlog: deque[AuditEntry]) -> None:
-        """`backlog` belongs to the actor's mailbox: it outlives an incarnation."""
+        """`backlog` belongs to the actor's mailbox and outlives an incarnation."""
         self._audit_log = audit_log
         self._backlog = backlog
         self._is_retrying = False
 
     @property
     def has_backlog(self) -> bool:
-        """Whether entries wait to be written."""
+        """Return whether entries wait to be written."""
         return bool(self._backlog)
 
     async def before(self, entry: AuditEntry) -> None:
-        """Write down what is about to be done; Unavailable where that fails, and then it must not be done."""
+        """Write an entry before its action. Raise Unavailable if that fails: the action must not run then."""
         if not (await self.retry_backlog() and await self._append(entry)):
             raise Unavailable(
                 "the audit record could not be written, so nothing was done",
@@ -50,16 +50,16 @@ class AuditWriter:
             )
 
     async def after(self, entry: AuditEntry) -> None:
-        """Write down what has happened, or keep it until that is possible."""
+        """Write an entry after its action, or add it to the backlog."""
         if not (await self.retry_backlog() and await self._append(entry)):
             self._keep(entry)
 
     def is_pending(self, entry: AuditEntry) -> bool:
-        """Whether this entry waits to be written."""
+        """Return whether this entry is in the backlog."""
         return any(each is entry for each in self._backlog)
 
     async def require_writable(self, *, writes: bool) -> None:
-        """Unavailable where nothing may be done now, for what was done before is not written down."""
+        """Raise Unavailable if the backlog forbids the call: any entry forbids writes, a full one all."""
         if writes and not await self.retry_backlog():
             raise Unavailable(
                 "audit records from before could not be written yet, so nothing was done",
@@ -72,7 +72,7 @@ class AuditWriter:
             )
 
     async def retry_backlog(self) -> bool:
-        """Write what is kept, the oldest first; False while that cannot be done, or somebody is at it."""
+        """Write the backlog, oldest entry first. Return False if entries remain or another call writes it."""
         if self._is_retrying:
             return False
         self._is_retrying = True
@@ -86,9 +86,9 @@ class AuditWriter:
     async def _append(self, entry: AuditEntry) -> bool:
         try:
             await ask_async(self._audit_log, Append(entry))
-        except AuditProblem:  # the log has said so itself
+        except AuditProblem:  # the log has logged the problem itself
             return False
-        except Exception as error:  # noqa: BLE001 - whatever it was, the record is not there
+        except Exception as error:  # noqa: BLE001 - whatever the cause, the record is not written
             log.error(
                 "audit record not written",
                 action=entry.action,
@@ -99,7 +99,7 @@ class AuditWriter:
         return True
 
     def _keep(self, entry: AuditEntry) -> None:
-        """Of a full keep only refusals are left out: what was done is bounded by what is under way."""
+        """Drop only refusals if the backlog is full. Successes are bounded by the calls in flight."""
         if len(self._backlog) < MAX_BACKLOG or entry.outcome == OK:
             self._backlog.append(entry)
         else:

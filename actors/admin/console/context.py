@@ -1,7 +1,4 @@
-"""What a function of the admin channel is given besides its params: who gives the order, on which tenant.
-
-What a token that is to be issued may be good for: names of actions that there are.
-"""
+"""The context of functions of the admin channel: caller, tenant and actors; and the scope of new tokens."""
 
 from __future__ import annotations
 
@@ -23,22 +20,22 @@ from transport.message import Problem
 
 
 class Connectors(Protocol):
-    """Whom functions call, by the names of the index."""
+    """Mailboxes of connectors, by their names in the index."""
 
     @property
     def awake(self) -> tuple[Mailbox, ...]:
-        """Those that have been asked for anything yet."""
+        """Return the connectors that have received a message."""
         ...
 
     def get(self, name: str, /) -> Mailbox | None:
-        """None where there is no such connector."""
+        """Return the mailbox of a connector, or None if there is no such connector."""
         ...
 
     def __iter__(self) -> Iterator[str]: ...
 
 
 class Actors(NamedTuple):
-    """Whom the console and its functions talk to."""
+    """Mailboxes of the actors that the console and its functions use."""
 
     directory: Mailbox
     supervisor: Mailbox
@@ -53,7 +50,7 @@ class Actors(NamedTuple):
 
 
 class AdminContext:
-    """Given to every function as its first argument, for one call."""
+    """First argument of every admin function, for one call."""
 
     def __init__(
         self,
@@ -68,31 +65,31 @@ class AdminContext:
         receipt: Receipt | None,
     ) -> None:
         self.tenant = tenant
-        """Whom the call is about; None where the caller named nobody, which only the platform's may."""
+        """The tenant of the call; None if the caller named none, which only the platform's people may."""
         self.caller = caller
-        """In the role acted in: a super admin's is `super admin`."""
+        """The caller in the acting role: a super admin's role is `super admin`."""
         self.action = action
         self.now = now
-        """When this call was begun, in UTC."""
+        """Start of this call, in UTC."""
         self.trace_id = trace_id
         self.table = table
         self.actors = actors
         self.replayed = False
-        """True once an order turned out to have been done before."""
+        """True after a command turned out to have been executed before."""
         self.receipt = receipt
-        """Makes a change safe to ask for again; None for what the process itself asks."""
+        """Makes a command safe to repeat; None for calls of the process itself."""
 
     @property
     def tenant_name(self) -> str:
-        """Whom the call is about; InvalidArgument where the caller did not say."""
+        """Return the name of the call's tenant. Raise InvalidArgument if the caller named none."""
         if self.tenant is None:
             raise tenant_missing(self.action)
         return self.tenant.name
 
     async def execute(self, command: Any) -> dict[str, Any]:
-        """Have the Directory change something; its result, and whatever ActionError it refuses with.
+        """Let the Directory execute a command. Return its result, or raise its ActionError.
 
-        Once in a call: the request's id makes one order safe to repeat, not two.
+        Call it once per request: the request's id makes one command safe to repeat, not two.
         """
         tenant_id = self.tenant and self.tenant.id
         message = Execute(command, self.caller, self.receipt, tenant_id)
@@ -101,27 +98,27 @@ class AdminContext:
         return done.result
 
     def ask(self, mailbox: Mailbox, message: Any) -> PendingReply:
-        """Ask an actor now; await the answer, or ask another one before."""
+        """Send a message to an actor now, and return its reply to be awaited now or later."""
         return ask_async(mailbox, message)
 
 
 def command_fingerprint(action: str, tenant: str | None, params: Mapping[str, Any]) -> bytes:
-    """SHA-256 that is equal for equal content, whatever the order of keys: what a Receipt holds.
+    """Return the SHA-256 for a Receipt: equal for equal content, in whatever order the keys are.
 
-    `tenant` is its id.
+    `tenant` is the tenant's id.
     """
     content = json.dumps([action, tenant, params], sort_keys=True, separators=(",", ":"))
     return sha256(content.encode(errors="surrogatepass")).digest()
 
 
 def tenant_missing(action: str) -> InvalidArgument:
-    """The refusal of a call that has to say which tenant it is about."""
+    """Return the refusal of a call that has to name a tenant and names none."""
     problem = Problem("tenant", f"missing; {action} is about one tenant")
     return InvalidArgument(f"{problem.field}: {problem.problem}", details=(problem,))
 
 
 def scope_of(names: Sequence[str] | None, table: RoutingTable) -> frozenset[str] | None:
-    """The scope as Principal has it; None for all. InvalidArgument for names of no action."""
+    """Return a scope for a Principal; None means all actions. Raise InvalidArgument for unknown names."""
     if names is None:
         return None
     known = {*table.routes, *built_in()}

@@ -1,4 +1,4 @@
-"""Errands: calls under way, each suspended wherever it waits for another actor."""
+"""Admin calls in flight: each is a coroutine, suspended while it waits for another actor."""
 
 from __future__ import annotations
 
@@ -11,49 +11,49 @@ from actors.messages import Principal
 from actors.runtime.futures import CoroutineDriver, ReplyFuture
 
 MAX_CALLS = 1000
-"""Calls under way at once; what comes on top is refused before anything is looked at."""
+"""Calls in flight at once. Further calls are refused before they are examined."""
 
 MAX_CALLS_PER_PARTY = 200
-"""Calls under way at once for one tenant's people, or one person of the platform: others need room, too."""
+"""Calls in flight for one tenant's people or one person of the platform, which leaves capacity for others."""
 
 RETRY_BUSY_MS = 1000
-"""What a caller is told to wait where there are as many, in milliseconds."""
+"""Retry interval in refusals of further calls, in milliseconds."""
 
 
 class ReplyArrived(NamedTuple):
-    """To the console: an errand can go on."""
+    """To the console: a reply has arrived, and a call can resume."""
 
     number: int
     answer: ReplyFuture
 
 
 class DeadlinePassed(NamedTuple):
-    """From the Clock: an errand's caller should have an answer by now."""
+    """From the Clock: the deadline of a call has passed."""
 
     number: int
 
 
 class InFlightCall:
-    """One coroutine on its way."""
+    """One call's coroutine, or the console's own."""
 
     def __init__(self, number: int, driver: CoroutineDriver, call: AdminCall | None) -> None:
         self.number = number
         self.driver = driver
         self.call = call
-        """None for the console's own housekeeping."""
+        """None for the console's own work."""
         self.awaits: ReplyFuture | None = None
 
     @property
     def action(self) -> str | None:
-        """What it is about, for the error log."""
+        """Return the name of the action, for the error log."""
         return None if self.call is None else self.call.action
 
 
 class InFlightCalls:
-    """All that are under way, by their numbers; for one actor."""
+    """The calls in flight of one actor, by number."""
 
     def __init__(self, numbers: Iterator[int]) -> None:
-        """`numbers` belong to the actor's mailbox: none is given twice."""
+        """`numbers` belongs to the actor's mailbox: no number is used twice."""
         self._numbers = numbers
         self._suspended: dict[int, InFlightCall] = {}
 
@@ -64,7 +64,7 @@ class InFlightCalls:
         return iter(list(self._suspended.values()))
 
     def require_capacity(self, caller: Principal) -> None:
-        """ResourceExhausted where as many are under way as may be, in all or for those he belongs to."""
+        """Raise ResourceExhausted if the limit is reached, in total or for the caller's tenant or person."""
         if len(self._suspended) >= MAX_CALLS:
             raise too_many_calls(f"{len(self._suspended)} calls are")
         party = _quota_key(caller)
@@ -76,32 +76,32 @@ class InFlightCalls:
             raise too_many_calls(f"{MAX_CALLS_PER_PARTY} calls of {party} are")
 
     def create(self, driver: CoroutineDriver, call: AdminCall | None) -> InFlightCall:
-        """One more, which is not suspended yet."""
+        """Create a call that is not suspended yet."""
         return InFlightCall(next(self._numbers), driver, call)
 
     def suspend(self, running: InFlightCall, answer: ReplyFuture) -> bool:
-        """Until the answer is there; True the first time."""
+        """Suspend a call until the reply arrives. Return True the first time."""
         is_new = running.number not in self._suspended
         self._suspended[running.number] = running
         running.awaits = answer
         return is_new
 
     def find_awaiting(self, message: ReplyArrived) -> InFlightCall | None:
-        """Whose answer that is; None where it was heard of before."""
+        """Return the call that waits for this reply, or None if the reply was handled before."""
         running = self._suspended.get(message.number)
         return running if running is not None and running.awaits is message.answer else None
 
     def overdue(self, message: DeadlinePassed) -> InFlightCall | None:
-        """Who is overdue; None where it has ended."""
+        """Return the call whose deadline has passed, or None if it has ended."""
         return self._suspended.get(message.number)
 
     def remove(self, running: InFlightCall) -> None:
-        """It is not under way any more, or never was for long."""
+        """Remove a call that has ended, suspended or not."""
         self._suspended.pop(running.number, None)
 
 
 def too_many_calls(which: str) -> ResourceExhausted:
-    """The refusal of a call for which there is no room."""
+    """Return the refusal of a call beyond the limit."""
     return ResourceExhausted(
         f"{which} under way on the admin channel already; send this one again, with the same id",
         retry_after_ms=RETRY_BUSY_MS,

@@ -1,9 +1,9 @@
-"""Waiting until a swap has settled: nobody is at work any more on what was served before it.
+"""Waits after a swap of versions until no work on the old version is left.
 
-Each tenant that is awake is asked behind what it has begun; once all have answered, and the router after them
-has sent what they had answered before, every reply that leaves is the new version's. What a function has
-parked on its own version is not waited for. Connectors answer once their calls on an older version have
-ended.
+Each tenant that is awake gets a ping behind its current work. Once all have answered, and then the router,
+which has sent their earlier replies by then, every further reply comes from the new version. Suspended
+functions keep their own version and are not waited for. Connectors answer once their calls on an older
+version have ended.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from actors.runtime.futures import PendingReply, ReplyFuture, ask_async_first, r
 from actors.runtime.mailbox import Mailbox
 
 QUIESCE_SECONDS = 5.0
-"""After which a swap is acknowledged although a function still runs on the version before."""
+"""Seconds after which a swap is acknowledged although a function still runs on the old version."""
 
 
 class QuiesceTimeout(NamedTuple):
-    """From the Clock."""
+    """From the Clock: the wait has taken too long."""
 
 
 class _Barrier(Mailbox):
-    """Where the Clock says that it has been long enough."""
+    """Receives the timeout from the Clock, and resolves the wait."""
 
     __slots__ = ("_done",)
 
@@ -41,7 +41,7 @@ class _Barrier(Mailbox):
 
 
 async def quiesce(ctx: AdminContext) -> bool:
-    """Wait for it; False where some function took too long."""
+    """Wait until no work on the old version is left. Return False after QUIESCE_SECONDS."""
     awake: Iterable[Mailbox] = await ctx.ask(ctx.actors.supervisor, ListResidents())
     answers = [ask_async_first(mailbox, Ping()).future for mailbox in awake]
     for mailbox in ctx.actors.connectors.awake:
@@ -53,7 +53,7 @@ async def quiesce(ctx: AdminContext) -> bool:
 
 
 def _all(ctx: AdminContext, answers: list[ReplyFuture]) -> PendingReply:
-    """True once all have answered, also where one did with an error; False once that took too long."""
+    """Return a future: True once all have answered, even with errors, or False after QUIESCE_SECONDS."""
     done = ReplyFuture()
     ctx.actors.clock.tell(Once(QUIESCE_SECONDS, _Barrier(done), QuiesceTimeout()))
     missing = set(range(len(answers)))
@@ -65,7 +65,7 @@ def _all(ctx: AdminContext, answers: list[ReplyFuture]) -> PendingReply:
 
 
 def _answered(missing: set[int], number: int, done: ReplyFuture) -> None:
-    """Called by whoever answers, and for one answer perhaps twice."""
+    """Called on the thread that answers, possibly twice for one answer."""
     missing.discard(number)
     if not missing:
         resolve(done, True)

@@ -1,6 +1,7 @@
-"""Tries of callers that nobody knows: a few are recorded, the others counted, so that no disk is filled.
+"""Throttling of the admin channel: unauthenticated attempts, and the rate of each person.
 
-How much one person may ask on the admin channel, so that nobody fills the log or takes all places.
+A few unauthenticated attempts are recorded and the others counted, so that no caller can fill the disk. The
+rate limit keeps one person from filling the log or taking all capacity.
 """
 
 from __future__ import annotations
@@ -15,24 +16,24 @@ from actors.runtime.rate_limit import RateLimiter
 from transport.message import UNAUTHENTICATED, Request
 
 WINDOW_SECONDS = 60.0
-"""The time for which tries are counted together, from the first of them on."""
+"""Seconds for which attempts are counted together, from the first one on."""
 
 MAX_RECORDED = 10
-"""Tries in one window that get a record each."""
+"""Attempts in one window that get a record each."""
 
 ANY_ACTION = "*"
-"""What stands in place of an action where several were tried."""
+"""Replaces the action if several were attempted."""
 
 
 class AttemptLog:
-    """Pure: says what to record, and leaves the recording to its owner."""
+    """Log of unauthenticated attempts. Pure: it returns the entries, and its owner writes them."""
 
     def __init__(self) -> None:
         self._since = -math.inf
         self._tries = 0
 
     def record(self, request: Request, trace_id: str, now: float) -> list[AuditEntry]:
-        """What to record of one more try at this time.monotonic(); its params may be anything: not them."""
+        """Count an attempt at this time.monotonic(). Return the entries to write, without params."""
         due = self.flushed() if now - self._since >= WINDOW_SECONDS else []
         if now - self._since >= WINDOW_SECONDS:
             self._since, self._tries = now, 0
@@ -43,11 +44,11 @@ class AttemptLog:
 
     @property
     def pending(self) -> int:
-        """Tries of this window that no record tells of yet."""
+        """Number of attempts in this window that no record includes yet."""
         return max(0, self._tries - MAX_RECORDED)
 
     def flushed(self) -> list[AuditEntry]:
-        """One record of all tries that have none, if there are any; the window goes on without them."""
+        """Return one record of all pending attempts, if any. The window continues without them."""
         count = self.pending
         self._tries -= count
         if count == 0:
@@ -72,14 +73,14 @@ def _attempt(request: Request, trace_id: str) -> AuditEntry:
 
 
 RATE = 20.0
-"""Calls per second: each is a record that is synced and kept for good, 500 bytes and 5 KiB at most."""
+"""Calls per second: each is a record that is synced and kept for good, 500 bytes, at most 5 KiB."""
 
 BURST = 200.0
-"""Calls at once, where somebody was quiet before."""
+"""Calls at once after a pause."""
 
 
 class PersonRateLimits:
-    """Everyone's, by person: another token is no other person."""
+    """Rate limit of each person, whichever of their tokens is used."""
 
     def __init__(self) -> None:
         self._limiters: dict[str, RateLimiter] = {}
@@ -88,7 +89,7 @@ class PersonRateLimits:
         return len(self._limiters)
 
     def charge(self, caller: Principal, now: float) -> None:
-        """Count one call at this time.monotonic(); ResourceExhausted where it is one too many."""
+        """Count one call at this time.monotonic(). Raise ResourceExhausted if it exceeds the limit."""
         limiter = self._limiters.get(caller.person)
         if limiter is None:
             limiter = self._limiters[caller.person] = RateLimiter(RATE, BURST)
@@ -97,7 +98,7 @@ class PersonRateLimits:
             raise rate_limited(wait)
 
     def drop_idle(self, now: float) -> None:
-        """Whoever has been quiet for long enough is as one who never came."""
+        """Forget people whose limit is fully restored."""
         self._limiters = {
             person: limiter
             for person, limiter in self._limiters.items()
@@ -106,7 +107,7 @@ class PersonRateLimits:
 
 
 def rate_limited(wait: float) -> ResourceExhausted:
-    """The refusal of a call past the limit; `wait` is in seconds."""
+    """Return the refusal of a call beyond the limit; `wait` is in seconds."""
     return ResourceExhausted(
         f"one person may make {RATE:g} calls a second on the admin channel, {BURST:g} at once; "
         "send this one again, with the same id",
