@@ -1,10 +1,10 @@
-"""What the Directory is asked, by whom, and what it answers.
+"""Queries and commands of the Directory, and its answers.
 
-Every change comes as an Order, so that who gave it is known to the Directory, which decides once more what
-depends on its own state: a transfer counts only while its giver is still the admin owner. Questions come as
-they are. Results are JSON maps that fit the results in registry.toml beside this file; they and the errors
-(subclasses of ActionError) go to the caller as they are. Tenants are given by name, people, tokens and
-grants by id (`p_…`, `t_…`, `g_…`); times are seconds since the epoch in values and RFC 3339 in results.
+Every command comes in an Execute with its caller. The Directory checks again what depends on its own state: a
+transfer counts only while its caller is still the admin owner. Queries come as they are.
+Results are JSON maps that fit the results in registry.toml beside this file; they and the errors (subclasses
+of ActionError) go to the caller as they are. Tenants are given by name, people, tokens and grants by id
+(`p_…`, `t_…`, `g_…`); times are seconds since the epoch in values and RFC 3339 in results.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 from actors.messages import Principal, Receipt
 from actors.runtime.mailbox import Mailbox
 
-# How an order is given
+# How a command is given
 
 
 class Execute(NamedTuple):
-    """Ask the Directory to change something, in one transaction. Answered by Done.
+    """Ask the Directory to execute a command in one transaction. Answered by CommandDone.
 
-    Aborted where its giver is no longer who he was when the channel decided: the token revoked or expired,
-    the role another one, an area or the grant withdrawn; and where the tenant's name is another one's by now.
+    Aborted if the caller is no longer authorized as when the channel decided: the token revoked or expired,
+    the role changed, an area or the grant withdrawn; or if another tenant has the tenant's name by now.
     FailedPrecondition for a tenant that is to be deleted, save where access is taken away: RevokeToken and
     WithdrawSuper always can be. Unavailable where the file cannot be used; it may have been carried out then,
     and can be given again with the same receipt.
@@ -31,15 +31,15 @@ class Execute(NamedTuple):
     command: Any
     """One of the commands below."""
     by: Principal
-    """Who gives it, in the role acted in."""
+    """The caller, in the acting role."""
     receipt: Receipt | None
-    """None for orders of the engine itself."""
+    """None for commands of the engine itself."""
     tenant_id: str | None = None
     """Id of the command's tenant as the channel knew it; None where it knew of none."""
 
 
 class CommandDone(NamedTuple):
-    """The order is on disk, and all that follows from it has been told."""
+    """The command is on disk, and its changes are published."""
 
     result: dict[str, Any]
     replayed: bool = False
@@ -52,13 +52,13 @@ class CommandDone(NamedTuple):
 
 
 class PublishAll(NamedTuple):
-    """Tell this subscriber all there is, as DirectoryChanged: it has just started."""
+    """Send this subscriber, which has just started, a snapshot as DirectoryChanged."""
 
     mailbox: Mailbox
 
 
 class PurgeExpired(NamedTuple):
-    """From the Clock: end what has expired, retire tenants whose grace is over, forget old receipts."""
+    """From the Clock: end what has expired, delete tenants whose grace period is over, purge old receipts."""
 
 
 # Tenants
