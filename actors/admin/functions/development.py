@@ -33,7 +33,7 @@ async def diff(ctx: AdminContext, params: Any) -> dict[str, Any]:
     return {
         "digest": found.digest,
         "changes": list(found.changes[:MOST_CHANGES]),
-        "text": _shortened(found.text.splitlines(keepends=True)),
+        "text": _truncated(found.text.splitlines(keepends=True)),
     }
 
 
@@ -65,7 +65,7 @@ def _code_difference(ctx: AdminContext, params: Any) -> dict[str, Any]:
     lines = difflib.unified_diff(
         _lines(codebase, old), _lines(codebase, new), _title(action, old), _title(action, new)
     )
-    return {"digest": index.digest, "changes": [], "text": _shortened(list(lines))}
+    return {"digest": index.digest, "changes": [], "text": _truncated(list(lines))}
 
 
 def _chosen(action: Action, number: int | None, newest: int) -> Version:
@@ -92,7 +92,7 @@ def _title(action: Action, version: Version) -> str:
     return f"{action.name} version {version.number} ({version.state}) {version.code or ''}"
 
 
-def _shortened(lines: list[str]) -> str:
+def _truncated(lines: list[str]) -> str:
     rest = len(lines) - MOST_LINES
     return "".join(lines[:MOST_LINES]) + (f"… {rest} more lines\n" if rest > 0 else "")
 
@@ -121,13 +121,13 @@ async def todo(ctx: AdminContext, params: Any) -> dict[str, Any]:
     found = [
         task
         for task in tasks(index)
-        if params.state in (None, task.state) and task.place > _place(params.after)
+        if params.state in (None, task.state) and task.place > _parse_cursor(params.after)
     ]
     page = found[: params.limit]
     return {
-        "tasks": [_told(task) for task in page],
+        "tasks": [_task_map(task) for task in page],
         "counts": counts(index),
-        "next": _mark(page[-1]) if len(found) > len(page) else None,
+        "next": _cursor(page[-1]) if len(found) > len(page) else None,
     }
 
 
@@ -142,7 +142,7 @@ def _described(ctx: AdminContext, name: str) -> Action:
     raise NotFound(f"the index has no function {name!r}; {advice}")
 
 
-def _told(task: Task) -> dict[str, Any]:
+def _task_map(task: Task) -> dict[str, Any]:
     version = task.version
     return {
         "function": task.owner.name,
@@ -158,11 +158,11 @@ def _told(task: Task) -> dict[str, Any]:
     }
 
 
-def _mark(task: Task) -> str:
+def _cursor(task: Task) -> str:
     return f"{FIRST_TO_LAST.index(task.state)} {task.owner.name} {task.number}"
 
 
-def _place(mark: str) -> tuple[int, str, int]:
+def _parse_cursor(mark: str) -> tuple[int, str, int]:
     """Where the page before ended; before everything where there was none."""
     if not mark:
         return -1, "", 0
