@@ -199,7 +199,7 @@ class AdminConsole(Channel):
         self._in_flight.require_capacity(call.caller)
         self._resume(self._in_flight.create(CoroutineDriver(self._handler.handle(call)), call))
 
-    # Errands
+    # Calls in flight
 
     def _on_reply(self, message: ReplyArrived) -> None:
         running = self._in_flight.find_awaiting(message)

@@ -29,7 +29,7 @@ class Turn:
 
 
 class Blocking:
-    """Occupants that block their threads until they are let go."""
+    """Incarnations that block their threads until they are released."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher

@@ -1,4 +1,4 @@
-"""Errands: whose answer has come, and who is still under way."""
+"""Calls in flight: which answer has arrived, and which call goes on."""
 
 from __future__ import annotations
 
