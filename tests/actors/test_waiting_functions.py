@@ -71,7 +71,7 @@ def test_a_sleep_that_would_outlast_the_deadline_is_refused_at_once(serve: Serve
         late = {**slowly(server, seconds=30.0), "timeout_ms": 1000}
         error = wire.ask(**late)["error"]
     assert error["code"] == "deadline_exceeded"
-    assert "one stretch of it was committed" in error["message"]
+    assert "one step of it was committed" in error["message"]
 
 
 def test_the_log_has_one_line_that_says_how_long_it_took(serve: Servers) -> None:
@@ -101,7 +101,7 @@ def test_a_stopping_server_gives_sleepers_their_time_and_no_more(serve: Servers)
     assert replies[short]["ok"]
     error = replies["long"]["error"]
     assert error["code"] == "unavailable"
-    assert "one stretch of it was committed" in error["message"]
+    assert "one step of it was committed" in error["message"]
     assert 0.5 <= took < 5.0
     server = serve()
     with Wire(server.endpoint) as wire:
@@ -130,7 +130,7 @@ def test_a_server_killed_between_two_stretches_leaves_the_mark(tmp_path: Path) -
         for _ in range(2):
             error = wire.ask(**add)["error"]
             assert error["code"] == "aborted"
-            assert "one stretch of it was committed, at 20" in error["message"]
+            assert "one step of it was committed, at 20" in error["message"]
         assert wire.ask(**count)["result"] == {"count": 1}
         quick = {**add, "id": "quick", "params": {"text": "slow", "seconds": 0.01}}
         assert wire.ask(**quick)["ok"]
@@ -197,5 +197,5 @@ def test_a_deleted_tenant_s_sleepers_are_cancelled(
         server.system.local.ask("tenants.delete", "acme", reason="moved", grace_days=0)
         error = wire.receive()["error"]
     assert error["code"] == "unavailable"
-    assert "deleted; one stretch of it was committed" in error["message"]
+    assert "deleted; one step of it was committed" in error["message"]
     until(partial(is_gone, path), "the file to be archived")

@@ -26,7 +26,7 @@ def test_a_first_start_that_was_killed_before_the_token_was_left_owes_it(
         raise Killed
 
     with monkeypatch.context() as killed:
-        killed.setattr(LocalAdmin, "_leave_token", end)
+        killed.setattr(LocalAdmin, "_write_token_file", end)
         with pytest.raises(Killed):
             local.make_first_admin(tmp_path)
     assert not path.exists()

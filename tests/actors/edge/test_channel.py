@@ -45,7 +45,7 @@ class Desk(Channel):
             raise Unauthenticated("who are you?")
         send_refusal(work, REFUSED_LATER)
 
-    def _stranger(self, request: Request, trace_id: str) -> None:
+    def _on_unauthenticated(self, request: Request, trace_id: str) -> None:
         self._strange.append(request.action)
 
 

@@ -37,7 +37,7 @@ def test_every_method_of_the_database_is_told_with_what_it_takes_and_says(name: 
 
 def test_the_text_below_a_field_is_told() -> None:
     assert "- `ctx.tenant: str`: The tenant's name.\n" in API
-    assert "ask with `.get(name, default)`" in API
+    assert "use `.get(name, default)`" in API
 
 
 def test_how_a_call_is_made_is_no_business_of_a_function() -> None:

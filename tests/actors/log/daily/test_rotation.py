@@ -620,7 +620,7 @@ def test_ten_days_leave_each_line_in_the_file_of_its_day(tmp_path: Path) -> None
 TIMES = st.integers(0, 12 * 8).map(lambda eighth: NOON + eighth * DAY / 8)
 OPERATIONS = st.one_of(
     st.tuples(st.just("append"), st.lists(TIMES, max_size=5)),
-    st.tuples(st.just("cycle"), TIMES),
+    st.tuples(st.just("rotate"), TIMES),
     st.tuples(st.just("restart"), st.none()),
     st.tuples(st.just("crash"), st.integers(0, 20)),
     st.tuples(st.just("full"), st.lists(TIMES, min_size=1, max_size=5)),
