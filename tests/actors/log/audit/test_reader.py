@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -38,14 +38,6 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in range(COUNT):
             journal.append(entry(number), NOVEMBER)
     return directory
-
-
-@pytest.fixture
-def house() -> Iterator[House]:
-    """A thread for the reader."""
-    made = House(threads=1)
-    yield made
-    made.empty()
 
 
 def start(house: House, directory: Path) -> Mailbox:

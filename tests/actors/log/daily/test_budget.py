@@ -33,14 +33,6 @@ def logged() -> Iterator[list[Any]]:
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
-    """A thread for the log."""
-    made = House(threads=1)
-    yield made
-    made.empty()
-
-
-@pytest.fixture
 def stats() -> Watch:
     """In the place of Stats."""
     return Watch()

@@ -45,14 +45,6 @@ def logged() -> Iterator[list[Any]]:
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
-    """A thread for the log."""
-    made = House(threads=1)
-    yield made
-    made.empty()
-
-
-@pytest.fixture
 def clock() -> Time:
     """It stands until it is set."""
     return Time()

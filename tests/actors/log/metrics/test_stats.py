@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -32,14 +31,6 @@ class Hand:
 
     def __call__(self) -> float:
         return self.now
-
-
-@pytest.fixture
-def house() -> Iterator[House]:
-    """A thread for Stats."""
-    made = House(threads=1)
-    yield made
-    made.empty()
 
 
 @pytest.fixture

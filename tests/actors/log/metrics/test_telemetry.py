@@ -28,14 +28,6 @@ PARENT = "00f067aa0ba902b7"
 COLLECTOR = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
 
 
-@pytest.fixture
-def house() -> Iterator[House]:
-    """A thread for Telemetry."""
-    made = House(threads=1)
-    yield made
-    made.empty()
-
-
 def spans_of(house: House, *turns: TurnLines) -> list[ReadableSpan]:
     """What an exporter has been given once Telemetry has stopped."""
     exporter = InMemorySpanExporter()

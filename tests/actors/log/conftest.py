@@ -1,0 +1,17 @@
+"""What the tests of every log need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.actors.mailbox_harness import House
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    """One thread for the actor under test; it is empty again at the test's end."""
+    made = House(threads=1)
+    yield made
+    made.empty()
