@@ -73,10 +73,10 @@ class Tenant(Actor):
         connectors: Mapping[str, Mailbox] = EMPTY,
         clock: Mailbox | None = None,
     ) -> None:
-        """`let_go` is called before the turn waits for the disk: others may compute meanwhile.
+        """`release_compute` is called before the turn waits for the disk, so that others compute meanwhile.
 
-        `request_log` is told what was answered; None disables it. `connectors` take
-        CallConnector, each by its name; without a `clock` no function that waits is ever overdue.
+        `request_log` gets a line for each request that was answered; None disables it. `connectors` are the
+        mailboxes for CallConnector, by name. Without a `clock` no function that waits is ever overdue.
         """
         super().__init__(mailbox)
         self._record = record

@@ -1,8 +1,8 @@
 """Hostile peers, with one token or none: the server lives in bounded memory and serves another tenant.
 
 The peers share the machine's processors with the server, and what they take is not taken off: on two
-processors, the same time burnt by a process that sends nothing left the other tenant's p99 within the noise
-of the calm one. What other processes take is in both figures, so that on a busy machine neither says much of
+processors, the same time burnt by a process that sends nothing made the other tenant's p99 up to three times
+the calm one. What other processes take is in both figures, so that on a busy machine neither says much of
 the server. If Linux groups processes by session (sched_autogroup), niceness means nothing between them.
 """
 
