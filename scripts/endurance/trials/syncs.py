@@ -36,6 +36,12 @@ WAYS: Final = {"once": (1, 1), "always": (1, 0), "now and then": (3, 0)}
 """How they fail: each so-many-th, and so many at the most (0: without end)."""
 
 ADD: Final = "developers.add"
+LIST: Final = "developers.list"
+REMOVE: Final = "developers.remove"
+
+MOST_DEVELOPERS: Final = 100
+"""Developers that a round leaves; a platform has 200 at most."""
+
 MOVE: Final = "functions.move"
 
 WAVE: Final = 20
@@ -104,7 +110,11 @@ class Trial:
         self._states = {"under dev"}
         """One of these is version 2's: the last that was acknowledged, and those asked for since."""
         self.seen: Counter[str] = Counter()
+        self._removed: set[str] = set()
+        """Names of developers who were removed; the directory forgets a removed person's name."""
         self._missing: list[str] = []
+        self._refused: dict[str, str] = {}
+        """Why each call that is not acknowledged was refused last, by its id."""
         self._server: Server | None = None
 
     def __enter__(self) -> Trial:
@@ -135,9 +145,27 @@ class Trial:
         self._faults.cut_power()
         self.look(f"{target}, {way}")
         self._start()
+        self._remove_developers()
 
     def _start(self) -> None:
         self._server = self._installation.start(self._faults.environment())
+
+    def _remove_developers(self) -> None:
+        """Remove the developers above MOST_DEVELOPERS, so that later rounds can add theirs; NoReply."""
+        with closing(self._connect_admin()) as admin:
+            admin.send(Call(f"l-{len(self._asked)}", "", LIST, {}))
+            people = admin.reply()["result"]["developers"]
+            for each in people[: max(0, len(people) - MOST_DEVELOPERS)]:
+                admin.send(Call(f"r-{each['id']}", "", REMOVE, {"person": each["id"]}))
+                if wrong := problem(admin.reply()):
+                    raise NoReply(f"{each['name']} could not be removed: {wrong}")
+                self._removed.add(each["name"])
+
+    def _connect_admin(self) -> LoadConnection:
+        token = (self._installation.data / TOKEN_FILE).read_text().strip()
+        return LoadConnection(
+            f"ipc://{self._installation.data / 'admin.sock'}", defaultdict(lambda: token)
+        )
 
     # Load
 
@@ -190,12 +218,15 @@ class Trial:
             self._load(calls[: self._plan.writes])
             time.sleep(PAUSE)
             if time.monotonic() > until:
-                raise NoReply(f"the disk has recovered, and {len(calls)} calls are refused still")
+                names = ", ".join(f"{call.id} ({self._refused.get(call.id)})" for call in calls[:5])
+                raise NoReply(
+                    f"the disk has recovered, and {len(calls)} calls are refused: {names}"
+                )
 
     def _load(self, calls: Sequence[Call]) -> None:
         """Send each and take what is answered; orders one after the other."""
         assert self._server is not None
-        admin = LoadConnection(f"ipc://{self._installation.data / 'admin.sock'}", self._admin())
+        admin = self._connect_admin()
         data = LoadConnection(self._server.endpoint, self._installation.tokens)
         writes = [call for call in calls if call.tenant]
         orders = iter([call for call in calls if not call.tenant])
@@ -220,10 +251,6 @@ class Trial:
         data.close()
         admin.close()
 
-    def _admin(self) -> defaultdict[str, str]:
-        token = (self._installation.data / TOKEN_FILE).read_text().strip()
-        return defaultdict(lambda: token)
-
     def _send_order(self, connection: LoadConnection, order: Call) -> None:
         if order.action == MOVE:
             self._states.add(order.params["to"])
@@ -232,12 +259,14 @@ class Trial:
     def _take_write(self, reply: Reply) -> None:
         if wrong := problem(reply):
             self.seen[f"refused: {wrong}"] += 1
+            self._refused[reply["id"]] = wrong
         else:
             self._written.add(reply["id"])
 
     def _take_order(self, order: Call, reply: Reply) -> None:
         if wrong := problem(reply):
             self.seen[f"refused: {order.action}: {wrong.partition(':')[0]}"] += 1
+            self._refused[order.id] = wrong
             return
         self._ordered[order.id] = reply["meta"]["trace_id"]
         if order.action == MOVE:
@@ -253,7 +282,7 @@ class Trial:
         self._written -= self._miss(when, "write", self._written - set(self._marks(copy)))
         with closing(sqlite3.connect(copy / "directory.db")) as file:
             names = {name for (name,) in file.execute("SELECT name FROM people")}
-        added = {id for id in self._ordered if id in self._asked}
+        added = {id for id in self._ordered if id in self._asked} - self._removed
         trails = "".join(path.read_text() for path in sorted((copy / "audit").glob("*.jsonl")))
         unheard = {id for id, trace in self._ordered.items() if trace not in trails}
         for gone in self._miss(when, "order", added - names) | self._miss(when, "record", unheard):
