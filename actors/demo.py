@@ -24,7 +24,7 @@ Call = tuple[str, Mapping[str, Any]]
 
 
 class Person(NamedTuple):
-    """One contact; what is not known of somebody stays None."""
+    """One contact; what is not known of a person stays None."""
 
     name: str
     email: str | None = None

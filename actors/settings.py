@@ -133,7 +133,7 @@ class Settings(BaseSettings):
     outward_plain: bool = False
     """Whether connectors' connections without TLS may leave the machine."""
     outward_ca: AbsolutePath | None = None
-    """Certificates (PEM) of authorities that connectors trust besides the system's."""
+    """Certificates (PEM) of authorities that connectors trust in addition to the system's."""
 
     threads: int = Field(default=4, ge=1, le=64)
     """Threads on which tenants take their turns."""
@@ -153,11 +153,11 @@ class Settings(BaseSettings):
     log_time_zone: str = "UTC"
     """IANA name of the zone whose midnight ends a day's log file, such as Europe/Vienna."""
     log_days: int = Field(default=7, ge=1, le=3650)
-    """Days that are over whose log files are kept, besides today's."""
+    """Days that are over whose log files are kept, in addition to today's."""
     log_bytes: int = Field(default=100 * 1024**2, ge=0)
     """Bytes of lines in full in each tenant's log a day, summed up beyond; 0 for any. See docs/logs.md."""
     log_hide: list[str] = []
-    """Names of fields, besides those that look secret by themselves, that no log may show."""
+    """Names of fields, in addition to those that look secret by themselves, that no log may show."""
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
     """Loopback port for Prometheus (http://127.0.0.1:PORT/metrics); none where it is not set."""
 

@@ -141,7 +141,7 @@ class WithdrawOwner(NamedTuple):
 
 
 class TransferOwnership(NamedTuple):
-    """Make someone else the admin owner; the one before becomes an owner with every area.
+    """Make another person the admin owner; the one before becomes an owner with every area.
 
     Aborted where the giver is no longer the admin owner (a super admin may always). FailedPrecondition for
     the admin owner himself, and for a member where there are as many owners as may be.
@@ -205,7 +205,7 @@ class IssueToken(NamedTuple):
     """Make a token; its text is in the result and nowhere else.
 
     PermissionDenied for an owner issuing one for another owner or the admin owner, and for a scope wider
-    than that of the token the order was given with, or an end beyond its end. FailedPrecondition for someone
+    than that of the token the order was given with, or an end beyond its end. FailedPrecondition for a person
     who has as many good ones as may be. What a super admin issues on his tenant ends with his grant.
     """
 
@@ -350,7 +350,7 @@ class GrantSuper(NamedTuple):
     """Make a developer admin super admin on a tenant.
 
     PermissionDenied for oneself, for him who issued the token that the order was given with, and for him who
-    added its giver to the platform; FailedPrecondition for someone who is no developer admin, AlreadyExists
+    added its giver to the platform; FailedPrecondition for a person who is no developer admin, AlreadyExists
     where a grant of his holds there.
     """
 

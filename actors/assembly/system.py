@@ -226,7 +226,7 @@ class System:
         self._supervise("waker", self.waker, self._start_waker)
         self._supervise("router", self.router, self._start_router)
         self._supervise("console", self.console, self._start_console)
-        # A log that cannot start is tried again, and nobody waits for it.
+        # A log that cannot start is tried again, and no actor waits for it.
         needed = [each for each in self._children() if each not in self.logs.children()]
         for each in (self.supervisor, *needed):
             ask(each, Ping(), ASK_SECONDS)

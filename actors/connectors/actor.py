@@ -269,7 +269,7 @@ class ConnectorActor(Actor):
     async def _answered(self, answer: Any, work: Coroutine[Any, Any, Any]) -> None:
         try:
             resolve(answer, await work)
-        except Exception as error:  # noqa: BLE001 - whoever asks gets it
+        except Exception as error:  # noqa: BLE001 - the caller gets it
             resolve_with_error(answer, error)
 
     # Stopping

@@ -23,7 +23,7 @@ ADMITTED: Mapping[str, str] = {
 
 def allowed_roles(action: Action) -> str:
     """Return who may call it, in words."""
-    who = ADMITTED.get(action.access, "whoever has a token")
+    who = ADMITTED.get(action.access, "anyone with a token")
     if action.area is not None:
         who = f"the tenant's owners to whom `{action.area}` is delegated, and its admin owner"
     if action.platform is not None:

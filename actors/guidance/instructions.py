@@ -146,10 +146,10 @@ def _version(index: Index, action: Action, version: Version) -> Iterator[str]:
 
 def _places(index: Index, action: Action, version: Version) -> Iterator[str]:
     places = index.environments.values()
-    everybody = selected_in(action, version, places)
-    yield from everybody
+    all_tenants = selected_in(action, version, places)
+    yield from all_tenants
     testers = selected_in(action, version, places, tester=True)
-    yield from (f"{name} (testers)" for name in testers if name not in everybody)
+    yield from (f"{name} (testers)" for name in testers if name not in all_tenants)
 
 
 def _work(index: Index, place: EditTarget, test: str | None) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What a schema says besides the type, in a person's words: bounds, formats, defaults.
+"""What a schema says in addition to the type, in a person's words: bounds, formats, defaults.
 
 A schema as the rows of a table: each property with its path, type, limits and meaning.
 """

@@ -1,6 +1,6 @@
 """Lists the tasks that follow from the index: broken versions first, waiting ones last.
 
-Which actions somebody who works on one of them should know.
+Which actions a developer who works on one of them should know.
 """
 
 from __future__ import annotations

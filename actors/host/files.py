@@ -13,11 +13,11 @@ PRIVATE_DIRECTORY: Final = 0o700
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write or replace a file with mode 0600; whoever reads it sees the old content or the new one."""
+    """Write or replace a file with mode 0600; a reader sees the old content or the new one."""
     fresh = path.with_name(f".{path.name}.new")
     fresh.unlink(
         missing_ok=True
-    )  # a crash may have left one, or somebody a link, or one that he has open
+    )  # a crash may have left one, or another user a link, or one that is open
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         os.fchmod(file.fileno(), 0o600)  # whatever the mask
         file.write(text)

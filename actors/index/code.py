@@ -81,7 +81,7 @@ class Source(NamedTuple):
 
 
 class Codebase:
-    """Loads from one directory. Each file is loaded once for each Codebase, and anew by the next one."""
+    """Loads from one directory. Each file is loaded once for each Codebase, and again by the next one."""
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
@@ -168,7 +168,7 @@ def load(reference: str, root: Path) -> Loaded:
 
 
 def unload(module: ModuleType) -> None:
-    """Nobody is served by it any more: what still runs in it goes on, and then it can go."""
+    """No request is served by it any more: what still runs in it goes on, and then it can go."""
     sys.modules.pop(module.__name__, None)
 
 

@@ -83,7 +83,7 @@ def parse_index(path: Path, text: str) -> Index:
 
 @functools.cache
 def built_in_index() -> Index:
-    """What the engine itself can be asked for, besides whatever index a server runs."""
+    """What the engine itself can be asked for, in addition to the index that a server runs."""
     return _read(read_source(BUILT_IN), BUILT_IN.parents[2], None)
 
 
@@ -366,7 +366,7 @@ def _given(numbers: Numbers, owner: TomlReader, name: str) -> Numbers:
 
 
 def _check_access(action: Action, table: TomlReader) -> None:
-    """Refuse what would promise access that nobody has, or ask for what nobody asks."""
+    """Refuse what would promise access that no caller has, or ask for what no caller asks."""
     on_platform = action.access in PLATFORM_LEVELS
     if on_platform and action.channel != ADMIN:
         table.note(

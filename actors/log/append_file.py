@@ -178,7 +178,7 @@ class AppendFile:
         elif mine.st_size != self.size:
             raise AuditProblem(
                 f"{display_path(self.path)} has {mine.st_size} bytes where the log left {self.size}: "
-                "somebody else writes to it; start the server again, which goes on from what is there"
+                "another program writes to it; start the server again, which goes on from what is there"
             )
 
     def is_in_place(self) -> bool:

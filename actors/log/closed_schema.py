@@ -57,7 +57,7 @@ class _Closedness:
         return self._is_combined(schema) or self._is_typed(schema)
 
     def _is_combined(self, schema: Mapping[str, Any]) -> bool:
-        """By another schema that the value has to fit besides."""
+        """By another schema that the value has to fit, too."""
         if any(map(self.of, schema.get("allOf", ()))):
             return True
         if any(all(map(self.of, schema[word])) for word in ("anyOf", "oneOf") if word in schema):

@@ -67,7 +67,7 @@ def truncate(text: str, most: int) -> str:
 
 
 def _mask_part(part: str, hide: frozenset[str], asked: Redaction) -> str:
-    """Frames show lines of code, in which `token = …` is no secret; what is said besides may hold one."""
+    """Frames show lines of code, in which `token = …` is no secret; the rest of the text may hold one."""
     is_frame = part.startswith('  File "')
     return mask_tokens(part[:MAX_RAW]) if is_frame else mask_text(part, hide, asked)
 
@@ -126,7 +126,7 @@ def clean(value: Any, hide: frozenset[str]) -> Any:
 
 
 def _exception(exception: Any, hide: frozenset[str]) -> dict[str, Any] | None:
-    """Described by whoever met it, and so without secrets; tokens are looked for all the same."""
+    """Described by the code that met it, and so without secrets; tokens are looked for all the same."""
     if not isinstance(exception, Mapping):
         return None
     return {

@@ -1,7 +1,7 @@
 """The program's own log: what structlog is told goes to standard error, and what went wrong to the ErrorLog.
 
-Whoever logs never waits for it and never fails by it. Each event is made one record, without secrets, in the
-thread of whoever logs; `aside` in an event or a context keeps it from the ErrorLog, which would otherwise be
+The caller never waits for it and never fails by it. Each event is made one record, without secrets, in the
+thread of the caller; `aside` in an event or a context keeps it from the ErrorLog, which would otherwise be
 told of its own troubles.
 
 What the program's log says of an actor that failed: whose it was, and nothing that a request held.
@@ -77,7 +77,7 @@ class Events:
         """When there was what the ErrorLog's mailbox had no room for."""
 
     def hide(self, names: Iterable[str]) -> None:
-        """Names of fields that are not to be shown, besides those that look secret."""
+        """Names of fields that are not to be shown, in addition to those that look secret."""
         self._hide = normalise_names(names)
 
     def connect(self, error_log: Mailbox) -> None:
@@ -105,7 +105,7 @@ class Events:
             if record["level"] in ERROR_LEVELS and not is_aside:
                 self._send(record)
             return self._render(record)
-        except Exception as problem:  # noqa: BLE001 - whoever logs an error has one already
+        except Exception as problem:  # noqa: BLE001 - a caller that logs an error has one already
             return to_json({"event": "an event could not be logged", "problem": _name(problem)})
 
     def _record(self, event: MutableMapping[str, Any]) -> dict[str, Any]:
@@ -155,7 +155,7 @@ class Events:
         error_log.schedule()
 
     def _loss_record(self) -> dict[str, Any]:
-        """What to say of all that found no room; whoever else says so at the same time says the rest."""
+        """The report of all that found no room; another thread that reports then reports the rest."""
         loss = LossCounter()
         while self._lost_at:
             try:

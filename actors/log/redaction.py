@@ -88,7 +88,7 @@ ELEMENTS = ("items", "contains")
 
 
 NO_NAMES: frozenset[str] = frozenset()
-"""Nothing is hidden besides what looks secret."""
+"""Nothing is hidden but what looks secret."""
 
 
 def redact(

@@ -84,7 +84,7 @@ def find_breaks(old: Schemas, new: Schemas) -> tuple[Break, ...]:
 
 
 def _removed(old: Json, new: Json) -> Iterator[Break]:
-    """Fields of a result that nobody gets any more, whether or not they always were there."""
+    """Fields of a result that no caller gets any more, whether or not they always were there."""
     required = set(old.get("required", ()))
     for name in old.get("properties", {}):
         if name not in new.get("properties", {}) and name not in required:
@@ -124,7 +124,7 @@ class _Comparison:
             yield Break(where, UNPROVED)
 
     def _fits_one(self, inner: Any, outer: Json, where: str, depth: int) -> Iterator[Break]:
-        """At least one of the alternatives has to take all of it, besides what stands beside them."""
+        """At least one of the alternatives has to take all of it, and so has what stands beside them."""
         beside = {key: value for key, value in outer.items() if key != "anyOf"}
         if not any(not [*self._fits(inner, each, where, depth + 1)] for each in outer["anyOf"]):
             yield Break(where, UNPROVED)
@@ -197,7 +197,7 @@ class _Comparison:
         yield from self._fits(*others, f"{where}.*", depth + 1)
 
     def _room(self, outer: Json, name: str | None) -> Any:
-        """What an object takes under this name, or any other; whoever reads passes over what is new."""
+        """What an object takes under this name, or any other; a reader passes over what is new."""
         found = _property(outer, name)
         return True if found is False and self._words is GOT else found
 

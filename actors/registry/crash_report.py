@@ -65,7 +65,7 @@ class Deaths:
         past = self._past
         if past.stopped:
             return
-        cause = "it was ended" if past.same_boot else "the machine was started anew"
+        cause = "it was ended" if past.same_boot else "the machine was started again"
         log.error(
             "the server before ended without a stop", pid=past.pid, ran=len(past.calls), cause=cause
         )

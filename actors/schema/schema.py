@@ -92,7 +92,7 @@ class Schema:
 
         SchemaProblem names what is not JSON Schema 2020-12, what an index may not use, defaults and
         examples that do not fit, and a schema for which an example is neither given nor can be made. The
-        same schema of the same name is built once as long as it is in use: an index is read anew with
+        same schema of the same name is built once as long as it is in use: an index is read again with
         each move, and building its schemas takes most of that.
         """
         key = name, repr(schema)

@@ -1,7 +1,7 @@
 """Schemas that several actions share: `[shapes.NAME]`, referred to as `#/shapes/NAME`.
 
 A schema that refers to shapes is given them as `$defs` of its own, those included that these refer to: so
-whoever reads a schema in `system.describe` needs nothing besides.
+a reader of a schema in `system.describe` needs nothing else.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _reachable(schema: Any, shapes: Shapes) -> frozenset[str]:
 
 
 def _references(schema: Any, key: Key) -> Iterator[tuple[Key, str]]:
-    """Every reference in a schema that nobody has checked yet, with where it stands."""
+    """Every reference in a schema that is not checked yet, with where it stands."""
     if not isinstance(schema, dict):
         return
     if isinstance(schema.get("$ref"), str):

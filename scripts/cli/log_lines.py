@@ -73,7 +73,7 @@ def _answered(record: Record) -> Iterator[Text]:
     version = "" if record["version"] is None else f"@{record['version']}"
     yield _padded(f"{record['action']}{version}", ACTION_WIDTH)
     yield _outcome(record["outcome"])
-    yield _word(_joined(record["role"], record["person"], record["caller"]) or "nobody")
+    yield _word(_joined(record["role"], record["person"], record["caller"]) or "anonymous")
     yield _word(f"{record['queued_ms'] or 0:.1f}+{record['handled_ms'] or 0:.1f} ms")
     if record["replayed"]:
         yield _word("replayed", "dim")

@@ -1,6 +1,6 @@
 """The AdminConsole: reads the admin channel and does what is asked there, one record in the log for each.
 
-It waits for nobody: what a call needs from other actors it asks, and it goes on with other calls until the
+It never waits: what a call needs from other actors it asks, and it goes on with other calls until the
 answer is there. How one call is served stands in serving.py; here is only who is told what, and when.
 """
 
@@ -100,7 +100,7 @@ class AdminConsole(Channel):
         epoch: MonotonicWallClock | None = None,
         hide: Iterable[str] = (),
     ) -> None:
-        """`hide` are names of params that no log may show, besides those that look secret."""
+        """`hide` are names of params that no log may show, in addition to those that look secret."""
         super().__init__(
             mailbox,
             directory=actors.directory,
@@ -144,7 +144,7 @@ class AdminConsole(Channel):
         super().on_stop()
 
     def on_failure(self, *info: Any) -> None:
-        """Whoever waits for the end of what is under way is told that there will be none."""
+        """Refuse the requests that wait for the end of what is under way: there will be none."""
         super().on_failure(*info)
         self._abandon("the admin console failed")
         for message in self._queued:
@@ -164,7 +164,7 @@ class AdminConsole(Channel):
     # Calls
 
     def _admit(self, work: TenantRequest) -> None:
-        """Whoever has no token reaches nothing here, also where an index says that anyone may."""
+        """A caller without a token reaches nothing here, also if an index lets anyone call an action."""
         if work.principal is ANYONE:
             raise unauthenticated()
         self._check_rate(work)
@@ -252,7 +252,7 @@ class AdminConsole(Channel):
             resolve(call.reply_to, outcome.result)
 
     def _refuse_call(self, call: AdminCall, error: ActionError) -> None:
-        """Unless its caller has heard something already."""
+        """Unless its caller has received a reply already."""
         if call.answered:
             return
         call.answered = True
@@ -270,7 +270,7 @@ class AdminConsole(Channel):
     # Records that could not be written, and those of strangers
 
     def _arm_timer(self) -> None:
-        """What could not be recorded is tried again also where nobody calls."""
+        """A record that could not be written is tried again also when no request comes."""
         if self._audit.has_backlog and not self._is_timer_set:
             self._is_timer_set = True
             self._schedule(RETRY_MS / 1000, RetryBacklog())

@@ -1,6 +1,6 @@
 """One call on the admin channel: what was asked, what is found out about it, and what the log says of it.
 
-In which capacity somebody acts on the admin channel, and whether that is enough for an action.
+In which capacity a caller acts on the admin channel, and whether that is enough for an action.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from actors.routing.route import Route, levels, with_article
 from actors.runtime.futures import ReplyFuture
 
 ANONYMOUS = "no valid token"
-"""The capacity of a caller that nobody knows."""
+"""The capacity of an unknown caller."""
 
 
 class ActingRole(NamedTuple):
@@ -40,7 +40,7 @@ class ActingRole(NamedTuple):
     principal: Principal
     """In the role acted in."""
     tenant: TenantRecord | None
-    """None where the caller named nobody."""
+    """None if the caller named no tenant."""
     until: float | None = None
     """Of a super admin: when his grant ends, in seconds since the epoch."""
 
@@ -59,7 +59,7 @@ class ActingRole(NamedTuple):
 
 
 CONSOLE = Principal(id="console", tenant=None, role="console")
-"""Whoever started the process: the one caller that no rule is asked about."""
+"""The user who started the process: the one caller that no rule is asked about."""
 
 
 def role_label(principal: Principal) -> str:
@@ -104,7 +104,7 @@ def is_of_platform(route: Route) -> bool:
 
 
 def not_for_platform(route: Route, acting: ActingRole) -> PermissionDenied:
-    """Why somebody of the platform may not, and what would help."""
+    """Why a person of the platform may not, and what would help."""
     role = with_article(acting.principal.role)
     said = f"{route.name} is for {levels(route)}, and this token is {role}'s"
     if is_of_platform(route):
@@ -116,7 +116,7 @@ def not_for_platform(route: Route, acting: ActingRole) -> PermissionDenied:
 
 
 LOCAL_MS = 20_000
-"""The timeout of what the process itself asks: less than its wiring waits, so that it hears why."""
+"""The timeout of what the process itself asks: less than its wiring waits, so that it receives the reason."""
 
 RETRY_UNKNOWN_MS = 1000
 """What a caller is told to wait who cannot be told what came of a call, in milliseconds."""
@@ -135,7 +135,7 @@ class LocalCall(NamedTuple):
 
 
 class AdminCall:
-    """Changed by whoever serves it, and by nobody else."""
+    """Changed by the actor that serves it, and by no other."""
 
     def __init__(
         self,
@@ -175,7 +175,7 @@ class AdminCall:
         self.started = False
         """Whether it may have had an effect."""
         self.answered = False
-        """Whether the caller has heard something."""
+        """Whether the caller has received a reply."""
         self.outcome_entry: AuditEntry | None = None
         """The record after it, once what came of it is known."""
 
@@ -224,7 +224,7 @@ class AdminCall:
         self.started = True
 
     def overdue(self) -> ActionError:
-        """What its caller hears at the deadline; what is under way goes on, and is recorded when it ends."""
+        """The reply at the deadline; what is under way goes on, and is recorded when it ends."""
         waited = f"within {self.timeout_ms} ms"
         if not self.started:
             return DeadlineExceeded(f"not begun {waited}; nothing was done")
@@ -233,13 +233,13 @@ class AdminCall:
         return self.outcome_unknown(f"{self.action} did not end {waited}")
 
     def abandoned(self, cause: str) -> Unavailable:
-        """What its caller hears where nobody goes on with it."""
+        """The reply if no actor goes on with it."""
         if self.started and self.may_write:
             return self.outcome_unknown(cause)
         return Unavailable(f"{cause}; nothing was done", retry_after_ms=RETRY_UNKNOWN_MS)
 
     def outcome_unknown(self, cause: str) -> Unavailable:
-        """What its caller hears who cannot be told what came of it."""
+        """The reply if the outcome is not known."""
         return Unavailable(
             f"{cause}, so that it is not known whether it was done: send it again with the same id",
             retry_after_ms=RETRY_UNKNOWN_MS,

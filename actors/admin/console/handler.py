@@ -170,7 +170,7 @@ class AdminCallHandler:
         if (now.principal, now.until) != (acting.principal, acting.until):
             raise Aborted(
                 f"{call.caller.person} is no longer {acting}, so nothing was done: see supers.list, and "
-                "ask anew if you still may"
+                "ask again if you still may"
             )
 
     def _local_role(self, call: AdminCall) -> ActingRole:

@@ -140,10 +140,10 @@ def _drop_secrets(
 ) -> Iterator[str]:
     """Remove each secret that the patch does not set. Yield its path."""
     for name, value in list(kept.items()):
-        seen, anew = visible.get(name), given.get(name)
+        seen, new = visible.get(name), given.get(name)
         if isinstance(value, dict) and isinstance(seen, dict):
-            below = anew if isinstance(anew, dict) else {}
-            if name not in given or isinstance(anew, dict):
+            below = new if isinstance(new, dict) else {}
+            if name not in given or isinstance(new, dict):
                 yield from _drop_secrets(value, below, seen, f"{path}{name}.")
         elif name not in given and (seen != value or value == SET):
             del kept[name]

@@ -1,10 +1,10 @@
 """Which tenants are testers of which functions: they get what is under user test there.
 
-An enrolment holds for every version to come, in the index or not, until somebody withdraws it.
+An enrolment holds for every version to come, in the index or not, until it is withdrawn.
 
 Which connectors a tenant may use, and from when until when.
 
-What one tenant may use; what nobody set, the server's own settings say.
+What one tenant may use; the server's own settings decide what is not set.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def list_testers(transaction: DirectoryTransaction, query: ListTesters) -> Resul
 
 
 def enrol(transaction: DirectoryTransaction, command: EnrolTester, by: Principal) -> Result:
-    """Once; whoever asks again, not knowing whether it was done, finds it done."""
+    """Once; a caller that asks again, because the first outcome was not known, finds it done."""
     tenant = transaction.find_mutable_tenant(command.tenant)
     if _find(transaction, tenant.id, command.function) is None:
         _require_tester_capacity(transaction, tenant)

@@ -70,10 +70,12 @@ def list_supers(transaction: DirectoryTransaction, query: ListSupers) -> Result:
 
 
 def grant(transaction: DirectoryTransaction, command: GrantSuper, by: Principal) -> Result:
-    """Never to oneself, nor by somebody one may be oneself; for a week at most, one at a time."""
+    """Never to oneself, nor by a person one may be oneself; for a week at most, one at a time."""
     tenant = transaction.find_mutable_tenant(command.tenant)
     if by.person and by.person == command.person:
-        raise PermissionDenied("nobody makes himself super admin: ask another one to grant it")
+        raise PermissionDenied(
+            "a super admin cannot be granted to oneself: ask another person to grant it"
+        )
     if not 0 < command.minutes <= MAX_MINUTES:
         raise InvalidArgument(f"a grant lasts more than 0 and at most {MAX_MINUTES} minutes")
     _require_developer_admin(transaction, command.person)
@@ -106,7 +108,7 @@ def revoke(transaction: DirectoryTransaction, command: WithdrawSuper, _: Princip
 
 
 def end_grants_of(transaction: DirectoryTransaction, person_id: str) -> None:
-    """Of someone who is developer admin no longer."""
+    """Of a person who is developer admin no longer."""
     _end(transaction, grants.c.person_id == person_id)
 
 
@@ -166,7 +168,7 @@ def _require_developer_admin(transaction: DirectoryTransaction, person_id: str) 
 
 
 def _require_other_person(transaction: DirectoryTransaction, by: Principal, person_id: str) -> None:
-    """Whoever issued a token knows its text; whoever added a person of the platform can be that person.
+    """The issuer of a token has its text; the person who added a person of the platform can be that person.
 
     A tenant's people may have been added by him whom they grant: its first admin owner always is.
     """
@@ -247,7 +249,7 @@ def add_developer(
 def change_developer(
     transaction: DirectoryTransaction, command: ChangeDeveloper, _: Principal
 ) -> Result:
-    """Whoever is demoted is super admin nowhere any more."""
+    """A person who is demoted is super admin nowhere any more."""
     _require_platform_role(command.role)
     person = transaction.find_person(None, command.person)
     if person.role == command.role:

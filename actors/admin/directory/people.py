@@ -32,7 +32,7 @@ from actors.errors import FailedPrecondition, InvalidArgument, PermissionDenied
 from actors.messages import Principal
 
 MAX_PEOPLE = 10_000
-"""Of one tenant; whoever was removed is not counted."""
+"""Of one tenant; removed persons are not counted."""
 
 MAX_OWNERS = 100
 """Of one tenant, the admin owner included."""

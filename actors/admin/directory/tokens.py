@@ -114,7 +114,7 @@ def create(
     scope: frozenset[str] | None = None,
     expiry: TokenExpiry = UNLIMITED,
 ) -> NewToken:
-    """A token for someone; the result that shows its text is not to be stored."""
+    """A token for a person; the result that shows its text is not to be stored."""
     made = NewToken(new_id("t"), PREFIX + secrets.token_urlsafe(32))
     transaction.run(
         insert(tokens).values(
@@ -222,7 +222,7 @@ def _require_expiry_within(
 
 
 def _require_capacity(transaction: DirectoryTransaction, person: Row[Any], by: Principal) -> None:
-    """But for whoever runs the server: where all tokens are lost, there is no other way in."""
+    """But for the operator of the server: if all tokens are lost, there is no other way in."""
     now = transaction.now
     good = tokens.c.revoked_at.is_(None) & (
         tokens.c.expires_at.is_(None) | (tokens.c.expires_at > now)

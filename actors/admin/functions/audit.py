@@ -18,7 +18,7 @@ FIRST_TO_LAST = (
 
 
 WITHHELD = {SUMMARY: "the tenant's own: shown to its owners, and to who is super admin on it"}
-"""In place of the params of what nobody of the platform may call."""
+"""In place of the params of what no person of the platform may call."""
 
 
 async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:

@@ -46,7 +46,7 @@ async def recent(ctx: AdminContext, params: Any) -> dict[str, Any]:
 
 
 async def replay(ctx: AdminContext, params: Any) -> dict[str, Any]:
-    """What the version that is served now makes of it; nobody is called."""
+    """What the version that is served now makes of it; no service is called."""
     ctx.tenant_name  # noqa: B018 - it has to be said whose call
     assert ctx.tenant is not None
     if not params.dry:

@@ -52,7 +52,7 @@ async def _ask_tenant(ctx: AdminContext, question: Any) -> Any:
     ctx.actors.supervisor.tell(FindTenant(ctx.tenant, found))
     mailbox = (await found.message()).mailbox
     answer = await ctx.ask(mailbox, question)
-    if answer is None:  # whoever refuses its mail at the moment has no answer
+    if answer is None:  # an actor that rejects its mail at the moment has no answer
         raise Unavailable(f"tenant {ctx.tenant.name} cannot be asked now", retry_after_ms=30_000)
     return answer
 

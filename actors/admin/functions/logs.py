@@ -66,7 +66,7 @@ async def errors(ctx: AdminContext, params: Any) -> Page:
 async def audit(ctx: AdminContext, params: Any) -> Page:
     """One page of records of administration, told apart as `errors` does.
 
-    Whoever waits for new ones is not told of this action's own: each look leaves one.
+    A caller that waits for new lines does not receive this action's own: each look leaves one.
     """
     find = await _find(ctx, AUDIT, params)
     omit = ctx.action if params.wait_ms else None
@@ -95,7 +95,7 @@ def _moment(found: Record) -> tuple[datetime, int]:
 
 
 def _readable(ctx: AdminContext) -> tuple[str, ...]:
-    """A tenant's messages are for its own people, and for whoever they let in."""
+    """A tenant's messages are for its own people, and for those that they let in."""
     is_for_tenant = ctx.caller.role in TENANT_ROLES | {SUPER_ADMIN}
     return ORDER if is_for_tenant else tuple(log for log in ORDER if log != TENANT)
 

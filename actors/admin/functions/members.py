@@ -1,4 +1,4 @@
-"""Everybody of a tenant."""
+"""The people of a tenant."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ MOST_PAGES = 20
 
 
 async def move(ctx: AdminContext, params: Any) -> dict[str, Any]:
-    """Move a version; answered once nobody is served by what was served before."""
+    """Move a version; answered once no request is served by what was served before."""
     kind = FUNCTION if params.function is not None else CONNECTOR
     order = Move(
         name=owner_of(ctx, params).name,
@@ -81,7 +81,7 @@ async def history(ctx: AdminContext, params: Any) -> dict[str, Any]:
 
 
 async def ask_registry(ctx: AdminContext, message: Any) -> Any:
-    """What is wrong with the file or the code in it is for whoever edits it to mend: FailedPrecondition."""
+    """What is wrong with the file or the code in it is for its author to mend: FailedPrecondition."""
     try:
         return await ctx.ask(ctx.actors.registry, message)
     except (IndexProblem, CodeProblem) as problem:

@@ -15,12 +15,12 @@ async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:  # noqa: ARG0
 
 
 async def grant(ctx: AdminContext, params: Any) -> dict[str, Any]:
-    """Someone else becomes one, for a time."""
+    """Another person becomes one, for a time."""
     return await ctx.execute(
         GrantSuper(ctx.tenant_name, params.person, params.minutes, params.reason)
     )
 
 
 async def withdraw(ctx: AdminContext, params: Any) -> dict[str, Any]:
-    """Someone is one no longer."""
+    """A person is one no longer."""
     return await ctx.execute(WithdrawSuper(ctx.tenant_name, params.grant))

@@ -25,7 +25,7 @@ async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:
 async def enrol(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """From the next message on; NotFound for a function that the index does not have.
 
-    What is built in has one version, which everybody gets.
+    What is built in has one version, which every tenant gets.
     """
     functions = ctx.table.described.actions
     if params.function not in functions:

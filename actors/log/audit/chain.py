@@ -2,14 +2,14 @@
 
 The law of this file: a record is one line of canonical JSON (sorted keys, no spaces, UTF-8, closed by a line
 break). Its `hash` is the SHA-256, in hexadecimal, of that line without the line break and without the member
-`hash`; its `prev` is the hash of the record before, and is thereby hashed, too. So whoever changes a record
-has to make anew every record after it, and then the newest hash is another one.
+`hash`; its `prev` is the hash of the record before, and is thereby hashed, too. So a change of one record
+needs a change of every record after it, and then the newest hash is another one.
 
 The head of the chain: the newest record, found in the files without reading all of them.
 
-It is noted beside the log's directory, too: a log that was emptied, cut or written anew is told from one that
-has not begun. A record is synced before it is noted, so the note is never ahead of the log; after a power cut
-it may be some seconds behind, as it is not synced with each record.
+It is noted beside the log's directory, too: that note distinguishes a log that was emptied, cut or written
+again from one that has not begun. A record is synced before it is noted, so the note is never ahead of the
+log; after a power cut it may be some seconds behind, as it is not synced with each record.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def verify_next(line: bytes, after: Link) -> Link:
         )
     if record["prev"] != after.hash:
         raise ChainError(
-            f"does not carry the hash of record {after.seq}: that one was changed and its hash made anew, "
+            f"does not carry the hash of record {after.seq}: that one was changed and its hash made again, "
             "or this one comes from another log"
         )
     return Link(record["seq"], record["hash"])

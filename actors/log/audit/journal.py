@@ -1,4 +1,4 @@
-"""The admin log on disk: appends records that are synced before anybody relies on them."""
+"""The admin log on disk: appends records that are synced before any reply relies on them."""
 
 from __future__ import annotations
 

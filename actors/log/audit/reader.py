@@ -124,7 +124,7 @@ class AuditReader(Actor):
         raise TypeError(f"the AuditReader has no handler for {type(message).__name__}")
 
     def on_stop(self) -> None:
-        """Whoever waits for a verification hears that there will be none."""
+        """Refuse the requests that wait for a verification: there will be none."""
         while self._running:
             problem = Unavailable("the server stops: verify again later", retry_after_ms=RETRY_MS)
             resolve_with_error(self._running.popleft().reply_to, problem)
@@ -159,7 +159,7 @@ class AuditReader(Actor):
             self.mailbox.tell(NextStep())
 
     def _next_step(self) -> None:
-        """One step; whoever comes first is served first."""
+        """One step; the first request is served first."""
         if not self._running:
             return
         steps, reply_to = self._running[0]

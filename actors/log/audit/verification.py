@@ -62,7 +62,7 @@ class Verification:
         self._line = 0
 
     def steps(self) -> Steps:
-        """Check; pauses often, for whoever else needs the thread. OSError where the log cannot be read."""
+        """Check; pauses often, for others that need the thread. OSError where the log cannot be read."""
         try:
             for path in month_files(self._directory):
                 self._path, self._line = path, 0
@@ -73,7 +73,7 @@ class Verification:
             self._line += 1
             return self._result(
                 f"is missing: no record has the hash {self._wanted}; the tail was cut after record "
-                f"{self._link.seq}, or every record was written anew"
+                f"{self._link.seq}, or every record was written again"
             )
         return self._result(None)
 
@@ -114,6 +114,6 @@ class Verification:
 
 
 def _retry(file: BinaryIO, line: bytes) -> bytes:
-    """Read the line anew that was read last."""
+    """Read the line again that was read last."""
     file.seek(-len(line), os.SEEK_CUR)
     return file.readline(LINE_BYTES)

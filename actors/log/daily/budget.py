@@ -1,7 +1,7 @@
 """What logs leave out of a day in which a tenant has had its bytes: counted, and told in a line now and then.
 
 A log that keeps everything lets one tenant fill the disk of all others. How much a day has had is what its
-file has, so that a restart gives a tenant nothing anew.
+file has, so that a restart gives a tenant no second budget.
 """
 
 from __future__ import annotations

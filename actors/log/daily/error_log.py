@@ -40,7 +40,7 @@ MAX_GROUPS = 1000
 """Kinds of events that are watched at a time; of others each one is told."""
 
 GROUP_MEMBERS = ("level", "source", "event", "tenant", "action")
-"""What events that are alike have in common, besides the type of their exception."""
+"""What events that are alike have in common, in addition to the type of their exception."""
 
 
 class Deduplicator:

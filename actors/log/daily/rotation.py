@@ -36,7 +36,7 @@ FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def compress(plain: Path) -> None:
-    """Compress a day that nobody is writing; OSError where that cannot be, and can be tried again.
+    """Compress a day that is no longer written; OSError where that cannot be, and can be tried again.
 
     An empty one is removed.
     """

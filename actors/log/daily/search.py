@@ -1,6 +1,6 @@
 """Which lines are asked for. Most lines are passed over by their bytes alone, without being parsed.
 
-One search through a log, in steps: whoever has it done can do something else between two of them.
+One search through a log, in steps: its caller can do something else between two of them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The TenantLog: the one actor that writes the tenants' own logs, each into a directory of its own.
 
-It holds nobody up: what the disk does not take is counted, and the ErrorLog is told as soon as it takes more.
+It never waits: what the disk does not take is counted, and reported to the ErrorLog as soon as it takes more.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class TenantLog(Actor):
     # Life
 
     def on_start(self) -> None:
-        """What was due while nobody was here is done soon."""
+        """What was due while no server ran is done soon."""
         self.mailbox.tell(RotateDue())
 
     def on_stop(self) -> None:

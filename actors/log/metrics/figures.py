@@ -42,7 +42,7 @@ class RateWindow:
         latest = self._marks[-1].at
         if (due := int((now - latest) // SAMPLE_SECONDS)) == 0:
             return
-        # Whoever counts calls this first, so nothing was counted since the first of them was due.
+        # Each counter calls this first, so nothing was counted since the first of them was due.
         then = dict(totals())
         for number in range(max(1, due - KEPT_SAMPLES + 1), due + 1):
             self._marks.append(Sample(latest + number * SAMPLE_SECONDS, then))

@@ -1,4 +1,4 @@
-"""Prometheus: the figures as text, on a port of this machine for whoever may log in to it.
+"""Prometheus: the figures as text, on a port of this machine for those who may log in to it.
 
 No tenant is named: a label with a value for each tenant would make as many time series of each figure, which
 monitoring systems are not made for. `stats.tenants` has them.
@@ -69,7 +69,7 @@ def _served(port: int, registry: CollectorRegistry) -> tuple[WSGIServer, threadi
 
 
 class StatsCollector(Collector):
-    """Asks Stats each time that somebody reads: what nobody reads costs nothing."""
+    """Asks Stats at each read: what is not read costs nothing."""
 
     def __init__(self, stats: Mailbox) -> None:
         self._stats = stats

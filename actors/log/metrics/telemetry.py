@@ -54,7 +54,7 @@ class Telemetry(Actor):
         self._spans = Spans((self._make_exporter or otlp)())
 
     def on_stop(self) -> None:
-        """Hand over what is left, which takes a while where nobody takes it."""
+        """Hand over what is left, which takes a while if no collector takes it."""
         if self._spans is not None:
             self._spans.close()
 

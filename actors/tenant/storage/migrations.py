@@ -305,7 +305,7 @@ def _deny_transaction_end(action: int, first: str | None, *_: str | None) -> int
 
 
 def _deny_engine_tables(action: int, first: str | None, second: str | None, *_: str | None) -> int:
-    """Keeps an application's migration away from the engine's tables besides: they are not its own."""
+    """Keeps an application's migration away from the engine's tables, too: they are not its own."""
     named = [name.lower() for name in (first, second) if name]
     if action in WRITES and any(name.startswith(INTERNAL) for name in named):
         return sqlite3.SQLITE_DENY

@@ -71,7 +71,7 @@ class Migrator(Actor):
         """Migrate a tenant's file; return the error, or None."""
         try:
             self._storage.migrate(tenant_id)
-        except Exception as error:  # noqa: BLE001 - a migration is foreign code; the supervisor hears of it
+        except Exception as error:  # noqa: BLE001 - a migration is foreign code; the supervisor receives it
             return error
         log.info("tenant migrated", tenant_id=tenant_id)
         return None

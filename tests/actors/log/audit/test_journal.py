@@ -633,7 +633,7 @@ def test_somebody_else_s_writing_is_noticed(
     whole = volume.read_bytes()
 
     volume.write_bytes(whole + change if change else whole[:-10])
-    refused(journal, "bytes where the log left .*: somebody else writes to it")
+    refused(journal, "bytes where the log left .*: another program writes to it")
     volume.write_bytes(whole)
     journal.append(entry(2))
 

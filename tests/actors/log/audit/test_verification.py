@@ -177,13 +177,13 @@ def remade(line: bytes, **changed: Any) -> bytes:
 
 @pytest.mark.parametrize("number", range(1, COUNT))
 def test_a_record_whose_hash_was_made_anew_breaks_the_next(directory: Path, number: int) -> None:
-    """So that all that follow have to be made anew as well."""
+    """So that all that follow have to be made again as well."""
     lines = lines_of(directory)
     lines[number - 1] = remade(lines[number - 1], person="p_somebody_else")
     put(directory, lines)
 
     assert broken(directory)[:3] == place(number + 1)
-    assert "made anew" in broken(directory).problem
+    assert "made again" in broken(directory).problem
 
 
 @pytest.mark.parametrize("number", range(1, COUNT + 1))
