@@ -161,3 +161,12 @@ class ConnectorFailed(ActionError):
 
 class AuditProblem(Unavailable):
     """The audit log cannot be written or read. The message names the file, the reason and what to do."""
+
+
+def id_reused(id_: str) -> InvalidArgument:
+    """Return the refusal of a request whose id was used for other content."""
+    return InvalidArgument(
+        f"id {id_!r} was used for another request within 24 h; "
+        "a request with different content needs an id of its own",
+        details=(Problem("id", "was used for another request"),),
+    )

@@ -44,6 +44,9 @@ PREFIX = "TENANTRY_"
 CLIENT_VARIABLES = frozenset({"PYTHON", "TOKEN", "ADMIN_TOKEN"})
 """Of TENANTRY_…, what only the scripts and the clients read."""
 
+GATEWAY_PREFIX = "GATEWAY_"
+"""Of TENANTRY_…, what only the gateway reads (transport/gateway/settings.py)."""
+
 CLUSTER_VARIABLES = re.compile(r"(SERVICE|PORT)(_.*)?")
 """What Kubernetes sets in every container beside a service called tenantry: addresses, and no settings."""
 
@@ -225,7 +228,9 @@ def _reject_misspelt(variables: Iterable[str]) -> None:
     wrong = [
         f"{PREFIX}{name} is no setting{_suggestion(name, known)}"
         for name in sorted(there)
-        if name not in known | CLIENT_VARIABLES and not CLUSTER_VARIABLES.fullmatch(name)
+        if name not in known | CLIENT_VARIABLES
+        and not name.startswith(GATEWAY_PREFIX)
+        and not CLUSTER_VARIABLES.fullmatch(name)
     ]
     if wrong:
         raise SettingsError(f"{'; '.join(wrong)} (unset it, or see scripts/serve --help)")

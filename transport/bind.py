@@ -207,7 +207,7 @@ def require_safe(endpoint: str, *, curve: bool, admin: bool = False) -> None:
             "unencrypted. Use a socket file, ipc://path, which only the server's user may open (without "
             f"{ADMIN_SETTING} it is admin.sock in the data directory), or {_GIVE_KEYS}"
         )
-    if not _is_loopback(address.rpartition(":")[0]):
+    if not is_loopback(address.rpartition(":")[0]):
         raise UnsafeEndpoint(
             f"refusing to bind {endpoint} without CURVE: others could read and alter messages. "
             f"Bind a numeric loopback address such as tcp://127.0.0.1:5570, or {_GIVE_KEYS}"
@@ -284,7 +284,8 @@ def _is_port(text: str) -> bool:
     return text == "*" or (text.isdecimal() and text.isascii() and int(text) <= 65535)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host is a numeric loopback address, in brackets or without."""
     try:
         return ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
     except ValueError:

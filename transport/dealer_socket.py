@@ -20,7 +20,7 @@ RECONNECT_MS, RECONNECT_MAX_MS = 50, 1_000
 MAX_REPLIES = 1_000
 """Replies read at a time, so that a flood of them does not hold up an event loop."""
 
-_MONITORED = (
+MONITORED = (
     zmq.EVENT_HANDSHAKE_SUCCEEDED
     | zmq.EVENT_DISCONNECTED
     | zmq.EVENT_HANDSHAKE_FAILED_AUTH
@@ -43,12 +43,12 @@ class DealerSocket:
         self.session = session
         self._process = os.getpid()
         self._socket = (context or zmq.Context.instance()).socket(zmq.DEALER)
-        self._monitor = self._socket.get_monitor_socket(_MONITORED)
+        self._monitor = self._socket.get_monitor_socket(MONITORED)
         self._poller = zmq.Poller()
         for pollable in self.pollables:
             self._poller.register(pollable, zmq.POLLIN)
         try:
-            self._set_options(server_key, keys, ipv6="[" in endpoint)
+            set_client_options(self._socket, server_key, keys, ipv6="[" in endpoint)
             self._socket.connect(endpoint)
         except zmq.ZMQError as error:
             self.close()
@@ -131,27 +131,33 @@ class DealerSocket:
                 "it does not speak ZeroMQ with the same security (CURVE)"
             )
 
-    def _set_options(
-        self, server_key: bytes | None, keys: tuple[bytes, bytes] | None, *, ipv6: bool
-    ) -> None:
-        option = self._socket.setsockopt
-        # Nothing is queued for a server that is away: a request that its caller gave up must not run later.
-        option(zmq.IMMEDIATE, 1)
-        # No high-water marks: the number of pending calls is the limit.
-        option(zmq.SNDHWM, 0)
-        option(zmq.RCVHWM, 0)
-        option(zmq.MAXMSGSIZE, REPLIES.body_bytes)
-        option(zmq.LINGER, 0)
-        option(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
-        option(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
-        option(zmq.RECONNECT_IVL, RECONNECT_MS)
-        option(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
-        option(zmq.IPV6, int(ipv6))
-        if server_key is not None:
-            option(zmq.CURVE_SERVERKEY, server_key)
-            public, secret = keys or zmq.curve_keypair()
-            option(zmq.CURVE_PUBLICKEY, public)
-            option(zmq.CURVE_SECRETKEY, secret)
+
+def set_client_options(
+    socket: zmq.Socket[bytes],
+    server_key: bytes | None,
+    keys: tuple[bytes, bytes] | None,
+    *,
+    ipv6: bool,
+) -> None:
+    """Set every option of a client's DEALER socket, CURVE if there is a server's key. Call before connect."""
+    option = socket.setsockopt
+    # Nothing is queued for a server that is away: a request that its caller gave up must not run later.
+    option(zmq.IMMEDIATE, 1)
+    # No high-water marks: the number of pending calls is the limit.
+    option(zmq.SNDHWM, 0)
+    option(zmq.RCVHWM, 0)
+    option(zmq.MAXMSGSIZE, REPLIES.body_bytes)
+    option(zmq.LINGER, 0)
+    option(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
+    option(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
+    option(zmq.RECONNECT_IVL, RECONNECT_MS)
+    option(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
+    option(zmq.IPV6, int(ipv6))
+    if server_key is not None:
+        option(zmq.CURVE_SERVERKEY, server_key)
+        public, secret = keys or zmq.curve_keypair()
+        option(zmq.CURVE_PUBLICKEY, public)
+        option(zmq.CURVE_SECRETKEY, secret)
 
 
 def _is_ready(socket: zmq.Socket[bytes], event: int) -> bool:

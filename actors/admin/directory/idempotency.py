@@ -10,7 +10,7 @@ from sqlalchemy import Row, delete, insert, select
 from actors.admin.directory import config_history
 from actors.admin.directory.repository import DirectoryTransaction, Result
 from actors.admin.directory.tables import receipts
-from actors.errors import AlreadyExists, InvalidArgument
+from actors.errors import AlreadyExists, id_reused
 from actors.messages import Receipt
 
 KEPT_SECONDS = 24 * 3600.0
@@ -38,10 +38,7 @@ def find_result(transaction: DirectoryTransaction, receipt: Receipt | None) -> R
     if row is None:
         return None
     if row.digest not in transaction.keyring.macs(receipt.digest):
-        raise InvalidArgument(
-            f"id {receipt.id!r} was used for another request within 24 h; "
-            "a request with different content needs an id of its own"
-        )
+        raise id_reused(receipt.id)
     return _result(transaction, row)
 
 

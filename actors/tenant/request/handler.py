@@ -21,9 +21,9 @@ from actors.errors import (
     Aborted,
     ActionError,
     DeadlineExceeded,
-    InvalidArgument,
     Unavailable,
     Unimplemented,
+    id_reused,
 )
 from actors.index.entries import Operation
 from actors.log.events import SecretParams
@@ -225,10 +225,7 @@ class RequestHandler:
     ) -> PendingReply:
         """Answer from what this id has: a stored reply, progress, or a call that is still running."""
         if stored[0] != digest:
-            raise InvalidArgument(
-                f"id {work.request.id!r} was used for another request within 24 h; "
-                "a request with different content needs an id of its own"
-            )
+            raise id_reused(work.request.id)
         if self._suspended_calls.find(work) is not None:
             raise Unavailable(
                 f"id {work.request.id!r} is still worked on; send it again, and it gets the reply",

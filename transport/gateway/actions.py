@@ -1,0 +1,126 @@
+"""Calls of actions over HTTP: POST /v1/TENANT/ACTION with the params as body."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Final, NamedTuple
+
+import msgspec
+from msgspec import Raw
+
+from transport.gateway.envelope import JSON, Envelope, Format, trace_of
+from transport.gateway.http_request import Headers, Receive, Scope, Send, read_body
+from transport.gateway.http_response import respond_refusal, respond_reply
+from transport.gateway.server_link import Exchange, Reply, ServerLink
+from transport.gateway.statuses import HttpRefusal, invalid, no_such_path, wrong_method
+from transport.message import ACTION_PATTERN, TENANT_PATTERN, Refusal
+
+ACTION_CHARACTERS: Final = 128
+
+SYSTEM: Final = "system"
+"""In a path, stands in a tenant's place for the actions that need none."""
+
+_TENANT = re.compile(TENANT_PATTERN.replace(r"\z", r"\Z"))
+_ACTION = re.compile(ACTION_PATTERN.replace(r"\z", r"\Z"))
+
+
+class Target(NamedTuple):
+    """What a path names."""
+
+    tenant: str | None
+    action: str
+
+
+class Call(NamedTuple):
+    """One call, read and not sent yet."""
+
+    target: Target
+    headers: Headers
+    format: Format
+    params: Raw
+
+
+class Actions:
+    """The endpoint of all actions."""
+
+    def __init__(self, link: ServerLink, body_bytes: int) -> None:
+        self._link = link
+        self._body_bytes = body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one HTTP request."""
+        id, format = "", JSON
+        try:
+            headers = Headers(scope["headers"])
+            id = headers.request_id()
+            call = await self._read(scope, headers, receive)
+            format = call.format
+            reply = await self._exchange(call, id)
+            await respond_reply(send, reply, format, [(b"idempotency-key", id.encode())])
+        except HttpRefusal as refused:
+            more = [(b"idempotency-key", id.encode())] if id else []
+            await respond_refusal(send, refused, id, more, format)
+
+    async def _read(self, scope: Scope, headers: Headers, receive: Receive) -> Call:
+        target = target_of(scope["path"])
+        if scope["method"] != "POST":
+            raise wrong_method("POST")
+        if scope["query_string"]:
+            raise invalid("a call has no query: params are the body, a token is a header")
+        format = headers.format()
+        body = await read_body(receive, headers, self._body_bytes)
+        return Call(target, headers, format, params_of(body, format))
+
+    async def _exchange(self, call: Call, id: str) -> Reply:
+        """Send a call and wait for its reply; HttpRefusal if there is none."""
+        headers = call.headers
+        traceparent = trace_of(headers.text(b"traceparent"))
+        timeout_ms = headers.timeout_ms()
+        body = call.format.encode(
+            Envelope(
+                id=id,
+                tenant=call.target.tenant,
+                action=call.target.action,
+                token=headers.token(),
+                traceparent=traceparent,
+                timeout_ms=timeout_ms,
+                params=call.params,
+            )
+        )
+        ended: asyncio.Future[Reply | Refusal] = asyncio.get_running_loop().create_future()
+        self._link.send(
+            Exchange(
+                id,
+                traceparent[3:35],
+                body,
+                timeout_ms / 1000,
+                lambda outcome: None if ended.done() else ended.set_result(outcome),
+            )
+        )
+        outcome = await ended
+        if isinstance(outcome, Refusal):
+            raise HttpRefusal(outcome)
+        return outcome
+
+
+def target_of(path: str) -> Target:
+    """Return the tenant and action of /v1/TENANT/ACTION; HttpRefusal if it is no such path."""
+    _, _, tenant, action, *more = (*path.split("/"), "", "", "")
+    if any(more) or len(action) > ACTION_CHARACTERS or not _ACTION.match(action):
+        raise no_such_path()
+    if tenant == SYSTEM and "." not in action:
+        return Target(None, f"{SYSTEM}.{action}")
+    if not _TENANT.match(tenant):
+        raise no_such_path()
+    return Target(tenant, action)
+
+
+def params_of(body: bytes, format: Format) -> Raw:
+    """Return the params as they came; HttpRefusal if they are not one value. No body is an empty map."""
+    if not body:
+        return format.nothing
+    try:
+        return format.raw(body)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise invalid(f"not {format.encoding}: {error}", "params") from None

@@ -1,0 +1,47 @@
+"""The gateway's ASGI application: which path is served by what."""
+
+from __future__ import annotations
+
+from transport.gateway.actions import Actions
+from transport.gateway.health import Health
+from transport.gateway.http_request import Receive, Scope, Send
+from transport.gateway.http_response import respond_refusal
+from transport.gateway.server_link import ServerLink
+from transport.gateway.settings import GatewaySettings
+from transport.gateway.statuses import no_such_path
+
+
+class Gateway:
+    """Serves HTTP. The link to the server lives as long as the application does."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._link = ServerLink(settings.server, settings.keys())
+        self._actions = Actions(self._link, settings.body_bytes)
+        self._health = Health(self._link)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or start and stop with the process."""
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        if path.startswith("/v1/"):
+            await self._actions(scope, receive, send)
+        elif path in self._health.paths:
+            await self._health(scope, receive, send)
+        else:
+            await respond_refusal(send, no_such_path(), "")
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                self._link.start()
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                self._link.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return

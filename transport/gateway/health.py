@@ -1,0 +1,46 @@
+"""Whether the gateway lives (/healthz) and whether it can serve (/readyz)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from transport.gateway.envelope import JSON, Envelope, new_id, trace_of
+from transport.gateway.http_request import Receive, Scope, Send
+from transport.gateway.http_response import respond
+from transport.gateway.server_link import Exchange, Reply, ServerLink
+from transport.message import Refusal
+
+LIVE: Final = "/healthz"
+READY: Final = "/readyz"
+
+READY_SECONDS: Final = 2.0
+"""Seconds that the server has for its answer."""
+
+
+class Health:
+    """The endpoint of both paths, for GET and HEAD."""
+
+    paths = frozenset({LIVE, READY})
+
+    def __init__(self, link: ServerLink) -> None:
+        self._link = link
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+        """Answer 200 or 503."""
+        is_well = scope["path"] == LIVE or await self._is_ready()
+        body = b"ok\n" if is_well else b"the server does not answer\n"
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
+        await respond(send, 200 if is_well else 503, headers, body)
+
+    async def _is_ready(self) -> bool:
+        """Ping the server."""
+        id, traceparent = new_id(), trace_of(None)
+        timeout_ms = int(READY_SECONDS * 1000)
+        ping = Envelope(id, None, "system.ping", None, traceparent, timeout_ms, JSON.nothing)
+        ended: asyncio.Future[Reply | Refusal] = asyncio.get_running_loop().create_future()
+        self._link.send(
+            Exchange(id, traceparent[3:35], JSON.encode(ping), READY_SECONDS, ended.set_result)
+        )
+        outcome = await ended
+        return not isinstance(outcome, Refusal) and outcome[1].ok
