@@ -45,13 +45,13 @@ from actors.registry.messages import (
 from actors.registry.pending_trips import FILE, MACHINE, PendingTrips
 from actors.registry.registry_file import (
     Unsettled,
-    apply_edit,
     digest_of,
     modified_externally,
     replace_if_unchanged,
 )
 from actors.registry.snapshot import RoutingSnapshot
 from actors.registry.transitions import Transition, plan_transition
+from actors.registry.version_edit import apply_edit
 from actors.routing.code_cache import CodeCache, Key, all_versions, connector_key
 from actors.routing.health import Blame, Failure, calls_spanned
 from actors.routing.route import ConnectorRoute, Route, route_of

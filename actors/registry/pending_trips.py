@@ -19,8 +19,8 @@ from actors.host.files import write_private
 from actors.index.code import Codebase
 from actors.index.entries import CONNECTOR, ERRORING, Action, Connector, Index, Version
 from actors.registry.messages import Move
-from actors.registry.registry_file import apply_edit
 from actors.registry.transitions import Transition
+from actors.registry.version_edit import apply_edit
 
 log = structlog.get_logger()
 

@@ -23,7 +23,7 @@ from actors.index.entries import (
 )
 from actors.registry.compatibility import Break, find_breaks
 from actors.registry.messages import Move
-from actors.registry.registry_file import Values
+from actors.registry.version_edit import Values
 from actors.schema.source import did_you_mean
 from transport.message import Problem
 

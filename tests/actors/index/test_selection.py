@@ -15,8 +15,8 @@ from actors.index.entries import STATES, Index
 from actors.index.parser import parse_index
 from actors.index.selection import select
 from actors.registry.messages import Move
-from actors.registry.registry_file import apply_edit
 from actors.registry.transitions import plan_transition
+from actors.registry.version_edit import apply_edit
 
 VERSIONS = 4
 ENVIRONMENTS = ("local-dev", "local-test", "local-qa", "hosted-test", "hosted-live")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.index.parser import parse_index
-from actors.registry.registry_file import apply_edit
+from actors.registry.version_edit import apply_edit
 
 INDEX = Path(__file__).parents[3] / "registry.toml"
 TEXT = INDEX.read_text()
