@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from actors.access import ADMIN, AREAS, CHANNELS, LEVELS, OWNER, PLATFORM_LEVELS
 from actors.errors import IndexProblem
@@ -79,6 +79,14 @@ def read_served_index(path: Path) -> Index:
 def parse_index(path: Path, text: str) -> Index:
     """What `read_index` would make of the file if it held this text."""
     return _read(parse_source(path, text), path.resolve().parent, built_in_index())
+
+
+def parse_version(index: Index, owner: str, stated: Mapping[str, Any]) -> Version | None:
+    """Return one version of an action or connector as its table states it; None if it is unsound."""
+    findings = list(unsendable(stated))
+    reader = _Reader(Source(index.path, "", {}), index.root, None, findings)
+    version = reader.read_version(owner, TomlReader(stated, (), findings))
+    return None if findings else version
 
 
 @functools.cache
@@ -240,13 +248,14 @@ class _Reader:
     def _versions(self, name: str, owner: TomlReader) -> tuple[Version, ...]:
         versions: dict[int, Version] = {}
         for table in owner.array("versions"):
-            version = self._version(name, table)
+            version = self.read_version(name, table)
             if version.number in versions:
                 table.note(f"version {version.number} is there already", "version")
             versions[version.number] = version
         return tuple(versions[number] for number in sorted(versions, reverse=True))
 
-    def _version(self, name: str, table: TomlReader) -> Version:
+    def read_version(self, name: str, table: TomlReader) -> Version:
+        """Read one version of the action or connector of this name."""
         table.only("version", "state", "code", "request", "by", "before", "digest", "schemas")
         version = Version(
             number=table.number("version"),

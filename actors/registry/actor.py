@@ -51,7 +51,7 @@ from actors.registry.registry_file import (
 )
 from actors.registry.snapshot import RoutingSnapshot
 from actors.registry.transitions import Transition, plan_transition
-from actors.registry.version_edit import apply_edit
+from actors.registry.version_edit import edit_index
 from actors.routing.code_cache import CodeCache, Key, all_versions, connector_key
 from actors.routing.health import Blame, Failure, calls_spanned
 from actors.routing.route import ConnectorRoute, Route, route_of
@@ -203,13 +203,11 @@ class Registry(Actor):
         return table
 
     def _edited(self, plan: Transition) -> Index:
-        text = self._snapshot.current.described.text
-        text = apply_edit(text, plan.section, plan.name, plan.version.number, plan.values)
-        return parse_index(self._path, text)
+        index = self._snapshot.current.described
+        return edit_index(index, plan.section, plan.name, plan.version.number, plan.values)
 
     def _built(self, index: Index, must_recheck: Callable[[Key], bool]) -> RoutingTable:
-        before = self._snapshot.current.loaded_versions
-        table = RoutingTable.build(index, self._environment, before, must_recheck)
+        table = RoutingTable.build(index, self._environment, self._snapshot.current, must_recheck)
         self._prepare(table)
         return table
 

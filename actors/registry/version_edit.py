@@ -6,15 +6,39 @@ Only the table that holds the version is parsed with its spacing: that takes tom
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from hashlib import sha256
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 import tomlkit
 from tomlkit.items import InlineTable, SingleKey
 
 from actors.errors import IndexProblem
+from actors.index.entries import Action, Connector, Index, Version
+from actors.index.parser import parse_index, parse_version
 from actors.schema.source import is_header, statements
+
+_STRING_OR_COMMENT = r"""
+    \"{3}(?:[^"\\]|\\.|"{1,2}(?!"))*+"{3,5} | '{3}(?:[^']|'{1,2}(?!'))*+'{3,5}
+    | "(?:[^"\\\n]|\\.)*+" | '[^'\n]*+' | \#[^\n]*+
+"""
+
+
+def _bracketed(depth: int) -> str:
+    inner = f"| {_bracketed(depth - 1)}" if depth > 1 else ""
+    return rf"""[\[{{](?:[^"'\#\[\]{{}}]++ | {_STRING_OR_COMMENT} {inner})*+[\]}}]"""
+
+
+_STATEMENT = rf"""
+    (?:(?:[^"'\#\[\]{{}}\n]++ | {_STRING_OR_COMMENT} | {_bracketed(5)})*+(?:\n|\Z))
+"""
+_TABLE = re.compile(
+    rf"{_STATEMENT}(?:(?![ \t]*\[|\Z){_STATEMENT})*+(?=[ \t]*\[|\Z)", re.VERBOSE | re.DOTALL
+)
+"""A statement and all that follow it up to the next header. No match where brackets are nested deeper."""
 
 Values = Mapping[str, str | None]
 """By key; None takes the key away."""
@@ -51,27 +75,72 @@ class _Wanted(NamedTuple):
         return True
 
 
+class _Edit(NamedTuple):
+    """A new text, and the version as it reads there."""
+
+    text: str
+    version: Mapping[str, Any]
+
+
 def apply_edit(text: str, section: str, owner: str, number: int, values: Values) -> str:
     """The text with these keys of one version set; `section` is `actions` or `connectors`.
 
     `text` has been read and found sound, and has this version. IndexProblem where that cannot be written.
     """
-    wanted = _Wanted(section, owner, number)
-    for begin, block in _blocks(text):
-        if _holds(block, wanted):
-            return text[:begin] + _edited(block, wanted, values) + text[begin + len(block) :]
-    raise KeyError((section, owner, number))
+    return _edit(text, _Wanted(section, owner, number), values).text
 
 
-def _blocks(text: str) -> Iterator[tuple[int, str]]:
-    """Each table of the file, as far as its next header, and where it begins."""
-    begin = end = 0
+def edit_index(index: Index, section: str, owner: str, number: int, values: Values) -> Index:
+    """The index that the edited text describes, without reading all of it again.
+
+    Every other action and connector is the same object as before. IndexProblem as if it had been read.
+    """
+    text, stated = _edit(index.text, _Wanted(section, owner, number), values)
+    version = parse_version(index, owner, stated)
+    if version is None:
+        return parse_index(index.path, text)  # raises, with the line of each finding
+    index = index._replace(text=text, digest=sha256(text.encode()).hexdigest())
+    if section == "connectors":
+        return index._replace(connectors=_with_version(index.connectors, owner, version))
+    return index._replace(actions=_with_version(index.actions, owner, version))
+
+
+Owner = TypeVar("Owner", Action, Connector)
+
+
+def _with_version(owners: Mapping[str, Owner], name: str, version: Version) -> Mapping[str, Owner]:
+    owner = owners[name]
+    versions = [each if each.number != version.number else version for each in owner.versions]
+    return MappingProxyType({**owners, name: owner._replace(versions=tuple(versions))})
+
+
+def _edit(text: str, wanted: _Wanted, values: Values) -> _Edit:
+    tables = find_tables(text)
+    for begin, table in sorted(tables, key=lambda each: wanted.owner not in each[1]):
+        if _holds(table, wanted):
+            written, version = _edited(table, wanted, values)
+            return _Edit(text[:begin] + written + text[begin + len(table) :], version)
+    raise KeyError(wanted)
+
+
+def find_tables(text: str) -> Iterator[tuple[int, str]]:
+    """Yield where each table of a valid TOML text begins, and its text up to the next header."""
+    begin = 0
+    while begin < len(text):
+        match = _TABLE.match(text, begin)
+        table = match[0] if match else _deep_table(text[begin:])
+        yield begin, table
+        begin += len(table)
+
+
+def _deep_table(text: str) -> str:
+    """The first table of a text, however deep its values are nested."""
+    end = 0
     for _, statement in statements(text):
-        if is_header(statement) and end > begin:
-            yield begin, text[begin:end]
-            begin = end
+        if end and is_header(statement):
+            break
         end += len(statement)
-    yield begin, text[begin:]
+    return text[:end]
 
 
 def _holds(block: str, wanted: _Wanted) -> bool:
@@ -82,18 +151,19 @@ def _holds(block: str, wanted: _Wanted) -> bool:
     return wanted.within(tomllib.loads(block)) is not None
 
 
-def _edited(block: str, wanted: _Wanted, values: Values) -> str:
+def _edited(block: str, wanted: _Wanted, values: Values) -> _Edit:
     document = tomlkit.parse(block)
     version = wanted.within(document)
     for key, value in values.items():
         _set(version, key, value, "\r\n" if "\r\n" in block else "\n")
     written = document.as_string()
-    if tomllib.loads(written) != _expected(block, wanted, values):
+    content = tomllib.loads(written)
+    if content != _expected(block, wanted, values):
         raise IndexProblem(
             f"version {wanted.number} of {wanted.owner} cannot be edited as it is written: give it a "
             f'[[{wanted.section}."{wanted.owner}".versions]] of its own'
         )
-    return written
+    return _Edit(written, wanted.within(content))
 
 
 def _expected(block: str, wanted: _Wanted, values: Values) -> dict[str, Any]:

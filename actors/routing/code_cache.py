@@ -6,7 +6,7 @@ one version never loads the half-written file of another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -84,6 +84,15 @@ class CodeCache:
         if found is None:
             found = self._versions[key] = self._found(key, version)
         return found
+
+    def keep(self, name: str, versions: Iterable[Version]) -> bool:
+        """Keep what the table before had loaded of an action; False, and nothing kept, to recheck one."""
+        keys = [(name, each.number) for each in versions]
+        if any(map(self._must_recheck, keys)):
+            return False
+        before = self._before
+        self._versions.update((key, before[key]) for key in keys if key in before)
+        return True
 
     def _found(self, key: Key, version: Version) -> LoadedVersion:
         before, reference = self._before.get(key), version.code or ""

@@ -70,23 +70,25 @@ class RoutingTable(NamedTuple):
         cls,
         index: Index,
         environment: str,
-        before: LoadedVersions = EMPTY,
+        before: RoutingTable | None = None,
         must_recheck: Callable[[Key], bool] = all_versions,
     ) -> RoutingTable:
         """Select the version of every action and connector, and load the code of what is served.
 
-        Versions loaded `before` stay in use, unless they must be rechecked and their file has changed. Raises
+        Versions loaded in the table `before` stay in use, unless they must be rechecked and their file has
+        changed; so do the routes of actions that the index has taken over from it as they are. Raises
         SettingsError for an environment that the index does not have; CodeProblem, which names each action
         and version whose code cannot be served.
         """
         place = index.environment(environment)
-        code_cache = CodeCache(index.root, place.takes_out, before, must_recheck)
+        loaded = EMPTY if before is None else before.loaded_versions
+        code_cache = CodeCache(index.root, place.takes_out, loaded, must_recheck)
         outward = CodeCache(
-            index.root, place.takes_out, before, must_recheck, Codebase.load_connector
+            index.root, place.takes_out, loaded, must_recheck, Codebase.load_connector
         )
         problems = ProblemCollector(index)
         connector_routes = ConnectorRoutes(index, place, outward, problems).all()
-        stated = _RouteBuilder(index, place, code_cache, problems).part()
+        stated = _RouteBuilder(index, place, code_cache, problems, before).part()
         built_in = built_in_part()
         return cls(
             routes=MappingProxyType({**stated.routes, **built_in.routes}),
@@ -101,6 +103,10 @@ class RoutingTable(NamedTuple):
             loaded_versions=MappingProxyType({**code_cache.versions, **outward.versions}),
             connector_routes=connector_routes,
         )
+
+    def serves_as(self, index: Index, place: Environment) -> bool:
+        """Return whether what is served of an action depends on the same environment in both."""
+        return self.environment == place.name and self.described.environments is index.environments
 
     def as_tested(self, tests: frozenset[str]) -> RoutingTable:
         """Return the table for a tenant that is enrolled as a tester of these actions."""
@@ -169,26 +175,48 @@ class _RouteBuilder:
     """Builds the routes of the index that a server runs."""
 
     def __init__(
-        self, index: Index, place: Environment, code_cache: CodeCache, problems: ProblemCollector
+        self,
+        index: Index,
+        place: Environment,
+        code_cache: CodeCache,
+        problems: ProblemCollector,
+        before: RoutingTable | None,
     ) -> None:
         self._index = index
         self._place = place
         self._code_cache = code_cache
         self._problems = problems
+        self._before = before if before and before.serves_as(index, place) else None
 
     def part(self) -> RoutingPart:
         """Return the route of every action; raises CodeProblem."""
-        actions = self._index.actions
-        routes = {name: self._route(action) for name, action in actions.items()}
-        testers = {name: self._route(action, tester=True) for name, action in actions.items()}
+        routes: dict[str, Route] = {}
+        testers: dict[str, Route] = {}
+        for name, action in self._index.actions.items():
+            routes[name], of_testers = self._kept(action) or self._built(action)
+            if of_testers is not None:
+                testers[name] = of_testers
         self._problems.raise_all()
-        others = {name: route for name, route in testers.items() if route.meta != routes[name].meta}
         return RoutingPart(
             MappingProxyType(routes),
-            MappingProxyType(others),
+            MappingProxyType(testers),
             self._code_cache.modules,
             self._index.digest,
         )
+
+    def _kept(self, action: Action) -> tuple[Route, Route | None] | None:
+        """The routes of the table before; None if they may differ."""
+        before, name = self._before, action.name
+        if before is None or before.described.actions.get(name) is not action:
+            return None
+        if not self._code_cache.keep(name, action.versions):
+            return None
+        return before.routes[name], before.testers.get(name)
+
+    def _built(self, action: Action) -> tuple[Route, Route | None]:
+        """The route, and that of testers if they are served another version."""
+        route, of_testers = self._route(action), self._route(action, tester=True)
+        return route, of_testers if of_testers.meta != route.meta else None
 
     def _route(self, action: Action, tester: bool = False) -> Route:
         decision = select(action, self._place, tester)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 import tomlkit
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actors.errors import IndexProblem
+from actors.index.entries import STATES, Index
 from actors.index.parser import parse_index
-from actors.registry.version_edit import apply_edit
+from actors.registry.version_edit import apply_edit, edit_index, find_tables
+from actors.schema.schema import Schema
+from actors.schema.source import is_header, statements
 
 INDEX = Path(__file__).parents[3] / "registry.toml"
 TEXT = INDEX.read_text()
@@ -148,3 +153,109 @@ def test_of_a_large_index_only_the_table_of_the_version_is_parsed_with_its_spaci
     apply_edit(TEXT, "actions", *VERSIONS[-1], {"by": "Ada"})
     assert [text.count("[[actions.") for text in parsed] == [1]
     assert max(map(len, parsed)) < len(TEXT) / 10
+
+
+VALUES = st.fixed_dictionaries(
+    {"state": st.sampled_from(STATES)},
+    optional={
+        "by": st.none() | st.text(max_size=20),
+        "request": st.none() | st.text(max_size=20),
+        "before": st.none() | st.sampled_from((*STATES, "no state")),
+        "code": st.sampled_from(("a:b", "a b", "c.d:e")),
+        "digest": st.none() | st.sampled_from(("0" * 64, "not a digest")),
+        "schemas": st.none() | st.sampled_from(('{"params":{},"result":{}}', "{", "[1]")),
+    },
+)
+
+
+SEVERAL = """
+[shapes.one]
+type = "string"
+
+[[actions."c.d".versions]]
+version = 3
+state = "under dev"
+code = "c:d3"
+
+[connectors.e]
+summary = "z"
+[[connectors.e.versions]]
+version = 1
+state = "dummy"
+"""
+READ = parse_index(INDEX, ODD + SEVERAL)
+WANTED = [
+    ("actions", "a.b", 1),
+    ("actions", "c.d", 1),
+    ("actions", "c.d", 3),
+    ("connectors", "e", 1),
+]
+
+
+def outcome(make: Callable[[], Index]) -> object:
+    """The index as values that can be compared, or why there is none."""
+    try:
+        return plain(make())
+    except (IndexProblem, UnicodeEncodeError) as problem:
+        return type(problem), str(problem)
+
+
+@settings(max_examples=50)
+@given(st.sampled_from(WANTED), VALUES)
+def test_an_edited_index_is_what_its_text_reads_as(
+    version: tuple[str, str, int], values: dict[str, str | None]
+) -> None:
+    """Also where it cannot be read: then with the same words."""
+    expected = outcome(lambda: parse_index(INDEX, apply_edit(READ.text, *version, values)))
+    assert outcome(lambda: edit_index(READ, *version, values)) == expected
+
+
+def test_all_but_the_owner_of_an_edited_version_is_taken_over() -> None:
+    edited = edit_index(READ, "actions", "c.d", 1, {"state": "release"})
+    assert edited.actions["a.b"] is READ.actions["a.b"]
+    assert edited.connectors is READ.connectors
+    assert edited.actions["c.d"] is not READ.actions["c.d"]
+
+
+def plain(value: object) -> object:
+    """A value with the source of each Schema in its place."""
+    if isinstance(value, Schema):
+        return value.source
+    if isinstance(value, Mapping):
+        return {name: plain(each) for name, each in value.items()}
+    return tuple(map(plain, value)) if isinstance(value, tuple) else value
+
+
+LINES = st.sampled_from(
+    [
+        "a = 1",
+        "b = [ 1,\n[2],\n# ]\n]  # ]",
+        'c = """\n[no.header]\n"""',
+        "d = '''x\n[[neither]]''''",
+        "[t.e]  # [",
+        "  [t]",
+        "[[t.f]]",
+        'g = { h = [ { i = "]" } ] } # "',
+        "j = [[[[[[[[\n[1]\n]]]]]]]]",
+        "k = '\\'",
+        "",
+        "# [not.this]",
+    ]
+)
+
+
+@given(st.lists(LINES, max_size=12), st.sampled_from(["\n", "\r\n"]), st.booleans())
+def test_the_tables_of_a_text_are_those_that_its_statements_make(
+    lines: list[str], newline: str, is_ended: bool
+) -> None:
+    text = newline.join([*lines, ""] if is_ended else lines).replace("\r\n", "\n")
+    text = text.replace("\n", newline)
+    tables = [""]
+    for _, statement in statements(text):
+        if is_header(statement) and tables[-1]:
+            tables.append("")
+        tables[-1] += statement
+    assert [each for _, each in find_tables(text)] == [each for each in tables if each]
+    assert [begin for begin, _ in find_tables(text)] == [
+        sum(map(len, tables[:at])) for at in range(len(tables)) if tables[at]
+    ]

@@ -13,6 +13,7 @@ from actors.index.entries import DEFAULT_ENVIRONMENTS, STATES, Action, Environme
 from actors.index.parser import built_in_index, read_index
 from actors.index.selection import select
 from actors.messages import Principal
+from actors.registry.version_edit import edit_index
 from actors.routing.table import RoutingTable, built_in_part
 from actors.schema.schema import Schema
 
@@ -295,3 +296,33 @@ class TestTable:
             1,
             2,
         ]
+
+    def test_routes_of_what_an_edit_left_alone_are_taken_over(self, path: Path) -> None:
+        """And with them code, failures counted, and testers; what was edited is built as ever."""
+        text = INDEX.replace("add_better", "add").replace("desk:missing", "desk:add")
+        path.write_text(text.replace('"under dev"', '"under user test"', 1))
+        before = RoutingTable.build(read_index(path), "hosted-live")
+        index = edit_index(before.described, "actions", "contacts.open", 1, {"state": "release"})
+        after = RoutingTable.build(index, "hosted-live", before, must_recheck=lambda _: False)
+        for name in ("contacts.add", "contacts.merge"):
+            assert after.routes[name] is before.routes[name]
+        assert after.testers["contacts.add"] is before.testers["contacts.add"]
+        assert set(after.loaded_versions) == {*before.loaded_versions, ("contacts.open", 1)}
+        assert set(before.modules) < set(after.modules)
+        fresh = RoutingTable.build(index, "hosted-live")
+        assert after.routes["contacts.open"].meta == fresh.routes["contacts.open"].meta
+        assert after.routes.keys() == fresh.routes.keys()
+        assert after.digest == fresh.digest
+
+    @pytest.mark.parametrize("is_elsewhere", [True, False])
+    def test_no_route_is_taken_over_to_recheck_its_code_or_for_another_environment(
+        self, path: Path, is_elsewhere: bool
+    ) -> None:
+        before = RoutingTable.build(read_index(path), "hosted-live")
+        (path.parent / "desk.py").write_text("def add(ctx, params): return {'id': 2}\n")
+        place = "hosted-test" if is_elsewhere else "hosted-live"
+        after = RoutingTable.build(before.described, place, before)
+        function = after.routes["contacts.add"].function
+        assert function is not None
+        assert function(None, None) == {"id": 2}
+        assert after.routes["contacts.add"] is not before.routes["contacts.add"]
