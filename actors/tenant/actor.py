@@ -41,8 +41,11 @@ from actors.tenant.outbox.relay import OutboxRelay
 from actors.tenant.passivation import Decision, decide, decide_again
 from actors.tenant.request.callback import CallbackResult
 from actors.tenant.request.coroutine_steps import STOPPING, AsyncExecution
+from actors.tenant.request.dry_run import DryRunner
+from actors.tenant.request.environment import TenantEnvironment
 from actors.tenant.request.handler import RequestHandler
-from actors.tenant.request.pending import NeedsOwnTransaction, PendingReply, is_request
+from actors.tenant.request.outcome import NeedsOwnTransaction
+from actors.tenant.request.pending import PendingReply, is_request
 from actors.tenant.request.sends import OutboxWriter
 from actors.tenant.request.suspended import ConnectorReplied, SuspendedCalls
 from actors.tenant.request.unit_of_work import CLOSE_ERRORS, UnitOfWork
@@ -85,9 +88,8 @@ class Tenant(Actor):
 
         def make_handler() -> RequestHandler:
             database = storage.open(record)
-            return RequestHandler(
-                record, mailbox, storage, snapshot, profiles, database, suspended_calls, outbox
-            )
+            environment = TenantEnvironment(record, storage, snapshot, profiles, database)
+            return RequestHandler(environment, mailbox, suspended_calls, outbox)
 
         self._unit_of_work = UnitOfWork(record, make_handler, release_compute, request_log)
         self._execution = AsyncExecution(mailbox, self._unit_of_work, suspended_calls)
@@ -95,7 +97,7 @@ class Tenant(Actor):
             record, mailbox, self._unit_of_work, outbox, connectors, clock, profiles, snapshot
         )
         self._handlers: dict[type, Callable[[Any], Any]] = {
-            DryRun: lambda message: self._unit_of_work.handler.dry_run(message),
+            DryRun: lambda message: DryRunner(self._unit_of_work.handler.environment).run(message),
             ListDeliveries: lambda message: list_deliveries(self._unit_of_work, message),
             Redeliver: self._redeliver,
             ConnectorReplied: self._execution.on_reply,
@@ -197,7 +199,7 @@ class Tenant(Actor):
         """
         database = self._unit_of_work.database
         self._unit_of_work.begin()
-        serve = self._unit_of_work.handler.serve
+        handle, conclude = self._unit_of_work.handler.handle, self._unit_of_work.conclude
         pending: list[PendingReply] = []
         now = time.monotonic()
         for self.at, message in enumerate(mail):
@@ -206,7 +208,7 @@ class Tenant(Actor):
             answer = settled.get(self.at)
             if answer is None:
                 try:
-                    answer = serve(message, now)
+                    answer = conclude(handle(message, now))
                 except NeedsOwnTransaction:
                     if not pending:
                         raise

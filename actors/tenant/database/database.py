@@ -54,6 +54,7 @@ class TenantDatabase:
         "allowed_sql",
         "durability",
         "file_identity",
+        "has_savepoint",
         "outbox",
         "path",
     )
@@ -76,6 +77,8 @@ class TenantDatabase:
         """The SQL text of the loaded code, replaced when other code is loaded; empty at first."""
         self.durability = Durability()
         """Whether the commits are known to be on disk."""
+        self.has_savepoint = False
+        """Whether the savepoint of a message is open."""
         self.outbox = OutboxTable(driver.execute)
         """Deliveries that are not done yet."""
         self._driver = driver
@@ -94,6 +97,7 @@ class TenantDatabase:
     def begin(self) -> None:
         """Begin the turn's transaction. Deferred: it takes the write lock with the first write."""
         self._execute(text.BEGIN)
+        self.has_savepoint = False
 
     def commit(self) -> None:
         """Commit the turn, synced.
@@ -110,15 +114,26 @@ class TenantDatabase:
     def begin_savepoint(self) -> None:
         """Begin the savepoint of one message."""
         self._execute(text.SAVEPOINT)
+        self.has_savepoint = True
 
     def release(self) -> None:
-        """Keep the message's effects. It may raise for lack of room, since full-text indexes write here."""
-        self._execute(text.RELEASE)
+        """Keep the message's effects, and end its savepoint; a no-op if there is none.
+
+        It may raise for lack of room, since full-text indexes write here.
+        """
+        if self.has_savepoint:
+            self._execute(text.RELEASE)
+            self.has_savepoint = False
 
     def rollback_to(self) -> None:
-        """Roll back the message's effects and end its savepoint."""
-        self._execute(text.ROLLBACK_TO)
-        self._execute(text.RELEASE)
+        """Roll back the message's effects and end its savepoint; a no-op if there is none.
+
+        There is none either if SQLite has ended the transaction by itself.
+        """
+        if self.has_savepoint and self._driver.in_transaction:
+            self._execute(text.ROLLBACK_TO)
+            self._execute(text.RELEASE)
+        self.has_savepoint = False
 
     def savepoint(self) -> Savepoint:
         """`with database.savepoint():` keeps one message's effects, or rolls them back if it raises."""
@@ -298,11 +313,10 @@ class Savepoint:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        database = self._database
         if kind is None:
-            database.release()
-        elif database.in_transaction:
-            database.rollback_to()
+            self._database.release()
+        else:
+            self._database.rollback_to()
 
 
 class ReadScope:

@@ -13,17 +13,18 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from actors.errors import Aborted, DatabaseProblem
-from actors.replies import encode_result
+from actors.errors import Aborted
 from actors.runtime.futures import CoroutineDriver, Raised, Returned, Step
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.context import Context
 from actors.tenant.database.placement import FileReplaced
 from actors.tenant.database.statements import ScopedDatabase
 from actors.tenant.request.connector_calls import AWAITABLE, ConnectorCall, ConnectorCalls
-from actors.tenant.request.handler import ReadOnlyViolation, RequestHandler
+from actors.tenant.request.function_calls import ReadOnlyViolation
+from actors.tenant.request.handler import RequestHandler
 from actors.tenant.request.idempotency import Progress, request_fingerprint
-from actors.tenant.request.pending import NeedsOwnTransaction, PendingReply
+from actors.tenant.request.outcome import NeedsOwnTransaction, Outcome
+from actors.tenant.request.pending import PendingReply
 from actors.tenant.request.sends import Sends
 from actors.tenant.request.suspended import ConnectorReplied, SuspendedCall, SuspendedCalls
 from actors.tenant.request.unit_of_work import FILE_REPLACED, STEP_LOST, UnitOfWork
@@ -48,67 +49,79 @@ class CoroutineSteps:
     """
 
     def __init__(self, handler: RequestHandler, suspended_calls: SuspendedCalls) -> None:
-        self._handler = handler
+        self._environment = handler.environment
         self._database = handler.database
+        self._calls = handler.calls
+        self._failures = handler.failures
+        self._replies = handler.replies
+        self._stored_replies = handler.stored
         self._suspended_calls = suspended_calls
 
     def begin(self, signal: NeedsOwnTransaction) -> StepResult:
         """Run the first step of a request, or return the stored reply of its id, or a refusal."""
-        work, route = signal.work, signal.route
+        work, route, began = signal.work, signal.route, time.monotonic()
         try:
             if route.writes:
                 self._database.durability.require_known()
             digest = request_fingerprint(route.name, work.request.params) if route.writes else b""
-            earlier = self._handler.find_stored(work, route, digest) if route.writes else None
-            if earlier is not None:
-                return StepResult(earlier)
+            if route.writes:
+                earlier = self._stored_replies.find_or_running(work, route, digest)
+                if earlier is not None:
+                    return StepResult(
+                        self._replies.write(Outcome(work, route, began, stored=earlier))
+                    )
             self._suspended_calls.require_capacity()
         except BaseException as error:  # noqa: BLE001 - as for every request, a failure is its answer
-            return StepResult(
-                self._handler.pending_refusal(work, self._handler.refusal_for(work, error))
-            )
+            return StepResult(self._replies.refuse(Outcome(work, route, began, error=error)))
         return self.resume(self._function(signal, digest))
 
     def resume(self, suspended: SuspendedCall) -> StepResult:
         """Run the next step: the first one, or the one after the awaited reply."""
-        self._handler.refresh_profile()
+        self._environment.refresh()
+        self._calls.running = None
         try:
             with self._database.savepoint():
                 return self._advance(suspended)
         except BaseException as error:  # noqa: BLE001 - whatever a function raises is its own failure
-            refusal = self._handler.refusal_for(suspended.work, error)
+            refusal = self._failures.refusal_of(self._failed(suspended, error))
             return StepResult(self.close(suspended, refusal))
 
     def close(self, suspended: SuspendedCall, refusal: Refusal) -> PendingReply:
         """Close a call and refuse it. If a step was committed, the refusal is stored as its final reply."""
-        self._handler.refresh_profile()
+        self._environment.refresh()
         self.abandon(suspended)
         if not self._database.in_transaction:  # SQLite may have ended it by itself
             self._database.begin()
-        pending = self._handler.pending_refusal(suspended.work, suspended.with_progress(refusal))
-        pending = pending._replace(route=suspended.route, began=suspended.began)
+        refusal = suspended.with_progress(refusal)
+        pending = self._replies.refuse(
+            suspended.outcome(refusal=refusal, running=self._calls.running)
+        )
         return pending if suspended.progress is None else self._stored(suspended, pending)
 
     def abandon(self, suspended: SuspendedCall) -> None:
         """Close the coroutine, so that it cleans up without its database. An error in that is logged."""
-        with self._handler.start_running(suspended.route, suspended.work):
+        with self._calls.start(suspended.route, suspended.work):
             error = suspended.stepper.close()
         if error is not None:
-            self._handler.refusal_for(suspended.work, error)
+            self._failures.refusal_of(self._failed(suspended, error))
+
+    def _failed(self, suspended: SuspendedCall, error: BaseException) -> Outcome:
+        return suspended.outcome(error=error, running=self._calls.running)
 
     def _function(self, signal: NeedsOwnTransaction, digest: bytes) -> SuspendedCall:
-        work, route, handler = signal.work, signal.route, self._handler
+        work, route, environment = signal.work, signal.route, self._environment
+        table, require_subscribed = environment.table, environment.require_subscribed
         scoped = ScopedDatabase()
-        calls = ConnectorCalls(route.action, handler.table.operations, handler.require_subscribed)
-        sends = Sends(route.action, handler.table, handler.require_subscribed)
+        calls = ConnectorCalls(route.action, table.operations, require_subscribed)
+        sends = Sends(route.action, table, require_subscribed)
         context = Context(
             scoped,
-            handler.tenant.name,
+            environment.record.name,
             work.principal,
             route.name,
             datetime.now(UTC),
             work.trace_id,
-            handler.config,
+            environment.config,
             calls,
             sends,
         )
@@ -126,9 +139,7 @@ class CoroutineSteps:
                 raise step.error
             finally:
                 del step  # or its traceback would hold it, and it its traceback
-        if not database.in_transaction:
-            raise DatabaseProblem("a function went on after an error that ended its transaction")
-        self._handler.outbox.put(database.outbox, suspended.sends, suspended.work)
+        self._calls.put(suspended.sends, suspended.work)
         wrote = database.changes != before
         if wrote and not route.writes:
             raise ReadOnlyViolation(f'{route.name} has effect = "read" in the index, and wrote')
@@ -144,12 +155,12 @@ class CoroutineSteps:
             read_only=not suspended.route.writes,
             allowed_sql=suspended.allowed_sql,
         )
-        running = self._handler.start_running(suspended.route, suspended.work)
+        running = self._calls.start(suspended.route, suspended.work)
         with running, scope as database, suspended.scoped.scope(database):
             return self._charge_cpu(suspended)
 
     def _charge_cpu(self, suspended: SuspendedCall) -> Step:
-        measured, awaited = self._handler.function_time, suspended.awaiting
+        measured, awaited = self._environment.cpu_budget, suspended.awaiting
         if measured is None:
             return suspended.stepper.step(awaited)
         with measured if awaited is None else measured.resumption():
@@ -159,10 +170,10 @@ class CoroutineSteps:
         work, route = suspended.work, suspended.route
         suspended.calls.require_awaited()
         route.result.check(result)
-        body = encode_result(work, route, result)
+        body = self._replies.encode(suspended.outcome(result=result))
         if route.writes:
             self._record(suspended, body)
-            self._handler.require_unique_callback(work)
+            self._calls.accept_callback(work)
         return PendingReply(
             work, body, route.writes, route, None, suspended.began, time.monotonic()
         )
@@ -306,7 +317,10 @@ class AsyncExecution:
             or step_result.progress is None
         ):
             return False
-        return self._unit_of_work.stored_content(suspended.work) == step_result.progress.encode()
+        return (
+            self._unit_of_work.replies.stored_content(suspended.work)
+            == step_result.progress.encode()
+        )
 
     def _close(self, ended: Iterable[tuple[SuspendedCall, Refusal]]) -> None:
         """Refuse these calls, in one transaction."""

@@ -11,20 +11,17 @@ from typing import Any
 
 from actors.errors import ActionError
 from actors.messages import DryRun
-from actors.profiles import Config
 from actors.routing.route import Route
-from actors.routing.table import RoutingTable
 from actors.runtime.futures import CoroutineDriver, Raised, Returned
 from actors.tenant.context import Context
 from actors.tenant.database.constants import static_fragments
-from actors.tenant.database.database import TenantDatabase
 from actors.tenant.database.guard import AllowedSql
 from actors.tenant.request.connector_calls import (
     AWAITABLE,
     ConnectorCall,
     ConnectorCalls,
-    RequireSubscribed,
 )
+from actors.tenant.request.environment import TenantEnvironment
 from actors.tenant.request.sends import Sends
 from transport.message import INTERNAL
 
@@ -43,20 +40,9 @@ Account = dict[str, Any]
 class DryRunner:
     """Runs versions on one message, between two turns, while no transaction is open."""
 
-    def __init__(
-        self,
-        database: TenantDatabase,
-        tenant: str,
-        config: Config,
-        table: RoutingTable,
-        require_subscribed: RequireSubscribed,
-    ) -> None:
-        """`table` lists what functions can call."""
-        self._require_subscribed = require_subscribed
-        self._database = database
-        self._table = table
-        self._tenant = tenant
-        self._config = config
+    def __init__(self, environment: TenantEnvironment) -> None:
+        self._environment = environment
+        self._database = environment.database
 
     def run(self, message: DryRun) -> list[Account]:
         """Return what each version does by itself. No version sees the effects of another."""
@@ -119,14 +105,14 @@ class DryRunner:
         ):
             context = Context(
                 functions,
-                self._tenant,
+                self._environment.record.name,
                 message.principal,
                 route.name,
                 datetime.now(UTC),
                 message.trace_id,
-                self._config,
+                self._environment.config,
                 self._calls(route) if route.is_async else None,
-                Sends(route.action, self._table, self._require_subscribed),
+                Sends(route.action, self._environment.table, self._environment.require_subscribed),
             )
             result = route.function(context, params)
             if route.is_async:
@@ -136,7 +122,10 @@ class DryRunner:
         return result  # type: ignore[no-any-return]  # a function returns anything; it was checked
 
     def _calls(self, route: Route) -> ConnectorCalls:
-        return ConnectorCalls(route.action, self._table.operations, self._require_subscribed)
+        environment = self._environment
+        return ConnectorCalls(
+            route.action, environment.table.operations, environment.require_subscribed
+        )
 
     def _failure(self, route: Route, error: BaseException) -> Account:
         """Describe an error to the function's author: its kind and message, and the line."""

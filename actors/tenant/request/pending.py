@@ -1,4 +1,4 @@
-"""The result of serving one message: an encoded reply that waits for its commit, or a signal.
+"""Pending replies: encoded, and held until the commit that they depend on.
 
 Also the request log's lines of a turn: one for each message that was answered.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from actors.errors import Unavailable
 from actors.log.messages import FROM_TENANT, OK, Line
 from actors.messages import DeadLetter, TenantRequest
 from actors.routing.route import Route
@@ -35,16 +34,6 @@ class PendingReply(NamedTuple):
     """True if an earlier message with the same id made the reply."""
 
 
-class NeedsOwnTransaction(Exception):
-    """Signal, no failure: the function of this request may wait, so it needs its own transaction."""
-
-    def __init__(self, work: TenantRequest, route: Route, params: Any) -> None:
-        super().__init__(route.name)
-        self.work = work
-        self.route = route
-        self.params = params
-
-
 def is_request(message: Any) -> bool:
     """Whether a message needs a transaction: a request, a dead letter, or a request that crashed a tenant."""
     kind = type(message)
@@ -52,14 +41,6 @@ def is_request(message: Any) -> bool:
         kind is TenantRequest
         or kind is DeadLetter
         or (kind is PoisonMessage and is_request(message.message))
-    )
-
-
-def tripped_refusal(route: Route) -> Unavailable:
-    """Return the refusal of a version that was taken out when no other version can serve."""
-    return Unavailable(
-        f"{route.name}: version {route.version} keeps failing and was taken out, and no other is served "
-        "until its developers move one"
     )
 
 

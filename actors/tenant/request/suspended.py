@@ -6,7 +6,7 @@ import itertools
 import time
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from actors.errors import ResourceExhausted, Unimplemented
 from actors.messages import CallConnector, TenantRecord, TenantRequest
@@ -19,6 +19,7 @@ from actors.tenant.database.guard import AllowedSql
 from actors.tenant.database.statements import ScopedDatabase
 from actors.tenant.request.connector_calls import ConnectorCall, ConnectorCalls
 from actors.tenant.request.idempotency import Progress
+from actors.tenant.request.outcome import Outcome
 from actors.tenant.request.sends import Sends
 from transport.message import DEADLINE_EXCEEDED, UNAVAILABLE, Refusal
 
@@ -86,6 +87,10 @@ class SuspendedCall:
     def deadline(self) -> float:
         """time.monotonic() in seconds after which its caller does not wait any more."""
         return self.work.received + self.work.request.timeout_ms / 1000
+
+    def outcome(self, **ended: Any) -> Outcome:
+        """Return the outcome of its request: a result, an error or a refusal."""
+        return Outcome(self.work, self.route, self.began, **ended)
 
     def overdue(self) -> Refusal:
         """Return the refusal of a call whose deadline has passed."""

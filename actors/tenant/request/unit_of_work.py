@@ -24,7 +24,9 @@ from actors.tenant.database.durability import COMMIT_FAILED, Durability, commit_
 from actors.tenant.database.placement import FileReplaced
 from actors.tenant.request.handler import RequestHandler
 from actors.tenant.request.idempotency import progress_in
+from actors.tenant.request.outcome import Outcome
 from actors.tenant.request.pending import PendingReply, log_lines
+from actors.tenant.request.reply_writer import ReplyWriter
 from transport.message import ABORTED, UNAVAILABLE, Refusal
 
 log = structlog.get_logger()
@@ -83,6 +85,11 @@ class UnitOfWork:
         return self._handler
 
     @property
+    def replies(self) -> ReplyWriter:
+        """The writer of replies; it exists from `open` on."""
+        return self.handler.replies
+
+    @property
     def database(self) -> TenantDatabase:
         """The open database; it exists from `open` on."""
         return self.handler.database
@@ -127,6 +134,21 @@ class UnitOfWork:
             self._retry_checkpoint()
         self.database.begin()
 
+    def conclude(self, outcome: Outcome) -> PendingReply:
+        """Write the reply to a request and end its savepoint. What a failed request wrote is rolled back."""
+        if outcome.refusal is not None:
+            return self.replies.refuse(outcome)
+        if outcome.error is None:
+            try:
+                pending = self.replies.write(outcome)
+                self.database.release()
+            except BaseException as error:  # noqa: BLE001 - no reply can hold it, or there is no room for it
+                outcome = outcome.failed(error)
+            else:
+                return pending
+        self.database.rollback_to()
+        return self.replies.refuse(outcome)
+
     def commit(self, pending: list[PendingReply]) -> None:
         """Commit the transaction, then send these replies, or refusals if the commit failed."""
         try:
@@ -135,7 +157,7 @@ class UnitOfWork:
             self.on_commit_failed(error, len(pending))
             self.release([self._resolve_failed_commit(one, error) for one in pending])
         except FileReplaced:
-            self.release([self.handler.replace_reply(one, FILE_REPLACED) for one in pending])
+            self.release([self.replies.replace(one, FILE_REPLACED) for one in pending])
             raise
         else:
             self.release(pending)
@@ -205,11 +227,6 @@ class UnitOfWork:
     def _log_fields(self) -> dict[str, str]:
         return {"tenant": self._record.name, "tenant_id": self._record.id}
 
-    def stored_content(self, work: TenantRequest) -> bytes | None:
-        """Return what is stored under the id of a request: its reply, or its progress."""
-        stored = self.database.find_reply(*work.whose)
-        return stored and stored[1]
-
     def release(self, pending: list[PendingReply]) -> None:
         """Send replies, and write their lines to the tenant's log."""
         request_log = self._request_log
@@ -238,17 +255,17 @@ class UnitOfWork:
         The row may hold the progress of an earlier step.
         """
         stored = (
-            self.stored_content(pending.work)
+            self.replies.stored_content(pending.work)
             if pending.wrote and not self.durability.is_unknown
             else None
         )
         if stored is None:
-            return self.handler.replace_reply(pending, self.commit_refusal(error))
+            return self.replies.replace(pending, self.commit_refusal(error))
         progress = progress_in(stored)
         return (
             pending
             if progress is None
-            else self.handler.replace_reply(pending, progress.annotate(STEP_LOST))
+            else self.replies.replace(pending, progress.annotate(STEP_LOST))
         )
 
     def _expire_replies(self) -> None:

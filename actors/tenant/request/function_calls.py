@@ -1,0 +1,103 @@
+"""Calls of functions: counted, recorded, within the scope of the tenant's database and its CPU budget."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from actors.errors import Aborted, DatabaseProblem
+from actors.messages import TenantRequest
+from actors.routing.health import Running
+from actors.routing.route import Route
+from actors.tenant.context import Context
+from actors.tenant.request.callback import MACHINE, delivery_row
+from actors.tenant.request.environment import TenantEnvironment
+from actors.tenant.request.sends import OutboxWriter, Sends
+from actors.watchdog.running import RecordedCall
+
+
+class ReadOnlyViolation(Exception):
+    """A function of a `read` action changed the database; it was rolled back."""
+
+
+class FunctionCalls:
+    """Calls one tenant's functions, one at a time, within the transaction that is open."""
+
+    def __init__(self, environment: TenantEnvironment, outbox: OutboxWriter) -> None:
+        self.running: Running | None = None
+        """The call that began last; None before the first of a request."""
+        self._environment = environment
+        self._database = environment.database
+        self._outbox = outbox
+
+    def call(self, work: TenantRequest, route: Route, params: Any) -> Any:
+        """Call a function that does not wait; return its result, checked.
+
+        What it sent is in the outbox then. Raises whatever the function raises.
+        """
+        environment, request = self._environment, work.request
+        deadline = work.received + request.timeout_ms / 1000
+        scope = self._database.function_scope(request.params, deadline, read_only=not route.writes)
+        sends = Sends(route.action, environment.table, environment.require_subscribed)
+        with self.start(route, work), scope as functions:
+            context = Context(
+                functions,
+                environment.record.name,
+                work.principal,
+                route.name,
+                datetime.now(UTC),
+                work.trace_id,
+                environment.config,
+                None,
+                sends,
+            )
+
+            result = self._invoke(route.function, context, params)
+        route.result.check(result)
+        self.put(sends, work)
+        self.accept_callback(work)
+        return result
+
+    def read(self, work: TenantRequest, route: Route, params: Any) -> Any:
+        """As `call`, of a function that may only read. If it has written, the whole turn is rolled back.
+
+        Raises ReadOnlyViolation then.
+        """
+        database = self._database
+        before = database.changes
+        with database.read_scope():
+            result = self.call(work, route, params)
+            if database.changes != before:
+                raise ReadOnlyViolation(f'{route.name} has effect = "read" in the index, and wrote')
+            return result
+
+    def start(self, route: Route, work: TenantRequest) -> RecordedCall:
+        """Count a call of this version as started; the returned context manager counts its end."""
+        assert route.detector is not None  # there is one wherever there is a function
+        environment = self._environment
+        running = self.running = route.detector.start(environment.record.id, work.trace_id)
+        running_calls = environment.snapshot.running_calls
+        return RecordedCall(running_calls, running, route, environment.record, work)
+
+    def put(self, sends: Sends, work: TenantRequest) -> None:
+        """Put what a function has sent into the outbox, in its transaction.
+
+        Raises DatabaseProblem if that has ended, which a function can hide by catching the error.
+        """
+        if not self._database.in_transaction:
+            raise DatabaseProblem("a function went on after an error that ended its transaction")
+        self._outbox.put(self._database.outbox, sends, work)
+
+    def accept_callback(self, work: TenantRequest) -> None:
+        """Mark a callback's outcome as notified; raise Aborted if that was done before."""
+        if work.principal is MACHINE and not self._database.outbox.mark_notified(
+            delivery_row(work)
+        ):
+            raise Aborted("this outcome was told before; nothing was done")
+
+    def _invoke(self, function: Any, context: Context, params: Any) -> Any:
+        budget = self._environment.cpu_budget
+        if budget is None:
+            return function(context, params)
+        with budget:
+            return function(context, params)
