@@ -100,7 +100,7 @@ class EgressPolicy(NamedTuple):
         """Make a policy from settings, networks as `10.1.0.0/16`. SettingsError names an invalid one."""
         egress = cls(tuple(_network(text) for text in networks), plain, ca_file)
         try:
-            egress.tls_context()
+            egress._trust_ca(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
         except OSError as error:
             raise SettingsError(
                 f"TENANTRY_OUTWARD_CA (--outward-ca): {ca_file}: no certificates (PEM): {error}"
@@ -111,9 +111,12 @@ class EgressPolicy(NamedTuple):
         """Return a context that checks certificates and names; TLS 1.2 or newer. Loads files: reuse it."""
         context = ssl.create_default_context()
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._trust_ca(context)
+        return context
+
+    def _trust_ca(self, context: ssl.SSLContext) -> None:
         if self.ca_file is not None:
             context.load_verify_locations(cafile=self.ca_file)
-        return context
 
     async def addresses(self, target: Target, ports: frozenset[int]) -> list[Address]:
         """Return the addresses of a target that may be connected to, at least one.
