@@ -45,6 +45,9 @@ CONTAINERS: Final = (
 )
 """What texts may be in."""
 
+PLAIN: Final = frozenset({str, int, float, bool, bytes, type(None)})
+"""No containers, and most of what there is; to ask `isinstance` of them would take most of the time."""
+
 
 class Seen(NamedTuple):
     """What was in an object when it was first looked at."""
@@ -74,10 +77,12 @@ def static_fragments(modules: Iterable[ModuleType]) -> frozenset[str]:
     are as they were when this was first asked of a module, which is when it was loaded, before any message:
     what a function puts into a variable or a collection afterwards is none, for this version or another one.
     """
+    wanted = list(modules)
+    siblings = _beside({_directory(module) for module in wanted if module not in READ})
     found: set[str] = set()
-    for module in modules:
+    for module in wanted:
         texts = READ.get(module)
-        found |= READ.setdefault(module, _fragments(module)) if texts is None else texts
+        found |= READ.setdefault(module, _fragments(module, siblings)) if texts is None else texts
     return frozenset(found)
 
 
@@ -96,11 +101,11 @@ def forget_unloaded() -> None:
         ENCLOSED.pop(at, None)
 
 
-def _fragments(module: ModuleType) -> frozenset[str]:
+def _fragments(module: ModuleType, siblings: list[ModuleType]) -> frozenset[str]:
     file = getattr(module, "__file__", None)
     roots = set() if file is None else {file}
-    for beside in _beside({_directory(module)}):
-        if id(vars(beside)) not in SEEN:
+    for beside in siblings:
+        if _directory(beside) == _directory(module) and id(vars(beside)) not in SEEN:
             _ConstantCollector(roots).read(vars(beside))
     own = _ConstantCollector(roots)
     own.read(vars(module))
@@ -167,7 +172,9 @@ class _ConstantCollector:
             return seen
         inside = list(self._inside(thing))
         texts = tuple(str(each) for each in inside if isinstance(each, str))
-        others = tuple(each for each in inside if isinstance(each, CONTAINERS))
+        others = tuple(
+            each for each in inside if type(each) not in PLAIN and isinstance(each, CONTAINERS)
+        )
         seen = Seen(thing, texts, others)
         is_passed_over = not inside and isinstance(thing, (ModuleType, type, *PYTHON_CODE))
         return seen if is_passed_over else SEEN.setdefault(id(thing), seen)
