@@ -53,6 +53,13 @@ def test_it_can_be_served_in_every_environment(environment: str) -> None:
     assert all((route.function is None) == (route.example is not None) for route in served)
 
 
+@each_action
+def test_its_examples_have_the_types_that_functions_get(action: Action) -> None:
+    """Which are made when they are first needed, and not at the start."""
+    for schema in (action.params, action.result):
+        schema.model.model_validate(schema.example())
+
+
 def test_dummies_are_served_to_developers_and_not_to_customers() -> None:
     """And there are some, as in a real index."""
     dev, live = load_table(PATH, "local-dev").routes, load_table(PATH, "hosted-live").routes

@@ -6,15 +6,17 @@ shape alone: what a constraint says again here would only cost time, and the con
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from json_schema_to_pydantic import create_model
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from actors.schema.source import Finding, Key
+from transport.validation import LARGEST_INT
 
 Json = Mapping[str, Any]
 
@@ -23,6 +25,8 @@ TYPED: Mapping[str, TypeAdapter[Any]] = {
     "date": TypeAdapter(date),
 }
 """Formats that become a Python type; text of every other format stays text, ready to be bound."""
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-")
 
 PLAIN_TYPES = frozenset({"string", "integer", "number", "boolean"})
 
@@ -39,26 +43,66 @@ class OpenParams(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
 
 
-def pydantic_model(name: str, schema: Json) -> tuple[type[BaseModel], list[Finding]]:
-    """The model for a normalized schema of an object, and what is wrong with its defaults."""
-    shape = _ModelBuilder()
-    reduced = shape.of(schema, ())
-    reduced["title"] = "".join(word.capitalize() for word in name.replace("_", ".").split("."))
-    definitions = schema.get("$defs", {})
-    reduced["$defs"] = {each: shape.of(definitions[each], ("$defs", each)) for each in definitions}
-    with warnings.catch_warnings():
-        # A property may be called `json` or `copy`: the attribute of that name is then the property.
-        warnings.filterwarnings("ignore", message="Field name .* shadows an attribute")
+class Shape(NamedTuple):
+    """What a model is made of: the schema, reduced to what has a type, and the class that is extended."""
+
+    reduced: dict[str, Any]
+    base: type[BaseModel]
+    shadows: bool
+    """Whether a property, such as `json` or `copy`, is called as a method of every model."""
+
+    def model(self) -> type[BaseModel]:
+        """Make the model, which takes milliseconds."""
+        if not self.shadows:
+            return self._made()
+        with warnings.catch_warnings():  # the attribute of that name is then the property
+            warnings.filterwarnings("ignore", message="Field name .* shadows an attribute")
+            return self._made()
+
+    def _made(self) -> type[BaseModel]:
         model: type[BaseModel] = create_model(
-            reduced,
-            base_model_type=OpenParams if shape.is_open else Params,
+            self.reduced,
+            base_model_type=self.base,
             allow_undefined_type=True,
             allow_undefined_array_items=True,
         )
-    return model, shape.findings
+        return model
 
 
-class _ModelBuilder:
+def shape_of(name: str, schema: Json) -> tuple[Shape, list[Finding]]:
+    """The shape of the model for a normalized schema of an object, and what is wrong with its defaults."""
+    builder = _ShapeBuilder()
+    reduced = builder.of(schema, ())
+    reduced["title"] = "".join(word.capitalize() for word in name.replace("_", ".").split("."))
+    definitions = schema.get("$defs", {})
+    reduced["$defs"] = {
+        each: builder.of(definitions[each], ("$defs", each)) for each in definitions
+    }
+    base = OpenParams if builder.is_open else Params
+    return Shape(reduced, base, builder.shadows), builder.findings
+
+
+def is_held(value: Any) -> bool:
+    """Whether Python holds this value that fits a schema, whatever type that has: no leap second, no 1e300.
+
+    Those are held as text and as a float, but not as a moment and as an integer.
+    """
+    if isinstance(value, dict | list):
+        return all(map(is_held, value.values() if isinstance(value, dict) else value))
+    if isinstance(value, str):
+        return not _DATE.match(value) or _is_moment(value)
+    return not isinstance(value, float) or abs(value) < LARGEST_INT
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        TYPED["date-time"].validate_python(text)
+    except ValidationError:
+        return False
+    return True
+
+
+class _ShapeBuilder:
     """Reduces a schema to what the converter turns into types faithfully: a value it cannot type is Any.
 
     Alternatives stay as they came, except `something or null`, which becomes an optional something.
@@ -67,6 +111,7 @@ class _ModelBuilder:
     def __init__(self) -> None:
         self.findings: list[Finding] = []
         self.is_open = False
+        self.shadows = False
 
     def of(self, schema: Any, key: Key) -> dict[str, Any]:
         """The shape of one schema; `{}` stands for any value."""
@@ -97,6 +142,7 @@ class _ModelBuilder:
         self.is_open |= not closed
         properties = {}
         for name, each in schema["properties"].items():
+            self.shadows |= hasattr(BaseModel, name)
             place = (*key, "properties", name)
             properties[name] = self.of(each, place)
             if "default" in each:

@@ -1,4 +1,4 @@
-"""One object schema of the index, prepared at load: what goes into an action, or what comes out.
+"""One object schema of the index, checked at load: what goes into an action, or what comes out.
 
 Two steps, with their reasons in docs/decisions/0002-json-schema.md: jsonschema-rs decides whether a
 value fits, exactly as JSON Schema 2020-12 says and in linear time; the pydantic model then gives the
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from actors.errors import IndexProblem, InvalidArgument, TenantryError
 from actors.schema.dialect import normalized
 from actors.schema.example import NoExample, example
-from actors.schema.pydantic_model import pydantic_model
+from actors.schema.pydantic_model import Shape, is_held, shape_of
 from actors.schema.source import Finding, format_key
 from actors.schema.validation import (
     breaking_names,
@@ -56,7 +56,11 @@ class ResultProblem(TenantryError):
 
 
 class Schema:
-    """The schema of one map; made by `Schema.build`, and never changed afterwards."""
+    """The schema of one map; made by `Schema.build`, and never changed afterwards.
+
+    Its model is made when it is first needed: an index has hundreds, a server that starts needs few, and
+    they would take most of the time of its start.
+    """
 
     __slots__ = (
         "__weakref__",
@@ -64,25 +68,25 @@ class Schema:
         "_contract",
         "_example",
         "_fits",
+        "_model",
         "_owner",
         "_part",
+        "_shape",
         "_typed",
-        "model",
         "source",
     )
 
     source: dict[str, Any]
     """JSON Schema 2020-12 with everything implied written out. Shared: not to be changed."""
-    model: type[BaseModel]
-    """Frozen, with an attribute for each property: None or the default where it was absent."""
 
-    def __init__(self, name: str, source: dict[str, Any], model: type[BaseModel]) -> None:
+    def __init__(self, name: str, source: dict[str, Any], shape: Shape) -> None:
         self._owner, _, self._part = name.rpartition(".")
         self.source = source
-        self.model = model
+        self._shape = shape
+        self._model: type[BaseModel] | None = None
         self._contract = make_validator(source)
         self._fits: Callable[[Any], bool] = self._contract.is_valid
-        self._typed: Callable[[Any], BaseModel] = model.__pydantic_validator__.validate_python
+        self._typed: Callable[[Any], BaseModel] = self._first_typed
         self._breaking = breaking_names(source)
         self._example: dict[str, Any] = {}
 
@@ -107,12 +111,19 @@ class Schema:
         findings = findings or find_problems(source)
         if findings:
             raise SchemaProblem(name, findings)
-        model, findings = pydantic_model(name, source)
+        shape, findings = shape_of(name, source)
         if findings:
             raise SchemaProblem(name, findings)
-        built = cls(name, source, model)
+        built = cls(name, source, shape)
         built._prove_example(name)
         return built
+
+    @property
+    def model(self) -> type[BaseModel]:
+        """Frozen, with an attribute for each property: None or the default where it was absent."""
+        if self._model is None:
+            self._model = self._shape.model()
+        return self._model
 
     def parse(self, params: Mapping[str, Any]) -> BaseModel:
         """The params as typed attributes; InvalidArgument, with a detail for each problem, if not."""
@@ -144,6 +155,11 @@ class Schema:
         """A plausible value that fits, the same one every time. Shared: not to be changed."""
         return self._example
 
+    def _first_typed(self, params: Mapping[str, Any]) -> BaseModel:
+        typed: Callable[[Any], BaseModel] = self.model.__pydantic_validator__.validate_python
+        self._typed = typed
+        return typed(params)
+
     def _refusal(self, problems: tuple[Problem, ...]) -> InvalidArgument:
         message = summary(self._owner, f"{self._part} do not fit the schema", problems)
         return InvalidArgument(message, details=problems)
@@ -172,7 +188,8 @@ class Schema:
         """Make the example; SchemaProblem asks the author for one where ours would not do."""
         try:
             self._example = example(self.source, self._contract)
-            self._typed(self._example)
+            if not is_held(self._example):
+                self._typed(self._example)
         except NoExample as problem:
             raise SchemaProblem(name, [problem.finding]) from None
         except ValidationError as error:
