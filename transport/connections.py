@@ -338,6 +338,7 @@ class Connections:
     def _discard_input(self, connection: Connection) -> None:
         if not connection.is_cut:
             self.cut["they left too much unhandled"] += 1
+            self.accept_limiter.charge(RESET_COST, self._clock())
             connection.discard_input()
 
     def _cut(self, connection: Connection, reason: str) -> None:

@@ -20,6 +20,12 @@ UNAUTHENTICATED_SENDERS = ""
 PATIENCE = 10.0
 """Seconds owed past which messages are dropped without a reply, because refusals take time too."""
 
+MAX_REFUSALS = 16
+"""Refusals in one turn to unauthenticated senders that owe time; their further messages in it are dropped.
+
+ZeroMQ reads from each connection in turn, so that a message waits for one of every other connection's.
+"""
+
 MOST_SENDERS = 10_000
 """Senders remembered before idle ones are removed."""
 
@@ -34,8 +40,13 @@ class Allowance:
         self._tokens = RateLimiters(rates.token)
         self._connections = RateLimiters(rates.connection)
         self._refused = RateLimiters(rates.refused_ms / 1000, least=0.0)
+        self._refusals_left = MAX_REFUSALS
         self.wary_until = float("-inf")
         """Until this time some payer owes time, so a message's payer is found before it is parsed."""
+
+    def begin_turn(self) -> None:
+        """Allow unauthenticated senders MAX_REFUSALS again."""
+        self._refusals_left = MAX_REFUSALS
 
     def count(self, connection: bytes, token: str, now: float) -> None:
         """Count one request of a connection and of a token (by its id).
@@ -58,6 +69,14 @@ class Allowance:
     def owed(self, payer: str, now: float) -> float:
         """Return the seconds until the payer's messages are read again; 0.0 if they are read now."""
         return self._refused.wait(payer, now)
+
+    def is_answered(self, payer: str, owed: float) -> bool:
+        """Return whether one more message is refused, and not dropped, of a payer that owes this time."""
+        if owed >= PATIENCE:
+            return False
+        if payer == UNAUTHENTICATED_SENDERS:
+            self._refusals_left -= 1
+        return self._refusals_left >= 0 or payer != UNAUTHENTICATED_SENDERS
 
 
 class RateLimiters:

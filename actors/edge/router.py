@@ -13,7 +13,7 @@ from typing import Any
 
 from actors.access import ADMIN, DATA, Rule
 from actors.edge.admission import Admission, queue_full, require_active
-from actors.edge.allowance import PATIENCE, UNAUTHENTICATED_SENDERS, Allowance, turned_away
+from actors.edge.allowance import UNAUTHENTICATED_SENDERS, Allowance, turned_away
 from actors.edge.authentication import unauthenticated, unknown_tenant
 from actors.edge.channel import Channel, ChannelMailbox, Draining, FlushUses
 from actors.edge.rejections import Attempt, AttemptCounter, RejectionLog
@@ -116,6 +116,7 @@ class Router(Channel):
 
     def handle(self, mail: deque[Any]) -> None:
         """Handle all mail before waking any tenant, so that more messages share one commit."""
+        self._allowance.begin_turn()
         try:
             super().handle(mail)
         finally:
@@ -134,11 +135,13 @@ class Router(Channel):
         began, body = time.monotonic(), frame.parts[-1]
         is_wary = began < self._allowance.wary_until or len(body) > HEAVY_BYTES
         self._is_charged = False
-        if not is_wary or not self._turned_away(frame, began):
+        payer = self._payer(body) if is_wary else None
+        if payer is None or not self._turned_away(frame, payer, began):
             self._read(frame, began)
         if self._is_charged:
             now = time.monotonic()
-            self._allowance.charge(self._payer(body), now - began, now)
+            payer = self._payer(body) if payer is None else payer
+            self._allowance.charge(payer, now - began, now)
 
     def _payer(self, body: bytes) -> str:
         """Return who pays for a message, by the tokens found in it.
@@ -151,14 +154,13 @@ class Router(Channel):
                 return holder.tenant or holder.id
         return UNAUTHENTICATED_SENDERS
 
-    def _turned_away(self, frame: Frame, now: float) -> bool:
+    def _turned_away(self, frame: Frame, payer: str, now: float) -> bool:
         """Return False if a message may be read; refuse it unread and return True if not."""
         body = frame.parts[-1]
-        payer = self._payer(body)
         owed = self._allowance.owed(payer, now)
         if owed > 0.0:
             self._counts[TURNED_AWAY_COUNT] += 1
-            is_answered = owed < PATIENCE and not frame.is_late
+            is_answered = not frame.is_late and self._allowance.is_answered(payer, owed)
             self._turn_away(frame, turned_away(payer, owed).refusal if is_answered else None)
         elif payer == UNAUTHENTICATED_SENDERS and self._is_for_the_known(body):
             self._turn_away(frame, unauthenticated().refusal)

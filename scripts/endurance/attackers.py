@@ -166,6 +166,12 @@ def speak(target: Target, said: bytes) -> None:
     time.sleep(3)
 
 
+def burn(_target: Target) -> None:
+    """Only compute: to compare with, as every shape takes processor time of the server's."""
+    while True:
+        sum(range(1000))
+
+
 def flood(target: Target) -> None:
     """Requests at a rate, whatever is answered; answers are read."""
     asked, size, began = target.request("contacts.get", id=1), 0, time.monotonic()
@@ -184,7 +190,7 @@ def flood(target: Target) -> None:
 
 SHAPES: Final[dict[str, Callable[[Target], None]]] = {
     shape.__name__: shape
-    for shape in (leave, heavy, greedy, begin, deaf, crowd, http, tls, silence, flood)
+    for shape in (leave, heavy, greedy, begin, deaf, crowd, http, tls, silence, flood, burn)
 }
 
 

@@ -7,6 +7,7 @@ import socket as sockets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from queue import Empty
 
 import pytest
 import zmq
@@ -15,11 +16,13 @@ from tests.deadline import until
 from transport import connection
 from transport.bind import Security, bind_router, endpoint_of
 from transport.connections import BOUNDS, Bounds
-from transport.router_socket import Frame, RouterSocket
+from transport.router_socket import FRAME_OVERHEAD, MAX_DROPPED, Frame, RouterSocket
 from transport.validation import Limits
 
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16) + b"\x00" + bytes(31)
 READY = b"\x04\x1c\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
+
+DROPPED_BYTES = len(b"dropped") + FRAME_OVERHEAD
 
 
 class House:
@@ -274,6 +277,59 @@ def test_who_comes_to_be_cut_off_shuts_the_door(
     with pytest.raises(TimeoutError):
         sockets.create_connection((host, int(port)), timeout=0.2)
     house.served(honest)
+
+
+def test_who_leaves_more_than_is_read_shuts_the_door(make: Callable[..., House]) -> None:
+    """What was left is read in vain: it delays all others, as a connection that is cut off does."""
+    house = make(BOUNDS._replace(newcomers=5, left=1024**2))
+    leaving = house.peer()
+    house.served(leaving)
+    for _ in range(200):
+        leaving.send(bytes(10_000))
+    leaving.close(linger=10_000)
+    until(house.cut("they left too much unhandled"), "a peer that left much to do behind")
+
+    until(
+        lambda: house.mailbox.connections.accept_limiter.is_blocking,
+        "an accept limiter that blocks",
+    )
+
+
+class Silence:
+    """Counts the pauses instead of waiting."""
+
+    def __init__(self, pauses: list[float]) -> None:
+        self._pauses = pauses
+
+    def get(self, timeout: float) -> None:
+        """Count one."""
+        self._pauses.append(timeout)
+        raise Empty
+
+
+def test_messages_of_a_connection_that_is_cut_are_dropped_in_portions_with_pauses_between(
+    make: Callable[..., House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other threads run in the pauses; a message from inside waits for one portion alone."""
+    house, pauses, portions = make(BOUNDS), list[float](), set[int]()
+    peer = house.peer()
+    tally = house.mailbox._tallies[house.served(peer)]
+    tally.is_cut, before = True, tally.handled
+    monkeypatch.setattr(house.mailbox, "_silence", Silence(pauses))
+    for _ in range(3 * MAX_DROPPED):
+        peer.send(b"dropped")
+
+    while tally.handled < before + 3 * MAX_DROPPED * DROPPED_BYTES:
+        assert house.socket.poll(10_000)
+        start = tally.handled
+        house.mailbox.append("from inside")
+        assert house.mailbox.receive_batch() == ["from inside"]
+        portions.add(tally.handled - start)
+    house.mailbox.append("from inside")
+    assert house.mailbox.receive_batch() == ["from inside"]
+
+    assert max(portions) <= MAX_DROPPED * DROPPED_BYTES
+    assert len(pauses) == 3
 
 
 def test_a_refused_connection_is_accepted_when_the_limiter_stops_blocking(

@@ -1,14 +1,16 @@
 """Hostile peers, with one token or none: the server lives in bounded memory and serves another tenant.
 
-The peers share the machine's processors with the server, and what they take is not taken off: on two
-processors, the same time burnt by a process that sends nothing made the other tenant's p99 up to three times
-the calm one. What other processes take is in both figures, so that on a busy machine neither says much of
-the server. If Linux groups processes by session (sched_autogroup), niceness means nothing between them.
+The peers share the machine's processors with the server, and what they take is not taken off. So there are
+two figures to compare with, each from before and after all shapes: `calm`, and `burnt`, while one process
+computes without end and sends nothing. Promises are judged by `calm`; how much of a processor each shape took
+is printed. On a busy machine no figure says much of the server: other processes' part is in all of them. If
+Linux groups processes by session (sched_autogroup), niceness means nothing between them.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -28,8 +30,10 @@ LOOK_EVERY: Final = 0.05
 """Seconds between two looks at the server's memory."""
 TENANTS: Final = ("bystander", "besieger")
 CALM: Final = 3.0
-"""Seconds without hostile peers, before and after."""
+"""Seconds without hostile peers, and seconds with one that only computes; before and after, at most."""
 WARM_UP: Final = 1.0
+BURN: Final = "burn"
+"""The shape that only computes."""
 OWN: Final = {
     name: Settings.model_fields[name].default
     for name in ("tenant_rate", "connection_rate", "stranger_ms")
@@ -69,7 +73,7 @@ MEANINGS: Final = {
     "memory": "resident bytes of the server at the most",
     "ratio": "times that the other tenant's p99 may grow",
     "least_ms": "p99 in milliseconds that is good enough, however much it has grown",
-    "shapes": "what they do (besiege.py); flood:N at N times the limit, flood:0 without one",
+    "shapes": "what they do (attackers.py); flood:N at N times the limit, flood:0 without one",
 }
 
 
@@ -81,6 +85,8 @@ class ShapeResult(NamedTuple):
     peak: int
     """Resident memory at the most, in bytes."""
     is_alive: bool
+    took: float
+    """Processors that the hostile process took, on the average."""
 
 
 def run(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Report:
@@ -118,25 +124,44 @@ class Trial:
         self._calls = calls()
 
     def run(self, shapes: list[str], flags: dict[str, int], report: Report) -> None:
-        """Each shape between two calm windows; the first that ends the server is the last."""
+        """Each shape in turn; the first that ends the server is the last."""
         server = self._installation.start({}, **flags)
         connection = LoadConnection(server.endpoint, self._installation.tokens)
+        short = min(CALM, self._seconds / 2)
+        calm, burnt, seen = Window([], Counter()), Window([], Counter()), list[ShapeResult]()
         try:
             steady(connection, self._calls, self._plan.rate, WARM_UP)
-            calm = steady(connection, self._calls, self._plan.rate, min(CALM, self._seconds))
+            self._compare(server, connection, short, calm, burnt)
             before = server.usage().rss
-            seen = []
             for shape in shapes:
                 self._progress(shape)
-                seen.append(self._besieged(server, connection, shape))
+                seen.append(self._besieged(server, connection, shape, self._seconds))
                 if not seen[-1].is_alive:
                     break
+            else:
+                self._compare(server, connection, short, calm, burnt)
         finally:
             connection.close()
             server.end()
+        report.figure("burnt", f"p99 {burnt.percentile(0.99):.1f} ms")
         self._report(calm, before, seen, report)
 
-    def _besieged(self, server: Server, connection: LoadConnection, shape: str) -> ShapeResult:
+    def _compare(
+        self,
+        server: Server,
+        connection: LoadConnection,
+        seconds: float,
+        calm: Window,
+        burnt: Window,
+    ) -> None:
+        """Add the latencies of a moment without hostile peers, and of one beside BURN."""
+        calm.latencies.extend(steady(connection, self._calls, self._plan.rate, seconds).latencies)
+        burning = self._besieged(server, connection, BURN, seconds)
+        burnt.latencies.extend(burning.window.latencies)
+
+    def _besieged(
+        self, server: Server, connection: LoadConnection, shape: str, seconds: float
+    ) -> ShapeResult:
         """The other tenant's requests meanwhile, and the server's memory."""
         peaks: list[int] = [0]
         is_over = threading.Event()
@@ -150,12 +175,14 @@ class Trial:
         try:
             peer.wait_ready()
             watcher.start()
-            window = steady(connection, self._calls, self._plan.rate, self._seconds)
+            spent = -peer.cpu_seconds()
+            window = steady(connection, self._calls, self._plan.rate, seconds)
+            spent += peer.cpu_seconds()
         finally:
             peer.end()
             is_over.set()
             watcher.join()
-        return ShapeResult(shape, window, max(peaks), server.running)
+        return ShapeResult(shape, window, max(peaks), server.running, spent / seconds)
 
     def _peer(self, server: Server, shape: str) -> Child:
         name, _, times = shape.partition(":")
@@ -168,9 +195,12 @@ class Trial:
         plan = self._plan
         most = max(plan.ratio * calm.percentile(0.99), plan.least_ms)
         report.figure("calm", f"p99 {calm.percentile(0.99):.1f} ms, {before / MEGABYTE:.0f} MB")
-        for shape, window, peak, is_alive in seen:
+        for shape, window, peak, is_alive, took in seen:
             p99 = window.percentile(0.99)
-            report.figure(shape, f"p99 {p99:.1f} ms, {peak / MEGABYTE:.0f} MB at the most")
+            report.figure(
+                shape,
+                f"p99 {p99:.1f} ms, {peak / MEGABYTE:.0f} MB at the most; took {took:.2f} processors",
+            )
             report.promise(f"{shape}: the server lives", is_alive)
             report.promise(
                 f"{shape}: {len(window.problems)} of the other tenant's requests went wrong, "

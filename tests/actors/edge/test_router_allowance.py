@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from actors.edge.allowance import MAX_REFUSALS
 from actors.settings import UNLIMITED, Rates
 from tests.actors.router_harness import ACME, GLOBEX, Reception, token
 from tests.wire import Encoding, Map, Wire
@@ -47,7 +49,7 @@ def served(rates: Rates) -> Iterator[tuple[Reception, Wire]]:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever owes time is answered, however much it is."""
-    monkeypatch.setattr("actors.edge.router.PATIENCE", float("inf"))
+    monkeypatch.setattr("actors.edge.allowance.PATIENCE", float("inf"))
 
 
 def code(reply: Map) -> str:
@@ -153,6 +155,30 @@ def test_who_goes_on_and_on_is_not_answered_any_more() -> None:
         wire.ask(action="marks.add")
         before = wire.post(action="system.ping")
         assert wire.ask(**MARK)["id"] != before
+
+
+@pytest.mark.usefixtures("patient")
+def test_of_many_messages_of_strangers_in_one_turn_few_are_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A tenant's callers all are, in the same turn; and the next turn is another."""
+    reception = Reception(started=False, rates=SOON_SPENT)
+    try:
+        reception.knows(token("ann"))
+        assert reception.router is not None
+        sent: list[bytes] = []
+        monkeypatch.setattr(reception.mailbox.socket, "send", lambda who, _: sent.append(who))
+        stranger, known = ({"action": "system.ping"}, {**MARK, "action": "no.such_action"})
+        for _ in range(2):
+            frames = [reception.frame(**each) for each in (stranger, known) * (3 * MAX_REFUSALS)]
+            for number, frame in enumerate(frames):
+                frame.parts[0] = (b"stranger", b"known")[number % 2]
+            sent.clear()
+            reception.router.handle(deque(frames))
+            assert sent.count(b"known") == 3 * MAX_REFUSALS
+        assert sent.count(b"stranger") == MAX_REFUSALS
+    finally:
+        reception.close()
 
 
 @ENCODINGS
