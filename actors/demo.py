@@ -17,6 +17,7 @@ from actors.access import ADMIN_OWNER
 from actors.assembly.system import System
 from actors.errors import SettingsError
 from actors.host.files import write_private
+from actors.host.program import command
 from transport.client import Client
 
 Call = tuple[str, Mapping[str, Any]]
@@ -283,10 +284,11 @@ def prepare_demo(system: System, data: Path) -> Iterator[str]:
     content = {"endpoint": system.endpoint, "tokens": tokens}
     write_private(data / "demo.json", json.dumps(content, indent=2) + "\n")
     yield "demo tenants: acme and globex; in another terminal:"
-    yield "  scripts/call acme contacts.find text=ada"
-    yield "  scripts/call acme tickets.list state=open"
-    yield "  scripts/call globex contacts.add name='Grace Hopper' email=grace@example.com"
-    yield "  scripts/call - system.ping"
+    call = command("call")
+    yield f"  {call} acme contacts.find text=ada"
+    yield f"  {call} acme tickets.list state=open"
+    yield f"  {call} globex contacts.add name='Grace Hopper' email=grace@example.com"
+    yield f"  {call} - system.ping"
 
 
 def _require_demo_functions(system: System) -> None:

@@ -21,6 +21,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as Unparsable
 
 from actors.errors import SettingsError
+from actors.host.program import DEMO_INDEX, as_typed, command, default_index
 from transport.socket_file import MAX_PATH_BYTES, path_of
 
 
@@ -90,7 +91,7 @@ class Settings(BaseSettings):
         env_prefix=PREFIX,
         extra="forbid",
         frozen=True,
-        cli_prog_name="scripts/serve",
+        cli_prog_name=command("serve"),
         cli_kebab_case=True,
         cli_implicit_flags=True,
         cli_hide_none_type=True,
@@ -123,8 +124,8 @@ class Settings(BaseSettings):
     """Admin channel: by default ipc://DATA/admin.sock, for the server's user alone. Ports need CURVE."""
     environment: str = "local-dev"
     """Which function states are served; one of the index's environments."""
-    registry: AbsolutePath = Path(__file__).parent.parent / "registry.toml"
-    """The index; `code` references resolve beside it."""
+    registry: AbsolutePath = Field(default_factory=default_index)
+    """The index; `code` references resolve beside it. By default registry.toml in the current folder."""
     curve_keys: AbsolutePath | None = None
     """The server's CURVE key pair (*.key_secret), as scripts/keys server makes it; turns encryption on."""
     curve_clients: AbsolutePath | None = None
@@ -218,7 +219,21 @@ def read_settings(arguments: list[str]) -> Settings:
             f"{error}: in the environment a list is JSON, such as TENANTRY_TENANT='[\"acme\"]'"
         ) from None
     _reject_misspelt(os.environ)
-    return settings
+    return with_an_index(settings)
+
+
+def with_an_index(settings: Settings) -> Settings:
+    """With the desk's index for --demo in a folder without one; SettingsError if there is none to serve."""
+    if "registry" in settings.model_fields_set or settings.registry.is_file():
+        return settings
+    if settings.demo:
+        return settings.model_copy(update={"registry": DEMO_INDEX})
+    raise SettingsError(
+        as_typed(
+            f"there is no index {settings.registry}: scripts/new ACTION begins one in the current folder, "
+            "--registry names another, --demo serves the desk that comes with it"
+        )
+    )
 
 
 def _reject_misspelt(variables: Iterable[str]) -> None:
@@ -233,7 +248,7 @@ def _reject_misspelt(variables: Iterable[str]) -> None:
         and not CLUSTER_VARIABLES.fullmatch(name)
     ]
     if wrong:
-        raise SettingsError(f"{'; '.join(wrong)} (unset it, or see scripts/serve --help)")
+        raise SettingsError(f"{'; '.join(wrong)} (unset it, or see {command('serve')} --help)")
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:

@@ -36,10 +36,8 @@ from transport.dealer_socket import DealerSocket
 from transport.errors import CallError, InvalidArgument, result_of
 from transport.message import INVALID_ARGUMENT, Encoding, Problem, Refusal, Reply, Request
 from transport.session import PendingRequest, Session
+from transport.socket_file import ENDPOINT
 from transport.validation import LIMITS, Limits, problems_of
-
-ENDPOINT = "tcp://127.0.0.1:5570"
-"""A server's default address."""
 
 T = TypeVar("T")
 

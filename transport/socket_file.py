@@ -1,9 +1,12 @@
-"""The file of a Unix socket: its path, and whether a process listens there."""
+"""Where a server listens: the default address, and the file of a Unix socket."""
 
 from __future__ import annotations
 
 import socket
 from pathlib import Path
+
+ENDPOINT = "tcp://127.0.0.1:5570"
+"""The data channel of a server that was told no other."""
 
 MAX_PATH_BYTES = 107
 """Bytes of the longest path in the kernel's address (sun_path, less the NUL at its end)."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from actors.access import ADMIN, ADMIN_OWNER, MEMBER, OWNER, PUBLIC
 from actors.errors import InvalidArgument
+from actors.host.program import as_typed
 from actors.index.entries import RESERVED, Action
 
 ADMITTED: Mapping[str, str] = {
@@ -61,7 +62,7 @@ def command(action: Action) -> str:
 def command_line(tenant: str, name: str, params: Mapping[str, Any], *, admin: bool = True) -> str:
     """Return the shell command that calls an action with these params; `-` is no tenant."""
     channel = ["--admin"] if admin else []
-    return " ".join(["scripts/call", *channel, tenant, name, *shell_words(params)])
+    return " ".join([as_typed("scripts/call"), *channel, tenant, name, *shell_words(params)])
 
 
 def shell_words(params: Mapping[str, Any], within: str = "") -> Iterable[str]:

@@ -26,6 +26,7 @@ from actors.guidance.workplace import (
     move_lines,
     workplace,
 )
+from actors.host.program import as_typed
 from actors.index.entries import Action, Index, Operation, Version, class_name, moves
 from actors.index.parser import built_in_index
 from actors.index.selection import selected_in
@@ -189,7 +190,9 @@ def _commands(place: EditTarget) -> Iterator[str]:
     yield "## Commands\n"
     yield "What differs from what is served, and then its taking in, with the `digest` that was shown:\n"
     diff, reload = "functions.diff", "functions.reload digest=DIGEST"
-    yield from _block("console", [f"$ scripts/call --admin - {each}" for each in (diff, reload)])
+    yield from _block(
+        "console", [as_typed(f"$ scripts/call --admin - {each}") for each in (diff, reload)]
+    )
     yield "\nRun on a tenant's own database, and all taken back:\n"
     yield from _block("console", [f"$ {dry_run_line(place)}"])
     yield "\nMove a version on, by one of these:\n"

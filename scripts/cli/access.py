@@ -1,133 +1,44 @@
-"""The command line of scripts/access: writes the table of docs/access.md from the index.
-
-actors.access.Rule.admits, which decides in a server, makes the table too. A test reads the table back
-from the page and compares it with a server.
-"""
+"""The command line of scripts/access: writes the table of docs/access.md from the index."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from actors.access import (
-    ADMIN,
-    ADMIN_OWNER,
-    AREAS,
-    CHANNELS,
-    DEVELOPER,
-    DEVELOPER_ADMIN,
-    MEMBER,
-    OWNER,
-    PUBLIC,
-    SUPER_ADMIN,
-    Rule,
-    rule_of,
-)
-from actors.edge.builtin_actions import built_in
-from actors.errors import IndexProblem
-from actors.index.entries import Action, Index
-from actors.index.parser import built_in_index, read_index
+from actors.host.program import command, default_index
 
-ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "access.md"
-INDEX = ROOT / "registry.toml"
-
-MARK = "<!-- From here on written by scripts/access: change the index and run it again. -->"
-"""The line below which the page is generated; the text above it is written by hand."""
+PAGE = Path("docs", "access.md")
+"""Beside the index."""
 
 HEADING = "# Who may call what\n\n"
 """The beginning of a new page."""
 
 OUTDATED = 1
 
-YES, NO, ON_ADMIN = "yes", "–", "on admin"
-"""Cells: admitted on the action's channel, not admitted, and admitted on the admin channel only."""
-
-
-class Caller(NamedTuple):
-    """One column: a kind of caller."""
-
-    heading: str
-    role: str
-    areas: frozenset[str] = frozenset()
-
-    @property
-    def channels(self) -> tuple[str, ...]:
-        """The channels with such callers: super admins exist on the admin channel only."""
-        return (ADMIN,) if self.role == SUPER_ADMIN else CHANNELS
-
-
-COLUMNS = (
-    Caller("no token", PUBLIC),
-    Caller("member", MEMBER),
-    Caller("owner without the area", OWNER),
-    Caller("owner with the area", OWNER, frozenset(AREAS)),
-    Caller("admin owner", ADMIN_OWNER),
-    Caller("super admin", SUPER_ADMIN),
-    Caller("developer", DEVELOPER),
-    Caller("developer admin", DEVELOPER_ADMIN),
-)
-
-HEADINGS = ("action", "channel", "effect", "area", *(caller.heading for caller in COLUMNS))
-
-
-class Row(NamedTuple):
-    """Who may call one action."""
-
-    action: str
-    channel: str
-    """data, admin, or both."""
-    effect: str
-    area: str
-    """The area that an owner needs; empty if none."""
-    cells: Mapping[str, str]
-    """YES, NO or ON_ADMIN by the headings of COLUMNS."""
-
-
-def row_of(action: Action, rule: Rule) -> Row:
-    """Return a rule's cell for each kind of caller."""
-    cells = {caller.heading: _cell(rule, caller) for caller in COLUMNS}
-    return Row(action.name, rule.channel or "both", action.effect, rule.area or "", cells)
-
-
-def rows_of(index: Index) -> list[Row]:
-    """Return the rows of every action of an index, by name."""
-    return [
-        row_of(each, rule_of(each.access, each.channel, each.area, each.platform))
-        for _, each in sorted(index.actions.items())
-    ]
-
-
-def page(text: str, index: Index) -> str:
-    """Return the page with its table replaced by the table of this index."""
-    return f"{text.partition(MARK)[0]}{MARK}\n\n" + "\n".join(_sections(index)) + "\n"
-
-
-def read_table(text: str) -> dict[str, Row]:
-    """Return every row of a page, by the name of the action, as `rows_of` made it."""
-    lines = (line.strip("|").split("|") for line in text.splitlines() if line.startswith("| `"))
-    rows = (_row_from([cell.strip().strip("`") for cell in line]) for line in lines)
-    return {row.action: row for row in rows}
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the page, or check that it is up to date; return the exit status."""
     given = make_parser().parse_args(arguments)
+    # The arguments are read by now: this imports the engine.
+    from actors.errors import IndexProblem
+    from actors.index.parser import read_index
+    from scripts.cli.access_table import page
+
+    registry: Path = given.registry or default_index()
     try:
-        index = read_index(given.registry)
+        index = read_index(registry)
     except IndexProblem as problem:
         print(problem, file=sys.stderr)
         return OUTDATED
-    path: Path = given.page or given.registry.parent / PAGE.relative_to(ROOT)
+    path: Path = given.page or registry.parent / PAGE
     text = path.read_text() if path.exists() else HEADING
     wanted = page(text, index)
     if text == wanted:
         return 0
     if given.check:
-        print(f"{path} is not what the index says: run scripts/access", file=sys.stderr)
+        print(f"{path} is not what the index says: run {command('access')}", file=sys.stderr)
         return OUTDATED
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(wanted)
@@ -138,52 +49,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
-        prog="scripts/access",
+        prog=command("access"),
         description="Write the table of docs/access.md: who may call what, from the index.",
         epilog="exit status: 0 up to date or written, 1 out of date or a broken index, 2 wrong usage",
     )
     parser.add_argument(
         "--check", action="store_true", help="write nothing; exit with 1 if the page is out of date"
     )
-    parser.add_argument("--registry", type=Path, default=INDEX, help="another index")
+    parser.add_argument("--registry", type=Path, help="another index")
     parser.add_argument(
         "--page", type=Path, help="another page (default: docs/access.md beside the index)"
     )
     return parser
-
-
-def _cell(rule: Rule, caller: Caller) -> str:
-    admitted = [each for each in caller.channels if rule.admits(caller.role, caller.areas, each)]
-    if not admitted:
-        return NO
-    return YES if rule.channel in (None, *admitted) else ON_ADMIN
-
-
-def _sections(index: Index) -> Iterator[str]:
-    system = [row_of(route.action, route.rule) for _, route in sorted(built_in().items())]
-    yield from _section("On the connection itself", system)
-    yield from _section("Administration", rows_of(built_in_index()))
-    yield from _section("The index's own actions", rows_of(index))
-
-
-def _section(title: str, rows: Iterable[Row]) -> Iterator[str]:
-    yield f"## {title}\n"
-    yield _line(HEADINGS)
-    yield _line("---" for _ in HEADINGS)
-    for row in rows:
-        cells = (row.cells[caller.heading] for caller in COLUMNS)
-        yield _line((f"`{row.action}`", row.channel, row.effect, row.area, *cells))
-    yield ""
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _row_from(cells: Sequence[str]) -> Row:
-    action, channel, effect, area, *marks = cells
-    headings = (caller.heading for caller in COLUMNS)
-    return Row(action, channel, effect, area, dict(zip(headings, marks, strict=True)))
 
 
 if __name__ == "__main__":

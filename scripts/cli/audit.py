@@ -11,10 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from actors.log.append_file import DIRECTORY, month_files, os_error_text
-from actors.log.audit.chain import find_head
-from actors.log.audit.verification import Verification
-from transport.fit import inert
+from actors.host.program import as_typed, command
 
 SOUND = 0
 BROKEN = 1
@@ -39,12 +36,15 @@ exit status: 0 sound, 1 broken, 2 wrong usage or the log cannot be read
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     given = make_parser().parse_args(arguments)
+    # The arguments are read by now: what follows takes a while to import.
+    from actors.log.append_file import DIRECTORY, os_error_text
+
     directory = given.data / DIRECTORY
     try:
         status: int = given.does(directory, given)
     except OSError as error:
         print(
-            f"scripts/audit: the log cannot be read: {os_error_text(error, directory)}; run this as the "
+            f"{command('audit')}: the log cannot be read: {os_error_text(error, directory)}; run this as the "
             "server's user, with its data directory in TENANTRY_DATA or --data",
             file=sys.stderr,
         )
@@ -54,6 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def verify(directory: Path, given: argparse.Namespace) -> int:
     """Print in one line whether the chain holds; raises OSError."""
+    from actors.log.audit.verification import Verification
+    from transport.fit import inert
+
     verdict = Verification(directory, given.head).run(partial(time.sleep, LOOK_SECONDS))
     if verdict.broken is None:
         print(f"sound: {verdict.records} records, head {verdict.head}")
@@ -65,20 +68,24 @@ def verify(directory: Path, given: argparse.Namespace) -> int:
 
 def show_head(directory: Path, _: argparse.Namespace) -> int:
     """Print the newest record's number and hash; raises OSError."""
+    from actors.log.append_file import month_files
+    from actors.log.audit.chain import find_head
+    from transport.fit import inert
+
     (seq, digest), problem = find_head(month_files(directory))
     print(inert(f"{seq} {digest}"))
     if problem is None:
         return SOUND
-    print(f"scripts/audit: the log does not hold at its end: {problem}", file=sys.stderr)
+    print(f"{command('audit')}: the log does not hold at its end: {problem}", file=sys.stderr)
     return BROKEN
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(
-        prog="scripts/audit",
+        prog=command("audit"),
         description="Check the log of everything administrative, or show its head.",
-        epilog=EXAMPLES,
+        epilog=as_typed(EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -90,8 +97,8 @@ def make_parser() -> argparse.ArgumentParser:
     head = commands.add_parser("head", help="show the newest record's number and hash")
     head.set_defaults(does=show_head)
     data = Path(os.environ.get("TENANTRY_DATA") or "var")
-    for command in (check, head):
-        command.add_argument(
+    for each in (check, head):
+        each.add_argument(
             "--data", type=Path, metavar="DIR", default=data, help=f"the server's (default {data})"
         )
     return parser

@@ -7,11 +7,12 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from scripts.cli.display import show_error, show_no_answer, show_problem, show_reply
+from actors.host.program import as_typed, command
 from scripts.cli.params import FORMS, UsageError, meant_as_text, read_params
 from scripts.cli.target import (
+    ENDPOINT,
     Target,
     Unreachable,
     admin_channel,
@@ -19,11 +20,9 @@ from scripts.cli.target import (
     read_token,
     require_listener,
 )
-from transport.client import ENDPOINT, Client
-from transport.curve import read_pair, read_public
-from transport.errors import CallError, NoAnswer, failure
-from transport.fit import inert
-from transport.message import UNAUTHENTICATED, VERSION, Reply
+
+if TYPE_CHECKING:
+    from transport.message import Reply
 
 REFUSED, USAGE, SILENT = 1, 2, 3
 """Exit statuses: the server refused, the command line is wrong, no reply came."""
@@ -58,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     except Unreachable as error:
+        from scripts.cli.display import show_problem
+
         show_problem(str(error))
         return SILENT
     except KeyboardInterrupt:
@@ -69,6 +70,12 @@ def call(given: argparse.Namespace) -> int:
     target = target_of(given)
     params = read_params(given.params)
     require_listener(target.endpoint)
+    # The arguments are read by now: what follows takes a third of a second to import.
+    from scripts.cli.display import show_error, show_no_answer
+    from transport.client import Client
+    from transport.curve import read_pair, read_public
+    from transport.errors import CallError, NoAnswer
+
     with Client(
         target.endpoint,
         tenant=None if given.tenant == "-" else given.tenant,
@@ -103,6 +110,10 @@ def target_of(given: argparse.Namespace) -> Target:
 
 def show(reply: Reply, hint: str, given: argparse.Namespace) -> int:
     """Print a reply as JSON or for people; `hint` is for callers whose token is not known."""
+    from scripts.cli.display import show_error, show_reply
+    from transport.errors import failure
+    from transport.message import UNAUTHENTICATED
+
     if given.json:
         print(as_json_text(reply_map(reply)))
     elif reply.error is None:
@@ -116,6 +127,8 @@ def show(reply: Reply, hint: str, given: argparse.Namespace) -> int:
 
 def reply_map(reply: Reply) -> dict[str, Any]:
     """Return the reply as on the wire."""
+    from transport.message import VERSION
+
     body: dict[str, Any] = {"v": VERSION, "id": reply.id, "ok": reply.ok}
     if reply.error is None:
         body["result"] = reply.result
@@ -128,15 +141,17 @@ def reply_map(reply: Reply) -> dict[str, Any]:
 
 def as_json_text(body: dict[str, Any]) -> str:
     """Return JSON with everything escaped that could act on a terminal; as JSON it stays the same."""
+    from transport.fit import inert
+
     return inert(json.dumps(body, ensure_ascii=False, indent=2))
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(
-        prog="scripts/call",
+        prog=command("call"),
         description="Call one action of a running server and print its result.",
-        epilog=EXAMPLES,
+        epilog=as_typed(EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument

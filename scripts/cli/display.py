@@ -17,6 +17,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from actors.host.program import command
 from transport.errors import CallError, NoAnswer
 from transport.message import Reply
 
@@ -64,7 +65,7 @@ def show_no_answer(endpoint: str, seconds: float, error: NoAnswer) -> None:
     """Print that no reply came, a likely reason, and how to ask again safely."""
     err = console_on(sys.stderr)
     words = f"no answer from {endpoint} within {seconds:g} s: is the server running?"
-    err.print(safe_text(f"{words} start it with scripts/serve", "bold red"))
+    err.print(safe_text(f"{words} start it with {command('serve')}", "bold red"))
     for _, problem in error.details:
         err.print(safe_text(f"  {problem}"))
     err.print(safe_text(f"it may have been served all the same; to ask again: --id {error.id}"))

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from transport.curve import InvalidKeys, allow_client, make_pair
+from actors.host.program import as_typed, command
 
 REFUSED = 1
 
@@ -31,17 +31,22 @@ exit status: 0 done, 1 refused, 2 wrong usage
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     given = make_parser().parse_args(arguments)
+    # The arguments are read by now: this imports ZeroMQ.
+    from transport.curve import InvalidKeys
+
     try:
         for line in given.does(given):
-            print(line)
+            print(as_typed(line))
     except InvalidKeys as error:
-        print(f"scripts/keys: {error}", file=sys.stderr)
+        print(f"{command('keys')}: {error}", file=sys.stderr)
         return REFUSED
     return 0
 
 
 def make_server(given: argparse.Namespace) -> list[str]:
     """Make the server's pair; return instructions for its use. Raises InvalidKeys."""
+    from transport.curve import make_pair
+
     pair = make_pair(given.out, SERVER)
     return [
         f"made {pair.secret} (secret: stays here)",
@@ -57,6 +62,8 @@ def make_server(given: argparse.Namespace) -> list[str]:
 
 def make_client(given: argparse.Namespace) -> list[str]:
     """Make a client's pair; return instructions for its use. Raises InvalidKeys."""
+    from transport.curve import make_pair
+
     pair = make_pair(given.out, given.name)
     return [
         f"made {pair.secret} (secret: stays with {given.name})",
@@ -71,6 +78,8 @@ def make_client(given: argparse.Namespace) -> list[str]:
 
 def allow_clients(given: argparse.Namespace) -> list[str]:
     """Add clients' keys to the list; return instructions for its use. Raises InvalidKeys."""
+    from transport.curve import allow_client
+
     copies = [allow_client(file, given.clients) for file in given.files]
     return [
         *[f"allowed {copy.stem} ({copy})" for copy in copies],
@@ -84,9 +93,9 @@ def allow_clients(given: argparse.Namespace) -> list[str]:
 def make_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(
-        prog="scripts/keys",
+        prog=command("keys"),
         description="Make CURVE keys, with which connections are encrypted, and list those to admit.",
-        epilog=EXAMPLES,
+        epilog=as_typed(EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     keys = Path(os.environ.get("TENANTRY_DATA") or "var") / "keys"
@@ -97,8 +106,8 @@ def make_parser() -> argparse.ArgumentParser:
     client = commands.add_parser("client", help="make a client's key pair")
     client.set_defaults(does=make_client)
     client.add_argument("name", metavar="NAME", help="whose it is: a name for files and logs")
-    for command in (server, client):
-        _add_directory(command, "--out", keys, "where to put both files")
+    for each in (server, client):
+        _add_directory(each, "--out", keys, "where to put both files")
     allowed = commands.add_parser("allow", help="admit the owners of these keys")
     allowed.set_defaults(does=allow_clients)
     allowed.add_argument("files", metavar="NAME.key", type=Path, nargs="+", help="public keys")

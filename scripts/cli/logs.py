@@ -10,18 +10,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rich.console import Console
-
+from actors.host.program import as_typed, command
 from scripts.cli.call import REFUSED, SILENT, target_of
-from scripts.cli.display import console_on, show_error, show_no_answer, show_problem
-from scripts.cli.log_lines import line_of, story_of
 from scripts.cli.target import Target, Unreachable, require_listener
-from transport.client import Client
-from transport.curve import read_pair, read_public
-from transport.errors import CallError, NoAnswer, Unauthenticated, Unavailable
-from transport.fit import inert
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from transport.client import Client
 
 PAGE = 100
 """Lines requested at a time."""
@@ -85,6 +83,8 @@ class Source(NamedTuple):
 
     def follow(self, params: Params, after: str) -> Iterator[Record]:
         """Yield new lines without end, over restarts of the server too; raises CallError."""
+        from transport.errors import Unavailable
+
         while True:
             wanted = {**params, "after": after, "wait_ms": WAIT_MS, "limit": PAGE}
             try:
@@ -108,6 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     except Unreachable as error:
+        from scripts.cli.display import show_problem
+
         show_problem(str(error))
         return SILENT
     except (KeyboardInterrupt, BrokenPipeError):
@@ -116,6 +118,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def print_logs(given: argparse.Namespace, target: Target) -> int:
     """Request the lines and print them, or the refusal; return the exit status."""
+    # The arguments are read by now: what follows takes a third of a second to import.
+    from scripts.cli.display import show_error, show_no_answer
+    from transport.client import Client
+    from transport.curve import read_pair, read_public
+    from transport.errors import CallError, NoAnswer, Unauthenticated
+
     with Client(
         target.endpoint,
         tenant=None if given.tenant == "-" else given.tenant,
@@ -138,6 +146,8 @@ def print_logs(given: argparse.Namespace, target: Target) -> int:
 
 def show(given: argparse.Namespace, client: Client) -> None:
     """Print the log, and follow it if asked; raises CallError."""
+    from scripts.cli.display import console_on
+
     out = console_on(sys.stdout)
     if given.trace is not None:
         show_story(out, client, given)
@@ -154,6 +164,10 @@ def show(given: argparse.Namespace, client: Client) -> None:
 
 def show_story(out: Console, client: Client, given: argparse.Namespace) -> None:
     """Print all lines of one request; return the exit status."""
+    from scripts.cli.display import show_problem
+    from scripts.cli.log_lines import story_of
+    from transport.fit import inert
+
     wanted = {"trace_id": given.trace, **times_of(given)}
     found = client.call("logs.trace", wanted)
     for each in found["lines"]:
@@ -170,6 +184,8 @@ def show_story(out: Console, client: Client, given: argparse.Namespace) -> None:
 
 def teller(out: Console, given: argparse.Namespace) -> Callable[[Iterable[Record]], None]:
     """Prints records, each at once."""
+    from scripts.cli.log_lines import line_of
+    from transport.fit import inert
 
     def say(lines: Iterable[Record]) -> None:
         for line in lines:
@@ -204,9 +220,9 @@ def check(given: argparse.Namespace) -> None:
 def make_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(
-        prog="scripts/logs",
+        prog=command("logs"),
         description="Read the logs of a running server.",
-        epilog=EXAMPLES,
+        epilog=as_typed(EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument

@@ -7,9 +7,10 @@ import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from transport.message import Problem
+if TYPE_CHECKING:
+    from transport.message import Problem
 
 FORMS = """\
   name=value        JSON where it reads as JSON (7, true, null, "7", [1, 2]), and text otherwise

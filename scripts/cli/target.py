@@ -7,11 +7,15 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
+from actors.host.program import as_typed, command
 from scripts.cli.params import UsageError, read_map
-from transport.client import ENDPOINT
-from transport.socket_file import is_served, path_of
+from transport.socket_file import ENDPOINT, is_served, path_of
 
-NO_TOKEN = "no token was found: give --token, set TENANTRY_TOKEN, or run scripts/serve --demo"
+__all__ = ["ENDPOINT"]
+
+NO_TOKEN = as_typed(
+    "no token was found: give --token, set TENANTRY_TOKEN, or run scripts/serve --demo"
+)
 
 
 class Unreachable(Exception):
@@ -77,7 +81,7 @@ def require_listener(endpoint: str) -> None:
     except OSError as error:
         raise Unreachable(f"{path} cannot be reached: {error}") from None
     raise Unreachable(
-        f"no server listens at {path}: is it running? Start it with scripts/serve; "
+        f"no server listens at {path}: is it running? Start it with {command('serve')}; "
         "TENANTRY_DATA says where its data directory is"
     )
 
@@ -122,7 +126,7 @@ def _as_owner(path: Path) -> str:
     """Return how to run as the file's owner, or as the directory's if the file cannot be read."""
     for each in (path, path.parent):
         try:
-            return f"run this as that user (sudo -u {each.owner()} scripts/call …)"
+            return f"run this as that user (sudo -u {each.owner()} {command('call')} …)"
         except (OSError, KeyError):
             continue
     return "run this as that user"

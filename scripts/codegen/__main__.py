@@ -7,17 +7,12 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from actors.errors import IndexProblem
-from actors.index.entries import Index
-from actors.index.parser import read_index
-from scripts.codegen.asyncapi import asyncapi
-from scripts.codegen.client import FILE, NotOurs, stubs, typed_client
-from scripts.codegen.page import page
-from scripts.codegen.schemas import schemas
+from actors.host.program import command, default_index
 
-INDEX = Path(__file__).parents[2] / "registry.toml"
+if TYPE_CHECKING:
+    from actors.index.entries import Index
 
 OUTDATED = 1
 
@@ -50,6 +45,11 @@ class Output(NamedTuple):
 
 def outputs(index: Index, into: Path) -> list[Output]:
     """Return every file of an index, below a directory; raises NotOurs."""
+    from scripts.codegen.asyncapi import asyncapi
+    from scripts.codegen.client import FILE, NotOurs, stubs, typed_client
+    from scripts.codegen.page import page
+    from scripts.codegen.schemas import schemas
+
     clients, actions = into / "clients", into / "docs" / "actions.md"
     found = [
         Output(into / FILE, stubs(index)),
@@ -68,15 +68,23 @@ def outputs(index: Index, into: Path) -> list[Output]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the files that are out of date, or list them; return the exit status."""
     given = make_parser().parse_args(arguments)
+    # The arguments are read by now: this imports the engine.
+    from actors.errors import IndexProblem
+    from actors.index.parser import read_index
+    from scripts.codegen.client import NotOurs
+
+    registry = given.registry or default_index()
     try:
-        found = outputs(read_index(given.registry), given.out or given.registry.parent)
+        found = outputs(read_index(registry), given.out or registry.parent)
     except (IndexProblem, NotOurs) as problem:
         print(problem, file=sys.stderr)
         return OUTDATED
     behind = [each for each in found if not each.is_current]
     for each in behind:
         if given.check:
-            print(f"{each.path} is not what the index says: run scripts/schema", file=sys.stderr)
+            print(
+                f"{each.path} is not what the index says: run {command('schema')}", file=sys.stderr
+            )
         else:
             each.path.parent.mkdir(parents=True, exist_ok=True)
             each.path.write_text(each.text, encoding="utf-8")
@@ -87,13 +95,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
-        prog="scripts/schema",
+        prog=command("schema"),
         description="Write the index for others: documents, a client, types for its functions.",
         epilog=FILES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--check", action="store_true", help="write nothing; say whether to")
-    parser.add_argument("--registry", type=Path, default=INDEX, help="another index")
+    parser.add_argument("--registry", type=Path, help="another index")
     parser.add_argument("--out", type=Path, help="another directory")
     return parser
 

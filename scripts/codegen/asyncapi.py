@@ -13,8 +13,8 @@ from actors.guidance.commands import example_params, names_tenant
 from actors.index.entries import Action, Index
 from scripts.codegen.offer import group_of, offered
 from scripts.codegen.schemas import components, needs_token, parts, reply, request
-from transport.client import ENDPOINT
 from transport.message import VERSION
+from transport.socket_file import ENDPOINT
 
 CONTENT_TYPES = ("application/json", "application/vnd.msgpack")
 """Content types of messages: the first byte shows which it is, and the reply uses the request's."""

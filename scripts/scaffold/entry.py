@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from actors.schema.source import Key, did_you_mean, line_numbers, statements
+if TYPE_CHECKING:
+    from actors.schema.source import Key
 
 FORMS = """\
   name:string!     a text that has to be there; without ! it may be absent
@@ -75,6 +76,8 @@ def _schema(kind: str) -> dict[str, Any]:
         return KINDS[kind]
     if kind in FORMATS:
         return {"type": "string", "format": kind, "maxLength": 2000 if "uri" in kind else 254}
+    from actors.schema.source import did_you_mean
+
     known = (*KINDS, *FORMATS)
     raise InvalidEntry(
         f"{kind!r} is no type{did_you_mean(kind, known)}; there are {', '.join(known)}"
@@ -149,6 +152,8 @@ def _group(key: Key) -> str | None:
 
 def _end(text: str, belongs: Any) -> int | None:
     """Return the number of lines up to the end of the last statement that belongs."""
+    from actors.schema.source import line_numbers, statements
+
     starts = [line for key, line in line_numbers(text).items() if belongs(key)]
     if not starts:
         return None

@@ -28,7 +28,7 @@ from actors.access import (
 )
 from actors.edge.builtin_actions import built_in
 from actors.index.parser import built_in_index, read_index
-from scripts.cli.access import COLUMNS, NO, Row, read_table, rows_of
+from scripts.cli.access_table import COLUMNS, NO, Row, read_table, rows_of
 from tests.actors.callers import REFUSED, Being, MovableClock, Stage
 from tests.conftest import Server
 from tests.wire import Map

@@ -20,21 +20,23 @@ from actors.access import (
 from actors.edge.builtin_actions import built_in
 from actors.index.entries import Action
 from actors.index.parser import built_in_index, read_index
-from scripts.cli.access import (
+from scripts.cli.access import main
+from scripts.cli.access_table import (
     COLUMNS,
-    INDEX,
     MARK,
     NO,
     ON_ADMIN,
-    PAGE,
     YES,
     Row,
-    main,
     page,
     read_table,
     row_of,
     rows_of,
 )
+
+ROOT = Path(__file__).parents[2]
+INDEX = ROOT / "registry.toml"
+PAGE = ROOT / "docs" / "access.md"
 
 ANY = read_index(INDEX).actions["contacts.add"]
 

@@ -13,6 +13,7 @@ import structlog
 from actors.errors import AuditProblem
 from actors.host.clocks import rfc3339
 from actors.host.disk import sync
+from actors.host.program import as_typed
 from actors.log.append_file import (
     AppendFile,
     display_path,
@@ -110,7 +111,9 @@ class AuditFiles:
                 "the audit log does not hold at its end, and goes on from there",
                 problem=problem,
                 record=self._head.seq,
-                advice="find out who wrote to the files; scripts/audit verify names the first broken record",
+                advice=as_typed(
+                    "find out who wrote to the files; scripts/audit verify names the first broken record"
+                ),
             )
 
     def _require_noted(self) -> None:

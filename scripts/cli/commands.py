@@ -1,0 +1,89 @@
+"""The subcommands of `tenantry`: one line each, and the module of a command is imported when it is asked for.
+
+What `scripts/NAME` does in a checkout, `tenantry NAME` does from any folder.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from typing import NamedTuple
+
+USAGE = 2
+
+
+class Command(NamedTuple):
+    """One subcommand."""
+
+    module: str
+    """Its `main(arguments)` runs it and returns the exit status."""
+    summary: str
+
+
+COMMANDS = {
+    "serve": Command("actors.__main__", "run the server"),
+    "call": Command("scripts.cli.call", "call one action of a running server"),
+    "logs": Command("scripts.cli.logs", "read the logs of a running server, and follow them"),
+    "new": Command("scripts.scaffold.__main__", "begin an index, or one function of it"),
+    "schema": Command(
+        "scripts.codegen.__main__", "write types, a client and documents of the index"
+    ),
+    "access": Command("scripts.cli.access", "write who may call what"),
+    "keys": Command("scripts.cli.keys", "make CURVE keys, and list those to admit"),
+    "audit": Command("scripts.cli.audit", "check the log of everything administrative"),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one subcommand; return its exit status."""
+    name, *others = arguments or ("--help",)
+    if name in {"-h", "--help", "help"}:
+        print(usage())
+        return 0
+    if name == "--version":
+        print(version())
+        return 0
+    command = COMMANDS.get(name)
+    if command is None:
+        near = get_close_matches(name, COMMANDS, n=1)
+        advice = f"did you mean {near[0]}?" if near else "tenantry --help lists the commands"
+        print(f"tenantry: there is no command {name!r}; {advice}", file=sys.stderr)
+        return USAGE
+    status: int = import_module(command.module).main(others)
+    return status
+
+
+def usage() -> str:
+    """Return the text of `tenantry --help`."""
+    width = max(map(len, COMMANDS))
+    listed = (f"  {name:{width}}  {each.summary}" for name, each in COMMANDS.items())
+    return "\n".join(
+        (
+            "usage: tenantry COMMAND …",
+            "",
+            "A backend with an actor and a database for every customer.",
+            "",
+            "commands (tenantry COMMAND --help says more):",
+            *listed,
+            "",
+            "The index is registry.toml in the current folder, or --registry; the data is in var,",
+            "or TENANTRY_DATA.",
+        )
+    )
+
+
+def version() -> str:
+    """Return `tenantry` and the version that is installed, or that this is a checkout."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        return f"tenantry {installed('tenantry')}"
+    except PackageNotFoundError:
+        return "tenantry, from a checkout"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
