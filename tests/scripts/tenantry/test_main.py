@@ -23,6 +23,9 @@ ROOT = Path(__file__).parents[3]
 
 SITE = Path("lib", f"python{sys.version_info.major}.{sys.version_info.minor}", "site-packages")
 
+SLOW = {"serve", "gateway"}
+"""Commands whose help is made from their settings, which Pydantic reads."""
+
 ENGINE = {"actors.errors", "pydantic", "rich", "zmq"}
 """Modules that take long to import."""
 
@@ -161,7 +164,7 @@ def test_a_misspelt_command_is_refused_with_the_right_one(
     assert (done.returncode, "did you mean serve?" in done.stderr) == (2, True)
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"serve"}))
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - SLOW))
 def test_help_is_printed_before_the_engine_is_imported(installed: Installation, name: str) -> None:
     code = (
         "import sys, contextlib, io\n"
