@@ -14,7 +14,6 @@ from actors.admin.directory.actor import Directory
 from actors.admin.directory.store import has_encrypted_settings, prepare_directory
 from actors.admin.messages import PublishAll, PurgeExpired
 from actors.admin.secrets import find_keys
-from actors.assembly.log_children import Logs, zone_of
 from actors.assembly.provisioning import LocalAdmin
 from actors.connectors.actor import DEFAULT_POLICY, ConnectorPolicy, with_settings
 from actors.connectors.switchboard import Connectors
@@ -26,6 +25,7 @@ from actors.host.process import bound, connection_bounds, limit_memory, lock_dat
 from actors.index.parser import read_served_index
 from actors.log.audit.actor import AdminLog
 from actors.log.audit.reader import AuditReader
+from actors.log.children import Logs, zone_of
 from actors.log.events import Events
 from actors.log.metrics.prometheus import MetricsServer
 from actors.messages import TenantRecord

@@ -156,7 +156,7 @@ def test_ten_days_of_two_tenants_are_a_week_of_whole_files(
     Each line is in the file of the day that it is answered on, once; days that are over are compressed, also
     where nothing is logged any more; and of those there are seven.
     """
-    monkeypatch.setattr("actors.assembly.log_children.MIDNIGHT_SECONDS", 0.02)
+    monkeypatch.setattr("actors.log.children.MIDNIGHT_SECONDS", 0.02)
     wall = Wall()
     expected: dict[str, dict[str, list[str]]] = {"acme": {}, "globex": {}}
     start = datetime(2026, 10, 20, tzinfo=VIENNA)
