@@ -95,7 +95,7 @@ def run(settings: Settings, events: Events, signals: Signals, *, ends_with_termi
                 identity.note(settings.data, served)
             if missing is not None:
                 log.warning("an audit log that is not whole was accepted", problem=missing)
-                system.admin_log.tell(
+                system.actors.audit_log.tell(
                     Append(AuditEntry(REPAIR, "audit.accept", MACHINE, message=missing))
                 )
             prepare(system, settings)

@@ -262,6 +262,12 @@ class DirectoryChanged(NamedTuple):
     """True if the message is a full snapshot: anything else that the receiver has is gone."""
 
 
+class PublishAll(NamedTuple):
+    """To the Directory: send this subscriber, which has just started, a snapshot as DirectoryChanged."""
+
+    mailbox: Any
+
+
 class TokensUsed(NamedTuple):
     """To the Directory: when tokens were last used. Sent every minute and at the end."""
 

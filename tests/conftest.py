@@ -6,16 +6,17 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from actors.assembly.system import System
+from actors.assembly.system import NO_CONNECTORS, System
 from actors.connectors.actor import DEFAULT_POLICY, ConnectorPolicy
 from actors.log.events import Events, log_to_standard_error
+from actors.runtime.mailbox import Mailbox
 from actors.settings import Settings
 from tests.made import made_before
 from transport.client import Client
@@ -62,6 +63,7 @@ class Server:
         data: Path,
         clock: Callable[[], float] = time.time,
         connector_policy: ConnectorPolicy = DEFAULT_POLICY,
+        connectors: Mapping[str, Mailbox] = NO_CONNECTORS,
         **settings: Any,
     ) -> None:
         given = {"endpoint": "tcp://127.0.0.1:*", "memory_bytes": 0, **NO_RATES, **settings}
@@ -70,7 +72,11 @@ class Server:
         )  # a test's own goes on as it is set
         with made_before(data, "directory.db", now=clock()):
             self.system = System(
-                Settings(data=data, **given), clock, steady, connector_policy=connector_policy
+                Settings(data=data, **given),
+                clock,
+                steady,
+                connector_policy=connector_policy,
+                connectors=connectors,
             )
         self.system.start()
         self.tokens: dict[str, str] = {}

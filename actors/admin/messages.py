@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from actors.messages import Principal, Receipt
-from actors.runtime.mailbox import Mailbox
 
 # How a command is given
 
@@ -49,12 +48,6 @@ class CommandDone(NamedTuple):
     says which token it made and that its text is shown once. So is repeating one whose result was long, or a
     revision of the config that is kept no longer.
     """
-
-
-class PublishAll(NamedTuple):
-    """Send this subscriber, which has just started, a snapshot as DirectoryChanged."""
-
-    mailbox: Mailbox
 
 
 class PurgeExpired(NamedTuple):

@@ -75,10 +75,6 @@ class Connectors(Mapping[str, Mailbox]):
     def __len__(self) -> int:
         return len(list(iter(self)))
 
-    def register(self, name: str, mailbox: Mailbox) -> None:
-        """Use this mailbox for the connector from now on, whether or not it is in the index."""
-        self._built_in[name] = mailbox
-
     def open_journals(self) -> None:
         """Start the connectors that have a journal, so that old calls are deleted without new calls."""
         for path in sorted(self._directory.glob("*.db")):

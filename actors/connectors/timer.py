@@ -10,6 +10,7 @@ from actors.messages import CallConnector
 from actors.runtime.actor import Actor
 from actors.runtime.clock import Once
 from actors.runtime.futures import ReplyFuture, resolve, resolve_with_error
+from actors.runtime.lifecycle import StartChild, supervised
 from actors.runtime.mailbox import Mailbox
 
 SLEEP: Final = "timer.sleep"
@@ -56,3 +57,8 @@ class Timer(Actor):
             resolve_with_error(message.reply_to, error)
         else:
             self._clock.tell(Once(seconds, self.mailbox, TimerFired(now, message.reply_to)))
+
+
+def children(timer: Mailbox, clock: Mailbox) -> list[StartChild]:
+    """Return the Timer; every other connector starts when it is first needed."""
+    return [supervised(timer, lambda box: Timer.start(box, clock))]

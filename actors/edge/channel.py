@@ -51,6 +51,10 @@ LINGER_MS = 2000
 """Milliseconds that a stopping server waits for peers to read their replies."""
 
 
+FLUSH_SECONDS = 60.0
+"""Seconds between two reports of used tokens to the Directory."""
+
+
 class Draining:
     """From System: refuse new requests. Accepted requests are still answered."""
 

@@ -15,7 +15,7 @@ from actors.access import ADMIN, DATA, Rule
 from actors.edge.admission import Admission, queue_full, require_active
 from actors.edge.allowance import UNAUTHENTICATED_SENDERS, Allowance, turned_away
 from actors.edge.authentication import unauthenticated, unknown_tenant
-from actors.edge.channel import Channel, ChannelMailbox, Draining, FlushUses
+from actors.edge.channel import FLUSH_SECONDS, Channel, ChannelMailbox, Draining, FlushUses
 from actors.edge.rejections import Attempt, AttemptCounter, RejectionLog
 from actors.errors import ActionError, Unavailable
 from actors.host.clocks import MonotonicWallClock
@@ -28,14 +28,17 @@ from actors.messages import (
     FindTenant,
     Peer,
     Principal,
+    PublishAll,
     TenantAddress,
     TenantRecord,
     TenantRequest,
 )
 from actors.profiles import Profiles
+from actors.registry.shared import Shared
 from actors.registry.snapshot import RoutingSnapshot
 from actors.replies import encode_refusal, localise, new_trace_id, refusal_bytes
 from actors.routing.route import require
+from actors.runtime.lifecycle import StartChild, supervised
 from actors.runtime.mailbox import Mailbox
 from actors.settings import UNLIMITED, Rates
 from transport import codec
@@ -356,3 +359,28 @@ DENY_ALL = Rule(frozenset(), None)
 def deleted(tenant: TenantRecord) -> ActionError:
     """Return the refusal of a request queued for a tenant that was deleted."""
     return Unavailable(f"tenant {tenant.name} is deleted; nothing was done")
+
+
+def children(shared: Shared) -> list[StartChild]:
+    """Return the Router."""
+    actors = shared.actors
+    return [
+        supervised(
+            actors.router,
+            lambda box: Router.start(
+                box,
+                supervisor=actors.supervisor,
+                directory=actors.directory,
+                audit=actors.audit_log,
+                snapshot=shared.snapshot,
+                profiles=shared.profiles,
+                limits=shared.limits,
+                read_directory=lambda: actors.directory.tell(PublishAll(box)),
+                epoch=shared.epoch(),
+                request_log=shared.request_log(),
+                stats=actors.stats,
+                rates=shared.settings.rates,
+            ),
+            (FLUSH_SECONDS, FlushUses()),
+        )
+    ]

@@ -1,16 +1,18 @@
 """The log actors: their mailboxes, how they are started, and when a day ends.
 
-None of them is essential: a log that keeps failing is tried again and again, and requests go on.
+Only the audit log and its reader are essential: any other that keeps failing is tried again and again, and
+requests go on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from actors.errors import SettingsError
+from actors.log.audit.actor import AdminLog
+from actors.log.audit.reader import AuditReader
 from actors.log.daily.error_log import ErrorLog
 from actors.log.daily.reader import LogReader
 from actors.log.daily.tenant_log import TenantLog
@@ -18,8 +20,7 @@ from actors.log.lines import RequestLogClient
 from actors.log.messages import ReleaseFollowers, RotateDue, Write
 from actors.log.metrics.stats import Stats
 from actors.log.metrics.telemetry import MOST_WAITING, Telemetry, is_wanted
-from actors.runtime.clock import Every
-from actors.runtime.lifecycle import ChildSpec
+from actors.runtime.lifecycle import StartChild, supervised
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.scheduler import ComputeToken
 from actors.settings import Settings
@@ -80,6 +81,7 @@ class Logs:
         self._token = token
         self._zone = zone_of(settings.log_time_zone)
         self._folder = settings.data / "logs"
+        self._audit_folder = settings.data / "audit"
         self.errors = make_mailbox("error log", supervisor, limit=MOST_TROUBLES)
         self._spans = (
             make_mailbox("telemetry", supervisor, limit=MOST_WAITING) if is_wanted() else None
@@ -87,6 +89,9 @@ class Logs:
         self.stats = make_mailbox("stats", supervisor, token)
         self.tenants = make_mailbox("tenant log", supervisor, token, limit=MOST_TURNS)
         self.reader = make_mailbox("log reader", supervisor, token)
+        self.audit = make_mailbox("admin log", supervisor)
+        # Verifying a long log computes: it takes turns with the tenants.
+        self.audit_reader = make_mailbox("audit reader", supervisor, token)
 
     def request_log(self) -> RequestLogClient | None:
         """Return the log client of actors that reply for tenants; None without logs and figures."""
@@ -95,25 +100,54 @@ class Logs:
         has_readers = self._settings.metrics_port is not None or self._spans is not None
         return RequestLogClient(self.stats, self._clock) if has_readers else None
 
-    def children(self) -> list[Mailbox]:
-        """Return the children, each before the actors that send to it: they are stopped in reverse order."""
-        spans = [] if self._spans is None else [self._spans]
-        return [self.errors, *spans, self.stats, self.tenants, self.reader]
+    def children(self, clock: Mailbox, others: Sequence[StartChild]) -> list[StartChild]:
+        """Return each log before the actors that send to it: children are stopped in reverse order.
 
-    def supervise(
-        self,
-        adopt: Callable[[ChildSpec, Mailbox], None],
-        clock: Mailbox,
-        audit: Path,
-        watched: Sequence[Mailbox],
-    ) -> None:
-        """Have them started; Stats says how much mail waits for those that are watched."""
-        starts: dict[Mailbox, Callable[[Mailbox], object]] = {
-            self.errors: lambda box: ErrorLog.start(box, self._folder / "errors", **self._days()),
-            self.stats: lambda box: Stats.start(
-                box, spans=self._spans, watched=watched, epoch=self._clock
+        Stats says how much mail waits for the logs and for `others`.
+        """
+        folder, audit = self._folder, self._audit_folder
+        watched: list[Mailbox] = [each.mailbox for each in others]
+        logs = [
+            self._error_log(),
+            *self._telemetry(),
+            self._stats(watched),
+            self._tenant_log(),
+            supervised(
+                self.reader,
+                lambda box: LogReader.start(box, folder, audit, self._zone, clock),
+                essential=False,
             ),
-            self.tenants: lambda box: TenantLog.start(
+            supervised(self.audit, lambda box: AdminLog.start(box, audit, self._clock)),
+            supervised(self.audit_reader, lambda box: AuditReader.start(box, audit, clock)),
+        ]
+        watched += [each.mailbox for each in logs]
+        return logs
+
+    def _stats(self, watched: Sequence[Mailbox]) -> StartChild:
+        return supervised(
+            self.stats,
+            lambda box: Stats.start(box, spans=self._spans, watched=watched, epoch=self._clock),
+            essential=False,
+        )
+
+    def _error_log(self) -> StartChild:
+        return supervised(
+            self.errors,
+            lambda box: ErrorLog.start(box, self._folder / "errors", **self._days()),
+            (MIDNIGHT_SECONDS, RotateDue()),
+            essential=False,
+        )
+
+    def _telemetry(self) -> list[StartChild]:
+        if self._spans is None:
+            return []
+        return [supervised(self._spans, Telemetry.start, essential=False)]
+
+    def _tenant_log(self) -> StartChild:
+        writes = [(WRITE_SECONDS, Write())] if self._settings.log_tenants else []
+        return supervised(
+            self.tenants,
+            lambda box: TenantLog.start(
                 box,
                 self._folder / "tenants",
                 stats=self.stats,
@@ -121,19 +155,10 @@ class Logs:
                 release=self._token.release,
                 **self._days(),
             ),
-            self.reader: lambda box: LogReader.start(box, self._folder, audit, self._zone, clock),
-        }
-        if self._spans is not None:
-            starts[self._spans] = Telemetry.start
-        for mailbox in self.children():
-            adopt(ChildSpec(mailbox.name, starts[mailbox], essential=False), mailbox)
-
-    def begin(self, clock: Mailbox) -> None:
-        """Have the logs look for midnight."""
-        for mailbox in (self.errors, self.tenants):
-            clock.tell(Every(MIDNIGHT_SECONDS, mailbox, RotateDue()))
-        if self._settings.log_tenants:
-            clock.tell(Every(WRITE_SECONDS, self.tenants, Write()))
+            (MIDNIGHT_SECONDS, RotateDue()),
+            *writes,
+            essential=False,
+        )
 
     def release(self) -> None:
         """End all waits for new lines, because the server is about to stop."""

@@ -49,15 +49,17 @@ from actors.registry.registry_file import (
     modified_externally,
     replace_if_unchanged,
 )
+from actors.registry.shared import Shared
 from actors.registry.snapshot import RoutingSnapshot
 from actors.registry.transitions import Transition, plan_transition
 from actors.registry.version_edit import edit_index
 from actors.routing.code_cache import CodeCache, Key, all_versions, connector_key
-from actors.routing.health import Blame, Failure, calls_spanned
+from actors.routing.health import CHECK_SECONDS, Blame, Failure, calls_spanned
 from actors.routing.route import ConnectorRoute, Route, route_of
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Actor
 from actors.runtime.clock import Once
+from actors.runtime.lifecycle import StartChild, supervised
 from actors.runtime.mailbox import Mailbox
 from actors.schema.source import did_you_mean
 
@@ -395,4 +397,25 @@ def _other_code(table: RoutingTable, index: Index) -> list[str]:
         f"{name} version {number}: its code has changed ({loaded.code.file.name})"
         for (name, number), loaded in table.loaded_versions.items()
         if codebase.digest(loaded.code.reference) != loaded.code.digest
+    ]
+
+
+def children(shared: Shared, prepare: Callable[[RoutingTable], object]) -> list[StartChild]:
+    """Return the Registry; `prepare` does in advance what the first request on a new table would wait for."""
+    settings, actors = shared.settings, shared.actors
+    return [
+        supervised(
+            actors.registry,
+            lambda box: Registry.start(
+                box,
+                settings.registry,
+                settings.environment,
+                shared.snapshot,
+                prepare,
+                audit=actors.audit_log,
+                clock=actors.clock,
+                receipts=settings.data / "moves.json",
+            ),
+            (CHECK_SECONDS, CheckHangs()),
+        )
     ]

@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
 from actors.runtime.actor import Actor
+from actors.runtime.lifecycle import StartChild, supervised
 from actors.runtime.mailbox import Incarnation, Mailbox
 
 
@@ -151,3 +152,8 @@ class DeadlineTimer(Mailbox):
         """Pass the Clock's message on, unless what it was set for has ended."""
         if self._is_needed():
             self._tenant.tell(message)
+
+
+def children(clock: Mailbox) -> list[StartChild]:
+    """Return the Clock."""
+    return [supervised(clock, Clock.start)]

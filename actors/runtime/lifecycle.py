@@ -1,6 +1,7 @@
 """How a child is started and restarted, and how the wiring asks and stops actors that may be gone.
 
-ChildSpec and ChildState are for the Supervisor; try_ask, try_drain and try_stop for the stop of the system.
+ChildSpec and ChildState are for the Supervisor; StartChild for the wiring, whose packages each return theirs;
+try_ask, try_drain and try_stop for the stop of the system.
 """
 
 from __future__ import annotations
@@ -83,6 +84,25 @@ class ChildSpec(NamedTuple):
     If not, the child is restarted after a while. Until then a tenant's mail is rejected; any other child's
     mail waits.
     """
+
+
+class StartChild(NamedTuple):
+    """From the wiring, which has made the mailbox and holds its token: start this child and supervise it."""
+
+    spec: ChildSpec
+    mailbox: Mailbox
+    timers: tuple[tuple[float, object], ...] = ()
+    """Messages that the child is to get again and again while the server runs, each after its seconds."""
+
+
+def supervised(
+    mailbox: Mailbox,
+    start: Callable[[Mailbox], object],
+    *timers: tuple[float, object],
+    essential: bool = True,
+) -> StartChild:
+    """Return the order to start a permanent child under its mailbox's name."""
+    return StartChild(ChildSpec(mailbox.name, start, essential=essential), mailbox, timers)
 
 
 class ChildState:

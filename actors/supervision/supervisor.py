@@ -30,9 +30,9 @@ from actors.messages import (
     Unserved,
 )
 from actors.runtime.actor import Actor, terminate
-from actors.runtime.clock import Every, Once
+from actors.runtime.clock import Once
 from actors.runtime.futures import ReplyFuture, resolve
-from actors.runtime.lifecycle import ChildSpec, ChildState, ChildStopped
+from actors.runtime.lifecycle import ChildSpec, ChildState, ChildStopped, StartChild
 from actors.runtime.mailbox import Crashed, Mailbox, MailWaiting, Stopped
 from actors.supervision.rejecting import (
     STOPPING,
@@ -58,13 +58,6 @@ TRANSIENT_SECONDS = 1.0
 
 SWEEP_SECONDS, GROW_SECONDS = 5.0, 0.02
 """Seconds between checks for idle tenants, and between checks whether the pool's threads are blocked."""
-
-
-class StartChild(NamedTuple):
-    """From the wiring, which has made the mailbox and holds its token: start this child and supervise it."""
-
-    spec: ChildSpec
-    mailbox: Mailbox
 
 
 class Restart(NamedTuple):
@@ -393,7 +386,6 @@ def backoff(restarts: int) -> float:
     return 0.0 if restarts <= 1 else min(FIRST_BACKOFF * 2.0 ** (restarts - 2), MAX_BACKOFF)
 
 
-def start_timers(clock: Mailbox, supervisor: Mailbox) -> None:
-    """Have the supervisor check for idle tenants and blocked threads from now on."""
-    clock.tell(Every(SWEEP_SECONDS, supervisor, EvictIdle()))
-    clock.tell(Every(GROW_SECONDS, supervisor, GrowPool()))
+def timers() -> tuple[tuple[float, object], ...]:
+    """Return what the Supervisor is to get again and again, each message after its seconds."""
+    return (SWEEP_SECONDS, EvictIdle()), (GROW_SECONDS, GrowPool())

@@ -19,10 +19,10 @@ from actors.messages import (
 )
 from actors.runtime.actor import Actor, Ping, ask, stop
 from actors.runtime.clock import Once
-from actors.runtime.lifecycle import ChildSpec
+from actors.runtime.lifecycle import ChildSpec, StartChild
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.scheduler import Dispatcher
-from actors.supervision.supervisor import StartChild, Supervisor
+from actors.supervision.supervisor import Supervisor
 from tests.actors.mailbox_harness import WAIT, Watch
 
 

@@ -184,7 +184,7 @@ def prepare(system, settings):
     path = settings.data / "directory.db"
     path.write_bytes(b"no database" * 1_000)
     for _ in range(2):
-        system.directory.tell("a message that the Directory does not know")
+        system.actors.directory.tell("a message that the Directory does not know")
 
 program.prepare = prepare
 sys.exit(program.main(sys.argv[1:]))

@@ -188,7 +188,7 @@ def test_a_deleted_tenant_s_sleepers_are_cancelled(
     serve: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its last backup does not wait for them."""
-    monkeypatch.setattr("actors.assembly.system.TOKEN_SWEEP_SECONDS", 0.05)
+    monkeypatch.setattr("actors.admin.children.PURGE_SECONDS", 0.05)
     server = serve()
     path = path_of(server, "acme")
     with Wire(server.endpoint) as wire:

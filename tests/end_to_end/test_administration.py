@@ -246,7 +246,7 @@ def test_a_deleted_tenant_is_backed_up_a_last_time_and_gone_after_its_grace(stag
     assert order(stage, developer_admin, "tenants.delete", reason="closed", grace_days=30)["ok"]
     assert code(stage.call("data", token, "acme", "contacts.find", {})) == "unavailable"
     stage.advance(31 * DAY)
-    system.directory.tell(PurgeExpired())
+    system.actors.directory.tell(PurgeExpired())
     until(lambda: system.local.find_tenant("acme") is None, "the tenant's end")
     data = system.settings.data
     assert not (data / "tenants" / f"{record.id}.db").exists()

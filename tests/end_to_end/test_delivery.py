@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -11,11 +11,9 @@ import pytest
 
 from actors.access import ADMIN_OWNER, DEVELOPER, OWNER
 from actors.admin.messages import PurgeExpired
-from actors.assembly.system import System
 from actors.errors import NotSubscribed, Unavailable
 from actors.messages import CallConnector
 from actors.runtime.futures import resolve, resolve_with_error
-from actors.runtime.mailbox import Mailbox
 from tests.actors.callers import Being, MovableClock, Stage
 from tests.actors.mailbox_harness import Watch
 from tests.actors.servers import Servers, path_of, request
@@ -26,27 +24,22 @@ from tests.wire import Map, Wire
 
 
 @pytest.fixture
-def post(monkeypatch: pytest.MonkeyPatch) -> Watch:
+def post() -> Watch:
     """The connector `post` of every server of the test, which is the test itself."""
-    made = Watch()
-    supervise = System._supervise
-
-    def supervised(
-        system: System, name: str, mailbox: Mailbox, start: Callable[[Mailbox], object]
-    ) -> None:
-        supervise(system, name, mailbox, start)
-        system.connectors.register("post", made)
-
-    monkeypatch.setattr(System, "_supervise", supervised)
-    return made
+    return Watch()
 
 
 class Senders(Servers):
     """Servers on one data directory, of whose tenants acme and globex may send."""
 
+    def __init__(self, data: Path, post: Watch) -> None:
+        super().__init__(data)
+        self._post = post
+
     def __call__(self, **given: Any) -> Server:
         """A server; the one before has stopped."""
-        server = super().__call__(**{"drain_seconds": 0.1, **given})
+        given = {"drain_seconds": 0.1, "connectors": {"post": self._post}, **given}
+        server = super().__call__(**given)
         subscribe(server)
         return server
 
@@ -60,7 +53,7 @@ def subscribe(server: Server) -> None:
 @pytest.fixture
 def serve(tmp_path: Path, post: Watch) -> Iterator[Servers]:
     """Makes servers."""
-    servers = Senders(tmp_path / "data")
+    servers = Senders(tmp_path / "data", post)
     yield servers
     servers.stop()
 
@@ -147,7 +140,7 @@ def test_a_deleted_tenant_leaves_no_marker(serve: Servers, post: Watch) -> None:
     markers = server.system.settings.data / "outbox"
     assert len(list(markers.iterdir())) == 1
     server.system.local.ask("tenants.delete", "acme", reason="over", grace_days=0)
-    server.system.directory.tell(PurgeExpired())
+    server.system.actors.directory.tell(PurgeExpired())
     until(lambda: not list(markers.iterdir()), "the tenant to be gone")
 
 
@@ -157,7 +150,8 @@ class TestPeople:
     @pytest.fixture
     def stage(self, tmp_path: Path, post: Watch) -> Iterator[Stage]:
         clock = MovableClock()
-        server = Server(tmp_path / "data", clock=clock, registry=INDEX, drain_seconds=0.1)
+        given: Map = {"registry": INDEX, "drain_seconds": 0.1, "connectors": {"post": post}}
+        server = Server(tmp_path / "data", clock=clock, **given)
         subscribe(server)
         made = Stage(server, clock)
         yield made

@@ -480,7 +480,7 @@ def told(events: Events, shop: Workshop) -> Iterator[None]:
 
 def kill_the_registry(shop: Workshop) -> None:
     """By a message that it has no handler for; the next incarnation has to know what this one knew."""
-    registry = shop.server.system.registry
+    registry = shop.server.system.actors.registry
     before = registry.incarnation
     registry.tell("no message of its own")
     until(lambda: registry.incarnation not in (before, None), "another one is there")

@@ -16,7 +16,6 @@ import structlog
 
 from actors.admin.console.audit import RETRY_MS, AuditWriter
 from actors.admin.console.call import AdminCall, LocalCall
-from actors.admin.console.context import Actors
 from actors.admin.console.handler import (
     INTERNAL_ERROR,
     AdminCallHandler,
@@ -36,6 +35,7 @@ from actors.log.messages import Append, AuditEntry
 from actors.log.redaction import normalise_names
 from actors.messages import ANYONE, DirectoryChanged, TenantRequest
 from actors.profiles import Profiles
+from actors.registry.shared import Actors
 from actors.registry.snapshot import RoutingSnapshot
 from actors.replies import localise
 from actors.runtime.clock import Once

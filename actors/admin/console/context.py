@@ -3,50 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 from actors.admin.messages import CommandDone, Execute
 from actors.edge.builtin_actions import built_in
 from actors.errors import InvalidArgument
 from actors.messages import Principal, Receipt, TenantRecord
+from actors.registry.shared import Actors
 from actors.routing.table import RoutingTable
 from actors.runtime.futures import PendingReply, ask_async
 from actors.runtime.mailbox import Mailbox
 from actors.schema.source import did_you_mean
 from transport.message import Problem
-
-
-class Connectors(Protocol):
-    """Mailboxes of connectors, by their names in the index."""
-
-    @property
-    def awake(self) -> tuple[Mailbox, ...]:
-        """Return the connectors that have received a message."""
-        ...
-
-    def get(self, name: str, /) -> Mailbox | None:
-        """Return the mailbox of a connector, or None if there is no such connector."""
-        ...
-
-    def __iter__(self) -> Iterator[str]: ...
-
-
-class Actors(NamedTuple):
-    """Mailboxes of the actors that the console and its functions use."""
-
-    directory: Mailbox
-    supervisor: Mailbox
-    registry: Mailbox
-    audit_log: Mailbox
-    audit_reader: Mailbox
-    log_reader: Mailbox
-    stats: Mailbox
-    clock: Mailbox
-    router: Mailbox
-    connectors: Connectors
 
 
 class AdminContext:

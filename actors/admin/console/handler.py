@@ -15,12 +15,13 @@ import structlog
 from actors.access import ADMIN
 from actors.admin.console.audit import OK, RETRY_MS, AuditWriter
 from actors.admin.console.call import CONSOLE, ActingRole, AdminCall, require, resolve_role
-from actors.admin.console.context import Actors, AdminContext, command_fingerprint, tenant_missing
+from actors.admin.console.context import AdminContext, command_fingerprint, tenant_missing
 from actors.edge.admission import queue_full, require_active
 from actors.edge.authentication import Authenticator
 from actors.errors import Aborted, ActionError, InvalidArgument, NotFound, Unavailable
 from actors.log.events import SecretParams
 from actors.messages import FindTenant, Receipt
+from actors.registry.shared import Actors
 from actors.registry.snapshot import RoutingSnapshot
 from actors.replies import INTERNAL_REFUSAL, encode_result
 from actors.routing.route import Route

@@ -20,13 +20,13 @@ from actors.admin.directory.repository import DirectoryTransaction
 from actors.admin.directory.store import QUERIES, DirectoryStore
 from actors.admin.directory.tables import tenants
 from actors.admin.directory.tenants import Archived, StartArchive, TenantDeletions
-from actors.admin.messages import CommandDone, Execute, PublishAll, PurgeExpired
+from actors.admin.messages import CommandDone, Execute, PurgeExpired
 from actors.admin.secrets import Keyring
 from actors.errors import DatabaseProblem, Unavailable
 from actors.host.clocks import MonotonicWallClock, RetentionClock
 from actors.host.disk import ERRORS, TROUBLE, error_text, is_passing, is_trouble
 from actors.log.messages import ACTION, Append, AuditEntry
-from actors.messages import DirectoryChanged, Retired, TokensUsed
+from actors.messages import DirectoryChanged, PublishAll, Retired, TokensUsed
 from actors.profiles import Profile, Profiles
 from actors.registry.snapshot import RoutingSnapshot
 from actors.runtime.actor import Actor

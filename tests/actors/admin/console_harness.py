@@ -16,7 +16,6 @@ from pykka._envelope import Envelope
 
 from actors.admin.console.actor import AdminConsole, ConsoleMailbox
 from actors.admin.console.call import LocalCall
-from actors.admin.console.context import Actors
 from actors.admin.messages import CommandDone, Execute
 from actors.errors import AuditProblem
 from actors.host.clocks import MonotonicWallClock
@@ -33,6 +32,7 @@ from actors.messages import (
     Token,
 )
 from actors.profiles import Profiles
+from actors.registry.shared import Actors
 from actors.registry.snapshot import RoutingSnapshot
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Ping, ask, stop

@@ -18,7 +18,7 @@ from actors.errors import ActionError
 from actors.host.clocks import MonotonicWallClock
 from actors.index.parser import read_index
 from actors.log.messages import AuditEntry
-from actors.messages import DirectoryChanged, Grant, Principal, Receipt, TenantRecord
+from actors.messages import DirectoryChanged, Grant, Principal, PublishAll, Receipt, TenantRecord
 from actors.profiles import Profiles
 from actors.registry.snapshot import RoutingSnapshot
 from actors.routing.table import RoutingTable
@@ -224,7 +224,7 @@ class DirectoryHarness:
     def fresh_view(self) -> SubscriberView:
         """What one knows who has just been told all there is."""
         fresh, later = SubscriberView(), Watch()
-        self.mailbox.tell(m.PublishAll(later))
+        self.mailbox.tell(PublishAll(later))
         change = later.hear()
         assert change.complete
         fresh.apply([change])

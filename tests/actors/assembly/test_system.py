@@ -128,10 +128,10 @@ def test_each_actor_comes_back_after_a_failure(serve: Servers, name: str) -> Non
     with Wire(server.endpoint) as wire:
         assert wire.ask(**request(server, "acme", "marks.add", text="before"))["ok"]
         with capture_logs() as logs:
-            getattr(system, name).tell("a message that it does not know")
+            getattr(system.actors, name).tell("a message that it does not know")
             server.add_tenant("initech")
-            ask(system.registry, Reload(), WAIT)
-            ask(system.clock, Ping(), WAIT)
+            ask(system.actors.registry, Reload(), WAIT)
+            ask(system.actors.clock, Ping(), WAIT)
             assert wire.ask(**request(server, "initech", "marks.add", text="after"))["ok"]
         assert [log["actor"] for log in logs if log["event"] == "actor failed"] == [name, name]
         assert wire.ask(**request(server, "acme", "marks.count"))["result"] == {"count": 1}

@@ -11,7 +11,7 @@ from typing import Any
 import pykka
 import pytest
 
-from actors.admin.messages import PublishAll
+from actors.messages import PublishAll
 from actors.runtime.actor import Ping, ask
 from actors.tenant.actor import Tenant
 from tests.conftest import Server
@@ -397,7 +397,7 @@ def test_what_the_directory_does_not_name_any_more_is_gone(server: Server, wire:
     with sqlite3.connect(server.system.settings.data / "directory.db") as behind_its_back:
         behind_its_back.execute("UPDATE tokens SET revoked_at = 'now' WHERE label = 'for a while'")
     behind_its_back.close()
-    server.system.directory.tell(PublishAll(server.system.router))
-    ask(server.system.directory, Ping(), 10)
+    server.system.actors.directory.tell(PublishAll(server.system.router))
+    ask(server.system.actors.directory, Ping(), 10)
     ask(server.system.router, Ping(), 10)
     assert wire.ask(token=token, action="system.whoami")["error"]["code"] == "unauthenticated"

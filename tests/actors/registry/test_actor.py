@@ -74,7 +74,7 @@ def write_code(index: Path, code: str) -> None:
 
 def reload(server: Server) -> None:
     """Have the index read again; raises what is wrong with it."""
-    ask(server.system.registry, Reload(), WAIT)
+    ask(server.system.actors.registry, Reload(), WAIT)
 
 
 def add(server: Server, wire: Wire) -> Map:

@@ -15,7 +15,7 @@ from pykka._envelope import Envelope
 
 from actors.admin import messages as asked_for
 from actors.admin.connector_messages import ConfigureConnector, ShowConnector
-from actors.admin.console.context import Actors, AdminContext, command_fingerprint
+from actors.admin.console.context import AdminContext, command_fingerprint
 from actors.admin.functions.audit import FIRST_TO_LAST
 from actors.admin.functions.logs import ERROR, MOST_PAGES
 from actors.admin.messages import CommandDone, Execute
@@ -32,6 +32,7 @@ from actors.log.messages import (
     Verify,
 )
 from actors.messages import Principal, Receipt, TenantRecord, Unserved
+from actors.registry.shared import Actors
 from actors.routing.table import RoutingTable
 from actors.runtime.futures import Awaiting, CoroutineDriver, Raised, Returned, resolve
 from actors.runtime.mailbox import Mailbox

@@ -1,0 +1,67 @@
+"""How the actors of administration are started: the Directory and the AdminConsole."""
+
+from __future__ import annotations
+
+from actors.admin.console.actor import AdminConsole
+from actors.admin.directory.actor import Directory
+from actors.admin.messages import PurgeExpired
+from actors.admin.secrets import Keyring
+from actors.edge.channel import FLUSH_SECONDS, FlushUses
+from actors.host.clocks import RetentionClock
+from actors.messages import PublishAll
+from actors.registry.shared import Shared
+from actors.runtime.actor import ask
+from actors.runtime.futures import ask_async
+from actors.runtime.lifecycle import StartChild, supervised
+from actors.tenant.storage.migrator import Archive, CreateFile
+
+PURGE_SECONDS = 60.0
+"""Seconds between two sweeps of what has expired in the Directory."""
+
+CREATE_SECONDS = 30.0
+"""Seconds that the Directory waits for a new tenant's file."""
+
+
+def children(shared: Shared, keyring: Keyring, age: RetentionClock) -> list[StartChild]:
+    """Return the Directory and the AdminConsole; `age` decides what is old enough to be removed."""
+    return [_directory(shared, keyring, age), _console(shared)]
+
+
+def _directory(shared: Shared, keyring: Keyring, age: RetentionClock) -> StartChild:
+    actors = shared.actors
+    return supervised(
+        actors.directory,
+        lambda box: Directory.start(
+            box,
+            path=shared.settings.data / "directory.db",
+            create_file=lambda id_: ask(actors.migrator, CreateFile(id_), CREATE_SECONDS),
+            archive=lambda id_: ask_async(actors.migrator, Archive(id_)).future,
+            subscribers=[actors.router, actors.console, actors.waker],
+            supervisor=actors.supervisor,
+            audit=actors.audit_log,
+            profiles=shared.profiles,
+            snapshot=shared.snapshot,
+            keyring=keyring,
+            epoch=shared.epoch(),
+            age=age,
+        ),
+        (PURGE_SECONDS, PurgeExpired()),
+    )
+
+
+def _console(shared: Shared) -> StartChild:
+    actors = shared.actors
+    return supervised(
+        actors.console,
+        lambda box: AdminConsole.start(
+            box,
+            actors=actors,
+            snapshot=shared.snapshot,
+            profiles=shared.profiles,
+            limits=shared.limits,
+            read_directory=lambda: actors.directory.tell(PublishAll(box)),
+            epoch=shared.epoch(),
+            hide=shared.settings.log_hide,
+        ),
+        (FLUSH_SECONDS, FlushUses()),
+    )

@@ -1,0 +1,54 @@
+"""How the actors of tenants are started: the Migrator, the OutboxWaker, and a Tenant when mail comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from actors.messages import PublishAll, TenantRecord
+from actors.registry.shared import Shared
+from actors.runtime.lifecycle import StartChild, supervised
+from actors.runtime.mailbox import Mailbox
+from actors.tenant.actor import Tenant
+from actors.tenant.outbox.waker import TICK_SECONDS, OutboxWaker, Tick
+from actors.tenant.storage.files import Storage
+from actors.tenant.storage.migrator import Migrator
+
+
+def children(shared: Shared, storage: Storage) -> list[StartChild]:
+    """Return the Migrator, and the OutboxWaker."""
+    actors = shared.actors
+    return [
+        supervised(actors.migrator, lambda box: Migrator.start(box, storage)),
+        supervised(
+            actors.waker,
+            lambda box: OutboxWaker.start(
+                box,
+                actors.supervisor,
+                storage.due_flags,
+                read_directory=lambda: actors.directory.tell(PublishAll(box)),
+            ),
+            (TICK_SECONDS, Tick()),
+        ),
+    ]
+
+
+def starter(
+    shared: Shared, storage: Storage, release: Callable[[], object]
+) -> Callable[[TenantRecord, Mailbox], object]:
+    """Return a function that starts a tenant; `release` lets other tenants compute while it waits."""
+    actors = shared.actors
+
+    def start(record: TenantRecord, mailbox: Mailbox) -> object:
+        return Tenant.start(
+            mailbox,
+            record,
+            storage,
+            shared.snapshot,
+            release,
+            shared.profiles,
+            shared.request_log(),
+            actors.connectors,
+            actors.clock,
+        )
+
+    return start
