@@ -7,7 +7,7 @@ in force at once, and written as soon as the file can be written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,10 @@ from actors.errors import (
     TenantryError,
 )
 from actors.index.code import Codebase, unload
-from actors.index.entries import CONNECTOR, DUMMY, ERRORING, FUNCTION, Action, Connector, Index
+from actors.index.entries import DUMMY, ERRORING, FUNCTION, Index
 from actors.index.parser import parse_index, read_served_index
 from actors.index.selection import Selection
-from actors.log.messages import MOVE, OK, Append, AuditEntry
+from actors.log.messages import Append
 from actors.registry.diff import describe_changes, text_difference
 from actors.registry.idempotency import Receipts
 from actors.registry.messages import (
@@ -42,6 +42,15 @@ from actors.registry.messages import (
     RetryWrite,
     Trip,
 )
+from actors.registry.move_record import (
+    audit_entry,
+    key_of,
+    log_trip,
+    moved,
+    owner_of,
+    reason,
+    route_served,
+)
 from actors.registry.pending_trips import FILE, MACHINE, PendingTrips
 from actors.registry.registry_file import (
     Unsettled,
@@ -53,9 +62,9 @@ from actors.registry.shared import Shared
 from actors.registry.snapshot import RoutingSnapshot
 from actors.registry.transitions import Transition, plan_transition
 from actors.registry.version_edit import edit_index
-from actors.routing.code_cache import CodeCache, Key, all_versions, connector_key
-from actors.routing.health import CHECK_SECONDS, Blame, Failure, calls_spanned
-from actors.routing.route import ConnectorRoute, Route, route_of
+from actors.routing.code_cache import CodeCache, Key, all_versions
+from actors.routing.health import CHECK_SECONDS, Failure
+from actors.routing.route import Route, route_of
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Actor
 from actors.runtime.clock import Once
@@ -174,13 +183,13 @@ class Registry(Actor):
             raise modified_externally(self._path)
         plan = plan_transition(self._snapshot.current.described, message)
         table = self._transition_table(message, plan)
-        index, moved = table.described, _moved(message, plan, table)
-        with self._receipts.keeping(message.receipt, moved, index.digest):
+        index, done = table.described, moved(message, plan, table)
+        with self._receipts.keeping(message.receipt, done, index.digest):
             self._replace(index.text, self._snapshot.file_digest)
         self._pending_trips.clear()
         self._publish(table, index.digest)
         self._record(message, plan.version.state, ())
-        return moved
+        return done
 
     def _replace(self, text: str, expected: str) -> None:
         """Replace the file; if the sync fails, keep the change and remember the problem."""
@@ -195,7 +204,7 @@ class Registry(Actor):
 
     def _transition_table(self, message: Move, plan: Transition) -> RoutingTable:
         """Raise FailedPrecondition if the index could not be served as planned."""
-        key = _key(message)
+        key = key_of(message)
         try:
             table = self._built(self._edited(plan), key.__eq__)
             if plan.must_load and key not in table.loaded_versions:
@@ -245,8 +254,8 @@ class Registry(Actor):
     # The machine's move
 
     def _trip(self, message: Trip) -> None:
-        key = _key(message)
-        owner = _owner(self._snapshot.current.described, message.kind, message.name)
+        key = key_of(message)
+        owner = owner_of(self._snapshot.current.described, message.kind, message.name)
         version = owner and owner.version(message.version)
         loaded = self._snapshot.current.loaded_versions.get(key)
         if not version or loaded is None or not loaded.detector.is_tripped:
@@ -255,7 +264,7 @@ class Registry(Actor):
             message.name,
             message.version,
             ERRORING,
-            _why(message.failures),
+            reason(message.failures),
             MACHINE,
             MACHINE,
             kind=message.kind,
@@ -265,7 +274,7 @@ class Registry(Actor):
         if table is None:
             loaded.detector.reset()  # its fallback was moved meanwhile
             return
-        self._announce(message, move, table)
+        log_trip(message, move, table)
         self._record(move, version.state, message.failures)
         self._retry_write()
 
@@ -273,11 +282,11 @@ class Registry(Actor):
         """Serve a table without this version and return it; None, and no change, without a fallback."""
         plan = plan_transition(self._snapshot.current.described, move)
         table = self._built(self._edited(plan), lambda _: False)
-        serving = _route_of(table, move.kind, move.name)
+        serving = route_served(table, move.kind, move.name)
         if serving is None or serving.taken_out:
             return None
         self._serve(table)
-        self._pending_trips.add(_key(move), plan)
+        self._pending_trips.add(key_of(move), plan)
         return table
 
     def _retry_write(self) -> None:
@@ -311,76 +320,9 @@ class Registry(Actor):
                 )
                 self._snapshot.report_failure(route, running)
 
-    # Telling of it
-
-    def _announce(self, message: Trip, move: Move, table: RoutingTable) -> None:
-        route = _route_of(table, message.kind, message.name)
-        assert route is not None
-        log.error(
-            Blame.VERSION.value,
-            **{"action" if message.kind == FUNCTION else message.kind: move.name},
-            version=move.version,
-            why=move.why,
-            traces=[each.trace_id for each in message.failures],
-            served_instead=dict(route.meta) if not route.taken_out else None,
-            trace_id=move.trace_id,
-        )
-
     def _record(self, move: Move, origin: str, failures: tuple[Failure, ...]) -> None:
         if self._audit is not None:
-            self._audit.tell(Append(_entry(move, origin, failures)))
-
-
-def _entry(move: Move, origin: str, failures: tuple[Failure, ...]) -> AuditEntry:
-    """Return the audit entry of a move; the log adds the time."""
-    params: dict[str, Any] = {
-        move.kind: move.name,
-        "version": move.version,
-        "from": origin,
-        "to": move.to,
-        "why": move.why,
-        "request": move.request,
-        "breaking": move.breaking,
-        "traces": [each.trace_id for each in failures] or None,
-    }
-    return AuditEntry(
-        kind=MOVE,
-        action="functions.move",
-        capacity=move.capacity,
-        person=move.person,
-        params={name: value for name, value in params.items() if value is not None},
-        outcome=OK,
-        message=f"{move.name} version {move.version}: {origin} → {move.to}",
-        trace_id=move.trace_id,
-    )
-
-
-def _why(failures: tuple[Failure, ...]) -> str:
-    first, last = failures[0], failures[-1]
-    calls, seconds = calls_spanned(failures), last.at - first.at
-    tenants = len({each.tenant for each in failures})
-    several = f", of {tenants} tenants" if tenants > 1 else ""
-    return f"{len(failures)} unexpected errors within {calls} calls, in {seconds:.1f} s{several}"
-
-
-def _key(message: Move | Trip) -> Key:
-    is_connector = message.kind == CONNECTOR
-    return connector_key(message.name) if is_connector else message.name, message.version
-
-
-def _owner(index: Index, kind: str, name: str) -> Action | Connector | None:
-    return index.connectors.get(name) if kind == CONNECTOR else index.actions.get(name)
-
-
-def _route_of(table: RoutingTable, kind: str, name: str) -> Route | ConnectorRoute | None:
-    return table.connector_routes.get(name) if kind == CONNECTOR else table.routes.get(name)
-
-
-def _moved(message: Move, plan: Transition, table: RoutingTable) -> Moved:
-    route = _route_of(table, message.kind, message.name)
-    serving: Mapping[str, Any] = dict(route.meta) if route is not None else {}
-    told = tuple(f"{each.where}: {each.what}" for each in plan.breaks)
-    return Moved(message.name, message.version, plan.version.state, message.to, told, serving)
+            self._audit.tell(Append(audit_entry(move, origin, failures)))
 
 
 def _require_loadable(index: Index, plan: Transition) -> None:
