@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from json_schema_to_pydantic import create_model
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from actors.schema.source import Finding, Key
@@ -60,6 +59,8 @@ class Shape(NamedTuple):
             return self._made()
 
     def _made(self) -> type[BaseModel]:
+        from json_schema_to_pydantic import create_model  # not before a server serves
+
         model: type[BaseModel] = create_model(
             self.reduced,
             base_model_type=self.base,

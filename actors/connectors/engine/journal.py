@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from sqlalchemy import (
@@ -35,13 +35,15 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from actors.connectors.engine.calls import OperationCall
 from actors.connectors.engine.journal_entry import FORMS, Row, row_of
 from actors.errors import Unavailable
 from actors.log.redaction import NO_NAMES
 from actors.messages import FindCalls
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 log = structlog.get_logger()
 
@@ -252,6 +254,9 @@ class CallJournal:
         return self._engine
 
     async def _open(self) -> AsyncEngine:
+        # It brings SQLAlchemy's ORM along, a tenth of a server's start, for which few servers have a use.
+        from sqlalchemy.ext.asyncio import create_async_engine
+
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
         engine = create_async_engine(

@@ -17,14 +17,15 @@ import ssl
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, NamedTuple
-
-import httpx2
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from actors.connectors.contract import Delivery, Permanent, Transient
 from actors.connectors.outbound.boundary import EgressPolicy, remaining
 from actors.connectors.outbound.targets import WEB_PORTS, Address, Target, parse_url
 from transport.fit import fit_text
+
+if TYPE_CHECKING:
+    import httpx2
 
 MAX_RETRY_AFTER = 24 * 3600.0
 """Seconds; a service that asks for more is called again after a day."""
@@ -107,6 +108,8 @@ class Http:
             return attempt.response("did not answer in time")
 
     async def _first_reached(self, attempt: _Attempt) -> Response:
+        import httpx2
+
         addresses = await self._egress.addresses(attempt.target, WEB_PORTS)
         for address in addresses:
             try:
@@ -140,6 +143,8 @@ class _Attempt:
 
     async def send_to(self, address: Address, trust: ssl.SSLContext) -> None:
         """Send the request to this address and read the response up to its limit."""
+        import httpx2
+
         request = httpx2.Request(
             self._request.method,
             self._url.copy_with(host=str(address)),

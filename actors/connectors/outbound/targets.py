@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import httpx2
 import idna
 
 from actors.connectors.contract import Permanent
+
+if TYPE_CHECKING:
+    import httpx2
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -200,6 +202,8 @@ def parse_url(text: str) -> tuple[httpx2.URL, Target]:
 def _url(text: str) -> httpx2.URL:
     if len(text) > MAX_URL or any(sign <= " " or sign in "\\\x7f" for sign in text):
         raise Permanent(f"the URL is longer than {MAX_URL} characters, or holds what no URL holds")
+    import httpx2  # when something goes out, and not at the start
+
     try:
         return httpx2.URL(text)
     except (httpx2.InvalidURL, ValueError, TypeError):
