@@ -112,14 +112,16 @@ class ConnectorActor(Actor):
         self._is_draining = False
         self._running: dict[asyncio.Task[None], OperationCall] = {}
         self._background: set[asyncio.Task[None]] = set()
-        self._handlers: dict[type, Callable[[Any], object]] = {
-            CallConnector: self._call,
-            FindCalls: self._find,
-            ReplayCall: self._replay,
-            CheckSettings: self._check_settings,
-            Quiesce: self._quiesce,
-            Drain: lambda message: self._run(self._drain(message)),
-        }
+        self._add_handlers(
+            {
+                CallConnector: self._call,
+                FindCalls: self._find,
+                ReplayCall: self._replay,
+                CheckSettings: self._check_settings,
+                Quiesce: self._quiesce,
+                Drain: lambda message: self._run(self._drain(message)),
+            }
+        )
 
     # Life
 
@@ -145,13 +147,6 @@ class ConnectorActor(Actor):
             self.at = len(mail)
             raise error
         super().handle(mail)
-
-    def on_receive(self, message: Any) -> None:
-        """One handler for each kind of message."""
-        handler = self._handlers.get(type(message))
-        if handler is None:
-            raise TypeError(f"a connector has no handler for {type(message).__name__}")
-        handler(message)
 
     # Calls
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from actors.errors import DeadlineExceeded, Unimplemented
 from actors.messages import CallConnector
@@ -30,15 +30,12 @@ class Timer(Actor):
     def __init__(self, mailbox: Mailbox, clock: Mailbox) -> None:
         super().__init__(mailbox)
         self._clock = clock
-
-    def on_receive(self, message: Any) -> None:
-        """CallConnector, and TimerFired; anything else is a defect of the sender."""
-        if isinstance(message, CallConnector):
-            self._begin(message)
-        elif isinstance(message, TimerFired):
-            resolve(message.reply_to, {"seconds": time.monotonic() - message.since})
-        else:
-            raise TypeError(f"the Timer takes CallConnector, not {type(message).__name__}")
+        self._add_handlers(
+            {
+                CallConnector: self._begin,
+                TimerFired: self._fire,
+            }
+        )
 
     def _begin(self, message: CallConnector) -> None:
         if message.operation == SLEEP:
@@ -46,6 +43,9 @@ class Timer(Actor):
         else:
             error = Unimplemented(f"{message.operation} is no operation of the timer's")
             resolve_with_error(message.reply_to, error)
+
+    def _fire(self, fired: TimerFired) -> None:
+        resolve(fired.reply_to, {"seconds": time.monotonic() - fired.since})
 
     def _sleep(self, message: CallConnector) -> None:
         """Refuse a sleep that would end after the deadline: no caller would take its result."""

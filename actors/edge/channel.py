@@ -121,14 +121,15 @@ class Channel(Actor):
         self._limits = limits
         self._pages = Pages()
         self._read_directory = read_directory
-        self._handlers: dict[type, Callable[[Any], None]] = {
-            Frame: self._frame,
-            Replies: self._send,
-            DirectoryChanged: self._directory_changed,
-            FlushUses: self._flush,
-            Draining: self._drain,
-        }
-        """Handlers by type of message; subclasses add theirs."""
+        self._add_handlers(
+            {
+                Frame: self._frame,
+                Replies: self._send,
+                DirectoryChanged: self._directory_changed,
+                FlushUses: self._flush,
+                Draining: self._drain,
+            }
+        )
 
     def on_start(self) -> None:
         """Ask the Directory for all its data; until it has come, no token is known."""
@@ -138,14 +139,6 @@ class Channel(Actor):
         """Give peers LINGER_MS to read their replies, then close the socket."""
         self.mailbox.socket.drain(LINGER_MS)
         self.mailbox.socket.close()
-
-    def on_receive(self, message: Any) -> None:
-        """Call the handler of the message's type; TypeError if there is none."""
-        handler = self._handlers.get(type(message))
-        if handler is None:
-            name, kind = type(self).__name__, type(message).__name__
-            raise TypeError(f"the {name} has no handler for {kind}")
-        handler(message)
 
     # For subclasses
 

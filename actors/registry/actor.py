@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -110,15 +109,17 @@ class Registry(Actor):
         self._is_settled = False
         """Whether the file's last change is known to be on disk; not known after a restart of this actor."""
         self._unsettled: Unsettled | None = None
-        self._handlers: dict[type, Callable[[Any], object]] = {
-            Reload: self._reload,
-            Diff: lambda _: self._diff(),
-            Move: self._move,
-            LoadVersion: self._load_version,
-            Trip: self._trip,
-            CheckHangs: lambda _: self._check_hangs(),
-            RetryWrite: lambda _: self._retry_write(),
-        }
+        self._add_handlers(
+            {
+                Reload: self._reload,
+                Diff: lambda _: self._diff(),
+                Move: self._move,
+                LoadVersion: self._load_version,
+                Trip: self._trip,
+                CheckHangs: lambda _: self._check_hangs(),
+                RetryWrite: lambda _: self._retry_write(),
+            }
+        )
 
     def on_start(self) -> None:
         """Apply the pending trips of an earlier server before the first call."""
@@ -132,13 +133,6 @@ class Registry(Actor):
     def on_stop(self) -> None:
         """What the machine did is written, if that is possible by now."""
         self._retry_write()
-
-    def on_receive(self, message: Any) -> object:
-        """One handler for each kind of message."""
-        handler = self._handlers.get(type(message))
-        if handler is None:
-            raise TypeError(f"the Registry has no handler for {type(message).__name__}")
-        return handler(message)
 
     # The file, edited by hand
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pykka
@@ -31,6 +32,8 @@ MAX_DELIVERIES = 2
 
 PONG = "pong"
 
+Handlers = dict[type, Callable[[Any], Any]]
+
 
 class Ping(NamedTuple):
     """Ask whether an actor is alive. Every actor answers PONG."""
@@ -39,7 +42,7 @@ class Ping(NamedTuple):
 class Actor(pykka.Actor):
     """One incarnation of an actor.
 
-    Subclasses implement `on_receive`; `on_start`, `on_stop` and `on_failure` are optional.
+    Subclasses call `_add_handlers`; `on_start`, `on_stop` and `on_failure` are optional.
     """
 
     def __init__(self, mailbox: Mailbox) -> None:
@@ -47,6 +50,7 @@ class Actor(pykka.Actor):
         self.actor_inbox = mailbox
         self._actor_ref = ActorRef(self)  # again: the first one has the placeholder inbox
         self.mailbox = mailbox
+        self._handlers: Handlers = {}
         self._started = False
         self.at = 0
 
@@ -86,6 +90,19 @@ class Actor(pykka.Actor):
         while mail and not self.actor_stopped.is_set():
             self._handle(mail[0])
             mail.popleft()
+
+    def _add_handlers(self, handlers: Handlers) -> None:
+        """Say which method of the actor, or of what it owns, takes messages of which type."""
+        self._handlers.update(handlers)
+
+    def on_receive(self, message: Any) -> Any:
+        """Return what the handler of the message's type returns; TypeError if there is none."""
+        handler = self._handlers.get(type(message))
+        if handler is None:
+            raise TypeError(
+                f"the {type(self).__name__} has no handler for {type(message).__name__}"
+            )
+        return handler(message)
 
     def dead_letter(self, message: Any, error: BaseException) -> list[Any]:
         """Return what replaces a message whose actor has crashed MAX_DELIVERIES times while handling it.

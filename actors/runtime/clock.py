@@ -98,15 +98,13 @@ class Clock(Actor):
 
     mailbox: ClockMailbox
 
+    def __init__(self, mailbox: ClockMailbox) -> None:
+        super().__init__(mailbox)
+        self._add_handlers({Once: mailbox.set_timer, Every: mailbox.set_timer})
+
     def on_stop(self) -> None:
         """Stop all timers and the thread."""
         self.mailbox.stop()
-
-    def on_receive(self, message: Any) -> None:
-        """Set a timer: Once or Every; TypeError for anything else, a defect of the sender."""
-        if not isinstance(message, Once | Every):
-            raise TypeError(f"the Clock takes Once and Every, not {type(message).__name__}")
-        self.mailbox.set_timer(message)
 
 
 class DeadlinePassed(NamedTuple):

@@ -121,30 +121,25 @@ class Supervisor(Actor):
         self._retired: set[str] = set()
         """Ids of deleted tenants. An id is never used again, so the set only grows: 100 bytes for each."""
         self._drain: Drain | None = None
-        self._handlers: dict[type, Callable[[Any], object]] = {
-            ListResidents: lambda _: self._residents.members(),
-            ListUnserved: lambda _: self._residents.unserved(),
-            StartChild: self._start_child,
-            MailWaiting: self._on_mail_waiting,
-            Crashed: self._on_crashed,
-            Stopped: self._on_stopped,
-            PassivationDeclined: self._on_declined,
-            Restart: self._restart,
-            FindTenant: self._find_tenant,
-            Retire: self._retire,
-            Migrated: self._migrated,
-            EvictIdle: lambda _: self._evict_idle(),
-            GrowPool: lambda _: self._grow_pool(),
-            Drain: self._begin_drain,
-            RefuseUnfinished: lambda _: refuse_unfinished(self._residents.members()),
-        }
-
-    def on_receive(self, message: Any) -> object:
-        """Call the handler of the message's type; TypeError if there is none."""
-        handler = self._handlers.get(type(message))
-        if handler is None:
-            raise TypeError(f"the Supervisor has no handler for {type(message).__name__}")
-        return handler(message)
+        self._add_handlers(
+            {
+                ListResidents: lambda _: self._residents.members(),
+                ListUnserved: lambda _: self._residents.unserved(),
+                StartChild: self._start_child,
+                MailWaiting: self._on_mail_waiting,
+                Crashed: self._on_crashed,
+                Stopped: self._on_stopped,
+                PassivationDeclined: self._on_declined,
+                Restart: self._restart,
+                FindTenant: self._find_tenant,
+                Retire: self._retire,
+                Migrated: self._migrated,
+                EvictIdle: lambda _: self._evict_idle(),
+                GrowPool: lambda _: self._grow_pool(),
+                Drain: self._begin_drain,
+                RefuseUnfinished: lambda _: refuse_unfinished(self._residents.members()),
+            }
+        )
 
     def on_failure(self, *info: Any) -> None:
         """Stop the system: the Supervisor has no supervisor."""

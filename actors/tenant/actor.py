@@ -96,17 +96,21 @@ class Tenant(Actor):
         self._relay = OutboxRelay(
             record, mailbox, self._unit_of_work, outbox, connectors, clock, profiles, snapshot
         )
-        self._handlers: dict[type, Callable[[Any], Any]] = {
-            DryRun: lambda message: DryRunner(self._unit_of_work.handler.environment).run(message),
-            ListDeliveries: lambda message: list_deliveries(self._unit_of_work, message),
-            Redeliver: self._redeliver,
-            ConnectorReplied: self._execution.on_reply,
-            DeadlinePassed: lambda _: self._execution.on_deadline(),
-            Delivered: lambda _: self._relay.on_reply(),
-            CallbackResult: self._relay.on_notified,
-            OutboxDue: lambda _: self._relay.on_due(),
-            Passivate: self._on_passivate,
-        }
+        self._add_handlers(
+            {
+                DryRun: lambda message: DryRunner(self._unit_of_work.handler.environment).run(
+                    message
+                ),
+                ListDeliveries: lambda message: list_deliveries(self._unit_of_work, message),
+                Redeliver: self._redeliver,
+                ConnectorReplied: self._execution.on_reply,
+                DeadlinePassed: lambda _: self._execution.on_deadline(),
+                Delivered: lambda _: self._relay.on_reply(),
+                CallbackResult: self._relay.on_notified,
+                OutboxDue: lambda _: self._relay.on_due(),
+                Passivate: self._on_passivate,
+            }
+        )
         self._departure: Passivate | None = None
         self._more_mail = False
 
@@ -138,10 +142,7 @@ class Tenant(Actor):
 
     def on_receive(self, message: Any) -> Any:
         """Mail that is not a request."""
-        handler = self._handlers.get(type(message))
-        if handler is None:
-            raise TypeError(f"a tenant has no handler for {type(message).__name__}")
-        answer = handler(message)
+        answer = super().on_receive(message)
         if self._departure is not None and type(message) in MAY_END_WAITS:
             self._stop_if_due()
         return answer

@@ -121,7 +121,7 @@ class AdminConsole(Channel):
         self._finishing: deque[ReplyFuture] = deque()
         self._is_timer_set = False
         self._hide = normalise_names(hide)
-        self._handlers.update(
+        self._add_handlers(
             {
                 ReplyArrived: self._on_reply,
                 DeadlinePassed: self._on_deadline,

@@ -77,15 +77,17 @@ class Directory(Actor):
         self._open_store: DirectoryStore | None = None
         self._is_in_doubt = False
         """Whether a transaction has failed and the file was not made durable since."""
-        self._handlers: dict[type, Callable[[Any], Any]] = {
-            Execute: self._execute,
-            PublishAll: self._send_snapshot,
-            TokensUsed: self._record_uses,
-            PurgeExpired: self._purge_expired,
-            Retired: lambda message: self._deletions.archive(message.tenant),
-            Archived: self._on_archived,
-            **dict.fromkeys(QUERIES, self._answer_query),
-        }
+        self._add_handlers(
+            {
+                Execute: self._execute,
+                PublishAll: self._send_snapshot,
+                TokensUsed: self._record_uses,
+                PurgeExpired: self._purge_expired,
+                Retired: lambda message: self._deletions.archive(message.tenant),
+                Archived: self._on_archived,
+                **dict.fromkeys(QUERIES, self._answer_query),
+            }
+        )
 
     def on_start(self) -> None:
         """Open the file, end what has expired meanwhile, and send the subscribers a snapshot.
@@ -111,13 +113,10 @@ class Directory(Actor):
 
     def on_receive(self, message: Any) -> Any:
         """Handle an Execute, a query, or one of FIRE_AND_FORGET."""
-        handler = self._handlers.get(type(message))
-        if handler is None:
-            raise TypeError(f"the Directory has no handler for {type(message).__name__}")
         is_told = isinstance(message, FIRE_AND_FORGET)
         try:
             self._make_ready(writes=type(message) not in READ_ONLY)
-            return handler(message)
+            return super().on_receive(message)
         except Unavailable as displaced:
             if not is_told:
                 raise

@@ -48,6 +48,12 @@ class AdminLog(Actor):
         self._lost = 0
         """Number of entries that could not be kept."""
         self._is_asked = False
+        self._add_handlers(
+            {
+                Append: self._append,
+                AskHead: lambda _: self._head(),
+            }
+        )
 
     def on_start(self) -> None:
         """Open the log. If that fails, the server continues: each record tries again."""
@@ -70,24 +76,23 @@ class AdminLog(Actor):
         """As when it stops."""
         self.on_stop()
 
-    def on_receive(self, message: Any) -> Any:
-        """Append, answered by the record's number, and AskHead; AuditProblem where it was asked."""
-        match message:
-            case Append(entry) if self._is_asked:
-                return self._write(entry)
-            case Append(entry):
-                return self._record(entry)
-            case AskHead():
-                seq, head = self._files.head()
-                return {"seq": seq, "head": head}
-        raise TypeError(f"the AdminLog has no handler for {type(message).__name__}")
-
     def _answer(self, envelope: Any) -> None:
         self._is_asked = envelope.reply_to is not None
         try:
             super()._answer(envelope)
         finally:
             self._is_asked = False
+
+    def _append(self, message: Append) -> int | None:
+        """Return the record's number if it was asked; AuditProblem then if it cannot be written."""
+        if self._is_asked:
+            return self._write(message.entry)
+        self._record(message.entry)
+        return None
+
+    def _head(self) -> dict[str, Any]:
+        seq, head = self._files.head()
+        return {"seq": seq, "head": head}
 
     def _write(self, entry: AuditEntry) -> int:
         try:

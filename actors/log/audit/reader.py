@@ -113,15 +113,12 @@ class AuditReader(Actor):
         self._clock = clock
         self._directory = directory
         self._running: deque[RunningVerification] = deque()
-
-    def on_receive(self, message: Any) -> Any:
-        """ReadPage, asked; AuditProblem where the files cannot be read. Verify is answered later."""
-        match message:
-            case ReadPage():
-                return self._read(message)
-            case NextStep():
-                return self._next_step()
-        raise TypeError(f"the AuditReader has no handler for {type(message).__name__}")
+        self._add_handlers(
+            {
+                ReadPage: self._read,
+                NextStep: lambda _: self._next_step(),
+            }
+        )
 
     def on_stop(self) -> None:
         """Refuse the requests that wait for a verification: there will be none."""

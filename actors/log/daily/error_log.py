@@ -140,6 +140,12 @@ class ErrorLog(Actor):
         self._rotated_day = ""
         """The day for which all files are as they have to be."""
         self._retry = 0.0
+        self._add_handlers(
+            {
+                RotateDue: lambda _: self._on_rotate_due(),
+                ErrorEvent: lambda event: self._take([event.record]),
+            }
+        )
 
     def on_start(self) -> None:
         """What was due meanwhile is done soon; what tenants have had of today counts."""
@@ -174,17 +180,10 @@ class ErrorLog(Actor):
                 for _ in range(len(run) or 1):
                     mail.popleft()
 
-    def on_receive(self, message: Any) -> None:
-        """RotateDue, and an ErrorEvent that has killed before."""
-        match message:
-            case RotateDue():
-                self._take([])
-                self._write_summaries()
-                self._rotate()
-            case ErrorEvent(record):
-                self._take([record])
-            case _:
-                raise TypeError(f"the ErrorLog has no handler for {type(message).__name__}")
+    def _on_rotate_due(self) -> None:
+        self._take([])
+        self._write_summaries()
+        self._rotate()
 
     def _take(self, records: Iterable[Mapping[str, Any]]) -> None:
         now = self._clock()

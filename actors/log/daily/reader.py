@@ -80,18 +80,13 @@ class LogReader(Actor):
         self._waiting: list[RunningQuery] = []
         self._is_ticking = False
         self._is_stopping = False
-
-    def on_receive(self, message: Any) -> None:
-        """SearchLogs, asked, is answered later; Unavailable where the files cannot be read."""
-        match message:
-            case NextStep():
-                self._next_step()
-            case Poll():
-                self._poll()
-            case ReleaseFollowers():
-                self._release()
-            case _:
-                raise TypeError(f"the LogReader has no handler for {type(message).__name__}")
+        self._add_handlers(
+            {
+                NextStep: lambda _: self._next_step(),
+                Poll: lambda _: self._poll(),
+                ReleaseFollowers: lambda _: self._release(),
+            }
+        )
 
     def on_stop(self) -> None:
         """Refuse every search that has not been answered."""

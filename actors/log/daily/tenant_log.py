@@ -92,6 +92,15 @@ class TenantLog(Actor):
         """The day for which they are put in order."""
         self._problems: list[str] = []
         self._retry: float | None = None
+        self._add_handlers(
+            {
+                TurnLines: lambda turn: self._write([turn]),
+                LostLines: lambda lost: self._lose(lost.tenant, lost.first, lost.last, lost.lines),
+                Write: lambda _: None,  # what had come before it is written by now
+                RotateDue: lambda _: self._begin_day(),
+                NextStep: lambda _: self._next_step(),
+            }
+        )
 
     # Life
 
@@ -123,22 +132,6 @@ class TenantLog(Actor):
                 self._handle(mail[0])
             for _ in range(len(run) or 1):
                 mail.popleft()
-
-    def on_receive(self, message: Any) -> None:
-        """LostLines, RotateDue, and a TurnLines that has killed before."""
-        match message:
-            case TurnLines():
-                self._write([message])
-            case LostLines(tenant, lines, first, last):
-                self._lose(tenant, first, last, lines)
-            case Write():
-                pass  # whatever had been told is written by now
-            case RotateDue():
-                self._begin_day()
-            case NextStep():
-                self._next_step()
-            case _:
-                raise TypeError(f"the TenantLog has no handler for {type(message).__name__}")
 
     # Lines
 

@@ -80,6 +80,15 @@ class Stats(Actor):
         self._began = clock()
         self._since = rfc3339(epoch())
         self._metrics = Metrics(self._began)
+        self._add_handlers(
+            {
+                TurnLines: self._count,
+                Count: lambda message: self._metrics.count_event(message.name, message.by),
+                LostLines: lambda message: self._metrics.count_event(MISSED, message.lines),
+                AskSnapshot: lambda _: self._snapshot(),
+                **dict.fromkeys((AskStats, AskActionStats, AskTenantStats), self._format_answer),
+            }
+        )
 
     def handle(self, mail: deque[Any]) -> None:
         """Count what has come; questions in between are answered in their order."""
@@ -92,23 +101,6 @@ class Stats(Actor):
             else:
                 self._handle(message)
             mail.popleft()
-
-    def on_receive(self, message: Any) -> Any:
-        """TurnLines, Count and LostLines, told; the others, asked."""
-        match message:
-            case TurnLines():
-                self._count(message)
-            case Count():
-                self._metrics.count_event(message.name, message.by)
-            case LostLines():
-                self._metrics.count_event(MISSED, message.lines)
-            case AskStats() | AskActionStats() | AskTenantStats():
-                return self._format_answer(message)
-            case AskSnapshot():
-                return self._snapshot()
-            case _:
-                raise TypeError(f"Stats has no handler for {type(message).__name__}")
-        return None
 
     def _count(self, turn: TurnLines) -> None:
         self._metrics.count(turn)

@@ -46,6 +46,11 @@ class Telemetry(Actor):
         super().__init__(mailbox)
         self._make_exporter = make_exporter
         self._spans: Spans | None = None
+        self._add_handlers(
+            {
+                TurnLines: self._make_spans,
+            }
+        )
 
     def on_start(self) -> None:
         """Import the packages, some 200 ms, and begin."""
@@ -62,10 +67,7 @@ class Telemetry(Actor):
         """As when it stops."""
         self.on_stop()
 
-    def on_receive(self, message: Any) -> None:
-        """TurnLines, told."""
-        if not isinstance(message, TurnLines):
-            raise TypeError(f"Telemetry has no handler for {type(message).__name__}")
+    def _make_spans(self, message: TurnLines) -> None:
         assert self._spans is not None  # on_start has been there
         self._spans.make(message)
 

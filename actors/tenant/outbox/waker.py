@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -63,22 +63,17 @@ class OutboxWaker(Actor):
         self._ticks = 0
         self._scan_failed = False
         """Whether the last scan of the flags failed."""
+        self._add_handlers(
+            {
+                DirectoryChanged: self._on_directory_changed,
+                Tick: lambda _: self._tick(),
+                TenantAddress: self._wake,
+            }
+        )
 
     def on_start(self) -> None:
         """Read the Directory, since a restarted actor has no tenants."""
         self._read_directory()
-
-    def on_receive(self, message: Any) -> None:
-        """DirectoryChanged, Tick, and Address; anything else is a defect of the sender."""
-        match message:
-            case DirectoryChanged():
-                self._on_directory_changed(message)
-            case Tick():
-                self._tick()
-            case TenantAddress():
-                self._wake(message)
-            case _:
-                raise TypeError(f"the Waker has no handler for {type(message).__name__}")
 
     def _on_directory_changed(self, change: DirectoryChanged) -> None:
         if change.complete:

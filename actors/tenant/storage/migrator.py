@@ -41,19 +41,13 @@ class Migrator(Actor):
     def __init__(self, mailbox: Mailbox, storage: Storage) -> None:
         super().__init__(mailbox)
         self._storage = storage
-
-    def on_receive(self, message: Any) -> Path | None:
-        """Handle CreateFile, Migrate and Archive."""
-        match message:
-            case CreateFile(tenant_id):
-                self._storage.create(tenant_id)
-            case Migrate(tenant, mailbox, reply_to):
-                reply_to.tell(Migrated(mailbox, self._migrate(tenant.id)))
-            case Archive(tenant_id):
-                return self._archive(tenant_id)
-            case _:
-                raise TypeError(f"the Migrator has no handler for {type(message).__name__}")
-        return None
+        self._add_handlers(
+            {
+                CreateFile: lambda message: self._storage.create(message.tenant_id),
+                Migrate: self._migrate,
+                Archive: self._archive,
+            }
+        )
 
     def dead_letter(self, message: Any, error: BaseException) -> list[Any]:
         """Send DatabaseProblem to the tenant whose migration crashed the Migrator twice."""
@@ -62,12 +56,17 @@ class Migrator(Actor):
             return []
         return super().dead_letter(message, error)
 
-    def _archive(self, tenant_id: str) -> Path:
+    def _archive(self, message: Archive) -> Path:
+        tenant_id = message.tenant_id
         backup = self._storage.archive(tenant_id)
         log.info("tenant archived", tenant_id=tenant_id, backup=str(backup))
         return backup
 
-    def _migrate(self, tenant_id: str) -> Exception | None:
+    def _migrate(self, message: Migrate) -> None:
+        error = self._try_migration(message.tenant.id)
+        message.reply_to.tell(Migrated(message.mailbox, error))
+
+    def _try_migration(self, tenant_id: str) -> Exception | None:
         """Migrate a tenant's file; return the error, or None."""
         try:
             self._storage.migrate(tenant_id)
