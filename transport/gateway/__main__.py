@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from typing import Any
 
 import structlog
 import uvicorn
+from uvicorn.server import ServerState
 
 from transport.gateway.app import Gateway
 from transport.gateway.settings import GatewaySettings, InvalidSettings, read_settings
+from transport.gateway.web_socket import WebSocket
 
 EXIT_CONFIGURATION = 78
 """sysexits.h EX_CONFIG: another start will fail, too."""
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 KEEP_ALIVE_SECONDS = 75
 """Seconds that an idle connection is kept: longer than proxies keep theirs, so that they close first."""
@@ -43,6 +48,10 @@ def main(arguments: list[str]) -> int:
     except (InvalidSettings, ValueError) as error:
         print(f"tenantry: {error}", file=sys.stderr)  # noqa: T201 - for the person who started it
         return EXIT_CONFIGURATION
+    for number in (
+        STOP_SIGNALS
+    ):  # uvicorn handles them while it serves, and sends itself one again at the end
+        signal.signal(number, signal.SIG_IGN)
     Announcing(configuration(settings, gateway)).run()
     return 0
 
@@ -55,18 +64,26 @@ def configuration(settings: GatewaySettings, gateway: Gateway) -> uvicorn.Config
         port=settings.port,
         loop="uvloop",
         http="httptools",
-        ws="none",
+        ws=websockets_of(gateway),
         lifespan="on",
         access_log=False,
         log_config=None,
         server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=settings.trusted_proxies,
+        proxy_headers=False,  # transport/gateway/proxies.py reads them, also for WebSockets
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
     )
+
+
+def websockets_of(gateway: Gateway) -> Any:
+    """Return what uvicorn calls for each request to upgrade; it passes more than is needed."""
+
+    def make(server_state: ServerState, **_: Any) -> WebSocket:
+        return WebSocket(gateway, server_state)
+
+    return make
 
 
 def log_to_standard_error() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Final, NamedTuple
 
@@ -12,7 +11,7 @@ from msgspec import Raw
 from transport.gateway.envelope import JSON, Envelope, Format, trace_of
 from transport.gateway.http_request import Headers, Receive, Scope, Send, read_body
 from transport.gateway.http_response import respond_refusal, respond_reply
-from transport.gateway.server_link import Exchange, Reply, ServerLink
+from transport.gateway.server_link import Reply, ServerLink
 from transport.gateway.statuses import HttpRefusal, invalid, no_such_path, wrong_method
 from transport.message import ACTION_PATTERN, TENANT_PATTERN, Refusal
 
@@ -21,7 +20,7 @@ ACTION_CHARACTERS: Final = 128
 SYSTEM: Final = "system"
 """In a path, stands in a tenant's place for the actions that need none."""
 
-_TENANT = re.compile(TENANT_PATTERN.replace(r"\z", r"\Z"))
+TENANT = re.compile(TENANT_PATTERN.replace(r"\z", r"\Z"))
 _ACTION = re.compile(ACTION_PATTERN.replace(r"\z", r"\Z"))
 
 
@@ -75,30 +74,16 @@ class Actions:
     async def _exchange(self, call: Call, id: str) -> Reply:
         """Send a call and wait for its reply; HttpRefusal if there is none."""
         headers = call.headers
-        traceparent = trace_of(headers.text(b"traceparent"))
-        timeout_ms = headers.timeout_ms()
-        body = call.format.encode(
-            Envelope(
-                id=id,
-                tenant=call.target.tenant,
-                action=call.target.action,
-                token=headers.token(),
-                traceparent=traceparent,
-                timeout_ms=timeout_ms,
-                params=call.params,
-            )
+        envelope = Envelope(
+            id=id,
+            tenant=call.target.tenant,
+            action=call.target.action,
+            token=headers.token(),
+            traceparent=trace_of(headers.text(b"traceparent")),
+            timeout_ms=headers.timeout_ms(),
+            params=call.params,
         )
-        ended: asyncio.Future[Reply | Refusal] = asyncio.get_running_loop().create_future()
-        self._link.send(
-            Exchange(
-                id,
-                traceparent[3:35],
-                body,
-                timeout_ms / 1000,
-                lambda outcome: None if ended.done() else ended.set_result(outcome),
-            )
-        )
-        outcome = await ended
+        outcome = await self._link.call(envelope, call.format)
         if isinstance(outcome, Refusal):
             raise HttpRefusal(outcome)
         return outcome
@@ -111,7 +96,7 @@ def target_of(path: str) -> Target:
         raise no_such_path()
     if tenant == SYSTEM and "." not in action:
         return Target(None, f"{SYSTEM}.{action}")
-    if not _TENANT.match(tenant):
+    if not TENANT.match(tenant):
         raise no_such_path()
     return Target(tenant, action)
 

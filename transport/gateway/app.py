@@ -6,18 +6,26 @@ from transport.gateway.actions import Actions
 from transport.gateway.health import Health
 from transport.gateway.http_request import Receive, Scope, Send
 from transport.gateway.http_response import respond_refusal
+from transport.gateway.origins import Origins
+from transport.gateway.proxies import TrustedProxies, networks_of
 from transport.gateway.server_link import ServerLink
 from transport.gateway.settings import GatewaySettings
+from transport.gateway.sockets import Sockets
 from transport.gateway.statuses import no_such_path
+from transport.validation import LIMITS
 
 
 class Gateway:
     """Serves HTTP. The link to the server lives as long as the application does."""
 
     def __init__(self, settings: GatewaySettings) -> None:
-        self._link = ServerLink(settings.server, settings.keys())
-        self._actions = Actions(self._link, settings.body_bytes)
-        self._health = Health(self._link)
+        self.limits = LIMITS._replace(body_bytes=settings.body_bytes)
+        self.link = ServerLink(settings.server, settings.keys())
+        self.sockets = Sockets(settings.sockets, settings.sockets_of_address)
+        self.origins = Origins(self.link, settings.origins)
+        self.proxies = TrustedProxies(networks_of(settings.trusted_proxies))
+        self._actions = Actions(self.link, settings.body_bytes)
+        self._health = Health(self.link)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or start and stop with the process."""
@@ -39,9 +47,11 @@ class Gateway:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                self._link.start()
+                self.link.start()
+                self.sockets.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
-                self._link.close()
+                self.sockets.stop()
+                self.link.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return

@@ -97,6 +97,13 @@ def trace_of(traceparent: str | None) -> str:
     return readable_traceparent(traceparent) or f"00-{new_id()}-{os.urandom(8).hex()}-01"
 
 
+def system_request(
+    action: str, params: Raw = JSON.nothing, tenant: str | None = None, timeout_ms: int = 2_000
+) -> Envelope:
+    """Return a request of the gateway itself, in JSON, which needs no token."""
+    return Envelope(new_id(), tenant, action, None, trace_of(None), timeout_ms, params)
+
+
 def refusal_body(id: str, refusal: Refusal, trace_id: str, encoding: Encoding = "json") -> bytes:
     """Return a refusal by the gateway in the form of the server's."""
     reply = {

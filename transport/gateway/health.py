@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
-from transport.gateway.envelope import JSON, Envelope, new_id, trace_of
+from transport.gateway.envelope import system_request
 from transport.gateway.http_request import Receive, Scope, Send
 from transport.gateway.http_response import respond
-from transport.gateway.server_link import Exchange, Reply, ServerLink
+from transport.gateway.server_link import ServerLink
 from transport.message import Refusal
 
 LIVE: Final = "/healthz"
@@ -35,12 +34,6 @@ class Health:
 
     async def _is_ready(self) -> bool:
         """Ping the server."""
-        id, traceparent = new_id(), trace_of(None)
-        timeout_ms = int(READY_SECONDS * 1000)
-        ping = Envelope(id, None, "system.ping", None, traceparent, timeout_ms, JSON.nothing)
-        ended: asyncio.Future[Reply | Refusal] = asyncio.get_running_loop().create_future()
-        self._link.send(
-            Exchange(id, traceparent[3:35], JSON.encode(ping), READY_SECONDS, ended.set_result)
-        )
-        outcome = await ended
+        ping = system_request("system.ping", timeout_ms=int(READY_SECONDS * 1000))
+        outcome = await self._link.call(ping)
         return not isinstance(outcome, Refusal) and outcome[1].ok

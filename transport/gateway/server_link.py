@@ -20,7 +20,7 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from transport.dealer_socket import MONITORED, set_client_options
-from transport.gateway.envelope import ReplyHead, head_of, problem
+from transport.gateway.envelope import JSON, Envelope, Format, ReplyHead, head_of, problem
 from transport.message import RESOURCE_EXHAUSTED, UNAVAILABLE, Refusal
 
 log = structlog.get_logger()
@@ -135,6 +135,18 @@ class ServerLink:
         self._bytes += len(exchange.body)
         self._unsent.append(exchange)
         self._schedule_turn()
+
+    async def call(self, envelope: Envelope, format: Format = JSON) -> Reply | Refusal:
+        """Send a request and wait for its outcome."""
+        ended: asyncio.Future[Reply | Refusal] = self._loop.create_future()
+
+        def end(outcome: Reply | Refusal) -> None:
+            if not ended.done():  # cancelled: the caller has left
+                ended.set_result(outcome)
+
+        trace_id, seconds = envelope.traceparent[3:35], envelope.timeout_ms / 1000
+        self.send(Exchange(envelope.id, trace_id, format.encode(envelope), seconds, end))
+        return await ended
 
     def _refusal(self, exchange: Exchange) -> Refusal | None:
         if self.count >= MAX_IN_FLIGHT or self._bytes + len(exchange.body) > MAX_BYTES:

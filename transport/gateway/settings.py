@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict
 from pydantic_settings import SettingsError as Unparsable
 
 from transport.bind import is_loopback
 from transport.curve import InvalidKeys, read_pair, read_public
+from transport.gateway.proxies import networks_of
 from transport.gateway.server_link import Keys
 
 PREFIX = "TENANTRY_GATEWAY_"
@@ -55,8 +56,20 @@ class GatewaySettings(BaseSettings):
     """Whether to listen beyond loopback without TLS: only behind a proxy that has it."""
     trusted_proxies: list[str] = []
     """Addresses and networks of proxies whose X-Forwarded-For is believed."""
+    origins: list[str] = []
+    """Origins whose pages may call every tenant, such as http://localhost:3000, besides each tenant's own."""
+    sockets: int = Field(default=10_000, ge=1)
+    """WebSockets that may be open."""
+    sockets_of_address: int = Field(default=200, ge=1)
+    """WebSockets that one address may have open."""
     body_bytes: int = Field(default=255 * 1024, ge=1024, le=16 * 1024 * 1024 - 1024)
     """Largest body, in bytes: 1 KiB less than the server's, which also holds the envelope."""
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_networks(cls, value: list[str]) -> list[str]:
+        networks_of(value)
+        return value
 
     @model_validator(mode="after")
     def _check_listening(self) -> Self:
