@@ -6,7 +6,6 @@ answer is there. How one call is served stands in serving.py; here is only who i
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -24,7 +23,7 @@ from actors.admin.console.handler import (
     Refused,
     Succeeded,
 )
-from actors.admin.console.in_flight import DeadlinePassed, InFlightCall, InFlightCalls, ReplyArrived
+from actors.admin.console.in_flight import DeadlinePassed, InFlightCall, InFlightCalls
 from actors.admin.console.throttle import WINDOW_SECONDS, AttemptLog, PersonRateLimits
 from actors.edge.authentication import unauthenticated
 from actors.edge.channel import Channel, ChannelMailbox, Draining, FlushUses
@@ -48,6 +47,7 @@ from actors.runtime.futures import (
     resolve,
     resolve_with_error,
 )
+from actors.runtime.in_flight import ReplyArrived
 from actors.runtime.mailbox import Mailbox
 from transport.message import RESOURCE_EXHAUSTED, UNAUTHENTICATED, Refusal, Request
 from transport.router_socket import RouterSocket
@@ -73,14 +73,12 @@ class FlushAttempts(NamedTuple):
 class ConsoleMailbox(ChannelMailbox):
     """The admin socket as a mailbox."""
 
-    __slots__ = ("backlog", "numbers")
+    __slots__ = ("backlog",)
 
     def __init__(self, name: str, socket: RouterSocket, supervisor: Mailbox | None) -> None:
         super().__init__(name, socket, supervisor)
         self.backlog: deque[AuditEntry] = deque()
-        """What has happened and is not recorded yet. Here, as the next, to outlive an incarnation."""
-        self.numbers = itertools.count(1)
-        """Of errands: what the Clock says of an earlier incarnation's must not meet another's."""
+        """What has happened and is not recorded yet. Kept here because it outlives an incarnation."""
 
 
 class AdminConsole(Channel):
@@ -113,7 +111,7 @@ class AdminConsole(Channel):
         self._actors = actors
         self._audit = AuditWriter(actors.audit_log, mailbox.backlog)
         self._handler = AdminCallHandler(actors, snapshot, self._authenticator, self._audit)
-        self._in_flight = InFlightCalls(mailbox.numbers)
+        self._in_flight = InFlightCalls(mailbox)
         self._attempts = AttemptLog()
         self._rates = PersonRateLimits()
         self._rate_refusals = AttemptCounter("faster than one person may", RESOURCE_EXHAUSTED)
@@ -197,14 +195,14 @@ class AdminConsole(Channel):
 
     def _start_call(self, call: AdminCall) -> None:
         self._in_flight.require_capacity(call.caller)
-        self._resume(self._in_flight.create(CoroutineDriver(self._handler.handle(call)), call))
+        self._resume(InFlightCall(CoroutineDriver(self._handler.handle(call)), call))
 
     # Calls in flight
 
     def _on_reply(self, message: ReplyArrived) -> None:
-        running = self._in_flight.find_awaiting(message)
-        if running is not None:
-            self._resume(running, message.answer)
+        found = self._in_flight.resume(message)
+        if found is not None:
+            self._resume(*found)
 
     def _resume(self, running: InFlightCall, arrived: ReplyFuture | None = None) -> None:
         step = running.driver.step(arrived)
@@ -214,14 +212,12 @@ class AdminConsole(Channel):
             self._finish(running, step)
 
     def _suspend(self, running: InFlightCall, answer: ReplyFuture) -> None:
-        arrived = ReplyArrived(running.number, answer)
-        is_new = self._in_flight.suspend(running, answer)
-        if is_new and running.call is not None:
-            self._schedule(running.call.deadline - time.monotonic(), DeadlinePassed(running.number))
-        answer.add_callback(lambda: self.mailbox.tell(arrived))
+        if running.call is not None and running not in self._in_flight:
+            self._schedule(running.call.deadline - time.monotonic(), DeadlinePassed(running))
+        self._in_flight.suspend(running, answer)
 
     def _finish(self, running: InFlightCall, step: Returned | Raised) -> None:
-        self._in_flight.remove(running)
+        self._in_flight.end(running)
         if isinstance(step, Raised):
             log.error("admin console failed", action=running.action, exc_info=step.error)
         if running.call is not None:
@@ -232,8 +228,8 @@ class AdminConsole(Channel):
         self._confirm_finished()
 
     def _on_deadline(self, message: DeadlinePassed) -> None:
-        running = self._in_flight.overdue(message)
-        if running is not None and running.call is not None:
+        running = message.call
+        if running in self._in_flight and running.call is not None:
             self._refuse_call(running.call, running.call.overdue())
 
     # Answers
@@ -277,7 +273,7 @@ class AdminConsole(Channel):
 
     def _retry_backlog(self, _: RetryBacklog) -> None:
         self._is_timer_set = False
-        self._resume(self._in_flight.create(CoroutineDriver(self._audit.retry_backlog()), None))
+        self._resume(InFlightCall(CoroutineDriver(self._audit.retry_backlog())))
 
     def _flush_attempts(self, _: FlushAttempts) -> None:
         self._append_entries(self._attempts.flushed())
