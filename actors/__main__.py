@@ -60,6 +60,7 @@ STREAMS = Streams()
 
 def main(arguments: list[str]) -> int:
     """Run until SIGTERM or SIGINT; return the exit status."""
+    gc.disable()  # nothing that a start makes is garbage, until it is ready
     open_closed()
     is_terminal = sys.stderr.isatty()
     events = log_to_standard_error()
@@ -184,6 +185,7 @@ def spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_YOUNG)
+    gc.enable()
 
 
 def say(line: str) -> None:

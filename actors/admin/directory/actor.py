@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from actors.admin.directory import connector_settings, grants, idempotency, repository, tokens
 from actors.admin.directory import tenants as tenancy
+from actors.admin.directory.profiles import read_profiles
 from actors.admin.directory.repository import DirectoryTransaction
 from actors.admin.directory.store import QUERIES, DirectoryStore
 from actors.admin.directory.tables import tenants
@@ -77,6 +78,8 @@ class Directory(Actor):
         self._open_store: DirectoryStore | None = None
         self._is_in_doubt = False
         """Whether a transaction has failed and the file was not made durable since."""
+        self._latest: DirectoryChanged | None = None
+        """The snapshot published last; None once anything but a snapshot was asked for."""
         self._add_handlers(
             {
                 Execute: self._execute,
@@ -114,6 +117,8 @@ class Directory(Actor):
     def on_receive(self, message: Any) -> Any:
         """Handle an Execute, a query, or one of FIRE_AND_FORGET."""
         is_told = isinstance(message, FIRE_AND_FORGET)
+        if not isinstance(message, PublishAll):
+            self._latest = None
         try:
             self._make_ready(writes=type(message) not in READ_ONLY)
             return super().on_receive(message)
@@ -154,10 +159,11 @@ class Directory(Actor):
         self._record_ended(ended)
 
     def _publish_all(self) -> None:
-        profiles = self._store.read(lambda transaction: dict(repository.profiles(transaction)))
+        profiles = self._store.read(lambda transaction: dict(read_profiles(transaction)))
         _log_unreadable(profiles)
         self._profiles.replace(profiles)
-        self._publish(self._store.read(repository.snapshot))
+        self._latest = self._store.read(repository.snapshot)
+        self._publish(self._latest)
 
     def _make_ready(self, *, writes: bool) -> None:
         """Open the file, or make it durable. If that fails, queries read what was synced last."""
@@ -201,7 +207,7 @@ class Directory(Actor):
     def _close(self) -> None:
         if self._open_store is not None:
             self._open_store.close()
-            self._open_store = None
+            self._open_store = self._latest = None
 
     def _refusal(self, error: Exception) -> Unavailable:
         """Return the refusal after the file failed. The file is made durable or reopened, now or later."""
@@ -244,7 +250,7 @@ class Directory(Actor):
         changed = transaction.changes.profiles
         if changed:
             for tenant_id, profile in self._store.read(
-                lambda now: list(repository.profiles(now, *changed))
+                lambda now: list(read_profiles(now, *changed))
             ):
                 self._profiles.publish(tenant_id, profile)
         change = self._store.read(transaction.changes.to_message)
@@ -252,7 +258,10 @@ class Directory(Actor):
             self._publish(change)
 
     def _send_snapshot(self, message: PublishAll) -> None:
-        message.mailbox.tell(self._store.read(repository.snapshot))
+        """At a start each subscriber asks for what all of them have just been sent: it is read once."""
+        if self._latest is None:
+            self._latest = self._store.read(repository.snapshot)
+        message.mailbox.tell(self._latest)
 
     def _record_uses(self, message: TokensUsed) -> None:
         self._store.run(lambda transaction: tokens.record_uses(transaction, message.at))

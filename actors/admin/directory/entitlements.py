@@ -17,14 +17,13 @@ from typing import Any
 
 from sqlalchemy import Row, Select, delete, insert, select, tuple_, update
 
+from actors.admin.directory.profiles import limits_of, tested_functions
 from actors.admin.directory.repository import (
     DirectoryTransaction,
     Result,
     actor_label,
     format_time,
-    limits_of,
     page,
-    tested_functions,
 )
 from actors.admin.directory.tables import limits, subscriptions, tenants, testers
 from actors.admin.messages import (

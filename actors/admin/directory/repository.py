@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from types import MappingProxyType
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Executable, Row, Select, select
 
 from actors.admin.directory.tables import (
-    configs,
-    connector_settings,
     grants,
-    limits,
     people,
-    subscriptions,
     tenants,
-    testers,
     tokens,
 )
-from actors.admin.secrets import Keyring, decrypt_settings
+from actors.admin.secrets import Keyring
 from actors.errors import FailedPrecondition, NotFound
 from actors.host.clocks import MonotonicWallClock, rfc3339
 from actors.index.entries import ConfigSchemas, Connector
@@ -35,17 +31,15 @@ from actors.messages import (
     Token,
 )
 from actors.profiles import (
-    Config,
-    ConnectorSettings,
-    Profile,
-    Subscription,
-    TenantLimits,
-    deep_freeze,
+    EMPTY,
 )
 from actors.routing.health import SEVERAL
 
 MAX_PAGE_BYTES = 128 * 1024
 """Bytes of a page's rows as JSON, at most: a reply stays well below the size limit of a message."""
+
+ROWS_AT_ONCE = 1000
+"""Rows of a query over all tenants that are held at once."""
 
 Result = dict[str, Any]
 
@@ -87,6 +81,11 @@ class DirectoryTransaction:
     def all(self, query: Select[Any]) -> Sequence[Row[Any]]:
         """Return all rows of a query."""
         return self._connection.execute(query).all()
+
+    def stream(self, query: Select[Any]) -> Iterator[Any]:
+        """Yield the rows of a query without ever holding all of them."""
+        for some in self._connection.execute(query).partitions(ROWS_AT_ONCE):
+            yield from some
 
     def one(self, query: Select[Any]) -> Row[Any] | None:
         """Return the first row of a query, or None."""
@@ -181,9 +180,10 @@ class ChangeSet:
 
 def snapshot(transaction: DirectoryTransaction) -> DirectoryChanged:
     """Return all tenants, all valid tokens and all live grants."""
+    found = records(transaction)
     return DirectoryChanged(
-        records(transaction),
-        valid_tokens(transaction),
+        found,
+        valid_tokens(transaction, names={each.name: each.name for each in found}),
         grants=live_grants(transaction),
         complete=True,
     )
@@ -191,8 +191,11 @@ def snapshot(transaction: DirectoryTransaction) -> DirectoryChanged:
 
 def records(transaction: DirectoryTransaction, *which: Any) -> tuple[TenantRecord, ...]:
     """Return tenants as the other actors see them."""
-    found = transaction.all(select(tenants.c.name, tenants.c.id, tenants.c.status).where(*which))
-    return tuple(TenantRecord(row.name, row.id, row.status) for row in found)
+    query = select(tenants.c.name, tenants.c.id, tenants.c.status).where(*which)
+    return tuple(
+        TenantRecord(name, id_, sys.intern(status))
+        for name, id_, status in transaction.stream(query)
+    )
 
 
 def count_active(transaction: DirectoryTransaction) -> int:
@@ -202,27 +205,36 @@ def count_active(transaction: DirectoryTransaction) -> int:
     )
 
 
-def valid_tokens(transaction: DirectoryTransaction, *which: Any) -> tuple[Token, ...]:
-    """Return tokens that are not revoked, each with its principal."""
+def valid_tokens(
+    transaction: DirectoryTransaction, *which: Any, names: Mapping[str, str] = EMPTY
+) -> tuple[Token, ...]:
+    """Return tokens that are not revoked, each with its principal.
+
+    A principal takes the tenant's name from `names` if it is there: a name is kept once for all who have it.
+    """
+    stored = tokens.c
     query = (
-        select(tokens, people.c.role, people.c.areas, tenants.c.name.label("tenant"))
-        .join(people, people.c.id == tokens.c.person_id)
-        .outerjoin(tenants, tenants.c.id == tokens.c.tenant_id)
-        .where(tokens.c.revoked_at.is_(None), *which)
-    )
-    return tuple(Token(row.digest, _principal(row)) for row in transaction.all(query))
+        select(
+            stored.digest, stored.id, tenants.c.name, people.c.role, stored.person_id,
+            people.c.areas, stored.scope, stored.expires_at,
+        )
+        .join(people, people.c.id == stored.person_id)
+        .outerjoin(tenants, tenants.c.id == stored.tenant_id)
+        .where(stored.revoked_at.is_(None), *which)
+    )  # fmt: skip
+    return tuple(
+        Token(digest, Principal(
+            id_, names.get(tenant, tenant), sys.intern(role), person,
+            _names(areas), None if scope is None else _names(scope), expires,
+        ))
+        for digest, id_, tenant, role, person, areas, scope, expires in transaction.stream(query)
+    )  # fmt: skip
 
 
-def _principal(row: Row[Any]) -> Principal:
-    return Principal(
-        id=row.id,
-        tenant=row.tenant,
-        role=row.role,
-        person=row.person_id,
-        areas=frozenset(json.loads(row.areas)),
-        scope=None if row.scope is None else frozenset(json.loads(row.scope)),
-        expires=row.expires_at,
-    )
+@lru_cache(maxsize=1024)
+def _names(text: str) -> frozenset[str]:
+    """The names of a JSON list; one object for all tokens with the same."""
+    return frozenset(json.loads(text))
 
 
 def live_grants(transaction: DirectoryTransaction, *which: Any) -> tuple[Grant, ...]:
@@ -234,77 +246,6 @@ def live_grants(transaction: DirectoryTransaction, *which: Any) -> tuple[Grant, 
     )
     return tuple(
         Grant(row.id, row.person_id, row.tenant, row.until) for row in transaction.all(query)
-    )
-
-
-def profiles(transaction: DirectoryTransaction, *only: str) -> Iterator[tuple[str, Profile]]:
-    """Yield tenant ids with their profiles: of these tenants, or of all tenants that have a profile."""
-    inactive = select(tenants.c.id).where(tenants.c.status != ACTIVE)
-    silent = {row.id for row in transaction.all(inactive)}
-    asked = set(only) or silent.union(
-        row.tenant_id
-        for table in (configs, limits, subscriptions, testers, connector_settings)
-        for row in transaction.all(select(table.c.tenant_id).distinct())
-    )
-    for tenant_id in asked:
-        yield (
-            tenant_id,
-            Profile(
-                config_of(transaction, tenant_id),
-                limits_of(transaction, tenant_id),
-                _subscriptions_of(transaction, tenant_id),
-                tested_functions(transaction, tenant_id),
-                is_active=tenant_id not in silent,
-                connectors=_connector_settings_of(transaction, tenant_id),
-            ),
-        )
-
-
-def config_of(transaction: DirectoryTransaction, tenant_id: str) -> Config:
-    """Return the newest config of a tenant, frozen."""
-    row = transaction.one(
-        select(configs)
-        .where(configs.c.tenant_id == tenant_id)
-        .order_by(configs.c.revision.desc())
-        .limit(1)
-    )
-    if row is None:
-        return Config()
-    content = deep_freeze(json.loads(row.content))
-    return Config(row.revision, content["settings"], content["whitelabel"])
-
-
-def limits_of(transaction: DirectoryTransaction, tenant_id: str) -> TenantLimits:
-    """Return the limits that are set for a tenant."""
-    row = transaction.one(select(limits.c.content).where(limits.c.tenant_id == tenant_id))
-    return TenantLimits() if row is None else TenantLimits(**json.loads(row.content))
-
-
-def _subscriptions_of(
-    transaction: DirectoryTransaction, tenant_id: str
-) -> Mapping[str, Subscription]:
-    found = transaction.all(select(subscriptions).where(subscriptions.c.tenant_id == tenant_id))
-    return MappingProxyType(
-        {row.connector: Subscription(row.connector, row.since, row.until) for row in found}
-    )
-
-
-def tested_functions(transaction: DirectoryTransaction, tenant_id: str) -> frozenset[str]:
-    """Return the names of the functions that a tenant tests."""
-    found = transaction.all(select(testers.c.function).where(testers.c.tenant_id == tenant_id))
-    return frozenset(row.function for row in found)
-
-
-def _connector_settings_of(
-    transaction: DirectoryTransaction, tenant_id: str
-) -> Mapping[str, ConnectorSettings]:
-    found = transaction.all(
-        select(connector_settings).where(
-            connector_settings.c.tenant_id == tenant_id, connector_settings.c.settings.is_not(None)
-        )
-    )
-    return MappingProxyType(
-        {row.connector: decrypt_settings(transaction.keyring, row) for row in found}
     )
 
 

@@ -19,10 +19,10 @@ from sqlalchemy import Row, delete, func, insert, or_, select, update
 
 from actors.access import ADMIN_OWNER
 from actors.admin.directory import people, tokens
+from actors.admin.directory.profiles import config_of
 from actors.admin.directory.repository import (
     DirectoryTransaction,
     Result,
-    config_of,
     format_time,
     page,
 )
