@@ -235,9 +235,9 @@ def _route(
         result=Schema.build(f"{name}.result", result),
         versions=(version,),
     )
-    return route_of(
-        action, Selection(version, NEWEST), None, FOR_ANYONE if access == PUBLIC else FOR_ANY_TOKEN
-    )._replace(built_in=True)
+    rule = FOR_ANYONE if access == PUBLIC else FOR_ANY_TOKEN
+    route = route_of(action, Selection(version, NEWEST), None, rule=rule)
+    return route._replace(built_in=True)
 
 
 _ANSWERS: Mapping[str, Answer] = {

@@ -6,7 +6,7 @@ Permission: checks a caller's role, areas and scope against an action's rule, an
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType, ModuleType
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from actors.access import Rule, rule_of
@@ -14,20 +14,14 @@ from actors.errors import PermissionDenied
 from actors.index.entries import (
     CONNECTOR,
     DUMMY,
-    ERRORING,
     FUNCTION,
     Action,
     Connector,
-    Environment,
-    Index,
 )
-from actors.index.selection import FALLBACK, Selection, rank_versions, select
+from actors.index.selection import Selection
 from actors.messages import Principal
 from actors.routing.code_cache import (
-    CodeCache,
     LoadedVersion,
-    ProblemCollector,
-    connector_key,
 )
 from actors.routing.health import FailureDetector
 from actors.schema.schema import Schema
@@ -64,55 +58,6 @@ class ConnectorRoute(NamedTuple):
     def meta(self) -> Mapping[str, Any]:
         """version, state and reason, for a reply."""
         return {"version": self.version, "state": self.state, "reason": self.reason}
-
-
-class ConnectorRoutes:
-    """Builds the connector routes of one index."""
-
-    def __init__(
-        self, index: Index, place: Environment, code_cache: CodeCache, problems: ProblemCollector
-    ) -> None:
-        self._index = index
-        self._place = place
-        self._code_cache = code_cache
-        self._problems = problems
-
-    def all(self) -> Mapping[str, ConnectorRoute]:
-        """Return the routes by connector name; problems of code are collected."""
-        connectors = self._index.connectors
-        return MappingProxyType({name: self._route(each) for name, each in connectors.items()})
-
-    def _route(self, connector: Connector) -> ConnectorRoute:
-        ranked = rank_versions(connector, self._place)
-        fallback = None
-        if self._place.takes_out is not None:
-            for version in reversed(ranked[1:]):
-                decision = Selection(version, FALLBACK[ERRORING])
-                fallback = self._build(connector, decision, fallback)
-        return self._build(connector, select(connector, self._place), fallback)
-
-    def _build(
-        self, connector: Connector, decision: Selection, fallback: ConnectorRoute | None
-    ) -> ConnectorRoute:
-        number, state = decision.version[:2] if decision.version else (0, DUMMY)
-        is_dummy = decision.is_served and state == DUMMY
-        loaded: LoadedVersion | None = None
-        if decision.version is not None and decision.is_served and not is_dummy:
-            key = connector_key(connector.name)
-            with self._problems.collect(key, decision.version):
-                loaded = self._code_cache.get(key, decision.version)
-        return ConnectorRoute(
-            connector=connector,
-            name=connector.name,
-            version=number,
-            state=state,
-            reason=decision.reason,
-            make=loaded and loaded.code.function,
-            is_dummy=is_dummy,
-            taken_out=decision.taken_out,
-            detector=loaded and loaded.detector,
-            fallback=fallback,
-        )
 
 
 class Route(NamedTuple):
@@ -164,12 +109,34 @@ class Route(NamedTuple):
         return self.rule.admits(caller.role, caller.areas, channel)
 
 
+def connector_route_of(
+    connector: Connector,
+    decision: Selection,
+    loaded: LoadedVersion | None,
+    fallback: ConnectorRoute | None = None,
+) -> ConnectorRoute:
+    """Build the connector route of a selection."""
+    number, state = decision.version[:2] if decision.version else (0, DUMMY)
+    return ConnectorRoute(
+        connector=connector,
+        name=connector.name,
+        version=number,
+        state=state,
+        reason=decision.reason,
+        make=loaded and loaded.code.function,
+        is_dummy=decision.is_served and state == DUMMY,
+        taken_out=decision.taken_out,
+        detector=loaded and loaded.detector,
+        fallback=fallback,
+    )
+
+
 def route_of(
     action: Action,
     decision: Selection,
     loaded: LoadedVersion | None,
-    rule: Rule | None = None,
     fallback: Route | None = None,
+    rule: Rule | None = None,
 ) -> Route:
     """Build the route of a selection; `rule` overrides the rule that the action states."""
     number, state = decision.version[:2] if decision.version else (0, DUMMY)

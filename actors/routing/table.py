@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from types import MappingProxyType, ModuleType
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from actors.access import ADMIN, AREAS
 from actors.errors import NotFound
@@ -32,12 +32,18 @@ from actors.routing.code_cache import (
     EMPTY,
     CodeCache,
     Key,
+    LoadedVersion,
     LoadedVersions,
     ProblemCollector,
     all_versions,
+    connector_key,
 )
-from actors.routing.route import ConnectorRoute, ConnectorRoutes, Route, route_of
+from actors.routing.route import ConnectorRoute, Route, connector_route_of, route_of
 from actors.schema.source import closest
+
+Owner = TypeVar("Owner", Action, Connector)
+AnyRoute = TypeVar("AnyRoute", Route, ConnectorRoute)
+MakeRoute = Callable[[Owner, Selection, LoadedVersion | None, AnyRoute | None], AnyRoute]
 
 
 class RoutingTable(NamedTuple):
@@ -87,8 +93,14 @@ class RoutingTable(NamedTuple):
             index.root, place.takes_out, loaded, must_recheck, Codebase.load_connector
         )
         problems = ProblemCollector(index)
-        connector_routes = ConnectorRoutes(index, place, outward, problems).all()
-        stated = _RouteBuilder(index, place, code_cache, problems, before).part()
+        connectors = _RouteBuilder(place, outward, problems, connector_route_of)
+        connector_routes = {
+            name: connectors.route(connector_key(name), each)
+            for name, each in index.connectors.items()
+        }
+        functions = _RouteBuilder(place, code_cache, problems, route_of)
+        same = before if before and before.serves_as(index, place) else None
+        stated = _stated_part(index, functions, same)
         built_in = built_in_part()
         return cls(
             routes=MappingProxyType({**stated.routes, **built_in.routes}),
@@ -101,7 +113,7 @@ class RoutingTable(NamedTuple):
             described=index,
             testers=stated.testers,
             loaded_versions=MappingProxyType({**code_cache.versions, **outward.versions}),
-            connector_routes=connector_routes,
+            connector_routes=MappingProxyType(connector_routes),
         )
 
     def serves_as(self, index: Index, place: Environment) -> bool:
@@ -171,66 +183,75 @@ def built_in_part() -> RoutingPart:
     )
 
 
-class _RouteBuilder:
-    """Builds the routes of the index that a server runs."""
+class _RouteBuilder(Generic[Owner, AnyRoute]):
+    """Builds the routes of functions, or of connectors, in one environment."""
 
     def __init__(
         self,
-        index: Index,
         place: Environment,
         code_cache: CodeCache,
         problems: ProblemCollector,
-        before: RoutingTable | None,
+        make: MakeRoute[Owner, AnyRoute],
     ) -> None:
-        self._index = index
         self._place = place
-        self._code_cache = code_cache
-        self._problems = problems
-        self._before = before if before and before.serves_as(index, place) else None
+        self.code_cache = code_cache
+        self.problems = problems
+        self._make: MakeRoute[Owner, AnyRoute] = make
 
-    def part(self) -> RoutingPart:
-        """Return the route of every action; raises CodeProblem."""
-        routes: dict[str, Route] = {}
-        testers: dict[str, Route] = {}
-        for name, action in self._index.actions.items():
-            routes[name], of_testers = self._kept(action) or self._built(action)
-            if of_testers is not None:
-                testers[name] = of_testers
-        self._problems.raise_all()
-        return RoutingPart(
-            MappingProxyType(routes),
-            MappingProxyType(testers),
-            self._code_cache.modules,
-            self._index.digest,
-        )
-
-    def _kept(self, action: Action) -> tuple[Route, Route | None] | None:
-        """The routes of the table before; None if they may differ."""
-        before, name = self._before, action.name
-        if before is None or before.described.actions.get(name) is not action:
-            return None
-        if not self._code_cache.keep(name, action.versions):
-            return None
-        return before.routes[name], before.testers.get(name)
-
-    def _built(self, action: Action) -> tuple[Route, Route | None]:
-        """The route, and that of testers if they are served another version."""
-        route, of_testers = self._route(action), self._route(action, tester=True)
-        return route, of_testers if of_testers.meta != route.meta else None
-
-    def _route(self, action: Action, tester: bool = False) -> Route:
-        decision = select(action, self._place, tester)
-        ranked = rank_versions(action, self._place, tester)
+    def route(self, key: str, owner: Owner, tester: bool = False) -> AnyRoute:
+        """Return the route to what is served, with its fallbacks; problems of code are collected."""
         fallback = None
         if self._place.takes_out is not None:
-            for version in reversed(ranked[1:]):
-                fallback = self._build(action, Selection(version, FALLBACK[ERRORING]), fallback)
-        return self._build(action, decision, fallback)
+            for version in reversed(rank_versions(owner, self._place, tester)[1:]):
+                decision = Selection(version, FALLBACK[ERRORING])
+                fallback = self._build(key, owner, decision, fallback)
+        return self._build(key, owner, select(owner, self._place, tester), fallback)
 
-    def _build(self, action: Action, decision: Selection, fallback: Route | None) -> Route:
+    def _build(
+        self, key: str, owner: Owner, decision: Selection, fallback: AnyRoute | None
+    ) -> AnyRoute:
         version = decision.version
         loaded = None
         if version is not None and decision.is_served and version.state != DUMMY:
-            with self._problems.collect(action.name, version):
-                loaded = self._code_cache.get(action.name, version)
-        return route_of(action, decision, loaded, fallback=fallback)
+            with self.problems.collect(key, version):
+                loaded = self.code_cache.get(key, version)
+        return self._make(owner, decision, loaded, fallback)
+
+
+def _stated_part(
+    index: Index, builder: _RouteBuilder[Action, Route], before: RoutingTable | None
+) -> RoutingPart:
+    """Return the routes of the index that a server runs; raises CodeProblem.
+
+    Those of actions that the index has taken over from the table `before` are taken over, too.
+    """
+    routes: dict[str, Route] = {}
+    testers: dict[str, Route] = {}
+    for name, action in index.actions.items():
+        routes[name], of_testers = _kept(action, builder.code_cache, before) or _built(
+            action, builder
+        )
+        if of_testers is not None:
+            testers[name] = of_testers
+    builder.problems.raise_all()
+    modules = builder.code_cache.modules
+    return RoutingPart(MappingProxyType(routes), MappingProxyType(testers), modules, index.digest)
+
+
+def _kept(
+    action: Action, code_cache: CodeCache, before: RoutingTable | None
+) -> tuple[Route, Route | None] | None:
+    """The routes of the table before; None if they may differ."""
+    name = action.name
+    if before is None or before.described.actions.get(name) is not action:
+        return None
+    if not code_cache.keep(name, action.versions):
+        return None
+    return before.routes[name], before.testers.get(name)
+
+
+def _built(action: Action, builder: _RouteBuilder[Action, Route]) -> tuple[Route, Route | None]:
+    """The route, and that of testers if they are served another version."""
+    route = builder.route(action.name, action)
+    of_testers = builder.route(action.name, action, tester=True)
+    return route, of_testers if of_testers.meta != route.meta else None
