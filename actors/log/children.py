@@ -7,7 +7,7 @@ requests go on.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from actors.errors import SettingsError
@@ -15,6 +15,7 @@ from actors.log.audit.actor import AdminLog
 from actors.log.audit.reader import AuditReader
 from actors.log.daily.error_log import ErrorLog
 from actors.log.daily.reader import LogReader
+from actors.log.daily.rotation import LogSettings
 from actors.log.daily.tenant_log import TenantLog
 from actors.log.lines import RequestLogClient
 from actors.log.messages import ReleaseFollowers, RotateDue, Write
@@ -133,7 +134,7 @@ class Logs:
     def _error_log(self) -> StartChild:
         return supervised(
             self.errors,
-            lambda box: ErrorLog.start(box, self._folder / "errors", **self._days()),
+            lambda box: ErrorLog.start(box, self._folder / "errors", self._days()),
             (MIDNIGHT_SECONDS, RotateDue()),
             essential=False,
         )
@@ -150,10 +151,10 @@ class Logs:
             lambda box: TenantLog.start(
                 box,
                 self._folder / "tenants",
+                self._days(),
                 stats=self.stats,
                 error_log=self.errors,
                 release=self._token.release,
-                **self._days(),
             ),
             (MIDNIGHT_SECONDS, RotateDue()),
             *writes,
@@ -164,16 +165,16 @@ class Logs:
         """End all waits for new lines, because the server is about to stop."""
         self.reader.tell(ReleaseFollowers())
 
-    def _days(self) -> dict[str, Any]:
-        """What every log by days is given."""
-        return {
-            "zone": self._zone,
-            "keep_days": self._settings.log_days,
-            "hide": self._settings.log_hide,
-            "clock": self._clock,
-            "age": self._age,
-            "most": self._settings.log_bytes,
-        }
+    def _days(self) -> LogSettings:
+        settings = self._settings
+        return LogSettings(
+            self._zone,
+            settings.log_days,
+            settings.log_hide,
+            self._clock,
+            self._age,
+            settings.log_bytes,
+        )
 
 
 def zone_of(name: str) -> ZoneInfo:

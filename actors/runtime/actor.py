@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import pykka
@@ -90,6 +91,20 @@ class Actor(pykka.Actor):
         while mail and not self.actor_stopped.is_set():
             self._handle(mail[0])
             mail.popleft()
+
+    def handle_runs(
+        self, mail: deque[Any], kind: type, take: Callable[[list[Any]], object]
+    ) -> None:
+        """Handle a turn's mail as `handle` does, but give `take` each run of one kind at once."""
+        self.at = 0
+        while mail and not self.actor_stopped.is_set():
+            run = list(takewhile(lambda message: type(message) is kind, mail))
+            if run:
+                take(run)
+            else:
+                self._handle(mail[0])
+            for _ in range(len(run) or 1):
+                mail.popleft()
 
     def _add_handlers(self, handlers: Handlers) -> None:
         """Say which method of the actor, or of what it owns, takes messages of which type."""

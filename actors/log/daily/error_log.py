@@ -8,21 +8,25 @@ Events that come again and again: some are told as they are, the others counted 
 
 from __future__ import annotations
 
-import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import structlog
 from structlog.contextvars import bound_contextvars
 
 from actors.log.daily.budget import Shares
 from actors.log.daily.day_file import PLAIN
-from actors.log.daily.rotation import DayFiles, WriteFailed, day_of, open_day
+from actors.log.daily.rotation import (
+    DayFiles,
+    LogSettings,
+    RotationSchedule,
+    WriteFailed,
+    day_of,
+    open_day,
+)
 from actors.log.error_record import LossCounter, encode_record
 from actors.log.events import ASIDE
 from actors.log.messages import ErrorEvent, RotateDue
@@ -102,54 +106,32 @@ log = structlog.get_logger()
 MAX_KEPT = 1000
 """Lines that wait for a disk that cannot be written; further ones are counted."""
 
-RETRY_SECONDS = 600.0
-"""After which files that could not be compressed or removed are tried again."""
-
 
 class ErrorLog(Actor):
     """Owns its files from its first line on; needs a thread of its own, since compressing takes a while."""
 
-    def __init__(
-        self,
-        mailbox: Mailbox,
-        directory: Path,
-        zone: ZoneInfo,
-        keep_days: int,
-        hide: Iterable[str] = (),
-        clock: Callable[[], float] = time.time,
-        age: Callable[[], float] | None = None,
-        most: int = 0,
-    ) -> None:
-        """`hide` are further names of secrets; `clock` gives seconds since the epoch.
-
-        `age` gives those by which old files are removed, where they are not the clock's. `most` bytes of
-        lines are written about each tenant and day, further ones are counted; 0 for any number.
-        """
+    def __init__(self, mailbox: Mailbox, directory: Path, settings: LogSettings) -> None:
         super().__init__(mailbox)
         self._directory = directory
-        self._files = DayFiles(directory, zone, keep_days)
-        self._zone = zone
-        self._hide = normalise_names(hide)
-        self._clock = clock
-        self._age = age or clock
+        self._settings = settings
+        self._files = DayFiles(directory, settings.zone, settings.keep_days)
+        self._schedule = RotationSchedule(settings.zone)
+        self._hide = normalise_names(settings.hide)
         self._deduplicator = Deduplicator()
-        self._shares = Shares(most)
+        self._shares = Shares(settings.most)
         self._kept: list[tuple[float, bytes]] = []
         """Lines that are not written yet."""
         self._loss = LossCounter()
-        self._rotated_day = ""
-        """The day for which all files are as they have to be."""
-        self._retry = 0.0
         self._add_handlers(
             {
                 RotateDue: lambda _: self._on_rotate_due(),
-                ErrorEvent: lambda event: self._take([event.record]),
+                ErrorEvent: lambda event: self._take_events([event]),
             }
         )
 
     def on_start(self) -> None:
         """What was due meanwhile is done soon; what tenants have had of today counts."""
-        today = self._day(self._clock())
+        today = self._day(self._settings.now())
         with suppress(OSError), open_day(self._directory / f"{today}{PLAIN}") as lines:
             self._shares.recall(today, lines)
         self.mailbox.tell(RotateDue())
@@ -169,16 +151,11 @@ class ErrorLog(Actor):
 
     def handle(self, mail: deque[Any]) -> None:
         """Write runs of troubles, each run at once; other mail between them."""
-        self.at = 0
         with bound_contextvars(**{ASIDE: True}):
-            while mail and not self.actor_stopped.is_set():
-                run = [each.record for each in takewhile(_is_error, mail)]
-                if run:
-                    self._take(run)
-                else:
-                    self._handle(mail[0])
-                for _ in range(len(run) or 1):
-                    mail.popleft()
+            self.handle_runs(mail, ErrorEvent, self._take_events)
+
+    def _take_events(self, events: list[ErrorEvent]) -> None:
+        self._take([each.record for each in events])
 
     def _on_rotate_due(self) -> None:
         self._take([])
@@ -186,7 +163,7 @@ class ErrorLog(Actor):
         self._rotate()
 
     def _take(self, records: Iterable[Mapping[str, Any]]) -> None:
-        now = self._clock()
+        now = self._settings.now()
         over = list(self._deduplicator.expired(now))
         self._write([*over, *(each for each in records if self._deduplicator.admit(each, now))])
 
@@ -195,7 +172,7 @@ class ErrorLog(Actor):
 
     def _in_full(self, records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[float, bytes]]:
         """Lines of those whose tenant has had less than its bytes; the others are counted."""
-        today = self._day(self._clock())
+        today = self._day(self._settings.now())
         for record in records:
             if self._shares.has_room(record, today):
                 line = self._line(record)
@@ -204,7 +181,7 @@ class ErrorLog(Actor):
 
     def _write_summaries(self) -> None:
         """Write how much was left out."""
-        self._put([self._line(each) for each in self._shares.drain(self._clock())])
+        self._put([self._line(each) for each in self._shares.drain(self._settings.now())])
 
     def _put(self, new: list[tuple[float, bytes]]) -> None:
         """What is kept, these lines, and at last how much was lost, with one write."""
@@ -223,15 +200,21 @@ class ErrorLog(Actor):
 
     def _line(self, record: Mapping[str, Any]) -> tuple[float, bytes]:
         try:
-            return encode_record(record, self._zone, self._hide)
+            return encode_record(record, self._settings.zone, self._hide)
         except Exception as problem:  # noqa: BLE001 - one odd record must not take the others with it
-            told = {"at": self._clock(), "level": "error", "event": "a record was odd and is lost"}
-            return encode_record({**told, "problem": repr(problem)}, self._zone, self._hide)
+            told = {
+                "at": self._settings.now(),
+                "level": "error",
+                "event": "a record was odd and is lost",
+            }
+            return encode_record(
+                {**told, "problem": repr(problem)}, self._settings.zone, self._hide
+            )
 
     def _lost(self) -> list[tuple[float, bytes]]:
         if not self._loss.count:
             return []
-        return [self._line(self._loss.record(self._clock(), source="error log"))]
+        return [self._line(self._loss.record(self._settings.now(), source="error log"))]
 
     def _keep(self, lines: list[tuple[float, bytes]]) -> None:
         """As many as have room, the oldest."""
@@ -240,22 +223,14 @@ class ErrorLog(Actor):
             self._loss.add(at)
 
     def _rotate(self) -> None:
-        """Once a day, and again where that failed."""
-        now = self._clock()
-        today = self._day(now)
-        if today == self._rotated_day or 0 <= self._retry - now <= RETRY_SECONDS:
+        now = self._settings.now()
+        if not self._schedule.begin(now):
             return
         try:
-            self._files.rotate(now, self._age())
+            self._files.rotate(now, self._settings.oldest_by())
         except OSError as error:
-            self._retry = now + RETRY_SECONDS
+            self._schedule.retry_later(now)
             log.error("old logs of errors could not be put in order", error=str(error))
-        else:
-            self._rotated_day = today
 
     def _day(self, at: float) -> str:
-        return day_of(at, self._zone)
-
-
-def _is_error(message: Any) -> bool:
-    return type(message) is ErrorEvent
+        return day_of(at, self._settings.zone)

@@ -16,7 +16,8 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -90,6 +91,53 @@ def _write(compressed: Path, plain: Path, rest: Path | None = None) -> None:
 def _pieces(source: BinaryIO) -> Iterator[bytes]:
     """Whole lines, as many as go into one frame."""
     return iter(lambda: source.read(FRAME_BYTES) + source.readline(), b"")
+
+
+class LogSettings(NamedTuple):
+    """How a log by days is written and kept."""
+
+    zone: ZoneInfo
+    """Whose days they are."""
+    keep_days: int
+    """Days that are over whose files are kept."""
+    hide: Iterable[str] = ()
+    """Further names of secrets."""
+    now: Callable[[], float] = time.time
+    """Returns seconds since the epoch."""
+    age: Callable[[], float] | None = None
+    """Returns those by which old files are removed; None for `now`."""
+    most: int = 0
+    """Bytes of lines in full for each tenant and day; further lines are counted. 0 for any number."""
+
+    def oldest_by(self) -> float:
+        """Return the seconds since the epoch by which old files are removed."""
+        return self.now() if self.age is None else self.age()
+
+
+RETRY_SECONDS = 600.0
+"""Seconds after which files that could not be compressed or removed are tried again."""
+
+
+class RotationSchedule:
+    """When a log's old files are to be put in order: once a day, and again where that failed."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._today = ""
+        self._retry: float | None = None
+
+    def begin(self, now: float) -> bool:
+        """Return True if it is due, and count it as done; a clock that goes back makes it due, too."""
+        today = day_of(now, self._zone)
+        is_retry = self._retry is not None and not 0 <= self._retry - now <= RETRY_SECONDS
+        if today == self._today and not is_retry:
+            return False
+        self._today, self._retry = today, None
+        return True
+
+    def retry_later(self, now: float) -> None:
+        """Have it due again after RETRY_SECONDS, because it failed."""
+        self._retry = now + RETRY_SECONDS
 
 
 _NAME = re.compile(r"(\d{4}-\d{2}-\d{2})(\.jsonl(?:\.zst(?:\.tmp)?)?|(?:\.jsonl)?\.torn)")

@@ -10,17 +10,15 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 import structlog
 
 from actors.host.disk import error_text
 from actors.host.process import LOG_DESCRIPTORS
 from actors.log.daily.budget import SOURCE, Budget
-from actors.log.daily.rotation import DayFiles, WriteFailed, day_of
+from actors.log.daily.rotation import DayFiles, LogSettings, RotationSchedule, WriteFailed
 from actors.log.error_record import LossCounter
 from actors.log.lines import Formatter
 from actors.log.messages import Count, ErrorEvent, Line, LostLines, RotateDue, TurnLines, Write
@@ -33,9 +31,6 @@ log = structlog.get_logger()
 
 MAX_OPEN = LOG_DESCRIPTORS
 """Tenants whose files are open at a time, the ones that logged last; one descriptor each."""
-
-RETRY_SECONDS = 600.0
-"""After which files that could not be compressed or removed are tried again."""
 
 STEP_SECONDS = 0.02
 """Of putting old files in order, after which others' mail comes first."""
@@ -52,46 +47,31 @@ class TenantLog(Actor):
         self,
         mailbox: Mailbox,
         directory: Path,
-        zone: ZoneInfo,
-        keep_days: int,
-        hide: Iterable[str] = (),
-        clock: Callable[[], float] = time.time,
+        settings: LogSettings,
         stats: Mailbox | None = None,
         error_log: Mailbox | None = None,
         release: Callable[[], None] = lambda: None,
-        age: Callable[[], float] | None = None,
-        most: int = 0,
     ) -> None:
-        """`hide` are further names of secrets; `clock` gives seconds since the epoch.
-
-        `age` gives those by which old files are removed, where they are not the clock's. `most` bytes of
-        lines are written in full for each tenant and day, what follows is summed up at each RotateDue; 0 for
-        any number.
+        """`stats` gets every TurnLines as well, `error_log` what was lost.
 
         `release` is called before old files are put in order: others may compute meanwhile. For lines it
         is not: they go into the system's memory, and what that saves is lost in the fight for the GIL.
-        `stats` is told every TurnLines as well, `error_log` what was lost.
         """
         super().__init__(mailbox)
         self._directory = directory
-        self._zone = zone
-        self._keep_days = keep_days
-        self._formatter = Formatter(zone, normalise_names(hide))
-        self._clock = clock
-        self._age = age or clock
+        self._settings = settings
+        self._schedule = RotationSchedule(settings.zone)
+        self._formatter = Formatter(settings.zone, normalise_names(settings.hide))
         self._stats = stats
         self._error_log = error_log
         self._release = release
         self._open: OrderedDict[str, DayFiles] = OrderedDict()
         """By tenant id, the one that logged last at the end."""
-        self._budget = Budget(most)
+        self._budget = Budget(settings.most)
         self._losses: dict[str, tuple[TenantRecord, LossCounter]] = {}
         self._ahead: deque[str] = deque()
         """Tenant ids whose old files are still to be put in order."""
-        self._today = ""
-        """The day for which they are put in order."""
         self._problems: list[str] = []
-        self._retry: float | None = None
         self._add_handlers(
             {
                 TurnLines: lambda turn: self._write([turn]),
@@ -123,15 +103,7 @@ class TenantLog(Actor):
 
     def handle(self, mail: deque[Any]) -> None:
         """Write runs of turns, one write for each tenant in a run; other mail between them."""
-        self.at = 0
-        while mail and not self.actor_stopped.is_set():
-            run = list(takewhile(_is_turn, mail))
-            if run:
-                self._write(run)
-            else:
-                self._handle(mail[0])
-            for _ in range(len(run) or 1):
-                mail.popleft()
+        self.handle_runs(mail, TurnLines, self._write)
 
     # Lines
 
@@ -209,7 +181,7 @@ class TenantLog(Actor):
         return files
 
     def _files(self, tenant_id: str) -> DayFiles:
-        return DayFiles(self._directory / tenant_id, self._zone, self._keep_days)
+        return DayFiles(self._directory / tenant_id, self._settings.zone, self._settings.keep_days)
 
     # Loss
 
@@ -228,7 +200,7 @@ class TenantLog(Actor):
             return
         tenant, loss = self._losses.pop(tenant_id)
         about = {"source": SOURCE, "tenant": tenant.name, "tenant_id": tenant.id}
-        self._log_loss(loss.record(self._clock(), **about))
+        self._log_loss(loss.record(self._settings.now(), **about))
 
     def _log_loss(self, record: dict[str, Any]) -> None:
         if self._error_log is None:
@@ -242,11 +214,7 @@ class TenantLog(Actor):
         """Put old files in order where a day has ended since, or where that failed some time ago."""
         self._write_summaries()
         self._send_losses()
-        now = self._clock()
-        today = day_of(now, self._zone)
-        due = self._retry is not None and not 0 <= self._retry - now <= RETRY_SECONDS
-        if today != self._today or due:
-            self._today, self._retry = today, None
+        if self._schedule.begin(self._settings.now()):
             self._ahead = deque(self._names())
             self.mailbox.tell(NextStep())
 
@@ -266,7 +234,7 @@ class TenantLog(Actor):
     def _rotate(self, tenant_id: str) -> None:
         files = self._open.get(tenant_id) or self._files(tenant_id)
         try:
-            files.rotate(self._clock(), self._age())
+            files.rotate(self._settings.now(), self._settings.oldest_by())
         except OSError as error:
             self._problems.append(str(error))
         if tenant_id not in self._open:
@@ -287,13 +255,9 @@ class TenantLog(Actor):
     def _end_day(self) -> None:
         problems, self._problems = self._problems, []
         if problems:
-            self._retry = self._clock() + RETRY_SECONDS
+            self._schedule.retry_later(self._settings.now())
             log.error(
                 "old logs of tenants could not be put in order",
                 tenants=len(problems),
                 error=problems[0],
             )
-
-
-def _is_turn(message: Any) -> bool:
-    return type(message) is TurnLines

@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from actors.log.daily.budget import LINES, MAX_COUNTED, SOURCE
+from actors.log.daily.rotation import LogSettings
 from actors.log.daily.tenant_log import TenantLog
 from actors.log.lines import MEMBERS
 from actors.log.messages import Count, RotateDue, TurnLines
@@ -44,9 +45,8 @@ def start(house: House, tmp_path: Path, stats: Watch) -> Callable[..., Mailbox]:
 
     def started(most: int = BUDGET) -> Mailbox:
         mailbox = house.mailbox("tenant log")
-        TenantLog.start(
-            mailbox, tmp_path, ZoneInfo("UTC"), 7, clock=lambda: NOON, stats=stats, most=most
-        )
+        settings = LogSettings(ZoneInfo("UTC"), 7, now=lambda: NOON, most=most)
+        TenantLog.start(mailbox, tmp_path, settings, stats=stats)
         return mailbox
 
     return started

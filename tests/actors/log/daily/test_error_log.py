@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from actors.log.daily import error_log as module
 from actors.log.daily.error_log import MAX_REPEATS, PERIOD_SECONDS, ErrorLog
-from actors.log.daily.rotation import DayFiles
+from actors.log.daily.rotation import RETRY_SECONDS, DayFiles, LogSettings
 from actors.log.error_record import MAX_MESSAGE, MAX_STACK
 from actors.log.messages import ErrorEvent, RotateDue
 from actors.runtime.actor import Ping, ask, stop
@@ -63,7 +63,7 @@ def start(house: House, directory: Path, clock: Time) -> Callable[..., Mailbox]:
     def started(most: int = 0) -> Mailbox:
         mailbox = house.mailbox("error log")
         zone = ZoneInfo("Europe/Vienna")
-        ErrorLog.start(mailbox, directory, zone, 7, ["iban"], clock, most=most)
+        ErrorLog.start(mailbox, directory, LogSettings(zone, 7, ["iban"], clock, most=most))
         return mailbox
 
     return started
@@ -368,7 +368,7 @@ def test_what_cannot_be_put_in_order_is_tried_again_later(
             error_log.tell(RotateDue())
         settled(error_log)
     assert [each["event"] for each in logged] == ["old logs of errors could not be put in order"]
-    clock.now += module.RETRY_SECONDS + 1
+    clock.now += RETRY_SECONDS + 1
     error_log.tell(RotateDue())
     settled(error_log)
 
@@ -383,7 +383,7 @@ def test_a_failed_log_is_started_again_on_its_files(
         error_log.tell(message)
     for _ in range(2):
         failed = house.watch.hear()
-        ErrorLog.start(failed.mailbox, directory, ZoneInfo("UTC"), 7)
+        ErrorLog.start(failed.mailbox, directory, LogSettings(ZoneInfo("UTC"), 7))
     settled(error_log)
 
     assert events(directory) == ["number 0", "number 1"]

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from actors.log.daily import tenant_log as module
-from actors.log.daily.rotation import DayFiles
+from actors.log.daily.rotation import RETRY_SECONDS, DayFiles, LogSettings
 from actors.log.daily.tenant_log import MAX_OPEN, TenantLog
 from actors.log.messages import Count, ErrorEvent, LostLines, RotateDue, TurnLines
 from actors.runtime.actor import Ping, ask, stop
@@ -78,9 +78,8 @@ def start(
 
     def started() -> Mailbox:
         mailbox = house.mailbox("tenant log")
-        TenantLog.start(
-            mailbox, directory, ZoneInfo("UTC"), 7, ["iban"], clock, stats=stats, error_log=trouble
-        )
+        settings = LogSettings(ZoneInfo("UTC"), 7, ["iban"], clock)
+        TenantLog.start(mailbox, directory, settings, stats=stats, error_log=trouble)
         return mailbox
 
     return started
@@ -451,7 +450,7 @@ def test_what_cannot_be_put_in_order_is_said_once_and_tried_again_later(
     assert [(each["event"], each["tenants"]) for each in logged] == [
         ("old logs of tenants could not be put in order", 3)
     ]
-    clock.now += module.RETRY_SECONDS + 1
+    clock.now += RETRY_SECONDS + 1
     tenant_log.tell(RotateDue())
     settled(tenant_log)
 
@@ -478,7 +477,7 @@ def test_a_directory_that_cannot_be_listed_is_said_and_tried_again_later(
         tenant_log.tell(RotateDue())
         settled(tenant_log)
     assert [each["error"] for each in logged] == ["Too many open files"]
-    clock.now += module.RETRY_SECONDS + 1
+    clock.now += RETRY_SECONDS + 1
     tenant_log.tell(RotateDue())
     settled(tenant_log)
 
@@ -493,7 +492,7 @@ def test_a_failed_log_is_started_again_on_its_files(
         tenant_log.tell(message)
     for _ in range(2):
         failed = house.watch.hear()
-        TenantLog.start(failed.mailbox, directory, ZoneInfo("UTC"), 7)
+        TenantLog.start(failed.mailbox, directory, LogSettings(ZoneInfo("UTC"), 7))
     settled(tenant_log)
 
     assert numbers(directory) == ["r-0", "r-1"]
