@@ -1,4 +1,4 @@
-"""One connection of a server's socket: the memory that it holds, and how it is reset."""
+"""One connection of a server's socket: what it may hold of memory, what it holds, and how it is reset."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import socket as sockets
 import struct
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 HANDSHAKE_SECONDS: Final = 2.0
 """Seconds within which a peer must speak ZMTP 3; ZeroMQ itself waits for other protocols without end."""
@@ -43,6 +43,41 @@ BURST_SECONDS: Final = 10
 
 RESET_COST: Final = 60
 """New connections that a reset connection counts for in addition: well-behaved peers are reset seldom."""
+
+
+class Bounds(NamedTuple):
+    """Limits of one connection, and of all connections of a socket together."""
+
+    unhandled: int = 8 * 1024**2
+    """Unhandled bytes from one peer; beyond it the peer is reset."""
+    left: int = 4 * 1024**2
+    """Unhandled bytes from peers that have left; beyond it they are dropped."""
+    departed: int = 128
+    """Peers that have left with messages unhandled; beyond it new connections are reset.
+
+    ZeroMQ reads from each in turn, so each of them delays all others, however small its messages are.
+    """
+    unhandled_in_all: int = 64 * 1024**2
+    """Unhandled bytes from all peers. If peers that have left hold half of it, new connections are reset.
+
+    Peers without a whole message may hold a quarter of it.
+    """
+    unread: int = 16 * 1024**2
+    """Unread bytes of replies to one peer; beyond it its requests are refused.
+
+    Beyond twice as much it is reset: the largest reply takes as much.
+    """
+    unread_in_all: int = 128 * 1024**2
+    """Unread bytes of replies to all peers; beyond it those with most are reset."""
+    newcomers: int = 200
+    """New connections per second, ten seconds' worth at once; one that is reset counts as sixty more."""
+    wasted: int = 1024**2
+    """Bytes of an unauthenticated peer that were dropped unread; beyond it the peer is reset."""
+    connections: int = 64
+    """A further connection replaces the one that was silent for longest, peers without a message first."""
+
+
+BOUNDS: Final = Bounds()
 
 
 class AcceptLimiter:
@@ -180,7 +215,10 @@ class Connection:
     @property
     def unhandled(self) -> int:
         """Bytes received from the peer that are not handled yet."""
-        return max(0, self.total - self._handled - self._overhead)
+        left = self.total - self._overhead
+        if self.tally is not None:
+            left -= self.tally.handled
+        return left if left > 0 else 0
 
     @property
     def unread(self) -> int:
@@ -190,7 +228,8 @@ class Connection:
         sent = self._uncounted_sent + (0 if self.tally is None else self.tally.sent)
         if self.taken > sent:  # greetings and heartbeats, which are not counted
             self._uncounted_sent += self.taken - sent
-        return max(0, sent - self.taken)
+            return 0
+        return sent - self.taken
 
     def bind(self, tally: Tally) -> Tally | None:
         """Count messages in `tally` from now on; return the tally used before."""
@@ -214,7 +253,9 @@ class Connection:
 
     def is_foreign(self, now: float) -> bool:
         """Return whether the peer speaks another protocol than ZMTP 3, or did not begin in time."""
-        self._is_greeted = self._is_greeted or not self.is_tcp or self.taken >= GREETING_BYTES
+        if self._is_greeted:
+            return False
+        self._is_greeted = not self.is_tcp or self.taken >= GREETING_BYTES
         return not self._is_greeted and now - self.accepted_at > HANDSHAKE_SECONDS
 
     def discard_input(self) -> None:

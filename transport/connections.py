@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 import structlog
 import zmq
 
-from transport.connection import RESET_COST, AcceptLimiter, Connection, Tally
+from transport.connection import BOUNDS, RESET_COST, AcceptLimiter, Bounds, Connection, Tally
 
 log = structlog.get_logger()
 
@@ -41,6 +41,15 @@ BUSY_BYTES: Final = 64 * 1024
 SHARE: Final = 20
 """Checks take one part in so many of a processor's time, unless there are too many connections."""
 
+RUSH_BYTES: Final = 1024**2
+"""Bytes received since the last check from which on they may take RUSH_SHARE: memory is being filled."""
+
+RUSH_INTERVAL_SECONDS: Final = 0.005
+"""Seconds between two checks while memory is being filled."""
+
+RUSH_SHARE: Final = 4
+"""SHARE while memory is being filled."""
+
 FORGETTABLE: Final = 1024
 """Bytes at most of a peer that left before its first message was read, to be forgotten at once."""
 
@@ -51,39 +60,13 @@ CLOSE_SECONDS: Final = 2.0
 """Seconds for which closing waits for the thread."""
 
 
-class Bounds(NamedTuple):
-    """Limits of one connection, and of all connections of a socket together."""
+class Load(NamedTuple):
+    """What one check has seen, in bytes."""
 
-    unhandled: int = 8 * 1024**2
-    """Unhandled bytes from one peer; beyond it the peer is reset."""
-    left: int = 4 * 1024**2
-    """Unhandled bytes from peers that have left; beyond it they are dropped."""
-    departed: int = 128
-    """Peers that have left with messages unhandled; beyond it new connections are reset.
-
-    ZeroMQ reads from each in turn, so each of them delays all others, however small its messages are.
-    """
-    unhandled_in_all: int = 64 * 1024**2
-    """Unhandled bytes from all peers. If peers that have left hold half of it, new connections are reset.
-
-    Peers without a whole message may hold a quarter of it.
-    """
-    unread: int = 16 * 1024**2
-    """Unread bytes of replies to one peer; beyond it its requests are refused.
-
-    Beyond twice as much it is reset: the largest reply takes as much.
-    """
-    unread_in_all: int = 128 * 1024**2
-    """Unread bytes of replies to all peers; beyond it those with most are reset."""
-    newcomers: int = 200
-    """New connections per second, ten seconds' worth at once; one that is reset counts as sixty more."""
-    wasted: int = 1024**2
-    """Bytes of an unauthenticated peer that were dropped unread; beyond it the peer is reset."""
-    connections: int = 64
-    """A further connection replaces the one that was silent for longest, peers without a message first."""
-
-
-BOUNDS: Final = Bounds()
+    received: int
+    """From all peers since the last check."""
+    held: int
+    """Unhandled or unread, of all peers."""
 
 
 class Connections:
@@ -175,12 +158,8 @@ class Connections:
         try:
             if now >= self._next_check:
                 began = time.thread_time()  # other threads' time does not count
-                is_busy = self._check(now)
-                took = SHARE * (time.thread_time() - began)
-                self._earliest_check = now + min(
-                    max(BUSY_INTERVAL_SECONDS, took), IDLE_INTERVAL_SECONDS
-                )
-                self._next_check = self._earliest_check if is_busy else now + IDLE_INTERVAL_SECONDS
+                load = self._check(now)
+                self._plan_next(now, load, time.thread_time() - began)
             else:
                 self._follow_events(now)
         except zmq.ZMQError:
@@ -189,24 +168,27 @@ class Connections:
             log.error("connection check failed", exc_info=error)
             self._next_check = now + IDLE_INTERVAL_SECONDS
 
-    def _check(self, now: float) -> bool:
-        """Enforce the limits on every connection; return whether there is load."""
+    def _plan_next(self, now: float, load: Load, took: float) -> None:
+        self._earliest_check = now + shortest_pause(load, took)
+        is_busy = self.accept_limiter.is_blocking or load.received + load.held > BUSY_BYTES
+        self._next_check = self._earliest_check if is_busy else now + IDLE_INTERVAL_SECONDS
+
+    def _check(self, now: float) -> Load:
+        """Enforce the limits on every connection; return the load."""
         emptied = self.emptied
         added = [self._added.popleft() for _ in range(len(self._added))]
         self._follow_events(now)  # the events of the peers added are queued by now
-        come = sum(each.read_counts(now) for each in self._live.values())
+        received = sum([each.read_counts(now) for each in self._live.values()])
         for tally in added:
             self._bind(tally)
         if emptied >= self._emptied_before + 2:  # one of the two began after the last check
             self._emptied_before = self.emptied
             self._excuse(now)
         self._drop_handled()
-        held = self._bound_unhandled() + self._bound_unread()
-        self._bound_foreign(now)
-        self._bound_wasted()
+        held = self._bound(now)
         self.accept_limiter.update(now)
         self._report(now)
-        return self.accept_limiter.is_blocking or come + held > BUSY_BYTES
+        return Load(received, held)
 
     def _end(self) -> None:
         for connection in (*self._live.values(), *self._departed):
@@ -296,27 +278,40 @@ class Connections:
     def _open(self) -> list[Connection]:
         return [each for each in self._live.values() if not each.is_cut]
 
-    def _bound_unhandled(self) -> int:
+    def _bound(self, now: float) -> int:
+        """Enforce the limits on all open connections; return the bytes that they and departed peers hold.
+
+        One loop, in which a connection that holds nothing costs least: how long it takes decides how much
+        can come before the next check.
+        """
+        bounds, unhandled, unread = self._bounds, {}, {}
+        for connection in self._open():
+            if waiting := connection.unhandled:
+                unhandled[connection] = waiting
+            if waiting := connection.unread:
+                unread[connection] = waiting
+            tally = connection.tally
+            if tally is not None:
+                tally.is_full = waiting > bounds.unread
+            if tally is not None and tally.wasted > bounds.wasted:
+                self._cut(connection, "they sent much that is dropped unread")
+            elif connection.is_foreign(now):
+                self._cut(connection, "they did not speak ZMTP 3")
+        return self._bound_unhandled(unhandled) + self._enforce(
+            unread, 2 * bounds.unread, bounds.unread_in_all, "they did not read their replies"
+        )
+
+    def _bound_unhandled(self, held: dict[Connection, int]) -> int:
         bounds = self._bounds
         room = max(bounds.unhandled_in_all // 2, bounds.unhandled_in_all - self._left_over)
         reason = "they sent too much at once"
-        begun = {each: each.unhandled for each in self._open() if each.tally is None}
+        begun = {each: size for each, size in held.items() if each.tally is None}
         self._enforce(begun, bounds.unhandled, bounds.unhandled_in_all // 4, reason)
-        held = {each: each.unhandled for each in self._open()}
         return self._left_over + self._enforce(held, bounds.unhandled, room, reason)
-
-    def _bound_unread(self) -> int:
-        bounds = self._bounds
-        held = {each: each.unread for each in self._open()}
-        for connection, unread in held.items():
-            if connection.tally is not None:
-                connection.tally.is_full = unread > bounds.unread
-        return self._enforce(
-            held, 2 * bounds.unread, bounds.unread_in_all, "they did not read their replies"
-        )
 
     def _enforce(self, held: dict[Connection, int], each_most: int, most: int, reason: str) -> int:
         """Reset connections beyond their limit, then those with most until all together keep theirs."""
+        held = {each: size for each, size in held.items() if not each.is_cut}
         total = sum(held.values())
         for connection in sorted(held, key=held.__getitem__, reverse=True):
             if held[connection] <= each_most and total <= most:
@@ -324,16 +319,6 @@ class Connections:
             total -= held[connection]
             self._cut(connection, reason)
         return total
-
-    def _bound_foreign(self, now: float) -> None:
-        for connection in self._open():
-            if connection.is_foreign(now):
-                self._cut(connection, "they did not speak ZMTP 3")
-
-    def _bound_wasted(self) -> None:
-        for connection in self._open():
-            if connection.tally is not None and connection.tally.wasted > self._bounds.wasted:
-                self._cut(connection, "they sent much that is dropped unread")
 
     def _discard_input(self, connection: Connection) -> None:
         if not connection.is_cut:
@@ -353,3 +338,12 @@ class Connections:
             reasons = dict(self.cut - self._reported)
             log.warning("connections reset", connections=new, reasons=reasons)
             self._reported, self._report_due = self.cut.copy(), now + REPORT_SECONDS
+
+
+def shortest_pause(load: Load, took: float) -> float:
+    """Return the seconds to the next check at the earliest, after one that took so much processor time."""
+    if load.received > RUSH_BYTES:
+        pause = max(RUSH_INTERVAL_SECONDS, RUSH_SHARE * took)
+    else:
+        pause = max(BUSY_INTERVAL_SECONDS, SHARE * took)
+    return min(pause, IDLE_INTERVAL_SECONDS)

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import zmq
 
-from transport.connection import Tally
-from transport.connections import BOUNDS, Bounds, Connections
+from transport.connection import BOUNDS, Bounds, Tally
+from transport.connections import Connections
 
 MAX_FRAMES = 256
 """Frames read from the socket in one batch, so that messages from inside do not wait."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from actors.errors import SettingsError
 from actors.host.disk import sync
-from transport.connections import BOUNDS, Bounds
+from transport.connection import BOUNDS, Bounds
 from transport.socket_file import path_of
 
 DESCRIPTORS_PER_TENANT = 3

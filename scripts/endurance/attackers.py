@@ -111,6 +111,7 @@ def greedy(target: Target) -> None:
 def begin(target: Target) -> None:
     """Messages that are announced and never come to their end, in as many connections as there may be."""
     peers = [target.peer() for _ in range(CROWD // 4)]
+    time.sleep(0.5)  # a server that sees nothing come looks less often
     for each in peers:
         with suppress(OSError):  # it was cut off
             each.sendall(b"\x02" + struct.pack(">Q", 1_000_000) + bytes(900_000))

@@ -1,5 +1,6 @@
-"""Servers for the clients' tests."""
+"""Servers for the clients' tests, and sockets with bounds."""
 
+from tests.transport.house import make
 from tests.transport.peer import peers
 
-__all__ = ["peers"]
+__all__ = ["make", "peers"]

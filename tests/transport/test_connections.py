@@ -6,88 +6,29 @@ import contextlib
 import socket as sockets
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from queue import Empty
 
 import pytest
-import zmq
 
 from tests.deadline import until
+from tests.transport.house import GREETING, READY, House
 from transport import connection
-from transport.bind import Security, bind_router, endpoint_of
-from transport.connections import BOUNDS, Bounds
-from transport.router_socket import FRAME_OVERHEAD, MAX_DROPPED, Frame, RouterSocket
-from transport.validation import Limits
-
-GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16) + b"\x00" + bytes(31)
-READY = b"\x04\x1c\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
+from transport.bind import endpoint_of
+from transport.connection import BOUNDS
+from transport.connections import (
+    BUSY_INTERVAL_SECONDS,
+    IDLE_INTERVAL_SECONDS,
+    RUSH_BYTES,
+    RUSH_INTERVAL_SECONDS,
+    RUSH_SHARE,
+    SHARE,
+    Load,
+    shortest_pause,
+)
+from transport.router_socket import FRAME_OVERHEAD, MAX_DROPPED
 
 DROPPED_BYTES = len(b"dropped") + FRAME_OVERHEAD
-
-
-class House:
-    """One socket with bounds, and those who come."""
-
-    def __init__(self, bounds: Bounds) -> None:
-        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.socket = bind_router(self.context, "tcp://127.0.0.1:*", Security(), Limits())
-        self.mailbox = RouterSocket(self.socket, bounds=bounds)
-        self._peers: list[zmq.Socket[bytes]] = []
-
-    def peer(self, **options: int) -> zmq.Socket[bytes]:
-        """Connected and waiting for nothing."""
-        peer = self.context.socket(zmq.DEALER)
-        for name, value in {"LINGER": 0, "SNDHWM": 0, "RCVTIMEO": 10_000, **options}.items():
-            peer.setsockopt(getattr(zmq, name), value)
-        peer.connect(endpoint_of(self.socket))
-        self._peers.append(peer)
-        return peer
-
-    def plain(self) -> sockets.socket:
-        """A TCP connection that speaks nothing yet."""
-        host, port = endpoint_of(self.socket).removeprefix("tcp://").split(":")
-        return sockets.create_connection((host, int(port)), timeout=10)
-
-    def served(self, peer: zmq.Socket[bytes], body: bytes = b"hello") -> bytes:
-        """Have one message of a peer taken and answered; gives its routing id."""
-        peer.send(body)
-        for frame in self.frames():
-            self.mailbox.send(frame.parts[0], [b"reply"])
-            if frame.parts[-1] == body:
-                assert peer.recv() == b"reply"
-                return frame.parts[0]
-        raise AssertionError("nothing came")
-
-    def frames(self) -> Iterator[Frame]:
-        """All that come, until the test has enough."""
-        while self.socket.poll(10_000):
-            self.mailbox.append("anything")
-            yield from (each for each in self.mailbox.receive_batch() if isinstance(each, Frame))
-
-    def cut(self, reason: str) -> Callable[[], bool]:
-        """Whether a connection was cut off for it."""
-        return lambda: self.mailbox.connections.cut[reason] > 0
-
-    def close(self) -> None:
-        """Everything."""
-        self.mailbox.close()
-        for peer in self._peers:
-            peer.close()
-        self.context.destroy(linger=0)
-
-
-@pytest.fixture
-def make() -> Iterator[Callable[[Bounds], House]]:
-    """Makes houses."""
-    made: list[House] = []
-
-    def house(bounds: Bounds = BOUNDS) -> House:
-        made.append(House(bounds))
-        return made[-1]
-
-    yield house
-    for each in made:
-        each.close()
 
 
 def ended(plain: sockets.socket) -> None:
@@ -365,6 +306,22 @@ def test_messages_that_are_only_begun_have_a_part_of_what_all_may_hold(
         frames = house.frames()
         assert {len(next(frames).parts[-1]) for _ in range(15)} == {100_000}
     assert house.mailbox.connections.cut[SENT] == 1
+
+
+@pytest.mark.parametrize(
+    ("received", "took", "pause"),
+    [
+        (0, 0.0, BUSY_INTERVAL_SECONDS),
+        (RUSH_BYTES, 0.002, SHARE * 0.002),
+        (RUSH_BYTES + 1, 0.0, RUSH_INTERVAL_SECONDS),
+        (RUSH_BYTES + 1, 0.002, RUSH_SHARE * 0.002),
+        (RUSH_BYTES + 1, 1.0, IDLE_INTERVAL_SECONDS),
+    ],
+)
+def test_while_memory_is_filled_checks_come_sooner_and_take_a_larger_share(
+    received: int, took: float, pause: float
+) -> None:
+    assert shortest_pause(Load(received, 0), took) == pause
 
 
 def test_a_stranger_that_sends_much_that_is_not_read_is_cut_off(make: Callable[..., House]) -> None:

@@ -12,7 +12,7 @@ import zmq
 
 from transport import router_socket as module
 from transport.bind import set_options
-from transport.connections import BOUNDS
+from transport.connection import BOUNDS
 from transport.router_socket import (
     HEAVY_BYTES,
     MAX_BYTES,

@@ -32,6 +32,8 @@ TENANTS: Final = ("bystander", "besieger")
 CALM: Final = 3.0
 """Seconds without hostile peers, and seconds with one that only computes; before and after, at most."""
 WARM_UP: Final = 1.0
+BEGIN: Final = "begin"
+"""The shape of messages that are only begun, which have a bound of their own."""
 BURN: Final = "burn"
 """The shape that only computes."""
 OWN: Final = {
@@ -48,6 +50,7 @@ class Plan(NamedTuple):
     rate: float
     limit: int
     memory: int
+    growth: int
     ratio: float
     least_ms: float
     shapes: str
@@ -60,6 +63,7 @@ FULL: Final = Plan(
     rate=100.0,
     limit=500,
     memory=1024 * MEGABYTE,
+    growth=64 * MEGABYTE,
     ratio=2.0,
     least_ms=20.0,
     shapes=SHAPES,
@@ -71,6 +75,7 @@ MEANINGS: Final = {
     "rate": "requests a second of the other tenant",
     "limit": "requests a second that one token may send",
     "memory": "resident bytes of the server at the most",
+    "growth": "resident bytes that `begin` adds at the most",
     "ratio": "times that the other tenant's p99 may grow",
     "least_ms": "p99 in milliseconds that is good enough, however much it has grown",
     "shapes": "what they do (attackers.py); flood:N at N times the limit, flood:0 without one",
@@ -82,6 +87,8 @@ class ShapeResult(NamedTuple):
 
     shape: str
     window: Window
+    before: int
+    """Resident memory when it began, in bytes."""
     peak: int
     """Resident memory at the most, in bytes."""
     is_alive: bool
@@ -163,7 +170,7 @@ class Trial:
         self, server: Server, connection: LoadConnection, shape: str, seconds: float
     ) -> ShapeResult:
         """The other tenant's requests meanwhile, and the server's memory."""
-        peaks: list[int] = [0]
+        peaks = [server.usage().rss]
         is_over = threading.Event()
 
         def watch() -> None:
@@ -182,7 +189,7 @@ class Trial:
             peer.end()
             is_over.set()
             watcher.join()
-        return ShapeResult(shape, window, max(peaks), server.running, spent / seconds)
+        return ShapeResult(shape, window, peaks[0], max(peaks), server.running, spent / seconds)
 
     def _peer(self, server: Server, shape: str) -> Child:
         name, _, times = shape.partition(":")
@@ -195,11 +202,12 @@ class Trial:
         plan = self._plan
         most = max(plan.ratio * calm.percentile(0.99), plan.least_ms)
         report.figure("calm", f"p99 {calm.percentile(0.99):.1f} ms, {before / MEGABYTE:.0f} MB")
-        for shape, window, peak, is_alive, took in seen:
+        for shape, window, start, peak, is_alive, took in seen:
             p99 = window.percentile(0.99)
             report.figure(
                 shape,
-                f"p99 {p99:.1f} ms, {peak / MEGABYTE:.0f} MB at the most; took {took:.2f} processors",
+                f"p99 {p99:.1f} ms, {peak / MEGABYTE:.0f} MB at the most, "
+                f"{(peak - start) / MEGABYTE:.0f} more than before; took {took:.2f} processors",
             )
             report.promise(f"{shape}: the server lives", is_alive)
             report.promise(
@@ -208,6 +216,9 @@ class Trial:
                 not window.problems and p99 <= most,
             )
             report.promise(f"{shape}: within {plan.memory / MEGABYTE:.0f} MB", peak <= plan.memory)
+            if shape == BEGIN:
+                grown = f"{shape}: {plan.growth / MEGABYTE:.0f} MB more than before at the most"
+                report.promise(grown, peak - start <= plan.growth)
 
 
 def calls() -> Iterator[Call]:

@@ -9,7 +9,7 @@ import pytest
 from actors.errors import SettingsError
 from actors.host.process import MAX_CONNECTIONS, MIN_CONNECTIONS, connection_bounds, require_threads
 from actors.log.daily.tenant_log import MAX_OPEN
-from transport.connections import BOUNDS
+from transport.connection import BOUNDS
 
 GIB = 1024**3
 
