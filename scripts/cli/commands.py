@@ -33,6 +33,7 @@ COMMANDS = {
     ),
     "access": Command("scripts.cli.access", "write who may call what"),
     "keys": Command("scripts.cli.keys", "make CURVE keys, and list those to admit"),
+    "screen": Command("scripts.cli.screen", "show what the screening makes of a text"),
     "audit": Command("scripts.cli.audit", "check the log of everything administrative"),
 }
 

@@ -1,0 +1,94 @@
+"""The screener: which rules a text of a kind matches, and what that means for its field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import Final, NamedTuple
+
+import re2
+
+from actors.errors import IndexProblem
+from actors.screening.libinjection import Findings, Libinjection, load
+from actors.screening.rules import KINDS, Rule, built_in_rules, options
+from actors.screening.variants import variants_of
+
+OBFUSCATION: Final = Rule("escapes", "obfuscation", KINDS, "block", "")
+SQL_ENGINE: Final = Rule("libinjection-sql", "sql injection", KINDS, "block", "")
+SCRIPT_ENGINE: Final = Rule("libinjection-script", "script injection", KINDS, "block", "")
+CHARACTERS: Final = Rule("characters", "characters", KINDS, "block", "")
+
+SELF_TEST: Final = "a" * 65536 + " 1' UNION SELECT 1, 2 -- self-test"
+"""An attack behind filler: RE2 reports it as no match when it runs out of memory."""
+
+SENTINEL: Final = Rule(
+    "self-test", "sql injection", KINDS, "block", "union select 1, 2 -- self-test$"
+)
+
+_FOREIGN: Final = {
+    "token": re.compile(r"[\x00-\x20\x7f\"'`<>{}|\\^;()*&$]"),
+    "line": re.compile(r"[\x00-\x08\x0a-\x1f\x7f]"),
+    "text": re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"),
+}
+"""What a field of each kind cannot hold."""
+
+
+class _Set(NamedTuple):
+    patterns: re2.Set
+    rules: tuple[Rule, ...]
+
+
+class Screener:
+    """Rules and engines of one index, compiled. It has no state; any thread may use it."""
+
+    def __init__(self, rules: Iterable[Rule], library: Libinjection | None, about: str) -> None:
+        """IndexProblem if the patterns together need more memory than a set has."""
+        rules = tuple(rules)
+        self._library = library
+        self._sets = {kind: _compiled(kind, rules) for kind in KINDS}
+        self.engines = (f"re2, {len(rules)} rules", about)
+        """The engines in words."""
+
+    def find(self, text: str, kind: str) -> list[Rule]:
+        """Return the rules that a text breaks in a field of a kind."""
+        if _FOREIGN[kind].search(text) is not None:
+            return [CHARACTERS]
+        patterns, rules = self._sets[kind]
+        variants = variants_of(text)
+        found = [OBFUSCATION] if variants.is_towered else []
+        for variant in variants.texts:
+            content = variant.encode("utf-8", "surrogatepass")
+            found += [rules[at] for at in patterns.Match(content) or ()]
+            if self._library is not None and self._library.suspects(variant):
+                found += _by_library(self._library.find(content))
+        return found if len(found) < 2 else list(dict.fromkeys(found))
+
+
+def _by_library(findings: Findings) -> list[Rule]:
+    engines = ((findings.sql, SQL_ENGINE), (findings.script, SCRIPT_ENGINE))
+    return [rule for is_found, rule in engines if is_found]
+
+
+def _compiled(kind: str, rules: tuple[Rule, ...]) -> _Set:
+    patterns = re2.Set.SearchSet(options())
+    chosen = (*(rule for rule in rules if kind in rule.kinds), SENTINEL)
+    for rule in chosen:
+        patterns.Add(rule.pattern)
+    try:
+        patterns.Compile()
+        is_whole = chosen.index(SENTINEL) in (patterns.Match(SELF_TEST.encode()) or ())
+    except re2.error:
+        is_whole = False
+    if not is_whole:
+        raise IndexProblem(
+            f"the screening rules for fields of kind {kind} need more memory than a set of patterns has, and "
+            "would find nothing: shorten the bounded repeats of the index's own rules"
+        )
+    return _Set(patterns, chosen)
+
+
+@cache
+def built_in_screener() -> Screener:
+    """Return the screener of the built-in rules, with libinjection if it is on this machine."""
+    return Screener(built_in_rules(), *load())
