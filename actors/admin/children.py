@@ -6,9 +6,8 @@ from actors.admin.console.actor import AdminConsole
 from actors.admin.directory.actor import Directory
 from actors.admin.messages import PurgeExpired
 from actors.admin.secrets import Keyring
-from actors.edge.channel import FLUSH_SECONDS, FlushUses
+from actors.edge.channel import FLUSH_SECONDS, ChannelInputs, FlushUses
 from actors.host.clocks import RetentionClock
-from actors.messages import PublishAll
 from actors.registry.shared import Shared
 from actors.runtime.actor import ask
 from actors.runtime.futures import ask_async
@@ -54,14 +53,7 @@ def _console(shared: Shared) -> StartChild:
     return supervised(
         actors.console,
         lambda box: AdminConsole.start(
-            box,
-            actors=actors,
-            snapshot=shared.snapshot,
-            profiles=shared.profiles,
-            limits=shared.limits,
-            read_directory=lambda: actors.directory.tell(PublishAll(box)),
-            epoch=shared.epoch(),
-            hide=shared.settings.log_hide,
+            box, ChannelInputs.of(shared, box), actors, shared.settings.log_hide
         ),
         (FLUSH_SECONDS, FlushUses()),
     )

@@ -31,7 +31,7 @@ from actors.runtime.futures import ReplyFuture
 from actors.runtime.lifecycle import STOP_SECONDS, StartChild, try_ask, try_drain, try_stop
 from actors.runtime.mailbox import Mailbox
 from actors.settings import Settings
-from actors.supervision.supervisor import Drain, RefuseUnfinished, Supervisor, timers
+from actors.supervision.supervisor import Drain, RefuseUnfinished, Supervisor, TenantPool, timers
 from actors.tenant import children as tenant
 from transport.router_socket import RouterSocket
 
@@ -180,19 +180,17 @@ class System:
 
     def _start_supervisor(self, shared: Shared) -> None:
         settings, held = self.settings, self._resources
-        Supervisor.start(
-            self.supervisor,
-            clock=self.actors.clock,
-            migrator=self.actors.migrator,
-            make_tenant=tenant.starter(shared, held.storage, held.token.release),
-            schedule_tenant=held.tenants.schedule,
-            grow_pool=held.tenants.grow_if_blocked,
-            tenant_mail=settings.mailbox,
+        tenants = TenantPool(
+            start=tenant.starter(shared, held.storage, held.token.release),
+            schedule=held.tenants.schedule,
+            grow=held.tenants.grow_if_blocked,
+            mail=settings.mailbox,
             resident_cap=settings.resident,
             idle_seconds=settings.idle_seconds,
-            give_up=self._fail,
             request_log=self.logs.request_log,
         )
+        actors = self.actors
+        Supervisor.start(self.supervisor, actors.clock, actors.migrator, tenants, self._fail)
 
     def stop(self) -> None:
         """Answer what was accepted, refuse the rest, close everything; in reverse order of starting."""

@@ -10,7 +10,7 @@ import threading
 import time
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -23,11 +23,13 @@ from actors.messages import (
     DirectoryChanged,
     Peer,
     Principal,
+    PublishAll,
     Replies,
     TenantRequest,
     TokensUsed,
 )
 from actors.profiles import Profiles
+from actors.registry.shared import Shared
 from actors.registry.snapshot import RoutingSnapshot
 from actors.replies import (
     INTERNAL_REFUSAL,
@@ -97,6 +99,33 @@ class ChannelMailbox(Mailbox):
             incarnation.turn()
 
 
+class ChannelInputs(NamedTuple):
+    """What a channel reads, and where it asks for all that the Directory publishes."""
+
+    directory: Mailbox
+    snapshot: RoutingSnapshot
+    profiles: Profiles
+    limits: Limits
+    """Of the messages of peers."""
+    read_directory: Callable[[], object]
+    """Asks the Directory to send the channel all its data."""
+    epoch: MonotonicWallClock
+    """By which tokens end."""
+
+    @classmethod
+    def of(cls, shared: Shared, mailbox: Mailbox) -> ChannelInputs:
+        """Return those of one incarnation in this mailbox."""
+        directory = shared.actors.directory
+        return cls(
+            directory,
+            shared.snapshot,
+            shared.profiles,
+            shared.limits,
+            lambda: directory.tell(PublishAll(mailbox)),
+            shared.epoch(),
+        )
+
+
 class Channel(Actor):
     """Owns one ROUTER socket; never blocks on another actor. Subclasses implement `_admit`."""
 
@@ -105,22 +134,16 @@ class Channel(Actor):
     def __init__(
         self,
         mailbox: ChannelMailbox,
-        *,
-        directory: Mailbox,
-        snapshot: RoutingSnapshot,
-        profiles: Profiles,
-        limits: Limits,
-        read_directory: Callable[[], None],
-        epoch: MonotonicWallClock | None = None,
+        given: ChannelInputs,
     ) -> None:
         super().__init__(mailbox)
-        self._profiles = profiles
-        self._authenticator = Authenticator(epoch or MonotonicWallClock())
-        self._directory = directory
-        self._snapshot = snapshot
-        self._limits = limits
+        self._profiles = given.profiles
+        self._authenticator = Authenticator(given.epoch)
+        self._directory = given.directory
+        self._snapshot = given.snapshot
+        self._limits = given.limits
         self._pages = Pages()
-        self._read_directory = read_directory
+        self._read_directory = given.read_directory
         self._add_handlers(
             {
                 Frame: self._frame,

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from actors.access import ADMIN, DATA, Rule
 from actors.edge.admission import Admission, queue_full, require_active
 from actors.edge.allowance import UNAUTHENTICATED_SENDERS, Allowance, turned_away
 from actors.edge.authentication import unauthenticated, unknown_tenant
-from actors.edge.channel import FLUSH_SECONDS, Channel, ChannelMailbox, Draining, FlushUses
+from actors.edge.channel import (
+    FLUSH_SECONDS,
+    Channel,
+    ChannelInputs,
+    ChannelMailbox,
+    Draining,
+    FlushUses,
+)
 from actors.edge.rejections import Attempt, AttemptCounter, RejectionLog
 from actors.errors import ActionError, Unavailable
-from actors.host.clocks import MonotonicWallClock
 from actors.log.lines import RequestLogClient
 from actors.log.messages import Append, AuditEntry, Count
 from actors.messages import (
@@ -28,14 +33,11 @@ from actors.messages import (
     FindTenant,
     Peer,
     Principal,
-    PublishAll,
     TenantAddress,
     TenantRecord,
     TenantRequest,
 )
-from actors.profiles import Profiles
 from actors.registry.shared import Shared
-from actors.registry.snapshot import RoutingSnapshot
 from actors.replies import encode_refusal, localise, new_trace_id, refusal_bytes
 from actors.routing.route import require
 from actors.runtime.lifecycle import StartChild, supervised
@@ -45,7 +47,6 @@ from transport import codec
 from transport.id_recovery import recover_id, tokens_in
 from transport.message import UNAUTHENTICATED, Refusal, Request
 from transport.router_socket import HEAVY_BYTES, Frame, RouterSocket
-from transport.validation import Limits
 
 UNAUTHENTICATED_COUNT = "router.unauthenticated"
 """Name of a count in the figures: refusals of unauthenticated callers."""
@@ -71,6 +72,16 @@ class RouterMailbox(ChannelMailbox):
         """Admissions by tenant id. Kept here because they outlive an incarnation."""
 
 
+class RouterLogs(NamedTuple):
+    """What the Router reports to."""
+
+    audit: Mailbox
+    requests: RequestLogClient | None = None
+    """Gets a line for each rejection; None for no lines."""
+    stats: Mailbox | None = None
+    """Gets the counts of rejections; None for no counts."""
+
+
 class Router(Channel):
     """Authenticates callers and forwards requests; never blocks on another actor."""
 
@@ -79,31 +90,14 @@ class Router(Channel):
     def __init__(
         self,
         mailbox: RouterMailbox,
-        *,
+        given: ChannelInputs,
         supervisor: Mailbox,
-        directory: Mailbox,
-        audit: Mailbox,
-        snapshot: RoutingSnapshot,
-        profiles: Profiles,
-        limits: Limits,
-        read_directory: Callable[[], None],
-        epoch: MonotonicWallClock | None = None,
-        request_log: RequestLogClient | None = None,
-        stats: Mailbox | None = None,
+        logs: RouterLogs,
         rates: Rates = UNLIMITED,
     ) -> None:
-        """`request_log` receives log lines of rejections, `stats` their counts; None for neither."""
-        super().__init__(
-            mailbox,
-            directory=directory,
-            snapshot=snapshot,
-            profiles=profiles,
-            limits=limits,
-            read_directory=read_directory,
-            epoch=epoch,
-        )
+        super().__init__(mailbox, given)
         self._supervisor = supervisor
-        self._audit = audit
+        self._audit = logs.audit
         self._admissions = mailbox.admissions
         self._rates = rates
         self._allowance = Allowance(rates)
@@ -112,8 +106,8 @@ class Router(Channel):
         """Admission of the caller's tenant, if the last message was counted for one."""
         self._attempt_counter = AttemptCounter()
         self._touched: dict[Mailbox, None] = {}
-        self._rejection_log = None if request_log is None else RejectionLog(request_log)
-        self._stats = stats
+        self._rejection_log = None if logs.requests is None else RejectionLog(logs.requests)
+        self._stats = logs.stats
         self._counts: Counter[str] = Counter()
         self._handlers[TenantAddress] = self._on_address
 
@@ -369,17 +363,10 @@ def children(shared: Shared) -> list[StartChild]:
             actors.router,
             lambda box: Router.start(
                 box,
-                supervisor=actors.supervisor,
-                directory=actors.directory,
-                audit=actors.audit_log,
-                snapshot=shared.snapshot,
-                profiles=shared.profiles,
-                limits=shared.limits,
-                read_directory=lambda: actors.directory.tell(PublishAll(box)),
-                epoch=shared.epoch(),
-                request_log=shared.request_log(),
-                stats=actors.stats,
-                rates=shared.settings.rates,
+                ChannelInputs.of(shared, box),
+                actors.supervisor,
+                RouterLogs(actors.audit_log, shared.request_log(), actors.stats),
+                shared.settings.rates,
             ),
             (FLUSH_SECONDS, FlushUses()),
         )

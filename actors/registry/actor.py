@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import structlog
 
@@ -58,7 +57,6 @@ from actors.registry.registry_file import (
     replace_if_unchanged,
 )
 from actors.registry.shared import Shared
-from actors.registry.snapshot import RoutingSnapshot
 from actors.registry.transitions import Transition, plan_transition
 from actors.registry.version_edit import edit_index
 from actors.routing.code_cache import CodeCache, Key, all_versions
@@ -86,26 +84,20 @@ class Registry(Actor):
     def __init__(
         self,
         mailbox: Mailbox,
-        path: Path,
-        environment: str,
-        snapshot: RoutingSnapshot,
+        shared: Shared,
         prepare: Callable[[RoutingTable], object] = lambda _: None,
-        audit: Mailbox | None = None,
-        clock: Mailbox | None = None,
-        receipts: Path | None = None,
     ) -> None:
         """`prepare` does in advance what the first request on a new table would wait for."""
         super().__init__(mailbox)
-        self._path = path
-        self._environment = environment
+        settings, snapshot = shared.settings, shared.snapshot
+        self._path = settings.registry
+        self._environment = settings.environment
         self._snapshot = snapshot
         self._prepare = prepare
-        self._audit = audit
-        self._clock = clock
-        self._pending_trips = PendingTrips(
-            snapshot.pending_trips, receipts and receipts.with_name(FILE)
-        )
-        self._receipts = Receipts(receipts, snapshot.file_digest)
+        self._audit = shared.actors.audit_log
+        self._clock = shared.actors.clock
+        self._pending_trips = PendingTrips(snapshot.pending_trips, settings.data / FILE)
+        self._receipts = Receipts(settings.data / "moves.json", snapshot.file_digest)
         self._is_settled = False
         """Whether the file's last change is known to be on disk; not known after a restart of this actor."""
         self._unsettled: Unsettled | None = None
@@ -295,8 +287,7 @@ class Registry(Actor):
                 "the index could not be written; it is served as if it were", error=str(error)
             )
             self._pending_trips.keep(table.described.root)
-            if self._clock is not None:
-                self._clock.tell(Once(RETRY_WRITE_SECONDS, self.mailbox, RetryWrite()))
+            self._clock.tell(Once(RETRY_WRITE_SECONDS, self.mailbox, RetryWrite()))
         else:
             self._pending_trips.clear()
             self._publish(table, table.described.digest)
@@ -315,8 +306,7 @@ class Registry(Actor):
                 self._snapshot.report_failure(route, running)
 
     def _record(self, move: Move, origin: str, failures: tuple[Failure, ...]) -> None:
-        if self._audit is not None:
-            self._audit.tell(Append(audit_entry(move, origin, failures)))
+        self._audit.tell(Append(audit_entry(move, origin, failures)))
 
 
 def _require_loadable(index: Index, plan: Transition) -> None:
@@ -338,20 +328,10 @@ def _other_code(table: RoutingTable, index: Index) -> list[str]:
 
 def children(shared: Shared, prepare: Callable[[RoutingTable], object]) -> list[StartChild]:
     """Return the Registry; `prepare` does in advance what the first request on a new table would wait for."""
-    settings, actors = shared.settings, shared.actors
     return [
         supervised(
-            actors.registry,
-            lambda box: Registry.start(
-                box,
-                settings.registry,
-                settings.environment,
-                shared.snapshot,
-                prepare,
-                audit=actors.audit_log,
-                clock=actors.clock,
-                receipts=settings.data / "moves.json",
-            ),
+            shared.actors.registry,
+            lambda box: Registry.start(box, shared, prepare),
             (CHECK_SECONDS, CheckHangs()),
         )
     ]

@@ -86,38 +86,45 @@ class RefuseUnfinished(NamedTuple):
     """Ask, after a drain that did not end: answer for tenants whose functions do not return."""
 
 
+class TenantPool(NamedTuple):
+    """How tenants are started, on which threads they run, and how many are resident."""
+
+    start: Callable[[TenantRecord, Mailbox], object]
+    """Makes and starts an incarnation of a tenant in the given mailbox."""
+    schedule: Callable[[Mailbox], None]
+    """Gives a tenant's mailbox a turn on the threads of the tenants."""
+    grow: Callable[[], object]
+    """Adds a thread if functions block all threads."""
+    mail: int
+    """Messages that a tenant's mailbox holds at most."""
+    resident_cap: int
+    """Tenants that are resident at a time."""
+    idle_seconds: float
+    """Seconds without mail after which a tenant is passivated."""
+    request_log: Callable[[], RequestLogClient | None] = lambda: None
+    """Makes a client of the tenants' log, for what is rejected in a tenant's place."""
+
+
 class Supervisor(Actor):
     """Root of the tree, and the only actor that starts others."""
 
     def __init__(
         self,
         mailbox: Mailbox,
-        *,
         clock: Mailbox,
         migrator: Mailbox,
-        make_tenant: Callable[[TenantRecord, Mailbox], object],
-        schedule_tenant: Callable[[Mailbox], None],
-        grow_pool: Callable[[], object],
-        tenant_mail: int,
-        resident_cap: int,
-        idle_seconds: float,
+        tenants: TenantPool,
         give_up: Callable[[str, BaseException], None],
-        request_log: Callable[[], RequestLogClient | None] = lambda: None,
     ) -> None:
-        """`request_log` makes a client of the request log, for what is rejected in a tenant's place."""
+        """`give_up` stops the system, because of the actor of this name and its error."""
         super().__init__(mailbox)
         self._clock = clock
         self._migrator = migrator
-        self._make_tenant = make_tenant
-        self._schedule_tenant = schedule_tenant
-        self._grow_pool = grow_pool
-        self._tenant_mail = tenant_mail
-        self._idle_seconds = idle_seconds
+        self._tenants = tenants
         self._give_up = give_up
-        self._request_log = request_log
         self._children: dict[Mailbox, ChildState] = {}
         self._addresses: dict[str, Mailbox] = {}
-        self._residents = ResidentSet(resident_cap)
+        self._residents = ResidentSet(tenants.resident_cap)
         self._retired: set[str] = set()
         """Ids of deleted tenants. An id is never used again, so the set only grows: 100 bytes for each."""
         self._drain: Drain | None = None
@@ -135,7 +142,7 @@ class Supervisor(Actor):
                 Retire: self._retire,
                 Migrated: self._migrated,
                 EvictIdle: lambda _: self._evict_idle(),
-                GrowPool: lambda _: self._grow_pool(),
+                GrowPool: lambda _: self._tenants.grow(),
                 Drain: self._begin_drain,
                 RefuseUnfinished: lambda _: refuse_unfinished(self._residents.members()),
             }
@@ -169,14 +176,14 @@ class Supervisor(Actor):
         message.reply_to.tell(TenantAddress(tenant, mailbox))
 
     def _tenant_mailbox(self, tenant: TenantRecord) -> Mailbox:
-        name, limit = f"tenant {tenant.name}", self._tenant_mail
-        return Mailbox(name, self._schedule_tenant, supervisor=self.mailbox, limit=limit)
+        name, limit = f"tenant {tenant.name}", self._tenants.mail
+        return Mailbox(name, self._tenants.schedule, supervisor=self.mailbox, limit=limit)
 
     def _new_mailbox(self, tenant: TenantRecord) -> Mailbox:
         mailbox = self._tenant_mailbox(tenant)
         spec = ChildSpec(
             mailbox.name,
-            lambda box: self._make_tenant(tenant, box),
+            lambda box: self._tenants.start(tenant, box),
             restart="transient",
             essential=False,
         )
@@ -196,7 +203,7 @@ class Supervisor(Actor):
             self._start(mailbox)
         elif self._drain is not None:
             self._residents.add(mailbox)  # the drain waits until its mail is rejected
-            client = self._request_log()
+            client = self._tenants.request_log()
             RejectingActor.start(mailbox, STOPPING, child.tenant, once=True, request_log=client)
         else:
             self._residents.enqueue(mailbox)
@@ -239,7 +246,7 @@ class Supervisor(Actor):
         self._admit_and_evict()
 
     def _evict_idle(self) -> None:
-        for mailbox in self._residents.idle_since(time.monotonic() - self._idle_seconds):
+        for mailbox in self._residents.idle_since(time.monotonic() - self._tenants.idle_seconds):
             mailbox.tell(Passivate())
         self._admit_and_evict()  # tenants that declined may be idle by now
 
@@ -317,7 +324,9 @@ class Supervisor(Actor):
     def _reject_for(self, mailbox: Mailbox, out: Unserved, seconds: float) -> None:
         """Start a RejectingActor in the tenant's mailbox, for `seconds`."""
         self._residents.mark_unserved(mailbox, out)
-        RejectingActor.start(mailbox, out.refusal, out.tenant, request_log=self._request_log())
+        RejectingActor.start(
+            mailbox, out.refusal, out.tenant, request_log=self._tenants.request_log()
+        )
         self._clock.tell(Once(seconds, mailbox, Passivate()))
 
     def _migrated(self, message: Migrated) -> None:

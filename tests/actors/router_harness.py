@@ -8,7 +8,8 @@ from typing import Any
 
 import zmq
 
-from actors.edge.router import Router, RouterMailbox
+from actors.edge.channel import ChannelInputs
+from actors.edge.router import Router, RouterLogs, RouterMailbox
 from actors.host.clocks import MonotonicWallClock
 from actors.index.parser import read_index
 from actors.log.lines import RequestLogClient
@@ -94,29 +95,26 @@ class Reception:
         if started:
             self.start()
 
-    def options(self) -> dict[str, Any]:
+    def given(self) -> tuple[ChannelInputs, Mailbox, RouterLogs, Rates]:
         """What the wiring gives to the Router."""
-        return {
-            "supervisor": self.supervisor,
-            "directory": self.directory,
-            "audit": self.audit,
-            "snapshot": SNAPSHOT,
-            "profiles": self.profiles,
-            "limits": LIMITS,
-            "read_directory": self._read_directory,
-            "epoch": MonotonicWallClock(self.wall),
-            "request_log": RequestLogClient(self.log),
-            "stats": self.stats,
-            "rates": self._rates,
-        }
+        inputs = ChannelInputs(
+            directory=self.directory,
+            snapshot=SNAPSHOT,
+            profiles=self.profiles,
+            limits=LIMITS,
+            read_directory=self._read_directory,
+            epoch=MonotonicWallClock(self.wall),
+        )
+        logs = RouterLogs(self.audit, RequestLogClient(self.log), self.stats)
+        return inputs, self.supervisor, logs, self._rates
 
     def incarnation(self) -> Router:
         """One that no thread runs: the test does."""
-        return Router(self.mailbox, **self.options())
+        return Router(self.mailbox, *self.given())
 
     def start(self) -> None:
         """A Router that runs."""
-        Router.start(self.mailbox, **self.options())
+        Router.start(self.mailbox, *self.given())
 
     def told(self, message: Any) -> None:
         """Tell the Router, and wait until it has taken it in."""

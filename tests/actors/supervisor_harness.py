@@ -22,7 +22,7 @@ from actors.runtime.clock import Once
 from actors.runtime.lifecycle import ChildSpec, StartChild
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.scheduler import Dispatcher
-from actors.supervision.supervisor import Supervisor
+from actors.supervision.supervisor import Supervisor, TenantPool
 from tests.actors.mailbox_harness import WAIT, Watch
 
 
@@ -171,17 +171,20 @@ class Hotel:
         self.supervisor = Traced(self._family)
         self.clock = RunningAhead() if clock is None else clock  # an empty mailbox is falsy
         self.migrator = self.child_mailbox("migrator")
-        Supervisor.start(
-            self.supervisor,
-            clock=self.clock,
-            migrator=self.migrator,
-            make_tenant=lambda record, mailbox: Guest.start(mailbox, record, self),
-            schedule_tenant=self._guests.schedule,
-            grow_pool=lambda: self.relieved.put(None),
-            tenant_mail=1000,
+        tenants = TenantPool(
+            start=lambda record, mailbox: Guest.start(mailbox, record, self),
+            schedule=self._guests.schedule,
+            grow=lambda: self.relieved.put(None),
+            mail=1000,
             resident_cap=cap,
             idle_seconds=idle_seconds,
-            give_up=lambda name, error: self.given_up.put((name, error)),
+        )
+        Supervisor.start(
+            self.supervisor,
+            self.clock,
+            self.migrator,
+            tenants,
+            lambda name, error: self.given_up.put((name, error)),
         )
         self.adopt(ChildSpec("migrator", lambda box: FakeMigrator.start(box, self)), self.migrator)
 

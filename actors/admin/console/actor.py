@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import structlog
@@ -26,16 +26,13 @@ from actors.admin.console.handler import (
 from actors.admin.console.in_flight import DeadlinePassed, InFlightCall, InFlightCalls
 from actors.admin.console.throttle import WINDOW_SECONDS, AttemptLog, PersonRateLimits
 from actors.edge.authentication import unauthenticated
-from actors.edge.channel import Channel, ChannelMailbox, Draining, FlushUses
+from actors.edge.channel import Channel, ChannelInputs, ChannelMailbox, Draining, FlushUses
 from actors.edge.rejections import OTHERS, Attempt, AttemptCounter
 from actors.errors import ActionError
-from actors.host.clocks import MonotonicWallClock
 from actors.log.messages import Append, AuditEntry
 from actors.log.redaction import normalise_names
 from actors.messages import ANYONE, DirectoryChanged, TenantRequest
-from actors.profiles import Profiles
 from actors.registry.shared import Actors
-from actors.registry.snapshot import RoutingSnapshot
 from actors.replies import localise
 from actors.runtime.clock import Once
 from actors.runtime.futures import (
@@ -51,7 +48,6 @@ from actors.runtime.in_flight import ReplyArrived
 from actors.runtime.mailbox import Mailbox
 from transport.message import RESOURCE_EXHAUSTED, UNAUTHENTICATED, Refusal, Request
 from transport.router_socket import RouterSocket
-from transport.validation import Limits
 
 log = structlog.get_logger()
 
@@ -89,28 +85,15 @@ class AdminConsole(Channel):
     def __init__(
         self,
         mailbox: ConsoleMailbox,
-        *,
+        given: ChannelInputs,
         actors: Actors,
-        snapshot: RoutingSnapshot,
-        profiles: Profiles,
-        limits: Limits,
-        read_directory: Callable[[], None],
-        epoch: MonotonicWallClock | None = None,
         hide: Iterable[str] = (),
     ) -> None:
         """`hide` are names of params that no log may show, in addition to those that look secret."""
-        super().__init__(
-            mailbox,
-            directory=actors.directory,
-            snapshot=snapshot,
-            profiles=profiles,
-            limits=limits,
-            read_directory=read_directory,
-            epoch=epoch,
-        )
+        super().__init__(mailbox, given)
         self._actors = actors
         self._audit = AuditWriter(actors.audit_log, mailbox.backlog)
-        self._handler = AdminCallHandler(actors, snapshot, self._authenticator, self._audit)
+        self._handler = AdminCallHandler(actors, given.snapshot, self._authenticator, self._audit)
         self._in_flight = InFlightCalls(mailbox)
         self._attempts = AttemptLog()
         self._rates = PersonRateLimits()

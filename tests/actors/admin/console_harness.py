@@ -17,6 +17,7 @@ from pykka._envelope import Envelope
 from actors.admin.console.actor import AdminConsole, ConsoleMailbox
 from actors.admin.console.call import LocalCall
 from actors.admin.messages import CommandDone, Execute
+from actors.edge.channel import ChannelInputs
 from actors.errors import AuditProblem
 from actors.host.clocks import MonotonicWallClock
 from actors.index.parser import read_index
@@ -227,15 +228,15 @@ class ConsoleHarness:
 
     def start(self) -> None:
         """Start the console, or the one after."""
-        AdminConsole.start(
-            self.mailbox,
-            actors=self._actors,
+        given = ChannelInputs(
+            directory=self._actors.directory,
             snapshot=RoutingSnapshot(self.table),
             profiles=self.profiles,
             limits=Limits(),
             read_directory=lambda: None,
             epoch=MonotonicWallClock(),
         )
+        AdminConsole.start(self.mailbox, given, self._actors)
 
     def fail(self) -> None:
         """Have the console fail, and the next one, which tries the same message again; start one more."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import zmq
 
-from actors.edge.channel import Channel, ChannelMailbox, Draining, FlushUses
+from actors.edge.channel import Channel, ChannelInputs, ChannelMailbox, Draining, FlushUses
 from actors.errors import NotFound, Unauthenticated
 from actors.host.clocks import MonotonicWallClock
 from actors.messages import ANYONE, DirectoryChanged, TenantRequest, TokensUsed
@@ -30,8 +30,8 @@ REFUSED_LATER = Refusal("aborted", "as it was meant")
 class Desk(Channel):
     """Lets in whatever comes: keeps it, and answers `later.*` with a refusal of its own."""
 
-    def __init__(self, place: Place, **options: Any) -> None:
-        super().__init__(place.mailbox, **options)
+    def __init__(self, place: Place, given: ChannelInputs) -> None:
+        super().__init__(place.mailbox, given)
         self._kept = place.kept
         self._strange = place.strange
 
@@ -62,8 +62,7 @@ class Place:
         socket = bind_router(self._context, "tcp://127.0.0.1:*", Security(), LIMITS)
         self.endpoint = endpoint_of(socket)
         self.mailbox = ChannelMailbox("desk", RouterSocket(socket), None)
-        Desk.start(
-            self,
+        given = ChannelInputs(
             directory=self.directory,
             snapshot=SNAPSHOT,
             profiles=Profiles(),
@@ -71,6 +70,7 @@ class Place:
             read_directory=self._read_directory,
             epoch=MonotonicWallClock(self.wall),
         )
+        Desk.start(self, given)
 
     def told(self, message: Any) -> None:
         """Tell it, and wait until it has taken that in."""
