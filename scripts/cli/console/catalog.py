@@ -1,0 +1,121 @@
+"""The commands that a server offers: its actions, as system.describe lists them for the caller."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
+
+from transport.errors import NotFound
+
+MAX_AGE = 60.0
+"""Seconds after which the list of all actions is read again: another operator may have reloaded the index."""
+
+PAGE = 200
+"""Actions requested at a time; the server's own limit."""
+
+TENANT_LEVELS = frozenset({"member", "owner", "admin owner"})
+"""Who may call it are people of a tenant, so that it is about one."""
+
+READ = "read"
+
+Ask = Callable[[str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+"""Calls an action and returns its result; raises CallError."""
+
+
+class Entry(NamedTuple):
+    """One action, as the index describes it."""
+
+    name: str
+    summary: str
+    access: str
+    platform: str | None
+    """The level of the platform that may call it too; None if only the tenant's people may."""
+    channel: str
+    effect: str
+    params: Mapping[str, Any]
+    """JSON Schema of the params."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes anything."""
+        return self.effect != READ
+
+    @property
+    def properties(self) -> dict[str, Mapping[str, Any]]:
+        """Return the schema of each param, by name; references are followed."""
+        defs = self.params.get("$defs", {})
+        found = self.params.get("properties", {})
+        return {name: _followed(schema, defs) for name, schema in found.items()}
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Params that must be given."""
+        return tuple(self.params.get("required", ()))
+
+
+class Catalog:
+    """Actions that were read from a server, kept until they may be outdated."""
+
+    def __init__(self, ask: Ask, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._entries: dict[str, Entry] = {}
+        self._read_at: float | None = None
+        self.environment = ""
+        """The server's environment; empty before the first answer."""
+
+    def forget(self) -> None:
+        """Read everything again at the next use."""
+        self._entries.clear()
+        self._read_at = None
+
+    async def find(self, name: str) -> Entry | None:
+        """Return one action, or None if this caller has none of that name; raises CallError."""
+        if self._is_old:
+            self.forget()
+        if name not in self._entries and self._read_at is None:
+            try:
+                await self._read({"action": name})
+            except NotFound:
+                return None
+        return self._entries.get(name)
+
+    async def all(self) -> Mapping[str, Entry]:
+        """Return every action by name, read page by page; raises CallError."""
+        if self._read_at is None or self._is_old:
+            self.forget()
+            after: str | None = ""
+            while after is not None:
+                after = await self._read({"after": after, "limit": PAGE})
+            self._read_at = self._clock()
+        return self._entries
+
+    @property
+    def loaded(self) -> Mapping[str, Entry]:
+        """What has been read up to now, without asking."""
+        return self._entries
+
+    @property
+    def _is_old(self) -> bool:
+        return self._read_at is not None and self._clock() - self._read_at > MAX_AGE
+
+    async def _read(self, wanted: Mapping[str, Any]) -> str | None:
+        page = await self._ask("system.describe", wanted)
+        self.environment = page["environment"]
+        for each in page["actions"]:
+            self._entries[each["name"]] = entry_of(each)
+        following: str | None = page["next"]
+        return following
+
+
+def entry_of(described: Mapping[str, Any]) -> Entry:
+    """Return the entry of one action of system.describe's answer."""
+    return Entry(*(described[field] for field in Entry._fields))
+
+
+def _followed(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Mapping[str, Any]:
+    reference = schema.get("$ref")
+    if reference is None:
+        return schema
+    return {**defs.get(reference.rpartition("/")[2], {}), **schema}

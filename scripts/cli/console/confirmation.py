@@ -1,0 +1,156 @@
+"""What a change is about, as it is now: shown before it is made, and looked at again when it is.
+
+The digest covers the action, its tenant, its params and what was read. If any of it is another when the
+change is made, nothing is sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from hashlib import sha256
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from scripts.cli.console.grammar import Call
+
+DIGEST_LENGTH = 12
+"""Hexadecimal digits that are shown and typed."""
+
+GENTLE = frozenset(
+    {"add", "change", "configure", "create", "enrol", "issue", "open", "patch", "reply", "set"}
+)
+"""Last parts of actions that add or set, which can be set again. All other writes are asked about."""
+
+VOLATILE = frozenset(
+    {
+        "last_used_at",
+        "seconds_ago",
+        "next_at",
+        "attempts",
+        "failures",
+        "last_error",
+        "next",
+        "newest",
+    }
+)
+"""Members that change by themselves: not part of a digest."""
+
+Read = Callable[[str, Mapping[str, Any], str | None], Awaitable[Mapping[str, Any]]]
+"""Calls an action for its result: its name, params and tenant."""
+
+
+class Source(NamedTuple):
+    """One action that shows what a change is about."""
+
+    action: str
+    carry: tuple[str, ...] = ()
+    """Params that are handed on."""
+    pick: str = ""
+    """The param with the id of the one row that matters; empty if all do."""
+    keep: tuple[str, ...] = ()
+    """Members of the result that matter; empty if all do."""
+
+
+SOURCES: Mapping[str, tuple[Source, ...]] = MappingProxyType(
+    {
+        "tenants.delete": (Source("tenants.show"), Source("owners.list")),
+        "tokens.revoke": (Source("tokens.list", pick="token"),),
+        "members.remove": (
+            Source("members.list", pick="person"),
+            Source("tokens.list", ("person",)),
+        ),
+        "owners.withdraw": (Source("owners.list", pick="person"),),
+        "owners.transfer": (Source("members.list", pick="to"),),
+        "owners.delegate": (Source("members.list", pick="person"),),
+        "developers.remove": (
+            Source("developers.list", pick="person"),
+            Source("developers.tokens", ("person",)),
+        ),
+        "developers.revoke": (Source("developers.tokens", pick="token"),),
+        "supers.grant": (Source("developers.list", pick="person"), Source("supers.list")),
+        "supers.withdraw": (Source("supers.list", pick="grant"),),
+        "subscriptions.end": (Source("subscriptions.list"),),
+        "config.revert": (Source("config.show", ("revision",)),),
+        "connectors.retry": (Source("connectors.dead", ("connector",), pick="id"),),
+        "functions.move": (
+            Source("functions.show", ("function", "connector"), keep=("serving", "states")),
+        ),
+        "functions.reload": (Source("functions.diff", keep=("digest", "changes")),),
+        "functions.withdraw": (Source("functions.testers", ("function",)),),
+    }
+)
+"""What shows what an action is about; for others the tenant alone."""
+
+TENANT_ALONE = (Source("tenants.show"),)
+
+
+class Preview(NamedTuple):
+    """What a change is about, as it was when it was read."""
+
+    subject: str
+    """What has to be typed to confirm it: the tenant's name, or the function's."""
+    seen: tuple[tuple[str, Mapping[str, Any]], ...]
+    """Results, by the action that gave them."""
+    digest: str
+
+
+def needs_confirmation(call: Call) -> bool:
+    """Whether it takes something away, or the console cannot tell that it does not."""
+    verb = call.entry.name.rpartition(".")[2]
+    return call.entry.writes and (verb not in GENTLE or None in call.params.values())
+
+
+async def look(call: Call, read: Read) -> Preview:
+    """Read what a change is about; raises CallError."""
+    default = TENANT_ALONE if call.tenant is not None else ()
+    seen = []
+    for source in SOURCES.get(call.entry.name, default):
+        params = {name: call.params[name] for name in source.carry if name in call.params}
+        result = await read(source.action, params, call.tenant)
+        seen.append((source.action, _relevant(result, source, call.params)))
+    return Preview(subject_of(call), tuple(seen), _digest(call, seen))
+
+
+def subject_of(call: Call) -> str:
+    """Return what to type: the tenant, else what the change is of, else the action's name."""
+    if call.tenant is not None:
+        return call.tenant
+    names = ("function", "connector", "person", "token", "digest")
+    named = (str(call.params[name]) for name in names if name in call.params)
+    return next(named, call.entry.name)
+
+
+def with_expectation(call: Call, preview: Preview) -> Call:
+    """Have the server refuse a move if another operator was faster, whenever that was."""
+    states = preview.seen[0][1].get("states", {}) if preview.seen else {}
+    state = states.get(str(call.params.get("version")))
+    if "expected" not in call.entry.properties or "expected" in call.params or state is None:
+        return call
+    return call._replace(params={**call.params, "expected": state})
+
+
+def _relevant(
+    result: Mapping[str, Any], source: Source, params: Mapping[str, Any]
+) -> dict[str, Any]:
+    kept = {name: value for name, value in result.items() if not source.keep or name in source.keep}
+    wanted = params.get(source.pick)
+    if wanted is None:
+        return kept
+    return {name: _picked(value, wanted) for name, value in kept.items()}
+
+
+def _picked(value: Any, wanted: Any) -> Any:
+    is_rows = isinstance(value, list) and all(isinstance(row, dict) for row in value)
+    return [row for row in value if row.get("id") == wanted] if is_rows else value
+
+
+def _digest(call: Call, seen: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    content = [call.entry.name, call.tenant, call.params, [_lasting(each) for _, each in seen]]
+    return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:DIGEST_LENGTH]
+
+
+def _lasting(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _lasting(each) for name, each in value.items() if name not in VOLATILE}
+    return [_lasting(each) for each in value] if isinstance(value, list) else value

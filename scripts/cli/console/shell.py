@@ -1,0 +1,276 @@
+"""Runs lines of the console, one at a time: the console's own words, and actions of the server."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from scripts.cli.call import REFUSED, SILENT, USAGE
+from scripts.cli.console.aliases import ALIASES, Alias
+from scripts.cli.console.catalog import Catalog, Entry
+from scripts.cli.console.confirmation import Preview, look, needs_confirmation, with_expectation
+from scripts.cli.console.connection import Connection, Identity
+from scripts.cli.console.grammar import NO_TENANT, Call, Flags, parse, read_flags, split
+from scripts.cli.console.guide import Guide
+from scripts.cli.console.output import Output
+from scripts.cli.console.references import resolve
+from scripts.cli.params import UsageError
+from scripts.cli.target import Unreachable
+from transport.errors import CallError, NoAnswer, Unauthenticated, failure
+from transport.message import Reply
+
+DONE, UNCONFIRMED, CHANGED = 0, 4, 5
+"""Statuses of a line besides those of scripts/call: not confirmed, and changed since it was shown."""
+
+EVERY = "2s"
+"""Time between two looks of `watch`."""
+
+MOST_SEEN = 200
+"""Trace ids of printed results that completion offers."""
+
+AskPerson = Callable[[str], Awaitable[str]]
+"""Asks the person at the terminal one question; returns the answer."""
+
+
+class Exit(Exception):
+    """The person wants to leave."""
+
+
+class Shell:
+    """One console: its tenant, and what it does with a line."""
+
+    def __init__(
+        self, connection: Connection, output: Output, ask_person: AskPerson | None = None
+    ) -> None:
+        """`ask_person` is None where no person is: then what needs a confirmation is refused without one."""
+        self.connection = connection
+        self.output = output
+        self.catalog = Catalog(connection.call)
+        self.tenant: str | None = None
+        self.identity: Identity | None = None
+        self.traces: dict[str, None] = {}
+        """Trace ids that were seen, the latest last."""
+        self._ask_person = ask_person
+        self._guide = Guide(self.catalog, output)
+        self._page: tuple[Call, Mapping[str, Any]] | None = None
+        self._own: Mapping[str, Callable[[list[str], Flags], Awaitable[int]]] = MappingProxyType(
+            {
+                "help": self._help,
+                "?": self._help,
+                "use": self._use,
+                "more": self._more,
+                "watch": self._watch,
+                "exit": self._exit,
+                "quit": self._exit,
+            }
+        )
+
+    async def run(self, line: str) -> int:
+        """Do what a line says; return its status. Raises Exit."""
+        try:
+            return await self._run(line)
+        except UsageError as error:
+            self.output.problem(str(error))
+            return USAGE
+        except (Unreachable, NoAnswer) as error:
+            again = f"; to ask again: --id {error.id}" if isinstance(error, NoAnswer) else ""
+            self.output.problem(f"{error}{again}")
+            return SILENT
+        except CallError as error:
+            return self._refused(error)
+
+    async def _run(self, line: str) -> int:
+        words, flags = read_flags(split(line))
+        if not words:
+            return DONE
+        word, *rest = words
+        if word in self._own:
+            return await self._own[word](rest, flags)
+        if flags.help:
+            return await self._help([word], flags)
+        return await self._do(await self._understood(word, rest, flags))
+
+    async def _understood(self, word: str, rest: list[str], flags: Flags) -> Call:
+        entry, alias = await self.lookup(word)
+        if entry is None:
+            raise UsageError(await self._guide.unknown(word))
+        call = parse(rest, flags, entry, alias, self.tenant)
+        return await resolve(call, self.connection.call, tuple(self.traces), self.identity)
+
+    async def lookup(self, word: str) -> tuple[Entry | None, Alias | None]:
+        """Return the action that a word stands for; None if this caller has none."""
+        alias = ALIASES.get(word)
+        name = word if alias is None else alias.action
+        return (await self.catalog.find(name) if "." in name else None), alias
+
+    # Actions
+
+    async def _do(self, call: Call) -> int:
+        if call.flags.dry_run or needs_confirmation(call):
+            return await self._do_confirmed(call)
+        return await self._send(call)
+
+    async def _do_confirmed(self, call: Call) -> int:
+        """Show what it is about, have it confirmed, look again, and only then send it."""
+        preview = await self._preview(call)
+        if call.flags.digest is not None and call.flags.digest != preview.digest:
+            return self._changed(call.flags.digest, preview)
+        if call.flags.dry_run:
+            self._show(call, preview)
+            return DONE
+        if not await self._is_confirmed(call, preview):
+            return UNCONFIRMED
+        now = await self._preview(call)
+        if now.digest != preview.digest:
+            return self._changed(preview.digest, now)
+        return await self._send(with_expectation(call, now))
+
+    async def _preview(self, call: Call) -> Preview:
+        return await look(call, self.connection.call)
+
+    def _changed(self, digest: str, preview: Preview) -> int:
+        self.output.problem(
+            f"nothing was done: what it is about was {digest} and is {preview.digest} now; look again"
+        )
+        return CHANGED
+
+    async def _is_confirmed(self, call: Call, preview: Preview) -> bool:
+        if call.flags.confirm is not None and call.flags.digest is not None:
+            return self._matches(call.flags.confirm, preview)
+        self._show(call, preview)
+        if self._ask_person is None:
+            self.output.problem(
+                "nothing was done: to do it, add "
+                f"--confirm {preview.subject} --digest {preview.digest}"
+            )
+            return False
+        typed = await self._ask_person(f"type {preview.subject} to do it: ")
+        return self._matches(typed.strip(), preview)
+
+    def _matches(self, typed: str, preview: Preview) -> bool:
+        if typed != preview.subject:
+            self.output.problem(f"nothing was done: that is not {preview.subject}")
+        return typed == preview.subject
+
+    def _show(self, call: Call, preview: Preview) -> None:
+        if self.output.json or call.flags.json:
+            shown = {"action": call.entry.name, "tenant": call.tenant, "params": call.params}
+            self.output.value({**shown, "about": dict(preview.seen), "digest": preview.digest})
+            return
+        of = "" if call.tenant is None else f" of {call.tenant}"
+        self.output.say(f"{call.entry.name}{of}: {call.entry.summary}", "bold")
+        self.output.result("", {"params": call.params})
+        for action, result in preview.seen:
+            self.output.say(f"now ({action})")
+            self.output.result(action, result)
+        self.output.say(f"digest {preview.digest}", "bold")
+
+    async def _send(self, call: Call) -> int:
+        reply = await self.connection.request(
+            call.entry.name, call.params, call.tenant, call.flags.id
+        )
+        self._note(reply)
+        if reply.error is not None:
+            return self._refused(failure(reply.error, reply.id, reply.meta.get("trace_id")))
+        self.output.reply(call.entry.name, reply, wide=call.flags.wide, as_json=call.flags.json)
+        if call.entry.writes:
+            self.catalog.forget()
+        self._page = (call, reply.result or {})
+        if not (self.output.json or call.flags.json) and _next(self._page) is not None:
+            self.output.say("there is more: `more` shows it")
+        return DONE
+
+    def _refused(self, error: CallError) -> int:
+        hint = self.connection.hint if isinstance(error, Unauthenticated) else ""
+        self.output.refusal(error, hint)
+        return REFUSED
+
+    def _note(self, reply: Reply) -> None:
+        """Keep trace ids for completion: those of the answer, and of what it lists."""
+        for found in trace_ids(reply.result):
+            self.traces.pop(found, None)
+            self.traces[found] = None
+        for old in list(self.traces)[:-MOST_SEEN]:
+            del self.traces[old]
+
+    # The console's own words
+
+    async def _help(self, words: list[str], _: Flags) -> int:
+        if not words:
+            await self._guide.overview()
+            return DONE
+        entry, alias = await self.lookup(words[0])
+        if entry is None and await self._guide.group(words[0]):
+            return DONE
+        if entry is None:
+            raise UsageError(await self._guide.unknown(words[0]))
+        self._guide.one(entry, alias)
+        return DONE
+
+    async def _use(self, words: list[str], _: Flags) -> int:
+        """Set the tenant of the prompt; it has to be there."""
+        if len(words) != 1:
+            raise UsageError("use TENANT, or use - for none")
+        name = words[0]
+        if name != NO_TENANT:
+            await self.connection.call("tenants.show", {}, name)
+        self.tenant = None if name == NO_TENANT else name
+        return DONE
+
+    async def _more(self, _: list[str], flags: Flags) -> int:
+        found = None if self._page is None else _next(self._page)
+        if self._page is None or found is None:
+            raise UsageError("there is no further page")
+        call, _result = self._page
+        return await self._send(call._replace(params={**call.params, **found}, flags=flags))
+
+    async def _watch(self, words: list[str], flags: Flags) -> int:
+        """Repeat a question until Ctrl-C, also over a restart of the server."""
+        if not words:
+            raise UsageError("watch what? For example: watch stats")
+        seconds = _seconds(flags.every or EVERY)
+        call = await self._understood(words[0], words[1:], flags)
+        if call.entry.writes:
+            raise UsageError(f"{call.entry.name} changes something: only questions can be watched")
+        while True:
+            if self.output.is_terminal:
+                self.output.clear()
+            status = await self._send(call)
+            if status == REFUSED:
+                return status
+            self.output.say(f"every {seconds:g} s; Ctrl-C ends it")
+            await asyncio.sleep(seconds)
+
+    async def _exit(self, _: list[str], __: Flags) -> int:
+        raise Exit
+
+
+def _next(page: tuple[Call, Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return the param for the following page; None on the last one."""
+    call, result = page
+    following = result.get("next")
+    name = next((each for each in ("after", "before") if each in call.entry.properties), None)
+    if call.entry.name.startswith("logs."):  # they follow by `after`, and go back by `before`
+        name = "before"
+    return None if following is None or name is None else {name: following}
+
+
+def trace_ids(value: Any) -> Iterator[str]:
+    """Yield every trace id in an answer."""
+    if isinstance(value, Mapping):
+        found = value.get("trace_id")
+        if isinstance(found, str):
+            yield found
+        value = list(value.values())
+    for each in value if isinstance(value, list) else ():
+        yield from trace_ids(each)
+
+
+def _seconds(text: str) -> float:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)s?", text)
+    if found is None or not 0.2 <= float(found[1]) <= 3600:
+        raise UsageError(f"--every {text}: a number of seconds, such as 5s")
+    return float(found[1])

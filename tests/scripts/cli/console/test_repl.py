@@ -1,0 +1,119 @@
+"""The console as a person has it: on a terminal, with a server behind it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.scripts.cli.console.conftest import Served
+from tests.scripts.cli.console.screen import PROMPT, Screen
+
+
+def test_the_prompt_says_where_this_is_as_whom_and_for_which_tenant(served: Served) -> None:
+    with Screen(served.data) as screen:
+        assert "(developer admin)" in " ".join(screen.shown.split())
+        assert screen.run("use acme").endswith("\nlocal-dev acme as first developer admin>")
+        assert screen.run("use -").endswith("\nlocal-dev as first developer admin>")
+
+
+COMPLETED = {
+    "unse": "unserved",
+    "tenants.sus": "tenants.suspend",
+    "use ac": "use acme",
+    "owners ac": "owners acme",
+    "move contacts.add@": "move contacts.add@1",
+    "move contacts.add@1 rev": "move contacts.add@1 reverted",
+    "move contacts.add@1 pot": "move contacts.add@1 'potential release'",
+    "functions sta": "functions state=",
+    "tenants --dr": "tenants --dry-run",
+}
+"""What was typed, and what it is after Tab."""
+
+
+def test_tab_completes_from_the_index(served: Served) -> None:
+    with Screen(served.data) as screen:
+        for typed, completed in COMPLETED.items():
+            screen.press(f"{typed}\t")
+            screen.until(rf"> {re.escape(completed)}$")
+            screen.press("\x15")
+            screen.until(PROMPT)
+
+
+@pytest.mark.parametrize(("columns", "left_out"), [(80, True), (120, False)])
+def test_a_table_is_as_wide_as_the_terminal_at_most(
+    served: Served, columns: int, left_out: bool
+) -> None:
+    with Screen(served.data, columns=columns) as screen:
+        shown = screen.run("functions").splitlines()
+        assert max(map(len, shown)) <= columns
+        rows = [line for line in shown if line.startswith("contacts.")]
+        assert len(rows) == len({line.split()[0] for line in rows}) > 5
+        assert any(line.startswith("left out: ") for line in shown) is left_out
+
+
+def test_wide_shows_every_column_whole(served: Served) -> None:
+    with Screen(served.data) as screen:
+        shown = screen.run("functions contacts. --wide")
+        assert "left out" not in shown
+        assert "…" not in shown
+
+
+def test_control_c_ends_the_command_and_not_the_console(served: Served) -> None:
+    with Screen(served.data) as screen:
+        screen.enter("watch stats")
+        screen.until("uptime_seconds")
+        screen.until("Ctrl-C ends it")
+        screen.press("\x03")
+        screen.until(rf"interrupted(.|\n)*{PROMPT}")
+        assert "acme" in screen.run("tenants")
+        screen.press("half a line")
+        screen.until("half a line")
+        screen.press("\x03")
+        screen.until(rf"\n{PROMPT}")
+        screen.press("\x04")
+        assert screen.ended() == 0
+
+
+def test_what_is_wrong_is_said_and_the_console_goes_on(served: Served) -> None:
+    with Screen(served.data) as screen:
+        assert "did you mean tenant" in screen.run("tenannt")
+        assert "a quote is not closed" in screen.run("create 'x")
+        assert "not_found: there is no tenant 'nowhere'" in screen.run("tenant nowhere")
+        assert "acme" in screen.run("tenants")
+
+
+def test_what_takes_away_is_shown_and_asks_for_the_name(served: Served) -> None:
+    with Screen(served.data) as screen:
+        screen.run("create doomed 'Ada Lovelace'")
+        screen.enter("suspend doomed 'unpaid'")
+        asked = screen.until("type doomed to do it:")
+        assert re.search(r"^digest [0-9a-f]{12}$", asked, re.MULTILINE)
+        screen.press("acme\r")
+        assert "nothing was done: that is not doomed" in screen.until(PROMPT)
+        assert "active" in screen.run("tenant doomed")
+        screen.enter("suspend doomed 'unpaid'")
+        screen.until("type doomed to do it:")
+        screen.press("doomed\r")
+        screen.until(PROMPT)
+        assert "suspended" in screen.run("tenant doomed")
+
+
+def test_a_terminal_without_colour_gets_none(served: Served) -> None:
+    with Screen(served.data, TERM="dumb", NO_COLOR="1") as screen:
+        assert "acme" in screen.run("tenants")
+        screen.run("nonsense")
+        assert not re.search(r"\x1b\[[0-9;]+m", screen.raw)
+
+
+def test_the_console_goes_on_when_the_server_is_there_again(served: Served) -> None:
+    with Screen(served.data) as screen:
+        screen.enter("watch stats")
+        screen.until("Ctrl-C ends it")
+        served.stop()
+        screen.until("no server listens")
+        served.start()
+        screen.until(r"the server is there again(.|\n)*uptime_seconds")
+        screen.press("\x03")
+        screen.until(PROMPT)
+        assert "acme" in screen.run("tenants")
