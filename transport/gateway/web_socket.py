@@ -99,7 +99,7 @@ class WebSocket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """Forget the connection; replies that come for it are dropped."""
         self._waiting.clear()
-        self._state.connections.discard(self)  # type: ignore[arg-type]  # see above
+        self._state.connections.discard(self)
         self._gateway.sockets.remove(self)
 
     def pause_writing(self) -> None:
