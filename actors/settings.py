@@ -178,6 +178,8 @@ class Settings(BaseSettings):
     """Largest request body, in bytes."""
     database_bytes: int = Field(default=1024**3, ge=1024 * 1024)
     """Largest tenant database, in bytes, where a tenant's own limits do not say otherwise."""
+    cache_bytes: int = Field(default=512 * 1024**2, ge=0)
+    """Memory of all open databases together, in bytes, past which no cache grows; 0 for no bound."""
     memory_bytes: MemoryLimit = Field(default=8 * 1024**3, ge=0)
     """Address space the process may use, in bytes (RLIMIT_AS); 0 for no limit. See docs/operations.md."""
 

@@ -19,6 +19,7 @@ from actors.runtime.lifecycle import STOP_SECONDS
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.scheduler import ComputeToken, Dispatcher
 from actors.settings import Settings
+from actors.tenant.database.connection import bound_caches
 from actors.tenant.storage.files import Storage
 from transport.bind import Security, bind_router, endpoint_of
 from transport.router_socket import RouterSocket
@@ -45,6 +46,7 @@ class Resources:
     def _prepare(self, settings: Settings) -> None:
         zone_of(settings.log_time_zone)
         limit_memory(settings.memory_bytes)
+        bound_caches(settings.cache_bytes)
         self._bounds = connection_bounds(settings.resident, settings.memory_bytes)
         index = read_served_index(settings.registry)
         self.snapshot = RoutingSnapshot(RoutingTable.build(index, settings.environment))
