@@ -20,6 +20,8 @@ class Config(NamedTuple):
     """0 before the first change; each change adds 1."""
     settings: Mapping[str, Any] = EMPTY
     whitelabel: Mapping[str, Any] = EMPTY
+    origins: frozenset[str] = frozenset()
+    """Origins of pages that may call the tenant's actions."""
 
 
 class TenantLimits(NamedTuple):

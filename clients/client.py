@@ -395,6 +395,20 @@ SystemDescribeResultActionsItemState = Literal[
 ]
 
 
+class SystemOriginParams(TypedDict):
+    """Params of system.origin."""
+
+    origin: str
+    """At most 300 characters."""
+
+
+class SystemOriginResult(TypedDict):
+    """Result of system.origin."""
+
+    allowed: bool
+    """False also if there is no such tenant, or none is named."""
+
+
 class SystemPingParams(TypedDict):
     """Params of system.ping."""
 
@@ -966,6 +980,13 @@ class SystemActions:
         answer = self._client.call("system.describe", params, **(_options or {}))
         return cast(SystemDescribeResult, answer)
 
+    def origin(
+        self, _options: Options | None = None, /, **params: Unpack[SystemOriginParams]
+    ) -> SystemOriginResult:
+        """Ask whether pages of an origin may call the tenant."""
+        answer = self._client.call("system.origin", params, **(_options or {}))
+        return cast(SystemOriginResult, answer)
+
     def ping(
         self, _options: Options | None = None, /, **params: Unpack[SystemPingParams]
     ) -> SystemPingResult:
@@ -1277,6 +1298,13 @@ class AsyncSystemActions:
         """Ask what you may call here."""
         answer = await self._client.call("system.describe", params, **(_options or {}))
         return cast(SystemDescribeResult, answer)
+
+    async def origin(
+        self, _options: Options | None = None, /, **params: Unpack[SystemOriginParams]
+    ) -> SystemOriginResult:
+        """Ask whether pages of an origin may call the tenant."""
+        answer = await self._client.call("system.origin", params, **(_options or {}))
+        return cast(SystemOriginResult, answer)
 
     async def ping(
         self, _options: Options | None = None, /, **params: Unpack[SystemPingParams]

@@ -52,6 +52,11 @@ MOST_PAGES = 64
 
 DESCRIBE = f"{RESERVED}describe"
 
+ORIGIN = f"{RESERVED}origin"
+"""Asked by gateways: the origin of a page is all that a browser says of it."""
+
+NO_ORIGINS: frozenset[str] = frozenset()
+
 Answer = Callable[[RoutingTable, Principal, Any], dict[str, Any]]
 
 
@@ -61,15 +66,22 @@ def is_system(action: str) -> bool:
 
 
 def answer_system(
-    table: RoutingTable, caller: Principal, action: str, params: Mapping[str, Any]
+    table: RoutingTable,
+    caller: Principal,
+    action: str,
+    params: Mapping[str, Any],
+    origins: frozenset[str] = NO_ORIGINS,
 ) -> tuple[Route, dict[str, Any]]:
     """Answer a built-in action: its route, for `meta`, and its result.
 
-    NotFound for a name that is none of them; Unauthenticated and PermissionDenied as for any other
-    action; InvalidArgument for params that do not fit.
+    `origins` are those of the tenant that the request names. NotFound for a name that is none of them;
+    Unauthenticated and PermissionDenied as for any other action; InvalidArgument for params that do not fit.
     """
     route = _route_to(action, caller)
-    return route, _ANSWERS[action](table, caller, route.params.parse(params))
+    parsed: Any = route.params.parse(params)
+    if action == ORIGIN:
+        return route, {"allowed": parsed.origin in origins}
+    return route, _ANSWERS[action](table, caller, parsed)
 
 
 class Pages:
@@ -86,12 +98,16 @@ class Pages:
         return len(self._packed)
 
     def answer(
-        self, table: RoutingTable, work: TenantRequest, tests: frozenset[str]
+        self,
+        table: RoutingTable,
+        work: TenantRequest,
+        tests: frozenset[str],
+        origins: frozenset[str] = NO_ORIGINS,
     ) -> tuple[Route, bytes]:
         """As `answer_system`, for a caller whose tenant tests these actions."""
         caller, action, encoding = work.principal, work.request.action, work.peer.encoding
         if action != DESCRIBE:
-            route, result = answer_system(table, caller, action, work.request.params)
+            route, result = answer_system(table, caller, action, work.request.params, origins)
             return route, codec.encode(result, encoding)
         route = _route_to(action, caller)
         params: Any = route.params.parse(work.request.params)
@@ -213,6 +229,9 @@ def built_in() -> Mapping[str, Route]:
 def _routes() -> Iterator[Route]:
     yield _route("ping", "Ask whether the server answers.", PUBLIC, {}, _PONG)
     yield _route("whoami", "Ask whom the token stands for.", ANY_TOKEN, {}, _CALLER)
+    yield _route(
+        "origin", "Ask whether pages of an origin may call the tenant.", PUBLIC, _PAGE, _ADMITTED
+    )
     yield _route("describe", "Ask what you may call here.", PUBLIC, _WANTED, _DESCRIPTION)
 
 
@@ -281,6 +300,23 @@ _CALLER = {
             "format": "date-time",
             "description": "null for never.",
         },
+    },
+}
+
+_PAGE = {
+    "required": ["origin"],
+    "properties": {
+        "origin": {"type": "string", "maxLength": 300, "examples": ["https://desk.example"]}
+    },
+}
+
+_ADMITTED = {
+    "required": ["allowed"],
+    "properties": {
+        "allowed": {
+            "type": "boolean",
+            "description": "False also if there is no such tenant, or none is named.",
+        }
     },
 }
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from actors.edge.authentication import Authenticator
-from actors.edge.builtin_actions import Pages, is_system
+from actors.edge.builtin_actions import NO_ORIGINS, Pages, is_system
 from actors.errors import ActionError, InvalidArgument, Unavailable
 from actors.host.clocks import MonotonicWallClock
 from actors.messages import (
@@ -190,6 +190,11 @@ class Channel(Actor):
         tenant = self._authenticator.tenant(caller.tenant)
         return NO_TESTS if tenant is None else self._profiles.of(tenant.id).tests
 
+    def _origins(self, name: str | None) -> frozenset[str]:
+        """Return the origins of pages that may call a tenant; none if there is no such tenant."""
+        tenant = self._authenticator.tenant(name)
+        return NO_ORIGINS if tenant is None else self._profiles.of(tenant.id).config.origins
+
     def _require_open(self) -> None:
         """Raise Unavailable while the server stops."""
         if self.mailbox.draining:
@@ -251,7 +256,8 @@ class Channel(Actor):
 
     def _answer_system(self, work: TenantRequest) -> None:
         tests = self._tested_actions(work.principal)
-        route, result = self._pages.answer(self._snapshot.current, work, tests)
+        origins = self._origins(work.request.tenant)
+        route, result = self._pages.answer(self._snapshot.current, work, tests, origins)
         self._reply(work.peer, encode_packed_result(work, route, result))
 
     # To the network

@@ -8,11 +8,18 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Raw
 
+from transport.gateway.cors import Cors, preflight_headers
 from transport.gateway.envelope import JSON, Envelope, Format, trace_of
 from transport.gateway.http_request import Headers, Receive, Scope, Send, read_body
-from transport.gateway.http_response import respond_refusal, respond_reply
+from transport.gateway.http_response import Pairs, respond, respond_refusal, respond_reply
 from transport.gateway.server_link import Reply, ServerLink
-from transport.gateway.statuses import HttpRefusal, invalid, no_such_path, wrong_method
+from transport.gateway.statuses import (
+    NO_CONTENT,
+    HttpRefusal,
+    invalid,
+    no_such_path,
+    wrong_method,
+)
 from transport.message import ACTION_PATTERN, TENANT_PATTERN, Refusal
 
 ACTION_CHARACTERS: Final = 128
@@ -43,28 +50,32 @@ class Call(NamedTuple):
 class Actions:
     """The endpoint of all actions."""
 
-    def __init__(self, link: ServerLink, body_bytes: int) -> None:
+    def __init__(self, link: ServerLink, cors: Cors, body_bytes: int) -> None:
         self._link = link
+        self._cors = cors
         self._body_bytes = body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
-        id, format = "", JSON
+        id, format, more = "", JSON, Pairs()
         try:
             headers = Headers(scope["headers"])
+            target = target_of(scope["path"])
+            more += await self._cors.check(headers, target.tenant)
+            if scope["method"] == "OPTIONS":
+                await respond(send, NO_CONTENT, preflight_headers(more), b"")
+                return
             id = headers.request_id()
-            call = await self._read(scope, headers, receive)
+            more.append((b"idempotency-key", id.encode()))
+            call = await self._read(scope, target, headers, receive)
             format = call.format
-            reply = await self._exchange(call, id)
-            await respond_reply(send, reply, format, [(b"idempotency-key", id.encode())])
+            await respond_reply(send, await self._exchange(call, id), format, more)
         except HttpRefusal as refused:
-            more = [(b"idempotency-key", id.encode())] if id else []
             await respond_refusal(send, refused, id, more, format)
 
-    async def _read(self, scope: Scope, headers: Headers, receive: Receive) -> Call:
-        target = target_of(scope["path"])
+    async def _read(self, scope: Scope, target: Target, headers: Headers, receive: Receive) -> Call:
         if scope["method"] != "POST":
-            raise wrong_method("POST")
+            raise wrong_method("OPTIONS, POST")
         if scope["query_string"]:
             raise invalid("a call has no query: params are the body, a token is a header")
         format = headers.format()

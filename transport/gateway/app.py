@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from transport.gateway.actions import Actions
+from transport.gateway.cors import Cors
 from transport.gateway.health import Health
 from transport.gateway.http_request import Receive, Scope, Send
 from transport.gateway.http_response import respond_refusal
@@ -24,7 +25,7 @@ class Gateway:
         self.sockets = Sockets(settings.sockets, settings.sockets_of_address)
         self.origins = Origins(self.link, settings.origins)
         self.proxies = TrustedProxies(networks_of(settings.trusted_proxies))
-        self._actions = Actions(self.link, settings.body_bytes)
+        self._actions = Actions(self.link, Cors(self.origins), settings.body_bytes)
         self._health = Health(self.link)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from transport.gateway.envelope import JSON, ErrorHead, Format, new_id, refusal_body
 from transport.gateway.http_request import Send
 from transport.gateway.server_link import Reply
-from transport.gateway.statuses import OK, REUSED_ID, STATUSES, HttpRefusal
+from transport.gateway.statuses import NO_CONTENT, OK, REUSED_ID, STATUSES, HttpRefusal
 from transport.message import INVALID_ARGUMENT, UNAUTHENTICATED
 
 Pairs = list[tuple[bytes, bytes]]
@@ -21,7 +21,8 @@ SAFE: Pairs = [
 
 async def respond(send: Send, status: int, headers: Pairs, body: bytes) -> None:
     """Send a whole response."""
-    headers.append((b"content-length", b"%d" % len(body)))
+    if status != NO_CONTENT:
+        headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -11,6 +11,7 @@ from transport.gateway.envelope import problem
 from transport.message import Refusal
 
 OK: Final = 200
+NO_CONTENT: Final = 204
 NOT_MODIFIED: Final = 304
 REUSED_ID: Final = 422
 """An id that was used for other content: `invalid_argument` about the field `id`."""

@@ -1,8 +1,9 @@
 """A tenant's config as a value: how a patch changes it, and what it may be. Pure.
 
 The law: a config that `patched` or `checked` returns has two maps, settings and whitelabel, that match the
-index's schemas, and a size and a depth that every reader can hold. Its whitelabel holds nothing that a page
-could treat as markup or run: end users see those texts in places that this server does not control.
+index's schemas, `origins` if any are listed, and a size and a depth that every reader can hold. Its
+whitelabel holds nothing that a page could treat as markup or run: end users see those texts in places that
+this server does not control.
 
 Characters that are invisible, or that change how a text reads, are allowed neither in names nor in texts for
 end users.
@@ -14,7 +15,7 @@ import html
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, Final
@@ -73,6 +74,11 @@ def _is_control(sign: str) -> bool:
 PARTS: Final = ConfigSchemas._fields
 """The two keys of a config: settings and whitelabel."""
 
+ORIGINS: Final = "origins"
+"""A third key, which no index describes: origins of pages that may call the tenant's actions."""
+
+MAX_ORIGINS: Final = 50
+
 MAX_BYTES: Final = 64 * 1024
 """Bytes of the whole config as compact JSON in UTF-8, at most."""
 
@@ -81,6 +87,17 @@ MAX_DEPTH: Final = 8
 
 PATCH: Final = ("params", "patch")
 """Path of the patch in its request."""
+
+ORIGIN: Final = re.compile(
+    r"(?:https://(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+    r"|http://(?:localhost|127\.0\.0\.1|\[::1\]))(?::[1-9][0-9]{0,4})?"
+)
+"""An origin as browsers send it: RFC 6454, section 6.2, in lower case, and without the scheme's own port."""
+
+NO_ORIGIN: Final = (
+    "is no origin as browsers send it: https:// and a host in lower case, with a port if it is another than "
+    "443, and nothing after it; http:// for localhost alone"
+)
 
 IGNORED_IN_URLS: Final = re.compile(r"[\t\n\r\0-\x1f\u00ad\u200b-\u200f\u2060\ufeff]")
 """Characters that browsers or people ignore in a scheme (url.spec.whatwg.org, basic URL parser, 2 and 3)."""
@@ -131,6 +148,9 @@ def _checked(config: dict[str, Any], schemas: ConfigSchemas, place: Key) -> dict
     _raise_if_any(_too_large(config, place))
     for part in PARTS:
         _raise_if_any(_invalid(config[part], schemas, part, place))
+    _raise_if_any(_invalid_origins(config.get(ORIGINS) or (), (*place, ORIGINS)))
+    if not config.get(ORIGINS):
+        config.pop(ORIGINS, None)
     _raise_if_any(_unsafe(config["whitelabel"], (*place, "whitelabel")))
     return config
 
@@ -145,8 +165,11 @@ def _raise_if_any(found: Iterator[Problem]) -> None:
 def _invalid_shape(config: Mapping[str, Any], place: Key) -> Iterator[Problem]:
     """Check the top level and the depth of a config or of a patch."""
     for name, part in config.items():
-        if name not in PARTS:
-            yield Problem(dotted((*place, name)), "is unknown: use settings or whitelabel")
+        if name == ORIGINS:
+            if not isinstance(part, list | tuple | None):
+                yield Problem(dotted((*place, name)), "is not a list")
+        elif name not in PARTS:
+            yield Problem(dotted((*place, name)), "is unknown: use settings, whitelabel or origins")
         elif part is not None and not isinstance(part, Mapping):
             yield Problem(dotted((*place, name)), "is not a map")
     if is_deeper(config, MAX_DEPTH):
@@ -188,6 +211,14 @@ def _invalid(value: Any, schemas: ConfigSchemas, part: str, place: Key) -> Itera
     except InvalidArgument as error:
         for field, problem in error.refusal.details:
             yield Problem(f"{dotted(place)}.{field}", problem)
+
+
+def _invalid_origins(origins: Sequence[Any], place: Key) -> Iterator[Problem]:
+    if len(origins) > MAX_ORIGINS:
+        yield Problem(dotted(place), f"has more than {MAX_ORIGINS} entries")
+    for number, origin in enumerate(origins[:MAX_ORIGINS]):
+        if not isinstance(origin, str) or not ORIGIN.fullmatch(origin) or origin.endswith(":443"):
+            yield Problem(dotted((*place, number)), NO_ORIGIN)
 
 
 def _unsafe(value: Any, place: Key) -> Iterator[Problem]:

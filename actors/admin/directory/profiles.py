@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Column, Row, Select, Table, func, select
 
+from actors.admin.directory.config import ORIGINS
 from actors.admin.directory.repository import DirectoryTransaction
 from actors.admin.directory.tables import (
     configs,
@@ -110,7 +111,8 @@ def config_of(transaction: DirectoryTransaction, tenant_id: str) -> Config:
 
 def _config(row: Row[Any]) -> Config:
     content = deep_freeze(json.loads(row.content))
-    return Config(row.revision, content["settings"], content["whitelabel"])
+    origins = frozenset(content.get(ORIGINS, ()))
+    return Config(row.revision, content["settings"], content["whitelabel"], origins)
 
 
 def limits_of(transaction: DirectoryTransaction, tenant_id: str) -> TenantLimits:

@@ -36,7 +36,7 @@ OWNER = Principal("t_3", "acme", "owner")
 DEVELOPER = Principal("t_2", None, "developer")
 ADMINISTRATION = built_in_index().actions
 """In every table besides what its index states."""
-SYSTEM = {"system.ping", "system.whoami", "system.describe"}
+SYSTEM = {"system.ping", "system.whoami", "system.origin", "system.describe"}
 
 CHANNEL = {"developer": "admin"}
 
@@ -156,7 +156,7 @@ def test_a_role_that_is_none_is_refused(table: RoutingTable) -> None:
 @pytest.mark.parametrize(
     ("caller", "seen"),
     [
-        (ANYONE, {"desk.hello", "system.ping", "system.describe"}),
+        (ANYONE, {"desk.hello", "system.ping", "system.origin", "system.describe"}),
         (MEMBER, {"desk.hello", "desk.work"} | SYSTEM),
         (OWNER, {"desk.hello", "desk.work", "desk.pay"} | SYSTEM),
         (DEVELOPER, {"desk.hello", "desk.work", "desk.pay", "desk.mend"} | SYSTEM),

@@ -296,7 +296,8 @@ def test_the_system_actions_answer_over_the_wire(
     assert {"marks.add", "system.ping"} <= names
     assert "owners.only" not in names
     stranger = wire.ask(encoding, action="system.describe")["result"]["actions"]
-    assert {entry["name"] for entry in stranger} == {"marks.open", "system.describe", "system.ping"}
+    public = {"marks.open", "system.describe", "system.origin", "system.ping"}
+    assert {entry["name"] for entry in stranger} == public
 
 
 def test_an_unknown_system_action_is_not_found(wire: Wire) -> None:

@@ -437,3 +437,66 @@ def test_texts_of_several_lines_may_be_laid_out() -> None:
     assert control_characters("a\n\tb", "\n\t") is None
     assert "only line breaks" in str(control_characters("a\r\nb", "\n\t"))
     assert "line breaks" in str(control_characters("a\nb"))
+
+
+# ---------------------------------------------------------------- origins
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://desk.example",
+        "https://a.b.c.example:8443",
+        "https://xn--bcher-kva.example",
+        "http://localhost:3000",
+        "http://127.0.0.1:8080",
+        "http://[::1]:8080",
+    ],
+)
+def test_origins_are_listed_as_browsers_send_them(origin: str) -> None:
+    config = patched(NOTHING, {"origins": [origin]}, DEFAULT)
+    assert config == {**NOTHING, "origins": [origin]}
+    assert patched(deep_freeze(config), {"origins": None}, DEFAULT) == NOTHING
+    assert patched(deep_freeze(config), {"origins": []}, DEFAULT) == NOTHING
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "null",
+        "https://*.example",
+        "https://desk.example/",
+        "https://desk.example/page",
+        "https://Desk.example",
+        "https://desk.example:443",
+        "https://desk.example:0",
+        "https://user@desk.example",
+        "http://desk.example",
+        "http://localhost.evil.example",
+        "https://",
+        "https://-a.example",
+        "https://desk.example\n",
+        "javascript:alert(1)",
+        "https://bücher.example",
+        "https://" + "a" * 64 + ".example",
+        5,
+        None,
+    ],
+)
+def test_what_no_browser_sends_is_no_origin(origin: Any) -> None:
+    """A pattern among them would open a tenant to more pages than its owner thinks."""
+    assert fields(refusal({"origins": ["https://desk.example", origin]})) == [
+        "params.patch.origins.1"
+    ]
+
+
+@pytest.mark.parametrize("origins", ["https://desk.example", {"a": 1}, 5])
+def test_origins_are_a_list(origins: Any) -> None:
+    assert fields(refusal({"origins": origins})) == ["params.patch.origins"]
+
+
+def test_there_are_so_many_origins_at_most() -> None:
+    origins = [f"https://a{number}.example" for number in range(51)]
+    assert patched(NOTHING, {"origins": origins[:50]}, DEFAULT)["origins"] == origins[:50]
+    assert fields(refusal({"origins": origins})) == ["params.patch.origins"]
