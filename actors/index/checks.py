@@ -1,12 +1,14 @@
-"""Checks between entries of an index: the `not_subscribed` action of a connector, which words a refusal."""
+"""Checks of what belongs together: an action's access and channel, a connector and the action it names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from actors.access import DATA
+from actors.access import ADMIN, DATA, OWNER, PLATFORM_LEVELS
 from actors.errors import InvalidArgument
 from actors.index.entries import Action, Connector
+from actors.index.toml import TomlReader
+from actors.schema.source import did_you_mean
 
 WORDS = "user_message"
 """The property of its result that end users read."""
@@ -24,3 +26,36 @@ def check_not_subscribed_action(action: Action, connector: Connector) -> Iterato
     result = action.result.source
     if WORDS not in result.get("properties", {}) or WORDS not in result.get("required", ()):
         yield f"must answer {WORDS}: required in its result"
+
+
+def check_wording(connector: Connector, actions: Mapping[str, Action]) -> Iterator[str]:
+    """Of the action that it names, if it names one."""
+    name = connector.not_subscribed
+    if not name:
+        return
+    action = actions.get(name)
+    if action is None:
+        yield f"{name!r} is no action{did_you_mean(name, actions)}"
+    else:
+        yield from (f"{name!r} {flaw}" for flaw in check_not_subscribed_action(action, connector))
+
+
+def check_access(action: Action, table: TomlReader) -> None:
+    """Refuse what would promise access that no caller has, or ask for what no caller asks."""
+    on_platform = action.access in PLATFORM_LEVELS
+    if on_platform and action.channel != ADMIN:
+        table.note(
+            f'{action.access} needs channel = "admin": a token of the platform belongs to no tenant, '
+            "and the data channel serves tenants' own",
+            "access",
+        )
+    if action.area is not None and action.access != OWNER:
+        table.note(
+            f'is delegated to owners: it needs access = "owner", not "{action.access}"', "area"
+        )
+    if action.platform is None:
+        return
+    if on_platform:
+        table.note(f"leave it out: access is {action.access} already", "platform")
+    elif action.channel != ADMIN:
+        table.note('needs channel = "admin": the data channel serves tenants\' own', "platform")

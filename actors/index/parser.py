@@ -5,15 +5,15 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from actors.access import ADMIN, AREAS, CHANNELS, LEVELS, OWNER, PLATFORM_LEVELS
+from actors.access import AREAS, CHANNELS, LEVELS, PLATFORM_LEVELS
 from actors.errors import IndexProblem
-from actors.index.checks import check_not_subscribed_action
+from actors.index.checks import check_access, check_wording
 from actors.index.code import REFERENCE
 from actors.index.defaults import SETTINGS, default_schema
 from actors.index.entries import (
@@ -63,6 +63,13 @@ BUILT_IN = Path(__file__).parents[1] / "admin" / "registry.toml"
 """The engine's own part; its code lies below the directory that holds `actors`."""
 
 
+SHIPPED = Path(__file__).parents[1] / "connectors" / "registry.toml"
+"""The connectors that come with the engine, for the indexes that use them."""
+
+USED = ("use", "summary", "not_subscribed", "room", "versions")
+"""What an index may say of a connector that it takes over."""
+
+
 def read_index(path: Path) -> Index:
     """Read an index file; IndexProblem lists everything wrong with it by file, line and key."""
     return _read(read_source(path), path.resolve().parent, built_in_index())
@@ -87,6 +94,14 @@ def parse_version(index: Index, owner: str, stated: Mapping[str, Any]) -> Versio
     reader = _Reader(Source(index.path, "", {}), index.root, None, findings)
     version = reader.read_version(owner, TomlReader(stated, (), findings))
     return None if findings else version
+
+
+@functools.cache
+def shipped_connectors() -> Mapping[str, dict[str, Any]]:
+    """Return what an index takes over with `use`: the tables of connectors that come with the engine."""
+    source = read_source(SHIPPED)
+    _read(source, BUILT_IN.parents[2], None)  # raises what is wrong with it
+    return MappingProxyType(source.values["connectors"])
 
 
 @functools.cache
@@ -212,7 +227,7 @@ class _Reader:
             versions=self._versions(name, table),
         )
         if len(self._findings) == before:
-            _check_access(action, table)
+            check_access(action, table)
         size = len(json.dumps([action.params.source, action.result.source]))
         if size > MOST_SCHEMA_BYTES:
             table.note(
@@ -298,7 +313,11 @@ class _Reader:
             table.note("is built in: choose another name")
         elif not _PLAIN_NAME.match(name):
             table.note("must be named in lower case (letters, digits, _)")
-        table.only("summary", "not_subscribed", "settings", "room", "operations", "versions")
+        if "use" in table:
+            table.only(*USED)
+            table = table.over(shipped_connectors()[table.choice("use", shipped_connectors())])
+        else:
+            table.only("summary", "not_subscribed", "settings", "room", "operations", "versions")
         operations = [
             self._operation(f"{name}.{each}", inner) for each, inner in table.tables("operations")
         ]
@@ -346,20 +365,8 @@ class _Reader:
                     )
         for connector in connectors.values():
             place = ("connectors", connector.name, "not_subscribed")
-            for problem in _check_wording(connector, actions):
+            for problem in check_wording(connector, actions):
                 self._findings.append(Finding(place, problem))
-
-
-def _check_wording(connector: Connector, actions: Mapping[str, Action]) -> Iterator[str]:
-    """Of the action that it names, if it names one."""
-    name = connector.not_subscribed
-    if not name:
-        return
-    action = actions.get(name)
-    if action is None:
-        yield f"{name!r} is no action{did_you_mean(name, actions)}"
-    else:
-        yield from (f"{name!r} {flaw}" for flaw in check_not_subscribed_action(action, connector))
 
 
 def _threshold(owner: TomlReader) -> Threshold:
@@ -372,24 +379,3 @@ def _given(numbers: Numbers, owner: TomlReader, name: str) -> Numbers:
     table.only(*numbers._fields)
     said = {field: table.number(field) for field in numbers._fields if field in table}
     return numbers._replace(**said)
-
-
-def _check_access(action: Action, table: TomlReader) -> None:
-    """Refuse what would promise access that no caller has, or ask for what no caller asks."""
-    on_platform = action.access in PLATFORM_LEVELS
-    if on_platform and action.channel != ADMIN:
-        table.note(
-            f'{action.access} needs channel = "admin": a token of the platform belongs to no tenant, '
-            "and the data channel serves tenants' own",
-            "access",
-        )
-    if action.area is not None and action.access != OWNER:
-        table.note(
-            f'is delegated to owners: it needs access = "owner", not "{action.access}"', "area"
-        )
-    if action.platform is None:
-        return
-    if on_platform:
-        table.note(f"leave it out: access is {action.access} already", "platform")
-    elif action.channel != ADMIN:
-        table.note('needs channel = "admin": the data channel serves tenants\' own', "platform")

@@ -21,6 +21,10 @@ class TomlReader:
     def __contains__(self, name: str) -> bool:
         return name in self._values
 
+    def over(self, defaults: dict[str, Any]) -> TomlReader:
+        """Return a reader of this table in which keys that it does not state are those of another."""
+        return TomlReader({**defaults, **self._values}, self.key, self._findings)
+
     def note(self, problem: str, *within: str | int) -> None:
         """Collect a finding about this table, or about a key within it."""
         self._findings.append(Finding((*self.key, *within), problem))

@@ -23,7 +23,7 @@ from actors.errors import (
 )
 from actors.index.code import Codebase, unload
 from actors.index.entries import DUMMY, ERRORING, FUNCTION, Index
-from actors.index.parser import parse_index, read_served_index
+from actors.index.parser import read_served_index
 from actors.index.selection import Selection
 from actors.log.messages import Append
 from actors.registry.diff import describe_changes, text_difference
@@ -139,8 +139,7 @@ class Registry(Actor):
             raise Aborted(
                 f"{self._path} is not what you have seen: it was edited again; see functions.diff"
             )
-        text = self._pending_trips.text(new)
-        index = new if text == new.text else parse_index(self._path, text)
+        index = self._pending_trips.applied(new)
         found = (*describe_changes(before.described, index), *_other_code(before, index))
         table = self._built(index, all_versions)
         if index.text != new.text:

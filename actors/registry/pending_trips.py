@@ -20,7 +20,7 @@ from actors.index.code import Codebase
 from actors.index.entries import CONNECTOR, ERRORING, Action, Connector, Index, Version
 from actors.registry.messages import Move
 from actors.registry.transitions import Transition
-from actors.registry.version_edit import apply_edit
+from actors.registry.version_edit import edit_index
 
 log = structlog.get_logger()
 
@@ -82,14 +82,13 @@ class PendingTrips:
         except OSError as error:
             log.error("what was taken out is forgotten by the next start", error=error_text(error))
 
-    def text(self, index: Index) -> str:
-        """Return the index's text with all trips whose version is still in the state it was tripped in."""
-        text = index.text
+    def applied(self, index: Index) -> Index:
+        """Return the index with all trips whose version is still in the state it was tripped in."""
         for plan in self._plans.values():
             version = _version(index, plan.kind, plan.name, plan.version.number)
             if version and version.state == plan.version.state:
-                text = apply_edit(text, plan.section, plan.name, version.number, plan.values)
-        return text
+                index = edit_index(index, plan.section, plan.name, version.number, plan.values)
+        return index
 
     def before(self, index: Index) -> Iterator[Move]:
         """Return the trips that an earlier server left, if neither state nor code has changed since."""

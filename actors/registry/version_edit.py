@@ -95,7 +95,11 @@ def edit_index(index: Index, section: str, owner: str, number: int, values: Valu
 
     Every other action and connector is the same object as before. IndexProblem as if it had been read.
     """
-    text, stated = _edit(index.text, _Wanted(section, owner, number), values)
+    wanted = _Wanted(section, owner, number)
+    try:
+        text, stated = _edit(index.text, wanted, values)
+    except KeyError:  # a connector that is taken over with `use`, whose versions are the engine's
+        text, stated = _edit(_with_stated(index, wanted), wanted, values)
     version = parse_version(index, owner, stated)
     if version is None:
         return parse_index(index.path, text)  # raises, with the line of each finding
@@ -103,6 +107,19 @@ def edit_index(index: Index, section: str, owner: str, number: int, values: Valu
     if section == "connectors":
         return index._replace(connectors=_with_version(index.connectors, owner, version))
     return index._replace(actions=_with_version(index.actions, owner, version))
+
+
+def _with_stated(index: Index, wanted: _Wanted) -> str:
+    """The index's text with a table of its own for this version of a connector."""
+    version = index.connectors[wanted.owner].version(wanted.number)
+    assert version is not None
+    table = [
+        f"[[{wanted.section}.{wanted.owner}.versions]]",
+        f"version = {version.number}",
+        f'state   = "{version.state}"',
+        f'code    = "{version.code}"',
+    ]
+    return index.text.rstrip("\n") + "\n\n" + "\n".join(table) + "\n"
 
 
 Owner = TypeVar("Owner", Action, Connector)

@@ -136,6 +136,18 @@ class TestReading:
         assert mail.operations["mail.send"].params.example() == {"to": "ada@example.com"}
         assert mail.versions[0].code == "connectors.mail:Mail"
 
+    def test_a_connector_that_comes_with_the_engine_is_taken_over_by_its_name(
+        self, tmp_path: Path
+    ) -> None:
+        own = "[connectors.post]\nuse = 'mail'\nsummary = 'Our post.'\nroom.at_once = 2\n"
+        post = read(tmp_path, own + ACTION + "connectors = ['post.send']\n").connectors["post"]
+        assert post.summary == "Our post."
+        assert post.room.at_once == 2
+        assert "host" in post.settings.source["properties"]
+        assert "subject" in post.operations["post.send"].params.source["properties"]
+        (version,) = post.versions
+        assert version[:3] == (1, "release", "actors.connectors.mail:MailConnector")
+
     def test_a_connector_says_what_a_tenant_sets_for_it(self, index: Index) -> None:
         settings = index.connectors["mail"].settings
         settings.parse({"host": "mail.example.com", "password": "x"})
@@ -300,6 +312,8 @@ class TestRefusing:
             ('[storage]\nmigration = "x"', "did you mean migrations?"),
             ("[connectors.Mail]\nsummary = 'S'", "must be named in lower case"),
             ("[connectors.mail]", "connectors.mail: summary is missing"),
+            ("[connectors.post]\nuse = 'mial'", "did you mean mail?"),
+            ("[connectors.post]\nuse = 'mail'\nsettings.required = []", "settings: unknown key"),
             (
                 "[connectors.mail]\nsummary='S'\nsettings.properties.host={typ='string'}",
                 "connectors.mail.settings.properties.host.typ: not a keyword",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from actors.errors import IndexProblem
 from actors.index.entries import STATES, Index
-from actors.index.parser import parse_index
+from actors.index.parser import parse_index, read_index
 from actors.registry.version_edit import apply_edit, edit_index, find_tables
 from actors.schema.schema import Schema
 from actors.schema.source import is_header, statements
@@ -259,3 +259,17 @@ def test_the_tables_of_a_text_are_those_that_its_statements_make(
     assert [begin for begin, _ in find_tables(text)] == [
         sum(map(len, tables[:at])) for at in range(len(tables)) if tables[at]
     ]
+
+
+def test_a_version_that_comes_with_a_used_connector_is_stated_by_its_first_move(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "registry.toml"
+    file.write_text('# Ours.\n[connectors.post]\nuse = "mail"')
+    before = read_index(file)
+    after = edit_index(before, "connectors", "post", 1, {"state": "erroring", "by": "machine"})
+    assert after.text.startswith(before.text)
+    file.write_text(after.text)
+    again = read_index(file)
+    assert again.connectors["post"].versions == after.connectors["post"].versions
+    assert again.connectors["post"].versions[0].state == "erroring"
