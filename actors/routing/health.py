@@ -143,6 +143,11 @@ class FailureDetector:
         running = self._running[tenant] = self.track(tenant, trace_id)
         return running
 
+    def restart(self, running: Running) -> Running:
+        """Start a call again that was counted before and left nothing: it keeps its number."""
+        again = self._running[running.tenant] = running._replace(began=time.monotonic())
+        return again
+
     def track(self, tenant: str, trace_id: str) -> Running:
         """Start a call that is not checked for hanging: a connector's, which is cancelled at its deadline."""
         if len(self._callers) < SEVERAL:

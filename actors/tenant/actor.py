@@ -1,6 +1,6 @@
 """The Tenant: one actor, one database, one transaction a turn.
 
-A turn serves the requests that wait (actors/tenant/request/handler.py) and holds their replies. At its end
+A turn serves the requests that wait (actors/tenant/request/turn.py) and holds their replies. At its end
 there is one COMMIT, synced (`synchronous=FULL`), and only then do the held replies leave: that is the output
 gate. If the commit fails, every message in it is answered with an error and none of its effects stay.
 
@@ -45,9 +45,10 @@ from actors.tenant.request.dry_run import DryRunner
 from actors.tenant.request.environment import TenantEnvironment
 from actors.tenant.request.handler import RequestHandler
 from actors.tenant.request.outcome import NeedsOwnTransaction
-from actors.tenant.request.pending import PendingReply, is_request
+from actors.tenant.request.pending import is_request
 from actors.tenant.request.sends import OutboxWriter
 from actors.tenant.request.suspended import ConnectorReplied, SuspendedCalls
+from actors.tenant.request.turn import SavepointPolicy, Turn
 from actors.tenant.request.unit_of_work import CLOSE_ERRORS, UnitOfWork
 from actors.tenant.storage.files import Storage
 
@@ -111,6 +112,7 @@ class Tenant(Actor):
                 Passivate: self._on_passivate,
             }
         )
+        self._savepoint_policy = SavepointPolicy()
         self._departure: Passivate | None = None
         self._more_mail = False
 
@@ -173,53 +175,23 @@ class Tenant(Actor):
                 self._relay.run()
 
     def _serve_run(self, mail: deque[Any], ends: float) -> None:
-        settled: dict[int, PendingReply] = {}
+        turn = Turn(self._unit_of_work, self._savepoint_policy, mail, ends)
         try:
-            while (pending := self._serve_batch(mail, settled, ends)) is None:
-                pass
+            pending = turn.serve()
         except NeedsOwnTransaction as signal:
+            self.at = 0
             step_result = self._execution.begin(signal)
             mail.popleft()
             self.at = len(mail)
             self._execution.finish(step_result)
             return
+        except BaseException:
+            self.at = turn.at
+            raise
         for _ in pending:
             mail.popleft()
         self.at = len(mail)  # what fails from here on is no message's fault
         self._unit_of_work.commit(pending)
-
-    def _serve_batch(
-        self, mail: deque[Any], settled: dict[int, PendingReply], ends: float
-    ) -> list[PendingReply] | None:
-        """Serve requests until other mail comes or time is up; None where it has to be done again.
-
-        That is where SQLite ended the transaction by itself: a full quota, an interrupted write, an I/O
-        error. The message at fault is settled with its refusal; those before it lost their effects and are
-        served again, since none of them was answered yet. Raises NeedsOwnTransaction, with the transaction
-        begun, if the first one needs it for itself.
-        """
-        database = self._unit_of_work.database
-        self._unit_of_work.begin()
-        handle, conclude = self._unit_of_work.handler.handle, self._unit_of_work.conclude
-        pending: list[PendingReply] = []
-        now = time.monotonic()
-        for self.at, message in enumerate(mail):
-            if not is_request(message) or (pending and now > ends):
-                break
-            answer = settled.get(self.at)
-            if answer is None:
-                try:
-                    answer = conclude(handle(message, now))
-                except NeedsOwnTransaction:
-                    if not pending:
-                        raise
-                    break
-                now = answer.ended
-            if not database.in_transaction:
-                settled[self.at] = answer
-                return None
-            pending.append(answer)
-        return pending
 
     def _redeliver(self, message: Redeliver) -> int:
         count = redeliver(self._unit_of_work, self._outbox, message)

@@ -48,7 +48,6 @@ class TenantDatabase:
         "_function_scope",
         "_guard",
         "_has_replies_of_tokens",
-        "_read_scope",
         "_savepoint",
         "age",
         "allowed_sql",
@@ -87,7 +86,6 @@ class TenantDatabase:
         self._connection = connection
         self._guard = guard
         self._savepoint = Savepoint(self)
-        self._read_scope = ReadScope(self)
         self._function_scope = FunctionScope(
             FunctionDatabase(driver, connection, guard, plans, keys), guard
         )
@@ -139,14 +137,20 @@ class TenantDatabase:
         """`with database.savepoint():` keeps one message's effects, or rolls them back if it raises."""
         return self._savepoint
 
-    def read_scope(self) -> ReadScope:
-        """`with database.read_scope():` one read; what it wrote all the same goes with the whole turn."""
-        return self._read_scope
+    def flush_indexes(self) -> None:
+        """Write out what full-text indexes have buffered. It may raise for lack of room."""
+        self._execute(text.SAVEPOINT)
+        self._execute(text.RELEASE)
 
     @property
     def in_transaction(self) -> bool:
         """False after an error means that SQLite has rolled back the whole turn."""
         return self._driver.in_transaction
+
+    @property
+    def has_partial_write(self) -> bool:
+        """Whether a statement of the function that ran last has failed and may have left something."""
+        return self._guard.partial_write
 
     @property
     def changes(self) -> int:
@@ -317,27 +321,6 @@ class Savepoint:
             self._database.release()
         else:
             self._database.rollback_to()
-
-
-class ReadScope:
-    """Scope of one read, without a savepoint. If it raises and has written, the whole turn is rolled back.
-
-    The turn is then served again without it, as after an SQLite error that ends the transaction.
-    """
-
-    __slots__ = ("_before", "_database")
-
-    def __init__(self, database: TenantDatabase) -> None:
-        self._database = database
-        self._before = 0
-
-    def __enter__(self) -> None:
-        self._before = self._database.changes
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        database = self._database
-        if kind is not None and database.changes != self._before:
-            database.rollback()
 
 
 class FunctionScope:

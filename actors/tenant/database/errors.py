@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from actors.errors import CallRefused, DatabaseProblem, MisfitCall, StatementRefused
 from actors.host.disk import PASSING, result_code
-from actors.tenant.database.guard import Guard
+from actors.tenant.database.guard import Guard, first_word
 from transport import message as api
 from transport.message import Refusal
 
@@ -70,6 +70,20 @@ UNIQUE_VIOLATIONS: Final = (
 )
 """Extended codes of what is there already."""
 
+UNDONE: Final = frozenset(
+    {
+        *UNIQUE_VIOLATIONS,
+        sqlite3.SQLITE_CONSTRAINT_CHECK,
+        sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY,
+        sqlite3.SQLITE_CONSTRAINT_NOTNULL,
+        sqlite3.SQLITE_CONSTRAINT_TRIGGER,
+    }
+)
+"""Extended codes of errors that leave nothing of their statement."""
+
+READING_WORDS: Final = frozenset({"SELECT", "VALUES"})
+"""How statements begin that write nothing."""
+
 NOT_COUNTED: Final = (CallRefused, DatabaseProblem)
 """Logged, and not counted against a version: one caller's params or one tenant's disk may cause it."""
 
@@ -111,6 +125,17 @@ def _constraint_refusal(error: BaseException) -> Refusal | None:
     return Refusal(api.ALREADY_EXISTS if taken else api.FAILED_PRECONDITION, str(cause))
 
 
+def may_leave_something(error: DBAPIError) -> bool:
+    """Whether a statement that failed may have left something behind in the transaction.
+
+    One that reads does not, and a broken constraint undoes its whole statement
+    (sqlite.org/lang_conflict.html), except perhaps in a virtual table.
+    """
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    is_undone = code in UNDONE
+    return not is_undone and first_word(error.statement or "") not in READING_WORDS
+
+
 class ErrorTranslator:
     """Translates errors of one tenant's statements into those that a function gets."""
 
@@ -137,6 +162,8 @@ class ErrorTranslator:
         guard = self._guard
         if not self._driver.in_transaction:
             guard.mark_rolled_back(str(error.orig))
+        if may_leave_something(error):
+            guard.partial_write = True
         if guard.denied is not None:
             denied, guard.denied = guard.denied, None
             return StatementRefused(f"{denied} is not open to functions")

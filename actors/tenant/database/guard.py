@@ -198,6 +198,7 @@ class Guard:
             "allowed_sql",
             "may_write",
             "params",
+            "partial_write",
         ),
     )
 
@@ -216,6 +217,8 @@ class Guard:
         """All that is text in them, where a statement with text of its own was run."""
         self.denied: str | None = None
         """The access that the authorizer denied, in words, until the error is raised."""
+        self.partial_write = False
+        """Whether a statement of the function has failed and may have left something in the transaction."""
         self.end_reason: str | None = None
         """Why the transaction is over although the function still runs."""
 
@@ -229,6 +232,7 @@ class Guard:
         self.deadline = deadline
         self.may_write = may_write
         self.denied = self.end_reason = None
+        self.partial_write = False
         self.function = True
 
     def leave(self) -> None:

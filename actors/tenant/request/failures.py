@@ -75,10 +75,14 @@ class FailureReporter:
         if route.function is None or route.is_async:
             return route.example or {}
         asked = work._replace(request=work.request.model_copy(update={"params": dict(params)}))
-        with self._environment.database.savepoint():
+        database = self._environment.database
+        database.begin_savepoint()
+        try:
             result: Mapping[str, Any] = self._calls.call(
                 asked, route._replace(writes=False), parsed
             )
+        finally:
+            database.rollback_to()
         return result
 
     def _hide(self, work: TenantRequest) -> SecretParams:

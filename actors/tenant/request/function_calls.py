@@ -12,6 +12,7 @@ from actors.routing.route import Route
 from actors.tenant.context import Context
 from actors.tenant.request.callback import MACHINE, delivery_row
 from actors.tenant.request.environment import TenantEnvironment
+from actors.tenant.request.first_runs import FirstRuns
 from actors.tenant.request.sends import OutboxWriter, Sends
 from actors.watchdog.running import RecordedCall
 
@@ -23,10 +24,13 @@ class ReadOnlyViolation(Exception):
 class FunctionCalls:
     """Calls one tenant's functions, one at a time, within the transaction that is open."""
 
-    def __init__(self, environment: TenantEnvironment, outbox: OutboxWriter) -> None:
+    def __init__(
+        self, environment: TenantEnvironment, outbox: OutboxWriter, first_runs: FirstRuns
+    ) -> None:
         self.running: Running | None = None
         """The call that began last; None before the first of a request."""
         self._environment = environment
+        self._first_runs = first_runs
         self._database = environment.database
         self._outbox = outbox
 
@@ -39,7 +43,7 @@ class FunctionCalls:
         deadline = work.received + request.timeout_ms / 1000
         scope = self._database.function_scope(request.params, deadline, read_only=not route.writes)
         sends = Sends(route.action, environment.table, environment.require_subscribed)
-        with self.start(route, work), scope as functions:
+        with self._start_in_turn(route, work), scope as functions:
             context = Context(
                 functions,
                 environment.record.name,
@@ -59,23 +63,28 @@ class FunctionCalls:
         return result
 
     def read(self, work: TenantRequest, route: Route, params: Any) -> Any:
-        """As `call`, of a function that may only read. If it has written, the whole turn is rolled back.
-
-        Raises ReadOnlyViolation then.
-        """
-        database = self._database
-        before = database.changes
-        with database.read_scope():
-            result = self.call(work, route, params)
-            if database.changes != before:
-                raise ReadOnlyViolation(f'{route.name} has effect = "read" in the index, and wrote')
-            return result
+        """As `call`, of a function that may only read. Raises ReadOnlyViolation if it has written."""
+        before = self._database.changes
+        result = self.call(work, route, params)
+        if self._database.changes != before:
+            raise ReadOnlyViolation(f'{route.name} has effect = "read" in the index, and wrote')
+        return result
 
     def start(self, route: Route, work: TenantRequest) -> RecordedCall:
         """Count a call of this version as started; the returned context manager counts its end."""
         assert route.detector is not None  # there is one wherever there is a function
-        environment = self._environment
-        running = self.running = route.detector.start(environment.record.id, work.trace_id)
+        tenant_id = self._environment.record.id
+        return self._recorded(route.detector.start(tenant_id, work.trace_id), route, work)
+
+    def _start_in_turn(self, route: Route, work: TenantRequest) -> RecordedCall:
+        """As `start`, but a call that was counted when the turn was served before is not counted again."""
+        assert route.detector is not None
+        tenant_id = self._environment.record.id
+        running = self._first_runs.start(route.detector, tenant_id, work.trace_id)
+        return self._recorded(running, route, work)
+
+    def _recorded(self, running: Running, route: Route, work: TenantRequest) -> RecordedCall:
+        environment, self.running = self._environment, running
         running_calls = environment.snapshot.running_calls
         return RecordedCall(running_calls, running, route, environment.record, work)
 
@@ -96,8 +105,9 @@ class FunctionCalls:
             raise Aborted("this outcome was told before; nothing was done")
 
     def _invoke(self, function: Any, context: Context, params: Any) -> Any:
-        budget = self._environment.cpu_budget
-        if budget is None:
+        budget, first_runs = self._environment.cpu_budget, self._first_runs
+        if budget is None or first_runs.is_charged:
             return function(context, params)
         with budget:
+            first_runs.charge()
             return function(context, params)

@@ -1,8 +1,8 @@
 """The request handler: from a message to an outcome, which is worded, encoded and stored elsewhere.
 
-The way of one message: routing table → version; access; params; id stored already? → SAVEPOINT → function. A
-read has no savepoint. It runs inside the turn's transaction (actors/tenant/actor.py): a message that fails
-takes back its own effects and those of no other message.
+The way of one message: routing table → version; access; params; id stored already? → function. It runs inside
+the turn's transaction (actors/tenant/request/turn.py): a message that fails takes back its own effects and
+those of no other message.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from actors.routing.route import Route, require
 from actors.runtime.mailbox import Mailbox, PoisonMessage
 from actors.tenant.request.environment import TenantEnvironment
 from actors.tenant.request.failures import FailureReporter
+from actors.tenant.request.first_runs import FirstRuns
 from actors.tenant.request.function_calls import FunctionCalls
 from actors.tenant.request.idempotency import request_fingerprint
 from actors.tenant.request.outcome import NeedsOwnTransaction, Outcome
@@ -45,17 +46,20 @@ class RequestHandler:
         """`mailbox` is the tenant's; its `closing` is when the server closes."""
         self.environment = environment
         self.database = environment.database
-        self.calls = FunctionCalls(environment, outbox)
+        self.first_runs = FirstRuns()
+        self.calls = FunctionCalls(environment, outbox, self.first_runs)
         self.failures = FailureReporter(environment, self.calls)
         self.replies = ReplyWriter(environment, self.failures)
         self.stored = StoredReplies(environment.database, suspended_calls)
         self._mailbox = mailbox
+        self.uses_savepoints = True
+        """Whether a savepoint is begun before each function."""
         self._chosen: Route | None = None
 
     def handle(self, message: Any, began: float) -> Outcome:
         """Handle a request, a dead letter, or a request that crashed the tenant before.
 
-        `began` is time.monotonic(). A savepoint is open afterwards if a function was called that may write.
+        `began` is time.monotonic(). With `uses_savepoints`, one is open afterwards if a function was called.
         Raises NeedsOwnTransaction, with nothing done, for a request whose function may wait.
         """
         self._chosen = self.calls.running = None
@@ -76,9 +80,9 @@ class RequestHandler:
         environment.refresh()
         route = self._chosen = environment.version(work.request.action, work.principal)
         now, timeout_ms, closing = time.monotonic(), work.request.timeout_ms, self._mailbox.closing
-        if (now - work.received) * 1000 > timeout_ms:
+        if (now - work.received) * 1000 > timeout_ms and not self.first_runs.has_begun():
             raise DeadlineExceeded(f"not begun within {timeout_ms} ms; nothing was done")
-        if closing is not None and now > closing:
+        if closing is not None and now > closing and not self.first_runs.has_begun():
             raise Unavailable("the server is stopping; nothing was done", retry_after_ms=1000)
         require(route, work.principal, route.rule.channel or DATA)
         running_calls = environment.snapshot.running_calls
@@ -90,13 +94,16 @@ class RequestHandler:
         if route.is_async:
             raise NeedsOwnTransaction(work, route, params)
         if not route.writes:
+            if self.uses_savepoints:
+                self.database.begin_savepoint()
             return Outcome(work, route, began, self.calls.read(work, route, params))
         self.database.durability.require_known()
         digest = request_fingerprint(route.name, work.request.params)
         stored = self.stored.find(work, route, digest)
         if stored is not None:
             return Outcome(work, route, began, stored=stored)
-        self.database.begin_savepoint()
+        if self.uses_savepoints:
+            self.database.begin_savepoint()
         return Outcome(work, route, began, self.calls.call(work, route, params), digest)
 
     def _dummy_result(self, route: Route) -> Any:
@@ -117,9 +124,14 @@ class RequestHandler:
         (work, reason), environment = letter, self.environment
         route = environment.table.routes.get(work.request.action)
         outcome = Outcome(work, route, began, refusal=replies.INTERNAL_REFUSAL)
-        if environment.snapshot.running_calls.is_buried(environment.record.id, work):
-            return outcome
+        is_repeated = self.first_runs.is_set_aside
+        if not is_repeated:
+            if environment.snapshot.running_calls.is_buried(environment.record.id, work):
+                return outcome
+            self.first_runs.set_aside()
         self.database.add_dead_letter(work.principal.id, work.request, reason, time.time())
+        if is_repeated:
+            return outcome
         log.error("message set aside", reason=reason, **self.failures.log_fields(work))
         if route is not None and route.detector is not None:
             with self.calls.start(route, work) as running:

@@ -45,3 +45,10 @@ class NeedsOwnTransaction(Exception):
         self.work = work
         self.route = route
         self.params = params
+
+
+class NeedsSavepoints(Exception):
+    """Signal: a request failed after it may have written, in a turn without savepoints.
+
+    No refusal is made, and nothing is counted or logged.
+    """

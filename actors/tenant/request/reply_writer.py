@@ -23,11 +23,13 @@ class ReplyWriter:
         self._failures = failures
 
     def write(self, outcome: Outcome) -> PendingReply:
-        """Encode a success, and store the reply to a write under its id.
+        """Encode the reply. That to a write that has succeeded is stored under its id.
 
         Raises EncodeError if no reply can hold the result, and the driver's errors if it cannot be stored.
         """
         work, digest = outcome.work, outcome.digest
+        if outcome.refusal is not None:
+            return self.refuse(outcome)
         if outcome.stored is not None:
             return self._repeat(outcome, outcome.stored)
         body = self.encode(outcome)

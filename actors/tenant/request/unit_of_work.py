@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import structlog
@@ -24,7 +24,7 @@ from actors.tenant.database.durability import COMMIT_FAILED, Durability, commit_
 from actors.tenant.database.placement import FileReplaced
 from actors.tenant.request.handler import RequestHandler
 from actors.tenant.request.idempotency import progress_in
-from actors.tenant.request.outcome import Outcome
+from actors.tenant.request.outcome import NeedsSavepoints, Outcome
 from actors.tenant.request.pending import PendingReply, log_lines
 from actors.tenant.request.reply_writer import ReplyWriter
 from transport.message import ABORTED, UNAVAILABLE, Refusal
@@ -73,6 +73,7 @@ class UnitOfWork:
         self._request_log = request_log
         self._handler: RequestHandler | None = None
         self._next_expiry = 0.0
+        self._changes = 0
 
     def open(self) -> None:
         """Open the database; MigrationNeeded, DatabaseProblem."""
@@ -128,26 +129,60 @@ class UnitOfWork:
 
     # Answers that wait for the disk
 
-    def begin(self) -> None:
-        """Begin a transaction. After a failed commit, the checkpoint may be retried first."""
+    def begin(self, *, savepoints: bool = True) -> None:
+        """Begin a transaction. After a failed commit, the checkpoint may be retried first.
+
+        Without savepoints, a request that fails after it may have written raises NeedsSavepoints.
+        """
         if self.durability.is_unknown:
             self._retry_checkpoint()
         self.database.begin()
+        self.handler.uses_savepoints = savepoints
+        self._changes = self.database.changes
 
     def conclude(self, outcome: Outcome) -> PendingReply:
-        """Write the reply to a request and end its savepoint. What a failed request wrote is rolled back."""
-        if outcome.refusal is not None:
-            return self.replies.refuse(outcome)
+        """Write the reply to a request and end its savepoint. What a failed request wrote is rolled back.
+
+        Raises NeedsSavepoints, before any refusal is made, if there is no savepoint to go back to.
+        """
+        database = self.database
         if outcome.error is None:
             try:
                 pending = self.replies.write(outcome)
-                self.database.release()
+                database.release()
             except BaseException as error:  # noqa: BLE001 - no reply can hold it, or there is no room for it
                 outcome = outcome.failed(error)
             else:
+                self._changes = database.changes
                 return pending
-        self.database.rollback_to()
+        if database.has_savepoint:
+            database.rollback_to()
+        elif not self.handler.uses_savepoints and self._may_have_written(outcome):
+            raise NeedsSavepoints
         return self.replies.refuse(outcome)
+
+    def complete(self, pending: Sequence[PendingReply]) -> None:
+        """Write out what full-text indexes have buffered, so that a full quota shows before the commit.
+
+        Raises NeedsSavepoints if there is no room.
+        """
+        if not self.handler.uses_savepoints and any(one.wrote for one in pending):
+            try:
+                self.database.flush_indexes()
+            except sqlite3.Error as error:
+                raise NeedsSavepoints from error
+
+    def _may_have_written(self, outcome: Outcome) -> bool:
+        """Whether something of a failed request may be left in the transaction."""
+        database = self.database
+        if not database.in_transaction:
+            return False
+        is_partial = outcome.running is not None and database.has_partial_write
+        return (
+            is_partial
+            or database.changes != self._changes
+            or isinstance(outcome.error, sqlite3.Error)
+        )
 
     def commit(self, pending: list[PendingReply]) -> None:
         """Commit the transaction, then send these replies, or refusals if the commit failed."""

@@ -19,6 +19,7 @@ from actors.log.messages import Line
 from actors.messages import Peer, Principal, Replies, TenantRecord, TenantRequest
 from actors.profiles import Profiles, TenantLimits
 from actors.registry.snapshot import RoutingSnapshot
+from actors.routing.health import FailureDetector
 from actors.routing.route import Route
 from actors.routing.table import RoutingTable
 from actors.runtime.mailbox import Mailbox
@@ -93,9 +94,10 @@ class TurnHarness:
         self.profiles.publish(ACME.id, subscribed_to("post", limits=TenantLimits(**limits)))
 
     def serve(self, action: str, function: Callable[..., Any], **fields: Any) -> None:
-        """Have an action call this function from the next message on."""
+        """Have an action call this function from the next message on; nothing of it was counted before."""
         table = self.snapshot.current
-        route = table.routes[action]._replace(function=function, **fields)
+        given = {"function": function, "detector": FailureDetector(None), **fields}
+        route = table.routes[action]._replace(**given)
         self.snapshot.current = table._replace(
             routes=MappingProxyType({**table.routes, action: route})
         )
