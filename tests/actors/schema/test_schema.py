@@ -283,37 +283,46 @@ def test_parse_decides_as_json_schema_does(params: dict[str, Any]) -> None:
 
 NAMES = st.sampled_from(["a", "b", "json", "default", "properties"])
 
+MOST_KEYWORDS = 4
+
 
 def schemas(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
-    """Schemas over these: sound and unsound ones, as an author might write them."""
-    return st.fixed_dictionaries(
-        {},
-        optional={
-            "type": st.sampled_from(TYPES) | st.lists(st.sampled_from(TYPES), max_size=2),
-            "properties": st.dictionaries(NAMES, inner, max_size=3),
-            "required": st.lists(NAMES, max_size=2, unique=True),
-            "additionalProperties": st.booleans() | inner,
-            "patternProperties": st.dictionaries(st.just("^a"), inner, max_size=1),
-            "items": inner | st.booleans(),
-            "prefixItems": st.lists(inner, min_size=1, max_size=2),
-            "anyOf": st.lists(inner, min_size=1, max_size=2),
-            "oneOf": st.lists(inner, min_size=1, max_size=2),
-            "not": inner,
-            "$ref": st.sampled_from(["#/$defs/a", "#/$defs/b"]),
-            "format": st.sampled_from(["date", "date-time", "email"]),
-            "minLength": st.integers(0, 2),
-            "minimum": st.integers(-2, 2),
-            "uniqueItems": st.booleans(),
-            "enum": st.lists(VALUES, min_size=1, max_size=2),
-            "default": VALUES,
-        },
-    )
+    """Schemas over these: sound and unsound ones, as an author might write them.
+
+    Of a few keywords each: with any of all at a time nearly every schema contradicts itself.
+    """
+    words: dict[str, st.SearchStrategy[Any]] = {
+        "type": st.sampled_from(TYPES) | st.lists(st.sampled_from(TYPES), max_size=2),
+        "properties": st.dictionaries(NAMES, inner, max_size=3),
+        "required": st.lists(NAMES, max_size=2, unique=True),
+        "additionalProperties": st.booleans() | inner,
+        "patternProperties": st.dictionaries(st.just("^a"), inner, max_size=1),
+        "items": inner | st.booleans(),
+        "prefixItems": st.lists(inner, min_size=1, max_size=2),
+        "anyOf": st.lists(inner, min_size=1, max_size=2),
+        "oneOf": st.lists(inner, min_size=1, max_size=2),
+        "not": inner,
+        "$ref": st.sampled_from(["#/$defs/a", "#/$defs/b"]),
+        "format": st.sampled_from(["date", "date-time", "email"]),
+        "minLength": st.integers(0, 2),
+        "minimum": st.integers(-2, 2),
+        "uniqueItems": st.booleans(),
+        "enum": st.lists(VALUES, min_size=1, max_size=2),
+        "default": VALUES,
+    }
+    few = st.lists(st.sampled_from(sorted(words)), max_size=MOST_KEYWORDS, unique=True)
+    return few.flatmap(lambda chosen: st.fixed_dictionaries({word: words[word] for word in chosen}))
+
+
+def with_definitions(root: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """An object's schema, with a definition behind most of its references."""
+    return {**root, "type": "object", "$defs": definitions}
 
 
 SCHEMAS = st.builds(
-    lambda root, definitions: {**root, "type": "object", "$defs": definitions},
+    with_definitions,
     schemas(st.recursive(schemas(st.just({"type": "string"})), schemas, max_leaves=3)),
-    st.dictionaries(st.sampled_from(["a", "b"]), schemas(st.just({})), max_size=2),
+    st.fixed_dictionaries({"a": schemas(st.just({}))}, optional={"b": schemas(st.just({}))}),
 )
 
 
