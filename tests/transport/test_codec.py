@@ -94,22 +94,22 @@ def test_only_id_and_action_are_required(encoding: Encoding) -> None:
     assert request.tenant is request.token is request.traceparent is None
 
 
-text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
+text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
 values = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(2**63), 2**63 - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
     | text,
-    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(text, inner, max_size=5),
-    max_leaves=20,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+    max_leaves=6,
 )
 requests = st.builds(
     Request,
     id=st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=64),
     tenant=st.none() | st.from_regex(r"\A[a-z0-9][a-z0-9-]{0,62}\Z"),
     action=st.sampled_from(["system.ping", "contacts.add", "a"]),
-    params=st.dictionaries(text, values, max_size=8),
+    params=st.dictionaries(text, values, max_size=4),
     token=st.none() | st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40),
     timeout_ms=st.integers(1, 600_000),
 )
@@ -121,13 +121,13 @@ def test_what_a_client_encodes_the_server_reads(request: Request, encoding: Enco
     assert parse_request(encode_request(request, encoding)) == (request, encoding)
 
 
-@given(content=st.dictionaries(text, values, max_size=8), encoding=st.sampled_from(ENCODINGS))
+@given(content=st.dictionaries(text, values, max_size=4), encoding=st.sampled_from(ENCODINGS))
 def test_any_map_of_plain_values_survives(content: dict[str, Any], encoding: Encoding) -> None:
     """Text, numbers, booleans, null, arrays and maps come back equal."""
     assert decode(encode(content, encoding)) == (content, encoding)
 
 
-@given(content=st.dictionaries(text, values, max_size=8))
+@given(content=st.dictionaries(text, values, max_size=4))
 def test_json_of_other_writers_is_read_the_same(content: dict[str, Any]) -> None:
     """Spaces, escapes and indentation make no difference."""
     for written in (json.dumps(content), json.dumps(content, indent=1, ensure_ascii=False)):
@@ -156,7 +156,7 @@ def test_arbitrary_bytes_raise_nothing_but_bad_request(body: bytes) -> None:
     assert refused(body).refusal.code == INVALID_ARGUMENT
 
 
-@settings(max_examples=500)
+@settings(max_examples=300)
 @given(request=requests, encoding=st.sampled_from(ENCODINGS), data=st.data())
 def test_a_damaged_body_is_a_request_or_a_bad_request(
     request: Request, encoding: Encoding, data: st.DataObject
@@ -192,7 +192,7 @@ scalars_and_traps = st.recursive(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(params=st.dictionaries(st.text(max_size=3), scalars_and_traps, max_size=3))
 def test_the_short_way_takes_nothing_that_the_long_way_refuses(params: dict[str, Any]) -> None:
     """A body accepted on the strength of its bytes alone is one that a full look accepts."""
