@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +20,7 @@ from actors.connectors.actor import DEFAULT_POLICY, ConnectorPolicy
 from actors.log.events import Events, log_to_standard_error
 from actors.runtime.mailbox import Mailbox
 from actors.settings import Settings
+from tests.child import ROOT
 from tests.made import made_before
 from transport.client import Client
 
@@ -40,9 +43,27 @@ def keep_in_memory() -> None:
 keep_in_memory()
 
 settings.register_profile(
-    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "any machine", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile("night", settings.get_profile("any machine"), max_examples=1000)
 settings.load_profile("any machine")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the code once, whatever the environment says: each of a hundred servers would for itself."""
+    if not hasattr(config, "workerinput"):
+        for folder in ("actors", "transport", "scripts"):
+            compileall.compile_dir(ROOT / folder, quiet=2)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Keep the tests as pytest rewrites them: to do that again takes half of what starts a worker."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+    try:
+        return (yield)
+    finally:
+        sys.dont_write_bytecode = before
 
 
 @pytest.fixture(scope="session", autouse=True)
