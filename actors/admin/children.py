@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.admin.console.actor import AdminConsole
-from actors.admin.directory.actor import Directory
+from actors.admin.directory.actor import Directory, DirectoryPeers, DirectorySettings
 from actors.admin.messages import PurgeExpired
 from actors.admin.secrets import Keyring
 from actors.edge.channel import FLUSH_SECONDS, ChannelInputs, FlushUses
@@ -28,21 +28,22 @@ def children(shared: Shared, keyring: Keyring, age: RetentionClock) -> list[Star
 
 def _directory(shared: Shared, keyring: Keyring, age: RetentionClock) -> StartChild:
     actors = shared.actors
+    peers = DirectoryPeers(
+        create_file=lambda id_: ask(actors.migrator, CreateFile(id_), CREATE_SECONDS),
+        archive=lambda id_: ask_async(actors.migrator, Archive(id_)).future,
+        subscribers=[actors.router, actors.console, actors.waker],
+        supervisor=actors.supervisor,
+        audit=actors.audit_log,
+    )
+    path = shared.settings.data / "directory.db"
     return supervised(
         actors.directory,
         lambda box: Directory.start(
             box,
-            path=shared.settings.data / "directory.db",
-            create_file=lambda id_: ask(actors.migrator, CreateFile(id_), CREATE_SECONDS),
-            archive=lambda id_: ask_async(actors.migrator, Archive(id_)).future,
-            subscribers=[actors.router, actors.console, actors.waker],
-            supervisor=actors.supervisor,
-            audit=actors.audit_log,
-            profiles=shared.profiles,
-            snapshot=shared.snapshot,
-            keyring=keyring,
-            epoch=shared.epoch(),
-            age=age,
+            DirectorySettings(path, keyring, shared.epoch(), age),
+            peers,
+            shared.profiles,
+            shared.snapshot,
         ),
         (PURGE_SECONDS, PurgeExpired()),
     )

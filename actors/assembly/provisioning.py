@@ -15,11 +15,13 @@ from actors.access import ADMIN_OWNER, AREAS, DEVELOPER_ADMIN, OWNER
 from actors.admin.console.call import LocalCall
 from actors.admin.directory import tenants
 from actors.admin.directory.people import add_member
-from actors.admin.directory.repository import DirectoryTransaction
+from actors.admin.directory.repository import CommandEnvironment, DirectoryTransaction
 from actors.admin.directory.store import DirectoryStore, prepare_directory
 from actors.admin.directory.tokens import issue
 from actors.admin.messages import AddMember, CreateTenant, IssueToken
+from actors.admin.secrets import Keyring
 from actors.errors import NotFound
+from actors.host.clocks import MonotonicWallClock
 from actors.host.files import write_private
 from actors.host.process import lock_data, unlock_data
 from actors.index.parser import read_index
@@ -152,7 +154,12 @@ def create_tenants(
         index = read_index(registry or Path(__file__).parents[2] / "registry.toml")
         storage = Storage(data, index.storage.migrations, DATABASE_BYTES)
         prepare_directory(data / "directory.db")
-        directory = DirectoryStore(data / "directory.db", storage.create, lambda: index.config)
+        directory = DirectoryStore(
+            data / "directory.db",
+            CommandEnvironment(
+                storage.create, lambda: index.config, dict, Keyring(), MonotonicWallClock()
+            ),
+        )
         afterwards.callback(directory.close)
         made: dict[str, str] = {}
         try:

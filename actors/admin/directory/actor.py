@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 from sqlalchemy import select
@@ -17,7 +17,7 @@ from sqlalchemy import select
 from actors.admin.directory import connector_settings, grants, idempotency, repository, tokens
 from actors.admin.directory import tenants as tenancy
 from actors.admin.directory.profiles import read_profiles
-from actors.admin.directory.repository import DirectoryTransaction
+from actors.admin.directory.repository import CommandEnvironment, DirectoryTransaction
 from actors.admin.directory.store import QUERIES, DirectoryStore
 from actors.admin.directory.tables import tenants
 from actors.admin.directory.tenants import Archived, StartArchive, TenantDeletions
@@ -45,36 +45,56 @@ RETRY_MS = 1000
 """Retry interval in refusals while the file cannot be used, in milliseconds."""
 
 
+class DirectorySettings(NamedTuple):
+    """The Directory's file, its keys and its clocks."""
+
+    path: Path
+    keyring: Keyring
+    epoch: MonotonicWallClock
+    age: RetentionClock | None = None
+    """Decides what is old enough to be removed, and is stored once a minute; None for `epoch`."""
+
+
+class DirectoryPeers(NamedTuple):
+    """Whom the Directory asks and tells."""
+
+    create_file: Callable[[str], object]
+    """Creates the file of the tenant of this id, and waits for it."""
+    archive: StartArchive
+    subscribers: Sequence[Mailbox]
+    """Get what the Directory publishes."""
+    supervisor: Mailbox
+    audit: Mailbox
+
+
 class Directory(Actor):
     """Owns directory.db from on_start until it stops."""
 
     def __init__(
         self,
         mailbox: Mailbox,
-        path: Path,
-        create_file: Callable[[str], object],
-        archive: StartArchive,
-        subscribers: Sequence[Mailbox],
-        supervisor: Mailbox,
-        audit: Mailbox,
+        settings: DirectorySettings,
+        peers: DirectoryPeers,
         profiles: Profiles,
         snapshot: RoutingSnapshot,
-        keyring: Keyring,
-        epoch: MonotonicWallClock | None = None,
-        age: RetentionClock | None = None,
     ) -> None:
-        """`age` is the clock that decides what is old enough to be removed; it is stored once a minute."""
+        """The Directory alone writes `profiles`; the others read them."""
         super().__init__(mailbox)
-        self._path = path
-        self._create_file = lambda tenant_id: _create_tenant_file(create_file, tenant_id)
-        self._subscribers = subscribers
-        self._audit = audit
+        self._path = settings.path
+        self._age = age = settings.age
+        self._environment = CommandEnvironment(
+            create_file=lambda tenant_id: _create_tenant_file(peers.create_file, tenant_id),
+            schemas=lambda: snapshot.current.config,
+            connectors=lambda: snapshot.current.connectors,
+            keyring=settings.keyring,
+            epoch=settings.epoch,
+            age=None if age is None else age.now,
+        )
+        self._subscribers = peers.subscribers
+        self._audit = peers.audit
         self._profiles = profiles
         self._snapshot = snapshot
-        self._keyring = keyring
-        self._epoch = epoch or MonotonicWallClock()
-        self._age = age
-        self._deletions = TenantDeletions(mailbox, supervisor, archive)
+        self._deletions = TenantDeletions(mailbox, peers.supervisor, peers.archive)
         self._open_store: DirectoryStore | None = None
         self._is_in_doubt = False
         """Whether a transaction has failed and the file was not made durable since."""
@@ -143,15 +163,7 @@ class Directory(Actor):
 
     def _open(self) -> None:
         """Open the file. The snapshot includes what expired: an earlier change would pass for a snapshot."""
-        self._open_store = DirectoryStore(
-            self._path,
-            self._create_file,
-            lambda: self._snapshot.current.config,
-            self._epoch,
-            connectors=lambda: self._snapshot.current.connectors,
-            keyring=self._keyring,
-            age=None if self._age is None else self._age.now,
-        )
+        self._open_store = DirectoryStore(self._path, self._environment)
         self._is_in_doubt = False
         ended = self._end_expired_at_start()
         self._reencrypt()

@@ -7,7 +7,7 @@ import secrets
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Executable, Row, Select, select
 
@@ -44,28 +44,37 @@ ROWS_AT_ONCE = 1000
 Result = dict[str, Any]
 
 
+class CommandEnvironment(NamedTuple):
+    """What the commands of the Directory need apart from the file."""
+
+    create_file: Callable[[str], object]
+    """Creates the file of the tenant of this id."""
+    schemas: Callable[[], ConfigSchemas]
+    """Returns the schemas of configs that are in force now."""
+    connectors: Callable[[], Mapping[str, Connector]]
+    """Returns the connectors that tenants may configure now, by name."""
+    keyring: Keyring
+    """Without keys encrypted settings stay encrypted."""
+    epoch: MonotonicWallClock
+    age: Callable[[], float] | None = None
+    """Returns the seconds since the epoch by which old rows are removed; None for those of `epoch`."""
+
+
 class DirectoryTransaction:
     """One transaction on directory.db, begun and ended by DirectoryStore."""
 
     def __init__(
         self,
         connection: Connection,
-        epoch: MonotonicWallClock,
-        age: Callable[[], float],
-        schemas: Callable[[], ConfigSchemas],
-        create_file: Callable[[str], object],
-        connectors: Callable[[], Mapping[str, Connector]],
-        keyring: Keyring,
+        environment: CommandEnvironment,
     ) -> None:
         self._connection = connection
-        self._epoch = epoch
-        self._age = age
-        self.schemas = schemas
-        """Returns the schemas of configs that are in force now."""
-        self.create_file = create_file
-        self.connectors = connectors
-        """Returns the connectors that tenants may configure now, by name."""
-        self.keyring = keyring
+        self._epoch = environment.epoch
+        self._age = environment.age or environment.epoch.now
+        self.schemas = environment.schemas
+        self.create_file = environment.create_file
+        self.connectors = environment.connectors
+        self.keyring = environment.keyring
         self.changes = ChangeSet()
         self.secret: str | None = None
         """Id of the token whose text is in the result. Such a result is not stored."""

@@ -31,14 +31,11 @@ from actors.admin.directory import connector_settings as connectors
 from actors.admin.directory import grants as developers
 from actors.admin.directory.authorization import require_still_authorized
 from actors.admin.directory.config import require_printable
-from actors.admin.directory.repository import DirectoryTransaction, Result
+from actors.admin.directory.repository import CommandEnvironment, DirectoryTransaction, Result
 from actors.admin.directory.tables import connector_settings
 from actors.admin.messages import CommandDone, Execute
-from actors.admin.secrets import Keyring
 from actors.errors import DatabaseProblem, Unavailable
-from actors.host.clocks import MonotonicWallClock
 from actors.host.disk import ERRORS, Names, error_text, is_passing, result_code, sync
-from actors.index.entries import ConfigSchemas, Connector
 from actors.messages import Principal
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
@@ -236,27 +233,12 @@ COMMANDS: Mapping[type, Callable[[DirectoryTransaction, Any, Principal], Result]
 class DirectoryStore:
     """directory.db, open; for one actor, or for a process that has claimed the data directory."""
 
-    def __init__(
-        self,
-        path: Path,
-        create_file: Callable[[str], object],
-        schemas: Callable[[], ConfigSchemas],
-        epoch: MonotonicWallClock | None = None,
-        *,
-        connectors: Callable[[], Mapping[str, Connector]] = dict,
-        keyring: Keyring | None = None,
-        age: Callable[[], float] | None = None,
-    ) -> None:
-        """Open the file. Without a keyring encrypted settings stay encrypted. Raise any of ERRORS."""
+    def __init__(self, path: Path, environment: CommandEnvironment) -> None:
+        """Open the file. Raise any of ERRORS."""
         self._path = path
         self._connection = open_directory(path, mode="rw")
         self._names = Names(path, wal_of(path))
-        self._create_file = create_file
-        self._schemas = schemas
-        self._epoch = epoch or MonotonicWallClock()
-        self._age = age or self._epoch.now
-        self._connectors = connectors
-        self._keyring = keyring or Keyring()
+        self._environment = environment
 
     def ask(self, query: Any) -> Result:
         """Answer a query."""
@@ -297,15 +279,7 @@ class DirectoryStore:
             )
 
     def _begin(self) -> DirectoryTransaction:
-        return DirectoryTransaction(
-            self._connection,
-            self._epoch,
-            self._age,
-            self._schemas,
-            self._create_file,
-            self._connectors,
-            self._keyring,
-        )
+        return DirectoryTransaction(self._connection, self._environment)
 
     def close(self) -> None:
         """Close the file."""

@@ -11,7 +11,7 @@ from typing import Any
 from actors.access import ADMIN_OWNER, DEVELOPER_ADMIN, SUPER_ADMIN
 from actors.admin import messages as m
 from actors.admin.connector_messages import ConfigureConnector, ShowConnector
-from actors.admin.directory.actor import Directory
+from actors.admin.directory.actor import Directory, DirectoryPeers, DirectorySettings
 from actors.admin.directory.store import prepare_directory
 from actors.admin.secrets import Keyring
 from actors.errors import ActionError
@@ -154,19 +154,11 @@ class DirectoryHarness:
 
     def open(self) -> None:
         """Let an incarnation in."""
-        Directory.start(
-            self.mailbox,
-            self.path,
-            self._create_file,
-            self._archive,
-            [self.subscriber],
-            self.supervisor,
-            self.audit,
-            self.profiles,
-            self.snapshot,
-            self.keyring,
-            MonotonicWallClock(lambda: self.now),
+        settings = DirectorySettings(self.path, self.keyring, MonotonicWallClock(lambda: self.now))
+        peers = DirectoryPeers(
+            self._create_file, self._archive, [self.subscriber], self.supervisor, self.audit
         )
+        Directory.start(self.mailbox, settings, peers, self.profiles, self.snapshot)
 
     def restart(self) -> list[DirectoryChanged]:
         """The next incarnation, as after a stop of the whole server; what it tells at first."""

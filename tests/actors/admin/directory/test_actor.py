@@ -14,10 +14,11 @@ import pytest
 
 from actors.admin import messages as m
 from actors.admin.connector_messages import TryPatch
-from actors.admin.directory.actor import Directory
+from actors.admin.directory.actor import Directory, DirectoryPeers, DirectorySettings
 from actors.admin.directory.store import COMMANDS, QUERIES
 from actors.admin.secrets import Keyring
 from actors.errors import Unavailable
+from actors.host.clocks import MonotonicWallClock
 from actors.messages import DirectoryChanged, Retired, TenantRecord, TokensUsed
 from actors.profiles import Profiles
 from actors.registry.snapshot import RoutingSnapshot
@@ -106,18 +107,15 @@ def test_every_subscriber_hears_of_a_change_before_it_is_answered(
     path = Path(shutil.copy(empty, tmp_path / "directory.db"))
     nobody = Watch()
     mailbox: Mailbox = house.mailbox("directory")
-    Directory.start(
-        mailbox,
-        path,
+    peers = DirectoryPeers(
         lambda _: None,
         lambda _: pytest.fail("nothing is deleted"),
         [Subscriber(), Subscriber()],
         nobody,
         nobody,
-        profiles,
-        RoutingSnapshot(table()),
-        Keyring(),
     )
+    settings = DirectorySettings(path, Keyring(), MonotonicWallClock())
+    Directory.start(mailbox, settings, peers, profiles, RoutingSnapshot(table()))
     for command in (
         m.CreateTenant("acme", "Ada", None, token=False),
         m.PatchConfig("acme", {"settings": {"a": 1}}, 0),
