@@ -29,6 +29,7 @@ from actors.log.messages import Append
 from actors.registry.diff import describe_changes, text_difference
 from actors.registry.idempotency import Receipts
 from actors.registry.messages import (
+    AskRunning,
     CheckHangs,
     Diff,
     Difference,
@@ -110,6 +111,7 @@ class Registry(Actor):
                 Trip: self._trip,
                 CheckHangs: lambda _: self._check_hangs(),
                 RetryWrite: lambda _: self._retry_write(),
+                AskRunning: lambda _: self._snapshot.running_calls.running(),
             }
         )
 

@@ -10,6 +10,10 @@ from actors.messages import Receipt
 from actors.routing.health import Failure
 
 
+class AskRunning(NamedTuple):
+    """Ask: the functions that run for tenants now, as a tuple of CallRecord."""
+
+
 class Reload(NamedTuple):
     """Ask: load registry.toml as it is now, and the code of what it serves.
 

@@ -40,6 +40,21 @@ class Ping(NamedTuple):
     """Ask whether an actor is alive. Every actor answers PONG."""
 
 
+class Inspect(NamedTuple):
+    """Ask for the snapshot that an actor gives of itself, for people. Every actor answers with a map."""
+
+
+class RestartRequested(NamedTuple):
+    """To any actor, from a person: end, and be started again with the mail that waits."""
+
+    by: str
+    why: str
+
+
+class RestartedByPerson(Exception):
+    """An incarnation ended because a person wanted it to."""
+
+
 class Actor(pykka.Actor):
     """One incarnation of an actor.
 
@@ -51,7 +66,10 @@ class Actor(pykka.Actor):
         self.actor_inbox = mailbox
         self._actor_ref = ActorRef(self)  # again: the first one has the placeholder inbox
         self.mailbox = mailbox
-        self._handlers: Handlers = {}
+        self._handlers: Handlers = {
+            Inspect: lambda _: self.snapshot(),
+            RestartRequested: self._end_as_requested,
+        }
         self._started = False
         self.at = 0
 
@@ -76,6 +94,7 @@ class Actor(pykka.Actor):
                 self.on_start()
             mail.extend(self.mailbox.take_up_to(MOST_PER_TURN))
             self.mailbox.last_turn = time.monotonic()
+            self.mailbox.turns += 1
             self.handle(mail)
         except BaseException as error:  # noqa: BLE001 - one actor's SystemExit must not stop the others
             self._crash(error, mail)
@@ -119,6 +138,10 @@ class Actor(pykka.Actor):
             )
         return handler(message)
 
+    def snapshot(self) -> dict[str, Any]:
+        """Return what people may see of the actor's state: plain values, made in its own turn."""
+        return {}
+
     def dead_letter(self, message: Any, error: BaseException) -> list[Any]:
         """Return what replaces a message whose actor has crashed MAX_DELIVERIES times while handling it.
 
@@ -129,6 +152,9 @@ class Actor(pykka.Actor):
         if (answer := reply_to(message)) is not None:
             resolve_with_error(answer, error)
         return []
+
+    def _end_as_requested(self, message: RestartRequested) -> None:
+        raise RestartedByPerson(f"restarted by {message.by}: {message.why}")
 
     def _end_turn(self, mail: deque[Any]) -> None:
         self.mailbox.requeue(mail)
@@ -191,6 +217,8 @@ class Actor(pykka.Actor):
     def _count_failure(self, mail: deque[Any], error: BaseException) -> PoisonMessage:
         poison = count_failure(mail[self.at])
         del mail[self.at]
+        if isinstance(error, RestartedByPerson):
+            return poison
         is_last = poison.failures >= MAX_DELIVERIES
         replacement = self._try_dead_letter(poison.message, error) if is_last else [poison]
         for message in replacement:

@@ -6,6 +6,7 @@ try_ask, try_drain and try_stop for the stop of the system.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -112,10 +113,19 @@ class ChildState:
         self.spec = spec
         self.tenant = tenant
         self.restarts: deque[float] = deque()
+        self.crashes = 0
+        """How often an incarnation ended with an error, or because a person wanted it to."""
+        self.started_at = 0.0
+        """time.monotonic() of the latest start, in seconds."""
         self.is_backing_off = False
         """True while the Clock times the restart. The Supervisor holds the mailbox's token meanwhile."""
         self.retirements: list[Retire] = []
         """Requests to retire the child for good, which are answered when it is gone."""
+
+    def start(self, mailbox: Mailbox) -> None:
+        """Make and start an incarnation."""
+        self.started_at = time.monotonic()
+        self.spec.start(mailbox)
 
     def count_restart(self, now: float) -> int:
         """Count a restart; return how many there were within max_seconds, this one included."""

@@ -76,6 +76,7 @@ class Mailbox:
         "limit",
         "name",
         "supervisor",
+        "turns",
     )
 
     def __init__(
@@ -93,6 +94,8 @@ class Mailbox:
         self.incarnation: Incarnation | None = None
         self.last_turn = 0.0
         """time.monotonic() of the last turn, in seconds; passivation is decided by it."""
+        self.turns = 0
+        """How many turns there were; for people who look into the running server."""
         self.closing: float | None = None
         """time.monotonic() after which requests that have not begun are rejected; None while serving."""
         self.in_hand: deque[Any] = deque()
@@ -133,6 +136,11 @@ class Mailbox:
         except IndexError:
             return
         self._schedule(self)
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether it runs, waits for a thread, or is held by the Supervisor. For any thread."""
+        return not self._token
 
     def get(self) -> Any:
         """Remove and return the oldest message; IndexError if none waits. For the incarnation only."""

@@ -36,6 +36,15 @@ class ResidentSet:
     def __len__(self) -> int:
         return len(self._in)
 
+    def snapshot(self) -> dict[str, int]:
+        """Return how many tenants are resident, wait to be admitted, and are rejected."""
+        return {
+            "resident": len(self._in),
+            "resident_cap": self.cap,
+            "waiting": len(self._waiting),
+            "unserved": len(self._unserved),
+        }
+
     def add(self, mailbox: Mailbox) -> None:
         """Add a resident without regard to the cap: it opens no database."""
         self._in.add(mailbox)

@@ -29,11 +29,12 @@ from actors.messages import (
     TenantRecord,
     Unserved,
 )
-from actors.runtime.actor import Actor, terminate
+from actors.runtime.actor import Actor, RestartedByPerson, terminate
 from actors.runtime.clock import Once
 from actors.runtime.futures import ReplyFuture, resolve
 from actors.runtime.lifecycle import ChildSpec, ChildState, ChildStopped, StartChild
 from actors.runtime.mailbox import Crashed, Mailbox, MailWaiting, Stopped
+from actors.supervision.inspection import CountTurns, Inspection
 from actors.supervision.rejecting import (
     STOPPING,
     RejectingActor,
@@ -128,6 +129,7 @@ class Supervisor(Actor):
         self._retired: set[str] = set()
         """Ids of deleted tenants. An id is never used again, so the set only grows: 100 bytes for each."""
         self._drain: Drain | None = None
+        self._add_handlers(Inspection(self._children, self._residents, mailbox).handlers)
         self._add_handlers(
             {
                 ListResidents: lambda _: self._residents.members(),
@@ -161,7 +163,7 @@ class Supervisor(Actor):
     def _start(self, mailbox: Mailbox) -> None:
         child = self._children[mailbox]
         try:
-            child.spec.start(mailbox)
+            child.start(mailbox)
         except BaseException as error:  # noqa: BLE001 - an error of a constructor is the child's
             self._on_crashed(Crashed(mailbox, error, None))
 
@@ -257,11 +259,14 @@ class Supervisor(Actor):
         child = self._children[mailbox]
         if isinstance(error, MigrationNeeded) and self._migrate(mailbox, child):
             return
+        child.crashes += 1
         log_failure(mailbox.name, child.tenant, poison, error)
         if child.retirements:
             self._finish_retirement(mailbox, child)
         elif child.spec.restart == "temporary":
             self._forget(mailbox)
+        elif isinstance(error, RestartedByPerson):  # no failure: not counted towards giving up
+            self._start(mailbox)
         else:
             self._start_again(mailbox, child, error)
 
@@ -392,4 +397,4 @@ def backoff(restarts: int) -> float:
 
 def timers() -> tuple[tuple[float, object], ...]:
     """Return what the Supervisor is to get again and again, each message after its seconds."""
-    return (SWEEP_SECONDS, EvictIdle()), (GROW_SECONDS, GrowPool())
+    return (SWEEP_SECONDS, EvictIdle()), (SWEEP_SECONDS, CountTurns()), (GROW_SECONDS, GrowPool())

@@ -142,6 +142,16 @@ class Tenant(Actor):
         self._relay.abandon()
         self._unit_of_work.close()
 
+    def snapshot(self) -> dict[str, Any]:
+        """What is under way; no row of the tenant's."""
+        return {
+            "tenant": self._record.name,
+            "waiting_functions": len(self._suspended_calls),
+            "deliveries_under_way": len(self._relay),
+            "is_leaving": self._departure is not None,
+            "mailbox_limit": self.mailbox.limit,
+        }
+
     def on_receive(self, message: Any) -> Any:
         """Mail that is not a request."""
         answer = super().on_receive(message)

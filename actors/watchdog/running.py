@@ -167,6 +167,10 @@ class RunningCalls:
         self._beats += 1
         BEATS.pack_into(self._content, BEATS_AT, self._beats)
 
+    def running(self) -> tuple[CallRecord, ...]:
+        """Return the running calls; from any thread."""
+        return tuple(calls_in(bytes(self._content)))
+
     def oldest(self) -> CallRecord | None:
         """Return the running call that began first; None if none runs."""
         return min(calls_in(bytes(self._content)), default=None)

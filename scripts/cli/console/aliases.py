@@ -105,6 +105,12 @@ ALIASES: Mapping[str, Alias] = MappingProxyType(
             _alias("stats", "stats.show", "[TENANT]", "stats acme"),
             _alias("actions", "stats.actions", "[TENANT]", "actions acme"),
             _alias("busiest", "stats.tenants", ""),
+            _alias("actors", "actors.list", "[sort]", "actors turns kind=tenant"),
+            _alias("actor", "actors.show", "actor", "actor registry"),
+            _alias("restart", "actors.restart", "actor why", "restart mail 'its relay hangs'"),
+            _alias("passivate", "actors.passivate", "actor", "passivate acme"),
+            _alias("stacks", "actors.stacks", ""),
+            _alias("slow", "actors.slow", "[ms]", "slow 500"),
         )
     }
 )

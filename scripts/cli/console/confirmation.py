@@ -50,7 +50,16 @@ class Source(NamedTuple):
     """The param with the id of the one row that matters; empty if all do."""
     keep: tuple[str, ...] = ()
     """Members of the result that matter; empty if all do."""
+    fleeting: frozenset[str] = frozenset()
+    """Further members that change by themselves."""
 
+
+ACTOR = Source(
+    "actors.show",
+    ("actor",),
+    keep=("actor",),
+    fleeting=frozenset({"state", "mailbox", "turns", "age_seconds", "idle_seconds"}),
+)
 
 SOURCES: Mapping[str, tuple[Source, ...]] = MappingProxyType(
     {
@@ -77,6 +86,8 @@ SOURCES: Mapping[str, tuple[Source, ...]] = MappingProxyType(
             Source("functions.show", ("function", "connector"), keep=("serving", "states")),
         ),
         "functions.reload": (Source("functions.diff", keep=("digest", "changes")),),
+        "actors.restart": (ACTOR,),
+        "actors.passivate": (ACTOR,),
         "functions.withdraw": (Source("functions.testers", ("function",)),),
     }
 )
@@ -104,19 +115,21 @@ def needs_confirmation(call: Call) -> bool:
 async def look(call: Call, read: Read) -> Preview:
     """Read what a change is about; raises CallError."""
     default = TENANT_ALONE if call.tenant is not None else ()
-    seen = []
+    seen, lasting = [], []
     for source in SOURCES.get(call.entry.name, default):
         params = {name: call.params[name] for name in source.carry if name in call.params}
         result = await read(source.action, params, call.tenant)
-        seen.append((source.action, _relevant(result, source, call.params)))
-    return Preview(subject_of(call), tuple(seen), _digest(call, seen))
+        shown = _relevant(result, source, call.params)
+        seen.append((source.action, shown))
+        lasting.append(_lasting(shown, VOLATILE | source.fleeting))
+    return Preview(subject_of(call), tuple(seen), _digest(call, lasting))
 
 
 def subject_of(call: Call) -> str:
     """Return what to type: the tenant, else what the change is of, else the action's name."""
     if call.tenant is not None:
         return call.tenant
-    names = ("function", "connector", "person", "token", "digest")
+    names = ("function", "connector", "actor", "person", "token", "digest")
     named = (str(call.params[name]) for name in names if name in call.params)
     return next(named, call.entry.name)
 
@@ -145,12 +158,14 @@ def _picked(value: Any, wanted: Any) -> Any:
     return [row for row in value if row.get("id") == wanted] if is_rows else value
 
 
-def _digest(call: Call, seen: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
-    content = [call.entry.name, call.tenant, call.params, [_lasting(each) for _, each in seen]]
+def _digest(call: Call, lasting: Sequence[Any]) -> str:
+    content = [call.entry.name, call.tenant, call.params, lasting]
     return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:DIGEST_LENGTH]
 
 
-def _lasting(value: Any) -> Any:
+def _lasting(value: Any, volatile: frozenset[str]) -> Any:
     if isinstance(value, Mapping):
-        return {name: _lasting(each) for name, each in value.items() if name not in VOLATILE}
-    return [_lasting(each) for each in value] if isinstance(value, list) else value
+        return {
+            name: _lasting(each, volatile) for name, each in value.items() if name not in volatile
+        }
+    return [_lasting(each, volatile) for each in value] if isinstance(value, list) else value

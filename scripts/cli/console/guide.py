@@ -21,7 +21,8 @@ OWN = {
     "help [WORD]": "this list, or one command with an example",
     "use TENANT": "the tenant that is meant from now on; use - for none",
     "more": "the next page of the last answer",
-    "watch COMMAND [--every 5s]": "repeat a question until Ctrl-C",
+    "watch COMMAND [--every 5s]": "repeat a question, or follow a log, until Ctrl-C",
+    "trace on TENANT [ACTION] [20]": "the next messages of a tenant as they are answered",
     "exit": "leave, as Ctrl-D does",
 }
 """The console's own words."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
@@ -13,9 +14,10 @@ from scripts.cli.console.aliases import ALIASES, Alias
 from scripts.cli.console.catalog import Catalog, Entry
 from scripts.cli.console.confirmation import Preview, look, needs_confirmation, with_expectation
 from scripts.cli.console.connection import Connection, Identity
+from scripts.cli.console.follow import Follower, read_trace_on
 from scripts.cli.console.grammar import NO_TENANT, Call, Flags, parse, read_flags, split
 from scripts.cli.console.guide import Guide
-from scripts.cli.console.output import Output
+from scripts.cli.console.output import LOGS, Output
 from scripts.cli.console.references import resolve
 from scripts.cli.params import UsageError
 from scripts.cli.target import Unreachable
@@ -91,6 +93,8 @@ class Shell:
             return await self._own[word](rest, flags)
         if flags.help:
             return await self._help([word], flags)
+        if rest[:1] == ["on"] and word == "trace":
+            return await self._trace_on(rest[1:], flags)
         return await self._do(await self._understood(word, rest, flags))
 
     async def _understood(self, word: str, rest: list[str], flags: Flags) -> Call:
@@ -235,14 +239,27 @@ class Shell:
         call = await self._understood(words[0], words[1:], flags)
         if call.entry.writes:
             raise UsageError(f"{call.entry.name} changes something: only questions can be watched")
+        if call.entry.name in LOGS:
+            await Follower(self.connection, self.output, call, whole=False).run()
+            return DONE
         while True:
             if self.output.is_terminal:
                 self.output.clear()
-            status = await self._send(call)
-            if status == REFUSED:
-                return status
+            with suppress(NoAnswer):  # it is asked again all the same
+                if await self._send(call) == REFUSED:
+                    return REFUSED
             self.output.say(f"every {seconds:g} s; Ctrl-C ends it")
             await asyncio.sleep(seconds)
+
+    async def _trace_on(self, words: list[str], flags: Flags) -> int:
+        """Show the next messages of a tenant as they are answered, as its log has them: without secrets."""
+        tenant, params, count = read_trace_on(words)
+        entry = await self.catalog.find("logs.tenant")
+        if entry is None:
+            raise UsageError("logs.tenant is not for you: see `help trace`")
+        call = Call(entry, tenant, params, flags)
+        await Follower(self.connection, self.output, call, whole=True).run(count)
+        return DONE
 
     async def _exit(self, _: list[str], __: Flags) -> int:
         raise Exit

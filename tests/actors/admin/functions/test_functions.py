@@ -509,20 +509,22 @@ ON_SETTINGS = {"connectors.configure", "connectors.settings"}
 ON_A_SERVER = {
     name
     for name in ACTIONS
-    if name.startswith(("functions.", "connectors.")) and name not in ON_TESTERS | ON_SETTINGS
+    if name.startswith(("functions.", "connectors.", "actors."))
+    and name not in ON_TESTERS | ON_SETTINGS
 }
-"""Tried where they have an index and its file to work on, or a tenant to ask."""
+"""Tried where they have an index and its file to work on, a tenant to ask, or actors to look at."""
 
 
 def test_what_works_on_the_index_is_tried_on_a_server() -> None:
     """By name."""
     rooms = (
-        "test_function_states.py",
-        "test_guidance.py",
-        "test_delivery.py",
-        "test_connectors.py",
+        "end_to_end/test_function_states.py",
+        "end_to_end/test_guidance.py",
+        "end_to_end/test_delivery.py",
+        "end_to_end/test_connectors.py",
+        "actors/supervision/test_inspection.py",
     )
-    tests = "".join((Path(__file__).parents[3] / "end_to_end" / each).read_text() for each in rooms)
+    tests = "".join((Path(__file__).parents[3] / each).read_text() for each in rooms)
     assert [name for name in ON_A_SERVER if f'"{name}"' not in tests] == []
 
 

@@ -20,6 +20,7 @@ class Served:
     def __init__(self, data: Path) -> None:
         self.data = data
         self._child: Child | None = None
+        self._token = ""
         self._index = data.parent / "registry.toml"
         """A copy: moves are written there."""
         shutil.copy(INDEX, self._index)
@@ -30,10 +31,18 @@ class Served:
         """Start it, and wait until it is ready."""
         self._child = Child("--tenant", "acme", data=self.data, registry=self._index)
         try:
-            self._child.ready()
+            self.endpoint = self._child.ready()
+            """Of the data channel."""
         except BaseException:
             self.stop()
             raise
+        said = [line.split() for line in self._child.said if line.startswith("tenant acme token")]
+        self._token = said[0][-1] if said else self._token
+
+    @property
+    def token(self) -> str:
+        """That of acme's admin owner, from the first start."""
+        return self._token
 
     def stop(self) -> None:
         """Stop it, and wait until it has ended."""

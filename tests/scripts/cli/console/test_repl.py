@@ -8,6 +8,7 @@ import pytest
 
 from tests.scripts.cli.console.conftest import Served
 from tests.scripts.cli.console.screen import PROMPT, Screen
+from transport.client import Client
 
 
 def test_the_prompt_says_where_this_is_as_whom_and_for_which_tenant(served: Served) -> None:
@@ -97,6 +98,22 @@ def test_what_takes_away_is_shown_and_asks_for_the_name(served: Served) -> None:
         screen.press("doomed\r")
         screen.until(PROMPT)
         assert "suspended" in screen.run("tenant doomed")
+
+
+def test_an_owner_sees_the_next_messages_of_the_tenant_as_they_pass(served: Served) -> None:
+    with (
+        Screen(served.data, TENANTRY_ADMIN_TOKEN=served.token) as screen,
+        Client(served.endpoint, tenant="acme", token=served.token) as client,
+    ):
+        screen.enter("trace on acme contacts.add 2")
+        screen.until("the next 2 messages of acme")
+        client.call("contacts.find", {"text": "nothing"})
+        client.call("contacts.add", {"name": "Ada", "company": "\x1b[2J red"})
+        client.call("contacts.add", {"name": "Grace"})
+        shown = screen.until(rf"\n{PROMPT}")
+        assert shown.count("contacts.add@1") == 2
+        assert r"\u001b[2J red" in shown
+        assert "contacts.find" not in shown
 
 
 def test_a_terminal_without_colour_gets_none(served: Served) -> None:
