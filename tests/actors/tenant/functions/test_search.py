@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actors.errors import InvalidArgument
 from actors.tenant.functions.search import query
-from tests.actors.tenant.functions.desk import HOSTILE, Desk, open_desk
+from tests.actors.tenant.functions.desk import FUNCTIONS, HOSTILE, Desk, open_desk
+from tests.wire import Map
 
 
-def names(desk: Desk, text: str | None = None) -> list[str]:
+def names(desk: Desk, text: str | None = None, **params: Any) -> list[str]:
     """Who is found."""
-    params = {} if text is None else {"text": text}
+    params |= {} if text is None else {"text": text}
     return [contact["name"] for contact in desk("contacts.find", **params)["contacts"]]
 
 
@@ -166,6 +168,7 @@ def test_the_search_reads_its_page_and_no_more(people: Desk) -> None:
 # A model of the search, for text whose words are easily told: FTS5's unicode61 on ASCII and é.
 
 LETTERS = st.text(alphabet="abAé ", max_size=6)
+NEAR = st.text(alphabet="abé-", max_size=4)
 ANY_TEXT = st.text(alphabet="abé \"'*:^()-+{}NOTAND—", max_size=12)
 
 
@@ -221,6 +224,57 @@ def test_no_text_makes_the_search_fail(empty_file: Path, text: str) -> None:
         desk("contacts.add", name=f"n{text}"[:200])
         desk("contacts.find", text=text)
         desk.check_search_index()
+
+
+@pytest.fixture
+def looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a tenant with many contacts: pages are looked for among the next ones first."""
+    search = FUNCTIONS["contacts.find"].module
+    monkeypatch.setattr(search, "MANY", 0)
+    monkeypatch.setattr(search, "NEXT", (2, 5))
+
+
+@pytest.mark.usefixtures("looked_through")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    contacts=st.lists(st.tuples(NEAR, NEAR), max_size=9),
+    text=st.text(alphabet="ab é", max_size=4),
+    limit=st.integers(1, 3),
+)
+def test_what_is_found_nearby_is_what_the_index_finds(
+    empty_file: Path, contacts: list[tuple[str, str]], text: str, limit: int
+) -> None:
+    """Page by page, in the order of ids, with nothing in a contact that callers are not promised."""
+    with open_desk(empty_file) as desk:
+        for number, (name, company) in enumerate(contacts):
+            desk("contacts.add", name=f"{number} {name}", company=f"c{company}")
+        for number in range(0, len(contacts), 4):
+            desk("contacts.remove", id=number + 1)
+        kept = [each for at, each in enumerate(contacts) if at % 4]
+        found: list[Map] = []
+        page: Map = {"next": None}
+        while not found or page["next"]:
+            after = {"after": page["next"]} if page["next"] else {}
+            page = desk("contacts.find", text=text, limit=limit, **after)
+            assert len(page["contacts"]) <= limit
+            found += page["contacts"] or [{}]
+        found = [each for each in found if each]
+        fields = {"id", "name", "email", "phone", "company", "created_at", "updated_at"}
+        assert all(each.keys() == fields for each in found)
+        wanted = [each for each in kept if expected((each[0], f"c{each[1]}"), text)]
+        assert [each["name"].partition(" ")[2] for each in found] == [each[0] for each in wanted]
+
+
+@pytest.mark.usefixtures("looked_through")
+@pytest.mark.parametrize("text", ["ada", "ada love"])
+def test_a_page_that_is_found_nearby_costs_no_walk_through_the_index(desk: Desk, text: str) -> None:
+    """FTS5 is not asked for a beginning, for which it would gather all contacts first."""
+    for number in range(4):
+        desk("contacts.add", name=f"Ada Lovelace {number}")
+    assert names(desk, text, limit=1) == ["Ada Lovelace 0"]
+    asked = [binds["query"] for _, binds in desk._ran if binds and "query" in binds]
+    assert not any(query.endswith("*") for query in asked)
+    assert "TEMP B-TREE" not in desk.plan()
 
 
 def test_a_hundred_words_are_searched(desk: Desk) -> None:
