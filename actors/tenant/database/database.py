@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -35,6 +35,13 @@ EXPIRE_BATCH: Final = 500
 """Replies that one deletion removes at most: about 1 ms of a turn."""
 
 
+MOST_IDS: Final = 256
+"""Ids that are asked at once at most: as many as a turn has messages."""
+
+ReplyRow = tuple[str, str, bytes, bytes, int]
+"""Caller, id, digest, reply, and seconds since the epoch."""
+
+
 class TenantDatabase:
     """One tenant's database, open until `close`. Used in the tenant's turn only; errors are the driver's own.
 
@@ -47,12 +54,12 @@ class TenantDatabase:
         "_execute",
         "_function_scope",
         "_guard",
-        "_has_replies_of_tokens",
         "_savepoint",
         "age",
         "allowed_sql",
         "durability",
         "file_identity",
+        "has_replies_of_tokens",
         "has_savepoint",
         "outbox",
         "path",
@@ -82,7 +89,7 @@ class TenantDatabase:
         """Deliveries that are not done yet."""
         self._driver = driver
         self._execute = driver.execute
-        (self._has_replies_of_tokens,) = driver.execute(text.HAS_TOKEN_REPLIES).fetchone()
+        (self.has_replies_of_tokens,) = driver.execute(text.HAS_TOKEN_REPLIES).fetchone()
         self._connection = connection
         self._guard = guard
         self._savepoint = Savepoint(self)
@@ -199,17 +206,35 @@ class TenantDatabase:
         found: tuple[bytes, bytes] | None = self._execute(
             text.SELECT_REPLY, (caller, request_id)
         ).fetchone()
-        if found is None and self._has_replies_of_tokens and token not in {None, caller}:
+        if found is None and self.has_replies_of_tokens and token not in {None, caller}:
             found = self._execute(text.SELECT_REPLY, (token, request_id)).fetchone()
         return found
+
+    def find_replies(
+        self, keys: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], tuple[bytes, bytes]]:
+        """Return the digests and replies stored for these callers and ids, MOST_IDS at most.
+
+        Of replies that are stored for tokens none is found.
+        """
+        asked = (
+            1 << (len(keys) - 1).bit_length()
+        )  # few texts, so that the driver keeps each prepared
+        values = [value for key in keys for value in key] + [*keys[-1]] * (asked - len(keys))
+        rows = self._execute(text.SELECT_REPLIES[asked], values)
+        return {(caller, id_): (digest, reply) for caller, id_, digest, reply in rows}
+
+    def store_replies(self, rows: Sequence[ReplyRow]) -> None:
+        """Store replies in the transaction of their effects."""
+        self._driver.executemany(text.INSERT_REPLY, rows)
 
     def store_reply(
         self, caller: str, request_id: str, digest: bytes, reply: bytes, now: float
     ) -> None:
         """Store a reply in the transaction of its effect. `now` is time.time().
 
-        DatabaseProblem where that has ended, which a function can hide by catching what it was told: the
-        reply would be committed by itself, and the effect is gone.
+        Raises DatabaseProblem if that has ended, which a function can hide by catching the error: the reply
+        would be committed by itself, and the effect is gone.
         """
         if not self._driver.in_transaction:
             raise DatabaseProblem("a function went on after an error that ended its transaction")

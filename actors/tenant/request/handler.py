@@ -49,8 +49,8 @@ class RequestHandler:
         self.first_runs = FirstRuns()
         self.calls = FunctionCalls(environment, outbox, self.first_runs)
         self.failures = FailureReporter(environment, self.calls)
-        self.replies = ReplyWriter(environment, self.failures)
-        self.stored = StoredReplies(environment.database, suspended_calls)
+        self.stored = StoredReplies(environment, suspended_calls)
+        self.replies = ReplyWriter(environment, self.failures, self.stored)
         self._mailbox = mailbox
         self.uses_savepoints = True
         """Whether a savepoint is begun before each function."""

@@ -10,6 +10,7 @@ from actors.tenant.request.environment import TenantEnvironment
 from actors.tenant.request.failures import FailureReporter
 from actors.tenant.request.outcome import Outcome
 from actors.tenant.request.pending import PendingReply
+from actors.tenant.request.stored_replies import StoredReplies
 from transport import codec
 from transport.message import Refusal
 
@@ -17,7 +18,13 @@ from transport.message import Refusal
 class ReplyWriter:
     """Writes one tenant's replies, in the words of its profile."""
 
-    def __init__(self, environment: TenantEnvironment, failures: FailureReporter) -> None:
+    def __init__(
+        self,
+        environment: TenantEnvironment,
+        failures: FailureReporter,
+        stored_replies: StoredReplies,
+    ) -> None:
+        self._stored_replies = stored_replies
         self._environment = environment
         self._database = environment.database
         self._failures = failures
@@ -34,9 +41,7 @@ class ReplyWriter:
             return self._repeat(outcome, outcome.stored)
         body = self.encode(outcome)
         if digest is not None:
-            database = self._database
-            caller, id_ = work.principal.caller, work.request.id
-            database.store_reply(caller, id_, digest, body, database.age())
+            self._stored_replies.add(work, digest, body)
         began, wrote = outcome.began, digest is not None
         return PendingReply(work, body, wrote, outcome.route, None, began, time.monotonic())
 

@@ -116,6 +116,7 @@ class Turn:
         """Serve the requests once. Return None if they have to be served again; all is rolled back then."""
         unit_of_work = self._unit_of_work
         unit_of_work.begin(savepoints=self._is_careful)
+        unit_of_work.handler.stored.begin(self._mail, at_once=not self._is_careful)
         try:
             pending = self._serve_each()
             if pending is not None:

@@ -162,15 +162,17 @@ class UnitOfWork:
         return self.replies.refuse(outcome)
 
     def complete(self, pending: Sequence[PendingReply]) -> None:
-        """Write out what full-text indexes have buffered, so that a full quota shows before the commit.
+        """Store the replies of a turn, and write out what full-text indexes have buffered.
 
-        Raises NeedsSavepoints if there is no room.
+        Raises NeedsSavepoints if that fails, so that a full quota shows before the commit.
         """
-        if not self.handler.uses_savepoints and any(one.wrote for one in pending):
-            try:
-                self.database.flush_indexes()
-            except sqlite3.Error as error:
-                raise NeedsSavepoints from error
+        if self.handler.uses_savepoints or not any(one.wrote for one in pending):
+            return
+        try:
+            self.handler.stored.flush()
+            self.database.flush_indexes()
+        except sqlite3.Error as error:
+            raise NeedsSavepoints from error
 
     def _may_have_written(self, outcome: Outcome) -> bool:
         """Whether something of a failed request may be left in the transaction."""

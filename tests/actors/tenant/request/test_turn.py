@@ -115,6 +115,56 @@ def test_a_turn_of_sixteen_adds_has_one_savepoint_in_all(desk: TurnHarness) -> N
     assert desk.rows("SELECT count(*) FROM contacts") == [(18,)]
 
 
+def test_a_turn_of_sixteen_adds_asks_for_their_ids_once_and_stores_their_replies_at_its_end(
+    desk: TurnHarness,
+) -> None:
+    statements = traced(desk, *(contact(desk, f"c{n}") for n in range(16)))
+    kinds = ["ids" if "(VALUES" in each else each.split("(")[0] for each in statements]
+    replies = ["INSERT INTO tenantry_replies "] * 16
+    assert kinds.count("ids") == 1
+    assert kinds[-3 - 16 : -3] == replies
+    assert [each for each in kinds[:-19] if "tenantry_replies" in each] == []
+
+
+def test_one_id_twice_in_one_turn_has_one_effect_and_one_reply(tenant: TurnHarness) -> None:
+    """Also with other content, where the second is refused."""
+    first, again, other = tenant.turn(
+        tenant.request("marks.add", "same", text="write return"),
+        tenant.request("marks.add", "same", text="write return"),
+        tenant.request("marks.add", "same", text="write return other"),
+    )
+    assert first.result == again.result
+    assert (first.meta.get("replayed"), again.meta.get("replayed")) == (None, True)
+    assert other.error is not None
+    assert other.error.code == "invalid_argument"
+    assert RUNS == {"write return": 1}
+    assert tenant.marks() == ["write return"]
+    assert tenant.call("marks.add", "same", text="write return").result == first.result
+
+
+def test_an_id_that_was_refused_can_be_used_again_in_the_same_turn(tenant: TurnHarness) -> None:
+    """A refusal is not stored."""
+    refused, served = tenant.turn(
+        tenant.request("marks.add", "same", text="read refuse"),
+        tenant.request("marks.add", "same", text="write return"),
+    )
+    assert (refused.ok, served.ok) == (False, True)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 17, 200])
+def test_ids_of_earlier_turns_are_found_among_however_many(tenant: TurnHarness, count: int) -> None:
+    texts = [f"write return {n}" for n in range(count)]
+    requests = [tenant.request("marks.add", f"id {text}", text=text) for text in texts]
+    known = requests[::3]
+    before = {reply.id: reply.result for reply in tenant.turn(*known)}
+    replies = tenant.turn(*requests)
+    assert [bool(reply.meta.get("replayed")) for reply in replies] == [
+        n % 3 == 0 for n in range(count)
+    ]
+    assert all(reply.result == before[reply.id] for reply in replies[::3])
+    assert tenant.rows("SELECT count(*) FROM tenantry_replies") == [(count,)]
+
+
 def test_a_turn_that_only_reads_has_none(desk: TurnHarness) -> None:
     statements = traced(desk, desk.request("contacts.get", id=1))
     assert (statements[0], statements[-1]) == ("BEGIN", "COMMIT")
@@ -316,16 +366,19 @@ def test_a_repetition_goes_as_far_as_the_first_attempt_although_time_is_up(
     tenant: TurnHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What has begun and was counted is concluded in the same turn."""
-    monkeypatch.setattr("actors.tenant.actor.TURN_SECONDS", 0.05)
+    later = SimpleNamespace(monotonic=lambda: time.monotonic() + 1000.0)
 
     def slow(ctx: Context, params: Any) -> Map:
-        time.sleep(0.06 if "slow" in params.text else 0)
+        if "slow" in params.text:
+            monkeypatch.setattr("actors.tenant.request.turn.time", later)
+            monkeypatch.setattr("actors.tenant.request.reply_writer.time", later)
         return play(ctx, params)
 
     tenant.serve("marks.add", slow)
     texts = ("write return 1", "write return 2", "write refuse slow")
     assert marks(tenant, *texts) == ["ok", "ok", "failed_precondition"]
     assert [RUNS[text] for text in texts] == [2, 2, 2]
+    assert len({line.at for line in tenant.lines()}) == 1, "one turn"
 
 
 # ---------------------------------------------------------------- how often it is tried
