@@ -19,6 +19,7 @@ from pydantic_core import from_json, to_json
 from transport import message as api
 from transport.id_recovery import recover_id, valid_id
 from transport.message import Encoding, Problem, Refusal, Reply, Request
+from transport.plain_request import FAST_BYTES, parse_plain
 from transport.validation import (
     LIMITS,
     NOT_UNICODE,
@@ -49,22 +50,6 @@ __all__ = [
     "parse_reply",
     "parse_request",
 ]
-
-# Bytes of msgpack that can only be part of text, nil, a boolean or an integer of 64 bits. Deleting them
-# leaves: NUL, headers of containers, binary, extensions,
-# floats, uint64, the unused 0xc1, and some continuation bytes of UTF-8.
-_FAST_BYTES = bytes(
-    byte
-    for byte in range(1, 256)
-    if not (
-        0x80 <= byte <= 0x9F  # fixmap, fixarray
-        or byte == 0xC1  # unused
-        or 0xC4 <= byte <= 0xCB  # bin, ext, float
-        or byte == 0xCF  # uint64
-        or 0xD4 <= byte <= 0xD8  # fixext
-        or 0xDC <= byte <= 0xDF  # array, map
-    )
-)
 
 _SMALL_MAPS = bytes(range(0x80, 0x90))
 """Headers of maps with up to 15 entries."""
@@ -134,6 +119,9 @@ def parse_request(body: bytes, limits: Limits = LIMITS) -> tuple[Request, Encodi
     A refused body is searched for its id in the outermost map, even if it is longer than the limit: the
     socket accepts up to four times the limit.
     """
+    plain = parse_plain(body, limits)
+    if plain is not None:
+        return plain, "msgpack"
     try:
         value, encoding = decode(body, limits)
     except DecodeError as error:
@@ -214,11 +202,10 @@ def _decode_msgpack(body: bytes, limits: Limits) -> dict[str, Any]:
         raise _located_error(body, limits) or DecodeError(msgpack_problem(error, limits)) from None
     if type(value) is not dict:
         raise DecodeError("the body is not a map")
-    if not _is_plain(body, value):
-        _check_decoded(value, limits, nul=body.find(_NUL["msgpack"]) >= 0)
-        # A body that packs to itself holds no key twice: a cheaper check than a hook for each map.
-        if packb(value) != body:
-            unpackb(body, object_pairs_hook=_reject_duplicate_keys)
+    _check_decoded(value, limits, nul=body.find(_NUL["msgpack"]) >= 0)
+    # A body that packs to itself holds no key twice: a cheaper check than a hook for each map.
+    if packb(value) != body:
+        unpackb(body, object_pairs_hook=_reject_duplicate_keys)
     return value
 
 
@@ -240,29 +227,14 @@ def _located_error(body: bytes, limits: Limits) -> DecodeError | None:
     return None
 
 
-def _is_plain(body: bytes, value: dict[str, Any]) -> bool:
-    """Return whether the bytes alone prove that every limit holds, which spares most requests the walk.
-
-    Without _FAST_BYTES a body of two small maps is two bytes long: the headers of the outer map and of
-    `params`. Each header holds the number of entries, so no duplicate key overwrote one, and no other
-    container, float, binary or NUL can be in the body. Both have the short form, of 15 entries at most, so no
-    count can be exceeded either.
-    """
-    params = value.get("params")
-    if type(params) is not dict:
-        return False
-    rest = body.translate(None, _FAST_BYTES)
-    return len(rest) == 2 and rest[0] == 0x80 | len(value) and rest[1] == 0x80 | len(params)
-
-
 def _is_small(body: bytes, content: dict[str, Any]) -> bool:
     """Return whether the bytes alone prove that a reply may hold this, which spares most replies the walk.
 
-    Without _FAST_BYTES such a body is one short header for each map, and nothing else.
+    Without FAST_BYTES such a body is one short header for each map, and nothing else.
     """
     if len(body) > _FAST_BODY_BYTES:
         return False
-    rest = body.translate(None, _FAST_BYTES)
+    rest = body.translate(None, FAST_BYTES)
     if len(rest) > _FAST_MAPS or rest.translate(None, _SMALL_MAPS):
         return False
     return _maps(content) == len(rest)

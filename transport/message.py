@@ -15,6 +15,9 @@ Encoding = Literal["msgpack", "json"]
 
 VERSION = 1
 
+TIMEOUT_MS = 30_000
+"""`timeout_ms` of a request that names none."""
+
 ID_PATTERN = r"^[ -~]{1,64}\z"
 TENANT_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}\z"
 ACTION_PATTERN = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*\z"
@@ -87,7 +90,7 @@ class Request(BaseModel):
     """Validated later, against the action's schema."""
     token: str | None = Field(default=None, max_length=512)
     """Bearer token; required unless the action is public."""
-    timeout_ms: int = Field(default=30_000, ge=1, le=600_000)
+    timeout_ms: int = Field(default=TIMEOUT_MS, ge=1, le=600_000)
     """Milliseconds after which the server does not begin the work."""
     traceparent: Annotated[str | None, BeforeValidator(readable_traceparent)] = Field(
         default=None, pattern=r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\z"
