@@ -34,6 +34,7 @@ from actors.registry.snapshot import RoutingSnapshot
 from actors.replies import INTERNAL_REFUSAL
 from actors.runtime.actor import Actor
 from actors.runtime.clock import DeadlinePassed
+from actors.runtime.in_flight import ReplyArrived
 from actors.runtime.mailbox import Mailbox
 from actors.supervision.rejecting import tenant_deleted
 from actors.tenant.outbox.queries import list_deliveries, redeliver
@@ -47,7 +48,7 @@ from actors.tenant.request.handler import RequestHandler
 from actors.tenant.request.outcome import NeedsOwnTransaction
 from actors.tenant.request.pending import is_request
 from actors.tenant.request.sends import OutboxWriter
-from actors.tenant.request.suspended import ConnectorReplied, SuspendedCalls
+from actors.tenant.request.suspended import SuspendedCalls
 from actors.tenant.request.turn import SavepointPolicy, Turn
 from actors.tenant.request.unit_of_work import CLOSE_ERRORS, UnitOfWork
 from actors.tenant.storage.files import Storage
@@ -58,7 +59,7 @@ TURN_SECONDS = 0.02
 NO_PROFILES = Profiles()
 """Every tenant is as the server's settings have it."""
 
-MAY_END_WAITS = frozenset({ConnectorReplied, DeadlinePassed, Delivered, CallbackResult, OutboxDue})
+MAY_END_WAITS = frozenset({ReplyArrived, DeadlinePassed, Delivered, CallbackResult, OutboxDue})
 """After which of its mail a tenant looks whether it can leave, where it was asked to."""
 
 
@@ -104,7 +105,7 @@ class Tenant(Actor):
                 ),
                 ListDeliveries: lambda message: list_deliveries(self._unit_of_work, message),
                 Redeliver: self._redeliver,
-                ConnectorReplied: self._execution.on_reply,
+                ReplyArrived: self._execution.on_reply,
                 DeadlinePassed: lambda _: self._execution.on_deadline(),
                 Delivered: lambda _: self._relay.on_reply(),
                 CallbackResult: self._relay.on_notified,

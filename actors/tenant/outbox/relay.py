@@ -18,13 +18,10 @@ from typing import Final
 
 import structlog
 
-from actors.errors import Unimplemented
 from actors.messages import CallConnector, Delivered, OutboxDue, TenantRecord
 from actors.profiles import Profiles
 from actors.registry.snapshot import RoutingSnapshot
-from actors.replies import NOT_IMPLEMENTED_TEXT
 from actors.runtime.clock import DeadlineTimer
-from actors.runtime.futures import resolve_with_error
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.database.outbox_table import WAITING, OutboxRow, OutboxTable
 from actors.tenant.outbox.attempt import (
@@ -38,6 +35,7 @@ from actors.tenant.outbox.attempt import (
     outcome_of,
 )
 from actors.tenant.request.callback import CallbackResult, CallbackSink, callback_request
+from actors.tenant.request.connector_calls import start_call
 from actors.tenant.request.sends import OutboxWriter
 from actors.tenant.request.unit_of_work import UnitOfWork
 from transport.message import ABORTED, INTERNAL, UNAVAILABLE, Refusal
@@ -186,13 +184,8 @@ class OutboxRelay:
         attempt = DeliveryAttempt(row, self._snapshot.current.operations.get(row.operation))
         self._attempts[row.id] = attempt
         attempt.answer.add_callback(lambda: self._answered(attempt))
-        connector = row.operation.partition(".")[0]
-        mailbox = self._connectors.get(connector)
-        if mailbox is None:
-            error = Unimplemented(f"connector {connector}: {NOT_IMPLEMENTED_TEXT}")
-            resolve_with_error(attempt.answer, error)
-            return
-        mailbox.tell(
+        start_call(
+            self._connectors,
             CallConnector(
                 operation=row.operation,
                 params=json.loads(row.params),
@@ -202,7 +195,7 @@ class OutboxRelay:
                 at=row.created_at,
                 deadline=attempt.deadline,
                 reply_to=attempt.answer,
-            )
+            ),
         )
 
     def _answered(self, attempt: DeliveryAttempt) -> None:

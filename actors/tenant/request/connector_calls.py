@@ -16,12 +16,28 @@ from typing import Any, Final
 
 import structlog
 
-from actors.errors import CallRefused, InvalidArgument, MisfitCall, NotSubscribed
+from actors.errors import CallRefused, InvalidArgument, MisfitCall, NotSubscribed, Unimplemented
 from actors.index.entries import Action, Operation
+from actors.messages import CallConnector
 from actors.profiles import Profile, may_use
+from actors.replies import NOT_IMPLEMENTED_TEXT
 from actors.routing.table import RoutingTable
+from actors.runtime.futures import resolve_with_error
+from actors.runtime.mailbox import Mailbox
 
 log = structlog.get_logger()
+
+
+def start_call(connectors: Mapping[str, Mailbox], call: CallConnector) -> None:
+    """Send a call to its connector. Without one, the call is refused as not implemented."""
+    connector = call.operation.partition(".")[0]
+    mailbox = connectors.get(connector)
+    if mailbox is None:
+        error = Unimplemented(f"connector {connector}: {NOT_IMPLEMENTED_TEXT}")
+        resolve_with_error(call.reply_to, error)
+    else:
+        mailbox.tell(call)
+
 
 PLAIN: Final = (
     "This is not part of what {product_name} does for you so far. Please ask whoever manages your account "

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from actors.errors import Aborted
 from actors.runtime.futures import CoroutineDriver, Raised, Returned, Step
+from actors.runtime.in_flight import ReplyArrived
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.context import Context
 from actors.tenant.database.placement import FileReplaced
@@ -26,7 +27,7 @@ from actors.tenant.request.idempotency import Progress, request_fingerprint
 from actors.tenant.request.outcome import NeedsOwnTransaction, Outcome
 from actors.tenant.request.pending import PendingReply
 from actors.tenant.request.sends import Sends
-from actors.tenant.request.suspended import ConnectorReplied, SuspendedCall, SuspendedCalls
+from actors.tenant.request.suspended import SuspendedCall, SuspendedCalls
 from actors.tenant.request.unit_of_work import FILE_REPLACED, STEP_LOST, UnitOfWork
 from transport.message import Refusal
 
@@ -227,7 +228,7 @@ class AsyncExecution:
         """Run the first step of a request, in a transaction that is begun; call `finish` next."""
         return self._steps.begin(signal)
 
-    def on_reply(self, message: ConnectorReplied) -> None:
+    def on_reply(self, message: ReplyArrived) -> None:
         """Resume the call that waits for this reply; a reply after its end is dropped."""
         suspended = self._suspended_calls.resume(message)
         if suspended is None:

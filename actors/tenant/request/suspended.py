@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from actors.errors import ResourceExhausted, Unimplemented
+from actors.errors import ResourceExhausted
 from actors.messages import CallConnector, TenantRecord, TenantRequest
-from actors.replies import NOT_IMPLEMENTED_TEXT
 from actors.routing.route import Route
 from actors.runtime.clock import DeadlineTimer
-from actors.runtime.futures import CoroutineDriver, ReplyFuture, resolve_with_error
+from actors.runtime.futures import CoroutineDriver, ReplyFuture
+from actors.runtime.in_flight import InFlight, ReplyArrived
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.database.guard import AllowedSql
 from actors.tenant.database.statements import ScopedDatabase
-from actors.tenant.request.connector_calls import ConnectorCall, ConnectorCalls
+from actors.tenant.request.connector_calls import ConnectorCall, ConnectorCalls, start_call
 from actors.tenant.request.idempotency import Progress
 from actors.tenant.request.outcome import Outcome
 from actors.tenant.request.sends import Sends
@@ -119,16 +118,6 @@ RETRY_FULL_MS: Final = 1000
 """`retry_after_ms` of requests refused because of that limit."""
 
 
-_numbers = itertools.count(1)
-
-
-class ConnectorReplied(NamedTuple):
-    """To a tenant: a connector has replied."""
-
-    wait_number: int
-    """The wait that is over. Numbers are unique in the process, across incarnations."""
-
-
 class SuspendedCalls:
     """Registry of suspended calls, by wait and by id. Belongs to the tenant's turn; outlives its database."""
 
@@ -139,22 +128,21 @@ class SuspendedCalls:
         connectors: Mapping[str, Mailbox],
         clock: Mailbox | None,
     ) -> None:
-        """`mailbox` is the tenant's, which is sent ConnectorReplied and Overdue."""
+        """`mailbox` is the tenant's, which gets ReplyArrived and DeadlinePassed."""
         self.is_closed = False
         """True while the tenant is about to leave and waits for the last call to end: no others may start."""
         self._tenant = tenant
         self._mailbox = mailbox
         self._connectors = connectors
         self._alarm = DeadlineTimer(clock, mailbox, self.__len__)
-        self._under_way: dict[SuspendedCall, None] = {}
-        self._waiting: dict[int, SuspendedCall] = {}
+        self._in_flight = InFlight[SuspendedCall](mailbox)
         self._by_id: dict[tuple[str, str], SuspendedCall] = {}
 
     def __len__(self) -> int:
-        return len(self._under_way)
+        return len(self._in_flight)
 
     def __iter__(self) -> Iterator[SuspendedCall]:
-        return iter(list(self._under_way))
+        return iter(self._in_flight)
 
     def find(self, work: TenantRequest) -> SuspendedCall | None:
         """Return the running write with this id of this caller, or None."""
@@ -173,26 +161,23 @@ class SuspendedCalls:
     def add(self, suspended: SuspendedCall, call: ConnectorCall) -> None:
         """Send a call's connector call.
 
-        The tenant gets ConnectorReplied, or DeadlinePassed if that is first.
+        The tenant gets ReplyArrived, or DeadlinePassed if that is first.
         """
-        wait_number, answer = next(_numbers), ReplyFuture()
-        suspended.wait_number, suspended.awaiting = wait_number, answer
-        self._under_way[suspended] = None
-        self._waiting[wait_number] = suspended
+        suspended.awaiting = answer = ReplyFuture()
+        suspended.wait_number = self._in_flight.suspend(suspended, answer)
         if suspended.digest:
             self._by_id[suspended.id] = suspended
-        answer.add_callback(lambda: self._answered(wait_number))
         self._send(suspended, call, answer)
         self.arm_timer()
 
-    def resume(self, message: ConnectorReplied) -> SuspendedCall | None:
+    def resume(self, message: ReplyArrived) -> SuspendedCall | None:
         """Return the call that waits for this reply, or None if it has ended."""
-        return self._waiting.pop(message.wait_number, None)
+        found = self._in_flight.resume(message)
+        return found and found[0]
 
     def end(self, suspended: SuspendedCall) -> None:
         """Remove a call; its reply will be dropped."""
-        self._under_way.pop(suspended, None)
-        self._waiting.pop(suspended.wait_number, None)
+        self._in_flight.end(suspended)
         if self._by_id.get(suspended.id) is suspended:
             del self._by_id[suspended.id]
 
@@ -202,25 +187,14 @@ class SuspendedCalls:
         return [suspended for suspended in self if suspended.deadline <= now]
 
     def arm_timer(self) -> None:
-        """Be told Overdue when the first deadline is over, or the server closes."""
-        if self._under_way:
-            first = min(suspended.deadline for suspended in self._under_way)
+        """Have the tenant told DeadlinePassed when the first deadline is over, or the server closes."""
+        if self._in_flight:
+            first = min(suspended.deadline for suspended in self._in_flight)
             self._alarm.set(min(first, self._mailbox.closing or first))
 
-    def _answered(self, wait_number: int) -> None:
-        """Runs on the thread that replies. The tenant is not woken for a call that has ended."""
-        if wait_number in self._waiting:
-            self._mailbox.tell(ConnectorReplied(wait_number))
-
     def _send(self, suspended: SuspendedCall, call: ConnectorCall, answer: ReplyFuture) -> None:
-        connector = call.operation.name.partition(".")[0]
-        mailbox = self._connectors.get(connector)
-        if mailbox is None:
-            resolve_with_error(
-                answer, Unimplemented(f"connector {connector}: {NOT_IMPLEMENTED_TEXT}")
-            )
-            return
-        mailbox.tell(
+        start_call(
+            self._connectors,
             CallConnector(
                 operation=call.operation.name,
                 params=call.params,
@@ -230,7 +204,7 @@ class SuspendedCalls:
                 at=time.time(),
                 deadline=suspended.deadline,
                 reply_to=answer,
-            )
+            ),
         )
 
 
