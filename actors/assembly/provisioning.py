@@ -85,10 +85,6 @@ class LocalAdmin:
             self.ask("owners.delegate", tenant, person=person, areas=list(AREAS))
         return _issued(self.ask("tokens.issue", tenant, person=person, label=label))
 
-    def revoke_token(self, tenant: str, token: str) -> None:
-        """Revoke the token of this id from the next message on; NotFound."""
-        self.ask("tokens.revoke", tenant, token=token)
-
     def make_first_admin(self, data: Path) -> bool:
         """Where the platform has no developer admin: make one, and leave the token in a file. True if so.
 

@@ -139,7 +139,7 @@ class Stage:
         if caller.being.role in PLATFORM_ROLES:
             self._local.ask("developers.revoke", token=caller.id)
         else:
-            self._local.revoke_token(tenant, caller.id)
+            self._local.ask("tokens.revoke", tenant, token=caller.id)
 
     def _grant(self, caller: Caller) -> None:
         assert caller.being.role == DEVELOPER_ADMIN

@@ -53,9 +53,13 @@ class AdminContext:
     @property
     def tenant_name(self) -> str:
         """Return the name of the call's tenant. Raise InvalidArgument if the caller named none."""
+        return self.require_tenant().name
+
+    def require_tenant(self) -> TenantRecord:
+        """Return the call's tenant. Raise InvalidArgument if the caller named none."""
         if self.tenant is None:
             raise tenant_missing(self.action)
-        return self.tenant.name
+        return self.tenant
 
     async def execute(self, command: Any) -> dict[str, Any]:
         """Let the Directory execute a command. Return its result, or raise its ActionError.

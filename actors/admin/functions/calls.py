@@ -47,8 +47,7 @@ async def recent(ctx: AdminContext, params: Any) -> dict[str, Any]:
 
 async def replay(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """What the version that is served now makes of it; no service is called."""
-    ctx.tenant_name  # noqa: B018 - it has to be said whose call
-    assert ctx.tenant is not None
+    tenant = ctx.require_tenant()
     if not params.dry:
         raise FailedPrecondition(
             "a recorded call is never sent again from here: what must not be lost is sent with ctx.send, and "
@@ -56,7 +55,7 @@ async def replay(ctx: AdminContext, params: Any) -> dict[str, Any]:
         )
     (mailbox,) = _of_id(ctx, params.id)
     answer = ReplyFuture()
-    mailbox.tell(ReplayCall(ctx.tenant.id, params.id, answer))
+    mailbox.tell(ReplayCall(tenant.id, params.id, answer))
     found: dict[str, Any] = await PendingReply(answer)
     return found
 

@@ -46,14 +46,12 @@ async def _page(ctx: AdminContext, params: Any, *, dead: bool) -> dict[str, Any]
 
 async def _ask_tenant(ctx: AdminContext, question: Any) -> Any:
     """The tenant itself, which is woken for it; suspended ones, too."""
-    ctx.tenant_name  # noqa: B018 - it has to be said whose
-    assert ctx.tenant is not None
-    found = OneShotMailbox()
-    ctx.actors.supervisor.tell(FindTenant(ctx.tenant, found))
+    tenant, found = ctx.require_tenant(), OneShotMailbox()
+    ctx.actors.supervisor.tell(FindTenant(tenant, found))
     mailbox = (await found.message()).mailbox
     answer = await ctx.ask(mailbox, question)
     if answer is None:  # an actor that rejects its mail at the moment has no answer
-        raise Unavailable(f"tenant {ctx.tenant.name} cannot be asked now", retry_after_ms=30_000)
+        raise Unavailable(f"tenant {tenant.name} cannot be asked now", retry_after_ms=30_000)
     return answer
 
 

@@ -39,13 +39,12 @@ async def diff(ctx: AdminContext, params: Any) -> dict[str, Any]:
 
 async def dry_run(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """A version and the one that is served now, each on the same message; nothing of it stays."""
-    ctx.tenant_name  # noqa: B018 - it has to be said whose database
-    assert ctx.tenant is not None
-    require_active(ctx.tenant)
+    tenant = ctx.require_tenant()
+    require_active(tenant)
     trial: Route = await ctx.ask(ctx.actors.registry, LoadVersion(params.function, params.version))
     current = ctx.table.find(params.function)
     found = OneShotMailbox()
-    ctx.actors.supervisor.tell(FindTenant(ctx.tenant, found))
+    ctx.actors.supervisor.tell(FindTenant(tenant, found))
     mailbox = (await found.message()).mailbox
     order = DryRun((trial, current), params.params, ctx.caller, ctx.trace_id)
     tried, now = await ctx.ask(mailbox, order)

@@ -112,15 +112,6 @@ WRITES: Final = frozenset(
 """What the authorizer is asked of every change."""
 
 
-class Status(NamedTuple):
-    """How far a file is."""
-
-    at: Version
-    head: Version
-    pending: tuple[str, ...]
-    """What an upgrade would run, in order, such as `engine 0001`."""
-
-
 class Migrations:
     """The engine's and an application's migrations, read once.
 
@@ -147,17 +138,6 @@ class Migrations:
                 self._run(driver)
                 self._schema = read_schema(driver)
         return self._schema
-
-    def status(self, path: Path) -> Status:
-        """How far the file is; changes nothing. DatabaseProblem as with `upgrade`."""
-        with _opened(path) as driver:
-            at = self._version_of(path, driver)
-        pending = [
-            f"{history.name} {revision}"
-            for history, done in zip(self._histories, at, strict=True)
-            for revision in history.revisions[done:]
-        ]
-        return Status(at, self.version, tuple(pending))
 
     def upgrade(
         self, path: Path, tenant_id: str | None = None, before: Callable[[], object] | None = None

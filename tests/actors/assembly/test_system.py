@@ -136,7 +136,7 @@ def test_each_actor_comes_back_after_a_failure(serve: Servers, name: str) -> Non
         assert [log["actor"] for log in logs if log["event"] == "actor failed"] == [name, name]
         assert wire.ask(**request(server, "acme", "marks.count"))["result"] == {"count": 1}
         whose = wire.ask(token=server.tokens["acme"], action="system.whoami")["result"]["id"]
-        system.local.revoke_token("acme", whose)
+        system.local.ask("tokens.revoke", "acme", token=whose)
         refused = wire.ask(**request(server, "acme", "marks.count"))
         assert refused["error"]["code"] == "unauthenticated"
     assert system.failure is None
@@ -149,7 +149,7 @@ def test_tenants_and_tokens_outlive_the_server(serve: Servers) -> None:
     """A revoked token stays revoked."""
     server = serve()
     id, gone = server.system.local.issue_token("acme", "member", "gone")
-    server.system.local.revoke_token("acme", id)
+    server.system.local.ask("tokens.revoke", "acme", token=id)
     kept = dict(server.tokens)
     with server.client() as client:
         client.call("marks.add", {"text": "kept"})

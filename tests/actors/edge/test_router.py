@@ -65,7 +65,7 @@ REVOKED = "a token that was good"
 def strangers(server: Server) -> list[Map]:
     """Requests that have no good token for the tenant they name, each for a reason of its own."""
     issued = server.system.local.issue_token("acme", "owner", REVOKED)
-    server.system.local.revoke_token("acme", issued.id)
+    server.system.local.ask("tokens.revoke", "acme", token=issued.id)
     revoked = issued.text
     unknown = "tnt_" + "x" * 43
     actions = ["marks.add", "marks.open", "owners.only", "no.such_action", "marks.ad"]
@@ -130,7 +130,7 @@ def test_a_token_is_good_until_the_message_after_it_is_revoked(server: Server, w
     """Without a pause in between."""
     id, token = server.system.local.issue_token("acme", "member", "for a while")
     assert wire.ask(tenant="acme", token=token, action="marks.count")["ok"]
-    server.system.local.revoke_token("acme", id)
+    server.system.local.ask("tokens.revoke", "acme", token=id)
     refused = wire.ask(tenant="acme", token=token, action="marks.count")
     assert refused["error"]["code"] == "unauthenticated"
     assert wire.ask(token=token, action="system.whoami")["error"]["code"] == "unauthenticated"
