@@ -13,6 +13,7 @@ import structlog
 from actors import demo
 from actors.access import ADMIN_OWNER
 from actors.assembly import identity
+from actors.assembly.gateway_process import GatewayProcess
 from actors.assembly.provisioning import TOKEN_FILE
 from actors.assembly.system import System
 from actors.errors import ActionError, SettingsError, TenantryError
@@ -100,9 +101,12 @@ def run(settings: Settings, events: Events, signals: Signals, *, ends_with_termi
                     Append(AuditEntry(REPAIR, "audit.accept", MACHINE, message=missing))
                 )
             prepare(system, settings)
-            spare_the_collector()
-            say(f"ready {system.endpoint}")
-            heed(signals, system, ends_with_terminal=ends_with_terminal)
+            with GatewayProcess(settings, system.endpoint) as gateway:
+                if gateway.address is not None:
+                    say(f"http {gateway.address}")
+                spare_the_collector()
+                say(f"ready {system.endpoint}")
+                heed(signals, system, ends_with_terminal=ends_with_terminal)
         except (TenantryError, *disk.ERRORS) as error:
             return refused(error)
         finally:

@@ -122,6 +122,8 @@ class Settings(BaseSettings):
     """Data channel: where clients connect. Port 0 or * takes a free one. Beyond loopback only with CURVE."""
     admin_endpoint: Endpoint | None = None
     """Admin channel: by default ipc://DATA/admin.sock, for the server's user alone. Ports need CURVE."""
+    http: int | None = Field(default=None, ge=0, le=65535)
+    """Port on loopback for HTTP, for development: a gateway that ends with the server. See docs/http.md."""
     environment: str = "local-dev"
     """Which function states are served; one of the index's environments."""
     registry: AbsolutePath = Field(default_factory=default_index)

@@ -25,6 +25,7 @@ files, beside the index unless --out names a directory:
   docs/actions.md          every action, for people; what stands above its mark is kept
   clients/client.py        a typed client for Python, sync and async
   clients/asyncapi.json    AsyncAPI 3.0: the channels, the messages, examples
+  clients/openapi.json     OpenAPI 3.1: the same over HTTP
   clients/schemas.json     JSON Schema 2020-12 of all params and results
 
 exit status: 0 up to date or written, 1 out of date or a broken index, 2 wrong usage
@@ -47,8 +48,10 @@ def outputs(index: Index, into: Path) -> list[Output]:
     """Return every file of an index, below a directory; raises NotOurs."""
     from scripts.codegen.asyncapi import asyncapi
     from scripts.codegen.client import FILE, NotOurs, stubs, typed_client
+    from scripts.codegen.offer import described, offered
     from scripts.codegen.page import page
     from scripts.codegen.schemas import schemas
+    from transport.gateway.reference.openapi import openapi
 
     clients, actions = into / "clients", into / "docs" / "actions.md"
     found = [
@@ -56,6 +59,7 @@ def outputs(index: Index, into: Path) -> list[Output]:
         Output(actions, page(_read(actions), index)),
         Output(clients / "client.py", typed_client(index)),
         Output(clients / "asyncapi.json", _as_json(asyncapi(index))),
+        Output(clients / "openapi.json", _as_json(openapi(map(described, offered(index))))),
         Output(clients / "schemas.json", _as_json(schemas(index))),
     ]
     for each in found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from actors.access import DATA
 from actors.edge.builtin_actions import built_in
@@ -22,6 +22,19 @@ def offered(index: Index) -> tuple[Action, ...]:
     return tuple(
         sorted([*index.actions.values(), *of_data_channel, *system], key=lambda each: each.name)
     )
+
+
+def described(action: Action) -> dict[str, Any]:
+    """Return what system.describe says of an action to those who may call it."""
+    return {
+        "name": action.name,
+        "summary": action.summary,
+        "access": action.access,
+        "channel": action.channel,
+        "effect": action.effect,
+        "params": action.params.source,
+        "result": action.result.source,
+    }
 
 
 def group_of(action: Action) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
 import signal
 import sys
 from typing import Any
@@ -13,7 +15,7 @@ from uvicorn.server import ServerState
 
 from transport.gateway.app import Gateway
 from transport.gateway.settings import GatewaySettings, InvalidSettings, read_settings
-from transport.gateway.web_socket import WebSocket
+from transport.gateway.websocket.connection import WebSocket
 
 EXIT_CONFIGURATION = 78
 """sysexits.h EX_CONFIG: another start will fail, too."""
@@ -30,13 +32,22 @@ STOP_SECONDS = 10
 class Announcing(uvicorn.Server):
     """A server that prints `ready` and its address once it listens."""
 
+    until_eof = False
+
     async def startup(self, sockets: list[Any] | None = None) -> None:
         """Start as usual, then print it."""
         await super().startup(sockets)
         host, port, *_ = self.servers[0].sockets[0].getsockname()
         scheme = "https" if self.config.is_ssl else "http"
         bracketed = f"[{host}]" if ":" in host else host
+        if self.until_eof:
+            asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._stop_at_eof)
         print(f"ready {scheme}://{bracketed}:{port}", flush=True)  # noqa: T201 - for the program that started it
+
+    def _stop_at_eof(self) -> None:
+        if not os.read(sys.stdin.fileno(), 4096):
+            self.should_exit = True
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
 
 
 def main(arguments: list[str]) -> int:
@@ -52,7 +63,9 @@ def main(arguments: list[str]) -> int:
         STOP_SIGNALS
     ):  # uvicorn handles them while it serves, and sends itself one again at the end
         signal.signal(number, signal.SIG_IGN)
-    Announcing(configuration(settings, gateway)).run()
+    server = Announcing(configuration(settings, gateway))
+    server.until_eof = settings.until_eof
+    server.run()
     return 0
 
 

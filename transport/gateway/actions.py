@@ -1,4 +1,4 @@
-"""Calls of actions over HTTP: POST /v1/TENANT/ACTION with the params as body."""
+"""Calls of actions over HTTP: POST /v1/TENANT/ACTION, and GET for those that read."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Raw
 
+from transport.gateway.catalogue import Catalogue
 from transport.gateway.cors import Cors, preflight_headers
 from transport.gateway.envelope import JSON, Envelope, Format, trace_of
 from transport.gateway.http_request import Headers, Receive, Scope, Send, read_body
-from transport.gateway.http_response import Pairs, respond, respond_refusal, respond_reply
+from transport.gateway.http_response import (
+    Pairs,
+    respond,
+    respond_read,
+    respond_refusal,
+    respond_reply,
+)
+from transport.gateway.query import params_in
 from transport.gateway.server_link import Reply, ServerLink
 from transport.gateway.statuses import (
     NO_CONTENT,
@@ -50,8 +58,9 @@ class Call(NamedTuple):
 class Actions:
     """The endpoint of all actions."""
 
-    def __init__(self, link: ServerLink, cors: Cors, body_bytes: int) -> None:
+    def __init__(self, link: ServerLink, catalogue: Catalogue, cors: Cors, body_bytes: int) -> None:
         self._link = link
+        self._catalogue = catalogue
         self._cors = cors
         self._body_bytes = body_bytes
 
@@ -69,18 +78,35 @@ class Actions:
             more.append((b"idempotency-key", id.encode()))
             call = await self._read(scope, target, headers, receive)
             format = call.format
-            await respond_reply(send, await self._exchange(call, id), format, more)
+            reply = await self._exchange(call, id)
+            if scope["method"] == "POST":
+                await respond_reply(send, reply, format, more)
+            else:
+                await respond_read(send, reply, headers.text(b"if-none-match"), more)
         except HttpRefusal as refused:
             await respond_refusal(send, refused, id, more, format)
 
     async def _read(self, scope: Scope, target: Target, headers: Headers, receive: Receive) -> Call:
+        """Return the call that a request is. HttpRefusal if it is none."""
+        query: bytes = scope["query_string"]
+        if scope["method"] in ("GET", "HEAD"):
+            return await self._read_query(query, target, headers)
         if scope["method"] != "POST":
-            raise wrong_method("OPTIONS, POST")
-        if scope["query_string"]:
-            raise invalid("a call has no query: params are the body, a token is a header")
+            raise wrong_method("GET, HEAD, OPTIONS, POST")
+        if query:
+            raise invalid("a POST has no query: params are the body, a token is a header")
         format = headers.format()
         body = await read_body(receive, headers, self._body_bytes)
         return Call(target, headers, format, params_of(body, format))
+
+    async def _read_query(self, query: bytes, target: Target, headers: Headers) -> Call:
+        """Return the call of a GET: only actions that read have one."""
+        params_in(query, {})  # a token in it is refused before anything is asked
+        entry = await self._catalogue.find(target.action, target.tenant, headers.token())
+        if entry["effect"] != "read":
+            raise wrong_method("OPTIONS, POST")
+        params = JSON.encode(params_in(query, entry["params"]))
+        return Call(target, headers, JSON, Raw(params))
 
     async def _exchange(self, call: Call, id: str) -> Reply:
         """Send a call and wait for its reply; HttpRefusal if there is none."""

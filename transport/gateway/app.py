@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from transport.gateway.actions import Actions
+from transport.gateway.catalogue import Catalogue
 from transport.gateway.cors import Cors
 from transport.gateway.health import Health
 from transport.gateway.http_request import Receive, Scope, Send
 from transport.gateway.http_response import respond_refusal
 from transport.gateway.origins import Origins
 from transport.gateway.proxies import TrustedProxies, networks_of
+from transport.gateway.reference.endpoint import Reference
 from transport.gateway.server_link import ServerLink
 from transport.gateway.settings import GatewaySettings
-from transport.gateway.sockets import Sockets
 from transport.gateway.statuses import no_such_path
+from transport.gateway.websocket.registry import Sockets
 from transport.validation import LIMITS
 
 
@@ -25,7 +27,9 @@ class Gateway:
         self.sockets = Sockets(settings.sockets, settings.sockets_of_address)
         self.origins = Origins(self.link, settings.origins)
         self.proxies = TrustedProxies(networks_of(settings.trusted_proxies))
-        self._actions = Actions(self.link, Cors(self.origins), settings.body_bytes)
+        catalogue = Catalogue(self.link)
+        self._actions = Actions(self.link, catalogue, Cors(self.origins), settings.body_bytes)
+        self._reference = Reference(catalogue)
         self._health = Health(self.link)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,6 +45,8 @@ class Gateway:
             await self._actions(scope, receive, send)
         elif path in self._health.paths:
             await self._health(scope, receive, send)
+        elif path in self._reference.paths:
+            await self._reference(scope, send)
         else:
             await respond_refusal(send, no_such_path(), "")
 

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hashlib import blake2b
 
 from transport.gateway.envelope import JSON, ErrorHead, Format, new_id, refusal_body
 from transport.gateway.http_request import Send
 from transport.gateway.server_link import Reply
-from transport.gateway.statuses import NO_CONTENT, OK, REUSED_ID, STATUSES, HttpRefusal
+from transport.gateway.statuses import (
+    NO_CONTENT,
+    NOT_MODIFIED,
+    OK,
+    REUSED_ID,
+    STATUSES,
+    HttpRefusal,
+)
 from transport.message import INVALID_ARGUMENT, UNAUTHENTICATED
 
 Pairs = list[tuple[bytes, bytes]]
@@ -21,7 +29,7 @@ SAFE: Pairs = [
 
 async def respond(send: Send, status: int, headers: Pairs, body: bytes) -> None:
     """Send a whole response."""
-    if status != NO_CONTENT:
+    if status not in (NO_CONTENT, NOT_MODIFIED):
         headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -38,6 +46,29 @@ async def respond_reply(
         return
     headers += error_headers(head.error.code, head.error.retry_after_ms)
     await respond(send, status_of(head.error, format), headers, body)
+
+
+async def respond_read(
+    send: Send, reply: Reply, known: str | None, more: Iterable[tuple[bytes, bytes]]
+) -> None:
+    """Send the reply of a GET, with a tag of its result; or NOT_MODIFIED if the caller has it already."""
+    body, head = reply
+    if head.error is not None:
+        await respond_reply(send, reply, JSON, more)
+        return
+    tag = f'W/"{blake2b(bytes(head.result), digest_size=12).hexdigest()}"'
+    headers = [
+        (b"content-type", JSON.content_type),
+        (b"x-content-type-options", b"nosniff"),
+        (b"cache-control", b"private, no-cache"),
+        (b"vary", b"authorization"),
+        (b"etag", tag.encode()),
+        *more,
+    ]
+    if known is not None and tag.removeprefix("W/") in known:
+        await respond(send, NOT_MODIFIED, headers, b"")
+    else:
+        await respond(send, OK, headers, body)
 
 
 async def respond_refusal(

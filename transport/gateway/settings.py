@@ -56,6 +56,8 @@ class GatewaySettings(BaseSettings):
     """Whether to listen beyond loopback without TLS: only behind a proxy that has it."""
     trusted_proxies: list[str] = []
     """Addresses and networks of proxies whose X-Forwarded-For is believed."""
+    until_eof: bool = False
+    """Stop when standard input ends: with the program that started the gateway, however that ends."""
     origins: list[str] = []
     """Origins whose pages may call every tenant, such as http://localhost:3000, besides each tenant's own."""
     sockets: int = Field(default=10_000, ge=1)

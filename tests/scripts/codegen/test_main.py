@@ -20,6 +20,7 @@ FILES = {
     "docs/actions.md",
     "clients/client.py",
     "clients/asyncapi.json",
+    "clients/openapi.json",
     "clients/schemas.json",
 }
 

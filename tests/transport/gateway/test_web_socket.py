@@ -243,7 +243,7 @@ def test_nothing_is_compressed(gateway: Gateway) -> None:
 
 
 def test_a_peer_that_never_reads_is_not_read_either(gateway: Gateway, server: Server) -> None:
-    """What waits for it is bounded, and others are served."""
+    """What waits for it is bounded: the gateway stops reading, or has enough. Others are served."""
     deaf = sockets.create_connection(("127.0.0.1", gateway.port), timeout=1)
     deaf.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
     key = base64.b64encode(os.urandom(16)).decode()
@@ -255,7 +255,7 @@ def test_a_peer_that_never_reads_is_not_read_either(gateway: Gateway, server: Se
     assert b"101" in deaf.recv(4096)
     text = json.dumps({"id": "d", "action": "system.describe", "token": server.tokens["acme"]})
     frame = b"\x81" + bytes((0xFE, 0, len(text))) + bytes(4) + text.encode()
-    with contextlib.suppress(TimeoutError):
+    with contextlib.suppress(TimeoutError, ConnectionError):
         for _ in range(20_000):
             deaf.sendall(frame * 10)
         raise AssertionError("the gateway read everything")

@@ -19,10 +19,10 @@ from websockets.server import ServerProtocol
 
 from transport.codec import BadRequest, encoding_of
 from transport.gateway.envelope import JSON, MSGPACK, new_id, problem, refusal_body
-from transport.gateway.handshake import SUBPROTOCOL, admit
 from transport.gateway.server_link import Exchange, Reply
-from transport.gateway.socket_request import AUTHENTICATE, SocketRequest, read_request
 from transport.gateway.statuses import HttpRefusal
+from transport.gateway.websocket.handshake import SUBPROTOCOL, admit
+from transport.gateway.websocket.request import AUTHENTICATE, SocketRequest, read_request
 from transport.message import PERMISSION_DENIED, Refusal
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from transport.gateway.statuses import invalid, no_such_path
 
 if TYPE_CHECKING:
     from transport.gateway.app import Gateway
-    from transport.gateway.web_socket import WebSocket
+    from transport.gateway.websocket.connection import WebSocket
 
 PATH: Final = "/v1/ws"
 
