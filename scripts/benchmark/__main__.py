@@ -7,13 +7,14 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
 from rich.console import Console
 
+from scripts.benchmark import growth
 from scripts.benchmark.child import ChildFailed
 from scripts.benchmark.load import LoadFailed
 from scripts.benchmark.peers import HERE, chosen
@@ -54,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="a run under 60 s: two short rounds, or one on a slow day",
     )
+    add("--growth", action="store_true", help="given first: how cost grows; --growth --help")
     add("--tenants", type=numbers, default=(1, 16, 128), help="tenant counts (1,16,128)")
     add("--actions", type=words, default=ACTIONS, help=f"actions ({','.join(ACTIONS)})")
     add("--only", type=words, default=PEERS, help=f"of {','.join(CHOICES)} ({','.join(PEERS)})")
@@ -150,21 +152,33 @@ def interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 def main() -> int:
     """Measure and report; return the exit status."""
-    options = parser().parse_args()
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, interrupt)
+    if sys.argv[1:2] == ["--growth"]:
+        return guarded(lambda: growth.main(sys.argv[2:]))
+    return guarded(compare)
+
+
+def compare() -> int:
+    """Measure the peers in turns, and report."""
+    options = parser().parse_args()
     folder = options.folder or Path(os.environ.get("TENANTRY_DATA", HERE / "var"))
     folder.mkdir(parents=True, exist_ok=True)
     plan = plan_of(options, folder.resolve())
+    report(options, plan, measure(plan, Console(stderr=True)))
+    return 0
+
+
+def guarded(work: Callable[[], int]) -> int:
+    """Return what it returns, or the exit status of how it failed."""
     try:
-        report(options, plan, measure(plan, Console(stderr=True)))
+        return work()
     except (LoadFailed, ChildFailed, ChildProcessError) as problem:
         print(f"scripts/bench: {problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("scripts/bench: interrupted", file=sys.stderr)
         return INTERRUPTED
-    return 0
 
 
 if __name__ == "__main__":

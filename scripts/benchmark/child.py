@@ -99,6 +99,10 @@ class Child:
         times = self._seen.cpu_times()
         return float(times.user + times.system)
 
+    def resident_bytes(self) -> int:
+        """Memory that it holds now."""
+        return int(self._seen.memory_info().rss)
+
     def end(self) -> None:
         """Ask it to end, kill it if it does not, and reap it."""
         with suppress(ProcessLookupError):

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -18,6 +19,8 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 
+from actors.assembly.provisioning import create_tenants
+from scripts.benchmark import growth
 from scripts.benchmark.child import Child, ChildFailed
 from scripts.benchmark.contacts import INSERT, SCHEMA, add, connect, contact, fill
 from scripts.benchmark.load import Answer, LoadFailed, LoadResult, check
@@ -79,6 +82,61 @@ def test_a_short_run_measures_every_peer_in_every_cell(tmp_path: Path) -> None:
     assert output.count(TENANTRY) >= 2
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert not list(work.iterdir())
+
+
+def test_growth_is_measured_on_as_many_as_it_says(tmp_path: Path) -> None:
+    """What grew is counted in the server's files, and every call was answered."""
+    sizes = growth.Sizes(registered=[], awake=[1, 2], contacts=[2, 1003], messages=5)
+    found = list(growth.measure(sizes, tmp_path))
+    assert [(each.what, each.size) for each in found] == [
+        ("awake tenants", 1),
+        ("awake tenants", 2),
+        ("contacts of one tenant", 2),
+        ("contacts of one tenant", 1003),
+    ]
+    files = (tmp_path / "served" / "tenants").glob("*.db")
+    *awake, grown = sorted(counted(each, "contacts") for each in files)
+    assert sum(awake) == 2 + 2 * 5  # one to each, and two measurements
+    assert grown == 1003
+    assert growth.as_table(iter(found)).row_count == len(found)
+
+
+def test_tenants_that_are_only_registered_have_an_owner_and_a_token(tmp_path: Path) -> None:
+    create_tenants(tmp_path, ["first"])
+    before = {name: counted(tmp_path / "directory.db", name) for name in OF_EACH}
+    growth.register(tmp_path / "directory.db", 3)
+    after = {name: counted(tmp_path / "directory.db", name) for name in OF_EACH}
+    assert after == {name: count + 3 for name, count in before.items()}
+    assert len(list((tmp_path / "tenants").glob("*.db"))) == 1
+
+
+OF_EACH = ("tenants", "people", "tokens")
+
+
+def test_growth_fails_loudly_where_a_call_is_refused() -> None:
+    class Refusing:
+        """A client whose second call is answered with an error."""
+
+        def pack(self, call: Call) -> bytes:
+            """Its id."""
+            return call.id.encode()
+
+        def drive(self, bodies: Sequence[bytes], _seconds: float) -> LoadResult:
+            """Number and verdict."""
+            answers = [Answer(n, 0.0, "internal: x" if n == 1 else "", {}) for n in range(2)]
+            return LoadResult(0.0, [0.0] * len(bodies), answers)
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    with pytest.raises(LoadFailed, match="2 of 2 answered, 1 with an error"):
+        growth.ask(Refusing(), growth.call(GET, ["a"], {"id": 1}, 2))
+
+
+def counted(path: Path, table: str) -> int:
+    """How many rows a table has."""
+    with closing(sqlite3.connect(path)) as file:
+        return int(file.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 
 def test_an_interrupted_run_ends_its_children_and_removes_its_data(tmp_path: Path) -> None:
