@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgpack
@@ -140,11 +140,36 @@ def encode(value: Mapping[str, Any], encoding: Encoding, limits: Limits = REPLIE
         body = packb(content) if encoding == "msgpack" else to_json(content)
         if encoding == "msgpack" and limits is REPLIES and _is_small(body, content):
             return body
+    except (TypeError, ValueError, OverflowError):
+        raise _encode_error(content, limits) from None
+    return _checked(body, content, encoding, limits)
+
+
+def encode_between(
+    head: bytes, result: Mapping[str, Any], tail: bytes, whole: Callable[[], dict[str, Any]]
+) -> bytes:
+    """Return what `encode` returns for a message in msgpack whose beginning and end are packed already.
+
+    Nothing in these can break a limit. `whole` makes the message, and is called if the bytes of the result do
+    not prove that a reply may hold it. Raises EncodeError.
+    """
+    if type(result) is not dict:
+        return encode(whole(), "msgpack")
+    try:
+        packed: bytes = packb(result)
+        if _is_small(packed, result):
+            return head + packed + tail
+    except (TypeError, ValueError, OverflowError):
+        return encode(whole(), "msgpack")
+    return _checked(head + packed + tail, whole(), "msgpack", REPLIES)
+
+
+def _checked(body: bytes, content: dict[str, Any], encoding: Encoding, limits: Limits) -> bytes:
+    """Return the body if the content keeps every limit; EncodeError if not."""
+    try:
         check_limits(content, limits, nul=body.find(_NUL[encoding]) >= 0, keys=True)
     except LimitViolation as fault:
         raise EncodeError(fault.problem, fault.field) from None
-    except (TypeError, ValueError, OverflowError):
-        raise _encode_error(content, limits) from None
     if len(body) > limits.body_bytes:
         raise EncodeError(f"the message is longer than {limits.body_bytes} bytes")
     return body

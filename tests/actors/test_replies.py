@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable
+from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from actors.index.parser import read_index
 from actors.messages import Peer, Replies, TenantRequest
@@ -23,7 +29,8 @@ from tests.actors.mailbox_harness import Watch
 from tests.actors.servers import INDEX
 from tests.actors.tenant_messages import work
 from tests.wire import unpacked
-from transport.codec import parse_reply
+from transport import codec
+from transport.codec import EncodeError, parse_reply
 from transport.message import CODES, Encoding, Problem, Refusal
 
 TABLE = RoutingTable.build(read_index(INDEX), "local-dev")
@@ -98,6 +105,62 @@ def test_a_reply_larger_than_any_request_can_be_replayed(result: dict[str, Any])
     """Replies have limits of their own."""
     stored = encode_result(asked("msgpack"), route(), result)
     assert unpacked(encode_stored(asked("json"), stored))["result"] == result
+
+
+texts = st.sampled_from(["", "a", "é", "\0", "\ud800", "x" * 40_000]) | st.text(max_size=3)
+scalars = (
+    texts
+    | st.none()
+    | st.booleans()
+    | st.sampled_from([0, -1, 300, 2**31, -(2**63), 2**63 - 1, 2**63, 2**64, 1.5, float("nan")])
+    | st.sampled_from([b"", b"a", (), Decimal(1), {1: 1}, OrderedDict(a=1), MappingProxyType({})])
+)
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(texts | st.integers(), inner, max_size=16)
+    ),
+    max_leaves=20,
+)
+results = st.dictionaries(texts | st.none(), values, max_size=17)
+ids = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=64)
+
+
+def outcome(encode: Callable[[], bytes]) -> object:
+    """The bytes, or why there are none."""
+    try:
+        return encode()
+    except EncodeError as error:
+        return error.problem
+
+
+@given(result=results | results.map(OrderedDict) | results.map(MappingProxyType), id=ids)
+@example(result={str(n): {} for n in range(17)}, id="r-1")
+@example(result={"a": {"b": [float(n) for n in range(100_001)]}}, id="r-1")
+def test_a_success_is_what_the_codec_makes_of_the_whole(result: Any, id: str) -> None:
+    """Its beginning and end are packed once: bytes and errors are the same, whatever the result."""
+    request = asked("msgpack", id)
+    meta = {**route().meta, "trace_id": request.trace_id}
+    whole = {"v": 1, "id": id, "ok": True, "result": result, "meta": meta}
+
+    made = outcome(lambda: encode_result(request, route(), result))
+
+    assert made == outcome(lambda: codec.encode(whole, "msgpack"))
+
+
+def test_a_plain_success_is_not_walked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor packed as a whole: its bytes prove enough."""
+    expected = encode_result(asked("msgpack"), route(), {"id": 7, "name": "Ada"})
+    for name in ("encode", "check_limits"):
+        monkeypatch.setattr(codec, name, None)
+    assert encode_result(asked("msgpack"), route(), {"id": 7, "name": "Ada"}) == expected
+
+
+def test_a_success_of_another_version_has_its_own_meta() -> None:
+    """Also where the same request is answered again."""
+    for meta in ({"version": 2, "state": "dummy"}, {**route().meta, "replayed": True}):
+        body = encode_result(asked("msgpack"), route()._replace(meta=meta), {})
+        assert unpacked(body)["meta"] == {**meta, "trace_id": "0" * 32}
 
 
 def test_a_refusal_goes_back_where_the_request_came_from() -> None:
