@@ -93,10 +93,18 @@ class RecordedCall:
         }
 
     def __enter__(self) -> Running:
-        self._at = self._running_calls.begin(self)
+        self.begin()
         return self._running
 
     def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def begin(self) -> None:
+        """Record that the call runs."""
+        self._at = self._running_calls.begin(self)
+
+    def end(self) -> None:
+        """Record that it has ended."""
         running, running_calls = self._running, self._running_calls
         running.detector.finish(running)
         running_calls.end(self._at)

@@ -351,14 +351,19 @@ class Savepoint:
 class FunctionScope:
     """Scope of one function: it gets the database, and loses it however it ends."""
 
-    __slots__ = ("_functions", "_guard")
+    __slots__ = ("_guard", "functions")
 
     def __init__(self, functions: FunctionDatabase, guard: Guard) -> None:
-        self._functions = functions
+        self.functions = functions
+        """The database as the function may use it, until `leave`."""
         self._guard = guard
 
+    def leave(self) -> None:
+        """Take it back."""
+        self._guard.leave()
+
     def __enter__(self) -> FunctionDatabase:
-        return self._functions
+        return self.functions
 
     def __exit__(
         self,

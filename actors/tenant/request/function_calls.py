@@ -39,27 +39,32 @@ class FunctionCalls:
 
         What it sent is in the outbox then. Raises whatever the function raises.
         """
-        environment, request = self._environment, work.request
+        environment, database, request = self._environment, self._database, work.request
         deadline = work.received + request.timeout_ms / 1000
-        scope = self._database.function_scope(request.params, deadline, read_only=not route.writes)
+        scope = database.function_scope(request.params, deadline, read_only=not route.writes)
         sends = Sends(route.action, environment.table, environment.require_subscribed)
-        with self._start_in_turn(route, work), scope as functions:
-            context = Context(
-                functions,
+        call = self._start_in_turn(route, work)
+        call.begin()
+        try:
+            fields = (
+                scope.functions,
                 environment.record.name,
                 work.principal,
                 route.name,
                 datetime.now(UTC),
                 work.trace_id,
-                environment.config,
+                environment.profile.config,
                 None,
                 sends,
             )
-
-            result = self._invoke(route.function, context, params)
+            result = self._invoke(route.function, tuple.__new__(Context, fields), params)
+        finally:
+            scope.leave()
+            call.end()
         route.result.check(result)
-        self.put(sends, work)
-        self.accept_callback(work)
+        if not sends.is_empty or work.principal is MACHINE:
+            self.put(sends, work)
+            self.accept_callback(work)
         return result
 
     def read(self, work: TenantRequest, route: Route, params: Any) -> Any:

@@ -78,6 +78,11 @@ class Sends:
         made.append(OutboxMessage(secrets.token_hex(16), name, content, then, ordered))
         return made[-1].key
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to take."""
+        return self._made is None
+
     def take(self) -> list[OutboxMessage] | None:
         """Return and clear the messages added since the last call.
 

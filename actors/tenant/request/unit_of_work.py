@@ -145,11 +145,13 @@ class UnitOfWork:
 
         Raises NeedsSavepoints, before any refusal is made, if there is no savepoint to go back to.
         """
-        database = self.database
+        handler = self.handler
+        database = handler.database
         if outcome.error is None:
             try:
-                pending = self.replies.write(outcome)
-                database.release()
+                pending = handler.replies.write(outcome)
+                if database.has_savepoint:
+                    database.release()
             except BaseException as error:  # noqa: BLE001 - no reply can hold it, or there is no room for it
                 outcome = outcome.failed(error)
             else:
@@ -157,7 +159,7 @@ class UnitOfWork:
                 return pending
         if database.has_savepoint:
             database.rollback_to()
-        elif not self.handler.uses_savepoints and self._may_have_written(outcome):
+        elif not handler.uses_savepoints and self._may_have_written(outcome):
             raise NeedsSavepoints
         return self.replies.refuse(outcome)
 
