@@ -170,7 +170,8 @@ class Actor(pykka.Actor):
             self.on_receive(message)
         elif isinstance(message.message, _ActorStop):
             self._stop()
-            self._settle(message, None)
+            if message.reply_to is not None:
+                resolve(message.reply_to, None)
         else:
             self._answer(message)
 
@@ -185,10 +186,6 @@ class Actor(pykka.Actor):
             resolve_with_error(envelope.reply_to, error)
         else:
             resolve(envelope.reply_to, answer)
-
-    def _settle(self, envelope: Any, value: Any) -> None:
-        if envelope.reply_to is not None:
-            resolve(envelope.reply_to, value)
 
     def _vacate(self) -> None:
         """Stop as requested. Mail that came meanwhile stays in the mailbox for the supervisor."""
@@ -207,7 +204,8 @@ class Actor(pykka.Actor):
         poison = self._count_failure(mail, error) if self.at < len(mail) else None
         self.mailbox.requeue(mail)
         self.mailbox.incarnation = None
-        self._unregister()
+        ActorRegistry.unregister(self.actor_ref)
+        self.actor_stopped.set()
         try:
             self.on_failure(type(error), error, error.__traceback__)
         except BaseException as again:  # noqa: BLE001 - the clean-up may fail too; the first error says more
@@ -231,10 +229,6 @@ class Actor(pykka.Actor):
         except BaseException as again:  # noqa: BLE001 - the supervisor must be notified in any case
             error.add_note(f"dead_letter failed too: {again!r}")
             return []
-
-    def _unregister(self) -> None:
-        ActorRegistry.unregister(self.actor_ref)
-        self.actor_stopped.set()
 
 
 class Terminated:
