@@ -159,6 +159,18 @@ class ConnectorFailed(ActionError):
     """A defect of a connector's code, not of the function. It is logged with the trace id."""
 
 
+class Rejected(ActionError):
+    """The input was screened out. `rules` are for logs, and are sent to no caller."""
+
+    code = api.REJECTED
+
+    def __init__(
+        self, message: str, *, details: Iterable[Problem] = (), rules: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message, details=details)
+        self.rules = rules
+
+
 class AuditProblem(Unavailable):
     """The audit log cannot be written or read. The message names the file, the reason and what to do."""
 

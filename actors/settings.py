@@ -132,6 +132,8 @@ class Settings(BaseSettings):
     """The server's CURVE key pair (*.key_secret), as scripts/keys server makes it; turns encryption on."""
     curve_clients: AbsolutePath | None = None
     """Directory of allowed client keys (*.key), read at start; without it every client key is accepted."""
+    require_libinjection: bool = False
+    """Refuse to start without libinjection (Debian: libmodsecurity3), the second engine of the screening."""
     secrets_key: AbsolutePath | None = None
     """Keys that encrypt what tenants set for connectors: by default DATA/secrets.key, made at first start."""
     outward_networks: list[str] = []

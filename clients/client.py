@@ -321,6 +321,8 @@ class SystemDescribeResult(TypedDict):
     environment: str
     index: str
     """Digest of the index: changes when the index does."""
+    screening: list[str]
+    """Engines that screen the params of every action."""
     actions: list[SystemDescribeResultActionsItem]
     """At most 200 items."""
     next: str | None

@@ -18,6 +18,7 @@ from actors.routing.table import RoutingTable
 from actors.runtime.lifecycle import STOP_SECONDS
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.scheduler import ComputeToken, Dispatcher
+from actors.screening.screener import prepare_screening
 from actors.settings import Settings
 from actors.tenant.database.connection import bound_caches
 from actors.tenant.storage.files import Storage
@@ -49,6 +50,7 @@ class Resources:
         bound_caches(settings.cache_bytes)
         self._bounds = connection_bounds(settings.resident, settings.memory_bytes)
         index = read_served_index(settings.registry)
+        prepare_screening(required=settings.require_libinjection)
         self.snapshot = RoutingSnapshot(RoutingTable.build(index, settings.environment))
         self.age = age = retention_clock(settings.data, self._now, self._steady)
         migrations, quota = index.storage.migrations, settings.database_bytes

@@ -33,6 +33,7 @@ from actors.routing.route import Route, route_of
 from actors.routing.table import RoutingTable
 from actors.schema.schema import Schema
 from actors.schema.source import closest
+from actors.screening.screener import built_in_screener
 from transport import codec
 
 SERVER_VERSION = "0.1.0"
@@ -78,7 +79,7 @@ def answer_system(
     Unauthenticated and PermissionDenied as for any other action; InvalidArgument for params that do not fit.
     """
     route = _route_to(action, caller)
-    parsed: Any = route.params.parse(params)
+    parsed: Any = route.read(params)[0]
     if action == ORIGIN:
         return route, {"allowed": parsed.origin in origins}
     return route, _ANSWERS[action](table, caller, parsed)
@@ -110,7 +111,7 @@ class Pages:
             route, result = answer_system(table, caller, action, work.request.params, origins)
             return route, codec.encode(result, encoding)
         route = _route_to(action, caller)
-        params: Any = route.params.parse(work.request.params)
+        params: Any = route.read(work.request.params)[0]
         if table is not self._table or len(self._packed) >= MOST_PAGES:
             self._table, self._packed = table, {}
         asked = (params.action, params.prefix, params.after, params.limit)
@@ -215,6 +216,7 @@ def _page(table: RoutingTable, entries: list[dict[str, Any]], after: str | None)
     return {
         "environment": table.environment,
         "index": table.digest,
+        "screening": built_in_screener().names,
         "actions": entries,
         "next": after,
     }
@@ -350,10 +352,15 @@ _ENTRY = {
 }
 
 _DESCRIPTION = {
-    "required": ["environment", "index", "actions", "next"],
+    "required": ["environment", "index", "screening", "actions", "next"],
     "properties": {
         "environment": _TEXT,
         "index": {**_TEXT, "description": "Digest of the index: changes when the index does."},
+        "screening": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Engines that screen the params of every action.",
+        },
         "actions": {"type": "array", "maxItems": MOST_ACTIONS, "items": _ENTRY},
         "next": {
             "type": ["string", "null"],

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from actors.errors import SettingsError
 from actors.schema.schema import Schema
 from actors.schema.source import did_you_mean
+from actors.screening.fields import Screening
 
 
 class Threshold(NamedTuple):
@@ -134,6 +135,8 @@ class Action(NamedTuple):
     result: Schema
     versions: tuple[Version, ...]
     """Newest first; empty if no version is written yet."""
+    screening: Screening = Screening()
+    """How its params are screened."""
 
     def version(self, number: int) -> Version | None:
         """Return the version of that number, or None."""
@@ -220,6 +223,8 @@ class Index(NamedTuple):
     connectors: Mapping[str, Connector]
     storage: Storage
     config: ConfigSchemas
+    screening: Screening = Screening()
+    """How the params of all its actions are screened."""
 
     def operations(self) -> dict[str, Operation]:
         """Return the operations of all connectors by full name."""

@@ -34,6 +34,7 @@ from actors.index.entries import (
     Threshold,
     Version,
 )
+from actors.index.screening import read_screening
 from actors.index.toml import TomlReader
 from actors.schema.schema import Schema, SchemaProblem
 from actors.schema.shapes import Shapes, expand, find_problems
@@ -135,13 +136,16 @@ class _Reader:
 
     def index(self) -> Index:
         top = TomlReader(self._source.values, (), self._findings)
-        top.only("environments", "storage", "config", "shapes", "actions", "connectors")
+        top.only(
+            "environments", "storage", "config", "screening", "shapes", "actions", "connectors"
+        )
         self._read_shapes(top)
         actions = {name: self._action(name, table) for name, table in top.tables("actions")}
         connectors = {
             name: self._connector(name, table) for name, table in top.tables("connectors")
         }
         self._check_references(actions, connectors)
+        actions, screening = read_screening(top.table("screening"), actions)
         return Index(
             path=self._source.path,
             root=self._root,
@@ -152,6 +156,7 @@ class _Reader:
             connectors=MappingProxyType(connectors),
             storage=self._storage(top.table("storage")),
             config=self._config(top.table("config")),
+            screening=screening,
         )
 
     def _environments(self, top: TomlReader) -> dict[str, Environment]:

@@ -25,6 +25,7 @@ from actors.routing.code_cache import (
 )
 from actors.routing.health import FailureDetector
 from actors.schema.schema import Schema
+from actors.screening.fields import FieldScreen, Finding, field_screen
 
 
 class ConnectorRoute(NamedTuple):
@@ -93,6 +94,16 @@ class Route(NamedTuple):
     """Served once the version is tripped; None if there is no fallback."""
     module: ModuleType | None = None
     """Module of the function; None if there is no function."""
+    screen: FieldScreen | None = None
+    """Screens the params; None if they hold no text."""
+
+    def read(self, params: Mapping[str, Any]) -> tuple[Any, list[Finding]]:
+        """Return the typed params, and what rules that are only watched have found.
+
+        Raises InvalidArgument if they do not fit the schema, and Rejected if they look like an attack.
+        """
+        typed = self.params.parse(params)
+        return typed, [] if self.screen is None else self.screen.check(params)
 
     @property
     def kind(self) -> str:
@@ -160,6 +171,7 @@ def route_of(
         fallback=fallback,
         module=loaded and loaded.code.module,
         is_async=loaded is not None and loaded.code.is_async,
+        screen=field_screen(action.name, params.source, action.screening),
     )
 
 

@@ -48,7 +48,7 @@ PLAIN = frozenset(
     {
         *("title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"),
         *("$comment", "$ref", "type", "enum", "const", "format"),
-        *("multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum"),
+        *("kind", "multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum"),
         *("maxLength", "minLength", "pattern"),
         *("maxItems", "minItems", "uniqueItems", "maxContains", "minContains"),
         *("maxProperties", "minProperties", "required", "dependentRequired"),
@@ -64,6 +64,9 @@ TESTS = frozenset(
 
 INSIDE = frozenset({"contains", "propertyNames"})
 """Those among them that test what is inside the value, and not the value itself."""
+
+STRING_KINDS = ("token", "line", "text")
+"""What a string may hold, by the keyword `kind`: an identifier, one line, prose (docs/screening.md)."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _REFERENCE = "#/$defs/"
@@ -163,6 +166,7 @@ class _Normaliser:
             self._note((*key, "$defs"), "belongs at the top of the schema")
         self._check_type(schema.get("type", "object"), (*key, "type"))
         self._check_format(schema.get("format", "date"), (*key, "format"))
+        self._check_kind(schema, (*key, "kind"))
         if "$ref" in schema:
             self._check_reference(schema["$ref"], (*key, "$ref"))
         self._check_known(schema, schema, (*key, "required"))
@@ -173,6 +177,14 @@ class _Normaliser:
                 self._note(
                     key, f"{name!r} is none of {', '.join(TYPES)}{did_you_mean(str(name), TYPES)}"
                 )
+
+    def _check_kind(self, schema: dict[str, Any], key: Key) -> None:
+        kind = schema.get("kind", "text")
+        if kind not in STRING_KINDS:
+            near = did_you_mean(str(kind), STRING_KINDS)
+            self._note(key, f"{kind!r} is none of {', '.join(STRING_KINDS)}{near}")
+        elif "kind" in schema and "string" not in _as_list(schema.get("type", "string")):
+            self._note(key, "belongs to a string")
 
     def _check_format(self, value: Any, key: Key) -> None:
         if str(value) not in FORMATS:
@@ -207,6 +219,10 @@ class _Normaliser:
 
     def _note(self, key: Key, problem: str) -> None:
         self._findings.append(Finding(key, problem))
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _recursive(definitions: Mapping[str, Any]) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -12,9 +12,9 @@ from typing import Any, Final, NamedTuple
 import re2
 
 from actors.errors import IndexProblem
+from actors.schema.dialect import STRING_KINDS
 
-KINDS: Final = ("token", "line", "text")
-"""Kinds of a string field: an identifier, one line of text, prose."""
+KINDS: Final = STRING_KINDS
 
 STATES: Final = ("watch", "block")
 
@@ -29,7 +29,7 @@ class Rule(NamedTuple):
     id: str
     attack: str
     """What a refusal names."""
-    kinds: tuple[str, ...]
+    kinds: Collection[str]
     state: str
     pattern: str
 
@@ -38,11 +38,11 @@ class Rule(NamedTuple):
 def built_in_rules() -> tuple[Rule, ...]:
     """Return the rules that come with the server."""
     content = tomllib.loads(FILE.read_text(encoding="utf-8"))
-    return rules_of(content["rules"], content["fragments"], FILE.name)
+    return rules_of(content["rules"], content["fragments"])
 
 
 def rules_of(
-    entries: Iterable[Mapping[str, Any]], fragments: Mapping[str, str], where: str
+    entries: Iterable[Mapping[str, Any]], fragments: Mapping[str, str]
 ) -> tuple[Rule, ...]:
     """Return the rules of a table. IndexProblem names the rule whose pattern RE2 does not take."""
     rules = []
@@ -55,7 +55,7 @@ def rules_of(
             entry.get("state", "block"),
             pattern,
         )
-        require_linear(rule, where)
+        require_linear(rule)
         rules.append(rule)
     return tuple(rules)
 
@@ -69,14 +69,14 @@ def expanded(pattern: str, fragments: Mapping[str, str]) -> str:
     return pattern
 
 
-def require_linear(rule: Rule, where: str) -> None:
+def require_linear(rule: Rule) -> None:
     """Raise IndexProblem for a pattern that is none, or that cannot be matched in linear time."""
     try:
         re2.compile(rule.pattern, options())
     except re2.error as error:
         raise IndexProblem(
-            f"{where}: screening rule {rule.id}: the pattern is not RE2's, which has no look-around and no "
-            f"back-references: {error.args[0]!r}"
+            f"rule {rule.id}: the pattern is not RE2's, which has no look-around and no back-references: "
+            f"{error.args[0]!r}"
         ) from None
 
 

@@ -8,11 +8,14 @@ from functools import cache
 from typing import Final, NamedTuple
 
 import re2
+import structlog
 
-from actors.errors import IndexProblem
+from actors.errors import IndexProblem, SettingsError
 from actors.screening.libinjection import Findings, Libinjection, load
 from actors.screening.rules import KINDS, Rule, built_in_rules, options
-from actors.screening.variants import variants_of
+from actors.screening.variants import is_disguised, variants_of
+
+log = structlog.get_logger()
 
 OBFUSCATION: Final = Rule("escapes", "obfuscation", KINDS, "block", "")
 SQL_ENGINE: Final = Rule("libinjection-sql", "sql injection", KINDS, "block", "")
@@ -36,7 +39,19 @@ _FOREIGN: Final = {
 
 class _Set(NamedTuple):
     patterns: re2.Set
+    by_line: re2.Set
+    """The same, with `^` and `$` at each line: it matches texts in lines if it matches one of them."""
     rules: tuple[Rule, ...]
+
+
+class Text(NamedTuple):
+    """One string of a message."""
+
+    place: tuple[str | int, ...]
+    """Names and positions on the way to it."""
+    text: str
+    kind: str
+    """One of KINDS: what its field may hold."""
 
 
 class Screener:
@@ -50,11 +65,32 @@ class Screener:
         self.engines = (f"re2, {len(rules)} rules", about)
         """The engines in words."""
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the engines."""
+        return ["re2"] if self._library is None else ["re2", "libinjection"]
+
+    def is_harmless(self, fields: Iterable[Text]) -> bool:
+        """Return True if no text breaks a rule, by one look at all. False is no verdict."""
+        together: dict[str, list[str]] = {}
+        for field in fields:
+            _, text, kind = field
+            if _FOREIGN[kind].search(text) is not None:
+                return False
+            together.setdefault(kind, []).append(text)
+        for kind, texts in together.items():
+            text = "\n".join(texts)
+            if is_disguised(text) or self._sets[kind].by_line.Match(text):
+                return False
+            if self._library is not None and self._library.suspects(text):
+                return False
+        return True
+
     def find(self, text: str, kind: str) -> list[Rule]:
         """Return the rules that a text breaks in a field of a kind."""
         if _FOREIGN[kind].search(text) is not None:
             return [CHARACTERS]
-        patterns, rules = self._sets[kind]
+        patterns, _, rules = self._sets[kind]
         variants = variants_of(text)
         found = [OBFUSCATION] if variants.is_towered else []
         for variant in variants.texts:
@@ -71,13 +107,18 @@ def _by_library(findings: Findings) -> list[Rule]:
 
 
 def _compiled(kind: str, rules: tuple[Rule, ...]) -> _Set:
-    patterns = re2.Set.SearchSet(options())
     chosen = (*(rule for rule in rules if kind in rule.kinds), SENTINEL)
-    for rule in chosen:
-        patterns.Add(rule.pattern)
+    whole, by_line = (_set_of(chosen, kind, flags) for flags in ("", "(?m)"))
+    return _Set(whole, by_line, chosen)
+
+
+def _set_of(rules: tuple[Rule, ...], kind: str, flags: str) -> re2.Set:
+    patterns = re2.Set.SearchSet(options())
+    for rule in rules:
+        patterns.Add(flags + rule.pattern)
     try:
         patterns.Compile()
-        is_whole = chosen.index(SENTINEL) in (patterns.Match(SELF_TEST.encode()) or ())
+        is_whole = rules.index(SENTINEL) in (patterns.Match(SELF_TEST.encode()) or ())
     except re2.error:
         is_whole = False
     if not is_whole:
@@ -85,7 +126,18 @@ def _compiled(kind: str, rules: tuple[Rule, ...]) -> _Set:
             f"the screening rules for fields of kind {kind} need more memory than a set of patterns has, and "
             "would find nothing: shorten the bounded repeats of the index's own rules"
         )
-    return _Set(patterns, chosen)
+    return patterns
+
+
+def prepare_screening(*, required: bool) -> None:
+    """Compile the rules, log which engines are on; SettingsError if libinjection is required and absent."""
+    engines = built_in_screener().engines
+    log.info("screening", engines=engines)
+    if required and load()[0] is None:
+        raise SettingsError(
+            f"TENANTRY_REQUIRE_LIBINJECTION is set, and the library is {engines[1]}: install it "
+            "(Debian: libmodsecurity3), or unset it to screen by patterns alone"
+        )
 
 
 @cache

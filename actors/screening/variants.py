@@ -25,7 +25,10 @@ _CONTROL = re.compile(
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});?")
 _COMMENT = re.compile(r"/\*!?[0-9]{0,6}(?<=[!0-9])|/\*[^*]*(?:\*(?!/)[^*]*)*(?:\*/|\Z)|\*/")
 """The opening of a conditional comment, which MySQL reads; a comment; what closed a conditional one."""
-_DISGUISED = re.compile(r"[^\x20-\x7e\t\n\r]|[%&]|/\*")
+_DISGUISED = re.compile(_CONTROL.pattern + r"|[%&]|/\*")
+
+LONG: Final = 1000
+"""Characters above which a text beyond ASCII is always looked at: comparing it may take long."""
 
 
 class Variants(NamedTuple):
@@ -49,9 +52,16 @@ class _Compatible(dict[int, str]):
 _COMPATIBLE = _Compatible()
 
 
+def is_disguised(text: str) -> bool:
+    """Return whether a text may have other variants than itself."""
+    if _DISGUISED.search(text) is not None:
+        return True
+    return not text.isascii() and (len(text) > LONG or not unicodedata.is_normalized("NFKC", text))
+
+
 def variants_of(text: str) -> Variants:
     """Return the variants of a text. Lone surrogates may be in it."""
-    if _DISGUISED.search(text) is None:
+    if not is_disguised(text):
         return Variants((text,), is_towered=False)
     texts, is_towered, now = [text], False, text
     for step in _STEPS:

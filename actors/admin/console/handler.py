@@ -144,7 +144,7 @@ class AdminCallHandler:
         if call.caller is not CONSOLE:
             require(route, acting)
         is_ours = route.built_in and route.rule.channel == ADMIN
-        params = route.params.parse(call.params) if is_ours else None
+        params = route.read(call.params)[0] if is_ours else None
         await self._audit.require_writable(writes=route.writes)
         if acting.is_super:
             await self._audit.before(call.intent())

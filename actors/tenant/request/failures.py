@@ -9,9 +9,10 @@ from typing import Any
 import structlog
 
 from actors import replies
-from actors.errors import ActionError
+from actors.errors import ActionError, Rejected
 from actors.log.events import SecretParams
 from actors.messages import TenantRequest
+from actors.screening.fields import Finding
 from actors.tenant.database.errors import NOT_COUNTED
 from actors.tenant.request.connector_calls import NotEntitled, user_message
 from actors.tenant.request.environment import TenantEnvironment
@@ -35,6 +36,8 @@ class FailureReporter:
         assert error is not None
         if isinstance(error, NotEntitled):
             return error.refusal._replace(user_message=self._user_message(outcome.work, error))
+        if isinstance(error, Rejected):
+            log.warning("input rejected", **self.log_fields(outcome.work), rules=list(error.rules))
         refusal = vars(error).get("refusal") if isinstance(error, ActionError) else None
         return refusal if isinstance(refusal, Refusal) else self.explain_defect(outcome)
 
@@ -54,6 +57,11 @@ class FailureReporter:
         if route is not None and not isinstance(error, NOT_COUNTED):
             self._environment.snapshot.report_failure(route, outcome.running)
         return replies.INTERNAL_REFUSAL
+
+    def log_watched(self, work: TenantRequest, findings: list[Finding]) -> None:
+        """Log the rules that would have rejected an input if they were in the state block."""
+        rules = sorted({each.rule.id for each in findings})
+        log.warning("input would be rejected", **self.log_fields(work), rules=rules)
 
     def log_fields(self, work: TenantRequest) -> dict[str, str]:
         """Return a request's fields of log lines."""

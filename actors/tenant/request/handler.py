@@ -88,7 +88,9 @@ class RequestHandler:
         running_calls = environment.snapshot.running_calls
         if running_calls.deadly and running_calls.is_deadly(environment.record.id, work):
             return self._set_aside(DeadLetter(work, ENDED_PROCESS), began)
-        params = route.params.parse(work.request.params)
+        params, watched = route.read(work.request.params)
+        if watched:
+            self.failures.log_watched(work, watched)
         if route.function is None:
             return Outcome(work, route, began, self._dummy_result(route))
         if route.is_async:

@@ -1,0 +1,225 @@
+"""The screening of an action's params: each string by the kind of its field, at any depth, names included.
+
+The law of this file: the texts of one message are looked at together, since nearly all are harmless; only if
+something matches is each looked at by itself, which decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
+from typing import Any, Final, NamedTuple
+
+from actors.errors import Rejected
+from actors.schema.validation import dotted
+from actors.screening.rules import Rule
+from actors.screening.screener import Screener, Text, built_in_screener
+from transport.message import Problem
+
+LINE_CHARACTERS: Final = 200
+"""A field of at most so many characters is a line, unless its schema states a kind."""
+
+PROVED: Final = frozenset(
+    {"date-time", "date", "time", "duration", "ipv4", "ipv6", "uuid", "password"}
+)
+"""Formats whose values hold no attack, and that of secrets, which may look like anything."""
+
+LINES: Final = frozenset({"email", "idn-email", "hostname", "idn-hostname"})
+"""Formats whose values are lines however long they may be."""
+
+MOST_DEPTH: Final = 64
+"""Levels of a value that are looked at; a message has fewer."""
+
+MOST_FINDINGS: Final = 20
+"""Fields that a refusal names."""
+
+Place = tuple[str | int, ...]
+
+
+class FieldException(NamedTuple):
+    """What may pass in one field of one action, and why."""
+
+    action: str
+    field: str
+    """Names of the properties on the way, with dots: `rows.name`. Empty for every field."""
+    attacks: Collection[str]
+    """Classes that may pass; empty for all."""
+    reason: str
+
+
+class Screening(NamedTuple):
+    """What an index states about the screening of its actions."""
+
+    exceptions: tuple[FieldException, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    """Rules of the index's own."""
+    screener: Screener | None = None
+    """Compiled from the built-in rules and the index's own; None for the built-in rules alone."""
+
+    def of(self, action: str) -> tuple[FieldException, ...]:
+        """Return the exceptions of one action."""
+        return tuple(each for each in self.exceptions if each.action == action)
+
+
+class Finding(NamedTuple):
+    """One field that breaks a rule."""
+
+    place: Place
+    rule: Rule
+
+
+class FieldScreen:
+    """Screens the params of one action. Any thread may use it."""
+
+    __slots__ = ("_action", "_exceptions", "_flat", "_screener", "_source")
+
+    def __init__(self, action: str, source: Mapping[str, Any], screening: Screening) -> None:
+        self._action = action
+        self._source = source
+        self._screener = screening.screener or built_in_screener()
+        self._exceptions = screening.of(action)
+        self._flat = flat_fields(source)
+
+    def check(self, params: Mapping[str, Any]) -> list[Finding]:
+        """Return the fields that break a rule which is only watched; Rejected if one is to be blocked."""
+        texts = self._texts(params)
+        if not texts or self._screener.is_harmless(texts):
+            return []
+        found = [each for text in texts for each in self._findings(text)]
+        blocked = [each for each in found if each.rule.state == "block"]
+        if blocked:
+            raise rejected(self._action, blocked)
+        return found
+
+    def _texts(self, params: Mapping[str, Any]) -> list[Text]:
+        if self._flat is None:
+            return list(texts_of(params, self._source, self._source, ()))
+        found = []
+        for name, kind in self._flat:
+            value = params.get(name)
+            if value.__class__ is str:
+                found.append(Text((name,), value, kind))
+        return found
+
+    def _findings(self, text: Text) -> Iterator[Finding]:
+        for rule in self._screener.find(text.text, text.kind):
+            if not any(allows(each, text.place, rule) for each in self._exceptions):
+                yield Finding(text.place, rule)
+
+
+def field_screen(
+    action: str, source: Mapping[str, Any], screening: Screening
+) -> FieldScreen | None:
+    """Return what screens an action's params; None if they hold no text."""
+    return None if flat_fields(source) == () else FieldScreen(action, source, screening)
+
+
+def rejected(action: str, findings: list[Finding]) -> Rejected:
+    """Return the refusal: fields and classes, never a rule or the value."""
+    by_field = dict.fromkeys((each.place, each.rule.attack) for each in findings)
+    problems = tuple(
+        Problem(dotted(("params", *place)), attack)
+        for place, attack in islice(by_field, MOST_FINDINGS)
+    )
+    fields = ", ".join(f"{field} ({attack})" for field, attack in problems[:3])
+    return Rejected(
+        f"{action}: {fields} looks like an attack; nothing was done. An index can make an exception for a "
+        "field that must hold such text",
+        details=problems,
+        rules=tuple(dict.fromkeys(each.rule.id for each in findings)),
+    )
+
+
+def allows(exception: FieldException, place: Place, rule: Rule) -> bool:
+    """Return whether an exception lets a field break a rule."""
+    field = ".".join(each for each in place if isinstance(each, str))
+    is_field = exception.field in ("", field) or field.startswith(f"{exception.field}.")
+    return is_field and (not exception.attacks or rule.attack in exception.attacks)
+
+
+def flat_fields(source: Mapping[str, Any]) -> tuple[tuple[str, str], ...] | None:
+    """Return names and kinds of an object that holds no other; None for any other schema."""
+    if source.get("additionalProperties") is not False or "patternProperties" in source:
+        return None
+    fields = []
+    for name, schema in source.get("properties", {}).items():
+        if not schema.keys().isdisjoint(_INNER) or not _holds_plain_values(schema):
+            return None
+        kind = kind_of(schema)
+        if kind is not None:
+            fields.append((name, kind))
+    return tuple(fields)
+
+
+_INNER: Final = frozenset({"$ref", "allOf", "anyOf", "oneOf", "not", "if", "items", "properties"})
+
+
+def _holds_plain_values(schema: Mapping[str, Any]) -> bool:
+    if "enum" in schema or "const" in schema:
+        return True
+    stated = schema.get("type")
+    types = {stated} if isinstance(stated, str) else set(stated or ("object",))
+    return types.isdisjoint({"object", "array"})
+
+
+def kind_of(schema: Mapping[str, Any]) -> str | None:
+    """Return the kind of a string field; None if it holds no text, or none in which an attack finds room."""
+    stated = schema.get("type", "string")
+    if "string" not in (stated if isinstance(stated, list) else (stated,)):
+        return None
+    if "kind" in schema:
+        return str(schema["kind"])
+    if "enum" in schema or "const" in schema or schema.get("format") in PROVED:
+        return None
+    most = schema.get("maxLength")
+    is_line = schema.get("format") in LINES or (most is not None and most <= LINE_CHARACTERS)
+    return "line" if is_line else "text"
+
+
+def texts_of(
+    value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], place: Place
+) -> Iterator[Text]:
+    """Yield the strings of a value with the kinds of their fields, and names that a schema leaves open."""
+    if len(place) > MOST_DEPTH:
+        return
+    if isinstance(value, str):
+        kind = kind_of(resolved(schema, root))
+        if kind is not None:
+            yield Text(place, value, kind)
+    elif isinstance(value, Mapping):
+        whole = resolved(schema, root)
+        properties = whole.get("properties", {})
+        for name, each in value.items():
+            if name not in properties:
+                yield Text((*place, name), str(name), "line")
+            yield from texts_of(each, below(whole, properties, name), root, (*place, name))
+    elif isinstance(value, list | tuple):
+        items = resolved(schema, root).get("items")
+        inner = items if isinstance(items, Mapping) else {}
+        for at, each in enumerate(value):
+            yield from texts_of(each, inner, root, (*place, at))
+
+
+def below(whole: Mapping[str, Any], properties: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return the schema of one member of an object; an empty one if nothing describes it."""
+    found = properties.get(name, whole.get("additionalProperties"))
+    return found if isinstance(found, Mapping) else {}
+
+
+def resolved(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a schema with the one that it refers to, or its alternatives' properties, merged into it."""
+    name = schema.get("$ref")
+    if name is not None:
+        schema = {**root.get("$defs", {}).get(name.rpartition("/")[2], {}), **schema}
+    alternatives = [each for word in ("allOf", "anyOf", "oneOf") for each in schema.get(word, ())]
+    if not alternatives:
+        return schema
+    merged: dict[str, Any] = {}
+    properties: dict[str, Any] = {}
+    for each in alternatives:
+        inner = resolved(each, root)
+        properties.update(inner.get("properties", {}))
+        merged.update(
+            {word: inner[word] for word in ("items", "kind", "maxLength") if word in inner}
+        )
+    return {**merged, **schema, "properties": {**properties, **schema.get("properties", {})}}
