@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actors.host.program import as_typed, command
-from scripts.cli.params import FORMS, UsageError, meant_as_text, read_params
+from scripts.cli.describe import Completion, Help, complete, help_of
+from scripts.cli.params import FORMS, UsageError, meant_as_text, read_params, with_text
 from scripts.cli.target import (
     ENDPOINT,
     Target,
@@ -22,6 +23,7 @@ from scripts.cli.target import (
 )
 
 if TYPE_CHECKING:
+    from transport.client import Client
     from transport.message import Reply
 
 REFUSED, USAGE, SILENT = 1, 2, 3
@@ -35,6 +37,8 @@ examples:
   echo '{{"rows": [{{"name": "Alan Turing"}}]}}' | scripts/call acme contacts.import -
   scripts/call - system.ping
   scripts/call --admin - tenants.create name=acme owner.name='Ada Lovelace'
+  scripts/call acme contacts.add --help           what one action takes
+  eval "$(scripts/call --completion)"             have bash complete tenants, actions and params
   scripts/call --admin acme config.patch revision=0 patch.whitelabel.product_name=Desk
 
 params:
@@ -50,8 +54,11 @@ exit status: 0 done, 1 refused, 2 wrong usage, 3 no answer
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the call and print the reply; return the exit status."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words[:1] == ["--complete"]:
+        return print_candidates(words[1:])
     parser = make_parser()
-    given = parser.parse_args(arguments)
+    given = parser.parse_args(words)
     try:
         return call(given)
     except ValueError as error:
@@ -85,7 +92,9 @@ def call(given: argparse.Namespace) -> int:
         keys=given.key and read_pair(given.key),
     ) as client:
         try:
-            reply = client.request(given.action, params, id=given.id)
+            if given.help:
+                return print_help(client, given)
+            reply = request(client, given, params)
         except NoAnswer as error:
             show_no_answer(target.endpoint, given.timeout, error)
             return SILENT
@@ -93,6 +102,33 @@ def call(given: argparse.Namespace) -> int:
             show_error(error)
             return REFUSED
     return show(reply, target.hint, given)
+
+
+def print_help(client: Client, given: argparse.Namespace) -> int:
+    """Print what one action takes, as the server describes it; raises CallError."""
+    from transport.fit import inert
+
+    for line in help_of(client, given):
+        print(inert(line))
+    return 0
+
+
+def print_candidates(words: Sequence[str]) -> int:
+    """Print what a shell may complete a line to, one a line; nothing if that is not known."""
+    try:
+        print("\n".join(complete(*words[:1])))
+    except (ValueError, Unreachable):
+        return USAGE
+    return 0
+
+
+def request(client: Client, given: argparse.Namespace, params: Mapping[str, Any]) -> Reply:
+    """Send the request; once more where a value that reads as a number was to be text. Raises CallError."""
+    reply = client.request(given.action, params, id=given.id)
+    if reply.error is None:
+        return reply
+    as_text = with_text(params, given.params, reply.error.details)
+    return reply if as_text is None else client.request(given.action, as_text, id=given.id)
 
 
 def target_of(given: argparse.Namespace) -> Target:
@@ -117,7 +153,8 @@ def show(reply: Reply, hint: str, given: argparse.Namespace) -> int:
     if given.json:
         print(as_json_text(reply_map(reply)))
     elif reply.error is None:
-        show_reply(reply, built_in=given.admin or given.action.startswith("system."))
+        is_built_in = given.admin or given.action.startswith("system.")
+        show_reply(reply, built_in=is_built_in, wide=given.wide)
     else:
         is_unknown = reply.error.code == UNAUTHENTICATED
         refused = failure(reply.error, reply.id, reply.meta.get("trace_id"))
@@ -153,13 +190,17 @@ def make_parser() -> argparse.ArgumentParser:
         description="Call one action of a running server and print its result.",
         epilog=as_typed(EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
     )
     add = parser.add_argument
+    add("-h", "--help", action=Help, nargs=0, default=False, help="this; behind an action: of it")
+    add("--completion", action=Completion, nargs=0, help="print what bash runs for completion")
     add("tenant", metavar="TENANT", help="whose data; - for actions without a tenant")
     add("action", metavar="ACTION", help="such as contacts.find; system.describe lists them")
     add("params", metavar="name=value", nargs="*", help="params; - reads a JSON map")
     add("--json", action="store_true", help="print the whole reply as JSON")
     add("--admin", action="store_true", help="ask on the admin channel")
+    add("--wide", action="store_true", help="print tables as wide as they are")
     add("--endpoint", help=f"where the server listens (default {ENDPOINT})")
     token = parser.add_mutually_exclusive_group().add_argument
     token("--token", help="bearer token; other users of this machine can see it here")

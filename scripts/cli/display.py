@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from actors.host.program import command
+from scripts.cli.tables import Fitted, fit, safe_text, table_of
 from transport.errors import CallError, NoAnswer
 from transport.message import Reply
 
@@ -26,19 +27,23 @@ _PIPE_WIDTH = 10_000
 
 _PADDING = re.compile(r" +(?=\n)")
 
+_TALLEST_ROW, _HEAD_LINES = 3, 4
+"""Lines of a table's row that is still read as one, on the average; lines of its head and frame."""
+
 _LONGEST_BESIDE = 400
 """Characters of a value in a table at most; --json prints all of it."""
 
 
-def show_reply(reply: Reply, *, built_in: bool = False) -> None:
+def show_reply(reply: Reply, *, built_in: bool = False, wide: bool = False) -> None:
     """Print the message and the result; version and trace id go to standard error.
 
-    Of an action that is built in the trace id alone: it has one version, and that is not the news.
+    Of an action that is built in the trace id alone: it has one version, and that is not the news. `wide`
+    tables have every column, however narrow the terminal is.
     """
     out = console_on(sys.stdout)
     if reply.message is not None:
         out.print(safe_text(reply.message, "bold yellow"))
-    _show_map(out, reply.result or {})
+    _show_map(out, reply.result or {}, wide=wide)
     meta = reply.meta.items()
     parts = [f"{name} {value}" for name, value in meta if not built_in or name == "trace_id"]
     console_on(sys.stderr).print(safe_text(" · ".join(parts), "dim"))
@@ -96,7 +101,7 @@ class _Unpadded:
         self._file.flush()
 
 
-def _show_map(out: Console, result: Mapping[str, Any]) -> None:
+def _show_map(out: Console, result: Mapping[str, Any], *, wide: bool = False) -> None:
     """Plain fields first, as a list of names and values, then each list of maps as a table.
 
     Maps within one map, such as the forms of one call, stand side by side. A value within another map has a
@@ -112,30 +117,45 @@ def _show_map(out: Console, result: Mapping[str, Any]) -> None:
     for name, rows in tables.items():
         if len(result) > 1:
             out.print(safe_text(f"{name} ({len(rows)})", "cyan"))
-        show_rows(out, rows)
+        show_rows(out, rows, wide=wide)
     for each in forms.values():
         out.print(_beside(each))
 
 
-def show_rows(out: Console, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print a table; if the terminal is too narrow for the longest words, a list of values for each row.
+def show_rows(out: Console, rows: Sequence[Mapping[str, Any]], *, wide: bool = False) -> None:
+    """Print a table. If the terminal is too narrow for it, columns are left out, and ids and times shortened.
 
     Rows that hold tables themselves are shown one after another. A terminal has no room for columns without
-    a value.
+    a value. `wide` tables are as wide as they are.
     """
     if any(_is_rows(value) or _is_forms(value) for row in rows for value in row.values()):
         for row in rows:
             _show_rule(out)
-            _show_map(out, row)
+            _show_map(out, row, wide=wide)
         return
     table = _table(rows, framed=out.is_terminal)
-    wide = out.options.update(width=_PIPE_WIDTH)
-    if not out.is_terminal or Measurement.get(out, wide, table).minimum <= out.width:
+    if not out.is_terminal or _is_readable(out, table, len(rows)):
         out.print(table)
         return
-    for row in rows:
-        _show_rule(out)
-        out.print(_fields((name, each) for name, each in _flat(row) if each is not None))
+    fitted = fit(rows, None if wide else out.width)
+    Console(file=out.file, width=max(fitted.width, 1), highlight=False).print(table_of(fitted))
+    if not wide:
+        _say_what_is_missing(fitted)
+
+
+def _is_readable(out: Console, table: Table, rows: int) -> bool:
+    """Return whether no word has to be broken, and a row takes three lines at most on the average."""
+    wide = out.options.update(width=_PIPE_WIDTH)
+    if Measurement.get(out, wide, table).minimum > out.width:
+        return False
+    return len(out.render_lines(table, pad=False)) <= _TALLEST_ROW * rows + _HEAD_LINES
+
+
+def _say_what_is_missing(fitted: Fitted) -> None:
+    left_out = f"left out: {', '.join(fitted.left_out)}; " if fitted.left_out else ""
+    console_on(sys.stderr).print(
+        safe_text(f"{left_out}ids and times are shortened: --wide shows everything", "dim")
+    )
 
 
 def _show_rule(out: Console) -> None:
@@ -211,9 +231,3 @@ def _cell(value: Any) -> Text:
     if isinstance(value, str):
         return safe_text(value)
     return safe_text("" if value is None else json.dumps(value, ensure_ascii=False))
-
-
-def safe_text(words: str, style: str = "") -> Text:
-    """Return the text with line breaks and tabs kept and other control characters escaped."""
-    shown = (char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in words)
-    return Text("".join(shown), style)

@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.text import Text
 
-from scripts.cli.display import safe_text
+from scripts.cli.tables import safe_text
 
 Record = Mapping[str, Any]
 
@@ -73,11 +73,11 @@ def _answered(record: Record) -> Iterator[Text]:
     version = "" if record["version"] is None else f"@{record['version']}"
     yield _padded(f"{record['action']}{version}", ACTION_WIDTH)
     yield _outcome(record["outcome"])
+    yield from _message(record["message"])
     yield _word(_joined(record["role"], record["person"], record["caller"]) or "anonymous")
     yield _word(f"{record['queued_ms'] or 0:.1f}+{record['handled_ms'] or 0:.1f} ms")
     if record["replayed"]:
         yield _word("replayed", "dim")
-    yield from _message(record["message"])
     yield _trace(record)
 
 
@@ -97,8 +97,8 @@ def _administered(record: Record) -> Iterator[Text]:
     """Yield the words of an audit record."""
     yield _padded(str(record["action"]), ACTION_WIDTH)
     yield _outcome(record["outcome"] or record["kind"])
-    yield _word(_joined(record["capacity"], record["person"], record["tenant"]))
     yield from _message(record["message"])
+    yield _word(_joined(record["capacity"], record["person"], record["tenant"]))
     yield _trace(record)
 
 

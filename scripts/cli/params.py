@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from transport.message import Problem
 
 FORMS = """\
-  name=value        JSON where it reads as JSON (7, true, null, "7", [1, 2]), and text otherwise
+  name=value        JSON where it reads as JSON (7, true, null, "7", [1, 2]), and text otherwise, or where
+                    the action takes text alone: phone=49123456
   name:=json        must be JSON; name:=@FILE reads it from a file
   name.key=value    a value within a map: patch.whitelabel.product_name=Desk
   name[]=value      one more value of an array: areas[]=members areas[]=tokens
@@ -53,6 +54,25 @@ def read_param(word: str) -> tuple[str, Any]:
     if text.startswith("@"):
         return name[:-1], read_json(_text_of(Path(text[1:])), text[1:])
     return name[:-1], read_json(text, f"{name}={text!r}")
+
+
+def with_text(
+    params: Mapping[str, Any], words: Sequence[str], problems: Iterable[Problem]
+) -> dict[str, Any] | None:
+    """Return the params with values as text that were refused for being none; None if there are none.
+
+    `phone=49123456` reads as a number, but it is the action that says what a phone is.
+    """
+    wanted = {field.removeprefix("params.") for field, problem in problems if NO_TEXT in problem}
+    texts = {name: text for name, equals, text in map(_parted, words) if equals and name in wanted}
+    changed: dict[str, Any] = json.loads(json.dumps(params))
+    for name, text in texts.items():
+        set_path(changed, name, text)
+    return changed if texts and changed != params else None
+
+
+def _parted(word: str) -> tuple[str, str, str]:
+    return word.partition("=")
 
 
 def meant_as_text(words: Sequence[str], problems: Iterable[Problem]) -> str:

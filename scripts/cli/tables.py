@@ -14,8 +14,6 @@ from typing import Any, NamedTuple
 from rich.table import Table
 from rich.text import Text
 
-from scripts.cli.display import safe_text
-
 GAP = 2
 """Blanks between two columns."""
 
@@ -204,3 +202,9 @@ def _widths(columns: Sequence[Column], width: int) -> tuple[int, ...]:
 def _space(widths: Iterable[int]) -> int:
     listed = list(widths)
     return sum(listed) + GAP * max(0, len(listed) - 1)
+
+
+def safe_text(words: str, style: str = "") -> Text:
+    """Return the text with line breaks and tabs kept and other control characters escaped."""
+    shown = (char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in words)
+    return Text("".join(shown), style)

@@ -68,6 +68,14 @@ def admin_channel(endpoint: str | None, token: str | None) -> Target:
         )
 
 
+def known_tenants() -> list[str]:
+    """Return the tenants whose tokens demo.json has; none without one, or if it cannot be read."""
+    try:
+        return sorted(_read_demo(data_directory() / "demo.json").tokens)
+    except UsageError:
+        return []
+
+
 def require_listener(endpoint: str) -> None:
     """Raise Unreachable if no server listens at a socket file: ZeroMQ would wait without an error."""
     path = path_of(endpoint)

@@ -250,6 +250,18 @@ def test_an_error_line_has_its_reason_and_the_ids_last() -> None:
     )
 
 
+@pytest.mark.parametrize("log", ["tenant", "audit"])
+def test_why_something_was_refused_stands_before_every_id(log: str) -> None:
+    """A reader with 80 columns sees it."""
+    ids = {"person": "p_" + "1" * 16, "caller": "t_" + "2" * 16, "trace_id": "f" * 32}
+    words = {"action": "contacts.add", "outcome": "not_found", "message": "no contact 7"}
+    others = ("version", "role", "capacity", "tenant", "queued_ms", "handled_ms", "replayed")
+    record = {"at": "2026-11-24T00:00:00+00:00", **dict.fromkeys(others), **ids, **words}
+    said = line_of(log, record).plain
+    assert said.index("no contact 7") < min(said.find(id) for id in ids.values() if id in said)
+    assert said.index("no contact 7") < 80
+
+
 def test_a_line_that_sums_up_others_is_no_message() -> None:
     """It has no action, no outcome and no caller."""
     record = {

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from scripts.cli.entry import Entry, entry_of
 from transport.errors import NotFound
 
 MAX_AGE = 60.0
@@ -17,41 +18,8 @@ PAGE = 200
 TENANT_LEVELS = frozenset({"member", "owner", "admin owner"})
 """Who may call it are people of a tenant, so that it is about one."""
 
-READ = "read"
-
 Ask = Callable[[str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """Calls an action and returns its result; raises CallError."""
-
-
-class Entry(NamedTuple):
-    """One action, as the index describes it."""
-
-    name: str
-    summary: str
-    access: str
-    platform: str | None
-    """The level of the platform that may call it too; None if only the tenant's people may."""
-    channel: str
-    effect: str
-    params: Mapping[str, Any]
-    """JSON Schema of the params."""
-
-    @property
-    def writes(self) -> bool:
-        """Whether it changes anything."""
-        return self.effect != READ
-
-    @property
-    def properties(self) -> dict[str, Mapping[str, Any]]:
-        """Return the schema of each param, by name; references are followed."""
-        defs = self.params.get("$defs", {})
-        found = self.params.get("properties", {})
-        return {name: _followed(schema, defs) for name, schema in found.items()}
-
-    @property
-    def required(self) -> tuple[str, ...]:
-        """Params that must be given."""
-        return tuple(self.params.get("required", ()))
 
 
 class Catalog:
@@ -107,15 +75,3 @@ class Catalog:
             self._entries[each["name"]] = entry_of(each)
         following: str | None = page["next"]
         return following
-
-
-def entry_of(described: Mapping[str, Any]) -> Entry:
-    """Return the entry of one action of system.describe's answer."""
-    return Entry(*(described[field] for field in Entry._fields))
-
-
-def _followed(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Mapping[str, Any]:
-    reference = schema.get("$ref")
-    if reference is None:
-        return schema
-    return {**defs.get(reference.rpartition("/")[2], {}), **schema}

@@ -14,10 +14,11 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
 from scripts.cli.console.aliases import ALIASES, TENANT, Alias
-from scripts.cli.console.catalog import Entry
 from scripts.cli.console.grammar import SWITCHES, VALUED, slots_of
 from scripts.cli.console.guide import OWN
 from scripts.cli.console.shell import Shell
+from scripts.cli.describe import before
+from scripts.cli.entry import Entry
 from scripts.cli.params import UsageError
 from scripts.cli.target import Unreachable
 from transport.errors import CallError
@@ -142,11 +143,6 @@ class Words(Completer):
         if await self._shell.catalog.find(action) is None:
             return {}
         return await self._shell.connection.call(action, params)
-
-
-def before(prefix: str) -> str:
-    """Return a name that comes before every name with this prefix, and after all smaller ones."""
-    return prefix and f"{prefix[:-1]}{chr(ord(prefix[-1]) - 1)}~~~~"[-64:]
 
 
 def _beginning(words: Iterable[str], prefix: str) -> list[str]:

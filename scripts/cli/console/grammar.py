@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scripts.cli.console.aliases import ABOUT_TENANT, TENANT, Alias, Slot
-from scripts.cli.console.catalog import TENANT_LEVELS, Entry
+from scripts.cli.console.catalog import TENANT_LEVELS
+from scripts.cli.entry import Entry
 from scripts.cli.params import UsageError, read_json, set_path
 
 NO_TENANT = "-"

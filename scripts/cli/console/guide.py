@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import json
-from collections.abc import Iterable, Mapping
 from itertools import groupby
-from typing import Any
 
 from rich.text import Text
 
 from scripts.cli.console.aliases import ALIASES, TENANT, Alias, words_for
-from scripts.cli.console.catalog import Catalog, Entry
+from scripts.cli.console.catalog import Catalog
 from scripts.cli.console.confirmation import GENTLE
 from scripts.cli.console.grammar import SECONDS_OF, TIMES, usage
 from scripts.cli.console.output import Output
-from scripts.cli.display import safe_text
+from scripts.cli.entry import Entry, example_params, param_lines
+from scripts.cli.tables import safe_text
 
 OWN = {
     "help [WORD]": "this list, or one command with an example",
@@ -71,7 +69,10 @@ class Guide:
         alias = alias or next(iter(words_for(entry.name)), None)
         self._output.text(safe_text(usage(entry, alias), "bold"))
         self._output.text(safe_text(entry.summary))
-        self._output.pairs(param_lines(entry))
+        self._output.pairs((f"  {name}", said) for name, said in param_lines(entry))
+        for name in SECONDS_OF:
+            if name in entry.properties:
+                self._output.say(f"  {name}: or 90s, 30m, 2h, 7d")
         for time, name in TIMES.items():
             if name in entry.properties:
                 self._output.say(f"  {time} TIME    {name}: 90s, 30m, 2h, 7d or 2026-11-24T12:30")
@@ -93,20 +94,11 @@ def group_of(entry: Entry) -> str:
     return entry.name.partition(".")[0]
 
 
-def param_lines(entry: Entry) -> Iterable[tuple[str, str]]:
-    """Yield each param with what may be given."""
-    for name, schema in entry.properties.items():
-        mark = "" if name in entry.required else " (optional)"
-        said = schema.get("description", "")
-        yield f"  {name}", f"{_kind(name, schema)}{mark}{'. ' if said else ''}{said}"
-
-
 def example_of(entry: Entry, alias: Alias | None) -> str:
     """Return a line that can be typed."""
     if alias is not None:
         return alias.example
-    values = (f"{name}={_sample(entry.properties[name])}" for name in entry.required)
-    return " ".join([entry.name, *values])
+    return f"{entry.name} {example_params(entry)}".rstrip()
 
 
 def _headline(entry: Entry) -> str:
@@ -118,25 +110,3 @@ def _headline(entry: Entry) -> str:
 def _asks(entry: Entry) -> str:
     verb = entry.name.rpartition(".")[2]
     return " · asks before it is done" if entry.writes and verb not in GENTLE else ""
-
-
-def _kind(name: str, schema: Mapping[str, Any]) -> str:
-    if "enum" in schema:
-        return " | ".join(map(str, schema["enum"]))
-    kind = schema.get("type", "any value")
-    kind = " or ".join(kind) if isinstance(kind, list) else kind
-    if name in SECONDS_OF:
-        return f"{kind} of {name}, or 90s, 30m, 2h, 7d"
-    bounds = [f"{sign} {schema[key]}" for key, sign in _BOUNDS.items() if key in schema]
-    default = [f"default {json.dumps(schema['default'])}"] if schema.get("default") else []
-    return ", ".join([kind.replace("string", "text"), *bounds, *default])
-
-
-_BOUNDS = {"minimum": "from", "maximum": "to", "maxLength": "at most"}
-
-
-def _sample(schema: Mapping[str, Any]) -> str:
-    examples = schema.get("examples") or schema.get("enum") or ["…"]
-    value = examples[0]
-    text = value if isinstance(value, str) else json.dumps(value)
-    return f"'{text}'" if " " in text else text

@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from scripts.cli.call import as_json_text, reply_map
-from scripts.cli.display import console_on, safe_text, show_error
+from scripts.cli.display import console_on, show_error
 from scripts.cli.log_lines import line_of, story_of
-from scripts.cli.tables import cell_of, fit, flatten, has_value, table_of
+from scripts.cli.tables import cell_of, fit, flatten, has_value, safe_text, table_of
 from transport.errors import CallError
 from transport.fit import inert
 from transport.message import Reply

@@ -11,7 +11,7 @@ from typing import Any
 
 from scripts.cli.call import REFUSED, SILENT, USAGE
 from scripts.cli.console.aliases import ALIASES, Alias
-from scripts.cli.console.catalog import Catalog, Entry
+from scripts.cli.console.catalog import Catalog
 from scripts.cli.console.confirmation import Preview, look, needs_confirmation, with_expectation
 from scripts.cli.console.connection import Connection, Identity
 from scripts.cli.console.follow import Follower, read_trace_on
@@ -19,6 +19,7 @@ from scripts.cli.console.grammar import NO_TENANT, Call, Flags, parse, read_flag
 from scripts.cli.console.guide import Guide
 from scripts.cli.console.output import LOGS, Output
 from scripts.cli.console.references import resolve
+from scripts.cli.entry import Entry
 from scripts.cli.params import UsageError
 from scripts.cli.target import Unreachable
 from transport.errors import CallError, NoAnswer, Unauthenticated, failure

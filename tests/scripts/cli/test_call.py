@@ -6,6 +6,7 @@ import io
 import json
 import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -139,16 +140,23 @@ def test_rows_are_a_table_and_whence_they_came_is_on_standard_error(
     assert err.strip() == "version 1 · trace_id " + "f" * 32
 
 
-def test_rows_that_a_terminal_is_too_narrow_for_are_shown_one_below_the_other() -> None:
-    """Cut off in the middle of their words, neither hashes nor names would be of use."""
-    rows = [{"seq": number, "hash": "f" * 64, "prev": "e" * 64, "note": None} for number in (2, 1)]
-    terminal = Console(file=io.StringIO(), width=80, force_terminal=True, no_color=True)
+def test_a_table_that_a_terminal_is_too_narrow_for_is_made_to_fit(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A row a line: hashes are shortened and columns left out, and that is said; --wide has all of it."""
+    long = {"message": "one two " * 30, "request_id": "r" * 40, "note": None}
+    rows = [{"seq": seq, "hash": "f" * 64, "prev": "e" * 64, **long} for seq in (2, 1)]
+    terminal = Console(file=io.StringIO(), width=50, force_terminal=True, no_color=True)
     show_rows(terminal, rows)
+    show_rows(terminal, rows, wide=True)
     assert isinstance(terminal.file, io.StringIO)
-    plain = Text.from_ansi(terminal.file.getvalue()).plain
-    words = [line.split() for line in plain.splitlines() if not line.startswith("─")]
-    assert words[:3] == [["seq", "2"], ["hash", "f" * 64], ["prev", "e" * 64]]
-    assert ["seq", "1"] in words
+    plain = Text.from_ansi(terminal.file.getvalue()).plain.splitlines()
+    assert plain[0].split() == ["seq", "prev", "message", "request_id"]
+    assert plain[1].split()[:2] == ["2", "e" * 8]
+    assert all(len(line) <= 50 for line in plain[:3])
+    assert {"f" * 64, "e" * 64, "r" * 40} <= set(plain[4].split())
+    said = capsys.readouterr().err
+    assert said == "left out: hash; ids and times are shortened: --wide shows everything\n"
 
 
 def test_a_table_that_fits_has_no_word_cut_off() -> None:
@@ -271,6 +279,99 @@ def test_a_number_that_should_have_been_text_is_told_how_to_be_written(
     assert [line for line in capsys.readouterr().err.splitlines() if "JSON" in line] == (
         [advice] if advice else []
     )
+
+
+@pytest.mark.parametrize("text", ["49123456", "0049123", "true", "1.10", "1e5"])
+def test_what_the_action_takes_as_text_is_text(
+    peers: Peers, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    """However it looks: a telephone number needs no quotes."""
+    details = [{"field": "params.phone", "problem": 'is not of type "string"'}]
+
+    def answer(request: dict[str, Any]) -> list[dict[str, Any]]:
+        is_text = isinstance(request["params"]["phone"], str)
+        return [yes(request) if is_text else no(request, "invalid_argument", details=details)]
+
+    peer = peers(answer)
+    words = ["acme", "contacts.add", f"phone={text}", "age=7", "--json"]
+    assert main([*words, "--endpoint", peer.endpoint]) == 0
+    result = json.loads(capsys.readouterr().out)["result"]
+    assert (result["phone"], result["age"]) == (text, 7)
+
+
+DESCRIBED = {
+    "name": "contacts.add",
+    "summary": "Add a contact.",
+    "access": "member",
+    "platform": None,
+    "channel": "data",
+    "effect": "write",
+    "params": {
+        "required": ["name"],
+        "properties": {
+            "name": {"type": "string", "maxLength": 200, "examples": ["Ada Lovelace"]},
+            "kind": {"enum": ["person", "firm"], "description": "Of contact\x1b[31m."},
+        },
+    },
+}
+
+
+def describing(request: dict[str, Any]) -> list[dict[str, Any]]:
+    """Answer as a server with one action."""
+    page = {"environment": "local-dev", "index": "0", "actions": [DESCRIBED], "next": None}
+    return [{**yes(request), "result": page}]
+
+
+def test_help_behind_an_action_is_what_that_action_takes(
+    peers: Peers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    peer = peers(describing)
+    assert main(["acme", "contacts.add", "--endpoint", peer.endpoint, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "usage: scripts/call acme contacts.add name=…" in out
+    assert "  name  text, at most 200\n" in out
+    assert "  kind  person | firm (optional). Of contact\\u001b[31m.\n" in out
+    assert "for example: scripts/call acme contacts.add name='Ada Lovelace'" in out
+    assert peer.next_seen()["action"] == "system.describe"
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    assert "exit status:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("typed", "candidates"),
+    [
+        ("acme con", ["contacts.add"]),
+        ("acme contacts.add ", ["name=", "kind="]),
+        ("acme contacts.add name=Ada k", ["kind="]),
+        ("acme contacts.add kind=", ["person", "firm"]),
+        ("acme contacts.add --timeout 3 kind=f", ["firm"]),
+    ],
+)
+def test_a_shell_completes_from_what_the_server_describes(
+    peers: Peers, capsys: pytest.CaptureFixture[str], typed: str, candidates: list[str]
+) -> None:
+    peer = peers(describing)
+    assert main(["--complete", f"scripts/call --endpoint {peer.endpoint} {typed}"]) == 0
+    assert capsys.readouterr().out.split() == candidates
+
+
+def test_a_shell_completes_the_tenants_of_the_demo(
+    surroundings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (surroundings / "demo.json").write_text(json.dumps({"tokens": {"acme": "x", "globex": "y"}}))
+    assert main(["--complete", "scripts/call ac"]) == 0
+    assert capsys.readouterr().out.split() == ["acme"]
+
+
+def test_bash_takes_what_completion_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--completion"])
+    script = capsys.readouterr().out
+    defined = f"{script}\ncomplete -p scripts/call"
+    done = subprocess.run(["bash", "-uec", defined], capture_output=True, text=True, check=True)
+    assert done.stdout == "complete -F _tenantry_call scripts/call\n"
 
 
 def test_of_an_action_that_is_built_in_no_version_is_news(

@@ -11,8 +11,8 @@ import pytest
 from actors.index.parser import built_in_index
 from scripts.cli.console.__main__ import main
 from scripts.cli.console.aliases import ALIASES, Alias
-from scripts.cli.console.catalog import Entry
 from scripts.cli.console.grammar import Flags, parse, split
+from scripts.cli.entry import Entry
 from tests.scripts.cli.console.conftest import Served
 
 
