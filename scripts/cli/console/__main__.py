@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import signal
+import importlib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from getpass import getpass
 from pathlib import Path
 
+from actors.host.program import as_typed, command
 from scripts.cli.call import SILENT, target_of
-from scripts.cli.console.connection import Connection, keyring_token
-from scripts.cli.console.output import Output
-from scripts.cli.console.shell import DONE, Exit, Shell
+from scripts.cli.console.statuses import INTERRUPTED
 from scripts.cli.target import Target, Unreachable, require_listener
-from transport.curve import read_pair, read_public
 
-INTERRUPTED = 130
+KEYRING_SERVICE = "tenantry"
+"""Under which the system's keyring has tokens, by endpoint."""
 
 EXAMPLES = """\
 examples:
@@ -42,76 +41,60 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; return the exit status."""
     parser = make_parser()
     given = parser.parse_args(arguments)
-    output = Output(sys.stdout, sys.stderr, wide=given.wide, json=given.json)
-    is_interactive = given.command is None and sys.stdin.isatty()
     try:
-        target = with_token(target_of(given), is_interactive=is_interactive)
-        if not is_interactive:
-            require_listener(target.endpoint)
-        return asyncio.run(_main(given, target, output, is_interactive=is_interactive))
+        return run(given)
     except ValueError as error:
         parser.error(str(error))
     except Unreachable as error:
-        output.problem(str(error))
+        print(error, file=sys.stderr)
         return SILENT
     except KeyboardInterrupt:
         return INTERRUPTED
 
 
-async def _main(
-    given: argparse.Namespace, target: Target, output: Output, *, is_interactive: bool
-) -> int:
-    connection = Connection(
-        target,
-        server_key=given.server_key and read_public(given.server_key),
-        keys=given.key and read_pair(given.key),
-        waits=is_interactive,
-        say=output.say,
-    )
-    try:
-        if is_interactive:
-            from scripts.cli.console.repl import Repl
+def run(given: argparse.Namespace) -> int:
+    """Talk to the person at the terminal, or run commands. Raises ValueError, Unreachable.
 
-            return await Repl(connection, output, given.tenant).run()
-        shell = Shell(connection, output)
-        shell.tenant = given.tenant
-        return await run_all(shell, given.command or sys.stdin)
-    finally:
-        await connection.close()
+    What talks to the server takes a third of a second to import: a prompt is there before it, and a command
+    line that is wrong is refused without it.
+    """
+    if given.command is None and sys.stdin.isatty():
+        from scripts.cli.console.repl import Repl
+
+        return asyncio.run(Repl(given, with_token(target_of(given), asks=True)).run())
+    target = with_token(target_of(given), asks=False)
+    require_listener(target.endpoint)
+    from scripts.cli.console.batch import run_commands
+
+    return asyncio.run(run_commands(given, target, given.command or sys.stdin))
 
 
-async def run_all(shell: Shell, lines: Iterable[str]) -> int:
-    """Run lines up to the first that fails; return its status. Ctrl-C ends them."""
-    for line in lines:
-        task = asyncio.ensure_future(shell.run(line))
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
-        try:
-            status = await task
-        except Exit:
-            return DONE
-        except asyncio.CancelledError:
-            return INTERRUPTED
-        if status != DONE:
-            return status
-    return DONE
-
-
-def with_token(target: Target, *, is_interactive: bool) -> Target:
+def with_token(target: Target, *, asks: bool) -> Target:
     """Return the target with a token of the keyring, or one that the person types, if it has none."""
     if target.token is not None:
         return target
     token = keyring_token(target.endpoint)
-    if token is None and is_interactive:
+    if token is None and asks:
         token = getpass("token: ", stream=sys.stderr).strip() or None
     return target if token is None else target._replace(token=token, hint="")
+
+
+def keyring_token(endpoint: str) -> str | None:
+    """Return the token that the system's keyring has for an endpoint; None if there is none."""
+    try:
+        keyring = importlib.import_module("keyring")
+        found: str | None = keyring.get_password(KEYRING_SERVICE, endpoint)
+    except Exception:  # noqa: BLE001 - not installed, no backend, locked: as if there were none
+        return None
+    return found
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(
-        prog="scripts/console",
+        prog=command("console"),
         description="Administer a running server.",
-        epilog=EXAMPLES,
+        epilog=as_typed(EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument

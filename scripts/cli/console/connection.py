@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -19,9 +18,6 @@ LOOK_SECONDS = 0.2
 """Seconds between two looks for a server that is away."""
 
 PLATFORM = ("developer", "developer admin")
-
-KEYRING_SERVICE = "tenantry"
-"""Under which the system's keyring has tokens, by endpoint."""
 
 Say = Callable[[str], None]
 """Prints a line that is no result."""
@@ -111,13 +107,3 @@ class Connection:
     async def close(self) -> None:
         """Disconnect."""
         await self._client.close()
-
-
-def keyring_token(endpoint: str) -> str | None:
-    """Return the token that the system's keyring has for an endpoint; None if there is none."""
-    try:
-        keyring = importlib.import_module("keyring")
-        found: str | None = keyring.get_password(KEYRING_SERVICE, endpoint)
-    except Exception:  # noqa: BLE001 - not installed, no backend, locked: as if there were none
-        return None
-    return found

@@ -18,6 +18,7 @@ from scripts.cli.tables import safe_text
 OWN = {
     "help [WORD]": "this list, or one command with an example",
     "use TENANT": "the tenant that is meant from now on; use - for none",
+    "login": "go on under another token, which is asked for",
     "more": "the next page of the last answer",
     "watch COMMAND [--every 5s]": "repeat a question, or follow a log, until Ctrl-C",
     "trace on TENANT [ACTION] [20]": "the next messages of a tenant as they are answered",

@@ -6,8 +6,9 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from scripts.cli.call import REFUSED, SILENT, USAGE
 from scripts.cli.console.aliases import ALIASES, Alias
@@ -18,15 +19,13 @@ from scripts.cli.console.follow import Follower, read_trace_on
 from scripts.cli.console.grammar import NO_TENANT, Call, Flags, parse, read_flags, split
 from scripts.cli.console.guide import Guide
 from scripts.cli.console.output import LOGS, Output
-from scripts.cli.console.references import resolve
+from scripts.cli.console.references import DEVELOPER_ADMIN, resolve
+from scripts.cli.console.statuses import CHANGED, DONE, UNCONFIRMED, Exit
 from scripts.cli.entry import Entry
 from scripts.cli.params import UsageError
 from scripts.cli.target import Unreachable
 from transport.errors import CallError, NoAnswer, Unauthenticated, failure
 from transport.message import Reply
-
-DONE, UNCONFIRMED, CHANGED = 0, 4, 5
-"""Statuses of a line besides those of scripts/call: not confirmed, and changed since it was shown."""
 
 EVERY = "2s"
 """Time between two looks of `watch`."""
@@ -34,12 +33,13 @@ EVERY = "2s"
 MOST_SEEN = 200
 """Trace ids of printed results that completion offers."""
 
-AskPerson = Callable[[str], Awaitable[str]]
-"""Asks the person at the terminal one question; returns the answer."""
 
+class AskPerson(Protocol):
+    """Asks the person at the terminal one question; returns the answer."""
 
-class Exit(Exception):
-    """The person wants to leave."""
+    def __call__(self, question: str, *, hidden: bool = False) -> Awaitable[str]:
+        """What is typed is not shown if it is to be `hidden`."""
+        ...
 
 
 class Shell:
@@ -54,6 +54,7 @@ class Shell:
         self.catalog = Catalog(connection.call)
         self.tenant: str | None = None
         self.identity: Identity | None = None
+        self._super_until: datetime | None = None
         self.traces: dict[str, None] = {}
         """Trace ids that were seen, the latest last."""
         self._ask_person = ask_person
@@ -64,12 +65,32 @@ class Shell:
                 "help": self._help,
                 "?": self._help,
                 "use": self._use,
+                "login": self._login,
                 "more": self._more,
                 "watch": self._watch,
                 "exit": self._exit,
                 "quit": self._exit,
             }
         )
+
+    @property
+    def is_super(self) -> bool:
+        """Whether the caller is super admin on the tenant of the prompt, as known when it was chosen."""
+        return self._super_until is not None and datetime.now(UTC) < self._super_until
+
+    async def greeting(self) -> list[str]:
+        """Find out where this is and as whom, for the prompt; return it in words, or what is wrong."""
+        try:
+            self.identity = who = await self.connection.identity()
+            self.tenant = self.tenant or who.tenant
+            await self.catalog.find("system.describe")
+        except CallError as error:
+            hint = [self.connection.hint] if isinstance(error, Unauthenticated) else []
+            return [str(error), *filter(None, hint)]
+        return [
+            f"{self.connection.endpoint} · {self.catalog.environment} · {who} ({who.role}) · "
+            "help lists the commands, Tab completes, Ctrl-D leaves"
+        ]
 
     async def run(self, line: str) -> int:
         """Do what a line says; return its status. Raises Exit."""
@@ -190,6 +211,8 @@ class Shell:
 
     def _refused(self, error: CallError) -> int:
         hint = self.connection.hint if isinstance(error, Unauthenticated) else ""
+        if isinstance(error, Unauthenticated) and self._ask_person is not None:
+            hint = f"{hint}; `login` asks for another token".removeprefix("; ")
         self.output.refusal(error, hint)
         return REFUSED
 
@@ -223,6 +246,33 @@ class Shell:
         if name != NO_TENANT:
             await self.connection.call("tenants.show", {}, name)
         self.tenant = None if name == NO_TENANT else name
+        self._super_until = await self._find_grant()
+        return DONE
+
+    async def _find_grant(self) -> datetime | None:
+        """Return when the caller's grant on the tenant of the prompt ends; None without one."""
+        me = self.identity
+        if self.tenant is None or me is None or me.role != DEVELOPER_ADMIN:
+            return None
+        listed = await self.connection.call("supers.list", {}, self.tenant)
+        mine = [each for each in listed["grants"] if each["live"] and each["person"] == me.person]
+        return max((datetime.fromisoformat(each["until"]) for each in mine), default=None)
+
+    async def _login(self, words: list[str], _: Flags) -> int:
+        """Go on under another token, such as when this one has ended; it is not shown and not kept."""
+        if words or self._ask_person is None:
+            raise UsageError("login asks for a token at a terminal: it is not typed on the line")
+        before, self.connection.token = (
+            self.connection.token,
+            (await self._ask_person("token: ", hidden=True)).strip(),
+        )
+        try:
+            self.identity = await self.connection.identity()
+        except CallError:
+            self.connection.token = before
+            raise
+        self.catalog.forget()
+        self.output.say(f"{self.identity} ({self.identity.role})")
         return DONE
 
     async def _more(self, _: list[str], flags: Flags) -> int:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
+from typing import Any
 
 import pytest
 
 from tests.scripts.cli.console.conftest import Served
-from tests.scripts.cli.console.screen import PROMPT, Screen
+from tests.scripts.cli.console.screen import PROMPT, ROOT, Screen
 from transport.client import Client
 
 
@@ -76,6 +81,13 @@ def test_control_c_ends_the_command_and_not_the_console(served: Served) -> None:
         assert screen.ended() == 0
 
 
+def test_the_prompt_does_not_wait_for_what_talks_to_the_server() -> None:
+    """That takes three times as long to import as the prompt."""
+    slow = "{'pydantic', 'zmq', 'rich', 'msgpack'}"
+    code = f"import sys, scripts.cli.console.repl; sys.exit(bool({slow} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
 def test_what_is_wrong_is_said_and_the_console_goes_on(served: Served) -> None:
     with Screen(served.data) as screen:
         assert "did you mean tenant" in screen.run("tenannt")
@@ -114,6 +126,53 @@ def test_an_owner_sees_the_next_messages_of_the_tenant_as_they_pass(served: Serv
         assert shown.count("contacts.add@1") == 2
         assert r"\u001b[2J red" in shown
         assert "contacts.find" not in shown
+
+
+def operate(served: Served, command: str) -> dict[str, Any]:
+    """What another operator does meanwhile; the result, or what a dry run shows."""
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.cli.console", "--json", "-c", command],
+        env={**os.environ, "TENANTRY_DATA": str(served.data)},
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    printed: dict[str, Any] = json.loads(done.stdout)
+    result: dict[str, Any] = printed.get("result", printed)
+    return result
+
+
+def test_a_token_that_ends_while_the_console_is_open_is_replaced_by_another(served: Served) -> None:
+    """Which nothing shows, and no history keeps."""
+    grace = operate(served, "developers.add name=Grace role='developer admin'")["developer"]["id"]
+    issue = f"developers.issue person={grace} label=laptop"
+    first, second = (operate(served, issue) for _ in range(2))
+    with Screen(served.data, TENANTRY_ADMIN_TOKEN=first["text"]) as screen:
+        assert "as Grace>" in screen.shown
+        preview = f"developers.revoke token={first['token']['id']}"
+        digest = operate(served, f"{preview} --dry-run")["digest"]
+        operate(served, f"{preview} --confirm {first['token']['id']} --digest {digest}")
+        assert "`login` asks for another token" in screen.run("tenants")
+        screen.enter("login")
+        screen.until("token:")
+        screen.press(f"{second['text']}\r")
+        assert "Grace (developer admin)" in screen.until(rf"\n{PROMPT}")
+        assert "acme" in screen.run("tenants")
+        assert second["text"] not in screen.raw
+        assert "tnt_" not in (served.data / "state/tenantry/console_history").read_text()
+
+
+def test_the_prompt_says_that_one_is_super_admin(served: Served) -> None:
+    """Whom it may be is found by a part of the name."""
+    issued = operate(served, "developers.add name=Barbara role='developer admin'")["developer"]
+    token = operate(served, f"developers.issue person={issued['id']} label=laptop")["text"]
+    asked = "super acme 'ticket 318' 30m barb"
+    digest = operate(served, f"{asked} --dry-run")["digest"]
+    granted = operate(served, f"{asked} --confirm acme --digest {digest}")["grant"]
+    assert granted["person"] == issued["id"]
+    with Screen(served.data, TENANTRY_ADMIN_TOKEN=token) as screen:
+        assert screen.run("use acme").endswith("local-dev acme as Barbara (super admin)>")
+        assert screen.run("use -").endswith("local-dev as Barbara>")
 
 
 def test_a_terminal_without_colour_gets_none(served: Served) -> None:
