@@ -165,7 +165,7 @@ class Tenant(Actor):
         if isinstance(message, TenantRequest):
             return [DeadLetter(message, repr(error))]
         if isinstance(message, DeadLetter):
-            self._unit_of_work.refuse(message.work, INTERNAL_REFUSAL)
+            self._unit_of_work.gate.refuse(message.work, INTERNAL_REFUSAL)
             return []
         return super().dead_letter(message, error)
 

@@ -276,7 +276,7 @@ class AsyncExecution:
             self._suspended_calls.end(suspended)
             self._steps.abandon(suspended)
             refusal = suspended.with_progress(suspended.cancelled(cause, retry_after_ms=1000))
-            self._unit_of_work.refuse(suspended.work, refusal)
+            self._unit_of_work.gate.refuse(suspended.work, refusal)
 
     @property
     def _steps(self) -> CoroutineSteps:
@@ -290,7 +290,7 @@ class AsyncExecution:
         except FileReplaced:
             self._suspended_calls.end(suspended)
             self._steps.abandon(suspended)
-            self._unit_of_work.refuse(suspended.work, suspended.with_progress(FILE_REPLACED))
+            self._unit_of_work.gate.refuse(suspended.work, suspended.with_progress(FILE_REPLACED))
             raise
         except sqlite3.Error as error:
             self._unit_of_work.on_commit_failed(error, 1)
@@ -319,7 +319,7 @@ class AsyncExecution:
         ):
             return False
         return (
-            self._unit_of_work.replies.stored_content(suspended.work)
+            self._unit_of_work.handler.replies.stored_content(suspended.work)
             == step_result.progress.encode()
         )
 

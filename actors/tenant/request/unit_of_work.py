@@ -10,23 +10,21 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 
 from actors.errors import DatabaseProblem
-from actors.log.lines import RequestLogClient, refused_line
-from actors.log.messages import FROM_TENANT
-from actors.messages import Replies, TenantRecord, TenantRequest
-from actors.replies import encode_refusal
+from actors.log.lines import RequestLogClient
+from actors.messages import TenantRecord
 from actors.tenant.database.database import EXPIRE_BATCH, TenantDatabase
 from actors.tenant.database.durability import COMMIT_FAILED, Durability, commit_refusal
 from actors.tenant.database.placement import FileReplaced
 from actors.tenant.request.handler import RequestHandler
 from actors.tenant.request.idempotency import progress_in
 from actors.tenant.request.outcome import NeedsSavepoints, Outcome
-from actors.tenant.request.pending import PendingReply, log_lines
-from actors.tenant.request.reply_writer import ReplyWriter
+from actors.tenant.request.output_gate import OutputGate
+from actors.tenant.request.pending import PendingReply
 from transport.message import ABORTED, UNAVAILABLE, Refusal
 
 log = structlog.get_logger()
@@ -67,10 +65,11 @@ class UnitOfWork:
         request_log: RequestLogClient | None,
     ) -> None:
         """`make_handler` opens the database and returns the handler that serves on it."""
-        self._record = record
         self._make_handler = make_handler
         self._release_compute = release_compute
-        self._request_log = request_log
+        self.gate = OutputGate(record, request_log)
+        """Where replies leave."""
+        self._log_fields = {"tenant": record.name, "tenant_id": record.id}
         self._handler: RequestHandler | None = None
         self._next_expiry = 0.0
         self._changes = 0
@@ -86,11 +85,6 @@ class UnitOfWork:
         return self._handler
 
     @property
-    def replies(self) -> ReplyWriter:
-        """The writer of replies; it exists from `open` on."""
-        return self.handler.replies
-
-    @property
     def database(self) -> TenantDatabase:
         """The open database; it exists from `open` on."""
         return self.handler.database
@@ -102,7 +96,7 @@ class UnitOfWork:
 
     def checkpoint_and_close(self) -> None:
         """Checkpoint and close the file. A failure is logged; the next opening checkpoints instead."""
-        self._close_accounts()
+        self.gate.close()
         if self._handler is None:
             return
         try:
@@ -119,13 +113,9 @@ class UnitOfWork:
 
     def close(self) -> None:
         """Close the file without a checkpoint. Uncommitted effects are lost."""
-        self._close_accounts()
+        self.gate.close()
         if self._handler is not None:
             self.database.close()
-
-    def _close_accounts(self) -> None:
-        if self._request_log is not None:
-            self._request_log.close()
 
     # Answers that wait for the disk
 
@@ -161,7 +151,7 @@ class UnitOfWork:
             database.rollback_to()
         elif not handler.uses_savepoints and self._may_have_written(outcome):
             raise NeedsSavepoints
-        return self.replies.refuse(outcome)
+        return self.handler.replies.refuse(outcome)
 
     def complete(self, pending: Sequence[PendingReply]) -> None:
         """Store the replies of a turn, and write out what full-text indexes have buffered.
@@ -194,12 +184,12 @@ class UnitOfWork:
             self.flush(wrote=any(one.wrote for one in pending))
         except sqlite3.Error as error:
             self.on_commit_failed(error, len(pending))
-            self.release([self._resolve_failed_commit(one, error) for one in pending])
+            self.gate.release([self._resolve_failed_commit(one, error) for one in pending])
         except FileReplaced:
-            self.release([self.replies.replace(one, FILE_REPLACED) for one in pending])
+            self.gate.release([self.handler.replies.replace(one, FILE_REPLACED) for one in pending])
             raise
         else:
-            self.release(pending)
+            self.gate.release(pending)
             self._expire_replies()
 
     def run_alone(self, change: Callable[[], T]) -> T:
@@ -230,16 +220,13 @@ class UnitOfWork:
                 raise sqlite3.OperationalError(
                     "an earlier commit failed"
                 ) from self.durability.error
-            self._require_in_place()
+            try:
+                self.database.file_identity.require_unchanged()
+            except FileReplaced:
+                self.database.rollback()
+                raise
             self._release_compute()
         self.database.commit()
-
-    def _require_in_place(self) -> None:
-        try:
-            self.database.file_identity.require_unchanged()
-        except FileReplaced:
-            self.database.rollback()
-            raise
 
     def on_commit_failed(self, error: sqlite3.Error, messages: int) -> None:
         """Handle a failed commit of so many messages: retry the checkpoint now, or later if that fails."""
@@ -262,49 +249,23 @@ class UnitOfWork:
         if seconds is not None:
             log.info("database written again", **self._log_fields, seconds=round(seconds, 3))
 
-    @property
-    def _log_fields(self) -> dict[str, str]:
-        return {"tenant": self._record.name, "tenant_id": self._record.id}
-
-    def release(self, pending: list[PendingReply]) -> None:
-        """Send replies, and write their lines to the tenant's log."""
-        request_log = self._request_log
-        now = 0.0 if request_log is None else request_log.clock()
-        outlets: dict[Any, list[Any]] = {}
-        for one in pending:
-            work = one.work
-            outlets.setdefault(work.outlet, []).append((work.peer, one.body))
-        for outlet, frames in outlets.items():
-            outlet.tell(Replies(frames))
-        if request_log is not None:
-            request_log.tell(self._record, log_lines(pending, now))
-
-    def refuse(self, work: TenantRequest, refusal: Refusal) -> None:
-        """Send a refusal at once, for a request that no turn will answer."""
-        body = encode_refusal(work, refusal)
-        work.outlet.tell(Replies([(work.peer, body)]))
-        if self._request_log is not None:
-            now = self._request_log.clock()
-            line = refused_line(FROM_TENANT, now, work, refusal, None, len(body))
-            self._request_log.tell(self._record, (line,))
-
     def _resolve_failed_commit(self, pending: PendingReply, error: sqlite3.Error) -> PendingReply:
         """Return the reply if it is on disk, otherwise a refusal.
 
         The row may hold the progress of an earlier step.
         """
         stored = (
-            self.replies.stored_content(pending.work)
+            self.handler.replies.stored_content(pending.work)
             if pending.wrote and not self.durability.is_unknown
             else None
         )
         if stored is None:
-            return self.replies.replace(pending, self.commit_refusal(error))
+            return self.handler.replies.replace(pending, self.commit_refusal(error))
         progress = progress_in(stored)
         return (
             pending
             if progress is None
-            else self.replies.replace(pending, progress.annotate(STEP_LOST))
+            else self.handler.replies.replace(pending, progress.annotate(STEP_LOST))
         )
 
     def _expire_replies(self) -> None:

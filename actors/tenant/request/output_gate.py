@@ -1,0 +1,49 @@
+"""The output gate of one tenant: replies, and their log lines, leave through it after their commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from actors.log.lines import RequestLogClient, refused_line
+from actors.log.messages import FROM_TENANT
+from actors.messages import Replies, TenantRecord, TenantRequest
+from actors.replies import encode_refusal
+from actors.tenant.request.pending import PendingReply, log_lines
+from transport.message import Refusal
+
+
+class OutputGate:
+    """Belongs to the tenant's turn alone."""
+
+    def __init__(self, record: TenantRecord, request_log: RequestLogClient | None) -> None:
+        """`request_log` gets a line for each request that was answered; None disables it."""
+        self._record = record
+        self._request_log = request_log
+
+    def release(self, pending: Iterable[PendingReply]) -> None:
+        """Send replies, and write their lines to the tenant's log."""
+        request_log = self._request_log
+        now = 0.0 if request_log is None else request_log.clock()
+        outlets: dict[Any, list[Any]] = {}
+        for one in pending:
+            work = one.work
+            outlets.setdefault(work.outlet, []).append((work.peer, one.body))
+        for outlet, frames in outlets.items():
+            outlet.tell(Replies(frames))
+        if request_log is not None:
+            request_log.tell(self._record, log_lines(pending, now))
+
+    def refuse(self, work: TenantRequest, refusal: Refusal) -> None:
+        """Send a refusal at once, for a request that no turn will answer."""
+        body = encode_refusal(work, refusal)
+        work.outlet.tell(Replies([(work.peer, body)]))
+        if self._request_log is not None:
+            now = self._request_log.clock()
+            line = refused_line(FROM_TENANT, now, work, refusal, None, len(body))
+            self._request_log.tell(self._record, (line,))
+
+    def close(self) -> None:
+        """Log how many lines were dropped."""
+        if self._request_log is not None:
+            self._request_log.close()
