@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 import signal
@@ -14,6 +15,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from transport.gateway.app import Gateway
+from transport.gateway.guarded_http import GuardedHttp
 from transport.gateway.settings import GatewaySettings, InvalidSettings, read_settings
 from transport.gateway.websocket.connection import WebSocket
 
@@ -59,9 +61,8 @@ def main(arguments: list[str]) -> int:
     except (InvalidSettings, ValueError) as error:
         print(f"tenantry: {error}", file=sys.stderr)  # noqa: T201 - for the person who started it
         return EXIT_CONFIGURATION
-    for number in (
-        STOP_SIGNALS
-    ):  # uvicorn handles them while it serves, and sends itself one again at the end
+    # uvicorn handles them while it serves, and sends itself the same one again at the end.
+    for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     server = Announcing(configuration(settings, gateway))
     server.until_eof = settings.until_eof
@@ -76,7 +77,7 @@ def configuration(settings: GatewaySettings, gateway: Gateway) -> uvicorn.Config
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=http_of(gateway),
         ws=websockets_of(gateway),
         lifespan="on",
         access_log=False,
@@ -88,6 +89,11 @@ def configuration(settings: GatewaySettings, gateway: Gateway) -> uvicorn.Config
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
     )
+
+
+def http_of(gateway: Gateway) -> Any:
+    """Return what uvicorn calls for each connection."""
+    return functools.partial(GuardedHttp, gateway.connections)
 
 
 def websockets_of(gateway: Gateway) -> Any:

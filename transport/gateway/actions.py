@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Raw
 
+from transport.gateway.admission import Admission
 from transport.gateway.catalogue import Catalogue
 from transport.gateway.cors import Cors, preflight_headers
 from transport.gateway.envelope import JSON, Envelope, Format, trace_of
@@ -19,7 +20,7 @@ from transport.gateway.http_response import (
     respond_refusal,
     respond_reply,
 )
-from transport.gateway.query import params_in
+from transport.gateway.query import params_in, require_no_token
 from transport.gateway.server_link import Reply, ServerLink
 from transport.gateway.statuses import (
     NO_CONTENT,
@@ -58,10 +59,18 @@ class Call(NamedTuple):
 class Actions:
     """The endpoint of all actions."""
 
-    def __init__(self, link: ServerLink, catalogue: Catalogue, cors: Cors, body_bytes: int) -> None:
+    def __init__(
+        self,
+        link: ServerLink,
+        catalogue: Catalogue,
+        cors: Cors,
+        admission: Admission,
+        body_bytes: int,
+    ) -> None:
         self._link = link
         self._catalogue = catalogue
         self._cors = cors
+        self._admission = admission
         self._body_bytes = body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,6 +79,8 @@ class Actions:
         try:
             headers = Headers(scope["headers"])
             target = target_of(scope["path"])
+            token = headers.token()
+            self._admission.admit(scope, token)
             more += await self._cors.check(headers, target.tenant)
             if scope["method"] == "OPTIONS":
                 await respond(send, NO_CONTENT, preflight_headers(more), b"")
@@ -79,6 +90,8 @@ class Actions:
             call = await self._read(scope, target, headers, receive)
             format = call.format
             reply = await self._exchange(call, id)
+            if token is not None:
+                self._admission.learn(token, reply[1])
             if scope["method"] == "POST":
                 await respond_reply(send, reply, format, more)
             else:
@@ -101,7 +114,7 @@ class Actions:
 
     async def _read_query(self, query: bytes, target: Target, headers: Headers) -> Call:
         """Return the call of a GET: only actions that read have one."""
-        params_in(query, {})  # a token in it is refused before anything is asked
+        require_no_token(query)
         entry = await self._catalogue.find(target.action, target.tenant, headers.token())
         if entry["effect"] != "read":
             raise wrong_method("OPTIONS, POST")

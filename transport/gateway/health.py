@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from transport.gateway.envelope import system_request
@@ -17,6 +18,10 @@ READY_SECONDS: Final = 2.0
 """Seconds that the server has for its answer."""
 
 
+KEPT_SECONDS: Final = 0.25
+"""Seconds for which an answer holds, however many ask."""
+
+
 class Health:
     """The endpoint of both paths, for GET and HEAD."""
 
@@ -24,6 +29,8 @@ class Health:
 
     def __init__(self, link: ServerLink) -> None:
         self._link = link
+        self._asked = float("-inf")
+        self._is_well = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         """Answer 200 or 503."""
@@ -33,7 +40,11 @@ class Health:
         await respond(send, 200 if is_well else 503, headers, body)
 
     async def _is_ready(self) -> bool:
-        """Ping the server."""
-        ping = system_request("system.ping", timeout_ms=int(READY_SECONDS * 1000))
-        outcome = await self._link.call(ping)
-        return not isinstance(outcome, Refusal) and outcome[1].ok
+        """Ping the server, unless it was just asked."""
+        now = time.monotonic()
+        if now - self._asked >= KEPT_SECONDS:
+            self._asked = now
+            ping = system_request("system.ping", timeout_ms=int(READY_SECONDS * 1000))
+            outcome = await self._link.call(ping)
+            self._is_well = not isinstance(outcome, Refusal) and outcome[1].ok
+        return self._is_well

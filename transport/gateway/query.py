@@ -32,7 +32,7 @@ def params_in(query: bytes, schema: Mapping[str, Any]) -> dict[str, Any]:
     params: dict[str, Any] = {}
     for name, text in _pairs(query):
         if (name.lower() in NEVER and name not in properties) or text.startswith(TOKEN_START):
-            raise invalid("a token in a URL gets into logs: send it as Authorization: Bearer", name)
+            raise _no_token(name)
         field = _resolved(properties.get(name, {}), schema)
         if "array" in _types(field):
             params.setdefault(name, []).append(
@@ -43,6 +43,17 @@ def params_in(query: bytes, schema: Mapping[str, Any]) -> dict[str, Any]:
         else:
             params[name] = _value(text, field)
     return params
+
+
+def require_no_token(query: bytes) -> None:
+    """Raise HttpRefusal if a query holds what is a token whatever its name."""
+    for name, text in _pairs(query):
+        if text.startswith(TOKEN_START):
+            raise _no_token(name)
+
+
+def _no_token(name: str) -> HttpRefusal:
+    return invalid("a token in a URL gets into logs: send it as Authorization: Bearer", name[:64])
 
 
 def _pairs(query: bytes) -> list[tuple[str, str]]:

@@ -60,14 +60,22 @@ class GatewaySettings(BaseSettings):
     """Stop when standard input ends: with the program that started the gateway, however that ends."""
     origins: list[str] = []
     """Origins whose pages may call every tenant, such as http://localhost:3000, besides each tenant's own."""
+    address_rate: float = Field(default=50.0, ge=0)
+    """Requests a second of one address without a valid token, four seconds' worth at once; 0 for any."""
+    connections: int = Field(default=10_000, ge=1)
+    """Connections that speak HTTP, WebSockets not counted."""
+    connections_of_address: int = Field(default=1_000, ge=1)
+    """Such connections of one address: of a client, or of a proxy."""
     sockets: int = Field(default=10_000, ge=1)
     """WebSockets that may be open."""
     sockets_of_address: int = Field(default=200, ge=1)
     """WebSockets that one address may have open."""
+    metrics_networks: list[str] = ["127.0.0.0/8", "::1/128"]
+    """Addresses and networks that may read /metrics, without a proxy in between."""
     body_bytes: int = Field(default=255 * 1024, ge=1024, le=16 * 1024 * 1024 - 1024)
     """Largest body, in bytes: 1 KiB less than the server's, which also holds the envelope."""
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "metrics_networks")
     @classmethod
     def _check_networks(cls, value: list[str]) -> list[str]:
         networks_of(value)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Final
 
+from transport.gateway.admission import Admission
 from transport.gateway.catalogue import Catalogue
 from transport.gateway.http_request import Headers, Scope, Send
 from transport.gateway.http_response import Pairs, respond, respond_refusal
@@ -34,8 +35,9 @@ class Reference:
 
     paths = frozenset({DOCUMENT, *_FILES})
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, admission: Admission) -> None:
         self._catalogue = catalogue
+        self._admission = admission
         self._files = {path: (file.read_bytes(), kind) for path, (file, kind) in _FILES.items()}
 
     async def __call__(self, scope: Scope, send: Send) -> None:
@@ -44,7 +46,7 @@ class Reference:
             if scope["method"] not in ("GET", "HEAD"):
                 raise wrong_method("GET, HEAD")
             if scope["path"] == DOCUMENT:
-                body, kind = await self._document(Headers(scope["headers"])), b"application/json"
+                body, kind = await self._document(scope), b"application/json"
             else:
                 body, kind = self._files[scope["path"]]
         except HttpRefusal as refused:
@@ -52,8 +54,10 @@ class Reference:
         else:
             await respond(send, OK, _headers(kind), body)
 
-    async def _document(self, headers: Headers) -> bytes:
-        entries = [each async for each in self._catalogue.all(None, headers.token())]
+    async def _document(self, scope: Scope) -> bytes:
+        token = Headers(scope["headers"]).token()
+        self._admission.admit(scope, token)
+        entries = [each async for each in self._catalogue.all(None, token)]
         return json.dumps(openapi(entries), ensure_ascii=False).encode()
 
 

@@ -206,6 +206,10 @@ class WebSocket(asyncio.Protocol):
             words = f"this page may call {self._tenant} alone, the tenant that the socket was opened for"
             self._refuse(request, problem(PERMISSION_DENIED, words, "tenant"))
             return
+        refusal = self._gateway.admission.refusal(self.address, request.token)
+        if refusal is not None:
+            self._refuse(request, refusal)
+            return
         self._in_flight += 1
         on_end = partial(self._on_end, request)
         self._gateway.link.send(
@@ -220,6 +224,9 @@ class WebSocket(asyncio.Protocol):
             self._refuse(request, outcome)
         else:
             body, head = outcome
+            self._gateway.figures.replies[head.error.code if head.error else "ok"] += 1
+            if request.token is not None:
+                self._gateway.admission.learn(request.token, head)
             if head.ok and request.token is not None:
                 self.is_known = True
                 if request.action == AUTHENTICATE:

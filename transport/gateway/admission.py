@@ -1,0 +1,90 @@
+"""Who is asking, and what one address may ask before it has shown a valid token.
+
+Every request without a token, and every one with a token that was not seen to be valid here, is taken from
+the address's rate. So is the first with a valid token; the server limits the others, by token and tenant.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from ipaddress import ip_address
+from typing import Final
+
+from transport.gateway.envelope import ReplyHead, problem
+from transport.gateway.http_request import Scope
+from transport.gateway.proxies import TrustedProxies
+from transport.gateway.statuses import HttpRefusal
+from transport.message import RESOURCE_EXHAUSTED, UNAUTHENTICATED, Refusal
+
+FORWARDED: Final = b"x-forwarded-for"
+
+MOST_KNOWN: Final = 50_000
+"""Tokens remembered as valid, by their hashes, which are salted anew in each process."""
+
+MOST_ADDRESSES: Final = 10_000
+
+BURST_SECONDS: Final = 4.0
+"""Seconds' worth of requests at once."""
+
+
+class Admission:
+    """The rates of all addresses; for one event loop."""
+
+    def __init__(self, rate: float, proxies: TrustedProxies) -> None:
+        """`rate` is in requests a second; 0 for any number."""
+        self._step = 1.0 / rate if rate else 0.0
+        self._proxies = proxies
+        self._known: OrderedDict[int, None] = OrderedDict()
+        self._full_at: OrderedDict[bytes | str, float] = OrderedDict()
+
+    def admit(self, scope: Scope, token: str | None) -> None:
+        """Count a request over HTTP. HttpRefusal if its address is past its rate."""
+        if not self._step or self._is_known(token):
+            return
+        forwarded = [each.decode("latin-1") for name, each in scope["headers"] if name == FORWARDED]
+        peer = scope["client"][0] if scope["client"] else ""
+        refusal = self.refusal(self._proxies.client(peer, forwarded), token)
+        if refusal is not None:
+            raise HttpRefusal(refusal)
+
+    def refusal(self, address: str, token: str | None) -> Refusal | None:
+        """Count a request; return its refusal if the address is past its rate."""
+        if not self._step or self._is_known(token):
+            return None
+        now = time.monotonic()
+        key = _network(address)
+        full_at = max(self._full_at.get(key, now), now) + self._step
+        wait = full_at - now - BURST_SECONDS
+        if wait > 0.0:
+            words = "this address has sent too much without a valid token; send it again, with the same id"
+            return problem(RESOURCE_EXHAUSTED, words, "", max(1, round(wait * 1000)))
+        self._full_at[key] = full_at
+        self._full_at.move_to_end(key)
+        if len(self._full_at) > MOST_ADDRESSES:
+            self._full_at.popitem(last=False)
+        return None
+
+    def learn(self, token: str, reply: ReplyHead) -> None:
+        """Remember a token with which a request was served, and forget one that the server refused."""
+        key = hash(token)
+        if reply.ok:
+            if key not in self._known:
+                self._known[key] = None
+                if len(self._known) > MOST_KNOWN:
+                    self._known.popitem(last=False)
+        elif reply.error is not None and reply.error.code == UNAUTHENTICATED:
+            self._known.pop(key, None)
+
+    def _is_known(self, token: str | None) -> bool:
+        return token is not None and hash(token) in self._known
+
+
+def _network(address: str) -> bytes | str:
+    """Return what one sender has: of IPv6 a /64, in which a machine may take any address."""
+    if ":" not in address:
+        return address
+    try:
+        return ip_address(address).packed[:8]
+    except ValueError:
+        return address
