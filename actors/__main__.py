@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+from datetime import UTC, datetime
 
 import pykka
 import structlog
@@ -16,6 +17,7 @@ from actors.assembly import identity
 from actors.assembly.gateway_process import GatewayProcess
 from actors.assembly.provisioning import TOKEN_FILE
 from actors.assembly.system import System
+from actors.environments import read_environment
 from actors.errors import ActionError, SettingsError, TenantryError
 from actors.host import disk
 from actors.host.process import require_threads
@@ -26,7 +28,7 @@ from actors.log.audit.journal import MACHINE
 from actors.log.events import Events, log_to_standard_error
 from actors.log.messages import REPAIR, Append, AuditEntry
 from actors.log.printed import Streams, open_closed
-from actors.settings import Settings, read_settings
+from actors.settings import Settings
 from actors.watchdog.heartbeat import Heartbeat
 from transport.message import (
     ABORTED,
@@ -67,7 +69,7 @@ def main(arguments: list[str]) -> int:
     events = log_to_standard_error()
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
-        settings = read_settings(arguments)
+        settings = read_environment(arguments)
     except SettingsError as error:
         return refused(error)
     events.hide(settings.log_hide)
@@ -101,6 +103,7 @@ def run(settings: Settings, events: Events, signals: Signals, *, ends_with_termi
                     Append(AuditEntry(REPAIR, "audit.accept", MACHINE, message=missing))
                 )
             prepare(system, settings)
+            identity.note_serving(settings.data, serving(system, settings))
             with GatewayProcess(settings, system.endpoint) as gateway:
                 if gateway.address is not None:
                     say(f"http {gateway.address}")
@@ -110,8 +113,22 @@ def run(settings: Settings, events: Events, signals: Signals, *, ends_with_termi
         except (TenantryError, *disk.ERRORS) as error:
             return refused(error)
         finally:
+            identity.forget_serving(settings.data)
             system.stop()
     return EXIT_FAILURE if system.failure else 0
+
+
+def serving(system: System, settings: Settings) -> identity.Serving:
+    """Return what `scripts/environments` shows of this server."""
+    return identity.Serving(
+        environment=settings.environment,
+        registry=str(settings.registry),
+        digest=system.snapshot.file_digest,
+        endpoint=system.endpoint,
+        admin=settings.admin_address,
+        pid=os.getpid(),
+        since=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
 
 
 def require_whole(settings: Settings) -> str | None:

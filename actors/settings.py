@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -83,6 +83,8 @@ class Rates(NamedTuple):
 
 UNLIMITED = Rates()
 
+LOCAL_DEV = "local-dev"
+
 
 class Settings(BaseSettings):
     """TENANTRY_<NAME> in the environment, or --<name> on the command line, which wins."""
@@ -124,8 +126,16 @@ class Settings(BaseSettings):
     """Admin channel: by default ipc://DATA/admin.sock, for the server's user alone. Ports need CURVE."""
     http: int | None = Field(default=None, ge=0, le=65535)
     """Port on loopback for HTTP, for development: a gateway that ends with the server. See docs/http.md."""
-    environment: str = "local-dev"
+    environment: str = LOCAL_DEV
     """Which function states are served; one of the index's environments."""
+    security: Literal["curve", "none"] | None = None
+    """curve: refuse to start without curve_keys. Hosted environments require it; others, none."""
+    states: Literal["data", "index"] = "index"
+    """Where moves are kept: data is DATA/states.json, and the default of all environments but local-dev."""
+    serves: list[str] = []
+    """States of functions that are served here; by default those of the index's environment."""
+    testers: list[str] = []
+    """States that testers are served in addition, where serves is given."""
     registry: AbsolutePath = Field(default_factory=default_index)
     """The index; `code` references resolve beside it. By default registry.toml in the current folder."""
     curve_keys: AbsolutePath | None = None

@@ -8,15 +8,21 @@ than meant, so both are refused before anything in the directory is touched.
 from __future__ import annotations
 
 import json
+import os
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from actors.errors import SettingsError
 from actors.host.files import write_private
+from transport.socket_file import is_served, path_of
 
 FILE = "identity.json"
 """In the data directory."""
+
+SERVING = "serving.json"
+"""In the data directory while a server runs on it."""
 
 
 class Identity(NamedTuple):
@@ -58,6 +64,49 @@ def note(data: Path, served: Identity) -> None:
     """Write down what the directory is served with; OSError."""
     if _last(data / FILE) != served:
         write_private(data / FILE, json.dumps(served._asdict()) + "\n")
+
+
+class Serving(NamedTuple):
+    """What a running server has noted of itself."""
+
+    environment: str
+    registry: str
+    """Path of the index."""
+    digest: str
+    """SHA-256 of the index as it was at the start."""
+    endpoint: str
+    admin: str
+    pid: int
+    since: str
+
+
+def note_serving(data: Path, serving: Serving) -> None:
+    """Write down that a server runs on this directory; OSError."""
+    write_private(data / SERVING, json.dumps(serving._asdict()) + "\n")
+
+
+def forget_serving(data: Path) -> None:
+    """Remove that note."""
+    with suppress(OSError):
+        (data / SERVING).unlink(missing_ok=True)
+
+
+def find_serving(data: Path) -> Serving | None:
+    """Return what runs on a data directory; None if nothing does, or if this user may not see it."""
+    try:
+        serving = Serving(**json.loads((data / SERVING).read_text(encoding="utf-8")))
+        return serving if _listens(serving) else None
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _listens(serving: Serving) -> bool:
+    """A server that was killed leaves its note."""
+    path = path_of(serving.admin)
+    if path is not None:
+        return is_served(path)
+    os.kill(serving.pid, 0)  # raises OSError where there is no such process
+    return True
 
 
 def _last(file: Path) -> Identity | None:

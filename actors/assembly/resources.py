@@ -10,10 +10,10 @@ from actors.admin.directory.store import has_encrypted_settings, prepare_directo
 from actors.admin.secrets import find_keys
 from actors.host.clocks import retention_clock
 from actors.host.process import bound, connection_bounds, limit_memory, lock_data, unlock_data
-from actors.index.parser import read_served_index
 from actors.log.children import zone_of
 from actors.profiles import Profiles
 from actors.registry.snapshot import RoutingSnapshot
+from actors.registry.version_states import states_of
 from actors.routing.table import RoutingTable
 from actors.runtime.lifecycle import STOP_SECONDS
 from actors.runtime.mailbox import Mailbox
@@ -49,7 +49,7 @@ class Resources:
         limit_memory(settings.memory_bytes)
         bound_caches(settings.cache_bytes)
         self._bounds = connection_bounds(settings.resident, settings.memory_bytes)
-        index = read_served_index(settings.registry)
+        index = states_of(settings).begin()
         prepare_screening(required=settings.require_libinjection)
         self.snapshot = RoutingSnapshot(RoutingTable.build(index, settings.environment))
         self.age = age = retention_clock(settings.data, self._now, self._steady)

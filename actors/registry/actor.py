@@ -23,7 +23,6 @@ from actors.errors import (
 )
 from actors.index.code import Codebase, unload
 from actors.index.entries import DUMMY, ERRORING, FUNCTION, Index
-from actors.index.parser import read_served_index
 from actors.index.selection import Selection
 from actors.log.messages import Append
 from actors.registry.diff import describe_changes, text_difference
@@ -51,15 +50,10 @@ from actors.registry.move_record import (
     route_served,
 )
 from actors.registry.pending_trips import FILE, MACHINE, PendingTrips
-from actors.registry.registry_file import (
-    Unsettled,
-    digest_of,
-    modified_externally,
-    replace_if_unchanged,
-)
+from actors.registry.registry_file import Unsettled
 from actors.registry.shared import Shared
 from actors.registry.transitions import Transition, plan_transition
-from actors.registry.version_edit import edit_index
+from actors.registry.version_states import states_of
 from actors.routing.code_cache import CodeCache, Key, all_versions
 from actors.routing.health import CHECK_SECONDS, Failure
 from actors.routing.route import Route, route_of
@@ -91,14 +85,14 @@ class Registry(Actor):
         """`prepare` does in advance what the first request on a new table would wait for."""
         super().__init__(mailbox)
         settings, snapshot = shared.settings, shared.snapshot
-        self._path = settings.registry
-        self._environment = settings.environment
+        self._states = states_of(settings)
         self._snapshot = snapshot
         self._prepare = prepare
         self._audit = shared.actors.audit_log
         self._clock = shared.actors.clock
         self._pending_trips = PendingTrips(snapshot.pending_trips, settings.data / FILE)
-        self._receipts = Receipts(settings.data / "moves.json", snapshot.file_digest)
+        stamp = self._states.stamp(snapshot.current.described, snapshot.file_digest)
+        self._receipts = Receipts(settings.data / "moves.json", stamp)
         self._is_settled = False
         """Whether the file's last change is known to be on disk; not known after a restart of this actor."""
         self._unsettled: Unsettled | None = None
@@ -131,25 +125,26 @@ class Registry(Actor):
     # The file, edited by hand
 
     def _diff(self) -> Difference:
-        table, new = self._snapshot.current, read_served_index(self._path)
-        found = (*describe_changes(table.described, new), *_other_code(table, new))
+        table, new = self._snapshot.current, self._states.read()
+        changes = describe_changes(table.described, new)
+        found = (*changes, *_other_code(table, new), *self._states.notes())
         return Difference(new.digest, found, text_difference(table.described, new.text))
 
     def _reload(self, message: Reload) -> Reloaded:
-        before, new = self._snapshot.current, read_served_index(self._path)
+        before, new = self._snapshot.current, self._states.read()
         if message.digest not in (None, new.digest):
             raise Aborted(
-                f"{self._path} is not what you have seen: it was edited again; see functions.diff"
+                f"{new.path} is not what you have seen: it was edited again; see functions.diff"
             )
-        index = self._pending_trips.applied(new)
+        index = self._pending_trips.applied(new, self._states.edited)
         found = (*describe_changes(before.described, index), *_other_code(before, index))
         table = self._built(index, all_versions)
-        if index.text != new.text:
-            self._replace(index.text, new.digest)
+        if index is not new or not self._states.is_kept(index):
+            self._keep(index, new.digest, alone=True)
         self._pending_trips.clear()
         self._publish(table, index.digest)
         log.info(
-            "index loaded", path=str(self._path), actions=len(table.routes), changes=len(found)
+            "index loaded", path=str(index.path), actions=len(table.routes), changes=len(found)
         )
         return Reloaded(index.digest, found)
 
@@ -159,29 +154,29 @@ class Registry(Actor):
         done = self._receipts.recall(message.receipt)
         if done is None:
             done = self._make(message)
-        elif not self._is_settled and digest_of(self._path) == self._snapshot.file_digest:
-            self._replace(self._snapshot.current.described.text, self._snapshot.file_digest)
+        elif not self._is_settled and self._states.is_current(self._snapshot.file_digest):
+            self._keep(self._snapshot.current.described, self._snapshot.file_digest)
         if self._unsettled:
             raise self._unsettled
         return done
 
     def _make(self, message: Move) -> Moved:
-        if digest_of(self._path) != self._snapshot.file_digest:
-            raise modified_externally(self._path)
+        self._states.require_current(self._snapshot.file_digest)
         plan = plan_transition(self._snapshot.current.described, message)
         table = self._transition_table(message, plan)
         index, done = table.described, moved(message, plan, table)
-        with self._receipts.keeping(message.receipt, done, index.digest):
-            self._replace(index.text, self._snapshot.file_digest)
+        stamp = self._states.stamp(index, index.digest)
+        with self._receipts.keeping(message.receipt, done, stamp):
+            self._keep(index, self._snapshot.file_digest)
         self._pending_trips.clear()
         self._publish(table, index.digest)
         self._record(message, plan.version.state, ())
         return done
 
-    def _replace(self, text: str, expected: str) -> None:
-        """Replace the file; if the sync fails, keep the change and remember the problem."""
+    def _keep(self, index: Index, file_digest: str, *, alone: bool = False) -> None:
+        """Write where each version stands; if the sync fails, keep the change and remember the problem."""
         try:
-            replace_if_unchanged(self._path, text, expected)
+            self._states.keep(index, file_digest, alone=alone)
         except Unsettled as problem:
             log.error("the index may not be on disk", error=str(problem))
             self._unsettled = problem
@@ -201,11 +196,11 @@ class Registry(Actor):
         return table
 
     def _edited(self, plan: Transition) -> Index:
-        index = self._snapshot.current.described
-        return edit_index(index, plan.section, plan.name, plan.version.number, plan.values)
+        return self._states.edited(self._snapshot.current.described, plan)
 
     def _built(self, index: Index, must_recheck: Callable[[Key], bool]) -> RoutingTable:
-        table = RoutingTable.build(index, self._environment, self._snapshot.current, must_recheck)
+        before = self._snapshot.current
+        table = RoutingTable.build(index, before.environment, before, must_recheck)
         self._prepare(table)
         return table
 
@@ -282,7 +277,7 @@ class Registry(Actor):
             return
         table = self._snapshot.current
         try:
-            self._replace(table.described.text, self._snapshot.file_digest)
+            self._keep(table.described, self._snapshot.file_digest)
         except ActionError as error:
             log.error(
                 "the index could not be written; it is served as if it were", error=str(error)

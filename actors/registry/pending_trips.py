@@ -7,7 +7,7 @@ after a restart, for which the trips are kept in a file beside the databases.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +20,6 @@ from actors.index.code import Codebase
 from actors.index.entries import CONNECTOR, ERRORING, Action, Connector, Index, Version
 from actors.registry.messages import Move
 from actors.registry.transitions import Transition
-from actors.registry.version_edit import edit_index
 
 log = structlog.get_logger()
 
@@ -82,12 +81,12 @@ class PendingTrips:
         except OSError as error:
             log.error("what was taken out is forgotten by the next start", error=error_text(error))
 
-    def applied(self, index: Index) -> Index:
+    def applied(self, index: Index, edited: Callable[[Index, Transition], Index]) -> Index:
         """Return the index with all trips whose version is still in the state it was tripped in."""
         for plan in self._plans.values():
             version = _version(index, plan.kind, plan.name, plan.version.number)
             if version and version.state == plan.version.state:
-                index = edit_index(index, plan.section, plan.name, version.number, plan.values)
+                index = edited(index, plan)
         return index
 
     def before(self, index: Index) -> Iterator[Move]:

@@ -104,6 +104,11 @@ def edit_index(index: Index, section: str, owner: str, number: int, values: Valu
     if version is None:
         return parse_index(index.path, text)  # raises, with the line of each finding
     index = index._replace(text=text, digest=sha256(text.encode()).hexdigest())
+    return with_version(index, section, owner, version)
+
+
+def with_version(index: Index, section: str, owner: str, version: Version) -> Index:
+    """Return the index with this version in place of the one with its number; its text is as before."""
     if section == "connectors":
         return index._replace(connectors=_with_version(index.connectors, owner, version))
     return index._replace(actions=_with_version(index.actions, owner, version))

@@ -33,6 +33,9 @@ COMMANDS = {
         "scripts.codegen.__main__", "write types, a client and documents of the index"
     ),
     "access": Command("scripts.cli.access", "write who may call what"),
+    "environments": Command(
+        "scripts.cli.environments", "show the environments, and what runs where"
+    ),
     "keys": Command("scripts.cli.keys", "make CURVE keys, and list those to admit"),
     "screen": Command("scripts.cli.screen", "show what the screening makes of a text"),
     "audit": Command("scripts.cli.audit", "check the log of everything administrative"),

@@ -474,11 +474,9 @@ def test_data_of_another_index_is_refused_untouched_until_it_is_adopted(
     said = refused_here(data=data)
     assert str(INDEX) in said
     assert "--adopt" in said
-    assert "hosted-live" in refused_here(
-        "--registry", INDEX, "--environment", "hosted-live", data=data
-    )
+    assert "local-qa" in refused_here("--registry", INDEX, "--environment", "local-qa", data=data)
     assert digests(data) == before
-    adopting = ("--registry", INDEX, "--environment", "hosted-live", "--adopt")
+    adopting = ("--registry", INDEX, "--environment", "local-qa", "--adopt")
     with Child(*adopting, data=data) as child:
         child.ready()
         assert child.stop() == 0

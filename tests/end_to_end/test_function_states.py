@@ -539,7 +539,7 @@ class TestTheMachine:
         def refuse(*_: object) -> None:
             raise Unavailable("registry.toml cannot be written")
 
-        monkeypatch.setattr("actors.registry.actor.replace_if_unchanged", refuse)
+        monkeypatch.setattr("actors.registry.version_states.replace_if_unchanged", refuse)
         kept = shop.data / "taken-out.json"
         shop.write(2, "release", FAILING)
         shop.serve("hosted-live")
@@ -554,7 +554,9 @@ class TestTheMachine:
             assert shop.answered_by() == (2, "newest")
         else:
             assert shop.answered_by() == (1, "fallback after erroring")
-            monkeypatch.setattr("actors.registry.actor.replace_if_unchanged", replace_if_unchanged)
+            monkeypatch.setattr(
+                "actors.registry.version_states.replace_if_unchanged", replace_if_unchanged
+            )
             shop.serve("hosted-live")
             assert shop.states() == {1: "release", 2: "erroring"}
         assert not kept.exists()

@@ -1,0 +1,191 @@
+"""Where versions stand, kept with the environment's data: no move and no checkout touches the other."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.errors import IndexProblem, SettingsError
+from actors.registry.version_states import FILE
+from tests.actors.developer_project import Workshop
+
+HERE: dict[str, Any] = {"environment": "hosted-live", "states": "data"}
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Workshop]:
+    """An index with two versions of marks.add, the newer one ready to be released."""
+    with Workshop(tmp_path) as workshop:
+        workshop.write(2, "under user test")
+        yield workshop
+
+
+def git(shop: Workshop, *arguments: str) -> str:
+    """What git says in the folder of the index."""
+    names = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+    command = ["git", *names, *arguments]
+    done = subprocess.run(
+        command, cwd=shop.index.parent, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def kept(shop: Workshop) -> dict[str, Any]:
+    """What the environment's file has."""
+    content: dict[str, Any] = json.loads((shop.data / FILE).read_text())
+    return content
+
+
+def restarted(shop: Workshop, **settings: Any) -> tuple[int, str]:
+    """Which version answers after a restart."""
+    shop.serve(**{**HERE, **settings})
+    return shop.answered_by()
+
+
+class TestMoves:
+    def test_one_leaves_the_checkout_clean_and_outlasts_a_restart(self, shop: Workshop) -> None:
+        git(shop, "init", "-q")
+        git(shop, "add", ".")
+        git(shop, "commit", "-qm", "first")
+        shop.serve(**HERE)
+        shop.move(2, "release", request="R-1")
+        assert shop.answered_by() == (2, "newest")
+        assert git(shop, "status", "--porcelain", "--", "*.toml", "*.py") == ""
+        assert restarted(shop) == (2, "newest")
+        version = shop.show()["versions"][0]
+        assert (version["state"], version["request"]) == ("release", "R-1")
+
+    def test_another_checkout_rolls_nothing_back(self, shop: Workshop) -> None:
+        """Neither an older one nor one that says otherwise, read anew or at a start."""
+        older = shop.index.read_text()
+        shop.serve(**HERE)
+        shop.move(2, "release")
+        shop.edit('state   = "under user test"', 'state   = "reverted"')
+        found = shop.ask("functions.diff")
+        assert any(
+            "the index says 'reverted'; here it stays 'release'" in e for e in found["changes"]
+        )
+        shop.reload()
+        assert shop.answered_by() == (2, "newest")
+        shop.index.write_text(older)
+        assert restarted(shop) == (2, "newest")
+
+    def test_states_of_today_are_taken_over(self, shop: Workshop) -> None:
+        """Those that moves have written into the index, digests and schemas among them."""
+        shop.serve(environment="hosted-live")
+        shop.move(2, "release", request="R-2")
+        assert "R-2" in shop.index.read_text()
+        assert restarted(shop) == (2, "newest")
+        entry = kept(shop)["versions"]["actions.marks.add"]["2"]
+        assert (entry["state"], entry["request"]) == ("release", "R-2")
+        assert len(entry["digest"]) == 64
+        shop.move(2, "reverted")
+        assert restarted(shop) == (1, "fallback after reverted")
+
+    def test_a_version_that_is_new_brings_its_state_and_keeps_it(self, shop: Workshop) -> None:
+        shop.serve(**HERE)
+        shop.write(3, "release")
+        shop.reload()
+        assert shop.answered_by() == (3, "newest")
+        shop.edit('version = 3\nstate   = "release"', 'version = 3\nstate   = "under dev"')
+        assert restarted(shop) == (3, "newest")
+
+    def test_its_history_is_in_the_file(self, shop: Workshop) -> None:
+        shop.serve(**HERE)
+        shop.move(2, "release")
+        first, *_, last = kept(shop)["history"]
+        assert first["from"] is None
+        assert (last["of"], last["version"]) == ("actions.marks.add", 2)
+        assert (last["from"], last["to"]) == ("under user test", "release")
+
+    def test_the_machine_takes_a_version_out_there(self, shop: Workshop) -> None:
+        shop.write_code(2, 'raise RuntimeError("broken")')
+        shop.serve(**HERE)
+        shop.move(2, "release")
+        text = shop.index.read_text()
+        for _ in range(5):
+            shop.call()
+        assert shop.answered_by() == (1, "fallback after erroring")
+        assert restarted(shop) == (1, "fallback after erroring")
+        assert shop.index.read_text() == text
+
+    def test_code_that_was_changed_after_its_release_is_refused(self, shop: Workshop) -> None:
+        shop.serve(**HERE)
+        shop.move(2, "release")
+        shop.close()
+        shop.write_code(2, "return {'id': 7}")
+        with pytest.raises(Exception, match="has changed since version 2 left"):
+            shop.serve(**HERE)
+
+    def test_two_environments_of_one_checkout_stand_apart(
+        self, shop: Workshop, tmp_path: Path
+    ) -> None:
+        shop.serve(**HERE)
+        shop.move(2, "release")
+        shop.close()
+        shop.data = tmp_path / "other"
+        assert restarted(shop) == (1, "newest")
+
+
+class TestRefusing:
+    def test_a_move_that_cannot_be_kept_changes_nothing(
+        self, shop: Workshop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shop.serve(**HERE)
+
+        def fails(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patched:
+            patched.setattr("actors.registry.version_states.write_private", fails)
+            refused = shop.refusal(
+                "functions.move", function="marks.add", version=2, to="release", why="x"
+            )
+        assert refused.code == "unavailable"
+        assert "so nothing was changed" in str(refused)
+        assert shop.answered_by() == (1, "newest")
+        shop.move(2, "release")
+        assert shop.answered_by() == (2, "newest")
+
+    @pytest.mark.parametrize(
+        "damage",
+        [lambda text: text[:-40], lambda text: text.replace("release", "reverted"), lambda _: ""],
+    )
+    def test_a_file_cut_short_or_edited(self, shop: Workshop, damage: Any) -> None:
+        shop.serve(**HERE)
+        shop.close()
+        file = shop.data / FILE
+        file.write_text(damage(file.read_text()))
+        with pytest.raises(SettingsError, match=f"{FILE} is not as the server wrote it.*--adopt"):
+            shop.serve(**HERE)
+        assert restarted(shop, adopt=True) == (1, "newest")
+
+    def test_a_file_of_another_environment(self, shop: Workshop, tmp_path: Path) -> None:
+        shop.serve(**{**HERE, "environment": "hosted-test"})
+        shop.close()
+        with pytest.raises(
+            SettingsError, match="has the states of hosted-test, and this is hosted-live"
+        ):
+            shop.serve(**HERE)
+
+    def test_an_older_checkout_that_lacks_what_is_served(self, shop: Workshop) -> None:
+        older = shop.index.read_text()
+        shop.serve(**HERE)
+        shop.write(3, "release")
+        shop.reload()
+        shop.close()
+        shop.index.write_text(older)
+        with pytest.raises(
+            IndexProblem, match=r"does not describe version 3 of marks\.add, which is 'release'"
+        ):
+            shop.serve(**HERE)
+
+
+def test_what_is_served_may_be_stated_by_the_environment(shop: Workshop) -> None:
+    shop.serve(**HERE, serves=["release", "under user test"])
+    assert shop.answered_by() == (2, "newest")
