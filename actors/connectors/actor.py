@@ -125,6 +125,10 @@ class ConnectorActor(Actor):
 
     # Life
 
+    def snapshot(self) -> dict[str, Any]:
+        """Return how many calls run."""
+        return {"running": len(self._running), "is_draining": self._is_draining}
+
     def on_start(self) -> None:
         """Start the journal."""
         self._journal.start()

@@ -109,6 +109,15 @@ class Registry(Actor):
             }
         )
 
+    def snapshot(self) -> dict[str, object]:
+        """Return which index is in force, and how much is in it."""
+        table = self._snapshot.current
+        return {
+            "environment": table.environment,
+            "index": table.digest,
+            "actions": len(table.routes),
+        }
+
     def on_start(self) -> None:
         """Apply the pending trips of an earlier server before the first call."""
         for move in self._pending_trips.before(self._snapshot.current.described):

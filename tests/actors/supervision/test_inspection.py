@@ -88,6 +88,9 @@ def test_an_actor_gives_a_snapshot_of_itself(server: Server) -> None:
     assert shown["snapshot"]["waiting_functions"] == 0
     assert shown["actor"]["actor"] == "tenant acme"
     assert server.system.local.ask("actors.show", actor="supervisor")["snapshot"]["resident"] >= 1
+    registry = server.system.local.ask("actors.show", actor="registry")["snapshot"]
+    assert registry["environment"] == "local-dev"
+    assert registry["actions"] > 50
     with pytest.raises(NotFound, match="there is no actor 'nowhere'"):
         server.system.local.ask("actors.show", actor="nowhere")
 
