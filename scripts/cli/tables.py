@@ -32,12 +32,15 @@ LAST = (
         "capacity",
         "issued_by",
     ),
-    *("created_at", "delete_after", "params", "source", "code"),
+    *("created_at", "delete_after", "params", "source", "code", "parent", "idle_seconds"),
 )
 """Columns that are left out first, the first of them before the others."""
 
 TELLING = frozenset(
-    {"at", "name", "function", "action", "tenant", "outcome", "state", "status", "message", "event"}
+    {
+        *("at", "name", "actor", "function", "action", "version", "person", "tenant"),
+        *("outcome", "state", "status", "message", "event", "mailbox", "turns", "restarts"),
+    }
 )
 """Columns that say something also where every row says the same."""
 
@@ -119,10 +122,15 @@ def table_of(fitted: Fitted) -> Table:
 def flatten(fields: Row, way: str = "") -> Iterator[tuple[str, Any]]:
     """Yield each value that is not a map, with its dotted name; a map by numbers counts as a value."""
     for name, value in fields.items():
-        if isinstance(value, Mapping) and value and not all(key.isdecimal() for key in value):
+        if isinstance(value, Mapping) and value and not _is_one_value(name, value):
             yield from flatten(value, f"{way}{name}.")
         else:
             yield f"{way}{name}", value
+
+
+def _is_one_value(name: str, value: Mapping[str, Any]) -> bool:
+    """Whether a map has other members in each row: params, and what is by numbers."""
+    return name == "params" or all(key.isdecimal() for key in value)
 
 
 def has_value(value: Any) -> bool:
@@ -183,7 +191,7 @@ def _chosen(columns: Sequence[Column], width: int) -> list[Column]:
 def _unimportance(column: Column, columns: Sequence[Column]) -> tuple[int, int, int]:
     """Larger for what goes first: what is listed, what says the same in every row, what comes later."""
     last = column.name.rpartition(".")[2]
-    listed = len(LAST) - LAST.index(last) if last in LAST else 0
+    listed = len(LAST) - LAST.index(last) if last in LAST else -(last in TELLING)
     is_same = len(column.cells) > 1 and len(set(column.cells)) == 1 and last not in TELLING
     return listed, int(is_same), columns.index(column)
 

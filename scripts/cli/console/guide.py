@@ -49,7 +49,7 @@ class Guide:
         admin = [each for each in entries if each.channel == "admin"]
         for group, members in groupby(admin, key=group_of):
             self._output.text(Text(group, "bold"))
-            self._output.pairs((_headline(each), each.summary) for each in members)
+            self._output.pairs(((_headline(each), each.summary) for each in members), cut=True)
         self._output.text(Text("console", "bold"))
         self._output.pairs(OWN.items())
         self._output.text(Text("flags", "bold"))
@@ -62,7 +62,7 @@ class Guide:
         """Print the actions whose names begin so; return False if there are none."""
         entries = await self._catalog.all()
         found = [each for name, each in sorted(entries.items()) if name.startswith(prefix)]
-        self._output.pairs((_headline(each), each.summary) for each in found)
+        self._output.pairs(((_headline(each), each.summary) for each in found), cut=True)
         return bool(found)
 
     def one(self, entry: Entry, alias: Alias | None) -> None:

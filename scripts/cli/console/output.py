@@ -24,6 +24,9 @@ from transport.message import Reply
 LOGS = {"logs.tenant": "tenant", "logs.errors": "errors", "logs.audit": "audit"}
 """Actions whose lines have a form of their own."""
 
+LONGEST_WORD = 32
+"""Columns that words in help take at most, where what they mean has to be cut."""
+
 PAGING = frozenset({"next", "newest", "complete"})
 """Members that say where a page goes on: `more` needs them, people do not."""
 
@@ -79,12 +82,15 @@ class Output:
         else:
             self._members(result, wide=wide or self.wide)
 
-    def pairs(self, lines: Iterable[tuple[str, str]]) -> None:
-        """Print words with what they mean beside them."""
-        grid = Table.grid(padding=(0, 2, 0, 0))
-        grid.add_column(no_wrap=True)
-        grid.add_column()
-        for word, meaning in lines:
+    def pairs(self, lines: Iterable[tuple[str, str]], *, cut: bool = False) -> None:
+        """Print words with what they mean beside them; `cut` to one line each."""
+        listed = list(lines)
+        least = min(max((len(word) for word, _ in listed), default=0), LONGEST_WORD)
+        room = max(self._out.width - least - 2, 1) if cut else None
+        grid = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+        grid.add_column(no_wrap=True, overflow="ellipsis", min_width=least)
+        grid.add_column(no_wrap=cut, overflow="ellipsis" if cut else "fold", max_width=room)
+        for word, meaning in listed:
             grid.add_row(safe_text(word, "cyan"), safe_text(meaning))
         if grid.row_count:
             self._out.print(grid)
