@@ -83,7 +83,7 @@ ALIASES: Mapping[str, Alias] = MappingProxyType(
                 "move contacts.add@2 release 'merges notes, too'",
             ),
             _alias("diff", "functions.diff", "[function]", "diff contacts.add"),
-            _alias("reload", "functions.reload", "digest", "reload 9f86d081…"),
+            _alias("reload", "functions.reload", "[digest]", "reload 9f86d081"),
             _alias("testers", "functions.testers", "[TENANT]", "testers acme"),
             _alias(
                 "try", "functions.dry_run", "TENANT function@version", "try acme contacts.add@2"

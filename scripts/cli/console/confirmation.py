@@ -129,7 +129,7 @@ def subject_of(call: Call) -> str:
     """Return what to type: the tenant, else what the change is of, else the action's name."""
     if call.tenant is not None:
         return call.tenant
-    names = ("function", "connector", "actor", "person", "token", "digest")
+    names = ("function", "connector", "actor", "person", "token")
     named = (str(call.params[name]) for name in names if name in call.params)
     return next(named, call.entry.name)
 

@@ -1,4 +1,4 @@
-"""Completes what a person may type in short: a trace id by its beginning, a person by name."""
+"""Completes what a person may type in short: an id by its beginning, as tables show it, a person by name."""
 
 from __future__ import annotations
 
@@ -24,6 +24,13 @@ LOGS = ("logs.errors", "logs.audit", "logs.tenant")
 
 PERSON = re.compile("p_[0-9a-f]{16}")
 
+WHOLE_ID = re.compile("[tg]_[0-9a-f]{16}")
+
+LISTINGS = {"token": ("tokens.list", "tokens"), "grant": ("supers.list", "grants")}
+"""By param: the action that lists what it may be, and the member with the rows."""
+
+PAGE = 200
+
 DEVELOPER_ADMIN = "developer admin"
 
 
@@ -31,8 +38,13 @@ async def resolve(call: Call, read: Read, traces: Sequence[str], who: Identity |
     """Return the call with whole ids. UsageError if none fits or several do; raises CallError."""
     params = dict(call.params)
     trace = params.get("trace_id")
-    if call.entry.name.startswith("logs.") and _is_part(trace):
+    if call.entry.name.endswith(".trace") and _is_part(trace):
         params["trace_id"] = await _trace(str(trace), call.tenant, read, traces)
+    if call.entry.name == "functions.reload":
+        params["digest"] = await _index_digest(params.get("digest", ""), read)
+    for name in LISTINGS:
+        if name in params and not WHOLE_ID.fullmatch(str(params[name])):
+            params[name] = await _listed(call, name, str(params[name]), read)
     if call.entry.name == "supers.grant" and "person" not in params:
         params["person"] = await _colleague(read, who)
     elif "person" in params and not PERSON.fullmatch(str(params["person"])):
@@ -60,6 +72,25 @@ async def _traces_in(log: str, prefix: str, tenant: str | None, read: Read) -> l
         return []
     ids = (line["trace_id"] for line in page["lines"])
     return [each for each in ids if each is not None and each.startswith(prefix)]
+
+
+async def _index_digest(words: str, read: Read) -> str:
+    """Return the digest of the index on disk; UsageError if it is another one than was typed."""
+    digest: str = (await read("functions.diff", {}, None))["digest"]
+    if not digest.startswith(words):
+        raise UsageError(f"the index on disk is {digest} by now, not {words}: see diff")
+    return digest
+
+
+async def _listed(call: Call, name: str, prefix: str, read: Read) -> str:
+    """Find a token or a grant by the beginning of its id."""
+    action, member = LISTINGS[name]
+    if call.entry.name.startswith("developers."):
+        action = "developers.tokens"
+    paging = {"limit": PAGE} if action != "supers.list" else {}
+    page = await read(action, paging, call.tenant)
+    fits = {each["id"]: each.get("label") or "" for each in page[member]}
+    return _only(f"{name} {prefix}…", {id: fits[id] for id in fits if id.startswith(prefix)})
 
 
 async def _person(call: Call, words: str, read: Read) -> str:

@@ -117,6 +117,31 @@ def test_a_trace_id_may_be_typed_by_its_beginning(capsys: pytest.CaptureFixture[
     assert "owners.list" in capsys.readouterr().out
 
 
+def test_a_token_may_be_typed_as_tables_show_it(
+    served: Served, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Here by the tenant's owner."""
+    monkeypatch.setenv("TENANTRY_ADMIN_TOKEN", served.token)
+    main(["-c", "members acme --json"])
+    person = json.loads(capsys.readouterr().out)["result"]["members"][0]["id"]
+    main(["-c", f"tokens.issue acme person={person} label=laptop --json"])
+    token = json.loads(capsys.readouterr().out)["result"]["token"]["id"]
+    assert main(["-c", f"revoke acme {token[:8]} --dry-run --json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["params"] == {"token": token}
+    assert [each["label"] for each in shown["about"]["tokens.list"]["tokens"]] == ["laptop"]
+    assert main(["-c", "revoke acme t_zz"]) == 2
+    assert "there is no token t_zz…" in capsys.readouterr().err
+
+
+def test_a_reload_is_of_what_is_on_disk(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-c", "reload --dry-run --json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["params"]["digest"] == shown["about"]["functions.diff"]["digest"]
+    assert main(["-c", "reload 0000"]) == 2
+    assert "the index on disk is" in capsys.readouterr().err
+
+
 def test_help_has_every_action_of_the_admin_channel(capsys: pytest.CaptureFixture[str]) -> None:
     """None of them needs code here: what the index has, help has."""
     assert main(["-c", "help"]) == 0

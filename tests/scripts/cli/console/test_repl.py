@@ -142,6 +142,18 @@ def operate(served: Served, command: str) -> dict[str, Any]:
     return result
 
 
+def test_what_another_operator_changes_before_the_answer_is_seen(served: Served) -> None:
+    """The digest is compared again when the name has been typed."""
+    asked = "move notes.add@1 reverted 'loses notes'"
+    with Screen(served.data) as screen:
+        screen.enter(asked)
+        screen.until("type notes.add to do it:")
+        digest = operate(served, f"{asked} --dry-run")["digest"]
+        operate(served, f"{asked} --confirm notes.add --digest {digest}")
+        screen.press("notes.add\r")
+        assert "nothing was done: what it is about was" in " ".join(screen.until(PROMPT).split())
+
+
 def test_a_token_that_ends_while_the_console_is_open_is_replaced_by_another(served: Served) -> None:
     """Which nothing shows, and no history keeps."""
     grace = operate(served, "developers.add name=Grace role='developer admin'")["developer"]["id"]
