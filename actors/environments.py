@@ -99,6 +99,11 @@ def in_environment(settings: Settings) -> Settings:
 
 def require_hosted(settings: Settings) -> None:
     """Raise SettingsError if a hosted environment would be served with less than it requires."""
+    if settings.watch and settings.environment != LOCAL_DEV:
+        raise SettingsError(
+            f"--watch is for {LOCAL_DEV}: in {settings.environment} an edit is taken in with functions.diff "
+            "and functions.reload"
+        )
     problems = [] if not settings.environment.startswith(HOSTED) else list(_weak(settings))
     if settings.security == CURVE and settings.curve_keys is None:
         problems.append(

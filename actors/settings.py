@@ -197,6 +197,8 @@ class Settings(BaseSettings):
     memory_bytes: MemoryLimit = Field(default=8 * 1024**3, ge=0)
     """Address space the process may use, in bytes (RLIMIT_AS); 0 for no limit. See docs/operations.md."""
 
+    watch: bool = False
+    """In local-dev: serve what is edited at once, and say in replies what was wrong with a function."""
     demo: bool = False
     """Create the tenants acme and globex with data, print lines to paste, write demo.json."""
     tenant: list[str] = []

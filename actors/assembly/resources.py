@@ -52,6 +52,7 @@ class Resources:
         index = states_of(settings).begin()
         prepare_screening(required=settings.require_libinjection)
         self.snapshot = RoutingSnapshot(RoutingTable.build(index, settings.environment))
+        self.snapshot.shows_defects = settings.watch
         self.age = age = retention_clock(settings.data, self._now, self._steady)
         migrations, quota = index.storage.migrations, settings.database_bytes
         self.storage = Storage(settings.data, migrations, quota, age.now)

@@ -3,7 +3,7 @@
 It is a function of (ctx, params), or the class of a connector.
 
 So two versions of one module can run side by side, and what ran before goes on running. What such a
-module imports, its siblings included, is imported in the ordinary way and shared.
+module imports, its siblings included, is imported in the ordinary way and shared (actors/index/imports.py).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import inspect
 import itertools
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from importlib.abc import SourceLoader
@@ -21,6 +22,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from actors.errors import CodeProblem
+from actors.index.imports import NONE, Digests, Imports, changed, refreshed
 
 REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*\Z", re.ASCII)
 """`package.module:name`. No other spelling can name a file outside the index's directory."""
@@ -62,6 +64,8 @@ class Loaded(NamedTuple):
     file: Path
     digest: str
     """SHA-256 of the file as it was loaded, in hexadecimal."""
+    imports: Digests = NONE
+    """The shared modules that it imports, as they were then."""
 
 
 class Unit(NamedTuple):
@@ -87,6 +91,8 @@ class Codebase:
         self._root = root.resolve()
         self._sources: dict[str, Source] = {}
         self._units: dict[str, Unit] = {}
+        self._imports = Imports(self._root)
+        self._imported: dict[str, Digests] = {}
 
     def load(self, reference: str, before: Loaded | None = None) -> Loaded:
         """Load `package.module:name`, a function of (ctx, params).
@@ -107,14 +113,16 @@ class Codebase:
     ) -> Loaded:
         source = self.source(reference)
         path, _, name = reference.partition(":")
-        if before is not None and before.digest == source.digest:
+        imports = self.imports(reference)
+        if before is not None and (before.digest, before.imports) == (source.digest, imports):
             return before
         unit = self._units.get(path)
         if unit is None:
-            unit = self._units[path] = self._load(reference, path, source)
+            with refreshed(imports):
+                unit = self._units[path] = self._load(reference, path, source)
         function = take(reference, unit, name)
         is_async = inspect.iscoroutinefunction(function)
-        return Loaded(reference, function, is_async, unit.module, unit.file, unit.digest)
+        return Loaded(reference, function, is_async, unit.module, unit.file, unit.digest, imports)
 
     def digest(self, reference: str) -> str | None:
         """Of the file that this refers to; None where there is none."""
@@ -122,6 +130,21 @@ class Codebase:
             return self.source(reference).digest
         except CodeProblem:
             return None
+
+    def imports(self, reference: str) -> Digests:
+        """The shared modules that the file of a reference imports; CodeProblem where there is no file."""
+        source, path = self.source(reference), reference.partition(":")[0]
+        if path not in self._imported:
+            is_bundled = not source.file.is_relative_to(self._root)
+            self._imported[path] = NONE if is_bundled else self._imports.of(path, source.text)
+        return self._imported[path]
+
+    def imported_files(self, reference: str) -> Iterator[Path]:
+        """Yield the files of the shared modules that the file of a reference imports."""
+        package = reference.partition(":")[0].rpartition(".")[0]
+        for name in self.imports(reference):
+            if (file := self._imports.file_of(name, package)) is not None:
+                yield file
 
     def source(self, reference: str) -> Source:
         """The file of a reference, without running it; CodeProblem where there is none."""
@@ -167,6 +190,28 @@ def load(reference: str, root: Path) -> Loaded:
     return Codebase(root).load(reference)
 
 
+def changes_of(loaded: Loaded, codebase: Codebase) -> Iterator[str]:
+    """Yield what has changed since code was loaded: its file, or a shared module that it imports."""
+    if codebase.digest(loaded.reference) != loaded.digest:
+        yield f"its code has changed ({loaded.file.name})"
+        return
+    for name in changed(loaded.imports, codebase.imports(loaded.reference)):
+        yield f"the shared module {name} has changed"
+
+
+def describe_error(error: BaseException, folder: Path) -> str:
+    """Return an error in one line, with the last line below a folder that it came from."""
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, SyntaxError):
+        return text  # it names file and line
+    frames = traceback.extract_tb(error.__traceback__)
+    for frame in reversed(frames):
+        file = Path(frame.filename)
+        if file.is_relative_to(folder):
+            return f"{text} ({file.relative_to(folder)}:{frame.lineno})"
+    return text
+
+
 def unload(module: ModuleType) -> None:
     """No request is served by it any more: what still runs in it goes on, and then it can go."""
     sys.modules.pop(module.__name__, None)
@@ -200,7 +245,7 @@ def _executed(reference: str, path: str, loader: _Snapshot, digest: str) -> Modu
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise CodeProblem(
-            f"code {reference}: {loader.file} does not import: {type(error).__name__}: {error}"
+            f"code {reference}: {loader.file} does not import: {describe_error(error, loader.file.parent)}"
         ) from error
     return module
 

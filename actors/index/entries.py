@@ -103,11 +103,13 @@ class Version(NamedTuple):
     request: str | None
     """The user request it answers, such as `R-12`."""
     by: str | None = None
-    """Who moved it last, in words. The Registry writes this and the next three."""
+    """Who moved it last, in words. The Registry writes this and the next four."""
     before: str | None = None
     """Of an erroring version: the state it came from, to which it can go back."""
     digest: str | None = None
     """SHA-256 of its file when it left `under dev`, in hexadecimal: other code is refused."""
+    imports: Mapping[str, str] | None = None
+    """SHA-256 of the shared modules that it imports, by name, from then; None of one frozen without them."""
     schemas: Schemas | None = None
     """Its action's schemas when it left `under dev`; None if the action's own apply."""
 
@@ -204,6 +206,8 @@ class Storage(NamedTuple):
 
     migrations: Path | None
     """Directory of Alembic scripts; None if the index needs no tables of its own."""
+    scripts: tuple[str, ...] = ()
+    """Names of the scripts' files as they were when the index was read."""
 
 
 class Index(NamedTuple):

@@ -34,6 +34,7 @@ from actors.index.entries import (
     Threshold,
     Version,
 )
+from actors.index.imports import frozen_imports
 from actors.index.screening import read_screening
 from actors.index.toml import TomlReader
 from actors.schema.schema import Schema, SchemaProblem
@@ -185,7 +186,8 @@ class _Reader:
             table.note(f"must be below {self._root}", "migrations")
         elif not migrations.is_dir():
             table.note(f"{migrations} is not a directory", "migrations")
-        return Storage(migrations)
+        scripts = (migrations / "versions").glob("*.py")
+        return Storage(migrations, tuple(sorted(each.name for each in scripts)))
 
     def _read_shapes(self, top: TomlReader) -> None:
         """Check each by itself, so that a problem is told once and not by all who refer to it."""
@@ -276,7 +278,9 @@ class _Reader:
 
     def read_version(self, name: str, table: TomlReader) -> Version:
         """Read one version of the action or connector of this name."""
-        table.only("version", "state", "code", "request", "by", "before", "digest", "schemas")
+        table.only(
+            "version", "state", "code", "request", "by", "before", "digest", "imports", "schemas"
+        )
         version = Version(
             number=table.number("version"),
             state=table.choice("state", STATES),
@@ -285,6 +289,7 @@ class _Reader:
             by=table.optional_text("by"),
             before=table.optional_choice("before", STATES),
             digest=table.optional_text("digest"),
+            imports=frozen_imports(table),
             schemas=self._frozen(name, table),
         )
         if version.digest is not None and not _DIGEST.match(version.digest):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import structlog
 
@@ -21,7 +22,7 @@ from actors.errors import (
     NotFound,
     TenantryError,
 )
-from actors.index.code import Codebase, unload
+from actors.index.code import Codebase, changes_of, unload
 from actors.index.entries import DUMMY, ERRORING, FUNCTION, Index
 from actors.index.selection import Selection
 from actors.log.messages import Append
@@ -33,6 +34,7 @@ from actors.registry.messages import (
     Diff,
     Difference,
     LoadVersion,
+    Look,
     Move,
     Moved,
     Reload,
@@ -54,6 +56,7 @@ from actors.registry.registry_file import Unsettled
 from actors.registry.shared import Shared
 from actors.registry.transitions import Transition, plan_transition
 from actors.registry.version_states import states_of
+from actors.registry.watched_files import WatchedFiles
 from actors.routing.code_cache import CodeCache, Key, all_versions
 from actors.routing.health import CHECK_SECONDS, Failure
 from actors.routing.route import Route, route_of
@@ -71,6 +74,10 @@ DRY_RUN = "dry run"
 
 RETRY_WRITE_SECONDS = 10.0
 """Seconds after which a write of registry.toml that failed is retried."""
+
+
+WATCH_SECONDS = 0.25
+"""Seconds between two looks at the files of a server that watches them."""
 
 
 class Registry(Actor):
@@ -93,6 +100,7 @@ class Registry(Actor):
         self._pending_trips = PendingTrips(snapshot.pending_trips, settings.data / FILE)
         stamp = self._states.stamp(snapshot.current.described, snapshot.file_digest)
         self._receipts = Receipts(settings.data / "moves.json", stamp)
+        self._watched = WatchedFiles(settings.registry)
         self._is_settled = False
         """Whether the file's last change is known to be on disk; not known after a restart of this actor."""
         self._unsettled: Unsettled | None = None
@@ -105,6 +113,7 @@ class Registry(Actor):
                 Trip: self._trip,
                 CheckHangs: lambda _: self._check_hangs(),
                 RetryWrite: lambda _: self._retry_write(),
+                Look: lambda _: self._look(),
                 AskRunning: lambda _: self._snapshot.running_calls.running(),
             }
         )
@@ -147,8 +156,10 @@ class Registry(Actor):
             )
         index = self._pending_trips.applied(new, self._states.edited)
         found = (*describe_changes(before.described, index), *_other_code(before, index))
+        # Tenants' databases stay as they are until the server starts again.
+        index = index._replace(storage=before.described.storage)
         table = self._built(index, all_versions)
-        if index is not new or not self._states.is_kept(index):
+        if index.text != new.text or not self._states.is_kept(index):
             self._keep(index, new.digest, alone=True)
         self._pending_trips.clear()
         self._publish(table, index.digest)
@@ -156,6 +167,19 @@ class Registry(Actor):
             "index loaded", path=str(index.path), actions=len(table.routes), changes=len(found)
         )
         return Reloaded(index.digest, found)
+
+    def _look(self) -> None:
+        """Take in what was edited; if that fails, what was served goes on, and the problem is logged."""
+        if self._watched.is_still() or not self._watched.has_changed():
+            return
+        try:
+            if changes := self._diff().changes:
+                self._reload(Reload())
+        except TenantryError as problem:
+            log.error("what was edited is not served", problem=str(problem))
+        else:
+            for change in changes:
+                log.info("taken in", change=change)
 
     # Moves
 
@@ -322,21 +346,19 @@ def _require_loadable(index: Index, plan: Transition) -> None:
 
 
 def _other_code(table: RoutingTable, index: Index) -> list[str]:
-    """Return a sentence for each served version whose file has changed since it was loaded."""
+    """Return a sentence for each served version whose code has changed since it was loaded."""
     codebase = Codebase(index.root)
     return [
-        f"{name} version {number}: its code has changed ({loaded.code.file.name})"
+        f"{name} version {number}: {change}"
         for (name, number), loaded in table.loaded_versions.items()
-        if codebase.digest(loaded.code.reference) != loaded.code.digest
+        for change in changes_of(loaded.code, codebase)
     ]
 
 
 def children(shared: Shared, prepare: Callable[[RoutingTable], object]) -> list[StartChild]:
     """Return the Registry; `prepare` does in advance what the first request on a new table would wait for."""
-    return [
-        supervised(
-            shared.actors.registry,
-            lambda box: Registry.start(box, shared, prepare),
-            (CHECK_SECONDS, CheckHangs()),
-        )
-    ]
+    timers: list[tuple[float, object]] = [(CHECK_SECONDS, CheckHangs())]
+    if shared.settings.watch:
+        timers.append((WATCH_SECONDS, Look()))
+    start = partial(Registry.start, shared=shared, prepare=prepare)
+    return [supervised(shared.actors.registry, start, *timers)]

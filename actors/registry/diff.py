@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from actors.index.entries import Action, Connector, Index, Version
+from actors.index.entries import Action, Connector, Index, Storage, Version
 
 TOLD = ("summary", "access", "area", "platform", "channel", "effect", "connectors", "instructions")
 """Keys of an action whose change is described by name."""
@@ -18,6 +18,7 @@ def describe_changes(old: Index, new: Index) -> tuple[str, ...]:
         *_members("action", old.actions, new.actions, _action),
         *_members("connector", old.connectors, new.connectors, _connector),
         *_rest(old, new),
+        *_storage(old.storage, new.storage),
     )
 
 
@@ -112,7 +113,15 @@ def _rest(old: Index, new: Index) -> Iterator[str]:
             yield f"environment {name} serves other states, or takes out sooner or later"
     for name in old.environments.keys() - new.environments.keys():
         yield f"environment {name} is gone"
-    if old.storage != new.storage:
-        yield "storage.migrations is another: it takes effect when the server starts"
     if [each.source for each in old.config] != [each.source for each in new.config]:
         yield "the schema of tenants' config has changed"
+
+
+def _storage(old: Storage, new: Storage) -> Iterator[str]:
+    if old.migrations != new.migrations:
+        yield "storage.migrations is another: it takes effect when the server starts"
+        return
+    for script in sorted({*new.scripts} - {*old.scripts}):
+        yield f"migration {script} is new: it takes effect when the server starts again"
+    for script in sorted({*old.scripts} - {*new.scripts}):
+        yield f"migration {script} is gone: tenants' databases that have it will not be opened"

@@ -119,5 +119,9 @@ class CheckHangs(NamedTuple):
     """From the Clock: count hung calls as failures."""
 
 
+class Look(NamedTuple):
+    """Take in what was edited, if a file was: for a server that watches its files. Not answered."""
+
+
 class RetryWrite(NamedTuple):
     """From the Clock: try again to write pending trips to registry.toml."""

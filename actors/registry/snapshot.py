@@ -24,7 +24,15 @@ Served = TypeVar("Served", Route, ConnectorRoute)
 class RoutingSnapshot:
     """The current routing table, which every actor may read, and the Registry that replaces it."""
 
-    __slots__ = ("current", "file_digest", "pending_trips", "registry", "running_calls", "tenants")
+    __slots__ = (
+        "current",
+        "file_digest",
+        "pending_trips",
+        "registry",
+        "running_calls",
+        "shows_defects",
+        "tenants",
+    )
 
     def __init__(self, current: RoutingTable, registry: Mailbox | None = None) -> None:
         self.current = current
@@ -32,6 +40,8 @@ class RoutingSnapshot:
         """Mailbox of the Registry; None if the table is never replaced."""
         self.running_calls = RunningCalls()
         """The calls that run at this moment."""
+        self.shows_defects = False
+        """Whether a caller reads what was wrong with a function: for a developer's own server alone."""
         self.tenants = 1
         """How many tenants of this environment can call; the Directory sets it."""
         self.file_digest = current.described.digest

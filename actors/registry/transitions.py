@@ -124,25 +124,29 @@ def _given(version: Version, move: Move) -> dict[str, str | None]:
 def _frozen(
     index: Index, owner: Action | Connector, version: Version, move: Move
 ) -> dict[str, str | None]:
-    """The digest and the schemas of a version that leaves `under dev`; None if it comes back."""
+    """The digests and the schemas of a version that leaves `under dev`; None if it comes back."""
     if move.to in MUTABLE:
-        return {"digest": None, "schemas": None}
+        return {"digest": None, "imports": None, "schemas": None}
     if version.digest is not None:
         return {}
-    values: dict[str, str | None] = {"digest": _digest(index, version, move)}
+    values = _digests(index, version, move)
     if isinstance(owner, Action):
         values["schemas"] = as_text(owner.schemas(version))
     return values
 
 
-def _digest(index: Index, version: Version, move: Move) -> str | None:
-    """Of the file; none for one that is put aside because there is not even that."""
+def _digests(index: Index, version: Version, move: Move) -> dict[str, str | None]:
+    """Of the file and of what it imports; none for one that is put aside because there is not even that."""
+    codebase, reference = Codebase(index.root), move.code or version.code or ""
     try:
-        return Codebase(index.root).source(move.code or version.code or "").digest
+        values: dict[str, str | None] = {"digest": codebase.source(reference).digest}
     except CodeProblem:
         if move.to == ERRORING:
-            return None
+            return {"digest": None}
         raise
+    if imports := codebase.imports(reference):
+        values["imports"] = json.dumps(dict(imports), separators=(",", ":"))
+    return values
 
 
 def as_text(schemas: Schemas) -> str:

@@ -304,6 +304,8 @@ def _stated(version: Version) -> dict[str, Any]:
     """What a table of the index would state of a version, without its number."""
     stated = version._asdict()
     del stated["number"]
+    if version.imports is not None:
+        stated["imports"] = json.dumps(dict(version.imports), separators=(",", ":"))
     if version.schemas is not None:
         stated["schemas"] = as_text(version.schemas)
     return {key: value for key, value in stated.items() if value is not None}

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from actors.errors import CodeProblem
 from actors.index.code import Codebase, Loaded
 from actors.index.entries import Index, Threshold, Version
+from actors.index.imports import changed
 from actors.routing.health import FailureDetector
 
 Key = tuple[str, int]
@@ -100,20 +101,27 @@ class CodeCache:
             before = None
         if before is not None and not self._must_recheck(key):
             return before
+        require_unchanged(self._codebase, reference, version)
         loaded = self._load(self._codebase, reference, before and before.code)
-        require_unchanged(loaded, version)
         if before is not None and loaded is before.code:
             return before
         return LoadedVersion(loaded, FailureDetector(self._threshold))
 
 
-def require_unchanged(loaded: Loaded, version: Version) -> None:
-    """Raise CodeProblem if the code of a version has changed since it left `under dev`."""
-    if version.digest is not None and version.digest != loaded.digest:
+def require_unchanged(codebase: Codebase, reference: str, version: Version) -> None:
+    """Raise CodeProblem if the code of a version has changed since it left `under dev`; none of it is run."""
+    source = codebase.source(reference)
+    if version.digest not in (None, source.digest):
         raise CodeProblem(
-            f"code {loaded.reference}: {loaded.file} has changed since version {version.number} left "
-            f"`under dev`: put the file back as it was (SHA-256 {version.digest[:12]}…), and write the "
+            f"code {reference}: {source.file} has changed since version {version.number} left "
+            f"`under dev`: put the file back as it was (SHA-256 {str(version.digest)[:12]}…), and write the "
             "change as a new version in a file of its own"
+        )
+    for name in changed(version.imports or {}, codebase.imports(reference)):
+        raise CodeProblem(
+            f"code {reference}: the shared module {name}, which it imports, has changed since version "
+            f"{version.number} left `under dev`: put it back as it was, and write the change as a new "
+            "version that imports a module of its own"
         )
 
 

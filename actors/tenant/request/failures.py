@@ -10,6 +10,7 @@ import structlog
 
 from actors import replies
 from actors.errors import ActionError, Rejected
+from actors.index.code import describe_error
 from actors.log.events import SecretParams
 from actors.messages import TenantRequest
 from actors.screening.fields import Finding
@@ -56,6 +57,9 @@ class FailureReporter:
         )
         if route is not None and not isinstance(error, NOT_COUNTED):
             self._environment.snapshot.report_failure(route, outcome.running)
+        if self._environment.snapshot.shows_defects:
+            folder = self._environment.snapshot.current.described.root
+            return replies.INTERNAL_REFUSAL._replace(message=describe_error(error, folder))
         return replies.INTERNAL_REFUSAL
 
     def log_watched(self, work: TenantRequest, findings: list[Finding]) -> None:

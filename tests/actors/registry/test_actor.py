@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from actors.errors import CodeProblem, IndexProblem, SettingsError
 from actors.registry.messages import Reload
 from actors.registry.snapshot import RoutingSnapshot
 from actors.runtime.actor import ask
+from tests.actors.developer_project import Workshop
 from tests.actors.servers import INDEX, request
 from tests.actors.tables import load_table
 from tests.conftest import Server
@@ -175,3 +178,63 @@ def test_a_table_is_of_one_environment() -> None:
     assert not table.find("marks.later").example
     with pytest.raises(SettingsError, match="hosted-live"):
         load_table(INDEX, "hosted-alive")
+
+
+class TestSharedModules:
+    """What functions import from the folder of the index: taken in, named, and frozen with a version."""
+
+    @pytest.fixture
+    def shop(self, tmp_path: Path) -> Iterator[Workshop]:
+        """An index whose second version of marks.add imports a module of its own name."""
+        with Workshop(tmp_path) as workshop:
+            self.name = f"shared_{uuid.uuid4().hex[:8]}"
+            body = f'from {self.name} import WORD\n    return {{"id": WORD}}'
+            workshop.write(2, body=body)
+            self.file = workshop.index.parent / f"{self.name}.py"
+            self.file.write_text("WORD = 2\n")
+            yield workshop
+
+    def test_an_edit_is_named_and_taken_in(self, shop: Workshop) -> None:
+        shop.serve()
+        assert shop.call()["result"] == {"id": 2}
+        self.file.write_text("WORD = 3\n")
+        told = shop.ask("functions.diff")["changes"]
+        assert told == [f"marks.add version 2: the shared module {self.name} has changed"]
+        assert shop.reload()["changes"] == told
+        assert shop.call()["result"] == {"id": 3}
+        assert shop.ask("functions.diff")["changes"] == []
+
+    @pytest.mark.parametrize("states", ["index", "data"])
+    def test_once_a_version_is_frozen_an_edit_is_refused(self, shop: Workshop, states: str) -> None:
+        shop.serve(states=states)
+        shop.move(2, "potential release")
+        shop.serve(states=states)
+        assert shop.call()["result"] == {"id": 2}
+        self.file.write_text("WORD = 3\n")
+        refused = shop.refusal("functions.reload", digest=shop.ask("functions.diff")["digest"])
+        assert f"the shared module {self.name}, which it imports, has changed" in str(refused)
+        assert shop.call()["result"] == {"id": 2}
+        shop.close()
+        with pytest.raises(CodeProblem, match=self.name):
+            shop.serve(states=states)
+        self.file.write_text("WORD = 2\n")
+        shop.serve(states=states)
+        shop.move(2, "under dev")
+        self.file.write_text("WORD = 3\n")
+        shop.reload()
+        assert shop.call()["result"] == {"id": 3}
+
+
+def test_a_new_migration_is_named_until_the_server_starts_again(tmp_path: Path) -> None:
+    with Workshop(tmp_path) as shop:
+        shop.serve()
+        versions = shop.index.parent / "migrations" / "versions"
+        (first,) = versions.glob("0001*.py")
+        text = first.read_text().replace('revision = "0001', 'revision = "0002')
+        (versions / "0002_more.py").write_text(
+            re.sub(r"down_revision = .*", "down_revision = '0001'", text)
+        )
+        words = ["migration 0002_more.py is new: it takes effect when the server starts again"]
+        assert shop.ask("functions.diff")["changes"] == words
+        assert shop.reload()["changes"] == words
+        assert shop.ask("functions.diff")["changes"] == words
