@@ -134,7 +134,9 @@ class Repl:
         try:
             return await task
         except (asyncio.CancelledError, KeyboardInterrupt):
-            print("interrupted: a change that was on its way may have been made", file=sys.stderr)
+            is_changing = self._shell is not None and self._shell.is_changing
+            more = ": what was to be changed may have been" if is_changing else ""
+            print(f"interrupted{more}", file=sys.stderr)
             return INTERRUPTED
         finally:
             loop.remove_signal_handler(signal.SIGINT)

@@ -55,6 +55,8 @@ class Shell:
         self.tenant: str | None = None
         self.identity: Identity | None = None
         self._super_until: datetime | None = None
+        self.is_changing = False
+        """Whether the last request was to change something."""
         self.traces: dict[str, None] = {}
         """Trace ids that were seen, the latest last."""
         self._ask_person = ask_person
@@ -94,6 +96,7 @@ class Shell:
 
     async def run(self, line: str) -> int:
         """Do what a line says; return its status. Raises Exit."""
+        self.is_changing = False
         try:
             return await self._run(line)
         except UsageError as error:
@@ -195,6 +198,7 @@ class Shell:
         self.output.say(f"digest {preview.digest}", "bold")
 
     async def _send(self, call: Call) -> int:
+        self.is_changing = call.entry.writes
         reply = await self.connection.request(
             call.entry.name, call.params, call.tenant, call.flags.id
         )
