@@ -22,11 +22,10 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from scripts.benchmark.child import Child
 from scripts.benchmark.contacts import contact
 from scripts.benchmark.load import LoadClient, LoadFailed
 from scripts.benchmark.load_zeromq import ZeromqClient
-from scripts.benchmark.peers import HERE, Tenantry, address, seed
+from scripts.benchmark.peers import HERE, Running, Tenantry, address, seed
 from scripts.benchmark.plan import ADD, FRESH, GET, TENANTRY, Call
 
 FIND = "contacts.find"
@@ -154,7 +153,7 @@ def register(directory: Path, count: int) -> None:
 
 
 def with_awake(
-    child: Child, client: LoadClient, counts: Sequence[int], messages: int
+    child: Running, client: LoadClient, counts: Sequence[int], messages: int
 ) -> Iterator[Figure]:
     """Wake more and more tenants, and call those that are awake at random."""
     awake: list[str] = []
@@ -180,7 +179,7 @@ def with_awake(
 
 
 def with_contacts(
-    child: Child, client: LoadClient, counts: Sequence[int], messages: int
+    child: Running, client: LoadClient, counts: Sequence[int], messages: int
 ) -> Iterator[Figure]:
     """Import more and more contacts into one tenant, and look for some."""
     there, few = 0, max(1, messages // 10)
@@ -210,7 +209,7 @@ def imported(number: int) -> Mapping[str, Any]:
 
 
 @contextmanager
-def serving(folder: Path, names: Sequence[str]) -> Iterator[tuple[Child, LoadClient]]:
+def serving(folder: Path, names: Sequence[str]) -> Iterator[tuple[Running, LoadClient]]:
     """A server with these tenants, and a client of it."""
     folder.mkdir()
     tokens = seed(folder, names, HERE)
@@ -244,7 +243,7 @@ def ask(client: LoadClient, calls: Sequence[Call]) -> None:
         )
 
 
-def cpu(child: Child, client: LoadClient, calls: Sequence[Call]) -> str:
+def cpu(child: Running, client: LoadClient, calls: Sequence[Call]) -> str:
     """Processor time of the server for each of these calls."""
     before = child.cpu_seconds()
     ask(client, calls)

@@ -29,9 +29,7 @@ class ZeromqClient:
 
     def pack(self, call: Call) -> bytes:
         """The call as a body of the message API."""
-        request = {"v": 1, **call._asdict(), "token": self.tokens[call.tenant]}
-        body: bytes = msgpack.packb(request)
-        return body
+        return packed(call, self.tokens[call.tenant])
 
     def drive(self, bodies: Sequence[bytes], seconds: float) -> LoadResult:
         """Send for so many seconds or until none is left, and await the rest."""
@@ -80,6 +78,12 @@ class ZeromqClient:
     def close(self) -> None:
         """Let go of the socket."""
         self.socket.close()
+
+
+def packed(call: Call, token: str) -> bytes:
+    """A request of the message API as msgpack."""
+    body: bytes = msgpack.packb({"v": 1, **call._asdict(), "token": token})
+    return body
 
 
 def read(reply: bytes, at: float) -> Answer:

@@ -15,20 +15,76 @@ from typing import NamedTuple, Protocol
 from scripts.benchmark.child import Child, environment, free_port
 from scripts.benchmark.contacts import fill
 from scripts.benchmark.load import LoadClient, check
+from scripts.benchmark.load_gateway import GatewayHttpClient, WebSocketClient
 from scripts.benchmark.load_http import HttpClient
 from scripts.benchmark.load_zeromq import ZeromqClient
-from scripts.benchmark.plan import BEFORE, FASTAPI, FLOOR, QUIET, TENANTRY, Plan, preload
+from scripts.benchmark.plan import (
+    BEFORE,
+    FASTAPI,
+    FLOOR,
+    HTTP,
+    QUIET,
+    TENANTRY,
+    WEBSOCKET,
+    Plan,
+    preload,
+)
 
 HERE = Path(__file__).resolve().parents[2]
 CHUNK = 10_000
 """Calls packed at a time while tenants are filled."""
 
 
+class Running(Protocol):
+    """The processes that serve one peer."""
+
+    def wait_ready(self) -> None:
+        """Return when all of them are."""
+        ...
+
+    def cpu_seconds(self) -> float:
+        """Processor time that they have used so far."""
+        ...
+
+    def resident_bytes(self) -> int:
+        """Bytes of memory that they hold."""
+        ...
+
+    def end(self) -> None:
+        """End and reap them."""
+        ...
+
+
 class Started(NamedTuple):
     """A server on its way up."""
 
-    child: Child
+    child: Running
     port: int
+
+
+class Pair:
+    """A server and the gateway before it."""
+
+    def __init__(self, server: Running, gateway: Running) -> None:
+        self._both = server, gateway
+
+    def wait_ready(self) -> None:
+        """Return when both are."""
+        for child in self._both:
+            child.wait_ready()
+
+    def cpu_seconds(self) -> float:
+        """Processor time of both."""
+        return sum(child.cpu_seconds() for child in self._both)
+
+    def resident_bytes(self) -> int:
+        """Bytes of memory that both hold."""
+        return sum(child.resident_bytes() for child in self._both)
+
+    def end(self) -> None:
+        """End the gateway first."""
+        for child in reversed(self._both):
+            child.end()
 
 
 class Peer(Protocol):
@@ -109,7 +165,7 @@ class Tenantry:
         folder.mkdir()
         # Room for every tenant to stay open, as the other peers keep all of theirs open.
         self._flags = {"resident": str(len(tenants)), **self._flags}
-        self._tokens = seed(folder, tenants, self._root)
+        self.tokens = seed(folder, tenants, self._root)
         started = self.start(folder)
         try:
             started.child.wait_ready()
@@ -141,7 +197,32 @@ class Tenantry:
 
     def client(self, port: int) -> LoadClient:
         """One DEALER."""
-        return ZeromqClient(address(port), self._tokens)
+        return ZeromqClient(address(port), self.tokens)
+
+
+class ThroughGateway:
+    """Tenantry behind one gateway: its processor time is that of both processes."""
+
+    def __init__(self, name: str, flags: Mapping[str, str]) -> None:
+        self.name = name
+        self._server = Tenantry(name, HERE, flags)
+
+    def prepare(self, folder: Path, tenants: Sequence[str], rows: int) -> None:
+        """As without a gateway."""
+        self._server.prepare(folder, tenants, rows)
+
+    def start(self, folder: Path) -> Started:
+        """Start both; the gateway connects as soon as it can."""
+        server = self._server.start(folder)
+        port = free_port()
+        arguments = [f"--server={address(server.port)}", f"--port={port}"]
+        log = folder.with_suffix(".gateway.log")
+        return Started(Pair(server.child, Child("transport.gateway", arguments, log, HERE)), port)
+
+    def client(self, port: int) -> LoadClient:
+        """One WebSocket, or as many connections as are in flight."""
+        client = GatewayHttpClient if self.name == HTTP else WebSocketClient
+        return client(port, self._server.tokens)
 
 
 def argument(name: str, value: str) -> str:
@@ -195,6 +276,8 @@ def chosen(plan: Plan) -> list[Peer]:
         FLOOR: Floor(),
         TENANTRY: Tenantry(TENANTRY, HERE, plan.flags),
         QUIET: Tenantry(QUIET, HERE, {**plan.flags, "log-tenants": "false"}),
+        HTTP: ThroughGateway(HTTP, plan.flags),
+        WEBSOCKET: ThroughGateway(WEBSOCKET, plan.flags),
         FASTAPI: FastApi(plan.pool_size),
     }
     if plan.against:

@@ -77,10 +77,15 @@ TENANTRY = "tenantry"
 BEFORE = "before"
 QUIET = "quiet"
 """Tenantry without the tenants' logs."""
+HTTP = "http"
+"""Tenantry through one gateway, by POST on kept-alive connections."""
+WEBSOCKET = "websocket"
+"""Tenantry through one gateway, on one WebSocket."""
+GATEWAYS = (HTTP, WEBSOCKET)
 FASTAPI = "fastapi"
 PEERS = (FLOOR, TENANTRY, FASTAPI)
 """Peers of a run by default."""
-CHOICES = (FLOOR, TENANTRY, QUIET, FASTAPI)
+CHOICES = (FLOOR, TENANTRY, QUIET, HTTP, WEBSOCKET, FASTAPI)
 """In the order in which they take turns."""
 ON_REQUEST = (BEFORE, QUIET)
 """Peers that have a column of ratios only if they take part."""

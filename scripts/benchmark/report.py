@@ -20,7 +20,18 @@ import matplotlib
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from scripts.benchmark.plan import BEFORE, FASTAPI, FLOOR, ON_REQUEST, QUIET, TENANTRY, Plan
+from scripts.benchmark.plan import (
+    BEFORE,
+    FASTAPI,
+    FLOOR,
+    GATEWAYS,
+    HTTP,
+    ON_REQUEST,
+    QUIET,
+    TENANTRY,
+    WEBSOCKET,
+    Plan,
+)
 from scripts.benchmark.result import NOISY, CellFigures, Spread, spread
 from scripts.benchmark.run import Measurement
 
@@ -52,6 +63,8 @@ def table(cells: Sequence[CellFigures]) -> Table:
         "x FastAPI",
     ):
         made.add_column(name, justify="right")
+    if any(map(has_gateway, cells)):
+        made.add_column("of tenantry", justify="right")
     for name in extra:
         made.add_column(f"of {name}", justify="right")
     made.add_column("")
@@ -64,7 +77,7 @@ def table(cells: Sequence[CellFigures]) -> Table:
 def row(cell: CellFigures, name: str, extra: Sequence[str] = ()) -> list[str]:
     """Return one peer's row; `extra` are peers that Tenantry is compared with on request."""
     peer = cell.peers[name]
-    others = (FLOOR, FASTAPI, *extra)
+    others = (FLOOR, FASTAPI, *([TENANTRY] if has_gateway(cell) else []), *extra)
     return [
         cell.cell.action,
         str(cell.cell.tenants),
@@ -74,9 +87,19 @@ def row(cell: CellFigures, name: str, extra: Sequence[str] = ()) -> list[str]:
         f"{peer.p50_ms.median:.1f}",
         f"{peer.p99_ms.median:.1f}",
         f"{peer.cpu_us.median:.0f}",
-        *(ratio(cell.ratios.get(other)) if name == TENANTRY else "" for other in others),
+        *(ratio(ratio_of(cell, name, other)) for other in others),
         NOISY if cell.doubts and name == next(iter(cell.peers)) else "",
     ]
+
+
+def has_gateway(cell: CellFigures) -> bool:
+    """Whether a peer of this cell reached Tenantry through a gateway."""
+    return any(name in cell.peers for name in GATEWAYS)
+
+
+def ratio_of(cell: CellFigures, name: str, other: str) -> Spread | None:
+    """Tenantry's ratio to another peer, or that of a peer that reaches it through a gateway."""
+    return cell.ratios.get(other) if name == TENANTRY else cell.through.get((name, other))
 
 
 def ratio(found: Spread | None) -> str:
@@ -132,7 +155,8 @@ def cell_document(cell: CellFigures) -> dict[str, Any]:
             }
             for name, peer in cell.peers.items()
         },
-        "ratios": {f"{TENANTRY}/{other}": found._asdict() for other, found in cell.ratios.items()},
+        "ratios": {f"{TENANTRY}/{other}": found._asdict() for other, found in cell.ratios.items()}
+        | {f"{name}/{other}": found._asdict() for (name, other), found in cell.through.items()},
         "too_noisy_to_believe": cell.doubts,
     }
 
@@ -183,6 +207,8 @@ COLOURS = {
     TENANTRY: "#1f6feb",
     BEFORE: "#8ab4f8",
     QUIET: "#4fb286",
+    HTTP: "#a371f7",
+    WEBSOCKET: "#d2a8ff",
     FASTAPI: "#e09f3e",
 }
 WIDTH = 0.8

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from scripts.benchmark.plan import FASTAPI, FLOOR, ON_REQUEST, TENANTRY, Cell
+from scripts.benchmark.plan import FASTAPI, FLOOR, GATEWAYS, ON_REQUEST, TENANTRY, Cell
 from scripts.benchmark.run import Measurement
 
 NOISY = "too noisy to believe"
@@ -58,6 +58,8 @@ class CellFigures:
     """Other peer to Tenantry's rate divided by its rate, in the same round."""
     doubts: list[str]
     """Why the cell is too noisy to believe; empty when it is not."""
+    through: dict[tuple[str, str], Spread] = field(default_factory=dict)
+    """The same of peers that reach Tenantry through a gateway: that peer and another, to the ratio."""
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -89,7 +91,13 @@ def cell_figures(measured: Sequence[Measurement]) -> CellFigures:
         for other in (FLOOR, FASTAPI, *ON_REQUEST)
         if (found := ratios_by_round(measured, other))
     }
-    return CellFigures(measured[0].cell, peers, ratios, list(doubts(measured, ratios)))
+    through = {
+        (gateway, other): spread(found)
+        for gateway in GATEWAYS
+        for other in (TENANTRY, FASTAPI)
+        if (found := ratios_by_round(measured, other, gateway))
+    }
+    return CellFigures(measured[0].cell, peers, ratios, list(doubts(measured, ratios)), through)
 
 
 def peer_figures(measured: Sequence[Measurement]) -> PeerFigures:
@@ -103,14 +111,16 @@ def peer_figures(measured: Sequence[Measurement]) -> PeerFigures:
     )
 
 
-def ratios_by_round(measured: Sequence[Measurement], other: str) -> list[float]:
-    """Tenantry's rate over another peer's, one for each round that has both."""
+def ratios_by_round(
+    measured: Sequence[Measurement], other: str, peer: str = TENANTRY
+) -> list[float]:
+    """A peer's rate over another's, one for each round that has both."""
     rates = {(one.round, one.peer): one.rate for one in measured}
     rounds = sorted({one.round for one in measured})
     return [
-        rates[number, TENANTRY] / rates[number, other]
+        rates[number, peer] / rates[number, other]
         for number in rounds
-        if (number, TENANTRY) in rates and (number, other) in rates
+        if (number, peer) in rates and (number, other) in rates
     ]
 
 

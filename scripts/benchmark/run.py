@@ -20,7 +20,7 @@ from scripts.benchmark.child import Child, free_port
 from scripts.benchmark.load import IN_FLIGHT, LoadClient, LoadResult, check
 from scripts.benchmark.load_zeromq import ZeromqClient
 from scripts.benchmark.noise import Calibration, OtherLoad, calibrate, other_load, usage
-from scripts.benchmark.peers import HERE, Peer, address, copy
+from scripts.benchmark.peers import HERE, Peer, Running, address, copy
 from scripts.benchmark.plan import ADD, Call, Cell, Plan, calls
 
 MAX_CALLS = 400_000
@@ -56,7 +56,7 @@ class TimedRun:
         self._seed = number * 1000 + cell.tenants
         self._where = f"{peer}, {cell}, round {number + 1}"
 
-    def measure(self, child: Child, client: LoadClient) -> Measurement:
+    def measure(self, child: Running, client: LoadClient) -> Measurement:
         """Touch every tenant, warm up, then time."""
         touched = self._drive(client, "t", max(self._cell.tenants, IN_FLIGHT), float("inf"))
         count = self._calls_needed(self._warm(client, touched), self._plan.seconds)
@@ -177,7 +177,7 @@ def one_round(
 @contextmanager
 def serving(
     peers: Sequence[Peer], prepared: Path, copies: Path
-) -> Iterator[list[tuple[Child, LoadClient]]]:
+) -> Iterator[list[tuple[Running, LoadClient]]]:
     """All peers up at once, each on a copy of its prepared data; ended together."""
     with ExitStack() as stack:
         started = []

@@ -78,20 +78,20 @@ class Actions:
         id, format, more = "", JSON, Pairs()
         try:
             headers = Headers(scope["headers"])
+            id = headers.request_id()
+            more.append((b"idempotency-key", id.encode()))
             target = target_of(scope["path"])
             token = headers.token()
-            self._admission.admit(scope, token)
+            address = self._admission.admit(scope, token)
             more += await self._cors.check(headers, target.tenant)
             if scope["method"] == "OPTIONS":
                 await respond(send, NO_CONTENT, preflight_headers(more), b"")
                 return
-            id = headers.request_id()
-            more.append((b"idempotency-key", id.encode()))
             call = await self._read(scope, target, headers, receive)
             format = call.format
             reply = await self._exchange(call, id)
             if token is not None:
-                self._admission.learn(token, reply[1])
+                self._admission.learn(address, token, reply[1])
             if scope["method"] == "POST":
                 await respond_reply(send, reply, format, more)
             else:

@@ -1,7 +1,8 @@
 """Who is asking, and what one address may ask before it has shown a valid token.
 
-Every request without a token, and every one with a token that was not seen to be valid here, is taken from
-the address's rate. So is the first with a valid token; the server limits the others, by token and tenant.
+Every request without a token is taken from its address's rate, and so is every one whose token the server
+refused. Past its rate an address is served only under tokens that were seen to be valid here. The server
+limits those, by token and tenant.
 """
 
 from __future__ import annotations
@@ -38,35 +39,36 @@ class Admission:
         self._known: OrderedDict[int, None] = OrderedDict()
         self._full_at: OrderedDict[bytes | str, float] = OrderedDict()
 
-    def admit(self, scope: Scope, token: str | None) -> None:
-        """Count a request over HTTP. HttpRefusal if its address is past its rate."""
+    def admit(self, scope: Scope, token: str | None) -> str:
+        """Return the address of a request over HTTP, or nothing if its token is known.
+
+        HttpRefusal if the address is past its rate.
+        """
         if not self._step or self._is_known(token):
-            return
+            return ""
         forwarded = [each.decode("latin-1") for name, each in scope["headers"] if name == FORWARDED]
         peer = scope["client"][0] if scope["client"] else ""
-        refusal = self.refusal(self._proxies.client(peer, forwarded), token)
+        address = self._proxies.client(peer, forwarded)
+        refusal = self.refusal(address, token)
         if refusal is not None:
             raise HttpRefusal(refusal)
+        return address
 
     def refusal(self, address: str, token: str | None) -> Refusal | None:
-        """Count a request; return its refusal if the address is past its rate."""
+        """Count a request without a token; return the refusal if the address is past its rate."""
         if not self._step or self._is_known(token):
             return None
         now = time.monotonic()
-        key = _network(address)
-        full_at = max(self._full_at.get(key, now), now) + self._step
-        wait = full_at - now - BURST_SECONDS
+        wait = self._full_at.get(_network(address), now) + self._step - now - BURST_SECONDS
         if wait > 0.0:
             words = "this address has sent too much without a valid token; send it again, with the same id"
             return problem(RESOURCE_EXHAUSTED, words, "", max(1, round(wait * 1000)))
-        self._full_at[key] = full_at
-        self._full_at.move_to_end(key)
-        if len(self._full_at) > MOST_ADDRESSES:
-            self._full_at.popitem(last=False)
+        if token is None:
+            self._charge(address, now)
         return None
 
-    def learn(self, token: str, reply: ReplyHead) -> None:
-        """Remember a token with which a request was served, and forget one that the server refused."""
+    def learn(self, address: str, token: str, reply: ReplyHead) -> None:
+        """Remember a token with which a request was served; count one that the server refused."""
         key = hash(token)
         if reply.ok:
             if key not in self._known:
@@ -75,6 +77,15 @@ class Admission:
                     self._known.popitem(last=False)
         elif reply.error is not None and reply.error.code == UNAUTHENTICATED:
             self._known.pop(key, None)
+            if self._step:
+                self._charge(address, time.monotonic())
+
+    def _charge(self, address: str, now: float) -> None:
+        key = _network(address)
+        self._full_at[key] = max(self._full_at.get(key, now), now) + self._step
+        self._full_at.move_to_end(key)
+        if len(self._full_at) > MOST_ADDRESSES:
+            self._full_at.popitem(last=False)
 
     def _is_known(self, token: str | None) -> bool:
         return token is not None and hash(token) in self._known

@@ -113,10 +113,22 @@ def test_a_token_that_is_refused_is_known_no_more() -> None:
     admission = Admission(1.0, TrustedProxies(()))
     served = ReplyHead("a", True)
     refused = ReplyHead("a", False, ErrorHead(UNAUTHENTICATED))
-    admission.learn("t", served)
-    assert all(admission.refusal("a", "t") is None for _ in range(50))
-    admission.learn("t", refused)
-    assert any(admission.refusal("a", "t") is not None for _ in range(50))
+    for _ in range(50):
+        admission.learn("a", "wrong", refused)
+    admission.learn("a", "t", served)
+    assert admission.refusal("a", "t") is None
+    admission.learn("a", "t", refused)
+    assert admission.refusal("a", "t") is not None
+
+
+def test_tokens_that_are_shown_for_the_first_time_all_at_once_are_served() -> None:
+    """As after a restart: what counts is what the server refuses."""
+    admission = Admission(1.0, TrustedProxies(()))
+    assert all(admission.refusal("a", f"t-{number}") is None for number in range(500))
+    for number in range(50):
+        admission.learn("a", f"t-{number}", ReplyHead("a", False, ErrorHead(UNAUTHENTICATED)))
+    assert admission.refusal("a", "t-60") is not None
+    assert admission.refusal("b", "t-60") is None
 
 
 def test_addresses_of_one_ipv6_network_share_a_rate() -> None:

@@ -226,7 +226,7 @@ class WebSocket(asyncio.Protocol):
             body, head = outcome
             self._gateway.figures.replies[head.error.code if head.error else "ok"] += 1
             if request.token is not None:
-                self._gateway.admission.learn(request.token, head)
+                self._gateway.admission.learn(self.address, request.token, head)
             if head.ok and request.token is not None:
                 self.is_known = True
                 if request.action == AUTHENTICATE:
