@@ -81,8 +81,10 @@ def run(settings: Settings, events: Events, signals: Signals, *, ends_with_termi
     """Start, serve, stop; return the exit status."""
     try:
         served = identity.identity_of(settings.registry, settings.environment)
-        if served is not None and not settings.adopt:
-            identity.require_own(settings.data, served)
+        if served is not None:
+            served = served._replace(states=settings.states)
+            if not settings.adopt:
+                identity.require_own(settings.data, served)
         missing = require_whole(settings)
         system = System(settings, events=events)
         if missing is not None:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from actors.errors import SettingsError
 from actors.host.files import write_private
+from actors.registry.version_states import FILE as STATES
 from transport.socket_file import is_served, path_of
 
 FILE = "identity.json"
@@ -33,6 +34,8 @@ class Identity(NamedTuple):
     environment: str
     actions: tuple[str, ...]
     """Names of the index's actions."""
+    states: str = "index"
+    """Where states of versions are kept: in the index, or with the data."""
 
     def is_of(self, last: Identity) -> bool:
         """Whether the data of `last` is its own: an index that has at least half of its actions."""
@@ -57,6 +60,11 @@ def require_own(data: Path, served: Identity) -> None:
             f"the data in {data} is that of {last.registry} in {last.environment}, and this start is for "
             f"{served.registry} in {served.environment}: give --registry and --environment as before, or "
             "another --data; if this data is to be served so from now on, start once with --adopt"
+        )
+    if last is not None and last.states == "data" and not (data / STATES).exists():
+        raise SettingsError(
+            f"{data / STATES} is gone, which says where each version stands: restore it from a copy, or "
+            "start once with --adopt to begin from the states in the index"
         )
 
 
@@ -113,7 +121,8 @@ def _last(file: Path) -> Identity | None:
     """Return None if nothing was stored yet, as by older code, or if there is no directory."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        return Identity(content["registry"], content["environment"], tuple(content["actions"]))
+        actions, states = tuple(content["actions"]), content.get("states", "index")
+        return Identity(content["registry"], content["environment"], actions, states)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, TypeError, KeyError):

@@ -84,3 +84,13 @@ def test_an_index_is_known_by_its_actions(tmp_path: Path) -> None:
 def test_what_is_noted_can_be_read_by_a_person(data: Path) -> None:
     """As JSON."""
     assert json.loads((data / FILE).read_text())["environment"] == "hosted-live"
+
+
+def test_states_that_were_kept_with_the_data_are_not_begun_anew_in_silence(tmp_path: Path) -> None:
+    """The index may say something older of a version."""
+    served = SHOP._replace(states="data")
+    note(tmp_path, served)
+    with pytest.raises(SettingsError, match=r"states\.json is gone.*--adopt"):
+        require_own(tmp_path, served)
+    (tmp_path / "states.json").write_text("{}")
+    require_own(tmp_path, served)
