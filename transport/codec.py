@@ -19,8 +19,8 @@ from pydantic_core import from_json, to_json
 from transport import message as api
 from transport.id_recovery import recover_id, valid_id
 from transport.message import Encoding, Problem, Refusal, Reply, Request
-from transport.plain_request import FAST_BYTES, parse_plain
 from transport.validation import (
+    FAST_BYTES,
     LIMITS,
     NOT_UNICODE,
     REPLIES,
@@ -34,6 +34,19 @@ from transport.validation import (
     problems_of,
     safe_name,
 )
+
+try:
+    from transport.plain_request import parse_plain
+except (
+    ModuleNotFoundError
+) as missing:  # a client reads no requests, and is installed without msgspec
+    if missing.name != "msgspec":
+        raise
+
+    def parse_plain(body: bytes, limits: Limits) -> Request | None:  # noqa: ARG001 - as there
+        """Return None: every body is read in the way that needs no other library."""
+        return None
+
 
 __all__ = [
     "LIMITS",

@@ -18,23 +18,7 @@ from pydantic import BaseModel
 
 from transport import message as api
 from transport.message import Request, readable_traceparent
-from transport.validation import LIMITS, Limits
-
-# Bytes of msgpack that can only be part of text, nil, a boolean or an integer of 64 bits. Deleting them
-# leaves: NUL, headers of containers, binary, extensions,
-# floats, uint64, the unused 0xc1, and some continuation bytes of UTF-8.
-FAST_BYTES: Final = bytes(
-    byte
-    for byte in range(1, 256)
-    if not (
-        0x80 <= byte <= 0x9F  # fixmap, fixarray
-        or byte == 0xC1  # unused
-        or 0xC4 <= byte <= 0xCB  # bin, ext, float
-        or byte == 0xCF  # uint64
-        or 0xD4 <= byte <= 0xD8  # fixext
-        or 0xDC <= byte <= 0xDF  # array, map
-    )
-)
+from transport.validation import FAST_BYTES, LIMITS, Limits
 
 _TENANT: Final = re.compile(api.TENANT_PATTERN.replace(r"\z", r"\Z"))
 _ACTION: Final = re.compile(api.ACTION_PATTERN.replace(r"\z", r"\Z"))
