@@ -101,6 +101,7 @@ class ServerLink:
             self._socket.connect(endpoint)
         except zmq.ZMQError as error:
             self._socket.disable_monitor()
+            self._monitor.close(linger=0)
             self._socket.close(linger=0)
             raise ValueError(f"cannot connect to {endpoint!r}: {error}") from None
 
