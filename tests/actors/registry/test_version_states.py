@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,10 @@ import pytest
 
 from actors.errors import IndexProblem, SettingsError
 from actors.registry.version_states import FILE
-from tests.actors.developer_project import Workshop
+from tests.actors.developer_project import VERSION, Workshop
+from tests.actors.servers import INDEX
+from tests.child import Child
+from tests.wire import Wire
 
 HERE: dict[str, Any] = {"environment": "hosted-live", "states": "data"}
 
@@ -189,3 +193,39 @@ class TestRefusing:
 def test_what_is_served_may_be_stated_by_the_environment(shop: Workshop) -> None:
     shop.serve(**HERE, serves=["release", "under user test"])
     assert shop.answered_by() == (2, "newest")
+
+
+MOVES = ("potential release", "under dev")
+
+
+def test_a_killed_server_has_made_each_move_that_it_has_answered(tmp_path: Path) -> None:
+    index = Path(shutil.copytree(INDEX.parent, tmp_path / "index")) / INDEX.name
+    (index.parent / "marks_add_2.py").write_text("def add(ctx, params):\n    return {'id': 2}\n")
+    with index.open("a") as file:
+        file.write(VERSION.format(number=2, state="under dev"))
+    data = tmp_path / "data"
+    command = ("--registry", index, "--environment", "local-qa", "--data", data)
+    text = index.read_text()
+    for _ in range(3):
+        with Child(*command) as child:
+            child.ready()
+            token = (data / "admin.token").read_text().strip()
+            with Wire(f"ipc://{data}/admin.sock") as wire:
+                shown = wire.ask(
+                    token=token, action="functions.show", params={"function": "marks.add"}
+                )
+                now = shown["result"]["versions"][0]["state"]
+                to = MOVES[now == MOVES[0]]
+                params = {"function": "marks.add", "version": 2, "to": to, "why": "x"}
+                reply = wire.ask(token=token, action="functions.move", params=params)
+                assert reply["ok"], reply
+                back = {**params, "to": MOVES[to == MOVES[0]]}
+                wire.post(token=token, action="functions.move", params=back)
+                child.process.kill()
+                child.ended()
+        content = json.loads((data / FILE).read_text())
+        found = content["versions"]["actions.marks.add"]["2"]["state"]
+        moves = [each["to"] for each in content["history"] if each["version"] == 2]
+        assert to in moves[-2:]
+        assert found == moves[-1]
+    assert index.read_text() == text
