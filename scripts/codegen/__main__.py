@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,6 +26,7 @@ files, beside the index unless --out names a directory:
   clients/client.py        a typed client for Python, sync and async
   clients/asyncapi.json    AsyncAPI 3.0: the channels, the messages, examples
   clients/openapi.json     OpenAPI 3.1: the same over HTTP
+  clients/typescript/      a typed client for browsers and Node; package.json is written once
   clients/schemas.json     JSON Schema 2020-12 of all params and results
 
 exit status: 0 up to date or written, 1 out of date or a broken index, 2 wrong usage
@@ -37,11 +38,14 @@ class Output(NamedTuple):
 
     path: Path
     text: str
+    is_begun: bool = False
+    """Whether the file is its owner's once it is there."""
 
     @property
     def is_current(self) -> bool:
-        """Return whether the file has this content."""
-        return _read(self.path) == self.text
+        """Return whether the file needs no writing."""
+        before = _read(self.path)
+        return before == self.text or (self.is_begun and before is not None)
 
 
 def outputs(index: Index, into: Path) -> list[Output]:
@@ -61,12 +65,23 @@ def outputs(index: Index, into: Path) -> list[Output]:
         Output(clients / "asyncapi.json", _as_json(asyncapi(index))),
         Output(clients / "openapi.json", _as_json(openapi(map(described, offered(index))))),
         Output(clients / "schemas.json", _as_json(schemas(index))),
+        *typescript(index, clients / "typescript"),
     ]
     for each in found:
-        before = None if each.path == actions else _read(each.path)
+        before = None if each.path == actions or each.is_begun else _read(each.path)
         if before is not None and OURS not in before:
             raise NotOurs(each.path)
     return found
+
+
+def typescript(index: Index, into: Path) -> Iterator[Output]:
+    """Yield the files of the TypeScript client."""
+    from scripts.codegen.typescript import BEGUN, COPIED, FILES, typescript_client
+
+    yield Output(into / "src" / "client.ts", typescript_client(index))
+    for name in (*COPIED, *BEGUN):
+        text = (FILES / name).read_text(encoding="utf-8")
+        yield Output(into / name, text, is_begun=name in BEGUN)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

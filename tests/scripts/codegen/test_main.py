@@ -22,7 +22,19 @@ FILES = {
     "clients/asyncapi.json",
     "clients/openapi.json",
     "clients/schemas.json",
+    "clients/typescript/README.md",
+    "clients/typescript/package.json",
+    "clients/typescript/package-lock.json",
+    "clients/typescript/tsconfig.json",
+    "clients/typescript/src/channels.ts",
+    "clients/typescript/src/client.ts",
+    "clients/typescript/src/errors.ts",
+    "clients/typescript/src/json.ts",
+    "clients/typescript/src/runtime.ts",
 }
+
+OWNED = {"clients/typescript/package.json", "clients/typescript/package-lock.json"}
+"""Files that are written once."""
 
 
 def written(into: Path) -> dict[str, str]:
@@ -71,15 +83,24 @@ class TestFiles:
         assert main(["--registry", str(AWKWARD), "--out", str(tmp_path)]) == 0
         assert page.read_text().startswith("# What we offer\n")
 
-    @pytest.mark.parametrize("name", sorted(FILES - {"docs/actions.md"}))
+    @pytest.mark.parametrize("name", sorted(FILES - OWNED - {"docs/actions.md"}))
     def test_a_file_of_somebody_else_is_not_overwritten(
         self, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        (tmp_path / "clients").mkdir()
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("mine = 1\n")
         assert main(["--registry", str(AWKWARD), "--out", str(tmp_path)]) == 1
         assert "is not overwritten" in capsys.readouterr().err
         assert written(tmp_path) == {name: "mine = 1\n"}
+
+    def test_the_name_of_the_package_is_its_owners(self, tmp_path: Path) -> None:
+        arguments = ["--registry", str(AWKWARD), "--out", str(tmp_path)]
+        assert main(arguments) == 0
+        package = tmp_path / "clients" / "typescript" / "package.json"
+        package.write_text('{"name": "ours"}')
+        assert main(arguments) == 0
+        assert main([*arguments, "--check"]) == 0
+        assert package.read_text() == '{"name": "ours"}'
 
     def test_a_broken_index_is_told_and_nothing_is_written(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

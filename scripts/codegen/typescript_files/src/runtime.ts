@@ -1,0 +1,296 @@
+// Copied by scripts/schema: change it where it comes from, in the backend's repository.
+// Calls that keep their id until they have an answer: sent again when a connection breaks or the server asks to wait.
+
+import { FetchChannel, Lost, NoGateway, SocketChannel, stoppable } from "./channels.js";
+import type { Call, Channel, WireReply } from "./channels.js";
+import { CallError } from "./errors.js";
+import type { AnyCallError, Code, Reply } from "./errors.js";
+import { encode, newId } from "./json.js";
+
+export interface ClientOptions {
+  /** Of the gateway, such as `https://api.example`. */
+  url: string;
+  tenant?: string;
+  token?: string;
+  /** `fetch` makes an HTTP request of each call; `websocket` has one connection for all. Default `fetch`. */
+  transport?: "fetch" | "websocket";
+  /** Milliseconds after which a call without an answer fails with `no_answer`. Default 30,000. */
+  timeoutMs?: number;
+  /** Called when calls begin to wait, and with null when none waits any more. */
+  onWaiting?: (waiting: Waiting | null) => void;
+  /** In place of those of the platform. */
+  fetch?: typeof fetch;
+  WebSocket?: typeof WebSocket;
+}
+
+/** What one call has of its own. */
+export interface CallOptions {
+  /** Id and idempotency key: the same call under the same id has one effect. Made if absent. */
+  id?: string;
+  tenant?: string;
+  token?: string;
+  timeoutMs?: number;
+  /** Ends the waiting; whether the call was served is not known. */
+  signal?: AbortSignal;
+}
+
+/** What calls wait for before they are sent again. */
+export interface Waiting {
+  /** A connection, or the time that the server asked for. */
+  for: "connection" | "server";
+  calls: number;
+  /** Of the next attempt, in milliseconds since 1970. */
+  retryAt: number;
+}
+
+const USUAL_TIMEOUT_MS = 30_000;
+const LONGEST_TIMEOUT_MS = 600_000;
+const MOST_BYTES = 255 * 1024;
+const SHORTEST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 4_000;
+const LONGEST_PATIENCE_MS = 30_000;
+
+/** Reasons for which the client itself ends a call. */
+const TIME_IS_UP = Symbol("the timeout is over");
+const CLOSED = Symbol("the client was closed");
+
+/** A call with its time, which begins when it is made. */
+interface Timed extends Call {
+  readonly deadline: number;
+  readonly timeoutMs: number;
+  readonly stop: AbortController;
+}
+
+/** Types of an action. */
+export interface Signature {
+  params: object;
+  result: unknown;
+}
+
+/** A client without the methods of an index; for one gateway. */
+export class BaseClient<A extends { [N in keyof A]: Signature } = Record<string, Signature>> {
+  readonly tenant: string | undefined;
+  /** Of the calls made from now on; give another before this one expires. */
+  token: string | undefined;
+  readonly #timeoutMs: number;
+  readonly #channel: Channel;
+  readonly #pauses = new Pauses();
+  readonly #waits: Waits;
+  readonly #underWay = new Set<AbortController>();
+  #isClosed = false;
+
+  constructor(options: ClientOptions) {
+    this.tenant = options.tenant;
+    this.token = options.token;
+    this.#timeoutMs = options.timeoutMs ?? USUAL_TIMEOUT_MS;
+    this.#waits = new Waits(options.onWaiting ?? (() => {}));
+    this.#channel = channelOf(options);
+  }
+
+  /** The result of an action; a CallError is thrown. */
+  async call<N extends keyof A & string>(
+    action: N,
+    params: A[N]["params"],
+    options: CallOptions = {},
+  ): Promise<A[N]["result"]> {
+    const reply = await this.request(action, params, options);
+    if (reply.ok) return reply.result;
+    throw reply.error;
+  }
+
+  /** The whole reply, with `meta`; a refusal is returned. Throws only the reason of `options.signal`. */
+  async request<N extends keyof A & string>(
+    action: N,
+    params: A[N]["params"],
+    options: CallOptions = {},
+  ): Promise<Reply<A[N]["result"]>> {
+    const id = options.id ?? newId();
+    let call: Timed;
+    try {
+      call = this.#timed(id, action, encode(params), options);
+    } catch (error) {
+      return failed(id, "invalid_argument", (error as Error).message);
+    }
+    return typed(id, await this.#attempt(call, options.signal));
+  }
+
+  /** End all calls under way with `no_answer`, and the connection. */
+  close(): void {
+    this.#isClosed = true;
+    for (const stop of this.#underWay) stop.abort(CLOSED);
+    this.#channel.close();
+    this.#pauses.end();
+  }
+
+  #timed(id: string, action: string, params: string, options: CallOptions): Timed {
+    if (!/^[!-~ ]{1,64}$/.test(id)) throw new TypeError("id: 1 to 64 printable ASCII characters");
+    if (new TextEncoder().encode(params).length > MOST_BYTES)
+      throw new TypeError(`params: more than ${MOST_BYTES} bytes`);
+    const timeoutMs = options.timeoutMs ?? this.#timeoutMs;
+    const tenant = options.tenant ?? this.tenant;
+    const token = options.token ?? this.token;
+    const deadline = Date.now() + timeoutMs;
+    return { id, action, tenant, token, params, timeoutMs, deadline, stop: new AbortController() };
+  }
+
+  /** Send until there is a reply, and the call's time is not over. */
+  async #attempt(call: Timed, signal: AbortSignal | undefined): Promise<WireReply> {
+    const { stop } = call;
+    const abort = (): void => stop.abort(signal?.reason);
+    signal?.addEventListener("abort", abort);
+    const timer = setTimeout(() => stop.abort(TIME_IS_UP), call.timeoutMs);
+    const seen = { lost: "nothing came" };
+    this.#underWay.add(stop);
+    try {
+      if (signal?.aborted) throw signal.reason;
+      if (this.#isClosed) throw CLOSED;
+      return await this.#untilAnswered(call, seen);
+    } catch (error) {
+      if (error === TIME_IS_UP) return unanswered(call.id, `after ${call.timeoutMs} ms: ${seen.lost}`);
+      if (error === CLOSED) return unanswered(call.id, String(CLOSED.description));
+      if (error instanceof NoGateway) return unanswered(call.id, error.message);
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+      this.#underWay.delete(stop);
+      this.#waits.end(call);
+    }
+  }
+
+  async #untilAnswered(call: Timed, seen: { lost: string }): Promise<WireReply> {
+    for (let silences = 0; ; ) {
+      try {
+        const reply = await this.#channel.exchange(call, attemptOf(call, silences));
+        this.#pauses.reset();
+        const wait = waitOf(reply);
+        if (wait === undefined || Date.now() + wait > call.deadline) return reply;
+        await this.#wait(call, "server", sleep(wait, call.stop.signal));
+      } catch (error) {
+        if (!(error instanceof Lost)) throw error;
+        seen.lost = error.message;
+        if (error.isSilence) silences += 1;
+        else await this.#wait(call, "connection", this.#pauses.next());
+      }
+    }
+  }
+
+  #wait(call: Timed, reason: Waiting["for"], pause: Pause): Promise<void> {
+    this.#waits.begin(call, reason, pause.at);
+    return stoppable(pause.over, call.stop.signal);
+  }
+}
+
+function channelOf(options: ClientOptions): Channel {
+  const url = options.url.replace(/\/+$/, "");
+  if (options.transport === "websocket")
+    return new SocketChannel(url, options.tenant, options.WebSocket ?? WebSocket);
+  return new FetchChannel(url, options.fetch ?? ((input, init) => fetch(input, init)));
+}
+
+function attemptOf(call: Timed, silences: number) {
+  const left = Math.max(1, call.deadline - Date.now());
+  const patience = Math.min(call.timeoutMs / 7, 5_000) * 2 ** silences;
+  return {
+    timeoutMs: Math.ceil(Math.min(left, LONGEST_TIMEOUT_MS)),
+    patienceMs: Math.min(patience, LONGEST_PATIENCE_MS),
+    signal: call.stop.signal,
+  };
+}
+
+/** Milliseconds until the call makes sense again, up to twice what the server says; undefined if it is answered. */
+function waitOf(reply: WireReply): number | undefined {
+  const { code = "", retry_after_ms: ms } = reply.error ?? {};
+  if (ms === undefined || !["unavailable", "resource_exhausted", "aborted"].includes(code)) return undefined;
+  return ms * (1 + Math.random());
+}
+
+function typed<R>(id: string, reply: WireReply): Reply<R> {
+  const { meta = {}, message, error } = reply;
+  if (reply.ok)
+    return { ok: true, id, result: reply.result as R, meta, ...(message === undefined ? {} : { message }) };
+  const wire = error ?? { code: "internal", message: "the reply has no error" };
+  const failure = new CallError(wire.code as Code, wire, id, meta.trace_id) as AnyCallError;
+  return { ok: false, id, error: failure, meta };
+}
+
+function failed(id: string, code: Code, message: string): Reply<never> {
+  return typed(id, { id, ok: false, error: { code, message } });
+}
+
+function unanswered(id: string, why: string): WireReply {
+  const message = `no answer ${why}. Whether it was served is not known; the same call with this id has one effect`;
+  return { id, ok: false, error: { code: "no_answer", message } };
+}
+
+interface Pause {
+  readonly over: Promise<void>;
+  readonly at: number;
+}
+
+/** Pauses between connections, the same for all calls, so that they go on in the order they were made. */
+class Pauses {
+  #failures = 0;
+  #current: Pause | undefined;
+  #end: () => void = () => {};
+
+  next(): Pause {
+    if (this.#current) return this.#current;
+    const usual = Math.min(SHORTEST_PAUSE_MS * 2 ** this.#failures++, LONGEST_PAUSE_MS);
+    const ms = usual * (0.5 + Math.random() / 2);
+    const over = new Promise<void>((resolve) => {
+      const timer = setTimeout(() => this.#end(), ms);
+      this.#end = () => {
+        clearTimeout(timer);
+        globalThis.removeEventListener?.("online", this.#end);
+        this.#current = undefined;
+        resolve();
+      };
+      globalThis.addEventListener?.("online", this.#end);
+    });
+    return (this.#current = { over, at: Date.now() + ms });
+  }
+
+  reset(): void {
+    this.#failures = 0;
+  }
+
+  end(): void {
+    this.#end();
+  }
+}
+
+/** Calls that wait, for `onWaiting`. */
+class Waits {
+  readonly #report: (waiting: Waiting | null) => void;
+  readonly #all = new Map<Call, { reason: Waiting["for"]; at: number }>();
+
+  constructor(report: (waiting: Waiting | null) => void) {
+    this.#report = report;
+  }
+
+  begin(call: Call, reason: Waiting["for"], at: number): void {
+    this.#all.set(call, { reason, at });
+    const all = [...this.#all.values()];
+    const isConnection = all.some((each) => each.reason === "connection");
+    const retryAt = Math.min(...all.map((each) => each.at));
+    this.#report({ for: isConnection ? "connection" : "server", calls: all.length, retryAt });
+  }
+
+  end(call: Call): void {
+    if (this.#all.delete(call) && this.#all.size === 0) this.#report(null);
+  }
+}
+
+function sleep(ms: number, signal: AbortSignal): Pause {
+  const over = new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => clearTimeout(timer));
+  });
+  return { over, at: Date.now() + ms };
+}
+
+/** An action that is a group, too: call it, or one of its members. */
+export function callable<F extends object, M extends object>(action: F, members: M): F & M {
+  return Object.defineProperties(action, Object.getOwnPropertyDescriptors(members)) as F & M;
+}
