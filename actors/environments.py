@@ -58,8 +58,7 @@ def read_profiles(index: Path) -> dict[str, Profile]:
     """
     file = index.parent / FILE
     content = _read(file)
-    names = {*_names_of(index), *(each.name for each in DEFAULT_ENVIRONMENTS)}
-    problems = list(_problems(content, names))
+    problems = list(_problems(content, _known(index)))
     if problems:
         raise SettingsError(f"{file}: {'; '.join(problems)}")
     profiles = {name: _resolved(name, stated, file.parent) for name, stated in content.items()}
@@ -79,7 +78,10 @@ def in_environment(settings: Settings) -> Settings:
 
     SettingsError for a profile that is unsound, and for a hosted environment that is not secure.
     """
-    profile = read_profiles(settings.registry).get(settings.environment, {})
+    profiles = read_profiles(settings.registry)
+    if settings.environment not in _known(settings.registry):
+        return settings  # the index says which there are
+    profile = profiles.get(settings.environment, {})
     given = {name: getattr(settings, name) for name in settings.model_fields_set}
     usual: dict[str, Any] = {"registry": settings.registry}
     if settings.environment != LOCAL_DEV:
@@ -121,6 +123,10 @@ def _read(file: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as error:
         raise SettingsError(f"{file} cannot be read: {error}") from None
+
+
+def _known(index: Path) -> set[str]:
+    return {*_names_of(index), *(each.name for each in DEFAULT_ENVIRONMENTS)}
 
 
 def _names_of(index: Path) -> Iterable[str]:
