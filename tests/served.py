@@ -22,34 +22,30 @@ class Served:
         self._gateway_arguments = gateway_arguments
         self._endpoint = "tcp://127.0.0.1:*"
         self._port = 0
+        self._children: list[Child] = []
         self.start_server()
         self.start_gateway()
 
     def start_server(self) -> None:
         """Start the server, where it was before."""
         settings: dict[str, Any] = {"data": self._data, "endpoint": self._endpoint, **NO_RATES}
-        self._server = Child("--demo", **settings)
+        self._server = self._begun(Child("--demo", **settings))
         self._endpoint = self._server.ready()
 
     def start_gateway(self) -> None:
         """Start the gateway, where it was before."""
-        self._gateway = Child(
-            *("--server", self._endpoint, "--port", self._port, "--address-rate", 0),
-            *self._gateway_arguments,
-            program=GATEWAY,
-        )
+        where = ("--server", self._endpoint, "--port", self._port, "--address-rate", 0)
+        self._gateway = self._begun(Child(*where, *self._gateway_arguments, program=GATEWAY))
         self.address = self._gateway.ready()
         self._port = int(self.address.rpartition(":")[2])
 
     def kill_server(self) -> None:
         """As a power cut does."""
         self._server.stop(signal.SIGKILL)
-        self._server.__exit__(None, None, None)
 
     def kill_gateway(self) -> None:
         """The same."""
         self._gateway.stop(signal.SIGKILL)
-        self._gateway.__exit__(None, None, None)
 
     def token(self, tenant: str = "acme") -> str:
         """A member's."""
@@ -65,5 +61,9 @@ class Served:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._gateway.__exit__(kind, error, trace)
-        self._server.__exit__(kind, error, trace)
+        for child in reversed(self._children):
+            child.__exit__(kind, error, trace)
+
+    def _begun(self, child: Child) -> Child:
+        self._children.append(child)
+        return child

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,6 @@ import pytest
 
 from tests.clients.typescript.node import NodeClient
 from tests.served import Served
-from tests.wire import new_id
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_many_calls_are_under_way_at_a_time(client: NodeClient) -> None:
 
 
 def test_an_id_given_twice_has_one_effect(client: NodeClient) -> None:
-    name, id = f"Twice {new_id()[:8]}", new_id()
+    name, id = f"Twice {secrets.token_hex(4)}", secrets.token_hex(16)
     calls = [client.post("contacts.add", {"name": name}, id=id) for _ in range(3)]
     answers = [client.answer(each) for each in calls]
     assert len({each["result"]["id"] for each in answers}) == 1
@@ -97,7 +97,7 @@ def test_an_id_given_twice_has_one_effect(client: NodeClient) -> None:
 
 
 def test_the_same_id_for_something_else_is_refused(client: NodeClient) -> None:
-    id = new_id()
+    id = secrets.token_hex(16)
     assert client.call("contacts.add", {"name": "One"}, id=id)["ok"]
     error = client.call("contacts.add", {"name": "Other"}, id=id)["error"]
     assert (error["code"], error["details"][0]["field"]) == ("invalid_argument", "id")
@@ -106,7 +106,7 @@ def test_the_same_id_for_something_else_is_refused(client: NodeClient) -> None:
 def test_nothing_is_lost_or_doubled_when_the_server_is_killed(
     served: Served, client: NodeClient
 ) -> None:
-    name = f"Killed {new_id()[:8]}"
+    name = f"Killed {secrets.token_hex(4)}"
     calls = [client.post("contacts.add", {"name": name}) for _ in range(60)]
     client.answer(calls.pop(0))  # some are on disk, some under way, some not begun
     served.kill_server()
@@ -118,7 +118,7 @@ def test_nothing_is_lost_or_doubled_when_the_server_is_killed(
 def test_nothing_is_lost_or_doubled_when_the_gateway_is_killed(
     served: Served, client: NodeClient
 ) -> None:
-    name = f"Cut {new_id()[:8]}"
+    name = f"Cut {secrets.token_hex(4)}"
     calls = [client.post("contacts.add", {"name": name}) for _ in range(60)]
     client.answer(calls.pop(0))
     served.kill_gateway()

@@ -1,0 +1,152 @@
+"""Chromium without a window, by its own protocol (CDP) over a WebSocket."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import shutil
+import subprocess
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pytest
+from websockets.sync.client import connect
+
+from tests.child import WAIT
+
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    *("--disable-dev-shm-usage", "--hide-scrollbars", "--remote-debugging-port=0"),
+)
+
+ADDRESS = "DevTools listening on "
+
+SETTLED = """
+new Promise((resolve, reject) => {
+  const look = () => {
+    let found;
+    try { found = CONDITION; } catch { found = false; }
+    if (found) { clearInterval(timer); clearTimeout(end); resolve(found); }
+  };
+  const timer = setInterval(look, 20);
+  const end = setTimeout(() => { clearInterval(timer); reject(document.body.innerText); }, 20000);
+  look();
+})
+"""
+
+
+def chromium_or_skip() -> str:
+    """The program; a machine without it skips the test."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("chromium is not installed")
+    return program
+
+
+class Browser:
+    """One page in a browser of its own; a context manager that ends it."""
+
+    def __init__(self, profile: Path) -> None:
+        command = [chromium_or_skip(), *FLAGS, f"--user-data-dir={profile}", "about:blank"]
+        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        assert self._process.stderr is not None
+        line = next(each for each in self._process.stderr if each.startswith(ADDRESS))
+        self._stack = ExitStack()
+        self._stack.callback(self._process.communicate)
+        self._stack.callback(self._process.kill)
+        address = line.removeprefix(ADDRESS).strip()
+        opening = connect(address, max_size=None, compression=None, proxy=None)
+        self._socket = self._stack.enter_context(opening)
+        self._numbers = itertools.count(1)
+        self._session: str | None = None
+        pages = self.command("Target.getTargets")["targetInfos"]
+        page = next(each["targetId"] for each in pages if each["type"] == "page")
+        attached = self.command("Target.attachToTarget", targetId=page, flatten=True)
+        self._session = attached["sessionId"]
+        self.errors: list[str] = []
+        """What the page threw or was refused."""
+        for domain in ("Page", "Runtime", "Network", "Log"):
+            self.command(f"{domain}.enable")
+
+    def command(self, method: str, **params: Any) -> dict[str, Any]:
+        """Send one command; its result."""
+        number = next(self._numbers)
+        session = {} if self._session is None else {"sessionId": self._session}
+        self._socket.send(json.dumps({"id": number, "method": method, "params": params, **session}))
+        while True:
+            message = json.loads(self._socket.recv(timeout=WAIT + 10))
+            if message.get("id") == number:
+                assert "error" not in message, message
+                result: dict[str, Any] = message["result"]
+                return result
+            self._note(message)
+
+    def _note(self, event: dict[str, Any]) -> None:
+        if event["method"] == "Runtime.exceptionThrown":
+            self.errors.append(json.dumps(event["params"]["exceptionDetails"]))
+
+    def run(self, script: str) -> Any:
+        """The value of an expression; promises are waited for."""
+        given = {"expression": script, "awaitPromise": True, "returnByValue": True}
+        answer = self.command("Runtime.evaluate", **given)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def until(self, condition: str) -> Any:
+        """Wait until an expression is true; its value."""
+        return self.run(SETTLED.replace("CONDITION", condition))
+
+    def open(self, address: str) -> None:
+        """Go there."""
+        self.command("Page.navigate", url=address)
+        self.until("document.readyState === 'complete' && location.href !== 'about:blank'")
+
+    def fill(self, form: str, **fields: str) -> None:
+        """Fill a form by its id as a person does, and send it."""
+        for name, text in fields.items():
+            self.run(f"document.querySelector('#{form} [name={name}]').select()")
+            self.run(f"document.querySelector('#{form} [name={name}]').focus()")
+            self.command("Input.insertText", text=text)
+        self.run(f"document.getElementById('{form}').requestSubmit()")
+
+    def press(self, words: str) -> None:
+        """Press the button, or open what is folded, that has these words."""
+        buttons = "[...document.querySelectorAll('button, summary')]"
+        match = f"each => each.checkVisibility() && each.textContent.includes({json.dumps(words)})"
+        self.until(f"{buttons}.some({match})")
+        self.run(f"{buttons}.find({match}).click()")
+
+    def text(self, id: str) -> str:
+        """What an element shows."""
+        return str(self.run(f"document.getElementById('{id}').innerText"))
+
+    def go_offline(self, is_offline: bool) -> None:
+        """Cut the network, or mend it."""
+        conditions = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        self.command("Network.emulateNetworkConditions", offline=is_offline, **conditions)
+
+    def look(self, width: int, height: int, scheme: str) -> None:
+        """Take a size, and light or dark colours."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.command("Emulation.setDeviceMetricsOverride", **size)
+        colours = {"name": "prefers-color-scheme", "value": scheme}
+        self.command("Emulation.setEmulatedMedia", features=[colours])
+
+    def picture(self) -> bytes:
+        """A PNG of what is seen."""
+        return base64.b64decode(self.command("Page.captureScreenshot", format="png")["data"])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()

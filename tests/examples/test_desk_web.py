@@ -1,0 +1,194 @@
+"""The example page in a browser, on another origin than the gateway; gateway and server go away meanwhile."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.child import ROOT
+from tests.examples.browser import Browser, chromium_or_skip
+from tests.served import Served
+
+PAGE = ROOT / "examples" / "desk-web"
+
+CONTRAST = """
+(() => {
+  const light = (text) => {
+    const [r, g, b] = text.match(/[\\d.]+/g).slice(0, 3).map((each) => each / 255)
+      .map((each) => (each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (each) => {
+    const color = getComputedStyle(each).backgroundColor;
+    return color.startsWith("rgba(0, 0, 0, 0") && each.parentElement ? ground(each.parentElement) : color;
+  };
+  const poor = [];
+  for (const each of document.querySelectorAll("body *")) {
+    const own = [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    if (!own || !each.checkVisibility()) continue;
+    const [a, b] = [light(getComputedStyle(each).color), light(ground(each))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) poor.push([each.textContent.trim().slice(0, 40), ratio]);
+  }
+  return poor;
+})()
+"""
+
+UNNAMED = """
+[...document.querySelectorAll("input, textarea")]
+  .filter((each) => each.labels.length === 0).map((each) => each.name)
+"""
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[str]:
+    """The address at which `python3 -m http.server` serves the page."""
+    chromium_or_skip()
+    command = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1"]
+    with subprocess.Popen(
+        [*command, "--directory", str(PAGE)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        yield server.stdout.readline().partition("(")[2].partition(")")[0].rstrip("/")
+        server.kill()
+
+
+@pytest.fixture(scope="module")
+def served(page: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A gateway that pages of that origin may call."""
+    origins = json.dumps([page])
+    with Served(tmp_path_factory.mktemp("data"), "--origins", origins) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One for all tests here."""
+    with Browser(tmp_path_factory.mktemp("profile")) as made:
+        yield made
+
+
+@pytest.fixture
+def desk(browser: Browser, page: str, served: Served) -> Iterator[Browser]:
+    """The page, opened again and signed in."""
+    browser.look(1280, 800, "light")
+    browser.open(f"{page}/?{secrets.token_hex(4)}")
+    browser.fill("sign-in", url=served.address, tenant="acme", token=served.token())
+    browser.until("document.querySelectorAll('#found li').length > 20")
+    yield browser
+    assert browser.errors == []
+
+
+def found(desk: Browser, name: str) -> int:
+    """How many contacts of that name the page finds."""
+    desk.fill("find", text=name)
+    shown = "[...document.querySelectorAll('#found strong')].map(each => each.textContent)"
+    is_found = f"{shown}.length && {shown}.every(each => each === '{name}')"
+    return int(desk.until(f"{is_found} && {shown}.length"))
+
+
+def add(desk: Browser, name: str) -> None:
+    """By its form."""
+    desk.run("document.getElementById('adding').open = true")
+    desk.fill("add", name=name, email="someone@example.com")
+
+
+def test_a_contact_is_added_and_found(desk: Browser) -> None:
+    name = f"Added {secrets.token_hex(4)}"
+    desk.press("Add a contact")
+    add(desk, name)
+    desk.until("document.getElementById('status').textContent.includes('Everything is stored')")
+    assert found(desk, name) == 1
+
+
+def test_a_ticket_is_opened_and_answered(desk: Browser) -> None:
+    desk.press("Ada Lovelace")
+    desk.press("Open a ticket")
+    subject = f"Diagram {secrets.token_hex(4)}"
+    desk.fill("open", subject=subject, body="Where is it & why?")
+    desk.until(f"document.getElementById('ticket-subject').textContent === '{subject}'")
+    desk.fill("reply", body="On its way.\nBy Friday.")
+    desk.until("document.querySelectorAll('#thread li').length === 2")
+    assert "Where is it & why?" in desk.text("thread")
+    assert "On its way.\nBy Friday." in desk.text("thread")
+    desk.until("document.getElementById('tickets').textContent.includes('pending')")
+
+
+def test_what_is_written_offline_is_stored_once_when_the_network_is_back(desk: Browser) -> None:
+    name = f"Offline {secrets.token_hex(4)}"
+    desk.go_offline(True)
+    add(desk, name)
+    desk.until("document.getElementById('status').textContent.includes('kept here and sent once')")
+    desk.go_offline(False)
+    desk.until("document.getElementById('status').textContent.includes('Everything is stored')")
+    assert found(desk, name) == 1
+
+
+def test_nothing_is_lost_or_doubled_when_gateway_and_server_are_killed(
+    desk: Browser, served: Served
+) -> None:
+    names = [f"Killed{number} {secrets.token_hex(4)}" for number in range(4)]
+    add(desk, names[0])
+    served.kill_server()
+    add(desk, names[1])
+    served.kill_gateway()
+    add(desk, names[2])
+    desk.until("document.getElementById('status').textContent.includes('kept here and sent once')")
+    assert names[2] in desk.text("entries")
+    served.start_server()
+    served.start_gateway()
+    add(desk, names[3])
+    desk.until("document.getElementById('status').textContent.includes('Everything is stored')")
+    assert desk.run("document.getElementById('outbox').hidden") is True
+    assert [found(desk, name) for name in names] == [1, 1, 1, 1]
+
+
+def test_what_the_server_refuses_is_shown_and_can_be_dismissed(desk: Browser) -> None:
+    add(desk, "<script>alert(1)</script>")
+    desk.until("document.querySelectorAll('#entries li').length === 1")
+    desk.press("Dismiss")
+    assert desk.run("document.getElementById('outbox').hidden") is True
+
+
+def test_a_wrong_token_is_said(browser: Browser, page: str, served: Served) -> None:
+    browser.open(f"{page}/?{secrets.token_hex(4)}")
+    browser.fill("sign-in", url=served.address, tenant="acme", token="t_wrong")
+    browser.until("document.querySelector('#sign-in .error').textContent.includes('is not valid')")
+
+
+def test_the_token_is_kept_nowhere(desk: Browser, page: str) -> None:
+    kept = "JSON.stringify([localStorage, sessionStorage, document.cookie, location.href])"
+    assert desk.run(kept) == desk.run("JSON.stringify([{}, {}, '', location.href])")
+    assert desk.run("document.querySelector('#sign-in [name=token]').value") == ""
+    desk.open(f"{page}/?{secrets.token_hex(4)}")
+    assert desk.run("document.getElementById('desk').hidden") is True
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_all_can_be_read_and_nothing_is_cut_off(desk: Browser, width: int, scheme: str) -> None:
+    desk.look(width, 800, scheme)
+    for press in ("Add a contact", "Ada Lovelace", "The engine divides by zero"):
+        assert desk.run(CONTRAST) == []
+        assert desk.run("document.documentElement.scrollWidth") <= width
+        desk.press(press)
+    assert desk.run(CONTRAST) == []
+
+
+def test_it_works_without_a_mouse(desk: Browser) -> None:
+    assert desk.run(UNNAMED) == []
+    assert desk.run("document.activeElement.id") == "find-text"
+    for _ in range(2):
+        desk.command("Input.dispatchKeyEvent", type="keyDown", key="Tab", windowsVirtualKeyCode=9)
+    desk.command(
+        "Input.dispatchKeyEvent", type="keyDown", key="Enter", text="\r", windowsVirtualKeyCode=13
+    )
+    desk.until("document.activeElement.id === 'contact-name'")
