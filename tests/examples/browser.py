@@ -16,14 +16,13 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.child import WAIT
+from tests.deadline import until
 
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--disable-dev-shm-usage", "--hide-scrollbars", "--remote-debugging-port=0"),
 )
-
-ADDRESS = "DevTools listening on "
 
 SETTLED = """
 new Promise((resolve, reject) => {
@@ -52,14 +51,16 @@ class Browser:
 
     def __init__(self, profile: Path) -> None:
         command = [chromium_or_skip(), *FLAGS, f"--user-data-dir={profile}", "about:blank"]
-        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        assert self._process.stderr is not None
-        line = next(each for each in self._process.stderr if each.startswith(ADDRESS))
+        self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        listening = profile / "DevToolsActivePort"
+        until(lambda: listening.is_file() and "\n" in listening.read_text(), "chromium to listen")
+        port, path = listening.read_text().split()
         self._stack = ExitStack()
         self._stack.callback(self._process.communicate)
         self._stack.callback(self._process.kill)
-        address = line.removeprefix(ADDRESS).strip()
-        opening = connect(address, max_size=None, compression=None, proxy=None)
+        opening = connect(
+            f"ws://127.0.0.1:{port}{path}", max_size=None, compression=None, proxy=None
+        )
         self._socket = self._stack.enter_context(opening)
         self._numbers = itertools.count(1)
         self._session: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -31,6 +32,7 @@ class Gateway(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers: list[Answer] = []
         self.requests: list[tuple[dict[str, str], str]] = []
+        self.times: list[float] = []
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -42,6 +44,7 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"])).decode()
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.requests.append((headers, body))
+        self.server.times.append(time.monotonic())
         status, text = self.server.answers.pop(0) if self.server.answers else (200, OK)
         if not status:
             return  # closes the connection
@@ -84,10 +87,12 @@ def ids(gateway: Gateway) -> Ids:
 def test_it_waits_as_long_as_the_server_asks_and_sends_the_same_id(
     gateway: Gateway, client: NodeClient, ids: Ids, code: str
 ) -> None:
-    gateway.answers = [(503, refusal(code, 20)), (429, refusal(code, 20))]
+    gateway.answers = [(503, refusal(code, 60)), (429, refusal(code, 60))]
     assert client.call("contacts.add", {"name": "Ada"})["ok"]
     assert len(ids()) == 3
     assert len(set(ids())) == 1
+    first, second, third = gateway.times
+    assert min(second - first, third - second) > 0.05
     assert [each and each["for"] for each in client.waits] == ["server", "server", None]
 
 
