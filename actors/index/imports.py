@@ -26,6 +26,10 @@ ENGINE = Path(__file__).resolve().parents[2]
 ENGINES_OWN = frozenset({"actors", "transport", "scripts"})
 """Packages of the engine: part of an index's folder only where that is the engine's own repository."""
 
+DESKS_OWN = "actors.tenant.functions."
+"""Modules among them that belong to the desk's functions. No other one is imported again: a second copy of
+`actors.connectors.contract` has other error classes than those that the engine catches."""
+
 Digests = Mapping[str, str]
 """SHA-256 of files, in hexadecimal, by the names of their modules."""
 
@@ -74,7 +78,7 @@ class Imports:
     def _is_shared(self, name: str, package: str) -> bool:
         if self._root != ENGINE or name.partition(".")[0] not in ENGINES_OWN:
             return bool(name)
-        return bool(package) and name.startswith(f"{package}.")
+        return name.startswith(DESKS_OWN) and name.startswith(f"{package}.")
 
     def _parsed(self, name: str, file: Path) -> tuple[str, tuple[str, ...]]:
         if file not in self._read:

@@ -28,8 +28,8 @@ is in one when the first of them fails."""
 ERRORING: Final = "erroring"
 FALLBACK: Final = (1, "fallback after erroring")
 WAY: Final = {
-    "hosted-test": ("potential release", "under user test"),
-    "hosted-live": ("potential release", "under user test", "release"),
+    "like-hosted-test": ("potential release", "under user test"),
+    "like-hosted-live": ("potential release", "under user test", "release"),
 }
 """By environment: the way of version 2 until it is served."""
 
@@ -46,7 +46,7 @@ class Plan(NamedTuple):
 
 
 FULL: Final = Plan(
-    trials=5, messages=5_000, tenants=16, in_flight=256, threads=4, environment="hosted-live"
+    trials=5, messages=5_000, tenants=16, in_flight=256, threads=4, environment="like-hosted-live"
 )
 QUICK: Final = FULL._replace(trials=1)
 

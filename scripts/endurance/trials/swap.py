@@ -40,7 +40,7 @@ class Plan(NamedTuple):
 
 
 FULL: Final = Plan(
-    swaps=100, messages=20_000, tenants=16, in_flight=256, environment="hosted-live", seed=1
+    swaps=100, messages=20_000, tenants=16, in_flight=256, environment="like-hosted-live", seed=1
 )
 QUICK: Final = FULL._replace(swaps=20, messages=5_000)
 

@@ -120,3 +120,9 @@ class TestLoading:
         assert sys.modules[f"{package}.rates"] is before
         (tmp_path / package / "rates.py").write_text("RATE = 5\n")
         assert call(load(tmp_path, package, first)) == 5
+
+    def test_in_the_repository_itself_a_connector_s_code_shares_nothing(self) -> None:
+        """A second copy of the engine's modules would have other error classes than the engine catches."""
+        module = "actors.connectors.mail"
+        text = ENGINE.joinpath(*module.split(".")).with_suffix(".py").read_bytes()
+        assert Imports(ENGINE).of(module, text) == {}
