@@ -115,7 +115,7 @@ class Trial:
         self._index = own_index(folder)
         self._names = [f"failing-{number}" for number in range(plan.tenants)]
         threads = {"threads": plan.threads, "threads_most": plan.threads}
-        flags = {"environment": plan.environment, **threads}
+        flags = {"environment": plan.environment, "states": "index", **threads}
         self._installation = Installation(folder, self._names, flags, self._index)
 
     def run(self) -> Outcome:
