@@ -22,9 +22,12 @@ ALL = [each.name for each in DEFAULT_ENVIRONMENTS]
 
 
 @pytest.fixture
-def index(tmp_path: Path) -> Path:
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An index with a profile of each environment, and keys for the hosted ones."""
-    folder = Path(shutil.copytree(INDEX.parent, tmp_path / "index"))
+    folder = (
+        tmp_path_factory.mktemp("e") / "i"
+    )  # a socket below it has at most 107 bytes for its path
+    shutil.copytree(INDEX.parent, folder)
     make_pair(folder / "keys", "server")
     profiles = [
         f'[{name}]\nendpoint = "tcp://127.0.0.1:*"\nthreads = 1\n'
