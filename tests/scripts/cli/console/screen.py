@@ -88,7 +88,12 @@ class Screen:
     def __init__(self, data: Path, *arguments: str, columns: int = 80, **env: str) -> None:
         self._screen, end = os.openpty()
         termios.tcsetwinsize(end, (50, columns))
-        clean = {name: each for name, each in os.environ.items() if "TENANTRY_" not in name}
+        # COLUMNS and LINES, which a parallel run of the tests sets, would win over the terminal's size.
+        clean = {
+            name: each
+            for name, each in os.environ.items()
+            if "TENANTRY_" not in name and name not in {"COLUMNS", "LINES"}
+        }
         state = {"XDG_STATE_HOME": str(data / "state"), "PROMPT_TOOLKIT_NO_CPR": "1"}
         self._process = subprocess.Popen(
             ["setsid", "--ctty", sys.executable, "-m", "scripts.cli.console", *arguments],
