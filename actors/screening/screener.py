@@ -80,7 +80,8 @@ class Screener:
             together.setdefault(kind, []).append(text)
         for kind, texts in together.items():
             text = "\n".join(texts)
-            if is_disguised(text) or self._sets[kind].by_line.Match(text):
+            content = text.encode("utf-8", "surrogatepass")
+            if is_disguised(text) or self._sets[kind].by_line.Match(content):
                 return False
             if self._library is not None and self._library.suspects(text):
                 return False

@@ -85,6 +85,11 @@ def test_two_harmless_texts_make_no_attack_together() -> None:
     assert passes(FLAT, {"name": "union", "notes": "select 1"})
 
 
+def test_a_lone_surrogate_is_no_failure_of_the_screen() -> None:
+    assert passes(FLAT, {"name": "\ud800 and so on"})
+    refusal(FLAT, {"name": f"\ud800 {ATTACK}"})
+
+
 def test_a_line_holds_no_line_break_and_a_text_may() -> None:
     assert refusal(FLAT, {"name": "a\nb"}).refusal.details == (("params.name", "characters"),)
     assert passes(FLAT, {"notes": "a\nb"})
