@@ -159,7 +159,7 @@ class ServerLink:
             return problem(UNAVAILABLE, words, retry_after_ms=100)
         return None
 
-    # The socket. Its descriptor signals changes only: whoever uses the socket looks for replies afterwards.
+    # The socket. Its descriptor signals changes only: each use of the socket looks for replies afterwards.
 
     def _schedule_turn(self) -> None:
         if not self._has_turn:
