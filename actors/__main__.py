@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pykka
 import structlog
@@ -23,7 +24,7 @@ from actors.host import disk
 from actors.host.process import require_threads
 from actors.host.signals import STOP_SIGNALS, Signals
 from actors.log.append_file import DIRECTORY
-from actors.log.audit.chain import forget_head, missing_records
+from actors.log.audit.chain import forget_head, head_path, missing_records
 from actors.log.audit.journal import MACHINE
 from actors.log.events import Events, log_to_standard_error
 from actors.log.messages import REPAIR, Append, AuditEntry
@@ -105,6 +106,8 @@ def run(settings: Settings, events: Events, signals: Signals, *, ends_with_termi
                     Append(AuditEntry(REPAIR, "audit.accept", MACHINE, message=missing))
                 )
             prepare(system, settings)
+            if served is not None:  # a first start has recorded its admin token
+                identity.note(settings.data, served._replace(audited=True))
             identity.note_serving(settings.data, serving(system, settings))
             with GatewayProcess(settings, system.endpoint) as gateway:
                 if gateway.address is not None:
@@ -136,7 +139,7 @@ def serving(system: System, settings: Settings) -> identity.Serving:
 def require_whole(settings: Settings) -> str | None:
     """Raise SettingsError if the audit log lacks records; if that is accepted, return what it lacks."""
     try:
-        missing = missing_records(settings.data / DIRECTORY)
+        missing = missing_records(settings.data / DIRECTORY) or missing_log(settings.data)
     except OSError as error:
         log.error("it was not looked whether the audit log is whole", error=disk.error_text(error))
         return None
@@ -146,6 +149,16 @@ def require_whole(settings: Settings) -> str | None:
         f"{missing}. Restore it from a copy; if what is there is to be gone on from, start once with "
         "--accept-audit, which is recorded"
     )
+
+
+def missing_log(data: Path) -> str | None:
+    """Return in words that the admin log is gone as a whole, with its note of how far it went."""
+    directory = data / DIRECTORY
+    if head_path(directory).exists() or any(directory.glob("*.jsonl")):
+        return None
+    if not identity.is_audited(data):
+        return None
+    return f"{directory} and {head_path(directory)} are gone, and an admin log was written on this data"
 
 
 def heed(signals: Signals, system: System, *, ends_with_terminal: bool) -> None:

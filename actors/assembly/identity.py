@@ -36,6 +36,8 @@ class Identity(NamedTuple):
     """Names of the index's actions."""
     states: str = "index"
     """Where states of versions are kept: in the index, or with the data."""
+    audited: bool = False
+    """Whether an admin log was begun on this data."""
 
     def is_of(self, last: Identity) -> bool:
         """Whether the data of `last` is its own: an index that has at least half of its actions."""
@@ -69,9 +71,21 @@ def require_own(data: Path, served: Identity) -> None:
 
 
 def note(data: Path, served: Identity) -> None:
-    """Write down what the directory is served with; OSError."""
-    if _last(data / FILE) != served:
+    """Write down what the directory is served with; OSError.
+
+    An admin log that was begun stays so.
+    """
+    last = _readable(data / FILE)
+    if last is not None and last.audited:
+        served = served._replace(audited=True)
+    if last != served:
         write_private(data / FILE, json.dumps(served._asdict()) + "\n")
+
+
+def is_audited(data: Path) -> bool:
+    """Return whether an admin log was begun on this data; not if nothing says so."""
+    last = _readable(data / FILE)
+    return last is not None and last.audited
 
 
 class Serving(NamedTuple):
@@ -117,12 +131,21 @@ def _listens(serving: Serving) -> bool:
     return True
 
 
+def _readable(file: Path) -> Identity | None:
+    """Return None also for a note that was damaged: it is written anew once it is adopted."""
+    try:
+        return _last(file)
+    except SettingsError:
+        return None
+
+
 def _last(file: Path) -> Identity | None:
     """Return None if nothing was stored yet, as by older code, or if there is no directory."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         actions, states = tuple(content["actions"]), content.get("states", "index")
-        return Identity(content["registry"], content["environment"], actions, states)
+        audited = content.get("audited", False)
+        return Identity(content["registry"], content["environment"], actions, states, audited)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, TypeError, KeyError):

@@ -509,6 +509,27 @@ def test_an_audit_log_that_was_emptied_is_refused_untouched_until_that_is_accept
         assert child.stop() == 0
 
 
+def test_an_admin_log_that_is_gone_with_its_note_is_refused_until_that_is_accepted(
+    tmp_path: Path, refused_here: Refused
+) -> None:
+    """Nothing of it is left that could be compared: the directory's own note says that it was begun."""
+    data = tmp_path / "data"
+    with Child("--registry", INDEX, data=data) as child:
+        child.ready()
+        assert child.stop() == 0
+    shutil.rmtree(data / "audit")
+    (data / "audit.head").unlink()
+    said = refused_here("--registry", INDEX, data=data)
+    assert f"{data / 'audit'} and {data / 'audit.head'} are gone" in said
+    assert "--accept-audit" in said
+    assert not (data / "audit").exists()
+    with Child("--registry", INDEX, "--accept-audit", data=data) as child:
+        child.ready()
+        assert child.stop() == 0
+    (volume,) = (data / "audit").iterdir()
+    assert json.loads(volume.read_text().splitlines()[0])["action"] == "audit.accept"
+
+
 def digests(directory: Path) -> dict[str, bytes]:
     """Each file's SHA-256."""
     files = (path for path in directory.rglob("*") if path.is_file())

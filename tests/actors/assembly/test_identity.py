@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.assembly.identity import FILE, Identity, identity_of, note, require_own
+from actors.assembly.identity import FILE, Identity, identity_of, is_audited, note, require_own
 from actors.errors import SettingsError
 
 ACTIONS = ("orders.place", "orders.find", "stock.count")
@@ -68,6 +68,20 @@ def test_a_note_that_is_none_is_no_permission(data: Path, content: str) -> None:
     (data / FILE).write_text(content)
     with pytest.raises(SettingsError, match="--adopt"):
         require_own(data, SHOP)
+
+
+def test_an_admin_log_that_was_begun_stays_so_and_a_damaged_note_is_written_anew(
+    data: Path,
+) -> None:
+    """Each start notes the index first, before it has looked at the log."""
+    assert not is_audited(data)
+    note(data, SHOP._replace(audited=True))
+    note(data, SHOP._replace(registry="/shop-2/registry.toml"))
+    assert is_audited(data)
+    (data / FILE).write_text("{")
+    assert not is_audited(data)
+    note(data, SHOP)
+    require_own(data, SHOP)
 
 
 def test_an_index_is_known_by_its_actions(tmp_path: Path) -> None:
