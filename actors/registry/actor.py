@@ -23,7 +23,7 @@ from actors.errors import (
     TenantryError,
 )
 from actors.index.code import Codebase, changes_of, unload
-from actors.index.entries import DUMMY, ERRORING, FUNCTION, Index
+from actors.index.entries import DUMMY, ERRORING, Index
 from actors.index.selection import Selection
 from actors.log.messages import Append
 from actors.registry.diff import describe_changes, text_difference
@@ -37,6 +37,7 @@ from actors.registry.messages import (
     Look,
     Move,
     Moved,
+    Release,
     Reload,
     Reloaded,
     RetryWrite,
@@ -46,19 +47,20 @@ from actors.registry.move_record import (
     audit_entry,
     key_of,
     log_trip,
-    moved,
     owner_of,
     reason,
     route_served,
+    trip_entry,
 )
 from actors.registry.pending_trips import FILE, MACHINE, PendingTrips
 from actors.registry.registry_file import Unsettled
+from actors.registry.release import Plan, all_moved, keys_of, plan_release, require_loadable
 from actors.registry.shared import Shared
 from actors.registry.transitions import Transition, plan_transition
 from actors.registry.version_states import states_of
 from actors.registry.watched_files import WatchedFiles
 from actors.routing.code_cache import CodeCache, Key, all_versions
-from actors.routing.health import CHECK_SECONDS, Failure
+from actors.routing.health import CHECK_SECONDS
 from actors.routing.route import Route, route_of
 from actors.routing.table import RoutingTable
 from actors.runtime.actor import Actor
@@ -108,7 +110,8 @@ class Registry(Actor):
             {
                 Reload: self._reload,
                 Diff: lambda _: self._diff(),
-                Move: self._move,
+                Move: lambda message: self._move(Release((message,), message.receipt))[0],
+                Release: self._move,
                 LoadVersion: self._load_version,
                 Trip: self._trip,
                 CheckHangs: lambda _: self._check_hangs(),
@@ -183,7 +186,7 @@ class Registry(Actor):
 
     # Moves
 
-    def _move(self, message: Move) -> Moved:
+    def _move(self, message: Release) -> tuple[Moved, ...]:
         done = self._receipts.recall(message.receipt)
         if done is None:
             done = self._make(message)
@@ -193,17 +196,17 @@ class Registry(Actor):
             raise self._unsettled
         return done
 
-    def _make(self, message: Move) -> Moved:
+    def _make(self, message: Release) -> tuple[Moved, ...]:
         self._states.require_current(self._snapshot.file_digest)
-        plan = plan_transition(self._snapshot.current.described, message)
+        plan = plan_release(self._snapshot.current.described, message, self._states.edited)
         table = self._transition_table(message, plan)
-        index, done = table.described, moved(message, plan, table)
+        index, done = table.described, all_moved(message, plan, table)
         stamp = self._states.stamp(index, index.digest)
         with self._receipts.keeping(message.receipt, done, stamp):
             self._keep(index, self._snapshot.file_digest)
         self._pending_trips.clear()
         self._publish(table, index.digest)
-        self._record(message, plan.version.state, ())
+        self._audit.tell(Append(audit_entry(message, done)))
         return done
 
     def _keep(self, index: Index, file_digest: str, *, alone: bool = False) -> None:
@@ -217,13 +220,11 @@ class Registry(Actor):
             self._unsettled = None
         self._is_settled = self._unsettled is None
 
-    def _transition_table(self, message: Move, plan: Transition) -> RoutingTable:
+    def _transition_table(self, message: Release, plan: Plan) -> RoutingTable:
         """Raise FailedPrecondition if the index could not be served as planned."""
-        key = key_of(message)
         try:
-            table = self._built(self._edited(plan), key.__eq__)
-            if plan.must_load and key not in table.loaded_versions:
-                _require_loadable(table.described, plan)
+            table = self._built(plan.described, keys_of(message).__contains__)
+            require_loadable(table, message, plan)
         except (CodeProblem, IndexProblem) as problem:
             raise FailedPrecondition(f"nothing was changed: {problem}") from problem
         return table
@@ -290,7 +291,7 @@ class Registry(Actor):
             loaded.detector.reset()  # its fallback was moved meanwhile
             return
         log_trip(message, move, table)
-        self._record(move, version.state, message.failures)
+        self._audit.tell(Append(trip_entry(move, version.state, message.failures)))
         self._retry_write()
 
     def _served_without(self, move: Move) -> RoutingTable | None:
@@ -333,16 +334,6 @@ class Registry(Actor):
                     trace_id=running.trace_id,
                 )
                 self._snapshot.report_failure(route, running)
-
-    def _record(self, move: Move, origin: str, failures: tuple[Failure, ...]) -> None:
-        self._audit.tell(Append(audit_entry(move, origin, failures)))
-
-
-def _require_loadable(index: Index, plan: Transition) -> None:
-    """Raise CodeProblem if the code of a version that is served only elsewhere cannot be loaded."""
-    codebase = Codebase(index.root)
-    load = codebase.load if plan.kind == FUNCTION else codebase.load_connector
-    load(plan.values.get("code") or plan.version.code or "")
 
 
 def _other_code(table: RoutingTable, index: Index) -> list[str]:

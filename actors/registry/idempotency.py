@@ -32,7 +32,8 @@ class Kept(NamedTuple):
 
     digest: str
     """Digest of the request."""
-    moved: Moved
+    moved: tuple[Moved, ...]
+    """One for each version that was moved."""
     after: str
     """Digest of the index after the move."""
 
@@ -49,7 +50,7 @@ class Receipts:
         if self._kept and next(reversed(self._kept.values())).after != index:
             self._kept.popitem()  # the server was killed before the move, or the index was edited since
 
-    def recall(self, receipt: Receipt | None) -> Moved | None:
+    def recall(self, receipt: Receipt | None) -> tuple[Moved, ...] | None:
         """Return the result of an earlier request with this id; InvalidArgument if it was another move."""
         kept = self._kept.get(receipt[:2]) if receipt is not None else None
         if receipt is None or kept is None:
@@ -61,7 +62,9 @@ class Receipts:
         return kept.moved
 
     @contextmanager
-    def keeping(self, receipt: Receipt | None, moved: Moved, index: str) -> Iterator[None]:
+    def keeping(
+        self, receipt: Receipt | None, moved: tuple[Moved, ...], index: str
+    ) -> Iterator[None]:
         """Store the result of a move that the block makes; remove it if the block raises.
 
         Raises Unavailable if the file cannot be written.
@@ -102,10 +105,11 @@ def _read(path: Path) -> Iterator[tuple[tuple[str, str], Kept]]:
     try:
         rows = json.loads(path.read_bytes())
         for caller, id_, digest, moved, after in rows:
-            yield (caller, id_), Kept(digest, _moved(*moved), after)
+            several = [moved] if isinstance(moved[0], str) else moved  # one, by earlier servers
+            yield (caller, id_), Kept(digest, tuple(_moved(*each) for each in several), after)
     except FileNotFoundError:
         return
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, IndexError) as error:
         log.error("receipts of moves cannot be read", path=str(path), error=str(error))
 
 

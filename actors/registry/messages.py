@@ -76,6 +76,9 @@ class Move(NamedTuple):
     """Its new code reference; only for a version that comes from `dummy` or is under dev."""
     trace_id: str | None = None
     receipt: Receipt | None = None
+    back: bool = False
+    """Takes an earlier move back: a version may also go from `reverted` to `release`, and breaks refuse
+    nothing."""
 
 
 class Moved(NamedTuple):
@@ -90,6 +93,19 @@ class Moved(NamedTuple):
     """The changes that break callers."""
     served: Mapping[str, Any]
     """`version`, `state` and `reason` of the version that is served here now."""
+
+
+class Release(NamedTuple):
+    """Ask: make all of these moves, or none. Answered by a tuple of Moved, in the same order.
+
+    Each move is planned on what those before it leave. Refused as Move is, with each refused move among the
+    details; of several, the code is theirs where they have the same, else FailedPrecondition.
+    """
+
+    moves: tuple[Move, ...]
+    receipt: Receipt | None = None
+    release: str | None = None
+    """The release that the moves are part of, for the audit log; None for a single move."""
 
 
 class LoadVersion(NamedTuple):

@@ -9,7 +9,7 @@ import structlog
 
 from actors.index.entries import CONNECTOR, FUNCTION, Action, Connector, Index
 from actors.log.messages import MOVE, OK, AuditEntry
-from actors.registry.messages import Move, Moved, Trip
+from actors.registry.messages import Move, Moved, Release, Trip
 from actors.registry.transitions import Transition
 from actors.routing.code_cache import Key, connector_key
 from actors.routing.health import Blame, Failure, calls_spanned
@@ -17,6 +17,9 @@ from actors.routing.route import ConnectorRoute, Route
 from actors.routing.table import RoutingTable
 
 log = structlog.get_logger()
+
+MOST_TOLD = 10
+"""Moves of a release that the message of its audit record names; its params have all."""
 
 
 def log_trip(message: Trip, move: Move, table: RoutingTable) -> None:
@@ -34,8 +37,33 @@ def log_trip(message: Trip, move: Move, table: RoutingTable) -> None:
     )
 
 
-def audit_entry(move: Move, origin: str, failures: tuple[Failure, ...]) -> AuditEntry:
-    """Return the audit entry of a move; the log adds the time."""
+def audit_entry(release: Release, done: tuple[Moved, ...]) -> AuditEntry:
+    """Return the audit entry of a move, or of all moves of a release; the log adds the time.
+
+    The action is `functions.move` for both, so that a version's moves are found by one name.
+    """
+    first = release.moves[0]
+    if release.release is None:
+        return _entry(first, _params(first, done[0].origin), _words(done[0]))
+    pairs = zip(release.moves, done, strict=True)
+    params = {
+        "release": release.release,
+        "why": first.why,
+        "moves": [_params(move, each.origin) for move, each in pairs],
+    }
+    told = "; ".join(map(_words, done[:MOST_TOLD]))
+    more = f"; and {len(done) - MOST_TOLD} more" if len(done) > MOST_TOLD else ""
+    return _entry(first, params, f"release {release.release}: {told}{more}")
+
+
+def trip_entry(move: Move, origin: str, failures: tuple[Failure, ...]) -> AuditEntry:
+    """Return the audit entry of a version that was tripped."""
+    traces = [each.trace_id for each in failures]
+    words = f"{move.name} version {move.version}: {origin} → {move.to}"
+    return _entry(move, {**_params(move, origin), "traces": traces}, words)
+
+
+def _params(move: Move, origin: str) -> dict[str, Any]:
     params: dict[str, Any] = {
         move.kind: move.name,
         "version": move.version,
@@ -44,16 +72,23 @@ def audit_entry(move: Move, origin: str, failures: tuple[Failure, ...]) -> Audit
         "why": move.why,
         "request": move.request,
         "breaking": move.breaking,
-        "traces": [each.trace_id for each in failures] or None,
     }
+    return {name: value for name, value in params.items() if value is not None}
+
+
+def _words(done: Moved) -> str:
+    return f"{done.name} version {done.version}: {done.origin} → {done.to}"
+
+
+def _entry(move: Move, params: Mapping[str, Any], words: str) -> AuditEntry:
     return AuditEntry(
         kind=MOVE,
         action="functions.move",
         capacity=move.capacity,
         person=move.person,
-        params={name: value for name, value in params.items() if value is not None},
+        params=params,
         outcome=OK,
-        message=f"{move.name} version {move.version}: {origin} → {move.to}",
+        message=words,
         trace_id=move.trace_id,
     )
 

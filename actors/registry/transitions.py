@@ -14,6 +14,7 @@ from actors.index.entries import (
     ERRORING,
     MUTABLE,
     RELEASE,
+    REVERTED,
     Action,
     Connector,
     Index,
@@ -60,7 +61,7 @@ def plan_transition(index: Index, move: Move) -> Transition:
     version = _version(owner, move)
     _require_state(version, move)
     found = _breaks(owner, version) if move.to == RELEASE and isinstance(owner, Action) else ()
-    if found and move.breaking is None:
+    if found and move.breaking is None and not move.back:
         raise _breaking(move, found)
     values: dict[str, str | None] = {"state": move.to, **_given(version, move), "by": move.by}
     values["before"] = version.state if move.to == ERRORING else None
@@ -94,6 +95,8 @@ def _require_state(version: Version, move: Move) -> None:
             "again (functions.show), then ask again"
         )
     allowed = moves(version)
+    if move.back and version.state == REVERTED:
+        allowed = (*allowed, RELEASE)
     if move.to not in allowed:
         listed = ", ".join(map(repr, allowed))
         raise FailedPrecondition(

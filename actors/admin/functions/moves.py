@@ -10,6 +10,7 @@ from actors.admin.console.context import AdminContext
 from actors.admin.console.quiesce import quiesce
 from actors.admin.messages import ListDevelopers
 from actors.errors import (
+    ActionError,
     CodeProblem,
     FailedPrecondition,
     IndexProblem,
@@ -18,8 +19,9 @@ from actors.errors import (
 )
 from actors.index.entries import CONNECTOR, FUNCTION, Action, Connector
 from actors.log.messages import AUDIT, MOVE, SearchLogs
-from actors.registry.messages import Move, Moved, Reload, Reloaded
+from actors.registry.messages import Move, Moved, Release, Reload, Reloaded
 from actors.schema.source import did_you_mean
+from transport.message import Problem
 
 MOST_CHANGES = 500
 """Of an index that are told at once; what is taken in is all of it."""
@@ -30,19 +32,54 @@ MOST_BREAKS = 100
 MOST_PAGES = 20
 """Of the admin log that are looked through for one page of a history."""
 
+UNNAMED = "unnamed"
+"""Stands in the admin log for a release that was given no name."""
+
 
 async def move(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """Move a version; answered once no request is served by what was served before."""
-    kind = FUNCTION if params.function is not None else CONNECTOR
-    order = Move(
-        name=owner_of(ctx, params).name,
+    order = _order(ctx, owner_of(ctx, params).name, params, params.why, await _who(ctx))
+    moved: Moved = await ctx.ask(ctx.actors.registry, order)
+    return {**_result(order, moved), "settled": await quiesce(ctx)}
+
+
+async def release(ctx: AdminContext, params: Any) -> dict[str, Any]:
+    """Make several moves or none; answered once no request is served by what was served before."""
+    by, names = await _who(ctx), _names(ctx, params.moves)
+    orders = tuple(
+        _order(ctx, name, each, params.why, by)._replace(back=params.back)
+        for name, each in zip(names, params.moves, strict=True)
+    )
+    asked = Release(orders, ctx.receipt, params.release or UNNAMED)
+    done: tuple[Moved, ...] = await ctx.ask(ctx.actors.registry, asked)
+    results = [_result(order, moved) for order, moved in zip(orders, done, strict=True)]
+    return {"moves": results, "settled": await quiesce(ctx)}
+
+
+def _names(ctx: AdminContext, moves: Any) -> list[str]:
+    """The functions and connectors of the moves; a refusal has every one that is not there."""
+    names, problems = [], []
+    for at, each in enumerate(moves):
+        try:
+            names.append(owner_of(ctx, each).name)
+        except ActionError as error:
+            problems.append((error, Problem(f"params.moves.{at}", str(error))))
+    if problems:
+        first, _ = problems[0]
+        raise type(first)(str(first), details=[problem for _, problem in problems])
+    return names
+
+
+def _order(ctx: AdminContext, name: str, params: Any, why: str, by: str) -> Move:
+    return Move(
+        name=name,
         version=params.version,
         to=params.to,
-        why=params.why,
-        by=await _who(ctx),
+        why=why,
+        by=by,
         capacity=role_label(ctx.caller),
         person=ctx.caller.person or None,
-        kind=kind,
+        kind=FUNCTION if params.function is not None else CONNECTOR,
         expected=params.expected,
         request=params.request,
         breaking=params.breaking,
@@ -50,15 +87,16 @@ async def move(ctx: AdminContext, params: Any) -> dict[str, Any]:
         trace_id=ctx.trace_id,
         receipt=ctx.receipt,
     )
-    moved: Moved = await ctx.ask(ctx.actors.registry, order)
+
+
+def _result(order: Move, moved: Moved) -> dict[str, Any]:
     return {
-        kind: moved.name,
+        order.kind: moved.name,
         "version": moved.version,
         "origin": moved.origin,
         "to": moved.to,
         "breaks": list(moved.breaks[:MOST_BREAKS]),
         "serving": dict(moved.served),
-        "settled": await quiesce(ctx),
     }
 
 
@@ -113,20 +151,23 @@ async def find_moves(
             ctx.actors.log_reader,
             SearchLogs(AUDIT, None, action="functions.move", text=name, before=before, limit=limit),
         )
-        found += [_moved(each) for each in page["lines"] if _is_of(each, name)]
+        found += [
+            _moved(record, each) for record in page["lines"] for each in _moves_of(record, name)
+        ]
         before = page["next"]
         if before is None or len(found) >= limit:
             break
     return {"moves": found, "next": before}
 
 
-def _is_of(record: Mapping[str, Any], name: str) -> bool:
+def _moves_of(record: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """The moves of this function or connector that a record has: one, or those of a release."""
     params = record["params"] or {}
-    return record["kind"] == MOVE and name in (params.get(FUNCTION), params.get(CONNECTOR))
+    moves = params.get("moves", [params]) if record["kind"] == MOVE else []
+    return [each for each in moves if name in (each.get(FUNCTION), each.get(CONNECTOR))]
 
 
-def _moved(record: Mapping[str, Any]) -> dict[str, Any]:
-    params = record["params"]
+def _moved(record: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "at": record["at"],
         "version": params["version"],
