@@ -155,7 +155,8 @@ class Trial:
         with closing(self._connect_admin()) as admin:
             admin.send(Call(f"l-{len(self._asked)}", "", LIST, {}))
             people = admin.reply()["result"]["developers"]
-            for each in people[: max(0, len(people) - MOST_DEVELOPERS)]:
+            own = [each for each in people if each["name"] in self._asked]
+            for each in own[: max(0, len(own) - MOST_DEVELOPERS)]:
                 admin.send(Call(f"r-{each['id']}", "", REMOVE, {"person": each["id"]}))
                 if wrong := problem(admin.reply()):
                     raise NoReply(f"{each['name']} could not be removed: {wrong}")
