@@ -36,6 +36,7 @@ COMMANDS = {
     "environments": Command(
         "scripts.cli.environments", "show the environments, and what runs where"
     ),
+    "build": Command("scripts.release.build.command", "build a release of chosen functions"),
     "keys": Command("scripts.cli.keys", "make CURVE keys, and list those to admit"),
     "screen": Command("scripts.cli.screen", "show what the screening makes of a text"),
     "audit": Command("scripts.cli.audit", "check the log of everything administrative"),
