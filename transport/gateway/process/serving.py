@@ -1,0 +1,104 @@
+"""Serves an ASGI application with uvicorn: how, until when, and what it prints and logs."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import os
+import signal
+import sys
+from typing import Any
+
+import structlog
+import uvicorn
+
+from transport.gateway.guarded_http import GuardedHttp, HttpConnections
+from transport.gateway.process.settings import ListeningSettings
+
+EXIT_CONFIGURATION = 78
+"""sysexits.h EX_CONFIG: another start will fail, too."""
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+KEEP_ALIVE_SECONDS = 75
+"""Seconds that an idle connection is kept: longer than proxies keep theirs, so that they close first."""
+
+STOP_SECONDS = 10
+"""Seconds that a stopping server gives to requests under way."""
+
+
+class Announcing(uvicorn.Server):
+    """A server that prints `ready` and its address once it listens."""
+
+    until_eof = False
+
+    async def startup(self, sockets: list[Any] | None = None) -> None:
+        """Start as usual, then print it."""
+        await super().startup(sockets)
+        host, port, *_ = self.servers[0].sockets[0].getsockname()
+        scheme = "https" if self.config.is_ssl else "http"
+        bracketed = f"[{host}]" if ":" in host else host
+        if self.until_eof:
+            asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._stop_at_eof)
+        print(f"ready {scheme}://{bracketed}:{port}", flush=True)  # noqa: T201 - for the program that started it
+
+    def _stop_at_eof(self) -> None:
+        if not os.read(sys.stdin.fileno(), 4096):
+            self.should_exit = True
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+
+
+def serve(
+    application: Any,
+    settings: ListeningSettings,
+    connections: HttpConnections,
+    websockets: Any = "none",
+) -> None:
+    """Listen, print `ready`, and serve until SIGTERM or SIGINT.
+
+    `websockets` makes what serves a connection that is upgraded to a WebSocket; without it none is.
+    """
+    # uvicorn handles them while it serves, and sends itself the same one again at the end.
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    server = Announcing(_configuration(application, settings, connections, websockets))
+    server.until_eof = settings.until_eof
+    server.run()
+
+
+def _configuration(
+    application: Any, settings: ListeningSettings, connections: HttpConnections, websockets: Any
+) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http=functools.partial(GuardedHttp, connections),  # type: ignore[arg-type]  # called for each connection
+        ws=websockets,
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,  # transport/gateway/proxies.py reads them, also for WebSockets
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+    )
+
+
+def log_to_standard_error() -> None:
+    """Write one JSON object a line: the program's own events, and uvicorn's from warnings on."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
