@@ -15,7 +15,7 @@ import structlog
 from actors import demo
 from actors.access import ADMIN_OWNER
 from actors.assembly import identity
-from actors.assembly.gateway_process import GatewayProcess
+from actors.assembly.companion_process import DASHBOARD, GATEWAY, CompanionProcess
 from actors.assembly.provisioning import TOKEN_FILE
 from actors.assembly.system import System
 from actors.environments import read_environment
@@ -109,9 +109,13 @@ def run(settings: Settings, events: Events, signals: Signals, *, ends_with_termi
             if served is not None:  # a first start has recorded its admin token
                 identity.note(settings.data, served._replace(audited=True))
             identity.note_serving(settings.data, serving(system, settings))
-            with GatewayProcess(settings, system.endpoint) as gateway:
-                if gateway.address is not None:
-                    say(f"http {gateway.address}")
+            with (
+                CompanionProcess(GATEWAY, settings, system.endpoint) as gateway,
+                CompanionProcess(DASHBOARD, settings, system.admin_endpoint) as dashboard,
+            ):
+                for program, running in ((GATEWAY, gateway), (DASHBOARD, dashboard)):
+                    if running.address is not None:
+                        say(f"{program.setting} {running.address}")
                 spare_the_collector()
                 say(f"ready {system.endpoint}")
                 heed(signals, system, ends_with_terminal=ends_with_terminal)

@@ -45,8 +45,8 @@ PREFIX = "TENANTRY_"
 CLIENT_VARIABLES = frozenset({"PYTHON", "TOKEN", "ADMIN_TOKEN"})
 """Of TENANTRY_…, what only the scripts and the clients read."""
 
-GATEWAY_PREFIX = "GATEWAY_"
-"""Of TENANTRY_…, what only the gateway reads (transport/gateway/settings.py)."""
+COMPANION_PREFIXES = ("GATEWAY_", "DASHBOARD_")
+"""Of TENANTRY_…, what only the gateway reads, or the dashboard; they have settings of their own."""
 
 CLUSTER_VARIABLES = re.compile(r"(SERVICE|PORT)(_.*)?")
 """What Kubernetes sets in every container beside a service called tenantry: addresses, and no settings."""
@@ -126,6 +126,8 @@ class Settings(BaseSettings):
     """Admin channel: by default ipc://DATA/admin.sock, for the server's user alone. Ports need CURVE."""
     http: int | None = Field(default=None, ge=0, le=65535)
     """Port on loopback for HTTP, for development: a gateway that ends with the server. See docs/http.md."""
+    dashboard: int | None = Field(default=None, ge=0, le=65535)
+    """Port on loopback for the web dashboard, which ends with the server, too. See docs/dashboard.md."""
     environment: str = LOCAL_DEV
     """Which function states are served; one of the index's environments."""
     security: Literal["curve", "none"] | None = None
@@ -262,7 +264,7 @@ def _reject_misspelt(variables: Iterable[str]) -> None:
         f"{PREFIX}{name} is no setting{_suggestion(name, known)}"
         for name in sorted(there)
         if name not in known | CLIENT_VARIABLES
-        and not name.startswith(GATEWAY_PREFIX)
+        and not name.startswith(COMPANION_PREFIXES)
         and not CLUSTER_VARIABLES.fullmatch(name)
     ]
     if wrong:

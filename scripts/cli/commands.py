@@ -26,6 +26,7 @@ COMMANDS = {
     "serve": Command("actors.__main__", "run the server"),
     "call": Command("scripts.cli.call", "call one action of a running server"),
     "console": Command("scripts.cli.console.__main__", "administer a running server at a prompt"),
+    "dashboard": Command("scripts.web.__main__", "administer a running server in a browser"),
     "gateway": Command("transport.gateway.__main__", "serve the message API over HTTP"),
     "logs": Command("scripts.cli.logs", "read the logs of a running server, and follow them"),
     "new": Command("scripts.scaffold.__main__", "begin an index, or one function of it"),

@@ -25,9 +25,16 @@ Ask = Callable[[str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 class Catalog:
     """Actions that were read from a server, kept until they may be outdated."""
 
-    def __init__(self, ask: Ask, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        ask: Ask,
+        clock: Callable[[], float] = time.monotonic,
+        max_age: float = MAX_AGE,
+    ) -> None:
+        """`max_age` is in seconds."""
         self._ask = ask
         self._clock = clock
+        self._max_age = max_age
         self._entries: dict[str, Entry] = {}
         self._read_at: float | None = None
         self.environment = ""
@@ -66,7 +73,7 @@ class Catalog:
 
     @property
     def _is_old(self) -> bool:
-        return self._read_at is not None and self._clock() - self._read_at > MAX_AGE
+        return self._read_at is not None and self._clock() - self._read_at > self._max_age
 
     async def _read(self, wanted: Mapping[str, Any]) -> str | None:
         page = await self._ask("system.describe", wanted)

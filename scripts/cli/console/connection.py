@@ -46,15 +46,19 @@ class Connection:
         keys: tuple[bytes, bytes] | None = None,
         waits: bool = False,
         say: Say = print,
+        timeout: float = TIMEOUT,
     ) -> None:
-        """`waits`: wait for a server that is away, and say so, instead of failing at once."""
+        """`waits`: wait for a server that is away, and say so, instead of failing at once.
+
+        `timeout` is in seconds, of one request.
+        """
         self.endpoint = target.endpoint
         self.token = target.token
         self.hint = target.hint
         self._waits = waits
         self._say = say
         self._client = AsyncClient(
-            target.endpoint, timeout=TIMEOUT, server_key=server_key, keys=keys
+            target.endpoint, timeout=timeout, server_key=server_key, keys=keys
         )
 
     async def request(

@@ -1,4 +1,4 @@
-"""A server that serves HTTP, too: one command for a developer, and one end for both processes."""
+"""A server with a gateway and a dashboard: one command for a developer, and one end for all processes."""
 
 from __future__ import annotations
 
@@ -16,37 +16,43 @@ from tests.deadline import until
 
 @pytest.fixture
 def child(tmp_path: Path) -> Iterator[Child]:
-    """A server that has started a gateway."""
-    with Child("--http", "0", data=tmp_path / "data", memory_bytes=0) as running:
+    """A server that has started both."""
+    with Child(
+        "--http", "0", "--dashboard", "0", data=tmp_path / "data", memory_bytes=0
+    ) as running:
         running.ready()
         yield running
 
 
-def gateway_of(child: Child) -> psutil.Process:
-    """The gateway's process."""
+def companions_of(child: Child) -> list[psutil.Process]:
+    """The processes of both."""
     children = psutil.Process(child.process.pid).children()
-    (found,) = [each for each in children if "transport.gateway" in each.cmdline()]
+    modules = "transport.gateway", "scripts.web"
+    found = [each for each in children if any(module in each.cmdline() for module in modules)]
+    assert len(found) == len(modules)
     return found
 
 
-def address_of(child: Child) -> str:
+def address_of(child: Child, what: str = "http") -> str:
     """Where it listens, as the server has printed before `ready`."""
-    (line,) = [line for line in child.said if line.startswith("http ")]
-    return line.removeprefix("http ")
+    (line,) = [line for line in child.said if line.startswith(f"{what} ")]
+    return line.removeprefix(f"{what} ")
 
 
 def test_it_serves_with_the_server_and_stops_with_it(child: Child) -> None:
     ping = httpx2.post(f"{address_of(child)}/v1/system/ping", json={}, timeout=20)
     assert ping.json()["result"]["pong"] is True
-    gateway = gateway_of(child)
+    page = httpx2.get(f"{address_of(child, 'dashboard')}/login", timeout=20)
+    assert "admin.sock" in page.text
+    companions = companions_of(child)
     assert child.stop() == 0
-    assert not gateway.is_running()
+    assert not any(each.is_running() for each in companions)
 
 
 def test_it_ends_with_a_server_that_is_killed(child: Child) -> None:
-    gateway = gateway_of(child)
+    companions = companions_of(child)
     child.process.send_signal(signal.SIGKILL)
-    until(lambda: not gateway.is_running(), "the gateway's end")
+    until(lambda: not any(each.is_running() for each in companions), "the end of both")
 
 
 def test_a_port_that_is_taken_is_named(child: Child, tmp_path: Path) -> None:

@@ -1,0 +1,88 @@
+"""The first page: rates, latencies, errors, mailboxes, disk, connectors; live."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+from scripts.web.caller import Panel, now_text
+from scripts.web.sessions import MOST_STREAMS
+from scripts.web.visit import Visit, Wanted
+from scripts.web.web_response import Document, Events, Response, fragment, named, redirect
+from transport.errors import Unauthenticated
+from transport.gateway.envelope import problem
+from transport.gateway.statuses import HttpRefusal
+from transport.message import RESOURCE_EXHAUSTED
+
+BEAT_SECONDS: Final = 2.0
+"""Seconds between two looks of a page that is open. Each is an action of its person, and on record."""
+
+SLOW_BEATS: Final = 5
+"""Of so many looks one also reads what changes slowly."""
+
+FAST: Final = {
+    "stats": Wanted("stats.show"),
+    "supervisor": Wanted("actors.show", {"actor": "supervisor"}),
+}
+
+SLOW: Final = {
+    "actors": Wanted("actors.list", {"sort": "mailbox", "limit": 8}),
+    "connectors": Wanted("actors.list", {"kind": "connector", "limit": 20}),
+    "unserved": Wanted("tenants.unserved"),
+    "errors": Wanted("logs.errors", {"limit": 6}),
+    "busiest": Wanted("stats.tenants"),
+}
+
+
+async def show(visit: Visit) -> Document:
+    """The page, with what holds now; an owner's first page is the own tenant."""
+    if visit.caller.who.tenant is not None:
+        return redirect(f"/tenants/{visit.caller.who.tenant}")
+    return visit.page("overview.html", **await _read(visit, FAST | SLOW))
+
+
+async def follow(visit: Visit) -> Response:
+    """The same again and again, as long as the page is open; HttpRefusal if too many are."""
+    if visit.caller.who.tenant is not None:
+        return Document(b"", 403)
+    if visit.session.streams >= MOST_STREAMS:
+        words = f"{MOST_STREAMS} pages of this session are live already; close one"
+        raise HttpRefusal(problem(RESOURCE_EXHAUSTED, words))
+    return Events(_looks(visit))
+
+
+async def _looks(visit: Visit) -> AsyncIterator[bytes]:
+    visit.session.streams += 1
+    panels: dict[str, Panel] = {}
+    beat = 0
+    try:
+        while True:
+            is_slow = beat % SLOW_BEATS == 0
+            panels |= await _read(visit, FAST | SLOW if is_slow else FAST)
+            yield fragment(visit.html("overview_live.html", **panels))
+            yield named("figures", _figures(panels["stats"].result))
+            beat += 1
+            await asyncio.sleep(BEAT_SECONDS)
+    except Unauthenticated:
+        yield named("ended", {})
+    finally:
+        visit.session.streams -= 1
+
+
+async def _read(visit: Visit, wanted: Mapping[str, Wanted]) -> dict[str, Any]:
+    found = await visit.panels(*wanted.values())
+    return dict(zip(wanted, found, strict=True))
+
+
+def _figures(stats: Mapping[str, Any]) -> dict[str, Any]:
+    """What the charts take: counts since the server's start, of which the page shows the change."""
+    figures = stats.get("figures", {})
+    return {
+        "at": now_text(),
+        "uptime": stats.get("uptime_seconds"),
+        "requests": figures.get("requests"),
+        "errors": figures.get("errors"),
+        "p50": figures.get("handled_ms", {}).get("p50"),
+        "p99": figures.get("handled_ms", {}).get("p99"),
+    }

@@ -1,0 +1,152 @@
+"""A dashboard as a process before a served server, and people with their sessions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+import pytest
+
+from tests.child import Child
+from tests.scripts.cli.console.conftest import Served
+from transport.client import Client
+
+PROGRAM = ("-m", "scripts.web")
+
+
+class Dashboard:
+    """One before an admin channel; a context manager that ends it."""
+
+    def __init__(self, endpoint: str, *arguments: object) -> None:
+        given = ("--server", endpoint, "--port", 0, "--login-rate", 0, *arguments)
+        self.child = Child(*given, program=PROGRAM)
+        self.address = self.child.ready()
+        """Such as http://127.0.0.1:40123."""
+        self._people: list[Person] = []
+
+    def stranger(self) -> Person:
+        """Somebody who has not."""
+        self._people.append(Person(self.address))
+        return self._people[-1]
+
+    def person(self, token: str) -> Person:
+        """Somebody who has logged in."""
+        person = self.stranger()
+        answer = person.post("/login", token=token)
+        assert answer.status_code == 303, answer.text
+        return person
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for each in self._people:
+            each.http.close()
+        self.child.__exit__(kind, error, trace)
+
+
+class Person:
+    """One browser's cookies; forms are sent as its pages send them."""
+
+    def __init__(self, address: str) -> None:
+        self.http = httpx2.Client(base_url=address, timeout=30.0)
+        self._address = address
+
+    def get(self, path: str, **headers: str) -> httpx2.Response:
+        """One page, as it is answered."""
+        return self.http.get(path, headers=headers)
+
+    def page(self, path: str) -> str:
+        """One page that has to be there."""
+        answer = self.get(path)
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    def post(self, path: str, **form: Any) -> httpx2.Response:
+        """Send a form from a page of the dashboard."""
+        return self.http.post(path, data=form, headers={"origin": self._address})
+
+    def send(self, path: str, **form: Any) -> httpx2.Response:
+        """The same with the secret of the session."""
+        return self.post(path, csrf=self.csrf(), **form)
+
+    def csrf(self) -> str:
+        """That secret, as the pages carry it."""
+        return hidden(self.page("/actions"), "csrf")
+
+
+def hidden(html: str, name: str) -> str:
+    """The value of a hidden field."""
+    found = re.search(rf'name="{name}" value="([^"]*)"', html)
+    assert found is not None, html
+    return unescape(found[1])
+
+
+def text_of(html: str) -> str:
+    """What a page says, without its markup."""
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
+
+
+class People:
+    """Tokens of a server's people, and calls of the admin channel as they."""
+
+    def __init__(self, served: Served) -> None:
+        self.endpoint = f"ipc://{served.data}/admin.sock"
+        self.admin = (served.data / "admin.token").read_text().strip()
+        """The first developer admin's."""
+        self.owner = served.token
+        """Of acme's admin owner."""
+        self._client = Client(self.endpoint)
+
+    def call(self, caller: str, action: str, tenant: str | None = None, /, **params: Any) -> Any:
+        """The result of an action."""
+        return self._client.call(action, params, token=caller, tenant=tenant)
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._client.close()
+
+
+@pytest.fixture(scope="session")
+def people(served: Served) -> Iterator[People]:
+    """Those of the one server."""
+    found = People(served)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One server for all tests here, with a tenant acme; its index is a copy, which moves are written to."""
+    server = Served(Path(tmp_path_factory.mktemp("served")) / "var")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def dashboard(people: People) -> Iterator[Dashboard]:
+    """One dashboard for all tests here."""
+    with Dashboard(people.endpoint) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def admin(dashboard: Dashboard, people: People) -> Person:
+    """The first developer admin, logged in."""
+    return dashboard.person(people.admin)
+
+
+@pytest.fixture(scope="session")
+def owner(dashboard: Dashboard, people: People) -> Person:
+    """Acme's admin owner, logged in."""
+    return dashboard.person(people.owner)
