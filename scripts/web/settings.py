@@ -7,6 +7,7 @@ import os
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from actors.host.program import command
 from scripts.cli.target import Target, data_directory
 from transport.gateway.process.settings import ListeningSettings, read
 from transport.gateway.proxies import networks_of
@@ -19,7 +20,7 @@ class DashboardSettings(ListeningSettings):
         env_prefix="TENANTRY_DASHBOARD_",
         extra="forbid",
         frozen=True,
-        cli_prog_name="scripts/dashboard",
+        cli_prog_name=command("dashboard"),
         cli_kebab_case=True,
         cli_implicit_flags=True,
         cli_hide_none_type=True,

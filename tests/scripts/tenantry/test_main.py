@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 
 SITE = Path("lib", f"python{sys.version_info.major}.{sys.version_info.minor}", "site-packages")
 
-SLOW = {"serve", "gateway"}
+SLOW = {"serve", "gateway", "dashboard"}
 """Commands whose help is made from their settings, which Pydantic reads."""
 
 ENGINE = {"actors.errors", "pydantic", "rich", "zmq"}
