@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from tests.fork_server import PROGRAMS, ForkedProcess, ForkServer, Request
 
 ROOT = Path(__file__).parent.parent
 
@@ -28,19 +31,24 @@ class Child:
         before: Callable[[], None] | None = None,
         **settings: object,
     ) -> None:
-        """`before` runs in the child before Python does: for limits of resources."""
+        """`before` runs in the child before Python does: for limits of resources.
+
+        A program of PROGRAMS is forked from a process that has imported it, unless something is to be done
+        before Python starts.
+        """
         clean = {name: each for name, each in os.environ.items() if "TENANTRY_" not in name}
         given = {f"TENANTRY_{name.upper()}": str(each) for name, each in settings.items()}
         self._log = tempfile.TemporaryFile("a+")  # noqa: SIM115 - closed in __exit__
-        self.process = subprocess.Popen(
-            [sys.executable, *program, *map(str, arguments)],
-            cwd=ROOT,
-            env={"TENANTRY_ENDPOINT": "tcp://127.0.0.1:*", **clean, **given},
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-            preexec_fn=before,
-        )
+        environment = {"TENANTRY_ENDPOINT": "tcp://127.0.0.1:*", **clean, **given}
+        words = [*program, *map(str, arguments)]
+        self.process: subprocess.Popen[str] | ForkedProcess
+        is_late = before is None and "LD_PRELOAD" not in environment
+        if is_late and words[0] == "-m" and words[1] in PROGRAMS:
+            self.process = fork_server().start(
+                Request(words[1], words[2:], environment), self._log.fileno()
+            )
+        else:
+            self.process = self._fresh(words, environment, before)
         self.said: list[str] = []
         """Lines of standard output before `ready`."""
 
@@ -82,6 +90,28 @@ class Child:
         self.process.communicate()
         self._log.close()
 
+    def _fresh(
+        self,
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        before: Callable[[], None] | None,
+    ) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, *words],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            preexec_fn=before,
+        )
+
     def _line(self) -> str:
         assert self.process.stdout is not None
         return self.process.stdout.readline().rstrip("\n")
+
+
+@functools.cache
+def fork_server() -> ForkServer:
+    """The one of this run, which is started when it is first needed."""
+    return ForkServer(ROOT)
