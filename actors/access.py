@@ -45,6 +45,9 @@ DATA = "data"
 ADMIN = "admin"
 CHANNELS = (DATA, ADMIN)
 
+BOTH = "both"
+"""The channel of an action that is served on either; only the engine's own can be."""
+
 LEVELS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         PUBLIC: TENANT_ROLES | {PUBLIC, SUPER_ADMIN},
@@ -67,7 +70,7 @@ class Rule(NamedTuple):
     allowed: frozenset[str]
     """Roles."""
     channel: str | None
-    """The channel that the action is served on: data or admin; None for a built-in action, served on both."""
+    """The channel that the action is served on: data or admin; None for both."""
     area: str | None = None
     """One of AREAS, which an owner needs; an admin owner has all."""
 
@@ -93,7 +96,7 @@ def rule_of(
 ) -> Rule:
     """Return the rule of an action as the index states it; KeyError for an unknown level."""
     allowed = LEVELS[access] | (LEVELS[platform] if platform else frozenset())
-    return Rule(allowed, channel, area)
+    return Rule(allowed, None if channel == BOTH else channel, area)
 
 
 FOR_ANYONE = Rule(ROLES, None)

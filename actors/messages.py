@@ -262,6 +262,15 @@ class DirectoryChanged(NamedTuple):
     """True if the message is a full snapshot: anything else that the receiver has is gone."""
 
 
+class IndexPublished(NamedTuple):
+    """From the Registry to the Directory: another routing table is in force; requests follow its versions."""
+
+    table: Any
+    """An actors.routing.table.RoutingTable."""
+    release: str | None = None
+    """Id of the release that brought it; None if it came without one."""
+
+
 class PublishAll(NamedTuple):
     """To the Directory: send this subscriber, which has just started, a snapshot as DirectoryChanged."""
 

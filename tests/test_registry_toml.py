@@ -96,10 +96,16 @@ def test_an_action_is_described_for_whoever_calls_it(action: Action) -> None:
     action.params.parse(action.params.example())
 
 
+OF_MEMBERS = tuple(
+    f"requests.{each}" for each in ("submit", "list", "show", "vote", "answer", "withdraw")
+)
+
+
 @pytest.mark.parametrize("action", BUILT_IN.actions.values(), ids=lambda each: each.name)
 def test_what_is_built_in_is_administration_and_released(action: Action) -> None:
-    """On the admin channel; members read their config on the data channel."""
-    assert action.channel == ("data" if action.name == "config.get" else "admin")
+    """On the admin channel; members read their config on the data channel, and request on both."""
+    others = {"config.get": "data", **dict.fromkeys(OF_MEMBERS, "both")}
+    assert action.channel == others.get(action.name, "admin")
     assert [version.state for version in action.versions] == [RELEASE]
 
 

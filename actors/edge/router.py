@@ -11,6 +11,7 @@ from collections import Counter, deque
 from typing import Any, NamedTuple
 
 from actors.access import ADMIN, DATA, Rule
+from actors.edge.administration import AdministrationGate
 from actors.edge.admission import Admission, queue_full, require_active
 from actors.edge.allowance import UNAUTHENTICATED_SENDERS, Allowance, turned_away
 from actors.edge.authentication import unauthenticated, unknown_tenant
@@ -39,7 +40,7 @@ from actors.messages import (
 )
 from actors.registry.shared import Shared
 from actors.replies import encode_refusal, localise, new_trace_id, refusal_bytes
-from actors.routing.route import require
+from actors.routing.route import Route, require
 from actors.runtime.lifecycle import StartChild, supervised
 from actors.runtime.mailbox import Mailbox
 from actors.settings import UNLIMITED, Rates
@@ -72,6 +73,15 @@ class RouterMailbox(ChannelMailbox):
         """Admissions by tenant id. Kept here because they outlive an incarnation."""
 
 
+class RouterPeers(NamedTuple):
+    """Whom the Router forwards to."""
+
+    supervisor: Mailbox
+    """Finds the mailboxes of tenants."""
+    console: Mailbox
+    """Answers the engine's own actions that both channels serve."""
+
+
 class RouterLogs(NamedTuple):
     """What the Router reports to."""
 
@@ -91,12 +101,13 @@ class Router(Channel):
         self,
         mailbox: RouterMailbox,
         given: ChannelInputs,
-        supervisor: Mailbox,
+        peers: RouterPeers,
         logs: RouterLogs,
         rates: Rates = UNLIMITED,
     ) -> None:
         super().__init__(mailbox, given)
-        self._supervisor = supervisor
+        self._supervisor = peers.supervisor
+        self._administration = AdministrationGate(peers.console)
         self._audit = logs.audit
         self._admissions = mailbox.admissions
         self._rates = rates
@@ -205,15 +216,18 @@ class Router(Channel):
 
     def _admit(self, work: TenantRequest) -> None:
         if work.principal is not ANYONE:
-            self._require_allowed(work)
-            self._forward(work, self._counted)
+            tenant, route = self._require_allowed(work)
+            if route.is_administrative:
+                self._administration.forward(tenant, work)
+            else:
+                self._forward(work, self._counted)
             return
         admission = self._public(work.request)
         admission.charge(self._profiles.of(admission.tenant.id).limits, work.received)
         self._forward(work, admission)
 
-    def _require_allowed(self, work: TenantRequest) -> None:
-        """Raise the refusal if the caller may not have its tenant do this now."""
+    def _require_allowed(self, work: TenantRequest) -> tuple[TenantRecord, Route]:
+        """Return tenant and route; raise the refusal if the caller may not have its tenant do this now."""
         caller = work.principal
         tenant = self._tenant(work)
         route = self._snapshot.current.find(work.request.action, caller)
@@ -223,6 +237,7 @@ class Router(Channel):
         if tenant is None:
             raise unknown_tenant() if work.request.tenant is None else unauthenticated()
         require_active(tenant)
+        return tenant, route
 
     def _tenant(self, work: TenantRequest) -> TenantRecord | None:
         """Return the caller's tenant; None if the request names none, and for people of the platform."""
@@ -364,7 +379,7 @@ def children(shared: Shared) -> list[StartChild]:
             lambda box: Router.start(
                 box,
                 ChannelInputs.of(shared, box),
-                actors.supervisor,
+                RouterPeers(actors.supervisor, actors.console),
                 RouterLogs(actors.audit_log, shared.request_log(), actors.stats),
                 shared.settings.rates,
             ),

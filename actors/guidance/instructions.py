@@ -137,7 +137,7 @@ def _version(index: Index, action: Action, version: Version) -> Iterator[str]:
     yield (
         f"- version {version.number}: {version.state}, "
         f"{'no code' if version.code is None else f'`{version.code}`'}"
-        + (f", for {version.request}" if version.request else "")
+        + (f", for {', '.join(version.served_requests)}" if version.served_requests else "")
         + (f", moved by {version.by}" if version.by else "")
         + (f", before that {version.before}" if version.before else "")
     )

@@ -1,7 +1,11 @@
-"""Checks of what belongs together: an action's access and channel, a connector and the action it names."""
+"""Checks of what belongs together: an action's access and channel, a connector and the action it names.
+
+Also of the requests that a version names.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from actors.access import ADMIN, DATA, OWNER, PLATFORM_LEVELS
@@ -12,6 +16,30 @@ from actors.schema.source import did_you_mean
 
 WORDS = "user_message"
 """The property of its result that end users read."""
+
+
+VERSION_KEYS = (
+    *("version", "state", "code", "requests"),
+    *("request", "by", "before", "digest", "imports", "schemas"),
+)
+"""What a table may state of a version; the Registry writes the second half."""
+
+REQUEST = re.compile(r"R-[1-9][0-9]{0,17}\Z")
+"""The id of a user request."""
+
+MOST_REQUESTS = 20
+"""Requests that one version may name."""
+
+
+def named_requests(table: TomlReader) -> tuple[str, ...]:
+    """Read the user requests that a version serves, and note what is no request's id."""
+    found = table.texts("requests")
+    for at, text in enumerate(found):
+        if not REQUEST.match(text):
+            table.note(f"{text!r} is no request: write them as R-12", "requests", at)
+    if len(found) > MOST_REQUESTS:
+        table.note(f"names {len(found)} requests, of at most {MOST_REQUESTS}", "requests")
+    return found
 
 
 def check_not_subscribed_action(action: Action, connector: Connector) -> Iterator[str]:
@@ -57,5 +85,5 @@ def check_access(action: Action, table: TomlReader) -> None:
         return
     if on_platform:
         table.note(f"leave it out: access is {action.access} already", "platform")
-    elif action.channel != ADMIN:
+    elif action.channel == DATA:
         table.note('needs channel = "admin": the data channel serves tenants\' own', "platform")

@@ -101,7 +101,7 @@ class Version(NamedTuple):
     code: str | None
     """`package.module:name`, below the index's directory; None for a dummy."""
     request: str | None
-    """The user request it answers, such as `R-12`."""
+    """The user request that its latest move was for, such as `R-12`."""
     by: str | None = None
     """Who moved it last, in words. The Registry writes this and the next four."""
     before: str | None = None
@@ -112,6 +112,13 @@ class Version(NamedTuple):
     """SHA-256 of the shared modules that it imports, by name, from then; None of one frozen without them."""
     schemas: Schemas | None = None
     """Its action's schemas when it left `under dev`; None if the action's own apply."""
+    requests: tuple[str, ...] = ()
+    """The user requests that the index names for it, such as `R-12`."""
+
+    @property
+    def served_requests(self) -> tuple[str, ...]:
+        """Every user request that it serves: those the index names, and that of its latest move."""
+        return tuple(dict.fromkeys((*self.requests, *((self.request,) if self.request else ()))))
 
 
 class Action(NamedTuple):
@@ -126,7 +133,7 @@ class Action(NamedTuple):
     platform: str | None
     """The level of the platform that may also call it; only on the admin channel."""
     channel: str
-    """data or admin: the channel that serves it."""
+    """data or admin: the channel that serves it; of the engine's own actions also both."""
     effect: str
     """read or write: what a read action writes is rolled back."""
     connectors: tuple[str, ...]

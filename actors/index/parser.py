@@ -11,9 +11,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from actors.access import AREAS, CHANNELS, LEVELS, PLATFORM_LEVELS
+from actors.access import AREAS, BOTH, CHANNELS, LEVELS, PLATFORM_LEVELS
 from actors.errors import IndexProblem
-from actors.index.checks import check_access, check_wording
+from actors.index.checks import VERSION_KEYS, check_access, check_wording, named_requests
 from actors.index.code import REFERENCE
 from actors.index.defaults import SETTINGS, default_schema
 from actors.index.entries import (
@@ -131,6 +131,7 @@ class _Reader:
         self._root = root
         self._actions: Mapping[str, Action] = built_in.actions if built_in else {}
         self._connectors: Mapping[str, Connector] = built_in.connectors if built_in else {}
+        self._channels = CHANNELS if built_in else (*CHANNELS, BOTH)
         self._findings = findings
         self._shapes: Shapes = {}
         self._broken_shapes: set[str] = set()
@@ -225,7 +226,7 @@ class _Reader:
             access=table.choice("access", LEVELS),
             area=table.optional_choice("area", AREAS),
             platform=table.optional_choice("platform", PLATFORM_LEVELS),
-            channel=table.choice("channel", CHANNELS, "data"),
+            channel=table.choice("channel", self._channels, "data"),
             effect=table.choice("effect", EFFECTS),
             connectors=table.texts("connectors"),
             instructions=table.text("instructions", ""),
@@ -278,9 +279,7 @@ class _Reader:
 
     def read_version(self, name: str, table: TomlReader) -> Version:
         """Read one version of the action or connector of this name."""
-        table.only(
-            "version", "state", "code", "request", "by", "before", "digest", "imports", "schemas"
-        )
+        table.only(*VERSION_KEYS)
         version = Version(
             number=table.number("version"),
             state=table.choice("state", STATES),
@@ -291,6 +290,7 @@ class _Reader:
             digest=table.optional_text("digest"),
             imports=frozen_imports(table),
             schemas=self._frozen(name, table),
+            requests=named_requests(table),
         )
         if version.digest is not None and not _DIGEST.match(version.digest):
             table.note("must be a SHA-256 in hexadecimal, as the Registry writes it", "digest")

@@ -26,6 +26,7 @@ from actors.index.code import Codebase, changes_of, unload
 from actors.index.entries import DUMMY, ERRORING, Index
 from actors.index.selection import Selection
 from actors.log.messages import Append
+from actors.messages import IndexPublished
 from actors.registry.diff import describe_changes, text_difference
 from actors.registry.idempotency import Receipts
 from actors.registry.messages import (
@@ -99,6 +100,7 @@ class Registry(Actor):
         self._prepare = prepare
         self._audit = shared.actors.audit_log
         self._clock = shared.actors.clock
+        self._directory = shared.actors.directory
         self._pending_trips = PendingTrips(snapshot.pending_trips, settings.data / FILE)
         stamp = self._states.stamp(snapshot.current.described, snapshot.file_digest)
         self._receipts = Receipts(settings.data / "moves.json", stamp)
@@ -138,6 +140,7 @@ class Registry(Actor):
         if not self._pending_trips:
             self._pending_trips.clear()
         self._retry_write()
+        self._directory.tell(IndexPublished(self._snapshot.current))
 
     def on_stop(self) -> None:
         """What the machine did is written, if that is possible by now."""
@@ -205,7 +208,7 @@ class Registry(Actor):
         with self._receipts.keeping(message.receipt, done, stamp):
             self._keep(index, self._snapshot.file_digest)
         self._pending_trips.clear()
-        self._publish(table, index.digest)
+        self._publish(table, index.digest, message.release)
         self._audit.tell(Append(audit_entry(message, done)))
         return done
 
@@ -238,14 +241,15 @@ class Registry(Actor):
         self._prepare(table)
         return table
 
-    def _publish(self, table: RoutingTable, file_digest: str) -> None:
+    def _publish(self, table: RoutingTable, file_digest: str, release: str | None = None) -> None:
         self._snapshot.file_digest = file_digest
-        self._serve(table)
+        self._serve(table, release)
 
-    def _serve(self, table: RoutingTable) -> None:
+    def _serve(self, table: RoutingTable, release: str | None = None) -> None:
         before, self._snapshot.current = self._snapshot.current, table
         for module in set(before.modules).difference(table.modules):
             unload(module)
+        self._directory.tell(IndexPublished(table, release))
 
     # Trying
 

@@ -99,6 +99,9 @@ def _version(old: Version, new: Version) -> Iterator[str]:
         before, now = getattr(old, key), getattr(new, key)
         if before != now:
             yield f"version {new.number}: {key} {before} → {now}"
+    if old.requests != new.requests:
+        before, now = (", ".join(each.requests) or "none" for each in (old, new))
+        yield f"version {new.number}: requests {before} → {now}"
     if _sources(old) != _sources(new):
         yield f"version {new.number}: the schemas it was frozen with have been edited"
 

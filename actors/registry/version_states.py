@@ -240,6 +240,7 @@ class StatesWithData(StatesInIndex):
                 continue
             code = {"code": version.code or entry.get("code")}
             own = {**entry, **code} if entry["state"] in MUTABLE else entry
+            own = {**own, "requests": list(version.requests)}
             stated = {key: value for key, value in own.items() if value is not None}
             index = self._with(index, section, name, {"version": version.number, **stated})
         return index
@@ -304,6 +305,7 @@ def _stated(version: Version) -> dict[str, Any]:
     """What a table of the index would state of a version, without its number."""
     stated = version._asdict()
     del stated["number"]
+    stated["requests"] = list(version.requests) or None
     if version.imports is not None:
         stated["imports"] = json.dumps(dict(version.imports), separators=(",", ":"))
     if version.schemas is not None:
@@ -314,7 +316,9 @@ def _stated(version: Version) -> dict[str, Any]:
 def _entries(index: Index) -> Entries:
     found: Entries = {}
     for section, name, version in _versions(index):
-        found.setdefault(_owner(section, name), {})[str(version.number)] = _stated(version)
+        stated = _stated(version)
+        stated.pop("requests", None)  # a fact of the index, the same in every environment
+        found.setdefault(_owner(section, name), {})[str(version.number)] = stated
     return found
 
 

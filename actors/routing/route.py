@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from actors.access import Rule, rule_of
+from actors.access import DATA, Rule, rule_of
 from actors.errors import PermissionDenied
 from actors.index.entries import (
     CONNECTOR,
     DUMMY,
     FUNCTION,
+    RESERVED,
     Action,
     Connector,
 )
@@ -112,12 +113,15 @@ class Route(NamedTuple):
 
     def is_for(self, caller: Principal) -> bool:
         """Return whether this caller may call it on its channel: by rule, areas and scope."""
-        channel = self.rule.channel
-        if channel is None:
-            return caller.role in self.rule.allowed
-        if caller.scope is not None and self.name not in caller.scope:
+        scope = caller.scope
+        if scope is not None and self.name not in scope and not self.name.startswith(RESERVED):
             return False
-        return self.rule.admits(caller.role, caller.areas, channel)
+        return self.rule.admits(caller.role, caller.areas, self.rule.channel or DATA)
+
+    @property
+    def is_administrative(self) -> bool:
+        """Whether the admin console answers it, also where the data channel takes it."""
+        return self.built_in and self.rule.channel != DATA
 
 
 def connector_route_of(

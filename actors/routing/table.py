@@ -12,7 +12,7 @@ from hashlib import sha256
 from types import MappingProxyType, ModuleType
 from typing import Generic, NamedTuple, TypeVar
 
-from actors.access import ADMIN, AREAS
+from actors.access import AREAS, DATA
 from actors.errors import NotFound
 from actors.index.code import Codebase
 from actors.index.entries import (
@@ -171,7 +171,7 @@ def built_in_part() -> RoutingPart:
     problems = ProblemCollector(index)
     routes = {}
     for action in index.actions.values():
-        steps = action.channel == ADMIN
+        steps = action.channel != DATA
         decision = Selection(action.versions[0], NEWEST)
         with problems.collect(action.name, action.versions[0]):
             loaded = console.get if steps else tenants.get

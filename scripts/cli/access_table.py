@@ -13,6 +13,7 @@ from actors.access import (
     ADMIN,
     ADMIN_OWNER,
     AREAS,
+    BOTH,
     CHANNELS,
     DEVELOPER,
     DEVELOPER_ADMIN,
@@ -20,6 +21,7 @@ from actors.access import (
     OWNER,
     PUBLIC,
     SUPER_ADMIN,
+    TENANT_ROLES,
     Rule,
     rule_of,
 )
@@ -76,7 +78,7 @@ class Row(NamedTuple):
 
 def row_of(action: Action, rule: Rule) -> Row:
     """Return a rule's cell for each kind of caller."""
-    cells = {caller.heading: _cell(rule, caller) for caller in COLUMNS}
+    cells = {caller.heading: _cell(action, rule, caller) for caller in COLUMNS}
     return Row(action.name, rule.channel or "both", action.effect, rule.area or "", cells)
 
 
@@ -100,10 +102,12 @@ def read_table(text: str) -> dict[str, Row]:
     return {row.action: row for row in rows}
 
 
-def _cell(rule: Rule, caller: Caller) -> str:
+def _cell(action: Action, rule: Rule, caller: Caller) -> str:
     admitted = [each for each in caller.channels if rule.admits(caller.role, caller.areas, each)]
     if not admitted:
         return NO
+    if action.channel == BOTH and caller.role not in TENANT_ROLES:
+        return ON_ADMIN  # a token of the platform belongs to no tenant, which the data channel asks for
     return YES if rule.channel in (None, *admitted) else ON_ADMIN
 
 

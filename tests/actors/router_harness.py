@@ -9,7 +9,7 @@ from typing import Any
 import zmq
 
 from actors.edge.channel import ChannelInputs
-from actors.edge.router import Router, RouterLogs, RouterMailbox
+from actors.edge.router import Router, RouterLogs, RouterMailbox, RouterPeers
 from actors.host.clocks import MonotonicWallClock
 from actors.index.parser import read_index
 from actors.log.lines import RequestLogClient
@@ -81,7 +81,7 @@ class Reception:
     ) -> None:
         self.house = House()
         self.supervisor, self.directory, self.audit = Watch(), Watch(), Watch()
-        self.log, self.stats = Watch(), Watch()
+        self.log, self.stats, self.console = Watch(), Watch(), Watch()
         self.profiles = Profiles()
         self.wall = Wall()
         self.asked_for_everything = 0
@@ -95,7 +95,7 @@ class Reception:
         if started:
             self.start()
 
-    def given(self) -> tuple[ChannelInputs, Mailbox, RouterLogs, Rates]:
+    def given(self) -> tuple[ChannelInputs, RouterPeers, RouterLogs, Rates]:
         """What the wiring gives to the Router."""
         inputs = ChannelInputs(
             directory=self.directory,
@@ -106,7 +106,7 @@ class Reception:
             epoch=MonotonicWallClock(self.wall),
         )
         logs = RouterLogs(self.audit, RequestLogClient(self.log), self.stats)
-        return inputs, self.supervisor, logs, self._rates
+        return inputs, RouterPeers(self.supervisor, self.console), logs, self._rates
 
     def incarnation(self) -> Router:
         """One that no thread runs: the test does."""

@@ -18,6 +18,7 @@ from actors.access import (
     ADMIN,
     ADMIN_OWNER,
     AREAS,
+    BOTH,
     CHANNELS,
     DATA,
     DEVELOPER_ADMIN,
@@ -28,7 +29,7 @@ from actors.access import (
 )
 from actors.edge.builtin_actions import built_in
 from actors.index.parser import built_in_index, read_index
-from scripts.cli.access_table import COLUMNS, NO, Row, read_table, rows_of
+from scripts.cli.access_table import COLUMNS, NO, ON_ADMIN, Row, read_table, rows_of
 from tests.actors.callers import REFUSED, Being, MovableClock, Stage
 from tests.conftest import Server
 from tests.wire import Map
@@ -96,7 +97,7 @@ def is_allowed(being: Being, row: Row, trial: Trial) -> bool:
         return False
     if on_platform and being.grant == "live" and trial.tenant == "acme":
         return row.cells[SUPER_ADMIN] != NO
-    return trial.channel == row.channel and row.cells[column_of(being, row)] != NO
+    return row.channel in (trial.channel, BOTH) and row.cells[column_of(being, row)] != NO
 
 
 def check(stage: Stage, text: str | None, row: Row, trial: Trial, expected: bool) -> None:
@@ -130,8 +131,9 @@ def test_every_cell_of_the_table_is_what_a_caller_meets(
     caller = stage.make(being)
     for row in table.values():
         for channel in CHANNELS:
-            reached = channel == (ADMIN if heading == SUPER_ADMIN else row.channel)
-            expected = row.cells[heading] != NO and reached
+            cell = row.cells[heading]
+            reached = channel == ADMIN if cell == ON_ADMIN else row.channel in (channel, BOTH)
+            expected = cell != NO and reached
             check(stage, caller.text, row, Trial(row.action, channel, "acme"), expected)
 
 

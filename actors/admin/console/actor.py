@@ -31,9 +31,9 @@ from actors.edge.rejections import OTHERS, Attempt, AttemptCounter
 from actors.errors import ActionError
 from actors.log.messages import Append, AuditEntry
 from actors.log.redaction import normalise_names
-from actors.messages import ANYONE, DirectoryChanged, TenantRequest
+from actors.messages import ANYONE, DirectoryChanged, Replies, TenantRequest
 from actors.registry.shared import Actors
-from actors.replies import localise
+from actors.replies import encode_refusal, localise
 from actors.runtime.clock import Once
 from actors.runtime.futures import (
     Awaiting,
@@ -107,6 +107,7 @@ class AdminConsole(Channel):
                 ReplyArrived: self._on_reply,
                 DeadlinePassed: self._on_deadline,
                 LocalCall: self._on_local_call,
+                TenantRequest: self._on_forwarded,
                 RetryBacklog: self._retry_backlog,
                 FlushAttempts: self._flush_attempts,
                 FinishCalls: self._finish_calls,
@@ -150,6 +151,15 @@ class AdminConsole(Channel):
             raise unauthenticated()
         self._check_rate(work)
         self._start_call(AdminCall.of_work(work, self._hide))
+
+    def _on_forwarded(self, work: TenantRequest) -> None:
+        """From the Router: a tenant's call of an action that both channels serve."""
+        try:
+            self._require_open()
+            self._check_rate(work)
+            self._start_call(AdminCall.of_work(work, self._hide))
+        except ActionError as error:
+            self._refuse(work, error.refusal)
 
     def _check_rate(self, work: TenantRequest) -> None:
         """Who is too fast is refused before anything is looked at, and counted: no record each."""
@@ -226,7 +236,7 @@ class AdminConsole(Channel):
 
     def _send_result(self, call: AdminCall, outcome: Succeeded | Forwarded) -> None:
         if call.work is not None:
-            self._reply(call.work.peer, outcome.body)
+            self._send_to(call.work, outcome.body)
         elif isinstance(outcome, Succeeded):
             resolve(call.reply_to, outcome.result)
 
@@ -239,6 +249,16 @@ class AdminConsole(Channel):
             resolve_with_error(call.reply_to, error)
         else:
             self._refuse(call.work, self._localise(call, error.refusal))
+
+    def _refuse(self, work: TenantRequest, refusal: Refusal) -> None:
+        self._send_to(work, encode_refusal(work, refusal))
+
+    def _send_to(self, work: TenantRequest, body: bytes) -> None:
+        """Reply by the socket that the request came through."""
+        if work.outlet is self.mailbox:
+            self._reply(work.peer, body)
+        else:
+            work.outlet.tell(Replies([(work.peer, body)]))
 
     def _localise(self, call: AdminCall, refusal: Refusal) -> Refusal:
         """A tenant's people are refused in their tenant's words, as on the data channel."""

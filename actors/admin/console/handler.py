@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from actors.access import ADMIN
 from actors.admin.console.audit import OK, RETRY_MS, AuditWriter
 from actors.admin.console.call import CONSOLE, ActingRole, AdminCall, require, resolve_role
 from actors.admin.console.context import AdminContext, command_fingerprint, tenant_missing
@@ -143,7 +142,7 @@ class AdminCallHandler:
         route = call.route = table.find(call.action, acting.principal)
         if call.caller is not CONSOLE:
             require(route, acting)
-        is_ours = route.built_in and route.rule.channel == ADMIN
+        is_ours = route.is_administrative
         params = route.read(call.params)[0] if is_ours else None
         await self._audit.require_writable(writes=route.writes)
         if acting.is_super:

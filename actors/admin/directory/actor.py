@@ -18,6 +18,7 @@ from actors.admin.directory import connector_settings, grants, idempotency, repo
 from actors.admin.directory import tenants as tenancy
 from actors.admin.directory.profiles import read_profiles
 from actors.admin.directory.repository import CommandEnvironment, DirectoryTransaction
+from actors.admin.directory.request_links import Served, follow, is_behind
 from actors.admin.directory.store import QUERIES, DirectoryStore
 from actors.admin.directory.tables import tenants
 from actors.admin.directory.tenants import Archived, StartArchive, TenantDeletions
@@ -27,7 +28,7 @@ from actors.errors import DatabaseProblem, Unavailable
 from actors.host.clocks import MonotonicWallClock, RetentionClock
 from actors.host.disk import ERRORS, TROUBLE, error_text, is_passing, is_trouble
 from actors.log.messages import ACTION, Append, AuditEntry
-from actors.messages import DirectoryChanged, PublishAll, Retired, TokensUsed
+from actors.messages import DirectoryChanged, IndexPublished, PublishAll, Retired, TokensUsed
 from actors.profiles import Profile, Profiles
 from actors.registry.snapshot import RoutingSnapshot
 from actors.runtime.actor import Actor
@@ -35,7 +36,9 @@ from actors.runtime.mailbox import Mailbox
 
 log = structlog.get_logger()
 
-FIRE_AND_FORGET: Final = (PublishAll, TokensUsed, PurgeExpired, Retired, Archived)
+FIRE_AND_FORGET: Final = (
+    PublishAll, TokensUsed, PurgeExpired, Retired, Archived, IndexPublished,
+)  # fmt: skip
 """Messages whose sender does not wait for an answer."""
 
 READ_ONLY: Final = (PublishAll, *QUERIES)
@@ -106,6 +109,7 @@ class Directory(Actor):
                 PublishAll: self._send_snapshot,
                 TokensUsed: self._record_uses,
                 PurgeExpired: self._purge_expired,
+                IndexPublished: self._follow_index,
                 Retired: lambda message: self._deletions.archive(message.tenant),
                 Archived: self._on_archived,
                 **dict.fromkeys(QUERIES, self._answer_query),
@@ -275,6 +279,13 @@ class Directory(Actor):
             self._latest = self._store.read(repository.snapshot)
         message.mailbox.tell(self._latest)
 
+    def _follow_index(self, message: IndexPublished) -> None:
+        """Most tables change nothing for any request, and nothing is written then."""
+        table = message.table
+        served = Served(table.described, table.environment, message.release)
+        if self._store.read(lambda transaction: is_behind(transaction, served)):
+            self._store.run(lambda transaction: follow(transaction, served))
+
     def _record_uses(self, message: TokensUsed) -> None:
         self._store.run(lambda transaction: tokens.record_uses(transaction, message.at))
 
@@ -293,6 +304,7 @@ class Directory(Actor):
         self._publish_changes(transaction)
         self._record_ended(ended)
         self._deletions.begin(self._store.run(tenancy.mark_due))
+        self._follow_index(IndexPublished(self._snapshot.current))
 
     def _on_archived(self, message: Archived) -> None:
         """The tenant's file is archived: remove the tenant from this one."""

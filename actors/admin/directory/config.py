@@ -21,6 +21,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from actors.admin.messages import CreateTenant
+from actors.admin.request_messages import AnswerRequest, SubmitRequest
 from actors.errors import InvalidArgument
 from actors.index.entries import ConfigSchemas
 from actors.profiles import unfreeze
@@ -47,6 +48,10 @@ IN_REQUEST: Final[Mapping[tuple[type, str], str]] = MappingProxyType(
 """The field's path in the request, for fields of commands whose names differ there."""
 
 
+TEXTS: Final = frozenset({(SubmitRequest, "text"), (AnswerRequest, "text")})
+"""Fields of commands that hold a text of several lines."""
+
+
 def control_characters(text: str, layout: str = "") -> str | None:
     """Return what is wrong with a text, as words that follow its name, or None.
 
@@ -60,7 +65,8 @@ def control_characters(text: str, layout: str = "") -> str | None:
 def require_printable(command: Any) -> None:
     """Return if every text of a command is printable. Otherwise raise InvalidArgument with the field."""
     for name, value in command._asdict().items():
-        problem = control_characters(value) if isinstance(value, str) else None
+        layout = LAYOUT if (type(command), name) in TEXTS else ""
+        problem = control_characters(value, layout) if isinstance(value, str) else None
         if problem is not None:
             field = f"params.{IN_REQUEST.get((type(command), name), name)}"
             raise InvalidArgument(f"{field} {problem}", details=(Problem(field, problem),))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Executable, Row, Select, select
+from sqlalchemy import Connection, Executable, Insert, Row, Select, select
 
 from actors.admin.directory.tables import (
     grants,
@@ -86,6 +86,12 @@ class DirectoryTransaction:
     def run(self, statement: Executable) -> int:
         """Execute a statement that writes. Return the number of rows it changed."""
         return self._connection.execute(statement).rowcount
+
+    def insert(self, statement: Insert) -> int:
+        """Insert one row of a table with a number of its own, and return the number."""
+        key = self._connection.execute(statement).inserted_primary_key
+        assert key is not None
+        return int(key[0])
 
     def all(self, query: Select[Any]) -> Sequence[Row[Any]]:
         """Return all rows of a query."""

@@ -24,6 +24,7 @@ from actors.admin.directory import (
     grants,
     idempotency,
     people,
+    requests,
     tenants,
     tokens,
 )
@@ -207,6 +208,7 @@ QUERIES: Mapping[type, Callable[[DirectoryTransaction, Any], Result]] = MappingP
         **entitlements.LIMIT_QUERIES,
         **entitlements.QUERIES,
         **grants.QUERIES,
+        **requests.QUERIES,
     }
 )
 """The function that answers each query."""
@@ -224,6 +226,7 @@ COMMANDS: Mapping[type, Callable[[DirectoryTransaction, Any, Principal], Result]
             **entitlements.LIMIT_COMMANDS,
             **entitlements.COMMANDS,
             **grants.COMMANDS,
+            **requests.COMMANDS,
         }
     )
 )

@@ -6,6 +6,7 @@ Moments that are compared with now are seconds since the epoch; those that are o
 from __future__ import annotations
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -127,6 +128,65 @@ testers = Table(
     Column("enrolled_at", String, nullable=False),
     Column("enrolled_by", String(18), nullable=False),  # a person's id, or console
     Index("testers_of_function", "function"),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column(
+        "tenant_id", String(32), ForeignKey("tenants.id"), nullable=True
+    ),  # NULL: it was deleted
+    Column("person", String(18), nullable=True),
+    Column("text", String(2000), nullable=False),
+    Column("function", String(128), nullable=True),  # that it is about, as its author says
+    Column(
+        "title", String(200), nullable=True
+    ),  # that every tenant reads; NULL where it is not published
+    Column("state", String, nullable=False),
+    Column("priority", Integer, nullable=False),  # the place in PRIORITIES
+    Column("votes", Integer, nullable=False),  # how many rows request_votes has
+    Column("created_at", String, nullable=False),
+    Column("changed_at", String, nullable=False),
+    Column("answer", String(2000), nullable=True),  # the latest of the platform
+    Column("release", String, nullable=True),  # JSON: where, when and in what it was released
+    Index("requests_of_tenant", "tenant_id", "number"),
+    sqlite_autoincrement=True,
+)
+
+request_votes = Table(
+    "request_votes",
+    metadata,
+    Column("number", Integer, ForeignKey("requests.number"), primary_key=True),
+    Column("tenant_id", String(32), ForeignKey("tenants.id"), primary_key=True),
+    Column("voted_at", String, nullable=False),
+    Column("voted_by", String(18), nullable=False),
+    Index("request_votes_of_tenant", "tenant_id"),
+)
+
+request_links = Table(
+    "request_links",
+    metadata,
+    Column("number", Integer, ForeignKey("requests.number"), primary_key=True),
+    Column("kind", String(9), primary_key=True),  # function or connector
+    Column("name", String(128), primary_key=True),
+    Column("version", Integer, primary_key=True),  # 0 for none yet
+    Column("from_index", Boolean, nullable=False),  # the version names the request in the index
+    Column("state", String, nullable=True),  # of the version, when it was last looked at
+    Column("release", String, nullable=True),  # JSON: where and when it was released last
+)
+
+request_events = Table(
+    "request_events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("number", Integer, ForeignKey("requests.number"), nullable=False),
+    Column("at", String, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("by", String(18), nullable=False),  # a person's id, console or machine
+    Column("of_platform", Boolean, nullable=False),
+    Column("text", String, nullable=True),
+    Index("request_events_of_request", "number", "id"),
 )
 
 receipts = Table(

@@ -26,6 +26,7 @@ from actors.admin.directory.repository import (
     format_time,
     page,
 )
+from actors.admin.directory.requests import forget_tenant
 from actors.admin.directory.tables import OF_A_TENANT, grants, subscriptions, tenants
 from actors.admin.directory.tables import people as people_table
 from actors.admin.directory.tables import tokens as tokens_table
@@ -173,6 +174,7 @@ def purge(transaction: DirectoryTransaction, tenant: TenantRecord) -> DirectoryC
     live = transaction.all(
         select(grants.c.id).where(grants.c.tenant_id == tenant.id, grants.c.ended_at.is_(None))
     )
+    forget_tenant(transaction, tenant.id)
     for table in OF_A_TENANT:
         transaction.run(delete(table).where(table.c.tenant_id == tenant.id))
     transaction.run(delete(tenants).where(tenants.c.id == tenant.id))

@@ -99,6 +99,7 @@ def _version(ctx: AdminContext, owner: Action | Connector, version: Version) -> 
         "state": version.state,
         "code": version.code,
         "request": version.request,
+        "requests": list(version.served_requests),
         "by": version.by,
         "before": version.before,
         "digest": version.digest,

@@ -39,7 +39,7 @@ from actors.runtime.mailbox import Mailbox
 from transport.message import Refusal
 
 ACTIONS = {
-    name: action for name, action in built_in_index().actions.items() if action.channel == "admin"
+    name: action for name, action in built_in_index().actions.items() if action.channel != "data"
 }
 
 ACME = TenantRecord("acme", "a" * 32)
@@ -509,7 +509,7 @@ ON_SETTINGS = {"connectors.configure", "connectors.settings"}
 ON_A_SERVER = {
     name
     for name in ACTIONS
-    if name.startswith(("functions.", "connectors.", "actors."))
+    if name.startswith(("functions.", "connectors.", "actors.", "requests."))
     and name not in ON_TESTERS | ON_SETTINGS
 }
 """Tried where they have an index and its file to work on, a tenant to ask, or actors to look at."""
@@ -521,6 +521,7 @@ def test_what_works_on_the_index_is_tried_on_a_server() -> None:
         "end_to_end/test_function_states.py",
         "end_to_end/test_guidance.py",
         "end_to_end/test_delivery.py",
+        "end_to_end/test_requests.py",
         "end_to_end/test_connectors.py",
         "actors/supervision/test_inspection.py",
     )
