@@ -23,7 +23,6 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-import uuid
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self, TypedDict, TypeVar, Unpack
@@ -35,6 +34,7 @@ from transport.codec import EncodeError
 from transport.dealer_socket import DealerSocket
 from transport.errors import CallError, InvalidArgument, result_of
 from transport.message import INVALID_ARGUMENT, Encoding, Problem, Refusal, Reply, Request
+from transport.request_id import new_request_id
 from transport.session import PendingRequest, Session
 from transport.socket_file import ENDPOINT
 from transport.validation import LIMITS, Limits, problems_of
@@ -96,7 +96,7 @@ class BaseClient:
 
     def _start(self, action: str, params: Params | None, options: Options) -> PendingRequest:
         """Send a request. InvalidArgument if no server would accept it, ValueError if its id is pending."""
-        id = _or_default(options.get("id"), uuid.uuid4().hex)
+        id = _or_default(options.get("id"), new_request_id())
         fields = {
             "id": id,
             "tenant": _or_default(options.get("tenant"), self._tenant),

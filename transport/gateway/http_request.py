@@ -7,10 +7,11 @@ import re
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
-from transport.gateway.envelope import JSON, MSGPACK, TOKEN_CHARACTERS, Format, new_id, problem
+from transport.gateway.envelope import JSON, MSGPACK, TOKEN_CHARACTERS, Format, problem
 from transport.gateway.statuses import HttpRefusal, invalid, too_large, too_slow
 from transport.id_recovery import valid_id
 from transport.message import UNAUTHENTICATED
+from transport.request_id import new_request_id
 
 BODY_SECONDS: Final = 20.0
 """Seconds within which a body must have come."""
@@ -64,7 +65,7 @@ class Headers:
         """Return the id that the client gave as Idempotency-Key, in quotes or bare, or a new one."""
         text = self.text(b"idempotency-key")
         if text is None:
-            return new_id()
+            return new_request_id()
         bare = text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
         if valid_id(bare) is None:
             raise invalid("must be 1-64 printable ASCII characters", "idempotency-key")

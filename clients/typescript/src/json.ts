@@ -47,8 +47,12 @@ function asWritten(value: unknown, key: string, isInList: boolean): string | und
   return value.toExponential(); // no integer of 64 bits: JSON.stringify would write one
 }
 
-/** A random id: 32 hexadecimal digits. */
+/**
+ * A new id: 32 hexadecimal digits, of which 12 are the milliseconds since 1970 and 20 random.
+ * Ids that begin with the time lie together in the server's index of replies, which costs it less.
+ */
 export function newId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const bytes = crypto.getRandomValues(new Uint8Array(10));
+  const random = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return Date.now().toString(16).padStart(12, "0") + random;
 }
