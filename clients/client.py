@@ -346,8 +346,8 @@ class SystemDescribeResultActionsItem(TypedDict):
     """The level of the platform that may call it too. One of `null`, `"developer"`, `"developer
     admin"`.
     """
-    channel: NotRequired[Literal["data", "admin"]]
-    """One of `"data"`, `"admin"`."""
+    channel: NotRequired[Literal["data", "admin", "both"]]
+    """One of `"data"`, `"admin"`, `"both"`."""
     effect: NotRequired[Literal["read", "write"]]
     """One of `"read"`, `"write"`."""
     version: NotRequired[int]

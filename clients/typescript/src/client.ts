@@ -315,8 +315,8 @@ export interface SystemDescribeResultActionsItem {
    * admin"`.
    */
   platform?: null | "developer" | "developer admin";
-  /** One of `"data"`, `"admin"`. */
-  channel?: "data" | "admin";
+  /** One of `"data"`, `"admin"`, `"both"`. */
+  channel?: "data" | "admin" | "both";
   /** One of `"read"`, `"write"`. */
   effect?: "read" | "write";
   /** 0 where none is written. At least 0. */
