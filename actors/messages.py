@@ -27,7 +27,9 @@ class Principal(NamedTuple):
     scope: frozenset[str] | None = None
     """Names of the only actions that the token may call; None for all that the role may call."""
     expires: float | None = None
-    """Seconds since the epoch at which the token expires; None for never."""
+    """Seconds since the epoch at which the token expires; None for never. A suspended one has expired."""
+    is_suspended: bool = False
+    """Whether the token was suspended for bad intent, until an owner lifts that."""
 
     @property
     def caller(self) -> str:

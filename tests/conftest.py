@@ -17,7 +17,9 @@ from hypothesis import HealthCheck, settings
 
 from actors.assembly.system import NO_CONNECTORS, System
 from actors.connectors.actor import DEFAULT_POLICY, ConnectorPolicy
+from actors.intent.signals import IntentRules
 from actors.log.events import Events, log_to_standard_error
+from actors.registry.snapshot import RoutingSnapshot
 from actors.runtime.mailbox import Mailbox
 from actors.settings import Settings
 from tests.child import ROOT
@@ -85,8 +87,11 @@ class Server:
         clock: Callable[[], float] = time.time,
         connector_policy: ConnectorPolicy = DEFAULT_POLICY,
         connectors: Mapping[str, Mailbox] = NO_CONNECTORS,
+        *,
+        watches_intent: bool = False,
         **settings: Any,
     ) -> None:
+        """Without `watches_intent` no signal counts: a test tries what only an attacker would."""
         given = {"endpoint": "tcp://127.0.0.1:*", "memory_bytes": 0, **NO_RATES, **settings}
         steady = (
             time.monotonic if clock is time.time else clock
@@ -99,6 +104,8 @@ class Server:
                 connector_policy=connector_policy,
                 connectors=connectors,
             )
+        if not watches_intent:
+            ignore_intent(self.system.snapshot)
         self.system.start()
         self.tokens: dict[str, str] = {}
         for name in ("acme", "globex"):
@@ -123,6 +130,12 @@ class Server:
     def stop(self) -> None:
         """Stop as SIGTERM does."""
         self.system.stop()
+
+
+def ignore_intent(snapshot: RoutingSnapshot) -> None:
+    """Serve the table without any signal of bad intent."""
+    described = snapshot.current.described._replace(intent=IntentRules(()))
+    snapshot.current = snapshot.current._replace(described=described)
 
 
 @pytest.fixture(scope="module")

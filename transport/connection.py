@@ -135,19 +135,27 @@ class Tally:
     """Counts of one peer's bytes: the socket's owner counts, the watching thread enforces limits."""
 
     __slots__ = (
+        "address",
         "descriptor",
         "handled",
         "is_cut",
         "is_full",
         "is_gone",
+        "key",
         "routing_id",
         "sent",
         "wasted",
     )
 
-    def __init__(self, routing_id: bytes, descriptor: int) -> None:
+    def __init__(
+        self, routing_id: bytes, descriptor: int, address: str | None = None, key: str | None = None
+    ) -> None:
         self.routing_id = routing_id
         self.descriptor = descriptor
+        self.address = address
+        """The peer's IP address; None for a socket file."""
+        self.key = key
+        """The peer's CURVE key, by its owner's name if the server has a list; None without CURVE."""
         self.handled = 0
         self.sent = 0
         self.wasted = 0

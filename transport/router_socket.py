@@ -106,6 +106,8 @@ class RouterSocket:
         self._unsent: dict[bytes, deque[list[bytes]]] = {}
         self.connections = Connections(socket, bounds)
         self._tallies: dict[bytes, Tally] = {}
+        self.has_keys = False
+        """Whether any peer has come with a CURVE key."""
         self._wakeup_reader, self._wakeup_writer = sockets.socketpair()
         self._wakeup_reader.setblocking(False)
         self._wakeup_writer.setblocking(False)
@@ -169,6 +171,11 @@ class RouterSocket:
         tally = self._tallies.get(routing_id)
         if tally is not None:
             tally.wasted += size
+
+    def peer_of(self, routing_id: bytes) -> tuple[str | None, str | None]:
+        """Return the IP address and the CURVE key of a peer; None for what it has not, or if it is gone."""
+        tally = self._tallies.get(routing_id)
+        return (None, None) if tally is None else (tally.address, tally.key)
 
     @property
     def unsent(self) -> int:
@@ -263,7 +270,9 @@ class RouterSocket:
             descriptor = int(part.get(zmq.SRCFD))
         except zmq.ZMQError:  # from a socket of this process
             descriptor = -1
-        tally = self._tallies[routing_id] = Tally(routing_id, descriptor)
+        address, key = property_of(part, "Peer-Address"), property_of(part, "User-Id")
+        tally = self._tallies[routing_id] = Tally(routing_id, descriptor, address, key)
+        self.has_keys = self.has_keys or key is not None
         self.connections.add(tally)
         return tally
 
@@ -313,6 +322,14 @@ class RouterSocket:
                 queue.popleft()
             if not queue:
                 del self._unsent[routing_id]
+
+
+def property_of(part: zmq.Frame, name: str) -> str | None:
+    """Return a property of the connection that a part came on; None if the connection has none."""
+    try:
+        return str(part.get(name)) or None
+    except zmq.ZMQError:
+        return None
 
 
 def light_first(frames: list[Frame]) -> list[Frame]:

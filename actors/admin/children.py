@@ -1,9 +1,11 @@
-"""How the actors of administration are started: the Directory and the AdminConsole."""
+"""How the actors of administration are started: the Directory, the IntentMonitor and the AdminConsole."""
 
 from __future__ import annotations
 
 from actors.admin.console.actor import AdminConsole
 from actors.admin.directory.actor import Directory, DirectoryPeers, DirectorySettings
+from actors.admin.intent_messages import Sweep
+from actors.admin.intent_monitor import SWEEP_SECONDS, IntentMonitor, IntentPeers
 from actors.admin.messages import PurgeExpired
 from actors.admin.secrets import Keyring
 from actors.edge.channel import FLUSH_SECONDS, ChannelInputs, FlushUses
@@ -22,8 +24,8 @@ CREATE_SECONDS = 30.0
 
 
 def children(shared: Shared, keyring: Keyring, age: RetentionClock) -> list[StartChild]:
-    """Return the Directory and the AdminConsole; `age` decides what is old enough to be removed."""
-    return [_directory(shared, keyring, age), _console(shared)]
+    """Return the actors of administration; `age` decides what is old enough to be removed."""
+    return [_directory(shared, keyring, age), _intent_monitor(shared), _console(shared)]
 
 
 def _directory(shared: Shared, keyring: Keyring, age: RetentionClock) -> StartChild:
@@ -46,6 +48,19 @@ def _directory(shared: Shared, keyring: Keyring, age: RetentionClock) -> StartCh
             shared.snapshot,
         ),
         (PURGE_SECONDS, PurgeExpired()),
+    )
+
+
+def _intent_monitor(shared: Shared) -> StartChild:
+    actors = shared.actors
+    peers = IntentPeers(actors.directory, actors.audit_log, actors.router)
+    return supervised(
+        actors.intent_monitor,
+        lambda box: IntentMonitor.start(
+            box, peers, shared.snapshot, shared.slowdowns, epoch=shared.now
+        ),
+        (SWEEP_SECONDS, Sweep()),
+        essential=False,
     )
 
 

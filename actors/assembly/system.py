@@ -18,6 +18,7 @@ from actors.connectors.switchboard import Connectors
 from actors.edge import router
 from actors.edge.channel import Draining
 from actors.edge.router import RouterMailbox
+from actors.intent.suspicions import MOST_BATCHES, Slowdowns
 from actors.log.children import Logs
 from actors.log.events import Events
 from actors.log.metrics.prometheus import MetricsServer
@@ -125,6 +126,7 @@ class System:
             audit_reader=self.logs.audit_reader,
             log_reader=self.logs.reader,
             stats=self.logs.stats,
+            intent_monitor=make("intent monitor", supervisor, held.token, limit=MOST_BATCHES),
             connectors=self.connectors,
         )
         self.snapshot.registry = self.actors.registry
@@ -161,6 +163,7 @@ class System:
             self.snapshot,
             self._resources.profiles,
             self._resources.limits,
+            Slowdowns(),
             self.logs.request_log,
             self._now,
         )

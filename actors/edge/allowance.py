@@ -11,6 +11,7 @@ import math
 from typing import Any
 
 from actors.errors import ResourceExhausted
+from actors.intent.suspicions import Slowdowns
 from actors.runtime.rate_limit import ROUNDING
 from actors.settings import Rates
 
@@ -130,6 +131,50 @@ class RateLimiters:
         if len(self._full_at) >= self._most:
             used = {key: full_at for key, full_at in self._full_at.items() if full_at > now}
             self._full_at, self._most = used, max(MOST_SENDERS, 2 * len(used))
+
+
+class Slowed(ResourceExhausted):
+    """The refusal of a message of a caller who is slowed for bad intent: no signal counts it."""
+
+
+class Pace:
+    """Paces the callers that the IntentMonitor has slowed; for one channel."""
+
+    def __init__(self, slowdowns: Slowdowns) -> None:
+        self._slowdowns = slowdowns
+        self._seconds = slowdowns.seconds
+        self._limiters = RateLimiters(1.0 / self._seconds)
+
+    @property
+    def is_used(self) -> bool:
+        """Return whether any caller is slowed."""
+        return bool(self._slowdowns.tokens or self._slowdowns.addresses)
+
+    def require(self, token: str, now: float) -> None:
+        """Raise Slowed if a token, by its id, is slowed and this message comes too soon."""
+        if token in self._slowdowns.tokens:
+            refusal = self._refusal("this token", token, now)
+            if refusal is not None:
+                raise refusal
+
+    def of_address(self, group: str, now: float) -> Slowed | None:
+        """Return the refusal of a message without a valid token from a slowed address that comes too soon."""
+        if group not in self._slowdowns.addresses:
+            return None
+        return self._refusal("callers without a valid token from this address", group, now)
+
+    def _refusal(self, who: str, key: str, now: float) -> Slowed | None:
+        if self._seconds != self._slowdowns.seconds:
+            self._seconds = self._slowdowns.seconds
+            self._limiters = RateLimiters(1.0 / self._seconds)
+        wait = self._limiters.take(key, now)
+        if wait <= 0.0:
+            return None
+        return Slowed(
+            f"{who} may send one message each {self._seconds:g} s for now, because of what was sent before; "
+            f"{ADVICE}",
+            retry_after_ms=milliseconds(wait),
+        )
 
 
 def rate_exceeded(who: str, rate: float, wait: float) -> ResourceExhausted:

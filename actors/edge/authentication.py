@@ -9,7 +9,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Final
 
-from actors.errors import InvalidArgument, Unauthenticated, Unavailable
+from actors.errors import InvalidArgument, PermissionDenied, Unauthenticated, Unavailable
 from actors.host.clocks import MonotonicWallClock
 from actors.messages import ANYONE, DirectoryChanged, Grant, Principal, TenantRecord
 from transport.message import Problem
@@ -36,14 +36,14 @@ class Authenticator:
     def authenticate(self, token: str | None) -> Principal:
         """Return the principal of a token at this moment; ANYONE if there is no token.
 
-        Raises Unauthenticated if the token is unknown, revoked or expired; Unavailable until the Directory
-        has published its data.
+        Raises Unauthenticated if the token is unknown, revoked or expired; PermissionDenied if it is
+        suspended; Unavailable until the Directory has published its data.
         """
         if token is None:
             return ANYONE
         principal = self._principals.get(sha256(token.encode()).digest(), NOBODY)
         if principal.expires is not None and principal.expires <= self._epoch.now():
-            raise self._unauthenticated()
+            raise suspended() if principal.is_suspended else self._unauthenticated()
         self._used.add(principal.id)
         return principal
 
@@ -119,6 +119,14 @@ def unauthenticated() -> Unauthenticated:
     return Unauthenticated(
         "no valid token for this tenant: it is missing, unknown, expired or revoked, "
         "or there is no such tenant"
+    )
+
+
+def suspended() -> PermissionDenied:
+    """Return the refusal of a token that is suspended: its holder has shown that it is theirs."""
+    return PermissionDenied(
+        "this token is suspended because of what was sent with it; an owner with the area 'tokens' finds out "
+        "why with intent.list, and lifts it with intent.clear"
     )
 
 

@@ -9,15 +9,20 @@ from __future__ import annotations
 import threading
 import time
 from abc import abstractmethod
+from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import structlog
 
+from actors.edge.allowance import Pace, Slowed
 from actors.edge.authentication import Authenticator
 from actors.edge.builtin_actions import NO_ORIGINS, Pages, is_system
+from actors.edge.key_uses import KeyUses
 from actors.errors import ActionError, InvalidArgument, Unavailable
 from actors.host.clocks import MonotonicWallClock
+from actors.intent.signals import OTHER_TENANT, SECOND_KEY, WRONG_TOKEN, outcome_of_code
+from actors.intent.suspicions import LogStep, Origin, Slowdowns, Suspicion, SuspicionClient
 from actors.messages import (
     ANYONE,
     DirectoryChanged,
@@ -111,6 +116,10 @@ class ChannelInputs(NamedTuple):
     """Asks the Directory to send the channel all its data."""
     epoch: MonotonicWallClock
     """By which tokens end."""
+    slowdowns: Slowdowns
+    """Published by the IntentMonitor."""
+    monitor: Mailbox | None = None
+    """The IntentMonitor; None for no suspicions."""
 
     @classmethod
     def of(cls, shared: Shared, mailbox: Mailbox) -> ChannelInputs:
@@ -123,6 +132,8 @@ class ChannelInputs(NamedTuple):
             shared.limits,
             lambda: directory.tell(PublishAll(mailbox)),
             shared.epoch(),
+            shared.slowdowns,
+            shared.actors.intent_monitor,
         )
 
 
@@ -144,6 +155,11 @@ class Channel(Actor):
         self._limits = given.limits
         self._pages = Pages()
         self._read_directory = given.read_directory
+        self._key_uses = KeyUses()
+        self._pace = Pace(given.slowdowns)
+        self._suspicions = SuspicionClient(
+            given.monitor, lambda: given.snapshot.current.described.intent
+        )
         self._add_handlers(
             {
                 Frame: self._frame,
@@ -151,6 +167,7 @@ class Channel(Actor):
                 DirectoryChanged: self._directory_changed,
                 FlushUses: self._flush,
                 Draining: self._drain,
+                LogStep: self._log_step,
             }
         )
 
@@ -162,6 +179,13 @@ class Channel(Actor):
         """Give peers LINGER_MS to read their replies, then close the socket."""
         self.mailbox.socket.drain(LINGER_MS)
         self.mailbox.socket.close()
+
+    def handle(self, mail: deque[Any]) -> None:
+        """Handle all mail, then send the suspicions that came up."""
+        try:
+            super().handle(mail)
+        finally:
+            self._suspicions.flush()
 
     # For subclasses
 
@@ -184,6 +208,47 @@ class Channel(Actor):
 
     def _on_unauthenticated(self, request: Request, trace_id: str) -> None:
         """Called before a request is refused as unauthenticated, here or by `_admit`."""
+
+    def _suspect(self, work: TenantRequest, outcome: str) -> None:
+        """Note a message that a signal may count."""
+        tenant = self._authenticator.tenant(work.principal.tenant)
+        connection = work.peer.routing_id
+        request, caller = work.request, work.principal
+        is_own = work.outlet is self.mailbox
+        origin = self._origin(connection) if is_own else None
+        self._suspicions.add(
+            Suspicion(outcome, request, caller, tenant, work.trace_id, connection, origin)
+        )
+
+    def _check_key(self, work: TenantRequest) -> None:
+        """Note the first use of a token with a CURVE key that is not its first one."""
+        caller, connection = work.principal, work.peer.routing_id
+        peer_of = self.mailbox.socket.peer_of
+        if caller.id and self._key_uses.is_second(connection, caller.id, lambda at: peer_of(at)[1]):
+            self._suspect(work, SECOND_KEY)
+
+    def _log_step(self, message: LogStep) -> None:
+        address = self._origin(message.connection).address
+        log.warning("intent", address=address, **message.fields)
+
+    def _origin(self, connection: bytes) -> Origin:
+        return Origin(connection.hex(), *self.mailbox.socket.peer_of(connection))
+
+    def _after_refusal(self, work: TenantRequest, error: ActionError) -> ActionError:
+        """Note what the refusal shows of the caller; return it, or that of a caller who is slowed."""
+        caller, outcome = work.principal, error.code
+        if outcome == UNAUTHENTICATED:
+            if caller is ANYONE and work.request.token is None:
+                return error
+            outcome = WRONG_TOKEN if caller is ANYONE else OTHER_TENANT
+        elif caller is ANYONE or isinstance(error, Slowed):
+            return error
+        is_known = work.request.action in self._snapshot.current.routes
+        self._suspect(work, outcome_of_code(outcome, is_action_known=is_known))
+        if outcome != WRONG_TOKEN or not self._pace.is_used:
+            return error
+        group = self._origin(work.peer.routing_id).group
+        return self._pace.of_address(group, work.received) or error
 
     def _tested_actions(self, caller: Principal) -> frozenset[str]:
         """Return the actions that the caller's tenant is enrolled for as a tester."""
@@ -224,8 +289,12 @@ class Channel(Actor):
             if self.mailbox.socket.is_full(parts[0]):
                 raise unread()
             caller = self._authenticator.authenticate(request.token)
+            if self._pace.is_used:
+                self._pace.require(caller.id, received)
             self._count(caller, parts[0], received)
             work = TenantRequest(request, caller, peer, self.mailbox, received, trace_id)
+            if self.mailbox.socket.has_keys:
+                self._check_key(work)
             if is_system(request.action):
                 self._answer_system(work)
             else:
@@ -234,7 +303,7 @@ class Channel(Actor):
             if error.code == UNAUTHENTICATED:
                 self._on_unauthenticated(request, trace_id)
             work = TenantRequest(request, caller, peer, self.mailbox, received, trace_id)
-            self._refuse(work, error.refusal)
+            self._refuse(work, self._after_refusal(work, error).refusal)
         except Exception as error:  # one client's message must not cost the others theirs
             name = self.mailbox.name
             log.error(

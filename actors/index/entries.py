@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from actors.errors import SettingsError
+from actors.intent.signals import IntentRules, built_in_rules
 from actors.schema.schema import Schema
 from actors.schema.source import did_you_mean
 from actors.screening.fields import Screening
@@ -146,6 +147,8 @@ class Action(NamedTuple):
     """Newest first; empty if no version is written yet."""
     screening: Screening = Screening()
     """How its params are screened."""
+    is_watched: bool = False
+    """Whether a signal of bad intent counts what it has done."""
 
     def version(self, number: int) -> Version | None:
         """Return the version of that number, or None."""
@@ -236,6 +239,8 @@ class Index(NamedTuple):
     config: ConfigSchemas
     screening: Screening = Screening()
     """How the params of all its actions are screened."""
+    intent: IntentRules = built_in_rules()
+    """The signals of bad intent."""
 
     def operations(self) -> dict[str, Operation]:
         """Return the operations of all connectors by full name."""

@@ -35,6 +35,7 @@ from actors.index.entries import (
     Version,
 )
 from actors.index.imports import frozen_imports
+from actors.index.intent import read_intent
 from actors.index.screening import read_screening
 from actors.index.toml import TomlReader
 from actors.schema.schema import Schema, SchemaProblem
@@ -139,8 +140,9 @@ class _Reader:
     def index(self) -> Index:
         top = TomlReader(self._source.values, (), self._findings)
         top.only(
-            "environments", "storage", "config", "screening", "shapes", "actions", "connectors"
-        )
+            "environments", "storage", "config", "screening", "intent", "shapes", "actions",
+            "connectors",
+        )  # fmt: skip
         self._read_shapes(top)
         actions = {name: self._action(name, table) for name, table in top.tables("actions")}
         connectors = {
@@ -148,6 +150,7 @@ class _Reader:
         }
         self._check_references(actions, connectors)
         actions, screening = read_screening(top.table("screening"), actions)
+        actions, intent = read_intent(top.table("intent"), actions)
         return Index(
             path=self._source.path,
             root=self._root,
@@ -159,6 +162,7 @@ class _Reader:
             storage=self._storage(top.table("storage")),
             config=self._config(top.table("config")),
             screening=screening,
+            intent=intent,
         )
 
     def _environments(self, top: TomlReader) -> dict[str, Environment]:

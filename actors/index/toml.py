@@ -71,6 +71,10 @@ class TomlReader:
         self._wrong(name, "must be a whole number from 1 on")
         return 0
 
+    def value(self, name: str, default: Any = None) -> Any:
+        """Return what a key holds, unchecked; the default if it is absent."""
+        return self._values.get(name, default)
+
     def texts(self, name: str) -> tuple[str, ...]:
         """Return distinct strings; none if the key is absent."""
         value = self._values.get(name, [])

@@ -17,6 +17,8 @@ ATTEMPTS = "attempts"
 """Tries to reach administration through the data channel, counted for some seconds."""
 MOVE = "move"
 """A version of a function went from one state to another, by a person's order or by the machine."""
+ALERT = "alert"
+"""The machine has taken a step against a token, or reports a tenant or an address (docs/intent.md)."""
 REPAIR = "repair"
 """By the log itself: a record was cut off in the writing and has been taken out, or could not be kept."""
 
@@ -25,7 +27,7 @@ class AuditEntry(NamedTuple):
     """What an audit record says; when, its number and its hash come from the log."""
 
     kind: str
-    """ACTION, INTENT, OUTCOME, ATTEMPTS, MOVE or REPAIR."""
+    """ACTION, INTENT, OUTCOME, ATTEMPTS, MOVE, ALERT or REPAIR."""
     action: str
     capacity: str
     """owner, admin owner, developer, developer admin, `super admin until 2026-…Z`, console, machine, …"""

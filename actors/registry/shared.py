@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 from actors.host.clocks import MonotonicWallClock
+from actors.intent.suspicions import Slowdowns
 from actors.log.lines import RequestLogClient
 from actors.profiles import Profiles
 from actors.registry.snapshot import RoutingSnapshot
@@ -49,6 +50,7 @@ class Actors(NamedTuple):
     audit_reader: Mailbox
     log_reader: Mailbox
     stats: Mailbox
+    intent_monitor: Mailbox
     connectors: ConnectorMailboxes
 
 
@@ -60,6 +62,7 @@ class Shared(NamedTuple):
     snapshot: RoutingSnapshot
     profiles: Profiles
     limits: Limits
+    slowdowns: Slowdowns
     request_log: Callable[[], RequestLogClient | None]
     """Makes a client of the tenants' log, one for each incarnation that logs requests."""
     now: Callable[[], float] = time.time

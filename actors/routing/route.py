@@ -97,6 +97,8 @@ class Route(NamedTuple):
     """Module of the function; None if there is no function."""
     screen: FieldScreen | None = None
     """Screens the params; None if they hold no text."""
+    is_watched: bool = False
+    """Whether a signal of bad intent counts what the action has done."""
 
     def read(self, params: Mapping[str, Any]) -> tuple[Any, list[Finding]]:
         """Return the typed params, and what rules that are only watched have found.
@@ -176,6 +178,7 @@ def route_of(
         module=loaded and loaded.code.module,
         is_async=loaded is not None and loaded.code.is_async,
         screen=field_screen(action.name, params.source, action.screening),
+        is_watched=action.is_watched,
     )
 
 

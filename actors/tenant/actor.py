@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from actors.intent.suspicions import SuspicionClient
 from actors.log.lines import RequestLogClient
 from actors.messages import (
     DeadLetter,
@@ -77,11 +78,13 @@ class Tenant(Actor):
         request_log: RequestLogClient | None = None,
         connectors: Mapping[str, Mailbox] = EMPTY,
         clock: Mailbox | None = None,
+        monitor: Mailbox | None = None,
     ) -> None:
         """`release_compute` is called before the turn waits for the disk, so that others compute meanwhile.
 
         `request_log` gets a line for each request that was answered; None disables it. `connectors` are the
         mailboxes for CallConnector, by name. Without a `clock` no function that waits is ever overdue.
+        `monitor` is the IntentMonitor's mailbox.
         """
         super().__init__(mailbox)
         self._record = record
@@ -93,7 +96,10 @@ class Tenant(Actor):
             environment = TenantEnvironment(record, storage, snapshot, profiles, database)
             return RequestHandler(environment, mailbox, suspended_calls, outbox)
 
-        self._unit_of_work = UnitOfWork(record, make_handler, release_compute, request_log)
+        suspicions = SuspicionClient(monitor, lambda: snapshot.current.described.intent)
+        self._unit_of_work = UnitOfWork(
+            record, make_handler, release_compute, request_log, suspicions
+        )
         self._execution = AsyncExecution(mailbox, self._unit_of_work, suspended_calls)
         self._relay = OutboxRelay(
             record, mailbox, self._unit_of_work, outbox, connectors, clock, profiles, snapshot

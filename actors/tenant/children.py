@@ -49,6 +49,7 @@ def starter(
             shared.request_log(),
             actors.connectors,
             actors.clock,
+            actors.intent_monitor,
         )
 
     return start

@@ -12,6 +12,7 @@ from actors.edge.channel import ChannelInputs
 from actors.edge.router import Router, RouterLogs, RouterMailbox, RouterPeers
 from actors.host.clocks import MonotonicWallClock
 from actors.index.parser import read_index
+from actors.intent.suspicions import Slowdowns
 from actors.log.lines import RequestLogClient
 from actors.messages import (
     DirectoryChanged,
@@ -82,6 +83,7 @@ class Reception:
         self.house = House()
         self.supervisor, self.directory, self.audit = Watch(), Watch(), Watch()
         self.log, self.stats, self.console = Watch(), Watch(), Watch()
+        self.monitor, self.slowdowns = Watch(), Slowdowns()
         self.profiles = Profiles()
         self.wall = Wall()
         self.asked_for_everything = 0
@@ -104,6 +106,8 @@ class Reception:
             limits=LIMITS,
             read_directory=self._read_directory,
             epoch=MonotonicWallClock(self.wall),
+            slowdowns=self.slowdowns,
+            monitor=self.monitor,
         )
         logs = RouterLogs(self.audit, RequestLogClient(self.log), self.stats)
         return inputs, RouterPeers(self.supervisor, self.console), logs, self._rates

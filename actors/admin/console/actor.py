@@ -29,6 +29,7 @@ from actors.edge.authentication import unauthenticated
 from actors.edge.channel import Channel, ChannelInputs, ChannelMailbox, Draining, FlushUses
 from actors.edge.rejections import OTHERS, Attempt, AttemptCounter
 from actors.errors import ActionError
+from actors.intent.signals import OK
 from actors.log.messages import Append, AuditEntry
 from actors.log.redaction import normalise_names
 from actors.messages import ANYONE, DirectoryChanged, Replies, TenantRequest
@@ -235,7 +236,10 @@ class AdminConsole(Channel):
             self._send_result(call, outcome)
 
     def _send_result(self, call: AdminCall, outcome: Succeeded | Forwarded) -> None:
+        """What a tenant has answered, it has counted itself."""
         if call.work is not None:
+            if isinstance(outcome, Succeeded) and call.is_watched and not outcome.replayed:
+                self._suspect(call.work, OK)
             self._send_to(call.work, outcome.body)
         elif isinstance(outcome, Succeeded):
             resolve(call.reply_to, outcome.result)
@@ -248,6 +252,7 @@ class AdminConsole(Channel):
         if call.work is None:
             resolve_with_error(call.reply_to, error)
         else:
+            error = self._after_refusal(call.work, error)
             self._refuse(call.work, self._localise(call, error.refusal))
 
     def _refuse(self, work: TenantRequest, refusal: Refusal) -> None:

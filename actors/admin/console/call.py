@@ -208,6 +208,11 @@ class AdminCall:
         )
 
     @property
+    def is_watched(self) -> bool:
+        """Whether a signal of bad intent counts what it does."""
+        return self.route is not None and self.route.is_watched
+
+    @property
     def request_id(self) -> str | None:
         """What its caller calls it."""
         return None if self.work is None else self.work.request.id

@@ -14,7 +14,14 @@ from typing import Any, Final, NamedTuple
 import structlog
 from sqlalchemy import select
 
-from actors.admin.directory import connector_settings, grants, idempotency, repository, tokens
+from actors.admin.directory import (
+    connector_settings,
+    grants,
+    idempotency,
+    repository,
+    suspensions,
+    tokens,
+)
 from actors.admin.directory import tenants as tenancy
 from actors.admin.directory.profiles import read_profiles
 from actors.admin.directory.repository import CommandEnvironment, DirectoryTransaction
@@ -22,6 +29,7 @@ from actors.admin.directory.request_links import Served, follow, is_behind
 from actors.admin.directory.store import QUERIES, DirectoryStore
 from actors.admin.directory.tables import tenants
 from actors.admin.directory.tenants import Archived, StartArchive, TenantDeletions
+from actors.admin.intent_messages import SuspendToken, TokenSuspended
 from actors.admin.messages import CommandDone, Execute, PurgeExpired
 from actors.admin.secrets import Keyring
 from actors.errors import DatabaseProblem, Unavailable
@@ -37,7 +45,7 @@ from actors.runtime.mailbox import Mailbox
 log = structlog.get_logger()
 
 FIRE_AND_FORGET: Final = (
-    PublishAll, TokensUsed, PurgeExpired, Retired, Archived, IndexPublished,
+    PublishAll, TokensUsed, SuspendToken, PurgeExpired, Retired, Archived, IndexPublished,
 )  # fmt: skip
 """Messages whose sender does not wait for an answer."""
 
@@ -108,6 +116,7 @@ class Directory(Actor):
                 Execute: self._execute,
                 PublishAll: self._send_snapshot,
                 TokensUsed: self._record_uses,
+                SuspendToken: self._suspend,
                 PurgeExpired: self._purge_expired,
                 IndexPublished: self._follow_index,
                 Retired: lambda message: self._deletions.archive(message.tenant),
@@ -288,6 +297,11 @@ class Directory(Actor):
 
     def _record_uses(self, message: TokensUsed) -> None:
         self._store.run(lambda transaction: tokens.record_uses(transaction, message.at))
+
+    def _suspend(self, message: SuspendToken) -> None:
+        transaction = self._store.run(lambda now: suspensions.suspend(now, message))
+        self._publish_changes(transaction)
+        message.reply_to.tell(TokenSuspended(message.token))
 
     def _publish(self, change: DirectoryChanged) -> None:
         if change.complete or change.tenants or change.forgotten:

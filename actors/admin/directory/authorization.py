@@ -56,6 +56,7 @@ def _holder(transaction: DirectoryTransaction, by: Principal) -> Row[Any] | None
             people.c.id == by.person,
             people.c.removed_at.is_(None),
             tokens.c.revoked_at.is_(None),
+            tokens.c.suspended_at.is_(None),
             tokens.c.expires_at.is_(None) | (tokens.c.expires_at > now),
         )
     )

@@ -41,6 +41,9 @@ MAX_PAGE_BYTES = 128 * 1024
 ROWS_AT_ONCE = 1000
 """Rows of a query over all tenants that are held at once."""
 
+LONG_AGO = float("-inf")
+"""When a suspended token has expired, for the channels: they look at one time for each message."""
+
 Result = dict[str, Any]
 
 
@@ -231,7 +234,7 @@ def valid_tokens(
     query = (
         select(
             stored.digest, stored.id, tenants.c.name, people.c.role, stored.person_id,
-            people.c.areas, stored.scope, stored.expires_at,
+            people.c.areas, stored.scope, stored.expires_at, stored.suspended_at,
         )
         .join(people, people.c.id == stored.person_id)
         .outerjoin(tenants, tenants.c.id == stored.tenant_id)
@@ -240,9 +243,11 @@ def valid_tokens(
     return tuple(
         Token(digest, Principal(
             id_, names.get(tenant, tenant), sys.intern(role), person,
-            _names(areas), None if scope is None else _names(scope), expires,
+            _names(areas), None if scope is None else _names(scope),
+            expires if suspended is None else LONG_AGO, suspended is not None,
         ))
-        for digest, id_, tenant, role, person, areas, scope, expires in transaction.stream(query)
+        for digest, id_, tenant, role, person, areas, scope, expires, suspended
+        in transaction.stream(query)
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from actors.admin.directory import (
     idempotency,
     people,
     requests,
+    suspensions,
     tenants,
     tokens,
 )
@@ -202,6 +203,7 @@ QUERIES: Mapping[type, Callable[[DirectoryTransaction, Any], Result]] = MappingP
         **people.QUERIES,
         **developers.DEVELOPER_QUERIES,
         **tokens.QUERIES,
+        **suspensions.QUERIES,
         **config_history.QUERIES,
         **entitlements.SUBSCRIPTION_QUERIES,
         **connectors.QUERIES,
@@ -220,6 +222,7 @@ COMMANDS: Mapping[type, Callable[[DirectoryTransaction, Any, Principal], Result]
             **people.COMMANDS,
             **developers.DEVELOPER_COMMANDS,
             **tokens.COMMANDS,
+            **suspensions.COMMANDS,
             **config_history.COMMANDS,
             **entitlements.SUBSCRIPTION_COMMANDS,
             **connectors.COMMANDS,

@@ -64,6 +64,8 @@ tokens = Table(
     Column("expires_at", Float, nullable=True),
     Column("last_used_at", Float, nullable=True),
     Column("revoked_at", String, nullable=True),
+    Column("suspended_at", String, nullable=True),  # for bad intent, until an owner lifts that
+    Column("suspended_for", String(200), nullable=True),
     Index("tokens_of_tenant", "tenant_id", "id"),
     Index("tokens_of_person", "person_id"),
     Index("tokens_of_grant", "grant_id"),

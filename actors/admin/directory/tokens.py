@@ -86,13 +86,13 @@ def issue(transaction: DirectoryTransaction, command: IssueToken, by: Principal)
     expiry = _expiry(transaction, command, by)
     _require_expiry_within(transaction, expiry.until, by)
     made = create(transaction, person, command.label, by, command.scope, expiry)
-    return {"token": token_map(_one(transaction, tenant_id, made.id)), "text": made.text}
+    return {"token": token_map(find_token(transaction, tenant_id, made.id)), "text": made.text}
 
 
 def revoke(transaction: DirectoryTransaction, command: RevokeToken, by: Principal) -> Result:
     """From the next message on."""
     tenant_id = None if command.tenant is None else transaction.find_tenant(command.tenant).id
-    row = _one(transaction, tenant_id, command.token)
+    row = find_token(transaction, tenant_id, command.token)
     holder = transaction.one(select(people).where(people.c.id == row.person_id))
     assert holder is not None
     require_rank(holder, by)
@@ -103,7 +103,7 @@ def revoke(transaction: DirectoryTransaction, command: RevokeToken, by: Principa
         update(tokens).where(tokens.c.id == row.id).values(revoked_at=transaction.now_text)
     )
     transaction.changes.revoked.append(row.digest)
-    return {"token": token_map(_one(transaction, tenant_id, row.id))}
+    return {"token": token_map(find_token(transaction, tenant_id, row.id))}
 
 
 def create(
@@ -180,6 +180,8 @@ def token_map(row: Row[Any]) -> Result:
         "expires_at": format_time(row.expires_at),
         "last_used_at": format_time(row.last_used_at),
         "revoked_at": row.revoked_at,
+        "suspended_at": row.suspended_at,
+        "suspended_for": row.suspended_for,
     }
 
 
@@ -248,7 +250,8 @@ def _of(tenant_id: str | None) -> Any:
     return tokens.c.tenant_id.is_not_distinct_from(tenant_id)
 
 
-def _one(transaction: DirectoryTransaction, tenant_id: str | None, token_id: str) -> Row[Any]:
+def find_token(transaction: DirectoryTransaction, tenant_id: str | None, token_id: str) -> Row[Any]:
+    """Return the row of a token of a tenant, or of the platform for None. Raise NotFound."""
     row = transaction.one(select(tokens).where(tokens.c.id == token_id, _of(tenant_id)))
     if row is None:
         listing = _listing(tenant_id)

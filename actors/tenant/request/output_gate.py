@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from actors.intent.signals import OK, outcome_of_code
+from actors.intent.suspicions import Suspicion, SuspicionClient
 from actors.log.lines import RequestLogClient, refused_line
 from actors.log.messages import FROM_TENANT
 from actors.messages import Replies, TenantRecord, TenantRequest
@@ -16,10 +18,16 @@ from transport.message import Refusal
 class OutputGate:
     """Belongs to the tenant's turn alone."""
 
-    def __init__(self, record: TenantRecord, request_log: RequestLogClient | None) -> None:
+    def __init__(
+        self,
+        record: TenantRecord,
+        request_log: RequestLogClient | None,
+        suspicions: SuspicionClient,
+    ) -> None:
         """`request_log` gets a line for each request that was answered; None disables it."""
         self._record = record
         self._request_log = request_log
+        self._suspicions = suspicions
 
     def release(self, pending: Iterable[PendingReply]) -> None:
         """Send replies, and write their lines to the tenant's log."""
@@ -29,10 +37,25 @@ class OutputGate:
         for one in pending:
             work = one.work
             outlets.setdefault(work.outlet, []).append((work.peer, one.body))
+            if one.refusal is not None or (one.route is not None and one.route.is_watched):
+                self._suspect(one)
         for outlet, frames in outlets.items():
             outlet.tell(Replies(frames))
         if request_log is not None:
             request_log.tell(self._record, log_lines(pending, now))
+        self._suspicions.flush()
+
+    def _suspect(self, one: PendingReply) -> None:
+        """Note what a signal may count: once, whatever is sent again."""
+        work, refusal, route = one.work, one.refusal, one.route
+        if one.replayed:
+            return
+        outcome = OK if refusal is None else refusal.code
+        outcome = outcome_of_code(outcome, is_action_known=route is not None)
+        request, caller, connection = work.request, work.principal, work.peer.routing_id
+        self._suspicions.add(
+            Suspicion(outcome, request, caller, self._record, work.trace_id, connection)
+        )
 
     def refuse(self, work: TenantRequest, refusal: Refusal) -> None:
         """Send a refusal at once, for a request that no turn will answer."""

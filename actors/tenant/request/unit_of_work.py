@@ -15,6 +15,7 @@ from typing import TypeVar
 import structlog
 
 from actors.errors import DatabaseProblem
+from actors.intent.suspicions import SuspicionClient
 from actors.log.lines import RequestLogClient
 from actors.messages import TenantRecord
 from actors.tenant.database.database import EXPIRE_BATCH, TenantDatabase
@@ -63,11 +64,12 @@ class UnitOfWork:
         make_handler: Callable[[], RequestHandler],
         release_compute: Callable[[], None],
         request_log: RequestLogClient | None,
+        suspicions: SuspicionClient,
     ) -> None:
         """`make_handler` opens the database and returns the handler that serves on it."""
         self._make_handler = make_handler
         self._release_compute = release_compute
-        self.gate = OutputGate(record, request_log)
+        self.gate = OutputGate(record, request_log, suspicions)
         """Where replies leave."""
         self._log_fields = {"tenant": record.name, "tenant_id": record.id}
         self._handler: RequestHandler | None = None

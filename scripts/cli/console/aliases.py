@@ -67,6 +67,8 @@ ALIASES: Mapping[str, Alias] = MappingProxyType(
             _alias("members", "members.list", "TENANT", "members acme"),
             _alias("tokens", "tokens.list", "TENANT", "tokens acme"),
             _alias("revoke", "tokens.revoke", "TENANT token", "revoke acme t_4f1c22ab90de7731"),
+            _alias("intent", "intent.list", "[TENANT]", "intent acme"),
+            _alias("clear", "intent.clear", "[TENANT] token", "clear acme t_4f1c22ab90de7731"),
             _alias("config", "config.show", "TENANT", "config acme"),
             _alias("limits", "limits.show", "TENANT", "limits acme"),
             _alias("limit", "limits.set", "TENANT", "limit acme requests_per_second=50"),

@@ -65,6 +65,7 @@ SOURCES: Mapping[str, tuple[Source, ...]] = MappingProxyType(
     {
         "tenants.delete": (Source("tenants.show"), Source("owners.list")),
         "tokens.revoke": (Source("tokens.list", pick="token"),),
+        "intent.clear": (Source("intent.list", fleeting=frozenset({"decays_at"})),),
         "members.remove": (
             Source("members.list", pick="person"),
             Source("tokens.list", ("person",)),

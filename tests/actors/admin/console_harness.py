@@ -21,6 +21,7 @@ from actors.edge.channel import ChannelInputs
 from actors.errors import AuditProblem
 from actors.host.clocks import MonotonicWallClock
 from actors.index.parser import read_index
+from actors.intent.suspicions import Slowdowns
 from actors.log.messages import Append, AuditEntry
 from actors.messages import (
     DirectoryChanged,
@@ -235,6 +236,7 @@ class ConsoleHarness:
             limits=Limits(),
             read_directory=lambda: None,
             epoch=MonotonicWallClock(),
+            slowdowns=Slowdowns(),
         )
         AdminConsole.start(self.mailbox, given, self._actors)
 

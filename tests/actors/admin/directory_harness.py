@@ -13,6 +13,7 @@ from actors.admin import messages as m
 from actors.admin.connector_messages import ConfigureConnector, ShowConnector
 from actors.admin.directory.actor import Directory, DirectoryPeers, DirectorySettings
 from actors.admin.directory.store import prepare_directory
+from actors.admin.intent_messages import LiftSuspension, ListSuspended
 from actors.admin.secrets import Keyring
 from actors.errors import ActionError
 from actors.host.clocks import MonotonicWallClock
@@ -59,6 +60,8 @@ ACTIONS = {
     m.ListTokens: "tokens.list",
     m.IssueToken: "tokens.issue",
     m.RevokeToken: "tokens.revoke",
+    ListSuspended: "intent.list",
+    LiftSuspension: "intent.clear",
     m.ShowConfig: "config.show",
     m.PatchConfig: "config.patch",
     m.ListConfigs: "config.history",

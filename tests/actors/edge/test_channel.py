@@ -12,6 +12,7 @@ import zmq
 from actors.edge.channel import Channel, ChannelInputs, ChannelMailbox, Draining, FlushUses
 from actors.errors import NotFound, Unauthenticated
 from actors.host.clocks import MonotonicWallClock
+from actors.intent.suspicions import Slowdowns
 from actors.messages import ANYONE, DirectoryChanged, TenantRequest, TokensUsed
 from actors.profiles import Profiles
 from actors.replies import send_refusal
@@ -69,6 +70,7 @@ class Place:
             limits=LIMITS,
             read_directory=self._read_directory,
             epoch=MonotonicWallClock(self.wall),
+            slowdowns=Slowdowns(),
         )
         Desk.start(self, given)
 

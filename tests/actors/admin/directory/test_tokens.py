@@ -79,6 +79,7 @@ def test_subscribers_hear_the_hash_and_whom_it_stands_for(directory: DirectoryHa
         "areas": {"tokens", "config"},
         "scope": scope,
         "expires": START + 1.5 * DAY,
+        "is_suspended": False,
     }
 
 
@@ -114,6 +115,8 @@ def test_a_token_is_listed_without_its_text(directory: DirectoryHarness) -> None
         "expires_at": "2030-03-18T17:46:40Z",
         "last_used_at": None,
         "revoked_at": None,
+        "suspended_at": None,
+        "suspended_for": None,
     }  # fmt: skip
 
 

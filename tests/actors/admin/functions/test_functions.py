@@ -509,7 +509,7 @@ ON_SETTINGS = {"connectors.configure", "connectors.settings"}
 ON_A_SERVER = {
     name
     for name in ACTIONS
-    if name.startswith(("functions.", "connectors.", "actors.", "requests."))
+    if name.startswith(("functions.", "connectors.", "actors.", "requests.", "intent."))
     and name not in ON_TESTERS | ON_SETTINGS
 }
 """Tried where they have an index and its file to work on, a tenant to ask, or actors to look at."""
@@ -523,6 +523,7 @@ def test_what_works_on_the_index_is_tried_on_a_server() -> None:
         "end_to_end/test_delivery.py",
         "end_to_end/test_requests.py",
         "end_to_end/test_connectors.py",
+        "end_to_end/test_intent.py",
         "actors/supervision/test_inspection.py",
     )
     tests = "".join((Path(__file__).parents[3] / each).read_text() for each in rooms)
