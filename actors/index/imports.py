@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -32,6 +33,9 @@ DESKS_OWN = "actors.tenant.functions."
 
 Digests = Mapping[str, str]
 """SHA-256 of files, in hexadecimal, by the names of their modules."""
+
+TEXTS_KEPT = 512
+"""Texts whose imports are kept: an index is read again at each move, and few of its files have changed."""
 
 _DIGEST = re.compile("[0-9a-f]{64}")
 
@@ -87,7 +91,7 @@ class Imports:
             except OSError:
                 text = b""
             package = name if file.name == "__init__.py" else name.rpartition(".")[0]
-            self._read[file] = sha256(text).hexdigest(), tuple(_named(text, package))
+            self._read[file] = sha256(text).hexdigest(), _named(text, package)
         return self._read[file]
 
 
@@ -138,21 +142,32 @@ def _forget_bytecode(module: ModuleType) -> None:
         Path(importlib.util.cache_from_source(str(module.__file__))).unlink(missing_ok=True)
 
 
-def _named(text: bytes, package: str) -> Iterator[str]:
+@lru_cache(maxsize=TEXTS_KEPT)
+def _named(text: bytes, package: str) -> tuple[str, ...]:
     """Each module that may be meant by an import statement of a text, its packages included."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for each in node.names:
-                yield from _packages(each.name)
-        elif isinstance(node, ast.ImportFrom):
-            base = _base(node, package)
-            yield from _packages(base)
-            for each in node.names:
-                yield f"{base}.{each.name}" if base else each.name
+        return ()
+    found: dict[str, None] = {}
+    due: list[ast.AST] = [tree]
+    while due:
+        node = due.pop()
+        found.update(dict.fromkeys(_imported(node, package)))
+        due += [each for each in ast.iter_child_nodes(node) if not isinstance(each, ast.expr)]
+    return tuple(found)
+
+
+def _imported(node: ast.AST, package: str) -> Iterator[str]:
+    """What one statement may mean."""
+    if isinstance(node, ast.Import):
+        for each in node.names:
+            yield from _packages(each.name)
+    elif isinstance(node, ast.ImportFrom):
+        base = _base(node, package)
+        yield from _packages(base)
+        for each in node.names:
+            yield f"{base}.{each.name}" if base else each.name
 
 
 def _base(node: ast.ImportFrom, package: str) -> str:
