@@ -58,7 +58,7 @@ def read_profiles(index: Path) -> dict[str, Profile]:
     """
     file = index.parent / FILE
     content = _read(file)
-    problems = list(_problems(content, _known(index)))
+    problems = list(_problems(content, _known(index))) if content else []
     if problems:
         raise SettingsError(f"{file}: {'; '.join(problems)}")
     profiles = {name: _resolved(name, stated, file.parent) for name, stated in content.items()}
@@ -79,7 +79,7 @@ def in_environment(settings: Settings) -> Settings:
     SettingsError for a profile that is unsound, and for a hosted environment that is not secure.
     """
     profiles = read_profiles(settings.registry)
-    if settings.environment not in _known(settings.registry):
+    if not _is_known(settings.environment, settings.registry):
         return settings  # the index says which there are
     profile = profiles.get(settings.environment, {})
     given = {name: getattr(settings, name) for name in settings.model_fields_set}
@@ -123,6 +123,11 @@ def _read(file: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as error:
         raise SettingsError(f"{file} cannot be read: {error}") from None
+
+
+def _is_known(name: str, index: Path) -> bool:
+    """Whether there is such an environment; the index is read only for one that it has to state."""
+    return any(each.name == name for each in DEFAULT_ENVIRONMENTS) or name in _names_of(index)
 
 
 def _known(index: Path) -> set[str]:
