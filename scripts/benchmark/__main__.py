@@ -19,7 +19,7 @@ from scripts.benchmark.child import ChildFailed
 from scripts.benchmark.load import LoadFailed
 from scripts.benchmark.peers import HERE, chosen
 from scripts.benchmark.plan import ACTIONS, BEFORE, CHOICES, PEERS, TENANTRY, Plan
-from scripts.benchmark.report import document, remarks, table
+from scripts.benchmark.report import document, plot, remarks, table
 from scripts.benchmark.result import figures
 from scripts.benchmark.run import Measurement, ceiling, run
 
@@ -140,8 +140,6 @@ def report(options: argparse.Namespace, plan: Plan, measured: Sequence[Measureme
     if options.json:
         options.json.write_text(json.dumps(document(plan, cells, measured, top), indent=1) + "\n")
     if options.plot:
-        from scripts.benchmark.report import plot  # a second to import: only when asked for
-
         plot(cells, options.plot)
 
 

@@ -16,8 +16,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-from matplotlib.figure import Figure
 from rich.table import Table
 
 from scripts.benchmark.plan import (
@@ -217,6 +215,9 @@ WIDTH = 0.8
 
 def plot(cells: Sequence[CellFigures], path: Path) -> None:
     """Write the picture; the file's ending chooses the format."""
+    import matplotlib  # more than a second, and most runs draw nothing
+    from matplotlib.figure import Figure
+
     matplotlib.use("Agg")
     actions = sorted({cell.cell.action for cell in cells})
     figure = Figure(figsize=(6 * len(actions) + 0.6, 4.8), layout="constrained")
