@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.fork_server import PROGRAMS, ForkedProcess, ForkServer, Request
+from tests.fork_server import ForkedProcess, ForkServer, Request
 
 ROOT = Path(__file__).parent.parent
 
@@ -33,8 +33,7 @@ class Child:
     ) -> None:
         """`before` runs in the child before Python does: for limits of resources.
 
-        A program of PROGRAMS is forked from a process that has imported it, unless something is to be done
-        before Python starts.
+        It is forked from a process with the engine imported, if it can be.
         """
         clean = {name: each for name, each in os.environ.items() if "TENANTRY_" not in name}
         given = {f"TENANTRY_{name.upper()}": str(each) for name, each in settings.items()}
@@ -42,11 +41,9 @@ class Child:
         environment = {"TENANTRY_ENDPOINT": "tcp://127.0.0.1:*", **clean, **given}
         words = [*program, *map(str, arguments)]
         self.process: subprocess.Popen[str] | ForkedProcess
-        is_late = before is None and "LD_PRELOAD" not in environment
-        if is_late and words[0] == "-m" and words[1] in PROGRAMS:
-            self.process = fork_server().start(
-                Request(words[1], words[2:], environment), self._log.fileno()
-            )
+        request = Request(words[1], words[2:], environment)
+        if before is None and words[0] == "-m" and request.can_be_forked:
+            self.process = fork_server().start(request, self._log.fileno())
         else:
             self.process = self._fresh(words, environment, before)
         self.said: list[str] = []

@@ -27,19 +27,27 @@ from actors.index.parser import shipped_connectors
 from actors.routing.table import built_in_part
 from actors.screening.screener import built_in_screener
 
-PROGRAMS: Final = ("actors", "transport.gateway")
-"""Packages whose `__main__` can be run so, each imported before the first fork."""
+IMPORTED: Final = ("actors.__main__", "transport.gateway.__main__")
+"""Before the first fork."""
+
+PROGRAMS: Final = frozenset({"actors", "transport.gateway", "scripts.endurance.fast_retries"})
+"""Packages and modules that are little more than that."""
 
 REQUEST_BYTES: Final = 128 * 1024
 """Of one request: arguments and environment."""
 
 
 class Request(NamedTuple):
-    """What is to be run: a package of PROGRAMS; its working directory is that of the fork server."""
+    """What is to be run, as by `python -m`; its working directory is that of the fork server."""
 
     program: str
     arguments: Sequence[str]
     environment: Mapping[str, str]
+
+    @property
+    def can_be_forked(self) -> bool:
+        """Whether its imports are those that were made, and nothing is to be done before Python starts."""
+        return self.program in PROGRAMS and "LD_PRELOAD" not in self.environment
 
 
 class ForkedProcess:
@@ -204,8 +212,7 @@ def run(request: Request) -> NoReturn:
 
 def prepare() -> None:
     """Do what each server does, in whatever directory and for whatever index."""
-    for program in PROGRAMS:
-        name = f"{program}.__main__"
+    for name in IMPORTED:
         importlib.import_module(name)
         del sys.modules[name]  # runpy makes it anew, and warns of one that is there
     built_in()

@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO
+from typing import IO, NamedTuple, Protocol
 
 import psutil
 
@@ -44,6 +44,60 @@ class ChildFailed(Exception):
     """A server did not start; the message carries the end of its output."""
 
 
+class Command(NamedTuple):
+    """What a child is to run: `python -m MODULE …` in a directory, with all of its environment."""
+
+    module: str
+    arguments: Sequence[str]
+    root: Path
+    environment: Mapping[str, str]
+
+
+class Process(Protocol):
+    """A process that was started: what is used of `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int:
+        """The kernel's number of it."""
+        ...
+
+    @property
+    def stdout(self) -> IO[str] | None:
+        """Its standard output."""
+        ...
+
+    def poll(self) -> int | None:
+        """The exit status, once it has ended."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it has ended; the exit status."""
+        ...
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        ...
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        ...
+
+
+def launch(command: Command, errors: IO[str]) -> Process:
+    """Start a process in a session of its own, whose standard error goes to this file."""
+    return subprocess.Popen(
+        [sys.executable, "-m", command.module, *command.arguments],
+        cwd=command.root,
+        env=command.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+        start_new_session=True,
+        preexec_fn=end_with_parent,
+    )
+
+
 class Child:
     """One `python -m MODULE …`, in a session of its own so that Ctrl-C is ours to handle."""
 
@@ -60,17 +114,8 @@ class Child:
         self.log = log
         self._ready: Future[str] = Future()
         self._output = log.open("w")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            cwd=root,
-            env={**environment(root), **more},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=self._output,
-            text=True,
-            start_new_session=True,
-            preexec_fn=end_with_parent,
-        )
+        command = Command(module, arguments, root, {**environment(root), **more})
+        self._process = launch(command, self._output)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self._seen = psutil.Process(self._process.pid)

@@ -170,7 +170,7 @@ def any_being(draw: st.DrawFn, names: list[str]) -> Being:
 
 @given(data=st.data())
 @settings(
-    max_examples=300,
+    max_examples=100,
     deadline=None,  # real sockets and synced files
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -11,12 +11,14 @@ from collections import Counter
 from contextlib import closing
 from itertools import count, islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgpack
 import psutil
 import pytest
 
+from scripts.benchmark import child
+from scripts.benchmark.child import Command, Process
 from scripts.benchmark.peers import HERE
 from scripts.endurance import verdict as files
 from scripts.endurance.connection import NoReply
@@ -40,15 +42,14 @@ from scripts.endurance.trials.passivation import Touch, wrong_row
 from scripts.endurance.trials.swap import FIRST, ServedPeriod
 from scripts.endurance.trials.swap import judge as judge_versions
 from scripts.endurance.verdict import Ledger, Report, judge
+from tests.child import fork_server
+from tests.fork_server import Request
 
 KILL = kill.FULL._replace(rounds=2, tenants=2, seconds=0.3, within=60.0)
 BLOCKED = blocked.FULL._replace(
     trials=1, tenants=2, threads=2, rate=50.0, seconds=0.3, ratio=1e6, relief=60.0
 )
 FUZZ = fuzz.QUICK._replace(frames=4_000, connections=2, growth=1e6)
-MEMORY = memory.FULL._replace(parts=400_000, part_bytes=700, within=60.0)
-SWAP = swap.FULL._replace(swaps=8, messages=400, tenants=4, in_flight=32)
-HANGING = hanging_connector.FULL._replace(pairs=2, tenants=2, in_flight=8, seconds=0.3, ratio=0.0)
 SYNCS = syncs.FULL._replace(tenants=2, writes=20, orders=2)
 MEMORY = memory.FULL._replace(parts=15_000, part_bytes=700, within=60.0)
 SWAP = swap.FULL._replace(swaps=8, messages=400, tenants=4, in_flight=32)
@@ -72,6 +73,20 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+@pytest.fixture(autouse=True)
+def forked_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers that a trial in this process starts are forked from one with the engine imported."""
+
+    def launch(command: Command, errors: IO[str]) -> Process:
+        request = Request(command.module, command.arguments, command.environment)
+        if request.can_be_forked:
+            return fork_server().start(request, errors.fileno())
+        return fresh(command, errors)
+
+    fresh = child.launch
+    monkeypatch.setattr(child, "launch", launch)
 
 
 @pytest.fixture
