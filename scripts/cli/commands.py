@@ -37,8 +37,9 @@ COMMANDS = {
     "environments": Command(
         "scripts.cli.environments", "show the environments, and what runs where"
     ),
-    "build": Command("scripts.release.build.command", "build a release of chosen functions"),
-    "keys": Command("scripts.cli.keys", "make CURVE keys, and list those to admit"),
+    "build": Command("scripts.releasing.build.command", "build a release of chosen functions"),
+    "release": Command("scripts.releasing.publish.command", "publish, sign and verify releases"),
+    "keys": Command("scripts.cli.keys", "make CURVE keys and keys for releases"),
     "screen": Command("scripts.cli.screen", "show what the screening makes of a text"),
     "audit": Command("scripts.cli.audit", "check the log of everything administrative"),
 }

@@ -1,4 +1,4 @@
-"""The command line of scripts/keys: makes CURVE keys, and sets which of them a server admits."""
+"""The command line of scripts/keys: makes CURVE keys and keys for releases, and sets whom a server admits."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ examples:
   scripts/keys server                           once, where the server runs
   scripts/keys client ada --out ~/.tenantry     where the client runs; only ada.key leaves that machine
   scripts/keys allow ada.key                    where the server runs: it admits ada
+  scripts/keys release hosted-live=2/3 --out keys   where releases are signed: two of three have to sign
 
 What each command prints at the end says which setting or flag takes what it made. NAME.key is public;
 NAME.key_secret has mode 0600 and goes nowhere. Nothing is overwritten. docs/operations.md says more.
@@ -32,12 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     given = make_parser().parse_args(arguments)
     # The arguments are read by now: this imports ZeroMQ.
+    from scripts.releasing.problem import ReleaseProblem
     from transport.curve import InvalidKeys
 
     try:
         for line in given.does(given):
             print(as_typed(line))
-    except InvalidKeys as error:
+    except (InvalidKeys, ReleaseProblem) as error:
         print(f"{command('keys')}: {error}", file=sys.stderr)
         return REFUSED
     return 0
@@ -90,6 +92,34 @@ def allow_clients(given: argparse.Namespace) -> list[str]:
     ]
 
 
+def make_release_keys(given: argparse.Namespace) -> list[str]:
+    """Make the keys of a repository of releases, or one more; return instructions. Raises ReleaseProblem."""
+    from scripts.releasing.publish.command import require_extra
+
+    require_extra()
+    from scripts.releasing.publish.keys import (
+        DEFAULT,
+        PASSPHRASE,
+        make_key,
+        make_keys,
+        parse_shares,
+    )
+
+    if given.one:
+        made = [make_key(given.out, given.one)]
+    else:
+        made = make_keys(given.out, parse_shares(given.shares) or DEFAULT)
+    encrypted = (
+        "encrypted" if os.environ.get(PASSPHRASE) else f"not encrypted: {PASSPHRASE} was not set"
+    )
+    return [
+        *[f"made {file} (secret, {encrypted})" for file in made],
+        "beside each is NAME.public.pem. Give every secret key to its owner and remove it here;",
+        "root and targets belong where no machine reads them. Begin the repository before that:",
+        f"  scripts/release begin --keys {given.out} --repository DIR",
+    ]
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(
@@ -112,6 +142,18 @@ def make_parser() -> argparse.ArgumentParser:
     allowed.set_defaults(does=allow_clients)
     allowed.add_argument("files", metavar="NAME.key", type=Path, nargs="+", help="public keys")
     _add_directory(allowed, "--clients", listed, "the list: a directory")
+    release = commands.add_parser("release", help="make the keys that sign releases")
+    release.set_defaults(does=make_release_keys)
+    release.add_argument(
+        "shares",
+        metavar="ENV=N/M",
+        nargs="*",
+        help="N of M keys sign for it (default hosted-live=2/3 hosted-test=1/1)",
+    )
+    release.add_argument(
+        "--one", metavar="NAME", help="make this one key alone, instead of another"
+    )
+    _add_directory(release, "--out", keys / "release", "where to put them")
     return parser
 
 

@@ -12,9 +12,9 @@ from actors.index.entries import CONNECTOR, DUMMY, Action, Environment, Index, V
 from actors.index.parser import parse_index
 from actors.registry.transitions import as_text
 from actors.registry.version_edit import edit_index, find_tables
-from scripts.release.build.choice import Found, versions_of
-from scripts.release.bundle import ReleasedVersion
-from scripts.release.problem import ReleaseProblem
+from scripts.releasing.build.choice import Found, versions_of
+from scripts.releasing.bundle import ReleasedVersion
+from scripts.releasing.problem import ReleaseProblem
 
 SECTIONS = ("actions", "connectors")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from actors.host.program import as_typed, command, default_index
 
 if TYPE_CHECKING:
-    from scripts.release.build.plan import Plan, Request
+    from scripts.releasing.build.plan import Plan, Request
 
 REFUSED = 1
 
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = make_parser().parse_args(arguments)
     # The arguments are read by now: this imports the engine.
     from actors.errors import TenantryError
-    from scripts.release.problem import ReleaseProblem
+    from scripts.releasing.problem import ReleaseProblem
 
     try:
         build(given)
@@ -50,8 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build(given: argparse.Namespace) -> None:
     """Plan, show, test and write, as the command line says. ReleaseProblem, TenantryError, OSError."""
-    from scripts.release.build.plan import planned
-    from scripts.release.build.trials import run_trials
+    from scripts.releasing.build.plan import planned
+    from scripts.releasing.build.trials import run_trials
 
     plan = planned(request_of(given))
     show(plan, as_json=given.json)
@@ -65,10 +65,10 @@ def build(given: argparse.Namespace) -> None:
 
 def request_of(given: argparse.Namespace) -> Request:
     """Return what the command line asks for; ReleaseProblem, OSError."""
-    from scripts.release.build.choice import Wanted
-    from scripts.release.build.notes import read_texts
-    from scripts.release.build.plan import Request
-    from scripts.release.bundle import unpacked
+    from scripts.releasing.build.choice import Wanted
+    from scripts.releasing.build.notes import read_texts
+    from scripts.releasing.build.plan import Request
+    from scripts.releasing.bundle import unpacked
 
     return Request(
         registry=given.registry or default_index(),
@@ -113,7 +113,7 @@ def show(plan: Plan, *, as_json: bool) -> None:
 
 def require_tested(plan: Plan, untested: bool) -> None:
     """Raise ReleaseProblem if a chosen version has no test and that was not said to be meant."""
-    from scripts.release.problem import ReleaseProblem
+    from scripts.releasing.problem import ReleaseProblem
 
     if plan.trials.untested and not untested:
         raise ReleaseProblem(
@@ -123,8 +123,8 @@ def require_tested(plan: Plan, untested: bool) -> None:
 
 def require_free(plan: Plan, out: Path) -> None:
     """Raise ReleaseProblem if another bundle has its name."""
-    from scripts.release.bundle import packed
-    from scripts.release.problem import ReleaseProblem
+    from scripts.releasing.bundle import packed
+    from scripts.releasing.problem import ReleaseProblem
 
     file = out / plan.manifest.file
     if file.exists() and file.read_bytes() != packed(plan.manifest, plan.files):
@@ -136,7 +136,7 @@ def require_free(plan: Plan, out: Path) -> None:
 def write(plan: Plan, out: Path) -> Path:
     """Write the bundle, wholly or not at all."""
     from actors.host.disk import sync
-    from scripts.release.bundle import packed
+    from scripts.releasing.bundle import packed
 
     content, file = packed(plan.manifest, plan.files), out / plan.manifest.file
     out.mkdir(parents=True, exist_ok=True)

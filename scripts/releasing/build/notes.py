@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from actors.index.entries import Index
-from scripts.release.bundle import Manifest, ReleasedVersion
-from scripts.release.problem import ReleaseProblem
+from scripts.releasing.bundle import Manifest, ReleasedVersion
+from scripts.releasing.problem import ReleaseProblem
 
 
 def read_texts(file: Path) -> dict[str, str]:

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from actors.host.program import ENGINE
 from actors.index.entries import Index, module_name
-from scripts.release.build.choice import Found
-from scripts.release.problem import ReleaseProblem
+from scripts.releasing.build.choice import Found
+from scripts.releasing.problem import ReleaseProblem
 
 TAIL = 40
 """Lines of a failing run that are shown."""

@@ -16,13 +16,13 @@ from actors.index.parser import read_served_index
 from actors.registry.compatibility import find_breaks
 from actors.registry.version_edit import edit_index
 from actors.tenant.storage.migrations import read_history
-from scripts.release.build.choice import Found, Wanted, released, versions_of
-from scripts.release.build.commit import commit_of, folder_in_repository
-from scripts.release.build.filtered import filtered
-from scripts.release.build.notes import notes
-from scripts.release.build.sources import Folder, Sources
-from scripts.release.build.trials import Trials, find_trials
-from scripts.release.bundle import (
+from scripts.releasing.build.choice import Found, Wanted, released, versions_of
+from scripts.releasing.build.commit import commit_of, folder_in_repository
+from scripts.releasing.build.filtered import filtered
+from scripts.releasing.build.notes import notes
+from scripts.releasing.build.sources import Folder, Sources
+from scripts.releasing.build.trials import Trials, find_trials
+from scripts.releasing.bundle import (
     CODE,
     INDEX,
     MIGRATIONS,
@@ -33,7 +33,7 @@ from scripts.release.bundle import (
     as_json,
     listed,
 )
-from scripts.release.problem import ReleaseProblem
+from scripts.releasing.problem import ReleaseProblem
 
 UNNAMED = "release"
 """Name of an index at the top of its repository; the name of that folder is no fact of a commit."""

@@ -23,8 +23,8 @@ from actors.index.entries import (
     Version,
 )
 from actors.schema.source import did_you_mean
-from scripts.release.bundle import Manifest, ReleasedVersion
-from scripts.release.problem import ReleaseProblem
+from scripts.releasing.bundle import Manifest, ReleasedVersion
+from scripts.releasing.problem import ReleaseProblem
 
 LADDER = (POTENTIAL_RELEASE, UNDER_USER_TEST, RELEASE)
 """The states that a release can give, in the order in which a version comes to them."""

@@ -14,7 +14,7 @@ import pytest
 from scripts.cli.commands import COMMANDS
 
 ROOT = Path(__file__).parents[3]
-DEPLOY = ROOT / "scripts" / "deploy"
+DEPLOY = ROOT / "scripts" / "hosting"
 CONTAINER = (DEPLOY / "Containerfile").read_text()
 UNIT = DEPLOY / "tenantry@.service"
 

@@ -6,8 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from scripts.release.build.choice import Wanted
-from scripts.release.build.plan import Request
+from scripts.releasing.build.choice import Wanted
+from scripts.releasing.build.plan import Request
 
 INDEX = """\
 # The shop.

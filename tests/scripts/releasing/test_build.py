@@ -4,23 +4,41 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from actors.errors import CodeProblem
-from actors.host.program import ENGINE
 from actors.index.parser import parse_index, read_index
-from scripts.release.build.command import main
-from scripts.release.build.plan import planned
-from scripts.release.bundle import Bundle, packed, unpacked
-from scripts.release.problem import ReleaseProblem
-from tests.scripts.release.shop import MIGRATION, Shop
+from scripts.releasing.build.command import main
+from scripts.releasing.build.plan import planned
+from scripts.releasing.bundle import Bundle, packed, unpacked
+from scripts.releasing.problem import ReleaseProblem
+from tests.scripts.releasing.shop import MIGRATION, Shop
 
 BREAKING = '\n[[actions."orders.place".versions]]\nversion = 3\nstate = "under user test"\n'
+
+
+PlaceAndMask = Callable[[Path, str, int], None]
+
+
+@pytest.fixture
+def place_and_mask(monkeypatch: pytest.MonkeyPatch) -> Iterator[PlaceAndMask]:
+    """Changes the folder, the time zone and the mask of new files of this process."""
+    before = os.umask(0o022)
+
+    def change(folder: Path, zone: str, mask: int) -> None:
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        os.umask(mask)
+
+    yield change
+    os.umask(before)
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.fixture
@@ -242,15 +260,19 @@ class TestTheCommand:
 class TestTheFile:
     """One zip, the same wherever it is built, and refused if it is not whole."""
 
-    def test_two_builds_of_one_commit_are_the_same_bytes(self, shop: Shop, tmp_path: Path) -> None:
+    def test_two_builds_of_one_commit_are_the_same_bytes(
+        self, shop: Shop, tmp_path: Path, place_and_mask: PlaceAndMask
+    ) -> None:
         shop.commit()
         there = tmp_path / "elsewhere" / "other-name"
         shutil.copytree(shop.root, there)
         places = {shop.root: ("UTC", 0o022), there: ("Pacific/Auckland", 0o077)}
-        contents = {
-            build(root, tmp_path / f"dist-{number}", {"TZ": zone}, mask)
-            for number, (root, (zone, mask)) in enumerate(places.items())
-        }
+        contents: set[bytes] = set()
+        for number, (root, (zone, mask)) in enumerate(places.items()):
+            place_and_mask(root, zone, mask)
+            out = f"--out={tmp_path / f'dist-{number}'}"
+            assert main(["--for", "hosted-test", "orders.place@2", out, "--untested"]) == 0
+            contents.update(file.read_bytes() for file in (tmp_path / f"dist-{number}").iterdir())
         assert len(contents) == 1
         commit = unpacked(contents.pop(), "it").manifest.commit
         assert commit is not None
@@ -284,20 +306,3 @@ class TestTheFile:
         (tmp_path / "migrations").mkdir()
         (tmp_path / "registry.toml").write_bytes(bundle.files["registry.toml"])
         assert set(read_index(tmp_path / "registry.toml").actions) == {"orders.place"}
-
-
-def build(root: Path, out: Path, environment: Mapping[str, str], mask: int) -> bytes:
-    """What the command writes in a process of its own."""
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "scripts.release.build.command", "--for", "hosted-test"),
-            *("orders.place@2", "--out", str(out), "--untested"),
-        ],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(ENGINE), **environment},
-        umask=mask,
-        check=True,
-        capture_output=True,
-    )
-    (file,) = out.glob("*.zip")
-    return file.read_bytes()

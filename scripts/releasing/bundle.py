@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from scripts.release.problem import ReleaseProblem
+from scripts.releasing.problem import ReleaseProblem
 
 FORMAT = 1
 

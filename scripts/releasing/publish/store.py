@@ -1,0 +1,92 @@
+"""Where a repository's files are: a folder, or a bucket (`s3://bucket/prefix`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from scripts.releasing.problem import ReleaseProblem
+
+
+class Missing(Exception):
+    """There is no such file."""
+
+
+class Taken(ReleaseProblem):
+    """There is a file of that name with other content."""
+
+
+class Store:
+    """Files by path, each written wholly or not at all."""
+
+    def __init__(self, place: str, *, make: bool = False) -> None:
+        """`place` is a folder or a URL; `make` makes the folder. ReleaseProblem if it cannot be used.
+
+        Credentials of a bucket are those of the environment (AWS_ACCESS_KEY_ID and so on).
+        """
+        self.place = place
+        try:
+            self._store: ObjectStore = _opened(place, make)
+        except (BaseError, ValueError, OSError) as error:
+            raise ReleaseProblem(
+                f"{place} cannot be used as a repository: {_text(error)}"
+            ) from None
+
+    def get(self, path: str) -> bytes:
+        """Return a file's content; Missing, ReleaseProblem."""
+        try:
+            return bytes(obstore.get(self._store, path).bytes())
+        except (NotFoundError, FileNotFoundError):
+            raise Missing(path) from None
+        except (BaseError, OSError) as error:
+            raise self._problem(path, error) from None
+
+    def create(self, path: str, content: bytes) -> None:
+        """Write a new file; Taken if there is one with other content."""
+        try:
+            obstore.put(self._store, path, content, mode="create")
+        except (AlreadyExistsError, FileExistsError):
+            if self.get(path) != content:
+                raise Taken(
+                    f"{self.place}/{path} is there with other content: somebody published meanwhile; look at "
+                    "release list, then do it again"
+                ) from None
+        except (BaseError, OSError) as error:
+            raise self._problem(path, error) from None
+
+    def put(self, path: str, content: bytes) -> None:
+        """Write or replace a file; ReleaseProblem."""
+        try:
+            obstore.put(self._store, path, content)
+        except (BaseError, OSError) as error:
+            raise self._problem(path, error) from None
+
+    def remove(self, path: str) -> None:
+        """Remove a file, if it is there; ReleaseProblem."""
+        try:
+            obstore.delete(self._store, path)
+        except (NotFoundError, FileNotFoundError):
+            return
+        except (BaseError, OSError) as error:
+            raise self._problem(path, error) from None
+
+    def _problem(self, path: str, error: Exception) -> ReleaseProblem:
+        return ReleaseProblem(f"{self.place}/{path}: {_text(error)}")
+
+
+def _opened(place: str, make: bool) -> ObjectStore:
+    if "://" in place:
+        return from_url(place)
+    folder = Path(place).expanduser().absolute()
+    if not make and not folder.is_dir():
+        raise ReleaseProblem(f"there is no folder {folder}")
+    return LocalStore(folder, mkdir=make)
+
+
+def _text(error: Exception) -> str:
+    """The first line: obstore shows the whole request below it."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
