@@ -7,7 +7,7 @@ from typing import Any, Final
 import structlog
 
 from scripts.cli.target import Unreachable
-from scripts.web.caller import words_of
+from scripts.web.caller import Caller, words_of
 from scripts.web.login import Logins, cookie_name, forgotten
 from scripts.web.routes import PUBLIC, find
 from scripts.web.sessions import Session, Sessions
@@ -18,9 +18,11 @@ from scripts.web.visit import Visit
 from scripts.web.web_request import WebRequest, read_request
 from scripts.web.web_response import Document, Response, redirect
 from transport.errors import CallError, Unauthenticated
+from transport.gateway.envelope import problem
 from transport.gateway.guarded_http import HttpConnections
 from transport.gateway.http_request import Receive, Scope, Send
 from transport.gateway.statuses import STATUSES, HttpRefusal, invalid
+from transport.message import PERMISSION_DENIED
 
 log = structlog.get_logger()
 
@@ -92,9 +94,10 @@ class Dashboard:
                 raise invalid("log out with the button", status=405)
             self._sessions.end(session)
             return redirect("/login", forgotten(request, self._is_secure))
-        handler, names = find(request)
+        route, names = find(request)
         await session.caller.refresh()
-        return await handler(Visit(request, session, self._templates), **names)
+        _require(session.caller, route.action, names.get("tenant"))
+        return await route.handler(Visit(request, session, self._templates), **names)
 
     def _ended(self, request: WebRequest) -> Response:
         """Return the way to the login after a token has ended: for a stream a status, for pages a page."""
@@ -118,3 +121,15 @@ class Dashboard:
                 await self._sessions.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+def _require(caller: Caller, action: str, tenant: str | None) -> None:
+    """Raise HttpRefusal if a page is not for this person; the server decides about all that is on it."""
+    if action and action not in caller.entries:
+        words = (
+            f"this page is not for you: the server does not list {action} for your role and areas"
+        )
+        raise HttpRefusal(problem(PERMISSION_DENIED, words))
+    if tenant is not None and caller.who.tenant not in (None, tenant):
+        words = f"this page is another tenant's; yours is {caller.who.tenant}"
+        raise HttpRefusal(problem(PERMISSION_DENIED, words))

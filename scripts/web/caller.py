@@ -25,11 +25,13 @@ class Panel(NamedTuple):
     """Empty where there is none: each field of it is then shown as a question mark."""
     problem: str
     """Why there is no result; empty if there is one."""
+    is_absent: bool = False
+    """Whether it was not even asked for: the server does not list the action for this person."""
 
     @property
     def ok(self) -> bool:
         """Whether there is a result."""
-        return not self.problem
+        return not self.problem and not self.is_absent
 
 
 class Caller:
@@ -101,6 +103,8 @@ class Caller:
         self, action: str, params: Mapping[str, Any] | None = None, tenant: str | None = None
     ) -> Panel:
         """Return what the action says, or why it says nothing. Raises Unauthenticated."""
+        if action not in self.entries:
+            return Panel(action, {}, "", is_absent=True)
         try:
             return Panel(action, await self.call(action, params or {}, tenant), "")
         except Unauthenticated:
@@ -109,7 +113,7 @@ class Caller:
             return Panel(action, {}, words_of(error))
 
     async def panels(self, *wanted: tuple[str, Mapping[str, Any], str | None]) -> list[Panel]:
-        """Return several at once; what the person may not call is not asked. Raises Unauthenticated."""
+        """Return several at once. Raises Unauthenticated."""
         return list(await asyncio.gather(*(self.panel(*each) for each in wanted)))
 
     async def close(self) -> None:

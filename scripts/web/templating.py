@@ -104,7 +104,7 @@ def time_of(value: Any) -> Any:
     found = TIME.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         return value
-    zone = " UTC" if found[4] == "Z" else found[4]
+    zone = " UTC" if found[4] in ("Z", "+00:00") else found[4]
     text = f"{found[1]} {found[2]}{zone}"
     return Markup('<time datetime="{}">{}</time>').format(value, text)
 

@@ -15,6 +15,12 @@ from scripts.web.web_response import Document
 NAVIGATION: Final = (
     ("Overview", "/", "stats.tenants"),
     ("Tenants", "/tenants", "tenants.list"),
+    ("Functions", "/functions", "functions.list"),
+    ("Connectors", "/connectors", "connectors.calls"),
+    ("Errors", "/errors", "logs.errors"),
+    ("Audit", "/audit", "logs.audit"),
+    ("Actors", "/actors", "actors.list"),
+    ("Developers", "/developers", "developers.list"),
     ("Actions", "/actions", ""),
 )
 """Each page of the first level with the action that it cannot do without, if there is one."""

@@ -23,7 +23,7 @@ class Chart {
     if (this.plot) this.plot.destroy();
     const axis = { stroke: style("--ink"), grid: { stroke: style("--line") }, ticks: { stroke: style("--line") } };
     const colours = [style("--first"), style("--second")];
-    const series = this.names.map((label, at) => ({ label, stroke: colours[at], width: 2, spanGaps: false }));
+    const series = this.names.map((label, at) => ({ label, stroke: colours[at], width: 2, spanGaps: false, points: { show: false } }));
     const scales = { y: { range: (plot, low, high) => [0, Math.max(1, high || 0) * 1.1] } };
     const options = { ...this.size(), series: [{}, ...series], axes: [axis, axis], scales, tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "UTC") };
     this.plot = new uPlot(options, this.data, this.place);
@@ -67,5 +67,22 @@ function follow(live) {
   live.addEventListener("htmx:sse:after:connection", () => say(words, false));
 }
 
+function followLog(rows) {
+  const state = document.getElementById("follow-state");
+  const words = state.textContent;
+  const say = (text, isBad) => { state.textContent = text; state.classList.toggle("problem", isBad); };
+  rows.addEventListener("looked", (event) => {
+    const { problem } = JSON.parse(event.detail.data);
+    say(problem ? `Nothing new can be seen now: ${problem}` : words, Boolean(problem));
+  });
+  rows.addEventListener("ended", () => location.reload());
+  rows.addEventListener("htmx:sse:error", (event) => {
+    if (event.detail.status === 401) location.reload();
+    say("The dashboard does not answer: new lines are not shown. Connecting again…", true);
+  });
+}
+
 const live = document.getElementById("live");
 if (live) follow(live);
+const rows = document.getElementById("follow");
+if (rows) followLog(rows);
