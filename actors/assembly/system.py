@@ -32,7 +32,9 @@ from actors.runtime.futures import ReplyFuture
 from actors.runtime.lifecycle import STOP_SECONDS, StartChild, try_ask, try_drain, try_stop
 from actors.runtime.mailbox import Mailbox
 from actors.settings import Settings
-from actors.supervision.supervisor import Drain, RefuseUnfinished, Supervisor, TenantPool, timers
+from actors.supervision.backoff import timers
+from actors.supervision.messages import Drain, RefuseUnfinished, TenantPool
+from actors.supervision.supervisor import Supervisor
 from actors.tenant import children as tenant
 from transport.router_socket import RouterSocket
 

@@ -131,11 +131,16 @@ class Mailbox:
 
     def schedule(self) -> None:
         """Have the mailbox run soon, unless its token is taken: it is running, scheduled or held."""
+        if self.try_take():
+            self._schedule(self)
+
+    def try_take(self) -> bool:
+        """Take the token if it is free; return whether the caller holds it now, to attach or to release."""
         try:
             self._token.pop()
         except IndexError:
-            return
-        self._schedule(self)
+            return False
+        return True
 
     @property
     def is_scheduled(self) -> bool:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-from actors.errors import DatabaseProblem, MigrationNeeded
+from actors.errors import DatabaseProblem, MigrationNeeded, NotFound, Unavailable
 from actors.host.disk import is_passing
 from actors.log.events import log_failure, log_give_up
-from actors.log.lines import RequestLogClient
 from actors.messages import (
     FindTenant,
     ListResidents,
@@ -31,10 +30,20 @@ from actors.messages import (
 )
 from actors.runtime.actor import Actor, RestartedByPerson, terminate
 from actors.runtime.clock import Once
-from actors.runtime.futures import ReplyFuture, resolve
+from actors.runtime.futures import resolve
 from actors.runtime.lifecycle import ChildSpec, ChildState, ChildStopped, StartChild
 from actors.runtime.mailbox import Crashed, Mailbox, MailWaiting, Stopped
-from actors.supervision.inspection import CountTurns, Inspection
+from actors.supervision.backoff import MAX_BACKOFF, backoff
+from actors.supervision.inspection import Inspection
+from actors.supervision.messages import (
+    Drain,
+    EvictIdle,
+    GrowPool,
+    RefuseUnfinished,
+    Restart,
+    TenantPool,
+)
+from actors.supervision.pausing import Pause, PauseOverdue, Pauses, Unpause
 from actors.supervision.rejecting import (
     STOPPING,
     RejectingActor,
@@ -45,65 +54,11 @@ from actors.supervision.rejecting import (
 )
 from actors.supervision.residency import ResidentSet
 
-FIRST_BACKOFF = 0.05
-"""Seconds before the second restart in a row. The first is immediate; each later one waits twice as long."""
-
-MAX_BACKOFF = 30.0
-"""Seconds; also how long a tenant that keeps crashing is rejected before it is restarted."""
-
 MAX_DISK_BACKOFF = 0.8
 """Seconds at most between attempts to open a tenant's file during a passing disk error."""
 
 TRANSIENT_SECONDS = 1.0
 """Seconds until an essential actor is restarted after a passing error of the disk or of descriptors."""
-
-SWEEP_SECONDS, GROW_SECONDS = 5.0, 0.02
-"""Seconds between checks for idle tenants, and between checks whether the pool's threads are blocked."""
-
-
-class Restart(NamedTuple):
-    """From the Clock: the time before a restart is over."""
-
-    mailbox: Mailbox
-
-
-class EvictIdle(NamedTuple):
-    """From the Clock: passivate the tenants that have been idle for long."""
-
-
-class GrowPool(NamedTuple):
-    """From the Clock: add a thread if functions block all threads of the tenants."""
-
-
-class Drain(NamedTuple):
-    """From the wiring: have every tenant answer its mail and stop. `done` is set when all have stopped."""
-
-    done: ReplyFuture
-    closing: float
-    """time.monotonic() after which requests that have not begun are rejected."""
-
-
-class RefuseUnfinished(NamedTuple):
-    """Ask, after a drain that did not end: answer for tenants whose functions do not return."""
-
-
-class TenantPool(NamedTuple):
-    """How tenants are started, on which threads they run, and how many are resident."""
-
-    start: Callable[[TenantRecord, Mailbox], object]
-    """Makes and starts an incarnation of a tenant in the given mailbox."""
-    schedule: Callable[[Mailbox], None]
-    """Gives a tenant's mailbox a turn on the threads of the tenants."""
-    grow: Callable[[], object]
-    """Adds a thread if functions block all threads."""
-    mail: int
-    """Messages that a tenant's mailbox holds at most."""
-    resident_cap: int
-    """Tenants that are resident at a time."""
-    idle_seconds: float
-    """Seconds without mail after which a tenant is passivated."""
-    request_log: Callable[[], RequestLogClient | None] = lambda: None
-    """Makes a client of the tenants' log, for what is rejected in a tenant's place."""
 
 
 class Supervisor(Actor):
@@ -126,6 +81,7 @@ class Supervisor(Actor):
         self._children: dict[Mailbox, ChildState] = {}
         self._addresses: dict[str, Mailbox] = {}
         self._residents = ResidentSet(tenants.resident_cap)
+        self._pauses = Pauses(clock, self._residents, self._reject)
         self._retired: set[str] = set()
         """Ids of deleted tenants. An id is never used again, so the set only grows: 100 bytes for each."""
         self._drain: Drain | None = None
@@ -142,6 +98,9 @@ class Supervisor(Actor):
                 Restart: self._restart,
                 FindTenant: self._find_tenant,
                 Retire: self._retire,
+                Pause: self._pause,
+                Unpause: self._unpause,
+                PauseOverdue: self._pauses.overdue,
                 Migrated: self._migrated,
                 EvictIdle: lambda _: self._evict_idle(),
                 GrowPool: lambda _: self._tenants.grow(),
@@ -199,9 +158,9 @@ class Supervisor(Actor):
         """Start an actor that has mail. A tenant may have to wait until others are evicted."""
         mailbox = message.mailbox
         child = self._children[mailbox]
-        if child.retirements:
-            self._finish_retirement(mailbox, child)
-        elif child.tenant is None:
+        if self._is_taken(mailbox, child):
+            return
+        if child.tenant is None:
             self._start(mailbox)
         elif self._drain is not None:
             self._residents.add(mailbox)  # the drain waits until its mail is rejected
@@ -221,9 +180,9 @@ class Supervisor(Actor):
 
     def _on_stopped(self, message: Stopped) -> None:
         child = self._children[message.mailbox]
-        if child.retirements:
-            self._finish_retirement(message.mailbox, child)
-        elif child.tenant is not None:
+        if self._is_taken(message.mailbox, child):
+            return
+        if child.tenant is not None:
             self._residents.remove(message.mailbox)
             message.mailbox.release()  # mail that came meanwhile sends MailWaiting
             self._admit_and_evict()
@@ -261,9 +220,9 @@ class Supervisor(Actor):
             return
         child.crashes += 1
         log_failure(mailbox.name, child.tenant, poison, error)
-        if child.retirements:
-            self._finish_retirement(mailbox, child)
-        elif child.spec.restart == "temporary":
+        if self._is_taken(mailbox, child):
+            return
+        if child.spec.restart == "temporary":
             self._forget(mailbox)
         elif isinstance(error, RestartedByPerson):  # no failure: not counted towards giving up
             self._start(mailbox)
@@ -274,6 +233,8 @@ class Supervisor(Actor):
         """Have the tenant's file migrated; return False if that has failed too often."""
         if child.tenant is None or child.retirements:
             return False
+        if self._is_taken(mailbox, child):
+            return True
         if child.count_restart(time.monotonic()) > child.spec.max_restarts:
             return False
         self._migrator.tell(Migrate(child.tenant, mailbox, self.mailbox))
@@ -311,7 +272,8 @@ class Supervisor(Actor):
         child = self._children.get(message.mailbox)
         if child is not None:  # otherwise it was retired meanwhile
             child.is_backing_off = False
-            self._start(message.mailbox)
+            if not self._is_taken(message.mailbox, child):
+                self._start(message.mailbox)
 
     def _give_up_on(self, mailbox: Mailbox, child: ChildState, error: BaseException) -> None:
         """Stop the system for an essential child; give up any other child for a while."""
@@ -328,20 +290,60 @@ class Supervisor(Actor):
 
     def _reject_for(self, mailbox: Mailbox, out: Unserved, seconds: float) -> None:
         """Start a RejectingActor in the tenant's mailbox, for `seconds`."""
-        self._residents.mark_unserved(mailbox, out)
-        RejectingActor.start(
-            mailbox, out.refusal, out.tenant, request_log=self._tenants.request_log()
-        )
+        self._reject(mailbox, out)
         self._clock.tell(Once(seconds, mailbox, Passivate()))
+
+    def _reject(self, mailbox: Mailbox, out: Unserved) -> None:
+        self._residents.mark_unserved(mailbox, out)
+        client = self._tenants.request_log()
+        RejectingActor.start(mailbox, out.refusal, out.tenant, request_log=client)
 
     def _migrated(self, message: Migrated) -> None:
         child = self._children[message.mailbox]
-        if child.retirements:
-            self._finish_retirement(message.mailbox, child)
-        elif message.error is None:
+        if self._is_taken(message.mailbox, child):
+            return
+        if message.error is None:
             self._start(message.mailbox)
         else:
             self._on_crashed(Crashed(message.mailbox, message.error, None))
+
+    # Pausing: a tenant's file stays closed for a while, and its mail waits
+
+    def _pause(self, message: Pause) -> None:
+        tenant = message.tenant
+        if self._drain is not None:
+            self._pauses.refuse(message, Unavailable("the server is stopping"))
+            return
+        if tenant.id in self._retired:
+            self._pauses.refuse(message, NotFound(tenant_deleted(tenant).message))
+            return
+        mailbox = self._addresses.get(tenant.id)
+        if mailbox is None:
+            mailbox = self._addresses[tenant.id] = self._new_mailbox(tenant)
+        if self._pauses.begin(message, mailbox):
+            mailbox.tell(Passivate(insist=True, patient=True))
+        self._admit_and_evict()
+
+    def _unpause(self, message: Unpause) -> None:
+        ids = self._pauses.ids() if message.tenant_id is None else [message.tenant_id]
+        for mailbox in filter(None, map(self._addresses.get, ids)):
+            state = self._pauses.end(mailbox)
+            if state is not None and state.is_rejecting:
+                mailbox.tell(Passivate())
+            elif state is not None and state.holds_token:
+                mailbox.release()
+        self._check_drained()
+
+    def _is_taken(self, mailbox: Mailbox, child: ChildState) -> bool:
+        """Whether the mailbox's token is for a retirement or a pause, and for no other incarnation."""
+        if child.retirements:
+            self._finish_retirement(mailbox, child)
+            return True
+        if not self._pauses.take(mailbox):
+            return False
+        self._admit_and_evict()
+        self._check_drained()
+        return True
 
     # Retiring: a deleted tenant stops and is never started again
 
@@ -354,7 +356,7 @@ class Supervisor(Actor):
             return
         child = self._children[mailbox]
         child.retirements.append(message)
-        if child.is_backing_off or self._residents.cancel(mailbox):
+        if child.is_backing_off or self._pauses.holds(mailbox) or self._residents.cancel(mailbox):
             self._finish_retirement(mailbox, child)
         else:
             mailbox.tell(Passivate(insist=True, cancel=True))  # or it is MailWaiting already
@@ -362,6 +364,7 @@ class Supervisor(Actor):
     def _finish_retirement(self, mailbox: Mailbox, child: ChildState) -> None:
         """Reject the mail that waits, forget the mailbox, and answer Retired. Needs the mailbox's token."""
         assert child.tenant is not None
+        self._pauses.end(mailbox)
         del self._children[mailbox], self._addresses[child.tenant.id]
         install_tombstone(mailbox, tenant_deleted(child.tenant))
         for message in child.retirements:
@@ -388,13 +391,3 @@ class Supervisor(Actor):
             return
         if all(mailbox.empty() for mailbox in self._addresses.values()):
             resolve(self._drain.done, True)
-
-
-def backoff(restarts: int) -> float:
-    """Return the seconds to wait before this restart in a row: 0, 0.05, 0.1, 0.2 … up to 30."""
-    return 0.0 if restarts <= 1 else min(FIRST_BACKOFF * 2.0 ** (restarts - 2), MAX_BACKOFF)
-
-
-def timers() -> tuple[tuple[float, object], ...]:
-    """Return what the Supervisor is to get again and again, each message after its seconds."""
-    return (SWEEP_SECONDS, EvictIdle()), (SWEEP_SECONDS, CountTurns()), (GROW_SECONDS, GrowPool())

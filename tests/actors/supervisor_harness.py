@@ -22,7 +22,8 @@ from actors.runtime.clock import Once
 from actors.runtime.lifecycle import ChildSpec, StartChild
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.scheduler import Dispatcher
-from actors.supervision.supervisor import Supervisor, TenantPool
+from actors.supervision.messages import TenantPool
+from actors.supervision.supervisor import Supervisor
 from tests.actors.mailbox_harness import WAIT, Watch
 
 

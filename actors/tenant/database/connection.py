@@ -141,9 +141,10 @@ def open_tenant(
     *,
     shared: SharedEngine,
     schema: SchemaInfo,
+    older: tuple[SchemaInfo, ...] = (),
     limits: StorageLimits = DEFAULT_LIMITS,
 ) -> TenantDatabase:
-    """Open the tenant's file, which has to be there.
+    """Open the tenant's file, which has to be there; `older` are further schemas that are served.
 
     MigrationNeeded: migrate it and come again. DatabaseProblem: it is missing, damaged, another tenant's, no
     tenant's at all, or newer than the code; the message names the file and says what to do.
@@ -153,7 +154,7 @@ def open_tenant(
     except sqlite3.Error as error:
         raise problem(path, error) from error
     try:
-        return _opened(path, driver, tenant_id, shared, schema, limits)
+        return _opened(path, driver, tenant_id, shared, (schema, *older), limits)
     except (sqlite3.Error, OSError) as error:
         driver.close()
         raise problem(path, error) from error
@@ -179,13 +180,13 @@ def _opened(
     driver: sqlite3.Connection,
     tenant_id: str,
     shared: SharedEngine,
-    schema: SchemaInfo,
+    schemas: tuple[SchemaInfo, ...],
     limits: StorageLimits,
 ) -> TenantDatabase:
     driver.executescript(SETTINGS)
     limit_size(driver, limits.database_bytes)
     check_stamp(path, driver, tenant_id)
-    _check_version(path, driver, schema.user_version)
+    schema = _served_schema(path, driver, schemas)
     require_same_application(path, read_revisions(driver), schema.revisions)
     busy = _recover_wal(path, driver)
     driver.executescript(LEAN)
@@ -214,11 +215,15 @@ def _recover_wal(path: Path, driver: sqlite3.Connection) -> Busy | None:
     return None
 
 
-def _check_version(path: Path, driver: sqlite3.Connection, head: int) -> None:
+def _served_schema(
+    path: Path, driver: sqlite3.Connection, schemas: tuple[SchemaInfo, ...]
+) -> SchemaInfo:
+    """The one of the served schemas, the newest first, that the file has."""
     (found,) = driver.execute("PRAGMA user_version").fetchone()
-    if found == head:
-        return
-    at, known = Version.of(found), Version.of(head)
+    for schema in schemas:
+        if found == schema.user_version:
+            return schema
+    at, known = Version.of(found), Version.of(schemas[0].user_version)
     if at.is_newer_than(known):
         raise DatabaseProblem(
             f"{path} has {at}, and this code knows {known}: it was used by newer code; run that, or "

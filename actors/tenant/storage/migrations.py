@@ -1,8 +1,6 @@
 """Bringing tenants' files to head with Alembic: the engine's own tables first, then the application's.
 
 Alembic keeps its context in module globals, so one actor alone may call what is here.
-
-A folder of Alembic migrations, as a single line of revisions.
 """
 
 from __future__ import annotations
@@ -13,18 +11,15 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, StaticPool, create_engine
 
 from actors.errors import CodeProblem, DatabaseProblem
 from actors.host.disk import sync
 from actors.host.files import private_directory, private_file
 from actors.tenant.database.authorizer import (
-    ENGINE_STEP,
     INTERNAL,
     SchemaInfo,
     Version,
@@ -34,61 +29,7 @@ from actors.tenant.database.authorizer import (
 )
 from actors.tenant.database.connection import check_stamp, connect, problem, remove_draft
 from actors.tenant.database.durability import checkpoint
-
-
-class RevisionHistory(NamedTuple):
-    """A folder's revisions, from the first to the head."""
-
-    name: str
-    """`engine` or `application`."""
-    folder: Path | None
-    """None where there are none."""
-    version_table: str
-    """Where Alembic notes in a file how far it is."""
-    revisions: tuple[str, ...]
-    names: tuple[str, ...] = ()
-    """Of each revision, itself and its file: `0001 0001_orders`. No other application has the same."""
-
-    def config(self, connection: Connection) -> Config:
-        """What Alembic needs to run them on a connection; env.py takes it from `config.attributes`."""
-        config = _config(self.folder)
-        config.attributes["connection"] = connection
-        config.attributes["version_table"] = self.version_table
-        return config
-
-    def files(self) -> list[Path]:
-        """Every file that has a say in the schema, in a fixed order."""
-        return sorted(self.folder.glob("versions/*.py")) if self.folder else []
-
-
-def read_history(folder: Path | None, name: str, version_table: str) -> RevisionHistory:
-    """Read a folder. CodeProblem where it is not there, does not import, or has more than one head."""
-    if folder is None:
-        return RevisionHistory(name, None, version_table, ())
-    try:
-        script = ScriptDirectory.from_config(_config(folder))
-        heads = script.get_heads()
-        found = tuple(script.walk_revisions())[::-1]
-    except Exception as error:
-        raise CodeProblem(
-            f"{folder} cannot be read as Alembic migrations ({type(error).__name__}: {error})"
-        ) from error
-    if len(heads) > 1:
-        raise CodeProblem(
-            f"{folder} has the heads {', '.join(sorted(heads))}: make one of them follow the other"
-        )
-    if len(found) >= ENGINE_STEP:
-        raise CodeProblem(f"{folder} has {len(found)} revisions, of fewer than {ENGINE_STEP}")
-    revisions = tuple(one.revision for one in found)
-    names = tuple(f"{one.revision} {Path(one.path).stem}" for one in found)
-    return RevisionHistory(name, folder, version_table, revisions, names)
-
-
-def _config(folder: Path | None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(folder).replace("%", "%%"))
-    return config
-
+from actors.tenant.storage.revisions import RevisionHistory, read_history
 
 ENGINE_MIGRATIONS: Final = Path(__file__).parents[1] / "migrations"
 """The folder of the engine's own."""
@@ -119,9 +60,16 @@ class Migrations:
     where a backend has no tables. CodeProblem where a folder cannot be used.
     """
 
-    def __init__(self, application: Path | None, *, engine: Path = ENGINE_MIGRATIONS) -> None:
+    def __init__(
+        self,
+        application: Path | None,
+        *,
+        engine: Path = ENGINE_MIGRATIONS,
+        until: int | None = None,
+    ) -> None:
+        """`until` leaves out the application's revisions after the first so many; None for all of them."""
         own = read_history(engine, "engine", "tenantry_alembic")
-        theirs = read_history(application, "application", "alembic_version")
+        theirs = read_history(application, "application", "alembic_version").until(until)
         self._histories = (own, theirs)
         self.version = Version(len(own.revisions), len(theirs.revisions))
         self._schema: SchemaInfo | None = None
@@ -130,6 +78,16 @@ class Migrations:
     def head(self) -> int:
         """`PRAGMA user_version` of a file at head."""
         return self.version.user_version
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The application's revisions, each with the name of its file, from the first to the head."""
+        return self._histories[1].names
+
+    def version_of(self, path: Path) -> Version:
+        """Return how far a file is, which may be open elsewhere. DatabaseProblem as `upgrade` raises it."""
+        with _opened(path) as driver:
+            return self._version_of(path, driver)
 
     def schema_info(self) -> SchemaInfo:
         """The schema at head: the template's, or that of a database in memory, which is migrated for it."""
@@ -160,6 +118,7 @@ class Migrations:
                 self._run(driver, before)
             except CodeProblem as error:
                 raise DatabaseProblem(f"{path} is as it was: {error}") from error
+            checkpoint(driver, path)
 
     def template(self, directory: Path) -> Path:
         """An empty file at head in this directory, from which tenants are copied; made once for each head.
@@ -264,13 +223,14 @@ def _upgrade(
         return
     driver.set_authorizer(rule)
     try:
-        command.upgrade(history.config(connection), "head")
+        command.upgrade(history.config(connection), history.revisions[-1])
     except Exception as error:  # a migration is foreign code: whatever it raises is its failure
         denied = f"; the engine's tables ({INTERNAL}…) are not theirs" * (
             "not authorized" in str(error)
         )
         raise CodeProblem(
-            f"the {history.name}'s migrations in {history.folder} failed ({type(error).__name__}: {error}"
+            f"the {history.name}'s migrations in {history.folder} failed in "
+            f"{history.after(_recorded_revisions(history, driver))} ({type(error).__name__}: {error}"
             f"{denied}): mend them and try again"
         ) from error
     finally:

@@ -29,8 +29,9 @@ from actors.runtime.clock import Clock, ClockMailbox, Once
 from actors.runtime.futures import ReplyFuture
 from actors.runtime.lifecycle import ChildSpec, ChildState, ChildStopped
 from actors.runtime.mailbox import Mailbox, MailWaiting, Stopped
+from actors.supervision.backoff import MAX_BACKOFF, backoff
+from actors.supervision.messages import Drain, EvictIdle, GrowPool
 from actors.supervision.rejecting import unserved
-from actors.supervision.supervisor import MAX_BACKOFF, Drain, EvictIdle, GrowPool, backoff
 from tests.actors.mailbox_harness import WAIT, Gate, Watch
 from tests.actors.supervisor_harness import Hotel, RunningAhead
 from tests.actors.tenant_messages import decoded, work
