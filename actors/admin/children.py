@@ -1,4 +1,4 @@
-"""How the actors of administration are started: the Directory, the IntentMonitor and the AdminConsole."""
+"""How the actors of administration are started: directory, migrations, bad intent, the admin channel."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from actors.admin.directory.actor import Directory, DirectoryPeers, DirectorySet
 from actors.admin.intent_messages import Sweep
 from actors.admin.intent_monitor import SWEEP_SECONDS, IntentMonitor, IntentPeers
 from actors.admin.messages import PurgeExpired
+from actors.admin.rollout.actor import Rollout
 from actors.admin.secrets import Keyring
 from actors.edge.channel import FLUSH_SECONDS, ChannelInputs, FlushUses
 from actors.host.clocks import RetentionClock
@@ -25,7 +26,14 @@ CREATE_SECONDS = 30.0
 
 def children(shared: Shared, keyring: Keyring, age: RetentionClock) -> list[StartChild]:
     """Return the actors of administration; `age` decides what is old enough to be removed."""
-    return [_directory(shared, keyring, age), _intent_monitor(shared), _console(shared)]
+    actors = shared.actors
+    rollout = supervised(actors.rollout, lambda box: Rollout.start(box, actors), essential=False)
+    return [
+        _directory(shared, keyring, age),
+        rollout,
+        _intent_monitor(shared),
+        _console(shared),
+    ]
 
 
 def _directory(shared: Shared, keyring: Keyring, age: RetentionClock) -> StartChild:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import zmq
 
 from actors.admin.directory.store import has_encrypted_settings, prepare_directory
+from actors.admin.rollout.start import read_start
 from actors.admin.secrets import find_keys
 from actors.host.clocks import retention_clock
 from actors.host.process import bound, connection_bounds, limit_memory, lock_data, unlock_data
@@ -54,10 +55,10 @@ class Resources:
         self.snapshot = RoutingSnapshot(RoutingTable.build(index, settings.environment))
         self.snapshot.shows_defects = settings.watch
         self.age = age = retention_clock(settings.data, self._now, self._steady)
-        migrations, quota = index.storage.migrations, settings.database_bytes
-        self.storage = Storage(settings.data, migrations, quota, age.now)
-        self.read_text(self.snapshot.current)
         prepare_directory(directory := settings.data / "directory.db")
+        folder, revisions = read_start(directory, index.storage.migrations)
+        self.storage = Storage(settings.data, folder, settings.database_bytes, age.now, revisions)
+        self.read_text(self.snapshot.current)
         self.keyring = find_keys(settings.secrets_file, lambda: has_encrypted_settings(directory))
         self._security = Security.from_files(settings.curve_keys, settings.curve_clients)
         self.limits = Limits(body_bytes=settings.body_bytes)

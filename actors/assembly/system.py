@@ -119,6 +119,7 @@ class System:
             supervisor=supervisor,
             clock=ClockMailbox(supervisor),
             migrator=make("migrator", supervisor),
+            rollout=make("rollout", supervisor),
             registry=make("registry", supervisor),
             directory=make("directory", supervisor),
             waker=make("waker", supervisor),

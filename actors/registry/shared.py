@@ -41,6 +41,7 @@ class Actors(NamedTuple):
     supervisor: Mailbox
     clock: Mailbox
     migrator: Mailbox
+    rollout: Mailbox
     registry: Mailbox
     directory: Mailbox
     waker: Mailbox

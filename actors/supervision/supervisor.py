@@ -326,7 +326,7 @@ class Supervisor(Actor):
 
     def _unpause(self, message: Unpause) -> None:
         ids = self._pauses.ids() if message.tenant_id is None else [message.tenant_id]
-        for mailbox in filter(None, map(self._addresses.get, ids)):
+        for mailbox in [self._addresses[id_] for id_ in ids if id_ in self._addresses]:
             state = self._pauses.end(mailbox)
             if state is not None and state.is_rejecting:
                 mailbox.tell(Passivate())

@@ -157,7 +157,7 @@ def test_where_everybody_sleeps_the_next_one_waits_for_the_first_to_end(
     serve: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And the Supervisor does not ask round and round meanwhile, nor later."""
-    monkeypatch.setattr("actors.supervision.supervisor.SWEEP_SECONDS", 600.0)
+    monkeypatch.setattr("actors.supervision.backoff.SWEEP_SECONDS", 600.0)
     server = serve(resident=2)
     server.add_tenant("initech")
     told = 0

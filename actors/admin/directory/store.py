@@ -23,6 +23,7 @@ from actors.admin.directory import (
     entitlements,
     grants,
     idempotency,
+    migration_ledger,
     people,
     requests,
     suspensions,
@@ -211,6 +212,7 @@ QUERIES: Mapping[type, Callable[[DirectoryTransaction, Any], Result]] = MappingP
         **entitlements.QUERIES,
         **grants.QUERIES,
         **requests.QUERIES,
+        **migration_ledger.QUERIES,
     }
 )
 """The function that answers each query."""
@@ -230,6 +232,7 @@ COMMANDS: Mapping[type, Callable[[DirectoryTransaction, Any, Principal], Result]
             **entitlements.COMMANDS,
             **grants.COMMANDS,
             **requests.COMMANDS,
+            **migration_ledger.COMMANDS,
         }
     )
 )

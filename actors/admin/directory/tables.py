@@ -204,6 +204,41 @@ receipts = Table(
     Column("revision", Integer, nullable=True),
 )
 
+migration_runs = Table(
+    "migration_runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String, nullable=False),  # dry run, apply or restore
+    Column("of", Integer, nullable=True),  # the run that a restore takes back
+    Column("release", String(128), nullable=True),
+    Column("folder", String, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("scripts", String, nullable=False),  # JSON: SHA-256 by the file's name, in order
+    Column("origin", Integer, nullable=False),  # revisions that are served without the run
+    Column("head", Integer, nullable=False),
+    Column("state", String, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("started_at", String, nullable=False),
+    Column("ended_at", String, nullable=True),
+    Column("started_by", String(18), nullable=False),  # a person's id, or console
+    Column("error", String, nullable=True),
+    sqlite_autoincrement=True,
+)
+
+migrations = Table(
+    "migrations",
+    metadata,
+    Column("run", Integer, ForeignKey("migration_runs.id"), primary_key=True),
+    Column("tenant_id", String(32), primary_key=True),  # also of one that is deleted by now
+    Column("tenant", String(63), nullable=False),
+    Column("state", String, nullable=False),
+    Column("origin", Integer, nullable=True),  # revisions that it had
+    Column("mark", String(64), nullable=True),  # SHA-256 of its file as the migration left it
+    Column("started_at", String, nullable=False),
+    Column("ended_at", String, nullable=True),
+    Column("error", String, nullable=True),
+)
+
 OF_A_TENANT = (
     tokens, grants, people, configs, subscriptions, connector_settings, limits, testers,
 )  # fmt: skip

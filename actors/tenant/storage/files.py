@@ -10,19 +10,21 @@ A new tenant's file is a copy of the template, stamped with its id, and synced b
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import Final, NamedTuple
 
 from actors.errors import DatabaseProblem
 from actors.host.disk import sync
 from actors.host.files import private_directory, private_file
 from actors.messages import TENANT_ID, TenantRecord
+from actors.tenant.database.authorizer import SchemaInfo
 from actors.tenant.database.connection import (
     SharedEngine,
     StorageLimits,
@@ -38,6 +40,19 @@ from actors.tenant.database.durability import checkpoint
 from actors.tenant.database.guard import AllowedSql
 from actors.tenant.storage.migrations import Migrations
 from actors.tenant.storage.outbox_marker import OutboxFlag, due_flags, remove_flag
+from actors.tenant.storage.upgrades import (
+    NEWEST,
+    Revisions,
+    Upgraded,
+    UpgradePlan,
+    is_unchanged,
+    mark_of,
+    put_back,
+    read_plan,
+    revisions_of,
+    settle,
+    try_upgrade,
+)
 
 SIDE_FILES: Final = ("-wal", "-shm", "-journal")
 """Files that SQLite keeps beside a database. They are removed after it: without it they have no owner."""
@@ -52,7 +67,7 @@ def archive_tenant(path: Path, backups: Path, tenant_id: str) -> Path:
     try:
         found = _make_backup if path.exists() else _newest_backup
         backup = found(path, backups, tenant_id)
-        _remove(_pre_migration_path(backups, tenant_id))
+        _remove(pre_migration_path(backups, tenant_id))
         _remove(path)
         sync(path.parent)
     except OSError as error:
@@ -66,12 +81,13 @@ def copy_before_migration(path: Path, backups: Path, tenant_id: str) -> Path:
     Uncommitted effects of another connection are not in it. Raises DatabaseProblem if it cannot be made; the
     older copy then stays.
     """
-    kept = _pre_migration_path(backups, tenant_id)
+    kept = pre_migration_path(backups, tenant_id)
     _make_copy(path, kept.with_suffix(".new"), kept, tenant_id)
     return kept
 
 
-def _pre_migration_path(backups: Path, tenant_id: str) -> Path:
+def pre_migration_path(backups: Path, tenant_id: str) -> Path:
+    """Return the path of the copy from before the tenant's last migration."""
     return backups / "before-migration" / f"{tenant_id}.db"
 
 
@@ -191,10 +207,25 @@ def _stamp(draft: Path, tenant_id: str) -> None:
         checkpoint(driver, draft)  # closing says nothing where that fails
 
 
+class Served(NamedTuple):
+    """Which files are opened: those at any of the application's revisions from the first to the last.
+
+    New tenants are made at the first, and older ones are brought to it. There are several while the tenants
+    of a running server are migrated one by one, and the code works with all of them.
+    """
+
+    lines: tuple[Migrations, ...]
+    schemas: tuple[SchemaInfo, ...]
+    """Of the lines, the newest first."""
+    template: bytes
+    """Content of the file that new tenants are copied from."""
+
+
 class Storage:
     """Access to tenants' files.
 
-    Tenants call `open` and the flags in their turn; the Migrator calls the rest.
+    Tenants call `open` and the flags in their turn; the Migrator calls the rest. What is served is replaced
+    as a whole, by one reference.
     """
 
     def __init__(
@@ -203,17 +234,20 @@ class Storage:
         application: Path | None,
         database_bytes: int,
         age: Callable[[], float] = time.time,
+        revisions: Revisions = NEWEST,
     ) -> None:
-        """`age` returns seconds since the epoch; replies expire by it."""
+        """`age` returns seconds since the epoch; replies expire by it. Files at `revisions` are served."""
         self._age = age
         self._tenants = data / "tenants"
         self._backups = data / "backups"
         self._flags = data / "outbox"
-        self._migrations = Migrations(application)
-        for directory in (self._tenants, data / "templates"):
+        self._templates = data / "templates"
+        self._releases = data / "release"
+        self._scratch = data / "scratch"
+        for directory in (self._tenants, self._templates):
             remove_drafts(directory)
-        self._template = self._migrations.template(data / "templates").read_bytes()
-        self._schema = self._migrations.schema_info()
+        shutil.rmtree(self._scratch, ignore_errors=True)  # of a dry run that was cut short
+        self._served = self._serving(application, revisions)
         self.database_bytes = database_bytes
         """Largest database of a tenant with no limit of its own, in bytes."""
         self._shared = SharedEngine()
@@ -225,11 +259,13 @@ class Storage:
 
     def open(self, tenant: TenantRecord) -> TenantDatabase:
         """Open the tenant's file. Raises MigrationNeeded or DatabaseProblem."""
+        newest, *older = self._served.schemas
         database = open_tenant(
             self.path(tenant.id),
             tenant.id,
             shared=self._shared,
-            schema=self._schema,
+            schema=newest,
+            older=tuple(older),
             limits=StorageLimits(self.database_bytes),
         )
         database.age = self._age
@@ -237,17 +273,77 @@ class Storage:
 
     def create(self, tenant_id: str) -> None:
         """Make the tenant's file, on disk when this returns. Raises DatabaseProblem."""
-        create_tenant(self._template, self.path(tenant_id), tenant_id)
+        create_tenant(self._served.template, self.path(tenant_id), tenant_id)
 
     def migrate(self, tenant_id: str) -> None:
-        """Bring the tenant's file, open nowhere, to head: wholly or not at all. Raises DatabaseProblem.
+        """Bring the tenant's file, open nowhere, to what is served: wholly or not at all.
 
-        The copy in backups/before-migration is replaced by one of the file before this migration.
+        The copy in backups/before-migration is replaced by one of the file before this migration. Raises
+        DatabaseProblem.
+        """
+        lines = self._served.lines
+        known = revisions_of(self.path(tenant_id)) or 0
+        self._upgrade(
+            tenant_id, next((e for e in lines if e.version.application >= known), lines[-1])
+        )
+
+    def _upgrade(self, tenant_id: str, line: Migrations) -> None:
+        path = self.path(tenant_id)
+        line.upgrade(path, tenant_id, lambda: copy_before_migration(path, self._backups, tenant_id))
+
+    # Migrations of a running server
+
+    def index_of(self, registry: Path, release: str | None) -> Path:
+        """Return the path of the index of a release, or this one with None."""
+        return registry if release is None else self._releases / release / registry.name
+
+    def plan(self, folder: Path | None) -> UpgradePlan:
+        """Read a folder's migrations. Raises CodeProblem."""
+        return read_plan(folder, self._served.lines[0])
+
+    def revisions(self, tenant_ids: Iterable[str]) -> dict[str, int | None]:
+        """Return how many of the application's revisions each file has; None if it cannot be read."""
+        return {id_: revisions_of(self.path(id_)) for id_ in tenant_ids}
+
+    def try_upgrade(self, tenant_id: str, plan: UpgradePlan) -> None:
+        """Migrate a copy of the tenant's file, which may be open. Raises DatabaseProblem."""
+        try_upgrade(self.path(tenant_id), tenant_id, plan, self._scratch)
+
+    def upgrade(self, tenant_id: str, plan: UpgradePlan) -> Upgraded:
+        """Bring the tenant's file, open nowhere, to the head of the plan: wholly or not at all.
+
+        Raises DatabaseProblem.
         """
         path = self.path(tenant_id)
-        self._migrations.upgrade(
-            path, tenant_id, lambda: copy_before_migration(path, self._backups, tenant_id)
-        )
+        origin = plan.migrations.version_of(path).application
+        self._upgrade(tenant_id, plan.migrations)
+        settle(path)
+        return Upgraded(origin, mark_of(path) if origin < plan.head else None)
+
+    def is_unchanged(self, tenant_id: str, mark: str | None) -> bool:
+        """Return whether a tenant's file is known to be as the migration left it."""
+        return is_unchanged(self.path(tenant_id), mark)
+
+    def put_back(self, tenant_id: str, mark: str) -> None:
+        """Replace the tenant's file, open nowhere, by the copy from before its migration.
+
+        Raises DatabaseProblem, with nothing changed, if the file was written to since.
+        """
+        backup = pre_migration_path(self._backups, tenant_id)
+        put_back(self.path(tenant_id), backup, tenant_id, mark)
+
+    def serve(self, plan: UpgradePlan, revisions: Revisions) -> None:
+        """Open files at these of the plan's revisions from now on. Raises CodeProblem."""
+        self._served = self._serving(plan.migrations.folder, revisions)
+
+    def _serving(self, folder: Path | None, revisions: Revisions) -> Served:
+        newest = Migrations(folder, until=revisions.last)
+        last = newest.version.application
+        first = last if revisions.first is None else min(revisions.first, last)
+        older = [Migrations(folder, until=count) for count in range(first, last)]
+        lines = (*older, newest)
+        template = lines[0].template(self._templates).read_bytes()
+        return Served(lines, tuple(each.schema_info() for each in reversed(lines)), template)
 
     def archive(self, tenant_id: str) -> Path:
         """Move the tenant's file, open nowhere, into a last backup.

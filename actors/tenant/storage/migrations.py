@@ -80,6 +80,11 @@ class Migrations:
         return self.version.user_version
 
     @property
+    def folder(self) -> Path | None:
+        """The application's folder."""
+        return self._histories[1].folder
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The application's revisions, each with the name of its file, from the first to the head."""
         return self._histories[1].names
@@ -92,10 +97,15 @@ class Migrations:
     def schema_info(self) -> SchemaInfo:
         """The schema at head: the template's, or that of a database in memory, which is migrated for it."""
         if self._schema is None:
-            with closing(sqlite3.connect(":memory:", isolation_level=None)) as driver:
-                self._run(driver)
+            with closing(self.in_memory()) as driver:
                 self._schema = read_schema(driver)
         return self._schema
+
+    def in_memory(self) -> sqlite3.Connection:
+        """Return a database in memory that is at head and empty."""
+        driver = sqlite3.connect(":memory:", isolation_level=None)
+        self._run(driver)
+        return driver
 
     def upgrade(
         self, path: Path, tenant_id: str | None = None, before: Callable[[], object] | None = None

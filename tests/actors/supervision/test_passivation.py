@@ -70,7 +70,7 @@ def test_more_tenants_than_may_be_resident_are_all_served(serve: Servers) -> Non
 @pytest.fixture
 def asleep_soon(monkeypatch: pytest.MonkeyPatch) -> Map:
     """Settings of a server whose tenants are passivated after each message."""
-    monkeypatch.setattr("actors.supervision.supervisor.SWEEP_SECONDS", 0.01)
+    monkeypatch.setattr("actors.supervision.backoff.SWEEP_SECONDS", 0.01)
     return {"idle_seconds": 0.01}
 
 
