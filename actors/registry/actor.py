@@ -36,6 +36,7 @@ from actors.registry.messages import (
     Difference,
     LoadVersion,
     Look,
+    MigrationsRun,
     Move,
     Moved,
     Release,
@@ -112,6 +113,7 @@ class Registry(Actor):
             {
                 Reload: self._reload,
                 Diff: lambda _: self._diff(),
+                MigrationsRun: self._on_migrations_run,
                 Move: lambda message: self._move(Release((message,), message.receipt))[0],
                 Release: self._move,
                 LoadVersion: self._load_version,
@@ -162,7 +164,7 @@ class Registry(Actor):
             )
         index = self._pending_trips.applied(new, self._states.edited)
         found = (*describe_changes(before.described, index), *_other_code(before, index))
-        # Tenants' databases stay as they are until the server starts again.
+        # Tenants' databases stay as they are until migrations.apply, or the next start.
         index = index._replace(storage=before.described.storage)
         table = self._built(index, all_versions)
         if index.text != new.text or not self._states.is_kept(index):
@@ -173,6 +175,11 @@ class Registry(Actor):
             "index loaded", path=str(index.path), actions=len(table.routes), changes=len(found)
         )
         return Reloaded(index.digest, found)
+
+    def _on_migrations_run(self, message: MigrationsRun) -> None:
+        table = self._snapshot.current
+        described = table.described._replace(storage=message.storage)
+        self._snapshot.current = table._replace(described=described)
 
     def _look(self) -> None:
         """Take in what was edited; if that fails, what was served goes on, and the problem is logged."""

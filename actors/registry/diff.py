@@ -125,6 +125,6 @@ def _storage(old: Storage, new: Storage) -> Iterator[str]:
         yield "storage.migrations is another: it takes effect when the server starts"
         return
     for script in sorted({*new.scripts} - {*old.scripts}):
-        yield f"migration {script} is new: it takes effect when the server starts again"
+        yield f"migration {script} is new: migrations.apply runs it, or the next start"
     for script in sorted({*old.scripts} - {*new.scripts}):
         yield f"migration {script} is gone: tenants' databases that have it will not be opened"

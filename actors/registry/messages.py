@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from actors.index.entries import FUNCTION
+from actors.index.entries import FUNCTION, Storage
 from actors.messages import Receipt
 from actors.routing.health import Failure
 
@@ -45,6 +45,12 @@ class Difference(NamedTuple):
     """In sentences; empty if neither the file nor any code has changed."""
     text: str
     """The differences in the format of `diff -u`."""
+
+
+class MigrationsRun(NamedTuple):
+    """Tell: tenants' databases have what this storage describes, whatever the index said at the start."""
+
+    storage: Storage
 
 
 class Move(NamedTuple):

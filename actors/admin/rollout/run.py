@@ -27,7 +27,9 @@ from actors.admin.migration_messages import (
     TenantStep,
 )
 from actors.errors import NotFound, TenantryError, Unavailable
+from actors.index.entries import Storage
 from actors.messages import TenantRecord
+from actors.registry.messages import MigrationsRun
 from actors.registry.shared import Actors
 from actors.runtime.clock import Once
 from actors.runtime.futures import PendingReply, ReplyFuture, ask_async, resolve
@@ -108,6 +110,7 @@ class Run:
                     return
         await self._execute(EndRun(work.run, DONE))
         await self._serve(Revisions(last=work.plan.head))
+        self._tell_registry(work.plan.head)
 
     # Restore
 
@@ -124,6 +127,7 @@ class Run:
                 return
         await self._execute(EndRun(work.run, DONE))
         await self._serve(Revisions(work.origin, work.origin))
+        self._tell_registry(work.origin)
 
     # One tenant
 
@@ -202,6 +206,12 @@ class Run:
 
     async def _try_execute(self, command: Any) -> None:
         await ask_async(self._actors.directory, Execute(command, CONSOLE, None))
+
+    def _tell_registry(self, revisions: int) -> None:
+        """So that functions.diff says no more that these are new."""
+        scripts = list(self.work.plan.scripts)[:revisions]
+        storage = Storage(self.work.plan.migrations.folder, tuple(sorted(scripts)))
+        self._actors.registry.tell(MigrationsRun(storage))
 
     async def _serve(self, revisions: Revisions) -> None:
         await ask_async(self._actors.migrator, Serve(self.work.plan, revisions))

@@ -234,7 +234,7 @@ def test_a_new_migration_is_named_until_the_server_starts_again(tmp_path: Path) 
         (versions / "0002_more.py").write_text(
             re.sub(r"down_revision = .*", "down_revision = '0001'", text)
         )
-        words = ["migration 0002_more.py is new: it takes effect when the server starts again"]
+        words = ["migration 0002_more.py is new: migrations.apply runs it, or the next start"]
         assert shop.ask("functions.diff")["changes"] == words
         assert shop.reload()["changes"] == words
         assert shop.ask("functions.diff")["changes"] == words

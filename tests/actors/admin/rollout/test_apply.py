@@ -33,6 +33,7 @@ def test_every_tenant_is_migrated_awake_or_not_and_served_at_once(shop: Migrated
     assert shop.revisions("acme") == shop.revisions("globex") == 2
     assert shop.call("marks.count", text="before")["result"] == {"count": 1}
     assert shop.ask("migrations.list")["pending"] == 0
+    assert shop.ask("functions.diff")["changes"] == []
     shop.server.add_tenant("initech")
     assert shop.revisions("initech") == 2
     shop.serve()
