@@ -15,7 +15,7 @@ from actors.index.entries import FUNCTION, RELEASE, Environment, Index
 from actors.index.parser import read_served_index
 from actors.registry.compatibility import find_breaks
 from actors.registry.version_edit import edit_index
-from actors.tenant.storage.migrations import read_history
+from actors.tenant.storage.revisions import read_history
 from scripts.releasing.build.choice import Found, Wanted, released, versions_of
 from scripts.releasing.build.commit import commit_of, folder_in_repository
 from scripts.releasing.build.filtered import filtered
