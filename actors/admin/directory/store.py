@@ -23,7 +23,6 @@ from actors.admin.directory import (
     entitlements,
     grants,
     idempotency,
-    migration_ledger,
     people,
     requests,
     suspensions,
@@ -34,6 +33,7 @@ from actors.admin.directory import connector_settings as connectors
 from actors.admin.directory import grants as developers
 from actors.admin.directory.authorization import require_still_authorized
 from actors.admin.directory.config import require_printable
+from actors.admin.directory.ledger import migrations
 from actors.admin.directory.repository import CommandEnvironment, DirectoryTransaction, Result
 from actors.admin.directory.tables import connector_settings
 from actors.admin.messages import CommandDone, Execute
@@ -212,7 +212,7 @@ QUERIES: Mapping[type, Callable[[DirectoryTransaction, Any], Result]] = MappingP
         **entitlements.QUERIES,
         **grants.QUERIES,
         **requests.QUERIES,
-        **migration_ledger.QUERIES,
+        **migrations.QUERIES,
     }
 )
 """The function that answers each query."""
@@ -232,7 +232,7 @@ COMMANDS: Mapping[type, Callable[[DirectoryTransaction, Any, Principal], Result]
             **entitlements.COMMANDS,
             **grants.COMMANDS,
             **requests.COMMANDS,
-            **migration_ledger.COMMANDS,
+            **migrations.COMMANDS,
         }
     )
 )
