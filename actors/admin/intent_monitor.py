@@ -38,7 +38,7 @@ SWEEP_SECONDS: Final = 5.0
 """Seconds between two sweeps."""
 
 EVENT: Final = "intent"
-"""The event of the log lines about steps; scripts/deploy has filters that read it."""
+"""The event of the log lines about steps; scripts/hosting has filters that read it."""
 
 
 class IntentPeers(NamedTuple):
@@ -114,6 +114,8 @@ class IntentMonitor(Actor):
         standing = self._standings.climb(subject, signal, self._rules, now, self._epoch())
         if standing is not None:
             self._take_step(standing, signal, suspicion)
+        elif (again := self._standings.log_again(subject.id, now)) is not None:
+            self._log(again, signal, suspicion)
 
     # Steps
 
@@ -125,6 +127,10 @@ class IntentMonitor(Actor):
             self._unconfirmed[subject.id] = order
             self._peers.directory.tell(order)
         self._record(standing, why, suspicion)
+        self._log(standing, signal, suspicion)
+
+    def _log(self, standing: Standing, signal: Signal, suspicion: Suspicion) -> None:
+        subject = standing.subject
         fields = {
             "step": STEPS[standing.step],
             "signal": signal.name,

@@ -12,6 +12,10 @@ MOST_STANDINGS: Final = 10_000
 """Standings that are kept; past them the oldest half goes, but for suspensions."""
 
 
+LOG_SECONDS: Final = 60.0
+"""Seconds between two log lines about one subject that goes on, at the same step."""
+
+
 class Subject(NamedTuple):
     """What stands on the ladder."""
 
@@ -45,6 +49,8 @@ class Standing(NamedTuple):
     """Seconds since the epoch at which the step was taken."""
     changed: float
     """time.monotonic() of the last overflow, or of the last step that was lost; in seconds."""
+    logged: float
+    """time.monotonic() of its last line in the log."""
 
 
 class Standings:
@@ -73,12 +79,21 @@ class Standings:
         reached = max(step, min(step + 1, most))
         names = (*(each for each in signals if each != signal.name), signal.name)
         is_higher = reached > step
-        standing = Standing(subject, reached, names, epoch if is_higher else since, now)
+        logged = now if is_higher or before is None else before.logged
+        standing = Standing(subject, reached, names, epoch if is_higher else since, now, logged)
         if reached == OFF:
             return None
         self._make_room()
         self._standings[subject.id] = standing
         return standing if is_higher else None
+
+    def log_again(self, id_: str, now: float) -> Standing | None:
+        """Return a standing that goes on overflowing, each LOG_SECONDS; None if it was logged since."""
+        standing = self._standings.get(id_)
+        if standing is None or now - standing.logged < LOG_SECONDS:
+            return None
+        self._standings[id_] = standing._replace(logged=now)
+        return standing
 
     def decay(self, seconds: float, now: float) -> None:
         """Take one step from each that has not overflowed for so long; suspensions stay."""

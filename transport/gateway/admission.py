@@ -12,6 +12,8 @@ from collections import OrderedDict
 from ipaddress import ip_address
 from typing import Final
 
+import structlog
+
 from transport.gateway.envelope import ReplyHead, problem
 from transport.gateway.http_request import Scope
 from transport.gateway.proxies import TrustedProxies
@@ -29,6 +31,34 @@ BURST_SECONDS: Final = 4.0
 """Seconds' worth of requests at once."""
 
 
+TRIED: Final = 20
+"""Different wrong tokens from one address within TRIED_SECONDS that are worth a line in the log."""
+
+TRIED_SECONDS: Final = 600.0
+
+log = structlog.get_logger()
+
+
+class WrongTokens:
+    """Counts wrong tokens by address, and logs addresses that try many; for one event loop."""
+
+    def __init__(self) -> None:
+        self._tried: OrderedDict[str, set[int]] = OrderedDict()
+        self._since = 0.0
+
+    def count(self, address: str, key: int, now: float) -> None:
+        """Count a token, by its hash, at this time.monotonic() in seconds; each once in TRIED_SECONDS."""
+        if now - self._since > TRIED_SECONDS:
+            self._tried, self._since = OrderedDict(), now
+        tried = self._tried.setdefault(address, set())
+        tried.add(key)
+        if len(tried) > TRIED:
+            del self._tried[address]
+            log.warning("intent", step="log", signal="tokens-tried", address=address)
+        elif len(self._tried) > MOST_ADDRESSES:
+            self._tried.popitem(last=False)
+
+
 class Admission:
     """The rates of all addresses; for one event loop."""
 
@@ -38,6 +68,7 @@ class Admission:
         self._proxies = proxies
         self._known: OrderedDict[int, None] = OrderedDict()
         self._full_at: OrderedDict[bytes | str, float] = OrderedDict()
+        self._wrong = WrongTokens()
 
     def admit(self, scope: Scope, token: str | None) -> str:
         """Return the address of a request over HTTP, or nothing if its token is known.
@@ -78,7 +109,9 @@ class Admission:
         elif reply.error is not None and reply.error.code == UNAUTHENTICATED:
             self._known.pop(key, None)
             if self._step:
-                self._charge(address, time.monotonic())
+                now = time.monotonic()
+                self._charge(address, now)
+                self._wrong.count(address, key, now)
 
     def _charge(self, address: str, now: float) -> None:
         key = _network(address)

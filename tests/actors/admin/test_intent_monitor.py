@@ -183,6 +183,16 @@ def test_the_router_logs_the_address_of_what_a_tenant_has_reported(post: Post) -
     assert (logged.connection, logged.fields["step"]) == (b"c", "log")
 
 
+def test_what_goes_on_is_logged_once_a_minute_and_recorded_once(post: Post) -> None:
+    post.send("not_found", 105, origin=None)
+    assert len(post.router.heard()) == 3
+    post.now += 60.0
+    post.send("not_found", 84, start=900, origin=None)
+    (again,) = post.router.heard()
+    assert again.fields["step"] == "suspend"
+    assert len(post.records()) == 3
+
+
 def test_what_the_server_does_for_itself_is_counted_against_no_token(post: Post) -> None:
     post.send("ok", 400, caller=Principal("outbox", None, MACHINE), action="marks.remove")
     assert post.records() == []
