@@ -22,6 +22,7 @@ from actors.runtime.scheduler import ComputeToken, Dispatcher
 from actors.screening.screener import prepare_screening
 from actors.settings import Settings
 from actors.tenant.database.connection import bound_caches
+from actors.tenant.database.constants import allowed_sql
 from actors.tenant.storage.files import Storage
 from transport.bind import Security, bind_router, endpoint_of
 from transport.router_socket import RouterSocket
@@ -66,7 +67,7 @@ class Resources:
 
     def read_text(self, table: RoutingTable) -> None:
         """Read the code's SQL text, some 100 ms, before a message has to wait for it."""
-        self.storage.allowed_sql(table.modules)
+        allowed_sql(table.modules)
 
     def open(self) -> tuple[RouterSocket, RouterSocket]:
         """Bind the data channel and the admin channel. Raises SocketProblem; then `close`, too."""

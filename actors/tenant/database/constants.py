@@ -9,7 +9,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, Final, NamedTuple
@@ -22,6 +22,7 @@ from sqlalchemy.sql import ClauseElement
 from actors.errors import StatementRefused
 from actors.index.code import OWN_NAME
 from actors.tenant.database.dialect import TenantCompiler, TenantDialect
+from actors.tenant.database.guard import AllowedSql
 
 LIBRARIES: Final = tuple(
     Path(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib", "purelib", "platlib")
@@ -67,6 +68,17 @@ written here is never changed, whichever thread comes first."""
 
 ENCLOSED: Final[dict[int, frozenset[str]]] = {}
 """By address, as SEEN: all that can be reached from what a module shares, so that none is read again."""
+
+
+@lru_cache(maxsize=1)
+def allowed_sql(modules: tuple[ModuleType, ...]) -> AllowedSql:
+    """Return the SQL text that this code contains as constants: the only text its functions may run.
+
+    Each module is read once, when it is loaded; the last result is kept for every tenant's turn.
+    """
+    allowed = AllowedSql(static_fragments(modules))
+    forget_unloaded()
+    return allowed
 
 
 def static_fragments(modules: Iterable[ModuleType]) -> frozenset[str]:

@@ -12,6 +12,7 @@ from actors.registry.snapshot import RoutingSnapshot, select_healthy
 from actors.routing.route import Route
 from actors.routing.table import RoutingTable
 from actors.runtime.rate_limit import CpuBudget, cpu_budget
+from actors.tenant.database.constants import allowed_sql
 from actors.tenant.database.database import TenantDatabase
 from actors.tenant.request.connector_calls import require_subscribed
 from actors.tenant.storage.files import Storage
@@ -83,4 +84,4 @@ class TenantEnvironment:
     def _adopt_table(self, table: RoutingTable) -> None:
         self.table = table
         """The routing table in use."""
-        self.database.allowed_sql = self._storage.allowed_sql(table.modules)
+        self.database.allowed_sql = allowed_sql(table.modules)

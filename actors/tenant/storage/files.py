@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
 from typing import Final, NamedTuple
 
 from actors.errors import DatabaseProblem
@@ -34,10 +33,8 @@ from actors.tenant.database.connection import (
     problem,
     remove_draft,
 )
-from actors.tenant.database.constants import forget_unloaded, static_fragments
 from actors.tenant.database.database import TenantDatabase
 from actors.tenant.database.durability import checkpoint
-from actors.tenant.database.guard import AllowedSql
 from actors.tenant.storage.migrations import Migrations
 from actors.tenant.storage.outbox_marker import OutboxFlag, due_flags, remove_flag
 from actors.tenant.storage.upgrades import (
@@ -251,7 +248,6 @@ class Storage:
         self.database_bytes = database_bytes
         """Largest database of a tenant with no limit of its own, in bytes."""
         self._shared = SharedEngine()
-        self._allowed_sql: tuple[tuple[ModuleType, ...], AllowedSql] = ((), AllowedSql())
 
     def path(self, tenant_id: str) -> Path:
         """Return the path of the tenant's file."""
@@ -361,16 +357,3 @@ class Storage:
     def due_flags(self, now: float) -> list[str]:
         """Return the ids of tenants whose outbox is due by now, the longest due first."""
         return due_flags(self._flags, now)
-
-    def allowed_sql(self, modules: tuple[ModuleType, ...]) -> AllowedSql:
-        """Return the SQL text that this code contains as constants: the only text its functions may run.
-
-        Each module is read once, when it is loaded (actors/tenant/database/constants.py). The last result is
-        kept for every tenant's turn.
-        """
-        of, allowed = self._allowed_sql
-        if of is not modules:
-            allowed = AllowedSql(static_fragments(modules))
-            forget_unloaded()
-            self._allowed_sql = (modules, allowed)
-        return allowed

@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -53,6 +54,12 @@ WRITES: Final = frozenset(
 """What the authorizer is asked of every change."""
 
 
+@cache
+def engine_history(folder: Path) -> RevisionHistory:
+    """Read the engine's own, which does not change while a process runs; as `read_history`."""
+    return read_history(folder, "engine", "tenantry_alembic")
+
+
 class Migrations:
     """The engine's and an application's migrations, read once.
 
@@ -68,7 +75,7 @@ class Migrations:
         until: int | None = None,
     ) -> None:
         """`until` leaves out the application's revisions after the first so many; None for all of them."""
-        own = read_history(engine, "engine", "tenantry_alembic")
+        own = engine_history(engine)
         theirs = read_history(application, "application", "alembic_version").until(until)
         self._histories = (own, theirs)
         self.version = Version(len(own.revisions), len(theirs.revisions))
