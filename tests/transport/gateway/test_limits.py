@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket as sockets
 from collections.abc import Iterator
@@ -29,15 +30,23 @@ def gateway(server: Server) -> Iterator[Gateway]:
 
 def answer(gateway: Gateway, said: bytes) -> bytes:
     """All that is answered until the gateway closes."""
-    with sockets.create_connection(("127.0.0.1", gateway.port), timeout=20) as peer:
-        found = b""
-        try:
-            peer.sendall(said)
-            while piece := peer.recv(4096):
-                found += piece
-        except ConnectionError:
-            pass
-        return found
+    with connected(gateway) as peer:
+        return conversation(peer, said)
+
+
+def connected(gateway: Gateway) -> sockets.socket:
+    """A plain TCP connection."""
+    return sockets.create_connection(("127.0.0.1", gateway.port), timeout=20)
+
+
+def conversation(peer: sockets.socket, said: bytes) -> bytes:
+    """All that is answered on a connection until the gateway closes it."""
+    found = b""
+    with contextlib.suppress(ConnectionError):
+        peer.sendall(said)
+        while piece := peer.recv(4096):
+            found += piece
+    return found
 
 
 @pytest.mark.parametrize(
@@ -66,12 +75,13 @@ def test_what_is_no_http_is_answered_in_the_form_of_every_error(gateway: Gateway
 
 def test_a_head_that_does_not_come_is_given_up(gateway: Gateway) -> None:
     """So is a connection that says nothing."""
-    assert answer(gateway, b"GET /healthz HTTP/1.1\r\nhost").startswith(b"HTTP/1.1 408")
-    assert answer(gateway, b"") == b""
+    with connected(gateway) as silent, connected(gateway) as slow:
+        assert conversation(slow, b"GET /healthz HTTP/1.1\r\nhost").startswith(b"HTTP/1.1 408")
+        assert conversation(silent, b"") == b""
 
 
 def test_one_address_has_so_many_connections(gateway: Gateway) -> None:
-    silent = [sockets.create_connection(("127.0.0.1", gateway.port), timeout=20) for _ in range(25)]
+    silent = [connected(gateway) for _ in range(25)]
     try:
         assert b"503" in silent[-1].recv(4096)
     finally:
