@@ -20,6 +20,7 @@ from scripts.endurance.trials import (
     failing_version,
     fuzz,
     hanging_connector,
+    intent,
     kill,
     memory,
     outbox_kill,
@@ -42,6 +43,7 @@ TRIALS: dict[str, ModuleType] = {
     "syncs": syncs,
     "fuzz": fuzz,
     "siege": siege,
+    "intent": intent,
 }
 """Trials by their command names."""
 INTERRUPTED = 130

@@ -5,6 +5,7 @@ The admin channel of a server under trial, as the first developer admin has it.
 
 from __future__ import annotations
 
+import secrets
 import subprocess
 import time
 from collections import defaultdict
@@ -115,6 +116,7 @@ class Console:
         self._connection = LoadConnection(
             f"ipc://{data / 'admin.sock'}", defaultdict(lambda: token, owners)
         )
+        self._name = secrets.token_hex(4)
         self._numbers = count()
 
     def move(self, to: str) -> None:
@@ -150,7 +152,9 @@ class Console:
         self._connection.close()
 
     def _send(self, action: str, params: dict[str, Any], tenant: str = "") -> None:
-        self._connection.send(Call(f"order-{next(self._numbers)}", tenant, action, params))
+        self._connection.send(
+            Call(f"order-{self._name}-{next(self._numbers)}", tenant, action, params)
+        )
 
 
 def result(reply: Reply) -> Reply:

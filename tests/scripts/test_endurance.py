@@ -31,6 +31,7 @@ from scripts.endurance.trials import (
     failing_version,
     fuzz,
     hanging_connector,
+    intent,
     kill,
     memory,
     outbox_kill,
@@ -57,6 +58,7 @@ HANGING = hanging_connector.FULL._replace(pairs=2, tenants=2, in_flight=8, secon
 SIEGE = siege.FULL._replace(
     seconds=3.0, least_ms=60_000.0, shapes="leave,greedy,deaf,http,heavy,flood:60"
 )
+INTENT = intent.FULL._replace(slow="30ms", rate=50.0, least_ms=60_000.0)
 FAILING = failing_version.FULL._replace(trials=1, messages=200, tenants=6, in_flight=32)
 
 
@@ -175,6 +177,16 @@ def test_peers_of_bad_will_end_no_server_and_fill_no_memory(tmp_path: Path) -> N
     said = "\n".join(report.lines())
     assert not report.broken, said
     assert said.count("the server lives") == len(SIEGE.shapes.split(","))
+
+
+def test_attackers_get_little_and_others_notice_nothing(short_path: Path) -> None:
+    """An enumeration, a bulk delete, a token spray and a stolen token; the owner reads each step."""
+    report = intent.run(INTENT, short_path, quietly)
+
+    said = "\n".join(report.lines())
+    assert not report.broken, said
+    assert said.count("the owner reads suspend") == 3
+    assert "1 x permission_denied" in said
 
 
 def test_frames_that_are_almost_requests_get_their_own_replies(tmp_path: Path) -> None:
