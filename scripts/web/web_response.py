@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Final, NamedTuple
 
 import structlog
@@ -49,7 +49,7 @@ class Document(NamedTuple):
 class Events(NamedTuple):
     """A stream of server-sent events."""
 
-    messages: AsyncIterator[bytes]
+    messages: AsyncGenerator[bytes]
 
     async def send(self, receive: Receive, send: Send) -> None:
         """Send each message as it comes, until there are no more or the browser has left."""
@@ -61,6 +61,7 @@ class Events(NamedTuple):
         leaving.cancel()
         sending.cancel()
         ended, _ = await asyncio.gather(sending, leaving, return_exceptions=True)
+        await self.messages.aclose()
         if isinstance(ended, Exception):
             log.error("a stream of events failed", exc_info=ended)
             await send({"type": "http.response.body", "body": b""})

@@ -70,6 +70,8 @@ class Browser:
         self._session = attached["sessionId"]
         self.errors: list[str] = []
         """What the page threw or was refused."""
+        self.requests: list[str] = []
+        """Addresses that it has asked for."""
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.command(f"{domain}.enable")
 
@@ -89,6 +91,10 @@ class Browser:
     def _note(self, event: dict[str, Any]) -> None:
         if event["method"] == "Runtime.exceptionThrown":
             self.errors.append(json.dumps(event["params"]["exceptionDetails"]))
+        if event["method"] == "Log.entryAdded" and event["params"]["entry"]["source"] == "security":
+            self.errors.append(event["params"]["entry"]["text"])
+        if event["method"] == "Network.requestWillBeSent":
+            self.requests.append(event["params"]["request"]["url"])
 
     def run(self, script: str) -> Any:
         """The value of an expression; promises are waited for."""
@@ -100,6 +106,18 @@ class Browser:
     def until(self, condition: str) -> Any:
         """Wait until an expression is true; its value."""
         return self.run(SETTLED.replace("CONDITION", condition))
+
+    def is_so(self, condition: str) -> bool:
+        """Whether an expression is true; False while one page gives way to another."""
+        given = {"expression": condition, "returnByValue": True}
+        try:
+            return self.command("Runtime.evaluate", **given)["result"].get("value") is True
+        except AssertionError:
+            return False
+
+    def arrive(self, condition: str) -> None:
+        """Wait until it is true of the page that comes next."""
+        until(lambda: self.is_so(f"document.readyState === 'complete' && ({condition})"), condition)
 
     def open(self, address: str) -> None:
         """Go there."""

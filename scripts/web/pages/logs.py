@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from scripts.web.caller import Panel
 from scripts.web.pages.connectors import FORMS
 from scripts.web.pages.tenant import tabs
 from scripts.web.sessions import MOST_STREAMS
@@ -128,30 +129,29 @@ def _checks(visit: Visit) -> list[Wanted]:
     return checks
 
 
-async def _new_lines(visit: Visit, log: Log) -> AsyncIterator[bytes]:
+async def _new_lines(visit: Visit, log: Log) -> AsyncGenerator[bytes]:
     """Rows of what came after the page was read, the newest first."""
-    visit.session.streams += 1
-    tenant = visit.tenant
     params = {**_params(visit, log), "wait_ms": WAIT_MS}
     params.pop("before", None)
     after = visit.request.query.get("after") or None
+    visit.session.streams += 1
     try:
         while True:
-            if after is None:
-                first = await visit.caller.panel(
-                    log.action, {**params, "limit": 1, "wait_ms": 0}, tenant
-                )
-                after = first.result.get("newest")
-            page = await visit.caller.panel(log.action, {**params, "after": after}, tenant)
-            if page.ok:
-                after = page.result["newest"]
-                if page.result["lines"]:
-                    rows = page.result["lines"][::-1]
-                    yield fragment(visit.html("log_rows.html", log=log, rows=rows))
-            yield named("looked", {"problem": page.problem})
-            if not page.ok:
+            panel = await _look(visit, log, params, after)
+            lines = panel.result.get("lines", ()) if after is not None else ()
+            after = panel.result.get("newest", after)
+            if lines:
+                yield fragment(visit.html("log_rows.html", log=log, rows=lines[::-1]))
+            yield named("looked", {"problem": panel.problem})
+            if not panel.ok:
                 await asyncio.sleep(RETRY_SECONDS)
     except Unauthenticated:
         yield named("ended", {})
     finally:
         visit.session.streams -= 1
+
+
+async def _look(visit: Visit, log: Log, params: Mapping[str, Any], after: str | None) -> Panel:
+    """Ask for lines after a place; without one only for the place where the newest is now."""
+    wanted = {**params, "limit": 1, "wait_ms": 0} if after is None else {**params, "after": after}
+    return await visit.caller.panel(log.action, wanted, visit.tenant)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Final
 
 from scripts.web.caller import Panel, now_text
@@ -52,10 +52,10 @@ async def follow(visit: Visit) -> Response:
     return Events(_looks(visit))
 
 
-async def _looks(visit: Visit) -> AsyncIterator[bytes]:
-    visit.session.streams += 1
+async def _looks(visit: Visit) -> AsyncGenerator[bytes]:
     panels: dict[str, Panel] = {}
     beat = 0
+    visit.session.streams += 1
     try:
         while True:
             is_slow = beat % SLOW_BEATS == 0

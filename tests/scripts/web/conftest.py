@@ -13,10 +13,34 @@ import httpx2
 import pytest
 
 from tests.child import Child
-from tests.scripts.cli.console.conftest import Served
+from tests.scripts.cli.console.conftest import FUNCTIONS, Served
 from transport.client import Client
+from transport.errors import Internal
 
 PROGRAM = ("-m", "scripts.web")
+
+HOSTILE = "<img src=x onerror=alert(1)> \x1b[31mred \u202eevil"
+
+BROKEN = f"""from actors.tenant.functions.contacts import get
+
+
+def broken(ctx, params):
+    raise ValueError({HOSTILE!r})
+
+
+async def posting(ctx, params):
+    at = "https://127.0.0.1:9/hook"
+    await ctx.call("webhook.post", url=at, type="contact.shown", payload={{"id": params.id}})
+    return get(ctx, params)
+"""
+
+VERSION = """
+[[actions."contacts.get".versions]]
+version = 2
+state   = "under dev"
+code    = "actors.tenant.functions.contacts_2:broken"
+
+"""
 
 
 class Dashboard:
@@ -150,3 +174,27 @@ def admin(dashboard: Dashboard, people: People) -> Person:
 def owner(dashboard: Dashboard, people: People) -> Person:
     """Acme's admin owner, logged in."""
     return dashboard.person(people.owner)
+
+
+@pytest.fixture(scope="session")
+def broken_trace(served: Served, people: People) -> str:
+    """The trace of a call of a version that has failed; it was written and taken in just now."""
+    edit(served.data.parent)
+    digest = people.call(people.admin, "functions.diff")["digest"]
+    people.call(people.admin, "functions.reload", digest=digest)
+    with Client(served.endpoint, tenant="acme", token=served.token) as member:
+        id = member.call("contacts.add", {"name": "Ada Lovelace"})["id"]
+        with pytest.raises(Internal) as failed:
+            member.call("contacts.get", {"id": id})
+    assert failed.value.trace_id is not None
+    return failed.value.trace_id
+
+
+def edit(folder: Path) -> None:
+    """Write the version into the index and the code of the server."""
+    (folder / FUNCTIONS / "contacts_2.py").write_text(BROKEN)
+    index = folder / "registry.toml"
+    text = index.read_text()
+    index.write_text(
+        text.replace('[actions."contacts.update"]', f'{VERSION}[actions."contacts.update"]', 1)
+    )

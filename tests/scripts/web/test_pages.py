@@ -5,38 +5,13 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.scripts.cli.console.conftest import FUNCTIONS, Served
+from tests.scripts.cli.console.conftest import Served
 from tests.scripts.web.conftest import Dashboard, People, Person, text_of
 from transport.client import Client
-from transport.errors import Internal
-
-HOSTILE = "<img src=x onerror=alert(1)> \x1b[31mred \u202eevil"
-
-BROKEN = f"""from actors.tenant.functions.contacts import get
-
-
-def broken(ctx, params):
-    raise ValueError({HOSTILE!r})
-
-
-async def posting(ctx, params):
-    at = "https://127.0.0.1:9/hook"
-    await ctx.call("webhook.post", url=at, type="contact.shown", payload={{"id": params.id}})
-    return get(ctx, params)
-"""
-
-VERSION = """
-[[actions."contacts.get".versions]]
-version = 2
-state   = "under dev"
-code    = "actors.tenant.functions.contacts_2:broken"
-
-"""
 
 PLATFORM = (
     *("/", "/tenants", "/tenants/acme", "/tenants/acme/people", "/tenants/acme/figures"),
@@ -63,29 +38,6 @@ def member(served: Served) -> Iterator[Client]:
     """Acme's admin owner on the data channel."""
     with Client(served.endpoint, tenant="acme", token=served.token) as client:
         yield client
-
-
-@pytest.fixture(scope="module")
-def broken_trace(served: Served, people: People, member: Client) -> str:
-    """The trace of a call of a version that has failed; it was written and taken in just now."""
-    edit(served.data.parent)
-    digest = people.call(people.admin, "functions.diff")["digest"]
-    people.call(people.admin, "functions.reload", digest=digest)
-    id = member.call("contacts.add", {"name": "Ada Lovelace"})["id"]
-    with pytest.raises(Internal) as failed:
-        member.call("contacts.get", {"id": id})
-    assert failed.value.trace_id is not None
-    return failed.value.trace_id
-
-
-def edit(folder: Path) -> None:
-    """Write the version into the index and the code of the server."""
-    (folder / FUNCTIONS / "contacts_2.py").write_text(BROKEN)
-    index = folder / "registry.toml"
-    text = index.read_text()
-    index.write_text(
-        text.replace('[actions."contacts.update"]', f'{VERSION}[actions."contacts.update"]', 1)
-    )
 
 
 @pytest.mark.parametrize("path", PLATFORM)
