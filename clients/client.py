@@ -286,6 +286,356 @@ class ReportsWeeklyResultClosedByItem(TypedDict):
     """At least 0."""
 
 
+class RequestsAnswerParams(TypedDict):
+    """Params of requests.answer."""
+
+    request: str
+    text: str
+    """May have several lines. 1 to 2000 characters, something to see in it."""
+
+
+class RequestsAnswerResult(TypedDict):
+    """Result of requests.answer."""
+
+    request: RequestsAnswerResultRequestHead
+
+
+class RequestsAnswerResultRequestHead(TypedDict):
+    """In the result of requests.answer."""
+
+    id: str
+    state: RequestsAnswerResultRequestState
+    priority: Literal["low", "normal", "high", "urgent"]
+    votes: int
+    """Of tenants, one each. At least 0."""
+    changed_at: str
+    """Date-time."""
+
+
+RequestsAnswerResultRequestState = Literal[
+    "open",
+    "linked",
+    "in release",
+    "released",
+    "declined",
+    "closed",
+]
+
+
+class RequestsListParams(TypedDict):
+    """Params of requests.list."""
+
+    published: NotRequired[bool]
+    """Those that every tenant may vote for. Default `false`."""
+    state: NotRequired[RequestsListParamsRequestState]
+    function: NotRequired[str]
+    """About this action, or served by a version of it; or a connector. 1 to 128 characters."""
+    priority: NotRequired[Literal["low", "normal", "high", "urgent"]]
+    sort: NotRequired[Literal["newest", "votes", "priority"]]
+    """One of `"newest"`, `"votes"`, `"priority"`, default `"newest"`."""
+    after: NotRequired[str]
+    """`next` of the page before. At most 40 characters, matches `^([0-9]{1,18} [0-9]{1,18})?$`,
+    default `""`.
+    """
+    limit: NotRequired[int]
+    """1 to 200, default `50`."""
+
+
+RequestsListParamsRequestState = Literal[
+    "open",
+    "linked",
+    "in release",
+    "released",
+    "declined",
+    "closed",
+]
+
+
+class RequestsListResult(TypedDict):
+    """Result of requests.list."""
+
+    requests: list[RequestsListResultRequest]
+    """At most 200 items."""
+    counts: dict[str, int]
+    """How many there are in each state, whatever was asked for."""
+    next: str | None
+    """At most 40 characters."""
+
+
+class RequestsListResultRequest(TypedDict):
+    """In the result of requests.list."""
+
+    id: str
+    tenant: str | None
+    """Null where another tenant submitted it. At most 63 characters."""
+    by: str | None
+    """A person's id. At most 18 characters."""
+    text: str
+    """Of another tenant's, the title. At most 2000 characters."""
+    title: str | None
+    """What every tenant reads; null where it is not published. At most 200 characters."""
+    function: str | None
+    """The action that it is about. At most 128 characters."""
+    state: RequestsListResultRequestState
+    priority: Literal["low", "normal", "high", "urgent"]
+    votes: int
+    """At least 0."""
+    voted: bool
+    """Whether the tenant of this call has voted for it."""
+    created_at: str
+    """Date-time."""
+    changed_at: str
+    """Date-time."""
+    answer: str | None
+    """The latest. At most 2000 characters."""
+    release: RequestsListResultRequestRelease | None
+    versions: list[RequestsListResultRequestVersionsItem]
+    """That serve it. At most 1000 items."""
+
+
+RequestsListResultRequestState = Literal[
+    "open",
+    "linked",
+    "in release",
+    "released",
+    "declined",
+    "closed",
+]
+
+
+class RequestsListResultRequestRelease(TypedDict):
+    """Where, when and in what it was released; null before."""
+
+    environment: str
+    at: str
+    """Date-time."""
+    release: str | None
+    """The release's id; null where versions were moved one by one. At most 200 characters."""
+    function: str | None
+    """At most 128 characters."""
+    connector: str | None
+    """At most 128 characters."""
+    version: int
+
+
+class RequestsListResultRequestVersionsItem(TypedDict):
+    """In the result of requests.list."""
+
+    kind: Literal["function", "connector"]
+    """One of `"function"`, `"connector"`."""
+    name: str
+    """At most 128 characters."""
+    version: int
+    """0 while there is none. At least 0."""
+    state: str | None
+
+
+class RequestsShowParams(TypedDict):
+    """Params of requests.show."""
+
+    request: str
+
+
+class RequestsShowResult(TypedDict):
+    """Result of requests.show."""
+
+    request: RequestsShowResultRequest
+    events: list[RequestsShowResultRequestEvent]
+    """The oldest first. At most 500 items."""
+
+
+class RequestsShowResultRequest(TypedDict):
+    """In the result of requests.show."""
+
+    id: str
+    tenant: str | None
+    """Null where another tenant submitted it. At most 63 characters."""
+    by: str | None
+    """A person's id. At most 18 characters."""
+    text: str
+    """Of another tenant's, the title. At most 2000 characters."""
+    title: str | None
+    """What every tenant reads; null where it is not published. At most 200 characters."""
+    function: str | None
+    """The action that it is about. At most 128 characters."""
+    state: RequestsShowResultRequestState
+    priority: Literal["low", "normal", "high", "urgent"]
+    votes: int
+    """At least 0."""
+    voted: bool
+    """Whether the tenant of this call has voted for it."""
+    created_at: str
+    """Date-time."""
+    changed_at: str
+    """Date-time."""
+    answer: str | None
+    """The latest. At most 2000 characters."""
+    release: RequestsShowResultRequestRelease | None
+    versions: list[RequestsShowResultRequestVersionsItem]
+    """That serve it. At most 1000 items."""
+
+
+RequestsShowResultRequestState = Literal[
+    "open",
+    "linked",
+    "in release",
+    "released",
+    "declined",
+    "closed",
+]
+
+
+class RequestsShowResultRequestRelease(TypedDict):
+    """Where, when and in what it was released; null before."""
+
+    environment: str
+    at: str
+    """Date-time."""
+    release: str | None
+    """The release's id; null where versions were moved one by one. At most 200 characters."""
+    function: str | None
+    """At most 128 characters."""
+    connector: str | None
+    """At most 128 characters."""
+    version: int
+
+
+class RequestsShowResultRequestVersionsItem(TypedDict):
+    """In the result of requests.show."""
+
+    kind: Literal["function", "connector"]
+    """One of `"function"`, `"connector"`."""
+    name: str
+    """At most 128 characters."""
+    version: int
+    """0 while there is none. At least 0."""
+    state: str | None
+
+
+class RequestsShowResultRequestEvent(TypedDict):
+    """In the result of requests.show."""
+
+    at: str
+    """Date-time."""
+    kind: str
+    """At most 16 characters."""
+    by: str
+    """A person's id, console or machine; for people of the platform `developer`. At most 18
+    characters.
+    """
+    text: str | None
+    """At most 2000 characters."""
+
+
+class RequestsSubmitParams(TypedDict):
+    """Params of requests.submit."""
+
+    text: str
+    """May have several lines. 1 to 2000 characters, something to see in it."""
+    function: NotRequired[str]
+    """Name of the action that it is about, if there is one. 1 to 128 characters."""
+
+
+class RequestsSubmitResult(TypedDict):
+    """Result of requests.submit."""
+
+    request: RequestsSubmitResultRequestHead
+
+
+class RequestsSubmitResultRequestHead(TypedDict):
+    """In the result of requests.submit."""
+
+    id: str
+    state: RequestsSubmitResultRequestState
+    priority: Literal["low", "normal", "high", "urgent"]
+    votes: int
+    """Of tenants, one each. At least 0."""
+    changed_at: str
+    """Date-time."""
+
+
+RequestsSubmitResultRequestState = Literal[
+    "open",
+    "linked",
+    "in release",
+    "released",
+    "declined",
+    "closed",
+]
+
+
+class RequestsVoteParams(TypedDict):
+    """Params of requests.vote."""
+
+    request: str
+    vote: NotRequired[bool]
+    """False takes it back. Default `true`."""
+
+
+class RequestsVoteResult(TypedDict):
+    """Result of requests.vote."""
+
+    request: RequestsVoteResultRequestHead
+
+
+class RequestsVoteResultRequestHead(TypedDict):
+    """In the result of requests.vote."""
+
+    id: str
+    state: RequestsVoteResultRequestState
+    priority: Literal["low", "normal", "high", "urgent"]
+    votes: int
+    """Of tenants, one each. At least 0."""
+    changed_at: str
+    """Date-time."""
+
+
+RequestsVoteResultRequestState = Literal[
+    "open",
+    "linked",
+    "in release",
+    "released",
+    "declined",
+    "closed",
+]
+
+
+class RequestsWithdrawParams(TypedDict):
+    """Params of requests.withdraw."""
+
+    request: str
+    why: str
+    """Everyone who reads the request reads it. 1 to 500 characters, something to see in it."""
+
+
+class RequestsWithdrawResult(TypedDict):
+    """Result of requests.withdraw."""
+
+    request: RequestsWithdrawResultRequestHead
+
+
+class RequestsWithdrawResultRequestHead(TypedDict):
+    """In the result of requests.withdraw."""
+
+    id: str
+    state: RequestsWithdrawResultRequestState
+    priority: Literal["low", "normal", "high", "urgent"]
+    votes: int
+    """Of tenants, one each. At least 0."""
+    changed_at: str
+    """Date-time."""
+
+
+RequestsWithdrawResultRequestState = Literal[
+    "open",
+    "linked",
+    "in release",
+    "released",
+    "declined",
+    "closed",
+]
+
+
 class SupportNotSubscribedParams(TypedDict):
     """Params of support.not_subscribed."""
 
@@ -356,6 +706,8 @@ class SystemDescribeResultActionsItem(TypedDict):
     """One of `"dummy"`, `"erroring"`, `"under dev"`, `"potential release"`, `"under user test"`,
     `"release"`, `"reverted"`.
     """
+    requests: NotRequired[list[str]]
+    """That this version serves, for developers; absent if none."""
     reason: NotRequired[str]
     """Why this version; `none served` if it is not."""
     params: NotRequired[dict[str, Any]]
@@ -951,6 +1303,59 @@ class ReportsActions:
         return cast(ReportsWeeklyResult, answer)
 
 
+class RequestsActions:
+    """Actions whose names begin with `requests.`."""
+
+    def __init__(self, client: transport_client.Client) -> None:
+        self._client = client
+
+    def answer(
+        self, _options: Options | None = None, /, **params: Unpack[RequestsAnswerParams]
+    ) -> RequestsAnswerResult:
+        """Answer a request; its own tenant's people add a word to it."""
+        answer = self._client.call("requests.answer", params, **(_options or {}))
+        return cast(RequestsAnswerResult, answer)
+
+    def list(
+        self, _options: Options | None = None, /, **params: Unpack[RequestsListParams]
+    ) -> RequestsListResult:
+        """Call requests.list.
+
+        List the tenant's requests, or those that every tenant may vote for; developers: of
+        all tenants.
+        """
+        answer = self._client.call("requests.list", params, **(_options or {}))
+        return cast(RequestsListResult, answer)
+
+    def show(
+        self, _options: Options | None = None, /, **params: Unpack[RequestsShowParams]
+    ) -> RequestsShowResult:
+        """Show one request with all that was said and done about it."""
+        answer = self._client.call("requests.show", params, **(_options or {}))
+        return cast(RequestsShowResult, answer)
+
+    def submit(
+        self, _options: Options | None = None, /, **params: Unpack[RequestsSubmitParams]
+    ) -> RequestsSubmitResult:
+        """Submit a request: what you wish the product could do; your tenant's vote goes with it."""
+        answer = self._client.call("requests.submit", params, **(_options or {}))
+        return cast(RequestsSubmitResult, answer)
+
+    def vote(
+        self, _options: Options | None = None, /, **params: Unpack[RequestsVoteParams]
+    ) -> RequestsVoteResult:
+        """Give your tenant's one vote to a request, or take it back."""
+        answer = self._client.call("requests.vote", params, **(_options or {}))
+        return cast(RequestsVoteResult, answer)
+
+    def withdraw(
+        self, _options: Options | None = None, /, **params: Unpack[RequestsWithdrawParams]
+    ) -> RequestsWithdrawResult:
+        """End a request of your tenant's that is no longer wanted; a member those of their own."""
+        answer = self._client.call("requests.withdraw", params, **(_options or {}))
+        return cast(RequestsWithdrawResult, answer)
+
+
 class SupportActions:
     """Actions whose names begin with `support.`."""
 
@@ -1131,6 +1536,11 @@ class Client(transport_client.Client):
         return ReportsActions(self)
 
     @cached_property
+    def requests(self) -> RequestsActions:
+        """Actions whose names begin with `requests.`."""
+        return RequestsActions(self)
+
+    @cached_property
     def support(self) -> SupportActions:
         """Actions whose names begin with `support.`."""
         return SupportActions(self)
@@ -1268,6 +1678,59 @@ class AsyncReportsActions:
         """Count the tickets of one week: opened, replied to, closed, and closed by whom."""
         answer = await self._client.call("reports.weekly", params, **(_options or {}))
         return cast(ReportsWeeklyResult, answer)
+
+
+class AsyncRequestsActions:
+    """Actions whose names begin with `requests.`."""
+
+    def __init__(self, client: transport_client.AsyncClient) -> None:
+        self._client = client
+
+    async def answer(
+        self, _options: Options | None = None, /, **params: Unpack[RequestsAnswerParams]
+    ) -> RequestsAnswerResult:
+        """Answer a request; its own tenant's people add a word to it."""
+        answer = await self._client.call("requests.answer", params, **(_options or {}))
+        return cast(RequestsAnswerResult, answer)
+
+    async def list(
+        self, _options: Options | None = None, /, **params: Unpack[RequestsListParams]
+    ) -> RequestsListResult:
+        """Call requests.list.
+
+        List the tenant's requests, or those that every tenant may vote for; developers: of
+        all tenants.
+        """
+        answer = await self._client.call("requests.list", params, **(_options or {}))
+        return cast(RequestsListResult, answer)
+
+    async def show(
+        self, _options: Options | None = None, /, **params: Unpack[RequestsShowParams]
+    ) -> RequestsShowResult:
+        """Show one request with all that was said and done about it."""
+        answer = await self._client.call("requests.show", params, **(_options or {}))
+        return cast(RequestsShowResult, answer)
+
+    async def submit(
+        self, _options: Options | None = None, /, **params: Unpack[RequestsSubmitParams]
+    ) -> RequestsSubmitResult:
+        """Submit a request: what you wish the product could do; your tenant's vote goes with it."""
+        answer = await self._client.call("requests.submit", params, **(_options or {}))
+        return cast(RequestsSubmitResult, answer)
+
+    async def vote(
+        self, _options: Options | None = None, /, **params: Unpack[RequestsVoteParams]
+    ) -> RequestsVoteResult:
+        """Give your tenant's one vote to a request, or take it back."""
+        answer = await self._client.call("requests.vote", params, **(_options or {}))
+        return cast(RequestsVoteResult, answer)
+
+    async def withdraw(
+        self, _options: Options | None = None, /, **params: Unpack[RequestsWithdrawParams]
+    ) -> RequestsWithdrawResult:
+        """End a request of your tenant's that is no longer wanted; a member those of their own."""
+        answer = await self._client.call("requests.withdraw", params, **(_options or {}))
+        return cast(RequestsWithdrawResult, answer)
 
 
 class AsyncSupportActions:
@@ -1448,6 +1911,11 @@ class AsyncClient(transport_client.AsyncClient):
     def reports(self) -> AsyncReportsActions:
         """Actions whose names begin with `reports.`."""
         return AsyncReportsActions(self)
+
+    @cached_property
+    def requests(self) -> AsyncRequestsActions:
+        """Actions whose names begin with `requests.`."""
+        return AsyncRequestsActions(self)
 
     @cached_property
     def support(self) -> AsyncSupportActions:

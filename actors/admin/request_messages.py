@@ -34,7 +34,7 @@ class ListRequests(NamedTuple):
     """A name: those about it, and those that a version of it serves."""
     priority: str | None
     sort: str
-    """One of actors.admin.directory.requests.SORTS."""
+    """One of actors.admin.directory.requests.commands.SORTS."""
     after: str
     limit: int
 

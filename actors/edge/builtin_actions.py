@@ -161,13 +161,13 @@ def describe(table: RoutingTable, caller: Principal, params: Any) -> dict[str, A
     """Return one page of the actions this caller may call, by name; `next` is None on the last page."""
     routes = _visible(table, caller)
     if params.action is not None:
-        return _page(table, [_one(routes, params.action)], None)
+        return _page(table, [_one(routes, params.action, caller)], None)
     entries: list[dict[str, Any]] = []
     size = 0
     for name in sorted(routes):
         if not name.startswith(params.prefix) or name <= params.after:
             continue
-        entry = _entry(routes[name])
+        entry = _entry(routes[name], caller)
         size += len(json.dumps(entry))
         if entries and (size > PAGE_BYTES or len(entries) == params.limit):
             return _page(table, entries, entries[-1]["name"])
@@ -191,15 +191,15 @@ def _visible(table: RoutingTable, caller: Principal) -> dict[str, Route]:
     return {name: route for name, route in routes.items() if route.is_for(caller)}
 
 
-def _one(routes: Mapping[str, Route], name: str) -> dict[str, Any]:
+def _one(routes: Mapping[str, Route], name: str, caller: Principal) -> dict[str, Any]:
     if name not in routes:
         near = ", ".join(closest(name, routes))
         raise NotFound(f"there is no action {name!r} for you; nearest: {near or 'none'}")
-    return _entry(routes[name])
+    return _entry(routes[name], caller)
 
 
-def _entry(route: Route) -> dict[str, Any]:
-    return {
+def _entry(route: Route, caller: Principal) -> dict[str, Any]:
+    entry = {
         "name": route.name,
         "summary": route.action.summary,
         "access": route.action.access,
@@ -211,6 +211,10 @@ def _entry(route: Route) -> dict[str, Any]:
         "params": route.params.source,
         "result": route.result.source,
     }
+    version = route.action.version(route.version)
+    if caller.role in PLATFORM_ROLES and version is not None and version.served_requests:
+        entry["requests"] = list(version.served_requests)
+    return entry
 
 
 def _page(table: RoutingTable, entries: list[dict[str, Any]], after: str | None) -> dict[str, Any]:
@@ -346,6 +350,11 @@ _ENTRY = {
         "effect": {"enum": list(EFFECTS)},
         "version": {"type": "integer", "minimum": 0, "description": "0 where none is written."},
         "state": {"enum": list(STATES)},
+        "requests": {
+            "type": "array",
+            "items": _TEXT,
+            "description": "That this version serves, for developers; absent if none.",
+        },
         "reason": {**_TEXT, "description": "Why this version; `none served` if it is not."},
         "params": {"type": "object", "description": "JSON Schema 2020-12."},
         "result": {"type": "object", "description": "JSON Schema 2020-12."},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from actors.access import DATA
+from actors.access import ADMIN, DATA
 from actors.edge.builtin_actions import built_in
 from actors.index import entries
 from actors.index.entries import Action, Index
@@ -17,7 +17,11 @@ def offered(index: Index) -> tuple[Action, ...]:
 
     The rest of administration is no part of any index; docs/admin.md has it.
     """
-    of_data_channel = [each for each in built_in_index().actions.values() if each.channel == DATA]
+    of_data_channel = [
+        each._replace(channel=DATA)
+        for each in built_in_index().actions.values()
+        if each.channel != ADMIN
+    ]
     system = [route.action for route in built_in().values()]
     return tuple(
         sorted([*index.actions.values(), *of_data_channel, *system], key=lambda each: each.name)

@@ -112,7 +112,13 @@ def make_parser() -> argparse.ArgumentParser:
     add("--param", action="append", default=[], metavar="FIELD", help="what goes in; repeat it")
     add("--result", action="append", default=[], metavar="FIELD", help="what comes out; repeat it")
     add("--instructions", help="for the author of the function")
-    add("--request", help="the user request that it answers, such as R-12")
+    add(
+        "--request",
+        action="append",
+        default=[],
+        metavar="R-12",
+        help="a request it serves; repeat it",
+    )
     add(
         "--package",
         help="package of its code, such as shop.functions (default: that of its group)",

@@ -102,7 +102,8 @@ class Draft(NamedTuple):
     name: str
     version: int
     code: str
-    request: str | None
+    requests: Sequence[str]
+    """Ids of the user requests that it serves."""
 
     @property
     def function(self) -> str:
@@ -112,9 +113,9 @@ class Draft(NamedTuple):
     @property
     def text(self) -> str:
         """Its table in the index."""
-        keys = {"version": self.version, "state": "under dev", "code": self.code}
-        if self.request is not None:
-            keys["request"] = self.request
+        keys: dict[str, Any] = {"version": self.version, "state": "under dev", "code": self.code}
+        if self.requests:
+            keys["requests"] = list(self.requests)
         return f'[[actions."{self.name}".versions]]\n{_aligned(keys)}'
 
 

@@ -75,7 +75,7 @@ class Caller:
         admins of it.
         """
         entry = self.entries.get(action)
-        if entry is None or entry.channel != "admin":
+        if entry is None or entry.channel == "data":
             return False
         needs_grant = entry.access in TENANT_LEVELS and entry.platform is None
         return is_super or not (self.is_of_platform and needs_grant)

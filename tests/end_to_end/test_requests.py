@@ -270,6 +270,16 @@ def state_of(shop: Workshop, request: str) -> Map:
     return found
 
 
+def described_to_developers(shop: Workshop) -> Map:
+    """What system.describe tells them of marks.add."""
+    person = shop.ask("developers.add", name="Grace", role=DEVELOPER)["developer"]["id"]
+    token = shop.ask("developers.issue", person=person, label="test")["text"]
+    with Wire(shop.server.system.admin_endpoint) as wire:
+        asked = {"action": "system.describe", "params": {"action": "marks.add"}}
+        entry: Map = of(wire.ask(token=token, **asked))["actions"][0]
+    return entry
+
+
 def test_a_request_follows_the_version_that_names_it_to_its_release_and_back(
     tmp_path: Path,
 ) -> None:
@@ -291,6 +301,10 @@ def test_a_request_follows_the_version_that_names_it_to_its_release_and_back(
         release = released["release"]
         assert (release["function"], release["version"]) == ("marks.add", 2)
         assert (release["environment"], release["release"]) == ("hosted-live", "shop-7")
+
+        assert shop.show()["versions"][0]["requests"] == [id, "R-999"]
+        assert described_to_developers(shop)["requests"] == [id, "R-999"]
+        assert "requests" not in shop.described()
 
         shop.serve("hosted-live")
         assert state_of(shop, id)["release"] == release

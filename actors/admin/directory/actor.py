@@ -25,7 +25,7 @@ from actors.admin.directory import (
 from actors.admin.directory import tenants as tenancy
 from actors.admin.directory.profiles import read_profiles
 from actors.admin.directory.repository import CommandEnvironment, DirectoryTransaction
-from actors.admin.directory.request_links import Served, follow, is_behind
+from actors.admin.directory.requests.links import Served, follow, is_behind
 from actors.admin.directory.store import QUERIES, DirectoryStore
 from actors.admin.directory.tables import tenants
 from actors.admin.directory.tenants import Archived, StartArchive, TenantDeletions

@@ -24,7 +24,6 @@ from actors.admin.directory import (
     grants,
     idempotency,
     people,
-    requests,
     suspensions,
     tenants,
     tokens,
@@ -35,6 +34,7 @@ from actors.admin.directory.authorization import require_still_authorized
 from actors.admin.directory.config import require_printable
 from actors.admin.directory.ledger import migrations
 from actors.admin.directory.repository import CommandEnvironment, DirectoryTransaction, Result
+from actors.admin.directory.requests import commands as requests
 from actors.admin.directory.tables import connector_settings
 from actors.admin.messages import CommandDone, Execute
 from actors.errors import DatabaseProblem, Unavailable

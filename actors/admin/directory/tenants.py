@@ -26,7 +26,7 @@ from actors.admin.directory.repository import (
     format_time,
     page,
 )
-from actors.admin.directory.requests import forget_tenant
+from actors.admin.directory.requests.commands import forget_tenant
 from actors.admin.directory.tables import OF_A_TENANT, grants, subscriptions, tenants
 from actors.admin.directory.tables import people as people_table
 from actors.admin.directory.tables import tokens as tokens_table

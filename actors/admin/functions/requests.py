@@ -6,7 +6,7 @@ from typing import Any
 
 from actors.access import PLATFORM_ROLES
 from actors.admin.console.context import AdminContext
-from actors.admin.directory.requests import WITHDRAWN
+from actors.admin.directory.requests.commands import WITHDRAWN
 from actors.admin.functions.moves import owner_of
 from actors.admin.request_messages import (
     AnswerRequest,

@@ -257,6 +257,279 @@ export interface ReportsWeeklyResultClosedByItem {
   closed: Integer;
 }
 
+/** Params of requests.answer. */
+export interface RequestsAnswerParams {
+  request: string;
+  /** May have several lines. 1 to 2000 characters, something to see in it. */
+  text: string;
+}
+
+/** Result of requests.answer. */
+export interface RequestsAnswerResult {
+  request: RequestsAnswerResultRequestHead;
+}
+
+/** In the result of requests.answer. */
+export interface RequestsAnswerResultRequestHead {
+  id: string;
+  state: RequestsAnswerResultRequestState;
+  priority: "low" | "normal" | "high" | "urgent";
+  /** Of tenants, one each. At least 0. */
+  votes: Integer;
+  /** Date-time. */
+  changed_at: string;
+}
+
+export type RequestsAnswerResultRequestState = "open" | "linked" | "in release" | "released" | "declined" | "closed";
+
+/** Params of requests.list. */
+export interface RequestsListParams {
+  /** Those that every tenant may vote for. Default `false`. */
+  published?: boolean;
+  state?: RequestsListParamsRequestState;
+  /** About this action, or served by a version of it; or a connector. 1 to 128 characters. */
+  function?: string;
+  priority?: "low" | "normal" | "high" | "urgent";
+  /** One of `"newest"`, `"votes"`, `"priority"`, default `"newest"`. */
+  sort?: "newest" | "votes" | "priority";
+  /**
+   * `next` of the page before. At most 40 characters, matches `^([0-9]{1,18} [0-9]{1,18})?$`,
+   * default `""`.
+   */
+  after?: string;
+  /** 1 to 200, default `50`. */
+  limit?: Integer;
+}
+
+export type RequestsListParamsRequestState = "open" | "linked" | "in release" | "released" | "declined" | "closed";
+
+/** Result of requests.list. */
+export interface RequestsListResult {
+  /** At most 200 items. */
+  requests: RequestsListResultRequest[];
+  /** How many there are in each state, whatever was asked for. */
+  counts: Record<string, Integer>;
+  /** At most 40 characters. */
+  next: string | null;
+}
+
+/** In the result of requests.list. */
+export interface RequestsListResultRequest {
+  id: string;
+  /** Null where another tenant submitted it. At most 63 characters. */
+  tenant: string | null;
+  /** A person's id. At most 18 characters. */
+  by: string | null;
+  /** Of another tenant's, the title. At most 2000 characters. */
+  text: string;
+  /** What every tenant reads; null where it is not published. At most 200 characters. */
+  title: string | null;
+  /** The action that it is about. At most 128 characters. */
+  function: string | null;
+  state: RequestsListResultRequestState;
+  priority: "low" | "normal" | "high" | "urgent";
+  /** At least 0. */
+  votes: Integer;
+  /** Whether the tenant of this call has voted for it. */
+  voted: boolean;
+  /** Date-time. */
+  created_at: string;
+  /** Date-time. */
+  changed_at: string;
+  /** The latest. At most 2000 characters. */
+  answer: string | null;
+  release: RequestsListResultRequestRelease | null;
+  /** That serve it. At most 1000 items. */
+  versions: RequestsListResultRequestVersionsItem[];
+}
+
+export type RequestsListResultRequestState = "open" | "linked" | "in release" | "released" | "declined" | "closed";
+
+/** Where, when and in what it was released; null before. */
+export interface RequestsListResultRequestRelease {
+  environment: string;
+  /** Date-time. */
+  at: string;
+  /** The release's id; null where versions were moved one by one. At most 200 characters. */
+  release: string | null;
+  /** At most 128 characters. */
+  function: string | null;
+  /** At most 128 characters. */
+  connector: string | null;
+  version: Integer;
+}
+
+/** In the result of requests.list. */
+export interface RequestsListResultRequestVersionsItem {
+  /** One of `"function"`, `"connector"`. */
+  kind: "function" | "connector";
+  /** At most 128 characters. */
+  name: string;
+  /** 0 while there is none. At least 0. */
+  version: Integer;
+  state: string | null;
+}
+
+/** Params of requests.show. */
+export interface RequestsShowParams {
+  request: string;
+}
+
+/** Result of requests.show. */
+export interface RequestsShowResult {
+  request: RequestsShowResultRequest;
+  /** The oldest first. At most 500 items. */
+  events: RequestsShowResultRequestEvent[];
+}
+
+/** In the result of requests.show. */
+export interface RequestsShowResultRequest {
+  id: string;
+  /** Null where another tenant submitted it. At most 63 characters. */
+  tenant: string | null;
+  /** A person's id. At most 18 characters. */
+  by: string | null;
+  /** Of another tenant's, the title. At most 2000 characters. */
+  text: string;
+  /** What every tenant reads; null where it is not published. At most 200 characters. */
+  title: string | null;
+  /** The action that it is about. At most 128 characters. */
+  function: string | null;
+  state: RequestsShowResultRequestState;
+  priority: "low" | "normal" | "high" | "urgent";
+  /** At least 0. */
+  votes: Integer;
+  /** Whether the tenant of this call has voted for it. */
+  voted: boolean;
+  /** Date-time. */
+  created_at: string;
+  /** Date-time. */
+  changed_at: string;
+  /** The latest. At most 2000 characters. */
+  answer: string | null;
+  release: RequestsShowResultRequestRelease | null;
+  /** That serve it. At most 1000 items. */
+  versions: RequestsShowResultRequestVersionsItem[];
+}
+
+export type RequestsShowResultRequestState = "open" | "linked" | "in release" | "released" | "declined" | "closed";
+
+/** Where, when and in what it was released; null before. */
+export interface RequestsShowResultRequestRelease {
+  environment: string;
+  /** Date-time. */
+  at: string;
+  /** The release's id; null where versions were moved one by one. At most 200 characters. */
+  release: string | null;
+  /** At most 128 characters. */
+  function: string | null;
+  /** At most 128 characters. */
+  connector: string | null;
+  version: Integer;
+}
+
+/** In the result of requests.show. */
+export interface RequestsShowResultRequestVersionsItem {
+  /** One of `"function"`, `"connector"`. */
+  kind: "function" | "connector";
+  /** At most 128 characters. */
+  name: string;
+  /** 0 while there is none. At least 0. */
+  version: Integer;
+  state: string | null;
+}
+
+/** In the result of requests.show. */
+export interface RequestsShowResultRequestEvent {
+  /** Date-time. */
+  at: string;
+  /** At most 16 characters. */
+  kind: string;
+  /**
+   * A person's id, console or machine; for people of the platform `developer`. At most 18
+   * characters.
+   */
+  by: string;
+  /** At most 2000 characters. */
+  text: string | null;
+}
+
+/** Params of requests.submit. */
+export interface RequestsSubmitParams {
+  /** May have several lines. 1 to 2000 characters, something to see in it. */
+  text: string;
+  /** Name of the action that it is about, if there is one. 1 to 128 characters. */
+  function?: string;
+}
+
+/** Result of requests.submit. */
+export interface RequestsSubmitResult {
+  request: RequestsSubmitResultRequestHead;
+}
+
+/** In the result of requests.submit. */
+export interface RequestsSubmitResultRequestHead {
+  id: string;
+  state: RequestsSubmitResultRequestState;
+  priority: "low" | "normal" | "high" | "urgent";
+  /** Of tenants, one each. At least 0. */
+  votes: Integer;
+  /** Date-time. */
+  changed_at: string;
+}
+
+export type RequestsSubmitResultRequestState = "open" | "linked" | "in release" | "released" | "declined" | "closed";
+
+/** Params of requests.vote. */
+export interface RequestsVoteParams {
+  request: string;
+  /** False takes it back. Default `true`. */
+  vote?: boolean;
+}
+
+/** Result of requests.vote. */
+export interface RequestsVoteResult {
+  request: RequestsVoteResultRequestHead;
+}
+
+/** In the result of requests.vote. */
+export interface RequestsVoteResultRequestHead {
+  id: string;
+  state: RequestsVoteResultRequestState;
+  priority: "low" | "normal" | "high" | "urgent";
+  /** Of tenants, one each. At least 0. */
+  votes: Integer;
+  /** Date-time. */
+  changed_at: string;
+}
+
+export type RequestsVoteResultRequestState = "open" | "linked" | "in release" | "released" | "declined" | "closed";
+
+/** Params of requests.withdraw. */
+export interface RequestsWithdrawParams {
+  request: string;
+  /** Everyone who reads the request reads it. 1 to 500 characters, something to see in it. */
+  why: string;
+}
+
+/** Result of requests.withdraw. */
+export interface RequestsWithdrawResult {
+  request: RequestsWithdrawResultRequestHead;
+}
+
+/** In the result of requests.withdraw. */
+export interface RequestsWithdrawResultRequestHead {
+  id: string;
+  state: RequestsWithdrawResultRequestState;
+  priority: "low" | "normal" | "high" | "urgent";
+  /** Of tenants, one each. At least 0. */
+  votes: Integer;
+  /** Date-time. */
+  changed_at: string;
+}
+
+export type RequestsWithdrawResultRequestState = "open" | "linked" | "in release" | "released" | "declined" | "closed";
+
 /** Params of support.not_subscribed. */
 export interface SupportNotSubscribedParams {
   /** 1 to 63 characters. */
@@ -326,6 +599,8 @@ export interface SystemDescribeResultActionsItem {
    * `"release"`, `"reverted"`.
    */
   state?: SystemDescribeResultActionsItemState;
+  /** That this version serves, for developers; absent if none. */
+  requests?: string[];
   /** Why this version; `none served` if it is not. */
   reason?: string;
   /** JSON Schema 2020-12. */
@@ -728,6 +1003,12 @@ export interface Actions {
   "notes.list": { params: NotesListParams; result: NotesListResult };
   "notes.remove": { params: NotesRemoveParams; result: NotesRemoveResult };
   "reports.weekly": { params: ReportsWeeklyParams; result: ReportsWeeklyResult };
+  "requests.answer": { params: RequestsAnswerParams; result: RequestsAnswerResult };
+  "requests.list": { params: RequestsListParams; result: RequestsListResult };
+  "requests.show": { params: RequestsShowParams; result: RequestsShowResult };
+  "requests.submit": { params: RequestsSubmitParams; result: RequestsSubmitResult };
+  "requests.vote": { params: RequestsVoteParams; result: RequestsVoteResult };
+  "requests.withdraw": { params: RequestsWithdrawParams; result: RequestsWithdrawResult };
   "support.not_subscribed": { params: SupportNotSubscribedParams; result: SupportNotSubscribedResult };
   "system.describe": { params: SystemDescribeParams; result: SystemDescribeResult };
   "system.origin": { params: SystemOriginParams; result: SystemOriginResult };
@@ -802,6 +1083,30 @@ export class Client extends BaseClient<Actions> {
     /** Count the tickets of one week: opened, replied to, closed, and closed by whom. */
     weekly: (params: ReportsWeeklyParams = {}, options?: CallOptions): Promise<ReportsWeeklyResult> =>
       this.call("reports.weekly", params, options),
+  };
+  /** Actions whose names begin with `requests.`. */
+  readonly requests = {
+    /** Answer a request; its own tenant's people add a word to it. */
+    answer: (params: RequestsAnswerParams, options?: CallOptions): Promise<RequestsAnswerResult> =>
+      this.call("requests.answer", params, options),
+    /**
+     * List the tenant's requests, or those that every tenant may vote for; developers: of all
+     * tenants.
+     */
+    list: (params: RequestsListParams = {}, options?: CallOptions): Promise<RequestsListResult> =>
+      this.call("requests.list", params, options),
+    /** Show one request with all that was said and done about it. */
+    show: (params: RequestsShowParams, options?: CallOptions): Promise<RequestsShowResult> =>
+      this.call("requests.show", params, options),
+    /** Submit a request: what you wish the product could do; your tenant's vote goes with it. */
+    submit: (params: RequestsSubmitParams, options?: CallOptions): Promise<RequestsSubmitResult> =>
+      this.call("requests.submit", params, options),
+    /** Give your tenant's one vote to a request, or take it back. */
+    vote: (params: RequestsVoteParams, options?: CallOptions): Promise<RequestsVoteResult> =>
+      this.call("requests.vote", params, options),
+    /** End a request of your tenant's that is no longer wanted; a member those of their own. */
+    withdraw: (params: RequestsWithdrawParams, options?: CallOptions): Promise<RequestsWithdrawResult> =>
+      this.call("requests.withdraw", params, options),
   };
   /** Actions whose names begin with `support.`. */
   readonly support = {

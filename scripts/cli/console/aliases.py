@@ -86,6 +86,26 @@ ALIASES: Mapping[str, Alias] = MappingProxyType(
             ),
             _alias("diff", "functions.diff", "[function]", "diff contacts.add"),
             _alias("reload", "functions.reload", "[digest]", "reload 9f86d081"),
+            _alias("requests", "requests.list", "[TENANT]", "requests state=open sort=votes"),
+            _alias("request", "requests.show", "request", "request R-12"),
+            _alias("submit", "requests.submit", "TENANT text", "submit acme 'Export contacts'"),
+            _alias("answer", "requests.answer", "request text", "answer R-12 'Which columns?'"),
+            _alias("link", "requests.link", "request function@version", "link R-12 contacts.add@2"),
+            _alias(
+                "unlink",
+                "requests.unlink",
+                "request function@version",
+                "unlink R-12 contacts.add@2",
+            ),
+            _alias("prioritise", "requests.prioritise", "request priority", "prioritise R-12 high"),
+            _alias(
+                "publish", "requests.publish", "request title", "publish R-12 'Export of contacts'"
+            ),
+            _alias(
+                "decline", "requests.close", "request why", "decline R-12 'why'", state="declined"
+            ),
+            _alias("close", "requests.close", "request why", "close R-12 'done as R-11'"),
+            _alias("reopen", "requests.reopen", "request why", "reopen R-12 'why'"),
             _alias("testers", "functions.testers", "[TENANT]", "testers acme"),
             _alias(
                 "try", "functions.dry_run", "TENANT function@version", "try acme contacts.add@2"

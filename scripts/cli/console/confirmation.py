@@ -18,7 +18,21 @@ DIGEST_LENGTH = 12
 """Hexadecimal digits that are shown and typed."""
 
 GENTLE = frozenset(
-    {"add", "change", "configure", "create", "enrol", "issue", "open", "patch", "reply", "set"}
+    {
+        *(
+            "add",
+            "answer",
+            "change",
+            "configure",
+            "create",
+            "enrol",
+            "issue",
+            "link",
+            "open",
+            "patch",
+        ),
+        *("prioritise", "reopen", "reply", "set", "submit", "vote"),
+    }
 )
 """Last parts of actions that add or set, which can be set again. All other writes are asked about."""
 
@@ -89,6 +103,10 @@ SOURCES: Mapping[str, tuple[Source, ...]] = MappingProxyType(
         "functions.reload": (Source("functions.diff", keep=("digest", "changes")),),
         "actors.restart": (ACTOR,),
         "actors.passivate": (ACTOR,),
+        **dict.fromkeys(
+            ("requests.close", "requests.withdraw", "requests.unlink", "requests.publish"),
+            (Source("requests.show", ("request",), keep=("request",)),),
+        ),
         "functions.withdraw": (Source("functions.testers", ("function",)),),
     }
 )
@@ -130,7 +148,7 @@ def subject_of(call: Call) -> str:
     """Return what to type: the tenant, else what the change is of, else the action's name."""
     if call.tenant is not None:
         return call.tenant
-    names = ("function", "connector", "actor", "person", "token")
+    names = ("function", "connector", "actor", "person", "token", "request")
     named = (str(call.params[name]) for name in names if name in call.params)
     return next(named, call.entry.name)
 

@@ -46,7 +46,7 @@ class Guide:
     async def overview(self) -> None:
         """Print every command of the admin channel with its summary, and the console's own words."""
         entries = [each for _, each in sorted((await self._catalog.all()).items())]
-        admin = [each for each in entries if each.channel == "admin"]
+        admin = [each for each in entries if each.channel != "data"]
         for group, members in groupby(admin, key=group_of):
             self._output.text(Text(group, "bold"))
             self._output.pairs(((_headline(each), each.summary) for each in members), cut=True)
@@ -54,7 +54,7 @@ class Guide:
         self._output.pairs(OWN.items())
         self._output.text(Text("flags", "bold"))
         self._output.pairs(FLAGS.items())
-        others = sorted({group_of(each) for each in entries if each.channel != "admin"})
+        others = sorted({group_of(each) for each in entries if each.channel == "data"})
         listed = ", ".join(f"{each}." for each in others)
         self._output.say(f"Tenants' own actions: help {listed} with their prefix lists them.")
 

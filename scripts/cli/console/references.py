@@ -24,6 +24,9 @@ LOGS = ("logs.errors", "logs.audit", "logs.tenant")
 
 PERSON = re.compile("p_[0-9a-f]{16}")
 
+REQUEST = re.compile(r"\A[rR]?-?(\d+)\Z")
+"""A request as people type it: R-12, r-12 or 12."""
+
 WHOLE_ID = re.compile("[tg]_[0-9a-f]{16}")
 
 LISTINGS = {"token": ("tokens.list", "tokens"), "grant": ("supers.list", "grants")}
@@ -42,6 +45,8 @@ async def resolve(call: Call, read: Read, traces: Sequence[str], who: Identity |
         params["trace_id"] = await _trace(str(trace), call.tenant, read, traces)
     if call.entry.name == "functions.reload":
         params["digest"] = await _index_digest(params.get("digest", ""), read)
+    if call.entry.name.startswith("requests.") and "request" in params:
+        params["request"] = REQUEST.sub(r"R-\1", str(params["request"]))
     for name in LISTINGS:
         if name in params and not WHOLE_ID.fullmatch(str(params[name])):
             params[name] = await _listed(call, name, str(params[name]), read)

@@ -10,6 +10,7 @@ from typing import Any
 
 from actors.access import ADMIN_OWNER, DEVELOPER_ADMIN, SUPER_ADMIN
 from actors.admin import messages as m
+from actors.admin import request_messages as r
 from actors.admin.connector_messages import ConfigureConnector, ShowConnector
 from actors.admin.directory.actor import Directory, DirectoryPeers, DirectorySettings
 from actors.admin.directory.store import prepare_directory
@@ -76,6 +77,16 @@ ACTIONS = {
     m.ListTesters: "functions.testers",
     m.EnrolTester: "functions.enrol",
     m.WithdrawTester: "functions.withdraw",
+    r.SubmitRequest: "requests.submit",
+    r.ListRequests: "requests.list",
+    r.ShowRequest: "requests.show",
+    r.VoteRequest: "requests.vote",
+    r.LinkRequest: "requests.link",
+    r.AnswerRequest: "requests.answer",
+    r.PrioritiseRequest: "requests.prioritise",
+    r.PublishRequest: "requests.publish",
+    r.CloseRequest: "requests.close",
+    r.ReopenRequest: "requests.reopen",
     m.ListSupers: "supers.list",
     m.GrantSuper: "supers.grant",
     m.WithdrawSuper: "supers.withdraw",

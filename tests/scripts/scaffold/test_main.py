@@ -19,7 +19,8 @@ from transport.message import UNIMPLEMENTED
 
 WANTED = (
     *("marks.louder", "--summary=Make a mark louder.", "--access=member", "--effect=write"),
-    *("--param=id:integer!", "--param=tags:string[]", "--result=text:string!", "--request=R-3"),
+    *("--param=id:integer!", "--param=tags:string[]", "--result=text:string!"),
+    *("--request=R-3", "--request=R-5"),
     r'--instructions=Say """quotes""" and \back. Then go home.',
 )
 
@@ -60,7 +61,8 @@ class TestWriting:
         assert action.params.source["required"] == ["id"]
         assert action.instructions == r'Say """quotes""" and \back. Then go home.'
         (version,) = action.versions
-        assert version[:4] == (1, "under dev", "marks_louder_1:louder", "R-3")
+        assert version[:3] == (1, "under dev", "marks_louder_1:louder")
+        assert version.requests == ("R-3", "R-5")
         names = [line for line in after.splitlines() if line.startswith('[actions."marks.')]
         heads = [line for line in names if line.count(".") == 2]
         assert heads[-1] == '[actions."marks.louder"]'

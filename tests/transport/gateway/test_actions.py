@@ -44,6 +44,20 @@ def test_the_same_id_has_one_effect(web: Web) -> None:
     assert again["meta"]["replayed"] is True
 
 
+def test_a_member_submits_a_request_and_reads_it(web: Web) -> None:
+    """The admin console answers, through the data channel; one id has one effect there, too."""
+    wish = {"text": "Export contacts\nas a spreadsheet"}
+    first = web.post("requests.submit", wish, idempotency_key="wish").json()
+    again = web.post("requests.submit", wish, idempotency_key="wish").json()
+    assert again["result"] == first["result"]
+    assert again["meta"]["replayed"] is True
+    listed = web.gateway.http.get("/v1/acme/requests.list?limit=1", headers=web.headers())
+    (shown,) = listed.json()["result"]["requests"]
+    assert (shown["id"], shown["text"]) == (first["result"]["request"]["id"], wish["text"])
+    refused = web.post("requests.close", {"request": shown["id"], "why": "mine"})
+    assert refused.status_code == 403
+
+
 def test_an_id_is_made_and_returned_where_none_is_given(web: Web) -> None:
     """The client sends it with the next try."""
     response = web.post("contacts.add", CONTACT)

@@ -14,6 +14,7 @@ from scripts.cli.console.aliases import ALIASES, Alias
 from scripts.cli.console.grammar import Flags, parse, split
 from scripts.cli.entry import Entry
 from tests.scripts.cli.console.conftest import Served
+from transport.client import Client
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +72,32 @@ def test_the_exit_status_says_what_kind_of_failure_it_was(
 ) -> None:
     assert main(["-c", command]) == status
     assert said in capsys.readouterr().err
+
+
+def test_a_request_is_answered_linked_and_declined_by_short_words(
+    capsys: pytest.CaptureFixture[str], served: Served
+) -> None:
+    """Its number is typed as people say it; what ends it is shown first."""
+    with Client(served.endpoint, tenant="acme", token=served.token) as client:
+        client.call("requests.submit", {"text": "Export contacts"})
+    assert main(["-c", "requests acme sort=votes"]) == 0
+    id = next(word for word in capsys.readouterr().out.split() if word.startswith("R-"))
+    number = id.removeprefix("R-")
+    for command in (
+        f"answer {number} 'Which columns?'",
+        f"prioritise r-{number} high",
+        f"link {id} contacts.add@1",
+        f"unlink {id} contacts.add@1 --dry-run",
+    ):
+        assert main(["-c", command]) == 0, capsys.readouterr().err
+    assert main(["-c", f"decline {number} 'nobody prints'"]) == 4
+    digest = capsys.readouterr().err.rpartition("--digest ")[2].strip()
+    confirmed = f"--confirm {id} --digest {digest}"
+    assert main(["-c", f"decline {number} 'nobody prints' {confirmed}"]) == 0
+    capsys.readouterr()
+    assert main(["-c", f"request {number}"]) == 0
+    shown = capsys.readouterr().out
+    assert all(words in shown for words in ("declined", "Which columns?", "nobody prints", "high"))
 
 
 def test_where_no_server_is_the_status_is_three(

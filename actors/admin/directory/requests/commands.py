@@ -20,8 +20,8 @@ from actors.admin.directory.repository import (
     format_time,
     page,
 )
-from actors.admin.directory.request_links import link
-from actors.admin.directory.request_records import (
+from actors.admin.directory.requests.links import link
+from actors.admin.directory.requests.records import (
     CLOSED,
     ENDED,
     OPEN,

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Row, delete, insert, select, update
 
 from actors.admin.directory.repository import DirectoryTransaction, Result, actor_label
-from actors.admin.directory.request_records import (
+from actors.admin.directory.requests.records import (
     add_event,
     find_request,
     links_of,

@@ -96,26 +96,20 @@ def show_all(
 def _shown(row: Row[Any], who: Reader, links: Sequence[Row[Any]], voted: bool) -> Result:
     is_own = who.owns(row)
     return {
-        **_head(row),
-        "tenant": row.tenant if is_own else None,
-        "by": row.person if is_own else None,
-        "text": row.text if is_own else row.title,
-        "title": row.title,
-        "function": row.function if is_own else None,
-        "voted": voted,
-        "created_at": row.created_at,
-        "answer": row.answer if is_own else None,
-        "release": row.release and json.loads(row.release),
-        "versions": [_link_map(each) for each in links],
-    }
-
-
-def _head(row: Row[Any]) -> Result:
-    return {
         "id": f"R-{row.number}",
         "state": row.state,
-        "priority": PRIORITIES[row.priority],
         "votes": row.votes,
+        "priority": PRIORITIES[row.priority],
+        "text": row.text if is_own else row.title,
+        "tenant": row.tenant if is_own else None,
+        "function": row.function if is_own else None,
+        "answer": row.answer if is_own else None,
+        "title": row.title,
+        "release": row.release and json.loads(row.release),
+        "versions": [_link_map(each) for each in links],
+        "voted": voted,
+        "by": row.person if is_own else None,
+        "created_at": row.created_at,
         "changed_at": row.changed_at,
     }
 
@@ -124,7 +118,14 @@ def outcome(transaction: DirectoryTransaction, number: int) -> Result:
     """Return what a command has made of a request: short, because it is stored under the command's id."""
     row = transaction.one(rows().where(requests.c.number == number))
     assert row is not None
-    return {"request": _head(row)}
+    head = {
+        "id": f"R-{row.number}",
+        "state": row.state,
+        "priority": PRIORITIES[row.priority],
+        "votes": row.votes,
+        "changed_at": row.changed_at,
+    }
+    return {"request": head}
 
 
 def _link_map(link: Row[Any]) -> Result:
