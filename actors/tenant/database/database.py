@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any
 
 from pydantic_core import to_json
 from sqlalchemy import Connection
@@ -27,19 +27,10 @@ from actors.tenant.database.guard import AllowedSql, Guard
 from actors.tenant.database.outbox_table import OutboxTable
 from actors.tenant.database.placement import FileIdentity
 from actors.tenant.database.plans import Plans
+from actors.tenant.database.reply_table import ReplyTable
 from actors.tenant.database.statements import FunctionDatabase
 from transport.fit import fit_map, fit_text
 from transport.message import Refusal, Request
-
-EXPIRE_BATCH: Final = 500
-"""Replies that one deletion removes at most: about 1 ms of a turn."""
-
-
-MOST_IDS: Final = 256
-"""Ids that are asked at once at most: as many as a turn has messages."""
-
-ReplyRow = tuple[str, str, bytes, bytes, int]
-"""Caller, id, digest, reply, and seconds since the epoch."""
 
 
 class TenantDatabase:
@@ -54,15 +45,15 @@ class TenantDatabase:
         "_execute",
         "_function_scope",
         "_guard",
-        "_savepoint",
         "age",
         "allowed_sql",
         "durability",
         "file_identity",
-        "has_replies_of_tokens",
         "has_savepoint",
         "outbox",
         "path",
+        "replies",
+        "savepoint",
     )
 
     def __init__(
@@ -85,14 +76,16 @@ class TenantDatabase:
         """Whether the commits are known to be on disk."""
         self.has_savepoint = False
         """Whether the savepoint of a message is open."""
+        self.savepoint = Savepoint(self)
+        """`with database.savepoint:` keeps one message's effects, or rolls them back if it raises."""
         self.outbox = OutboxTable(driver.execute)
         """Deliveries that are not done yet."""
+        self.replies = ReplyTable(driver)
+        """Replies by the ids of their requests."""
         self._driver = driver
         self._execute = driver.execute
-        (self.has_replies_of_tokens,) = driver.execute(text.HAS_TOKEN_REPLIES).fetchone()
         self._connection = connection
         self._guard = guard
-        self._savepoint = Savepoint(self)
         self._function_scope = FunctionScope(
             FunctionDatabase(driver, connection, guard, plans, keys), guard
         )
@@ -139,10 +132,6 @@ class TenantDatabase:
             self._execute(text.ROLLBACK_TO)
             self._execute(text.RELEASE)
         self.has_savepoint = False
-
-    def savepoint(self) -> Savepoint:
-        """`with database.savepoint():` keeps one message's effects, or rolls them back if it raises."""
-        return self._savepoint
 
     def flush_indexes(self) -> None:
         """Write out what full-text indexes have buffered. It may raise for lack of room."""
@@ -194,67 +183,6 @@ class TenantDatabase:
             self._driver.set_trace_callback(None)
 
     # ------------------------------------------------------------ the engine's own tables
-
-    def find_reply(
-        self, caller: str, request_id: str, token: str | None = None
-    ) -> tuple[bytes, bytes] | None:
-        """The digest and the packed reply stored for this id of this caller (or, as before, of the token).
-
-        For the token only where the file held replies of tokens when it was opened: none for a person is
-        stored so any more.
-        """
-        found: tuple[bytes, bytes] | None = self._execute(
-            text.SELECT_REPLY, (caller, request_id)
-        ).fetchone()
-        if found is None and self.has_replies_of_tokens and token not in {None, caller}:
-            found = self._execute(text.SELECT_REPLY, (token, request_id)).fetchone()
-        return found
-
-    def find_replies(
-        self, keys: Sequence[tuple[str, str]]
-    ) -> dict[tuple[str, str], tuple[bytes, bytes]]:
-        """Return the digests and replies stored for these callers and ids, MOST_IDS at most.
-
-        Of replies that are stored for tokens none is found.
-        """
-        asked = (
-            1 << (len(keys) - 1).bit_length()
-        )  # few texts, so that the driver keeps each prepared
-        values = [value for key in keys for value in key] + [*keys[-1]] * (asked - len(keys))
-        rows = self._execute(text.SELECT_REPLIES[asked], values)
-        return {(caller, id_): (digest, reply) for caller, id_, digest, reply in rows}
-
-    def store_replies(self, rows: Sequence[ReplyRow]) -> None:
-        """Store replies in the transaction of their effects."""
-        self._driver.executemany(text.INSERT_REPLY, rows)
-
-    def store_reply(
-        self, caller: str, request_id: str, digest: bytes, reply: bytes, now: float
-    ) -> None:
-        """Store a reply in the transaction of its effect. `now` is time.time().
-
-        Raises DatabaseProblem if that has ended, which a function can hide by catching the error: the reply
-        would be committed by itself, and the effect is gone.
-        """
-        if not self._driver.in_transaction:
-            raise DatabaseProblem("a function went on after an error that ended its transaction")
-        self._execute(text.INSERT_REPLY, (caller, request_id, digest, reply, int(now)))
-
-    def update_reply(self, caller: str, request_id: str, reply: bytes, now: float) -> None:
-        """Store a reply, or a later mark, in the place of what a function's first steps left there."""
-        self._execute(text.UPDATE_REPLY, (reply, int(now), caller, request_id))
-
-    def has_replies_before(self, moment: float) -> bool:
-        """Whether a reply is older than `moment`; writes nothing."""
-        found = self._execute(text.OLDEST_REPLY).fetchone()
-        return found is not None and found[0] < int(moment)
-
-    def delete_replies_before(self, moment: float, most: int = EXPIRE_BATCH) -> int:
-        """Delete at most `most` replies stored before `moment` (time.time()), oldest first.
-
-        Return how many.
-        """
-        return self._execute(text.DELETE_REPLIES, (int(moment), most)).rowcount
 
     def add_dead_letter(self, caller: str, request: Request, reason: str, now: float) -> None:
         """Set a request aside among the dead letters, without its token. `now` is time.time()."""

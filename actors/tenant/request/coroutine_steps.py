@@ -81,7 +81,7 @@ class CoroutineSteps:
         self._environment.refresh()
         self._calls.running = None
         try:
-            with self._database.savepoint():
+            with self._database.savepoint:
                 return self._advance(suspended)
         except BaseException as error:  # noqa: BLE001 - whatever a function raises is its own failure
             refusal = self._failures.refusal_of(self._failed(suspended, error))
@@ -188,9 +188,11 @@ class CoroutineSteps:
         """Store progress or the reply. Before the first step, another request may have used the id."""
         caller, id_ = suspended.id
         if suspended.progress is not None:
-            self._database.update_reply(caller, id_, content, self._database.age())
-        elif self._database.find_reply(*suspended.work.whose) is None:
-            self._database.store_reply(caller, id_, suspended.digest, content, self._database.age())
+            self._database.replies.update(caller, id_, content, self._database.age())
+        elif self._database.replies.find(*suspended.work.whose) is None:
+            self._database.replies.store(
+                caller, id_, suspended.digest, content, self._database.age()
+            )
         else:
             raise Aborted(
                 f"id {id_!r} was used by another request while this one waited; nothing was kept"
@@ -200,7 +202,7 @@ class CoroutineSteps:
         """Store the refusal. If there is no room for it, the stored progress stays and says the same."""
         caller, id_ = suspended.id
         try:
-            self._database.update_reply(caller, id_, pending.body, self._database.age())
+            self._database.replies.update(caller, id_, pending.body, self._database.age())
         except sqlite3.Error:
             if not self._database.in_transaction:
                 self._database.begin()

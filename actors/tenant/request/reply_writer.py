@@ -74,7 +74,7 @@ class ReplyWriter:
 
     def stored_content(self, work: TenantRequest) -> bytes | None:
         """Return what is stored under the id of a request: its reply, or its progress."""
-        stored = self._database.find_reply(*work.whose)
+        stored = self._database.replies.find(*work.whose)
         return stored and stored[1]
 
     def _repeat(self, outcome: Outcome, stored: bytes) -> PendingReply:

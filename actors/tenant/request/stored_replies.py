@@ -12,7 +12,7 @@ from typing import Any, Final
 from actors.errors import Aborted, DatabaseProblem, Unavailable, id_reused
 from actors.messages import TenantRequest
 from actors.routing.route import Route
-from actors.tenant.database.database import MOST_IDS, ReplyRow
+from actors.tenant.database.reply_table import MOST_IDS, ReplyRow
 from actors.tenant.request.environment import TenantEnvironment
 from actors.tenant.request.idempotency import progress_in
 from actors.tenant.request.suspended import SuspendedCalls
@@ -58,8 +58,10 @@ class StoredReplies:
             self._ask()
         key = work.principal.caller, work.request.id
         stored = self._known.get(key)
-        if stored is None and (key not in self._known or self._database.has_replies_of_tokens):
-            stored = self._database.find_reply(*work.whose)
+        if stored is None and (
+            key not in self._known or self._database.replies.has_replies_of_tokens
+        ):
+            stored = self._database.replies.find(*work.whose)
         return None if stored is None else self._reply(work, route, digest, stored)
 
     def find_or_running(self, work: TenantRequest, route: Route, digest: bytes) -> bytes | None:
@@ -68,7 +70,7 @@ class StoredReplies:
         For a request with a transaction of its own.
         """
         running = self._suspended_calls.find(work)
-        stored = self._database.find_reply(*work.whose)
+        stored = self._database.replies.find(*work.whose)
         if stored is None and running is not None:
             stored = running.digest, b""
         return None if stored is None else self._reply(work, route, digest, stored)
@@ -87,12 +89,12 @@ class StoredReplies:
             self._known[caller, id_] = digest, body
             self._new.append((caller, id_, digest, body, int(database.age())))
         else:
-            database.store_reply(caller, id_, digest, body, database.age())
+            database.replies.store(caller, id_, digest, body, database.age())
 
     def flush(self) -> None:
         """Store the replies that wait. Raises the driver's errors."""
         if self._new:
-            self._database.store_replies(self._new)
+            self._database.replies.store_all(self._new)
             self._new.clear()
 
     def _ask(self) -> None:
@@ -108,7 +110,7 @@ class StoredReplies:
         self._mail = ()
         self._known = dict.fromkeys(keys)
         if keys:
-            self._known.update(self._database.find_replies(keys))
+            self._known.update(self._database.replies.find_all(keys))
 
     def _reply(self, work: TenantRequest, route: Route, digest: bytes, stored: Stored) -> bytes:
         if stored[0] != digest:

@@ -18,9 +18,10 @@ from actors.errors import DatabaseProblem
 from actors.intent.suspicions import SuspicionClient
 from actors.log.lines import RequestLogClient
 from actors.messages import TenantRecord
-from actors.tenant.database.database import EXPIRE_BATCH, TenantDatabase
+from actors.tenant.database.database import TenantDatabase
 from actors.tenant.database.durability import COMMIT_FAILED, Durability, commit_refusal
 from actors.tenant.database.placement import FileReplaced
+from actors.tenant.database.reply_table import EXPIRE_BATCH
 from actors.tenant.request.handler import RequestHandler
 from actors.tenant.request.idempotency import progress_in
 from actors.tenant.request.outcome import NeedsSavepoints, Outcome
@@ -282,9 +283,9 @@ class UnitOfWork:
         self._next_expiry = now + EXPIRE_EVERY
         moment = self.database.age() - REPLY_RETENTION
         try:
-            if not self.database.has_replies_before(moment):
+            if not self.database.replies.has_before(moment):
                 return
-            expired = self.run_alone(lambda: self.database.delete_replies_before(moment))
+            expired = self.run_alone(lambda: self.database.replies.delete_before(moment))
         except sqlite3.Error as error:
             log.warning("old replies not forgotten", **self._log_fields, exc_info=error)
         else:

@@ -41,7 +41,7 @@ Execute = Callable[..., sqlite3.Cursor]
 def stocked(library: Library) -> TenantDatabase:
     database = library.open(library.create(), test_authorizer)
     database.begin()
-    database.store_reply("t_1", "a", b"d", b"r", 0)
+    database.replies.store("t_1", "a", b"d", b"r", 0)
     with function_scope(database) as db:
         db.run(insert(shelves), {"id": 1, "name": "fiction"})
         db.run(insert(books), [{"title": "Ada", "shelf_id": 1}, {"title": "Bob", "shelf_id": 1}])

@@ -1,4 +1,4 @@
-"""The turn's side of a tenant's database: one transaction, a savepoint a message, replies by id."""
+"""The turn's side of a tenant's database: one transaction, and a savepoint for each message."""
 
 from __future__ import annotations
 
@@ -236,8 +236,8 @@ def test_the_engines_own_work_is_not_interrupted_by_a_functions_deadline(
     with tenant.function_scope({}, time.monotonic() - 1, read_only=False):
         pass
     for number in range(2_000):
-        tenant.store_reply("t_1", str(number), b"d", b"r", number)
-    assert tenant.delete_replies_before(10_000, most=10_000) == 2_000
+        tenant.replies.store("t_1", str(number), b"d", b"r", number)
+    assert tenant.replies.delete_before(10_000, most=10_000) == 2_000
     tenant.commit()
 
 
@@ -254,9 +254,9 @@ def test_a_broken_constraint_is_told_by_what_is_there(tenant: TenantDatabase) ->
 def test_a_broken_constraint_of_the_engines_own_is_none_of_the_callers(
     tenant: TenantDatabase,
 ) -> None:
-    tenant.store_reply("t_1", "r1", b"d", b"r", 1)
+    tenant.replies.store("t_1", "r1", b"d", b"r", 1)
     with pytest.raises(sqlite3.IntegrityError) as caught:
-        tenant.store_reply("t_1", "r1", b"d", b"r", 1)
+        tenant.replies.store("t_1", "r1", b"d", b"r", 1)
     assert tenant.classify(caught.value) is None
 
 
@@ -291,58 +291,6 @@ def test_errors_of_other_kinds_are_not_the_databases(tenant: TenantDatabase) -> 
 
 
 # ---------------------------------------------------------------- the engine's own tables
-
-
-def test_a_reply_is_found_by_caller_and_id(tenant: TenantDatabase) -> None:
-    tenant.store_reply("t_1", "a", b"digest", b"reply", time.time())
-    assert tenant.find_reply("t_1", "a") == (b"digest", b"reply")
-    assert tenant.find_reply("t_2", "a") is None
-    assert tenant.find_reply("t_1", "b") is None
-
-
-def test_a_reply_that_was_stored_for_a_token_is_found_for_its_person(library: Library) -> None:
-    """In a file of before: by now a person's replies are stored for the person."""
-    tenant_id = library.create()
-    former = library.open(tenant_id)
-    former.begin()
-    former.store_reply("t_1", "a", b"digest", b"reply", time.time())
-    former.commit()
-    former.close()
-    tenant = library.open(tenant_id)
-    tenant.begin()
-    assert tenant.find_reply("p_1", "a", "t_1") == (b"digest", b"reply")
-    assert tenant.find_reply("p_1", "a", "t_2") is None
-
-
-def test_a_reply_stands_and_falls_with_its_transaction(tenant: TenantDatabase) -> None:
-    tenant.begin_savepoint()
-    tenant.store_reply("t_1", "a", b"digest", b"reply", time.time())
-    tenant.rollback_to()
-    assert tenant.find_reply("t_1", "a") is None
-
-
-def test_an_id_is_remembered_once(tenant: TenantDatabase) -> None:
-    tenant.store_reply("t_1", "a", b"digest", b"reply", time.time())
-    with pytest.raises(sqlite3.IntegrityError):
-        tenant.store_reply("t_1", "a", b"other", b"other", time.time())
-
-
-def test_old_replies_are_forgotten_oldest_first_and_a_few_at_a_time(tenant: TenantDatabase) -> None:
-    for moment in range(100):
-        tenant.store_reply("t_1", f"id-{moment}", b"d", b"r", moment)
-    assert tenant.delete_replies_before(50, most=30) == 30
-    assert tenant.find_reply("t_1", "id-29") is None
-    assert tenant.find_reply("t_1", "id-30") is not None
-    assert tenant.delete_replies_before(50, most=30) == 20
-    assert tenant.delete_replies_before(50, most=30) == 0
-    assert tenant.find_reply("t_1", "id-50") is not None
-
-
-def test_a_clock_that_jumped_back_loses_no_younger_reply(tenant: TenantDatabase) -> None:
-    tenant.store_reply("t_1", "from the future", b"d", b"r", 9_000)
-    tenant.store_reply("t_1", "old", b"d", b"r", 10)
-    assert tenant.delete_replies_before(1_000) == 1
-    assert tenant.find_reply("t_1", "from the future") is not None
 
 
 def test_dead_letters_are_kept_whole_but_for_the_token(library: Library) -> None:

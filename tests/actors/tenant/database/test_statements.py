@@ -455,7 +455,7 @@ def test_a_prepared_text_of_the_engine_is_not_lent_to_functions(library: Library
     database._driver.execute("COMMIT")
     for _ in range(2):
         database.begin()
-        database.find_reply("t_1", "a")
+        database.replies.find("t_1", "a")
         with function_scope(database) as db, pytest.raises(StatementRefused):
             db.first(
                 text("SELECT digest, reply FROM tenantry_replies WHERE caller = :a AND id = :b"),

@@ -40,7 +40,7 @@ def test_only_the_servers_user_may_read_it(library: Library) -> None:
     path = library.path(tenant_id)
     database = library.open(tenant_id)
     database.begin()
-    database.store_reply("t_1", "a", b"d", b"r", 0)
+    database.replies.store("t_1", "a", b"d", b"r", 0)
     database.commit()
     assert {file.suffix: mode(file) for file in path.parent.iterdir()} == {
         ".db": 0o600,
