@@ -12,13 +12,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import structlog
 from pydantic import ValidationError
 
 from actors.errors import SettingsError
+from actors.host.released import FOLDER, JOURNAL, current, released_index, settle
 from actors.index.entries import DEFAULT_ENVIRONMENTS
 from actors.schema.source import did_you_mean
 from actors.settings import LOCAL_DEV, Settings, read_settings
 from transport.socket_file import ENDPOINT, path_of
+
+log = structlog.get_logger()
 
 FILE = "environments.toml"
 """Beside the index."""
@@ -69,8 +73,33 @@ def read_profiles(index: Path) -> dict[str, Profile]:
 
 
 def read_environment(arguments: list[str]) -> Settings:
-    """Return the settings of a server that is started with these arguments; raises SettingsError."""
-    return in_environment(read_settings(arguments))
+    """Return the settings of a server that is started with these arguments; raises SettingsError.
+
+    An environment that was deployed to serves its release; a deploy that was cut short is settled before.
+    """
+    return of_release(in_environment(read_settings(arguments)))
+
+
+def of_release(settings: Settings) -> Settings:
+    """With the index of the release that was deployed to the data directory, if one was.
+
+    SettingsError if a deploy that was cut short cannot be settled.
+    """
+    if settings.environment == LOCAL_DEV:
+        return settings
+    try:
+        if settled := settle(settings.data):
+            log.warning("a deploy was settled", result=settled)
+    except (OSError, ValueError, KeyError) as error:
+        raise SettingsError(
+            f"{settings.data / FOLDER / JOURNAL} cannot be settled ({type(error).__name__}: {error}): "
+            "restore it from a copy, or see to the disk"
+        ) from None
+    index = released_index(settings.data)
+    if index is None:
+        return settings
+    log.info("a release is served", index=str(index), release=current(settings.data))
+    return settings.model_copy(update={"registry": index})
 
 
 def in_environment(settings: Settings) -> Settings:

@@ -88,7 +88,7 @@ class Codebase:
     """Loads from one directory. Each file is loaded once for each Codebase, and again by the next one."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root.resolve()
+        self._root = root if root.is_symlink() else root.resolve()
         self._sources: dict[str, Source] = {}
         self._units: dict[str, Unit] = {}
         self._imports = Imports(self._root)
@@ -173,7 +173,7 @@ class Codebase:
             return INSTALLED.joinpath(*path.split(".")).with_suffix(".py")
         if not file.is_file():
             raise CodeProblem(f"code {reference}: there is no file {file}")
-        if not file.resolve().is_relative_to(self._root):
+        if not file.resolve().is_relative_to(self._root.resolve()):
             raise CodeProblem(
                 f"code {reference}: {file} leads out of {self._root}; code is beside its index"
             )

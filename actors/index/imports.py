@@ -75,7 +75,7 @@ class Imports:
             return None
         path = self._root.joinpath(*name.split("."))
         for file in (path / "__init__.py", path.with_suffix(".py")):
-            if file.is_file() and file.resolve().is_relative_to(self._root):
+            if file.is_file() and file.resolve().is_relative_to(self._root.resolve()):
                 return file
         return None
 
@@ -114,6 +114,21 @@ def refreshed(imports: Digests) -> Iterator[None]:
         sys.modules.update(removed)
         raise
     _current.update(imports)  # those, too, that a function imports when it is called
+
+
+def forget_folder(root: Path) -> None:
+    """Import nothing of this folder any more: the index is in another one, whose modules have the same names.
+
+    What was loaded goes on with the modules that it has.
+    """
+    with suppress(ValueError):
+        sys.path.remove(str(root))
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name in _current and file and Path(file).is_relative_to(root):
+            del sys.modules[name]
+            del _current[name]
+    importlib.invalidate_caches()
 
 
 def changed(before: Digests, now: Digests) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import re
 from collections.abc import Mapping
 from hashlib import sha256
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 
 from actors.access import AREAS, BOTH, CHANNELS, LEVELS, PLATFORM_LEVELS
 from actors.errors import IndexProblem
+from actors.host.released import folder_of
 from actors.index.checks import VERSION_KEYS, check_access, check_wording, named_requests
 from actors.index.code import REFERENCE
 from actors.index.defaults import SETTINGS, default_schema
@@ -75,7 +77,7 @@ USED = ("use", "summary", "not_subscribed", "room", "versions")
 
 def read_index(path: Path) -> Index:
     """Read an index file; IndexProblem lists everything wrong with it by file, line and key."""
-    return _read(read_source(path), path.resolve().parent, built_in_index())
+    return _read(read_source(path), folder_of(path), built_in_index())
 
 
 def read_served_index(path: Path) -> Index:
@@ -88,7 +90,7 @@ def read_served_index(path: Path) -> Index:
 
 def parse_index(path: Path, text: str) -> Index:
     """What `read_index` would make of the file if it held this text."""
-    return _read(parse_source(path, text), path.resolve().parent, built_in_index())
+    return _read(parse_source(path, text), folder_of(path), built_in_index())
 
 
 def parse_version(index: Index, owner: str, stated: Mapping[str, Any]) -> Version | None:
@@ -186,8 +188,8 @@ class _Reader:
         stated = table.optional_text("migrations")
         if stated is None:
             return Storage(None)
-        migrations = (self._root / stated).resolve()
-        if not migrations.is_relative_to(self._root):
+        migrations = Path(os.path.normpath(self._root / stated))
+        if not migrations.resolve().is_relative_to(self._root.resolve()):
             table.note(f"must be below {self._root}", "migrations")
         elif not migrations.is_dir():
             table.note(f"{migrations} is not a directory", "migrations")

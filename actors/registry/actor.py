@@ -24,6 +24,7 @@ from actors.errors import (
 )
 from actors.index.code import Codebase, changes_of, unload
 from actors.index.entries import DUMMY, ERRORING, Index
+from actors.index.imports import forget_folder
 from actors.index.selection import Selection
 from actors.log.messages import Append
 from actors.messages import IndexPublished
@@ -166,6 +167,8 @@ class Registry(Actor):
         found = (*describe_changes(before.described, index), *_other_code(before, index))
         # Tenants' databases stay as they are until migrations.apply, or the next start.
         index = index._replace(storage=before.described.storage)
+        if index.root != before.described.root:
+            forget_folder(before.described.root)
         table = self._built(index, all_versions)
         if index.text != new.text or not self._states.is_kept(index):
             self._keep(index, new.digest, alone=True)

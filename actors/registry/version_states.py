@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from actors.errors import IndexProblem, SettingsError, Unavailable
 from actors.host.disk import error_text
 from actors.host.files import write_private
+from actors.host.released import released_index
 from actors.index.entries import MUTABLE, Action, Connector, Index, Version
 from actors.index.parser import parse_version, read_served_index
 from actors.registry.registry_file import (
@@ -118,6 +119,7 @@ class StatesWithData(StatesInIndex):
     def __init__(self, place: Place, data: Path, adopt: bool = False) -> None:
         """`adopt` takes over a file of another environment, and begins anew where there is no sound one."""
         super().__init__(place)
+        self._data = data
         self._file = data / FILE
         self._adopt = adopt
 
@@ -126,7 +128,13 @@ class StatesWithData(StatesInIndex):
 
         SettingsError, too, if the file is not as it was written, or of another environment.
         """
-        return self._overlaid(super().read(), self._content()["versions"])
+        return self._overlaid(self._stated(), self._content()["versions"])
+
+    def _stated(self) -> Index:
+        """The index as it is written: that of the release which was deployed to the data, if one was."""
+        released = released_index(self._data)
+        place = self._place if released is None else self._place._replace(registry=released)
+        return place.read()
 
     def begin(self) -> Index:
         """Return the index that a server starts with; what it sees for the first time is kept.
@@ -143,7 +151,7 @@ class StatesWithData(StatesInIndex):
 
     def notes(self) -> list[str]:
         """Return the versions whose state in the index differs, in sentences."""
-        stated, here = super().read(), self.read()
+        stated, here = self._stated(), self.read()
         return [
             f"{name} version {one.number}: the index says {one.state!r}; here it stays {other.state!r}"
             for (_, name, one), (_, _, other) in zip(

@@ -9,7 +9,7 @@ from typing import Any
 
 from actors.log.messages import OK
 from actors.log.metrics.figures import Metrics, RateWindow, Series, TenantMetrics, Timings
-from actors.log.metrics.histogram import Histogram
+from actors.log.metrics.histogram import BOUNDS_MS, Histogram
 
 BUSIEST = 50
 """Tenants that are listed."""
@@ -45,11 +45,15 @@ class Summary:
         return {"figures": self._of_tenant(tenant_id, self._tenant(tenant_id))}
 
     def of_actions(self, only: str | None) -> dict[str, Any]:
-        """Each action by itself, the most frequent first; or only one."""
+        """Each action by itself, the most frequent first; or only one, with how many took how long."""
         groups = _grouped(self._metrics.series.values(), only)
         return {
             "actions": _sorted(
-                {"action": action, "figures": self._of_series(group)}
+                {
+                    "action": action,
+                    "figures": self._of_series(group),
+                    **({"handled": _format_buckets(group)} if only else {}),
+                }
                 for action, group in groups.items()
             )
         }
@@ -162,6 +166,19 @@ def _format_counts(counts: Counts) -> dict[str, Any]:
 def _sorted(actions: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """The most frequent first."""
     return sorted(actions, key=lambda each: (-each["figures"]["requests"], each["action"]))
+
+
+def _format_buckets(series: Iterable[Series]) -> list[dict[str, Any]]:
+    """Return how many requests took how long, without the times that none took."""
+    timings = Timings()
+    for each in series:
+        timings.merge(each.timings)
+    bounds = (*BOUNDS_MS, None)
+    return [
+        {"up_to_ms": bound, "requests": count}
+        for bound, count in zip(bounds, timings.handled.counts, strict=True)
+        if count
+    ]
 
 
 def _format_timings(timings: Timings) -> dict[str, Any]:
