@@ -70,10 +70,8 @@ class Found(NamedTuple):
 
 
 def requests_of(version: Version) -> tuple[str, ...]:
-    """Return the user requests that a version answers, without doubles."""
-    several: tuple[str, ...] = getattr(version, "requests", ())
-    single = (version.request,) if version.request else ()
-    return tuple(dict.fromkeys((*several, *single)))
+    """Return the user requests that a version answers."""
+    return version.served_requests
 
 
 def versions_of(index: Index) -> Iterator[Found]:

@@ -1,0 +1,116 @@
+"""Deploys with migrations: tried on copies of all tenants, made, and put back where nothing was written."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from actors.host.released import current, read_journal
+from scripts.releasing.deploy.procedure import TakenBack
+from tests.child import Child
+from tests.scripts.releasing.pilot import Killed, Knife, Pilot, endpoint_of
+from tests.scripts.releasing.shop import MIGRATION
+from transport.client import Client
+
+KEEPING = '''"""orders.place, which keeps what is ordered."""
+
+import sqlalchemy as sa
+
+ADD = sa.insert(sa.table("orders0001", sa.column("id"))).values(id=sa.bindparam("id"))
+
+
+def place(ctx, params):
+    """Place an order."""
+    ctx.db.run(ADD, {{"id": {number}}})
+    return {{"cents": {number}}}
+'''
+
+PICKY = (
+    MIGRATION.format(revision="0003", down="'0002'")
+    + """
+    if op.get_bind().exec_driver_sql("SELECT count(*) FROM orders0001").scalar():
+        raise ValueError("there are orders")
+"""
+)
+
+
+STRIDE = 5
+"""Of the effects of a deploy, those at which it is killed: each takes a second or two."""
+
+
+@pytest.fixture(scope="module")
+def pilot(tmp_path_factory: pytest.TempPathFactory) -> Pilot:
+    """An environment whose first release is served, with a second one that has a migration."""
+    found = Pilot(tmp_path_factory.mktemp("pilot"))
+    found.deploy(found.build("orders.place@1"))
+    found.write(3, KEEPING)
+    second = MIGRATION.format(revision="0002", down="'0001'")
+    found.shop.write("migrations/versions/0002_more.py", second)
+    found.build("orders.place@3")
+    return found
+
+
+@pytest.fixture(scope="module")
+def child(pilot: Pilot) -> Iterator[Child]:
+    """Its server."""
+    with pilot.start() as running:
+        running.ready()
+        yield running
+
+
+def tables(pilot: Pilot) -> set[str]:
+    """The tables of the only tenant's database."""
+    (file,) = (pilot.data / "tenants").glob("*.db")
+    with closing(sqlite3.connect(file)) as database:
+        found = database.execute("SELECT name FROM sqlite_master WHERE name GLOB 'orders*'")
+        return {name for (name,) in found}
+
+
+def test_cut_short_anywhere_tables_and_functions_are_before_or_after(
+    pilot: Pilot, child: Child, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = pilot.last
+    assert bundle is not None
+    seen = set()
+    for at in range(12, 100, STRIDE):
+        knife = Knife(monkeypatch, at)
+        with contextlib.suppress(Killed), knife:
+            pilot.deploy(bundle)
+        pilot.recover()
+        journal = read_journal(pilot.data)
+        assert journal is not None
+        assert journal["step"] in {"done", "back"}
+        state = pilot.states().get("orders.place@3")
+        seen.add((current(pilot.data), state, "orders0002" in tables(pilot)))
+        if not knife.has_cut:
+            break
+        if current(pilot.data) == "2":
+            pilot.rollback()
+    assert not knife.has_cut
+    assert seen == {("1", None, False), ("2", "release", True)}
+
+
+def test_a_tenant_whose_migration_would_fail_is_named_before_anything_has_changed(
+    pilot: Pilot, child: Child
+) -> None:
+    token = next(line.split()[-1] for line in child.said if line.startswith("tenant acme"))
+    with Client(endpoint_of(pilot), tenant="acme", token=token) as client:
+        assert client.call("orders.place", {"sku": "A-1"}) == {"cents": 3}
+        pilot.write(4)
+        pilot.shop.write("migrations/versions/0003_picky.py", PICKY)
+        with pytest.raises(TakenBack, match=r"acme: .*there are orders"):
+            pilot.deploy(pilot.build("orders.place@4"))
+        assert current(pilot.data) == "2"
+        assert tables(pilot) == {"orders0001", "orders0002"}
+        assert "orders.place@4" not in pilot.states()
+
+
+def test_tables_that_were_written_to_stay_migrated(pilot: Pilot, child: Child) -> None:
+    pilot.rollback()
+    assert current(pilot.data) == "1"
+    assert "orders0002" in tables(pilot)
+    assert any("stay migrated" in line for line in pilot.said)
