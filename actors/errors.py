@@ -169,6 +169,8 @@ class Rejected(ActionError):
     ) -> None:
         super().__init__(message, details=details)
         self.rules = rules
+        if rules:
+            self.refusal = self.refusal._replace(note=f"rules: {', '.join(rules)}")
 
 
 class AuditProblem(Unavailable):

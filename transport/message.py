@@ -124,6 +124,13 @@ class Refusal(NamedTuple):
     """Problems with single fields."""
     retry_after_ms: int | None = None
     """Milliseconds after which to try again; None if waiting does not help."""
+    note: str = ""
+    """For logs, in brackets after the message; it is sent to no caller."""
+
+    @property
+    def logged(self) -> str:
+        """Return the message with the note."""
+        return f"{self.message} ({self.note})" if self.note else self.message
 
     def as_map(self) -> dict[str, Any]:
         """Return the `error` map of a reply, without absent fields."""

@@ -151,7 +151,8 @@ class _Reader:
             name: self._connector(name, table) for name, table in top.tables("connectors")
         }
         self._check_references(actions, connectors)
-        actions, screening = read_screening(top.table("screening"), actions)
+        operations = [name for each in connectors.values() for name in each.operations]
+        actions, screening = read_screening(top.table("screening"), actions, operations)
         actions, intent = read_intent(top.table("intent"), actions)
         return Index(
             path=self._source.path,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from actors.errors import IndexProblem
 from actors.index.entries import Action
@@ -21,25 +21,28 @@ _ID = re.compile(r"[a-z][a-z0-9-]{0,63}\Z")
 
 
 def read_screening(
-    table: TomlReader, actions: Mapping[str, Action]
+    table: TomlReader, actions: Mapping[str, Action], operations: Collection[str]
 ) -> tuple[dict[str, Action], Screening]:
-    """Return the actions with what the table states, and that; what is wrong with it is collected."""
+    """Return the actions with what the table states, and that; what is wrong with it is collected.
+
+    `operations` are those of connectors, whose answers are screened, too.
+    """
     table.only("exceptions", "rules")
     rules = tuple(_rules(table))
     attacks = sorted({rule.attack for rule in (*built_in_rules(), *rules)})
-    exceptions = tuple(_exception(entry, actions, attacks) for entry in table.array("exceptions"))
+    names = (*actions, *operations)
+    exceptions = tuple(_exception(entry, names, attacks) for entry in table.array("exceptions"))
     screening = Screening(exceptions, rules, _compiled(table, rules) if rules else None)
     return {name: each._replace(screening=screening) for name, each in actions.items()}, screening
 
 
-def _exception(
-    entry: TomlReader, actions: Mapping[str, Action], attacks: list[str]
-) -> FieldException:
+def _exception(entry: TomlReader, names: Collection[str], attacks: list[str]) -> FieldException:
     entry.only("action", "field", "attacks", "reason")
     action = entry.text("action")
-    if action not in actions:
+    if action not in names:
         entry.note(
-            f"{action!r} is no action of this index{did_you_mean(action, actions)}", "action"
+            f"{action!r} is no action or operation of this index{did_you_mean(action, names)}",
+            "action",
         )
     return FieldException(
         action, entry.text("field", ""), entry.choices("attacks", attacks), entry.text("reason")

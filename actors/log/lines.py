@@ -266,7 +266,7 @@ def refused_line(
         person=caller.person,
         role=caller.role,
         outcome=refusal.code,
-        message=refusal.message,
+        message=refusal.logged,
         replayed=False,
         request_id=request.id,
         trace_id=work.trace_id,

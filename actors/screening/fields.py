@@ -82,14 +82,18 @@ class FieldScreen:
 
     def check(self, params: Mapping[str, Any]) -> list[Finding]:
         """Return the fields that break a rule which is only watched; Rejected if one is to be blocked."""
-        texts = self._texts(params)
-        if not texts or self._screener.is_harmless(texts):
-            return []
-        found = [each for text in texts for each in self._findings(text)]
+        found = self.find(params)
         blocked = [each for each in found if each.rule.state == "block"]
         if blocked:
             raise rejected(self._action, blocked)
         return found
+
+    def find(self, value: Mapping[str, Any]) -> list[Finding]:
+        """Return the fields that break a rule, whatever its state."""
+        texts = self._texts(value)
+        if not texts or self._screener.is_harmless(texts):
+            return []
+        return [each for text in texts for each in self._findings(text)]
 
     def _texts(self, params: Mapping[str, Any]) -> list[Text]:
         if self._flat is None:

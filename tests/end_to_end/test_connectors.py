@@ -129,6 +129,24 @@ class TestCalling:
         assert shop.call("marks.say", text="hello")["result"] == {"said": "hello"}
         assert peer.hear()["text"] == "hello"
 
+    def test_an_answer_that_looks_like_an_attack_is_logged_by_rule_and_handed_on(
+        self, shop: Shop, events: Events
+    ) -> None:
+        said = "x' UNION SELECT 1, 2 --"
+        shop.add(2, 'response["text"]', f'"{said}"', state="release")
+        shop.open()
+        events.connect(shop.server.system.logs.errors)
+        try:
+            assert shop.call("marks.say", text="hello")["result"] == {"said": said}
+            said_so = {"text": "answer would be rejected"}
+            until(lambda: shop.ask("logs.errors", **said_so)["lines"], "the answer is in the log")
+            (line,) = shop.ask("logs.errors", **said_so)["lines"]
+        finally:
+            events.disconnect()
+        assert (line["tenant"], line["action"]) == ("acme", "echo.say")
+        assert "sql-union" in str(line)
+        assert said not in str(line)
+
     def test_a_service_that_is_busy_is_tried_again_under_the_same_key(
         self, shop: Shop, peer: Peer
     ) -> None:

@@ -13,6 +13,7 @@ import pytest
 from actors.access import ADMIN_OWNER, MEMBER
 from tests.actors.callers import Being, Caller, MovableClock, Stage
 from tests.conftest import Server
+from tests.deadline import until
 from tests.wire import Map
 
 CORPORA = Path(__file__).parents[1] / "actors" / "screening" / "corpora"
@@ -64,11 +65,28 @@ def test_an_attack_is_rejected_by_field_and_class(stage: Stage, member: Caller) 
     assert "sql-" not in str(refused)
 
 
-def test_an_attack_is_rejected_on_the_admin_channel(stage: Stage) -> None:
+def test_an_attack_is_rejected_on_the_admin_channel_and_recorded_with_its_rule(
+    stage: Stage,
+) -> None:
     owner = stage.make(Being(ADMIN_OWNER))
     params = {"name": "<script>alert(1)</script>"}
     reply = stage.call("admin", owner.text, "acme", "members.add", params)
     assert reply["error"]["code"] == "rejected"
+    assert "rules:" not in str(reply)
+    page = stage.call("admin", owner.text, "acme", "audit.list", {"action": "members.add"})
+    assert "(rules: xss-" in page["result"]["records"][0]["message"]
+
+
+def test_the_log_of_the_tenant_names_the_rule(stage: Stage, member: Caller) -> None:
+    owner = stage.make(Being(ADMIN_OWNER))
+    call(stage, member, "contacts.add", name=ATTACK)
+
+    def lines() -> list[Map]:
+        asked = stage.call("admin", owner.text, "acme", "logs.tenant", {"outcome": "rejected"})
+        return list(asked["result"]["lines"])
+
+    until(lines, "the refusal is in the tenant's log")
+    assert "(rules: sql-" in lines()[0]["message"]
 
 
 def test_an_operator_may_look_for_what_an_attacker_has_sent(stage: Stage) -> None:

@@ -58,7 +58,7 @@ HANGING = hanging_connector.FULL._replace(pairs=2, tenants=2, in_flight=8, secon
 SIEGE = siege.FULL._replace(
     seconds=3.0, least_ms=60_000.0, shapes="leave,greedy,deaf,http,heavy,flood:60"
 )
-INTENT = intent.FULL._replace(slow="30ms", rate=50.0, least_ms=60_000.0)
+INTENT = intent.FULL._replace(calm=0.2, slow="30ms", rate=50.0, least_ms=60_000.0)
 FAILING = failing_version.FULL._replace(trials=1, messages=200, tenants=6, in_flight=32)
 
 

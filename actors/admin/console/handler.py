@@ -73,7 +73,7 @@ class Refused(NamedTuple):
     def outcome(self) -> tuple[str, str | None]:
         """Code and message for the log."""
         refusal = self.error.refusal
-        return refusal.code, refusal.message
+        return refusal.code, refusal.logged
 
 
 class Forwarded(NamedTuple):

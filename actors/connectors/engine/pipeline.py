@@ -30,6 +30,8 @@ from actors.registry.snapshot import RoutingSnapshot, select_healthy
 from actors.replies import NOT_IMPLEMENTED_TEXT
 from actors.routing.health import Running
 from actors.routing.route import ConnectorRoute
+from actors.schema.validation import dotted
+from actors.screening.fields import MOST_FINDINGS, FieldScreen, field_screen
 
 log = structlog.get_logger()
 
@@ -58,6 +60,7 @@ class CallPipeline:
         self._instances = instances
         self._retries = retries
         self._hide = hide
+        self._screens: dict[str, tuple[Any, FieldScreen | None]] = {}
 
     async def serve(self, call: OperationCall) -> None:
         """Answer the call with its result or an error. Raises only CancelledError."""
@@ -141,7 +144,31 @@ class CallPipeline:
             )
             result = connector.inner(delivery, call.response)
             operation.result.check(result)
+            self._screen(call, operation, result)
             return result
+
+    def _screen(self, call: OperationCall, operation: Operation, result: Mapping[str, Any]) -> None:
+        """Log what an action would reject of a service's answer; the function gets it as it is.
+
+        A service is chosen by the tenant, and what it says is data; a function that hands it on decides.
+        """
+        made_for = (operation, self._snapshot.current.described.screening)
+        known, screen = self._screens.get(operation.name, (None, None))
+        if known is None or any(a is not b for a, b in zip(known, made_for, strict=True)):
+            screen = field_screen(operation.name, operation.result.source, made_for[1])
+            self._screens[operation.name] = (made_for, screen)
+        found = [] if screen is None else screen.find(result)
+        if found:
+            log.warning(
+                "answer would be rejected",
+                connector=self._name,
+                action=operation.name,
+                tenant=call.request.tenant.name,
+                tenant_id=call.tenant_id,
+                trace_id=call.request.trace_id,
+                fields=sorted({dotted(each.place) for each in found})[:MOST_FINDINGS],
+                rules=sorted({each.rule.id for each in found}),
+            )
 
     def _error_text(self, call: OperationCall, error: Exception) -> str:
         """Return the error's text, redacted: a service may quote secrets, and callers read it."""

@@ -64,7 +64,7 @@ def log_lines(pending: Iterable[PendingReply], at: float) -> tuple[Line, ...]:
         if refusal is None:
             outcome, message = OK, None
         else:
-            outcome, message = refusal.code, refusal.message
+            outcome, message = refusal.code, refusal.logged
         # By position, past the constructor made of Python: 19 names would cost more than all the rest.
         fields = (
             at,

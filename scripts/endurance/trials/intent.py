@@ -27,7 +27,7 @@ from transport.curve import make_pair, read_pair, read_public
 
 ATTACKED, BYSTANDER = "acme", "globex"
 WARM_UP: Final = 1.0
-"""Seconds of load before the calm window."""
+"""Seconds of load before the first calm window."""
 TURN: Final = 0.25
 """Seconds of the other tenant's load between two looks at whether the attacker has ended."""
 IDS: Final = 5000
@@ -39,6 +39,7 @@ STEPS: Final = ["intent.log", "intent.slow", "intent.suspend"]
 class Plan(NamedTuple):
     """How long and how hard."""
 
+    calm: float
     contacts: int
     rate: float
     slow: str
@@ -47,10 +48,13 @@ class Plan(NamedTuple):
     least_ms: float
 
 
-FULL: Final = Plan(contacts=400, rate=200.0, slow="1s", tries=2000, ratio=1.5, least_ms=5.0)
-QUICK: Final = FULL._replace(slow="100ms")
+FULL: Final = Plan(
+    calm=5.0, contacts=400, rate=200.0, slow="1s", tries=2000, ratio=1.5, least_ms=5.0
+)
+QUICK: Final = FULL._replace(calm=1.0, slow="100ms")
 
 MEANINGS: Final = {
+    "calm": "seconds of the other tenant's load alone, before and after each attack",
     "contacts": "contacts of the tenant that is attacked",
     "rate": "requests a second of the other tenant",
     "slow": "time between two messages of a token that is slowed, such as 1s",
@@ -137,11 +141,9 @@ class Trial:
         try:
             bystander.exchange(self._adds(ATTACKED, plan.contacts))
             steady(bystander, self._calls(), plan.rate, WARM_UP)
-            calm = steady(bystander, self._calls(), plan.rate, WARM_UP)
-            self._report.figure("calm", f"p99 {calm.percentile(0.99):.1f} ms")
             for attack in (self._enumeration, self._bulk_delete, self._spray):
                 self._progress(attack.__name__.strip("_").replace("_", " "))
-                attack(server, owner, bystander, calm)
+                attack(server, owner, bystander)
         finally:
             bystander.close()
             owner.close()
@@ -149,27 +151,23 @@ class Trial:
 
     # The attacks
 
-    def _enumeration(
-        self, server: Server, owner: Console, bystander: LoadConnection, calm: Window
-    ) -> None:
+    def _enumeration(self, server: Server, owner: Console, bystander: LoadConnection) -> None:
         """Random ids, most of which are no contact's."""
         member = new_member(owner, "enumeration")
         ids = random.Random(7).sample(range(1, IDS), self._plan.tries)
         calls = (self._call("contacts.get", id=id_) for id_ in ids)
-        spoils = self._under_attack("enumeration", server, bystander, calm, member.text, calls)
+        spoils = self._under_attack("enumeration", server, bystander, member.text, calls)
         self._judge("enumeration", owner, member, spoils)
         self._report.promise(
             f"enumeration: {spoils.codes['ok']} contacts read of {self._plan.contacts}",
             spoils.codes["ok"] < self._plan.contacts / 10,
         )
 
-    def _bulk_delete(
-        self, server: Server, owner: Console, bystander: LoadConnection, calm: Window
-    ) -> None:
+    def _bulk_delete(self, server: Server, owner: Console, bystander: LoadConnection) -> None:
         """One contact after the other."""
         member = new_member(owner, "bulk delete")
         calls = (self._call("contacts.remove", id=id_) for id_ in range(1, self._plan.contacts + 1))
-        spoils = self._under_attack("bulk-delete", server, bystander, calm, member.text, calls)
+        spoils = self._under_attack("bulk-delete", server, bystander, member.text, calls)
         self._judge("bulk-delete", owner, member, spoils)
         left = self._plan.contacts - spoils.codes["ok"]
         self._report.promise(
@@ -177,14 +175,12 @@ class Trial:
             left > self._plan.contacts / 2,
         )
 
-    def _spray(
-        self, server: Server, owner: Console, bystander: LoadConnection, calm: Window
-    ) -> None:
+    def _spray(self, server: Server, owner: Console, bystander: LoadConnection) -> None:
         """Tokens that are none, each another one."""
         guesses = [f"tnt_{number:043x}" for number in range(self._plan.tries // 10)]
         tokens = {f"guess-{at}": text for at, text in enumerate(guesses)}
         calls = (Call(name, name, "contacts.get", {"id": 1}) for name in tokens)
-        spoils = self._under_attack("tokens-tried", server, bystander, calm, "", calls, tokens)
+        spoils = self._under_attack("tokens-tried", server, bystander, "", calls, tokens)
         admin = Console(self._installation.data)
         listed = admin.ask("intent.list")["standings"]
         admin.close()
@@ -208,13 +204,13 @@ class Trial:
         name: str,
         server: Server,
         bystander: LoadConnection,
-        calm: Window,
         token: str,
         calls: Iterator[Call],
         tokens: dict[str, str] | None = None,
     ) -> Spoils:
         found: list[Spoils] = []
         connection = LoadConnection(server.endpoint, tokens or {ATTACKED: token})
+        calm = steady(bystander, self._calls(), self._plan.rate, self._plan.calm)
         attacker = threading.Thread(target=lambda: found.append(attack(connection, calls)))
         attacker.start()
         window = Window([], Counter())
@@ -223,6 +219,8 @@ class Trial:
             window = Window(window.latencies + some.latencies, window.problems + some.problems)
         attacker.join()
         connection.close()
+        after = steady(bystander, self._calls(), self._plan.rate, self._plan.calm)
+        calm.latencies.extend(after.latencies)
         self._judge_others(name, window, calm)
         return found[0]
 
@@ -240,7 +238,8 @@ class Trial:
         most = max(self._plan.ratio * calm.percentile(0.99), self._plan.least_ms)
         self._report.promise(
             f"{name}: {len(window.latencies)} requests of the other tenant, "
-            f"{window.problems.total()} went wrong, p99 {p99:.1f} ms, at most {most:.1f}",
+            f"{window.problems.total()} went wrong, p99 {p99:.1f} ms, alone {calm.percentile(0.99):.1f}, "
+            f"at most {most:.1f}",
             not window.problems and p99 <= most,
         )
 
