@@ -104,7 +104,8 @@ class ConnectorActor(Actor):
         self._hide = policy.hide
         self._queue = CallQueue(name)
         self._instances = InstancePool(name, policy.egress)
-        retries = RetryPolicy(policy.breakers(), policy.sleep, policy.attempt_seconds)
+        self._breakers = policy.breakers()
+        retries = RetryPolicy(self._breakers, policy.sleep, policy.attempt_seconds)
         self._pipeline = CallPipeline(
             name, snapshot, profiles, self._instances, retries, self._hide
         )
@@ -126,8 +127,12 @@ class ConnectorActor(Actor):
     # Life
 
     def snapshot(self) -> dict[str, Any]:
-        """Return how many calls run."""
-        return {"running": len(self._running), "is_draining": self._is_draining}
+        """Return how many calls run, and of how many services the circuit breaker is open."""
+        return {
+            "running": len(self._running),
+            "open_breakers": self._breakers.count_open(),
+            "is_draining": self._is_draining,
+        }
 
     def on_start(self) -> None:
         """Start the journal."""

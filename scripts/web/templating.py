@@ -22,6 +22,10 @@ TRACE: Final = re.compile("[0-9a-f]{32}")
 
 NONE: Final = "–"
 
+KIB: Final = 1024
+
+UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
+
 LINKS: Final[Mapping[str, str]] = {
     "tenant": "/tenants/{}",
     "function": "/functions/{}",
@@ -78,6 +82,7 @@ def make_environment() -> Environment:
         "facts": facts_of,
         "table": table_of,
         "parts": parts_of,
+        "bytes": bytes_of,
         "json": lambda value: json.dumps(value, indent=2, ensure_ascii=False),
         "fields": lambda value: urlencode({name: each for name, each in value.items() if each}),
     }
@@ -97,6 +102,18 @@ def shown(value: Any) -> Any:
     if isinstance(value, int):
         return f"{value:,}"
     return safe_text(value).plain if isinstance(value, str) else value
+
+
+def bytes_of(value: Any) -> Any:
+    """Return a number of bytes as people read it."""
+    if not isinstance(value, int):
+        return value
+    size = float(value)
+    for unit in UNITS:
+        if size < KIB or unit == UNITS[-1]:
+            return f"{size:,.1f} {unit}"
+        size /= KIB
+    return value
 
 
 def time_of(value: Any) -> Any:

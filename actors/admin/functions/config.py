@@ -16,6 +16,12 @@ async def show(ctx: AdminContext, params: Any) -> dict[str, Any]:
     return shown
 
 
+async def schema(ctx: AdminContext, params: Any) -> dict[str, Any]:  # noqa: ARG001 - every function takes params
+    """What its parts may hold."""
+    schemas = ctx.table.config
+    return {"settings": schemas.settings.source, "whitelabel": schemas.whitelabel.source}
+
+
 async def patch(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """Changed by a patch that was made for this revision."""
     return await ctx.execute(PatchConfig(ctx.tenant_name, params.patch, params.revision))

@@ -70,6 +70,10 @@ class CircuitBreakers:
         self._seconds = seconds
         self._failing: dict[str, CircuitBreaker] = {}
 
+    def count_open(self) -> int:
+        """Return how many are open: their services are left alone, or one attempt is about to decide."""
+        return sum(each.opened_at is not None for each in self._failing.values())
+
     @contextmanager
     def attempt(self, party: str) -> Iterator[None]:
         """Guard one attempt in a `with` block; CircuitOpen, before the block, if the breaker is open."""

@@ -6,6 +6,7 @@ It never waits: what the disk does not take is counted, and reported to the Erro
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -83,6 +84,14 @@ class TenantLog(Actor):
         )
 
     # Life
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the bytes of the disk that the logs are on; nothing where it cannot be asked."""
+        try:
+            found = shutil.disk_usage(self._directory)
+        except OSError:
+            return {}
+        return {"disk_free_bytes": found.free, "disk_bytes": found.total}
 
     def on_start(self) -> None:
         """What was due while no server ran is done soon."""

@@ -58,8 +58,10 @@ async def _page(
     is_super = await visit.caller.is_super(tenant)
     before = visit.request.query.get("before", "")
     paging = {"before": int(before)} if before.isdecimal() else {}
-    shown, history = await visit.panels(
-        Wanted("config.show", {}, tenant), Wanted("config.history", {"limit": 20, **paging}, tenant)
+    shown, history, schema = await visit.panels(
+        Wanted("config.show", {}, tenant),
+        Wanted("config.history", {"limit": 20, **paging}, tenant),
+        Wanted("config.schema", {}, tenant),
     )
     now = content(shown.result.get("config", {}))
     return visit.page(
@@ -70,6 +72,7 @@ async def _page(
         is_super=is_super,
         shown=shown,
         history=history,
+        schema=schema,
         text=typed if typed is not None else _text(now),
         base=visit.request.form.get("revision") or shown.result.get("config", {}).get("revision"),
         trouble=trouble,

@@ -21,12 +21,16 @@ BEAT_SECONDS: Final = 2.0
 SLOW_BEATS: Final = 5
 """Of so many looks one also reads what changes slowly."""
 
+MOST_CONNECTORS: Final = 10
+"""Connectors that are asked about their circuit breakers."""
+
 FAST: Final = {
     "stats": Wanted("stats.show"),
     "supervisor": Wanted("actors.show", {"actor": "supervisor"}),
 }
 
 SLOW: Final = {
+    "disk": Wanted("actors.show", {"actor": "tenant log"}),
     "actors": Wanted("actors.list", {"sort": "mailbox", "limit": 8}),
     "connectors": Wanted("actors.list", {"kind": "connector", "limit": 20}),
     "unserved": Wanted("tenants.unserved"),
@@ -53,7 +57,7 @@ async def follow(visit: Visit) -> Response:
 
 
 async def _looks(visit: Visit) -> AsyncGenerator[bytes]:
-    panels: dict[str, Panel] = {}
+    panels: dict[str, Any] = {}
     beat = 0
     visit.session.streams += 1
     try:
@@ -71,8 +75,19 @@ async def _looks(visit: Visit) -> AsyncGenerator[bytes]:
 
 
 async def _read(visit: Visit, wanted: Mapping[str, Wanted]) -> dict[str, Any]:
-    found = await visit.panels(*wanted.values())
-    return dict(zip(wanted, found, strict=True))
+    found: dict[str, Any] = dict(zip(wanted, await visit.panels(*wanted.values()), strict=True))
+    if "connectors" in found:
+        found["breakers"] = await _breakers(visit, found["connectors"])
+    return found
+
+
+async def _breakers(visit: Visit, connectors: Panel) -> list[dict[str, Any]]:
+    """Return each connector with what it says of itself; what does not answer is left out of it."""
+    rows = list(connectors.result.get("actors", ()))
+    wanted = [Wanted("actors.show", {"actor": each["actor"]}) for each in rows[:MOST_CONNECTORS]]
+    shown = await visit.panels(*wanted)
+    said = [each.result.get("snapshot") or {} for each in shown]
+    return [{**row, **snapshot} for row, snapshot in zip(rows, said, strict=False)]
 
 
 def _figures(stats: Mapping[str, Any]) -> dict[str, Any]:

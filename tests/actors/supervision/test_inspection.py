@@ -91,6 +91,8 @@ def test_an_actor_gives_a_snapshot_of_itself(server: Server) -> None:
     registry = server.system.local.ask("actors.show", actor="registry")["snapshot"]
     assert registry["environment"] == "local-dev"
     assert registry["actions"] > 50
+    disk = server.system.local.ask("actors.show", actor="tenant log")["snapshot"]
+    assert 0 < disk["disk_free_bytes"] < disk["disk_bytes"]
     with pytest.raises(NotFound, match="there is no actor 'nowhere'"):
         server.system.local.ask("actors.show", actor="nowhere")
 

@@ -158,6 +158,18 @@ def test_a_log_that_is_followed_shows_what_comes(owner: Person, member: Client) 
         assert any("contacts.find" in line for line in lines)
 
 
+def test_the_overview_says_how_much_disk_is_free_and_how_many_breakers_are_open(
+    admin: Person,
+) -> None:
+    page = text_of(admin.page("/"))
+    assert re.search(r"Disk free [\d,.]+ [KMGT]iB of [\d,.]+ [KMGT]iB", page)
+    assert "Open breakers 0" in page
+
+
+def test_the_editor_says_what_a_config_may_hold(owner: Person) -> None:
+    assert re.search(r"whitelabel: [^:]*product_name", text_of(owner.page("/tenants/acme/config")))
+
+
 def config_form(page: str) -> dict[str, str]:
     """Text and revision of the editor."""
     found = re.search(r'name="revision" value="(\d+)"', page)

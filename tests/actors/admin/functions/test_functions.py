@@ -506,6 +506,17 @@ def test_of_very_many_tenants_that_cannot_be_served_the_rest_is_counted() -> Non
 
 ON_SETTINGS = {"connectors.configure", "connectors.settings"}
 
+
+def test_the_schemas_of_a_config_are_those_of_the_index() -> None:
+    actors = desks()
+    ctx = context(actors, "config.schema")
+    ctx.table = RoutingTable.build(built_in_index(), "local-dev")
+    _, step = start(ctx, {})
+    assert isinstance(step, Returned)
+    assert step.value["settings"]["type"] == "object"
+    assert "product_name" in step.value["whitelabel"]["properties"]
+
+
 ON_A_SERVER = {
     name
     for name in ACTIONS
@@ -533,7 +544,7 @@ def test_what_works_on_the_index_is_tried_on_a_server() -> None:
 def test_every_other_action_of_the_admin_channel_is_tried_here() -> None:
     """One that is added later has to say what it asks for."""
     tried = {action for action, *_ in ASKED} | {action for action, *_ in ORDERED}
-    tried |= {"tenants.show", "tenants.unserved"}
+    tried |= {"tenants.show", "tenants.unserved", "config.schema"}
     searched = {action for action, *_ in SEARCHED} | {"logs.errors", "logs.trace"}
     here = set(ACTIONS) - ON_A_SERVER
     assert tried | searched == here

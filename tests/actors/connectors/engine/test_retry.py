@@ -162,6 +162,7 @@ class TestBreakers:
 
     async def _half_open(self, breakers: CircuitBreakers, now: list[float]) -> None:
         await self._fail(breakers)
+        assert breakers.count_open() == 1
         now[0] += 29.0
         with pytest.raises(CircuitOpen) as opened:
             await self._pass(breakers)
@@ -174,6 +175,7 @@ class TestBreakers:
         with breakers.attempt("acme"), pytest.raises(CircuitOpen):
             await self._pass(breakers)  # another one at the same time
         await self._pass(breakers)
+        assert breakers.count_open() == 0
 
     async def _fail(self, breakers: CircuitBreakers) -> None:
         with pytest.raises(Transient), breakers.attempt("acme"):
