@@ -14,19 +14,15 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
-from actors.connectors.contract import Permanent
 from actors.connectors.engine.calls import CallQueue, OperationCall
-from actors.connectors.engine.instances import InstancePool, parse_settings, tenant_settings
+from actors.connectors.engine.instances import InstancePool
 from actors.connectors.engine.journal import CallJournal
-from actors.connectors.engine.journal_entry import replay
 from actors.connectors.engine.pipeline import CallPipeline
 from actors.connectors.engine.retry import ATTEMPT_SECONDS, CircuitBreakers, RetryPolicy, Sleep
 from actors.connectors.outbound.boundary import EgressPolicy
 from actors.errors import (
     ActionError,
     DeadlineExceeded,
-    FailedPrecondition,
-    InvalidArgument,
     NotFound,
     NotSubscribed,
     ResourceExhausted,
@@ -82,6 +78,35 @@ class Drain(NamedTuple):
     reply_to: Any
 
 
+class BackgroundTasks:
+    """Work on a loop beside the calls; referenced until it ends, so that it is not collected."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Begin work."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def answer(self, reply_to: Any, work: Coroutine[Any, Any, Any]) -> None:
+        """Begin work whose result, or error, is the answer to a question."""
+        self.run(self._answered(reply_to, work))
+
+    def cancel(self) -> None:
+        """Cancel all of it."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _answered(self, reply_to: Any, work: Coroutine[Any, Any, Any]) -> None:
+        try:
+            resolve(reply_to, await work)
+        except Exception as error:  # noqa: BLE001 - the caller gets it
+            resolve_with_error(reply_to, error)
+
+
 class ConnectorActor(Actor):
     """One incarnation; its loop and its journal outlive it."""
 
@@ -101,18 +126,17 @@ class ConnectorActor(Actor):
         self._snapshot = snapshot
         self._profiles = profiles
         self._journal = journal
-        self._hide = policy.hide
         self._queue = CallQueue(name)
         self._instances = InstancePool(name, policy.egress)
         self._breakers = policy.breakers()
         retries = RetryPolicy(self._breakers, policy.sleep, policy.attempt_seconds)
         self._pipeline = CallPipeline(
-            name, snapshot, profiles, self._instances, retries, self._hide
+            name, snapshot, profiles, self._instances, retries, policy.hide
         )
         self._table: RoutingTable | None = None
         self._is_draining = False
         self._running: dict[asyncio.Task[None], OperationCall] = {}
-        self._background: set[asyncio.Task[None]] = set()
+        self._background = BackgroundTasks(mailbox.loop)
         self._add_handlers(
             {
                 CallConnector: self._call,
@@ -120,7 +144,7 @@ class ConnectorActor(Actor):
                 ReplayCall: self._replay,
                 CheckSettings: self._check_settings,
                 Quiesce: self._quiesce,
-                Drain: lambda message: self._run(self._drain(message)),
+                Drain: lambda message: self._background.run(self._drain(message)),
             }
         )
 
@@ -145,9 +169,10 @@ class ConnectorActor(Actor):
     def on_failure(self, *_: Any) -> None:
         """Cancel every call: its outcome is unknown. Recorded calls are still written."""
         self._cancel_waiting()
-        for task in (*self._running, *self._background):
+        for task in self._running:
             task.cancel()
-        self._run(self._instances.close())
+        self._background.cancel()
+        self._background.run(self._instances.close())
 
     def handle(self, mail: deque[Any]) -> None:
         """Handle mail like every actor; an ended loop is a failure, but no message caused it."""
@@ -232,10 +257,10 @@ class ConnectorActor(Actor):
     # The journal
 
     def _find(self, message: FindCalls) -> None:
-        self._run(self._answered(message.reply_to, self._journal.find(message)))
+        self._background.answer(message.reply_to, self._journal.find(message))
 
     def _replay(self, message: ReplayCall) -> None:
-        self._run(self._answered(message.reply_to, self._replayed(message)))
+        self._background.answer(message.reply_to, self._replayed(message))
 
     async def _replayed(self, message: ReplayCall) -> dict[str, Any]:
         wanted = FindCalls(message.tenant_id, 1, None, id=message.id)
@@ -243,38 +268,17 @@ class ConnectorActor(Actor):
         if not rows:
             raise NotFound(f"there is no recorded call {message.id!r}; calls are kept for a week")
         self._refresh()
-        route = self._pipeline.route(message.tenant_id)
-        if route.make is None:
-            raise FailedPrecondition(f"{self._name} is a dummy here: it transforms nothing")
-        settings = tenant_settings(self._profiles, message.tenant_id, self._name).settings
-        with self._instances.borrow(route.make) as connector:
-            return replay(rows[0], route, connector, settings, self._hide)
+        return self._pipeline.replay(message.tenant_id, rows[0])
 
     def _check_settings(self, message: CheckSettings) -> None:
         """Check settings as far as possible without a call of the service."""
         self._refresh()
-        self._run(self._answered(message.reply_to, self._settings_checked(message)))
-
-    async def _settings_checked(self, message: CheckSettings) -> bool:
-        route = self._pipeline.route(message.tenant_id)
-        if route.make is None:
-            return True
         try:
-            with self._instances.borrow(route.make) as connector:
-                check = getattr(connector, "check", None)
-                if check is not None:
-                    check(parse_settings(message.settings, route.connector.settings))
-        except Permanent as problem:
-            raise InvalidArgument(f"these settings cannot work: {problem}") from None
-        except Exception as error:  # noqa: BLE001 - a defect of the connector: a call will say so
-            log.error("settings unchecked", connector=self._name, error=type(error).__name__)
-        return True
-
-    async def _answered(self, answer: Any, work: Coroutine[Any, Any, Any]) -> None:
-        try:
-            resolve(answer, await work)
-        except Exception as error:  # noqa: BLE001 - the caller gets it
-            resolve_with_error(answer, error)
+            self._pipeline.check(message.tenant_id, message.settings)
+        except ActionError as error:
+            resolve_with_error(message.reply_to, error)
+        else:
+            resolve(message.reply_to, True)
 
     # Stopping
 
@@ -299,12 +303,6 @@ class ConnectorActor(Actor):
             if call.timer is not None:
                 call.timer.cancel()
             self._refuse(call, stopping())
-
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run work in the background, with a reference so that it is not collected."""
-        task = self.mailbox.loop.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
 
 
 def stopping() -> Unavailable:

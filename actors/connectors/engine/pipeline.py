@@ -12,13 +12,14 @@ import structlog
 from actors.connectors.contract import Connector, Delivery, Permanent, Settings, Transient
 from actors.connectors.engine.calls import OperationCall
 from actors.connectors.engine.instances import InstancePool, parse_settings, tenant_settings
-from actors.connectors.engine.journal_entry import redactor_for
+from actors.connectors.engine.journal_entry import Row, redactor_for, replay
 from actors.connectors.engine.retry import CircuitOpen, RetryPolicy
 from actors.errors import (
     ActionError,
     ConnectorFailed,
     DeadlineExceeded,
     FailedPrecondition,
+    InvalidArgument,
     Unavailable,
     Unimplemented,
 )
@@ -100,6 +101,30 @@ class CallPipeline:
                 f"connector {self._name}: {NOT_IMPLEMENTED_TEXT}; no version is served in {table.environment}"
             )
         return found
+
+    def replay(self, tenant_id: str, row: Row) -> dict[str, Any]:
+        """Make both forms of a recorded call again with the version that serves the tenant now."""
+        route = self.route(tenant_id)
+        if route.make is None:
+            raise FailedPrecondition(f"{self._name} is a dummy here: it transforms nothing")
+        settings = tenant_settings(self._profiles, tenant_id, self._name).settings
+        with self._instances.borrow(route.make) as connector:
+            return replay(row, route, connector, settings, self._hide)
+
+    def check(self, tenant_id: str, settings: Mapping[str, Any]) -> None:
+        """Check settings as far as possible without a call of the service; InvalidArgument."""
+        route = self.route(tenant_id)
+        if route.make is None:
+            return
+        try:
+            with self._instances.borrow(route.make) as connector:
+                check = getattr(connector, "check", None)
+                if check is not None:
+                    check(parse_settings(settings, route.connector.settings))
+        except Permanent as problem:
+            raise InvalidArgument(f"these settings cannot work: {problem}") from None
+        except Exception as error:  # noqa: BLE001 - a defect of the connector: a call will say so
+            log.error("settings unchecked", connector=self._name, error=type(error).__name__)
 
     async def _result(self, call: OperationCall) -> Mapping[str, Any]:
         name = call.request.operation
