@@ -20,16 +20,20 @@ from actors.settings import Settings
 from transport.validation import Limits
 
 
-class ConnectorMailboxes(Protocol):
-    """Mailboxes of connectors, by their names in the index."""
+class MailboxesByName(Protocol):
+    """Mailboxes of connectors, by their names in the index: what a caller of them needs."""
+
+    def get(self, name: str, /) -> Mailbox | None:
+        """Return the mailbox of a connector, or None if there is no such connector."""
+        ...
+
+
+class ConnectorMailboxes(MailboxesByName, Protocol):
+    """All mailboxes of connectors."""
 
     @property
     def awake(self) -> tuple[Mailbox, ...]:
         """Return the connectors that have received a message."""
-        ...
-
-    def get(self, name: str, /) -> Mailbox | None:
-        """Return the mailbox of a connector, or None if there is no such connector."""
         ...
 
     def __iter__(self) -> Iterator[str]: ...

@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from actors.intent.suspicions import SuspicionClient
-from actors.log.lines import RequestLogClient
 from actors.messages import (
     DeadLetter,
     Delivered,
@@ -30,8 +28,6 @@ from actors.messages import (
     TenantRecord,
     TenantRequest,
 )
-from actors.profiles import EMPTY, Profiles
-from actors.registry.snapshot import RoutingSnapshot
 from actors.replies import INTERNAL_REFUSAL
 from actors.runtime.actor import Actor
 from actors.runtime.clock import DeadlinePassed
@@ -52,13 +48,10 @@ from actors.tenant.request.sends import OutboxWriter
 from actors.tenant.request.suspended import SuspendedCalls
 from actors.tenant.request.turn import SavepointPolicy, Turn
 from actors.tenant.request.unit_of_work import CLOSE_ERRORS, UnitOfWork
-from actors.tenant.storage.files import Storage
+from actors.tenant.resources import TenantResources
 
 TURN_SECONDS = 0.02
 """A turn that has taken so long is committed and makes room for other actors; about 500 messages' work."""
-
-NO_PROFILES = Profiles()
-"""Every tenant is as the server's settings have it."""
 
 MAY_END_WAITS = frozenset({ReplyArrived, DeadlinePassed, Delivered, CallbackResult, OutboxDue})
 """After which of its mail a tenant looks whether it can leave, where it was asked to."""
@@ -67,43 +60,30 @@ MAY_END_WAITS = frozenset({ReplyArrived, DeadlinePassed, Delivered, CallbackResu
 class Tenant(Actor):
     """One tenant's incarnation: owns the connection from on_start until it leaves."""
 
-    def __init__(
-        self,
-        mailbox: Mailbox,
-        record: TenantRecord,
-        storage: Storage,
-        snapshot: RoutingSnapshot,
-        release_compute: Callable[[], None] = lambda: None,
-        profiles: Profiles = NO_PROFILES,
-        request_log: RequestLogClient | None = None,
-        connectors: Mapping[str, Mailbox] = EMPTY,
-        clock: Mailbox | None = None,
-        monitor: Mailbox | None = None,
-    ) -> None:
-        """`release_compute` is called before the turn waits for the disk, so that others compute meanwhile.
-
-        `request_log` gets a line for each request that was answered; None disables it. `connectors` are the
-        mailboxes for CallConnector, by name. Without a `clock` no function that waits is ever overdue.
-        `monitor` is the IntentMonitor's mailbox.
-        """
+    def __init__(self, mailbox: Mailbox, record: TenantRecord, given: TenantResources) -> None:
         super().__init__(mailbox)
         self._record = record
-        self._suspended_calls = suspended_calls = SuspendedCalls(record, mailbox, connectors, clock)
-        self._outbox = outbox = OutboxWriter(storage.outbox_flag(record.id))
+        self._suspended_calls = suspended_calls = SuspendedCalls(
+            record, mailbox, given.connectors, given.clock
+        )
+        self._outbox = outbox = OutboxWriter(given.storage.outbox_flag(record.id))
 
         def make_handler() -> RequestHandler:
-            database = storage.open(record)
-            environment = TenantEnvironment(record, storage, snapshot, profiles, database)
+            database = given.storage.open(record)
+            environment = TenantEnvironment(
+                record, given.storage, given.snapshot, given.profiles, database
+            )
             return RequestHandler(environment, mailbox, suspended_calls, outbox)
 
-        suspicions = SuspicionClient(monitor, lambda: snapshot.current.described.intent)
+        suspicions = SuspicionClient(given.monitor, lambda: given.snapshot.current.described.intent)
         self._unit_of_work = UnitOfWork(
-            record, make_handler, release_compute, request_log, suspicions
+            record, make_handler, given.release_compute, given.request_log, suspicions
         )
         self._execution = AsyncExecution(mailbox, self._unit_of_work, suspended_calls)
-        self._relay = OutboxRelay(
-            record, mailbox, self._unit_of_work, outbox, connectors, clock, profiles, snapshot
-        )
+        self._relay = OutboxRelay(record, mailbox, self._unit_of_work, outbox, given)
+        self._savepoint_policy = SavepointPolicy()
+        self._departure: Passivate | None = None
+        self._more_mail = False
         self._add_handlers(
             {
                 DryRun: lambda message: DryRunner(self._unit_of_work.handler.environment).run(
@@ -119,9 +99,6 @@ class Tenant(Actor):
                 Passivate: self._on_passivate,
             }
         )
-        self._savepoint_policy = SavepointPolicy()
-        self._departure: Passivate | None = None
-        self._more_mail = False
 
     # Life
 

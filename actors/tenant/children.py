@@ -10,6 +10,7 @@ from actors.runtime.lifecycle import StartChild, supervised
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.actor import Tenant
 from actors.tenant.outbox.waker import TICK_SECONDS, OutboxWaker, Tick
+from actors.tenant.resources import TenantResources
 from actors.tenant.storage.files import Storage
 from actors.tenant.storage.migrator import Migrator
 
@@ -39,17 +40,16 @@ def starter(
     actors = shared.actors
 
     def start(record: TenantRecord, mailbox: Mailbox) -> object:
-        return Tenant.start(
-            mailbox,
-            record,
+        given = TenantResources(
             storage,
             shared.snapshot,
-            release,
             shared.profiles,
-            shared.request_log(),
             actors.connectors,
             actors.clock,
             actors.intent_monitor,
+            shared.request_log(),
+            release,
         )
+        return Tenant.start(mailbox, record, given)
 
     return start

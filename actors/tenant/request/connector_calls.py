@@ -20,15 +20,15 @@ from actors.errors import CallRefused, InvalidArgument, MisfitCall, NotSubscribe
 from actors.index.entries import Action, Operation
 from actors.messages import CallConnector
 from actors.profiles import Profile, may_use
+from actors.registry.shared import MailboxesByName
 from actors.replies import NOT_IMPLEMENTED_TEXT
 from actors.routing.table import RoutingTable
 from actors.runtime.futures import resolve_with_error
-from actors.runtime.mailbox import Mailbox
 
 log = structlog.get_logger()
 
 
-def start_call(connectors: Mapping[str, Mailbox], call: CallConnector) -> None:
+def start_call(connectors: MailboxesByName, call: CallConnector) -> None:
     """Send a call to its connector. Without one, the call is refused as not implemented."""
     connector = call.operation.partition(".")[0]
     mailbox = connectors.get(connector)

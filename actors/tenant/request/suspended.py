@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any, Final
 
 from actors.errors import ResourceExhausted
 from actors.messages import CallConnector, TenantRecord, TenantRequest
+from actors.registry.shared import MailboxesByName
 from actors.routing.route import Route
 from actors.runtime.clock import DeadlineTimer
 from actors.runtime.futures import CoroutineDriver, ReplyFuture
@@ -125,7 +126,7 @@ class SuspendedCalls:
         self,
         tenant: TenantRecord,
         mailbox: Mailbox,
-        connectors: Mapping[str, Mailbox],
+        connectors: MailboxesByName,
         clock: Mailbox | None,
     ) -> None:
         """`mailbox` is the tenant's, which gets ReplyArrived and DeadlinePassed."""

@@ -63,7 +63,7 @@ class UnitOfWork:
         self,
         record: TenantRecord,
         make_handler: Callable[[], RequestHandler],
-        release_compute: Callable[[], None],
+        release_compute: Callable[[], object],
         request_log: RequestLogClient | None,
         suspicions: SuspicionClient,
     ) -> None:

@@ -22,6 +22,7 @@ from actors.routing.table import RoutingTable
 from actors.runtime.futures import ReplyFuture, resolve, resolve_with_error
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.actor import Tenant
+from actors.tenant.resources import TenantResources
 from actors.tenant.storage.files import Storage
 from tests.actors.mailbox_harness import House, Watch
 from tests.actors.servers import INDEX
@@ -71,12 +72,14 @@ class AsyncTenantHarness:
         Tenant.start(
             self.mailbox,
             ACME,
-            self.storage,
-            self.snapshot,
-            profiles=self.profiles,
-            request_log=RequestLogClient(self.log),
-            connectors=self._connectors,
-            clock=self._to_clock,
+            TenantResources(
+                self.storage,
+                self.snapshot,
+                profiles=self.profiles,
+                request_log=RequestLogClient(self.log),
+                connectors=self._connectors,
+                clock=self._to_clock,
+            ),
         )
 
     def serve(self, function: Function, action: str = "marks.slowly", **fields: Any) -> None:

@@ -32,6 +32,7 @@ from actors.runtime.futures import resolve, resolve_with_error
 from actors.runtime.mailbox import Crashed, Mailbox
 from actors.tenant.actor import Tenant
 from actors.tenant.database.database import TenantDatabase
+from actors.tenant.resources import TenantResources
 from actors.tenant.storage.files import Storage
 from tests.actors.mailbox_harness import Watch
 from tests.actors.tenant.subscriptions import subscribed_to
@@ -91,11 +92,13 @@ class OutboxHarness:
         Tenant.start(
             self.mailbox,
             ACME,
-            self.storage,
-            RoutingSnapshot(TABLE),
-            profiles=self.profiles,
-            connectors={"post": self.post, "timer": self.timer},
-            clock=self.clock,
+            TenantResources(
+                self.storage,
+                RoutingSnapshot(TABLE),
+                profiles=self.profiles,
+                connectors={"post": self.post, "timer": self.timer},
+                clock=self.clock,
+            ),
         )
         self.run()
 

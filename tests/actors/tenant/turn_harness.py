@@ -25,6 +25,7 @@ from actors.routing.table import RoutingTable
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.actor import Tenant
 from actors.tenant.database.database import TenantDatabase
+from actors.tenant.resources import TenantResources
 from actors.tenant.storage.files import Storage
 from tests.actors.mailbox_harness import Watch
 from tests.actors.servers import INDEX
@@ -64,11 +65,13 @@ class TurnHarness:
         Tenant.start(
             self.mailbox,
             ACME,
-            self.storage,
-            self.snapshot,
-            profiles=self.profiles,
-            request_log=RequestLogClient(self.log),
-            connectors={"post": self.post},
+            TenantResources(
+                self.storage,
+                self.snapshot,
+                profiles=self.profiles,
+                request_log=RequestLogClient(self.log),
+                connectors={"post": self.post},
+            ),
         )
         self.run()
 

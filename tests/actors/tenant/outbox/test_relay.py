@@ -33,7 +33,7 @@ from transport.message import UNAVAILABLE, Refusal
 @pytest.fixture
 def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OutboxHarness]:
     """With waits of no time, so that a ring of the clock is enough."""
-    monkeypatch.setattr("actors.tenant.outbox.relay.backoff", lambda *_: 0.0)
+    monkeypatch.setattr("actors.tenant.outbox.outcome_writer.backoff", lambda *_: 0.0)
     made = OutboxHarness(tmp_path, monkeypatch)
     yield made
     made.close()
@@ -299,7 +299,7 @@ def test_a_retry_in_the_future_lets_the_tenant_go_and_wakes_it(
     harness: OutboxHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the Clock, and for another process by the marker's time."""
-    monkeypatch.setattr("actors.tenant.outbox.relay.backoff", lambda *_: 500.0)
+    monkeypatch.setattr("actors.tenant.outbox.outcome_writer.backoff", lambda *_: 500.0)
     harness.sent()
     harness.refuse(harness.operate(), Unavailable("away"))
     alarm = harness.clock.heard()[-1]
@@ -315,7 +315,7 @@ def test_a_due_time_that_no_wait_is_as_long_as_is_brought_back(
     harness: OutboxHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The clock was years ahead when the attempt failed, and is right now."""
-    monkeypatch.setattr("actors.tenant.outbox.relay.backoff", lambda *_: 3650 * 86_400.0)
+    monkeypatch.setattr("actors.tenant.outbox.outcome_writer.backoff", lambda *_: 3650 * 86_400.0)
     harness.sent()
     harness.refuse(harness.operate(), Unavailable("away"))
     assert harness.operate().key
@@ -415,8 +415,8 @@ def test_pauses_grow_while_outcomes_cannot_be_written_and_begin_anew_once_they_c
     harness: OutboxHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that is full for a moment holds nothing up for half a minute."""
-    monkeypatch.setattr("actors.tenant.outbox.relay.FIRST_PAUSE", 1000.0)
-    monkeypatch.setattr("actors.tenant.outbox.relay.LONGEST_PAUSE", 3000.0)
+    monkeypatch.setattr("actors.tenant.outbox.outcome_writer.FIRST_PAUSE", 1000.0)
+    monkeypatch.setattr("actors.tenant.outbox.outcome_writer.LONGEST_PAUSE", 3000.0)
     harness.crash()
     harness.sent()
     apart = UnitOfWork.run_alone
@@ -427,8 +427,9 @@ def test_pauses_grow_while_outcomes_cannot_be_written_and_begin_anew_once_they_c
     def paused() -> float:
         incarnation = harness.mailbox.incarnation
         assert isinstance(incarnation, Tenant)
-        left = incarnation._relay._paused_until - time.monotonic()
-        incarnation._relay._paused_until = time.monotonic()
+        outcomes = incarnation._relay._outcomes
+        left = outcomes.paused_until - time.monotonic()
+        outcomes.paused_until = time.monotonic()
         harness.rang()
         return left
 

@@ -22,6 +22,7 @@ from actors.routing.table import RoutingTable
 from actors.runtime.mailbox import Crashed, Mailbox
 from actors.tenant.actor import Tenant
 from actors.tenant.database.database import TenantDatabase
+from actors.tenant.resources import TenantResources
 from actors.tenant.storage.files import Storage
 from tests.actors.mailbox_harness import WAIT, House, Watch
 from tests.actors.servers import INDEX
@@ -64,13 +65,9 @@ class Bench:
 
     def start(self, log: Mailbox | None = None) -> None:
         """Start an incarnation on the mail that is there."""
-        Tenant.start(
-            self.mailbox,
-            self.record,
-            self._storage,
-            self._snapshot,
-            request_log=RequestLogClient(log if log is not None else self.log),
-        )  # fmt: skip
+        request_log = RequestLogClient(log if log is not None else self.log)
+        given = TenantResources(self._storage, self._snapshot, request_log=request_log)
+        Tenant.start(self.mailbox, self.record, given)
 
     def work(
         self, action: str, id_: str | None = None, late: float = 0.0, **params: Any

@@ -24,6 +24,7 @@ from actors.routing.table import RoutingTable
 from actors.runtime.actor import stop
 from actors.tenant.actor import Tenant
 from actors.tenant.context import Context
+from actors.tenant.resources import TenantResources
 from actors.tenant.storage.files import Storage
 from tests.actors.mailbox_harness import WAIT, Gate, House, Watch
 from tests.actors.servers import INDEX
@@ -62,7 +63,8 @@ class Desk:
     def open(self) -> None:
         """Start an incarnation."""
         self.mailbox = self.house.mailbox("tenant acme", limit=1000)
-        Tenant.start(self.mailbox, ACME, self.storage, self.snapshot, profiles=self.profiles)
+        given = TenantResources(self.storage, self.snapshot, self.profiles)
+        Tenant.start(self.mailbox, ACME, given)
 
     def replace(self, action: str, function: Function | None = None, **fields: Any) -> None:
         """Have an action do this from the next message on."""
