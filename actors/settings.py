@@ -42,7 +42,7 @@ Endpoint = Annotated[str, AfterValidator(absolute_endpoint)]
 
 PREFIX = "TENANTRY_"
 
-CLIENT_VARIABLES = frozenset({"PYTHON", "TOKEN", "ADMIN_TOKEN"})
+CLIENT_VARIABLES = frozenset({"PYTHON", "TOKEN", "ADMIN_TOKEN", "RELEASES", "RELEASE_PASSPHRASE"})
 """Of TENANTRY_…, what only the scripts and the clients read."""
 
 COMPANION_PREFIXES = ("GATEWAY_", "DASHBOARD_")

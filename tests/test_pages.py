@@ -133,7 +133,11 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    ("page", "commands"), [("README.md", 10), ("docs/tutorial.md", 35), ("docs/requests.md", 20)]
+    ("page", "commands"),
+    [
+        *(("README.md", 10), ("docs/tutorial.md", 35), ("docs/requests.md", 20)),
+        ("docs/tutorial-release.md", 30),
+    ],
 )
 def test_what_the_page_says_is_what_happens(reader: Reader, page: str, commands: int) -> None:
     reader.follow(page)

@@ -28,7 +28,7 @@ def migrate(server: Server, release: str, say: Say, wait: Wait) -> int | None:
     if not server.offers("migrations.list"):
         return None
     found = server.call("migrations.list", release=release)
-    if not found["pending"] and not found["unmigrated"]:
+    if not found["pending"]:
         return None
     tried = server.call("migrations.dry_run", release=release)
     _require_done(_ended(server, tried["run"], "trying migrations", say, wait))

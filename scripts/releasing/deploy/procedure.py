@@ -31,6 +31,11 @@ Journal = dict[str, Any]
 Say = Callable[[str], None]
 
 
+def print_now(line: str) -> None:
+    """Print a line at once, also into a file that somebody follows."""
+    print(line, flush=True)
+
+
 class TakenBack(ReleaseProblem):
     """The release was deployed, and taken back."""
 
@@ -42,7 +47,7 @@ class Deploy:
         self,
         place: Place,
         server: Server | None,
-        say: Say = print,
+        say: Say = print_now,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         """`wait` passes the seconds between two looks at what the server does."""
