@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -46,9 +47,21 @@ def child(pilot: Pilot) -> Iterator[Child]:
 
 
 @pytest.fixture(scope="module")
-def client(pilot: Pilot, child: Child) -> Iterator[Client]:
+def token(child: Child) -> str:
+    """Of acme's owner."""
+    return next(line.split()[-1] for line in child.said if line.startswith("tenant acme"))
+
+
+@pytest.fixture
+def caller(pilot: Pilot, token: str) -> Iterator[Client]:
+    """Another caller, for a thread of its own."""
+    with Client(endpoint_of(pilot), tenant="acme", token=token) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def client(pilot: Pilot, token: str) -> Iterator[Client]:
     """A caller of acme."""
-    token = next(line.split()[-1] for line in child.said if line.startswith("tenant acme"))
     with pilot.server(), Client(endpoint_of(pilot), tenant="acme", token=token) as found:
         yield found
 
@@ -84,11 +97,25 @@ class TestOnARunningServer:
         assert current(pilot.data) == "1"
         assert "orders.place@2" not in pilot.states()
 
-    def test_a_release_that_was_taken_back_can_be_deployed_again(
-        self, pilot: Pilot, client: Client
+    def test_a_release_that_was_taken_back_can_be_deployed_again_and_every_message_is_answered(
+        self, pilot: Pilot, client: Client, caller: Client
     ) -> None:
-        assert pilot.last is not None
-        pilot.deploy(pilot.last)
+        """Callers ask all the while: over a deploy, a rollback, and the deploy that stays."""
+        bundle, answered, is_over = pilot.last, list[int](), Event()
+        assert bundle is not None
+
+        def ask() -> None:
+            while not is_over.is_set():
+                answered.append(price(caller))
+
+        asking = Thread(target=ask)
+        asking.start()
+        pilot.deploy(bundle)
+        pilot.rollback()
+        pilot.deploy(bundle)
+        is_over.set()
+        asking.join()
+        assert set(answered) == {500, 1000}
         assert price(client) == 1000
 
     def test_one_that_is_served_or_older_is_refused(self, pilot: Pilot) -> None:
