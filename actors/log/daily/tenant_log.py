@@ -18,11 +18,11 @@ import structlog
 
 from actors.host.disk import error_text
 from actors.host.process import LOG_DESCRIPTORS
-from actors.log.daily.budget import SOURCE, Budget
+from actors.log.daily.budget import Budget
+from actors.log.daily.losses import LossReporter
 from actors.log.daily.rotation import DayFiles, LogSettings, RotationSchedule, WriteFailed
-from actors.log.error_record import LossCounter
 from actors.log.lines import Formatter
-from actors.log.messages import Count, ErrorEvent, Line, LostLines, RotateDue, TurnLines, Write
+from actors.log.messages import Count, Line, LostLines, RotateDue, TurnLines, Write
 from actors.log.redaction import normalise_names
 from actors.messages import TenantRecord
 from actors.runtime.actor import Actor
@@ -64,19 +64,20 @@ class TenantLog(Actor):
         self._schedule = RotationSchedule(settings.zone)
         self._formatter = Formatter(settings.zone, normalise_names(settings.hide))
         self._stats = stats
-        self._error_log = error_log
         self._release = release
         self._open: OrderedDict[str, DayFiles] = OrderedDict()
         """By tenant id, the one that logged last at the end."""
         self._budget = Budget(settings.most)
-        self._losses: dict[str, tuple[TenantRecord, LossCounter]] = {}
+        self._losses = LossReporter(stats, error_log)
         self._ahead: deque[str] = deque()
         """Tenant ids whose old files are still to be put in order."""
         self._problems: list[str] = []
         self._add_handlers(
             {
                 TurnLines: lambda turn: self._write([turn]),
-                LostLines: lambda lost: self._lose(lost.tenant, lost.first, lost.last, lost.lines),
+                LostLines: lambda lost: self._losses.add(
+                    lost.tenant, lost.first, lost.last, lost.lines
+                ),
                 Write: lambda _: None,  # what had come before it is written by now
                 RotateDue: lambda _: self._begin_day(),
                 NextStep: lambda _: self._next_step(),
@@ -100,7 +101,7 @@ class TenantLog(Actor):
     def on_stop(self) -> None:
         """Say what was left out and what was lost, and let go of every file."""
         self._write_summaries()
-        self._send_losses()
+        self._losses.send_all(self._settings.now())
         while self._open:
             self._open.popitem()[1].close()
 
@@ -159,10 +160,10 @@ class TenantLog(Actor):
             if not self._losses:
                 log.error("tenants' logs cannot be written now", error=str(error))
             lost = made[error.written :]
-            self._lose(tenant, lost[0][0], lost[-1][0], len(lost))
+            self._losses.add(tenant, lost[0][0], lost[-1][0], len(lost))
         else:
             if self._losses:
-                self._send_loss(tenant.id)
+                self._losses.send(tenant.id, self._settings.now())
 
     def _line(self, tenant: TenantRecord, line: Line) -> tuple[float, bytes] | None:
         """Its time, and its text: without params where they are so odd that they cannot be shown.
@@ -177,7 +178,7 @@ class TenantLog(Actor):
             return line.at, self._formatter.format(tenant.name, line._replace(params={}))
         except Exception as error:
             log.error("a line could not be logged", tenant=tenant.name, exc_info=error)
-            self._lose(tenant, line.at, line.at, 1)
+            self._losses.add(tenant, line.at, line.at, 1)
             return None
 
     def _files_of(self, tenant_id: str) -> DayFiles:
@@ -192,37 +193,12 @@ class TenantLog(Actor):
     def _files(self, tenant_id: str) -> DayFiles:
         return DayFiles(self._directory / tenant_id, self._settings.zone, self._settings.keep_days)
 
-    # Loss
-
-    def _lose(self, tenant: TenantRecord, first: float, last: float, count: int) -> None:
-        _, loss = self._losses.setdefault(tenant.id, (tenant, LossCounter()))
-        loss.add(first, last, count)
-        if self._stats is not None:
-            self._stats.tell(Count("log.lost", count))
-
-    def _send_losses(self) -> None:
-        for tenant_id in list(self._losses):
-            self._send_loss(tenant_id)
-
-    def _send_loss(self, tenant_id: str) -> None:
-        if tenant_id not in self._losses:
-            return
-        tenant, loss = self._losses.pop(tenant_id)
-        about = {"source": SOURCE, "tenant": tenant.name, "tenant_id": tenant.id}
-        self._log_loss(loss.record(self._settings.now(), **about))
-
-    def _log_loss(self, record: dict[str, Any]) -> None:
-        if self._error_log is None:
-            log.error(**record)
-        else:
-            self._error_log.tell(ErrorEvent(record))
-
     # Days
 
     def _begin_day(self) -> None:
         """Put old files in order where a day has ended since, or where that failed some time ago."""
         self._write_summaries()
-        self._send_losses()
+        self._losses.send_all(self._settings.now())
         if self._schedule.begin(self._settings.now()):
             self._ahead = deque(self._names())
             self.mailbox.tell(NextStep())
