@@ -15,14 +15,15 @@ import socket as sockets
 import struct
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import structlog
 import zmq
 
-from transport.connection import BOUNDS, RESET_COST, AcceptLimiter, Bounds, Connection, Tally
+from transport.connection import BOUNDS, AcceptLimiter, Bounds, Connection, Tally
+from transport.departed import DepartedPeers, Resets
 
 log = structlog.get_logger()
 
@@ -49,12 +50,6 @@ RUSH_INTERVAL_SECONDS: Final = 0.005
 
 RUSH_SHARE: Final = 4
 """SHARE while memory is being filled."""
-
-FORGETTABLE: Final = 1024
-"""Bytes at most of a peer that left before its first message was read, to be forgotten at once."""
-
-REPORT_SECONDS: Final = 10.0
-"""Seconds between two log lines about connections that were reset."""
 
 CLOSE_SECONDS: Final = 2.0
 """Seconds for which closing waits for the thread."""
@@ -83,31 +78,26 @@ class Connections:
         """How many times the socket was empty; its owner counts."""
         self.gone: deque[Tally] = deque()
         """Tallies of peers that have left with everything handled; the owner removes them."""
-        self.cut: Counter[str] = Counter()
-        """Number of connections reset, by reason."""
         self._socket = socket
         self._bounds = bounds
         self._clock = clock
         self._added: deque[Tally] = deque()
         self._live: dict[int, Connection] = {}
-        self._departed: list[Connection] = []
-        self._left_over = 0
-        """Unhandled bytes of departed peers at the last check."""
-        self._leavers = 0
-        """Number of departed peers with unhandled bytes at the last check; others are dropped at the next."""
         self._emptied_before = 0
         self._is_closing = False
         self._next_check = 0.0
         self._earliest_check = 0.0
         """The earliest time of the next check, whatever the load."""
-        self._reported: Counter[str] = Counter()
-        self._report_due = 0.0
         self._idle: deque[None] = deque()  # one element while the thread waits and wants a wakeup
         self._wakeup_reader, self._wakeup_writer = sockets.socketpair()
         self._wakeup_writer.setblocking(False)
         self.accept_limiter = AcceptLimiter(
             socket.getsockopt_string(zmq.LAST_ENDPOINT), bounds.newcomers, clock()
         )
+        self._resets = Resets(self.accept_limiter, clock)
+        self.cut = self._resets.counts
+        """Number of connections reset, by reason."""
+        self._departed = DepartedPeers(bounds, self._resets)
         self._monitor = socket.get_monitor_socket(EVENTS)
         self._thread = threading.Thread(target=self._run, name="connections", daemon=True)
         self._thread.start()
@@ -184,15 +174,16 @@ class Connections:
         if emptied >= self._emptied_before + 2:  # one of the two began after the last check
             self._emptied_before = self.emptied
             self._excuse(now)
-        self._drop_handled()
+        self._departed.drop_handled(self.gone)
         held = self._bound(now)
         self.accept_limiter.update(now)
-        self._report(now)
+        self._resets.report(now)
         return Load(received, held)
 
     def _end(self) -> None:
-        for connection in (*self._live.values(), *self._departed):
+        for connection in self._live.values():
             connection.close()
+        self._departed.close()
         self.accept_limiter.close()
         self._monitor.close(linger=0)
         self._wakeup_reader.close()
@@ -218,29 +209,24 @@ class Connections:
             connection = self._live[descriptor] = Connection(descriptor, now)
         except OSError:  # it is closed already
             return
-        if self._is_much_left():
-            self._cut(connection, "peers that have left hold too much")
+        if self._departed.holds_too_much:
+            self._resets.cut(connection, "peers that have left hold too much")
         elif len(self._live) > self._bounds.connections:
             most_silent = min(
                 self._open(), key=lambda each: (each.tally is not None, each.last_received)
             )
-            self._cut(most_silent, "there were too many")
-
-    def _is_much_left(self) -> bool:
-        bounds = self._bounds
-        return 2 * self._left_over > bounds.unhandled_in_all or self._leavers > bounds.departed
+            self._resets.cut(most_silent, "there were too many")
 
     def _on_disconnected(self, descriptor: int) -> None:
         connection = self._live.pop(descriptor, None)
         if connection is not None:
             connection.read_counts(connection.last_received)
             connection.leave()
-            if connection.tally is not None or connection.total > FORGETTABLE:
-                self._departed.append(connection)
+            self._departed.add(connection)
 
     def _bind(self, tally: Tally) -> None:
         """Assign a tally to the connection of its first message: the oldest without a tally."""
-        same = [each for each in self._departed if each.descriptor == tally.descriptor]
+        same = self._departed.of_descriptor(tally.descriptor)
         live = self._live.get(tally.descriptor)
         if live is not None:
             same.append(live)
@@ -256,22 +242,7 @@ class Connections:
     def _excuse(self, now: float) -> None:
         for connection in self._live.values():
             connection.excuse(now)
-        for connection in self._departed:
-            connection.absences += 1
-
-    def _drop_handled(self) -> None:
-        """Drop peers that have left with everything handled; discard the rest beyond the limit."""
-        left: list[Connection] = []
-        for each in self._departed:
-            if each.absences < 2 and each.unhandled > FORGETTABLE:
-                left.append(each)
-            elif each.tally is not None:
-                self.gone.append(each.tally)
-        self._departed, self._leavers = left, len(left)
-        self._left_over = sum(each.unhandled for each in left)
-        if self._left_over > self._bounds.left:
-            for each in left:
-                self._discard_input(each)
+        self._departed.excuse()
 
     # Bounds
 
@@ -294,20 +265,20 @@ class Connections:
             if tally is not None:
                 tally.is_full = waiting > bounds.unread
             if tally is not None and tally.wasted > bounds.wasted:
-                self._cut(connection, "they sent much that is dropped unread")
+                self._resets.cut(connection, "they sent much that is dropped unread")
             elif connection.is_foreign(now):
-                self._cut(connection, "they did not speak ZMTP 3")
+                self._resets.cut(connection, "they did not speak ZMTP 3")
         return self._bound_unhandled(unhandled) + self._enforce(
             unread, 2 * bounds.unread, bounds.unread_in_all, "they did not read their replies"
         )
 
     def _bound_unhandled(self, held: dict[Connection, int]) -> int:
         bounds = self._bounds
-        room = max(bounds.unhandled_in_all // 2, bounds.unhandled_in_all - self._left_over)
+        room = max(bounds.unhandled_in_all // 2, bounds.unhandled_in_all - self._departed.left_over)
         reason = "they sent too much at once"
         begun = {each: size for each, size in held.items() if each.tally is None}
         self._enforce(begun, bounds.unhandled, bounds.unhandled_in_all // 4, reason)
-        return self._left_over + self._enforce(held, bounds.unhandled, room, reason)
+        return self._departed.left_over + self._enforce(held, bounds.unhandled, room, reason)
 
     def _enforce(self, held: dict[Connection, int], each_most: int, most: int, reason: str) -> int:
         """Reset connections beyond their limit, then those with most until all together keep theirs."""
@@ -317,27 +288,8 @@ class Connections:
             if held[connection] <= each_most and total <= most:
                 break
             total -= held[connection]
-            self._cut(connection, reason)
+            self._resets.cut(connection, reason)
         return total
-
-    def _discard_input(self, connection: Connection) -> None:
-        if not connection.is_cut:
-            self.cut["they left too much unhandled"] += 1
-            self.accept_limiter.charge(RESET_COST, self._clock())
-            connection.discard_input()
-
-    def _cut(self, connection: Connection, reason: str) -> None:
-        self.cut[reason] += 1
-        self.accept_limiter.charge(RESET_COST, self._clock())
-        connection.cut()
-
-    def _report(self, now: float) -> None:
-        """Log one line for many resets, or a peer that fills memory would fill the log instead."""
-        new = self.cut.total() - self._reported.total()
-        if new and now >= self._report_due:
-            reasons = dict(self.cut - self._reported)
-            log.warning("connections reset", connections=new, reasons=reasons)
-            self._reported, self._report_due = self.cut.copy(), now + REPORT_SECONDS
 
 
 def shortest_pause(load: Load, took: float) -> float:
