@@ -15,6 +15,7 @@ from scripts.web.pages import (
     functions,
     logs,
     overview,
+    requests,
     tenant,
     tenants,
 )
@@ -59,6 +60,8 @@ ROUTES: Final = (
     _route("/functions", functions.index, "functions.list"),
     _route("/functions/{function}", functions.show, "functions.show"),
     _route("/index", functions.on_disk, "functions.diff"),
+    _route("/requests", requests.index, "requests.list"),
+    _route("/requests/{request}", requests.show, "requests.show"),
     _route("/connectors", connectors.calls, "connectors.calls"),
     _route("/connectors/outbox", connectors.outbox, "connectors.outbox"),
     _route("/connectors/dead", connectors.dead, "connectors.dead"),

@@ -16,6 +16,7 @@ NAVIGATION: Final = (
     ("Overview", "/", "stats.tenants"),
     ("Tenants", "/tenants", "tenants.list"),
     ("Functions", "/functions", "functions.list"),
+    ("Requests", "/requests", "requests.list"),
     ("Connectors", "/connectors", "connectors.calls"),
     ("Errors", "/errors", "logs.errors"),
     ("Audit", "/audit", "logs.audit"),

@@ -16,6 +16,7 @@ from transport.client import Client
 PLATFORM = (
     *("/", "/tenants", "/tenants/acme", "/tenants/acme/people", "/tenants/acme/figures"),
     *("/functions", "/functions/contacts.add", "/functions/mail?kind=connector", "/index"),
+    *("/requests", "/requests?sort=votes&state=open&tenant=acme", "/requests?published=1"),
     *("/connectors", "/connectors/outbox?tenant=acme", "/connectors/dead?tenant=acme"),
     *("/errors", "/errors?tenant=acme", "/audit", "/actors", "/actors?actor=registry"),
     *("/stacks", "/developers", "/actions"),
@@ -24,7 +25,7 @@ PLATFORM = (
 OWNERS = (
     *("/tenants/acme", "/tenants/acme/people", "/tenants/acme/tokens", "/tenants/acme/config"),
     *("/tenants/acme/figures", "/tenants/acme/log", "/connectors", "/connectors/outbox"),
-    *("/connectors/dead", "/errors", "/audit", "/actions"),
+    *("/connectors/dead", "/errors", "/audit", "/actions", "/requests", "/requests?sort=votes"),
 )
 
 NOT_OWNERS = (
@@ -132,6 +133,22 @@ def test_functions_are_listed_by_state_and_name(admin: Person, broken_trace: str
     assert "contacts.get" in page
     assert "contacts.find" not in page
     assert "tickets.open" not in text_of(admin.page("/functions?prefix=contacts."))
+
+
+def test_a_request_is_answered_by_a_form_and_its_tenant_reads_that(
+    admin: Person, owner: Person, member: Client
+) -> None:
+    """Its text is no markup, and what developers alone do is not drawn for owners."""
+    made = member.call("requests.submit", {"text": "Export < 3 & 'more'\nas a table"})
+    id = made["request"]["id"]
+    assert f'href="/requests/{id}"' in admin.page("/requests?sort=newest")
+    sent = {"p.request": id, "p.text": "Which columns?\r\nAll?"}
+    assert "Done." in text_of(admin.send("/actions/requests.answer", **sent).text)
+    page = owner.page(f"/requests/{id}")
+    assert "Export &lt; 3 &amp; " in page
+    assert "Which columns?" in text_of(page)
+    assert "requests.close" not in page
+    assert "/actions/requests.close" in admin.page(f"/requests/{id}")
 
 
 def test_a_time_that_is_said_as_ago_becomes_one_that_stays(admin: Person) -> None:
