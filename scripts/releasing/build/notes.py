@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from actors.index.entries import Index
 from scripts.releasing.bundle import Manifest, ReleasedVersion
@@ -16,11 +17,16 @@ def read_texts(file: Path) -> dict[str, str]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         rows = content.get("result", content)["requests"]
-        return {str(row.get("id") or row["request"]): str(row["text"]) for row in rows}
+        return {str(row.get("id") or row["request"]): _text(row) for row in rows}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ReleaseProblem(
             f"{file} is not what requests.list --json prints ({type(error).__name__}: {error})"
         ) from None
+
+
+def _text(row: Mapping[str, Any]) -> str:
+    """Return the title that every tenant reads, if there is one: a tenant's words are its own."""
+    return str(row.get("title") or row["text"])
 
 
 def notes(manifest: Manifest, index: Index, texts: Mapping[str, str]) -> str:
