@@ -369,7 +369,7 @@ class RequestsListResultRequest(TypedDict):
     tenant: str | None
     """Null where another tenant submitted it. At most 63 characters."""
     by: str | None
-    """A person's id. At most 18 characters."""
+    """A person's id; null where a developer submitted it for the tenant. At most 18 characters."""
     text: str
     """Of another tenant's, the title. At most 2000 characters."""
     title: str | None
@@ -451,7 +451,7 @@ class RequestsShowResultRequest(TypedDict):
     tenant: str | None
     """Null where another tenant submitted it. At most 63 characters."""
     by: str | None
-    """A person's id. At most 18 characters."""
+    """A person's id; null where a developer submitted it for the tenant. At most 18 characters."""
     text: str
     """Of another tenant's, the title. At most 2000 characters."""
     title: str | None

@@ -252,6 +252,18 @@ class TestDevelopers:
         refused = stage.call("data", other.text, "globex", "requests.show", {"request": id})
         assert code(refused) == "not_found"
 
+    def test_they_submit_for_a_tenant_what_came_by_phone(
+        self, stage: Stage, member: Caller, developer: Caller
+    ) -> None:
+        said = {"text": "They called: quotes as PDF"}
+        reply = stage.call("admin", developer.text, "acme", "requests.submit", said)
+        found = shown(stage, member, of(reply)["request"]["id"])
+        assert (found["request"]["by"], found["request"]["tenant"]) == (None, "acme")
+        assert found["request"]["voted"]
+        assert found["events"][0]["by"] == "developer"
+        nowhere = stage.call("admin", developer.text, None, "requests.submit", said)
+        assert code(nowhere) == "invalid_argument"
+
     def test_they_do_not_submit_on_the_data_channel(self, stage: Stage, developer: Caller) -> None:
         refused = stage.call("data", developer.text, "acme", "requests.submit", {"text": "x"})
         assert code(refused) in ("permission_denied", "unauthenticated")

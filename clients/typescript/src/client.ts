@@ -318,7 +318,7 @@ export interface RequestsListResultRequest {
   id: string;
   /** Null where another tenant submitted it. At most 63 characters. */
   tenant: string | null;
-  /** A person's id. At most 18 characters. */
+  /** A person's id; null where a developer submitted it for the tenant. At most 18 characters. */
   by: string | null;
   /** Of another tenant's, the title. At most 2000 characters. */
   text: string;
@@ -387,7 +387,7 @@ export interface RequestsShowResultRequest {
   id: string;
   /** Null where another tenant submitted it. At most 63 characters. */
   tenant: string | null;
-  /** A person's id. At most 18 characters. */
+  /** A person's id; null where a developer submitted it for the tenant. At most 18 characters. */
   by: string | null;
   /** Of another tenant's, the title. At most 2000 characters. */
   text: string;

@@ -290,6 +290,16 @@ class TestRefusing:
                 VERSION + 'state = "dummy"\n[[actions."a.b".versions]]\nversion = 1\nstate = "dummy"',
                 '10: actions."a.b".versions[1].version: version 1 is there already',
             ),
+            (
+                VERSION + 'state = "dummy"\nrequests = ["R-1", "r-2"]',
+                """actions."a.b".versions[0].requests[1]: 'r-2' is no request: write them as R-12""",
+            ),
+            (VERSION + 'state = "dummy"\nrequests = "R-1"', "requests: must be a list of texts"),
+            (
+                VERSION + f'state = "dummy"\nrequests = {[f"R-{at}" for at in range(1, 22)]}',
+                "requests: names 21 requests, of at most 20",
+            ),
+            (ACTION + 'channel = "both"', "channel: must be one of data, admin"),
             (ACTION + 'area = "members"', '6: actions."a.b".area: is delegated to owners: it needs '
                 'access = "owner", not "member"'),
             (OWNERS + 'area = "member"', "area: must be one of members, config, subscriptions, tokens, "

@@ -20,6 +20,11 @@ INDEX = Path(__file__).parents[2] / "outside" / "registry.toml"
         ('"Say something outside, and hear it."', '"Say it."', "summary or not_subscribed"),
         ("operations.say", "operations.shout", "operation echo.say is gone"),
         ('text   = { type = "string" }', "text   = {}", "schema of operation echo.say"),
+        (
+            'code    = "echo_1:Echo"\n',
+            'code    = "echo_1:Echo"\nrequests = ["R-1", "R-2"]\n',
+            "version 1: requests none → R-1, R-2",
+        ),
         ('"echo_1:Echo"', '"echo_2:Echo"', "version 1: code echo_1:Echo → echo_2:Echo"),
     ],
 )

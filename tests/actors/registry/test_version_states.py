@@ -99,6 +99,19 @@ class TestMoves:
         shop.edit('version = 3\nstate   = "release"', 'version = 3\nstate   = "under dev"')
         assert restarted(shop) == (3, "newest")
 
+    def test_which_requests_a_version_serves_is_the_index_s_to_say(self, shop: Workshop) -> None:
+        """Also of one that has been seen, and is frozen."""
+        shop.serve(**HERE)
+        shop.move(2, "release")
+        shop.edit("version = 2\n", 'version = 2\nrequests = ["R-1"]\n')
+        changes = shop.ask("functions.diff")["changes"]
+        assert changes[0] == "marks.add: version 2: requests none → R-1"
+        shop.reload()
+        assert shop.show()["versions"][0]["requests"] == ["R-1"]
+        assert "requests" not in str(kept(shop)["versions"])
+        assert restarted(shop) == (2, "newest")
+        assert shop.show()["versions"][0]["requests"] == ["R-1"]
+
     def test_its_history_is_in_the_file(self, shop: Workshop) -> None:
         shop.serve(**HERE)
         shop.move(2, "release")

@@ -159,7 +159,7 @@ def submit(transaction: DirectoryTransaction, command: SubmitRequest, by: Princi
     number = transaction.insert(
         insert(requests).values(
             tenant_id=tenant.id,
-            person=actor_label(by),
+            person=actor_label(by) if by.role in TENANT_ROLES else None,
             text=command.text,
             function=command.function,
             state=OPEN,

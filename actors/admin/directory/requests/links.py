@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Row, delete, insert, select, update
@@ -112,7 +112,7 @@ def _changes(
         row = known.get(key)
         if key.number not in there or not (key.version or row is None):
             continue
-        is_kept = key in named or (row is not None and not (row.from_index and row.release is None))
+        is_kept = key in named or (row is not None and _outlives(served.described, key, row))
         state = _state(served.described, key, row) if is_kept else None
         if row is None or row.state != state:
             yield key, row, state
@@ -143,10 +143,25 @@ def _existing(transaction: DirectoryTransaction, numbers: set[int]) -> set[int]:
     return {row.number for row in transaction.all(query)} if numbers else set()
 
 
+def _outlives(index: Index, key: LinkKey, row: Row[Any]) -> bool:
+    """Return whether a link stays that the index does not name.
+
+    Those of developers do, and those of versions that were released and have left the index.
+    """
+    owner = _owner(index, key)
+    is_gone = owner is None or owner.version(key.version) is None
+    return not row.from_index or (is_gone and row.release is not None)
+
+
+def _owner(index: Index, key: LinkKey) -> Action | Connector | None:
+    owners: Mapping[str, Action] | Mapping[str, Connector]
+    owners = index.actions if key.kind == FUNCTION else index.connectors
+    return owners.get(key.name)
+
+
 def _state(index: Index, key: LinkKey, row: Row[Any] | None) -> str | None:
     """Return the state of the version, or `release` if a newer one took over what was released."""
-    owners: dict[str, Action] | Any = index.actions if key.kind == FUNCTION else index.connectors
-    owner: Action | Connector | None = owners.get(key.name)
+    owner = _owner(index, key)
     if owner is None:
         return None
     was_released = row is not None and row.release is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from actors.admin.request_messages import (
     ListRequests,
     PrioritiseRequest,
     PublishRequest,
+    ReopenRequest,
     ShowRequest,
     SubmitRequest,
     VoteRequest,
@@ -133,6 +135,43 @@ def test_lists_are_of_a_tenant_a_state_a_priority_or_a_function(
     assert listed(directory, published=True) == []
     counts = directory.ask(LIST)["counts"]
     assert (counts["open"], counts["linked"], counts["released"]) == (2, 1, 0)
+
+
+def test_a_table_that_was_never_told_is_followed_within_a_minute(
+    directory: DirectoryHarness, ada: Principal
+) -> None:
+    """As after a server that was killed between a move and what follows from it; once is enough."""
+    number = submit(directory, ada)
+    table = directory.snapshot.current
+    action = table.described.actions["marks.add"]
+    named = action.versions[0]._replace(requests=(f"R-{number}", "R-77"))
+    actions = {**table.described.actions, action.name: action._replace(versions=(named,))}
+    described = table.described._replace(actions=MappingProxyType(actions))
+    directory.snapshot.current = table._replace(described=described)
+    for _ in range(2):
+        directory.sweep()
+        found = shown(directory, number)
+        assert found["request"]["state"] == "released"
+        assert [each["kind"] for each in found["events"]] == ["submitted", "released"]
+    assert found["request"]["versions"] == [
+        {"kind": "function", "name": "marks.add", "version": named.number, "state": "release"}
+    ]
+    directory.snapshot.current = table
+    directory.sweep()
+    assert shown(directory, number)["request"]["state"] == "open"
+
+
+def test_what_people_have_ended_no_version_changes(
+    directory: DirectoryHarness, ada: Principal
+) -> None:
+    """Until it is reopened: then it is where its versions are."""
+    number = submit(directory, ada)
+    directory.execute(CloseRequest(None, number, "declined", "no"))
+    link = LinkRequest(None, number, "function", "contacts.add", 1, "release", "local-dev", True)
+    directory.execute(link)
+    assert shown(directory, number)["request"]["state"] == "declined"
+    directory.execute(ReopenRequest(None, number, "yes"))
+    assert shown(directory, number)["request"]["state"] == "released"
 
 
 def test_of_a_deleted_tenant_what_was_published_stays_without_its_words(
