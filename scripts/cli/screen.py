@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from actors.host.program import as_typed, command
@@ -26,10 +27,11 @@ examples:
   scripts/screen "1' or 1=1 --"                 variants, rules and verdict of one text
   scripts/screen --kind text "I'm in: 1 < 2"    as a field of prose
   scripts/screen --corpora DIR                  how many texts of each set are rejected
+  scripts/screen --corpora DIR --prove          that none does harm to the desk's database without screening
 
 A set is a file NAME.jsonl with one JSON string a line. docs/screening.md says what the kinds are.
 
-exit status: 0 all pass, 1 at least one is rejected, 2 wrong usage
+exit status: 0 all pass, 1 at least one is rejected (with --prove: does harm), 2 wrong usage
 """
 
 
@@ -49,6 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if bool(given.corpora) == bool(given.texts):
         parser.error("give texts, or --corpora DIR")
+    if given.prove and given.corpora is None:
+        parser.error("--prove needs --corpora DIR")
+    if given.prove:
+        return show_proof(given.corpora, given.every)
     # The arguments are read by now: this compiles the rules.
     from actors.screening.screener import built_in_screener
 
@@ -91,11 +97,35 @@ def show_table(screener: Screener, folder: Path, kind: str) -> int:
     return FOUND if total else 0
 
 
+def show_proof(folder: Path, every: int) -> int:
+    """Print what became of the texts in each field of the desk's actions; return the exit status."""
+    from scripts.endurance.proof import prove
+
+    texts = [text for file in sorted(folder.glob("*.jsonl")) for text in texts_of(file)][::every]
+    problems = []
+    print(f"{len(texts)} texts, without screening")
+    print(f"{'field':<34}{'stored as sent':>16}  replies")
+    with TemporaryDirectory(prefix="tenantry-") as data:
+        for outcome in prove(Path(data), texts, lambda _: None):
+            replies = ", ".join(f"{count} {code}" for code, count in outcome.codes.most_common())
+            field = f"{outcome.probe.action} {outcome.probe.field}"
+            print(f"{field:<34}{outcome.stored:>16}  {replies}", flush=True)
+            problems += outcome.problems
+    for problem in problems:
+        print(f"problem: {problem}")
+    print(f"verdict: {len(problems)} problems" if problems else "verdict: nothing else changed")
+    return FOUND if problems else 0
+
+
+def texts_of(file: Path) -> list[str]:
+    """Return the texts of a set."""
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
+
+
 def tallies(screener: Screener, folder: Path, kind: str) -> Iterator[Tally]:
     """Yield the figures of each set in a folder, by name."""
     for file in sorted(folder.glob("*.jsonl")):
-        lines = file.read_text(encoding="utf-8").split("\n")
-        texts = [text for text in map(json.loads, filter(None, lines)) if len(text) <= SHORT]
+        texts = [text for text in texts_of(file) if len(text) <= SHORT]
         counts: Counter[str] = Counter()
         for text in texts:
             counts.update(engines_that_reject(screener, text, kind))
@@ -120,6 +150,10 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="as it would come in a field")
     parser.add_argument("--kind", choices=KINDS, default="line", help="of the field (line)")
     parser.add_argument("--corpora", type=Path, metavar="DIR", help="a folder of sets")
+    parser.add_argument(
+        "--prove", action="store_true", help="send the sets through every field of a served desk"
+    )
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="each Nth text (1: all)")
     return parser
 
 

@@ -7,7 +7,6 @@ another tenant is served at a steady rate. The desk is the repository's own, wit
 from __future__ import annotations
 
 import random
-import shutil
 import threading
 import time
 from collections import Counter
@@ -16,9 +15,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from scripts.benchmark.peers import HERE
 from scripts.benchmark.plan import ADD, Call
 from scripts.endurance.connection import LoadConnection, Reply, code
+from scripts.endurance.desk import own_desk
 from scripts.endurance.load import Window, steady
 from scripts.endurance.server import Console, Installation, Server
 from scripts.endurance.verdict import Report
@@ -81,23 +80,13 @@ class Spoils(NamedTuple):
 def run(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Report:
     """One attacker after the other; ChildFailed, NoReply."""
     report = Report(f"intent: four attackers, {plan.rate:g} requests/s of another tenant")
+    index = own_desk(folder, f'[intent]\nslow = "{plan.slow}"')
     installation = Installation(
-        folder, (ATTACKED, BYSTANDER), {"tenant_rate": 0}, desk(folder, plan.slow), owners=True
+        folder, (ATTACKED, BYSTANDER), {"tenant_rate": 0}, index, owners=True
     )
     Trial(plan, installation, progress, report).run()
     StolenToken(folder, installation, progress, report).run()
     return report
-
-
-def desk(folder: Path, slow: str) -> Path:
-    """Copy the desk, whose slowed tokens have so much time between two messages; return its index."""
-    functions = Path("actors") / "tenant" / "functions"
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(HERE / functions, folder / "desk" / functions, ignore=ignored)
-    index = folder / "desk" / "registry.toml"
-    text = (HERE / "registry.toml").read_text(encoding="utf-8")
-    index.write_text(f'{text}\n[intent]\nslow = "{slow}"\n', encoding="utf-8")
-    return index
 
 
 class Member(NamedTuple):
