@@ -18,8 +18,8 @@ from scripts.benchmark import growth
 from scripts.benchmark.child import ChildFailed
 from scripts.benchmark.load import LoadFailed
 from scripts.benchmark.peers import HERE, chosen
-from scripts.benchmark.plan import ACTIONS, BEFORE, CHOICES, PEERS, TENANTRY, Plan
-from scripts.benchmark.report import document, plot, remarks, table
+from scripts.benchmark.plan import ACTIONS, BEFORE, CHOICES, HALF, PEERS, TENANTRY, Plan
+from scripts.benchmark.report import NoPlace, document, plot, remarks, table, write_into
 from scripts.benchmark.result import figures
 from scripts.benchmark.run import Measurement, ceiling, run
 
@@ -36,7 +36,7 @@ class Size(NamedTuple):
 
 FULL = Size(rounds=5, budget=24 * 3600.0, seconds=2.0, warm_up=0.5, rows=200)
 QUICK = Size(rounds=2, budget=55.0, seconds=0.5, warm_up=0.15, rows=50)
-PAGE = 170
+PAGE = 210
 """Characters of a line if standard output is not a terminal."""
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -59,6 +59,14 @@ def parser() -> argparse.ArgumentParser:
     add("--tenants", type=numbers, default=(1, 16, 128), help="tenant counts (1,16,128)")
     add("--actions", type=words, default=ACTIONS, help=f"actions ({','.join(ACTIONS)})")
     add("--only", type=words, default=PEERS, help=f"of {','.join(CHOICES)} ({','.join(PEERS)})")
+    add(
+        "--pace",
+        type=paces,
+        default=(),
+        metavar="PACES",
+        help="also open loops: requests a second, and half for half of each peer's own load (400,half)",
+    )
+    add("--random-ids", action="store_true", help="ids of requests by chance, not in order")
     add("--rounds", type=int, help=f"rounds ({FULL.rounds}; quick: {QUICK.rounds})")
     add("--seconds", type=float, help="seconds of a measurement (2; quick: 0.5)")
     add("--warm-up", type=float, help="seconds of load before each measurement (0.5; quick: 0.15)")
@@ -69,6 +77,12 @@ def parser() -> argparse.ArgumentParser:
     add("--ceiling", action="store_true", help="also measure the load generator against an echo")
     add("--folder", type=Path, help="directory of temporary data (TENANTRY_DATA, or var)")
     add("--json", type=Path, metavar="FILE", help="write everything measured")
+    add(
+        "--into",
+        type=Path,
+        metavar="PAGE.md",
+        help="write the table into a page, between its marks",
+    )
     add("--plot", type=Path, metavar="FILE.png", help="draw the table")
     return made
 
@@ -78,6 +92,15 @@ def numbers(text: str) -> tuple[int, ...]:
     found = tuple(int(part) for part in text.split(","))
     if min(found) < 1 or len(set(found)) < len(found):
         raise argparse.ArgumentTypeError(f"{text!r}: give different counts of at least 1")
+    return found
+
+
+def paces(text: str) -> tuple[str, ...]:
+    """Requests per second, or `half`, separated by commas."""
+    found = tuple(text.split(","))
+    for each in found:
+        if each != HALF and not (each.isdecimal() and int(each) > 0):
+            raise argparse.ArgumentTypeError(f"{each!r}: give requests per second, or {HALF}")
     return found
 
 
@@ -103,6 +126,8 @@ def plan_of(options: argparse.Namespace, folder: Path) -> Plan:
         flags=dict(flag.split("=", 1) for flag in options.flag),
         against=options.against,
         pool_size=options.pool_size,
+        paces=options.pace,
+        random_ids=options.random_ids,
         rounds=size.rounds if options.rounds is None else options.rounds,
         budget=size.budget,
         seconds=size.seconds if options.seconds is None else options.seconds,
@@ -139,6 +164,8 @@ def report(options: argparse.Namespace, plan: Plan, measured: Sequence[Measureme
         console.print(remark, highlight=False, soft_wrap=True)
     if options.json:
         options.json.write_text(json.dumps(document(plan, cells, measured, top), indent=1) + "\n")
+    if options.into:
+        write_into(options.into, cells, measured)
     if options.plot:
         plot(cells, options.plot)
 
@@ -171,7 +198,7 @@ def guarded(work: Callable[[], int]) -> int:
     """Return what it returns, or the exit status of how it failed."""
     try:
         return work()
-    except (LoadFailed, ChildFailed, ChildProcessError) as problem:
+    except (LoadFailed, ChildFailed, ChildProcessError, NoPlace) as problem:
         print(f"scripts/bench: {problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -37,8 +37,13 @@ class LoadResult(NamedTuple):
     answers: Sequence[Answer]
 
 
+def due_times(began: float, count: int, pace: float) -> list[float]:
+    """Return when each of so many requests is to be sent, at so many in a second."""
+    return [began + number / pace for number in range(count)]
+
+
 class LoadClient(Protocol):
-    """A way to reach a peer: packs calls beforehand, then drives them as fast as it answers."""
+    """A way to reach a peer: packs calls beforehand, then drives them as fast as it answers, or at a pace."""
 
     def pack(self, call: Call) -> bytes:
         """The call as the bytes that go out."""
@@ -46,6 +51,13 @@ class LoadClient(Protocol):
 
     def drive(self, bodies: Sequence[bytes], seconds: float) -> LoadResult:
         """Send for so many seconds or until none is left, IN_FLIGHT at once; await the rest."""
+        ...
+
+    def drive_at(self, bodies: Sequence[bytes], pace: float) -> LoadResult:
+        """Send all, so many in a second, whatever has been answered; await the rest.
+
+        `sent` has the moments at which they were due: what is sent late has waited, too.
+        """
         ...
 
     def close(self) -> None:

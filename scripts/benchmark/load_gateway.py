@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import socket
 import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
-from scripts.benchmark.load import IN_FLIGHT, PATIENCE, LoadFailed, LoadResult
+from scripts.benchmark.load import IN_FLIGHT, PATIENCE, LoadFailed, LoadResult, due_times
 from scripts.benchmark.load_http import HttpClient
 from scripts.benchmark.load_zeromq import packed, read
 from scripts.benchmark.plan import Call
@@ -33,9 +34,16 @@ class GatewayHttpClient(HttpClient):
 
     def drive(self, bodies: Sequence[bytes], seconds: float) -> LoadResult:
         """As over HTTP elsewhere; what an action returned is in the reply's `result`."""
-        load = super().drive(bodies, seconds)
-        answers = [each._replace(result=each.result.get("result", {})) for each in load.answers]
-        return load._replace(answers=answers)
+        return _inner(super().drive(bodies, seconds))
+
+    def drive_at(self, bodies: Sequence[bytes], pace: float) -> LoadResult:
+        """As `drive`."""
+        return _inner(super().drive_at(bodies, pace))
+
+
+def _inner(load: LoadResult) -> LoadResult:
+    answers = [each._replace(result=each.result.get("result", {})) for each in load.answers]
+    return load._replace(answers=answers)
 
 
 class WebSocketClient:
@@ -81,6 +89,29 @@ class WebSocketClient:
             if now < until:
                 self._send(list(islice(waiting, len(found))), sent)
         return LoadResult(began, sent, [read(body, at) for at, body in replies])
+
+    def drive_at(self, bodies: Sequence[bytes], pace: float) -> LoadResult:
+        """Send all when they are due, and await the rest."""
+        clock = time.perf_counter
+        replies: list[tuple[float, bytes]] = []
+        began = clock()
+        due = due_times(began, len(bodies), pace)
+        number, rest = 0, b""
+        while len(replies) < len(bodies):
+            while number < len(bodies) and due[number] <= clock():
+                self.socket.sendall(bodies[number])
+                number += 1
+            wait = due[number] - clock() if number < len(bodies) else PATIENCE
+            if not select.select([self.socket], [], [], max(0.0, wait))[0]:
+                if number == len(bodies):
+                    raise LoadFailed(f"no reply for {PATIENCE:.0f} s: the gateway hangs or drops")
+                continue
+            data = rest + self._receive()
+            now = clock()
+            found = list(frames(data))
+            rest = data[sum(size for size, _ in found) :]
+            replies += [(now, body) for _, body in found]
+        return LoadResult(began, due, [read(body, at) for at, body in replies])
 
     def _send(self, bodies: Sequence[bytes], sent: list[float]) -> None:
         sent += [time.perf_counter()] * len(bodies)

@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 
-from scripts.benchmark.load import IN_FLIGHT, PATIENCE, Answer, LoadFailed, LoadResult
+from scripts.benchmark.load import IN_FLIGHT, PATIENCE, Answer, LoadFailed, LoadResult, due_times
 from scripts.benchmark.plan import ADD, Call
 
 LENGTH = b"content-length:"
@@ -50,6 +50,31 @@ class HttpClient:
         began, sent, replies = self._exchange(bodies, seconds)
         return LoadResult(began, sent, [read(number, at, reply) for number, at, reply in replies])
 
+    def drive_at(self, bodies: Sequence[bytes], pace: float) -> LoadResult:
+        """Send all when they are due and a connection is free, and await the rest."""
+        clock = time.perf_counter
+        free = list(self.sockets)
+        serving: dict[int, int] = {}
+        partial: dict[int, bytes] = {}
+        replies: list[tuple[int, float, bytes]] = []
+        began = clock()
+        due = due_times(began, len(bodies), pace)
+        number = 0
+        while len(replies) < len(bodies):
+            while free and number < len(bodies) and due[number] <= clock():
+                serving[handle := free.pop()] = number
+                self.sockets[handle].sendall(bodies[number])
+                number += 1
+            is_waiting = bool(free) and number < len(bodies)
+            for handle in self._ready(due[number] - clock() if is_waiting else None):
+                data = partial.pop(handle, b"") + self.sockets[handle].recv(REPLY_BYTES)
+                if not complete(data):
+                    partial[handle] = data
+                    continue
+                replies.append((serving[handle], clock(), data))
+                free.append(handle)
+        return LoadResult(began, due, [read(each, at, reply) for each, at, reply in replies])
+
     def _exchange(
         self, bodies: Sequence[bytes], seconds: float
     ) -> tuple[float, list[float], list[tuple[int, float, bytes]]]:
@@ -82,9 +107,10 @@ class HttpClient:
                     send_next(handle)
         return began, sent, replies
 
-    def _ready(self) -> list[int]:
-        events = self.epoll.poll(PATIENCE)
-        if not events:
+    def _ready(self, seconds: float | None = None) -> list[int]:
+        """Wait for replies: until the next request is due, or as long as there is patience."""
+        events = self.epoll.poll(PATIENCE if seconds is None else max(0.0, seconds))
+        if not events and seconds is None:
             raise LoadFailed(f"no reply for {PATIENCE:.0f} s: the server hangs or drops")
         return [handle for handle, _ in events]
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import select
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 
 import msgpack
 import zmq
 
-from scripts.benchmark.load import IN_FLIGHT, PATIENCE, Answer, LoadFailed, LoadResult
+from scripts.benchmark.load import IN_FLIGHT, PATIENCE, Answer, LoadFailed, LoadResult, due_times
 from scripts.benchmark.plan import Call
 
 NUMBER_DIGITS = 6
@@ -36,6 +38,34 @@ class ZeromqClient:
         began, sent, arrived, replies = self._exchange(bodies, seconds)
         answers = [read(reply, at) for reply, at in zip(replies, arrived, strict=True)]
         return LoadResult(began, sent, answers)
+
+    def drive_at(self, bodies: Sequence[bytes], pace: float) -> LoadResult:
+        """Send all when they are due, and await the rest."""
+        clock, descriptor = time.perf_counter, int(self.socket.get(zmq.FD))
+        found: list[tuple[bytes, float]] = []
+        began = last = clock()
+        due = due_times(began, len(bodies), pace)
+        number = 0
+        while len(found) < len(bodies):
+            while number < len(bodies) and due[number] <= clock():
+                self.socket.send(bodies[number])
+                number += 1
+            if self._take(found):  # its descriptor is ready once for all that has come until then
+                last = clock()
+                continue
+            if clock() - last > PATIENCE:
+                raise LoadFailed(f"no reply for {PATIENCE:.0f} s: the server hangs or drops")
+            wait = due[number] - clock() if number < len(bodies) else PATIENCE
+            select.select([descriptor], [], [], max(0.0, wait))
+        return LoadResult(began, due, [read(*each) for each in found])
+
+    def _take(self, found: list[tuple[bytes, float]]) -> bool:
+        """Take what has arrived; return whether anything has."""
+        before = len(found)
+        with suppress(zmq.Again):
+            while True:
+                found.append((self.socket.recv(zmq.NOBLOCK), time.perf_counter()))
+        return len(found) > before
 
     def echo(self, bodies: Sequence[bytes], seconds: float) -> LoadResult:
         """Drive a server that sends requests back; answers are taken in their order of arrival."""

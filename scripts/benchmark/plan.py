@@ -21,14 +21,32 @@ FRESH = 1_000_000
 """Added contacts are numbered from here, so that none repeats a row that was there before."""
 
 
+HALF = "half"
+"""A pace: half of what the peer has just reached with requests always in flight."""
+WITHOUT_END = ""
+"""The pace of a closed loop: a request for each reply."""
+
+
 class Cell(NamedTuple):
-    """One cell of the table: an action, spread over so many tenants."""
+    """One cell of the table: an action, spread over so many tenants, at one pace."""
 
     action: str
     tenants: int
+    pace: str = WITHOUT_END
+    """Requests per second, sent when they are due, whatever has been answered; or HALF, or WITHOUT_END."""
 
     def __str__(self) -> str:
-        return f"{self.action}, {self.tenants} tenant{'s' if self.tenants > 1 else ''}"
+        words = f"{self.action}, {self.tenants} tenant{'s' if self.tenants > 1 else ''}"
+        return f"{words}, {self.pace_in_words}" if self.pace else words
+
+    @property
+    def pace_in_words(self) -> str:
+        """As the table has it."""
+        return "half its load" if self.pace == HALF else f"{self.pace}/s" if self.pace else ""
+
+    def requests_per_second(self, reached: float) -> float | None:
+        """Return the pace for a peer that has reached so many; None for a closed loop."""
+        return reached / 2 if self.pace == HALF else float(self.pace) if self.pace else None
 
     def names(self) -> list[str]:
         """The tenants of this cell: each tenant count has its own, so that cells do not add up."""
@@ -44,17 +62,22 @@ class Call(NamedTuple):
     params: Mapping[str, Any]
 
 
-def calls(cell: Cell, phase: str, seed: int, rows: int) -> Iterator[Call]:
+def calls(
+    cell: Cell, phase: str, seed: int, rows: int, *, random_ids: bool = False
+) -> Iterator[Call]:
     """Calls without end: each tenant once, then tenants at random; reads pick one of `rows` ids.
 
-    `phase` is a prefix that makes ids unique in a run; the number in hexadecimal follows it.
+    `phase` is a prefix that makes ids unique in a run; the number in hexadecimal follows it. Before it comes
+    nothing, or with `random_ids` 64 bits by chance: ids then lie anywhere in an index of ids.
     """
     chance = random.Random(seed)
+    bits = random.Random(f"{phase}{seed}")
     for number, tenant in enumerate(touch_then_scatter(cell.names(), chance)):
         params = (
             contact(FRESH + number) if cell.action == ADD else {"id": chance.randrange(rows) + 1}
         )
-        yield Call(f"{phase}{number:06x}", tenant, cell.action, params)
+        start = f"{bits.getrandbits(64):016x}-" if random_ids else ""
+        yield Call(f"{start}{phase}{number:06x}", tenant, cell.action, params)
 
 
 def touch_then_scatter(tenants: Sequence[str], chance: random.Random) -> Iterator[str]:
@@ -116,10 +139,19 @@ class Plan:
     """Another checkout of Tenantry to run beside this one, without the flags."""
     pool_size: int
     """Connections to each tenant's database in the FastAPI peer."""
+    paces: tuple[str, ...] = ()
+    """Of open loops, measured after the closed loop of the same action and tenants."""
+    random_ids: bool = False
+    """Whether ids of requests are random, and not in the order of time."""
 
     def cells(self) -> list[Cell]:
         """In the order of measuring: reads first, while every tenant has its first rows only."""
-        cells = [Cell(action, count) for action in self.actions for count in self.tenants]
+        cells = [
+            Cell(action, count, pace)
+            for action in self.actions
+            for count in self.tenants
+            for pace in (WITHOUT_END, *self.paces)
+        ]
         return sorted(cells, key=lambda cell: (cell.action != GET, cell.tenants))
 
     def names(self) -> list[str]:

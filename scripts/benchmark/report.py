@@ -1,4 +1,4 @@
-"""The figures as a table for a person and as JSON for a machine.
+"""The figures as a table for a person, in a terminal or in a page of Markdown, and as JSON for a machine.
 
 The table as a picture: replies per second, peers side by side, Tenantry's ratios below.
 """
@@ -9,7 +9,7 @@ import os
 import platform
 import sqlite3
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -48,15 +48,19 @@ PACKAGES = (
 def table(cells: Sequence[CellFigures]) -> Table:
     """One row for each peer in each cell; Tenantry's row carries the ratios."""
     extra = [name for name in ON_REQUEST if any(name in cell.ratios for cell in cells)]
-    made = Table(title="median over rounds; ratios within rounds (lowest–highest)")
-    for name in ("action", "tenants", "peer"):
+    made = Table(
+        title="median over rounds; ratios within rounds (lowest–highest): of rates, at a fixed pace of p99"
+    )
+    for name in ("action", "tenants", "pace", "peer"):
         made.add_column(name)
     for name in (
         "replies/s",
         "lowest–highest",
         "p50 ms",
         "p99 ms",
+        "p99.9 ms",
         "CPU µs/msg",
+        "CPU of floor",
         "of floor",
         "x FastAPI",
     ):
@@ -79,12 +83,15 @@ def row(cell: CellFigures, name: str, extra: Sequence[str] = ()) -> list[str]:
     return [
         cell.cell.action,
         str(cell.cell.tenants),
+        cell.cell.pace_in_words,
         name,
         f"{peer.rate.median:,.0f}",
         f"{peer.rate.low:,.0f}–{peer.rate.high:,.0f}",
         f"{peer.p50_ms.median:.1f}",
         f"{peer.p99_ms.median:.1f}",
+        f"{peer.p999_ms.median:.1f}",
         f"{peer.cpu_us.median:.0f}",
+        f"{cell.cpu[FLOOR].median:.1f}" if name == TENANTRY and FLOOR in cell.cpu else "",
         *(ratio(ratio_of(cell, name, other)) for other in others),
         NOISY if cell.doubts and name == next(iter(cell.peers)) else "",
     ]
@@ -146,6 +153,7 @@ def cell_document(cell: CellFigures) -> dict[str, Any]:
     return {
         "action": cell.cell.action,
         "tenants": cell.cell.tenants,
+        "pace": cell.cell.pace,
         "peers": {
             name: {
                 key: value._asdict() if isinstance(value, Spread) else value
@@ -155,6 +163,7 @@ def cell_document(cell: CellFigures) -> dict[str, Any]:
         },
         "ratios": {f"{TENANTRY}/{other}": found._asdict() for other, found in cell.ratios.items()}
         | {f"{name}/{other}": found._asdict() for (name, other), found in cell.through.items()},
+        "cpu": {f"{TENANTRY}/{other}": found._asdict() for other, found in cell.cpu.items()},
         "too_noisy_to_believe": cell.doubts,
     }
 
@@ -200,6 +209,63 @@ def commit() -> str:
     return done.stdout.strip()
 
 
+BEGIN = "<!-- made by scripts/bench --into -->"
+END = "<!-- end -->"
+
+
+class NoPlace(Exception):
+    """A page has no place for the table; the message says what to write there."""
+
+
+def write_into(page: Path, cells: Sequence[CellFigures], measured: Sequence[Measurement]) -> None:
+    """Replace what is between the marks of a page. NoPlace, OSError."""
+    text = page.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise NoPlace(
+            f"{page} has no place for the table: write {BEGIN} and {END} on lines of their own"
+        )
+    lines = "\n".join(table_lines(cells, measured))
+    page.write_text(f"{before}{BEGIN}\n{lines}\n{END}{after}", encoding="utf-8")
+
+
+def table_lines(cells: Sequence[CellFigures], measured: Sequence[Measurement]) -> Iterator[str]:
+    """Yield one row for each cell, and what is to be said of the machine."""
+    names = [name for name in (FLOOR, TENANTRY, FASTAPI) if name in cells[0].peers]
+    heads = [f"{name}: replies/s, p99 ms, CPU µs" for name in names]
+    yield "| " + " | ".join(["", *heads, "of floor", "x FastAPI", "CPU of floor"]) + " |"
+    yield "|" + "---|" * (len(names) + 4)
+    for cell in cells:
+        yield "| " + " | ".join(_row(cell, names)) + " |"
+    rounds = len({one.round for one in measured})
+    about = machine()
+    yield ""
+    yield (
+        f"Medians of {rounds} round{'s' if rounds > 1 else ''}; in brackets the lowest and the highest. At a "
+        "fixed pace the ratios are those of p99."
+    )
+    yield (
+        f"Made {datetime.now(UTC):%Y-%m-%d} from {commit()}; {about['processors']} processors, CPython "
+        f"{about['python']}, SQLite {about['sqlite']}. {'; '.join(remarks(cells, measured))}."
+    )
+
+
+def _row(cell: CellFigures, names: Sequence[str]) -> list[str]:
+    figures = [
+        f"{peer.rate.median:,.0f}, {peer.p99_ms.median:.1f}, {peer.cpu_us.median:.0f}"
+        for peer in (cell.peers[name] for name in names)
+    ]
+    cpu = cell.cpu.get(FLOOR)
+    return [
+        str(cell.cell),
+        *figures,
+        ratio(cell.ratios.get(FLOOR)),
+        ratio(cell.ratios.get(FASTAPI)),
+        f"{cpu.median:.1f}" if cpu else "",
+    ]
+
+
 COLOURS = {
     FLOOR: "#9aa5b1",
     TENANTRY: "#1f6feb",
@@ -223,7 +289,7 @@ def plot(cells: Sequence[CellFigures], path: Path) -> None:
     figure = Figure(figsize=(6 * len(actions) + 0.6, 4.8), layout="constrained")
     panes = figure.subplots(1, len(actions), sharey=True, squeeze=False)[0]
     for pane, action in zip(panes, actions, strict=True):
-        draw(pane, [cell for cell in cells if cell.cell.action == action])
+        draw(pane, [cell for cell in cells if cell.cell.action == action and not cell.cell.pace])
     panes[0].set_ylabel("replies per second (median, lowest, highest)")
     panes[0].legend(frameon=False, loc="upper right")
     figure.savefig(path, dpi=130)

@@ -43,6 +43,7 @@ class PeerFigures:
     rate: Spread
     p50_ms: Spread
     p99_ms: Spread
+    p999_ms: Spread
     cpu_us: Spread
     messages: int
     """Timed messages over all rounds."""
@@ -50,16 +51,21 @@ class PeerFigures:
 
 @dataclass(frozen=True)
 class CellFigures:
-    """One cell: every peer, Tenantry's rate as a multiple of each other peer's, and doubts."""
+    """One cell: every peer, Tenantry's rate as a multiple of each other peer's, and doubts.
+
+    At a fixed pace all have one rate, and the ratios are those of p99.
+    """
 
     cell: Cell
     peers: dict[str, PeerFigures]
     ratios: dict[str, Spread]
-    """Other peer to Tenantry's rate divided by its rate, in the same round."""
+    """Other peer to Tenantry's rate (at a fixed pace: its p99) divided by that peer's, in the same round."""
     doubts: list[str]
     """Why the cell is too noisy to believe; empty when it is not."""
     through: dict[tuple[str, str], Spread] = field(default_factory=dict)
     """The same of peers that reach Tenantry through a gateway: that peer and another, to the ratio."""
+    cpu: dict[str, Spread] = field(default_factory=dict)
+    """As `ratios`, of the processor time of a message."""
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -97,7 +103,10 @@ def cell_figures(measured: Sequence[Measurement]) -> CellFigures:
         for other in (TENANTRY, FASTAPI)
         if (found := ratios_by_round(measured, other, gateway))
     }
-    return CellFigures(measured[0].cell, peers, ratios, list(doubts(measured, ratios)), through)
+    cpu = {other: spread(ratios_by_round(measured, other, figure="cpu_us")) for other in ratios}
+    return CellFigures(
+        measured[0].cell, peers, ratios, list(doubts(measured, ratios)), through, cpu
+    )
 
 
 def peer_figures(measured: Sequence[Measurement]) -> PeerFigures:
@@ -106,16 +115,18 @@ def peer_figures(measured: Sequence[Measurement]) -> PeerFigures:
         rate=spread([one.rate for one in measured]),
         p50_ms=spread([one.p50_ms for one in measured]),
         p99_ms=spread([one.p99_ms for one in measured]),
+        p999_ms=spread([one.p999_ms for one in measured]),
         cpu_us=spread([one.cpu_us for one in measured]),
         messages=sum(one.messages for one in measured),
     )
 
 
 def ratios_by_round(
-    measured: Sequence[Measurement], other: str, peer: str = TENANTRY
+    measured: Sequence[Measurement], other: str, peer: str = TENANTRY, figure: str = ""
 ) -> list[float]:
-    """A peer's rate over another's, one for each round that has both."""
-    rates = {(one.round, one.peer): one.rate for one in measured}
+    """A peer's rate, its p99 at a fixed pace, or another figure over another's, for each round with both."""
+    figure = figure or ("p99_ms" if measured[0].cell.pace else "rate")
+    rates = {(one.round, one.peer): float(getattr(one, figure)) for one in measured}
     rounds = sorted({one.round for one in measured})
     return [
         rates[number, peer] / rates[number, other]

@@ -41,6 +41,7 @@ class Measurement:
     """Replies per second."""
     p50_ms: float
     p99_ms: float
+    p999_ms: float
     cpu_us: float
     """Processor time of the server, user and system, in microseconds per message."""
     calibration: Calibration
@@ -59,14 +60,24 @@ class TimedRun:
     def measure(self, child: Running, client: LoadClient) -> Measurement:
         """Touch every tenant, warm up, then time."""
         touched = self._drive(client, "t", max(self._cell.tenants, IN_FLIGHT), float("inf"))
-        count = self._calls_needed(self._warm(client, touched), self._plan.seconds)
+        warm = self._warm(client, touched)
+        pace = self._cell.requests_per_second(len(warm.answers) / duration(warm))
+        count = (
+            self._calls_needed(warm, self._plan.seconds)
+            if pace is None
+            else min(max(int(pace * self._plan.seconds), 2), MAX_CALLS)
+        )
         asked, bodies = self._pack(client, "m", count)
         os.sync()  # so that no peer pays for what another left in the page cache
         calibration = calibrate(self._plan.folder)
         with quiet():
             before, used = usage(), child.cpu_seconds()
             own = time.process_time()
-            result = client.drive(bodies, self._plan.seconds)
+            result = (
+                client.drive(bodies, self._plan.seconds)
+                if pace is None
+                else client.drive_at(bodies, pace)
+            )
             spent = child.cpu_seconds() - used
             others = other_load(before, usage(), spent + time.process_time() - own)
         check(self._where, asked, result)
@@ -89,8 +100,10 @@ class TimedRun:
 
     def _pack(self, client: LoadClient, phase: str, count: int) -> tuple[list[Call], list[bytes]]:
         """Calls and their bytes; ids are unique within a round, one life of a peer's data."""
-        prefix = f"{self._cell.action}-{self._cell.tenants}-{phase}-"
-        asked = list(islice(calls(self._cell, prefix, self._seed, self._plan.rows), count))
+        cell, plan = self._cell, self._plan
+        prefix = f"{cell.action}-{cell.tenants}-{cell.pace}{phase}-"
+        every = calls(cell, prefix, self._seed, plan.rows, random_ids=plan.random_ids)
+        asked = list(islice(every, count))
         return asked, [client.pack(call) for call in asked]
 
     def _calls_needed(self, result: LoadResult, seconds: float) -> int:
@@ -109,6 +122,7 @@ class TimedRun:
             rate(result, self._plan.seconds),
             percentile(waits, 0.50) * 1e3,
             percentile(waits, 0.99) * 1e3,
+            percentile(waits, 0.999) * 1e3,
             spent / len(waits) * 1e6,
             calibration,
             others,

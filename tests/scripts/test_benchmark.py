@@ -9,8 +9,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -21,6 +23,7 @@ from sqlalchemy import create_engine
 
 from actors.assembly.provisioning import create_tenants
 from scripts.benchmark import growth
+from scripts.benchmark.__main__ import paces
 from scripts.benchmark.child import Child, ChildFailed
 from scripts.benchmark.contacts import INSERT, SCHEMA, add, connect, contact, fill
 from scripts.benchmark.load import Answer, LoadFailed, LoadResult, check
@@ -41,7 +44,7 @@ from scripts.benchmark.plan import (
     preload,
 )
 from scripts.benchmark.plan import QUIET as WITHOUT_LOGS
-from scripts.benchmark.report import table
+from scripts.benchmark.report import BEGIN, END, NoPlace, table, write_into
 from scripts.benchmark.result import figures
 from scripts.benchmark.run import Measurement, percentile, rate, run
 
@@ -65,19 +68,22 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 def test_a_short_run_measures_every_peer_in_every_cell(tmp_path: Path) -> None:
     """Table, JSON and picture come out, and nothing is left in the folder."""
     work, json_file, picture = tmp_path / "work", tmp_path / "b.json", tmp_path / "b.png"
-    process = start(work, f"--json={json_file}", f"--plot={picture}", "--ceiling")
+    process = start(work, f"--json={json_file}", f"--plot={picture}", "--ceiling", "--pace=400")
     output, errors = process.communicate()
     assert process.returncode == 0, errors
     document = json.loads(json_file.read_text())
-    assert [(cell["action"], cell["tenants"]) for cell in document["cells"]] == [
-        (ADD, 2),
-        (GET, 2),
+    assert [(cell["action"], cell["tenants"], cell["pace"]) for cell in document["cells"]] == [
+        (ADD, 2, ""),
+        (ADD, 2, "400"),
+        (GET, 2, ""),
+        (GET, 2, "400"),
     ]
     for cell in document["cells"]:
         assert set(cell["peers"]) == set(PEERS)
         assert set(cell["ratios"]) == {"tenantry/floor", "tenantry/fastapi"}
         assert all(peer["rate"]["median"] > 0 for peer in cell["peers"].values())
-        assert all(peer["messages"] >= 256 for peer in cell["peers"].values())
+        least = 20 if cell["pace"] else 256  # a twentieth of a second at 400 in one
+        assert all(peer["messages"] >= least for peer in cell["peers"].values())
     assert "replies/s" in output
     assert output.count(TENANTRY) >= 2
     assert picture.read_bytes().startswith(b"\x89PNG")
@@ -125,6 +131,10 @@ def test_growth_fails_loudly_where_a_call_is_refused() -> None:
             """Number and verdict."""
             answers = [Answer(n, 0.0, "internal: x" if n == 1 else "", {}) for n in range(2)]
             return LoadResult(0.0, [0.0] * len(bodies), answers)
+
+        def drive_at(self, bodies: Sequence[bytes], _pace: float) -> LoadResult:
+            """As without a pace."""
+            return self.drive(bodies, 0.0)
 
         def close(self) -> None:
             """Nothing is open."""
@@ -295,7 +305,8 @@ def test_percentiles_of_few_values() -> None:
 
 def measurement(number: int, peer: str, reached: float, crowd: OtherLoad = QUIET) -> Measurement:
     """One stretch of `contacts.add` at 16 tenants."""
-    return Measurement(number, Cell(ADD, 16), peer, 1000, reached, 5.0, 9.0, 50.0, STEADY, crowd)
+    cell = Cell(ADD, 16)
+    return Measurement(number, cell, peer, 1000, reached, 5.0, 9.0, 11.0, 50.0, STEADY, crowd)
 
 
 def rounds(ratios: Sequence[float], crowd: OtherLoad = QUIET) -> list[Measurement]:
@@ -317,6 +328,58 @@ def test_ratios_are_taken_within_rounds() -> None:
     assert cell.ratios[FASTAPI].median == pytest.approx(4.5)
     assert cell.peers[FLOOR].rate.median == 2000
     assert not cell.doubts
+
+
+def test_at_a_fixed_pace_the_ratios_are_those_of_p99() -> None:
+    """All peers have one rate then."""
+    measured = [
+        replace(measurement(0, peer, 400.0), cell=Cell(ADD, 16, "400"), p99_ms=p99, cpu_us=cpu)
+        for peer, p99, cpu in ((FLOOR, 2.0, 50.0), (TENANTRY, 3.0, 100.0), (FASTAPI, 12.0, 900.0))
+    ]
+    (cell,) = figures(measured)
+    assert cell.ratios[FLOOR].median == pytest.approx(1.5)
+    assert cell.ratios[FASTAPI].median == pytest.approx(0.25)
+    assert cell.cpu[FLOOR].median == pytest.approx(2.0)
+
+
+def test_a_pace_is_a_number_or_half_of_what_was_reached() -> None:
+    """Of each peer's own, so that slow ones are not drowned."""
+    assert Cell(ADD, 16).requests_per_second(1000.0) is None
+    assert Cell(ADD, 16, "400").requests_per_second(1000.0) == 400.0
+    assert Cell(ADD, 16, "half").requests_per_second(1000.0) == 500.0
+    assert str(Cell(ADD, 1, "half")) == "contacts.add, 1 tenant, half its load"
+    with pytest.raises(ArgumentTypeError, match="requests per second, or half"):
+        paces("400,often")
+
+
+def test_a_table_is_written_between_the_marks_of_a_page(tmp_path: Path) -> None:
+    """What is around them stays, and a page without marks is not touched."""
+    page, measured = tmp_path / "page.md", rounds([0.4, 0.5, 0.45])
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    write_into(page, figures(measured), measured)
+    text = page.read_text()
+    assert text.startswith(f"before\n{BEGIN}\n| ")
+    assert text.endswith(f"\n{END}\nafter\n")
+    assert "| contacts.add, 16 tenants | 2,000, 9.0, 50 |" in text
+    assert "0.45 (0.40–0.50)" in text
+    assert "old" not in text
+    page.write_text("nothing")
+    with pytest.raises(NoPlace, match=r"page\.md has no place"):
+        write_into(page, figures(measured), measured)
+    assert page.read_text() == "nothing"
+
+
+def test_random_ids_are_different_and_keep_their_number_at_the_end() -> None:
+    """Replies are matched by it."""
+    made = [
+        call.id
+        for _, call in zip(
+            range(50), calls(Cell(GET, 2), "m-", 1, 5, random_ids=True), strict=False
+        )
+    ]
+    assert made != sorted(made)
+    assert [int(each[-6:], 16) for each in made] == list(range(50))
+    assert max(map(len, made)) <= 64
 
 
 def test_what_was_not_asked_for_has_no_column() -> None:

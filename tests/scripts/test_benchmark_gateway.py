@@ -28,10 +28,14 @@ def test_every_call_is_answered_rightly(server: Server, gateway: Gateway, kind: 
         Call(f"{kind.__name__}-{number:06x}", "acme", ADD, {"name": f"n{number}" * 40})
         for number in range(600)
     ]
-    load = client.drive([client.pack(call) for call in calls], 30.0)
+    load = client.drive([client.pack(call) for call in calls[:500]], 30.0)
+    paced = client.drive_at([client.pack(call) for call in calls[500:]], 10_000.0)
     client.close()
-    assert len(load.answers) == 600
-    check(kind.__name__, calls, load)
+    check(kind.__name__, calls[:500], load)
+    assert len(load.answers) == 500
+    assert len(paced.answers) == 100
+    assert [at - paced.began for at in paced.sent] == pytest.approx([n / 1e4 for n in range(100)])
+    assert not any(answer.problem for answer in paced.answers)
 
 
 def test_frames_of_every_length_are_told_apart() -> None:
