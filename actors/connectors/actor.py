@@ -81,13 +81,14 @@ class Drain(NamedTuple):
 class BackgroundTasks:
     """Work on a loop beside the calls; referenced until it ends, so that it is not collected."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self, mailbox: AsyncioMailbox) -> None:
+        """The mailbox has a loop once an incarnation is attached to it, after that one was made."""
+        self._mailbox = mailbox
         self._tasks: set[asyncio.Task[None]] = set()
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Begin work."""
-        task = self._loop.create_task(work)
+        task = self._mailbox.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -136,7 +137,7 @@ class ConnectorActor(Actor):
         self._table: RoutingTable | None = None
         self._is_draining = False
         self._running: dict[asyncio.Task[None], OperationCall] = {}
-        self._background = BackgroundTasks(mailbox.loop)
+        self._background = BackgroundTasks(mailbox)
         self._add_handlers(
             {
                 CallConnector: self._call,
