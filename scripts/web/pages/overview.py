@@ -18,18 +18,18 @@ from transport.message import RESOURCE_EXHAUSTED
 BEAT_SECONDS: Final = 2.0
 """Seconds between two looks of a page that is open. Each is an action of its person, and on record."""
 
-SLOW_BEATS: Final = 5
-"""Of so many looks one also reads what changes slowly."""
+SLOW_BEATS: Final = 10
+"""Of so many looks one also reads what changes slowly, or costs more records."""
 
 MOST_CONNECTORS: Final = 10
 """Connectors that are asked about their circuit breakers."""
 
 FAST: Final = {
     "stats": Wanted("stats.show"),
-    "supervisor": Wanted("actors.show", {"actor": "supervisor"}),
 }
 
 SLOW: Final = {
+    "supervisor": Wanted("actors.show", {"actor": "supervisor"}),
     "disk": Wanted("actors.show", {"actor": "tenant log"}),
     "actors": Wanted("actors.list", {"sort": "mailbox", "limit": 8}),
     "connectors": Wanted("actors.list", {"kind": "connector", "limit": 20}),
@@ -78,6 +78,7 @@ async def _read(visit: Visit, wanted: Mapping[str, Wanted]) -> dict[str, Any]:
     found: dict[str, Any] = dict(zip(wanted, await visit.panels(*wanted.values()), strict=True))
     if "connectors" in found:
         found["breakers"] = await _breakers(visit, found["connectors"])
+        found |= {"slow_at": now_text(), "slow_seconds": int(BEAT_SECONDS * SLOW_BEATS)}
     return found
 
 

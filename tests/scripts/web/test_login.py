@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 
+from scripts.web.sessions import MOST_STREAMS
 from tests.child import Child
+from tests.deadline import until
 from tests.scripts.web.conftest import PROGRAM, Dashboard, People, Person, text_of
+
+FOLLOWED = "/follow/errors/live"
 
 DEVELOPER = {"name": "Grace Hopper", "role": "developer"}
 
@@ -136,6 +142,39 @@ def test_who_tries_tokens_is_slowed_down(people: People) -> None:
         statuses = [stranger.post("/login", token="tnt_guess").status_code for _ in range(4)]
     assert statuses[0] == 401
     assert statuses[-1] == 429
+
+
+def test_a_session_ends_when_its_hours_are_over(people: People) -> None:
+    with Dashboard(people.endpoint, "--session-hours", 1e-9) as short:
+        person = short.person(people.admin)
+        assert person.get("/tenants").status_code == 401
+
+
+def test_where_there_are_too_many_sessions_the_oldest_ends(people: People) -> None:
+    with Dashboard(people.endpoint, "--sessions", 2) as small:
+        first, second, third = (small.person(people.admin) for _ in range(3))
+        assert first.get("/tenants").status_code == 401
+        assert second.page("/tenants")
+        assert third.page("/tenants")
+
+
+def test_a_session_follows_a_few_pages_at_most(dashboard: Dashboard, people: People) -> None:
+    person = dashboard.person(people.admin)
+    with ExitStack() as streams:
+        open_streams = [
+            streams.enter_context(person.http.stream("GET", FOLLOWED)).iter_lines()
+            for _ in range(MOST_STREAMS)
+        ]
+        for lines in open_streams:
+            assert any(line == "event: looked" for line in lines)
+        assert person.get(FOLLOWED).status_code == 429
+    until(lambda: follows(person), "a stream to be free again")
+
+
+def follows(person: Person) -> bool:
+    """Whether one more page may follow."""
+    with person.http.stream("GET", FOLLOWED) as stream:
+        return stream.status_code == 200
 
 
 def test_beyond_loopback_it_wants_tls() -> None:
