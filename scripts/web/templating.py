@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 from markupsafe import Markup
 
-from scripts.cli.tables import Column, columns_of, flatten, has_value, safe_text
+from scripts.cli.tables import SHORT_ID, Column, columns_of, flatten, has_value, safe_text
 
 HERE: Final = Path(__file__).parent
 
@@ -82,6 +82,7 @@ def make_environment() -> Environment:
         "facts": facts_of,
         "table": table_of,
         "parts": parts_of,
+        "without": lambda value, name: {each: value[each] for each in value if each != name},
         "bytes": bytes_of,
         "json": lambda value: json.dumps(value, indent=2, ensure_ascii=False),
         "fields": lambda value: urlencode({name: each for name, each in value.items() if each}),
@@ -178,6 +179,8 @@ def _cell(name: str, value: Any, text: str) -> Cell:
     found = TIME.fullmatch(text)
     if found is not None:
         text = f"{found[1]} {found[2]}"
+    if name.rpartition(".")[2] == "trace_id":
+        text = text[:SHORT_ID]
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return Cell(text, link_of(name, value), is_number)
 

@@ -46,12 +46,12 @@ class Log(NamedTuple):
 
 LOGS: Final[Mapping[str, Log]] = {
     "errors": Log(
-        "Errors", "logs.errors", ("at", "tenant", "action", "level", "event", "trace_id"), False
+        "Errors", "logs.errors", ("at", "tenant", "action", "event", "level", "trace_id"), False
     ),
     "audit": Log(
         "Audit",
         "logs.audit",
-        ("at", "seq", "capacity", "person", "tenant", "action", "outcome", "message", "trace_id"),
+        ("at", "action", "outcome", "tenant", "capacity", "person", "message", "seq", "trace_id"),
         True,
     ),
     "log": Log(

@@ -25,7 +25,8 @@ class Chart {
     const colours = [style("--first"), style("--second")];
     const series = this.names.map((label, at) => ({ label, stroke: colours[at], width: 2, spanGaps: false, points: { show: false } }));
     const scales = { y: { range: (plot, low, high) => [0, Math.max(1, high || 0) * 1.1] } };
-    const options = { ...this.size(), series: [{}, ...series], axes: [axis, axis], scales, tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "UTC") };
+    const clock = (plot, ticks) => ticks.map((at) => new Date(at * 1000).toISOString().slice(11, 19));
+    const options = { ...this.size(), series: [{}, ...series], axes: [{ ...axis, values: clock, space: 80 }, axis], scales, legend: { live: false } };
     this.plot = new uPlot(options, this.data, this.place);
   }
 

@@ -124,7 +124,8 @@ def test_an_owner_edits_the_config_and_it_is_on_record(
     links = browser.run(
         "[...document.querySelectorAll('header nav a')].map(each => each.innerText)"
     )
-    assert links == ["acme", "Connectors", "Errors", "Audit", "Actions"]
+    assert links[0] == "acme"
+    assert not {"Overview", "Tenants", "Functions", "Actors", "Developers"} & set(links)
 
 
 def test_a_script_in_what_the_server_says_is_not_run(admin: Browser, dashboard: Dashboard) -> None:
