@@ -133,7 +133,7 @@ def probes(actions: Mapping[str, Action]) -> Iterator[Probe]:
             if kind_of(schema) is not None:
                 writes, tenant = action.effect == "write", f"t{next(numbers)}"
                 yield Probe(name, field, needed, writes, tenant)
-    yield Probe("contacts.import", "rows.name", {}, True, f"t{next(numbers)}")
+    yield Probe("contacts.import", "rows.name", {"strict": True}, True, f"t{next(numbers)}")
 
 
 class _Desk:
