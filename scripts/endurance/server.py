@@ -125,6 +125,10 @@ class Console:
             "functions.move", {"function": FUNCTION, "version": 2, "to": to, "why": "a trial"}
         )
 
+    def begin(self, action: str, /, **params: object) -> None:
+        """Order an action; its answer comes by `receive`."""
+        self._send(action, params)
+
     def receive(self) -> Reply | None:
         """Return the result of the order, None if it has not come; NoReply if it was refused."""
         reply = self._connection.receive(0.0)

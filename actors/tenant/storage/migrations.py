@@ -236,8 +236,8 @@ def _upgrade(
     connection: Connection,
     rule: Callable[..., int],
 ) -> None:
-    if not history.revisions:
-        return
+    if not history.revisions or _recorded_revisions(history, driver) == [history.revisions[-1]]:
+        return  # Alembic would load the whole folder to find that out
     driver.set_authorizer(rule)
     try:
         command.upgrade(history.config(connection), history.revisions[-1])
