@@ -56,6 +56,12 @@ class Child:
         assert line, f"it ended instead of being ready: {self.ended()} {self.log()}"
         return line.removeprefix("ready ")
 
+    def is_ready(self) -> bool:
+        """Wait until the server says so, or has ended; whether it is there."""
+        while (line := self._line()) and not line.startswith("ready "):
+            self.said.append(line)
+        return bool(line)
+
     def ended(self) -> int:
         """Wait until the process has ended; its exit status."""
         return self.process.wait(WAIT)

@@ -30,7 +30,9 @@ from actors.screening.screener import built_in_screener
 IMPORTED: Final = ("actors.__main__", "transport.gateway.__main__")
 """Before the first fork."""
 
-PROGRAMS: Final = frozenset({"actors", "transport.gateway", "scripts.endurance.fast_retries"})
+PROGRAMS: Final = frozenset(
+    {"actors", "transport.gateway", "scripts.endurance.fast_retries", "tests.killed"}
+)
 """Packages and modules that are little more than that."""
 
 REQUEST_BYTES: Final = 128 * 1024

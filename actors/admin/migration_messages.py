@@ -63,6 +63,7 @@ class TenantStep(NamedTuple):
     tenant: TenantRecord
     state: str
     origin: int | None = None
+    """Revisions of the application that its file had, when it was begun."""
     mark: str | None = None
     error: str | None = None
 

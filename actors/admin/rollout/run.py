@@ -35,7 +35,7 @@ from actors.runtime.clock import Once
 from actors.runtime.futures import PendingReply, ReplyFuture, ask_async, resolve
 from actors.runtime.mailbox import Mailbox
 from actors.supervision.pausing import Pause, Unpause
-from actors.tenant.storage.migrator import PutBack, Serve, TryUpgrade, Upgrade
+from actors.tenant.storage.migrator import CountRevisions, PutBack, Serve, TryUpgrade, Upgrade
 from actors.tenant.storage.upgrades import Revisions, Upgraded, UpgradePlan
 
 log = structlog.get_logger()
@@ -121,10 +121,14 @@ class Run:
         await self._serve(Revisions(work.origin, work.plan.head))
         found = await ask_async(self._actors.directory, ListChanged(work.of))
         for tenant, mark in found["tenants"]:
-            step = await self._changed(tenant, PutBack(tenant.id, mark or ""))
+            step = await self._changed(tenant, PutBack(tenant.id, mark or "", work.plan.head))
             if step.state == FAILED:
                 await self._stop(step)
                 return
+        if ahead := await self._ahead(await self._every_tenant()):
+            words = f"{', '.join(ahead)}: made at the revision that is taken back; apply it again"
+            await self._execute(EndRun(work.run, STOPPED, words))
+            return
         await self._execute(EndRun(work.run, DONE))
         await self._serve(Revisions(work.origin, work.origin))
         self._tell_registry(work.origin)
@@ -133,7 +137,8 @@ class Run:
 
     async def _changed(self, tenant: TenantRecord, order: Upgrade | PutBack) -> TenantStep:
         """Have a tenant's file changed while it is closed; its requests wait meanwhile."""
-        await self._record([TenantStep(tenant, STARTED)])
+        counts = await ask_async(self._actors.migrator, CountRevisions((tenant.id,)))
+        await self._record([TenantStep(tenant, STARTED, origin=counts[tenant.id])])
         try:
             await self._pause(tenant)
             step = _step(tenant, await ask_async(self._actors.migrator, order))
@@ -183,8 +188,20 @@ class Run:
 
     # The ledger
 
+    async def _ahead(self, tenants: Sequence[TenantRecord]) -> list[str]:
+        """Return the names of tenants that are beyond what is served without the run."""
+        ids = tuple(each.id for each in tenants)
+        counts = await ask_async(self._actors.migrator, CountRevisions(ids))
+        return [each.name for each in tenants if (counts[each.id] or 0) > self.work.origin]
+
+    async def _every_tenant(self) -> Sequence[TenantRecord]:
+        return await self._list(None)
+
     async def _pending(self) -> Sequence[TenantRecord]:
-        found = await ask_async(self._actors.directory, ListPending(self.work.run))
+        return await self._list(self.work.run)
+
+    async def _list(self, run: int | None) -> Sequence[TenantRecord]:
+        found = await ask_async(self._actors.directory, ListPending(run))
         pending: Sequence[TenantRecord] = found["tenants"]
         return pending
 
@@ -224,7 +241,7 @@ async def interrupt(actors: Actors, run: int) -> None:
 
 def _step(tenant: TenantRecord, answer: Any) -> TenantStep:
     if isinstance(answer, Upgraded):
-        return TenantStep(tenant, DONE, answer.origin, answer.mark)
+        return TenantStep(tenant, DONE, mark=answer.mark)
     return TenantStep(tenant, DONE)
 
 

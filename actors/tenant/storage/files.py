@@ -320,13 +320,14 @@ class Storage:
         """Return whether a tenant's file is known to be as the migration left it."""
         return is_unchanged(self.path(tenant_id), mark)
 
-    def put_back(self, tenant_id: str, mark: str) -> None:
+    def put_back(self, tenant_id: str, mark: str, head: int) -> None:
         """Replace the tenant's file, open nowhere, by the copy from before its migration.
 
-        Raises DatabaseProblem, with nothing changed, if the file was written to since.
+        `head` is the number of revisions that it has since. Raises DatabaseProblem, with nothing changed, if
+        the file was written to since.
         """
         backup = pre_migration_path(self._backups, tenant_id)
-        put_back(self.path(tenant_id), backup, tenant_id, mark)
+        put_back(self.path(tenant_id), backup, tenant_id, mark, head)
 
     def serve(self, plan: UpgradePlan, revisions: Revisions) -> None:
         """Open files at these of the plan's revisions from now on. Raises CodeProblem."""

@@ -97,6 +97,8 @@ class PutBack(NamedTuple):
 
     tenant_id: str
     mark: str
+    head: int
+    """Revisions of the application that the file has since the migration."""
 
 
 class Serve(NamedTuple):

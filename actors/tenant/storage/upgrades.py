@@ -163,13 +163,17 @@ def is_unchanged(path: Path, mark: str | None) -> bool:
         return False
 
 
-def put_back(path: Path, backup: Path, tenant_id: str, mark: str) -> None:
+def put_back(path: Path, backup: Path, tenant_id: str, mark: str, head: int) -> None:
     """Replace a tenant's file, open nowhere, by its copy from before the migration, on disk.
 
-    Raises DatabaseProblem, with nothing changed, if the file is not as the migration left it, or if the copy
-    is missing, damaged or another tenant's.
+    Nothing is done if that was done before: the file has fewer revisions than `head`. Raises DatabaseProblem,
+    with nothing changed, if the file is not as the migration left it, or if the copy is missing, damaged or
+    another tenant's.
     """
     draft = path.with_suffix(".new")
+    found = revisions_of(path)
+    if found is not None and found < head:
+        return
     try:
         settle(path)
         if not is_unchanged(path, mark):

@@ -20,6 +20,9 @@ from scripts.endurance.verdict import Report
 ENGINE_STEP: Final = 10_000
 """`PRAGMA user_version` = engine revisions × this + application revisions."""
 
+LOOK_SECONDS: Final = 0.1
+"""Between two looks at a run: a person may make 20 calls a second."""
+
 LONG: Final = "x" * 45
 """A mark that the first draft of the second revision cannot take."""
 
@@ -173,7 +176,7 @@ class Trial:
         tried = self._followed(console, console.ask("migrations.dry_run")["run"])
         run = console.ask("migrations.apply", digest=tried["digest"])["run"]
         while console.ask("migrations.status", run=run)["done"] < self._plan.tenants // 3:
-            pass
+            time.sleep(LOOK_SECONDS)
         server.kill()
         console.close()
         self.between = Counter(self._revisions())
@@ -187,7 +190,7 @@ class Trial:
     def _followed(self, console: Console, run: int) -> Mapping[str, Any]:
         while (status := console.ask("migrations.status", run=run))["state"] == "running":
             self._progress(f"{status['kind']}: {status['done']} of {status['total']} tenants")
-            time.sleep(0.5)
+            time.sleep(LOOK_SECONDS)
         return status
 
     # What came of it

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, case, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from actors.admin.directory.repository import (
@@ -47,6 +47,8 @@ runs, ledger = migration_runs.c, migrations.c
 MOST_ERROR = 1000
 """Characters of a reason that are kept."""
 
+TAKEN_BACK = "it is being taken back"
+
 CHANGED = (DONE, GONE)
 """States of tenants that a run has nothing more to do for."""
 
@@ -63,6 +65,8 @@ def begin(transaction: DirectoryTransaction, command: BeginRun, by: Principal) -
             return {"run": stopped.id, "total": _count_tenants(transaction)}
     if command.kind == RESTORE:
         _require_latest(transaction, command.of)
+        assert command.of is not None
+        _set_state(transaction, command.of, STOPPED, TAKEN_BACK)  # what a start then serves
     changes = command.changes
     total = _count_tenants(transaction)
     transaction.run(
@@ -100,13 +104,14 @@ def _record(transaction: DirectoryTransaction, run: int, step: TenantStep) -> No
     now = transaction.now_text
     ended = None if step.state == STARTED else now
     error = step.error and step.error[:MOST_ERROR]
-    values: Result = {"state": step.state, "ended_at": ended, "error": error}
-    if step.state == DONE:
-        values |= {"origin": step.origin, "mark": step.mark}
+    values: Result = {"state": step.state, "ended_at": ended, "error": error, "mark": step.mark}
     row = {"run": run, "tenant_id": step.tenant.id, "tenant": step.tenant.name}
-    statement = upsert(migrations).values(**row, **values, started_at=now)
+    first = upsert(migrations).values(**row, **values, origin=step.origin, started_at=now)
+    if step.state == STARTED:  # begun again after a kill, its file may have been migrated already
+        was_begun = (ledger.state == STARTED) & ledger.origin.is_not(None)
+        values |= {"origin": case((was_begun, ledger.origin), else_=step.origin)}
     mine = [ledger.run, ledger.tenant_id]
-    transaction.run(statement.on_conflict_do_update(index_elements=mine, set_=values))
+    transaction.run(first.on_conflict_do_update(index_elements=mine, set_=values))
 
 
 def end(transaction: DirectoryTransaction, command: EndRun, by: Principal) -> Result:

@@ -32,9 +32,8 @@ MOST_NAMED = 100
 async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """The folder's revisions as they are on disk, and how many tenants stand at which."""
     plan = await _plan(ctx, params.release)
-    found = await ctx.ask(ctx.actors.directory, ListPending(None))
-    ids = tuple(each.id for each in found["tenants"])
-    at = list((await ctx.ask(ctx.actors.migrator, CountRevisions(ids))).values())
+    _, counts = await _revisions(ctx)
+    at = list(counts.values())
     revisions = [
         {
             "revision": name.partition(" ")[0],
@@ -103,11 +102,12 @@ async def restore(ctx: AdminContext, params: Any) -> dict[str, Any]:
             f"there is no apply {params.run}: migrations.list and migrations.status name them"
         )
     found = await ctx.ask(ctx.actors.directory, ListChanged(params.run))
-    names = {tenant.id: tenant.name for tenant, _ in found["tenants"]}
-    marks = tuple((tenant.id, mark) for tenant, mark in found["tenants"])
-    changed = await ctx.ask(ctx.actors.migrator, FindChanged(marks))
-    if changed:
-        raise _changed([names[each] for each in changed])
+    marks = {tenant.id: mark for tenant, mark in found["tenants"]}
+    names, counts = await _revisions(ctx)
+    changed = await ctx.ask(ctx.actors.migrator, FindChanged(tuple(marks.items())))
+    made = [id_ for id_, at in counts.items() if (at or 0) > row["origin"] and id_ not in marks]
+    if changed or made:
+        raise _changed([names[each] for each in (*changed, *made)])
     plan = await _read(ctx, ReadFolder(Path(row["folder"]) if row["folder"] else None))
     changes = _changes(plan)._replace(origin=row["origin"])
     begun = await ctx.execute(BeginRun(RESTORE, changes, row["release"], of=params.run))
@@ -120,6 +120,14 @@ async def _require_none_under_way(ctx: AdminContext) -> None:
     row = await ctx.ask(ctx.actors.directory, FindRun(None))
     if row:
         raise under_way(row["id"], row["kind"])
+
+
+async def _revisions(ctx: AdminContext) -> tuple[dict[str, str], dict[str, int | None]]:
+    """Return the names of all tenants, and how many revisions their files have; by their ids."""
+    found = await ctx.ask(ctx.actors.directory, ListPending(None))
+    names = {each.id: each.name for each in found["tenants"]}
+    counts = await ctx.ask(ctx.actors.migrator, CountRevisions(tuple(names)))
+    return names, counts
 
 
 async def _plan(ctx: AdminContext, release: str | None) -> UpgradePlan:
@@ -144,10 +152,12 @@ def _changed(names: list[str]) -> FailedPrecondition:
     told = ", ".join(sorted(names)[:5])
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return FailedPrecondition(
-        f"{len(names)} tenants were written to since they were migrated, and would lose that: {told}{more}; "
+        f"{len(names)} tenants were made or written to since they were migrated, and would lose that: "
+        f"{told}{more}; "
         "go on with the migrated tables and take only the functions back (functions.release), or write a "
         "migration that undoes what has to be undone",
         details=[
-            Problem(name, "written to since its migration") for name in sorted(names)[:MOST_NAMED]
+            Problem(name, "made or written to since its migration")
+            for name in sorted(names)[:MOST_NAMED]
         ],
     )

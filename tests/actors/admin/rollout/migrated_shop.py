@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.actors.developer_project import Workshop
@@ -69,6 +71,11 @@ def upgrade() -> None:
 class MigratedShop(Workshop):
     """Writes revisions, runs them, and looks into the tenants' files."""
 
+    paths: Mapping[str, Path] = MappingProxyType({})
+    """Of tenants' files, by name."""
+    digest = ""
+    """Of what the last dry run tried."""
+
     def add_revision(self, text: str = SECOND, name: str = "0002_second.py") -> Path:
         """Write a revision."""
         path = self.index.parent / "migrations" / "versions" / name
@@ -115,9 +122,11 @@ class MigratedShop(Workshop):
         with closing(sqlite3.connect(self.path(tenant), timeout=20)) as driver, driver:
             driver.execute("DELETE FROM marks WHERE text = ?", (text,))
 
-    def copy_index(self, folder: Path) -> None:
-        """Copy the index with all beside it."""
+    def add_release(self, name: str) -> None:
+        """Lay a release with a second revision beside what is served."""
+        folder = self.data / "release" / name
         shutil.copytree(self.index.parent, folder)
+        (folder / "migrations" / "versions" / "0002_second.py").write_text(SECOND)
 
     def status(self, run: int) -> Map:
         """What migrations.status says."""
@@ -131,9 +140,10 @@ class MigratedShop(Workshop):
     def dry_run(self, **given: Any) -> Map:
         """Do a dry run to its end; the answer, and the status."""
         begun = self.ask("migrations.dry_run", **given)
+        self.digest = begun["digest"]
         return {**self.ended(begun["run"]), "breaks": begun["breaks"]}
 
     def apply(self, **given: Any) -> Map:
         """Apply what a dry run has found sound, to the end; the status."""
-        tried = self.dry_run()
+        tried = self.dry_run(**given)
         return self.ended(self.ask("migrations.apply", digest=tried["digest"], **given)["run"])

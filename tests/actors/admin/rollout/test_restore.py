@@ -46,11 +46,18 @@ def test_one_that_was_written_to_since_is_named_and_none_is_put_back(shop: Migra
     shop.call(text="after")
     refused = shop.refusal("migrations.restore", run=2)
     assert refused.code == "failed_precondition"
-    assert "1 tenants were written to since" in str(refused)
+    assert "1 tenants were made or written to since" in str(refused)
     assert "functions.release" in str(refused)
     assert [each.field for each in refused.refusal.details] == ["acme"]
     assert shop.revisions("acme") == shop.revisions("globex") == 2
     assert shop.status(2)["state"] == "done"
+
+
+def test_one_that_was_made_since_is_named_too(shop: MigratedShop) -> None:
+    """It has no tables of before."""
+    shop.server.add_tenant("initech")
+    refused = shop.refusal("migrations.restore", run=2)
+    assert [each.field for each in refused.refusal.details] == ["initech"]
 
 
 def test_it_is_applied_again_after_that(shop: MigratedShop) -> None:
