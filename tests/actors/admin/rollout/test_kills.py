@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,7 +92,7 @@ def kill(
     """Start a server that goes on, give it the order, and wait for its end."""
     for name, value in point.environment.items():
         monkeypatch.setenv(name, value)
-    given = {"data": shop.data, "registry": shop.index, **settings}
+    given: dict[str, Any] = {"data": shop.data, "registry": shop.index, **settings}
     with Child(program=("-m", "tests.killed"), **given) as child:
         if child.is_ready():
             token = (shop.data / "admin.token").read_text().strip()
