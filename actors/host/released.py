@@ -26,6 +26,11 @@ JOURNAL = "journal.json"
 LOCK = "journal.lock"
 INDEX = "registry.toml"
 STATES = "states.json"
+RECORD = "deployed.json"
+"""Beside a release: how it came."""
+
+MOST_RELEASES = 200
+"""That are listed."""
 
 ENDED = frozenset({"done", "back"})
 """Steps of a journal that leave nothing to settle."""
@@ -90,9 +95,13 @@ def deploying(data: Path) -> Iterator[None]:
 
 def read_journal(data: Path) -> dict[str, Any] | None:
     """Return the journal of the latest deploy; None if there was none. ValueError if it is no JSON."""
+    return _json(data / FOLDER / JOURNAL)
+
+
+def _json(file: Path) -> dict[str, Any] | None:
     try:
-        stated: dict[str, Any] = json.loads((data / FOLDER / JOURNAL).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        stated: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return stated
 
@@ -100,6 +109,39 @@ def read_journal(data: Path) -> dict[str, Any] | None:
 def write_journal(data: Path, journal: Mapping[str, Any]) -> None:
     """Replace the journal, synced; OSError."""
     write_private(data / FOLDER / JOURNAL, json.dumps(journal, indent=1) + "\n")
+
+
+def deployed(data: Path) -> list[dict[str, Any]]:
+    """Return what was written down of each release that was deployed, the newest first; OSError, ValueError.
+
+    `served` is whether it is the one that is served.
+    """
+    now = current(data)
+    folders = [each for each in (data / FOLDER).glob("*") if each.name.isdigit()]
+    newest = sorted(folders, key=lambda each: -int(each.name))[:MOST_RELEASES]
+    return [
+        {**record, "served": each.name == now}
+        for each in newest
+        if (record := record_of(data, each.name)) is not None
+    ]
+
+
+def record_of(data: Path, folder: str) -> dict[str, Any] | None:
+    """Return what was written down of a release when it was deployed; None if it was not."""
+    return _json(data / FOLDER / folder / RECORD)
+
+
+def write_record(data: Path, record: Mapping[str, Any]) -> None:
+    """Write down how a release came, beside it; OSError."""
+    file = data / FOLDER / record["folder"] / RECORD
+    write_private(file, json.dumps(record, indent=1) + "\n")
+
+
+def contents_of(data: Path, folder: str) -> tuple[dict[str, Any], str]:
+    """Return the manifest and the notes of a release that was laid out; OSError, ValueError."""
+    place = data / FOLDER / folder
+    manifest = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
+    return manifest, (place / "RELEASE-NOTES.md").read_text(encoding="utf-8")
 
 
 def settle(data: Path) -> str | None:

@@ -35,6 +35,7 @@ from actors.registry.messages import (
     CheckHangs,
     Diff,
     Difference,
+    ListReleases,
     LoadVersion,
     Look,
     MigrationsRun,
@@ -58,6 +59,7 @@ from actors.registry.move_record import (
 from actors.registry.pending_trips import FILE, MACHINE, PendingTrips
 from actors.registry.registry_file import Unsettled
 from actors.registry.release import Plan, all_moved, keys_of, plan_release, require_loadable
+from actors.registry.release_list import list_releases
 from actors.registry.shared import Shared
 from actors.registry.transitions import Transition, plan_transition
 from actors.registry.version_states import states_of
@@ -122,6 +124,7 @@ class Registry(Actor):
                 CheckHangs: lambda _: self._check_hangs(),
                 RetryWrite: lambda _: self._retry_write(),
                 Look: lambda _: self._look(),
+                ListReleases: partial(list_releases, settings.data),
                 AskRunning: lambda _: self._snapshot.running_calls.running(),
             }
         )

@@ -32,6 +32,25 @@ class Reloaded(NamedTuple):
     """The differences to the index before, in sentences."""
 
 
+class ListReleases(NamedTuple):
+    """Ask: what was deployed to this environment, newest first, and the journal of the latest deploy.
+
+    Answered by Releases; Unavailable if the folder of releases cannot be read.
+    """
+
+    release: str | None = None
+    """With it: that one alone, with its contents."""
+
+
+class Releases(NamedTuple):
+    """What was deployed."""
+
+    deployed: list[dict[str, Any]]
+    journal: dict[str, Any] | None
+    contents: tuple[dict[str, Any], str] | None = None
+    """Manifest and notes of the release that was named; None if it was not deployed."""
+
+
 class Diff(NamedTuple):
     """Ask: compare the file with the index in force. Answered by Difference; IndexProblem."""
 

@@ -86,6 +86,8 @@ ALIASES: Mapping[str, Alias] = MappingProxyType(
             ),
             _alias("diff", "functions.diff", "[function]", "diff contacts.add"),
             _alias("reload", "functions.reload", "[digest]", "reload 9f86d081"),
+            _alias("releases", "releases.list", ""),
+            _alias("release", "releases.show", "release", "release shop-7"),
             _alias("requests", "requests.list", "[TENANT]", "requests state=open sort=votes"),
             _alias("request", "requests.show", "request", "request R-12"),
             _alias("submit", "requests.submit", "TENANT text", "submit acme 'Export contacts'"),

@@ -181,16 +181,23 @@ def released(
             except ReleaseProblem as problem:
                 refused.append(str(problem))
                 continue
+            if earlier is not None and earlier.to_state == to:
+                found.append(earlier._replace(chosen=False, why=f"it is in {_name(base)} already"))
+                continue
             found.append(_chosen(each, to, picked[each.key][1], earlier, wanted.breaking))
         elif kept := _kept(each, earlier, environment, base):
             found.append(kept)
     refused += [
-        f"{each.label} is in {base.release if base else ''}, and this index has it no more"
+        f"{each.label} is in {_name(base)}, and this index has it no more"
         for each in before.values()
     ]
     if refused:
         raise ReleaseProblem("; ".join(refused))
     return found
+
+
+def _name(base: Manifest | None) -> str:
+    return base.release if base else "no release"
 
 
 def _chosen(

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from actors.host.program import as_typed, command, default_index
 from scripts.releasing.publish.command import PLACE, require_extra
@@ -98,21 +98,20 @@ def rollback(given: argparse.Namespace) -> None:
 
 def releases(given: argparse.Namespace) -> None:
     """Print each release that was deployed, the newest first."""
-    from actors.host.released import current
+    from actors.host.released import deployed
     from scripts.cli.display import console_on, show_rows
     from scripts.releasing.deploy.place import place_of
 
     place = place_of(_index(given), given.environment)
-    served = current(place.data)
-    found = list(_deployed(place))
+    found = deployed(place.data)
     if given.json:
         print(json.dumps(found, ensure_ascii=False, indent=2))
         return
     rows = [
         {
             "release": each["release"],
-            "deployed": each["deployed"],
-            "served": "yes" if each["folder"] == served else "",
+            "deployed": each.get("deployed", "went back by itself"),
+            "served": "yes" if each["served"] else "",
             "versions": ", ".join(f"{one['name']}@{one['version']}" for one in each["moves"]),
             "requests": ", ".join(
                 dict.fromkeys(request for one in each["moves"] for request in one["requests"])
@@ -159,15 +158,6 @@ def seconds_of(text: str) -> float:
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90s, 10m or 1h")
     return float(match["number"]) * _UNITS[match["unit"]]
-
-
-def _deployed(place: Place) -> Iterator[dict[str, Any]]:
-    from scripts.releasing.deploy.place import record_of
-
-    folders = [each for each in place.releases.glob("*") if each.name.isdigit()]
-    for folder in sorted(folders, key=lambda each: -int(each.name)):
-        if record := record_of(folder):
-            yield record
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -57,6 +56,11 @@ def place_of(registry: Path, environment: str) -> Place:
         )
     except SettingsError as error:
         raise ReleaseProblem(str(error)) from None
+    if settings.states == "index":
+        raise ReleaseProblem(
+            f"{environment} keeps states of versions in the index, which a release brings along: leave out "
+            "states (TENANTRY_STATES)"
+        )
     served = frozenset(settings.serves or place.serves) | frozenset(
         settings.testers or place.testers
     )
@@ -137,14 +141,3 @@ def server_of(place: Place) -> Server | None:
             f"no token for the admin channel ({error}): run this as the server's user, or start the server "
             "once with --admin-token"
         ) from None
-
-
-def record_of(folder: Path) -> dict[str, Any] | None:
-    """Return what was written down of a release that was deployed; None if it was not."""
-    try:
-        stated: dict[str, Any] = json.loads((folder / "deployed.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except ValueError as error:
-        raise ReleaseProblem(f"{folder / 'deployed.json'} is damaged: {error}") from None
-    return stated

@@ -6,19 +6,25 @@ The steps: laid out → migrations tried on copies → migrated → link switche
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from actors.host.files import write_private
-from actors.host.released import ENDED, current, read_journal, switch, write_journal
+from actors.host.released import (
+    ENDED,
+    current,
+    read_journal,
+    record_of,
+    switch,
+    write_journal,
+    write_record,
+)
 from actors.index.entries import MOVES, REVERTED
 from scripts.releasing.bundle import Bundle, Manifest
 from scripts.releasing.deploy.difference import Change, change_of, changes_of, require_newer, told
 from scripts.releasing.deploy.migrating import migrate, restore
-from scripts.releasing.deploy.place import Place, Server, record_of
+from scripts.releasing.deploy.place import Place, Server
 from scripts.releasing.deploy.staging import put_in_force, stage
 from scripts.releasing.deploy.watch import figures, watched
 from scripts.releasing.problem import ReleaseProblem
@@ -87,7 +93,7 @@ class Deploy:
         folder = self._place.releases / stage(self._place, bundle)
         put_in_force(folder, bundle.manifest)
         journal = self._journal(bundle.manifest, changes)
-        self._record(journal)
+        self._record(journal, deployed=_now())
         switch(self._place.data, folder.name)
         self._write(journal, DONE)
         self._say(f"{bundle.manifest.release} is served once a server is started")
@@ -138,7 +144,7 @@ class Deploy:
         )
 
     def _finish(self, journal: Journal) -> None:
-        self._record(journal)
+        self._record(journal, deployed=_now())
         self._write(journal, DONE)
         self._say(f"deployed {journal['release']}")
 
@@ -148,7 +154,7 @@ class Deploy:
         """Take the release that is served back, as it came. ReleaseProblem if there is none before it."""
         self.recover()
         name = current(self._place.data)
-        record = record_of(self._place.releases / name) if name else None
+        record = record_of(self._place.data, name) if name else None
         if record is None or self._server is None:
             raise ReleaseProblem(
                 f"{self._place.environment} serves no release that could be taken back"
@@ -188,6 +194,7 @@ class Deploy:
         server.reload()
         if problem := restore(server, journal["folder"], journal.get("run"), self._wait):
             self._say(f"the tenants' databases stay migrated: {problem}")
+        self._record(journal, taken_back=_now(), why=why)
         self._write(journal, BACK)
 
     def recover(self) -> None:
@@ -219,7 +226,7 @@ class Deploy:
     def serves(self) -> str:
         """Say what is served now."""
         name = current(self._place.data)
-        record = record_of(self._place.releases / name) if name else None
+        record = record_of(self._place.data, name) if name else None
         return f"{record['release']} is served" if record else "no release is served"
 
     def _journal(self, manifest: Manifest, changes: list[Change]) -> Journal:
@@ -240,10 +247,10 @@ class Deploy:
         journal["step"] = step
         write_journal(self._place.data, journal)
 
-    def _record(self, journal: Journal) -> None:
+    def _record(self, journal: Journal, **more: str) -> None:
         """Write down beside the release how it came, for `releases` and for a rollback."""
-        file = self._place.releases / journal["folder"] / "deployed.json"
-        write_private(file, json.dumps({**journal, "deployed": _now()}, indent=1) + "\n")
+        journal |= more
+        write_record(self._place.data, journal)
 
 
 def settle_here(place: Place) -> str | None:

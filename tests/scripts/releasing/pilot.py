@@ -125,7 +125,7 @@ class Knife:
     def __enter__(self) -> None:
         for owner, name in (
             (procedure, "write_journal"),
-            (procedure, "write_private"),
+            (procedure, "write_record"),
             (procedure, "switch"),
             (Server, "call"),
         ):

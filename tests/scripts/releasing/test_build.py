@@ -116,6 +116,11 @@ class TestWhatIsInIt:
             "orders.place@2": "under user test",
         }
 
+    def test_what_the_release_before_has_already_is_not_chosen_again(self, shop: Shop) -> None:
+        first = built(shop, "orders.place@2")
+        request = shop.request(requests=["R-2"])._replace(base=first)
+        assert [each.chosen for each in planned(request).manifest.versions] == [False, False]
+
 
 class TestWhatIsRefused:
     """With the name of what is wrong."""

@@ -92,10 +92,27 @@ class TestOnARunningServer:
         told = capsys.readouterr().out
         assert "shop-2" in told
         assert "R-2" in told
+        with pilot.server() as server:
+            (newest, first), under_way = server.call("releases.list").values()
+            shown = server.call("releases.show", release="shop-2")
+            with pytest.raises(ReleaseProblem, match="did you mean shop-2"):
+                server.call("releases.show", release="shop-22")
+        assert under_way is None
+        assert [each["served"] for each in (newest, first)] == [True, False]
+        (moved,) = newest["versions"]
+        assert (moved["name"], moved["to"], moved["requests"]) == (
+            "orders.place",
+            "release",
+            ["R-2"],
+        )
+        assert shown["migrations"] == ["0001_orders.py"]
+        assert shown["notes"].startswith("# shop-2, for pilot")
         assert rollback_main([*words, "--why", "too dear"]) == 0
         assert price(client) == 500
         assert current(pilot.data) == "1"
         assert "orders.place@2" not in pilot.states()
+        with pilot.server() as server:
+            assert server.call("releases.list")["releases"][0]["why"] == "too dear"
 
     def test_a_release_that_was_taken_back_can_be_deployed_again_and_every_message_is_answered(
         self, pilot: Pilot, client: Client, caller: Client
