@@ -83,6 +83,8 @@ def planned(request: Request) -> Plan:
         )
     found = filtered(index, versions, place)
     versions = _with_digests(versions, found)
+    if base is not None:
+        _require_unedited(versions, base)
     sources = _sources(found)
     migrations = _migrations(found, base)
     trials = find_trials(index, _found(index, chosen))
@@ -142,6 +144,21 @@ def _breaks(index: Index, versions: list[ReleasedVersion]) -> Iterator[str]:
 def _with_digests(versions: list[ReleasedVersion], index: Index) -> list[ReleasedVersion]:
     digests = {each.key: each.version.digest for each in versions_of(index)}
     return [each._replace(digest=digests[each.kind, each.name, each.version]) for each in versions]
+
+
+def _require_unedited(versions: list[ReleasedVersion], base: Manifest) -> None:
+    """Raise ReleaseProblem for a version whose file is another one than in the release before."""
+    before = {(each.kind, each.name, each.version): each.digest for each in base.versions}
+    edited = [
+        each.label
+        for each in versions
+        if each.digest != before.get((each.kind, each.name, each.version), each.digest)
+    ]
+    if edited:
+        raise ReleaseProblem(
+            f"{', '.join(edited)}: the file is not what it was in {base.release}: put it back, and write the "
+            "change as a new version"
+        )
 
 
 def _sources(index: Index) -> Sources:

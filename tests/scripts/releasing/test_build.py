@@ -190,6 +190,14 @@ class TestWhatIsRefused:
         with pytest.raises(ReleaseProblem, match=r"shop\.prices is not what it was"):
             planned(shop.request("orders.place@2"))
 
+    def test_a_file_that_was_edited_since_the_release_before(self, shop: Shop) -> None:
+        first = built(shop, "orders.place@2")
+        shop.edit("shop/orders_place_2.py", "* 2", "* 3")
+        with pytest.raises(
+            ReleaseProblem, match=r"orders\.place@2: the file is not what it was in"
+        ):
+            planned(shop.request()._replace(base=first))
+
     def test_a_change_that_breaks_callers_without_a_reason(self, shop: Shop) -> None:
         shop.write("registry.toml", built(shop, "orders.place@2").files["registry.toml"].decode())
         shop.edit("registry.toml", "maxLength = 40 }", "maxLength = 20 }")
