@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from scripts.releasing.bundle import Bundle
     from scripts.releasing.deploy.place import Place
 
-REFUSED, WENT_BACK = 1, 3
+REFUSED, WENT_BACK, UNSETTLED = 1, 3, 4
+
+INTERRUPTED = 130
 
 WATCH_SECONDS = 600.0
 
@@ -35,7 +37,8 @@ Run it on the server's machine, as the server's user, where its index and enviro
 an environment whose name begins with hosted- has to be signed; root.json is in release/ of the data
 directory, or --root says where it is. docs/releases.md says more.
 
-exit status: 0 done, 1 refused and nothing was changed, 2 wrong usage, 3 deployed and taken back
+exit status: 0 done, 1 refused and nothing was changed, 2 wrong usage, 3 deployed and taken back, 4 cut short:
+the next deploy or rollback, or a start of the server, settles it
 """
 
 _TIME = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)(?P<unit>s|m|h|)\Z")
@@ -187,7 +190,7 @@ def _run(name: str, do: Callable[[], None]) -> int:
     # The arguments are read by now: this imports the engine.
     from actors.errors import TenantryError
     from scripts.cli.target import Unreachable
-    from scripts.releasing.deploy.procedure import TakenBack
+    from scripts.releasing.deploy.procedure import TakenBack, Unsettled
     from scripts.releasing.problem import ReleaseProblem
 
     try:
@@ -195,6 +198,9 @@ def _run(name: str, do: Callable[[], None]) -> int:
     except TakenBack as problem:
         print(f"{command(name)}: {problem}", file=sys.stderr)
         return WENT_BACK
+    except Unsettled as problem:
+        print(f"{command(name)}: {problem}", file=sys.stderr)
+        return UNSETTLED
     except (ReleaseProblem, TenantryError, Unreachable) as problem:
         print(f"{command(name)}: {problem}", file=sys.stderr)
         return REFUSED
@@ -203,7 +209,7 @@ def _run(name: str, do: Callable[[], None]) -> int:
         return REFUSED
     except KeyboardInterrupt:
         print(f"{command(name)}: interrupted; the next deploy settles it", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     return 0
 
 

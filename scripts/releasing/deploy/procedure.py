@@ -42,6 +42,10 @@ def print_now(line: str) -> None:
     print(line, flush=True)
 
 
+class Unsettled(ReleaseProblem):
+    """The release could not be taken back by now; what is next settles it."""
+
+
 class TakenBack(ReleaseProblem):
     """The release was deployed, and taken back."""
 
@@ -106,11 +110,21 @@ class Deploy:
         self._write(journal, STAGED)
         try:
             self._forward(server, journal, changes, seconds)
-        except ReleaseProblem as problem:
+        except (ReleaseProblem, OSError) as problem:
             self._say(f"going back: {problem}")
-            self.go_back(server, journal, str(problem))
+            self._try_back(server, journal, str(problem))
             raise TakenBack(
                 f"{journal['release']} is not deployed, and all is as before: {problem}"
+            ) from None
+
+    def _try_back(self, server: Server, journal: Journal, why: str) -> None:
+        """Go back; Unsettled if that cannot be done now."""
+        try:
+            self.go_back(server, journal, why)
+        except (ReleaseProblem, OSError) as problem:
+            raise Unsettled(
+                f"{journal['release']} is not deployed ({why}), and could not be taken back yet: {problem}; "
+                "mend that: the next deploy or rollback, or a start of the server, settles it"
             ) from None
 
     def _forward(
@@ -168,7 +182,7 @@ class Deploy:
             )
         journal = {**record, "back": True}
         self._write(journal, MOVED)
-        self.go_back(self._server, journal, why)
+        self._try_back(self._server, journal, why)
         self._say(f"took {record['release']} back; {self.serves()}")
 
     def go_back(self, server: Server, journal: Journal, why: str) -> None:

@@ -20,7 +20,7 @@ from scripts.releasing.build.plan import planned
 from scripts.releasing.bundle import Bundle, packed
 from scripts.releasing.deploy import procedure, staging
 from scripts.releasing.deploy.command import bundle_of, main, releases_main, rollback_main
-from scripts.releasing.deploy.procedure import TakenBack
+from scripts.releasing.deploy.procedure import TakenBack, Unsettled
 from scripts.releasing.deploy.watch import Figures, compared
 from scripts.releasing.problem import ReleaseProblem
 from scripts.releasing.publish.command import main as release_main
@@ -184,6 +184,18 @@ class TestOnARunningServer:
             pilot.deploy(pilot.last)
         assert [each.name for each in pilot.place.releases.glob("*3*")] == []
         assert price(client) == 1000
+
+    def test_a_disk_that_is_full_in_the_middle_takes_it_back_at_once_or_when_there_is_room(
+        self, pilot: Pilot, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert pilot.last is not None
+        for lasts, error in ((1, TakenBack), (10, Unsettled)):
+            monkeypatch.setattr(procedure, "write_journal", full_for(lasts, "switched"))
+            with pytest.raises(error, match="No space left on device"):
+                pilot.deploy(pilot.last)
+            monkeypatch.undo()
+            pilot.recover()
+            assert whole(pilot, client) == ("2", None, 1000)
 
     @pytest.mark.parametrize("does", ["deploy", "rollback"])
     def test_cut_short_anywhere_it_is_wholly_before_or_wholly_after(
@@ -355,6 +367,19 @@ def killed_at(step: str) -> Callable[..., None]:
         write_journal(data, journal)
         if journal["step"] == step:
             raise Killed
+
+    return write
+
+
+def full_for(times: int, step: str) -> Callable[..., None]:
+    """A journal that the disk has no room for, so many times from a step on."""
+    left = [times]
+
+    def write(data: Path, journal: Mapping[str, Any]) -> None:
+        if left[0] and (journal["step"] == step or left[0] < times):
+            left[0] -= 1
+            full()
+        write_journal(data, journal)
 
     return write
 
