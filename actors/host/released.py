@@ -163,7 +163,7 @@ def _settled(data: Path) -> str | None:
     if journal is None or journal["step"] in ENDED:
         return None
     release, before = journal["release"], journal["before"]
-    if _has_moved(data, journal["moves"]):
+    if current(data) == journal["folder"] and _has_moved(data, journal["moves"]):
         write_journal(data, {**journal, "step": "done", "settled": "at a start"})
         return (
             f"the deploy of {release} was cut short after its versions had been moved: it is served"
@@ -180,7 +180,7 @@ def _has_moved(data: Path, moves: list[Mapping[str, Any]]) -> bool:
         versions = json.loads((data / STATES).read_text(encoding="utf-8"))["versions"]
     except FileNotFoundError:
         return False
-    return bool(moves) and all(
+    return all(
         versions.get(f"{each['kind']}s".replace("functions", "actions") + f".{each['name']}", {})
         .get(str(each["version"]), {})
         .get("state")

@@ -222,7 +222,7 @@ class Deploy:
             return
         states = self._server.states()
         wanted = [change_of(each) for each in journal["moves"]]
-        has_moved = bool(wanted) and all(
+        has_moved = current(self._place.data) == journal["folder"] and all(
             states.get((each.kind, each.name, each.version)) == each.to for each in wanted
         )
         if has_moved and not journal.get("back"):

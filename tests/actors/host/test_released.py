@@ -21,7 +21,13 @@ def data(tmp_path: Path) -> Path:
         folder.mkdir(parents=True)
         (folder / "registry.toml").write_text("")
     switch(tmp_path, "2")
-    journal = {"release": "shop-2", "step": "switched", "before": "1", "moves": [MOVE]}
+    journal = {
+        "release": "shop-2",
+        "folder": "2",
+        "step": "switched",
+        "before": "1",
+        "moves": [MOVE],
+    }
     write_journal(tmp_path, journal)
     return tmp_path
 
@@ -50,6 +56,15 @@ def test_after_they_were_moved_it_goes_on(data: Path) -> None:
     states(data, "release")
     assert "it is served" in str(settle(data))
     assert (current(data), step(data)) == ("2", "done")
+
+
+def test_before_the_link_was_switched_versions_that_stood_there_already_decide_nothing(
+    data: Path,
+) -> None:
+    states(data, "release")
+    switch(data, "1")
+    settle(data)
+    assert (current(data), step(data)) == ("1", "back")
 
 
 def test_a_deploy_that_still_runs_is_let_be(data: Path) -> None:
