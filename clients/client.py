@@ -331,6 +331,8 @@ class RequestsListParams(TypedDict):
     function: NotRequired[str]
     """About this action, or served by a version of it; or a connector. 1 to 128 characters."""
     priority: NotRequired[Literal["low", "normal", "high", "urgent"]]
+    text: NotRequired[str]
+    """What its text or title contains. 1 to 200 characters."""
     sort: NotRequired[Literal["newest", "votes", "priority"]]
     """One of `"newest"`, `"votes"`, `"priority"`, default `"newest"`."""
     after: NotRequired[str]

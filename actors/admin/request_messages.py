@@ -33,6 +33,8 @@ class ListRequests(NamedTuple):
     function: str | None
     """A name: those about it, and those that a version of it serves."""
     priority: str | None
+    text: str | None
+    """What the text or the title contains, in any case; of other tenants' requests the title."""
     sort: str
     """One of actors.admin.directory.requests.commands.SORTS."""
     after: str

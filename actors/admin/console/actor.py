@@ -160,7 +160,7 @@ class AdminConsole(Channel):
             self._check_rate(work)
             self._start_call(AdminCall.of_work(work, self._hide))
         except ActionError as error:
-            self._refuse(work, error.refusal)
+            self._refuse(work, self._after_refusal(work, error).refusal)
 
     def _check_rate(self, work: TenantRequest) -> None:
         """Who is too fast is refused before anything is looked at, and counted: no record each."""

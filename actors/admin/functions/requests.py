@@ -42,6 +42,7 @@ async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:
         params.state,
         params.function,
         params.priority,
+        params.text,
         params.sort,
         params.after,
         params.limit,

@@ -290,6 +290,8 @@ export interface RequestsListParams {
   /** About this action, or served by a version of it; or a connector. 1 to 128 characters. */
   function?: string;
   priority?: "low" | "normal" | "high" | "urgent";
+  /** What its text or title contains. 1 to 200 characters. */
+  text?: string;
   /** One of `"newest"`, `"votes"`, `"priority"`, default `"newest"`. */
   sort?: "newest" | "votes" | "priority";
   /**

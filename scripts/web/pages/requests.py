@@ -12,7 +12,7 @@ ROWS: Final = 50
 
 async def index(visit: Visit) -> Document:
     """One page of a tenant's requests, or of all for people of the platform."""
-    wanted = visit.request.params("state", "priority", "function", "sort", "after")
+    wanted = visit.request.params("state", "priority", "function", "text", "sort", "after")
     published = {"published": True} if "published" in visit.request.query else {}
     params = {"limit": ROWS, **wanted, **published}
     (listed,) = await visit.panels(Wanted("requests.list", params, visit.tenant))

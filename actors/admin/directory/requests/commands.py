@@ -128,7 +128,17 @@ def _filters(query: ListRequests) -> list[Any]:
         linked = select(request_links.c.number).where(request_links.c.name == query.function)
         about = or_(requests.c.function == query.function, requests.c.number.in_(linked))
         found.append(about)
+    if query.text is not None:
+        found.append(_contains(query, query.text))
     return found
+
+
+def _contains(query: ListRequests, text: str) -> Any:
+    """Look in the text only where its reader may read it: a search that finds it would show it, too."""
+    title = requests.c.title.icontains(text, autoescape=True)
+    if query.published and query.tenant is not None:
+        return title
+    return or_(requests.c.text.icontains(text, autoescape=True), title)
 
 
 def _beyond(rank: Any, after: str) -> list[Any]:

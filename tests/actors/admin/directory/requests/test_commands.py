@@ -27,7 +27,7 @@ from actors.runtime.futures import resolve
 from tests.actors.admin.directory_harness import DAY, DirectoryHarness
 from tests.wire import Map
 
-LIST = ListRequests(None, False, None, None, None, "newest", "", 200)
+LIST = ListRequests(None, False, None, None, None, None, "newest", "", 200)
 
 
 def submit(directory: DirectoryHarness, by: Principal, text: str = "Export") -> int:
@@ -172,6 +172,21 @@ def test_what_people_have_ended_no_version_changes(
     assert shown(directory, number)["request"]["state"] == "declined"
     directory.execute(ReopenRequest(None, number, "yes"))
     assert shown(directory, number)["request"]["state"] == "released"
+
+
+def test_a_search_finds_what_its_reader_may_read_and_nothing_else(
+    directory: DirectoryHarness, ada: Principal
+) -> None:
+    """In any case; `%` is a sign like any other."""
+    directory.tenant("globex")
+    wish, other = submit(directory, ada, "For auditor Smith: 100% export"), submit(directory, ada)
+    directory.execute(PublishRequest(None, wish, "A full EXPORT"))
+    found, both = [f"R-{wish}"], [f"R-{other}", f"R-{wish}"]
+    assert listed(directory, text="smith") == found
+    assert listed(directory, text="0%") == found
+    assert listed(directory, text="export", tenant="acme") == both
+    assert listed(directory, text="full export", tenant="globex", published=True) == found
+    assert listed(directory, text="Smith", tenant="globex", published=True) == []
 
 
 def test_of_a_deleted_tenant_what_was_published_stays_without_its_words(
