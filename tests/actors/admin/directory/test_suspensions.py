@@ -47,6 +47,14 @@ def test_a_suspended_token_is_published_as_expired_and_no_other_is(
     assert directory.fresh_view() == directory.known
 
 
+def test_a_suspension_outlives_a_restart(directory: DirectoryHarness) -> None:
+    directory.tenant()
+    joan = directory.member()
+    suspend(directory, joan.id)
+    (told,) = directory.restart()
+    assert [each.principal.id for each in told.tokens if each.principal.is_suspended] == [joan.id]
+
+
 def test_a_suspended_token_is_listed_with_why(directory: DirectoryHarness) -> None:
     directory.tenant()
     directory.tenant("globex")
