@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> int:
     except (InvalidSettings, ValueError) as error:
         print(f"tenantry: {error}", file=sys.stderr)
         return EXIT_CONFIGURATION
-    serve(dashboard, settings, dashboard.connections)
+    serve(dashboard, settings, dashboard.connections, on_stop=dashboard.end_streams)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 import structlog
@@ -43,12 +44,32 @@ class Dashboard:
         self._logins = Logins(settings, self._sessions, self._templates)
         self._files = StaticFiles()
         self._is_secure = settings.is_secure
+        self._is_stopping = asyncio.Event()
+
+    def end_streams(self) -> None:
+        """End the streams of events, which would hold up the end of the process."""
+        self._is_stopping.set()
+
+    def _until_stop(self, receive: Receive) -> Receive:
+        """Return a `receive` for which the browser has left when the process is about to end."""
+
+        async def receive_or_stop() -> dict[str, Any]:
+            waiting = asyncio.ensure_future(receive())
+            stopping = asyncio.ensure_future(self._is_stopping.wait())
+            try:
+                await asyncio.wait((waiting, stopping), return_when=asyncio.FIRST_COMPLETED)
+                return waiting.result() if waiting.done() else {"type": "http.disconnect"}
+            finally:
+                waiting.cancel()
+                stopping.cancel()
+
+        return receive_or_stop
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or start and stop with the process."""
         if scope["type"] == "http":
             response = await self._answer(scope, receive)
-            await response.send(receive, send)
+            await response.send(self._until_stop(receive), send)
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
 

@@ -64,6 +64,7 @@ class Events(NamedTuple):
         await self.messages.aclose()
         if isinstance(ended, Exception):
             log.error("a stream of events failed", exc_info=ended)
+        if ended is not None:
             await send({"type": "http.response.body", "body": b""})
 
     async def _send_all(self, send: Send) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from signal import SIGTERM
 
 import pytest
 
@@ -175,6 +176,18 @@ def follows(person: Person) -> bool:
     """Whether one more page may follow."""
     with person.http.stream("GET", FOLLOWED) as stream:
         return stream.status_code == 200
+
+
+def test_a_dashboard_that_stops_ends_what_follows(people: People) -> None:
+    with Dashboard(people.endpoint) as stopped:
+        person = stopped.person(people.admin)
+        with person.http.stream("GET", FOLLOWED) as stream:
+            lines = stream.iter_lines()
+            assert any(line == "event: looked" for line in lines)
+            stopped.child.process.send_signal(SIGTERM)
+            assert "event: ended" not in list(lines)  # whole to its end, which is not the session's
+        assert stopped.child.ended() == 0
+        assert "error" not in stopped.child.log()
 
 
 def test_beyond_loopback_it_wants_tls() -> None:

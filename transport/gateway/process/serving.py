@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -32,6 +33,8 @@ class Announcing(uvicorn.Server):
     """A server that prints `ready` and its address once it listens."""
 
     until_eof = False
+    on_stop: Callable[[], None] | None = None
+    """Called when it begins to stop, before it waits for requests under way."""
 
     async def startup(self, sockets: list[Any] | None = None) -> None:
         """Start as usual, then print it."""
@@ -42,6 +45,12 @@ class Announcing(uvicorn.Server):
         if self.until_eof:
             asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._stop_at_eof)
         print(f"ready {scheme}://{bracketed}:{port}", flush=True)  # noqa: T201 - for the program that started it
+
+    async def shutdown(self, sockets: list[Any] | None = None) -> None:
+        """Stop as usual, once what would never end by itself was told to."""
+        if self.on_stop is not None:
+            self.on_stop()
+        await super().shutdown(sockets)
 
     def _stop_at_eof(self) -> None:
         if not os.read(sys.stdin.fileno(), 4096):
@@ -54,16 +63,19 @@ def serve(
     settings: ListeningSettings,
     connections: HttpConnections,
     websockets: Any = "none",
+    on_stop: Callable[[], None] | None = None,
 ) -> None:
     """Listen, print `ready`, and serve until SIGTERM or SIGINT.
 
     `websockets` makes what serves a connection that is upgraded to a WebSocket; without it none is.
+    `on_stop` is called before requests under way are waited for: it ends those that would never end.
     """
     # uvicorn handles them while it serves, and sends itself the same one again at the end.
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     server = Announcing(_configuration(application, settings, connections, websockets))
     server.until_eof = settings.until_eof
+    server.on_stop = on_stop
     server.run()
 
 
