@@ -34,6 +34,7 @@ from scripts.endurance.trials import (
     intent,
     kill,
     memory,
+    migrate,
     outbox_kill,
     siege,
     swap,
@@ -256,6 +257,12 @@ def test_a_loss_of_throughput_would_be_seen(tmp_path: Path) -> None:
     trial.add_to(report)
     assert report.broken
     assert "keeps 0.890 of its throughput" in "\n".join(report.lines())
+
+
+def test_migrations_under_load_lose_nothing_and_go_on_after_a_kill(tmp_path: Path) -> None:
+    plan = migrate.FULL._replace(tenants=12, loaded=4, calm=100)
+    report = migrate.run(plan, tmp_path, quietly)
+    assert not report.broken, "\n".join(report.lines())
 
 
 def test_swaps_under_load_lose_nothing_and_another_version_would_be_seen(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from actors.admin.migration_messages import APPLY, DRY_RUN, FindRun
-from actors.admin.rollout.run import Run, Stopping, Work, interrupt
+from actors.admin.rollout.run import Run, Stopping, Work, end_run
 from actors.errors import CodeProblem
 from actors.registry.shared import Actors
 from actors.runtime.actor import Actor
@@ -42,6 +42,8 @@ class Rollout(Actor):
         self._actors = actors
         self._in_flight = InFlight[CoroutineDriver](mailbox)
         self._run: Run | None = None
+        self._next: int | None = None
+        """A run that was to begin while another coroutine was under way."""
         self._add_handlers(
             {
                 StartRun: lambda message: self._begin(message.run),
@@ -65,7 +67,9 @@ class Rollout(Actor):
         return self._run.done
 
     def _begin(self, run: int | None) -> None:
-        if not len(self._in_flight):
+        if len(self._in_flight):
+            self._next = run
+        else:
             self._step(CoroutineDriver(self._serve(run)))
 
     async def _serve(self, number: int | None) -> None:
@@ -74,9 +78,15 @@ class Rollout(Actor):
         if not row:
             return
         if number is None and row["kind"] == DRY_RUN:
-            await interrupt(self._actors, row["id"])
+            await end_run(self._actors, row["id"], DRY_RUN, None)
             return
-        await self._do(row)
+        try:
+            await self._do(row)
+        except Stopping:
+            raise
+        except Exception as error:  # a migration is foreign code: whatever it raises ends its run
+            log.error("migrations: run cannot go on", run=row["id"], exc_info=error)
+            await end_run(self._actors, row["id"], row["kind"], error)
 
     async def _do(self, row: dict[str, Any]) -> None:
         read = ReadFolder(Path(row["folder"]) if row["folder"] else None)
@@ -103,7 +113,10 @@ class Rollout(Actor):
         self._in_flight.end(driver)
         self._run = None
         if isinstance(step, Raised) and not isinstance(step.error, Stopping):
-            log.error("migrations: run cannot go on", exc_info=step.error)
+            log.error("migrations: the ledger cannot be read", exc_info=step.error)
+        if (following := self._next) is not None:
+            self._next = None
+            self._begin(following)
 
 
 def _work(run: Run, kind: str) -> Coroutine[Any, Any, None]:

@@ -15,6 +15,7 @@ from actors.admin.console.call import CONSOLE
 from actors.admin.messages import Execute
 from actors.admin.migration_messages import (
     DONE,
+    DRY_RUN,
     FAILED,
     GONE,
     INTERRUPTED,
@@ -234,9 +235,11 @@ class Run:
         await ask_async(self._actors.migrator, Serve(self.work.plan, revisions))
 
 
-async def interrupt(actors: Actors, run: int) -> None:
-    """End a dry run whose server has stopped meanwhile."""
-    await ask_async(actors.directory, Execute(EndRun(run, INTERRUPTED), CONSOLE, None))
+async def end_run(actors: Actors, run: int, kind: str, error: Exception | None) -> None:
+    """End a run that cannot go on: an apply or a restore has stopped, a dry run was interrupted."""
+    state = INTERRUPTED if kind == DRY_RUN else STOPPED
+    ended = EndRun(run, state, _reason(error) if error is not None else None)
+    await ask_async(actors.directory, Execute(ended, CONSOLE, None))
 
 
 def _step(tenant: TenantRecord, answer: Any) -> TenantStep:

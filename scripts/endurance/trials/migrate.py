@@ -178,6 +178,7 @@ class Trial:
         while console.ask("migrations.status", run=run)["done"] < self._plan.tenants // 3:
             time.sleep(LOOK_SECONDS)
         server.kill()
+        server.end()
         console.close()
         self.between = Counter(self._revisions())
         server = self._installation.start()

@@ -145,6 +145,25 @@ def test_an_apply_killed_at_each_step_goes_on(
     assert set(require_whole(shop)) == {2}
 
 
+def test_a_folder_that_was_edited_meanwhile_ends_the_run(
+    shop: MigratedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the reason; all are served, and it goes on once the folder is what it was."""
+    order = {"action": "migrations.apply", "params": {"digest": shop.digest, "release": "7"}}
+    kill(shop, Point(f"{FILES}:Storage.upgrade", is_after=True), monkeypatch, order)
+    script = shop.data / "release" / "7" / "migrations" / "versions" / "0002_second.py"
+    text = script.read_text()
+    script.write_text(f"{text}# edited\n")
+    shop.serve()
+    stopped = shop.ended(2)
+    assert stopped["state"] == "stopped"
+    assert "was edited since: put it back" in stopped["error"]
+    require_served(shop)
+    script.write_text(text)
+    run = shop.ask("migrations.apply", digest=shop.digest, release="7")["run"]
+    assert shop.ended(run)["state"] == "done"
+
+
 def test_a_restore_killed_at_each_step_goes_on(
     shop: MigratedShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
