@@ -52,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("release", nargs="?", help="such as shop-7, or a file (default: the newest)")
     add("--watch", type=seconds_of, default=WATCH_SECONDS, metavar="TIME", help="(default 10m)")
     add("--show", action="store_true", help="show what would change, and change nothing")
+    add("--breaking", metavar="WHY", help="why migrations may take away what served code uses")
     add("--repository", metavar="DIR|s3://…", help=f"(default {PLACE})")
     add("--root", type=Path, metavar="FILE", help="the root.json that is trusted")
     given = parser.parse_args(arguments)
@@ -84,7 +85,8 @@ def deploy(given: argparse.Namespace) -> None:
         bundle = bundle_of(given, place)
         server = server_of(place)
         with server or _nothing():
-            Deploy(place, server).deploy(bundle, given.watch, only_shown=given.show)
+            deploy_ = Deploy(place, server, breaking=given.breaking)
+            deploy_.deploy(bundle, given.watch, only_shown=given.show)
 
 
 def rollback(given: argparse.Namespace) -> None:

@@ -20,10 +20,13 @@ Say = Callable[[str], None]
 Wait = Callable[[float], None]
 
 
-def migrate(server: Server, release: str, say: Say, wait: Wait) -> int | None:
+def migrate(
+    server: Server, release: str, say: Say, wait: Wait, breaking: str | None = None
+) -> int | None:
     """Try the migrations of a release that was laid out, then make them; return the number of the run.
 
-    None if there is nothing to do. ReleaseProblem names the tenants that would fail, or the one that did.
+    None if there is nothing to do. ReleaseProblem names the tenants that would fail, or the one that did, and
+    what code that is served would miss in the new tables, unless `breaking` says why that has to be.
     """
     if not server.offers("migrations.list"):
         return None
@@ -32,9 +35,13 @@ def migrate(server: Server, release: str, say: Say, wait: Wait) -> int | None:
         return None
     tried = server.call("migrations.dry_run", release=release)
     _require_done(_ended(server, tried["run"], "trying migrations", say, wait))
-    made = server.call(
-        "migrations.apply", digest=tried["digest"], release=release, **_breaking(tried)
-    )
+    if tried["breaks"] and breaking is None:
+        raise ReleaseProblem(
+            f"code that is served would miss what the migrations take away: {'; '.join(tried['breaks'])}; "
+            "leave that to a later release, or say why it has to be: --breaking '…'"
+        )
+    why = {"breaking": breaking} if tried["breaks"] else {}
+    made = server.call("migrations.apply", digest=tried["digest"], release=release, **why)
     _require_done(_ended(server, made["run"], "migrating", say, wait))
     return int(made["run"])
 
@@ -73,12 +80,6 @@ def _ended_run(server: Server, run: int | None, wait: Wait) -> Mapping[str, Any]
 
 def _silent(line: str) -> None:
     """Say nothing."""
-
-
-def _breaking(tried: Mapping[str, Any]) -> dict[str, str]:
-    """A release brings code and tables together; what breaks was shown, and is in the admin log."""
-    breaks = tried["breaks"]
-    return {"breaking": f"the release says so: {'; '.join(breaks)}"[:500]} if breaks else {}
 
 
 def _ended(server: Server, run: int, doing: str, say: Say, wait: Wait) -> Mapping[str, Any]:

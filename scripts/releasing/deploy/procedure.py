@@ -59,8 +59,13 @@ class Deploy:
         server: Server | None,
         say: Say = print_now,
         wait: Callable[[float], None] = time.sleep,
+        breaking: str | None = None,
     ) -> None:
-        """`wait` passes the seconds between two looks at what the server does."""
+        """`wait` passes the seconds between two looks at what the server does.
+
+        `breaking` says why migrations may take away what code that is served uses.
+        """
+        self._breaking = breaking
         self._place = place
         self._server = server
         self._say = say
@@ -130,7 +135,7 @@ class Deploy:
     def _forward(
         self, server: Server, journal: Journal, changes: list[Change], seconds: float
     ) -> None:
-        journal["run"] = migrate(server, journal["folder"], self._say, self._wait)
+        journal["run"] = migrate(server, journal["folder"], self._say, self._wait, self._breaking)
         self._write(journal, MIGRATED)
         switch(self._place.data, journal["folder"])
         self._write(journal, SWITCHED)

@@ -78,7 +78,8 @@ def _require_same(folder: Path, bundle: Bundle) -> None:
     ours = {path: content for path, content in laid_out(bundle) if path != INDEX}
     if stated != bundle.manifest.as_bytes() or listed(now) != listed(ours):
         raise ReleaseProblem(
-            f"{folder} is there and is not {bundle.manifest.release}: look what it is, and move it away"
+            f"another {bundle.manifest.release} was laid out in {folder} before: build this one with a "
+            "higher --sequence"
         )
 
 

@@ -47,6 +47,7 @@ class Pilot:
         self.place: Place = place_of(self.shop.index, "pilot")
         self.said: list[str] = []
         self.last: Bundle | None = None
+        self._built: dict[int, Bundle] = {}
 
     def write(self, number: int, text: str = FUNCTION) -> None:
         """Add a version of orders.place, under user test."""
@@ -54,12 +55,18 @@ class Pilot:
         with self.shop.index.open("a") as file:
             file.write(VERSION.format(number=number))
 
-    def build(self, *labels: str) -> Bundle:
+    def build(self, *labels: str, sequence: int | None = None) -> Bundle:
         """The next release."""
         request = self.shop.request(*labels, environment="pilot")
-        plan = planned(request._replace(name="shop", base=self.last))
+        plan = planned(request._replace(name="shop", base=self.last, sequence=sequence))
         self.last = unpacked(packed(plan.manifest, plan.files), plan.manifest.file)
+        self._built[plan.manifest.sequence] = self.last
         return self.last
+
+    def build_after(self, base: int, *labels: str, sequence: int) -> Bundle:
+        """A release that follows one which is not the latest that was built."""
+        self.last = self._built[base]
+        return self.build(*labels, sequence=sequence)
 
     def start(self) -> Child:
         """A server of the environment."""

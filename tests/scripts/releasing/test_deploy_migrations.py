@@ -11,6 +11,7 @@ import pytest
 
 from actors.host.released import current, read_journal
 from scripts.releasing.deploy.procedure import TakenBack
+from scripts.releasing.problem import ReleaseProblem
 from tests.child import Child
 from tests.scripts.releasing.pilot import Killed, Knife, Pilot, endpoint_of
 from tests.scripts.releasing.shop import MIGRATION
@@ -107,6 +108,23 @@ def test_a_tenant_whose_migration_would_fail_is_named_before_anything_has_change
         assert current(pilot.data) == "2"
         assert tables(pilot) == {"orders0001", "orders0002"}
         assert "orders.place@4" not in pilot.states()
+
+
+def test_tables_that_lose_what_served_code_may_use_need_a_reason(
+    pilot: Pilot, child: Child
+) -> None:
+    taken = MIGRATION.format(revision="0003", down="'0002'") + '    op.drop_table("orders0002")\n'
+    pilot.shop.write("migrations/versions/0003_picky.py", taken)
+    with pytest.raises(ReleaseProblem, match="another shop-3 was laid out"):
+        pilot.deploy(pilot.build_after(2, "orders.place@4", sequence=3))
+    bundle = pilot.build_after(2, "orders.place@4", sequence=4)
+    with pytest.raises(TakenBack, match="table orders0002 is gone"):
+        pilot.deploy(bundle)
+    assert tables(pilot) == {"orders0001", "orders0002"}
+    pilot.deploy(bundle, breaking="nothing reads it")
+    assert tables(pilot) == {"orders0001", "orders0003"}
+    pilot.rollback()
+    assert current(pilot.data) == "2"
 
 
 def test_tables_that_were_written_to_stay_migrated(pilot: Pilot, child: Child) -> None:
