@@ -22,13 +22,11 @@ PROMPT = re.compile(r"<prompt (?P<status>\d+)>")
 COLUMNS = 240
 """Wide enough for what pages show in one line."""
 
-_NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv*", "var", "__pycache__", ".*_cache", ".hypothesis"
-)
+_NOT_COPIED = shutil.ignore_patterns(".git", ".venv*", "var", ".*_cache", ".hypothesis")
 
 
 def copy_of_the_repository(to: Path) -> Path:
-    """A fresh checkout; only the installed packages are shared, by a link, as they take a minute."""
+    """A checkout with what is compiled, which takes seconds; installed packages are shared by a link."""
     shutil.copytree(ROOT, to, ignore=_NOT_COPIED, symlinks=True)
     (to / ".venv").symlink_to((ROOT / ".venv").resolve())
     return to
