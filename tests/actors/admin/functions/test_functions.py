@@ -517,11 +517,14 @@ def test_the_schemas_of_a_config_are_those_of_the_index() -> None:
     assert "product_name" in step.value["whitelabel"]["properties"]
 
 
+OF_A_SERVER = (
+    *("functions.", "connectors.", "actors.", "requests.", "intent.", "migrations.", "releases."),
+)
+
 ON_A_SERVER = {
     name
     for name in ACTIONS
-    if name.startswith(("functions.", "connectors.", "actors.", "requests.", "intent."))
-    and name not in ON_TESTERS | ON_SETTINGS
+    if name.startswith(OF_A_SERVER) and name not in ON_TESTERS | ON_SETTINGS
 }
 """Tried where they have an index and its file to work on, a tenant to ask, or actors to look at."""
 
@@ -536,6 +539,10 @@ def test_what_works_on_the_index_is_tried_on_a_server() -> None:
         "end_to_end/test_connectors.py",
         "end_to_end/test_intent.py",
         "actors/supervision/test_inspection.py",
+        "actors/admin/rollout/test_dry_run.py",
+        "actors/admin/rollout/test_apply.py",
+        "actors/admin/rollout/test_restore.py",
+        "scripts/releasing/test_deploy.py",
     )
     tests = "".join((Path(__file__).parents[3] / each).read_text() for each in rooms)
     assert [name for name in ON_A_SERVER if f'"{name}"' not in tests] == []
