@@ -25,6 +25,9 @@ from actors.tenant.storage.migrator import CountRevisions, FindChanged, ReadFold
 from actors.tenant.storage.upgrades import UpgradePlan
 from transport.message import Problem
 
+MOST_BREAKS = 1000
+"""Of a folder of migrations that are listed."""
+
 MOST_NAMED = 100
 """Tenants that a refusal names; of further ones only the number is told."""
 
@@ -49,7 +52,7 @@ async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:
         "unmigrated": at.count(0),
         "unreadable": at.count(None),
         "pending": sum(1 for each in at if each is not None and each < plan.head),
-        "breaks": list(plan.breaks),
+        "breaks": list(plan.breaks[:MOST_BREAKS]),
     }
 
 
@@ -59,7 +62,7 @@ async def dry_run(ctx: AdminContext, params: Any) -> dict[str, Any]:
     plan = await _plan(ctx, params.release)
     begun = await ctx.execute(BeginRun(DRY_RUN, _changes(plan), params.release))
     ctx.actors.rollout.tell(StartRun(begun["run"]))
-    return {**begun, "digest": plan.digest, "breaks": list(plan.breaks)}
+    return {**begun, "digest": plan.digest, "breaks": list(plan.breaks[:MOST_BREAKS])}
 
 
 async def status(ctx: AdminContext, params: Any) -> dict[str, Any]:

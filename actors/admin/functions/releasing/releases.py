@@ -14,12 +14,24 @@ from actors.schema.source import did_you_mean
 SHOWN = ("kind", "name", "version", "origin", "to", "requests")
 """Of each version that a release moved."""
 
+MOST_RELEASES = 50
+"""That are listed; older ones are shown by their names."""
+
+MOST_LISTED = 20
+"""Versions of each release in that list: a page stays far below the largest message."""
+
+MOST_LINES = 1000
+"""Migrations and breaks of one release that are shown."""
+
+MOST_VERSIONS = 200
+"""Versions of one release that are shown."""
+
 
 async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:  # noqa: ARG001 - every function takes params
-    """All of them, the newest first, and the deploy that is under way."""
+    """The newest, and the deploy that is under way."""
     found: Releases = await ctx.ask(ctx.actors.registry, ListReleases())
     return {
-        "releases": [_line(each) for each in found.deployed],
+        "releases": [_line(each, MOST_LISTED) for each in found.deployed[:MOST_RELEASES]],
         "under_way": _under_way(found.journal),
     }
 
@@ -35,15 +47,15 @@ async def show(ctx: AdminContext, params: Any) -> dict[str, Any]:
         )
     manifest, notes = found.contents
     return {
-        **_line(found.deployed[0]),
+        **_line(found.deployed[0], MOST_VERSIONS),
         "commit": manifest["commit"],
-        "migrations": [each["file"] for each in manifest["migrations"]],
-        "breaks": manifest["breaks"],
+        "migrations": [each["file"] for each in manifest["migrations"][:MOST_LINES]],
+        "breaks": manifest["breaks"][:MOST_LINES],
         "notes": notes,
     }
 
 
-def _line(record: Mapping[str, Any]) -> dict[str, Any]:
+def _line(record: Mapping[str, Any], most: int) -> dict[str, Any]:
     return {
         "release": record["release"],
         "sequence": record["sequence"],
@@ -51,7 +63,7 @@ def _line(record: Mapping[str, Any]) -> dict[str, Any]:
         "deployed_at": record.get("deployed"),
         "taken_back_at": record.get("taken_back"),
         "why": record.get("why"),
-        "versions": [{key: each[key] for key in SHOWN} for each in record["moves"]],
+        "versions": [{key: each[key] for key in SHOWN} for each in record["moves"][:most]],
     }
 
 
