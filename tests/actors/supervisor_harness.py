@@ -30,14 +30,14 @@ from tests.actors.mailbox_harness import WAIT, Watch
 class Guest(Actor):
     """Lives where a tenant would: opens and closes, leaves when told to, and does what its mail says."""
 
-    def __init__(self, mailbox: Mailbox, record: TenantRecord, hotel: Hotel) -> None:
+    def __init__(self, mailbox: Mailbox, record: TenantRecord, harness: SupervisorHarness) -> None:
         super().__init__(mailbox)
         self._name = record.name
-        self._hotel = hotel
+        self._hotel = harness
         self._turn: deque[Any] = deque()
 
     def on_start(self) -> None:
-        """Take as long as the hotel says, and fail, or open."""
+        """Take as long as the harness says, and fail, or open."""
         self._hotel.opening()
         for trouble in self._hotel.troubles.get(self._name, ()):
             raise trouble
@@ -81,11 +81,11 @@ class Guest(Actor):
 
 
 class FakeMigrator(Actor):
-    """Answers every Migrate as the hotel says."""
+    """Answers every Migrate as the harness says."""
 
-    def __init__(self, mailbox: Mailbox, hotel: Hotel) -> None:
+    def __init__(self, mailbox: Mailbox, harness: SupervisorHarness) -> None:
         super().__init__(mailbox)
-        self._hotel = hotel
+        self._hotel = harness
 
     def on_receive(self, message: Any) -> None:
         """Cure the guest's trouble, or not."""
@@ -143,7 +143,7 @@ class Traced(Mailbox):
             pass
 
 
-class Hotel:
+class SupervisorHarness:
     """The Supervisor and its guests; `close` stops them all and looks that nobody stayed behind."""
 
     def __init__(
