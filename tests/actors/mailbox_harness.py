@@ -48,24 +48,24 @@ class Watch(Mailbox):
             return found
 
 
-class House:
-    """Makes mailboxes on a pool of its own, and sees to it that nobody and no thread is left behind."""
+class MailboxHarness:
+    """Makes mailboxes on a pool of its own, and checks that no actor and no thread is left behind."""
 
     def __init__(self, threads: int = 2) -> None:
         self.watch = Watch()
-        self.dispatcher = Dispatcher("house", threads=threads)
+        self.dispatcher = Dispatcher("harness", threads=threads)
         self._before = set(pykka.ActorRegistry.get_all())
         self._mailboxes: list[Mailbox] = []
 
     def mailbox(self, name: str = "child", *, supervised: bool = True, **options: Any) -> Mailbox:
-        """A mailbox that nobody lives in yet, and whose token is held."""
+        """A mailbox that no actor has yet, and whose token is held."""
         supervisor = self.watch if supervised else None
         mailbox = Mailbox(name, self.dispatcher.schedule, supervisor=supervisor, **options)
         self._mailboxes.append(mailbox)
         return mailbox
 
     def empty(self) -> None:
-        """Stop everybody and every thread; fails where an actor stays registered."""
+        """Stop every actor and every thread; fails where an actor stays registered."""
         for mailbox in self._mailboxes:
             if mailbox.incarnation is not None:
                 stop(mailbox, WAIT)

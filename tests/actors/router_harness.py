@@ -30,7 +30,7 @@ from actors.routing.table import RoutingTable
 from actors.runtime.actor import Actor, Ping, ask, stop
 from actors.runtime.mailbox import Mailbox
 from actors.settings import UNLIMITED, Rates
-from tests.actors.mailbox_harness import WAIT, House, Watch
+from tests.actors.mailbox_harness import WAIT, MailboxHarness, Watch
 from tests.wire import Wire, new_id, packed
 from transport import codec
 from transport.bind import Security, bind_router, endpoint_of
@@ -80,7 +80,7 @@ class Reception:
     def __init__(
         self, *, started: bool = True, mailbox: int = 1000, rates: Rates = UNLIMITED
     ) -> None:
-        self.house = House()
+        self.harness = MailboxHarness()
         self.supervisor, self.directory, self.audit = Watch(), Watch(), Watch()
         self.log, self.stats, self.console = Watch(), Watch(), Watch()
         self.monitor, self.slowdowns = Watch(), Slowdowns()
@@ -151,7 +151,7 @@ class Reception:
         found = self.supervisor.hear()
         assert isinstance(found, FindTenant)
         assert found.tenant.id == tenant.id
-        mailbox = self.house.mailbox(tenant.name, limit=self._mailbox_limit)
+        mailbox = self.harness.mailbox(tenant.name, limit=self._mailbox_limit)
         self.told(TenantAddress(tenant, mailbox))
         return mailbox
 
@@ -169,7 +169,7 @@ class Reception:
             stop(self.mailbox, WAIT)
         else:
             self.mailbox.socket.close()
-        self.house.empty()
+        self.harness.empty()
         self._context.destroy(linger=0)
 
     def _read_directory(self) -> None:

@@ -1,6 +1,6 @@
 """Servers for the clients' tests, and sockets with bounds."""
 
-from tests.transport.house import make
 from tests.transport.peer import peers
+from tests.transport.socket_harness import make
 
 __all__ = ["make", "peers"]

@@ -12,7 +12,7 @@ from queue import Empty
 import pytest
 
 from tests.deadline import until
-from tests.transport.house import GREETING, READY, House
+from tests.transport.socket_harness import GREETING, READY, SocketHarness
 from transport import connection
 from transport.bind import endpoint_of
 from transport.connection import BOUNDS
@@ -42,196 +42,206 @@ SENT = "they sent too much at once"
 UNREAD = "they did not read their replies"
 
 
-def test_a_peer_that_sends_more_than_is_handled_is_cut_off(make: Callable[..., House]) -> None:
+def test_a_peer_that_sends_more_than_is_handled_is_cut_off(
+    make: Callable[..., SocketHarness],
+) -> None:
     """While the owner does something else: what it has sent is thrown away, others' messages are there."""
-    house = make(BOUNDS._replace(unhandled=1024**2))
-    honest, greedy = house.peer(), house.peer()
-    house.served(honest)
-    house.served(greedy)
+    harness = make(BOUNDS._replace(unhandled=1024**2))
+    honest, greedy = harness.peer(), harness.peer()
+    harness.served(honest)
+    harness.served(greedy)
 
     honest.send(b"in between")
     for _ in range(200):
         greedy.send(bytes(10_000))
-    until(house.cut(SENT), "a connection that is cut off")
+    until(harness.cut(SENT), "a connection that is cut off")
 
-    assert next(house.frames()).parts[-1] == b"in between"
-    house.served(honest)
-    house.served(house.peer(), b"newcomer")
-    assert house.mailbox.connections.cut[SENT] == 1
+    assert next(harness.frames()).parts[-1] == b"in between"
+    harness.served(honest)
+    harness.served(harness.peer(), b"newcomer")
+    assert harness.mailbox.connections.cut[SENT] == 1
 
 
-def test_who_sends_as_much_as_is_handled_may_send_any_amount(make: Callable[..., House]) -> None:
+def test_who_sends_as_much_as_is_handled_may_send_any_amount(
+    make: Callable[..., SocketHarness],
+) -> None:
     """What is handled does not count, in whatever pieces it came."""
-    house = make(BOUNDS._replace(unhandled=1024**2))
-    peer = house.peer()
+    harness = make(BOUNDS._replace(unhandled=1024**2))
+    peer = harness.peer()
 
     for size in (0, 1, 300, 200_000) * 25:
-        house.served(peer, bytes(size))
+        harness.served(peer, bytes(size))
 
-    assert not house.mailbox.connections.cut
+    assert not harness.mailbox.connections.cut
 
 
-def test_all_together_are_bounded_and_those_with_most_go(make: Callable[..., House]) -> None:
+def test_all_together_are_bounded_and_those_with_most_go(
+    make: Callable[..., SocketHarness],
+) -> None:
     """A peer with little stays."""
-    house = make(BOUNDS._replace(unhandled_in_all=2 * 1024**2))
-    honest = house.peer()
-    house.served(honest)
+    harness = make(BOUNDS._replace(unhandled_in_all=2 * 1024**2))
+    honest = harness.peer()
+    harness.served(honest)
     honest.send(b"in between")
     for _ in range(4):
-        greedy = house.peer()
+        greedy = harness.peer()
         for _ in range(70):
             greedy.send(bytes(10_000))
-    until(house.cut(SENT), "a connection that is cut off")
+    until(harness.cut(SENT), "a connection that is cut off")
 
-    assert b"in between" in (each.parts[-1] for each in house.frames())
-    house.served(honest)
+    assert b"in between" in (each.parts[-1] for each in harness.frames())
+    harness.served(honest)
 
 
 def test_what_peers_left_behind_is_thrown_away_where_it_is_much(
-    make: Callable[..., House],
+    make: Callable[..., SocketHarness],
 ) -> None:
     """No peer is left for the replies, and connected peers should not wait behind them."""
-    house = make(BOUNDS._replace(left=1024**2))
-    honest = house.peer()
-    house.served(honest)
-    leaving = [house.peer() for _ in range(3)]
+    harness = make(BOUNDS._replace(left=1024**2))
+    honest = harness.peer()
+    harness.served(honest)
+    leaving = [harness.peer() for _ in range(3)]
     for each in leaving:
-        house.served(each)
+        harness.served(each)
     for each in leaving:
         for _ in range(50):
             each.send(bytes(10_000))
         each.close(linger=10_000)
-    until(house.cut("they left too much unhandled"), "peers that left much to do behind")
+    until(harness.cut("they left too much unhandled"), "peers that left much to do behind")
     honest.send(b"after them")
 
-    assert next(house.frames()).parts[-1] == b"after them"
+    assert next(harness.frames()).parts[-1] == b"after them"
 
 
 def test_while_many_that_left_have_left_something_no_more_are_let_in(
-    make: Callable[..., House],
+    make: Callable[..., SocketHarness],
 ) -> None:
     """Each of them has its turn before others' messages; who was there before is served."""
-    house = make(BOUNDS._replace(departed=2))
-    honest, leaving = house.peer(), [house.peer() for _ in range(3)]
+    harness = make(BOUNDS._replace(departed=2))
+    honest, leaving = harness.peer(), [harness.peer() for _ in range(3)]
     for each in (honest, *leaving):
-        house.served(each)
+        harness.served(each)
     for each in leaving:
         for _ in range(200):
             each.send(b"very little")
         each.close(linger=10_000)
-    is_cut = house.cut("peers that have left hold too much")
-    until(lambda: bool(house.peer()) and is_cut(), "a newcomer that is cut off")
+    is_cut = harness.cut("peers that have left hold too much")
+    until(lambda: bool(harness.peer()) and is_cut(), "a newcomer that is cut off")
     honest.send(b"after them")
 
-    assert b"after them" in (frame.parts[-1] for frame in house.frames())
-    newcomer = house.peer()
+    assert b"after them" in (frame.parts[-1] for frame in harness.frames())
+    newcomer = harness.peer()
     newcomer.send(b"at last")
-    assert b"at last" in (frame.parts[-1] for frame in house.frames())
+    assert b"at last" in (frame.parts[-1] for frame in harness.frames())
 
 
-def test_a_peer_that_does_not_read_is_refused_and_then_cut_off(make: Callable[..., House]) -> None:
+def test_a_peer_that_does_not_read_is_refused_and_then_cut_off(
+    make: Callable[..., SocketHarness],
+) -> None:
     """Between one bound and twice the bound its requests are not worth any work."""
-    house = make(BOUNDS._replace(unread=8 * 1024**2))
-    honest, deaf = house.peer(), house.peer(RCVHWM=1, RCVBUF=4096)
-    house.served(honest)
-    routing_id = house.served(deaf)
+    harness = make(BOUNDS._replace(unread=8 * 1024**2))
+    honest, deaf = harness.peer(), harness.peer(RCVHWM=1, RCVBUF=4096)
+    harness.served(honest)
+    routing_id = harness.served(deaf)
 
     def send(size: int) -> None:
         for _ in range(size // 100_000):
-            house.mailbox.send(routing_id, [bytes(100_000)])
+            harness.mailbox.send(routing_id, [bytes(100_000)])
 
     send(12 * 1024**2)
-    until(lambda: house.mailbox.is_full(routing_id), "a peer with too much to read")
-    assert not house.mailbox.connections.cut
+    until(lambda: harness.mailbox.is_full(routing_id), "a peer with too much to read")
+    assert not harness.mailbox.connections.cut
     send(12 * 1024**2)
-    until(house.cut(UNREAD), "a connection that is cut off")
+    until(harness.cut(UNREAD), "a connection that is cut off")
 
-    house.served(honest)
-    house.served(house.peer(), b"newcomer")
+    harness.served(honest)
+    harness.served(harness.peer(), b"newcomer")
 
 
-def test_who_reads_later_gets_everything(make: Callable[..., House]) -> None:
+def test_who_reads_later_gets_everything(make: Callable[..., SocketHarness]) -> None:
     """Below the bound nothing is lost, and what was read does not count any more."""
-    house = make(BOUNDS._replace(unread=8 * 1024**2))
-    slow = house.peer(RCVHWM=1, RCVBUF=4096)
-    routing_id = house.served(slow)
+    harness = make(BOUNDS._replace(unread=8 * 1024**2))
+    slow = harness.peer(RCVHWM=1, RCVBUF=4096)
+    routing_id = harness.served(slow)
 
     for _ in range(3):
         for _ in range(100):
-            house.mailbox.send(routing_id, [bytes(100_000)])
+            harness.mailbox.send(routing_id, [bytes(100_000)])
         assert sum(len(slow.recv()) for _ in range(100)) == 100 * 100_000
-    until(lambda: not house.mailbox.is_full(routing_id), "a peer that has read")
+    until(lambda: not harness.mailbox.is_full(routing_id), "a peer that has read")
 
-    assert not house.mailbox.connections.cut
+    assert not harness.mailbox.connections.cut
 
 
 @pytest.mark.parametrize(
     "said", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00"], ids=["HTTP", "TLS"]
 )
 def test_who_speaks_another_protocol_is_cut_off(
-    make: Callable[..., House], monkeypatch: pytest.MonkeyPatch, said: bytes
+    make: Callable[..., SocketHarness], monkeypatch: pytest.MonkeyPatch, said: bytes
 ) -> None:
     """ZeroMQ takes it for its first version and waits for ever."""
     monkeypatch.setattr(connection, "HANDSHAKE_SECONDS", 0.1)
-    house = make()
-    idle = house.peer()
-    house.served(idle)
-    with house.plain() as stranger:
+    harness = make()
+    idle = harness.peer()
+    harness.served(idle)
+    with harness.plain() as stranger:
         stranger.sendall(said)
         ended(stranger)
-    assert house.mailbox.connections.cut.total() == 1
-    house.served(idle)
+    assert harness.mailbox.connections.cut.total() == 1
+    harness.served(idle)
 
 
-def test_of_too_many_the_one_that_was_silent_for_longest_goes(make: Callable[..., House]) -> None:
+def test_of_too_many_the_one_that_was_silent_for_longest_goes(
+    make: Callable[..., SocketHarness],
+) -> None:
     """A stranger rather than a peer that has sent a message."""
-    house = make(BOUNDS._replace(connections=3))
-    first = house.peer()
-    house.served(first)
-    with house.plain() as silent, house.plain() as other:
+    harness = make(BOUNDS._replace(connections=3))
+    first = harness.peer()
+    harness.served(first)
+    with harness.plain() as silent, harness.plain() as other:
         for plain in (silent, other):
             plain.sendall(GREETING + READY)
-        house.served(house.peer(), b"third")
-        house.served(house.peer(), b"fourth")
+        harness.served(harness.peer(), b"third")
+        harness.served(harness.peer(), b"fourth")
         ended(silent)
         ended(other)
-    house.served(first)
+    harness.served(first)
 
 
 def test_who_comes_to_be_cut_off_shuts_the_door(
-    make: Callable[..., House], monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., SocketHarness], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The kernel lets no further one in for a while; a peer that is there is served."""
     monkeypatch.setattr(connection, "HANDSHAKE_SECONDS", 0.1)
-    house = make(BOUNDS._replace(newcomers=1))
-    honest = house.peer()
-    house.served(honest)
-    with house.plain() as stranger:
+    harness = make(BOUNDS._replace(newcomers=1))
+    honest = harness.peer()
+    harness.served(honest)
+    with harness.plain() as stranger:
         stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
         ended(stranger)
     until(
-        lambda: house.mailbox.connections.accept_limiter.is_blocking,
+        lambda: harness.mailbox.connections.accept_limiter.is_blocking,
         "an accept limiter that blocks",
     )
 
-    host, port = endpoint_of(house.socket).removeprefix("tcp://").split(":")
+    host, port = endpoint_of(harness.socket).removeprefix("tcp://").split(":")
     with pytest.raises(TimeoutError):
         sockets.create_connection((host, int(port)), timeout=0.2)
-    house.served(honest)
+    harness.served(honest)
 
 
-def test_who_leaves_more_than_is_read_shuts_the_door(make: Callable[..., House]) -> None:
+def test_who_leaves_more_than_is_read_shuts_the_door(make: Callable[..., SocketHarness]) -> None:
     """What was left is read in vain: it delays all others, as a connection that is cut off does."""
-    house = make(BOUNDS._replace(newcomers=5, left=1024**2))
-    leaving = house.peer()
-    house.served(leaving)
+    harness = make(BOUNDS._replace(newcomers=5, left=1024**2))
+    leaving = harness.peer()
+    harness.served(leaving)
     for _ in range(200):
         leaving.send(bytes(10_000))
     leaving.close(linger=10_000)
-    until(house.cut("they left too much unhandled"), "a peer that left much to do behind")
+    until(harness.cut("they left too much unhandled"), "a peer that left much to do behind")
 
     until(
-        lambda: house.mailbox.connections.accept_limiter.is_blocking,
+        lambda: harness.mailbox.connections.accept_limiter.is_blocking,
         "an accept limiter that blocks",
     )
 
@@ -249,63 +259,63 @@ class Silence:
 
 
 def test_messages_of_a_connection_that_is_cut_are_dropped_in_portions_with_pauses_between(
-    make: Callable[..., House], monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., SocketHarness], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Other threads run in the pauses; a message from inside waits for one portion alone."""
-    house, pauses, portions = make(BOUNDS), list[float](), set[int]()
-    peer = house.peer()
-    tally = house.mailbox._tallies[house.served(peer)]
+    harness, pauses, portions = make(BOUNDS), list[float](), set[int]()
+    peer = harness.peer()
+    tally = harness.mailbox._tallies[harness.served(peer)]
     tally.is_cut, before = True, tally.handled
-    monkeypatch.setattr(house.mailbox, "_silence", Silence(pauses))
+    monkeypatch.setattr(harness.mailbox, "_silence", Silence(pauses))
     for _ in range(3 * MAX_DROPPED):
         peer.send(b"dropped")
 
     while tally.handled < before + 3 * MAX_DROPPED * DROPPED_BYTES:
-        assert house.socket.poll(10_000)
+        assert harness.socket.poll(10_000)
         start = tally.handled
-        house.mailbox.append("from inside")
-        assert house.mailbox.receive_batch() == ["from inside"]
+        harness.mailbox.append("from inside")
+        assert harness.mailbox.receive_batch() == ["from inside"]
         portions.add(tally.handled - start)
-    house.mailbox.append("from inside")
-    assert house.mailbox.receive_batch() == ["from inside"]
+    harness.mailbox.append("from inside")
+    assert harness.mailbox.receive_batch() == ["from inside"]
 
     assert max(portions) <= MAX_DROPPED * DROPPED_BYTES
     assert len(pauses) == 3
 
 
 def test_a_refused_connection_is_accepted_when_the_limiter_stops_blocking(
-    make: Callable[..., House], monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., SocketHarness], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A peer asks again by itself; it need not even see that it had to wait."""
     monkeypatch.setattr(connection, "BURST_SECONDS", 0)
-    house = make(BOUNDS._replace(newcomers=2))
-    house.served(house.peer())
+    harness = make(BOUNDS._replace(newcomers=2))
+    harness.served(harness.peer())
     until(
-        lambda: house.mailbox.connections.accept_limiter.is_blocking,
+        lambda: harness.mailbox.connections.accept_limiter.is_blocking,
         "an accept limiter that blocks",
     )
 
-    house.served(house.peer(), b"in the end")
+    harness.served(harness.peer(), b"in the end")
 
 
 def test_messages_that_are_only_begun_have_a_part_of_what_all_may_hold(
-    make: Callable[..., House],
+    make: Callable[..., SocketHarness],
 ) -> None:
     """Of peers that have sent no whole one yet: others' are not cut off for them."""
-    house = make(BOUNDS._replace(unhandled_in_all=4 * 1024**2))
-    honest = house.peer()
-    house.served(honest)
+    harness = make(BOUNDS._replace(unhandled_in_all=4 * 1024**2))
+    honest = harness.peer()
+    harness.served(honest)
     for _ in range(15):
         honest.send(bytes(100_000))
-    with house.plain() as one, house.plain() as other:
+    with harness.plain() as one, harness.plain() as other:
         for each in (one, other):
             each.sendall(GREETING + READY)
             each.sendall(b"\x02" + (900_000).to_bytes(8, "big") + bytes(800_000))
-        until(house.cut(SENT), "a connection that is cut off")
+        until(harness.cut(SENT), "a connection that is cut off")
 
-        frames = house.frames()
+        frames = harness.frames()
         assert {len(next(frames).parts[-1]) for _ in range(15)} == {100_000}
-    assert house.mailbox.connections.cut[SENT] == 1
+    assert harness.mailbox.connections.cut[SENT] == 1
 
 
 @pytest.mark.parametrize(
@@ -324,16 +334,18 @@ def test_while_memory_is_filled_checks_come_sooner_and_take_a_larger_share(
     assert shortest_pause(Load(received, 0), took) == pause
 
 
-def test_a_stranger_that_sends_much_that_is_not_read_is_cut_off(make: Callable[..., House]) -> None:
+def test_a_stranger_that_sends_much_that_is_not_read_is_cut_off(
+    make: Callable[..., SocketHarness],
+) -> None:
     """Its bytes cost something even if they are dropped."""
-    house = make(BOUNDS._replace(wasted=10_000))
-    honest, stranger = house.peer(), house.peer()
-    house.mailbox.waste(house.served(honest), 9_000)
-    house.mailbox.waste(house.served(stranger), 11_000)
-    until(house.cut("they sent much that is dropped unread"), "a connection that is cut off")
+    harness = make(BOUNDS._replace(wasted=10_000))
+    honest, stranger = harness.peer(), harness.peer()
+    harness.mailbox.waste(harness.served(honest), 9_000)
+    harness.mailbox.waste(harness.served(stranger), 11_000)
+    until(harness.cut("they sent much that is dropped unread"), "a connection that is cut off")
 
-    house.served(honest)
-    assert house.mailbox.connections.cut.total() == 1
+    harness.served(honest)
+    assert harness.mailbox.connections.cut.total() == 1
 
 
 LEAVES = """

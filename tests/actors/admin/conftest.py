@@ -10,7 +10,7 @@ import pytest
 
 from actors.admin.directory.store import prepare_directory
 from tests.actors.admin.directory_harness import DirectoryHarness
-from tests.actors.mailbox_harness import House
+from tests.actors.mailbox_harness import MailboxHarness
 
 
 @pytest.fixture(scope="session")
@@ -22,16 +22,16 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
+def harness() -> Iterator[MailboxHarness]:
     """Threads for the Directory and whoever else moves in."""
-    made = House()
+    made = MailboxHarness()
     yield made
     made.empty()
 
 
 @pytest.fixture
-def directory(house: House, empty: Path, tmp_path: Path) -> DirectoryHarness:
+def directory(harness: MailboxHarness, empty: Path, tmp_path: Path) -> DirectoryHarness:
     """A Directory whose file is new; nobody is there."""
-    made = DirectoryHarness(house, Path(shutil.copy(empty, tmp_path / "directory.db")))
+    made = DirectoryHarness(harness, Path(shutil.copy(empty, tmp_path / "directory.db")))
     made.wait_until_idle()
     return made

@@ -27,7 +27,7 @@ from actors.routing.table import RoutingTable
 from actors.runtime.actor import Ping, ask, stop
 from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Stopped
-from tests.actors.mailbox_harness import WAIT, House, Watch
+from tests.actors.mailbox_harness import WAIT, MailboxHarness, Watch
 from tests.actors.servers import INDEX
 from tests.wire import Map
 
@@ -141,8 +141,8 @@ class SubscriberView:
 class DirectoryHarness:
     """Asks and orders, and looks that each result has the shape that the registry promises."""
 
-    def __init__(self, house: House, path: Path) -> None:
-        self.house = house
+    def __init__(self, harness: MailboxHarness, path: Path) -> None:
+        self.harness = harness
         self.path = path
         self.now = START
         self.subscriber = Watch()
@@ -163,7 +163,7 @@ class DirectoryHarness:
         self._ids = itertools.count()
         if not path.exists():
             prepare_directory(path)
-        self.mailbox = house.mailbox("directory")
+        self.mailbox = harness.mailbox("directory")
         self.open()
 
     def open(self) -> None:
@@ -177,7 +177,7 @@ class DirectoryHarness:
     def restart(self) -> list[DirectoryChanged]:
         """The next incarnation, as after a stop of the whole server; what it tells at first."""
         stop(self.mailbox, WAIT)
-        assert isinstance(self.house.watch.hear(), Stopped)
+        assert isinstance(self.harness.watch.hear(), Stopped)
         self.changes()
         self.open()
         ask(self.mailbox, Ping(), WAIT)

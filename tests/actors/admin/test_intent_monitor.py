@@ -21,7 +21,7 @@ from actors.log.messages import ALERT, Append, AuditEntry
 from actors.messages import ANYONE, Principal
 from actors.runtime.actor import ask
 from actors.runtime.mailbox import Mailbox
-from tests.actors.mailbox_harness import WAIT, House, Watch
+from tests.actors.mailbox_harness import WAIT, MailboxHarness, Watch
 from tests.actors.router_harness import ACME, SNAPSHOT
 from transport.message import Request
 
@@ -34,11 +34,11 @@ class Post:
     """The monitor, whose clock the test sets; peers that only listen."""
 
     def __init__(self) -> None:
-        self.house = House()
+        self.harness = MailboxHarness()
         self.directory, self.audit, self.router = Watch(), Watch(), Watch()
         self.slowdowns = Slowdowns()
         self.now = 1000.0
-        self.mailbox: Mailbox = self.house.mailbox("intent monitor")
+        self.mailbox: Mailbox = self.harness.mailbox("intent monitor")
         IntentMonitor.start(
             self.mailbox,
             IntentPeers(self.directory, self.audit, self.router),
@@ -78,7 +78,7 @@ class Post:
 def post() -> Iterator[Post]:
     made = Post()
     yield made
-    made.house.empty()
+    made.harness.empty()
 
 
 def test_the_steps_are_logged_slowed_and_suspended_one_record_each(post: Post) -> None:

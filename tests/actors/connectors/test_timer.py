@@ -15,13 +15,13 @@ from actors.messages import CallConnector, TenantRecord
 from actors.runtime.clock import Once
 from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Mailbox
-from tests.actors.mailbox_harness import WAIT, House, Watch
+from tests.actors.mailbox_harness import WAIT, MailboxHarness, Watch
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
+def harness() -> Iterator[MailboxHarness]:
     """One thread."""
-    made = House(threads=1)
+    made = MailboxHarness(threads=1)
     yield made
     made.empty()
 
@@ -33,9 +33,9 @@ def clock() -> Watch:
 
 
 @pytest.fixture
-def timer(house: House, clock: Watch) -> Mailbox:
+def timer(harness: MailboxHarness, clock: Watch) -> Mailbox:
     """A running Timer."""
-    mailbox = house.mailbox("timer")
+    mailbox = harness.mailbox("timer")
     Timer.start(mailbox, clock)
     return mailbox
 

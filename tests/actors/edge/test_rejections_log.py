@@ -143,7 +143,7 @@ def test_what_finds_no_room_behind_what_waited_is_told(reception: Reception, wir
     for _ in range(3):
         wire.post(**MARK)
     assert wire.until_ping() == []
-    mailbox = reception.house.mailbox("acme")
+    mailbox = reception.harness.mailbox("acme")
     reception.told(TenantAddress(ACME, mailbox))
     assert [wire.receive()["ok"] for _ in range(2)] == [False, False]
     assert [line.outcome for _, line in lines(reception)] == ["resource_exhausted"] * 2

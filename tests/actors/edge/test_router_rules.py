@@ -302,7 +302,7 @@ def test_of_a_deleted_tenant_nothing_is_left(reception: Reception, wire: Wire) -
     refused = wire.receive()
     assert refused["id"] == waits
     assert (error(refused)["code"], "deleted" in error(refused)["message"]) == ("unavailable", True)
-    reception.told(TenantAddress(ACME, reception.house.mailbox("late")))
+    reception.told(TenantAddress(ACME, reception.harness.mailbox("late")))
     assert error(wire.ask(**MARK))["code"] == "unauthenticated"
     reception.knows(token("new"), tenants=())
     wire.post(**{**MARK, "token": "new"})

@@ -22,7 +22,7 @@ from tests.wire import Map, Wire
 INDEX = Path(__file__).parents[2] / "faulty" / "registry.toml"
 
 
-class House:
+class TroubleServer:
     """A server of its own index, which may be edited, with one tenant."""
 
     def __init__(self, place: Path, **more: Any) -> None:
@@ -51,24 +51,24 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path)
+def running(tmp_path: Path) -> Iterator[TroubleServer]:
+    made = TroubleServer(tmp_path)
     with made.child:
         yield made
 
 
-def test_a_hang_up_takes_in_the_index_as_it_is_on_disk(house: House) -> None:
+def test_a_hang_up_takes_in_the_index_as_it_is_on_disk(running: TroubleServer) -> None:
     """As functions.reload does; one that is broken changes nothing, and the log says what is wrong."""
-    text = house.index.read_text()
-    house.index.write_text(text.replace('[actions."marks.count"]', '[actions."marks.count"'))
-    house.send(signal.SIGHUP)
-    house.logged("the index was not taken in")
-    assert house.ask("marks.count")["ok"]
-    house.index.write_text(text.replace('"marks.count"', '"marks.number"'))
-    house.send(signal.SIGHUP)
-    house.logged('"index loaded"')
-    assert house.ask("marks.number")["ok"]
-    assert house.child.stop() == 0
+    text = running.index.read_text()
+    running.index.write_text(text.replace('[actions."marks.count"]', '[actions."marks.count"'))
+    running.send(signal.SIGHUP)
+    running.logged("the index was not taken in")
+    assert running.ask("marks.count")["ok"]
+    running.index.write_text(text.replace('"marks.count"', '"marks.number"'))
+    running.send(signal.SIGHUP)
+    running.logged('"index loaded"')
+    assert running.ask("marks.number")["ok"]
+    assert running.child.stop() == 0
 
 
 def test_a_hang_up_of_its_terminal_ends_it_in_order() -> None:
@@ -79,7 +79,7 @@ def test_a_hang_up_of_its_terminal_ends_it_in_order() -> None:
 
 def test_a_hang_up_that_is_ignored_stays_so(tmp_path: Path) -> None:
     """As nohup has it."""
-    ignoring = House(tmp_path, before=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    ignoring = TroubleServer(tmp_path, before=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     with ignoring.child:
         ignoring.send(signal.SIGHUP)
         ignoring.send(signal.SIGUSR2)
@@ -88,67 +88,67 @@ def test_a_hang_up_that_is_ignored_stays_so(tmp_path: Path) -> None:
         assert ignoring.child.stop() == 0
 
 
-def test_sigusr1_writes_where_every_thread_is(house: House, tmp_path: Path) -> None:
+def test_sigusr1_writes_where_every_thread_is(running: TroubleServer, tmp_path: Path) -> None:
     """Into a file, for the server's user alone; the log says which one."""
     pipe = Pipe(tmp_path)
     stacks = tmp_path / "data" / "stacks.txt"
-    with Wire(house.endpoint) as wire:
-        house.post(wire, **pipe.params)
+    with Wire(running.endpoint) as wire:
+        running.post(wire, **pipe.params)
         pipe.reached()
-        house.send(signal.SIGUSR1)
-        house.logged(str(stacks))
+        running.send(signal.SIGUSR1)
+        running.logged(str(stacks))
         pipe.release()
         assert wire.receive()["ok"]
     assert "in make_trouble" in stacks.read_text()
     assert stacks.stat().st_mode & 0o077 == 0
-    assert house.child.stop() == 0
+    assert running.child.stop() == 0
 
 
-def test_a_second_signal_ends_it_at_once(house: House, tmp_path: Path) -> None:
+def test_a_second_signal_ends_it_at_once(running: TroubleServer, tmp_path: Path) -> None:
     """Whatever the first one waits for."""
     pipe = Pipe(tmp_path)
-    with Wire(house.endpoint) as wire:
-        house.post(wire, **pipe.params)
+    with Wire(running.endpoint) as wire:
+        running.post(wire, **pipe.params)
         pipe.reached()
-        house.send(signal.SIGTERM)
+        running.send(signal.SIGTERM)
         while wire.ask(action="system.ping")["ok"]:
             pass
-        house.send(signal.SIGINT)
-        assert house.child.ended() == -signal.SIGINT
+        running.send(signal.SIGINT)
+        assert running.child.ended() == -signal.SIGINT
 
 
-def test_a_program_that_a_function_starts_ends_when_asked(house: House) -> None:
+def test_a_program_that_a_function_starts_ends_when_asked(running: TroubleServer) -> None:
     """It inherits no mask of signals."""
-    reply = house.ask("trouble.make", kind="end_another")
+    reply = running.ask("trouble.make", kind="end_another")
     assert reply["result"] == {"id": -signal.SIGTERM}
 
 
 def test_a_child_that_a_function_forks_has_nothing_of_the_server(
-    house: House, tmp_path: Path
+    running: TroubleServer, tmp_path: Path
 ) -> None:
     """Neither the data directory nor an address: a killed server is started again beside it."""
     pipe = Pipe(tmp_path)
-    forked = house.ask("trouble.make", **{**pipe.params, "kind": "fork"})["result"]["id"]
+    forked = running.ask("trouble.make", **{**pipe.params, "kind": "fork"})["result"]["id"]
     pipe.reached()
-    house.child.process.kill()
-    assert house.child.ended() == -signal.SIGKILL
-    data, endpoint = tmp_path / "data", house.endpoint
-    with Child(data=data, registry=house.index, endpoint=endpoint) as again:
-        assert again.ready() == house.endpoint
+    running.child.process.kill()
+    assert running.child.ended() == -signal.SIGKILL
+    data, endpoint = tmp_path / "data", running.endpoint
+    with Child(data=data, registry=running.index, endpoint=endpoint) as again:
+        assert again.ready() == running.endpoint
         os.kill(forked, signal.SIGTERM)
         assert again.stop() == 0
     pipe.release()
 
 
-def test_a_forked_child_ends_alone(house: House, tmp_path: Path) -> None:
+def test_a_forked_child_ends_alone(running: TroubleServer, tmp_path: Path) -> None:
     """A signal that it is sent does not reach the server."""
     pipe = Pipe(tmp_path)
-    forked = house.ask("trouble.make", **{**pipe.params, "kind": "fork"})["result"]["id"]
+    forked = running.ask("trouble.make", **{**pipe.params, "kind": "fork"})["result"]["id"]
     pipe.reached()
     os.kill(forked, signal.SIGTERM)
     until(lambda: is_broken(pipe), "the end of the child")
-    assert house.ask("marks.count")["ok"]
-    assert house.child.stop() == 0
+    assert running.ask("marks.count")["ok"]
+    assert running.child.stop() == 0
 
 
 def is_broken(pipe: Pipe) -> bool:

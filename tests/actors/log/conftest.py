@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.actors.mailbox_harness import House
+from tests.actors.mailbox_harness import MailboxHarness
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
+def harness() -> Iterator[MailboxHarness]:
     """One thread for the actor under test; it is empty again at the test's end."""
-    made = House(threads=1)
+    made = MailboxHarness(threads=1)
     yield made
     made.empty()

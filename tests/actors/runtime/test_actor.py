@@ -15,7 +15,7 @@ from pykka.messages import _ActorStop
 from actors.runtime.actor import MOST_PER_TURN, PONG, Actor, Ping, ask, stop
 from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Crashed, Mailbox, PoisonMessage, Stopped
-from tests.actors.mailbox_harness import WAIT, Gate, House
+from tests.actors.mailbox_harness import WAIT, Gate, MailboxHarness
 
 
 class Crash(Exception):
@@ -53,9 +53,9 @@ class Person(Actor):
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
+def harness() -> Iterator[MailboxHarness]:
     """Two threads."""
-    made = House()
+    made = MailboxHarness()
     yield made
     made.empty()
 
@@ -74,9 +74,9 @@ def all_of(seen: SimpleQueue[Any]) -> list[Any]:
 # Mail
 
 
-def test_tells_are_handled_in_order(house: House, seen: SimpleQueue[Any]) -> None:
+def test_tells_are_handled_in_order(harness: MailboxHarness, seen: SimpleQueue[Any]) -> None:
     """Also those that came before the actor did."""
-    mailbox = house.mailbox()
+    mailbox = harness.mailbox()
     for n in range(10):
         mailbox.tell(n)
     Person.start(mailbox, seen)
@@ -86,18 +86,18 @@ def test_tells_are_handled_in_order(house: House, seen: SimpleQueue[Any]) -> Non
     assert [seen.get(timeout=WAIT) for _ in range(20)] == list(range(20))
 
 
-def test_ask_waits_for_the_answer(house: House, seen: SimpleQueue[Any]) -> None:
+def test_ask_waits_for_the_answer(harness: MailboxHarness, seen: SimpleQueue[Any]) -> None:
     """What on_receive returns."""
-    mailbox = house.mailbox()
+    mailbox = harness.mailbox()
     Person.start(mailbox, seen)
 
     assert ask(mailbox, "question", WAIT) == "question"
 
 
-def test_ask_gives_up_after_its_timeout(house: House, seen: SimpleQueue[Any]) -> None:
+def test_ask_gives_up_after_its_timeout(harness: MailboxHarness, seen: SimpleQueue[Any]) -> None:
     """Where the actor is busy for longer."""
     gate = Gate()
-    mailbox = house.mailbox()
+    mailbox = harness.mailbox()
     Person.start(mailbox, seen)
     mailbox.tell(gate.turn)
 
@@ -106,9 +106,9 @@ def test_ask_gives_up_after_its_timeout(house: House, seen: SimpleQueue[Any]) ->
     gate.open()
 
 
-def test_every_actor_answers_a_ping(house: House, seen: SimpleQueue[Any]) -> None:
+def test_every_actor_answers_a_ping(harness: MailboxHarness, seen: SimpleQueue[Any]) -> None:
     """Whatever its own messages are."""
-    mailbox = house.mailbox()
+    mailbox = harness.mailbox()
     Person.start(mailbox, seen)
 
     assert ask(mailbox, Ping(), WAIT) == PONG
@@ -116,22 +116,22 @@ def test_every_actor_answers_a_ping(house: House, seen: SimpleQueue[Any]) -> Non
 
 
 def test_an_exception_goes_to_the_asker_and_the_actor_goes_on(
-    house: House, seen: SimpleQueue[Any]
+    harness: MailboxHarness, seen: SimpleQueue[Any]
 ) -> None:
     """It was the asker's question that was at fault."""
-    mailbox = house.mailbox()
+    mailbox = harness.mailbox()
     Person.start(mailbox, seen)
 
     with pytest.raises(Crash):
         ask(mailbox, Crash(), WAIT)
 
     assert ask(mailbox, "next", WAIT) == "next"
-    assert house.watch.heard() == []
+    assert harness.watch.heard() == []
 
 
-def test_pykkas_own_ref_and_proxy_work(house: House, seen: SimpleQueue[Any]) -> None:
+def test_pykkas_own_ref_and_proxy_work(harness: MailboxHarness, seen: SimpleQueue[Any]) -> None:
     """It is a Pykka actor to everybody who knows Pykka."""
-    ref = Person.start(house.mailbox(supervised=False), seen)
+    ref = Person.start(harness.mailbox(supervised=False), seen)
 
     assert ref.is_alive()
     assert ref.ask("through the ref", timeout=WAIT) == "through the ref"
@@ -144,10 +144,10 @@ def test_pykkas_own_ref_and_proxy_work(house: House, seen: SimpleQueue[Any]) -> 
 
 def test_a_full_mailbox_is_shared_fairly(seen: SimpleQueue[Any]) -> None:
     """On one thread, a busy actor lets the other in after one turn of MOST_PER_TURN messages."""
-    house = House(threads=1)
-    busy, other = house.mailbox("busy"), house.mailbox("other")
+    harness = MailboxHarness(threads=1)
+    busy, other = harness.mailbox("busy"), harness.mailbox("other")
     gate = Gate()
-    gate.block(house.dispatcher.schedule)
+    gate.block(harness.dispatcher.schedule)
     Person.start(busy, seen)
     Person.start(other, seen)
     for n in range(3 * MOST_PER_TURN):
@@ -158,23 +158,23 @@ def test_a_full_mailbox_is_shared_fairly(seen: SimpleQueue[Any]) -> None:
     order = [seen.get(timeout=WAIT) for _ in range(3 * MOST_PER_TURN + 1)]
 
     assert order.index("other") == MOST_PER_TURN
-    house.empty()
+    harness.empty()
 
 
 # Failing
 
 
 def test_the_mail_of_a_failed_actor_stays_in_order_for_the_next(
-    house: House, seen: SimpleQueue[Any]
+    harness: MailboxHarness, seen: SimpleQueue[Any]
 ) -> None:
     """What was handled is gone; what killed stands in front, marked; the rest stands behind it."""
     crash = Crash()
-    mailbox = house.mailbox()
+    mailbox = harness.mailbox()
     for message in ("before", crash, "behind"):
         mailbox.tell(message)
     Person.start(mailbox, seen)
 
-    news = house.watch.hear()
+    news = harness.watch.hear()
 
     assert news == Crashed(mailbox, crash, PoisonMessage(crash, 1))
     assert mailbox.incarnation is None
@@ -182,7 +182,9 @@ def test_the_mail_of_a_failed_actor_stays_in_order_for_the_next(
     assert all_of(seen) == ["before", ("on_failure", Crash)]
 
 
-def test_a_message_that_killed_once_is_tried_again(house: House, seen: SimpleQueue[Any]) -> None:
+def test_a_message_that_killed_once_is_tried_again(
+    harness: MailboxHarness, seen: SimpleQueue[Any]
+) -> None:
     """It may not have been its fault; it comes back without its mark."""
     attempts = iter([Crash()])
 
@@ -192,10 +194,10 @@ def test_a_message_that_killed_once_is_tried_again(house: House, seen: SimpleQue
         seen.put("second attempt")
         return "done"
 
-    mailbox = house.mailbox()
+    mailbox = harness.mailbox()
     mailbox.tell(fail_once)
     Person.start(mailbox, seen)
-    house.watch.hear()
+    harness.watch.hear()
     Person.start(mailbox, seen)
 
     assert seen.get(timeout=WAIT) == ("on_failure", Crash)
@@ -203,7 +205,7 @@ def test_a_message_that_killed_once_is_tried_again(house: House, seen: SimpleQue
 
 
 def test_a_message_that_killed_twice_is_set_aside_and_the_others_are_served(
-    house: House, seen: SimpleQueue[Any]
+    harness: MailboxHarness, seen: SimpleQueue[Any]
 ) -> None:
     """One message cannot keep an actor from its mail for ever."""
     buried: SimpleQueue[Any] = SimpleQueue()
@@ -214,13 +216,13 @@ def test_a_message_that_killed_twice_is_set_aside_and_the_others_are_served(
             return ["in its place"]
 
     crash = Crash()
-    mailbox = house.mailbox()
+    mailbox = harness.mailbox()
     for message in ("before", crash, "behind"):
         mailbox.tell(message)
     deaths = []
     for _ in range(2):
         Sexton.start(mailbox, seen)
-        deaths.append(house.watch.hear().message.failures)
+        deaths.append(harness.watch.hear().message.failures)
     Sexton.start(mailbox, seen)
     ask(mailbox, Ping(), WAIT)
 
@@ -234,15 +236,15 @@ def test_a_message_that_killed_twice_is_set_aside_and_the_others_are_served(
 
 
 def test_an_asker_whose_question_kills_twice_gets_the_error(
-    house: House, seen: SimpleQueue[Any]
+    harness: MailboxHarness, seen: SimpleQueue[Any]
 ) -> None:
     """SystemExit arrives as another error: it must not end the asker as well."""
     answer = ReplyFuture()
-    mailbox = house.mailbox()
+    mailbox = harness.mailbox()
     mailbox.tell(Envelope(SystemExit(3), reply_to=answer))
     for _ in range(2):
         Person.start(mailbox, seen)
-        assert isinstance(house.watch.hear().error, SystemExit)
+        assert isinstance(harness.watch.hear().error, SystemExit)
 
     with pytest.raises(pykka.ActorDeadError, match=r"child ended on this message: SystemExit\(3\)"):
         answer.get(timeout=0)
@@ -259,20 +261,20 @@ class Enquiry:
 
 
 def test_a_deadly_message_with_an_address_of_its_own_is_let_go(
-    house: House, seen: SimpleQueue[Any]
+    harness: MailboxHarness, seen: SimpleQueue[Any]
 ) -> None:
     """The supervisor hears of both deaths, whatever the message looks like."""
-    mailbox = house.mailbox()
+    mailbox = harness.mailbox()
     mailbox.tell(Enquiry())
 
     for deaths in (1, 2):
         Person.start(mailbox, seen)
-        assert house.watch.hear().message.failures == deaths
+        assert harness.watch.hear().message.failures == deaths
     assert mailbox.empty()
 
 
 def test_the_supervisor_hears_of_a_failure_even_where_cleaning_up_fails(
-    house: House, seen: SimpleQueue[Any]
+    harness: MailboxHarness, seen: SimpleQueue[Any]
 ) -> None:
     """The first error is reported, with notes of the others."""
 
@@ -284,11 +286,11 @@ def test_the_supervisor_hears_of_a_failure_even_where_cleaning_up_fails(
             raise SystemExit("bury")
 
     crash = Crash()
-    mailbox = house.mailbox()
+    mailbox = harness.mailbox()
     mailbox.tell(crash)
     for _ in range(2):
         Clumsy.start(mailbox, seen)
-        assert house.watch.hear().error is crash
+        assert harness.watch.hear().error is crash
 
     assert any("on_failure failed too" in note for note in crash.__notes__)
     assert any("dead_letter failed too" in note for note in crash.__notes__)
@@ -296,7 +298,7 @@ def test_the_supervisor_hears_of_a_failure_even_where_cleaning_up_fails(
 
 
 def test_a_failure_after_the_mail_was_dealt_with_blames_no_message(
-    house: House, seen: SimpleQueue[Any]
+    harness: MailboxHarness, seen: SimpleQueue[Any]
 ) -> None:
     """As when a commit fails at the end of a turn."""
 
@@ -306,23 +308,23 @@ def test_a_failure_after_the_mail_was_dealt_with_blames_no_message(
             mail.popleft()
             raise Crash
 
-    mailbox = house.mailbox()
+    mailbox = harness.mailbox()
     mailbox.tell("dealt with")
     mailbox.tell("innocent")
     Committing.start(mailbox, seen)
 
-    assert house.watch.hear().message is None
+    assert harness.watch.hear().message is None
     assert mailbox.take_up_to(10) == ["innocent"]
 
 
-def test_no_incarnation_stays_registered(house: House, seen: SimpleQueue[Any]) -> None:
+def test_no_incarnation_stays_registered(harness: MailboxHarness, seen: SimpleQueue[Any]) -> None:
     """Pykka's registry does not grow with failures and departures."""
     before = len(pykka.ActorRegistry.get_all())
-    mailbox = house.mailbox()
+    mailbox = harness.mailbox()
     for n in range(20):
         mailbox.tell(Crash() if n % 2 else Envelope(_ActorStop()))
         Person.start(mailbox, seen)
-        house.watch.hear()
+        harness.watch.hear()
         mailbox.take_up_to(10)
 
     assert len(pykka.ActorRegistry.get_all()) == before
@@ -332,11 +334,11 @@ def test_no_incarnation_stays_registered(house: House, seen: SimpleQueue[Any]) -
 
 
 def test_stop_handles_the_mail_before_it_and_leaves_the_rest(
-    house: House, seen: SimpleQueue[Any]
+    harness: MailboxHarness, seen: SimpleQueue[Any]
 ) -> None:
     """The mail behind it waits for the next incarnation; the token goes to the supervisor."""
     gate = Gate()
-    mailbox = house.mailbox()
+    mailbox = harness.mailbox()
     Person.start(mailbox, seen)
     mailbox.tell(gate.turn)
     mailbox.tell("before")
@@ -345,7 +347,7 @@ def test_stop_handles_the_mail_before_it_and_leaves_the_rest(
     mailbox.tell("behind")
     gate.open()
 
-    assert house.watch.hear() == Stopped(mailbox)
+    assert harness.watch.hear() == Stopped(mailbox)
     assert answer.get(timeout=0) is None
     assert all_of(seen) == ["before", "on_stop"]
     assert mailbox.take_up_to(10) == ["behind"]
@@ -353,24 +355,24 @@ def test_stop_handles_the_mail_before_it_and_leaves_the_rest(
 
 @ENDS
 def test_more_mail_does_not_run_a_mailbox_whose_token_the_supervisor_has(
-    house: House, seen: SimpleQueue[Any], end: object
+    harness: MailboxHarness, seen: SimpleQueue[Any], end: object
 ) -> None:
     """Left and Failed bring the token: until the supervisor acts, nobody else does."""
-    mailbox = house.mailbox()
+    mailbox = harness.mailbox()
     mailbox.tell(end)
     Person.start(mailbox, seen)
-    house.watch.hear()
+    harness.watch.hear()
 
     mailbox.tell("more")
-    other = house.mailbox("other")
+    other = harness.mailbox("other")
     Person.start(other, seen)
     ask(other, Ping(), WAIT)
 
-    assert house.watch.heard() == []
+    assert harness.watch.heard() == []
 
 
 def test_an_on_stop_that_fails_does_not_keep_the_actor(
-    house: House, seen: SimpleQueue[Any]
+    harness: MailboxHarness, seen: SimpleQueue[Any]
 ) -> None:
     """It has left; the error is logged."""
 
@@ -378,22 +380,22 @@ def test_an_on_stop_that_fails_does_not_keep_the_actor(
         def on_stop(self) -> None:
             raise Crash
 
-    mailbox = house.mailbox()
+    mailbox = harness.mailbox()
     Clinging.start(mailbox, seen)
 
     stop(mailbox, WAIT)
 
-    assert house.watch.hear() == Stopped(mailbox)
+    assert harness.watch.hear() == Stopped(mailbox)
 
 
 @ENDS
 def test_where_nobody_supervises_those_who_ask_are_told(
-    house: House, seen: SimpleQueue[Any], end: object
+    harness: MailboxHarness, seen: SimpleQueue[Any], end: object
 ) -> None:
     """At once, whether they asked before the end or after it; a second stop is no error."""
     gate = Gate()
     waiting = ReplyFuture()
-    mailbox = house.mailbox(supervised=False)
+    mailbox = harness.mailbox(supervised=False)
     Person.start(mailbox, seen)
     for message in (gate.turn, end, Envelope("waiting", reply_to=waiting)):
         mailbox.tell(message)
@@ -407,10 +409,10 @@ def test_where_nobody_supervises_those_who_ask_are_told(
 
 
 def test_mail_for_an_address_that_is_given_up_does_not_pile_up(
-    house: House, seen: SimpleQueue[Any]
+    harness: MailboxHarness, seen: SimpleQueue[Any]
 ) -> None:
     """Whoever still tells things to a stopped actor costs no memory."""
-    mailbox = house.mailbox(supervised=False)
+    mailbox = harness.mailbox(supervised=False)
     Person.start(mailbox, seen)
     stop(mailbox, WAIT)
 

@@ -24,7 +24,7 @@ from actors.runtime.actor import Actor, Ping, ask
 from actors.runtime.clock import Clock, ClockMailbox, Once
 from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Crashed, Mailbox, MailWaiting, PoisonMessage
-from tests.actors.mailbox_harness import WAIT, Gate, House
+from tests.actors.mailbox_harness import WAIT, Gate, MailboxHarness
 
 
 class Crash(Exception):
@@ -52,9 +52,9 @@ class Ours(Doing, Actor):
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
+def harness() -> Iterator[MailboxHarness]:
     """Two threads."""
-    made = House()
+    made = MailboxHarness()
     yield made
     made.empty()
 
@@ -93,15 +93,15 @@ def test_plain_pykka_loses_the_mail_of_an_actor_whose_tell_raised() -> None:
     assert handled.empty()
 
 
-def test_an_exception_in_a_tell_loses_no_mail(house: House) -> None:
+def test_an_exception_in_a_tell_loses_no_mail(harness: MailboxHarness) -> None:
     """The supervisor hears of it and lets the next incarnation in, which handles the rest."""
     handled = SimpleQueue[str]()
-    mailbox = house.mailbox()
+    mailbox = harness.mailbox()
     mailbox.tell(Crash())
     mailbox.tell(lambda: handled.put("behind"))
     for _ in range(2):  # the message is tried twice before it is set aside
         Ours.start(mailbox)
-        assert isinstance(house.watch.hear(), Crashed)
+        assert isinstance(harness.watch.hear(), Crashed)
     Ours.start(mailbox)
 
     assert handled.get(timeout=WAIT) == "behind"
@@ -147,7 +147,7 @@ def test_plain_pykka_runs_no_hook_where_on_start_raises() -> None:
     assert made[0].hooks == []
 
 
-def test_an_exception_in_on_start_is_a_failure_like_any_other(house: House) -> None:
+def test_an_exception_in_on_start_is_a_failure_like_any_other(harness: MailboxHarness) -> None:
     """The hook runs, the supervisor hears of it, the mail waits."""
     made: list[Any] = []
 
@@ -156,10 +156,10 @@ def test_an_exception_in_on_start_is_a_failure_like_any_other(house: House) -> N
             super().__init__(mailbox)
             made.append(self)
 
-    mailbox = house.mailbox()
+    mailbox = harness.mailbox()
     mailbox.tell("early")
     Half.start(mailbox)
-    news = house.watch.hear()
+    news = harness.watch.hear()
 
     assert isinstance(news.error, Crash)
     assert news.message is None, "no message is to blame"
@@ -179,15 +179,15 @@ def test_plain_pykka_stops_every_actor_on_one_system_exit() -> None:
     assert ended(bystander)
 
 
-def test_system_exit_in_one_actor_stops_no_other(house: House) -> None:
+def test_system_exit_in_one_actor_stops_no_other(harness: MailboxHarness) -> None:
     """It is a failure of that one like any other."""
-    one, bystander = house.mailbox("one"), house.mailbox("bystander")
+    one, bystander = harness.mailbox("one"), harness.mailbox("bystander")
     Ours.start(one)
     ref = Ours.start(bystander)
 
     one.tell(SystemExit())
 
-    assert isinstance(house.watch.hear().error, SystemExit)
+    assert isinstance(harness.watch.hear().error, SystemExit)
     assert ref.is_alive()
     assert ask(bystander, "still there?", WAIT) == "still there?"
 
@@ -214,9 +214,9 @@ def test_plain_pykka_leaves_a_dead_actor_that_says_it_is_alive() -> None:
         actor.ask("anybody there?", timeout=0.0)
 
 
-def test_a_reply_set_twice_leaves_the_actor_alive(house: House) -> None:
+def test_a_reply_set_twice_leaves_the_actor_alive(harness: MailboxHarness) -> None:
     """The first answer stands; the second is dropped, be it a value or an exception."""
-    mailbox = house.mailbox()
+    mailbox = harness.mailbox()
     Ours.start(mailbox)
     for second in ("late", Crash()):
         answer = ReplyFuture()
@@ -276,10 +276,10 @@ def test_plain_pykka_waits_for_itself_where_a_bounded_inbox_is_full_at_its_own_s
     assert isinstance(outcome.get(timeout=WAIT), queue.Full)
 
 
-def test_a_full_mailbox_takes_the_actors_own_stop(house: House) -> None:
+def test_a_full_mailbox_takes_the_actors_own_stop(harness: MailboxHarness) -> None:
     """Only mail from outside is refused, and at once."""
     entered, filled = threading.Event(), threading.Event()
-    mailbox = house.mailbox(limit=1)
+    mailbox = harness.mailbox(limit=1)
     ref = Ours.start(mailbox)
 
     def stop_oneself() -> None:
@@ -318,10 +318,10 @@ def test_plain_pykka_blocks_the_event_loop_that_awaits_its_future() -> None:
     assert looked.get_nowait() is threading.current_thread()
 
 
-def test_awaiting_an_ask_lets_the_event_loop_go_on(house: House) -> None:
+def test_awaiting_an_ask_lets_the_event_loop_go_on(harness: MailboxHarness) -> None:
     """The actor's answer depends on something that the awaiting loop does."""
     let_go = threading.Event()
-    ref = Ours.start(house.mailbox())
+    ref = Ours.start(harness.mailbox())
 
     async def wait() -> object:
         asyncio.get_running_loop().call_soon(let_go.set)
@@ -351,44 +351,44 @@ def test_plain_pykka_has_no_supervision_bound_passivation_or_timer() -> None:
     assert inbox.maxsize == 0, "it grows without bound"
 
 
-def test_an_actor_has_a_supervisor(house: House) -> None:
+def test_an_actor_has_a_supervisor(harness: MailboxHarness) -> None:
     """Its failures are told, with the message at fault and the right to fill its place."""
     crash = Crash()
-    mailbox = house.mailbox()
+    mailbox = harness.mailbox()
     Ours.start(mailbox)
 
     mailbox.tell(crash)
 
-    assert house.watch.hear() == Crashed(mailbox, crash, PoisonMessage(crash, 1))
+    assert harness.watch.hear() == Crashed(mailbox, crash, PoisonMessage(crash, 1))
 
 
-def test_a_mailbox_is_bounded(house: House) -> None:
+def test_a_mailbox_is_bounded(harness: MailboxHarness) -> None:
     """And refuses at once, instead of growing or making its teller wait."""
-    mailbox = house.mailbox(limit=2)
+    mailbox = harness.mailbox(limit=2)
 
     assert [mailbox.try_enqueue(n) for n in range(3)] == [True, True, False]
 
 
-def test_an_actor_can_leave_and_its_address_stays_good(house: House) -> None:
+def test_an_actor_can_leave_and_its_address_stays_good(harness: MailboxHarness) -> None:
     """Passivation: what is told to the address later brings the next incarnation."""
-    mailbox = house.mailbox()
+    mailbox = harness.mailbox()
     ref = Ours.start(mailbox)
     ref.stop(timeout=WAIT)
-    house.watch.hear().mailbox.release()
+    harness.watch.hear().mailbox.release()
 
     mailbox.tell("mail")
 
-    assert house.watch.hear() == MailWaiting(mailbox)
+    assert harness.watch.hear() == MailWaiting(mailbox)
     Ours.start(mailbox)
     assert ask(mailbox, Ping(), WAIT)
 
 
-def test_there_is_a_timer(house: House) -> None:
+def test_there_is_a_timer(harness: MailboxHarness) -> None:
     """Nobody keeps a thread of their own to wait on."""
-    clock = ClockMailbox(house.watch)
+    clock = ClockMailbox(harness.watch)
     ref = Clock.start(clock)
 
-    clock.tell(Once(0.001, house.watch, "now"))
+    clock.tell(Once(0.001, harness.watch, "now"))
 
-    assert house.watch.hear() == "now"
+    assert harness.watch.hear() == "now"
     ref.stop(timeout=WAIT)

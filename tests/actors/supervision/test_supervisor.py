@@ -668,7 +668,7 @@ def test_many_tenants_in_few_places_under_failures(make_hotel: HotelMaker, seed:
 
 
 def record(name: str) -> TenantRecord:
-    """As Hotel.address has it."""
+    """As SupervisorHarness.address has it."""
     return TenantRecord(name, f"id of {name}")
 
 

@@ -24,7 +24,7 @@ from actors.runtime.mailbox import Mailbox
 from actors.tenant.actor import Tenant
 from actors.tenant.resources import TenantResources
 from actors.tenant.storage.files import Storage
-from tests.actors.mailbox_harness import House, Watch
+from tests.actors.mailbox_harness import MailboxHarness, Watch
 from tests.actors.servers import INDEX
 from tests.actors.tenant.subscriptions import subscribed_to
 from tests.made import made_before
@@ -48,12 +48,12 @@ class AsyncTenantHarness:
     def __init__(
         self,
         data: Path,
-        house: House,
+        harness: MailboxHarness,
         clock: Mailbox | None = None,
         table: RoutingTable = TABLE,
         connectors: Mapping[str, Mailbox] | None = None,
     ) -> None:
-        self.house = house
+        self.harness = harness
         self.profiles = Profiles()
         self.limit()
         self.snapshot = RoutingSnapshot(table)
@@ -64,7 +64,7 @@ class AsyncTenantHarness:
         self._to_clock = self.clock if clock is None else clock
         self._connectors = {"post": self.post} if connectors is None else connectors
         self._sent = 0
-        self.mailbox = house.mailbox("tenant acme")
+        self.mailbox = harness.mailbox("tenant acme")
         self.enter()
 
     def enter(self) -> None:

@@ -19,7 +19,7 @@ from actors.messages import DeadLetter
 from actors.registry.messages import Trip
 from actors.routing.health import SEVERAL, Blame, FailureDetector
 from actors.routing.table import RoutingTable
-from tests.actors.mailbox_harness import House, Watch
+from tests.actors.mailbox_harness import MailboxHarness, Watch
 from tests.actors.servers import INDEX
 from tests.actors.tables import load_table
 from tests.actors.tenant.request.test_profile import ACME, Desk
@@ -35,17 +35,17 @@ def table() -> RoutingTable:
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
+def harness() -> Iterator[MailboxHarness]:
     """Two threads."""
-    made = House()
+    made = MailboxHarness()
     yield made
     made.empty()
 
 
 @pytest.fixture
-def desk(tmp_path: Path, table: RoutingTable, house: House) -> Desk:
+def desk(tmp_path: Path, table: RoutingTable, harness: MailboxHarness) -> Desk:
     """With a new file; `marks.add` has a sound version to fall back on, and the test is the Registry."""
-    made = Desk(tmp_path / "data", table, house)
+    made = Desk(tmp_path / "data", table, harness)
     sound = table.routes["marks.add"]
     made.replace("marks.add", detector=FailureDetector(LIMIT), fallback=sound, version=2)
     made.snapshot.registry = Watch()

@@ -14,34 +14,34 @@ from actors.runtime.actor import stop
 from actors.runtime.clock import Clock, ClockMailbox, Once
 from actors.runtime.mailbox import Stopped
 from actors.tenant.request.idempotency import progress_in
-from tests.actors.mailbox_harness import WAIT, House
+from tests.actors.mailbox_harness import WAIT, MailboxHarness
 from tests.actors.tenant.async_harness import AsyncTenantHarness
 from tests.actors.tenant.request.test_coroutine_steps_waiting import send_letters
 from tests.pipe import Pipe
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
+def harness() -> Iterator[MailboxHarness]:
     """Two threads."""
-    made = House()
+    made = MailboxHarness()
     yield made
     made.empty()
 
 
 @pytest.fixture
-def tenant(tmp_path: Path, house: House) -> AsyncTenantHarness:
+def tenant(tmp_path: Path, harness: MailboxHarness) -> AsyncTenantHarness:
     """A tenant with a function that waits for letters."""
-    made = AsyncTenantHarness(tmp_path, house)
+    made = AsyncTenantHarness(tmp_path, harness)
     made.serve(send_letters)
     return made
 
 
 @pytest.fixture
-def timed(tmp_path: Path, house: House) -> Iterator[AsyncTenantHarness]:
+def timed(tmp_path: Path, harness: MailboxHarness) -> Iterator[AsyncTenantHarness]:
     """As above, with a real Clock."""
     clock = ClockMailbox()
     Clock.start(clock)
-    made = AsyncTenantHarness(tmp_path, house, clock)
+    made = AsyncTenantHarness(tmp_path, harness, clock)
     made.serve(send_letters)
     yield made
     stop(clock, WAIT)
@@ -50,18 +50,18 @@ def timed(tmp_path: Path, house: House) -> Iterator[AsyncTenantHarness]:
 def stays(tenant: AsyncTenantHarness, message: Passivate) -> bool:
     """Whether it says so, when asked to leave."""
     tenant.mailbox.tell(message)
-    return bool(tenant.house.watch.hear() == PassivationDeclined(tenant.mailbox))
+    return bool(tenant.harness.watch.hear() == PassivationDeclined(tenant.mailbox))
 
 
 def is_silent(tenant: AsyncTenantHarness) -> bool:
     """Whether it has said nothing to its supervisor, now that it has served its mail."""
     tenant.count()
-    return not tenant.house.watch.heard()
+    return not tenant.harness.watch.heard()
 
 
 def leaves(tenant: AsyncTenantHarness) -> bool:
     """Whether that is what its supervisor hears next."""
-    return bool(tenant.house.watch.hear() == Stopped(tenant.mailbox))
+    return bool(tenant.harness.watch.hear() == Stopped(tenant.mailbox))
 
 
 def test_an_idle_tenant_stays_while_a_function_waits(tenant: AsyncTenantHarness) -> None:
@@ -142,7 +142,7 @@ def test_a_stopping_server_waits_for_those_who_end_in_time(tenant: AsyncTenantHa
     tenant.send()
     call = tenant.called()
     close(tenant)
-    assert tenant.house.watch.heard() == []
+    assert tenant.harness.watch.heard() == []
     tenant.answer(call)
     assert tenant.reply()["ok"]
     assert leaves(tenant)
@@ -186,7 +186,7 @@ def test_at_closing_time_those_who_still_wait_are_cancelled(
     stored = timed.ids()["closed"]
     assert progress_in(stored) is None
     assert b"the server is stopping" in stored
-    assert (timed.outlet.heard(), timed.house.watch.heard()) == ([], [])
+    assert (timed.outlet.heard(), timed.harness.watch.heard()) == ([], [])
 
 
 def test_one_of_whom_nothing_is_on_disk_may_be_sent_again(timed: AsyncTenantHarness) -> None:

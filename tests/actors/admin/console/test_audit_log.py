@@ -10,7 +10,7 @@ import pytest
 from actors.log.audit.actor import AdminLog
 from actors.log.audit.reader import AuditReader
 from tests.actors.admin.console_harness import PERSON, REMOVED, ConsoleHarness, fields
-from tests.actors.mailbox_harness import House
+from tests.actors.mailbox_harness import MailboxHarness
 from tests.wire import Map, Wire
 
 
@@ -23,14 +23,14 @@ def audit(tmp_path: Path) -> Path:
 @pytest.fixture
 def console(tmp_path: Path, audit: Path) -> Iterator[ConsoleHarness]:
     """A console whose log is real."""
-    house = House()
-    log, reader = house.mailbox("audit log"), house.mailbox("audit reader")
+    harness = MailboxHarness()
+    log, reader = harness.mailbox("audit log"), harness.mailbox("audit reader")
     AdminLog.start(log, audit)
     AuditReader.start(reader, audit)
     made = ConsoleHarness(tmp_path, audit_log=log, audit_reader=reader)
     yield made
     made.close()
-    house.empty()
+    harness.empty()
 
 
 def records(wire: Wire) -> list[Map]:

@@ -33,7 +33,7 @@ from tests.actors.admin.directory_harness import (
     receipt,
     table,
 )
-from tests.actors.mailbox_harness import WAIT, House, Watch
+from tests.actors.mailbox_harness import WAIT, MailboxHarness, Watch
 
 FINE: Final = "fine"
 LOST: Final = "lost"
@@ -72,9 +72,9 @@ def test_what_is_no_command_cannot_be_ordered(directory: DirectoryHarness, comma
 # What it tells
 
 
-def test_at_first_there_is_nobody(house: House, empty: Path, tmp_path: Path) -> None:
+def test_at_first_there_is_nobody(harness: MailboxHarness, empty: Path, tmp_path: Path) -> None:
     """Subscribers hear so, and that it is all there is."""
-    directory = DirectoryHarness(house, Path(shutil.copy(empty, tmp_path / "directory.db")))
+    directory = DirectoryHarness(harness, Path(shutil.copy(empty, tmp_path / "directory.db")))
     assert directory.subscriber.hear() == DirectoryChanged(complete=True)
 
 
@@ -93,7 +93,7 @@ def test_who_has_just_started_is_told_everything(directory: DirectoryHarness) ->
 
 
 def test_every_subscriber_hears_of_a_change_before_it_is_answered(
-    house: House, empty: Path, tmp_path: Path
+    harness: MailboxHarness, empty: Path, tmp_path: Path
 ) -> None:
     """And whoever hears of it finds the snapshot changed already."""
     profiles = Profiles()
@@ -108,7 +108,7 @@ def test_every_subscriber_hears_of_a_change_before_it_is_answered(
 
     path = Path(shutil.copy(empty, tmp_path / "directory.db"))
     nobody = Watch()
-    mailbox: Mailbox = house.mailbox("directory")
+    mailbox: Mailbox = harness.mailbox("directory")
     peers = DirectoryPeers(
         lambda _: None,
         lambda _: pytest.fail("nothing is deleted"),
@@ -136,7 +136,7 @@ def test_the_next_incarnation_finds_everything_and_tells_it(directory: Directory
     before = directory.fresh_view()
     directory.changes()
     directory.mailbox.tell("a message that it does not know")
-    failed = directory.house.watch.hear()
+    failed = directory.harness.watch.hear()
     assert isinstance(failed, Crashed)
     assert isinstance(failed.error, TypeError)
     directory.mailbox.take_up_to(1)
@@ -271,7 +271,7 @@ def test_a_disk_that_is_gone_for_a_while_ends_nobody(shaky: DirectoryHarness, di
     shaky.execute(JOAN)
     assert names(shaky) == ["Ada", "Joan"]
     assert shaky.fresh_view() == shaky.known == before
-    assert shaky.house.watch.heard() == []
+    assert shaky.harness.watch.heard() == []
 
 
 @pytest.mark.parametrize("fate", [LOST, KEPT])
@@ -291,7 +291,7 @@ def test_what_a_failed_commit_left_does_not_count_until_it_is_synced(
     assert shaky.done(JOAN, CONSOLE, receipt()).replayed == (fate == KEPT)
     assert names(shaky) == ["Ada", "Joan"]
     assert shaky.fresh_view() == shaky.known
-    assert shaky.house.watch.heard() == []
+    assert shaky.harness.watch.heard() == []
 
 
 def test_what_a_killed_server_left_does_not_count_until_it_is_synced(
@@ -300,7 +300,7 @@ def test_what_a_killed_server_left_does_not_count_until_it_is_synced(
     """The next one starts all the same, and tells what there is as soon as that is known."""
     disk.syncs = False
     stop(shaky.mailbox, WAIT)
-    assert isinstance(shaky.house.watch.hear(), Stopped)
+    assert isinstance(shaky.harness.watch.hear(), Stopped)
     shaky.changes()
     shaky.open()
     with pytest.raises(Unavailable):
@@ -309,7 +309,7 @@ def test_what_a_killed_server_left_does_not_count_until_it_is_synced(
     disk.syncs = True
     assert names(shaky) == ["Ada"]
     assert shaky.fresh_view() == shaky.known
-    assert shaky.house.watch.heard() == []
+    assert shaky.harness.watch.heard() == []
 
 
 def remove(path: Path) -> None:
@@ -341,16 +341,16 @@ def test_a_file_that_was_removed_or_replaced_takes_nothing_on(
     path.with_suffix(".kept").replace(path)
     directory.execute(JOAN)
     assert names(directory) == ["Ada", "Joan"]
-    assert directory.house.watch.heard() == []
+    assert directory.harness.watch.heard() == []
 
 
 def test_a_file_that_is_not_there_is_not_made_anew(directory: DirectoryHarness) -> None:
     """By no incarnation: it would let nobody in."""
     directory.path.unlink()
     stop(directory.mailbox, WAIT)
-    assert isinstance(directory.house.watch.hear(), Stopped)
+    assert isinstance(directory.harness.watch.hear(), Stopped)
     directory.open()
-    assert isinstance(directory.house.watch.hear(), Crashed)
+    assert isinstance(directory.harness.watch.hear(), Crashed)
     assert not directory.path.exists()
 
 
@@ -384,7 +384,7 @@ def test_uses_that_cannot_be_written_are_lost_and_nothing_else(
     shaky.mailbox.tell(TokensUsed({ada.id: shaky.now}))
     (token,) = shaky.ask(m.ListTokens("acme", None, "", 50))["tokens"]
     assert token["last_used_at"] == "2030-03-17T17:46:00Z"
-    assert shaky.house.watch.heard() == []
+    assert shaky.harness.watch.heard() == []
 
 
 def test_what_cannot_be_marked_as_over_keeps_nobody_from_starting(

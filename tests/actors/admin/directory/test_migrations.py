@@ -17,7 +17,7 @@ from actors.admin.directory.store import MIGRATIONS, open_directory, prepare_dir
 from actors.admin.directory.tables import metadata, people
 from actors.admin.messages import EnrolTester, ListMembers, ListOwners, ListTesters, ListTokens
 from tests.actors.admin.directory_harness import DirectoryHarness
-from tests.actors.mailbox_harness import House
+from tests.actors.mailbox_harness import MailboxHarness
 
 ACME, GLOBEX, INITECH = "a" * 32, "b" * 32, "c" * 32
 
@@ -72,10 +72,10 @@ def old(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def directory(house: House, old: Path) -> DirectoryHarness:
+def directory(harness: MailboxHarness, old: Path) -> DirectoryHarness:
     """A Directory on that file, brought to head."""
     prepare_directory(old)
-    made = DirectoryHarness(house, old)
+    made = DirectoryHarness(harness, old)
     made.wait_until_idle()
     return made
 
@@ -198,7 +198,9 @@ def test_an_owner_s_areas_are_those_there_are(old: Path) -> None:
     assert [json.loads(areas) for (areas,) in found] == [list(AREAS)]
 
 
-def test_nobody_is_a_tester_and_everybody_can_become_one(house: House, tmp_path: Path) -> None:
+def test_nobody_is_a_tester_and_everybody_can_become_one(
+    harness: MailboxHarness, tmp_path: Path
+) -> None:
     """What a file of revision 0002 says of a tenant stays beside it."""
     path = tmp_path / "directory.db"
     upgrade(path, "0002")
@@ -208,7 +210,7 @@ def test_nobody_is_a_tester_and_everybody_can_become_one(house: House, tmp_path:
         )
         file.execute("INSERT INTO subscriptions (tenant_id, connector) VALUES (?, 'mail')", (ACME,))
     prepare_directory(path)
-    directory = DirectoryHarness(house, path)
+    directory = DirectoryHarness(harness, path)
     directory.wait_until_idle()
     assert directory.ask(ListTesters(None, None, "", 50))["testers"] == []
     directory.execute(EnrolTester("acme", "notes.add"))
@@ -270,7 +272,7 @@ def schema(path: Path) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("dump", EARLY, ids=lambda dump: dump.stem)
 def test_files_of_the_first_days_become_like_new_ones(
-    house: House, tmp_path: Path, dump: Path
+    harness: MailboxHarness, tmp_path: Path, dump: Path
 ) -> None:
     """Whose second migration was changed after they had been through it; everybody in them stays."""
     path = tmp_path / "directory.db"
@@ -279,7 +281,7 @@ def test_files_of_the_first_days_become_like_new_ones(
     prepare_directory(path)
     prepare_directory(tmp_path / "new.db")
     assert schema(path) == schema(tmp_path / "new.db")
-    directory = DirectoryHarness(house, path)
+    directory = DirectoryHarness(harness, path)
     directory.wait_until_idle()
     assert len(directory.known.principals) == 3
     assert {

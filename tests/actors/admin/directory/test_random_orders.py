@@ -37,7 +37,7 @@ from tests.actors.admin.directory_harness import (
     SubscriberView,
     as_super,
 )
-from tests.actors.mailbox_harness import House
+from tests.actors.mailbox_harness import MailboxHarness
 
 NAMES = ("acme", "globex")
 
@@ -80,9 +80,9 @@ class RandomOrders(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.house = House()
+        self.harness = MailboxHarness()
         path = Path(self.folder.name) / "directory.db"
-        self.directory = DirectoryHarness(self.house, Path(shutil.copy(self.template, path)))
+        self.directory = DirectoryHarness(self.harness, Path(shutil.copy(self.template, path)))
         self.directory.known = Witness()
         self.ever: list[Principal] = []
         """As they were told at some time: some of them have lost what they had."""
@@ -95,7 +95,7 @@ class RandomOrders(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Nobody stays behind."""
-        self.house.empty()
+        self.harness.empty()
         self.folder.cleanup()
 
     def execute(self, command: Any, by: Principal) -> bool:

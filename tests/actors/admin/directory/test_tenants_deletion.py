@@ -34,7 +34,7 @@ from actors.runtime.mailbox import Mailbox
 from actors.tenant.storage.files import Storage
 from actors.tenant.storage.migrator import Archive, CreateFile, Migrator
 from tests.actors.admin.directory_harness import DAY, START, DirectoryHarness, as_super
-from tests.actors.mailbox_harness import House
+from tests.actors.mailbox_harness import MailboxHarness
 from tests.actors.servers import INDEX
 
 BACKUP = Path("backups/acme.db")
@@ -269,11 +269,11 @@ def test_several_leave_at_once(directory: DirectoryHarness) -> None:
 class DirectoryWithFiles(DirectoryHarness):
     """With a real Migrator, who makes real files and takes them away."""
 
-    def __init__(self, house: House, path: Path) -> None:
+    def __init__(self, harness: MailboxHarness, path: Path) -> None:
         self.storage = Storage(path.parent, INDEX.parent / "migrations", 1024**3)
-        self.migrator: Mailbox = house.mailbox("migrator")
+        self.migrator: Mailbox = harness.mailbox("migrator")
         Migrator.start(self.migrator, self.storage)
-        super().__init__(house, path)
+        super().__init__(harness, path)
 
     def _create_file(self, tenant_id: str) -> None:
         ask_async(self.migrator, CreateFile(tenant_id)).future.get(timeout=10)
@@ -283,9 +283,9 @@ class DirectoryWithFiles(DirectoryHarness):
 
 
 @pytest.fixture
-def stored(house: House, empty: Path, tmp_path: Path) -> DirectoryWithFiles:
+def stored(harness: MailboxHarness, empty: Path, tmp_path: Path) -> DirectoryWithFiles:
     """A Directory whose tenants have files."""
-    made = DirectoryWithFiles(house, Path(shutil.copy(empty, tmp_path / "directory.db")))
+    made = DirectoryWithFiles(harness, Path(shutil.copy(empty, tmp_path / "directory.db")))
     made.wait_until_idle()
     return made
 

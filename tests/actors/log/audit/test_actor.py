@@ -19,7 +19,7 @@ from actors.log.messages import Append, AskHead
 from actors.runtime.actor import Ping, ask, stop
 from actors.runtime.mailbox import Mailbox
 from tests.actors.log.records import NOVEMBER, entry, largest_file, lines_of
-from tests.actors.mailbox_harness import WAIT, House
+from tests.actors.mailbox_harness import WAIT, MailboxHarness
 
 
 class Time:
@@ -52,9 +52,9 @@ def directory(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def admin_log(house: House, directory: Path, clock: Time) -> Mailbox:
+def admin_log(harness: MailboxHarness, directory: Path, clock: Time) -> Mailbox:
     """A running AdminLog."""
-    mailbox = house.mailbox("audit-log")
+    mailbox = harness.mailbox("audit-log")
     AdminLog.start(mailbox, directory, clock)
     return mailbox
 
@@ -187,11 +187,11 @@ def test_what_is_not_written_is_logged_without_what_it_is_about(
 
 
 def test_a_log_that_cannot_be_opened_keeps_no_server_from_starting(
-    house: House, directory: Path, logged: list[Any]
+    harness: MailboxHarness, directory: Path, logged: list[Any]
 ) -> None:
     """It says so, refuses what it is asked, and opens as soon as that is possible."""
     directory.touch()
-    mailbox = house.mailbox("audit-log")
+    mailbox = harness.mailbox("audit-log")
     AdminLog.start(mailbox, directory)
     settled(mailbox)
     for message in (Append(entry(0)), AskHead()):
@@ -228,12 +228,12 @@ def test_what_is_lost_when_the_log_stops_is_counted(admin_log: Mailbox, logged: 
 
 
 def test_a_failed_log_is_started_again_on_its_files(
-    house: House, admin_log: Mailbox, directory: Path
+    harness: MailboxHarness, admin_log: Mailbox, directory: Path
 ) -> None:
     """What nobody should send ends it, as it ends any actor; the chain goes on with the next one."""
     ask(admin_log, Append(entry(0)), WAIT)
     admin_log.tell("nonsense")
-    failed = house.watch.hear()
+    failed = harness.watch.hear()
 
     AdminLog.start(failed.mailbox, directory)
     failed.mailbox.get()

@@ -22,7 +22,7 @@ from actors.runtime.actor import ask, stop
 from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Mailbox
 from tests.actors.log.records import NOVEMBER, entry, lines_of
-from tests.actors.mailbox_harness import WAIT, Gate, House
+from tests.actors.mailbox_harness import WAIT, Gate, MailboxHarness
 
 COUNT = 2 * STEP_LINES + 1
 """Records: three steps of a verification."""
@@ -40,17 +40,17 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def start(house: House, directory: Path) -> Mailbox:
+def start(harness: MailboxHarness, directory: Path) -> Mailbox:
     """A running AuditReader."""
-    mailbox = house.mailbox("audit-reader")
+    mailbox = harness.mailbox("audit-reader")
     AuditReader.start(mailbox, directory)
     return mailbox
 
 
 @pytest.fixture
-def audit_reader(house: House, directory: Path) -> Mailbox:
+def audit_reader(harness: MailboxHarness, directory: Path) -> Mailbox:
     """Of the sound log."""
-    return start(house, directory)
+    return start(harness, directory)
 
 
 def send(mailbox: Mailbox, message: Any) -> ReplyFuture:
@@ -102,7 +102,7 @@ class Writer(Mailbox):
         message.to.tell(message.message)
 
 
-def test_a_record_in_the_writing_is_waited_for(house: House, tmp_path: Path) -> None:
+def test_a_record_in_the_writing_is_waited_for(harness: MailboxHarness, tmp_path: Path) -> None:
     """Its writer may come to the end of it a good while later; a log is not broken by that."""
     directory = tmp_path / "audit"
     with closing(AuditFiles(directory)) as journal:
@@ -111,16 +111,18 @@ def test_a_record_in_the_writing_is_waited_for(house: House, tmp_path: Path) -> 
     whole = volume.read_bytes()
     volume.write_bytes(whole[:-20])
     clock = Writer(lambda: volume.write_bytes(whole))
-    mailbox = house.mailbox("audit-reader")
+    mailbox = harness.mailbox("audit-reader")
     AuditReader.start(mailbox, directory, clock)
     assert ask(mailbox, Verify(None), WAIT)["ok"]
     assert clock.waits == [RECHECK_SECONDS] * (MAX_RECHECKS - 1)
 
 
-def test_pages_do_not_wait_for_a_verification(house: House, audit_reader: Mailbox) -> None:
+def test_pages_do_not_wait_for_a_verification(
+    harness: MailboxHarness, audit_reader: Mailbox
+) -> None:
     """Between two steps they are read, however long it takes as a whole."""
     gate = Gate()
-    gate.block(house.dispatcher.schedule)
+    gate.block(harness.dispatcher.schedule)
     order: list[str] = []
     verified = send(audit_reader, Verify(None))
     verified.add_callback(lambda: order.append("verified"))
@@ -134,10 +136,12 @@ def test_pages_do_not_wait_for_a_verification(house: House, audit_reader: Mailbo
     assert order == ["read", "verified"]
 
 
-def test_verifications_are_answered_in_their_order(house: House, audit_reader: Mailbox) -> None:
+def test_verifications_are_answered_in_their_order(
+    harness: MailboxHarness, audit_reader: Mailbox
+) -> None:
     """Each on its own; more than have room are refused at once."""
     gate = Gate()
-    gate.block(house.dispatcher.schedule)
+    gate.block(harness.dispatcher.schedule)
     answers = [send(audit_reader, Verify(None)) for _ in range(MAX_VERIFICATIONS + 1)]
     gate.open()
 
@@ -147,11 +151,13 @@ def test_verifications_are_answered_in_their_order(house: House, audit_reader: M
     assert all(answer.get(timeout=WAIT)["ok"] for answer in answers[:-1])
 
 
-def test_a_reader_that_stops_leaves_nobody_waiting(house: House, directory: Path) -> None:
+def test_a_reader_that_stops_leaves_nobody_waiting(
+    harness: MailboxHarness, directory: Path
+) -> None:
     """Who waits for a verification hears it."""
-    mailbox = start(house, directory)
+    mailbox = start(harness, directory)
     gate = Gate()
-    gate.block(house.dispatcher.schedule)
+    gate.block(harness.dispatcher.schedule)
     verified = send(mailbox, Verify(None))
     gate.open()
     stop(mailbox, WAIT)
@@ -160,14 +166,16 @@ def test_a_reader_that_stops_leaves_nobody_waiting(house: House, directory: Path
         verified.get(timeout=WAIT)
 
 
-def test_a_reader_that_fails_leaves_nobody_waiting(house: House, audit_reader: Mailbox) -> None:
+def test_a_reader_that_fails_leaves_nobody_waiting(
+    harness: MailboxHarness, audit_reader: Mailbox
+) -> None:
     """Nor does it wait itself for what it had begun."""
     gate = Gate()
-    gate.block(house.dispatcher.schedule)
+    gate.block(harness.dispatcher.schedule)
     verified = send(audit_reader, Verify(None))
     audit_reader.tell("nonsense")
     gate.open()
-    failed = house.watch.hear()
+    failed = harness.watch.hear()
 
     with pytest.raises(Unavailable):
         verified.get(timeout=WAIT)
@@ -176,20 +184,20 @@ def test_a_reader_that_fails_leaves_nobody_waiting(house: House, audit_reader: M
 
 
 def test_a_log_that_cannot_be_read_is_said_without_its_whole_path(
-    house: House, tmp_path: Path
+    harness: MailboxHarness, tmp_path: Path
 ) -> None:
     """Callers hear what is wrong, not where the server keeps its files."""
-    mailbox = start(house, tmp_path / "nowhere" / "audit")
+    mailbox = start(harness, tmp_path / "nowhere" / "audit")
 
     for message in (NEWEST, Verify(None)):
         with pytest.raises(AuditProblem, match="cannot be read: nowhere/audit: No such file"):
             ask(mailbox, message, WAIT)
 
 
-def test_a_log_without_records_has_an_empty_page(house: House, tmp_path: Path) -> None:
+def test_a_log_without_records_has_an_empty_page(harness: MailboxHarness, tmp_path: Path) -> None:
     """And a sound chain."""
     AuditFiles(tmp_path / "audit").open()
-    mailbox = start(house, tmp_path / "audit")
+    mailbox = start(harness, tmp_path / "audit")
 
     assert ask(mailbox, NEWEST, WAIT) == {"records": [], "next": None}
     assert ask(mailbox, Verify(None), WAIT) == {"ok": True, "records": 0, "head": GENESIS.hash}

@@ -18,7 +18,7 @@ from actors.log.messages import Count, RotateDue, TurnLines
 from actors.runtime.actor import Ping, ask, stop
 from actors.runtime.mailbox import Mailbox
 from tests.actors.log.tenant_lines import NOON, line, records, tenant, turn
-from tests.actors.mailbox_harness import WAIT, House, Watch
+from tests.actors.mailbox_harness import WAIT, MailboxHarness, Watch
 
 BUDGET = 3000
 """Bytes: some five lines."""
@@ -40,11 +40,11 @@ def stats() -> Watch:
 
 
 @pytest.fixture
-def start(house: House, tmp_path: Path, stats: Watch) -> Callable[..., Mailbox]:
+def start(harness: MailboxHarness, tmp_path: Path, stats: Watch) -> Callable[..., Mailbox]:
     """Starts a log; the one before has to be stopped."""
 
     def started(most: int = BUDGET) -> Mailbox:
-        mailbox = house.mailbox("tenant log")
+        mailbox = harness.mailbox("tenant log")
         settings = LogSettings(ZoneInfo("UTC"), 7, now=lambda: NOON, most=most)
         TenantLog.start(mailbox, tmp_path, settings, stats=stats)
         return mailbox

@@ -21,7 +21,7 @@ from actors.runtime.actor import Ping, ask, stop
 from actors.runtime.mailbox import Mailbox
 from tests.actors.log.records import largest_file
 from tests.actors.log.tenant_lines import NOON, records
-from tests.actors.mailbox_harness import WAIT, Gate, House
+from tests.actors.mailbox_harness import WAIT, Gate, MailboxHarness
 
 NEEDLE = "hunter2-XYZZY"
 DAY = 86_400.0
@@ -57,11 +57,11 @@ def directory(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start(house: House, directory: Path, clock: Time) -> Callable[..., Mailbox]:
+def start(harness: MailboxHarness, directory: Path, clock: Time) -> Callable[..., Mailbox]:
     """Starts a log on the directory; the one before has to be stopped."""
 
     def started(most: int = 0) -> Mailbox:
-        mailbox = house.mailbox("error log")
+        mailbox = harness.mailbox("error log")
         zone = ZoneInfo("Europe/Vienna")
         ErrorLog.start(mailbox, directory, LogSettings(zone, 7, ["iban"], clock, most=most))
         return mailbox
@@ -132,7 +132,7 @@ def test_a_trouble_is_a_line(error_log: Mailbox, directory: Path) -> None:
 
 
 def test_what_waits_is_one_write(
-    house: House,
+    harness: MailboxHarness,
     start: Callable[[], Mailbox],
     directory: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -147,7 +147,7 @@ def test_what_waits_is_one_write(
 
     monkeypatch.setattr(DayFiles, "append", counting)
     gate = Gate()
-    gate.block(house.dispatcher.schedule)
+    gate.block(harness.dispatcher.schedule)
     error_log = start()
     for number in range(50):
         error_log.tell(trouble(number))
@@ -376,13 +376,13 @@ def test_what_cannot_be_put_in_order_is_tried_again_later(
 
 
 def test_a_failed_log_is_started_again_on_its_files(
-    house: House, error_log: Mailbox, directory: Path
+    harness: MailboxHarness, error_log: Mailbox, directory: Path
 ) -> None:
     """What nobody should send ends it, as it ends any actor; the mail behind it is not lost."""
     for message in (trouble(0), "nonsense", trouble(1)):
         error_log.tell(message)
     for _ in range(2):
-        failed = house.watch.hear()
+        failed = harness.watch.hear()
         ErrorLog.start(failed.mailbox, directory, LogSettings(ZoneInfo("UTC"), 7))
     settled(error_log)
 

@@ -21,7 +21,7 @@ from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Mailbox
 from tests.actors.log.day_lines import UTC, at
 from tests.actors.log.records import NOVEMBER, write
-from tests.actors.mailbox_harness import WAIT, Gate, House, Watch
+from tests.actors.mailbox_harness import WAIT, Gate, MailboxHarness, Watch
 
 NOON = at("2026-11-24 12:00")
 ACME, GLOBEX = "a" * 32, "b" * 32
@@ -31,11 +31,11 @@ class Scene:
     """A reader of real files, and the clock that it asks for ticks."""
 
     def __init__(self, data: Path) -> None:
-        self.house = House(threads=1)
+        self.harness = MailboxHarness(threads=1)
         self.logs, self.audit = data / "logs", data / "audit"
         self.clock = Watch()
         self.now = 0.0
-        self.mailbox = self.house.mailbox("log reader")
+        self.mailbox = self.harness.mailbox("log reader")
         self.start()
 
     def start(self) -> None:
@@ -74,7 +74,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     """A reader of logs that are not there yet."""
     made = Scene(tmp_path)
     yield made
-    made.house.empty()
+    made.harness.empty()
 
 
 def numbers(page: Any) -> list[int]:
@@ -109,7 +109,7 @@ def test_a_short_search_does_not_wait_for_a_long_one(
     scene.add(1, folder=f"tenants/{GLOBEX}")
     order: list[str] = []
     gate = Gate()
-    gate.block(scene.house.dispatcher.schedule)
+    gate.block(scene.harness.dispatcher.schedule)
     long, short = scene.send(text="none"), scene.send(GLOBEX)
     long.add_callback(lambda: order.append("long"))
     short.add_callback(lambda: order.append("short"))
@@ -214,7 +214,7 @@ def test_a_tenant_has_so_many_searches_and_does_not_take_the_others(scene: Scene
 def test_there_are_so_many_searches_in_all(scene: Scene) -> None:
     """Memory and time have an end."""
     gate = Gate()
-    gate.block(scene.house.dispatcher.schedule)
+    gate.block(scene.harness.dispatcher.schedule)
     answers = [scene.send(None) for _ in range(MAX_QUERIES + 1)]
     gate.open()
 
@@ -253,14 +253,14 @@ def test_a_reader_that_stops_leaves_nobody_waiting(scene: Scene) -> None:
 
     with pytest.raises(Unavailable, match="the server stops"):
         answer.get(timeout=WAIT)
-    assert scene.house.watch.hear().mailbox is scene.mailbox
+    assert scene.harness.watch.hear().mailbox is scene.mailbox
 
 
 def test_a_reader_that_fails_leaves_nobody_waiting(scene: Scene) -> None:
     """And the next one answers whoever asks then."""
     answer = scene.follow()
     scene.mailbox.tell("nonsense")
-    failed = scene.house.watch.hear()
+    failed = scene.harness.watch.hear()
 
     with pytest.raises(Unavailable):
         answer.get(timeout=WAIT)

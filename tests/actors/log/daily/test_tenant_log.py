@@ -18,7 +18,7 @@ from actors.runtime.actor import Ping, ask, stop
 from actors.runtime.mailbox import Mailbox
 from tests.actors.log.records import largest_file
 from tests.actors.log.tenant_lines import NOON, line, records, tenant, turn
-from tests.actors.mailbox_harness import WAIT, Gate, House, Watch
+from tests.actors.mailbox_harness import WAIT, Gate, MailboxHarness, Watch
 
 DAY = 86_400.0
 
@@ -72,12 +72,12 @@ def stats() -> Watch:
 
 @pytest.fixture
 def start(
-    house: House, directory: Path, clock: Time, stats: Watch, trouble: Watch
+    harness: MailboxHarness, directory: Path, clock: Time, stats: Watch, trouble: Watch
 ) -> Callable[[], Mailbox]:
     """Starts a log on the directory; the one before has to be stopped."""
 
     def started() -> Mailbox:
-        mailbox = house.mailbox("tenant log")
+        mailbox = harness.mailbox("tenant log")
         settings = LogSettings(ZoneInfo("UTC"), 7, ["iban"], clock)
         TenantLog.start(mailbox, directory, settings, stats=stats, error_log=trouble)
         return mailbox
@@ -152,11 +152,11 @@ def test_logs_are_for_the_server_s_user_alone(tenant_log: Mailbox, directory: Pa
 
 
 def test_what_waits_is_one_write_for_each_tenant(
-    house: House, start: Callable[[], Mailbox], directory: Path, writes: list[int]
+    harness: MailboxHarness, start: Callable[[], Mailbox], directory: Path, writes: list[int]
 ) -> None:
     """However many turns, and however many lines each."""
     gate = Gate()
-    gate.block(house.dispatcher.schedule)
+    gate.block(harness.dispatcher.schedule)
     tenant_log = start()
     for number in range(60):
         tenant_log.tell(TurnLines(tenant(number % 2), (line(number), line(number + 100))))
@@ -401,14 +401,17 @@ def test_a_day_that_has_not_ended_costs_nothing(
 
 
 def test_turns_do_not_wait_for_a_midnight_of_many_tenants(
-    house: House, start: Callable[[], Mailbox], directory: Path, monkeypatch: pytest.MonkeyPatch
+    harness: MailboxHarness,
+    start: Callable[[], Mailbox],
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What comes while old files are put in order is written before all of them are."""
     monkeypatch.setattr(module, "STEP_SECONDS", 0.0)
     for number in range(1, 300):
         (directory / tenant(number).id).mkdir(parents=True)
     gate = Gate()
-    gate.block(house.dispatcher.schedule)
+    gate.block(harness.dispatcher.schedule)
     tenant_log = start()
     left: list[int] = []
     append = DayFiles.append
@@ -485,13 +488,13 @@ def test_a_directory_that_cannot_be_listed_is_said_and_tried_again_later(
 
 
 def test_a_failed_log_is_started_again_on_its_files(
-    house: House, start: Callable[[], Mailbox], tenant_log: Mailbox, directory: Path
+    harness: MailboxHarness, start: Callable[[], Mailbox], tenant_log: Mailbox, directory: Path
 ) -> None:
     """What nobody should send ends it, as it ends any actor; the mail behind it is not lost."""
     for message in (turn(0), "nonsense", turn(1)):
         tenant_log.tell(message)
     for _ in range(2):
-        failed = house.watch.hear()
+        failed = harness.watch.hear()
         TenantLog.start(failed.mailbox, directory, LogSettings(ZoneInfo("UTC"), 7))
     settled(tenant_log)
 

@@ -18,22 +18,22 @@ from actors.log.metrics.stats import Stats
 from actors.runtime.actor import stop
 from actors.runtime.mailbox import Mailbox
 from tests.actors.log.turns import tenant, turn
-from tests.actors.mailbox_harness import WAIT, House
+from tests.actors.mailbox_harness import WAIT, MailboxHarness
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
+def harness() -> Iterator[MailboxHarness]:
     """Threads for Stats."""
-    made = House()
+    made = MailboxHarness()
     yield made
     made.empty()
 
 
-def start(house: House, *watched: Mailbox) -> Mailbox:
+def start(harness: MailboxHarness, *watched: Mailbox) -> Mailbox:
     """A running Stats."""
-    mailbox = house.mailbox("stats")
+    mailbox = harness.mailbox("stats")
     Stats.start(mailbox, watched=watched)
     return mailbox
 
@@ -59,9 +59,9 @@ def value(found: Samples, name: str, **labels: str) -> float:
     return found[name, frozenset(labels.items())]
 
 
-def test_the_figures_are_there_by_action_and_outcome(house: House) -> None:
+def test_the_figures_are_there_by_action_and_outcome(harness: MailboxHarness) -> None:
     """Counters, histograms in seconds, gauges; and the process's own."""
-    stats = start(house, Mailbox("router", lambda _: None))
+    stats = start(harness, Mailbox("router", lambda _: None))
     for handled in (0.05, 0.9, 400.0):
         stats.tell(turn(handled_ms=handled, queued_ms=2.0))
     stats.tell(turn(tenant(1), action="contacts.find", outcome="internal", reply_bytes=7))
@@ -88,9 +88,9 @@ def test_the_figures_are_there_by_action_and_outcome(house: House) -> None:
     assert value(found, "process_resident_memory_bytes") > 0
 
 
-def test_no_tenant_is_named(house: House) -> None:
+def test_no_tenant_is_named(harness: MailboxHarness) -> None:
     """A label for each would make as many time series of every figure."""
-    stats = start(house)
+    stats = start(harness)
     stats.tell(turn(tenant(77)))
     with closing(MetricsServer(0, stats)) as server:
         text = page(server.port)
@@ -99,9 +99,9 @@ def test_no_tenant_is_named(house: House) -> None:
     assert tenant(77).id not in text
 
 
-def test_a_reader_gets_what_was_counted_by_then(house: House) -> None:
+def test_a_reader_gets_what_was_counted_by_then(harness: MailboxHarness) -> None:
     """Each time anew."""
-    stats = start(house)
+    stats = start(harness)
     with closing(MetricsServer(0, stats)) as server:
         seen = []
         for _ in range(3):
@@ -111,9 +111,9 @@ def test_a_reader_gets_what_was_counted_by_then(house: House) -> None:
     assert seen == [1, 2, 3]
 
 
-def test_servers_in_one_process_do_not_mix_their_figures(house: House) -> None:
+def test_servers_in_one_process_do_not_mix_their_figures(harness: MailboxHarness) -> None:
     """Nothing is registered for the process as a whole."""
-    one, other = start(house), start(house)
+    one, other = start(harness), start(harness)
     one.tell(turn(action="one.action"))
     other.tell(turn(action="other.action"))
     with closing(MetricsServer(0, one)) as first, closing(MetricsServer(0, other)) as second:
@@ -123,15 +123,15 @@ def test_servers_in_one_process_do_not_mix_their_figures(house: House) -> None:
         assert "one.action" not in page(second.port)
 
 
-def test_only_this_machine_reaches_it(house: House) -> None:
+def test_only_this_machine_reaches_it(harness: MailboxHarness) -> None:
     """Whoever listens on every address answers on this one, too."""
-    with closing(MetricsServer(0, start(house))) as server, socket.socket() as probe:
+    with closing(MetricsServer(0, start(harness))) as server, socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.2", server.port)) != 0
 
 
-def test_a_port_in_use_is_refused_with_what_to_do(house: House) -> None:
+def test_a_port_in_use_is_refused_with_what_to_do(harness: MailboxHarness) -> None:
     """As every other setting that cannot be."""
-    stats = start(house)
+    stats = start(harness)
     with (
         closing(MetricsServer(0, stats)) as server,
         pytest.raises(SettingsError, match=r"in use.*TENANTRY_METRICS_PORT") as refused,
@@ -140,9 +140,9 @@ def test_a_port_in_use_is_refused_with_what_to_do(house: House) -> None:
     assert f"127.0.0.1:{server.port}" in str(refused.value)
 
 
-def test_where_stats_has_gone_the_page_says_so(house: House) -> None:
+def test_where_stats_has_gone_the_page_says_so(harness: MailboxHarness) -> None:
     """Rather than nothing at all, or figures of before."""
-    stats = house.mailbox("stats", supervised=False)
+    stats = harness.mailbox("stats", supervised=False)
     Stats.start(stats)
     stats.tell(turn())
     stop(stats, WAIT)
@@ -152,9 +152,9 @@ def test_where_stats_has_gone_the_page_says_so(house: House) -> None:
     assert not any(name.startswith("tenantry_requests") for name, _ in found)
 
 
-def test_closed_it_answers_nobody_and_leaves_the_port(house: House) -> None:
+def test_closed_it_answers_nobody_and_leaves_the_port(harness: MailboxHarness) -> None:
     """A server that is started again takes it."""
-    stats = start(house)
+    stats = start(harness)
     server = MetricsServer(0, stats)
     server.close()
     with pytest.raises(URLError):

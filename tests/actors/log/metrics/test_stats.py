@@ -18,7 +18,7 @@ from actors.log.metrics.stats import MISSED, SPANS_DROPPED, AskSnapshot, Snapsho
 from actors.runtime.actor import ask
 from actors.runtime.mailbox import Mailbox
 from tests.actors.log.turns import NOON, tenant, turn
-from tests.actors.mailbox_harness import WAIT, House
+from tests.actors.mailbox_harness import WAIT, MailboxHarness
 
 MINUTE = 60.0
 
@@ -40,12 +40,12 @@ def clock() -> Hand:
 
 
 @pytest.fixture
-def stats(house: House, clock: Hand) -> Mailbox:
+def stats(harness: MailboxHarness, clock: Hand) -> Mailbox:
     """Watches a mailbox in which three messages wait."""
     waiting = Mailbox("router", lambda _: None)
     for _ in range(3):
         waiting.tell("a message")
-    mailbox = house.mailbox("stats")
+    mailbox = harness.mailbox("stats")
     Stats.start(mailbox, watched=[waiting], clock=clock, epoch=lambda: NOON)
     return mailbox
 
@@ -188,11 +188,11 @@ def test_a_snapshot_stays_as_it_was(stats: Mailbox) -> None:
 
 
 def test_every_turn_is_told_to_who_makes_spans_and_what_he_has_no_room_for_is_counted(
-    house: House,
+    harness: MailboxHarness,
 ) -> None:
     """Stats neither waits for him nor lets his mail grow without end."""
     spans = Mailbox("telemetry", lambda _: None, limit=2)
-    mailbox = house.mailbox("stats")
+    mailbox = harness.mailbox("stats")
     Stats.start(mailbox, spans=spans)
     turns = [turn(tenant(number), count=3) for number in range(4)]
     for each in turns:

@@ -20,7 +20,7 @@ from actors.log.metrics.figures import UNKNOWN
 from actors.log.metrics.telemetry import Telemetry, is_wanted
 from actors.runtime.actor import stop
 from tests.actors.log.turns import NOON, line, tenant, turn
-from tests.actors.mailbox_harness import WAIT, House
+from tests.actors.mailbox_harness import WAIT, MailboxHarness
 from tests.collector import Collector
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -28,10 +28,10 @@ PARENT = "00f067aa0ba902b7"
 COLLECTOR = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
 
 
-def spans_of(house: House, *turns: TurnLines) -> list[ReadableSpan]:
+def spans_of(harness: MailboxHarness, *turns: TurnLines) -> list[ReadableSpan]:
     """What an exporter has been given once Telemetry has stopped."""
     exporter = InMemorySpanExporter()
-    mailbox = house.mailbox("telemetry")
+    mailbox = harness.mailbox("telemetry")
     Telemetry.start(mailbox, lambda: exporter)
     for each in turns:
         mailbox.tell(each)
@@ -39,9 +39,9 @@ def spans_of(house: House, *turns: TurnLines) -> list[ReadableSpan]:
     return list(exporter.get_finished_spans())
 
 
-def test_a_message_has_a_span_from_its_reading_to_its_answer(house: House) -> None:
+def test_a_message_has_a_span_from_its_reading_to_its_answer(harness: MailboxHarness) -> None:
     """Server kind, named by the action, with what the log line says of how it went."""
-    (span,) = spans_of(house, turn(tenant(3), queued_ms=250.0, handled_ms=500.0))
+    (span,) = spans_of(harness, turn(tenant(3), queued_ms=250.0, handled_ms=500.0))
 
     assert (span.name, span.kind) == ("contacts.add", SpanKind.SERVER)
     assert span.start_time == int(NOON) * 10**9 - 750 * 10**6
@@ -61,9 +61,9 @@ def test_a_message_has_a_span_from_its_reading_to_its_answer(house: House) -> No
     }
 
 
-def test_a_caller_with_a_trace_is_the_parent(house: House) -> None:
+def test_a_caller_with_a_trace_is_the_parent(harness: MailboxHarness) -> None:
     """So that its spans and ours are one story."""
-    (span,) = spans_of(house, turn(trace_id=TRACE, traceparent=f"00-{TRACE}-{PARENT}-01"))
+    (span,) = spans_of(harness, turn(trace_id=TRACE, traceparent=f"00-{TRACE}-{PARENT}-01"))
 
     assert span.context is not None
     assert span.parent is not None
@@ -72,20 +72,20 @@ def test_a_caller_with_a_trace_is_the_parent(house: House) -> None:
     assert span.parent.is_remote
 
 
-def test_without_one_the_trace_is_that_of_the_log_line(house: House) -> None:
+def test_without_one_the_trace_is_that_of_the_log_line(harness: MailboxHarness) -> None:
     """The trace id in a reply finds the log line and the span alike."""
     traces = [f"{number:032x}" for number in (1, 2**127, 77)]
-    spans = spans_of(house, *(turn(trace_id=trace) for trace in traces))
+    spans = spans_of(harness, *(turn(trace_id=trace) for trace in traces))
 
     assert [f"{span.context.trace_id:032x}" for span in spans if span.context] == traces
     assert [span.parent for span in spans] == [None, None, None]
     assert len({span.context.span_id for span in spans if span.context}) == 3
 
 
-def test_a_caller_who_does_not_sample_has_no_span(house: House) -> None:
+def test_a_caller_who_does_not_sample_has_no_span(harness: MailboxHarness) -> None:
     """The flag of its traceparent says so, unless OTEL_TRACES_SAMPLER has it otherwise."""
     unsampled = turn(trace_id=TRACE, traceparent=f"00-{TRACE}-{PARENT}-00")
-    assert spans_of(house, unsampled) == []
+    assert spans_of(harness, unsampled) == []
 
 
 @pytest.mark.parametrize(
@@ -99,37 +99,37 @@ def test_a_caller_who_does_not_sample_has_no_span(house: House) -> None:
     ],
 )
 def test_what_is_the_servers_fault_is_an_error(
-    house: House, outcome: str, status: StatusCode
+    harness: MailboxHarness, outcome: str, status: StatusCode
 ) -> None:
     """A caller's mistake is none, as with gRPC's servers; both say what it was."""
-    (span,) = spans_of(house, turn(outcome=outcome, message="a secret"))
+    (span,) = spans_of(harness, turn(outcome=outcome, message="a secret"))
     assert span.status.status_code is status
     assert (span.attributes or {})["error.type"] == outcome
 
 
-def test_nothing_of_what_a_message_said_is_in_its_span(house: House) -> None:
+def test_nothing_of_what_a_message_said_is_in_its_span(harness: MailboxHarness) -> None:
     """Spans go to another machine: params, refusals' wording and made-up names stay here."""
     told = line(
         action="tnt_secret", schema=None, params={"x": "tnt_secret"}, message="no action tnt_secret"
     )
-    (span,) = spans_of(house, TurnLines(tenant(), (told,)))
+    (span,) = spans_of(harness, TurnLines(tenant(), (told,)))
     assert span.name == UNKNOWN
     assert "tnt_secret" not in span.to_json()
 
 
-def test_a_line_about_many_messages_has_none(house: House) -> None:
+def test_a_line_about_many_messages_has_none(harness: MailboxHarness) -> None:
     """It has no trace id."""
-    assert len(spans_of(house, turn(trace_id=""), turn())) == 1
+    assert len(spans_of(harness, turn(trace_id=""), turn())) == 1
 
 
-def test_another_message_is_a_defect_of_its_sender(house: House) -> None:
+def test_another_message_is_a_defect_of_its_sender(harness: MailboxHarness) -> None:
     """Which ends this incarnation, not the spans it has made."""
     exporter = InMemorySpanExporter()
-    mailbox = house.mailbox("telemetry")
+    mailbox = harness.mailbox("telemetry")
     Telemetry.start(mailbox, lambda: exporter)
     mailbox.tell(turn())
     mailbox.tell("what is this")
-    assert "no handler for str" in str(house.watch.hear().error)
+    assert "no handler for str" in str(harness.watch.hear().error)
     assert len(exporter.get_finished_spans()) == 1
 
 
@@ -175,12 +175,12 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
 
 @pytest.mark.parametrize("name", ["tenantry", "shop"])
 def test_a_collector_is_sent_what_there_is_by_the_time_of_the_stop(
-    house: House, collector: Collector, monkeypatch: pytest.MonkeyPatch, name: str
+    harness: MailboxHarness, collector: Collector, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """Over OTLP, under our name or the one that OTEL_SERVICE_NAME gives."""
     if name != "tenantry":
         monkeypatch.setenv("OTEL_SERVICE_NAME", name)
-    mailbox = house.mailbox("telemetry")
+    mailbox = harness.mailbox("telemetry")
     Telemetry.start(mailbox)
     mailbox.tell(turn(count=2))
     stop(mailbox, WAIT)
@@ -194,13 +194,13 @@ def test_a_collector_is_sent_what_there_is_by_the_time_of_the_stop(
 
 
 def test_a_collector_that_is_not_there_does_not_keep_the_server_from_stopping(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    harness: MailboxHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it has not taken by then is gone."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.2")
     monkeypatch.setattr("actors.log.metrics.otel.FLUSH_SECONDS", 0.1)
-    mailbox = house.mailbox("telemetry")
+    mailbox = harness.mailbox("telemetry")
     Telemetry.start(mailbox)
     mailbox.tell(turn())
     stop(mailbox, 5.0)

@@ -18,7 +18,7 @@ from actors.messages import (
 from actors.runtime.actor import Ping, ask
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.outbox.waker import SCAN_EVERY, WAKES_AT_ONCE, OutboxWaker, Tick
-from tests.actors.mailbox_harness import WAIT, Gate, House, Watch
+from tests.actors.mailbox_harness import WAIT, Gate, MailboxHarness, Watch
 
 ACME = TenantRecord("acme", "a" * 32)
 GLOBEX = TenantRecord("globex", "b" * 32)
@@ -28,13 +28,13 @@ class Bedroom:
     """A Waker, the test in the Supervisor's place, and markers as a list."""
 
     def __init__(self) -> None:
-        self.house = House(threads=1)
+        self.harness = MailboxHarness(threads=1)
         self.supervisor = Watch()
         self.markers: list[str] = []
         self.looks = 0
         self.trouble: OSError | None = None
         self.asked_for_everything = 0
-        self.mailbox = self.house.mailbox("waker")
+        self.mailbox = self.harness.mailbox("waker")
         OutboxWaker.start(self.mailbox, self.supervisor, self._due, self._read)
 
     def _due(self, _now: float) -> list[str]:
@@ -61,7 +61,7 @@ def bedroom() -> Iterator[Bedroom]:
     """Emptied at the end."""
     made = Bedroom()
     yield made
-    made.house.empty()
+    made.harness.empty()
 
 
 def everything(*tenants: TenantRecord) -> DirectoryChanged:

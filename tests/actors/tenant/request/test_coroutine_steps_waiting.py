@@ -21,7 +21,7 @@ from actors.runtime.mailbox import Crashed
 from actors.tenant.context import Context
 from actors.tenant.request.connector_calls import AWAITABLE
 from actors.tenant.request.idempotency import progress_in
-from tests.actors.mailbox_harness import WAIT, House, Watch
+from tests.actors.mailbox_harness import WAIT, MailboxHarness, Watch
 from tests.actors.servers import INDEX
 from tests.actors.tenant.async_harness import AsyncTenantHarness, Map
 from tests.actors.tenant.full_disk import FINE, KEPT, LOST, Disk
@@ -30,16 +30,16 @@ from tests.faulty.functions import ADD, COUNT, HIDDEN, fill, recurse
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
+def harness() -> Iterator[MailboxHarness]:
     """Two threads."""
-    made = House()
+    made = MailboxHarness()
     yield made
     made.empty()
 
 
 @pytest.fixture
-def clock(house: House) -> Iterator[ClockMailbox]:
-    """A running Clock, gone before the house is emptied."""
+def clock(harness: MailboxHarness) -> Iterator[ClockMailbox]:
+    """A running Clock, gone before the harness is emptied."""
     mailbox = ClockMailbox()
     Clock.start(mailbox)
     yield mailbox
@@ -47,15 +47,15 @@ def clock(house: House) -> Iterator[ClockMailbox]:
 
 
 @pytest.fixture
-def tenant(tmp_path: Path, house: House) -> AsyncTenantHarness:
+def tenant(tmp_path: Path, harness: MailboxHarness) -> AsyncTenantHarness:
     """A tenant; what it asks of the Clock, the test has."""
-    return AsyncTenantHarness(tmp_path, house)
+    return AsyncTenantHarness(tmp_path, harness)
 
 
 @pytest.fixture
-def timed(tmp_path: Path, house: House, clock: ClockMailbox) -> AsyncTenantHarness:
+def timed(tmp_path: Path, harness: MailboxHarness, clock: ClockMailbox) -> AsyncTenantHarness:
     """One with a real Clock."""
-    return AsyncTenantHarness(tmp_path, house, clock)
+    return AsyncTenantHarness(tmp_path, harness, clock)
 
 
 Passing = Callable[[float], None]
@@ -364,7 +364,7 @@ def test_a_failure_before_anything_is_on_disk_is_not_kept(tenant: AsyncTenantHar
 
 
 def test_what_an_incarnation_left_unfinished_is_aborted_and_not_run_again(
-    tenant: AsyncTenantHarness, house: House
+    tenant: AsyncTenantHarness, harness: MailboxHarness
 ) -> None:
     """The caller hears it at once, and whoever sends the id again hears what is on disk, and when it was."""
     tenant.serve(send_letters)
@@ -377,7 +377,7 @@ def test_what_an_incarnation_left_unfinished_is_aborted_and_not_run_again(
     assert first["code"] == "unavailable"
     assert "2 steps of it were committed" in first["message"]
     assert "retry_after_ms" not in first
-    assert isinstance(house.watch.hear(), Crashed)
+    assert isinstance(harness.watch.hear(), Crashed)
     tenant.mailbox.get()
     tenant.enter()
     tenant.answer(late)
@@ -491,9 +491,11 @@ def test_what_a_connector_answers_wrongly_is_the_request_s_failure(
     assert tenant.count() == 1
 
 
-def test_a_connector_that_is_not_there_says_so_at_the_await(tmp_path: Path, house: House) -> None:
+def test_a_connector_that_is_not_there_says_so_at_the_await(
+    tmp_path: Path, harness: MailboxHarness
+) -> None:
     """As a dummy does."""
-    tenant = AsyncTenantHarness(tmp_path, house, connectors={})
+    tenant = AsyncTenantHarness(tmp_path, harness, connectors={})
     tenant.serve(send_letters)
     error = tenant.ask()["error"]
     assert error["code"] == "unimplemented"
@@ -787,7 +789,9 @@ code    = "new:slowly"
 """
 
 
-def test_a_function_ends_on_the_version_it_began_on(tmp_path: Path, house: House) -> None:
+def test_a_function_ends_on_the_version_it_began_on(
+    tmp_path: Path, harness: MailboxHarness
+) -> None:
     """Its code, its schemas, its connectors, the SQL text that it may run: the new table has none of it."""
     path = Path(shutil.copytree(INDEX.parent, tmp_path / "index")) / INDEX.name
     (path.parent / "old.py").write_text(OLD)
@@ -795,7 +799,7 @@ def test_a_function_ends_on_the_version_it_began_on(tmp_path: Path, house: House
     one = path.read_text().replace("functions:add_slowly", "old:slowly")
     path.write_text(one)
     tenant = AsyncTenantHarness(
-        tmp_path, house, table=RoutingTable.build(read_index(path), "local-dev")
+        tmp_path, harness, table=RoutingTable.build(read_index(path), "local-dev")
     )
     tenant.send(id_="old")
     call = tenant.called()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from actors.errors import FailedPrecondition
 from actors.messages import CallConnector
 from actors.tenant.context import Context
-from tests.actors.mailbox_harness import House
+from tests.actors.mailbox_harness import MailboxHarness
 from tests.actors.tenant.async_harness import ACME, AsyncTenantHarness, Map
 from tests.actors.tenant.full_disk import FINE, KEPT, LOST, Disk
 from tests.faulty.functions import ADD
@@ -50,16 +50,16 @@ def test_replies_say_what_is_on_disk(
 ) -> None:
     """Answers come in any order, requests are sent again in between, and commits fail."""
     disk.clear()
-    house = House(threads=1)
+    harness = MailboxHarness(threads=1)
     with tempfile.TemporaryDirectory() as directory:
-        tenant = AsyncTenantHarness(Path(directory), house)
+        tenant = AsyncTenantHarness(Path(directory), harness)
         tenant.serve(play)
         disk.extend(fates)
         try:
             check(tenant, plays, data)
         finally:
             disk.clear()
-            house.empty()
+            harness.empty()
 
 
 def check(tenant: AsyncTenantHarness, plays: list[str], data: st.DataObject) -> None:

@@ -24,7 +24,7 @@ from actors.tenant.actor import Tenant
 from actors.tenant.database.database import TenantDatabase
 from actors.tenant.resources import TenantResources
 from actors.tenant.storage.files import Storage
-from tests.actors.mailbox_harness import WAIT, House, Watch
+from tests.actors.mailbox_harness import WAIT, MailboxHarness, Watch
 from tests.actors.servers import INDEX
 from tests.actors.tenant.full_disk import FINE, KEPT, KEPT_AND_UNKNOWN, LOST, Disk
 from tests.made import made_before
@@ -52,16 +52,16 @@ class Told(NamedTuple):
 class Bench:
     """A tenant with an empty file, its caller and its log in one queue: what left first is heard first."""
 
-    def __init__(self, data: Path, house: House, number: int) -> None:
+    def __init__(self, data: Path, harness: MailboxHarness, number: int) -> None:
         self.record = TenantRecord("acme", f"{number:032x}")
         with made_before(data):
             self._storage = Storage(data, read_index(INDEX).storage.migrations, 4 * MIB)
         self._storage.create(self.record.id)
         self._snapshot = RoutingSnapshot(RoutingTable.build(read_index(INDEX), "local-dev"))
-        self.house = house
+        self.harness = harness
         self.outlet = self.log = Watch()
         self._numbers = itertools.count(1)
-        self.mailbox = house.mailbox("tenant acme")
+        self.mailbox = harness.mailbox("tenant acme")
 
     def start(self, log: Mailbox | None = None) -> None:
         """Start an incarnation on the mail that is there."""
@@ -127,17 +127,17 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
+def harness() -> Iterator[MailboxHarness]:
     """Two threads."""
-    made = House()
+    made = MailboxHarness()
     yield made
     made.empty()
 
 
 @pytest.fixture
-def bench(tmp_path: Path, house: House, disk: Disk) -> Bench:
+def bench(tmp_path: Path, harness: MailboxHarness, disk: Disk) -> Bench:
     """One tenant, on the planned disk."""
-    return Bench(tmp_path / "data", house, next(_tenants))
+    return Bench(tmp_path / "data", harness, next(_tenants))
 
 
 def agree(told: Told) -> None:
@@ -201,10 +201,10 @@ def letters(bench: Bench, kinds: list[str]) -> list[Any]:
 @example(kinds=["again", "again"], fates=[LOST])
 @example(kinds=["add", "quota", "again", "quota", "again"], fates=[])
 def test_whatever_comes_each_message_is_told_once_as_it_was_answered(
-    kinds: list[str], fates: list[str], tmp_path: Path, house: House, disk: Disk
+    kinds: list[str], fates: list[str], tmp_path: Path, harness: MailboxHarness, disk: Disk
 ) -> None:
     """Replays, refusals, defects, commits that fail, and runs that are served again for a full database."""
-    bench = Bench(tmp_path / "data", house, next(_tenants))
+    bench = Bench(tmp_path / "data", harness, next(_tenants))
     mail = letters(bench, kinds)
     disk.clear()
     disk.extend(fates)
@@ -257,7 +257,7 @@ def test_what_nobody_knows_of_is_told_as_just_that(bench: Bench, disk: Disk) -> 
 
 
 def test_what_kills_even_as_a_dead_letter_is_told(
-    bench: Bench, house: House, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, harness: MailboxHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is answered outside of any turn."""
 
@@ -269,14 +269,14 @@ def test_what_kills_even_as_a_dead_letter_is_told(
     bench.mailbox.tell(letter)
     for _ in range(2):
         bench.start()
-        assert isinstance(house.watch.hear(), Crashed)
+        assert isinstance(harness.watch.hear(), Crashed)
     (told,) = bench.served([letter])
     assert told.reply["error"]["code"] == "internal"
     agree(told)
 
 
 def test_a_log_that_wakes_by_itself_is_woken_for_many_turns_only(
-    bench: Bench, house: House
+    bench: Bench, harness: MailboxHarness
 ) -> None:
     """Each time costs as much as some lines."""
     woken = Watch()
@@ -293,7 +293,7 @@ def test_a_log_that_wakes_by_itself_is_woken_for_many_turns_only(
 
 
 def test_a_log_that_is_full_holds_nobody_up_and_hears_how_much_it_missed(
-    bench: Bench, house: House
+    bench: Bench, harness: MailboxHarness
 ) -> None:
     """With the times of the first and the last line that found no room."""
     log = Mailbox("tenant log", lambda _: None, limit=1)
@@ -304,7 +304,7 @@ def test_a_log_that_is_full_holds_nobody_up_and_hears_how_much_it_missed(
         (work,) = letters(bench, [kind])
         bench.mailbox.tell(work)
         assert isinstance(bench.outlet.hear(), Replies)
-    house.empty()
+    harness.empty()
     _, lost = log.take_up_to(10)
     assert (lost.tenant, lost.lines) == (bench.record, 3)
     assert before <= lost.first < lost.last <= time.time()

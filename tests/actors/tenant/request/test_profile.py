@@ -26,7 +26,7 @@ from actors.tenant.actor import Tenant
 from actors.tenant.context import Context
 from actors.tenant.resources import TenantResources
 from actors.tenant.storage.files import Storage
-from tests.actors.mailbox_harness import WAIT, Gate, House, Watch
+from tests.actors.mailbox_harness import WAIT, Gate, MailboxHarness, Watch
 from tests.actors.servers import INDEX
 from tests.faulty.functions import ADD, marks
 from tests.made import made_before
@@ -49,20 +49,20 @@ def table() -> RoutingTable:
 class Desk:
     """One tenant, alone, whose profile and functions the test sets."""
 
-    def __init__(self, data: Path, table: RoutingTable, house: House) -> None:
+    def __init__(self, data: Path, table: RoutingTable, harness: MailboxHarness) -> None:
         self.profiles = Profiles()
         self.snapshot = RoutingSnapshot(table)
         with made_before(data):
             self.storage = Storage(data, read_index(INDEX).storage.migrations, 64 * MIB)
         self.storage.create(ACME.id)
         self.outlet = Watch()
-        self.house = house
+        self.harness = harness
         self.sent = 0
         self.open()
 
     def open(self) -> None:
         """Start an incarnation."""
-        self.mailbox = self.house.mailbox("tenant acme", limit=1000)
+        self.mailbox = self.harness.mailbox("tenant acme", limit=1000)
         given = TenantResources(self.storage, self.snapshot, self.profiles)
         Tenant.start(self.mailbox, ACME, given)
 
@@ -120,17 +120,17 @@ class Desk:
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
+def harness() -> Iterator[MailboxHarness]:
     """Two threads."""
-    made = House()
+    made = MailboxHarness()
     yield made
     made.empty()
 
 
 @pytest.fixture
-def desk(tmp_path: Path, table: RoutingTable, house: House) -> Desk:
+def desk(tmp_path: Path, table: RoutingTable, harness: MailboxHarness) -> Desk:
     """With a new, empty file."""
-    return Desk(tmp_path / "data", table, house)
+    return Desk(tmp_path / "data", table, harness)
 
 
 # Callers

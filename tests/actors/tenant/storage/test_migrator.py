@@ -16,7 +16,7 @@ from actors.runtime.actor import PONG, Ping, ask
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.storage.files import Storage
 from actors.tenant.storage.migrator import Archive, CreateFile, Migrator
-from tests.actors.mailbox_harness import WAIT, House, Watch
+from tests.actors.mailbox_harness import WAIT, MailboxHarness, Watch
 from tests.actors.servers import INDEX
 
 ACME = TenantRecord("acme", "a" * 32)
@@ -35,9 +35,9 @@ def upgrade() -> None:
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
+def harness() -> Iterator[MailboxHarness]:
     """A thread for the Migrator."""
-    made = House()
+    made = MailboxHarness()
     yield made
     made.empty()
 
@@ -48,9 +48,9 @@ def migrations(tmp_path: Path) -> Path:
     return Path(shutil.copytree(INDEX.parent / "migrations", tmp_path / "migrations"))
 
 
-def moved_in(house: House, storage: Storage) -> Mailbox:
+def moved_in(harness: MailboxHarness, storage: Storage) -> Mailbox:
     """A Migrator for this storage."""
-    mailbox = house.mailbox("migrator")
+    mailbox = harness.mailbox("migrator")
     Migrator.start(mailbox, storage)
     return mailbox
 
@@ -71,11 +71,11 @@ def migrated(migrator: Mailbox, tenant: TenantRecord = ACME) -> Migrated:
 
 
 def test_a_file_is_made_when_the_answer_comes_and_only_once(
-    house: House, tmp_path: Path, migrations: Path
+    harness: MailboxHarness, tmp_path: Path, migrations: Path
 ) -> None:
     """It can be opened at once; a second one under its name is refused, and the Migrator lives."""
     storage = storage_of(tmp_path, migrations)
-    migrator = moved_in(house, storage)
+    migrator = moved_in(harness, storage)
     ask(migrator, CreateFile(ACME.id), WAIT)
     storage.open(ACME).close()
     with pytest.raises(DatabaseProblem, match="there already"):
@@ -84,7 +84,7 @@ def test_a_file_is_made_when_the_answer_comes_and_only_once(
 
 
 def test_a_file_of_older_code_is_brought_to_head(
-    house: House, tmp_path: Path, migrations: Path
+    harness: MailboxHarness, tmp_path: Path, migrations: Path
 ) -> None:
     """Before that it cannot be opened; a second time nothing is left to do."""
     storage_of(tmp_path, migrations).create(ACME.id)
@@ -92,14 +92,14 @@ def test_a_file_of_older_code_is_brought_to_head(
     storage = storage_of(tmp_path, migrations)
     with pytest.raises(MigrationNeeded):
         storage.open(ACME)
-    migrator = moved_in(house, storage)
+    migrator = moved_in(harness, storage)
     for _ in range(2):
         assert migrated(migrator).error is None
         storage.open(ACME).close()
 
 
 def test_a_migration_that_fails_is_an_answer_and_not_the_migrator_s_end(
-    house: House, tmp_path: Path, migrations: Path
+    harness: MailboxHarness, tmp_path: Path, migrations: Path
 ) -> None:
     """The file is as it was; the next tenant's is migrated."""
     older = storage_of(tmp_path, migrations)
@@ -110,7 +110,7 @@ def test_a_migration_that_fails_is_an_answer_and_not_the_migrator_s_end(
         file.execute("INSERT INTO marks (text) VALUES ('one too many')")
     before = older.path(ACME.id).read_bytes()
     (migrations / "versions" / "0002_counts.py").write_text(SECOND)
-    migrator = moved_in(house, storage_of(tmp_path, migrations))
+    migrator = moved_in(harness, storage_of(tmp_path, migrations))
     error = migrated(migrator).error
     assert isinstance(error, DatabaseProblem)
     assert str(older.path(ACME.id)) in str(error)
@@ -119,22 +119,22 @@ def test_a_migration_that_fails_is_an_answer_and_not_the_migrator_s_end(
 
 
 def test_a_file_that_is_not_there_is_an_answer(
-    house: House, tmp_path: Path, migrations: Path
+    harness: MailboxHarness, tmp_path: Path, migrations: Path
 ) -> None:
     """And none is made."""
     storage = storage_of(tmp_path, migrations)
-    assert isinstance(migrated(moved_in(house, storage)).error, DatabaseProblem)
+    assert isinstance(migrated(moved_in(harness, storage)).error, DatabaseProblem)
     assert not storage.path(ACME.id).exists()
 
 
 def test_a_tenants_last_backup_is_made_when_the_answer_comes(
-    house: House, tmp_path: Path, migrations: Path
+    harness: MailboxHarness, tmp_path: Path, migrations: Path
 ) -> None:
     """Also of a file that is older than the code; asked again, it answers the same."""
     storage = storage_of(tmp_path, migrations)
     storage.create(ACME.id)
     (migrations / "versions" / "0002_counts.py").write_text(SECOND)
-    migrator = moved_in(house, storage_of(tmp_path, migrations))
+    migrator = moved_in(harness, storage_of(tmp_path, migrations))
     backup = ask(migrator, Archive(ACME.id), WAIT)
     assert backup.parent == tmp_path / "data" / "backups"
     assert backup.exists()
@@ -143,12 +143,12 @@ def test_a_tenants_last_backup_is_made_when_the_answer_comes(
 
 
 def test_a_backup_that_cannot_be_made_is_an_answer_and_not_the_migrator_s_end(
-    house: House, tmp_path: Path, migrations: Path
+    harness: MailboxHarness, tmp_path: Path, migrations: Path
 ) -> None:
     """The next tenant's is made."""
     storage = storage_of(tmp_path, migrations)
     storage.create(ACME.id)
-    migrator = moved_in(house, storage)
+    migrator = moved_in(harness, storage)
     with pytest.raises(DatabaseProblem, match="is missing"):
         ask(migrator, Archive("b" * 32), WAIT)
     assert ask(migrator, Archive(ACME.id), WAIT).exists()

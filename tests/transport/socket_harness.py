@@ -17,8 +17,8 @@ GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16) + b"\x00" + byte
 READY = b"\x04\x1c\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
 
 
-class House:
-    """One socket with bounds, and those who come."""
+class SocketHarness:
+    """One socket with bounds, and the peers that connect to it."""
 
     def __init__(self, bounds: Bounds) -> None:
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -69,14 +69,14 @@ class House:
 
 
 @pytest.fixture
-def make() -> Iterator[Callable[[Bounds], House]]:
+def make() -> Iterator[Callable[[Bounds], SocketHarness]]:
     """Makes houses."""
-    made: list[House] = []
+    made: list[SocketHarness] = []
 
-    def house(bounds: Bounds = BOUNDS) -> House:
-        made.append(House(bounds))
+    def harness(bounds: Bounds = BOUNDS) -> SocketHarness:
+        made.append(SocketHarness(bounds))
         return made[-1]
 
-    yield house
+    yield harness
     for each in made:
         each.close()
