@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from actors.access import ADMIN, ADMIN_OWNER, AREAS, DEVELOPER_ADMIN, OWNER, PLATFORM_ROLES
 from tests.conftest import Server
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 
 DAY = 24 * 3600.0
 
@@ -58,14 +58,14 @@ class Stage:
         self._numbers = itertools.count(1)
         self._local.ask("developers.add", name="the one who stays", role=DEVELOPER_ADMIN)
         self._wires = {
-            "data": Wire(server.system.endpoint),
-            ADMIN: Wire(server.system.admin_endpoint),
+            "data": RawClient(server.system.endpoint),
+            ADMIN: RawClient(server.system.admin_endpoint),
         }
 
     def close(self) -> None:
         """Close the connections."""
-        for wire in self._wires.values():
-            wire.close()
+        for raw_client in self._wires.values():
+            raw_client.close()
 
     def call(
         self, channel: str, text: str | None, tenant: str | None, action: str, params: Map

@@ -10,7 +10,7 @@ from typing import Any, Self
 from actors.errors import ActionError
 from tests.actors.servers import INDEX, request
 from tests.conftest import Server
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 
 VERSION = """
 [[actions."marks.add".versions]]
@@ -39,7 +39,7 @@ class Workshop:
         self.data = directory / "data"
         self.index = Path(shutil.copytree(index.parent, directory / "index")) / index.name
         self._server: Server | None = None
-        self._wire: Wire | None = None
+        self._wire: RawClient | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -81,7 +81,7 @@ class Workshop:
         """Stop the server that runs, and start one in this environment on the same data."""
         self.close()
         self._server = Server(self.data, registry=self.index, environment=environment, **settings)
-        self._wire = Wire(self._server.endpoint)
+        self._wire = RawClient(self._server.endpoint)
         return self._server
 
     @property
@@ -91,7 +91,7 @@ class Workshop:
         return self._server
 
     @property
-    def wire(self) -> Wire:
+    def raw_client(self) -> RawClient:
         """A client's connection to it."""
         assert self._wire is not None
         return self._wire
@@ -109,7 +109,7 @@ class Workshop:
     def call(self, action: str = "marks.add", tenant: str = "acme", /, **params: Any) -> Map:
         """A member's call; the reply."""
         given = params or {"text": "mark"}
-        return self.wire.ask(**request(self.server, tenant, action, **given))
+        return self.raw_client.ask(**request(self.server, tenant, action, **given))
 
     def answered_by(self) -> tuple[int, str]:
         """Which version answers now, and for what reason."""
@@ -119,7 +119,7 @@ class Workshop:
     def described(self, action: str = "marks.add") -> Map:
         """What system.describe tells a member of acme."""
         fields = request(self.server, "acme", "system.describe")
-        reply = self.wire.ask(**{**fields, "params": {"action": action}})
+        reply = self.raw_client.ask(**{**fields, "params": {"action": action}})
         entry: Map = reply["result"]["actions"][0]
         return entry
 

@@ -31,7 +31,7 @@ from actors.runtime.actor import Actor, Ping, ask, stop
 from actors.runtime.mailbox import Mailbox
 from actors.settings import UNLIMITED, Rates
 from tests.actors.mailbox_harness import WAIT, MailboxHarness, Watch
-from tests.wire import Wire, new_id, packed
+from tests.raw_client import RawClient, new_id, packed
 from transport import codec
 from transport.bind import Security, bind_router, endpoint_of
 from transport.router_socket import Frame, RouterSocket
@@ -155,9 +155,9 @@ class Reception:
         self.told(TenantAddress(tenant, mailbox))
         return mailbox
 
-    def wire(self) -> Wire:
+    def raw_client(self) -> RawClient:
         """A connection; a context manager."""
-        return Wire(self.endpoint)
+        return RawClient(self.endpoint)
 
     def frame(self, **fields: Any) -> Frame:
         """A request as it comes from the socket, of a peer that has gone."""

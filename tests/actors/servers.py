@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import Server
-from tests.wire import Map
+from tests.raw_client import Map
 
 INDEX = Path(__file__).parent.parent / "faulty" / "registry.toml"
 

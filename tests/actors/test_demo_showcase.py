@@ -15,7 +15,7 @@ from actors.assembly.system import System
 from actors.errors import SettingsError
 from actors.settings import Settings
 from tests.actors.servers import INDEX
-from tests.wire import Map
+from tests.raw_client import Map
 from transport.client import Client
 
 

@@ -25,7 +25,7 @@ from actors.log.events import Events
 from actors.settings import Settings
 from tests.child import Child
 from tests.pipe import Pipe
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 from transport.client import Client
 from transport.curve import read_pair, read_public
 from transport.errors import NoAnswer
@@ -136,17 +136,17 @@ def test_a_signal_stops_it_when_what_it_accepted_is_answered(
     with Child("--tenant", "acme", data=data, registry=INDEX) as child:
         endpoint = child.ready()
         who = {"tenant": "acme", "token": child.said[0].split()[-1]}
-        with Wire(endpoint) as wire:
-            begun = wire.post(**who, action="trouble.make", params=pipe.params)
+        with RawClient(endpoint) as raw_client:
+            begun = raw_client.post(**who, action="trouble.make", params=pipe.params)
             pipe.reached()
-            waiting = wire.post(**who, action="marks.add", params={"text": "waiting"})
-            assert wire.ask(action="system.ping")["ok"]
+            waiting = raw_client.post(**who, action="marks.add", params={"text": "waiting"})
+            assert raw_client.ask(action="system.ping")["ok"]
             child.process.send_signal(number)
-            while (reply := wire.ask(action="system.ping"))["ok"]:
+            while (reply := raw_client.ask(action="system.ping"))["ok"]:
                 pass
             assert reply["error"]["code"] == "unavailable"
             pipe.release()
-            replies = wire.replies(2)
+            replies = raw_client.replies(2)
         assert replies[begun]["ok"]
         assert replies[waiting]["ok"]
         assert child.ended() == 0
@@ -160,14 +160,14 @@ def test_a_function_that_never_returns_holds_it_up_only_so_long(tmp_path: Path) 
         "--tenant", "acme", data=tmp_path / "data", registry=INDEX, drain_seconds=0
     ) as child:
         endpoint = child.ready()
-        with Wire(endpoint) as wire:
+        with RawClient(endpoint) as raw_client:
             who = {"tenant": "acme", "token": child.said[0].split()[-1]}
-            begun = wire.post(**who, action="trouble.make", params=pipe.params)
+            begun = raw_client.post(**who, action="trouble.make", params=pipe.params)
             pipe.reached()
-            waiting = wire.post(**who, action="marks.add", params={"text": "waiting"})
-            assert wire.ask(action="system.ping")["ok"]
+            waiting = raw_client.post(**who, action="marks.add", params={"text": "waiting"})
+            assert raw_client.ask(action="system.ping")["ok"]
             assert child.stop() == 0
-            replies = wire.replies(2)
+            replies = raw_client.replies(2)
         for id_ in (begun, waiting):
             assert replies[id_]["error"]["code"] == "unavailable"
             assert replies[id_]["error"]["retry_after_ms"] > 0

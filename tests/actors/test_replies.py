@@ -28,7 +28,7 @@ from actors.routing.table import RoutingTable
 from tests.actors.mailbox_harness import Watch
 from tests.actors.servers import INDEX
 from tests.actors.tenant_messages import work
-from tests.wire import unpacked
+from tests.raw_client import unpacked
 from transport import codec
 from transport.codec import EncodeError, parse_reply
 from transport.message import CODES, Encoding, Problem, Refusal

@@ -15,7 +15,7 @@ from tests.actors.servers import INDEX, Servers, path_of, request
 from tests.child import Child
 from tests.conftest import Server
 from tests.deadline import until
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 
 LONG = 500.0
 """Seconds of a sleep that no test waits for."""
@@ -52,13 +52,13 @@ def begun(server: Server, tenant: str = "acme", count: int = 1) -> None:
 def test_functions_sleep_while_others_are_served(serve: Servers) -> None:
     """Fifty of them at once, on four threads; a read does not wait for any."""
     server = serve()
-    with Wire(server.endpoint) as wire:
-        sent = [wire.post(**slowly(server, times=3, seconds=0.01)) for _ in range(50)]
-        read = wire.post(**request(server, "acme", "marks.watch"))
-        replies = wire.replies(51)
+    with RawClient(server.endpoint) as raw_client:
+        sent = [raw_client.post(**slowly(server, times=3, seconds=0.01)) for _ in range(50)]
+        read = raw_client.post(**request(server, "acme", "marks.watch"))
+        replies = raw_client.replies(51)
         assert all(replies[id_]["result"]["ids"] for id_ in sent)
         assert replies[read]["result"]["after"] >= replies[read]["result"]["before"]
-        again = wire.ask(**{**slowly(server, times=3, seconds=0.01), "id": sent[0]})
+        again = raw_client.ask(**{**slowly(server, times=3, seconds=0.01), "id": sent[0]})
         assert again["result"] == replies[sent[0]]["result"]
         assert again["meta"]["replayed"] is True
     assert marks(path_of(server, "acme")) == 200
@@ -67,9 +67,9 @@ def test_functions_sleep_while_others_are_served(serve: Servers) -> None:
 def test_a_sleep_that_would_outlast_the_deadline_is_refused_at_once(serve: Servers) -> None:
     """The function may catch that; this one does not."""
     server = serve()
-    with Wire(server.endpoint) as wire:
+    with RawClient(server.endpoint) as raw_client:
         late = {**slowly(server, seconds=30.0), "timeout_ms": 1000}
-        error = wire.ask(**late)["error"]
+        error = raw_client.ask(**late)["error"]
     assert error["code"] == "deadline_exceeded"
     assert "one step of it was committed" in error["message"]
 
@@ -77,8 +77,8 @@ def test_a_sleep_that_would_outlast_the_deadline_is_refused_at_once(serve: Serve
 def test_the_log_has_one_line_that_says_how_long_it_took(serve: Servers) -> None:
     """From its beginning to its reply, waits included."""
     server = serve()
-    with Wire(server.endpoint) as wire:
-        assert wire.ask(**slowly(server, times=2, seconds=0.05))["ok"]
+    with RawClient(server.endpoint) as raw_client:
+        assert raw_client.ask(**slowly(server, times=2, seconds=0.05))["ok"]
     ask = partial(server.system.local.ask, "logs.tenant", "acme", action="marks.slowly")
     until(lambda: ask()["lines"], "a line")
     lines = ask()["lines"]
@@ -89,23 +89,23 @@ def test_the_log_has_one_line_that_says_how_long_it_took(serve: Servers) -> None
 def test_a_stopping_server_gives_sleepers_their_time_and_no_more(serve: Servers) -> None:
     """Who ends in time is answered; who does not hears what is on disk, and the next server says the same."""
     server = serve(drain_seconds=0.5)
-    with Wire(server.endpoint) as wire:
-        short = wire.post(**slowly(server, seconds=0.2))
+    with RawClient(server.endpoint) as raw_client:
+        short = raw_client.post(**slowly(server, seconds=0.2))
         long = {**slowly(server, seconds=LONG), "id": "long"}
-        wire.post(**long)
+        raw_client.post(**long)
         begun(server, count=2)
         began = time.monotonic()
         serve.stop()
         took = time.monotonic() - began
-        replies = wire.replies(2)
+        replies = raw_client.replies(2)
     assert replies[short]["ok"]
     error = replies["long"]["error"]
     assert error["code"] == "unavailable"
     assert "one step of it was committed" in error["message"]
     assert 0.5 <= took < 5.0
     server = serve()
-    with Wire(server.endpoint) as wire:
-        again = wire.ask(**long)
+    with RawClient(server.endpoint) as raw_client:
+        again = raw_client.ask(**long)
     assert again["error"] == error
     assert again["meta"]["replayed"] is True
     assert marks(path_of(server, "acme")) == 3
@@ -119,21 +119,21 @@ def test_a_server_killed_between_two_stretches_leaves_the_mark(tmp_path: Path) -
         who: Map = {"tenant": "acme", "token": child.said[0].split()[-1], "timeout_ms": 600_000}
         add: Map = {**who, "action": "marks.slowly", "id": "cut"}
         add["params"] = {"text": "slow", "seconds": LONG}
-        with Wire(endpoint) as wire:
-            wire.post(**add)
+        with RawClient(endpoint) as raw_client:
+            raw_client.post(**add)
             count: Map = {**who, "action": "marks.count", "params": {"text": "slow"}}
-            until(lambda: wire.ask(**count)["result"] == {"count": 1}, "the first stretch")
-            busy = wire.ask(**add)["error"]
+            until(lambda: raw_client.ask(**count)["result"] == {"count": 1}, "the first stretch")
+            busy = raw_client.ask(**add)["error"]
             assert (busy["code"], busy["retry_after_ms"] > 0) == ("unavailable", True)
         child.process.kill()
-    with Child(data=data, registry=INDEX) as child, Wire(child.ready()) as wire:
+    with Child(data=data, registry=INDEX) as child, RawClient(child.ready()) as raw_client:
         for _ in range(2):
-            error = wire.ask(**add)["error"]
+            error = raw_client.ask(**add)["error"]
             assert error["code"] == "aborted"
             assert "one step of it was committed, at 20" in error["message"]
-        assert wire.ask(**count)["result"] == {"count": 1}
+        assert raw_client.ask(**count)["result"] == {"count": 1}
         quick = {**add, "id": "quick", "params": {"text": "slow", "seconds": 0.01}}
-        assert wire.ask(**quick)["ok"]
+        assert raw_client.ask(**quick)["ok"]
         assert child.stop() == 0
 
 
@@ -143,13 +143,13 @@ def test_those_who_need_a_place_get_it_from_others(serve: Servers) -> None:
     names = [f"guest-{number}" for number in range(6)]
     for name in names:
         server.add_tenant(name)
-    with Wire(server.endpoint) as wire, Wire(server.endpoint) as other:
-        sleeper = wire.post(**slowly(server, seconds=1.0))
+    with RawClient(server.endpoint) as raw_client, RawClient(server.endpoint) as other:
+        sleeper = raw_client.post(**slowly(server, seconds=1.0))
         begun(server)
         for name in names * 2:
             assert other.ask(**request(server, name, "marks.add", text="in turn"))["ok"]
-        assert wire.until_ping() == []
-        reply = wire.receive()
+        assert raw_client.until_ping() == []
+        reply = raw_client.receive()
         assert (reply["id"], reply["ok"]) == (sleeper, True)
 
 
@@ -169,12 +169,12 @@ def test_where_everybody_sleeps_the_next_one_waits_for_the_first_to_end(
         tell(mailbox, message)  # type: ignore[arg-type] # a Mailbox; monkeypatched for all of them
 
     monkeypatch.setattr(type(server.system.supervisor), "tell", counted)
-    with Wire(server.endpoint) as wire:
-        sent = [wire.post(**slowly(server, name, seconds=0.4)) for name in ("acme", "globex")]
+    with RawClient(server.endpoint) as raw_client:
+        sent = [raw_client.post(**slowly(server, name, seconds=0.4)) for name in ("acme", "globex")]
         for name in ("acme", "globex"):
             begun(server, name)
-        waits = wire.post(**request(server, "initech", "marks.add", text="at last"))
-        replies = wire.replies(3)
+        waits = raw_client.post(**request(server, "initech", "marks.add", text="at last"))
+        replies = raw_client.replies(3)
     assert all(replies[id_]["ok"] for id_ in (*sent, waits))
     assert 1 <= told <= 4
 
@@ -191,11 +191,11 @@ def test_a_deleted_tenant_s_sleepers_are_cancelled(
     monkeypatch.setattr("actors.admin.children.PURGE_SECONDS", 0.05)
     server = serve()
     path = path_of(server, "acme")
-    with Wire(server.endpoint) as wire:
-        wire.post(**slowly(server, seconds=LONG))
+    with RawClient(server.endpoint) as raw_client:
+        raw_client.post(**slowly(server, seconds=LONG))
         begun(server)
         server.system.local.ask("tenants.delete", "acme", reason="moved", grace_days=0)
-        error = wire.receive()["error"]
+        error = raw_client.receive()["error"]
     assert error["code"] == "unavailable"
     assert "deleted; one step of it was committed" in error["message"]
     until(partial(is_gone, path), "the file to be archived")

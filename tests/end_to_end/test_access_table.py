@@ -32,7 +32,7 @@ from actors.index.parser import built_in_index, read_index
 from scripts.cli.access_table import COLUMNS, NO, ON_ADMIN, Row, read_table, rows_of
 from tests.actors.callers import REFUSED, Being, MovableClock, Stage
 from tests.conftest import Server
-from tests.wire import Map
+from tests.raw_client import Map
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "access.md"

@@ -14,7 +14,7 @@ from actors.admin.messages import PurgeExpired
 from tests.actors.callers import DAY, Being, Caller, MovableClock, Stage
 from tests.conftest import Server
 from tests.deadline import until
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_of_two_transfers_at_once_one_is_done_and_there_is_one_admin_owner(stage
     """Both were allowed when they were sent; the second is aborted."""
     giver = stage.make(Being(ADMIN_OWNER))
     takers = [stage.make(Being(MEMBER)) for _ in range(2)]
-    with Wire(stage.server.system.admin_endpoint) as one:
+    with RawClient(stage.server.system.admin_endpoint) as one:
         sent = [
             one.post(
                 tenant="acme",
@@ -152,10 +152,10 @@ def test_a_token_s_text_is_shown_once_and_stands_in_no_file(stage: Stage) -> Non
     """Neither in the Directory nor in the log; the same request again does not show it."""
     admin_owner = stage.make(Being(ADMIN_OWNER))
     wanted = {"person": admin_owner.person, "label": "laptop"}
-    with Wire(stage.server.system.admin_endpoint) as wire:
+    with RawClient(stage.server.system.admin_endpoint) as raw_client:
         fields = {"id": "same", "tenant": "acme", "token": admin_owner.text}
-        first = wire.ask(**fields, action="tokens.issue", params=wanted)
-        again = wire.ask(**fields, action="tokens.issue", params=wanted)
+        first = raw_client.ask(**fields, action="tokens.issue", params=wanted)
+        again = raw_client.ask(**fields, action="tokens.issue", params=wanted)
     assert code(again) == "already_exists"
     assert first["result"]["token"]["id"] in again["error"]["message"]
     text = first["result"]["text"].encode()

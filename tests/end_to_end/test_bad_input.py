@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import Server
 from tests.deadline import until
-from tests.wire import Encoding, Map, Wire, packed
+from tests.raw_client import Encoding, Map, RawClient, packed
 from transport.client import Client
 from transport.message import CODES
 
@@ -42,9 +42,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def wire(server: Server) -> Iterator[Wire]:
+def raw_client(server: Server) -> Iterator[RawClient]:
     """The connection that misbehaves."""
-    with Wire(server.endpoint) as one:
+    with RawClient(server.endpoint) as one:
         yield one
 
 
@@ -60,7 +60,7 @@ def _others_see_nothing(server: Server, bystander: Client) -> Iterator[None]:
     """After each test connected clients are served, and so are new ones."""
     yield
     assert bystander.call("marks.add", {"text": "as if nothing had happened"}, timeout=10)["id"] > 0
-    with Wire(server.endpoint) as newcomer:
+    with RawClient(server.endpoint) as newcomer:
         assert newcomer.ask(action="system.ping")["ok"]
 
 
@@ -77,23 +77,23 @@ def valid(server: Server, **more: Any) -> Map:
     return {**request, "params": params, **more}
 
 
-def refused(server: Server, wire: Wire, body: bytes) -> Map:
+def refused(server: Server, raw_client: RawClient, body: bytes) -> Map:
     """The one refusal that a body gets; the same connection is served afterwards."""
     before = undecodable(server)
-    wire.send(body)
-    reply = wire.receive()
-    assert wire.until_ping() == []
+    raw_client.send(body)
+    reply = raw_client.receive()
+    assert raw_client.until_ping() == []
     assert undecodable(server) == before
     assert reply["ok"] is False
     assert reply["error"]["code"] == "invalid_argument"
     return reply
 
 
-def is_dropped(server: Server, wire: Wire, *frames: bytes) -> bool:
+def is_dropped(server: Server, raw_client: RawClient, *frames: bytes) -> bool:
     """Whether a message is counted and not answered; the same connection is served afterwards."""
     before = undecodable(server)
-    wire.send(*frames)
-    return wire.until_ping() == [] and undecodable(server) == before + 1
+    raw_client.send(*frames)
+    return raw_client.until_ping() == [] and undecodable(server) == before + 1
 
 
 # ---------------------------------------------------------------- bodies with an id: answered
@@ -109,22 +109,24 @@ def padded(request: Map, length: int) -> bytes:
 
 
 def test_one_byte_over_the_limit_is_answered_and_at_the_limit_it_is_read(
-    server: Server, wire: Wire
+    server: Server, raw_client: RawClient
 ) -> None:
     """What is read is refused for another reason: the text is longer than the action takes."""
-    over = refused(server, wire, padded(valid(server), BODY_BYTES + 1))
+    over = refused(server, raw_client, padded(valid(server), BODY_BYTES + 1))
     assert over["id"] == "good"
     assert "the body is longer than 65536 bytes" in over["error"]["message"]
-    at = refused(server, wire, padded(valid(server), BODY_BYTES))
+    at = refused(server, raw_client, padded(valid(server), BODY_BYTES))
     assert at["error"]["details"][0]["field"] == "params.text"
 
 
-def test_past_four_times_the_limit_the_connection_is_closed(server: Server, wire: Wire) -> None:
+def test_past_four_times_the_limit_the_connection_is_closed(
+    server: Server, raw_client: RawClient
+) -> None:
     """Up to there it is answered; ZeroMQ reconnects by itself."""
-    assert refused(server, wire, padded(valid(server), 4 * BODY_BYTES))["id"] == "good"
-    wire.send(padded(valid(server), 4 * BODY_BYTES + 1))
-    wire.dropped()
-    assert wire.ask(action="system.ping")["ok"]
+    assert refused(server, raw_client, padded(valid(server), 4 * BODY_BYTES))["id"] == "good"
+    raw_client.send(padded(valid(server), 4 * BODY_BYTES + 1))
+    raw_client.dropped()
+    assert raw_client.ask(action="system.ping")["ok"]
 
 
 @pytest.mark.parametrize("encoding", ["msgpack", "json"])
@@ -155,10 +157,10 @@ def test_past_four_times_the_limit_the_connection_is_closed(server: Server, wire
     ],
 )
 def test_a_field_that_is_wrong_is_named(
-    server: Server, wire: Wire, encoding: Encoding, change: Map, field: str
+    server: Server, raw_client: RawClient, encoding: Encoding, change: Map, field: str
 ) -> None:
     """Also the fields of params, which the tenant checks."""
-    reply = refused(server, wire, packed(valid(server, **change), encoding))
+    reply = refused(server, raw_client, packed(valid(server, **change), encoding))
     assert reply["id"] == "good"
     assert reply["error"]["details"][0]["field"] == field
 
@@ -168,11 +170,13 @@ def test_a_field_that_is_wrong_is_named(
     ["../x", "a/b", "acme/../globex", "..", ".", "", "/etc/passwd", "ACME", "acme.db", "acme\n",
      "acme\\", "-acme", "a" * 64, "аcme", "acme%2f", "C:\\x"],
 )  # fmt: skip
-def test_a_tenant_named_like_a_path_reaches_no_file(server: Server, wire: Wire, name: str) -> None:
+def test_a_tenant_named_like_a_path_reaches_no_file(
+    server: Server, raw_client: RawClient, name: str
+) -> None:
     """Nor does it make one."""
     data = server.system.settings.data
     before = sorted(data.parent.rglob("*"))
-    reply = refused(server, wire, packed(valid(server, tenant=name)))
+    reply = refused(server, raw_client, packed(valid(server, tenant=name)))
     assert reply["error"]["details"] == [
         {
             "field": "tenant",
@@ -195,10 +199,10 @@ def nested(levels: int, encoding: Encoding, token: str) -> bytes:
 @pytest.mark.parametrize("encoding", ["msgpack", "json"])
 @pytest.mark.parametrize("levels", [16, 600, 10_000])
 def test_deep_nesting_is_refused(
-    server: Server, wire: Wire, encoding: Encoding, levels: int
+    server: Server, raw_client: RawClient, encoding: Encoding, levels: int
 ) -> None:
     """Whatever the depth, the id that stands before it is found."""
-    reply = refused(server, wire, nested(levels, encoding, server.tokens["acme"]))
+    reply = refused(server, raw_client, nested(levels, encoding, server.tokens["acme"]))
     assert reply["id"] == "deep"
     assert "nested deeper" in reply["error"]["message"]
 
@@ -229,14 +233,14 @@ ODD = {
 @pytest.mark.parametrize("encoding", ["msgpack", "json"])
 @pytest.mark.parametrize("kind", ODD)
 def test_a_value_that_no_body_may_hold_is_refused(
-    server: Server, wire: Wire, encoding: Encoding, kind: str
+    server: Server, raw_client: RawClient, encoding: Encoding, kind: str
 ) -> None:
     """The id before it is found, and the reply has the request's encoding."""
     body = beginning(encoding) + ODD[kind][encoding == "msgpack"]
     if kind == "the same key twice" and encoding == "msgpack":
         body = b"\x83" + body[1:]
-    wire.send(body)
-    raw = wire.socket.recv()
+    raw_client.send(body)
+    raw = raw_client.socket.recv()
     assert (raw[:1] == b"{") is (encoding == "json")
     reply = json.loads(raw) if encoding == "json" else msgpack.unpackb(raw)
     assert (reply["id"], reply["error"]["code"]) == ("odd", "invalid_argument")
@@ -252,10 +256,10 @@ def test_a_value_that_no_body_may_hold_is_refused(
 )  # fmt: skip
 @pytest.mark.parametrize("encoding", ["msgpack", "json"])
 def test_an_id_that_is_none_is_not_echoed(
-    server: Server, wire: Wire, encoding: Encoding, id: Any
+    server: Server, raw_client: RawClient, encoding: Encoding, id: Any
 ) -> None:
     """A control character in an id would reach terminals and logs."""
-    assert is_dropped(server, wire, packed(valid(server, id=id), encoding))
+    assert is_dropped(server, raw_client, packed(valid(server, id=id), encoding))
 
 
 @pytest.mark.parametrize(
@@ -286,9 +290,11 @@ def test_an_id_that_is_none_is_not_echoed(
         bytes(BODY_BYTES),
     ],
 )
-def test_what_has_no_id_is_dropped_and_counted(server: Server, wire: Wire, body: bytes) -> None:
+def test_what_has_no_id_is_dropped_and_counted(
+    server: Server, raw_client: RawClient, body: bytes
+) -> None:
     """Nothing can be answered."""
-    assert is_dropped(server, wire, body)
+    assert is_dropped(server, raw_client, body)
 
 
 # ---------------------------------------------------------------- frames
@@ -300,35 +306,37 @@ def test_what_has_no_id_is_dropped_and_counted(server: Server, wire: Wire, body:
     ids=["a frame", "two empty", "a frame, an empty", "an empty, a frame", "five thousand"],
 )
 def test_frames_that_are_no_envelope_are_refused_where_the_last_has_an_id(
-    server: Server, wire: Wire, before: list[bytes]
+    server: Server, raw_client: RawClient, before: list[bytes]
 ) -> None:
     """Even if that last frame is a request that would have been served."""
-    wire.send(*before, packed(valid(server)))
-    (reply,) = wire.until_ping()
+    raw_client.send(*before, packed(valid(server)))
+    (reply,) = raw_client.until_ping()
     assert (reply["id"], reply["error"]["code"]) == ("good", "invalid_argument")
     assert "one body frame" in reply["error"]["message"]
-    assert is_dropped(server, wire, *before, b"no id")
+    assert is_dropped(server, raw_client, *before, b"no id")
 
 
 @pytest.mark.parametrize("frames", [[b""], [b"", b""], [b"", b"", b""], [packed({"id": "a"}), b""]])
 def test_empty_frames_are_dropped_and_counted(
-    server: Server, wire: Wire, frames: list[bytes]
+    server: Server, raw_client: RawClient, frames: list[bytes]
 ) -> None:
     """The body is the last frame, and an empty one has no id."""
-    assert is_dropped(server, wire, *frames)
+    assert is_dropped(server, raw_client, *frames)
 
 
 def test_a_req_socket_gets_its_refusal_behind_the_delimiter(server: Server) -> None:
     """It could not read it otherwise, and would wait for ever."""
-    with Wire(server.endpoint, zmq.REQ) as wire:
-        assert wire.ask(**valid(server, timeout=5))["error"]["code"] == "invalid_argument"
-        assert wire.ask("json", **valid(server, id="again"))["ok"]
+    with RawClient(server.endpoint, zmq.REQ) as raw_client:
+        assert raw_client.ask(**valid(server, timeout=5))["error"]["code"] == "invalid_argument"
+        assert raw_client.ask("json", **valid(server, id="again"))["ok"]
 
 
-def test_a_req_socket_whose_message_has_no_id_is_counted(server: Server, wire: Wire) -> None:
+def test_a_req_socket_whose_message_has_no_id_is_counted(
+    server: Server, raw_client: RawClient
+) -> None:
     """It gets no answer; its owner closes it."""
     before = undecodable(server)
-    with Wire(server.endpoint, zmq.REQ) as other:
+    with RawClient(server.endpoint, zmq.REQ) as other:
         other.send(b"no id")
         until(lambda: undecodable(server) == before + 1, "the message to be counted")
 
@@ -336,12 +344,12 @@ def test_a_req_socket_whose_message_has_no_id_is_counted(server: Server, wire: W
 # ---------------------------------------------------------------- anything at all
 
 
-def accounted(server: Server, wire: Wire, messages: list[list[bytes]]) -> None:
+def accounted(server: Server, raw_client: RawClient, messages: list[list[bytes]]) -> None:
     """Each message is answered once, by a reply that the page knows, or counted."""
     before = undecodable(server)
     for frames in messages:
-        wire.send(*frames)
-    replies = wire.until_ping()
+        raw_client.send(*frames)
+    replies = raw_client.until_ping()
     assert len(replies) + undecodable(server) - before == len(messages)
     assert all(reply["ok"] or reply["error"]["code"] in CODES for reply in replies)
     assert all(reply["ok"] or reply["error"]["code"] != "internal" for reply in replies)
@@ -350,10 +358,10 @@ def accounted(server: Server, wire: Wire, messages: list[list[bytes]]) -> None:
 @FEW
 @given(st.lists(st.lists(st.binary(max_size=300), min_size=1, max_size=4), max_size=20))
 def test_random_bytes_are_answered_or_counted(
-    server: Server, wire: Wire, messages: list[list[bytes]]
+    server: Server, raw_client: RawClient, messages: list[list[bytes]]
 ) -> None:
     """Each exactly once."""
-    accounted(server, wire, messages)
+    accounted(server, raw_client, messages)
 
 
 VALUES = st.recursive(
@@ -380,13 +388,13 @@ def as_msgpack(value: Any) -> bytes:
 @FEW
 @given(st.lists(st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=5), max_size=20))
 def test_random_values_in_the_fields_of_a_request_are_answered_or_counted(
-    server: Server, wire: Wire, requests: list[Map]
+    server: Server, raw_client: RawClient, requests: list[Map]
 ) -> None:
     """The rest of each request is as it should be, and `system.ping` answers at once."""
     bodies = [
         as_msgpack({"id": "good", "action": "system.whoami", **request}) for request in requests
     ]
-    accounted(server, wire, [[body] for body in bodies])
+    accounted(server, raw_client, [[body] for body in bodies])
 
 
 @FEW
@@ -397,9 +405,9 @@ def test_random_values_in_the_fields_of_a_request_are_answered_or_counted(
     st.binary(max_size=4),
 )
 def test_a_request_with_bytes_changed_is_answered_or_counted(
-    server: Server, wire: Wire, encoding: Encoding, at: int, length: int, instead: bytes
+    server: Server, raw_client: RawClient, encoding: Encoding, at: int, length: int, instead: bytes
 ) -> None:
     """Cut short, too long, or with something else inside."""
     body = packed({"id": "good", "action": "system.describe", "params": {"limit": 1}}, encoding)
     changed = body[:at] + instead + body[at + length :]
-    accounted(server, wire, [[changed], [body[:at]], [body + instead]])
+    accounted(server, raw_client, [[changed], [body[:at]], [body + instead]])

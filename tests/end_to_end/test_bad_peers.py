@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import Server
 from tests.deadline import until
-from tests.wire import Wire, packed
+from tests.raw_client import RawClient, packed
 from transport.client import Client
 
 INDEX = Path(__file__).parents[1] / "faulty" / "registry.toml"
@@ -38,7 +38,7 @@ def _others_see_nothing(server: Server, bystander: Client) -> Iterator[None]:
     """After each test connected clients are served, and so are new ones."""
     yield
     assert bystander.call("marks.add", {"text": "as if nothing had happened"}, timeout=10)["id"] > 0
-    with Wire(server.endpoint) as newcomer:
+    with RawClient(server.endpoint) as newcomer:
         assert newcomer.ask(action="system.ping")["ok"]
 
 
@@ -51,8 +51,8 @@ def connected(server: Server) -> sockets.socket:
 def test_peers_that_connect_and_say_nothing_hold_nobody_up(server: Server) -> None:
     """Fifty of them, while others come and are served."""
     silent = [connected(server) for _ in range(50)]
-    with Wire(server.endpoint) as wire:
-        assert wire.ask(action="system.ping")["ok"]
+    with RawClient(server.endpoint) as raw_client:
+        assert raw_client.ask(action="system.ping")["ok"]
     for one in silent:
         one.close()
 
@@ -86,8 +86,8 @@ def test_other_protocols_cost_nobody_anything(server: Server, said: bytes) -> No
     """ZeroMQ takes them for its first version, which had no greeting, and waits; the server does not."""
     with connected(server) as one:
         one.sendall(said)
-        with Wire(server.endpoint) as wire:
-            assert wire.ask(action="system.ping")["ok"]
+        with RawClient(server.endpoint) as raw_client:
+            assert raw_client.ask(action="system.ping")["ok"]
         with contextlib.suppress(ConnectionResetError):
             while one.recv(4096):
                 pass
@@ -98,12 +98,12 @@ def test_who_leaves_before_the_reply_is_counted(server: Server) -> None:
     gone = server.system.router.socket.counters.unroutable
 
     def leave() -> bool:
-        with Wire(server.endpoint) as wire:
-            wire.ask(action="system.ping")
-            wire.socket.linger = 1000
+        with RawClient(server.endpoint) as raw_client:
+            raw_client.ask(action="system.ping")
+            raw_client.socket.linger = 1000
             for number in range(50):
                 fields = {"tenant": "acme", "token": server.tokens["acme"], "action": "marks.add"}
-                wire.post(**fields, id=f"left-{number}", params={"text": "left"})
+                raw_client.post(**fields, id=f"left-{number}", params={"text": "left"})
         return server.system.router.socket.counters.unroutable > gone
 
     until(leave, "a reply to a peer that has left")
@@ -115,7 +115,7 @@ def test_who_sends_and_never_reads_gets_no_more_work_done_and_costs_nobody_else_
     """What is sent to one peer, and not read, is bounded in bytes."""
     socket = server.system.router.socket
     body = packed({"id": "deaf", "action": "system.describe", "token": server.tokens["acme"]})
-    with Wire(server.endpoint, ROUTING_ID=b"deaf", RCVHWM=1, RCVBUF=4096, SNDHWM=0) as deaf:
+    with RawClient(server.endpoint, ROUTING_ID=b"deaf", RCVHWM=1, RCVBUF=4096, SNDHWM=0) as deaf:
 
         def more() -> bool:
             for _ in range(250):

@@ -20,7 +20,7 @@ from tests.actors.connectors.peer import BUSY, HANG, REFUSED, Peer
 from tests.actors.developer_project import Workshop
 from tests.actors.servers import request
 from tests.deadline import until
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 
 INDEX = Path(__file__).parents[1] / "outside" / "registry.toml"
 
@@ -101,7 +101,7 @@ class Shop(Workshop):
         """Send, and do not wait."""
         timeout = params.pop("timeout_ms", 20_000)
         wanted = request(self.server, tenant, action, **params)
-        return self.wire.post(**wanted, timeout_ms=timeout)
+        return self.raw_client.post(**wanted, timeout_ms=timeout)
 
     def calls(self, tenant: str = "acme", **params: Any) -> list[Map]:
         """The latest recorded calls."""
@@ -180,7 +180,7 @@ class TestCalling:
         shop.open()
         peer.script += [HANG]
         sent = shop.post(text="hello", timeout_ms=300)
-        assert shop.wire.replies(1)[sent]["error"]["code"] == "deadline_exceeded"
+        assert shop.raw_client.replies(1)[sent]["error"]["code"] == "deadline_exceeded"
         until(
             lambda: [each["outcome"] for each in shop.calls()] == ["deadline_exceeded"],
             "the call was cancelled",
@@ -198,7 +198,7 @@ class TestCalling:
         assert peer.hear()["text"] == "alive"
         assert peer.said == 0
         peer.release()
-        assert all(reply["ok"] for reply in shop.wire.replies(5).values())
+        assert all(reply["ok"] for reply in shop.raw_client.replies(5).values())
         assert len(hung) == 5
 
     def test_where_too_many_wait_the_next_is_refused_at_once(self, shop: Shop, peer: Peer) -> None:
@@ -251,7 +251,7 @@ class TestCalling:
         assert peer.hear()["text"] == "dead"
         assert shop.call("marks.say", text="alive")["ok"]
         peer.release()
-        assert set(shop.wire.replies(2)) == set(hung)
+        assert set(shop.raw_client.replies(2)) == set(hung)
 
 
 class TestDefects:
@@ -323,7 +323,7 @@ class TestSwapping:
         shop.ask("functions.move", connector="echo", version=2, to="potential release", why="x")
         assert shop.call("marks.say", text="hi")["result"] == {"said": "hi!"}
         peer.release()
-        assert shop.wire.replies(1)[sent]["result"] == {"said": "hello"}
+        assert shop.raw_client.replies(1)[sent]["result"] == {"said": "hello"}
         until(lambda: len(shop.calls()) == 2, "both are recorded")
         assert [each["version"] for each in shop.calls()] in ([1, 2], [2, 1])
 
@@ -482,8 +482,8 @@ class TestTheJournal:
 
     def as_developer(self, shop: Shop, token: str, action: str, **params: Any) -> Map:
         """On the admin channel."""
-        with Wire(shop.server.system.admin_endpoint) as wire:
-            reply = wire.ask(token=token, action=action, params=params)
+        with RawClient(shop.server.system.admin_endpoint) as raw_client:
+            reply = raw_client.ask(token=token, action=action, params=params)
         assert reply["ok"], reply
         result: Map = reply["result"]
         return result
@@ -563,7 +563,7 @@ class TestStopping:
         began = time.monotonic()
         shop.server.stop()
         assert time.monotonic() - began < 6.0
-        assert shop.wire.replies(1)[sent]["error"]["code"] == "unavailable"
+        assert shop.raw_client.replies(1)[sent]["error"]["code"] == "unavailable"
         thread = shop.server.system.connectors["echo"].thread  # type: ignore[attr-defined]  # a LoopMailbox's
         assert thread is None
         shop._server = None

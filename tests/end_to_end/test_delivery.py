@@ -20,7 +20,7 @@ from tests.actors.servers import Servers, path_of, request
 from tests.actors.tenant.outbox_harness import INDEX
 from tests.conftest import Server
 from tests.deadline import until
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 
 
 @pytest.fixture
@@ -60,16 +60,16 @@ def serve(tmp_path: Path, post: Watch) -> Iterator[Servers]:
 
 def send(server: Server, tenant: str = "acme", **params: object) -> str:
     """A member has a parcel sent; its key."""
-    with Wire(server.endpoint) as wire:
-        reply = wire.ask(**request(server, tenant, "parcels.send", **{"name": "a", **params}))
+    with RawClient(server.endpoint) as raw_client:
+        reply = raw_client.ask(**request(server, tenant, "parcels.send", **{"name": "a", **params}))
     assert reply["ok"], reply
     return str(reply["result"]["key"])
 
 
 def count(server: Server, tenant: str = "acme") -> Map:
     """Parcels that were sent, and those with an outcome."""
-    with Wire(server.endpoint) as wire:
-        found: Map = wire.ask(**request(server, tenant, "parcels.count"))["result"]
+    with RawClient(server.endpoint) as raw_client:
+        found: Map = raw_client.ask(**request(server, tenant, "parcels.count"))["result"]
     return found
 
 

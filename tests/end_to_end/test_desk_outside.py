@@ -21,7 +21,7 @@ from tests.actors.servers import request
 from tests.conftest import Server
 from tests.deadline import until
 from tests.outside_services import Neighbours
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 
 SECRET = "whsec_" + base64.b64encode(b"a signing secret of acme's").decode()
 PASSWORD = "s3cret-of-acme"
@@ -54,7 +54,7 @@ class Desk:
     def __init__(self, directory: Path, authority: Authority) -> None:
         reach: Map = {"outward_networks": ["127.0.0.0/8"], "outward_ca": authority.ca_file}
         self.server = Server(directory / "data", drain_seconds=0.1, **reach)
-        self._wire = Wire(self.server.endpoint)
+        self._wire = RawClient(self.server.endpoint)
         self.contact = self("contacts.add", name="Ada", email="ada@example.com")["id"]
 
     def __call__(self, action: str, **params: Any) -> Any:

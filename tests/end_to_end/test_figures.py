@@ -16,7 +16,7 @@ from actors.errors import SettingsError
 from tests.actors.callers import Being, Caller, MovableClock, Stage
 from tests.conftest import Server
 from tests.deadline import until
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 
 ADDED, FOUND = 3, 2
 """Messages that acme has had answered before a test."""
@@ -173,8 +173,8 @@ def test_a_caller_finds_the_servers_span_in_his_own_trace(
     with closing(Collector()) as collector:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
         server = Server(tmp_path / "data")
-        with Wire(server.endpoint) as wire:
-            wire.ask(
+        with RawClient(server.endpoint) as raw_client:
+            raw_client.ask(
                 tenant="acme",
                 token=server.tokens["acme"],
                 action="contacts.find",

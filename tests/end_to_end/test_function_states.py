@@ -18,7 +18,7 @@ from tests.actors.developer_project import BODY, Workshop
 from tests.actors.servers import request
 from tests.deadline import until
 from tests.pipe import Pipe
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 
 
 @pytest.fixture
@@ -110,10 +110,10 @@ class TestMoving:
         admin = shop.ask("developers.add", name="Ada", role="developer")["developer"]["id"]
         token = shop.ask("developers.issue", person=admin, label="test")["text"]
         params = {"function": "marks.add", "version": 2, "to": "potential release", "why": "ready"}
-        with Wire(server.system.admin_endpoint) as wire:
+        with RawClient(server.system.admin_endpoint) as raw_client:
             sent = {"id": "m-1", "token": token, "action": "functions.move"}
-            first, again = (wire.ask(**sent, params=params) for _ in range(2))
-            other = wire.ask(**sent, params={**params, "to": "under user test"})
+            first, again = (raw_client.ask(**sent, params=params) for _ in range(2))
+            other = raw_client.ask(**sent, params={**params, "to": "under user test"})
         assert first["result"] == again["result"]
         assert other["error"]["code"] == "invalid_argument"
         assert shop.show()["versions"][0]["by"] == "Ada"
@@ -128,16 +128,18 @@ class TestMoving:
         token = shop.ask("developers.issue", person=admin, label="test")["text"]
         params = {"function": "marks.add", "version": 2, "to": "potential release", "why": "ready"}
         sent = {"id": "m-1", "token": token, "action": "functions.move", "params": params}
-        with Wire(server.system.admin_endpoint) as wire, broken_names(shop.index.parent):
-            told = wire.ask(**sent)["error"]
-            shown = wire.ask(**{**sent, "action": "functions.show", "id": "m-2", "params": WHICH})
-            again = wire.ask(**sent)["error"]
+        with RawClient(server.system.admin_endpoint) as raw_client, broken_names(shop.index.parent):
+            told = raw_client.ask(**sent)["error"]
+            shown = raw_client.ask(
+                **{**sent, "action": "functions.show", "id": "m-2", "params": WHICH}
+            )
+            again = raw_client.ask(**sent)["error"]
         assert told["code"] == again["code"] == "unavailable"
         assert "was changed, and it is not known whether that is on disk" in told["message"]
         assert shown["result"]["versions"][0]["state"] == "potential release"
         server = shop.serve()
-        with Wire(server.system.admin_endpoint) as wire:
-            assert wire.ask(**sent)["result"]["to"] == "potential release"
+        with RawClient(server.system.admin_endpoint) as raw_client:
+            assert raw_client.ask(**sent)["result"]["to"] == "potential release"
         assert [each["to"] for each in shop.show()["moves"]] == ["potential release"]
 
     def test_a_move_says_who_when_from_where_to_where_why_and_for_which_request(
@@ -568,11 +570,14 @@ class TestTheMachine:
         shop.write(2, "release", FAILING)
         server = shop.serve("hosted-live")
         pipe = Pipe(tmp_path)
-        shop.wire.post(**request(server, "acme", "trouble.make", **pipe.params))
+        shop.raw_client.post(**request(server, "acme", "trouble.make", **pipe.params))
         pipe.reached()
-        sent = [shop.wire.post(**request(server, "acme", "marks.add", text="x")) for _ in range(50)]
+        sent = [
+            shop.raw_client.post(**request(server, "acme", "marks.add", text="x"))
+            for _ in range(50)
+        ]
         pipe.release()
-        replies = shop.wire.replies(51)
+        replies = shop.raw_client.replies(51)
         assert [replies[id]["ok"] for id in sent] == [False] * 5 + [True] * 45
 
     def test_where_nothing_else_is_served_it_stays_and_an_alarm_is_raised(

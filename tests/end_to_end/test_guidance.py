@@ -10,7 +10,7 @@ import pytest
 
 from actors.errors import NotFound
 from tests.actors.developer_project import Workshop
-from tests.wire import Map
+from tests.raw_client import Map
 
 
 @pytest.fixture

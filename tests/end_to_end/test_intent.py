@@ -10,7 +10,7 @@ from actors.access import ADMIN_OWNER, MEMBER
 from actors.runtime.actor import Ping, ask
 from tests.actors.callers import Being, Caller, MovableClock, Stage
 from tests.conftest import Server
-from tests.wire import Map
+from tests.raw_client import Map
 
 INDEX = """
 [intent]

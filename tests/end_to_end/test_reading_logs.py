@@ -16,7 +16,7 @@ from actors.log.events import Events
 from tests.actors.callers import Being, Caller, MovableClock, Stage
 from tests.actors.servers import INDEX
 from tests.conftest import Server
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 
 BEGINNING = "0000-00.0"
 """Before every line, for who waits for the first one."""
@@ -162,12 +162,12 @@ def test_owners_hear_that_something_failed_and_developers_why(
 def test_a_follower_has_a_line_as_soon_as_it_is_written(stage: Stage, owner: Caller) -> None:
     """He asks before it is there, and goes on from its cursor."""
     waiting = {**newest(stage, owner, "tenant"), "action": "marks.add"}
-    with Wire(stage.server.system.admin_endpoint) as wire:
+    with RawClient(stage.server.system.admin_endpoint) as raw_client:
         for text in ("first", "second"):
             request = {"tenant": "acme", "token": owner.text, "action": "logs.tenant"}
-            wire.post(**request, params=waiting)
+            raw_client.post(**request, params=waiting)
             call(stage, "marks.add", text=text)
-            result = wire.receive()["result"]
+            result = raw_client.receive()["result"]
             assert [line["params"] for line in result["lines"]] == [{"text": text}]
             waiting = {**waiting, "after": result["newest"]}
 
@@ -250,15 +250,15 @@ def test_a_server_that_stops_does_not_wait_for_followers(tmp_path: Path) -> None
     server = Server(tmp_path / "data", clock=clock)
     stage = Stage(server, clock)
     owner = stage.make(Being(ADMIN_OWNER))
-    with Wire(server.system.admin_endpoint) as wire:
+    with RawClient(server.system.admin_endpoint) as raw_client:
         request = {"tenant": "acme", "token": owner.text}
         params = {"after": BEGINNING, "wait_ms": WAIT_MS}
-        wire.post(**request, action="logs.tenant", params=params, timeout_ms=60_000)
-        assert wire.ask(**request, action="limits.show")["ok"]  # the one before has begun
+        raw_client.post(**request, action="logs.tenant", params=params, timeout_ms=60_000)
+        assert raw_client.ask(**request, action="limits.show")["ok"]  # the one before has begun
         stage.close()
         server.stop()
 
-        assert wire.receive()["result"]["lines"] == []
+        assert raw_client.receive()["result"]["lines"] == []
 
 
 def test_what_no_reply_holds_is_made_fit_where_it_is_logged(

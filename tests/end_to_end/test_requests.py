@@ -15,7 +15,7 @@ from actors.runtime.actor import ask
 from tests.actors.callers import Being, Caller, MovableClock, Stage
 from tests.actors.developer_project import Workshop
 from tests.conftest import Server
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +90,11 @@ class TestMembers:
 
     def test_one_id_has_one_effect(self, stage: Stage, member: Caller) -> None:
         fields: Map = {"tenant": "acme", "token": member.text, "action": "requests.submit"}
-        with Wire(stage.server.endpoint) as wire:
-            first, again = (wire.ask(id="same", **fields, params={"text": "x"}) for _ in range(2))
-            changed = wire.ask(id="same", **fields, params={"text": "y"})
+        with RawClient(stage.server.endpoint) as raw_client:
+            first, again = (
+                raw_client.ask(id="same", **fields, params={"text": "x"}) for _ in range(2)
+            )
+            changed = raw_client.ask(id="same", **fields, params={"text": "y"})
         assert first["result"] == again["result"]
         assert again["meta"]["replayed"]
         assert code(changed) == "invalid_argument"
@@ -162,10 +164,10 @@ class TestMembers:
     def test_who_sends_more_than_a_few_a_second_waits(self, stage: Stage) -> None:
         stage.server.add_tenant("eager")
         eager = stage.make(Being(MEMBER), "eager")
-        with Wire(stage.server.endpoint) as wire:
+        with RawClient(stage.server.endpoint) as raw_client:
             for _ in range(int(BURST) + 10):
-                wire.post(tenant="eager", token=eager.text, action="requests.list")
-            replies = wire.replies(int(BURST) + 10)
+                raw_client.post(tenant="eager", token=eager.text, action="requests.list")
+            replies = raw_client.replies(int(BURST) + 10)
         refused = [each["error"] for each in replies.values() if not each["ok"]]
         assert refused
         assert {each["code"] for each in refused} == {"resource_exhausted"}
@@ -286,9 +288,9 @@ def described_to_developers(shop: Workshop) -> Map:
     """What system.describe tells them of marks.add."""
     person = shop.ask("developers.add", name="Grace", role=DEVELOPER)["developer"]["id"]
     token = shop.ask("developers.issue", person=person, label="test")["text"]
-    with Wire(shop.server.system.admin_endpoint) as wire:
+    with RawClient(shop.server.system.admin_endpoint) as raw_client:
         asked = {"action": "system.describe", "params": {"action": "marks.add"}}
-        entry: Map = of(wire.ask(token=token, **asked))["actions"][0]
+        entry: Map = of(raw_client.ask(token=token, **asked))["actions"][0]
     return entry
 
 

@@ -14,7 +14,7 @@ from actors.access import ADMIN_OWNER, MEMBER
 from tests.actors.callers import Being, Caller, MovableClock, Stage
 from tests.conftest import Server
 from tests.deadline import until
-from tests.wire import Map
+from tests.raw_client import Map
 
 CORPORA = Path(__file__).parents[1] / "actors" / "screening" / "corpora"
 

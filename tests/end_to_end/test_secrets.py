@@ -20,7 +20,7 @@ from actors.errors import ActionError
 from actors.log.events import Events
 from actors.settings import Settings
 from tests.child import Child
-from tests.wire import Wire
+from tests.raw_client import RawClient
 
 INDEX = Path(__file__).parents[1] / "secrets" / "registry.toml"
 
@@ -67,9 +67,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         token = child.said[0].split()[-1]
         replies: list[Any] = []
         for place, action in ((endpoint, "safe.put"), (f"ipc://{data / 'admin.sock'}", "desk.put")):
-            with Wire(place) as wire:
-                send(wire, {"tenant": "acme", "token": token}, action)
-                replies += configure(wire, {"tenant": "acme", "token": token})
+            with RawClient(place) as raw_client:
+                send(raw_client, {"tenant": "acme", "token": token}, action)
+                replies += configure(raw_client, {"tenant": "acme", "token": token})
         (data / "replies.txt").write_text("\n".join(map(repr, replies)))
         shutil.copytree(data, data.with_name("running"), ignore=lambda *_: ["admin.sock"])
         assert child.stop() == 0
@@ -82,7 +82,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data
 
 
-def configure(wire: Wire, who: dict[str, str]) -> Iterator[Any]:
+def configure(raw_client: RawClient, who: dict[str, str]) -> Iterator[Any]:
     """Every reply to every way of setting something for a connector: right, wrong, twice, without a token."""
     for number, settings in enumerate(SETTINGS):
         params = {"connector": "mail", "settings": settings}
@@ -102,7 +102,7 @@ def configure(wire: Wire, who: dict[str, str]) -> Iterator[Any]:
             {"tenant": "other"},
         ):
             request = {**who, "action": "connectors.configure", "params": params, **more}
-            yield wire.ask("json", **request)
+            yield raw_client.ask("json", **request)
 
 
 def rotate(path: Path) -> None:
@@ -111,7 +111,7 @@ def rotate(path: Path) -> None:
     path.write_text(f"{key}\n{path.read_text()}")
 
 
-def send(wire: Wire, who: dict[str, str], action: str) -> None:
+def send(raw_client: RawClient, who: dict[str, str], action: str) -> None:
     """Every way, whether it fits or not, by callers who may and callers who may not."""
     for how in WAYS:
         fitting = SECRETS if action == "safe.put" else {"pin": SECRETS["pin"]}
@@ -121,7 +121,7 @@ def send(wire: Wire, who: dict[str, str], action: str) -> None:
             {"pin": [SECRETS]},
             {"unknown": SECRETS, "password": NEEDLE},
         ):
-            wire.ask("json", **who, action=action, params={"how": how, **params})
+            raw_client.ask("json", **who, action=action, params={"how": how, **params})
     for more in (
         {"action": f"x.{NEEDLE}".lower().replace("-", "_")},
         {"action": "no.such", "params": SECRETS},
@@ -130,7 +130,9 @@ def send(wire: Wire, who: dict[str, str], action: str) -> None:
         {"tenant": "other"},
         {"action": "tokens.revoke", "params": {"token": TOKEN}},
     ):
-        wire.ask("json", **{**who, "action": action, "params": {"how": "keep", **SECRETS}, **more})
+        raw_client.ask(
+            "json", **{**who, "action": action, "params": {"how": "keep", **SECRETS}, **more}
+        )
 
 
 def written(data: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ import pytest
 from actors.access import DEVELOPER_ADMIN
 from tests.actors.callers import DAY, Being, Caller, MovableClock, Stage
 from tests.conftest import Server
-from tests.wire import Map
+from tests.raw_client import Map
 
 
 class Scene(Stage):

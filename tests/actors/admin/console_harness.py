@@ -42,7 +42,7 @@ from actors.runtime.clock import Once
 from actors.runtime.futures import ReplyFuture, resolve, resolve_with_error
 from actors.runtime.mailbox import Crashed, Mailbox
 from tests.actors.mailbox_harness import WAIT, Watch
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 from transport.bind import Security, bind_router, endpoint_of
 from transport.router_socket import RouterSocket
 from transport.validation import Limits
@@ -272,9 +272,9 @@ class ConsoleHarness:
             stop(self.mailbox, WAIT)
         self._context.destroy(linger=0)
 
-    def wire(self) -> Wire:
+    def raw_client(self) -> RawClient:
         """A connection."""
-        return Wire(self.endpoint)
+        return RawClient(self.endpoint)
 
     def locally(self, action: str, tenant: str | None = None, **params: Any) -> ReplyFuture:
         """Ask as the wiring does."""

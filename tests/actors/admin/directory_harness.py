@@ -29,7 +29,7 @@ from actors.runtime.futures import ReplyFuture
 from actors.runtime.mailbox import Stopped
 from tests.actors.mailbox_harness import WAIT, MailboxHarness, Watch
 from tests.actors.servers import INDEX
-from tests.wire import Map
+from tests.raw_client import Map
 
 SECRETS_INDEX = Path(__file__).parents[2] / "secrets" / "registry.toml"
 

@@ -9,7 +9,7 @@ import pytest
 from actors.assembly.provisioning import create_tenants
 from actors.errors import AlreadyExists, IndexProblem, InvalidArgument, SettingsError
 from tests.actors.servers import INDEX, Servers
-from tests.wire import Wire
+from tests.raw_client import RawClient
 
 
 def test_a_server_finds_what_was_seeded(tmp_path: Path) -> None:
@@ -19,11 +19,11 @@ def test_a_server_finds_what_was_seeded(tmp_path: Path) -> None:
     assert list(tokens) == names
     assert len(set(tokens.values())) == 20
     serve = Servers(tmp_path)
-    with Wire(serve().endpoint) as wire:
+    with RawClient(serve().endpoint) as raw_client:
         for name, token in tokens.items():
             who = {"tenant": name, "token": token}
-            assert wire.ask(**who, action="system.whoami")["result"]["role"] == "member"
-            added = wire.ask(**who, action="marks.add", params={"text": name})
+            assert raw_client.ask(**who, action="system.whoami")["result"]["role"] == "member"
+            added = raw_client.ask(**who, action="marks.add", params={"text": name})
             assert added["result"] == {"id": 1}
     serve.stop()
 
@@ -33,8 +33,8 @@ def test_the_repository_s_index_is_the_default(tmp_path: Path) -> None:
     tokens = create_tenants(tmp_path, ["acme"])
     serve = Servers(tmp_path)
     server = serve(registry=Path(__file__).parents[3] / "registry.toml")
-    with Wire(server.endpoint) as wire:
-        added = wire.ask(
+    with RawClient(server.endpoint) as raw_client:
+        added = raw_client.ask(
             tenant="acme", token=tokens["acme"], action="contacts.add", params={"name": "Ada"}
         )
     assert added["ok"]

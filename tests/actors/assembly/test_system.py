@@ -21,7 +21,7 @@ from actors.runtime.actor import Ping, ask
 from actors.settings import Settings
 from tests.actors.servers import INDEX, Servers, request
 from tests.conftest import Server
-from tests.wire import Wire
+from tests.raw_client import RawClient
 from transport.bind import UnusableEndpoint
 from transport.client import Client
 
@@ -100,9 +100,9 @@ def test_a_stopped_server_has_closed_every_file(tmp_path: Path) -> None:
     Server(tmp_path / "first", registry=INDEX).stop()  # whatever a first time leaves open
     before = len(list(Path("/proc/self/fd").iterdir()))
     server = Server(tmp_path / "data", registry=INDEX)
-    with Wire(server.endpoint) as wire:
+    with RawClient(server.endpoint) as raw_client:
         for tenant in ("acme", "globex"):
-            assert wire.ask(**request(server, tenant, "marks.add", text="one"))["ok"]
+            assert raw_client.ask(**request(server, tenant, "marks.add", text="one"))["ok"]
     assert list((tmp_path / "data" / "tenants").glob("*-wal"))
     server.stop()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
@@ -125,19 +125,19 @@ def test_each_actor_comes_back_after_a_failure(serve: Servers, name: str) -> Non
     """A message that it does not know takes it down twice and is then dropped; all works as before."""
     server = serve()
     system = server.system
-    with Wire(server.endpoint) as wire:
-        assert wire.ask(**request(server, "acme", "marks.add", text="before"))["ok"]
+    with RawClient(server.endpoint) as raw_client:
+        assert raw_client.ask(**request(server, "acme", "marks.add", text="before"))["ok"]
         with capture_logs() as logs:
             getattr(system.actors, name).tell("a message that it does not know")
             server.add_tenant("initech")
             ask(system.actors.registry, Reload(), WAIT)
             ask(system.actors.clock, Ping(), WAIT)
-            assert wire.ask(**request(server, "initech", "marks.add", text="after"))["ok"]
+            assert raw_client.ask(**request(server, "initech", "marks.add", text="after"))["ok"]
         assert [log["actor"] for log in logs if log["event"] == "actor failed"] == [name, name]
-        assert wire.ask(**request(server, "acme", "marks.count"))["result"] == {"count": 1}
-        whose = wire.ask(token=server.tokens["acme"], action="system.whoami")["result"]["id"]
+        assert raw_client.ask(**request(server, "acme", "marks.count"))["result"] == {"count": 1}
+        whose = raw_client.ask(token=server.tokens["acme"], action="system.whoami")["result"]["id"]
         system.local.ask("tokens.revoke", "acme", token=whose)
-        refused = wire.ask(**request(server, "acme", "marks.count"))
+        refused = raw_client.ask(**request(server, "acme", "marks.count"))
         assert refused["error"]["code"] == "unauthenticated"
     assert system.failure is None
 
@@ -156,8 +156,8 @@ def test_tenants_and_tokens_outlive_the_server(serve: Servers) -> None:
     server = serve()
     with Client(server.endpoint, tenant="acme", token=kept["acme"]) as client:
         assert client.call("marks.count") == {"count": 1}
-    with Wire(server.endpoint) as wire:
-        refused = wire.ask(tenant="acme", token=gone, action="marks.count")
+    with RawClient(server.endpoint) as raw_client:
+        refused = raw_client.ask(tenant="acme", token=gone, action="marks.count")
         assert refused["error"]["code"] == "unauthenticated"
 
 

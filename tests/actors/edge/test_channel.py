@@ -19,7 +19,7 @@ from actors.replies import send_refusal
 from actors.runtime.actor import Ping, ask, stop
 from tests.actors.mailbox_harness import WAIT, Watch
 from tests.actors.router_harness import SNAPSHOT, Wall, digest, token
-from tests.wire import Wire, packed, unpacked
+from tests.raw_client import RawClient, packed, unpacked
 from transport.bind import Security, bind_router, endpoint_of
 from transport.message import Refusal, Request
 from transport.router_socket import RouterSocket
@@ -98,14 +98,16 @@ def place() -> Iterator[Place]:
 
 
 @pytest.fixture
-def wire(place: Place) -> Iterator[Wire]:
+def raw_client(place: Place) -> Iterator[RawClient]:
     """A connection to it."""
-    with Wire(place.endpoint) as one:
+    with RawClient(place.endpoint) as one:
         yield one
 
 
-def test_what_it_lets_in_names_the_caller_and_where_replies_go(place: Place, wire: Wire) -> None:
-    reply = wire.ask(action="later.on", token="ann", tenant="acme")
+def test_what_it_lets_in_names_the_caller_and_where_replies_go(
+    place: Place, raw_client: RawClient
+) -> None:
+    reply = raw_client.ask(action="later.on", token="ann", tenant="acme")
     assert reply["error"] == REFUSED_LATER.as_map()
     (work,) = place.kept
     assert work.principal == token("ann").principal
@@ -117,9 +119,9 @@ def test_what_it_lets_in_names_the_caller_and_where_replies_go(place: Place, wir
 def test_a_reply_goes_back_in_the_way_its_request_came(place: Place, encoding: Any) -> None:
     """Delimited or not, in its encoding."""
     for kind in (zmq.REQ, zmq.DEALER):
-        with Wire(place.endpoint, kind) as wire:
-            wire.send(packed({"id": "same", "action": "later.on", "token": "ann"}, encoding))
-            (body,) = wire.socket.recv_multipart()
+        with RawClient(place.endpoint, kind) as raw_client:
+            raw_client.send(packed({"id": "same", "action": "later.on", "token": "ann"}, encoding))
+            (body,) = raw_client.socket.recv_multipart()
             assert (body[:1] == b"{") == (encoding == "json")
             assert unpacked(body)["error"]["code"] == "aborted"
 
@@ -128,36 +130,40 @@ def test_it_asks_the_directory_for_everything_when_it_starts(place: Place) -> No
     assert place.asked == 1
 
 
-def test_a_refusal_goes_back_and_a_defect_without_its_text(place: Place, wire: Wire) -> None:
-    assert wire.ask(action="not.here", token="ann")["error"]["message"] == "it is not here"
-    defect = wire.ask(action="defect", token="ann")
+def test_a_refusal_goes_back_and_a_defect_without_its_text(
+    place: Place, raw_client: RawClient
+) -> None:
+    assert raw_client.ask(action="not.here", token="ann")["error"]["message"] == "it is not here"
+    defect = raw_client.ask(action="defect", token="ann")
     assert defect["error"]["code"] == "internal"
     assert "secret" not in str(defect)
-    assert wire.ask(action="system.ping")["ok"]
+    assert raw_client.ask(action="system.ping")["ok"]
 
 
-def test_it_hears_of_everybody_who_is_not_known(place: Place, wire: Wire) -> None:
+def test_it_hears_of_everybody_who_is_not_known(place: Place, raw_client: RawClient) -> None:
     """Whether their token is none, or is needed and missing."""
-    assert wire.ask(action="later.on")["error"]["code"] == "unauthenticated"
-    assert wire.ask(action="later.on", token="wrong")["error"]["code"] == "unauthenticated"
-    assert wire.ask(action="system.whoami")["error"]["code"] == "unauthenticated"
-    wire.ask(action="later.on", token="ann")
+    assert raw_client.ask(action="later.on")["error"]["code"] == "unauthenticated"
+    assert raw_client.ask(action="later.on", token="wrong")["error"]["code"] == "unauthenticated"
+    assert raw_client.ask(action="system.whoami")["error"]["code"] == "unauthenticated"
+    raw_client.ask(action="later.on", token="ann")
     assert list(place.strange) == ["later.on", "later.on", "system.whoami"]
 
 
-def test_system_actions_are_answered_before_anything_is_let_in(place: Place, wire: Wire) -> None:
-    assert wire.ask(action="system.ping")["ok"]
-    assert wire.ask(action="system.whoami", token="ann")["result"]["person"] == "p_ann"
-    assert wire.ask(action="system.nothing", token="ann")["error"]["code"] == "not_found"
+def test_system_actions_are_answered_before_anything_is_let_in(
+    place: Place, raw_client: RawClient
+) -> None:
+    assert raw_client.ask(action="system.ping")["ok"]
+    assert raw_client.ask(action="system.whoami", token="ann")["result"]["person"] == "p_ann"
+    assert raw_client.ask(action="system.nothing", token="ann")["error"]["code"] == "not_found"
     assert not place.kept
 
 
 def test_the_directory_hears_which_tokens_were_used_once_for_many_messages(
-    place: Place, wire: Wire
+    place: Place, raw_client: RawClient
 ) -> None:
     for _ in range(3):
-        wire.ask(action="system.ping", token="ann")
-    wire.ask(action="system.ping", token="wrong")
+        raw_client.ask(action="system.ping", token="ann")
+    raw_client.ask(action="system.ping", token="wrong")
     place.told(FlushUses())
     assert place.directory.hear() == TokensUsed({"t_ann": place.wall.time})
     place.told(FlushUses())
@@ -165,45 +171,45 @@ def test_the_directory_hears_which_tokens_were_used_once_for_many_messages(
 
 
 def test_a_stopping_channel_refuses_what_is_new_and_tells_what_it_knows(
-    place: Place, wire: Wire
+    place: Place, raw_client: RawClient
 ) -> None:
-    wire.ask(action="system.ping", token="ann")
+    raw_client.ask(action="system.ping", token="ann")
     place.told(Draining())
     assert place.directory.hear() == TokensUsed({"t_ann": place.wall.time})
     for fields in ({"action": "later.on", "token": "ann"}, {"action": "system.ping"}):
-        refused = wire.ask(**fields)["error"]
+        refused = raw_client.ask(**fields)["error"]
         assert refused["code"] == "unavailable"
         assert refused["retry_after_ms"] > 0
     assert not place.kept
 
 
-def test_a_token_that_is_revoked_is_not_let_in_again(place: Place, wire: Wire) -> None:
-    wire.ask(action="later.on", token="ann")
+def test_a_token_that_is_revoked_is_not_let_in_again(place: Place, raw_client: RawClient) -> None:
+    raw_client.ask(action="later.on", token="ann")
     place.told(DirectoryChanged(revoked=(digest("ann"),)))
-    assert wire.ask(action="later.on", token="ann")["error"]["code"] == "unauthenticated"
+    assert raw_client.ask(action="later.on", token="ann")["error"]["code"] == "unauthenticated"
     assert len(place.kept) == 1
 
 
 def test_who_has_too_much_to_read_is_refused_before_any_work(
-    place: Place, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    place: Place, raw_client: RawClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In words, and with the time after which it is worth another try."""
     monkeypatch.setattr(RouterSocket, "is_full", lambda *_: True)
-    refused = wire.ask(action="later.on", token="ann")["error"]
+    refused = raw_client.ask(action="later.on", token="ann")["error"]
     assert (refused["code"], refused["retry_after_ms"]) == ("unavailable", 1000)
     assert "replies to read" in refused["message"]
     assert not place.kept
 
 
 def test_frames_that_are_no_envelope_are_refused_where_they_have_an_id(
-    place: Place, wire: Wire
+    place: Place, raw_client: RawClient
 ) -> None:
     """And counted where they have none."""
     body = packed({"id": "odd", "action": "later.on", "token": "ann"})
-    wire.send(b"more", body)
-    refused = wire.receive()
+    raw_client.send(b"more", body)
+    refused = raw_client.receive()
     assert (refused["id"], refused["error"]["code"]) == ("odd", "invalid_argument")
-    wire.send(b"\xc1")
-    assert wire.until_ping() == []
+    raw_client.send(b"\xc1")
+    assert raw_client.until_ping() == []
     assert place.mailbox.socket.counters.undecodable == 1
     assert not place.kept

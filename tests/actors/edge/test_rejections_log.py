@@ -18,7 +18,7 @@ from actors.messages import SUSPENDED, DirectoryChanged, FindTenant, TenantAddre
 from tests.actors.mailbox_harness import Watch
 from tests.actors.router_harness import ACME, GLOBEX, Reception, token
 from tests.actors.tenant_messages import work
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 from transport.message import PERMISSION_DENIED, Refusal
 
 MARK = {"tenant": "acme", "token": "ann", "action": "marks.add"}
@@ -39,9 +39,9 @@ def reception() -> Iterator[Reception]:
 
 
 @pytest.fixture
-def wire(reception: Reception) -> Iterator[Wire]:
+def raw_client(reception: Reception) -> Iterator[RawClient]:
     """A connection to it."""
-    with reception.wire() as one:
+    with reception.raw_client() as one:
         yield one
 
 
@@ -60,14 +60,14 @@ def counts(reception: Reception) -> Counter[str]:
     return found
 
 
-def fill(reception: Reception, wire: Wire) -> None:
+def fill(reception: Reception, raw_client: RawClient) -> None:
     """Have a mailbox that nobody empties hold all it may."""
     reception.limit(ACME, mailbox=1)
-    wire.post(**MARK)
+    raw_client.post(**MARK)
     reception.place()
 
 
-def suspend(reception: Reception, _: Wire) -> None:
+def suspend(reception: Reception, _: RawClient) -> None:
     """The Directory has said so."""
     reception.told(DirectoryChanged(tenants=(ACME._replace(status=SUSPENDED),)))
 
@@ -83,14 +83,14 @@ CASES: dict[str, tuple[Any, Map]] = {
 
 @pytest.mark.parametrize("code", CASES)
 def test_a_callers_refusal_stands_in_its_tenants_log(
-    reception: Reception, wire: Wire, code: str
+    reception: Reception, raw_client: RawClient, code: str
 ) -> None:
     """With what it asked for, and what it was told."""
     prepare, fields = CASES[code]
     if prepare is not None:
-        prepare(reception, wire)
+        prepare(reception, raw_client)
     given = {name: each for name, each in {**MARK, **fields}.items() if each is not None}
-    reply = wire.ask(**given, params={"text": "one"})
+    reply = raw_client.ask(**given, params={"text": "one"})
     assert reply["error"]["code"] == code
     ((tenant, line),) = lines(reception)
     assert tenant.id == ACME.id
@@ -104,48 +104,56 @@ def test_a_callers_refusal_stands_in_its_tenants_log(
     assert counts(reception) == {}
 
 
-def test_what_is_handed_on_is_told_by_the_tenant_alone(reception: Reception, wire: Wire) -> None:
+def test_what_is_handed_on_is_told_by_the_tenant_alone(
+    reception: Reception, raw_client: RawClient
+) -> None:
     """The Router says nothing about it."""
-    wire.post(**MARK)
+    raw_client.post(**MARK)
     reception.guest()
-    assert wire.receive()["ok"]
-    assert wire.ask(token="ann", action="system.ping")["ok"]
+    assert raw_client.receive()["ok"]
+    assert raw_client.ask(token="ann", action="system.ping")["ok"]
     assert lines(reception) == []
     assert counts(reception) == {}
 
 
-def test_who_is_not_known_leaves_nothing_in_any_log(reception: Reception, wire: Wire) -> None:
+def test_who_is_not_known_leaves_nothing_in_any_log(
+    reception: Reception, raw_client: RawClient
+) -> None:
     """Neither where he names a tenant, nor where his token is another tenant's, nor a platform's."""
     for fields in ({"token": "bad"}, {"token": "gus"}, {"tenant": "nobody"}):
-        assert wire.ask(**{**MARK, **fields})["error"]["code"] == "unauthenticated"
-    assert not wire.ask(**{**MARK, "token": "dev"})["ok"]
-    wire.send(b"\x00no request")
-    wire.post(**{**MARK, "id": "x", "action": "NO ACTION"})
-    assert wire.receive()["error"]["code"] == "invalid_argument"
+        assert raw_client.ask(**{**MARK, **fields})["error"]["code"] == "unauthenticated"
+    assert not raw_client.ask(**{**MARK, "token": "dev"})["ok"]
+    raw_client.send(b"\x00no request")
+    raw_client.post(**{**MARK, "id": "x", "action": "NO ACTION"})
+    assert raw_client.receive()["error"]["code"] == "invalid_argument"
     assert lines(reception) == []
     assert counts(reception) == {UNAUTHENTICATED_COUNT: 3, REFUSED_COUNT: 1, INVALID_COUNT: 2}
 
 
-def test_what_waited_for_a_deleted_tenant_is_in_no_log(reception: Reception, wire: Wire) -> None:
+def test_what_waited_for_a_deleted_tenant_is_in_no_log(
+    reception: Reception, raw_client: RawClient
+) -> None:
     """Another tenant may have its name by now, and would read of the first one's callers."""
-    wire.post(**MARK)
+    raw_client.post(**MARK)
     assert isinstance(reception.supervisor.hear(), FindTenant)
     another = TenantRecord("acme", "c" * 32)
     reception.told(DirectoryChanged(forgotten=(ACME,), tenants=(another,), tokens=(token("ann"),)))
-    assert wire.receive()["error"]["code"] == "unavailable"
+    assert raw_client.receive()["error"]["code"] == "unavailable"
     assert lines(reception) == []
     assert counts(reception) == {REFUSED_COUNT: 1}
 
 
-def test_what_finds_no_room_behind_what_waited_is_told(reception: Reception, wire: Wire) -> None:
+def test_what_finds_no_room_behind_what_waited_is_told(
+    reception: Reception, raw_client: RawClient
+) -> None:
     """The mailbox, once it is known, holds less than has come."""
     reception.limit(ACME, mailbox=1)
     for _ in range(3):
-        wire.post(**MARK)
-    assert wire.until_ping() == []
+        raw_client.post(**MARK)
+    assert raw_client.until_ping() == []
     mailbox = reception.harness.mailbox("acme")
     reception.told(TenantAddress(ACME, mailbox))
-    assert [wire.receive()["ok"] for _ in range(2)] == [False, False]
+    assert [raw_client.receive()["ok"] for _ in range(2)] == [False, False]
     assert [line.outcome for _, line in lines(reception)] == ["resource_exhausted"] * 2
 
 

@@ -12,7 +12,7 @@ import pytest
 from actors.edge.allowance import MAX_REFUSALS
 from actors.settings import UNLIMITED, Rates
 from tests.actors.router_harness import ACME, GLOBEX, Reception, token
-from tests.wire import Encoding, Map, Wire
+from tests.raw_client import Encoding, Map, RawClient
 from transport.router_socket import HEAVY_BYTES
 
 MARK: Map = {"tenant": "acme", "token": "ann", "action": "marks.add"}
@@ -31,17 +31,17 @@ SOON_SPENT = Rates(refused_ms=1e-6)
 
 
 @contextmanager
-def served(rates: Rates) -> Iterator[tuple[Reception, Wire]]:
+def served(rates: Rates) -> Iterator[tuple[Reception, RawClient]]:
     """Both tenants are awake, where ann is of acme and gus of globex."""
     reception = Reception(rates=rates)
     try:
         reception.knows(token("ann"), token("gus", tenant="globex"))
-        with reception.wire() as wire:
+        with reception.raw_client() as raw_client:
             for fields, tenant in ((MARK, ACME), (OTHER, GLOBEX)):
-                wire.post(**fields)
+                raw_client.post(**fields)
                 reception.guest(tenant)
-                assert wire.receive()["ok"]
-            yield reception, wire
+                assert raw_client.receive()["ok"]
+            yield reception, raw_client
     finally:
         reception.close()
 
@@ -74,12 +74,12 @@ def code(reply: Map) -> str:
 )
 def test_a_request_counts_whatever_becomes_of_it(fields: Map) -> None:
     """Nothing is looked up for one that comes past the limit."""
-    with served(UNLIMITED) as (reception, wire):
+    with served(UNLIMITED) as (reception, raw_client):
         reception.limit(ACME, requests_per_second=1e-3, burst=2)
-        codes = [code(wire.ask(**{**MARK, **fields})) for _ in range(3)]
+        codes = [code(raw_client.ask(**{**MARK, **fields})) for _ in range(3)]
         assert codes[0] == codes[1] != "resource_exhausted"
         assert codes[2] == "resource_exhausted"
-        assert code(wire.ask(**OTHER)) == "ok"
+        assert code(raw_client.ask(**OTHER)) == "ok"
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,9 @@ def test_a_request_counts_whatever_becomes_of_it(fields: Map) -> None:
 )
 def test_a_rate_holds_where_nobody_has_set_one(rates: Rates, who: str) -> None:
     """Its refusal says whose it is, and when to come again."""
-    with served(rates) as (_, wire):
-        sent = [wire.post(**MARK) for _ in range(10)]
-        replies = wire.replies(10)
+    with served(rates) as (_, raw_client):
+        sent = [raw_client.post(**MARK) for _ in range(10)]
+        replies = raw_client.replies(10)
         refused = [replies[id_]["error"] for id_ in sent if not replies[id_]["ok"]]
         assert {each["code"] for each in refused} == {"resource_exhausted"}
         assert refused[0]["message"].startswith(who)
@@ -102,9 +102,9 @@ def test_a_rate_holds_where_nobody_has_set_one(rates: Rates, who: str) -> None:
 
 
 def test_a_tenants_own_limit_replaces_the_usual_rate() -> None:
-    with served(Rates(tenant=1e-3 + 1.0)) as (reception, wire):
+    with served(Rates(tenant=1e-3 + 1.0)) as (reception, raw_client):
         reception.limit(ACME, requests_per_second=1000.0, burst=1000)
-        assert {code(wire.ask(**MARK)) for _ in range(20)} == {"ok"}
+        assert {code(raw_client.ask(**MARK)) for _ in range(20)} == {"ok"}
 
 
 # ---------------------------------------------------------------- what is refused
@@ -116,45 +116,48 @@ def test_strangers_who_had_too_much_refused_are_turned_away_and_nobody_else(
     encoding: Encoding,
 ) -> None:
     """All of them together, for they may have many connections; under their ids, with a time to wait."""
-    with served(SOON_SPENT) as (reception, wire):
-        assert code(wire.ask(encoding, action="marks.add", token="nobody's")) == "unauthenticated"
-        with reception.wire() as another:
+    with served(SOON_SPENT) as (reception, raw_client):
+        assert (
+            code(raw_client.ask(encoding, action="marks.add", token="nobody's"))
+            == "unauthenticated"
+        )
+        with reception.raw_client() as another:
             reply = another.ask(encoding, action="system.ping")
             assert code(reply) == "resource_exhausted"
             assert "without a valid token" in reply["error"]["message"]
             assert reply["error"]["retry_after_ms"] > 1
             assert code(another.ask(encoding, **MARK)) == "ok"
-            assert code(wire.ask(encoding, **OTHER)) == "ok"
+            assert code(raw_client.ask(encoding, **OTHER)) == "ok"
 
 
-REFUSED: list[Callable[[Wire], Any]] = [
-    lambda wire: wire.ask(**{**MARK, "action": "no.such_action"}),
-    lambda wire: wire.ask(**{**MARK, "no_such_field": 1}),
-    lambda wire: wire.ask(**{**MARK, "params": HEAVY}),
+REFUSED: list[Callable[[RawClient], Any]] = [
+    lambda raw_client: raw_client.ask(**{**MARK, "action": "no.such_action"}),
+    lambda raw_client: raw_client.ask(**{**MARK, "no_such_field": 1}),
+    lambda raw_client: raw_client.ask(**{**MARK, "params": HEAVY}),
 ]
 
 
 @pytest.mark.parametrize("refused", REFUSED)
 @pytest.mark.usefixtures("patient")
 def test_a_tenants_callers_who_had_too_much_refused_are_turned_away_and_nobody_else(
-    refused: Callable[[Wire], Any],
+    refused: Callable[[RawClient], Any],
 ) -> None:
     """A misspelt name costs more than a request that is served: its nearest names are looked for."""
-    with served(SOON_SPENT) as (_, wire):
-        assert code(refused(wire)) in ("not_found", "invalid_argument")
-        reply = wire.ask(**MARK)
+    with served(SOON_SPENT) as (_, raw_client):
+        assert code(refused(raw_client)) in ("not_found", "invalid_argument")
+        reply = raw_client.ask(**MARK)
         assert code(reply) == "resource_exhausted"
         assert "the callers of acme" in reply["error"]["message"]
-        assert code(wire.ask(**OTHER)) == "ok"
-        assert code(wire.ask(action="system.ping")) == "ok"
+        assert code(raw_client.ask(**OTHER)) == "ok"
+        assert code(raw_client.ask(action="system.ping")) == "ok"
 
 
 def test_who_goes_on_and_on_is_not_answered_any_more() -> None:
     """To refuse takes time, too."""
-    with served(SOON_SPENT) as (_, wire):
-        wire.ask(action="marks.add")
-        before = wire.post(action="system.ping")
-        assert wire.ask(**MARK)["id"] != before
+    with served(SOON_SPENT) as (_, raw_client):
+        raw_client.ask(action="marks.add")
+        before = raw_client.post(action="system.ping")
+        assert raw_client.ask(**MARK)["id"] != before
 
 
 @pytest.mark.usefixtures("patient")
@@ -184,18 +187,18 @@ def test_of_many_messages_of_strangers_in_one_turn_few_are_answered(
 @ENCODINGS
 def test_a_heavy_message_of_a_stranger_is_refused_unread(encoding: Encoding) -> None:
     """Its token is looked for, and its id; what it holds is nobody's business."""
-    with served(UNLIMITED) as (_, wire):
-        assert code(wire.ask(encoding, **{**MARK, "params": HEAVY})) == "invalid_argument"
+    with served(UNLIMITED) as (_, raw_client):
+        assert code(raw_client.ask(encoding, **{**MARK, "params": HEAVY})) == "invalid_argument"
         for claim in ({}, {"token": "nobody's"}):
             fields = {"tenant": "acme", "action": "marks.add", "params": HEAVY, **claim}
-            assert code(wire.ask(encoding, **fields)) == "unauthenticated"
+            assert code(raw_client.ask(encoding, **fields)) == "unauthenticated"
 
 
 @ENCODINGS
 def test_a_heavy_message_for_a_public_action_is_read(encoding: Encoding) -> None:
-    with served(UNLIMITED) as (_, wire):
+    with served(UNLIMITED) as (_, raw_client):
         fields = {"tenant": "acme", "action": "marks.open", "params": {"text": "x" * HEAVY_BYTES}}
-        assert code(wire.ask(encoding, **fields)) == "ok"
+        assert code(raw_client.ask(encoding, **fields)) == "ok"
 
 
 @ENCODINGS
@@ -203,7 +206,7 @@ def test_a_heavy_message_for_a_public_action_is_read(encoding: Encoding) -> None
 def test_a_token_is_found_on_either_side_of_params_full_of_others(
     encoding: Encoding, place: str
 ) -> None:
-    with served(UNLIMITED) as (_, wire):
+    with served(UNLIMITED) as (_, raw_client):
         params = {"rows": [{"token": "an" * 20, "text": "x" * 20} for _ in range(500)]}
         claim, rest = (
             {"token": "ann"},
@@ -212,4 +215,4 @@ def test_a_token_is_found_on_either_side_of_params_full_of_others(
         fields = {**claim, "params": params, **rest}
         if place == "last":
             fields = {**rest, "params": params, **claim}
-        assert code(wire.ask(encoding, **fields)) == "ok"
+        assert code(raw_client.ask(encoding, **fields)) == "ok"

@@ -23,7 +23,7 @@ from actors.messages import (
 from actors.profiles import Config, Profile, deep_freeze
 from actors.runtime.mailbox import Crashed
 from tests.actors.router_harness import ACME, Reception, digest, token
-from tests.wire import Map, Wire, packed
+from tests.raw_client import Map, RawClient, packed
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -46,17 +46,17 @@ def reception() -> Iterator[Reception]:
 
 
 @pytest.fixture
-def wire(reception: Reception) -> Iterator[Wire]:
+def raw_client(reception: Reception) -> Iterator[RawClient]:
     """A connection to it."""
-    with reception.wire() as one:
+    with reception.raw_client() as one:
         yield one
 
 
-def awake(reception: Reception, wire: Wire) -> None:
+def awake(reception: Reception, raw_client: RawClient) -> None:
     """Have a first message find acme's mailbox, and somebody live in there."""
-    wire.post(**MARK)
+    raw_client.post(**MARK)
     reception.guest()
-    assert wire.receive()["ok"]
+    assert raw_client.receive()["ok"]
 
 
 def error(reply: Map) -> Map:
@@ -105,14 +105,14 @@ def know_strangers(reception: Reception) -> None:
 
 
 def test_whoever_is_not_known_gets_the_same_bytes_whatever_the_cause(
-    reception: Reception, wire: Wire
+    reception: Reception, raw_client: RawClient
 ) -> None:
     know_strangers(reception)
     answers = set()
     for requests in strangers().values():
         for fields in requests:
-            wire.send(packed({"id": "same", "traceparent": TRACE, **fields}))
-            answers.add(wire.socket.recv_multipart()[-1])
+            raw_client.send(packed({"id": "same", "traceparent": TRACE, **fields}))
+            answers.add(raw_client.socket.recv_multipart()[-1])
     assert len(answers) == 1
     assert b"unauthenticated" in answers.pop()
     assert reception.supervisor.heard() == []
@@ -156,55 +156,57 @@ def work_of(reception: Reception, fields: Map) -> list[str]:
 
 
 def test_a_token_that_expires_is_no_good_from_then_on_though_the_clock_jumps_back(
-    reception: Reception, wire: Wire
+    reception: Reception, raw_client: RawClient
 ) -> None:
-    awake(reception, wire)
+    awake(reception, raw_client)
     end = reception.wall.time + 60
     reception.knows(token("eve", expires=end))
     eve = {**MARK, "token": "eve"}
-    assert wire.ask(**eve)["ok"]
+    assert raw_client.ask(**eve)["ok"]
     reception.wall.time = end
-    assert error(wire.ask(**eve))["code"] == "unauthenticated"
-    assert error(wire.ask(token="eve", action="system.whoami"))["code"] == "unauthenticated"
+    assert error(raw_client.ask(**eve))["code"] == "unauthenticated"
+    assert error(raw_client.ask(token="eve", action="system.whoami"))["code"] == "unauthenticated"
     reception.wall.time = end - 3600
-    assert error(wire.ask(**eve))["code"] == "unauthenticated"
-    assert wire.ask(**MARK)["ok"]
+    assert error(raw_client.ask(**eve))["code"] == "unauthenticated"
+    assert raw_client.ask(**MARK)["ok"]
 
 
 def test_a_token_that_is_revoked_is_no_good_for_the_next_message(
-    reception: Reception, wire: Wire
+    reception: Reception, raw_client: RawClient
 ) -> None:
-    awake(reception, wire)
+    awake(reception, raw_client)
     reception.told(DirectoryChanged(revoked=(digest("ann"),)))
-    assert error(wire.ask(**MARK))["code"] == "unauthenticated"
+    assert error(raw_client.ask(**MARK))["code"] == "unauthenticated"
 
 
 # ---------------------------------------------------------------- who may not
 
 
-def test_administration_is_refused_here_whoever_asks(reception: Reception, wire: Wire) -> None:
+def test_administration_is_refused_here_whoever_asks(
+    reception: Reception, raw_client: RawClient
+) -> None:
     """And says where it is answered; nobody is woken."""
     callers = (("ann", "acme"), ("olga", "acme"), ("ann", None), ("dev", "acme"), ("dev", None))
     for text, tenant in callers:
         for action in ("members.add", "tenants.list"):
-            refused = error(wire.ask(tenant=tenant, token=text, action=action))
+            refused = error(raw_client.ask(tenant=tenant, token=text, action=action))
             assert refused["code"] == "permission_denied"
             assert "answered on the admin channel" in refused["message"]
     assert reception.supervisor.heard() == []
 
 
-def test_an_action_for_others_says_for_whom(reception: Reception, wire: Wire) -> None:
-    refused = error(wire.ask(**{**MARK, "action": "owners.only"}))
+def test_an_action_for_others_says_for_whom(reception: Reception, raw_client: RawClient) -> None:
+    refused = error(raw_client.ask(**{**MARK, "action": "owners.only"}))
     assert refused["code"] == "permission_denied"
     assert refused["message"] == "owners.only is for owner, and this token is a member's"
 
 
 def test_people_of_the_platform_have_no_tenant_on_this_channel(
-    reception: Reception, wire: Wire
+    reception: Reception, raw_client: RawClient
 ) -> None:
     """Whether the tenant is there or not."""
     told = [
-        error(wire.ask(tenant=tenant, token="dev", action="marks.add", traceparent=TRACE))
+        error(raw_client.ask(tenant=tenant, token="dev", action="marks.add", traceparent=TRACE))
         for tenant in ("acme", "nobody", None)
     ]
     assert told[0]["code"] == "permission_denied"
@@ -212,29 +214,31 @@ def test_people_of_the_platform_have_no_tenant_on_this_channel(
 
 
 def test_a_token_is_good_for_the_actions_of_its_scope_and_to_ask_about_itself(
-    reception: Reception, wire: Wire
+    reception: Reception, raw_client: RawClient
 ) -> None:
-    awake(reception, wire)
+    awake(reception, raw_client)
     reception.knows(token("eve", scope=frozenset({"marks.count"})))
     eve = {**MARK, "token": "eve"}
-    assert wire.ask(**{**eve, "action": "marks.count"})["ok"]
-    refused = error(wire.ask(**eve))
+    assert raw_client.ask(**{**eve, "action": "marks.count"})["ok"]
+    refused = error(raw_client.ask(**eve))
     assert refused["code"] == "permission_denied"
     assert "it is good for marks.count only" in refused["message"]
     for action in ("system.ping", "system.whoami", "system.describe"):
-        assert wire.ask(**{**eve, "action": action})["ok"]
+        assert raw_client.ask(**{**eve, "action": action})["ok"]
 
 
 # ---------------------------------------------------------------- attempts
 
 
 def test_who_tries_to_administer_here_is_recorded_once_for_many_tries(
-    reception: Reception, wire: Wire
+    reception: Reception, raw_client: RawClient
 ) -> None:
     """The first at once, what follows together, at the latest with what is told each minute."""
     for _ in range(4):
-        wire.ask(tenant="acme", token="ann", action="members.list", params={"after": "secret"})
-    wire.ask(tenant=None, token="dev", action="members.list")
+        raw_client.ask(
+            tenant="acme", token="ann", action="members.list", params={"after": "secret"}
+        )
+    raw_client.ask(tenant=None, token="dev", action="members.list")
     reception.told(FlushUses())
     first, second, third = [append.entry for append in reception.audit.heard()]
     assert isinstance(reception.directory.hear(), TokensUsed)
@@ -249,21 +253,23 @@ def test_who_tries_to_administer_here_is_recorded_once_for_many_tries(
 
 
 def test_what_is_no_attempt_at_administration_is_not_recorded(
-    reception: Reception, wire: Wire
+    reception: Reception, raw_client: RawClient
 ) -> None:
     """Nor is that of a stranger: he could fill the log."""
-    awake(reception, wire)
-    wire.ask(**{**MARK, "action": "owners.only"})
-    wire.ask(tenant="acme", action="members.list")
-    wire.ask(tenant="acme", token="wrong", action="members.list")
-    wire.ask(tenant="globex", token="ann", action="members.list")
+    awake(reception, raw_client)
+    raw_client.ask(**{**MARK, "action": "owners.only"})
+    raw_client.ask(tenant="acme", action="members.list")
+    raw_client.ask(tenant="acme", token="wrong", action="members.list")
+    raw_client.ask(tenant="globex", token="ann", action="members.list")
     reception.told(FlushUses())
     assert reception.audit.heard() == []
 
 
-def test_attempts_are_recorded_before_the_server_stops(reception: Reception, wire: Wire) -> None:
+def test_attempts_are_recorded_before_the_server_stops(
+    reception: Reception, raw_client: RawClient
+) -> None:
     for _ in range(2):
-        wire.ask(tenant="acme", token="ann", action="members.list")
+        raw_client.ask(tenant="acme", token="ann", action="members.list")
     reception.told(Draining())
     records = reception.audit.heard()
     assert [type(each) for each in records] == [Append, Append]
@@ -274,48 +280,48 @@ def test_attempts_are_recorded_before_the_server_stops(reception: Reception, wir
 
 @pytest.mark.parametrize(("status", "retry_after_ms"), [(SUSPENDED, 60_000), (DELETING, None)])
 def test_a_tenant_that_is_not_active_is_unavailable_to_its_people_and_not_there_for_others(
-    reception: Reception, wire: Wire, status: str, retry_after_ms: int | None
+    reception: Reception, raw_client: RawClient, status: str, retry_after_ms: int | None
 ) -> None:
     """Though it be awake still; and it is served again when it is resumed."""
-    awake(reception, wire)
+    awake(reception, raw_client)
     stranger = {"tenant": "acme", "action": "marks.open"}
-    assert wire.ask(**stranger)["ok"]
+    assert raw_client.ask(**stranger)["ok"]
     reception.told(DirectoryChanged(tenants=(ACME._replace(status=status),)))
-    refused = error(wire.ask(**MARK))
+    refused = error(raw_client.ask(**MARK))
     assert refused["code"] == "unavailable"
     assert refused["message"].startswith("tenant acme is ")
     assert refused.get("retry_after_ms") == retry_after_ms
-    nowhere = error(wire.ask(**{**stranger, "tenant": "nobody"}))
-    assert error(wire.ask(**stranger)) == nowhere
-    assert error(wire.ask(**{**MARK, "token": "gus"})) == nowhere
-    assert wire.ask(token="ann", action="system.whoami")["ok"]
+    nowhere = error(raw_client.ask(**{**stranger, "tenant": "nobody"}))
+    assert error(raw_client.ask(**stranger)) == nowhere
+    assert error(raw_client.ask(**{**MARK, "token": "gus"})) == nowhere
+    assert raw_client.ask(token="ann", action="system.whoami")["ok"]
     reception.told(DirectoryChanged(tenants=(ACME,)))
-    assert wire.ask(**MARK)["ok"]
+    assert raw_client.ask(**MARK)["ok"]
 
 
-def test_of_a_deleted_tenant_nothing_is_left(reception: Reception, wire: Wire) -> None:
+def test_of_a_deleted_tenant_nothing_is_left(reception: Reception, raw_client: RawClient) -> None:
     """What waited for it is answered; the next of its name has another mailbox and no token of the last."""
-    waits = wire.post(**MARK)
+    waits = raw_client.post(**MARK)
     assert isinstance(reception.supervisor.hear(), FindTenant)
     another = TenantRecord("acme", "c" * 32)
     reception.told(DirectoryChanged(forgotten=(ACME,), tenants=(another,)))
-    refused = wire.receive()
+    refused = raw_client.receive()
     assert refused["id"] == waits
     assert (error(refused)["code"], "deleted" in error(refused)["message"]) == ("unavailable", True)
     reception.told(TenantAddress(ACME, reception.harness.mailbox("late")))
-    assert error(wire.ask(**MARK))["code"] == "unauthenticated"
+    assert error(raw_client.ask(**MARK))["code"] == "unauthenticated"
     reception.knows(token("new"), tenants=())
-    wire.post(**{**MARK, "token": "new"})
+    raw_client.post(**{**MARK, "token": "new"})
     reception.guest(another)
-    assert wire.receive()["ok"]
+    assert raw_client.receive()["ok"]
     assert list(reception.mailbox.admissions) == [another.id]
 
 
 def test_a_tenant_that_is_not_in_the_whole_directory_is_forgotten_too(
-    reception: Reception, wire: Wire
+    reception: Reception, raw_client: RawClient
 ) -> None:
     """The message that would have said so may have been lost."""
-    awake(reception, wire)
+    awake(reception, raw_client)
     reception.told(DirectoryChanged(complete=True))
     assert reception.mailbox.admissions == {}
 
@@ -327,38 +333,38 @@ HOURLY = 1 / 3600
 
 
 def test_past_its_rate_a_tenant_is_refused_and_its_neighbour_is_not(
-    reception: Reception, wire: Wire
+    reception: Reception, raw_client: RawClient
 ) -> None:
     """Whoever asks, with a token or without, and whatever becomes of it."""
-    awake(reception, wire)
+    awake(reception, raw_client)
     reception.limit(ACME, requests_per_second=HOURLY, burst=4)
-    assert wire.ask(**MARK)["ok"]
-    assert not wire.ask(**{**MARK, "action": "owners.only"})["ok"]
-    assert wire.ask(tenant="acme", action="marks.open")["ok"]
-    assert wire.ask(**{**MARK, "token": "olga"})["ok"]
+    assert raw_client.ask(**MARK)["ok"]
+    assert not raw_client.ask(**{**MARK, "action": "owners.only"})["ok"]
+    assert raw_client.ask(tenant="acme", action="marks.open")["ok"]
+    assert raw_client.ask(**{**MARK, "token": "olga"})["ok"]
     for fields in (MARK, {"tenant": "acme", "action": "marks.open"}):
-        refused = error(wire.ask(**fields))
+        refused = error(raw_client.ask(**fields))
         assert refused["code"] == "resource_exhausted"
         assert 3_500_000 < refused["retry_after_ms"] <= 3_600_000
         assert "tenant acme" in refused["message"]
-    assert wire.ask(action="system.ping")["ok"]
-    wire.post(tenant="globex", token="gus", action="marks.add")
+    assert raw_client.ask(action="system.ping")["ok"]
+    raw_client.post(tenant="globex", token="gus", action="marks.add")
     reception.guest(TenantRecord("globex", "b" * 32))
-    assert wire.receive()["ok"]
+    assert raw_client.receive()["ok"]
     reception.profiles.forget(ACME.id)
-    assert wire.ask(**MARK)["ok"]
+    assert raw_client.ask(**MARK)["ok"]
 
 
 def test_a_rate_holds_while_the_mailbox_is_asked_for_and_after_the_router_failed(
-    reception: Reception, wire: Wire
+    reception: Reception, raw_client: RawClient
 ) -> None:
     reception.limit(ACME, requests_per_second=HOURLY, burst=2)
-    waiting = {wire.post(**MARK) for _ in range(2)}
-    assert error(wire.ask(**MARK))["code"] == "resource_exhausted"
+    waiting = {raw_client.post(**MARK) for _ in range(2)}
+    assert error(raw_client.ask(**MARK))["code"] == "resource_exhausted"
     fail(reception)
-    assert error(wire.ask(**MARK))["code"] == "resource_exhausted"
+    assert error(raw_client.ask(**MARK))["code"] == "resource_exhausted"
     reception.guest()
-    assert set(wire.replies(2)) == waiting
+    assert set(raw_client.replies(2)) == waiting
 
 
 def fail(reception: Reception) -> None:
@@ -379,19 +385,19 @@ def fail(reception: Reception) -> None:
 
 
 def test_a_tenants_mailbox_holds_as_many_as_the_tenant_may_have(
-    reception: Reception, wire: Wire
+    reception: Reception, raw_client: RawClient
 ) -> None:
     reception.limit(ACME, mailbox=3)
-    wire.post(**MARK)
+    raw_client.post(**MARK)
     place = reception.place()
-    wire.post(**MARK)
-    wire.post(**MARK)
-    refused = error(wire.ask(**MARK))
+    raw_client.post(**MARK)
+    raw_client.post(**MARK)
+    refused = error(raw_client.ask(**MARK))
     assert refused["code"] == "resource_exhausted"
     assert refused["message"].startswith("3 messages wait for tenant acme")
     reception.limit(ACME, mailbox=4)
-    wire.post(**MARK)
-    assert wire.until_ping() == []
+    raw_client.post(**MARK)
+    assert raw_client.until_ping() == []
     assert len(place) == 4
 
 
@@ -399,15 +405,15 @@ def test_a_tenants_mailbox_holds_as_many_as_the_tenant_may_have(
 
 
 def test_refusals_speak_the_words_of_the_callers_tenant_and_of_no_other(
-    reception: Reception, wire: Wire
+    reception: Reception, raw_client: RawClient
 ) -> None:
     texts = {"permission_denied": "{product_name} says no", "unauthenticated": "who are you"}
     whitelabel = deep_freeze({"product_name": "Acme CRM", "texts": texts})
     reception.profiles.publish(ACME.id, Profile(config=Config(1, {}, whitelabel)))
     ann = {**MARK, "action": "owners.only"}
-    assert error(wire.ask(**ann))["user_message"] == "Acme CRM says no"
+    assert error(raw_client.ask(**ann))["user_message"] == "Acme CRM says no"
     gus = {"tenant": "globex", "token": "gus", "action": "owners.only"}
-    assert "user_message" not in error(wire.ask(**gus))
+    assert "user_message" not in error(raw_client.ask(**gus))
     stranger = {"tenant": "acme", "action": "marks.add"}
     for fields in ({**gus, "tenant": "acme"}, {**ann, "tenant": "globex"}, stranger):
-        assert "user_message" not in error(wire.ask(**fields))
+        assert "user_message" not in error(raw_client.ask(**fields))

@@ -17,7 +17,7 @@ from actors.host.signals import Signals
 from tests.child import Child
 from tests.deadline import until
 from tests.pipe import Pipe
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 
 INDEX = Path(__file__).parents[2] / "faulty" / "registry.toml"
 
@@ -35,12 +35,14 @@ class TroubleServer:
 
     def ask(self, action: str, **params: Any) -> Map:
         """As the tenant's admin owner."""
-        with Wire(self.endpoint) as wire:
-            return wire.ask(tenant="acme", token=self.token, action=action, params=params)
+        with RawClient(self.endpoint) as raw_client:
+            return raw_client.ask(tenant="acme", token=self.token, action=action, params=params)
 
-    def post(self, wire: Wire, **params: Any) -> str:
+    def post(self, raw_client: RawClient, **params: Any) -> str:
         """Have the tenant make trouble, and wait for nothing."""
-        return wire.post(tenant="acme", token=self.token, action="trouble.make", params=params)
+        return raw_client.post(
+            tenant="acme", token=self.token, action="trouble.make", params=params
+        )
 
     def send(self, number: signal.Signals) -> None:
         self.child.process.send_signal(number)
@@ -92,13 +94,13 @@ def test_sigusr1_writes_where_every_thread_is(running: TroubleServer, tmp_path: 
     """Into a file, for the server's user alone; the log says which one."""
     pipe = Pipe(tmp_path)
     stacks = tmp_path / "data" / "stacks.txt"
-    with Wire(running.endpoint) as wire:
-        running.post(wire, **pipe.params)
+    with RawClient(running.endpoint) as raw_client:
+        running.post(raw_client, **pipe.params)
         pipe.reached()
         running.send(signal.SIGUSR1)
         running.logged(str(stacks))
         pipe.release()
-        assert wire.receive()["ok"]
+        assert raw_client.receive()["ok"]
     assert "in make_trouble" in stacks.read_text()
     assert stacks.stat().st_mode & 0o077 == 0
     assert running.child.stop() == 0
@@ -107,11 +109,11 @@ def test_sigusr1_writes_where_every_thread_is(running: TroubleServer, tmp_path: 
 def test_a_second_signal_ends_it_at_once(running: TroubleServer, tmp_path: Path) -> None:
     """Whatever the first one waits for."""
     pipe = Pipe(tmp_path)
-    with Wire(running.endpoint) as wire:
-        running.post(wire, **pipe.params)
+    with RawClient(running.endpoint) as raw_client:
+        running.post(raw_client, **pipe.params)
         pipe.reached()
         running.send(signal.SIGTERM)
-        while wire.ask(action="system.ping")["ok"]:
+        while raw_client.ask(action="system.ping")["ok"]:
             pass
         running.send(signal.SIGINT)
         assert running.child.ended() == -signal.SIGINT

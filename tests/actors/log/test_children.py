@@ -25,7 +25,7 @@ from tests.actors.servers import INDEX, Servers, request
 from tests.child import Child
 from tests.conftest import Server
 from tests.deadline import until
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 
 VIENNA = ZoneInfo("Europe/Vienna")
 """Goes back to winter time on 2026-10-25."""
@@ -74,13 +74,13 @@ def test_all_that_was_answered_is_written_before_the_server_has_stopped(serve: S
     """Of each tenant in its own place, whoever refused or answered it."""
     server = serve()
     told: dict[str, list[str]] = {}
-    with Wire(server.endpoint) as wire:
+    with RawClient(server.endpoint) as raw_client:
         for tenant in ("acme", "globex"):
             sent = [
-                wire.post(**request(server, tenant, action, text=tenant))
+                raw_client.post(**request(server, tenant, action, text=tenant))
                 for action in ("marks.add", "marks.count", "no.such_action") * 50
             ]
-            replies = wire.replies(len(sent))
+            replies = raw_client.replies(len(sent))
             told[tenant] = [replies[id_]["meta"]["trace_id"] for id_ in sent]
     places = {tenant: folder(server, tenant) for tenant in told}
     serve.stop()
@@ -98,9 +98,9 @@ def test_what_goes_wrong_stands_in_the_log_of_errors(tmp_path: Path) -> None:
     """Under the trace id that the caller was given, from start to stop."""
     data = tmp_path / "data"
     with Child("--tenant", "acme", data=data, registry=INDEX) as child:
-        with Wire(child.ready()) as wire:
+        with RawClient(child.ready()) as raw_client:
             token = child.said[0].split()[-1]
-            reply = wire.ask(
+            reply = raw_client.ask(
                 tenant="acme", token=token, action="trouble.make", params={"kind": "fail"}
             )
         assert child.stop() == 0
@@ -115,9 +115,9 @@ def test_what_goes_wrong_stands_in_the_log_of_errors(tmp_path: Path) -> None:
 def test_without_tenants_logs_nothing_is_written_of_their_messages(serve: Servers) -> None:
     """Nor counted, where nobody reads the figures."""
     server = serve(log_tenants=False)
-    with Wire(server.endpoint) as wire:
-        assert wire.ask(**request(server, "acme", "marks.count"))["ok"]
-        assert not wire.ask(**request(server, "acme", "no.such_action"))["ok"]
+    with RawClient(server.endpoint) as raw_client:
+        assert raw_client.ask(**request(server, "acme", "marks.count"))["ok"]
+        assert not raw_client.ask(**request(server, "acme", "no.such_action"))["ok"]
         assert folder(server, "acme").parent.parent.name == "logs"
     serve.stop()
     assert not list((serve.data / "logs").rglob("*.jsonl*"))
@@ -129,9 +129,9 @@ def test_prometheus_counts_what_is_answered(serve: Servers, log_tenants: bool) -
     port = free_port()
     server = serve(log_tenants=log_tenants, metrics_port=port)
     counted = 'tenantry_requests_total{action="marks.count",outcome="ok"} 3.0'
-    with Wire(server.endpoint) as wire:
+    with RawClient(server.endpoint) as raw_client:
         for _ in range(3):
-            assert wire.ask(**request(server, "acme", "marks.count"))["ok"]
+            assert raw_client.ask(**request(server, "acme", "marks.count"))["ok"]
     until(lambda: counted in metrics(port), "three requests in the figures")
     serve.stop()
     with pytest.raises(OSError, match="refused"):
@@ -166,10 +166,12 @@ def test_ten_days_of_two_tenants_are_a_week_of_whole_files(
 
     def messages(running: Server, when: datetime) -> None:
         wall.time = when.timestamp()
-        with Wire(running.endpoint) as wire:
+        with RawClient(running.endpoint) as raw_client:
             for tenant, told in expected.items():
-                sent = [wire.post(**request(running, tenant, "marks.count")) for _ in range(3)]
-                traces = [each["meta"]["trace_id"] for each in wire.replies(3).values()]
+                sent = [
+                    raw_client.post(**request(running, tenant, "marks.count")) for _ in range(3)
+                ]
+                traces = [each["meta"]["trace_id"] for each in raw_client.replies(3).values()]
                 assert len(sent) == len(traces)
                 told.setdefault(when.date().isoformat(), []).extend(traces)
 
@@ -217,10 +219,10 @@ def test_a_server_whose_logs_cannot_be_written_serves(tmp_path: Path) -> None:
     data.mkdir()
     (data / "logs").write_text("in the way")
     with Child("--tenant", "acme", data=data, registry=INDEX) as child:
-        with Wire(child.ready()) as wire:
+        with RawClient(child.ready()) as raw_client:
             token = child.said[0].split()[-1]
             for _ in range(3):
-                assert wire.ask(tenant="acme", token=token, action="marks.count")["ok"]
+                assert raw_client.ask(tenant="acme", token=token, action="marks.count")["ok"]
         assert child.stop() == 0
         assert "cannot be written" in child.log()
 
@@ -242,9 +244,9 @@ def test_a_log_that_keeps_failing_costs_nobody_an_answer(
     monkeypatch.setattr(TenantLog, "on_start", fail)
     with capture_logs():
         server = serve()
-        with Wire(server.endpoint) as wire:
+        with RawClient(server.endpoint) as raw_client:
             for _ in range(20):
-                assert wire.ask(**request(server, "acme", "marks.count"))["ok"]
+                assert raw_client.ask(**request(server, "acme", "marks.count"))["ok"]
         place = folder(server, "acme")
         until(lambda: len(lines_of(place)) == 20, "what was told meanwhile")
 

@@ -17,7 +17,7 @@ from actors.log.printed import MOST_CHARACTERS, Printed, Streams
 from actors.watchdog.running import RunningCalls
 from tests.actors.watchdog.test_running import call
 from tests.child import ROOT, Child
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 
 INDEX = Path(__file__).parents[2] / "faulty" / "registry.toml"
 
@@ -41,9 +41,9 @@ def test_a_function_that_prints_is_named_in_the_log(tmp_path: Path) -> None:
     with Child("--tenant", "acme", data=tmp_path, registry=INDEX) as child:
         endpoint = child.ready()
         who = {"tenant": "acme", "token": child.said[0].split()[-1]}
-        with Wire(endpoint) as wire:
+        with RawClient(endpoint) as raw_client:
             params = {"kind": "talk", "path": "/somewhere"}
-            assert wire.ask(**who, action="trouble.make", params=params)["ok"]
+            assert raw_client.ask(**who, action="trouble.make", params=params)["ok"]
         child.process.terminate()
         assert child.output() == ""
         log = child.log()
@@ -101,9 +101,9 @@ def test_a_server_whose_streams_are_closed_serves(tmp_path: Path, closed: str) -
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         ) as server,
-        Wire(endpoint) as wire,
+        RawClient(endpoint) as raw_client,
     ):
-        assert wire.ask(action="system.ping")["ok"]
+        assert raw_client.ask(action="system.ping")["ok"]
         files = [str(Path(f"/proc/{server.pid}/fd/{number}").readlink()) for number in range(3)]
         server.terminate()
         assert server.wait(30) == 0

@@ -20,7 +20,7 @@ from tests.actors.servers import INDEX, request
 from tests.actors.tables import load_table
 from tests.conftest import Server
 from tests.pipe import Pipe
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 
 WAIT = 20.0
 
@@ -57,9 +57,9 @@ def server(index: Path, tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def wire(server: Server) -> Iterator[Wire]:
+def raw_client(server: Server) -> Iterator[RawClient]:
     """A connection."""
-    with Wire(server.endpoint) as one:
+    with RawClient(server.endpoint) as one:
         yield one
 
 
@@ -80,46 +80,48 @@ def reload(server: Server) -> None:
     ask(server.system.actors.registry, Reload(), WAIT)
 
 
-def add(server: Server, wire: Wire) -> Map:
+def add(server: Server, raw_client: RawClient) -> Map:
     """The reply to a call of the action that has two versions."""
-    return wire.ask(**request(server, "acme", "marks.add", text="mark"))
+    return raw_client.ask(**request(server, "acme", "marks.add", text="mark"))
 
 
-def marks(server: Server, wire: Wire, text: str) -> int:
+def marks(server: Server, raw_client: RawClient, text: str) -> int:
     """How many marks there are."""
-    reply = wire.ask(**request(server, "acme", "marks.count", text=text))
+    reply = raw_client.ask(**request(server, "acme", "marks.count", text=text))
     return int(reply["result"]["count"])
 
 
-def test_a_new_version_serves_the_next_message(server: Server, wire: Wire, index: Path) -> None:
+def test_a_new_version_serves_the_next_message(
+    server: Server, raw_client: RawClient, index: Path
+) -> None:
     """The tenant is awake and stays so; `meta` says which version answered."""
-    assert add(server, wire)["meta"]["version"] == 1
+    assert add(server, raw_client)["meta"]["version"] == 1
     write_second(index)
-    assert add(server, wire)["meta"]["version"] == 1
+    assert add(server, raw_client)["meta"]["version"] == 1
     reload(server)
-    assert add(server, wire)["meta"]["version"] == 2
-    assert (marks(server, wire, "mark"), marks(server, wire, "MARK")) == (2, 1)
+    assert add(server, raw_client)["meta"]["version"] == 2
+    assert (marks(server, raw_client, "mark"), marks(server, raw_client, "MARK")) == (2, 1)
 
 
 def test_a_new_version_serves_what_waits_and_not_what_has_begun(
-    server: Server, wire: Wire, index: Path, tmp_path: Path
+    server: Server, raw_client: RawClient, index: Path, tmp_path: Path
 ) -> None:
     """The swap lies between two messages of one tenant, and nobody waits for it."""
     pipe = Pipe(tmp_path)
-    begun = wire.post(**request(server, "acme", "trouble.make", **pipe.params))
+    begun = raw_client.post(**request(server, "acme", "trouble.make", **pipe.params))
     pipe.reached()
-    waiting = wire.post(**request(server, "acme", "marks.add", text="mark"))
-    assert wire.ask(action="system.ping")["ok"]
+    waiting = raw_client.post(**request(server, "acme", "marks.add", text="mark"))
+    assert raw_client.ask(action="system.ping")["ok"]
     write_second(index)
     reload(server)
     pipe.release()
-    replies = wire.replies(2)
+    replies = raw_client.replies(2)
     assert replies[begun]["meta"]["version"] == 1
     assert replies[waiting]["meta"]["version"] == 2
 
 
 def test_code_that_serves_nobody_any_more_is_let_go(
-    server: Server, wire: Wire, index: Path
+    server: Server, raw_client: RawClient, index: Path
 ) -> None:
     """However often a version is swapped, the interpreter knows as many modules."""
     write_second(index)
@@ -127,20 +129,20 @@ def test_code_that_serves_nobody_any_more_is_let_go(
     for number in range(4):
         write_code(index, CODE + f"# {number}\n")
         reload(server)
-        assert add(server, wire)["ok"]
+        assert add(server, raw_client)["ok"]
         known.add(sum("tenantry_code_second" in name for name in sys.modules))
     assert len(known) == 1
 
 
 def test_new_actions_are_known_to_the_router_at_once(
-    server: Server, wire: Wire, index: Path
+    server: Server, raw_client: RawClient, index: Path
 ) -> None:
     """And those that are gone are not found."""
     index.write_text(index.read_text().replace('"marks.later"', '"marks.sooner"'))
     reload(server)
-    sooner = wire.ask(**request(server, "acme", "marks.sooner", text="x"))
+    sooner = raw_client.ask(**request(server, "acme", "marks.sooner", text="x"))
     assert sooner["message"] == "to be implemented"
-    later = wire.ask(**request(server, "acme", "marks.later", text="x"))
+    later = raw_client.ask(**request(server, "acme", "marks.later", text="x"))
     assert later["error"]["code"] == "not_found"
     assert "marks.sooner" in later["error"]["message"]
 
@@ -158,17 +160,22 @@ def test_new_actions_are_known_to_the_router_at_once(
     ],
 )
 def test_a_broken_index_changes_nothing(
-    server: Server, wire: Wire, index: Path, break_it: object, error: type[Exception], words: str
+    server: Server,
+    raw_client: RawClient,
+    index: Path,
+    break_it: object,
+    error: type[Exception],
+    words: str,
 ) -> None:
     """Whoever asked is told why; the old table stays in force."""
-    assert add(server, wire)["ok"]
+    assert add(server, raw_client)["ok"]
     before = server.system.snapshot.current
     assert callable(break_it)
     break_it(index)
     with pytest.raises(error, match=words.replace("(", r"\(").replace(")", r"\)")):
         reload(server)
     assert server.system.snapshot.current is before
-    assert add(server, wire)["meta"]["version"] == 1
+    assert add(server, raw_client)["meta"]["version"] == 1
 
 
 def test_a_table_is_of_one_environment() -> None:

@@ -16,7 +16,7 @@ from actors.registry.snapshot import RoutingSnapshot
 from tests.actors.servers import Servers, request
 from tests.actors.tables import load_table
 from tests.child import Child
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 
 INDEX = Path(__file__).parents[2] / "faulty" / "registry.toml"
 
@@ -36,9 +36,9 @@ def errors(child: Child, event: str) -> list[Map]:
 
 def test_what_ends_the_server_is_named_by_the_next_start(tmp_path: Path) -> None:
     """With its tenant, action and version."""
-    with start(tmp_path) as child, Wire(child.ready()) as wire:
+    with start(tmp_path) as child, RawClient(child.ready()) as raw_client:
         who = {"tenant": "acme", "token": child.said[0].split()[-1]}
-        wire.post(**who, action="trouble.make", params={"kind": "end_process"})
+        raw_client.post(**who, action="trouble.make", params={"kind": "end_process"})
         assert child.ended() == ENDED
     with start(tmp_path) as child:
         child.ready()
@@ -55,17 +55,17 @@ def test_a_request_that_ended_the_server_twice_is_not_begun_a_third_time(tmp_pat
     acme = server.system.local.find_tenant("acme")
     assert acme is not None
     poison = request(server, "acme", "marks.add", text="poison")
-    with Wire(server.endpoint) as wire:
-        caller = wire.ask(**request(server, "acme", "system.whoami"))["result"]["id"]
+    with RawClient(server.endpoint) as raw_client:
+        caller = raw_client.ask(**request(server, "acme", "system.whoami"))["result"]["id"]
     known = {"tenant_id": acme.id, "tenant": "acme", "caller": caller, "id": "poison"}
     (tmp_path / "deaths.json").write_text(json.dumps([death(each, **known) for each in (1, 2)]))
     serve.stop()
     with capture_logs() as told:
         server = serve()
-        with Wire(server.endpoint) as wire:
+        with RawClient(server.endpoint) as raw_client:
             for _ in range(2):
-                assert wire.ask(**poison, id="poison")["error"]["code"] == "internal"
-            assert wire.ask(**poison, id="another")["ok"]
+                assert raw_client.ask(**poison, id="poison")["error"]["code"] == "internal"
+            assert raw_client.ask(**poison, id="another")["ok"]
         serve.stop()
     assert [each["event"] for each in told].count("message set aside") == 1
 

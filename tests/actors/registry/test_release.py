@@ -12,7 +12,7 @@ import pytest
 from actors.log.messages import MOVE
 from actors.registry.version_states import FILE
 from tests.actors.developer_project import VERSION, Workshop
-from tests.wire import Wire
+from tests.raw_client import RawClient
 
 HERE: dict[str, Any] = {"environment": "hosted-live", "states": "data"}
 
@@ -153,12 +153,12 @@ def test_one_sent_twice_with_one_id_is_made_once_also_after_a_restart(shop: Work
     token = shop.ask("developers.issue", person=admin, label="test")["text"]
     params = {"moves": ONWARD, "why": "ready", "release": "shop-7"}
     sent = {"id": "m-1", "token": token, "action": "functions.release"}
-    with Wire(shop.server.system.admin_endpoint) as wire:
-        first = wire.ask(**sent, params=params)["result"]
+    with RawClient(shop.server.system.admin_endpoint) as raw_client:
+        first = raw_client.ask(**sent, params=params)["result"]
     server = shop.serve(**HERE)
-    with Wire(server.system.admin_endpoint) as wire:
-        again = wire.ask(**sent, params=params)["result"]
-        other = wire.ask(**sent, params={**params, "moves": ONWARD[:1]})
+    with RawClient(server.system.admin_endpoint) as raw_client:
+        again = raw_client.ask(**sent, params=params)["result"]
+        other = raw_client.ask(**sent, params={**params, "moves": ONWARD[:1]})
     assert again == first
     assert other["error"]["code"] == "invalid_argument"
     assert len(shop.ask("functions.history", function="marks.count")["moves"]) == 1

@@ -16,7 +16,7 @@ from actors.registry.version_states import FILE
 from tests.actors.developer_project import VERSION, Workshop
 from tests.actors.servers import INDEX
 from tests.child import Child
-from tests.wire import Wire
+from tests.raw_client import RawClient
 
 HERE: dict[str, Any] = {"environment": "hosted-live", "states": "data"}
 
@@ -223,17 +223,17 @@ def test_a_killed_server_has_made_each_move_that_it_has_answered(tmp_path: Path)
         with Child(*command) as child:
             child.ready()
             token = (data / "admin.token").read_text().strip()
-            with Wire(f"ipc://{data}/admin.sock") as wire:
-                shown = wire.ask(
+            with RawClient(f"ipc://{data}/admin.sock") as raw_client:
+                shown = raw_client.ask(
                     token=token, action="functions.show", params={"function": "marks.add"}
                 )
                 now = shown["result"]["versions"][0]["state"]
                 to = MOVES[now == MOVES[0]]
                 params = {"function": "marks.add", "version": 2, "to": to, "why": "x"}
-                reply = wire.ask(token=token, action="functions.move", params=params)
+                reply = raw_client.ask(token=token, action="functions.move", params=params)
                 assert reply["ok"], reply
                 back = {**params, "to": MOVES[to == MOVES[0]]}
-                wire.post(token=token, action="functions.move", params=back)
+                raw_client.post(token=token, action="functions.move", params=back)
                 child.process.kill()
                 child.ended()
         content = json.loads((data / FILE).read_text())

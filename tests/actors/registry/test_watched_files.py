@@ -14,7 +14,7 @@ from actors.errors import SettingsError
 from actors.settings import Settings
 from tests.actors.developer_project import Workshop
 from tests.deadline import until
-from tests.wire import Map
+from tests.raw_client import Map
 
 BROKEN = "what was edited is not served"
 

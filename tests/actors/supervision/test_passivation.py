@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from tests.actors.servers import INDEX, Servers, path_of, request
 from tests.conftest import Server
 from tests.deadline import until
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 
 
 @pytest.fixture
@@ -49,21 +49,21 @@ def test_more_tenants_than_may_be_resident_are_all_served(serve: Servers) -> Non
     names = [f"guest-{number}" for number in range(6)]
     for name in names:
         server.add_tenant(name)
-    with Wire(server.endpoint) as wire:
+    with RawClient(server.endpoint) as raw_client:
         for round_ in range(3):
             for name in names:
-                reply = wire.ask(**request(server, name, "marks.add", text="in turn"))
+                reply = raw_client.ask(**request(server, name, "marks.add", text="in turn"))
                 assert reply["result"] == {"id": round_ + 1}
                 assert len(resident_files(server)) <= 2
         sent = [
-            wire.post(**request(server, name, "marks.add", text="at once"))
+            raw_client.post(**request(server, name, "marks.add", text="at once"))
             for _ in range(20)
             for name in names
         ]
-        replies = wire.replies(len(sent))
+        replies = raw_client.replies(len(sent))
         assert all(reply["ok"] for reply in replies.values())
         for name in names:
-            reply = wire.ask(**request(server, name, "marks.count"))
+            reply = raw_client.ask(**request(server, name, "marks.count"))
             assert reply["result"] == {"count": 23}
 
 
@@ -92,14 +92,14 @@ def test_an_idle_tenant_is_closed_and_woken_with_everything_there(
 ) -> None:
     """The file stands alone meanwhile, with all that was written in it."""
     server = serve(**asleep_soon)
-    with Wire(server.endpoint) as wire:
+    with RawClient(server.endpoint) as raw_client:
         for count in range(1, 4):
-            added = wire.ask(**request(server, "acme", "marks.add", text="slept"))
+            added = raw_client.ask(**request(server, "acme", "marks.add", text="slept"))
             assert added["result"] == {"id": count}
             fall_asleep(server, "acme")
             with closing(sqlite3.connect(path_of(server, "acme"))) as reader:
                 assert reader.execute("SELECT count(*) FROM marks").fetchone() == (count,)
-        again = wire.ask(**{**request(server, "acme", "marks.count"), "id": "woken"})
+        again = raw_client.ask(**{**request(server, "acme", "marks.count"), "id": "woken"})
         assert again["result"] == {"count": 3}
 
 
@@ -107,10 +107,10 @@ def test_ids_are_remembered_over_a_sleep(serve: Servers, asleep_soon: Map) -> No
     """They are in the file."""
     server = serve(**asleep_soon)
     once = {**request(server, "acme", "marks.add", text="once"), "id": "once"}
-    with Wire(server.endpoint) as wire:
-        first = wire.ask(**once)
+    with RawClient(server.endpoint) as raw_client:
+        first = raw_client.ask(**once)
         fall_asleep(server, "acme")
-        again = wire.ask(**once)
+        again = raw_client.ask(**once)
         assert again["result"] == first["result"]
         assert again["meta"]["replayed"] is True
 
@@ -166,37 +166,37 @@ def test_a_file_that_is_not_the_tenant_s_is_not_served_until_it_is_put_back(
     server = serve(**asleep_soon)
     server.add_tenant("initech")
     count = request(server, "acme", "marks.count")
-    with Wire(server.endpoint) as wire:
+    with RawClient(server.endpoint) as raw_client:
         for tenant in ("acme", "globex"):
-            assert wire.ask(**request(server, tenant, "marks.add", text="mine"))["ok"]
+            assert raw_client.ask(**request(server, tenant, "marks.add", text="mine"))["ok"]
         fall_asleep(server, "acme", "globex")
         path, other = path_of(server, "acme"), path_of(server, "globex")
         kept = path.read_bytes()
         damage(path, other)
         with capture_logs() as logs:
-            refused = wire.ask(**count)
+            refused = raw_client.ask(**count)
         assert refused["error"]["code"] == "unavailable"
         # A file that is not there may come back at once; the others are for a person to mend.
         assert refused["error"]["retry_after_ms"] == (50 if damage is remove else 100)
         assert str(path) not in refused["error"]["message"]
         (reason,) = [str(log["exc_info"]) for log in logs if log["event"] == "actor failed"]
         assert reason.startswith(str(path))
-        assert wire.ask(**request(server, "initech", "marks.add", text="other"))["ok"]
+        assert raw_client.ask(**request(server, "initech", "marks.add", text="other"))["ok"]
         if damage is swap:
             swap(path, other)
         else:
             for each in path.parent.glob(f"{path.name}*"):
                 each.unlink()
             path.write_bytes(kept)
-        until(lambda: wire.ask(**count)["ok"], "the tenant to be served again")
-        assert wire.ask(**count)["result"] == {"count": 1}
+        until(lambda: raw_client.ask(**count)["ok"], "the tenant to be served again")
+        assert raw_client.ask(**count)["result"] == {"count": 1}
 
 
 def test_a_damaged_page_refuses_what_needs_it_and_says_so(serve: Servers, asleep_soon: Map) -> None:
     """As `unavailable`, not as a defect of the function."""
     server = serve(**asleep_soon)
-    with Wire(server.endpoint) as wire:
-        assert wire.ask(**request(server, "acme", "marks.add", text="mine"))["ok"]
+    with RawClient(server.endpoint) as raw_client:
+        assert raw_client.ask(**request(server, "acme", "marks.add", text="mine"))["ok"]
         fall_asleep(server, "acme")
         path = path_of(server, "acme")
         with closing(sqlite3.connect(path)) as reader:
@@ -206,9 +206,9 @@ def test_a_damaged_page_refuses_what_needs_it_and_says_so(serve: Servers, asleep
         with path.open("r+b") as file:
             file.seek((page - 1) * size)
             file.write(b"\xee" * size)
-        error = wire.ask(**request(server, "acme", "marks.count"))["error"]
+        error = raw_client.ask(**request(server, "acme", "marks.count"))["error"]
         assert error["code"] == "unavailable"
-        assert wire.ask(**request(server, "globex", "marks.count"))["ok"]
+        assert raw_client.ask(**request(server, "globex", "marks.count"))["ok"]
 
 
 # ---------------------------------------------------------------- migration
@@ -260,9 +260,9 @@ def test_tenants_of_an_older_index_are_migrated_by_their_first_message(
     server = serve(registry=index)
     server.add_tenant("initech")
     assert "marks_text" not in schema(paths["acme"])
-    with Wire(server.endpoint) as wire, capture_logs() as logs:
-        sent = [wire.post(**request(server, name, "marks.count")) for name in names]
-        replies = wire.replies(3)
+    with RawClient(server.endpoint) as raw_client, capture_logs() as logs:
+        sent = [raw_client.post(**request(server, name, "marks.count")) for name in names]
+        replies = raw_client.replies(3)
     assert [replies[id].get("result") for id in sent] == [{"count": 2}, None, {"count": 0}]
     refused = replies[sent[1]]["error"]
     assert refused["code"] == "unavailable"

@@ -8,7 +8,7 @@ from pathlib import Path
 from actors.watchdog import process
 from tests.child import Child
 from tests.deadline import until
-from tests.wire import Wire
+from tests.raw_client import RawClient
 
 INDEX = Path(__file__).parents[2] / "faulty" / "registry.toml"
 
@@ -18,9 +18,9 @@ def test_a_function_that_holds_the_interpreter_is_named(tmp_path: Path) -> None:
     with Child("--tenant", "acme", data=tmp_path, registry=INDEX) as child:
         endpoint = child.ready()
         who = {"tenant": "acme", "token": child.said[0].split()[-1]}
-        with Wire(endpoint) as wire:
+        with RawClient(endpoint) as raw_client:
             params = {"kind": "hold"}
-            assert wire.ask(**who, action="trouble.make", params=params)["ok"]
+            assert raw_client.ask(**who, action="trouble.make", params=params)["ok"]
         until(lambda: "interpreter stall ended" in child.log(), "the server's own word")
         told = [
             json.loads(line) for line in child.log().splitlines() if "interpreter stall" in line

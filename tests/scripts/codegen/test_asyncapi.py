@@ -17,8 +17,8 @@ from scripts.codegen.offer import offered
 from scripts.codegen.schemas import MEANINGS, components, draft07, error_codes, identifier, schemas
 from tests.actors.schema.test_schema import SCHEMAS
 from tests.conftest import Server
+from tests.raw_client import RawClient
 from tests.scripts.codegen.indexes import AWKWARD_INDEX, DESK_INDEX, ROOT, action
-from tests.wire import Wire
 from transport.message import CODES, Request
 
 OFFICIAL = json.loads((ROOT / "tests" / "asyncapi" / "3.0.0.json").read_text())
@@ -115,10 +115,10 @@ class TestEnvelope:
         document = asyncapi(DESK_INDEX)
         refused = validator(document, "#/components/schemas/refusal")
         seen = set()
-        with Wire(server.endpoint) as wire:
+        with RawClient(server.endpoint) as raw_client:
             for name, request in requests(document, server.tokens["acme"]):
                 for encoding in ("json", "msgpack"):
-                    reply = wire.ask(encoding, **request)
+                    reply = raw_client.ask(encoding, **request)
                     fits = validator(document, f"#/components/schemas/{name}.reply")
                     assert fits.is_valid(reply) == reply["ok"] != refused.is_valid(reply), reply
                     seen.add(reply["ok"])

@@ -11,8 +11,8 @@ import msgpack
 import pytest
 
 from tests.conftest import Server
+from tests.raw_client import RawClient
 from tests.transport.gateway.conftest import Gateway, Web
-from tests.wire import Wire
 from transport.gateway.statuses import STATUSES
 from transport.message import CODES
 
@@ -287,11 +287,11 @@ def test_callers_who_choose_the_same_id_at_once_get_each_their_own_reply(
     for thread in threads:
         thread.join()
     assert len(found) == 40
-    with Wire(server.endpoint) as wire:
+    with RawClient(server.endpoint) as raw_client:
         for name, id in found:
             tenant = name.partition("-")[0]
             fields = {"tenant": tenant, "token": server.tokens[tenant], "action": "contacts.get"}
-            assert wire.ask(**fields, params={"id": id})["result"]["name"] == name
+            assert raw_client.ask(**fields, params={"id": id})["result"]["name"] == name
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.conftest import Server
 from tests.deadline import until
+from tests.raw_client import new_id
 from tests.transport.gateway.conftest import Gateway
-from tests.wire import new_id
 
 CONTACT = {"name": "Ada Lovelace"}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.actors.admin.console_harness import ConsoleHarness
-from tests.wire import Wire
+from tests.raw_client import RawClient
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def console(tmp_path: Path) -> Iterator[ConsoleHarness]:
 
 
 @pytest.fixture
-def wire(console: ConsoleHarness) -> Iterator[Wire]:
+def raw_client(console: ConsoleHarness) -> Iterator[RawClient]:
     """A connection."""
-    with console.wire() as one:
+    with console.raw_client() as one:
         yield one

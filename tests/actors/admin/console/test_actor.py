@@ -39,7 +39,7 @@ from tests.actors.admin.console_harness import (
     fields,
 )
 from tests.actors.mailbox_harness import WAIT
-from tests.wire import Encoding, Map, Wire
+from tests.raw_client import Encoding, Map, RawClient
 
 
 def refuses(_: Any) -> Any:
@@ -94,11 +94,16 @@ REFUSED = [
 
 @pytest.mark.parametrize(("who", "action", "tenant", "capacity"), ALLOWED)
 def test_a_caller_acts_in_the_capacity_that_his_token_and_the_tenant_give_him(
-    console: ConsoleHarness, wire: Wire, who: str, action: str, tenant: str, capacity: str
+    console: ConsoleHarness,
+    raw_client: RawClient,
+    who: str,
+    action: str,
+    tenant: str,
+    capacity: str,
 ) -> None:
     """And the log has it, with whom, where, and how it came out."""
     params = PARAMS.get(action, {})
-    reply = wire.ask(**fields(who, action, tenant, **params))
+    reply = raw_client.ask(**fields(who, action, tenant, **params))
 
     assert reply["result"] == (REMOVED if action == "members.remove" else LIMITS)
     entry = console.entries[-1]
@@ -112,7 +117,7 @@ def test_a_caller_acts_in_the_capacity_that_his_token_and_the_tenant_give_him(
 @pytest.mark.parametrize(("who", "action", "tenant", "refusal", "said"), REFUSED)
 def test_whoever_may_not_is_told_why_and_is_recorded(
     console: ConsoleHarness,
-    wire: Wire,
+    raw_client: RawClient,
     who: str,
     action: str,
     tenant: str | None,
@@ -121,7 +126,7 @@ def test_whoever_may_not_is_told_why_and_is_recorded(
 ) -> None:
     """One record for each refusal, counted to the tenant of a tenant's caller."""
     params = PARAMS.get(action, {})
-    reply = wire.ask(**fields(who, action, tenant, **params))
+    reply = raw_client.ask(**fields(who, action, tenant, **params))
 
     assert code(reply) == refusal
     assert said in reply["error"]["message"]
@@ -134,63 +139,71 @@ def test_whoever_may_not_is_told_why_and_is_recorded(
 
 
 def test_a_super_admins_grant_makes_the_order_his_as_super_admin(
-    console: ConsoleHarness, wire: Wire
+    console: ConsoleHarness, raw_client: RawClient
 ) -> None:
     """The Directory goes by the role acted in."""
-    wire.ask(**fields("super admin", "members.remove", person=PERSON))
+    raw_client.ask(**fields("super admin", "members.remove", person=PERSON))
     (order,) = console.ordered()
     assert order.command == RemoveMember("acme", PERSON)
     assert order.by == PEOPLE["super admin"]._replace(role="super admin", tenant="acme")
 
 
-def test_a_grant_is_good_for_a_developer_admin_alone(console: ConsoleHarness, wire: Wire) -> None:
+def test_a_grant_is_good_for_a_developer_admin_alone(
+    console: ConsoleHarness, raw_client: RawClient
+) -> None:
     """Whoever is one no longer is not helped by a grant that is still about."""
     console.promote(PEOPLE["developer"].person, "acme")
-    reply = wire.ask(**fields("developer", "members.remove", person=PERSON))
+    reply = raw_client.ask(**fields("developer", "members.remove", person=PERSON))
     assert code(reply) == "permission_denied"
     assert console.entries[-1].capacity == "developer"
 
 
 def test_what_a_tenant_of_anothers_was_asked_for_stands_in_the_record(
-    console: ConsoleHarness, wire: Wire
+    console: ConsoleHarness, raw_client: RawClient
 ) -> None:
     """His own owners see it; the other tenant's do not hear of it."""
-    wire.ask(**fields("owner", "limits.show", "globex"))
+    raw_client.ask(**fields("owner", "limits.show", "globex"))
     (entry,) = console.entries
     assert (entry.tenant, entry.tenant_id) == ("acme", "a" * 32)
     assert "'globex'" in str(entry.message)
 
 
 def test_a_tenants_people_are_refused_in_their_tenants_words(
-    console: ConsoleHarness, wire: Wire
+    console: ConsoleHarness, raw_client: RawClient
 ) -> None:
     """As on the data channel; developers are not."""
     texts = {"texts": {"permission_denied": "Ask {product_name}."}, "product_name": "Acme"}
     console.profiles.publish("a" * 32, Profile(Config(1, {}, texts)))
-    theirs = wire.ask(**fields("member", "limits.show"))
-    ours = wire.ask(**fields("developer", "members.remove", person=PERSON))
+    theirs = raw_client.ask(**fields("member", "limits.show"))
+    ours = raw_client.ask(**fields("developer", "members.remove", person=PERSON))
     assert theirs["error"]["user_message"] == "Ask Acme."
     assert code(ours) == "permission_denied"
     assert "user_message" not in ours["error"]
 
 
-def test_system_actions_are_answered_and_not_recorded(console: ConsoleHarness, wire: Wire) -> None:
+def test_system_actions_are_answered_and_not_recorded(
+    console: ConsoleHarness, raw_client: RawClient
+) -> None:
     """They administer nothing."""
-    assert wire.ask(action="system.ping")["ok"]
-    assert wire.ask(**fields("owner", "system.whoami"))["result"]["role"] == "owner"
+    assert raw_client.ask(action="system.ping")["ok"]
+    assert raw_client.ask(**fields("owner", "system.whoami"))["result"]["role"] == "owner"
     assert console.entries == []
 
 
 @pytest.mark.parametrize("encoding", ["msgpack", "json"])
-def test_both_encodings_are_spoken(console: ConsoleHarness, wire: Wire, encoding: Encoding) -> None:
+def test_both_encodings_are_spoken(
+    console: ConsoleHarness, raw_client: RawClient, encoding: Encoding
+) -> None:
     """The reply is in the request's."""
-    assert wire.ask(encoding, **fields("owner", "limits.show"))["result"] == LIMITS
+    assert raw_client.ask(encoding, **fields("owner", "limits.show"))["result"] == LIMITS
 
 
-def test_secrets_in_params_stay_out_of_the_log(console: ConsoleHarness, wire: Wire) -> None:
+def test_secrets_in_params_stay_out_of_the_log(
+    console: ConsoleHarness, raw_client: RawClient
+) -> None:
     """Also where the action does not exist, and so has no schema."""
-    wire.ask(**fields("owner", "no.such", password="hunter2", text="my tnt_abcdef"))
-    wire.ask(**fields("owner", "limits.show", api_key="hunter2"))
+    raw_client.ask(**fields("owner", "no.such", password="hunter2", text="my tnt_abcdef"))
+    raw_client.ask(**fields("owner", "limits.show", api_key="hunter2"))
     assert [entry.outcome for entry in console.entries] == [
         "not_found",
         "invalid_argument",
@@ -202,7 +215,9 @@ def test_secrets_in_params_stay_out_of_the_log(console: ConsoleHarness, wire: Wi
 # ---------------------------------------------------------------- strangers
 
 
-def test_strangers_hear_the_same_whatever_they_try(console: ConsoleHarness, wire: Wire) -> None:
+def test_strangers_hear_the_same_whatever_they_try(
+    console: ConsoleHarness, raw_client: RawClient
+) -> None:
     """Neither tenants nor actions nor tokens can be found by trying, and nothing is asked of anybody."""
     tries: list[Map] = [
         {"action": "limits.show", "tenant": "acme"},
@@ -215,16 +230,16 @@ def test_strangers_hear_the_same_whatever_they_try(console: ConsoleHarness, wire
         fields("owne", "limits.show"),
         fields("", "limits.show"),
     ]
-    replies = [wire.ask(**each) for each in tries]
+    replies = [raw_client.ask(**each) for each in tries]
     assert {reply["error"]["code"] for reply in replies} == {"unauthenticated"}
     assert len({reply["error"]["message"] for reply in replies}) == 1
     assert {name for name, _ in console.log} <= {"audit_log", "clock"}
 
 
-def test_strangers_do_not_fill_the_log(console: ConsoleHarness, wire: Wire) -> None:
+def test_strangers_do_not_fill_the_log(console: ConsoleHarness, raw_client: RawClient) -> None:
     """A few of each minute have records of their own, with no word of theirs but the names they used."""
     for _ in range(3 * MAX_RECORDED):
-        wire.ask(**fields("unknown", "limits.show", filler="x" * 1000))
+        raw_client.ask(**fields("unknown", "limits.show", filler="x" * 1000))
     console.settled()
     assert [entry.kind for entry in console.entries] == [ACTION] * MAX_RECORDED
     assert {entry.outcome for entry in console.entries} == {"unauthenticated"}
@@ -240,11 +255,11 @@ def test_strangers_do_not_fill_the_log(console: ConsoleHarness, wire: Wire) -> N
 
 
 def test_a_super_admins_action_stands_in_the_log_before_it_happens(
-    console: ConsoleHarness, wire: Wire
+    console: ConsoleHarness, raw_client: RawClient
 ) -> None:
     """Intent, effect, outcome; both records of one trace, and the reply comes last."""
     console.stubs["audit_log"].holding = True
-    wire.post(**fields("super admin", "members.remove", person=PERSON))
+    raw_client.post(**fields("super admin", "members.remove", person=PERSON))
 
     intent = console.stubs["audit_log"].asked()
     console.settled()
@@ -252,10 +267,10 @@ def test_a_super_admins_action_stands_in_the_log_before_it_happens(
     console.stubs["audit_log"].settle(intent)
     outcome = console.stubs["audit_log"].asked()
     assert console.order() == [INTENT, "RemoveMember", OUTCOME]
-    assert wire.until_ping() == []
+    assert raw_client.until_ping() == []
     console.stubs["audit_log"].settle(outcome)
 
-    assert wire.receive()["result"] == REMOVED
+    assert raw_client.receive()["result"] == REMOVED
     first, second = console.entries
     assert (first.outcome, second.outcome) == (None, "ok")
     assert first.trace_id == second.trace_id
@@ -271,20 +286,24 @@ def test_a_super_admins_action_stands_in_the_log_before_it_happens(
     ],
 )
 def test_a_grant_or_token_that_ends_while_the_intent_is_written_is_not_used(
-    console: ConsoleHarness, wire: Wire, action: str, change: DirectoryChanged, refusal: str
+    console: ConsoleHarness,
+    raw_client: RawClient,
+    action: str,
+    change: DirectoryChanged,
+    refusal: str,
 ) -> None:
     """However long the disk takes; the log says that nothing came of it."""
     log = console.stubs["audit_log"]
     log.holding = True
     params = {"person": PERSON} if action == "members.remove" else {}
-    wire.post(**fields("super admin", action, **params))
+    raw_client.post(**fields("super admin", action, **params))
     intent = log.asked()
     console.mailbox.tell(change)
     console.settled()
     log.holding = False
     log.settle(intent)
 
-    assert code(wire.receive()) == refusal
+    assert code(raw_client.receive()) == refusal
     assert [(entry.kind, entry.outcome) for entry in console.entries] == [
         (INTENT, None),
         (OUTCOME, refusal),
@@ -294,12 +313,12 @@ def test_a_grant_or_token_that_ends_while_the_intent_is_written_is_not_used(
 
 @pytest.mark.parametrize("action", ["members.remove", "limits.show", "notes.add"])
 def test_what_a_super_admin_wants_is_not_done_where_it_cannot_be_recorded(
-    console: ConsoleHarness, wire: Wire, action: str
+    console: ConsoleHarness, raw_client: RawClient, action: str
 ) -> None:
     """Whatever it is: a change, a look, or work of the tenant's own."""
     console.is_full = True
     params = {"person": PERSON} if action == "members.remove" else {}
-    reply = wire.ask(**fields("super admin", action, **params))
+    reply = raw_client.ask(**fields("super admin", action, **params))
 
     assert code(reply) == "unavailable"
     assert "nothing was done" in reply["error"]["message"]
@@ -308,24 +327,28 @@ def test_what_a_super_admin_wants_is_not_done_where_it_cannot_be_recorded(
     assert console.tenant.is_idle()
 
 
-def test_everybody_elses_reply_waits_for_the_record(console: ConsoleHarness, wire: Wire) -> None:
+def test_everybody_elses_reply_waits_for_the_record(
+    console: ConsoleHarness, raw_client: RawClient
+) -> None:
     """What a caller knows to be done is in the log."""
     console.stubs["audit_log"].holding = True
-    wire.post(**fields("developer", "limits.set", mailbox=5))
+    raw_client.post(**fields("developer", "limits.set", mailbox=5))
     record = console.stubs["audit_log"].asked()
 
     assert console.order() == ["SetLimits", ACTION]
-    assert wire.until_ping() == []
+    assert raw_client.until_ping() == []
     console.stubs["audit_log"].settle(record)
-    assert wire.receive()["ok"]
+    assert raw_client.receive()["ok"]
 
 
-def test_what_is_done_is_confirmed_once_it_is_recorded(console: ConsoleHarness, wire: Wire) -> None:
+def test_what_is_done_is_confirmed_once_it_is_recorded(
+    console: ConsoleHarness, raw_client: RawClient
+) -> None:
     """Until then nothing more is changed; looking is allowed."""
     console.is_full = True
-    done = wire.ask(**fields("developer", "limits.set", "acme", mailbox=5))
-    refused = wire.ask(**fields("developer", "limits.set", "globex", mailbox=6))
-    seen = wire.ask(**fields("developer", "limits.show", "acme"))
+    done = raw_client.ask(**fields("developer", "limits.set", "acme", mailbox=5))
+    refused = raw_client.ask(**fields("developer", "limits.set", "globex", mailbox=6))
+    seen = raw_client.ask(**fields("developer", "limits.show", "acme"))
 
     assert [code(done), code(refused), code(seen)] == ["unavailable", "unavailable", "ok"]
     assert "it is not confirmed yet" in done["error"]["message"]
@@ -336,7 +359,7 @@ def test_what_is_done_is_confirmed_once_it_is_recorded(console: ConsoleHarness, 
     assert console.entries == []
 
     console.is_full = False
-    assert wire.ask(**fields("developer", "limits.set", "globex", mailbox=7))["ok"]
+    assert raw_client.ask(**fields("developer", "limits.set", "globex", mailbox=7))["ok"]
     assert [(entry.action, entry.outcome) for entry in console.entries] == [
         ("limits.set", "ok"),
         ("limits.set", "unavailable"),
@@ -346,12 +369,12 @@ def test_what_is_done_is_confirmed_once_it_is_recorded(console: ConsoleHarness, 
 
 
 def test_what_was_kept_is_recorded_also_where_nobody_calls(
-    console: ConsoleHarness, wire: Wire
+    console: ConsoleHarness, raw_client: RawClient
 ) -> None:
     """The Clock reminds of it, again and again, once at a time."""
     console.is_full = True
-    wire.ask(**fields("developer", "limits.show"))
-    wire.ask(**fields("developer", "limits.show"))
+    raw_client.ask(**fields("developer", "limits.show"))
+    raw_client.ask(**fields("developer", "limits.show"))
     assert console.due(RetryBacklog) > 0
     console.settled()
     console.is_full = False
@@ -364,37 +387,37 @@ def test_what_was_kept_is_recorded_also_where_nobody_calls(
 
 
 def test_with_too_much_unrecorded_nothing_is_done_at_all(
-    console: ConsoleHarness, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    console: ConsoleHarness, raw_client: RawClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Memory is not the place for a log; refusals are then left out, and said so in the error log."""
     monkeypatch.setattr(audit, "MAX_BACKLOG", 2)
     console.is_full = True
-    replies = [wire.ask(**fields("developer", "limits.show")) for _ in range(4)]
+    replies = [raw_client.ask(**fields("developer", "limits.show")) for _ in range(4)]
 
     assert [code(reply) for reply in replies] == ["ok", "ok", "unavailable", "unavailable"]
     assert len(console.mailbox.backlog) == 2
 
 
-def test_a_defect_is_recorded_as_one(console: ConsoleHarness, wire: Wire) -> None:
+def test_a_defect_is_recorded_as_one(console: ConsoleHarness, raw_client: RawClient) -> None:
     """The caller gets the trace id, never the error; the console goes on."""
 
     def fails(message: Any) -> Any:
         raise ZeroDivisionError("a secret of the engine")
 
     console.stubs["directory"].answer = fails
-    reply = wire.ask(**fields("developer", "limits.show"))
+    reply = raw_client.ask(**fields("developer", "limits.show"))
     assert code(reply) == "internal"
     assert "secret" not in str(reply)
     assert console.entries[-1].outcome == "internal"
-    assert wire.ask(action="system.ping")["ok"]
+    assert raw_client.ask(action="system.ping")["ok"]
 
 
 def test_what_the_directory_refuses_is_refused_in_its_words(
-    console: ConsoleHarness, wire: Wire
+    console: ConsoleHarness, raw_client: RawClient
 ) -> None:
     """Code, message and all; but no token of ours gets into the log."""
     console.stubs["directory"].answer = refuses
-    reply = wire.ask(**fields("developer", "limits.set", mailbox=1))
+    reply = raw_client.ask(**fields("developer", "limits.set", mailbox=1))
     assert reply["error"] == {
         "code": "already_exists",
         "message": "tnt_abcdef was made and shown",
@@ -404,17 +427,21 @@ def test_what_the_directory_refuses_is_refused_in_its_words(
     assert "tnt_abcdef" not in str(console.entries[-1].message)
 
 
-def test_a_result_that_does_not_fit_is_a_defect(console: ConsoleHarness, wire: Wire) -> None:
+def test_a_result_that_does_not_fit_is_a_defect(
+    console: ConsoleHarness, raw_client: RawClient
+) -> None:
     """What is promised in the index is what callers get, or they hear that something is wrong."""
     console.stubs["directory"].answer = lambda _: {"limits": "none"}
-    assert code(wire.ask(**fields("developer", "limits.show"))) == "internal"
+    assert code(raw_client.ask(**fields("developer", "limits.show"))) == "internal"
     assert console.entries[-1].outcome == "internal"
 
 
 # ---------------------------------------------------------------- once for each id
 
 
-def test_an_order_carries_what_makes_it_safe_to_repeat(console: ConsoleHarness, wire: Wire) -> None:
+def test_an_order_carries_what_makes_it_safe_to_repeat(
+    console: ConsoleHarness, raw_client: RawClient
+) -> None:
     """The same for the same content; another for another tenant or other params."""
     same = fields("developer", "limits.set", "acme", mailbox=5, burst=6)
     again = fields("developer", "limits.set", "acme", burst=6, mailbox=5)
@@ -423,7 +450,7 @@ def test_an_order_carries_what_makes_it_safe_to_repeat(console: ConsoleHarness, 
         fields("developer", "limits.set", "acme", mailbox=5),
     ]
     for each in (same, again, *others):
-        wire.ask(**each, id="r1")
+        raw_client.ask(**each, id="r1")
 
     receipts = [order.receipt for order in console.ordered()]
     assert [(each.caller, each.id) for each in receipts if each] == [
@@ -435,14 +462,14 @@ def test_an_order_carries_what_makes_it_safe_to_repeat(console: ConsoleHarness, 
 
 
 def test_the_same_order_on_another_tenant_of_that_name_is_another_order(
-    console: ConsoleHarness, wire: Wire
+    console: ConsoleHarness, raw_client: RawClient
 ) -> None:
     """What was done for one that is deleted is not taken as done for the one that has its name now."""
     wanted = fields("developer", "limits.set", "acme", mailbox=5)
-    wire.ask(**wanted, id="r1")
+    raw_client.ask(**wanted, id="r1")
     console.mailbox.tell(DirectoryChanged(forgotten=(ACME,)))
     console.mailbox.tell(DirectoryChanged((ACME._replace(id="9" * 32),)))
-    wire.ask(**wanted, id="r1")
+    raw_client.ask(**wanted, id="r1")
 
     first, second = (order.receipt for order in console.ordered())
     assert first is not None
@@ -451,77 +478,79 @@ def test_the_same_order_on_another_tenant_of_that_name_is_another_order(
 
 
 def test_a_repeated_order_says_so_to_its_caller_and_to_the_log(
-    console: ConsoleHarness, wire: Wire
+    console: ConsoleHarness, raw_client: RawClient
 ) -> None:
     """Nothing was done twice."""
     console.stubs["directory"].answer = lambda _: CommandDone(LIMITS, replayed=True)
-    reply = wire.ask(**fields("developer", "limits.set", mailbox=5))
+    reply = raw_client.ask(**fields("developer", "limits.set", mailbox=5))
     assert reply["meta"]["replayed"] is True
     assert (console.entries[-1].outcome, console.entries[-1].message) == ("ok", "replayed")
-    assert "replayed" not in wire.ask(**fields("developer", "limits.show"))["meta"]
+    assert "replayed" not in raw_client.ask(**fields("developer", "limits.show"))["meta"]
 
 
 # ---------------------------------------------------------------- waiting
 
 
-def test_a_call_that_waits_holds_up_nobody(console: ConsoleHarness, wire: Wire) -> None:
+def test_a_call_that_waits_holds_up_nobody(console: ConsoleHarness, raw_client: RawClient) -> None:
     """Neither others, nor the same caller's next one."""
     directory = console.stubs["directory"]
     directory.holding = True
-    slow = wire.post(**fields("developer", "limits.show"))
+    slow = raw_client.post(**fields("developer", "limits.show"))
     waiting = directory.asked()
     directory.holding = False
 
-    assert wire.ask(**fields("owner", "limits.show"))["ok"]
+    assert raw_client.ask(**fields("owner", "limits.show"))["ok"]
     directory.settle(waiting)
-    assert wire.receive()["id"] == slow
+    assert raw_client.receive()["id"] == slow
 
 
 def test_a_change_whose_end_does_not_come_in_time_is_unknown_to_its_caller(
-    console: ConsoleHarness, wire: Wire
+    console: ConsoleHarness, raw_client: RawClient
 ) -> None:
     """What comes late is still recorded, and answered to nobody."""
     console.stubs["directory"].holding = True
-    wire.post(**fields("developer", "limits.set", mailbox=5), timeout_ms=7000)
+    raw_client.post(**fields("developer", "limits.set", mailbox=5), timeout_ms=7000)
     late = console.stubs["directory"].asked()
     assert 0 < console.due(DeadlinePassed) <= 7
-    reply = wire.receive()
+    reply = raw_client.receive()
 
     assert code(reply) == "unavailable"
     assert "not known" in reply["error"]["message"]
     assert "same id" in reply["error"]["message"]
     console.stubs["directory"].settle(late)
     console.settled()
-    assert wire.until_ping() == []
+    assert raw_client.until_ping() == []
     assert [(entry.kind, entry.outcome) for entry in console.entries] == [(ACTION, "ok")]
 
 
 def test_a_look_that_comes_too_late_has_changed_nothing(
-    console: ConsoleHarness, wire: Wire
+    console: ConsoleHarness, raw_client: RawClient
 ) -> None:
     """And its caller is told that."""
     console.stubs["directory"].holding = True
-    wire.post(**fields("developer", "limits.show"))
+    raw_client.post(**fields("developer", "limits.show"))
     late = console.stubs["directory"].asked()
     console.due(DeadlinePassed)
-    reply = wire.receive()
+    reply = raw_client.receive()
     assert code(reply) == "deadline_exceeded"
     assert "nothing was changed" in reply["error"]["message"]
 
     console.stubs["directory"].answer = refuses
     console.stubs["directory"].settle(late)
     console.settled()
-    assert wire.until_ping() == []
+    assert raw_client.until_ping() == []
     assert console.entries[-1].outcome == "already_exists"
 
 
-def test_what_is_not_begun_in_time_is_not_begun(console: ConsoleHarness, wire: Wire) -> None:
+def test_what_is_not_begun_in_time_is_not_begun(
+    console: ConsoleHarness, raw_client: RawClient
+) -> None:
     """A super admin's intent may take longer than he waits: then it stays one."""
     console.stubs["audit_log"].holding = True
-    wire.post(**fields("super admin", "members.remove", person=PERSON))
+    raw_client.post(**fields("super admin", "members.remove", person=PERSON))
     intent = console.stubs["audit_log"].asked()
     console.due(DeadlinePassed)
-    reply = wire.receive()
+    reply = raw_client.receive()
     assert (code(reply), "nothing was done" in reply["error"]["message"]) == (
         "deadline_exceeded",
         True,
@@ -535,59 +564,59 @@ def test_what_is_not_begun_in_time_is_not_begun(console: ConsoleHarness, wire: W
 
 
 def test_only_so_many_calls_are_under_way(
-    console: ConsoleHarness, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    console: ConsoleHarness, raw_client: RawClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What comes on top is refused at once, before anything is looked at."""
     monkeypatch.setattr(in_flight, "MAX_CALLS", 2)
     directory = console.stubs["directory"]
     directory.holding = True
     for _ in range(2):
-        wire.post(**fields("developer", "limits.show"))
+        raw_client.post(**fields("developer", "limits.show"))
     waiting = [directory.asked(), directory.asked()]
-    reply = wire.ask(**fields("developer", "limits.show"))
+    reply = raw_client.ask(**fields("developer", "limits.show"))
     assert code(reply) == "resource_exhausted"
     assert reply["error"]["retry_after_ms"] > 0
 
     for each in waiting:
         directory.settle(each)
-    assert [wire.receive()["ok"], wire.receive()["ok"]] == [True, True]
+    assert [raw_client.receive()["ok"], raw_client.receive()["ok"]] == [True, True]
     directory.holding = False
-    assert wire.ask(**fields("developer", "limits.show"))["ok"]
+    assert raw_client.ask(**fields("developer", "limits.show"))["ok"]
 
 
 def test_one_tenants_calls_leave_room_for_those_of_others(
-    console: ConsoleHarness, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    console: ConsoleHarness, raw_client: RawClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever keeps his own tenant busy cannot keep an operator from suspending it."""
     monkeypatch.setattr(in_flight, "MAX_CALLS_PER_PARTY", 2)
     directory = console.stubs["directory"]
     directory.holding = True
     for who in ("owner", "admin owner"):
-        wire.post(**fields(who, "limits.show"))
+        raw_client.post(**fields(who, "limits.show"))
     waiting = [directory.asked(), directory.asked()]
-    reply = wire.ask(**fields("owner of members", "limits.show"))
+    reply = raw_client.ask(**fields("owner of members", "limits.show"))
     assert code(reply) == "resource_exhausted"
     assert "of acme" in reply["error"]["message"]
 
     directory.holding = False
-    assert wire.ask(**fields("developer", "limits.show"))["ok"]
+    assert raw_client.ask(**fields("developer", "limits.show"))["ok"]
     for each in waiting:
         directory.settle(each)
-    assert len(wire.replies(2)) == 2
+    assert len(raw_client.replies(2)) == 2
 
 
 def test_who_asks_too_fast_fills_no_log(
-    console: ConsoleHarness, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    console: ConsoleHarness, raw_client: RawClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A record for each call up to a rate, also for those that are refused; one that counts the others."""
     monkeypatch.setattr(throttle, "BURST", 3.0)
     monkeypatch.setattr(throttle, "RATE", 0.001)
-    replies = [wire.ask(**fields("member", "limits.show")) for _ in range(6)]
+    replies = [raw_client.ask(**fields("member", "limits.show")) for _ in range(6)]
     assert [code(each) for each in replies] == ["permission_denied"] * 3 + [
         "resource_exhausted"
     ] * 3
     assert replies[-1]["error"]["retry_after_ms"] > 0
-    assert wire.ask(**fields("developer", "limits.show"))["ok"]
+    assert raw_client.ask(**fields("developer", "limits.show"))["ok"]
     console.mailbox.tell(FlushUses())
     console.settled()
 
@@ -601,11 +630,11 @@ def test_who_asks_too_fast_fills_no_log(
 
 
 def test_a_console_that_fails_leaves_nobody_without_a_reply(
-    console: ConsoleHarness, wire: Wire
+    console: ConsoleHarness, raw_client: RawClient
 ) -> None:
     """What was under way may have been done: its callers are told that nobody knows."""
     console.stubs["directory"].holding = True
-    wire.post(**fields("developer", "limits.set", mailbox=5))
+    raw_client.post(**fields("developer", "limits.set", mailbox=5))
     console.stubs["directory"].asked()
     local = console.locally("limits.show", "acme")
     console.stubs["directory"].asked()
@@ -613,7 +642,7 @@ def test_a_console_that_fails_leaves_nobody_without_a_reply(
     console.mailbox.tell(FinishCalls(done))
     console.mailbox.tell("a message of no kind")
 
-    reply = wire.receive()
+    reply = raw_client.receive()
     assert code(reply) == "unavailable"
     assert "not known" in reply["error"]["message"]
     with pytest.raises(Unavailable):
@@ -625,15 +654,15 @@ def test_a_console_that_fails_leaves_nobody_without_a_reply(
 
 @pytest.mark.parametrize("who", ["admin owner", "super admin"])
 def test_what_a_console_that_fails_had_begun_is_recorded_by_the_next(
-    console: ConsoleHarness, wire: Wire, who: str
+    console: ConsoleHarness, raw_client: RawClient, who: str
 ) -> None:
     """The Directory may have done it: no action goes without a record because another message was wrong."""
     console.stubs["directory"].holding = True
-    wire.post(**fields(who, "members.remove", person=PERSON))
+    raw_client.post(**fields(who, "members.remove", person=PERSON))
     console.stubs["directory"].asked()
     begun = len(console.entries)
     console.fail()
-    assert wire.receive()["error"]["code"] == "unavailable"
+    assert raw_client.receive()["error"]["code"] == "unavailable"
     console.due(RetryBacklog)
     console.settled()
 
@@ -645,11 +674,11 @@ def test_what_a_console_that_fails_had_begun_is_recorded_by_the_next(
 
 
 def test_what_came_of_a_call_is_recorded_where_the_console_fails_over_the_record(
-    console: ConsoleHarness, wire: Wire
+    console: ConsoleHarness, raw_client: RawClient
 ) -> None:
     """As it was, rather twice than not at all."""
     console.stubs["audit_log"].holding = True
-    wire.post(**fields("admin owner", "members.remove", person=PERSON))
+    raw_client.post(**fields("admin owner", "members.remove", person=PERSON))
     console.stubs["audit_log"].asked()
     console.fail()
     console.stubs["audit_log"].holding = False
@@ -671,17 +700,17 @@ def answered(work: TenantRequest, console: ConsoleHarness, result: Map) -> None:
 
 @pytest.mark.parametrize("encoding", ["msgpack", "json"])
 def test_a_super_admin_reaches_the_tenants_own_actions(
-    console: ConsoleHarness, wire: Wire, encoding: Encoding
+    console: ConsoleHarness, raw_client: RawClient, encoding: Encoding
 ) -> None:
     """The tenant does the work in its database and answers; the log has it before and after."""
-    id_ = wire.post(encoding, **fields("super admin", "notes.add", text="by the book"))
+    id_ = raw_client.post(encoding, **fields("super admin", "notes.add", text="by the book"))
     work = console.tenant.work()
     assert console.order() == [INTENT]
     assert (work.principal.role, work.principal.tenant) == ("super admin", "acme")
     assert work.request.params == {"text": "by the book"}
     answered(work, console, {"id": 7})
 
-    reply = wire.receive()
+    reply = raw_client.receive()
     assert (reply["id"], reply["result"]) == (id_, {"id": 7})
     assert [entry.kind for entry in console.entries] == [INTENT, OUTCOME]
     assert console.entries[-1].outcome == "ok"
@@ -689,50 +718,52 @@ def test_a_super_admin_reaches_the_tenants_own_actions(
 
 
 def test_an_owner_reaches_what_his_index_puts_on_the_admin_channel(
-    console: ConsoleHarness, wire: Wire
+    console: ConsoleHarness, raw_client: RawClient
 ) -> None:
     """As himself, and recorded like all administration."""
-    wire.post(**fields("owner", "desk.open"))
+    raw_client.post(**fields("owner", "desk.open"))
     work = console.tenant.work()
     assert work.principal == PEOPLE["owner"]
     answered(work, console, {})
-    assert wire.receive()["ok"]
+    assert raw_client.receive()["ok"]
     assert [(entry.kind, entry.capacity) for entry in console.entries] == [(ACTION, "owner")]
 
 
 def test_what_a_tenant_refuses_is_recorded_with_its_code(
-    console: ConsoleHarness, wire: Wire
+    console: ConsoleHarness, raw_client: RawClient
 ) -> None:
     """The reply goes on as it came."""
-    wire.post(**fields("super admin", "notes.add"))
+    raw_client.post(**fields("super admin", "notes.add"))
     work = console.tenant.work()
     refusal = {"v": 1, "id": work.request.id, "ok": False, "meta": {"trace_id": work.trace_id}}
     refusal["error"] = {"code": "aborted", "message": "a revision moved"}
     work.outlet.tell(Replies([(work.peer, msgpack.packb(refusal))]))
 
-    assert wire.receive()["error"]["message"] == "a revision moved"
+    assert raw_client.receive()["error"]["message"] == "a revision moved"
     assert (console.entries[-1].outcome, console.entries[-1].message) == (
         "aborted",
         "a revision moved",
     )
 
 
-def test_a_tenant_with_a_full_mailbox_refuses_at_once(console: ConsoleHarness, wire: Wire) -> None:
+def test_a_tenant_with_a_full_mailbox_refuses_at_once(
+    console: ConsoleHarness, raw_client: RawClient
+) -> None:
     """As on the data channel."""
     console.tenant.is_full = True
-    reply = wire.ask(**fields("super admin", "notes.add"))
+    reply = raw_client.ask(**fields("super admin", "notes.add"))
     assert code(reply) == "resource_exhausted"
     assert reply["error"]["retry_after_ms"] > 0
 
 
 def test_a_suspended_tenant_is_administered_and_does_not_work(
-    console: ConsoleHarness, wire: Wire
+    console: ConsoleHarness, raw_client: RawClient
 ) -> None:
     """Its own actions wait for better days."""
     grant = PEOPLE["super admin"].person
-    assert code(wire.ask(**fields("developer", "limits.show", "asleep"))) == "ok"
+    assert code(raw_client.ask(**fields("developer", "limits.show", "asleep"))) == "ok"
     console.promote(grant, "asleep")
-    reply = wire.ask(**fields("super admin", "notes.add", "asleep"))
+    reply = raw_client.ask(**fields("super admin", "notes.add", "asleep"))
     assert code(reply) == "unavailable"
     assert "suspended" in reply["error"]["message"]
 
@@ -778,11 +809,11 @@ def test_what_is_refused_from_within_is_raised(
 def test_the_wiring_may_ask_before_the_directory_has_spoken(tmp_path: Path) -> None:
     """The first developer admin is made while everything starts; callers on the socket wait a little."""
     console = ConsoleHarness(tmp_path, informed=False)
-    with console.wire() as wire:
+    with console.raw_client() as raw_client:
         early = console.locally("limits.show", "acme")
         console.settled()
         assert not early.done()
-        assert code(wire.ask(**fields("owner", "limits.show"))) == "unavailable"
+        assert code(raw_client.ask(**fields("owner", "limits.show"))) == "unavailable"
         console.inform()
         assert early.get(timeout=WAIT) == LIMITS
     console.close()
@@ -792,31 +823,33 @@ def test_the_wiring_may_ask_before_the_directory_has_spoken(tmp_path: Path) -> N
 
 
 def test_a_stopping_console_refuses_the_new_and_finishes_the_old(
-    console: ConsoleHarness, wire: Wire
+    console: ConsoleHarness, raw_client: RawClient
 ) -> None:
     """Its end is told once all that was accepted is answered."""
     directory = console.stubs["directory"]
     directory.holding = True
-    old = wire.post(**fields("developer", "limits.show"))
+    old = raw_client.post(**fields("developer", "limits.show"))
     waiting = directory.asked()
     console.mailbox.tell(Draining())
     done = ReplyFuture()
     console.mailbox.tell(FinishCalls(done))
 
-    refused = wire.ask(**fields("developer", "limits.show"))
+    refused = raw_client.ask(**fields("developer", "limits.show"))
     assert code(refused) == "unavailable"
     with pytest.raises(Unavailable):
         console.locally("limits.show", "acme").get(timeout=WAIT)
     assert not done.done()
     directory.settle(waiting)
-    assert wire.receive()["id"] == old
+    assert raw_client.receive()["id"] == old
     assert done.get(timeout=WAIT)
 
 
-def test_an_idle_console_is_finished_at_once(console: ConsoleHarness, wire: Wire) -> None:
+def test_an_idle_console_is_finished_at_once(
+    console: ConsoleHarness, raw_client: RawClient
+) -> None:
     """Having counted the strangers that have no record."""
     for _ in range(MAX_RECORDED + 1):
-        wire.ask(action="limits.show")
+        raw_client.ask(action="limits.show")
     done = ReplyFuture()
     console.mailbox.tell(FinishCalls(done))
     assert done.get(timeout=WAIT)
@@ -824,17 +857,17 @@ def test_an_idle_console_is_finished_at_once(console: ConsoleHarness, wire: Wire
 
 
 def test_what_a_console_leaves_when_it_stops_is_told_to_the_log(
-    console: ConsoleHarness, wire: Wire
+    console: ConsoleHarness, raw_client: RawClient
 ) -> None:
     """What it kept, and what did not end in time: the log is there for a little longer."""
     console.is_full = True
-    assert wire.ask(**fields("developer", "limits.show"))["ok"]
+    assert raw_client.ask(**fields("developer", "limits.show"))["ok"]
     console.is_full = False
     console.stubs["directory"].holding = True
-    wire.post(**fields("developer", "limits.show"))
+    raw_client.post(**fields("developer", "limits.show"))
     console.stubs["directory"].asked()
     stop(console.mailbox, WAIT)
 
-    assert code(wire.receive()) == "unavailable"
+    assert code(raw_client.receive()) == "unavailable"
     assert [entry.outcome for entry in console.entries] == ["ok", "unavailable"]
     assert str(console.entries[-1].message) == "the server stopped; nothing was done"

@@ -11,7 +11,7 @@ from actors.log.audit.actor import AdminLog
 from actors.log.audit.reader import AuditReader
 from tests.actors.admin.console_harness import PERSON, REMOVED, ConsoleHarness, fields
 from tests.actors.mailbox_harness import MailboxHarness
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 
 
 @pytest.fixture
@@ -33,19 +33,22 @@ def console(tmp_path: Path, audit: Path) -> Iterator[ConsoleHarness]:
     harness.empty()
 
 
-def records(wire: Wire) -> list[Map]:
+def records(raw_client: RawClient) -> list[Map]:
     """What acme's admin owner reads in the log, the oldest first, but for his reading it."""
-    page = wire.ask(**fields("admin owner", "audit.list"))["result"]["records"]
+    page = raw_client.ask(**fields("admin owner", "audit.list"))["result"]["records"]
     return [each for each in reversed(page) if each["action"] != "audit.list"]
 
 
 def test_owners_read_what_super_admins_did_on_their_tenant(
-    console: ConsoleHarness, wire: Wire
+    console: ConsoleHarness, raw_client: RawClient
 ) -> None:
     """Intent and outcome, who and until when; nothing of other tenants."""
-    assert wire.ask(**fields("super admin", "members.remove", person=PERSON))["result"] == REMOVED
-    wire.ask(**fields("developer", "limits.set", "globex", mailbox=5))
-    intent, outcome = records(wire)
+    assert (
+        raw_client.ask(**fields("super admin", "members.remove", person=PERSON))["result"]
+        == REMOVED
+    )
+    raw_client.ask(**fields("developer", "limits.set", "globex", mailbox=5))
+    intent, outcome = records(raw_client)
 
     assert (intent["kind"], outcome["kind"]) == ("intent", "outcome")
     assert (intent["outcome"], outcome["outcome"]) == (None, "ok")
@@ -54,26 +57,32 @@ def test_owners_read_what_super_admins_did_on_their_tenant(
 
 
 def test_a_log_that_an_operator_has_closed_stops_super_admins_and_all_changes(
-    console: ConsoleHarness, wire: Wire, audit: Path
+    console: ConsoleHarness, raw_client: RawClient, audit: Path
 ) -> None:
     """Nothing is done; once it is open again, everything that was refused stands in it."""
-    wire.ask(**fields("developer", "limits.show"))
+    raw_client.ask(**fields("developer", "limits.show"))
     (file,) = audit.glob("*.jsonl")
     file.chmod(0o400)
     for who, action in (("super admin", "members.remove"), ("owner of members", "members.remove")):
-        reply = wire.ask(**fields(who, action, person=PERSON))
+        reply = raw_client.ask(**fields(who, action, person=PERSON))
         assert reply["error"]["code"] == "unavailable"
         assert "nothing was done" in reply["error"]["message"]
     assert console.ordered() == []
 
     file.chmod(0o600)
-    assert wire.ask(**fields("owner of members", "members.remove", person=PERSON))["ok"]
-    assert [each["outcome"] for each in records(wire)][1:] == ["unavailable", "unavailable", "ok"]
+    assert raw_client.ask(**fields("owner of members", "members.remove", person=PERSON))["ok"]
+    assert [each["outcome"] for each in records(raw_client)][1:] == [
+        "unavailable",
+        "unavailable",
+        "ok",
+    ]
 
 
-def test_the_chain_holds_and_its_head_can_be_kept(console: ConsoleHarness, wire: Wire) -> None:
+def test_the_chain_holds_and_its_head_can_be_kept(
+    console: ConsoleHarness, raw_client: RawClient
+) -> None:
     """As developers see it through the console."""
-    wire.ask(**fields("developer", "limits.show"))
-    head = wire.ask(**fields("developer", "audit.head", None))["result"]["head"]
-    found = wire.ask(**fields("developer", "audit.verify", None, head=head))["result"]
+    raw_client.ask(**fields("developer", "limits.show"))
+    head = raw_client.ask(**fields("developer", "audit.head", None))["result"]["head"]
+    found = raw_client.ask(**fields("developer", "audit.verify", None, head=head))["result"]
     assert (found["ok"], found["records"] >= 2) == (True, True)

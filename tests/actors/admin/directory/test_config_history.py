@@ -18,7 +18,7 @@ from actors.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
 from actors.profiles import DEFAULT_PROFILE
 from actors.schema.schema import Schema
 from tests.actors.admin.directory_harness import DirectoryHarness
-from tests.wire import Map
+from tests.raw_client import Map
 
 FIRST = {"settings": {"desk": {"size": 1, "tags": ["a"]}}, "whitelabel": {"product_name": "Desk"}}
 

@@ -26,7 +26,7 @@ from actors.messages import Retired
 from actors.profiles import ConnectorSettings
 from actors.runtime.futures import resolve
 from tests.actors.admin.directory_harness import CONSOLE, KEY, DirectoryHarness, receipt, table
-from tests.wire import Map
+from tests.raw_client import Map
 
 NEEDLE = "hunter2-XYZZY"
 

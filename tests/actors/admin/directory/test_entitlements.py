@@ -16,7 +16,7 @@ from actors.admin.messages import (
 from actors.errors import FailedPrecondition, InvalidArgument, NotFound
 from actors.profiles import DEFAULT_PROFILE, TenantLimits
 from tests.actors.admin.directory_harness import DAY, DirectoryHarness, receipt
-from tests.wire import Map
+from tests.raw_client import Map
 
 
 def listed(

@@ -16,7 +16,7 @@ from actors.admin.messages import (
 from actors.errors import FailedPrecondition, InvalidArgument, NotFound
 from actors.profiles import Subscription
 from tests.actors.admin.directory_harness import DAY, START, DirectoryHarness
-from tests.wire import Map
+from tests.raw_client import Map
 
 
 def listed(directory: DirectoryHarness) -> list[Map]:

@@ -27,7 +27,7 @@ from actors.errors import (
 )
 from actors.messages import Grant
 from tests.actors.admin.directory_harness import CONSOLE, DAY, START, DirectoryHarness, as_super
-from tests.wire import Map
+from tests.raw_client import Map
 
 NOBODY = "p_" + "0" * 16
 NOWHERE = "g_" + "0" * 16

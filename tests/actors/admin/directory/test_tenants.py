@@ -27,7 +27,7 @@ from actors.errors import (
 )
 from actors.messages import DirectoryChanged, TenantRecord
 from tests.actors.admin.directory_harness import DAY, DirectoryHarness
-from tests.wire import Map
+from tests.raw_client import Map
 
 
 def create(name: str = "acme", *, token: bool = False) -> CreateTenant:

@@ -13,7 +13,7 @@ from typing import Any
 from tests.actors.developer_project import Workshop
 from tests.deadline import until
 from tests.pipe import Pipe
-from tests.wire import Map
+from tests.raw_client import Map
 
 SECOND = '''"""Where a mark was made."""
 import sqlalchemy as sa

@@ -11,7 +11,7 @@ import pytest
 
 from tests.actors.admin.rollout.migrated_shop import CONTRACTING, PICKY, SECOND, MigratedShop
 from tests.actors.servers import request
-from tests.wire import Wire
+from tests.raw_client import RawClient
 
 LONG = "much too long a text for what is to come"
 
@@ -44,12 +44,12 @@ def test_requests_wait_while_their_tenant_is_migrated_and_others_are_served(
     shop: MigratedShop,
 ) -> None:
     run, gate = shop.gated_run()
-    with Wire(shop.server.endpoint) as wire:
-        wire.post(**request(shop.server, "acme", "marks.add", text="meanwhile"))
+    with RawClient(shop.server.endpoint) as raw_client:
+        raw_client.post(**request(shop.server, "acme", "marks.add", text="meanwhile"))
         assert shop.call("marks.count", "globex")["ok"]
         assert shop.status(run)["state"] == "running"
         gate.release()
-        assert wire.receive()["ok"]
+        assert raw_client.receive()["ok"]
     assert shop.ended(run)["done"] == 2
     assert shop.call("marks.count", text="meanwhile")["result"] == {"count": 1}
 
@@ -60,14 +60,16 @@ def test_a_tenant_whose_migration_takes_long_answers_that_it_is_not_there(
     """So a caller waits for a bounded time, and sends the request again."""
     monkeypatch.setattr("actors.supervision.pausing.MAX_PAUSE", 0.05)
     run, gate = shop.gated_run()
-    with Wire(shop.server.endpoint) as wire:
-        refused = wire.ask(**request(shop.server, "acme", "marks.add", text="meanwhile"))["error"]
+    with RawClient(shop.server.endpoint) as raw_client:
+        refused = raw_client.ask(**request(shop.server, "acme", "marks.add", text="meanwhile"))[
+            "error"
+        ]
         assert refused["code"] == "unavailable"
         assert "being migrated" in refused["message"]
         assert refused["retry_after_ms"]
         gate.release()
         shop.ended(run)
-        assert wire.ask(**request(shop.server, "acme", "marks.add", text="again"))["ok"]
+        assert raw_client.ask(**request(shop.server, "acme", "marks.add", text="again"))["ok"]
 
 
 def test_the_first_that_fails_stops_it_and_all_are_served(shop: MigratedShop) -> None:

@@ -14,7 +14,7 @@ from scripts.endurance.faults import Calls, Faults, NoCompiler
 from tests.actors.admin.rollout.migrated_shop import MigratedShop
 from tests.child import Child
 from tests.deadline import until
-from tests.wire import Wire
+from tests.raw_client import RawClient
 
 TENANTS = [f"shop-{number}" for number in range(4)]
 
@@ -60,10 +60,10 @@ def test_the_run_stops_at_the_tenant_that_finds_no_room_and_goes_on_when_there_i
     with Child(data=shop.data, registry=shop.index) as child:
         child.ready()
         token = (shop.data / "admin.token").read_text().strip()
-        with Wire(f"ipc://{shop.data / 'admin.sock'}") as wire:
+        with RawClient(f"ipc://{shop.data / 'admin.sock'}") as raw_client:
 
             def ask(action: str, **params: Any) -> Any:
-                reply = wire.ask(token=token, action=action, params=params)
+                reply = raw_client.ask(token=token, action=action, params=params)
                 assert reply["ok"], reply
                 return reply["result"]
 

@@ -20,7 +20,7 @@ from actors.registry.version_states import FILE
 from tests.actors.admin.rollout.migrated_shop import MigratedShop
 from tests.child import Child
 from tests.killed import Point
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 
 LEDGER = "actors.admin.directory.store:DirectoryStore.execute"
 FILES = "actors.tenant.storage.files"
@@ -96,8 +96,8 @@ def kill(
     with Child(program=("-m", "tests.killed"), **given) as child:
         if child.is_ready():
             token = (shop.data / "admin.token").read_text().strip()
-            with Wire(f"ipc://{shop.data / 'admin.sock'}") as wire:
-                wire.post(token=token, **order)
+            with RawClient(f"ipc://{shop.data / 'admin.sock'}") as raw_client:
+                raw_client.post(token=token, **order)
                 assert child.ended() == -signal.SIGKILL, point
         assert child.ended() == -signal.SIGKILL, point
 
@@ -209,7 +209,7 @@ def test_moves_killed_at_each_step_are_all_made_or_none(
         )
     shop.serve(**here)
     token = (shop.data / "admin.token").read_text().strip()
-    with Wire(shop.server.system.admin_endpoint) as wire:
-        done = wire.ask(token=token, **order)
+    with RawClient(shop.server.system.admin_endpoint) as raw_client:
+        done = raw_client.ask(token=token, **order)
     assert [each["to"] for each in done["result"]["moves"]] == ["release", "release", "reverted"]
     assert shop.states() == {3: "release", 2: "release", 1: "reverted"}

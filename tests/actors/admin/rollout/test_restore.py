@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.actors.admin.rollout.migrated_shop import SECOND, MigratedShop
-from tests.wire import Map
+from tests.raw_client import Map
 
 
 @pytest.fixture

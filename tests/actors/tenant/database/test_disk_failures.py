@@ -12,7 +12,7 @@ from scripts.endurance.faults import Calls, Faults, NoCompiler
 from tests.actors.servers import INDEX
 from tests.child import Child
 from tests.deadline import until
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 
 
 class Site:
@@ -43,13 +43,13 @@ class Site:
         """A write whose id is its text."""
         return {**self.who, "id": text, "action": "marks.add", "params": {"text": text}}
 
-    def count(self, wire: Wire, text: str) -> Map:
+    def count(self, raw_client: RawClient, text: str) -> Map:
         """How many marks say this, as the server answers."""
-        return wire.ask(**self.who, action="marks.count", params={"text": text})
+        return raw_client.ask(**self.who, action="marks.count", params={"text": text})
 
-    def await_written(self, wire: Wire, text: str) -> None:
+    def await_written(self, raw_client: RawClient, text: str) -> None:
         """Send the same write again and again, until it is acknowledged."""
-        until(lambda: wire.ask(**self.add(text))["ok"], "writes to be served again")
+        until(lambda: raw_client.ask(**self.add(text))["ok"], "writes to be served again")
 
     @property
     def who(self) -> Map:
@@ -67,75 +67,77 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 def test_what_was_written_and_not_synced_is_not_acknowledged_and_reads_go_on(site: Site) -> None:
     """Also under the same id again, and what is answered then is there after a power cut."""
-    with site.start() as child, Wire(site.ready(child)) as wire:
-        assert wire.ask(**site.add("before"))["ok"]
+    with site.start() as child, RawClient(site.ready(child)) as raw_client:
+        assert raw_client.ask(**site.add("before"))["ok"]
         site.faults.fail(Calls.SYNC, "/tenants/")
-        replies = [wire.ask(**site.add(text)) for text in ("one", "two", "one")]
+        replies = [raw_client.ask(**site.add(text)) for text in ("one", "two", "one")]
         assert site.faults.failed
         assert [reply["error"]["code"] for reply in replies] == ["unavailable"] * 3
         assert all("not known" in reply["error"]["message"] for reply in replies)
         assert all(reply["error"]["retry_after_ms"] <= 800 for reply in replies)
-        assert site.count(wire, "before")["result"]["count"] == 1
-        assert site.count(wire, "one")["result"]["count"] == 0
+        assert site.count(raw_client, "before")["result"]["count"] == 1
+        assert site.count(raw_client, "one")["result"]["count"] == 0
         site.faults.mend()
-        site.await_written(wire, "one")
+        site.await_written(raw_client, "one")
         child.process.kill()
         child.ended()
     site.faults.cut_power()
-    with site.start() as child, Wire(site.ready(child)) as wire:
-        assert wire.ask(**site.add("one"))["meta"]["replayed"] is True
-        assert wire.ask(**site.add("two"))["ok"]
-        found = [site.count(wire, text)["result"]["count"] for text in ("before", "one", "two")]
+    with site.start() as child, RawClient(site.ready(child)) as raw_client:
+        assert raw_client.ask(**site.add("one"))["meta"]["replayed"] is True
+        assert raw_client.ask(**site.add("two"))["ok"]
+        found = [
+            site.count(raw_client, text)["result"]["count"] for text in ("before", "one", "two")
+        ]
         assert found == [1, 1, 1]
 
 
 def test_what_a_killed_server_has_written_counts_once_it_is_in_the_file(site: Site) -> None:
     """A process that died between a write and its sync leaves the same behind."""
-    with site.start() as child, Wire(site.ready(child)) as wire:
-        assert wire.ask(**site.add("before"))["ok"]
+    with site.start() as child, RawClient(site.ready(child)) as raw_client:
+        assert raw_client.ask(**site.add("before"))["ok"]
         site.faults.fail(Calls.SYNC, "/tenants/")
-        assert not wire.ask(**site.add("one"))["ok"]
+        assert not raw_client.ask(**site.add("one"))["ok"]
         child.process.kill()
         child.ended()
-    with site.start() as child, Wire(site.ready(child)) as wire:
-        assert not wire.ask(**site.add("one"))["ok"]
-        assert not site.count(wire, "one")["ok"]
+    with site.start() as child, RawClient(site.ready(child)) as raw_client:
+        assert not raw_client.ask(**site.add("one"))["ok"]
+        assert not site.count(raw_client, "one")["ok"]
         site.faults.mend()
-        site.await_written(wire, "one")
+        site.await_written(raw_client, "one")
         child.process.kill()
         child.ended()
     site.faults.cut_power()
-    with site.start() as child, Wire(site.ready(child)) as wire:
-        assert wire.ask(**site.add("one"))["meta"]["replayed"] is True
-        assert site.count(wire, "one")["result"]["count"] == 1
-        assert site.count(wire, "before")["result"]["count"] == 1
+    with site.start() as child, RawClient(site.ready(child)) as raw_client:
+        assert raw_client.ask(**site.add("one"))["meta"]["replayed"] is True
+        assert site.count(raw_client, "one")["result"]["count"] == 1
+        assert site.count(raw_client, "before")["result"]["count"] == 1
 
 
 def test_a_write_that_cannot_be_made_says_why_and_reads_go_on(site: Site) -> None:
     """With a time after which trying again can help; nothing of it is there, and the same id is served."""
-    with site.start() as child, Wire(site.ready(child)) as wire:
-        assert wire.ask(**site.add("before"))["ok"]
+    with site.start() as child, RawClient(site.ready(child)) as raw_client:
+        assert raw_client.ask(**site.add("before"))["ok"]
         for number, code in ((errno.ENOSPC, "resource_exhausted"), (errno.EIO, "unavailable")):
             site.faults.fail(Calls.WRITE, "/tenants/", number)
             for text in (code, f"{code} again"):
-                error = wire.ask(**site.add(text))["error"]
+                error = raw_client.ask(**site.add(text))["error"]
                 assert error["code"] == code
                 assert 0 < error["retry_after_ms"] <= 800
-                assert site.count(wire, "before")["result"]["count"] == 1
-                assert site.count(wire, text)["result"]["count"] == 0
+                assert site.count(raw_client, "before")["result"]["count"] == 1
+                assert site.count(raw_client, text)["result"]["count"] == 0
             site.faults.mend()
-            site.await_written(wire, code)
-            assert site.count(wire, code)["result"]["count"] == 1
+            site.await_written(raw_client, code)
+            assert site.count(raw_client, code)["result"]["count"] == 1
         assert child.stop() == 0
         assert "given up" not in child.log()
 
 
 def test_a_tenant_is_woken_as_soon_as_there_are_descriptors_again(site: Site) -> None:
     """It is not given up for that."""
-    with site.start() as child, Wire(site.ready(child)) as wire:
+    with site.start() as child, RawClient(site.ready(child)) as raw_client:
         site.faults.fail(Calls.OPEN, "/tenants/", errno.EMFILE)
-        error = wire.ask(**site.add("one"))["error"]
+        error = raw_client.ask(**site.add("one"))["error"]
         assert (error["code"], error["retry_after_ms"]) == ("unavailable", 50)
         site.faults.mend()
-        site.await_written(wire, "one")
+        site.await_written(raw_client, "one")
         assert "given up" not in child.log()

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from tests.actors.servers import INDEX, Servers, path_of, request
 from tests.conftest import Server
 from tests.deadline import until
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 
 
 @pytest.fixture
@@ -59,16 +59,18 @@ def test_a_write_after_the_file_was_displaced_is_refused(
     """And what is acknowledged later is there after the next start."""
     server = servers(registry=INDEX)
     path = path_of(server, "acme")
-    with Wire(server.endpoint) as wire:
-        assert wire.ask(**add(server, "before"))["ok"]
+    with RawClient(server.endpoint) as raw_client:
+        assert raw_client.ask(**add(server, "before"))["ok"]
         displace(path)
-        error = wire.ask(**add(server, "after"))["error"]
+        error = raw_client.ask(**add(server, "after"))["error"]
         assert error["code"] == "unavailable"
         assert "removed or replaced" in error["message"]
         if displace is remove:
-            assert not wire.ask(**add(server, "after"))["ok"]
+            assert not raw_client.ask(**add(server, "after"))["ok"]
         else:
-            until(lambda: wire.ask(**add(server, "after"))["ok"], "the file to be opened anew")
+            until(
+                lambda: raw_client.ask(**add(server, "after"))["ok"], "the file to be opened anew"
+            )
     servers.stop()
     if displace is not remove:
         assert texts(path)[-1] == "after"
@@ -78,17 +80,17 @@ def test_an_older_file_that_is_put_back_is_not_mixed_with_what_came_after(server
     """The -wal of the one that was there does not go into it."""
     server = servers(registry=INDEX)
     path = path_of(server, "acme")
-    with Wire(server.endpoint) as wire:
-        assert wire.ask(**add(server, "before"))["ok"]
+    with RawClient(server.endpoint) as raw_client:
+        assert raw_client.ask(**add(server, "before"))["ok"]
         with (
             closing(sqlite3.connect(path)) as file,
             closing(sqlite3.connect(f"{path}.bak")) as copy,
         ):
             file.backup(copy)
         for number in range(50):
-            assert wire.ask(**add(server, f"between {number}"))["ok"]
+            assert raw_client.ask(**add(server, f"between {number}"))["ok"]
         Path(f"{path}.bak").replace(path)
-        until(lambda: wire.ask(**add(server, "after"))["ok"], "the file to be opened anew")
+        until(lambda: raw_client.ask(**add(server, "after"))["ok"], "the file to be opened anew")
     servers.stop()
     assert texts(path) == ["before", "after"]
 
@@ -97,8 +99,8 @@ def test_a_stop_says_that_the_file_was_displaced(servers: Servers) -> None:
     """Where no commit has noticed it."""
     server = servers(registry=INDEX)
     path = path_of(server, "acme")
-    with Wire(server.endpoint) as wire:
-        assert wire.ask(**add(server, "before"))["ok"]
+    with RawClient(server.endpoint) as raw_client:
+        assert raw_client.ask(**add(server, "before"))["ok"]
     path.unlink()
     with capture_logs() as logged:
         servers.stop()

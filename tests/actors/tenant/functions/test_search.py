@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from actors.errors import InvalidArgument
 from actors.tenant.functions.search import query
 from tests.actors.tenant.functions.desk import FUNCTIONS, HOSTILE, Desk, open_desk
-from tests.wire import Map
+from tests.raw_client import Map
 
 
 def names(desk: Desk, text: str | None = None, **params: Any) -> list[str]:

@@ -17,7 +17,7 @@ from tests.child import Child
 from tests.conftest import Server
 from tests.deadline import until
 from tests.pipe import Pipe
-from tests.wire import Map, Wire
+from tests.raw_client import Map, RawClient
 
 COLUMNS = "caller, id, digest, reply, at"
 
@@ -32,9 +32,9 @@ def server(disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 @pytest.fixture
-def wire(server: Server) -> Iterator[Wire]:
+def raw_client(server: Server) -> Iterator[RawClient]:
     """A connection."""
-    with Wire(server.endpoint) as one:
+    with RawClient(server.endpoint) as one:
         yield one
 
 
@@ -43,23 +43,25 @@ def add(server: Server, text: str) -> Map:
     return request(server, "acme", "marks.add", text=text)
 
 
-def count(server: Server, wire: Wire, text: str) -> int:
+def count(server: Server, raw_client: RawClient, text: str) -> int:
     """How many marks there are."""
-    found: int = wire.ask(**request(server, "acme", "marks.count", text=text))["result"]["count"]
+    found: int = raw_client.ask(**request(server, "acme", "marks.count", text=text))["result"][
+        "count"
+    ]
     return found
 
 
 def one_turn(
-    server: Server, wire: Wire, pipe: Pipe, disk: Disk, fate: str, requests: list[Map]
+    server: Server, raw_client: RawClient, pipe: Pipe, disk: Disk, fate: str, requests: list[Map]
 ) -> list[Map]:
     """The replies to these requests, served in one turn whose commit ends so."""
-    blocked = wire.post(**request(server, "acme", "trouble.make", **pipe.params))
+    blocked = raw_client.post(**request(server, "acme", "trouble.make", **pipe.params))
     pipe.reached()
-    sent = [wire.post(**one) for one in requests]
-    assert wire.ask(action="system.ping")["ok"]
+    sent = [raw_client.post(**one) for one in requests]
+    assert raw_client.ask(action="system.ping")["ok"]
     disk.extend([FINE, fate])
     pipe.release()
-    replies = wire.replies(len(requests) + 1)
+    replies = raw_client.replies(len(requests) + 1)
     assert replies[blocked]["ok"]
     assert not disk
     return [replies[id] for id in sent]
@@ -83,63 +85,63 @@ def is_patient(reply: Map) -> bool:
 
 
 def test_what_was_lost_is_refused_and_takes_effect_once_when_sent_again(
-    server: Server, wire: Wire, disk: Disk, tmp_path: Path
+    server: Server, raw_client: RawClient, disk: Disk, tmp_path: Path
 ) -> None:
     """Every message of the turn, whatever it was: it may have seen what is not there any more."""
     requests = mixed(server, "lost")
-    replies = one_turn(server, wire, Pipe(tmp_path), disk, LOST, requests)
+    replies = one_turn(server, raw_client, Pipe(tmp_path), disk, LOST, requests)
     assert all(is_patient(reply) for reply in replies)
-    assert count(server, wire, "lost") == 0
-    again = [wire.ask(**one) for one in requests[:5]]
+    assert count(server, raw_client, "lost") == 0
+    again = [raw_client.ask(**one) for one in requests[:5]]
     assert all(reply["ok"] and "replayed" not in reply["meta"] for reply in again)
-    assert count(server, wire, "lost") == 5
+    assert count(server, raw_client, "lost") == 5
 
 
 def test_what_is_on_disk_all_the_same_is_answered_with_its_reply(
-    server: Server, wire: Wire, disk: Disk, tmp_path: Path
+    server: Server, raw_client: RawClient, disk: Disk, tmp_path: Path
 ) -> None:
     """The table of ids tells; the same id again has no second effect."""
     requests = mixed(server, "kept")
-    replies = one_turn(server, wire, Pipe(tmp_path), disk, KEPT, requests)
+    replies = one_turn(server, raw_client, Pipe(tmp_path), disk, KEPT, requests)
     assert [reply["ok"] for reply in replies] == [True] * 5 + [False] * 3
     assert all(is_patient(reply) for reply in replies[5:])
-    assert count(server, wire, "kept") == 5
-    again = wire.ask(**requests[0])
+    assert count(server, raw_client, "kept") == 5
+    again = raw_client.ask(**requests[0])
     assert again["result"] == replies[0]["result"]
     assert again["meta"]["replayed"] is True
-    assert count(server, wire, "kept") == 5
+    assert count(server, raw_client, "kept") == 5
 
 
 def test_while_the_disk_cannot_be_asked_nothing_is_claimed_about_it(
-    server: Server, wire: Wire, disk: Disk, tmp_path: Path
+    server: Server, raw_client: RawClient, disk: Disk, tmp_path: Path
 ) -> None:
     """The refusal does not say that nothing was kept, since all of it was."""
     requests = mixed(server, "unknown")
-    replies = one_turn(server, wire, Pipe(tmp_path), disk, KEPT_AND_UNKNOWN, requests)
+    replies = one_turn(server, raw_client, Pipe(tmp_path), disk, KEPT_AND_UNKNOWN, requests)
     assert all(is_patient(reply) for reply in replies)
     assert all("not known" in reply["error"]["message"] for reply in replies)
-    assert count(server, wire, "unknown") == 5, "reads go on"
-    until(lambda: wire.ask(**requests[0])["ok"], "writes to be served again")
-    assert wire.ask(**requests[0])["meta"]["replayed"] is True
-    assert count(server, wire, "unknown") == 5
+    assert count(server, raw_client, "unknown") == 5, "reads go on"
+    until(lambda: raw_client.ask(**requests[0])["ok"], "writes to be served again")
+    assert raw_client.ask(**requests[0])["meta"]["replayed"] is True
+    assert count(server, raw_client, "unknown") == 5
 
 
 def test_other_tenants_and_later_messages_see_nothing_of_it(
-    server: Server, wire: Wire, disk: Disk
+    server: Server, raw_client: RawClient, disk: Disk
 ) -> None:
     """Ten commits fail in a row; each is a turn of its own."""
-    assert wire.ask(**add(server, "before"))["ok"]
+    assert raw_client.ask(**add(server, "before"))["ok"]
     disk.extend([LOST, KEPT] * 5)
-    replies = [wire.ask(**add(server, "in between")) for _ in range(10)]
+    replies = [raw_client.ask(**add(server, "in between")) for _ in range(10)]
     assert [reply["ok"] for reply in replies] == [False, True] * 5
-    assert wire.ask(**request(server, "globex", "marks.add", text="other"))["ok"]
-    assert wire.ask(**add(server, "after"))["ok"]
-    assert count(server, wire, "in between") == 5
+    assert raw_client.ask(**request(server, "globex", "marks.add", text="other"))["ok"]
+    assert raw_client.ask(**add(server, "after"))["ok"]
+    assert count(server, raw_client, "in between") == 5
 
 
 @pytest.mark.parametrize("left", ["a -wal", "nothing"])
 def test_who_reads_needs_no_file_that_can_be_written(
-    server: Server, wire: Wire, monkeypatch: pytest.MonkeyPatch, left: str
+    server: Server, raw_client: RawClient, monkeypatch: pytest.MonkeyPatch, left: str
 ) -> None:
     """Another process holds the write lock when the tenant is woken, and old replies cannot be forgotten."""
     monkeypatch.setattr("actors.tenant.database.connection.BUSY_SECONDS", 0.0)
@@ -150,15 +152,15 @@ def test_who_reads_needs_no_file_that_can_be_written(
             other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         other.execute("BEGIN IMMEDIATE")
         with capture_logs() as logged:
-            assert [count(server, wire, "any") for _ in range(3)] == [0, 0, 0]
-        error = wire.ask(**add(server, "held"))["error"]
+            assert [count(server, raw_client, "any") for _ in range(3)] == [0, 0, 0]
+        error = raw_client.ask(**add(server, "held"))["error"]
         assert error["code"] == "unavailable"
         assert error["message"].startswith("the tenant's database is held by another process")
         other.execute("ROLLBACK")
     events = [each["event"] for each in logged]
     assert "actor failed" not in events
     assert events.count("old replies not forgotten") == (left == "nothing")
-    until(lambda: wire.ask(**add(server, "held"))["ok"], "writes to be served")
+    until(lambda: raw_client.ask(**add(server, "held"))["ok"], "writes to be served")
 
 
 # ---------------------------------------------------------------- a disk that is really full
@@ -174,30 +176,30 @@ def test_nothing_acknowledged_is_missing_when_writes_really_fail(tmp_path: Path)
         who: Map = {"tenant": "acme", "token": token, "action": "marks.add"}
         acknowledged: set[str] = set()
         refused: set[str] = set()
-        with Wire(endpoint) as wire:
+        with RawClient(endpoint) as raw_client:
             for wave in range(6):
                 wal = max((each.stat().st_size for each in data.glob("tenants/*-wal")), default=0)
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, (wal, free[1]) if wave % 2 else free)
                 names = [f"{wave}-{number}" for number in range(40)]
                 for name in names:
-                    wire.post(**who, id=name, params={"text": name})
-                for name, reply in wire.replies(40).items():
+                    raw_client.post(**who, id=name, params={"text": name})
+                for name, reply in raw_client.replies(40).items():
                     (acknowledged if reply["ok"] else refused).add(name)
                     assert reply["ok"] or is_patient(reply)
         child.process.kill()
         assert "disk I/O error" in child.log()
     assert refused
-    with Child(data=data, registry=INDEX) as child, Wire(child.ready()) as wire:
+    with Child(data=data, registry=INDEX) as child, RawClient(child.ready()) as raw_client:
         for name in acknowledged:
-            assert marks(wire, who, name) == 1
+            assert marks(raw_client, who, name) == 1
         for name in refused:
-            assert wire.ask(**who, id=name, params={"text": name})["ok"]
-            assert marks(wire, who, name) == 1
+            assert raw_client.ask(**who, id=name, params={"text": name})["ok"]
+            assert marks(raw_client, who, name) == 1
         assert child.stop() == 0
 
 
-def marks(wire: Wire, who: Map, text: str) -> int:
+def marks(raw_client: RawClient, who: Map, text: str) -> int:
     """How many marks say this."""
-    reply = wire.ask(**{**who, "action": "marks.count", "params": {"text": text}})
+    reply = raw_client.ask(**{**who, "action": "marks.count", "params": {"text": text}})
     found: int = reply["result"]["count"]
     return found

@@ -25,7 +25,7 @@ from actors.errors import FailedPrecondition, InvalidArgument, NotFound, Resourc
 from actors.messages import Principal, Retire, Retired
 from actors.runtime.futures import resolve
 from tests.actors.admin.directory_harness import DAY, DirectoryHarness
-from tests.wire import Map
+from tests.raw_client import Map
 
 LIST = ListRequests(None, False, None, None, None, None, "newest", "", 200)
 

@@ -39,7 +39,7 @@ def unpacked(body: bytes) -> Map:
     return value
 
 
-class Wire:
+class RawClient:
     """One connection; a context manager. `kind` is zmq.DEALER or zmq.REQ."""
 
     def __init__(self, endpoint: str, kind: int = zmq.DEALER, **options: int | bytes) -> None:
