@@ -30,7 +30,7 @@ def port() -> int:
         return int(free.getsockname()[1])
 
 
-class Office(Stage):
+class FiguresStage(Stage):
     """A stage on which both tenants have asked for something, and who may see how much."""
 
     def __init__(self, server: Server, clock: MovableClock) -> None:
@@ -67,60 +67,60 @@ class Office(Stage):
 
 
 @pytest.fixture
-def office(tmp_path: Path, port: int) -> Iterator[Office]:
+def stage(tmp_path: Path, port: int) -> Iterator[FiguresStage]:
     """With a port for Prometheus."""
     clock = MovableClock()
     server = Server(tmp_path / "data", clock=clock, metrics_port=port)
-    made = Office(server, clock)
+    made = FiguresStage(server, clock)
     yield made
     made.close()
     server.stop()
 
 
-def test_an_owner_sees_how_his_tenant_fares_and_nobody_elses(office: Office) -> None:
+def test_an_owner_sees_how_his_tenant_fares_and_nobody_elses(stage: FiguresStage) -> None:
     """As do those of the platform, by tenant and all together."""
-    own = office.settled(office.owner, "acme", ADDED + FOUND)
+    own = stage.settled(stage.owner, "acme", ADDED + FOUND)
     assert (own["requests"], own["errors"]) == (ADDED + FOUND, 0)
     assert own["handled_ms"]["p50"] > 0.0
     assert own["per_second"]["minute"] > 0.0
 
-    assert office.settled(office.developer, "acme", ADDED + FOUND)["requests"] == ADDED + FOUND
-    everything = office.settled(office.developer, None, ADDED + FOUND + 2)
+    assert stage.settled(stage.developer, "acme", ADDED + FOUND)["requests"] == ADDED + FOUND
+    everything = stage.settled(stage.developer, None, ADDED + FOUND + 2)
     assert everything["requests"] == ADDED + FOUND + 2
     assert everything["errors"] == 2
 
-    assert office.stats(office.owner, "globex", "show")["error"]["code"] == "unauthenticated"
-    assert office.stats(office.owner, None, "show")["error"]["code"] == "invalid_argument"
-    assert office.stats(office.owner, "acme", "tenants")["error"]["code"] == "permission_denied"
-    assert office.stats(office.member, "acme", "show")["error"]["code"] == "permission_denied"
+    assert stage.stats(stage.owner, "globex", "show")["error"]["code"] == "unauthenticated"
+    assert stage.stats(stage.owner, None, "show")["error"]["code"] == "invalid_argument"
+    assert stage.stats(stage.owner, "acme", "tenants")["error"]["code"] == "permission_denied"
+    assert stage.stats(stage.member, "acme", "show")["error"]["code"] == "permission_denied"
 
 
-def test_actions_and_tenants_are_told_apart(office: Office) -> None:
+def test_actions_and_tenants_are_told_apart(stage: FiguresStage) -> None:
     """A name that a caller made up is none."""
-    office.settled(office.developer, None, ADDED + FOUND + 2)
+    stage.settled(stage.developer, None, ADDED + FOUND + 2)
 
-    listed = office.stats(office.owner, "acme", "actions")["result"]["actions"]
+    listed = stage.stats(stage.owner, "acme", "actions")["result"]["actions"]
     assert [(each["action"], each["figures"]["requests"]) for each in listed] == [
         ("contacts.add", ADDED),
         ("contacts.find", FOUND),
     ]
-    listed = office.stats(office.developer, None, "actions")["result"]["actions"]
+    listed = stage.stats(stage.developer, None, "actions")["result"]["actions"]
     assert {each["action"] for each in listed} == {
         "contacts.add",
         "contacts.find",
         "contacts.get",
         "(unknown)",
     }
-    listed = office.stats(office.developer, None, "tenants")["result"]["tenants"]
+    listed = stage.stats(stage.developer, None, "tenants")["result"]["tenants"]
     assert [(each["tenant"], each["figures"]["requests"]) for each in listed] == [
         ("acme", ADDED + FOUND),
         ("globex", 2),
     ]
 
 
-def test_prometheus_reads_them_on_the_port_of_the_setting(office: Office, port: int) -> None:
+def test_prometheus_reads_them_on_the_port_of_the_setting(stage: FiguresStage, port: int) -> None:
     """The same figures, without the tenants'."""
-    office.settled(office.developer, None, ADDED + FOUND + 2)
+    stage.settled(stage.developer, None, ADDED + FOUND + 2)
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
         text = answer.read().decode()
     found = {
