@@ -103,7 +103,11 @@ def cell_figures(measured: Sequence[Measurement]) -> CellFigures:
         for other in (TENANTRY, FASTAPI)
         if (found := ratios_by_round(measured, other, gateway))
     }
-    cpu = {other: spread(ratios_by_round(measured, other, figure="cpu_us")) for other in ratios}
+    cpu = {
+        other: spread(found)
+        for other in ratios
+        if (found := ratios_by_round(measured, other, figure="cpu_us"))
+    }
     return CellFigures(
         measured[0].cell, peers, ratios, list(doubts(measured, ratios)), through, cpu
     )
@@ -131,7 +135,7 @@ def ratios_by_round(
     return [
         rates[number, peer] / rates[number, other]
         for number in rounds
-        if (number, peer) in rates and (number, other) in rates
+        if (number, peer) in rates and rates.get((number, other))  # the clock of processors has 10 ms
     ]
 
 
