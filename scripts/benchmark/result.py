@@ -135,7 +135,8 @@ def ratios_by_round(
     return [
         rates[number, peer] / rates[number, other]
         for number in rounds
-        if (number, peer) in rates and rates.get((number, other))  # the clock of processors has 10 ms
+        if (number, peer) in rates
+        and rates.get((number, other))  # the clock of processors has 10 ms
     ]
 
 

@@ -21,6 +21,7 @@ OWN = {
     "login": "go on under another token, which is asked for",
     "more": "the next page of the last answer",
     "watch COMMAND [--every 5s]": "repeat a question, or follow a log, until Ctrl-C",
+    "dashboard": "fill the terminal with figures, with keys to look further, until q",
     "trace on TENANT [ACTION] [20]": "the next messages of a tenant as they are answered",
     "exit": "leave, as Ctrl-D does",
 }

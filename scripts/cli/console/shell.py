@@ -70,6 +70,7 @@ class Shell:
                 "login": self._login,
                 "more": self._more,
                 "watch": self._watch,
+                "dashboard": self._dashboard,
                 "exit": self._exit,
                 "quit": self._exit,
             }
@@ -305,6 +306,21 @@ class Shell:
                     return REFUSED
             self.output.say(f"every {seconds:g} s; Ctrl-C ends it")
             await asyncio.sleep(seconds)
+
+    async def _dashboard(self, words: list[str], _flags: Flags) -> int:
+        """Fill the terminal with figures until q, then go on where the console was."""
+        if words:
+            raise UsageError(f"dashboard takes nothing, and {words[0]!r} was given")
+        if not self.output.is_terminal or self.identity is None:
+            raise UsageError(
+                "dashboard fills a terminal, and this is none: watch stats prints lines"
+            )
+        from scripts.cli.console.dashboard import show_dashboard  # takes a third of a second
+
+        who = self.identity
+        about = f"{self.catalog.environment} · {who} ({who.role})"
+        await show_dashboard(self.connection, about, who.tenant)
+        return DONE
 
     async def _trace_on(self, words: list[str], flags: Flags) -> int:
         """Show the next messages of a tenant as they are answered, as its log has them: without secrets."""

@@ -124,6 +124,19 @@ class Screen:
             self._take(self._decoder.decode(os.read(self._screen, 65536)))
         return self.shown
 
+    def until_sent(self, words: str, after: str = "") -> None:
+        """Wait for words in all that was sent, control sequences left out; after a sequence, if one is given.
+
+        For programs that fill the screen, and put each part of it in its place.
+        """
+        deadline = time.monotonic() + WAIT
+        while after not in self.raw or words not in PIECE.sub(
+            r"\4", self.raw[self.raw.rfind(after) :] if after else self.raw
+        ):
+            ready, _, _ = select.select([self._screen], [], [], deadline - time.monotonic())
+            assert ready, f"waited {WAIT} s in vain for {words}"
+            self._take(self._decoder.decode(os.read(self._screen, 65536)))
+
     def run(self, line: str) -> str:
         """Type a line, and return what is shown up to the next prompt."""
         self.enter(line)
