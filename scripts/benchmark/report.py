@@ -245,10 +245,13 @@ def table_lines(cells: Sequence[CellFigures], measured: Sequence[Measurement]) -
         f"Medians of {rounds} round{'s' if rounds > 1 else ''}; in brackets the lowest and the highest. At a "
         "fixed pace the ratios are those of p99."
     )
+    first, *_ = remarks(cells, measured)
     yield (
         f"Made {datetime.now(UTC):%Y-%m-%d} from {commit()}; {about['processors']} processors, CPython "
-        f"{about['python']}, SQLite {about['sqlite']}. {'; '.join(remarks(cells, measured))}."
+        f"{about['python']}, SQLite {about['sqlite']}; {first}."
     )
+    doubtful = sum(bool(cell.doubts) for cell in cells)
+    yield f"Too noisy to believe, by the signs below: {doubtful} of {len(cells)} rows."
 
 
 def _row(cell: CellFigures, names: Sequence[str]) -> list[str]:

@@ -362,6 +362,7 @@ def test_a_table_is_written_between_the_marks_of_a_page(tmp_path: Path) -> None:
     assert text.endswith(f"\n{END}\nafter\n")
     assert "| contacts.add, 16 tenants | 2,000, 9.0, 50 |" in text
     assert "0.45 (0.40–0.50)" in text
+    assert "believe, by the signs below: 0 of 1 rows." in text
     assert "old" not in text
     page.write_text("nothing")
     with pytest.raises(NoPlace, match=r"page\.md has no place"):
