@@ -209,8 +209,13 @@ class Dashboard(App[None]):
 
     def on_mount(self) -> None:
         """Look at once, and then again and again."""
-        self.set_interval(EVERY_SECONDS, self.action_look)
+        self.set_interval(EVERY_SECONDS, self.look_again)
         self.action_look()
+
+    def look_again(self) -> None:
+        """Look, unless a look is not answered yet: of a slow server nothing would be shown otherwise."""
+        if not any(worker.is_running for worker in self.workers):
+            self.action_look()
 
     # Keys
 

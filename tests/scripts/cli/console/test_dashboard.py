@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -91,6 +92,41 @@ def test_what_the_caller_may_not_see_is_said_and_does_not_end_it(served: Served)
         await seen(pilot, app, "actors: ")
 
     played(served, steps, tenant="nowhere")
+
+
+def test_a_slow_server_is_not_asked_anew_before_it_has_answered(served: Served) -> None:
+    """Each look would give the one before up, and no figure would ever be shown."""
+
+    class SlowConnection(Connection):
+        """Asks the server once it may."""
+
+        asked, may_go_on = 0, asyncio.Event()
+
+        async def call(
+            self, action: str, params: Mapping[str, Any], tenant: str | None = None
+        ) -> Mapping[str, Any]:
+            self.asked += 1
+            await self.may_go_on.wait()
+            return await super().call(action, params, tenant)
+
+    async def play() -> None:
+        token = (served.data / "admin.token").read_text().strip()
+        connection = SlowConnection(Target(f"ipc://{served.data}/admin.sock", token, ""))
+        app = Dashboard(connection, "local-dev", None)
+        try:
+            async with app.run_test(size=(80, 24)) as pilot:
+                while not connection.asked:
+                    await pilot.pause()
+                for _ in range(3):
+                    app.look_again()
+                    await pilot.pause()
+                assert connection.asked == 1
+                connection.may_go_on.set()
+                await seen(pilot, app, "tenants: 1")
+        finally:
+            await connection.close()
+
+    asyncio.run(play())
 
 
 def test_q_leaves_it_and_the_console_goes_on(served: Served) -> None:
