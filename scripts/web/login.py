@@ -47,7 +47,7 @@ class Logins:
         self._admission = Admission(settings.login_rate, proxies)
 
     def ask(self, request: WebRequest) -> Document:
-        """Return what somebody sees who is not logged in.
+        """Return what a person sees who is not logged in.
 
         To a request that a link of another site has led here, the browser adds no cookie. So it is sent here
         once more, by a page of the dashboard itself.

@@ -28,7 +28,7 @@ from transport.message import NOT_FOUND
 Handler = Callable[..., Awaitable[Response]]
 
 PUBLIC: Final = frozenset({"/login"})
-"""Paths for which nobody has to be logged in; the files of /static/ beside them."""
+"""Paths that need no login; the files of /static/ beside them."""
 
 
 class Route(NamedTuple):

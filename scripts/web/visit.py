@@ -1,4 +1,4 @@
-"""One request of somebody who is logged in, and what their pages are made of."""
+"""One request of a person who is logged in, and what their pages are made of."""
 
 from __future__ import annotations
 

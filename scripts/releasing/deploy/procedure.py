@@ -38,7 +38,7 @@ Say = Callable[[str], None]
 
 
 def print_now(line: str) -> None:
-    """Print a line at once, also into a file that somebody follows."""
+    """Print a line at once, also into a file that is followed."""
     print(line, flush=True)
 
 

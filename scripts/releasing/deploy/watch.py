@@ -102,7 +102,7 @@ def worse(
     for each in changes:
         state = states.get((each.kind, each.name, each.version))
         if state != each.to:
-            yield f"{each.label} is {state!r} by now: it keeps failing, or somebody moved it"
+            yield f"{each.label} is {state!r} by now: it keeps failing, or was moved by hand"
     for name, now in after.items():
         yield from compared(name, before[name], now)
 

@@ -256,7 +256,7 @@ class Repository:
         content = self._signed(timestamp, root.roles[Timestamp.type].keyids).to_bytes()
         if self._timestamp() != before:
             raise ReleaseProblem(
-                f"somebody published to {self._store.place} meanwhile: look at release list, then do it again"
+                f"{self._store.place} was published to meanwhile: look at release list, then do it again"
             )
         self._store.put(path_of(Timestamp.type, None), content)
 

@@ -51,7 +51,7 @@ class Store:
         except (AlreadyExistsError, FileExistsError):
             if self.get(path) != content:
                 raise Taken(
-                    f"{self.place}/{path} is there with other content: somebody published meanwhile; look at "
+                    f"{self.place}/{path} is there with other content, by another publication; look at "
                     "release list, then do it again"
                 ) from None
         except (BaseError, OSError) as error:

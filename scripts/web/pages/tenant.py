@@ -49,7 +49,7 @@ async def show(visit: Visit, tenant: str) -> Document:
 
 
 async def people(visit: Visit, tenant: str) -> Document:
-    """Owners with their areas, and everybody."""
+    """Owners with their areas, and all members."""
     is_super = await visit.caller.is_super(tenant)
     params = {"limit": 50, **visit.request.params("after")}
     owners, members = await visit.panels(

@@ -131,7 +131,7 @@ def _named(index: Index) -> set[LinkKey]:
 
 
 def numbers_of(version: Version) -> Iterator[int]:
-    """Yield the numbers of the requests that a version names; other texts are somebody else's names."""
+    """Yield the numbers of the requests that a version names; other texts are names of other systems."""
     for text in version.served_requests:
         found = REQUEST.match(text)
         if found is not None:
