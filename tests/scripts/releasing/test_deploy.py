@@ -78,9 +78,41 @@ def test_the_first_release_is_served_by_the_first_start(pilot: Pilot, client: Cl
 
 
 class TestOnARunningServer:
-    """In order: each goes on from what the one before has left, which is the first release."""
+    """Steps of one test, which no two processes can share: each goes on from what the one before has left."""
 
-    def test_a_release_is_served_and_taken_back(
+    @pytest.mark.timeout(300)
+    def test_step_by_step(
+        self,
+        pilot: Pilot,
+        client: Client,
+        caller: Client,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """From the first release on."""
+        self.step_a_release_is_served_and_taken_back(pilot, client, capsys)
+        self.step_a_release_that_was_taken_back_can_be_deployed_again_and_every_message_is_answered(
+            pilot, client, caller
+        )
+        self.step_one_that_is_served_or_older_is_refused(pilot)
+        self.step_what_would_be_taken_away_is_refused(pilot)
+        self.step_one_of_another_environment_or_index_is_refused(pilot)
+        self.step_one_that_needs_what_is_not_installed_is_refused(pilot)
+        self.step_two_at_once_are_refused(pilot, capsys)
+        with monkeypatch.context() as patch:
+            self.step_a_full_disk_changes_nothing(pilot, client, patch)
+        with monkeypatch.context() as patch:
+            self.step_a_disk_that_is_full_in_the_middle_takes_it_back_at_once_or_when_there_is_room(
+                pilot, client, patch
+            )
+        for does in ("deploy", "rollback"):
+            with monkeypatch.context() as patch:
+                self.step_cut_short_anywhere_it_is_wholly_before_or_wholly_after(
+                    pilot, client, patch, does
+                )
+        self.step_a_version_that_fails_takes_its_release_back_by_itself(pilot, client)
+
+    def step_a_release_is_served_and_taken_back(
         self, pilot: Pilot, client: Client, capsys: pytest.CaptureFixture[str]
     ) -> None:
         pilot.shop.edit("registry.toml", '"potential release"', '"under user test"')
@@ -114,7 +146,7 @@ class TestOnARunningServer:
         with pilot.server() as server:
             assert server.call("releases.list")["releases"][0]["why"] == "too dear"
 
-    def test_a_release_that_was_taken_back_can_be_deployed_again_and_every_message_is_answered(
+    def step_a_release_that_was_taken_back_can_be_deployed_again_and_every_message_is_answered(
         self, pilot: Pilot, client: Client, caller: Client
     ) -> None:
         """Callers ask all the while: over a deploy, a rollback, and the deploy that stays."""
@@ -135,20 +167,20 @@ class TestOnARunningServer:
         assert set(answered) == {500, 1000}
         assert price(client) == 1000
 
-    def test_one_that_is_served_or_older_is_refused(self, pilot: Pilot) -> None:
+    def step_one_that_is_served_or_older_is_refused(self, pilot: Pilot) -> None:
         assert pilot.last is not None
         with pytest.raises(
             ReleaseProblem, match="shop-2 is older than what pilot serves, shop-2, or the same"
         ):
             pilot.deploy(pilot.last)
 
-    def test_what_would_be_taken_away_is_refused(self, pilot: Pilot) -> None:
+    def step_what_would_be_taken_away_is_refused(self, pilot: Pilot) -> None:
         with pytest.raises(
             ReleaseProblem, match=r"it lacks orders\.place@2, which is 'release' here"
         ):
             pilot.deploy(planned_without(pilot, 9))
 
-    def test_one_of_another_environment_or_index_is_refused(self, pilot: Pilot) -> None:
+    def step_one_of_another_environment_or_index_is_refused(self, pilot: Pilot) -> None:
         bundle = planned_without(pilot, 9)
         foreign = bundle._replace(manifest=bundle.manifest._replace(environment="hosted-test"))
         with pytest.raises(ReleaseProblem, match="is foreign: it is for hosted-test"):
@@ -157,21 +189,21 @@ class TestOnARunningServer:
         with pytest.raises(ReleaseProblem, match="other-9 is foreign"):
             pilot.deploy(foreign)
 
-    def test_one_that_needs_what_is_not_installed_is_refused(self, pilot: Pilot) -> None:
+    def step_one_that_needs_what_is_not_installed_is_refused(self, pilot: Pilot) -> None:
         pilot.write(3)
         bundle = pilot.build("orders.place@3")
         needs = bundle.manifest._replace(distributions={"no-such-thing": "1.0"})
         with pytest.raises(ReleaseProblem, match=r"it needs no-such-thing \(1\.0"):
             pilot.deploy(bundle._replace(manifest=needs))
 
-    def test_two_at_once_are_refused(
-        self, pilot: Pilot, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    def step_two_at_once_are_refused(
+        self, pilot: Pilot, capsys: pytest.CaptureFixture[str]
     ) -> None:
         with deploying(pilot.data):
             assert main(["--to", "pilot", "--registry", str(pilot.shop.index), "x"]) == 1
         assert "another deploy to pilot is under way" in capsys.readouterr().err
 
-    def test_a_full_disk_changes_nothing(
+    def step_a_full_disk_changes_nothing(
         self, pilot: Pilot, client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assert pilot.last is not None
@@ -185,7 +217,7 @@ class TestOnARunningServer:
         assert [each.name for each in pilot.place.releases.glob("*3*")] == []
         assert price(client) == 1000
 
-    def test_a_disk_that_is_full_in_the_middle_takes_it_back_at_once_or_when_there_is_room(
+    def step_a_disk_that_is_full_in_the_middle_takes_it_back_at_once_or_when_there_is_room(
         self, pilot: Pilot, client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assert pilot.last is not None
@@ -197,8 +229,7 @@ class TestOnARunningServer:
             pilot.recover()
             assert whole(pilot, client) == ("2", None, 1000)
 
-    @pytest.mark.parametrize("does", ["deploy", "rollback"])
-    def test_cut_short_anywhere_it_is_wholly_before_or_wholly_after(
+    def step_cut_short_anywhere_it_is_wholly_before_or_wholly_after(
         self, pilot: Pilot, client: Client, monkeypatch: pytest.MonkeyPatch, does: str
     ) -> None:
         """Before each of its effects: what it writes, and what it asks the server to do."""
@@ -227,7 +258,7 @@ class TestOnARunningServer:
         assert at > 15
         assert seen == {("2", None, 1000), ("3", "release", 1500)}
 
-    def test_a_version_that_fails_takes_its_release_back_by_itself(
+    def step_a_version_that_fails_takes_its_release_back_by_itself(
         self, pilot: Pilot, client: Client
     ) -> None:
         pilot.write(4, FAILING)

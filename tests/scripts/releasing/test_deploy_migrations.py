@@ -71,8 +71,18 @@ def tables(pilot: Pilot) -> set[str]:
         return {name for (name,) in found}
 
 
-def test_cut_short_anywhere_tables_and_functions_are_before_or_after(
-    pilot: Pilot, child: Child, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.timeout(300)
+def test_step_by_step(pilot: Pilot, child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step goes on from what the one before has left, so no two processes can share them."""
+    with monkeypatch.context() as patch:
+        step_cut_short_anywhere_tables_and_functions_are_before_or_after(pilot, patch)
+    step_a_tenant_whose_migration_would_fail_is_named_before_anything_has_changed(pilot, child)
+    step_tables_that_lose_what_served_code_may_use_need_a_reason(pilot)
+    step_tables_that_were_written_to_stay_migrated(pilot)
+
+
+def step_cut_short_anywhere_tables_and_functions_are_before_or_after(
+    pilot: Pilot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = pilot.last
     assert bundle is not None
@@ -95,7 +105,7 @@ def test_cut_short_anywhere_tables_and_functions_are_before_or_after(
     assert seen == {("1", None, False), ("2", "release", True)}
 
 
-def test_a_tenant_whose_migration_would_fail_is_named_before_anything_has_changed(
+def step_a_tenant_whose_migration_would_fail_is_named_before_anything_has_changed(
     pilot: Pilot, child: Child
 ) -> None:
     token = next(line.split()[-1] for line in child.said if line.startswith("tenant acme"))
@@ -110,9 +120,7 @@ def test_a_tenant_whose_migration_would_fail_is_named_before_anything_has_change
         assert "orders.place@4" not in pilot.states()
 
 
-def test_tables_that_lose_what_served_code_may_use_need_a_reason(
-    pilot: Pilot, child: Child
-) -> None:
+def step_tables_that_lose_what_served_code_may_use_need_a_reason(pilot: Pilot) -> None:
     taken = MIGRATION.format(revision="0003", down="'0002'") + '    op.drop_table("orders0002")\n'
     pilot.shop.write("migrations/versions/0003_picky.py", taken)
     with pytest.raises(ReleaseProblem, match="another shop-3 was laid out"):
@@ -127,7 +135,7 @@ def test_tables_that_lose_what_served_code_may_use_need_a_reason(
     assert current(pilot.data) == "2"
 
 
-def test_tables_that_were_written_to_stay_migrated(pilot: Pilot, child: Child) -> None:
+def step_tables_that_were_written_to_stay_migrated(pilot: Pilot) -> None:
     pilot.rollback()
     assert current(pilot.data) == "1"
     assert "orders0002" in tables(pilot)
